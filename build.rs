@@ -1,0 +1,24 @@
+//! Turns the facts of the linked libzmq, which zmq-sys relays as `DEP_ZMQ_*`, into cfgs and into what the tests compile
+//! their C peers with.
+
+use std::env;
+
+/// What `zmq_has` may say of the linked library, and the cfg that says the same of this build.
+const CAPABILITIES: &[&str] = &["curve", "gssapi", "pgm", "norm", "vmci", "tipc", "ipc", "draft", "WS", "WSS"];
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(zmq_vendored)");
+    println!("cargo:rustc-check-cfg=cfg(zmq_has, values(\"{}\"))", CAPABILITIES.join("\", \""));
+
+    let fact = |name: &str| env::var(format!("DEP_ZMQ_{name}")).unwrap_or_default();
+    if fact("LINKED") == "vendored" {
+        println!("cargo:rustc-cfg=zmq_vendored");
+    }
+    for capability in fact("CAPABILITIES").split(',').filter(|name| CAPABILITIES.contains(name)) {
+        println!("cargo:rustc-cfg=zmq_has=\"{capability}\"");
+    }
+    for name in ["INCLUDE", "LIB", "LIBS", "SEARCH", "VERSION_NUMBER"] {
+        println!("cargo:rustc-env=ZMQ_{name}={}", fact(name));
+    }
+}

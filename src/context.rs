@@ -1,0 +1,413 @@
+//! The context: what owns the I/O threads and holds the sockets together.
+
+use std::collections::BTreeSet;
+use std::ffi::{CStr, c_void};
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::{Errno, Error, Result};
+use crate::raw::{self, RawContext, RawSocket};
+use crate::socket::{Socket, SocketType};
+
+/// A ZeroMQ context: I/O threads, and the sockets that are opened in it.
+///
+/// A program usually has one. It may be cloned and used from any thread; clones are the same context, which ends when
+/// the last of them and the last owned socket are gone. That waits, like `zmq_ctx_term`, until every message is sent
+/// or its socket's linger period over: for ever by default. See [`Context::terminate`] for a bounded end.
+///
+/// A process made by `fork` must not use what it inherits: the library then reports an error instead of waiting, and
+/// leaves what is dropped there alone. A new context works in the child.
+///
+/// ```
+/// # fn main() -> zmq::Result<()> {
+/// let context = zmq::Context::new()?;
+/// let sender = context.socket(zmq::Push)?;
+/// sender.set_linger(Some(std::time::Duration::ZERO))?;
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "zmq_ctx_new")]
+#[derive(Clone)]
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+/// What a context's clones and its sockets share. The last of them ends the C context.
+pub(crate) struct Inner {
+    raw: RawContext,
+    forks: u32,
+    inproc: Mutex<Inproc>,
+    threads: Mutex<Threads>,
+    census: Arc<Census>,
+}
+
+/// Who still holds a context, and whether it has ended.
+#[derive(Default)]
+struct Census {
+    state: Mutex<CensusState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct CensusState {
+    sockets: usize,
+    ended: bool,
+}
+
+/// The `inproc://` names of a context.
+///
+/// libzmq resolves a name that was connected to and never bound when the context ends; it opens a socket for each then
+/// and aborts the process where none can be had. So the context opens one such socket in time, and lets it bind
+/// whatever is still waiting before libzmq gets to see it.
+#[derive(Default)]
+struct Inproc {
+    bound: BTreeSet<Box<CStr>>,
+    waiting: BTreeSet<Box<CStr>>,
+    stand_in: Option<RawSocket>,
+}
+
+/// What was set for the context's threads; -1 is unset.
+#[derive(Clone, Copy)]
+pub(crate) struct Threads {
+    pub(crate) policy: i32,
+    pub(crate) priority: i32,
+}
+
+/// A lock whose holder panicked is as good as any other here: no invariant spans a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Context {
+    /// Makes a context with the default options. Its threads start with its first socket.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`, `ENFILE` where no file descriptor is left, `ENOMEM` where no memory is.
+    #[doc(alias = "zmq_ctx_new")]
+    #[doc(alias = "zmq_init")]
+    pub fn new() -> Result<Context> {
+        let raw = RawContext::new().map_err(|errno| errno.of("zmq_ctx_new"))?;
+        let inner = Inner {
+            raw,
+            forks: raw::forks(),
+            inproc: Mutex::default(),
+            threads: Mutex::new(Threads { policy: -1, priority: -1 }),
+            census: Arc::default(),
+        };
+        Ok(Context { inner: Arc::new(inner) })
+    }
+
+    /// Makes a context with options that are set before it is used.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::builder().set_io_threads(2).set_blocky(false).build()?;
+    /// assert_eq!(context.io_threads(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_ctx_set")]
+    pub fn builder() -> ContextBuilder {
+        ContextBuilder { steps: Vec::new() }
+    }
+
+    /// Opens a socket that borrows this context: it cannot outlive it.
+    ///
+    /// The kind is one of the types [`crate::Req`], [`crate::Rep`] and so on, or a [`crate::Kind`] known at run time.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` where the context's `ZMQ_MAX_SOCKETS` or the process's descriptors are used up, `ETERM` after
+    /// [`Context::shutdown`], `EINVAL` in a forked child.
+    #[doc(alias = "zmq_socket")]
+    pub fn socket<T: SocketType>(&self, kind: T) -> Result<Socket<'_, T>> {
+        self.open(kind)
+    }
+
+    /// Opens a socket that keeps this context alive itself: for structs, threads and tasks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::socket`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// let socket = context.owned_socket(zmq::Pull)?;
+    /// socket.bind("inproc://jobs")?;
+    /// let worker = std::thread::spawn(move || socket.recv_string());
+    /// let sender = context.socket(zmq::Push)?;
+    /// sender.connect("inproc://jobs")?;
+    /// sender.send("job")?;
+    /// assert_eq!(worker.join().unwrap().unwrap(), "job");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_socket")]
+    pub fn owned_socket<T: SocketType>(&self, kind: T) -> Result<Socket<'static, T>> {
+        self.open(kind)
+    }
+
+    fn open<'ctx, T: SocketType>(&self, kind: T) -> Result<Socket<'ctx, T>> {
+        let what = kind.kind();
+        self.inner.check_process("zmq_socket")?;
+        let raw = self.inner.raw.socket(what.raw()).map_err(|errno| errno.because("zmq_socket", what))?;
+        Ok(Socket::new(raw, self.inner.clone(), kind))
+    }
+
+    /// Makes every call on this context's sockets fail with `ETERM`, now and from now on, and wakes those that wait.
+    /// Does not wait itself; the sockets still have to be dropped. Set [`Socket::set_linger`] before, not after.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` in a forked child.
+    #[doc(alias = "zmq_ctx_shutdown")]
+    pub fn shutdown(&self) -> Result<()> {
+        self.inner.check_process("zmq_ctx_shutdown")?;
+        self.inner.shutdown()
+    }
+
+    /// Ends the context within `timeout`: shuts it down, then waits until its sockets and its other handles are
+    /// dropped and what lingers is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`TerminateError`] where that takes longer; it then goes on in the background.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// let context = zmq::Context::new()?;
+    /// let socket = context.owned_socket(zmq::Push)?;
+    /// let error = context.terminate(Duration::from_millis(20)).unwrap_err();
+    /// assert_eq!(error.open_sockets(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_ctx_term")]
+    #[doc(alias = "zmq_term")]
+    #[doc(alias = "zmq_ctx_destroy")]
+    pub fn terminate(self, timeout: Duration) -> Result<(), TerminateError> {
+        let start = Instant::now();
+        let census = self.inner.census.clone();
+        // In a forked child there is nothing to end: dropping the handle leaves the parent's context alone.
+        if self.inner.check_process("zmq_ctx_term").is_err() {
+            return Ok(());
+        }
+        // It only fails on a handle that is no context.
+        let _ = self.inner.shutdown();
+        let handle = Arc::new(Mutex::new(Some(self)));
+        let given = handle.clone();
+        // The last handle waits for what lingers, so a thread of its own drops this one.
+        let ender = thread::Builder::new().name("zmq-terminate".to_owned()).spawn(move || drop(lock(&given).take()));
+        if ender.is_err() {
+            drop(lock(&handle).take());
+        }
+        let mut state = lock(&census.state);
+        while !state.ended {
+            let Some(left) = timeout.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) else {
+                return Err(TerminateError { open_sockets: state.sockets, timeout });
+            };
+            state = census.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
+    }
+
+    /// The C handle, for code that is half C. It stays this library's to end.
+    pub fn as_raw(&self) -> *mut c_void {
+        self.inner.raw.as_ptr()
+    }
+
+    pub(crate) fn raw(&self) -> &RawContext {
+        &self.inner.raw
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    pub(crate) fn from_inner(inner: Arc<Inner>) -> Context {
+        Context { inner }
+    }
+
+    pub(crate) fn threads(&self) -> Threads {
+        *lock(&self.inner.threads)
+    }
+
+    pub(crate) fn set_threads(&self, threads: Threads) {
+        *lock(&self.inner.threads) = threads;
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("open_sockets", &lock(&self.inner.census.state).sockets).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Whether this is the process that made the context. A forked child is another one; there the locks may be held by
+    /// threads that are not there.
+    pub(crate) fn in_own_process(&self) -> bool {
+        self.forks == raw::forks()
+    }
+
+    pub(crate) fn check_process(&self, call: &'static str) -> Result<()> {
+        if self.in_own_process() {
+            return Ok(());
+        }
+        Err(Errno::EINVAL.because(call, "the context belongs to the process that this one was forked from"))
+    }
+
+    pub(crate) fn socket_opened(&self) {
+        lock(&self.census.state).sockets += 1;
+    }
+
+    pub(crate) fn socket_closed(&self) {
+        let mut state = lock(&self.census.state);
+        state.sockets -= 1;
+        drop(state);
+        self.census.changed.notify_all();
+    }
+
+    /// Connects a socket to an inproc name: see [`Inproc`].
+    ///
+    /// # Errors
+    ///
+    /// As `connect`, and `EMFILE` where the context has no room for the socket that stands in for a missing peer.
+    pub(crate) fn inproc_connect(
+        &self,
+        name: &CStr,
+        connect: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let mut inproc = lock(&self.inproc);
+        if !inproc.bound.contains(name) && !inproc.waiting.contains(name) {
+            if inproc.stand_in.is_none() {
+                inproc.stand_in = Some(self.raw.socket(zmq_sys::ZMQ_PAIR)?);
+            }
+            inproc.waiting.insert(name.into());
+        }
+        connect()
+    }
+
+    /// Binds a socket to an inproc name.
+    pub(crate) fn inproc_bind(&self, name: &CStr, bind: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
+        let mut inproc = lock(&self.inproc);
+        bind()?;
+        inproc.waiting.remove(name);
+        inproc.bound.insert(name.into());
+        Ok(())
+    }
+
+    /// Unbinds an inproc name, or closes the socket that bound it.
+    pub(crate) fn inproc_unbind<R>(&self, names: &[Box<CStr>], unbind: impl FnOnce() -> R) -> R {
+        let mut inproc = lock(&self.inproc);
+        for name in names {
+            inproc.bound.remove(name);
+        }
+        unbind()
+    }
+
+    fn shutdown(&self) -> Result<()> {
+        // No connection may come in between: it would find no stand-in and no way to make one.
+        let mut inproc = lock(&self.inproc);
+        inproc.settle();
+        self.raw.shutdown().map_err(|errno| errno.of("zmq_ctx_shutdown"))
+    }
+}
+
+impl Inproc {
+    /// Gives every waiting connection its peer, the stand-in, which then goes with it.
+    fn settle(&mut self) {
+        let Some(stand_in) = self.stand_in.take() else { return };
+        for name in std::mem::take(&mut self.waiting) {
+            // EADDRINUSE says that C code bound the name: then nothing is waiting for it.
+            let _ = stand_in.bind(&name);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if !self.in_own_process() {
+            return;
+        }
+        lock(&self.inproc).settle();
+        self.raw.term();
+        lock(&self.census.state).ended = true;
+        self.census.changed.notify_all();
+    }
+}
+
+/// The options of a [`Context`] to be.
+///
+/// They are set in the order given, when [`ContextBuilder::build`] is called.
+#[must_use = "a builder does nothing until it builds"]
+pub struct ContextBuilder {
+    steps: Vec<Step>,
+}
+
+type Step = Box<dyn FnOnce(&Context) -> Result<()>>;
+
+impl ContextBuilder {
+    pub(crate) fn with(mut self, step: impl FnOnce(&Context) -> Result<()> + 'static) -> Self {
+        self.steps.push(Box::new(step));
+        self
+    }
+
+    /// Makes the context.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::new`], and as the setter of the first option that fails.
+    pub fn build(self) -> Result<Context> {
+        let context = Context::new()?;
+        for step in self.steps {
+            step(&context)?;
+        }
+        Ok(context)
+    }
+}
+
+impl fmt::Debug for ContextBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContextBuilder").field("options", &self.steps.len()).finish()
+    }
+}
+
+/// A context that did not end in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("zmq_ctx_term: not ended after {timeout:?}: {}", Reason(*.open_sockets))]
+pub struct TerminateError {
+    open_sockets: usize,
+    timeout: Duration,
+}
+
+struct Reason(usize);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("unsent messages linger, or a handle of the context is still held"),
+            1 => f.write_str("1 socket is still open"),
+            open => write!(f, "{open} sockets are still open"),
+        }
+    }
+}
+
+impl TerminateError {
+    /// How many sockets were still open.
+    pub fn open_sockets(&self) -> usize {
+        self.open_sockets
+    }
+}
+
+impl From<TerminateError> for Error {
+    fn from(error: TerminateError) -> Error {
+        Errno::EAGAIN.because("zmq_ctx_term", Reason(error.open_sockets))
+    }
+}

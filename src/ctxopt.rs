@@ -1,0 +1,304 @@
+//! The context options: one row each, from which the methods of [`Context`] and [`ContextBuilder`] are made.
+
+use crate::context::{Context, ContextBuilder};
+use crate::error::{Errno, Error, Result};
+use crate::raw;
+
+/// Largest number of sockets that a context may be told to hold: libzmq reserves a table of that size.
+const MAX_SOCKETS: u32 = 1 << 20;
+/// Largest number of I/O threads: libzmq aborts the process when the system refuses to start one.
+const MAX_IO_THREADS: u32 = 256;
+
+pub(crate) fn out_of_range(name: &'static str, value: impl std::fmt::Display, range: &str) -> Error {
+    Errno::EINVAL.because(name, format_args!("{value} is not in {range}"))
+}
+
+/// A value that is an int in C and a number from `min` to `max`.
+fn number(name: &'static str, value: u32, min: u32, max: u32) -> Result<i32> {
+    if (min..=max).contains(&value) {
+        return Ok(value as i32);
+    }
+    Err(out_of_range(name, value, &format!("{min}..={max}")))
+}
+
+macro_rules! context_options {
+    ($(
+        $(#[doc = $doc:literal])*
+        $name:literal = $option:ident: $kind:ident $range:tt,
+        $get:ident / $set:ident;
+    )*) => {
+        impl Context {
+            $(context_options!(@method $kind $range ($(#[doc = $doc])*) $name $option ($get) $set);)*
+        }
+
+        impl ContextBuilder {
+            $(context_options!(@builder $kind ($(#[doc = $doc])*) $name $set);)*
+        }
+    };
+    (@method Number ($min:expr, $max:expr) ($(#[$doc:meta])*) $name:literal $option:ident ($get:ident) $set:ident) => {
+        $(#[$doc])*
+        #[doc(alias = $name)]
+        #[doc(alias = "zmq_ctx_get")]
+        pub fn $get(&self) -> u32 {
+            self.raw().get(zmq_sys::$option) as u32
+        }
+
+        $(#[$doc])*
+        ///
+        /// # Errors
+        ///
+        /// `EINVAL` where the value is out of range.
+        #[doc(alias = $name)]
+        #[doc(alias = "zmq_ctx_set")]
+        pub fn $set(&self, value: u32) -> Result<()> {
+            let value = number($name, value, $min, $max)?;
+            self.raw().set(zmq_sys::$option, value).map_err(|errno| errno.because($name, value))
+        }
+    };
+    (@method Flag () ($(#[$doc:meta])*) $name:literal $option:ident ($get:ident) $set:ident) => {
+        $(#[$doc])*
+        #[doc(alias = $name)]
+        #[doc(alias = "zmq_ctx_get")]
+        pub fn $get(&self) -> bool {
+            self.raw().get(zmq_sys::$option) != 0
+        }
+
+        $(#[$doc])*
+        ///
+        /// # Errors
+        ///
+        /// None that libzmq 4.3.5 documents for a yes or no.
+        #[doc(alias = $name)]
+        #[doc(alias = "zmq_ctx_set")]
+        pub fn $set(&self, value: bool) -> Result<()> {
+            self.raw().set(zmq_sys::$option, i32::from(value)).map_err(|errno| errno.because($name, value))
+        }
+    };
+    (@builder Number ($(#[$doc:meta])*) $name:literal $set:ident) => {
+        $(#[$doc])*
+        #[doc(alias = $name)]
+        pub fn $set(self, value: u32) -> Self {
+            self.with(move |context| context.$set(value))
+        }
+    };
+    (@builder Flag ($(#[$doc:meta])*) $name:literal $set:ident) => {
+        $(#[$doc])*
+        #[doc(alias = $name)]
+        pub fn $set(self, value: bool) -> Self {
+            self.with(move |context| context.$set(value))
+        }
+    };
+}
+
+context_options! {
+    /// Number of I/O threads: 1 unless set, 0 to 256. Counts from the context's first socket on.
+    ///
+    /// With 0 only `inproc://` works; other transports fail with `EMTHREAD`.
+    "ZMQ_IO_THREADS" = ZMQ_IO_THREADS: Number (0, MAX_IO_THREADS), io_threads / set_io_threads;
+    /// How many sockets the context holds at most: 1023 unless set, 1 to 1,048,576. Counts from its first socket on.
+    ///
+    /// Closed sockets that still have something to send count too, and so does one that the context opens for itself
+    /// when a socket connects to an `inproc://` name that is not bound yet.
+    "ZMQ_MAX_SOCKETS" = ZMQ_MAX_SOCKETS: Number (1, MAX_SOCKETS), max_sockets / set_max_sockets;
+    /// A message size limit, in bytes: 2,147,483,647 unless set. libzmq 4.3.5 stores and reports it, and enforces
+    /// nothing; [`crate::Socket::set_maxmsgsize`] does.
+    "ZMQ_MAX_MSGSZ" = ZMQ_MAX_MSGSZ: Number (0, i32::MAX as u32), max_msgsz / set_max_msgsz;
+    /// Whether sockets opened from now on start with IPv6 on: no unless set.
+    "ZMQ_IPV6" = ZMQ_IPV6: Flag (), ipv6 / set_ipv6;
+    /// Whether sockets opened from now on keep unsent messages for ever when they close (yes unless set) or drop them
+    /// at once: their first value of `ZMQ_LINGER` is for ever or zero.
+    "ZMQ_BLOCKY" = ZMQ_BLOCKY: Flag (), blocky / set_blocky;
+}
+
+#[cfg(feature = "draft")]
+context_options! {
+    /// Whether large inbound messages are slices of the receive buffer (yes unless set) or allocations of their own,
+    /// which release the buffer earlier. Counts for sockets opened from now on. Draft.
+    "ZMQ_ZERO_COPY_RECV" = ZMQ_ZERO_COPY_RECV: Flag (), zero_copy_recv / set_zero_copy_recv;
+}
+
+impl Context {
+    /// The largest value that libzmq documents for [`Context::set_max_sockets`]: 65,535, or what `select` can watch.
+    #[doc(alias = "ZMQ_SOCKET_LIMIT")]
+    #[doc(alias = "zmq_ctx_get")]
+    pub fn socket_limit(&self) -> u32 {
+        self.raw().get(zmq_sys::ZMQ_SOCKET_LIMIT) as u32
+    }
+
+    /// The size of the C message structure, in bytes: 64.
+    #[doc(alias = "ZMQ_MSG_T_SIZE")]
+    #[doc(alias = "zmq_ctx_get")]
+    pub fn msg_t_size(&self) -> u32 {
+        self.raw().get(zmq_sys::ZMQ_MSG_T_SIZE) as u32
+    }
+
+    /// The scheduling policy of the context's threads, as a number of `sched.h`; `None` if unset.
+    #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
+    #[doc(alias = "zmq_ctx_get")]
+    pub fn thread_sched_policy(&self) -> Option<u32> {
+        u32::try_from(self.raw().get(zmq_sys::ZMQ_THREAD_SCHED_POLICY)).ok()
+    }
+
+    /// Sets the scheduling policy of the context's threads, a number of `sched.h`. Counts from its first socket on.
+    ///
+    /// # Errors
+    ///
+    /// What the system says to such a thread, `EPERM` or `EINVAL`: libzmq would abort the process over it later.
+    #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
+    #[doc(alias = "zmq_ctx_set")]
+    pub fn set_thread_sched_policy(&self, policy: u32) -> Result<()> {
+        const NAME: &str = "ZMQ_THREAD_SCHED_POLICY";
+        let policy = number(NAME, policy, 0, i32::MAX as u32)?;
+        let mut threads = self.threads();
+        probe(NAME, policy, move || raw::probe_scheduling(policy, threads.priority))?;
+        threads.policy = policy;
+        self.raw().set(zmq_sys::ZMQ_THREAD_SCHED_POLICY, policy).map_err(|errno| errno.because(NAME, policy))?;
+        self.set_threads(threads);
+        Ok(())
+    }
+
+    /// Sets the scheduling priority of the context's threads. Counts from its first socket on. It cannot be read.
+    ///
+    /// With a real-time policy it is that policy's priority, 1 to 99 on Linux; with any other, a value above 0 asks
+    /// for the most favourable nice value.
+    ///
+    /// # Errors
+    ///
+    /// What the system says to such a thread, `EPERM` or `EINVAL`: libzmq would abort the process over it later.
+    #[doc(alias = "ZMQ_THREAD_PRIORITY")]
+    #[doc(alias = "zmq_ctx_set")]
+    pub fn set_thread_priority(&self, priority: u32) -> Result<()> {
+        const NAME: &str = "ZMQ_THREAD_PRIORITY";
+        let priority = number(NAME, priority, 0, i32::MAX as u32)?;
+        let mut threads = self.threads();
+        probe(NAME, priority, move || raw::probe_scheduling(threads.policy, priority))?;
+        threads.priority = priority;
+        self.raw().set(zmq_sys::ZMQ_THREAD_PRIORITY, priority).map_err(|errno| errno.because(NAME, priority))?;
+        self.set_threads(threads);
+        Ok(())
+    }
+
+    /// Adds a processor, counted from 0, to those that the context's threads may run on; all unless one is added.
+    /// Counts from its first socket on.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` where no thread of this process may run on it: libzmq would abort the process over it later.
+    #[doc(alias = "ZMQ_THREAD_AFFINITY_CPU_ADD")]
+    #[doc(alias = "zmq_ctx_set")]
+    pub fn add_thread_affinity_cpu(&self, cpu: u32) -> Result<()> {
+        const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_ADD";
+        let cpu = number(NAME, cpu, 0, i32::MAX as u32)?;
+        probe(NAME, cpu, move || raw::probe_affinity(&[cpu as usize]))?;
+        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_ADD, cpu).map_err(|errno| errno.because(NAME, cpu))
+    }
+
+    /// Takes a processor out of those that [`Context::add_thread_affinity_cpu`] added.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` where it is not among them.
+    #[doc(alias = "ZMQ_THREAD_AFFINITY_CPU_REMOVE")]
+    #[doc(alias = "zmq_ctx_set")]
+    pub fn remove_thread_affinity_cpu(&self, cpu: u32) -> Result<()> {
+        const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_REMOVE";
+        let cpu = number(NAME, cpu, 0, i32::MAX as u32)?;
+        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_REMOVE, cpu).map_err(|errno| errno.because(NAME, cpu))
+    }
+
+    /// The number before the names of the context's threads; 0 if there is none.
+    #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
+    #[doc(alias = "zmq_ctx_get")]
+    pub fn thread_name_prefix(&self) -> u32 {
+        self.raw().get(zmq_sys::ZMQ_THREAD_NAME_PREFIX) as u32
+    }
+
+    /// Puts a number before the names of the context's threads, which tells contexts apart in a debugger: with 7 they
+    /// are `7/ZMQbg/IO/0` and so on. Counts from its first socket on.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` above 2,147,483,647.
+    #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
+    #[doc(alias = "zmq_ctx_set")]
+    pub fn set_thread_name_prefix(&self, prefix: u32) -> Result<()> {
+        const NAME: &str = "ZMQ_THREAD_NAME_PREFIX";
+        let prefix = number(NAME, prefix, 0, i32::MAX as u32)?;
+        self.raw().set(zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix).map_err(|errno| errno.because(NAME, prefix))
+    }
+}
+
+#[cfg(feature = "draft")]
+impl Context {
+    /// The text before the names of the context's threads; empty if there is none. Draft.
+    #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
+    #[doc(alias = "zmq_ctx_get_ext")]
+    pub fn thread_name_prefix_text(&self) -> Result<String> {
+        const NAME: &str = "ZMQ_THREAD_NAME_PREFIX";
+        // libzmq does not say how long the text is; 16 is the longest it takes, and unused bytes stay zero.
+        let mut text = [0; 16];
+        self.raw().get_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX, &mut text).map_err(|errno| errno.of(NAME))?;
+        let len = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
+        Ok(String::from_utf8_lossy(&text[..len]).into_owned())
+    }
+
+    /// Puts a text of 1 to 16 bytes before the names of the context's threads. Counts from its first socket on. Draft.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for another length, for a NUL, and for exactly 4 bytes, which libzmq would take for a number.
+    #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
+    #[doc(alias = "zmq_ctx_set_ext")]
+    pub fn set_thread_name_prefix_text(&self, prefix: &str) -> Result<()> {
+        const NAME: &str = "ZMQ_THREAD_NAME_PREFIX";
+        if !matches!(prefix.len(), 1..=3 | 5..=16) || prefix.contains('\0') {
+            return Err(out_of_range(NAME, format_args!("{prefix:?}"), "1 to 16 bytes without NUL, 4 excepted"));
+        }
+        self.raw()
+            .set_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix.as_bytes())
+            .map_err(|errno| errno.because(NAME, format_args!("{prefix:?}")))
+    }
+}
+
+impl ContextBuilder {
+    /// The scheduling policy of the context's threads: see [`Context::set_thread_sched_policy`].
+    #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
+    pub fn set_thread_sched_policy(self, policy: u32) -> Self {
+        self.with(move |context| context.set_thread_sched_policy(policy))
+    }
+
+    /// The scheduling priority of the context's threads: see [`Context::set_thread_priority`].
+    #[doc(alias = "ZMQ_THREAD_PRIORITY")]
+    pub fn set_thread_priority(self, priority: u32) -> Self {
+        self.with(move |context| context.set_thread_priority(priority))
+    }
+
+    /// A processor that the context's threads may run on: see [`Context::add_thread_affinity_cpu`].
+    #[doc(alias = "ZMQ_THREAD_AFFINITY_CPU_ADD")]
+    pub fn add_thread_affinity_cpu(self, cpu: u32) -> Self {
+        self.with(move |context| context.add_thread_affinity_cpu(cpu))
+    }
+
+    /// A number before the names of the context's threads: see [`Context::set_thread_name_prefix`].
+    #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
+    pub fn set_thread_name_prefix(self, prefix: u32) -> Self {
+        self.with(move |context| context.set_thread_name_prefix(prefix))
+    }
+}
+
+/// Runs a question to the system in a thread of its own, since answering it changes that thread.
+fn probe(
+    name: &'static str,
+    value: i32,
+    question: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+) -> Result<()> {
+    let thread = std::thread::Builder::new().name("zmq-probe".to_owned()).spawn(question);
+    let answer = match thread {
+        Ok(thread) => thread.join().unwrap_or_else(|_| Err(std::io::Error::from_raw_os_error(libc::EINVAL))),
+        Err(error) => Err(error),
+    };
+    answer.map_err(|error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EINVAL));
+        errno.because(name, format_args!("{value}: the system refuses it to a thread of this process"))
+    })
+}

@@ -1,0 +1,179 @@
+//! What an endpoint must look like before libzmq gets to see it: where it would wrap a port number, delete a file or
+//! abort the process.
+
+use std::ffi::{CStr, CString, c_int};
+use std::os::unix::fs::FileTypeExt;
+
+use crate::error::{Errno, Error, Result};
+use crate::socket::Kind;
+
+/// Where the ZAP protocol expects its handler.
+const ZAP: &str = "inproc://zeromq.zap.01";
+
+/// How long an `ipc://` path may be, in bytes: what fits a socket address, without its NUL.
+fn ipc_limit() -> usize {
+    const { size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1 }
+}
+
+/// A text as C wants it.
+pub(crate) fn c_text(call: &'static str, text: &str) -> Result<CString> {
+    CString::new(text).map_err(|_| invalid(call, text, "it contains a NUL"))
+}
+
+fn invalid(call: &'static str, endpoint: &str, why: &str) -> Error {
+    Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}"))
+}
+
+/// Checks an endpoint to bind to.
+pub(crate) fn check_bind(call: &'static str, endpoint: &str, kind: Kind) -> Result<CString> {
+    let (transport, address) = split(call, endpoint)?;
+    match transport {
+        "tcp" | "ws" | "udp" => check_port(call, endpoint, address, 0)?,
+        "ipc" => check_ipc_bind(call, endpoint, address)?,
+        "inproc" if endpoint == ZAP && !matches!(kind, Kind::Rep | Kind::Router) => {
+            return Err(invalid(call, endpoint, "a ZAP handler is a REP or a ROUTER"));
+        }
+        "wss" => {
+            let why = "binding wss is left out: libzmq aborts the process over a certificate it cannot load";
+            return Err(Errno::EPROTONOSUPPORT.because(call, format_args!("{endpoint:?}: {why}")));
+        }
+        _ => {}
+    }
+    c_text(call, endpoint)
+}
+
+/// Checks an endpoint to connect to.
+pub(crate) fn check_connect(call: &'static str, endpoint: &str, _kind: Kind) -> Result<CString> {
+    let (transport, address) = split(call, endpoint)?;
+    match transport {
+        "tcp" => {
+            // What comes before the semicolon is where to connect from: any port will do there.
+            let (source, target) = address.split_once(';').map_or((None, address), |(from, to)| (Some(from), to));
+            if let Some(source) = source {
+                check_port(call, endpoint, source, 0)?;
+            }
+            check_port(call, endpoint, target, 1)?;
+        }
+        "ws" | "wss" | "udp" => check_port(call, endpoint, address, 1)?,
+        "ipc" => check_ipc_length(call, endpoint, address)?,
+        _ => {}
+    }
+    c_text(call, endpoint)
+}
+
+fn split<'a>(call: &'static str, endpoint: &'a str) -> Result<(&'a str, &'a str)> {
+    if endpoint.is_empty() {
+        return Err(invalid(call, endpoint, "an endpoint is transport://address"));
+    }
+    match endpoint.split_once("://") {
+        Some((transport, address)) if !transport.is_empty() && !address.is_empty() => Ok((transport, address)),
+        _ => Err(invalid(call, endpoint, "an endpoint is transport://address")),
+    }
+}
+
+/// libzmq reads the port with `atoi` and cuts it to 16 bits.
+fn check_port(call: &'static str, endpoint: &str, address: &str, lowest: u32) -> Result<()> {
+    // The path of a WebSocket comes after the port.
+    let authority = address.split('/').next().unwrap_or(address);
+    let Some((_, port)) = authority.rsplit_once(':') else { return Ok(()) };
+    if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        // `*`, the end of an IPv6 address, or something that libzmq refuses by itself.
+        return Ok(());
+    }
+    match port.parse::<u32>() {
+        Ok(number) if (lowest..=65535).contains(&number) => Ok(()),
+        _ => Err(invalid(call, endpoint, &format!("port {port} is not in {lowest}..=65535"))),
+    }
+}
+
+fn check_ipc_length(call: &'static str, endpoint: &str, path: &str) -> Result<()> {
+    let limit = ipc_limit();
+    if path.len() <= limit {
+        return Ok(());
+    }
+    let why = format_args!("{endpoint:?}: the path has {} bytes, this system's limit is {limit}", path.len());
+    Err(Errno::ENAMETOOLONG.because(call, why))
+}
+
+/// libzmq deletes whatever is at the path. That is how it takes over a socket file left behind; anything else stays.
+fn check_ipc_bind(call: &'static str, endpoint: &str, path: &str) -> Result<()> {
+    check_ipc_length(call, endpoint, path)?;
+    if path == "*" || path.starts_with('@') {
+        return Ok(());
+    }
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            let why = format_args!("{endpoint:?}: something that is no socket is at that path");
+            Err(Errno::EADDRINUSE.because(call, why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether an endpoint is a name inside the context.
+pub(crate) fn is_inproc(endpoint: &CStr) -> bool {
+    endpoint.to_bytes().starts_with(b"inproc://")
+}
+
+/// Whether a listening socket of this address family can serve an endpoint's transport.
+pub(crate) fn fits_family(endpoint: &str, family: c_int) -> bool {
+    match endpoint.split_once("://") {
+        Some(("tcp" | "ws", _)) => family == libc::AF_INET || family == libc::AF_INET6,
+        Some(("ipc", _)) => family == libc::AF_UNIX,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bind(endpoint: &str) -> Option<Errno> {
+        check_bind("zmq_bind", endpoint, Kind::Pair).err().map(|error| error.errno())
+    }
+
+    fn connect(endpoint: &str) -> Option<Errno> {
+        check_connect("zmq_connect", endpoint, Kind::Pair).err().map(|error| error.errno())
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_refused() {
+        for text in ["", "tcp", "tcp:", "tcp://", "://x", "inproc://a\0b"] {
+            assert_eq!(bind(text), Some(Errno::EINVAL), "{text:?}");
+            assert_eq!(connect(text), Some(Errno::EINVAL), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ports_do_not_wrap() {
+        for good in ["tcp://*:0", "tcp://*:65535", "tcp://*:*", "tcp://[::1]:5555", "ws://*:80/path", "tcp://lo:*"] {
+            assert_eq!(bind(good), None, "{good}");
+        }
+        for bad in ["tcp://*:65536", "tcp://*:99999999999999999999", "ws://*:65536/path"] {
+            assert_eq!(bind(bad), Some(Errno::EINVAL), "{bad}");
+        }
+        for good in ["tcp://localhost:1", "tcp://127.0.0.1:0;localhost:65535"] {
+            assert_eq!(connect(good), None, "{good}");
+        }
+        for bad in ["tcp://localhost:0", "tcp://127.0.0.1:70000;localhost:1", "tcp://127.0.0.1:1;localhost:70000"] {
+            assert_eq!(connect(bad), Some(Errno::EINVAL), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ipc_paths_name_their_limit() {
+        let fits = format!("ipc://{}", "x".repeat(ipc_limit()));
+        let long = format!("{fits}x");
+        assert_eq!(connect(&fits), None);
+        let error = check_connect("zmq_connect", &long, Kind::Pair).unwrap_err();
+        assert_eq!(error.errno(), Errno::ENAMETOOLONG);
+        assert!(error.to_string().contains(&format!("limit is {}", ipc_limit())), "{error}");
+    }
+
+    #[test]
+    fn only_a_handler_binds_the_zap_endpoint() {
+        assert_eq!(bind(ZAP), Some(Errno::EINVAL));
+        assert!(check_bind("zmq_bind", ZAP, Kind::Rep).is_ok());
+        assert!(check_bind("zmq_bind", ZAP, Kind::Router).is_ok());
+    }
+}

@@ -1,0 +1,310 @@
+//! What can go wrong, and what comes back when it does.
+
+use std::fmt;
+use std::io;
+use std::string::FromUtf8Error;
+
+use crate::raw;
+
+/// The result of most calls of this library.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error number as libzmq reports it: the system's `errno` values and libzmq's own four.
+///
+/// It is an open set: a number that has no name here survives as it is.
+///
+/// ```
+/// use zmq::Errno;
+///
+/// assert_eq!(Errno::EAGAIN.name(), Some("EAGAIN"));
+/// assert_eq!(Errno::from_raw(987_654).name(), None);
+/// assert_eq!(Errno::from_raw(987_654).raw(), 987_654);
+/// ```
+#[doc(alias = "zmq_errno")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Errno(i32);
+
+macro_rules! errnos {
+    ($($(#[doc = $doc:literal])* $name:ident = $value:expr;)*) => {
+        impl Errno {
+            $($(#[doc = $doc])* pub const $name: Errno = Errno($value as i32);)*
+
+            /// The number's C name, if it is one that libzmq documents.
+            pub fn name(self) -> Option<&'static str> {
+                match self {
+                    $(Errno::$name => Some(stringify!($name)),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+errnos! {
+    /// The call would have to wait, and was asked not to, or the time-out passed.
+    EAGAIN = libc::EAGAIN;
+    /// A signal arrived.
+    EINTR = libc::EINTR;
+    /// An argument is out of its range, or makes no sense here.
+    EINVAL = libc::EINVAL;
+    /// A handle is not what it should be.
+    EFAULT = libc::EFAULT;
+    /// No memory.
+    ENOMEM = libc::ENOMEM;
+    /// Too many open files or sockets: the process's limit, or the context's `ZMQ_MAX_SOCKETS`.
+    EMFILE = libc::EMFILE;
+    /// Too many open files in the system.
+    ENFILE = libc::ENFILE;
+    /// No such network interface.
+    ENODEV = libc::ENODEV;
+    /// No such endpoint, file or directory.
+    ENOENT = libc::ENOENT;
+    /// The name is too long.
+    ENAMETOOLONG = libc::ENAMETOOLONG;
+    /// A bad file descriptor.
+    EBADF = libc::EBADF;
+    /// A protocol error.
+    EPROTO = libc::EPROTO;
+    /// Permission denied.
+    EACCES = libc::EACCES;
+    /// The operation is not permitted.
+    EPERM = libc::EPERM;
+    /// The peer is gone.
+    EPIPE = libc::EPIPE;
+    /// The socket kind, or this build of libzmq, does not have this operation.
+    ENOTSUP = libc::ENOTSUP;
+    /// Unknown transport, or one that this libzmq was built without.
+    EPROTONOSUPPORT = libc::EPROTONOSUPPORT;
+    /// No buffer space.
+    ENOBUFS = libc::ENOBUFS;
+    /// The network is down.
+    ENETDOWN = libc::ENETDOWN;
+    /// The address is in use.
+    EADDRINUSE = libc::EADDRINUSE;
+    /// The address is not one of this machine's.
+    EADDRNOTAVAIL = libc::EADDRNOTAVAIL;
+    /// The connection was refused.
+    ECONNREFUSED = libc::ECONNREFUSED;
+    /// The operation goes on in the background.
+    EINPROGRESS = libc::EINPROGRESS;
+    /// Not a socket.
+    ENOTSOCK = libc::ENOTSOCK;
+    /// The message is too large.
+    EMSGSIZE = libc::EMSGSIZE;
+    /// The address family is not supported.
+    EAFNOSUPPORT = libc::EAFNOSUPPORT;
+    /// The network cannot be reached.
+    ENETUNREACH = libc::ENETUNREACH;
+    /// The connection was aborted.
+    ECONNABORTED = libc::ECONNABORTED;
+    /// The connection was reset.
+    ECONNRESET = libc::ECONNRESET;
+    /// Not connected.
+    ENOTCONN = libc::ENOTCONN;
+    /// The connection timed out.
+    ETIMEDOUT = libc::ETIMEDOUT;
+    /// No such peer (ROUTER with `ZMQ_ROUTER_MANDATORY`, STREAM).
+    EHOSTUNREACH = libc::EHOSTUNREACH;
+    /// The network reset the connection.
+    ENETRESET = libc::ENETRESET;
+    /// Not possible in the socket's present state, such as two sends in a row on a REQ.
+    EFSM = zmq_sys::EFSM;
+    /// The transport and the socket kind do not fit each other.
+    ENOCOMPATPROTO = zmq_sys::ENOCOMPATPROTO;
+    /// The context was shut down.
+    ETERM = zmq_sys::ETERM;
+    /// No I/O thread is there to do the work.
+    EMTHREAD = zmq_sys::EMTHREAD;
+}
+
+impl Errno {
+    /// The error of this number.
+    pub const fn from_raw(number: i32) -> Errno {
+        Errno(number)
+    }
+
+    /// The number.
+    pub const fn raw(self) -> i32 {
+        self.0
+    }
+
+    /// This error as that of `call`, with no more to say.
+    pub(crate) fn of(self, call: &'static str) -> Error {
+        Error { errno: self, call, detail: None }
+    }
+
+    /// This error as that of `call`, with what it was about.
+    pub(crate) fn because(self, call: &'static str, detail: impl fmt::Display) -> Error {
+        Error { errno: self, call, detail: Some(detail.to_string().into_boxed_str()) }
+    }
+}
+
+impl fmt::Debug for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{name}"),
+            None => write!(f, "Errno({})", self.0),
+        }
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&raw::strerror(*self))?;
+        match self.name() {
+            Some(name) => write!(f, " ({name})"),
+            None => write!(f, " (errno {})", self.0),
+        }
+    }
+}
+
+impl From<Errno> for io::ErrorKind {
+    fn from(errno: Errno) -> io::ErrorKind {
+        match errno {
+            Errno::EFSM | Errno::ENOCOMPATPROTO => io::ErrorKind::InvalidInput,
+            Errno::ETERM => io::ErrorKind::BrokenPipe,
+            Errno::EMTHREAD => io::ErrorKind::Other,
+            Errno(number) => io::Error::from_raw_os_error(number).kind(),
+        }
+    }
+}
+
+/// A call that failed: which one, why, and on what.
+///
+/// The text names the C function or option and the endpoint or value it was given.
+///
+/// ```
+/// # fn main() -> zmq::Result<()> {
+/// let context = zmq::Context::new()?;
+/// let socket = context.socket(zmq::Rep)?;
+/// let error = socket.bind("tcp://127.0.0.1:70000").unwrap_err();
+/// assert_eq!(error.errno(), zmq::Errno::EINVAL);
+/// assert_eq!(error.call(), "zmq_bind");
+/// assert!(error.to_string().contains("tcp://127.0.0.1:70000"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{call}: {errno}{}", Detail(.detail))]
+pub struct Error {
+    errno: Errno,
+    call: &'static str,
+    detail: Option<Box<str>>,
+}
+
+struct Detail<'a>(&'a Option<Box<str>>);
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(detail) => write!(f, ": {detail}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error {
+    /// The reason as a number.
+    pub fn errno(&self) -> Errno {
+        self.errno
+    }
+
+    /// The C function or option that failed, such as `zmq_bind` or `ZMQ_LINGER`.
+    pub fn call(&self) -> &'static str {
+        self.call
+    }
+
+    /// What the call was about: the endpoint, the option's value, the limit that was passed.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> io::Error {
+        io::Error::new(error.errno.into(), error)
+    }
+}
+
+/// A send that failed, and the message that was not sent.
+///
+/// `?` turns it into an [`Error`], which drops the message; [`SendError::into_message`] keeps it.
+///
+/// ```
+/// use zmq::{Context, Errno, Req};
+///
+/// # fn main() -> zmq::Result<()> {
+/// let context = Context::new()?;
+/// let client = context.socket(Req)?;
+/// client.connect("inproc://nobody-yet")?;
+/// client.send("first")?;
+/// let failed = client.send("second").unwrap_err();
+/// assert_eq!(failed.error().errno(), Errno::EFSM);
+/// assert_eq!(failed.into_message().as_str(), Some("second"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct SendError<M = crate::Message> {
+    message: M,
+    error: Error,
+}
+
+impl<M> SendError<M> {
+    pub(crate) fn new(message: M, error: Error) -> Self {
+        SendError { message, error }
+    }
+
+    /// Why it failed.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// The message that was not sent.
+    pub fn message(&self) -> &M {
+        &self.message
+    }
+
+    /// The message that was not sent, to keep.
+    pub fn into_message(self) -> M {
+        self.message
+    }
+
+    /// The message and the reason.
+    pub fn into_parts(self) -> (M, Error) {
+        (self.message, self.error)
+    }
+}
+
+impl<M> From<SendError<M>> for Error {
+    fn from(failed: SendError<M>) -> Error {
+        failed.error
+    }
+}
+
+impl<M> From<SendError<M>> for io::Error {
+    fn from(failed: SendError<M>) -> io::Error {
+        failed.error.into()
+    }
+}
+
+/// Why no string was received: the receive failed, or the bytes are not UTF-8 (and are handed over).
+#[derive(Debug, thiserror::Error)]
+pub enum RecvStringError {
+    /// Nothing was received.
+    #[error(transparent)]
+    Recv(#[from] Error),
+    /// The message was received and is not UTF-8; [`FromUtf8Error::into_bytes`] gives its content.
+    #[error("zmq_recv: the message is not UTF-8: {0}")]
+    NotUtf8(#[source] FromUtf8Error),
+}
+
+impl From<RecvStringError> for Error {
+    fn from(failed: RecvStringError) -> Error {
+        match failed {
+            RecvStringError::Recv(error) => error,
+            RecvStringError::NotUtf8(error) => Errno::EINVAL.because("zmq_recv", format_args!("not UTF-8: {error}")),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Ctrl-C: letting a signal end a blocking call.
+//!
+//! By default a signal ends nothing: a call that libzmq gives up with `EINTR` is made again, with what is left of its
+//! time. A program that wants to clean up after Ctrl-C says so with [`catch_signals`]. From then on SIGINT and SIGTERM do
+//! not kill the process; they make every call that waits, on every thread, fail with [`crate::Errno::EINTR`], also one
+//! that begins to wait only afterwards. Calls that need not wait go on as before, so what has to be sent still is.
+//!
+//! ```no_run
+//! use zmq::{Context, Errno, Rep, interrupt};
+//!
+//! # fn main() -> zmq::Result<()> {
+//! interrupt::catch_signals()?;
+//! let context = Context::new()?;
+//! let server = context.socket(Rep)?;
+//! server.bind("tcp://*:5555")?;
+//! loop {
+//!     match server.recv() {
+//!         Ok(request) => server.send(request)?,
+//!         Err(error) if error.errno() == Errno::EINTR => break,
+//!         Err(error) => return Err(error),
+//!     }
+//! }
+//! println!("cleaning up");
+//! # Ok(())
+//! # }
+//! ```
+
+use std::os::fd::BorrowedFd;
+
+use crate::error::{Errno, Result};
+use crate::raw;
+
+/// Catches SIGINT and SIGTERM from now on, for the whole process. Calling it again changes nothing.
+///
+/// # Errors
+///
+/// `EMFILE` or `ENFILE` where there is no file descriptor left for waking those that wait.
+#[doc(alias = "s_catch_signals")]
+pub fn catch_signals() -> Result<()> {
+    raw::catch_signals().map_err(|error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EINVAL));
+        errno.of("sigaction")
+    })
+}
+
+/// Whether a caught signal has come, since the start or since [`clear`].
+#[doc(alias = "s_interrupted")]
+pub fn interrupted() -> bool {
+    raw::interrupted()
+}
+
+/// Forgets the signal, so that calls may wait again.
+pub fn clear() {
+    raw::clear_interrupt();
+}
+
+/// A descriptor that is readable while an interrupt stands, for loops that wait on other things; `None` before
+/// [`catch_signals`]. Nobody should read from it.
+pub fn wake_fd() -> Option<BorrowedFd<'static>> {
+    raw::wake_fd()
+}

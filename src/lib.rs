@@ -1,0 +1,84 @@
+//! Safe ZeroMQ: libzmq 4.3.5 for Rust.
+//!
+//! The C library is vendored, compiled by the build and called directly; nothing is reimplemented, so what goes over
+//! the wire is exactly what libzmq sends. On top of it stand three types: a [`Context`], the [`Socket`]s it opens and
+//! the [`Message`]s they carry.
+//!
+//! ```
+//! use zmq::{Context, Rep, Req};
+//!
+//! # fn main() -> zmq::Result<()> {
+//! let context = Context::new()?;
+//! let server = context.socket(Rep)?;
+//! let endpoint = server.bind("tcp://127.0.0.1:*")?;
+//! let client = context.socket(Req)?;
+//! client.connect(&endpoint)?;
+//!
+//! client.send("Hello")?;
+//! assert_eq!(server.recv()?.as_str(), Some("Hello"));
+//! server.send("World")?;
+//! assert_eq!(client.recv()?.as_str(), Some("World"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Coming from C
+//!
+//! Every item that stands for a C function or constant carries its C name: search these pages for `zmq_setsockopt` or
+//! `ZMQ_RCVHWM`. Sockets close themselves, messages free themselves, a failed send gives the message back, and `EINTR`
+//! is retried unless the program asked for Ctrl-C to end its calls ([`interrupt`]).
+//!
+//! # What the compiler checks
+//!
+//! - A socket cannot outlive its context, so ending a context never waits for a forgotten socket.
+//! - A socket is [`Send`] and not [`Sync`]: it may move to another thread, two threads cannot use it at once.
+//! - A [`Sub`] has no `send`, a [`Push`] no `recv`, and an option exists only on the kinds it applies to.
+//!
+//! # Ending a context
+//!
+//! libzmq keeps unsent messages: dropping the last handle of a context waits until they are delivered, for ever by
+//! default. [`Socket::set_linger`] bounds that per socket, [`ContextBuilder::blocky`] for all sockets of a context, and
+//! [`Context::terminate`] waits no longer than it is told.
+//!
+//! # Features
+//!
+//! `curve` (default), `draft`, `gssapi`, `pgm`, `norm`, `vmci`, `bindgen` (default), `system`, `bytes`: see the README.
+
+#![deny(unsafe_code)]
+#![warn(rust_2018_idioms)]
+
+mod context;
+mod ctxopt;
+mod endpoint;
+mod error;
+pub mod interrupt;
+mod message;
+mod multipart;
+mod poll;
+mod proxy;
+#[allow(unsafe_code)]
+mod raw;
+pub mod security;
+mod socket;
+pub mod sockopt;
+mod util;
+pub mod zhelpers;
+
+pub use context::{Context, ContextBuilder, TerminateError};
+pub use error::{Errno, Error, RecvStringError, Result, SendError};
+pub use message::Message;
+pub use multipart::Multipart;
+pub use poll::{PollEvents, poll};
+pub use proxy::proxy;
+pub use raw::PollItem;
+pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
+pub use socket::{
+    BindGuard, CanRecv, CanSend, ConnectGuard, Dealer, Flags, Kind, Pair, Pub, Pull, Push, Received, Rep, Req, Router,
+    Socket, SocketRef, SocketType, Stream, Sub, TrySend, XPub, XSub,
+};
+pub use util::{has, strerror, version};
+
+/// The raw bindings, for code that is half C and half Rust.
+///
+/// [`Socket::as_raw`], [`Context::as_raw`] and [`Message::as_raw`] give the handles that its functions take.
+pub use zmq_sys as sys;

@@ -1,0 +1,453 @@
+//! Messages.
+
+use std::borrow::Borrow;
+use std::ffi::CString;
+use std::fmt;
+use std::ops::Deref;
+use std::str::Utf8Error;
+use std::sync::Arc;
+
+use crate::error::{Errno, Result};
+use crate::raw::RawMessage;
+
+/// From this size on, a message takes over its owner's memory; below it, libzmq stores the bytes in the message itself,
+/// which is faster than anything that has to be freed.
+const INLINE: usize = 33;
+/// How many bytes of a message [`fmt::Debug`] shows.
+const SHOWN: usize = 32;
+
+/// A message, or one part of a multipart message: bytes that nobody changes.
+///
+/// It is made from bytes or text by [`Into`], so that [`crate::Socket::send`] takes either. Slices, texts and arrays are
+/// copied; `Vec`, `String`, `Box<[u8]>`, `Arc<[u8]>`, `Bytes` (feature `bytes`) and any other owner are handed over
+/// without a copy; up to 33 bytes live in the message itself. Cloning shares the content.
+///
+/// ```
+/// use zmq::Message;
+///
+/// let message = Message::from("Hello");
+/// assert_eq!(&*message, b"Hello");
+/// assert_eq!(message.as_str(), Some("Hello"));
+/// assert_eq!(format!("{message:?}"), r#"Message(5 bytes, "Hello")"#);
+/// ```
+#[doc(alias = "zmq_msg_t")]
+#[doc(alias = "zmq_msg_init")]
+#[doc(alias = "zmq_msg_close")]
+#[repr(transparent)]
+pub struct Message(RawMessage);
+
+/// Every allocation of libzmq's but this one aborts where no memory is left, and so do Rust's.
+fn made(message: Result<RawMessage, Errno>) -> Message {
+    match message {
+        Ok(message) => Message(message),
+        Err(_) => std::alloc::handle_alloc_error(std::alloc::Layout::new::<RawMessage>()),
+    }
+}
+
+impl Message {
+    /// An empty message.
+    #[doc(alias = "zmq_msg_init")]
+    #[inline]
+    pub fn new() -> Message {
+        Message(RawMessage::new())
+    }
+
+    /// A message of `size` zero bytes.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` where there is no memory for it.
+    #[doc(alias = "zmq_msg_init_size")]
+    pub fn with_size(size: usize) -> Result<Message> {
+        Message::fill(size, |_| {})
+    }
+
+    /// A message of `size` bytes that `write` fills in place: zero before, unshared until it returns.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` where there is no memory for it.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let message = zmq::Message::fill(4, |bytes| bytes.copy_from_slice(&7u32.to_be_bytes()))?;
+    /// assert_eq!(&*message, [0, 0, 0, 7]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_msg_init_size")]
+    #[doc(alias = "zmq_msg_data")]
+    pub fn fill(size: usize, write: impl FnOnce(&mut [u8])) -> Result<Message> {
+        match RawMessage::filled(size, write) {
+            Ok(message) => Ok(Message(message)),
+            Err(errno) => Err(errno.because("zmq_msg_init_size", format_args!("{size} bytes"))),
+        }
+    }
+
+    /// A message that points to bytes which are there for ever: neither copied nor freed.
+    ///
+    /// ```
+    /// let message = zmq::Message::from_static(b"Hello");
+    /// assert_eq!(message.len(), 5);
+    /// ```
+    #[doc(alias = "zmq_msg_init_data")]
+    #[doc(alias = "zmq_send_const")]
+    pub fn from_static(content: &'static [u8]) -> Message {
+        made(RawMessage::from_static(content))
+    }
+
+    /// A message that keeps `owner` and points to its bytes, such as a memory-mapped file.
+    ///
+    /// The owner is dropped when the last message that shares it is gone, on any thread, often one of libzmq's. A panic
+    /// in its `drop` is reported by the panic hook and goes no further.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use zmq::Message;
+    ///
+    /// let shared = Arc::new(vec![1, 2, 3]);
+    /// struct Rest(Arc<Vec<u8>>);
+    /// impl AsRef<[u8]> for Rest {
+    ///     fn as_ref(&self) -> &[u8] {
+    ///         &self.0[1..]
+    ///     }
+    /// }
+    /// assert_eq!(&*Message::from_owner(Rest(shared)), [2, 3]);
+    /// ```
+    #[doc(alias = "zmq_msg_init_data")]
+    pub fn from_owner<T>(owner: T) -> Message
+    where
+        T: AsRef<[u8]> + Send + 'static,
+    {
+        made(RawMessage::from_boxed_owner(Box::new(owner)))
+    }
+
+    /// The content as text, if it is UTF-8.
+    pub fn as_str(&self) -> Option<&str> {
+        self.to_str().ok()
+    }
+
+    /// The content as text.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not UTF-8: which byte is not.
+    pub fn to_str(&self) -> Result<&str, Utf8Error> {
+        std::str::from_utf8(self)
+    }
+
+    /// Whether more parts of the same multipart message follow this one. For received messages.
+    #[doc(alias = "zmq_msg_more")]
+    #[doc(alias = "ZMQ_MORE")]
+    #[doc(alias = "ZMQ_RCVMORE")]
+    pub fn more(&self) -> bool {
+        self.0.more()
+    }
+
+    /// Whether the content may be shared with another message: clones, and constant content.
+    #[doc(alias = "zmq_msg_get")]
+    #[doc(alias = "ZMQ_SHARED")]
+    pub fn is_shared(&self) -> bool {
+        self.0.get(zmq_sys::ZMQ_SHARED) == 1
+    }
+
+    /// The number of the descriptor of the connection that a received message came from; it may be closed, or another
+    /// connection's, by now. `None` for `inproc://`. Deprecated in libzmq.
+    #[doc(alias = "zmq_msg_get")]
+    #[doc(alias = "ZMQ_SRCFD")]
+    pub fn source_fd(&self) -> Option<i32> {
+        let fd = self.0.get(zmq_sys::ZMQ_SRCFD);
+        (fd >= 0).then_some(fd)
+    }
+
+    /// A property that the connection or its authentication gave a received message: `Socket-Type`, `Identity` (which
+    /// is what the manual calls `Routing-Id`), `Peer-Address`, `User-Id`, or one of the application's, `X-...`. Names
+    /// are case-sensitive. `None` where it is not set, and for `inproc://`.
+    ///
+    /// ```
+    /// # use zmq::{Context, Dealer};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// let server = context.socket(Dealer)?;
+    /// let client = context.socket(Dealer)?;
+    /// client.connect(&server.bind("tcp://127.0.0.1:*")?)?;
+    /// client.send("Hello")?;
+    /// let message = server.recv()?;
+    /// assert_eq!(message.gets("Socket-Type").as_deref(), Some("DEALER"));
+    /// assert_eq!(message.gets("Peer-Address").as_deref(), Some("127.0.0.1"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_msg_gets")]
+    pub fn gets(&self, property: &str) -> Option<std::borrow::Cow<'_, str>> {
+        let property = CString::new(property).ok()?;
+        self.0.gets(&property).map(|value| value.to_string_lossy())
+    }
+
+    /// The C structure, for code that is half C. The message stays this library's to close.
+    #[doc(alias = "zmq_msg_t")]
+    pub fn as_raw(&mut self) -> *mut zmq_sys::zmq_msg_t {
+        self.0.as_mut_ptr()
+    }
+
+    pub(crate) fn from_raw(message: RawMessage) -> Message {
+        Message(message)
+    }
+
+    pub(crate) fn raw(&self) -> &RawMessage {
+        &self.0
+    }
+
+    #[inline]
+    pub(crate) fn raw_mut(&mut self) -> &mut RawMessage {
+        &mut self.0
+    }
+
+    #[inline]
+    pub(crate) fn forget_sent(self) {
+        self.0.forget_sent();
+    }
+}
+
+#[cfg(feature = "draft")]
+impl Message {
+    /// The routing id of the peer that a SERVER or PEER received this message from, or that it goes to. Draft.
+    #[doc(alias = "zmq_msg_routing_id")]
+    pub fn routing_id(&self) -> Option<std::num::NonZeroU32> {
+        std::num::NonZeroU32::new(self.0.routing_id())
+    }
+
+    /// Says which peer a SERVER or PEER is to send this message to. Draft.
+    ///
+    /// # Errors
+    ///
+    /// None that libzmq documents for an id that is not 0.
+    #[doc(alias = "zmq_msg_set_routing_id")]
+    pub fn set_routing_id(&mut self, id: std::num::NonZeroU32) -> Result<()> {
+        self.0.set_routing_id(id.get()).map_err(|errno| errno.because("zmq_msg_set_routing_id", id))
+    }
+
+    /// The group that a RADIO sends this message to, or a DISH received it in; empty if none is set. Draft.
+    #[doc(alias = "zmq_msg_group")]
+    pub fn group(&self) -> std::borrow::Cow<'_, str> {
+        self.0.group().to_string_lossy()
+    }
+
+    /// Says which group a RADIO is to send this message to. Draft.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a group that is empty, longer than 255 bytes or contains a NUL, and where the message has a group
+    /// already: setting a second one corrupts memory inside libzmq.
+    ///
+    /// ```
+    /// let mut message = zmq::Message::from("news");
+    /// message.set_group("a group with a long name").unwrap();
+    /// assert!(message.set_group("short").is_err());
+    /// assert_eq!(message.group(), "a group with a long name");
+    /// ```
+    #[doc(alias = "zmq_msg_set_group")]
+    #[doc(alias = "ZMQ_GROUP_MAX_LENGTH")]
+    pub fn set_group(&mut self, group: &str) -> Result<()> {
+        let refused = |why| Errno::EINVAL.because("zmq_msg_set_group", format_args!("{group:?}: {why}"));
+        if group.is_empty() || group.len() > zmq_sys::ZMQ_GROUP_MAX_LENGTH as usize {
+            return Err(refused("not 1 to 255 bytes long"));
+        }
+        if !self.0.group().is_empty() {
+            return Err(refused("the message has a group already"));
+        }
+        let text = CString::new(group).map_err(|_| refused("it contains a NUL"))?;
+        self.0.set_group(&text).map_err(|errno| errno.because("zmq_msg_set_group", format_args!("{group:?}")))
+    }
+}
+
+impl Default for Message {
+    fn default() -> Message {
+        Message::new()
+    }
+}
+
+/// Shares the content; up to 33 bytes are copied.
+impl Clone for Message {
+    fn clone(&self) -> Message {
+        Message(self.0.share())
+    }
+}
+
+impl Deref for Message {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.0.content()
+    }
+}
+
+impl AsRef<[u8]> for Message {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Borrow<[u8]> for Message {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Message) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Message {}
+
+impl std::hash::Hash for Message {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl PartialOrd for Message {
+    fn partial_cmp(&self, other: &Message) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Message {
+    fn cmp(&self, other: &Message) -> std::cmp::Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+macro_rules! compares_with {
+    ($($other:ty),*) => {$(
+        impl PartialEq<$other> for Message {
+            fn eq(&self, other: &$other) -> bool {
+                let other: &[u8] = other.as_ref();
+                **self == *other
+            }
+        }
+    )*};
+}
+
+compares_with!([u8], &[u8], Vec<u8>, str, &str, String);
+
+impl<const N: usize> PartialEq<[u8; N]> for Message {
+    fn eq(&self, other: &[u8; N]) -> bool {
+        **self == *other
+    }
+}
+
+impl<const N: usize> PartialEq<&[u8; N]> for Message {
+    fn eq(&self, other: &&[u8; N]) -> bool {
+        **self == **other
+    }
+}
+
+/// Size and head of the content.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = &self[..self.len().min(SHOWN)];
+        write!(f, "Message({} bytes, \"{}\"", self.len(), head.escape_ascii())?;
+        f.write_str(if head.len() < self.len() { "...)" } else { ")" })
+    }
+}
+
+impl From<&[u8]> for Message {
+    #[inline]
+    fn from(content: &[u8]) -> Message {
+        made(RawMessage::copy_of(content))
+    }
+}
+
+impl From<&str> for Message {
+    #[inline]
+    fn from(content: &str) -> Message {
+        Message::from(content.as_bytes())
+    }
+}
+
+impl From<&String> for Message {
+    fn from(content: &String) -> Message {
+        Message::from(content.as_bytes())
+    }
+}
+
+impl From<&Vec<u8>> for Message {
+    fn from(content: &Vec<u8>) -> Message {
+        Message::from(content.as_slice())
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Message {
+    fn from(content: [u8; N]) -> Message {
+        Message::from(content.as_slice())
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(content: &[u8; N]) -> Message {
+        Message::from(content.as_slice())
+    }
+}
+
+/// Takes the memory over; up to 33 bytes are copied.
+impl From<Vec<u8>> for Message {
+    fn from(content: Vec<u8>) -> Message {
+        if content.len() <= INLINE {
+            return Message::from(content.as_slice());
+        }
+        made(RawMessage::from_vec(content))
+    }
+}
+
+/// Takes the memory over; up to 33 bytes are copied.
+impl From<String> for Message {
+    fn from(content: String) -> Message {
+        Message::from(content.into_bytes())
+    }
+}
+
+/// Takes the memory over; up to 33 bytes are copied.
+impl From<Box<[u8]>> for Message {
+    fn from(content: Box<[u8]>) -> Message {
+        Message::from(content.into_vec())
+    }
+}
+
+/// Shares the memory; up to 33 bytes are copied.
+impl From<Arc<[u8]>> for Message {
+    fn from(content: Arc<[u8]>) -> Message {
+        if content.len() <= INLINE {
+            return Message::from(&*content);
+        }
+        made(RawMessage::from_arc(content))
+    }
+}
+
+impl From<&Message> for Message {
+    fn from(message: &Message) -> Message {
+        message.clone()
+    }
+}
+
+/// Shares the memory; up to 33 bytes are copied.
+#[cfg(feature = "bytes")]
+impl From<bytes::Bytes> for Message {
+    fn from(content: bytes::Bytes) -> Message {
+        if content.len() <= INLINE {
+            return Message::from(&*content);
+        }
+        Message::from_owner(content)
+    }
+}
+
+/// Keeps the message as the owner of the bytes.
+#[cfg(feature = "bytes")]
+impl From<Message> for bytes::Bytes {
+    fn from(message: Message) -> bytes::Bytes {
+        bytes::Bytes::from_owner(message)
+    }
+}

@@ -1,0 +1,269 @@
+//! Multipart messages.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::{Index, IndexMut};
+
+use crate::message::Message;
+use crate::zhelpers::format_frame;
+
+/// A message of several parts, which travel together or not at all; what the guide calls a `zmsg`.
+///
+/// ```
+/// use zmq::Multipart;
+///
+/// let mut message = Multipart::from(["body"]);
+/// message.wrap("address");
+/// assert_eq!(message.to_string(), "[007] address\n[000] \n[004] body\n");
+/// assert_eq!(message.unwrap().unwrap(), "address");
+/// assert_eq!(message, ["body"]);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Multipart(VecDeque<Message>);
+
+impl Multipart {
+    /// A message of no parts yet.
+    #[doc(alias = "zmsg_new")]
+    pub fn new() -> Multipart {
+        Multipart::default()
+    }
+
+    /// The number of parts.
+    #[doc(alias = "zmsg_size")]
+    #[doc(alias = "zmsg_parts")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no parts.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts a part in front.
+    #[doc(alias = "zmsg_push")]
+    #[doc(alias = "zmsg_prepend")]
+    pub fn push_front(&mut self, part: impl Into<Message>) {
+        self.0.push_front(part.into());
+    }
+
+    /// Adds a part at the end.
+    #[doc(alias = "zmsg_add")]
+    #[doc(alias = "zmsg_append")]
+    pub fn push_back(&mut self, part: impl Into<Message>) {
+        self.0.push_back(part.into());
+    }
+
+    /// Takes the first part off.
+    #[doc(alias = "zmsg_pop")]
+    pub fn pop_front(&mut self) -> Option<Message> {
+        self.0.pop_front()
+    }
+
+    /// Takes the last part off.
+    pub fn pop_back(&mut self) -> Option<Message> {
+        self.0.pop_back()
+    }
+
+    /// The first part: the address, where the message has one.
+    #[doc(alias = "zmsg_first")]
+    #[doc(alias = "zmsg_address")]
+    pub fn front(&self) -> Option<&Message> {
+        self.0.front()
+    }
+
+    /// The last part: the body.
+    #[doc(alias = "zmsg_last")]
+    #[doc(alias = "zmsg_body")]
+    pub fn back(&self) -> Option<&Message> {
+        self.0.back()
+    }
+
+    /// The last part, to put another in its place.
+    #[doc(alias = "zmsg_body_set")]
+    pub fn back_mut(&mut self) -> Option<&mut Message> {
+        self.0.back_mut()
+    }
+
+    /// The part of that index, counted from 0.
+    pub fn get(&self, index: usize) -> Option<&Message> {
+        self.0.get(index)
+    }
+
+    /// Puts an address and an empty part in front: the envelope that a REQ makes and a ROUTER sends by.
+    #[doc(alias = "zmsg_wrap")]
+    pub fn wrap(&mut self, address: impl Into<Message>) {
+        self.push_front(Message::new());
+        self.push_front(address);
+    }
+
+    /// Takes the address off, and the empty part behind it if there is one.
+    #[doc(alias = "zmsg_unwrap")]
+    pub fn unwrap(&mut self) -> Option<Message> {
+        let address = self.pop_front()?;
+        if self.front().is_some_and(|part| part.is_empty()) {
+            self.pop_front();
+        }
+        Some(address)
+    }
+
+    /// Prints the message to standard error, a line a part, as the guide's `zmsg_dump` does.
+    #[doc(alias = "zmsg_dump")]
+    pub fn dump(&self) {
+        eprint!("{self}");
+    }
+
+    /// The parts in order.
+    pub fn iter(&self) -> std::collections::vec_deque::Iter<'_, Message> {
+        self.0.iter()
+    }
+
+    /// The parts in order, to put others in their places.
+    pub fn iter_mut(&mut self) -> std::collections::vec_deque::IterMut<'_, Message> {
+        self.0.iter_mut()
+    }
+}
+
+/// The lines of `s_dump`: `[size] content`, as text where every byte is printable ASCII and in hexadecimal otherwise.
+impl fmt::Display for Multipart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().try_for_each(|part| writeln!(f, "{}", format_frame(part)))
+    }
+}
+
+impl fmt::Debug for Multipart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Index<usize> for Multipart {
+    type Output = Message;
+
+    fn index(&self, index: usize) -> &Message {
+        &self.0[index]
+    }
+}
+
+impl IndexMut<usize> for Multipart {
+    fn index_mut(&mut self, index: usize) -> &mut Message {
+        &mut self.0[index]
+    }
+}
+
+impl<M: Into<Message>> FromIterator<M> for Multipart {
+    fn from_iter<I: IntoIterator<Item = M>>(parts: I) -> Multipart {
+        Multipart(parts.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<M: Into<Message>> Extend<M> for Multipart {
+    fn extend<I: IntoIterator<Item = M>>(&mut self, parts: I) {
+        self.0.extend(parts.into_iter().map(Into::into));
+    }
+}
+
+impl IntoIterator for Multipart {
+    type Item = Message;
+    type IntoIter = std::collections::vec_deque::IntoIter<Message>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Multipart {
+    type Item = &'a Message;
+    type IntoIter = std::collections::vec_deque::Iter<'a, Message>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<M: Into<Message>, const N: usize> From<[M; N]> for Multipart {
+    fn from(parts: [M; N]) -> Multipart {
+        parts.into_iter().collect()
+    }
+}
+
+impl<M: Into<Message>> From<Vec<M>> for Multipart {
+    fn from(parts: Vec<M>) -> Multipart {
+        parts.into_iter().collect()
+    }
+}
+
+impl From<Message> for Multipart {
+    fn from(part: Message) -> Multipart {
+        Multipart::from([part])
+    }
+}
+
+impl From<&Multipart> for Multipart {
+    fn from(parts: &Multipart) -> Multipart {
+        parts.clone()
+    }
+}
+
+impl From<Multipart> for Vec<Message> {
+    fn from(parts: Multipart) -> Vec<Message> {
+        parts.0.into()
+    }
+}
+
+impl From<Multipart> for VecDeque<Message> {
+    fn from(parts: Multipart) -> VecDeque<Message> {
+        parts.0
+    }
+}
+
+impl From<VecDeque<Message>> for Multipart {
+    fn from(parts: VecDeque<Message>) -> Multipart {
+        Multipart(parts)
+    }
+}
+
+impl<B, const N: usize> PartialEq<[B; N]> for Multipart
+where
+    Message: PartialEq<B>,
+{
+    fn eq(&self, other: &[B; N]) -> bool {
+        self.len() == N && self.iter().zip(other).all(|(part, other)| part == other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrap_and_unwrap_are_inverse() {
+        let mut message = Multipart::from(["body", "more"]);
+        message.wrap("address");
+        assert_eq!(message, ["address", "", "body", "more"]);
+        assert_eq!(message.unwrap().unwrap(), "address");
+        assert_eq!(message, ["body", "more"]);
+    }
+
+    #[test]
+    fn unwrap_takes_an_empty_part_only() {
+        let mut message = Multipart::from(["address", "body"]);
+        assert_eq!(message.unwrap().unwrap(), "address");
+        assert_eq!(message, ["body"]);
+        assert!(Multipart::new().unwrap().is_none());
+    }
+
+    #[test]
+    fn parts_go_in_and_come_out_at_both_ends() {
+        let mut message = Multipart::new();
+        message.push_back("b");
+        message.push_back("c");
+        message.push_front("a");
+        *message.back_mut().unwrap() = "d".into();
+        message[1] = "x".into();
+        assert_eq!(message, ["a", "x", "d"]);
+        assert_eq!(message.pop_back().unwrap(), "d");
+        assert_eq!(message.pop_front().unwrap(), "a");
+        assert_eq!(Vec::from(message), ["x"]);
+    }
+}

@@ -1,0 +1,245 @@
+//! Waiting on several sockets and file descriptors at once.
+
+use std::ffi::{c_int, c_long, c_short};
+use std::fmt;
+use std::ops::{BitOr, BitOrAssign};
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use crate::error::{Errno, Result};
+use crate::raw::{self, PollItem};
+use crate::socket::SocketRef;
+
+/// What to wait for, and what was found.
+///
+/// ```
+/// use zmq::PollEvents;
+///
+/// let both = PollEvents::POLLIN | PollEvents::POLLOUT;
+/// assert!(both.contains(PollEvents::POLLIN));
+/// assert!(!PollEvents::NONE.contains(PollEvents::POLLIN));
+/// ```
+#[doc(alias = "ZMQ_EVENTS")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct PollEvents(c_short);
+
+impl PollEvents {
+    /// Nothing.
+    pub const NONE: PollEvents = PollEvents(0);
+    /// A message, or a byte, can be received without waiting.
+    #[doc(alias = "ZMQ_POLLIN")]
+    pub const POLLIN: PollEvents = PollEvents(zmq_sys::ZMQ_POLLIN as c_short);
+    /// A message, or a byte, can be sent without waiting.
+    #[doc(alias = "ZMQ_POLLOUT")]
+    pub const POLLOUT: PollEvents = PollEvents(zmq_sys::ZMQ_POLLOUT as c_short);
+    /// A file descriptor has an error. Never for ZeroMQ sockets.
+    #[doc(alias = "ZMQ_POLLERR")]
+    pub const POLLERR: PollEvents = PollEvents(zmq_sys::ZMQ_POLLERR as c_short);
+    /// A file descriptor has urgent data. Never for ZeroMQ sockets.
+    #[doc(alias = "ZMQ_POLLPRI")]
+    pub const POLLPRI: PollEvents = PollEvents(zmq_sys::ZMQ_POLLPRI as c_short);
+
+    pub(crate) fn from_raw(events: c_int) -> PollEvents {
+        PollEvents(events as c_short)
+    }
+
+    /// The events as C's number.
+    pub const fn raw(self) -> c_short {
+        self.0
+    }
+
+    /// Whether all of `other`'s events are among these.
+    pub const fn contains(self, other: PollEvents) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl BitOr for PollEvents {
+    type Output = PollEvents;
+
+    fn bitor(self, other: PollEvents) -> PollEvents {
+        PollEvents(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for PollEvents {
+    fn bitor_assign(&mut self, other: PollEvents) {
+        self.0 |= other.0;
+    }
+}
+
+impl fmt::Debug for PollEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [(PollEvents, &str); 4] = [
+            (PollEvents::POLLIN, "POLLIN"),
+            (PollEvents::POLLOUT, "POLLOUT"),
+            (PollEvents::POLLERR, "POLLERR"),
+            (PollEvents::POLLPRI, "POLLPRI"),
+        ];
+        let names: Vec<&str> = NAMES.iter().filter(|(event, _)| self.contains(*event)).map(|(_, name)| *name).collect();
+        f.write_str(if names.is_empty() { "NONE".to_owned() } else { names.join(" | ") }.as_str())
+    }
+}
+
+impl<'a> PollItem<'a> {
+    /// Waits for `events` on a socket.
+    pub fn socket(socket: impl Into<SocketRef<'a>>, events: PollEvents) -> PollItem<'a> {
+        socket.into().core().poll_item(events.0)
+    }
+
+    /// Waits for `events` on a file descriptor: a plain socket, a pipe, a terminal.
+    pub fn fd(fd: BorrowedFd<'a>, events: PollEvents) -> PollItem<'a> {
+        PollItem::of_fd(fd, events.0)
+    }
+
+    /// What was asked for.
+    pub fn events(&self) -> PollEvents {
+        PollEvents(self.raw_events())
+    }
+
+    /// What the last [`poll`] found.
+    pub fn revents(&self) -> PollEvents {
+        PollEvents(self.raw_revents())
+    }
+
+    /// Whether the last [`poll`] found something to receive.
+    pub fn is_readable(&self) -> bool {
+        self.revents().contains(PollEvents::POLLIN)
+    }
+
+    /// Whether the last [`poll`] found room to send.
+    pub fn is_writable(&self) -> bool {
+        self.revents().contains(PollEvents::POLLOUT)
+    }
+}
+
+impl fmt::Debug for PollItem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.is_socket() { "socket" } else { "fd" };
+        f.debug_struct("PollItem")
+            .field("on", &what)
+            .field("events", &self.events())
+            .field("revents", &self.revents())
+            .finish()
+    }
+}
+
+/// Waits until one of the items is ready, and gives the number of those that are; 0 after `timeout`.
+///
+/// `None` waits for ever, a zero [`Duration`] not at all. A signal does not end the wait, unless it is caught by
+/// [`crate::interrupt::catch_signals`].
+///
+/// # Errors
+///
+/// `ETERM` where the context of one of the sockets was shut down, `EINTR` after a caught signal, `EBADF` or `EINVAL`
+/// for a file descriptor that the system does not want, `EINVAL` for no items and no time-out, which would never end.
+///
+/// ```
+/// use std::time::Duration;
+/// use zmq::{Context, PollEvents, PollItem, Pull, Push, poll};
+///
+/// # fn main() -> zmq::Result<()> {
+/// let context = Context::new()?;
+/// let sink = context.socket(Pull)?;
+/// sink.bind("inproc://sink")?;
+/// let source = context.socket(Push)?;
+/// source.connect("inproc://sink")?;
+/// source.send("work")?;
+///
+/// let mut items = [PollItem::socket(&sink, PollEvents::POLLIN)];
+/// assert_eq!(poll(&mut items, Duration::from_secs(1))?, 1);
+/// assert!(items[0].is_readable());
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "zmq_poll")]
+pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) -> Result<usize> {
+    const CALL: &str = "zmq_poll";
+    let timeout: Option<Duration> = timeout.into();
+    if items.is_empty() && timeout.is_none() {
+        return Err(Errno::EINVAL.because(CALL, "no items and no time-out: the wait would never end"));
+    }
+    if items.iter().any(PollItem::is_inherited) {
+        return Err(Errno::ENOTSOCK.because(CALL, "a socket belongs to the process that this one was forked from"));
+    }
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let wake_up = WakeUp::current();
+    // C wants one array, so what ends the wait early goes behind a copy of the items.
+    let mut extended: Vec<PollItem<'_>> = Vec::new();
+    if let Some(wake_up) = wake_up.item() {
+        extended.extend_from_slice(items);
+        extended.push(wake_up);
+    }
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let milliseconds = left.map_or(-1, milliseconds);
+        let ready = if !extended.is_empty() {
+            raw::poll(&mut extended, milliseconds)
+        } else if !items.is_empty() {
+            raw::poll(items, milliseconds)
+        } else {
+            // libzmq's own sleep without items wraps around after 71 minutes.
+            std::thread::sleep(left.unwrap_or_default());
+            return Ok(0);
+        };
+        let found = match ready {
+            Ok(_) if !extended.is_empty() => take_over(items, &extended),
+            Ok(found) => found,
+            Err(Errno::EINTR) => 0,
+            Err(errno) => return Err(errno.of(CALL)),
+        };
+        if found != 0 {
+            return Ok(found);
+        }
+        if raw::interrupted() {
+            return Err(Errno::EINTR.of(CALL));
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Ok(0);
+        }
+    }
+}
+
+/// Copies what was found back to the caller's items, and counts the ready ones.
+fn take_over(items: &mut [PollItem<'_>], polled: &[PollItem<'_>]) -> usize {
+    let mut found = 0;
+    for (item, polled) in items.iter_mut().zip(polled) {
+        item.set_revents(polled.raw_revents());
+        found += usize::from(polled.raw_revents() != 0);
+    }
+    found
+}
+
+/// A duration as the milliseconds that a wait takes: rounded up, and a day at most, since waits are repeated until
+/// their deadline.
+pub(crate) fn milliseconds(duration: Duration) -> c_long {
+    const DAY: u128 = 24 * 60 * 60 * 1000;
+    duration.as_nanos().div_ceil(1_000_000).min(DAY) as c_long
+}
+
+/// What ends a wait early: the descriptor that a caught signal makes readable.
+pub(crate) struct WakeUp(Option<BorrowedFd<'static>>);
+
+impl WakeUp {
+    pub(crate) fn current() -> WakeUp {
+        WakeUp(if raw::catching() { raw::wake_fd() } else { None })
+    }
+
+    pub(crate) fn item(&self) -> Option<PollItem<'static>> {
+        self.0.map(|fd| PollItem::of_fd(fd, PollEvents::POLLIN.0))
+    }
+
+    /// Sleeps, unless a signal is caught before or meanwhile.
+    pub(crate) fn pause(&self, duration: Duration) {
+        match self.item() {
+            // Whatever it answers, the time is over or the caller asks for the interrupt itself.
+            Some(item) => drop(raw::poll(&mut [item], milliseconds(duration))),
+            None => std::thread::sleep(duration),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `zmq_ctx_*`: the owner of a context handle.
+
+use std::ffi::{c_int, c_void};
+use std::ptr::NonNull;
+
+use super::{RawSocket, check, last_errno};
+use crate::context::Context;
+use crate::error::Errno;
+use crate::socket::{Socket, SocketType};
+
+/// A context handle that is valid until [`RawContext::term`] has succeeded, which its owner calls at most once.
+#[derive(Debug)]
+pub(crate) struct RawContext(NonNull<c_void>);
+
+// SAFETY: libzmq documents the context as thread-safe: every zmq_ctx_* function may be called from any thread.
+unsafe impl Send for RawContext {}
+// SAFETY: as above; no function of this type needs exclusive access.
+unsafe impl Sync for RawContext {}
+
+impl RawContext {
+    pub(crate) fn new() -> Result<RawContext, Errno> {
+        super::fork::count_forks()?;
+        // SAFETY: zmq_ctx_new has no preconditions.
+        let handle = unsafe { zmq_sys::zmq_ctx_new() };
+        NonNull::new(handle).map(RawContext).ok_or_else(last_errno)
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut c_void {
+        self.0.as_ptr()
+    }
+
+    pub(crate) fn set(&self, option: c_int, value: c_int) -> Result<(), Errno> {
+        // SAFETY: the handle is valid (type invariant).
+        check(unsafe { zmq_sys::zmq_ctx_set(self.as_ptr(), option, value) }).map(drop)
+    }
+
+    /// The option's value. A failure cannot be told from a value of -1, so the caller asks for known options only.
+    pub(crate) fn get(&self, option: c_int) -> c_int {
+        // SAFETY: the handle is valid (type invariant).
+        unsafe { zmq_sys::zmq_ctx_get(self.as_ptr(), option) }
+    }
+
+    #[cfg(feature = "draft")]
+    pub(crate) fn set_bytes(&self, option: c_int, value: &[u8]) -> Result<(), Errno> {
+        // SAFETY: the handle is valid (type invariant); the pointer and the length are those of one slice.
+        check(unsafe { zmq_sys::zmq_ctx_set_ext(self.as_ptr(), option, value.as_ptr().cast(), value.len()) }).map(drop)
+    }
+
+    #[cfg(feature = "draft")]
+    pub(crate) fn get_bytes(&self, option: c_int, value: &mut [u8]) -> Result<(), Errno> {
+        let mut len = value.len();
+        // SAFETY: the handle is valid (type invariant); libzmq writes at most `len` bytes, the slice's length.
+        check(unsafe { zmq_sys::zmq_ctx_get_ext(self.as_ptr(), option, value.as_mut_ptr().cast(), &raw mut len) })
+            .map(drop)
+    }
+
+    pub(crate) fn shutdown(&self) -> Result<(), Errno> {
+        // SAFETY: the handle is valid (type invariant); the call may be repeated.
+        check(unsafe { zmq_sys::zmq_ctx_shutdown(self.as_ptr()) }).map(drop)
+    }
+
+    pub(crate) fn socket(&self, kind: c_int) -> Result<RawSocket, Errno> {
+        // SAFETY: the handle is valid (type invariant); `kind` is a plain number that libzmq checks.
+        let handle = unsafe { zmq_sys::zmq_socket(self.as_ptr(), kind) };
+        // SAFETY: a handle that zmq_socket returns is a new open socket that nobody else owns.
+        NonNull::new(handle).map(|handle| unsafe { RawSocket::from_handle(handle) }).ok_or_else(last_errno)
+    }
+
+    /// Ends the context, which nothing uses afterwards: waits until every socket is closed and its linger period is over.
+    pub(crate) fn term(&mut self) {
+        loop {
+            // SAFETY: the handle is valid and this is the one owner that ends it; after EINTR the context still lives
+            // and libzmq asks for the call to be repeated.
+            let rc = unsafe { zmq_sys::zmq_ctx_term(self.as_ptr()) };
+            if rc == 0 || last_errno() != Errno::EINTR {
+                return;
+            }
+        }
+    }
+}
+
+impl Context {
+    /// Takes over a socket that C code opened in this context.
+    ///
+    /// # Safety
+    ///
+    /// `handle` is an open socket of this context that nobody else uses or closes from now on.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` where it is not of `kind`, `ENOTSOCK` where it is null; it is not closed then.
+    pub unsafe fn socket_from_raw<T: SocketType>(
+        &self,
+        handle: *mut c_void,
+        kind: T,
+    ) -> crate::Result<Socket<'static, T>> {
+        let Some(handle) = NonNull::new(handle) else { return Err(Errno::ENOTSOCK.of("zmq_getsockopt")) };
+        // SAFETY: the caller's promise.
+        let mut raw = unsafe { RawSocket::from_handle(handle) };
+        let number = match raw.get_int(zmq_sys::ZMQ_TYPE) {
+            Ok(number) => number,
+            Err(errno) => {
+                raw.give_up();
+                return Err(errno.of("ZMQ_TYPE"));
+            }
+        };
+        if number != kind.kind().raw() {
+            raw.give_up();
+            return Err(Errno::EINVAL.because("ZMQ_TYPE", format_args!("{number} is not that of {}", kind.kind())));
+        }
+        Socket::adopt(raw, self, kind)
+    }
+}

@@ -1,0 +1,301 @@
+//! `zmq_msg_t`: the owner of a message.
+
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use zmq_sys::zmq_msg_t;
+
+use crate::error::Errno;
+
+/// An initialised message, closed when dropped.
+///
+/// Content that several messages share is never written to. Copying one changes its flags inside libzmq without an
+/// atomic step, so whoever copies it, or reads those flags through a shared reference, holds `busy`: that makes the
+/// type `Sync`.
+pub(crate) struct RawMessage {
+    msg: UnsafeCell<zmq_msg_t>,
+    busy: AtomicBool,
+}
+
+// SAFETY: a message belongs to one thread at a time; its content is counted atomically, and what owners of handed-over
+// memory are dropped with is `Send` (see from_boxed_owner).
+unsafe impl Send for RawMessage {}
+// SAFETY: through a shared reference one can read the content, which nobody writes, and size and type, which only
+// exclusive access changes. Everything that touches the flags takes `busy` (see Flags).
+unsafe impl Sync for RawMessage {}
+
+/// Sole access to the parts of a message that copying it changes.
+struct FlagsLock<'a>(&'a AtomicBool);
+
+impl<'a> FlagsLock<'a> {
+    fn new(busy: &'a AtomicBool) -> Self {
+        while busy.swap(true, Ordering::Acquire) {
+            std::hint::spin_loop();
+        }
+        FlagsLock(busy)
+    }
+}
+
+impl Drop for FlagsLock<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl RawMessage {
+    /// An empty message.
+    #[inline]
+    pub(crate) fn new() -> RawMessage {
+        let mut msg = MaybeUninit::uninit();
+        // SAFETY: the pointer is to 64 writable, aligned bytes; zmq_msg_init fills them and cannot fail.
+        unsafe { zmq_sys::zmq_msg_init(msg.as_mut_ptr()) };
+        // SAFETY: initialised just now.
+        RawMessage { msg: UnsafeCell::new(unsafe { msg.assume_init() }), busy: AtomicBool::new(false) }
+    }
+
+    /// A message of `size` bytes with undefined content.
+    #[inline]
+    fn with_undefined(size: usize) -> Result<RawMessage, Errno> {
+        let mut msg = MaybeUninit::uninit();
+        // SAFETY: the pointer is to 64 writable, aligned bytes.
+        super::check(unsafe { zmq_sys::zmq_msg_init_size(msg.as_mut_ptr(), size) })?;
+        // SAFETY: zmq_msg_init_size succeeded, so the struct is initialised.
+        Ok(RawMessage { msg: UnsafeCell::new(unsafe { msg.assume_init() }), busy: AtomicBool::new(false) })
+    }
+
+    /// A message with a copy of `content`.
+    #[inline]
+    pub(crate) fn copy_of(content: &[u8]) -> Result<RawMessage, Errno> {
+        let mut message = RawMessage::with_undefined(content.len())?;
+        // SAFETY: the message has `content.len()` writable bytes that nobody else knows of yet.
+        unsafe { ptr::copy_nonoverlapping(content.as_ptr(), message.data_mut(), content.len()) };
+        Ok(message)
+    }
+
+    /// A message of `size` bytes that `fill` writes; they are zero before.
+    pub(crate) fn filled(size: usize, fill: impl FnOnce(&mut [u8])) -> Result<RawMessage, Errno> {
+        let mut message = RawMessage::with_undefined(size)?;
+        let data = message.data_mut();
+        // SAFETY: the message has `size` writable bytes.
+        unsafe { ptr::write_bytes(data, 0, size) };
+        // SAFETY: the bytes are initialised, and unshared: the message is new and borrowed here alone.
+        fill(unsafe { slice::from_raw_parts_mut(data, size) });
+        Ok(message)
+    }
+
+    /// A message that points to `content`, never copied and never freed.
+    pub(crate) fn from_static(content: &'static [u8]) -> Result<RawMessage, Errno> {
+        // SAFETY: the content lives for ever and is never written to.
+        unsafe { RawMessage::from_parts(content.as_ptr(), content.len(), None, ptr::null_mut()) }
+    }
+
+    /// A message that takes over `content`'s memory.
+    pub(crate) fn from_vec(content: Vec<u8>) -> Result<RawMessage, Errno> {
+        let mut content = std::mem::ManuallyDrop::new(content);
+        // The capacity travels as the hint, so that no further allocation is needed to free the memory.
+        let capacity = ptr::without_provenance_mut(content.capacity());
+        // SAFETY: the memory stays until free_vec, which gets the same pointer and capacity; Vec<u8> is Send.
+        let message =
+            unsafe { RawMessage::from_parts(content.as_mut_ptr(), content.len(), Some(free_vec), capacity) };
+        if message.is_err() {
+            drop(std::mem::ManuallyDrop::into_inner(content));
+        }
+        message
+    }
+
+    /// A message that keeps `content` alive and points into it.
+    pub(crate) fn from_arc(content: Arc<[u8]>) -> Result<RawMessage, Errno> {
+        let len = content.len();
+        let data = Arc::into_raw(content);
+        // SAFETY: the reference that into_raw gave keeps the content alive until free_arc; Arc<[u8]> is Send.
+        let message = unsafe {
+            RawMessage::from_parts(data.cast(), len, Some(free_arc), ptr::without_provenance_mut(len))
+        };
+        if message.is_err() {
+            // SAFETY: libzmq did not take the reference, so it is still ours.
+            drop(unsafe { Arc::from_raw(data) });
+        }
+        message
+    }
+
+    /// A message that keeps `owner` alive and points to what it dereferences to.
+    pub(crate) fn from_boxed_owner<T>(owner: Box<T>) -> Result<RawMessage, Errno>
+    where
+        T: AsRef<[u8]> + Send + 'static,
+    {
+        let owner = Box::into_raw(owner);
+        // SAFETY: the pointer comes from a live Box, and nothing but as_ref touches it until free_owner.
+        let content = unsafe { (*owner).as_ref() };
+        let (data, len) = (content.as_ptr(), content.len());
+        // SAFETY: the owner does not move and is not touched until free_owner, so its bytes stay; it is Send, so any
+        // thread may drop it.
+        let message = unsafe { RawMessage::from_parts(data, len, Some(free_owner::<T>), owner.cast()) };
+        if message.is_err() {
+            // SAFETY: libzmq did not take the owner, so it is still ours.
+            drop(unsafe { Box::from_raw(owner) });
+        }
+        message
+    }
+
+    /// # Safety
+    ///
+    /// `data` points to `len` bytes that stay valid and unwritten until libzmq calls `free` with `data` and `hint`,
+    /// once and on any thread (never, if there is no `free`).
+    unsafe fn from_parts(
+        data: *const u8,
+        len: usize,
+        free: zmq_sys::zmq_free_fn,
+        hint: *mut c_void,
+    ) -> Result<RawMessage, Errno> {
+        let mut msg = MaybeUninit::uninit();
+        // SAFETY: the struct is 64 writable, aligned bytes; `data` comes from a slice and is not null; the rest is the
+        // caller's promise.
+        let rc = unsafe {
+            zmq_sys::zmq_msg_init_data(msg.as_mut_ptr(), data.cast_mut().cast(), len, free, hint)
+        };
+        super::check(rc)?;
+        // SAFETY: zmq_msg_init_data succeeded, so the struct is initialised.
+        Ok(RawMessage { msg: UnsafeCell::new(unsafe { msg.assume_init() }), busy: AtomicBool::new(false) })
+    }
+
+    /// For functions that only read size, type, content or metadata.
+    #[inline]
+    fn as_ptr(&self) -> *mut zmq_msg_t {
+        self.msg.get()
+    }
+
+    #[inline]
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut zmq_msg_t {
+        self.msg.get_mut()
+    }
+
+    fn data_mut(&mut self) -> *mut u8 {
+        // SAFETY: the message is initialised (type invariant).
+        unsafe { zmq_sys::zmq_msg_data(self.as_mut_ptr()) }.cast()
+    }
+
+    #[inline]
+    pub(crate) fn content(&self) -> &[u8] {
+        let len = self.len();
+        if len == 0 {
+            return &[];
+        }
+        // SAFETY: the message is initialised (type invariant); zmq_msg_data only reads the struct.
+        let data = unsafe { zmq_sys::zmq_msg_data(self.as_ptr()) };
+        // SAFETY: a non-empty message has `len` initialised bytes at `data`, unwritten while borrowed: no method
+        // writes content after construction, and moving or closing the message needs it unborrowed.
+        unsafe { slice::from_raw_parts(data.cast(), len) }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: the message is initialised (type invariant).
+        unsafe { zmq_sys::zmq_msg_size(self.as_ptr()) }
+    }
+
+    #[inline]
+    pub(crate) fn more(&self) -> bool {
+        let _flags = FlagsLock::new(&self.busy);
+        // SAFETY: the message is initialised (type invariant); nobody copies it meanwhile.
+        unsafe { zmq_sys::zmq_msg_more(self.as_ptr()) != 0 }
+    }
+
+    /// An integer property; -1 if it is not there.
+    pub(crate) fn get(&self, property: c_int) -> c_int {
+        let _flags = FlagsLock::new(&self.busy);
+        // SAFETY: as in more.
+        unsafe { zmq_sys::zmq_msg_get(self.as_ptr(), property) }
+    }
+
+    /// A metadata property. The text belongs to the message.
+    pub(crate) fn gets(&self, name: &CStr) -> Option<&CStr> {
+        // SAFETY: the message is initialised (type invariant), the name ends with a NUL; metadata is never changed
+        // while a message refers to it.
+        let value: *const c_char = unsafe { zmq_sys::zmq_msg_gets(self.as_ptr(), name.as_ptr()) };
+        // SAFETY: a non-null answer is a C string that lives as long as the message, which `self` borrows.
+        (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) })
+    }
+
+    /// A message that shares this one's content (short ones are copied).
+    pub(crate) fn share(&self) -> RawMessage {
+        let mut copy = RawMessage::new();
+        let _flags = FlagsLock::new(&self.busy);
+        // SAFETY: both messages are initialised; what zmq_msg_copy changes in its source is guarded by the lock. It
+        // only fails on a message that is not initialised.
+        unsafe { zmq_sys::zmq_msg_copy(copy.as_mut_ptr(), self.as_ptr()) };
+        drop(_flags);
+        copy
+    }
+
+    /// Forgets a message that libzmq has just taken: its struct is an empty message, which needs no close.
+    #[inline]
+    pub(crate) fn forget_sent(self) {
+        std::mem::forget(self);
+    }
+}
+
+#[cfg(feature = "draft")]
+impl RawMessage {
+    pub(crate) fn routing_id(&self) -> u32 {
+        // SAFETY: the message is initialised (type invariant); the routing id is changed by exclusive access alone.
+        unsafe { zmq_sys::zmq_msg_routing_id(self.as_ptr()) }
+    }
+
+    pub(crate) fn set_routing_id(&mut self, id: u32) -> Result<(), Errno> {
+        // SAFETY: the message is initialised (type invariant).
+        super::check(unsafe { zmq_sys::zmq_msg_set_routing_id(self.as_mut_ptr(), id) }).map(drop)
+    }
+
+    pub(crate) fn group(&self) -> &CStr {
+        // SAFETY: the message is initialised (type invariant).
+        let group = unsafe { zmq_sys::zmq_msg_group(self.as_ptr()) };
+        // SAFETY: libzmq answers a C string inside the message, empty if no group is set.
+        unsafe { CStr::from_ptr(group) }
+    }
+
+    /// The caller makes sure that the message has no group yet: libzmq corrupts its memory when a second one is set.
+    pub(crate) fn set_group(&mut self, group: &CStr) -> Result<(), Errno> {
+        debug_assert!(self.group().is_empty());
+        // SAFETY: the message is initialised (type invariant), the text ends with a NUL.
+        super::check(unsafe { zmq_sys::zmq_msg_set_group(self.as_mut_ptr(), group.as_ptr()) }).map(drop)
+    }
+}
+
+impl Drop for RawMessage {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the message is initialised (type invariant) and not used again.
+        unsafe { zmq_sys::zmq_msg_close(self.as_mut_ptr()) };
+    }
+}
+
+/// Runs a destructor that C calls. A panic is reported by the panic hook and ends here: it must not unwind into C.
+fn contained(free: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(free)) {
+        // Dropping the payload could panic once more.
+        std::mem::forget(payload);
+    }
+}
+
+unsafe extern "C" fn free_vec(data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: libzmq gives back what from_vec handed over: a Vec's pointer and, as the hint, its capacity.
+    drop(unsafe { Vec::<u8>::from_raw_parts(data.cast(), 0, hint.addr()) });
+}
+
+unsafe extern "C" fn free_arc(data: *mut c_void, hint: *mut c_void) {
+    let content = ptr::slice_from_raw_parts(data.cast::<u8>(), hint.addr());
+    // SAFETY: libzmq gives back what from_arc handed over: the pointer of Arc::into_raw and, as the hint, its length.
+    drop(unsafe { Arc::from_raw(content) });
+}
+
+unsafe extern "C" fn free_owner<T>(_data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: the hint is the pointer of Box::into_raw that from_boxed_owner handed over.
+    let owner = unsafe { Box::from_raw(hint.cast::<T>()) };
+    contained(|| drop(owner));
+}

@@ -1,0 +1,39 @@
+//! The only place with `unsafe`: one owner per C handle, one method per C function, and one small function per way in
+//! which C functions report failure.
+
+mod context;
+mod fork;
+mod message;
+mod os;
+mod poll;
+mod signal;
+mod socket;
+mod util;
+
+pub(crate) use context::RawContext;
+pub(crate) use fork::forks;
+pub(crate) use message::RawMessage;
+pub(crate) use os::{local_time, prepare_listener, probe_affinity, probe_scheduling, wipe};
+pub use poll::PollItem;
+#[cfg(feature = "draft")]
+pub(crate) use os::probe_priority;
+pub(crate) use poll::{poll, proxy};
+pub(crate) use signal::{catch_signals, catching, clear_interrupt, interrupted, wake_fd};
+pub(crate) use socket::RawSocket;
+pub(crate) use util::{curve_keypair, curve_public, has, strerror, version, z85_decode, z85_encode};
+
+use std::ffi::c_int;
+
+use crate::error::Errno;
+
+/// The calling thread's error number, as libzmq sees it.
+fn last_errno() -> Errno {
+    // SAFETY: zmq_errno has no preconditions; it reads a thread-local.
+    Errno::from_raw(unsafe { zmq_sys::zmq_errno() })
+}
+
+/// Reads the return code of a function that answers -1 on failure.
+#[inline]
+fn check(rc: c_int) -> Result<c_int, Errno> {
+    if rc == -1 { Err(last_errno()) } else { Ok(rc) }
+}

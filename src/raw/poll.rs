@@ -1,0 +1,75 @@
+//! `zmq_poll` and `zmq_proxy`.
+
+use std::ffi::{c_int, c_long, c_short};
+use std::marker::PhantomData;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+
+use super::{RawSocket, check};
+use crate::error::Errno;
+
+/// One socket or file descriptor to wait on, which it borrows.
+///
+/// It is C's `zmq_pollitem_t`, so a slice of items goes to libzmq as it is.
+// It borrows its socket, which is not `Sync`, and is itself neither `Send` nor `Sync` (it holds a pointer): so as long
+// as it lives the socket is open and belongs to this thread.
+#[doc(alias = "zmq_pollitem_t")]
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct PollItem<'a> {
+    item: zmq_sys::zmq_pollitem_t,
+    _borrow: PhantomData<&'a RawSocket>,
+}
+
+impl<'a> PollItem<'a> {
+    /// libzmq ignores the descriptor of a socket's item: here it remembers how many forks made the socket's process.
+    pub(crate) fn of_socket(socket: &'a RawSocket, events: c_short) -> PollItem<'a> {
+        let (handle, forks) = socket.origin();
+        let item = zmq_sys::zmq_pollitem_t { socket: handle, fd: forks as _, events, revents: 0 };
+        PollItem { item, _borrow: PhantomData }
+    }
+
+    pub(crate) fn of_fd(fd: BorrowedFd<'a>, events: c_short) -> PollItem<'a> {
+        let item = zmq_sys::zmq_pollitem_t { socket: ptr::null_mut(), fd: fd.as_raw_fd(), events, revents: 0 };
+        PollItem { item, _borrow: PhantomData }
+    }
+
+    pub(crate) fn raw_events(&self) -> c_short {
+        self.item.events
+    }
+
+    pub(crate) fn raw_revents(&self) -> c_short {
+        self.item.revents
+    }
+
+    /// Whether the item's socket was inherited through `fork`.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.is_socket() && self.item.fd as u32 != super::forks()
+    }
+
+    pub(crate) fn set_revents(&mut self, revents: c_short) {
+        self.item.revents = revents;
+    }
+
+    pub(crate) fn is_socket(&self) -> bool {
+        !self.item.socket.is_null()
+    }
+}
+
+/// Waits until an item is ready, at most `timeout` milliseconds (-1: for ever), and gives the number of ready ones.
+pub(crate) fn poll(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize, Errno> {
+    let count = c_int::try_from(items.len()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: PollItem is a transparent zmq_pollitem_t, so this is an array of that many; its sockets are open and
+    // belong to this thread (type invariant).
+    let rc = unsafe { zmq_sys::zmq_poll(items.as_mut_ptr().cast(), count, timeout) };
+    check(rc).map(|ready| ready as usize)
+}
+
+/// Forwards between two sockets until it fails.
+pub(crate) fn proxy(frontend: &RawSocket, backend: &RawSocket, capture: Option<&RawSocket>) -> Errno {
+    let capture = capture.map_or(ptr::null_mut(), RawSocket::as_ptr);
+    // SAFETY: the three handles are open (type invariant) and belong to this thread: references to a type that is not
+    // Sync.
+    unsafe { zmq_sys::zmq_proxy(frontend.as_ptr(), backend.as_ptr(), capture) };
+    super::last_errno()
+}

@@ -1,0 +1,344 @@
+//! Binding and connecting.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use super::{Core, Kind, Socket, SocketRef, SocketType};
+use crate::endpoint;
+use crate::error::{Errno, Error, Result};
+use crate::raw;
+use crate::sockopt::LongId;
+
+impl<T: SocketType> Socket<'_, T> {
+    /// Accepts connections at an endpoint, and gives it back as libzmq resolved it: `tcp://127.0.0.1:*` becomes
+    /// `tcp://127.0.0.1:49152`. That is what a peer connects to and what [`Socket::unbind`] takes.
+    ///
+    /// Endpoints are `tcp://interface:port`, `ipc://path`, `inproc://name`, `ws://interface:port/path` and what else
+    /// [`crate::has`] says this libzmq has; `*` stands for all interfaces, a free port, a temporary path. An `ipc://`
+    /// path takes over an existing socket file.
+    ///
+    /// # Errors
+    ///
+    /// They name the endpoint. `EINVAL` where it is no endpoint (empty, no `://`, a NUL, a port above 65535),
+    /// `EPROTONOSUPPORT` for an unknown transport, `ENOCOMPATPROTO` for one that does not fit the kind, `EADDRINUSE`,
+    /// `EADDRNOTAVAIL`, `ENODEV` where no such interface is there, `ENAMETOOLONG` for a path above the system's limit,
+    /// `EACCES`, `ENOENT`, `EMTHREAD` without an I/O thread, `ETERM`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let server = context.socket(zmq::Rep)?;
+    /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    /// let client = context.socket(zmq::Req)?;
+    /// client.connect(&endpoint)?;
+    /// server.unbind(&endpoint)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_bind")]
+    #[doc(alias = "ZMQ_LAST_ENDPOINT")]
+    pub fn bind(&self, endpoint: &str) -> Result<String> {
+        self.core().bind(endpoint)
+    }
+
+    /// Binds for as long as the guard lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::bind`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// let bound = socket.bind_scoped("tcp://127.0.0.1:*")?;
+    /// println!("listening on {}", bound.endpoint());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_unbind")]
+    pub fn bind_scoped(&self, endpoint: &str) -> Result<BindGuard<'_>> {
+        Ok(BindGuard { endpoint: self.core().bind(endpoint)?, socket: self.as_ref() })
+    }
+
+    /// Accepts connections on a descriptor that listens already, such as one from a service manager, and gives the
+    /// endpoint back. The text says the transport; its address is ignored.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::bind`], and `EINVAL` where the descriptor is not a listening stream socket of that transport:
+    /// libzmq would abort the process over it. The descriptor is closed then.
+    #[doc(alias = "ZMQ_USE_FD")]
+    pub fn bind_fd(&self, endpoint: &str, fd: OwnedFd) -> Result<String> {
+        self.core().bind_fd(endpoint, fd)
+    }
+
+    /// Connects to an endpoint, in the background: the peer need not be there yet, and a lost connection is made again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::bind`], but for those that only a listener can meet. A peer that is not there is no error.
+    #[doc(alias = "zmq_connect")]
+    pub fn connect(&self, endpoint: &str) -> Result<()> {
+        self.core().connect(endpoint)
+    }
+
+    /// Connects for as long as the guard lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::connect`].
+    #[doc(alias = "zmq_disconnect")]
+    pub fn connect_scoped(&self, endpoint: &str) -> Result<ConnectGuard<'_>> {
+        self.core().connect(endpoint)?;
+        Ok(ConnectGuard { endpoint: endpoint.to_owned(), socket: self.as_ref() })
+    }
+
+    /// Connects to a peer that this socket knows under the given routing id, 1 to 255 bytes.
+    ///
+    /// An id serves once in a socket's life, and only where libzmq can tell that no peer has it: on a ROUTER that has
+    /// neither bound nor connected otherwise and has `ZMQ_IMMEDIATE` off, on a STREAM for ids that are not 5 bytes
+    /// behind a zero. An id that is in use would abort the process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::connect`], and `EINVAL` for an id that cannot serve.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let server = context.socket(zmq::Dealer)?;
+    /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    /// let client = context.socket(zmq::Router)?;
+    /// client.connect_with_routing_id("alice", &endpoint)?;
+    /// client.send_multipart(["alice", "Hello"])?;
+    /// assert_eq!(server.recv()?.as_str(), Some("Hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "ZMQ_CONNECT_ROUTING_ID")]
+    #[doc(alias = "ZMQ_CONNECT_RID")]
+    pub fn connect_with_routing_id(&self, id: impl AsRef<[u8]>, endpoint: &str) -> Result<()>
+    where
+        T: crate::sockopt::RoutingKind,
+    {
+        self.core().connect_named(id.as_ref(), endpoint)
+    }
+
+    /// Stops accepting connections at an endpoint that [`Socket::bind`] gave back. Those that are there go on.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` where the socket is not bound to it under this very text, `EINVAL`, `ETERM`.
+    #[doc(alias = "zmq_unbind")]
+    pub fn unbind(&self, endpoint: &str) -> Result<()> {
+        self.core().unbind(endpoint)
+    }
+
+    /// Ends the connections that [`Socket::connect`] made with this very text. What is not sent yet may be lost, after
+    /// the linger period.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` where there is none, `EINVAL`, `ETERM`.
+    #[doc(alias = "zmq_disconnect")]
+    pub fn disconnect(&self, endpoint: &str) -> Result<()> {
+        self.core().disconnect(endpoint)
+    }
+}
+
+impl Core {
+    fn bind(&self, endpoint: &str) -> Result<String> {
+        const CALL: &str = "zmq_bind";
+        let text = endpoint::check_bind(CALL, endpoint, self.kind())?;
+        crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
+        self.bind_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
+        self.naming().borrow_mut().strangers = true;
+        self.last_endpoint()
+    }
+
+    fn bind_checked(&self, text: &CStr) -> Result<(), Errno> {
+        let bind = || uninterrupted(|| self.raw().bind(text));
+        if !endpoint::is_inproc(text) {
+            return bind();
+        }
+        self.context().inproc_bind(text, bind)?;
+        self.bound.borrow_mut().push(text.into());
+        Ok(())
+    }
+
+    fn bind_fd(&self, endpoint: &str, fd: OwnedFd) -> Result<String> {
+        const CALL: &str = "ZMQ_USE_FD";
+        let refused = |why: &str| Errno::EINVAL.because(CALL, format_args!("{}: {why}", fd.as_raw_fd()));
+        let family = raw::prepare_listener(fd.as_fd()).map_err(|_| refused("not a listening stream socket"))?;
+        if !endpoint::fits_family(endpoint, family) {
+            return Err(refused("not a listening socket of that transport"));
+        }
+        let set = |value| self.raw().set_int(zmq_sys::ZMQ_USE_FD, value).map_err(|errno| errno.of(CALL));
+        set(fd.as_raw_fd())?;
+        let bound = self.bind(endpoint);
+        // The next bind opens a socket of its own again. Where this fails, the context is gone and so is the next bind.
+        let _ = set(-1);
+        if bound.is_ok() {
+            // The listener owns the descriptor now, and closes it.
+            let _ = std::os::fd::IntoRawFd::into_raw_fd(fd);
+        }
+        bound
+    }
+
+    pub(crate) fn connect(&self, endpoint: &str) -> Result<()> {
+        const CALL: &str = "zmq_connect";
+        let text = endpoint::check_connect(CALL, endpoint, self.kind())?;
+        crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
+        self.connect_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
+        let mut naming = self.naming().borrow_mut();
+        if !std::mem::take(&mut naming.pending) {
+            naming.strangers = true;
+        }
+        Ok(())
+    }
+
+    fn connect_checked(&self, text: &CStr) -> Result<(), Errno> {
+        let connect = || uninterrupted(|| self.raw().connect(text));
+        if endpoint::is_inproc(text) { self.context().inproc_connect(text, connect) } else { connect() }
+    }
+
+    fn connect_named(&self, id: &[u8], endpoint: &str) -> Result<()> {
+        const CALL: &str = "ZMQ_CONNECT_ROUTING_ID";
+        let refused = |why: &str| Errno::EINVAL.because(CALL, format_args!("{}: {why}", LongId(id)));
+        if !matches!(self.kind(), Kind::Router | Kind::Stream) {
+            return Err(refused(&format!("{} has no such option", self.kind())));
+        }
+        if id.is_empty() || id.len() > 255 {
+            return Err(refused("not 1 to 255 bytes long"));
+        }
+        // Before anything is set: an endpoint that cannot be connected to leaves no id behind.
+        endpoint::check_connect("zmq_connect", endpoint, self.kind())?;
+        {
+            let naming = self.naming().borrow();
+            if naming.given.contains(id) {
+                return Err(refused("given before"));
+            }
+            if self.kind() == Kind::Stream {
+                if id.len() == 5 && id[0] == 0 {
+                    return Err(refused("looks like an id that libzmq makes itself"));
+                }
+            } else if naming.strangers {
+                return Err(refused("the socket may have peers under ids of their own, and one of them this id"));
+            }
+        }
+        let immediate = self.raw().get_int(zmq_sys::ZMQ_IMMEDIATE).map_err(|errno| errno.of("ZMQ_IMMEDIATE"))?;
+        if immediate != 0 {
+            return Err(refused("with ZMQ_IMMEDIATE a peer comes back under an id of its own"));
+        }
+        self.raw().set_option(zmq_sys::ZMQ_CONNECT_ROUTING_ID, Some(id)).map_err(|errno| errno.of(CALL))?;
+        let mut naming = self.naming().borrow_mut();
+        naming.given.insert(id.into());
+        naming.pending = true;
+        drop(naming);
+        self.connect(endpoint)
+    }
+
+    fn unbind(&self, endpoint: &str) -> Result<()> {
+        const CALL: &str = "zmq_unbind";
+        let text = endpoint::c_text(CALL, endpoint)?;
+        let unbind = || uninterrupted(|| self.raw().unbind(&text));
+        let outcome = if endpoint::is_inproc(&text) {
+            let outcome = self.context().inproc_unbind(&self.own_names(&text), unbind);
+            self.bound.borrow_mut().retain(|bound| **bound != *text);
+            outcome
+        } else {
+            unbind()
+        };
+        outcome.map_err(|errno| missing(CALL, errno, endpoint, "bound to", "the endpoint that bind gave back"))
+    }
+
+    /// `name` if this socket has bound it.
+    fn own_names(&self, name: &CStr) -> Vec<Box<CStr>> {
+        self.bound.borrow().iter().filter(|bound| ***bound == *name).cloned().collect()
+    }
+
+    fn disconnect(&self, endpoint: &str) -> Result<()> {
+        const CALL: &str = "zmq_disconnect";
+        let text = endpoint::c_text(CALL, endpoint)?;
+        uninterrupted(|| self.raw().disconnect(&text))
+            .map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
+    }
+
+    fn last_endpoint(&self) -> Result<String> {
+        crate::sockopt::last_endpoint(self.raw())
+    }
+}
+
+/// `ENOENT` is mostly a text that is not the one libzmq keeps.
+fn missing(call: &'static str, errno: Errno, endpoint: &str, what: &str, hint: &str) -> Error {
+    if errno == Errno::ENOENT {
+        return errno.because(call, format_args!("{endpoint:?}: not {what} it; take {hint}"));
+    }
+    errno.because(call, format_args!("{endpoint:?}"))
+}
+
+/// These calls process the socket's commands first, which a signal may interrupt before anything is done.
+fn uninterrupted(mut call: impl FnMut() -> Result<(), Errno>) -> Result<(), Errno> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) if !raw::interrupted() => {}
+            done => return done,
+        }
+    }
+}
+
+/// A binding that ends with its scope: see [`Socket::bind_scoped`].
+#[must_use = "the socket is unbound when this is dropped"]
+pub struct BindGuard<'a> {
+    socket: SocketRef<'a>,
+    endpoint: String,
+}
+
+impl BindGuard<'_> {
+    /// The endpoint as libzmq resolved it.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+}
+
+impl Drop for BindGuard<'_> {
+    fn drop(&mut self) {
+        // ENOENT or ETERM: it is not bound any more.
+        let _ = self.socket.core().unbind(&self.endpoint);
+    }
+}
+
+/// A connection that ends with its scope: see [`Socket::connect_scoped`].
+#[must_use = "the socket is disconnected when this is dropped"]
+pub struct ConnectGuard<'a> {
+    socket: SocketRef<'a>,
+    endpoint: String,
+}
+
+impl ConnectGuard<'_> {
+    /// The endpoint as it was given.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+}
+
+impl Drop for ConnectGuard<'_> {
+    fn drop(&mut self) {
+        // ENOENT or ETERM: it is not connected any more.
+        let _ = self.socket.core().disconnect(&self.endpoint);
+    }
+}
+
+impl fmt::Debug for BindGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BindGuard").field(&self.endpoint).finish()
+    }
+}
+
+impl fmt::Debug for ConnectGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ConnectGuard").field(&self.endpoint).finish()
+    }
+}

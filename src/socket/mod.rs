@@ -1,0 +1,286 @@
+//! Sockets.
+
+mod endpoints;
+mod kind;
+mod recv;
+mod reference;
+mod send;
+mod wait;
+
+pub use endpoints::{BindGuard, ConnectGuard};
+pub use kind::{
+    CanRecv, CanSend, Dealer, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType, Stream, Sub, XPub, XSub,
+};
+pub use recv::Received;
+pub use reference::SocketRef;
+pub use send::TrySend;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::ffi::{CStr, c_int, c_short, c_void};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{BitOr, BitOrAssign};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use crate::context::{Context, Inner};
+use crate::error::Result;
+use crate::raw::{PollItem, RawSocket};
+
+/// A socket of kind `T`, in a context that it borrows for `'ctx` or, as `Socket<'static, T>`, keeps alive itself.
+///
+/// It is made by [`Context::socket`] or [`Context::owned_socket`] and closed when dropped, which does not wait: what it
+/// has not sent yet is sent in the background for as long as its linger period says.
+///
+/// A socket is [`Send`]: it may move to another thread. It is not [`Sync`]: two threads cannot use it at once, which
+/// in C corrupts memory. To reach one socket from several threads, give it to one of them and a channel to the others,
+/// or put it in a [`std::sync::Mutex`]; better, give each thread a socket of its own.
+///
+/// ```
+/// use zmq::{Context, Kind, Rep, Socket};
+///
+/// # fn main() -> zmq::Result<()> {
+/// let context = Context::new()?;
+/// let typed: Socket<'_, Rep> = context.socket(Rep)?;
+/// let untyped: Socket<'_> = context.socket(Kind::Rep)?;
+/// assert_eq!(typed.kind(), untyped.kind());
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "zmq_socket")]
+#[doc(alias = "zmq_close")]
+pub struct Socket<'ctx, T = Kind> {
+    core: Core,
+    _kind: PhantomData<(T, &'ctx Context)>,
+}
+
+/// What a socket is, whatever its kind. `Send`, and not `Sync` because of its cells.
+pub(crate) struct Core {
+    raw: RawSocket,
+    context: Arc<Inner>,
+    kind: Kind,
+    /// What `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` are set to: asking libzmq on every call would cost more than the call.
+    rcvtimeo: Cell<c_int>,
+    sndtimeo: Cell<c_int>,
+    /// The inproc names that this socket has bound.
+    bound: RefCell<Vec<Box<CStr>>>,
+    naming: RefCell<Naming>,
+}
+
+/// Which peers of a ROUTER or STREAM have ids that were given with `ZMQ_CONNECT_ROUTING_ID`.
+#[derive(Default)]
+pub(crate) struct Naming {
+    /// The ids given so far.
+    pub(crate) given: BTreeSet<Box<[u8]>>,
+    /// Whether a peer may have come in under an id of its own.
+    pub(crate) strangers: bool,
+    /// Whether an id is set that the next connection takes.
+    pub(crate) pending: bool,
+}
+
+impl<'ctx, T: SocketType> Socket<'ctx, T> {
+    pub(crate) fn new(raw: RawSocket, context: Arc<Inner>, kind: T) -> Self {
+        context.socket_opened();
+        let core = Core {
+            raw,
+            context,
+            kind: kind.kind(),
+            rcvtimeo: Cell::new(-1),
+            sndtimeo: Cell::new(-1),
+            bound: RefCell::default(),
+            naming: RefCell::default(),
+        };
+        Socket { core, _kind: PhantomData }
+    }
+
+    /// A socket that C code opened and has perhaps used already.
+    pub(crate) fn adopt(raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
+        let socket = Socket::new(raw, context.inner().clone(), kind);
+        for option in [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO] {
+            let value = socket.core.raw.get_int(option).map_err(|errno| errno.of("zmq_getsockopt"))?;
+            socket.core.remember_timeout(option, value);
+        }
+        // Its peers are not known.
+        socket.core.naming.borrow_mut().strangers = true;
+        Ok(socket)
+    }
+
+    /// The socket's kind.
+    #[doc(alias = "ZMQ_TYPE")]
+    pub fn kind(&self) -> Kind {
+        self.core.kind
+    }
+
+    /// The context that this socket is in.
+    pub fn context(&self) -> Context {
+        Context::from_inner(self.core.context.clone())
+    }
+
+    /// This socket with its kind known at run time only.
+    pub fn erase(self) -> Socket<'ctx> {
+        Socket { core: self.core, _kind: PhantomData }
+    }
+
+    /// This socket as one of kind `U`.
+    ///
+    /// # Errors
+    ///
+    /// The socket itself, where it is of another kind.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// use zmq::{Context, Kind, Req, Rep};
+    ///
+    /// let context = Context::new()?;
+    /// let socket = context.socket(Kind::Req)?;
+    /// let socket = socket.downcast::<Rep>().unwrap_err();
+    /// assert!(socket.downcast::<Req>().is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn downcast<U: SocketType>(self) -> Result<Socket<'ctx, U>, Self> {
+        match U::from_kind(self.core.kind) {
+            Some(_) => Ok(Socket { core: self.core, _kind: PhantomData }),
+            None => Err(self),
+        }
+    }
+
+    /// A borrowed reference without the kind, for poll lists and proxies.
+    pub fn as_ref(&self) -> SocketRef<'_> {
+        SocketRef::new(&self.core)
+    }
+
+    /// The C handle, for code that is half C. It stays this library's to close.
+    pub fn as_raw(&self) -> *mut c_void {
+        self.core.raw.as_ptr()
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl<T: SocketType> Socket<'static, T> {
+    /// Gives the C handle up, to be closed with `zmq_close`, together with the context that it needs until then.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// let socket = context.owned_socket(zmq::Pub)?;
+    /// let (handle, context) = socket.into_raw();
+    /// // SAFETY: the handle was just given up and is of this context and kind.
+    /// let socket = unsafe { context.socket_from_raw(handle, zmq::Pub)? };
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_raw(mut self) -> (*mut c_void, Context) {
+        let context = self.context();
+        let handle = self.core.raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
+        (handle, context)
+    }
+}
+
+impl<T: SocketType> fmt::Debug for Socket<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Socket").field(&self.core.kind).finish()
+    }
+}
+
+impl Core {
+    pub(crate) fn raw(&self) -> &RawSocket {
+        &self.raw
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn context(&self) -> &Inner {
+        &self.context
+    }
+
+    pub(crate) fn naming(&self) -> &RefCell<Naming> {
+        &self.naming
+    }
+
+    pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
+        PollItem::of_socket(&self.raw, events)
+    }
+
+    /// Keeps what `ZMQ_RCVTIMEO` or `ZMQ_SNDTIMEO` was set to.
+    pub(crate) fn remember_timeout(&self, option: c_int, milliseconds: c_int) {
+        match option {
+            zmq_sys::ZMQ_RCVTIMEO => self.rcvtimeo.set(milliseconds),
+            zmq_sys::ZMQ_SNDTIMEO => self.sndtimeo.set(milliseconds),
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if self.context.in_own_process() {
+            let bound = std::mem::take(self.bound.get_mut());
+            self.context.inproc_unbind(&bound, || self.raw.close());
+            self.context.socket_closed();
+        }
+    }
+}
+
+/// Flags for a single call, as C has them, for code that is ported line by line.
+///
+/// ```
+/// use zmq::Flags;
+///
+/// assert_eq!((Flags::DONTWAIT | Flags::SNDMORE).raw(), 3);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Flags(c_int);
+
+impl Flags {
+    /// No flag: wait if need be, and this is the last part.
+    pub const NONE: Flags = Flags(0);
+    /// Do not wait: fail with `EAGAIN` instead.
+    #[doc(alias = "ZMQ_DONTWAIT")]
+    #[doc(alias = "ZMQ_NOBLOCK")]
+    pub const DONTWAIT: Flags = Flags(zmq_sys::ZMQ_DONTWAIT);
+    /// More parts of this message follow.
+    #[doc(alias = "ZMQ_SNDMORE")]
+    pub const SNDMORE: Flags = Flags(zmq_sys::ZMQ_SNDMORE);
+
+    /// The flags as C's number.
+    pub const fn raw(self) -> c_int {
+        self.0
+    }
+
+    /// Whether all of `other`'s flags are set.
+    pub const fn contains(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl BitOr for Flags {
+    type Output = Flags;
+
+    fn bitor(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Flags {
+    fn bitor_assign(&mut self, other: Flags) {
+        self.0 |= other.0;
+    }
+}
+
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.contains(Flags::DONTWAIT), self.contains(Flags::SNDMORE)) {
+            (false, false) => f.write_str("NONE"),
+            (true, false) => f.write_str("DONTWAIT"),
+            (false, true) => f.write_str("SNDMORE"),
+            (true, true) => f.write_str("DONTWAIT | SNDMORE"),
+        }
+    }
+}

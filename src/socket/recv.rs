@@ -1,0 +1,263 @@
+//! Receiving.
+
+use std::time::{Duration, Instant};
+
+use super::{CanRecv, Core, Flags, Socket, SocketType};
+use crate::error::{Errno, RecvStringError, Result};
+use crate::message::Message;
+use crate::multipart::Multipart;
+use crate::raw::RawMessage;
+
+const CALL: &str = "zmq_msg_recv";
+
+/// What [`Socket::recv_into`] received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a message may have been longer than the buffer"]
+pub struct Received {
+    /// How many bytes are in the buffer now.
+    pub copied: usize,
+    /// How many bytes the message had.
+    pub size: usize,
+}
+
+impl Received {
+    /// Whether the buffer was too short, so that the end of the message is lost.
+    pub fn is_truncated(self) -> bool {
+        self.size > self.copied
+    }
+}
+
+impl<T: SocketType> Socket<'_, T> {
+    /// Receives a message, or one part of a multipart message, waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` after [`Socket::set_rcvtimeo`]'s time, `EFSM` on a REQ that has sent no request or a REP that owes a
+    /// reply, `ETERM` after the context was shut down, `EINTR` after a caught signal ([`crate::interrupt`]).
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send(&b"bytes"[..])?;
+    /// assert_eq!(&*right.recv()?, b"bytes");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_recv")]
+    #[doc(alias = "zmq_msg_recv")]
+    #[inline]
+    pub fn recv(&self) -> Result<Message>
+    where
+        T: CanRecv,
+    {
+        self.core().receive(Flags::NONE)
+    }
+
+    /// Receives with C's flags, for code that is ported line by line: with [`Flags::DONTWAIT`], `EAGAIN` is an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`].
+    #[doc(alias = "zmq_msg_recv")]
+    #[doc(alias = "zmq_recvmsg")]
+    #[inline]
+    pub fn recv_with(&self, flags: Flags) -> Result<Message>
+    where
+        T: CanRecv,
+    {
+        self.core().receive(flags)
+    }
+
+    /// Receives into a message that is there already. Its old content is gone even where that fails.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`].
+    #[doc(alias = "zmq_msg_recv")]
+    #[inline]
+    pub fn recv_msg(&self, message: &mut Message) -> Result<()>
+    where
+        T: CanRecv,
+    {
+        self.core().recv(message.raw_mut(), 0).map_err(|errno| errno.of(CALL))
+    }
+
+    /// Receives into a buffer. What does not fit is lost, and [`Received`] tells.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`], and `EINVAL` for an empty buffer, which could take nothing: the message stays.
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send("a long message")?;
+    /// let mut buffer = [0; 6];
+    /// let received = right.recv_into(&mut buffer)?;
+    /// assert_eq!(&buffer, b"a long");
+    /// assert!(received.is_truncated());
+    /// assert_eq!(received.size, 14);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_recv")]
+    #[inline]
+    pub fn recv_into(&self, buffer: &mut [u8]) -> Result<Received>
+    where
+        T: CanRecv,
+    {
+        if buffer.is_empty() {
+            return Err(Errno::EINVAL.because("zmq_recv", "an empty buffer would lose the message"));
+        }
+        match self.core().recv_into(buffer, 0) {
+            Ok(size) => Ok(Received { copied: size.min(buffer.len()), size }),
+            Err(errno) => Err(errno.of("zmq_recv")),
+        }
+    }
+
+    /// Receives a text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`], or the message's bytes where they are not UTF-8.
+    #[doc(alias = "zmq_recv")]
+    pub fn recv_string(&self) -> Result<String, RecvStringError>
+    where
+        T: CanRecv,
+    {
+        let message = self.core().receive(Flags::NONE)?;
+        String::from_utf8(message.to_vec()).map_err(RecvStringError::NotUtf8)
+    }
+
+    /// Receives a message if one is there: `None` if not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// assert!(socket.try_recv()?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "ZMQ_DONTWAIT")]
+    pub fn try_recv(&self) -> Result<Option<Message>>
+    where
+        T: CanRecv,
+    {
+        let mut message = RawMessage::new();
+        received(self.core().recv(&mut message, zmq_sys::ZMQ_DONTWAIT), || Message::from_raw(message))
+    }
+
+    /// Receives a message, waiting for `timeout` at most: `None` after that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`], but for `EAGAIN`.
+    #[doc(alias = "ZMQ_RCVTIMEO")]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<Message>>
+    where
+        T: CanRecv,
+    {
+        let mut message = RawMessage::new();
+        let deadline = Instant::now().checked_add(timeout);
+        received(self.core().recv_until(&mut message, deadline), || Message::from_raw(message))
+    }
+
+    /// Receives a whole multipart message, waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`].
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send_multipart(["address", "", "body"])?;
+    /// let message = right.recv_multipart()?;
+    /// assert_eq!(message.len(), 3);
+    /// assert_eq!(message[2].as_str(), Some("body"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_recviov")]
+    pub fn recv_multipart(&self) -> Result<Multipart>
+    where
+        T: CanRecv,
+    {
+        let first = self.core().receive(Flags::NONE)?;
+        self.core().rest_of(first)
+    }
+
+    /// Receives a whole multipart message if one is there: `None` if not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`], but for `EAGAIN`.
+    pub fn try_recv_multipart(&self) -> Result<Option<Multipart>>
+    where
+        T: CanRecv,
+    {
+        self.try_recv()?.map(|first| self.core().rest_of(first)).transpose()
+    }
+
+    /// Receives a whole multipart message, waiting for `timeout` at most: `None` after that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`], but for `EAGAIN`.
+    pub fn recv_multipart_timeout(&self, timeout: Duration) -> Result<Option<Multipart>>
+    where
+        T: CanRecv,
+    {
+        self.recv_timeout(timeout)?.map(|first| self.core().rest_of(first)).transpose()
+    }
+}
+
+/// What a receive that did not have to wait for ever gives.
+fn received(outcome: Result<(), Errno>, message: impl FnOnce() -> Message) -> Result<Option<Message>> {
+    match outcome {
+        Ok(()) => Ok(Some(message())),
+        Err(Errno::EAGAIN) => Ok(None),
+        Err(errno) => Err(errno.of(CALL)),
+    }
+}
+
+impl Core {
+    #[inline]
+    pub(crate) fn receive(&self, flags: Flags) -> Result<Message> {
+        let mut message = RawMessage::new();
+        match self.recv(&mut message, flags.raw()) {
+            Ok(()) => Ok(Message::from_raw(message)),
+            Err(errno) => Err(errno.of(CALL)),
+        }
+    }
+
+    /// The parts behind `first`, which are there already: libzmq delivers a multipart message whole.
+    fn rest_of(&self, first: Message) -> Result<Multipart> {
+        let mut parts = Multipart::new();
+        let mut more = first.more();
+        parts.push_back(first);
+        while more {
+            let part = self.receive(Flags::NONE)?;
+            more = part.more();
+            parts.push_back(part);
+        }
+        Ok(parts)
+    }
+}

@@ -1,0 +1,292 @@
+//! Sending.
+
+use std::ffi::c_int;
+use std::time::{Duration, Instant};
+
+use super::{CanSend, Core, Flags, Kind, Socket, SocketType};
+use crate::error::{Errno, SendError};
+use crate::message::Message;
+use crate::multipart::Multipart;
+use crate::raw::RawMessage;
+
+const CALL: &str = "zmq_msg_send";
+
+/// What became of a message whose sending was not to wait.
+#[derive(Debug)]
+#[must_use = "a message that was not sent is in here"]
+pub enum TrySend<M = Message> {
+    /// libzmq has taken it.
+    Sent,
+    /// There was no room for it; here it is.
+    WouldBlock(M),
+}
+
+impl<M> TrySend<M> {
+    /// Whether the message was sent.
+    pub fn is_sent(&self) -> bool {
+        matches!(self, TrySend::Sent)
+    }
+
+    /// The message, if it was not sent.
+    pub fn into_unsent(self) -> Option<M> {
+        match self {
+            TrySend::Sent => None,
+            TrySend::WouldBlock(message) => Some(message),
+        }
+    }
+
+    fn from_outcome(outcome: Result<(), SendError<M>>) -> Result<TrySend<M>, SendError<M>> {
+        match outcome {
+            Ok(()) => Ok(TrySend::Sent),
+            Err(failed) if failed.error().errno() == Errno::EAGAIN => Ok(TrySend::WouldBlock(failed.into_message())),
+            Err(failed) => Err(failed),
+        }
+    }
+}
+
+/// How long a send may take.
+#[derive(Clone, Copy)]
+enum Patience {
+    /// As long as `ZMQ_SNDTIMEO` says.
+    Option,
+    None,
+    Until(Option<Instant>),
+}
+
+impl<T: SocketType> Socket<'_, T> {
+    /// Sends a message: a text, bytes or a [`Message`]. Waits where the kind waits: PUSH, DEALER, REQ and PAIR for a
+    /// peer with room; PUB, XPUB and ROUTER drop instead.
+    ///
+    /// Texts, slices and arrays are copied, as `zmq_send` does. A `Vec`, `String`, `Box<[u8]>` or `Arc<[u8]>` is
+    /// handed over, and sent without a copy.
+    ///
+    /// # Errors
+    ///
+    /// The message comes back in the error. `EAGAIN` after [`Socket::set_sndtimeo`]'s time, `EFSM` on a REQ that
+    /// awaits a reply or a REP without a request, `EHOSTUNREACH` on a ROUTER with `ZMQ_ROUTER_MANDATORY` or a STREAM
+    /// whose peer is unknown, `ETERM` after the context was shut down, `EINTR` after a caught signal
+    /// ([`crate::interrupt`]).
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send("text")?;
+    /// left.send(vec![0; 100_000])?;
+    /// # right.recv()?;
+    /// # right.recv()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_send")]
+    #[doc(alias = "zmq_msg_send")]
+    #[doc(alias = "zmq_send_const")]
+    #[inline]
+    pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError>
+    where
+        T: CanSend,
+    {
+        self.core().send_message(message.into(), Flags::NONE)
+    }
+
+    /// Sends a part of a message of which more parts follow. Nothing travels before the last part is sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send`].
+    #[doc(alias = "ZMQ_SNDMORE")]
+    #[inline]
+    pub fn send_more(&self, message: impl Into<Message>) -> Result<(), SendError>
+    where
+        T: CanSend,
+    {
+        self.core().send_message(message.into(), Flags::SNDMORE)
+    }
+
+    /// Sends with C's flags, for code that is ported line by line: with [`Flags::DONTWAIT`], `EAGAIN` is an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send`].
+    #[doc(alias = "zmq_msg_send")]
+    #[doc(alias = "zmq_sendmsg")]
+    #[inline]
+    pub fn send_with(&self, message: impl Into<Message>, flags: Flags) -> Result<(), SendError>
+    where
+        T: CanSend,
+    {
+        self.core().send_message(message.into(), flags)
+    }
+
+    /// Sends a message if there is room for it now; gives it back if not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// use zmq::TrySend;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Push)?;
+    /// match socket.try_send("nobody is there")? {
+    ///     TrySend::Sent => unreachable!("a PUSH without peers has no room"),
+    ///     TrySend::WouldBlock(message) => assert_eq!(message.as_str(), Some("nobody is there")),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "ZMQ_DONTWAIT")]
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<TrySend, SendError>
+    where
+        T: CanSend,
+    {
+        TrySend::from_outcome(self.core().send_message(message.into(), Flags::DONTWAIT))
+    }
+
+    /// Sends a message, waiting for room for `timeout` at most; gives it back after that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send`], but for `EAGAIN`.
+    #[doc(alias = "ZMQ_SNDTIMEO")]
+    pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<TrySend, SendError>
+    where
+        T: CanSend,
+    {
+        let mut message = message.into();
+        let deadline = Instant::now().checked_add(timeout);
+        let outcome = self.core().send_until(message.raw_mut(), 0, deadline);
+        TrySend::from_outcome(outcome.map_err(|errno| SendError::new(message, errno.of(CALL))))
+    }
+
+    /// Sends a multipart message as a whole: from an array or a `Vec` of parts, or a [`Multipart`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send`], with all parts in the error; `EINVAL` for a message of no parts.
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send_multipart(["key", "value"])?;
+    /// assert_eq!(right.recv_multipart()?.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_sendiov")]
+    pub fn send_multipart(&self, parts: impl Into<Multipart>) -> Result<(), SendError<Multipart>>
+    where
+        T: CanSend,
+    {
+        self.core().send_parts(parts.into(), Patience::Option)
+    }
+
+    /// Sends a multipart message if there is room for it now; gives it back whole if not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send_multipart`], but for `EAGAIN`.
+    pub fn try_send_multipart(&self, parts: impl Into<Multipart>) -> Result<TrySend<Multipart>, SendError<Multipart>>
+    where
+        T: CanSend,
+    {
+        TrySend::from_outcome(self.core().send_parts(parts.into(), Patience::None))
+    }
+
+    /// Sends a multipart message, waiting for room for `timeout` at most; gives it back whole after that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send_multipart`], but for `EAGAIN`.
+    pub fn send_multipart_timeout(
+        &self,
+        parts: impl Into<Multipart>,
+        timeout: Duration,
+    ) -> Result<TrySend<Multipart>, SendError<Multipart>>
+    where
+        T: CanSend,
+    {
+        let deadline = Instant::now().checked_add(timeout);
+        TrySend::from_outcome(self.core().send_parts(parts.into(), Patience::Until(deadline)))
+    }
+}
+
+impl Core {
+    #[inline]
+    pub(crate) fn send_message(&self, mut message: Message, flags: Flags) -> Result<(), SendError> {
+        match self.send(message.raw_mut(), flags.raw()) {
+            Ok(()) => {
+                message.forget_sent();
+                Ok(())
+            }
+            Err(errno) => Err(SendError::new(message, errno.of(CALL))),
+        }
+    }
+
+    fn send_parts(&self, parts: Multipart, patience: Patience) -> Result<(), SendError<Multipart>> {
+        if parts.is_empty() {
+            return Err(SendError::new(parts, Errno::EINVAL.because(CALL, "a message of no parts")));
+        }
+        loop {
+            match self.send_shares(&parts, patience) {
+                Ok(()) => return Ok(()),
+                // The peer went away in the middle, and what it had got with it: the whole message is still here.
+                Err(PartFailed { errno: Errno::EAGAIN, begun: true }) if !matches!(patience, Patience::None) => {}
+                Err(PartFailed { errno, .. }) => return Err(SendError::new(parts, errno.of(CALL))),
+            }
+        }
+    }
+
+    /// Sends messages that share the content of `parts`, so that these are still there if it fails.
+    fn send_shares(&self, parts: &Multipart, patience: Patience) -> Result<(), PartFailed> {
+        let last = parts.len() - 1;
+        for (index, part) in parts.iter().enumerate() {
+            let more = if index < last { zmq_sys::ZMQ_SNDMORE } else { 0 };
+            let mut share = part.raw().share();
+            let outcome = match patience {
+                // Parts behind an accepted first one find room, or their peer gone: there is nothing to wait for.
+                _ if index > 0 => self.send(&mut share, more | zmq_sys::ZMQ_DONTWAIT),
+                Patience::Option => self.send(&mut share, more),
+                Patience::None => self.send(&mut share, more | zmq_sys::ZMQ_DONTWAIT),
+                Patience::Until(deadline) => self.send_until(&mut share, more, deadline),
+            };
+            match outcome {
+                Ok(()) => {}
+                Err(Errno::EAGAIN) if index > 0 => {
+                    if self.kind() != Kind::Req {
+                        self.end_broken_message(more);
+                        return Err(PartFailed { errno: Errno::EAGAIN, begun: true });
+                    }
+                    // A REQ cannot begin again before it has ended: its request is lost with the peer, as it would be
+                    // had the peer gone a moment later.
+                }
+                Err(errno) => return Err(PartFailed { errno, begun: index > 0 }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a message whose peer went away in the middle. PUSH and DEALER swallow the parts up to its last one, so
+    /// that no other peer gets half of it.
+    fn end_broken_message(&self, more: c_int) {
+        if more != 0 && matches!(self.kind(), Kind::Push | Kind::Dealer) {
+            // It is swallowed; should it fail, the socket is at its end (ETERM) and so is the message.
+            let _ = self.raw().send(&mut RawMessage::new(), zmq_sys::ZMQ_DONTWAIT);
+        }
+    }
+}
+
+struct PartFailed {
+    errno: Errno,
+    /// Whether parts before the one that failed were accepted.
+    begun: bool,
+}

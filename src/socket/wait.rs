@@ -1,0 +1,139 @@
+//! Waiting: what blocking calls do beyond libzmq's own.
+//!
+//! libzmq waits by itself as long as it may wait for ever and no signal is to end it. A time-out, `EINTR` and Ctrl-C are
+//! handled here: try without waiting, poll for readiness until an `Instant` deadline, try again.
+
+use std::ffi::{c_int, c_long, c_short};
+use std::time::{Duration, Instant};
+
+use super::Core;
+use crate::error::Errno;
+use crate::poll::{WakeUp, milliseconds};
+use crate::raw::{self, RawMessage};
+
+/// Longest pause after the socket was reported ready and was not: a ROUTER with `ZMQ_ROUTER_MANDATORY` says it can
+/// send as soon as any of its peers has room.
+const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+
+impl Core {
+    /// Sends, waiting as the flags and `ZMQ_SNDTIMEO` say.
+    #[inline]
+    pub(super) fn send(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
+        if self.may_wait_in_c(flags, self.sndtimeo.get()) {
+            match self.raw.send(message, flags) {
+                Err(Errno::EINTR) => {}
+                done => return done,
+            }
+        }
+        self.send_until(message, flags, deadline(flags, self.sndtimeo.get()))
+    }
+
+    /// Receives, waiting as the flags and `ZMQ_RCVTIMEO` say.
+    #[inline]
+    pub(super) fn recv(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
+        if self.may_wait_in_c(flags, self.rcvtimeo.get()) {
+            match self.raw.recv(message, flags) {
+                Err(Errno::EINTR) => {}
+                done => return done,
+            }
+        }
+        self.recv_until(message, deadline(flags, self.rcvtimeo.get()))
+    }
+
+    /// Receives into a buffer, waiting as the flags and `ZMQ_RCVTIMEO` say.
+    #[inline]
+    pub(super) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
+        if self.may_wait_in_c(flags, self.rcvtimeo.get()) {
+            match self.raw.recv_into(buffer, flags) {
+                Err(Errno::EINTR) => {}
+                done => return done,
+            }
+        }
+        let deadline = deadline(flags, self.rcvtimeo.get());
+        self.wait(zmq_sys::ZMQ_POLLIN, deadline, || self.raw.recv_into(buffer, flags | zmq_sys::ZMQ_DONTWAIT))
+    }
+
+    /// Sends, waiting until `deadline` at most.
+    #[cold]
+    pub(super) fn send_until(
+        &self,
+        message: &mut RawMessage,
+        flags: c_int,
+        deadline: Option<Instant>,
+    ) -> Result<(), Errno> {
+        self.wait(zmq_sys::ZMQ_POLLOUT, deadline, || self.raw.send(message, flags | zmq_sys::ZMQ_DONTWAIT))
+    }
+
+    /// Receives, waiting until `deadline` at most.
+    #[cold]
+    pub(super) fn recv_until(&self, message: &mut RawMessage, deadline: Option<Instant>) -> Result<(), Errno> {
+        self.wait(zmq_sys::ZMQ_POLLIN, deadline, || self.raw.recv(message, zmq_sys::ZMQ_DONTWAIT))
+    }
+
+    /// Whether libzmq's own waiting serves: it does not wait at all, or for ever and for nothing but the socket.
+    #[inline]
+    fn may_wait_in_c(&self, flags: c_int, timeout: c_int) -> bool {
+        flags & zmq_sys::ZMQ_DONTWAIT != 0 || (timeout < 0 && !raw::catching())
+    }
+
+    fn wait<R>(
+        &self,
+        event: c_int,
+        deadline: Option<Instant>,
+        mut attempt: impl FnMut() -> Result<R, Errno>,
+    ) -> Result<R, Errno> {
+        let mut pause = Duration::ZERO;
+        loop {
+            match attempt() {
+                Err(Errno::EAGAIN) => {}
+                Err(Errno::EINTR) => {
+                    self.interrupted()?;
+                    continue;
+                }
+                done => return done,
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(Errno::EAGAIN);
+            }
+            self.interrupted()?;
+            if self.wait_ready(event, left, pause)? {
+                pause = (pause * 2).clamp(Duration::from_millis(1), LONGEST_PAUSE);
+            }
+        }
+    }
+
+    /// Waits until the socket is ready, the time is over or a signal is there; says whether it was reported ready.
+    fn wait_ready(&self, event: c_int, left: Option<Duration>, pause: Duration) -> Result<bool, Errno> {
+        let wake_up = WakeUp::current();
+        if !pause.is_zero() {
+            wake_up.pause(left.map_or(pause, |left| left.min(pause)));
+        }
+        let socket = self.poll_item(event as c_short);
+        let timeout: c_long = left.map_or(-1, milliseconds);
+        let ready = match wake_up.item() {
+            Some(wake_up) => raw::poll(&mut [socket, wake_up], timeout),
+            None => raw::poll(&mut [socket], timeout),
+        };
+        match ready {
+            Ok(ready) => Ok(ready != 0),
+            Err(Errno::EINTR) => self.interrupted().map(|()| false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// After `EINTR`: an error if the call is to end, because a caught signal says so.
+    #[cold]
+    fn interrupted(&self) -> Result<(), Errno> {
+        if raw::interrupted() { Err(Errno::EINTR) } else { Ok(()) }
+    }
+}
+
+/// The end of the time that a call may take; `None` is never.
+fn deadline(flags: c_int, timeout: c_int) -> Option<Instant> {
+    if flags & zmq_sys::ZMQ_DONTWAIT != 0 {
+        return Some(Instant::now());
+    }
+    let timeout = u64::try_from(timeout).ok()?;
+    Instant::now().checked_add(Duration::from_millis(timeout))
+}

@@ -1,0 +1,308 @@
+//! The socket options: the table that they are made from, and what it says of each.
+//!
+//! Every option of `zmq.h` is one row. A row makes the methods of [`crate::Socket`] that get and set it; the rows
+//! themselves are [`OPTIONS`], for programs that list or check them.
+
+mod codec;
+mod kinds;
+mod special;
+mod table;
+#[cfg(feature = "draft")]
+mod table_draft;
+mod types;
+
+pub use kinds::*;
+pub use types::*;
+
+pub(crate) use special::{LongId, check_security, last_endpoint};
+
+use std::ffi::c_int;
+
+use crate::error::{Errno, Result};
+use crate::socket::{Core, Kind};
+use codec::Row;
+
+/// What the table says of one option.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct OptionInfo {
+    /// The option's name in C.
+    pub name: &'static str,
+    /// Its number.
+    pub number: i32,
+    /// Whether it can be read.
+    pub get: bool,
+    /// Whether it can be set.
+    pub set: bool,
+    /// The kinds that it applies to: those whose sockets have its methods.
+    pub kinds: Kinds,
+    /// The kinds on which libzmq accepts it, be it without effect.
+    pub accepted: Kinds,
+    /// Whether it is of the draft API.
+    pub draft: bool,
+}
+
+/// Names that `zmq.h` keeps for options which have another name now.
+pub const ALIASES: &[(&str, &str)] = &[
+    ("ZMQ_IDENTITY", "ZMQ_ROUTING_ID"),
+    ("ZMQ_CONNECT_RID", "ZMQ_CONNECT_ROUTING_ID"),
+    ("ZMQ_DELAY_ATTACH_ON_CONNECT", "ZMQ_IMMEDIATE"),
+    ("ZMQ_FAIL_UNROUTABLE", "ZMQ_ROUTER_MANDATORY"),
+    ("ZMQ_ROUTER_BEHAVIOR", "ZMQ_ROUTER_MANDATORY"),
+];
+
+/// Every option of `zmq.h` that this build has, in the order of the table.
+///
+/// ```
+/// use zmq::{Kind, sockopt};
+///
+/// let conflate = sockopt::OPTIONS.iter().flat_map(|rows| rows.iter()).find(|row| row.name == "ZMQ_CONFLATE").unwrap();
+/// assert_eq!(conflate.number, 54);
+/// assert!(!conflate.kinds.contains(Kind::Router));
+/// ```
+pub static OPTIONS: &[&[OptionInfo]] = &[
+    table::ROWS,
+    special::ROWS,
+    #[cfg(feature = "draft")]
+    table_draft::ROWS,
+    #[cfg(feature = "draft")]
+    special::DRAFT_ROWS,
+];
+
+impl Core {
+    /// The row of an option, for a socket of a kind that it applies to. The compiler has seen to that, but for sockets
+    /// whose kind is known at run time only.
+    #[inline]
+    fn option(&self, name: &'static str, number: c_int, kinds: Kinds) -> Result<Row> {
+        if kinds.contains(self.kind()) { Ok(Row { name, number }) } else { Err(not_for(name, self.kind())) }
+    }
+}
+
+#[cold]
+fn not_for(name: &'static str, kind: Kind) -> crate::Error {
+    Errno::EINVAL.because(name, format_args!("a {kind} socket has no such option"))
+}
+
+/// Makes methods and data of rows.
+///
+/// A row is: docs, `"C name" = constant: class, [getter] [setter], kinds (accepted on), sample => what it reads as;`
+/// The classes are `int(Codec => Type)`, `wide()`, `wide_or_none()`, `bytes(MIN, MAX)`, `text(MAX)`, `text_or_none(MAX)`,
+/// `terminated(MAX)`, `filter()` and `key(Type)`.
+macro_rules! options {
+    (
+        draft: $draft:literal;
+        $(
+            $(#[$meta:meta])*
+            $name:literal = $number:ident: $class:ident $codec:tt,
+            [$($get:ident)?] [$($set:ident)?], $kinds:ident $(($accepted:expr))?, $sample:expr;
+        )*
+    ) => {
+        $(
+            impl<T: $crate::socket::SocketType> $crate::socket::Socket<'_, T> {
+                options! { @get $class $codec [$($get)?] $name $number $kinds $(#[$meta])* }
+                options! { @set $class $codec [$($set)?] $name $number $kinds $(#[$meta])* }
+            }
+        )*
+
+        pub(crate) static ROWS: &[$crate::sockopt::OptionInfo] = &[$(
+            $crate::sockopt::OptionInfo {
+                name: $name,
+                number: zmq_sys::$number,
+                get: options!(@is $($get)?),
+                set: options!(@is $($set)?),
+                kinds: $crate::sockopt::kinds::$kinds,
+                accepted: options!(@accepted $($accepted)?),
+                draft: $draft,
+            },
+        )*];
+
+        #[cfg(test)]
+        mod round_trips {
+            #[allow(unused_imports)]
+            use super::*;
+
+            $(options! { @test $kinds $class [$($get)?] [$($set)?] $name $sample })*
+        }
+    };
+
+    (@is) => { false };
+    (@is $method:ident) => { true };
+    (@accepted) => { $crate::sockopt::Kinds::ALL };
+    (@accepted $accepted:expr) => { $accepted };
+
+    (@get $class:ident $codec:tt [] $($rest:tt)*) => {};
+    (@get int ($codec:ty => $ty:ty) [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @getter $get $ty, $name $number $kinds <$codec as IntCodec<$ty>>::get, $(#[$meta])* }
+    };
+    (@get wide () [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @getter $get u64, $name $number $kinds Wide::get, $(#[$meta])* }
+    };
+    (@get wide_or_none () [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @getter $get Option<u64>, $name $number $kinds WideOrNone::get, $(#[$meta])* }
+    };
+    (@get bytes ($min:expr, $max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @getter $get Vec<u8>, $name $number $kinds Bytes::<{ $min }, { $max }>::get, $(#[$meta])* }
+    };
+    (@get text ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @getter $get Option<String>, $name $number $kinds Text::<{ $max }>::get, $(#[$meta])* }
+    };
+    (@get text_or_none ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @getter $get Option<String>, $name $number $kinds Text::<{ $max }>::get, $(#[$meta])* }
+    };
+    (@get key ($key:ty) [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @getter $get $key, $name $number $kinds <$key as KeyCodec>::get, $(#[$meta])* }
+    };
+
+    (@getter $get:ident $ty:ty, $name:literal $number:ident $kinds:ident $how:expr, $(#[$meta:meta])*) => {
+        $(#[$meta])*
+        ///
+        /// # Errors
+        ///
+        /// `ETERM` after the context was shut down.
+        #[doc(alias = $name)]
+        #[doc(alias = "zmq_getsockopt")]
+        pub fn $get(&self) -> $crate::error::Result<$ty>
+        where
+            T: $crate::sockopt::bound::$kinds,
+        {
+            let row = self.core().option($name, zmq_sys::$number, $crate::sockopt::kinds::$kinds)?;
+            $how(row, self.core().raw())
+        }
+    };
+
+    (@set $class:ident $codec:tt [] $($rest:tt)*) => {};
+    (@set int ($codec:ty => $ty:ty) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @setter $set (value: $ty), $name $number $kinds $(#[$meta])*
+            |core, row| core.remember_timeout(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?) }
+    };
+    (@set wide () [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @setter $set (value: u64), $name $number $kinds $(#[$meta])*
+            |core, row| Wide::set(row, core.raw(), value)? }
+    };
+    (@set wide_or_none () [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @setter $set (value: Option<u64>), $name $number $kinds $(#[$meta])*
+            |core, row| WideOrNone::set(row, core.raw(), value)? }
+    };
+    (@set bytes ($min:expr, $max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @setter $set (value: impl AsRef<[u8]>), $name $number $kinds $(#[$meta])*
+            |core, row| Bytes::<{ $min }, { $max }>::set(row, core.raw(), value)? }
+    };
+    (@set text ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @setter $set (value: &str), $name $number $kinds $(#[$meta])*
+            |core, row| Text::<{ $max }>::set(row, core.raw(), value)? }
+    };
+    (@set text_or_none ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @setter $set (value: Option<&str>), $name $number $kinds $(#[$meta])*
+            |core, row| Text::<{ $max }>::set_or_clear(row, core.raw(), value)? }
+    };
+    (@set terminated ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @setter $set (value: Option<&str>), $name $number $kinds $(#[$meta])*
+            |core, row| Text::<{ $max }>::set_terminated(row, core.raw(), value)? }
+    };
+    (@set filter () [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @setter $set (value: Option<u32>), $name $number $kinds $(#[$meta])*
+            |core, row| Filter::set(row, core.raw(), value)? }
+    };
+    (@set key ($key:ty) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
+        options! { @setter $set (value: &$key), $name $number $kinds $(#[$meta])*
+            |core, row| KeyCodec::set(row, core.raw(), value)? }
+    };
+
+    (@setter $set:ident ($value:ident: $ty:ty), $name:literal $number:ident $kinds:ident $(#[$meta:meta])*
+        |$core:ident, $row:ident| $body:expr) => {
+        $(#[$meta])*
+        ///
+        /// # Errors
+        ///
+        /// `EINVAL` where the value is out of range, or this build of libzmq does not have the option; `ETERM` after
+        /// the context was shut down.
+        #[doc(alias = $name)]
+        #[doc(alias = "zmq_setsockopt")]
+        pub fn $set(&self, $value: $ty) -> $crate::error::Result<()>
+        where
+            T: $crate::sockopt::bound::$kinds,
+        {
+            let $core = self.core();
+            let $row = $core.option($name, zmq_sys::$number, $crate::sockopt::kinds::$kinds)?;
+            $body;
+            Ok(())
+        }
+    };
+
+    (@test $kinds:ident $class:ident [$get:ident] [$set:ident] $name:literal $sample:expr) => {
+        #[test]
+        #[allow(deprecated)]
+        fn $set() {
+            let context = crate::Context::new().unwrap();
+            let socket = crate::sockopt::testing::socket(&context, crate::sockopt::kinds::$kinds);
+            let set = options!(@try $class socket $set $sample);
+            if !crate::sockopt::testing::is_there($name, &set) {
+                return;
+            }
+            let fresh = crate::sockopt::testing::socket(&context, crate::sockopt::kinds::$kinds);
+            let expected = options!(@expected $class $sample);
+            assert_ne!(fresh.$get().unwrap(), expected, "the sample must differ from the initial value");
+            set.unwrap();
+            assert_eq!(socket.$get().unwrap(), expected);
+        }
+    };
+    (@test $kinds:ident $class:ident [] [$set:ident] $name:literal $sample:expr) => {
+        #[test]
+        #[allow(deprecated)]
+        fn $set() {
+            let context = crate::Context::new().unwrap();
+            let socket = crate::sockopt::testing::socket(&context, crate::sockopt::kinds::$kinds);
+            let set = options!(@try $class socket $set $sample);
+            if crate::sockopt::testing::is_there($name, &set) {
+                set.unwrap();
+            }
+        }
+    };
+    (@test $kinds:ident $class:ident [$get:ident] [] $name:literal $sample:expr) => {
+        #[test]
+        fn $get() {
+            let context = crate::Context::new().unwrap();
+            let socket = crate::sockopt::testing::socket(&context, crate::sockopt::kinds::$kinds);
+            assert_eq!(socket.$get().unwrap(), $sample);
+        }
+    };
+
+    (@try text_or_none $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
+    (@try terminated $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
+    (@try key $socket:ident $set:ident $sample:expr) => { $socket.$set(&$sample) };
+    (@try $class:ident $socket:ident $set:ident $sample:expr) => { $socket.$set($sample) };
+    (@expected text $sample:expr) => { Some(String::from($sample)) };
+    (@expected text_or_none $sample:expr) => { Some(String::from($sample)) };
+    (@expected bytes $sample:expr) => { Vec::from($sample) };
+    (@expected $class:ident $sample:expr) => { $sample };
+}
+pub(crate) use options;
+
+/// What bounds the methods of an option: the traits of `kinds`, and the one that every kind has.
+pub(crate) mod bound {
+    pub use super::kinds::*;
+    pub use crate::socket::SocketType;
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Kinds, Row};
+    use crate::{Context, Errno, Kind, Socket};
+
+    /// A socket of a kind that an option applies to, and how to see whether this build has the option.
+    pub(crate) fn socket(context: &Context, kinds: Kinds) -> Socket<'_> {
+        let kind = *Kind::ALL.iter().find(|kind| kinds.contains(**kind)).unwrap();
+        context.socket(kind).unwrap()
+    }
+
+    /// Whether this libzmq was built with what the option needs; if not, the error has to say so.
+    pub(crate) fn is_there<V>(name: &'static str, outcome: &crate::Result<V>) -> bool {
+        let missing = Row { name, number: 0 }.failed(Errno::EINVAL, "");
+        if !missing.to_string().contains("built without") {
+            return true;
+        }
+        let Err(error) = outcome else { panic!("{name} is accepted by a libzmq that has it not") };
+        assert_eq!(*error, missing);
+        false
+    }
+}

@@ -1,0 +1,239 @@
+//! The options whose values are handles, or that must not be set alone.
+
+use std::ffi::c_short;
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use super::codec::{IntCodec, Number, Row, Text};
+use super::kinds::{self, Kinds, accepted};
+use super::OptionInfo;
+use crate::error::Result;
+use crate::poll::PollEvents;
+use crate::raw::RawSocket;
+use crate::socket::{Socket, SocketType};
+
+const fn row(name: &'static str, number: i32, get: bool, set: bool, kinds: Kinds, accepted: Kinds) -> OptionInfo {
+    OptionInfo { name, number, get, set, kinds, accepted, draft: false }
+}
+
+pub(crate) static ROWS: &[OptionInfo] = &[
+    row("ZMQ_FD", zmq_sys::ZMQ_FD, true, false, Kinds::ALL, Kinds::ALL),
+    row("ZMQ_EVENTS", zmq_sys::ZMQ_EVENTS, true, false, Kinds::ALL, Kinds::ALL),
+    row("ZMQ_TYPE", zmq_sys::ZMQ_TYPE, true, false, Kinds::ALL, Kinds::ALL),
+    row("ZMQ_LAST_ENDPOINT", zmq_sys::ZMQ_LAST_ENDPOINT, true, false, Kinds::ALL, Kinds::ALL),
+    row("ZMQ_USE_FD", zmq_sys::ZMQ_USE_FD, true, true, Kinds::ALL, Kinds::ALL),
+    row(
+        "ZMQ_CONNECT_ROUTING_ID",
+        zmq_sys::ZMQ_CONNECT_ROUTING_ID,
+        false,
+        true,
+        kinds::RoutingKind,
+        accepted::ROUTING,
+    ),
+    // An option of contexts that zmq.h lists among those of sockets: no socket takes it.
+    row("ZMQ_BLOCKY", zmq_sys::ZMQ_BLOCKY, false, false, Kinds::NONE, Kinds::NONE),
+];
+
+impl<T: SocketType> Socket<'_, T> {
+    /// What the socket can do now without waiting: receive, send, both or nothing.
+    ///
+    /// # Errors
+    ///
+    /// `ETERM` after the context was shut down, `EINTR` after a caught signal.
+    ///
+    /// ```
+    /// use zmq::PollEvents;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let publisher = context.socket(zmq::Pub)?;
+    /// assert_eq!(publisher.events()?, PollEvents::POLLOUT);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "ZMQ_EVENTS")]
+    #[doc(alias = "zmq_getsockopt")]
+    pub fn events(&self) -> Result<PollEvents> {
+        let row = Row { name: "ZMQ_EVENTS", number: zmq_sys::ZMQ_EVENTS };
+        let events = <Number<0, { c_short::MAX as u32 }> as IntCodec<u32>>::get(row, self.core().raw())?;
+        Ok(PollEvents::from_raw(events as i32))
+    }
+
+    /// The descriptor that becomes readable when [`Socket::events`] may have changed, for an event loop of one's own.
+    ///
+    /// It is edge-triggered, and says nothing of messages: when it was readable, and after *every* send and receive,
+    /// ask for the events again, or a wake-up is lost. It is never to be read from, written to or closed.
+    ///
+    /// # Errors
+    ///
+    /// `ETERM` after the context was shut down.
+    #[doc(alias = "ZMQ_FD")]
+    #[doc(alias = "zmq_getsockopt")]
+    pub fn fd(&self) -> Result<BorrowedFd<'_>> {
+        let row = Row { name: "ZMQ_FD", number: zmq_sys::ZMQ_FD };
+        self.core().raw().notification_fd().map_err(|errno| row.failed(errno, "not readable"))
+    }
+
+    /// The endpoint of the last [`Socket::bind`] as libzmq resolved it, or of the last [`Socket::connect`] as it was
+    /// given; `None` before the first.
+    ///
+    /// # Errors
+    ///
+    /// `ETERM` after the context was shut down.
+    #[doc(alias = "ZMQ_LAST_ENDPOINT")]
+    #[doc(alias = "zmq_getsockopt")]
+    pub fn last_endpoint(&self) -> Result<Option<String>> {
+        Text::<0>::get(LAST_ENDPOINT, self.core().raw())
+    }
+}
+
+const LAST_ENDPOINT: Row = Row { name: "ZMQ_LAST_ENDPOINT", number: zmq_sys::ZMQ_LAST_ENDPOINT };
+
+/// The endpoint of a bind that has just succeeded.
+pub(crate) fn last_endpoint(socket: &RawSocket) -> Result<String> {
+    Text::<0>::get(LAST_ENDPOINT, socket).map(Option::unwrap_or_default)
+}
+
+/// The same as [`Socket::fd`], for those who know the rules of edge-triggered descriptors.
+impl<T: SocketType> Socket<'_, T> {
+    /// The number of [`Socket::fd`].
+    ///
+    /// # Errors
+    ///
+    /// `ETERM` after the context was shut down.
+    #[doc(alias = "ZMQ_FD")]
+    pub fn raw_fd(&self) -> Result<RawFd> {
+        self.fd().map(|fd| fd.as_fd().as_raw_fd())
+    }
+}
+
+/// A routing id in an error's text.
+pub(crate) struct LongId<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for LongId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 32;
+        let head = &self.0[..self.0.len().min(SHOWN)];
+        write!(f, "\"{}\"", head.escape_ascii())?;
+        if head.len() < self.0.len() { write!(f, "... ({} bytes)", self.0.len()) } else { Ok(()) }
+    }
+}
+
+/// Security settings that would abort the process when the first peer comes.
+#[cfg(feature = "draft")]
+pub(crate) fn check_security(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
+    use crate::error::Errno;
+
+    let is_on = |option| socket.get_int(option).is_ok_and(|value| value != 0);
+    if !is_on(zmq_sys::ZMQ_ZAP_ENFORCE_DOMAIN) || !is_on(zmq_sys::ZMQ_PLAIN_SERVER) {
+        return Ok(());
+    }
+    let domain = Text::<255>::get(Row { name: "ZMQ_ZAP_DOMAIN", number: zmq_sys::ZMQ_ZAP_DOMAIN }, socket)?;
+    if domain.is_some() {
+        return Ok(());
+    }
+    let why = "a PLAIN server with ZMQ_ZAP_ENFORCE_DOMAIN needs a ZMQ_ZAP_DOMAIN";
+    Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
+}
+
+/// Nothing to check: the option that is dangerous is of the draft API.
+#[cfg(not(feature = "draft"))]
+pub(crate) fn check_security(_socket: &RawSocket, _call: &'static str, _endpoint: &str) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(feature = "draft")]
+pub(crate) use draft::ROWS as DRAFT_ROWS;
+
+#[cfg(feature = "draft")]
+mod draft {
+    use std::ffi::CString;
+
+    use super::{Kinds, OptionInfo, Row};
+    use crate::error::{Errno, Result};
+    use crate::raw;
+    use crate::socket::{Socket, SocketType};
+
+    const fn row(name: &'static str, number: i32, get: bool) -> OptionInfo {
+        OptionInfo { name, number, get, set: true, kinds: Kinds::ALL, accepted: Kinds::ALL, draft: true }
+    }
+
+    pub(crate) static ROWS: &[OptionInfo] = &[
+        row("ZMQ_METADATA", zmq_sys::ZMQ_METADATA, false),
+        row("ZMQ_PRIORITY", zmq_sys::ZMQ_PRIORITY, true),
+    ];
+
+    impl<T: SocketType> Socket<'_, T> {
+        /// Adds a property to the handshake of connections made from now on; the peer reads it with
+        /// [`crate::Message::gets`]. The name begins with `X-` and has up to 255 bytes; of two with one name the first
+        /// counts. Draft.
+        ///
+        /// # Errors
+        ///
+        /// `EINVAL` for another name, an empty value, a NUL, a colon in the name, and where name and value are 4 bytes
+        /// together with the colon, which libzmq refuses.
+        ///
+        /// ```
+        /// # fn main() -> zmq::Result<()> {
+        /// # let context = zmq::Context::new()?;
+        /// let socket = context.socket(zmq::Dealer)?;
+        /// socket.set_metadata("X-Version", "7")?;
+        /// assert!(socket.set_metadata("Version", "7").is_err());
+        /// # Ok(())
+        /// # }
+        /// ```
+        #[doc(alias = "ZMQ_METADATA")]
+        #[doc(alias = "zmq_setsockopt")]
+        pub fn set_metadata(&self, name: &str, value: &str) -> Result<()> {
+            const OPTION: Row = Row { name: "ZMQ_METADATA", number: zmq_sys::ZMQ_METADATA };
+            let shown = format!("{name:?}");
+            if !name.starts_with("X-") || !(3..=255).contains(&name.len()) || name.contains(':') {
+                return Err(OPTION.refused(shown, "X- and 1 to 253 bytes without a colon"));
+            }
+            let text = CString::new(format!("{name}:{value}"))
+                .map_err(|_| Errno::EINVAL.because(OPTION.name, "the text contains a NUL"))?;
+            if value.is_empty() {
+                return Err(Errno::EINVAL.because(OPTION.name, format_args!("{shown}: the value is empty")));
+            }
+            self.core()
+                .raw()
+                .set_option(OPTION.number, Some(text.as_bytes()))
+                .map_err(|errno| OPTION.failed(errno, shown))
+        }
+
+        /// The priority that the socket's packets have inside this machine: 0 unless set. Draft.
+        ///
+        /// # Errors
+        ///
+        /// `ETERM` after the context was shut down.
+        #[doc(alias = "ZMQ_PRIORITY")]
+        #[doc(alias = "zmq_getsockopt")]
+        pub fn priority(&self) -> Result<u32> {
+            <super::Number<0, { super::super::codec::MAX }> as super::IntCodec<u32>>::get(PRIORITY, self.core().raw())
+        }
+
+        /// Sets the priority that the socket's packets have inside this machine (`SO_PRIORITY`), for connections made
+        /// from now on. Draft.
+        ///
+        /// # Errors
+        ///
+        /// What the system says to such a priority, `EPERM` above 6 without the privilege: libzmq would abort the
+        /// process over it later.
+        #[doc(alias = "ZMQ_PRIORITY")]
+        #[doc(alias = "zmq_setsockopt")]
+        pub fn set_priority(&self, priority: u32) -> Result<()> {
+            raw::probe_priority(priority).map_err(|error| {
+                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EINVAL));
+                errno.because(PRIORITY.name, format_args!("{priority}: the system refuses it to this process"))
+            })?;
+            <super::Number<0, { super::super::codec::MAX }> as super::IntCodec<u32>>::set(
+                PRIORITY,
+                self.core().raw(),
+                priority,
+            )
+            .map(drop)
+        }
+    }
+
+    const PRIORITY: Row = Row { name: "ZMQ_PRIORITY", number: zmq_sys::ZMQ_PRIORITY };
+}

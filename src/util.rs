@@ -1,0 +1,39 @@
+//! What the linked libzmq is and can do.
+
+use std::ffi::CString;
+
+use crate::error::Errno;
+use crate::raw;
+
+/// The version of the linked libzmq: major, minor, patch.
+///
+/// ```
+/// assert!(zmq::version() >= (4, 3, 4));
+/// ```
+#[doc(alias = "zmq_version")]
+#[doc(alias = "ZMQ_VERSION")]
+pub fn version() -> (u32, u32, u32) {
+    raw::version()
+}
+
+/// Whether the linked libzmq has a capability: `ipc`, `curve`, `gssapi`, `pgm`, `tipc`, `norm`, `vmci`, `draft`, `WS`,
+/// `WSS`. Names are case-sensitive; one that libzmq does not know is not there.
+///
+/// ```
+/// assert!(zmq::has("ipc"));
+/// assert!(!zmq::has("teleport"));
+/// ```
+#[doc(alias = "zmq_has")]
+pub fn has(capability: &str) -> bool {
+    CString::new(capability).is_ok_and(|capability| raw::has(&capability))
+}
+
+/// What an error number means, in words.
+///
+/// ```
+/// assert_eq!(zmq::strerror(zmq::Errno::ETERM), "Context was terminated");
+/// ```
+#[doc(alias = "zmq_strerror")]
+pub fn strerror(errno: Errno) -> String {
+    raw::strerror(errno).into_owned()
+}

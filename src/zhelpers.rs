@@ -1,0 +1,246 @@
+//! The helpers of the guide's `zhelpers.h`, under their C names.
+//!
+//! They are what the guide's programs are written with. Where C had an artefact it is gone: [`s_recv`] does not cut at
+//! 255 bytes or at a NUL, and where C gave `NULL` there is an error.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::error::{Result, SendError};
+use crate::interrupt;
+use crate::socket::{CanRecv, CanSend, Socket, SocketType};
+
+/// Receives one frame as a text, waiting for it. Bytes that are not UTF-8 become the replacement character: to receive
+/// routing ids, use [`Socket::recv`].
+///
+/// # Errors
+///
+/// As [`Socket::recv`], where C's `s_recv` gives `NULL`.
+///
+/// ```
+/// use zmq::zhelpers::{s_recv, s_send};
+/// # use zmq::{Context, Pair};
+/// # fn main() -> zmq::Result<()> {
+/// # let context = Context::new()?;
+/// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+/// # left.bind("inproc://pair")?;
+/// # right.connect("inproc://pair")?;
+/// s_send(&left, "Hello")?;
+/// assert_eq!(s_recv(&right)?, "Hello");
+/// # Ok(())
+/// # }
+/// ```
+pub fn s_recv<T: CanRecv>(socket: &Socket<'_, T>) -> Result<String> {
+    Ok(String::from_utf8_lossy(&socket.recv()?).into_owned())
+}
+
+/// Sends a text as one frame, without a NUL, and gives its length in bytes.
+///
+/// # Errors
+///
+/// As [`Socket::send`].
+pub fn s_send<T: CanSend>(socket: &Socket<'_, T>, text: &str) -> Result<usize, SendError> {
+    socket.send(text).map(|()| text.len())
+}
+
+/// Sends a text as one frame of a message of which more follow, and gives its length in bytes.
+///
+/// # Errors
+///
+/// As [`Socket::send`].
+pub fn s_sendmore<T: CanSend>(socket: &Socket<'_, T>, text: &str) -> Result<usize, SendError> {
+    socket.send_more(text).map(|()| text.len())
+}
+
+/// Receives a whole multipart message and prints it: a line of 40 dashes, then a line a frame as [`format_frame`] makes
+/// it.
+///
+/// # Errors
+///
+/// As [`Socket::recv`].
+pub fn s_dump<T: CanRecv>(socket: &Socket<'_, T>) -> Result<()> {
+    let message = socket.recv_multipart()?;
+    // Where nobody reads what is printed, there is nobody to tell.
+    let _ = writeln!(io::stdout(), "{}\n{}", "-".repeat(40), message.to_string().trim_end_matches('\n'));
+    Ok(())
+}
+
+/// One frame as [`s_dump`] prints it: its size in brackets, then its content, as text where every byte is printable
+/// ASCII (32 to 126) and in upper-case hexadecimal otherwise.
+///
+/// ```
+/// use zmq::zhelpers::format_frame;
+///
+/// assert_eq!(format_frame(b"text"), "[004] text");
+/// assert_eq!(format_frame(b""), "[000] ");
+/// assert_eq!(format_frame(&[0, 1, 2, 3, 4]), "[005] 0001020304");
+/// ```
+#[doc(alias = "s_dump")]
+pub fn format_frame(frame: &[u8]) -> String {
+    let mut line = format!("[{:03}] ", frame.len());
+    if frame.iter().all(|byte| (32..=126).contains(byte)) {
+        line.extend(frame.iter().map(|&byte| char::from(byte)));
+    } else {
+        line.extend(frame.iter().map(|byte| format!("{byte:02X}")));
+    }
+    line
+}
+
+/// Gives the socket a random printable routing id of the form `0A1B-2C3D`, and gives it back. Counts for the next
+/// [`Socket::connect`] or [`Socket::bind`].
+///
+/// # Errors
+///
+/// As [`Socket::set_routing_id`].
+///
+/// ```
+/// # fn main() -> zmq::Result<()> {
+/// # let context = zmq::Context::new()?;
+/// let worker = context.socket(zmq::Req)?;
+/// let id = zmq::zhelpers::s_set_id(&worker)?;
+/// assert_eq!(id.len(), 9);
+/// assert_eq!(worker.routing_id()?, id.as_bytes());
+/// # Ok(())
+/// # }
+/// ```
+pub fn s_set_id<T: SocketType>(socket: &Socket<'_, T>) -> Result<String> {
+    let id = format!("{:04X}-{:04X}", randof(0x10000), randof(0x10000));
+    socket.set_routing_id(&id)?;
+    Ok(id)
+}
+
+/// Sleeps for that many milliseconds.
+pub fn s_sleep(milliseconds: u64) {
+    thread::sleep(Duration::from_millis(milliseconds));
+}
+
+/// The wall clock in milliseconds since 1970. To measure how long something takes, use [`std::time::Instant`].
+pub fn s_clock() -> i64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+    }
+}
+
+/// Prints a line with the local date and time before it: `26-11-21 10:12:05 text`. Takes what `format!` takes.
+///
+/// ```
+/// zmq::s_console!("{} workers ready", 3);
+/// ```
+#[macro_export]
+macro_rules! s_console {
+    ($($arg:tt)*) => {
+        $crate::zhelpers::console(&::std::format!($($arg)*))
+    };
+}
+
+/// What [`s_console!`](crate::s_console) calls.
+#[doc(hidden)]
+pub fn console(text: &str) {
+    let [year, month, day, hour, minute, second] = crate::raw::local_time();
+    let _ = writeln!(
+        io::stdout(),
+        "{:02}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} {text}",
+        year.rem_euclid(100)
+    );
+}
+
+/// A random number from 0 to `limit` - 1, for simulations; not for secrets.
+///
+/// # Panics
+///
+/// Where `limit` is 0.
+///
+/// ```
+/// assert!(zmq::zhelpers::randof(6) < 6);
+/// ```
+#[doc(alias = "within")]
+pub fn randof(limit: u32) -> u32 {
+    static STATE: AtomicU64 = AtomicU64::new(0);
+    assert!(limit != 0, "randof: there is no number below 0");
+    if STATE.load(Ordering::Relaxed) == 0 {
+        let seed = s_clock().unsigned_abs().rotate_left(32) ^ u64::from(std::process::id()) | 1;
+        // Whoever comes second takes the first one's seed.
+        let _ = STATE.compare_exchange(0, seed, Ordering::Relaxed, Ordering::Relaxed);
+    }
+    // SplitMix64: every step of the state gives a number of its own, so threads need no lock.
+    const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut z = STATE.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^= z >> 31;
+    ((u128::from(z) * u128::from(limit)) >> 64) as u32
+}
+
+/// Prints the version of the linked libzmq, as the guide's early editions do.
+pub fn s_version() {
+    let (major, minor, patch) = crate::version();
+    let _ = writeln!(io::stdout(), "Current 0MQ version is {major}.{minor}.{patch}");
+}
+
+/// Ends the program with status 1, and says why, where the linked libzmq is older than needed.
+pub fn s_version_assert(want_major: u32, want_minor: u32) {
+    let (major, minor, patch) = crate::version();
+    if (major, minor) < (want_major, want_minor) {
+        let _ = writeln!(
+            io::stdout(),
+            "Current 0MQ version is {major}.{minor}.{patch}\nApplication needs at least {want_major}.{want_minor} - cannot continue"
+        );
+        std::process::exit(1);
+    }
+}
+
+/// Catches SIGINT and SIGTERM, so that a call that waits ends with `EINTR`: see [`interrupt`].
+///
+/// # Errors
+///
+/// As [`interrupt::catch_signals`].
+pub fn s_catch_signals() -> Result<()> {
+    interrupt::catch_signals()
+}
+
+/// Whether a signal was caught.
+pub fn s_interrupted() -> bool {
+    interrupt::interrupted()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_printed_as_the_guide_prints_them() {
+        for (frame, line) in [
+            (&b""[..], "[000] "),
+            (b"text", "[004] text"),
+            (b"\x7f", "[001] 7F"),
+            (b"~ !", "[003] ~ !"),
+            (b"\tab he", "[006] 096162206865"),
+            (b"tab\x09", "[004] 74616209"),
+            ("\u{4e2d}".as_bytes(), "[003] E4B8AD"),
+            (&[0, 1, 2, 3, 4], "[005] 0001020304"),
+        ] {
+            assert_eq!(format_frame(frame), line);
+        }
+        assert!(format_frame(&[b'x'; 1001]).starts_with("[1001] xxx"));
+    }
+
+    #[test]
+    fn random_numbers_stay_below_their_limit_and_reach_it() {
+        let mut seen = [false; 6];
+        for _ in 0..10_000 {
+            seen[randof(6) as usize] = true;
+        }
+        assert_eq!(seen, [true; 6]);
+        assert_eq!(randof(1), 0);
+    }
+
+    #[test]
+    fn the_clock_counts_milliseconds() {
+        let before = s_clock();
+        s_sleep(20);
+        assert!(s_clock() - before >= 19);
+    }
+}
