@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::ffi::{CStr, c_void};
 use std::fmt;
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,8 +20,8 @@ use crate::socket::{Socket, SocketType};
 /// the last of them and the last owned socket are gone. That waits, like `zmq_ctx_term`, until every message is sent
 /// or its socket's linger period over: for ever by default. See [`Context::terminate`] for a bounded end.
 ///
-/// A process made by `fork` must not use what it inherits: the library then reports an error instead of waiting, and
-/// leaves what is dropped there alone. A new context works in the child.
+/// A process made by `fork` cannot use what it inherits: there every call on an inherited socket fails with `ENOTSOCK`,
+/// and dropping it leaves the parent's alone. A new context works in the child.
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {
@@ -40,6 +43,8 @@ pub(crate) struct Inner {
     forks: u32,
     inproc: Mutex<Inproc>,
     threads: Mutex<Threads>,
+    /// Whether the context's threads run, which they do from its first socket on.
+    started: AtomicBool,
     census: Arc<Census>,
 }
 
@@ -68,7 +73,10 @@ struct Inproc {
     stand_in: Option<RawSocket>,
 }
 
-/// What was set for the context's threads; -1 is unset.
+/// What a scheduling option is that nobody has set.
+pub(crate) const UNSET: i32 = -1;
+
+/// What was set for the context's threads.
 #[derive(Clone, Copy)]
 pub(crate) struct Threads {
     pub(crate) policy: i32,
@@ -94,7 +102,8 @@ impl Context {
             raw,
             forks: raw::forks(),
             inproc: Mutex::default(),
-            threads: Mutex::new(Threads { policy: -1, priority: -1 }),
+            threads: Mutex::new(Threads { policy: UNSET, priority: UNSET }),
+            started: AtomicBool::new(false),
             census: Arc::default(),
         };
         Ok(Context { inner: Arc::new(inner) })
@@ -154,7 +163,9 @@ impl Context {
     fn open<'ctx, T: SocketType>(&self, kind: T) -> Result<Socket<'ctx, T>> {
         let what = kind.kind();
         self.inner.check_process("zmq_socket")?;
+        self.inner.check_descriptors()?;
         let raw = self.inner.raw.socket(what.raw()).map_err(|errno| errno.because("zmq_socket", what))?;
+        self.inner.started.store(true, Ordering::Relaxed);
         Ok(Socket::new(raw, self.inner.clone(), kind))
     }
 
@@ -205,7 +216,8 @@ impl Context {
         // The last handle waits for what lingers, so a thread of its own drops this one.
         let ender = thread::Builder::new().name("zmq-terminate".to_owned()).spawn(move || drop(lock(&given).take()));
         if ender.is_err() {
-            drop(lock(&handle).take());
+            // Without a thread to wait in, the context stays as it is, shut down: that is better than waiting here.
+            std::mem::forget(lock(&handle).take());
         }
         let mut state = lock(&census.state);
         while !state.ended {
@@ -263,6 +275,24 @@ impl Inner {
         Err(Errno::EINVAL.because(call, "the context belongs to the process that this one was forked from"))
     }
 
+    /// Whether there are descriptors for the context's threads to start with. Where one of them gets the first of its
+    /// two and not the second, libzmq aborts the process.
+    fn check_descriptors(&self) -> Result<()> {
+        if self.started.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let threads = self.raw.get(zmq_sys::ZMQ_IO_THREADS).max(0) as usize + 1;
+        // Two for each thread, one for the socket, one to spare.
+        let all: io::Result<Vec<File>> = (0..2 * threads + 2).map(|_| File::open("/dev/null")).collect();
+        match all {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE));
+                Err(errno.because("zmq_socket", format_args!("no descriptors left for {threads} threads")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn socket_opened(&self) {
         lock(&self.census.state).sockets += 1;
     }
@@ -279,11 +309,7 @@ impl Inner {
     /// # Errors
     ///
     /// As `connect`, and `EMFILE` where the context has no room for the socket that stands in for a missing peer.
-    pub(crate) fn inproc_connect(
-        &self,
-        name: &CStr,
-        connect: impl FnOnce() -> Result<(), Errno>,
-    ) -> Result<(), Errno> {
+    pub(crate) fn inproc_connect(&self, name: &CStr, connect: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
         let mut inproc = lock(&self.inproc);
         if !inproc.bound.contains(name) && !inproc.waiting.contains(name) {
             if inproc.stand_in.is_none() {
@@ -337,9 +363,13 @@ impl Drop for Inner {
             return;
         }
         lock(&self.inproc).settle();
-        self.raw.term();
-        lock(&self.census.state).ended = true;
-        self.census.changed.notify_all();
+        let mut raw = self.raw.take();
+        let census = self.census.clone();
+        raw::outside_callbacks(move || {
+            raw.term();
+            lock(&census.state).ended = true;
+            census.changed.notify_all();
+        });
     }
 }
 

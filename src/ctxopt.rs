@@ -1,6 +1,6 @@
 //! The context options: one row each, from which the methods of [`Context`] and [`ContextBuilder`] are made.
 
-use crate::context::{Context, ContextBuilder};
+use crate::context::{Context, ContextBuilder, Threads, UNSET};
 use crate::error::{Errno, Error, Result};
 use crate::raw;
 
@@ -152,9 +152,7 @@ impl Context {
         let mut threads = self.threads();
         probe(NAME, policy, move || raw::probe_scheduling(policy, threads.priority))?;
         threads.policy = policy;
-        self.raw().set(zmq_sys::ZMQ_THREAD_SCHED_POLICY, policy).map_err(|errno| errno.because(NAME, policy))?;
-        self.set_threads(threads);
-        Ok(())
+        self.set_scheduling(threads)
     }
 
     /// Sets the scheduling priority of the context's threads. Counts from its first socket on. It cannot be read.
@@ -173,7 +171,36 @@ impl Context {
         let mut threads = self.threads();
         probe(NAME, priority, move || raw::probe_scheduling(threads.policy, priority))?;
         threads.priority = priority;
-        self.raw().set(zmq_sys::ZMQ_THREAD_PRIORITY, priority).map_err(|errno| errno.because(NAME, priority))?;
+        self.set_scheduling(threads)
+    }
+
+    /// Sets policy and priority of the context's threads at once, which a real-time policy needs: without a priority
+    /// the system refuses it. Counts from the context's first socket on.
+    ///
+    /// # Errors
+    ///
+    /// What the system says to such a thread, `EPERM` or `EINVAL`: libzmq would abort the process over it later.
+    #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
+    #[doc(alias = "ZMQ_THREAD_PRIORITY")]
+    #[doc(alias = "zmq_ctx_set")]
+    pub fn set_thread_scheduling(&self, policy: u32, priority: u32) -> Result<()> {
+        const NAME: &str = "ZMQ_THREAD_SCHED_POLICY";
+        let policy = number(NAME, policy, 0, i32::MAX as u32)?;
+        let priority = number("ZMQ_THREAD_PRIORITY", priority, 0, i32::MAX as u32)?;
+        probe(NAME, policy, move || raw::probe_scheduling(policy, priority))?;
+        self.set_scheduling(Threads { policy, priority })
+    }
+
+    /// Hands over what the system has agreed to.
+    fn set_scheduling(&self, threads: Threads) -> Result<()> {
+        for (name, option, value) in [
+            ("ZMQ_THREAD_SCHED_POLICY", zmq_sys::ZMQ_THREAD_SCHED_POLICY, threads.policy),
+            ("ZMQ_THREAD_PRIORITY", zmq_sys::ZMQ_THREAD_PRIORITY, threads.priority),
+        ] {
+            if value != UNSET {
+                self.raw().set(option, value).map_err(|errno| errno.because(name, value))?;
+            }
+        }
         self.set_threads(threads);
         Ok(())
     }
@@ -265,6 +292,13 @@ impl ContextBuilder {
     #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
     pub fn set_thread_sched_policy(self, policy: u32) -> Self {
         self.with(move |context| context.set_thread_sched_policy(policy))
+    }
+
+    /// Policy and priority of the context's threads: see [`Context::set_thread_scheduling`].
+    #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
+    #[doc(alias = "ZMQ_THREAD_PRIORITY")]
+    pub fn set_thread_scheduling(self, policy: u32, priority: u32) -> Self {
+        self.with(move |context| context.set_thread_scheduling(policy, priority))
     }
 
     /// The scheduling priority of the context's threads: see [`Context::set_thread_priority`].

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Result};
 use crate::raw::{self, PollItem};
-use crate::socket::SocketRef;
+use crate::socket::{SocketRef, inherited};
 
 /// What to wait for, and what was found.
 ///
@@ -165,7 +165,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
         return Err(Errno::EINVAL.because(CALL, "no items and no time-out: the wait would never end"));
     }
     if items.iter().any(PollItem::is_inherited) {
-        return Err(Errno::ENOTSOCK.because(CALL, "a socket belongs to the process that this one was forked from"));
+        return Err(inherited(CALL));
     }
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let wake_up = WakeUp::current();

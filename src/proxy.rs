@@ -47,7 +47,7 @@ pub fn proxy<'a>(
     let (frontend, backend) = (frontend.into().core(), backend.into().core());
     let capture = capture.map(|capture| capture.core());
     for socket in [Some(frontend), Some(backend), capture].into_iter().flatten() {
-        socket.context().check_process(CALL)?;
+        socket.check_process(CALL)?;
     }
     let capture = capture.map(|capture| capture.raw());
     loop {

@@ -29,6 +29,11 @@ impl RawContext {
         self.0.as_ptr()
     }
 
+    /// The handle for whoever ends the context; this one is not used again.
+    pub(crate) fn take(&mut self) -> RawContext {
+        RawContext(self.0)
+    }
+
     pub(crate) fn set(&self, option: c_int, value: c_int) -> Result<(), Errno> {
         // SAFETY: the handle is valid (type invariant).
         check(unsafe { zmq_sys::zmq_ctx_set(self.as_ptr(), option, value) }).map(drop)

@@ -1,6 +1,6 @@
 //! `zmq_msg_t`: the owner of a message.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -101,8 +101,7 @@ impl RawMessage {
         // The capacity travels as the hint, so that no further allocation is needed to free the memory.
         let capacity = ptr::without_provenance_mut(content.capacity());
         // SAFETY: the memory stays until free_vec, which gets the same pointer and capacity; Vec<u8> is Send.
-        let message =
-            unsafe { RawMessage::from_parts(content.as_mut_ptr(), content.len(), Some(free_vec), capacity) };
+        let message = unsafe { RawMessage::from_parts(content.as_mut_ptr(), content.len(), Some(free_vec), capacity) };
         if message.is_err() {
             drop(std::mem::ManuallyDrop::into_inner(content));
         }
@@ -114,9 +113,8 @@ impl RawMessage {
         let len = content.len();
         let data = Arc::into_raw(content);
         // SAFETY: the reference that into_raw gave keeps the content alive until free_arc; Arc<[u8]> is Send.
-        let message = unsafe {
-            RawMessage::from_parts(data.cast(), len, Some(free_arc), ptr::without_provenance_mut(len))
-        };
+        let message =
+            unsafe { RawMessage::from_parts(data.cast(), len, Some(free_arc), ptr::without_provenance_mut(len)) };
         if message.is_err() {
             // SAFETY: libzmq did not take the reference, so it is still ours.
             drop(unsafe { Arc::from_raw(data) });
@@ -156,9 +154,7 @@ impl RawMessage {
         let mut msg = MaybeUninit::uninit();
         // SAFETY: the struct is 64 writable, aligned bytes; `data` comes from a slice and is not null; the rest is the
         // caller's promise.
-        let rc = unsafe {
-            zmq_sys::zmq_msg_init_data(msg.as_mut_ptr(), data.cast_mut().cast(), len, free, hint)
-        };
+        let rc = unsafe { zmq_sys::zmq_msg_init_data(msg.as_mut_ptr(), data.cast_mut().cast(), len, free, hint) };
         super::check(rc)?;
         // SAFETY: zmq_msg_init_data succeeded, so the struct is initialised.
         Ok(RawMessage { msg: UnsafeCell::new(unsafe { msg.assume_init() }), busy: AtomicBool::new(false) })
@@ -275,12 +271,29 @@ impl Drop for RawMessage {
     }
 }
 
+thread_local! {
+    /// Whether this thread is in a destructor that libzmq calls.
+    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Runs a destructor that C calls. A panic is reported by the panic hook and ends here: it must not unwind into C.
 fn contained(free: impl FnOnce()) {
+    let outer = IN_CALLBACK.replace(true);
     if let Err(payload) = catch_unwind(AssertUnwindSafe(free)) {
         // Dropping the payload could panic once more.
         std::mem::forget(payload);
     }
+    IN_CALLBACK.set(outer);
+}
+
+/// Runs `work`, in a thread of its own if this one is in a destructor that libzmq calls: that may be one of libzmq's
+/// threads, and a context cannot end while it waits for itself.
+pub(crate) fn outside_callbacks(work: impl FnOnce() + Send + 'static) {
+    if !IN_CALLBACK.get() {
+        return work();
+    }
+    // Where no thread can be started, the work is given up: what it would have closed stays open.
+    let _ = std::thread::Builder::new().name("zmq-close".to_owned()).spawn(work);
 }
 
 unsafe extern "C" fn free_vec(data: *mut c_void, hint: *mut c_void) {

@@ -12,11 +12,11 @@ mod util;
 
 pub(crate) use context::RawContext;
 pub(crate) use fork::forks;
-pub(crate) use message::RawMessage;
-pub(crate) use os::{local_time, prepare_listener, probe_affinity, probe_scheduling, wipe};
-pub use poll::PollItem;
+pub(crate) use message::{RawMessage, outside_callbacks};
 #[cfg(feature = "draft")]
 pub(crate) use os::probe_priority;
+pub(crate) use os::{local_time, prepare_listener, probe_affinity, probe_scheduling, wipe};
+pub use poll::PollItem;
 pub(crate) use poll::{poll, proxy};
 pub(crate) use signal::{catch_signals, catching, clear_interrupt, interrupted, wake_fd};
 pub(crate) use socket::RawSocket;

@@ -132,9 +132,8 @@ fn int_option(fd: BorrowedFd<'_>, option: c_int) -> io::Result<c_int> {
     let mut value: c_int = 0;
     let mut len = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: the descriptor is open (borrowed), the length is that of the value.
-    let rc = unsafe {
-        libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, (&raw mut value).cast(), &raw mut len)
-    };
+    let rc =
+        unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, (&raw mut value).cast(), &raw mut len) };
     if rc == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -43,6 +43,11 @@ pub(crate) fn clear_interrupt() {
 
 extern "C" fn on_signal(_signal: c_int) {
     INTERRUPTED.store(true, Ordering::SeqCst);
+    wake();
+}
+
+/// Makes the wake-up pair readable, as a signal handler may.
+fn wake() {
     // SAFETY: errno_location answers a valid thread-local pointer; a handler must leave errno as it was.
     let errno = unsafe { *errno_location() };
     let byte = [1u8];
@@ -76,6 +81,7 @@ pub(crate) fn catch_signals() -> io::Result<()> {
     if catching() {
         return Ok(());
     }
+    super::fork::count_forks().map_err(|errno| io::Error::from_raw_os_error(errno.raw()))?;
     let (read, write) = wake_up_pair()?;
     READ_END.store(read.as_raw_fd(), Ordering::SeqCst);
     WRITE_END.store(write.as_raw_fd(), Ordering::SeqCst);
@@ -100,6 +106,9 @@ pub(super) fn separate_wake_up() {
         unsafe { libc::dup2(new.as_raw_fd(), old) };
         // SAFETY: as above; F_SETFD takes an int.
         unsafe { libc::fcntl(old, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+    if interrupted() {
+        wake();
     }
 }
 

@@ -39,6 +39,11 @@ impl RawSocket {
         NonNull::new(mem::replace(&mut self.handle, ptr::null_mut()))
     }
 
+    /// Moves the handle to another owner.
+    pub(crate) fn take(&mut self) -> RawSocket {
+        RawSocket { handle: mem::replace(&mut self.handle, ptr::null_mut()), forks: self.forks }
+    }
+
     /// Closes the socket, which never waits.
     pub(crate) fn close(&mut self) {
         let inherited = self.is_inherited();
@@ -120,8 +125,7 @@ impl RawSocket {
     pub(crate) fn get_option(&self, option: c_int, buffer: &mut [u8]) -> Result<usize, Errno> {
         let mut len = buffer.len();
         // SAFETY: the handle is open or null; libzmq writes at most `len` bytes, the slice's length.
-        let rc =
-            unsafe { zmq_sys::zmq_getsockopt(self.as_ptr(), option, buffer.as_mut_ptr().cast(), &raw mut len) };
+        let rc = unsafe { zmq_sys::zmq_getsockopt(self.as_ptr(), option, buffer.as_mut_ptr().cast(), &raw mut len) };
         check(rc).map(|_| len)
     }
 }

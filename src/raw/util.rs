@@ -64,10 +64,7 @@ pub(crate) fn curve_keypair() -> Result<([u8; 40], [u8; 40]), Errno> {
     let (mut public, mut secret) = ([0u8; KEY_TEXT], [0u8; KEY_TEXT]);
     // SAFETY: both buffers take 40 characters and the NUL.
     let rc = unsafe {
-        zmq_sys::zmq_curve_keypair(
-            public.as_mut_ptr().cast::<c_char>(),
-            secret.as_mut_ptr().cast::<c_char>(),
-        )
+        zmq_sys::zmq_curve_keypair(public.as_mut_ptr().cast::<c_char>(), secret.as_mut_ptr().cast::<c_char>())
     };
     let pair = check(rc).map(|_| (without_nul(&public), without_nul(&secret)));
     super::wipe(&mut secret);
@@ -79,9 +76,7 @@ pub(crate) fn curve_public(secret: &[u8; 40]) -> Result<[u8; 40], Errno> {
     text[..40].copy_from_slice(secret);
     // SAFETY: the output takes 40 characters and the NUL; the input has exactly 40 characters before its NUL, so the
     // 32 bytes that libzmq decodes it to are not overrun (a NUL earlier only shortens it).
-    let rc = unsafe {
-        zmq_sys::zmq_curve_public(public.as_mut_ptr().cast::<c_char>(), text.as_ptr().cast::<c_char>())
-    };
+    let rc = unsafe { zmq_sys::zmq_curve_public(public.as_mut_ptr().cast::<c_char>(), text.as_ptr().cast::<c_char>()) };
     super::wipe(&mut text);
     check(rc).map(|_| without_nul(&public))
 }

@@ -151,6 +151,7 @@ impl<T: SocketType> Socket<'_, T> {
 impl Core {
     fn bind(&self, endpoint: &str) -> Result<String> {
         const CALL: &str = "zmq_bind";
+        self.check_process(CALL)?;
         let text = endpoint::check_bind(CALL, endpoint, self.kind())?;
         crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
         self.bind_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
@@ -189,6 +190,7 @@ impl Core {
 
     pub(crate) fn connect(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_connect";
+        self.check_process(CALL)?;
         let text = endpoint::check_connect(CALL, endpoint, self.kind())?;
         crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
         self.connect_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
@@ -242,6 +244,7 @@ impl Core {
 
     fn unbind(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_unbind";
+        self.check_process(CALL)?;
         let text = endpoint::c_text(CALL, endpoint)?;
         let unbind = || uninterrupted(|| self.raw().unbind(&text));
         let outcome = if endpoint::is_inproc(&text) {
@@ -261,6 +264,7 @@ impl Core {
 
     fn disconnect(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_disconnect";
+        self.check_process(CALL)?;
         let text = endpoint::c_text(CALL, endpoint)?;
         uninterrupted(|| self.raw().disconnect(&text))
             .map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))

@@ -25,8 +25,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::context::{Context, Inner};
-use crate::error::Result;
-use crate::raw::{PollItem, RawSocket};
+use crate::error::{Errno, Error, Result};
+use crate::raw::{self, PollItem, RawSocket};
 
 /// A socket of kind `T`, in a context that it borrows for `'ctx` or, as `Socket<'static, T>`, keeps alive itself.
 ///
@@ -200,6 +200,19 @@ impl Core {
         &self.context
     }
 
+    /// # Errors
+    ///
+    /// `ENOTSOCK` in a forked child.
+    pub(crate) fn check_process(&self, call: &'static str) -> Result<()> {
+        if self.raw.is_inherited() { Err(self.failed(call, Errno::ENOTSOCK)) } else { Ok(()) }
+    }
+
+    /// The error of a call on this socket that failed.
+    #[cold]
+    pub(crate) fn failed(&self, call: &'static str, errno: Errno) -> Error {
+        if self.raw.is_inherited() { inherited(call) } else { errno.of(call) }
+    }
+
     pub(crate) fn naming(&self) -> &RefCell<Naming> {
         &self.naming
     }
@@ -218,13 +231,23 @@ impl Core {
     }
 }
 
+/// The error of what a forked child tries to do with a socket of its parent.
+pub(crate) fn inherited(call: &'static str) -> Error {
+    Errno::ENOTSOCK.because(call, "the socket belongs to the process that this one was forked from")
+}
+
 impl Drop for Core {
     fn drop(&mut self) {
-        if self.context.in_own_process() {
-            let bound = std::mem::take(self.bound.get_mut());
-            self.context.inproc_unbind(&bound, || self.raw.close());
-            self.context.socket_closed();
+        if !self.context.in_own_process() {
+            return;
         }
+        let context = self.context.clone();
+        let bound = std::mem::take(self.bound.get_mut());
+        let mut raw = self.raw.take();
+        raw::outside_callbacks(move || {
+            context.inproc_unbind(&bound, || raw.close());
+            context.socket_closed();
+        });
     }
 }
 

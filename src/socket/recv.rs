@@ -83,7 +83,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        self.core().recv(message.raw_mut(), 0).map_err(|errno| errno.of(CALL))
+        self.core().recv(message.raw_mut(), 0).map_err(|errno| self.core().failed(CALL, errno))
     }
 
     /// Receives into a buffer. What does not fit is lost, and [`Received`] tells.
@@ -119,7 +119,7 @@ impl<T: SocketType> Socket<'_, T> {
         }
         match self.core().recv_into(buffer, 0) {
             Ok(size) => Ok(Received { copied: size.min(buffer.len()), size }),
-            Err(errno) => Err(errno.of("zmq_recv")),
+            Err(errno) => Err(self.core().failed("zmq_recv", errno)),
         }
     }
 
@@ -157,7 +157,8 @@ impl<T: SocketType> Socket<'_, T> {
         T: CanRecv,
     {
         let mut message = RawMessage::new();
-        received(self.core().recv(&mut message, zmq_sys::ZMQ_DONTWAIT), || Message::from_raw(message))
+        let outcome = self.core().recv(&mut message, zmq_sys::ZMQ_DONTWAIT);
+        self.core().received(outcome, message)
     }
 
     /// Receives a message, waiting for `timeout` at most: `None` after that.
@@ -172,7 +173,8 @@ impl<T: SocketType> Socket<'_, T> {
     {
         let mut message = RawMessage::new();
         let deadline = Instant::now().checked_add(timeout);
-        received(self.core().recv_until(&mut message, deadline), || Message::from_raw(message))
+        let outcome = self.core().recv_until(&mut message, deadline);
+        self.core().received(outcome, message)
     }
 
     /// Receives a whole multipart message, waiting for it.
@@ -229,22 +231,22 @@ impl<T: SocketType> Socket<'_, T> {
     }
 }
 
-/// What a receive that did not have to wait for ever gives.
-fn received(outcome: Result<(), Errno>, message: impl FnOnce() -> Message) -> Result<Option<Message>> {
-    match outcome {
-        Ok(()) => Ok(Some(message())),
-        Err(Errno::EAGAIN) => Ok(None),
-        Err(errno) => Err(errno.of(CALL)),
-    }
-}
-
 impl Core {
     #[inline]
     pub(crate) fn receive(&self, flags: Flags) -> Result<Message> {
         let mut message = RawMessage::new();
         match self.recv(&mut message, flags.raw()) {
             Ok(()) => Ok(Message::from_raw(message)),
-            Err(errno) => Err(errno.of(CALL)),
+            Err(errno) => Err(self.failed(CALL, errno)),
+        }
+    }
+
+    /// What a receive that did not have to wait for ever gives.
+    fn received(&self, outcome: Result<(), Errno>, message: RawMessage) -> Result<Option<Message>> {
+        match outcome {
+            Ok(()) => Ok(Some(Message::from_raw(message))),
+            Err(Errno::EAGAIN) => Ok(None),
+            Err(errno) => Err(self.failed(CALL, errno)),
         }
     }
 

@@ -161,7 +161,7 @@ impl<T: SocketType> Socket<'_, T> {
         let mut message = message.into();
         let deadline = Instant::now().checked_add(timeout);
         let outcome = self.core().send_until(message.raw_mut(), 0, deadline);
-        TrySend::from_outcome(outcome.map_err(|errno| SendError::new(message, errno.of(CALL))))
+        TrySend::from_outcome(outcome.map_err(|errno| SendError::new(message, self.core().failed(CALL, errno))))
     }
 
     /// Sends a multipart message as a whole: from an array or a `Vec` of parts, or a [`Multipart`].
@@ -228,7 +228,7 @@ impl Core {
                 message.forget_sent();
                 Ok(())
             }
-            Err(errno) => Err(SendError::new(message, errno.of(CALL))),
+            Err(errno) => Err(SendError::new(message, self.failed(CALL, errno))),
         }
     }
 
@@ -241,7 +241,7 @@ impl Core {
                 Ok(()) => return Ok(()),
                 // The peer went away in the middle, and what it had got with it: the whole message is still here.
                 Err(PartFailed { errno: Errno::EAGAIN, begun: true }) if !matches!(patience, Patience::None) => {}
-                Err(PartFailed { errno, .. }) => return Err(SendError::new(parts, errno.of(CALL))),
+                Err(PartFailed { errno, .. }) => return Err(SendError::new(parts, self.failed(CALL, errno))),
             }
         }
     }

@@ -71,7 +71,11 @@ pub(crate) struct Number<const MIN: u32, const MAX: u32>;
 
 impl<const MIN: u32, const MAX: u32> IntCodec<u32> for Number<MIN, MAX> {
     fn encode(row: Row, value: u32) -> Result<c_int> {
-        if (MIN..=MAX).contains(&value) { Ok(value as c_int) } else { Err(row.refused(value, format!("{MIN}..={MAX}"))) }
+        if (MIN..=MAX).contains(&value) {
+            Ok(value as c_int)
+        } else {
+            Err(row.refused(value, format!("{MIN}..={MAX}")))
+        }
     }
 
     fn decode(row: Row, value: c_int) -> Result<u32> {
@@ -226,7 +230,9 @@ impl<const MIN: usize, const MAX: usize> Bytes<MIN, MAX> {
         if !(MIN..=MAX).contains(&value.len()) {
             return Err(row.refused(format_args!("a length of {}", value.len()), format_args!("{MIN}..={MAX}")));
         }
-        socket.set_option(row.number, Some(value)).map_err(|errno| row.failed(errno, format_args!("{} bytes", value.len())))
+        socket
+            .set_option(row.number, Some(value))
+            .map_err(|errno| row.failed(errno, format_args!("{} bytes", value.len())))
     }
 }
 

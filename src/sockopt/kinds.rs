@@ -4,9 +4,7 @@ use std::fmt;
 
 #[cfg(feature = "draft")]
 use crate::socket::XSub;
-use crate::socket::{
-    Dealer, Kind, Pub, Pull, Push, Req, Router, SocketType as AnyKind, Stream, Sub, XPub,
-};
+use crate::socket::{Dealer, Kind, Pub, Pull, Push, Req, Router, SocketType as AnyKind, Stream, Sub, XPub};
 
 /// A set of socket kinds.
 ///

@@ -74,7 +74,11 @@ impl Core {
     /// whose kind is known at run time only.
     #[inline]
     fn option(&self, name: &'static str, number: c_int, kinds: Kinds) -> Result<Row> {
-        if kinds.contains(self.kind()) { Ok(Row { name, number }) } else { Err(not_for(name, self.kind())) }
+        if kinds.contains(self.kind()) {
+            self.check_process(name).map(|()| Row { name, number })
+        } else {
+            Err(not_for(name, self.kind()))
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::ffi::c_short;
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::BorrowedFd;
 
+use super::OptionInfo;
 use super::codec::{IntCodec, Number, Row, Text};
 use super::kinds::{self, Kinds, accepted};
-use super::OptionInfo;
 use crate::error::Result;
 use crate::poll::PollEvents;
 use crate::raw::RawSocket;
@@ -22,14 +22,7 @@ pub(crate) static ROWS: &[OptionInfo] = &[
     row("ZMQ_TYPE", zmq_sys::ZMQ_TYPE, true, false, Kinds::ALL, Kinds::ALL),
     row("ZMQ_LAST_ENDPOINT", zmq_sys::ZMQ_LAST_ENDPOINT, true, false, Kinds::ALL, Kinds::ALL),
     row("ZMQ_USE_FD", zmq_sys::ZMQ_USE_FD, true, true, Kinds::ALL, Kinds::ALL),
-    row(
-        "ZMQ_CONNECT_ROUTING_ID",
-        zmq_sys::ZMQ_CONNECT_ROUTING_ID,
-        false,
-        true,
-        kinds::RoutingKind,
-        accepted::ROUTING,
-    ),
+    row("ZMQ_CONNECT_ROUTING_ID", zmq_sys::ZMQ_CONNECT_ROUTING_ID, false, true, kinds::RoutingKind, accepted::ROUTING),
     // An option of contexts that zmq.h lists among those of sockets: no socket takes it.
     row("ZMQ_BLOCKY", zmq_sys::ZMQ_BLOCKY, false, false, Kinds::NONE, Kinds::NONE),
 ];
@@ -94,19 +87,6 @@ pub(crate) fn last_endpoint(socket: &RawSocket) -> Result<String> {
     Text::<0>::get(LAST_ENDPOINT, socket).map(Option::unwrap_or_default)
 }
 
-/// The same as [`Socket::fd`], for those who know the rules of edge-triggered descriptors.
-impl<T: SocketType> Socket<'_, T> {
-    /// The number of [`Socket::fd`].
-    ///
-    /// # Errors
-    ///
-    /// `ETERM` after the context was shut down.
-    #[doc(alias = "ZMQ_FD")]
-    pub fn raw_fd(&self) -> Result<RawFd> {
-        self.fd().map(|fd| fd.as_fd().as_raw_fd())
-    }
-}
-
 /// A routing id in an error's text.
 pub(crate) struct LongId<'a>(pub(crate) &'a [u8]);
 
@@ -158,10 +138,8 @@ mod draft {
         OptionInfo { name, number, get, set: true, kinds: Kinds::ALL, accepted: Kinds::ALL, draft: true }
     }
 
-    pub(crate) static ROWS: &[OptionInfo] = &[
-        row("ZMQ_METADATA", zmq_sys::ZMQ_METADATA, false),
-        row("ZMQ_PRIORITY", zmq_sys::ZMQ_PRIORITY, true),
-    ];
+    pub(crate) static ROWS: &[OptionInfo] =
+        &[row("ZMQ_METADATA", zmq_sys::ZMQ_METADATA, false), row("ZMQ_PRIORITY", zmq_sys::ZMQ_PRIORITY, true)];
 
     impl<T: SocketType> Socket<'_, T> {
         /// Adds a property to the handshake of connections made from now on; the peer reads it with

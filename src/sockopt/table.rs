@@ -7,8 +7,8 @@ use super::codec::{
     Wide, WideOrNone,
 };
 use super::kinds::accepted;
-use super::types::{GssapiNameType, Mechanism};
 use super::options;
+use super::types::{GssapiNameType, Mechanism};
 use crate::security::{PublicKey, SecretKey};
 
 options! {

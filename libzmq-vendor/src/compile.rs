@@ -1,0 +1,239 @@
+//! The recipe.
+
+use crate::macros::{self, Config, MACROS, Place};
+use crate::probe::Probe;
+use crate::system::System;
+use crate::target::{Os, Target};
+use crate::{Artifacts, Build, Error, unpack};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Set to compile file by file, for a compiler that does not take the one big unit.
+const SPLIT: &str = "LIBZMQ_VENDOR_SPLIT";
+
+pub fn run(options: &Build) -> Result<Artifacts, Error> {
+    let target = Target::from_cargo()?;
+    let out_dir = env::var_os("OUT_DIR").ok_or_else(|| Error::new("OUT_DIR is not set".to_owned()))?;
+    let root = Path::new(&out_dir).join("libzmq");
+    let (source, include, lib_dir) = (root.join("source"), root.join("include"), root.join("lib"));
+    let (objects, scratch) = (root.join("objects"), root.join("probes"));
+    for directory in [&include, &lib_dir, &objects] {
+        fs::create_dir_all(directory).map_err(|error| Error::io("create", directory, &error))?;
+    }
+    unpack::unpack(&source)?;
+    for header in ["zmq.h", "zmq_utils.h"] {
+        let (from, to) = (source.join("include").join(header), include.join(header));
+        fs::copy(from, &to).map_err(|error| Error::io("write", &to, &error))?;
+    }
+
+    let mut compiler = compiler(&target);
+    compiler.out_dir(&objects);
+    let systems = systems(options, &cxx(&compiler, &target), &scratch)?;
+    compiler.includes(&options.sodium_include).includes(systems.iter().flat_map(|system| &system.includes));
+
+    let asked = (cxx(&compiler, &target), scratch);
+    let config = Config {
+        target: target.clone(),
+        draft: options.draft,
+        curve: options.curve,
+        gssapi: options.gssapi,
+        pgm: options.pgm,
+        norm: options.norm,
+        vmci: options.vmci,
+        probe: Box::new(move |probe| probe.ask(&asked.0, &asked.1)),
+    };
+    let platform = source.join("src").join("platform.hpp");
+    write(&platform, &macros::platform_hpp(&config))?;
+    let mut defined = Vec::new();
+    for row in MACROS {
+        if let Some(value) = row.decide(&config) {
+            defined.push(row.name);
+            if row.place == Place::Flag {
+                compiler.define(row.name, value.as_str());
+            }
+        }
+    }
+    let libs = libs(&target, systems.iter(), (config.probe)(Probe::Libcxx));
+
+    let mut built = cxx_files(&source)?;
+    println!("cargo:rerun-if-env-changed={SPLIT}");
+    if env::var_os(SPLIT).is_none_or(|value| value.is_empty() || value == "0") {
+        built = vec![unit(&source, &built)?];
+    }
+    let mut objects = intermediates(cxx(&compiler, &target).include(source.join("src")).files(&built))?;
+    objects.extend(intermediates(&c_compiler(&compiler, &config, &source))?);
+    archive(&mut compiler, &objects, &lib_dir)?;
+
+    Ok(Artifacts {
+        version: version(&include.join("zmq.h"))?,
+        root,
+        include,
+        lib_dir,
+        capabilities: capabilities(&defined),
+        libs,
+        search: systems.into_iter().flat_map(|system| system.search).collect(),
+    })
+}
+
+/// A C++ compiler for the target, with the flags that every file gets.
+fn compiler(target: &Target) -> cc::Build {
+    let mut build = cc::Build::new();
+    // Optimised in a dev build as well: a libzmq that is not costs twice the instructions per message.
+    build.cpp(true).opt_level(3).debug(false).warnings(false).extra_warnings(false);
+    if target.is_msvc() {
+        build.flag("/EHsc");
+    }
+    if target.os != Os::Windows {
+        // Calls inside libzmq then need no detour for somebody who might replace a function.
+        build.flag_if_supported("-fvisibility=hidden").flag_if_supported("-fno-semantic-interposition");
+    }
+    build
+}
+
+/// The compiler with C++'s own flags, which C's does not take.
+fn cxx(compiler: &cc::Build, target: &Target) -> cc::Build {
+    let mut build = compiler.clone();
+    if !target.is_msvc() {
+        // The standard that upstream's CMake chooses; Microsoft's compiler starts with a later one.
+        build.std("c++11");
+    }
+    build
+}
+
+fn systems(options: &Build, compiler: &cc::Build, scratch: &Path) -> Result<Vec<System>, Error> {
+    let mut systems = Vec::new();
+    if options.gssapi {
+        systems.push(System::gssapi()?);
+    }
+    if options.pgm {
+        systems.push(System::pgm()?);
+    }
+    if options.norm {
+        systems.push(System::norm(compiler, scratch)?);
+    }
+    if options.vmci {
+        systems.push(System::vmci(compiler, scratch)?);
+    }
+    Ok(systems)
+}
+
+/// libzmq's C++ files, but for those that need GnuTLS.
+fn cxx_files(source: &Path) -> Result<Vec<PathBuf>, Error> {
+    let directory = source.join("src");
+    let entries = fs::read_dir(&directory).map_err(|error| Error::io("read", &directory, &error))?;
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "cpp"))
+        .filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("wss_")))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+/// Writes the one file that includes all of `files`.
+fn unit(source: &Path, files: &[PathBuf]) -> Result<PathBuf, Error> {
+    let names = files.iter().filter_map(|path| path.file_name());
+    let text: String = names.map(|name| format!("#include \"src/{}\"\n", name.to_string_lossy())).collect();
+    let unit = source.join("libzmq.cpp");
+    write(&unit, &text)?;
+    Ok(unit)
+}
+
+/// The same compiler for C, with libzmq's C files.
+fn c_compiler(compiler: &cc::Build, config: &Config, source: &Path) -> cc::Build {
+    let mut build = compiler.clone();
+    build.cpp(false).file(source.join("external").join("sha1").join("sha1.c"));
+    if config.target.os == Os::Windows {
+        build.file(source.join("external").join("wepoll").join("wepoll.c"));
+    }
+    build
+}
+
+fn intermediates(build: &cc::Build) -> Result<Vec<PathBuf>, Error> {
+    build.try_compile_intermediates().map_err(|error| {
+        Error::new(format!("{error}; libzmq needs a C++ compiler, on Debian and Ubuntu: apt-get install g++"))
+    })
+}
+
+/// Puts the objects into the static library. `cc` would also tell Cargo to link it, so it is told to tell nothing.
+fn archive(compiler: &mut cc::Build, objects: &[PathBuf], lib_dir: &Path) -> Result<(), Error> {
+    // Tells Cargo which variables choose the archiver.
+    let _ = compiler.try_get_archiver();
+    let _ = compiler.try_get_ranlib();
+    compiler
+        .cargo_metadata(false)
+        .out_dir(lib_dir)
+        .objects(objects)
+        .try_compile("zmq")
+        .map_err(|error| Error::new(error.to_string()))
+}
+
+/// What a program has to link after libzmq.
+fn libs<'a>(target: &Target, systems: impl Iterator<Item = &'a System>, libcxx: bool) -> Vec<String> {
+    let mut libs: Vec<String> = systems.flat_map(|system| system.libs.clone()).collect();
+    libs.extend(cxx_library(target, libcxx));
+    let own: &[&str] = match target.os {
+        Os::Windows => &["ws2_32", "rpcrt4", "iphlpapi"],
+        Os::Linux if target.env != "musl" => &["pthread"],
+        Os::FreeBsd | Os::DragonFly | Os::NetBsd | Os::OpenBsd => &["pthread"],
+        Os::Solaris | Os::Illumos => &["socket", "nsl"],
+        _ => &[],
+    };
+    libs.extend(own.iter().map(|&lib| lib.to_owned()));
+    libs
+}
+
+/// The C++ standard library, named as `cc` names it, with the same variables to choose another.
+fn cxx_library(target: &Target, libcxx: bool) -> Option<String> {
+    let underscored = target.triple.replace('-', "_");
+    let names = [&format!("CXXSTDLIB_{}", target.triple), &format!("CXXSTDLIB_{underscored}")];
+    let names = names.into_iter().map(String::as_str).chain(["TARGET_CXXSTDLIB", "CXXSTDLIB"]);
+    for name in names {
+        println!("cargo:rerun-if-env-changed={name}");
+        if let Ok(chosen) = env::var(name) {
+            return (!chosen.is_empty()).then_some(chosen);
+        }
+    }
+    let name = match target.os {
+        Os::Windows if target.is_msvc() => return None,
+        Os::Android => "c++_shared",
+        Os::Apple | Os::FreeBsd | Os::OpenBsd => "c++",
+        _ if libcxx => "c++",
+        _ => "stdc++",
+    };
+    Some(name.to_owned())
+}
+
+/// What `zmq_has` says of a libzmq with these macros.
+fn capabilities(defined: &[&str]) -> Vec<&'static str> {
+    [
+        ("ZMQ_HAVE_IPC", "ipc"),
+        ("ZMQ_HAVE_OPENPGM", "pgm"),
+        ("ZMQ_HAVE_TIPC", "tipc"),
+        ("ZMQ_HAVE_NORM", "norm"),
+        ("ZMQ_HAVE_CURVE", "curve"),
+        ("HAVE_LIBGSSAPI_KRB5", "gssapi"),
+        ("ZMQ_HAVE_VMCI", "vmci"),
+        ("ZMQ_BUILD_DRAFT_API", "draft"),
+        ("ZMQ_HAVE_WS", "WS"),
+        ("ZMQ_HAVE_WSS", "WSS"),
+    ]
+    .into_iter()
+    .filter_map(|(name, capability)| defined.contains(&name).then_some(capability))
+    .collect()
+}
+
+fn version(header: &Path) -> Result<(u32, u32, u32), Error> {
+    let text = fs::read_to_string(header).map_err(|error| Error::io("read", header, &error))?;
+    let part = |name: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix("#define ZMQ_VERSION_")?.strip_prefix(name)?.trim().parse().ok())
+            .ok_or_else(|| Error::new(format!("{} does not state ZMQ_VERSION_{name}", header.display())))
+    };
+    Ok((part("MAJOR")?, part("MINOR")?, part("PATCH")?))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).map_err(|error| Error::io("write", path, &error))
+}

@@ -1,0 +1,149 @@
+//! Builds libzmq 4.3.5 from source, in a build script.
+//!
+//! The sources are those of the registry crate `zeromq-src`; the recipe is this crate's own. It configures libzmq for
+//! the target at least as completely as upstream's CMake does, always optimises it, and compiles it as one translation
+//! unit. It links nothing: [`Build::compile`] says what there is to link.
+//!
+//! ```no_run
+//! fn main() -> Result<(), libzmq_vendor::Error> {
+//!     libzmq_vendor::intercept();
+//!     let zmq = libzmq_vendor::Build::new().draft(true).compile()?;
+//!     println!("cargo:rustc-link-search=native={}", zmq.lib_dir.display());
+//!     println!("cargo:rustc-link-lib=static=zmq");
+//!     for path in &zmq.search {
+//!         println!("cargo:rustc-link-search=native={}", path.display());
+//!     }
+//!     for lib in &zmq.libs {
+//!         println!("cargo:rustc-link-lib={lib}");
+//!     }
+//!     Ok(())
+//! }
+//! ```
+
+mod compile;
+mod macros;
+mod probe;
+mod system;
+mod target;
+#[cfg(test)]
+mod tests;
+mod unpack;
+
+pub use unpack::intercept;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What to build libzmq with.
+#[derive(Clone, Debug, Default)]
+pub struct Build {
+    draft: bool,
+    curve: bool,
+    sodium_include: Option<PathBuf>,
+    gssapi: bool,
+    pgm: bool,
+    norm: bool,
+    vmci: bool,
+}
+
+/// A built libzmq, and what a program has to link with it.
+#[derive(Clone, Debug)]
+pub struct Artifacts {
+    /// The directory that holds the others.
+    pub root: PathBuf,
+    /// The directory of `zmq.h`.
+    pub include: PathBuf,
+    /// The directory of the static library `zmq`.
+    pub lib_dir: PathBuf,
+    /// The version that `zmq.h` states.
+    pub version: (u32, u32, u32),
+    /// The names for which `zmq_has` answers 1.
+    pub capabilities: Vec<&'static str>,
+    /// The libraries to link after libzmq, in link order. libsodium is not among them.
+    pub libs: Vec<String>,
+    /// Where to look for them, besides where the linker looks anyway.
+    pub search: Vec<PathBuf>,
+}
+
+impl Build {
+    /// A libzmq with the stable API, the transports that the target has, and NULL and PLAIN security.
+    pub fn new() -> Build {
+        Build::default()
+    }
+
+    /// Whether the draft API is there.
+    pub fn draft(&mut self, on: bool) -> &mut Build {
+        self.draft = on;
+        self
+    }
+
+    /// Turns CURVE security on. `sodium_include` is the directory of `sodium.h`: what libsodium's crate says in
+    /// `DEP_SODIUM_INCLUDE`, or `None` where the compiler finds it by itself.
+    pub fn curve(&mut self, sodium_include: Option<PathBuf>) -> &mut Build {
+        self.curve = true;
+        self.sodium_include = sodium_include;
+        self
+    }
+
+    /// Whether GSSAPI (Kerberos) security is there; it needs the system's MIT Kerberos.
+    pub fn gssapi(&mut self, on: bool) -> &mut Build {
+        self.gssapi = on;
+        self
+    }
+
+    /// Whether the transports pgm and epgm are there; they need the system's OpenPGM.
+    pub fn pgm(&mut self, on: bool) -> &mut Build {
+        self.pgm = on;
+        self
+    }
+
+    /// Whether the transport norm is there; it needs the system's NORM library.
+    pub fn norm(&mut self, on: bool) -> &mut Build {
+        self.norm = on;
+        self
+    }
+
+    /// Whether the transport vmci is there; it needs VMware's `vmci_sockets.h`.
+    pub fn vmci(&mut self, on: bool) -> &mut Build {
+        self.vmci = on;
+        self
+    }
+
+    /// Compiles libzmq into `OUT_DIR`, for the target that Cargo names.
+    ///
+    /// It prints `cargo:rerun-if-env-changed` lines for what it reads of the environment, and no other instruction to
+    /// Cargo.
+    ///
+    /// # Errors
+    ///
+    /// What a feature needs is not there, the compiler does not work, or libzmq's configuration for the target is not
+    /// known; the text says what to do.
+    pub fn compile(&self) -> Result<Artifacts, Error> {
+        compile::run(self)
+    }
+}
+
+/// Why libzmq could not be built.
+#[derive(Clone, Debug)]
+pub struct Error {
+    text: String,
+}
+
+impl Error {
+    fn new(text: String) -> Error {
+        Error { text }
+    }
+
+    fn io(what: &str, path: &Path, error: &io::Error) -> Error {
+        Error::new(format!("cannot {what} {}: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,64 @@
+//! Writes the bindings: generated from the header in use where that is possible, else those shipped with this crate.
+
+use std::fs;
+use std::path::Path;
+
+const STABLE: &str = include_str!("../src/shipped/stable.rs");
+const DRAFT: &str = include_str!("../src/shipped/draft.rs");
+
+/// Writes the bindings for the `zmq.h` in `include` to `target`, and says where they come from.
+pub fn write(include: &Path, version: (u32, u32, u32), target: &Path) -> Result<&'static str, String> {
+    let (text, origin) = match generated(include) {
+        Some(text) => (text, "generated"),
+        None => (shipped(version), "shipped"),
+    };
+    fs::write(target, text).map_err(|error| format!("cannot write {}: {error}", target.display()))?;
+    Ok(origin)
+}
+
+#[cfg(feature = "bindgen")]
+fn generated(include: &Path) -> Option<String> {
+    use crate::generate;
+
+    for variable in ["LIBCLANG_PATH", "LLVM_CONFIG_PATH", "CLANG_PATH", "BINDGEN_EXTRA_CLANG_ARGS"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    if let Err(error) = generate::load_libclang() {
+        println!("zmq-sys: no libclang, so the shipped bindings serve: {error}");
+        return None;
+    }
+    match generate::generate(include, cfg!(feature = "draft"), &[]) {
+        Ok(text) => Some(text),
+        // A libclang without clang's own headers, as distributions have it for other tools.
+        Err(error) if error.contains("file not found") => {
+            println!("zmq-sys: libclang lacks headers, so the shipped bindings serve: {error}");
+            None
+        }
+        Err(error) => {
+            let error = error.replace('\n', " ");
+            println!("cargo::warning=bindgen failed, so the shipped bindings serve: {error}");
+            None
+        }
+    }
+}
+
+#[cfg(not(feature = "bindgen"))]
+fn generated(_include: &Path) -> Option<String> {
+    None
+}
+
+/// The shipped bindings, made to declare the version that is linked: every libzmq that may be linked has what they bind.
+fn shipped((major, minor, patch): (u32, u32, u32)) -> String {
+    let text = if cfg!(feature = "draft") { DRAFT } else { STABLE };
+    text.lines()
+        .map(|line| {
+            let number = match line.split(':').next() {
+                Some("pub const ZMQ_VERSION_MAJOR") => major,
+                Some("pub const ZMQ_VERSION_MINOR") => minor,
+                Some("pub const ZMQ_VERSION_PATCH") => patch,
+                _ => return format!("{line}\n"),
+            };
+            format!("{} = {number};\n", line.split(" = ").next().unwrap_or(line))
+        })
+        .collect()
+}

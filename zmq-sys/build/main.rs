@@ -1,0 +1,118 @@
+//! Chooses the libzmq to link, links it, makes the bindings that fit it, and tells dependents what was linked.
+
+mod bindings;
+#[cfg(feature = "bindgen")]
+mod generate;
+mod system;
+mod vendored;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What dependents are told about the libzmq that was linked.
+struct Linked {
+    /// "vendored" or "system".
+    origin: &'static str,
+    /// The directory that holds the include and the lib directory, as far as there is one.
+    root: PathBuf,
+    /// The directory of `zmq.h`.
+    include: PathBuf,
+    /// The directory of the library itself.
+    lib: PathBuf,
+    version: (u32, u32, u32),
+    /// The names for which `zmq_has` answers 1.
+    capabilities: Vec<String>,
+    /// Everything a C program must link, in link order, libzmq first.
+    libs: Vec<String>,
+    /// Where those libraries are, as far as the linker does not look there anyway.
+    search: Vec<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    libzmq_vendor::intercept();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // A directive is one line.
+            for line in message.lines().filter(|line| !line.is_empty()) {
+                println!("cargo::error={line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let linked = if system_is_wanted()? { system::link()? } else { vendored::link()? };
+    let origin = bindings::write(&linked.include, linked.version, &out_dir().join("bindings.rs"))?;
+    println!("zmq-sys: {} libzmq {}, {origin} bindings", linked.origin, dotted(linked.version));
+
+    constant("LINKED", linked.origin);
+    constant("BINDINGS", origin);
+    constant("INCLUDE", &linked.include.display().to_string());
+    constant("TARGET", &variable("TARGET"));
+    constant("HOST", &variable("HOST"));
+
+    let (major, minor, patch) = linked.version;
+    metadata("root", &linked.root.display().to_string());
+    metadata("include", &linked.include.display().to_string());
+    metadata("lib", &linked.lib.display().to_string());
+    metadata("version_number", &(major * 10_000 + minor * 100 + patch).to_string());
+    metadata("capabilities", &linked.capabilities.join(","));
+    metadata("linked", linked.origin);
+    metadata("bindings", origin);
+    metadata("libs", &linked.libs.join(","));
+    let search: Vec<String> = linked.search.iter().map(|path| path.display().to_string()).collect();
+    metadata("search", &search.join(";"));
+    Ok(())
+}
+
+/// The environment decides over the feature: features of one crate add up over a whole program, and whoever builds that
+/// program must be able to take the choice back.
+fn system_is_wanted() -> Result<bool, String> {
+    println!("cargo::rerun-if-env-changed=LIBZMQ_SYSTEM");
+    match env::var("LIBZMQ_SYSTEM").as_deref() {
+        Ok("1") => Ok(true),
+        Ok("0") => Ok(false),
+        Ok("") | Err(env::VarError::NotPresent) => Ok(cfg!(feature = "system")),
+        _ => Err("LIBZMQ_SYSTEM must be 1 (link the system's libzmq) or 0 (build the vendored one)".to_owned()),
+    }
+}
+
+/// Reads the version that a `zmq.h` declares.
+fn header_version(include: &Path) -> Result<(u32, u32, u32), String> {
+    let path = include.join("zmq.h");
+    let header = std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let number = |name: &str| {
+        header
+            .lines()
+            .filter_map(|line| line.strip_prefix("#define ")?.strip_prefix(name)?.trim().parse().ok())
+            .next()
+            .ok_or_else(|| format!("{} does not define {name}", path.display()))
+    };
+    Ok((number("ZMQ_VERSION_MAJOR ")?, number("ZMQ_VERSION_MINOR ")?, number("ZMQ_VERSION_PATCH ")?))
+}
+
+fn dotted((major, minor, patch): (u32, u32, u32)) -> String {
+    format!("{major}.{minor}.{patch}")
+}
+
+/// Makes a value visible to `env!` in the library and its tests.
+fn constant(name: &str, value: &str) {
+    println!("cargo::rustc-env=ZMQ_SYS_{name}={value}");
+}
+
+/// Makes a value visible to the build scripts of dependents, as `DEP_ZMQ_<KEY>`.
+fn metadata(key: &str, value: &str) {
+    println!("cargo::metadata={key}={value}");
+}
+
+fn out_dir() -> PathBuf {
+    PathBuf::from(variable("OUT_DIR"))
+}
+
+/// A variable that Cargo sets for every build script.
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("Cargo sets {name} for build scripts"))
+}

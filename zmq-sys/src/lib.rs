@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+#![allow(non_camel_case_types, non_snake_case)]
+
+// Names libsodium's crate, so that rustc links it, and puts it behind libzmq, which needs it.
+#[cfg(feature = "curve")]
+extern crate libsodium_sys as _;
+
+mod types;
+
+mod bindings {
+    #![allow(missing_docs)]
+
+    use crate::types::*;
+
+    include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
+}
+
+pub use bindings::*;
+pub use types::*;
+
+/// Which libzmq is linked: `"vendored"` or `"system"`.
+pub const LINKED: &str = env!("ZMQ_SYS_LINKED");
+
+/// Where these bindings come from: `"generated"` from the header of the linked library when this crate was built, or
+/// `"shipped"` with this crate.
+pub const BINDINGS: &str = env!("ZMQ_SYS_BINDINGS");
+
+/// The version these bindings declare, as one number that can be compared.
+pub const ZMQ_VERSION: i32 = ZMQ_MAKE_VERSION(ZMQ_VERSION_MAJOR, ZMQ_VERSION_MINOR, ZMQ_VERSION_PATCH);
+
+/// Makes one number that can be compared out of the three of a version.
+#[must_use]
+pub const fn ZMQ_MAKE_VERSION(major: i32, minor: i32, patch: i32) -> i32 {
+    major * 10_000 + minor * 100 + patch
+}
