@@ -37,7 +37,7 @@
 //! # Ending a context
 //!
 //! libzmq keeps unsent messages: dropping the last handle of a context waits until they are delivered, for ever by
-//! default. [`Socket::set_linger`] bounds that per socket, [`ContextBuilder::blocky`] for all sockets of a context, and
+//! default. [`Socket::set_linger`] bounds that per socket, [`ContextBuilder::set_blocky`] for all sockets of a context, and
 //! [`Context::terminate`] waits no longer than it is told.
 //!
 //! # Features
@@ -82,3 +82,8 @@ pub use util::{has, strerror, version};
 ///
 /// [`Socket::as_raw`], [`Context::as_raw`] and [`Message::as_raw`] give the handles that its functions take.
 pub use zmq_sys as sys;
+
+/// The README's programs, compiled and run with the doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -196,11 +196,11 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
         if found != 0 {
             return Ok(found);
         }
-        if raw::interrupted() {
-            return Err(Errno::EINTR.of(CALL));
-        }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Ok(0);
+        }
+        if raw::interrupted() {
+            return Err(Errno::EINTR.of(CALL));
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Forwarding between two sockets.
 
 use crate::error::{Errno, Result};
-use crate::raw;
-use crate::socket::SocketRef;
+use crate::poll::{PollEvents, poll};
+use crate::raw::{self, PollItem};
+use crate::socket::{Core, Flags, SocketRef};
 
 /// Forwards messages between two sockets, whole and both ways, and copies each to `capture` if there is one.
 ///
@@ -12,8 +13,8 @@ use crate::socket::SocketRef;
 ///
 /// # Errors
 ///
-/// `ETERM` once the context was shut down, `EINTR` after a caught signal ([`crate::interrupt`]), and what sending and
-/// receiving on the sockets report.
+/// `ETERM` once the context was shut down, `EINTR` after a caught signal (where [`crate::interrupt`] was set up before),
+/// and what sending and receiving on the sockets report.
 ///
 /// ```
 /// use zmq::{Context, Dealer, Errno, Router, proxy};
@@ -49,12 +50,99 @@ pub fn proxy<'a>(
     for socket in [Some(frontend), Some(backend), capture].into_iter().flatten() {
         socket.check_process(CALL)?;
     }
-    let capture = capture.map(|capture| capture.raw());
+    let errno = if raw::catching() {
+        forward_until_interrupted(frontend, backend, capture)
+    } else {
+        forward_in_c(frontend, backend, capture)
+    };
+    Err(errno.of(CALL))
+}
+
+/// libzmq's own loop, which a signal ends only in the thread that it happens to reach.
+fn forward_in_c(frontend: &Core, backend: &Core, capture: Option<&Core>) -> Errno {
     loop {
-        match raw::proxy(frontend.raw(), backend.raw(), capture) {
-            // A signal that nobody asked to be told of; between messages, so nothing is lost by starting again.
+        match raw::proxy(frontend.raw(), backend.raw(), capture.map(Core::raw)) {
+            // Nobody asked to be told of signals. It comes between messages, so nothing is lost by starting again.
             Errno::EINTR if !raw::interrupted() => {}
-            errno => return Err(errno.of(CALL)),
+            errno => return errno,
         }
+    }
+}
+
+/// How many messages go one way before the other way has its turn, as in libzmq.
+const BURST: usize = 1000;
+
+/// One way through the proxy.
+struct Lane<'a> {
+    from: &'a Core,
+    to: &'a Core,
+    /// Whether the lane waits for room rather than for messages.
+    full: bool,
+}
+
+/// The same loop over waits that a caught signal ends on any thread.
+fn forward_until_interrupted(frontend: &Core, backend: &Core, capture: Option<&Core>) -> Errno {
+    let mut lanes = vec![Lane { from: frontend, to: backend, full: false }];
+    if !std::ptr::eq(frontend, backend) {
+        lanes.push(Lane { from: backend, to: frontend, full: false });
+    }
+    loop {
+        let mut items: Vec<PollItem<'_>> = lanes.iter().map(Lane::waits_for).collect();
+        if let Err(error) = poll(&mut items, None) {
+            return error.errno();
+        }
+        let ready: Vec<bool> = items.iter().map(|item| !item.revents().is_empty()).collect();
+        for (lane, _) in lanes.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
+            if let Err(errno) = lane.forward(capture) {
+                return errno;
+            }
+        }
+        // With messages coming in all the time, poll never waits.
+        if raw::interrupted() {
+            return Errno::EINTR;
+        }
+    }
+}
+
+impl<'a> Lane<'a> {
+    fn waits_for(&self) -> PollItem<'a> {
+        let (socket, event) = if self.full { (self.to, PollEvents::POLLOUT) } else { (self.from, PollEvents::POLLIN) };
+        socket.poll_item(event.raw())
+    }
+
+    fn has_room(&self) -> Result<bool, Errno> {
+        loop {
+            match self.to.raw().get_int(zmq_sys::ZMQ_EVENTS) {
+                Err(Errno::EINTR) if !raw::interrupted() => {}
+                events => return events.map(|events| PollEvents::from_raw(events).contains(PollEvents::POLLOUT)),
+            }
+        }
+    }
+
+    /// Forwards what is there and finds room.
+    fn forward(&mut self, capture: Option<&Core>) -> Result<(), Errno> {
+        for _ in 0..BURST {
+            self.full = !self.has_room()?;
+            if self.full {
+                return Ok(());
+            }
+            let mut part = match self.from.receive(Flags::DONTWAIT) {
+                Err(error) if error.errno() == Errno::EAGAIN => return Ok(()),
+                part => part.map_err(|error| error.errno())?,
+            };
+            loop {
+                let more = part.more();
+                let flags = if more { Flags::SNDMORE } else { Flags::NONE };
+                if let Some(capture) = capture {
+                    capture.send_message(part.clone(), flags).map_err(|failed| failed.error().errno())?;
+                }
+                self.to.send_message(part, flags).map_err(|failed| failed.error().errno())?;
+                if !more {
+                    break;
+                }
+                part = self.from.receive(Flags::NONE).map_err(|error| error.errno())?;
+            }
+        }
+        Ok(())
     }
 }

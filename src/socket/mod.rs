@@ -245,7 +245,13 @@ impl Drop for Core {
         let bound = std::mem::take(self.bound.get_mut());
         let mut raw = self.raw.take();
         raw::outside_callbacks(move || {
-            context.inproc_unbind(&bound, || raw.close());
+            context.inproc_unbind(&bound, || {
+                // libzmq's reaper frees names some time after the close: without this, binding one again could fail.
+                for name in &bound {
+                    while raw.unbind(name) == Err(Errno::EINTR) {}
+                }
+                raw.close();
+            });
             context.socket_closed();
         });
     }

@@ -20,22 +20,27 @@ impl Row {
         Errno::EINVAL.because(self.name, format_args!("{value} is not in {range}"))
     }
 
+    /// What this libzmq was built without and the option needs.
+    pub(crate) fn missing_capability(self) -> Option<&'static str> {
+        const FAMILIES: [(&str, &std::ffi::CStr, &str); 5] = [
+            ("ZMQ_CURVE_", c"curve", "curve"),
+            ("ZMQ_GSSAPI_", c"gssapi", "gssapi"),
+            ("ZMQ_NORM_", c"norm", "norm"),
+            ("ZMQ_VMCI_", c"vmci", "vmci"),
+            ("ZMQ_WSS_", c"WSS", "WSS"),
+        ];
+        let family = FAMILIES.iter().find(|(prefix, ..)| self.name.starts_with(prefix));
+        family.filter(|(_, capability, _)| !raw::has(capability)).map(|(.., name)| *name)
+    }
+
     /// The error of an option that libzmq refused, with the reason where it is the build's.
     pub(crate) fn failed(self, errno: Errno, value: impl fmt::Display) -> Error {
-        const FAMILIES: [(&str, &std::ffi::CStr); 5] = [
-            ("ZMQ_CURVE_", c"curve"),
-            ("ZMQ_GSSAPI_", c"gssapi"),
-            ("ZMQ_NORM_", c"norm"),
-            ("ZMQ_VMCI_", c"vmci"),
-            ("ZMQ_WSS_", c"WSS"),
-        ];
-        for (prefix, capability) in FAMILIES {
-            if errno == Errno::EINVAL && self.name.starts_with(prefix) && !raw::has(capability) {
-                let capability = capability.to_string_lossy();
-                return errno.because(self.name, format_args!("this libzmq was built without {capability}"));
+        match self.missing_capability() {
+            Some(capability) if errno == Errno::EINVAL => {
+                errno.because(self.name, format_args!("this libzmq was built without {capability}"))
             }
+            _ => errno.because(self.name, value),
         }
-        errno.because(self.name, value)
     }
 
     fn get_int(self, socket: &RawSocket) -> Result<c_int> {

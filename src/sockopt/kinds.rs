@@ -33,6 +33,11 @@ impl Kinds {
         Kinds(bits)
     }
 
+    /// The kinds, in the order of their numbers.
+    pub fn iter(self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.iter().copied().filter(move |kind| self.contains(*kind))
+    }
+
     /// Whether `kind` is among them.
     pub const fn contains(self, kind: Kind) -> bool {
         self.0 & (1 << kind.raw()) != 0
@@ -44,7 +49,7 @@ impl fmt::Debug for Kinds {
         if *self == Kinds::ALL {
             return f.write_str("all");
         }
-        f.debug_set().entries(Kind::ALL.iter().filter(|kind| self.contains(**kind))).finish()
+        f.debug_set().entries(self.iter()).finish()
     }
 }
 

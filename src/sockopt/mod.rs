@@ -56,9 +56,8 @@ pub const ALIASES: &[(&str, &str)] = &[
 /// ```
 /// use zmq::{Kind, sockopt};
 ///
-/// let conflate = sockopt::OPTIONS.iter().flat_map(|rows| rows.iter()).find(|row| row.name == "ZMQ_CONFLATE").unwrap();
-/// assert_eq!(conflate.number, 54);
-/// assert!(!conflate.kinds.contains(Kind::Router));
+/// let of_router = sockopt::OPTIONS.iter().copied().flatten().filter(|option| option.kinds.contains(Kind::Router));
+/// assert!(of_router.into_iter().any(|option| option.name == "ZMQ_ROUTER_MANDATORY"));
 /// ```
 pub static OPTIONS: &[&[OptionInfo]] = &[
     table::ROWS,
@@ -68,6 +67,25 @@ pub static OPTIONS: &[&[OptionInfo]] = &[
     #[cfg(feature = "draft")]
     special::DRAFT_ROWS,
 ];
+
+impl OptionInfo {
+    /// Whether the linked libzmq was built with what the option needs: CURVE, GSSAPI, NORM, VMCI or TLS.
+    pub fn is_available(&self) -> bool {
+        Row { name: self.name, number: self.number }.missing_capability().is_none()
+    }
+}
+
+/// The option of that C name, if this build has it.
+///
+/// ```
+/// let linger = zmq::sockopt::find("ZMQ_LINGER").unwrap();
+/// assert_eq!(linger.number, 17);
+/// assert!(linger.is_available());
+/// ```
+pub fn find(name: &str) -> Option<&'static OptionInfo> {
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| *name);
+    OPTIONS.iter().copied().flatten().find(|option| option.name == name)
+}
 
 impl Core {
     /// The row of an option, for a socket of a kind that it applies to. The compiler has seen to that, but for sockets
@@ -103,8 +121,32 @@ macro_rules! options {
     ) => {
         $(
             impl<T: $crate::socket::SocketType> $crate::socket::Socket<'_, T> {
-                options! { @get $class $codec [$($get)?] $name $number $kinds $(#[$meta])* }
-                options! { @set $class $codec [$($set)?] $name $number $kinds $(#[$meta])* }
+                options! { @get $class $codec [$($get)?] $name $number $kinds {
+                    "```\n\
+                    # fn main() -> zmq::Result<()> {\n\
+                    # use std::time::Duration;\n\
+                    # use zmq::{PublicKey, SecretKey, sockopt::*};\n\
+                    # let context = zmq::Context::new()?;\n\
+                    # let option = find(\"", $name, "\").unwrap();\n\
+                    # if !option.is_available() { return Ok(()); }\n\
+                    # let socket = context.socket(option.kinds.iter().next().unwrap())?;\n",
+                    $("socket.", stringify!($set), "(", options!(@argument $class $sample), ")?;\n",)?
+                    $("assert_eq!(socket.", stringify!($get), "()?, ", options!(@result $class $sample), ");\n",)?
+                    "# Ok(())\n# }\n```"
+                } $(#[$meta])* }
+                options! { @set $class $codec [$($set)?] $name $number $kinds {
+                    "```\n\
+                    # fn main() -> zmq::Result<()> {\n\
+                    # use std::time::Duration;\n\
+                    # use zmq::{PublicKey, SecretKey, sockopt::*};\n\
+                    # let context = zmq::Context::new()?;\n\
+                    # let option = find(\"", $name, "\").unwrap();\n\
+                    # if !option.is_available() { return Ok(()); }\n\
+                    # let socket = context.socket(option.kinds.iter().next().unwrap())?;\n",
+                    $("socket.", stringify!($set), "(", options!(@argument $class $sample), ")?;\n",)?
+                    $("assert_eq!(socket.", stringify!($get), "()?, ", options!(@result $class $sample), ");\n",)?
+                    "# Ok(())\n# }\n```"
+                } $(#[$meta])* }
             }
         )*
 
@@ -135,34 +177,36 @@ macro_rules! options {
     (@accepted $accepted:expr) => { $accepted };
 
     (@get $class:ident $codec:tt [] $($rest:tt)*) => {};
-    (@get int ($codec:ty => $ty:ty) [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @getter $get $ty, $name $number $kinds <$codec as IntCodec<$ty>>::get, $(#[$meta])* }
+    (@get int ($codec:ty => $ty:ty) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @getter $get $ty, $name $number $kinds $example <$codec as IntCodec<$ty>>::get, $(#[$meta])* }
     };
-    (@get wide () [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @getter $get u64, $name $number $kinds Wide::get, $(#[$meta])* }
+    (@get wide () [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @getter $get u64, $name $number $kinds $example Wide::get, $(#[$meta])* }
     };
-    (@get wide_or_none () [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @getter $get Option<u64>, $name $number $kinds WideOrNone::get, $(#[$meta])* }
+    (@get wide_or_none () [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @getter $get Option<u64>, $name $number $kinds $example WideOrNone::get, $(#[$meta])* }
     };
-    (@get bytes ($min:expr, $max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @getter $get Vec<u8>, $name $number $kinds Bytes::<{ $min }, { $max }>::get, $(#[$meta])* }
+    (@get bytes ($min:expr, $max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @getter $get Vec<u8>, $name $number $kinds $example Bytes::<{ $min }, { $max }>::get, $(#[$meta])* }
     };
-    (@get text ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @getter $get Option<String>, $name $number $kinds Text::<{ $max }>::get, $(#[$meta])* }
+    (@get text ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @getter $get Option<String>, $name $number $kinds $example Text::<{ $max }>::get, $(#[$meta])* }
     };
-    (@get text_or_none ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @getter $get Option<String>, $name $number $kinds Text::<{ $max }>::get, $(#[$meta])* }
+    (@get text_or_none ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @getter $get Option<String>, $name $number $kinds $example Text::<{ $max }>::get, $(#[$meta])* }
     };
-    (@get key ($key:ty) [$get:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @getter $get $key, $name $number $kinds <$key as KeyCodec>::get, $(#[$meta])* }
+    (@get key ($key:ty) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @getter $get $key, $name $number $kinds $example <$key as KeyCodec>::get, $(#[$meta])* }
     };
 
-    (@getter $get:ident $ty:ty, $name:literal $number:ident $kinds:ident $how:expr, $(#[$meta:meta])*) => {
+    (@getter $get:ident $ty:ty, $name:literal $number:ident $kinds:ident $example:tt $how:expr, $(#[$meta:meta])*) => {
         $(#[$meta])*
         ///
         /// # Errors
         ///
         /// `ETERM` after the context was shut down.
+        ///
+        #[doc = concat! $example]
         #[doc(alias = $name)]
         #[doc(alias = "zmq_getsockopt")]
         pub fn $get(&self) -> $crate::error::Result<$ty>
@@ -175,44 +219,44 @@ macro_rules! options {
     };
 
     (@set $class:ident $codec:tt [] $($rest:tt)*) => {};
-    (@set int ($codec:ty => $ty:ty) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @setter $set (value: $ty), $name $number $kinds $(#[$meta])*
+    (@set int ($codec:ty => $ty:ty) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @setter $set (value: $ty), $name $number $kinds $example $(#[$meta])*
             |core, row| core.remember_timeout(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?) }
     };
-    (@set wide () [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @setter $set (value: u64), $name $number $kinds $(#[$meta])*
+    (@set wide () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @setter $set (value: u64), $name $number $kinds $example $(#[$meta])*
             |core, row| Wide::set(row, core.raw(), value)? }
     };
-    (@set wide_or_none () [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @setter $set (value: Option<u64>), $name $number $kinds $(#[$meta])*
+    (@set wide_or_none () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @setter $set (value: Option<u64>), $name $number $kinds $example $(#[$meta])*
             |core, row| WideOrNone::set(row, core.raw(), value)? }
     };
-    (@set bytes ($min:expr, $max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @setter $set (value: impl AsRef<[u8]>), $name $number $kinds $(#[$meta])*
+    (@set bytes ($min:expr, $max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @setter $set (value: impl AsRef<[u8]>), $name $number $kinds $example $(#[$meta])*
             |core, row| Bytes::<{ $min }, { $max }>::set(row, core.raw(), value)? }
     };
-    (@set text ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @setter $set (value: &str), $name $number $kinds $(#[$meta])*
+    (@set text ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @setter $set (value: &str), $name $number $kinds $example $(#[$meta])*
             |core, row| Text::<{ $max }>::set(row, core.raw(), value)? }
     };
-    (@set text_or_none ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @setter $set (value: Option<&str>), $name $number $kinds $(#[$meta])*
+    (@set text_or_none ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @setter $set (value: Option<&str>), $name $number $kinds $example $(#[$meta])*
             |core, row| Text::<{ $max }>::set_or_clear(row, core.raw(), value)? }
     };
-    (@set terminated ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @setter $set (value: Option<&str>), $name $number $kinds $(#[$meta])*
+    (@set terminated ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @setter $set (value: Option<&str>), $name $number $kinds $example $(#[$meta])*
             |core, row| Text::<{ $max }>::set_terminated(row, core.raw(), value)? }
     };
-    (@set filter () [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @setter $set (value: Option<u32>), $name $number $kinds $(#[$meta])*
+    (@set filter () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @setter $set (value: Option<u32>), $name $number $kinds $example $(#[$meta])*
             |core, row| Filter::set(row, core.raw(), value)? }
     };
-    (@set key ($key:ty) [$set:ident] $name:literal $number:ident $kinds:ident $(#[$meta:meta])*) => {
-        options! { @setter $set (value: &$key), $name $number $kinds $(#[$meta])*
+    (@set key ($key:ty) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @setter $set (value: &$key), $name $number $kinds $example $(#[$meta])*
             |core, row| KeyCodec::set(row, core.raw(), value)? }
     };
 
-    (@setter $set:ident ($value:ident: $ty:ty), $name:literal $number:ident $kinds:ident $(#[$meta:meta])*
+    (@setter $set:ident ($value:ident: $ty:ty), $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*
         |$core:ident, $row:ident| $body:expr) => {
         $(#[$meta])*
         ///
@@ -220,6 +264,8 @@ macro_rules! options {
         ///
         /// `EINVAL` where the value is out of range, or this build of libzmq does not have the option; `ETERM` after
         /// the context was shut down.
+        ///
+        #[doc = concat! $example]
         #[doc(alias = $name)]
         #[doc(alias = "zmq_setsockopt")]
         pub fn $set(&self, $value: $ty) -> $crate::error::Result<()>
@@ -271,6 +317,13 @@ macro_rules! options {
         }
     };
 
+    (@argument text_or_none $sample:expr) => { concat!("Some(", stringify!($sample), ")") };
+    (@argument terminated $sample:expr) => { concat!("Some(", stringify!($sample), ")") };
+    (@argument key $sample:expr) => { concat!("&", stringify!($sample)) };
+    (@argument $class:ident $sample:expr) => { stringify!($sample) };
+    (@result text $sample:expr) => { concat!("Some(", stringify!($sample), ".to_owned())") };
+    (@result text_or_none $sample:expr) => { concat!("Some(", stringify!($sample), ".to_owned())") };
+    (@result $class:ident $sample:expr) => { stringify!($sample) };
     (@try text_or_none $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
     (@try terminated $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
     (@try key $socket:ident $set:ident $sample:expr) => { $socket.$set(&$sample) };
