@@ -51,6 +51,7 @@ fn run() -> Result<(), String> {
     constant("LINKED", linked.origin);
     constant("BINDINGS", origin);
     constant("INCLUDE", &linked.include.display().to_string());
+    constant("CAPABILITIES", &linked.capabilities.join(","));
     constant("TARGET", &variable("TARGET"));
     constant("HOST", &variable("HOST"));
 

@@ -32,10 +32,6 @@ pub fn link() -> Result<Linked, String> {
     println!("cargo::rerun-if-changed={PROBE}");
 
     let capabilities = capabilities(&library, &include, version)?;
-    let mut libs = library.libs.clone();
-    if let Some(at) = libs.iter().position(|lib| lib == "zmq") {
-        libs.swap(0, at);
-    }
     let lib = library.link_paths.first().cloned().or_else(|| pkg_config_dir("libdir")).unwrap_or_default();
     Ok(Linked {
         origin: "system",
@@ -44,12 +40,12 @@ pub fn link() -> Result<Linked, String> {
         lib,
         version,
         capabilities,
-        libs,
+        libs: library.libs,
         search: library.link_paths,
     })
 }
 
-/// pkg-config does not name the directories where the compiler looks anyway, but bindgen and dependents need them all.
+/// Some pkg-configs leave out the directory where the compiler looks anyway, but bindgen and dependents must know it.
 fn include_dir(library: &Library) -> Result<PathBuf, String> {
     library
         .include_paths

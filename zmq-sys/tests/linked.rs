@@ -57,6 +57,19 @@ fn linked_version_is_the_declared_version() {
 }
 
 #[test]
+fn capabilities_are_those_of_the_linked_library() {
+    let told: Vec<&str> = env!("ZMQ_SYS_CAPABILITIES").split(',').filter(|name| !name.is_empty()).collect();
+    for name in [c"ipc", c"pgm", c"tipc", c"norm", c"curve", c"vmci", c"gssapi", c"WS", c"WSS", c"draft"] {
+        // SAFETY: the pointer is to a string that ends with NUL and lives through the call.
+        let has = unsafe { zmq_sys::zmq_has(name.as_ptr()) } == 1;
+        let name = name.to_str().expect("the names are ASCII");
+        // The system's library cannot be asked while one builds for another machine.
+        let complete = zmq_sys::LINKED == "vendored" || env!("ZMQ_SYS_HOST") == env!("ZMQ_SYS_TARGET");
+        assert!(told.contains(&name) == has || (has && !complete), "{name}: {has}, but the build says {told:?}");
+    }
+}
+
+#[test]
 fn build_facts_are_known_words() {
     assert!(["vendored", "system"].contains(&zmq_sys::LINKED), "{}", zmq_sys::LINKED);
     assert!(["generated", "shipped"].contains(&zmq_sys::BINDINGS), "{}", zmq_sys::BINDINGS);
