@@ -1,0 +1,201 @@
+//! What several test files share: deadlines, child processes that end with their test, and native C peers.
+
+#![allow(dead_code, reason = "every test file uses its own part")]
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a test may take before it counts as hung.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Runs a test that must end by itself within [`DEADLINE`].
+pub fn within_deadline<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
+    let (done, outcome) = channel();
+    let worker = thread::spawn(move || {
+        let result = test();
+        // Nobody listens any more where the deadline has passed.
+        let _ = done.send(());
+        result
+    });
+    match outcome.recv_timeout(DEADLINE) {
+        Err(RecvTimeoutError::Timeout) => panic!("hung: not done within {DEADLINE:?}"),
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => match worker.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        },
+    }
+}
+
+/// Waits until `condition` holds, looking at it again and again; panics after [`DEADLINE`].
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < DEADLINE, "never came true: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What tells a test that it runs alone, and in which role.
+const ROLE: &str = "ZMQ_TEST_ROLE";
+
+/// The role in which this process runs a test alone; `None` in the process that runs all tests.
+pub fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
+}
+
+/// The command that runs the named test of this file alone, in a process of its own, where [`role`] gives `role`.
+pub fn alone(test: &str, role: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, role);
+    command
+}
+
+/// Runs the body of the named test, which is the one that calls this, in a process of its own: what it does or looks at
+/// is the whole process's.
+pub fn in_own_process(test: &str, body: impl FnOnce()) {
+    if role().is_some() {
+        return body();
+    }
+    Process::spawn(&mut alone(test, "alone")).succeeds();
+}
+
+/// A child process whose output is read line by line, and which is killed when dropped.
+pub struct Process {
+    name: String,
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Process {
+    /// Starts a program with its output and input piped; what it writes to standard error is the test's.
+    pub fn start(program: impl AsRef<OsStr>, args: &[&str]) -> Process {
+        Process::spawn(Command::new(program).args(args))
+    }
+
+    /// As [`Process::start`], with a command that is prepared already.
+    pub fn spawn(command: &mut Command) -> Process {
+        let name = format!("{command:?}");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Process { name, child, lines }
+    }
+
+    /// The next line of output.
+    pub fn line(&self) -> String {
+        match self.lines.recv_timeout(DEADLINE) {
+            Ok(line) => line,
+            Err(error) => panic!("{}: no further line: {error}", self.name),
+        }
+    }
+
+    /// The lines that are left, after which the program has closed its output.
+    pub fn rest(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            match self.lines.recv_timeout(DEADLINE) {
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Disconnected) => return lines,
+                Err(RecvTimeoutError::Timeout) => panic!("{}: still running after {lines:?}", self.name),
+            }
+        }
+    }
+
+    /// Types a line into the program.
+    pub fn type_line(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
+        input.flush().unwrap();
+    }
+
+    /// The program's process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until the program ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < DEADLINE, "{}: still running", self.name);
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until the program ends by itself, and expects it to have succeeded.
+    pub fn succeeds(mut self) {
+        let status = self.wait();
+        assert!(status.success(), "{}: {status}", self.name);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Compiles one of our own C files of `tests/interop` against the header and the library that this crate is linked to,
+/// and gives the program. Each test binary has its own directory, and each test its own program file, so that tests
+/// running side by side do not meet.
+pub fn c_program(source: &str) -> PathBuf {
+    static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let directory =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{}", env!("CARGO_CRATE_NAME"), std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let program = directory.join(format!("{}-{number}", source.trim_end_matches(".c")));
+
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let mut command = Command::new(compiler);
+    command.args(["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"]);
+    if cfg!(feature = "draft") {
+        command.arg("-DZMQ_BUILD_DRAFT_API");
+    }
+    if !env!("ZMQ_INCLUDE").is_empty() {
+        command.arg("-I").arg(env!("ZMQ_INCLUDE"));
+    }
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(source));
+    command.arg("-o").arg(&program);
+    for directory in std::iter::once(env!("ZMQ_LIB")).chain(env!("ZMQ_SEARCH").split(';')) {
+        if !directory.is_empty() {
+            command.arg("-L").arg(directory);
+        }
+    }
+    for library in env!("ZMQ_LIBS").split(',').filter(|library| !library.is_empty()) {
+        command.arg(format!("-l{library}"));
+    }
+    command.args(["-lpthread", "-lm"]);
+    let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    program
+}
+
+/// Whether a libzmq that was not built by this crate lacks what a test needs; the test then says so and ends.
+pub fn skip_unless(has_it: bool, why: &str) -> bool {
+    if !has_it {
+        println!("skipped: {why}");
+        eprintln!("skipped: {why}");
+    }
+    !has_it
+}
