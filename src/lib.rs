@@ -48,6 +48,7 @@
 #![warn(rust_2018_idioms)]
 
 mod context;
+pub mod cookbook;
 mod ctxopt;
 mod endpoint;
 mod error;
