@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let context = Context::new()?;
     let server = context.socket(Rep)?;
+    // bind gives back the endpoint as it came out: with its port, where tcp://127.0.0.1:* left that to the system.
     eprintln!("Bound to {}", server.bind(&endpoint)?);
 
     loop {

@@ -9,6 +9,7 @@
 use std::env;
 use std::error::Error;
 use std::io::{self, Write};
+use std::num::NonZeroU32;
 
 use zmq::zhelpers::{randof, s_send};
 use zmq::{Context, Push};
@@ -17,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);
     let workers = args.next().unwrap_or("tcp://*:5557".into());
     let results = args.next().unwrap_or("tcp://localhost:5558".into());
-    let longest: u32 = args.next().unwrap_or("100".into()).parse()?;
+    let longest: NonZeroU32 = args.next().unwrap_or("100".into()).parse()?;
 
     let context = Context::new()?;
     let sender = context.socket(Push)?;
@@ -35,10 +36,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The sink starts its clock at the first message, whatever it says.
     s_send(&sink, "0")?;
 
-    let mut total = 0;
+    let mut total = 0_u64;
     for _ in 0..100 {
-        let workload = randof(longest) + 1;
-        total += workload;
+        let workload = randof(longest.get()) + 1;
+        total += u64::from(workload);
         s_send(&sender, &workload.to_string())?;
     }
     println!("Total expected cost: {total} msec");

@@ -2,11 +2,13 @@
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,7 +25,10 @@ pub fn within_deadline<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'sta
         result
     });
     match outcome.recv_timeout(DEADLINE) {
-        Err(RecvTimeoutError::Timeout) => panic!("hung: not done within {DEADLINE:?}"),
+        Err(RecvTimeoutError::Timeout) => {
+            kill_children();
+            panic!("hung: not done within {DEADLINE:?}");
+        }
         Ok(()) | Err(RecvTimeoutError::Disconnected) => match worker.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -64,6 +69,19 @@ pub fn in_own_process(test: &str, body: impl FnOnce()) {
     Process::spawn(&mut alone(test, "alone")).succeeds();
 }
 
+/// The child processes that have not ended yet: what a hung test holds is never dropped.
+static CHILDREN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn children() -> MutexGuard<'static, BTreeSet<u32>> {
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn kill_children() {
+    for child in children().iter() {
+        let _ = Command::new("kill").args(["-KILL", &child.to_string()]).status();
+    }
+}
+
 /// A child process whose output is read line by line, and which is killed when dropped.
 pub struct Process {
     name: String,
@@ -85,6 +103,7 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        children().insert(child.id());
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
         thread::spawn(move || {
@@ -152,6 +171,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        children().remove(&self.child.id());
     }
 }
 

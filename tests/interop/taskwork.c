@@ -1,0 +1,37 @@
+// Peer of taskvent.rs and tasksink.rs: taskwork VENTILATOR SINK. Takes tasks, waits as many milliseconds as each says
+// and sends the sink an empty frame, until it is killed. A task that is no number ends it with status 1.
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+static void check(int holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "taskwork.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
+        exit(1);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    check(argc == 3, "arguments");
+    void *context = zmq_ctx_new();
+    void *receiver = zmq_socket(context, ZMQ_PULL);
+    void *sender = zmq_socket(context, ZMQ_PUSH);
+    check(zmq_connect(receiver, argv[1]) == 0, "connect to the ventilator");
+    check(zmq_connect(sender, argv[2]) == 0, "connect to the sink");
+
+    for (;;) {
+        char task[16] = "";
+        int size = zmq_recv(receiver, task, sizeof task - 1, 0);
+        check(size > 0 && size <= 3, "size of the task");
+        check(strspn(task, "0123456789") == (size_t) size, "text of the task");
+        printf("%s.", task);
+        fflush(stdout);
+        poll(NULL, 0, atoi(task));
+        check(zmq_send(sender, "", 0, 0) == 0, "result");
+    }
+}

@@ -1,0 +1,34 @@
+// Peer of wuclient.rs: wuserver ENDPOINT. Publishes updates "ZZZZZ T H" of one frame until it is killed. The zip code
+// counts upwards; the temperature is 42 where it begins with 1 and -80 elsewhere.
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+static void check(int holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "wuserver.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
+        exit(1);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    check(argc == 2, "arguments");
+    void *context = zmq_ctx_new();
+    void *publisher = zmq_socket(context, ZMQ_PUB);
+    check(zmq_bind(publisher, argv[1]) == 0, "bind");
+
+    char endpoint[256];
+    size_t size = sizeof endpoint;
+    check(zmq_getsockopt(publisher, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0, "endpoint");
+    fprintf(stderr, "Bound to %s\n", endpoint);
+
+    for (unsigned zipcode = 0;; zipcode = (zipcode + 1) % 100000) {
+        char update[32];
+        int length = snprintf(update, sizeof update, "%05u %d %u", zipcode, zipcode / 10000 == 1 ? 42 : -80,
+                              10 + zipcode % 50);
+        check(zmq_send(publisher, update, (size_t) length, 0) == length, "send");
+    }
+}
