@@ -1,0 +1,185 @@
+//! What is promised not to allocate does not. Only Rust's allocations are counted; libzmq has its own.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::within_deadline;
+use zmq::{Context, Flags, Message, Pair, PollEvents, PollItem, Pull, Push, Socket, poll};
+
+thread_local! {
+    /// Allocations of this thread: tests run side by side, and each must see its own.
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn count() {
+    // A thread that is ending has no counter any more, and no test either.
+    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+}
+
+// SAFETY: everything is the system allocator's work; counting touches a plain thread-local number, which does not
+// allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { System.dealloc(place, layout) }
+    }
+
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is the same.
+        unsafe { System.realloc(place, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many allocations `work` makes on this thread.
+fn allocations<R>(work: impl FnOnce() -> R) -> (usize, R) {
+    let before = COUNT.get();
+    let result = work();
+    (COUNT.get() - before, result)
+}
+
+/// Runs `work` many times, once everything that is made once has been made.
+#[track_caller]
+fn assert_allocates_nothing(mut work: impl FnMut()) {
+    work();
+    let (count, ()) = allocations(|| (0..100).for_each(|_| work()));
+    assert_eq!(count, 0, "allocations in 100 rounds");
+}
+
+fn pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
+    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+    left.bind("inproc://pair").unwrap();
+    right.connect("inproc://pair").unwrap();
+    (left, right)
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| black_box(Box::new(1))).0, 1);
+    assert_eq!(allocations(|| black_box(Vec::<u8>::with_capacity(10))).0, 1);
+    assert_eq!(allocations(|| black_box(vec![1_u8; 10]).extend_from_slice(&[2; 100])).0, 2);
+    assert_eq!(allocations(|| black_box(1)).0, 0);
+}
+
+#[test]
+fn bytes_are_sent_and_received_into_a_buffer() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (left, right) = pair(&context);
+        let content = vec![b'x'; 1 << 16];
+        let mut buffer = vec![0; 1 << 16];
+        for size in [0, 1, 33, 34, 1024, 1 << 16] {
+            assert_allocates_nothing(|| {
+                left.send(&content[..size]).unwrap();
+                assert_eq!(right.recv_into(&mut buffer).unwrap().size, size);
+            });
+        }
+    });
+}
+
+#[test]
+fn messages_are_sent_and_received() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (left, right) = pair(&context);
+        for size in [0, 1, 33, 34, 1024, 1 << 16] {
+            let mut message = Message::from(vec![b'x'; size]);
+            let mut reused = Message::new();
+            assert_allocates_nothing(|| {
+                left.send(std::mem::take(&mut message)).unwrap();
+                message = right.recv().unwrap();
+                left.send_with(&message, Flags::DONTWAIT).unwrap();
+                right.recv_msg(&mut reused).unwrap();
+                assert!(left.try_send(message.clone()).unwrap().is_sent());
+                assert_eq!(right.try_recv().unwrap().unwrap().len(), size);
+                left.send_timeout(&message, Duration::from_secs(60)).unwrap().into_unsent();
+                right.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+            });
+        }
+    });
+}
+
+#[test]
+fn over_the_wire_it_is_the_same() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        let mut buffer = [0; 1024];
+        assert_allocates_nothing(|| {
+            source.send([b'x'; 1024]).unwrap();
+            assert_eq!(sink.recv_into(&mut buffer).unwrap().size, 1024);
+            source.send(b"more").unwrap();
+            assert_eq!(sink.recv().unwrap(), b"more");
+        });
+    });
+}
+
+#[test]
+fn waiting_allocates_nothing() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (left, right) = pair(&context);
+        // With a time-out the waiting is this library's own.
+        left.set_sndtimeo(Some(Duration::from_secs(60))).unwrap();
+        right.set_rcvtimeo(Some(Duration::from_secs(60))).unwrap();
+        assert_allocates_nothing(|| {
+            assert!(right.try_recv().unwrap().is_none());
+            assert!(right.recv_timeout(Duration::from_micros(10)).unwrap().is_none());
+            left.send("Hello").unwrap();
+            right.recv().unwrap();
+        });
+    });
+}
+
+#[test]
+fn an_owner_is_taken_over_without_another_allocation() {
+    let vec = vec![b'x'; 1000];
+    assert_eq!(allocations(|| Message::from(vec)).0, 0);
+    let mut roomy = Vec::with_capacity(2000);
+    roomy.resize(1000, b'x');
+    assert_eq!(allocations(|| Message::from(roomy)).0, 0);
+    let string = "x".repeat(1000);
+    assert_eq!(allocations(|| Message::from(string)).0, 0);
+    let boxed = vec![b'x'; 1000].into_boxed_slice();
+    assert_eq!(allocations(|| Message::from(boxed)).0, 0);
+    let arc: Arc<[u8]> = vec![b'x'; 1000].into();
+    assert_eq!(allocations(|| Message::from(arc)).0, 0);
+    assert_eq!(allocations(|| Message::from_static(&[b'x'; 1000])).0, 0);
+    assert_eq!(allocations(|| Message::from(&[b'x'; 1000])).0, 0, "libzmq's memory");
+    // An owner of any type needs a place of its own.
+    let vec = vec![b'x'; 1000];
+    assert_eq!(allocations(|| Message::from_owner(vec)).0, 1);
+}
+
+#[test]
+fn polling_allocates_nothing() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (left, right) = pair(&context);
+        let idle = context.socket(Pull).unwrap();
+        left.send("Hello").unwrap();
+        let mut items = [&left.as_ref(), &right.as_ref(), &idle.as_ref()]
+            .map(|socket| PollItem::socket(*socket, PollEvents::POLLIN));
+        assert_allocates_nothing(|| {
+            assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 1);
+            assert_eq!(poll(&mut items[2..], Duration::from_micros(10)).unwrap(), 0);
+        });
+    });
+}

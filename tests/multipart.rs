@@ -1,0 +1,174 @@
+//! Multipart messages: what they are made of and turn into, envelopes, and their way through sockets.
+
+mod common;
+
+use std::collections::VecDeque;
+use std::process::Command;
+
+use common::within_deadline;
+use zmq::{Context, Dealer, Message, Multipart, Rep, Req, Router};
+
+#[test]
+fn it_is_made_of_whatever_messages_are_made_of() {
+    let expected = ["a", "b"];
+    assert_eq!(Multipart::from(["a", "b"]), expected);
+    assert_eq!(Multipart::from(vec!["a".to_owned(), "b".to_owned()]), expected);
+    assert_eq!(Multipart::from([&b"a"[..], b"b"]), expected);
+    assert_eq!(Multipart::from(vec![Message::from("a"), Message::from("b")]), expected);
+    assert_eq!(Multipart::from(VecDeque::from([Message::from("a"), Message::from("b")])), expected);
+    assert_eq!(["a", "b"].into_iter().collect::<Multipart>(), expected);
+    assert_eq!(Multipart::from(&Multipart::from(["a", "b"])), expected);
+    assert_eq!(Multipart::from(Message::from("a")), ["a"]);
+    let mut grown = Multipart::from(["a"]);
+    grown.extend(["b"]);
+    assert_eq!(grown, expected);
+    assert!(Multipart::new().is_empty() && Multipart::default().is_empty());
+}
+
+#[test]
+fn it_turns_into_its_parts() {
+    let message = Multipart::from(["a", "b"]);
+    let parts: Vec<Message> = message.clone().into();
+    assert_eq!(parts, ["a", "b"]);
+    let parts: VecDeque<Message> = message.clone().into();
+    assert_eq!(parts, ["a", "b"]);
+    assert_eq!(message.iter().map(|part| part.len()).sum::<usize>(), 2);
+    assert_eq!(
+        (&message).into_iter().rev().collect::<Vec<_>>(),
+        ["b", "a"].map(Message::from).iter().collect::<Vec<_>>()
+    );
+    assert_eq!(message.into_iter().next_back().unwrap(), "b");
+}
+
+#[test]
+fn parts_are_reached_from_both_ends_and_by_number() {
+    let mut message = Multipart::new();
+    assert!(message.front().is_none() && message.back().is_none() && message.get(0).is_none());
+    assert!(message.pop_front().is_none() && message.pop_back().is_none() && message.back_mut().is_none());
+    message.push_back("b");
+    message.push_front("a");
+    message.push_back(vec![b'c'; 3]);
+    assert_eq!(message.len(), 3);
+    assert_eq!(message.front().unwrap(), "a");
+    assert_eq!(message.back().unwrap(), "ccc");
+    assert_eq!(message.get(1).unwrap(), "b");
+    assert!(message.get(3).is_none());
+    message[1] = "B".into();
+    *message.back_mut().unwrap() = "C".into();
+    message.iter_mut().next().unwrap().clone_from(&Message::from("A"));
+    assert_eq!(message, ["A", "B", "C"]);
+    assert_eq!(message.pop_back().unwrap(), "C");
+    assert_eq!(message.pop_front().unwrap(), "A");
+    assert_eq!(message, ["B"]);
+}
+
+#[test]
+fn equality_is_that_of_the_parts() {
+    let message = Multipart::from(["a", "b"]);
+    assert_eq!(message, message.clone());
+    assert_ne!(message, Multipart::from(["ab"]));
+    assert_ne!(message, Multipart::from(["a", "b", ""]));
+    assert_ne!(message, ["a"]);
+    assert_ne!(message, ["a", "c"]);
+}
+
+#[test]
+fn it_is_printed_a_line_a_part() {
+    let message = Multipart::from([&b"text"[..], b"", b"\x00\xff", b"tab\t"]);
+    assert_eq!(message.to_string(), "[004] text\n[000] \n[002] 00FF\n[004] 74616209\n");
+    assert_eq!(format!("{:?}", Multipart::from(["a", ""])), r#"[Message(1 bytes, "a"), Message(0 bytes, "")]"#);
+}
+
+#[test]
+fn dump_writes_to_standard_error() {
+    const ROLE: &str = "SAFE_ZMQ_DUMP";
+    if std::env::var_os(ROLE).is_some() {
+        Multipart::from(["address", "", "body"]).dump();
+        return;
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "dump_writes_to_standard_error", "--nocapture"])
+        .env(ROLE, "")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "[007] address\n[000] \n[004] body\n");
+}
+
+#[test]
+fn the_envelope_of_a_req_is_what_unwrap_takes_off() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (client, server) = (context.socket(Req).unwrap(), context.socket(Router).unwrap());
+        client.set_routing_id("client").unwrap();
+        client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        client.send_multipart(["Hello", "World"]).unwrap();
+
+        let mut message = server.recv_multipart().unwrap();
+        assert_eq!(message, ["client", "", "Hello", "World"]);
+        let address = message.unwrap().unwrap();
+        assert_eq!(address, "client");
+        assert_eq!(message, ["Hello", "World"]);
+        message.push_back("!");
+        message.wrap(address);
+        server.send_multipart(message).unwrap();
+        assert_eq!(client.recv_multipart().unwrap(), ["Hello", "World", "!"]);
+    });
+}
+
+#[test]
+fn envelopes_stack() {
+    within_deadline(|| {
+        // What a DEALER sends through a ROUTER and a DEALER comes to a REP with all its addresses.
+        let context = Context::new().unwrap();
+        let client = context.socket(Dealer).unwrap();
+        client.set_routing_id("client").unwrap();
+        let (frontend, backend) = (context.socket(Router).unwrap(), context.socket(Dealer).unwrap());
+        let server = context.socket(Rep).unwrap();
+        frontend.bind("inproc://frontend").unwrap();
+        client.connect("inproc://frontend").unwrap();
+        backend.bind("inproc://backend").unwrap();
+        server.connect("inproc://backend").unwrap();
+
+        client.send_multipart(["", "question"]).unwrap();
+        let forwarded = frontend.recv_multipart().unwrap();
+        assert_eq!(forwarded, ["client", "", "question"]);
+        backend.send_multipart(forwarded).unwrap();
+        assert_eq!(server.recv_multipart().unwrap(), ["question"]);
+        server.send("answer").unwrap();
+        frontend.send_multipart(backend.recv_multipart().unwrap()).unwrap();
+        assert_eq!(client.recv_multipart().unwrap(), ["", "answer"]);
+    });
+}
+
+#[test]
+fn many_parts_stay_in_order() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+        // More parts than the high-water mark has messages: the mark counts parts, and lets a begun message end.
+        right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        let message: Multipart = (0..5000_u32).map(|number| Message::from(number.to_be_bytes())).collect();
+        right.send_multipart(&message).unwrap();
+        right.send_multipart(["next"]).unwrap();
+        assert_eq!(left.recv_multipart().unwrap(), message);
+        assert_eq!(left.recv_multipart().unwrap(), ["next"]);
+    });
+}
+
+#[test]
+fn empty_parts_are_parts() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+        right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        right.send_multipart(["", "", ""]).unwrap();
+        assert_eq!(left.recv_multipart().unwrap(), ["", "", ""]);
+    });
+}
+
+#[test]
+fn a_clone_shares_the_content() {
+    let message = Multipart::from([vec![0; 1000]]);
+    assert_eq!(message.clone()[0].as_ptr(), message[0].as_ptr());
+}

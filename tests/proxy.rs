@@ -1,0 +1,215 @@
+//! Forwarding: the three devices of the guide, and what the capture socket sees.
+
+mod common;
+
+use std::thread;
+
+use common::{eventually, within_deadline};
+use zmq::{
+    CanRecv, CanSend, Context, Dealer, Errno, Multipart, Pair, Pub, Pull, Push, Rep, Req, Result, Router, Socket, Sub,
+    XPub, XSub, proxy,
+};
+
+/// Two bound sockets that forward to each other, from another thread, while `test` runs. A third sees what passes.
+fn while_forwarding<F, B>(
+    context: &Context,
+    frontend: Socket<'_, F>,
+    backend: Socket<'_, B>,
+    test: impl FnOnce(&Socket<'_, Pair>),
+) where
+    F: zmq::SocketType,
+    B: zmq::SocketType,
+{
+    let (capture, captured) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+    captured.bind("inproc://capture").unwrap();
+    capture.connect("inproc://capture").unwrap();
+    thread::scope(|scope| {
+        let forwarder = scope.spawn(move || proxy(&frontend, &backend, Some(capture.as_ref())));
+        let ending = Shutdown(context);
+        test(&captured);
+        drop(ending);
+        assert_ended(forwarder.join().unwrap());
+    });
+}
+
+/// Ends the forwarding, also where the test panics: else that would count as hung.
+struct Shutdown<'a>(&'a Context);
+
+impl Drop for Shutdown<'_> {
+    fn drop(&mut self) {
+        self.0.shutdown().unwrap();
+    }
+}
+
+fn assert_ended(outcome: Result<()>) {
+    let error = outcome.unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::ETERM, "zmq_proxy"));
+}
+
+fn bound<'ctx, T: zmq::SocketType>(context: &'ctx Context, kind: T, endpoint: &str) -> Socket<'ctx, T> {
+    let socket = context.socket(kind).unwrap();
+    socket.bind(endpoint).unwrap();
+    socket
+}
+
+fn connected<'ctx, T: zmq::SocketType>(context: &'ctx Context, kind: T, endpoint: &str) -> Socket<'ctx, T> {
+    let socket = context.socket(kind).unwrap();
+    socket.connect(endpoint).unwrap();
+    socket
+}
+
+#[test]
+fn a_queue_takes_requests_there_and_replies_back() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let frontend = bound(&context, Router, "inproc://frontend");
+        let backend = bound(&context, Dealer, "inproc://backend");
+        while_forwarding(&context, frontend, backend, |captured| {
+            let client = context.socket(Req).unwrap();
+            client.set_routing_id("client").unwrap();
+            client.connect("inproc://frontend").unwrap();
+            let server = connected(&context, Rep, "inproc://backend");
+            for round in 0..10 {
+                client.send_multipart([format!("question {round}"), String::new()]).unwrap();
+                assert_eq!(server.recv_multipart().unwrap(), [format!("question {round}"), String::new()]);
+                server.send(format!("answer {round}")).unwrap();
+                assert_eq!(client.recv_multipart().unwrap(), [format!("answer {round}")]);
+                assert_eq!(captured.recv_multipart().unwrap(), ["client", "", &format!("question {round}"), ""]);
+                assert_eq!(captured.recv_multipart().unwrap(), ["client", "", &format!("answer {round}")]);
+            }
+            assert!(captured.try_recv().unwrap().is_none());
+        });
+    });
+}
+
+#[test]
+fn a_queue_shares_the_work() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let frontend = bound(&context, Router, "inproc://frontend");
+        let backend = bound(&context, Dealer, "inproc://backend");
+        while_forwarding(&context, frontend, backend, |_| {
+            let servers = ["one", "other"].map(|name| (name, connected(&context, Rep, "inproc://backend")));
+            let clients: Vec<_> = (0..6).map(|_| connected(&context, Req, "inproc://frontend")).collect();
+            // Each server takes its requests in turn: a client gets its answer from whichever had its question.
+            thread::scope(|scope| {
+                for (name, server) in servers {
+                    scope.spawn(move || {
+                        for _ in 0..3 {
+                            server.recv().unwrap();
+                            server.send(name).unwrap();
+                        }
+                    });
+                }
+                clients.iter().for_each(|client| client.send("who are you?").unwrap());
+                let answers: Vec<_> = clients.iter().map(|client| client.recv_string().unwrap()).collect();
+                assert_eq!(answers.iter().filter(|answer| *answer == "one").count(), 3, "{answers:?}");
+            });
+        });
+    });
+}
+
+#[test]
+fn a_forwarder_passes_news_down_and_subscriptions_up() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let frontend = bound(&context, XSub, "inproc://frontend");
+        let backend = bound(&context, XPub, "inproc://backend");
+        while_forwarding(&context, frontend, backend, |captured| {
+            let publisher = connected(&context, XPub, "inproc://frontend");
+            let subscriber = connected(&context, Sub, "inproc://backend");
+            subscriber.subscribe("news").unwrap();
+            // The subscription has come all the way up, and was seen.
+            assert_eq!(publisher.recv().unwrap(), b"\x01news");
+            assert_eq!(captured.recv().unwrap(), b"\x01news");
+            publisher.send("gossip").unwrap();
+            publisher.send_multipart(["news", "of today"]).unwrap();
+            assert_eq!(subscriber.recv_multipart().unwrap(), ["news", "of today"]);
+            assert_eq!(captured.recv_multipart().unwrap(), ["news", "of today"]);
+            subscriber.unsubscribe("news").unwrap();
+            assert_eq!(publisher.recv().unwrap(), b"\x00news");
+        });
+    });
+}
+
+#[test]
+fn a_forwarder_serves_plain_publishers() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let frontend = bound(&context, XSub, "inproc://frontend");
+        let backend = bound(&context, XPub, "inproc://backend");
+        while_forwarding(&context, frontend, backend, |_| {
+            let publisher = connected(&context, Pub, "inproc://frontend");
+            let subscriber = connected(&context, Sub, "inproc://backend");
+            subscriber.subscribe("").unwrap();
+            eventually("the subscription arrives", || {
+                publisher.send("news").unwrap();
+                subscriber.try_recv().unwrap().is_some_and(|message| message == "news")
+            });
+        });
+    });
+}
+
+#[test]
+fn a_streamer_passes_work_on() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let frontend = bound(&context, Pull, "inproc://frontend");
+        let backend = bound(&context, Push, "inproc://backend");
+        while_forwarding(&context, frontend, backend, |captured| {
+            let source = connected(&context, Push, "inproc://frontend");
+            let sink = connected(&context, Pull, "inproc://backend");
+            let large = vec![b'x'; 1 << 20];
+            for round in 0..100 {
+                source.send_multipart([format!("job {round}").into_bytes(), vec![], large.clone()]).unwrap();
+            }
+            for round in 0..100 {
+                let expected = Multipart::from([format!("job {round}").into_bytes(), vec![], large.clone()]);
+                assert!(sink.recv_multipart().unwrap() == expected, "job {round}");
+                assert!(captured.recv_multipart().unwrap() == expected, "job {round}");
+            }
+        });
+    });
+}
+
+#[test]
+fn no_capture_socket_is_needed() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let frontend = bound(&context, Pull, "inproc://frontend").erase();
+        let backend = bound(&context, Push, "inproc://backend").erase();
+        thread::scope(|scope| {
+            let forwarder = scope.spawn(move || proxy(frontend.as_ref(), &backend, None));
+            connected(&context, Push, "inproc://frontend").send("job").unwrap();
+            assert_eq!(connected(&context, Pull, "inproc://backend").recv().unwrap(), "job");
+            context.shutdown().unwrap();
+            assert_ended(forwarder.join().unwrap());
+        });
+    });
+}
+
+#[test]
+fn every_kind_of_capture_socket_sees_the_same() {
+    fn captures<S: CanSend, R: CanRecv>(capture: S, reader: R) {
+        let context = Context::new().unwrap();
+        let frontend = bound(&context, Pull, "inproc://frontend");
+        let backend = bound(&context, Push, "inproc://backend");
+        let reader = bound(&context, reader, "inproc://capture");
+        let capture = connected(&context, capture, "inproc://capture");
+        thread::scope(|scope| {
+            let forwarder = scope.spawn(move || proxy(&frontend, &backend, Some(capture.as_ref())));
+            let sink = connected(&context, Pull, "inproc://backend");
+            let source = connected(&context, Push, "inproc://frontend");
+            source.send_multipart(["job", "1"]).unwrap();
+            assert_eq!(sink.recv_multipart().unwrap(), ["job", "1"]);
+            assert_eq!(reader.recv_multipart().unwrap(), ["job", "1"]);
+            context.shutdown().unwrap();
+            assert_ended(forwarder.join().unwrap());
+        });
+    }
+    within_deadline(|| {
+        captures(Push, Pull);
+        captures(Pair, Pair);
+        captures(Dealer, Dealer);
+    });
+}

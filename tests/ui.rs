@@ -1,0 +1,75 @@
+//! What must not compile: each case of `ui/` with the compiler's words beside it.
+//!
+//! The words are compared as recorded, but only on the toolchain that they were recorded with. On others each case must
+//! fail for the same reasons, in whatever words; our own sentences must be there. After a change:
+//! `TRYBUILD=overwrite cargo test --test ui`.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What the recorded output was written by.
+const RECORDED_WITH: &str = "rustc 1.95.";
+
+/// Tells the second run of this program where the cases are.
+const CASES: &str = "SAFE_ZMQ_UI_CASES";
+
+#[test]
+fn what_must_not_compile_does_not() {
+    if let Some(copies) = env::var_os(CASES) {
+        trybuild::TestCases::new().compile_fail(Path::new(&copies).join("*.rs"));
+    } else if rustc_version().starts_with(RECORDED_WITH) {
+        trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+    } else {
+        same_reasons_in_other_words();
+    }
+}
+
+fn rustc_version() -> String {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("--version").output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Has this compiler write its words beside copies of the cases, and compares the reasons.
+fn same_reasons_in_other_words() {
+    let copies = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ui-{}", std::process::id()));
+    fs::create_dir_all(&copies).unwrap();
+    let cases = cases(Path::new("tests/ui"));
+    assert!(!cases.is_empty());
+    for case in &cases {
+        fs::copy(case, copies.join(case.file_name().unwrap())).unwrap();
+    }
+
+    let run = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "what_must_not_compile_does_not", "--nocapture"])
+        .env(CASES, &copies)
+        .env("TRYBUILD", "overwrite")
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+
+    for case in &cases {
+        let recorded = fs::read_to_string(case.with_extension("stderr")).unwrap();
+        let found = fs::read_to_string(copies.join(case.with_extension("stderr").file_name().unwrap())).unwrap();
+        assert_eq!(reasons(&found), reasons(&recorded), "{}:\n{found}", case.display());
+    }
+    fs::remove_dir_all(&copies).unwrap();
+}
+
+fn cases(directory: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+/// The errors of an output: as a whole where the sentence is ours, their codes where it is the compiler's.
+fn reasons(output: &str) -> Vec<&str> {
+    let errors = output.lines().filter(|line| line.starts_with("error"));
+    let mut reasons: Vec<&str> = errors
+        .map(|error| if error.contains(" socket ") { error } else { error.split(':').next().unwrap_or(error) })
+        .collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons
+}
