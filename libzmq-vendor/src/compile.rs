@@ -88,6 +88,11 @@ fn compiler(target: &Target) -> cc::Build {
         // Calls inside libzmq then need no detour for somebody who might replace a function.
         build.flag_if_supported("-fvisibility=hidden").flag_if_supported("-fno-semantic-interposition");
     }
+    if !target.is_msvc() {
+        // GCC stops inlining when a unit has grown by 40 %, which with the one unit is before the paths of a message
+        // are done. This costs 190 kB and saves 15 % of the instructions per message; Clang has no such limit.
+        build.flag_if_supported("--param=inline-unit-growth=100");
+    }
     build
 }
 
@@ -152,7 +157,12 @@ fn c_compiler(compiler: &cc::Build, config: &Config, source: &Path) -> cc::Build
 
 fn intermediates(build: &cc::Build) -> Result<Vec<PathBuf>, Error> {
     build.try_compile_intermediates().map_err(|error| {
-        Error::new(format!("{error}; libzmq needs a C++ compiler, on Debian and Ubuntu: apt-get install g++"))
+        let hint = if error.to_string().starts_with("ToolNotFound") {
+            "libzmq needs a C and a C++ compiler, on Debian and Ubuntu: apt-get install g++".to_owned()
+        } else {
+            format!("if the compiler cannot take all of libzmq at once, set {SPLIT}=1")
+        };
+        Error::new(format!("{error}\n{hint}"))
     })
 }
 

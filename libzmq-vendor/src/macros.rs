@@ -96,6 +96,23 @@ impl Config {
         self.linux() || self.any(&[Os::FreeBsd, Os::NetBsd, Os::Illumos]) && (self.probe)(Probe::Eventfd)
     }
 
+    fn accept4(&self) -> bool {
+        match self.os() {
+            Os::NetBsd => (self.probe)(Probe::Accept4),
+            Os::Apple | Os::Windows => false,
+            _ => true,
+        }
+    }
+
+    fn local_peercred(&self) -> bool {
+        self.any(&[Os::Apple, Os::FreeBsd]) || self.os() == Os::DragonFly && (self.probe)(Probe::LocalPeercred)
+    }
+
+    fn windows_version(&self) -> Option<String> {
+        let version = if self.target.vendor == "win7" { "0x0601" } else { "0x0A00" };
+        self.windows().then(|| version.to_owned())
+    }
+
     fn epoll(&self) -> bool {
         self.linux() || self.windows() && !self.target.is_uwp()
     }
@@ -135,15 +152,20 @@ pub const MACROS: &[Macro] = &[
     platform("ZMQ_HAVE_ATOMIC_INTRINSICS", Never, "C++11's atomics serve, as upstream's default has it"),
     platform("ZMQ_HAVE_NOEXCEPT", Always, "C++11 has it"),
     platform("ZMQ_HAVE_PTHREAD_SETNAME_1", When(|c| c.os() == Os::Apple), "names the calling thread only"),
-    platform("ZMQ_HAVE_PTHREAD_SETNAME_2", When(|c| c.linux() || c.solaris()), "glibc, musl and bionic; Solaris 11.4, illumos"),
+    platform("ZMQ_HAVE_PTHREAD_SETNAME_2", When(|c| c.linux() || c.solaris()),
+        "glibc, musl and bionic; Solaris 11.4, illumos"),
     platform("ZMQ_HAVE_PTHREAD_SETNAME_3", When(|c| c.os() == Os::NetBsd), "NetBSD's takes a format"),
-    platform("ZMQ_HAVE_PTHREAD_SET_NAME", When(|c| c.any(&[Os::FreeBsd, Os::DragonFly, Os::OpenBsd])), "in pthread_np.h, which platform.hpp includes: upstream's probe forgets it"),
-    platform("ZMQ_HAVE_PTHREAD_SET_AFFINITY", When(|c| c.os() == Os::Linux), "bionic lacks it, and elsewhere cpu_set_t is another type"),
+    platform("ZMQ_HAVE_PTHREAD_SET_NAME", When(|c| c.any(&[Os::FreeBsd, Os::DragonFly, Os::OpenBsd])),
+        "in pthread_np.h, which platform.hpp includes: upstream's probe forgets it"),
+    platform("ZMQ_HAVE_PTHREAD_SET_AFFINITY", When(|c| c.os() == Os::Linux),
+        "bionic lacks it, and elsewhere cpu_set_t is another type"),
 
     // Polling.
     platform("ZMQ_IOTHREAD_POLLER_USE_KQUEUE", When(|c| c.bsd() || c.os() == Os::Apple), "the native one"),
-    platform("ZMQ_IOTHREAD_POLLER_USE_EPOLL", When(Config::epoll), "the native one; on Windows the wepoll that libzmq brings, as ipc needs"),
-    platform("ZMQ_IOTHREAD_POLLER_USE_EPOLL_CLOEXEC", When(Config::linux), "else the descriptor leaks into executed children"),
+    platform("ZMQ_IOTHREAD_POLLER_USE_EPOLL", When(Config::epoll),
+        "the native one; on Windows the wepoll that libzmq brings, as ipc needs"),
+    platform("ZMQ_IOTHREAD_POLLER_USE_EPOLL_CLOEXEC", When(Config::linux),
+        "else the descriptor leaks into executed children"),
     platform("ZMQ_IOTHREAD_POLLER_USE_DEVPOLL", When(Config::solaris), "the native one"),
     platform("ZMQ_IOTHREAD_POLLER_USE_POLLSET", Never, "AIX is not a target"),
     platform("ZMQ_IOTHREAD_POLLER_USE_POLL", Never, "every target has a better one"),
@@ -151,13 +173,16 @@ pub const MACROS: &[Macro] = &[
     platform("ZMQ_POLL_BASED_ON_POLL", When(|c| !c.select()), "no limit on descriptor numbers"),
     platform("ZMQ_POLL_BASED_ON_SELECT", When(Config::select), "follows the poller of the I/O threads"),
     platform("ZMQ_HAVE_PPOLL", When(Config::unix), "zmq_ppoll is built on pselect, which POSIX has"),
-    platform("ZMQ_NETBSD_KEVENT_UDATA_INTPTR_T", When(|c| c.os() == Os::NetBsd && (c.probe)(Probe::KeventIntegerUdata)), "NetBSD before 10"),
+    platform("ZMQ_NETBSD_KEVENT_UDATA_INTPTR_T", When(|c| c.os() == Os::NetBsd && (c.probe)(Probe::KeventIntegerUdata)),
+        "NetBSD before 10"),
     platform("ZMQ_HAVE_POLLER", Never, "zmq_draft.h decides"),
-    flag("FD_SETSIZE", Value(|c| c.windows().then(|| "16384".to_owned())), "Windows selects no more than 64 by default"),
+    flag("FD_SETSIZE", Value(|c| c.windows().then(|| "16384".to_owned())),
+        "Windows selects no more than 64 by default"),
 
     // Memory.
     platform("HAVE_POSIX_MEMALIGN", When(Config::unix), "keeps queue chunks apart in the cache"),
-    platform("ZMQ_CACHELINE_SIZE", Value(|c| Some(c.target.cache_line().to_string())), "of the target, where upstream asks the host"),
+    platform("ZMQ_CACHELINE_SIZE", Value(|c| Some(c.target.cache_line().to_string())),
+        "of the target, where upstream asks the host"),
 
     // The C library.
     platform("HAVE_FORK", When(Config::unix), "without it, a forked child that ends its context aborts the parent"),
@@ -166,7 +191,8 @@ pub const MACROS: &[Macro] = &[
     platform("HAVE_MKDTEMP", When(Config::unix), "a private directory for ipc://*"),
     platform("ZMQ_HAVE_UIO", When(Config::unix), "struct iovec; Windows has none"),
     platform("HAVE_STRNLEN", Always, "everywhere; libzmq's own counts the NUL"),
-    platform("ZMQ_HAVE_STRLCPY", When(Config::unix), "the C library's, or the one in platform.hpp: libzmq's own leaves the string without its NUL"),
+    platform("ZMQ_HAVE_STRLCPY", When(Config::unix),
+        "the C library's, or the one in platform.hpp: libzmq's own leaves the string without its NUL"),
     platform("ZMQ_HAVE_LIBBSD", Never, "not needed for strlcpy"),
     platform("ZMQ_HAVE_GETRANDOM", Never, "nothing reads it"),
     platform("HAVE_LIBUNWIND", Never, "a stack trace before abort is not worth a dependency"),
@@ -175,21 +201,27 @@ pub const MACROS: &[Macro] = &[
     platform("ZMQ_HAVE_EVENTFD", When(Config::eventfd), "one descriptor instead of two, and faster wake-ups"),
     platform("ZMQ_HAVE_EVENTFD_CLOEXEC", When(Config::eventfd), "else it leaks into executed children"),
     platform("ZMQ_HAVE_O_CLOEXEC", When(Config::unix), "nothing reads it; upstream defines it"),
-    platform("ZMQ_HAVE_SOCK_CLOEXEC", When(|c| c.unix() && c.os() != Os::Apple), "else sockets may leak into executed children"),
-    platform("HAVE_ACCEPT4", When(|c| c.linux() || c.any(&[Os::FreeBsd, Os::DragonFly, Os::OpenBsd, Os::Solaris, Os::Illumos]) || c.os() == Os::NetBsd && (c.probe)(Probe::Accept4)), "the same for accepted sockets"),
+    platform("ZMQ_HAVE_SOCK_CLOEXEC", When(|c| c.unix() && c.os() != Os::Apple),
+        "else sockets may leak into executed children"),
+    platform("HAVE_ACCEPT4", When(Config::accept4), "the same for accepted sockets"),
 
     // Networking.
-    platform("ZMQ_HAVE_IFADDRS", When(|c| c.unix() && (c.os() != Os::Android || (c.probe)(Probe::Getifaddrs))), "interface names in endpoints"),
+    platform("ZMQ_HAVE_IFADDRS", When(|c| c.unix() && (c.os() != Os::Android || (c.probe)(Probe::Getifaddrs))),
+        "interface names in endpoints"),
     platform("HAVE_IF_NAMETOINDEX", Always, "IPv6 zones; Windows has it since Vista"),
     platform("ZMQ_HAVE_SO_BINDTODEVICE", When(Config::linux), "ZMQ_BINDTODEVICE; upstream's strict-C probe misses it"),
     platform("ZMQ_HAVE_SO_PRIORITY", When(Config::linux), "ZMQ_PRIORITY; upstream's strict-C probe misses it"),
     platform("ZMQ_HAVE_SO_PEERCRED", When(|c| c.linux() || c.os() == Os::OpenBsd), "IPC filters and Peer-Address"),
-    platform("ZMQ_HAVE_LOCAL_PEERCRED", When(|c| c.any(&[Os::Apple, Os::FreeBsd]) || c.os() == Os::DragonFly && (c.probe)(Probe::LocalPeercred)), "IPC filters; in sys/un.h, which platform.hpp includes: upstream's probe forgets it"),
+    platform("ZMQ_HAVE_LOCAL_PEERCRED", When(Config::local_peercred),
+        "IPC filters; in sys/un.h, which platform.hpp includes: upstream's probe forgets it"),
     platform("ZMQ_HAVE_BUSY_POLL", When(Config::linux), "ZMQ_BUSY_POLL"),
-    platform("ZMQ_HAVE_SO_KEEPALIVE", When(Config::unix), "else no keepalive option does anything; Windows has its own code"),
+    platform("ZMQ_HAVE_SO_KEEPALIVE", When(Config::unix),
+        "else no keepalive option does anything; Windows has its own code"),
     platform("ZMQ_HAVE_TCP_KEEPCNT", When(|c| c.unix() && c.os() != Os::OpenBsd), "OpenBSD has no such socket options"),
-    platform("ZMQ_HAVE_TCP_KEEPINTVL", When(|c| c.unix() && c.os() != Os::OpenBsd), "OpenBSD has no such socket options"),
-    platform("ZMQ_HAVE_TCP_KEEPIDLE", When(|c| c.unix() && !c.any(&[Os::OpenBsd, Os::Apple])), "Apple's is called TCP_KEEPALIVE"),
+    platform("ZMQ_HAVE_TCP_KEEPINTVL", When(|c| c.unix() && c.os() != Os::OpenBsd),
+        "OpenBSD has no such socket options"),
+    platform("ZMQ_HAVE_TCP_KEEPIDLE", When(|c| c.unix() && !c.any(&[Os::OpenBsd, Os::Apple])),
+        "Apple's is called TCP_KEEPALIVE"),
     platform("ZMQ_HAVE_TCP_KEEPALIVE", When(|c| c.os() == Os::Apple), "Apple's TCP_KEEPIDLE"),
 
     // Transports.
@@ -212,7 +244,8 @@ pub const MACROS: &[Macro] = &[
     platform("ZMQ_LIBSODIUM_RANDOMBYTES_CLOSE", Never, "not safe with threads; upstream's CMake never exports it"),
     flag("SODIUM_STATIC", When(|c| c.curve && c.windows()), "else the functions are declared as a DLL's"),
     platform("HAVE_LIBGSSAPI_KRB5", When(|c| c.gssapi), "feature gssapi; upstream's CMake cannot turn it on"),
-    platform("HAVE_GSSAPI_GSSAPI_GENERIC_H", When(|c| c.gssapi && (c.probe)(Probe::GssapiGeneric)), "MIT's Kerberos has it"),
+    platform("HAVE_GSSAPI_GSSAPI_GENERIC_H", When(|c| c.gssapi && (c.probe)(Probe::GssapiGeneric)),
+        "MIT's Kerberos has it"),
 
     // The API.
     platform("ZMQ_USE_RADIX_TREE", When(|c| c.draft), "upstream's default for XSUB's subscriptions"),
@@ -237,7 +270,7 @@ pub const MACROS: &[Macro] = &[
     flag("_PTHREADS", When(Config::solaris), "as upstream"),
     flag("_POSIX_C_SOURCE", Never, "HP-UX is not a target"),
     flag("_DARWIN_C_SOURCE", When(|c| c.os() == Os::Apple), "as upstream"),
-    flag("_WIN32_WINNT", Value(|c| c.windows().then(|| if c.target.vendor == "win7" { "0x0601" } else { "0x0A00" }.to_owned())), "the oldest Windows that Rust's target runs on"),
+    flag("_WIN32_WINNT", Value(Config::windows_version), "the oldest Windows that Rust's target runs on"),
     flag("_CRT_SECURE_NO_WARNINGS", When(Config::windows), "as upstream"),
     flag("_WINSOCK_DEPRECATED_NO_WARNINGS", When(Config::windows), "as upstream"),
 
@@ -248,7 +281,8 @@ pub const MACROS: &[Macro] = &[
     platform("ZMQ_HAVE_LINUX", When(Config::linux), "the kernel, with whatever C library"),
     platform("ZMQ_HAVE_ANDROID", When(|c| c.os() == Os::Android), "the target"),
     platform("ZMQ_HAVE_OSX", When(|c| c.os() == Os::Apple), "the target"),
-    platform("ZMQ_HAVE_FREEBSD", When(|c| c.any(&[Os::FreeBsd, Os::DragonFly])), "the target; DragonFly is both, as upstream"),
+    platform("ZMQ_HAVE_FREEBSD", When(|c| c.any(&[Os::FreeBsd, Os::DragonFly])),
+        "the target; DragonFly is both, as upstream"),
     platform("ZMQ_HAVE_DRAGONFLY", When(|c| c.os() == Os::DragonFly), "the target"),
     platform("ZMQ_HAVE_NETBSD", When(|c| c.os() == Os::NetBsd), "the target"),
     platform("ZMQ_HAVE_OPENBSD", When(|c| c.os() == Os::OpenBsd), "the target"),
@@ -262,8 +296,11 @@ pub const MACROS: &[Macro] = &[
     platform("ZMQ_HAVE_GNU", Never, "not a target"),
 ];
 
+/// Lines for `platform.hpp`, and when they belong there.
+type Extra = (fn(&Config) -> bool, &'static str);
+
 /// Follows the macros in `platform.hpp`: what upstream's probes or sources overlook.
-const EXTRA_INCLUDES: &[(fn(&Config) -> bool, &str)] = &[
+const EXTRAS: &[Extra] = &[
     (
         |c| c.any(&[Os::FreeBsd, Os::DragonFly, Os::OpenBsd]),
         "// pthread_set_name_np, which thread.cpp calls.\n#include <pthread.h>\n#include <pthread_np.h>\n",
@@ -272,10 +309,15 @@ const EXTRA_INCLUDES: &[(fn(&Config) -> bool, &str)] = &[
         |c| c.any(&[Os::Apple, Os::FreeBsd, Os::DragonFly]),
         "// LOCAL_PEERCRED.\n#include <sys/types.h>\n#include <sys/un.h>\n",
     ),
+    (
+        |c| c.pgm,
+        "// OpenPGM's headers use C's keyword, and see to that for every compiler but this.\n\
+         #if defined __clang__ && defined __cplusplus\n#define restrict __restrict\n#endif\n",
+    ),
 ];
 
 /// A `strlcpy` that keeps its promise, for C libraries without one.
-const STRLCPY: &str = "\
+pub const STRLCPY: &str = "\
 #include <string.h>
 
 static inline size_t strlcpy (char *dest_, const char *src_, size_t dest_size_)
@@ -299,9 +341,9 @@ pub fn platform_hpp(config: &Config) -> String {
             None => text.push_str(&format!("// {}: {}\n", row.name, row.why)),
         }
     }
-    for (condition, include) in EXTRA_INCLUDES {
+    for (condition, lines) in EXTRAS {
         if condition(config) {
-            text.push_str(&format!("\n{include}"));
+            text.push_str(&format!("\n{lines}"));
         }
     }
     if config.unix() && !config.strlcpy() {

@@ -62,9 +62,13 @@ impl System {
 }
 
 fn pkg_config(names: &[&str]) -> Result<System, String> {
+    let mut config = pkg_config::Config::new();
+    config.cargo_metadata(false).env_metadata(true);
+    // The compiler knows the system's own directories, and Clang's C++ headers break when they are named.
+    config.print_system_cflags(false).print_system_libs(false);
     let mut failures = Vec::new();
     for name in names {
-        match pkg_config::Config::new().cargo_metadata(false).env_metadata(true).probe(name) {
+        match config.probe(name) {
             Ok(found) => {
                 return Ok(System { includes: found.include_paths, libs: found.libs, search: found.link_paths });
             }
