@@ -1,6 +1,6 @@
 //! The context: what owns the I/O threads and holds the sockets together.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::{CStr, c_void};
 use std::fmt;
 use std::fs::File;
@@ -61,6 +61,10 @@ struct CensusState {
     ended: bool,
 }
 
+/// Whether who binds a name has to keep to messages of a single part, because a SUB with `ZMQ_CONFLATE` has connected to
+/// it: that one aborts the process over the first part of a message that it did not subscribe to.
+pub(crate) type SinglesOnly = Arc<AtomicBool>;
+
 /// The `inproc://` names of a context.
 ///
 /// libzmq resolves a name that was connected to and never bound when the context ends; it opens a socket for each then
@@ -68,8 +72,8 @@ struct CensusState {
 /// whatever is still waiting before libzmq gets to see it.
 #[derive(Default)]
 struct Inproc {
-    bound: BTreeSet<Box<CStr>>,
-    waiting: BTreeSet<Box<CStr>>,
+    bound: BTreeMap<Box<CStr>, SinglesOnly>,
+    waiting: BTreeMap<Box<CStr>, SinglesOnly>,
     stand_in: Option<RawSocket>,
 }
 
@@ -309,24 +313,36 @@ impl Inner {
     /// # Errors
     ///
     /// As `connect`, and `EMFILE` where the context has no room for the socket that stands in for a missing peer.
-    pub(crate) fn inproc_connect(&self, name: &CStr, connect: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
+    pub(crate) fn inproc_connect(
+        &self,
+        name: &CStr,
+        singles_only: bool,
+        connect: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
         let mut inproc = lock(&self.inproc);
-        if !inproc.bound.contains(name) && !inproc.waiting.contains(name) {
+        if !inproc.bound.contains_key(name) && !inproc.waiting.contains_key(name) {
             if inproc.stand_in.is_none() {
                 inproc.stand_in = Some(self.raw.socket(zmq_sys::ZMQ_PAIR)?);
             }
-            inproc.waiting.insert(name.into());
+            inproc.waiting.insert(name.into(), SinglesOnly::default());
+        }
+        if let (true, Some(flag)) = (singles_only, inproc.bound.get(name).or(inproc.waiting.get(name))) {
+            flag.store(true, Ordering::SeqCst);
         }
         connect()
     }
 
     /// Binds a socket to an inproc name.
-    pub(crate) fn inproc_bind(&self, name: &CStr, bind: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
+    pub(crate) fn inproc_bind(
+        &self,
+        name: &CStr,
+        bind: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<SinglesOnly, Errno> {
         let mut inproc = lock(&self.inproc);
         bind()?;
-        inproc.waiting.remove(name);
-        inproc.bound.insert(name.into());
-        Ok(())
+        let singles_only = inproc.waiting.remove(name).unwrap_or_default();
+        inproc.bound.insert(name.into(), singles_only.clone());
+        Ok(singles_only)
     }
 
     /// Unbinds an inproc name, or closes the socket that bound it.
@@ -350,7 +366,7 @@ impl Inproc {
     /// Gives every waiting connection its peer, the stand-in, which then goes with it.
     fn settle(&mut self) {
         let Some(stand_in) = self.stand_in.take() else { return };
-        for name in std::mem::take(&mut self.waiting) {
+        for name in std::mem::take(&mut self.waiting).into_keys() {
             // EADDRINUSE says that C code bound the name: then nothing is waiting for it.
             let _ = stand_in.bind(&name);
         }

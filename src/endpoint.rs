@@ -110,6 +110,17 @@ fn check_ipc_bind(call: &'static str, endpoint: &str, path: &str) -> Result<()> 
     }
 }
 
+/// Checks an endpoint of a socket that carries raw data. The other transports carry messages, and of several parts too,
+/// which such a socket does not expect: libzmq aborts the process over them.
+pub(crate) fn check_raw(call: &'static str, endpoint: &str) -> Result<()> {
+    match split(call, endpoint)?.0 {
+        "inproc" | "ws" | "wss" => {
+            Err(Errno::ENOCOMPATPROTO.because(call, format_args!("{endpoint:?}: raw data travels over tcp and ipc")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether an endpoint is a name inside the context.
 pub(crate) fn is_inproc(endpoint: &CStr) -> bool {
     endpoint.to_bytes().starts_with(b"inproc://")

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::str::Utf8Error;
 use std::sync::Arc;
 
-use crate::error::{Errno, Result};
+use crate::error::Result;
 use crate::raw::RawMessage;
 
 /// From this size on, a message takes over its owner's memory; below it, libzmq stores the bytes in the message itself,
@@ -35,14 +35,6 @@ const SHOWN: usize = 32;
 #[doc(alias = "zmq_msg_close")]
 #[repr(transparent)]
 pub struct Message(RawMessage);
-
-/// Every allocation of libzmq's but this one aborts where no memory is left, and so do Rust's.
-fn made(message: Result<RawMessage, Errno>) -> Message {
-    match message {
-        Ok(message) => Message(message),
-        Err(_) => std::alloc::handle_alloc_error(std::alloc::Layout::new::<RawMessage>()),
-    }
-}
 
 impl Message {
     /// An empty message.
@@ -93,7 +85,7 @@ impl Message {
     #[doc(alias = "zmq_msg_init_data")]
     #[doc(alias = "zmq_send_const")]
     pub fn from_static(content: &'static [u8]) -> Message {
-        made(RawMessage::from_static(content))
+        Message(RawMessage::from_static(content))
     }
 
     /// A message that keeps `owner` and points to its bytes, such as a memory-mapped file.
@@ -119,7 +111,7 @@ impl Message {
     where
         T: AsRef<[u8]> + Send + 'static,
     {
-        made(RawMessage::from_boxed_owner(Box::new(owner)))
+        Message(RawMessage::from_boxed_owner(Box::new(owner)))
     }
 
     /// The content as text, if it is UTF-8.
@@ -190,6 +182,7 @@ impl Message {
         self.0.as_mut_ptr()
     }
 
+    #[inline]
     pub(crate) fn from_raw(message: RawMessage) -> Message {
         Message(message)
     }
@@ -249,7 +242,7 @@ impl Message {
     #[doc(alias = "zmq_msg_set_group")]
     #[doc(alias = "ZMQ_GROUP_MAX_LENGTH")]
     pub fn set_group(&mut self, group: &str) -> Result<()> {
-        let refused = |why| Errno::EINVAL.because("zmq_msg_set_group", format_args!("{group:?}: {why}"));
+        let refused = |why| crate::error::Errno::EINVAL.because("zmq_msg_set_group", format_args!("{group:?}: {why}"));
         if group.is_empty() || group.len() > zmq_sys::ZMQ_GROUP_MAX_LENGTH as usize {
             return Err(refused("not 1 to 255 bytes long"));
         }
@@ -358,7 +351,7 @@ impl fmt::Debug for Message {
 impl From<&[u8]> for Message {
     #[inline]
     fn from(content: &[u8]) -> Message {
-        made(RawMessage::copy_of(content))
+        Message(RawMessage::copy_of(content))
     }
 }
 
@@ -382,12 +375,14 @@ impl From<&Vec<u8>> for Message {
 }
 
 impl<const N: usize> From<[u8; N]> for Message {
+    #[inline]
     fn from(content: [u8; N]) -> Message {
         Message::from(content.as_slice())
     }
 }
 
 impl<const N: usize> From<&[u8; N]> for Message {
+    #[inline]
     fn from(content: &[u8; N]) -> Message {
         Message::from(content.as_slice())
     }
@@ -395,16 +390,18 @@ impl<const N: usize> From<&[u8; N]> for Message {
 
 /// Takes the memory over; up to 33 bytes are copied.
 impl From<Vec<u8>> for Message {
+    #[inline]
     fn from(content: Vec<u8>) -> Message {
         if content.len() <= INLINE {
             return Message::from(content.as_slice());
         }
-        made(RawMessage::from_vec(content))
+        Message(RawMessage::from_vec(content))
     }
 }
 
 /// Takes the memory over; up to 33 bytes are copied.
 impl From<String> for Message {
+    #[inline]
     fn from(content: String) -> Message {
         Message::from(content.into_bytes())
     }
@@ -412,6 +409,7 @@ impl From<String> for Message {
 
 /// Takes the memory over; up to 33 bytes are copied.
 impl From<Box<[u8]>> for Message {
+    #[inline]
     fn from(content: Box<[u8]>) -> Message {
         Message::from(content.into_vec())
     }
@@ -419,11 +417,12 @@ impl From<Box<[u8]>> for Message {
 
 /// Shares the memory; up to 33 bytes are copied.
 impl From<Arc<[u8]>> for Message {
+    #[inline]
     fn from(content: Arc<[u8]>) -> Message {
         if content.len() <= INLINE {
             return Message::from(&*content);
         }
-        made(RawMessage::from_arc(content))
+        Message(RawMessage::from_arc(content))
     }
 }
 

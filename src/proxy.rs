@@ -50,10 +50,11 @@ pub fn proxy<'a>(
     for socket in [Some(frontend), Some(backend), capture].into_iter().flatten() {
         socket.check_process(CALL)?;
     }
-    let errno = if raw::catching() {
-        forward_until_interrupted(frontend, backend, capture)
-    } else {
+    let is_cs = frontend.is_fit_for_c_proxy() && backend.is_fit_for_c_proxy() && !raw::catching();
+    let errno = if is_cs {
         forward_in_c(frontend, backend, capture)
+    } else {
+        forward_until_interrupted(frontend, backend, capture)
     };
     Err(errno.of(CALL))
 }

@@ -4,7 +4,7 @@ use crate::macros::{self, Config, MACROS, Place};
 use crate::probe::Probe;
 use crate::system::System;
 use crate::target::{Os, Target};
-use crate::{Artifacts, Build, Error, unpack};
+use crate::{Artifacts, Build, Error, mend, unpack};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,7 @@ pub fn run(options: &Build) -> Result<Artifacts, Error> {
         fs::create_dir_all(directory).map_err(|error| Error::io("create", directory, &error))?;
     }
     unpack::unpack(&source)?;
+    mend::mend(&source)?;
     for header in ["zmq.h", "zmq_utils.h"] {
         let (from, to) = (source.join("include").join(header), include.join(header));
         fs::copy(from, &to).map_err(|error| Error::io("write", &to, &error))?;

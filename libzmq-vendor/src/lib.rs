@@ -22,6 +22,7 @@
 
 mod compile;
 mod macros;
+mod mend;
 mod probe;
 mod system;
 mod target;

@@ -1,4 +1,5 @@
-//! Forks, counted: the sockets and contexts of its parent are not a child's to use.
+//! Forks, counted: the sockets and contexts of its parent are not a child's to use. And whether signals are caught, so
+//! that a send or receive has one number to look at.
 
 use std::ffi::c_int;
 use std::sync::OnceLock;
@@ -6,17 +7,36 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::Errno;
 
-static FORKS: AtomicU32 = AtomicU32::new(0);
+/// In the lowest bit, whether SIGINT and SIGTERM are caught; in the others, how many forks lie between the process that
+/// began to count and this one.
+static STATE: AtomicU32 = AtomicU32::new(0);
+const CATCHING: u32 = 1;
+const FORK: u32 = 2;
 
-/// How many forks lie between the process that began to count and this one. What was made at another number was
-/// inherited.
+/// What sockets and contexts are made at, and are inherited if it is another later: the forks of [`process_state`].
 #[inline]
 pub(crate) fn forks() -> u32 {
-    FORKS.load(Ordering::Relaxed)
+    process_state() & !CATCHING
+}
+
+/// Whether SIGINT and SIGTERM are caught.
+#[inline]
+pub(crate) fn catching() -> bool {
+    process_state() & CATCHING != 0
+}
+
+pub(super) fn now_catching() {
+    STATE.fetch_or(CATCHING, Ordering::SeqCst);
+}
+
+/// Equal to the [`forks`] that a socket was made at, if it was not inherited and no signals are caught.
+#[inline]
+pub(crate) fn process_state() -> u32 {
+    STATE.load(Ordering::Relaxed)
 }
 
 extern "C" fn in_child() {
-    FORKS.fetch_add(1, Ordering::Relaxed);
+    STATE.fetch_add(FORK, Ordering::Relaxed);
     super::signal::separate_wake_up();
 }
 

@@ -1,8 +1,9 @@
 //! `zmq_msg_t`: the owner of a message.
 
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::MaybeUninit;
+use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::slice;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use zmq_sys::zmq_msg_t;
 
+use super::RawSocket;
 use crate::error::Errno;
 
 /// An initialised message, closed when dropped.
@@ -49,38 +51,86 @@ impl Drop for FlagsLock<'_> {
 }
 
 impl RawMessage {
+    /// Has C initialise a message where it stays until it is whole: moving 64 bytes that C has seen the address of is a
+    /// real copy, and costs some per cent of what a send does. `None` where `init` answers -1, out of memory.
+    #[inline(always)]
+    fn init_at(
+        place: &mut MaybeUninit<RawMessage>,
+        init: impl FnOnce(*mut zmq_msg_t) -> c_int,
+    ) -> Option<&mut RawMessage> {
+        let message = place.as_mut_ptr();
+        // SAFETY: a field of a place that is there, initialised or not.
+        let msg = unsafe { &raw mut (*message).msg };
+        // SAFETY: as above.
+        let busy = unsafe { &raw mut (*message).busy };
+        // SAFETY: the place is writable and aligned.
+        unsafe { busy.write(AtomicBool::new(false)) };
+        if init(msg.cast()) == -1 {
+            return None;
+        }
+        // SAFETY: C has initialised the one field, and the lines above the other.
+        Some(unsafe { &mut *message })
+    }
+
     /// An empty message.
     #[inline]
     pub(crate) fn new() -> RawMessage {
-        let mut msg = MaybeUninit::uninit();
-        // SAFETY: the pointer is to 64 writable, aligned bytes; zmq_msg_init fills them and cannot fail.
-        unsafe { zmq_sys::zmq_msg_init(msg.as_mut_ptr()) };
+        let mut place = MaybeUninit::uninit();
+        RawMessage::empty_at(&mut place);
         // SAFETY: initialised just now.
-        RawMessage { msg: UnsafeCell::new(unsafe { msg.assume_init() }), busy: AtomicBool::new(false) }
+        unsafe { place.assume_init() }
     }
 
-    /// A message of `size` bytes with undefined content.
-    #[inline]
-    fn with_undefined(size: usize) -> Result<RawMessage, Errno> {
-        let mut msg = MaybeUninit::uninit();
+    #[inline(always)]
+    fn empty_at(place: &mut MaybeUninit<RawMessage>) -> &mut RawMessage {
         // SAFETY: the pointer is to 64 writable, aligned bytes.
-        super::check(unsafe { zmq_sys::zmq_msg_init_size(msg.as_mut_ptr(), size) })?;
-        // SAFETY: zmq_msg_init_size succeeded, so the struct is initialised.
-        Ok(RawMessage { msg: UnsafeCell::new(unsafe { msg.assume_init() }), busy: AtomicBool::new(false) })
+        let message = RawMessage::init_at(place, |msg| unsafe { zmq_sys::zmq_msg_init(msg) });
+        // SAFETY: zmq_msg_init cannot fail.
+        unsafe { message.unwrap_unchecked() }
+    }
+
+    /// A message that `straight` has received ([`RawSocket::recv_here`]), or `otherwise`.
+    #[inline(always)]
+    pub(crate) fn received<E>(
+        straight: Option<&RawSocket>,
+        otherwise: impl FnOnce(&mut RawMessage) -> Result<(), E>,
+    ) -> Result<RawMessage, E> {
+        let mut place = MaybeUninit::uninit();
+        let message = RawMessage::empty_at(&mut place);
+        if !straight.is_some_and(|socket| socket.recv_here(message))
+            && let Err(error) = otherwise(message)
+        {
+            // SAFETY: it is initialised, and not used again.
+            unsafe { place.assume_init_drop() };
+            return Err(error);
+        }
+        // SAFETY: initialised above.
+        Ok(unsafe { place.assume_init() })
     }
 
     /// A message with a copy of `content`.
-    #[inline]
-    pub(crate) fn copy_of(content: &[u8]) -> Result<RawMessage, Errno> {
-        let mut message = RawMessage::with_undefined(content.len())?;
+    #[inline(always)]
+    pub(crate) fn copy_of(content: &[u8]) -> RawMessage {
+        let mut place = MaybeUninit::uninit();
+        // SAFETY: the pointer is to 64 writable, aligned bytes.
+        let init = |msg| unsafe { zmq_sys::zmq_msg_init_size(msg, content.len()) };
+        let Some(message) = RawMessage::init_at(&mut place, init) else { no_memory() };
         // SAFETY: the message has `content.len()` writable bytes that nobody else knows of yet.
         unsafe { ptr::copy_nonoverlapping(content.as_ptr(), message.data_mut(), content.len()) };
-        Ok(message)
+        // SAFETY: init_at has initialised it.
+        unsafe { place.assume_init() }
     }
 
     /// A message of `size` bytes that `fill` writes; they are zero before.
     pub(crate) fn filled(size: usize, fill: impl FnOnce(&mut [u8])) -> Result<RawMessage, Errno> {
-        let mut message = RawMessage::with_undefined(size)?;
+        let mut place = MaybeUninit::uninit();
+        // SAFETY: the pointer is to 64 writable, aligned bytes.
+        let init = |msg| unsafe { zmq_sys::zmq_msg_init_size(msg, size) };
+        if RawMessage::init_at(&mut place, init).is_none() {
+            return Err(super::last_errno());
+        }
+        // SAFETY: init_at has initialised it.
+        let mut message: RawMessage = unsafe { place.assume_init() };
         let data = message.data_mut();
         // SAFETY: the message has `size` writable bytes.
         unsafe { ptr::write_bytes(data, 0, size) };
@@ -90,40 +140,32 @@ impl RawMessage {
     }
 
     /// A message that points to `content`, never copied and never freed.
-    pub(crate) fn from_static(content: &'static [u8]) -> Result<RawMessage, Errno> {
+    pub(crate) fn from_static(content: &'static [u8]) -> RawMessage {
         // SAFETY: the content lives for ever and is never written to.
         unsafe { RawMessage::from_parts(content.as_ptr(), content.len(), None, ptr::null_mut()) }
     }
 
     /// A message that takes over `content`'s memory.
-    pub(crate) fn from_vec(content: Vec<u8>) -> Result<RawMessage, Errno> {
-        let mut content = std::mem::ManuallyDrop::new(content);
+    #[inline]
+    pub(crate) fn from_vec(content: Vec<u8>) -> RawMessage {
+        let mut content = ManuallyDrop::new(content);
         // The capacity travels as the hint, so that no further allocation is needed to free the memory.
         let capacity = ptr::without_provenance_mut(content.capacity());
         // SAFETY: the memory stays until free_vec, which gets the same pointer and capacity; Vec<u8> is Send.
-        let message = unsafe { RawMessage::from_parts(content.as_mut_ptr(), content.len(), Some(free_vec), capacity) };
-        if message.is_err() {
-            drop(std::mem::ManuallyDrop::into_inner(content));
-        }
-        message
+        unsafe { RawMessage::from_parts(content.as_mut_ptr(), content.len(), Some(free_vec), capacity) }
     }
 
     /// A message that keeps `content` alive and points into it.
-    pub(crate) fn from_arc(content: Arc<[u8]>) -> Result<RawMessage, Errno> {
+    #[inline]
+    pub(crate) fn from_arc(content: Arc<[u8]>) -> RawMessage {
         let len = content.len();
         let data = Arc::into_raw(content);
         // SAFETY: the reference that into_raw gave keeps the content alive until free_arc; Arc<[u8]> is Send.
-        let message =
-            unsafe { RawMessage::from_parts(data.cast(), len, Some(free_arc), ptr::without_provenance_mut(len)) };
-        if message.is_err() {
-            // SAFETY: libzmq did not take the reference, so it is still ours.
-            drop(unsafe { Arc::from_raw(data) });
-        }
-        message
+        unsafe { RawMessage::from_parts(data.cast(), len, Some(free_arc), ptr::without_provenance_mut(len)) }
     }
 
     /// A message that keeps `owner` alive and points to what it dereferences to.
-    pub(crate) fn from_boxed_owner<T>(owner: Box<T>) -> Result<RawMessage, Errno>
+    pub(crate) fn from_boxed_owner<T>(owner: Box<T>) -> RawMessage
     where
         T: AsRef<[u8]> + Send + 'static,
     {
@@ -133,31 +175,25 @@ impl RawMessage {
         let (data, len) = (content.as_ptr(), content.len());
         // SAFETY: the owner does not move and is not touched until free_owner, so its bytes stay; it is Send, so any
         // thread may drop it.
-        let message = unsafe { RawMessage::from_parts(data, len, Some(free_owner::<T>), owner.cast()) };
-        if message.is_err() {
-            // SAFETY: libzmq did not take the owner, so it is still ours.
-            drop(unsafe { Box::from_raw(owner) });
-        }
-        message
+        unsafe { RawMessage::from_parts(data, len, Some(free_owner::<T>), owner.cast()) }
     }
 
     /// # Safety
     ///
     /// `data` points to `len` bytes that stay valid and unwritten until libzmq calls `free` with `data` and `hint`,
     /// once and on any thread (never, if there is no `free`).
-    unsafe fn from_parts(
-        data: *const u8,
-        len: usize,
-        free: zmq_sys::zmq_free_fn,
-        hint: *mut c_void,
-    ) -> Result<RawMessage, Errno> {
-        let mut msg = MaybeUninit::uninit();
-        // SAFETY: the struct is 64 writable, aligned bytes; `data` comes from a slice and is not null; the rest is the
-        // caller's promise.
-        let rc = unsafe { zmq_sys::zmq_msg_init_data(msg.as_mut_ptr(), data.cast_mut().cast(), len, free, hint) };
-        super::check(rc)?;
-        // SAFETY: zmq_msg_init_data succeeded, so the struct is initialised.
-        Ok(RawMessage { msg: UnsafeCell::new(unsafe { msg.assume_init() }), busy: AtomicBool::new(false) })
+    #[inline(always)]
+    unsafe fn from_parts(data: *const u8, len: usize, free: zmq_sys::zmq_free_fn, hint: *mut c_void) -> RawMessage {
+        let mut place = MaybeUninit::uninit();
+        let data = data.cast_mut().cast();
+        // SAFETY: the pointer is to 64 writable, aligned bytes; `data` comes from a slice and is not null; the rest is
+        // the caller's promise.
+        let init = |msg| unsafe { zmq_sys::zmq_msg_init_data(msg, data, len, free, hint) };
+        if RawMessage::init_at(&mut place, init).is_none() {
+            no_memory();
+        }
+        // SAFETY: init_at has initialised it.
+        unsafe { place.assume_init() }
     }
 
     /// For functions that only read size, type, content or metadata.
@@ -171,6 +207,7 @@ impl RawMessage {
         self.msg.get_mut()
     }
 
+    #[inline]
     fn data_mut(&mut self) -> *mut u8 {
         // SAFETY: the message is initialised (type invariant).
         unsafe { zmq_sys::zmq_msg_data(self.as_mut_ptr()) }.cast()
@@ -230,9 +267,18 @@ impl RawMessage {
     }
 
     /// Forgets a message that libzmq has just taken: its struct is an empty message, which needs no close.
+    /// Mends a message that an XPUB received: libzmq makes it anew with the flags of the one that came in, the one for
+    /// shared content among them, and no reference counted. The next copy would be freed while it is in use.
+    pub(crate) fn count_itself(&mut self) {
+        if self.get(zmq_sys::ZMQ_SHARED) == 1 {
+            // Counts one reference, which from now on is this message's own.
+            mem::forget(self.share());
+        }
+    }
+
     #[inline]
     pub(crate) fn forget_sent(self) {
-        std::mem::forget(self);
+        mem::forget(self);
     }
 }
 
@@ -271,6 +317,12 @@ impl Drop for RawMessage {
     }
 }
 
+/// Ends the program for lack of memory, as Rust's own allocations do, and every one of libzmq's but a message's.
+#[cold]
+fn no_memory() -> ! {
+    handle_alloc_error(Layout::new::<RawMessage>())
+}
+
 thread_local! {
     /// Whether this thread is in a destructor that libzmq calls.
     static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
@@ -281,7 +333,7 @@ fn contained(free: impl FnOnce()) {
     let outer = IN_CALLBACK.replace(true);
     if let Err(payload) = catch_unwind(AssertUnwindSafe(free)) {
         // Dropping the payload could panic once more.
-        std::mem::forget(payload);
+        mem::forget(payload);
     }
     IN_CALLBACK.set(outer);
 }

@@ -8,18 +8,22 @@ mod os;
 mod poll;
 mod signal;
 mod socket;
+mod specialized;
+mod unshared;
 mod util;
 
 pub(crate) use context::RawContext;
-pub(crate) use fork::forks;
+pub(crate) use fork::{catching, forks, process_state};
 pub(crate) use message::{RawMessage, outside_callbacks};
 #[cfg(feature = "draft")]
 pub(crate) use os::probe_priority;
 pub(crate) use os::{local_time, prepare_listener, probe_affinity, probe_scheduling, wipe};
 pub use poll::PollItem;
 pub(crate) use poll::{poll, proxy};
-pub(crate) use signal::{catch_signals, catching, clear_interrupt, interrupted, wake_fd};
+pub(crate) use signal::{catch_signals, clear_interrupt, interrupted, wake_fd};
 pub(crate) use socket::RawSocket;
+pub(crate) use specialized::{Specialized, specialized};
+pub(crate) use unshared::Unshared;
 pub(crate) use util::{curve_keypair, curve_public, has, strerror, version, z85_decode, z85_encode};
 
 use std::ffi::c_int;
@@ -27,6 +31,7 @@ use std::ffi::c_int;
 use crate::error::Errno;
 
 /// The calling thread's error number, as libzmq sees it.
+#[cold]
 fn last_errno() -> Errno {
     // SAFETY: zmq_errno has no preconditions; it reads a thread-local.
     Errno::from_raw(unsafe { zmq_sys::zmq_errno() })

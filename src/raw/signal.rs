@@ -7,18 +7,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-static CATCHING: AtomicBool = AtomicBool::new(false);
+use super::fork;
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// The two ends of the wake-up pair: what the handler writes to, what blocked calls wait for. Never closed.
 static WRITE_END: AtomicI32 = AtomicI32::new(-1);
 static READ_END: AtomicI32 = AtomicI32::new(-1);
 static INSTALL: Mutex<()> = Mutex::new(());
-
-/// Whether SIGINT and SIGTERM are caught; read on every blocking call.
-#[inline]
-pub(crate) fn catching() -> bool {
-    CATCHING.load(Ordering::Relaxed)
-}
 
 pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
@@ -78,10 +73,10 @@ fn errno_location() -> *mut c_int {
 /// Catches SIGINT and SIGTERM from now on; once done, doing it again changes nothing.
 pub(crate) fn catch_signals() -> io::Result<()> {
     let _one_at_a_time = INSTALL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if catching() {
+    if fork::catching() {
         return Ok(());
     }
-    super::fork::count_forks().map_err(|errno| io::Error::from_raw_os_error(errno.raw()))?;
+    fork::count_forks().map_err(|errno| io::Error::from_raw_os_error(errno.raw()))?;
     let (read, write) = wake_up_pair()?;
     READ_END.store(read.as_raw_fd(), Ordering::SeqCst);
     WRITE_END.store(write.as_raw_fd(), Ordering::SeqCst);
@@ -89,7 +84,7 @@ pub(crate) fn catch_signals() -> io::Result<()> {
     for signal in [libc::SIGINT, libc::SIGTERM] {
         install(signal)?;
     }
-    CATCHING.store(true, Ordering::SeqCst);
+    fork::now_catching();
     Ok(())
 }
 

@@ -53,6 +53,11 @@ impl RawSocket {
         }
     }
 
+    /// What [`super::forks`] was when the socket was opened.
+    pub(crate) fn forks(&self) -> u32 {
+        self.forks
+    }
+
     /// Whether this process got the socket through `fork`.
     #[inline]
     pub(crate) fn is_inherited(&self) -> bool {
@@ -95,6 +100,40 @@ impl RawSocket {
     pub(crate) fn send(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
         // SAFETY: the handle is open or null and the message initialised (type invariants).
         check(unsafe { zmq_sys::zmq_msg_send(message.as_mut_ptr(), self.as_ptr(), flags) }).map(drop)
+    }
+
+    /// Sends a copy of `content`, and says whether that succeeded. This and the three that follow are for sockets which
+    /// are known to be this process's own ([`super::process_state`]), and leave the reason of a failure to those above.
+    #[inline(always)]
+    pub(crate) fn send_bytes_here(&self, content: &[u8]) -> bool {
+        debug_assert!(!self.is_inherited());
+        // SAFETY: the handle is open or null (type invariant); libzmq reads `content.len()` bytes.
+        unsafe { zmq_sys::zmq_send(self.handle, content.as_ptr().cast(), content.len(), 0) != -1 }
+    }
+
+    /// As [`RawSocket::send`].
+    #[inline(always)]
+    pub(crate) fn send_here(&self, message: &mut RawMessage) -> bool {
+        debug_assert!(!self.is_inherited());
+        // SAFETY: the handle is open or null and the message initialised (type invariants).
+        unsafe { zmq_sys::zmq_msg_send(message.as_mut_ptr(), self.handle, 0) != -1 }
+    }
+
+    /// As [`RawSocket::recv`].
+    #[inline(always)]
+    pub(crate) fn recv_here(&self, message: &mut RawMessage) -> bool {
+        debug_assert!(!self.is_inherited());
+        // SAFETY: as in send_here.
+        unsafe { zmq_sys::zmq_msg_recv(message.as_mut_ptr(), self.handle, 0) != -1 }
+    }
+
+    /// As [`RawSocket::recv_into`].
+    #[inline(always)]
+    pub(crate) fn recv_into_here(&self, buffer: &mut [u8]) -> Option<usize> {
+        debug_assert!(!self.is_inherited());
+        // SAFETY: the handle is open or null; libzmq writes at most `buffer.len()` bytes to the buffer.
+        let rc = unsafe { zmq_sys::zmq_recv(self.handle, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+        (rc != -1).then_some(rc as usize)
     }
 
     /// Receives into `message`, whose old content is gone even if that fails.

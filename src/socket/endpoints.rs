@@ -98,8 +98,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// Connects to a peer that this socket knows under the given routing id, 1 to 255 bytes.
     ///
     /// An id serves once in a socket's life, and only where libzmq can tell that no peer has it: on a ROUTER that has
-    /// neither bound nor connected otherwise and has `ZMQ_IMMEDIATE` off, on a STREAM for ids that are not 5 bytes
-    /// behind a zero. An id that is in use would abort the process.
+    /// neither bound nor connected otherwise and has `ZMQ_IMMEDIATE` off, and on a STREAM, for ids that are not a zero
+    /// and 4 more bytes. An id that is in use would abort the process.
     ///
     /// # Errors
     ///
@@ -126,7 +126,8 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().connect_named(id.as_ref(), endpoint)
     }
 
-    /// Stops accepting connections at an endpoint that [`Socket::bind`] gave back. Those that are there go on.
+    /// Stops accepting connections at an endpoint that [`Socket::bind`] gave back, and ends those that were made there;
+    /// only the connections of `inproc://` go on.
     ///
     /// # Errors
     ///
@@ -141,7 +142,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `ENOENT` where there is none, `EINVAL`, `ETERM`.
+    /// `ENOENT` where there is none, `EFSM` while parts of a message are still to be received, `EINVAL`, `ETERM`.
     #[doc(alias = "zmq_disconnect")]
     pub fn disconnect(&self, endpoint: &str) -> Result<()> {
         self.core().disconnect(endpoint)
@@ -153,6 +154,7 @@ impl Core {
         const CALL: &str = "zmq_bind";
         self.check_process(CALL)?;
         let text = endpoint::check_bind(CALL, endpoint, self.kind())?;
+        self.check_raw(CALL, endpoint)?;
         crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
         self.bind_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
         self.naming().borrow_mut().strangers = true;
@@ -164,7 +166,9 @@ impl Core {
         if !endpoint::is_inproc(text) {
             return bind();
         }
-        self.context().inproc_bind(text, bind)?;
+        self.local.set(true);
+        let singles_only = self.context().inproc_bind(text, bind)?;
+        self.singles_only.borrow_mut().push(singles_only);
         self.bound.borrow_mut().push(text.into());
         Ok(())
     }
@@ -192,7 +196,9 @@ impl Core {
         const CALL: &str = "zmq_connect";
         self.check_process(CALL)?;
         let text = endpoint::check_connect(CALL, endpoint, self.kind())?;
+        self.check_raw(CALL, endpoint)?;
         crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
+        crate::sockopt::check_proxy(self.raw(), CALL, endpoint)?;
         self.connect_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
         let mut naming = self.naming().borrow_mut();
         if !std::mem::take(&mut naming.pending) {
@@ -201,9 +207,18 @@ impl Core {
         Ok(())
     }
 
+    fn check_raw(&self, call: &'static str, endpoint: &str) -> Result<()> {
+        let raw = self.kind() == Kind::Stream || self.latched().get().is_raw();
+        if raw { endpoint::check_raw(call, endpoint) } else { Ok(()) }
+    }
+
     fn connect_checked(&self, text: &CStr) -> Result<(), Errno> {
         let connect = || uninterrupted(|| self.raw().connect(text));
-        if endpoint::is_inproc(text) { self.context().inproc_connect(text, connect) } else { connect() }
+        if !endpoint::is_inproc(text) {
+            return connect();
+        }
+        self.local.set(true);
+        self.context().inproc_connect(text, self.kind() == Kind::Sub && self.conflates(), connect)
     }
 
     fn connect_named(&self, id: &[u8], endpoint: &str) -> Result<()> {
@@ -217,16 +232,16 @@ impl Core {
         }
         // Before anything is set: an endpoint that cannot be connected to leaves no id behind.
         endpoint::check_connect("zmq_connect", endpoint, self.kind())?;
+        self.check_raw("zmq_connect", endpoint)?;
         {
             let naming = self.naming().borrow();
             if naming.given.contains(id) {
                 return Err(refused("given before"));
             }
-            if self.kind() == Kind::Stream {
-                if id.len() == 5 && id[0] == 0 {
-                    return Err(refused("looks like an id that libzmq makes itself"));
-                }
-            } else if naming.strangers {
+            if id.len() == 5 && id[0] == 0 {
+                return Err(refused("looks like an id that libzmq makes itself"));
+            }
+            if self.kind() == Kind::Router && naming.strangers {
                 return Err(refused("the socket may have peers under ids of their own, and one of them this id"));
             }
         }
@@ -266,6 +281,11 @@ impl Core {
         const CALL: &str = "zmq_disconnect";
         self.check_process(CALL)?;
         let text = endpoint::c_text(CALL, endpoint)?;
+        // The connection would be gone with the parts that are left, and libzmq aborts the process where it misses them.
+        if self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
+            let why = format_args!("{endpoint:?}: a message is half received; receive its other parts first");
+            return Err(Errno::EFSM.because(CALL, why));
+        }
         uninterrupted(|| self.raw().disconnect(&text))
             .map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
     }
@@ -330,7 +350,7 @@ impl ConnectGuard<'_> {
 
 impl Drop for ConnectGuard<'_> {
     fn drop(&mut self) {
-        // ENOENT or ETERM: it is not connected any more.
+        // ENOENT or ETERM: it is not connected any more. EFSM: a message is half received, and the connection stays.
         let _ = self.socket.core().disconnect(&self.endpoint);
     }
 }

@@ -143,7 +143,7 @@ kinds! {
     Push = ZMQ_PUSH, "ZMQ_PUSH", CanSend;
     /// A [`Pub`] that receives the subscriptions of its peers as messages.
     XPub = ZMQ_XPUB, "ZMQ_XPUB", CanSend CanRecv;
-    /// A [`Sub`] that subscribes by sending messages: a byte 1 or 0, then the prefix.
+    /// A [`Sub`] that subscribes by sending messages: a byte 1 or 0, then the prefix, which has 8192 bytes at most.
     XSub = ZMQ_XSUB, "ZMQ_XSUB", CanSend CanRecv;
     /// Raw TCP: each message is a routing id and a piece of data; an empty piece opens and ends a connection.
     Stream = ZMQ_STREAM, "ZMQ_STREAM", CanSend CanRecv;

@@ -23,10 +23,12 @@ use std::marker::PhantomData;
 use std::ops::{BitOr, BitOrAssign};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::context::{Context, Inner};
+use crate::context::{Context, Inner, SinglesOnly};
 use crate::error::{Errno, Error, Result};
-use crate::raw::{self, PollItem, RawSocket};
+use crate::raw::{self, PollItem, RawSocket, Unshared};
+use crate::sockopt::Latched;
 
 /// A socket of kind `T`, in a context that it borrows for `'ctx` or, as `Socket<'static, T>`, keeps alive itself.
 ///
@@ -51,11 +53,14 @@ use crate::raw::{self, PollItem, RawSocket};
 #[doc(alias = "zmq_socket")]
 #[doc(alias = "zmq_close")]
 pub struct Socket<'ctx, T = Kind> {
-    core: Core,
+    core: Unshared<Core>,
     _kind: PhantomData<(T, &'ctx Context)>,
 }
 
-/// What a socket is, whatever its kind. `Send`, and not `Sync` because of its cells.
+/// No process is ever in this state: it would be catching signals, after some thousand million forks.
+const NO_STATE: u32 = u32::MAX;
+
+/// What a socket is, whatever its kind. `Send`, and not `Sync`.
 pub(crate) struct Core {
     raw: RawSocket,
     context: Arc<Inner>,
@@ -63,9 +68,29 @@ pub(crate) struct Core {
     /// What `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` are set to: asking libzmq on every call would cost more than the call.
     rcvtimeo: Cell<c_int>,
     sndtimeo: Cell<c_int>,
+    /// In which [`raw::process_state`] a plain send or receive goes straight to libzmq: in that of a process which opened
+    /// the socket and catches no signals, or in none.
+    sends_straight_in: Cell<u32>,
+    recvs_straight_in: Cell<u32>,
     /// The inproc names that this socket has bound.
     bound: RefCell<Vec<Box<CStr>>>,
     naming: RefCell<Naming>,
+    /// For each inproc name bound so far, since connections outlast the binding.
+    singles_only: RefCell<Vec<SinglesOnly>>,
+    /// Whether the socket may have peers in this process.
+    local: Cell<bool>,
+    latched: Cell<Latched>,
+    conflating: Cell<Conflating>,
+}
+
+/// Whether `ZMQ_CONFLATE` has been on. It keeps single parts: where libzmq has handed out one that others are to follow,
+/// and these are not there, receiving the next aborts the process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Conflating {
+    No,
+    Yes,
+    /// A peer sent a message of several parts, and the first one has been received.
+    Torn,
 }
 
 /// Which peers of a ROUTER or STREAM have ids that were given with `ZMQ_CONNECT_ROUTING_ID`.
@@ -79,6 +104,13 @@ pub(crate) struct Naming {
     pub(crate) pending: bool,
 }
 
+impl Naming {
+    /// Whether the socket has bound or connected.
+    pub(crate) fn is_used(&self) -> bool {
+        self.strangers || !self.given.is_empty()
+    }
+}
+
 impl<'ctx, T: SocketType> Socket<'ctx, T> {
     pub(crate) fn new(raw: RawSocket, context: Arc<Inner>, kind: T) -> Self {
         context.socket_opened();
@@ -88,33 +120,41 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             kind: kind.kind(),
             rcvtimeo: Cell::new(-1),
             sndtimeo: Cell::new(-1),
+            sends_straight_in: Cell::new(NO_STATE),
+            recvs_straight_in: Cell::new(NO_STATE),
             bound: RefCell::default(),
             naming: RefCell::default(),
+            singles_only: RefCell::default(),
+            local: Cell::default(),
+            latched: Cell::default(),
+            conflating: Cell::new(Conflating::No),
         };
-        Socket { core, _kind: PhantomData }
+        core.settle();
+        Socket { core: Unshared::new(core), _kind: PhantomData }
     }
 
     /// A socket that C code opened and has perhaps used already.
     pub(crate) fn adopt(raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
         let socket = Socket::new(raw, context.inner().clone(), kind);
-        for option in [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO] {
-            let value = socket.core.raw.get_int(option).map_err(|errno| errno.of("zmq_getsockopt"))?;
-            socket.core.remember_timeout(option, value);
+        for option in [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE] {
+            let value = socket.core().raw.get_int(option).map_err(|errno| errno.of("zmq_getsockopt"))?;
+            socket.core().remember(option, value);
         }
         // Its peers are not known.
-        socket.core.naming.borrow_mut().strangers = true;
+        socket.core().naming.borrow_mut().strangers = true;
+        socket.core().local.set(true);
         Ok(socket)
     }
 
     /// The socket's kind.
     #[doc(alias = "ZMQ_TYPE")]
     pub fn kind(&self) -> Kind {
-        self.core.kind
+        self.core().kind
     }
 
     /// The context that this socket is in.
     pub fn context(&self) -> Context {
-        Context::from_inner(self.core.context.clone())
+        Context::from_inner(self.core().context.clone())
     }
 
     /// This socket with its kind known at run time only.
@@ -139,8 +179,9 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// # Ok(())
     /// # }
     /// ```
+    #[allow(clippy::result_large_err, reason = "it is the socket itself that comes back")]
     pub fn downcast<U: SocketType>(self) -> Result<Socket<'ctx, U>, Self> {
-        match U::from_kind(self.core.kind) {
+        match U::from_kind(self.core().kind) {
             Some(_) => Ok(Socket { core: self.core, _kind: PhantomData }),
             None => Err(self),
         }
@@ -148,16 +189,17 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
 
     /// A borrowed reference without the kind, for poll lists and proxies.
     pub fn as_ref(&self) -> SocketRef<'_> {
-        SocketRef::new(&self.core)
+        SocketRef::new(self.core())
     }
 
     /// The C handle, for code that is half C. It stays this library's to close.
     pub fn as_raw(&self) -> *mut c_void {
-        self.core.raw.as_ptr()
+        self.core().raw.as_ptr()
     }
 
+    #[inline]
     pub(crate) fn core(&self) -> &Core {
-        &self.core
+        self.core.get()
     }
 }
 
@@ -176,14 +218,14 @@ impl<T: SocketType> Socket<'static, T> {
     /// ```
     pub fn into_raw(mut self) -> (*mut c_void, Context) {
         let context = self.context();
-        let handle = self.core.raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
+        let handle = self.core.get_mut().raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
         (handle, context)
     }
 }
 
 impl<T: SocketType> fmt::Debug for Socket<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Socket").field(&self.core.kind).finish()
+        f.debug_tuple("Socket").field(&self.core().kind).finish()
     }
 }
 
@@ -210,24 +252,62 @@ impl Core {
     /// The error of a call on this socket that failed.
     #[cold]
     pub(crate) fn failed(&self, call: &'static str, errno: Errno) -> Error {
-        if self.raw.is_inherited() { inherited(call) } else { errno.of(call) }
+        if self.raw.is_inherited() {
+            return inherited(call);
+        }
+        match errno {
+            Errno::EPROTO if self.conflating.get() == Conflating::Torn => {
+                errno.because(call, "a peer sent a message of several parts, of which ZMQ_CONFLATE keeps one")
+            }
+            _ => errno.of(call),
+        }
     }
 
     pub(crate) fn naming(&self) -> &RefCell<Naming> {
         &self.naming
     }
 
+    #[inline]
+    pub(crate) fn conflates(&self) -> bool {
+        self.conflating.get() != Conflating::No
+    }
+
+    /// Whether messages of several parts are refused: this socket conflates, or an inproc peer that cannot bear them.
+    pub(crate) fn is_singles_only(&self) -> bool {
+        self.conflates() || self.singles_only.borrow().iter().any(|flag| flag.load(Ordering::SeqCst))
+    }
+
+    /// Whether libzmq's own proxy bears this socket: see [`Conflating`] and [`crate::raw::RawMessage::count_itself`].
+    pub(crate) fn is_fit_for_c_proxy(&self) -> bool {
+        !self.conflates() && !(self.kind == Kind::XPub && self.local.get())
+    }
+
+    pub(crate) fn latched(&self) -> &Cell<Latched> {
+        &self.latched
+    }
+
     pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
         PollItem::of_socket(&self.raw, events)
     }
 
-    /// Keeps what `ZMQ_RCVTIMEO` or `ZMQ_SNDTIMEO` was set to.
-    pub(crate) fn remember_timeout(&self, option: c_int, milliseconds: c_int) {
+    /// Keeps what an option was set to, if sending and receiving have to know.
+    pub(crate) fn remember(&self, option: c_int, value: c_int) {
         match option {
-            zmq_sys::ZMQ_RCVTIMEO => self.rcvtimeo.set(milliseconds),
-            zmq_sys::ZMQ_SNDTIMEO => self.sndtimeo.set(milliseconds),
+            zmq_sys::ZMQ_RCVTIMEO => self.rcvtimeo.set(value),
+            zmq_sys::ZMQ_SNDTIMEO => self.sndtimeo.set(value),
+            // Connections that are there go on as they are when it is switched off again.
+            zmq_sys::ZMQ_CONFLATE if value != 0 && !self.conflates() => self.conflating.set(Conflating::Yes),
             _ => {}
         }
+        self.settle();
+    }
+
+    /// Works out when plain sends and receives need nothing of what this library does besides calling libzmq.
+    fn settle(&self) {
+        let straight_if = |it_may| if it_may { self.raw.forks() } else { NO_STATE };
+        let is_checked = matches!(self.kind, Kind::XSub | Kind::Req | Kind::Rep);
+        self.sends_straight_in.set(straight_if(!is_checked && !self.conflates() && self.sndtimeo.get() < 0));
+        self.recvs_straight_in.set(straight_if(self.kind != Kind::XPub && !self.conflates() && self.rcvtimeo.get() < 0));
     }
 }
 

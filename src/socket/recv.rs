@@ -54,7 +54,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        self.core().receive(Flags::NONE)
+        self.core().receive_plain()
     }
 
     /// Receives with C's flags, for code that is ported line by line: with [`Flags::DONTWAIT`], `EAGAIN` is an error.
@@ -114,13 +114,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        if buffer.is_empty() {
-            return Err(Errno::EINVAL.because("zmq_recv", "an empty buffer would lose the message"));
-        }
-        match self.core().recv_into(buffer, 0) {
-            Ok(size) => Ok(Received { copied: size.min(buffer.len()), size }),
-            Err(errno) => Err(self.core().failed("zmq_recv", errno)),
-        }
+        self.core().receive_into(buffer)
     }
 
     /// Receives a text.
@@ -232,7 +226,48 @@ impl<T: SocketType> Socket<'_, T> {
 }
 
 impl Core {
-    #[inline]
+    /// Receives without flags; what libzmq alone fails to do is tried again in the other way.
+    #[inline(always)]
+    fn receive_plain(&self) -> Result<Message> {
+        let straight = self.recvs_straight().then_some(self.raw());
+        let received = RawMessage::received(straight, |message| self.receive_carefully(message));
+        match received {
+            Ok(message) => Ok(Message::from_raw(message)),
+            Err(errno) => Err(self.failed(CALL, errno)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn receive_carefully(&self, message: &mut RawMessage) -> Result<(), Errno> {
+        self.recv(message, 0)
+    }
+
+    /// Receives into a buffer without flags, as [`Core::receive_plain`] does.
+    #[inline(always)]
+    fn receive_into(&self, buffer: &mut [u8]) -> Result<Received> {
+        if self.recvs_straight()
+            && !buffer.is_empty()
+            && let Some(size) = self.raw().recv_into_here(buffer)
+        {
+            return Ok(Received { copied: size.min(buffer.len()), size });
+        }
+        self.receive_into_carefully(buffer)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn receive_into_carefully(&self, buffer: &mut [u8]) -> Result<Received> {
+        const CALL: &str = "zmq_recv";
+        if buffer.is_empty() {
+            return Err(Errno::EINVAL.because(CALL, "an empty buffer would lose the message"));
+        }
+        match self.recv_into(buffer, 0) {
+            Ok(size) => Ok(Received { copied: size.min(buffer.len()), size }),
+            Err(errno) => Err(self.failed(CALL, errno)),
+        }
+    }
+
     pub(crate) fn receive(&self, flags: Flags) -> Result<Message> {
         let mut message = RawMessage::new();
         match self.recv(&mut message, flags.raw()) {
@@ -250,10 +285,11 @@ impl Core {
         }
     }
 
-    /// The parts behind `first`, which are there already: libzmq delivers a multipart message whole.
+    /// The parts behind `first`, which are there already: libzmq delivers a multipart message whole, but for conflating
+    /// sockets, to which a part is all there is.
     fn rest_of(&self, first: Message) -> Result<Multipart> {
         let mut parts = Multipart::new();
-        let mut more = first.more();
+        let mut more = first.more() && !self.conflates();
         parts.push_back(first);
         while more {
             let part = self.receive(Flags::NONE)?;

@@ -4,10 +4,10 @@ use std::ffi::c_int;
 use std::time::{Duration, Instant};
 
 use super::{CanSend, Core, Flags, Kind, Socket, SocketType};
-use crate::error::{Errno, SendError};
+use crate::error::{Errno, Error, SendError};
 use crate::message::Message;
 use crate::multipart::Multipart;
-use crate::raw::RawMessage;
+use crate::raw::{RawMessage, Specialized, specialized};
 
 const CALL: &str = "zmq_msg_send";
 
@@ -89,7 +89,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend,
     {
-        self.core().send_message(message.into(), Flags::NONE)
+        self.core().send_plain(message)
     }
 
     /// Sends a part of a message of which more parts follow. Nothing travels before the last part is sent.
@@ -159,6 +159,9 @@ impl<T: SocketType> Socket<'_, T> {
         T: CanSend,
     {
         let mut message = message.into();
+        if let Err(error) = self.core().check_parts(false) {
+            return Err(SendError::new(message, error));
+        }
         let deadline = Instant::now().checked_add(timeout);
         let outcome = self.core().send_until(message.raw_mut(), 0, deadline);
         TrySend::from_outcome(outcome.map_err(|errno| SendError::new(message, self.core().failed(CALL, errno))))
@@ -221,8 +224,47 @@ impl<T: SocketType> Socket<'_, T> {
 }
 
 impl Core {
-    #[inline]
+    /// Sends without flags. Where nothing else is to be done, bytes and messages go to libzmq from where they are: moving
+    /// a message costs some per cent of what sending it does. What fails is tried again in the other way.
+    #[inline(always)]
+    fn send_plain<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
+        if self.sends_straight() {
+            match specialized(&mut message) {
+                Specialized::Bytes(content) => {
+                    if self.raw().send_bytes_here(content) {
+                        return Ok(());
+                    }
+                }
+                Specialized::Message(content) => {
+                    if self.raw().send_here(content.raw_mut()) {
+                        // It is an empty message now, which needs no close.
+                        std::mem::forget(message);
+                        return Ok(());
+                    }
+                }
+                Specialized::Other => {
+                    let mut message = message.into();
+                    if self.raw().send_here(message.raw_mut()) {
+                        message.forget_sent();
+                        return Ok(());
+                    }
+                    return self.send_carefully(message);
+                }
+            }
+        }
+        self.send_carefully(message.into())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_carefully(&self, message: Message) -> Result<(), SendError> {
+        self.send_message(message, Flags::NONE)
+    }
+
     pub(crate) fn send_message(&self, mut message: Message, flags: Flags) -> Result<(), SendError> {
+        if let Err(error) = self.check_parts(flags.contains(Flags::SNDMORE)) {
+            return Err(SendError::new(message, error));
+        }
         match self.send(message.raw_mut(), flags.raw()) {
             Ok(()) => {
                 message.forget_sent();
@@ -236,6 +278,9 @@ impl Core {
         if parts.is_empty() {
             return Err(SendError::new(parts, Errno::EINVAL.because(CALL, "a message of no parts")));
         }
+        if let Err(error) = self.check_parts(parts.len() > 1) {
+            return Err(SendError::new(parts, error));
+        }
         loop {
             match self.send_shares(&parts, patience) {
                 Ok(()) => return Ok(()),
@@ -244,6 +289,15 @@ impl Core {
                 Err(PartFailed { errno, .. }) => return Err(SendError::new(parts, self.failed(CALL, errno))),
             }
         }
+    }
+
+    /// Whether a message of one part, or of several, may be sent: REQ and REP put a part of their own before it.
+    #[inline]
+    fn check_parts(&self, several: bool) -> Result<(), Error> {
+        if (several || matches!(self.kind(), Kind::Req | Kind::Rep)) && self.is_singles_only() {
+            return Err(one_part_only());
+        }
+        Ok(())
     }
 
     /// Sends messages that share the content of `parts`, so that these are still there if it fails.
@@ -283,6 +337,11 @@ impl Core {
             let _ = self.raw().send(&mut RawMessage::new(), zmq_sys::ZMQ_DONTWAIT);
         }
     }
+}
+
+#[cold]
+fn one_part_only() -> Error {
+    Errno::EINVAL.because(CALL, "a message of several parts, of which ZMQ_CONFLATE, here or at a peer, keeps one")
 }
 
 struct PartFailed {

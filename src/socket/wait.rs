@@ -6,19 +6,41 @@
 use std::ffi::{c_int, c_long, c_short};
 use std::time::{Duration, Instant};
 
-use super::Core;
+use super::{Conflating, Core, Kind};
 use crate::error::Errno;
 use crate::poll::{WakeUp, milliseconds};
 use crate::raw::{self, RawMessage};
+use crate::sockopt::LONGEST_PREFIX;
 
 /// Longest pause after the socket was reported ready and was not: a ROUTER with `ZMQ_ROUTER_MANDATORY` says it can
 /// send as soon as any of its peers has room.
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 
+/// Whether a message is a subscription, or the end of one, whose prefix is longer than libzmq bears.
+#[cold]
+fn is_too_long(message: &RawMessage) -> bool {
+    message.len() > 1 + LONGEST_PREFIX && message.content()[0] <= 1
+}
+
 impl Core {
+    /// Whether a send without flags is libzmq's business alone.
+    #[inline]
+    pub(super) fn sends_straight(&self) -> bool {
+        self.sends_straight_in.get() == raw::process_state()
+    }
+
+    /// Whether a receive without flags is libzmq's business alone.
+    #[inline]
+    pub(super) fn recvs_straight(&self) -> bool {
+        self.recvs_straight_in.get() == raw::process_state()
+    }
+
     /// Sends, waiting as the flags and `ZMQ_SNDTIMEO` say.
     #[inline]
     pub(super) fn send(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
+        if self.kind() == Kind::XSub && is_too_long(message) {
+            return Err(Errno::EMSGSIZE);
+        }
         if self.may_wait_in_c(flags, self.sndtimeo.get()) {
             match self.raw.send(message, flags) {
                 Err(Errno::EINTR) => {}
@@ -31,6 +53,9 @@ impl Core {
     /// Receives, waiting as the flags and `ZMQ_RCVTIMEO` say.
     #[inline]
     pub(super) fn recv(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
+        if self.conflates() || self.kind() == Kind::XPub {
+            return self.recv_until(message, deadline(flags, self.rcvtimeo.get()));
+        }
         if self.may_wait_in_c(flags, self.rcvtimeo.get()) {
             match self.raw.recv(message, flags) {
                 Err(Errno::EINTR) => {}
@@ -43,14 +68,23 @@ impl Core {
     /// Receives into a buffer, waiting as the flags and `ZMQ_RCVTIMEO` say.
     #[inline]
     pub(super) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
-        if self.may_wait_in_c(flags, self.rcvtimeo.get()) {
+        if self.kind() == Kind::XPub {
+            let mut message = RawMessage::new();
+            self.recv(&mut message, flags)?;
+            let copied = message.len().min(buffer.len());
+            buffer[..copied].copy_from_slice(&message.content()[..copied]);
+            return Ok(message.len());
+        }
+        if !self.conflates() && self.may_wait_in_c(flags, self.rcvtimeo.get()) {
             match self.raw.recv_into(buffer, flags) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             }
         }
         let deadline = deadline(flags, self.rcvtimeo.get());
-        self.wait(zmq_sys::ZMQ_POLLIN, deadline, || self.raw.recv_into(buffer, flags | zmq_sys::ZMQ_DONTWAIT))
+        self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
+            self.unless_torn(|| self.raw.recv_into(buffer, flags | zmq_sys::ZMQ_DONTWAIT))
+        })
     }
 
     /// Sends, waiting until `deadline` at most.
@@ -61,13 +95,37 @@ impl Core {
         flags: c_int,
         deadline: Option<Instant>,
     ) -> Result<(), Errno> {
+        if self.kind() == Kind::XSub && is_too_long(message) {
+            return Err(Errno::EMSGSIZE);
+        }
         self.wait(zmq_sys::ZMQ_POLLOUT, deadline, || self.raw.send(message, flags | zmq_sys::ZMQ_DONTWAIT))
     }
 
     /// Receives, waiting until `deadline` at most.
     #[cold]
     pub(super) fn recv_until(&self, message: &mut RawMessage, deadline: Option<Instant>) -> Result<(), Errno> {
-        self.wait(zmq_sys::ZMQ_POLLIN, deadline, || self.raw.recv(message, zmq_sys::ZMQ_DONTWAIT))
+        self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
+            self.unless_torn(|| self.raw.recv(message, zmq_sys::ZMQ_DONTWAIT))?;
+            if self.kind() == Kind::XPub {
+                message.count_itself();
+            }
+            Ok(())
+        })
+    }
+
+    /// Receives a part if libzmq bears it: see [`Conflating`].
+    fn unless_torn<R>(&self, receive: impl FnOnce() -> Result<R, Errno>) -> Result<R, Errno> {
+        match self.conflating.get() {
+            Conflating::No => receive(),
+            Conflating::Torn => Err(Errno::EPROTO),
+            Conflating::Yes => {
+                let received = receive()?;
+                if self.raw.get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
+                    self.conflating.set(Conflating::Torn);
+                }
+                Ok(received)
+            }
+        }
     }
 
     /// Whether libzmq's own waiting serves: it does not wait at all, or for ever and for nothing but the socket.

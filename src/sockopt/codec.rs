@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::{Errno, Error, Result};
 use crate::raw::{self, RawSocket};
 use crate::security::{PublicKey, SecretKey};
+use crate::sockopt::LongId;
 
 /// What a codec needs to know of the option it serves.
 #[derive(Clone, Copy)]
@@ -20,25 +21,26 @@ impl Row {
         Errno::EINVAL.because(self.name, format_args!("{value} is not in {range}"))
     }
 
-    /// What this libzmq was built without and the option needs.
-    pub(crate) fn missing_capability(self) -> Option<&'static str> {
+    /// Why this libzmq cannot have the option, if so.
+    pub(crate) fn missing(self) -> Option<&'static str> {
         const FAMILIES: [(&str, &std::ffi::CStr, &str); 5] = [
-            ("ZMQ_CURVE_", c"curve", "curve"),
-            ("ZMQ_GSSAPI_", c"gssapi", "gssapi"),
-            ("ZMQ_NORM_", c"norm", "norm"),
-            ("ZMQ_VMCI_", c"vmci", "vmci"),
-            ("ZMQ_WSS_", c"WSS", "WSS"),
+            ("ZMQ_CURVE_", c"curve", "this libzmq was built without curve"),
+            ("ZMQ_GSSAPI_", c"gssapi", "this libzmq was built without gssapi"),
+            ("ZMQ_NORM_", c"norm", "this libzmq was built without norm"),
+            ("ZMQ_VMCI_", c"vmci", "this libzmq was built without vmci"),
+            ("ZMQ_WSS_", c"WSS", "this libzmq was built without WSS"),
         ];
+        if self.name == "ZMQ_SOCKS_PROXY" && cfg!(not(zmq_vendored)) {
+            return Some("this libzmq is not the vendored one: it aborts the process where a proxy refuses");
+        }
         let family = FAMILIES.iter().find(|(prefix, ..)| self.name.starts_with(prefix));
-        family.filter(|(_, capability, _)| !raw::has(capability)).map(|(.., name)| *name)
+        family.filter(|(_, capability, _)| !raw::has(capability)).map(|(.., why)| *why)
     }
 
     /// The error of an option that libzmq refused, with the reason where it is the build's.
     pub(crate) fn failed(self, errno: Errno, value: impl fmt::Display) -> Error {
-        match self.missing_capability() {
-            Some(capability) if errno == Errno::EINVAL => {
-                errno.because(self.name, format_args!("this libzmq was built without {capability}"))
-            }
+        match self.missing() {
+            Some(why) if errno == Errno::EINVAL => errno.because(self.name, why),
             _ => errno.because(self.name, value),
         }
     }
@@ -169,6 +171,29 @@ impl<const UNIT: u32, const LARGEST: u32> IntCodec<Duration> for Time<UNIT, LARG
     }
 }
 
+/// The most probes that the system sends on an idle connection. With more, it takes no connection at all.
+pub(crate) const MOST_PROBES: u32 = if cfg!(target_os = "linux") { 127 } else { MAX };
+
+/// A time between such probes, in seconds: what the system takes of it.
+pub(crate) struct ProbeTime;
+
+impl ProbeTime {
+    const LONGEST: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 32_767 } else { MAX as u64 });
+}
+
+impl IntCodec<Duration> for ProbeTime {
+    fn encode(row: Row, value: Duration) -> Result<c_int> {
+        if value.is_zero() || value > Self::LONGEST {
+            return Err(row.refused(format_args!("{value:?}"), format_args!("1s..={:?}", Self::LONGEST)));
+        }
+        Seconds::encode(row, value)
+    }
+
+    fn decode(row: Row, value: c_int) -> Result<Duration> {
+        Seconds::decode(row, value)
+    }
+}
+
 /// A number of 64 bits.
 pub(crate) struct Wide;
 
@@ -226,10 +251,6 @@ fn read_bytes(row: Row, socket: &RawSocket) -> Result<Vec<u8>> {
 pub(crate) struct Bytes<const MIN: usize, const MAX: usize>;
 
 impl<const MIN: usize, const MAX: usize> Bytes<MIN, MAX> {
-    pub(crate) fn get(row: Row, socket: &RawSocket) -> Result<Vec<u8>> {
-        read_bytes(row, socket)
-    }
-
     pub(crate) fn set(row: Row, socket: &RawSocket, value: impl AsRef<[u8]>) -> Result<()> {
         let value = value.as_ref();
         if !(MIN..=MAX).contains(&value.len()) {
@@ -238,6 +259,24 @@ impl<const MIN: usize, const MAX: usize> Bytes<MIN, MAX> {
         socket
             .set_option(row.number, Some(value))
             .map_err(|errno| row.failed(errno, format_args!("{} bytes", value.len())))
+    }
+}
+
+/// A routing id: 1 to 255 bytes.
+pub(crate) struct Id;
+
+impl Id {
+    pub(crate) fn get(row: Row, socket: &RawSocket) -> Result<Vec<u8>> {
+        read_bytes(row, socket)
+    }
+
+    pub(crate) fn set(row: Row, socket: &RawSocket, value: impl AsRef<[u8]>) -> Result<()> {
+        let value = value.as_ref();
+        if value.first() == Some(&0) {
+            // A ROUTER makes such ids itself, and aborts where another peer has the one that is next.
+            return Err(Errno::EINVAL.because(row.name, format_args!("{}: begins with a zero", LongId(value))));
+        }
+        Bytes::<1, 255>::set(row, socket, value)
     }
 }
 
@@ -271,6 +310,15 @@ impl<const MAX: usize> Text<MAX> {
     pub(crate) fn set_or_clear(row: Row, socket: &RawSocket, text: Option<&str>) -> Result<()> {
         text.map_or(Ok(()), |text| Self::check(row, text))?;
         Self::pass(row, socket, text.map(str::as_bytes))
+    }
+
+    /// For the option that not every libzmq survives.
+    pub(crate) fn set_proxy(row: Row, socket: &RawSocket, text: Option<&str>) -> Result<()> {
+        if let (Some(text), Some(why)) = (text, row.missing()) {
+            Self::check(row, text)?;
+            return Err(Errno::EINVAL.because(row.name, why));
+        }
+        Self::set_or_clear(row, socket, text)
     }
 
     /// For the option whose code in libzmq reads up to a NUL.

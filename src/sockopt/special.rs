@@ -5,12 +5,12 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 
 use super::OptionInfo;
-use super::codec::{IntCodec, Number, Row, Text};
+use super::codec::{Flag, IntCodec, Number, Row, Text};
 use super::kinds::{self, Kinds, accepted};
-use crate::error::Result;
+use crate::error::{Errno, Result};
 use crate::poll::PollEvents;
 use crate::raw::RawSocket;
-use crate::socket::{Socket, SocketType};
+use crate::socket::{Core, Socket, SocketType};
 
 const fn row(name: &'static str, number: i32, get: bool, set: bool, kinds: Kinds, accepted: Kinds) -> OptionInfo {
     OptionInfo { name, number, get, set, kinds, accepted, draft: false }
@@ -99,11 +99,59 @@ impl fmt::Display for LongId<'_> {
     }
 }
 
+/// Which of the options are on that libzmq cannot bear to have switched off again, or on together.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Latched {
+    raw: bool,
+    probe: bool,
+    manual: bool,
+}
+
+impl Latched {
+    /// Whether a ROUTER carries raw data.
+    pub(crate) fn is_raw(self) -> bool {
+        self.raw
+    }
+}
+
+impl Core {
+    /// Sets one of those options.
+    pub(super) fn set_latched(&self, row: Row, value: bool) -> Result<()> {
+        let mut latched = self.latched().get();
+        let refused = |why: &str| Err(Errno::EINVAL.because(row.name, format_args!("{value}: {why}")));
+        let stays = "it cannot be switched off again";
+        match row.number {
+            zmq_sys::ZMQ_ROUTER_RAW if latched.raw && !value => return refused(stays),
+            zmq_sys::ZMQ_ROUTER_RAW if value && self.naming().borrow().is_used() => {
+                return refused("the socket has bound or connected");
+            }
+            zmq_sys::ZMQ_ROUTER_RAW if latched.probe && value => return refused("ZMQ_PROBE_ROUTER is on"),
+            zmq_sys::ZMQ_PROBE_ROUTER if latched.raw && value => return refused("ZMQ_ROUTER_RAW is on"),
+            zmq_sys::ZMQ_ROUTER_RAW => latched.raw = value,
+            zmq_sys::ZMQ_PROBE_ROUTER => latched.probe = value,
+            _ if latched.manual && !value => return refused(stays),
+            _ => latched.manual = value,
+        }
+        <Flag as IntCodec<bool>>::set(row, self.raw(), value)?;
+        self.latched().set(latched);
+        Ok(())
+    }
+}
+
+/// A SOCKS proxy is told the name of the target in a field of 255 bytes; libzmq aborts the process over more.
+pub(crate) fn check_proxy(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
+    const PROXY: Row = Row { name: "ZMQ_SOCKS_PROXY", number: zmq_sys::ZMQ_SOCKS_PROXY };
+    let name =
+        endpoint.strip_prefix("tcp://").and_then(|address| address.rsplit_once(':')).map_or("", |(name, _)| name);
+    if name.len() <= 255 || Text::<0>::get(PROXY, socket)?.is_none() {
+        return Ok(());
+    }
+    Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: a name of {} bytes, a proxy takes 255", name.len())))
+}
+
 /// Security settings that would abort the process when the first peer comes.
 #[cfg(feature = "draft")]
 pub(crate) fn check_security(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
-    use crate::error::Errno;
-
     let is_on = |option| socket.get_int(option).is_ok_and(|value| value != 0);
     if !is_on(zmq_sys::ZMQ_ZAP_ENFORCE_DOMAIN) || !is_on(zmq_sys::ZMQ_PLAIN_SERVER) {
         return Ok(());

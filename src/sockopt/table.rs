@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use super::codec::{
-    Byte, Bytes, Filter, Flag, IntCodec, KeyCodec, MAX, Milliseconds, Number, OrDefault, OrOff, Seconds, Text, Time,
-    Wide, WideOrNone,
+    Byte, Bytes, Filter, Flag, Id, IntCodec, KeyCodec, MAX, MOST_PROBES, Milliseconds, Number, OrDefault, OrOff,
+    ProbeTime, Text, Time, Wide, WideOrNone,
 };
 use super::kinds::accepted;
-use super::options;
 use super::types::{GssapiNameType, Mechanism};
+use super::{LONGEST_PREFIX, options};
 use crate::security::{PublicKey, SecretKey};
+
+/// The largest high-water mark: over inproc libzmq adds two of them up in an int.
+const LARGEST_MARK: u32 = MAX / 2;
+
+/// The highest rate: libzmq multiplies it by 1000 in an int.
+const HIGHEST_RATE: u32 = MAX / 1000;
 
 options! {
     draft: false;
@@ -23,20 +29,21 @@ options! {
     /// lets the ROUTER make one. REQ, DEALER and ROUTER announce it; other kinds store it. Counts for the next bind or
     /// connect. It cannot be made empty again.
     #[doc(alias = "ZMQ_IDENTITY")]
-    "ZMQ_ROUTING_ID" = ZMQ_ROUTING_ID: bytes(1, 255), [routing_id] [set_routing_id], SocketType, b"alice";
+    "ZMQ_ROUTING_ID" = ZMQ_ROUTING_ID: id(), [routing_id] [set_routing_id], SocketType, b"alice";
 
-    /// Subscribes to messages that begin with these bytes; none is every message. Counts at once. What is subscribed to
-    /// twice has to be unsubscribed from twice. On an XPUB with `ZMQ_XPUB_MANUAL` it is the answer to the subscription
-    /// received last, and without one does nothing.
-    "ZMQ_SUBSCRIBE" = ZMQ_SUBSCRIBE: bytes(0, usize::MAX), [] [subscribe], SubscribingKind (accepted::SUBSCRIBING), b"A";
-
-    /// Takes one subscription to these bytes back; one that is not there is no error. Counts at once.
-    "ZMQ_UNSUBSCRIBE" = ZMQ_UNSUBSCRIBE: bytes(0, usize::MAX), [] [unsubscribe],
+    /// Subscribes to messages that begin with these bytes, 8192 at most; none is every message. Counts at once. What is
+    /// subscribed to twice has to be unsubscribed from twice. On an XPUB with `ZMQ_XPUB_MANUAL` it is the answer to the
+    /// subscription received last, and without one does nothing.
+    "ZMQ_SUBSCRIBE" = ZMQ_SUBSCRIBE: bytes(0, LONGEST_PREFIX), [] [subscribe],
         SubscribingKind (accepted::SUBSCRIBING), b"A";
 
-    /// The highest rate of multicast, in kilobits a second: 100 unless set, at least 1. Counts for the next bind or
+    /// Takes one subscription to these bytes back; one that is not there is no error. Counts at once.
+    "ZMQ_UNSUBSCRIBE" = ZMQ_UNSUBSCRIBE: bytes(0, LONGEST_PREFIX), [] [unsubscribe],
+        SubscribingKind (accepted::SUBSCRIBING), b"A";
+
+    /// The highest rate of multicast, in kilobits a second: 100 unless set, 1 to 2,147,483. Counts for the next bind or
     /// connect.
-    "ZMQ_RATE" = ZMQ_RATE: int(Number<1, MAX> => u32), [rate] [set_rate], SocketType, 200;
+    "ZMQ_RATE" = ZMQ_RATE: int(Number<1, HIGHEST_RATE> => u32), [rate] [set_rate], SocketType, 200;
 
     /// How long a multicast receiver may be away before what it missed is lost: 10 s unless set, in milliseconds.
     /// Counts for the next bind or connect.
@@ -79,13 +86,13 @@ options! {
     /// no limit. Counts for the next bind or connect, and not over inproc.
     "ZMQ_MAXMSGSIZE" = ZMQ_MAXMSGSIZE: wide_or_none(), [maxmsgsize] [set_maxmsgsize], SocketType, Some(1 << 40);
 
-    /// The high-water mark for sending: how many messages may queue for each peer. 1000 unless set, 0 is no limit.
-    /// Counts at once. Over inproc both ends' marks add up.
-    "ZMQ_SNDHWM" = ZMQ_SNDHWM: int(Number<0, MAX> => u32), [sndhwm] [set_sndhwm], SocketType, 7;
+    /// The high-water mark for sending: how many messages may queue for each peer. 1000 unless set, up to 1,073,741,823,
+    /// 0 is no limit. Counts at once. Over inproc both ends' marks add up, to no limit where either has none.
+    "ZMQ_SNDHWM" = ZMQ_SNDHWM: int(Number<0, LARGEST_MARK> => u32), [sndhwm] [set_sndhwm], SocketType, 7;
 
-    /// The high-water mark for receiving: how many messages may queue of each peer. 1000 unless set, 0 is no limit.
-    /// Counts at once. Over inproc both ends' marks add up.
-    "ZMQ_RCVHWM" = ZMQ_RCVHWM: int(Number<0, MAX> => u32), [rcvhwm] [set_rcvhwm], SocketType, 7;
+    /// The high-water mark for receiving: how many messages may queue of each peer. 1000 unless set, up to 1,073,741,823,
+    /// 0 is no limit. Counts at once. Over inproc both ends' marks add up, to no limit where either has none.
+    "ZMQ_RCVHWM" = ZMQ_RCVHWM: int(Number<0, LARGEST_MARK> => u32), [rcvhwm] [set_rcvhwm], SocketType, 7;
 
     /// How many routers a multicast packet may pass: 1 unless set, at least 1. Counts for the next bind or connect.
     "ZMQ_MULTICAST_HOPS" = ZMQ_MULTICAST_HOPS: int(Number<1, MAX> => u32), [multicast_hops] [set_multicast_hops], SocketType,
@@ -113,19 +120,20 @@ options! {
     "ZMQ_TCP_KEEPALIVE" = ZMQ_TCP_KEEPALIVE: int(OrDefault<Flag> => Option<bool>), [tcp_keepalive] [set_tcp_keepalive],
         SocketType, Some(true);
 
-    /// After how many unanswered probes TCP gives a connection up; `None`, the default, is the system's choice. Needs
-    /// [`crate::Socket::set_tcp_keepalive`]. Counts for the next bind or connect.
-    "ZMQ_TCP_KEEPALIVE_CNT" = ZMQ_TCP_KEEPALIVE_CNT: int(OrDefault<Number<0, MAX>> => Option<u32>),
+    /// After how many unanswered probes TCP gives a connection up: at least 1, on Linux 127 at most; `None`, the default,
+    /// is the system's choice. Needs [`crate::Socket::set_tcp_keepalive`]. Counts for the next bind or connect.
+    "ZMQ_TCP_KEEPALIVE_CNT" = ZMQ_TCP_KEEPALIVE_CNT: int(OrDefault<Number<1, MOST_PROBES>> => Option<u32>),
         [tcp_keepalive_cnt] [set_tcp_keepalive_cnt], SocketType, Some(3);
 
-    /// How long a connection is idle before TCP probes it, in seconds; `None`, the default, is the system's choice.
-    /// Needs [`crate::Socket::set_tcp_keepalive`]. Counts for the next bind or connect.
-    "ZMQ_TCP_KEEPALIVE_IDLE" = ZMQ_TCP_KEEPALIVE_IDLE: int(OrDefault<Seconds> => Option<Duration>),
+    /// How long a connection is idle before TCP probes it: at least a second, on Linux 32,767 at most, in seconds;
+    /// `None`, the default, is the system's choice. Needs [`crate::Socket::set_tcp_keepalive`]. Counts for the next bind
+    /// or connect.
+    "ZMQ_TCP_KEEPALIVE_IDLE" = ZMQ_TCP_KEEPALIVE_IDLE: int(OrDefault<ProbeTime> => Option<Duration>),
         [tcp_keepalive_idle] [set_tcp_keepalive_idle], SocketType, Some(Duration::from_secs(60));
 
-    /// How long TCP waits between probes, in seconds; `None`, the default, is the system's choice. Needs
-    /// [`crate::Socket::set_tcp_keepalive`]. Counts for the next bind or connect.
-    "ZMQ_TCP_KEEPALIVE_INTVL" = ZMQ_TCP_KEEPALIVE_INTVL: int(OrDefault<Seconds> => Option<Duration>),
+    /// How long TCP waits between probes: at least a second, on Linux 32,767 at most, in seconds; `None`, the default, is
+    /// the system's choice. Needs [`crate::Socket::set_tcp_keepalive`]. Counts for the next bind or connect.
+    "ZMQ_TCP_KEEPALIVE_INTVL" = ZMQ_TCP_KEEPALIVE_INTVL: int(OrDefault<ProbeTime> => Option<Duration>),
         [tcp_keepalive_intvl] [set_tcp_keepalive_intvl], SocketType, Some(Duration::from_secs(10));
 
     /// Whether messages queue only for peers whose connection is complete: no unless set. Counts for the next bind or
@@ -137,9 +145,10 @@ options! {
     /// and switches [`crate::Socket::set_xpub_verboser`] off.
     "ZMQ_XPUB_VERBOSE" = ZMQ_XPUB_VERBOSE: int(Flag => bool), [] [set_xpub_verbose], XPubKind (accepted::XPUB), true;
 
-    /// Whether a ROUTER talks raw TCP: no unless set. Counts for the next bind or connect. [`crate::Stream`] has taken
-    /// its place.
-    "ZMQ_ROUTER_RAW" = ZMQ_ROUTER_RAW: int(Flag => bool), [] [set_router_raw], RouterKind (accepted::ROUTER), true;
+    /// Whether a ROUTER talks raw TCP: no unless set. Counts for the next bind or connect. It cannot be taken back, nor go
+    /// with [`crate::Socket::set_probe_router`]: libzmq would abort the process over an empty message to a raw peer.
+    /// [`crate::Stream`] has taken its place.
+    "ZMQ_ROUTER_RAW" = ZMQ_ROUTER_RAW: latch(), [] [set_router_raw], RouterKind (accepted::ROUTER), true;
 
     /// Whether the socket speaks IPv6 too: no unless set, or as [`crate::Context::ipv6`] says. Counts for the next bind
     /// or connect.
@@ -182,8 +191,8 @@ options! {
         PublicKey::from_bytes([7; 32]);
 
     /// Whether the socket sends an empty message on each new connection, so that a ROUTER learns of it: no unless set.
-    /// Counts for the next connection.
-    "ZMQ_PROBE_ROUTER" = ZMQ_PROBE_ROUTER: int(Flag => bool), [] [set_probe_router], ProbingKind (accepted::PROBING), true;
+    /// Counts for the next connection. It does not go with [`crate::Socket::set_router_raw`].
+    "ZMQ_PROBE_ROUTER" = ZMQ_PROBE_ROUTER: latch(), [] [set_probe_router], ProbingKind (accepted::PROBING), true;
 
     /// Whether a request goes out with a number, and replies without it are dropped: no unless set. Counts from the next
     /// request on. The peer sees one more frame in the envelope.
@@ -233,17 +242,18 @@ options! {
         [handshake_ivl] [set_handshake_ivl], SocketType, Some(Duration::from_secs(5));
 
     /// The SOCKS5 proxy, `host:port`, that tcp connects through; `None`, the default, is none. Counts for the next
-    /// connect.
-    "ZMQ_SOCKS_PROXY" = ZMQ_SOCKS_PROXY: text_or_none(4096), [socks_proxy] [set_socks_proxy], SocketType,
+    /// connect. For the vendored libzmq alone: another aborts the process where the proxy does not answer.
+    "ZMQ_SOCKS_PROXY" = ZMQ_SOCKS_PROXY: proxy(4096), [socks_proxy] [set_socks_proxy], SocketType,
         "127.0.0.1:1080";
 
     /// Whether a publisher waits, or fails with `EAGAIN`, where a subscriber is full, instead of dropping its messages:
-    /// no unless set. Counts at once. One full subscriber then holds up all.
+    /// no unless set. Counts at once, but for subscribers that are full already. One full subscriber then holds up all.
     "ZMQ_XPUB_NODROP" = ZMQ_XPUB_NODROP: int(Flag => bool), [] [set_xpub_nodrop], PublishingKind (accepted::XPUB), true;
 
     /// Whether the program decides on subscriptions: no unless set. After receiving one, [`crate::Socket::subscribe`]
-    /// and [`crate::Socket::unsubscribe`] answer it. Counts at once.
-    "ZMQ_XPUB_MANUAL" = ZMQ_XPUB_MANUAL: int(Flag => bool), [] [set_xpub_manual], XPubKind (accepted::XPUB), true;
+    /// and [`crate::Socket::unsubscribe`] answer it. Counts at once. It cannot be taken back: libzmq would forget which of
+    /// the peers that it remembers are gone.
+    "ZMQ_XPUB_MANUAL" = ZMQ_XPUB_MANUAL: latch(), [] [set_xpub_manual], XPubKind (accepted::XPUB), true;
 
     /// What each new subscriber that subscribed to its beginning receives first; empty, the default, is nothing. Counts
     /// for the next connection.

@@ -10,6 +10,10 @@ use super::types::{NormMode, ReconnectStop, RouterNotify};
 /// The largest batch of an engine: libzmq allocates one for each connection, and aborts where it cannot.
 const LARGEST_BATCH: u32 = 1 << 26;
 
+/// The smallest batch to receive: where a frame's header fills the buffer, libzmq takes what is behind it in memory for
+/// the frame.
+const SMALLEST_BATCH: u32 = 64;
+
 options! {
     draft: true;
 
@@ -32,8 +36,8 @@ options! {
         RouterKind (accepted::ROUTER), RouterNotify::CONNECT | RouterNotify::DISCONNECT;
 
     /// `ZMQ_XPUB_MANUAL`, and the next message after a subscription goes to that subscriber alone: no unless set. Counts
-    /// at once. Draft.
-    "ZMQ_XPUB_MANUAL_LAST_VALUE" = ZMQ_XPUB_MANUAL_LAST_VALUE: int(Flag => bool), [] [set_xpub_manual_last_value],
+    /// at once. It cannot be taken back. Draft.
+    "ZMQ_XPUB_MANUAL_LAST_VALUE" = ZMQ_XPUB_MANUAL_LAST_VALUE: latch(), [] [set_xpub_manual_last_value],
         XPubKind (accepted::XPUB), true;
 
     /// The user name for the SOCKS5 proxy: up to 255 bytes; `None`, the default, is none. Counts for the next connect.
@@ -46,9 +50,9 @@ options! {
     "ZMQ_SOCKS_PASSWORD" = ZMQ_SOCKS_PASSWORD: text_or_none(255), [socks_password] [set_socks_password], SocketType,
         "secret";
 
-    /// How many bytes a connection receives at once: 8192 unless set, 1 to 67,108,864. Each connection has a buffer of
+    /// How many bytes a connection receives at once: 8192 unless set, 64 to 67,108,864. Each connection has a buffer of
     /// that size. Counts for the next bind or connect. Draft.
-    "ZMQ_IN_BATCH_SIZE" = ZMQ_IN_BATCH_SIZE: int(Number<1, LARGEST_BATCH> => u32), [in_batch_size] [set_in_batch_size],
+    "ZMQ_IN_BATCH_SIZE" = ZMQ_IN_BATCH_SIZE: int(Number<SMALLEST_BATCH, LARGEST_BATCH> => u32), [in_batch_size] [set_in_batch_size],
         SocketType, 4096;
 
     /// How many bytes a connection sends at once: 8192 unless set, 1 to 67,108,864. Each connection has a buffer of that
@@ -99,7 +103,7 @@ options! {
     "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE" = ZMQ_XSUB_VERBOSE_UNSUBSCRIBE: int(Flag => bool), [] [set_xsub_verbose_unsubscribe],
         XSubKind (accepted::XSUB), true;
 
-    /// How many different subscriptions the socket holds. Draft.
+    /// How many subscriptions the socket holds. SUB and XSUB may count repeated ones each time. Draft.
     "ZMQ_TOPICS_COUNT" = ZMQ_TOPICS_COUNT: int(Number<0, MAX> => u32), [topics_count] [], TopicKind (accepted::TOPIC), 0;
 
     /// How a NORM sender controls its rate: congestion control unless set. Counts for the next bind or connect. Draft.
