@@ -457,3 +457,9 @@ impl From<TerminateError> for Error {
         Errno::EAGAIN.because("zmq_ctx_term", Reason(error.open_sockets))
     }
 }
+
+impl From<TerminateError> for io::Error {
+    fn from(error: TerminateError) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, error)
+    }
+}

@@ -313,6 +313,20 @@ impl ContextBuilder {
         self.with(move |context| context.add_thread_affinity_cpu(cpu))
     }
 
+    /// Takes a processor out again: see [`Context::remove_thread_affinity_cpu`].
+    #[doc(alias = "ZMQ_THREAD_AFFINITY_CPU_REMOVE")]
+    pub fn remove_thread_affinity_cpu(self, cpu: u32) -> Self {
+        self.with(move |context| context.remove_thread_affinity_cpu(cpu))
+    }
+
+    /// A text before the names of the context's threads: see [`Context::set_thread_name_prefix_text`]. Draft.
+    #[cfg(feature = "draft")]
+    #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
+    pub fn set_thread_name_prefix_text(self, prefix: impl Into<String>) -> Self {
+        let prefix = prefix.into();
+        self.with(move |context| context.set_thread_name_prefix_text(&prefix))
+    }
+
     /// A number before the names of the context's threads: see [`Context::set_thread_name_prefix`].
     #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
     pub fn set_thread_name_prefix(self, prefix: u32) -> Self {

@@ -226,6 +226,17 @@ impl From<Error> for io::Error {
     }
 }
 
+impl From<Errno> for io::Error {
+    fn from(errno: Errno) -> io::Error {
+        match errno {
+            Errno::EFSM | Errno::ENOCOMPATPROTO | Errno::ETERM | Errno::EMTHREAD => {
+                io::Error::new(errno.into(), errno.to_string())
+            }
+            Errno(number) => io::Error::from_raw_os_error(number),
+        }
+    }
+}
+
 /// A send that failed, and the message that was not sent.
 ///
 /// `?` turns it into an [`Error`], which drops the message; [`SendError::into_message`] keeps it.
@@ -305,6 +316,15 @@ impl From<RecvStringError> for Error {
         match failed {
             RecvStringError::Recv(error) => error,
             RecvStringError::NotUtf8(error) => Errno::EINVAL.because("zmq_recv", format_args!("not UTF-8: {error}")),
+        }
+    }
+}
+
+impl From<RecvStringError> for io::Error {
+    fn from(failed: RecvStringError) -> io::Error {
+        match failed {
+            RecvStringError::Recv(error) => error.into(),
+            RecvStringError::NotUtf8(error) => io::Error::new(io::ErrorKind::InvalidData, error),
         }
     }
 }

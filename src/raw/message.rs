@@ -29,7 +29,7 @@ pub(crate) struct RawMessage {
 // memory are dropped with is `Send` (see from_boxed_owner).
 unsafe impl Send for RawMessage {}
 // SAFETY: through a shared reference one can read the content, which nobody writes, and size and type, which only
-// exclusive access changes. Everything that touches the flags takes `busy` (see Flags).
+// exclusive access changes. Everything that touches the flags takes `busy` (see FlagsLock).
 unsafe impl Sync for RawMessage {}
 
 /// Sole access to the parts of a message that copying it changes.
@@ -266,7 +266,6 @@ impl RawMessage {
         copy
     }
 
-    /// Forgets a message that libzmq has just taken: its struct is an empty message, which needs no close.
     /// Mends a message that an XPUB received: libzmq makes it anew with the flags of the one that came in, the one for
     /// shared content among them, and no reference counted. The next copy would be freed while it is in use.
     pub(crate) fn count_itself(&mut self) {
@@ -276,6 +275,7 @@ impl RawMessage {
         }
     }
 
+    /// Forgets a message that libzmq has just taken: its struct is an empty message, which needs no close.
     #[inline]
     pub(crate) fn forget_sent(self) {
         mem::forget(self);

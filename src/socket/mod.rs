@@ -307,7 +307,8 @@ impl Core {
         let straight_if = |it_may| if it_may { self.raw.forks() } else { NO_STATE };
         let is_checked = matches!(self.kind, Kind::XSub | Kind::Req | Kind::Rep);
         self.sends_straight_in.set(straight_if(!is_checked && !self.conflates() && self.sndtimeo.get() < 0));
-        self.recvs_straight_in.set(straight_if(self.kind != Kind::XPub && !self.conflates() && self.rcvtimeo.get() < 0));
+        self.recvs_straight_in
+            .set(straight_if(self.kind != Kind::XPub && !self.conflates() && self.rcvtimeo.get() < 0));
     }
 }
 

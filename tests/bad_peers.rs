@@ -1,0 +1,249 @@
+//! Peers that do not keep to the protocol: they are cut off, and those that do are served all the while.
+
+mod common;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use common::{DEADLINE, within_deadline};
+use zmq::{Context, Kind, Rep, Req, Socket, Sub, XPub};
+
+/// The beginning of ZMTP 3.1, up to the name of the mechanism.
+const SIGNATURE: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f";
+
+/// A whole ZMTP greeting with the NULL mechanism.
+fn greeting() -> Vec<u8> {
+    let mut greeting = [SIGNATURE, b"\x03\x01", b"NULL"].concat();
+    greeting.resize(64, 0);
+    greeting
+}
+
+/// A command frame.
+fn command(body: &[u8]) -> Vec<u8> {
+    [&[4, body.len() as u8][..], body].concat()
+}
+
+/// What a client says to be accepted, as the given type of socket.
+fn ready(kind: &str) -> Vec<u8> {
+    let property = [b"\x05READY\x0bSocket-Type\0\0\0", &[kind.len() as u8][..], kind.as_bytes()].concat();
+    [greeting(), command(&property)].concat()
+}
+
+/// What peers that do not speak ZMTP, or speak it badly, may send.
+fn nonsense() -> Vec<Vec<u8>> {
+    let mut all = vec![
+        vec![],
+        vec![0],
+        vec![0xff],
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+        b"EHLO localhost\r\n".to_vec(),
+        b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".to_vec(),
+        vec![0; 10_000],
+        vec![0xff; 10_000],
+        vec![0x7f; 64],
+        (0..=255).cycle().take(5000).collect(),
+        // ZMTP 1 and 2, and versions that are not there.
+        [&[1, 0][..], &[5, 0][..], b"hello"].concat(),
+        [SIGNATURE, b"\0\0\0\0"].concat(),
+        [SIGNATURE, b"\x01\0\0\0"].concat(),
+        [SIGNATURE, b"\x02\x07\0\0"].concat(),
+        [SIGNATURE, b"\xff\xff"].concat(),
+        // Mechanisms that are not there.
+        [&[SIGNATURE, b"\x03\x01", b"NOSUCHMECHANISMATALL"].concat()[..], &[0; 32]].concat(),
+        [&[SIGNATURE, b"\x03\x01", b"CURVE"].concat()[..], &[0; 47]].concat(),
+        // Handshakes that go wrong behind a good greeting.
+        [greeting(), command(b"")].concat(),
+        [greeting(), command(b"\x05READY\xff")].concat(),
+        [greeting(), command(b"\x05READY\x0bSocket-Type\xff\xff\xff\xff")].concat(),
+        [greeting(), command(b"\x05READY\x0bSocket-Type\0\0\0\x06TEAPOT")].concat(),
+        [greeting(), command(b"\x05ERROR\xff")].concat(),
+        [greeting(), command(b"\x07UNKNOWN")].concat(),
+        [greeting(), vec![0, 5], b"early".to_vec()].concat(),
+        [greeting(), vec![6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat(),
+        // And frames that go wrong behind a good handshake.
+        [ready("REQ"), vec![0xff; 100]].concat(),
+        [ready("REQ"), vec![2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat(),
+        [ready("REQ"), vec![2, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat(),
+        [ready("REQ"), command(b"\x04PING")].concat(),
+        [ready("REQ"), command(b"\x04PING\0\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")].concat(),
+        [ready("REQ"), command(b"\x09SUBSCRIBEx"), command(b"\x06CANCELx")].concat(),
+        [ready("REQ"), vec![1, 0], vec![1, 0], vec![1, 0]].concat(),
+        [ready("REQ"), vec![0, 4], b"body".to_vec()].concat(),
+    ];
+    // Half of everything.
+    for cut in [1, 9, 10, 11, 12, 20, 63, 64, 70] {
+        all.push(ready("REQ")[..cut].to_vec());
+    }
+    all
+}
+
+/// One round trip, with a time limit.
+fn served(server: &Socket<'_, Rep>, client: &Socket<'_, Req>) {
+    client.send("question").unwrap();
+    assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "question");
+    server.send("answer").unwrap();
+    assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "answer");
+}
+
+/// Reads until the other side hangs up.
+fn hung_up(stream: &mut impl Read) {
+    let mut buffer = [0; 1024];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
+            Err(error) => panic!("not hung up on: {error}"),
+        }
+    }
+}
+
+fn stream_to(endpoint: &str) -> TcpStream {
+    let stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+#[test]
+fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
+    within_deadline(|| {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let server = context.socket(Rep).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        let early = context.socket(Req).unwrap();
+        early.connect(&endpoint).unwrap();
+        served(&server, &early);
+        let mut open = Vec::new();
+        for bytes in nonsense() {
+            // Those that say it and stay, and those that say it and go.
+            let mut stays = stream_to(&endpoint);
+            // It may have hung up already.
+            let _ = stays.write_all(&bytes);
+            open.push(stays);
+            let mut goes = stream_to(&endpoint);
+            let _ = goes.write_all(&bytes);
+            let _ = goes.shutdown(Shutdown::Write);
+            hung_up(&mut goes);
+            served(&server, &early);
+        }
+        // With all of them hanging on, there is room for one who knows how to behave.
+        let late = context.socket(Req).unwrap();
+        late.connect(&endpoint).unwrap();
+        served(&server, &late);
+        served(&server, &early);
+    });
+}
+
+#[test]
+fn every_kind_bears_peers_that_do_not_speak_the_protocol() {
+    within_deadline(|| {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        for &kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Stream) {
+            for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
+                if endpoint.starts_with("ws") && !zmq::has("WS") {
+                    continue;
+                }
+                let socket = context.socket(kind).unwrap();
+                let bound = socket.bind(endpoint).unwrap();
+                for bytes in nonsense() {
+                    if let Some(path) = bound.strip_prefix("ipc://") {
+                        let mut stream = UnixStream::connect(path).unwrap();
+                        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                        let _ = stream.write_all(&bytes);
+                        let _ = stream.shutdown(Shutdown::Write);
+                        hung_up(&mut stream);
+                    } else {
+                        let address = bound.split("://").nth(1).unwrap().trim_end_matches('/');
+                        let mut stream = TcpStream::connect(address).unwrap();
+                        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                        let _ = stream.write_all(&bytes);
+                        let _ = stream.shutdown(Shutdown::Write);
+                        hung_up(&mut stream);
+                    }
+                    let _ = socket.try_recv();
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_handshake_that_is_never_finished_is_cut_off() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let server = context.socket(Rep).unwrap();
+        server.set_handshake_ivl(Some(Duration::from_millis(50))).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        for bytes in [&b""[..], SIGNATURE, &greeting()] {
+            let mut stream = stream_to(&endpoint);
+            stream.write_all(bytes).unwrap();
+            hung_up(&mut stream);
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_sends_too_much_is_cut_off() {
+    within_deadline(|| {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let server = context.socket(Rep).unwrap();
+        server.set_maxmsgsize(Some(1000)).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        let modest = context.socket(Req).unwrap();
+        modest.connect(&endpoint).unwrap();
+        served(&server, &modest);
+
+        // By hand, to see the connection end: a frame of 1001 bytes is announced.
+        let mut greedy = stream_to(&endpoint);
+        greedy.write_all(&[ready("REQ"), vec![1, 0, 2, 0, 0, 0, 0, 0, 0, 3, 0xe9]].concat()).unwrap();
+        hung_up(&mut greedy);
+
+        // And through libzmq: nothing of it arrives, and the limit itself is not too much.
+        let large = context.socket(Req).unwrap();
+        large.connect(&endpoint).unwrap();
+        large.send(vec![0; 1001]).unwrap();
+        served(&server, &modest);
+        let exact = context.socket(Req).unwrap();
+        exact.connect(&endpoint).unwrap();
+        exact.send(vec![1; 1000]).unwrap();
+        let received = server.recv_timeout(DEADLINE).unwrap().unwrap();
+        assert_eq!(received, [1; 1000]);
+        server.send("fits").unwrap();
+        assert_eq!(exact.recv_timeout(DEADLINE).unwrap().unwrap(), "fits");
+        served(&server, &modest);
+        assert!(server.try_recv().unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_publisher_bears_odd_subscriptions() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let publisher = context.socket(XPub).unwrap();
+        let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+        let mut odd = stream_to(&endpoint);
+        let mut bytes = ready("SUB");
+        for frame in [&b""[..], b"\0", b"\0never", b"\x02", b"user data"] {
+            bytes.extend([0, frame.len() as u8]);
+            bytes.extend(frame);
+        }
+        bytes.extend(command(b"\x09SUBSCRIBE"));
+        bytes.extend(command(b"\x06CANCELnever"));
+        bytes.extend(command(b"\x06CANCEL"));
+        odd.write_all(&bytes).unwrap();
+
+        let subscriber = context.socket(Sub).unwrap();
+        subscriber.subscribe("A").unwrap();
+        subscriber.connect(&endpoint).unwrap();
+        loop {
+            let message = publisher.recv_timeout(DEADLINE).unwrap().unwrap();
+            if message == "\u{1}A" {
+                break;
+            }
+        }
+        publisher.send("A message").unwrap();
+        assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().unwrap(), "A message");
+    });
+}

@@ -1,0 +1,257 @@
+//! Forked children: what they inherit answers errors and never waits, and dropping it leaves the parent alone.
+
+mod common;
+
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use common::{eventually, in_own_process};
+use zmq::{Context, Errno, Flags, Kind, PollEvents, PollItem, SocketRef, interrupt, poll};
+
+/// Runs `child` in a forked child, and expects it to end well and in time.
+///
+/// The process that calls this has the test harness's main thread besides, which holds no lock: it waits for this one.
+fn fork_and_wait(child: impl FnOnce()) {
+    // SAFETY: the child runs on memory that is a copy of this one's, in which no other thread holds a lock that it needs.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "{}", std::io::Error::last_os_error());
+    if pid == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+        // The child must not run on into the harness; what the closure held it has dropped.
+        // SAFETY: has no preconditions.
+        unsafe { libc::_exit(i32::from(outcome.is_err())) };
+    }
+    let mut status = 0;
+    let mut ended = 0;
+    let guard = Killed(pid);
+    eventually("the forked child ends", || {
+        // SAFETY: a child of this process, and a valid pointer.
+        ended = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) };
+        ended != 0
+    });
+    std::mem::forget(guard);
+    assert_eq!(ended, pid);
+    assert!(libc::WIFEXITED(status), "the child died of signal {}", libc::WTERMSIG(status));
+    assert_eq!(libc::WEXITSTATUS(status), 0, "the child failed");
+}
+
+/// A child that is killed if the wait for it fails.
+struct Killed(libc::pid_t);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // SAFETY: a child that has not been waited for, so the number is still its own.
+        unsafe { libc::kill(self.0, libc::SIGKILL) };
+    }
+}
+
+/// One round trip in the parent, which shows that its I/O threads and sockets work.
+fn round_trip(client: &zmq::Socket<'_, zmq::Req>, server: &zmq::Socket<'_, zmq::Rep>, text: &str) {
+    client.send(text).unwrap();
+    assert_eq!(server.recv_timeout(common::DEADLINE).unwrap().unwrap(), text);
+    server.send("answer").unwrap();
+    assert_eq!(client.recv_timeout(common::DEADLINE).unwrap().unwrap(), "answer");
+}
+
+#[test]
+fn a_child_that_drops_what_it_inherited_leaves_the_parent_working() {
+    in_own_process("a_child_that_drops_what_it_inherited_leaves_the_parent_working", || {
+        let context = Context::new().unwrap();
+        let server = context.owned_socket(zmq::Rep).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        server.bind("inproc://forked").unwrap();
+        let client = context.owned_socket(zmq::Req).unwrap();
+        client.connect(&endpoint).unwrap();
+        round_trip(&client, &server, "before");
+
+        for round in 0..3 {
+            // SAFETY: as in fork_and_wait, which this is but for the child's dropping what the parent goes on using.
+            let pid = unsafe { libc::fork() };
+            if pid == 0 {
+                drop(client);
+                drop(server);
+                drop(context);
+                // SAFETY: has no preconditions.
+                unsafe { libc::_exit(7) };
+            }
+            let mut status = 0;
+            eventually("the forked child ends", || {
+                // SAFETY: a child of this process, and a valid pointer.
+                unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) == pid }
+            });
+            assert!(libc::WIFEXITED(status), "the child died of signal {}", libc::WTERMSIG(status));
+            assert_eq!(libc::WEXITSTATUS(status), 7);
+            round_trip(&client, &server, &format!("after child {round}"));
+        }
+        drop((client, server));
+        context.terminate(common::DEADLINE).unwrap();
+    });
+}
+
+#[test]
+fn a_child_that_ends_the_context_leaves_the_parent_working() {
+    in_own_process("a_child_that_ends_the_context_leaves_the_parent_working", || {
+        let context = Context::new().unwrap();
+        let server = context.owned_socket(zmq::Rep).unwrap();
+        let client = context.owned_socket(zmq::Req).unwrap();
+        client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        round_trip(&client, &server, "before");
+        fork_and_wait(|| {
+            assert_eq!(context.shutdown().unwrap_err().errno(), Errno::EINVAL);
+            context.clone().terminate(Duration::from_secs(5)).unwrap();
+        });
+        round_trip(&client, &server, "after");
+    });
+}
+
+#[test]
+fn every_call_on_an_inherited_socket_fails_at_once() {
+    in_own_process("every_call_on_an_inherited_socket_fails_at_once", || {
+        let context = Context::new().unwrap();
+        let left = context.socket(Kind::Pair).unwrap();
+        let right = context.socket(Kind::Pair).unwrap();
+        left.bind("inproc://pair").unwrap();
+        right.connect("inproc://pair").unwrap();
+        // There is something to receive, and room to send: a call that got through would succeed.
+        right.send("waiting").unwrap();
+        let listening = context.socket(zmq::Router).unwrap();
+        let endpoint = listening.bind("tcp://127.0.0.1:*").unwrap();
+        let naming = context.socket(zmq::Router).unwrap();
+
+        fork_and_wait(|| {
+            let refused = |what: &str, error: zmq::Error| {
+                assert_eq!(error.errno(), Errno::ENOTSOCK, "{what}");
+                assert!(error.to_string().contains("forked"), "{what}: {error}");
+            };
+            let second = Duration::from_secs(1);
+            assert_eq!(context.socket(zmq::Req).unwrap_err().errno(), Errno::EINVAL);
+            assert_eq!(context.owned_socket(zmq::Req).unwrap_err().errno(), Errno::EINVAL);
+            let failed = left.send("kept").unwrap_err();
+            assert_eq!(failed.message(), "kept");
+            refused("send", failed.into());
+            refused("try_send", left.try_send("x").unwrap_err().into());
+            refused("send_timeout", left.send_timeout("x", second).unwrap_err().into());
+            refused("send_multipart", left.send_multipart(["x", "y"]).unwrap_err().into());
+            refused("recv", left.recv().unwrap_err());
+            refused("recv_with", left.recv_with(Flags::DONTWAIT).unwrap_err());
+            refused("try_recv", left.try_recv().unwrap_err());
+            refused("recv_timeout", left.recv_timeout(second).unwrap_err());
+            refused("recv_into", left.recv_into(&mut [0; 8]).unwrap_err());
+            refused("recv_multipart", left.recv_multipart().unwrap_err());
+            refused("bind", left.bind("tcp://127.0.0.1:*").unwrap_err());
+            refused("bind inproc", left.bind("inproc://other").unwrap_err());
+            refused("connect", left.connect("inproc://pair").unwrap_err());
+            refused("unbind", listening.unbind(&endpoint).unwrap_err());
+            refused("unbind inproc", left.unbind("inproc://pair").unwrap_err());
+            refused("disconnect", right.disconnect("inproc://pair").unwrap_err());
+            refused("set_linger", left.set_linger(None).unwrap_err());
+            refused("linger", left.linger().unwrap_err());
+            for error in [
+                left.events().unwrap_err(),
+                left.fd().unwrap_err(),
+                left.last_endpoint().unwrap_err(),
+                naming.connect_with_routing_id("id", "tcp://127.0.0.1:1").unwrap_err(),
+            ] {
+                assert_eq!(error.errno(), Errno::ENOTSOCK, "{error}");
+            }
+            for timeout in [None, Some(second)] {
+                let mut items = [PollItem::socket(&left, PollEvents::POLLIN)];
+                refused("poll", poll(&mut items, timeout).unwrap_err());
+            }
+            refused("proxy", zmq::proxy(&left, &right, None).unwrap_err());
+            let fresh = Context::new().unwrap();
+            let own = (fresh.socket(zmq::Pull).unwrap(), fresh.socket(zmq::Push).unwrap());
+            own.0.bind("inproc://own").unwrap();
+            own.1.connect("inproc://own").unwrap();
+            refused("proxy with capture", zmq::proxy(&own.0, &own.1, Some(SocketRef::from(&left))).unwrap_err());
+        });
+
+        // Nothing of that reached the parent's sockets.
+        assert_eq!(left.try_recv().unwrap().unwrap(), "waiting");
+        assert!(right.try_recv().unwrap().is_none());
+        left.send("still here").unwrap();
+        assert_eq!(right.recv_timeout(common::DEADLINE).unwrap().unwrap(), "still here");
+    });
+}
+
+#[test]
+fn a_poll_item_of_the_parent_is_refused_too() {
+    in_own_process("a_poll_item_of_the_parent_is_refused_too", || {
+        let context = Context::new().unwrap();
+        let socket = context.socket(zmq::Pull).unwrap();
+        let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
+        fork_and_wait(|| assert_eq!(poll(&mut items, None).unwrap_err().errno(), Errno::ENOTSOCK));
+        let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
+        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_new_context_works_in_the_child() {
+    in_own_process("a_new_context_works_in_the_child", || {
+        let context = Context::new().unwrap();
+        let server = context.owned_socket(zmq::Rep).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        // SAFETY: as in fork_and_wait, which this is but that the parent has something to do meanwhile.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            let outcome = std::panic::catch_unwind(|| {
+                let fresh = Context::new().unwrap();
+                let client = fresh.socket(zmq::Req).unwrap();
+                client.connect(&endpoint).unwrap();
+                client.send("from the child").unwrap();
+                assert_eq!(client.recv_timeout(common::DEADLINE).unwrap().unwrap(), "to the child");
+                drop(client);
+                fresh.terminate(common::DEADLINE).unwrap();
+            });
+            // SAFETY: has no preconditions.
+            unsafe { libc::_exit(i32::from(outcome.is_err())) };
+        }
+        let guard = Killed(pid);
+        assert_eq!(server.recv_timeout(common::DEADLINE).unwrap().unwrap(), "from the child");
+        server.send("to the child").unwrap();
+        let mut status = 0;
+        eventually("the forked child ends", || {
+            // SAFETY: a child of this process, and a valid pointer.
+            unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) == pid }
+        });
+        std::mem::forget(guard);
+        assert_eq!(status, 0);
+    });
+}
+
+#[test]
+fn parent_and_child_are_interrupted_each_for_itself() {
+    in_own_process("parent_and_child_are_interrupted_each_for_itself", || {
+        interrupt::catch_signals().unwrap();
+        fork_and_wait(|| {
+            // SAFETY: raises a signal that is caught in this process.
+            unsafe { libc::raise(libc::SIGINT) };
+            assert!(interrupt::interrupted());
+            let fresh = Context::new().unwrap();
+            let socket = fresh.socket(zmq::Pull).unwrap();
+            assert_eq!(socket.recv().unwrap_err().errno(), Errno::EINTR);
+        });
+        assert!(!interrupt::interrupted());
+        // The child's signal did not make the parent's descriptor readable, which would turn its waits into a busy loop.
+        let mut items = [PollItem::fd(interrupt::wake_fd().unwrap(), PollEvents::POLLIN)];
+        let mut descriptor =
+            libc::pollfd { fd: interrupt::wake_fd().unwrap().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one valid structure.
+        assert_eq!(unsafe { libc::poll(&raw mut descriptor, 1, 0) }, 0);
+        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
+
+        // SAFETY: as above.
+        unsafe { libc::raise(libc::SIGINT) };
+        fork_and_wait(|| {
+            // An interrupt that stands at the fork stands in the child as well, until it clears its own.
+            let mut items = [PollItem::fd(interrupt::wake_fd().unwrap(), PollEvents::POLLIN)];
+            assert_eq!(poll(&mut items, None).unwrap(), 1);
+            interrupt::clear();
+            assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
+        });
+        let context = Context::new().unwrap();
+        let socket = context.socket(zmq::Pull).unwrap();
+        assert_eq!(socket.recv().unwrap_err().errno(), Errno::EINTR);
+    });
+}

@@ -1,0 +1,398 @@
+//! Signals: what is not asked for disturbs no call, and what is ends every call that waits, wherever it waits.
+
+mod common;
+
+use std::ffi::c_int;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use common::{DEADLINE, eventually, in_own_process};
+use zmq::{Context, Errno, Kind, Pair, PollEvents, PollItem, Pull, Push, Socket, SocketRef, interrupt, poll};
+
+static HANDLED: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn count(_signal: c_int) {
+    HANDLED.fetch_add(1, Ordering::SeqCst);
+}
+
+/// Handles SIGUSR1, and lets it end system calls.
+fn count_user_signals() {
+    // SAFETY: a zeroed sigaction is a valid one: no flags (so no SA_RESTART), empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = count as extern "C" fn(c_int) as usize;
+    // SAFETY: the handler only counts.
+    let rc = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(rc, 0);
+}
+
+fn this_thread() -> libc::pthread_t {
+    // SAFETY: has no preconditions.
+    unsafe { libc::pthread_self() }
+}
+
+/// A thread that waits, and which one it is.
+fn waiting<R: Send + 'static>(wait: impl FnOnce() -> R + Send + 'static) -> (libc::pthread_t, JoinHandle<R>) {
+    let (tell, told) = channel();
+    let thread = thread::spawn(move || {
+        tell.send(this_thread()).unwrap();
+        wait()
+    });
+    (told.recv().unwrap(), thread)
+}
+
+/// Sends SIGUSR1 to a thread that has not been joined until so many were handled.
+fn disturb(thread: libc::pthread_t, times: usize) {
+    let enough = HANDLED.load(Ordering::SeqCst) + times;
+    eventually("the signals are handled", || {
+        // SAFETY: the thread has not been joined.
+        unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+        HANDLED.load(Ordering::SeqCst) >= enough
+    });
+}
+
+fn pair(context: &Context) -> (Socket<'static, Push>, Socket<'static, Pull>) {
+    let (push, pull) = (context.owned_socket(Push).unwrap(), context.owned_socket(Pull).unwrap());
+    push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    (push, pull)
+}
+
+/// A PUSH that has no room: whatever it sends has to wait.
+fn full(context: &Context) -> Socket<'static> {
+    context.owned_socket(Kind::Push).unwrap()
+}
+
+#[test]
+fn a_signal_that_nobody_asked_for_disturbs_no_call() {
+    in_own_process("a_signal_that_nobody_asked_for_disturbs_no_call", || {
+        count_user_signals();
+        let context = Context::new().unwrap();
+        type Receive = fn(&Socket<'static, Pull>) -> usize;
+        let receives: [Receive; 5] = [
+            |pull| pull.recv().unwrap().len(),
+            |pull| pull.recv_timeout(2 * DEADLINE).unwrap().unwrap().len(),
+            |pull| pull.recv_into(&mut [0; 64]).unwrap().size,
+            |pull| pull.recv_multipart().unwrap()[0].len(),
+            |pull| {
+                let mut items = [PollItem::socket(pull, PollEvents::POLLIN)];
+                assert_eq!(poll(&mut items, None).unwrap(), 1);
+                pull.try_recv().unwrap().unwrap().len()
+            },
+        ];
+        for receive in receives {
+            let (push, pull) = pair(&context);
+            let (thread, receiver) = waiting(move || receive(&pull));
+            disturb(thread, 5);
+            push.send("here it is").unwrap();
+            assert_eq!(receiver.join().unwrap(), 10);
+        }
+
+        let push = full(&context);
+        let endpoint = push.bind("tcp://127.0.0.1:*").unwrap();
+        let (thread, sender) = waiting(move || push.send("at last").map(|()| push).unwrap());
+        disturb(thread, 5);
+        let pull = context.socket(Pull).unwrap();
+        pull.connect(&endpoint).unwrap();
+        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "at last");
+        drop(sender.join().unwrap());
+
+        let (frontend, backend) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
+        let entry = frontend.bind("tcp://127.0.0.1:*").unwrap();
+        let exit = backend.bind("tcp://127.0.0.1:*").unwrap();
+        let (thread, forwarder) = waiting(move || zmq::proxy(&frontend, &backend, None).unwrap_err().errno());
+        disturb(thread, 5);
+        let (push, pull) = (context.owned_socket(Push).unwrap(), context.owned_socket(Pull).unwrap());
+        push.connect(&entry).unwrap();
+        pull.connect(&exit).unwrap();
+        push.send("forwarded").unwrap();
+        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "forwarded");
+        context.shutdown().unwrap();
+        assert_eq!(forwarder.join().unwrap(), Errno::ETERM);
+    });
+}
+
+#[test]
+fn time_outs_are_kept_under_signals() {
+    in_own_process("time_outs_are_kept_under_signals", || {
+        const TIME: Duration = Duration::from_millis(300);
+        count_user_signals();
+        let context = Context::new().unwrap();
+        type Wait = fn(&Socket<'static>, &Socket<'static>);
+        let waits: [Wait; 7] = [
+            |pull, _| assert_eq!(pull.recv().unwrap_err().errno(), Errno::EAGAIN),
+            |pull, _| assert_eq!(pull.recv_into(&mut [0; 8]).unwrap_err().errno(), Errno::EAGAIN),
+            |pull, _| assert!(pull.recv_timeout(TIME).unwrap().is_none()),
+            |pull, _| assert_eq!(poll(&mut [PollItem::socket(pull, PollEvents::POLLIN)], TIME).unwrap(), 0),
+            |_, push| assert_eq!(push.send("kept").unwrap_err().message(), "kept"),
+            |_, push| assert_eq!(push.send_timeout("kept", TIME).unwrap().into_unsent().unwrap(), "kept"),
+            |_, push| assert_eq!(push.send_multipart(["a", "b"]).unwrap_err().message(), &["a", "b"]),
+        ];
+        for (index, wait) in waits.into_iter().enumerate() {
+            let pull = context.owned_socket(Kind::Pull).unwrap();
+            let push = full(&context);
+            pull.set_rcvtimeo(Some(TIME)).unwrap();
+            push.set_sndtimeo(Some(TIME)).unwrap();
+            let done = Arc::new(AtomicBool::new(false));
+            let end = done.clone();
+            let before = HANDLED.load(Ordering::SeqCst);
+            let (thread, waiter) = waiting(move || {
+                let start = Instant::now();
+                wait(&pull, &push);
+                end.store(true, Ordering::SeqCst);
+                start.elapsed()
+            });
+            // The signals go on for as long as the call does: one that began to count anew would never end.
+            eventually("the call ends", || {
+                thread::sleep(Duration::from_millis(5));
+                // SAFETY: the thread has not been joined.
+                unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+                done.load(Ordering::SeqCst)
+            });
+            let took = waiter.join().unwrap();
+            assert!(took >= TIME, "{index}: {took:?}");
+            assert!(HANDLED.load(Ordering::SeqCst) > before + 2, "{index}: no signal came in time");
+        }
+    });
+}
+
+/// Every way to wait, each on sockets of its own; all of them report a caught signal as EINTR.
+fn every_wait(context: &Context) -> Vec<(&'static str, Box<dyn FnOnce() -> zmq::Error + Send>)> {
+    let socket = |kind| context.owned_socket(kind).unwrap();
+    let (a, b, c, d, e, f) = (
+        socket(Kind::Pull),
+        socket(Kind::Pull),
+        socket(Kind::Pull),
+        socket(Kind::Pull),
+        socket(Kind::Pull),
+        socket(Kind::Pull),
+    );
+    let (g, h, i, j) = (full(context), full(context), full(context), full(context));
+    let (k, l, m) = (socket(Kind::Router), socket(Kind::Dealer), socket(Kind::Pub));
+    let (n, o) = (socket(Kind::Pull), socket(Kind::Pull));
+    n.set_rcvtimeo(Some(2 * DEADLINE)).unwrap();
+    let (p, q) = (socket(Kind::Pull), full(context));
+    vec![
+        ("recv", Box::new(move || a.recv().unwrap_err())),
+        ("recv_timeout", Box::new(move || b.recv_timeout(2 * DEADLINE).unwrap_err())),
+        ("recv_into", Box::new(move || c.recv_into(&mut [0; 8]).unwrap_err())),
+        ("recv_msg", Box::new(move || d.recv_msg(&mut zmq::Message::new()).unwrap_err())),
+        ("recv_multipart", Box::new(move || e.recv_multipart().unwrap_err())),
+        ("poll", Box::new(move || poll(&mut [PollItem::socket(&f, PollEvents::POLLIN)], None).unwrap_err())),
+        ("send", Box::new(move || kept(g.send("kept").unwrap_err()))),
+        ("send_timeout", Box::new(move || kept(h.send_timeout("kept", 2 * DEADLINE).unwrap_err()))),
+        (
+            "send_multipart",
+            Box::new(move || {
+                let (parts, error) = i.send_multipart(["a", "b"]).unwrap_err().into_parts();
+                assert_eq!(parts, ["a", "b"]);
+                error
+            }),
+        ),
+        ("send_more", Box::new(move || kept(j.send_more("kept").unwrap_err()))),
+        ("proxy", Box::new(move || zmq::proxy(&k, &l, Some(SocketRef::from(&m))).unwrap_err())),
+        ("rcvtimeo", Box::new(move || n.recv().unwrap_err())),
+        (
+            "poll with time",
+            Box::new(move || poll(&mut [PollItem::socket(&o, PollEvents::POLLIN)], 2 * DEADLINE).unwrap_err()),
+        ),
+        ("sleep", Box::new(move || poll(&mut [], 2 * DEADLINE).unwrap_err())),
+        ("streamer", Box::new(move || zmq::proxy(&p, &q, None).unwrap_err())),
+    ]
+}
+
+fn kept(failed: zmq::SendError) -> zmq::Error {
+    let (message, error) = failed.into_parts();
+    assert_eq!(message, "kept");
+    error
+}
+
+/// Waits in all ways, in a thread each, and says what came of it.
+fn wait_everywhere(context: &Context, begun: &Sender<()>) -> Vec<(&'static str, JoinHandle<zmq::Error>)> {
+    let start = |(name, wait): (_, Box<dyn FnOnce() -> zmq::Error + Send>)| {
+        let begun = begun.clone();
+        let thread = thread::spawn(move || {
+            begun.send(()).unwrap();
+            wait()
+        });
+        (name, thread)
+    };
+    every_wait(context).into_iter().map(start).collect()
+}
+
+fn all_interrupted(waiters: Vec<(&'static str, JoinHandle<zmq::Error>)>) {
+    for (name, waiter) in waiters {
+        eventually(name, || waiter.is_finished());
+        let error = waiter.join().unwrap();
+        assert_eq!(error.errno(), Errno::EINTR, "{name}: {error}");
+    }
+}
+
+fn signal_process(signal: c_int) {
+    // SAFETY: a signal to this very process, which catches it.
+    let rc = unsafe { libc::kill(libc::getpid(), signal) };
+    assert_eq!(rc, 0);
+    eventually("the signal is caught", interrupt::interrupted);
+}
+
+#[test]
+fn a_caught_signal_ends_every_wait_on_every_thread() {
+    in_own_process("a_caught_signal_ends_every_wait_on_every_thread", || {
+        assert!(interrupt::wake_fd().is_none());
+        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals().unwrap();
+        let context = Context::new().unwrap();
+        for signal in [libc::SIGINT, libc::SIGTERM] {
+            assert!(!interrupt::interrupted());
+            let (begun, begins) = channel();
+            let waiters = wait_everywhere(&context, &begun);
+            for _ in &waiters {
+                begins.recv().unwrap();
+            }
+            // Those that wait already and those that only begin to have to end alike.
+            thread::sleep(Duration::from_millis(50));
+            assert!(!waiters.iter().any(|(_, waiter)| waiter.is_finished()));
+            // Once, to the process: which thread the system picks for it makes no difference.
+            signal_process(signal);
+            all_interrupted(waiters);
+            interrupt::clear();
+        }
+    });
+}
+
+#[test]
+fn a_signal_from_before_ends_the_wait_too() {
+    in_own_process("a_signal_from_before_ends_the_wait_too", || {
+        interrupt::catch_signals().unwrap();
+        let context = Context::new().unwrap();
+        signal_process(libc::SIGINT);
+        let (begun, _begins) = channel();
+        all_interrupted(wait_everywhere(&context, &begun));
+        // And again: the interrupt stands until it is cleared.
+        all_interrupted(wait_everywhere(&context, &begun));
+    });
+}
+
+#[test]
+fn what_need_not_wait_goes_on_after_a_signal() {
+    in_own_process("what_need_not_wait_goes_on_after_a_signal", || {
+        interrupt::catch_signals().unwrap();
+        let context = Context::new().unwrap();
+        let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+        left.bind("inproc://pair").unwrap();
+        right.connect("inproc://pair").unwrap();
+        signal_process(libc::SIGINT);
+
+        left.send("one").unwrap();
+        assert_eq!(right.recv().unwrap(), "one");
+        left.send_multipart(["two", "parts"]).unwrap();
+        assert_eq!(right.recv_multipart().unwrap(), ["two", "parts"]);
+        assert!(left.try_send("three").unwrap().is_sent());
+        let mut items = [PollItem::socket(&right, PollEvents::POLLIN)];
+        assert_eq!(poll(&mut items, None).unwrap(), 1);
+        assert_eq!(right.try_recv().unwrap().unwrap(), "three");
+        assert!(right.try_recv().unwrap().is_none());
+        assert!(right.recv_timeout(Duration::ZERO).unwrap().is_none());
+        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
+        assert_eq!(full(&context).try_send("back").unwrap().into_unsent().unwrap(), "back");
+        let other = context.socket(Pull).unwrap();
+        let endpoint = other.bind("tcp://127.0.0.1:*").unwrap();
+        right.disconnect("inproc://pair").unwrap();
+        other.unbind(&endpoint).unwrap();
+        assert!(other.events().unwrap().is_empty());
+
+        assert_eq!(right.recv().unwrap_err().errno(), Errno::EINTR);
+        interrupt::clear();
+        assert!(!interrupt::interrupted());
+        assert!(other.recv_timeout(Duration::from_millis(20)).unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_proxy_forwards_while_signals_are_caught() {
+    in_own_process("a_proxy_forwards_while_signals_are_caught", || {
+        interrupt::catch_signals().unwrap();
+        let context = Context::new().unwrap();
+        let socket = |kind| context.owned_socket(kind).unwrap();
+
+        let (frontend, backend, capture) = (socket(Kind::Router), socket(Kind::Dealer), socket(Kind::Push));
+        let (entry, exit) = (frontend.bind("tcp://127.0.0.1:*").unwrap(), backend.bind("inproc://exit").unwrap());
+        let copies = socket(Kind::Pull);
+        capture.connect(&copies.bind("inproc://copies").unwrap()).unwrap();
+        let queue = thread::spawn(move || zmq::proxy(&frontend, &backend, Some(capture.as_ref())).unwrap_err().errno());
+        let (client, server) = (socket(Kind::Req), socket(Kind::Rep));
+        client.connect(&entry).unwrap();
+        server.connect(&exit).unwrap();
+        for _ in 0..3 {
+            client.send_multipart(["a", "question"]).unwrap();
+            assert_eq!(server.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), ["a", "question"]);
+            server.send("answer").unwrap();
+            assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "answer");
+        }
+        for round in 0..6 {
+            let copy = copies.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
+            assert_eq!(copy.len(), if round % 2 == 0 { 4 } else { 3 });
+            assert_eq!(copy.back().unwrap(), if round % 2 == 0 { "question" } else { "answer" });
+        }
+
+        // Nobody takes what comes in, then somebody does: all of it comes through, in order.
+        const COUNT: u32 = 5000;
+        let (inlet, outlet) = (socket(Kind::Pull), socket(Kind::Push));
+        outlet.set_sndhwm(10).unwrap();
+        let (entry, exit) = (inlet.bind("inproc://inlet").unwrap(), outlet.bind("inproc://outlet").unwrap());
+        let streamer = thread::spawn(move || zmq::proxy(&inlet, &outlet, None).unwrap_err().errno());
+        let (source, sink) = (socket(Kind::Push), socket(Kind::Pull));
+        source.set_sndhwm(0).unwrap();
+        source.connect(&entry).unwrap();
+        for number in 0..COUNT {
+            source.send(number.to_be_bytes()).unwrap();
+        }
+        sink.connect(&exit).unwrap();
+        for number in 0..COUNT {
+            assert_eq!(sink.recv_timeout(DEADLINE).unwrap().unwrap(), number.to_be_bytes());
+        }
+
+        // A socket that is both ends at once answers itself.
+        let both = socket(Kind::Dealer);
+        let mirror = both.bind("inproc://mirror").unwrap();
+        let mirrored = thread::spawn(move || zmq::proxy(&both, &both, None).unwrap_err().errno());
+        let viewer = socket(Kind::Dealer);
+        viewer.connect(&mirror).unwrap();
+        viewer.send("me").unwrap();
+        assert_eq!(viewer.recv_timeout(DEADLINE).unwrap().unwrap(), "me");
+
+        signal_process(libc::SIGINT);
+        for proxy in [queue, streamer, mirrored] {
+            assert_eq!(proxy.join().unwrap(), Errno::EINTR);
+        }
+        interrupt::clear();
+        let (frontend, backend) = (socket(Kind::Router), socket(Kind::Dealer));
+        let ended = thread::spawn(move || zmq::proxy(&frontend, &backend, None).unwrap_err().errno());
+        context.shutdown().unwrap();
+        assert_eq!(ended.join().unwrap(), Errno::ETERM);
+    });
+}
+
+#[test]
+fn the_wake_descriptor_follows_the_interrupt() {
+    in_own_process("the_wake_descriptor_follows_the_interrupt", || {
+        interrupt::catch_signals().unwrap();
+        let readable = || {
+            let fd = std::os::fd::AsRawFd::as_raw_fd(&interrupt::wake_fd().unwrap());
+            let mut item = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+            // SAFETY: one valid structure.
+            unsafe { libc::poll(&raw mut item, 1, 0) == 1 }
+        };
+        assert!(!readable());
+        // More signals than the descriptor takes: the handler must not wait for room.
+        for _ in 0..10_000 {
+            // SAFETY: raises a signal that is caught.
+            unsafe { libc::raise(libc::SIGINT) };
+        }
+        assert!(readable());
+        interrupt::clear();
+        assert!(!readable());
+        assert!(!interrupt::interrupted());
+    });
+}
