@@ -98,6 +98,14 @@ impl Context {
     /// # Errors
     ///
     /// `EMFILE`, `ENFILE` where no file descriptor is left, `ENOMEM` where no memory is.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// assert_eq!(context.io_threads(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_ctx_new")]
     #[doc(alias = "zmq_init")]
     pub fn new() -> Result<Context> {
@@ -135,6 +143,18 @@ impl Context {
     ///
     /// `EMFILE` where the context's `ZMQ_MAX_SOCKETS` or the process's descriptors are used up, `ETERM` after
     /// [`Context::shutdown`], `EINVAL` in a forked child.
+    ///
+    /// ```
+    /// use zmq::{Context, Pub};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = Context::new()?;
+    /// let publisher = context.socket(Pub)?;
+    /// publisher.bind("inproc://news")?;
+    /// publisher.send("nobody listens yet")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_socket")]
     pub fn socket<T: SocketType>(&self, kind: T) -> Result<Socket<'_, T>> {
         self.open(kind)
@@ -179,6 +199,18 @@ impl Context {
     /// # Errors
     ///
     /// `EINVAL` in a forked child.
+    ///
+    /// ```
+    /// use zmq::{Context, Errno};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// context.shutdown()?;
+    /// assert_eq!(socket.recv().unwrap_err().errno(), Errno::ETERM);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_ctx_shutdown")]
     pub fn shutdown(&self) -> Result<()> {
         self.inner.check_process("zmq_ctx_shutdown")?;
@@ -381,7 +413,7 @@ impl Drop for Inner {
         lock(&self.inproc).settle();
         let mut raw = self.raw.take();
         let census = self.census.clone();
-        raw::outside_callbacks(move || {
+        raw::wait_elsewhere(move || {
             raw.term();
             lock(&census.state).ended = true;
             census.changed.notify_all();
@@ -410,6 +442,14 @@ impl ContextBuilder {
     /// # Errors
     ///
     /// As [`Context::new`], and as the setter of the first option that fails.
+    ///
+    /// ```
+    /// use zmq::{Context, Errno};
+    ///
+    /// assert!(Context::builder().set_io_threads(2).build().is_ok());
+    /// let error = Context::builder().set_io_threads(1000).build().unwrap_err();
+    /// assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_IO_THREADS"));
+    /// ```
     pub fn build(self) -> Result<Context> {
         let context = Context::new()?;
         for step in self.steps {

@@ -23,20 +23,36 @@ fn number(name: &'static str, value: u32, min: u32, max: u32) -> Result<i32> {
 
 macro_rules! context_options {
     ($(
-        $(#[doc = $doc:literal])*
+        $(#[$meta:meta])*
         $name:literal = $option:ident: $kind:ident $range:tt,
-        $get:ident / $set:ident;
+        $get:ident / $set:ident, $sample:literal;
     )*) => {
         impl Context {
-            $(context_options!(@method $kind $range ($(#[doc = $doc])*) $name $option ($get) $set);)*
+            $(context_options!(@method $kind $range ($(#[$meta])*) $name $option ($get) $set $sample);)*
         }
 
         impl ContextBuilder {
-            $(context_options!(@builder $kind ($(#[doc = $doc])*) $name $set);)*
+            $(context_options!(@builder $kind ($(#[$meta])*) $name $get $set $sample);)*
         }
     };
-    (@method Number ($min:expr, $max:expr) ($(#[$doc:meta])*) $name:literal $option:ident ($get:ident) $set:ident) => {
+    (@example $get:ident $set:ident $sample:literal) => {
+        concat!(
+            "```\n# fn main() -> zmq::Result<()> {\nlet context = zmq::Context::new()?;\n",
+            "context.", stringify!($set), "(", stringify!($sample), ")?;\n",
+            "assert_eq!(context.", stringify!($get), "(), ", stringify!($sample), ");\n# Ok(())\n# }\n```"
+        )
+    };
+    (@built $get:ident $set:ident $sample:literal) => {
+        concat!(
+            "```\n# fn main() -> zmq::Result<()> {\n",
+            "let context = zmq::Context::builder().", stringify!($set), "(", stringify!($sample), ").build()?;\n",
+            "assert_eq!(context.", stringify!($get), "(), ", stringify!($sample), ");\n# Ok(())\n# }\n```"
+        )
+    };
+    (@method Number ($min:expr, $max:expr) ($(#[$doc:meta])*) $name:literal $option:ident ($get:ident) $set:ident $sample:literal) => {
         $(#[$doc])*
+        ///
+        #[doc = context_options!(@example $get $set $sample)]
         #[doc(alias = $name)]
         #[doc(alias = "zmq_ctx_get")]
         pub fn $get(&self) -> u32 {
@@ -48,6 +64,8 @@ macro_rules! context_options {
         /// # Errors
         ///
         /// `EINVAL` where the value is out of range.
+        ///
+        #[doc = context_options!(@example $get $set $sample)]
         #[doc(alias = $name)]
         #[doc(alias = "zmq_ctx_set")]
         pub fn $set(&self, value: u32) -> Result<()> {
@@ -55,8 +73,10 @@ macro_rules! context_options {
             self.raw().set(zmq_sys::$option, value).map_err(|errno| errno.because($name, value))
         }
     };
-    (@method Flag () ($(#[$doc:meta])*) $name:literal $option:ident ($get:ident) $set:ident) => {
+    (@method Flag () ($(#[$doc:meta])*) $name:literal $option:ident ($get:ident) $set:ident $sample:literal) => {
         $(#[$doc])*
+        ///
+        #[doc = context_options!(@example $get $set $sample)]
         #[doc(alias = $name)]
         #[doc(alias = "zmq_ctx_get")]
         pub fn $get(&self) -> bool {
@@ -68,21 +88,27 @@ macro_rules! context_options {
         /// # Errors
         ///
         /// None that libzmq 4.3.5 documents for a yes or no.
+        ///
+        #[doc = context_options!(@example $get $set $sample)]
         #[doc(alias = $name)]
         #[doc(alias = "zmq_ctx_set")]
         pub fn $set(&self, value: bool) -> Result<()> {
             self.raw().set(zmq_sys::$option, i32::from(value)).map_err(|errno| errno.because($name, value))
         }
     };
-    (@builder Number ($(#[$doc:meta])*) $name:literal $set:ident) => {
+    (@builder Number ($(#[$doc:meta])*) $name:literal $get:ident $set:ident $sample:literal) => {
         $(#[$doc])*
+        ///
+        #[doc = context_options!(@built $get $set $sample)]
         #[doc(alias = $name)]
         pub fn $set(self, value: u32) -> Self {
             self.with(move |context| context.$set(value))
         }
     };
-    (@builder Flag ($(#[$doc:meta])*) $name:literal $set:ident) => {
+    (@builder Flag ($(#[$doc:meta])*) $name:literal $get:ident $set:ident $sample:literal) => {
         $(#[$doc])*
+        ///
+        #[doc = context_options!(@built $get $set $sample)]
         #[doc(alias = $name)]
         pub fn $set(self, value: bool) -> Self {
             self.with(move |context| context.$set(value))
@@ -94,31 +120,42 @@ context_options! {
     /// Number of I/O threads: 1 unless set, 0 to 256. Counts from the context's first socket on.
     ///
     /// With 0 only `inproc://` works; other transports fail with `EMTHREAD`.
-    "ZMQ_IO_THREADS" = ZMQ_IO_THREADS: Number (0, MAX_IO_THREADS), io_threads / set_io_threads;
+    #[doc(alias = "ZMQ_IO_THREADS_DFLT")]
+    "ZMQ_IO_THREADS" = ZMQ_IO_THREADS: Number (0, MAX_IO_THREADS), io_threads / set_io_threads, 2;
     /// How many sockets the context holds at most: 1023 unless set, 1 to 1,048,576. Counts from its first socket on.
     ///
     /// Closed sockets that still have something to send count too, and so does one that the context opens for itself
     /// when a socket connects to an `inproc://` name that is not bound yet.
-    "ZMQ_MAX_SOCKETS" = ZMQ_MAX_SOCKETS: Number (1, MAX_SOCKETS), max_sockets / set_max_sockets;
+    #[doc(alias = "ZMQ_MAX_SOCKETS_DFLT")]
+    "ZMQ_MAX_SOCKETS" = ZMQ_MAX_SOCKETS: Number (1, MAX_SOCKETS), max_sockets / set_max_sockets, 4096;
     /// A message size limit, in bytes: 2,147,483,647 unless set. libzmq 4.3.5 stores and reports it, and enforces
     /// nothing; [`crate::Socket::set_maxmsgsize`] does.
-    "ZMQ_MAX_MSGSZ" = ZMQ_MAX_MSGSZ: Number (0, i32::MAX as u32), max_msgsz / set_max_msgsz;
+    "ZMQ_MAX_MSGSZ" = ZMQ_MAX_MSGSZ: Number (0, i32::MAX as u32), max_msgsz / set_max_msgsz, 1000000;
     /// Whether sockets opened from now on start with IPv6 on: no unless set.
-    "ZMQ_IPV6" = ZMQ_IPV6: Flag (), ipv6 / set_ipv6;
+    "ZMQ_IPV6" = ZMQ_IPV6: Flag (), ipv6 / set_ipv6, true;
     /// Whether sockets opened from now on keep unsent messages for ever when they close (yes unless set) or drop them
     /// at once: their first value of `ZMQ_LINGER` is for ever or zero.
-    "ZMQ_BLOCKY" = ZMQ_BLOCKY: Flag (), blocky / set_blocky;
+    "ZMQ_BLOCKY" = ZMQ_BLOCKY: Flag (), blocky / set_blocky, false;
 }
 
 #[cfg(feature = "draft")]
 context_options! {
     /// Whether large inbound messages are slices of the receive buffer (yes unless set) or allocations of their own,
     /// which release the buffer earlier. Counts for sockets opened from now on. Draft.
-    "ZMQ_ZERO_COPY_RECV" = ZMQ_ZERO_COPY_RECV: Flag (), zero_copy_recv / set_zero_copy_recv;
+    "ZMQ_ZERO_COPY_RECV" = ZMQ_ZERO_COPY_RECV: Flag (), zero_copy_recv / set_zero_copy_recv, false;
 }
 
 impl Context {
     /// The largest value that libzmq documents for [`Context::set_max_sockets`]: 65,535, or what `select` can watch.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// context.set_max_sockets(context.socket_limit())?;
+    /// assert_eq!(context.max_sockets(), context.socket_limit());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_SOCKET_LIMIT")]
     #[doc(alias = "zmq_ctx_get")]
     pub fn socket_limit(&self) -> u32 {
@@ -134,6 +171,7 @@ impl Context {
 
     /// The scheduling policy of the context's threads, as a number of `sched.h`; `None` if unset.
     #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
+    #[doc(alias = "ZMQ_THREAD_SCHED_POLICY_DFLT")]
     #[doc(alias = "zmq_ctx_get")]
     pub fn thread_sched_policy(&self) -> Option<u32> {
         u32::try_from(self.raw().get(zmq_sys::ZMQ_THREAD_SCHED_POLICY)).ok()
@@ -144,7 +182,18 @@ impl Context {
     /// # Errors
     ///
     /// What the system says to such a thread, `EPERM` or `EINVAL`: libzmq would abort the process over it later.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// assert_eq!(context.thread_sched_policy(), None);
+    /// context.set_thread_sched_policy(libc::SCHED_OTHER as u32)?;
+    /// assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
+    #[doc(alias = "ZMQ_THREAD_SCHED_POLICY_DFLT")]
     #[doc(alias = "zmq_ctx_set")]
     pub fn set_thread_sched_policy(&self, policy: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_SCHED_POLICY";
@@ -163,7 +212,18 @@ impl Context {
     /// # Errors
     ///
     /// What the system says to such a thread, `EPERM` or `EINVAL`: libzmq would abort the process over it later.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// if let Err(error) = context.set_thread_priority(1) {
+    ///     println!("this process may not be preferred: {error}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_PRIORITY")]
+    #[doc(alias = "ZMQ_THREAD_PRIORITY_DFLT")]
     #[doc(alias = "zmq_ctx_set")]
     pub fn set_thread_priority(&self, priority: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_PRIORITY";
@@ -180,6 +240,16 @@ impl Context {
     /// # Errors
     ///
     /// What the system says to such a thread, `EPERM` or `EINVAL`: libzmq would abort the process over it later.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// if context.set_thread_scheduling(libc::SCHED_FIFO as u32, 10).is_err() {
+    ///     println!("this process may not have real-time threads");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
     #[doc(alias = "ZMQ_THREAD_PRIORITY")]
     #[doc(alias = "zmq_ctx_set")]
@@ -211,6 +281,16 @@ impl Context {
     /// # Errors
     ///
     /// `EINVAL` where no thread of this process may run on it: libzmq would abort the process over it later.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// if let Err(error) = context.add_thread_affinity_cpu(0) {
+    ///     println!("not on the first processor: {error}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_AFFINITY_CPU_ADD")]
     #[doc(alias = "zmq_ctx_set")]
     pub fn add_thread_affinity_cpu(&self, cpu: u32) -> Result<()> {
@@ -225,6 +305,15 @@ impl Context {
     /// # Errors
     ///
     /// `EINVAL` where it is not among them.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// let error = context.remove_thread_affinity_cpu(0).unwrap_err();
+    /// assert_eq!(error.errno(), zmq::Errno::EINVAL);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_AFFINITY_CPU_REMOVE")]
     #[doc(alias = "zmq_ctx_set")]
     pub fn remove_thread_affinity_cpu(&self, cpu: u32) -> Result<()> {
@@ -246,6 +335,15 @@ impl Context {
     /// # Errors
     ///
     /// `EINVAL` above 2,147,483,647.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// context.set_thread_name_prefix(7)?;
+    /// assert_eq!(context.thread_name_prefix(), 7);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
     #[doc(alias = "zmq_ctx_set")]
     pub fn set_thread_name_prefix(&self, prefix: u32) -> Result<()> {
@@ -258,6 +356,18 @@ impl Context {
 #[cfg(feature = "draft")]
 impl Context {
     /// The text before the names of the context's threads; empty if there is none. Draft.
+    ///
+    /// # Errors
+    ///
+    /// None that libzmq 4.3.5 documents: it fills the 16 bytes that the longest text takes.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// assert_eq!(context.thread_name_prefix_text()?, "");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
     #[doc(alias = "zmq_ctx_get_ext")]
     pub fn thread_name_prefix_text(&self) -> Result<String> {
@@ -274,6 +384,15 @@ impl Context {
     /// # Errors
     ///
     /// `EINVAL` for another length, for a NUL, and for exactly 4 bytes, which libzmq would take for a number.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// context.set_thread_name_prefix_text("broker")?;
+    /// assert_eq!(context.thread_name_prefix_text()?, "broker");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
     #[doc(alias = "zmq_ctx_set_ext")]
     pub fn set_thread_name_prefix_text(&self, prefix: &str) -> Result<()> {
@@ -320,6 +439,14 @@ impl ContextBuilder {
     }
 
     /// A text before the names of the context's threads: see [`Context::set_thread_name_prefix_text`]. Draft.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::builder().set_thread_name_prefix_text("broker").build()?;
+    /// assert_eq!(context.thread_name_prefix_text()?, "broker");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "draft")]
     #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
     pub fn set_thread_name_prefix_text(self, prefix: impl Into<String>) -> Self {
@@ -328,6 +455,14 @@ impl ContextBuilder {
     }
 
     /// A number before the names of the context's threads: see [`Context::set_thread_name_prefix`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::builder().set_thread_name_prefix(7).build()?;
+    /// assert_eq!(context.thread_name_prefix(), 7);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
     pub fn set_thread_name_prefix(self, prefix: u32) -> Self {
         self.with(move |context| context.set_thread_name_prefix(prefix))

@@ -28,7 +28,11 @@ fn invalid(call: &'static str, endpoint: &str, why: &str) -> Error {
 pub(crate) fn check_bind(call: &'static str, endpoint: &str, kind: Kind) -> Result<CString> {
     let (transport, address) = split(call, endpoint)?;
     match transport {
-        "tcp" | "ws" | "udp" => check_port(call, endpoint, address, 0)?,
+        "tcp" | "udp" => check_port(call, endpoint, address, 0)?,
+        "ws" => {
+            check_request(call, endpoint)?;
+            check_port(call, endpoint, address, 0)?;
+        }
         "ipc" => check_ipc_bind(call, endpoint, address)?,
         "inproc" if endpoint == ZAP && !matches!(kind, Kind::Rep | Kind::Router) => {
             return Err(invalid(call, endpoint, "a ZAP handler is a REP or a ROUTER"));
@@ -54,7 +58,11 @@ pub(crate) fn check_connect(call: &'static str, endpoint: &str, _kind: Kind) -> 
             }
             check_port(call, endpoint, target, 1)?;
         }
-        "ws" | "wss" | "udp" => check_port(call, endpoint, address, 1)?,
+        "udp" => check_port(call, endpoint, address, 1)?,
+        "ws" | "wss" => {
+            check_request(call, endpoint)?;
+            check_port(call, endpoint, address, 1)?;
+        }
         "ipc" => check_ipc_length(call, endpoint, address)?,
         _ => {}
     }
@@ -69,6 +77,20 @@ fn split<'a>(call: &'static str, endpoint: &'a str) -> Result<(&'a str, &'a str)
         Some((transport, address)) if !transport.is_empty() && !address.is_empty() => Ok((transport, address)),
         _ => Err(invalid(call, endpoint, "an endpoint is transport://address")),
     }
+}
+
+/// libzmq writes the host and the path of a WebSocket into a request of 8192 bytes, and sends what lies behind it where
+/// they do not fit; a control character in them would be a header of its own.
+fn check_request(call: &'static str, endpoint: &str) -> Result<()> {
+    const LONGEST: usize = 4096;
+    if endpoint.len() > LONGEST {
+        let why = format_args!("{} bytes, of which a WebSocket's endpoint has {LONGEST} at most", endpoint.len());
+        return Err(Errno::ENAMETOOLONG.because(call, why));
+    }
+    if endpoint.bytes().any(|byte| byte.is_ascii_control() || byte == b' ') {
+        return Err(invalid(call, endpoint, "a blank or control character"));
+    }
+    Ok(())
 }
 
 /// libzmq reads the port with `atoi` and cuts it to 16 bits.
@@ -172,6 +194,17 @@ mod tests {
     }
 
     #[test]
+    fn a_websocket_request_has_room_for_its_endpoint() {
+        let long = format!("ws://localhost:80/{}", "x".repeat(4096));
+        assert_eq!(bind(&long), Some(Errno::ENAMETOOLONG));
+        assert_eq!(connect(&long), Some(Errno::ENAMETOOLONG));
+        for bad in ["ws://localhost:80/a\r\nX: y", "ws://localhost:80/a b"] {
+            assert_eq!(bind(bad), Some(Errno::EINVAL), "{bad:?}");
+            assert_eq!(connect(bad), Some(Errno::EINVAL), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn ipc_paths_name_their_limit() {
         let fits = format!("ipc://{}", "x".repeat(ipc_limit()));
         let long = format!("{fits}x");
@@ -179,6 +212,12 @@ mod tests {
         let error = check_connect("zmq_connect", &long, Kind::Pair).unwrap_err();
         assert_eq!(error.errno(), Errno::ENAMETOOLONG);
         assert!(error.to_string().contains(&format!("limit is {}", ipc_limit())), "{error}");
+    }
+
+    #[test]
+    fn wss_is_not_bound() {
+        assert_eq!(bind("wss://*:1"), Some(Errno::EPROTONOSUPPORT));
+        assert_eq!(connect("wss://localhost:1"), None);
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(Errno::from_raw(987_654).raw(), 987_654);
 /// ```
 #[doc(alias = "zmq_errno")]
+#[doc(alias = "ZMQ_HAUSNUMERO")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Errno(i32);
 

@@ -35,6 +35,20 @@ use crate::raw;
 /// # Errors
 ///
 /// `EMFILE` or `ENFILE` where there is no file descriptor left for waking those that wait.
+///
+/// ```no_run
+/// use zmq::interrupt;
+///
+/// # fn main() -> zmq::Result<()> {
+/// interrupt::catch_signals()?;
+/// let context = zmq::Context::new()?;
+/// let socket = context.socket(zmq::Pull)?;
+/// socket.bind("ipc://*")?;
+/// // Ctrl-C ends this wait.
+/// assert_eq!(socket.recv().unwrap_err().errno(), zmq::Errno::EINTR);
+/// # Ok(())
+/// # }
+/// ```
 #[doc(alias = "s_catch_signals")]
 pub fn catch_signals() -> Result<()> {
     raw::catch_signals().map_err(|error| {
@@ -44,18 +58,52 @@ pub fn catch_signals() -> Result<()> {
 }
 
 /// Whether a caught signal has come, since the start or since [`clear`].
+///
+/// ```no_run
+/// use zmq::interrupt;
+///
+/// # fn main() -> zmq::Result<()> {
+/// interrupt::catch_signals()?;
+/// while !interrupt::interrupted() {
+///     println!("working");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[doc(alias = "s_interrupted")]
 pub fn interrupted() -> bool {
     raw::interrupted()
 }
 
 /// Forgets the signal, so that calls may wait again.
+///
+/// ```no_run
+/// use zmq::interrupt;
+///
+/// if interrupt::interrupted() {
+///     interrupt::clear();
+///     println!("say goodbye to the peers, waiting for them if need be");
+/// }
+/// ```
 pub fn clear() {
     raw::clear_interrupt();
 }
 
 /// A descriptor that is readable while an interrupt stands, for loops that wait on other things; `None` before
 /// [`catch_signals`]. Nobody should read from it.
+///
+/// ```no_run
+/// use zmq::{PollEvents, PollItem, interrupt};
+///
+/// # fn main() -> zmq::Result<()> {
+/// interrupt::catch_signals()?;
+/// if let Some(fd) = interrupt::wake_fd() {
+///     // This loop waits for nothing but Ctrl-C.
+///     zmq::poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], None)?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub fn wake_fd() -> Option<BorrowedFd<'static>> {
     raw::wake_fd()
 }

@@ -33,6 +33,12 @@ const SHOWN: usize = 32;
 #[doc(alias = "zmq_msg_t")]
 #[doc(alias = "zmq_msg_init")]
 #[doc(alias = "zmq_msg_close")]
+#[doc(alias = "zmq_msg_copy")]
+#[doc(alias = "zmq_msg_move")]
+#[doc(alias = "zmq_msg_size")]
+#[doc(alias = "zmq_msg_data")]
+#[doc(alias = "zmq_msg_set")]
+#[doc(alias = "zmq_msg_init_buffer")]
 #[repr(transparent)]
 pub struct Message(RawMessage);
 
@@ -49,6 +55,14 @@ impl Message {
     /// # Errors
     ///
     /// `ENOMEM` where there is no memory for it.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let message = zmq::Message::with_size(3)?;
+    /// assert_eq!(message, [0, 0, 0]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_msg_init_size")]
     pub fn with_size(size: usize) -> Result<Message> {
         Message::fill(size, |_| {})
@@ -90,8 +104,9 @@ impl Message {
 
     /// A message that keeps `owner` and points to its bytes, such as a memory-mapped file.
     ///
-    /// The owner is dropped when the last message that shares it is gone, on any thread, often one of libzmq's. A panic
-    /// in its `drop` is reported by the panic hook and goes no further.
+    /// The owner is dropped soon after the last message that shares it is gone, in a thread that this library has for
+    /// that: libzmq lets go of messages in the middle of its work. A panic in its `drop` is reported by the panic hook and
+    /// goes no further.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -115,6 +130,11 @@ impl Message {
     }
 
     /// The content as text, if it is UTF-8.
+    ///
+    /// ```
+    /// assert_eq!(zmq::Message::from("text").as_str(), Some("text"));
+    /// assert_eq!(zmq::Message::from(b"\xff").as_str(), None);
+    /// ```
     pub fn as_str(&self) -> Option<&str> {
         self.to_str().ok()
     }
@@ -124,11 +144,34 @@ impl Message {
     /// # Errors
     ///
     /// Where it is not UTF-8: which byte is not.
+    ///
+    /// ```
+    /// let message = zmq::Message::from("text");
+    /// assert_eq!(message.to_str(), Ok("text"));
+    /// let bytes = zmq::Message::from(b"text\xff");
+    /// assert_eq!(bytes.to_str().unwrap_err().valid_up_to(), 4);
+    /// ```
     pub fn to_str(&self) -> Result<&str, Utf8Error> {
         std::str::from_utf8(self)
     }
 
     /// Whether more parts of the same multipart message follow this one. For received messages.
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send_multipart(["key", "value"])?;
+    /// let key = right.recv()?;
+    /// assert!(key.more());
+    /// let value = right.recv()?;
+    /// assert!(!value.more());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_msg_more")]
     #[doc(alias = "ZMQ_MORE")]
     #[doc(alias = "ZMQ_RCVMORE")]
@@ -137,6 +180,13 @@ impl Message {
     }
 
     /// Whether the content may be shared with another message: clones, and constant content.
+    ///
+    /// ```
+    /// let message = zmq::Message::from(vec![0; 1000]);
+    /// assert!(!message.is_shared());
+    /// let _clone = message.clone();
+    /// assert!(message.is_shared());
+    /// ```
     #[doc(alias = "zmq_msg_get")]
     #[doc(alias = "ZMQ_SHARED")]
     pub fn is_shared(&self) -> bool {
@@ -171,6 +221,10 @@ impl Message {
     /// # }
     /// ```
     #[doc(alias = "zmq_msg_gets")]
+    #[doc(alias = "ZMQ_MSG_PROPERTY_ROUTING_ID")]
+    #[doc(alias = "ZMQ_MSG_PROPERTY_SOCKET_TYPE")]
+    #[doc(alias = "ZMQ_MSG_PROPERTY_USER_ID")]
+    #[doc(alias = "ZMQ_MSG_PROPERTY_PEER_ADDRESS")]
     pub fn gets(&self, property: &str) -> Option<std::borrow::Cow<'_, str>> {
         let property = CString::new(property).ok()?;
         self.0.gets(&property).map(|value| value.to_string_lossy())
@@ -205,6 +259,11 @@ impl Message {
 #[cfg(feature = "draft")]
 impl Message {
     /// The routing id of the peer that a SERVER or PEER received this message from, or that it goes to. Draft.
+    ///
+    /// ```
+    /// let message = zmq::Message::from("for nobody yet");
+    /// assert_eq!(message.routing_id(), None);
+    /// ```
     #[doc(alias = "zmq_msg_routing_id")]
     pub fn routing_id(&self) -> Option<std::num::NonZeroU32> {
         std::num::NonZeroU32::new(self.0.routing_id())
@@ -215,12 +274,35 @@ impl Message {
     /// # Errors
     ///
     /// None that libzmq documents for an id that is not 0.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// let id = NonZeroU32::MIN;
+    /// let mut message = zmq::Message::from("Hello");
+    /// assert_eq!(message.routing_id(), None);
+    /// message.set_routing_id(id)?;
+    /// assert_eq!(message.routing_id(), Some(id));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_msg_set_routing_id")]
     pub fn set_routing_id(&mut self, id: std::num::NonZeroU32) -> Result<()> {
         self.0.set_routing_id(id.get()).map_err(|errno| errno.because("zmq_msg_set_routing_id", id))
     }
 
     /// The group that a RADIO sends this message to, or a DISH received it in; empty if none is set. Draft.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let mut message = zmq::Message::from("Rain");
+    /// assert_eq!(message.group(), "");
+    /// message.set_group("weather")?;
+    /// assert_eq!(message.group(), "weather");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_msg_group")]
     pub fn group(&self) -> std::borrow::Cow<'_, str> {
         self.0.group().to_string_lossy()
@@ -234,10 +316,13 @@ impl Message {
     /// already: setting a second one corrupts memory inside libzmq.
     ///
     /// ```
+    /// # fn main() -> zmq::Result<()> {
     /// let mut message = zmq::Message::from("news");
-    /// message.set_group("a group with a long name").unwrap();
+    /// message.set_group("a group with a long name")?;
     /// assert!(message.set_group("short").is_err());
     /// assert_eq!(message.group(), "a group with a long name");
+    /// # Ok(())
+    /// # }
     /// ```
     #[doc(alias = "zmq_msg_set_group")]
     #[doc(alias = "ZMQ_GROUP_MAX_LENGTH")]

@@ -18,6 +18,9 @@ use crate::zhelpers::format_frame;
 /// assert_eq!(message.unwrap().unwrap(), "address");
 /// assert_eq!(message, ["body"]);
 /// ```
+#[doc(alias = "zmsg_t")]
+#[doc(alias = "zmsg_dup")]
+#[doc(alias = "zmsg_destroy")]
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Multipart(VecDeque<Message>);
 
@@ -29,6 +32,12 @@ impl Multipart {
     }
 
     /// The number of parts.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// assert_eq!(Multipart::from(["header", "body"]).len(), 2);
+    /// ```
     #[doc(alias = "zmsg_size")]
     #[doc(alias = "zmsg_parts")]
     pub fn len(&self) -> usize {
@@ -41,6 +50,14 @@ impl Multipart {
     }
 
     /// Puts a part in front.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let mut message = Multipart::from(["body"]);
+    /// message.push_front("header");
+    /// assert_eq!(message, ["header", "body"]);
+    /// ```
     #[doc(alias = "zmsg_push")]
     #[doc(alias = "zmsg_prepend")]
     pub fn push_front(&mut self, part: impl Into<Message>) {
@@ -48,6 +65,15 @@ impl Multipart {
     }
 
     /// Adds a part at the end.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let mut message = Multipart::new();
+    /// message.push_back("header");
+    /// message.push_back(vec![0; 1000]);
+    /// assert_eq!(message.len(), 2);
+    /// ```
     #[doc(alias = "zmsg_add")]
     #[doc(alias = "zmsg_append")]
     pub fn push_back(&mut self, part: impl Into<Message>) {
@@ -55,17 +81,40 @@ impl Multipart {
     }
 
     /// Takes the first part off.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let mut message = Multipart::from(["header", "body"]);
+    /// assert_eq!(message.pop_front(), Some("header".into()));
+    /// assert_eq!(message, ["body"]);
+    /// ```
     #[doc(alias = "zmsg_pop")]
     pub fn pop_front(&mut self) -> Option<Message> {
         self.0.pop_front()
     }
 
     /// Takes the last part off.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let mut message = Multipart::from(["header", "body"]);
+    /// assert_eq!(message.pop_back(), Some("body".into()));
+    /// assert_eq!(message, ["header"]);
+    /// ```
     pub fn pop_back(&mut self) -> Option<Message> {
         self.0.pop_back()
     }
 
     /// The first part: the address, where the message has one.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let message = Multipart::from(["address", "", "body"]);
+    /// assert!(message.front().is_some_and(|address| *address == "address"));
+    /// ```
     #[doc(alias = "zmsg_first")]
     #[doc(alias = "zmsg_address")]
     pub fn front(&self) -> Option<&Message> {
@@ -73,6 +122,13 @@ impl Multipart {
     }
 
     /// The last part: the body.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let message = Multipart::from(["address", "", "body"]);
+    /// assert!(message.back().is_some_and(|body| *body == "body"));
+    /// ```
     #[doc(alias = "zmsg_last")]
     #[doc(alias = "zmsg_body")]
     pub fn back(&self) -> Option<&Message> {
@@ -80,17 +136,43 @@ impl Multipart {
     }
 
     /// The last part, to put another in its place.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let mut message = Multipart::from(["address", "", "question"]);
+    /// if let Some(body) = message.back_mut() {
+    ///     *body = "answer".into();
+    /// }
+    /// assert_eq!(message, ["address", "", "answer"]);
+    /// ```
     #[doc(alias = "zmsg_body_set")]
     pub fn back_mut(&mut self) -> Option<&mut Message> {
         self.0.back_mut()
     }
 
     /// The part of that index, counted from 0.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let message = Multipart::from(["key", "value"]);
+    /// assert_eq!(message.get(1).and_then(|part| part.as_str()), Some("value"));
+    /// assert!(message.get(2).is_none());
+    /// ```
     pub fn get(&self, index: usize) -> Option<&Message> {
         self.0.get(index)
     }
 
     /// Puts an address and an empty part in front: the envelope that a REQ makes and a ROUTER sends by.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let mut message = Multipart::from(["body"]);
+    /// message.wrap("address");
+    /// assert_eq!(message, ["address", "", "body"]);
+    /// ```
     #[doc(alias = "zmsg_wrap")]
     pub fn wrap(&mut self, address: impl Into<Message>) {
         self.push_front(Message::new());
@@ -98,6 +180,14 @@ impl Multipart {
     }
 
     /// Takes the address off, and the empty part behind it if there is one.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let mut message = Multipart::from(["address", "", "body"]);
+    /// assert_eq!(message.unwrap(), Some("address".into()));
+    /// assert_eq!(message, ["body"]);
+    /// ```
     #[doc(alias = "zmsg_unwrap")]
     pub fn unwrap(&mut self) -> Option<Message> {
         let address = self.pop_front()?;
@@ -108,17 +198,42 @@ impl Multipart {
     }
 
     /// Prints the message to standard error, a line a part, as the guide's `zmsg_dump` does.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// // Prints "[006] header" and "[004] body".
+    /// Multipart::from(["header", "body"]).dump();
+    /// ```
     #[doc(alias = "zmsg_dump")]
     pub fn dump(&self) {
         eprint!("{self}");
     }
 
     /// The parts in order.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let message = Multipart::from(["header", "body"]);
+    /// let size: usize = message.iter().map(|part| part.len()).sum();
+    /// assert_eq!(size, 10);
+    /// ```
     pub fn iter(&self) -> std::collections::vec_deque::Iter<'_, Message> {
         self.0.iter()
     }
 
     /// The parts in order, to put others in their places.
+    ///
+    /// ```
+    /// use zmq::Multipart;
+    ///
+    /// let mut message = Multipart::from(["key", "secret"]);
+    /// for part in message.iter_mut().skip(1) {
+    ///     *part = "***".into();
+    /// }
+    /// assert_eq!(message, ["key", "***"]);
+    /// ```
     pub fn iter_mut(&mut self) -> std::collections::vec_deque::IterMut<'_, Message> {
         self.0.iter_mut()
     }

@@ -88,11 +88,42 @@ impl fmt::Debug for PollEvents {
 
 impl<'a> PollItem<'a> {
     /// Waits for `events` on a socket.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::{PollEvents, PollItem, poll};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let frontend = context.socket(zmq::Router)?;
+    /// let backend = context.socket(zmq::Dealer)?;
+    /// let mut items = [
+    ///     PollItem::socket(&frontend, PollEvents::POLLIN),
+    ///     PollItem::socket(&backend, PollEvents::POLLIN),
+    /// ];
+    /// assert_eq!(poll(&mut items, Duration::ZERO)?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn socket(socket: impl Into<SocketRef<'a>>, events: PollEvents) -> PollItem<'a> {
         socket.into().core().poll_item(events.0)
     }
 
     /// Waits for `events` on a file descriptor: a plain socket, a pipe, a terminal.
+    ///
+    /// ```
+    /// # use std::{io::Write, os::{fd::AsFd, unix::net::UnixStream}, time::Duration};
+    /// use zmq::{PollEvents, PollItem, poll};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (mut ours, theirs) = UnixStream::pair()?;
+    /// ours.write_all(b"x")?;
+    /// let mut items = [PollItem::fd(theirs.as_fd(), PollEvents::POLLIN)];
+    /// assert_eq!(poll(&mut items, Duration::from_secs(5))?, 1);
+    /// assert!(items[0].is_readable());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fd(fd: BorrowedFd<'a>, events: PollEvents) -> PollItem<'a> {
         PollItem::of_fd(fd, events.0)
     }
@@ -103,6 +134,20 @@ impl<'a> PollItem<'a> {
     }
 
     /// What the last [`poll`] found.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::{PollEvents, PollItem, poll};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pub)?;
+    /// let mut items = [PollItem::socket(&socket, PollEvents::POLLIN | PollEvents::POLLOUT)];
+    /// poll(&mut items, Duration::ZERO)?;
+    /// assert_eq!(items[0].revents(), PollEvents::POLLOUT);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn revents(&self) -> PollEvents {
         PollEvents(self.raw_revents())
     }
@@ -113,6 +158,20 @@ impl<'a> PollItem<'a> {
     }
 
     /// Whether the last [`poll`] found room to send.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::{PollEvents, PollItem, poll};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pub)?;
+    /// let mut items = [PollItem::socket(&socket, PollEvents::POLLIN | PollEvents::POLLOUT)];
+    /// poll(&mut items, Duration::ZERO)?;
+    /// assert!(items[0].is_writable() && !items[0].is_readable());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_writable(&self) -> bool {
         self.revents().contains(PollEvents::POLLOUT)
     }
@@ -158,6 +217,7 @@ impl fmt::Debug for PollItem<'_> {
 /// # }
 /// ```
 #[doc(alias = "zmq_poll")]
+#[doc(alias = "ZMQ_POLLITEMS_DFLT")]
 pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) -> Result<usize> {
     const CALL: &str = "zmq_poll";
     let timeout: Option<Duration> = timeout.into();
@@ -202,6 +262,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
         if raw::interrupted() {
             return Err(Errno::EINTR.of(CALL));
         }
+        wake_up.settle();
     }
 }
 
@@ -232,6 +293,13 @@ impl WakeUp {
 
     pub(crate) fn item(&self) -> Option<PollItem<'static>> {
         self.0.map(|fd| PollItem::of_fd(fd, PollEvents::POLLIN.0))
+    }
+
+    /// After a wait that it ended although no interrupt stands any more: it must not end the next one too.
+    pub(crate) fn settle(&self) {
+        if self.0.is_some() {
+            raw::quiet();
+        }
     }
 
     /// Sleeps, unless a signal is caught before or meanwhile.

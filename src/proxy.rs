@@ -11,6 +11,9 @@ use crate::socket::{Core, Flags, SocketRef};
 /// DEALER make a queue, XSUB and XPUB a forwarder, PULL and PUSH a streamer. The capture socket is a PUB, DEALER, PUSH
 /// or PAIR.
 ///
+/// A caught signal ends it between messages, but for one: a message that it holds while the capture socket, or a ROUTER
+/// with `ZMQ_ROUTER_MANDATORY`, has no room for it is lost.
+///
 /// # Errors
 ///
 /// `ETERM` once the context was shut down, `EINTR` after a caught signal (where [`crate::interrupt`] was set up before),
@@ -50,24 +53,7 @@ pub fn proxy<'a>(
     for socket in [Some(frontend), Some(backend), capture].into_iter().flatten() {
         socket.check_process(CALL)?;
     }
-    let is_cs = frontend.is_fit_for_c_proxy() && backend.is_fit_for_c_proxy() && !raw::catching();
-    let errno = if is_cs {
-        forward_in_c(frontend, backend, capture)
-    } else {
-        forward_until_interrupted(frontend, backend, capture)
-    };
-    Err(errno.of(CALL))
-}
-
-/// libzmq's own loop, which a signal ends only in the thread that it happens to reach.
-fn forward_in_c(frontend: &Core, backend: &Core, capture: Option<&Core>) -> Errno {
-    loop {
-        match raw::proxy(frontend.raw(), backend.raw(), capture.map(Core::raw)) {
-            // Nobody asked to be told of signals. It comes between messages, so nothing is lost by starting again.
-            Errno::EINTR if !raw::interrupted() => {}
-            errno => return errno,
-        }
-    }
+    Err(forward_all(frontend, backend, capture).of(CALL))
 }
 
 /// How many messages go one way before the other way has its turn, as in libzmq.
@@ -81,8 +67,9 @@ struct Lane<'a> {
     full: bool,
 }
 
-/// The same loop over waits that a caught signal ends on any thread.
-fn forward_until_interrupted(frontend: &Core, backend: &Core, capture: Option<&Core>) -> Errno {
+/// libzmq's own loop, over calls that signals do no harm: there a signal that comes while a part waits for room loses it,
+/// and what is left of its message is forwarded as a message of its own.
+fn forward_all(frontend: &Core, backend: &Core, capture: Option<&Core>) -> Errno {
     let mut lanes = vec![Lane { from: frontend, to: backend, full: false }];
     if !std::ptr::eq(frontend, backend) {
         lanes.push(Lane { from: backend, to: frontend, full: false });

@@ -12,6 +12,10 @@ use crate::raw;
 /// ```
 #[doc(alias = "zmq_version")]
 #[doc(alias = "ZMQ_VERSION")]
+#[doc(alias = "ZMQ_VERSION_MAJOR")]
+#[doc(alias = "ZMQ_VERSION_MINOR")]
+#[doc(alias = "ZMQ_VERSION_PATCH")]
+#[doc(alias = "ZMQ_MAKE_VERSION")]
 pub fn version() -> (u32, u32, u32) {
     raw::version()
 }
@@ -24,6 +28,7 @@ pub fn version() -> (u32, u32, u32) {
 /// assert!(!zmq::has("teleport"));
 /// ```
 #[doc(alias = "zmq_has")]
+#[doc(alias = "ZMQ_HAS_CAPABILITIES")]
 pub fn has(capability: &str) -> bool {
     CString::new(capability).is_ok_and(|capability| raw::has(&capability))
 }

@@ -41,6 +41,20 @@ pub fn s_recv<T: CanRecv>(socket: &Socket<'_, T>) -> Result<String> {
 /// # Errors
 ///
 /// As [`Socket::send`].
+///
+/// ```
+/// use zmq::zhelpers::s_send;
+/// # use zmq::{Context, Pair};
+/// # fn main() -> zmq::Result<()> {
+/// # let context = Context::new()?;
+/// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+/// # left.bind("inproc://pair")?;
+/// # right.connect("inproc://pair")?;
+/// assert_eq!(s_send(&left, "Hello")?, 5);
+/// assert_eq!(right.recv()?, "Hello");
+/// # Ok(())
+/// # }
+/// ```
 pub fn s_send<T: CanSend>(socket: &Socket<'_, T>, text: &str) -> Result<usize, SendError> {
     socket.send(text).map(|()| text.len())
 }
@@ -50,6 +64,21 @@ pub fn s_send<T: CanSend>(socket: &Socket<'_, T>, text: &str) -> Result<usize, S
 /// # Errors
 ///
 /// As [`Socket::send`].
+///
+/// ```
+/// use zmq::zhelpers::{s_send, s_sendmore};
+/// # use zmq::{Context, Pair};
+/// # fn main() -> zmq::Result<()> {
+/// # let context = Context::new()?;
+/// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+/// # left.bind("inproc://pair")?;
+/// # right.connect("inproc://pair")?;
+/// s_sendmore(&left, "key")?;
+/// s_send(&left, "value")?;
+/// assert_eq!(right.recv_multipart()?, ["key", "value"]);
+/// # Ok(())
+/// # }
+/// ```
 pub fn s_sendmore<T: CanSend>(socket: &Socket<'_, T>, text: &str) -> Result<usize, SendError> {
     socket.send_more(text).map(|()| text.len())
 }
@@ -60,6 +89,20 @@ pub fn s_sendmore<T: CanSend>(socket: &Socket<'_, T>, text: &str) -> Result<usiz
 /// # Errors
 ///
 /// As [`Socket::recv`].
+///
+/// ```
+/// # use zmq::{Context, Pair};
+/// # fn main() -> zmq::Result<()> {
+/// # let context = Context::new()?;
+/// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+/// # left.bind("inproc://pair")?;
+/// # right.connect("inproc://pair")?;
+/// left.send_multipart(["", "Hello"])?;
+/// // Prints a line of dashes, then "[000] " and "[005] Hello".
+/// zmq::zhelpers::s_dump(&right)?;
+/// # Ok(())
+/// # }
+/// ```
 pub fn s_dump<T: CanRecv>(socket: &Socket<'_, T>) -> Result<()> {
     let message = socket.recv_multipart()?;
     // Where nobody reads what is printed, there is nobody to tell.
@@ -112,11 +155,22 @@ pub fn s_set_id<T: SocketType>(socket: &Socket<'_, T>) -> Result<String> {
 }
 
 /// Sleeps for that many milliseconds.
+///
+/// ```
+/// let start = zmq::zhelpers::s_clock();
+/// zmq::zhelpers::s_sleep(20);
+/// assert!(zmq::zhelpers::s_clock() > start);
+/// ```
 pub fn s_sleep(milliseconds: u64) {
     thread::sleep(Duration::from_millis(milliseconds));
 }
 
 /// The wall clock in milliseconds since 1970. To measure how long something takes, use [`std::time::Instant`].
+///
+/// ```
+/// let in_2020 = 1_577_836_800_000;
+/// assert!(zmq::zhelpers::s_clock() > in_2020);
+/// ```
 pub fn s_clock() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
@@ -175,12 +229,21 @@ pub fn randof(limit: u32) -> u32 {
 }
 
 /// Prints the version of the linked libzmq, as the guide's early editions do.
+///
+/// ```
+/// // Prints "Current 0MQ version is 4.3.5".
+/// zmq::zhelpers::s_version();
+/// ```
 pub fn s_version() {
     let (major, minor, patch) = crate::version();
     let _ = writeln!(io::stdout(), "Current 0MQ version is {major}.{minor}.{patch}");
 }
 
 /// Ends the program with status 1, and says why, where the linked libzmq is older than needed.
+///
+/// ```
+/// zmq::zhelpers::s_version_assert(4, 3);
+/// ```
 pub fn s_version_assert(want_major: u32, want_minor: u32) {
     let (major, minor, patch) = crate::version();
     if (major, minor) < (want_major, want_minor) {
@@ -197,11 +260,29 @@ pub fn s_version_assert(want_major: u32, want_minor: u32) {
 /// # Errors
 ///
 /// As [`interrupt::catch_signals`].
+///
+/// ```no_run
+/// use zmq::zhelpers::{s_catch_signals, s_interrupted};
+///
+/// # fn main() -> zmq::Result<()> {
+/// s_catch_signals()?;
+/// while !s_interrupted() {
+///     println!("working");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub fn s_catch_signals() -> Result<()> {
     interrupt::catch_signals()
 }
 
 /// Whether a signal was caught.
+///
+/// ```
+/// if zmq::zhelpers::s_interrupted() {
+///     println!("cleaning up");
+/// }
+/// ```
 pub fn s_interrupted() -> bool {
     interrupt::interrupted()
 }

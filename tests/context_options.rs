@@ -40,96 +40,105 @@ fn threads() -> BTreeSet<String> {
 
 #[test]
 fn defaults_are_libzmqs() {
-    let context = Context::new().unwrap();
-    assert_eq!(context.io_threads(), 1);
-    assert_eq!(context.max_sockets(), 1023);
-    assert_eq!(context.socket_limit(), 65535);
-    assert_eq!(context.max_msgsz(), 2_147_483_647);
-    assert_eq!(context.msg_t_size(), 64);
-    assert_eq!(context.thread_sched_policy(), None);
-    assert_eq!(context.thread_name_prefix(), 0);
-    assert!(!context.ipv6());
-    assert!(context.blocky());
-    #[cfg(feature = "draft")]
-    {
-        assert!(context.zero_copy_recv());
-        assert_eq!(context.thread_name_prefix_text().unwrap(), "");
-    }
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        assert_eq!(context.io_threads(), 1);
+        assert_eq!(context.max_sockets(), 1023);
+        assert_eq!(context.socket_limit(), 65535);
+        assert_eq!(context.max_msgsz(), 2_147_483_647);
+        assert_eq!(context.msg_t_size(), 64);
+        assert_eq!(context.thread_sched_policy(), None);
+        assert_eq!(context.thread_name_prefix(), 0);
+        assert!(!context.ipv6());
+        assert!(context.blocky());
+        #[cfg(feature = "draft")]
+        {
+            assert!(context.zero_copy_recv());
+            assert_eq!(context.thread_name_prefix_text().unwrap(), "");
+        }
+    });
 }
 
 #[test]
 fn what_is_set_is_read() {
-    let context = Context::new().unwrap();
-    for threads in [0, 2, 256] {
-        context.set_io_threads(threads).unwrap();
-        assert_eq!(context.io_threads(), threads);
-    }
-    for sockets in [1, 70_000, 1 << 20] {
-        context.set_max_sockets(sockets).unwrap();
-        assert_eq!(context.max_sockets(), sockets);
-    }
-    for size in [0, 1 << 20, i32::MAX as u32] {
-        context.set_max_msgsz(size).unwrap();
-        assert_eq!(context.max_msgsz(), size);
-    }
-    for prefix in [0, 7, i32::MAX as u32] {
-        context.set_thread_name_prefix(prefix).unwrap();
-        assert_eq!(context.thread_name_prefix(), prefix);
-    }
-    for value in [true, false] {
-        context.set_ipv6(value).unwrap();
-        context.set_blocky(value).unwrap();
-        assert_eq!((context.ipv6(), context.blocky()), (value, value));
-        #[cfg(feature = "draft")]
-        {
-            context.set_zero_copy_recv(value).unwrap();
-            assert_eq!(context.zero_copy_recv(), value);
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        for threads in [0, 2, 256] {
+            context.set_io_threads(threads).unwrap();
+            assert_eq!(context.io_threads(), threads);
         }
-    }
-    // What any thread has anyway is no privilege.
-    context.set_thread_sched_policy(libc::SCHED_OTHER as u32).unwrap();
-    assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
-    context.set_thread_priority(0).unwrap();
+        for sockets in [1, 70_000, 1 << 20] {
+            context.set_max_sockets(sockets).unwrap();
+            assert_eq!(context.max_sockets(), sockets);
+        }
+        for size in [0, 1 << 20, i32::MAX as u32] {
+            context.set_max_msgsz(size).unwrap();
+            assert_eq!(context.max_msgsz(), size);
+        }
+        for prefix in [0, 7, i32::MAX as u32] {
+            context.set_thread_name_prefix(prefix).unwrap();
+            assert_eq!(context.thread_name_prefix(), prefix);
+        }
+        for value in [true, false] {
+            context.set_ipv6(value).unwrap();
+            context.set_blocky(value).unwrap();
+            assert_eq!((context.ipv6(), context.blocky()), (value, value));
+            #[cfg(feature = "draft")]
+            {
+                context.set_zero_copy_recv(value).unwrap();
+                assert_eq!(context.zero_copy_recv(), value);
+            }
+        }
+        // What any thread has anyway is no privilege.
+        context.set_thread_sched_policy(libc::SCHED_OTHER as u32).unwrap();
+        assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
+        context.set_thread_priority(0).unwrap();
+    });
 }
 
 #[test]
 fn values_out_of_range_are_named_and_change_nothing() {
-    let context = Context::new().unwrap();
-    out_of_range(context.set_io_threads(257), "ZMQ_IO_THREADS", "257 is not in 0..=256");
-    out_of_range(context.set_max_sockets(0), "ZMQ_MAX_SOCKETS", "0 is not in 1..=1048576");
-    out_of_range(context.set_max_sockets((1 << 20) + 1), "ZMQ_MAX_SOCKETS", "1048577");
-    out_of_range(context.set_max_msgsz(u32::MAX), "ZMQ_MAX_MSGSZ", "4294967295");
-    out_of_range(context.set_thread_name_prefix(1 << 31), "ZMQ_THREAD_NAME_PREFIX", "2147483648");
-    out_of_range(context.set_thread_sched_policy(1 << 31), "ZMQ_THREAD_SCHED_POLICY", "2147483648");
-    out_of_range(context.set_thread_priority(1 << 31), "ZMQ_THREAD_PRIORITY", "2147483648");
-    out_of_range(context.add_thread_affinity_cpu(1 << 31), "ZMQ_THREAD_AFFINITY_CPU_ADD", "2147483648");
-    out_of_range(context.remove_thread_affinity_cpu(1 << 31), "ZMQ_THREAD_AFFINITY_CPU_REMOVE", "2147483648");
-    assert_eq!((context.io_threads(), context.max_sockets(), context.max_msgsz()), (1, 1023, i32::MAX as u32));
-    works(&context);
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        out_of_range(context.set_io_threads(257), "ZMQ_IO_THREADS", "257 is not in 0..=256");
+        out_of_range(context.set_max_sockets(0), "ZMQ_MAX_SOCKETS", "0 is not in 1..=1048576");
+        out_of_range(context.set_max_sockets((1 << 20) + 1), "ZMQ_MAX_SOCKETS", "1048577");
+        out_of_range(context.set_max_msgsz(u32::MAX), "ZMQ_MAX_MSGSZ", "4294967295");
+        out_of_range(context.set_thread_name_prefix(1 << 31), "ZMQ_THREAD_NAME_PREFIX", "2147483648");
+        out_of_range(context.set_thread_sched_policy(1 << 31), "ZMQ_THREAD_SCHED_POLICY", "2147483648");
+        out_of_range(context.set_thread_priority(1 << 31), "ZMQ_THREAD_PRIORITY", "2147483648");
+        out_of_range(context.add_thread_affinity_cpu(1 << 31), "ZMQ_THREAD_AFFINITY_CPU_ADD", "2147483648");
+        out_of_range(context.remove_thread_affinity_cpu(1 << 31), "ZMQ_THREAD_AFFINITY_CPU_REMOVE", "2147483648");
+        assert_eq!((context.io_threads(), context.max_sockets(), context.max_msgsz()), (1, 1023, i32::MAX as u32));
+        works(&context);
+    });
 }
 
 #[test]
 fn a_builder_sets_what_it_is_told_and_fails_where_a_setter_does() {
-    let context = Context::builder()
-        .set_io_threads(3)
-        .set_max_sockets(50)
-        .set_max_msgsz(1000)
-        .set_ipv6(true)
-        .set_blocky(false)
-        .set_thread_name_prefix(5)
-        .set_thread_sched_policy(libc::SCHED_OTHER as u32)
-        .set_thread_priority(0)
-        .build()
-        .unwrap();
-    assert_eq!((context.io_threads(), context.max_sockets(), context.max_msgsz()), (3, 50, 1000));
-    assert_eq!((context.ipv6(), context.blocky(), context.thread_name_prefix()), (true, false, 5));
-    assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
-    works(&context);
+    within_deadline(|| {
+        let context = Context::builder()
+            .set_io_threads(3)
+            .set_max_sockets(50)
+            .set_max_msgsz(1000)
+            .set_ipv6(true)
+            .set_blocky(false)
+            .set_thread_name_prefix(5)
+            .set_thread_sched_policy(libc::SCHED_OTHER as u32)
+            .set_thread_priority(0)
+            .build()
+            .unwrap();
+        assert_eq!((context.io_threads(), context.max_sockets(), context.max_msgsz()), (3, 50, 1000));
+        assert_eq!((context.ipv6(), context.blocky(), context.thread_name_prefix()), (true, false, 5));
+        assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
+        works(&context);
 
-    let error = Context::builder().set_io_threads(1).set_max_sockets(0).set_max_msgsz(u32::MAX).build().unwrap_err();
-    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_MAX_SOCKETS"), "the first that fails");
-    let error = Context::builder().add_thread_affinity_cpu(1 << 31).build().unwrap_err();
-    assert_eq!(error.call(), "ZMQ_THREAD_AFFINITY_CPU_ADD");
+        let error =
+            Context::builder().set_io_threads(1).set_max_sockets(0).set_max_msgsz(u32::MAX).build().unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_MAX_SOCKETS"), "the first that fails");
+        let error = Context::builder().add_thread_affinity_cpu(1 << 31).build().unwrap_err();
+        assert_eq!(error.call(), "ZMQ_THREAD_AFFINITY_CPU_ADD");
+    });
 }
 
 #[test]
@@ -226,20 +235,22 @@ fn a_processor_that_is_not_there_is_refused_at_once() {
 
 #[test]
 fn a_full_context_says_emfile() {
-    for most in [1, 2, 5] {
-        let context = Context::builder().set_max_sockets(most).build().unwrap();
-        let open: Vec<_> = (0..most).map(|_| context.socket(Pair).unwrap()).collect();
-        let error = context.socket(Pair).unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EMFILE, "zmq_socket"), "{error}");
-        drop(open);
-        common::eventually("a closed socket leaves its place", || context.socket(Pair).is_ok());
-    }
-    // Counts from the first socket on.
-    let context = Context::builder().set_max_sockets(1).build().unwrap();
-    let _open = context.socket(Pair).unwrap();
-    context.set_max_sockets(2).unwrap();
-    assert_eq!(context.max_sockets(), 2);
-    assert_eq!(context.socket(Pair).unwrap_err().errno(), Errno::EMFILE);
+    within_deadline(|| {
+        for most in [1, 2, 5] {
+            let context = Context::builder().set_max_sockets(most).build().unwrap();
+            let open: Vec<_> = (0..most).map(|_| context.socket(Pair).unwrap()).collect();
+            let error = context.socket(Pair).unwrap_err();
+            assert_eq!((error.errno(), error.call()), (Errno::EMFILE, "zmq_socket"), "{error}");
+            drop(open);
+            common::eventually("a closed socket leaves its place", || context.socket(Pair).is_ok());
+        }
+        // Counts from the first socket on.
+        let context = Context::builder().set_max_sockets(1).build().unwrap();
+        let _open = context.socket(Pair).unwrap();
+        context.set_max_sockets(2).unwrap();
+        assert_eq!(context.max_sockets(), 2);
+        assert_eq!(context.socket(Pair).unwrap_err().errno(), Errno::EMFILE);
+    });
 }
 
 #[test]
@@ -264,27 +275,31 @@ fn without_io_threads_only_inproc_works() {
 
 #[test]
 fn affinity_picks_among_the_io_threads() {
-    let context = Context::builder().set_io_threads(2).build().unwrap();
-    let socket = context.socket(Pair).unwrap();
-    for (mask, outcome) in [(0b01, None), (0b10, None), (0b100, Some(Errno::EMTHREAD)), (0, None)] {
-        socket.set_affinity(mask).unwrap();
-        assert_eq!(socket.bind("tcp://127.0.0.1:*").err().map(|error| error.errno()), outcome, "{mask:b}");
-    }
+    within_deadline(|| {
+        let context = Context::builder().set_io_threads(2).build().unwrap();
+        let socket = context.socket(Pair).unwrap();
+        for (mask, outcome) in [(0b01, None), (0b10, None), (0b100, Some(Errno::EMTHREAD)), (0, None)] {
+            socket.set_affinity(mask).unwrap();
+            assert_eq!(socket.bind("tcp://127.0.0.1:*").err().map(|error| error.errno()), outcome, "{mask:b}");
+        }
+    });
 }
 
 #[test]
 fn sockets_start_with_what_the_context_says() {
-    let context = Context::new().unwrap();
-    let before = context.socket(Push).unwrap();
-    assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false));
-    context.set_blocky(false).unwrap();
-    context.set_ipv6(true).unwrap();
-    let after = context.socket(Push).unwrap();
-    assert_eq!((after.linger().unwrap(), after.ipv6().unwrap()), (Some(Duration::ZERO), true));
-    assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false), "what is open stays as it is");
-    context.set_blocky(true).unwrap();
-    assert_eq!(context.socket(Push).unwrap().linger().unwrap(), None);
-    assert_eq!(context.socket(Sub).unwrap().linger().unwrap(), Some(Duration::ZERO), "SUB has nothing to keep");
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let before = context.socket(Push).unwrap();
+        assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false));
+        context.set_blocky(false).unwrap();
+        context.set_ipv6(true).unwrap();
+        let after = context.socket(Push).unwrap();
+        assert_eq!((after.linger().unwrap(), after.ipv6().unwrap()), (Some(Duration::ZERO), true));
+        assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false), "what is open stays as it is");
+        context.set_blocky(true).unwrap();
+        assert_eq!(context.socket(Push).unwrap().linger().unwrap(), None);
+        assert_eq!(context.socket(Sub).unwrap().linger().unwrap(), Some(Duration::ZERO), "SUB has nothing to keep");
+    });
 }
 
 #[test]
@@ -302,38 +317,45 @@ fn a_context_that_is_not_blocky_ends_with_unsent_messages() {
 
 #[test]
 fn threads_carry_the_prefix() {
-    if skip_unless(cfg!(zmq_vendored), "this libzmq may not name its threads") {
-        return;
-    }
-    for count in [1, 4] {
-        let prefix = format!("{}/ZMQbg/", 4710 + count);
-        let context = Context::builder().set_thread_name_prefix(4710 + count).set_io_threads(count).build().unwrap();
-        let _socket = context.socket(Pair).unwrap();
-        // The last character of the longer names is cut off. Threads name themselves once they run.
-        common::eventually("every thread has its name", || {
-            let of_context: BTreeSet<String> =
-                threads().iter().filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)).collect();
-            let expected = (0..count).map(|number| format!("IO/{number}")).chain(["Reap".to_owned()]);
-            of_context == expected.collect()
-        });
-    }
+    within_deadline(|| {
+        if skip_unless(cfg!(zmq_vendored), "this libzmq may not name its threads") {
+            return;
+        }
+        for count in [1, 4] {
+            let prefix = format!("{}/ZMQbg/", 4710 + count);
+            let context =
+                Context::builder().set_thread_name_prefix(4710 + count).set_io_threads(count).build().unwrap();
+            let _socket = context.socket(Pair).unwrap();
+            // The last character of the longer names is cut off. Threads name themselves once they run.
+            common::eventually("every thread has its name", || {
+                let of_context: BTreeSet<String> =
+                    threads().iter().filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)).collect();
+                let expected = (0..count).map(|number| format!("IO/{number}")).chain(["Reap".to_owned()]);
+                of_context == expected.collect()
+            });
+        }
+    });
 }
 
 #[cfg(feature = "draft")]
 #[test]
 fn a_prefix_may_be_a_text() {
-    let context = Context::new().unwrap();
-    assert_eq!(context.thread_name_prefix_text().unwrap(), "");
-    for bad in ["", "four", "seventeen-letters", "nu\0l!"] {
-        out_of_range(context.set_thread_name_prefix_text(bad), "ZMQ_THREAD_NAME_PREFIX", &format!("{bad:?}"));
-    }
-    for good in ["a", "abc", "five!", "sixteen-letters!"] {
-        context.set_thread_name_prefix_text(good).unwrap();
-        assert_eq!(context.thread_name_prefix_text().unwrap(), good);
-    }
-    context.set_thread_name_prefix_text("alice").unwrap();
-    works(&context);
-    common::eventually("the threads have the name", || threads().iter().any(|name| name.starts_with("alice/ZMQbg/")));
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        assert_eq!(context.thread_name_prefix_text().unwrap(), "");
+        for bad in ["", "four", "seventeen-letters", "nu\0l!"] {
+            out_of_range(context.set_thread_name_prefix_text(bad), "ZMQ_THREAD_NAME_PREFIX", &format!("{bad:?}"));
+        }
+        for good in ["a", "abc", "five!", "sixteen-letters!"] {
+            context.set_thread_name_prefix_text(good).unwrap();
+            assert_eq!(context.thread_name_prefix_text().unwrap(), good);
+        }
+        context.set_thread_name_prefix_text("alice").unwrap();
+        works(&context);
+        common::eventually("the threads have the name", || {
+            threads().iter().any(|name| name.starts_with("alice/ZMQbg/"))
+        });
+    });
 }
 
 #[cfg(feature = "draft")]

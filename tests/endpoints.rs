@@ -84,12 +84,14 @@ fn bind_gives_an_ipc_path() {
 
 #[test]
 fn bind_gives_an_inproc_name_as_it_is() {
-    let context = Context::new().unwrap();
-    let socket = context.socket(Pair).unwrap();
-    // Longer than the buffers that are usual for endpoints.
-    for name in ["inproc://name".to_owned(), format!("inproc://{}", "n".repeat(1000))] {
-        assert_eq!(socket.bind(&name).unwrap(), name);
-    }
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let socket = context.socket(Pair).unwrap();
+        // Longer than the buffers that are usual for endpoints.
+        for name in ["inproc://name".to_owned(), format!("inproc://{}", "n".repeat(1000))] {
+            assert_eq!(socket.bind(&name).unwrap(), name);
+        }
+    });
 }
 
 #[test]
@@ -181,12 +183,14 @@ fn unbind_takes_what_bind_gave() {
 
 #[test]
 fn unbind_does_not_take_the_wildcard() {
-    let context = Context::new().unwrap();
-    let server = context.socket(Rep).unwrap();
-    server.bind("tcp://127.0.0.1:*").unwrap();
-    let error = server.unbind("tcp://127.0.0.1:*").unwrap_err();
-    assert_eq!(error.errno(), Errno::ENOENT);
-    assert!(error.to_string().contains("the endpoint that bind gave back"), "{error}");
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let server = context.socket(Rep).unwrap();
+        server.bind("tcp://127.0.0.1:*").unwrap();
+        let error = server.unbind("tcp://127.0.0.1:*").unwrap_err();
+        assert_eq!(error.errno(), Errno::ENOENT);
+        assert!(error.to_string().contains("the endpoint that bind gave back"), "{error}");
+    });
 }
 
 #[test]
@@ -285,16 +289,18 @@ fn a_scope_ends_a_connection() {
 
 #[test]
 fn guards_do_not_mind_that_the_end_came_before() {
-    let context = Context::new().unwrap();
-    let socket = context.socket(Dealer).unwrap();
-    let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
-    let connected = socket.connect_scoped("inproc://peer").unwrap();
-    socket.unbind(bound.endpoint()).unwrap();
-    socket.disconnect(connected.endpoint()).unwrap();
-    drop((bound, connected));
-    let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
-    context.shutdown().unwrap();
-    drop(bound);
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let socket = context.socket(Dealer).unwrap();
+        let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
+        let connected = socket.connect_scoped("inproc://peer").unwrap();
+        socket.unbind(bound.endpoint()).unwrap();
+        socket.disconnect(connected.endpoint()).unwrap();
+        drop((bound, connected));
+        let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
+        context.shutdown().unwrap();
+        drop(bound);
+    });
 }
 
 #[test]
@@ -369,63 +375,69 @@ fn a_peer_gets_the_name_that_it_is_connected_under() {
 
 #[test]
 fn names_that_libzmq_would_abort_over_are_refused() {
-    let context = Context::new().unwrap();
-    let router = context.socket(Router).unwrap();
-    let refused = |id: &str, endpoint: &str| router.connect_with_routing_id(id, endpoint).unwrap_err();
-    router.connect_with_routing_id("alice", "inproc://peer").unwrap();
-    let error = refused("alice", "inproc://other");
-    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID"));
-    assert_eq!(refused("", "inproc://peer").errno(), Errno::EINVAL);
-    assert_eq!(refused(&"x".repeat(256), "inproc://peer").errno(), Errno::EINVAL);
-    assert_eq!(refused("bob", "nonsense").call(), "zmq_connect");
-    // From here on somebody may have come in under a name of his own.
-    router.bind("inproc://router").unwrap();
-    assert_eq!(refused("bob", "inproc://peer").errno(), Errno::EINVAL);
-    let error = context.socket(Kind::Dealer).unwrap().connect_with_routing_id("bob", "inproc://peer").unwrap_err();
-    assert!(error.to_string().contains("ZMQ_DEALER"), "{error}");
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        let refused = |id: &str, endpoint: &str| router.connect_with_routing_id(id, endpoint).unwrap_err();
+        router.connect_with_routing_id("alice", "inproc://peer").unwrap();
+        let error = refused("alice", "inproc://other");
+        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID"));
+        assert_eq!(refused("", "inproc://peer").errno(), Errno::EINVAL);
+        assert_eq!(refused(&"x".repeat(256), "inproc://peer").errno(), Errno::EINVAL);
+        assert_eq!(refused("bob", "nonsense").call(), "zmq_connect");
+        // From here on somebody may have come in under a name of his own.
+        router.bind("inproc://router").unwrap();
+        assert_eq!(refused("bob", "inproc://peer").errno(), Errno::EINVAL);
+        let error = context.socket(Kind::Dealer).unwrap().connect_with_routing_id("bob", "inproc://peer").unwrap_err();
+        assert!(error.to_string().contains("ZMQ_DEALER"), "{error}");
+    });
 }
 
 #[test]
 fn errors_name_call_and_endpoint() {
-    let context = Context::new().unwrap();
-    let socket = context.socket(Pub).unwrap();
-    let taken = socket.bind("tcp://127.0.0.1:*").unwrap();
-    for (endpoint, errno) in [
-        (taken.as_str(), Errno::EADDRINUSE),
-        ("", Errno::EINVAL),
-        ("tcp", Errno::EINVAL),
-        ("tcp://127.0.0.1:70000", Errno::EINVAL),
-        ("tcp://no-such-interface:*", Errno::ENODEV),
-        ("tcp://192.0.2.1:*", Errno::EADDRNOTAVAIL),
-        ("smoke://signals", Errno::EPROTONOSUPPORT),
-        ("udp://127.0.0.1:5555", Errno::ENOCOMPATPROTO),
-        ("ipc:///no/such/directory/socket", Errno::ENOENT),
-        ("inproc://with\0nul", Errno::EINVAL),
-    ] {
-        let error = context.socket(Sub).unwrap().bind(endpoint).unwrap_err();
-        assert_eq!((error.errno(), error.call()), (errno, "zmq_bind"), "{endpoint:?}");
-        assert!(error.detail().is_some_and(|detail| detail.contains(&format!("{endpoint:?}"))), "{error}");
-    }
-    for endpoint in ["", "tcp://127.0.0.1", "tcp://127.0.0.1:0", "smoke://signals"] {
-        let error = socket.connect(endpoint).unwrap_err();
-        assert_eq!(error.call(), "zmq_connect");
-        assert!(error.to_string().contains(&format!("{endpoint:?}")), "{error}");
-    }
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let socket = context.socket(Pub).unwrap();
+        let taken = socket.bind("tcp://127.0.0.1:*").unwrap();
+        for (endpoint, errno) in [
+            (taken.as_str(), Errno::EADDRINUSE),
+            ("", Errno::EINVAL),
+            ("tcp", Errno::EINVAL),
+            ("tcp://127.0.0.1:70000", Errno::EINVAL),
+            ("tcp://no-such-interface:*", Errno::ENODEV),
+            ("tcp://192.0.2.1:*", Errno::EADDRNOTAVAIL),
+            ("smoke://signals", Errno::EPROTONOSUPPORT),
+            ("udp://127.0.0.1:5555", Errno::ENOCOMPATPROTO),
+            ("ipc:///no/such/directory/socket", Errno::ENOENT),
+            ("inproc://with\0nul", Errno::EINVAL),
+        ] {
+            let error = context.socket(Sub).unwrap().bind(endpoint).unwrap_err();
+            assert_eq!((error.errno(), error.call()), (errno, "zmq_bind"), "{endpoint:?}");
+            assert!(error.detail().is_some_and(|detail| detail.contains(&format!("{endpoint:?}"))), "{error}");
+        }
+        for endpoint in ["", "tcp://127.0.0.1", "tcp://127.0.0.1:0", "smoke://signals"] {
+            let error = socket.connect(endpoint).unwrap_err();
+            assert_eq!(error.call(), "zmq_connect");
+            assert!(error.to_string().contains(&format!("{endpoint:?}")), "{error}");
+        }
+    });
 }
 
 #[test]
 fn after_a_shutdown_nothing_is_bound_or_connected() {
-    let context = Context::new().unwrap();
-    let socket = context.socket(Pub).unwrap();
-    let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
-    context.shutdown().unwrap();
-    for error in [
-        socket.bind("inproc://late").unwrap_err(),
-        socket.connect("inproc://late").unwrap_err(),
-        socket.unbind(&endpoint).unwrap_err(),
-        socket.disconnect(&endpoint).unwrap_err(),
-    ] {
-        assert_eq!(error.errno(), Errno::ETERM, "{error}");
-    }
-    assert_eq!(context.socket(Pub).unwrap_err().errno(), Errno::ETERM);
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let socket = context.socket(Pub).unwrap();
+        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+        context.shutdown().unwrap();
+        for error in [
+            socket.bind("inproc://late").unwrap_err(),
+            socket.connect("inproc://late").unwrap_err(),
+            socket.unbind(&endpoint).unwrap_err(),
+            socket.disconnect(&endpoint).unwrap_err(),
+        ] {
+            assert_eq!(error.errno(), Errno::ETERM, "{error}");
+        }
+        assert_eq!(context.socket(Pub).unwrap_err().errno(), Errno::ETERM);
+    });
 }

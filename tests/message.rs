@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use common::{eventually, within_deadline};
+use common::{eventually, owners_are_settled, within_deadline};
 use zmq::{Context, Dealer, Message, Pair, Pull, Push, Rep, Req};
 
 /// The longest content that is kept in the message itself.
@@ -157,8 +157,10 @@ fn owners_and_constants_are_handed_over_at_any_size() {
         let place = owner.bytes.as_ptr();
         let message = through_inproc(Message::from_owner(owner));
         assert_eq!((message.as_ptr(), message.len()), (place, size));
+        owners_are_settled();
         assert_eq!(dropped.load(SeqCst), 0);
         drop(message);
+        owners_are_settled();
         assert_eq!(dropped.load(SeqCst), 1);
     }
 }
@@ -262,9 +264,11 @@ fn owners_are_dropped_once() {
         let message = Message::from_owner(owner);
         let clones = [message.clone(), message.clone(), message.clone().clone()];
         drop(message);
+        owners_are_settled();
         assert_eq!(dropped.load(SeqCst), 0);
         assert_eq!(clones[2], vec![b'x'; 1000]);
         drop(clones);
+        owners_are_settled();
         assert_eq!(dropped.load(SeqCst), 1);
 
         // Not sent for want of a peer, and replaced by what was received.
@@ -272,11 +276,13 @@ fn owners_are_dropped_once() {
         let (owner, dropped) = Counted::new(1000);
         let source = context.socket(Push).unwrap();
         let mut message = source.try_send(Message::from_owner(owner)).unwrap().into_unsent().unwrap();
+        owners_are_settled();
         assert_eq!(dropped.load(SeqCst), 0);
         let sink = context.socket(Pull).unwrap();
         source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
         source.send("other content").unwrap();
         sink.recv_msg(&mut message).unwrap();
+        owners_are_settled();
         assert_eq!(dropped.load(SeqCst), 1);
 
         // Over the wire: dropped by an I/O thread once it is written.
@@ -302,6 +308,7 @@ fn owners_of_what_is_never_delivered_are_dropped_with_the_context() {
         source.send_more(Message::from_owner(begun)).unwrap();
         drop((source, sink));
         context.terminate(common::DEADLINE).unwrap();
+        owners_are_settled();
         assert_eq!(dropped.load(SeqCst), 1);
         assert_eq!(dropped_begun.load(SeqCst), 1);
     });
@@ -324,6 +331,7 @@ fn a_panic_in_an_owner_ends_there() {
     let dropped = Arc::new(AtomicUsize::new(0));
     let message = Message::from_owner(Panics(vec![0; 100], dropped.clone()));
     drop(message);
+    owners_are_settled();
     assert_eq!(dropped.load(SeqCst), 1);
 }
 
@@ -349,8 +357,10 @@ fn several_threads_clone_one_message_at_once() {
                 });
             }
         });
+        owners_are_settled();
         assert_eq!(dropped.load(SeqCst), 0);
         drop(message);
+        owners_are_settled();
         assert_eq!(dropped.load(SeqCst), 1, "every share was counted");
     });
 }
@@ -385,8 +395,10 @@ fn the_first_clones_may_race() {
                 });
             }
         });
+        owners_are_settled();
         assert!(counters.iter().all(|dropped| dropped.load(SeqCst) == 0));
         drop(messages);
+        owners_are_settled();
         assert!(counters.iter().all(|dropped| dropped.load(SeqCst) == 1));
     });
 }
@@ -495,4 +507,46 @@ fn a_received_message_is_sent_on() {
         server.send(first).unwrap();
         assert_eq!(client.recv_multipart().unwrap(), ["a"]);
     });
+}
+
+#[cfg(feature = "draft")]
+#[test]
+fn a_group_is_set_once() {
+    fn refused(message: &mut Message, group: &str, why: &str) {
+        let error = message.set_group(group).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (zmq::Errno::EINVAL, "zmq_msg_set_group"), "{error}");
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    // libzmq keeps up to 14 bytes in the message, and shares longer groups among copies.
+    for first in ["g", &"g".repeat(14), &"g".repeat(15), &"g".repeat(255)] {
+        let mut message = Message::from("news");
+        assert_eq!(message.group(), "");
+        refused(&mut message, "", "1 to 255 bytes");
+        refused(&mut message, &"g".repeat(256), "1 to 255 bytes");
+        refused(&mut message, "sports\0", "NUL");
+        assert_eq!(message.group(), "", "what is refused changes nothing");
+        message.set_group(first).unwrap();
+        for second in ["other", &"o".repeat(100), first] {
+            refused(&mut message, second, "a group already");
+        }
+        let clone = message.clone();
+        assert_eq!(message.group(), first);
+        drop(message);
+        assert_eq!((clone.group().as_ref(), clone.as_str()), (first, Some("news")));
+    }
+}
+
+#[cfg(feature = "draft")]
+#[test]
+fn a_routing_id_is_set_and_read() {
+    use std::num::NonZeroU32;
+
+    let mut message = Message::from("Hello");
+    assert_eq!(message.routing_id(), None);
+    for id in [NonZeroU32::MIN, NonZeroU32::MAX] {
+        message.set_routing_id(id).unwrap();
+        assert_eq!(message.routing_id(), Some(id));
+    }
+    assert_eq!(message.clone().routing_id(), message.routing_id());
+    assert_eq!(message, "Hello");
 }

@@ -41,15 +41,17 @@ fn room<T: SocketType + zmq::CanSend>(socket: &Socket<'_, T>, most: usize) -> us
 
 #[test]
 fn router_mandatory() {
-    let context = context();
-    let router = context.socket(Router).unwrap();
-    router.send_multipart(["nobody", "dropped"]).unwrap();
-    router.set_router_mandatory(true).unwrap();
-    let failed = router.send_multipart(["nobody", "kept"]).unwrap_err();
-    assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
-    assert_eq!(failed.into_message().len(), 2);
-    router.set_router_mandatory(false).unwrap();
-    router.send_multipart(["nobody", "dropped"]).unwrap();
+    within_deadline(|| {
+        let context = context();
+        let router = context.socket(Router).unwrap();
+        router.send_multipart(["nobody", "dropped"]).unwrap();
+        router.set_router_mandatory(true).unwrap();
+        let failed = router.send_multipart(["nobody", "kept"]).unwrap_err();
+        assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
+        assert_eq!(failed.into_message().len(), 2);
+        router.set_router_mandatory(false).unwrap();
+        router.send_multipart(["nobody", "dropped"]).unwrap();
+    });
 }
 
 #[test]
@@ -334,17 +336,19 @@ fn subscribe_and_unsubscribe() {
 
 #[test]
 fn conflate() {
-    let context = context();
-    let sender = context.socket(Push).unwrap();
-    sender.bind("inproc://sender").unwrap();
-    let receiver = context.socket(Pull).unwrap();
-    receiver.set_conflate(true).unwrap();
-    receiver.connect("inproc://sender").unwrap();
-    for number in 1..=5 {
-        sender.send(number.to_string()).unwrap();
-    }
-    assert_eq!(text(&receiver), "5");
-    assert!(receiver.try_recv().unwrap().is_none());
+    within_deadline(|| {
+        let context = context();
+        let sender = context.socket(Push).unwrap();
+        sender.bind("inproc://sender").unwrap();
+        let receiver = context.socket(Pull).unwrap();
+        receiver.set_conflate(true).unwrap();
+        receiver.connect("inproc://sender").unwrap();
+        for number in 1..=5 {
+            sender.send(number.to_string()).unwrap();
+        }
+        assert_eq!(text(&receiver), "5");
+        assert!(receiver.try_recv().unwrap().is_none());
+    });
 }
 
 #[test]
@@ -387,12 +391,18 @@ fn timeouts_end_a_wait() {
         receiver.set_rcvtimeo(None).unwrap();
         receiver.bind("inproc://receiver").unwrap();
         let late = context.owned_socket(Push).unwrap();
+        late.connect("inproc://receiver").unwrap();
+        let (begin, begins) = std::sync::mpsc::channel();
         let sending = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(100));
-            late.connect("inproc://receiver").unwrap();
+            begins.recv().unwrap();
+            // Longer than the limit that was there before.
+            std::thread::sleep(2 * short);
             late.send("late").unwrap();
         });
+        let start = Instant::now();
+        begin.send(()).unwrap();
         assert_eq!(receiver.recv().unwrap().as_str(), Some("late"));
+        assert!(start.elapsed() >= 2 * short, "{:?}: the message was there before", start.elapsed());
         sending.join().unwrap();
     });
 }

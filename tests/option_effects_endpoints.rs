@@ -84,33 +84,35 @@ fn connect_routing_id() {
 
 #[test]
 fn routing_ids_that_could_abort_are_refused() {
-    let context = context();
-    let endpoint = context.socket(Dealer).unwrap().bind(TCP).unwrap();
-    #[track_caller]
-    fn refused<T: zmq::sockopt::RoutingKind>(socket: &Socket<'_, T>, id: &[u8], endpoint: &str, why: &str) {
-        let error = socket.connect_with_routing_id(id, endpoint).unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID"), "{error}");
-        assert!(error.to_string().contains(why), "{error}");
-    }
-    for kind in [Kind::Router, Kind::Stream] {
-        let socket = context.socket(kind).unwrap();
-        refused(&socket, b"", &endpoint, "255 bytes");
-        refused(&socket, &[b'a'; 256], &endpoint, "255 bytes");
-        refused(&socket, &[0, 1, 2, 3, 4], &endpoint, "libzmq makes itself");
-        socket.set_immediate(true).unwrap();
-        refused(&socket, b"alice", &endpoint, "ZMQ_IMMEDIATE");
-        socket.set_immediate(false).unwrap();
-        socket.connect_with_routing_id("alice", "no endpoint").unwrap_err();
-        socket.connect_with_routing_id("alice", &endpoint).unwrap();
-        refused(&socket, b"alice", &endpoint, "given before");
-        socket.connect_with_routing_id([0], &endpoint).unwrap();
-    }
-    let bound = context.socket(Router).unwrap();
-    bound.bind(TCP).unwrap();
-    refused(&bound, b"alice", &endpoint, "ids of their own");
-    let connected = context.socket(Router).unwrap();
-    connected.connect(&endpoint).unwrap();
-    refused(&connected, b"alice", &endpoint, "ids of their own");
+    within_deadline(|| {
+        let context = context();
+        let endpoint = context.socket(Dealer).unwrap().bind(TCP).unwrap();
+        #[track_caller]
+        fn refused<T: zmq::sockopt::RoutingKind>(socket: &Socket<'_, T>, id: &[u8], endpoint: &str, why: &str) {
+            let error = socket.connect_with_routing_id(id, endpoint).unwrap_err();
+            assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID"), "{error}");
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        for kind in [Kind::Router, Kind::Stream] {
+            let socket = context.socket(kind).unwrap();
+            refused(&socket, b"", &endpoint, "255 bytes");
+            refused(&socket, &[b'a'; 256], &endpoint, "255 bytes");
+            refused(&socket, &[0, 1, 2, 3, 4], &endpoint, "libzmq makes itself");
+            socket.set_immediate(true).unwrap();
+            refused(&socket, b"alice", &endpoint, "ZMQ_IMMEDIATE");
+            socket.set_immediate(false).unwrap();
+            socket.connect_with_routing_id("alice", "no endpoint").unwrap_err();
+            socket.connect_with_routing_id("alice", &endpoint).unwrap();
+            refused(&socket, b"alice", &endpoint, "given before");
+            socket.connect_with_routing_id([0], &endpoint).unwrap();
+        }
+        let bound = context.socket(Router).unwrap();
+        bound.bind(TCP).unwrap();
+        refused(&bound, b"alice", &endpoint, "ids of their own");
+        let connected = context.socket(Router).unwrap();
+        connected.connect(&endpoint).unwrap();
+        refused(&connected, b"alice", &endpoint, "ids of their own");
+    });
 }
 
 /// Whether a listener talks to a new connection: ZeroMQ greets first, and what a filter refuses is closed at once.

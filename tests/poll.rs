@@ -148,8 +148,10 @@ fn a_time_out_is_kept() {
 
 #[test]
 fn a_wait_that_could_never_end_is_refused() {
-    let error = poll(&mut [], None).unwrap_err();
-    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_poll"));
+    within_deadline(|| {
+        let error = poll(&mut [], None).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_poll"));
+    });
 }
 
 #[test]

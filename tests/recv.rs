@@ -155,14 +155,16 @@ fn a_text_that_is_none_keeps_its_bytes() {
 
 #[test]
 fn whoever_does_not_want_to_wait_does_not() {
-    let context = Context::new().unwrap();
-    let (_left, right) = pair(&context);
-    assert!(right.try_recv().unwrap().is_none());
-    assert!(right.try_recv_multipart().unwrap().is_none());
-    assert!(right.recv_timeout(Duration::ZERO).unwrap().is_none());
-    assert!(right.recv_multipart_timeout(Duration::ZERO).unwrap().is_none());
-    let error = right.recv_with(Flags::DONTWAIT).unwrap_err();
-    assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "zmq_msg_recv"));
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (_left, right) = pair(&context);
+        assert!(right.try_recv().unwrap().is_none());
+        assert!(right.try_recv_multipart().unwrap().is_none());
+        assert!(right.recv_timeout(Duration::ZERO).unwrap().is_none());
+        assert!(right.recv_multipart_timeout(Duration::ZERO).unwrap().is_none());
+        let error = right.recv_with(Flags::DONTWAIT).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "zmq_msg_recv"));
+    });
 }
 
 #[test]
@@ -193,12 +195,14 @@ fn a_time_out_is_kept() {
 
 #[test]
 fn a_failed_receive_leaves_an_empty_message() {
-    let context = Context::new().unwrap();
-    let (_left, right) = pair(&context);
-    right.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
-    let mut message = Message::from("old");
-    right.recv_msg(&mut message).unwrap_err();
-    assert!(message.is_empty());
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (_left, right) = pair(&context);
+        right.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
+        let mut message = Message::from("old");
+        right.recv_msg(&mut message).unwrap_err();
+        assert!(message.is_empty());
+    });
 }
 
 #[test]
@@ -243,12 +247,14 @@ fn a_shutdown_ends_a_receive_that_waits() {
 
 #[test]
 fn after_a_shutdown_trying_fails_too() {
-    let context = Context::new().unwrap();
-    let (_left, right) = pair(&context);
-    context.shutdown().unwrap();
-    assert_eq!(right.try_recv().unwrap_err().errno(), Errno::ETERM);
-    assert_eq!(right.recv_timeout(LONG).unwrap_err().errno(), Errno::ETERM);
-    assert_eq!(right.try_recv_multipart().unwrap_err().errno(), Errno::ETERM);
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (_left, right) = pair(&context);
+        context.shutdown().unwrap();
+        assert_eq!(right.try_recv().unwrap_err().errno(), Errno::ETERM);
+        assert_eq!(right.recv_timeout(LONG).unwrap_err().errno(), Errno::ETERM);
+        assert_eq!(right.try_recv_multipart().unwrap_err().errno(), Errno::ETERM);
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::process::{Command, Output};
 
-use common::within_deadline;
+use common::{DEADLINE, within_deadline};
 use zmq::zhelpers::{
     s_catch_signals, s_clock, s_dump, s_interrupted, s_recv, s_send, s_sendmore, s_set_id, s_sleep, s_version,
     s_version_assert,
@@ -21,6 +21,12 @@ const END: &str = "end>>>\n";
 fn printed(test: &str, environment: &[(&str, &str)], print: impl FnOnce()) -> Option<(Output, String)> {
     if std::env::var_os(ROLE).is_some() {
         use std::io::Write;
+        // A hung child ends by itself, and then the one that waits for it.
+        std::thread::spawn(|| {
+            std::thread::sleep(DEADLINE);
+            eprintln!("hung: not done within {DEADLINE:?}");
+            std::process::abort();
+        });
         let mut output = std::io::stdout();
         write!(output, "\n{BEGIN}").unwrap();
         print();

@@ -20,6 +20,8 @@
 //! }
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod compile;
 mod macros;
 mod mend;

@@ -226,3 +226,42 @@ fn strlcpy_ends_the_string() {
     let _ = fs::remove_file(&program);
     assert_eq!(ran.and_then(|status| status.code()), Some(0));
 }
+
+/// Where neither pkg-config nor the compiler finds anything.
+#[test]
+fn what_is_missing_is_named_with_where_it_comes_from() {
+    use crate::system::System;
+    use std::process::{self, Command};
+    use std::{env, fs};
+
+    const ROLE: &str = "LIBZMQ_VENDOR_TEST_ROLE";
+    let directory = env::temp_dir().join(format!("libzmq-vendor-missing-{}", process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    if env::var_os(ROLE).is_none() {
+        let mut alone = Command::new(env::current_exe().unwrap());
+        alone.args(["--exact", "tests::what_is_missing_is_named_with_where_it_comes_from", "--nocapture"]);
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().contains("PKG")) {
+            alone.env_remove(name);
+        }
+        alone.env_remove("VMCI_INCLUDE_DIRS").env("PKG_CONFIG_LIBDIR", &directory).env(ROLE, "alone");
+        let output = alone.output().unwrap();
+        fs::remove_dir_all(&directory).unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && printed.contains("1 passed"), "{output:?}");
+        return;
+    }
+
+    let mut compiler = cc::Build::new();
+    compiler.compiler(directory.join("no-compiler"));
+    let failures = [
+        ("gssapi", "apt-get install libkrb5-dev", System::gssapi()),
+        ("pgm", "apt-get install libpgm-dev", System::pgm()),
+        ("norm", "apt-get install libnorm-dev", System::norm(&compiler, &directory)),
+        ("vmci", "vmci_sockets.h", System::vmci(&compiler, &directory)),
+    ];
+    fs::remove_dir_all(&directory).unwrap();
+    for (feature, source, outcome) in failures {
+        let text = outcome.unwrap_err().to_string();
+        assert!(text.starts_with(&format!("the {feature} feature needs ")) && text.contains(source), "{text}");
+    }
+}

@@ -94,6 +94,18 @@ impl Context {
     /// # Errors
     ///
     /// `EINVAL` where it is not of `kind`, `ENOTSOCK` where it is null; it is not closed then.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// // SAFETY: the context is open, and whoever gets the handle is the only one to use it.
+    /// let handle = unsafe { zmq::sys::zmq_socket(context.as_raw(), zmq::sys::ZMQ_PUSH) };
+    /// // SAFETY: it is an open socket of this context, and nobody else has it.
+    /// let socket = unsafe { context.socket_from_raw(handle, zmq::Push)? };
+    /// assert_eq!(socket.kind(), zmq::Kind::Push);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub unsafe fn socket_from_raw<T: SocketType>(
         &self,
         handle: *mut c_void,

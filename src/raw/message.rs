@@ -1,10 +1,9 @@
 //! `zmq_msg_t`: the owner of a message.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::{self, ManuallyDrop, MaybeUninit};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::slice;
 use std::sync::Arc;
@@ -323,31 +322,6 @@ fn no_memory() -> ! {
     handle_alloc_error(Layout::new::<RawMessage>())
 }
 
-thread_local! {
-    /// Whether this thread is in a destructor that libzmq calls.
-    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs a destructor that C calls. A panic is reported by the panic hook and ends here: it must not unwind into C.
-fn contained(free: impl FnOnce()) {
-    let outer = IN_CALLBACK.replace(true);
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(free)) {
-        // Dropping the payload could panic once more.
-        mem::forget(payload);
-    }
-    IN_CALLBACK.set(outer);
-}
-
-/// Runs `work`, in a thread of its own if this one is in a destructor that libzmq calls: that may be one of libzmq's
-/// threads, and a context cannot end while it waits for itself.
-pub(crate) fn outside_callbacks(work: impl FnOnce() + Send + 'static) {
-    if !IN_CALLBACK.get() {
-        return work();
-    }
-    // Where no thread can be started, the work is given up: what it would have closed stays open.
-    let _ = std::thread::Builder::new().name("zmq-close".to_owned()).spawn(work);
-}
-
 unsafe extern "C" fn free_vec(data: *mut c_void, hint: *mut c_void) {
     // SAFETY: libzmq gives back what from_vec handed over: a Vec's pointer and, as the hint, its capacity.
     drop(unsafe { Vec::<u8>::from_raw_parts(data.cast(), 0, hint.addr()) });
@@ -359,8 +333,10 @@ unsafe extern "C" fn free_arc(data: *mut c_void, hint: *mut c_void) {
     drop(unsafe { Arc::from_raw(content) });
 }
 
-unsafe extern "C" fn free_owner<T>(_data: *mut c_void, hint: *mut c_void) {
+unsafe extern "C" fn free_owner<T: Send + 'static>(_data: *mut c_void, hint: *mut c_void) {
     // SAFETY: the hint is the pointer of Box::into_raw that from_boxed_owner handed over.
     let owner = unsafe { Box::from_raw(hint.cast::<T>()) };
-    contained(|| drop(owner));
+    if mem::needs_drop::<T>() {
+        super::owners::drop_elsewhere(owner);
+    }
 }

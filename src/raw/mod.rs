@@ -5,6 +5,7 @@ mod context;
 mod fork;
 mod message;
 mod os;
+mod owners;
 mod poll;
 mod signal;
 mod socket;
@@ -14,13 +15,14 @@ mod util;
 
 pub(crate) use context::RawContext;
 pub(crate) use fork::{catching, forks, process_state};
-pub(crate) use message::{RawMessage, outside_callbacks};
+pub(crate) use message::RawMessage;
 #[cfg(feature = "draft")]
 pub(crate) use os::probe_priority;
 pub(crate) use os::{local_time, prepare_listener, probe_affinity, probe_scheduling, wipe};
+pub(crate) use owners::wait_elsewhere;
 pub use poll::PollItem;
-pub(crate) use poll::{poll, proxy};
-pub(crate) use signal::{catch_signals, clear_interrupt, interrupted, wake_fd};
+pub(crate) use poll::poll;
+pub(crate) use signal::{catch_signals, clear_interrupt, interrupted, quiet, wake_fd};
 pub(crate) use socket::RawSocket;
 pub(crate) use specialized::{Specialized, specialized};
 pub(crate) use unshared::Unshared;

@@ -64,12 +64,3 @@ pub(crate) fn poll(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize,
     let rc = unsafe { zmq_sys::zmq_poll(items.as_mut_ptr().cast(), count, timeout) };
     check(rc).map(|ready| ready as usize)
 }
-
-/// Forwards between two sockets until it fails.
-pub(crate) fn proxy(frontend: &RawSocket, backend: &RawSocket, capture: Option<&RawSocket>) -> Errno {
-    let capture = capture.map_or(ptr::null_mut(), RawSocket::as_ptr);
-    // SAFETY: the three handles are open (type invariant) and belong to this thread: references to a type that is not
-    // Sync.
-    unsafe { zmq_sys::zmq_proxy(frontend.as_ptr(), backend.as_ptr(), capture) };
-    super::last_errno()
-}

@@ -29,10 +29,22 @@ pub(crate) fn wake_fd() -> Option<BorrowedFd<'static>> {
 /// Takes the interrupt back.
 pub(crate) fn clear_interrupt() {
     INTERRUPTED.store(false, Ordering::SeqCst);
+    quiet();
+}
+
+/// Makes the wake-up pair unreadable, unless an interrupt stands.
+pub(crate) fn quiet() {
+    if interrupted() {
+        return;
+    }
     if let Some(fd) = wake_fd() {
         let mut byte = [0u8; 64];
         // SAFETY: the descriptor is ours and never closed; the buffer has the length given. It does not block.
         while unsafe { libc::read(fd.as_raw_fd(), byte.as_mut_ptr().cast(), byte.len()) } > 0 {}
+    }
+    // The signal may have come in between, and its byte be read with the old ones.
+    if interrupted() {
+        wake();
     }
 }
 

@@ -49,3 +49,24 @@ fn type_id<M>() -> TypeId {
     // SAFETY: only the bound of the trait object changes. Nothing in the value, which is empty, depends on a lifetime.
     unsafe { std::mem::transmute::<&dyn Identified, &(dyn Identified + 'static)>(marker) }.id()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_seen_as_what_it_is() {
+        let content = vec![1u8, 2, 3];
+        let mut slice = content.as_slice();
+        assert!(matches!(specialized(&mut slice), Specialized::Bytes([1, 2, 3])));
+
+        let mut message = Message::from("Hello");
+        let place = &raw const message;
+        assert!(matches!(specialized(&mut message), Specialized::Message(seen) if &raw const *seen == place));
+
+        assert!(matches!(specialized(&mut "Hello"), Specialized::Other));
+        assert!(matches!(specialized(&mut content.clone()), Specialized::Other));
+        assert!(matches!(specialized(&mut [1i8].as_slice()), Specialized::Other));
+        assert!(matches!(specialized(&mut &message), Specialized::Other));
+    }
+}

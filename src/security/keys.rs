@@ -126,9 +126,12 @@ impl Eq for SecretKey {}
 /// `ENOTSUP` where libzmq was built without CURVE (feature `curve`).
 ///
 /// ```
-/// # if !zmq::has("curve") { return; }
-/// let (public, secret) = zmq::curve_keypair().unwrap();
-/// assert_eq!(zmq::curve_public(&secret).unwrap(), public);
+/// # fn main() -> zmq::Result<()> {
+/// # if !zmq::has("curve") { return Ok(()); }
+/// let (public, secret) = zmq::curve_keypair()?;
+/// assert_eq!(zmq::curve_public(&secret)?, public);
+/// # Ok(())
+/// # }
 /// ```
 #[doc(alias = "zmq_curve_keypair")]
 pub fn curve_keypair() -> Result<(PublicKey, SecretKey)> {
@@ -144,6 +147,17 @@ pub fn curve_keypair() -> Result<(PublicKey, SecretKey)> {
 /// # Errors
 ///
 /// `ENOTSUP` where libzmq was built without CURVE (feature `curve`).
+///
+/// ```
+/// # fn main() -> zmq::Result<()> {
+/// # if !zmq::has("curve") { return Ok(()); }
+/// // The key that some program wrote down when it made the pair.
+/// let secret = zmq::SecretKey::from_bytes([7; 32]);
+/// let public = zmq::curve_public(&secret)?;
+/// assert_eq!(public, zmq::curve_public(&secret)?);
+/// # Ok(())
+/// # }
+/// ```
 #[doc(alias = "zmq_curve_public")]
 pub fn curve_public(secret: &SecretKey) -> Result<PublicKey> {
     const CALL: &str = "zmq_curve_public";

@@ -69,6 +69,20 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// As [`Socket::bind`], and `EINVAL` where the descriptor is not a listening stream socket of that transport:
     /// libzmq would abort the process over it. The descriptor is closed then.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let context = zmq::Context::new()?;
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let server = context.socket(zmq::Rep)?;
+    /// let endpoint = server.bind_fd("tcp://127.0.0.1:*", listener.into())?;
+    /// let client = context.socket(zmq::Req)?;
+    /// client.connect(&endpoint)?;
+    /// client.send("Hello")?;
+    /// assert_eq!(server.recv()?, "Hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_USE_FD")]
     pub fn bind_fd(&self, endpoint: &str, fd: OwnedFd) -> Result<String> {
         self.core().bind_fd(endpoint, fd)
@@ -79,6 +93,19 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::bind`], but for those that only a listener can meet. A peer that is not there is no error.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let client = context.socket(zmq::Req)?;
+    /// client.connect("inproc://server")?;
+    /// client.send("waits for the server to come")?;
+    /// let server = context.socket(zmq::Rep)?;
+    /// server.bind("inproc://server")?;
+    /// assert_eq!(server.recv()?, "waits for the server to come");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_connect")]
     pub fn connect(&self, endpoint: &str) -> Result<()> {
         self.core().connect(endpoint)
@@ -89,6 +116,21 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::connect`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let sink = context.socket(zmq::Pull)?;
+    /// let endpoint = sink.bind("tcp://127.0.0.1:*")?;
+    /// let source = context.socket(zmq::Push)?;
+    /// let connected = source.connect_scoped(&endpoint)?;
+    /// source.send("work")?;
+    /// assert_eq!(sink.recv()?, "work");
+    /// drop(connected);
+    /// assert!(source.disconnect(&endpoint).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_disconnect")]
     pub fn connect_scoped(&self, endpoint: &str) -> Result<ConnectGuard<'_>> {
         self.core().connect(endpoint)?;
@@ -132,6 +174,18 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// `ENOENT` where the socket is not bound to it under this very text, `EINVAL`, `ETERM`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// let endpoint = socket.bind("tcp://127.0.0.1:*")?;
+    /// socket.unbind(&endpoint)?;
+    /// let error = socket.unbind("tcp://127.0.0.1:*").unwrap_err();
+    /// assert_eq!(error.errno(), zmq::Errno::ENOENT);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_unbind")]
     pub fn unbind(&self, endpoint: &str) -> Result<()> {
         self.core().unbind(endpoint)
@@ -142,7 +196,21 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `ENOENT` where there is none, `EFSM` while parts of a message are still to be received, `EINVAL`, `ETERM`.
+    /// `ENOENT` where there is none, `EINVAL`, `ETERM`; `EFSM` while a message is half received, and on ROUTER, REP, SUB,
+    /// XSUB and STREAM while one is waiting: libzmq would abort the process if a message went with its connection.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// # let server = context.socket(zmq::Pull)?;
+    /// # let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    /// let socket = context.socket(zmq::Push)?;
+    /// socket.connect(&endpoint)?;
+    /// socket.disconnect(&endpoint)?;
+    /// assert!(!socket.try_send("nobody is there")?.is_sent());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_disconnect")]
     pub fn disconnect(&self, endpoint: &str) -> Result<()> {
         self.core().disconnect(endpoint)
@@ -286,8 +354,24 @@ impl Core {
             let why = format_args!("{endpoint:?}: a message is half received; receive its other parts first");
             return Err(Errno::EFSM.because(CALL, why));
         }
+        // These kinds take the first part off a connection when they are asked whether there is one.
+        let looks_ahead = matches!(self.kind(), Kind::Router | Kind::Rep | Kind::Sub | Kind::XSub | Kind::Stream);
+        if looks_ahead && self.has_message()? {
+            let why = format_args!("{endpoint:?}: a message is waiting; receive it first");
+            return Err(Errno::EFSM.because(CALL, why));
+        }
         uninterrupted(|| self.raw().disconnect(&text))
             .map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
+    }
+
+    fn has_message(&self) -> Result<bool> {
+        loop {
+            match self.raw().get_int(zmq_sys::ZMQ_EVENTS) {
+                Err(Errno::EINTR) => {}
+                Ok(events) => return Ok(events & zmq_sys::ZMQ_POLLIN != 0),
+                Err(errno) => return Err(errno.of("zmq_disconnect")),
+            }
+        }
     }
 
     fn last_endpoint(&self) -> Result<String> {

@@ -44,7 +44,7 @@ pub trait CanSend: SocketType {}
 pub trait CanRecv: SocketType {}
 
 macro_rules! kinds {
-    ($($(#[doc = $doc:literal])* $name:ident = $number:ident, $c_name:literal, $($can:ident)*;)*) => {
+    ($($(#[$meta:meta])* $name:ident = $number:ident, $c_name:literal, $($can:ident)*;)*) => {
         /// A socket kind that is known at run time; sockets of this type are checked by libzmq instead of the compiler.
         ///
         /// ```
@@ -61,7 +61,7 @@ macro_rules! kinds {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Kind {
-            $($(#[doc = $doc])* #[doc(alias = $c_name)] $name,)*
+            $($(#[$meta])* #[doc(alias = $c_name)] $name,)*
         }
 
         impl Kind {
@@ -94,7 +94,7 @@ macro_rules! kinds {
         }
 
         $(
-            $(#[doc = $doc])*
+            $(#[$meta])*
             #[doc(alias = $c_name)]
             #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
             pub struct $name;
@@ -134,8 +134,10 @@ kinds! {
     /// Receives a request, then sends the reply to whoever asked, in turns.
     Rep = ZMQ_REP, "ZMQ_REP", CanSend CanRecv;
     /// Sends to its peers in turn, receives from all fairly, with no turns to keep.
+    #[doc(alias = "ZMQ_XREQ")]
     Dealer = ZMQ_DEALER, "ZMQ_DEALER", CanSend CanRecv;
     /// Puts the sender's routing id before each message it receives, and sends to the peer whose id comes first.
+    #[doc(alias = "ZMQ_XREP")]
     Router = ZMQ_ROUTER, "ZMQ_ROUTER", CanSend CanRecv;
     /// Receives from its peers fairly.
     Pull = ZMQ_PULL, "ZMQ_PULL", CanRecv;

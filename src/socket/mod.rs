@@ -27,7 +27,7 @@ use std::sync::atomic::Ordering;
 
 use crate::context::{Context, Inner, SinglesOnly};
 use crate::error::{Errno, Error, Result};
-use crate::raw::{self, PollItem, RawSocket, Unshared};
+use crate::raw::{PollItem, RawSocket, Unshared};
 use crate::sockopt::Latched;
 
 /// A socket of kind `T`, in a context that it borrows for `'ctx` or, as `Socket<'static, T>`, keeps alive itself.
@@ -81,6 +81,8 @@ pub(crate) struct Core {
     local: Cell<bool>,
     latched: Cell<Latched>,
     conflating: Cell<Conflating>,
+    /// Whether the parts sent so far are of a message that is not complete.
+    mid_message: Cell<bool>,
 }
 
 /// Whether `ZMQ_CONFLATE` has been on. It keeps single parts: where libzmq has handed out one that others are to follow,
@@ -128,6 +130,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             local: Cell::default(),
             latched: Cell::default(),
             conflating: Cell::new(Conflating::No),
+            mid_message: Cell::default(),
         };
         core.settle();
         Socket { core: Unshared::new(core), _kind: PhantomData }
@@ -147,17 +150,51 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     }
 
     /// The socket's kind.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Sub)?;
+    /// assert_eq!(socket.kind(), zmq::Kind::Sub);
+    /// assert_eq!(socket.kind().c_name(), "ZMQ_SUB");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_TYPE")]
     pub fn kind(&self) -> Kind {
         self.core().kind
     }
 
     /// The context that this socket is in.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let front = context.owned_socket(zmq::Router)?;
+    /// front.bind("inproc://front")?;
+    /// let client = front.context().owned_socket(zmq::Dealer)?;
+    /// client.connect("inproc://front")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn context(&self) -> Context {
         Context::from_inner(self.core().context.clone())
     }
 
     /// This socket with its kind known at run time only.
+    ///
+    /// ```
+    /// use zmq::{Pull, Socket, Sub};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let mut sockets: Vec<Socket<'_>> = Vec::new();
+    /// sockets.push(context.socket(Pull)?.erase());
+    /// sockets.push(context.socket(Sub)?.erase());
+    /// assert!(sockets[0].try_recv()?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn erase(self) -> Socket<'ctx> {
         Socket { core: self.core, _kind: PhantomData }
     }
@@ -188,6 +225,18 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     }
 
     /// A borrowed reference without the kind, for poll lists and proxies.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let jobs = context.socket(zmq::Pull)?;
+    /// let news = context.socket(zmq::Sub)?;
+    /// for socket in [jobs.as_ref(), news.as_ref()] {
+    ///     println!("{}", socket.kind());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn as_ref(&self) -> SocketRef<'_> {
         SocketRef::new(self.core())
     }
@@ -277,11 +326,6 @@ impl Core {
         self.conflates() || self.singles_only.borrow().iter().any(|flag| flag.load(Ordering::SeqCst))
     }
 
-    /// Whether libzmq's own proxy bears this socket: see [`Conflating`] and [`crate::raw::RawMessage::count_itself`].
-    pub(crate) fn is_fit_for_c_proxy(&self) -> bool {
-        !self.conflates() && !(self.kind == Kind::XPub && self.local.get())
-    }
-
     pub(crate) fn latched(&self) -> &Cell<Latched> {
         &self.latched
     }
@@ -302,11 +346,26 @@ impl Core {
         self.settle();
     }
 
+    /// Keeps whether the part just sent was the last of its message.
+    #[inline]
+    pub(crate) fn note_part(&self, flags: c_int) {
+        let more = flags & zmq_sys::ZMQ_SNDMORE != 0;
+        if self.mid_message.replace(more) != more {
+            self.settle();
+        }
+    }
+
+    /// Whether the next part goes to the peer of those before it, which these kinds choose in turn.
+    pub(crate) fn is_mid_message(&self) -> bool {
+        self.mid_message.get() && matches!(self.kind, Kind::Push | Kind::Dealer | Kind::Req)
+    }
+
     /// Works out when plain sends and receives need nothing of what this library does besides calling libzmq.
     fn settle(&self) {
         let straight_if = |it_may| if it_may { self.raw.forks() } else { NO_STATE };
         let is_checked = matches!(self.kind, Kind::XSub | Kind::Req | Kind::Rep);
-        self.sends_straight_in.set(straight_if(!is_checked && !self.conflates() && self.sndtimeo.get() < 0));
+        let is_plain = !is_checked && !self.conflates() && !self.mid_message.get();
+        self.sends_straight_in.set(straight_if(is_plain && self.sndtimeo.get() < 0));
         self.recvs_straight_in
             .set(straight_if(self.kind != Kind::XPub && !self.conflates() && self.rcvtimeo.get() < 0));
     }
@@ -325,16 +384,14 @@ impl Drop for Core {
         let context = self.context.clone();
         let bound = std::mem::take(self.bound.get_mut());
         let mut raw = self.raw.take();
-        raw::outside_callbacks(move || {
-            context.inproc_unbind(&bound, || {
-                // libzmq's reaper frees names some time after the close: without this, binding one again could fail.
-                for name in &bound {
-                    while raw.unbind(name) == Err(Errno::EINTR) {}
-                }
-                raw.close();
-            });
-            context.socket_closed();
+        context.inproc_unbind(&bound, || {
+            // libzmq's reaper frees names some time after the close: without this, binding one again could fail.
+            for name in &bound {
+                while raw.unbind(name) == Err(Errno::EINTR) {}
+            }
+            raw.close();
         });
+        context.socket_closed();
     }
 }
 

@@ -62,6 +62,18 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::recv`].
+    ///
+    /// ```
+    /// use zmq::{Errno, Flags};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// let error = socket.recv_with(Flags::DONTWAIT).unwrap_err();
+    /// assert_eq!(error.errno(), Errno::EAGAIN);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_msg_recv")]
     #[doc(alias = "zmq_recvmsg")]
     #[inline]
@@ -77,6 +89,25 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::recv`].
+    ///
+    /// ```
+    /// use zmq::Message;
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send("one")?;
+    /// left.send("two")?;
+    /// let mut message = Message::new();
+    /// for expected in ["one", "two"] {
+    ///     right.recv_msg(&mut message)?;
+    ///     assert_eq!(message, expected);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_msg_recv")]
     #[inline]
     pub fn recv_msg(&self, message: &mut Message) -> Result<()>
@@ -122,6 +153,22 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::recv`], or the message's bytes where they are not UTF-8.
+    ///
+    /// ```
+    /// use zmq::RecvStringError;
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send("text")?;
+    /// assert_eq!(right.recv_string()?, "text");
+    /// left.send([0xffu8])?;
+    /// assert!(matches!(right.recv_string(), Err(RecvStringError::NotUtf8(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_recv")]
     pub fn recv_string(&self) -> Result<String, RecvStringError>
     where
@@ -160,6 +207,17 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::recv`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// assert!(socket.recv_timeout(Duration::from_millis(10))?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_RCVTIMEO")]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<Message>>
     where
@@ -192,6 +250,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// # }
     /// ```
     #[doc(alias = "zmq_recviov")]
+    #[doc(alias = "zmsg_recv")]
     pub fn recv_multipart(&self) -> Result<Multipart>
     where
         T: CanRecv,
@@ -205,6 +264,20 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::recv`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// assert!(right.try_recv_multipart()?.is_none());
+    /// left.send_multipart(["key", "value"])?;
+    /// assert_eq!(right.try_recv_multipart()?, Some(["key", "value"].into()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_recv_multipart(&self) -> Result<Option<Multipart>>
     where
         T: CanRecv,
@@ -217,6 +290,23 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::recv`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send_multipart(["key", "value"])?;
+    /// match right.recv_multipart_timeout(Duration::from_secs(5))? {
+    ///     Some(message) => assert_eq!(message, ["key", "value"]),
+    ///     None => println!("nothing came"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn recv_multipart_timeout(&self, timeout: Duration) -> Result<Option<Multipart>>
     where
         T: CanRecv,

@@ -23,11 +23,33 @@ pub enum TrySend<M = Message> {
 
 impl<M> TrySend<M> {
     /// Whether the message was sent.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Push)?;
+    /// if !socket.try_send("status")?.is_sent() {
+    ///     println!("nobody wants to know");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_sent(&self) -> bool {
         matches!(self, TrySend::Sent)
     }
 
     /// The message, if it was not sent.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Push)?;
+    /// if let Some(message) = socket.try_send("job")?.into_unsent() {
+    ///     println!("left to do: {message:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn into_unsent(self) -> Option<M> {
         match self {
             TrySend::Sent => None,
@@ -97,6 +119,20 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::send`].
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send_more("header")?;
+    /// left.send("body")?;
+    /// assert_eq!(right.recv_multipart()?, ["header", "body"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_SNDMORE")]
     #[inline]
     pub fn send_more(&self, message: impl Into<Message>) -> Result<(), SendError>
@@ -111,6 +147,22 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::send`].
+    ///
+    /// ```
+    /// use zmq::Flags;
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send_with("header", Flags::SNDMORE)?;
+    /// left.send_with("body", Flags::SNDMORE | Flags::DONTWAIT)?;
+    /// left.send_with("end", Flags::NONE)?;
+    /// assert_eq!(right.recv_multipart()?.len(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_msg_send")]
     #[doc(alias = "zmq_sendmsg")]
     #[inline]
@@ -153,6 +205,18 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::send`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Push)?;
+    /// let outcome = socket.send_timeout("nobody is there", Duration::from_millis(10))?;
+    /// assert_eq!(outcome.into_unsent(), Some("nobody is there".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_SNDTIMEO")]
     pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<TrySend, SendError>
     where
@@ -186,6 +250,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// # }
     /// ```
     #[doc(alias = "zmq_sendiov")]
+    #[doc(alias = "zmsg_send")]
     pub fn send_multipart(&self, parts: impl Into<Multipart>) -> Result<(), SendError<Multipart>>
     where
         T: CanSend,
@@ -198,6 +263,16 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::send_multipart`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Push)?;
+    /// let outcome = socket.try_send_multipart(["nobody", "is there"])?;
+    /// assert_eq!(outcome.into_unsent(), Some(["nobody", "is there"].into()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_send_multipart(&self, parts: impl Into<Multipart>) -> Result<TrySend<Multipart>, SendError<Multipart>>
     where
         T: CanSend,
@@ -210,6 +285,21 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::send_multipart`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::TrySend;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Push)?;
+    /// match socket.send_multipart_timeout(["key", "value"], Duration::from_millis(10))? {
+    ///     TrySend::Sent => unreachable!("a PUSH without peers has no room"),
+    ///     TrySend::WouldBlock(parts) => assert_eq!(parts, ["key", "value"]),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn send_multipart_timeout(
         &self,
         parts: impl Into<Multipart>,
@@ -326,6 +416,7 @@ impl Core {
                 Err(errno) => return Err(PartFailed { errno, begun: index > 0 }),
             }
         }
+        self.note_part(0);
         Ok(())
     }
 
@@ -336,6 +427,7 @@ impl Core {
             // It is swallowed; should it fail, the socket is at its end (ETERM) and so is the message.
             let _ = self.raw().send(&mut RawMessage::new(), zmq_sys::ZMQ_DONTWAIT);
         }
+        self.note_part(0);
     }
 }
 

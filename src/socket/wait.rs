@@ -44,7 +44,11 @@ impl Core {
         if self.may_wait_in_c(flags, self.sndtimeo.get()) {
             match self.raw.send(message, flags) {
                 Err(Errno::EINTR) => {}
-                done => return done,
+                Ok(()) => {
+                    self.note_part(flags);
+                    return Ok(());
+                }
+                failed => return failed,
             }
         }
         self.send_until(message, flags, deadline(flags, self.sndtimeo.get()))
@@ -98,7 +102,19 @@ impl Core {
         if self.kind() == Kind::XSub && is_too_long(message) {
             return Err(Errno::EMSGSIZE);
         }
-        self.wait(zmq_sys::ZMQ_POLLOUT, deadline, || self.raw.send(message, flags | zmq_sys::ZMQ_DONTWAIT))
+        self.wait(zmq_sys::ZMQ_POLLOUT, deadline, || {
+            match self.raw.send(message, flags | zmq_sys::ZMQ_DONTWAIT) {
+                // Its peer went away in the middle of a message. libzmq, when it may wait, swallows the parts that are
+                // left; sent again, they would be a message of their own to another peer.
+                Err(Errno::EAGAIN) if self.is_mid_message() && flags & zmq_sys::ZMQ_DONTWAIT == 0 => {
+                    *message = RawMessage::new();
+                    Ok(())
+                }
+                done => done,
+            }
+        })?;
+        self.note_part(flags);
+        Ok(())
     }
 
     /// Receives, waiting until `deadline` at most.
@@ -144,10 +160,8 @@ impl Core {
         loop {
             match attempt() {
                 Err(Errno::EAGAIN) => {}
-                Err(Errno::EINTR) => {
-                    self.interrupted()?;
-                    continue;
-                }
+                // A signal that came while there was nothing to wait for: a caught one ends waits only.
+                Err(Errno::EINTR) => continue,
                 done => return done,
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -173,6 +187,7 @@ impl Core {
             Some(wake_up) => raw::poll(&mut [socket, wake_up], timeout),
             None => raw::poll(&mut [socket], timeout),
         };
+        wake_up.settle();
         match ready {
             Ok(ready) => Ok(ready != 0),
             Err(Errno::EINTR) => self.interrupted().map(|()| false),

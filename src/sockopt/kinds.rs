@@ -34,6 +34,13 @@ impl Kinds {
     }
 
     /// The kinds, in the order of their numbers.
+    ///
+    /// ```
+    /// use zmq::{Kind, sockopt::Kinds};
+    ///
+    /// assert_eq!(Kinds::ALL.iter().next(), Some(Kind::Pair));
+    /// assert_eq!(Kinds::NONE.iter().next(), None);
+    /// ```
     pub fn iter(self) -> impl Iterator<Item = Kind> {
         Kind::ALL.iter().copied().filter(move |kind| self.contains(*kind))
     }

@@ -137,7 +137,7 @@ macro_rules! options {
                     $("socket.", stringify!($set), "(", options!(@argument $class $sample), ")?;\n",)?
                     $("assert_eq!(socket.", stringify!($get), "()?, ", options!(@result $class $sample), ");\n",)?
                     "# Ok(())\n# }\n```"
-                } $(#[$meta])* }
+                } $(#[$meta])* #[doc = options!(@range $codec)] }
                 options! { @set $class $codec [$($set)?] $name $number $kinds {
                     "```\n\
                     # fn main() -> zmq::Result<()> {\n\
@@ -150,7 +150,7 @@ macro_rules! options {
                     $("socket.", stringify!($set), "(", options!(@argument $class $sample), ")?;\n",)?
                     $("assert_eq!(socket.", stringify!($get), "()?, ", options!(@result $class $sample), ");\n",)?
                     "# Ok(())\n# }\n```"
-                } $(#[$meta])* }
+                } $(#[$meta])* #[doc = options!(@range $codec)] }
             }
         )*
 
@@ -179,6 +179,13 @@ macro_rules! options {
     (@is $method:ident) => { true };
     (@accepted) => { $crate::sockopt::Kinds::ALL };
     (@accepted $accepted:expr) => { $accepted };
+
+    (@range (Milliseconds => $ty:ty)) => { "The range is 0 to 2,147,483,647 ms; fractions are rounded up." };
+    (@range (OrDefault<Milliseconds> => $ty:ty)) => { options!(@range (Milliseconds => $ty)) };
+    (@range (OrOff<Milliseconds> => $ty:ty)) => {
+        "The range is 0 to 2,147,483,647 ms; fractions are rounded up, and zero is `None`."
+    };
+    (@range $codec:tt) => { "" };
 
     (@get $class:ident $codec:tt [] $($rest:tt)*) => {};
     (@get int ($codec:ty => $ty:ty) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
@@ -211,6 +218,7 @@ macro_rules! options {
         ///
         /// # Errors
         ///
+        /// `EINVAL` where this build of libzmq does not have the option, or an untyped socket is of a kind without it;
         /// `ETERM` after the context was shut down.
         ///
         #[doc = concat! $example]
@@ -281,8 +289,8 @@ macro_rules! options {
         ///
         /// # Errors
         ///
-        /// `EINVAL` where the value is out of range, or this build of libzmq does not have the option; `ETERM` after
-        /// the context was shut down.
+        /// `EINVAL` where the value is out of range, this build of libzmq does not have the option, or an untyped socket
+        /// is of a kind without it; `ETERM` after the context was shut down.
         ///
         #[doc = concat! $example]
         #[doc(alias = $name)]

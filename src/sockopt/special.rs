@@ -60,6 +60,25 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// `ETERM` after the context was shut down.
+    ///
+    /// ```
+    /// use zmq::{PollEvents, PollItem, poll};
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// # left.send("Hello")?;
+    /// while !right.events()?.contains(PollEvents::POLLIN) {
+    ///     // An event loop would wait for the descriptor among its others.
+    ///     let mut items = [PollItem::fd(right.fd()?, PollEvents::POLLIN)];
+    ///     poll(&mut items, None)?;
+    /// }
+    /// assert_eq!(right.try_recv()?, Some("Hello".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_FD")]
     #[doc(alias = "zmq_getsockopt")]
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
@@ -73,6 +92,17 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// `ETERM` after the context was shut down.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// assert_eq!(socket.last_endpoint()?, None);
+    /// let endpoint = socket.bind("tcp://127.0.0.1:*")?;
+    /// assert_eq!(socket.last_endpoint()?, Some(endpoint));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_LAST_ENDPOINT")]
     #[doc(alias = "zmq_getsockopt")]
     pub fn last_endpoint(&self) -> Result<Option<String>> {
@@ -245,6 +275,16 @@ mod draft {
         ///
         /// What the system says to such a priority, `EPERM` above 6 without the privilege: libzmq would abort the
         /// process over it later.
+        ///
+        /// ```
+        /// # fn main() -> zmq::Result<()> {
+        /// # let context = zmq::Context::new()?;
+        /// let socket = context.socket(zmq::Dealer)?;
+        /// socket.set_priority(5)?;
+        /// assert_eq!(socket.priority()?, 5);
+        /// # Ok(())
+        /// # }
+        /// ```
         #[doc(alias = "ZMQ_PRIORITY")]
         #[doc(alias = "zmq_setsockopt")]
         pub fn set_priority(&self, priority: u32) -> Result<()> {

@@ -50,12 +50,12 @@ options! {
     "ZMQ_RECOVERY_IVL" = ZMQ_RECOVERY_IVL: int(Milliseconds => Duration), [recovery_ivl] [set_recovery_ivl], SocketType,
         Duration::from_millis(2500);
 
-    /// The system's send buffer of each connection, in bytes; `None`, the default, is the system's choice. Counts for
-    /// the next bind or connect over tcp.
+    /// The system's send buffer of each connection, in bytes, 0 to 2,147,483,647; `None`, the default, is the system's
+    /// choice. Counts for the next bind or connect over tcp.
     "ZMQ_SNDBUF" = ZMQ_SNDBUF: int(OrDefault<Number<0, MAX>> => Option<u32>), [sndbuf] [set_sndbuf], SocketType, Some(65536);
 
-    /// The system's receive buffer of each connection, in bytes; `None`, the default, is the system's choice. Counts for
-    /// the next bind or connect over tcp.
+    /// The system's receive buffer of each connection, in bytes, 0 to 2,147,483,647; `None`, the default, is the system's
+    /// choice. Counts for the next bind or connect over tcp.
     "ZMQ_RCVBUF" = ZMQ_RCVBUF: int(OrDefault<Number<0, MAX>> => Option<u32>), [rcvbuf] [set_rcvbuf], SocketType, Some(65536);
 
     /// Whether more parts of the message follow the part received last. [`crate::Message::more`] tells the same of the
@@ -74,7 +74,7 @@ options! {
     "ZMQ_RECONNECT_IVL" = ZMQ_RECONNECT_IVL: int(OrDefault<Milliseconds> => Option<Duration>),
         [reconnect_ivl] [set_reconnect_ivl], SocketType, Some(Duration::from_millis(250));
 
-    /// How many connections may wait to be accepted: 100 unless set. Counts for the next bind.
+    /// How many connections may wait to be accepted: 100 unless set, 0 to 2,147,483,647. Counts for the next bind.
     "ZMQ_BACKLOG" = ZMQ_BACKLOG: int(Number<0, MAX> => u32), [backlog] [set_backlog], SocketType, 7;
 
     /// Up to which delay the time between attempts to connect doubles; `None`, the default, is not at all. One that is
@@ -82,8 +82,8 @@ options! {
     "ZMQ_RECONNECT_IVL_MAX" = ZMQ_RECONNECT_IVL_MAX: int(OrOff<Milliseconds> => Option<Duration>),
         [reconnect_ivl_max] [set_reconnect_ivl_max], SocketType, Some(Duration::from_secs(2));
 
-    /// The largest frame that a peer may send, in bytes; a peer that sends more is disconnected. `None`, the default, is
-    /// no limit. Counts for the next bind or connect, and not over inproc.
+    /// The largest frame that a peer may send, in bytes, 0 to 9,223,372,036,854,775,807; a peer that sends more is
+    /// disconnected. `None`, the default, is no limit. Counts for the next bind or connect, and not over inproc.
     "ZMQ_MAXMSGSIZE" = ZMQ_MAXMSGSIZE: wide_or_none(), [maxmsgsize] [set_maxmsgsize], SocketType, Some(1 << 40);
 
     /// The high-water mark for sending: how many messages may queue for each peer. 1000 unless set, up to 1,073,741,823,
@@ -307,13 +307,16 @@ options! {
     "ZMQ_MULTICAST_MAXTPDU" = ZMQ_MULTICAST_MAXTPDU: int(Number<1, MAX> => u32),
         [multicast_maxtpdu] [set_multicast_maxtpdu], SocketType, 1400;
 
-    /// The size of VMCI buffers, in bytes. It cannot be read. Counts for the next bind or connect.
+    /// The size of VMCI buffers, in bytes; 0, the default, is the system's choice, 65,546 by libzmq's manual. It cannot
+    /// be read. Counts for the next bind or connect.
     "ZMQ_VMCI_BUFFER_SIZE" = ZMQ_VMCI_BUFFER_SIZE: wide(), [] [set_vmci_buffer_size], SocketType, 65536;
 
-    /// The smallest size of VMCI buffers, in bytes. It cannot be read. Counts for the next bind or connect.
+    /// The smallest size of VMCI buffers, in bytes; 0, the default, is the system's choice, 128 by libzmq's manual. It cannot
+    /// be read. Counts for the next bind or connect.
     "ZMQ_VMCI_BUFFER_MIN_SIZE" = ZMQ_VMCI_BUFFER_MIN_SIZE: wide(), [] [set_vmci_buffer_min_size], SocketType, 128;
 
-    /// The largest size of VMCI buffers, in bytes. It cannot be read. Counts for the next bind or connect.
+    /// The largest size of VMCI buffers, in bytes; 0, the default, is the system's choice, 262,144 by libzmq's manual. It cannot
+    /// be read. Counts for the next bind or connect.
     "ZMQ_VMCI_BUFFER_MAX_SIZE" = ZMQ_VMCI_BUFFER_MAX_SIZE: wide(), [] [set_vmci_buffer_max_size], SocketType, 262_144;
 
     /// How long an attempt to connect over VMCI may take, in milliseconds; `None`, the default, is the system's choice.

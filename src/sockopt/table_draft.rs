@@ -90,8 +90,8 @@ options! {
     /// the next bind or connect. Draft.
     "ZMQ_DISCONNECT_MSG" = ZMQ_DISCONNECT_MSG: bytes(0, usize::MAX), [] [set_disconnect_msg], DisconnectKind, b"gone";
 
-    /// For how long the kernel polls the network card for this socket, in microseconds; `None` is not at all. It cannot
-    /// be read. Counts for the next bind or connect. Draft.
+    /// For how long the kernel polls the network card for this socket, in microseconds, up to 2,147,483,647; `None`, the
+    /// default, is not at all, and so is zero. It cannot be read. Counts for the next bind or connect. Draft.
     "ZMQ_BUSY_POLL" = ZMQ_BUSY_POLL: int(OrOff<Time<1, MAX>> => Option<Duration>), [] [set_busy_poll], SocketType,
         Some(Duration::from_micros(50));
 

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -214,8 +214,27 @@ pub fn c_program(source: &str) -> PathBuf {
 /// Whether a libzmq that was not built by this crate lacks what a test needs; the test then says so and ends.
 pub fn skip_unless(has_it: bool, why: &str) -> bool {
     if !has_it {
-        println!("skipped: {why}");
-        eprintln!("skipped: {why}");
+        // Not by `eprintln!`: the output of a test that passes is not shown.
+        let _ = writeln!(std::io::stderr(), "skipped: {why}");
     }
     !has_it
+}
+
+/// Waits until every owner of a message that libzmq has let go of before is dropped, which happens in turn in a thread of
+/// the library's.
+pub fn owners_are_settled() {
+    struct Last(Sender<()>);
+    impl AsRef<[u8]> for Last {
+        fn as_ref(&self) -> &[u8] {
+            b"last"
+        }
+    }
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let (dropped, last) = channel();
+    drop(zmq::Message::from_owner(Last(dropped)));
+    last.recv_timeout(DEADLINE).expect("owners are dropped in turn");
 }

@@ -1,0 +1,41 @@
+/* What the two C programs share: sockets, checks, and which libzmq answers. */
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+static void check (int ok, const char *call)
+{
+    if (!ok) {
+        fprintf (stderr, "%s: %s\n", call, zmq_strerror (zmq_errno ()));
+        exit (1);
+    }
+}
+
+static void *bound (void *context, int type, const char *endpoint)
+{
+    void *socket = zmq_socket (context, type);
+    check (socket != NULL, "zmq_socket");
+    check (zmq_bind (socket, endpoint) == 0, "zmq_bind");
+    return socket;
+}
+
+static void *connected (void *context, int type, const char *endpoint)
+{
+    void *socket = zmq_socket (context, type);
+    check (socket != NULL, "zmq_socket");
+    check (zmq_connect (socket, endpoint) == 0, "zmq_connect");
+    return socket;
+}
+
+/* The version and the file that the functions come from: the program itself where libzmq is linked statically. */
+static void print_library (void)
+{
+    int major, minor, patch;
+    Dl_info file;
+    zmq_version (&major, &minor, &patch);
+    check (dladdr ((void *) zmq_version, &file) != 0, "dladdr");
+    printf ("%d.%d.%d %s\n", major, minor, patch, file.dli_fname);
+}

@@ -1,0 +1,458 @@
+//! Endpoints and frames of every shape, in child processes: libzmq aborts over what it does not expect, and nothing that
+//! safe code can say may get that far. An error is a fine answer, and so is success; a signal is not.
+
+mod common;
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use common::{DEADLINE, Process, alone, role};
+use zmq::{Context, Flags, Kind, Multipart, Socket};
+
+/// Runs the named test once for each role in a process of its own, and expects all of them to live.
+fn in_children(test: &str, roles: &[String]) {
+    // Two at a time, which is what a small machine does well.
+    for pair in roles.chunks(2) {
+        let children: Vec<Process> = pair.iter().map(|role| Process::spawn(&mut alone(test, role))).collect();
+        for (mut child, role) in children.into_iter().zip(pair) {
+            let lines = child.rest();
+            let status = child.wait();
+            let last = lines.iter().rev().find(|line| line.starts_with("case ")).map_or("", String::as_str);
+            assert_eq!(status.signal(), None, "{role} died: {last}");
+            assert!(status.success(), "{role}: {status}: {last}");
+        }
+    }
+}
+
+/// Names what is tried next, in case it is the last thing that this process does.
+fn case(text: std::fmt::Arguments<'_>) {
+    println!("case {text}");
+    std::io::stdout().flush().unwrap();
+}
+
+fn kind_of(role: &str) -> Kind {
+    *Kind::ALL.iter().find(|kind| kind.c_name() == role).unwrap()
+}
+
+fn kinds() -> Vec<String> {
+    Kind::ALL.iter().map(|kind| kind.c_name().to_owned()).collect()
+}
+
+/// Addresses that make sense to some transport, to none, or nearly.
+fn addresses(listening: u16) -> Vec<String> {
+    let long = |len| "a".repeat(len);
+    let mut all: Vec<String> = [
+        "*",
+        "*:*",
+        "*:0",
+        "*:1",
+        ":",
+        "::",
+        ":::",
+        ":1",
+        "1",
+        "0",
+        "-1",
+        "*:-1",
+        "*:+1",
+        "*:1e3",
+        "*:0x10",
+        "*: 1",
+        " ",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:*",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "127.0.0.1:4294967297",
+        "127.1:*",
+        "0:*",
+        "256.1.1.1:*",
+        "1.2.3:1",
+        "1.2.3.4.5:1",
+        "127.0.0.1:1:2",
+        "127.0.0.1:1/",
+        "127.0.0.1:*/path",
+        "127.0.0.1/8:1",
+        "[",
+        "]",
+        "[]",
+        "[]:1",
+        "[::1",
+        "[::1]",
+        "[::1]:*",
+        "[::1]:1",
+        "[::1%lo]:*",
+        "[::1%]:*",
+        "[::1%999999]:*",
+        "[::ffff:127.0.0.1]:*",
+        "[:::::::::]:1",
+        "::1:*",
+        "lo",
+        "lo:*",
+        "lo:",
+        "%lo:*",
+        "nosuchdev:*",
+        ";",
+        ";;",
+        ";1",
+        "1;",
+        "127.0.0.1:*;127.0.0.1:1",
+        "*:*;127.0.0.1:1",
+        "lo:0;127.0.0.1:1",
+        ";127.0.0.1:1",
+        "127.0.0.1:1;",
+        "127.0.0.1:0;127.0.0.1:1;127.0.0.1:2",
+        "[::1]:0;127.0.0.1:1",
+        "nosuchdev:0;127.0.0.1:1",
+        "239.1.1.1:5555",
+        "lo;239.1.1.1:5555",
+        "127.0.0.1;239.1.1.1:5555",
+        "lo;127.0.0.1:5555",
+        "255.255.255.255:1",
+        "@",
+        "@abstract",
+        "@/",
+        "/",
+        "//",
+        "///",
+        ".",
+        "..",
+        "./.",
+        "/dev/null",
+        "/dev",
+        "/proc/self/mem",
+        "/nowhere/at/all",
+        "relative/path/that/is/not/there",
+        "~",
+        "$HOME",
+        "{",
+        "}",
+        "{}",
+        "{1}",
+        "{1,}",
+        "{1,2}",
+        "{1,2,3}",
+        "{-1,0,4294967296}",
+        "{1,2,3,4}",
+        "{1,2}@1.2.3",
+        "{1,2}@999.999.999",
+        "{5560,0,4294967295}",
+        "{a,b,c}",
+        "<",
+        "<>",
+        "<*>",
+        "<1.2.3:4>",
+        "<1.1.1:4294967295>",
+        "<999.999.999:1>",
+        "<*",
+        "-1:-1",
+        "@:1",
+        "@:*",
+        "*:*:*",
+        "1,lo;239.1.1.1:5555",
+        "1,2,3;4,5;6:7",
+        "lo;239.1.1.1,239.1.1.2;127.0.0.1:5555",
+        "http://127.0.0.1",
+        "\u{7f}",
+        "\t:1",
+        "\n",
+        "ü:1",
+        "日本:*",
+        "%s%s%s%n:1",
+        "%:1",
+        "127.0.0.1:%s",
+        "'; --",
+        "\\",
+        "a b:1",
+        "127.0.0.1:1 ",
+        " 127.0.0.1:1",
+        "127.0.0.1:1\n",
+        "zeromq.zap.01",
+        "x",
+        "x/y/z",
+        "x:y",
+    ]
+    .map(String::from)
+    .into();
+    for len in [15, 16, 17, 106, 107, 108, 109, 254, 255, 256, 257, 1024, 5000, 70_000] {
+        all.push(long(len));
+        all.push(format!("{}:1", long(len)));
+        all.push(format!("127.0.0.1:{}", "1".repeat(len)));
+        all.push(format!("127.0.0.1:*/{}", long(len)));
+        all.push(format!("@{}", long(len)));
+        all.push(format!("/tmp/{}", long(len)));
+        all.push(format!("[{}]:1", long(len)));
+        all.push(format!("::1%{}:1", long(len)));
+        all.push(format!("{};127.0.0.1:1", long(len)));
+    }
+    // With somebody who listens: what is wrong may show only when the connection is there.
+    for path in ["", "/", "/path", "/a/b", "/a:b", "//", "/ ", "/\r\nHost: x", "/%00"] {
+        all.push(format!("127.0.0.1:{listening}{path}"));
+    }
+    for len in [250, 4000, 8000, 9000, 100_000] {
+        all.push(format!("127.0.0.1:{listening}/{}", long(len)));
+        all.push(format!("127.0.0.1:{listening}{}", long(len)));
+    }
+    all.push(format!("127.0.0.1:0;127.0.0.1:{listening}"));
+    all.push(format!("{}127.0.0.1:{listening}", "0".repeat(100)));
+    all
+}
+
+const TRANSPORTS: [&str; 17] = [
+    "tcp", "ipc", "inproc", "ws", "wss", "udp", "tipc", "pgm", "epgm", "norm", "vmci", "hyperv", "TCP", "Inproc", "",
+    "://", "x",
+];
+
+#[test]
+fn no_endpoint_brings_the_process_down() {
+    let Some(role) = role() else { return in_children("no_endpoint_brings_the_process_down", &kinds()) };
+    let kind = kind_of(&role);
+    // It takes connections and never says a word.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addresses = addresses(listener.local_addr().unwrap().port());
+    let directory = std::env::temp_dir().join(format!("zmq-fuzz-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    // Relative ipc paths end up here.
+    std::env::set_current_dir(&directory).unwrap();
+    for transport in TRANSPORTS {
+        // A context for each, so that what is left behind has to be cleared away too.
+        let context = Context::builder().set_blocky(false).set_max_sockets(8000).build().unwrap();
+        for address in &addresses {
+            let endpoint = format!("{transport}://{address}");
+            if endpoint.starts_with("ws://") && asks_for_names(address) {
+                continue;
+            }
+            let shown: String = endpoint.chars().take(80).collect();
+            case(format_args!("{kind} {shown} ({} bytes)", endpoint.len()));
+            let socket = context.socket(kind).unwrap();
+            socket.set_ipv6(address.contains('[')).unwrap();
+            let bound = socket.bind(&endpoint);
+            let connected = socket.connect(&endpoint);
+            let _ = socket.try_send("x");
+            let _ = socket.try_recv();
+            if let Ok(bound) = &bound {
+                let _ = socket.connect(bound);
+                let _ = socket.unbind(bound);
+            }
+            for _ in 0..2 {
+                let _ = socket.unbind(&endpoint);
+                let _ = socket.disconnect(&endpoint);
+            }
+            for error in [bound.err(), connected.err()].into_iter().flatten() {
+                assert!(error.detail().is_some_and(|detail| detail.contains("://")), "{error}");
+            }
+            if kind == Kind::Router || kind == Kind::Stream {
+                let named = context.socket(kind).unwrap();
+                let _ = named.connect_with_routing_id("id", &endpoint);
+                let _ = named.try_send_multipart(["id", "x"]);
+            }
+        }
+        // Time for the connections to come about.
+        let socket = context.socket(kind).unwrap();
+        let _ = socket.recv_timeout(Duration::from_millis(50));
+        drop(socket);
+        context.terminate(DEADLINE).unwrap();
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+/// Whether connecting over WebSockets would ask a name server, which may take its time.
+fn asks_for_names(address: &str) -> bool {
+    !address.starts_with(|first: char| first.is_ascii_digit() || "[*:;@/".contains(first))
+}
+
+/// Messages of every shape: lone and empty frames, huge and odd ids, broken envelopes, subscriptions.
+///
+/// Large ones stay in the process: libzmq 4.3.5 aborts where a connection ends while it has half of a message that fills
+/// its buffers (issue 3442 of libzmq), which no caller can prevent.
+fn shapes(local: bool) -> Vec<Vec<Vec<u8>>> {
+    let frames = |frames: &[&[u8]]| frames.iter().map(|frame| frame.to_vec()).collect::<Vec<_>>();
+    let mut all = vec![
+        frames(&[b""]),
+        frames(&[b"\0"]),
+        frames(&[b"\x01"]),
+        frames(&[b"\xff"]),
+        frames(&[b"\0\0"]),
+        frames(&[b"\x01\0"]),
+        frames(&[b"\x01A"]),
+        frames(&[b"\0A"]),
+        frames(&[b"A"]),
+        frames(&[b"", b""]),
+        frames(&[b"", b"", b""]),
+        frames(&[b"", b"body"]),
+        frames(&[b"id", b"body"]),
+        frames(&[b"id", b"", b"body"]),
+        frames(&[b"\0\x01\x02\x03\x04", b"", b"body"]),
+        frames(&[b"\0\0\0\0\x01", b"raw"]),
+        frames(&[b"\0\0\0\0\x01", b""]),
+        frames(&[b"\x01", b"\x01", b"\0", b"\0"]),
+        frames(&[b"x", b"\x01B", b"\0B"]),
+        frames(&[b"\x01C", b"x"]),
+        frames(&[&[0; 255], b"x"]),
+        frames(&[&[7; 256], b"x"]),
+        frames(&[&[0; 33]]),
+        frames(&[&[0; 34]]),
+        frames(&[b"READY"]),
+        frames(&[b"\x05READY"]),
+        frames(&[b"\x09SUBSCRIBE"]),
+        frames(&[b"\x04PING\0\0"]),
+    ];
+    if local {
+        let large = [b'x'; 100_000];
+        all.push(frames(&[&large]));
+        all.push(frames(&[&large, &large]));
+        all.push(frames(&[b"", &large]));
+        all.push((0..200).map(|part| vec![part]).collect());
+        all.push(vec![vec![]; 200]);
+        all.push(vec![[vec![0], vec![b'y'; 3000]].concat()]);
+        all.push(vec![[vec![1], vec![b'y'; 3000]].concat()]);
+    }
+    all
+}
+
+/// Options that change how frames are handled, as names.
+const MODES: [&str; 13] = [
+    "plain",
+    "name first",
+    "mandatory",
+    "raw",
+    "raw off again",
+    "probe",
+    "relaxed",
+    "verboser",
+    "manual",
+    "nodrop",
+    "conflate",
+    "handover",
+    "no notify",
+];
+
+/// Sets an option where the kind has it, and says whether it has.
+fn set_mode(socket: &Socket<'_>, mode: &str) -> bool {
+    let set = match mode {
+        "mandatory" => socket.set_router_mandatory(true),
+        "raw" => socket.set_router_raw(true),
+        "raw off again" => socket.set_router_raw(true).and_then(|()| socket.set_router_raw(false)),
+        "probe" => socket.set_probe_router(true),
+        "relaxed" => socket.set_req_relaxed(true).and_then(|()| socket.set_req_correlate(true)),
+        "verboser" => socket.set_xpub_verboser(true),
+        "manual" => socket.set_xpub_manual(true),
+        "nodrop" => socket.set_xpub_nodrop(true),
+        "conflate" => socket.set_conflate(true),
+        "handover" => socket.set_router_handover(true).and_then(|()| socket.set_routing_id("same")),
+        "no notify" => socket.set_stream_notify(false),
+        _ => return true,
+    };
+    set.is_ok()
+}
+
+/// Receives what is there, as parts, and answers some of it.
+fn drain(socket: &Socket<'_>, answer: bool) {
+    for _ in 0..400 {
+        match socket.try_recv() {
+            Ok(Some(message)) => {
+                let more = message.more();
+                if answer {
+                    let flags = if more { Flags::DONTWAIT | Flags::SNDMORE } else { Flags::DONTWAIT };
+                    let _ = socket.send_with(message, flags);
+                }
+            }
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// Everything that one side can do with its frames.
+fn talk(left: &Socket<'_>, right: &Socket<'_>, local: bool) {
+    for (index, shape) in shapes(local).into_iter().enumerate() {
+        for socket in [left, right] {
+            let _ = socket.try_send_multipart(Multipart::from(shape.clone()));
+            for (place, part) in shape.iter().enumerate() {
+                // Messages that are not ended too: the next ones end them.
+                let more = place + 1 < shape.len() || index % 5 == 0;
+                let flags = if more { Flags::DONTWAIT | Flags::SNDMORE } else { Flags::DONTWAIT };
+                let _ = socket.send_with(part.clone(), flags);
+            }
+        }
+        drain(left, index % 2 == 0);
+        drain(right, index % 3 == 0);
+        if index % 4 == 0 {
+            let _ = left.subscribe("");
+            let _ = right.subscribe("A");
+            let _ = left.unsubscribe("never");
+            let _ = right.recv_timeout(Duration::from_millis(1));
+        }
+        for socket in [left, right] {
+            // What comes as a first part may be the id to answer to.
+            if let Ok(Some(id)) = socket.try_recv() {
+                let _ = socket.try_send_multipart([id.clone(), "answer".into()]);
+                let _ = socket.try_send_multipart([id.clone(), "".into(), "answer".into()]);
+                let _ = socket.try_send_multipart([id, "".into()]);
+            }
+        }
+    }
+}
+
+/// Two sockets of any two kinds, which need not be made for each other, over one transport.
+fn meet(context: &Context, endpoint: &str, kinds: (Kind, Kind), mode: &str) {
+    let (left, right) = (context.socket(kinds.0).unwrap(), context.socket(kinds.1).unwrap());
+    let local = endpoint.starts_with("inproc");
+    let applies = [&left, &right].map(|socket| set_mode(socket, mode));
+    if applies == [false, false] {
+        return;
+    }
+    // Within the process the name may come after the connection.
+    let early = mode == "name first" && right.connect(endpoint).is_ok();
+    let Ok(bound) = left.bind(endpoint) else { return };
+    if !early && right.connect(&bound).is_err() {
+        return;
+    }
+    // Connected or not: some of what follows goes nowhere, which is one of the shapes it comes in.
+    let _ = right.recv_timeout(Duration::from_millis(5));
+    talk(&left, &right, local);
+    // Options that are changed under a connection.
+    for late in MODES {
+        let _ = set_mode(&left, late);
+    }
+    let _ = left.try_send_multipart(["late", "late"]);
+    let _ = right.try_send_multipart(["late", "late"]);
+    drain(&left, true);
+    drain(&right, true);
+    // A connection that ends in the middle of a message.
+    for part in ["one", "two", "three"] {
+        let _ = left.send_with(part, Flags::DONTWAIT | Flags::SNDMORE);
+    }
+    let _ = left.send_with("four", Flags::DONTWAIT);
+    let _ = right.try_recv();
+    let _ = right.disconnect(&bound);
+    let _ = left.unbind(&bound);
+    talk(&left, &right, local);
+    drain(&right, false);
+    let _ = right.disconnect(&bound);
+    talk(&left, &right, local);
+}
+
+#[test]
+fn no_frames_bring_the_process_down() {
+    let transports = ["inproc", "tcp", "ws"];
+    let roles: Vec<String> =
+        kinds().iter().flat_map(|kind| transports.map(|transport| format!("{kind} {transport}"))).collect();
+    let Some(role) = role() else { return in_children("no_frames_bring_the_process_down", &roles) };
+    let (kind, transport) = role.split_once(' ').unwrap();
+    let first = kind_of(kind);
+    for &second in Kind::ALL {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        for (number, mode) in MODES.iter().enumerate() {
+            case(format_args!("{first} {second} over {transport}, {mode}"));
+            let endpoint = match transport {
+                "inproc" => format!("inproc://{number}"),
+                _ => format!("{transport}://127.0.0.1:*"),
+            };
+            meet(&context, &endpoint, (first, second), mode);
+        }
+        context.terminate(DEADLINE).unwrap();
+    }
+}

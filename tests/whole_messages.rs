@@ -1,0 +1,131 @@
+//! Messages of several parts stay whole: whatever ends, goes away or is interrupted in the middle of one.
+
+mod common;
+
+use std::ffi::c_int;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use common::{eventually, within_deadline};
+use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Pull, Push, Rep, Req, Router, Sub, XPub, poll, proxy};
+
+#[test]
+fn a_connection_does_not_end_under_a_waiting_message() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let publisher = context.socket(XPub).unwrap();
+        let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+        let subscriber = context.socket(Sub).unwrap();
+        subscriber.subscribe("").unwrap();
+        subscriber.connect(&endpoint).unwrap();
+        publisher.recv().unwrap();
+        publisher.send_multipart(["a", "b"]).unwrap();
+        let mut items = [PollItem::socket(&subscriber, PollEvents::POLLIN)];
+        assert_eq!(poll(&mut items, None).unwrap(), 1);
+
+        let error = subscriber.disconnect(&endpoint).unwrap_err();
+        assert_eq!(error.errno(), Errno::EFSM);
+        assert!(error.to_string().contains(&endpoint), "{error}");
+        assert_eq!(subscriber.recv_multipart().unwrap(), ["a", "b"]);
+        subscriber.disconnect(&endpoint).unwrap();
+        assert_eq!(publisher.recv().unwrap(), [0]);
+
+        // A guard that cannot disconnect leaves the connection, and the message, as they are.
+        let guard = subscriber.connect_scoped(&endpoint).unwrap();
+        assert_eq!(publisher.recv().unwrap(), [1]);
+        publisher.send_multipart(["c", "d"]).unwrap();
+        eventually("the message is there", || subscriber.events().unwrap().contains(PollEvents::POLLIN));
+        drop(guard);
+        assert_eq!(subscriber.recv_multipart().unwrap(), ["c", "d"]);
+    });
+}
+
+#[test]
+fn routers_and_replies_are_not_disconnected_from_what_waits() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.bind("inproc://dealer").unwrap();
+        let router = context.socket(Router).unwrap();
+        router.connect("inproc://dealer").unwrap();
+        dealer.send_multipart(["a", "b"]).unwrap();
+        assert!(router.events().unwrap().contains(PollEvents::POLLIN));
+        assert_eq!(router.disconnect("inproc://dealer").unwrap_err().errno(), Errno::EFSM);
+        dealer.events().unwrap();
+        assert_eq!(router.recv_multipart().unwrap().len(), 3);
+        router.disconnect("inproc://dealer").unwrap();
+
+        let client = context.socket(Req).unwrap();
+        client.bind("inproc://client").unwrap();
+        let server = context.socket(Rep).unwrap();
+        server.connect("inproc://client").unwrap();
+        client.send("a").unwrap();
+        assert!(server.events().unwrap().contains(PollEvents::POLLIN));
+        assert_eq!(server.disconnect("inproc://client").unwrap_err().errno(), Errno::EFSM);
+        assert_eq!(server.recv().unwrap(), "a");
+    });
+}
+
+#[test]
+fn no_peer_gets_half_of_what_another_was_sent() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        for round in 0..500 {
+            let source = context.socket(Push).unwrap();
+            let (first, second) = (context.socket(Pull).unwrap(), context.socket(Pull).unwrap());
+            first.bind("inproc://first").unwrap();
+            second.bind("inproc://second").unwrap();
+            source.connect("inproc://first").unwrap();
+            source.connect("inproc://second").unwrap();
+            source.set_sndtimeo(Some(Duration::from_secs(1))).unwrap();
+            source.send_more("first half").unwrap();
+            drop(first);
+            // The end of the first is seen by one of the calls that follow, and each has to bear it.
+            thread::sleep(Duration::from_micros(round % 100));
+            source.send("second half").unwrap();
+            source.send("whole").unwrap();
+            assert_eq!(second.recv_multipart().unwrap(), ["whole"], "round {round}");
+        }
+    });
+}
+
+extern "C" fn nothing(_signal: c_int) {}
+
+#[test]
+fn a_signal_takes_nothing_from_a_proxy() {
+    const MESSAGES: u32 = 200;
+    within_deadline(|| {
+        // SAFETY: the handler does nothing; no other test of this program uses the signal.
+        unsafe { libc::signal(libc::SIGUSR1, nothing as extern "C" fn(c_int) as usize) };
+        let context = Context::new().unwrap();
+        let frontend = context.owned_socket(Pull).unwrap();
+        frontend.bind("inproc://frontend").unwrap();
+        let backend = context.owned_socket(Push).unwrap();
+        backend.set_sndhwm(1).unwrap();
+        let sink = context.socket(Pull).unwrap();
+        sink.set_rcvhwm(1).unwrap();
+        sink.bind("inproc://sink").unwrap();
+        backend.connect("inproc://sink").unwrap();
+        let source = context.socket(Push).unwrap();
+        source.connect("inproc://frontend").unwrap();
+
+        let (started, thread_id) = channel();
+        let broker = thread::spawn(move || {
+            // SAFETY: no preconditions.
+            started.send(unsafe { libc::pthread_self() }).unwrap();
+            proxy(&frontend, &backend, None)
+        });
+        let thread_id = thread_id.recv().unwrap();
+        for number in 0..MESSAGES {
+            source.send_multipart([number.to_string(), "body".to_owned()]).unwrap();
+        }
+        for number in 0..MESSAGES {
+            // SAFETY: the thread runs until the context is shut down below.
+            unsafe { libc::pthread_kill(thread_id, libc::SIGUSR1) };
+            assert_eq!(sink.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
+        }
+        context.shutdown().unwrap();
+        assert_eq!(broker.join().unwrap().unwrap_err().errno(), Errno::ETERM);
+    });
+}
