@@ -148,6 +148,68 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().receive_into(buffer)
     }
 
+    /// Receives into a buffer with C's flags, for code that is ported line by line: with [`Flags::DONTWAIT`], `EAGAIN` is
+    /// an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv_into`].
+    #[doc(alias = "zmq_recv")]
+    pub fn recv_into_with(&self, buffer: &mut [u8], flags: Flags) -> Result<Received>
+    where
+        T: CanRecv,
+    {
+        self.core().receive_into_carefully(buffer, flags)
+    }
+
+    /// Receives into a buffer if a message is there: `None` if not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv_into`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// assert!(socket.try_recv_into(&mut [0; 10])?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_recv")]
+    #[doc(alias = "ZMQ_DONTWAIT")]
+    pub fn try_recv_into(&self, buffer: &mut [u8]) -> Result<Option<Received>>
+    where
+        T: CanRecv,
+    {
+        unless_again(self.core().receive_into_carefully(buffer, Flags::DONTWAIT))
+    }
+
+    /// Receives into a buffer, waiting for `timeout` at most: `None` after that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv_into`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// assert!(socket.recv_into_timeout(&mut [0; 10], std::time::Duration::from_millis(10))?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_recv")]
+    #[doc(alias = "ZMQ_RCVTIMEO")]
+    pub fn recv_into_timeout(&self, buffer: &mut [u8], timeout: Duration) -> Result<Option<Received>>
+    where
+        T: CanRecv,
+    {
+        check_buffer(buffer)?;
+        let deadline = Instant::now().checked_add(timeout);
+        unless_again(self.core().as_received(self.core().recv_into_until(buffer, deadline), buffer.len()))
+    }
+
     /// Receives a text.
     ///
     /// # Errors
@@ -342,19 +404,20 @@ impl Core {
         {
             return Ok(Received { copied: size.min(buffer.len()), size });
         }
-        self.receive_into_carefully(buffer)
+        self.receive_into_carefully(buffer, Flags::NONE)
     }
 
     #[cold]
     #[inline(never)]
-    fn receive_into_carefully(&self, buffer: &mut [u8]) -> Result<Received> {
-        const CALL: &str = "zmq_recv";
-        if buffer.is_empty() {
-            return Err(Errno::EINVAL.because(CALL, "an empty buffer would lose the message"));
-        }
-        match self.recv_into(buffer, 0) {
-            Ok(size) => Ok(Received { copied: size.min(buffer.len()), size }),
-            Err(errno) => Err(self.failed(CALL, errno)),
+    fn receive_into_carefully(&self, buffer: &mut [u8], flags: Flags) -> Result<Received> {
+        check_buffer(buffer)?;
+        self.as_received(self.recv_into(buffer, flags.raw()), buffer.len())
+    }
+
+    fn as_received(&self, size: Result<usize, Errno>, room: usize) -> Result<Received> {
+        match size {
+            Ok(size) => Ok(Received { copied: size.min(room), size }),
+            Err(errno) => Err(self.failed("zmq_recv", errno)),
         }
     }
 
@@ -387,5 +450,19 @@ impl Core {
             parts.push_back(part);
         }
         Ok(parts)
+    }
+}
+
+fn check_buffer(buffer: &[u8]) -> Result<()> {
+    if buffer.is_empty() {
+        return Err(Errno::EINVAL.because("zmq_recv", "an empty buffer would lose the message"));
+    }
+    Ok(())
+}
+
+fn unless_again(received: Result<Received>) -> Result<Option<Received>> {
+    match received {
+        Err(error) if error.errno() == Errno::EAGAIN => Ok(None),
+        received => received.map(Some),
     }
 }

@@ -72,22 +72,27 @@ impl Core {
     /// Receives into a buffer, waiting as the flags and `ZMQ_RCVTIMEO` say.
     #[inline]
     pub(super) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
-        if self.kind() == Kind::XPub {
-            let mut message = RawMessage::new();
-            self.recv(&mut message, flags)?;
-            let copied = message.len().min(buffer.len());
-            buffer[..copied].copy_from_slice(&message.content()[..copied]);
-            return Ok(message.len());
-        }
-        if !self.conflates() && self.may_wait_in_c(flags, self.rcvtimeo.get()) {
+        if self.kind() != Kind::XPub && !self.conflates() && self.may_wait_in_c(flags, self.rcvtimeo.get()) {
             match self.raw.recv_into(buffer, flags) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             }
         }
-        let deadline = deadline(flags, self.rcvtimeo.get());
+        self.recv_into_until(buffer, deadline(flags, self.rcvtimeo.get()))
+    }
+
+    /// Receives into a buffer, waiting until `deadline` at most.
+    #[cold]
+    pub(super) fn recv_into_until(&self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, Errno> {
+        if self.kind() == Kind::XPub {
+            let mut message = RawMessage::new();
+            self.recv_until(&mut message, deadline)?;
+            let copied = message.len().min(buffer.len());
+            buffer[..copied].copy_from_slice(&message.content()[..copied]);
+            return Ok(message.len());
+        }
         self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
-            self.unless_torn(|| self.raw.recv_into(buffer, flags | zmq_sys::ZMQ_DONTWAIT))
+            self.unless_torn(|| self.raw.recv_into(buffer, zmq_sys::ZMQ_DONTWAIT))
         })
     }
 
