@@ -75,6 +75,9 @@ struct Inproc {
     bound: BTreeMap<Box<CStr>, SinglesOnly>,
     waiting: BTreeMap<Box<CStr>, SinglesOnly>,
     stand_in: Option<RawSocket>,
+    /// Sockets that were dropped while they waited for a name to be bound, and the names they had connected to. Closing
+    /// such a socket and binding the name at the same time crashes libzmq: so it is closed once the names are bound.
+    dropped: Vec<(RawSocket, Vec<Box<CStr>>)>,
 }
 
 /// What a scheduling option is that nobody has set.
@@ -374,10 +377,29 @@ impl Inner {
         bind()?;
         let singles_only = inproc.waiting.remove(name).unwrap_or_default();
         inproc.bound.insert(name.into(), singles_only.clone());
+        inproc.close_dropped();
         Ok(singles_only)
     }
 
-    /// Unbinds an inproc name, or closes the socket that bound it.
+    /// Disconnects a socket from an inproc name. Its end of the connection is cleared away before the name can be bound.
+    pub(crate) fn inproc_disconnect<R>(&self, disconnect: impl FnOnce() -> R) -> R {
+        let _inproc = lock(&self.inproc);
+        disconnect()
+    }
+
+    /// Closes a socket that has bound and connected to these names, at once unless it has to wait for one of them.
+    pub(crate) fn inproc_close(&self, socket: RawSocket, bound: &[Box<CStr>], connected: Vec<Box<CStr>>) {
+        let mut inproc = lock(&self.inproc);
+        for name in bound {
+            inproc.bound.remove(name);
+            // libzmq's reaper frees names some time after the close: without this, binding one again could fail.
+            while socket.unbind(name) == Err(Errno::EINTR) {}
+        }
+        inproc.dropped.push((socket, connected));
+        inproc.close_dropped();
+    }
+
+    /// Unbinds an inproc name.
     pub(crate) fn inproc_unbind<R>(&self, names: &[Box<CStr>], unbind: impl FnOnce() -> R) -> R {
         let mut inproc = lock(&self.inproc);
         for name in names {
@@ -402,6 +424,13 @@ impl Inproc {
             // EADDRINUSE says that C code bound the name: then nothing is waiting for it.
             let _ = stand_in.bind(&name);
         }
+        self.close_dropped();
+    }
+
+    /// Closes what was dropped and has nothing to wait for any more.
+    fn close_dropped(&mut self) {
+        let waiting = &self.waiting;
+        self.dropped.retain(|(_, connected)| connected.iter().any(|name| waiting.contains_key(name)));
     }
 }
 
@@ -429,10 +458,10 @@ pub struct ContextBuilder {
     steps: Vec<Step>,
 }
 
-type Step = Box<dyn FnOnce(&Context) -> Result<()>>;
+type Step = Box<dyn FnOnce(&Context) -> Result<()> + Send>;
 
 impl ContextBuilder {
-    pub(crate) fn with(mut self, step: impl FnOnce(&Context) -> Result<()> + 'static) -> Self {
+    pub(crate) fn with(mut self, step: impl FnOnce(&Context) -> Result<()> + Send + 'static) -> Self {
         self.steps.push(Box::new(step));
         self
     }

@@ -303,6 +303,7 @@ impl<M> From<SendError<M>> for io::Error {
 
 /// Why no string was received: the receive failed, or the bytes are not UTF-8 (and are handed over).
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecvStringError {
     /// Nothing was received.
     #[error(transparent)]

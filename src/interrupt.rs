@@ -3,7 +3,8 @@
 //! By default a signal ends nothing: a call that libzmq gives up with `EINTR` is made again, with what is left of its
 //! time. A program that wants to clean up after Ctrl-C says so with [`catch_signals`]. From then on SIGINT and SIGTERM do
 //! not kill the process; they make every call that waits, on every thread, fail with [`crate::Errno::EINTR`], also one
-//! that begins to wait only afterwards. Calls that need not wait go on as before, so what has to be sent still is.
+//! that begins to wait only after the signal. Calls that need not wait go on as before, so what has to be sent still is.
+//! Do it first thing in `main`: a call that waits already when the signals begin to be caught is not reached by them.
 //!
 //! ```no_run
 //! use zmq::{Context, Errno, Rep, interrupt};

@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use common::{DEADLINE, within_deadline};
+use common::{DEADLINE, skip_unless, within_deadline};
 use zmq::{Context, Kind, Rep, Req, Socket, Sub, XPub};
 
 /// The beginning of ZMTP 3.1, up to the name of the mechanism.
@@ -108,6 +108,12 @@ fn stream_to(endpoint: &str) -> TcpStream {
 
 #[test]
 fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
+    if skip_unless(
+        cfg!(zmq_vendored),
+        "libzmq up to 4.3.5, without our mend, may answer nobody after a malformed request",
+    ) {
+        return;
+    }
     within_deadline(|| {
         let context = Context::builder().set_blocky(false).build().unwrap();
         let server = context.socket(Rep).unwrap();

@@ -157,8 +157,10 @@ fn time_outs_are_kept_under_signals() {
     });
 }
 
+type Wait = Box<dyn FnOnce() -> zmq::Error + Send>;
+
 /// Every way to wait, each on sockets of its own; all of them report a caught signal as EINTR.
-fn every_wait(context: &Context) -> Vec<(&'static str, Box<dyn FnOnce() -> zmq::Error + Send>)> {
+fn every_wait(context: &Context) -> Vec<(&'static str, Wait)> {
     let socket = |kind| context.owned_socket(kind).unwrap();
     let (a, b, c, d, e, f) = (
         socket(Kind::Pull),
@@ -230,8 +232,9 @@ fn all_interrupted(waiters: Vec<(&'static str, JoinHandle<zmq::Error>)>) {
 }
 
 fn signal_process(signal: c_int) {
+    let process = std::process::id() as libc::pid_t;
     // SAFETY: a signal to this very process, which catches it.
-    let rc = unsafe { libc::kill(libc::getpid(), signal) };
+    let rc = unsafe { libc::kill(process, signal) };
     assert_eq!(rc, 0);
     eventually("the signal is caught", interrupt::interrupted);
 }

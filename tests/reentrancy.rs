@@ -45,7 +45,7 @@ fn an_owner_receives_from_the_socket_that_receives_into_its_message() {
         let subscriber = context.socket(Sub).unwrap();
         subscriber.connect("inproc://news").unwrap();
         subscriber.subscribe("a topic that is longer than a short one").unwrap();
-        PUBLISHER.with(|cell| cell.set(publisher)).unwrap();
+        PUBLISHER.with(|cell| assert!(cell.set(publisher).is_ok()));
         PUBLISHER.with(|cell| {
             let publisher = cell.get().unwrap();
             let mut message = owned(100, receive);
@@ -73,7 +73,7 @@ fn an_owner_sends_on_the_socket_that_sends_its_message() {
         let id = server.recv().unwrap();
         server.recv().unwrap();
         server.send_more(&id).unwrap();
-        SERVER.with(|cell| cell.set((server, id))).unwrap();
+        SERVER.with(|cell| assert!(cell.set((server, id)).is_ok()));
         SERVER.with(|cell| cell.get().unwrap().0.send(owned(0, send))).unwrap();
         owners_are_settled();
     });

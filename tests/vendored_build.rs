@@ -308,7 +308,9 @@ fn is_greeted(endpoint: &str) -> bool {
 fn ipc_peers_are_filtered_by_who_they_are() {
     within_deadline(|| {
         // SAFETY: no preconditions.
-        let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+        let uid = unsafe { libc::geteuid() };
+        // SAFETY: no preconditions.
+        let gid = unsafe { libc::getegid() };
         let pid = std::process::id();
         let context = Context::new().unwrap();
         type Set = fn(&Socket<'static, Rep>, Option<u32>) -> zmq::Result<()>;

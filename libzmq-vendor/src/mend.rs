@@ -13,6 +13,13 @@ const MENDS: &[(&str, &str, &str)] = &[
         "void zmq::socks_connecter_t::error ()\n{\n    rm_fd (_handle);\n",
         "void zmq::socks_connecter_t::error ()\n{\n    rm_handle ();\n",
     ),
+    // A REP that gave up a malformed request whose sender was gone went on as in the middle of a reply: it sent the next
+    // one to nobody, and the client that had asked waited for ever.
+    (
+        "router.cpp",
+        "        _current_out->rollback ();\n        _current_out = NULL;\n        _more_out = false;\n    }\n",
+        "        _current_out->rollback ();\n        _current_out = NULL;\n    }\n    _more_out = false;\n",
+    ),
 ];
 
 /// Sets right what is unpacked in `source`.

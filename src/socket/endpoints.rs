@@ -145,7 +145,8 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::connect`], and `EINVAL` for an id that cannot serve.
+    /// As [`Socket::connect`], and `EINVAL` for an id that cannot serve. Where connecting itself fails, libzmq keeps the
+    /// id, and the socket's next connection takes it.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -232,6 +233,7 @@ impl Core {
     fn bind_checked(&self, text: &CStr) -> Result<(), Errno> {
         let bind = || uninterrupted(|| self.raw().bind(text));
         if !endpoint::is_inproc(text) {
+            self.remote.set(true);
             return bind();
         }
         self.local.set(true);
@@ -283,10 +285,13 @@ impl Core {
     fn connect_checked(&self, text: &CStr) -> Result<(), Errno> {
         let connect = || uninterrupted(|| self.raw().connect(text));
         if !endpoint::is_inproc(text) {
+            self.remote.set(true);
             return connect();
         }
         self.local.set(true);
-        self.context().inproc_connect(text, self.kind() == Kind::Sub && self.conflates(), connect)
+        self.context().inproc_connect(text, self.kind() == Kind::Sub && self.conflates(), connect)?;
+        self.connected.borrow_mut().push(text.into());
+        Ok(())
     }
 
     fn connect_named(&self, id: &[u8], endpoint: &str) -> Result<()> {
@@ -360,8 +365,16 @@ impl Core {
             let why = format_args!("{endpoint:?}: a message is waiting; receive it first");
             return Err(Errno::EFSM.because(CALL, why));
         }
-        uninterrupted(|| self.raw().disconnect(&text))
-            .map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
+        let disconnect = || uninterrupted(|| self.raw().disconnect(&text));
+        let outcome = if endpoint::is_inproc(&text) {
+            self.context().inproc_disconnect(|| {
+                // Asking for the events has libzmq process what the disconnecting has to do on this side.
+                disconnect().and_then(|()| self.has_message().map(drop).map_err(|error| error.errno()))
+            })
+        } else {
+            disconnect()
+        };
+        outcome.map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
     }
 
     fn has_message(&self) -> Result<bool> {

@@ -74,11 +74,15 @@ pub(crate) struct Core {
     recvs_straight_in: Cell<u32>,
     /// The inproc names that this socket has bound.
     bound: RefCell<Vec<Box<CStr>>>,
+    /// The inproc names that it has connected to.
+    connected: RefCell<Vec<Box<CStr>>>,
     naming: RefCell<Naming>,
     /// For each inproc name bound so far, since connections outlast the binding.
     singles_only: RefCell<Vec<SinglesOnly>>,
     /// Whether the socket may have peers in this process.
     local: Cell<bool>,
+    /// Whether it has bound or connected to anything else than a name in this process.
+    remote: Cell<bool>,
     latched: Cell<Latched>,
     conflating: Cell<Conflating>,
     /// Whether the parts sent so far are of a message that is not complete.
@@ -125,9 +129,11 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             sends_straight_in: Cell::new(NO_STATE),
             recvs_straight_in: Cell::new(NO_STATE),
             bound: RefCell::default(),
+            connected: RefCell::default(),
             naming: RefCell::default(),
             singles_only: RefCell::default(),
             local: Cell::default(),
+            remote: Cell::default(),
             latched: Cell::default(),
             conflating: Cell::new(Conflating::No),
             mid_message: Cell::default(),
@@ -146,6 +152,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
         // Its peers are not known.
         socket.core().naming.borrow_mut().strangers = true;
         socket.core().local.set(true);
+        socket.core().remote.set(true);
         Ok(socket)
     }
 
@@ -382,15 +389,10 @@ impl Drop for Core {
             return;
         }
         let context = self.context.clone();
-        let bound = std::mem::take(self.bound.get_mut());
-        let mut raw = self.raw.take();
-        context.inproc_unbind(&bound, || {
-            // libzmq's reaper frees names some time after the close: without this, binding one again could fail.
-            for name in &bound {
-                while raw.unbind(name) == Err(Errno::EINTR) {}
-            }
-            raw.close();
-        });
+        let raw = self.raw.take();
+        // A socket with other endpoints must let go of them now.
+        let connected = if self.remote.get() { Vec::new() } else { std::mem::take(self.connected.get_mut()) };
+        context.inproc_close(raw, self.bound.get_mut(), connected);
         context.socket_closed();
     }
 }

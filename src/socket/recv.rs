@@ -13,6 +13,7 @@ const CALL: &str = "zmq_msg_recv";
 /// What [`Socket::recv_into`] received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a message may have been longer than the buffer"]
+#[non_exhaustive]
 pub struct Received {
     /// How many bytes are in the buffer now.
     pub copied: usize,
