@@ -374,6 +374,56 @@ fn a_name_can_be_connected_to_before_it_is_bound() {
 }
 
 #[test]
+fn what_a_closed_socket_sent_reaches_who_binds_the_name_later() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let push = context.socket(Push).unwrap();
+        push.connect("inproc://later").unwrap();
+        push.send("early").unwrap();
+        drop(push);
+        let pull = context.socket(Pull).unwrap();
+        pull.bind("inproc://later").unwrap();
+        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "early");
+
+        // A socket with a port lets go of it, whatever else it waits for.
+        let both = context.socket(Pull).unwrap();
+        both.connect("inproc://never").unwrap();
+        let endpoint = both.bind("tcp://127.0.0.1:*").unwrap();
+        drop(both);
+        let next = context.socket(Pull).unwrap();
+        eventually("the port is free", || next.bind(&endpoint).is_ok());
+    });
+}
+
+#[test]
+fn names_are_bound_while_those_who_wait_for_them_go() {
+    in_own_process("names_are_bound_while_those_who_wait_for_them_go", || {
+        for round in 0..200 {
+            let context = Context::new().unwrap();
+            let name = |number: u32| format!("inproc://{}", number % 5);
+            let waiting: Vec<_> = (0..10).map(|_| context.owned_socket(Push).unwrap()).collect();
+            for number in 0..10 {
+                waiting[number as usize].connect(&name(number)).unwrap();
+            }
+            let closer = thread::spawn(move || {
+                for socket in &waiting[..3] {
+                    socket.disconnect("inproc://0").or_else(|_| socket.disconnect("inproc://1")).ok();
+                }
+                drop(waiting);
+            });
+            if round % 2 == 0 {
+                let binder = context.socket(Pair).unwrap();
+                for number in 0..4 {
+                    binder.bind(&name(number)).unwrap();
+                }
+            }
+            closer.join().unwrap();
+            context.terminate(DEADLINE).unwrap();
+        }
+    });
+}
+
+#[test]
 fn sockets_move_between_threads() {
     within_deadline(|| {
         let context = Context::new().unwrap();

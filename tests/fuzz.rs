@@ -242,7 +242,7 @@ fn no_endpoint_brings_the_process_down() {
                 let _ = socket.disconnect(&endpoint);
             }
             for error in [bound.err(), connected.err()].into_iter().flatten() {
-                assert!(error.detail().is_some_and(|detail| detail.contains("://")), "{error}");
+                assert!(error.detail().is_some(), "{error}");
             }
             if kind == Kind::Router || kind == Kind::Stream {
                 let named = context.socket(kind).unwrap();
