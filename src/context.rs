@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Error, Result};
 use crate::raw::{self, RawContext, RawSocket};
-use crate::socket::{Socket, SocketType};
+use crate::socket::{Kind, Socket, SocketType};
 
 /// A ZeroMQ context: I/O threads, and the sockets that are opened in it.
 ///
@@ -65,6 +65,14 @@ struct CensusState {
 /// it: that one aborts the process over the first part of a message that it did not subscribe to.
 pub(crate) type SinglesOnly = Arc<AtomicBool>;
 
+/// Who waits for a name to be bound.
+#[derive(Default)]
+struct Waiting {
+    singles_only: SinglesOnly,
+    /// Whether a ROUTER or REP is among them: libzmq sends those the id of who binds.
+    gets_ids: bool,
+}
+
 /// The `inproc://` names of a context.
 ///
 /// libzmq resolves a name that was connected to and never bound when the context ends; it opens a socket for each then
@@ -73,7 +81,7 @@ pub(crate) type SinglesOnly = Arc<AtomicBool>;
 #[derive(Default)]
 struct Inproc {
     bound: BTreeMap<Box<CStr>, SinglesOnly>,
-    waiting: BTreeMap<Box<CStr>, SinglesOnly>,
+    waiting: BTreeMap<Box<CStr>, Waiting>,
     stand_in: Option<RawSocket>,
     /// Sockets that were dropped while they waited for a name to be bound, and the names they had connected to. Closing
     /// such a socket and binding the name at the same time crashes libzmq: so it is closed once the names are bound.
@@ -351,31 +359,46 @@ impl Inner {
     pub(crate) fn inproc_connect(
         &self,
         name: &CStr,
+        kind: Kind,
         singles_only: bool,
         connect: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let mut inproc = lock(&self.inproc);
         if !inproc.bound.contains_key(name) && !inproc.waiting.contains_key(name) {
             if inproc.stand_in.is_none() {
-                inproc.stand_in = Some(self.raw.socket(zmq_sys::ZMQ_PAIR)?);
+                inproc.stand_in = Some(self.raw.socket(zmq_sys::ZMQ_DEALER)?);
             }
-            inproc.waiting.insert(name.into(), SinglesOnly::default());
+            inproc.waiting.insert(name.into(), Waiting::default());
         }
-        if let (true, Some(flag)) = (singles_only, inproc.bound.get(name).or(inproc.waiting.get(name))) {
+        let mut flag = inproc.bound.get(name).cloned();
+        if let Some(waiting) = inproc.waiting.get_mut(name) {
+            waiting.gets_ids |= matches!(kind, Kind::Router | Kind::Rep);
+            flag = Some(waiting.singles_only.clone());
+        }
+        if let Some(flag) = flag.filter(|_| singles_only) {
             flag.store(true, Ordering::SeqCst);
         }
         connect()
     }
 
     /// Binds a socket to an inproc name.
+    ///
+    /// # Errors
+    ///
+    /// As `bind`, and `ENOCOMPATPROTO` for a PAIR that a ROUTER or REP waits for: it takes one peer and rejects others,
+    /// and where libzmq cannot send such a peer its id, it aborts the process.
     pub(crate) fn inproc_bind(
         &self,
+        kind: Kind,
         name: &CStr,
         bind: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<SinglesOnly, Errno> {
         let mut inproc = lock(&self.inproc);
+        if kind == Kind::Pair && inproc.waiting.get(name).is_some_and(|waiting| waiting.gets_ids) {
+            return Err(Errno::ENOCOMPATPROTO);
+        }
         bind()?;
-        let singles_only = inproc.waiting.remove(name).unwrap_or_default();
+        let singles_only = inproc.waiting.remove(name).unwrap_or_default().singles_only;
         inproc.bound.insert(name.into(), singles_only.clone());
         inproc.close_dropped();
         Ok(singles_only)
@@ -397,6 +420,11 @@ impl Inner {
         }
         inproc.dropped.push((socket, connected));
         inproc.close_dropped();
+    }
+
+    /// Whether an inproc name is connected to and not bound yet.
+    pub(crate) fn inproc_is_waiting(&self, name: &CStr) -> bool {
+        lock(&self.inproc).waiting.contains_key(name)
     }
 
     /// Unbinds an inproc name.

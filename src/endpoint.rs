@@ -2,6 +2,7 @@
 //! abort the process.
 
 use std::ffi::{CStr, CString, c_int};
+use std::net::IpAddr;
 use std::os::unix::fs::FileTypeExt;
 
 use crate::error::{Errno, Error, Result};
@@ -34,6 +35,7 @@ pub(crate) fn check_bind(call: &'static str, endpoint: &str, kind: Kind) -> Resu
             check_port(call, endpoint, address, 0)?;
         }
         "ipc" => check_ipc_bind(call, endpoint, address)?,
+        "pgm" | "epgm" | "norm" => check_multicast(call, endpoint, transport, address)?,
         "inproc" if endpoint == ZAP && !matches!(kind, Kind::Rep | Kind::Router) => {
             return Err(invalid(call, endpoint, "a ZAP handler is a REP or a ROUTER"));
         }
@@ -64,9 +66,43 @@ pub(crate) fn check_connect(call: &'static str, endpoint: &str, _kind: Kind) -> 
             check_port(call, endpoint, address, 1)?;
         }
         "ipc" => check_ipc_length(call, endpoint, address)?,
+        "pgm" | "epgm" | "norm" => check_multicast(call, endpoint, transport, address)?,
         _ => {}
     }
     c_text(call, endpoint)
+}
+
+/// What the multicast libraries cannot make sense of, libzmq takes for its own fault and aborts the process. So they get
+/// what they surely understand: `[interface;]address[,address...][;source]:port`, and for norm an id and a comma first.
+fn check_multicast(call: &'static str, endpoint: &str, transport: &str, address: &str) -> Result<()> {
+    let refused = || invalid(call, endpoint, "not [interface;]address:port with addresses in numbers");
+    let (network, port) = address.rsplit_once(':').ok_or_else(refused)?;
+    let is_number = |text: &str, highest: u32| {
+        text.bytes().all(|byte| byte.is_ascii_digit())
+            && text.parse().is_ok_and(|number| (1..=highest).contains(&number))
+    };
+    let network = match network.split_once(',') {
+        Some((id, rest)) if transport == "norm" && is_number(id, u32::MAX - 1) => rest,
+        _ => network,
+    };
+    let is_ip = |text: &str| text.parse::<IpAddr>().is_ok();
+    let is_interface = |text: &str| {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        is_ip(text) || ((1..=15).contains(&text.len()) && text.bytes().all(is_name))
+    };
+    let groups = |text: &str| match transport {
+        "norm" => is_ip(text),
+        _ => text.split(',').all(|group| group.parse::<IpAddr>().is_ok_and(|group| group.is_multicast())),
+    };
+    let makes_sense = match *network.split(';').collect::<Vec<_>>() {
+        [addresses] => groups(addresses),
+        [interface, addresses] => is_interface(interface) && groups(addresses),
+        [interface, addresses, source] if transport != "norm" => {
+            (interface.is_empty() || is_interface(interface)) && groups(addresses) && is_ip(source)
+        }
+        _ => false,
+    };
+    if makes_sense && network.len() < 255 && is_number(port, 65535) { Ok(()) } else { Err(refused()) }
 }
 
 fn split<'a>(call: &'static str, endpoint: &'a str) -> Result<(&'a str, &'a str)> {
@@ -84,7 +120,7 @@ fn split<'a>(call: &'static str, endpoint: &'a str) -> Result<(&'a str, &'a str)
 fn check_request(call: &'static str, endpoint: &str) -> Result<()> {
     const LONGEST: usize = 4096;
     if endpoint.len() > LONGEST {
-        let why = format_args!("{} bytes, of which a WebSocket's endpoint has {LONGEST} at most", endpoint.len());
+        let why = format_args!("{endpoint:?}: {} bytes, a WebSocket's endpoint has {LONGEST} at most", endpoint.len());
         return Err(Errno::ENAMETOOLONG.because(call, why));
     }
     if endpoint.bytes().any(|byte| byte.is_ascii_control() || byte == b' ') {
@@ -201,6 +237,32 @@ mod tests {
         for bad in ["ws://localhost:80/a\r\nX: y", "ws://localhost:80/a b"] {
             assert_eq!(bind(bad), Some(Errno::EINVAL), "{bad:?}");
             assert_eq!(connect(bad), Some(Errno::EINVAL), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn multicast_addresses_are_numbers() {
+        for good in [
+            "pgm://239.1.1.1:5555",
+            "epgm://eth0;239.1.1.1,239.1.1.2:5555",
+            "epgm://192.168.1.1;239.1.1.1;192.168.1.2:5555",
+            "epgm://;239.1.1.1;192.168.1.2:5555",
+            "norm://239.1.1.1:5555",
+            "norm://7,eth0;239.1.1.1:5555",
+            "norm://127.0.0.1:5555",
+        ] {
+            assert_eq!(bind(good), None, "{good}");
+        }
+        for bad in [
+            "pgm://x:1",
+            "pgm://127.0.0.1:1",
+            "pgm://239.1.1.1",
+            "pgm://239.1.1.1:0",
+            "epgm://a b;239.1.1.1:1",
+            "norm://x,239.1.1.1:1",
+        ] {
+            assert_eq!(bind(bad), Some(Errno::EINVAL), "{bad}");
+            assert_eq!(connect(bad), Some(Errno::EINVAL), "{bad}");
         }
     }
 

@@ -156,6 +156,14 @@ fn transports_and_kinds_that_do_not_fit() {
             }
             socket.bind("tcp://127.0.0.1:*").unwrap();
         }
+        let routers = [context.socket(Router).unwrap(), context.socket(Router).unwrap()];
+        for router in &routers {
+            router.connect("inproc://pair").unwrap();
+        }
+        // It would have to reject the second one, to which libzmq then cannot send its id.
+        let error = context.socket(Pair).unwrap().bind("inproc://pair").unwrap_err();
+        says(&error, Errno::ENOCOMPATPROTO, "zmq_bind", "inproc://pair");
+        context.socket(Dealer).unwrap().bind("inproc://pair").unwrap();
         let router = context.socket(Router).unwrap();
         router.bind("inproc://router").unwrap();
         says(&router.set_router_raw(true).unwrap_err(), Errno::EINVAL, "ZMQ_ROUTER_RAW", "has bound or connected");

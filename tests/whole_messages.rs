@@ -72,6 +72,22 @@ fn routers_and_replies_are_not_disconnected_from_what_waits() {
 }
 
 #[test]
+fn a_router_is_not_disconnected_from_a_name_that_is_to_come() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        router.connect("inproc://to-come").unwrap();
+        assert_eq!(router.disconnect("inproc://to-come").unwrap_err().errno(), Errno::EFSM);
+        router.events().unwrap();
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.bind("inproc://to-come").unwrap();
+        dealer.send("hello").unwrap();
+        assert_eq!(router.recv_multipart().unwrap().len(), 2);
+        router.disconnect("inproc://to-come").unwrap();
+    });
+}
+
+#[test]
 fn no_peer_gets_half_of_what_another_was_sent() {
     within_deadline(|| {
         let context = Context::new().unwrap();

@@ -198,7 +198,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// `ENOENT` where there is none, `EINVAL`, `ETERM`; `EFSM` while a message is half received, and on ROUTER, REP, SUB,
-    /// XSUB and STREAM while one is waiting: libzmq would abort the process if a message went with its connection.
+    /// XSUB and STREAM while one is waiting: libzmq would abort the process if a message went with its connection. The
+    /// same on ROUTER, REP and STREAM for an `inproc://` name that is not bound yet.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -237,7 +238,7 @@ impl Core {
             return bind();
         }
         self.local.set(true);
-        let singles_only = self.context().inproc_bind(text, bind)?;
+        let singles_only = self.context().inproc_bind(self.kind(), text, bind)?;
         self.singles_only.borrow_mut().push(singles_only);
         self.bound.borrow_mut().push(text.into());
         Ok(())
@@ -289,7 +290,7 @@ impl Core {
             return connect();
         }
         self.local.set(true);
-        self.context().inproc_connect(text, self.kind() == Kind::Sub && self.conflates(), connect)?;
+        self.context().inproc_connect(text, self.kind(), self.kind() == Kind::Sub && self.conflates(), connect)?;
         self.connected.borrow_mut().push(text.into());
         Ok(())
     }
@@ -334,9 +335,14 @@ impl Core {
         const CALL: &str = "zmq_unbind";
         self.check_process(CALL)?;
         let text = endpoint::c_text(CALL, endpoint)?;
+        let own_names = self.own_names(&text);
+        // Taking a name back ends no connection.
+        if own_names.is_empty() {
+            self.check_ending(CALL, endpoint, &text)?;
+        }
         let unbind = || uninterrupted(|| self.raw().unbind(&text));
         let outcome = if endpoint::is_inproc(&text) {
-            let outcome = self.context().inproc_unbind(&self.own_names(&text), unbind);
+            let outcome = self.context().inproc_unbind(&own_names, unbind);
             self.bound.borrow_mut().retain(|bound| **bound != *text);
             outcome
         } else {
@@ -354,17 +360,7 @@ impl Core {
         const CALL: &str = "zmq_disconnect";
         self.check_process(CALL)?;
         let text = endpoint::c_text(CALL, endpoint)?;
-        // The connection would be gone with the parts that are left, and libzmq aborts the process where it misses them.
-        if self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
-            let why = format_args!("{endpoint:?}: a message is half received; receive its other parts first");
-            return Err(Errno::EFSM.because(CALL, why));
-        }
-        // These kinds take the first part off a connection when they are asked whether there is one.
-        let looks_ahead = matches!(self.kind(), Kind::Router | Kind::Rep | Kind::Sub | Kind::XSub | Kind::Stream);
-        if looks_ahead && self.has_message()? {
-            let why = format_args!("{endpoint:?}: a message is waiting; receive it first");
-            return Err(Errno::EFSM.because(CALL, why));
-        }
+        self.check_ending(CALL, endpoint, &text)?;
         let disconnect = || uninterrupted(|| self.raw().disconnect(&text));
         let outcome = if endpoint::is_inproc(&text) {
             self.context().inproc_disconnect(|| {
@@ -377,12 +373,34 @@ impl Core {
         outcome.map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
     }
 
+    /// Whether libzmq bears that the connections of an endpoint end now; both calls end them in the same way.
+    fn check_ending(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
+        // The connection would be gone with the parts that are left, and libzmq aborts the process where it misses them.
+        if self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
+            let why = format_args!("{endpoint:?}: a message is half received; receive its other parts first");
+            return Err(Errno::EFSM.because(call, why));
+        }
+        // Where the name is bound later, libzmq sends these kinds an id over what is left of the connection, and aborts.
+        let gets_ids = matches!(self.kind(), Kind::Router | Kind::Rep | Kind::Stream);
+        if gets_ids && endpoint::is_inproc(text) && self.context().inproc_is_waiting(text) {
+            let why = format_args!("{endpoint:?}: nobody has bound it yet; the connection goes with the socket");
+            return Err(Errno::EFSM.because(call, why));
+        }
+        // These kinds take the first part off a connection when they are asked whether there is one.
+        let looks_ahead = matches!(self.kind(), Kind::Router | Kind::Rep | Kind::Sub | Kind::XSub | Kind::Stream);
+        if looks_ahead && self.has_message()? {
+            let why = format_args!("{endpoint:?}: a message is waiting; receive it first");
+            return Err(Errno::EFSM.because(call, why));
+        }
+        Ok(())
+    }
+
     fn has_message(&self) -> Result<bool> {
         loop {
             match self.raw().get_int(zmq_sys::ZMQ_EVENTS) {
                 Err(Errno::EINTR) => {}
                 Ok(events) => return Ok(events & zmq_sys::ZMQ_POLLIN != 0),
-                Err(errno) => return Err(errno.of("zmq_disconnect")),
+                Err(errno) => return Err(errno.of("ZMQ_EVENTS")),
             }
         }
     }
