@@ -1,5 +1,6 @@
 //! Waiting on several sockets and file descriptors at once.
 
+use std::collections::HashMap;
 use std::ffi::{c_int, c_long, c_short};
 use std::fmt;
 use std::ops::{BitOr, BitOrAssign};
@@ -230,16 +231,15 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let wake_up = WakeUp::current();
     // C wants one array, so what ends the wait early goes behind a copy of the items.
-    let mut extended: Vec<PollItem<'_>> = Vec::new();
-    if let Some(wake_up) = wake_up.item() {
-        extended.extend_from_slice(items);
-        extended.push(wake_up);
-    }
+    let mut copied = match wake_up.item() {
+        None if !any_socket_repeats(items) => None,
+        wake_up => Some(Merged::new(items, wake_up)),
+    };
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let milliseconds = left.map_or(-1, milliseconds);
-        let ready = if !extended.is_empty() {
-            raw::poll(&mut extended, milliseconds)
+        let ready = if let Some(copied) = &mut copied {
+            raw::poll(&mut copied.polled, milliseconds)
         } else if !items.is_empty() {
             raw::poll(items, milliseconds)
         } else {
@@ -247,11 +247,11 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
             std::thread::sleep(left.unwrap_or_default());
             return Ok(0);
         };
-        let found = match ready {
-            Ok(_) if !extended.is_empty() => take_over(items, &extended),
-            Ok(found) => found,
-            Err(Errno::EINTR) => 0,
-            Err(errno) => return Err(errno.of(CALL)),
+        let found = match (ready, &copied) {
+            (Ok(_), Some(copied)) => copied.hand_out(items),
+            (Ok(found), None) => found,
+            (Err(Errno::EINTR), _) => 0,
+            (Err(errno), _) => return Err(errno.of(CALL)),
         };
         if found != 0 {
             return Ok(found);
@@ -266,14 +266,62 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
     }
 }
 
-/// Copies what was found back to the caller's items, and counts the ready ones.
-fn take_over(items: &mut [PollItem<'_>], polled: &[PollItem<'_>]) -> usize {
-    let mut found = 0;
-    for (item, polled) in items.iter_mut().zip(polled) {
-        item.set_revents(polled.raw_revents());
-        found += usize::from(polled.raw_revents() != 0);
+/// Items as libzmq is to see them: each socket once, and at the end what ends the wait early.
+///
+/// libzmq asks a socket anew for each of its items. News that come between two such questions are taken by the second,
+/// which may not be the one that waits for them, and nothing wakes the wait up.
+struct Merged<'a> {
+    polled: Vec<PollItem<'a>>,
+    /// For each of the caller's items, its place in `polled`.
+    places: Vec<usize>,
+}
+
+impl<'a> Merged<'a> {
+    fn new(items: &[PollItem<'a>], wake_up: Option<PollItem<'a>>) -> Merged<'a> {
+        let mut merged =
+            Merged { polled: Vec::with_capacity(items.len() + 1), places: Vec::with_capacity(items.len()) };
+        let mut known = HashMap::new();
+        for item in items {
+            let next = merged.polled.len();
+            let place = item.handle().map_or(next, |handle| *known.entry(handle).or_insert(next));
+            if place == next {
+                merged.polled.push(*item);
+            } else {
+                merged.polled[place].add_events(item.raw_events());
+            }
+            merged.places.push(place);
+        }
+        merged.polled.extend(wake_up);
+        merged
     }
-    found
+
+    /// Gives the caller's items what was found, and counts the ready ones.
+    fn hand_out(&self, items: &mut [PollItem<'_>]) -> usize {
+        let mut found = 0;
+        for (item, place) in items.iter_mut().zip(&self.places) {
+            let revents = self.polled[*place].raw_revents();
+            // A descriptor's errors are reported unasked.
+            item.set_revents(if item.is_socket() { revents & item.raw_events() } else { revents });
+            found += usize::from(item.raw_revents() != 0);
+        }
+        found
+    }
+}
+
+/// Whether two items are for the same socket.
+fn any_socket_repeats(items: &[PollItem<'_>]) -> bool {
+    /// Up to here comparing each with each is cheapest, and takes no memory.
+    const FEW: usize = 16;
+    let sockets = items.iter().filter_map(PollItem::handle);
+    if items.len() <= FEW {
+        return sockets
+            .clone()
+            .enumerate()
+            .any(|(place, socket)| sockets.clone().take(place).any(|other| other == socket));
+    }
+    let mut sockets: Vec<_> = sockets.collect();
+    sockets.sort_unstable();
+    sockets.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// A duration as the milliseconds that a wait takes: rounded up, and a day at most, since waits are repeated until

@@ -264,3 +264,33 @@ fn the_socket_tells_its_events_itself() {
         assert_eq!(socket.events().unwrap(), PollEvents::POLLIN | PollEvents::POLLOUT);
     });
 }
+
+/// libzmq asks a socket anew for each of its items, and what comes meanwhile is told to one of them alone.
+#[test]
+fn a_socket_in_two_items_misses_nothing() {
+    const ROUNDS: u32 = 300;
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (ours, theirs) = pair(&context, "inproc://twice");
+        // Many between the two make it likely that a message comes between the two questions.
+        let idle: Vec<Socket<'_, Pair>> = (0..200).map(|_| context.socket(Pair).unwrap()).collect();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    theirs.send(round.to_string()).unwrap();
+                    theirs.recv().unwrap();
+                }
+            });
+            for round in 0..ROUNDS {
+                let mut items = vec![PollItem::socket(&ours, PollEvents::POLLIN)];
+                items.extend(idle.iter().map(|socket| PollItem::socket(socket, PollEvents::POLLIN)));
+                items.push(PollItem::socket(&ours, PollEvents::POLLERR));
+                assert_eq!(poll(&mut items, None).unwrap(), 1);
+                assert!(items[0].is_readable());
+                assert_eq!(items.last().unwrap().revents(), PollEvents::NONE, "it asked for something else");
+                assert_eq!(ours.recv_string().unwrap(), round.to_string());
+                ours.send("").unwrap();
+            }
+        });
+    });
+}

@@ -1,9 +1,9 @@
 //! `zmq_poll` and `zmq_proxy`.
 
-use std::ffi::{c_int, c_long, c_short};
+use std::ffi::{c_int, c_long, c_short, c_void};
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use super::{RawSocket, check};
 use crate::error::Errno;
@@ -51,8 +51,17 @@ impl<'a> PollItem<'a> {
         self.item.revents = revents;
     }
 
+    pub(crate) fn add_events(&mut self, events: c_short) {
+        self.item.events |= events;
+    }
+
     pub(crate) fn is_socket(&self) -> bool {
         !self.item.socket.is_null()
+    }
+
+    /// What tells one socket from another.
+    pub(crate) fn handle(&self) -> Option<NonNull<c_void>> {
+        NonNull::new(self.item.socket)
     }
 }
 
