@@ -277,6 +277,16 @@ impl Context {
     }
 
     /// The C handle, for code that is half C. It stays this library's to end.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// // SAFETY: the context is open as long as `context` is.
+    /// let io_threads = unsafe { zmq::sys::zmq_ctx_get(context.as_raw(), zmq::sys::ZMQ_IO_THREADS) };
+    /// assert_eq!(io_threads, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn as_raw(&self) -> *mut c_void {
         self.inner.raw.as_ptr()
     }

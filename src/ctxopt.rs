@@ -163,6 +163,14 @@ impl Context {
     }
 
     /// The size of the C message structure, in bytes: 64.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// assert_eq!(context.msg_t_size(), 64);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_MSG_T_SIZE")]
     #[doc(alias = "zmq_ctx_get")]
     pub fn msg_t_size(&self) -> u32 {
@@ -170,6 +178,14 @@ impl Context {
     }
 
     /// The scheduling policy of the context's threads, as a number of `sched.h`; `None` if unset.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// assert_eq!(context.thread_sched_policy(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
     #[doc(alias = "ZMQ_THREAD_SCHED_POLICY_DFLT")]
     #[doc(alias = "zmq_ctx_get")]
@@ -323,6 +339,14 @@ impl Context {
     }
 
     /// The number before the names of the context's threads; 0 if there is none.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// assert_eq!(context.thread_name_prefix(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
     #[doc(alias = "zmq_ctx_get")]
     pub fn thread_name_prefix(&self) -> u32 {
@@ -408,12 +432,31 @@ impl Context {
 
 impl ContextBuilder {
     /// The scheduling policy of the context's threads: see [`Context::set_thread_sched_policy`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::builder().set_thread_sched_policy(libc::SCHED_OTHER as u32).build()?;
+    /// assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
     pub fn set_thread_sched_policy(self, policy: u32) -> Self {
         self.with(move |context| context.set_thread_sched_policy(policy))
     }
 
     /// Policy and priority of the context's threads: see [`Context::set_thread_scheduling`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let builder = zmq::Context::builder().set_thread_scheduling(libc::SCHED_FIFO as u32, 1);
+    /// // Where the process may not: EPERM.
+    /// if let Err(error) = builder.build() {
+    ///     eprintln!("as it was: {error}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
     #[doc(alias = "ZMQ_THREAD_PRIORITY")]
     pub fn set_thread_scheduling(self, policy: u32, priority: u32) -> Self {
@@ -421,18 +464,41 @@ impl ContextBuilder {
     }
 
     /// The scheduling priority of the context's threads: see [`Context::set_thread_priority`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let builder = zmq::Context::builder().set_thread_sched_policy(libc::SCHED_OTHER as u32).set_thread_priority(0);
+    /// assert!(builder.build().is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_PRIORITY")]
     pub fn set_thread_priority(self, priority: u32) -> Self {
         self.with(move |context| context.set_thread_priority(priority))
     }
 
     /// A processor that the context's threads may run on: see [`Context::add_thread_affinity_cpu`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::builder().add_thread_affinity_cpu(0).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_AFFINITY_CPU_ADD")]
     pub fn add_thread_affinity_cpu(self, cpu: u32) -> Self {
         self.with(move |context| context.add_thread_affinity_cpu(cpu))
     }
 
     /// Takes a processor out again: see [`Context::remove_thread_affinity_cpu`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let builder = zmq::Context::builder().add_thread_affinity_cpu(0).remove_thread_affinity_cpu(0);
+    /// let context = builder.build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_THREAD_AFFINITY_CPU_REMOVE")]
     pub fn remove_thread_affinity_cpu(self, cpu: u32) -> Self {
         self.with(move |context| context.remove_thread_affinity_cpu(cpu))

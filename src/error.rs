@@ -31,6 +31,11 @@ macro_rules! errnos {
             $($(#[doc = $doc])* pub const $name: Errno = Errno($value as i32);)*
 
             /// The number's C name, if it is one that libzmq documents.
+            ///
+            /// ```
+            /// assert_eq!(zmq::Errno::EFSM.name(), Some("EFSM"));
+            /// assert_eq!(zmq::Errno::from_raw(99_999).name(), None);
+            /// ```
             pub fn name(self) -> Option<&'static str> {
                 match self {
                     $(Errno::$name => Some(stringify!($name)),)*
@@ -120,11 +125,19 @@ errnos! {
 
 impl Errno {
     /// The error of this number.
+    ///
+    /// ```
+    /// assert_eq!(zmq::Errno::from_raw(zmq::Errno::ETERM.raw()), zmq::Errno::ETERM);
+    /// ```
     pub const fn from_raw(number: i32) -> Errno {
         Errno(number)
     }
 
     /// The number.
+    ///
+    /// ```
+    /// assert_eq!(zmq::Errno::EAGAIN.raw(), libc::EAGAIN);
+    /// ```
     pub const fn raw(self) -> i32 {
         self.0
     }
@@ -206,16 +219,43 @@ impl fmt::Display for Detail<'_> {
 
 impl Error {
     /// The reason as a number.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let error = context.socket(zmq::Rep)?.bind("tcp://127.0.0.1:70000").unwrap_err();
+    /// assert_eq!(error.errno(), zmq::Errno::EINVAL);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn errno(&self) -> Errno {
         self.errno
     }
 
     /// The C function or option that failed, such as `zmq_bind` or `ZMQ_LINGER`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let error = context.socket(zmq::Rep)?.bind("tcp://127.0.0.1:70000").unwrap_err();
+    /// assert_eq!(error.call(), "zmq_bind");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn call(&self) -> &'static str {
         self.call
     }
 
     /// What the call was about: the endpoint, the option's value, the limit that was passed.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let error = context.socket(zmq::Rep)?.bind("tcp://127.0.0.1:70000").unwrap_err();
+    /// assert!(error.detail().is_some_and(|detail| detail.contains("70000")));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
@@ -269,21 +309,58 @@ impl<M> SendError<M> {
     }
 
     /// Why it failed.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let failed = context.socket(zmq::Rep)?.send("no request came").unwrap_err();
+    /// assert_eq!(failed.error().errno(), zmq::Errno::EFSM);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn error(&self) -> &Error {
         &self.error
     }
 
     /// The message that was not sent.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let failed = context.socket(zmq::Rep)?.send("no request came").unwrap_err();
+    /// assert_eq!(failed.message().as_str(), Some("no request came"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn message(&self) -> &M {
         &self.message
     }
 
     /// The message that was not sent, to keep.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let failed = context.socket(zmq::Rep)?.send("no request came").unwrap_err();
+    /// assert_eq!(failed.into_message().as_str(), Some("no request came"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn into_message(self) -> M {
         self.message
     }
 
     /// The message and the reason.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let failed = context.socket(zmq::Rep)?.send("no request came").unwrap_err();
+    /// let (message, error) = failed.into_parts();
+    /// assert_eq!((message.len(), error.errno()), (15, zmq::Errno::EFSM));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn into_parts(self) -> (M, Error) {
         (self.message, self.error)
     }

@@ -44,6 +44,10 @@ pub struct Message(RawMessage);
 
 impl Message {
     /// An empty message.
+    ///
+    /// ```
+    /// assert!(zmq::Message::new().is_empty());
+    /// ```
     #[doc(alias = "zmq_msg_init")]
     #[inline]
     pub fn new() -> Message {
@@ -195,6 +199,10 @@ impl Message {
 
     /// The number of the descriptor of the connection that a received message came from; it may be closed, or another
     /// connection's, by now. `None` for `inproc://`. Deprecated in libzmq.
+    ///
+    /// ```
+    /// assert_eq!(zmq::Message::from("not received").source_fd(), None);
+    /// ```
     #[doc(alias = "zmq_msg_get")]
     #[doc(alias = "ZMQ_SRCFD")]
     pub fn source_fd(&self) -> Option<i32> {
@@ -231,6 +239,12 @@ impl Message {
     }
 
     /// The C structure, for code that is half C. The message stays this library's to close.
+    ///
+    /// ```
+    /// let mut message = zmq::Message::from("Hello");
+    /// // SAFETY: the structure is an initialised message as long as `message` lives.
+    /// assert_eq!(unsafe { zmq::sys::zmq_msg_size(message.as_raw()) }, 5);
+    /// ```
     #[doc(alias = "zmq_msg_t")]
     pub fn as_raw(&mut self) -> *mut zmq_sys::zmq_msg_t {
         self.0.as_mut_ptr()

@@ -26,6 +26,12 @@ pub struct Multipart(VecDeque<Message>);
 
 impl Multipart {
     /// A message of no parts yet.
+    ///
+    /// ```
+    /// let mut message = zmq::Multipart::new();
+    /// message.push_back("body");
+    /// assert_eq!(message.len(), 1);
+    /// ```
     #[doc(alias = "zmsg_new")]
     pub fn new() -> Multipart {
         Multipart::default()
@@ -45,6 +51,10 @@ impl Multipart {
     }
 
     /// Whether there are no parts.
+    ///
+    /// ```
+    /// assert!(zmq::Multipart::new().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

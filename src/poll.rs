@@ -45,16 +45,31 @@ impl PollEvents {
     }
 
     /// The events as C's number.
+    ///
+    /// ```
+    /// assert_eq!((zmq::PollEvents::POLLIN | zmq::PollEvents::POLLOUT).raw(), 3);
+    /// ```
     pub const fn raw(self) -> c_short {
         self.0
     }
 
     /// Whether all of `other`'s events are among these.
+    ///
+    /// ```
+    /// use zmq::PollEvents;
+    ///
+    /// assert!((PollEvents::POLLIN | PollEvents::POLLOUT).contains(PollEvents::POLLOUT));
+    /// assert!(!PollEvents::POLLIN.contains(PollEvents::POLLOUT));
+    /// ```
     pub const fn contains(self, other: PollEvents) -> bool {
         self.0 & other.0 == other.0
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// assert!(zmq::PollEvents::NONE.is_empty());
+    /// ```
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -130,6 +145,17 @@ impl<'a> PollItem<'a> {
     }
 
     /// What was asked for.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// use zmq::{PollEvents, PollItem};
+    ///
+    /// let socket = context.socket(zmq::Pull)?;
+    /// assert_eq!(PollItem::socket(&socket, PollEvents::POLLIN).events(), PollEvents::POLLIN);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn events(&self) -> PollEvents {
         PollEvents(self.raw_events())
     }
@@ -154,6 +180,20 @@ impl<'a> PollItem<'a> {
     }
 
     /// Whether the last [`poll`] found something to receive.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// use std::time::Duration;
+    /// use zmq::{PollEvents, PollItem, poll};
+    ///
+    /// let socket = context.socket(zmq::Pull)?;
+    /// let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
+    /// poll(&mut items, Duration::ZERO)?;
+    /// assert!(!items[0].is_readable());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_readable(&self) -> bool {
         self.revents().contains(PollEvents::POLLIN)
     }

@@ -174,7 +174,8 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `ENOENT` where the socket is not bound to it under this very text, `EINVAL`, `ETERM`.
+    /// `ENOENT` where the socket is not bound to it under this very text, `EINVAL`, `ETERM`; `EFSM` as with
+    /// [`Socket::disconnect`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -437,6 +438,16 @@ pub struct BindGuard<'a> {
 
 impl BindGuard<'_> {
     /// The endpoint as libzmq resolved it.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Rep)?;
+    /// let bound = socket.bind_scoped("tcp://127.0.0.1:*")?;
+    /// assert!(bound.endpoint().starts_with("tcp://127.0.0.1:"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -458,6 +469,16 @@ pub struct ConnectGuard<'a> {
 
 impl ConnectGuard<'_> {
     /// The endpoint as it was given.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Req)?;
+    /// let connected = socket.connect_scoped("inproc://server")?;
+    /// assert_eq!(connected.endpoint(), "inproc://server");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -69,11 +69,19 @@ macro_rules! kinds {
             pub const ALL: &[Kind] = &[$(Kind::$name,)*];
 
             /// The kind's number in C.
+            ///
+            /// ```
+            /// assert_eq!(zmq::Kind::Req.raw(), zmq::sys::ZMQ_REQ);
+            /// ```
             pub const fn raw(self) -> i32 {
                 match self { $(Kind::$name => zmq_sys::$number,)* }
             }
 
             /// The kind's name in C, such as `ZMQ_REQ`.
+            ///
+            /// ```
+            /// assert_eq!(zmq::Kind::XPub.c_name(), "ZMQ_XPUB");
+            /// ```
             pub const fn c_name(self) -> &'static str {
                 match self { $(Kind::$name => $c_name,)* }
             }

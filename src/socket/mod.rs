@@ -249,6 +249,17 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     }
 
     /// The C handle, for code that is half C. It stays this library's to close.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pub)?;
+    /// // SAFETY: the socket is open as long as `socket` is, and this thread's.
+    /// let rc = unsafe { zmq::sys::zmq_bind(socket.as_raw(), c"inproc://news".as_ptr()) };
+    /// assert_eq!(rc, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn as_raw(&self) -> *mut c_void {
         self.core().raw.as_ptr()
     }
@@ -419,11 +430,21 @@ impl Flags {
     pub const SNDMORE: Flags = Flags(zmq_sys::ZMQ_SNDMORE);
 
     /// The flags as C's number.
+    ///
+    /// ```
+    /// assert_eq!(zmq::Flags::SNDMORE.raw(), 2);
+    /// ```
     pub const fn raw(self) -> c_int {
         self.0
     }
 
     /// Whether all of `other`'s flags are set.
+    ///
+    /// ```
+    /// use zmq::Flags;
+    ///
+    /// assert!((Flags::DONTWAIT | Flags::SNDMORE).contains(Flags::SNDMORE));
+    /// ```
     pub const fn contains(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
     }

@@ -23,6 +23,18 @@ pub struct Received {
 
 impl Received {
     /// Whether the buffer was too short, so that the end of the message is lost.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// # let (left, right) = (context.socket(zmq::Pair)?, context.socket(zmq::Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// left.send("Hello")?;
+    /// assert!(right.recv_into(&mut [0; 4])?.is_truncated());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_truncated(self) -> bool {
         self.size > self.copied
     }
@@ -155,6 +167,21 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::recv_into`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// # let (left, right) = (context.socket(zmq::Pair)?, context.socket(zmq::Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// use zmq::{Errno, Flags};
+    ///
+    /// let mut buffer = [0; 16];
+    /// let error = right.recv_into_with(&mut buffer, Flags::DONTWAIT).unwrap_err();
+    /// assert_eq!(error.errno(), Errno::EAGAIN);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "zmq_recv")]
     pub fn recv_into_with(&self, buffer: &mut [u8], flags: Flags) -> Result<Received>
     where

@@ -34,12 +34,30 @@ impl<'a> SocketRef<'a> {
     }
 
     /// The socket's kind.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Dealer)?;
+    /// assert_eq!(socket.as_ref().kind(), zmq::Kind::Dealer);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "ZMQ_TYPE")]
     pub fn kind(self) -> Kind {
         self.core.kind()
     }
 
     /// The C handle, for code that is half C.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Dealer)?;
+    /// assert_eq!(socket.as_ref().as_raw(), socket.as_raw());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn as_raw(self) -> *mut c_void {
         self.core.raw().as_ptr()
     }

@@ -46,6 +46,12 @@ impl Kinds {
     }
 
     /// Whether `kind` is among them.
+    ///
+    /// ```
+    /// use zmq::{Kind, sockopt};
+    ///
+    /// assert!(!sockopt::find("ZMQ_SUBSCRIBE").unwrap().kinds.contains(Kind::Pub));
+    /// ```
     pub const fn contains(self, kind: Kind) -> bool {
         self.0 & (1 << kind.raw()) != 0
     }

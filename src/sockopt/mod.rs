@@ -74,6 +74,11 @@ pub static OPTIONS: &[&[OptionInfo]] = &[
 impl OptionInfo {
     /// Whether the linked libzmq was built with what the option needs: CURVE, GSSAPI, NORM, VMCI or TLS. A SOCKS proxy is
     /// for the vendored libzmq alone.
+    ///
+    /// ```
+    /// let option = zmq::sockopt::find("ZMQ_GSSAPI_SERVER").unwrap();
+    /// assert_eq!(option.is_available(), zmq::has("gssapi"));
+    /// ```
     pub fn is_available(&self) -> bool {
         Row { name: self.name, number: self.number }.missing().is_none()
     }

@@ -262,6 +262,15 @@ mod draft {
         /// # Errors
         ///
         /// `ETERM` after the context was shut down.
+        ///
+        /// ```
+        /// # fn main() -> zmq::Result<()> {
+        /// # let context = zmq::Context::new()?;
+        /// let socket = context.socket(zmq::Pub)?;
+        /// assert_eq!(socket.priority()?, 0);
+        /// # Ok(())
+        /// # }
+        /// ```
         #[doc(alias = "ZMQ_PRIORITY")]
         #[doc(alias = "zmq_getsockopt")]
         pub fn priority(&self) -> Result<u32> {
