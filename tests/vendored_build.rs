@@ -374,11 +374,14 @@ unsafe extern "C" fn gettimeofday(time: *mut libc::timeval, _zone: *mut libc::c_
 fn time_is_monotonic() {
     in_own_process("time_is_monotonic", || {
         let asked = || WALL_CLOCK.load(std::sync::atomic::Ordering::SeqCst);
+        // OpenPGM and NORM ask for it when they are set up.
+        let context = Context::new().unwrap();
+        let before = asked();
         let mut now = libc::timeval { tv_sec: 0, tv_usec: 0 };
         // SAFETY: a valid pointer, and null for the time zone.
         unsafe { libc::gettimeofday(&raw mut now, std::ptr::null_mut()) };
         assert!(now.tv_sec > 0);
-        assert_eq!(asked(), 1);
+        assert_eq!(asked(), before + 1);
 
         let archive = fs::read(Path::new(env!("ZMQ_LIB")).join("libzmq.a")).unwrap();
         let names = |symbol: &[u8]| archive.windows(symbol.len()).any(|window| window == symbol);
@@ -386,7 +389,6 @@ fn time_is_monotonic() {
         assert!(names(b"\0clock_gettime\0"));
 
         // Time-outs of calls, and timers of connections.
-        let context = Context::new().unwrap();
         let pull = context.socket(Pull).unwrap();
         let push = context.socket(Push).unwrap();
         push.set_heartbeat_ivl(Some(Duration::from_millis(5))).unwrap();
@@ -395,7 +397,7 @@ fn time_is_monotonic() {
         assert!(pull.recv_timeout(Duration::from_millis(50)).unwrap().is_none());
         let mut items = [zmq::PollItem::socket(&pull, zmq::PollEvents::POLLIN)];
         assert_eq!(zmq::poll(&mut items, Duration::from_millis(50)).unwrap(), 0);
-        assert_eq!(asked(), 1, "libzmq takes its time from the wall clock");
+        assert_eq!(asked(), before + 1, "libzmq takes its time from the wall clock");
     });
 }
 
