@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Error, Result};
 use crate::raw::{self, RawContext, RawSocket};
-use crate::socket::{Kind, Socket, SocketType};
+use crate::socket::{Kind, Record, Socket, SocketType};
 
 /// A ZeroMQ context: I/O threads, and the sockets that are opened in it.
 ///
@@ -46,6 +46,8 @@ pub(crate) struct Inner {
     /// Whether the context's threads run, which they do from its first socket on.
     started: AtomicBool,
     census: Arc<Census>,
+    /// What is known of the sockets that were given to C code.
+    given: Mutex<BTreeMap<usize, Record>>,
 }
 
 /// Who still holds a context, and whether it has ended.
@@ -128,6 +130,7 @@ impl Context {
             threads: Mutex::new(Threads { policy: UNSET, priority: UNSET }),
             started: AtomicBool::new(false),
             census: Arc::default(),
+            given: Mutex::default(),
         };
         Ok(Context { inner: Arc::new(inner) })
     }
@@ -365,18 +368,31 @@ impl Inner {
     ///
     /// # Errors
     ///
-    /// As `connect`, and `EMFILE` where the context has no room for the socket that stands in for a missing peer.
+    /// As `connect`; `EMFILE` where the context has no room for the socket that stands in for a missing peer, and `EINVAL`
+    /// for a PAIR that has its one peer: libzmq ends such a connection at once, and aborts where the name is bound later.
     pub(crate) fn inproc_connect(
         &self,
         name: &CStr,
         kind: Kind,
         singles_only: bool,
-        connect: impl FnOnce() -> Result<(), Errno>,
-    ) -> Result<(), Errno> {
+        has_its_peer: bool,
+        connect: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        const CALL: &str = "zmq_connect";
         let mut inproc = lock(&self.inproc);
+        if !inproc.bound.contains_key(name) && has_its_peer {
+            let why = "has bound or connected before, and nobody has bound this name yet";
+            return Err(Errno::EINVAL.because(CALL, format_args!("{name:?}: a {kind} has one peer; this one {why}")));
+        }
         if !inproc.bound.contains_key(name) && !inproc.waiting.contains_key(name) {
             if inproc.stand_in.is_none() {
-                inproc.stand_in = Some(self.raw.socket(zmq_sys::ZMQ_DEALER)?);
+                let stand_in = self.raw.socket(zmq_sys::ZMQ_DEALER);
+                inproc.stand_in = Some(stand_in.map_err(|errno| {
+                    errno.because(
+                        CALL,
+                        format_args!("{name:?}: no socket left to stand in for who has not bound it yet"),
+                    )
+                })?);
             }
             inproc.waiting.insert(name.into(), Waiting::default());
         }
@@ -401,11 +417,12 @@ impl Inner {
         &self,
         kind: Kind,
         name: &CStr,
-        bind: impl FnOnce() -> Result<(), Errno>,
-    ) -> Result<SinglesOnly, Errno> {
+        bind: impl FnOnce() -> Result<()>,
+    ) -> Result<SinglesOnly> {
         let mut inproc = lock(&self.inproc);
         if kind == Kind::Pair && inproc.waiting.get(name).is_some_and(|waiting| waiting.gets_ids) {
-            return Err(Errno::ENOCOMPATPROTO);
+            let why = "a ROUTER or REP waits for the name, and a PAIR is no peer for these";
+            return Err(Errno::ENOCOMPATPROTO.because("zmq_bind", format_args!("{name:?}: {why}")));
         }
         bind()?;
         let singles_only = inproc.waiting.remove(name).unwrap_or_default().singles_only;
@@ -430,6 +447,18 @@ impl Inner {
         }
         inproc.dropped.push((socket, connected));
         inproc.close_dropped();
+    }
+
+    /// Keeps what is known of a socket that goes to C code.
+    pub(crate) fn keep_record(&self, handle: *mut c_void, record: Record) {
+        if self.in_own_process() {
+            lock(&self.given).insert(handle.addr(), record);
+        }
+    }
+
+    /// What is known of a socket that comes back from C code. A record of another kind is of a socket which that closed.
+    pub(crate) fn take_record(&self, handle: *mut c_void, kind: Kind) -> Option<Record> {
+        lock(&self.given).remove(&handle.addr()).filter(|record| record.kind == kind)
     }
 
     /// Whether an inproc name is connected to and not bound yet.

@@ -27,6 +27,7 @@ fn invalid(call: &'static str, endpoint: &str, why: &str) -> Error {
 
 /// Checks an endpoint to bind to.
 pub(crate) fn check_bind(call: &'static str, endpoint: &str, kind: Kind) -> Result<CString> {
+    let text = c_text(call, endpoint)?;
     let (transport, address) = split(call, endpoint)?;
     match transport {
         "tcp" | "udp" => check_port(call, endpoint, address, 0)?,
@@ -45,11 +46,12 @@ pub(crate) fn check_bind(call: &'static str, endpoint: &str, kind: Kind) -> Resu
         }
         _ => {}
     }
-    c_text(call, endpoint)
+    Ok(text)
 }
 
 /// Checks an endpoint to connect to.
 pub(crate) fn check_connect(call: &'static str, endpoint: &str, _kind: Kind) -> Result<CString> {
+    let text = c_text(call, endpoint)?;
     let (transport, address) = split(call, endpoint)?;
     match transport {
         "tcp" => {
@@ -69,7 +71,7 @@ pub(crate) fn check_connect(call: &'static str, endpoint: &str, _kind: Kind) -> 
         "pgm" | "epgm" | "norm" => check_multicast(call, endpoint, transport, address)?,
         _ => {}
     }
-    c_text(call, endpoint)
+    Ok(text)
 }
 
 /// What the multicast libraries cannot make sense of, libzmq takes for its own fault and aborts the process. So they get
@@ -134,12 +136,13 @@ fn check_port(call: &'static str, endpoint: &str, address: &str, lowest: u32) ->
     // The path of a WebSocket comes after the port.
     let authority = address.split('/').next().unwrap_or(address);
     let Some((_, port)) = authority.rsplit_once(':') else { return Ok(()) };
-    if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
-        // `*`, the end of an IPv6 address, or something that libzmq refuses by itself.
+    if port.is_empty() || port == "*" || port.ends_with(']') {
+        // Nothing, any, or the end of an IPv6 address: libzmq says by itself where it is not good.
         return Ok(());
     }
-    match port.parse::<u32>() {
-        Ok(number) if (lowest..=65535).contains(&number) => Ok(()),
+    let number = port.parse::<u32>().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()));
+    match number {
+        Some(number) if (lowest..=65535).contains(&number) => Ok(()),
         _ => Err(invalid(call, endpoint, &format!("port {port} is not in {lowest}..=65535"))),
     }
 }

@@ -280,7 +280,8 @@ impl From<Errno> for io::Error {
 
 /// A send that failed, and the message that was not sent.
 ///
-/// `?` turns it into an [`Error`], which drops the message; [`SendError::into_message`] keeps it.
+/// `?` turns it into an [`Error`], which drops the message; [`SendError::into_message`] keeps it. Its content is as it
+/// was; what it knew of the connection that it was received from ([`crate::Message::gets`]) may be gone.
 ///
 /// ```
 /// use zmq::{Context, Errno, Req};

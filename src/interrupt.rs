@@ -6,6 +6,10 @@
 //! that begins to wait only after the signal. Calls that need not wait go on as before, so what has to be sent still is.
 //! Do it first thing in `main`: a call that waits already when the signals begin to be caught is not reached by them.
 //!
+//! The last handle of a context waits, when dropped, for messages that linger. A signal that comes while it does so ends
+//! that wait too; they are then sent for as long as the process lives. So it takes one Ctrl-C to leave a loop, and a
+//! second one to leave behind what nobody fetches.
+//!
 //! ```no_run
 //! use zmq::{Context, Errno, Rep, interrupt};
 //!

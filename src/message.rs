@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::raw::RawMessage;
 
-/// From this size on, a message takes over its owner's memory; below it, libzmq stores the bytes in the message itself,
+/// Above this size, a message takes over its owner's memory; up to it, libzmq stores the bytes in the message itself,
 /// which is faster than anything that has to be freed.
 const INLINE: usize = 33;
 /// How many bytes of a message [`fmt::Debug`] shows.

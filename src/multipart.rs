@@ -145,7 +145,7 @@ impl Multipart {
         self.0.back()
     }
 
-    /// The last part, to put another in its place.
+    /// The last part, to put another in its place; `None` where there is none, and [`Multipart::push_back`] makes one.
     ///
     /// ```
     /// use zmq::Multipart;
@@ -157,6 +157,7 @@ impl Multipart {
     /// assert_eq!(message, ["address", "", "answer"]);
     /// ```
     #[doc(alias = "zmsg_body_set")]
+    #[doc(alias = "zmsg_body_fmt")]
     pub fn back_mut(&mut self) -> Option<&mut Message> {
         self.0.back_mut()
     }
@@ -174,7 +175,8 @@ impl Multipart {
         self.0.get(index)
     }
 
-    /// Puts an address and an empty part in front: the envelope that a REQ makes and a ROUTER sends by.
+    /// Puts an address and an empty part in front: the envelope that a REQ makes and a ROUTER sends by. For an address
+    /// alone there is [`Multipart::push_front`].
     ///
     /// ```
     /// use zmq::Multipart;

@@ -547,3 +547,34 @@ fn a_handle_given_up_keeps_its_context() {
         kept.terminate(DEADLINE).unwrap();
     });
 }
+
+/// What C code does not know of its socket is not forgotten while it has it.
+#[test]
+fn what_is_known_of_a_socket_goes_with_its_handle() {
+    within_deadline(|| {
+        let context = Context::builder().set_max_sockets(20).build().unwrap();
+        let server = context.owned_socket(zmq::XPub).unwrap();
+        server.set_xpub_manual(true).unwrap();
+        server.bind("inproc://server").unwrap();
+        let (handle, _) = server.into_raw();
+        // Nobody who connects now is taken to wait for the name: closed, it does not count any more.
+        for _ in 0..100 {
+            let mut client = None;
+            eventually("the ones before are closed", || {
+                // libzmq closes a connection when both sides have seen to it.
+                // SAFETY: an open socket that this thread alone uses, and room for the four bytes of an int.
+                unsafe { zmq::sys::zmq_recv(handle, [0_u8; 4].as_mut_ptr().cast(), 4, zmq::sys::ZMQ_DONTWAIT) };
+                client = context.socket(zmq::Sub).ok();
+                client.is_some()
+            });
+            client.unwrap().connect("inproc://server").unwrap();
+        }
+        // SAFETY: the handle was given up above, and nobody else has it.
+        let server = unsafe { context.socket_from_raw(handle, zmq::XPub) }.unwrap();
+        assert_eq!(server.set_xpub_manual(false).unwrap_err().errno(), Errno::EINVAL, "switched off it aborts");
+        assert_eq!(server.disconnect("inproc://server").unwrap_err().errno(), Errno::ENOENT);
+        drop(server);
+        let next = context.socket(Pull).unwrap();
+        next.bind("inproc://server").unwrap();
+    });
+}

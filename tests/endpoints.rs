@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{eventually, skip_unless, within_deadline};
+use common::{DEADLINE, eventually, skip_unless, within_deadline};
 use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub};
 
 /// A directory of its own for each test, gone with it.
@@ -293,6 +293,8 @@ fn guards_do_not_mind_that_the_end_came_before() {
         let context = Context::new().unwrap();
         let socket = context.socket(Dealer).unwrap();
         let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
+        let peer = context.socket(Dealer).unwrap();
+        peer.bind("inproc://peer").unwrap();
         let connected = socket.connect_scoped("inproc://peer").unwrap();
         socket.unbind(bound.endpoint()).unwrap();
         socket.disconnect(connected.endpoint()).unwrap();
@@ -439,5 +441,73 @@ fn after_a_shutdown_nothing_is_bound_or_connected() {
             assert_eq!(error.errno(), Errno::ETERM, "{error}");
         }
         assert_eq!(context.socket(Pub).unwrap_err().errno(), Errno::ETERM);
+    });
+}
+
+/// libzmq's unbind and disconnect are one function, which would unbind it.
+#[test]
+fn a_bound_name_is_not_disconnected() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let server = context.socket(Dealer).unwrap();
+        server.bind("inproc://server").unwrap();
+        let error = server.disconnect("inproc://server").unwrap_err();
+        assert_eq!(error.errno(), Errno::ENOENT);
+        assert!(error.to_string().contains("bound, not connected"), "{error}");
+        drop(server.connect_scoped("inproc://server").unwrap());
+        // Nobody waits for a name that is bound.
+        for kind in [Kind::Router, Kind::Dealer] {
+            context.socket(kind).unwrap().connect("inproc://server").unwrap();
+        }
+        let client = context.socket(Dealer).unwrap();
+        client.connect("inproc://server").unwrap();
+        client.send("found").unwrap();
+        assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "found");
+    });
+}
+
+/// What is left of such a connection meets whoever binds the name later: libzmq aborts where that one has a welcome, or
+/// an id to ask for, and crashes where the two do it at once.
+#[test]
+fn a_connection_that_nobody_bound_yet_stays() {
+    within_deadline(|| {
+        for &kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Stream) {
+            let context = Context::builder().set_blocky(false).build().unwrap();
+            let early = context.socket(kind).unwrap();
+            early.connect("inproc://later").unwrap();
+            for error in [early.disconnect("inproc://later"), early.unbind("inproc://later")] {
+                let error = error.unwrap_err();
+                assert_eq!(error.errno(), Errno::EFSM, "{kind}: {error}");
+                assert!(error.to_string().contains("nobody has bound it yet"), "{kind}: {error}");
+            }
+            let publisher = context.socket(zmq::XPub).unwrap();
+            publisher.set_xpub_welcome_msg("welcome").unwrap();
+            publisher.bind("inproc://later").unwrap();
+            // Now it is a connection like any: it ends, unless the welcome waits to be received.
+            if let Err(error) = early.disconnect("inproc://later") {
+                assert!(error.to_string().contains("receive it first"), "{kind}: {error}");
+            }
+        }
+    });
+}
+
+/// libzmq ends its second connection at once, and what is left of it is as above.
+#[test]
+fn a_pair_has_one_peer() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let pair = context.socket(Pair).unwrap();
+        pair.connect("inproc://first").unwrap();
+        let error = pair.connect("inproc://second").unwrap_err();
+        assert_eq!(error.errno(), Errno::EINVAL);
+        assert!(error.to_string().contains("one peer"), "{error}");
+        let publisher = context.socket(zmq::XPub).unwrap();
+        publisher.set_xpub_welcome_msg("welcome").unwrap();
+        publisher.bind("inproc://second").unwrap();
+
+        let peer = context.socket(Pair).unwrap();
+        peer.bind("inproc://first").unwrap();
+        pair.send("the first").unwrap();
+        assert_eq!(peer.recv_timeout(DEADLINE).unwrap().unwrap(), "the first");
     });
 }

@@ -399,3 +399,25 @@ fn the_wake_descriptor_follows_the_interrupt() {
         assert!(!interrupt::interrupted());
     });
 }
+
+#[test]
+fn a_signal_ends_the_wait_for_what_lingers() {
+    in_own_process("a_signal_ends_the_wait_for_what_lingers", || {
+        interrupt::catch_signals().unwrap();
+        let context = Context::new().unwrap();
+        let source = context.socket(Push).unwrap();
+        source.connect("tcp://127.0.0.1:1").unwrap();
+        source.send("to nobody").unwrap();
+        drop(source);
+        // One from before does not: what has to be sent still is.
+        signal_process(libc::SIGINT);
+        let (dropped, outcome) = channel();
+        thread::spawn(move || {
+            drop(context);
+            dropped.send(()).unwrap();
+        });
+        assert!(outcome.recv_timeout(Duration::from_millis(200)).is_err(), "it waits, like C's");
+        signal_process(libc::SIGTERM);
+        outcome.recv_timeout(DEADLINE).unwrap();
+    });
+}

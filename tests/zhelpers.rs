@@ -220,8 +220,7 @@ fn s_catch_signals_ends_a_wait() {
         let context = Context::new().unwrap();
         let socket = context.socket(Rep).unwrap();
         socket.bind("inproc://server").unwrap();
-        let own = std::process::id().to_string();
-        assert!(Command::new("kill").args(["-INT", &own]).status().unwrap().success());
+        common::signal(std::process::id(), libc::SIGINT);
         let error = s_recv(&socket).unwrap_err();
         println!("{} {}", error.errno() == Errno::EINTR, s_interrupted());
     });

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{RawSocket, check, last_errno};
 use crate::context::Context;
@@ -10,11 +11,16 @@ use crate::socket::{Socket, SocketType};
 
 /// A context handle that is valid until [`RawContext::term`] has succeeded, which its owner calls at most once.
 #[derive(Debug)]
-pub(crate) struct RawContext(NonNull<c_void>);
+pub(crate) struct RawContext {
+    handle: NonNull<c_void>,
+    /// Held while options are set or read and while a socket is opened. The first one starts the context's threads,
+    /// which read what was set for them without libzmq's own lock.
+    options: Mutex<()>,
+}
 
 // SAFETY: libzmq documents the context as thread-safe: every zmq_ctx_* function may be called from any thread.
 unsafe impl Send for RawContext {}
-// SAFETY: as above; no function of this type needs exclusive access.
+// SAFETY: as above; where libzmq does not hold to it, `options` is held.
 unsafe impl Sync for RawContext {}
 
 impl RawContext {
@@ -22,37 +28,49 @@ impl RawContext {
         super::fork::count_forks()?;
         // SAFETY: zmq_ctx_new has no preconditions.
         let handle = unsafe { zmq_sys::zmq_ctx_new() };
-        NonNull::new(handle).map(RawContext).ok_or_else(last_errno)
+        NonNull::new(handle).map(RawContext::from_handle).ok_or_else(last_errno)
+    }
+
+    fn from_handle(handle: NonNull<c_void>) -> RawContext {
+        RawContext { handle, options: Mutex::new(()) }
     }
 
     pub(crate) fn as_ptr(&self) -> *mut c_void {
-        self.0.as_ptr()
+        self.handle.as_ptr()
+    }
+
+    fn lock_options(&self) -> MutexGuard<'_, ()> {
+        self.options.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The handle for whoever ends the context; this one is not used again.
     pub(crate) fn take(&mut self) -> RawContext {
-        RawContext(self.0)
+        RawContext::from_handle(self.handle)
     }
 
     pub(crate) fn set(&self, option: c_int, value: c_int) -> Result<(), Errno> {
+        let _options = self.lock_options();
         // SAFETY: the handle is valid (type invariant).
         check(unsafe { zmq_sys::zmq_ctx_set(self.as_ptr(), option, value) }).map(drop)
     }
 
     /// The option's value. A failure cannot be told from a value of -1, so the caller asks for known options only.
     pub(crate) fn get(&self, option: c_int) -> c_int {
+        let _options = self.lock_options();
         // SAFETY: the handle is valid (type invariant).
         unsafe { zmq_sys::zmq_ctx_get(self.as_ptr(), option) }
     }
 
     #[cfg(feature = "draft")]
     pub(crate) fn set_bytes(&self, option: c_int, value: &[u8]) -> Result<(), Errno> {
+        let _options = self.lock_options();
         // SAFETY: the handle is valid (type invariant); the pointer and the length are those of one slice.
         check(unsafe { zmq_sys::zmq_ctx_set_ext(self.as_ptr(), option, value.as_ptr().cast(), value.len()) }).map(drop)
     }
 
     #[cfg(feature = "draft")]
     pub(crate) fn get_bytes(&self, option: c_int, value: &mut [u8]) -> Result<(), Errno> {
+        let _options = self.lock_options();
         let mut len = value.len();
         // SAFETY: the handle is valid (type invariant); libzmq writes at most `len` bytes, the slice's length.
         check(unsafe { zmq_sys::zmq_ctx_get_ext(self.as_ptr(), option, value.as_mut_ptr().cast(), &raw mut len) })
@@ -65,6 +83,7 @@ impl RawContext {
     }
 
     pub(crate) fn socket(&self, kind: c_int) -> Result<RawSocket, Errno> {
+        let _options = self.lock_options();
         // SAFETY: the handle is valid (type invariant); `kind` is a plain number that libzmq checks.
         let handle = unsafe { zmq_sys::zmq_socket(self.as_ptr(), kind) };
         // SAFETY: a handle that zmq_socket returns is a new open socket that nobody else owns.

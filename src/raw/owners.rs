@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use super::forks;
+use super::signal::signals_caught;
+use super::{catching, forks};
 
 /// Something to drop.
 type Owner = Box<dyn Send>;
@@ -53,11 +55,22 @@ fn drop_all(owners: Receiver<Owner>) {
     }
 }
 
-/// Runs `work` that may wait for long, in a thread of its own if this is the one that all owners wait for.
+/// Runs `work` that may wait for long: here, unless this is the thread that all owners wait for, or a signal is to end
+/// the wait. Then it goes on in a thread of its own.
 pub(crate) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) {
-    if !DROPS_OWNERS.get() {
+    if !DROPS_OWNERS.get() && !catching() {
         return work();
     }
+    let before = signals_caught();
+    let (working, done) = channel::<()>();
+    let started = thread::Builder::new().name("zmq-terminate".to_owned()).spawn(move || {
+        work();
+        drop(working);
+    });
     // Where no thread can be started the work is given up, which is better than holding up the owners.
-    let _ = thread::Builder::new().name("zmq-terminate".to_owned()).spawn(work);
+    if started.is_ok() && !DROPS_OWNERS.get() {
+        // A signal is seen soon enough this way, and nobody else has to know of this wait.
+        const A_MOMENT: Duration = Duration::from_millis(20);
+        while done.recv_timeout(A_MOMENT) == Err(RecvTimeoutError::Timeout) && signals_caught() == before {}
+    }
 }

@@ -5,11 +5,13 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use super::fork;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// How many signals were caught, in round numbers of 32 bits.
+static CAUGHT: AtomicU32 = AtomicU32::new(0);
 /// The two ends of the wake-up pair: what the handler writes to, what blocked calls wait for. Never closed.
 static WRITE_END: AtomicI32 = AtomicI32::new(-1);
 static READ_END: AtomicI32 = AtomicI32::new(-1);
@@ -17,6 +19,11 @@ static INSTALL: Mutex<()> = Mutex::new(());
 
 pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// How many signals were caught: tells one that has come since from one that has stood for long.
+pub(crate) fn signals_caught() -> u32 {
+    CAUGHT.load(Ordering::SeqCst)
 }
 
 /// The descriptor that is readable while the interrupt stands.
@@ -50,6 +57,7 @@ pub(crate) fn quiet() {
 
 extern "C" fn on_signal(_signal: c_int) {
     INTERRUPTED.store(true, Ordering::SeqCst);
+    CAUGHT.fetch_add(1, Ordering::SeqCst);
     wake();
 }
 

@@ -95,7 +95,8 @@ impl RawSocket {
         check(unsafe { zmq_sys::zmq_disconnect(self.as_ptr(), endpoint.as_ptr()) }).map(drop)
     }
 
-    /// Sends `message`, which is empty afterwards if that succeeded and unchanged if it failed.
+    /// Sends `message`, which is empty afterwards if that succeeded. If it failed its content is unchanged, but it may
+    /// have lost its metadata, and the mark that more parts follow it.
     #[inline]
     pub(crate) fn send(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
         // SAFETY: the handle is open or null and the message initialised (type invariants).

@@ -200,7 +200,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// `ENOENT` where there is none, `EINVAL`, `ETERM`; `EFSM` while a message is half received, and on ROUTER, REP, SUB,
     /// XSUB and STREAM while one is waiting: libzmq would abort the process if a message went with its connection. The
-    /// same on ROUTER, REP and STREAM for an `inproc://` name that is not bound yet.
+    /// same for an `inproc://` name that nobody has bound yet.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -227,19 +227,21 @@ impl Core {
         let text = endpoint::check_bind(CALL, endpoint, self.kind())?;
         self.check_raw(CALL, endpoint)?;
         crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
-        self.bind_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
+        self.check_conflating(CALL, endpoint, &text)?;
+        self.bind_checked(&text, || {
+            uninterrupted(|| self.raw().bind(&text)).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))
+        })?;
         self.naming().borrow_mut().strangers = true;
         self.last_endpoint()
     }
 
-    fn bind_checked(&self, text: &CStr) -> Result<(), Errno> {
-        let bind = || uninterrupted(|| self.raw().bind(text));
+    fn bind_checked(&self, text: &CStr, bind: impl FnOnce() -> Result<()>) -> Result<()> {
         if !endpoint::is_inproc(text) {
             self.remote.set(true);
             return bind();
         }
-        self.local.set(true);
         let singles_only = self.context().inproc_bind(self.kind(), text, bind)?;
+        self.local.set(true);
         self.singles_only.borrow_mut().push(singles_only);
         self.bound.borrow_mut().push(text.into());
         Ok(())
@@ -271,7 +273,11 @@ impl Core {
         self.check_raw(CALL, endpoint)?;
         crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
         crate::sockopt::check_proxy(self.raw(), CALL, endpoint)?;
-        self.connect_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
+        self.check_conflating(CALL, endpoint, &text)?;
+        self.connect_checked(&text, || {
+            uninterrupted(|| self.raw().connect(&text))
+                .map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))
+        })?;
         let mut naming = self.naming().borrow_mut();
         if !std::mem::take(&mut naming.pending) {
             naming.strangers = true;
@@ -284,14 +290,25 @@ impl Core {
         if raw { endpoint::check_raw(call, endpoint) } else { Ok(()) }
     }
 
-    fn connect_checked(&self, text: &CStr) -> Result<(), Errno> {
-        let connect = || uninterrupted(|| self.raw().connect(text));
+    /// Over a wire a peer may send messages of several parts, of which `ZMQ_CONFLATE` keeps single ones. A SUB whose
+    /// subscriptions have changed meanwhile looks for the others; the vendored libzmq is mended there.
+    fn check_conflating(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
+        if cfg!(zmq_vendored) || self.kind() != Kind::Sub || !self.conflates() || endpoint::is_inproc(text) {
+            return Ok(());
+        }
+        let why = format_args!("{endpoint:?}: with ZMQ_CONFLATE this libzmq aborts over messages of several parts");
+        Err(Errno::ENOTSUP.because(call, why))
+    }
+
+    fn connect_checked(&self, text: &CStr, connect: impl FnOnce() -> Result<()>) -> Result<()> {
         if !endpoint::is_inproc(text) {
             self.remote.set(true);
             return connect();
         }
+        let singles_only = self.kind() == Kind::Sub && self.conflates();
+        let has_its_peer = self.kind() == Kind::Pair && (self.local.get() || self.remote.get());
+        self.context().inproc_connect(text, self.kind(), singles_only, has_its_peer, connect)?;
         self.local.set(true);
-        self.context().inproc_connect(text, self.kind(), self.kind() == Kind::Sub && self.conflates(), connect)?;
         self.connected.borrow_mut().push(text.into());
         Ok(())
     }
@@ -343,7 +360,7 @@ impl Core {
         }
         let unbind = || uninterrupted(|| self.raw().unbind(&text));
         let outcome = if endpoint::is_inproc(&text) {
-            let outcome = self.context().inproc_unbind(&own_names, unbind);
+            let outcome = self.context().inproc_unbind(&own_names, || unbind().and_then(|()| self.settle_ended()));
             self.bound.borrow_mut().retain(|bound| **bound != *text);
             outcome
         } else {
@@ -361,17 +378,23 @@ impl Core {
         const CALL: &str = "zmq_disconnect";
         self.check_process(CALL)?;
         let text = endpoint::c_text(CALL, endpoint)?;
+        // libzmq would unbind it.
+        if !self.own_names(&text).is_empty() {
+            return Err(Errno::ENOENT.because(CALL, format_args!("{endpoint:?}: bound, not connected; unbind it")));
+        }
         self.check_ending(CALL, endpoint, &text)?;
         let disconnect = || uninterrupted(|| self.raw().disconnect(&text));
         let outcome = if endpoint::is_inproc(&text) {
-            self.context().inproc_disconnect(|| {
-                // Asking for the events has libzmq process what the disconnecting has to do on this side.
-                disconnect().and_then(|()| self.has_message().map(drop).map_err(|error| error.errno()))
-            })
+            self.context().inproc_disconnect(|| disconnect().and_then(|()| self.settle_ended()))
         } else {
             disconnect()
         };
         outcome.map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
+    }
+
+    /// Has libzmq process what the end of a connection inside the context has to do on this side.
+    fn settle_ended(&self) -> Result<(), Errno> {
+        self.has_message().map(drop).map_err(|error| error.errno())
     }
 
     /// Whether libzmq bears that the connections of an endpoint end now; both calls end them in the same way.
@@ -381,9 +404,8 @@ impl Core {
             let why = format_args!("{endpoint:?}: a message is half received; receive its other parts first");
             return Err(Errno::EFSM.because(call, why));
         }
-        // Where the name is bound later, libzmq sends these kinds an id over what is left of the connection, and aborts.
-        let gets_ids = matches!(self.kind(), Kind::Router | Kind::Rep | Kind::Stream);
-        if gets_ids && endpoint::is_inproc(text) && self.context().inproc_is_waiting(text) {
+        // Where the name is bound later, libzmq sends an id or a welcome over what is left of the connection, and aborts.
+        if endpoint::is_inproc(text) && self.context().inproc_is_waiting(text) {
             let why = format_args!("{endpoint:?}: nobody has bound it yet; the connection goes with the socket");
             return Err(Errno::EFSM.because(call, why));
         }

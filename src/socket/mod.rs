@@ -89,6 +89,18 @@ pub(crate) struct Core {
     mid_message: Cell<bool>,
 }
 
+/// What a [`Core`] knows beside what libzmq keeps, while the socket is in the hands of C code.
+pub(crate) struct Record {
+    pub(crate) kind: Kind,
+    bound: Vec<Box<CStr>>,
+    connected: Vec<Box<CStr>>,
+    naming: Naming,
+    singles_only: Vec<SinglesOnly>,
+    latched: Latched,
+    conflating: Conflating,
+    mid_message: bool,
+}
+
 /// Whether `ZMQ_CONFLATE` has been on. It keeps single parts: where libzmq has handed out one that others are to follow,
 /// and these are not there, receiving the next aborts the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -144,15 +156,20 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
 
     /// A socket that C code opened and has perhaps used already.
     pub(crate) fn adopt(raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
-        let socket = Socket::new(raw, context.inner().clone(), kind);
+        let handle = raw.origin().0;
+        let mut socket = Socket::new(raw, context.inner().clone(), kind);
         for option in [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE] {
             let value = socket.core().raw.get_int(option).map_err(|errno| errno.of("zmq_getsockopt"))?;
             socket.core().remember(option, value);
         }
-        // Its peers are not known.
-        socket.core().naming.borrow_mut().strangers = true;
-        socket.core().local.set(true);
-        socket.core().remote.set(true);
+        if let Some(record) = context.inner().take_record(handle, kind.kind()) {
+            socket.core.get_mut().restore(record);
+        }
+        // What C code did with it is not known.
+        let core = socket.core();
+        core.naming.borrow_mut().strangers = true;
+        core.local.set(true);
+        core.remote.set(true);
         Ok(socket)
     }
 
@@ -248,7 +265,8 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
         SocketRef::new(self.core())
     }
 
-    /// The C handle, for code that is half C. It stays this library's to close.
+    /// The C handle, for code that is half C. It stays this library's to close, and `inproc://` names are for
+    /// [`Socket::bind`] to bind: who connects to one that C code bound is taken to be waiting, and closed with the context.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -271,7 +289,8 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
 }
 
 impl<T: SocketType> Socket<'static, T> {
-    /// Gives the C handle up, to be closed with `zmq_close`, together with the context that it needs until then.
+    /// Gives the C handle up, to be closed with `zmq_close`, together with the context that it needs until then. What
+    /// this library knows of the socket waits for [`Context::socket_from_raw`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -285,7 +304,9 @@ impl<T: SocketType> Socket<'static, T> {
     /// ```
     pub fn into_raw(mut self) -> (*mut c_void, Context) {
         let context = self.context();
-        let handle = self.core.get_mut().raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
+        let core = self.core.get_mut();
+        let handle = core.raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
+        context.inner().keep_record(handle, core.take_record());
         (handle, context)
     }
 }
@@ -328,6 +349,31 @@ impl Core {
             }
             _ => errno.of(call),
         }
+    }
+
+    /// What is known of the socket beside what libzmq keeps; afterwards nothing is.
+    fn take_record(&mut self) -> Record {
+        Record {
+            kind: self.kind,
+            bound: self.bound.take(),
+            connected: self.connected.take(),
+            naming: self.naming.take(),
+            singles_only: self.singles_only.take(),
+            latched: self.latched.take(),
+            conflating: self.conflating.get(),
+            mid_message: self.mid_message.get(),
+        }
+    }
+
+    fn restore(&mut self, record: Record) {
+        *self.bound.get_mut() = record.bound;
+        *self.connected.get_mut() = record.connected;
+        *self.naming.get_mut() = record.naming;
+        *self.singles_only.get_mut() = record.singles_only;
+        self.latched.set(record.latched);
+        self.conflating.set(record.conflating);
+        self.mid_message.set(record.mid_message);
+        self.settle();
     }
 
     pub(crate) fn naming(&self) -> &RefCell<Naming> {

@@ -10,6 +10,9 @@ use crate::raw::RawMessage;
 
 const CALL: &str = "zmq_msg_recv";
 
+/// From this size on, `zmq_recv` says no more how much it received.
+pub(super) const ENDLESS: usize = std::ffi::c_int::MAX as usize;
+
 /// What [`Socket::recv_into`] received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a message may have been longer than the buffer"]
@@ -17,7 +20,7 @@ const CALL: &str = "zmq_msg_recv";
 pub struct Received {
     /// How many bytes are in the buffer now.
     pub copied: usize,
-    /// How many bytes the message had.
+    /// How many bytes the message had; where it was cut off, 2^31 - 1 says that it had at least so many.
     pub size: usize,
 }
 
@@ -427,7 +430,7 @@ impl Core {
     #[inline(always)]
     fn receive_into(&self, buffer: &mut [u8]) -> Result<Received> {
         if self.recvs_straight()
-            && !buffer.is_empty()
+            && (1..ENDLESS).contains(&buffer.len())
             && let Some(size) = self.raw().recv_into_here(buffer)
         {
             return Ok(Received { copied: size.min(buffer.len()), size });

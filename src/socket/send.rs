@@ -8,6 +8,7 @@ use crate::error::{Errno, Error, SendError};
 use crate::message::Message;
 use crate::multipart::Multipart;
 use crate::raw::{RawMessage, Specialized, specialized};
+use crate::sockopt::{LONGEST_PREFIX, LongId};
 
 const CALL: &str = "zmq_msg_send";
 
@@ -228,7 +229,10 @@ impl<T: SocketType> Socket<'_, T> {
         }
         let deadline = Instant::now().checked_add(timeout);
         let outcome = self.core().send_until(message.raw_mut(), 0, deadline);
-        TrySend::from_outcome(outcome.map_err(|errno| SendError::new(message, self.core().failed(CALL, errno))))
+        TrySend::from_outcome(outcome.map_err(|errno| {
+            let error = self.core().unsent(errno, &message);
+            SendError::new(message, error)
+        }))
     }
 
     /// Sends a multipart message as a whole: from an array or a `Vec` of parts, or a [`Multipart`].
@@ -360,7 +364,25 @@ impl Core {
                 message.forget_sent();
                 Ok(())
             }
-            Err(errno) => Err(SendError::new(message, self.failed(CALL, errno))),
+            Err(errno) => {
+                let error = self.unsent(errno, &message);
+                Err(SendError::new(message, error))
+            }
+        }
+    }
+
+    /// Why a message was not sent of which this is the first part, or the only one.
+    #[cold]
+    fn unsent(&self, errno: Errno, part: &[u8]) -> Error {
+        match errno {
+            Errno::EHOSTUNREACH if matches!(self.kind(), Kind::Router | Kind::Stream) => {
+                errno.because(CALL, format_args!("nobody is there under the id {}", LongId(part)))
+            }
+            Errno::EMSGSIZE if self.kind() == Kind::XSub => {
+                let len = part.len() - 1;
+                errno.because(CALL, format_args!("a prefix of {len} bytes; the longest has {LONGEST_PREFIX}"))
+            }
+            _ => self.failed(CALL, errno),
         }
     }
 
@@ -376,7 +398,10 @@ impl Core {
                 Ok(()) => return Ok(()),
                 // The peer went away in the middle, and what it had got with it: the whole message is still here.
                 Err(PartFailed { errno: Errno::EAGAIN, begun: true }) if !matches!(patience, Patience::None) => {}
-                Err(PartFailed { errno, .. }) => return Err(SendError::new(parts, self.failed(CALL, errno))),
+                Err(PartFailed { errno, .. }) => {
+                    let error = self.unsent(errno, parts.front().map_or(&[], |part| part));
+                    return Err(SendError::new(parts, error));
+                }
             }
         }
     }

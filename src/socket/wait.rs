@@ -6,6 +6,7 @@
 use std::ffi::{c_int, c_long, c_short};
 use std::time::{Duration, Instant};
 
+use super::recv::ENDLESS;
 use super::{Conflating, Core, Kind};
 use crate::error::Errno;
 use crate::poll::{WakeUp, milliseconds};
@@ -72,7 +73,8 @@ impl Core {
     /// Receives into a buffer, waiting as the flags and `ZMQ_RCVTIMEO` say.
     #[inline]
     pub(super) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
-        if self.kind() != Kind::XPub && !self.conflates() && self.may_wait_in_c(flags, self.rcvtimeo.get()) {
+        let is_plain = self.kind() != Kind::XPub && !self.conflates() && buffer.len() < ENDLESS;
+        if is_plain && self.may_wait_in_c(flags, self.rcvtimeo.get()) {
             match self.raw.recv_into(buffer, flags) {
                 Err(Errno::EINTR) => {}
                 done => return done,
@@ -84,7 +86,7 @@ impl Core {
     /// Receives into a buffer, waiting until `deadline` at most.
     #[cold]
     pub(super) fn recv_into_until(&self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, Errno> {
-        if self.kind() == Kind::XPub {
+        if self.kind() == Kind::XPub || buffer.len() >= ENDLESS {
             let mut message = RawMessage::new();
             self.recv_until(&mut message, deadline)?;
             let copied = message.len().min(buffer.len());

@@ -60,16 +60,16 @@ options! {
     "ZMQ_OUT_BATCH_SIZE" = ZMQ_OUT_BATCH_SIZE: int(Number<1, LARGEST_BATCH> => u32), [out_batch_size] [set_out_batch_size],
         SocketType, 4096;
 
-    /// The private key of a wss server, as PEM. Draft.
+    /// The private key of a wss server, as PEM: none unless set. Counts for the next bind. Draft.
     "ZMQ_WSS_KEY_PEM" = ZMQ_WSS_KEY_PEM: bytes(0, usize::MAX), [] [set_wss_key_pem], SocketType, b"PEM";
 
-    /// The certificate of a wss server, as PEM. Draft.
+    /// The certificate of a wss server, as PEM: none unless set. Counts for the next bind. Draft.
     "ZMQ_WSS_CERT_PEM" = ZMQ_WSS_CERT_PEM: bytes(0, usize::MAX), [] [set_wss_cert_pem], SocketType, b"PEM";
 
-    /// The certificates that a wss client trusts, as PEM. Counts for the next connect. Draft.
+    /// The certificates that a wss client trusts, as PEM: none unless set. Counts for the next connect. Draft.
     "ZMQ_WSS_TRUST_PEM" = ZMQ_WSS_TRUST_PEM: bytes(0, usize::MAX), [] [set_wss_trust_pem], SocketType, b"PEM";
 
-    /// The name that a wss client asks for and checks. Counts for the next connect. Draft.
+    /// The name that a wss client asks for and checks: none unless set. Counts for the next connect. Draft.
     "ZMQ_WSS_HOSTNAME" = ZMQ_WSS_HOSTNAME: bytes(0, usize::MAX), [] [set_wss_hostname], SocketType, b"example.org";
 
     /// Whether a wss client trusts what the system trusts: no unless set. Counts for the next connect. Draft.

@@ -76,9 +76,15 @@ fn children() -> MutexGuard<'static, BTreeSet<u32>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Sends a signal to a process.
+pub fn signal(process: u32, signal: std::ffi::c_int) {
+    // SAFETY: no preconditions.
+    unsafe { libc::kill(process as libc::pid_t, signal) };
+}
+
 fn kill_children() {
     for child in children().iter() {
-        let _ = Command::new("kill").args(["-KILL", &child.to_string()]).status();
+        signal(*child, libc::SIGKILL);
     }
 }
 

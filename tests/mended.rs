@@ -1,0 +1,147 @@
+//! What remote peers can do to a stock libzmq 4.3.5, and cannot do to the one that this library builds.
+#![cfg(zmq_vendored)]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use common::{DEADLINE, within_deadline};
+use zmq::{Context, Dealer, PollEvents, PollItem, Router, Socket, SocketType, Sub, XPub, poll};
+
+/// Says what a ZMTP 3 peer without security says first, with these properties, and reads the other's answer.
+fn greet(stream: &mut TcpStream, properties: &[(&str, &[u8])]) {
+    let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
+    greeting.resize(64, 0);
+    stream.write_all(&greeting).unwrap();
+    stream.read_exact(&mut [0; 64]).unwrap();
+    let mut ready = b"\x05READY".to_vec();
+    for (name, value) in properties {
+        ready.push(name.len() as u8);
+        ready.extend(name.as_bytes());
+        ready.extend((value.len() as u32).to_be_bytes());
+        ready.extend(*value);
+    }
+    stream.write_all(&[&[4, ready.len() as u8], &ready[..]].concat()).unwrap();
+    let mut header = [0; 2];
+    stream.read_exact(&mut header).unwrap();
+    stream.read_exact(&mut vec![0; header[1].into()]).unwrap();
+}
+
+/// A socket that connects to a peer which the test plays, and starts over at once where it hangs up.
+fn connected<T: SocketType>(context: &Context, kind: T) -> (Socket<'_, T>, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = context.socket(kind).unwrap();
+    socket.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+    (socket, listener)
+}
+
+fn endpoint(listener: &TcpListener) -> String {
+    format!("tcp://{}", listener.local_addr().unwrap())
+}
+
+fn accept(listener: &TcpListener) -> TcpStream {
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+/// The first part of a message whose other parts were not kept, and which the SUB did not subscribe to: it looked for
+/// the others, and aborted.
+#[test]
+fn a_conflating_sub_bears_messages_of_several_parts() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (subscriber, listener) = connected(&context, Sub);
+        subscriber.set_conflate(true).unwrap();
+        subscriber.subscribe("A").unwrap();
+        subscriber.connect(&endpoint(&listener)).unwrap();
+        let mut publisher = accept(&listener);
+        greet(&mut publisher, &[("Socket-Type", b"PUB")]);
+        let fd = subscriber.fd().unwrap();
+        for _ in 0..20 {
+            publisher.write_all(b"\x01\x01Z").unwrap();
+            // Whether it is this part or the connection that the descriptor tells of does not matter, over twenty rounds.
+            poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], Duration::from_millis(10)).unwrap();
+            assert!(subscriber.try_recv().unwrap().is_none());
+        }
+        publisher.write_all(b"\x01\x02A1\0\x01b").unwrap();
+        publisher.write_all(b"\0\x02A2").unwrap();
+        while subscriber.recv_timeout(DEADLINE).unwrap().unwrap() != "A2" {}
+    });
+}
+
+/// The next id that a ROUTER makes up is no secret. A peer that announced it first took it, and the ROUTER aborted.
+#[test]
+fn ids_that_the_router_makes_are_not_for_peers_to_take() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+        let first = context.socket(Dealer).unwrap();
+        first.connect(&endpoint).unwrap();
+        first.send("first").unwrap();
+        let id = router.recv_multipart_timeout(DEADLINE).unwrap().unwrap()[0].to_vec();
+        let number = u32::from_be_bytes(id[1..].try_into().unwrap());
+        let next = |by: u32| [&[0][..], &number.wrapping_add(by).to_be_bytes()].concat();
+
+        let mut thief = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+        greet(&mut thief, &[("Socket-Type", b"DEALER"), ("Identity", &next(2))]);
+        thief.write_all(b"\0\x01x").unwrap();
+        assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&next(1)[..], b"x"], "a peer like any");
+
+        let last = context.socket(Dealer).unwrap();
+        last.connect(&endpoint).unwrap();
+        last.send("last").unwrap();
+        assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&next(2)[..], b"last"]);
+    });
+}
+
+/// What a ZMTP 1 peer without an id says first.
+const ANONYMOUS: &[u8] = b"\x01\0";
+
+/// Such a peer subscribes to everything by being there. Where it came back and the subscriptions that wait to be
+/// received were at their limit, the publisher aborted.
+#[test]
+fn an_old_subscriber_may_come_back_to_a_full_publisher() {
+    within_deadline(|| {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let (publisher, listener) = connected(&context, XPub);
+        publisher.set_rcvhwm(1).unwrap();
+        publisher.connect(&endpoint(&listener)).unwrap();
+        accept(&listener).write_all(ANONYMOUS).unwrap();
+        let mut back = accept(&listener);
+        back.write_all(ANONYMOUS).unwrap();
+        back.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        let mut heard: Vec<u8> = Vec::new();
+        let mut buffer = [0; 1024];
+        while !heard.windows(4).any(|window| window == b"news") {
+            if let Ok(count) = back.read(&mut buffer) {
+                heard.extend(&buffer[..count]);
+            }
+            // Only from the second round on, when it has surely come back.
+            publisher.send("news").unwrap();
+        }
+        assert_eq!(publisher.recv_timeout(DEADLINE).unwrap().unwrap(), "\x01");
+    });
+}
+
+/// The same for its id and a ROUTER.
+#[test]
+fn an_old_dealer_may_come_back_to_a_full_router() {
+    within_deadline(|| {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let (router, listener) = connected(&context, Router);
+        router.set_rcvhwm(1).unwrap();
+        router.connect(&endpoint(&listener)).unwrap();
+        accept(&listener).write_all(&[ANONYMOUS, b"\x02\0a"].concat()).unwrap();
+        let mut back = accept(&listener);
+        back.write_all(&[ANONYMOUS, b"\x02\0b"].concat()).unwrap();
+        // It answers what it is told by its greeting: then what came with it is read.
+        back.read_exact(&mut [0]).unwrap();
+        let first = router.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
+        assert_eq!(first[1], "a");
+        assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&first[0][..], b"b"]);
+    });
+}
