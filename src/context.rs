@@ -1,6 +1,6 @@
 //! The context: what owns the I/O threads and holds the sockets together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_void};
 use std::fmt;
 use std::fs::File;
@@ -69,8 +69,7 @@ pub(crate) type SinglesOnly = Arc<AtomicBool>;
 #[derive(Default)]
 struct Waiting {
     singles_only: SinglesOnly,
-    /// Whether a ROUTER or REP is among them: libzmq sends those the id of who binds.
-    gets_ids: bool,
+    kinds: BTreeSet<Kind>,
 }
 
 /// The `inproc://` names of a context.
@@ -80,7 +79,7 @@ struct Waiting {
 /// whatever is still waiting before libzmq gets to see it.
 #[derive(Default)]
 struct Inproc {
-    bound: BTreeMap<Box<CStr>, SinglesOnly>,
+    bound: BTreeMap<Box<CStr>, (Kind, SinglesOnly)>,
     waiting: BTreeMap<Box<CStr>, Waiting>,
     stand_in: Option<RawSocket>,
     /// Sockets that were dropped while they waited for a name to be bound, and the names they had connected to. Closing
@@ -99,7 +98,7 @@ pub(crate) struct Threads {
 }
 
 /// A lock whose holder panicked is as good as any other here: no invariant spans a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -199,6 +198,7 @@ impl Context {
         let what = kind.kind();
         self.inner.check_process("zmq_socket")?;
         self.inner.check_descriptors()?;
+        what.check_library()?;
         let raw = self.inner.raw.socket(what.raw()).map_err(|errno| errno.because("zmq_socket", what))?;
         self.inner.started.store(true, Ordering::Relaxed);
         Ok(Socket::new(raw, self.inner.clone(), kind))
@@ -355,24 +355,28 @@ impl Inner {
     ///
     /// # Errors
     ///
-    /// As `connect`, and `EMFILE` where the context has no room for the socket that stands in for a missing peer.
-    pub(crate) fn inproc_connect(
+    /// As `connect`, `EMFILE` where the context has no room for the socket that stands in for a missing peer, and
+    /// `ENOCOMPATPROTO` where the name is that of a kind which a draft kind does not meet, or the other way round.
+    pub(crate) fn inproc_connect<R>(
         &self,
         name: &CStr,
         kind: Kind,
         singles_only: bool,
-        connect: impl FnOnce() -> Result<(), Errno>,
-    ) -> Result<(), Errno> {
+        connect: impl FnOnce() -> Result<R, Errno>,
+    ) -> Result<R, Errno> {
         let mut inproc = lock(&self.inproc);
+        if inproc.bound.get(name).is_some_and(|(bound, _)| !kind.meets(*bound)) {
+            return Err(Errno::ENOCOMPATPROTO);
+        }
         if !inproc.bound.contains_key(name) && !inproc.waiting.contains_key(name) {
             if inproc.stand_in.is_none() {
                 inproc.stand_in = Some(self.raw.socket(zmq_sys::ZMQ_DEALER)?);
             }
             inproc.waiting.insert(name.into(), Waiting::default());
         }
-        let mut flag = inproc.bound.get(name).cloned();
+        let mut flag = inproc.bound.get(name).map(|(_, flag)| flag.clone());
         if let Some(waiting) = inproc.waiting.get_mut(name) {
-            waiting.gets_ids |= matches!(kind, Kind::Router | Kind::Rep);
+            waiting.kinds.insert(kind);
             flag = Some(waiting.singles_only.clone());
         }
         if let Some(flag) = flag.filter(|_| singles_only) {
@@ -385,7 +389,7 @@ impl Inner {
     ///
     /// # Errors
     ///
-    /// As `bind`, and `ENOCOMPATPROTO` for a PAIR that a ROUTER or REP waits for: it takes one peer and rejects others,
+    /// As `bind`, `ENOCOMPATPROTO` where a draft kind waits that does not meet this one, and for a PAIR that a ROUTER or REP waits for: it takes one peer and rejects others,
     /// and where libzmq cannot send such a peer its id, it aborts the process.
     pub(crate) fn inproc_bind(
         &self,
@@ -394,12 +398,15 @@ impl Inner {
         bind: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<SinglesOnly, Errno> {
         let mut inproc = lock(&self.inproc);
-        if kind == Kind::Pair && inproc.waiting.get(name).is_some_and(|waiting| waiting.gets_ids) {
+        // libzmq sends the id of who binds to these.
+        let fits =
+            |other: &Kind| kind.meets(*other) && !(kind == Kind::Pair && matches!(other, Kind::Router | Kind::Rep));
+        if inproc.waiting.get(name).is_some_and(|waiting| !waiting.kinds.iter().all(fits)) {
             return Err(Errno::ENOCOMPATPROTO);
         }
         bind()?;
         let singles_only = inproc.waiting.remove(name).unwrap_or_default().singles_only;
-        inproc.bound.insert(name.into(), singles_only.clone());
+        inproc.bound.insert(name.into(), (kind, singles_only.clone()));
         inproc.close_dropped();
         Ok(singles_only)
     }

@@ -248,7 +248,7 @@ options! {
 
     /// Whether a publisher waits, or fails with `EAGAIN`, where a subscriber is full, instead of dropping its messages:
     /// no unless set. Counts at once, but for subscribers that are full already. One full subscriber then holds up all.
-    "ZMQ_XPUB_NODROP" = ZMQ_XPUB_NODROP: int(Flag => bool), [] [set_xpub_nodrop], PublishingKind (accepted::XPUB), true;
+    "ZMQ_XPUB_NODROP" = ZMQ_XPUB_NODROP: int(Flag => bool), [] [set_xpub_nodrop], PublishingKind (accepted::NODROP), true;
 
     /// Whether the program decides on subscriptions: no unless set. After receiving one, [`crate::Socket::subscribe`]
     /// and [`crate::Socket::unsubscribe`] answer it. Counts at once. It cannot be taken back: libzmq would forget which of
