@@ -91,6 +91,18 @@ const MENDS: &[(&str, &str, &str)] = &[
     ),
     // It also went on with the second part of a message whose first was gone.
     ("dgram.cpp", "        _pipe = NULL;\n", "        _pipe = NULL;\n        _more_out = false;\n"),
+    // A SERVER waited for room at a peer that was gone, for ever if nobody received meanwhile.
+    (
+        "pipe.hpp",
+        "    bool check_hwm () const;\n",
+        "    bool check_hwm () const;\n    bool is_ending () const { return _state != active; }\n",
+    ),
+    (
+        "server.cpp",
+        "            it->second.active = false;\n            errno = EAGAIN;\n",
+        "            if (it->second.pipe->is_ending ()) {\n                errno = EHOSTUNREACH;\n                \
+         return -1;\n            }\n            it->second.active = false;\n            errno = EAGAIN;\n",
+    ),
     // A hello for a connection that its maker has closed aborted the process.
     (
         "pipe.cpp",
