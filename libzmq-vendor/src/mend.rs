@@ -83,6 +83,14 @@ const MENDS: &[(&str, &str, &str)] = &[
         "        int rc = engine->init (_addr, send, recv);\n        if (rc != 0) {\n            delete engine;\n            \
          terminate ();\n            return;\n        }\n",
     ),
+    // What was bound over udp was kept under no name, and could not be unbound.
+    (
+        "socket_base.cpp",
+        "endpoint_uri_pair_t (endpoint_uri_, std::string (),\n                                           \
+         endpoint_type_none),\n",
+        "endpoint_uri_pair_t (endpoint_uri_, std::string (),\n                                           \
+         endpoint_type_bind),\n",
+    ),
     // A DGRAM whose port is taken lost the message that it was to send, and aborted the process with it.
     (
         "dgram.cpp",
