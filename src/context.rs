@@ -201,6 +201,11 @@ impl Context {
         what.check_library()?;
         let raw = self.inner.raw.socket(what.raw()).map_err(|errno| errno.because("zmq_socket", what))?;
         self.inner.started.store(true, Ordering::Relaxed);
+        #[cfg(feature = "draft")]
+        if what == Kind::Dish {
+            // All that it sends is what it has joined, and libzmq would drop that where it is too much at once.
+            raw.set_int(zmq_sys::ZMQ_SNDHWM, 0).map_err(|errno| errno.of("ZMQ_SNDHWM"))?;
+        }
         Ok(Socket::new(raw, self.inner.clone(), kind))
     }
 

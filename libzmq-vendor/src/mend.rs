@@ -99,6 +99,51 @@ const MENDS: &[(&str, &str, &str)] = &[
     ),
     // It also went on with the second part of a message whose first was gone.
     ("dgram.cpp", "        _pipe = NULL;\n", "        _pipe = NULL;\n        _more_out = false;\n"),
+    // Two sockets that are for any thread, connected inside a process, waited for each other's lock for ever when both
+    // had something to tell the other: the mailbox was under the lock of its socket. Now it has one of its own, under which
+    // nothing else is locked.
+    ("mailbox_safe.hpp", "    mutex_t *const _sync;\n", "    mutex_t *const _sync;\n\n    mutex_t _own_sync;\n"),
+    (
+        "mailbox_safe.cpp",
+        "    // send() method, by waiting on the mutex before disappearing.\n    _sync->lock ();\n    _sync->unlock ();\n",
+        "    // send() method, by waiting on the mutex before disappearing.\n    _own_sync.lock ();\n    \
+         _own_sync.unlock ();\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "    _signalers.push_back (signaler_);\n",
+        "    scoped_lock_t lock (_own_sync);\n    _signalers.push_back (signaler_);\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "    // TODO: make a copy of array and signal outside the lock\n",
+        "    scoped_lock_t lock (_own_sync);\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "    _signalers.clear ();\n",
+        "    scoped_lock_t lock (_own_sync);\n    _signalers.clear ();\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "    _sync->lock ();\n    _cpipe.write (cmd_, false);\n",
+        "    scoped_lock_t lock (_own_sync);\n    _cpipe.write (cmd_, false);\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "            (*it)->send ();\n        }\n    }\n\n    _sync->unlock ();\n",
+        "            (*it)->send ();\n        }\n    }\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "        //  Wait for signal from the command sender.\n        const int rc = _cond_var.wait (_sync, timeout_);\n        \
+         if (rc == -1) {\n            errno_assert (errno == EAGAIN || errno == EINTR);\n            return -1;\n        }\n",
+        "        //  Wait for signal from the command sender, unless it has come since.\n        _own_sync.lock ();\n        \
+         const bool wait = !_cpipe.check_read ();\n        _sync->unlock ();\n        \
+         const int rc = wait ? _cond_var.wait (&_own_sync, timeout_) : 0;\n        const int err = errno;\n        \
+         _own_sync.unlock ();\n        _sync->lock ();\n        if (rc == -1) {\n            errno = err;\n            \
+         errno_assert (errno == EAGAIN || errno == EINTR);\n            return -1;\n        }\n",
+    ),
     // A SERVER waited for room at a peer that was gone, for ever if nobody received meanwhile.
     (
         "pipe.hpp",

@@ -23,7 +23,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// Receives the messages of a group from now on: those of every RADIO that this DISH is connected to, or gets
     /// connected to. The name has 1 to 255 bytes.
     ///
-    /// A RADIO hears of no more groups than [`Socket::set_sndhwm`] says, which is 1000 unless set, at once.
+    /// A RADIO that is slow to hear of it misses it where [`Socket::set_sndhwm`] sets a limit: on a DISH there is none
+    /// unless set.
     ///
     /// # Errors
     ///

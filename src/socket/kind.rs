@@ -311,12 +311,12 @@ impl Kind {
 
     /// # Errors
     ///
-    /// `EPROTONOSUPPORT` where the linked libzmq does not survive this kind.
+    /// `EPROTONOSUPPORT` for a draft kind where the linked libzmq is not the vendored one: as released, its draft kinds
+    /// wait for each other for ever, and peers and long groups bring them down.
     pub(crate) fn check_library(self) -> Result<(), Error> {
-        #[cfg(feature = "draft")]
-        if cfg!(not(zmq_vendored)) && matches!(self, Kind::Radio | Kind::Dish | Kind::Dgram) {
-            let why = "this libzmq is not the vendored one: peers and long groups bring it down";
-            return Err(Errno::EPROTONOSUPPORT.because("zmq_socket", format_args!("{self}: {why}")));
+        if cfg!(not(zmq_vendored)) && self.is_draft() {
+            let why = format_args!("{self}: draft kinds are for the vendored libzmq, which has their faults mended");
+            return Err(Errno::EPROTONOSUPPORT.because("zmq_socket", why));
         }
         Ok(())
     }
