@@ -153,6 +153,26 @@ fn a_dish_receives_what_it_has_joined() {
 }
 
 #[test]
+fn no_joining_is_lost() {
+    within_deadline(|| {
+        // More than the high-water marks of 1000, before the connection and after it.
+        pairs(Radio, Dish, |radio, dish| {
+            (0..3000).for_each(|number| dish.join(&format!("group {number}")).unwrap());
+            let late = radio.context();
+            let late = late.socket(Dish).unwrap();
+            (0..3000).for_each(|number| late.join(&format!("group {number}")).unwrap());
+            late.connect(&radio.last_endpoint().unwrap().unwrap()).unwrap();
+            for dish in [&dish, &late] {
+                eventually("the last group is heard", || {
+                    radio.send_to_group("group 2999", "x").unwrap();
+                    dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
+                });
+            }
+        });
+    });
+}
+
+#[test]
 fn a_long_group_reaches_several() {
     within_deadline(|| {
         // libzmq 4.3.5 frees such a group once for each that got it.
