@@ -1,6 +1,6 @@
 //! The context: what owns the I/O threads and holds the sockets together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_void};
 use std::fmt;
 use std::fs::File;
@@ -71,8 +71,7 @@ pub(crate) type SinglesOnly = Arc<AtomicBool>;
 #[derive(Default)]
 struct Waiting {
     singles_only: SinglesOnly,
-    /// Whether a ROUTER or REP is among them: libzmq sends those the id of who binds.
-    gets_ids: bool,
+    kinds: BTreeSet<Kind>,
 }
 
 /// The `inproc://` names of a context.
@@ -82,7 +81,7 @@ struct Waiting {
 /// whatever is still waiting before libzmq gets to see it.
 #[derive(Default)]
 struct Inproc {
-    bound: BTreeMap<Box<CStr>, SinglesOnly>,
+    bound: BTreeMap<Box<CStr>, (Kind, SinglesOnly)>,
     waiting: BTreeMap<Box<CStr>, Waiting>,
     stand_in: Option<RawSocket>,
     /// Sockets that were dropped while they waited for a name to be bound, and the names they had connected to. Closing
@@ -101,7 +100,7 @@ pub(crate) struct Threads {
 }
 
 /// A lock whose holder panicked is as good as any other here: no invariant spans a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -202,8 +201,14 @@ impl Context {
         let what = kind.kind();
         self.inner.check_process("zmq_socket")?;
         self.inner.check_descriptors()?;
+        what.check_library()?;
         let raw = self.inner.raw.socket(what.raw()).map_err(|errno| errno.because("zmq_socket", what))?;
         self.inner.started.store(true, Ordering::Relaxed);
+        #[cfg(feature = "draft")]
+        if what == Kind::Dish {
+            // All that it sends is what it has joined, and libzmq would drop that where it is too much at once.
+            raw.set_int(zmq_sys::ZMQ_SNDHWM, 0).map_err(|errno| errno.of("ZMQ_SNDHWM"))?;
+        }
         Ok(Socket::new(raw, self.inner.clone(), kind))
     }
 
@@ -368,18 +373,24 @@ impl Inner {
     ///
     /// # Errors
     ///
-    /// As `connect`; `EMFILE` where the context has no room for the socket that stands in for a missing peer, and `EINVAL`
-    /// for a PAIR that has its one peer: libzmq ends such a connection at once, and aborts where the name is bound later.
-    pub(crate) fn inproc_connect(
+    /// As `connect`; `EMFILE` where the context has no room for the socket that stands in for a missing peer,
+    /// `ENOCOMPATPROTO` where the name is that of a kind which a draft kind does not meet, or the other way round, and
+    /// `EINVAL` for a socket that has its one peer: libzmq ends such a connection at once, and aborts where the name is
+    /// bound later.
+    pub(crate) fn inproc_connect<R>(
         &self,
         name: &CStr,
         kind: Kind,
         singles_only: bool,
         has_its_peer: bool,
-        connect: impl FnOnce() -> Result<()>,
-    ) -> Result<()> {
+        connect: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
         const CALL: &str = "zmq_connect";
         let mut inproc = lock(&self.inproc);
+        if let Some((bound, _)) = inproc.bound.get(name).filter(|(bound, _)| !kind.meets(*bound)) {
+            let why = format_args!("{name:?}: bound by a {bound}, and a {kind} is no peer for it");
+            return Err(Errno::ENOCOMPATPROTO.because(CALL, why));
+        }
         if !inproc.bound.contains_key(name) && has_its_peer {
             let why = "has bound or connected before, and nobody has bound this name yet";
             return Err(Errno::EINVAL.because(CALL, format_args!("{name:?}: a {kind} has one peer; this one {why}")));
@@ -396,9 +407,9 @@ impl Inner {
             }
             inproc.waiting.insert(name.into(), Waiting::default());
         }
-        let mut flag = inproc.bound.get(name).cloned();
+        let mut flag = inproc.bound.get(name).map(|(_, flag)| flag.clone());
         if let Some(waiting) = inproc.waiting.get_mut(name) {
-            waiting.gets_ids |= matches!(kind, Kind::Router | Kind::Rep);
+            waiting.kinds.insert(kind);
             flag = Some(waiting.singles_only.clone());
         }
         if let Some(flag) = flag.filter(|_| singles_only) {
@@ -411,7 +422,7 @@ impl Inner {
     ///
     /// # Errors
     ///
-    /// As `bind`, and `ENOCOMPATPROTO` for a PAIR that a ROUTER or REP waits for: it takes one peer and rejects others,
+    /// As `bind`, `ENOCOMPATPROTO` where a draft kind waits that does not meet this one, and for a PAIR that a ROUTER or REP waits for: it takes one peer and rejects others,
     /// and where libzmq cannot send such a peer its id, it aborts the process.
     pub(crate) fn inproc_bind(
         &self,
@@ -420,13 +431,17 @@ impl Inner {
         bind: impl FnOnce() -> Result<()>,
     ) -> Result<SinglesOnly> {
         let mut inproc = lock(&self.inproc);
-        if kind == Kind::Pair && inproc.waiting.get(name).is_some_and(|waiting| waiting.gets_ids) {
-            let why = "a ROUTER or REP waits for the name, and a PAIR is no peer for these";
-            return Err(Errno::ENOCOMPATPROTO.because("zmq_bind", format_args!("{name:?}: {why}")));
+        // libzmq sends the id of who binds to these.
+        let fits =
+            |other: &Kind| kind.meets(*other) && !(kind == Kind::Pair && matches!(other, Kind::Router | Kind::Rep));
+        let waiting = inproc.waiting.get(name);
+        if let Some(other) = waiting.and_then(|waiting| waiting.kinds.iter().find(|other| !fits(other))) {
+            let why = format_args!("{name:?}: a {other} waits for the name, and a {kind} is no peer for it");
+            return Err(Errno::ENOCOMPATPROTO.because("zmq_bind", why));
         }
         bind()?;
         let singles_only = inproc.waiting.remove(name).unwrap_or_default().singles_only;
-        inproc.bound.insert(name.into(), singles_only.clone());
+        inproc.bound.insert(name.into(), (kind, singles_only.clone()));
         inproc.close_dropped();
         Ok(singles_only)
     }

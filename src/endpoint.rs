@@ -29,8 +29,10 @@ fn invalid(call: &'static str, endpoint: &str, why: &str) -> Error {
 pub(crate) fn check_bind(call: &'static str, endpoint: &str, kind: Kind) -> Result<CString> {
     let text = c_text(call, endpoint)?;
     let (transport, address) = split(call, endpoint)?;
+    check_datagrams(call, endpoint, transport, kind, true)?;
     match transport {
-        "tcp" | "udp" => check_port(call, endpoint, address, 0)?,
+        "tcp" => check_port(call, endpoint, address, 0)?,
+        "udp" => check_udp(call, endpoint, address)?,
         "ws" => {
             check_request(call, endpoint)?;
             check_port(call, endpoint, address, 0)?;
@@ -50,9 +52,10 @@ pub(crate) fn check_bind(call: &'static str, endpoint: &str, kind: Kind) -> Resu
 }
 
 /// Checks an endpoint to connect to.
-pub(crate) fn check_connect(call: &'static str, endpoint: &str, _kind: Kind) -> Result<CString> {
+pub(crate) fn check_connect(call: &'static str, endpoint: &str, kind: Kind) -> Result<CString> {
     let text = c_text(call, endpoint)?;
     let (transport, address) = split(call, endpoint)?;
+    check_datagrams(call, endpoint, transport, kind, false)?;
     match transport {
         "tcp" => {
             // What comes before the semicolon is where to connect from: any port will do there.
@@ -62,7 +65,7 @@ pub(crate) fn check_connect(call: &'static str, endpoint: &str, _kind: Kind) -> 
             }
             check_port(call, endpoint, target, 1)?;
         }
-        "udp" => check_port(call, endpoint, address, 1)?,
+        "udp" => check_udp(call, endpoint, address)?,
         "ws" | "wss" => {
             check_request(call, endpoint)?;
             check_port(call, endpoint, address, 1)?;
@@ -72,6 +75,29 @@ pub(crate) fn check_connect(call: &'static str, endpoint: &str, _kind: Kind) -> 
         _ => {}
     }
     Ok(text)
+}
+
+/// DGRAM sockets bind to udp and do nothing else: over other transports what they send makes no sense.
+#[cfg(feature = "draft")]
+fn check_datagrams(call: &'static str, endpoint: &str, transport: &str, kind: Kind, binds: bool) -> Result<()> {
+    if kind != Kind::Dgram || (binds && transport == "udp") {
+        return Ok(());
+    }
+    let why = "a ZMQ_DGRAM socket binds to udp, and each message says where it goes";
+    Err(Errno::ENOCOMPATPROTO.because(call, format_args!("{endpoint:?}: {why}")))
+}
+
+#[cfg(not(feature = "draft"))]
+fn check_datagrams(_: &'static str, _: &str, _: &str, _: Kind, _: bool) -> Result<()> {
+    Ok(())
+}
+
+/// libzmq does not say which port the system chose.
+fn check_udp(call: &'static str, endpoint: &str, address: &str) -> Result<()> {
+    if address.rsplit_once(':').is_some_and(|(_, port)| port == "*") {
+        return Err(invalid(call, endpoint, "udp has no way to say which port was chosen: name one"));
+    }
+    check_port(call, endpoint, address, 1)
 }
 
 /// What the multicast libraries cannot make sense of, libzmq takes for its own fault and aborts the process. So they get
@@ -185,6 +211,11 @@ pub(crate) fn check_raw(call: &'static str, endpoint: &str) -> Result<()> {
 /// Whether an endpoint is a name inside the context.
 pub(crate) fn is_inproc(endpoint: &CStr) -> bool {
     endpoint.to_bytes().starts_with(b"inproc://")
+}
+
+/// Whether an endpoint is one of datagrams.
+pub(crate) fn is_udp(endpoint: &str) -> bool {
+    endpoint.starts_with("udp://")
 }
 
 /// Whether a listening socket of this address family can serve an endpoint's transport.

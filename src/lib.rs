@@ -74,8 +74,13 @@ pub use proxy::proxy;
 pub use raw::PollItem;
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
 pub use socket::{
-    BindGuard, CanRecv, CanSend, ConnectGuard, Dealer, Flags, Kind, Pair, Pub, Pull, Push, Received, Rep, Req, Router,
-    Socket, SocketRef, SocketType, Stream, Sub, TrySend, XPub, XSub,
+    BindGuard, CanMultipart, CanRecv, CanSend, ConnectGuard, Dealer, Flags, HasFd, Kind, Pair, Pub, Pull, Push,
+    Received, Rep, Req, Router, Socket, SocketRef, SocketType, Stream, Sub, ThreadSafe, TrySend, XPub, XSub,
+};
+#[cfg(feature = "draft")]
+pub use socket::{
+    CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, Channel, Client, Dgram, Dish, Gather, HasDatagrams, Peer,
+    Radio, Scatter, Server,
 };
 pub use util::{has, strerror, version};
 

@@ -341,16 +341,24 @@ impl Message {
     #[doc(alias = "zmq_msg_set_group")]
     #[doc(alias = "ZMQ_GROUP_MAX_LENGTH")]
     pub fn set_group(&mut self, group: &str) -> Result<()> {
-        let refused = |why| crate::error::Errno::EINVAL.because("zmq_msg_set_group", format_args!("{group:?}: {why}"));
-        if group.is_empty() || group.len() > zmq_sys::ZMQ_GROUP_MAX_LENGTH as usize {
-            return Err(refused("not 1 to 255 bytes long"));
-        }
+        const CALL: &str = "zmq_msg_set_group";
+        let text = check_group(CALL, group)?;
         if !self.0.group().is_empty() {
-            return Err(refused("the message has a group already"));
+            let why = format_args!("{group:?}: the message has a group already");
+            return Err(crate::error::Errno::EINVAL.because(CALL, why));
         }
-        let text = CString::new(group).map_err(|_| refused("it contains a NUL"))?;
-        self.0.set_group(&text).map_err(|errno| errno.because("zmq_msg_set_group", format_args!("{group:?}")))
+        self.0.set_group(&text).map_err(|errno| errno.because(CALL, format_args!("{group:?}")))
     }
+}
+
+/// The name of a group as C wants it.
+#[cfg(feature = "draft")]
+pub(crate) fn check_group(call: &'static str, group: &str) -> Result<CString> {
+    let refused = |why| crate::error::Errno::EINVAL.because(call, format_args!("{group:?}: {why}"));
+    if group.is_empty() || group.len() > zmq_sys::ZMQ_GROUP_MAX_LENGTH as usize {
+        return Err(refused("not 1 to 255 bytes long"));
+    }
+    CString::new(group).map_err(|_| refused("it contains a NUL"))
 }
 
 impl Default for Message {

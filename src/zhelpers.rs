@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Result, SendError};
 use crate::interrupt;
-use crate::socket::{CanRecv, CanSend, Socket, SocketType};
+use crate::socket::{CanMultipart, CanRecv, CanSend, Socket, SocketType};
 
 /// Receives one frame as a text, waiting for it. Bytes that are not UTF-8 become the replacement character: to receive
 /// routing ids, use [`Socket::recv`].
@@ -79,7 +79,7 @@ pub fn s_send<T: CanSend>(socket: &Socket<'_, T>, text: &str) -> Result<usize, S
 /// # Ok(())
 /// # }
 /// ```
-pub fn s_sendmore<T: CanSend>(socket: &Socket<'_, T>, text: &str) -> Result<usize, SendError> {
+pub fn s_sendmore<T: CanSend + CanMultipart>(socket: &Socket<'_, T>, text: &str) -> Result<usize, SendError> {
     socket.send_more(text).map(|()| text.len())
 }
 
@@ -103,7 +103,7 @@ pub fn s_sendmore<T: CanSend>(socket: &Socket<'_, T>, text: &str) -> Result<usiz
 /// # Ok(())
 /// # }
 /// ```
-pub fn s_dump<T: CanRecv>(socket: &Socket<'_, T>) -> Result<()> {
+pub fn s_dump<T: CanRecv + CanMultipart>(socket: &Socket<'_, T>) -> Result<()> {
     let message = socket.recv_multipart()?;
     // Where nobody reads what is printed, there is nobody to tell.
     let _ = writeln!(io::stdout(), "{}\n{}", "-".repeat(40), message.to_string().trim_end_matches('\n'));

@@ -9,6 +9,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use common::{DEADLINE, Process, alone, role};
+#[cfg(feature = "draft")]
+use zmq::Message;
 use zmq::{Context, Flags, Kind, Multipart, Socket};
 
 /// Runs the named test once for each role in a process of its own, and expects all of them to live.
@@ -228,7 +230,7 @@ fn no_endpoint_brings_the_process_down() {
         let context = Context::builder().set_blocky(false).set_max_sockets(8000).build().unwrap();
         for address in &addresses {
             let endpoint = format!("{transport}://{address}");
-            if endpoint.starts_with("ws://") && asks_for_names(address) {
+            if (transport == "ws" || transport == "udp") && asks_for_names(address) {
                 continue;
             }
             let shown: String = endpoint.chars().take(80).collect();
@@ -245,6 +247,16 @@ fn no_endpoint_brings_the_process_down() {
             for _ in 0..2 {
                 let _ = socket.unbind(&endpoint);
                 let _ = socket.disconnect(&endpoint);
+            }
+            #[cfg(feature = "draft")]
+            {
+                // Where it is a datagram that is sent: one that makes sense, and more than fit.
+                let _ = socket.try_send_multipart(["127.0.0.1:9", "x"]);
+                let _ = socket.try_send_multipart([Message::from("127.0.0.1:9"), vec![0; 70_000].into()]);
+                let mut message = Message::from("x");
+                message.set_group("group").unwrap();
+                let _ = socket.try_send(message);
+                let _ = socket.connect_peer(&endpoint);
             }
             for error in [bound.err(), connected.err()].into_iter().flatten() {
                 assert!(error.detail().is_some(), "{error}");
@@ -264,7 +276,7 @@ fn no_endpoint_brings_the_process_down() {
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
-/// Whether connecting over WebSockets would ask a name server, which may take its time.
+/// Whether connecting over WebSockets or udp would ask a name server, which may take its time.
 fn asks_for_names(address: &str) -> bool {
     !address.starts_with(|first: char| first.is_ascii_digit() || "[*:;@/".contains(first))
 }
@@ -319,7 +331,7 @@ fn shapes(local: bool) -> Vec<Vec<Vec<u8>>> {
 }
 
 /// Options that change how frames are handled, as names.
-const MODES: [&str; 13] = [
+const MODES: [&str; 15] = [
     "plain",
     "name first",
     "mandatory",
@@ -333,6 +345,8 @@ const MODES: [&str; 13] = [
     "conflate",
     "handover",
     "no notify",
+    "hello",
+    "goodbye",
 ];
 
 /// Sets an option where the kind has it, and says whether it has.
@@ -349,6 +363,12 @@ fn set_mode(socket: &Socket<'_>, mode: &str) -> bool {
         "conflate" => socket.set_conflate(true),
         "handover" => socket.set_router_handover(true).and_then(|()| socket.set_routing_id("same")),
         "no notify" => socket.set_stream_notify(false),
+        #[cfg(feature = "draft")]
+        "hello" => socket.set_hello_msg("hello"),
+        #[cfg(feature = "draft")]
+        "goodbye" => socket.set_disconnect_msg("gone").or(socket.set_hiccup_msg("broken")),
+        #[cfg(not(feature = "draft"))]
+        "hello" | "goodbye" => return false,
         _ => return true,
     };
     set.is_ok()
@@ -370,8 +390,39 @@ fn drain(socket: &Socket<'_>, answer: bool) {
     }
 }
 
+/// What the draft kinds add: groups of all lengths, which several have joined, and numbers that are nobody's.
+#[cfg(feature = "draft")]
+fn talk_in_groups(left: &Socket<'_>, right: &Socket<'_>) {
+    for len in [0, 1, 14, 15, 254, 255, 256, 1000] {
+        let group = "g".repeat(len);
+        for socket in [left, right] {
+            let _ = socket.join(&group);
+            let _ = socket.join(&group);
+            for size in [0, 33, 34, 9000] {
+                let mut message = Message::from(vec![b'x'; size]);
+                let _ = message.set_group(&group);
+                let _ = message.set_routing_id(std::num::NonZeroU32::new(len as u32 + 1).unwrap());
+                let copy = message.clone();
+                let _ = socket.try_send(message);
+                let _ = socket.try_send(copy);
+            }
+        }
+        drain(left, true);
+        drain(right, false);
+        for socket in [left, right] {
+            if len % 2 == 0 {
+                let _ = socket.leave(&group);
+            }
+            let _ = socket.leave("never");
+            let _ = socket.peer_state(&group);
+        }
+    }
+}
+
 /// Everything that one side can do with its frames.
 fn talk(left: &Socket<'_>, right: &Socket<'_>, local: bool) {
+    #[cfg(feature = "draft")]
+    talk_in_groups(left, right);
     for (index, shape) in shapes(local).into_iter().enumerate() {
         for socket in [left, right] {
             let _ = socket.try_send_multipart(Multipart::from(shape.clone()));

@@ -288,6 +288,7 @@ fn restricted() -> Vec<(&'static str, Attempt)> {
     };
     #[cfg(feature = "draft")]
     attempts.extend(attempts! {
+        "ZMQ_FD": |socket| socket.fd().map(drop);
         "ZMQ_ROUTER_NOTIFY": |socket| socket.set_router_notify(zmq::sockopt::RouterNotify::CONNECT);
         "ZMQ_XPUB_MANUAL_LAST_VALUE": |socket| socket.set_xpub_manual_last_value(true);
         "ZMQ_ONLY_FIRST_SUBSCRIBE": |socket| socket.set_only_first_subscribe(true);

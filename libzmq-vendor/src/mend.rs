@@ -62,6 +62,148 @@ const MENDS: &[(&str, &str, &str)] = &[
         "        zmq_assert (src_._u.base.group.lgroup.content->refcnt.add (1) < 0x7fffffff);\n",
     ),
     ("metadata.cpp", "    _ref_cnt.add (1);\n", "    zmq_assert (_ref_cnt.add (1) < 0x7fffffff);\n"),
+    // A message with a long group, which has a reference count of its own, was counted once however many peers got it: a
+    // RADIO with two of them freed the group twice, and so did a DISH that joined it.
+    (
+        "msg.cpp",
+        "    //  No copies required.\n    if (!refs_)\n        return;\n",
+        "    //  No copies required.\n    if (!refs_)\n        return;\n\n    if (_u.base.group.type == group_type_long)\n        \
+         _u.base.group.lgroup.content->refcnt.add (refs_);\n",
+    ),
+    (
+        "dist.cpp",
+        "    if (msg_->is_vsm ()) {\n        for (pipes_t::size_type i = 0; i < _matching;) {\n            \
+         if (!write (_pipes[i], msg_)) {\n",
+        "    if (msg_->is_vsm ()) {\n        msg_->add_refs (static_cast<int> (_matching) - 1);\n        \
+         for (pipes_t::size_type i = 0; i < _matching;) {\n            if (!write (_pipes[i], msg_)) {\n                \
+         msg_t lost = *msg_;\n                lost.close ();\n",
+    ),
+    (
+        "dist.cpp",
+        "    int failed = 0;\n    for (pipes_t::size_type i = 0; i < _matching;) {\n        \
+         if (!write (_pipes[i], msg_)) {\n            ++failed;\n",
+        "    for (pipes_t::size_type i = 0; i < _matching;) {\n        if (!write (_pipes[i], msg_)) {\n            \
+         msg_t lost = *msg_;\n            lost.close ();\n",
+    ),
+    ("dist.cpp", "    if (unlikely (failed))\n        msg_->rm_refs (failed);\n", ""),
+    // A peer that joined a group of more than 255 bytes aborted the process of the RADIO.
+    (
+        "radio.cpp",
+        "        rc = join_leave_msg.set_group (group, group_length);\n        errno_assert (rc == 0);\n",
+        "        rc = join_leave_msg.set_group (group, group_length);\n        if (rc != 0)\n            return -1;\n",
+    ),
+    // A datagram aborted the process of the DISH if its first byte was above 127, and left memory behind if it was
+    // shorter than it said.
+    (
+        "udp_engine.cpp",
+        "        const int group_size = _in_buffer[0];\n",
+        "        const int group_size = static_cast<unsigned char> (_in_buffer[0]);\n\n        \
+         if (nbytes - 1 < group_size)\n            return;\n",
+    ),
+    // What does not fit a datagram was written over what is behind the buffer.
+    (
+        "udp_engine.cpp",
+        "        size_t size;\n",
+        "        size_t size;\n\n        if (body_size + (_options.raw_socket ? 0 : group_size + 1) > MAX_UDP_MSG) {\n            \
+         group_msg.close ();\n            body_msg.close ();\n            return;\n        }\n",
+    ),
+    // Nothing to be had, and no room, counted as broken connections, with which went what was waiting.
+    ("udp_engine.cpp", "            if (rc != EWOULDBLOCK) {\n", "            if (errno != EWOULDBLOCK) {\n"),
+    ("udp_engine.cpp", "        if (nbytes != EWOULDBLOCK) {\n", "        if (errno != EWOULDBLOCK) {\n"),
+    // A device that cannot be bound to was tried again and again, without a pause.
+    (
+        "udp_engine.cpp",
+        "        rc = rc | bind_to_device (_fd, _options.bound_device);\n        if (rc != 0) {\n            \
+         assert_success_or_recoverable (_fd, rc);\n            error (connection_error);\n",
+        "        rc = rc | bind_to_device (_fd, _options.bound_device);\n        if (rc != 0) {\n            \
+         assert_success_or_recoverable (_fd, rc);\n            error (protocol_error);\n",
+    ),
+    // A udp socket that the system refuses aborted the process.
+    (
+        "session_base.cpp",
+        "        int rc = engine->init (_addr, send, recv);\n        errno_assert (rc == 0);\n",
+        "        int rc = engine->init (_addr, send, recv);\n        if (rc != 0) {\n            delete engine;\n            \
+         terminate ();\n            return;\n        }\n",
+    ),
+    // What was bound over udp was kept under no name, and could not be unbound.
+    (
+        "socket_base.cpp",
+        "endpoint_uri_pair_t (endpoint_uri_, std::string (),\n                                           \
+         endpoint_type_none),\n",
+        "endpoint_uri_pair_t (endpoint_uri_, std::string (),\n                                           \
+         endpoint_type_bind),\n",
+    ),
+    // A DGRAM whose port is taken lost the message that it was to send, and aborted the process with it.
+    (
+        "dgram.cpp",
+        "    if (!_pipe) {\n        const int rc = msg_->close ();\n        errno_assert (rc == 0);\n        return -1;\n",
+        "    if (!_pipe) {\n        errno = EAGAIN;\n        return -1;\n",
+    ),
+    // It also went on with the second part of a message whose first was gone.
+    ("dgram.cpp", "        _pipe = NULL;\n", "        _pipe = NULL;\n        _more_out = false;\n"),
+    // Two sockets that are for any thread, connected inside a process, waited for each other's lock for ever when both
+    // had something to tell the other: the mailbox was under the lock of its socket. Now it has one of its own, under which
+    // nothing else is locked.
+    ("mailbox_safe.hpp", "    mutex_t *const _sync;\n", "    mutex_t *const _sync;\n\n    mutex_t _own_sync;\n"),
+    (
+        "mailbox_safe.cpp",
+        "    // send() method, by waiting on the mutex before disappearing.\n    _sync->lock ();\n    _sync->unlock ();\n",
+        "    // send() method, by waiting on the mutex before disappearing.\n    _own_sync.lock ();\n    \
+         _own_sync.unlock ();\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "    _signalers.push_back (signaler_);\n",
+        "    scoped_lock_t lock (_own_sync);\n    _signalers.push_back (signaler_);\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "    // TODO: make a copy of array and signal outside the lock\n",
+        "    scoped_lock_t lock (_own_sync);\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "    _signalers.clear ();\n",
+        "    scoped_lock_t lock (_own_sync);\n    _signalers.clear ();\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "    _sync->lock ();\n    _cpipe.write (cmd_, false);\n",
+        "    scoped_lock_t lock (_own_sync);\n    _cpipe.write (cmd_, false);\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "            (*it)->send ();\n        }\n    }\n\n    _sync->unlock ();\n",
+        "            (*it)->send ();\n        }\n    }\n",
+    ),
+    (
+        "mailbox_safe.cpp",
+        "        //  Wait for signal from the command sender.\n        const int rc = _cond_var.wait (_sync, timeout_);\n        \
+         if (rc == -1) {\n            errno_assert (errno == EAGAIN || errno == EINTR);\n            return -1;\n        }\n",
+        "        //  Wait for signal from the command sender, unless it has come since.\n        _own_sync.lock ();\n        \
+         const bool wait = !_cpipe.check_read ();\n        _sync->unlock ();\n        \
+         const int rc = wait ? _cond_var.wait (&_own_sync, timeout_) : 0;\n        const int err = errno;\n        \
+         _own_sync.unlock ();\n        _sync->lock ();\n        if (rc == -1) {\n            errno = err;\n            \
+         errno_assert (errno == EAGAIN || errno == EINTR);\n            return -1;\n        }\n",
+    ),
+    // A SERVER waited for room at a peer that was gone, for ever if nobody received meanwhile.
+    (
+        "pipe.hpp",
+        "    bool check_hwm () const;\n",
+        "    bool check_hwm () const;\n    bool is_ending () const { return _state != active; }\n",
+    ),
+    (
+        "server.cpp",
+        "            it->second.active = false;\n            errno = EAGAIN;\n",
+        "            if (it->second.pipe->is_ending ()) {\n                errno = EHOSTUNREACH;\n                \
+         return -1;\n            }\n            it->second.active = false;\n            errno = EAGAIN;\n",
+    ),
+    // A hello for a connection that its maker has closed aborted the process.
+    (
+        "pipe.cpp",
+        "    const bool written = pipe_->write (&hello);\n    zmq_assert (written);\n",
+        "    if (!pipe_->write (&hello))\n        hello.close ();\n",
+    ),
 ];
 
 /// Sets right what is unpacked in `source`.

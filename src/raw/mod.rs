@@ -2,6 +2,8 @@
 //! which C functions report failure.
 
 mod context;
+#[cfg(feature = "draft")]
+mod draft;
 mod fork;
 mod message;
 mod os;

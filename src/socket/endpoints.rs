@@ -3,8 +3,10 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
 
 use super::{Core, Kind, Socket, SocketRef, SocketType};
+use crate::context::lock;
 use crate::endpoint;
 use crate::error::{Errno, Error, Result};
 use crate::raw;
@@ -222,28 +224,49 @@ impl<T: SocketType> Socket<'_, T> {
 
 impl Core {
     fn bind(&self, endpoint: &str) -> Result<String> {
+        let _turn = self.turn();
+        self.bind_in_turn(endpoint)
+    }
+
+    fn bind_in_turn(&self, endpoint: &str) -> Result<String> {
         const CALL: &str = "zmq_bind";
         self.check_process(CALL)?;
         let text = endpoint::check_bind(CALL, endpoint, self.kind())?;
+        #[cfg(feature = "draft")]
+        self.check_family(CALL, endpoint)?;
         self.check_raw(CALL, endpoint)?;
         crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
         self.check_conflating(CALL, endpoint, &text)?;
         self.bind_checked(&text, || {
             uninterrupted(|| self.raw().bind(&text)).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))
         })?;
-        self.naming().borrow_mut().strangers = true;
+        self.naming().strangers = true;
+        if endpoint::is_udp(endpoint) {
+            // libzmq keeps the text without its transport.
+            return Ok(endpoint.to_owned());
+        }
         self.last_endpoint()
+    }
+
+    /// Whether libzmq bears the addresses of the datagrams that will come.
+    #[cfg(feature = "draft")]
+    fn check_family(&self, call: &'static str, endpoint: &str) -> Result<()> {
+        if self.kind() == Kind::Dgram && self.raw().get_int(zmq_sys::ZMQ_IPV6) == Ok(1) {
+            let why = format_args!("{endpoint:?}: a ZMQ_DGRAM socket has IPv4 addresses alone; switch ZMQ_IPV6 off");
+            return Err(Errno::EINVAL.because(call, why));
+        }
+        Ok(())
     }
 
     fn bind_checked(&self, text: &CStr, bind: impl FnOnce() -> Result<()>) -> Result<()> {
         if !endpoint::is_inproc(text) {
-            self.remote.set(true);
+            self.remote.store(true, Ordering::Relaxed);
             return bind();
         }
         let singles_only = self.context().inproc_bind(self.kind(), text, bind)?;
-        self.local.set(true);
-        self.singles_only.borrow_mut().push(singles_only);
-        self.bound.borrow_mut().push(text.into());
+        self.local.store(true, Ordering::Relaxed);
+        lock(&self.singles_only).push(singles_only);
+        lock(&self.bound).push(text.into());
         Ok(())
     }
 
@@ -255,8 +278,9 @@ impl Core {
             return Err(refused("not a listening socket of that transport"));
         }
         let set = |value| self.raw().set_int(zmq_sys::ZMQ_USE_FD, value).map_err(|errno| errno.of(CALL));
+        let _turn = self.turn();
         set(fd.as_raw_fd())?;
-        let bound = self.bind(endpoint);
+        let bound = self.bind_in_turn(endpoint);
         // The next bind opens a socket of its own again. Where this fails, the context is gone and so is the next bind.
         let _ = set(-1);
         if bound.is_ok() {
@@ -267,26 +291,39 @@ impl Core {
     }
 
     pub(crate) fn connect(&self, endpoint: &str) -> Result<()> {
-        const CALL: &str = "zmq_connect";
-        self.check_process(CALL)?;
-        let text = endpoint::check_connect(CALL, endpoint, self.kind())?;
-        self.check_raw(CALL, endpoint)?;
-        crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
-        crate::sockopt::check_proxy(self.raw(), CALL, endpoint)?;
-        self.check_conflating(CALL, endpoint, &text)?;
-        self.connect_checked(&text, || {
-            uninterrupted(|| self.raw().connect(&text))
-                .map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))
+        self.connect_by("zmq_connect", endpoint, |text| self.raw().connect(text))
+    }
+
+    /// Connects by one of the calls that do so.
+    pub(super) fn connect_by<R>(
+        &self,
+        call: &'static str,
+        endpoint: &str,
+        mut connect: impl FnMut(&CStr) -> Result<R, Errno>,
+    ) -> Result<R> {
+        let _turn = self.turn();
+        self.check_process(call)?;
+        let text = endpoint::check_connect(call, endpoint, self.kind())?;
+        self.check_raw(call, endpoint)?;
+        crate::sockopt::check_security(self.raw(), call, endpoint)?;
+        crate::sockopt::check_proxy(self.raw(), call, endpoint)?;
+        self.check_conflating(call, endpoint, &text)?;
+        #[cfg(feature = "draft")]
+        if endpoint::is_udp(endpoint) {
+            self.note_datagrams();
+        }
+        let connected = self.connect_checked(&text, || {
+            uninterrupted(|| connect(&text)).map_err(|errno| errno.because(call, format_args!("{endpoint:?}")))
         })?;
-        let mut naming = self.naming().borrow_mut();
+        let mut naming = self.naming();
         if !std::mem::take(&mut naming.pending) {
             naming.strangers = true;
         }
-        Ok(())
+        Ok(connected)
     }
 
     fn check_raw(&self, call: &'static str, endpoint: &str) -> Result<()> {
-        let raw = self.kind() == Kind::Stream || self.latched().get().is_raw();
+        let raw = self.kind() == Kind::Stream || self.latched().is_raw();
         if raw { endpoint::check_raw(call, endpoint) } else { Ok(()) }
     }
 
@@ -300,17 +337,18 @@ impl Core {
         Err(Errno::ENOTSUP.because(call, why))
     }
 
-    fn connect_checked(&self, text: &CStr, connect: impl FnOnce() -> Result<()>) -> Result<()> {
+    fn connect_checked<R>(&self, text: &CStr, connect: impl FnOnce() -> Result<R>) -> Result<R> {
         if !endpoint::is_inproc(text) {
-            self.remote.set(true);
+            self.remote.store(true, Ordering::Relaxed);
             return connect();
         }
         let singles_only = self.kind() == Kind::Sub && self.conflates();
-        let has_its_peer = self.kind() == Kind::Pair && (self.local.get() || self.remote.get());
-        self.context().inproc_connect(text, self.kind(), singles_only, has_its_peer, connect)?;
-        self.local.set(true);
-        self.connected.borrow_mut().push(text.into());
-        Ok(())
+        let used = self.local.load(Ordering::Relaxed) || self.remote.load(Ordering::Relaxed);
+        let has_its_peer = self.kind().has_one_peer() && used;
+        let connected = self.context().inproc_connect(text, self.kind(), singles_only, has_its_peer, connect)?;
+        self.local.store(true, Ordering::Relaxed);
+        lock(&self.connected).push(text.into());
+        Ok(connected)
     }
 
     fn connect_named(&self, id: &[u8], endpoint: &str) -> Result<()> {
@@ -326,7 +364,7 @@ impl Core {
         endpoint::check_connect("zmq_connect", endpoint, self.kind())?;
         self.check_raw("zmq_connect", endpoint)?;
         {
-            let naming = self.naming().borrow();
+            let naming = self.naming();
             if naming.given.contains(id) {
                 return Err(refused("given before"));
             }
@@ -342,7 +380,7 @@ impl Core {
             return Err(refused("with ZMQ_IMMEDIATE a peer comes back under an id of its own"));
         }
         self.raw().set_option(zmq_sys::ZMQ_CONNECT_ROUTING_ID, Some(id)).map_err(|errno| errno.of(CALL))?;
-        let mut naming = self.naming().borrow_mut();
+        let mut naming = self.naming();
         naming.given.insert(id.into());
         naming.pending = true;
         drop(naming);
@@ -351,6 +389,7 @@ impl Core {
 
     fn unbind(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_unbind";
+        let _turn = self.turn();
         self.check_process(CALL)?;
         let text = endpoint::c_text(CALL, endpoint)?;
         let own_names = self.own_names(&text);
@@ -361,7 +400,7 @@ impl Core {
         let unbind = || uninterrupted(|| self.raw().unbind(&text));
         let outcome = if endpoint::is_inproc(&text) {
             let outcome = self.context().inproc_unbind(&own_names, || unbind().and_then(|()| self.settle_ended()));
-            self.bound.borrow_mut().retain(|bound| **bound != *text);
+            lock(&self.bound).retain(|bound| **bound != *text);
             outcome
         } else {
             unbind()
@@ -371,11 +410,12 @@ impl Core {
 
     /// `name` if this socket has bound it.
     fn own_names(&self, name: &CStr) -> Vec<Box<CStr>> {
-        self.bound.borrow().iter().filter(|bound| ***bound == *name).cloned().collect()
+        lock(&self.bound).iter().filter(|bound| ***bound == *name).cloned().collect()
     }
 
     fn disconnect(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_disconnect";
+        let _turn = self.turn();
         self.check_process(CALL)?;
         let text = endpoint::c_text(CALL, endpoint)?;
         // libzmq would unbind it.
@@ -442,7 +482,7 @@ fn missing(call: &'static str, errno: Errno, endpoint: &str, what: &str, hint: &
 }
 
 /// These calls process the socket's commands first, which a signal may interrupt before anything is done.
-fn uninterrupted(mut call: impl FnMut() -> Result<(), Errno>) -> Result<(), Errno> {
+fn uninterrupted<R>(mut call: impl FnMut() -> Result<R, Errno>) -> Result<R, Errno> {
     loop {
         match call() {
             Err(Errno::EINTR) if !raw::interrupted() => {}

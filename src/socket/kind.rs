@@ -43,8 +43,78 @@ pub trait CanSend: SocketType {}
 )]
 pub trait CanRecv: SocketType {}
 
+/// Kinds whose messages may have several parts: all but the draft kinds that libzmq locks.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` socket has no messages of several parts",
+    label = "messages of this kind of socket have one part",
+    note = "CLIENT, SERVER, RADIO, DISH, GATHER, SCATTER, PEER and CHANNEL sockets are for any thread, and any thread \
+            could come between the parts"
+)]
+pub trait CanMultipart: SocketType {}
+
+/// Kinds that have a descriptor to wait on: all but the draft kinds that libzmq locks.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` socket has no descriptor to wait on",
+    label = "this kind of socket is for any thread, and libzmq gives it no ZMQ_FD",
+    note = "`zmq::poll` waits for it"
+)]
+pub trait HasFd: SocketType {}
+
+/// Kinds that libzmq locks: their sockets are [`Sync`], and any thread may use them at any time. They are of the draft API
+/// (feature `draft`).
+#[doc(alias = "ZMQ_THREAD_SAFE")]
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` socket is for one thread at a time",
+    label = "two threads cannot use this kind of socket at once",
+    note = "give each thread a socket of its own, or one thread the socket and the others a channel to it"
+)]
+pub trait ThreadSafe: SocketType {}
+
+#[cfg(feature = "draft")]
+mod draft_traits {
+    use super::SocketType;
+
+    /// Kinds that send to a group.
+    #[diagnostic::on_unimplemented(
+        message = "a `{Self}` socket does not send to groups",
+        label = "RADIO sockets send to groups"
+    )]
+    pub trait CanSendToGroup: SocketType {}
+
+    /// Kinds that receive the messages of groups.
+    #[diagnostic::on_unimplemented(
+        message = "a `{Self}` socket does not join groups",
+        label = "DISH sockets join groups, SUB sockets subscribe"
+    )]
+    pub trait CanJoin: SocketType {}
+
+    /// Kinds that send to the peer whose number a message has.
+    #[diagnostic::on_unimplemented(
+        message = "a `{Self}` socket does not send by a message's routing id",
+        label = "SERVER and PEER sockets do"
+    )]
+    pub trait CanSendToPeer: SocketType {}
+
+    /// Kinds whose connections get a number when they are made.
+    #[diagnostic::on_unimplemented(
+        message = "a `{Self}` socket does not number its connections",
+        label = "PEER sockets do"
+    )]
+    pub trait CanConnectPeer: SocketType {}
+
+    /// Kinds whose messages go to an address, and come from one.
+    #[diagnostic::on_unimplemented(
+        message = "a `{Self}` socket has no datagrams",
+        label = "DGRAM sockets send and receive datagrams"
+    )]
+    pub trait HasDatagrams: SocketType {}
+}
+#[cfg(feature = "draft")]
+pub use draft_traits::*;
+
 macro_rules! kinds {
-    ($($(#[$meta:meta])* $name:ident = $number:ident, $c_name:literal, $($can:ident)*;)*) => {
+    ($($(#[cfg($cfg:meta)])? $(#[doc = $doc:literal])* $(#[doc(alias = $alias:literal)])?
+        $name:ident = $number:ident, $c_name:literal, $($can:ident)*;)*) => {
         /// A socket kind that is known at run time; sockets of this type are checked by libzmq instead of the compiler.
         ///
         /// ```
@@ -61,12 +131,12 @@ macro_rules! kinds {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Kind {
-            $($(#[$meta])* #[doc(alias = $c_name)] $name,)*
+            $($(#[cfg($cfg)])? $(#[doc = $doc])* $(#[doc(alias = $alias)])? #[doc(alias = $c_name)] $name,)*
         }
 
         impl Kind {
             /// All kinds, in the order of their numbers.
-            pub const ALL: &[Kind] = &[$(Kind::$name,)*];
+            pub const ALL: &[Kind] = &[$($(#[cfg($cfg)])? Kind::$name,)*];
 
             /// The kind's number in C.
             ///
@@ -74,7 +144,7 @@ macro_rules! kinds {
             /// assert_eq!(zmq::Kind::Req.raw(), zmq::sys::ZMQ_REQ);
             /// ```
             pub const fn raw(self) -> i32 {
-                match self { $(Kind::$name => zmq_sys::$number,)* }
+                match self { $($(#[cfg($cfg)])? Kind::$name => zmq_sys::$number,)* }
             }
 
             /// The kind's name in C, such as `ZMQ_REQ`.
@@ -83,7 +153,7 @@ macro_rules! kinds {
             /// assert_eq!(zmq::Kind::XPub.c_name(), "ZMQ_XPUB");
             /// ```
             pub const fn c_name(self) -> &'static str {
-                match self { $(Kind::$name => $c_name,)* }
+                match self { $($(#[cfg($cfg)])? Kind::$name => $c_name,)* }
             }
         }
 
@@ -95,18 +165,24 @@ macro_rules! kinds {
             /// `EINVAL` for a number that is not one of a kind this library knows.
             fn try_from(number: i32) -> Result<Kind, Error> {
                 match number {
-                    $(zmq_sys::$number => Ok(Kind::$name),)*
+                    $($(#[cfg($cfg)])? zmq_sys::$number => Ok(Kind::$name),)*
                     _ => Err(Errno::EINVAL.because("ZMQ_TYPE", format_args!("{number} is not a socket kind"))),
                 }
             }
         }
 
-        $(
-            $(#[$meta])*
-            #[doc(alias = $c_name)]
-            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-            pub struct $name;
+        $(kinds! { @kind [$(#[cfg($cfg)])?] $(#[doc = $doc])* $(#[doc(alias = $alias)])? $name $c_name $($can)* })*
+    };
 
+    (@kind [$(#[$cfg:meta])?] $(#[$meta:meta])* $name:ident $c_name:literal $($can:ident)*) => {
+        $(#[$cfg])?
+        $(#[$meta])*
+        #[doc(alias = $c_name)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name;
+
+        $(#[$cfg])?
+        const _: () = {
             #[diagnostic::do_not_recommend]
             impl sealed::Sealed for $name {}
 
@@ -126,37 +202,65 @@ macro_rules! kinds {
                 #[diagnostic::do_not_recommend]
                 impl $can for $name {}
             )*
-        )*
+        };
     };
 }
 
 kinds! {
     /// One peer, both ways: two threads of a program.
-    Pair = ZMQ_PAIR, "ZMQ_PAIR", CanSend CanRecv;
+    Pair = ZMQ_PAIR, "ZMQ_PAIR", CanSend CanRecv CanMultipart HasFd;
     /// Sends each message to every subscriber with a matching prefix; never waits, drops for those that are full.
-    Pub = ZMQ_PUB, "ZMQ_PUB", CanSend;
+    Pub = ZMQ_PUB, "ZMQ_PUB", CanSend CanMultipart HasFd;
     /// Receives what it subscribed to. It starts with no subscription, which is nothing.
-    Sub = ZMQ_SUB, "ZMQ_SUB", CanRecv;
+    Sub = ZMQ_SUB, "ZMQ_SUB", CanRecv CanMultipart HasFd;
     /// Sends a request, then receives its reply, in turns.
-    Req = ZMQ_REQ, "ZMQ_REQ", CanSend CanRecv;
+    Req = ZMQ_REQ, "ZMQ_REQ", CanSend CanRecv CanMultipart HasFd;
     /// Receives a request, then sends the reply to whoever asked, in turns.
-    Rep = ZMQ_REP, "ZMQ_REP", CanSend CanRecv;
+    Rep = ZMQ_REP, "ZMQ_REP", CanSend CanRecv CanMultipart HasFd;
     /// Sends to its peers in turn, receives from all fairly, with no turns to keep.
     #[doc(alias = "ZMQ_XREQ")]
-    Dealer = ZMQ_DEALER, "ZMQ_DEALER", CanSend CanRecv;
+    Dealer = ZMQ_DEALER, "ZMQ_DEALER", CanSend CanRecv CanMultipart HasFd;
     /// Puts the sender's routing id before each message it receives, and sends to the peer whose id comes first.
     #[doc(alias = "ZMQ_XREP")]
-    Router = ZMQ_ROUTER, "ZMQ_ROUTER", CanSend CanRecv;
+    Router = ZMQ_ROUTER, "ZMQ_ROUTER", CanSend CanRecv CanMultipart HasFd;
     /// Receives from its peers fairly.
-    Pull = ZMQ_PULL, "ZMQ_PULL", CanRecv;
+    Pull = ZMQ_PULL, "ZMQ_PULL", CanRecv CanMultipart HasFd;
     /// Sends to its peers in turn; waits where none has room.
-    Push = ZMQ_PUSH, "ZMQ_PUSH", CanSend;
+    Push = ZMQ_PUSH, "ZMQ_PUSH", CanSend CanMultipart HasFd;
     /// A [`Pub`] that receives the subscriptions of its peers as messages.
-    XPub = ZMQ_XPUB, "ZMQ_XPUB", CanSend CanRecv;
+    XPub = ZMQ_XPUB, "ZMQ_XPUB", CanSend CanRecv CanMultipart HasFd;
     /// A [`Sub`] that subscribes by sending messages: a byte 1 or 0, then the prefix, which has 8192 bytes at most.
-    XSub = ZMQ_XSUB, "ZMQ_XSUB", CanSend CanRecv;
+    XSub = ZMQ_XSUB, "ZMQ_XSUB", CanSend CanRecv CanMultipart HasFd;
     /// Raw TCP: each message is a routing id and a piece of data; an empty piece opens and ends a connection.
-    Stream = ZMQ_STREAM, "ZMQ_STREAM", CanSend CanRecv;
+    Stream = ZMQ_STREAM, "ZMQ_STREAM", CanSend CanRecv CanMultipart HasFd;
+    #[cfg(feature = "draft")]
+    /// Numbers its peers, and sends to the one whose number a message has. For any thread. Draft.
+    Server = ZMQ_SERVER, "ZMQ_SERVER", CanSend CanRecv CanSendToPeer ThreadSafe;
+    #[cfg(feature = "draft")]
+    /// Sends to its servers in turn and receives from all fairly, with no turns to keep. For any thread. Draft.
+    Client = ZMQ_CLIENT, "ZMQ_CLIENT", CanSend CanRecv ThreadSafe;
+    #[cfg(feature = "draft")]
+    /// Sends each message to all who have joined its group; never waits, drops for those that are full. For any thread.
+    /// Draft.
+    Radio = ZMQ_RADIO, "ZMQ_RADIO", CanSend CanSendToGroup ThreadSafe;
+    #[cfg(feature = "draft")]
+    /// Receives the messages of the groups that it has joined, which are none at first. For any thread. Draft.
+    Dish = ZMQ_DISH, "ZMQ_DISH", CanRecv CanJoin ThreadSafe;
+    #[cfg(feature = "draft")]
+    /// Receives from its peers fairly. For any thread. Draft.
+    Gather = ZMQ_GATHER, "ZMQ_GATHER", CanRecv ThreadSafe;
+    #[cfg(feature = "draft")]
+    /// Sends to its peers in turn; waits where none has room. For any thread. Draft.
+    Scatter = ZMQ_SCATTER, "ZMQ_SCATTER", CanSend ThreadSafe;
+    #[cfg(feature = "draft")]
+    /// UDP datagrams: each message is an address and a body of up to 8192 bytes. Draft.
+    Dgram = ZMQ_DGRAM, "ZMQ_DGRAM", CanSend CanRecv CanMultipart HasFd HasDatagrams;
+    #[cfg(feature = "draft")]
+    /// A [`Server`] among its like: numbers those that connect to it and those that it connects to. For any thread. Draft.
+    Peer = ZMQ_PEER, "ZMQ_PEER", CanSend CanRecv CanSendToPeer CanConnectPeer ThreadSafe;
+    #[cfg(feature = "draft")]
+    /// One peer, both ways: a [`Pair`] for any thread. Draft.
+    Channel = ZMQ_CHANNEL, "ZMQ_CHANNEL", CanSend CanRecv ThreadSafe;
 }
 
 #[diagnostic::do_not_recommend]
@@ -179,6 +283,85 @@ impl CanSend for Kind {}
 
 #[diagnostic::do_not_recommend]
 impl CanRecv for Kind {}
+
+#[diagnostic::do_not_recommend]
+impl CanMultipart for Kind {}
+
+#[diagnostic::do_not_recommend]
+impl HasFd for Kind {}
+
+/// What a socket of run-time kind is allowed to try; `Sync` it never is.
+#[cfg(feature = "draft")]
+const _: () = {
+    #[diagnostic::do_not_recommend]
+    impl CanSendToGroup for Kind {}
+    #[diagnostic::do_not_recommend]
+    impl CanJoin for Kind {}
+    #[diagnostic::do_not_recommend]
+    impl CanSendToPeer for Kind {}
+    #[diagnostic::do_not_recommend]
+    impl CanConnectPeer for Kind {}
+    #[diagnostic::do_not_recommend]
+    impl HasDatagrams for Kind {}
+};
+
+impl Kind {
+    /// Whether libzmq locks the sockets of this kind, so that their messages have one part and no descriptor is there to
+    /// wait on.
+    pub(crate) const fn is_thread_safe(self) -> bool {
+        // Every kind from SERVER on is of the draft API.
+        self.raw() >= FIRST_DRAFT && self.raw() != DGRAM
+    }
+
+    pub(crate) const fn is_draft(self) -> bool {
+        self.raw() >= FIRST_DRAFT
+    }
+
+    /// # Errors
+    ///
+    /// `EPROTONOSUPPORT` for a draft kind where the linked libzmq is not the vendored one: as released, its draft kinds
+    /// wait for each other for ever, and peers and long groups bring them down.
+    pub(crate) fn check_library(self) -> Result<(), Error> {
+        if cfg!(not(zmq_vendored)) && self.is_draft() {
+            let why = format_args!("{self}: draft kinds are for the vendored libzmq, which has their faults mended");
+            return Err(Errno::EPROTONOSUPPORT.because("zmq_socket", why));
+        }
+        Ok(())
+    }
+
+    /// Whether a socket of this kind has one peer and turns away others.
+    pub(crate) fn has_one_peer(self) -> bool {
+        #[cfg(feature = "draft")]
+        if self == Kind::Channel {
+            return true;
+        }
+        self == Kind::Pair
+    }
+
+    /// Whether sockets of the two kinds are made for each other, as far as that matters: libzmq holds against it between
+    /// processes and not inside one, where draft kinds meet what they do not expect.
+    pub(crate) fn meets(self, other: Kind) -> bool {
+        #[cfg(feature = "draft")]
+        return match self {
+            Kind::Server => other == Kind::Client,
+            Kind::Client => other == Kind::Server,
+            Kind::Radio => other == Kind::Dish,
+            Kind::Dish => other == Kind::Radio,
+            Kind::Gather => other == Kind::Scatter,
+            Kind::Scatter => other == Kind::Gather,
+            Kind::Peer => other == Kind::Peer,
+            Kind::Channel => other == Kind::Channel,
+            Kind::Dgram => false,
+            _ => !other.is_draft(),
+        };
+        #[cfg(not(feature = "draft"))]
+        return !self.is_draft() && !other.is_draft();
+    }
+}
+
+/// The first number of a draft kind, and the one of those that libzmq does not lock: the header has them for draft builds.
+const FIRST_DRAFT: i32 = 12;
+const DGRAM: i32 = 18;
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,7 @@
 //! Sockets.
 
+#[cfg(feature = "draft")]
+mod draft;
 mod endpoints;
 mod kind;
 mod recv;
@@ -8,24 +10,29 @@ mod send;
 mod wait;
 
 pub use endpoints::{BindGuard, ConnectGuard};
+#[cfg(feature = "draft")]
 pub use kind::{
-    CanRecv, CanSend, Dealer, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType, Stream, Sub, XPub, XSub,
+    CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, Channel, Client, Dgram, Dish, Gather, HasDatagrams, Peer,
+    Radio, Scatter, Server,
+};
+pub use kind::{
+    CanMultipart, CanRecv, CanSend, Dealer, HasFd, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType, Stream,
+    Sub, ThreadSafe, XPub, XSub,
 };
 pub use recv::Received;
 pub use reference::SocketRef;
 pub use send::TrySend;
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, c_int, c_short, c_void};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{BitOr, BitOrAssign};
 use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::context::{Context, Inner, SinglesOnly};
+use crate::context::{Context, Inner, SinglesOnly, lock};
 use crate::error::{Errno, Error, Result};
 use crate::raw::{PollItem, RawSocket, Unshared};
 use crate::sockopt::Latched;
@@ -37,7 +44,8 @@ use crate::sockopt::Latched;
 ///
 /// A socket is [`Send`]: it may move to another thread. It is not [`Sync`]: two threads cannot use it at once, which
 /// in C corrupts memory. To reach one socket from several threads, give it to one of them and a channel to the others,
-/// or put it in a [`std::sync::Mutex`]; better, give each thread a socket of its own.
+/// or put it in a [`std::sync::Mutex`]; better, give each thread a socket of its own. The draft kinds that libzmq locks
+/// (feature `draft`, trait `ThreadSafe`) are the exception: their sockets are [`Sync`], as long as their type says the kind.
 ///
 /// ```
 /// use zmq::{Context, Kind, Rep, Socket};
@@ -53,40 +61,49 @@ use crate::sockopt::Latched;
 #[doc(alias = "zmq_socket")]
 #[doc(alias = "zmq_close")]
 pub struct Socket<'ctx, T = Kind> {
-    core: Unshared<Core>,
-    _kind: PhantomData<(T, &'ctx Context)>,
+    core: Unshared<Core, T>,
+    _context: PhantomData<&'ctx Context>,
 }
 
 /// No process is ever in this state: it would be catching signals, after some thousand million forks.
 const NO_STATE: u32 = u32::MAX;
 
 /// What a socket is, whatever its kind. `Send`, and not `Sync`.
+///
+/// Sockets of some kinds may be shared (see [`crate::raw::Unshared`]), so its fields are fit for that: atomics, whose
+/// relaxed loads and stores cost other sockets nothing, for what every send and receive asks, and locks for the rest.
 pub(crate) struct Core {
     raw: RawSocket,
     context: Arc<Inner>,
     kind: Kind,
     /// What `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` are set to: asking libzmq on every call would cost more than the call.
-    rcvtimeo: Cell<c_int>,
-    sndtimeo: Cell<c_int>,
+    rcvtimeo: AtomicI32,
+    sndtimeo: AtomicI32,
     /// In which [`raw::process_state`] a plain send or receive goes straight to libzmq: in that of a process which opened
     /// the socket and catches no signals, or in none.
-    sends_straight_in: Cell<u32>,
-    recvs_straight_in: Cell<u32>,
+    sends_straight_in: AtomicU32,
+    recvs_straight_in: AtomicU32,
+    /// Held through what takes several calls of libzmq and is one to the caller.
+    turn: Mutex<()>,
     /// The inproc names that this socket has bound.
-    bound: RefCell<Vec<Box<CStr>>>,
+    bound: Mutex<Vec<Box<CStr>>>,
     /// The inproc names that it has connected to.
-    connected: RefCell<Vec<Box<CStr>>>,
-    naming: RefCell<Naming>,
+    connected: Mutex<Vec<Box<CStr>>>,
+    naming: Mutex<Naming>,
     /// For each inproc name bound so far, since connections outlast the binding.
-    singles_only: RefCell<Vec<SinglesOnly>>,
+    singles_only: Mutex<Vec<SinglesOnly>>,
     /// Whether the socket may have peers in this process.
-    local: Cell<bool>,
+    local: AtomicBool,
     /// Whether it has bound or connected to anything else than a name in this process.
-    remote: Cell<bool>,
-    latched: Cell<Latched>,
-    conflating: Cell<Conflating>,
+    remote: AtomicBool,
+    /// Whether it has connected over udp, where a message is a datagram.
+    #[cfg(feature = "draft")]
+    datagrams: AtomicBool,
+    latched: Mutex<Latched>,
+    /// A [`Conflating`].
+    conflating: AtomicU8,
     /// Whether the parts sent so far are of a message that is not complete.
-    mid_message: Cell<bool>,
+    mid_message: AtomicBool,
 }
 
 /// What a [`Core`] knows beside what libzmq keeps, while the socket is in the hands of C code.
@@ -100,10 +117,40 @@ pub(crate) struct Record {
     conflating: Conflating,
     mid_message: bool,
 }
+/// All that a socket has besides its handle can be shared by threads: the compiler holds each field against that.
+const _: fn(&Core) = |core| {
+    fn is_sync<T: Sync>(_: &T) {}
+    let Core {
+        raw: _,
+        context,
+        kind,
+        rcvtimeo,
+        sndtimeo,
+        sends_straight_in,
+        recvs_straight_in,
+        turn,
+        bound,
+        connected,
+        naming,
+        singles_only,
+        local,
+        remote,
+        #[cfg(feature = "draft")]
+        datagrams,
+        latched,
+        conflating,
+        mid_message,
+    } = core;
+    is_sync(&(context, kind, rcvtimeo, sndtimeo, sends_straight_in, recvs_straight_in));
+    is_sync(&(turn, bound, connected, naming, singles_only, local, remote, latched, conflating, mid_message));
+    #[cfg(feature = "draft")]
+    is_sync(datagrams);
+};
 
 /// Whether `ZMQ_CONFLATE` has been on. It keeps single parts: where libzmq has handed out one that others are to follow,
 /// and these are not there, receiving the next aborts the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 enum Conflating {
     No,
     Yes,
@@ -136,40 +183,45 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             raw,
             context,
             kind: kind.kind(),
-            rcvtimeo: Cell::new(-1),
-            sndtimeo: Cell::new(-1),
-            sends_straight_in: Cell::new(NO_STATE),
-            recvs_straight_in: Cell::new(NO_STATE),
-            bound: RefCell::default(),
-            connected: RefCell::default(),
-            naming: RefCell::default(),
-            singles_only: RefCell::default(),
-            local: Cell::default(),
-            remote: Cell::default(),
-            latched: Cell::default(),
-            conflating: Cell::new(Conflating::No),
-            mid_message: Cell::default(),
+            rcvtimeo: AtomicI32::new(-1),
+            sndtimeo: AtomicI32::new(-1),
+            sends_straight_in: AtomicU32::new(NO_STATE),
+            recvs_straight_in: AtomicU32::new(NO_STATE),
+            turn: Mutex::default(),
+            bound: Mutex::default(),
+            connected: Mutex::default(),
+            naming: Mutex::default(),
+            singles_only: Mutex::default(),
+            local: AtomicBool::default(),
+            remote: AtomicBool::default(),
+            #[cfg(feature = "draft")]
+            datagrams: AtomicBool::default(),
+            latched: Mutex::default(),
+            conflating: AtomicU8::new(Conflating::No as u8),
+            mid_message: AtomicBool::default(),
         };
         core.settle();
-        Socket { core: Unshared::new(core), _kind: PhantomData }
+        Socket { core: Unshared::new(core), _context: PhantomData }
     }
 
     /// A socket that C code opened and has perhaps used already.
     pub(crate) fn adopt(raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
         let handle = raw.origin().0;
-        let mut socket = Socket::new(raw, context.inner().clone(), kind);
+        let socket = Socket::new(raw, context.inner().clone(), kind);
         for option in [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE] {
             let value = socket.core().raw.get_int(option).map_err(|errno| errno.of("zmq_getsockopt"))?;
             socket.core().remember(option, value);
         }
         if let Some(record) = context.inner().take_record(handle, kind.kind()) {
-            socket.core.get_mut().restore(record);
+            socket.core().restore(record);
         }
         // What C code did with it is not known.
         let core = socket.core();
-        core.naming.borrow_mut().strangers = true;
-        core.local.set(true);
-        core.remote.set(true);
+        core.naming().strangers = true;
+        core.local.store(true, Ordering::Relaxed);
+        core.remote.store(true, Ordering::Relaxed);
+        #[cfg(feature = "draft")]
+        core.datagrams.store(true, Ordering::Relaxed);
         Ok(socket)
     }
 
@@ -220,7 +272,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// # }
     /// ```
     pub fn erase(self) -> Socket<'ctx> {
-        Socket { core: self.core, _kind: PhantomData }
+        Socket { core: self.core.of_kind(), _context: PhantomData }
     }
 
     /// This socket as one of kind `U`.
@@ -243,7 +295,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     #[allow(clippy::result_large_err, reason = "it is the socket itself that comes back")]
     pub fn downcast<U: SocketType>(self) -> Result<Socket<'ctx, U>, Self> {
         match U::from_kind(self.core().kind) {
-            Some(_) => Ok(Socket { core: self.core, _kind: PhantomData }),
+            Some(_) => Ok(Socket { core: self.core.of_kind(), _context: PhantomData }),
             None => Err(self),
         }
     }
@@ -344,7 +396,7 @@ impl Core {
             return inherited(call);
         }
         match errno {
-            Errno::EPROTO if self.conflating.get() == Conflating::Torn => {
+            Errno::EPROTO if self.conflating() == Conflating::Torn => {
                 errno.because(call, "a peer sent a message of several parts, of which ZMQ_CONFLATE keeps one")
             }
             _ => errno.of(call),
@@ -355,43 +407,60 @@ impl Core {
     fn take_record(&mut self) -> Record {
         Record {
             kind: self.kind,
-            bound: self.bound.take(),
-            connected: self.connected.take(),
-            naming: self.naming.take(),
-            singles_only: self.singles_only.take(),
-            latched: self.latched.take(),
-            conflating: self.conflating.get(),
-            mid_message: self.mid_message.get(),
+            bound: std::mem::take(&mut lock(&self.bound)),
+            connected: std::mem::take(&mut lock(&self.connected)),
+            naming: std::mem::take(&mut lock(&self.naming)),
+            singles_only: std::mem::take(&mut lock(&self.singles_only)),
+            latched: *lock(&self.latched),
+            conflating: self.conflating(),
+            mid_message: self.mid_message.load(Ordering::Relaxed),
         }
     }
 
-    fn restore(&mut self, record: Record) {
-        *self.bound.get_mut() = record.bound;
-        *self.connected.get_mut() = record.connected;
-        *self.naming.get_mut() = record.naming;
-        *self.singles_only.get_mut() = record.singles_only;
-        self.latched.set(record.latched);
-        self.conflating.set(record.conflating);
-        self.mid_message.set(record.mid_message);
+    fn restore(&self, record: Record) {
+        *lock(&self.bound) = record.bound;
+        *lock(&self.connected) = record.connected;
+        *lock(&self.naming) = record.naming;
+        *lock(&self.singles_only) = record.singles_only;
+        *lock(&self.latched) = record.latched;
+        self.conflating.store(record.conflating as u8, Ordering::Relaxed);
+        self.mid_message.store(record.mid_message, Ordering::Relaxed);
         self.settle();
     }
 
-    pub(crate) fn naming(&self) -> &RefCell<Naming> {
-        &self.naming
+    /// Which peers have which names.
+    pub(crate) fn naming(&self) -> MutexGuard<'_, Naming> {
+        lock(&self.naming)
+    }
+
+    /// Keeps others out of what takes several calls of libzmq, and says that nothing else is to be asked of the socket
+    /// meanwhile but to send and receive.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        lock(&self.turn)
+    }
+
+    #[inline]
+    fn conflating(&self) -> Conflating {
+        match self.conflating.load(Ordering::Relaxed) {
+            0 => Conflating::No,
+            1 => Conflating::Yes,
+            _ => Conflating::Torn,
+        }
     }
 
     #[inline]
     pub(crate) fn conflates(&self) -> bool {
-        self.conflating.get() != Conflating::No
+        self.conflating() != Conflating::No
     }
 
     /// Whether messages of several parts are refused: this socket conflates, or an inproc peer that cannot bear them.
     pub(crate) fn is_singles_only(&self) -> bool {
-        self.conflates() || self.singles_only.borrow().iter().any(|flag| flag.load(Ordering::SeqCst))
+        let has_names = self.local.load(Ordering::Relaxed);
+        self.conflates() || (has_names && lock(&self.singles_only).iter().any(|flag| flag.load(Ordering::SeqCst)))
     }
 
-    pub(crate) fn latched(&self) -> &Cell<Latched> {
-        &self.latched
+    pub(crate) fn latched(&self) -> MutexGuard<'_, Latched> {
+        lock(&self.latched)
     }
 
     pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
@@ -401,10 +470,12 @@ impl Core {
     /// Keeps what an option was set to, if sending and receiving have to know.
     pub(crate) fn remember(&self, option: c_int, value: c_int) {
         match option {
-            zmq_sys::ZMQ_RCVTIMEO => self.rcvtimeo.set(value),
-            zmq_sys::ZMQ_SNDTIMEO => self.sndtimeo.set(value),
+            zmq_sys::ZMQ_RCVTIMEO => self.rcvtimeo.store(value, Ordering::Relaxed),
+            zmq_sys::ZMQ_SNDTIMEO => self.sndtimeo.store(value, Ordering::Relaxed),
             // Connections that are there go on as they are when it is switched off again.
-            zmq_sys::ZMQ_CONFLATE if value != 0 && !self.conflates() => self.conflating.set(Conflating::Yes),
+            zmq_sys::ZMQ_CONFLATE if value != 0 && !self.conflates() => {
+                self.conflating.store(Conflating::Yes as u8, Ordering::Relaxed);
+            }
             _ => {}
         }
         self.settle();
@@ -414,24 +485,37 @@ impl Core {
     #[inline]
     pub(crate) fn note_part(&self, flags: c_int) {
         let more = flags & zmq_sys::ZMQ_SNDMORE != 0;
-        if self.mid_message.replace(more) != more {
+        // Kinds that may be shared have no further parts.
+        if self.mid_message.load(Ordering::Relaxed) != more {
+            self.mid_message.store(more, Ordering::Relaxed);
             self.settle();
         }
     }
 
     /// Whether the next part goes to the peer of those before it, which these kinds choose in turn.
     pub(crate) fn is_mid_message(&self) -> bool {
-        self.mid_message.get() && matches!(self.kind, Kind::Push | Kind::Dealer | Kind::Req)
+        self.mid_message.load(Ordering::Relaxed) && matches!(self.kind, Kind::Push | Kind::Dealer | Kind::Req)
     }
 
     /// Works out when plain sends and receives need nothing of what this library does besides calling libzmq.
     fn settle(&self) {
         let straight_if = |it_may| if it_may { self.raw.forks() } else { NO_STATE };
-        let is_checked = matches!(self.kind, Kind::XSub | Kind::Req | Kind::Rep);
-        let is_plain = !is_checked && !self.conflates() && !self.mid_message.get();
-        self.sends_straight_in.set(straight_if(is_plain && self.sndtimeo.get() < 0));
-        self.recvs_straight_in
-            .set(straight_if(self.kind != Kind::XPub && !self.conflates() && self.rcvtimeo.get() < 0));
+        let is_plain = !self.is_checked() && !self.conflates() && !self.mid_message.load(Ordering::Relaxed);
+        let waits_for_ever = |timeout: &AtomicI32| timeout.load(Ordering::Relaxed) < 0;
+        let sends = straight_if(is_plain && waits_for_ever(&self.sndtimeo));
+        let is_plain = self.kind != Kind::XPub && !self.conflates();
+        let recvs = straight_if(is_plain && waits_for_ever(&self.rcvtimeo));
+        self.sends_straight_in.store(sends, Ordering::Relaxed);
+        self.recvs_straight_in.store(recvs, Ordering::Relaxed);
+    }
+
+    /// Whether this library looks at each message before libzmq does.
+    fn is_checked(&self) -> bool {
+        #[cfg(feature = "draft")]
+        if matches!(self.kind, Kind::Radio | Kind::Dgram) {
+            return true;
+        }
+        matches!(self.kind, Kind::XSub | Kind::Req | Kind::Rep)
     }
 }
 
@@ -448,8 +532,9 @@ impl Drop for Core {
         let context = self.context.clone();
         let raw = self.raw.take();
         // A socket with other endpoints must let go of them now.
-        let connected = if self.remote.get() { Vec::new() } else { std::mem::take(self.connected.get_mut()) };
-        context.inproc_close(raw, self.bound.get_mut(), connected);
+        let connected =
+            if self.remote.load(Ordering::Relaxed) { Vec::new() } else { std::mem::take(&mut *lock(&self.connected)) };
+        context.inproc_close(raw, &lock(&self.bound), connected);
         context.socket_closed();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{CanRecv, Core, Flags, Socket, SocketType};
+use super::{CanMultipart, CanRecv, Core, Flags, Socket, SocketType};
 use crate::error::{Errno, RecvStringError, Result};
 use crate::message::Message;
 use crate::multipart::Multipart;
@@ -346,7 +346,7 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "zmsg_recv")]
     pub fn recv_multipart(&self) -> Result<Multipart>
     where
-        T: CanRecv,
+        T: CanRecv + CanMultipart,
     {
         let first = self.core().receive(Flags::NONE)?;
         self.core().rest_of(first)
@@ -373,7 +373,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     pub fn try_recv_multipart(&self) -> Result<Option<Multipart>>
     where
-        T: CanRecv,
+        T: CanRecv + CanMultipart,
     {
         self.try_recv()?.map(|first| self.core().rest_of(first)).transpose()
     }
@@ -402,7 +402,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     pub fn recv_multipart_timeout(&self, timeout: Duration) -> Result<Option<Multipart>>
     where
-        T: CanRecv,
+        T: CanRecv + CanMultipart,
     {
         self.recv_timeout(timeout)?.map(|first| self.core().rest_of(first)).transpose()
     }
@@ -467,6 +467,21 @@ impl Core {
             Err(Errno::EAGAIN) => Ok(None),
             Err(errno) => Err(self.failed(CALL, errno)),
         }
+    }
+
+    /// Receives a whole multipart message, waiting for it.
+    #[cfg(feature = "draft")]
+    pub(super) fn receive_whole(&self) -> Result<Multipart> {
+        let first = self.receive(Flags::NONE)?;
+        self.rest_of(first)
+    }
+
+    /// Receives a whole multipart message, waiting for `timeout` at most.
+    #[cfg(feature = "draft")]
+    pub(super) fn receive_whole_timeout(&self, timeout: Duration) -> Result<Option<Multipart>> {
+        let mut message = RawMessage::new();
+        let outcome = self.recv_until(&mut message, Instant::now().checked_add(timeout));
+        self.received(outcome, message)?.map(|first| self.rest_of(first)).transpose()
     }
 
     /// The parts behind `first`, which are there already: libzmq delivers a multipart message whole, but for conflating

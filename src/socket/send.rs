@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::time::{Duration, Instant};
 
-use super::{CanSend, Core, Flags, Kind, Socket, SocketType};
+use super::{CanMultipart, CanSend, Core, Flags, Kind, Socket, SocketType};
 use crate::error::{Errno, Error, SendError};
 use crate::message::Message;
 use crate::multipart::Multipart;
@@ -138,7 +138,7 @@ impl<T: SocketType> Socket<'_, T> {
     #[inline]
     pub fn send_more(&self, message: impl Into<Message>) -> Result<(), SendError>
     where
-        T: CanSend,
+        T: CanSend + CanMultipart,
     {
         self.core().send_message(message.into(), Flags::SNDMORE)
     }
@@ -224,15 +224,12 @@ impl<T: SocketType> Socket<'_, T> {
         T: CanSend,
     {
         let mut message = message.into();
-        if let Err(error) = self.core().check_parts(false) {
+        if let Err(error) = self.core().check_message(&message, false) {
             return Err(SendError::new(message, error));
         }
         let deadline = Instant::now().checked_add(timeout);
         let outcome = self.core().send_until(message.raw_mut(), 0, deadline);
-        TrySend::from_outcome(outcome.map_err(|errno| {
-            let error = self.core().unsent(errno, &message);
-            SendError::new(message, error)
-        }))
+        TrySend::from_outcome(outcome.map_err(|errno| self.core().not_sent(message, errno)))
     }
 
     /// Sends a multipart message as a whole: from an array or a `Vec` of parts, or a [`Multipart`].
@@ -257,7 +254,7 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "zmsg_send")]
     pub fn send_multipart(&self, parts: impl Into<Multipart>) -> Result<(), SendError<Multipart>>
     where
-        T: CanSend,
+        T: CanSend + CanMultipart,
     {
         self.core().send_parts(parts.into(), Patience::Option)
     }
@@ -279,7 +276,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     pub fn try_send_multipart(&self, parts: impl Into<Multipart>) -> Result<TrySend<Multipart>, SendError<Multipart>>
     where
-        T: CanSend,
+        T: CanSend + CanMultipart,
     {
         TrySend::from_outcome(self.core().send_parts(parts.into(), Patience::None))
     }
@@ -310,7 +307,7 @@ impl<T: SocketType> Socket<'_, T> {
         timeout: Duration,
     ) -> Result<TrySend<Multipart>, SendError<Multipart>>
     where
-        T: CanSend,
+        T: CanSend + CanMultipart,
     {
         let deadline = Instant::now().checked_add(timeout);
         TrySend::from_outcome(self.core().send_parts(parts.into(), Patience::Until(deadline)))
@@ -356,7 +353,7 @@ impl Core {
     }
 
     pub(crate) fn send_message(&self, mut message: Message, flags: Flags) -> Result<(), SendError> {
-        if let Err(error) = self.check_parts(flags.contains(Flags::SNDMORE)) {
+        if let Err(error) = self.check_message(&message, flags.contains(Flags::SNDMORE)) {
             return Err(SendError::new(message, error));
         }
         match self.send(message.raw_mut(), flags.raw()) {
@@ -364,11 +361,24 @@ impl Core {
                 message.forget_sent();
                 Ok(())
             }
-            Err(errno) => {
-                let error = self.unsent(errno, &message);
-                Err(SendError::new(message, error))
+            Err(errno) => Err(self.not_sent(message, errno)),
+        }
+    }
+
+    #[cold]
+    fn not_sent(&self, message: Message, errno: Errno) -> SendError {
+        #[cfg(feature = "draft")]
+        {
+            if self.kind() == Kind::Dgram && errno != Errno::EAGAIN {
+                // libzmq has given up the datagram that was begun.
+                self.note_part(0);
+            }
+            if let Some(error) = self.unreached(&message).filter(|error| error.errno() == errno) {
+                return SendError::new(message, error);
             }
         }
+        let error = self.unsent(errno, &message);
+        SendError::new(message, error)
     }
 
     /// Why a message was not sent of which this is the first part, or the only one.
@@ -393,6 +403,10 @@ impl Core {
         if let Err(error) = self.check_parts(parts.len() > 1) {
             return Err(SendError::new(parts, error));
         }
+        #[cfg(feature = "draft")]
+        if let Err(error) = self.check_whole(&parts) {
+            return Err(SendError::new(parts, error));
+        }
         loop {
             match self.send_shares(&parts, patience) {
                 Ok(()) => return Ok(()),
@@ -406,9 +420,29 @@ impl Core {
         }
     }
 
+    /// Sends a multipart message, waiting as `ZMQ_SNDTIMEO` says.
+    #[cfg(feature = "draft")]
+    pub(super) fn send_whole(&self, parts: Multipart) -> Result<(), SendError<Multipart>> {
+        self.send_parts(parts, Patience::Option)
+    }
+
+    /// Whether a message may be sent, as one that more parts follow or as the last.
+    #[inline]
+    fn check_message(&self, message: &Message, more: bool) -> Result<(), Error> {
+        self.check_parts(more)?;
+        #[cfg(feature = "draft")]
+        self.check_part(message.raw(), more)?;
+        #[cfg(not(feature = "draft"))]
+        let _ = message;
+        Ok(())
+    }
+
     /// Whether a message of one part, or of several, may be sent: REQ and REP put a part of their own before it.
     #[inline]
     fn check_parts(&self, several: bool) -> Result<(), Error> {
+        if several && self.kind().is_thread_safe() {
+            return Err(Errno::EINVAL.because(CALL, format_args!("messages of a {} socket have one part", self.kind())));
+        }
         if (several || matches!(self.kind(), Kind::Req | Kind::Rep)) && self.is_singles_only() {
             return Err(one_part_only());
         }

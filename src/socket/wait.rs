@@ -4,6 +4,7 @@
 //! handled here: try without waiting, poll for readiness until an `Instant` deadline, try again.
 
 use std::ffi::{c_int, c_long, c_short};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::recv::ENDLESS;
@@ -27,13 +28,23 @@ impl Core {
     /// Whether a send without flags is libzmq's business alone.
     #[inline]
     pub(super) fn sends_straight(&self) -> bool {
-        self.sends_straight_in.get() == raw::process_state()
+        self.sends_straight_in.load(Ordering::Relaxed) == raw::process_state()
     }
 
     /// Whether a receive without flags is libzmq's business alone.
     #[inline]
     pub(super) fn recvs_straight(&self) -> bool {
-        self.recvs_straight_in.get() == raw::process_state()
+        self.recvs_straight_in.load(Ordering::Relaxed) == raw::process_state()
+    }
+
+    #[inline]
+    fn sndtimeo(&self) -> c_int {
+        self.sndtimeo.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn rcvtimeo(&self) -> c_int {
+        self.rcvtimeo.load(Ordering::Relaxed)
     }
 
     /// Sends, waiting as the flags and `ZMQ_SNDTIMEO` say.
@@ -42,7 +53,7 @@ impl Core {
         if self.kind() == Kind::XSub && is_too_long(message) {
             return Err(Errno::EMSGSIZE);
         }
-        if self.may_wait_in_c(flags, self.sndtimeo.get()) {
+        if self.may_wait_in_c(flags, self.sndtimeo()) {
             match self.raw.send(message, flags) {
                 Err(Errno::EINTR) => {}
                 Ok(()) => {
@@ -52,35 +63,35 @@ impl Core {
                 failed => return failed,
             }
         }
-        self.send_until(message, flags, deadline(flags, self.sndtimeo.get()))
+        self.send_until(message, flags, deadline(flags, self.sndtimeo()))
     }
 
     /// Receives, waiting as the flags and `ZMQ_RCVTIMEO` say.
     #[inline]
     pub(super) fn recv(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
         if self.conflates() || self.kind() == Kind::XPub {
-            return self.recv_until(message, deadline(flags, self.rcvtimeo.get()));
+            return self.recv_until(message, deadline(flags, self.rcvtimeo()));
         }
-        if self.may_wait_in_c(flags, self.rcvtimeo.get()) {
+        if self.may_wait_in_c(flags, self.rcvtimeo()) {
             match self.raw.recv(message, flags) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             }
         }
-        self.recv_until(message, deadline(flags, self.rcvtimeo.get()))
+        self.recv_until(message, deadline(flags, self.rcvtimeo()))
     }
 
     /// Receives into a buffer, waiting as the flags and `ZMQ_RCVTIMEO` say.
     #[inline]
     pub(super) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
         let is_plain = self.kind() != Kind::XPub && !self.conflates() && buffer.len() < ENDLESS;
-        if is_plain && self.may_wait_in_c(flags, self.rcvtimeo.get()) {
+        if is_plain && self.may_wait_in_c(flags, self.rcvtimeo()) {
             match self.raw.recv_into(buffer, flags) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             }
         }
-        self.recv_into_until(buffer, deadline(flags, self.rcvtimeo.get()))
+        self.recv_into_until(buffer, deadline(flags, self.rcvtimeo()))
     }
 
     /// Receives into a buffer, waiting until `deadline` at most.
@@ -138,13 +149,13 @@ impl Core {
 
     /// Receives a part if libzmq bears it: see [`Conflating`].
     fn unless_torn<R>(&self, receive: impl FnOnce() -> Result<R, Errno>) -> Result<R, Errno> {
-        match self.conflating.get() {
+        match self.conflating() {
             Conflating::No => receive(),
             Conflating::Torn => Err(Errno::EPROTO),
             Conflating::Yes => {
                 let received = receive()?;
                 if self.raw.get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
-                    self.conflating.set(Conflating::Torn);
+                    self.conflating.store(Conflating::Torn as u8, Ordering::Relaxed);
                 }
                 Ok(received)
             }

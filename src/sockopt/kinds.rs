@@ -3,7 +3,7 @@
 use std::fmt;
 
 #[cfg(feature = "draft")]
-use crate::socket::XSub;
+use crate::socket::{Client, Peer, Radio, Server, XSub};
 use crate::socket::{Dealer, Kind, Pub, Pull, Push, Req, Router, SocketType as AnyKind, Stream, Sub, XPub};
 
 /// A set of socket kinds.
@@ -70,6 +70,19 @@ impl fmt::Debug for Kinds {
 #[allow(non_upper_case_globals)]
 pub(crate) const SocketType: Kinds = Kinds::ALL;
 
+/// The kinds with a descriptor to wait on, under the name of their trait.
+#[allow(non_upper_case_globals)]
+pub(crate) const HasFd: Kinds = {
+    let (mut bits, mut index) = (Kinds::ALL.0, 0);
+    while index < Kind::ALL.len() {
+        if Kind::ALL[index].is_thread_safe() {
+            bits &= !(1 << Kind::ALL[index].raw());
+        }
+        index += 1;
+    }
+    Kinds(bits)
+};
+
 /// Traits of the kinds that share options. Each is also a constant of the same name: the set of those kinds.
 macro_rules! groups {
     ($($(#[doc = $doc:literal])* $group:ident: $message:literal, $($kind:ident)*;)*) => {$(
@@ -102,8 +115,6 @@ groups! {
     ReqKind: "a `{Self}` socket does not have this option: REQ does", Req;
     /// XPUB.
     XPubKind: "a `{Self}` socket does not have this option: XPUB does", XPub;
-    /// PUB and XPUB.
-    PublishingKind: "a `{Self}` socket does not publish: PUB and XPUB do", Pub XPub;
     /// The kinds that match subscriptions.
     MatchingKind: "a `{Self}` socket does not match subscriptions: PUB, XPUB and SUB do", Pub XPub Sub;
     /// The kinds that can keep the newest message only.
@@ -112,20 +123,29 @@ groups! {
     StreamKind: "a `{Self}` socket does not have this option: STREAM does", Stream;
 }
 
+#[cfg(not(feature = "draft"))]
+groups! {
+    /// PUB and XPUB.
+    PublishingKind: "a `{Self}` socket does not publish: PUB and XPUB do", Pub XPub;
+}
+
 #[cfg(feature = "draft")]
 groups! {
+    /// PUB, XPUB and RADIO.
+    PublishingKind: "a `{Self}` socket does not publish: PUB, XPUB and RADIO do", Pub XPub Radio;
     /// The kinds that hold subscriptions.
     TopicKind: "a `{Self}` socket holds no subscriptions: PUB, XPUB, SUB and XSUB do", Pub XPub Sub XSub;
     /// XPUB and XSUB.
     ForwardingKind: "a `{Self}` socket does not have this option: XPUB and XSUB do", XPub XSub;
     /// XSUB.
     XSubKind: "a `{Self}` socket does not have this option: XSUB does", XSub;
-    /// The stable kinds that greet a new peer.
-    GreetingKind: "a `{Self}` socket sends no hello: DEALER and ROUTER do", Dealer Router;
-    /// The stable kinds that report a peer that went.
-    DisconnectKind: "a `{Self}` socket reports no disconnect: ROUTER does", Router;
-    /// The stable kinds that report a connection that broke.
-    HiccupKind: "a `{Self}` socket reports no hiccup: DEALER does", Dealer;
+    /// The kinds that greet a new peer.
+    GreetingKind: "a `{Self}` socket sends no hello: DEALER, ROUTER, CLIENT, SERVER and PEER do",
+        Dealer Router Client Server Peer;
+    /// The kinds that report a peer that went.
+    DisconnectKind: "a `{Self}` socket reports no disconnect: ROUTER, SERVER and PEER do", Router Server Peer;
+    /// The kinds that report a connection that broke.
+    HiccupKind: "a `{Self}` socket reports no hiccup: DEALER, CLIENT and PEER do", Dealer Client Peer;
 }
 
 /// What libzmq accepts an option on although it does nothing there: kinds that are built on others.
@@ -140,6 +160,10 @@ pub(crate) mod accepted {
     pub(crate) const REQ: Kinds = Kinds::of(&[Kind::Req]);
     /// PUB is built on XPUB.
     pub(crate) const XPUB: Kinds = Kinds::of(&[Kind::XPub, Kind::Pub]);
+    #[cfg(not(feature = "draft"))]
+    pub(crate) const NODROP: Kinds = XPUB;
+    #[cfg(feature = "draft")]
+    pub(crate) const NODROP: Kinds = Kinds::of(&[Kind::XPub, Kind::Pub, Kind::Radio]);
     pub(crate) const SUBSCRIBING: Kinds = Kinds::of(&[Kind::Sub]);
     pub(crate) const STREAM: Kinds = Kinds::of(&[Kind::Stream]);
     #[cfg(feature = "draft")]

@@ -10,14 +10,14 @@ use super::kinds::{self, Kinds, accepted};
 use crate::error::{Errno, Result};
 use crate::poll::PollEvents;
 use crate::raw::RawSocket;
-use crate::socket::{Core, Socket, SocketType};
+use crate::socket::{Core, HasFd, Socket, SocketType};
 
 const fn row(name: &'static str, number: i32, get: bool, set: bool, kinds: Kinds, accepted: Kinds) -> OptionInfo {
     OptionInfo { name, number, get, set, kinds, accepted, draft: false }
 }
 
 pub(crate) static ROWS: &[OptionInfo] = &[
-    row("ZMQ_FD", zmq_sys::ZMQ_FD, true, false, Kinds::ALL, Kinds::ALL),
+    row("ZMQ_FD", zmq_sys::ZMQ_FD, true, false, kinds::HasFd, kinds::HasFd),
     row("ZMQ_EVENTS", zmq_sys::ZMQ_EVENTS, true, false, Kinds::ALL, Kinds::ALL),
     row("ZMQ_TYPE", zmq_sys::ZMQ_TYPE, true, false, Kinds::ALL, Kinds::ALL),
     row("ZMQ_LAST_ENDPOINT", zmq_sys::ZMQ_LAST_ENDPOINT, true, false, Kinds::ALL, Kinds::ALL),
@@ -81,8 +81,11 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     #[doc(alias = "ZMQ_FD")]
     #[doc(alias = "zmq_getsockopt")]
-    pub fn fd(&self) -> Result<BorrowedFd<'_>> {
-        let row = Row { name: "ZMQ_FD", number: zmq_sys::ZMQ_FD };
+    pub fn fd(&self) -> Result<BorrowedFd<'_>>
+    where
+        T: HasFd,
+    {
+        let row = self.core().option("ZMQ_FD", zmq_sys::ZMQ_FD, kinds::HasFd)?;
         self.core().raw().notification_fd().map_err(|errno| row.failed(errno, "not readable"))
     }
 
@@ -147,12 +150,13 @@ impl Latched {
 impl Core {
     /// Sets one of those options.
     pub(super) fn set_latched(&self, row: Row, value: bool) -> Result<()> {
-        let mut latched = self.latched().get();
+        let mut now = self.latched();
+        let mut latched = *now;
         let refused = |why: &str| Err(Errno::EINVAL.because(row.name, format_args!("{value}: {why}")));
         let stays = "it cannot be switched off again";
         match row.number {
             zmq_sys::ZMQ_ROUTER_RAW if latched.raw && !value => return refused(stays),
-            zmq_sys::ZMQ_ROUTER_RAW if value && self.naming().borrow().is_used() => {
+            zmq_sys::ZMQ_ROUTER_RAW if value && self.naming().is_used() => {
                 return refused("the socket has bound or connected");
             }
             zmq_sys::ZMQ_ROUTER_RAW if latched.probe && value => return refused("ZMQ_PROBE_ROUTER is on"),
@@ -163,7 +167,7 @@ impl Core {
             _ => latched.manual = value,
         }
         <Flag as IntCodec<bool>>::set(row, self.raw(), value)?;
-        self.latched().set(latched);
+        *now = latched;
         Ok(())
     }
 }

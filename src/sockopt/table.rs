@@ -86,8 +86,8 @@ options! {
     /// disconnected. `None`, the default, is no limit. Counts for the next bind or connect, and not over inproc.
     "ZMQ_MAXMSGSIZE" = ZMQ_MAXMSGSIZE: wide_or_none(), [maxmsgsize] [set_maxmsgsize], SocketType, Some(1 << 40);
 
-    /// The high-water mark for sending: how many messages may queue for each peer. 1000 unless set, up to 1,073,741,823,
-    /// 0 is no limit. Counts at once. Over inproc both ends' marks add up, to no limit where either has none.
+    /// The high-water mark for sending: how many messages may queue for each peer. 1000 unless set, and on a DISH 0, which
+    /// is no limit; up to 1,073,741,823. Counts at once. Over inproc both ends' marks add up, to no limit where either has none.
     "ZMQ_SNDHWM" = ZMQ_SNDHWM: int(Number<0, LARGEST_MARK> => u32), [sndhwm] [set_sndhwm], SocketType, 7;
 
     /// The high-water mark for receiving: how many messages may queue of each peer. 1000 unless set, up to 1,073,741,823,
@@ -248,7 +248,7 @@ options! {
 
     /// Whether a publisher waits, or fails with `EAGAIN`, where a subscriber is full, instead of dropping its messages:
     /// no unless set. Counts at once, but for subscribers that are full already. One full subscriber then holds up all.
-    "ZMQ_XPUB_NODROP" = ZMQ_XPUB_NODROP: int(Flag => bool), [] [set_xpub_nodrop], PublishingKind (accepted::XPUB), true;
+    "ZMQ_XPUB_NODROP" = ZMQ_XPUB_NODROP: int(Flag => bool), [] [set_xpub_nodrop], PublishingKind (accepted::NODROP), true;
 
     /// Whether the program decides on subscriptions: no unless set. After receiving one, [`crate::Socket::subscribe`]
     /// and [`crate::Socket::unsubscribe`] answer it. Counts at once. It cannot be taken back: libzmq would forget which of

@@ -1,0 +1,402 @@
+//! What sockets of the draft kinds have of their own: groups, numbered peers, datagrams.
+
+use std::ffi::CString;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::num::NonZeroU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::{CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, Core, HasDatagrams, Kind, Socket, SocketType};
+use crate::error::{Errno, Error, Result, SendError};
+use crate::message::{Message, check_group};
+use crate::multipart::Multipart;
+use crate::poll::PollEvents;
+use crate::raw::RawMessage;
+use crate::sockopt::{LongId, RouterKind};
+
+const SEND: &str = "zmq_msg_send";
+
+/// What fits libzmq's datagrams, in bytes.
+const LARGEST_DATAGRAM: usize = 8192;
+
+impl<T: SocketType> Socket<'_, T> {
+    /// Receives the messages of a group from now on: those of every RADIO that this DISH is connected to, or gets
+    /// connected to. The name has 1 to 255 bytes.
+    ///
+    /// A RADIO that is slow to hear of it misses it where [`Socket::set_sndhwm`] sets a limit: on a DISH there is none
+    /// unless set.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a name that is none, and for a group that the socket has joined already; `ENOTSUP` where an untyped
+    /// socket is no DISH; `ETERM` after the context was shut down.
+    ///
+    /// ```
+    /// use zmq::{Context, Dish, Radio};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new()?;
+    /// let radio = context.socket(Radio)?;
+    /// radio.bind("inproc://stations")?;
+    /// let dish = context.socket(Dish)?;
+    /// dish.join("news")?;
+    /// dish.connect("inproc://stations")?;
+    ///
+    /// radio.send_to_group("music", "la la la")?;
+    /// radio.send_to_group("news", "it rains")?;
+    /// let message = dish.recv()?;
+    /// assert_eq!(message, "it rains");
+    /// assert_eq!(message.group(), "news");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_join")]
+    #[doc(alias = "ZMQ_GROUP_MAX_LENGTH")]
+    pub fn join(&self, group: &str) -> Result<()>
+    where
+        T: CanJoin,
+    {
+        let name = self.core().group("zmq_join", group)?;
+        self.core()
+            .raw()
+            .join(&name)
+            .map_err(|errno| self.core().not_joined("zmq_join", group, errno, "joined already"))
+    }
+
+    /// Receives no more messages of a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::join`], and `EINVAL` for a group that the socket has not joined.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let dish = context.socket(zmq::Dish)?;
+    /// dish.join("news")?;
+    /// dish.leave("news")?;
+    /// assert!(dish.leave("news").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_leave")]
+    pub fn leave(&self, group: &str) -> Result<()>
+    where
+        T: CanJoin,
+    {
+        let name = self.core().group("zmq_leave", group)?;
+        self.core().raw().leave(&name).map_err(|errno| self.core().not_joined("zmq_leave", group, errno, "not joined"))
+    }
+
+    /// Sends a message to all who have joined a group: [`Message::set_group`] and [`Socket::send`] in one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send`], with the message in the error; `EINVAL` for a name that is none, `EMSGSIZE` for a message
+    /// that fits no datagram where the socket has connected over udp.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let radio = context.socket(zmq::Radio)?;
+    /// radio.send_to_group("news", "nobody listens, and nothing waits")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_msg_set_group")]
+    #[doc(alias = "zmq_msg_send")]
+    pub fn send_to_group(&self, group: &str, message: impl Into<Message>) -> Result<(), SendError>
+    where
+        T: CanSendToGroup,
+    {
+        let mut message = message.into();
+        match message.set_group(group) {
+            Ok(()) => self.send_typed(message),
+            Err(error) => Err(SendError::new(message, error)),
+        }
+    }
+
+    /// Sends a message to the peer with a number: [`Message::set_routing_id`] and [`Socket::send`] in one. Waits where
+    /// that peer is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send`], with the message in the error; `EHOSTUNREACH` where no peer has that number, or none any
+    /// more.
+    ///
+    /// ```
+    /// use zmq::{Client, Context, Server};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new()?;
+    /// let server = context.socket(Server)?;
+    /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    /// let client = context.socket(Client)?;
+    /// client.connect(&endpoint)?;
+    ///
+    /// client.send("Hello")?;
+    /// let request = server.recv()?;
+    /// let from = request.routing_id().ok_or("a SERVER's messages have one")?;
+    /// server.send_to_peer(from, "World")?;
+    /// assert_eq!(client.recv()?, "World");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_msg_set_routing_id")]
+    #[doc(alias = "zmq_msg_send")]
+    pub fn send_to_peer(&self, id: NonZeroU32, message: impl Into<Message>) -> Result<(), SendError>
+    where
+        T: CanSendToPeer,
+    {
+        let mut message = message.into();
+        match message.set_routing_id(id) {
+            Ok(()) => self.send_typed(message),
+            Err(error) => Err(SendError::new(message, error)),
+        }
+    }
+
+    /// Connects, and gives the number that this PEER sends to the new peer by: [`Socket::send_to_peer`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::connect`]; `EINVAL` with [`Socket::set_immediate`], where a peer gets its number when the connection
+    /// is there; `ENOTSUP` where an untyped socket is no PEER.
+    ///
+    /// ```
+    /// use zmq::{Context, Peer};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new()?;
+    /// let left = context.socket(Peer)?;
+    /// let endpoint = left.bind("tcp://127.0.0.1:*")?;
+    /// let right = context.socket(Peer)?;
+    /// let id = right.connect_peer(&endpoint)?;
+    /// right.send_to_peer(id, "Hello")?;
+    /// assert_eq!(left.recv()?, "Hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_connect_peer")]
+    pub fn connect_peer(&self, endpoint: &str) -> Result<NonZeroU32>
+    where
+        T: CanConnectPeer,
+    {
+        self.core().connect_peer(endpoint)
+    }
+
+    /// Sends a datagram to an address. It is lost where nobody receives it, as datagrams are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::send_multipart`], with address and body in the error; `EINVAL` for an IPv6 address, which libzmq
+    /// does not know here, and for port 0; `EMSGSIZE` for a body of more than 8192 bytes; `EAGAIN` after
+    /// [`Socket::set_sndtimeo`]'s time while the socket is not bound.
+    ///
+    /// ```
+    /// use zmq::{Context, Dgram};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let other = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    /// # let port = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+    /// let context = Context::new()?;
+    /// let socket = context.socket(Dgram)?;
+    /// socket.bind(&format!("udp://127.0.0.1:{port}"))?;
+    ///
+    /// socket.send_to(other.local_addr()?, "Hello")?;
+    /// let mut buffer = [0; 10];
+    /// let (size, address) = other.recv_from(&mut buffer)?;
+    /// other.send_to(&buffer[..size], address)?;
+    /// let (address, body) = socket.recv_from()?;
+    /// assert_eq!(address, other.local_addr()?);
+    /// assert_eq!(body, "Hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_to(&self, address: SocketAddr, body: impl Into<Message>) -> Result<(), SendError<Multipart>>
+    where
+        T: HasDatagrams,
+    {
+        let datagram = Multipart::from([Message::from(address.to_string()), body.into()]);
+        self.core().send_whole(datagram)
+    }
+
+    /// Receives a datagram, waiting for it: where it came from, and its body.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`]; `EAGAIN` after [`Socket::set_rcvtimeo`]'s time.
+    pub fn recv_from(&self) -> Result<(SocketAddr, Message)>
+    where
+        T: HasDatagrams,
+    {
+        datagram(self.core().receive_whole()?)
+    }
+
+    /// Receives a datagram, waiting for `timeout` at most: `None` after that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv_from`], but for `EAGAIN`.
+    pub fn recv_from_timeout(&self, timeout: Duration) -> Result<Option<(SocketAddr, Message)>>
+    where
+        T: HasDatagrams,
+    {
+        self.core().receive_whole_timeout(timeout)?.map(datagram).transpose()
+    }
+
+    /// Whether a ROUTER has room for a message to the peer of a routing id: `POLLOUT` or nothing.
+    ///
+    /// # Errors
+    ///
+    /// `EHOSTUNREACH` where no peer has that id, `ENOTSUP` where an untyped socket is no ROUTER.
+    ///
+    /// ```
+    /// use zmq::{Context, Dealer, Errno, PollEvents, Router};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let context = Context::new()?;
+    /// let router = context.socket(Router)?;
+    /// let endpoint = router.bind("tcp://127.0.0.1:*")?;
+    /// let dealer = context.socket(Dealer)?;
+    /// dealer.set_routing_id("worker")?;
+    /// dealer.connect(&endpoint)?;
+    /// dealer.send("ready")?;
+    /// router.recv_multipart()?;
+    /// assert_eq!(router.peer_state("worker")?, PollEvents::POLLOUT);
+    /// assert_eq!(router.peer_state("stranger").unwrap_err().errno(), Errno::EHOSTUNREACH);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_socket_get_peer_state")]
+    pub fn peer_state(&self, id: impl AsRef<[u8]>) -> Result<PollEvents>
+    where
+        T: RouterKind,
+    {
+        const CALL: &str = "zmq_socket_get_peer_state";
+        let id = id.as_ref();
+        self.core().check_process(CALL)?;
+        let state = self.core().raw().peer_state(id).map_err(|errno| errno.because(CALL, LongId(id)))?;
+        Ok(PollEvents::from_raw(state))
+    }
+
+    fn send_typed(&self, message: Message) -> Result<(), SendError> {
+        self.core().send_message(message, super::Flags::NONE)
+    }
+}
+
+/// Address and body.
+fn datagram(parts: Multipart) -> Result<(SocketAddr, Message)> {
+    let mut parts = parts.into_iter();
+    let (address, body) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    match address_of(&address) {
+        Some(address) => Ok((address.into(), body)),
+        None => Err(Errno::EPROTO.because("zmq_msg_recv", format_args!("{}: no address", LongId(&address)))),
+    }
+}
+
+/// The address of a datagram: libzmq writes it with a NUL behind it.
+fn address_of(text: &[u8]) -> Option<SocketAddrV4> {
+    std::str::from_utf8(text.strip_suffix(b"\0").unwrap_or(text)).ok()?.parse().ok()
+}
+
+impl Core {
+    fn group(&self, call: &'static str, group: &str) -> Result<CString> {
+        self.check_process(call)?;
+        check_group(call, group)
+    }
+
+    fn not_joined(&self, call: &'static str, group: &str, errno: Errno, why: &str) -> Error {
+        match errno {
+            Errno::EINVAL => errno.because(call, format_args!("{group:?}: {why}")),
+            Errno::ENOTSUP => errno.because(call, format_args!("{group:?}: a {} socket has no groups", self.kind())),
+            _ => errno.because(call, format_args!("{group:?}")),
+        }
+    }
+
+    fn connect_peer(&self, endpoint: &str) -> Result<NonZeroU32> {
+        const CALL: &str = "zmq_connect_peer";
+        if self.kind() != Kind::Peer {
+            return Err(Errno::ENOTSUP.because(CALL, format_args!("{endpoint:?}: a {} socket is no PEER", self.kind())));
+        }
+        if self.raw().get_int(zmq_sys::ZMQ_IMMEDIATE) == Ok(1) {
+            let why = format_args!("{endpoint:?}: with ZMQ_IMMEDIATE a peer has no number before it is connected");
+            return Err(Errno::EINVAL.because(CALL, why));
+        }
+        let id = self.connect_by(CALL, endpoint, |text| self.raw().connect_peer(text))?;
+        NonZeroU32::new(id).ok_or_else(|| Errno::EPROTO.of(CALL))
+    }
+
+    /// Keeps that the socket connects over udp.
+    pub(super) fn note_datagrams(&self) {
+        self.datagrams.store(true, Ordering::Relaxed);
+    }
+
+    /// Checks a part against what libzmq does not say clearly, or not at all.
+    pub(super) fn check_part(&self, part: &RawMessage, more: bool) -> Result<()> {
+        match self.kind() {
+            Kind::Radio => self.check_group_message(part),
+            Kind::Dgram => check_datagram_part(part, self.mid_message.load(Ordering::Relaxed), more),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_group_message(&self, message: &RawMessage) -> Result<()> {
+        let group = message.group().to_bytes();
+        if group.is_empty() {
+            return Err(Errno::EINVAL.because(SEND, "a RADIO sends to a group, and the message has none"));
+        }
+        let size = 1 + group.len() + message.len();
+        if self.datagrams.load(Ordering::Relaxed) && size > LARGEST_DATAGRAM {
+            let why = format_args!("{size} bytes with the group, and a datagram has {LARGEST_DATAGRAM} at most");
+            return Err(Errno::EMSGSIZE.because(SEND, why));
+        }
+        Ok(())
+    }
+
+    /// Checks a message of several parts, all of which are here.
+    pub(super) fn check_whole(&self, parts: &Multipart) -> Result<()> {
+        if self.kind() == Kind::Dgram && self.mid_message.load(Ordering::Relaxed) {
+            return Err(Errno::EINVAL.because(SEND, "the body of the datagram begun is to be sent first"));
+        }
+        let last = parts.len() - 1;
+        for (place, part) in parts.iter().enumerate() {
+            match self.kind() {
+                Kind::Dgram => check_datagram_part(part.raw(), place > 0, place < last)?,
+                _ => self.check_part(part.raw(), place < last)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Why no peer was reached, where the message says it.
+    pub(super) fn unreached(&self, message: &Message) -> Option<Error> {
+        if !matches!(self.kind(), Kind::Server | Kind::Peer) {
+            return None;
+        }
+        Some(match message.routing_id() {
+            Some(id) => Errno::EHOSTUNREACH.because(SEND, format_args!("no peer has routing id {id}")),
+            None => Errno::EHOSTUNREACH.because(SEND, "the message has no routing id"),
+        })
+    }
+}
+
+fn check_datagram_part(part: &RawMessage, is_body: bool, more: bool) -> Result<()> {
+    let refused = |why: &str| Err(Errno::EINVAL.because(SEND, why));
+    match (is_body, more) {
+        (false, false) => refused("a datagram is an address and a body, and this is one part"),
+        (true, true) => refused("a datagram is an address and a body, and this has more parts"),
+        (true, false) if part.len() > LARGEST_DATAGRAM => {
+            let why = format_args!("{} bytes, and a datagram has {LARGEST_DATAGRAM} at most", part.len());
+            Err(Errno::EMSGSIZE.because(SEND, why))
+        }
+        (true, false) => Ok(()),
+        (false, true) => match address_of(part.content()) {
+            // libzmq takes the broadcast address for a mistake.
+            Some(address) if address.port() != 0 && !address.ip().is_broadcast() => Ok(()),
+            _ => {
+                let why = format_args!("{}: not an IPv4 address and a port", LongId(part.content()));
+                Err(Errno::EINVAL.because(SEND, why))
+            }
+        },
+    }
+}

@@ -1,0 +1,654 @@
+//! The draft kinds: who talks to whom over which transport, and what each of them refuses.
+
+#![cfg(feature = "draft")]
+
+mod common;
+
+use std::num::NonZeroU32;
+use std::thread;
+use std::time::Duration;
+
+use common::{DEADLINE, eventually, within_deadline};
+use zmq::{
+    Channel, Client, Context, Dish, Errno, Flags, Gather, Kind, Message, Multipart, Peer, PollEvents, PollItem, Radio,
+    Scatter, Server, Socket, SocketType, TrySend, poll,
+};
+
+/// An endpoint of each transport that the thread-safe kinds share.
+fn endpoints() -> Vec<String> {
+    let path = std::env::temp_dir().join(format!("zmq-draft-{}-{:?}", std::process::id(), std::thread::current().id()));
+    vec!["inproc://draft".to_owned(), "tcp://127.0.0.1:*".to_owned(), format!("ipc://{}", path.display())]
+}
+
+/// Two sockets that are connected, for each transport.
+fn pairs<L: SocketType, R: SocketType>(left: L, right: R, mut test: impl FnMut(Socket<'_, L>, Socket<'_, R>)) {
+    for endpoint in endpoints() {
+        let context = Context::new().unwrap();
+        let (bound, connected) = (context.socket(left).unwrap(), context.socket(right).unwrap());
+        let endpoint = bound.bind(&endpoint).unwrap();
+        connected.connect(&endpoint).unwrap();
+        test(bound, connected);
+    }
+}
+
+fn errno(error: &zmq::Error) -> Errno {
+    error.errno()
+}
+
+#[test]
+fn a_server_answers_the_client_that_asked() {
+    within_deadline(|| {
+        pairs(Server, Client, |server, client| {
+            client.send("one").unwrap();
+            client.send("two").unwrap();
+            let request = server.recv().unwrap();
+            assert_eq!(request, "one");
+            let from = request.routing_id().expect("a SERVER numbers its peers");
+            server.send_to_peer(from, "first").unwrap();
+            // The number stays the peer's.
+            let mut answer = server.recv().unwrap();
+            assert_eq!(answer.routing_id(), Some(from));
+            answer = Message::from("second");
+            answer.set_routing_id(from).unwrap();
+            server.send(answer).unwrap();
+            assert_eq!(client.recv().unwrap(), "first");
+            let last = client.recv().unwrap();
+            assert_eq!((&*last, last.routing_id()), (&b"second"[..], None));
+        });
+    });
+}
+
+#[test]
+fn a_server_reaches_nobody_without_a_number_that_is_a_peers() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        for kind in [Kind::Server, Kind::Peer] {
+            let socket = context.socket(kind).unwrap();
+            let failed = socket.send("to whom").unwrap_err();
+            assert_eq!(errno(failed.error()), Errno::EHOSTUNREACH);
+            assert_eq!(failed.error().detail(), Some("the message has no routing id"));
+            assert_eq!(failed.into_message(), "to whom");
+
+            let id = NonZeroU32::new(7).unwrap();
+            let failed = socket.send_to_peer(id, "to seven").unwrap_err();
+            assert_eq!(errno(failed.error()), Errno::EHOSTUNREACH);
+            assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
+            let message = failed.into_message();
+            assert_eq!((&*message, message.routing_id()), (&b"to seven"[..], Some(id)));
+            let failed = socket.send_timeout(message, Duration::from_secs(1)).unwrap_err();
+            assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
+        }
+    });
+}
+
+#[test]
+fn a_number_serves_no_more_once_its_peer_is_gone() {
+    within_deadline(|| {
+        pairs(Server, Client, |server, client| {
+            client.send("bye").unwrap();
+            let from = server.recv().unwrap().routing_id().unwrap();
+            drop(client);
+            eventually("the peer is gone", || {
+                server.send_to_peer(from, "?").is_err_and(|failed| errno(failed.error()) == Errno::EHOSTUNREACH)
+            });
+        });
+    });
+}
+
+#[test]
+fn a_full_peer_that_is_gone_is_unreachable() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let server = context.socket(Server).unwrap();
+        server.set_sndhwm(1).unwrap();
+        server.bind("inproc://full").unwrap();
+        let client = context.socket(Client).unwrap();
+        client.set_rcvhwm(1).unwrap();
+        client.connect("inproc://full").unwrap();
+        client.send("one").unwrap();
+        let from = server.recv().unwrap().routing_id().unwrap();
+        // It stays unread, and what comes behind it too: that the peer is gone comes last.
+        client.send("two").unwrap();
+        let mut message = Message::from("x");
+        message.set_routing_id(from).unwrap();
+        while server.try_send(&message).unwrap().is_sent() {}
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| server.send(&message).unwrap_err().error().errno());
+            thread::sleep(Duration::from_millis(20));
+            drop(client);
+            assert_eq!(waits.join().unwrap(), Errno::EHOSTUNREACH);
+        });
+    });
+}
+
+#[test]
+fn a_dish_receives_what_it_has_joined() {
+    within_deadline(|| {
+        let long = "g".repeat(255);
+        pairs(Radio, Dish, |radio, dish| {
+            // RADIO drops what nobody has joined: it is sent until it arrives.
+            let hear = |group: &str| {
+                let text = format!("to {group}");
+                eventually(group, || {
+                    radio.send_to_group(group, &text).unwrap();
+                    dish.recv_timeout(Duration::from_millis(20))
+                        .unwrap()
+                        .is_some_and(|message| message == text && message.group() == group)
+                });
+                while dish.recv_timeout(Duration::from_millis(20)).unwrap().is_some() {}
+            };
+            dish.join("news").unwrap();
+            hear("news");
+            dish.join(&long).unwrap();
+            hear(&long);
+            dish.leave("news").unwrap();
+            dish.join("last").unwrap();
+            hear("last");
+            // What came before "last" has been dealt with, so "news" has been left.
+            radio.send_to_group("news", "nobody listens").unwrap();
+            radio.send_to_group("last", "end").unwrap();
+            assert_eq!(dish.recv().unwrap(), "end");
+        });
+    });
+}
+
+#[test]
+fn no_joining_is_lost() {
+    within_deadline(|| {
+        // More than the high-water marks of 1000, before the connection and after it.
+        pairs(Radio, Dish, |radio, dish| {
+            (0..3000).for_each(|number| dish.join(&format!("group {number}")).unwrap());
+            let late = radio.context();
+            let late = late.socket(Dish).unwrap();
+            (0..3000).for_each(|number| late.join(&format!("group {number}")).unwrap());
+            late.connect(&radio.last_endpoint().unwrap().unwrap()).unwrap();
+            for dish in [&dish, &late] {
+                eventually("the last group is heard", || {
+                    radio.send_to_group("group 2999", "x").unwrap();
+                    dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn a_long_group_reaches_several() {
+    within_deadline(|| {
+        // libzmq 4.3.5 frees such a group once for each that got it.
+        let group = "a group of more than fourteen bytes";
+        for endpoint in endpoints() {
+            let context = Context::new().unwrap();
+            let radios = [context.socket(Radio).unwrap(), context.socket(Radio).unwrap()];
+            let dishes = [(); 3].map(|()| context.socket(Dish).unwrap());
+            for (number, radio) in radios.iter().enumerate() {
+                let endpoint =
+                    if endpoint.starts_with("tcp") { endpoint.clone() } else { format!("{endpoint}-{number}") };
+                let endpoint = radio.bind(&endpoint).unwrap();
+                dishes.iter().for_each(|dish| dish.connect(&endpoint).unwrap());
+            }
+            // Both radios get the joining.
+            dishes.iter().for_each(|dish| dish.join(group).unwrap());
+            let mut heard = [[false; 2]; 3];
+            eventually("all hear both", || {
+                for (number, radio) in radios.iter().enumerate() {
+                    for size in [1, 34, 5000] {
+                        radio.send_to_group(group, vec![number as u8; size]).unwrap();
+                    }
+                }
+                for (dish, heard) in dishes.iter().zip(&mut heard) {
+                    while let Some(message) = dish.try_recv().unwrap() {
+                        assert_eq!(message.group(), group);
+                        heard[usize::from(message[0])] = true;
+                    }
+                }
+                heard == [[true; 2]; 3]
+            });
+            dishes.iter().for_each(|dish| dish.leave(group).unwrap());
+        }
+    });
+}
+
+#[test]
+fn what_a_full_dish_does_not_get_is_dropped_and_freed() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let radio = context.socket(Radio).unwrap();
+        radio.set_sndhwm(1).unwrap();
+        radio.bind("inproc://full").unwrap();
+        let dishes = [(); 3].map(|()| context.socket(Dish).unwrap());
+        for dish in &dishes {
+            dish.set_rcvhwm(1).unwrap();
+            dish.join("a group of more than fourteen bytes").unwrap();
+            dish.connect("inproc://full").unwrap();
+        }
+        for size in [0, 34, 5000] {
+            for _ in 0..100 {
+                radio.send_to_group("a group of more than fourteen bytes", vec![0; size]).unwrap();
+            }
+        }
+        for dish in &dishes {
+            let mut got = 0;
+            while let Some(message) = dish.try_recv().unwrap() {
+                assert_eq!(message.group(), "a group of more than fourteen bytes");
+                got += 1;
+            }
+            assert!((1..=10).contains(&got), "{got}");
+        }
+    });
+}
+
+#[test]
+fn a_radio_that_does_not_drop_says_that_it_is_full() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let radio = context.socket(Radio).unwrap();
+        radio.set_sndhwm(1).unwrap();
+        radio.set_xpub_nodrop(true).unwrap();
+        radio.bind("inproc://full").unwrap();
+        let dish = context.socket(Dish).unwrap();
+        dish.set_rcvhwm(1).unwrap();
+        dish.join("g").unwrap();
+        dish.connect("inproc://full").unwrap();
+        let mut message = Message::from("x");
+        message.set_group("g").unwrap();
+        let mut sent = 0;
+        while radio.try_send(&message).unwrap().is_sent() {
+            sent += 1;
+            assert!(sent < 100);
+        }
+        assert!(sent >= 1);
+        assert!(matches!(radio.send_timeout(&message, Duration::from_millis(10)).unwrap(), TrySend::WouldBlock(_)));
+        for _ in 0..sent {
+            dish.recv().unwrap();
+        }
+        radio.send(message).unwrap();
+        dish.recv().unwrap();
+    });
+}
+
+#[test]
+fn groups_have_names_and_are_joined_once() {
+    let context = Context::new().unwrap();
+    let dish = context.socket(Dish).unwrap();
+    let refused = |outcome: zmq::Result<()>, call: &str, why: &str| {
+        let error = outcome.unwrap_err();
+        assert_eq!((errno(&error), error.call()), (Errno::EINVAL, call), "{error}");
+        assert!(error.detail().unwrap().contains(why), "{error}");
+    };
+    for (name, why) in [("", "1 to 255"), ("a\0b", "NUL"), (&*"g".repeat(256), "1 to 255")] {
+        refused(dish.join(name), "zmq_join", why);
+        refused(dish.leave(name), "zmq_leave", why);
+    }
+    dish.join(&"g".repeat(255)).unwrap();
+    refused(dish.join(&"g".repeat(255)), "zmq_join", "joined already");
+    refused(dish.leave("other"), "zmq_leave", "not joined");
+    dish.leave(&"g".repeat(255)).unwrap();
+
+    let radio = context.socket(Radio).unwrap();
+    let failed = radio.send("to whom").unwrap_err();
+    assert_eq!(errno(failed.error()), Errno::EINVAL);
+    assert!(failed.error().detail().unwrap().contains("group"), "{failed}");
+    assert_eq!(failed.into_message(), "to whom");
+    let failed = radio.send_to_group("", "to whom").unwrap_err();
+    assert_eq!((failed.error().call(), &*failed.into_message()), ("zmq_msg_set_group", &b"to whom"[..]));
+    assert!(radio.try_send("to whom").is_err());
+    assert!(radio.send_timeout("to whom", Duration::ZERO).is_err());
+
+    let other = context.socket(Kind::Sub).unwrap();
+    let error = other.join("g").unwrap_err();
+    assert_eq!((errno(&error), error.call()), (Errno::ENOTSUP, "zmq_join"));
+    assert!(error.detail().unwrap().contains("ZMQ_SUB"), "{error}");
+}
+
+#[test]
+fn a_scatter_feeds_its_gatherers_in_turn() {
+    within_deadline(|| {
+        pairs(Gather, Scatter, |gather, scatter| {
+            for number in 0..10_u8 {
+                scatter.send([number]).unwrap();
+            }
+            for number in 0..10_u8 {
+                assert_eq!(gather.recv().unwrap(), [number]);
+            }
+        });
+        let context = Context::new().unwrap();
+        let scatter = context.socket(Scatter).unwrap();
+        assert!(!scatter.try_send("nobody").unwrap().is_sent());
+        scatter.bind("inproc://work").unwrap();
+        let gatherers = [(); 2].map(|()| context.socket(Gather).unwrap());
+        gatherers.iter().for_each(|gather| gather.connect("inproc://work").unwrap());
+        for _ in 0..4 {
+            scatter.send("work").unwrap();
+        }
+        for gather in &gatherers {
+            assert_eq!((gather.recv().unwrap(), gather.recv().unwrap()), ("work".into(), "work".into()));
+            assert_eq!(gather.try_recv().unwrap(), None);
+        }
+    });
+}
+
+#[test]
+fn a_channel_has_one_peer() {
+    within_deadline(|| {
+        pairs(Channel, Channel, |left, right| {
+            left.send("from the left").unwrap();
+            right.send("from the right").unwrap();
+            assert_eq!(right.recv().unwrap(), "from the left");
+            assert_eq!(left.recv().unwrap(), "from the right");
+        });
+        let context = Context::new().unwrap();
+        let [left, right, third] = [(); 3].map(|()| context.socket(Channel).unwrap());
+        left.bind("inproc://channel").unwrap();
+        right.connect("inproc://channel").unwrap();
+        right.send("first").unwrap();
+        assert_eq!(left.recv().unwrap(), "first");
+        third.connect("inproc://channel").unwrap();
+        let _ = third.try_send("in vain").unwrap();
+        assert_eq!(left.recv_timeout(Duration::from_millis(50)).unwrap(), None);
+        left.send("still yours").unwrap();
+        assert_eq!(right.recv().unwrap(), "still yours");
+    });
+}
+
+#[test]
+fn peers_number_each_other() {
+    within_deadline(|| {
+        for endpoint in endpoints() {
+            let context = Context::new().unwrap();
+            let [hub, left, right] = [(); 3].map(|()| context.socket(Peer).unwrap());
+            let endpoint = hub.bind(&endpoint).unwrap();
+            let (from_left, from_right) =
+                (left.connect_peer(&endpoint).unwrap(), right.connect_peer(&endpoint).unwrap());
+            left.send_to_peer(from_left, "left").unwrap();
+            right.send_to_peer(from_right, "right").unwrap();
+            for _ in 0..2 {
+                let message = hub.recv().unwrap();
+                let id = message.routing_id().unwrap();
+                hub.send_to_peer(id, [&*message, b" it is"].concat()).unwrap();
+            }
+            let answer = left.recv().unwrap();
+            assert_eq!((&*answer, answer.routing_id()), (&b"left it is"[..], Some(from_left)));
+            assert_eq!(right.recv().unwrap(), "right it is");
+        }
+    });
+}
+
+#[test]
+fn connecting_a_peer_says_what_is_wrong() {
+    let context = Context::new().unwrap();
+    let peer = context.socket(Peer).unwrap();
+    let fails = |endpoint: &str, expected: Errno| {
+        let error = peer.connect_peer(endpoint).unwrap_err();
+        assert_eq!((errno(&error), error.call()), (expected, "zmq_connect_peer"), "{error}");
+        assert!(error.detail().unwrap().contains(&format!("{endpoint:?}")), "{error}");
+    };
+    fails("", Errno::EINVAL);
+    fails("tcp://127.0.0.1:0", Errno::EINVAL);
+    fails("inproc://a\0b", Errno::EINVAL);
+    fails("nonsense://x", Errno::EPROTONOSUPPORT);
+    fails("udp://127.0.0.1:9", Errno::ENOCOMPATPROTO);
+    let first = peer.connect_peer("inproc://not there yet").unwrap();
+    assert_ne!(peer.connect_peer("inproc://not there yet").unwrap(), first);
+    peer.set_immediate(true).unwrap();
+    fails("inproc://x", Errno::EINVAL);
+
+    let client = context.socket(Kind::Client).unwrap();
+    let error = client.connect_peer("inproc://x").unwrap_err();
+    assert_eq!((errno(&error), error.call()), (Errno::ENOTSUP, "zmq_connect_peer"));
+    peer.set_immediate(false).unwrap();
+    context.shutdown().unwrap();
+    fails("tcp://127.0.0.1:9", Errno::ETERM);
+}
+
+/// The kinds whose messages have one part.
+const SINGLE: [Kind; 8] =
+    [Kind::Server, Kind::Client, Kind::Radio, Kind::Dish, Kind::Gather, Kind::Scatter, Kind::Peer, Kind::Channel];
+
+#[test]
+fn several_parts_are_refused_and_come_back() {
+    let context = Context::new().unwrap();
+    for kind in SINGLE {
+        let socket = context.socket(kind).unwrap();
+        let error = |error: &zmq::Error| {
+            assert_eq!((errno(error), error.call()), (Errno::EINVAL, "zmq_msg_send"), "{kind}: {error}");
+            assert!(error.detail().unwrap().contains(kind.c_name()), "{error}");
+        };
+        let failed = socket.send_more("part").unwrap_err();
+        error(failed.error());
+        assert_eq!(failed.into_message(), "part");
+        let failed = socket.send_with("part", Flags::SNDMORE | Flags::DONTWAIT).unwrap_err();
+        error(failed.error());
+        assert_eq!(failed.into_message(), "part");
+        let parts = || Multipart::from(["one", "two"]);
+        for outcome in [
+            socket.send_multipart(parts()).map(drop),
+            socket.try_send_multipart(parts()).map(drop),
+            socket.send_multipart_timeout(parts(), Duration::ZERO).map(drop),
+        ] {
+            let failed = outcome.unwrap_err();
+            error(failed.error());
+            assert_eq!(failed.into_message(), ["one", "two"]);
+        }
+    }
+}
+
+#[test]
+fn a_message_of_one_part_is_a_multipart_message_to_untyped_sockets() {
+    within_deadline(|| {
+        pairs(Kind::Gather, Kind::Scatter, |gather, scatter| {
+            scatter.send_multipart(["one part"]).unwrap();
+            assert_eq!(gather.recv_multipart().unwrap(), ["one part"]);
+        });
+    });
+}
+
+#[test]
+fn only_those_who_understand_each_other_meet_in_one_process() {
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    let fit = |left: Kind, right: Kind| {
+        let pair = [left, right];
+        let has = |a: Kind, b: Kind| pair == [a, b] || pair == [b, a];
+        match pair {
+            [Kind::Peer, Kind::Peer] | [Kind::Channel, Kind::Channel] => true,
+            _ if has(Kind::Client, Kind::Server) => true,
+            _ if has(Kind::Radio, Kind::Dish) => true,
+            _ if has(Kind::Gather, Kind::Scatter) => true,
+            _ => !pair.iter().any(|kind| SINGLE.contains(kind) || *kind == Kind::Dgram),
+        }
+    };
+    for (number, &left) in Kind::ALL.iter().enumerate() {
+        for (other, &right) in Kind::ALL.iter().enumerate() {
+            // Raw sockets stay outside.
+            if [left, right].iter().any(|kind| matches!(kind, Kind::Stream | Kind::Dgram)) {
+                continue;
+            }
+            let [first, second] = [left, right].map(|kind| context.socket(kind).unwrap());
+            let name = format!("inproc://{number}-{other}");
+            first.bind(&name).unwrap();
+            let outcome = second.connect(&name).map_err(|error| error.errno());
+            assert_eq!(outcome, if fit(left, right) { Ok(()) } else { Err(Errno::ENOCOMPATPROTO) }, "{left} {right}");
+
+            let [first, second] = [left, right].map(|kind| context.socket(kind).unwrap());
+            let name = format!("inproc://{number}-{other}-early");
+            second.connect(&name).unwrap();
+            let outcome = first.bind(&name).map(drop).map_err(|error| error.errno());
+            let waits_for_an_id = left == Kind::Pair && matches!(right, Kind::Router | Kind::Rep);
+            let fits = fit(left, right) && !waits_for_an_id;
+            assert_eq!(outcome, if fits { Ok(()) } else { Err(Errno::ENOCOMPATPROTO) }, "{left} {right} early");
+        }
+    }
+}
+
+#[test]
+fn there_is_no_descriptor_and_poll_serves() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        for kind in SINGLE {
+            let error = context.socket(kind).unwrap().fd().unwrap_err();
+            assert_eq!((errno(&error), error.call()), (Errno::EINVAL, "ZMQ_FD"));
+            assert!(error.detail().unwrap().contains(kind.c_name()), "{error}");
+        }
+        pairs(Server, Client, |server, client| {
+            let pair = context.socket(Kind::Pair).unwrap();
+            let mut items = [
+                PollItem::socket(&server, PollEvents::POLLIN),
+                PollItem::socket(&pair, PollEvents::POLLIN),
+                PollItem::socket(&server, PollEvents::POLLIN | PollEvents::POLLOUT),
+            ];
+            assert_eq!(poll(&mut items[..2], Duration::ZERO).unwrap(), 0);
+            client.send("wake up").unwrap();
+            assert_eq!(poll(&mut items[..2], DEADLINE).unwrap(), 1);
+            assert!(items[0].is_readable() && !items[1].is_readable());
+            assert_eq!(poll(&mut items, DEADLINE).unwrap(), 2);
+            assert!(items[2].is_readable() && items[2].is_writable());
+            server.recv().unwrap();
+            assert_eq!(poll(&mut items[..2], Duration::from_millis(10)).unwrap(), 0);
+        });
+    });
+}
+
+#[test]
+fn time_outs_end_waiting() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let client = context.socket(Client).unwrap();
+        client.set_sndtimeo(Some(Duration::from_millis(20))).unwrap();
+        client.set_rcvtimeo(Some(Duration::from_millis(20))).unwrap();
+        assert_eq!(errno(client.send("nobody").unwrap_err().error()), Errno::EAGAIN);
+        assert_eq!(errno(&client.recv().unwrap_err()), Errno::EAGAIN);
+        assert!(client.recv_timeout(Duration::from_millis(20)).unwrap().is_none());
+        assert!(client.send_timeout("nobody", Duration::from_millis(20)).unwrap().into_unsent().is_some());
+    });
+}
+
+#[test]
+fn hello_and_goodbye_come_from_the_library() {
+    within_deadline(|| {
+        for endpoint in endpoints() {
+            let context = Context::new().unwrap();
+            let server = context.socket(Server).unwrap();
+            server.set_hello_msg("welcome").unwrap();
+            server.set_disconnect_msg("gone").unwrap();
+            let endpoint = server.bind(&endpoint).unwrap();
+            let client = context.socket(Client).unwrap();
+            client.set_hello_msg("good day").unwrap();
+            client.connect(&endpoint).unwrap();
+            assert_eq!(client.recv().unwrap(), "welcome", "{endpoint}");
+            let hello = server.recv().unwrap();
+            assert_eq!(hello, "good day", "{endpoint}");
+            drop(client);
+            let gone = server.recv().unwrap();
+            assert_eq!((&*gone, gone.routing_id()), (&b"gone"[..], hello.routing_id()), "{endpoint}");
+        }
+    });
+}
+
+#[test]
+fn a_broken_connection_is_reported() {
+    within_deadline(|| {
+        for [kind, other] in [[Kind::Client, Kind::Server], [Kind::Peer, Kind::Peer]] {
+            let context = Context::new().unwrap();
+            let left = context.socket(other).unwrap();
+            left.set_hello_msg("connected").unwrap();
+            let endpoint = left.bind("tcp://127.0.0.1:*").unwrap();
+            let right = context.socket(kind).unwrap();
+            right.set_hiccup_msg("broken").unwrap();
+            right.connect(&endpoint).unwrap();
+            assert_eq!(right.recv().unwrap(), "connected", "{kind}");
+            drop(left);
+            assert_eq!(right.recv().unwrap(), "broken", "{kind}");
+        }
+    });
+}
+
+#[test]
+fn a_hello_for_who_left_before_is_dropped() {
+    within_deadline(|| {
+        for kind in [Kind::Server, Kind::Peer, Kind::Router, Kind::Dealer] {
+            let context = Context::builder().set_blocky(false).build().unwrap();
+            let other = match kind {
+                Kind::Server => Kind::Client,
+                Kind::Peer => Kind::Peer,
+                _ => Kind::Dealer,
+            };
+            let early = context.socket(other).unwrap();
+            // With another endpoint it does not stay until the name is bound.
+            early.bind("tcp://127.0.0.1:*").unwrap();
+            early.connect("inproc://late").unwrap();
+            drop(early);
+            let disconnected = context.socket(other).unwrap();
+            disconnected.connect("inproc://late").unwrap();
+            disconnected.disconnect("inproc://late").unwrap();
+            thread::sleep(Duration::from_millis(20));
+            let late = context.socket(kind).unwrap();
+            late.set_hello_msg("hello").unwrap();
+            late.bind("inproc://late").unwrap();
+            drop((late, disconnected));
+            context.terminate(DEADLINE).unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_is_left_is_sent_after_closing() {
+    within_deadline(|| {
+        for endpoint in endpoints() {
+            let context = Context::new().unwrap();
+            let gather = context.socket(Gather).unwrap();
+            let endpoint = gather.bind(&endpoint).unwrap();
+            let scatter = context.socket(Scatter).unwrap();
+            scatter.connect(&endpoint).unwrap();
+            for _ in 0..100 {
+                scatter.send(vec![0; 10_000]).unwrap();
+            }
+            drop(scatter);
+            for _ in 0..100 {
+                assert_eq!(gather.recv().unwrap().len(), 10_000);
+            }
+        }
+    });
+}
+
+#[test]
+fn shutting_the_context_down_ends_waiting() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let client = context.socket(Client).unwrap();
+        thread::scope(|scope| {
+            let threads = [(); 3].map(|()| scope.spawn(|| client.recv().unwrap_err().errno()));
+            let sender = scope.spawn(|| client.send("nobody").unwrap_err().error().errno());
+            thread::sleep(Duration::from_millis(50));
+            context.shutdown().unwrap();
+            for thread in threads.into_iter().chain([sender]) {
+                assert_eq!(thread.join().unwrap(), Errno::ETERM);
+            }
+        });
+    });
+}
+
+#[test]
+fn a_router_says_whether_a_peer_has_room() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let router = context.socket(zmq::Router).unwrap();
+        router.set_sndhwm(1).unwrap();
+        router.set_router_mandatory(true).unwrap();
+        router.bind("inproc://router").unwrap();
+        let dealer = context.socket(zmq::Dealer).unwrap();
+        dealer.set_rcvhwm(1).unwrap();
+        dealer.set_routing_id("d").unwrap();
+        dealer.connect("inproc://router").unwrap();
+        dealer.send("ready").unwrap();
+        router.recv_multipart().unwrap();
+        assert_eq!(router.peer_state("d").unwrap(), PollEvents::POLLOUT);
+        while router.try_send_multipart(["d", "x"]).unwrap().is_sent() {}
+        assert_eq!(router.peer_state(b"d").unwrap(), PollEvents::NONE);
+        for id in ["", "stranger"] {
+            let error = router.peer_state(id).unwrap_err();
+            assert_eq!((errno(&error), error.call()), (Errno::EHOSTUNREACH, "zmq_socket_get_peer_state"));
+        }
+        let error = context.socket(Kind::Dealer).unwrap().peer_state("d").unwrap_err();
+        assert_eq!((errno(&error), error.call()), (Errno::ENOTSUP, "zmq_socket_get_peer_state"));
+    });
+}

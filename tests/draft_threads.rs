@@ -1,0 +1,341 @@
+//! One socket, many threads: the draft kinds that libzmq locks.
+
+#![cfg(feature = "draft")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use common::{DEADLINE, eventually, within_deadline};
+use zmq::{
+    Channel, Client, Context, Dish, Gather, Message, Peer, PollEvents, PollItem, Radio, Scatter, Server, Socket,
+    ThreadSafe, poll,
+};
+
+#[test]
+fn these_are_for_any_thread() {
+    fn is_shared<T: ThreadSafe>()
+    where
+        Socket<'static, T>: Send + Sync,
+    {
+    }
+    is_shared::<Client>();
+    is_shared::<Server>();
+    is_shared::<Radio>();
+    is_shared::<Dish>();
+    is_shared::<Gather>();
+    is_shared::<Scatter>();
+    is_shared::<Peer>();
+    is_shared::<Channel>();
+    // libzmq says the same of each kind.
+    let context = Context::new().unwrap();
+    for &kind in zmq::Kind::ALL {
+        #[allow(deprecated)]
+        let locked = context.socket(kind).unwrap().thread_safe().unwrap();
+        let shared = matches!(
+            kind.c_name(),
+            "ZMQ_CLIENT" | "ZMQ_SERVER" | "ZMQ_RADIO" | "ZMQ_DISH" | "ZMQ_GATHER" | "ZMQ_SCATTER" | "ZMQ_PEER"
+        ) || kind == zmq::Kind::Channel;
+        assert_eq!(locked, shared, "{kind}");
+    }
+}
+
+const ASKING: usize = 6;
+const ANSWERING: usize = 3;
+const EACH: usize = 1000;
+
+/// Every request is answered once, whoever sends and receives it.
+fn ask_and_answer(endpoint: &str) {
+    let context = Context::new().unwrap();
+    let server = context.socket(Server).unwrap();
+    let endpoint = server.bind(endpoint).unwrap();
+    let client = context.socket(Client).unwrap();
+    client.connect(&endpoint).unwrap();
+    let answered = AtomicUsize::new(0);
+    let answers = thread::scope(|scope| {
+        for _ in 0..ANSWERING {
+            scope.spawn(|| {
+                while answered.load(Ordering::Relaxed) < ASKING * EACH {
+                    // Some of them wait in libzmq's poll, some where they receive.
+                    let mut items = [PollItem::socket(&server, PollEvents::POLLIN)];
+                    poll(&mut items, Duration::from_millis(1)).unwrap();
+                    if let Some(request) = server.recv_timeout(Duration::from_millis(5)).unwrap() {
+                        let from = request.routing_id().unwrap();
+                        server.send_to_peer(from, [&*request, b"!"].concat()).unwrap();
+                        answered.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        let asking: Vec<_> = (0..ASKING)
+            .map(|thread| {
+                let client = &client;
+                scope.spawn(move || {
+                    let mut answers = Vec::new();
+                    for number in 0..EACH {
+                        // Sizes that fit into a message itself, and such that do not.
+                        let padding = "x".repeat(if number % 2 == 0 { 0 } else { 100 });
+                        client.send(format!("{thread}/{number}/{padding}")).unwrap();
+                        // Whosever answer it is.
+                        answers.push(client.recv().unwrap().as_str().unwrap().to_owned());
+                    }
+                    answers
+                })
+            })
+            .collect();
+        asking.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(answers.len(), ASKING * EACH);
+    let different: BTreeSet<(usize, usize)> = answers
+        .iter()
+        .map(|answer| {
+            let mut fields = answer.strip_suffix('!').unwrap().split('/').map(|field| field.parse().unwrap_or(0));
+            (fields.next().unwrap(), fields.next().unwrap())
+        })
+        .collect();
+    assert_eq!(different.len(), ASKING * EACH);
+}
+
+#[test]
+fn threads_ask_through_one_client_and_answer_through_one_server() {
+    within_deadline(|| ask_and_answer("inproc://threads"));
+    within_deadline(|| ask_and_answer("tcp://127.0.0.1:*"));
+}
+
+#[test]
+fn two_that_tell_each_other_something_do_not_wait_for_each_other() {
+    within_deadline(|| {
+        // Each has a thread of its own, and every message has libzmq tell the other side something.
+        let context = Context::new().unwrap();
+        let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
+        left.bind("inproc://both").unwrap();
+        right.connect("inproc://both").unwrap();
+        thread::scope(|scope| {
+            for socket in [&left, &right] {
+                scope.spawn(|| {
+                    for _ in 0..20 * EACH {
+                        socket.send("x").unwrap();
+                        socket.recv().unwrap();
+                    }
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn every_message_is_received_once() {
+    within_deadline(|| {
+        for endpoint in ["inproc://once", "tcp://127.0.0.1:*"] {
+            let context = Context::new().unwrap();
+            let gather = context.socket(Gather).unwrap();
+            let endpoint = gather.bind(endpoint).unwrap();
+            let scatter = context.socket(Scatter).unwrap();
+            scatter.connect(&endpoint).unwrap();
+            let left = AtomicUsize::new(4 * EACH);
+            let received = thread::scope(|scope| {
+                let receivers: Vec<_> = (0..3)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            let mut numbers = Vec::new();
+                            while left.load(Ordering::Relaxed) != 0 {
+                                let Some(message) = gather.recv_timeout(Duration::from_millis(5)).unwrap() else {
+                                    continue;
+                                };
+                                left.fetch_sub(1, Ordering::Relaxed);
+                                numbers.push(u32::from_ne_bytes(message[..4].try_into().unwrap()));
+                            }
+                            numbers
+                        })
+                    })
+                    .collect();
+                for thread in 0..4 {
+                    let scatter = &scatter;
+                    scope.spawn(move || {
+                        for number in 0..EACH {
+                            let number = (thread * EACH + number) as u32;
+                            scatter.send([&number.to_ne_bytes()[..], &[0; 60]].concat()).unwrap();
+                        }
+                    });
+                }
+                receivers.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+            });
+            assert_eq!(received.len(), 4 * EACH);
+            assert_eq!(received.iter().collect::<BTreeSet<_>>().len(), 4 * EACH);
+        }
+    });
+}
+
+#[test]
+fn each_thread_gets_the_endpoint_that_it_bound() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let server = context.socket(Server).unwrap();
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                let (server, context) = (&server, &context);
+                scope.spawn(move || {
+                    for number in 0..20 {
+                        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+                        let name = format!("inproc://{thread}/{number}");
+                        assert_eq!(server.bind(&name).unwrap(), name);
+                        let client = context.socket(Client).unwrap();
+                        client.connect(if number % 2 == 0 { &endpoint } else { &name }).unwrap();
+                        // Nobody else has it.
+                        server.unbind(&endpoint).unwrap();
+                        server.unbind(&name).unwrap();
+                    }
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn options_are_set_while_others_send_and_receive() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
+        left.bind("inproc://options").unwrap();
+        right.connect("inproc://options").unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for socket in [&left, &right] {
+                let done = &done;
+                scope.spawn(move || {
+                    let mut number = 0;
+                    while !done.load(Ordering::Relaxed) {
+                        number += 1;
+                        let timeout = Some(Duration::from_secs(10 + number % 2));
+                        socket.set_rcvtimeo(if number % 3 == 0 { None } else { timeout }).unwrap();
+                        socket.set_sndtimeo(if number % 2 == 0 { None } else { timeout }).unwrap();
+                        socket.set_sndhwm(1000 + number as u32 % 10).unwrap();
+                        assert_eq!(socket.kind(), zmq::Kind::Channel);
+                        socket.events().unwrap();
+                    }
+                });
+            }
+            let echo = scope.spawn(|| {
+                for _ in 0..5 * EACH {
+                    right.send(right.recv().unwrap()).unwrap();
+                }
+            });
+            let sender = scope.spawn(|| {
+                for number in 0..5 * EACH {
+                    left.send(number.to_ne_bytes()).unwrap();
+                }
+            });
+            for number in 0..5 * EACH {
+                assert_eq!(left.recv().unwrap(), number.to_ne_bytes());
+            }
+            sender.join().unwrap();
+            echo.join().unwrap();
+            done.store(true, Ordering::Relaxed);
+        });
+        // What libzmq has is what is waited by.
+        left.set_rcvtimeo(Some(Duration::from_millis(10))).unwrap();
+        assert_eq!(left.rcvtimeo().unwrap(), Some(Duration::from_millis(10)));
+        assert_eq!(left.recv().unwrap_err().errno(), zmq::Errno::EAGAIN);
+    });
+}
+
+#[test]
+fn threads_join_and_leave_while_others_send_and_receive() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let radio = context.socket(Radio).unwrap();
+        let endpoint = radio.bind("tcp://127.0.0.1:*").unwrap();
+        radio.bind("inproc://radio").unwrap();
+        let dish = context.socket(Dish).unwrap();
+        dish.connect(&endpoint).unwrap();
+        dish.connect("inproc://radio").unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let (radio, dish, done) = (&radio, &dish, &done);
+            for thread in 0..2 {
+                scope.spawn(move || {
+                    for number in 0..EACH / 2 {
+                        // Short ones, and such that libzmq counts.
+                        let group = format!("{thread}{}", "g".repeat(number % 40));
+                        dish.join(&group).unwrap();
+                        dish.leave(&group).unwrap();
+                    }
+                    done.store(true, Ordering::Relaxed);
+                });
+                scope.spawn(move || {
+                    while !done.load(Ordering::Relaxed) {
+                        for len in [0, 5, 13, 14, 15, 39] {
+                            radio.send_to_group(&format!("{thread}{}", "g".repeat(len)), vec![0; len * 3]).unwrap();
+                        }
+                    }
+                });
+                scope.spawn(move || {
+                    while !done.load(Ordering::Relaxed) {
+                        let _ = dish.recv_timeout(Duration::from_millis(1)).unwrap();
+                    }
+                });
+            }
+        });
+        dish.join("last").unwrap();
+        eventually("it still works", || {
+            radio.send_to_group("last", "x").unwrap();
+            dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
+        });
+    });
+}
+
+#[test]
+fn an_owned_socket_may_be_in_an_arc() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let hub = Arc::new(context.owned_socket(Peer).unwrap());
+        hub.bind("inproc://hub").unwrap();
+        let threads: Vec<_> = (0..4_u8)
+            .map(|number| {
+                let hub = hub.clone();
+                let context = context.clone();
+                thread::spawn(move || {
+                    let peer = context.socket(Peer).unwrap();
+                    let id = peer.connect_peer("inproc://hub").unwrap();
+                    peer.send_to_peer(id, [number]).unwrap();
+                    let message = hub.recv().unwrap();
+                    hub.send_to_peer(message.routing_id().unwrap(), message).unwrap();
+                    assert_eq!(peer.recv().unwrap(), [number]);
+                })
+            })
+            .collect();
+        // The handles here may go first.
+        drop((hub, context));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn a_receive_does_not_keep_others_from_sending() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
+        left.bind("inproc://both ways").unwrap();
+        right.connect("inproc://both ways").unwrap();
+        thread::scope(|scope| {
+            // It waits in libzmq, under the socket's lock: which it gives back while it waits.
+            let waits = scope.spawn(|| left.recv().unwrap());
+            thread::sleep(Duration::from_millis(20));
+            left.send("question").unwrap();
+            left.set_linger(Some(Duration::ZERO)).unwrap();
+            assert_eq!(right.recv().unwrap(), "question");
+            right.send("answer").unwrap();
+            assert_eq!(waits.join().unwrap(), "answer");
+
+            let polls = [(); 3]
+                .map(|()| scope.spawn(|| poll(&mut [PollItem::socket(&left, PollEvents::POLLIN)], DEADLINE).unwrap()));
+            thread::sleep(Duration::from_millis(20));
+            right.send(Message::from("wake up")).unwrap();
+            polls.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), 1));
+        });
+    });
+}

@@ -1,0 +1,9 @@
+//! Datagrams are for a DGRAM.
+
+use zmq::{Client, Context};
+
+fn main() {
+    let context = Context::new().unwrap();
+    let client = context.socket(Client).unwrap();
+    client.recv_from().unwrap();
+}

@@ -1,0 +1,9 @@
+//! or a GATHER receive one.
+
+use zmq::{Context, Gather};
+
+fn main() {
+    let context = Context::new().unwrap();
+    let gather = context.socket(Gather).unwrap();
+    gather.recv_multipart().unwrap();
+}

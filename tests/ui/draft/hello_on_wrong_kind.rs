@@ -1,0 +1,9 @@
+//! A GATHER greets nobody.
+
+use zmq::{Context, Gather};
+
+fn main() {
+    let context = Context::new().unwrap();
+    let gather = context.socket(Gather).unwrap();
+    gather.set_hello_msg("hello").unwrap();
+}

@@ -1,0 +1,9 @@
+//! and a RADIO only sends.
+
+use zmq::{Context, Radio};
+
+fn main() {
+    let context = Context::new().unwrap();
+    let radio = context.socket(Radio).unwrap();
+    radio.recv().unwrap();
+}
