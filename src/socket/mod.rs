@@ -27,6 +27,7 @@ use std::sync::atomic::Ordering;
 
 use crate::context::{Context, Inner, SinglesOnly};
 use crate::error::{Errno, Error, Result};
+use crate::monitor::Monitored;
 use crate::raw::{PollItem, RawSocket, Unshared};
 use crate::sockopt::Latched;
 
@@ -87,6 +88,7 @@ pub(crate) struct Core {
     conflating: Cell<Conflating>,
     /// Whether the parts sent so far are of a message that is not complete.
     mid_message: Cell<bool>,
+    monitored: Monitored,
 }
 
 /// Whether `ZMQ_CONFLATE` has been on. It keeps single parts: where libzmq has handed out one that others are to follow,
@@ -137,6 +139,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             latched: Cell::default(),
             conflating: Cell::new(Conflating::No),
             mid_message: Cell::default(),
+            monitored: Monitored::default(),
         };
         core.settle();
         Socket { core: Unshared::new(core), _kind: PhantomData }
@@ -185,7 +188,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// # }
     /// ```
     pub fn context(&self) -> Context {
-        Context::from_inner(self.core().context.clone())
+        self.core().whole_context()
     }
 
     /// This socket with its kind known at run time only.
@@ -274,6 +277,7 @@ impl<T: SocketType> Socket<'static, T> {
     /// ```
     pub fn into_raw(mut self) -> (*mut c_void, Context) {
         let context = self.context();
+        self.core().monitored.stop();
         let handle = self.core.get_mut().raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
         (handle, context)
     }
@@ -298,6 +302,10 @@ impl Core {
         &self.context
     }
 
+    pub(crate) fn whole_context(&self) -> Context {
+        Context::from_inner(self.context.clone())
+    }
+
     /// # Errors
     ///
     /// `ENOTSOCK` in a forked child.
@@ -317,6 +325,10 @@ impl Core {
             }
             _ => errno.of(call),
         }
+    }
+
+    pub(crate) fn monitored(&self) -> &Monitored {
+        &self.monitored
     }
 
     pub(crate) fn naming(&self) -> &RefCell<Naming> {
@@ -388,6 +400,8 @@ impl Drop for Core {
         if !self.context.in_own_process() {
             return;
         }
+        // Before the socket is closed: see there.
+        self.monitored.stop();
         let context = self.context.clone();
         let raw = self.raw.take();
         // A socket with other endpoints must let go of them now.
