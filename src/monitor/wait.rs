@@ -105,7 +105,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// Waits until peers have subscribed to `count` topics, `timeout` at most; says whether there are as many.
     ///
     /// Topics are prefixes that differ, however many peers subscribe to each, and counted is what the socket holds at the
-    /// moment: a peer that leaves takes its own along. So for `count` 1 it waits for the first subscriber, and that one
+    /// moment: a peer that leaves takes its own along (but not over a libzmq 4.3.5 that this library has not built). For `count` 1 it waits for the first subscriber, and that one
     /// gets what is sent from then on; to tell the subscribers of one topic from each other, use an XPUB and
     /// [`Socket::wait_for_subscribers`].
     ///
