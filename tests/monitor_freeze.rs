@@ -75,8 +75,10 @@ fn three_thousand_peers_and_a_slow_reader() {
     });
 }
 
+type Thing = Box<dyn Send>;
+
 /// A monitor, its socket and their context, in owned form, to be dropped; a peer of the socket, and another handle.
-fn things() -> ([Option<Box<dyn Send>>; 3], Socket<'static, Dealer>, Context) {
+fn things() -> ([Option<Thing>; 3], Socket<'static, Dealer>, Context) {
     let context = Context::new().unwrap();
     let server = context.owned_socket(Router).unwrap();
     let monitor = server.monitor(Events::ALL).unwrap();
