@@ -3,13 +3,13 @@
 mod common;
 
 use std::io::Read;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{DEADLINE, eventually, in_own_process, within_deadline};
 use zmq::monitor::{Event, Events};
-use zmq::{Context, Dealer, Errno, Rep, Req, Router, Socket};
+use zmq::{Context, Dealer, Errno, Pull, Push, Rep, Req, Router, Socket};
 
 /// Has a peer come and go, and wait until it was noticed.
 fn visit(endpoint: &str) {
@@ -231,6 +231,25 @@ fn a_context_shut_down_under_a_monitor() {
             context.terminate(DEADLINE).unwrap();
             drop(crowd);
         }
+    });
+}
+
+#[test]
+fn the_end_does_not_wait_for_what_lingers() {
+    within_deadline(|| {
+        // A port that is free, as far as one can tell.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let context = Context::new().unwrap();
+        let source = context.owned_socket(Push).unwrap();
+        let monitor = source.monitor(Events::NONE).unwrap();
+        source.connect(&format!("tcp://{address}")).unwrap();
+        source.send("lingers").unwrap();
+        drop(source);
+        assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+        drop(monitor);
+        let sink = context.socket(Pull).unwrap();
+        eventually("the port is free", || sink.bind(&format!("tcp://{address}")).is_ok());
+        assert_eq!(sink.recv().unwrap(), "lingers");
     });
 }
 

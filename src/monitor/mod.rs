@@ -50,8 +50,9 @@
 //! # The end
 //!
 //! Monitoring ends when the [`Monitor`] is dropped, when its socket is dropped or given to C, or when the context is shut
-//! down; in whatever order and on whatever threads that happens. What was reported before can still be read. A monitor
-//! keeps neither its socket nor its context alive.
+//! down; in whatever order and on whatever threads that happens. What was reported before can still be read; what becomes
+//! of a socket's connections after it is dropped is not reported. A monitor keeps neither its socket nor its context
+//! alive.
 
 mod drain;
 mod event;
@@ -486,7 +487,7 @@ impl Monitor {
             if let Some(notice) = self.shared.take() {
                 return Ok(Some(notice));
             }
-            if !wait_readable(self.shared.ready(), deadline)? {
+            if !wait_readable(CALL, self.shared.ready(), deadline)? {
                 return Ok(None);
             }
         }
@@ -551,8 +552,8 @@ fn deadline(timeout: Option<Duration>) -> Option<Instant> {
 }
 
 /// Waits until a descriptor is readable, and says whether it is.
-fn wait_readable(fd: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<bool> {
+fn wait_readable(call: &'static str, fd: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<bool> {
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    let ready = poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], left).map_err(|error| error.errno().of(CALL))?;
+    let ready = poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], left).map_err(|error| error.errno().of(call))?;
     Ok(ready != 0)
 }

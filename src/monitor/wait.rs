@@ -56,7 +56,7 @@ impl Monitor {
         let deadline = deadline(timeout.into());
         self.shared.wait_for_arrivals(count, |enough| {
             // Without a time-out, waiting takes as long as it takes.
-            while !wait_readable(enough, deadline)? && deadline.is_none() {}
+            while !wait_readable(super::CALL, enough, deadline)? && deadline.is_none() {}
             Ok(())
         })
     }
@@ -262,6 +262,9 @@ fn wait_for_name(core: &Core, text: &str, deadline: Option<Instant>) -> Result<b
         if left.is_some_and(|left| left.is_zero()) {
             return Ok(false);
         }
+        if raw::interrupted() {
+            return Err(Errno::EINTR.of(CALL));
+        }
         look(core, CALL)?;
         WakeUp::current().pause(left.map_or(pause, |left| left.min(pause)));
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -269,12 +272,9 @@ fn wait_for_name(core: &Core, text: &str, deadline: Option<Instant>) -> Result<b
     Ok(true)
 }
 
-/// Lets libzmq do what the socket has to do, and asks for interrupts.
+/// Lets libzmq do what the socket has to do.
 fn look(core: &Core, call: &'static str) -> Result<()> {
     loop {
-        if raw::interrupted() {
-            return Err(Errno::EINTR.of(call));
-        }
         match core.raw().get_int(zmq_sys::ZMQ_EVENTS) {
             Err(Errno::EINTR) => {}
             looked => return looked.map(drop).map_err(|errno| core.failed(call, errno)),
@@ -297,7 +297,7 @@ fn wait_for_topics(core: &Core, count: u32, deadline: Option<Instant>) -> Result
             return Ok(true);
         }
         let commands = core.raw().notification_fd().map_err(|errno| core.failed("ZMQ_FD", errno))?;
-        if !wait_readable(commands, deadline)? && deadline.is_some() {
+        if !wait_readable(CALL, commands, deadline)? && deadline.is_some() {
             return Ok(false);
         }
     }

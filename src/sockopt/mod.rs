@@ -236,7 +236,10 @@ macro_rules! options {
     (@set $class:ident $codec:tt [] $($rest:tt)*) => {};
     (@set int ($codec:ty => $ty:ty) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: $ty), $name $number $kinds $example $(#[$meta])*
-            |core, row| core.remember(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?) }
+            |core, row| {
+                core.check_mark(row)?;
+                core.remember(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?)
+            } }
     };
     (@set wide () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: u64), $name $number $kinds $example $(#[$meta])*
