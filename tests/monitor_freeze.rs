@@ -154,6 +154,8 @@ impl Crowd {
         let visitor = thread::spawn(move || {
             while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
                 if let Ok(mut peer) = TcpStream::connect(&address) {
+                    // The port may be another program's by now, one that does not speak first.
+                    peer.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
                     let _ = peer.read(&mut [0; 10]);
                 }
             }
