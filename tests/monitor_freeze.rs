@@ -3,7 +3,7 @@
 mod common;
 
 use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -239,18 +239,17 @@ fn a_context_shut_down_under_a_monitor() {
 #[test]
 fn the_end_does_not_wait_for_what_lingers() {
     within_deadline(|| {
-        // A port that is free, as far as one can tell.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let endpoint = format!("ipc://@zmq-lingers-{}", std::process::id());
         let context = Context::new().unwrap();
         let source = context.owned_socket(Push).unwrap();
         let monitor = source.monitor(Events::NONE).unwrap();
-        source.connect(&format!("tcp://{address}")).unwrap();
+        source.connect(&endpoint).unwrap();
         source.send("lingers").unwrap();
         drop(source);
         assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
         drop(monitor);
         let sink = context.socket(Pull).unwrap();
-        eventually("the port is free", || sink.bind(&format!("tcp://{address}")).is_ok());
+        sink.bind(&endpoint).unwrap();
         assert_eq!(sink.recv().unwrap(), "lingers");
     });
 }

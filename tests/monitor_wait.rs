@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, eventually, in_own_process, skip_unless, within_deadline};
+use common::{DEADLINE, in_own_process, skip_unless, within_deadline};
 use zmq::monitor::{Event, Events};
 use zmq::{Context, Dealer, Errno, Kind, Message, Pair, Pub, Pull, Push, Rep, Req, Router, Stream, Sub, XPub, XSub};
 
@@ -99,10 +99,7 @@ fn a_connection_of_every_kind() {
 fn a_connection_that_is_not_there() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-        let silent = format!("tcp://{}", silent.local_addr().unwrap());
-        // It listens no more; nobody is behind the others.
-        for endpoint in [&*silent, "ipc://@zmq-nobody-is-here", "inproc://nobody"] {
+        for endpoint in ["tcp://127.0.0.1:1", "ipc://@zmq-nobody-is-here", "inproc://nobody"] {
             let client = context.socket(Req).unwrap();
             let start = Instant::now();
             assert!(!client.connect_and_wait(endpoint, SHORT).unwrap(), "{endpoint}");
@@ -130,19 +127,14 @@ fn a_connection_that_is_not_there() {
 fn a_connection_that_comes_late() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        for bound in ["tcp://127.0.0.1:*", "inproc://late"] {
-            // A port that is free, as far as one can tell.
-            let endpoint = {
-                let probe = context.socket(Rep).unwrap();
-                probe.bind(bound).unwrap()
-            };
+        for endpoint in [&*format!("ipc://@zmq-late-{}", std::process::id()), "inproc://late"] {
             let client = context.owned_socket(Req).unwrap();
             client.set_reconnect_ivl(Some(Duration::from_millis(5))).unwrap();
-            let there = endpoint.clone();
+            let there = endpoint.to_owned();
             let waiting = thread::spawn(move || client.connect_and_wait(&there, DEADLINE).unwrap());
             thread::sleep(Duration::from_millis(20));
             let server = context.socket(Rep).unwrap();
-            eventually("the port is free", || server.bind(&endpoint).is_ok());
+            server.bind(endpoint).unwrap();
             assert!(waiting.join().unwrap(), "{endpoint}");
         }
     });
@@ -167,8 +159,6 @@ fn another_connection_is_not_taken_for_it() {
         let context = Context::new().unwrap();
         let server = context.socket(Router).unwrap();
         let busy = server.bind("tcp://127.0.0.1:*").unwrap();
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-        let nobody = format!("tcp://{}", nobody.local_addr().unwrap());
         let both = context.owned_socket(Dealer).unwrap();
         both.connect(&busy).unwrap();
         let bound = both.bind("tcp://127.0.0.1:*").unwrap();
@@ -178,7 +168,7 @@ fn another_connection_is_not_taken_for_it() {
                 context.socket(Dealer).unwrap().connect_and_wait(&bound, DEADLINE).unwrap();
             }
         });
-        assert!(!both.connect_and_wait(&nobody, Duration::from_millis(100)).unwrap());
+        assert!(!both.connect_and_wait("tcp://127.0.0.1:1", Duration::from_millis(100)).unwrap());
         visitors.join().unwrap();
     });
 }
