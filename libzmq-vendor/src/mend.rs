@@ -204,6 +204,32 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    const bool written = pipe_->write (&hello);\n    zmq_assert (written);\n",
         "    if (!pipe_->write (&hello))\n        hello.close ();\n",
     ),
+    // Two commands to the other end of a pipe, by ZMQ_SNDHWM and ZMQ_RCVHWM and by pipe statistics, were sent although
+    // this end had allowed the other to go: where a peer was just leaving, that was a use of freed memory.
+    (
+        "pipe.cpp",
+        "    send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
+        "    if (_state != term_ack_sent && _state != term_req_sent2)\n        send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
+    ),
+    (
+        "pipe.cpp",
+        "    endpoint_uri_pair_t *ep =\n",
+        "    if (_state == term_ack_sent || _state == term_req_sent2)\n        return;\n    endpoint_uri_pair_t *ep =\n",
+    ),
+    // ZMQ_TOPICS_COUNT went on counting what was subscribed to by peers that had left.
+    (
+        "generic_mtrie_impl.hpp",
+        "                if (it.node->_pipes->empty ()) {\n                    LIBZMQ_DELETE (it.node->_pipes);\n",
+        "                if (it.node->_pipes->empty ()) {\n                    LIBZMQ_DELETE (it.node->_pipes);\n        \
+                     _num_prefixes.sub (1);\n",
+    ),
+    // A bind that failed on a monitored socket said EAGAIN, which is what sending the event had left behind.
+    (
+        "socket_base.cpp",
+        "    if (_monitor_events & type_) {\n        monitor_event (type_, values_, values_count_, endpoint_uri_pair_);\n",
+        "    if (_monitor_events & type_) {\n        const int reason = errno;\n        \
+            monitor_event (type_, values_, values_count_, endpoint_uri_pair_);\n        errno = reason;\n",
+    ),
 ];
 
 /// Sets right what is unpacked in `source`.

@@ -6,6 +6,7 @@ mod context;
 mod draft;
 mod fork;
 mod message;
+mod monitor;
 mod os;
 mod owners;
 mod poll;
@@ -18,6 +19,7 @@ mod util;
 pub(crate) use context::RawContext;
 pub(crate) use fork::{catching, forks, process_state};
 pub(crate) use message::RawMessage;
+pub(crate) use monitor::{Format, Tap, Watch};
 #[cfg(feature = "draft")]
 pub(crate) use os::probe_priority;
 pub(crate) use os::{local_time, prepare_listener, probe_affinity, probe_scheduling, wipe};

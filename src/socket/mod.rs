@@ -34,6 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::context::{Context, Inner, SinglesOnly, lock};
 use crate::error::{Errno, Error, Result};
+use crate::monitor::Monitored;
 use crate::raw::{PollItem, RawSocket, Unshared};
 use crate::sockopt::Latched;
 
@@ -104,6 +105,7 @@ pub(crate) struct Core {
     conflating: AtomicU8,
     /// Whether the parts sent so far are of a message that is not complete.
     mid_message: AtomicBool,
+    monitored: Monitored,
 }
 
 /// What a [`Core`] knows beside what libzmq keeps, while the socket is in the hands of C code.
@@ -140,9 +142,22 @@ const _: fn(&Core) = |core| {
         latched,
         conflating,
         mid_message,
+        monitored,
     } = core;
     is_sync(&(context, kind, rcvtimeo, sndtimeo, sends_straight_in, recvs_straight_in));
-    is_sync(&(turn, bound, connected, naming, singles_only, local, remote, latched, conflating, mid_message));
+    is_sync(&(
+        turn,
+        bound,
+        connected,
+        naming,
+        singles_only,
+        local,
+        remote,
+        latched,
+        conflating,
+        mid_message,
+        monitored,
+    ));
     #[cfg(feature = "draft")]
     is_sync(datagrams);
 };
@@ -199,6 +214,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             latched: Mutex::default(),
             conflating: AtomicU8::new(Conflating::No as u8),
             mid_message: AtomicBool::default(),
+            monitored: Monitored::default(),
         };
         core.settle();
         Socket { core: Unshared::new(core), _context: PhantomData }
@@ -254,7 +270,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// # }
     /// ```
     pub fn context(&self) -> Context {
-        Context::from_inner(self.core().context.clone())
+        self.core().whole_context()
     }
 
     /// This socket with its kind known at run time only.
@@ -356,6 +372,7 @@ impl<T: SocketType> Socket<'static, T> {
     /// ```
     pub fn into_raw(mut self) -> (*mut c_void, Context) {
         let context = self.context();
+        self.core().monitored.stop();
         let core = self.core.get_mut();
         let handle = core.raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
         context.inner().keep_record(handle, core.take_record());
@@ -382,6 +399,10 @@ impl Core {
         &self.context
     }
 
+    pub(crate) fn whole_context(&self) -> Context {
+        Context::from_inner(self.context.clone())
+    }
+
     /// # Errors
     ///
     /// `ENOTSOCK` in a forked child.
@@ -401,6 +422,10 @@ impl Core {
             }
             _ => errno.of(call),
         }
+    }
+
+    pub(crate) fn monitored(&self) -> &Monitored {
+        &self.monitored
     }
 
     /// What is known of the socket beside what libzmq keeps; afterwards nothing is.
@@ -529,6 +554,8 @@ impl Drop for Core {
         if !self.context.in_own_process() {
             return;
         }
+        // Before the socket is closed: see there.
+        self.monitored.stop();
         let context = self.context.clone();
         let raw = self.raw.take();
         // A socket with other endpoints must let go of them now.

@@ -316,10 +316,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        let mut message = RawMessage::new();
-        let deadline = Instant::now().checked_add(timeout);
-        let outcome = self.core().recv_until(&mut message, deadline);
-        self.core().received(outcome, message)
+        self.core().receive_until(Instant::now().checked_add(timeout))
     }
 
     /// Receives a whole multipart message, waiting for it.
@@ -461,6 +458,13 @@ impl Core {
     }
 
     /// What a receive that did not have to wait for ever gives.
+    /// Receives a part, waiting until `deadline` at most: `None` after that.
+    pub(crate) fn receive_until(&self, deadline: Option<Instant>) -> Result<Option<Message>> {
+        let mut message = RawMessage::new();
+        let outcome = self.recv_until(&mut message, deadline);
+        self.received(outcome, message)
+    }
+
     fn received(&self, outcome: Result<(), Errno>, message: RawMessage) -> Result<Option<Message>> {
         match outcome {
             Ok(()) => Ok(Some(Message::from_raw(message))),

@@ -242,6 +242,7 @@ macro_rules! options {
     (@set int ($codec:ty => $ty:ty) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: $ty), $name $number $kinds $example $(#[$meta])*
             |core, row| {
+                core.check_mark(row)?;
                 // What is remembered is what was set last.
                 let _turn = core.turn();
                 core.remember(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?)

@@ -87,11 +87,13 @@ options! {
     "ZMQ_MAXMSGSIZE" = ZMQ_MAXMSGSIZE: wide_or_none(), [maxmsgsize] [set_maxmsgsize], SocketType, Some(1 << 40);
 
     /// The high-water mark for sending: how many messages may queue for each peer. 1000 unless set, and on a DISH 0, which
-    /// is no limit; up to 1,073,741,823. Counts at once. Over inproc both ends' marks add up, to no limit where either has none.
+    /// is no limit; up to 1,073,741,823. Counts at once; over a libzmq that this library has not built it is to be set
+    /// before the socket binds or connects. Over inproc both ends' marks add up, to no limit where either has none.
     "ZMQ_SNDHWM" = ZMQ_SNDHWM: int(Number<0, LARGEST_MARK> => u32), [sndhwm] [set_sndhwm], SocketType, 7;
 
     /// The high-water mark for receiving: how many messages may queue of each peer. 1000 unless set, up to 1,073,741,823,
-    /// 0 is no limit. Counts at once. Over inproc both ends' marks add up, to no limit where either has none.
+    /// 0 is no limit. Counts at once; over a libzmq that this library has not built it is to be set before the socket
+    /// binds or connects. Over inproc both ends' marks add up, to no limit where either has none.
     "ZMQ_RCVHWM" = ZMQ_RCVHWM: int(Number<0, LARGEST_MARK> => u32), [rcvhwm] [set_rcvhwm], SocketType, 7;
 
     /// How many routers a multicast packet may pass: 1 unless set, at least 1. Counts for the next bind or connect.

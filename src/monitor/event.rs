@@ -1,0 +1,503 @@
+//! What monitors report.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::{BitOr, BitOrAssign};
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use crate::error::Errno;
+use crate::message::Message;
+
+/// Which events a monitor reports.
+///
+/// ```
+/// use zmq::monitor::Events;
+///
+/// let comings = Events::ACCEPTED | Events::HANDSHAKE_SUCCEEDED;
+/// assert!(comings.contains(Events::ACCEPTED));
+/// assert!(Events::ALL.contains(comings));
+/// assert_eq!(format!("{comings:?}"), "ACCEPTED | HANDSHAKE_SUCCEEDED");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Events(u64);
+
+macro_rules! masks {
+    ($($(#[doc = $doc:literal])* $name:ident = $number:ident, $c_name:literal;)*) => {
+        impl Events {
+            $($(#[doc = $doc])* #[doc(alias = $c_name)] pub const $name: Events = Events(zmq_sys::$number as u64);)*
+        }
+
+        const NAMES: &[(Events, &str)] = &[$((Events::$name, stringify!($name)),)*];
+    };
+}
+
+masks! {
+    /// [`Event::Connected`].
+    CONNECTED = ZMQ_EVENT_CONNECTED, "ZMQ_EVENT_CONNECTED";
+    /// [`Event::ConnectDelayed`].
+    CONNECT_DELAYED = ZMQ_EVENT_CONNECT_DELAYED, "ZMQ_EVENT_CONNECT_DELAYED";
+    /// [`Event::ConnectRetried`].
+    CONNECT_RETRIED = ZMQ_EVENT_CONNECT_RETRIED, "ZMQ_EVENT_CONNECT_RETRIED";
+    /// [`Event::Listening`].
+    LISTENING = ZMQ_EVENT_LISTENING, "ZMQ_EVENT_LISTENING";
+    /// [`Event::BindFailed`].
+    BIND_FAILED = ZMQ_EVENT_BIND_FAILED, "ZMQ_EVENT_BIND_FAILED";
+    /// [`Event::Accepted`].
+    ACCEPTED = ZMQ_EVENT_ACCEPTED, "ZMQ_EVENT_ACCEPTED";
+    /// [`Event::AcceptFailed`].
+    ACCEPT_FAILED = ZMQ_EVENT_ACCEPT_FAILED, "ZMQ_EVENT_ACCEPT_FAILED";
+    /// [`Event::Closed`].
+    CLOSED = ZMQ_EVENT_CLOSED, "ZMQ_EVENT_CLOSED";
+    /// [`Event::CloseFailed`].
+    CLOSE_FAILED = ZMQ_EVENT_CLOSE_FAILED, "ZMQ_EVENT_CLOSE_FAILED";
+    /// [`Event::Disconnected`].
+    DISCONNECTED = ZMQ_EVENT_DISCONNECTED, "ZMQ_EVENT_DISCONNECTED";
+    /// [`Event::MonitorStopped`], which every monitor reports, asked for or not.
+    MONITOR_STOPPED = ZMQ_EVENT_MONITOR_STOPPED, "ZMQ_EVENT_MONITOR_STOPPED";
+    /// [`Event::HandshakeFailedNoDetail`].
+    HANDSHAKE_FAILED_NO_DETAIL = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, "ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL";
+    /// [`Event::HandshakeSucceeded`].
+    HANDSHAKE_SUCCEEDED = ZMQ_EVENT_HANDSHAKE_SUCCEEDED, "ZMQ_EVENT_HANDSHAKE_SUCCEEDED";
+    /// [`Event::HandshakeFailedProtocol`].
+    HANDSHAKE_FAILED_PROTOCOL = ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, "ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL";
+    /// [`Event::HandshakeFailedAuth`].
+    HANDSHAKE_FAILED_AUTH = ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, "ZMQ_EVENT_HANDSHAKE_FAILED_AUTH";
+}
+
+impl Events {
+    /// No event but the end.
+    pub const NONE: Events = Events(0);
+    /// Every event of the first format: all but [`Event::PipesStats`](Event).
+    #[doc(alias = "ZMQ_EVENT_ALL")]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_EVENT_ALL_V1"))]
+    pub const ALL: Events = Events(zmq_sys::ZMQ_EVENT_ALL as u64);
+    /// [`Event::PipesStats`], in the second format only.
+    #[cfg(feature = "draft")]
+    #[doc(alias = "ZMQ_EVENT_PIPES_STATS")]
+    pub const PIPES_STATS: Events = Events(zmq_sys::ZMQ_EVENT_PIPES_STATS as u64);
+    /// Every event of the second format.
+    #[cfg(feature = "draft")]
+    #[doc(alias = "ZMQ_EVENT_ALL_V2")]
+    pub const ALL_V2: Events = Events(zmq_sys::ZMQ_EVENT_ALL_V2 as u64);
+
+    /// The events of C's number, also those that this library does not know.
+    pub const fn from_raw(events: u64) -> Events {
+        Events(events)
+    }
+
+    /// The events as C's number.
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// Whether all of `other`'s events are among these.
+    pub const fn contains(self, other: Events) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl BitOr for Events {
+    type Output = Events;
+
+    fn bitor(self, other: Events) -> Events {
+        Events(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Events {
+    fn bitor_assign(&mut self, other: Events) {
+        self.0 |= other.0;
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        let mut names: Vec<Cow<'_, str>> = Vec::new();
+        for (event, name) in NAMES.iter().filter(|(event, _)| self.contains(*event)) {
+            rest &= !event.0;
+            names.push((*name).into());
+        }
+        #[cfg(feature = "draft")]
+        if self.contains(Events::PIPES_STATS) {
+            rest &= !Events::PIPES_STATS.0;
+            names.push("PIPES_STATS".into());
+        }
+        if rest != 0 {
+            names.push(format!("{rest:#x}").into());
+        }
+        if names.is_empty() { f.write_str("NONE") } else { f.write_str(&names.join(" | ")) }
+    }
+}
+
+/// What happened, and what libzmq says about it.
+///
+/// A descriptor may be closed, and its number be another's, by the time the event is read: it tells one connection from
+/// another and is not to be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The transport has connected, to a peer that is yet to prove that it speaks ZMTP.
+    #[doc(alias = "ZMQ_EVENT_CONNECTED")]
+    Connected {
+        /// The connection.
+        fd: RawFd,
+    },
+    /// The transport could not connect at once and goes on trying.
+    #[doc(alias = "ZMQ_EVENT_CONNECT_DELAYED")]
+    ConnectDelayed {
+        /// Usually [`Errno::EINPROGRESS`].
+        errno: Errno,
+    },
+    /// Connecting failed, or the connection was lost: it is tried again.
+    #[doc(alias = "ZMQ_EVENT_CONNECT_RETRIED")]
+    ConnectRetried {
+        /// How long until then.
+        interval: Duration,
+    },
+    /// The socket has bound and listens.
+    #[doc(alias = "ZMQ_EVENT_LISTENING")]
+    Listening {
+        /// The listener.
+        fd: RawFd,
+    },
+    /// Binding failed. The endpoint lacks its transport.
+    #[doc(alias = "ZMQ_EVENT_BIND_FAILED")]
+    BindFailed {
+        /// Why.
+        errno: Errno,
+    },
+    /// A connection has come in, from a peer that is yet to prove that it speaks ZMTP.
+    #[doc(alias = "ZMQ_EVENT_ACCEPTED")]
+    Accepted {
+        /// The connection.
+        fd: RawFd,
+    },
+    /// A connection could not be accepted, or a filter turned it away.
+    #[doc(alias = "ZMQ_EVENT_ACCEPT_FAILED")]
+    AcceptFailed {
+        /// Why; of no meaning after a filter.
+        errno: Errno,
+    },
+    /// A listener, or an attempt to connect, was closed.
+    #[doc(alias = "ZMQ_EVENT_CLOSED")]
+    Closed {
+        /// What was closed.
+        fd: RawFd,
+    },
+    /// The file of an `ipc://` listener could not be removed.
+    #[doc(alias = "ZMQ_EVENT_CLOSE_FAILED")]
+    CloseFailed {
+        /// Why.
+        errno: Errno,
+    },
+    /// A connection was lost, after its handshake or before.
+    #[doc(alias = "ZMQ_EVENT_DISCONNECTED")]
+    Disconnected {
+        /// What was the connection.
+        fd: RawFd,
+    },
+    /// The monitoring has ended: nothing else follows. There is no endpoint.
+    #[doc(alias = "ZMQ_EVENT_MONITOR_STOPPED")]
+    MonitorStopped,
+    /// The handshake ended before it was done: the connection was lost, time was up, or there is no ZAP handler
+    /// ([`Errno::EFAULT`]).
+    #[doc(alias = "ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL")]
+    HandshakeFailedNoDetail {
+        /// The error that was there, if there was one.
+        errno: Errno,
+    },
+    /// The connection is ready: the peer speaks ZMTP and was let in. Over `ws://` it is reported twice, first for the
+    /// WebSocket.
+    #[doc(alias = "ZMQ_EVENT_HANDSHAKE_SUCCEEDED")]
+    HandshakeSucceeded,
+    /// The peer, or the ZAP handler, broke the protocol.
+    #[doc(alias = "ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL")]
+    HandshakeFailedProtocol {
+        /// How.
+        error: ProtocolError,
+    },
+    /// The ZAP handler refused the peer, on this side or on the other.
+    #[doc(alias = "ZMQ_EVENT_HANDSHAKE_FAILED_AUTH")]
+    HandshakeFailedAuth {
+        /// The handler's status: 300 for a temporary failure, 400 for a refusal, 500 for a fault of its own.
+        status: u32,
+    },
+    /// How many messages are queued for a peer and from it:
+    /// [`Socket::request_pipes_stats`](crate::Socket::request_pipes_stats).
+    #[cfg(feature = "draft")]
+    #[doc(alias = "ZMQ_EVENT_PIPES_STATS")]
+    PipesStats {
+        /// Messages that the socket has sent and the connection has not taken yet.
+        outbound: u64,
+        /// Messages that have come in and the socket has not received yet.
+        inbound: u64,
+    },
+    /// An event that this library does not know.
+    Unknown {
+        /// Its number in C.
+        number: u64,
+        /// Its values.
+        values: Vec<u64>,
+    },
+}
+
+impl Event {
+    /// The event of a number with its values, as libzmq sends them.
+    pub(super) fn new(number: u64, values: &[u64]) -> Event {
+        let event = Events(number);
+        let value = values.first().copied().unwrap_or_default();
+        let fd = value as RawFd;
+        let errno = Errno::from_raw(value as i32);
+        match event {
+            Events::CONNECTED => Event::Connected { fd },
+            Events::CONNECT_DELAYED => Event::ConnectDelayed { errno },
+            Events::CONNECT_RETRIED => Event::ConnectRetried { interval: Duration::from_millis(value) },
+            Events::LISTENING => Event::Listening { fd },
+            Events::BIND_FAILED => Event::BindFailed { errno },
+            Events::ACCEPTED => Event::Accepted { fd },
+            Events::ACCEPT_FAILED => Event::AcceptFailed { errno },
+            Events::CLOSED => Event::Closed { fd },
+            Events::CLOSE_FAILED => Event::CloseFailed { errno },
+            Events::DISCONNECTED => Event::Disconnected { fd },
+            Events::MONITOR_STOPPED => Event::MonitorStopped,
+            Events::HANDSHAKE_FAILED_NO_DETAIL => Event::HandshakeFailedNoDetail { errno },
+            Events::HANDSHAKE_SUCCEEDED => Event::HandshakeSucceeded,
+            Events::HANDSHAKE_FAILED_PROTOCOL => {
+                Event::HandshakeFailedProtocol { error: ProtocolError::from_raw(value as u32) }
+            }
+            Events::HANDSHAKE_FAILED_AUTH => Event::HandshakeFailedAuth { status: value as u32 },
+            #[cfg(feature = "draft")]
+            Events::PIPES_STATS => {
+                Event::PipesStats { outbound: value, inbound: values.get(1).copied().unwrap_or_default() }
+            }
+            _ => Event::Unknown { number, values: values.to_vec() },
+        }
+    }
+}
+
+/// How a peer, or a ZAP handler, broke the protocol.
+///
+/// It is an open set: a number that has no name here survives as it is.
+///
+/// ```
+/// use zmq::monitor::ProtocolError;
+///
+/// let error = ProtocolError::from_raw(0x1100_0002);
+/// assert_eq!(error, ProtocolError::ZMTP_MECHANISM_MISMATCH);
+/// assert_eq!(error.name(), Some("ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH"));
+/// assert_eq!(ProtocolError::from_raw(7).name(), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProtocolError(u32);
+
+macro_rules! protocol_errors {
+    ($($(#[doc = $doc:literal])* $name:ident = $number:ident, $c_name:literal;)*) => {
+        impl ProtocolError {
+            $(
+                $(#[doc = $doc])*
+                #[doc(alias = $c_name)]
+                pub const $name: ProtocolError = ProtocolError(zmq_sys::$number as u32);
+            )*
+
+            /// The number's C name, if it has one.
+            pub fn name(self) -> Option<&'static str> {
+                match self {
+                    $(ProtocolError::$name => Some($c_name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+protocol_errors! {
+    /// A message that the mechanism did not expect.
+    ZMTP_UNSPECIFIED = ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED, "ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED";
+    /// A command that makes no sense here.
+    ZMTP_UNEXPECTED_COMMAND = ZMQ_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND, "ZMQ_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND";
+    /// A nonce that does not grow.
+    ZMTP_INVALID_SEQUENCE = ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE, "ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE";
+    /// A CURVE vouch for another key.
+    ZMTP_KEY_EXCHANGE = ZMQ_PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE, "ZMQ_PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE";
+    /// A command that is shorter than its name.
+    ZMTP_MALFORMED_COMMAND_UNSPECIFIED = ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED,
+        "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED";
+    /// A malformed MESSAGE.
+    ZMTP_MALFORMED_COMMAND_MESSAGE = ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE,
+        "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE";
+    /// A malformed HELLO.
+    ZMTP_MALFORMED_COMMAND_HELLO = ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_HELLO,
+        "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_HELLO";
+    /// A malformed INITIATE.
+    ZMTP_MALFORMED_COMMAND_INITIATE = ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_INITIATE,
+        "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_INITIATE";
+    /// A malformed ERROR.
+    ZMTP_MALFORMED_COMMAND_ERROR = ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_ERROR,
+        "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_ERROR";
+    /// A malformed READY.
+    ZMTP_MALFORMED_COMMAND_READY = ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_READY,
+        "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_READY";
+    /// A malformed WELCOME.
+    ZMTP_MALFORMED_COMMAND_WELCOME = ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_WELCOME,
+        "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_WELCOME";
+    /// A malformed list of properties, or a kind of socket that does not go with this one.
+    ZMTP_INVALID_METADATA = ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA, "ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA";
+    /// Something that could not be decrypted: often the wrong key.
+    ZMTP_CRYPTOGRAPHIC = ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC, "ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC";
+    /// The two sides have different security mechanisms.
+    ZMTP_MECHANISM_MISMATCH = ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH, "ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH";
+    /// The ZAP handler's reply begins with something that is not empty.
+    ZAP_UNSPECIFIED = ZMQ_PROTOCOL_ERROR_ZAP_UNSPECIFIED, "ZMQ_PROTOCOL_ERROR_ZAP_UNSPECIFIED";
+    /// The ZAP handler's reply has too many or too few parts.
+    ZAP_MALFORMED_REPLY = ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY, "ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY";
+    /// The ZAP handler's reply is to another request.
+    ZAP_BAD_REQUEST_ID = ZMQ_PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID, "ZMQ_PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID";
+    /// The ZAP handler's reply is of another version than 1.0.
+    ZAP_BAD_VERSION = ZMQ_PROTOCOL_ERROR_ZAP_BAD_VERSION, "ZMQ_PROTOCOL_ERROR_ZAP_BAD_VERSION";
+    /// The ZAP handler's status is not 200, 300, 400 or 500.
+    ZAP_INVALID_STATUS_CODE = ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE, "ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE";
+    /// The metadata in the ZAP handler's reply are malformed.
+    ZAP_INVALID_METADATA = ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA, "ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA";
+    /// The WebSocket's own protocol was broken.
+    WS_UNSPECIFIED = ZMQ_PROTOCOL_ERROR_WS_UNSPECIFIED, "ZMQ_PROTOCOL_ERROR_WS_UNSPECIFIED";
+}
+
+impl ProtocolError {
+    /// The error of this number.
+    pub const fn from_raw(number: u32) -> ProtocolError {
+        ProtocolError(number)
+    }
+
+    /// The number.
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Debug for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "ProtocolError({:#x})", self.0),
+        }
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// An event, and the endpoint where it happened.
+///
+/// The endpoints are in the messages that libzmq sent: reading them allocates nothing.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    pub(super) event: Event,
+    pub(super) endpoints: Endpoints,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Endpoints {
+    None,
+    One(Message),
+    #[cfg(feature = "draft")]
+    Both {
+        local: Message,
+        remote: Message,
+    },
+}
+
+impl Notice {
+    /// What happened.
+    ///
+    /// ```
+    /// use zmq::monitor::{Event, Events};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let server = context.socket(zmq::Rep)?;
+    /// let monitor = server.monitor(Events::ALL)?;
+    /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    /// let notice = monitor.recv()?;
+    /// assert!(matches!(notice.event(), Event::Listening { .. }));
+    /// assert_eq!(notice.endpoint(), endpoint);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The endpoint: where the socket is bound, for connections that came in; what it connects to, for others. Empty at
+    /// the end.
+    ///
+    /// An `ipc://` path that is not UTF-8 is shown with replacement characters. In the second format this is the remote
+    /// endpoint, if there is one, or else the local one.
+    pub fn endpoint(&self) -> Cow<'_, str> {
+        match &self.endpoints {
+            Endpoints::None => Cow::Borrowed(""),
+            Endpoints::One(endpoint) => text(endpoint),
+            #[cfg(feature = "draft")]
+            Endpoints::Both { local, remote } => text(if remote.is_empty() { local } else { remote }),
+        }
+    }
+
+    /// This side's endpoint, empty where there is none, such as before a connection is made. In the second format only:
+    /// `None` in the first.
+    #[cfg(feature = "draft")]
+    pub fn local(&self) -> Option<Cow<'_, str>> {
+        match &self.endpoints {
+            Endpoints::Both { local, .. } => Some(text(local)),
+            _ => None,
+        }
+    }
+
+    /// The other side's endpoint, empty where there is none, such as for a listener. In the second format only: `None`
+    /// in the first.
+    #[cfg(feature = "draft")]
+    pub fn remote(&self) -> Option<Cow<'_, str>> {
+        match &self.endpoints {
+            Endpoints::Both { remote, .. } => Some(text(remote)),
+            _ => None,
+        }
+    }
+}
+
+fn text(endpoint: &Message) -> Cow<'_, str> {
+    String::from_utf8_lossy(endpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_has_its_variant_and_its_value() {
+        let known: Vec<Event> = NAMES.iter().map(|(event, _)| Event::new(event.raw(), &[7])).collect();
+        assert!(!known.iter().any(|event| matches!(event, Event::Unknown { .. })), "{known:?}");
+        assert_eq!(Event::new(1, &[7]), Event::Connected { fd: 7 });
+        assert_eq!(Event::new(4, &[7]), Event::ConnectRetried { interval: Duration::from_millis(7) });
+        assert_eq!(Event::new(0x4000, &[400]), Event::HandshakeFailedAuth { status: 400 });
+        // libzmq sends descriptors and error numbers as unsigned: -1 must come back as what it was.
+        assert_eq!(Event::new(1, &[u64::from(u32::MAX)]), Event::Connected { fd: -1 });
+        assert_eq!(Event::new(1, &[u64::MAX]), Event::Connected { fd: -1 });
+    }
+
+    #[test]
+    fn what_is_not_known_survives() {
+        let event = Event::new(1 << 40, &[1, u64::MAX]);
+        assert_eq!(event, Event::Unknown { number: 1 << 40, values: vec![1, u64::MAX] });
+        assert_eq!(format!("{:?}", Events::from_raw(1 << 40) | Events::CLOSED), "CLOSED | 0x10000000000");
+        assert_eq!(format!("{:?}", ProtocolError::from_raw(9)), "ProtocolError(0x9)");
+    }
+
+    #[test]
+    fn all_is_all() {
+        assert!(NAMES.iter().all(|(event, _)| Events::ALL.contains(*event)));
+        assert_eq!(format!("{:?}", Events::NONE), "NONE");
+    }
+}

@@ -1,0 +1,560 @@
+//! Monitors: what happens to a socket's connections.
+//!
+//! A [`Monitor`] reports when a socket listens, connects, accepts, loses a connection and tries again, and how handshakes
+//! end: the peers that a socket has are otherwise libzmq's secret. `inproc://` connections have no events.
+//!
+//! ```
+//! use zmq::monitor::{Event, Events};
+//! use zmq::{Context, Rep, Req};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let context = Context::new()?;
+//! let server = context.socket(Rep)?;
+//! let monitor = server.monitor(Events::ALL)?;
+//! let endpoint = server.bind("tcp://127.0.0.1:*")?;
+//!
+//! // The events may be read in another thread, while this one works with the socket.
+//! let log = std::thread::spawn(move || -> zmq::Result<u32> {
+//!     let mut peers = 0;
+//!     for notice in &monitor {
+//!         let notice = notice?;
+//!         match notice.event() {
+//!             Event::Listening { .. } => println!("listening at {}", notice.endpoint()),
+//!             Event::HandshakeSucceeded => peers += 1,
+//!             Event::HandshakeFailedAuth { status } => println!("turned somebody away: {status}"),
+//!             Event::HandshakeFailedProtocol { error } => println!("not our protocol: {error}"),
+//!             other => println!("{other:?}"),
+//!         }
+//!     }
+//!     Ok(peers)
+//! });
+//!
+//! let client = context.socket(Req)?;
+//! client.connect(&endpoint)?;
+//! client.send("Hello")?;
+//! server.recv()?;
+//! // Closing the socket ends its monitor, and so the thread.
+//! drop(server);
+//! assert_eq!(log.join().unwrap()?, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is kept
+//!
+//! In C, a monitor that nobody reads stops every socket of its context once its queue is full, and a remote peer can fill
+//! it by connecting again and again; with a queue that has no limit, that peer uses up the memory instead. Here a thread
+//! of each monitor's own takes the events from libzmq as they come, so that nothing ever waits for the reader, and keeps
+//! the newest [`Options::set_capacity`] of them. [`Monitor::lost`] counts those that were dropped.
+//!
+//! # The end
+//!
+//! Monitoring ends when the [`Monitor`] is dropped, when its socket is dropped or given to C, or when the context is shut
+//! down; in whatever order and on whatever threads that happens. What was reported before can still be read; what becomes
+//! of a socket's connections after it is dropped is not reported. A monitor keeps neither its socket nor its context
+//! alive.
+
+mod drain;
+mod event;
+mod wait;
+
+pub use event::{Event, Events, Notice, ProtocolError};
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use drain::{Shared, drain};
+
+use crate::error::{Errno, Error, Result};
+use crate::poll::{PollEvents, poll};
+use crate::raw::{self, Format, PollItem, Tap, Watch};
+use crate::socket::{Core, Kind, Socket, SocketType, inherited};
+
+#[cfg(feature = "draft")]
+const CALL: &str = "zmq_socket_monitor_versioned";
+#[cfg(not(feature = "draft"))]
+const CALL: &str = "zmq_socket_monitor";
+
+/// What a monitor reports and how much of it is kept. Plain [`Events`] do as well.
+///
+/// ```
+/// use zmq::monitor::{Events, Options};
+///
+/// # fn main() -> zmq::Result<()> {
+/// # let context = zmq::Context::new()?;
+/// let socket = context.socket(zmq::Router)?;
+/// let monitor = socket.monitor(Options::new().set_events(Events::DISCONNECTED).set_capacity(100))?;
+/// assert!(monitor.try_recv()?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "options do nothing by themselves"]
+pub struct Options {
+    events: Events,
+    capacity: usize,
+    #[cfg(feature = "draft")]
+    version: Version,
+}
+
+/// The format in which libzmq reports events.
+#[cfg(feature = "draft")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Version {
+    /// One endpoint and one value for each event.
+    #[default]
+    #[doc(alias = "ZMQ_CURRENT_EVENT_VERSION")]
+    One,
+    /// The local and the remote endpoint, and [`Event::PipesStats`].
+    #[doc(alias = "ZMQ_CURRENT_EVENT_VERSION_DRAFT")]
+    Two,
+}
+
+impl Options {
+    /// All events of the first format, the newest 10,000 of them kept.
+    pub fn new() -> Options {
+        Options {
+            events: Events::ALL,
+            capacity: 10_000,
+            #[cfg(feature = "draft")]
+            version: Version::One,
+        }
+    }
+
+    /// Which events to report.
+    pub fn set_events(self, events: Events) -> Options {
+        Options { events, ..self }
+    }
+
+    /// How many events are kept for the reader: where there are more, the oldest are dropped, and [`Monitor::lost`]
+    /// counts them. Each takes some 200 bytes while it is kept. The end is always reported.
+    pub fn set_capacity(self, capacity: usize) -> Options {
+        Options { capacity, ..self }
+    }
+
+    /// In which format libzmq reports.
+    ///
+    /// ```
+    /// use zmq::monitor::{Event, Options, Version};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let server = context.socket(zmq::Rep)?;
+    /// let monitor = server.monitor(Options::new().set_version(Version::Two))?;
+    /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    /// assert_eq!(monitor.recv()?.local().as_deref(), Some(&*endpoint));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "draft")]
+    #[doc(alias = "zmq_socket_monitor_versioned")]
+    pub fn set_version(self, version: Version) -> Options {
+        Options { version, ..self }
+    }
+
+    fn format(&self) -> Format {
+        #[cfg(feature = "draft")]
+        if self.version == Version::Two {
+            return Format::Two;
+        }
+        Format::One
+    }
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options::new()
+    }
+}
+
+impl From<Events> for Options {
+    fn from(events: Events) -> Options {
+        Options::new().set_events(events)
+    }
+}
+
+impl<T: SocketType> Socket<'_, T> {
+    /// Monitors this socket: what happens from now on is reported to the [`Monitor`]. Begin before binding and
+    /// connecting, so as to miss nothing.
+    ///
+    /// A socket has one monitor at a time: another may begin once this one is dropped or stopped. It uses two of the
+    /// context's `ZMQ_MAX_SOCKETS`, a thread, and a few descriptors.
+    ///
+    /// # Errors
+    ///
+    /// `EADDRINUSE` where the socket has a monitor, `EINVAL` for events that the format does not have, `EMFILE` without
+    /// sockets or descriptors left, `EAGAIN` where no thread can be started, `ETERM` after the context was shut down.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::monitor::{Event, Events};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let server = context.socket(zmq::Pull)?;
+    /// let monitor = server.monitor(Events::LISTENING | Events::ACCEPTED)?;
+    /// server.bind("tcp://127.0.0.1:*")?;
+    /// assert!(matches!(monitor.recv()?.event(), Event::Listening { .. }));
+    /// assert!(monitor.recv_timeout(Duration::from_millis(10))?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_socket_monitor")]
+    #[cfg_attr(feature = "draft", doc(alias = "zmq_socket_monitor_versioned"))]
+    pub fn monitor(&self, options: impl Into<Options>) -> Result<Monitor> {
+        start(self.core(), &options.into())
+    }
+
+    /// Asks for the fill of this socket's queues: a monitor in the second format that reports
+    /// [`Events::PIPES_STATS`] gets an [`Event::PipesStats`] for each connection, once the socket is next used. Says
+    /// whether there is any connection to report on.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` without such a monitor, `ENOTSUP` for thread-safe kinds of sockets, whose queues libzmq does not guard
+    /// here, and over a libzmq that this library has not built, which may crash when a peer is just leaving.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::monitor::{Event, Events, Options, Version};
+    /// use zmq::{PollEvents, PollItem};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # if zmq::sys::LINKED != "vendored" { return Ok(()) }
+    /// # let context = zmq::Context::new()?;
+    /// let server = context.socket(zmq::Pull)?;
+    /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    /// let client = context.socket(zmq::Push)?;
+    /// let monitor = client.monitor(Options::new().set_events(Events::PIPES_STATS).set_version(Version::Two))?;
+    /// assert!(!client.request_pipes_stats()?);
+    /// client.connect(&endpoint)?;
+    /// assert!(client.request_pipes_stats()?);
+    /// let notice = loop {
+    ///     // Using the socket, if only to look, is what lets the answers through.
+    ///     zmq::poll(&mut [PollItem::socket(&client, PollEvents::POLLOUT)], Duration::ZERO)?;
+    ///     if let Some(notice) = monitor.recv_timeout(Duration::from_millis(1))? {
+    ///         break notice;
+    ///     }
+    /// };
+    /// assert_eq!(*notice.event(), Event::PipesStats { outbound: 0, inbound: 0 });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "draft")]
+    #[doc(alias = "zmq_socket_monitor_pipes_stats")]
+    pub fn request_pipes_stats(&self) -> Result<bool> {
+        const CALL: &str = "zmq_socket_monitor_pipes_stats";
+        let core = self.core();
+        core.check_process(CALL)?;
+        let refused = |why| Errno::ENOTSUP.because(CALL, why);
+        if core.raw().get_int(zmq_sys::ZMQ_THREAD_SAFE).map_err(|errno| errno.of("ZMQ_THREAD_SAFE"))? != 0 {
+            return Err(refused("not for thread-safe sockets"));
+        }
+        #[cfg(not(zmq_vendored))]
+        return Err(refused("this libzmq may crash over it when a peer is just leaving"));
+        #[cfg(zmq_vendored)]
+        match core.raw().pipes_stats() {
+            Ok(()) => Ok(true),
+            Err(Errno::EAGAIN) => Ok(false),
+            Err(Errno::EINVAL) => Err(Errno::EINVAL.because(CALL, "the socket has no monitor for PIPES_STATS")),
+            Err(errno) => Err(core.failed(CALL, errno)),
+        }
+    }
+}
+
+/// The monitor that a socket has, if it has one.
+#[derive(Debug, Default)]
+pub(crate) struct Monitored(Mutex<Option<Arc<Watch>>>);
+
+impl Monitored {
+    /// Ends the monitoring. Called before the socket is closed: libzmq would go on reporting until its last connection is
+    /// gone, when nobody can stop it any more.
+    pub(crate) fn stop(&self) {
+        let watch = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(watch) = watch {
+            watch.stop();
+        }
+    }
+}
+
+fn start(core: &Core, options: &Options) -> Result<Monitor> {
+    core.check_process(CALL)?;
+    let format = options.format();
+    let last = match format {
+        Format::One => Events::ALL,
+        #[cfg(feature = "draft")]
+        Format::Two => Events::from_raw(u64::MAX),
+    };
+    if !last.contains(options.events) {
+        return Err(Errno::EINVAL.because(CALL, format_args!("{:?}: not in this format of events", options.events)));
+    }
+    let _turn = core.turn();
+    let mut monitored = core.monitored().0.lock().unwrap_or_else(PoisonError::into_inner);
+    if monitored.as_ref().is_some_and(|watch| !watch.is_stopped()) {
+        return Err(Errno::EADDRINUSE.because(CALL, "the socket has a monitor already"));
+    }
+
+    // There is no handshake on connections without ZMTP.
+    let arrival = if is_raw(core) { Events::CONNECTED | Events::ACCEPTED } else { Events::HANDSHAKE_SUCCEEDED };
+    let shared = Arc::new(Shared::new(options.events, arrival, options.capacity).map_err(no_means)?);
+
+    let context = core.whole_context();
+    let reader = context.raw().socket(zmq_sys::ZMQ_PAIR).map_err(|errno| errno.of("zmq_socket"))?;
+    let events = options.events | arrival | Events::MONITOR_STOPPED;
+    let tap = Tap::new(core.raw(), reader, &unique_name(), events.raw(), format).map_err(|errno| errno.of(CALL))?;
+    let watch = tap.watch().clone();
+    let kept = shared.clone();
+    // Where no thread can be started, the closure is dropped, and with it the tap.
+    thread::Builder::new()
+        .name("zmq-monitor".to_owned())
+        .spawn(move || drain(&tap, format, &kept))
+        .map_err(no_means)?;
+    *monitored = Some(watch.clone());
+    Ok(Monitor { shared, watch, forks: raw::forks() })
+}
+
+/// Whether the socket's connections carry bytes instead of ZMTP.
+fn is_raw(core: &Core) -> bool {
+    core.kind() == Kind::Stream || core.latched().get().is_raw()
+}
+
+/// The error where the system has no descriptors or threads left.
+fn no_means(error: io::Error) -> Error {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN)).because(CALL, "no descriptor or thread for a monitor")
+}
+
+/// A name that no other monitor has, and nobody can connect to: it is not UTF-8, and endpoints are.
+fn unique_name() -> CString {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut name = b"inproc://\xffmonitor-".to_vec();
+    name.extend(COUNT.fetch_add(1, Ordering::Relaxed).to_string().into_bytes());
+    // It contains no NUL.
+    CString::new(name).unwrap_or_default()
+}
+
+/// What is reported of a socket, from [`Socket::monitor`]; dropping it ends the monitoring.
+///
+/// It may be read in any thread, whatever the socket's does, and by several threads: each notice goes to one of them. An
+/// iterator over `&monitor` waits for notices until the monitoring ends. To wait for other things besides, poll its
+/// descriptor: it is readable while there is something to receive, and once the monitoring has ended.
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use std::time::Duration;
+/// use zmq::monitor::Events;
+/// use zmq::{PollEvents, PollItem, poll};
+///
+/// # fn main() -> zmq::Result<()> {
+/// # let context = zmq::Context::new()?;
+/// let server = context.socket(zmq::Rep)?;
+/// let monitor = server.monitor(Events::ALL)?;
+/// server.bind("tcp://127.0.0.1:*")?;
+/// let mut items =
+///     [PollItem::socket(&server, PollEvents::POLLIN), PollItem::fd(monitor.as_fd(), PollEvents::POLLIN)];
+/// assert_eq!(poll(&mut items, Duration::from_secs(5))?, 1);
+/// assert!(items[1].is_readable());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Monitor {
+    shared: Arc<Shared>,
+    watch: Arc<Watch>,
+    forks: u32,
+}
+
+impl Monitor {
+    /// Receives a notice, waiting for it. Once the monitoring has ended and all others are received, it is
+    /// [`Event::MonitorStopped`], as often as it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` after a caught signal ([`crate::interrupt`]), `ENOTSOCK` in a forked child.
+    ///
+    /// ```
+    /// use zmq::monitor::{Event, Events};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Dealer)?;
+    /// let monitor = socket.monitor(Events::ALL)?;
+    /// drop(socket);
+    /// assert_eq!(*monitor.recv()?.event(), Event::MonitorStopped);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv(&self) -> Result<Notice> {
+        loop {
+            if let Some(notice) = self.recv_until(None)? {
+                return Ok(notice);
+            }
+        }
+    }
+
+    /// Receives a notice, waiting for `timeout` at most: `None` after that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Monitor::recv`].
+    pub fn recv_timeout(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<Notice>> {
+        self.recv_until(deadline(timeout.into()))
+    }
+
+    /// Receives a notice if one is there: `None` if not.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTSOCK` in a forked child.
+    pub fn try_recv(&self) -> Result<Option<Notice>> {
+        self.check_process()?;
+        Ok(self.shared.take())
+    }
+
+    /// How many notices were dropped because nobody received them in time: see [`Options::set_capacity`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::monitor::{Events, Options};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// let monitor = socket.monitor(Options::new().set_capacity(1))?;
+    /// socket.bind("tcp://127.0.0.1:*")?;
+    /// let second = socket.bind("tcp://127.0.0.1:*")?;
+    /// while monitor.lost() == 0 {
+    ///     std::thread::sleep(Duration::from_millis(1));
+    /// }
+    /// assert_eq!(monitor.recv()?.endpoint(), second);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn lost(&self) -> u64 {
+        // A forked child has the monitor, and not the thread that counts.
+        if self.check_process().is_err() { 0 } else { self.shared.lost() }
+    }
+
+    /// Ends the monitoring. What was reported before can still be received; then comes [`Event::MonitorStopped`].
+    ///
+    /// ```
+    /// use zmq::monitor::{Event, Events};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Dealer)?;
+    /// let monitor = socket.monitor(Events::ALL)?;
+    /// let endpoint = socket.bind("tcp://127.0.0.1:*")?;
+    /// monitor.stop();
+    /// let reported: Vec<_> = monitor.iter().collect::<Result<_, _>>()?;
+    /// assert_eq!(reported.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_socket_monitor")]
+    pub fn stop(&self) {
+        self.watch.stop();
+    }
+
+    /// The notices as they come, until the monitoring ends; [`Event::MonitorStopped`] itself is not among them. After an
+    /// error it goes on.
+    ///
+    /// ```
+    /// use zmq::monitor::Events;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Router)?;
+    /// let monitor = socket.monitor(Events::LISTENING)?;
+    /// let endpoint = socket.bind("tcp://127.0.0.1:*")?;
+    /// for notice in monitor.iter().take(1) {
+    ///     assert_eq!(notice?.endpoint(), endpoint);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn iter(&self) -> Notices<'_> {
+        Notices { monitor: self, fused: false }
+    }
+
+    fn recv_until(&self, deadline: Option<Instant>) -> Result<Option<Notice>> {
+        self.check_process()?;
+        loop {
+            if let Some(notice) = self.shared.take() {
+                return Ok(Some(notice));
+            }
+            if !wait_readable(CALL, self.shared.ready(), deadline)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn check_process(&self) -> Result<()> {
+        if self.forks == raw::forks() { Ok(()) } else { Err(inherited(CALL)) }
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.watch.stop();
+    }
+}
+
+/// For waiting on a monitor: nobody should read from the descriptor.
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.ready()
+    }
+}
+
+impl<'a> IntoIterator for &'a Monitor {
+    type Item = Result<Notice>;
+    type IntoIter = Notices<'a>;
+
+    fn into_iter(self) -> Notices<'a> {
+        self.iter()
+    }
+}
+
+/// The notices of a [`Monitor`], as they come.
+#[derive(Debug)]
+#[must_use = "an iterator does nothing until it is asked"]
+pub struct Notices<'a> {
+    monitor: &'a Monitor,
+    fused: bool,
+}
+
+impl Iterator for Notices<'_> {
+    type Item = Result<Notice>;
+
+    fn next(&mut self) -> Option<Result<Notice>> {
+        if self.fused {
+            return None;
+        }
+        let notice = self.monitor.recv();
+        // An interrupt may be cleared; a monitor of another process stays one.
+        self.fused = match &notice {
+            Ok(notice) if *notice.event() == Event::MonitorStopped => return None,
+            Ok(_) => false,
+            Err(error) => error.errno() != Errno::EINTR,
+        };
+        Some(notice)
+    }
+}
+
+/// The end of a time; `None` is never.
+fn deadline(timeout: Option<Duration>) -> Option<Instant> {
+    timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+}
+
+/// Waits until a descriptor is readable, and says whether it is.
+fn wait_readable(call: &'static str, fd: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<bool> {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    let ready = poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], left).map_err(|error| error.errno().of(call))?;
+    Ok(ready != 0)
+}

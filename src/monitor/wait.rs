@@ -1,0 +1,356 @@
+//! Waiting for peers: the cure for the slow joiner.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::{Event, Events, Monitor, deadline, wait_readable};
+use crate::endpoint;
+use crate::error::{Errno, Result};
+use crate::message::Message;
+use crate::poll::WakeUp;
+use crate::raw;
+use crate::socket::{Core, Socket, SocketType};
+use crate::sockopt::{PublishingKind, XPubKind};
+
+/// `ZMQ_TOPICS_COUNT`: part of the draft API, and there in every libzmq from 4.3.5 on.
+const TOPICS_COUNT: i32 = 116;
+/// Longest pause between two looks at whether a name of this process is bound: nothing tells.
+const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+
+impl Monitor {
+    /// Waits until `count` connections have been made since the monitoring began, `timeout` at most; says whether there
+    /// were as many.
+    ///
+    /// A connection counts once its handshake is done, on either side; on a STREAM, and with `ZMQ_ROUTER_RAW`, once it is
+    /// there. One that is lost afterwards stays counted, one that is made again counts again. `inproc://` connections are
+    /// not reported; those over `ws://` are reported twice, the first time before the handshake.
+    ///
+    /// It takes no notices, and needs no events in the monitor's mask.
+    ///
+    /// A SUB that is connected has not subscribed yet: see [`Socket::wait_for_subscribers`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Monitor::recv`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::monitor::Events;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let ventilator = context.socket(zmq::Push)?;
+    /// let monitor = ventilator.monitor(Events::NONE)?;
+    /// let endpoint = ventilator.bind("tcp://127.0.0.1:*")?;
+    /// let workers = [context.socket(zmq::Pull)?, context.socket(zmq::Pull)?];
+    /// for worker in &workers {
+    ///     worker.connect(&endpoint)?;
+    /// }
+    /// // Only now the first worker does not get all of the work.
+    /// assert!(monitor.wait_for_connections(2, Duration::from_secs(5))?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_for_connections(&self, count: u64, timeout: impl Into<Option<Duration>>) -> Result<bool> {
+        self.check_process()?;
+        let deadline = deadline(timeout.into());
+        self.shared.wait_for_arrivals(count, |enough| {
+            // Without a time-out, waiting takes as long as it takes.
+            while !wait_readable(super::CALL, enough, deadline)? && deadline.is_none() {}
+            Ok(())
+        })
+    }
+
+    /// How many connections have been made since the monitoring began: as [`Monitor::wait_for_connections`] counts.
+    pub fn connections(&self) -> u64 {
+        if self.check_process().is_err() { 0 } else { self.shared.arrivals() }
+    }
+}
+
+impl<T: SocketType> Socket<'_, T> {
+    /// Connects to an endpoint and waits until the connection is there, `timeout` at most; says whether it is.
+    ///
+    /// It is there once the handshake is done: the peer speaks ZMTP, is of a kind that goes with this one, and each side
+    /// has let the other in. On a STREAM, and with `ZMQ_ROUTER_RAW`, it is there with the transport. Over `inproc://` it
+    /// is there once the name is bound. If time is up, connecting goes on in the background as after
+    /// [`Socket::connect`].
+    ///
+    /// DEALER, REQ, PUB and SUB connect to an endpoint once: where such a socket had connected to this one before, there is
+    /// no new connection to wait for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::connect`] and [`Socket::monitor`], `EADDRINUSE` in particular where the socket has a monitor: that
+    /// one reports the connection, or waits for it with [`Monitor::wait_for_connections`]. `ENOTSUP` for `udp://`,
+    /// `pgm://`, `epgm://` and `norm://`, which make no connections, `EINTR` after a caught signal. Where it has
+    /// connected before it fails, it goes on in the background too.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let server = context.socket(zmq::Rep)?;
+    /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    /// let client = context.socket(zmq::Req)?;
+    /// assert!(client.connect_and_wait(&endpoint, Duration::from_secs(5))?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_connect")]
+    pub fn connect_and_wait(&self, endpoint: &str, timeout: impl Into<Option<Duration>>) -> Result<bool> {
+        connect_and_wait(self.core(), endpoint, deadline(timeout.into()))
+    }
+
+    /// Waits until peers have subscribed to `count` topics, `timeout` at most; says whether there are as many.
+    ///
+    /// Topics are prefixes that differ, however many peers subscribe to each, and counted is what the socket holds at the
+    /// moment: a peer that leaves takes its own along (but not over a libzmq 4.3.5 that this library has not built). For `count` 1 it waits for the first subscriber, and that one
+    /// gets what is sent from then on; to tell the subscribers of one topic from each other, use an XPUB and
+    /// [`Socket::wait_for_subscribers`].
+    ///
+    /// It takes no messages: what an XPUB has to receive it still receives.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTSUP` over a libzmq before 4.3.5, `EINTR` after a caught signal, `ETERM` after the context was shut down.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # if zmq::version() < (4, 3, 5) { return Ok(()) }
+    /// # let context = zmq::Context::new()?;
+    /// let publisher = context.socket(zmq::Pub)?;
+    /// let endpoint = publisher.bind("tcp://127.0.0.1:*")?;
+    /// let subscriber = context.socket(zmq::Sub)?;
+    /// subscriber.connect(&endpoint)?;
+    /// subscriber.subscribe("weather")?;
+    ///
+    /// assert!(publisher.wait_for_topics(1, Duration::from_secs(5))?);
+    /// publisher.send("weather: fine")?;
+    /// assert_eq!(subscriber.recv()?, "weather: fine");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_for_topics(&self, count: u32, timeout: impl Into<Option<Duration>>) -> Result<bool>
+    where
+        T: PublishingKind,
+    {
+        wait_for_topics(self.core(), count, deadline(timeout.into()))
+    }
+
+    /// Waits for `count` subscriptions, `timeout` at most; says whether they came. What was received meanwhile, the
+    /// subscriptions among it, is put into `received`, also where it fails.
+    ///
+    /// It counts the subscriptions received by this call, less those that are taken back. An XPUB receives a subscription
+    /// to a topic that it knows already only with [`Socket::set_xpub_verbose`], set before the peers come: with it, these
+    /// are as many as subscribers, if each subscribes to one topic. From then on they get what is sent. A peer that is lost
+    /// is taken back only if nobody else has its topic, or with [`Socket::set_xpub_verboser`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::recv`], but for `EAGAIN`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let publisher = context.socket(zmq::XPub)?;
+    /// publisher.set_xpub_verbose(true)?;
+    /// let endpoint = publisher.bind("tcp://127.0.0.1:*")?;
+    /// let subscribers = [context.socket(zmq::Sub)?, context.socket(zmq::Sub)?];
+    /// for subscriber in &subscribers {
+    ///     subscriber.subscribe("weather")?;
+    ///     subscriber.connect(&endpoint)?;
+    /// }
+    ///
+    /// let mut received = Vec::new();
+    /// assert!(publisher.wait_for_subscribers(2, Duration::from_secs(5), &mut received)?);
+    /// assert_eq!(received, ["\u{1}weather", "\u{1}weather"]);
+    /// publisher.send("weather: fine")?;
+    /// for subscriber in &subscribers {
+    ///     assert_eq!(subscriber.recv()?, "weather: fine");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_for_subscribers(
+        &self,
+        count: usize,
+        timeout: impl Into<Option<Duration>>,
+        received: &mut Vec<Message>,
+    ) -> Result<bool>
+    where
+        T: XPubKind,
+    {
+        wait_for_subscribers(self.core(), count, deadline(timeout.into()), received)
+    }
+}
+
+fn connect_and_wait(core: &Core, text: &str, deadline: Option<Instant>) -> Result<bool> {
+    const CALL: &str = "zmq_connect";
+    core.check_process(CALL)?;
+    let transport = text.split_once("://").map_or("", |(transport, _)| transport);
+    match transport {
+        "inproc" => {
+            core.connect(text)?;
+            return wait_for_name(core, text, deadline);
+        }
+        "udp" | "pgm" | "epgm" | "norm" => {
+            return Err(Errno::ENOTSUP.because(CALL, format_args!("{text:?}: there are no connections to wait for")));
+        }
+        _ => {}
+    }
+    let monitor = super::start(core, &Events::ALL.into())?;
+    core.connect(text)?;
+    let is_raw = super::is_raw(core);
+    // libzmq reports a WebSocket before the handshake in it, and calls both the same.
+    let steps = if matches!(transport, "ws" | "wss") && !is_raw { 2 } else { 1 };
+    let mut done = 0;
+    loop {
+        let notice = match monitor.recv_until(deadline)? {
+            Some(notice) => notice,
+            None if deadline.is_none() => continue,
+            None => return Ok(false),
+        };
+        match notice.event() {
+            Event::MonitorStopped => return Err(Errno::ETERM.of(CALL)),
+            _ if !is_same_target(text, &notice.endpoint()) => {}
+            Event::HandshakeSucceeded => done += 1,
+            Event::Connected { .. } if is_raw => done += 1,
+            Event::Disconnected { .. } => done = 0,
+            _ => {}
+        }
+        if done == steps {
+            return Ok(true);
+        }
+    }
+}
+
+/// Whether an event of a connection that the socket makes is about the endpoint that it connected to.
+///
+/// libzmq reports the text that it was given; once it has resolved a name, and the connection was lost, it reports what
+/// the name stands for.
+fn is_same_target(given: &str, reported: &str) -> bool {
+    let split = |endpoint: &'_ str| -> Option<(String, Option<IpAddr>, String)> {
+        let (transport, address) = endpoint.split_once("://")?;
+        let address = address.rsplit(';').next()?.split('/').next()?;
+        let (host, port) = address.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').split('%').next()?;
+        Some((transport.to_owned(), host.parse().ok(), port.to_owned()))
+    };
+    if given == reported {
+        return true;
+    }
+    match (split(given), split(reported)) {
+        (Some((transport, host, port)), Some((other_transport, other_host, other_port))) => {
+            transport == other_transport && port == other_port && (host.is_none() || host == other_host)
+        }
+        _ => false,
+    }
+}
+
+/// Waits until a name of this process, which the socket has connected to, is bound.
+fn wait_for_name(core: &Core, text: &str, deadline: Option<Instant>) -> Result<bool> {
+    const CALL: &str = "zmq_connect";
+    let name = endpoint::c_text(CALL, text)?;
+    let mut pause = Duration::from_millis(1);
+    while core.context().inproc_is_waiting(&name) {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(false);
+        }
+        if raw::interrupted() {
+            return Err(Errno::EINTR.of(CALL));
+        }
+        look(core, CALL)?;
+        WakeUp::current().pause(left.map_or(pause, |left| left.min(pause)));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    Ok(true)
+}
+
+/// Lets libzmq do what the socket has to do.
+fn look(core: &Core, call: &'static str) -> Result<()> {
+    loop {
+        match core.raw().get_int(zmq_sys::ZMQ_EVENTS) {
+            Err(Errno::EINTR) => {}
+            looked => return looked.map(drop).map_err(|errno| core.failed(call, errno)),
+        }
+    }
+}
+
+fn wait_for_topics(core: &Core, count: u32, deadline: Option<Instant>) -> Result<bool> {
+    const CALL: &str = "ZMQ_TOPICS_COUNT";
+    core.check_process(CALL)?;
+    let failed = |errno| match errno {
+        Errno::EINVAL => Errno::ENOTSUP.because(CALL, "libzmq counts them from 4.3.5 on, on PUB and XPUB"),
+        _ => core.failed(CALL, errno),
+    };
+    loop {
+        // Subscriptions are taken in by whatever the socket does next; where it does nothing, by looking at it.
+        look(core, CALL)?;
+        let topics = core.raw().get_int(TOPICS_COUNT).map_err(failed)?;
+        if u32::try_from(topics).is_ok_and(|topics| topics >= count) {
+            return Ok(true);
+        }
+        let commands = core.raw().notification_fd().map_err(|errno| core.failed("ZMQ_FD", errno))?;
+        if !wait_readable(CALL, commands, deadline)? && deadline.is_some() {
+            return Ok(false);
+        }
+    }
+}
+
+fn wait_for_subscribers(
+    core: &Core,
+    count: usize,
+    deadline: Option<Instant>,
+    received: &mut Vec<Message>,
+) -> Result<bool> {
+    let mut subscribed = 0;
+    let mut is_first = true;
+    while subscribed < count {
+        let Some(message) = core.receive_until(deadline)? else { return Ok(false) };
+        if is_first {
+            match message.first() {
+                Some(1) => subscribed += 1,
+                Some(0) => subscribed = subscribed.saturating_sub(1),
+                _ => {}
+            }
+        }
+        is_first = !message.more();
+        received.push(message);
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same_target;
+
+    #[test]
+    fn a_target_is_known_by_what_it_resolves_to() {
+        for (given, reported) in [
+            ("tcp://127.0.0.1:5555", "tcp://127.0.0.1:5555"),
+            ("tcp://localhost:5555", "tcp://127.0.0.1:5555"),
+            ("tcp://127.0.0.1:0;127.0.0.1:5555", "tcp://127.0.0.1:5555"),
+            ("tcp://[0:0::1]:5555", "tcp://[::1]:5555"),
+            ("ws://127.0.0.1:5555", "ws://127.0.0.1:5555/"),
+            ("ipc:///tmp/one", "ipc:///tmp/one"),
+        ] {
+            assert!(is_same_target(given, reported), "{given} {reported}");
+        }
+        for (given, reported) in [
+            ("tcp://127.0.0.1:5555", "tcp://127.0.0.1:5556"),
+            ("tcp://127.0.0.1:5555", "tcp://127.0.0.2:5555"),
+            ("tcp://localhost:5555", "tcp://127.0.0.1:5556"),
+            ("tcp://localhost:5555", "ws://127.0.0.1:5555"),
+            ("ipc:///tmp/one", "ipc:///tmp/two"),
+            ("ipc:///tmp/one", ""),
+        ] {
+            assert!(!is_same_target(given, reported), "{given} {reported}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A monitor allocates nothing for an event, in the thread that receives it or in its own. Allocations of the whole process
+//! are counted, so this file has one test. libzmq's own are not counted.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::within_deadline;
+use zmq::monitor::{Event, Events, Options};
+use zmq::{Context, Monitor, Router};
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: everything is the system allocator's work; counting does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: the caller's promise is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { System.dealloc(place, layout) }
+    }
+
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: the caller's promise is the same.
+        unsafe { System.realloc(place, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Has peers come and go, and receives what is reported until the last has gone.
+fn visits(monitor: &Monitor, address: SocketAddr, count: usize) {
+    for _ in 0..count {
+        let mut peer = TcpStream::connect(address).unwrap();
+        peer.read_exact(&mut [0; 10]).unwrap();
+        drop(peer);
+        for expected in [Events::ACCEPTED, Events::HANDSHAKE_FAILED_NO_DETAIL, Events::DISCONNECTED] {
+            let notice = monitor.recv().unwrap();
+            let event = match notice.event() {
+                Event::Accepted { .. } => Events::ACCEPTED,
+                Event::HandshakeFailedNoDetail { .. } => Events::HANDSHAKE_FAILED_NO_DETAIL,
+                Event::Disconnected { .. } => Events::DISCONNECTED,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(event, expected);
+            assert!(!notice.endpoint().is_empty());
+        }
+    }
+}
+
+#[test]
+fn an_event_costs_no_allocation() {
+    within_deadline(|| {
+        let counted = COUNT.load(Ordering::SeqCst);
+        drop(std::hint::black_box(Box::new(1)));
+        assert!(COUNT.load(Ordering::SeqCst) > counted, "the counter counts");
+
+        #[cfg(not(feature = "draft"))]
+        let options = [Options::new()];
+        #[cfg(feature = "draft")]
+        let options = [Options::new(), Options::new().set_version(zmq::monitor::Version::Two)];
+        for options in options {
+            let context = Context::new().unwrap();
+            let server = context.socket(Router).unwrap();
+            let monitor = server.monitor(options).unwrap();
+            let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+            let address: SocketAddr = endpoint.trim_start_matches("tcp://").parse().unwrap();
+            assert!(matches!(monitor.recv().unwrap().event(), Event::Listening { .. }));
+            // What is made once has been made.
+            visits(&monitor, address, 10);
+            let before = COUNT.load(Ordering::SeqCst);
+            visits(&monitor, address, 100);
+            assert_eq!(COUNT.load(Ordering::SeqCst) - before, 0, "allocations for 300 events");
+        }
+    });
+}

@@ -1,0 +1,162 @@
+//! The second format of events: both endpoints, and the statistics of pipes.
+#![cfg(feature = "draft")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{DEADLINE, skip_unless, within_deadline};
+use zmq::monitor::{Event, Events, Notice, Options, Version};
+use zmq::{Context, Dealer, Errno, Monitor, PollEvents, PollItem, Pull, Push, Rep, Req, Socket, poll};
+
+fn two(events: Events) -> Options {
+    Options::new().set_events(events).set_version(Version::Two)
+}
+
+#[track_caller]
+fn next(monitor: &Monitor) -> Notice {
+    monitor.recv_timeout(DEADLINE).unwrap().expect("a notice")
+}
+
+#[test]
+fn both_endpoints_are_there() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        for bound in ["tcp://127.0.0.1:*", "tcp://[::1]:*", "ipc://*"] {
+            let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
+            let is_six = bound.contains("::1");
+            server.set_ipv6(is_six).unwrap();
+            client.set_ipv6(is_six).unwrap();
+            let at_server = server.monitor(two(Events::ALL_V2)).unwrap();
+            let at_client = client.monitor(two(Events::CONNECTED | Events::HANDSHAKE_SUCCEEDED)).unwrap();
+            let endpoint = match server.bind(bound) {
+                Ok(endpoint) => endpoint,
+                // A machine without IPv6.
+                Err(error) if is_six && error.errno() != Errno::EINVAL => continue,
+                Err(error) => panic!("{bound}: {error}"),
+            };
+            let notice = next(&at_server);
+            assert!(matches!(notice.event(), Event::Listening { .. }), "{notice:?}");
+            assert_eq!(notice.local().as_deref(), Some(&*endpoint));
+            assert_eq!(notice.remote().as_deref(), Some(""));
+            assert_eq!(notice.endpoint(), endpoint);
+
+            client.connect(&endpoint).unwrap();
+            let here = next(&at_client);
+            assert!(matches!(here.event(), Event::Connected { .. }), "{here:?}");
+            assert_eq!(here.remote().as_deref(), Some(&*endpoint));
+            assert_eq!(here.endpoint(), endpoint);
+            assert_eq!(*next(&at_client).event(), Event::HandshakeSucceeded);
+
+            let there = next(&at_server);
+            assert!(matches!(there.event(), Event::Accepted { .. }), "{there:?}");
+            assert_eq!(there.local().as_deref(), Some(&*endpoint));
+            if bound.starts_with("tcp") {
+                assert_eq!(there.remote(), here.local(), "the two ends of one connection");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_first_format_has_one_endpoint() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let socket = context.socket(Rep).unwrap();
+        let monitor = socket.monitor(Options::new().set_version(Version::One)).unwrap();
+        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+        let notice = next(&monitor);
+        assert_eq!((notice.local(), notice.remote()), (None, None));
+        assert_eq!(notice.endpoint(), endpoint);
+        // The event of the second.
+        let other = context.socket(Rep).unwrap();
+        let error = other.monitor(Events::PIPES_STATS).unwrap_err();
+        assert_eq!(error.errno(), Errno::EINVAL);
+        assert!(error.to_string().contains("PIPES_STATS"), "{error}");
+        assert_eq!(format!("{:?}", Events::ALL_V2 | Events::ALL), format!("{:?}", Events::ALL_V2));
+        // Events that nobody knows yet are asked for all the same.
+        other.monitor(two(Events::from_raw(1 << 40))).unwrap();
+    });
+}
+
+/// Asks until what is reported is `expected`, which it becomes when the I/O thread has done its work.
+fn stats_become(socket: &Socket<'_, impl zmq::SocketType>, monitor: &Monitor, expected: &Event) {
+    let start = Instant::now();
+    loop {
+        assert!(socket.request_pipes_stats().unwrap());
+        let notice = loop {
+            // What the connection answers is taken in when the socket is used.
+            poll(&mut [PollItem::socket(socket, PollEvents::POLLIN)], Duration::from_millis(1)).unwrap();
+            if let Some(notice) = monitor.try_recv().unwrap() {
+                break notice;
+            }
+            assert!(start.elapsed() < DEADLINE, "no statistics");
+        };
+        if notice.event() == expected {
+            return;
+        }
+        assert!(start.elapsed() < DEADLINE, "{notice:?} instead of {expected:?}");
+    }
+}
+
+#[test]
+fn queues_are_counted() {
+    if skip_unless(zmq::sys::LINKED == "vendored", "refused over a libzmq without our mend") {
+        return;
+    }
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        // Over inproc each end sees what the other has not taken.
+        let (sink, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+        let endpoint = sink.bind("inproc://queues").unwrap();
+        let monitor = source.monitor(two(Events::PIPES_STATS)).unwrap();
+        source.connect(&endpoint).unwrap();
+        for _ in 0..7 {
+            source.send("work").unwrap();
+        }
+        // Its peer is a socket, which answers when it is used itself.
+        source.request_pipes_stats().unwrap();
+        poll(&mut [PollItem::socket(&sink, PollEvents::POLLIN)], Duration::ZERO).unwrap();
+        poll(&mut [PollItem::socket(&source, PollEvents::POLLIN)], Duration::ZERO).unwrap();
+        assert_eq!(*next(&monitor).event(), Event::PipesStats { outbound: 7, inbound: 0 });
+
+        // What has come in over the wire and is not received yet.
+        let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+        let monitor = right.monitor(two(Events::PIPES_STATS)).unwrap();
+        right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        for _ in 0..5 {
+            left.send("news").unwrap();
+        }
+        stats_become(&right, &monitor, &Event::PipesStats { outbound: 0, inbound: 5 });
+    });
+}
+
+#[test]
+fn statistics_need_their_monitor_and_a_connection() {
+    if skip_unless(zmq::sys::LINKED == "vendored", "refused over a libzmq without our mend") {
+        return;
+    }
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let socket = context.socket(Push).unwrap();
+        assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
+        let monitor = socket.monitor(two(Events::ALL)).unwrap();
+        assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
+        drop(monitor);
+        let monitor = socket.monitor(two(Events::ALL_V2)).unwrap();
+        assert!(!socket.request_pipes_stats().unwrap());
+        socket.connect("tcp://127.0.0.1:1").unwrap();
+        assert!(socket.request_pipes_stats().unwrap());
+        drop(monitor);
+        assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
+        // Asked for and closed at once.
+        for _ in 0..200 {
+            let socket = context.socket(Push).unwrap();
+            let _monitor = socket.monitor(two(Events::ALL_V2)).unwrap();
+            socket.connect("tcp://127.0.0.1:1").unwrap();
+            socket.set_linger(Some(Duration::ZERO)).unwrap();
+            assert!(socket.request_pipes_stats().unwrap());
+        }
+        context.shutdown().unwrap();
+    });
+}
