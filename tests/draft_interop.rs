@@ -205,9 +205,9 @@ fn a_gather_is_fed_by_a_c_scatter() {
 fn sync(radio: &Socket<'_>, peer: &Process) {
     loop {
         radio.send_to_group(GROUP, "sync").unwrap();
-        match peer.line_within(Duration::from_millis(10)) {
-            Some(line) => return assert_eq!(line, "synced"),
-            None => {}
+        if let Some(line) = peer.line_within(Duration::from_millis(10)) {
+            assert_eq!(line, "synced");
+            return;
         }
     }
 }
