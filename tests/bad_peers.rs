@@ -146,7 +146,7 @@ fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
 fn every_kind_bears_peers_that_do_not_speak_the_protocol() {
     within_deadline(|| {
         let context = Context::builder().set_blocky(false).build().unwrap();
-        for &kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Stream) {
+        for &kind in Kind::ALL.iter().filter(|kind| !["ZMQ_STREAM", "ZMQ_DGRAM"].contains(&kind.c_name())) {
             for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
                 if endpoint.starts_with("ws") && !zmq::has("WS") {
                     continue;

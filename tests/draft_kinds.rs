@@ -16,7 +16,7 @@ use zmq::{
 
 /// An endpoint of each transport that the thread-safe kinds share.
 fn endpoints() -> Vec<String> {
-    let path = std::env::temp_dir().join(format!("zmq-draft-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let path = std::env::temp_dir().join(format!("zmq-draft-{}-{:?}", std::process::id(), thread::current().id()));
     vec!["inproc://draft".to_owned(), "tcp://127.0.0.1:*".to_owned(), format!("ipc://{}", path.display())]
 }
 

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use common::{DEADLINE, within_deadline};
-use zmq::{Context, Dealer, Errno, Kind, Pub, Pull, Push, Req, Router, Socket, SocketType, Stream, Sub, XPub, XSub};
+use zmq::{Context, Dealer, Errno, Kind, Pub, Pull, Push, Req, Router, Socket, Stream, Sub, XPub, XSub};
 
 const TCP: &str = "tcp://127.0.0.1:*";
 
@@ -17,25 +17,25 @@ fn context() -> Context {
 
 /// The next message, which has to come.
 #[track_caller]
-fn next<T: SocketType + zmq::CanRecv>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
+fn next<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
     let message = socket.recv_multipart_timeout(DEADLINE).unwrap().expect("a message");
     message.iter().map(|part| part.to_vec()).collect()
 }
 
 /// The next message of one part.
 #[track_caller]
-fn text<T: SocketType + zmq::CanRecv>(socket: &Socket<'_, T>) -> String {
+fn text<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> String {
     let [part]: [Vec<u8>; 1] = next(socket).try_into().expect("one part");
     String::from_utf8(part).unwrap()
 }
 
 /// Lets a socket see what its inproc peers have done: a call that may not wait does not always look.
-fn look<T: SocketType>(socket: &Socket<'_, T>) {
+fn look<T: zmq::SocketType>(socket: &Socket<'_, T>) {
     socket.events().unwrap();
 }
 
 /// How many messages find room.
-fn room<T: SocketType + zmq::CanSend>(socket: &Socket<'_, T>, most: usize) -> usize {
+fn room<T: zmq::CanSend>(socket: &Socket<'_, T>, most: usize) -> usize {
     (0..most).take_while(|_| socket.try_send("message").unwrap().is_sent()).count()
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use common::{DEADLINE, skip_unless, within_deadline};
-use zmq::{Context, Dealer, Errno, Kind, Pull, Push, Rep, Req, Router, Socket, SocketType, Stream};
+use zmq::{Context, Dealer, Errno, Kind, Pull, Push, Rep, Req, Router, Socket, Stream};
 
 const TCP: &str = "tcp://127.0.0.1:*";
 
@@ -44,14 +44,14 @@ fn context() -> Context {
 
 /// The next message, which has to come.
 #[track_caller]
-fn next<T: SocketType + zmq::CanRecv>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
+fn next<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
     let message = socket.recv_multipart_timeout(DEADLINE).unwrap().expect("a message");
     message.iter().map(|part| part.to_vec()).collect()
 }
 
 /// The next message of one part.
 #[track_caller]
-fn text<T: SocketType + zmq::CanRecv>(socket: &Socket<'_, T>) -> String {
+fn text<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> String {
     let [part]: [Vec<u8>; 1] = next(socket).try_into().expect("one part");
     String::from_utf8(part).unwrap()
 }

@@ -190,7 +190,7 @@ fn no_capture_socket_is_needed() {
 
 #[test]
 fn every_kind_of_capture_socket_sees_the_same() {
-    fn captures<S: CanSend, R: CanRecv>(capture: S, reader: R) {
+    fn captures<S: CanSend, R: CanRecv + zmq::CanMultipart>(capture: S, reader: R) {
         let context = Context::new().unwrap();
         let frontend = bound(&context, Pull, "inproc://frontend");
         let backend = bound(&context, Push, "inproc://backend");

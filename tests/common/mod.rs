@@ -130,6 +130,11 @@ impl Process {
         }
     }
 
+    /// The next line of output, if it comes within that time.
+    pub fn line_within(&self, time: Duration) -> Option<String> {
+        self.lines.recv_timeout(time).ok()
+    }
+
     /// The lines that are left, after which the program has closed its output.
     pub fn rest(&self) -> Vec<String> {
         let mut lines = Vec::new();

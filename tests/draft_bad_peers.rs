@@ -1,0 +1,178 @@
+//! Peers of draft kinds that do not keep to the protocol, behind a good handshake: they are cut off or ignored, and those
+//! that do are served all the while.
+
+#![cfg(feature = "draft")]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use common::{DEADLINE, eventually, within_deadline};
+use zmq::{Context, Kind, Socket};
+
+/// A frame with those flags: 1 is that more follow, 4 that it is a command.
+fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
+    match u8::try_from(body.len()) {
+        Ok(size) => [&[flags, size][..], body].concat(),
+        Err(_) => [&[flags | 2][..], &(body.len() as u64).to_be_bytes(), body].concat(),
+    }
+}
+
+/// The greeting of ZMTP 3.0 or 3.1 with the NULL mechanism, and what a client says to be accepted as that type.
+fn ready(minor: u8, kind: &str) -> Vec<u8> {
+    let mut greeting = [&b"\xff\0\0\0\0\0\0\0\x01\x7f\x03"[..], &[minor], b"NULL"].concat();
+    greeting.resize(64, 0);
+    let property = [b"\x05READY\x0bSocket-Type\0\0\0", &[kind.len() as u8][..], kind.as_bytes()].concat();
+    [greeting, frame(4, &property)].concat()
+}
+
+/// What comes behind the handshake.
+fn nonsense() -> Vec<Vec<u8>> {
+    let long = |size| vec![b'g'; size];
+    let mut all = vec![
+        frame(0, b""),
+        frame(0, b"alone"),
+        frame(0, &long(300)),
+        [frame(1, b""), frame(0, b"")].concat(),
+        [frame(1, b"group"), frame(1, b"body"), frame(0, b"tail")].concat(),
+        [frame(1, b"a\0b"), frame(0, b"body")].concat(),
+        [frame(1, &long(255)), frame(0, b"body")].concat(),
+        [frame(1, &long(256)), frame(0, b"body")].concat(),
+        [frame(1, &long(70_000)), frame(0, b"body")].concat(),
+        frame(1, b"group"),
+        [frame(1, b"group"), frame(4, b"\x04JOINgroup")].concat(),
+        [frame(1, b"group"), frame(4, b"\x04PING\0\0")].concat(),
+        frame(4, b""),
+        frame(4, b"\x04JOIN"),
+        frame(4, b"\x05LEAVE"),
+        frame(4, b"\x05LEAVEnever"),
+        frame(4, b"\x04JOINa\0b"),
+        frame(5, b"\x04JOINmore"),
+        [frame(4, b"\x04JOINtwice"), frame(4, b"\x04JOINtwice"), frame(4, b"\x05LEAVEtwice")].concat(),
+        frame(4, b"\x09SUBSCRIBEx"),
+        frame(4, b"\x06CANCELx"),
+        frame(4, b"\x05READY"),
+        frame(4, b"\x05ERROR\x01x"),
+        [frame(1, b"one"), frame(1, b"two")].concat(),
+        vec![2, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+    ];
+    for size in [14, 15, 254, 255, 256, 257, 300, 9000, 70_000] {
+        all.push(frame(4, &[&b"\x04JOIN"[..], &long(size)].concat()));
+        all.push(frame(4, &[&b"\x05LEAVE"[..], &long(size)].concat()));
+    }
+    all
+}
+
+/// Has a good peer served. What the bad ones left may be in the way.
+fn served(server: &Socket<'_>, client: &Socket<'_>) {
+    match server.kind() {
+        Kind::Radio => eventually("the dish hears the radio", || {
+            server.send_to_group("good", "news").unwrap();
+            client.try_recv().unwrap().is_some_and(|message| message == "news")
+        }),
+        Kind::Dish => eventually("the radio reaches the dish", || {
+            client.send_to_group("good", "news").unwrap();
+            server.try_recv().unwrap().is_some_and(|message| message == "news")
+        }),
+        Kind::Scatter => eventually("the gatherer is fed", || {
+            assert!(server.send_timeout("work", DEADLINE).unwrap().is_sent());
+            client.try_recv().unwrap().is_some_and(|message| message == "work")
+        }),
+        _ => {
+            client.send("good").unwrap();
+            let request = loop {
+                let message = server.recv_timeout(DEADLINE).unwrap().unwrap();
+                if message == "good" {
+                    break message;
+                }
+            };
+            if server.kind() == Kind::Gather {
+                return;
+            }
+            server.send(request).unwrap();
+            assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "good");
+        }
+    }
+}
+
+#[test]
+fn bad_peers_disturb_nobody() {
+    within_deadline(|| {
+        let pairs = [
+            (Kind::Server, Kind::Client),
+            (Kind::Radio, Kind::Dish),
+            (Kind::Dish, Kind::Radio),
+            (Kind::Gather, Kind::Scatter),
+            (Kind::Scatter, Kind::Gather),
+        ];
+        for (kind, other) in pairs {
+            let context = Context::builder().set_blocky(false).build().unwrap();
+            let server = context.socket(kind).unwrap();
+            let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+            let client = context.socket(other).unwrap();
+            client.connect(&endpoint).unwrap();
+            for joins in [&server, &client] {
+                let _ = joins.join("good");
+            }
+            served(&server, &client);
+            let name = other.c_name().strip_prefix("ZMQ_").unwrap();
+            for minor in [0, 1] {
+                for bad in nonsense() {
+                    let mut stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+                    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                    // The other side's greeting and READY: the handshake is over then.
+                    stream.write_all(&ready(minor, name)).unwrap();
+                    let mut greeting = [0; 66];
+                    stream.read_exact(&mut greeting).unwrap();
+                    // It may have hung up already.
+                    let _ = stream.write_all(&bad);
+                    let _ = stream.shutdown(Shutdown::Write);
+                    let _ = stream.read_to_end(&mut Vec::new());
+                    while server.kind() != Kind::Radio
+                        && server.kind() != Kind::Scatter
+                        && server.try_recv().unwrap().is_some()
+                    {}
+                }
+            }
+            served(&server, &client);
+            drop((server, client));
+            context.terminate(DEADLINE).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_peer_and_a_channel_survive_bad_peers() {
+    within_deadline(|| {
+        // A channel has one peer, so each bad one gets a channel of its own.
+        for kind in [Kind::Peer, Kind::Channel] {
+            for bad in nonsense() {
+                let context = Context::builder().set_blocky(false).build().unwrap();
+                let server = context.socket(kind).unwrap();
+                let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+                let mut stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+                stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                stream.write_all(&ready(1, kind.c_name().strip_prefix("ZMQ_").unwrap())).unwrap();
+                let mut greeting = [0; 66];
+                stream.read_exact(&mut greeting).unwrap();
+                let _ = stream.write_all(&bad);
+                let _ = stream.shutdown(Shutdown::Write);
+                let _ = stream.read_to_end(&mut Vec::new());
+                while server.try_recv().unwrap().is_some() {}
+                let client = context.socket(kind).unwrap();
+                client.connect(&endpoint).unwrap();
+                if kind == Kind::Channel {
+                    // Its place is free once the channel has seen that the first peer is gone.
+                    let _ = server.try_recv().unwrap();
+                } else {
+                    let id = client.connect_peer(&endpoint).unwrap();
+                    client.send_to_peer(id, "good").unwrap();
+                    assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "good");
+                }
+                drop((server, client));
+                context.terminate(DEADLINE).unwrap();
+            }
+        }
+    });
+}
