@@ -65,7 +65,7 @@ pub mod sockopt;
 mod util;
 pub mod zhelpers;
 
-pub use context::{Context, ContextBuilder, TerminateError};
+pub use context::{Context, ContextBuilder, OpenSocket, TerminateError};
 pub use error::{Errno, Error, RecvStringError, Result, SendError};
 pub use message::Message;
 pub use multipart::Multipart;

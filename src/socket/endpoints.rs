@@ -5,6 +5,7 @@ use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::{Core, Kind, Socket, SocketRef, SocketType};
+use crate::context::Tie;
 use crate::endpoint;
 use crate::error::{Errno, Error, Result};
 use crate::raw;
@@ -228,7 +229,9 @@ impl Core {
         crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
         self.bind_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
         self.naming().borrow_mut().strangers = true;
-        self.last_endpoint()
+        let bound = self.last_endpoint()?;
+        self.tied(Tie::Bound, &bound);
+        Ok(bound)
     }
 
     fn bind_checked(&self, text: &CStr) -> Result<(), Errno> {
@@ -271,6 +274,7 @@ impl Core {
         crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
         crate::sockopt::check_proxy(self.raw(), CALL, endpoint)?;
         self.connect_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
+        self.tied(Tie::Connected, endpoint);
         let mut naming = self.naming().borrow_mut();
         if !std::mem::take(&mut naming.pending) {
             naming.strangers = true;
@@ -348,6 +352,9 @@ impl Core {
         } else {
             unbind()
         };
+        if outcome.is_ok() {
+            self.untied(endpoint);
+        }
         outcome.map_err(|errno| missing(CALL, errno, endpoint, "bound to", "the endpoint that bind gave back"))
     }
 
@@ -370,6 +377,9 @@ impl Core {
         } else {
             disconnect()
         };
+        if outcome.is_ok() {
+            self.untied(endpoint);
+        }
         outcome.map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
     }
 

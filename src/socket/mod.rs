@@ -21,11 +21,12 @@ use std::ffi::{CStr, c_int, c_short, c_void};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{BitOr, BitOrAssign};
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::context::{Context, Inner, SinglesOnly};
+use crate::context::{Context, Inner, SinglesOnly, Tie};
 use crate::error::{Errno, Error, Result};
 use crate::raw::{PollItem, RawSocket, Unshared};
 use crate::sockopt::Latched;
@@ -64,6 +65,8 @@ const NO_STATE: u32 = u32::MAX;
 pub(crate) struct Core {
     raw: RawSocket,
     context: Arc<Inner>,
+    /// What it goes by among the context's open sockets.
+    number: u64,
     kind: Kind,
     /// What `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` are set to: asking libzmq on every call would cost more than the call.
     rcvtimeo: Cell<c_int>,
@@ -87,6 +90,8 @@ pub(crate) struct Core {
     conflating: Cell<Conflating>,
     /// Whether the parts sent so far are of a message that is not complete.
     mid_message: Cell<bool>,
+    /// Whether options that the kind does not have are skipped.
+    skips_options: Cell<bool>,
 }
 
 /// Whether `ZMQ_CONFLATE` has been on. It keeps single parts: where libzmq has handed out one that others are to follow,
@@ -118,12 +123,13 @@ impl Naming {
 }
 
 impl<'ctx, T: SocketType> Socket<'ctx, T> {
-    pub(crate) fn new(raw: RawSocket, context: Arc<Inner>, kind: T) -> Self {
-        context.socket_opened();
+    pub(crate) fn new(raw: RawSocket, context: Arc<Inner>, kind: T, opened_at: &'static Location<'static>) -> Self {
+        let kind = kind.kind();
         let core = Core {
             raw,
+            number: context.socket_opened(kind, opened_at),
             context,
-            kind: kind.kind(),
+            kind,
             rcvtimeo: Cell::new(-1),
             sndtimeo: Cell::new(-1),
             sends_straight_in: Cell::new(NO_STATE),
@@ -137,14 +143,16 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             latched: Cell::default(),
             conflating: Cell::new(Conflating::No),
             mid_message: Cell::default(),
+            skips_options: Cell::default(),
         };
         core.settle();
         Socket { core: Unshared::new(core), _kind: PhantomData }
     }
 
     /// A socket that C code opened and has perhaps used already.
+    #[track_caller]
     pub(crate) fn adopt(raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
-        let socket = Socket::new(raw, context.inner().clone(), kind);
+        let socket = Socket::new(raw, context.inner().clone(), kind, Location::caller());
         for option in [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE] {
             let value = socket.core().raw.get_int(option).map_err(|errno| errno.of("zmq_getsockopt"))?;
             socket.core().remember(option, value);
@@ -229,6 +237,12 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             Some(_) => Ok(Socket { core: self.core, _kind: PhantomData }),
             None => Err(self),
         }
+    }
+
+    /// This socket as one of the kind that it is known to be of.
+    pub(crate) fn assume_kind<U: SocketType>(self) -> Socket<'ctx, U> {
+        debug_assert!(U::from_kind(self.core().kind).is_some());
+        Socket { core: self.core, _kind: PhantomData }
     }
 
     /// A borrowed reference without the kind, for poll lists and proxies.
@@ -319,6 +333,27 @@ impl Core {
         }
     }
 
+    /// Keeps, for reports of open sockets, what it was bound or connected to.
+    pub(crate) fn tied(&self, tie: Tie, endpoint: &str) {
+        self.context.socket_tied(self.number, tie, endpoint);
+    }
+
+    pub(crate) fn untied(&self, endpoint: &str) {
+        self.context.socket_untied(self.number, endpoint);
+    }
+
+    /// Does `work`, in which setting an option that the kind does not have changes nothing.
+    pub(crate) fn skipping_options<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.skips_options.set(true);
+        let outcome = work();
+        self.skips_options.set(false);
+        outcome
+    }
+
+    pub(crate) fn skips_options(&self) -> bool {
+        self.skips_options.get()
+    }
+
     pub(crate) fn naming(&self) -> &RefCell<Naming> {
         &self.naming
     }
@@ -393,7 +428,7 @@ impl Drop for Core {
         // A socket with other endpoints must let go of them now.
         let connected = if self.remote.get() { Vec::new() } else { std::mem::take(self.connected.get_mut()) };
         context.inproc_close(raw, self.bound.get_mut(), connected);
-        context.socket_closed();
+        context.socket_closed(self.number);
     }
 }
 
