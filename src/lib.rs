@@ -47,6 +47,7 @@
 #![deny(unsafe_code)]
 #![warn(rust_2018_idioms)]
 
+mod bell;
 mod context;
 pub mod cookbook;
 mod ctxopt;
@@ -62,6 +63,7 @@ mod raw;
 pub mod security;
 mod socket;
 pub mod sockopt;
+mod spec;
 mod util;
 pub mod zhelpers;
 
@@ -70,13 +72,14 @@ pub use error::{Errno, Error, RecvStringError, Result, SendError};
 pub use message::Message;
 pub use multipart::Multipart;
 pub use poll::{PollEvents, poll};
-pub use proxy::proxy;
+pub use proxy::{Proxy, ProxyBuilder, ProxyHandle, ProxyStatistics, SideStatistics, Traffic, proxy, proxy_steerable};
 pub use raw::PollItem;
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
 pub use socket::{
     BindGuard, CanRecv, CanSend, ConnectGuard, Dealer, Flags, Kind, Pair, Pub, Pull, Push, Received, Rep, Req, Router,
     Socket, SocketRef, SocketType, Stream, Sub, TrySend, XPub, XSub,
 };
+pub use spec::SocketSpec;
 pub use util::{has, strerror, version};
 
 /// The raw bindings, for code that is half C and half Rust.

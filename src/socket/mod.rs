@@ -28,6 +28,8 @@ use std::sync::atomic::Ordering;
 
 use crate::context::{Context, Inner, SinglesOnly, Tie};
 use crate::error::{Errno, Error, Result};
+use crate::message::Message;
+use crate::poll::PollEvents;
 use crate::raw::{PollItem, RawSocket, Unshared};
 use crate::sockopt::Latched;
 
@@ -92,6 +94,8 @@ pub(crate) struct Core {
     mid_message: Cell<bool>,
     /// Whether options that the kind does not have are skipped.
     skips_options: Cell<bool>,
+    /// A part that a proxy took and could not forward: the next one to be received.
+    put_back: RefCell<Option<Message>>,
 }
 
 /// Whether `ZMQ_CONFLATE` has been on. It keeps single parts: where libzmq has handed out one that others are to follow,
@@ -144,6 +148,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             conflating: Cell::new(Conflating::No),
             mid_message: Cell::default(),
             skips_options: Cell::default(),
+            put_back: RefCell::default(),
         };
         core.settle();
         Socket { core: Unshared::new(core), _kind: PhantomData }
@@ -373,7 +378,29 @@ impl Core {
     }
 
     pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
+        if self.has_put_back() && events & zmq_sys::ZMQ_POLLIN as c_short != 0 {
+            // libzmq does not know of it. Where there is no descriptor left to say so, whoever receives is told.
+            if let Some(readable) = crate::bell::always_rung() {
+                return PollItem::fd(readable, PollEvents::from_raw(c_int::from(events)));
+            }
+        }
         PollItem::of_socket(&self.raw, events)
+    }
+
+    /// Puts a part that was received before all others that are there.
+    pub(crate) fn put_back(&self, part: Message) {
+        *self.put_back.borrow_mut() = Some(part);
+        self.settle();
+    }
+
+    pub(crate) fn has_put_back(&self) -> bool {
+        self.put_back.borrow().is_some()
+    }
+
+    fn take_put_back(&self) -> Option<Message> {
+        let part = self.put_back.borrow_mut().take()?;
+        self.settle();
+        Some(part)
     }
 
     /// Keeps what an option was set to, if sending and receiving have to know.
@@ -408,8 +435,8 @@ impl Core {
         let is_checked = matches!(self.kind, Kind::XSub | Kind::Req | Kind::Rep);
         let is_plain = !is_checked && !self.conflates() && !self.mid_message.get();
         self.sends_straight_in.set(straight_if(is_plain && self.sndtimeo.get() < 0));
-        self.recvs_straight_in
-            .set(straight_if(self.kind != Kind::XPub && !self.conflates() && self.rcvtimeo.get() < 0));
+        let receives_plainly = self.kind != Kind::XPub && !self.conflates() && !self.has_put_back();
+        self.recvs_straight_in.set(straight_if(receives_plainly && self.rcvtimeo.get() < 0));
     }
 }
 
