@@ -60,6 +60,7 @@ mod poll;
 mod proxy;
 #[allow(unsafe_code)]
 mod raw;
+mod request;
 pub mod security;
 mod socket;
 pub mod sockopt;
@@ -74,6 +75,7 @@ pub use multipart::Multipart;
 pub use poll::{PollEvents, poll};
 pub use proxy::{Proxy, ProxyBuilder, ProxyHandle, ProxyStatistics, SideStatistics, Traffic, proxy, proxy_steerable};
 pub use raw::PollItem;
+pub use request::{LazyPirate, RequestError};
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
 pub use socket::{
     BindGuard, CanRecv, CanSend, ConnectGuard, Dealer, Flags, Kind, Pair, Pub, Pull, Push, Received, Rep, Req, Router,
