@@ -47,6 +47,7 @@
 #![deny(unsafe_code)]
 #![warn(rust_2018_idioms)]
 
+mod actor;
 mod bell;
 mod context;
 pub mod cookbook;
@@ -68,6 +69,7 @@ mod spec;
 mod util;
 pub mod zhelpers;
 
+pub use actor::{Actor, ActorError, ActorPipe, ActorResult};
 pub use context::{Context, ContextBuilder, OpenSocket, TerminateError};
 pub use error::{Errno, Error, RecvStringError, Result, SendError};
 pub use message::Message;
