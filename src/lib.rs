@@ -63,6 +63,7 @@ mod proxy;
 mod raw;
 mod request;
 pub mod security;
+mod shared;
 mod socket;
 pub mod sockopt;
 mod spec;
@@ -79,6 +80,7 @@ pub use proxy::{Proxy, ProxyBuilder, ProxyHandle, ProxyStatistics, SideStatistic
 pub use raw::PollItem;
 pub use request::{LazyPirate, RequestError};
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
+pub use shared::SharedSocket;
 pub use socket::{
     BindGuard, CanRecv, CanSend, ConnectGuard, Dealer, Flags, Kind, Pair, Pub, Pull, Push, Received, Rep, Req, Router,
     Socket, SocketRef, SocketType, Stream, Sub, TrySend, XPub, XSub,

@@ -348,6 +348,7 @@ fn a_caught_signal_ends_what_waits() {
         let error = spawning.join().unwrap().unwrap_err();
         assert!(matches!(error, ActorError::NotStarted(error) if error.errno() == Errno::EINTR));
         drop(go);
+        eventually("the signal has ended it", || !actor.is_running());
         let error = actor.terminate(DEADLINE).unwrap_err();
         assert!(matches!(error, ActorError::Failed(_)));
         context.terminate(DEADLINE).unwrap();

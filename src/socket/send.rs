@@ -57,7 +57,7 @@ impl<M> TrySend<M> {
         }
     }
 
-    fn from_outcome(outcome: Result<(), SendError<M>>) -> Result<TrySend<M>, SendError<M>> {
+    pub(crate) fn from_outcome(outcome: Result<(), SendError<M>>) -> Result<TrySend<M>, SendError<M>> {
         match outcome {
             Ok(()) => Ok(TrySend::Sent),
             Err(failed) if failed.error().errno() == Errno::EAGAIN => Ok(TrySend::WouldBlock(failed.into_message())),
