@@ -114,15 +114,24 @@ fn spawn_reports_what_fails_in_the_set_up() {
 fn a_body_that_never_says_ready_is_ready_with_its_first_use_of_the_pipe_or_its_end() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        for body in [
-            |pipe: &ActorPipe| -> ActorResult { Ok(pipe.recv().map(drop)?) },
-            |pipe: &ActorPipe| -> ActorResult {
-                Ok(while pipe.recv_timeout(MOMENT)?.is_none() && !pipe.is_terminated() {})
+        let bodies: [fn(&ActorPipe) -> ActorResult; 5] = [
+            |pipe| Ok(pipe.recv().map(drop)?),
+            |pipe| {
+                while !pipe.is_terminated() {
+                    assert!(pipe.recv_timeout(DEADLINE)?.is_none());
+                }
+                Ok(())
             },
-            |pipe: &ActorPipe| -> ActorResult { Ok(while pipe.try_recv()?.is_none() && !pipe.is_terminated() {}) },
-            |pipe: &ActorPipe| -> ActorResult { Ok(pipe.send("ready")?) },
-            |_: &ActorPipe| -> ActorResult { Ok(()) },
-        ] {
+            |pipe| {
+                while !pipe.is_terminated() {
+                    assert!(pipe.try_recv()?.is_none());
+                }
+                Ok(())
+            },
+            |pipe| Ok(pipe.send("ready")?),
+            |_| Ok(()),
+        ];
+        for body in bodies {
             Actor::spawn(&context, "quiet", body).unwrap().terminate(DEADLINE).unwrap();
         }
     });

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use common::{eventually, within_deadline};
+use common::{Process, c_program, eventually, within_deadline};
 use zmq::{
     CanSend, Context, Dealer, Errno, Kind, Multipart, Pair, PollEvents, PollItem, ProxyHandle, Pub, Pull, Push, Rep,
     Req, Result, Router, Socket, SocketType, Sub, XPub, XSub, poll, proxy_steerable,
@@ -506,6 +506,38 @@ fn text_commands_do_what_they_say() {
             assert_eq!(ask("TERMINATE"), [""]);
         });
         outcome.unwrap();
+    });
+}
+
+#[test]
+fn a_program_in_c_commands_it() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (frontend, backend) =
+            (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
+        let control = context.owned_socket(Rep).unwrap();
+        let endpoint = control.bind("tcp://127.0.0.1:*").unwrap();
+        let source = connected(&context, Push, "inproc://frontend");
+        let sink = connected(&context, Pull, "inproc://backend");
+        let runs = thread::spawn(move || proxy_steerable(&frontend, &backend, None, &control));
+        source.send("12345").unwrap();
+        assert_eq!(sink.recv().unwrap(), "12345");
+        let connect = format!("connect:{endpoint}");
+        let command = |commands: &[&str]| {
+            let mut steps = vec!["buffer", "req", connect.as_str()];
+            commands.iter().for_each(|command| steps.extend([*command, "recv"]));
+            Process::start(c_program("peer.c"), &steps).rest()
+        };
+        let answers = command(&["send:PAUSE", "send:STATISTICS"]);
+        let number = |number: u64| number.to_ne_bytes().map(|byte| format!("{byte:02x}")).concat();
+        let expected: Vec<_> = [1, 5, 0, 0, 0, 0, 1, 5].map(|each| format!("8:{}", number(each))).into();
+        assert_eq!(answers, ["0:", &expected.join("|"), "done"]);
+        source.send("later").unwrap();
+        assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
+        assert_eq!(command(&["send:RESUME"]), ["0:", "done"]);
+        assert_eq!(sink.recv().unwrap(), "later");
+        assert_eq!(command(&["send:TERMINATE"]), ["0:", "done"]);
+        runs.join().unwrap().unwrap();
     });
 }
 

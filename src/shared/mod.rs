@@ -85,18 +85,20 @@ struct DeskState<T> {
 }
 
 enum Job<T> {
-    Send(Send),
-    Recv(Recv),
-    Run(Box<dyn FnOnce(&Socket<'static, T>) + std::marker::Send>),
+    Send(SendJob),
+    Recv(RecvJob),
+    Run(Work<T>),
 }
 
-struct Send {
+type Work<T> = Box<dyn FnOnce(&Socket<'static, T>) + Send>;
+
+struct SendJob {
     parts: Multipart,
     waits: bool,
     slip: Arc<Slip<Result<(), SendError<Multipart>>>>,
 }
 
-struct Recv {
+struct RecvJob {
     waits: bool,
     slip: Arc<Slip<Result<Multipart>>>,
 }
@@ -313,10 +315,7 @@ impl<T: SocketType> SharedSocket<T> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn with<R: std::marker::Send + 'static>(
-        &self,
-        work: impl FnOnce(&Socket<'static, T>) -> R + std::marker::Send + 'static,
-    ) -> Result<R> {
+    pub fn with<R: Send + 'static>(&self, work: impl FnOnce(&Socket<'static, T>) -> R + Send + 'static) -> Result<R> {
         let slip = Slip::new();
         let fills = Filler(Some(slip.clone()));
         self.hand_in(Job::Run(Box::new(move |socket| fills.fill(|| work(socket))))).map_err(|(_, error)| error)?;
@@ -330,7 +329,7 @@ impl<T: SocketType> SharedSocket<T> {
 
     fn send_within(&self, parts: Multipart, patience: Patience) -> Result<(), SendError<Multipart>> {
         let slip = Slip::new();
-        let job = Send { parts, waits: !matches!(patience, Patience::None), slip: slip.clone() };
+        let job = SendJob { parts, waits: !matches!(patience, Patience::None), slip: slip.clone() };
         match self.hand_in(Job::Send(job)) {
             Ok(()) => slip.wait(patience.deadline(), &self.owner.desk.bell),
             Err((Job::Send(job), error)) => Err(SendError::new(job.parts, error)),
@@ -340,7 +339,7 @@ impl<T: SocketType> SharedSocket<T> {
 
     fn recv_within(&self, patience: Patience) -> Result<Multipart> {
         let slip = Slip::new();
-        let job = Recv { waits: !matches!(patience, Patience::None), slip: slip.clone() };
+        let job = RecvJob { waits: !matches!(patience, Patience::None), slip: slip.clone() };
         self.hand_in(Job::Recv(job)).map_err(|(_, error)| error)?;
         slip.wait(patience.deadline(), &self.owner.desk.bell)
     }
@@ -372,10 +371,13 @@ impl<T: SocketType> SharedSocket<T> {
     }
 }
 
-type Panic = Box<dyn std::any::Any + std::marker::Send>;
+type Panic = Box<dyn std::any::Any + Send>;
+
+/// For what became of some work: done, panicked, or not begun.
+type WorkSlip<R> = Arc<Slip<Result<R, Option<Panic>>>>;
 
 /// Fills a slip in, if need be by being dropped.
-struct Filler<R>(Option<Arc<Slip<Result<R, Option<Panic>>>>>);
+struct Filler<R>(Option<WorkSlip<R>>);
 
 impl<R> Filler<R> {
     fn fill(mut self, work: impl FnOnce() -> R) {

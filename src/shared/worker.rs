@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Desk, Job, Recv, Send, lock};
+use super::{Desk, Job, RecvJob, SendJob, lock};
 use crate::error::{Errno, Error, SendError};
 use crate::poll::{PollEvents, WakeUp, milliseconds};
 use crate::raw::{self, PollItem};
@@ -24,8 +24,8 @@ pub(super) struct Worker<T: SocketType> {
 
 struct Jobs<T> {
     desk: Arc<Desk<T>>,
-    sends: VecDeque<Send>,
-    recvs: VecDeque<Recv>,
+    sends: VecDeque<SendJob>,
+    recvs: VecDeque<RecvJob>,
 }
 
 impl<T: SocketType> Worker<T> {
@@ -77,15 +77,15 @@ impl<T: SocketType> Worker<T> {
     }
 
     fn send_what_finds_room(&mut self) {
-        while let Some(Send { parts, waits, slip }) = self.jobs.sends.pop_front() {
+        while let Some(SendJob { parts, waits, slip }) = self.jobs.sends.pop_front() {
             match self.socket.core().try_send_parts(parts) {
                 Err(failed) if failed.error().errno() == Errno::EAGAIN => {
-                    self.jobs.sends.push_front(Send { parts: failed.into_message(), waits, slip });
+                    self.jobs.sends.push_front(SendJob { parts: failed.into_message(), waits, slip });
                     break;
                 }
                 // A signal that is not caught ends nothing.
                 Err(failed) if failed.error().errno() == Errno::EINTR && !raw::interrupted() => {
-                    self.jobs.sends.push_front(Send { parts: failed.into_message(), waits, slip });
+                    self.jobs.sends.push_front(SendJob { parts: failed.into_message(), waits, slip });
                 }
                 outcome => {
                     self.pause = Duration::ZERO;
@@ -212,10 +212,10 @@ fn give_back<J>(jobs: &mut VecDeque<J>, mut is_over: impl FnMut(&J) -> bool, mut
     }
 }
 
-fn no_room(job: Send) {
+fn no_room(job: SendJob) {
     job.slip.fill(Err(SendError::new(job.parts, Errno::EAGAIN.of("zmq_msg_send"))));
 }
 
-fn no_message(job: Recv) {
+fn no_message(job: RecvJob) {
     job.slip.fill(Err(Errno::EAGAIN.of("zmq_msg_recv")));
 }
