@@ -427,6 +427,24 @@ fn a_mandatory_router_without_room_is_tried_again() {
 }
 
 #[test]
+fn a_message_for_nobody_ends_it_and_is_still_there() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), context.owned_socket(Router).unwrap());
+        backend.set_router_mandatory(true).unwrap();
+        let source = connected(&context, Push, "inproc://frontend");
+        source.send_multipart(["nobody", "hello"]).unwrap();
+        source.send_multipart(["somebody", "hello"]).unwrap();
+        for _ in 0..2 {
+            let error = zmq::proxy(&frontend, &backend, None).unwrap_err();
+            assert_eq!(error.errno(), Errno::EHOSTUNREACH);
+        }
+        assert_eq!(frontend.recv_multipart().unwrap(), ["nobody", "hello"]);
+        assert_eq!(frontend.recv_multipart().unwrap(), ["somebody", "hello"]);
+    });
+}
+
+#[test]
 fn one_socket_may_be_both_sides() {
     within_deadline(|| {
         let context = Context::new().unwrap();

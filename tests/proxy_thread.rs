@@ -222,3 +222,49 @@ fn dealers_as_backend_of_a_broker_whose_workers_come_late() {
         assert_eq!(server.recv().unwrap(), "question");
     });
 }
+
+#[test]
+fn a_forked_child_is_refused_and_drops_in_peace() {
+    const NAME: &str = "a_forked_child_is_refused_and_drops_in_peace";
+    if role().is_none() {
+        return common::Process::spawn(&mut alone(NAME, "alone")).succeeds();
+    }
+    let context = Context::new().unwrap();
+    let proxy = streamer().start(&context).unwrap();
+    let actor = zmq::Actor::spawn(&context, "echo", |pipe| {
+        while let Some(message) = pipe.recv()? {
+            pipe.send(message)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    // SAFETY: the child only uses what is under test, and leaves without running what its parent left behind.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let refused = proxy.pause().unwrap_err().errno() == Errno::EINVAL
+            && proxy.statistics().unwrap_err().errno() == Errno::EINVAL
+            && actor.send("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
+            && actor.recv().unwrap_err().errno() == Errno::ENOTSOCK
+            && context.open_sockets().is_empty();
+        context.set_socket_defaults(|_| Ok(()));
+        drop((proxy, actor, context));
+        // SAFETY: no preconditions.
+        unsafe { libc::_exit(i32::from(!refused)) };
+    }
+    let mut status = -1;
+    // SAFETY: the pointer is to an int.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(status, 0);
+    // The parent's go on.
+    within_deadline(move || {
+        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        source.connect("inproc://frontend").unwrap();
+        sink.connect("inproc://backend").unwrap();
+        source.send("job").unwrap();
+        assert_eq!(sink.recv().unwrap(), "job");
+        actor.send("Hello").unwrap();
+        assert_eq!(actor.recv().unwrap().unwrap(), ["Hello"]);
+        actor.terminate(DEADLINE).unwrap();
+        proxy.terminate().unwrap();
+    });
+}

@@ -349,7 +349,11 @@ impl<'a> Lane<'a> {
                 };
                 return Ok(false);
             }
-            Err(errno) => return Err(errno),
+            Err(errno) => {
+                // Whoever gets the error finds the whole message where it came from.
+                self.holds = true;
+                return Err(errno);
+            }
         }
         self.waits = Waits::ForMessage;
         self.received.add(size, more);

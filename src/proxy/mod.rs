@@ -22,10 +22,10 @@ use engine::{Engine, Uncontrolled};
 /// DEALER make a queue, XSUB and XPUB a forwarder, PULL and PUSH a streamer. The capture socket is a PUB, DEALER, PUSH
 /// or PAIR.
 ///
-/// A message is taken from one socket only once the other one, and the capture socket, has room for it. So a caught signal
-/// loses nothing, with one exception: a ROUTER with `ZMQ_ROUTER_MANDATORY` and an XPUB with `ZMQ_XPUB_NODROP` say that
-/// they have room and may then have none for this message; it is tried again until they do, and lost if the proxy ends
-/// before. As a capture socket, such a one drops it.
+/// Nothing is lost when it ends: what it has taken and not sent goes back to the socket that it came from, and is what the
+/// next receive there gets, or the next proxy. So it is with a message that a ROUTER with `ZMQ_ROUTER_MANDATORY` does not
+/// take because its peer is unknown; one whose peer is full is tried again. While the capture socket has no room nothing
+/// is forwarded; but a ROUTER or XPUB says that it has room whether it has or not, and as a capture socket drops.
 ///
 /// # Errors
 ///
