@@ -93,6 +93,8 @@ errnos! {
     ECONNREFUSED = libc::ECONNREFUSED;
     /// The operation goes on in the background.
     EINPROGRESS = libc::EINPROGRESS;
+    /// What was asked for has been called off.
+    ECANCELED = libc::ECANCELED;
     /// Not a socket.
     ENOTSOCK = libc::ENOTSOCK;
     /// The message is too large.

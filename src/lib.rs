@@ -47,6 +47,8 @@
 #![deny(unsafe_code)]
 #![warn(rust_2018_idioms)]
 
+mod actor;
+mod bell;
 mod context;
 pub mod cookbook;
 mod ctxopt;
@@ -60,21 +62,27 @@ mod poll;
 mod proxy;
 #[allow(unsafe_code)]
 mod raw;
+mod request;
 pub mod security;
+mod shared;
 mod socket;
 pub mod sockopt;
+mod spec;
 mod util;
 pub mod zhelpers;
 
-pub use context::{Context, ContextBuilder, TerminateError};
+pub use actor::{Actor, ActorError, ActorPipe, ActorResult};
+pub use context::{Context, ContextBuilder, OpenSocket, TerminateError};
 pub use error::{Errno, Error, RecvStringError, Result, SendError};
 pub use message::Message;
 pub use monitor::Monitor;
 pub use multipart::Multipart;
 pub use poll::{PollEvents, poll};
-pub use proxy::proxy;
+pub use proxy::{Proxy, ProxyBuilder, ProxyHandle, ProxyStatistics, SideStatistics, Traffic, proxy, proxy_steerable};
 pub use raw::PollItem;
+pub use request::{LazyPirate, RequestError};
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
+pub use shared::SharedSocket;
 pub use socket::{
     BindGuard, CanMultipart, CanRecv, CanSend, ConnectGuard, Dealer, Flags, HasFd, Kind, Pair, Pub, Pull, Push,
     Received, Rep, Req, Router, Socket, SocketRef, SocketType, Stream, Sub, ThreadSafe, TrySend, XPub, XSub,
@@ -84,6 +92,7 @@ pub use socket::{
     CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, Channel, Client, Dgram, Dish, Gather, HasDatagrams, Peer,
     Radio, Scatter, Server,
 };
+pub use spec::SocketSpec;
 pub use util::{has, strerror, version};
 
 /// The raw bindings, for code that is half C and half Rust.

@@ -326,6 +326,27 @@ impl From<Message> for Multipart {
     }
 }
 
+/// A message of one part.
+impl From<&str> for Multipart {
+    fn from(part: &str) -> Multipart {
+        Multipart::from([part])
+    }
+}
+
+/// A message of one part.
+impl From<String> for Multipart {
+    fn from(part: String) -> Multipart {
+        Multipart::from([part])
+    }
+}
+
+/// A message of one part.
+impl From<&[u8]> for Multipart {
+    fn from(part: &[u8]) -> Multipart {
+        Multipart::from([part])
+    }
+}
+
 impl From<&Multipart> for Multipart {
     fn from(parts: &Multipart) -> Multipart {
         parts.clone()

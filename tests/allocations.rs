@@ -183,3 +183,40 @@ fn polling_allocates_nothing() {
         });
     });
 }
+
+#[test]
+fn forwarding_allocates_nothing_per_message() {
+    const MESSAGES: usize = 2000;
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let bound = |kind: zmq::Kind, name: &str| {
+            let socket = context.owned_socket(kind).unwrap();
+            socket.bind(name).unwrap();
+            socket
+        };
+        let (frontend, backend) = (bound(zmq::Kind::Pull, "inproc://front"), bound(zmq::Kind::Push, "inproc://back"));
+        let capture = bound(zmq::Kind::Pub, "inproc://captured");
+        let handle = zmq::ProxyHandle::new().unwrap();
+        let theirs = handle.clone();
+        let forwarder = std::thread::spawn(move || {
+            allocations(|| theirs.run(&frontend, &backend, Some(capture.as_ref())).unwrap()).0
+        });
+        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        source.connect("inproc://front").unwrap();
+        sink.connect("inproc://back").unwrap();
+        for number in 0..MESSAGES {
+            source.send_more(vec![b'x'; 100]).unwrap();
+            source.send("body").unwrap();
+            // Often alone, so that the proxy waits anew for each.
+            if number % 2 == 0 {
+                assert_eq!(sink.recv_multipart().unwrap().len(), 2);
+            }
+        }
+        for _ in 0..MESSAGES / 2 {
+            assert_eq!(sink.recv_multipart().unwrap().len(), 2);
+        }
+        handle.terminate().unwrap();
+        let allocated = forwarder.join().unwrap();
+        assert!(allocated < 20, "{allocated} allocations");
+    });
+}

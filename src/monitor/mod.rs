@@ -321,7 +321,7 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
 
 /// Whether the socket's connections carry bytes instead of ZMTP.
 fn is_raw(core: &Core) -> bool {
-    core.kind() == Kind::Stream || core.latched().get().is_raw()
+    core.kind() == Kind::Stream || core.latched().is_raw()
 }
 
 /// The error where the system has no descriptors or threads left.

@@ -125,6 +125,7 @@ impl Context {
     /// # Ok(())
     /// # }
     /// ```
+    #[track_caller]
     pub unsafe fn socket_from_raw<T: SocketType>(
         &self,
         handle: *mut c_void,

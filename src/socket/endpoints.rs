@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 use super::{Core, Kind, Socket, SocketRef, SocketType};
-use crate::context::lock;
+use crate::context::{Tie, lock};
 use crate::endpoint;
 use crate::error::{Errno, Error, Result};
 use crate::raw;
@@ -241,11 +241,10 @@ impl Core {
             uninterrupted(|| self.raw().bind(&text)).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))
         })?;
         self.naming().strangers = true;
-        if endpoint::is_udp(endpoint) {
-            // libzmq keeps the text without its transport.
-            return Ok(endpoint.to_owned());
-        }
-        self.last_endpoint()
+        // Of udp libzmq keeps the text without its transport.
+        let bound = if endpoint::is_udp(endpoint) { endpoint.to_owned() } else { self.last_endpoint()? };
+        self.tied(Tie::Bound, &bound);
+        Ok(bound)
     }
 
     /// Whether libzmq bears the addresses of the datagrams that will come.
@@ -315,6 +314,7 @@ impl Core {
         let connected = self.connect_checked(&text, || {
             uninterrupted(|| connect(&text)).map_err(|errno| errno.because(call, format_args!("{endpoint:?}")))
         })?;
+        self.tied(Tie::Connected, endpoint);
         let mut naming = self.naming();
         if !std::mem::take(&mut naming.pending) {
             naming.strangers = true;
@@ -405,6 +405,9 @@ impl Core {
         } else {
             unbind()
         };
+        if outcome.is_ok() {
+            self.untied(endpoint);
+        }
         outcome.map_err(|errno| missing(CALL, errno, endpoint, "bound to", "the endpoint that bind gave back"))
     }
 
@@ -429,6 +432,9 @@ impl Core {
         } else {
             disconnect()
         };
+        if outcome.is_ok() {
+            self.untied(endpoint);
+        }
         outcome.map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
     }
 

@@ -28,13 +28,16 @@ use std::ffi::{CStr, c_int, c_short, c_void};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{BitOr, BitOrAssign};
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::context::{Context, Inner, SinglesOnly, lock};
+use crate::context::{Context, Inner, SinglesOnly, Tie, lock};
 use crate::error::{Errno, Error, Result};
+use crate::message::Message;
 use crate::monitor::Monitored;
+use crate::poll::PollEvents;
 use crate::raw::{PollItem, RawSocket, Unshared};
 use crate::sockopt::Latched;
 
@@ -76,6 +79,8 @@ const NO_STATE: u32 = u32::MAX;
 pub(crate) struct Core {
     raw: RawSocket,
     context: Arc<Inner>,
+    /// What it goes by among the context's open sockets.
+    number: u64,
     kind: Kind,
     /// What `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` are set to: asking libzmq on every call would cost more than the call.
     rcvtimeo: AtomicI32,
@@ -106,6 +111,10 @@ pub(crate) struct Core {
     /// Whether the parts sent so far are of a message that is not complete.
     mid_message: AtomicBool,
     monitored: Monitored,
+    /// Whether options that the kind does not have are skipped.
+    skips_options: AtomicBool,
+    /// A part that a proxy took and could not forward: the next one to be received.
+    put_back: Mutex<Option<Message>>,
 }
 
 /// What a [`Core`] knows beside what libzmq keeps, while the socket is in the hands of C code.
@@ -118,7 +127,9 @@ pub(crate) struct Record {
     latched: Latched,
     conflating: Conflating,
     mid_message: bool,
+    put_back: Option<Message>,
 }
+
 /// All that a socket has besides its handle can be shared by threads: the compiler holds each field against that.
 const _: fn(&Core) = |core| {
     fn is_sync<T: Sync>(_: &T) {}
@@ -143,6 +154,9 @@ const _: fn(&Core) = |core| {
         conflating,
         mid_message,
         monitored,
+        number,
+        skips_options,
+        put_back,
     } = core;
     is_sync(&(context, kind, rcvtimeo, sndtimeo, sends_straight_in, recvs_straight_in));
     is_sync(&(
@@ -158,6 +172,7 @@ const _: fn(&Core) = |core| {
         mid_message,
         monitored,
     ));
+    is_sync(&(number, skips_options, put_back));
     #[cfg(feature = "draft")]
     is_sync(datagrams);
 };
@@ -192,12 +207,13 @@ impl Naming {
 }
 
 impl<'ctx, T: SocketType> Socket<'ctx, T> {
-    pub(crate) fn new(raw: RawSocket, context: Arc<Inner>, kind: T) -> Self {
-        context.socket_opened();
+    pub(crate) fn new(raw: RawSocket, context: Arc<Inner>, kind: T, opened_at: &'static Location<'static>) -> Self {
+        let kind = kind.kind();
         let core = Core {
             raw,
+            number: context.socket_opened(kind, opened_at),
             context,
-            kind: kind.kind(),
+            kind,
             rcvtimeo: AtomicI32::new(-1),
             sndtimeo: AtomicI32::new(-1),
             sends_straight_in: AtomicU32::new(NO_STATE),
@@ -215,15 +231,18 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             conflating: AtomicU8::new(Conflating::No as u8),
             mid_message: AtomicBool::default(),
             monitored: Monitored::default(),
+            skips_options: AtomicBool::default(),
+            put_back: Mutex::default(),
         };
         core.settle();
         Socket { core: Unshared::new(core), _context: PhantomData }
     }
 
     /// A socket that C code opened and has perhaps used already.
+    #[track_caller]
     pub(crate) fn adopt(raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
         let handle = raw.origin().0;
-        let socket = Socket::new(raw, context.inner().clone(), kind);
+        let socket = Socket::new(raw, context.inner().clone(), kind, Location::caller());
         for option in [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE] {
             let value = socket.core().raw.get_int(option).map_err(|errno| errno.of("zmq_getsockopt"))?;
             socket.core().remember(option, value);
@@ -314,6 +333,12 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             Some(_) => Ok(Socket { core: self.core.of_kind(), _context: PhantomData }),
             None => Err(self),
         }
+    }
+
+    /// This socket as one of the kind that it is known to be of.
+    pub(crate) fn assume_kind<U: SocketType>(self) -> Socket<'ctx, U> {
+        debug_assert!(U::from_kind(self.core().kind).is_some());
+        Socket { core: self.core.of_kind(), _context: PhantomData }
     }
 
     /// A borrowed reference without the kind, for poll lists and proxies.
@@ -439,6 +464,7 @@ impl Core {
             latched: *lock(&self.latched),
             conflating: self.conflating(),
             mid_message: self.mid_message.load(Ordering::Relaxed),
+            put_back: lock(&self.put_back).take(),
         }
     }
 
@@ -450,7 +476,29 @@ impl Core {
         *lock(&self.latched) = record.latched;
         self.conflating.store(record.conflating as u8, Ordering::Relaxed);
         self.mid_message.store(record.mid_message, Ordering::Relaxed);
+        *lock(&self.put_back) = record.put_back;
         self.settle();
+    }
+
+    /// Keeps, for reports of open sockets, what it was bound or connected to.
+    pub(crate) fn tied(&self, tie: Tie, endpoint: &str) {
+        self.context.socket_tied(self.number, tie, endpoint);
+    }
+
+    pub(crate) fn untied(&self, endpoint: &str) {
+        self.context.socket_untied(self.number, endpoint);
+    }
+
+    /// Does `work`, in which setting an option that the kind does not have changes nothing.
+    pub(crate) fn skipping_options<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.skips_options.store(true, Ordering::Relaxed);
+        let outcome = work();
+        self.skips_options.store(false, Ordering::Relaxed);
+        outcome
+    }
+
+    pub(crate) fn skips_options(&self) -> bool {
+        self.skips_options.load(Ordering::Relaxed)
     }
 
     /// Which peers have which names.
@@ -489,7 +537,29 @@ impl Core {
     }
 
     pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
+        if self.has_put_back() && events & zmq_sys::ZMQ_POLLIN as c_short != 0 {
+            // libzmq does not know of it. Where there is no descriptor left to say so, whoever receives is told.
+            if let Some(readable) = crate::bell::always_rung() {
+                return PollItem::fd(readable, PollEvents::from_raw(c_int::from(events)));
+            }
+        }
         PollItem::of_socket(&self.raw, events)
+    }
+
+    /// Puts a part that was received before all others that are there.
+    pub(crate) fn put_back(&self, part: Message) {
+        *lock(&self.put_back) = Some(part);
+        self.settle();
+    }
+
+    pub(crate) fn has_put_back(&self) -> bool {
+        lock(&self.put_back).is_some()
+    }
+
+    fn take_put_back(&self) -> Option<Message> {
+        let part = lock(&self.put_back).take()?;
+        self.settle();
+        Some(part)
     }
 
     /// Keeps what an option was set to, if sending and receiving have to know.
@@ -528,7 +598,7 @@ impl Core {
         let is_plain = !self.is_checked() && !self.conflates() && !self.mid_message.load(Ordering::Relaxed);
         let waits_for_ever = |timeout: &AtomicI32| timeout.load(Ordering::Relaxed) < 0;
         let sends = straight_if(is_plain && waits_for_ever(&self.sndtimeo));
-        let is_plain = self.kind != Kind::XPub && !self.conflates();
+        let is_plain = self.kind != Kind::XPub && !self.conflates() && !self.has_put_back();
         let recvs = straight_if(is_plain && waits_for_ever(&self.rcvtimeo));
         self.sends_straight_in.store(sends, Ordering::Relaxed);
         self.recvs_straight_in.store(recvs, Ordering::Relaxed);
@@ -562,7 +632,7 @@ impl Drop for Core {
         let connected =
             if self.remote.load(Ordering::Relaxed) { Vec::new() } else { std::mem::take(&mut *lock(&self.connected)) };
         context.inproc_close(raw, &lock(&self.bound), connected);
-        context.socket_closed();
+        context.socket_closed(self.number);
     }
 }
 

@@ -490,7 +490,7 @@ impl Core {
 
     /// The parts behind `first`, which are there already: libzmq delivers a multipart message whole, but for conflating
     /// sockets, to which a part is all there is.
-    fn rest_of(&self, first: Message) -> Result<Multipart> {
+    pub(crate) fn rest_of(&self, first: Message) -> Result<Multipart> {
         let mut parts = Multipart::new();
         let mut more = first.more() && !self.conflates();
         parts.push_back(first);

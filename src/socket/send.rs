@@ -58,7 +58,7 @@ impl<M> TrySend<M> {
         }
     }
 
-    fn from_outcome(outcome: Result<(), SendError<M>>) -> Result<TrySend<M>, SendError<M>> {
+    pub(crate) fn from_outcome(outcome: Result<(), SendError<M>>) -> Result<TrySend<M>, SendError<M>> {
         match outcome {
             Ok(()) => Ok(TrySend::Sent),
             Err(failed) if failed.error().errno() == Errno::EAGAIN => Ok(TrySend::WouldBlock(failed.into_message())),
@@ -396,6 +396,11 @@ impl Core {
         }
     }
 
+    /// Sends a message whole, without waiting.
+    pub(crate) fn try_send_parts(&self, parts: Multipart) -> Result<(), SendError<Multipart>> {
+        self.send_parts(parts, Patience::None)
+    }
+
     fn send_parts(&self, parts: Multipart, patience: Patience) -> Result<(), SendError<Multipart>> {
         if parts.is_empty() {
             return Err(SendError::new(parts, Errno::EINVAL.because(CALL, "a message of no parts")));
@@ -439,7 +444,7 @@ impl Core {
 
     /// Whether a message of one part, or of several, may be sent: REQ and REP put a part of their own before it.
     #[inline]
-    fn check_parts(&self, several: bool) -> Result<(), Error> {
+    pub(crate) fn check_parts(&self, several: bool) -> Result<(), Error> {
         if several && self.kind().is_thread_safe() {
             return Err(Errno::EINVAL.because(CALL, format_args!("messages of a {} socket have one part", self.kind())));
         }
@@ -481,7 +486,7 @@ impl Core {
 
     /// Ends a message whose peer went away in the middle. PUSH and DEALER swallow the parts up to its last one, so
     /// that no other peer gets half of it.
-    fn end_broken_message(&self, more: c_int) {
+    pub(crate) fn end_broken_message(&self, more: c_int) {
         if more != 0 && matches!(self.kind(), Kind::Push | Kind::Dealer) {
             // It is swallowed; should it fail, the socket is at its end (ETERM) and so is the message.
             let _ = self.raw().send(&mut RawMessage::new(), zmq_sys::ZMQ_DONTWAIT);

@@ -49,7 +49,7 @@ impl Core {
 
     /// Sends, waiting as the flags and `ZMQ_SNDTIMEO` say.
     #[inline]
-    pub(super) fn send(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
+    pub(crate) fn send(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
         if self.kind() == Kind::XSub && is_too_long(message) {
             return Err(Errno::EMSGSIZE);
         }
@@ -68,7 +68,10 @@ impl Core {
 
     /// Receives, waiting as the flags and `ZMQ_RCVTIMEO` say.
     #[inline]
-    pub(super) fn recv(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
+    pub(crate) fn recv(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
+        if self.has_put_back() {
+            return self.recv_until(message, None);
+        }
         if self.conflates() || self.kind() == Kind::XPub {
             return self.recv_until(message, deadline(flags, self.rcvtimeo()));
         }
@@ -84,7 +87,7 @@ impl Core {
     /// Receives into a buffer, waiting as the flags and `ZMQ_RCVTIMEO` say.
     #[inline]
     pub(super) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
-        let is_plain = self.kind() != Kind::XPub && !self.conflates() && buffer.len() < ENDLESS;
+        let is_plain = self.kind() != Kind::XPub && !self.conflates() && !self.has_put_back() && buffer.len() < ENDLESS;
         if is_plain && self.may_wait_in_c(flags, self.rcvtimeo()) {
             match self.raw.recv_into(buffer, flags) {
                 Err(Errno::EINTR) => {}
@@ -97,7 +100,7 @@ impl Core {
     /// Receives into a buffer, waiting until `deadline` at most.
     #[cold]
     pub(super) fn recv_into_until(&self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, Errno> {
-        if self.kind() == Kind::XPub || buffer.len() >= ENDLESS {
+        if self.kind() == Kind::XPub || self.has_put_back() || buffer.len() >= ENDLESS {
             let mut message = RawMessage::new();
             self.recv_until(&mut message, deadline)?;
             let copied = message.len().min(buffer.len());
@@ -138,6 +141,10 @@ impl Core {
     /// Receives, waiting until `deadline` at most.
     #[cold]
     pub(super) fn recv_until(&self, message: &mut RawMessage, deadline: Option<Instant>) -> Result<(), Errno> {
+        if let Some(mut first) = self.take_put_back() {
+            std::mem::swap(message, first.raw_mut());
+            return Ok(());
+        }
         self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
             self.unless_torn(|| self.raw.recv(message, zmq_sys::ZMQ_DONTWAIT))?;
             if self.kind() == Kind::XPub {

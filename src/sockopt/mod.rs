@@ -107,6 +107,15 @@ impl Core {
             Err(not_for(name, self.kind()))
         }
     }
+
+    /// As [`Core::option`], for setting it; `None` where it is to be skipped.
+    #[inline]
+    fn option_to_set(&self, name: &'static str, number: c_int, kinds: Kinds) -> Result<Option<Row>> {
+        if self.skips_options() && !kinds.contains(self.kind()) {
+            return Ok(None);
+        }
+        self.option(name, number, kinds).map(Some)
+    }
 }
 
 #[cold]
@@ -310,7 +319,8 @@ macro_rules! options {
             T: $crate::sockopt::bound::$kinds,
         {
             let $core = self.core();
-            let $row = $core.option($name, zmq_sys::$number, $crate::sockopt::kinds::$kinds)?;
+            let row = $core.option_to_set($name, zmq_sys::$number, $crate::sockopt::kinds::$kinds)?;
+            let Some($row) = row else { return Ok(()) };
             $body;
             Ok(())
         }

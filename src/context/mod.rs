@@ -1,18 +1,27 @@
 //! The context: what owns the I/O threads and holds the sockets together.
 
+mod census;
+mod defaults;
+
+pub(crate) use census::Tie;
+pub use census::{OpenSocket, TerminateError};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_void};
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::{Errno, Error, Result};
+use crate::error::{Errno, Result};
 use crate::raw::{self, RawContext, RawSocket};
 use crate::socket::{Kind, Record, Socket, SocketType};
+use census::Census;
+use defaults::Defaults;
 
 /// A ZeroMQ context: I/O threads, and the sockets that are opened in it.
 ///
@@ -48,19 +57,7 @@ pub(crate) struct Inner {
     census: Arc<Census>,
     /// What is known of the sockets that were given to C code.
     given: Mutex<BTreeMap<usize, Record>>,
-}
-
-/// Who still holds a context, and whether it has ended.
-#[derive(Default)]
-struct Census {
-    state: Mutex<CensusState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct CensusState {
-    sockets: usize,
-    ended: bool,
+    defaults: Mutex<Option<Defaults>>,
 }
 
 /// Whether who binds a name has to keep to messages of a single part, because a SUB with `ZMQ_CONFLATE` has connected to
@@ -130,6 +127,7 @@ impl Context {
             started: AtomicBool::new(false),
             census: Arc::default(),
             given: Mutex::default(),
+            defaults: Mutex::default(),
         };
         Ok(Context { inner: Arc::new(inner) })
     }
@@ -169,8 +167,9 @@ impl Context {
     /// # }
     /// ```
     #[doc(alias = "zmq_socket")]
+    #[track_caller]
     pub fn socket<T: SocketType>(&self, kind: T) -> Result<Socket<'_, T>> {
-        self.open(kind)
+        self.open(kind, Location::caller())
     }
 
     /// Opens a socket that keeps this context alive itself: for structs, threads and tasks.
@@ -193,11 +192,28 @@ impl Context {
     /// # }
     /// ```
     #[doc(alias = "zmq_socket")]
+    #[track_caller]
     pub fn owned_socket<T: SocketType>(&self, kind: T) -> Result<Socket<'static, T>> {
-        self.open(kind)
+        self.open(kind, Location::caller())
     }
 
-    fn open<'ctx, T: SocketType>(&self, kind: T) -> Result<Socket<'ctx, T>> {
+    /// Opens a socket on behalf of the code at `opened_at`, with the context's defaults.
+    pub(crate) fn open<'ctx, T: SocketType>(
+        &self,
+        kind: T,
+        opened_at: &'static Location<'static>,
+    ) -> Result<Socket<'ctx, T>> {
+        let socket = self.open_plain(kind.kind(), opened_at)?;
+        self.apply_defaults(&socket)?;
+        Ok(socket.assume_kind())
+    }
+
+    /// Opens a socket without the context's defaults: for this library's own threads.
+    pub(crate) fn open_plain<'ctx, T: SocketType>(
+        &self,
+        kind: T,
+        opened_at: &'static Location<'static>,
+    ) -> Result<Socket<'ctx, T>> {
         let what = kind.kind();
         self.inner.check_process("zmq_socket")?;
         self.inner.check_descriptors()?;
@@ -209,7 +225,25 @@ impl Context {
             // All that it sends is what it has joined, and libzmq would drop that where it is too much at once.
             raw.set_int(zmq_sys::ZMQ_SNDHWM, 0).map_err(|errno| errno.of("ZMQ_SNDHWM"))?;
         }
-        Ok(Socket::new(raw, self.inner.clone(), kind))
+        Ok(Socket::new(raw, self.inner.clone(), kind, opened_at))
+    }
+
+    /// The sockets that are open now, in the order in which they were opened: for finding the one that was forgotten.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Rep)?;
+    /// socket.bind("inproc://echo")?;
+    /// for socket in context.open_sockets() {
+    ///     println!("{socket}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open_sockets(&self) -> Vec<OpenSocket> {
+        // In a forked child none of them is open, and whoever held the lock may not be there.
+        if self.inner.in_own_process() { self.inner.census.sockets() } else { Vec::new() }
     }
 
     /// Makes every call on this context's sockets fail with `ETERM`, now and from now on, and wakes those that wait.
@@ -241,7 +275,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`TerminateError`] where that takes longer; it then goes on in the background.
+    /// [`TerminateError`] where that takes longer: it says which sockets are still open, where they were opened and what
+    /// they are bound and connected to. The context then goes on ending in the background. Nothing is ever printed.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -274,14 +309,7 @@ impl Context {
             // Without a thread to wait in, the context stays as it is, shut down: that is better than waiting here.
             std::mem::forget(lock(&handle).take());
         }
-        let mut state = lock(&census.state);
-        while !state.ended {
-            let Some(left) = timeout.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) else {
-                return Err(TerminateError { open_sockets: state.sockets, timeout });
-            };
-            state = census.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        Ok(())
+        census.wait(start, timeout)
     }
 
     /// The C handle, for code that is half C. It stays this library's to end.
@@ -322,7 +350,9 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("open_sockets", &lock(&self.inner.census.state).sockets).finish_non_exhaustive()
+        // In a forked child whoever held the lock may not be there.
+        let open = if self.inner.in_own_process() { self.inner.census.count() } else { 0 };
+        f.debug_struct("Context").field("open_sockets", &open).finish_non_exhaustive()
     }
 }
 
@@ -358,15 +388,21 @@ impl Inner {
         }
     }
 
-    pub(crate) fn socket_opened(&self) {
-        lock(&self.census.state).sockets += 1;
+    /// Enters a socket, and gives the number that it goes by.
+    pub(crate) fn socket_opened(&self, kind: Kind, opened_at: &'static Location<'static>) -> u64 {
+        self.census.opened(kind, opened_at)
     }
 
-    pub(crate) fn socket_closed(&self) {
-        let mut state = lock(&self.census.state);
-        state.sockets -= 1;
-        drop(state);
-        self.census.changed.notify_all();
+    pub(crate) fn socket_closed(&self, number: u64) {
+        self.census.closed(number);
+    }
+
+    pub(crate) fn socket_tied(&self, number: u64, tie: Tie, endpoint: &str) {
+        self.census.tied(number, tie, endpoint);
+    }
+
+    pub(crate) fn socket_untied(&self, number: u64, endpoint: &str) {
+        self.census.untied(number, endpoint);
     }
 
     /// Connects a socket to an inproc name: see [`Inproc`].
@@ -526,8 +562,7 @@ impl Drop for Inner {
         let census = self.census.clone();
         raw::wait_elsewhere(move || {
             raw.term();
-            lock(&census.state).ended = true;
-            census.changed.notify_all();
+            census.ended();
         });
     }
 }
@@ -573,44 +608,5 @@ impl ContextBuilder {
 impl fmt::Debug for ContextBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContextBuilder").field("options", &self.steps.len()).finish()
-    }
-}
-
-/// A context that did not end in time.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("zmq_ctx_term: not ended after {timeout:?}: {}", Reason(*.open_sockets))]
-pub struct TerminateError {
-    open_sockets: usize,
-    timeout: Duration,
-}
-
-struct Reason(usize);
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("unsent messages linger, or a handle of the context is still held"),
-            1 => f.write_str("1 socket is still open"),
-            open => write!(f, "{open} sockets are still open"),
-        }
-    }
-}
-
-impl TerminateError {
-    /// How many sockets were still open.
-    pub fn open_sockets(&self) -> usize {
-        self.open_sockets
-    }
-}
-
-impl From<TerminateError> for Error {
-    fn from(error: TerminateError) -> Error {
-        Errno::EAGAIN.because("zmq_ctx_term", Reason(error.open_sockets))
-    }
-}
-
-impl From<TerminateError> for io::Error {
-    fn from(error: TerminateError) -> io::Error {
-        io::Error::new(io::ErrorKind::TimedOut, error)
     }
 }

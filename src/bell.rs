@@ -1,0 +1,66 @@
+//! How one thread ends another's wait for sockets: a descriptor that becomes readable.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::OnceLock;
+
+use crate::error::{Errno, Result};
+use crate::poll::PollEvents;
+use crate::raw::{self, PollItem};
+
+/// Rung by some threads, heard by one that polls.
+pub(crate) struct Bell {
+    rings: UnixStream,
+    hears: UnixStream,
+    forks: u32,
+}
+
+impl Bell {
+    /// # Errors
+    ///
+    /// `EMFILE`, `ENFILE` where no descriptor is left, for the given call.
+    pub(crate) fn new(call: &'static str) -> Result<Bell> {
+        let pair = || {
+            let (rings, hears) = UnixStream::pair()?;
+            rings.set_nonblocking(true)?;
+            hears.set_nonblocking(true)?;
+            Ok(Bell { rings, hears, forks: raw::forks() })
+        };
+        pair().map_err(|error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE)).of(call))
+    }
+
+    pub(crate) fn ring(&self) {
+        // Where there is no room for another byte, the descriptor is readable already.
+        let _ = (&self.rings).write(&[1]);
+    }
+
+    pub(crate) fn item(&self) -> PollItem<'_> {
+        PollItem::fd(self.hears.as_fd(), PollEvents::POLLIN)
+    }
+
+    /// Makes it silent; what it was rung for is looked at afterwards.
+    pub(crate) fn hush(&self) {
+        let mut bytes = [0; 64];
+        while matches!((&self.hears).read(&mut bytes), Ok(read) if read == bytes.len()) {}
+    }
+
+    /// Whether this process got the bell through `fork`, and with it no thread that hears it.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.forks != raw::forks()
+    }
+}
+
+/// A descriptor that is readable and writable for ever; `None` where no descriptor is left for it.
+pub(crate) fn always_rung() -> Option<BorrowedFd<'static>> {
+    static RUNG: OnceLock<Bell> = OnceLock::new();
+    let bell = match RUNG.get() {
+        Some(bell) => bell,
+        None => {
+            let bell = Bell::new("zmq_poll").ok()?;
+            bell.ring();
+            RUNG.get_or_init(|| bell)
+        }
+    };
+    Some(bell.hears.as_fd())
+}

@@ -1,0 +1,202 @@
+//! Who still holds a context: the open sockets, with what a report of them needs to say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::lock;
+use crate::error::{Errno, Error};
+use crate::socket::Kind;
+
+/// Who still holds a context, and whether it has ended.
+#[derive(Default)]
+pub(super) struct Census {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// In the order in which they were opened.
+    sockets: BTreeMap<u64, OpenSocket>,
+    next: u64,
+    ended: bool,
+}
+
+/// A socket that is open: of what kind, where it was opened, and what it is bound and connected to.
+///
+/// Made by [`crate::Context::open_sockets`] and [`TerminateError::sockets`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSocket {
+    kind: Kind,
+    opened_at: &'static Location<'static>,
+    bound: BTreeSet<Box<str>>,
+    connected: BTreeSet<Box<str>>,
+}
+
+/// The two ways in which a socket has an endpoint.
+#[derive(Clone, Copy)]
+pub(crate) enum Tie {
+    Bound,
+    Connected,
+}
+
+impl OpenSocket {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where in the program it was opened: the call of [`crate::Context::socket`] or its like.
+    pub fn opened_at(&self) -> &'static Location<'static> {
+        self.opened_at
+    }
+
+    /// The endpoints that it is bound to, as [`crate::Socket::bind`] gave them back.
+    pub fn bound(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.bound.iter().map(|endpoint| &**endpoint)
+    }
+
+    /// The endpoints that it was told to connect to.
+    pub fn connected(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.connected.iter().map(|endpoint| &**endpoint)
+    }
+}
+
+impl fmt::Display for OpenSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} opened at {}", self.kind, self.opened_at)?;
+        for (what, endpoints) in [("bound to", &self.bound), ("connected to", &self.connected)] {
+            for (index, endpoint) in endpoints.iter().enumerate() {
+                write!(f, "{}{endpoint}", if index == 0 { format!(", {what} ") } else { " and ".to_owned() })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Census {
+    pub(super) fn opened(&self, kind: Kind, opened_at: &'static Location<'static>) -> u64 {
+        let mut state = lock(&self.state);
+        let number = state.next;
+        state.next += 1;
+        let socket = OpenSocket { kind, opened_at, bound: BTreeSet::new(), connected: BTreeSet::new() };
+        state.sockets.insert(number, socket);
+        number
+    }
+
+    pub(super) fn closed(&self, number: u64) {
+        lock(&self.state).sockets.remove(&number);
+        self.changed.notify_all();
+    }
+
+    pub(super) fn tied(&self, number: u64, tie: Tie, endpoint: &str) {
+        if let Some(socket) = lock(&self.state).sockets.get_mut(&number) {
+            let endpoints = match tie {
+                Tie::Bound => &mut socket.bound,
+                Tie::Connected => &mut socket.connected,
+            };
+            endpoints.insert(endpoint.into());
+        }
+    }
+
+    /// For libzmq unbinding and disconnecting are the same call, which ends whatever has that text.
+    pub(super) fn untied(&self, number: u64, endpoint: &str) {
+        if let Some(socket) = lock(&self.state).sockets.get_mut(&number) {
+            socket.bound.remove(endpoint);
+            socket.connected.remove(endpoint);
+        }
+    }
+
+    pub(super) fn ended(&self) {
+        lock(&self.state).ended = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn count(&self) -> usize {
+        lock(&self.state).sockets.len()
+    }
+
+    pub(super) fn sockets(&self) -> Vec<OpenSocket> {
+        lock(&self.state).sockets.values().cloned().collect()
+    }
+
+    /// Waits until the context has ended, until `timeout` after `start` at most.
+    pub(super) fn wait(&self, start: Instant, timeout: Duration) -> Result<(), TerminateError> {
+        let mut state = lock(&self.state);
+        while !state.ended {
+            let Some(left) = timeout.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) else {
+                return Err(TerminateError { sockets: state.sockets.values().cloned().collect(), timeout });
+            };
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
+    }
+}
+
+/// A context that did not end in time, and the sockets that kept it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("zmq_ctx_term: not ended after {timeout:?}: {}", Reason(.sockets))]
+pub struct TerminateError {
+    sockets: Vec<OpenSocket>,
+    timeout: Duration,
+}
+
+struct Reason<'a>(&'a [OpenSocket]);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            0 => return f.write_str("unsent messages linger, or a handle of the context is still held"),
+            1 => f.write_str("1 socket is still open")?,
+            open => write!(f, "{open} sockets are still open")?,
+        }
+        for (index, socket) in self.0.iter().enumerate() {
+            write!(f, "{} {socket}", if index == 0 { ':' } else { ';' })?;
+        }
+        Ok(())
+    }
+}
+
+impl TerminateError {
+    /// How many sockets were still open.
+    pub fn open_sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// The sockets that were still open, in the order in which they were opened.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// let context = zmq::Context::new()?;
+    /// let forgotten = context.owned_socket(zmq::Pull)?;
+    /// forgotten.bind("inproc://jobs")?;
+    /// let error = context.terminate(Duration::from_millis(20)).unwrap_err();
+    /// let socket = &error.sockets()[0];
+    /// assert_eq!(socket.kind(), zmq::Kind::Pull);
+    /// assert!(socket.bound().eq(["inproc://jobs"]));
+    /// println!("opened in line {}: {error}", socket.opened_at().line());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sockets(&self) -> &[OpenSocket] {
+        &self.sockets
+    }
+}
+
+impl From<TerminateError> for Error {
+    fn from(error: TerminateError) -> Error {
+        Errno::EAGAIN.because("zmq_ctx_term", Reason(&error.sockets))
+    }
+}
+
+impl From<TerminateError> for io::Error {
+    fn from(error: TerminateError) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, error)
+    }
+}

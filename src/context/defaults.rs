@@ -1,0 +1,114 @@
+//! What every new socket of a context starts with.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use super::{Context, ContextBuilder, lock};
+use crate::error::Result;
+use crate::socket::{Kind, Socket};
+
+/// Sets the defaults of a socket that was just opened.
+pub(super) type Defaults = Arc<dyn Fn(&Socket<'_>) -> Result<()> + Send + Sync>;
+
+thread_local! {
+    /// Whether this thread is setting a socket's defaults: a socket that it opens meanwhile gets none.
+    static AT_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Ends [`AT_WORK`], also where the defaults panic.
+struct AtWork;
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        AT_WORK.set(false);
+    }
+}
+
+impl Context {
+    /// Sets the options that every socket opened from now on starts with: `set` is called with each, before anybody else
+    /// gets to see it.
+    ///
+    /// The options are those of [`Socket`], with their units and ranges. One that a socket's kind does not have is
+    /// skipped while `set` runs, so that one function serves all kinds. What `set` reports otherwise is what opening the
+    /// socket reports, and the socket is closed. Sockets that are open already stay as they are, as do those that `set`
+    /// opens itself, those of [`Context::socket_from_raw`], and those that this library opens for its own threads.
+    ///
+    /// A second call replaces what the first one set.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::{Context, Pull, Router};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = Context::new()?;
+    /// context.set_socket_defaults(|socket| {
+    ///     socket.set_linger(Some(Duration::ZERO))?;
+    ///     socket.set_rcvhwm(10_000)?;
+    ///     // For the ROUTERs among them.
+    ///     socket.set_router_mandatory(true)
+    /// });
+    /// assert_eq!(context.socket(Pull)?.linger()?, Some(Duration::ZERO));
+    /// assert_eq!(context.socket(Router)?.rcvhwm()?, 10_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_socket_defaults(&self, set: impl Fn(&Socket<'_>) -> Result<()> + Send + Sync + 'static) {
+        self.keep_defaults(Some(Arc::new(set)));
+    }
+
+    /// From now on sockets start as libzmq makes them.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::builder().set_socket_defaults(|socket| socket.set_sndhwm(1)).build()?;
+    /// context.clear_socket_defaults();
+    /// assert_eq!(context.socket(zmq::Push)?.sndhwm()?, 1000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn clear_socket_defaults(&self) {
+        self.keep_defaults(None);
+    }
+
+    /// In a forked child there are no sockets to come, and whoever held the lock may not be there.
+    fn keep_defaults(&self, defaults: Option<Defaults>) {
+        if self.inner.in_own_process() {
+            // What it replaces is dropped once the lock is free: it is the user's.
+            let old = std::mem::replace(&mut *lock(&self.inner.defaults), defaults);
+            drop(old);
+        }
+    }
+
+    pub(super) fn apply_defaults(&self, socket: &Socket<'_, Kind>) -> Result<()> {
+        if AT_WORK.get() {
+            return Ok(());
+        }
+        let Some(set) = lock(&self.inner.defaults).clone() else { return Ok(()) };
+        AT_WORK.set(true);
+        let _ends = AtWork;
+        socket.core().skipping_options(|| set(socket))
+    }
+}
+
+impl ContextBuilder {
+    /// Sets the options that every socket of the context starts with: see [`Context::set_socket_defaults`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// let context = zmq::Context::builder()
+    ///     .set_socket_defaults(|socket| socket.set_rcvtimeo(Some(Duration::from_millis(10))))
+    ///     .build()?;
+    /// let error = context.socket(zmq::Pull)?.recv().unwrap_err();
+    /// assert_eq!(error.errno(), zmq::Errno::EAGAIN);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_socket_defaults(self, set: impl Fn(&Socket<'_>) -> Result<()> + Send + Sync + 'static) -> Self {
+        self.with(move |context| {
+            context.set_socket_defaults(set);
+            Ok(())
+        })
+    }
+}

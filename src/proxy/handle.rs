@@ -1,0 +1,298 @@
+//! Commanding a proxy from other threads.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::engine::{Control, Engine, Mode};
+use super::statistics::ProxyStatistics;
+use crate::bell::Bell;
+use crate::error::{Errno, Error, Result};
+use crate::raw::PollItem;
+use crate::socket::SocketRef;
+
+const CALL: &str = "zmq_proxy_steerable";
+
+/// A proxy that can be paused, resumed, ended and asked what passed through it: what `zmq_proxy_steerable` is in C.
+///
+/// One thread calls [`ProxyHandle::run`] and forwards; clones of the handle command it from any other. Every command waits
+/// until the proxy has taken it, which it does between two messages: after [`ProxyHandle::pause`] nothing is forwarded
+/// any more. What comes in meanwhile stays in the queues of the sockets, up to their high-water marks, and what is
+/// there when the proxy ends stays there too.
+///
+/// ```
+/// use zmq::{Context, ProxyHandle, Pull, Push};
+///
+/// # fn main() -> zmq::Result<()> {
+/// let context = Context::new()?;
+/// let (frontend, backend) = (context.socket(Pull)?, context.socket(Push)?);
+/// frontend.bind("inproc://jobs")?;
+/// backend.bind("inproc://workers")?;
+/// let source = context.socket(Push)?;
+/// source.connect("inproc://jobs")?;
+/// let sink = context.socket(Pull)?;
+/// sink.connect("inproc://workers")?;
+///
+/// let handle = ProxyHandle::new()?;
+/// std::thread::scope(|scope| {
+///     let forwarder = {
+///         let handle = handle.clone();
+///         scope.spawn(move || handle.run(&frontend, &backend, None))
+///     };
+///     source.send("job")?;
+///     assert_eq!(sink.recv()?, "job");
+///     handle.pause()?;
+///     source.send("next job")?;
+///     assert_eq!(handle.statistics()?.backend.sent.messages, 1);
+///     handle.resume()?;
+///     assert_eq!(sink.recv()?, "next job");
+///     handle.terminate()?;
+///     forwarder.join().unwrap()
+/// })
+/// # }
+/// ```
+#[doc(alias = "zmq_proxy_steerable")]
+#[derive(Clone)]
+pub struct ProxyHandle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    bell: Bell,
+    state: Mutex<State>,
+    answered: Condvar,
+}
+
+struct State {
+    phase: Phase,
+    wanted: Mode,
+    /// How many commands were given, and how many the proxy has taken.
+    asked: u64,
+    taken: u64,
+    /// As of the last command that was taken, or of the end.
+    statistics: ProxyStatistics,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Phase {
+    NotStarted,
+    Runs,
+    Ended(Result<(), Error>),
+}
+
+impl ProxyHandle {
+    /// A handle for a proxy that does not run yet. Commands that are given before it does are those it starts with.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`, `ENFILE` where no file descriptor is left.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let handle = zmq::ProxyHandle::new()?;
+    /// handle.pause()?;
+    /// assert!(handle.is_paused()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new() -> Result<ProxyHandle> {
+        let state = State {
+            phase: Phase::NotStarted,
+            wanted: Mode::Active,
+            asked: 0,
+            taken: 0,
+            statistics: ProxyStatistics::default(),
+        };
+        let shared = Shared { bell: Bell::new(CALL)?, state: Mutex::new(state), answered: Condvar::new() };
+        Ok(ProxyHandle { shared: Arc::new(shared) })
+    }
+
+    /// Forwards as [`crate::proxy`] does, in this thread, until [`ProxyHandle::terminate`]. A handle serves one run.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::proxy`]; `EINVAL` where the handle has served already.
+    ///
+    /// ```
+    /// # use zmq::{Context, Dealer, ProxyHandle, Router};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (frontend, backend) = (context.socket(Router)?, context.socket(Dealer)?);
+    /// let handle = ProxyHandle::new()?;
+    /// let stop = handle.clone();
+    /// std::thread::spawn(move || stop.terminate());
+    /// handle.run(&frontend, &backend, None)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_proxy_steerable")]
+    pub fn run<'a>(
+        &self,
+        frontend: impl Into<SocketRef<'a>>,
+        backend: impl Into<SocketRef<'a>>,
+        capture: Option<SocketRef<'a>>,
+    ) -> Result<()> {
+        let (frontend, backend) = (frontend.into().core(), backend.into().core());
+        let capture = capture.map(SocketRef::core);
+        super::check(CALL, frontend, backend, &[capture])?;
+        self.shared.check_process()?;
+        {
+            let mut state = self.shared.lock();
+            if state.phase != Phase::NotStarted {
+                return Err(Errno::EINVAL.because(CALL, "the handle has served a proxy already"));
+            }
+            state.phase = Phase::Runs;
+        }
+        let mut run = Run {
+            shared: &self.shared,
+            statistics: ProxyStatistics::default(),
+            // In case of a panic, which has no other word for those that wait.
+            outcome: Err(Errno::ECANCELED.because(CALL, "the proxy's thread panicked")),
+        };
+        let mut engine = Engine::new(frontend, backend, capture);
+        let outcome = engine.run(&mut &*self.shared).map_err(|errno| errno.of(CALL));
+        run.statistics = engine.statistics();
+        run.outcome = outcome.clone();
+        outcome
+    }
+
+    /// Stops forwarding until [`ProxyHandle::resume`]. Pausing a paused proxy changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the proxy has ended with, `ECANCELED` where it was terminated; `EINVAL` in a forked child.
+    pub fn pause(&self) -> Result<()> {
+        self.command(Some(Mode::Paused)).map(drop)
+    }
+
+    /// Forwards again, beginning with what has come in meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`ProxyHandle::pause`].
+    pub fn resume(&self) -> Result<()> {
+        self.command(Some(Mode::Active)).map(drop)
+    }
+
+    /// Ends the proxy: its [`ProxyHandle::run`] returns `Ok`. Ending it again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the proxy has ended with before, if that was an error; `EINVAL` in a forked child.
+    pub fn terminate(&self) -> Result<()> {
+        match self.command(Some(Mode::Terminated)) {
+            Err(error) if error == terminated() => Ok(()),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// What has passed through so far; after the end, until then.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` in a forked child.
+    pub fn statistics(&self) -> Result<ProxyStatistics> {
+        self.shared.check_process()?;
+        // Only a proxy that has ended does not take it, and that has left its last numbers.
+        self.command(None).or_else(|_| Ok(self.shared.lock().statistics))
+    }
+
+    /// Whether it is paused.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` in a forked child.
+    pub fn is_paused(&self) -> Result<bool> {
+        self.shared.check_process()?;
+        let state = self.shared.lock();
+        Ok(state.wanted == Mode::Paused && !matches!(state.phase, Phase::Ended(_)))
+    }
+
+    /// Gives a command, or none, and waits until the proxy has taken it.
+    fn command(&self, mode: Option<Mode>) -> Result<ProxyStatistics> {
+        let shared = &self.shared;
+        shared.check_process()?;
+        let mut state = shared.lock();
+        // What is to end stays so.
+        if state.wanted != Mode::Terminated {
+            state.wanted = mode.unwrap_or(state.wanted);
+        } else if mode.is_some_and(|mode| mode != Mode::Terminated) {
+            return Err(terminated());
+        }
+        state.asked += 1;
+        let own = state.asked;
+        if state.phase == Phase::Runs {
+            shared.bell.ring();
+        }
+        while state.phase == Phase::Runs && state.taken < own {
+            state = shared.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        match &state.phase {
+            // The command may have been the one that ended it.
+            Phase::Ended(Ok(())) if state.taken < own => Err(terminated()),
+            Phase::Ended(Err(error)) if state.taken < own => Err(error.clone()),
+            _ => Ok(state.statistics),
+        }
+    }
+}
+
+fn terminated() -> Error {
+    Errno::ECANCELED.because(CALL, "the proxy was terminated")
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// In a forked child the proxy does not run, and whoever held the lock may not be there.
+    fn check_process(&self) -> Result<()> {
+        if self.bell.is_inherited() {
+            return Err(Errno::EINVAL.because(CALL, "the proxy belongs to the process that this one was forked from"));
+        }
+        Ok(())
+    }
+}
+
+impl Control for &Shared {
+    fn item(&self) -> Option<PollItem<'_>> {
+        Some(self.bell.item())
+    }
+
+    fn obey(&mut self, _mode: Mode, statistics: ProxyStatistics) -> Result<Mode, Errno> {
+        self.bell.hush();
+        let mut state = self.lock();
+        state.taken = state.asked;
+        state.statistics = statistics;
+        self.answered.notify_all();
+        Ok(state.wanted)
+    }
+}
+
+/// A run, which leaves word of how it ended.
+struct Run<'a> {
+    shared: &'a Shared,
+    statistics: ProxyStatistics,
+    outcome: Result<()>,
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.statistics = self.statistics;
+        state.phase = Phase::Ended(self.outcome.clone());
+        self.shared.answered.notify_all();
+    }
+}
+
+impl fmt::Debug for ProxyHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.shared.bell.is_inherited() {
+            return f.debug_struct("ProxyHandle").finish_non_exhaustive();
+        }
+        let state = self.shared.lock();
+        f.debug_struct("ProxyHandle")
+            .field("phase", &state.phase)
+            .field("wanted", &state.wanted)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,58 @@
+//! What passed through a proxy.
+
+/// What went one way through one socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// Whole messages.
+    pub messages: u64,
+    /// Parts of messages: what libzmq's own statistics count as messages.
+    pub parts: u64,
+    /// Bytes of content.
+    pub bytes: u64,
+}
+
+impl Traffic {
+    pub(super) fn add(&mut self, bytes: usize, more: bool) {
+        self.messages += u64::from(!more);
+        self.parts += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
+/// What passed through one side of a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[non_exhaustive]
+pub struct SideStatistics {
+    /// What came in.
+    pub received: Traffic,
+    /// What went out.
+    pub sent: Traffic,
+}
+
+/// What passed through a proxy since it started.
+///
+/// ```
+/// let statistics = zmq::ProxyStatistics::default();
+/// assert_eq!(statistics.frontend.received.messages, 0);
+/// assert_eq!(statistics.to_c(), [0; 8]);
+/// ```
+#[doc(alias = "zmq_proxy_steerable")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[non_exhaustive]
+pub struct ProxyStatistics {
+    /// The side that clients connect to.
+    pub frontend: SideStatistics,
+    /// The side that services connect to.
+    pub backend: SideStatistics,
+}
+
+impl ProxyStatistics {
+    /// The eight numbers that C's command STATISTICS is answered with: parts and bytes received and sent by the
+    /// frontend, then by the backend.
+    pub fn to_c(&self) -> [u64; 8] {
+        let [front, back] = [self.frontend, self.backend]
+            .map(|side| [side.received.parts, side.received.bytes, side.sent.parts, side.sent.bytes]);
+        [front[0], front[1], front[2], front[3], back[0], back[1], back[2], back[3]]
+    }
+}

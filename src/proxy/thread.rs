@@ -1,0 +1,225 @@
+//! A proxy in a thread of its own.
+
+use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use super::{ProxyHandle, ProxyStatistics};
+use crate::context::Context;
+use crate::error::{Errno, Result};
+use crate::socket::{Socket, SocketType};
+use crate::spec::SocketSpec;
+
+const CALL: &str = "zmq_proxy";
+
+type Opened = (Socket<'static>, Vec<String>);
+type Opener = Box<dyn FnOnce(&Context) -> Result<Opened> + Send>;
+
+fn opener<T: SocketType>(spec: SocketSpec<T>) -> Opener {
+    Box::new(|context| spec.open(context).map(|(socket, endpoints)| (socket.erase(), endpoints)))
+}
+
+/// A [`Proxy`] to be.
+#[must_use = "a builder does nothing until it starts"]
+pub struct ProxyBuilder {
+    frontend: Opener,
+    backend: Opener,
+    capture: Option<Opener>,
+}
+
+impl ProxyBuilder {
+    /// Copies every message to a third socket: a PUB, DEALER, PUSH or PAIR.
+    pub fn capture<T: SocketType>(mut self, capture: SocketSpec<T>) -> Self {
+        self.capture = Some(opener(capture));
+        self
+    }
+
+    /// Starts the thread, which opens the sockets and forwards between them, and waits until they are open.
+    ///
+    /// # Errors
+    ///
+    /// What opening, binding or connecting the sockets reports; `EAGAIN` where no thread can be started; `EMFILE` where
+    /// no file descriptor is left.
+    ///
+    /// # Panics
+    ///
+    /// Where a step of one of the descriptions does.
+    pub fn start(self, context: &Context) -> Result<Proxy> {
+        let handle = ProxyHandle::new()?;
+        let (report, reported) = channel();
+        let (theirs, own) = (context.clone(), handle.clone());
+        let thread = thread::Builder::new()
+            .name("zmq-proxy".to_owned())
+            .spawn(move || self.forward(theirs, &own, &report))
+            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN)).of(CALL))?;
+        match reported.recv() {
+            Ok(endpoints) => Ok(Proxy { handle, thread: Some(thread), endpoints, context: context.clone() }),
+            // It has no endpoints to report.
+            Err(_) => match thread.join() {
+                Ok(outcome) => Err(outcome.expect_err("a proxy that did not start has a reason")),
+                Err(panic) => resume_unwind(panic),
+            },
+        }
+    }
+
+    fn forward(self, context: Context, handle: &ProxyHandle, report: &Sender<[Vec<String>; 3]>) -> Result<()> {
+        let (frontend, front) = (self.frontend)(&context)?;
+        let (backend, back) = (self.backend)(&context)?;
+        let (capture, captured) = match self.capture {
+            Some(open) => open(&context).map(|(socket, endpoints)| (Some(socket), endpoints))?,
+            None => (None, Vec::new()),
+        };
+        // Whoever started it waits for this.
+        let _ = report.send([front, back, captured]);
+        handle.run(&frontend, &backend, capture.as_ref().map(Socket::as_ref))
+    }
+}
+
+impl fmt::Debug for ProxyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyBuilder").field("captures", &self.capture.is_some()).finish()
+    }
+}
+
+/// A proxy that runs in a thread of its own, with sockets of its own.
+///
+/// Dropping it ends the thread and closes the sockets, between two messages and without waiting for any.
+///
+/// ```
+/// use zmq::{Context, Proxy, Pull, Push, SocketSpec};
+///
+/// # fn main() -> zmq::Result<()> {
+/// let context = Context::new()?;
+/// let streamer = Proxy::builder(
+///     SocketSpec::new(Pull).bind("tcp://127.0.0.1:*"),
+///     SocketSpec::new(Push).bind("inproc://workers"),
+/// )
+/// .start(&context)?;
+///
+/// let source = context.socket(Push)?;
+/// source.connect(&streamer.frontend_endpoints()[0])?;
+/// let worker = context.socket(Pull)?;
+/// worker.connect(&streamer.backend_endpoints()[0])?;
+/// source.send("job")?;
+/// assert_eq!(worker.recv()?, "job");
+/// assert_eq!(streamer.statistics()?.backend.sent.messages, 1);
+/// streamer.terminate()
+/// # }
+/// ```
+#[doc(alias = "zmq_proxy")]
+#[doc(alias = "zproxy_new")]
+pub struct Proxy {
+    handle: ProxyHandle,
+    thread: Option<JoinHandle<Result<()>>>,
+    /// Of the frontend, the backend and the capture socket.
+    endpoints: [Vec<String>; 3],
+    /// So that it is not the thread's sockets that end the context, which waits for what lingers.
+    context: Context,
+}
+
+impl Proxy {
+    /// A proxy between two sockets, which its thread will open.
+    ///
+    /// ```
+    /// use zmq::{Context, Errno, Proxy, Pull, Push, SocketSpec};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = Context::new()?;
+    /// let wrong = Proxy::builder(SocketSpec::new(Pull).bind("nowhere"), SocketSpec::new(Push));
+    /// assert_eq!(wrong.start(&context).unwrap_err().errno(), Errno::EINVAL);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder<F: SocketType, B: SocketType>(frontend: SocketSpec<F>, backend: SocketSpec<B>) -> ProxyBuilder {
+        ProxyBuilder { frontend: opener(frontend), backend: opener(backend), capture: None }
+    }
+
+    /// The endpoints that the frontend is bound to, resolved, in the order of its description.
+    pub fn frontend_endpoints(&self) -> &[String] {
+        &self.endpoints[0]
+    }
+
+    /// The endpoints that the backend is bound to.
+    pub fn backend_endpoints(&self) -> &[String] {
+        &self.endpoints[1]
+    }
+
+    /// The endpoints that the capture socket is bound to.
+    pub fn capture_endpoints(&self) -> &[String] {
+        &self.endpoints[2]
+    }
+
+    /// A handle that other threads may command the proxy with.
+    pub fn handle(&self) -> ProxyHandle {
+        self.handle.clone()
+    }
+
+    /// As [`ProxyHandle::pause`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ProxyHandle::pause`].
+    pub fn pause(&self) -> Result<()> {
+        self.handle.pause()
+    }
+
+    /// As [`ProxyHandle::resume`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ProxyHandle::pause`].
+    pub fn resume(&self) -> Result<()> {
+        self.handle.resume()
+    }
+
+    /// As [`ProxyHandle::statistics`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ProxyHandle::statistics`].
+    pub fn statistics(&self) -> Result<ProxyStatistics> {
+        self.handle.statistics()
+    }
+
+    /// Whether it still runs: not after [`ProxyHandle::terminate`], an error, a caught signal or the end of its context.
+    pub fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Ends the proxy and waits until its sockets are closed, which takes no longer than forwarding a message.
+    ///
+    /// # Errors
+    ///
+    /// What it has ended with before, if that was an error: `ETERM` after its context was shut down, `EINTR` after a caught
+    /// signal.
+    pub fn terminate(mut self) -> Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let terminated = self.handle.terminate();
+        match self.thread.take() {
+            // In a forked child there is no such thread.
+            Some(thread) if !self.context.inner().in_own_process() => {
+                std::mem::forget(thread);
+                terminated
+            }
+            Some(thread) => thread.join().unwrap_or(terminated),
+            None => terminated,
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // What it has ended with is for those who asked.
+        let _ = self.end();
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}
