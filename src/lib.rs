@@ -31,7 +31,8 @@
 //! # What the compiler checks
 //!
 //! - A socket cannot outlive its context, so ending a context never waits for a forgotten socket.
-//! - A socket is [`Send`] and not [`Sync`]: it may move to another thread, two threads cannot use it at once.
+//! - A socket is [`Send`] and not [`Sync`]: it may move to another thread, two threads cannot use it at once, but for the
+//!   draft kinds that libzmq locks ([`ThreadSafe`]).
 //! - A [`Sub`] has no `send`, a [`Push`] no `recv`, and an option exists only on the kinds it applies to.
 //!
 //! # Ending a context
