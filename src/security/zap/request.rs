@@ -16,7 +16,8 @@ const LONGEST: usize = 255;
 pub struct ZapRequest {
     /// The domain of the server's socket; empty if it has none.
     pub domain: String,
-    /// The client's address: an IP address for `tcp://` and `ws://`; for `ipc://` what the system tells of the process.
+    /// The client's address: an IP address for `tcp://` and `ws://`; for `ipc://` what the system tells of the
+    /// process, such as `localhost:UID:GID:PID`. Empty where nothing is known.
     pub address: String,
     /// The routing id of the server's socket; empty if none is set.
     pub routing_id: Vec<u8>,
