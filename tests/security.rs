@@ -3,8 +3,11 @@
 mod common;
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use common::{DEADLINE, Process, in_own_process, skip_unless, within_deadline};
@@ -206,70 +209,116 @@ fn secrets_are_not_printed() {
 const VEIL: u8 = 0x5a;
 
 /// A secret that is known here only under its veil.
-struct Veiled(Vec<u8>);
+#[derive(Clone)]
+struct Veiled(Arc<Vec<u8>>);
 
 impl Veiled {
     fn of(secret: &[u8]) -> Veiled {
-        Veiled(secret.iter().map(|byte| byte ^ VEIL).collect())
+        Veiled(Arc::new(secret.iter().map(|byte| byte ^ VEIL).collect()))
     }
 
     /// The secret, for as long as it is used. It is wiped.
     fn lift<R>(&self, using: impl FnOnce(&str) -> R) -> R {
-        let mut text = self.0.clone();
+        let mut text = self.0.to_vec();
         text.iter_mut().for_each(|byte| *byte ^= VEIL);
         let result = using(std::str::from_utf8(&text).unwrap());
-        for byte in &mut text {
-            // SAFETY: a valid reference.
-            unsafe { std::ptr::write_volatile(byte, 0) };
-        }
+        wipe(&mut text);
         result
     }
 
-    /// Where in this process's writable memory the secret is: heap, stacks and all.
+    /// Where in this process's writable memory parts of the secret are: heap, stacks and all. Parts, because who frees
+    /// memory writes on its beginning.
     fn places(&self) -> Vec<String> {
         let memory = fs::File::open("/proc/self/mem").unwrap();
-        let mut places = Vec::new();
+        // Looking for it takes a copy of memory and of the secret's parts, which are left out by their addresses.
         let mut buffer = vec![0u8; 1 << 16];
-        let own = buffer.as_ptr() as u64..buffer.as_ptr() as u64 + buffer.len() as u64;
-        let overlap = self.0.len() as u64 - 1;
-        for line in fs::read_to_string("/proc/self/maps").unwrap().lines() {
+        // They are large, so as not to be where a small secret was.
+        let mut parts = Vec::with_capacity(1 << 12);
+        parts.extend_from_slice(&self.0);
+        let own = [&buffer, &parts].map(|own| own.as_ptr() as u64..own.as_ptr() as u64 + own.len() as u64);
+        parts.iter_mut().for_each(|byte| *byte ^= VEIL);
+        let mut places = Vec::new();
+        let mut maps = String::with_capacity(1 << 16);
+        fs::File::open("/proc/self/maps").unwrap().read_to_string(&mut maps).unwrap();
+        for line in maps.lines() {
             let mut words = line.split_whitespace();
             let (Some(range), Some(permissions)) = (words.next(), words.next()) else { continue };
             let (start, end) = range.split_once('-').unwrap();
-            let (start, end) = (u64::from_str_radix(start, 16).unwrap(), u64::from_str_radix(end, 16).unwrap());
-            if !permissions.starts_with("rw") {
-                continue;
-            }
-            let mut position = start;
-            while position < end {
+            let [start, end] = [start, end].map(|address| u64::from_str_radix(address, 16).unwrap());
+            let name = words.next_back().unwrap_or_default();
+            for position in (start..end).step_by(buffer.len() - PART) {
                 let length = (end - position).min(buffer.len() as u64) as usize;
-                if memory.read_exact_at(&mut buffer[..length], position).is_err() {
+                if !permissions.starts_with("rw") || memory.read_exact_at(&mut buffer[..length], position).is_err() {
                     break;
                 }
-                let found = buffer[..length].windows(self.0.len()).enumerate();
-                for (offset, _) in found.filter(|(_, window)| window.iter().zip(&self.0).all(|(a, b)| a ^ VEIL == *b)) {
-                    let place = position + offset as u64;
-                    if !own.contains(&place) {
-                        places.push(format!("{place:x} {}", words.clone().next_back().unwrap_or_default()));
+                for part in parts.chunks_exact(PART) {
+                    let mut from = 0;
+                    while let Some(offset) = find(&buffer[from..length], part) {
+                        let place = position + (from + offset) as u64;
+                        if !own.iter().any(|own| own.contains(&place)) {
+                            places.push(format!("{place:x} {name}"));
+                        }
+                        from += offset + 1;
                     }
                 }
-                position += length as u64 - if position + (length as u64) < end { overlap } else { 0 };
             }
         }
+        wipe(&mut parts);
+        wipe(&mut buffer);
         places
     }
 }
 
-/// Runs `using` with a secret that is in memory meanwhile, and nowhere afterwards.
-fn leaves_nothing(what: &str, secrets: &[&Veiled], using: impl FnOnce(&dyn Fn())) {
-    let is_there = || {
+/// How much of a secret is looked for.
+const PART: usize = 8;
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    // SAFETY: both pointers come with their lengths.
+    let found = unsafe { libc::memmem(haystack.as_ptr().cast(), haystack.len(), needle.as_ptr().cast(), needle.len()) };
+    (!found.is_null()).then(|| found as usize - haystack.as_ptr() as usize)
+}
+
+fn wipe(secret: &mut [u8]) {
+    for byte in secret {
+        // SAFETY: a valid reference.
+        unsafe { std::ptr::write_volatile(byte, 0) };
+    }
+}
+
+/// Looks for secrets in a thread of its own, so as not to write where they were on the stack.
+struct Searcher {
+    ask: Sender<Veiled>,
+    places: Receiver<Vec<String>>,
+}
+
+impl Searcher {
+    fn start() -> Searcher {
+        let (ask, asked) = channel();
+        let (answer, places) = channel();
+        std::thread::spawn(
+            move || {
+                while asked.recv().is_ok_and(|secret: Veiled| answer.send(secret.places()).is_ok()) {}
+            },
+        );
+        Searcher { ask, places }
+    }
+
+    fn find(&self, secret: &Veiled) -> Vec<String> {
+        self.ask.send(secret.clone()).unwrap();
+        self.places.recv().unwrap()
+    }
+
+    /// Runs `using` with secrets that are in memory meanwhile, and nowhere afterwards.
+    fn finds_nothing_after(&self, what: &str, secrets: &[&Veiled], using: impl FnOnce(&dyn Fn())) {
+        let is_there = || {
+            for secret in secrets {
+                assert_ne!(self.find(secret), [""; 0], "{what}: it would be found if it were there");
+            }
+        };
+        using(&is_there);
         for secret in secrets {
-            assert_ne!(secret.places(), [""; 0], "{what}: it would be found if it were there");
+            assert_eq!(self.find(secret), [""; 0], "{what}");
         }
-    };
-    using(&is_there);
-    for secret in secrets {
-        assert_eq!(secret.places(), [""; 0], "{what}");
     }
 }
 
@@ -278,47 +327,45 @@ fn leaves_nothing(what: &str, secrets: &[&Veiled], using: impl FnOnce(&dyn Fn())
 #[test]
 fn secrets_are_wiped_wherever_they_were() {
     in_own_process("secrets_are_wiped_wherever_they_were", || {
+        let searcher = Searcher::start();
         // A key of zmq_curve_keypair's, under the veil, and its bytes.
         let text = Veiled::of(b"D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs");
         let bytes = text.lift(|text| Veiled::of(text.parse::<SecretKey>().unwrap().as_bytes()));
         let key = || text.lift(|text| text.parse::<SecretKey>().unwrap());
 
-        leaves_nothing("a key", &[&bytes], |is_there| {
+        searcher.finds_nothing_after("a key", &[&bytes], |is_there| {
             let key = key();
             let moved = [Some(key.clone()), Some(key)];
             is_there();
             assert!(moved[0] == moved[1]);
         });
-        leaves_nothing("its text", &[&bytes, &text], |is_there| {
+        searcher.finds_nothing_after("its text", &[&bytes, &text], |is_there| {
             let key = key();
             let text = key.to_z85();
             is_there();
             assert_eq!(text.clone(), text);
         });
-        leaves_nothing("a key of bytes", &[&bytes], |is_there| {
+        searcher.finds_nothing_after("a key of bytes", &[&bytes], |is_there| {
             let mut array: [u8; 32] = [0; 32];
             array.copy_from_slice(&bytes.0);
             array.iter_mut().for_each(|byte| *byte ^= VEIL);
             let key = SecretKey::from_bytes(array);
-            for byte in &mut array {
-                // SAFETY: a valid reference.
-                unsafe { std::ptr::write_volatile(byte, 0) };
-            }
+            wipe(&mut array);
             is_there();
             drop(key);
         });
-        leaves_nothing("a bad text", &[], |_| {
+        searcher.finds_nothing_after("a bad text", &[], |_| {
             let error = text.lift(|text| text.replace('D', "~").parse::<SecretKey>().unwrap_err());
             assert_eq!(error, zmq::Z85Error::NotZ85);
         });
-        leaves_nothing("a set-up", &[&bytes], |is_there| {
+        searcher.finds_nothing_after("a set-up", &[&bytes], |is_there| {
             let security = Security::curve_server(&key());
             is_there();
             drop(security);
         });
 
         let password = Veiled::of(b"open sesame, and let me in");
-        leaves_nothing("passwords", &[&password], |is_there| {
+        searcher.finds_nothing_after("passwords", &[&password], |is_there| {
             let mut policy = Policy::new();
             password.lift(|password| policy.allow_user("alice", password));
             let copy = policy.clone();
@@ -331,11 +378,11 @@ fn secrets_are_wiped_wherever_they_were() {
         if lacks_curve() {
             return;
         }
-        leaves_nothing("the public key of a key", &[&bytes, &text], |_| {
+        searcher.finds_nothing_after("the public key of a key", &[&bytes, &text], |_| {
             zmq::curve_public(&key()).unwrap();
         });
         let place = Place::new("wiped");
-        leaves_nothing("a certificate on disk", &[&bytes, &text], |_| {
+        searcher.finds_nothing_after("a certificate on disk", &[&bytes, &text], |_| {
             let certificate = Certificate::of_secret(key()).unwrap();
             certificate.save(place.0.join("key")).unwrap();
             let loaded = Certificate::load(place.0.join("key")).unwrap();
@@ -344,7 +391,7 @@ fn secrets_are_wiped_wherever_they_were() {
         let (_, made) = zmq::curve_keypair().unwrap();
         let bytes = Veiled::of(made.as_bytes());
         let text = Veiled::of(made.to_z85().as_bytes());
-        leaves_nothing("a new pair", &[&bytes, &text], |_| drop(made));
+        searcher.finds_nothing_after("a new pair", &[&bytes, &text], |_| drop(made));
     });
 }
 
