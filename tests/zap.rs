@@ -681,7 +681,7 @@ fn ctrl_c_does_not_end_it() {
             authenticator.configure("*", |policy| policy.allow_user("alice", "hush")).unwrap();
             for _ in 0..20 {
                 // SAFETY: the signal is caught.
-                unsafe { libc::kill(libc::getpid(), libc::SIGINT) };
+                unsafe { libc::kill(std::process::id() as i32, libc::SIGINT) };
             }
             assert_eq!(authenticator.next_event(None).unwrap_err().errno(), Errno::EINTR);
             let before = processor_time();

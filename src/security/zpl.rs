@@ -55,7 +55,8 @@ pub(super) fn is_name(name: &str) -> bool {
 
 /// Whether a value can be written: it stays on its line, and inside of one kind of quotes.
 pub(super) fn is_value(value: &str) -> bool {
-    !value.contains(|letter: char| letter.is_control()) && !(value.contains('"') && value.contains('\''))
+    let has_both_quotes = value.contains('"') && value.contains('\'');
+    !has_both_quotes && !value.contains(char::is_control)
 }
 
 /// The entries of all sections, in their order.
