@@ -3,15 +3,16 @@
 mod common;
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{DEADLINE, Process, in_own_process, skip_unless, within_deadline};
-use zmq::security::{Authenticator, Certificate, Policy, SecretText, Security};
+use zmq::security::{AuthEvent, Authenticator, Certificate, Policy, SecretText, Security, Verdict, ZapRequest};
 use zmq::sockopt::Mechanism;
 use zmq::{Context, Dealer, Errno, Kind, PublicKey, SecretKey, Socket};
 
@@ -36,7 +37,7 @@ fn talks(binder: &Socket<'_, Dealer>, connecter: &Socket<'_, Dealer>) {
     assert_eq!(connecter.recv_timeout(DEADLINE).unwrap().expect("a message"), "World");
 }
 
-/// Either side may be the server, whoever binds, and whatever the socket was before.
+/// Either side may be the server, and whatever the socket was before. One that connects does so once.
 #[test]
 fn each_mechanism_is_set_up_in_one_call() {
     within_deadline(|| {
@@ -67,6 +68,7 @@ fn each_mechanism_is_set_up_in_one_call() {
                         connecter.secure(before).unwrap();
                         binder.secure(binding).unwrap();
                         connecter.secure(connecting).unwrap();
+                        connecter.set_reconnect_ivl(None).unwrap();
                         assert_eq!(binder.mechanism().unwrap(), *mechanism);
                         assert_eq!(connecter.mechanism().unwrap(), *mechanism);
                         talks(&binder, &connecter);
@@ -157,6 +159,87 @@ fn without_curve_the_errors_say_so() {
         assert!(error.to_string().ends_with("this libzmq was built without curve"), "{error}");
     }
     assert_eq!(socket.mechanism().unwrap(), Mechanism::Null);
+}
+
+#[cfg(feature = "gssapi")]
+#[test]
+fn gssapi_is_set_up_in_one_call() {
+    let context = Context::new().unwrap();
+    let socket = open(&context);
+    socket.secure(&Security::plain_server()).unwrap();
+    socket.secure(&Security::gssapi_client(Some("alice"), "host@server")).unwrap();
+    assert_eq!(socket.mechanism().unwrap(), Mechanism::Gssapi);
+    assert!(!socket.gssapi_server().unwrap());
+    assert_eq!(socket.gssapi_service_principal().unwrap().as_deref(), Some("host@server"));
+    socket.secure(&Security::gssapi_server("host@server")).unwrap();
+    assert!(socket.gssapi_server().unwrap());
+    assert_eq!(socket.gssapi_principal().unwrap().as_deref(), Some("host@server"));
+    socket.secure(&Security::gssapi_client(None, "host@other")).unwrap();
+    assert!(!socket.gssapi_server().unwrap());
+    for bad in
+        [Security::gssapi_server(""), Security::gssapi_client(Some(""), "x"), Security::gssapi_client(None, "\0")]
+    {
+        let fresh = open(&context);
+        assert_eq!(fresh.secure(&bad).unwrap_err().errno(), Errno::EINVAL);
+        assert_eq!(fresh.mechanism().unwrap(), Mechanism::Null);
+    }
+}
+
+/// The beginning of a connection, as a PLAIN client makes it.
+fn plain_hello() -> Vec<u8> {
+    let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0PLAIN".to_vec();
+    greeting.resize(64, 0);
+    greeting.extend_from_slice(b"\x04\x0a\x05HELLO\x01a\x01b");
+    greeting
+}
+
+/// A peer that breaks off while the handler decides, and comes back, would get the answer of the time before, or end the
+/// process: libzmq does not tell the connections apart that one socket makes in turn.
+#[test]
+fn who_asks_a_handler_does_not_connect_again() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let authenticator = Authenticator::start(&context).unwrap();
+        let (entered, inside) = channel();
+        let (leave, left) = channel::<()>();
+        let channels = Mutex::new((entered, left));
+        let hold = move |_: &ZapRequest| {
+            let (entered, left) = &*channels.lock().unwrap();
+            entered.send(()).unwrap();
+            left.recv().unwrap();
+            Verdict::allow("alice")
+        };
+        authenticator.configure("*", |policy| policy.check_passwords(hold)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+        let mut roles = vec![Security::plain_server(), Security::null().with_domain("lan")];
+        if !lacks_curve() {
+            roles.push(Security::curve_server(&zmq::curve_keypair().unwrap().1));
+        }
+        for role in &roles {
+            let socket = open(&context);
+            socket.secure(role).unwrap();
+            let error = socket.connect(&endpoint).unwrap_err();
+            assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_connect"));
+            assert!(error.to_string().contains("ZMQ_RECONNECT_IVL"), "{error}");
+            socket.connect("inproc://here").unwrap();
+        }
+
+        let server = open(&context);
+        server.set_reconnect_ivl(None).unwrap();
+        server.secure(&Security::plain_server()).unwrap();
+        server.connect(&endpoint).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.write_all(&plain_hello()).unwrap();
+        inside.recv_timeout(DEADLINE).unwrap();
+        drop(peer);
+        leave.send(()).unwrap();
+        let event = authenticator.next_event(DEADLINE).unwrap();
+        assert!(matches!(event, Some(AuthEvent::Allowed { .. })), "{event:?}");
+        listener.set_nonblocking(true).unwrap();
+        assert_eq!(server.recv_timeout(Duration::from_millis(100)).unwrap(), None);
+        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    });
 }
 
 /// What the documentation says of servers whose context has no handler.

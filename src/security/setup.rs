@@ -13,9 +13,10 @@ const CALL: &str = "secure";
 
 /// How a socket's connections are to be secured: the mechanism, this side's role in it, and all that the role needs.
 ///
-/// Which side connects and which binds does not matter: either may be the server. What does matter is who checks the
-/// other: a *server* asks the context's ZAP handler about each client, for which there is
-/// [`Authenticator`](super::Authenticator); a CURVE *client* knows its server by the server's public key.
+/// What matters is who checks the other: a *server* asks the context's ZAP handler about each client, for which there is
+/// [`Authenticator`](super::Authenticator); a CURVE *client* knows its server by the server's public key. The server is the
+/// side that binds. One that connects, and a NULL socket with a domain that does, needs a
+/// [`reconnect_ivl`](Socket::reconnect_ivl) of `None`.
 ///
 /// Without a handler in the server's context
 ///
@@ -194,6 +195,19 @@ impl Security {
 
     /// The server of GSSAPI (Kerberos), under its principal, such as `host@server.example.org`: 1 to 255 bytes. For name
     /// types, and to leave encryption out, there are the single options.
+    ///
+    /// ```
+    /// use zmq::{Context, Rep, security::Security, sockopt::Mechanism};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # if !zmq::has("gssapi") { return Ok(()); }
+    /// # let context = Context::new()?;
+    /// let server = context.socket(Rep)?;
+    /// server.secure(&Security::gssapi_server("host@server.example.org"))?;
+    /// assert_eq!(server.mechanism()?, Mechanism::Gssapi);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "gssapi")]
     #[doc(alias = "ZMQ_GSSAPI")]
     #[doc(alias = "ZMQ_GSSAPI_SERVER")]
@@ -203,6 +217,19 @@ impl Security {
 
     /// A client of GSSAPI (Kerberos), with the server's principal, and under its own or, with `None`, under that of the
     /// tickets at hand: 1 to 255 bytes each.
+    ///
+    /// ```
+    /// use zmq::{Context, Req, security::Security};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # if !zmq::has("gssapi") { return Ok(()); }
+    /// # let context = Context::new()?;
+    /// let client = context.socket(Req)?;
+    /// client.secure(&Security::gssapi_client(None, "host@server.example.org"))?;
+    /// assert!(!client.gssapi_server()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "gssapi")]
     #[doc(alias = "ZMQ_GSSAPI")]
     #[doc(alias = "ZMQ_GSSAPI_SERVICE_PRINCIPAL")]

@@ -92,7 +92,10 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::bind`], but for those that only a listener can meet. A peer that is not there is no error.
+    /// As [`Socket::bind`], but for those that only a listener can meet. A peer that is not there is no error. `EINVAL` where
+    /// a ZAP handler is to be asked about the peer, by a PLAIN, CURVE or GSSAPI server or a NULL socket with a domain, and
+    /// [`Socket::reconnect_ivl`] is not `None`: libzmq would take the answer that was meant for one peer for another's, or
+    /// abort the process.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -270,6 +273,7 @@ impl Core {
         self.check_raw(CALL, endpoint)?;
         crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
         crate::sockopt::check_proxy(self.raw(), CALL, endpoint)?;
+        crate::sockopt::check_asking(self.raw(), CALL, endpoint)?;
         self.connect_checked(&text).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))?;
         let mut naming = self.naming().borrow_mut();
         if !std::mem::take(&mut naming.pending) {
