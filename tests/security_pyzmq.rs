@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{DEADLINE, Process, python_program, skip_unless, within_deadline};
+use common::{Process, python_program, skip_unless, within_deadline};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Network, Policy, Security};
 use zmq::{Context, Dealer, Socket};
 
@@ -62,6 +62,9 @@ impl Drop for Place {
     }
 }
 
+/// Shorter than a test may take, so that it says what did not come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 fn lacks_curve() -> bool {
     skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
 }
@@ -98,13 +101,13 @@ impl<'a> Server<'a> {
     }
 
     fn event(&self) -> AuthEvent {
-        self.authenticator.next_event(DEADLINE).unwrap().expect("an event")
+        self.authenticator.next_event(PATIENCE).unwrap().expect("an event")
     }
 
     /// The client gets in, and its messages have this user id.
     fn lets_in<A: AsRef<str>>(&self, args: &[A], user: &str) -> zmq::Message {
         let client = self.client(args);
-        let message = self.socket.recv_timeout(DEADLINE).unwrap().expect("a message");
+        let message = self.socket.recv_timeout(PATIENCE).unwrap().expect("a message");
         assert_eq!((message.as_str(), message.gets("User-Id").as_deref()), (Some("Hello"), Some(user)));
         self.socket.send("World").unwrap();
         assert_eq!(client.rest(), ["World"]);
@@ -147,7 +150,7 @@ impl Pyzmq {
         socket.connect(&self.endpoint).unwrap();
         socket.send("Hello").unwrap();
         assert_eq!(self.process.line(), format!("Hello from {user}"));
-        assert_eq!(socket.recv_timeout(DEADLINE).unwrap().expect("an answer"), "World");
+        assert_eq!(socket.recv_timeout(PATIENCE).unwrap().expect("an answer"), "World");
     }
 
     fn refuses(&self, security: &Security) {
