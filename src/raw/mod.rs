@@ -30,7 +30,9 @@ pub(crate) use signal::{catch_signals, clear_interrupt, interrupted, quiet, wake
 pub(crate) use socket::RawSocket;
 pub(crate) use specialized::{Specialized, specialized};
 pub(crate) use unshared::Unshared;
-pub(crate) use util::{curve_keypair, curve_public, has, strerror, version, z85_decode, z85_encode};
+pub(crate) use util::{
+    KeyText, curve_keypair, curve_public, decode_key, encode_key, has, strerror, version, z85_decode, z85_encode,
+};
 
 use std::ffi::c_int;
 

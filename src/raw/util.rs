@@ -57,32 +57,40 @@ pub(crate) fn z85_decode(text: &CString) -> Result<Vec<u8>, Errno> {
     if end.is_null() { Err(last_errno()) } else { Ok(data) }
 }
 
-/// The length of a key as Z85 text, and the NUL.
-const KEY_TEXT: usize = 41;
+/// A key as Z85 text: 40 characters and the NUL.
+pub(crate) type KeyText = [u8; 41];
 
-pub(crate) fn curve_keypair() -> Result<([u8; 40], [u8; 40]), Errno> {
-    let (mut public, mut secret) = ([0u8; KEY_TEXT], [0u8; KEY_TEXT]);
+pub(crate) fn encode_key(key: &[u8; 32], text: &mut KeyText) -> Result<(), Errno> {
+    // SAFETY: 32 bytes become 40 characters and the NUL, for which the output has room.
+    let end = unsafe { zmq_sys::zmq_z85_encode(text.as_mut_ptr().cast(), key.as_ptr(), key.len()) };
+    if end.is_null() { Err(last_errno()) } else { Ok(()) }
+}
+
+pub(crate) fn decode_key(text: &KeyText, key: &mut [u8; 32]) -> Result<(), Errno> {
+    check_terminated(text)?;
+    // SAFETY: the text has 40 characters before its NUL (checked above), which become 32 bytes.
+    let end = unsafe { zmq_sys::zmq_z85_decode(key.as_mut_ptr(), text.as_ptr().cast()) };
+    if end.is_null() { Err(last_errno()) } else { Ok(()) }
+}
+
+pub(crate) fn curve_keypair(public: &mut KeyText, secret: &mut KeyText) -> Result<(), Errno> {
     // SAFETY: both buffers take 40 characters and the NUL.
     let rc = unsafe {
         zmq_sys::zmq_curve_keypair(public.as_mut_ptr().cast::<c_char>(), secret.as_mut_ptr().cast::<c_char>())
     };
-    let pair = check(rc).map(|_| (without_nul(&public), without_nul(&secret)));
-    super::wipe(&mut secret);
-    pair
+    check(rc).map(drop)
 }
 
-pub(crate) fn curve_public(secret: &[u8; 40]) -> Result<[u8; 40], Errno> {
-    let (mut public, mut text) = ([0u8; KEY_TEXT], [0u8; KEY_TEXT]);
-    text[..40].copy_from_slice(secret);
-    // SAFETY: the output takes 40 characters and the NUL; the input has exactly 40 characters before its NUL, so the
-    // 32 bytes that libzmq decodes it to are not overrun (a NUL earlier only shortens it).
-    let rc = unsafe { zmq_sys::zmq_curve_public(public.as_mut_ptr().cast::<c_char>(), text.as_ptr().cast::<c_char>()) };
-    super::wipe(&mut text);
-    check(rc).map(|_| without_nul(&public))
+pub(crate) fn curve_public(secret: &KeyText, public: &mut KeyText) -> Result<(), Errno> {
+    check_terminated(secret)?;
+    // SAFETY: the output takes 40 characters and the NUL; the input has exactly 40 characters before its NUL (checked
+    // above), so the 32 bytes that libzmq decodes it to are not overrun.
+    let rc =
+        unsafe { zmq_sys::zmq_curve_public(public.as_mut_ptr().cast::<c_char>(), secret.as_ptr().cast::<c_char>()) };
+    check(rc).map(drop)
 }
 
-fn without_nul(text: &[u8; KEY_TEXT]) -> [u8; 40] {
-    let mut key = [0; 40];
-    key.copy_from_slice(&text[..40]);
-    key
+/// Whether a key's text has its full length, as C measures it.
+fn check_terminated(text: &KeyText) -> Result<(), Errno> {
+    if text.iter().position(|byte| *byte == 0) == Some(text.len() - 1) { Ok(()) } else { Err(Errno::EINVAL) }
 }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::z85::{Z85Error, z85_decode, z85_encode};
-use crate::error::Result;
-use crate::raw;
+use super::secret::{SecretText, equal, leave_no_copies};
+use super::z85::{Z85Error, z85_encode};
+use crate::error::{Errno, Result};
+use crate::raw::{self, KeyText};
 
 /// A CURVE public key: 32 bytes, or 40 characters of Z85.
 ///
@@ -21,9 +22,20 @@ use crate::raw;
 pub struct PublicKey([u8; 32]);
 
 /// A CURVE secret key: 32 bytes, or 40 characters of Z85. It is never printed, and wiped from memory when dropped.
+///
+/// The wiping is of what this library holds: the key itself, which stays in one place however often the value is moved,
+/// and every buffer that it passes through on its way from or to a text, a file or a socket. A socket keeps a copy inside
+/// libzmq, which does not wipe it.
+///
+/// ```
+/// # fn main() -> Result<(), zmq::Z85Error> {
+/// let key: zmq::SecretKey = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs".parse()?;
+/// assert_eq!(format!("{key:?}"), "SecretKey(..)");
+/// # Ok(())
+/// # }
+/// ```
 #[doc(alias = "ZMQ_CURVE_SECRETKEY")]
-#[derive(Clone)]
-pub struct SecretKey([u8; 32]);
+pub struct SecretKey(Box<[u8; 32]>);
 
 impl PublicKey {
     /// The key of these bytes.
@@ -38,19 +50,44 @@ impl PublicKey {
 }
 
 impl SecretKey {
-    /// The key of these bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> SecretKey {
-        SecretKey(bytes)
+    /// The key of these bytes. The caller's own copy of them is the caller's to wipe.
+    pub fn from_bytes(mut bytes: [u8; 32]) -> SecretKey {
+        let key = SecretKey::copied(&bytes);
+        raw::wipe(&mut bytes);
+        key
     }
 
     /// The key's bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
+    pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The key as text, for writing it to where secrets are kept. The text is the caller's to wipe.
-    pub fn to_z85(&self) -> String {
-        text(&self.0)
+    /// The key as text, for writing it to where secrets are kept. The text is wiped when dropped, too.
+    ///
+    /// ```
+    /// let key = zmq::SecretKey::from_bytes([7; 32]);
+    /// assert_eq!(key.to_z85().parse::<zmq::SecretKey>(), Ok(key));
+    /// ```
+    pub fn to_z85(&self) -> SecretText {
+        SecretText::from(text(&self.0))
+    }
+
+    /// The key of all zeros, to be written to.
+    fn empty() -> SecretKey {
+        SecretKey(Box::new([0; 32]))
+    }
+
+    /// The bytes go straight to where they stay.
+    fn copied(bytes: &[u8; 32]) -> SecretKey {
+        let mut key = SecretKey::empty();
+        key.0.copy_from_slice(bytes);
+        key
+    }
+}
+
+impl Clone for SecretKey {
+    fn clone(&self) -> SecretKey {
+        SecretKey::copied(&self.0)
     }
 }
 
@@ -59,22 +96,25 @@ fn text(bytes: &[u8; 32]) -> String {
     z85_encode(bytes).unwrap_or_default()
 }
 
-fn bytes(text: &str) -> Result<[u8; 32], Z85Error> {
+/// Reads a key's text into the place where the key is to be.
+fn read(text: &str, key: &mut [u8; 32]) -> Result<(), Z85Error> {
     if text.len() != 40 {
         return Err(Z85Error::KeyLength(text.len()));
     }
-    let mut decoded = z85_decode(text)?;
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(&decoded);
-    raw::wipe(&mut decoded);
-    Ok(bytes)
+    let mut buffer: KeyText = [0; 41];
+    buffer[..40].copy_from_slice(text.as_bytes());
+    let read = raw::decode_key(&buffer, key).map_err(|_| Z85Error::NotZ85);
+    raw::wipe(&mut buffer);
+    read
 }
 
 impl FromStr for PublicKey {
     type Err = Z85Error;
 
     fn from_str(text: &str) -> Result<PublicKey, Z85Error> {
-        bytes(text).map(PublicKey)
+        let mut bytes = [0; 32];
+        read(text, &mut bytes)?;
+        Ok(PublicKey(bytes))
     }
 }
 
@@ -82,7 +122,9 @@ impl FromStr for SecretKey {
     type Err = Z85Error;
 
     fn from_str(text: &str) -> Result<SecretKey, Z85Error> {
-        bytes(text).map(SecretKey)
+        let mut key = SecretKey::empty();
+        read(text, &mut key.0)?;
+        Ok(key)
     }
 }
 
@@ -106,14 +148,14 @@ impl fmt::Debug for SecretKey {
 
 impl Drop for SecretKey {
     fn drop(&mut self) {
-        raw::wipe(&mut self.0);
+        raw::wipe(&mut *self.0);
     }
 }
 
 /// Compares in a time that does not depend on where the keys differ.
 impl PartialEq for SecretKey {
     fn eq(&self, other: &SecretKey) -> bool {
-        self.0.iter().zip(&other.0).fold(0, |differing, (left, right)| differing | (left ^ right)) == 0
+        equal(&*self.0, &*other.0)
     }
 }
 
@@ -136,10 +178,22 @@ impl Eq for SecretKey {}
 #[doc(alias = "zmq_curve_keypair")]
 pub fn curve_keypair() -> Result<(PublicKey, SecretKey)> {
     const CALL: &str = "zmq_curve_keypair";
-    let (public, mut secret) = raw::curve_keypair().map_err(|errno| errno.of(CALL))?;
-    let pair = key(CALL, &public).and_then(|public| Ok((PublicKey(public), SecretKey(key(CALL, &secret)?))));
-    raw::wipe(&mut secret);
-    pair
+    let (mut public_text, mut secret_text): (KeyText, KeyText) = ([0; 41], [0; 41]);
+    let (mut public, mut secret) = (PublicKey([0; 32]), SecretKey::empty());
+    let made = raw::curve_keypair(&mut public_text, &mut secret_text)
+        .and_then(|()| raw::decode_key(&public_text, &mut public.0))
+        .and_then(|()| raw::decode_key(&secret_text, &mut secret.0));
+    raw::wipe(&mut secret_text);
+    leave_no_copies();
+    made.map(|()| (public, secret)).map_err(|errno| failed(errno, CALL))
+}
+
+/// The error of a CURVE function.
+fn failed(errno: Errno, call: &'static str) -> crate::Error {
+    match errno {
+        Errno::ENOTSUP => errno.because(call, "this libzmq was built without curve"),
+        _ => errno.of(call),
+    }
 }
 
 /// The public key that belongs to a secret one.
@@ -161,19 +215,14 @@ pub fn curve_keypair() -> Result<(PublicKey, SecretKey)> {
 #[doc(alias = "zmq_curve_public")]
 pub fn curve_public(secret: &SecretKey) -> Result<PublicKey> {
     const CALL: &str = "zmq_curve_public";
-    let mut secret_text = secret.to_z85().into_bytes();
-    let mut z85 = [0; 40];
-    z85.copy_from_slice(&secret_text);
-    let public = raw::curve_public(&z85).map_err(|errno| errno.of(CALL));
-    raw::wipe(&mut z85);
+    let (mut secret_text, mut public_text): (KeyText, KeyText) = ([0; 41], [0; 41]);
+    let mut public = PublicKey([0; 32]);
+    let made = raw::encode_key(&secret.0, &mut secret_text)
+        .and_then(|()| raw::curve_public(&secret_text, &mut public_text))
+        .and_then(|()| raw::decode_key(&public_text, &mut public.0));
     raw::wipe(&mut secret_text);
-    key(CALL, &public?).map(PublicKey)
-}
-
-/// The bytes of a key that libzmq made.
-fn key(call: &'static str, z85: &[u8; 40]) -> Result<[u8; 32]> {
-    let text = std::str::from_utf8(z85).unwrap_or_default();
-    bytes(text).map_err(|error| crate::Errno::EINVAL.because(call, error))
+    leave_no_copies();
+    made.map(|()| public).map_err(|errno| failed(errno, CALL))
 }
 
 #[cfg(test)]
@@ -184,7 +233,7 @@ mod tests {
     fn keys_are_read_and_written_as_text() {
         let text = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
         assert_eq!(text.parse::<PublicKey>().unwrap().to_string(), text);
-        assert_eq!(text.parse::<SecretKey>().unwrap().to_z85(), text);
+        assert_eq!(text.parse::<SecretKey>().unwrap().to_z85().as_str(), text);
     }
 
     #[test]

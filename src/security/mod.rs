@@ -1,7 +1,30 @@
-//! Keys and their text form.
+//! Security: who may connect, and whether others can listen in.
+//!
+//! | mechanism | the client shows | encrypted | server and client |
+//! | --- | --- | --- | --- |
+//! | NULL | nothing; its address may be checked | no | [`Security::null`] |
+//! | PLAIN | a user name and a password | no | [`Security::plain_server`], [`Security::plain_client`] |
+//! | CURVE | that it has a secret key | yes | [`Security::curve_server`], [`Security::curve_client`] |
+//! | GSSAPI | Kerberos tickets (feature `gssapi`) | yes | `Security::gssapi_server`, `Security::gssapi_client` |
+//!
+//! [`Socket::secure`](crate::Socket::secure) sets a socket up. Servers ask their context's [`Authenticator`] about each
+//! client, which decides by the [`Policy`] of the server's domain. Keys are kept on disk as [`Certificate`]s, which czmq
+//! and pyzmq read and write too. Messages tell who sent them: `message.gets("User-Id")`. That is to be relied on only
+//! where a handler was asked: where none was, the peer itself may have said so.
 
+mod certificate;
 mod keys;
+mod network;
+mod secret;
+mod setup;
 mod z85;
+mod zap;
+mod zpl;
 
+pub use certificate::{Certificate, CertificateError};
 pub use keys::{PublicKey, SecretKey, curve_keypair, curve_public};
+pub use network::{Network, NetworkError};
+pub use secret::SecretText;
+pub use setup::Security;
 pub use z85::{Z85Error, z85_decode, z85_encode};
+pub use zap::{AuthEvent, AuthStatistics, Authenticator, ClientInfo, Credentials, Policy, Verdict, ZapRequest};

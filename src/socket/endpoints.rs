@@ -94,7 +94,10 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::bind`], but for those that only a listener can meet. A peer that is not there is no error.
+    /// As [`Socket::bind`], but for those that only a listener can meet. A peer that is not there is no error. `EINVAL` where
+    /// a ZAP handler is to be asked about the peer, by a PLAIN, CURVE or GSSAPI server or a NULL socket with a domain, and
+    /// [`Socket::reconnect_ivl`] is not `None`: libzmq would take the answer that was meant for one peer for another's, or
+    /// abort the process.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -306,6 +309,7 @@ impl Core {
         self.check_raw(call, endpoint)?;
         crate::sockopt::check_security(self.raw(), call, endpoint)?;
         crate::sockopt::check_proxy(self.raw(), call, endpoint)?;
+        crate::sockopt::check_asking(self.raw(), call, endpoint)?;
         self.check_conflating(call, endpoint, &text)?;
         #[cfg(feature = "draft")]
         if endpoint::is_udp(endpoint) {

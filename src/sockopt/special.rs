@@ -194,6 +194,26 @@ pub(crate) fn check_proxy(socket: &RawSocket, call: &'static str, endpoint: &str
     Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: a name of {} bytes, a proxy takes 255", name.len())))
 }
 
+/// A connection that asks a ZAP handler about its peer, and is made again when it breaks: libzmq takes the answer that was
+/// meant for the peer before, and lets the next one in with it, or aborts the process.
+pub(crate) fn check_asking(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
+    let is_on = |option| socket.get_int(option).is_ok_and(|value| value > 0);
+    if endpoint.starts_with("inproc:") || !is_on(zmq_sys::ZMQ_RECONNECT_IVL) {
+        return Ok(());
+    }
+    let asks = match socket.get_int(zmq_sys::ZMQ_MECHANISM) {
+        Ok(zmq_sys::ZMQ_PLAIN) => is_on(zmq_sys::ZMQ_PLAIN_SERVER),
+        Ok(zmq_sys::ZMQ_CURVE) => is_on(zmq_sys::ZMQ_CURVE_SERVER),
+        Ok(zmq_sys::ZMQ_GSSAPI) => is_on(zmq_sys::ZMQ_GSSAPI_SERVER),
+        _ => Text::<255>::get(Row { name: "ZMQ_ZAP_DOMAIN", number: zmq_sys::ZMQ_ZAP_DOMAIN }, socket)?.is_some(),
+    };
+    if !asks {
+        return Ok(());
+    }
+    let why = "who asks a ZAP handler about its peers binds, or has no ZMQ_RECONNECT_IVL";
+    Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
+}
+
 /// Security settings that would abort the process when the first peer comes.
 #[cfg(feature = "draft")]
 pub(crate) fn check_security(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {

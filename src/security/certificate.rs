@@ -1,0 +1,422 @@
+//! Certificates: CURVE keys on disk, as czmq and pyzmq write and read them.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::keys::{PublicKey, SecretKey, curve_keypair, curve_public};
+use super::secret::{SecretBytes, SecretText};
+use super::z85::Z85Error;
+use super::zpl::{self, BadLine, Entry};
+use crate::error::{Errno, Result};
+
+/// A certificate longer than this, in bytes, is none.
+const LONGEST: usize = 1 << 16;
+
+/// A CURVE key pair, or a public key alone, with what else is known of its owner.
+///
+/// On disk it is two files: `NAME`, which may be given away, and `NAME_secret` for its owner alone. That is how czmq has
+/// them; pyzmq's `server.key` and `server.key_secret` are the same with a `NAME` that ends in `.key`. Both read what is
+/// written here, and the other way round.
+///
+/// ```
+/// use zmq::security::{Certificate, Security};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # if !zmq::has("curve") { return Ok(()); }
+/// # let directory = std::env::temp_dir().join(format!("zmq-doc-certificate-{}", std::process::id()));
+/// # std::fs::create_dir_all(&directory)?;
+/// let mut certificate = Certificate::generate()?;
+/// certificate.set_metadata("email", "alice@example.org")?;
+/// certificate.save(directory.join("alice.key"))?;
+///
+/// let loaded = Certificate::load(directory.join("alice.key"))?;
+/// assert_eq!(loaded.public_key(), certificate.public_key());
+/// assert_eq!(loaded.secret_key(), certificate.secret_key());
+/// assert_eq!(loaded.metadata("email"), Some("alice@example.org"));
+/// # std::fs::remove_dir_all(&directory)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    public: PublicKey,
+    secret: Option<SecretKey>,
+    metadata: Vec<(String, String)>,
+}
+
+/// Why a certificate was not read or written. No text of it shows what a file says.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// The file could not be opened, read or written.
+    #[error("{}: {error}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        error: io::Error,
+    },
+    /// A line of the file is not what it should be.
+    #[error("{}:{line}: {why}", .path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The file as a whole is not a certificate.
+    #[error("{}: {why}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl Certificate {
+    /// A certificate with a new key pair.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTSUP` where libzmq was built without CURVE (feature `curve`).
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # if !zmq::has("curve") { return Ok(()); }
+    /// let certificate = zmq::security::Certificate::generate()?;
+    /// assert!(certificate.secret_key().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zcert_new")]
+    pub fn generate() -> Result<Certificate> {
+        let (public, secret) = curve_keypair()?;
+        Ok(Certificate { public, secret: Some(secret), metadata: Vec::new() })
+    }
+
+    /// A certificate of this secret key and the public one that belongs to it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTSUP` where libzmq was built without CURVE (feature `curve`).
+    ///
+    /// ```
+    /// use zmq::security::Certificate;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # if !zmq::has("curve") { return Ok(()); }
+    /// let (public, secret) = zmq::curve_keypair()?;
+    /// assert_eq!(Certificate::of_secret(secret)?.public_key(), &public);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn of_secret(secret: SecretKey) -> Result<Certificate> {
+        Ok(Certificate { public: curve_public(&secret)?, secret: Some(secret), metadata: Vec::new() })
+    }
+
+    /// A certificate of a public key alone: somebody else's.
+    ///
+    /// ```
+    /// use zmq::{PublicKey, security::Certificate};
+    ///
+    /// let certificate = Certificate::of_public(PublicKey::from_bytes([7; 32]));
+    /// assert!(certificate.secret_key().is_none());
+    /// ```
+    #[doc(alias = "zcert_new_from")]
+    pub fn of_public(public: PublicKey) -> Certificate {
+        Certificate { public, secret: None, metadata: Vec::new() }
+    }
+
+    /// The public key.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// The secret key, if the certificate has it.
+    pub fn secret_key(&self) -> Option<&SecretKey> {
+        self.secret.as_ref()
+    }
+
+    /// What the certificate says of its owner under this name.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        self.metadata.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All that the certificate says of its owner, in its order.
+    ///
+    /// ```
+    /// use zmq::{PublicKey, security::Certificate};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// let mut certificate = Certificate::of_public(PublicKey::from_bytes([7; 32]));
+    /// certificate.set_metadata("name", "Alice")?;
+    /// assert_eq!(certificate.all_metadata().collect::<Vec<_>>(), [("name", "Alice")]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn all_metadata(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Says something of the owner, in the place of what was said under this name before.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for what cannot be written: a name that is empty, longer than 255 bytes or has other letters than
+    /// `A-Z a-z 0-9 - $ _ @ . & + /`; a value with a control character or with both kinds of quotes.
+    ///
+    /// ```
+    /// use zmq::{PublicKey, security::Certificate};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// let mut certificate = Certificate::of_public(PublicKey::from_bytes([7; 32]));
+    /// certificate.set_metadata("email", "alice@example.org")?;
+    /// assert!(certificate.set_metadata("two words", "no").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zcert_set_meta")]
+    pub fn set_metadata(&mut self, name: &str, value: &str) -> Result<()> {
+        const CALL: &str = "set_metadata";
+        if !zpl::is_name(name) || name.len() > 255 {
+            return Err(Errno::EINVAL.because(CALL, format_args!("{name:?} cannot be the name of a value")));
+        }
+        if !zpl::is_value(value) {
+            return Err(Errno::EINVAL.because(CALL, format_args!("{value:?} cannot be written as a value")));
+        }
+        self.metadata.retain(|(known, _)| known != name);
+        self.metadata.push((name.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    /// Writes the public part to `path` and, if the secret key is there, all of it to `path` with `_secret` behind.
+    ///
+    /// The secret file is its owner's alone (mode 0600) from its first moment on. Files that are there already are
+    /// replaced as a whole: who reads them meanwhile gets the old or the new one.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written.
+    #[doc(alias = "zcert_save")]
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), CertificateError> {
+        let path = path.as_ref();
+        if self.secret.is_some() {
+            self.save_secret(with_behind(path, "_secret"))?;
+        }
+        self.save_public(path)
+    }
+
+    /// Writes the public part to `path`, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written.
+    ///
+    /// ```
+    /// use zmq::{PublicKey, security::Certificate};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = std::env::temp_dir().join(format!("zmq-doc-public-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory)?;
+    /// let certificate = Certificate::of_public(PublicKey::from_bytes([7; 32]));
+    /// certificate.save_public(directory.join("bob"))?;
+    /// assert!(Certificate::load(directory.join("bob"))? == certificate);
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zcert_save_public")]
+    pub fn save_public(&self, path: impl AsRef<Path>) -> Result<(), CertificateError> {
+        let head = "# A public CURVE certificate of ZeroMQ. It may be given to anybody; who gets it should make sure\n\
+                    # that it is the right one.\n";
+        let text = self.text(head) + "\n";
+        replace(path.as_ref(), 0o644, text.as_bytes())
+    }
+
+    /// Writes the public and the secret part to `path`, readable by its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written, or the certificate has no secret key.
+    #[doc(alias = "zcert_save_secret")]
+    pub fn save_secret(&self, path: impl AsRef<Path>) -> Result<(), CertificateError> {
+        let path = path.as_ref();
+        let Some(secret) = &self.secret else {
+            return Err(CertificateError::File { path: path.to_owned(), why: "there is no secret key to be written" });
+        };
+        let head = "# A SECRET CURVE certificate of ZeroMQ. It is for its owner alone: do not give it away, nor let\n\
+                    # others read it.\n";
+        let secret: SecretText = secret.to_z85();
+        let text = zpl::concat_secret(&[&self.text(head), "\n    secret-key = \"", &secret, "\"\n"]);
+        replace(path, 0o600, &text.0)
+    }
+
+    /// What both files say, up to the end of the line with the public key.
+    fn text(&self, head: &str) -> String {
+        let mut text = head.to_owned();
+        zpl::write_section(&mut text, "metadata");
+        self.metadata.iter().for_each(|(name, value)| zpl::write_entry(&mut text, name, value));
+        zpl::write_section(&mut text, "curve");
+        zpl::write_entry(&mut text, "public-key", &self.public.to_string());
+        text.pop();
+        text
+    }
+
+    /// Reads a certificate: with its secret key from `path` with `_secret` behind if that is there, otherwise from `path`.
+    /// Where neither is, `path` may lack the `.key` of pyzmq's files; and it may name a secret file itself.
+    ///
+    /// # Errors
+    ///
+    /// Where the file is not there or not readable, and where it is not a certificate: the error names the file and the
+    /// line. A secret file that does not have the public key of its secret key is none.
+    #[doc(alias = "zcert_load")]
+    pub fn load(path: impl AsRef<Path>) -> Result<Certificate, CertificateError> {
+        let path = path.as_ref();
+        let names = ["_secret", "", ".key_secret", ".key"];
+        let found = names.iter().map(|behind| with_behind(path, behind)).find(|path| path.is_file());
+        read(&found.unwrap_or_else(|| path.to_owned()), true)
+    }
+
+    /// Reads the public part of a certificate from `path`, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// As [`Certificate::load`].
+    ///
+    /// ```
+    /// use zmq::{PublicKey, security::Certificate};
+    ///
+    /// let error = Certificate::load_public("/there/is/none").unwrap_err();
+    /// assert!(error.to_string().starts_with("/there/is/none: "));
+    /// ```
+    pub fn load_public(path: impl AsRef<Path>) -> Result<Certificate, CertificateError> {
+        read(path.as_ref(), false)
+    }
+}
+
+/// Shows the public key and the metadata.
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("public_key", &self.public)
+            .field("has_secret_key", &self.secret.is_some())
+            .field("metadata", &self.metadata)
+            .finish()
+    }
+}
+
+fn with_behind(path: &Path, behind: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(behind);
+    PathBuf::from(name)
+}
+
+fn read(path: &Path, wants_secret: bool) -> Result<Certificate, CertificateError> {
+    let bytes = read_bytes(path)?;
+    let file = |why| CertificateError::File { path: path.to_owned(), why };
+    let line = |line, why: String| CertificateError::Line { path: path.to_owned(), line, why };
+    let text = std::str::from_utf8(&bytes.0).map_err(|error| {
+        let before = &bytes.0[..error.valid_up_to()];
+        line(before.split(|byte| *byte == b'\n').count(), "it is not UTF-8".to_owned())
+    })?;
+    let bad = |BadLine(number, why)| line(number, why.to_owned());
+    let (mut public, mut secret, mut metadata) = (None, None, Vec::new());
+    for entry in zpl::parse(text).map_err(bad)? {
+        match (entry.section, entry.name) {
+            ("metadata", name) => metadata.push((name.to_owned(), entry.value().map_err(bad)?.to_owned())),
+            ("curve", "public-key") => set_once(&mut public, &entry).map_err(|(number, why)| line(number, why))?,
+            ("curve", "secret-key") if wants_secret => {
+                set_once(&mut secret, &entry).map_err(|(number, why)| line(number, why))?;
+            }
+            _ => {}
+        }
+    }
+    let public: PublicKey = public.ok_or_else(|| file("there is no public-key in the section curve"))?;
+    if public.as_bytes() == &[0; 32] {
+        return Err(file("the public key is all zeros, which is none"));
+    }
+    if let Some(secret) = &secret {
+        // Without CURVE nobody can tell, nor use the keys.
+        if curve_public(secret).is_ok_and(|own| own != public) {
+            return Err(file("the public key is not that of the secret key"));
+        }
+    }
+    Ok(Certificate { public, secret, metadata })
+}
+
+/// Reads the key of an entry, unless an earlier one had it.
+fn set_once<K: std::str::FromStr<Err = Z85Error>>(
+    key: &mut Option<K>,
+    entry: &Entry<'_>,
+) -> Result<(), (usize, String)> {
+    if key.is_some() {
+        return Err((entry.line, format!("there is a {} already", entry.name)));
+    }
+    let text = entry.word().map_err(|BadLine(line, why)| (line, why.to_owned()))?;
+    *key = Some(text.parse().map_err(|error| (entry.line, format!("{}: {error}", entry.name)))?);
+    Ok(())
+}
+
+/// Reads a file as a whole, into memory that is wiped.
+fn read_bytes(path: &Path) -> Result<SecretBytes, CertificateError> {
+    let failed = |error| CertificateError::Io { path: path.to_owned(), error };
+    // Opening a pipe waits for who writes to it, unless told not to.
+    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(CertificateError::File { path: path.to_owned(), why: "it is not a file" });
+    }
+    let mut bytes = SecretBytes(vec![0; LONGEST + 1]);
+    let mut length = 0;
+    loop {
+        match file.read(&mut bytes.0[length..]) {
+            Ok(0) if length > LONGEST => {
+                return Err(CertificateError::File { path: path.to_owned(), why: "it is longer than a certificate" });
+            }
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    bytes.0.truncate(length);
+    Ok(bytes)
+}
+
+/// Writes a file as a whole under another name, and gives it its own then: nobody sees half of it, nor the new content
+/// with the old one's permissions.
+fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), CertificateError> {
+    let failed = |error| CertificateError::Io { path: path.to_owned(), error };
+    let (new, mut file) = create_beside(path, mode).map_err(failed)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, path));
+    written.map_err(|error| {
+        // What was written so far is of no use.
+        let _ = fs::remove_file(&new);
+        failed(error)
+    })
+}
+
+/// A new file in the directory of `path`, with this mode from the first.
+fn create_beside(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    if path.file_name().is_none() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it has no file name"));
+    }
+    loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let new = path.with_file_name(format!(".zmq-{}-{number}", std::process::id()));
+        match OpenOptions::new().write(true).create_new(true).mode(mode).open(&new) {
+            // Left by a process of the same number: the next name will do.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created.map(|file| (new, file)),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! A directory of certificates, read again as far as it has changed.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::super::certificate::{Certificate, CertificateError};
+use super::super::keys::PublicKey;
+use super::super::secret::equal;
+
+/// A file that was changed less long ago when it was read may have been changed once more since, and have the same times:
+/// systems keep them in ticks.
+const TICK: Duration = Duration::from_secs(2);
+
+/// What tells that a file is another one now.
+#[derive(Clone, PartialEq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+struct Known {
+    stamp: Stamp,
+    /// Whether the stamp can be relied on.
+    settled: bool,
+    certificate: Option<Certificate>,
+}
+
+pub(super) struct KeyDirectory {
+    path: PathBuf,
+    known: Mutex<BTreeMap<OsString, Known>>,
+}
+
+impl KeyDirectory {
+    pub(super) fn new(path: PathBuf) -> KeyDirectory {
+        KeyDirectory { path, known: Mutex::default() }
+    }
+
+    /// The certificate of a key, as the directory is now. Files that are no certificates are reported once.
+    pub(super) fn find(
+        &self,
+        key: &PublicKey,
+        report: &mut dyn FnMut(String),
+    ) -> Result<Option<Certificate>, CertificateError> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::take(&mut *known);
+        *known = self.read(old, report).map_err(|error| CertificateError::Io { path: self.path.clone(), error })?;
+        let certificates = known.values().filter_map(|known| known.certificate.as_ref());
+        let found = certificates.fold(None, |found, certificate| {
+            if equal(certificate.public_key().as_bytes(), key.as_bytes()) { Some(certificate) } else { found }
+        });
+        Ok(found.cloned())
+    }
+
+    fn read(
+        &self,
+        mut old: BTreeMap<OsString, Known>,
+        report: &mut dyn FnMut(String),
+    ) -> io::Result<BTreeMap<OsString, Known>> {
+        let mut new = BTreeMap::new();
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            if name.as_bytes().starts_with(b".") || name.as_bytes().ends_with(b"_secret") {
+                continue;
+            }
+            let path = self.path.join(&name);
+            // What has gone in the meantime, or is no file, is nothing to read.
+            let Some(metadata) = fs::metadata(&path).ok().filter(fs::Metadata::is_file) else { continue };
+            let stamp = Stamp {
+                device: metadata.dev(),
+                inode: metadata.ino(),
+                size: metadata.size(),
+                modified: (metadata.mtime(), metadata.mtime_nsec()),
+                changed: (metadata.ctime(), metadata.ctime_nsec()),
+            };
+            let before = old.remove(&name).filter(|known| known.stamp == stamp);
+            let known = match before {
+                Some(known) if known.settled => known,
+                before => {
+                    let settled = stamp.is_settled();
+                    let certificate = match Certificate::load_public(&path) {
+                        Ok(certificate) => Some(certificate),
+                        Err(error) => {
+                            if before.is_none_or(|known| known.certificate.is_some()) {
+                                report(error.to_string());
+                            }
+                            None
+                        }
+                    };
+                    Known { stamp, settled, certificate }
+                }
+            };
+            new.insert(name, known);
+        }
+        Ok(new)
+    }
+}
+
+impl Stamp {
+    /// Whether a change from now on would show.
+    fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (seconds, nanoseconds) = self.modified.max(self.changed);
+        let last = Duration::new(seconds.max(0) as u64, nanoseconds.clamp(0, 999_999_999) as u32);
+        last.checked_add(TICK).is_some_and(|safe| safe < now)
+    }
+}
+
+impl fmt::Debug for KeyDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Place {
+            let path = std::env::temp_dir().join(format!("zmq-directory-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Place(path)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn key(byte: u8) -> PublicKey {
+        PublicKey::from_bytes([byte; 32])
+    }
+
+    #[test]
+    fn a_directory_is_read_again_when_it_changes() {
+        let place = Place::new("changes");
+        let directory = KeyDirectory::new(place.0.clone());
+        let mut reports = Vec::new();
+        let mut knows = |byte| directory.find(&key(byte), &mut |report| reports.push(report)).unwrap().is_some();
+        assert!(!knows(1));
+        let file = place.0.join("alice.key");
+        Certificate::of_public(key(1)).save_public(&file).unwrap();
+        assert!(knows(1) && !knows(2));
+        // In place, at once, and of the same size: nothing but the content tells.
+        let text = fs::read_to_string(&file).unwrap();
+        for byte in [2, 3, 4] {
+            fs::write(&file, text.replace(&key(1).to_string(), &key(byte).to_string())).unwrap();
+            assert!(knows(byte) && !knows(byte - 1));
+        }
+        Certificate::of_public(key(5)).save_public(place.0.join("bob")).unwrap();
+        assert!(knows(4) && knows(5));
+        fs::remove_file(&file).unwrap();
+        assert!(!knows(4) && knows(5));
+        assert!(reports.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_reported_once() {
+        let place = Place::new("reports");
+        fs::write(place.0.join("bad"), "curve\n    public-key = \"short\"\n").unwrap();
+        fs::write(place.0.join(".hidden"), "not for us").unwrap();
+        fs::write(place.0.join("bad_secret"), "not for us").unwrap();
+        fs::create_dir(place.0.join("directory")).unwrap();
+        let directory = KeyDirectory::new(place.0.clone());
+        let mut reports = Vec::new();
+        for _ in 0..3 {
+            assert!(directory.find(&key(0), &mut |report| reports.push(report)).unwrap().is_none());
+        }
+        let expected =
+            format!("{}:2: public-key: a key has 40 characters as text, not 5", place.0.join("bad").display());
+        assert_eq!(reports, [expected]);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_an_error() {
+        let directory = KeyDirectory::new("/there/is/none".into());
+        let error = directory.find(&key(1), &mut |_| {}).unwrap_err();
+        assert!(error.to_string().starts_with("/there/is/none: "), "{error}");
+    }
+
+    /// A pipe would let who opens it wait for a writer.
+    #[test]
+    fn a_pipe_is_left_alone() {
+        let place = Place::new("pipe");
+        let pipe = place.0.join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let directory = KeyDirectory::new(place.0.clone());
+        assert!(directory.find(&key(1), &mut |report| panic!("{report}")).unwrap().is_none());
+        assert!(Certificate::load(&pipe).unwrap_err().to_string().ends_with("it is not a file"));
+    }
+}

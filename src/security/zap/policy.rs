@@ -1,0 +1,498 @@
+//! Who may connect.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::super::certificate::Certificate;
+use super::super::keys::PublicKey;
+use super::super::network::{Network, peer_address};
+use super::super::secret::{SecretText, equal};
+use super::directory::KeyDirectory;
+use super::request::{Credentials, ZapRequest};
+
+/// The names of metadata that libzmq gives messages itself.
+const RESERVED: [&str; 5] = ["Identity", "Routing-Id", "Socket-Type", "User-Id", "Peer-Address"];
+
+/// What a client is told, and what the messages of one that is let in carry.
+///
+/// ```
+/// use zmq::security::Verdict;
+///
+/// let verdict = Verdict::allow("alice").with_metadata("X-Role", "admin");
+/// assert_eq!((verdict.status(), verdict.user_id()), (200, "alice"));
+/// assert_eq!(Verdict::deny("not today").status(), 400);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    status: u16,
+    text: String,
+    user_id: String,
+    metadata: Vec<(String, String)>,
+}
+
+impl Verdict {
+    fn new(status: u16, text: impl Into<String>) -> Verdict {
+        Verdict { status, text: text.into(), user_id: String::new(), metadata: Vec::new() }
+    }
+
+    /// Lets the client in (status 200). Its messages have this user id, which is read as `message.gets("User-Id")`.
+    pub fn allow(user_id: impl Into<String>) -> Verdict {
+        Verdict { user_id: user_id.into(), ..Verdict::new(200, "OK") }
+    }
+
+    /// Refuses the client (status 400). The reason is for whoever reads the authenticator's events; the client does not
+    /// get it, and tries again as often as its [`reconnect_ivl`](crate::Socket::reconnect_ivl) says.
+    pub fn deny(reason: impl Into<String>) -> Verdict {
+        Verdict::new(400, reason)
+    }
+
+    /// Disconnects the client without a word, to be asked again when it tries again (status 300).
+    pub fn later(reason: impl Into<String>) -> Verdict {
+        Verdict::new(300, reason)
+    }
+
+    /// Refuses the client because something went wrong here (status 500).
+    pub fn failed(reason: impl Into<String>) -> Verdict {
+        Verdict::new(500, reason)
+    }
+
+    /// Gives the client's messages something else to be read by [`Message::gets`](crate::Message::gets).
+    ///
+    /// The name has 1 to 255 bytes and is none of those that libzmq itself gives (`User-Id`, `Peer-Address`,
+    /// `Socket-Type`, `Identity`, `Routing-Id`), and there is no NUL in name and value: where that is not so the client is
+    /// refused with status 500.
+    pub fn with_metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Verdict {
+        self.metadata.push((name.into(), value.into()));
+        self
+    }
+
+    /// 200, 300, 400 or 500.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The reason.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The user id that messages have.
+    pub fn user_id(&self) -> &str {
+        &self.user_id
+    }
+
+    /// Whether the client is let in.
+    pub fn is_allowed(&self) -> bool {
+        self.status == 200
+    }
+
+    /// This verdict, if it can be sent as it is.
+    pub(super) fn checked(self) -> Verdict {
+        if self.user_id.contains('\0') {
+            return Verdict::failed("there is a NUL in the user id");
+        }
+        match self.metadata.iter().find(|(name, value)| !is_metadata(name, value)) {
+            Some((name, _)) => Verdict::failed(format!("{name:?} cannot be metadata of messages")),
+            None => self,
+        }
+    }
+
+    /// The metadata as the protocol has it: each length before what has it.
+    pub(super) fn encoded_metadata(&self) -> Vec<u8> {
+        let mut block = Vec::new();
+        for (name, value) in &self.metadata {
+            // Names have 255 bytes at most; a value of 4 GiB does not come from anywhere.
+            block.push(name.len() as u8);
+            block.extend_from_slice(name.as_bytes());
+            block.extend_from_slice(&(value.len() as u32).to_be_bytes());
+            block.extend_from_slice(value.as_bytes());
+        }
+        block
+    }
+}
+
+fn is_metadata(name: &str, value: &str) -> bool {
+    let is_reserved = RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name));
+    (1..=255).contains(&name.len()) && !is_reserved && !name.contains('\0') && !value.contains('\0')
+}
+
+type Callback = Arc<dyn Fn(&ZapRequest) -> Verdict + Send + Sync>;
+
+/// Who may connect to the sockets of a domain.
+///
+/// A client has to pass two gates. The first is its address: what [`Policy::deny`] names is refused; if there is anything
+/// that [`Policy::allow`] names, all else is refused. The second is what it shows: that is nothing for NULL, and for PLAIN,
+/// CURVE and GSSAPI what this policy knows. A new policy knows nobody, so it lets NULL clients of every address in, and
+/// no others.
+///
+/// ```
+/// use zmq::security::{Network, Policy};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut policy = Policy::new();
+/// policy.allow("192.168.0.0/16".parse::<Network>()?);
+/// policy.deny("192.168.1.13".parse::<Network>()?);
+/// policy.allow_user("alice", "open sesame");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct Policy {
+    allowed: Vec<Network>,
+    denied: Vec<Network>,
+    local: bool,
+    users: BTreeMap<String, SecretText>,
+    password_check: Option<Callback>,
+    keys: Vec<PublicKey>,
+    directories: Vec<Arc<KeyDirectory>>,
+    any_key: bool,
+    key_check: Option<Callback>,
+    principal_check: Option<Callback>,
+}
+
+impl Policy {
+    /// A policy that lets NULL clients in, and no others.
+    pub fn new() -> Policy {
+        Policy::default()
+    }
+
+    /// Lets only clients of this network, and of others that are named so, come as far as showing who they are. Processes
+    /// of this machine that come by `ipc://` have no address: [`Policy::allow_local`] is for them.
+    #[doc(alias = "zauth_allow")]
+    pub fn allow(&mut self, network: impl Into<Network>) {
+        self.allowed.push(network.into());
+    }
+
+    /// Refuses clients of this network, also where [`Policy::allow`] names it.
+    #[doc(alias = "zauth_deny")]
+    pub fn deny(&mut self, network: impl Into<Network>) {
+        self.denied.push(network.into());
+    }
+
+    /// Lets clients that come by `ipc://` pass although there is a list of networks, where the system tells which process
+    /// they are, as Linux does with glibc.
+    pub fn allow_local(&mut self) {
+        self.local = true;
+    }
+
+    /// Forgets all networks that were allowed or denied.
+    pub fn clear_networks(&mut self) {
+        self.allowed.clear();
+        self.denied.clear();
+    }
+
+    /// Lets a PLAIN client of this name in with this password, and no longer with an earlier one.
+    pub fn allow_user(&mut self, name: impl Into<String>, password: impl Into<SecretText>) {
+        self.users.insert(name.into(), password.into());
+    }
+
+    /// Lets PLAIN clients in by a map of their names and passwords.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    ///
+    /// let users = HashMap::from([("alice", "open sesame"), ("bob", "hush")]);
+    /// let mut policy = zmq::security::Policy::new();
+    /// policy.allow_users(users);
+    /// ```
+    pub fn allow_users<N: Into<String>, P: Into<SecretText>>(&mut self, users: impl IntoIterator<Item = (N, P)>) {
+        users.into_iter().for_each(|(name, password)| self.allow_user(name, password));
+    }
+
+    /// Lets the PLAIN client of this name in no longer.
+    pub fn remove_user(&mut self, name: &str) {
+        self.users.remove(name);
+    }
+
+    /// Decides on PLAIN clients that are not among the users. It runs in the authenticator's thread, and everybody who
+    /// wants to connect waits for it. A panic in it refuses the client.
+    ///
+    /// ```
+    /// use zmq::security::{Credentials, Policy, Verdict};
+    ///
+    /// let mut policy = Policy::new();
+    /// policy.check_passwords(|request| match &request.credentials {
+    ///     Credentials::Plain { username, password } if password.as_str() == "open sesame" => Verdict::allow(username),
+    ///     _ => Verdict::deny("who are you?"),
+    /// });
+    /// ```
+    pub fn check_passwords(&mut self, check: impl Fn(&ZapRequest) -> Verdict + Send + Sync + 'static) {
+        self.password_check = Some(Arc::new(check));
+    }
+
+    /// Lets the CURVE client of this key in.
+    pub fn allow_key(&mut self, key: PublicKey) {
+        if !self.keys.contains(&key) {
+            self.keys.push(key);
+        }
+    }
+
+    /// Lets the CURVE clients of these keys in.
+    pub fn allow_keys(&mut self, keys: impl IntoIterator<Item = PublicKey>) {
+        keys.into_iter().for_each(|key| self.allow_key(key));
+    }
+
+    /// Lets the CURVE client of this key in no longer.
+    pub fn remove_key(&mut self, key: &PublicKey) {
+        self.keys.retain(|known| known != key);
+    }
+
+    /// Lets the CURVE clients in whose [certificates](super::super::Certificate) are files of this directory. It is looked
+    /// at for each client, so what is put there or taken away counts from the next one on. Secret files (`..._secret`) and
+    /// hidden ones are left out. What certificates say of their owners, the clients' messages carry as metadata.
+    ///
+    /// A file that is no certificate is reported, and lets nobody in. A directory that cannot be read is reported too, and
+    /// refuses those whom nothing else lets in, with status 500.
+    pub fn allow_keys_in(&mut self, directory: impl Into<PathBuf>) {
+        self.directories.push(Arc::new(KeyDirectory::new(directory.into())));
+    }
+
+    /// Lets every CURVE client in, whatever its key: connections are encrypted, and the user id says which key it has.
+    #[doc(alias = "CURVE_ALLOW_ANY")]
+    pub fn allow_any_key(&mut self) {
+        self.any_key = true;
+    }
+
+    /// Decides on CURVE clients that nothing else lets in. It runs in the authenticator's thread, and everybody who wants
+    /// to connect waits for it. A panic in it refuses the client.
+    ///
+    /// ```
+    /// use zmq::security::{Credentials, Policy, Verdict};
+    ///
+    /// # let known = zmq::PublicKey::from_bytes([7; 32]);
+    /// let mut policy = Policy::new();
+    /// policy.check_keys(move |request| match request.credentials {
+    ///     Credentials::Curve(key) if key == known => Verdict::allow("alice").with_metadata("X-Role", "admin"),
+    ///     _ => Verdict::deny("unknown key"),
+    /// });
+    /// ```
+    pub fn check_keys(&mut self, check: impl Fn(&ZapRequest) -> Verdict + Send + Sync + 'static) {
+        self.key_check = Some(Arc::new(check));
+    }
+
+    /// Decides on GSSAPI clients, whom Kerberos has vouched for. It runs in the authenticator's thread, and everybody who
+    /// wants to connect waits for it. A panic in it refuses the client.
+    pub fn check_principals(&mut self, check: impl Fn(&ZapRequest) -> Verdict + Send + Sync + 'static) {
+        self.principal_check = Some(Arc::new(check));
+    }
+
+    /// Decides on a client. What is wrong with the directories is reported on the way.
+    pub(super) fn decide(&self, request: &ZapRequest, report: &mut dyn FnMut(String)) -> Verdict {
+        if !self.admits(&request.address) {
+            return Verdict::deny("its address may not connect");
+        }
+        match &request.credentials {
+            Credentials::Null => Verdict::allow(""),
+            Credentials::Plain { username, password } => {
+                if self.knows(username, password) {
+                    return Verdict::allow(username);
+                }
+                ask(&self.password_check, request, "unknown user or wrong password")
+            }
+            Credentials::Curve(key) => self.decide_on_key(key, request, report),
+            Credentials::Gssapi(_) => ask(&self.principal_check, request, "no principal may connect"),
+        }
+    }
+
+    fn admits(&self, address: &str) -> bool {
+        match peer_address(address) {
+            Some(address) => {
+                let is_in = |networks: &[Network]| networks.iter().any(|network| network.contains(address));
+                !is_in(&self.denied) && (self.allowed.is_empty() || is_in(&self.allowed))
+            }
+            // Of an address that is not known nobody can say that it is not denied.
+            None if address.is_empty() => self.allowed.is_empty() && self.denied.is_empty(),
+            // Network addresses come as numbers: this is what the system tells of a process.
+            None => self.local || self.allowed.is_empty(),
+        }
+    }
+
+    /// Takes as long for unknown users as for known ones.
+    fn knows(&self, username: &str, password: &SecretText) -> bool {
+        let known = self.users.get(username);
+        let expected = known.map_or("", SecretText::as_str);
+        equal_padded(expected.as_bytes(), password.as_bytes()) & known.is_some()
+    }
+
+    fn decide_on_key(&self, key: &PublicKey, request: &ZapRequest, report: &mut dyn FnMut(String)) -> Verdict {
+        let mut failed = false;
+        for directory in &self.directories {
+            match directory.find(key, report) {
+                Ok(Some(certificate)) => return allow_certificate(&certificate),
+                Ok(None) => {}
+                Err(error) => {
+                    report(error.to_string());
+                    failed = true;
+                }
+            }
+        }
+        let is_known = self.keys.iter().fold(false, |found, known| found | equal(known.as_bytes(), key.as_bytes()));
+        if is_known || self.any_key {
+            return Verdict::allow(key.to_string());
+        }
+        if failed && self.key_check.is_none() {
+            return Verdict::failed("a directory of certificates cannot be read");
+        }
+        ask(&self.key_check, request, "unknown key")
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("allowed", &self.allowed)
+            .field("denied", &self.denied)
+            .field("users", &self.users.keys())
+            .field("keys", &self.keys)
+            .field("directories", &self.directories)
+            .field("any_key", &self.any_key)
+            .finish_non_exhaustive()
+    }
+}
+
+fn ask(check: &Option<Callback>, request: &ZapRequest, otherwise: &str) -> Verdict {
+    check.as_ref().map_or_else(|| Verdict::deny(otherwise), |check| check(request))
+}
+
+/// What the certificate says of its owner goes along, as far as messages can carry it.
+fn allow_certificate(certificate: &Certificate) -> Verdict {
+    let metadata = certificate.all_metadata().filter(|(name, value)| is_metadata(name, value));
+    let verdict = Verdict::allow(certificate.public_key().to_string());
+    metadata.fold(verdict, |verdict, (name, value)| verdict.with_metadata(name, value))
+}
+
+/// Compares passwords, of which none is longer than 255 bytes on its way, in a time that tells nothing of either's length.
+fn equal_padded(expected: &[u8], given: &[u8]) -> bool {
+    let padded = |text: &[u8]| {
+        let mut padded = [0u8; 256];
+        let length = text.len().min(padded.len());
+        padded[..length].copy_from_slice(&text[..length]);
+        padded
+    };
+    let (mut left, mut right) = (padded(expected), padded(given));
+    let same = equal(&left, &right) & (expected.len() == given.len()) & (given.len() <= left.len());
+    crate::raw::wipe(&mut left);
+    crate::raw::wipe(&mut right);
+    same
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(address: &str, credentials: Credentials) -> ZapRequest {
+        ZapRequest { domain: "global".to_owned(), address: address.to_owned(), routing_id: Vec::new(), credentials }
+    }
+
+    fn status(policy: &Policy, address: &str, credentials: Credentials) -> u16 {
+        policy.decide(&request(address, credentials), &mut |report| panic!("{report}")).status()
+    }
+
+    fn network(text: &str) -> Network {
+        text.parse().unwrap()
+    }
+
+    fn plain(username: &str, password: &str) -> Credentials {
+        Credentials::Plain { username: username.to_owned(), password: password.into() }
+    }
+
+    #[test]
+    fn addresses_pass_the_lists() {
+        let mut policy = Policy::new();
+        let null = |policy: &Policy, address: &str| status(policy, address, Credentials::Null) == 200;
+        for address in ["10.0.0.1", "::1", "localhost:0:0:77", ""] {
+            assert!(null(&policy, address), "{address}");
+        }
+        policy.deny(network("10.0.0.0/24"));
+        assert!(!null(&policy, "10.0.0.7"));
+        assert!(!null(&policy, "::ffff:10.0.0.7"));
+        assert!(null(&policy, "10.0.1.7"));
+        assert!(null(&policy, "localhost:0:0:77"));
+        assert!(!null(&policy, ""));
+
+        policy.allow(network("10.0.0.0/8"));
+        assert!(null(&policy, "10.0.1.7"));
+        assert!(!null(&policy, "10.0.0.7"), "what is denied stays denied");
+        assert!(!null(&policy, "11.0.0.1"));
+        assert!(!null(&policy, "::1"));
+        assert!(!null(&policy, "localhost:0:0:77"));
+        policy.allow_local();
+        assert!(null(&policy, "localhost:0:0:77"));
+        assert!(!null(&policy, ""));
+        policy.clear_networks();
+        assert!(null(&policy, "10.0.0.7"));
+    }
+
+    #[test]
+    fn passwords_are_compared_whole() {
+        let mut policy = Policy::new();
+        let long = "x".repeat(255);
+        policy.allow_users([("alice", "hush"), ("empty", ""), ("long", &long)]);
+        let allowed = |policy: &Policy, name: &str, password: &str| status(policy, "::1", plain(name, password)) == 200;
+        assert!(allowed(&policy, "alice", "hush"));
+        assert!(allowed(&policy, "long", &long));
+        assert!(allowed(&policy, "empty", ""));
+        for (name, password) in [
+            ("alice", "hus"),
+            ("alice", "hush\0"),
+            ("alice", "Hush"),
+            ("alice", ""),
+            ("bob", "hush"),
+            ("bob", ""),
+            ("empty", "\0"),
+            ("long", &long[1..]),
+            ("long", &format!("{long}x")),
+            ("long", &format!("{long}xy")),
+        ] {
+            assert!(!allowed(&policy, name, password), "{name} {password}");
+        }
+        policy.remove_user("alice");
+        assert!(!allowed(&policy, "alice", "hush"));
+    }
+
+    #[test]
+    fn what_a_policy_does_not_know_is_refused() {
+        let policy = Policy::new();
+        let key = PublicKey::from_bytes([7; 32]);
+        for credentials in [plain("alice", ""), Credentials::Curve(key), Credentials::Gssapi("alice".to_owned())] {
+            assert_eq!(status(&policy, "::1", credentials), 400);
+        }
+    }
+
+    #[test]
+    fn keys_are_known_or_asked_for() {
+        let [known, other, asked] = [1, 2, 3].map(|byte| PublicKey::from_bytes([byte; 32]));
+        let mut policy = Policy::new();
+        policy.allow_key(known);
+        policy.check_keys(move |request| match request.credentials {
+            Credentials::Curve(key) if key == asked => Verdict::allow("asked"),
+            _ => Verdict::later("ask again"),
+        });
+        let curve = |policy: &Policy, key| status(policy, "::1", Credentials::Curve(key));
+        assert_eq!([known, other, asked].map(|key| curve(&policy, key)), [200, 300, 200]);
+        policy.remove_key(&known);
+        assert_eq!(curve(&policy, known), 300);
+        policy.allow_any_key();
+        assert_eq!(curve(&policy, other), 200);
+    }
+
+    #[test]
+    fn a_verdict_that_cannot_be_sent_is_a_refusal() {
+        for bad in [
+            Verdict::allow("a\0b"),
+            Verdict::allow("a").with_metadata("", "x"),
+            Verdict::allow("a").with_metadata("x".repeat(256), "x"),
+            Verdict::allow("a").with_metadata("user-id", "x"),
+            Verdict::allow("a").with_metadata("Identity", "x"),
+            Verdict::allow("a").with_metadata("X-A", "\0"),
+            Verdict::allow("a").with_metadata("\0", "x"),
+        ] {
+            assert_eq!(bad.checked().status(), 500);
+        }
+        let good = Verdict::allow("a").with_metadata("X-A", "1");
+        assert_eq!(good.clone().checked(), good);
+        assert_eq!(good.encoded_metadata(), b"\x03X-A\0\0\0\x011");
+    }
+}

@@ -1,0 +1,330 @@
+//! Certificates on disk: what is written, with which permissions, and what czmq and pyzmq make of it and it of theirs.
+
+mod common;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use common::{Process, in_own_process, python_program, skip_unless, within_deadline};
+use zmq::PublicKey;
+use zmq::security::{Certificate, CertificateError};
+
+/// A directory that goes with its test.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Place {
+        let path = std::env::temp_dir().join(format!("zmq-certificates-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Place(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn with(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        fs::write(self.file(name), text).unwrap();
+        self.file(name)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A pair that `zmq_curve.txt` has as its example.
+const PUBLIC: &str = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
+const SECRET: &str = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
+
+fn lacks_curve() -> bool {
+    skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
+}
+
+/// With CURVE a secret key has to have its own public key beside it.
+fn certificate() -> Certificate {
+    let mut certificate = Certificate::generate().unwrap();
+    certificate.set_metadata("name", "Alice, \"the\" first").unwrap();
+    certificate.set_metadata("e-mail", "alice@example.org # not a comment").unwrap();
+    certificate
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// What the file as a whole is refused for.
+fn why(path: &Path) -> String {
+    let error = Certificate::load(path).unwrap_err().to_string();
+    error.strip_prefix(&format!("{}:", path.display())).unwrap_or_else(|| panic!("{error}")).trim_start().to_owned()
+}
+
+#[test]
+fn what_is_saved_is_loaded() {
+    if lacks_curve() {
+        return;
+    }
+    let place = Place::new("saved");
+    let certificate = certificate();
+    for name in ["alice", "alice.key", "with space", "\u{e9}t\u{e9}"] {
+        certificate.save(place.file(name)).unwrap();
+        let secret = place.file(&format!("{name}_secret"));
+        assert!(Certificate::load(place.file(name)).unwrap() == certificate, "{name}");
+        assert!(Certificate::load(&secret).unwrap() == certificate, "{name}");
+        let public = Certificate::load_public(place.file(name)).unwrap();
+        assert!(public.secret_key().is_none());
+        assert_eq!(public.public_key(), certificate.public_key());
+        assert_eq!(public.all_metadata().collect::<Vec<_>>(), certificate.all_metadata().collect::<Vec<_>>());
+        assert!(Certificate::load_public(&secret).unwrap() == public, "the secret part is left out");
+        let text = fs::read_to_string(place.file(name)).unwrap();
+        assert!(!text.contains(&*certificate.secret_key().unwrap().to_z85()), "the public file has no secret");
+        fs::remove_file(&secret).unwrap();
+        assert!(Certificate::load(place.file(name)).unwrap() == public, "without the secret file, the public one");
+    }
+    let left: Vec<_> = fs::read_dir(&place.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 4, "nothing else is left: {left:?}");
+}
+
+#[test]
+fn pyzmqs_names_are_found_without_their_ending() {
+    let place = Place::new("names");
+    let certificate = Certificate::of_public(PUBLIC.parse().unwrap());
+    certificate.save(place.file("server.key")).unwrap();
+    assert!(Certificate::load(place.file("server")).unwrap() == certificate);
+    if !lacks_curve() {
+        let pair = Certificate::generate().unwrap();
+        pair.save(place.file("server.key")).unwrap();
+        assert!(Certificate::load(place.file("server")).unwrap() == pair);
+    }
+    certificate.save(place.file("server")).unwrap();
+    assert!(Certificate::load(place.file("server")).unwrap() == certificate, "the name as it is comes first");
+}
+
+#[test]
+fn secret_files_are_their_owners_alone() {
+    in_own_process("secret_files_are_their_owners_alone", || {
+        if lacks_curve() {
+            return;
+        }
+        // SAFETY: takes a number. The process is this test's own.
+        unsafe { libc::umask(0) };
+        let place = Arc::new(Place::new("mode"));
+        let path = place.file("alice");
+        let secret = place.file("alice_secret");
+        // One that anybody may read, and that somebody has open, is not written to.
+        place.with("alice_secret", "old");
+        fs::set_permissions(&secret, Permissions::from_mode(0o666)).unwrap();
+        let old = fs::metadata(&secret).unwrap().ino();
+        let certificate = certificate();
+        certificate.save(&path).unwrap();
+        assert_ne!(fs::metadata(&secret).unwrap().ino(), old);
+        assert_eq!((mode(&secret), mode(&path)), (0o600, 0o644));
+
+        // Nor is one that a link leads to.
+        let elsewhere = place.with("elsewhere", "untouched");
+        fs::remove_file(&secret).unwrap();
+        symlink(&elsewhere, &secret).unwrap();
+        certificate.save(&path).unwrap();
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "untouched");
+        assert_eq!(mode(&secret), 0o600);
+        fs::remove_file(&elsewhere).unwrap();
+
+        // Whatever appears in the directory meanwhile, nobody else may read the secret.
+        let (stop, looks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let watcher = thread::spawn({
+            let (place, stop, looks) = (place.clone(), stop.clone(), looks.clone());
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    for entry in fs::read_dir(&place.0).unwrap().flatten() {
+                        if let Ok(metadata) = entry.metadata() {
+                            looks.fetch_add(1, Ordering::Relaxed);
+                            assert_eq!(metadata.permissions().mode() & 0o077, 0, "{:?}", entry.file_name());
+                        }
+                    }
+                }
+            }
+        });
+        fs::remove_file(&path).unwrap();
+        let mut rounds = 0;
+        while looks.load(Ordering::Relaxed) < 2000 && !watcher.is_finished() || rounds < 100 {
+            certificate.save_secret(&secret).unwrap();
+            rounds += 1;
+        }
+        stop.store(true, Ordering::Relaxed);
+        watcher.join().unwrap();
+    });
+}
+
+#[test]
+fn what_cannot_be_written_says_so_and_leaves_nothing() {
+    let place = Place::new("unwritable");
+    let public = Certificate::of_public(PUBLIC.parse().unwrap());
+    let error = public.save_secret(place.file("alice")).unwrap_err();
+    assert!(matches!(error, CertificateError::File { .. }));
+    assert!(error.to_string().ends_with("alice: there is no secret key to be written"), "{error}");
+    let error = public.save(place.file("none/alice")).unwrap_err();
+    assert!(error.to_string().starts_with(&place.file("none/alice").display().to_string()), "{error}");
+    fs::create_dir(place.file("directory")).unwrap();
+    assert!(public.save(place.file("directory")).is_err());
+    assert!(public.save("/").is_err());
+    assert_eq!(fs::read_dir(&place.0).unwrap().count(), 1);
+}
+
+/// As czmq writes it: with comments, quotes of both kinds, and more than is needed.
+#[test]
+fn czmqs_files_are_read() {
+    let place = Place::new("czmq");
+    let text = format!(
+        "#   ****  Generated on 2026-01-02 03:04:05 by CZMQ  ****\n#   ZeroMQ CURVE Public Certificate\n\n\
+         metadata\n    name = \"Alice\"\n    motto = 'she said \"no\"'\n    created = 2026-01-02   # by hand\n\
+         curve\n    public-key = \"{PUBLIC}\"\nother\n    public-key = \"not this one\"\n        deeper = 1\n"
+    );
+    let certificate = Certificate::load(place.with("alice", text)).unwrap();
+    assert_eq!(certificate.public_key().to_string(), PUBLIC);
+    let expected = [("name", "Alice"), ("motto", "she said \"no\""), ("created", "2026-01-02")];
+    assert_eq!(certificate.all_metadata().collect::<Vec<_>>(), expected);
+    assert_eq!(certificate.metadata("motto"), Some("she said \"no\""));
+
+    // The order of the sections does not matter, nor how lines end.
+    let text = format!("curve\r\n    public-key = '{PUBLIC}'\r\nmetadata\r\n    name = Bob\r\n");
+    let certificate = Certificate::load(place.with("bob", text)).unwrap();
+    assert_eq!((certificate.public_key().to_string().as_str(), certificate.metadata("name")), (PUBLIC, Some("Bob")));
+
+    // A key may come without quotes, and have a # in it.
+    let with_hash: PublicKey = "0000#".repeat(8).parse().unwrap();
+    let text = format!("curve\n    public-key = {with_hash}\n");
+    assert_eq!(Certificate::load(place.with("carol", text)).unwrap().public_key(), &with_hash);
+}
+
+#[test]
+fn a_malformed_file_is_an_error_with_its_line() {
+    let place = Place::new("malformed");
+    let key = |text: &str| format!("# a comment\nmetadata\ncurve\n    public-key = \"{text}\"\n");
+    let cases: &[(Vec<u8>, &str)] = &[
+        (Vec::new(), "there is no public-key in the section curve"),
+        (b"curve\n".to_vec(), "there is no public-key in the section curve"),
+        (format!("metadata\n    public-key = \"{PUBLIC}\"\n").into(), "there is no public-key in the section curve"),
+        (key("").into(), "4: public-key: a key has 40 characters as text, not 0"),
+        (key(&PUBLIC[1..]).into(), "4: public-key: a key has 40 characters as text, not 39"),
+        (key(&format!("{PUBLIC}0")).into(), "4: public-key: a key has 40 characters as text, not 41"),
+        (key(&"~".repeat(40)).into(), "4: public-key: zmq_z85_decode: not a Z85 text"),
+        (key(&"0".repeat(40)).into(), "the public key is all zeros, which is none"),
+        (key(&format!("{PUBLIC}\"\n    public-key = \"{PUBLIC}")).into(), "5: there is a public-key already"),
+        (format!("curve\n    public-key = \"{PUBLIC}\n").into(), "2: a quote has no end"),
+        (format!("    public-key = \"{PUBLIC}\"\n").into(), "1: it is indented, and no section has begun"),
+        (format!("curve\npublic-key = \"{PUBLIC}\"\n").into(), "there is no public-key in the section curve"),
+        (format!("curve\n    public-key \"{PUBLIC}\"\n").into(), "2: there is no = in it"),
+        (b"#\n#\n\xff\xfe\n".to_vec(), "3: it is not UTF-8"),
+        (b"curve\n    public-key = \"\0\"\n".to_vec(), "2: there is a NUL in it"),
+        (vec![b'#'; 1 << 20], "it is longer than a certificate"),
+        (b"-----BEGIN CERTIFICATE-----\nMIIB\n".to_vec(), "1: this is neither a section nor a comment"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(
+            &why(&place.with("bad", text)),
+            expected,
+            "{:?}",
+            String::from_utf8_lossy(&text[..text.len().min(99)])
+        );
+    }
+    fs::create_dir(place.file("directory")).unwrap();
+    assert_eq!(why(&place.file("directory")), "it is not a file");
+    assert!(why(&place.file("none")).contains("No such file"));
+}
+
+#[test]
+fn a_malformed_secret_is_an_error_that_keeps_it() {
+    let place = Place::new("secret");
+    let secret = |text: &str| format!("curve\n    public-key = \"{PUBLIC}\"\n    secret-key = \"{text}\"\n");
+    place.with("alice", format!("curve\n    public-key = \"{PUBLIC}\"\n"));
+    let mut cases = vec![
+        (SECRET[1..].to_owned(), "3: secret-key: a key has 40 characters as text, not 39"),
+        (format!("~{}", &SECRET[1..]), "3: secret-key: zmq_z85_decode: not a Z85 text"),
+        (format!("{SECRET}\" behind"), "3: there is something behind the quotes"),
+        (format!("{SECRET}\"\n    secret-key = \"{SECRET}"), "4: there is a secret-key already"),
+    ];
+    if !lacks_curve() {
+        let other = Certificate::generate().unwrap().secret_key().unwrap().to_z85();
+        cases.push((other.to_string(), "the public key is not that of the secret key"));
+        cases.push(("0".repeat(40), "the public key is not that of the secret key"));
+    }
+    for (text, expected) in cases {
+        let path = place.with("alice_secret", secret(&text));
+        let error = Certificate::load(place.file("alice")).unwrap_err();
+        assert_eq!(error.to_string().strip_prefix(&format!("{}:", path.display())).unwrap().trim_start(), expected);
+        assert!(!format!("{error:?} {error}").contains(&SECRET[1..]), "{error:?}");
+    }
+}
+
+#[test]
+fn metadata_that_cannot_be_written_is_refused() {
+    let mut certificate = Certificate::of_public(PUBLIC.parse().unwrap());
+    for (name, value) in [("", "x"), ("a b", "x"), ("a=b", "x"), ("a", "two\nlines"), ("a", "'\""), ("a", "\0")] {
+        assert_eq!(certificate.set_metadata(name, value).unwrap_err().errno(), zmq::Errno::EINVAL, "{name}={value}");
+    }
+    certificate.set_metadata("a", "1").unwrap();
+    certificate.set_metadata("a", "2").unwrap();
+    assert_eq!(certificate.all_metadata().collect::<Vec<_>>(), [("a", "2")]);
+}
+
+fn pyzmq(args: &[&str]) -> Vec<String> {
+    let program = Process::spawn(python_program("certificates.py").args(args));
+    let lines = program.rest();
+    program.succeeds();
+    lines
+}
+
+#[test]
+fn pyzmq_reads_what_is_written_here() {
+    within_deadline(|| {
+        if lacks_curve() {
+            return;
+        }
+        let place = Place::new("to-pyzmq");
+        let certificate = certificate();
+        certificate.save(place.file("alice.key")).unwrap();
+        let public = certificate.public_key().to_string();
+        let secret = certificate.secret_key().unwrap().to_z85();
+        assert_eq!(pyzmq(&["load", place.file("alice.key").to_str().unwrap()]), [public.as_str(), "none"]);
+        assert_eq!(pyzmq(&["load", place.file("alice.key_secret").to_str().unwrap()]), [&public, &*secret]);
+        let other = Certificate::generate().unwrap();
+        other.save_public(place.file("bob.key")).unwrap();
+        let mut all = [public, other.public_key().to_string()];
+        all.sort();
+        assert_eq!(pyzmq(&["load-all", place.0.to_str().unwrap()]), all);
+    });
+}
+
+#[test]
+fn what_pyzmq_writes_is_read_here() {
+    within_deadline(|| {
+        if lacks_curve() {
+            return;
+        }
+        let place = Place::new("of-pyzmq");
+        let directory = place.0.to_str().unwrap();
+        let files = pyzmq(&["create", directory, "alice", "email", "alice@example.org"]);
+        assert_eq!(
+            files,
+            [place.file("alice.key"), place.file("alice.key_secret")].map(|path| path.display().to_string())
+        );
+        let keys = pyzmq(&["load", &files[1]]);
+        for name in ["alice", "alice.key", "alice.key_secret"] {
+            let certificate = Certificate::load(place.file(name)).unwrap();
+            assert_eq!(certificate.public_key().to_string(), keys[0]);
+            assert_eq!(&*certificate.secret_key().unwrap().to_z85(), keys[1]);
+            assert_eq!(certificate.metadata("email"), Some("alice@example.org"));
+        }
+        // What it has written for everybody to read, is written for its owner alone from then on.
+        let certificate = Certificate::load(place.file("alice")).unwrap();
+        certificate.save(place.file("alice.key")).unwrap();
+        assert_eq!(mode(&place.file("alice.key_secret")), 0o600);
+        assert_eq!(pyzmq(&["load", &files[1]]), keys);
+    });
+}

@@ -1,0 +1,533 @@
+//! Setting sockets up, and keeping secrets.
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{DEADLINE, Process, in_own_process, skip_unless, within_deadline};
+use zmq::security::{AuthEvent, Authenticator, Certificate, Policy, SecretText, Security, Verdict, ZapRequest};
+use zmq::sockopt::Mechanism;
+use zmq::{Context, Dealer, Errno, Kind, PublicKey, SecretKey, Socket};
+
+const ANY_PORT: &str = "tcp://127.0.0.1:*";
+
+fn lacks_curve() -> bool {
+    skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
+}
+
+fn open(context: &Context) -> Socket<'_, Dealer> {
+    let socket = context.socket(Dealer).unwrap();
+    socket.set_linger(Some(Duration::ZERO)).unwrap();
+    socket
+}
+
+/// A message gets through from the one that connects to the one that binds.
+fn talks(binder: &Socket<'_, Dealer>, connecter: &Socket<'_, Dealer>) {
+    connecter.connect(&binder.bind(ANY_PORT).unwrap()).unwrap();
+    connecter.send("Hello").unwrap();
+    assert_eq!(binder.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    binder.send("World").unwrap();
+    assert_eq!(connecter.recv_timeout(DEADLINE).unwrap().expect("a message"), "World");
+}
+
+/// Either side may be the server, and whatever the socket was before. One that connects does so once.
+#[test]
+fn each_mechanism_is_set_up_in_one_call() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let authenticator = Authenticator::start(&context).unwrap();
+        authenticator
+            .configure("*", |policy| {
+                policy.allow_user("alice", "open sesame");
+                policy.allow_any_key();
+            })
+            .unwrap();
+        let mut pairs = vec![
+            (Mechanism::Null, Security::null(), Security::null()),
+            (Mechanism::Null, Security::null().with_domain("lan"), Security::null()),
+            (Mechanism::Plain, Security::plain_server(), Security::plain_client("alice", "open sesame")),
+        ];
+        if !lacks_curve() {
+            let [(server_public, server), (_, client)] = [zmq::curve_keypair().unwrap(), zmq::curve_keypair().unwrap()];
+            let client = Security::curve_client(&client, &server_public);
+            pairs.push((Mechanism::Curve, Security::curve_server(&server), client));
+        }
+        for (mechanism, server, client) in &pairs {
+            for (binding, connecting) in [(server, client), (client, server)] {
+                for (_, before, other) in &pairs {
+                    for before in [before, other] {
+                        let (binder, connecter) = (open(&context), open(&context));
+                        binder.secure(before).unwrap();
+                        connecter.secure(before).unwrap();
+                        binder.secure(binding).unwrap();
+                        connecter.secure(connecting).unwrap();
+                        connecter.set_reconnect_ivl(None).unwrap();
+                        assert_eq!(binder.mechanism().unwrap(), *mechanism);
+                        assert_eq!(connecter.mechanism().unwrap(), *mechanism);
+                        talks(&binder, &connecter);
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_set_is_what_was_asked_for() {
+    let context = Context::new().unwrap();
+    let socket = open(&context);
+    socket.secure(&Security::plain_client("alice", "open sesame").with_domain("accounts")).unwrap();
+    assert_eq!(socket.plain_username().unwrap().as_deref(), Some("alice"));
+    assert_eq!(socket.plain_password().unwrap().as_deref(), Some("open sesame"));
+    assert_eq!(socket.zap_domain().unwrap().as_deref(), Some("accounts"));
+    assert!(!socket.plain_server().unwrap());
+    socket.secure(&Security::plain_server()).unwrap();
+    assert!(socket.plain_server().unwrap());
+    assert_eq!(socket.zap_domain().unwrap().as_deref(), Some("accounts"), "a domain stays");
+    if lacks_curve() {
+        return;
+    }
+    let (public, secret) = zmq::curve_keypair().unwrap();
+    let (other, _) = zmq::curve_keypair().unwrap();
+    socket.secure(&Security::curve_server(&secret)).unwrap();
+    assert!(socket.curve_server().unwrap() && !socket.plain_server().unwrap());
+    assert_eq!((socket.curve_publickey().unwrap(), socket.curve_secretkey().unwrap()), (public, secret.clone()));
+    socket.secure(&Security::curve_client(&secret, &other)).unwrap();
+    assert!(!socket.curve_server().unwrap());
+    assert_eq!(socket.curve_serverkey().unwrap(), other);
+}
+
+#[test]
+fn no_socket_is_left_half_set_up() {
+    let context = Context::new().unwrap();
+    let long = "x".repeat(256);
+    let zeros = SecretKey::from_bytes([0; 32]);
+    let secret = SecretKey::from_bytes([7; 32]);
+    let no_key = PublicKey::from_bytes([0; 32]);
+    let mut bad = vec![
+        (Security::plain_client("", "x"), "the user name has 0 bytes, not 1 to 255"),
+        (Security::plain_client("alice", ""), "the password has 0 bytes, not 1 to 255"),
+        (Security::plain_client("alice", long.as_str()), "the password has 256 bytes, not 1 to 255"),
+        (Security::plain_client(&long, "x"), "the user name has 256 bytes, not 1 to 255"),
+        (Security::plain_client("alice", "hush\0hush"), "the password contains a NUL"),
+        (Security::plain_client("al\0ice", "hush"), "the user name contains a NUL"),
+        (Security::plain_client("alice", "hush").with_domain(&long), "the domain has 256 bytes, not 1 to 255"),
+        (Security::plain_server().with_domain(""), "the domain has 0 bytes, not 1 to 255"),
+    ];
+    if !lacks_curve() {
+        bad.push((Security::curve_server(&zeros), "the secret key is all zeros, which is none"));
+        bad.push((Security::curve_client(&zeros, &no_key), "the secret key is all zeros, which is none"));
+        bad.push((Security::curve_client(&secret, &no_key), "the server's public key is all zeros, which is none"));
+    }
+    for (security, why) in bad {
+        let socket = open(&context);
+        let error = socket.secure(&security).unwrap_err();
+        assert_eq!((error.errno(), error.detail()), (Errno::EINVAL, Some(why)));
+        assert_eq!(socket.mechanism().unwrap(), Mechanism::Null);
+        assert_eq!((socket.plain_username().unwrap(), socket.zap_domain().unwrap()), (None, None));
+        assert!(!error.to_string().contains("hush"), "{error}");
+    }
+    let stream = context.socket(Kind::Stream).unwrap();
+    assert_eq!(stream.secure(&Security::plain_server()).unwrap_err().errno(), Errno::EINVAL);
+}
+
+#[test]
+fn without_curve_the_errors_say_so() {
+    if skip_unless(!zmq::has("curve"), "this libzmq has CURVE") {
+        return;
+    }
+    let context = Context::new().unwrap();
+    let secret = SecretKey::from_bytes([7; 32]);
+    let socket = open(&context);
+    let errors = [
+        socket.secure(&Security::curve_server(&secret)).unwrap_err(),
+        socket.secure(&Security::curve_client(&secret, &PublicKey::from_bytes([7; 32]))).unwrap_err(),
+        zmq::curve_keypair().unwrap_err(),
+        zmq::curve_public(&secret).unwrap_err(),
+        Certificate::generate().unwrap_err(),
+        Certificate::of_secret(secret.clone()).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.errno(), Errno::ENOTSUP, "{error}");
+        assert!(error.to_string().ends_with("this libzmq was built without curve"), "{error}");
+    }
+    assert_eq!(socket.mechanism().unwrap(), Mechanism::Null);
+}
+
+#[cfg(feature = "gssapi")]
+#[test]
+fn gssapi_is_set_up_in_one_call() {
+    let context = Context::new().unwrap();
+    let socket = open(&context);
+    socket.secure(&Security::plain_server()).unwrap();
+    socket.secure(&Security::gssapi_client(Some("alice"), "host@server")).unwrap();
+    assert_eq!(socket.mechanism().unwrap(), Mechanism::Gssapi);
+    assert!(!socket.gssapi_server().unwrap());
+    assert_eq!(socket.gssapi_service_principal().unwrap().as_deref(), Some("host@server"));
+    socket.secure(&Security::gssapi_server("host@server")).unwrap();
+    assert!(socket.gssapi_server().unwrap());
+    assert_eq!(socket.gssapi_principal().unwrap().as_deref(), Some("host@server"));
+    socket.secure(&Security::gssapi_client(None, "host@other")).unwrap();
+    assert!(!socket.gssapi_server().unwrap());
+    for bad in
+        [Security::gssapi_server(""), Security::gssapi_client(Some(""), "x"), Security::gssapi_client(None, "\0")]
+    {
+        let fresh = open(&context);
+        assert_eq!(fresh.secure(&bad).unwrap_err().errno(), Errno::EINVAL);
+        assert_eq!(fresh.mechanism().unwrap(), Mechanism::Null);
+    }
+}
+
+/// The beginning of a connection, as a PLAIN client makes it.
+fn plain_hello() -> Vec<u8> {
+    let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0PLAIN".to_vec();
+    greeting.resize(64, 0);
+    greeting.extend_from_slice(b"\x04\x0a\x05HELLO\x01a\x01b");
+    greeting
+}
+
+/// A peer that breaks off while the handler decides, and comes back, would get the answer of the time before, or end the
+/// process: libzmq does not tell the connections apart that one socket makes in turn.
+#[test]
+fn who_asks_a_handler_does_not_connect_again() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let authenticator = Authenticator::start(&context).unwrap();
+        let (entered, inside) = channel();
+        let (leave, left) = channel::<()>();
+        let channels = Mutex::new((entered, left));
+        let hold = move |_: &ZapRequest| {
+            let (entered, left) = &*channels.lock().unwrap();
+            entered.send(()).unwrap();
+            left.recv().unwrap();
+            Verdict::allow("alice")
+        };
+        authenticator.configure("*", |policy| policy.check_passwords(hold)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+        let mut roles = vec![Security::plain_server(), Security::null().with_domain("lan")];
+        if !lacks_curve() {
+            roles.push(Security::curve_server(&zmq::curve_keypair().unwrap().1));
+        }
+        for role in &roles {
+            let socket = open(&context);
+            socket.secure(role).unwrap();
+            let error = socket.connect(&endpoint).unwrap_err();
+            assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_connect"));
+            assert!(error.to_string().contains("ZMQ_RECONNECT_IVL"), "{error}");
+            socket.connect("inproc://here").unwrap();
+        }
+
+        let server = open(&context);
+        server.set_reconnect_ivl(None).unwrap();
+        server.secure(&Security::plain_server()).unwrap();
+        server.connect(&endpoint).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.write_all(&plain_hello()).unwrap();
+        inside.recv_timeout(DEADLINE).unwrap();
+        drop(peer);
+        leave.send(()).unwrap();
+        let event = authenticator.next_event(DEADLINE).unwrap();
+        assert!(matches!(event, Some(AuthEvent::Allowed { .. })), "{event:?}");
+        listener.set_nonblocking(true).unwrap();
+        assert_eq!(server.recv_timeout(Duration::from_millis(100)).unwrap(), None);
+        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    });
+}
+
+/// What the documentation says of servers whose context has no handler.
+#[test]
+fn without_a_handler_plain_refuses_and_curve_lets_in() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (binder, connecter) = (open(&context), open(&context));
+        binder.secure(&Security::null().with_domain("lan")).unwrap();
+        talks(&binder, &connecter);
+        if !lacks_curve() {
+            let (server_public, server) = zmq::curve_keypair().unwrap();
+            let (_, client) = zmq::curve_keypair().unwrap();
+            let (binder, connecter) = (open(&context), open(&context));
+            binder.secure(&Security::curve_server(&server).with_domain("lan")).unwrap();
+            connecter.secure(&Security::curve_client(&client, &server_public)).unwrap();
+            talks(&binder, &connecter);
+        }
+        let (binder, connecter) = (open(&context), open(&context));
+        binder.secure(&Security::plain_server()).unwrap();
+        connecter.secure(&Security::plain_client("alice", "x")).unwrap();
+        connecter.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        connecter.connect(&binder.bind(ANY_PORT).unwrap()).unwrap();
+        connecter.send("Hello").unwrap();
+        // It goes on trying, and gets in as soon as there is one.
+        assert_eq!(binder.recv_timeout(Duration::from_millis(100)).unwrap(), None);
+        let authenticator = Authenticator::start(&context).unwrap();
+        authenticator.configure("*", |policy| policy.allow_user("alice", "x")).unwrap();
+        assert_eq!(binder.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    });
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let secret = SecretKey::from_bytes([7; 32]);
+    let mut policy = Policy::new();
+    policy.allow_user("alice", "open sesame");
+    let shown = format!(
+        "{:?} {:?} {:?} {:?} {policy:?}",
+        Security::plain_client("alice", "open sesame"),
+        Security::curve_server(&secret),
+        SecretText::from("open sesame"),
+        secret.to_z85(),
+    );
+    assert!(!shown.contains("sesame") && !shown.contains(&*secret.to_z85()) && !shown.contains("7, 7"), "{shown}");
+    assert!(shown.contains("PlainClient") && shown.contains("alice"), "{shown}");
+}
+
+/// What a secret is hidden under in this test, so that looking for it does not find what is looked for.
+const VEIL: u8 = 0x5a;
+
+/// A secret that is known here only under its veil.
+#[derive(Clone)]
+struct Veiled(Arc<Vec<u8>>);
+
+impl Veiled {
+    fn of(secret: &[u8]) -> Veiled {
+        Veiled(Arc::new(secret.iter().map(|byte| byte ^ VEIL).collect()))
+    }
+
+    /// The secret, for as long as it is used. It is wiped.
+    fn lift<R>(&self, using: impl FnOnce(&str) -> R) -> R {
+        let mut text = self.0.to_vec();
+        text.iter_mut().for_each(|byte| *byte ^= VEIL);
+        let result = using(std::str::from_utf8(&text).unwrap());
+        wipe(&mut text);
+        result
+    }
+
+    /// Where in this process's writable memory parts of the secret are: heap, stacks and all. Parts, because who frees
+    /// memory writes on its beginning.
+    fn places(&self) -> Vec<String> {
+        let memory = fs::File::open("/proc/self/mem").unwrap();
+        // Looking for it takes a copy of memory and of the secret's parts, which are left out by their addresses.
+        let mut buffer = vec![0u8; 1 << 16];
+        // They are large, so as not to be where a small secret was.
+        let mut parts = Vec::with_capacity(1 << 12);
+        parts.extend_from_slice(&self.0);
+        let own = [&buffer, &parts].map(|own| own.as_ptr() as u64..own.as_ptr() as u64 + own.len() as u64);
+        parts.iter_mut().for_each(|byte| *byte ^= VEIL);
+        let mut places = Vec::new();
+        let mut maps = String::with_capacity(1 << 16);
+        fs::File::open("/proc/self/maps").unwrap().read_to_string(&mut maps).unwrap();
+        for line in maps.lines() {
+            let mut words = line.split_whitespace();
+            let (Some(range), Some(permissions)) = (words.next(), words.next()) else { continue };
+            let (start, end) = range.split_once('-').unwrap();
+            let [start, end] = [start, end].map(|address| u64::from_str_radix(address, 16).unwrap());
+            let name = words.next_back().unwrap_or_default();
+            for position in (start..end).step_by(buffer.len() - PART) {
+                let length = (end - position).min(buffer.len() as u64) as usize;
+                if !permissions.starts_with("rw") || memory.read_exact_at(&mut buffer[..length], position).is_err() {
+                    break;
+                }
+                for part in parts.chunks_exact(PART) {
+                    let mut from = 0;
+                    while let Some(offset) = find(&buffer[from..length], part) {
+                        let place = position + (from + offset) as u64;
+                        if !own.iter().any(|own| own.contains(&place)) {
+                            places.push(format!("{place:x} {name}"));
+                        }
+                        from += offset + 1;
+                    }
+                }
+            }
+        }
+        wipe(&mut parts);
+        wipe(&mut buffer);
+        places
+    }
+}
+
+/// How much of a secret is looked for.
+const PART: usize = 8;
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    // SAFETY: both pointers come with their lengths.
+    let found = unsafe { libc::memmem(haystack.as_ptr().cast(), haystack.len(), needle.as_ptr().cast(), needle.len()) };
+    (!found.is_null()).then(|| found as usize - haystack.as_ptr() as usize)
+}
+
+fn wipe(secret: &mut [u8]) {
+    for byte in secret {
+        // SAFETY: a valid reference.
+        unsafe { std::ptr::write_volatile(byte, 0) };
+    }
+}
+
+/// Looks for secrets in a thread of its own, so as not to write where they were on the stack.
+struct Searcher {
+    ask: Sender<Veiled>,
+    places: Receiver<Vec<String>>,
+}
+
+impl Searcher {
+    fn start() -> Searcher {
+        let (ask, asked) = channel();
+        let (answer, places) = channel();
+        std::thread::spawn(
+            move || {
+                while asked.recv().is_ok_and(|secret: Veiled| answer.send(secret.places()).is_ok()) {}
+            },
+        );
+        Searcher { ask, places }
+    }
+
+    fn find(&self, secret: &Veiled) -> Vec<String> {
+        self.ask.send(secret.clone()).unwrap();
+        self.places.recv().unwrap()
+    }
+
+    /// Runs `using` with secrets that are in memory meanwhile, and nowhere afterwards.
+    fn finds_nothing_after(&self, what: &str, secrets: &[&Veiled], using: impl FnOnce(&dyn Fn())) {
+        let is_there = || {
+            for secret in secrets {
+                assert_ne!(self.find(secret), [""; 0], "{what}: it would be found if it were there");
+            }
+        };
+        using(&is_there);
+        for secret in secrets {
+            assert_eq!(self.find(secret), [""; 0], "{what}");
+        }
+    }
+}
+
+/// Looks for secrets in the whole memory of a process that has used them, as somebody with a core dump would.
+#[cfg(target_os = "linux")]
+#[test]
+fn secrets_are_wiped_wherever_they_were() {
+    in_own_process("secrets_are_wiped_wherever_they_were", || {
+        let searcher = Searcher::start();
+        // A key of zmq_curve_keypair's, under the veil, and its bytes.
+        let text = Veiled::of(b"D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs");
+        let bytes = text.lift(|text| Veiled::of(text.parse::<SecretKey>().unwrap().as_bytes()));
+        let key = || text.lift(|text| text.parse::<SecretKey>().unwrap());
+
+        searcher.finds_nothing_after("a key", &[&bytes], |is_there| {
+            let key = key();
+            let moved = [Some(key.clone()), Some(key)];
+            is_there();
+            assert!(moved[0] == moved[1]);
+        });
+        searcher.finds_nothing_after("its text", &[&bytes, &text], |is_there| {
+            let key = key();
+            let text = key.to_z85();
+            is_there();
+            assert_eq!(text.clone(), text);
+        });
+        searcher.finds_nothing_after("a key of bytes", &[&bytes], |is_there| {
+            let mut array: [u8; 32] = [0; 32];
+            array.copy_from_slice(&bytes.0);
+            array.iter_mut().for_each(|byte| *byte ^= VEIL);
+            let key = SecretKey::from_bytes(array);
+            wipe(&mut array);
+            is_there();
+            drop(key);
+        });
+        searcher.finds_nothing_after("a bad text", &[], |_| {
+            let error = text.lift(|text| text.replace('D', "~").parse::<SecretKey>().unwrap_err());
+            assert_eq!(error, zmq::Z85Error::NotZ85);
+        });
+        searcher.finds_nothing_after("a set-up", &[&bytes], |is_there| {
+            let security = Security::curve_server(&key());
+            is_there();
+            drop(security);
+        });
+
+        let password = Veiled::of(b"open sesame, and let me in");
+        searcher.finds_nothing_after("passwords", &[&password], |is_there| {
+            let mut policy = Policy::new();
+            password.lift(|password| policy.allow_user("alice", password));
+            let copy = policy.clone();
+            let client = password.lift(|password| Security::plain_client("alice", password));
+            policy.remove_user("alice");
+            is_there();
+            drop((policy, copy, client));
+        });
+
+        if lacks_curve() {
+            return;
+        }
+        searcher.finds_nothing_after("the public key of a key", &[&bytes, &text], |_| {
+            zmq::curve_public(&key()).unwrap();
+        });
+        let place = Place::new("wiped");
+        searcher.finds_nothing_after("a certificate on disk", &[&bytes, &text], |_| {
+            let certificate = Certificate::of_secret(key()).unwrap();
+            certificate.save(place.0.join("key")).unwrap();
+            let loaded = Certificate::load(place.0.join("key")).unwrap();
+            assert_eq!(loaded.secret_key(), certificate.secret_key());
+        });
+        let (_, made) = zmq::curve_keypair().unwrap();
+        let bytes = Veiled::of(made.as_bytes());
+        let text = Veiled::of(made.to_z85().as_bytes());
+        searcher.finds_nothing_after("a new pair", &[&bytes, &text], |_| drop(made));
+    });
+}
+
+/// A directory that goes with its test.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Place {
+        let path = std::env::temp_dir().join(format!("zmq-security-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Place(path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program that makes keys, as Cargo built it beside this test.
+fn curve_keygen(args: &[&str]) -> Process {
+    let this = std::env::current_exe().unwrap();
+    let program = this.parent().and_then(Path::parent).unwrap().join("examples/curve_keygen");
+    assert!(program.exists(), "{} is not there: `cargo build --examples` makes it", program.display());
+    Process::start(program, args)
+}
+
+#[test]
+fn curve_keygen_makes_pairs() {
+    within_deadline(|| {
+        if lacks_curve() {
+            return;
+        }
+        let pair = || {
+            let program = curve_keygen(&[]);
+            let lines = program.rest();
+            program.succeeds();
+            let after = |heading: &str| {
+                let place = lines.iter().position(|line| line == heading).expect(heading);
+                lines[place + 1].clone()
+            };
+            (after("== CURVE PUBLIC KEY =="), after("== CURVE SECRET KEY =="))
+        };
+        let (public, secret) = pair();
+        assert_eq!(zmq::curve_public(&secret.parse().unwrap()).unwrap().to_string(), public);
+        assert_ne!(pair().1, secret);
+
+        let place = Place::new("keygen");
+        let path = place.0.join("server.key");
+        let program = curve_keygen(&[path.to_str().unwrap()]);
+        assert_eq!(program.rest(), [path.display().to_string(), format!("{}_secret", path.display())]);
+        program.succeeds();
+        assert!(Certificate::load(&path).unwrap().secret_key().is_some());
+    });
+}
