@@ -56,6 +56,7 @@ pub mod interrupt;
 mod message;
 mod multipart;
 mod poll;
+mod poller;
 mod proxy;
 #[allow(unsafe_code)]
 mod raw;
@@ -70,6 +71,7 @@ pub use error::{Errno, Error, RecvStringError, Result, SendError};
 pub use message::Message;
 pub use multipart::Multipart;
 pub use poll::{PollEvents, poll};
+pub use poller::{AddError, Event, OwnedSource, Poller, Source};
 pub use proxy::proxy;
 pub use raw::PollItem;
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};

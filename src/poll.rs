@@ -44,6 +44,10 @@ impl PollEvents {
         PollEvents(events as c_short)
     }
 
+    pub(crate) fn only(self, asked_for: PollEvents) -> PollEvents {
+        PollEvents(self.0 & asked_for.0)
+    }
+
     /// The events as C's number.
     pub const fn raw(self) -> c_short {
         self.0
@@ -107,7 +111,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn socket(socket: impl Into<SocketRef<'a>>, events: PollEvents) -> PollItem<'a> {
-        socket.into().core().poll_item(events.0)
+        socket.into().core().exposed_item(events.0)
     }
 
     /// Waits for `events` on a file descriptor: a plain socket, a pipe, a terminal.

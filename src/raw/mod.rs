@@ -14,7 +14,7 @@ mod unshared;
 mod util;
 
 pub(crate) use context::RawContext;
-pub(crate) use fork::{catching, forks, process_state};
+pub(crate) use fork::{catching, count_forks, forks, process_state};
 pub(crate) use message::RawMessage;
 #[cfg(feature = "draft")]
 pub(crate) use os::probe_priority;

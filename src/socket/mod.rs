@@ -6,6 +6,7 @@ mod recv;
 mod reference;
 mod send;
 mod wait;
+mod watch;
 
 pub use endpoints::{BindGuard, ConnectGuard};
 pub use kind::{
@@ -14,6 +15,7 @@ pub use kind::{
 pub use recv::Received;
 pub use reference::SocketRef;
 pub use send::TrySend;
+pub(crate) use watch::Used;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -87,6 +89,7 @@ pub(crate) struct Core {
     conflating: Cell<Conflating>,
     /// Whether the parts sent so far are of a message that is not complete.
     mid_message: Cell<bool>,
+    watch: watch::Watch,
 }
 
 /// Whether `ZMQ_CONFLATE` has been on. It keeps single parts: where libzmq has handed out one that others are to follow,
@@ -137,6 +140,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             latched: Cell::default(),
             conflating: Cell::new(Conflating::No),
             mid_message: Cell::default(),
+            watch: watch::Watch::default(),
         };
         core.settle();
         Socket { core: Unshared::new(core), _kind: PhantomData }
@@ -250,7 +254,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
 
     /// The C handle, for code that is half C. It stays this library's to close.
     pub fn as_raw(&self) -> *mut c_void {
-        self.core().raw.as_ptr()
+        self.core().exposed_handle()
     }
 
     #[inline]
@@ -286,8 +290,17 @@ impl<T: SocketType> fmt::Debug for Socket<'_, T> {
 }
 
 impl Core {
+    /// The handle, to do something with it now.
+    #[inline]
     pub(crate) fn raw(&self) -> &RawSocket {
+        self.touch();
         &self.raw
+    }
+
+    /// The handle, to do something with it at any time.
+    pub(crate) fn exposed_handle(&self) -> *mut c_void {
+        self.expose();
+        self.raw.as_ptr()
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -337,7 +350,14 @@ impl Core {
         &self.latched
     }
 
+    /// An item to poll with now.
     pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
+        PollItem::of_socket(self.raw(), events)
+    }
+
+    /// An item to poll with at any time.
+    pub(crate) fn exposed_item(&self, events: c_short) -> PollItem<'_> {
+        self.expose();
         PollItem::of_socket(&self.raw, events)
     }
 
@@ -369,7 +389,7 @@ impl Core {
 
     /// Works out when plain sends and receives need nothing of what this library does besides calling libzmq.
     fn settle(&self) {
-        let straight_if = |it_may| if it_may { self.raw.forks() } else { NO_STATE };
+        let straight_if = |it_may| if it_may && !self.watch.is_armed() { self.raw.forks() } else { NO_STATE };
         let is_checked = matches!(self.kind, Kind::XSub | Kind::Req | Kind::Rep);
         let is_plain = !is_checked && !self.conflates() && !self.mid_message.get();
         self.sends_straight_in.set(straight_if(is_plain && self.sndtimeo.get() < 0));

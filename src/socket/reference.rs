@@ -41,7 +41,7 @@ impl<'a> SocketRef<'a> {
 
     /// The C handle, for code that is half C.
     pub fn as_raw(self) -> *mut c_void {
-        self.core.raw().as_ptr()
+        self.core.exposed_handle()
     }
 }
 

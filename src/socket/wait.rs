@@ -42,7 +42,7 @@ impl Core {
             return Err(Errno::EMSGSIZE);
         }
         if self.may_wait_in_c(flags, self.sndtimeo.get()) {
-            match self.raw.send(message, flags) {
+            match self.raw().send(message, flags) {
                 Err(Errno::EINTR) => {}
                 Ok(()) => {
                     self.note_part(flags);
@@ -61,7 +61,7 @@ impl Core {
             return self.recv_until(message, deadline(flags, self.rcvtimeo.get()));
         }
         if self.may_wait_in_c(flags, self.rcvtimeo.get()) {
-            match self.raw.recv(message, flags) {
+            match self.raw().recv(message, flags) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             }
@@ -73,7 +73,7 @@ impl Core {
     #[inline]
     pub(super) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
         if self.kind() != Kind::XPub && !self.conflates() && self.may_wait_in_c(flags, self.rcvtimeo.get()) {
-            match self.raw.recv_into(buffer, flags) {
+            match self.raw().recv_into(buffer, flags) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             }
@@ -92,7 +92,7 @@ impl Core {
             return Ok(message.len());
         }
         self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
-            self.unless_torn(|| self.raw.recv_into(buffer, zmq_sys::ZMQ_DONTWAIT))
+            self.unless_torn(|| self.raw().recv_into(buffer, zmq_sys::ZMQ_DONTWAIT))
         })
     }
 
@@ -108,7 +108,7 @@ impl Core {
             return Err(Errno::EMSGSIZE);
         }
         self.wait(zmq_sys::ZMQ_POLLOUT, deadline, || {
-            match self.raw.send(message, flags | zmq_sys::ZMQ_DONTWAIT) {
+            match self.raw().send(message, flags | zmq_sys::ZMQ_DONTWAIT) {
                 // Its peer went away in the middle of a message. libzmq, when it may wait, swallows the parts that are
                 // left; sent again, they would be a message of their own to another peer.
                 Err(Errno::EAGAIN) if self.is_mid_message() && flags & zmq_sys::ZMQ_DONTWAIT == 0 => {
@@ -126,7 +126,7 @@ impl Core {
     #[cold]
     pub(super) fn recv_until(&self, message: &mut RawMessage, deadline: Option<Instant>) -> Result<(), Errno> {
         self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
-            self.unless_torn(|| self.raw.recv(message, zmq_sys::ZMQ_DONTWAIT))?;
+            self.unless_torn(|| self.raw().recv(message, zmq_sys::ZMQ_DONTWAIT))?;
             if self.kind() == Kind::XPub {
                 message.count_itself();
             }
@@ -141,7 +141,7 @@ impl Core {
             Conflating::Torn => Err(Errno::EPROTO),
             Conflating::Yes => {
                 let received = receive()?;
-                if self.raw.get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
+                if self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
                     self.conflating.set(Conflating::Torn);
                 }
                 Ok(received)
