@@ -112,7 +112,7 @@ fn a_send_that_takes_the_signal_loses_no_message() {
 fn a_poll_item_made_before_may_be_used_at_any_time() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (a, to_a) = pair(&context, "inproc://a");
+        let (a, mut to_a) = pair(&context, "inproc://a");
         let mut items = [PollItem::socket(&a, PollEvents::POLLIN)];
         let mut poller = Poller::new().unwrap();
         poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
@@ -121,6 +121,15 @@ fn a_poll_item_made_before_may_be_used_at_any_time() {
             to_a.send("comes").unwrap();
             assert_eq!(poll(&mut items, None).unwrap(), 1);
             assert_eq!(ready(&mut poller, LONG), ['a']);
+            a.recv().unwrap();
+            thread::scope(|scope| {
+                let to_a = &mut to_a;
+                scope.spawn(move || {
+                    thread::sleep(SHORT / 10);
+                    to_a.send("comes late").unwrap();
+                });
+                assert_eq!(ready(&mut poller, LONG), ['a']);
+            });
             a.recv().unwrap();
         }
     });

@@ -63,7 +63,8 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(errno(&error)),
             _ => {}
         }
-        let fresh = self.active.len();
+        // Those that are active already are reported too, if they may be used behind our back.
+        let fresh = if events.is_empty() { 0 } else { self.active.len() };
         #[cfg(feature = "draft")]
         let mut locked = false;
         for event in &self.os_events {
