@@ -60,9 +60,11 @@ mod poller;
 mod proxy;
 #[allow(unsafe_code)]
 mod raw;
+mod reactor;
 pub mod security;
 mod socket;
 pub mod sockopt;
+mod timers;
 mod util;
 pub mod zhelpers;
 
@@ -74,11 +76,13 @@ pub use poll::{PollEvents, poll};
 pub use poller::{AddError, Event, OwnedSource, Poller, Source};
 pub use proxy::proxy;
 pub use raw::PollItem;
+pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
 pub use socket::{
     BindGuard, CanRecv, CanSend, ConnectGuard, Dealer, Flags, Kind, Pair, Pub, Pull, Push, Received, Rep, Req, Router,
     Socket, SocketRef, SocketType, Stream, Sub, TrySend, XPub, XSub,
 };
+pub use timers::{TimerId, Timers};
 pub use util::{has, strerror, version};
 
 /// The raw bindings, for code that is half C and half Rust.

@@ -2,7 +2,7 @@
 //!
 //! In each test the poller's thread and its peers wait for each other, so a single lost wake-up brings everything to a
 //! halt, and a wait comes back empty. Between waits the sockets are used in ways that take the signals of their
-//! descriptors: each of these tests fails within a second if the poller is not told of such uses.
+//! descriptors: each of these tests fails if the poller is not told of such uses.
 
 mod common;
 
@@ -29,11 +29,15 @@ impl Numbers {
     }
 }
 
-fn bound<T: SocketType>(context: &Context, kind: T, number: usize) -> (Socket<'_, T>, String) {
+/// A queue of this length is full all the time.
+const SHORT: u32 = 2;
+/// With one of this length the peer, as it receives, sends no signals that could stand in for a lost one.
+const LONG: u32 = 100_000;
+
+fn bound<T: SocketType>(context: &Context, kind: T, number: usize, queue: u32) -> (Socket<'_, T>, String) {
     let socket = context.socket(kind).unwrap();
-    // A short queue is full all the time.
-    socket.set_sndhwm(2).unwrap();
-    socket.set_rcvhwm(2).unwrap();
+    socket.set_sndhwm(queue).unwrap();
+    socket.set_rcvhwm(queue).unwrap();
     let endpoint = match ENDPOINTS[number % ENDPOINTS.len()] {
         "inproc://" => format!("inproc://{number}"),
         other => other.to_owned(),
@@ -42,10 +46,10 @@ fn bound<T: SocketType>(context: &Context, kind: T, number: usize) -> (Socket<'_
     (socket, endpoint)
 }
 
-fn connected<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socket<'static, T> {
+fn connected<T: SocketType>(context: &Context, kind: T, endpoint: &str, queue: u32) -> Socket<'static, T> {
     let socket = context.owned_socket(kind).unwrap();
-    socket.set_sndhwm(2).unwrap();
-    socket.set_rcvhwm(2).unwrap();
+    socket.set_sndhwm(queue).unwrap();
+    socket.set_rcvhwm(queue).unwrap();
     socket.connect(endpoint).unwrap();
     socket
 }
@@ -66,14 +70,15 @@ fn sends_and_receives_on_polled_sockets() {
     const ROUNDS: usize = 2_000;
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (sockets, endpoints): (Vec<_>, Vec<_>) = (0..SOCKETS).map(|number| bound(&context, Dealer, number)).unzip();
+        let (sockets, endpoints): (Vec<_>, Vec<_>) =
+            (0..SOCKETS).map(|number| bound(&context, Dealer, number, LONG)).unzip();
         let mut poller = Poller::new().unwrap();
         for (number, socket) in sockets.iter().enumerate() {
             poller.add(socket, number, PollEvents::POLLIN).unwrap();
         }
         thread::scope(|scope| {
             for endpoint in &endpoints {
-                let peer = connected(&context, Dealer, endpoint);
+                let peer = connected(&context, Dealer, endpoint, LONG);
                 // Sends the next only when the last is answered; what is sent between is noise.
                 scope.spawn(move || {
                     for _ in 0..ROUNDS {
@@ -116,7 +121,8 @@ fn room_at_the_high_water_mark() {
     const MESSAGES: u64 = 4_000;
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (sockets, endpoints): (Vec<_>, Vec<_>) = (0..SOCKETS).map(|number| bound(&context, Push, number)).unzip();
+        let (sockets, endpoints): (Vec<_>, Vec<_>) =
+            (0..SOCKETS).map(|number| bound(&context, Push, number, SHORT)).unzip();
         let received = AtomicU64::new(0);
         let mut poller = Poller::new().unwrap();
         for (number, socket) in sockets.iter().enumerate() {
@@ -124,7 +130,7 @@ fn room_at_the_high_water_mark() {
         }
         thread::scope(|scope| {
             for endpoint in &endpoints {
-                let peer = connected(&context, Pull, endpoint);
+                let peer = connected(&context, Pull, endpoint, SHORT);
                 let received = &received;
                 scope.spawn(move || {
                     for _ in 0..MESSAGES {
@@ -160,8 +166,10 @@ fn requests_and_replies_whose_turns_come_without_a_signal() {
     const ROUNDS: usize = 2_000;
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (clients, answering): (Vec<_>, Vec<_>) = (0..PAIRS).map(|number| bound(&context, Req, number)).unzip();
-        let (servers, asking): (Vec<_>, Vec<_>) = (0..PAIRS).map(|number| bound(&context, Rep, PAIRS + number)).unzip();
+        let (clients, answering): (Vec<_>, Vec<_>) =
+            (0..PAIRS).map(|number| bound(&context, Req, number, SHORT)).unzip();
+        let (servers, asking): (Vec<_>, Vec<_>) =
+            (0..PAIRS).map(|number| bound(&context, Rep, PAIRS + number, SHORT)).unzip();
         let mut poller = Poller::new().unwrap();
         for number in 0..PAIRS {
             poller.add(&clients[number], (true, number), PollEvents::POLLIN | PollEvents::POLLOUT).unwrap();
@@ -169,14 +177,14 @@ fn requests_and_replies_whose_turns_come_without_a_signal() {
         }
         thread::scope(|scope| {
             for number in 0..PAIRS {
-                let server = connected(&context, Rep, &answering[number]);
+                let server = connected(&context, Rep, &answering[number], SHORT);
                 scope.spawn(move || {
                     for _ in 0..ROUNDS {
                         server.recv_timeout(PATIENCE).unwrap().expect("a request");
                         server.send("answer").unwrap();
                     }
                 });
-                let client = connected(&context, Req, &asking[number]);
+                let client = connected(&context, Req, &asking[number], SHORT);
                 scope.spawn(move || {
                     for _ in 0..ROUNDS {
                         client.send("ask").unwrap();

@@ -10,6 +10,7 @@ mod poll;
 mod signal;
 mod socket;
 mod specialized;
+mod timers;
 mod unshared;
 mod util;
 
@@ -25,6 +26,7 @@ pub(crate) use poll::poll;
 pub(crate) use signal::{catch_signals, clear_interrupt, interrupted, quiet, wake_fd};
 pub(crate) use socket::RawSocket;
 pub(crate) use specialized::{Specialized, specialized};
+pub(crate) use timers::RawTimers;
 pub(crate) use unshared::Unshared;
 pub(crate) use util::{curve_keypair, curve_public, has, strerror, version, z85_decode, z85_encode};
 
