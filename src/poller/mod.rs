@@ -124,6 +124,9 @@ pub struct Poller<'a, K = usize> {
     events: Vec<Event<K>>,
     /// Whether the interrupt is registered.
     sees_interrupt: bool,
+    /// Whether the descriptor of `locked` is.
+    #[cfg(feature = "draft")]
+    sees_locked: bool,
     forks: u32,
 }
 
@@ -165,6 +168,8 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             used: Arc::default(),
             events: Vec::new(),
             sees_interrupt: false,
+            #[cfg(feature = "draft")]
+            sees_locked: false,
             forks: raw::forks(),
         })
     }

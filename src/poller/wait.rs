@@ -107,6 +107,10 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
     pub(crate) fn look_again(&mut self, key: K) -> Result<PollEvents> {
         let Some(&place) = self.places.get(&key) else { return Ok(PollEvents::NONE) };
         let Some(slot) = &mut self.slots[place] else { return Ok(PollEvents::NONE) };
+        #[cfg(feature = "draft")]
+        if matches!(slot.held, Held::Locked) {
+            return self.look_at_one_locked(place).map_err(|errno| errno.of(WAIT));
+        }
         let revents = slot.look(&self.used).map_err(|errno| errno.of(WAIT))?;
         self.activate(place);
         Ok(revents)

@@ -3,6 +3,8 @@
 
 mod context;
 mod fork;
+#[cfg(feature = "draft")]
+mod locked;
 mod message;
 mod os;
 mod owners;
@@ -16,6 +18,8 @@ mod util;
 
 pub(crate) use context::RawContext;
 pub(crate) use fork::{catching, count_forks, forks, process_state};
+#[cfg(feature = "draft")]
+pub(crate) use locked::LockedPoller;
 pub(crate) use message::RawMessage;
 #[cfg(feature = "draft")]
 pub(crate) use os::probe_priority;

@@ -5,7 +5,8 @@
 //! is out, a PUSH that has connected. So a poller must look again at a socket that was used, and to find those without
 //! going through all, it is told: by the first use after each look, which is all that a use costs.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Core;
@@ -24,13 +25,13 @@ impl Used {
 }
 
 /// Which pollers a socket is in. Sockets that libzmq locks itself are never in this list, so that threads which share one
-/// only ever read `armed`.
+/// touch nothing but the two atomics.
 #[derive(Default)]
 pub(super) struct Watch {
     /// Whether a poller has to be told of the next use.
-    armed: Cell<bool>,
+    armed: AtomicBool,
     /// Whether the socket can be used in ways that nobody is told of: a poll item or the C handle is in other hands.
-    exposed: Cell<bool>,
+    exposed: AtomicBool,
     watchers: RefCell<Vec<Watcher>>,
 }
 
@@ -43,7 +44,7 @@ struct Watcher {
 impl Watch {
     #[inline]
     pub(super) fn is_armed(&self) -> bool {
-        self.armed.get()
+        self.armed.load(Ordering::Relaxed)
     }
 }
 
@@ -58,7 +59,7 @@ impl Core {
 
     /// Gives the socket into hands that will not call [`Core::touch`].
     pub(super) fn expose(&self) {
-        self.watch.exposed.set(true);
+        self.watch.exposed.store(true, Ordering::Relaxed);
         self.touch();
     }
 
@@ -77,7 +78,8 @@ impl Core {
 
     fn arm(&self, watchers: &[Watcher]) {
         let armed = watchers.iter().any(|watcher| !watcher.told);
-        if self.watch.armed.replace(armed) != armed {
+        if self.watch.is_armed() != armed {
+            self.watch.armed.store(armed, Ordering::Relaxed);
             self.settle();
         }
     }
@@ -118,6 +120,6 @@ impl Core {
 
     /// Whether the socket may be used without a poller being told.
     pub(crate) fn is_exposed(&self) -> bool {
-        self.watch.exposed.get()
+        self.watch.exposed.load(Ordering::Relaxed)
     }
 }
