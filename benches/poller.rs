@@ -110,7 +110,7 @@ fn measured(column: &Column, sockets: usize, count: usize) -> f64 {
 /// Does what `benches/c/poller.c` does, and gives the nanoseconds.
 fn measure(mode: &str, sockets: usize, count: usize) -> Result<u128> {
     allow_many_files();
-    let context = Context::builder().max_sockets(sockets as u32 * 2 + 1).build()?;
+    let context = Context::builder().set_max_sockets(sockets as u32 * 2 + 1).build()?;
     let mut pairs = Vec::new();
     for number in 0..sockets {
         let (socket, peer) = (context.socket(Pair)?, context.socket(Pair)?);
@@ -146,8 +146,8 @@ fn with_poller(pairs: &[(Socket<'_, Pair>, Socket<'_, Pair>)], count: usize) -> 
 fn with_reactor(pairs: &[(Socket<'_, Pair>, Socket<'_, Pair>)], count: usize) -> Result<u128> {
     let start = Cell::new(Instant::now());
     let round = Cell::new(0);
-    let mut reactor = Reactor::new()?;
     let kick = || pairs[round.get() * STEP % pairs.len()].1.send(b"x");
+    let mut reactor = Reactor::new()?;
     for (socket, _) in pairs {
         let (start, round, kick) = (&start, &round, &kick);
         reactor.add(socket, PollEvents::POLLIN, move |reactor, _| {

@@ -57,6 +57,8 @@ mod message;
 mod multipart;
 mod poll;
 mod poller;
+#[cfg(feature = "draft")]
+mod ppoll;
 mod proxy;
 #[allow(unsafe_code)]
 mod raw;
@@ -74,8 +76,12 @@ pub use message::Message;
 pub use multipart::Multipart;
 pub use poll::{PollEvents, poll};
 pub use poller::{AddError, Event, OwnedSource, Poller, Source};
+#[cfg(feature = "draft")]
+pub use ppoll::ppoll;
 pub use proxy::proxy;
 pub use raw::PollItem;
+#[cfg(feature = "draft")]
+pub use raw::SignalMask;
 pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
 pub use socket::{

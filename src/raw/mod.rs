@@ -9,6 +9,8 @@ mod message;
 mod os;
 mod owners;
 mod poll;
+#[cfg(feature = "draft")]
+mod ppoll;
 mod signal;
 mod socket;
 mod specialized;
@@ -27,6 +29,10 @@ pub(crate) use os::{local_time, prepare_listener, probe_affinity, probe_scheduli
 pub(crate) use owners::wait_elsewhere;
 pub use poll::PollItem;
 pub(crate) use poll::poll;
+#[cfg(feature = "draft")]
+pub use ppoll::SignalMask;
+#[cfg(feature = "draft")]
+pub(crate) use ppoll::{DESCRIPTORS, ppoll};
 pub(crate) use signal::{catch_signals, clear_interrupt, interrupted, quiet, wake_fd};
 pub(crate) use socket::RawSocket;
 pub(crate) use specialized::{Specialized, specialized};
