@@ -63,16 +63,18 @@ fn table(arguments: &[String]) {
         for mode in modes {
             let name = match program.name {
                 "Rust" => (*mode).to_owned(),
-                name => format!("{name} {mode}"),
+                name => format!("{} {mode}", name.trim_start_matches("C, ")),
             };
             columns.push(Column { name, path: program.path.clone(), mode });
         }
     }
-    println!("Medians of {rounds} rounds; below 1.00 this library takes less time than C.");
+    println!(
+        "Medians of {rounds} rounds. P and R: the ratios of Poller and Reactor; below 1.00 they take less time than C."
+    );
     let mut head = vec!["microseconds per wake-up".to_owned()];
     head.extend(columns.iter().map(|column| column.name.clone()));
     for of_ours in &columns[..2] {
-        head.extend(columns[2..].iter().map(|column| format!("{}/{}", &of_ours.name[..1], column.name)));
+        head.extend(columns[2..].iter().map(|column| format!("{}:{}", &of_ours.name[..1], column.name)));
     }
     print_row(&head);
     for (sockets, count) in ROWS {

@@ -9,7 +9,7 @@ use mio::unix::SourceFd;
 
 use super::source::{Held, Lent};
 use super::wait::LOCKED;
-use super::{ADD, Event, Poller, already_there, errno};
+use super::{ADD, Event, Poller, Registered, already_there, errno};
 use crate::error::{Errno, Error};
 use crate::poll::PollEvents;
 
@@ -18,12 +18,7 @@ pub(super) fn is_locked(socket: &Lent<'_>) -> bool {
 }
 
 impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
-    pub(super) fn register_locked(
-        &mut self,
-        socket: Lent<'a>,
-        place: usize,
-        events: PollEvents,
-    ) -> Result<Held<'a>, (Held<'a>, Error)> {
+    pub(super) fn register_locked(&mut self, socket: Lent<'a>, place: usize, events: PollEvents) -> Registered<'a> {
         self.locked.add(place, socket, events.raw()).map_err(|(socket, errno)| {
             let error = if errno == Errno::EINVAL { already_there() } else { errno.of(ADD) };
             (Held::Socket(socket), error)
@@ -31,10 +26,10 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         if let Err(error) = self.report_locked() {
             return match self.locked.remove(place) {
                 Some(socket) => Err((Held::Socket(socket), error)),
-                None => Ok(Held::Locked),
+                None => Ok((Held::Locked, None)),
             };
         }
-        Ok(Held::Locked)
+        Ok((Held::Locked, None))
     }
 
     /// Has the system report when one of them may be ready.

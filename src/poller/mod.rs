@@ -33,7 +33,7 @@ use crate::raw;
 #[cfg(feature = "draft")]
 use crate::raw::LockedPoller;
 use crate::socket::{Core, Socket, Used, inherited};
-use source::{Held, LentFd};
+use source::Held;
 
 const ADD: &str = "zmq_poller_add";
 const MODIFY: &str = "zmq_poller_modify";
@@ -134,9 +134,14 @@ struct Slot<'a, K> {
     key: K,
     held: Held<'a>,
     events: PollEvents,
+    /// What is registered with the system. libzmq does not tell it any more once the context is shut down.
+    fd: Option<RawFd>,
     /// Whether its place is in `active`.
     active: bool,
 }
+
+/// What was registered and the descriptor that the system watches for it, or what was not and why.
+type Registered<'a> = std::result::Result<(Held<'a>, Option<RawFd>), (Held<'a>, Error)>;
 
 impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// A poller of nothing yet.
@@ -201,7 +206,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     #[doc(alias = "zmq_poller_add")]
     #[doc(alias = "zmq_poller_add_fd")]
     pub fn add(&mut self, source: impl Into<Source<'a>>, key: K, events: PollEvents) -> Result<()> {
-        self.insert(source.into().into(), key, events).map_err(|(_, error)| error)
+        self.insert(source.into().into_held(), key, events).map_err(|(_, error)| error)
     }
 
     /// Waits for `events` on a socket or file descriptor that the poller owns from now on: see [`Poller::socket`].
@@ -231,11 +236,8 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         key: K,
         events: PollEvents,
     ) -> Result<(), AddError<'a>> {
-        self.insert(source.into().into(), key, events).map_err(|(held, error)| match held {
-            Held::Socket(Lent::Owned(socket)) => AddError::new(OwnedSource::Socket(socket), error),
-            Held::Fd(LentFd::Owned(fd)) => AddError::new(OwnedSource::Fd(fd), error),
-            _ => unreachable!("what comes back is what was given"),
-        })
+        let inserted = self.insert(source.into().into_held(), key, events);
+        inserted.map_err(|(held, error)| AddError::new(OwnedSource::new(held), error))
     }
 
     fn insert(&mut self, held: Held<'a>, key: K, events: PollEvents) -> Result<(), (Held<'a>, Error)> {
@@ -249,15 +251,15 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         if place == self.slots.len() {
             self.slots.push(None);
         }
-        let held = match self.register(held, place, events) {
-            Ok(held) => held,
+        let (held, fd) = match self.register(held, place, events) {
+            Ok(registered) => registered,
             Err(failed) => {
                 self.free.push(place);
                 return Err(failed);
             }
         };
         self.places.insert(key, place);
-        self.slots[place] = Some(Slot { key, held, events, active: false });
+        self.slots[place] = Some(Slot { key, held, events, fd, active: false });
         // No list is to grow while waiting.
         for list in [&mut self.active, &mut *self.used.places()] {
             list.reserve(self.slots.len() - list.len().min(self.slots.len()));
@@ -266,35 +268,36 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         Ok(())
     }
 
-    /// Has the system report when to look at what is held.
-    fn register(&mut self, held: Held<'a>, place: usize, events: PollEvents) -> Result<Held<'a>, (Held<'a>, Error)> {
+    /// Has the system report when to look at what is held, and gives the descriptor that it watches.
+    fn register(&mut self, held: Held<'a>, place: usize, events: PollEvents) -> Registered<'a> {
         #[cfg(feature = "draft")]
         let held = match held {
             Held::Socket(socket) if locked::is_locked(&socket) => return self.register_locked(socket, place, events),
             held => held,
         };
         let registered = match &held {
-            Held::Socket(socket) => self.register_socket(socket.core(), place),
+            Held::Socket(socket) => self.register_socket(socket.core(), place).map(Some),
             Held::Fd(fd) => self.register_fd(fd.as_fd().as_raw_fd(), place, interest(events)),
             #[cfg(feature = "draft")]
-            Held::Locked => Ok(()),
+            Held::Locked => Ok(None),
         };
         match registered {
-            Ok(()) => Ok(held),
+            Ok(fd) => Ok((held, fd)),
             Err(error) => Err((held, error)),
         }
     }
 
-    fn register_socket(&self, core: &Core, place: usize) -> Result<()> {
+    fn register_socket(&self, core: &Core, place: usize) -> Result<RawFd> {
         core.check_process(ADD)?;
         let fd = core.raw().notification_fd().map_err(|errno| errno.because(ADD, "the socket gives no ZMQ_FD"))?;
         if !core.watch(&self.used, place) {
             return Err(already_there());
         }
-        self.report(fd.as_raw_fd(), place, Interest::READABLE).inspect_err(|_| core.unwatch(&self.used))
+        let reported = self.report(fd.as_raw_fd(), place, Interest::READABLE);
+        reported.map(|()| fd.as_raw_fd()).inspect_err(|_| core.unwatch(&self.used))
     }
 
-    fn register_fd(&mut self, fd: RawFd, place: usize, interest: Option<Interest>) -> Result<()> {
+    fn register_fd(&mut self, fd: RawFd, place: usize, interest: Option<Interest>) -> Result<Option<RawFd>> {
         if self.fds.contains(&fd) {
             return Err(already_there());
         }
@@ -302,7 +305,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             self.report(fd, place, interest)?;
         }
         self.fds.insert(fd);
-        Ok(())
+        Ok(interest.map(|_| fd))
     }
 
     fn report(&self, fd: RawFd, place: usize, interest: Interest) -> Result<()> {
@@ -344,13 +347,15 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             Held::Fd(fd) => {
                 let fd = fd.as_fd().as_raw_fd();
                 let registry = self.os.registry();
-                let done = match (interest(slot.events), interest(events)) {
+                let new = interest(events);
+                let done = match (slot.fd, new) {
                     (None, None) => Ok(()),
                     (None, Some(new)) => registry.register(&mut SourceFd(&fd), Token(place), new),
                     (Some(_), Some(new)) => registry.reregister(&mut SourceFd(&fd), Token(place), new),
                     (Some(_), None) => registry.deregister(&mut SourceFd(&fd)),
                 };
                 done.map_err(|error| errno(&error).of(MODIFY))?;
+                slot.fd = new.map(|_| fd);
             }
         }
         slot.events = events;
@@ -387,28 +392,23 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             self.active.retain(|active| *active != place);
         }
         self.free.push(place);
-        // The system forgets a descriptor that it does not know any more by itself.
-        Ok(match slot.held {
+        if let Some(fd) = slot.fd {
+            // Before it can be closed. It fails only where the system does not know the descriptor.
+            let _ = self.os.registry().deregister(&mut SourceFd(&fd));
+        }
+        let held = match slot.held {
             Held::Socket(socket) => {
                 socket.core().unwatch(&self.used);
-                if let Ok(fd) = socket.core().raw().notification_fd() {
-                    let _ = self.os.registry().deregister(&mut SourceFd(&fd.as_raw_fd()));
-                }
-                socket.into_owned()
+                Held::Socket(socket)
             }
             #[cfg(feature = "draft")]
-            Held::Locked => self.locked.remove(place).and_then(Lent::into_owned),
+            Held::Locked => self.locked.remove(place).map_or(Held::Locked, Held::Socket),
             Held::Fd(fd) => {
                 self.fds.remove(&fd.as_fd().as_raw_fd());
-                if interest(slot.events).is_some() {
-                    let _ = self.os.registry().deregister(&mut SourceFd(&fd.as_fd().as_raw_fd()));
-                }
-                match fd {
-                    LentFd::Borrowed(_) => None,
-                    LentFd::Owned(fd) => Some(OwnedSource::Fd(fd)),
-                }
+                Held::Fd(fd)
             }
-        })
+        };
+        Ok(held.is_owned().then(|| OwnedSource::new(held)))
     }
 
     /// The socket that the poller owns under this key.

@@ -22,70 +22,97 @@ use crate::socket::{Core, Socket, SocketRef, SocketType};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub enum Source<'a> {
-    /// A socket.
-    Socket(SocketRef<'a>),
-    /// A file descriptor.
-    Fd(BorrowedFd<'a>),
+pub struct Source<'a>(Held<'a>);
+
+impl<'a> Source<'a> {
+    pub(super) fn into_held(self) -> Held<'a> {
+        self.0
+    }
 }
 
 impl<'a, T: SocketType> From<&'a Socket<'_, T>> for Source<'a> {
     fn from(socket: &'a Socket<'_, T>) -> Source<'a> {
-        Source::Socket(socket.as_ref())
+        socket.as_ref().into()
     }
 }
 
 impl<'a> From<SocketRef<'a>> for Source<'a> {
     fn from(socket: SocketRef<'a>) -> Source<'a> {
-        Source::Socket(socket)
+        Source(Held::Socket(Lent::Borrowed(socket)))
     }
 }
 
 impl<'a> From<BorrowedFd<'a>> for Source<'a> {
     fn from(fd: BorrowedFd<'a>) -> Source<'a> {
-        Source::Fd(fd)
+        Source(Held::Fd(LentFd::Borrowed(fd)))
     }
 }
 
-/// A socket or file descriptor that a [`crate::Poller`] or [`crate::Reactor`] owns.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum OwnedSource<'ctx> {
-    /// A socket; [`Socket::downcast`] gives its kind back.
-    Socket(Box<Socket<'ctx>>),
-    /// A file descriptor, of a connection or a pipe.
-    Fd(OwnedFd),
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Source").field(&self.0).finish()
+    }
 }
 
+/// A socket or file descriptor that a [`crate::Poller`] or [`crate::Reactor`] owns: a [`Socket`] or an [`OwnedFd`], which
+/// a connection or a pipe can be turned into.
+///
+/// ```
+/// use std::os::fd::OwnedFd;
+/// use zmq::{PollEvents, Poller};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (output, _input) = std::io::pipe()?;
+/// let mut poller = Poller::new()?;
+/// poller.add_owned(OwnedFd::from(output), "pipe", PollEvents::POLLIN)?;
+/// let source = poller.remove("pipe")?;
+/// assert!(source.is_some_and(|source| source.into_fd().is_some()));
+/// # Ok(())
+/// # }
+/// ```
+pub struct OwnedSource<'ctx>(Held<'ctx>);
+
 impl<'ctx> OwnedSource<'ctx> {
-    /// The socket, if it is one.
+    pub(super) fn new(held: Held<'ctx>) -> OwnedSource<'ctx> {
+        OwnedSource(held)
+    }
+
+    pub(super) fn into_held(self) -> Held<'ctx> {
+        self.0
+    }
+
+    /// The socket, if it is one; [`Socket::downcast`] gives its kind back.
     pub fn into_socket(self) -> Option<Socket<'ctx>> {
-        match self {
-            OwnedSource::Socket(socket) => Some(*socket),
-            OwnedSource::Fd(_) => None,
+        match self.0 {
+            Held::Socket(Lent::Owned(socket)) => Some(*socket),
+            _ => None,
         }
     }
 
     /// The file descriptor, if it is one.
     pub fn into_fd(self) -> Option<OwnedFd> {
-        match self {
-            OwnedSource::Socket(_) => None,
-            OwnedSource::Fd(fd) => Some(fd),
+        match self.0 {
+            Held::Fd(LentFd::Owned(fd)) => Some(fd),
+            _ => None,
         }
     }
 }
 
 impl<'ctx, T: SocketType> From<Socket<'ctx, T>> for OwnedSource<'ctx> {
     fn from(socket: Socket<'ctx, T>) -> OwnedSource<'ctx> {
-        OwnedSource::Socket(Box::new(socket.erase()))
+        OwnedSource(Held::Socket(Lent::Owned(Box::new(socket.erase()))))
     }
 }
 
 impl From<OwnedFd> for OwnedSource<'_> {
     fn from(fd: OwnedFd) -> Self {
-        OwnedSource::Fd(fd)
+        OwnedSource(Held::Fd(LentFd::Owned(fd)))
+    }
+}
+
+impl fmt::Debug for OwnedSource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnedSource").field(&self.0).finish()
     }
 }
 
@@ -145,6 +172,17 @@ pub(super) enum Held<'a> {
     Fd(LentFd<'a>),
 }
 
+impl Held<'_> {
+    pub(super) fn is_owned(&self) -> bool {
+        match self {
+            Held::Socket(socket) => socket.is_owned(),
+            #[cfg(feature = "draft")]
+            Held::Locked => false,
+            Held::Fd(fd) => matches!(fd, LentFd::Owned(_)),
+        }
+    }
+}
+
 /// A socket that is borrowed or owned.
 pub(crate) enum Lent<'a> {
     Borrowed(SocketRef<'a>),
@@ -166,11 +204,8 @@ impl<'a> Lent<'a> {
         }
     }
 
-    pub(crate) fn into_owned(self) -> Option<OwnedSource<'a>> {
-        match self {
-            Lent::Borrowed(_) => None,
-            Lent::Owned(socket) => Some(OwnedSource::Socket(socket)),
-        }
+    pub(crate) fn is_owned(&self) -> bool {
+        matches!(self, Lent::Owned(_))
     }
 }
 
@@ -185,24 +220,6 @@ impl LentFd<'_> {
         match self {
             LentFd::Borrowed(fd) => *fd,
             LentFd::Owned(fd) => fd.as_fd(),
-        }
-    }
-}
-
-impl<'a> From<Source<'a>> for Held<'a> {
-    fn from(source: Source<'a>) -> Held<'a> {
-        match source {
-            Source::Socket(socket) => Held::Socket(Lent::Borrowed(socket)),
-            Source::Fd(fd) => Held::Fd(LentFd::Borrowed(fd)),
-        }
-    }
-}
-
-impl<'a> From<OwnedSource<'a>> for Held<'a> {
-    fn from(source: OwnedSource<'a>) -> Held<'a> {
-        match source {
-            OwnedSource::Socket(socket) => Held::Socket(Lent::Owned(socket)),
-            OwnedSource::Fd(fd) => Held::Fd(LentFd::Owned(fd)),
         }
     }
 }

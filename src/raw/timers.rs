@@ -1,7 +1,7 @@
 //! `zmq_timers_*`: the owner of a set of timers.
 
 use std::collections::VecDeque;
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_long, c_void};
 use std::ptr::NonNull;
 
 use super::{check, last_errno};
@@ -67,9 +67,9 @@ impl RawTimers {
     }
 
     /// The milliseconds until the next timer is due; -1 where there is none.
-    pub(crate) fn timeout(&mut self) -> i64 {
+    pub(crate) fn timeout(&mut self) -> c_long {
         // SAFETY: as in set_interval. It fails for an invalid handle only.
-        i64::from(unsafe { zmq_sys::zmq_timers_timeout(self.handle.as_ptr()) })
+        unsafe { zmq_sys::zmq_timers_timeout(self.handle.as_ptr()) }
     }
 
     /// Writes down the timers that are due, and starts their next intervals.

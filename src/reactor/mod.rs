@@ -35,7 +35,6 @@ pub type HandlerResult = std::result::Result<(), Box<dyn StdError + Send + Sync>
 /// Why [`Reactor::run`] came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[must_use = "a loop that ends because of Ctrl-C is perhaps not to be run again"]
 pub enum Ended {
     /// A handler called [`Reactor::stop`].
     Stopped,
