@@ -99,7 +99,7 @@ fn a_send_that_takes_the_signal_loses_no_message() {
                 1 => assert_eq!(a.events().unwrap(), PollEvents::POLLIN | PollEvents::POLLOUT),
                 2 => drop(poll(&mut [PollItem::socket(&a, PollEvents::POLLOUT)], None).unwrap()),
                 3 => drop(a.send_timeout("goes", LONG).unwrap()),
-                _ => drop(a.set_linger(Some(Duration::ZERO))),
+                _ => a.set_linger(Some(Duration::ZERO)).unwrap(),
             }
             assert_eq!(ready(&mut poller, LONG), ['a'], "round {round}");
             a.recv().unwrap();
@@ -473,6 +473,34 @@ fn an_event_loop_of_another_kind_waits_on_its_descriptor() {
             assert_eq!(poll(&mut items, LONG).unwrap(), 1);
             assert_eq!(ready(&mut poller, Duration::ZERO), [1]);
             a.recv().unwrap();
+        }
+    });
+}
+
+/// Before it is closed, that is: the system goes on reporting a descriptor of which there is another copy.
+#[test]
+fn what_is_removed_is_not_watched_any_more() {
+    within_deadline(|| {
+        for shut_down in [false, true] {
+            let context = Context::new().unwrap();
+            let (a, to_a) = pair(&context, "inproc://a");
+            let (near, mut far) = UnixStream::pair().unwrap();
+            let copies = [a.fd().unwrap().try_clone_to_owned().unwrap(), near.as_fd().try_clone_to_owned().unwrap()];
+            let mut poller = Poller::new().unwrap();
+            poller.add_owned(a, 1, PollEvents::POLLIN).unwrap();
+            poller.add_owned(OwnedFd::from(near), 2, PollEvents::POLLIN).unwrap();
+            to_a.send("x").unwrap();
+            far.write_all(b"x").unwrap();
+            if shut_down {
+                context.shutdown().unwrap();
+            }
+            let watches = |poller: &Poller<'_, i32>| {
+                poll(&mut [PollItem::fd(poller.as_fd(), PollEvents::POLLIN)], Duration::ZERO).unwrap() == 1
+            };
+            assert!(watches(&poller));
+            let removed = [poller.remove(1).unwrap(), poller.remove(2).unwrap()];
+            assert!(!watches(&poller));
+            drop((removed, copies));
         }
     });
 }

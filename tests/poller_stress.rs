@@ -59,7 +59,7 @@ fn meddle<T: SocketType>(socket: &Socket<'_, T>, numbers: &mut Numbers) {
     match numbers.below(4) {
         0 => drop(socket.events().unwrap()),
         1 => drop(socket.sndhwm().unwrap()),
-        2 => drop(socket.set_linger(Some(Duration::ZERO)).unwrap()),
+        2 => socket.set_linger(Some(Duration::ZERO)).unwrap(),
         _ => {}
     }
 }

@@ -425,11 +425,11 @@ fn it_ends_with_the_context() {
         });
         // From inside a handler as well, however the error comes out of it.
         let mut reactor = Reactor::new().unwrap();
-        reactor.after(Duration::ZERO, |_, _| Ok(drop(idle.recv()?)));
+        reactor.after(Duration::ZERO, |_, _| Ok(idle.recv().map(drop)?));
         assert_eq!(reactor.run().unwrap(), Ended::Terminated);
         reactor.after(Duration::ZERO, |_, _| Ok(idle.send("x")?));
         assert_eq!(reactor.run().unwrap(), Ended::Terminated);
-        reactor.after(Duration::ZERO, |_, _| Ok(drop(idle.recv().map_err(std::io::Error::from)?)));
+        reactor.after(Duration::ZERO, |_, _| Ok(idle.recv().map(drop).map_err(std::io::Error::from)?));
         assert_eq!(reactor.run().unwrap(), Ended::Terminated);
     });
 }
@@ -461,7 +461,7 @@ fn it_ends_on_a_caught_signal() {
             interrupt::clear();
             reactor.remove(id).unwrap();
             socket.recv().unwrap();
-            reactor.after(Duration::ZERO, |_, _| Ok(drop(socket.recv()?)));
+            reactor.after(Duration::ZERO, |_, _| Ok(socket.recv().map(drop)?));
             thread::scope(|scope| {
                 scope.spawn(raise);
                 assert_eq!(reactor.run().unwrap(), Ended::Interrupted, "while a handler waits");
