@@ -13,6 +13,7 @@ mod locked;
 mod source;
 mod wait;
 
+#[cfg(feature = "draft")]
 pub(crate) use source::Lent;
 pub use source::{AddError, OwnedSource, Source};
 
