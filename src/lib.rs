@@ -60,15 +60,20 @@ mod message;
 pub mod monitor;
 mod multipart;
 mod poll;
+mod poller;
+#[cfg(feature = "draft")]
+mod ppoll;
 mod proxy;
 #[allow(unsafe_code)]
 mod raw;
+mod reactor;
 mod request;
 pub mod security;
 mod shared;
 mod socket;
 pub mod sockopt;
 mod spec;
+mod timers;
 mod util;
 pub mod zhelpers;
 
@@ -79,8 +84,14 @@ pub use message::Message;
 pub use monitor::Monitor;
 pub use multipart::Multipart;
 pub use poll::{PollEvents, poll};
+pub use poller::{AddError, Event, OwnedSource, Poller, Source};
+#[cfg(feature = "draft")]
+pub use ppoll::ppoll;
 pub use proxy::{Proxy, ProxyBuilder, ProxyHandle, ProxyStatistics, SideStatistics, Traffic, proxy, proxy_steerable};
 pub use raw::PollItem;
+#[cfg(feature = "draft")]
+pub use raw::SignalMask;
+pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
 pub use request::{LazyPirate, RequestError};
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
 pub use shared::SharedSocket;
@@ -94,6 +105,7 @@ pub use socket::{
     Radio, Scatter, Server,
 };
 pub use spec::SocketSpec;
+pub use timers::{TimerId, Timers};
 pub use util::{has, strerror, version};
 
 /// The raw bindings, for code that is half C and half Rust.

@@ -44,6 +44,10 @@ impl PollEvents {
         PollEvents(events as c_short)
     }
 
+    pub(crate) fn only(self, asked_for: PollEvents) -> PollEvents {
+        PollEvents(self.0 & asked_for.0)
+    }
+
     /// The events as C's number.
     ///
     /// ```
@@ -122,7 +126,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn socket(socket: impl Into<SocketRef<'a>>, events: PollEvents) -> PollItem<'a> {
-        socket.into().core().poll_item(events.0)
+        socket.into().core().exposed_item(events.0)
     }
 
     /// Waits for `events` on a file descriptor: a plain socket, a pipe, a terminal.
@@ -310,14 +314,14 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
 ///
 /// libzmq asks a socket anew for each of its items. News that come between two such questions are taken by the second,
 /// which may not be the one that waits for them, and nothing wakes the wait up.
-struct Merged<'a> {
-    polled: Vec<PollItem<'a>>,
+pub(crate) struct Merged<'a> {
+    pub(crate) polled: Vec<PollItem<'a>>,
     /// For each of the caller's items, its place in `polled`.
     places: Vec<usize>,
 }
 
 impl<'a> Merged<'a> {
-    fn new(items: &[PollItem<'a>], wake_up: Option<PollItem<'a>>) -> Merged<'a> {
+    pub(crate) fn new(items: &[PollItem<'a>], wake_up: Option<PollItem<'a>>) -> Merged<'a> {
         let mut merged =
             Merged { polled: Vec::with_capacity(items.len() + 1), places: Vec::with_capacity(items.len()) };
         let mut known = HashMap::new();
@@ -336,7 +340,7 @@ impl<'a> Merged<'a> {
     }
 
     /// Gives the caller's items what was found, and counts the ready ones.
-    fn hand_out(&self, items: &mut [PollItem<'_>]) -> usize {
+    pub(crate) fn hand_out(&self, items: &mut [PollItem<'_>]) -> usize {
         let mut found = 0;
         for (item, place) in items.iter_mut().zip(&self.places) {
             let revents = self.polled[*place].raw_revents();

@@ -5,11 +5,16 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::within_deadline;
-use zmq::{Context, Flags, Message, Pair, PollEvents, PollItem, Pull, Push, Socket, poll};
+use zmq::{
+    Context, Ended, Flags, Message, Pair, PollEvents, PollItem, Poller, Pull, Push, Reactor, Socket, Timers, poll,
+};
 
 thread_local! {
     /// Allocations of this thread: tests run side by side, and each must see its own.
@@ -219,4 +224,88 @@ fn forwarding_allocates_nothing_per_message() {
         let allocated = forwarder.join().unwrap();
         assert!(allocated < 20, "{allocated} allocations");
     });
+}
+#[test]
+fn a_poller_allocates_nothing_per_wait() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let sockets: Vec<_> = (0..20)
+            .map(|number| {
+                let (socket, peer) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+                socket.bind(&format!("inproc://{number}")).unwrap();
+                peer.connect(&format!("inproc://{number}")).unwrap();
+                (socket, peer)
+            })
+            .collect();
+        let (near, far) = UnixStream::pair().unwrap();
+        let mut poller = Poller::new().unwrap();
+        for (number, (socket, _)) in sockets.iter().enumerate() {
+            poller.add(socket, number, PollEvents::POLLIN).unwrap();
+        }
+        poller.add(near.as_fd(), 100, PollEvents::POLLIN).unwrap();
+        let mut list = Vec::new();
+        assert_allocates_nothing(|| {
+            assert_eq!(poller.wait(Duration::ZERO).unwrap().len(), 0);
+            for (_, peer) in &sockets {
+                peer.send("x").unwrap();
+            }
+            (&far).write_all(b"x").unwrap();
+            while poller.wait(Duration::from_secs(60)).unwrap().len() < 21 {}
+            assert_eq!(poller.wait_into(&mut list, None).unwrap(), 21);
+            for event in &list {
+                match sockets.get(event.key) {
+                    Some((socket, _)) => drop(socket.recv().unwrap()),
+                    None => (&near).read_exact(&mut [0]).unwrap(),
+                }
+                poller.modify(event.key, PollEvents::POLLIN).unwrap();
+            }
+            assert_eq!(poller.wait(Duration::from_micros(10)).unwrap().len(), 0);
+        });
+    });
+}
+
+#[test]
+fn a_reactor_allocates_nothing_per_event() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (left, right) = pair(&context);
+        let calls = Cell::new((0, 0));
+        let first = Cell::new(0);
+        let mut reactor = Reactor::new().unwrap();
+        reactor
+            .every(Duration::from_micros(100), |_, _| {
+                calls.set((calls.get().0 + 1, calls.get().1));
+                Ok(left.send("tick")?)
+            })
+            .unwrap();
+        reactor
+            .add(&right, PollEvents::POLLIN, |reactor, _| {
+                right.recv()?;
+                let (ticks, received) = (calls.get().0, calls.get().1 + 1);
+                calls.set((ticks, received));
+                match received {
+                    10 => first.set(COUNT.get()),
+                    200 => reactor.stop(),
+                    _ => {}
+                }
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+        assert_eq!(COUNT.get() - first.get(), 0, "allocations in {:?} calls", calls.get());
+    });
+}
+
+#[test]
+fn timers_allocate_nothing_when_they_run() {
+    let ran = Cell::new(0);
+    let mut timers = Timers::new().unwrap();
+    for _ in 0..5 {
+        timers.add(Duration::from_millis(1), |_, _| ran.set(ran.get() + 1)).unwrap();
+    }
+    assert_allocates_nothing(|| {
+        std::thread::sleep(timers.timeout().unwrap());
+        timers.execute().unwrap();
+    });
+    assert!(ran.get() >= 5);
 }

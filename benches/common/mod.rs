@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The sizes that both benchmarks measure: 33 bytes are the most that live in a `zmq_msg_t`, 34 the least that do not.
+/// The sizes that are measured: 33 bytes are the most that live in a `zmq_msg_t`, 34 the least that do not.
+#[allow(dead_code, reason = "not every benchmark goes by size")]
 pub const SIZES: [usize; 5] = [1, 33, 34, 1024, 1 << 20];
 
 /// One of the programs that are compared.
@@ -44,6 +45,9 @@ fn linked_library() -> Vec<String> {
     flags.extend(directories.filter(|directory| !directory.is_empty()).map(|directory| format!("-L{directory}")));
     let libraries = env!("ZMQ_LIBS").split(',').filter(|library| !library.is_empty());
     flags.extend(libraries.map(|library| format!("-l{library}")));
+    if cfg!(feature = "draft") {
+        flags.push("-DZMQ_BUILD_DRAFT_API".to_owned());
+    }
     flags
 }
 
@@ -89,6 +93,7 @@ pub fn arguments() -> Vec<String> {
 }
 
 /// A size as the tables show it.
+#[allow(dead_code, reason = "not every benchmark goes by size")]
 pub fn shown(size: usize) -> String {
     match size {
         0..1024 => format!("{size} B"),

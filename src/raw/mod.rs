@@ -5,19 +5,26 @@ mod context;
 #[cfg(feature = "draft")]
 mod draft;
 mod fork;
+#[cfg(feature = "draft")]
+mod locked;
 mod message;
 mod monitor;
 mod os;
 mod owners;
 mod poll;
+#[cfg(feature = "draft")]
+mod ppoll;
 mod signal;
 mod socket;
 mod specialized;
+mod timers;
 mod unshared;
 mod util;
 
 pub(crate) use context::RawContext;
-pub(crate) use fork::{catching, forks, process_state};
+pub(crate) use fork::{catching, count_forks, forks, process_state};
+#[cfg(feature = "draft")]
+pub(crate) use locked::LockedPoller;
 pub(crate) use message::RawMessage;
 pub(crate) use monitor::{Format, Tap, Watch};
 #[cfg(feature = "draft")]
@@ -26,9 +33,14 @@ pub(crate) use os::{local_time, prepare_listener, probe_affinity, probe_scheduli
 pub(crate) use owners::wait_elsewhere;
 pub use poll::PollItem;
 pub(crate) use poll::poll;
+#[cfg(feature = "draft")]
+pub use ppoll::SignalMask;
+#[cfg(feature = "draft")]
+pub(crate) use ppoll::{DESCRIPTORS, ppoll};
 pub(crate) use signal::{catch_signals, clear_interrupt, interrupted, quiet, wake_fd};
 pub(crate) use socket::RawSocket;
 pub(crate) use specialized::{Specialized, specialized};
+pub(crate) use timers::RawTimers;
 pub(crate) use unshared::Unshared;
 pub(crate) use util::{
     KeyText, curve_keypair, curve_public, decode_key, encode_key, has, strerror, version, z85_decode, z85_encode,

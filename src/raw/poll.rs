@@ -59,6 +59,20 @@ impl<'a> PollItem<'a> {
         !self.item.socket.is_null()
     }
 
+    /// The descriptor that `select` would watch.
+    #[cfg(feature = "draft")]
+    pub(crate) fn descriptor(&self) -> Result<c_int, Errno> {
+        if !self.is_socket() {
+            return Ok(self.item.fd);
+        }
+        let mut fd: c_int = -1;
+        let mut len = size_of::<c_int>();
+        // SAFETY: the socket is open and belongs to this thread (type invariant); libzmq writes at most `len` bytes.
+        let rc =
+            unsafe { zmq_sys::zmq_getsockopt(self.item.socket, zmq_sys::ZMQ_FD, (&raw mut fd).cast(), &raw mut len) };
+        check(rc).map(|_| fd)
+    }
+
     /// What tells one socket from another.
     pub(crate) fn handle(&self) -> Option<NonNull<c_void>> {
         NonNull::new(self.item.socket)

@@ -8,6 +8,7 @@ mod recv;
 mod reference;
 mod send;
 mod wait;
+mod watch;
 
 pub use endpoints::{BindGuard, ConnectGuard};
 #[cfg(feature = "draft")]
@@ -22,6 +23,7 @@ pub use kind::{
 pub use recv::Received;
 pub use reference::SocketRef;
 pub use send::TrySend;
+pub(crate) use watch::Used;
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, c_int, c_short, c_void};
@@ -115,6 +117,7 @@ pub(crate) struct Core {
     skips_options: AtomicBool,
     /// A part that a proxy took and could not forward: the next one to be received.
     put_back: Mutex<Option<Message>>,
+    watch: watch::Watch,
 }
 
 /// What a [`Core`] knows beside what libzmq keeps, while the socket is in the hands of C code.
@@ -157,6 +160,7 @@ const _: fn(&Core) = |core| {
         number,
         skips_options,
         put_back,
+        watch,
     } = core;
     is_sync(&(context, kind, rcvtimeo, sndtimeo, sends_straight_in, recvs_straight_in));
     is_sync(&(
@@ -172,7 +176,7 @@ const _: fn(&Core) = |core| {
         mid_message,
         monitored,
     ));
-    is_sync(&(number, skips_options, put_back));
+    is_sync(&(number, skips_options, put_back, watch));
     #[cfg(feature = "draft")]
     is_sync(datagrams);
 };
@@ -233,6 +237,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             monitored: Monitored::default(),
             skips_options: AtomicBool::default(),
             put_back: Mutex::default(),
+            watch: watch::Watch::default(),
         };
         core.settle();
         Socket { core: Unshared::new(core), _context: PhantomData }
@@ -372,7 +377,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// # }
     /// ```
     pub fn as_raw(&self) -> *mut c_void {
-        self.core().raw.as_ptr()
+        self.core().exposed_handle()
     }
 
     #[inline]
@@ -412,8 +417,17 @@ impl<T: SocketType> fmt::Debug for Socket<'_, T> {
 }
 
 impl Core {
+    /// The handle, to do something with it now.
+    #[inline]
     pub(crate) fn raw(&self) -> &RawSocket {
+        self.touch();
         &self.raw
+    }
+
+    /// The handle, to do something with it at any time.
+    pub(crate) fn exposed_handle(&self) -> *mut c_void {
+        self.expose();
+        self.raw.as_ptr()
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -536,6 +550,7 @@ impl Core {
         lock(&self.latched)
     }
 
+    /// An item to poll with now.
     pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
         if self.has_put_back() && events & zmq_sys::ZMQ_POLLIN as c_short != 0 {
             // libzmq does not know of it. Where there is no descriptor left to say so, whoever receives is told.
@@ -543,7 +558,13 @@ impl Core {
                 return PollItem::fd(readable, PollEvents::from_raw(c_int::from(events)));
             }
         }
-        PollItem::of_socket(&self.raw, events)
+        PollItem::of_socket(self.raw(), events)
+    }
+
+    /// An item to poll with at any time.
+    pub(crate) fn exposed_item(&self, events: c_short) -> PollItem<'_> {
+        self.expose();
+        self.poll_item(events)
     }
 
     /// Puts a part that was received before all others that are there.
@@ -594,7 +615,7 @@ impl Core {
 
     /// Works out when plain sends and receives need nothing of what this library does besides calling libzmq.
     fn settle(&self) {
-        let straight_if = |it_may| if it_may { self.raw.forks() } else { NO_STATE };
+        let straight_if = |it_may| if it_may && !self.watch.is_armed() { self.raw.forks() } else { NO_STATE };
         let is_plain = !self.is_checked() && !self.conflates() && !self.mid_message.load(Ordering::Relaxed);
         let waits_for_ever = |timeout: &AtomicI32| timeout.load(Ordering::Relaxed) < 0;
         let sends = straight_if(is_plain && waits_for_ever(&self.sndtimeo));

@@ -409,7 +409,7 @@ impl Core {
     /// Receives without flags; what libzmq alone fails to do is tried again in the other way.
     #[inline(always)]
     fn receive_plain(&self) -> Result<Message> {
-        let straight = self.recvs_straight().then_some(self.raw());
+        let straight = self.recvs_straight().then_some(&self.raw);
         let received = RawMessage::received(straight, |message| self.receive_carefully(message));
         match received {
             Ok(message) => Ok(Message::from_raw(message)),
@@ -428,7 +428,7 @@ impl Core {
     fn receive_into(&self, buffer: &mut [u8]) -> Result<Received> {
         if self.recvs_straight()
             && (1..ENDLESS).contains(&buffer.len())
-            && let Some(size) = self.raw().recv_into_here(buffer)
+            && let Some(size) = self.raw.recv_into_here(buffer)
         {
             return Ok(Received { copied: size.min(buffer.len()), size });
         }

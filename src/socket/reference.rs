@@ -59,7 +59,7 @@ impl<'a> SocketRef<'a> {
     /// # }
     /// ```
     pub fn as_raw(self) -> *mut c_void {
-        self.core.raw().as_ptr()
+        self.core.exposed_handle()
     }
 }
 

@@ -322,12 +322,12 @@ impl Core {
         if self.sends_straight() {
             match specialized(&mut message) {
                 Specialized::Bytes(content) => {
-                    if self.raw().send_bytes_here(content) {
+                    if self.raw.send_bytes_here(content) {
                         return Ok(());
                     }
                 }
                 Specialized::Message(content) => {
-                    if self.raw().send_here(content.raw_mut()) {
+                    if self.raw.send_here(content.raw_mut()) {
                         // It is an empty message now, which needs no close.
                         std::mem::forget(message);
                         return Ok(());
@@ -335,7 +335,7 @@ impl Core {
                 }
                 Specialized::Other => {
                     let mut message = message.into();
-                    if self.raw().send_here(message.raw_mut()) {
+                    if self.raw.send_here(message.raw_mut()) {
                         message.forget_sent();
                         return Ok(());
                     }

@@ -54,7 +54,7 @@ impl Core {
             return Err(Errno::EMSGSIZE);
         }
         if self.may_wait_in_c(flags, self.sndtimeo()) {
-            match self.raw.send(message, flags) {
+            match self.raw().send(message, flags) {
                 Err(Errno::EINTR) => {}
                 Ok(()) => {
                     self.note_part(flags);
@@ -76,7 +76,7 @@ impl Core {
             return self.recv_until(message, deadline(flags, self.rcvtimeo()));
         }
         if self.may_wait_in_c(flags, self.rcvtimeo()) {
-            match self.raw.recv(message, flags) {
+            match self.raw().recv(message, flags) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             }
@@ -89,7 +89,7 @@ impl Core {
     pub(super) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
         let is_plain = self.kind() != Kind::XPub && !self.conflates() && !self.has_put_back() && buffer.len() < ENDLESS;
         if is_plain && self.may_wait_in_c(flags, self.rcvtimeo()) {
-            match self.raw.recv_into(buffer, flags) {
+            match self.raw().recv_into(buffer, flags) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             }
@@ -108,7 +108,7 @@ impl Core {
             return Ok(message.len());
         }
         self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
-            self.unless_torn(|| self.raw.recv_into(buffer, zmq_sys::ZMQ_DONTWAIT))
+            self.unless_torn(|| self.raw().recv_into(buffer, zmq_sys::ZMQ_DONTWAIT))
         })
     }
 
@@ -124,7 +124,7 @@ impl Core {
             return Err(Errno::EMSGSIZE);
         }
         self.wait(zmq_sys::ZMQ_POLLOUT, deadline, || {
-            match self.raw.send(message, flags | zmq_sys::ZMQ_DONTWAIT) {
+            match self.raw().send(message, flags | zmq_sys::ZMQ_DONTWAIT) {
                 // Its peer went away in the middle of a message. libzmq, when it may wait, swallows the parts that are
                 // left; sent again, they would be a message of their own to another peer.
                 Err(Errno::EAGAIN) if self.is_mid_message() && flags & zmq_sys::ZMQ_DONTWAIT == 0 => {
@@ -146,7 +146,7 @@ impl Core {
             return Ok(());
         }
         self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
-            self.unless_torn(|| self.raw.recv(message, zmq_sys::ZMQ_DONTWAIT))?;
+            self.unless_torn(|| self.raw().recv(message, zmq_sys::ZMQ_DONTWAIT))?;
             if self.kind() == Kind::XPub {
                 message.count_itself();
             }
@@ -161,7 +161,7 @@ impl Core {
             Conflating::Torn => Err(Errno::EPROTO),
             Conflating::Yes => {
                 let received = receive()?;
-                if self.raw.get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
+                if self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
                     self.conflating.store(Conflating::Torn as u8, Ordering::Relaxed);
                 }
                 Ok(received)

@@ -1,0 +1,78 @@
+//! Sockets that libzmq locks itself: the draft kinds, which have no descriptor to wait on. libzmq's own poller waits on
+//! them, and has one descriptor for them all.
+
+use std::hash::Hash;
+use std::os::fd::AsRawFd;
+
+use mio::Interest;
+use mio::unix::SourceFd;
+
+use super::source::{Held, Lent};
+use super::wait::LOCKED;
+use super::{ADD, Event, Poller, Registered, already_there, errno};
+use crate::error::{Errno, Error};
+use crate::poll::PollEvents;
+
+pub(super) fn is_locked(socket: &Lent<'_>) -> bool {
+    socket.core().raw().get_int(zmq_sys::ZMQ_THREAD_SAFE) == Ok(1)
+}
+
+impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
+    pub(super) fn register_locked(&mut self, socket: Lent<'a>, place: usize, events: PollEvents) -> Registered<'a> {
+        self.locked.add(place, socket, events.raw()).map_err(|(socket, errno)| {
+            let error = if errno == Errno::EINVAL { already_there() } else { errno.of(ADD) };
+            (Held::Socket(socket), error)
+        })?;
+        if let Err(error) = self.report_locked() {
+            return match self.locked.remove(place) {
+                Some(socket) => Err((Held::Socket(socket), error)),
+                None => Ok((Held::Locked, None)),
+            };
+        }
+        Ok((Held::Locked, None))
+    }
+
+    /// Has the system report when one of them may be ready.
+    fn report_locked(&mut self) -> Result<(), Error> {
+        if !self.sees_locked
+            && let Some(fd) = self.locked.fd()
+        {
+            let registered = self.os.registry().register(&mut SourceFd(&fd.as_raw_fd()), LOCKED, Interest::READABLE);
+            registered.map_err(|error| errno(&error).of(ADD))?;
+            self.sees_locked = true;
+        }
+        Ok(())
+    }
+
+    /// Looks at all of them.
+    pub(super) fn look_at_locked(&mut self, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
+        if self.locked.is_empty() {
+            return Ok(());
+        }
+        let ready = loop {
+            match self.locked.ready() {
+                Err(Errno::EINTR) => {}
+                ready => break ready?,
+            }
+        };
+        for (place, revents) in ready {
+            if let Some(Some(slot)) = self.slots.get(place) {
+                events.push(Event { key: slot.key, revents: PollEvents::from_raw(revents.into()) });
+            }
+        }
+        Ok(())
+    }
+
+    /// What one of them is ready for.
+    pub(super) fn look_at_one_locked(&mut self, place: usize) -> Result<PollEvents, Errno> {
+        let (Some(socket), Some(Some(slot))) = (self.locked.get(place), self.slots.get(place)) else {
+            return Ok(PollEvents::NONE);
+        };
+        loop {
+            match socket.core().raw().get_int(zmq_sys::ZMQ_EVENTS) {
+                Err(Errno::EINTR) => {}
+                events => return events.map(|events| PollEvents::from_raw(events).only(slot.events)),
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! A reactor borrows its sockets, and its handlers what they capture.
+
+use zmq::{Context, PollEvents, Pull, Reactor};
+
+fn main() {
+    let context = Context::new().unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let socket = context.socket(Pull).unwrap();
+    reactor.add(&socket, PollEvents::POLLIN, |_, _| Ok(socket.recv().map(drop)?)).unwrap();
+}
