@@ -1,6 +1,8 @@
-//! What several test files share: deadlines, child processes that end with their test, and native C peers.
+//! What several test files share: deadlines, child processes that end with their test, native C peers and Python ones.
 
 #![allow(dead_code, reason = "every test file uses its own part")]
+
+mod python;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -11,6 +13,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+#[allow(unused_imports, reason = "as above")]
+pub use python::python_program;
 
 /// How long a test may take before it counts as hung.
 pub const DEADLINE: Duration = Duration::from_secs(60);
