@@ -25,7 +25,7 @@
 //! # Coming from C
 //!
 //! Every item that stands for a C function or constant carries its C name: search these pages for `zmq_setsockopt` or
-//! `ZMQ_RCVHWM`. Sockets close themselves, messages free themselves, a failed send gives the message back, and `EINTR`
+//! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send gives the message back, and `EINTR`
 //! is retried unless the program asked for Ctrl-C to end its calls ([`interrupt`]).
 //!
 //! # What the compiler checks
@@ -47,6 +47,7 @@
 #![deny(unsafe_code)]
 #![warn(rust_2018_idioms)]
 
+pub mod c_names;
 mod context;
 pub mod cookbook;
 mod ctxopt;
