@@ -69,19 +69,24 @@ fn link(item: &Item) -> String {
     format!("[`{path}`]({disambiguator}crate::{path})", path = item.path)
 }
 
+/// What is not of `zmq.h`.
+const ELSEWHERE: &str = "Of zhelpers.h and czmq, where the name differs";
+
+fn section(name: &str, header: &Declared) -> &'static str {
+    match (header.declares(name), name.starts_with("zmq_")) {
+        (true, true) => "Functions",
+        (true, false) => "Constants",
+        (false, true) => "Types",
+        (false, false) => ELSEWHERE,
+    }
+}
+
 /// The rows as the text of a page.
 pub fn written(rows: &Rows, header: &Declared, draft: bool) -> String {
     let mut text =
         "<!-- Made by tests/coverage; `ZMQ_BLESS=1 cargo test --test coverage` writes it anew. -->\n".to_owned();
-    let is_function = |name: &str| header.declares(name) && name.starts_with("zmq_");
-    let sections: [(&str, &dyn Fn(&str) -> bool); 4] = [
-        ("Functions", &is_function),
-        ("Constants", &|name| header.declares(name) && !is_function(name)),
-        ("Types", &|name| !header.declares(name) && name.starts_with("zmq_")),
-        ("Of zhelpers.h and czmq, where the name differs", &|name| !header.declares(name) && !name.starts_with("zmq_")),
-    ];
-    for (title, belongs) in sections {
-        let mut of_section = rows.iter().filter(|(name, _)| belongs(name)).peekable();
+    for title in ["Functions", "Constants", "Types", ELSEWHERE] {
+        let mut of_section = rows.iter().filter(|(name, _)| section(name, header) == title).peekable();
         if of_section.peek().is_none() {
             continue;
         }
