@@ -203,8 +203,8 @@ fn everything_in_the_header_has_an_item_or_a_reason() {
     assert!(unknown.is_empty(), "zmq.h does not declare these: {unknown:?}");
 }
 
-/// An alias that is misspelt helps nobody. An older header of the system lacks some.
-#[cfg(zmq_vendored)]
+/// An alias that is misspelt helps nobody.
+#[cfg_attr(not(zmq_vendored), ignore = "the system's header may be another version's")]
 #[test]
 fn aliases_are_names_of_the_header() {
     let header = without_comments(&header());
@@ -216,7 +216,7 @@ fn aliases_are_names_of_the_header() {
 }
 
 /// The page of the stable API, and the one of what the draft API adds to it.
-#[cfg(zmq_vendored)]
+#[cfg_attr(not(zmq_vendored), ignore = "the system's header may be another version's")]
 #[test]
 fn the_pages_of_c_names_are_up_to_date() {
     const HOW: &str = "`ZMQ_BLESS=1 cargo test --test coverage` writes it anew";
