@@ -3,27 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Longer than libzmq takes to be compiled on a slow machine: Cargo may have to do that first.
-const DEADLINE: Duration = Duration::from_secs(900);
-/// The features that this test may have been built with: the same build serves again.
-const FEATURES: &[(&str, bool)] = &[
-    ("curve", cfg!(feature = "curve")),
-    ("draft", cfg!(feature = "draft")),
-    ("gssapi", cfg!(feature = "gssapi")),
-    ("pgm", cfg!(feature = "pgm")),
-    ("norm", cfg!(feature = "norm")),
-    ("vmci", cfg!(feature = "vmci")),
-    ("bindgen", cfg!(feature = "bindgen")),
-    ("system", cfg!(feature = "system")),
-    ("bytes", cfg!(feature = "bytes")),
-];
+use crate::cargo::{cargo, run};
 
 /// A public item that has an alias.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,36 +36,15 @@ impl Public {
 
 /// What this crate makes public, with the draft API or without, and otherwise built like this test.
 pub fn public(draft: bool) -> Public {
-    let features: Vec<_> = FEATURES
-        .iter()
-        .filter(|(name, on)| if *name == "draft" { draft } else { *on })
-        .map(|(name, _)| *name)
-        .collect();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let written = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("doc/zmq.json");
     // One at a time, and none may be left from before: all are written to the same place.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = std::fs::remove_file(&written);
-    let mut command = Command::new(env!("CARGO"));
-    command
-        .current_dir(root)
-        .args(["rustdoc", "--quiet", "--lib", "--no-default-features", "--features", &features.join(",")])
-        .args(["--", "-Zunstable-options", "--output-format=json"])
-        .env("RUSTDOC", root.join("tests/coverage/rustdoc"));
-    let mut cargo = command.spawn().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
-    let start = Instant::now();
-    let status = loop {
-        if let Some(status) = cargo.try_wait().unwrap() {
-            break status;
-        }
-        if start.elapsed() > DEADLINE {
-            let _ = cargo.kill();
-            panic!("still running: {command:?}");
-        }
-        thread::sleep(Duration::from_millis(20));
-    };
-    assert!(status.success(), "{status}: {command:?}");
+    let rustdoc = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/coverage/rustdoc");
+    let mut cargo = cargo("rustdoc", draft);
+    cargo.args(["--quiet", "--lib", "--", "-Zunstable-options", "--output-format=json"]).env("RUSTDOC", rustdoc);
+    run(cargo);
     let docs = std::fs::read_to_string(&written).unwrap_or_else(|error| panic!("{}: {error}", written.display()));
     public_of(&serde_json::from_str(&docs).unwrap())
 }

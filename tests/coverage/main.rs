@@ -1,6 +1,8 @@
 //! Everything that `zmq.h` declares is found in the documentation under its C name, or listed here with the reason; and
 //! the page `zmq::c_names`, which lists it all, is up to date. `ZMQ_BLESS=1 cargo test --test coverage` writes that page.
 
+#[path = "../common/cargo.rs"]
+mod cargo;
 mod header;
 mod items;
 mod page;
