@@ -25,7 +25,7 @@
 //! # Coming from C
 //!
 //! Every item that stands for a C function or constant carries its C name: search these pages for `zmq_setsockopt` or
-//! `ZMQ_RCVHWM`. Sockets close themselves, messages free themselves, a failed send gives the message back, and `EINTR`
+//! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send gives the message back, and `EINTR`
 //! is retried unless the program asked for Ctrl-C to end its calls ([`interrupt`]).
 //!
 //! # What the compiler checks
@@ -50,6 +50,7 @@
 
 mod actor;
 mod bell;
+pub mod c_names;
 mod context;
 pub mod cookbook;
 mod ctxopt;

@@ -1,14 +1,14 @@
-//! Conversations with pyzmq, which brings its own libzmq, as a process.
+//! Conversations with pyzmq, which brings its own libzmq: `interop/peer.py`, run as a process.
 
 mod common;
+#[path = "interop/talk/mod.rs"]
+mod talk;
 
-use common::{Process, python_program, within_deadline};
+use common::{Process, python_program};
 
-#[test]
-fn pyzmq_is_there() {
-    within_deadline(|| {
-        let peer = Process::spawn(&mut python_program("version.py"));
-        assert_eq!(peer.rest(), ["4.3.5"]);
-        peer.succeeds();
-    });
+/// Starts the peer.
+fn peer(functions: &str, kind: &str, steps: &[&str]) -> Process {
+    Process::spawn(python_program("peer.py").args([functions, kind]).args(steps))
 }
+
+talk::conversations!(peer);

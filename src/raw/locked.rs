@@ -122,7 +122,7 @@ mod tests {
         let handle = unsafe { zmq_sys::zmq_socket(context.as_raw(), zmq_sys::ZMQ_CHANNEL) };
         // SAFETY: a new socket that nobody else has.
         let raw = unsafe { RawSocket::from_handle(NonNull::new(handle).unwrap()) };
-        Socket::new(raw, context.inner().clone(), Kind::Pair)
+        Socket::new(raw, context.inner().clone(), Kind::Pair, std::panic::Location::caller())
     }
 
     fn channels(context: &Context, endpoint: &str) -> (Socket<'static>, Socket<'static>) {

@@ -11,10 +11,13 @@
  *     echo             sends the message received last back as it came
  *     publish:MESSAGE  sends it again and again until a line arrives on standard input
  *     await:MESSAGE    receives and prints that message, and leaves its repetitions out from then on
+ *     greet            a STREAM's notice of a connection: receives and prints it, without the address
+ *     write:FRAME      a STREAM sends the frame to the address that it received last
+ *     read:SIZE        a STREAM receives and prints so many bytes, however they are cut
  *
  * A MESSAGE is its frames with `|` between them. A FRAME is a text, or `#n` for n bytes of the pattern, or `%` and
- * hexadecimal digits. A message is printed as one line: size and content of each frame, `|` between them; long content
- * as its FNV-1a hash. `buffer` uses zmq_send and zmq_recv, `msg` the zmq_msg_ functions.
+ * hexadecimal digits. A message is printed as one line: size and content of each frame, `|` between them; of long
+ * content, whether it is the pattern. `buffer` uses zmq_send and zmq_recv, `msg` the zmq_msg_ functions.
  */
 #include <zmq.h>
 
@@ -87,12 +90,17 @@ static void add (struct message *message, struct frame frame)
     message->frames[message->count++] = frame;
 }
 
+static unsigned char pattern (size_t i)
+{
+    return (unsigned char) (i * 167 + (i >> 8) * 13);
+}
+
 static struct frame parse_frame (const char *text, size_t length)
 {
     if (length && *text == '#') {
         struct frame frame = new_frame (strtoul (text + 1, NULL, 10));
         for (size_t i = 0; i < frame.size; i++)
-            frame.data[i] = (unsigned char) (i * 167 + (i >> 8) * 13);
+            frame.data[i] = pattern (i);
         return frame;
     }
     if (length && *text == '%') {
@@ -139,10 +147,10 @@ static void print (const struct message *message)
             for (size_t j = 0; j < frame->size; j++)
                 printf ("%02x", frame->data[j]);
         } else {
-            unsigned long long hash = 0xcbf29ce484222325;
-            for (size_t j = 0; j < frame->size; j++)
-                hash = (hash ^ frame->data[j]) * 0x100000001b3;
-            printf ("%016llx", hash);
+            size_t same = 0;
+            while (same < frame->size && frame->data[same] == pattern (same))
+                same++;
+            fputs (same == frame->size ? "pattern" : "unknown", stdout);
         }
     }
     putchar ('\n');
@@ -212,6 +220,46 @@ static void publish (const struct message *message)
         fail ("standard input ended");
 }
 
+/* Receives what a STREAM does: the address, and bytes. */
+static void recv_chunk (struct message *message)
+{
+    recv_message (message);
+    if (message->count != 2 || message->frames[0].size != 5)
+        fail ("this is not an address and bytes");
+}
+
+static void greet (struct message *message)
+{
+    recv_chunk (message);
+    if (message->frames[1].size)
+        fail ("this is no notice of a connection");
+    puts ("5:address|0:");
+    fflush (stdout);
+}
+
+static void write_bytes (const struct message *received, const char *text)
+{
+    struct message message = {2, {received->frames[0], parse_frame (text, strlen (text))}};
+    send_message (&message);
+    free (message.frames[1].data);
+}
+
+static void read_bytes (struct message *received, size_t size)
+{
+    struct message whole = {0};
+    add (&whole, new_frame (size));
+    for (size_t done = 0; done < size;) {
+        recv_chunk (received);
+        struct frame chunk = received->frames[1];
+        if (!chunk.size || chunk.size > size - done)
+            fail ("%zu bytes where %zu were to come", chunk.size, size - done);
+        memcpy (whole.frames[0].data + done, chunk.data, chunk.size);
+        done += chunk.size;
+    }
+    print (&whole);
+    clear (&whole);
+}
+
 static void set (int option, const char *text, const char *name)
 {
     struct frame frame = parse_frame (text, strlen (text));
@@ -261,7 +309,13 @@ static void take_step (const char *step)
         print (&received);
         if (!equal (&received, &awaited))
             fail ("this is not %s", value);
-    } else
+    } else if (STEP ("greet"))
+        greet (&received);
+    else if (STEP ("write"))
+        write_bytes (&received, value);
+    else if (STEP ("read"))
+        read_bytes (&received, strtoul (value, NULL, 10));
+    else
         fail ("unknown step: %s", step);
 }
 
@@ -271,8 +325,9 @@ static int kind_of (const char *name)
         const char *name;
         int kind;
     } kinds[] = {
-        {"req", ZMQ_REQ},       {"rep", ZMQ_REP},   {"pub", ZMQ_PUB},   {"sub", ZMQ_SUB},   {"xpub", ZMQ_XPUB},
-        {"dealer", ZMQ_DEALER}, {"push", ZMQ_PUSH}, {"pull", ZMQ_PULL}, {"router", ZMQ_ROUTER},
+        {"REQ", ZMQ_REQ},       {"REP", ZMQ_REP},       {"PUB", ZMQ_PUB},   {"SUB", ZMQ_SUB},
+        {"XPUB", ZMQ_XPUB},     {"XSUB", ZMQ_XSUB},     {"PUSH", ZMQ_PUSH}, {"PULL", ZMQ_PULL},
+        {"DEALER", ZMQ_DEALER}, {"ROUTER", ZMQ_ROUTER}, {"PAIR", ZMQ_PAIR}, {"STREAM", ZMQ_STREAM},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp (kinds[i].name, name))

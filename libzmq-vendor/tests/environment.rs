@@ -1,0 +1,104 @@
+//! The compilers and flags that the environment names are those that are used, and only a change of them builds libzmq
+//! again. A small package that builds libzmq is built by Cargo, with compilers that note how they are called and pass by
+//! the one large unit, so that this takes seconds.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+use std::thread;
+use std::time::Duration;
+
+/// Longer than the four builds take on a slow machine.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// A package in a directory of its own, which is removed with it.
+struct Package {
+    root: PathBuf,
+}
+
+impl Package {
+    fn new() -> Package {
+        let name = format!("environment-{}", std::process::id());
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(root.join("src")).unwrap();
+        let vendor = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let manifest = format!(
+            "[package]\nname = \"package\"\nedition = \"2024\"\n[workspace]\n\
+             [build-dependencies]\nlibzmq-vendor = {{ path = {vendor:?} }}\n"
+        );
+        fs::write(root.join("Cargo.toml"), manifest).unwrap();
+        // The same versions as here, which are there already.
+        let _ = fs::copy(vendor.join("../Cargo.lock"), root.join("Cargo.lock"));
+        fs::copy(vendor.join("tests/environment/build.rs"), root.join("build.rs")).unwrap();
+        fs::write(root.join("src/lib.rs"), "").unwrap();
+        Package { root }
+    }
+
+    /// Builds the package with these variables beside the tools; gives what Cargo says, and how the tools were called.
+    fn build(&self, variables: &[(&str, &str)]) -> (String, Vec<String>) {
+        let calls = self.root.join("calls");
+        let _ = fs::remove_file(&calls);
+        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/environment");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--offline", "--verbose", "--color=never", "--target-dir", "target"]);
+        cargo.current_dir(&self.root).env("CALLS", &calls).env_remove("LIBZMQ_VENDOR_SPLIT");
+        for (variable, tool) in [("CC", "cc"), ("CXX", "c++"), ("AR", "ar")] {
+            cargo.env(variable, tools.join(tool));
+        }
+        for name in ["CFLAGS", "CXXFLAGS", "ARFLAGS"] {
+            cargo.env_remove(name);
+        }
+        let output = cargo.envs(variables.iter().copied()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{cargo:?}\n{said}");
+        let calls = fs::read_to_string(&calls).unwrap_or_default();
+        (said, calls.lines().map(str::to_owned).collect())
+    }
+}
+
+impl Drop for Package {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+/// The calls of a tool that have all of these in them.
+fn of<'a>(calls: &'a [String], tool: &str, parts: &[&str]) -> Vec<&'a String> {
+    let has = |call: &&String| call.starts_with(&format!("{tool} ")) && parts.iter().all(|part| call.contains(part));
+    calls.iter().filter(has).collect()
+}
+
+#[test]
+fn the_environment_chooses_the_tools() {
+    thread::spawn(|| {
+        thread::sleep(DEADLINE);
+        eprintln!("hung: not done within {DEADLINE:?}");
+        exit(1);
+    });
+    let package = Package::new();
+    let flags = [("CFLAGS", "-DIN_C"), ("CXXFLAGS", "-DIN_CXX"), ("ARFLAGS", "v")];
+    let (_, calls) = package.build(&flags);
+    assert_eq!(of(&calls, "c++", &["libzmq.cpp", "-DIN_CXX", "-O3"]).len(), 1, "{calls:#?}");
+    assert_eq!(of(&calls, "cc", &["sha1.c", "-DIN_C", "-O3"]).len(), 1, "{calls:#?}");
+    assert!(of(&calls, "c++", &["-DIN_C "]).is_empty() && of(&calls, "cc", &["-DIN_CXX"]).is_empty(), "{calls:#?}");
+    assert!(!of(&calls, "ar", &["libzmq.a", "libzmq.o"]).is_empty(), "{calls:#?}");
+    assert_eq!(of(&calls, "ar", &["libzmq.a"]).len(), of(&calls, "ar", &["libzmq.a", " v "]).len(), "{calls:#?}");
+
+    // Nothing has changed, or nothing that matters.
+    for more in [&[][..], &[("UNRELATED", "1")]] {
+        let (said, calls) = package.build(&[&flags, more].concat());
+        assert_eq!(calls, [""; 0]);
+        for package in ["libzmq-vendor", "package"] {
+            assert!(said.contains(&format!("Fresh {package} ")), "{said}");
+        }
+        assert!(!said.contains("Dirty") && !said.contains("Running"), "{said}");
+    }
+
+    // A flag has changed, and with it libzmq alone.
+    let (said, calls) = package.build(&[("CFLAGS", "-DIN_C"), ("CXXFLAGS", "-DOTHER"), ("ARFLAGS", "v")]);
+    assert_eq!(of(&calls, "c++", &["libzmq.cpp", "-DOTHER"]).len(), 1, "{calls:#?}");
+    assert!(of(&calls, "c++", &["-DIN_CXX"]).is_empty(), "{calls:#?}");
+    assert!(said.contains("Fresh libzmq-vendor ") && !said.contains("Fresh package "), "{said}");
+}

@@ -1,0 +1,249 @@
+//! Everything that `zmq.h` declares is found in the documentation under its C name, or listed here with the reason; and
+//! the page `zmq::c_names`, which lists it all, is up to date. `ZMQ_BLESS=1 cargo test --test coverage` writes that page.
+
+#[path = "../common/cargo.rs"]
+mod cargo;
+mod header;
+mod items;
+mod page;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use header::{Declared, declared, header, is_of_name, without_comments};
+use items::{Public, public};
+
+/// C names that have the reason in common.
+type Group<T> = (&'static [T], &'static str);
+
+/// What Rust's standard library is for: the C name, what to use, and why nothing is wrapped.
+const STD: &[Group<(&str, &str)>] = &[
+    (
+        &[
+            ("zmq_atomic_counter_new", "[`AtomicI32::new`](std::sync::atomic::AtomicI32::new)"),
+            ("zmq_atomic_counter_set", "[`AtomicI32::store`](std::sync::atomic::AtomicI32::store)"),
+            ("zmq_atomic_counter_inc", "[`AtomicI32::fetch_add`](std::sync::atomic::AtomicI32::fetch_add)"),
+            ("zmq_atomic_counter_dec", "[`AtomicI32::fetch_sub`](std::sync::atomic::AtomicI32::fetch_sub)"),
+            ("zmq_atomic_counter_value", "[`AtomicI32::load`](std::sync::atomic::AtomicI32::load)"),
+            ("zmq_atomic_counter_destroy", "dropping the [`AtomicI32`](std::sync::atomic::AtomicI32)"),
+        ],
+        "it needs no allocation, and none can be used after it was destroyed",
+    ),
+    (
+        &[
+            ("zmq_stopwatch_start", "[`Instant::now`](std::time::Instant::now)"),
+            ("zmq_stopwatch_intermediate", "[`Instant::elapsed`](std::time::Instant::elapsed)"),
+            ("zmq_stopwatch_stop", "[`Instant::elapsed`](std::time::Instant::elapsed)"),
+        ],
+        "it is a value, finer than a microsecond, and nothing has to be stopped",
+    ),
+    (&[("zmq_sleep", "[`thread::sleep`](std::thread::sleep)")], "it takes a `Duration` instead of whole seconds"),
+    (
+        &[
+            ("zmq_threadstart", "[`thread::spawn`](std::thread::spawn)"),
+            ("zmq_threadclose", "[`JoinHandle::join`](std::thread::JoinHandle::join)"),
+        ],
+        "what a thread takes with it and gives back is checked by the compiler",
+    ),
+];
+
+/// What says nothing outside of C, and what it does there.
+const C_ALONE: &[Group<&str>] = &[
+    (&["ZMQ_EXPORT"], "it tells the C compiler how a function is exported"),
+    (
+        &["ZMQ_DEFINED_STDINT", "ZMQ_HAVE_TIMERS", "ZMQ_HAVE_POLLER"],
+        "it tells the C preprocessor what the header has declared",
+    ),
+];
+
+/// What is declared outside of the draft part of the header, and serves nothing but that part.
+const DRAFT_ALONE: &[&str] = &["ZMQ_GROUP_MAX_LENGTH"];
+
+/// WHAT IS STILL TO BE DONE. An entry goes when its items are there; the list itself goes with the last one.
+const NOT_YET: &[Group<&str>] = &[
+    (
+        &[
+            "zmq_socket_monitor",
+            "ZMQ_EVENT_CONNECTED",
+            "ZMQ_EVENT_CONNECT_DELAYED",
+            "ZMQ_EVENT_CONNECT_RETRIED",
+            "ZMQ_EVENT_LISTENING",
+            "ZMQ_EVENT_BIND_FAILED",
+            "ZMQ_EVENT_ACCEPTED",
+            "ZMQ_EVENT_ACCEPT_FAILED",
+            "ZMQ_EVENT_CLOSED",
+            "ZMQ_EVENT_CLOSE_FAILED",
+            "ZMQ_EVENT_DISCONNECTED",
+            "ZMQ_EVENT_MONITOR_STOPPED",
+            "ZMQ_EVENT_ALL",
+            "ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL",
+            "ZMQ_EVENT_HANDSHAKE_SUCCEEDED",
+            "ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL",
+            "ZMQ_EVENT_HANDSHAKE_FAILED_AUTH",
+        ],
+        "monitors are not wrapped yet",
+    ),
+    (
+        &[
+            "ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_HELLO",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_INITIATE",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_ERROR",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_READY",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_WELCOME",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC",
+            "ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH",
+            "ZMQ_PROTOCOL_ERROR_ZAP_UNSPECIFIED",
+            "ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY",
+            "ZMQ_PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID",
+            "ZMQ_PROTOCOL_ERROR_ZAP_BAD_VERSION",
+            "ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE",
+            "ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA",
+            "ZMQ_PROTOCOL_ERROR_WS_UNSPECIFIED",
+        ],
+        "what monitors report is not wrapped yet",
+    ),
+    (&["zmq_proxy_steerable"], "the steerable proxy is not wrapped yet"),
+    (
+        &[
+            "zmq_timers_new",
+            "zmq_timers_destroy",
+            "zmq_timers_add",
+            "zmq_timers_cancel",
+            "zmq_timers_set_interval",
+            "zmq_timers_reset",
+            "zmq_timers_timeout",
+            "zmq_timers_execute",
+        ],
+        "timers are not wrapped yet",
+    ),
+    (
+        &[
+            "ZMQ_SERVER",
+            "ZMQ_CLIENT",
+            "ZMQ_RADIO",
+            "ZMQ_DISH",
+            "ZMQ_GATHER",
+            "ZMQ_SCATTER",
+            "ZMQ_DGRAM",
+            "ZMQ_PEER",
+            "ZMQ_CHANNEL",
+        ],
+        "the draft kinds are not wrapped yet",
+    ),
+    (&["zmq_join", "zmq_leave", "zmq_connect_peer"], "comes with the draft kinds, which are not wrapped yet"),
+    (
+        &[
+            "zmq_poller_new",
+            "zmq_poller_destroy",
+            "zmq_poller_size",
+            "zmq_poller_add",
+            "zmq_poller_modify",
+            "zmq_poller_remove",
+            "zmq_poller_wait",
+            "zmq_poller_wait_all",
+            "zmq_poller_fd",
+            "zmq_poller_add_fd",
+            "zmq_poller_modify_fd",
+            "zmq_poller_remove_fd",
+        ],
+        "the poller is not wrapped yet; `poll` is",
+    ),
+    (&["zmq_socket_get_peer_state"], "a peer's state is not wrapped yet"),
+    (&["zmq_ppoll"], "polling under another signal mask is not wrapped yet"),
+    (
+        &[
+            "zmq_socket_monitor_versioned",
+            "zmq_socket_monitor_pipes_stats",
+            "ZMQ_EVENT_PIPES_STATS",
+            "ZMQ_EVENT_ALL_V1",
+            "ZMQ_EVENT_ALL_V2",
+            "ZMQ_CURRENT_EVENT_VERSION",
+            "ZMQ_CURRENT_EVENT_VERSION_DRAFT",
+        ],
+        "monitors are not wrapped yet",
+    ),
+];
+
+/// What else there is to say of a C name.
+const NOTES: &[(&str, &str)] = &[("zmq_msg_set", "where 4.3.5 has no property that can be set")];
+
+/// What `zmq.h` declares.
+static HEADER: LazyLock<Declared> = LazyLock::new(|| declared(&header()));
+/// What this crate makes public.
+static PUBLIC: LazyLock<Public> = LazyLock::new(|| public(cfg!(feature = "draft")));
+
+/// The listed names; no name is listed twice.
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    let mut listed = BTreeSet::new();
+    names.for_each(|name| assert!(listed.insert(name), "{name} is listed twice"));
+    listed
+}
+
+#[test]
+fn everything_in_the_header_has_an_item_or_a_reason() {
+    let stable = |name: &&str| cfg!(feature = "draft") || !DRAFT_ALONE.contains(name);
+    let of_std = STD.iter().flat_map(|(names, _)| names.iter().map(|(name, _)| *name));
+    let listed = listed(of_std.chain(C_ALONE.iter().chain(NOT_YET).flat_map(|(names, _)| names.iter().copied())));
+    let both: Vec<_> = listed.iter().filter(|name| !PUBLIC.find(name).is_empty()).collect();
+    assert!(both.is_empty(), "these have an item, and need no reason: {both:#?}");
+
+    let draft = HEADER.draft.iter().filter(|_| cfg!(feature = "draft"));
+    let expected = HEADER.stable.iter().chain(draft).map(String::as_str).filter(stable);
+    let neither: Vec<_> = expected.filter(|name| !listed.contains(name) && PUBLIC.find(name).is_empty()).collect();
+    assert!(neither.is_empty(), "nobody who knows C finds these: {neither:#?}");
+
+    // An older header of the system lacks some.
+    let unknown: Vec<_> = listed.iter().filter(|name| cfg!(zmq_vendored) && !HEADER.declares(name)).collect();
+    assert!(unknown.is_empty(), "zmq.h does not declare these: {unknown:?}");
+}
+
+/// An alias that is misspelt helps nobody.
+#[cfg_attr(not(zmq_vendored), ignore = "the system's header may be another version's")]
+#[test]
+fn aliases_are_names_of_the_header() {
+    let header = without_comments(&header());
+    let words: BTreeSet<_> = header.split(|letter| !is_of_name(letter)).collect();
+    let of_header = |alias: &&String| alias.to_ascii_lowercase().starts_with("zmq_");
+    let unknown: Vec<_> =
+        PUBLIC.aliases.keys().filter(of_header).filter(|alias| !words.contains(alias.as_str())).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+/// The page of the stable API, and the one of what the draft API adds to it.
+#[cfg_attr(not(zmq_vendored), ignore = "the system's header may be another version's")]
+#[test]
+fn the_pages_of_c_names_are_up_to_date() {
+    const HOW: &str = "`ZMQ_BLESS=1 cargo test --test coverage` writes it anew";
+    let bless = std::env::var_os("ZMQ_BLESS").is_some();
+    let file = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("src/c_names").join(name);
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let rows = |draft| match draft == cfg!(feature = "draft") {
+        true => page::rows(&PUBLIC, &HEADER),
+        false => page::rows(&public(draft), &HEADER),
+    };
+    let check = |path: &Path, made: String| {
+        if bless {
+            return std::fs::write(path, made).unwrap();
+        }
+        let (old, path) = (read(path), path.display());
+        let lines = |text| str::lines(text).collect::<BTreeSet<_>>();
+        let (gone, new) = (&lines(&old) - &lines(&made), &lines(&made) - &lines(&old));
+        assert!(old == made, "{path} is out of date: {HOW}\ngone: {gone:#?}\nnew: {new:#?}");
+    };
+
+    let (stable, draft) = (file("stable.md"), file("draft.md"));
+    if bless || cfg!(not(feature = "draft")) {
+        check(&stable, page::written(&rows(false), &HEADER, false));
+    }
+    if bless || cfg!(feature = "draft") {
+        check(&draft, page::written(&page::missing_on(&read(&stable), rows(true)), &HEADER, true));
+    }
+}
