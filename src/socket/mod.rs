@@ -3,6 +3,8 @@
 #[cfg(feature = "draft")]
 mod draft;
 mod endpoints;
+mod flags;
+mod handle;
 mod kind;
 mod recv;
 mod reference;
@@ -11,6 +13,7 @@ mod wait;
 mod watch;
 
 pub use endpoints::{BindGuard, ConnectGuard};
+pub use flags::Flags;
 #[cfg(feature = "draft")]
 pub use kind::{
     CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, Channel, Client, Dgram, Dish, Gather, HasDatagrams, Peer,
@@ -27,11 +30,8 @@ pub(crate) use watch::Used;
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, c_int, c_short, c_void};
-use std::fmt;
 use std::marker::PhantomData;
-use std::ops::{BitOr, BitOrAssign};
 use std::panic::Location;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -210,9 +210,8 @@ impl Naming {
     }
 }
 
-impl<'ctx, T: SocketType> Socket<'ctx, T> {
-    pub(crate) fn new(raw: RawSocket, context: Arc<Inner>, kind: T, opened_at: &'static Location<'static>) -> Self {
-        let kind = kind.kind();
+impl Core {
+    fn new(raw: RawSocket, context: Arc<Inner>, kind: Kind, opened_at: &'static Location<'static>) -> Core {
         let core = Core {
             raw,
             number: context.socket_opened(kind, opened_at),
@@ -240,183 +239,9 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
             watch: watch::Watch::default(),
         };
         core.settle();
-        Socket { core: Unshared::new(core), _context: PhantomData }
+        core
     }
 
-    /// A socket that C code opened and has perhaps used already.
-    #[track_caller]
-    pub(crate) fn adopt(raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
-        let handle = raw.origin().0;
-        let socket = Socket::new(raw, context.inner().clone(), kind, Location::caller());
-        for option in [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE] {
-            let value = socket.core().raw.get_int(option).map_err(|errno| errno.of("zmq_getsockopt"))?;
-            socket.core().remember(option, value);
-        }
-        if let Some(record) = context.inner().take_record(handle, kind.kind()) {
-            socket.core().restore(record);
-        }
-        // What C code did with it is not known.
-        let core = socket.core();
-        core.naming().strangers = true;
-        core.local.store(true, Ordering::Relaxed);
-        core.remote.store(true, Ordering::Relaxed);
-        #[cfg(feature = "draft")]
-        core.datagrams.store(true, Ordering::Relaxed);
-        Ok(socket)
-    }
-
-    /// The socket's kind.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Sub)?;
-    /// assert_eq!(socket.kind(), zmq::Kind::Sub);
-    /// assert_eq!(socket.kind().c_name(), "ZMQ_SUB");
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_TYPE")]
-    pub fn kind(&self) -> Kind {
-        self.core().kind
-    }
-
-    /// The context that this socket is in.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let front = context.owned_socket(zmq::Router)?;
-    /// front.bind("inproc://front")?;
-    /// let client = front.context().owned_socket(zmq::Dealer)?;
-    /// client.connect("inproc://front")?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn context(&self) -> Context {
-        self.core().whole_context()
-    }
-
-    /// This socket with its kind known at run time only.
-    ///
-    /// ```
-    /// use zmq::{Pull, Socket, Sub};
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let mut sockets: Vec<Socket<'_>> = Vec::new();
-    /// sockets.push(context.socket(Pull)?.erase());
-    /// sockets.push(context.socket(Sub)?.erase());
-    /// assert!(sockets[0].try_recv()?.is_none());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn erase(self) -> Socket<'ctx> {
-        Socket { core: self.core.of_kind(), _context: PhantomData }
-    }
-
-    /// This socket as one of kind `U`.
-    ///
-    /// # Errors
-    ///
-    /// The socket itself, where it is of another kind.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// use zmq::{Context, Kind, Req, Rep};
-    ///
-    /// let context = Context::new()?;
-    /// let socket = context.socket(Kind::Req)?;
-    /// let socket = socket.downcast::<Rep>().unwrap_err();
-    /// assert!(socket.downcast::<Req>().is_ok());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[allow(clippy::result_large_err, reason = "it is the socket itself that comes back")]
-    pub fn downcast<U: SocketType>(self) -> Result<Socket<'ctx, U>, Self> {
-        match U::from_kind(self.core().kind) {
-            Some(_) => Ok(Socket { core: self.core.of_kind(), _context: PhantomData }),
-            None => Err(self),
-        }
-    }
-
-    /// This socket as one of the kind that it is known to be of.
-    pub(crate) fn assume_kind<U: SocketType>(self) -> Socket<'ctx, U> {
-        debug_assert!(U::from_kind(self.core().kind).is_some());
-        Socket { core: self.core.of_kind(), _context: PhantomData }
-    }
-
-    /// A borrowed reference without the kind, for poll lists and proxies.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let jobs = context.socket(zmq::Pull)?;
-    /// let news = context.socket(zmq::Sub)?;
-    /// for socket in [jobs.as_ref(), news.as_ref()] {
-    ///     println!("{}", socket.kind());
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn as_ref(&self) -> SocketRef<'_> {
-        SocketRef::new(self.core())
-    }
-
-    /// The C handle, for code that is half C. It stays this library's to close, and `inproc://` names are for
-    /// [`Socket::bind`] to bind: who connects to one that C code bound is taken to be waiting, and closed with the context.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Pub)?;
-    /// // SAFETY: the socket is open as long as `socket` is, and this thread's.
-    /// let rc = unsafe { zmq::sys::zmq_bind(socket.as_raw(), c"inproc://news".as_ptr()) };
-    /// assert_eq!(rc, 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn as_raw(&self) -> *mut c_void {
-        self.core().exposed_handle()
-    }
-
-    #[inline]
-    pub(crate) fn core(&self) -> &Core {
-        self.core.get()
-    }
-}
-
-impl<T: SocketType> Socket<'static, T> {
-    /// Gives the C handle up, to be closed with `zmq_close`, together with the context that it needs until then. What
-    /// this library knows of the socket waits for [`Context::socket_from_raw`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::new()?;
-    /// let socket = context.owned_socket(zmq::Pub)?;
-    /// let (handle, context) = socket.into_raw();
-    /// // SAFETY: the handle was just given up and is of this context and kind.
-    /// let socket = unsafe { context.socket_from_raw(handle, zmq::Pub)? };
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn into_raw(mut self) -> (*mut c_void, Context) {
-        let context = self.context();
-        self.core().monitored.stop();
-        let core = self.core.get_mut();
-        let handle = core.raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
-        context.inner().keep_record(handle, core.take_record());
-        (handle, context)
-    }
-}
-
-impl<T: SocketType> fmt::Debug for Socket<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Socket").field(&self.core().kind).finish()
-    }
-}
-
-impl Core {
     /// The handle, to do something with it now.
     #[inline]
     pub(crate) fn raw(&self) -> &RawSocket {
@@ -654,72 +479,5 @@ impl Drop for Core {
             if self.remote.load(Ordering::Relaxed) { Vec::new() } else { std::mem::take(&mut *lock(&self.connected)) };
         context.inproc_close(raw, &lock(&self.bound), connected);
         context.socket_closed(self.number);
-    }
-}
-
-/// Flags for a single call, as C has them, for code that is ported line by line.
-///
-/// ```
-/// use zmq::Flags;
-///
-/// assert_eq!((Flags::DONTWAIT | Flags::SNDMORE).raw(), 3);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Flags(c_int);
-
-impl Flags {
-    /// No flag: wait if need be, and this is the last part.
-    pub const NONE: Flags = Flags(0);
-    /// Do not wait: fail with `EAGAIN` instead.
-    #[doc(alias = "ZMQ_DONTWAIT")]
-    #[doc(alias = "ZMQ_NOBLOCK")]
-    pub const DONTWAIT: Flags = Flags(zmq_sys::ZMQ_DONTWAIT);
-    /// More parts of this message follow.
-    #[doc(alias = "ZMQ_SNDMORE")]
-    pub const SNDMORE: Flags = Flags(zmq_sys::ZMQ_SNDMORE);
-
-    /// The flags as C's number.
-    ///
-    /// ```
-    /// assert_eq!(zmq::Flags::SNDMORE.raw(), 2);
-    /// ```
-    pub const fn raw(self) -> c_int {
-        self.0
-    }
-
-    /// Whether all of `other`'s flags are set.
-    ///
-    /// ```
-    /// use zmq::Flags;
-    ///
-    /// assert!((Flags::DONTWAIT | Flags::SNDMORE).contains(Flags::SNDMORE));
-    /// ```
-    pub const fn contains(self, other: Flags) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-impl BitOr for Flags {
-    type Output = Flags;
-
-    fn bitor(self, other: Flags) -> Flags {
-        Flags(self.0 | other.0)
-    }
-}
-
-impl BitOrAssign for Flags {
-    fn bitor_assign(&mut self, other: Flags) {
-        self.0 |= other.0;
-    }
-}
-
-impl fmt::Debug for Flags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.contains(Flags::DONTWAIT), self.contains(Flags::SNDMORE)) {
-            (false, false) => f.write_str("NONE"),
-            (true, false) => f.write_str("DONTWAIT"),
-            (false, true) => f.write_str("SNDMORE"),
-            (true, true) => f.write_str("DONTWAIT | SNDMORE"),
-        }
     }
 }
