@@ -236,7 +236,7 @@ impl fmt::Debug for PollItem<'_> {
 /// Waits until one of the items is ready, and gives the number of those that are; 0 after `timeout`.
 ///
 /// `None` waits for ever, a zero [`Duration`] not at all. A signal does not end the wait, unless it is caught by
-/// [`crate::interrupt::catch_signals`].
+/// [`crate::interrupt::catch_signals`]. It asks every socket every time: for many of them there is [`crate::Poller`].
 ///
 /// # Errors
 ///

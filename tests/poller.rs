@@ -469,7 +469,7 @@ fn an_event_loop_of_another_kind_waits_on_its_descriptor() {
         for _ in 0..10 {
             assert_eq!(ready(&mut poller, Duration::ZERO), []);
             to_a.send("x").unwrap();
-            let mut items = [PollItem::fd(poller.as_fd(), PollEvents::POLLIN)];
+            let mut items = [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)];
             assert_eq!(poll(&mut items, LONG).unwrap(), 1);
             assert_eq!(ready(&mut poller, Duration::ZERO), [1]);
             a.recv().unwrap();
@@ -495,7 +495,7 @@ fn what_is_removed_is_not_watched_any_more() {
                 context.shutdown().unwrap();
             }
             let watches = |poller: &Poller<'_, i32>| {
-                poll(&mut [PollItem::fd(poller.as_fd(), PollEvents::POLLIN)], Duration::ZERO).unwrap() == 1
+                poll(&mut [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)], Duration::ZERO).unwrap() == 1
             };
             assert!(watches(&poller));
             let removed = [poller.remove(1).unwrap(), poller.remove(2).unwrap()];

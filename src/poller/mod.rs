@@ -446,6 +446,36 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         }
     }
 
+    /// A descriptor that becomes readable when something may be ready, for an event loop of another kind. Nobody should
+    /// read from it.
+    ///
+    /// It says nothing of what is ready already: before each sleep on it, call [`Poller::wait`] with a zero time-out until
+    /// it finds nothing, and do so again when a socket in the poller was used since.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::{PollEvents, PollItem, Poller, poll};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// # let (left, right) = (context.socket(zmq::Pair)?, context.socket(zmq::Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// let mut poller = Poller::new()?;
+    /// poller.add(&right, 1, PollEvents::POLLIN)?;
+    /// assert!(poller.wait(Duration::ZERO)?.is_empty());
+    /// left.send("Hello")?;
+    /// // The other event loop.
+    /// poll(&mut [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)], None)?;
+    /// assert_eq!(poller.wait(Duration::ZERO)?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_poller_fd")]
+    pub fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.os.registry().as_fd()
+    }
+
     /// How many sockets and file descriptors are registered.
     #[doc(alias = "zmq_poller_size")]
     pub fn len(&self) -> usize {
@@ -574,16 +604,6 @@ impl<K> Drop for Poller<'_, K> {
                 socket.core().unwatch(&self.used);
             }
         }
-    }
-}
-
-/// For an event loop of another kind: readable when something may be ready.
-///
-/// Before each sleep on it, call [`Poller::wait`] with a zero time-out until it finds nothing; do so too after a socket in
-/// the poller was used.
-impl<K> AsFd for Poller<'_, K> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.os.registry().as_fd()
     }
 }
 
