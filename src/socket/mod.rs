@@ -92,7 +92,7 @@ pub(crate) struct Core {
     naming: Mutex<Naming>,
     /// For each inproc name bound so far, since connections outlast the binding.
     singles_only: Mutex<Vec<SinglesOnly>>,
-    /// Whether the socket may have peers in this process.
+    /// Whether it has bound a name in this process.
     local: AtomicBool,
     /// Whether it has bound or connected to anything else than a name in this process.
     remote: AtomicBool,
@@ -202,7 +202,6 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
         }
         // Its peers are not known.
         lock(&socket.core().naming).strangers = true;
-        socket.core().local.store(true, Ordering::Relaxed);
         socket.core().remote.store(true, Ordering::Relaxed);
         #[cfg(feature = "draft")]
         socket.core().datagrams.store(true, Ordering::Relaxed);

@@ -236,11 +236,7 @@ macro_rules! options {
     (@set $class:ident $codec:tt [] $($rest:tt)*) => {};
     (@set int ($codec:ty => $ty:ty) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: $ty), $name $number $kinds $example $(#[$meta])*
-            |core, row| {
-                // What is remembered is what was set last.
-                let _turn = core.turn();
-                core.remember(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?)
-            } }
+            |core, row| core.remember(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?) }
     };
     (@set wide () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: u64), $name $number $kinds $example $(#[$meta])*
@@ -305,6 +301,8 @@ macro_rules! options {
         {
             let $core = self.core();
             let $row = $core.option($name, zmq_sys::$number, $crate::sockopt::kinds::$kinds)?;
+            // What is remembered is what was set last, and nothing changes while a thread binds or connects by it.
+            let _turn = $core.turn();
             $body;
             Ok(())
         }
