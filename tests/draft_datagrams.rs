@@ -7,7 +7,7 @@ mod common;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, within_deadline};
+use common::{DEADLINE, eventually, in_own_process, within_deadline};
 use zmq::{Context, Dgram, Dish, Errno, Flags, Kind, Message, Multipart, Radio, Socket};
 
 /// A port that nobody has: libzmq does not say which one the system would choose.
@@ -307,5 +307,48 @@ fn a_burst_leaves_the_sockets_as_they_are() {
         socket.send_to(other.local_addr().unwrap(), "end").unwrap();
         let (size, _) = other.recv_from(&mut buffer).unwrap();
         assert_eq!(&buffer[..size], b"end");
+    });
+}
+
+/// How long this process has kept processors busy.
+fn processor_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a timespec.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[test]
+fn what_cannot_be_set_up_ends_quietly() {
+    in_own_process("what_cannot_be_set_up_ends_quietly", || {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        // A device that is not there, and networks that this machine may not reach.
+        let radio = context.socket(Radio).unwrap();
+        radio.set_bindtodevice(Some("nosuchdev")).unwrap();
+        radio.connect("udp://127.0.0.1:9").unwrap();
+        let dish = context.socket(Dish).unwrap();
+        dish.set_bindtodevice(Some("nosuchdev")).unwrap();
+        dish.bind(&format!("udp://127.0.0.1:{}", free_port())).unwrap();
+        let dgram = context.socket(Dgram).unwrap();
+        dgram.set_bindtodevice(Some("nosuchdev")).unwrap();
+        dgram.bind(&format!("udp://127.0.0.1:{}", free_port())).unwrap();
+        for endpoint in
+            ["udp://239.1.1.1:9", "udp://127.0.0.1;239.1.1.1:9", "udp://lo;239.1.1.1:9", "udp://255.255.255.255:9"]
+        {
+            let _ = radio.connect(endpoint);
+            let _ = context.socket(Dish).unwrap().bind(endpoint);
+            let _ = context.socket(Dgram).unwrap().bind(endpoint);
+        }
+        let before = processor_time();
+        for _ in 0..20 {
+            radio.send_to_group("g", "x").unwrap();
+            let _ = dish.try_recv().unwrap();
+            let _ = dgram.try_recv_multipart().unwrap();
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // Nothing is tried again and again: two tenths of a second would be gone with that.
+        assert!(processor_time() - before < Duration::from_millis(150), "{:?}", processor_time() - before);
+        drop((radio, dish, dgram));
+        context.terminate(DEADLINE).unwrap();
     });
 }

@@ -16,9 +16,11 @@ impl<T: SocketType> Socket<'_, T> {
     /// Accepts connections at an endpoint, and gives it back as libzmq resolved it: `tcp://127.0.0.1:*` becomes
     /// `tcp://127.0.0.1:49152`. That is what a peer connects to and what [`Socket::unbind`] takes.
     ///
-    /// Endpoints are `tcp://interface:port`, `ipc://path`, `inproc://name`, `ws://interface:port/path` and what else
-    /// [`crate::has`] says this libzmq has; `*` stands for all interfaces, a free port, a temporary path. An `ipc://`
-    /// path takes over an existing socket file.
+    /// Endpoints are `tcp://interface:port`, `ipc://path`, `inproc://name`, `ws://interface:port/path`, for draft kinds that
+    /// send datagrams `udp://interface:port` with a number for the port, and what else [`crate::has`] says this libzmq has;
+    /// `*` stands for all interfaces, a free port, a temporary path. An `ipc://` path takes over an existing socket file.
+    ///
+    /// Over udp libzmq binds in the background: a port that is taken is no error, and nothing arrives.
     ///
     /// # Errors
     ///

@@ -100,7 +100,7 @@ pub(crate) struct Core {
     naming: Mutex<Naming>,
     /// For each inproc name bound so far, since connections outlast the binding.
     singles_only: Mutex<Vec<SinglesOnly>>,
-    /// Whether the socket may have peers in this process.
+    /// Whether it has bound a name in this process.
     local: AtomicBool,
     /// Whether it has bound or connected to anything else than a name in this process.
     remote: AtomicBool,
@@ -239,7 +239,123 @@ impl Core {
             watch: watch::Watch::default(),
         };
         core.settle();
+<<<<<<< HEAD
         core
+=======
+        Socket { core: Unshared::new(core), _context: PhantomData }
+    }
+
+    /// A socket that C code opened and has perhaps used already.
+    pub(crate) fn adopt(raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
+        let socket = Socket::new(raw, context.inner().clone(), kind);
+        for option in [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE] {
+            let value = socket.core().raw.get_int(option).map_err(|errno| errno.of("zmq_getsockopt"))?;
+            socket.core().remember(option, value);
+        }
+        // Its peers are not known.
+        lock(&socket.core().naming).strangers = true;
+        socket.core().remote.store(true, Ordering::Relaxed);
+        #[cfg(feature = "draft")]
+        socket.core().datagrams.store(true, Ordering::Relaxed);
+        Ok(socket)
+    }
+
+    /// The socket's kind.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Sub)?;
+    /// assert_eq!(socket.kind(), zmq::Kind::Sub);
+    /// assert_eq!(socket.kind().c_name(), "ZMQ_SUB");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "ZMQ_TYPE")]
+    pub fn kind(&self) -> Kind {
+        self.core().kind
+    }
+
+    /// The context that this socket is in.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let front = context.owned_socket(zmq::Router)?;
+    /// front.bind("inproc://front")?;
+    /// let client = front.context().owned_socket(zmq::Dealer)?;
+    /// client.connect("inproc://front")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn context(&self) -> Context {
+        Context::from_inner(self.core().context.clone())
+    }
+
+    /// This socket with its kind known at run time only.
+    ///
+    /// ```
+    /// use zmq::{Pull, Socket, Sub};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let mut sockets: Vec<Socket<'_>> = Vec::new();
+    /// sockets.push(context.socket(Pull)?.erase());
+    /// sockets.push(context.socket(Sub)?.erase());
+    /// assert!(sockets[0].try_recv()?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn erase(self) -> Socket<'ctx> {
+        Socket { core: self.core.of_kind(), _context: PhantomData }
+    }
+
+    /// This socket as one of kind `U`.
+    ///
+    /// # Errors
+    ///
+    /// The socket itself, where it is of another kind.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// use zmq::{Context, Kind, Req, Rep};
+    ///
+    /// let context = Context::new()?;
+    /// let socket = context.socket(Kind::Req)?;
+    /// let socket = socket.downcast::<Rep>().unwrap_err();
+    /// assert!(socket.downcast::<Req>().is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[allow(clippy::result_large_err, reason = "it is the socket itself that comes back")]
+    pub fn downcast<U: SocketType>(self) -> Result<Socket<'ctx, U>, Self> {
+        match U::from_kind(self.core().kind) {
+            Some(_) => Ok(Socket { core: self.core.of_kind(), _context: PhantomData }),
+            None => Err(self),
+        }
+    }
+
+    /// A borrowed reference without the kind, for poll lists and proxies.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let jobs = context.socket(zmq::Pull)?;
+    /// let news = context.socket(zmq::Sub)?;
+    /// for socket in [jobs.as_ref(), news.as_ref()] {
+    ///     println!("{}", socket.kind());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn as_ref(&self) -> SocketRef<'_> {
+        SocketRef::new(self.core())
+    }
+
+    /// The C handle, for code that is half C. It stays this library's to close.
+    pub fn as_raw(&self) -> *mut c_void {
+        self.core().raw.as_ptr()
+>>>>>>> w-draft
     }
 
     /// The handle, to do something with it now.

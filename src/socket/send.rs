@@ -86,8 +86,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// The message comes back in the error. `EAGAIN` after [`Socket::set_sndtimeo`]'s time, `EFSM` on a REQ that
-    /// awaits a reply or a REP without a request, `EHOSTUNREACH` on a ROUTER with `ZMQ_ROUTER_MANDATORY` or a STREAM
-    /// whose peer is unknown, `ETERM` after the context was shut down, `EINTR` after a caught signal
+    /// awaits a reply or a REP without a request, `EHOSTUNREACH` on a ROUTER with `ZMQ_ROUTER_MANDATORY`, a STREAM, SERVER
+    /// or PEER whose peer is unknown, `EINVAL` on a RADIO without a group or a DGRAM without an address, `ETERM` after the context was shut down, `EINTR` after a caught signal
     /// ([`crate::interrupt`]).
     ///
     /// ```
