@@ -349,10 +349,11 @@ impl Core {
             return connect();
         }
         let singles_only = self.kind() == Kind::Sub && self.conflates();
-        let used = self.local.load(Ordering::Relaxed) || self.remote.load(Ordering::Relaxed);
+        let used = self.local.load(Ordering::Relaxed)
+            || self.remote.load(Ordering::Relaxed)
+            || !lock(&self.connected).is_empty();
         let has_its_peer = self.kind().has_one_peer() && used;
         let connected = self.context().inproc_connect(text, self.kind(), singles_only, has_its_peer, connect)?;
-        self.local.store(true, Ordering::Relaxed);
         lock(&self.connected).push(text.into());
         Ok(connected)
     }

@@ -250,16 +250,10 @@ macro_rules! options {
     (@set $class:ident $codec:tt [] $($rest:tt)*) => {};
     (@set int ($codec:ty => $ty:ty) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: $ty), $name $number $kinds $example $(#[$meta])*
-<<<<<<< HEAD
             |core, row| {
                 core.check_mark(row)?;
-                // What is remembered is what was set last.
-                let _turn = core.turn();
                 core.remember(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?)
             } }
-=======
-            |core, row| core.remember(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?) }
->>>>>>> w-draft
     };
     (@set wide () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: u64), $name $number $kinds $example $(#[$meta])*
@@ -323,14 +317,10 @@ macro_rules! options {
             T: $crate::sockopt::bound::$kinds,
         {
             let $core = self.core();
-<<<<<<< HEAD
             let row = $core.option_to_set($name, zmq_sys::$number, $crate::sockopt::kinds::$kinds)?;
             let Some($row) = row else { return Ok(()) };
-=======
-            let $row = $core.option($name, zmq_sys::$number, $crate::sockopt::kinds::$kinds)?;
             // What is remembered is what was set last, and nothing changes while a thread binds or connects by it.
             let _turn = $core.turn();
->>>>>>> w-draft
             $body;
             Ok(())
         }
