@@ -34,7 +34,9 @@ fn dgram(context: &Context) -> (Socket<'_, Dgram>, SocketAddr) {
         probe.send_to(b"probe", address).unwrap();
         socket.recv_from_timeout(Duration::from_millis(10)).unwrap().is_some()
     });
-    while socket.recv_from_timeout(Duration::from_millis(50)).unwrap().is_some() {}
+    // Behind it nothing of the probing is left.
+    probe.send_to(b"end", address).unwrap();
+    while socket.recv_from().unwrap().1 != "end" {}
     (socket, address)
 }
 
@@ -215,7 +217,9 @@ fn dish<'a>(context: &'a Context, groups: &[&str]) -> (Socket<'a, Dish>, SocketA
         probe.send_to(b"\x05probe", address).unwrap();
         dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
     });
-    while dish.recv_timeout(Duration::from_millis(50)).unwrap().is_some() {}
+    // Behind it nothing of the probing is left.
+    probe.send_to(b"\x05probeend", address).unwrap();
+    while dish.recv().unwrap() != "end" {}
     dish.leave("probe").unwrap();
     (dish, address)
 }

@@ -213,7 +213,7 @@ fn options_are_set_while_others_send_and_receive() {
                         let timeout = Some(Duration::from_secs(10 + number % 2));
                         socket.set_rcvtimeo(if number % 3 == 0 { None } else { timeout }).unwrap();
                         socket.set_sndtimeo(if number % 2 == 0 { None } else { timeout }).unwrap();
-                        socket.set_sndhwm(1000 + number as u32 % 10).unwrap();
+                        socket.set_linger(timeout).unwrap();
                         assert_eq!(socket.kind(), zmq::Kind::Channel);
                         socket.events().unwrap();
                     }

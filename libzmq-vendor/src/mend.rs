@@ -139,6 +139,12 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    if (!_pipe) {\n        const int rc = msg_->close ();\n        errno_assert (rc == 0);\n        return -1;\n",
         "    if (!_pipe) {\n        errno = EAGAIN;\n        return -1;\n",
     ),
+    // Bound again after an unbind, it kept to the connection that was ending, and took the new one for a second.
+    (
+        "dgram.cpp",
+        "    if (_pipe == NULL)\n        _pipe = pipe_;\n    else\n",
+        "    if (_pipe == NULL || _pipe->is_ending ()) {\n        _pipe = pipe_;\n        _more_out = false;\n    } else\n",
+    ),
     // It also went on with the second part of a message whose first was gone.
     ("dgram.cpp", "        _pipe = NULL;\n", "        _pipe = NULL;\n        _more_out = false;\n"),
     // Two sockets that are for any thread, connected inside a process, waited for each other's lock for ever when both

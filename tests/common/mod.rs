@@ -155,8 +155,10 @@ impl Process {
     /// Types a line into the program.
     pub fn type_line(&mut self, line: &str) {
         let input = self.child.stdin.as_mut().unwrap();
-        writeln!(input, "{line}").unwrap();
-        input.flush().unwrap();
+        // In one piece: the program may end as soon as it has some of it.
+        if let Err(error) = input.write_all(format!("{line}\n").as_bytes()) {
+            panic!("{}: {error}, {:?}", self.name, self.child.wait());
+        }
     }
 
     /// The program's process id.

@@ -161,7 +161,8 @@ static void echo_one (size_t size)
 static void sync_until_told (void)
 {
     struct pollfd told = {STDIN_FILENO, POLLIN, 0};
-    while (poll (&told, 1, REPEAT_MS) == 0) {
+    /* Being interrupted tells nothing. */
+    while (poll (&told, 1, REPEAT_MS) <= 0) {
         zmq_msg_t msg;
         check (zmq_msg_init_buffer (&msg, "sync", 4), "zmq_msg_init_buffer");
         send_message (&msg);
