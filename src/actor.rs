@@ -404,7 +404,7 @@ impl fmt::Debug for Actor {
 impl ActorPipe {
     /// Says that the set-up is done: [`Actor::spawn`] returns. The first use of the pipe says so too.
     pub fn ready(&self) {
-        if !self.said_ready.replace(true) {
+        if !self.said_ready.replace(true) && !self.is_terminated() {
             // Where it fails, nobody is there to hear it.
             let _ = (&self.end.link).write(&[1]);
         }

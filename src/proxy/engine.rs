@@ -347,11 +347,11 @@ impl<'a> Lane<'a> {
                 to = None;
             }
             Err(Errno::EAGAIN) => {
-                self.holds = true;
-                self.waits = match self.waits {
-                    _ if !always_says_it_has_room(self.to.kind()) => Waits::ForRoom,
-                    Waits::For(pause) => Waits::For((pause * 2).min(LONGEST_PAUSE)),
-                    _ => Waits::For(Duration::from_millis(1)),
+                self.waits = match (std::mem::replace(&mut self.holds, true), self.waits) {
+                    (false, _) => Waits::ForRoom,
+                    // The socket says that it has room, and has none for this message.
+                    (true, Waits::For(pause)) => Waits::For((pause * 2).min(LONGEST_PAUSE)),
+                    (true, _) => Waits::For(Duration::from_millis(1)),
                 };
                 return Ok(false);
             }

@@ -378,7 +378,8 @@ impl Core {
     /// An item to poll with now.
     pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
         if self.has_put_back() && events & zmq_sys::ZMQ_POLLIN as c_short != 0 {
-            // libzmq does not know of it. Where there is no descriptor left to say so, whoever receives is told.
+            // libzmq does not know of it. That there is room, this says too, whether there is any or not; and where no
+            // descriptor is left to say anything, a receive still finds it.
             if let Some(readable) = crate::bell::always_rung() {
                 return PollItem::fd(readable, PollEvents::from_raw(c_int::from(events)));
             }
