@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Process, python_program, skip_unless, within_deadline};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Network, Policy, Security};
-use zmq::{Context, Dealer, Socket};
+use zmq::{Context, Rep, Req, Socket, SocketType};
 
 /// A directory that goes with its test: the certificates of a server, a known and an unknown client.
 struct Place(PathBuf);
@@ -69,8 +69,8 @@ fn lacks_curve() -> bool {
     skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
 }
 
-fn open(context: &Context) -> Socket<'_, Dealer> {
-    let socket = context.socket(Dealer).unwrap();
+fn open<T: SocketType>(context: &Context, kind: T) -> Socket<'_, T> {
+    let socket = context.socket(kind).unwrap();
     socket.set_linger(Some(Duration::ZERO)).unwrap();
     // Whoever is refused is refused once.
     socket.set_reconnect_ivl(None).unwrap();
@@ -80,7 +80,7 @@ fn open(context: &Context) -> Socket<'_, Dealer> {
 /// A server here, with its authenticator, for clients of pyzmq's.
 struct Server<'a> {
     authenticator: Authenticator,
-    socket: Socket<'a, Dealer>,
+    socket: Socket<'a, Rep>,
     endpoint: String,
     /// The process in which all clients are, one after the other.
     clients: Process,
@@ -90,7 +90,7 @@ impl<'a> Server<'a> {
     fn start(context: &'a Context, security: &Security, change: impl FnOnce(&mut Policy)) -> Server<'a> {
         let authenticator = Authenticator::start(context).unwrap();
         authenticator.configure("*", change).unwrap();
-        let socket = open(context);
+        let socket = open(context, Rep);
         socket.secure(security).unwrap();
         let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
         let clients = Process::spawn(python_program("security.py").arg("clients"));
@@ -145,7 +145,7 @@ impl Pyzmq {
 
     fn lets_in(&self, security: &Security, user: &str) {
         let context = Context::new().unwrap();
-        let socket = open(&context);
+        let socket = open(&context, Req);
         socket.secure(security).unwrap();
         socket.connect(&self.endpoint).unwrap();
         socket.send("Hello").unwrap();
@@ -155,7 +155,7 @@ impl Pyzmq {
 
     fn refuses(&self, security: &Security) {
         let context = Context::new().unwrap();
-        let socket = open(&context);
+        let socket = open(&context, Req);
         socket.secure(security).unwrap();
         socket.connect(&self.endpoint).unwrap();
         socket.send("Hello").unwrap();
@@ -266,13 +266,13 @@ fn a_server_without_its_key_is_no_server() {
         let own = format!("certificate={path}/server.key_secret");
         let server = Pyzmq::start(&["mechanism=curve", &own, "clients=any"]);
         let context = Context::new().unwrap();
-        let socket = open(&context);
+        let socket = open(&context, Req);
         socket.secure(&place.client("known", "unknown")).unwrap();
         socket.connect(&server.endpoint).unwrap();
         assert!(server.process.line().starts_with("HANDSHAKE_FAILED_PROTOCOL "));
         // One that does not encrypt does not get in either.
         for security in [Security::null(), Security::plain_client("alice", "hush")] {
-            let socket = open(&context);
+            let socket = open(&context, Req);
             socket.secure(&security).unwrap();
             socket.connect(&server.endpoint).unwrap();
             // Both sides notice: it depends on who closes first.

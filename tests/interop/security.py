@@ -23,9 +23,9 @@ from zmq.utils.monitor import recv_monitor_message
 context = zmq.Context()
 
 
-def open_socket():
+def open_socket(kind):
     """A socket, and another that receives its failures."""
-    socket = context.socket(zmq.DEALER)
+    socket = context.socket(kind)
     socket.linger = 0
     events = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     return socket, socket.get_monitor_socket(events | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
@@ -47,7 +47,7 @@ def set_curve(socket, certificate):
 
 
 def serve(values):
-    socket, failures = open_socket()
+    socket, failures = open_socket(zmq.REP)
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
     if "allow" in values:
@@ -97,7 +97,7 @@ def serve(values):
 
 
 def ask(values):
-    socket, failures = open_socket()
+    socket, failures = open_socket(zmq.REQ)
     if values["mechanism"] == "plain":
         socket.plain_username = values["user"].encode()
         socket.plain_password = values["password"].encode()

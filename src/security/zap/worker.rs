@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::events::{AuthEvent, ClientInfo, Events};
 use super::policy::{Policy, Verdict};
@@ -21,6 +21,11 @@ use crate::multipart::Multipart;
 use crate::poll::PollEvents;
 use crate::raw::{self, PollItem};
 use crate::socket::{Router, Socket};
+
+/// How long to wait for requests that are on their way when the authenticator stops.
+const STRAGGLERS: Duration = Duration::from_millis(10);
+/// Somebody who asks without end does not keep it from stopping.
+const LONGEST_TURN_AWAY: Duration = Duration::from_secs(1);
 
 /// What the thread shares with the authenticator's handle.
 pub(super) struct Shared {
@@ -250,7 +255,11 @@ fn turn_away(socket: &Socket<'static, Router>) {
     if socket.unbind(ENDPOINT).is_err() {
         return;
     }
-    while let Ok(Some(message)) = socket.try_recv_multipart() {
+    // Who found the name before it was free may be about to ask.
+    let start = Instant::now();
+    while start.elapsed() < LONGEST_TURN_AWAY
+        && let Ok(Some(message)) = socket.recv_multipart_timeout(STRAGGLERS)
+    {
         let envelope = request::read(message).envelope;
         let verdict = Verdict::later("the authenticator has stopped");
         if reply(socket, envelope.map(|envelope| request::reply(envelope, &verdict))).is_err() {
