@@ -393,8 +393,8 @@ fn nobody_else_reads_a_monitor() {
         let thieves: Vec<_> = (0..200)
             .map(|number| {
                 let thief = context.socket(Pair).unwrap();
-                thief.connect(&format!("inproc://monitor-{number}")).unwrap();
-                thief.connect(&format!("inproc://\u{fffd}monitor-{number}")).unwrap();
+                let strange = if number % 2 == 0 { "\u{fffd}" } else { "" };
+                thief.connect(&format!("inproc://{strange}monitor-{}", number / 2)).unwrap();
                 thief
             })
             .collect();

@@ -542,7 +542,7 @@ fn a_program_in_c_commands_it() {
         assert_eq!(sink.recv().unwrap(), "12345");
         let connect = format!("connect:{endpoint}");
         let command = |commands: &[&str]| {
-            let mut steps = vec!["buffer", "req", connect.as_str()];
+            let mut steps = vec!["buffer", "REQ", connect.as_str()];
             commands.iter().for_each(|command| steps.extend([*command, "recv"]));
             Process::start(c_program("peer.c"), &steps).rest()
         };

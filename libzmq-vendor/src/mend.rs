@@ -204,6 +204,12 @@ const MENDS: &[(&str, &str, &str)] = &[
         "            if (it->second.pipe->is_ending ()) {\n                errno = EHOSTUNREACH;\n                \
          return -1;\n            }\n            it->second.active = false;\n            errno = EAGAIN;\n",
     ),
+    // A welcome for a connection that its maker has closed aborted the process.
+    (
+        "xpub.cpp",
+        "        const bool ok = pipe_->write (&copy);\n        zmq_assert (ok);\n        pipe_->flush ();\n",
+        "        if (pipe_->write (&copy))\n            pipe_->flush ();\n        else\n            copy.close ();\n",
+    ),
     // A hello for a connection that its maker has closed aborted the process.
     (
         "pipe.cpp",
