@@ -210,6 +210,14 @@ const MENDS: &[(&str, &str, &str)] = &[
         "        const bool ok = pipe_->write (&copy);\n        zmq_assert (ok);\n        pipe_->flush ();\n",
         "        if (pipe_->write (&copy))\n            pipe_->flush ();\n        else\n            copy.close ();\n",
     ),
+    // A connection that ended when half of a message was on its way aborted the process where the socket had let go of the
+    // rest.
+    (
+        "session_base.cpp",
+        "        rc = pull_msg (&msg);\n        errno_assert (rc == 0);\n        rc = msg.close ();\n",
+        "        rc = pull_msg (&msg);\n        if (rc == -1 && errno == EAGAIN)\n            _incomplete_in = false;\n        \
+         else\n            errno_assert (rc == 0);\n        rc = msg.close ();\n",
+    ),
     // A hello for a connection that its maker has closed aborted the process.
     (
         "pipe.cpp",
