@@ -124,8 +124,9 @@ context_options! {
     "ZMQ_IO_THREADS" = ZMQ_IO_THREADS: Number (0, MAX_IO_THREADS), io_threads / set_io_threads, 2;
     /// How many sockets the context holds at most: 1023 unless set, 1 to 1,048,576. Counts from its first socket on.
     ///
-    /// Closed sockets that still have something to send count too, and so does one that the context opens for itself
-    /// when a socket connects to an `inproc://` name that is not bound yet.
+    /// Closed sockets that still have something to send count too, and those that were closed while they waited for an
+    /// `inproc://` name to be bound, until it is; and so does one that the context opens for itself when a socket connects
+    /// to such a name.
     #[doc(alias = "ZMQ_MAX_SOCKETS_DFLT")]
     "ZMQ_MAX_SOCKETS" = ZMQ_MAX_SOCKETS: Number (1, MAX_SOCKETS), max_sockets / set_max_sockets, 4096;
     /// A message size limit, in bytes: 2,147,483,647 unless set. libzmq 4.3.5 stores and reports it, and enforces
