@@ -394,8 +394,8 @@ fn check_datagram_part(part: &RawMessage, is_body: bool, more: bool) -> Result<(
             // libzmq takes the broadcast address for a mistake.
             Some(address) if address.port() != 0 && !address.ip().is_broadcast() => Ok(()),
             _ => {
-                let why = format_args!("{}: not an IPv4 address and a port", LongId(part.content()));
-                Err(Errno::EINVAL.because(SEND, why))
+                let given = LongId(part.content());
+                Err(Errno::EINVAL.because(SEND, format_args!("{given}: not an IPv4 address and a port")))
             }
         },
     }
