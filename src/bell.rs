@@ -1,6 +1,6 @@
 //! How one thread ends another's wait for sockets: a descriptor that becomes readable.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
@@ -10,6 +10,7 @@ use crate::poll::PollEvents;
 use crate::raw::{self, PollItem};
 
 /// Rung by some threads, heard by one that polls.
+#[derive(Debug)]
 pub(crate) struct Bell {
     rings: UnixStream,
     hears: UnixStream,
@@ -17,17 +18,18 @@ pub(crate) struct Bell {
 }
 
 impl Bell {
+    pub(crate) fn pair() -> io::Result<Bell> {
+        let (rings, hears) = UnixStream::pair()?;
+        rings.set_nonblocking(true)?;
+        hears.set_nonblocking(true)?;
+        Ok(Bell { rings, hears, forks: raw::forks() })
+    }
+
     /// # Errors
     ///
     /// `EMFILE`, `ENFILE` where no descriptor is left, for the given call.
     pub(crate) fn new(call: &'static str) -> Result<Bell> {
-        let pair = || {
-            let (rings, hears) = UnixStream::pair()?;
-            rings.set_nonblocking(true)?;
-            hears.set_nonblocking(true)?;
-            Ok(Bell { rings, hears, forks: raw::forks() })
-        };
-        pair().map_err(|error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE)).of(call))
+        Bell::pair().map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE)).of(call))
     }
 
     pub(crate) fn ring(&self) {
@@ -36,7 +38,7 @@ impl Bell {
     }
 
     pub(crate) fn item(&self) -> PollItem<'_> {
-        PollItem::fd(self.hears.as_fd(), PollEvents::POLLIN)
+        PollItem::fd(self.as_fd(), PollEvents::POLLIN)
     }
 
     /// Makes it silent; what it was rung for is looked at afterwards.
@@ -51,6 +53,12 @@ impl Bell {
     }
 }
 
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.hears.as_fd()
+    }
+}
+
 /// A descriptor that is readable and writable for ever; `None` where no descriptor is left for it.
 pub(crate) fn always_rung() -> Option<BorrowedFd<'static>> {
     static RUNG: OnceLock<Bell> = OnceLock::new();
@@ -62,5 +70,5 @@ pub(crate) fn always_rung() -> Option<BorrowedFd<'static>> {
             RUNG.get_or_init(|| bell)
         }
     };
-    Some(bell.hears.as_fd())
+    Some(bell.as_fd())
 }

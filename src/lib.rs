@@ -57,6 +57,7 @@ mod ctxopt;
 mod endpoint;
 mod error;
 pub mod interrupt;
+mod lock;
 mod message;
 pub mod monitor;
 mod multipart;

@@ -7,8 +7,8 @@ use std::panic::Location;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::lock;
 use crate::error::{Errno, Error};
+use crate::lock::lock;
 use crate::socket::Kind;
 
 /// Who still holds a context, and whether it has ended.

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Context, ContextBuilder, lock};
+use super::{Context, ContextBuilder};
 use crate::error::Result;
+use crate::lock::lock;
 use crate::socket::{Kind, Socket};
 
 /// Sets the defaults of a socket that was just opened.

@@ -13,11 +13,12 @@ use std::fs::File;
 use std::io;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Result};
+use crate::lock::lock;
 use crate::raw::{self, RawContext, RawSocket};
 use crate::socket::{Kind, Record, Socket, SocketType};
 use census::Census;
@@ -94,11 +95,6 @@ pub(crate) const UNSET: i32 = -1;
 pub(crate) struct Threads {
     pub(crate) policy: i32,
     pub(crate) priority: i32,
-}
-
-/// A lock whose holder panicked is as good as any other here: no invariant spans a panic.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Context {

@@ -1,53 +1,23 @@
 //! The thread that reads a monitor's events as they come, and what it keeps of them.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::event::{Endpoints, Event, Events, Notice};
+use crate::bell::Bell;
 use crate::error::{Errno, Result};
+use crate::lock::lock;
 use crate::message::Message;
 use crate::raw::{Format, RawMessage, Tap};
-
-/// A descriptor that is readable while something holds. Whoever sets or clears it holds the lock of what it stands for.
-#[derive(Debug)]
-pub(super) struct Signal {
-    read: UnixStream,
-    write: UnixStream,
-}
-
-impl Signal {
-    pub(super) fn new() -> io::Result<Signal> {
-        let (read, write) = UnixStream::pair()?;
-        read.set_nonblocking(true)?;
-        write.set_nonblocking(true)?;
-        Ok(Signal { read, write })
-    }
-
-    fn set(&self) {
-        // One byte always finds room: it is there while the signal is set, and there is never another.
-        while (&self.write).write(&[1]).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
-    }
-
-    fn clear(&self) {
-        while (&self.read).read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
-    }
-}
-
-impl AsFd for Signal {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.read.as_fd()
-    }
-}
 
 /// What the thread and the monitor share.
 #[derive(Debug)]
 pub(super) struct Shared {
     state: Mutex<State>,
     /// Set while there is a notice to take, or none will come any more.
-    ready: Signal,
+    ready: Bell,
     /// What of all that libzmq reports is to be kept.
     wanted: Events,
     /// What counts as a connection that is there.
@@ -68,7 +38,7 @@ struct State {
 #[derive(Debug)]
 struct Waiting {
     arrivals: u64,
-    enough: Signal,
+    enough: Bell,
 }
 
 impl State {
@@ -78,19 +48,19 @@ impl State {
 
     fn wake_waiting(&self) {
         for waiting in self.waiting.iter().filter(|waiting| self.ended || self.arrivals == waiting.arrivals) {
-            waiting.enough.set();
+            waiting.enough.ring();
         }
     }
 }
 
 impl Shared {
     pub(super) fn new(wanted: Events, arrival: Events, capacity: usize) -> io::Result<Shared> {
-        Ok(Shared { state: Mutex::default(), ready: Signal::new()?, wanted, arrival, capacity })
+        Ok(Shared { state: Mutex::default(), ready: Bell::pair()?, wanted, arrival, capacity })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held, and if it did, every step leaves the state whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     pub(super) fn ready(&self) -> BorrowedFd<'_> {
@@ -103,7 +73,7 @@ impl Shared {
         match state.notices.pop_front() {
             Some(notice) => {
                 if !state.is_ready() {
-                    self.ready.clear();
+                    self.ready.hush();
                 }
                 Some(notice)
             }
@@ -130,7 +100,7 @@ impl Shared {
             if state.ended || state.arrivals >= arrivals {
                 return Ok(state.arrivals >= arrivals);
             }
-            let waiting = Arc::new(Waiting { arrivals, enough: Signal::new().map_err(super::no_means)? });
+            let waiting = Arc::new(Waiting { arrivals, enough: Bell::pair().map_err(super::no_means)? });
             state.waiting.push(waiting.clone());
             waiting
         };
@@ -159,14 +129,14 @@ impl Shared {
             state.notices.push_back(Notice { event: Event::new(number, values), endpoints });
         }
         if !was_ready && state.is_ready() {
-            self.ready.set();
+            self.ready.ring();
         }
     }
 
     fn end(&self) {
         let mut state = self.lock();
         if !state.is_ready() {
-            self.ready.set();
+            self.ready.ring();
         }
         state.ended = true;
         state.wake_waiting();

@@ -64,13 +64,14 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use drain::{Shared, drain};
 
 use crate::error::{Errno, Error, Result};
+use crate::lock::lock;
 use crate::poll::{PollEvents, poll};
 use crate::raw::{self, Format, PollItem, Tap, Watch};
 use crate::socket::{Core, Kind, Socket, SocketType, inherited};
@@ -276,7 +277,7 @@ impl Monitored {
     /// Ends the monitoring. Called before the socket is closed: libzmq would go on reporting until its last connection is
     /// gone, when nobody can stop it any more.
     pub(crate) fn stop(&self) {
-        let watch = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let watch = lock(&self.0).take();
         if let Some(watch) = watch {
             watch.stop();
         }
@@ -295,7 +296,7 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
         return Err(Errno::EINVAL.because(CALL, format_args!("{:?}: not in this format of events", options.events)));
     }
     let _turn = core.turn();
-    let mut monitored = core.monitored().0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut monitored = lock(&core.monitored().0);
     if monitored.as_ref().is_some_and(|watch| !watch.is_stopped()) {
         return Err(Errno::EADDRINUSE.because(CALL, "the socket has a monitor already"));
     }

@@ -68,11 +68,6 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         let (Some(socket), Some(Some(slot))) = (self.locked.get(place), self.slots.get(place)) else {
             return Ok(PollEvents::NONE);
         };
-        loop {
-            match socket.core().raw().get_int(zmq_sys::ZMQ_EVENTS) {
-                Err(Errno::EINTR) => {}
-                events => return events.map(|events| PollEvents::from_raw(events).only(slot.events)),
-            }
-        }
+        socket.core().raw().events().map(|events| PollEvents::from_raw(events).only(slot.events))
     }
 }

@@ -7,6 +7,7 @@ use super::engine::{Control, Engine, Mode};
 use super::statistics::ProxyStatistics;
 use crate::bell::Bell;
 use crate::error::{Errno, Error, Result};
+use crate::lock::lock;
 use crate::raw::PollItem;
 use crate::socket::SocketRef;
 
@@ -241,7 +242,7 @@ fn terminated() -> Error {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// In a forked child the proxy does not run, and whoever held the lock may not be there.

@@ -2,11 +2,12 @@
 
 use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::{RawSocket, check, last_errno};
 use crate::context::Context;
 use crate::error::Errno;
+use crate::lock::lock;
 use crate::socket::{Socket, SocketType};
 
 /// A context handle that is valid until [`RawContext::term`] has succeeded, which its owner calls at most once.
@@ -40,7 +41,7 @@ impl RawContext {
     }
 
     fn lock_options(&self) -> MutexGuard<'_, ()> {
-        self.options.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.options)
     }
 
     /// The handle for whoever ends the context; this one is not used again.

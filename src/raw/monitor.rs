@@ -2,10 +2,11 @@
 
 use std::ffi::{CStr, c_void};
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::{RawMessage, RawSocket, check, forks};
 use crate::error::Errno;
+use crate::lock::lock;
 
 /// Which format events come in: as much of libzmq's number as it knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl Watch {
         if self.forks != forks() {
             return;
         }
-        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut socket = lock(&self.socket);
         if let Some(handle) = socket.take() {
             // SAFETY: the socket is open: its owner takes the handle out of here, under the lock, before closing it. The
             // call is safe beside calls of other threads (see Send). It only fails once the monitor is gone already.
@@ -79,7 +80,7 @@ impl Watch {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.forks == forks() && self.socket.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.forks == forks() && lock(&self.socket).is_none()
     }
 }
 

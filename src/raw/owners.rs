@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::signal::signals_caught;
 use super::{catching, forks};
+use crate::lock::lock;
 
 /// Something to drop.
 type Owner = Box<dyn Send>;
@@ -21,7 +22,7 @@ static THREAD: Mutex<Option<(u32, Sender<Owner>)>> = Mutex::new(None);
 /// libzmq lets go of messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor
 /// may do anything, such as using the very socket that is in the middle of something: so it does not run there.
 pub(super) fn drop_elsewhere(owner: Owner) {
-    let mut thread = THREAD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut thread = lock(&THREAD);
     // A forked child has none of its parent's threads.
     if thread.as_ref().is_none_or(|(made_at, _)| *made_at != forks()) {
         *thread = start().map(|sender| (forks(), sender));

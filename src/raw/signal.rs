@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use super::fork;
+use crate::lock::lock;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// How many signals were caught, in round numbers of 32 bits.
@@ -92,7 +93,7 @@ fn errno_location() -> *mut c_int {
 
 /// Catches SIGINT and SIGTERM from now on; once done, doing it again changes nothing.
 pub(crate) fn catch_signals() -> io::Result<()> {
-    let _one_at_a_time = INSTALL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one_at_a_time = lock(&INSTALL);
     if fork::catching() {
         return Ok(());
     }

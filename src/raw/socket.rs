@@ -178,6 +178,17 @@ impl RawSocket {
         Ok(c_int::from_ne_bytes(value))
     }
 
+    /// What the socket is ready for now, as poll events: libzmq processes what its peers have told it first, and a signal
+    /// that comes meanwhile does not count.
+    pub(crate) fn events(&self) -> Result<c_int, Errno> {
+        loop {
+            match self.get_int(zmq_sys::ZMQ_EVENTS) {
+                Err(Errno::EINTR) => {}
+                events => return events,
+            }
+        }
+    }
+
     /// The descriptor that signals events; it is open as long as the socket is.
     pub(crate) fn notification_fd(&self) -> Result<BorrowedFd<'_>, Errno> {
         let fd = self.get_int(zmq_sys::ZMQ_FD)?;

@@ -6,12 +6,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::bell::Bell;
 use crate::error::{Errno, Error, Result, SendError};
+use crate::lock::lock;
 use crate::multipart::Multipart;
 use crate::socket::{CanRecv, CanSend, Kind, Socket, SocketType, TrySend};
 use worker::Worker;
@@ -109,10 +110,6 @@ struct Slip<R> {
     done: Condvar,
     /// Whether the caller's time is over: the job is to come back undone, unless it is done.
     called_off: AtomicBool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<R> Slip<R> {

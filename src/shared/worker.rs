@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Desk, Job, RecvJob, SendJob, lock};
+use super::{Desk, Job, RecvJob, SendJob};
 use crate::error::{Errno, Error, SendError};
+use crate::lock::lock;
 use crate::poll::{PollEvents, WakeUp, milliseconds};
 use crate::raw::{self, PollItem};
 use crate::socket::{Flags, Socket, SocketType};

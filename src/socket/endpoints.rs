@@ -6,9 +6,10 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 use super::{Core, Kind, Socket, SocketRef, SocketType};
-use crate::context::{Tie, lock};
+use crate::context::Tie;
 use crate::endpoint;
 use crate::error::{Errno, Error, Result};
+use crate::lock::lock;
 use crate::raw;
 use crate::sockopt::LongId;
 
@@ -472,13 +473,8 @@ impl Core {
     }
 
     fn has_message(&self) -> Result<bool> {
-        loop {
-            match self.raw().get_int(zmq_sys::ZMQ_EVENTS) {
-                Err(Errno::EINTR) => {}
-                Ok(events) => return Ok(events & zmq_sys::ZMQ_POLLIN != 0),
-                Err(errno) => return Err(errno.of("ZMQ_EVENTS")),
-            }
-        }
+        let events = self.raw().events().map_err(|errno| errno.of("ZMQ_EVENTS"))?;
+        Ok(events & zmq_sys::ZMQ_POLLIN != 0)
     }
 
     fn last_endpoint(&self) -> Result<String> {

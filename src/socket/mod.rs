@@ -35,8 +35,9 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::context::{Context, Inner, SinglesOnly, Tie, lock};
+use crate::context::{Context, Inner, SinglesOnly, Tie};
 use crate::error::{Errno, Error, Result};
+use crate::lock::lock;
 use crate::message::Message;
 use crate::monitor::Monitored;
 use crate::poll::PollEvents;

@@ -6,11 +6,11 @@
 //! going through all, it is told: by the first use after each look, which is all that a use costs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Core;
-use crate::context::lock;
 use crate::error::Errno;
+use crate::lock::lock;
 use crate::poll::PollEvents;
 
 /// The sockets of one poller that were used since it looked at them, by their places in it.
@@ -20,7 +20,7 @@ pub(crate) struct Used(Mutex<Vec<usize>>);
 impl Used {
     /// The places; there is no user code that could leave the list half done.
     pub(crate) fn places(&self) -> MutexGuard<'_, Vec<usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
@@ -110,16 +110,8 @@ impl Core {
         }
         self.arm(&watchers);
         drop(watchers);
-        loop {
-            match self.raw.get_int(zmq_sys::ZMQ_EVENTS) {
-                Err(Errno::EINTR) => {}
-                Ok(events) => {
-                    let events = PollEvents::from_raw(events);
-                    return Ok(if self.has_put_back() { events | PollEvents::POLLIN } else { events });
-                }
-                Err(errno) => return Err(errno),
-            }
-        }
+        let events = PollEvents::from_raw(self.raw.events()?);
+        Ok(if self.has_put_back() { events | PollEvents::POLLIN } else { events })
     }
 
     /// Whether the socket may be used without a poller being told.

@@ -8,12 +8,13 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::certificate::{Certificate, CertificateError};
 use super::super::keys::PublicKey;
 use super::super::secret::equal;
+use crate::lock::lock;
 
 /// A file that was changed less long ago when it was read may have been changed once more since, and have the same times:
 /// systems keep them in ticks.
@@ -52,7 +53,7 @@ impl KeyDirectory {
         key: &PublicKey,
         report: &mut dyn FnMut(String),
     ) -> Result<Option<Certificate>, CertificateError> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         let old = std::mem::take(&mut *known);
         *known = self.read(old, report).map_err(|error| CertificateError::Io { path: self.path.clone(), error })?;
         let certificates = known.values().filter_map(|known| known.certificate.as_ref());

@@ -1,16 +1,16 @@
 //! What an authenticator reports.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::request::ZapRequest;
+use crate::bell::Bell;
 use crate::error::{Error, Result};
-use crate::poll::{PollEvents, poll};
-use crate::raw::PollItem;
+use crate::lock::lock;
+use crate::poll::poll;
 
 /// How many events are kept for whoever reads them: of more, the oldest are lost.
 const KEPT: usize = 1000;
@@ -113,7 +113,7 @@ impl ClientInfo {
 pub(super) struct Events {
     state: Mutex<State>,
     /// Has a byte to be read as long as there is an event.
-    signal: (UnixStream, UnixStream),
+    signal: Bell,
 }
 
 #[derive(Default)]
@@ -125,19 +125,11 @@ struct State {
 
 impl Events {
     pub(super) fn new() -> io::Result<Events> {
-        let (read, write) = UnixStream::pair()?;
-        read.set_nonblocking(true)?;
-        write.set_nonblocking(true)?;
-        Ok(Events { state: Mutex::default(), signal: (read, write) })
+        Ok(Events { state: Mutex::default(), signal: Bell::pair()? })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A byte more than is read does no harm, and there is room for the one that is needed.
-    fn raise(&self) {
-        let _ = (&self.signal.1).write(&[1]);
+        lock(&self.state)
     }
 
     pub(super) fn push(&self, event: AuthEvent) {
@@ -148,13 +140,13 @@ impl Events {
         }
         state.queue.push_back(event);
         if state.queue.len() == 1 {
-            self.raise();
+            self.signal.ring();
         }
     }
 
     pub(super) fn end(&self, error: Option<Error>) {
         self.state().ended = Some(error);
-        self.raise();
+        self.signal.ring();
     }
 
     pub(super) fn lost(&self) -> u64 {
@@ -165,7 +157,7 @@ impl Events {
         let mut state = self.state();
         let event = state.queue.pop_front();
         if event.is_some() && state.queue.is_empty() && state.ended.is_none() {
-            while matches!((&self.signal.0).read(&mut [0; 8]), Ok(1..)) {}
+            self.signal.hush();
         }
         event.or_else(|| state.ended.clone().map(|error| AuthEvent::Ended { error }))
     }
@@ -177,20 +169,22 @@ impl Events {
                 return Ok(Some(event));
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if poll(&mut [PollItem::fd(self.fd(), PollEvents::POLLIN)], left)? == 0 {
+            if poll(&mut [self.signal.item()], left)? == 0 {
                 return Ok(None);
             }
         }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        self.signal.0.as_fd()
+        self.signal.as_fd()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::poll::PollEvents;
+    use crate::raw::PollItem;
 
     fn event(number: usize) -> AuthEvent {
         AuthEvent::Malformed { reason: number.to_string() }

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use super::request::{self, Received, ZapRequest};
 use super::{ANY_DOMAIN, ENDPOINT};
 use crate::context::Context;
 use crate::error::{Errno, Error};
+use crate::lock::lock;
 use crate::multipart::Multipart;
 use crate::poll::PollEvents;
 use crate::raw::{self, PollItem};
@@ -55,10 +56,6 @@ struct End {
     /// The thread's handle of the context. Who waits for the end drops it: the last one waits for what lingers, and that
     /// is nothing to be done in the background.
     context: Option<Context>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
