@@ -1,25 +1,41 @@
 //! Hello World client: says "Hello" ten times, and waits for "World" each time.
 //!
 //! Chapter: 1, Ask and Ye Shall Receive
-//! Partners: hwserver
-//! Arguments: [ENDPOINT, default tcp://localhost:5555]
-//! Prints: a line that it connects, then "Sending Hello N..." and "Received World N" for N from 0 to 9
+//! Original: hwclient.c
+//! Teaches: a REQ socket: send a request, receive its reply, and again
+//! Arguments: --endpoint tcp://localhost:5555, --count 10
+//! Partners: hwserver --delay 5
+//! Ends: by itself
+//! Prints: in order
+//! - `Connecting to hello world server...`
+//! - 10 x `Sending Hello <n>...`, `Received World <n>`
 
-use std::env;
-use std::error::Error;
+mod common;
 
+use clap::Parser;
 use zmq::{Context, Req};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let endpoint = env::args().nth(1).unwrap_or("tcp://localhost:5555".into());
+#[derive(Parser)]
+struct Args {
+    /// Where the server is
+    #[arg(long, default_value = "tcp://localhost:5555")]
+    endpoint: String,
+
+    /// How many requests to send
+    #[arg(long, default_value_t = 10)]
+    count: u32,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
 
     // The server need not be there yet: libzmq keeps trying to reach it in the background.
     println!("Connecting to hello world server...");
     let context = Context::new()?;
     let client = context.socket(Req)?;
-    client.connect(&endpoint)?;
+    client.connect(&args.endpoint)?;
 
-    for number in 0..10 {
+    for number in 0..args.count {
         println!("Sending Hello {number}...");
         client.send("Hello")?;
 

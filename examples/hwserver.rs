@@ -1,40 +1,50 @@
 //! Hello World server: answers every "Hello" with "World".
 //!
 //! Chapter: 1, Ask and Ye Shall Receive
+//! Original: hwserver.c
+//! Teaches: a REP socket: receive a request, send its reply, and again
+//! Arguments: --endpoint tcp://*:5555, --delay 1000
 //! Partners: hwclient
-//! Arguments: [ENDPOINT, default tcp://*:5555] [DELAY in milliseconds, default 1000]
-//! Prints: "Received Hello" for every request; runs until Ctrl-C
+//! Run: --delay 5
+//! Ends: on Ctrl-C
+//! Prints: in order
+//! - 10 x `Received Hello`
 
-use std::env;
-use std::error::Error;
+mod common;
+
 use std::thread;
 use std::time::Duration;
 
-use zmq::{Context, Errno, Rep, interrupt};
+use clap::Parser;
+use zmq::{Context, Rep};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut args = env::args().skip(1);
-    let endpoint = args.next().unwrap_or("tcp://*:5555".into());
-    let delay = Duration::from_millis(args.next().unwrap_or("1000".into()).parse()?);
+#[derive(Parser)]
+struct Args {
+    /// Where the server is to be found
+    #[arg(long, default_value = "tcp://*:5555")]
+    endpoint: String,
 
-    // From here on Ctrl-C does not kill the program: it ends the call that waits, and the loop below with it.
-    interrupt::catch_signals()?;
+    /// How long the work for an answer takes, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    delay: u64,
+}
 
+fn main() -> common::Result {
+    // Ctrl-C does not kill the program: it ends the call that waits, and with it the loop below.
+    common::until_ctrl_c(|| serve(Args::parse()))
+}
+
+fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Rep)?;
-    // bind gives back the endpoint as it came out: with its port, where tcp://127.0.0.1:* left that to the system.
-    eprintln!("Bound to {}", server.bind(&endpoint)?);
+    server.bind(&args.endpoint)?;
 
     loop {
-        let request = match server.recv() {
-            Ok(request) => request,
-            Err(error) if error.errno() == Errno::EINTR => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
+        let request = server.recv()?;
         println!("Received {}", String::from_utf8_lossy(&request));
 
         // A real server would work for its answer here.
-        thread::sleep(delay);
+        thread::sleep(Duration::from_millis(args.delay));
 
         // A REP socket remembers whom it owes the answer; until it is sent, it takes no other request.
         server.send("World")?;
