@@ -1,18 +1,36 @@
 //! CURVE key generator: prints a new key pair, or writes it to disk as a certificate.
 //!
-//! Chapter: none, it is one of libzmq's own tools
+//! Chapter: none, one of libzmq's own tools
+//! Original: none
+//! Teaches: how to make the keys of an encrypted connection, and where to keep them
+//! Arguments: [PATH]
 //! Partners: none
-//! Arguments: [PATH of the certificate, default none: the keys are printed]
-//! Prints: the public and the secret key as Z85 text, each under its heading; with a path the names of the files
+//! Ends: by itself
+//! Prints: in order
+//! - `The public key may be given to anybody who is to connect; the secret key stays with its owner.`
+//! - `Both are printed as Z85, fit for configuration files and source code.`
+//! - ``
+//! - `== CURVE PUBLIC KEY ==`
+//! - `<text>`
+//! - ``
+//! - `== CURVE SECRET KEY ==`
+//! - `<text>`
 
-use std::env;
-use std::error::Error;
+mod common;
 
+use clap::Parser;
 use zmq::security::Certificate;
 
-fn main() -> Result<(), Box<dyn Error>> {
+#[derive(Parser)]
+struct Args {
+    /// Where to write the certificate; the secret one gets the same name with _secret behind it
+    path: Option<String>,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
     let certificate = Certificate::generate()?;
-    if let Some(path) = env::args().nth(1) {
+    if let Some(path) = args.path {
         // The secret file is readable by its owner alone.
         certificate.save(&path)?;
         println!("{path}\n{path}_secret");

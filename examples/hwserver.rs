@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::{Context, Rep};
+use zmq::{Context, Rep, interrupt};
 
 #[derive(Parser)]
 struct Args {
@@ -30,7 +30,7 @@ struct Args {
 }
 
 fn main() -> common::Result {
-    // Ctrl-C does not kill the program: it ends the call that waits, and with it the loop below.
+    // Ctrl-C does not kill the program: it ends the call that waits.
     common::until_ctrl_c(|| serve(Args::parse()))
 }
 
@@ -39,7 +39,8 @@ fn serve(args: Args) -> common::Result {
     let server = context.socket(Rep)?;
     server.bind(&args.endpoint)?;
 
-    loop {
+    // With request upon request no call ever waits, so the loop asks for Ctrl-C too.
+    while !interrupt::interrupted() {
         let request = server.recv()?;
         println!("Received {}", String::from_utf8_lossy(&request));
 
@@ -49,4 +50,5 @@ fn serve(args: Args) -> common::Result {
         // A REP socket remembers whom it owes the answer; until it is sent, it takes no other request.
         server.send("World")?;
     }
+    Ok(())
 }

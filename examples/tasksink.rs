@@ -1,35 +1,60 @@
 //! Task sink: collects the workers' results and tells how long all of them took.
 //!
 //! Chapter: 1, Divide and Conquer
-//! Partners: taskvent, taskwork
-//! Arguments: [ENDPOINT, default tcp://*:5558]
-//! Prints: a mark per result, ":" for every tenth from the first on and "." for the others, then on the same line
-//!         "Total elapsed time: N msec"
+//! Original: tasksink.c
+//! Teaches: a PULL socket: messages of all peers come in, from each in turn
+//! Arguments: --endpoint tcp://*:5558, --count 100
+//! Partners: taskvent --longest 5, 2 x taskwork
+//! Ends: by itself
+//! Prints: in order
+//! - `:.........:.........:.........:.........:.........:.........:.........:.........:.........:.........Total elapsed time: <n> msec`
 
-use std::env;
-use std::error::Error;
+mod common;
+
 use std::io::{self, Write};
 use std::time::Instant;
 
-use zmq::zhelpers::s_recv;
+use clap::Parser;
 use zmq::{Context, Pull};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let endpoint = env::args().nth(1).unwrap_or("tcp://*:5558".into());
+#[derive(Parser)]
+struct Args {
+    /// Where the results are to be sent
+    #[arg(long, default_value = "tcp://*:5558")]
+    endpoint: String,
 
+    /// How many results there will be
+    #[arg(long, default_value_t = 100)]
+    count: u32,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
     let context = Context::new()?;
     let receiver = context.socket(Pull)?;
-    eprintln!("Bound to {}", receiver.bind(&endpoint)?);
+    receiver.bind(&args.endpoint)?;
 
-    // The ventilator's message says that the work begins.
-    s_recv(&receiver)?;
-    // Unlike the time of day, an Instant is not set back or forth while the work goes on.
+    // The ventilator's message says that the work begins, and starts the clock. Unlike the time of day, an Instant is not
+    // set back or forth meanwhile.
+    let mut message = receiver.recv()?;
     let start = Instant::now();
 
-    for number in 0..100 {
-        s_recv(&receiver)?;
-        print!("{}", if number % 10 == 0 { ":" } else { "." });
-        io::stdout().flush()?;
+    // A result is empty, the ventilator's message is not. C takes the first message for the ventilator's; but that one
+    // comes over another connection than the results, and one of them may overtake it.
+    let mut started = false;
+    let mut results = 0;
+    loop {
+        if message.is_empty() {
+            print!("{}", if results % 10 == 0 { ":" } else { "." });
+            io::stdout().flush()?;
+            results += 1;
+        } else {
+            started = true;
+        }
+        if started && results >= args.count {
+            break;
+        }
+        message = receiver.recv()?;
     }
     println!("Total elapsed time: {} msec", start.elapsed().as_millis());
     Ok(())

@@ -1,45 +1,67 @@
 //! Task ventilator: hands out a hundred tasks to whichever workers are there.
 //!
 //! Chapter: 1, Divide and Conquer
-//! Partners: taskwork (one or more), tasksink
-//! Arguments: [ENDPOINT for workers, default tcp://*:5557] [ENDPOINT of the sink, default tcp://localhost:5558]
-//!            [LONGEST task in milliseconds, default 100]
-//! Prints: a prompt and waits for Enter, then a line that it sends, then the sum of the tasks' milliseconds
+//! Original: taskvent.c
+//! Teaches: a PUSH socket: every message goes to one of the peers, to each in turn
+//! Arguments: --endpoint tcp://*:5557, --sink tcp://localhost:5558, --longest 100, --count 100
+//! Partners: taskwork, tasksink
+//! Run: --longest 5
+//! Input: Enter
+//! Ends: by itself
+//! Prints: in order
+//! - `Press Enter when the workers are ready: Sending tasks to workers...`
+//! - `Total expected cost: <n> msec`
 
-use std::env;
-use std::error::Error;
-use std::io::{self, Write};
+mod common;
+
+use std::io::{self, BufRead, Write};
 use std::num::NonZeroU32;
 
+use clap::Parser;
 use zmq::zhelpers::{randof, s_send};
 use zmq::{Context, Push};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut args = env::args().skip(1);
-    let workers = args.next().unwrap_or("tcp://*:5557".into());
-    let results = args.next().unwrap_or("tcp://localhost:5558".into());
-    let longest: NonZeroU32 = args.next().unwrap_or("100".into()).parse()?;
+#[derive(Parser)]
+struct Args {
+    /// Where the workers fetch their tasks
+    #[arg(long, default_value = "tcp://*:5557")]
+    endpoint: String,
 
+    /// Where the sink is
+    #[arg(long, default_value = "tcp://localhost:5558")]
+    sink: String,
+
+    /// How long the longest task may take, in milliseconds
+    #[arg(long, default_value = "100")]
+    longest: NonZeroU32,
+
+    /// How many tasks there are
+    #[arg(long, default_value_t = 100)]
+    count: u32,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
     let context = Context::new()?;
     let sender = context.socket(Push)?;
-    eprintln!("Bound to {}", sender.bind(&workers)?);
+    sender.bind(&args.endpoint)?;
     let sink = context.socket(Push)?;
-    sink.connect(&results)?;
+    sink.connect(&args.sink)?;
 
     // Tasks are dealt out in turn to the workers that are connected. Started too early, the first worker to
     // connect would get most of them.
     print!("Press Enter when the workers are ready: ");
     io::stdout().flush()?;
-    io::stdin().read_line(&mut String::new())?;
+    io::stdin().lock().skip_until(b'\n')?;
     println!("Sending tasks to workers...");
 
-    // The sink starts its clock at the first message, whatever it says.
+    // The sink starts its clock at this message.
     s_send(&sink, "0")?;
 
-    let mut total = 0_u64;
-    for _ in 0..100 {
-        let workload = randof(longest.get()) + 1;
-        total += u64::from(workload);
+    let mut total = 0;
+    for _ in 0..args.count {
+        let workload = u64::from(randof(args.longest.get())) + 1;
+        total += workload;
         s_send(&sender, &workload.to_string())?;
     }
     println!("Total expected cost: {total} msec");

@@ -1,47 +1,62 @@
 //! Task worker: takes tasks, works for as long as each says, and tells the sink that it is done.
 //!
 //! Chapter: 1, Divide and Conquer
-//! Partners: taskvent, tasksink
-//! Arguments: [ENDPOINT of the ventilator, default tcp://localhost:5557]
-//!            [ENDPOINT of the sink, default tcp://localhost:5558]
-//! Prints: every task's milliseconds and a dot, all on one line; runs until Ctrl-C
+//! Original: taskwork.c
+//! Teaches: a PULL and a PUSH socket in one program, the middle of a pipeline
+//! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558
+//! Partners: taskvent --longest 5, tasksink
+//! Ends: on Ctrl-C
+//! Prints: in order
+//! - `<text>.`
 
-use std::env;
-use std::error::Error;
+mod common;
+
 use std::io::{self, Write};
 use std::time::Duration;
 
+use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send, s_sleep};
-use zmq::{Context, Errno, Pull, Push, interrupt};
+use zmq::{Context, Pull, Push, interrupt};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut args = env::args().skip(1);
-    let tasks = args.next().unwrap_or("tcp://localhost:5557".into());
-    let results = args.next().unwrap_or("tcp://localhost:5558".into());
+#[derive(Parser)]
+struct Args {
+    /// Where the tasks come from
+    #[arg(long, default_value = "tcp://localhost:5557")]
+    ventilator: String,
 
-    interrupt::catch_signals()?;
+    /// Where the results go
+    #[arg(long, default_value = "tcp://localhost:5558")]
+    sink: String,
+}
 
+fn main() -> common::Result {
+    common::until_ctrl_c(|| work(Args::parse()))
+}
+
+fn work(args: Args) -> common::Result {
     let context = Context::new()?;
     let receiver = context.socket(Pull)?;
-    receiver.connect(&tasks)?;
+    receiver.connect(&args.ventilator)?;
     let sender = context.socket(Push)?;
     // After Ctrl-C, a sink that is gone is waited for no longer than this.
     sender.set_linger(Some(Duration::from_secs(1)))?;
-    sender.connect(&results)?;
+    sender.connect(&args.sink)?;
 
-    loop {
-        let task = match s_recv(&receiver) {
-            Ok(task) => task,
-            Err(error) if error.errno() == Errno::EINTR => return Ok(()),
-            Err(error) => return Err(error.into()),
+    // With tasks in the queue no call ever waits, so the loop asks for Ctrl-C too.
+    while !interrupt::interrupted() {
+        let task = s_recv(&receiver)?;
+        let Ok(milliseconds) = task.parse() else {
+            eprintln!("not a task: {task:?}");
+            continue;
         };
         // Without the flush the line would only show at its end, and it has none.
         print!("{task}.");
         io::stdout().flush()?;
 
-        s_sleep(task.parse()?);
+        s_sleep(milliseconds);
 
         // That something arrives is all the sink wants to know.
         s_send(&sender, "")?;
     }
+    Ok(())
 }

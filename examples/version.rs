@@ -1,9 +1,13 @@
 //! Tells which libzmq this program is linked to.
 //!
 //! Chapter: 1, Version Reporting
-//! Partners: none
+//! Original: version.c
+//! Teaches: how to ask for the version of the library that runs
 //! Arguments: none
-//! Prints: "Current 0MQ version is" and the three numbers
+//! Partners: none
+//! Ends: by itself
+//! Prints: in order
+//! - `Current 0MQ version is <n>.<n>.<n>`
 
 fn main() {
     // The numbers come from the library that runs, not from a header that the program was compiled with.

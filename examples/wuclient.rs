@@ -1,38 +1,67 @@
 //! Weather update client: collects a hundred updates for a zip code and averages their temperatures.
 //!
 //! Chapter: 1, Getting the Message Out
+//! Original: wuclient.c
+//! Teaches: a SUB socket: subscribe to how messages begin, and receive what is published from then on
+//! Arguments: [FILTER], --endpoint tcp://localhost:5556, --count 100
 //! Partners: wuserver
-//! Arguments: [FILTER, default "10001 " with a blank at its end] [ENDPOINT, default tcp://localhost:5556]
-//! Prints: a line that it collects, then the average, a whole number, with the filter in single quotes
+//! Run: 1
+//! Ends: by itself
+//! Prints: in order
+//! - `Collecting updates from weather server...`
+//! - `Average temperature for zipcode '1' was <n>F`
 
-use std::env;
-use std::error::Error;
+mod common;
 
+use std::num::NonZeroU32;
+
+use clap::Parser;
 use zmq::zhelpers::s_recv;
 use zmq::{Context, Sub};
 
-const UPDATES: i64 = 100;
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut args = env::args().skip(1);
+#[derive(Parser)]
+struct Args {
+    /// How the updates begin that are wanted
     // A filter is how a message begins, not a word: the blank makes sure that the zip code ends here.
-    let filter = args.next().unwrap_or("10001 ".into());
-    let endpoint = args.next().unwrap_or("tcp://localhost:5556".into());
+    #[arg(default_value = "10001 ")]
+    filter: String,
+
+    /// Where the server is
+    #[arg(long, default_value = "tcp://localhost:5556")]
+    endpoint: String,
+
+    /// How many updates to collect
+    #[arg(long, default_value = "100")]
+    count: NonZeroU32,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
 
     println!("Collecting updates from weather server...");
     let context = Context::new()?;
     let subscriber = context.socket(Sub)?;
-    subscriber.connect(&endpoint)?;
+    subscriber.connect(&args.endpoint)?;
     // Without a subscription a SUB socket receives nothing at all.
-    subscriber.subscribe(&filter)?;
+    subscriber.subscribe(&args.filter)?;
 
     let mut total = 0;
-    for _ in 0..UPDATES {
-        let update = s_recv(&subscriber)?;
-        // An update is zip code, temperature and humidity.
-        let temperature = update.split(' ').nth(1).ok_or("an update without a temperature")?;
-        total += temperature.parse::<i64>()?;
+    for _ in 0..args.count.get() {
+        total += next_temperature(&subscriber)?;
     }
-    println!("Average temperature for zipcode '{filter}' was {}F", total / UPDATES);
+    let average = total / i64::from(args.count.get());
+    println!("Average temperature for zipcode '{}' was {average}F", args.filter);
     Ok(())
+}
+
+/// The temperature of the next update, which is zip code, temperature and humidity.
+fn next_temperature(subscriber: &zmq::Socket<'_, Sub>) -> common::Result<i64> {
+    loop {
+        let update = s_recv(subscriber)?;
+        match update.split(' ').nth(1).map(str::parse::<i32>) {
+            Some(Ok(temperature)) => return Ok(temperature.into()),
+            // Whatever a server sends, it does not bring its clients down.
+            _ => eprintln!("not an update: {update:?}"),
+        }
+    }
 }

@@ -1,27 +1,38 @@
 //! Weather update server: publishes made-up weather for made-up zip codes, as fast as it can.
 //!
 //! Chapter: 1, Getting the Message Out
-//! Partners: wuclient
-//! Arguments: [ENDPOINT, default tcp://*:5556]
-//! Prints: nothing; runs until Ctrl-C
+//! Original: wuserver.c
+//! Teaches: a PUB socket: whatever is sent goes to everybody who asked for it, and nobody is waited for
+//! Arguments: --endpoint tcp://*:5556
+//! Partners: wuclient 1
+//! Ends: on Ctrl-C
+//! Prints: nothing
 
-use std::env;
-use std::error::Error;
+mod common;
+
 use std::time::Duration;
 
+use clap::Parser;
 use zmq::zhelpers::{randof, s_send};
 use zmq::{Context, Pub, interrupt};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let endpoint = env::args().nth(1).unwrap_or("tcp://*:5556".into());
+#[derive(Parser)]
+struct Args {
+    /// Where the updates are to be had
+    #[arg(long, default_value = "tcp://*:5556")]
+    endpoint: String,
+}
 
-    interrupt::catch_signals()?;
+fn main() -> common::Result {
+    common::until_ctrl_c(|| publish(Args::parse()))
+}
 
+fn publish(args: Args) -> common::Result {
     let context = Context::new()?;
     let publisher = context.socket(Pub)?;
     // Old weather is worth nothing: when the program ends, what a slow subscriber has not read is thrown away.
     publisher.set_linger(Some(Duration::ZERO))?;
-    eprintln!("Bound to {}", publisher.bind(&endpoint)?);
+    publisher.bind(&args.endpoint)?;
 
     // Publishing never waits, so Ctrl-C has no call to end: the loop asks for it.
     while !interrupt::interrupted() {

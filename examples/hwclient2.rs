@@ -1,0 +1,53 @@
+//! Hello World client with a DEALER socket, which talks to a REP server as a REQ socket would.
+//!
+//! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
+//! Original: hwclient2.c
+//! Teaches: what a REQ socket does for its program: an empty frame in front of every request, and off every reply
+//! Arguments: --endpoint tcp://localhost:5555, --count 10
+//! Partners: hwserver2 --delay 5
+//! Ends: by itself
+//! Prints: in order
+//! - `Connecting to hello world server...`
+//! - 10 x `Sending request msg: Hello NO=<n>...`, `Received respond msg: World NO=<n>`, ``
+
+mod common;
+
+use clap::Parser;
+use zmq::{Context, Dealer};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the server is
+    #[arg(long, default_value = "tcp://localhost:5555")]
+    endpoint: String,
+
+    /// How many requests to send
+    #[arg(long, default_value_t = 10)]
+    count: u32,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
+
+    println!("Connecting to hello world server...");
+    let context = Context::new()?;
+    let client = context.socket(Dealer)?;
+    client.connect(&args.endpoint)?;
+
+    for number in 1..=args.count {
+        println!("Sending request msg: Hello NO={number}...");
+        // The empty frame tells a REP socket where the way back ends and the request begins.
+        client.send_multipart(["", "Hello"])?;
+
+        let mut reply = client.recv_multipart()?;
+        // C looks at the first frame before it receives the next, and loses step with the messages over one that is not
+        // empty. Received whole, they cannot get mixed up.
+        match (reply.pop_front(), reply.pop_front()) {
+            (Some(empty), Some(text)) if empty.is_empty() => {
+                println!("Received respond msg: {} NO={number}\n", String::from_utf8_lossy(&text));
+            }
+            _ => println!("Discard the ZMQ message!"),
+        }
+    }
+    Ok(())
+}

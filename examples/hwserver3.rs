@@ -1,0 +1,73 @@
+//! Hello World server with a ROUTER socket, which shows the frames that a REP socket hides.
+//!
+//! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
+//! Original: hwserver3.c
+//! Teaches: what a REP socket does for its program: it keeps the envelope (routing id, empty frame) for the reply
+//! Arguments: --endpoint tcp://*:5555, --delay 1000
+//! Partners: hwclient3
+//! Run: --delay 5
+//! Ends: on Ctrl-C
+//! Prints: in order
+//! - 10 x `[Frame_1] identity = ZMQ`, `[Frame_2] string = `, `[Frame_3] Received request msg: Hello`, `Send respond msg: World`, ``
+
+mod common;
+
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use common::frames::readable;
+use zmq::{Context, Message, Multipart, Router, interrupt};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the server is to be found
+    #[arg(long, default_value = "tcp://*:5555")]
+    endpoint: String,
+
+    /// How long the work for an answer takes, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    delay: u64,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| serve(Args::parse()))
+}
+
+fn serve(args: Args) -> common::Result {
+    let context = Context::new()?;
+    let server = context.socket(Router)?;
+    server.bind(&args.endpoint)?;
+
+    while !interrupt::interrupted() {
+        // C receives the frames as C strings, one by one: it answers only clients whose id is a text, and loses step with
+        // the messages over one that has more or fewer frames. Here an id is any bytes, and a message comes whole.
+        let Some(client) = receive_request(server.recv_multipart()?) else {
+            println!("Discard the ZMQ message!");
+            continue;
+        };
+
+        // A real server would work for its answer here.
+        thread::sleep(Duration::from_millis(args.delay));
+
+        println!("Send respond msg: World\n");
+        let mut reply = Multipart::from(["World"]);
+        // In front of the reply come an empty frame and, before that, the id, by which ROUTER finds the client.
+        reply.wrap(client);
+        server.send_multipart(reply)?;
+    }
+    Ok(())
+}
+
+/// Shows the frames of a message, and gives the id of the client if it is a request.
+fn receive_request(mut frames: Multipart) -> Option<Message> {
+    let identity = frames.pop_front()?;
+    println!("[Frame_1] identity = {}", readable(&identity));
+
+    let string = frames.pop_front()?;
+    println!("[Frame_2] string = {}", readable(&string));
+
+    let content = frames.pop_front().filter(|_| string.is_empty() && frames.is_empty())?;
+    println!("[Frame_3] Received request msg: {}", readable(&content));
+    Some(identity)
+}

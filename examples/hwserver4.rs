@@ -1,0 +1,67 @@
+//! Hello World server with a ROUTER socket, which shows all frames that it receives and sends.
+//!
+//! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
+//! Original: hwserver4.c
+//! Teaches: a reply's frames are the request's, with another text in the last one
+//! Arguments: --endpoint tcp://*:5555, --delay 1000
+//! Partners: hwclient4
+//! Run: --delay 5
+//! Ends: on Ctrl-C
+//! Prints: in order
+//! - 10 x `[recv] frame1 = ZMQ`, `[recv] frame2 = `, `[recv] frame3 = Hello`, `[send] frame1 = ZMQ`, `[send] frame2 = `, `[send] frame3 = World`, ``
+
+mod common;
+
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use common::frames::readable;
+use zmq::{Context, Router, interrupt};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the server is to be found
+    #[arg(long, default_value = "tcp://*:5555")]
+    endpoint: String,
+
+    /// How long the work for an answer takes, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    delay: u64,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| serve(Args::parse()))
+}
+
+fn serve(args: Args) -> common::Result {
+    let context = Context::new()?;
+    let server = context.socket(Router)?;
+    server.bind(&args.endpoint)?;
+
+    while !interrupt::interrupted() {
+        let mut frames = server.recv_multipart()?;
+        for (index, frame) in frames.iter().enumerate() {
+            println!("[recv] frame{} = {}", index + 1, readable(frame));
+        }
+        // Anybody can connect and send anything. C ends here over a second frame that is not empty, writes past its buffer
+        // over an id of more than nine bytes, and takes an id for a text.
+        if frames.len() != 3 || !frames[1].is_empty() {
+            eprintln!("not a request: {frames:?}");
+            continue;
+        }
+
+        // A real server would work for its answer here.
+        thread::sleep(Duration::from_millis(args.delay));
+
+        // Whom the reply is for is told by the frames before the last, so these stay.
+        frames.pop_back();
+        frames.push_back("World");
+        for (index, frame) in frames.iter().enumerate() {
+            println!("[send] frame{} = {}", index + 1, readable(frame));
+        }
+        println!();
+        server.send_multipart(frames)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! A server that cleans up after Ctrl-C, which it waits for together with its socket.
+//!
+//! Chapter: 2, Handling Interrupt Signals
+//! Original: interrupt.c
+//! Teaches: Ctrl-C as one more thing to poll for: a file descriptor beside the socket
+//! Arguments: --endpoint tcp://*:5555
+//! Partners: hwclient
+//! Ends: on Ctrl-C
+//! Prints: in order
+//! - 10 x `W: recv`
+//! - `W: interrupt received, killing server...`
+//! - `W: cleaning up`
+
+mod common;
+
+use clap::Parser;
+use zmq::{Context, PollEvents, PollItem, Rep, interrupt, poll};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the server is to be found
+    #[arg(long, default_value = "tcp://*:5555")]
+    endpoint: String,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
+
+    // From here on SIGINT and SIGTERM do not kill the program. C writes the handler itself, and a pipe to wake the poll
+    // up; both are in the library, and of the pipe only the end that is read is given away.
+    interrupt::catch_signals()?;
+    let signals = interrupt::wake_fd().ok_or("signals are not caught")?;
+
+    let context = Context::new()?;
+    let server = context.socket(Rep)?;
+    server.bind(&args.endpoint)?;
+
+    let mut items = [PollItem::fd(signals, PollEvents::POLLIN), PollItem::socket(&server, PollEvents::POLLIN)];
+    loop {
+        // One wait for both, so a signal is never missed: neither one that comes just before it nor one that comes while
+        // requests do.
+        poll(&mut items, None)?;
+
+        if items[0].is_readable() {
+            println!("W: interrupt received, killing server...");
+            break;
+        }
+        // Nobody is waited for here, so that the poll has its turn again soon.
+        if items[1].is_readable() && server.try_recv()?.is_some() {
+            println!("W: recv");
+            // C leaves the reply out. Its client then waits for ever, and so does everybody else: until it has replied, a
+            // REP socket takes no other request.
+            server.send("World")?;
+        }
+    }
+
+    // The socket and the context are closed at the end of main, here as after an error.
+    println!("W: cleaning up");
+    Ok(())
+}

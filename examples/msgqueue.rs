@@ -1,0 +1,47 @@
+//! Message queue broker: what rrbroker does, done by the library's proxy.
+//!
+//! Chapter: 2, ZeroMQ's Built-In Proxy Function
+//! Original: msgqueue.c
+//! Teaches: a proxy: two sockets, and everything that comes to one leaves by the other
+//! Arguments: --frontend tcp://*:5559, --backend tcp://*:5560
+//! Partners: 2 x rrclient, 2 x rrworker --delay 5
+//! Ends: on Ctrl-C
+//! Prints: nothing
+
+mod common;
+
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::{Context, Dealer, Router, proxy};
+
+#[derive(Parser)]
+struct Args {
+    /// Where clients send their requests
+    #[arg(long, default_value = "tcp://*:5559")]
+    frontend: String,
+
+    /// Where workers fetch them
+    #[arg(long, default_value = "tcp://*:5560")]
+    backend: String,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| queue(Args::parse()))
+}
+
+fn queue(args: Args) -> common::Result {
+    let context = Context::new()?;
+    // After Ctrl-C, peers that do not take their messages are waited for no longer than this.
+    let patience = Some(Duration::from_secs(1));
+    let frontend = context.socket(Router)?;
+    frontend.set_linger(patience)?;
+    frontend.bind(&args.frontend)?;
+    let backend = context.socket(Dealer)?;
+    backend.set_linger(patience)?;
+    backend.bind(&args.backend)?;
+
+    // Takes no more from clients than workers have room for, and runs until Ctrl-C.
+    proxy(&frontend, &backend, None)?;
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Reader of two sockets that waits for both at once.
+//!
+//! Chapter: 2, Handling Multiple Sockets
+//! Original: mspoller.c
+//! Teaches: a poll: wait for several sockets, and receive from those that are ready
+//! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556
+//! Partners: taskvent, tasksink --count 0, wuserver
+//! Ends: on Ctrl-C
+//! Prints: nothing
+
+mod common;
+
+use clap::Parser;
+use zmq::{Context, PollEvents, PollItem, Pull, Sub, interrupt, poll};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the tasks come from
+    #[arg(long, default_value = "tcp://localhost:5557")]
+    ventilator: String,
+
+    /// Where the weather comes from
+    #[arg(long, default_value = "tcp://localhost:5556")]
+    weather: String,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| read(Args::parse()))
+}
+
+fn read(args: Args) -> common::Result {
+    let context = Context::new()?;
+    let receiver = context.socket(Pull)?;
+    receiver.connect(&args.ventilator)?;
+    let subscriber = context.socket(Sub)?;
+    subscriber.connect(&args.weather)?;
+    subscriber.subscribe("10001 ")?;
+
+    let mut items =
+        [PollItem::socket(&receiver, PollEvents::POLLIN), PollItem::socket(&subscriber, PollEvents::POLLIN)];
+
+    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    while !interrupt::interrupted() {
+        poll(&mut items, None)?;
+
+        // One message of each socket that is ready, so that neither keeps the other waiting.
+        if items[0].is_readable() {
+            let _task = receiver.recv()?;
+        }
+        if items[1].is_readable() {
+            let _update = subscriber.recv()?;
+        }
+    }
+    Ok(())
+}

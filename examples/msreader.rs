@@ -1,0 +1,54 @@
+//! Reader of two sockets that looks at each without waiting, one after the other.
+//!
+//! Chapter: 2, Handling Multiple Sockets
+//! Original: msreader.c
+//! Teaches: several sockets without a poll, and what that costs: one goes before the other, and there is a pause to pay
+//! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556
+//! Partners: taskvent, tasksink --count 0, wuserver
+//! Ends: on Ctrl-C
+//! Prints: nothing
+
+mod common;
+
+use clap::Parser;
+use zmq::zhelpers::s_sleep;
+use zmq::{Context, Pull, Sub, interrupt};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the tasks come from
+    #[arg(long, default_value = "tcp://localhost:5557")]
+    ventilator: String,
+
+    /// Where the weather comes from
+    #[arg(long, default_value = "tcp://localhost:5556")]
+    weather: String,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| read(Args::parse()))
+}
+
+fn read(args: Args) -> common::Result {
+    let context = Context::new()?;
+    let receiver = context.socket(Pull)?;
+    receiver.connect(&args.ventilator)?;
+    let subscriber = context.socket(Sub)?;
+    subscriber.connect(&args.weather)?;
+    subscriber.subscribe("10001 ")?;
+
+    // Nothing here waits for a message, so Ctrl-C has no call to end: the loops ask for it.
+    while !interrupt::interrupted() {
+        // Tasks go first: while there are any, no weather is looked at.
+        while !interrupt::interrupted() && receiver.try_recv()?.is_some() {
+            // A task would be worked on here.
+        }
+        while !interrupt::interrupted() && subscriber.try_recv()?.is_some() {
+            // An update would be looked at here.
+        }
+        // Without a pause the program would keep a processor busy, and with it every message may come late: mspoller
+        // needs none.
+        s_sleep(1);
+    }
+    Ok(())
+}

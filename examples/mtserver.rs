@@ -1,0 +1,92 @@
+//! Hello World server that works for several clients at once, each in a thread of its own.
+//!
+//! Chapter: 2, Multithreading with ZeroMQ
+//! Original: mtserver.c
+//! Teaches: a broker and its workers in one process: the context is shared by the threads, sockets never are
+//! Arguments: --endpoint tcp://*:5555, --workers 5, --delay 1000
+//! Partners: 5 x hwclient
+//! Run: --delay 5
+//! Ends: on Ctrl-C
+//! Prints: in order
+//! - 50 x `Received request: [Hello]`
+
+mod common;
+
+use std::num::NonZeroU32;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::{Context, Dealer, Rep, Router, interrupt, proxy};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the server is to be found
+    #[arg(long, default_value = "tcp://*:5555")]
+    endpoint: String,
+
+    /// How many requests are worked on at once
+    #[arg(long, default_value = "5")]
+    workers: NonZeroU32,
+
+    /// How long the work for an answer takes, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    delay: u64,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| serve(Args::parse()))
+}
+
+fn serve(args: Args) -> common::Result {
+    let context = Context::new()?;
+    let clients = context.socket(Router)?;
+    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    clients.set_linger(Some(Duration::from_secs(1)))?;
+    clients.bind(&args.endpoint)?;
+    // Threads of one process need no network between them.
+    let workers = context.socket(Dealer)?;
+    workers.bind("inproc://workers")?;
+
+    // The scope ends when all of its threads have.
+    let ended = thread::scope(|scope| {
+        for _ in 0..args.workers.get() {
+            // A worker borrows the context and makes its own socket. With one of the two sockets above in here, the
+            // program would not compile.
+            scope.spawn(|| {
+                if let Err(error) = common::until_ctrl_c(|| work(&context, args.delay)) {
+                    eprintln!("a worker has failed: {error}");
+                }
+            });
+        }
+        let ended = proxy(&clients, &workers, None);
+        // Ctrl-C ends the workers too; should it have been something else, this does.
+        if !interrupt::interrupted() {
+            context.shutdown()?;
+        }
+        ended
+    });
+
+    // What the workers have answered since Ctrl-C is still owed to the clients.
+    while let Some(reply) = workers.try_recv_multipart()? {
+        clients.send_multipart(reply)?;
+    }
+    Ok(ended?)
+}
+
+fn work(context: &Context, delay: u64) -> common::Result {
+    let receiver = context.socket(Rep)?;
+    receiver.connect("inproc://workers")?;
+
+    while !interrupt::interrupted() {
+        let request = s_recv(&receiver)?;
+        println!("Received request: [{request}]");
+
+        // A real worker would work for its answer here.
+        s_sleep(delay);
+
+        s_send(&receiver, "World")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Request-reply broker: hands the clients' requests to the workers, and the replies back.
+//!
+//! Chapter: 2, Shared Queue (DEALER and ROUTER sockets)
+//! Original: rrbroker.c
+//! Teaches: ROUTER and DEALER: the one notes whom each request is from, the other deals them out; neither takes turns
+//! Arguments: --frontend tcp://*:5559, --backend tcp://*:5560
+//! Partners: 2 x rrclient, 2 x rrworker --delay 5
+//! Ends: on Ctrl-C
+//! Prints: nothing
+
+mod common;
+
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::{Context, Dealer, PollEvents, PollItem, Router, interrupt, poll};
+
+#[derive(Parser)]
+struct Args {
+    /// Where clients send their requests
+    #[arg(long, default_value = "tcp://*:5559")]
+    frontend: String,
+
+    /// Where workers fetch them
+    #[arg(long, default_value = "tcp://*:5560")]
+    backend: String,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| broker(Args::parse()))
+}
+
+fn broker(args: Args) -> common::Result {
+    let context = Context::new()?;
+    // After Ctrl-C, peers that do not take their messages are waited for no longer than this.
+    let patience = Some(Duration::from_secs(1));
+    let frontend = context.socket(Router)?;
+    frontend.set_linger(patience)?;
+    frontend.bind(&args.frontend)?;
+    let backend = context.socket(Dealer)?;
+    backend.set_linger(patience)?;
+    backend.bind(&args.backend)?;
+
+    let mut items = [PollItem::socket(&frontend, PollEvents::POLLIN), PollItem::socket(&backend, PollEvents::POLLIN)];
+
+    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    while !interrupt::interrupted() {
+        poll(&mut items, None)?;
+
+        // A message is passed on with all its frames: the first ones are the way back to the client.
+        if items[0].is_readable() {
+            backend.send_multipart(frontend.recv_multipart()?)?;
+        }
+        if items[1].is_readable() {
+            frontend.send_multipart(backend.recv_multipart()?)?;
+        }
+    }
+    Ok(())
+}

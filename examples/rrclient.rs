@@ -1,0 +1,41 @@
+//! Request-reply client: says "Hello" to whichever worker the broker finds, and waits for its reply.
+//!
+//! Chapter: 2, Shared Queue (DEALER and ROUTER sockets)
+//! Original: rrclient.c
+//! Teaches: with a broker in between a client is written as without, and knows one endpoint however many workers there are
+//! Arguments: --endpoint tcp://localhost:5559, --count 10
+//! Partners: rrbroker, rrworker --delay 5
+//! Ends: by itself
+//! Prints: in order
+//! - 10 x `Received reply <n> [World]`
+
+mod common;
+
+use clap::Parser;
+use zmq::zhelpers::{s_recv, s_send};
+use zmq::{Context, Req};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the broker takes requests
+    #[arg(long, default_value = "tcp://localhost:5559")]
+    endpoint: String,
+
+    /// How many requests to send
+    #[arg(long, default_value_t = 10)]
+    count: u32,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
+    let context = Context::new()?;
+    let requester = context.socket(Req)?;
+    requester.connect(&args.endpoint)?;
+
+    for number in 0..args.count {
+        s_send(&requester, "Hello")?;
+        let reply = s_recv(&requester)?;
+        println!("Received reply {number} [{reply}]");
+    }
+    Ok(())
+}

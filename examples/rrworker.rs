@@ -1,0 +1,54 @@
+//! Request-reply worker: answers the requests that the broker hands it.
+//!
+//! Chapter: 2, Shared Queue (DEALER and ROUTER sockets)
+//! Original: rrworker.c
+//! Teaches: a server that connects: workers come and go, and only the broker has to be found
+//! Arguments: --endpoint tcp://localhost:5560, --delay 1000
+//! Partners: rrbroker, rrclient
+//! Run: --delay 5
+//! Ends: on Ctrl-C
+//! Prints: in order
+//! - 10 x `Received request: [Hello]`
+
+mod common;
+
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::{Context, Rep, interrupt};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the broker hands out requests
+    #[arg(long, default_value = "tcp://localhost:5560")]
+    endpoint: String,
+
+    /// How long the work for an answer takes, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    delay: u64,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| work(Args::parse()))
+}
+
+fn work(args: Args) -> common::Result {
+    let context = Context::new()?;
+    let responder = context.socket(Rep)?;
+    // After Ctrl-C, a broker that is gone is waited for no longer than this.
+    responder.set_linger(Some(Duration::from_secs(1)))?;
+    responder.connect(&args.endpoint)?;
+
+    // With request upon request no call ever waits, so the loop asks for Ctrl-C too.
+    while !interrupt::interrupted() {
+        let request = s_recv(&responder)?;
+        println!("Received request: [{request}]");
+
+        // A real worker would work for its answer here.
+        s_sleep(args.delay);
+
+        s_send(&responder, "World")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Task worker that can be told to end: besides its tasks it listens for the sink's word that all is done.
+//!
+//! Chapter: 2, Handling Errors and ETERM
+//! Original: taskwork2.c
+//! Teaches: how to end other programs: a socket of their own for control, in the same poll as the work
+//! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558, --controller tcp://localhost:5559
+//! Partners: taskvent --longest 5, tasksink2
+//! Ends: by itself
+//! Prints: in order
+//! - `<text>.`
+
+mod common;
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::{Context, PollEvents, PollItem, Pull, Push, Sub, interrupt, poll};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the tasks come from
+    #[arg(long, default_value = "tcp://localhost:5557")]
+    ventilator: String,
+
+    /// Where the results go
+    #[arg(long, default_value = "tcp://localhost:5558")]
+    sink: String,
+
+    /// Where the end is announced
+    #[arg(long, default_value = "tcp://localhost:5559")]
+    controller: String,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| work(Args::parse()))
+}
+
+fn work(args: Args) -> common::Result {
+    let context = Context::new()?;
+    let controller = context.socket(Sub)?;
+    controller.subscribe("")?;
+    // C works without knowing whether it is connected here; while it is not, the end is announced to nobody, and it would
+    // run for ever. So this comes first, and tasks are taken only after it.
+    controller.connect_and_wait(&args.controller, None)?;
+
+    let receiver = context.socket(Pull)?;
+    receiver.connect(&args.ventilator)?;
+    let sender = context.socket(Push)?;
+    // At the end, a sink that is gone is waited for no longer than this.
+    sender.set_linger(Some(Duration::from_secs(1)))?;
+    sender.connect(&args.sink)?;
+
+    let mut items =
+        [PollItem::socket(&receiver, PollEvents::POLLIN), PollItem::socket(&controller, PollEvents::POLLIN)];
+
+    // With tasks in the queue no call ever waits, so the loop asks for Ctrl-C too.
+    while !interrupt::interrupted() {
+        poll(&mut items, None)?;
+        if items[0].is_readable() {
+            let task = s_recv(&receiver)?;
+            if let Ok(milliseconds) = task.parse() {
+                // Without the flush the line would only show at its end, and it has none.
+                print!("{task}.");
+                io::stdout().flush()?;
+                s_sleep(milliseconds);
+                s_send(&sender, "")?;
+            } else {
+                eprintln!("not a task: {task:?}");
+            }
+        }
+        // Whatever the controller says, it means the end.
+        if items[1].is_readable() {
+            break;
+        }
+    }
+    Ok(())
+}
