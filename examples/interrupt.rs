@@ -8,8 +8,7 @@
 //! Ends: on Ctrl-C
 //! Prints: in order
 //! - 10 x `W: recv`
-//! - `W: interrupt received, killing server...`
-//! - `W: cleaning up`
+//! - 0+ x `W: interrupt received, killing server...`, `W: cleaning up`
 
 mod common;
 

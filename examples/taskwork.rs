@@ -7,7 +7,7 @@
 //! Partners: taskvent --longest 5, tasksink
 //! Ends: on Ctrl-C
 //! Prints: in order
-//! - `<text>.`
+//! - 0+ x `<text>.`
 
 mod common;
 

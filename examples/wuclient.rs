@@ -3,7 +3,7 @@
 //! Chapter: 1, Getting the Message Out
 //! Original: wuclient.c
 //! Teaches: a SUB socket: subscribe to how messages begin, and receive what is published from then on
-//! Arguments: [FILTER], --endpoint tcp://localhost:5556, --count 100
+//! Arguments: [FILTER] "10001 ", --endpoint tcp://localhost:5556, --count 100
 //! Partners: wuserver
 //! Run: 1
 //! Ends: by itself
