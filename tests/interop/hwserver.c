@@ -22,11 +22,6 @@ int main(int argc, char **argv)
     void *server = zmq_socket(context, ZMQ_REP);
     check(zmq_bind(server, argv[1]) == 0, "bind");
 
-    char endpoint[256];
-    size_t size = sizeof endpoint;
-    check(zmq_getsockopt(server, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0, "endpoint");
-    fprintf(stderr, "Bound to %s\n", endpoint);
-
     for (int number = 0; number < count; number++) {
         zmq_msg_t request;
         zmq_msg_init(&request);

@@ -21,11 +21,6 @@ int main(int argc, char **argv)
     void *receiver = zmq_socket(context, ZMQ_PULL);
     check(zmq_bind(receiver, argv[1]) == 0, "bind");
 
-    char endpoint[256];
-    size_t size = sizeof endpoint;
-    check(zmq_getsockopt(receiver, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0, "endpoint");
-    fprintf(stderr, "Bound to %s\n", endpoint);
-
     int starts = 0, results = 0;
     while (starts + results < 101) {
         zmq_msg_t message;

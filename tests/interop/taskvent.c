@@ -23,11 +23,6 @@ int main(int argc, char **argv)
     check(zmq_bind(workers, argv[1]) == 0, "bind");
     check(zmq_connect(sink, argv[2]) == 0, "connect");
 
-    char endpoint[256];
-    size_t size = sizeof endpoint;
-    check(zmq_getsockopt(workers, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0, "endpoint");
-    fprintf(stderr, "Bound to %s\n", endpoint);
-
     getchar();
     check(zmq_send(sink, "0", 1, 0) == 1, "start");
     int total = 0;

@@ -20,11 +20,6 @@ int main(int argc, char **argv)
     void *publisher = zmq_socket(context, ZMQ_PUB);
     check(zmq_bind(publisher, argv[1]) == 0, "bind");
 
-    char endpoint[256];
-    size_t size = sizeof endpoint;
-    check(zmq_getsockopt(publisher, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0, "endpoint");
-    fprintf(stderr, "Bound to %s\n", endpoint);
-
     for (unsigned zipcode = 0;; zipcode = (zipcode + 1) % 100000) {
         char update[32];
         int length = snprintf(update, sizeof update, "%05u %d %u", zipcode, zipcode / 10000 == 1 ? 42 : -80,

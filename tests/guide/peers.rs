@@ -1,0 +1,63 @@
+//! What the tests of the guide's chapters share: programs in Rust and their native peers in C.
+
+#![allow(dead_code, reason = "every test file uses its own part")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use crate::common::guide::example;
+use crate::common::{Process, c_program, signal};
+
+/// What a silent program prints.
+pub const NOTHING: [&str; 0] = [];
+
+/// Starts one of the guide's programs in Rust.
+pub fn rust(name: &str, args: &[&str]) -> Process {
+    Process::start(example(name), args)
+}
+
+/// Starts a peer in C.
+pub fn c(name: &'static str, args: &[&str]) -> Process {
+    Process::start(c_peer(name), args)
+}
+
+/// A peer in C, compiled once for all tests of a file.
+pub fn c_peer(name: &'static str) -> PathBuf {
+    static PEERS: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut peers = PEERS.lock().unwrap_or_else(PoisonError::into_inner);
+    peers.entry(name).or_insert_with(|| c_program(&format!("{name}.c"))).clone()
+}
+
+/// Ctrl-C ends the program, and well.
+pub fn interrupt(process: Process) -> Vec<String> {
+    signal(process.id(), libc::SIGINT);
+    let lines = process.rest();
+    process.succeeds();
+    lines
+}
+
+/// Ends a peer that runs until it is killed, and gives what it has printed.
+pub fn kill(process: Process) -> Vec<String> {
+    signal(process.id(), libc::SIGKILL);
+    process.rest()
+}
+
+/// Which of the two a program of a test is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    Rust,
+    C,
+}
+
+/// The number between the two texts.
+pub fn number_in(line: &str, before: &str, after: &str) -> u64 {
+    let number = line.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    number.unwrap_or_else(|| panic!("{line:?}")).parse().unwrap()
+}
+
+/// The milliseconds that a sink prints, behind its hundred marks.
+pub fn elapsed_behind_marks(printed: &str) -> u64 {
+    let marks = ":.........".repeat(10);
+    number_in(printed.trim_end(), &format!("{marks}Total elapsed time: "), " msec")
+}
