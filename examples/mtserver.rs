@@ -13,6 +13,7 @@
 mod common;
 
 use std::num::NonZeroU32;
+use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -44,23 +45,30 @@ fn serve(args: Args) -> common::Result {
     let clients = context.socket(Router)?;
     // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
     clients.set_linger(Some(Duration::from_secs(1)))?;
-    clients.bind(&args.endpoint)?;
     // Threads of one process need no network between them.
     let workers = context.socket(Dealer)?;
     workers.bind("inproc://workers")?;
 
     // The scope ends when all of its threads have.
     let ended = thread::scope(|scope| {
+        let (connecting, connected) = mpsc::channel();
         for _ in 0..args.workers.get() {
             // A worker borrows the context and makes its own socket. With one of the two sockets above in here, the
             // program would not compile.
-            scope.spawn(|| {
-                if let Err(error) = common::until_ctrl_c(|| work(&context, args.delay)) {
+            let (context, connecting) = (&context, connecting.clone());
+            scope.spawn(move || {
+                if let Err(error) = common::until_ctrl_c(|| work(context, connecting, args.delay)) {
                     eprintln!("a worker has failed: {error}");
                 }
             });
         }
-        let ended = proxy(&clients, &workers, None);
+        // Requests are dealt out in turn to the workers that are there. C lets clients in before all of them are, and may
+        // give two requests to one worker while another has none. So here they are waited for, until all have let go of
+        // the channel.
+        drop(connecting);
+        let _: Result<(), _> = connected.recv();
+
+        let ended = clients.bind(&args.endpoint).and_then(|_| proxy(&clients, &workers, None));
         // Ctrl-C ends the workers too; should it have been something else, this does.
         if !interrupt::interrupted() {
             context.shutdown()?;
@@ -75,9 +83,10 @@ fn serve(args: Args) -> common::Result {
     Ok(ended?)
 }
 
-fn work(context: &Context, delay: u64) -> common::Result {
+fn work(context: &Context, connecting: Sender<()>, delay: u64) -> common::Result {
     let receiver = context.socket(Rep)?;
     receiver.connect("inproc://workers")?;
+    drop(connecting);
 
     while !interrupt::interrupted() {
         let request = s_recv(&receiver)?;
