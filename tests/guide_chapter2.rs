@@ -642,7 +642,7 @@ fn readers_empty_both_sockets() {
     });
 }
 
-/// Ctrl-C with nobody there, and while more messages come than can be read.
+/// Ctrl-C with nobody there, and while messages come in all the time.
 #[test]
 fn readers_end_whatever_their_peers_do() {
     within_deadline(|| {
