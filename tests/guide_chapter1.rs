@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use common::guide::{Port, example};
 use common::{Process, signal, within_deadline};
 use peers::Side::{C, Rust};
-use peers::{NOTHING, Side, c, elapsed_behind_marks, interrupt, kill, number_in, rust};
+use peers::{FOR_EVER, NOTHING, Side, c, elapsed_behind_marks, interrupt, kill, number_in, rust};
 use zmq::{Context, Dealer, Pull, Push, Rep, Req, Router, Sub, XPub};
 
 /// An `ipc://` endpoint, whose buffers are small. Its directory goes with it.
@@ -577,7 +577,7 @@ fn the_other_servers_serve_a_c_client() {
 fn hwserver2_answers_before_it_works() {
     within_deadline(|| {
         let port = Port::reserve();
-        let server = rust("hwserver2", &["--endpoint", &port.bind(), "--delay", "3600000"]);
+        let server = rust("hwserver2", &["--endpoint", &port.bind(), "--delay", FOR_EVER]);
         let client = c("hwclient", &[&port.connect(), "1"]);
         assert_eq!(client.rest(), ["Received World 0"]);
         client.succeeds();

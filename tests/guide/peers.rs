@@ -12,6 +12,9 @@ use crate::common::{Process, c_program, signal};
 /// What a silent program prints.
 pub const NOTHING: [&str; 0] = [];
 
+/// Milliseconds, far more than any test may take.
+pub const FOR_EVER: &str = "3600000";
+
 /// Starts one of the guide's programs in Rust.
 pub fn rust(name: &str, args: &[&str]) -> Process {
     Process::start(example(name), args)

@@ -1,0 +1,145 @@
+//! The pipeline whose sink tells the workers to end.
+
+use std::time::Duration;
+
+use zmq::monitor::Events;
+use zmq::{Context, Push, Sub, XPub};
+
+use crate::catches_signals;
+use crate::common::guide::Port;
+use crate::common::within_deadline;
+use crate::peers::Side::{C, Rust};
+use crate::peers::{NOTHING, Side, c, elapsed_behind_marks, interrupt, number_in, rust};
+
+/// The three stages with one worker, which ends when the sink says so.
+fn ventilate_and_kill(ventilator: Side, worker: Side, sink: Side) {
+    within_deadline(move || {
+        let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
+        let sink_process = match sink {
+            Rust => rust("tasksink2", &["--endpoint", &results.bind(), "--controller", &control.bind()]),
+            C => c("tasksink2", &[&results.bind(), &control.bind()]),
+        };
+        // The worker in C does not wait until it hears its controller: so that one is to be there first.
+        let context = Context::new().unwrap();
+        assert!(context.socket(Sub).unwrap().connect_and_wait(&control.connect(), None).unwrap());
+        let worker_process = match worker {
+            Rust => {
+                let (tasks, results, control) = (tasks.connect(), results.connect(), control.connect());
+                rust("taskwork2", &["--ventilator", &tasks, "--sink", &results, "--controller", &control])
+            }
+            C => c("taskwork2", &[&tasks.connect(), &results.connect(), &control.connect()]),
+        };
+        let mut vent_process = match ventilator {
+            Rust => {
+                let (tasks, results) = (tasks.bind(), results.connect());
+                rust("taskvent", &["--endpoint", &tasks, "--sink", &results, "--longest", "5"])
+            }
+            C => c("taskvent", &[&tasks.bind(), &results.connect(), "5"]),
+        };
+        vent_process.type_line("");
+
+        let expected = vent_process.rest();
+        vent_process.succeeds();
+        let collected = sink_process.rest();
+        sink_process.succeeds();
+        let worked = worker_process.rest();
+        worker_process.succeeds();
+
+        let total = number_in(expected.last().unwrap(), "Total expected cost: ", " msec");
+        assert_eq!(worked.len(), 1, "{worked:?}");
+        let workloads: Vec<u64> = worked[0].split_terminator('.').map(|task| task.parse().unwrap()).collect();
+        assert_eq!(workloads.len(), 100);
+        assert_eq!(workloads.iter().sum::<u64>(), total);
+        match sink {
+            Rust => {
+                assert_eq!(collected.len(), 1, "{collected:?}");
+                elapsed_behind_marks(&collected[0]);
+            }
+            C => assert_eq!(collected, ["100 results"]),
+        }
+    });
+}
+
+#[test]
+fn the_three_stages_with_a_kill_in_rust() {
+    ventilate_and_kill(Rust, Rust, Rust);
+}
+
+#[test]
+fn taskwork2_in_c() {
+    ventilate_and_kill(Rust, C, Rust);
+}
+
+#[test]
+fn tasksink2_in_c() {
+    ventilate_and_kill(Rust, Rust, C);
+}
+
+#[test]
+fn taskwork2_between_c_peers() {
+    ventilate_and_kill(C, Rust, C);
+}
+
+#[test]
+fn tasksink2_between_c_peers() {
+    ventilate_and_kill(C, C, Rust);
+}
+
+/// A worker takes no task before it can hear the sink, so whoever has worked hears the end.
+#[test]
+fn every_worker_hears_the_end() {
+    within_deadline(|| {
+        let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
+        let context = Context::new().unwrap();
+        let ventilator = context.socket(Push).unwrap();
+        let monitor = ventilator.monitor(Events::NONE).unwrap();
+        ventilator.bind(&tasks.bind()).unwrap();
+        let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect(), "--controller", &control.connect()];
+        let workers = [rust("taskwork2", &args), rust("taskwork2", &args), rust("taskwork2", &args)];
+        assert!(!monitor.wait_for_connections(1, Duration::from_millis(100)).unwrap());
+
+        let sink = rust("tasksink2", &["--endpoint", &results.bind(), "--controller", &control.bind()]);
+        assert!(monitor.wait_for_connections(3, None).unwrap());
+        let start = context.socket(Push).unwrap();
+        start.connect(&results.connect()).unwrap();
+        start.send("0").unwrap();
+        for _ in 0..100 {
+            ventilator.send("1").unwrap();
+        }
+        let lines = sink.rest();
+        assert_eq!(lines.len(), 1);
+        elapsed_behind_marks(&lines[0]);
+        sink.succeeds();
+        let mut done = 0;
+        for worker in workers {
+            done += worker.rest().first().map_or(0, |tasks| tasks.split_terminator('.').count());
+            worker.succeeds();
+        }
+        assert_eq!(done, 100);
+    });
+}
+
+#[test]
+fn taskwork2_does_not_wait_for_a_missing_sink() {
+    within_deadline(|| {
+        let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
+        let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect(), "--controller", &control.connect()];
+        let worker = rust("taskwork2", &args);
+        catches_signals(&worker);
+        assert_eq!(interrupt(worker), NOTHING);
+
+        // Results that nobody fetches do not keep it either, neither after Ctrl-C nor after the end.
+        let context = Context::new().unwrap();
+        let controller = context.socket(XPub).unwrap();
+        controller.bind(&control.bind()).unwrap();
+        let ventilator = context.socket(Push).unwrap();
+        ventilator.bind(&tasks.bind()).unwrap();
+        let worker = rust("taskwork2", &args);
+        assert_eq!(controller.recv().unwrap(), "\u{1}");
+        // Sending waits for the worker.
+        ventilator.send("1").unwrap();
+        controller.send("KILL").unwrap();
+        worker.rest();
+        worker.succeeds();
+    });
+}
