@@ -45,6 +45,7 @@ fn serve(args: Args) -> common::Result {
     let clients = context.socket(Router)?;
     // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
     clients.set_linger(Some(Duration::from_secs(1)))?;
+    clients.bind(&args.endpoint)?;
     // Threads of one process need no network between them.
     let workers = context.socket(Dealer)?;
     workers.bind("inproc://workers")?;
@@ -62,18 +63,14 @@ fn serve(args: Args) -> common::Result {
                 }
             });
         }
-        // Requests are dealt out in turn to the workers that are there. C lets clients in before all of them are, and may
-        // give two requests to one worker while another has none. So here they are waited for, until all have let go of
-        // the channel.
+        // Requests are dealt out in turn to the workers that are there. C begins before all of them are, and may give two
+        // requests to one worker while another has none. So here they are waited for, until all have let go of the
+        // channel.
         drop(connecting);
         let _: Result<(), _> = connected.recv();
 
-        let ended = clients.bind(&args.endpoint).and_then(|_| proxy(&clients, &workers, None));
-        // Ctrl-C ends the workers too; should it have been something else, this does.
-        if !interrupt::interrupted() {
-            context.shutdown()?;
-        }
-        ended
+        // Runs until Ctrl-C, which ends the workers as well.
+        proxy(&clients, &workers, None)
     });
 
     // What the workers have answered since Ctrl-C is still owed to the clients.

@@ -1,11 +1,12 @@
 //! The servers that clean up after Ctrl-C, and that work in threads.
 
+use std::process::Command;
 use std::time::Duration;
 
 use zmq::{Context, Dealer};
 
 use crate::catches_signals;
-use crate::common::guide::Port;
+use crate::common::guide::{Port, example};
 use crate::common::{Process, signal, within_deadline};
 use crate::peers::{FOR_EVER, c, interrupt, rust};
 
@@ -88,6 +89,23 @@ fn mtserver_answers_before_it_ends() {
             assert_eq!(client.recv_multipart().unwrap(), ["", "World"]);
         }
         assert!(client.recv_multipart_timeout(Duration::from_millis(100)).unwrap().is_none());
+    });
+}
+
+/// A server whose endpoint is taken says so and ends.
+#[test]
+fn servers_say_which_endpoint_is_in_use() {
+    within_deadline(|| {
+        for name in ["interrupt", "mtserver"] {
+            let port = Port::reserve();
+            let context = Context::new().unwrap();
+            let holder = context.socket(Dealer).unwrap();
+            holder.bind(&port.bind()).unwrap();
+            let output = Command::new(example(name)).args(["--endpoint", &port.bind()]).output().unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            let errors = String::from_utf8(output.stderr).unwrap();
+            assert!(errors.contains(&port.bind()) && errors.contains("EADDRINUSE"), "{errors}");
+        }
     });
 }
 
