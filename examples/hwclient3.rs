@@ -36,8 +36,8 @@ fn main() -> common::Result {
     println!("Connecting to hello world server...");
     let context = Context::new()?;
     let client = context.socket(Req)?;
-    // The name is told while connecting: set later, it would not count any more. Without one, the server's ROUTER makes up
-    // five bytes that nobody can read.
+    // The name is told while connecting: set later, it would not count any more. Without one, the server's ROUTER makes
+    // up five bytes that nobody can read.
     client.set_routing_id(&args.identity)?;
     client.connect(&args.endpoint)?;
 

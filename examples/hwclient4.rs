@@ -46,7 +46,8 @@ fn main() -> common::Result {
         s_sendmore(&client, "")?;
         s_send(&client, "Hello")?;
 
-        // A message comes whole. C ends here over one that does not begin with an empty frame; it is no reply, that is all.
+        // A message comes whole. C ends here over one that does not begin with an empty frame; it is no reply, that is
+        // all.
         let reply = loop {
             let mut frames = client.recv_multipart()?;
             match (frames.pop_front(), frames.pop_front()) {

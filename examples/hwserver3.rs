@@ -40,8 +40,8 @@ fn serve(args: Args) -> common::Result {
     server.bind(&args.endpoint)?;
 
     while !interrupt::interrupted() {
-        // C receives the frames as C strings, one by one: it answers only clients whose id is a text, and loses step with
-        // the messages over one that has more or fewer frames. Here an id is any bytes, and a message comes whole.
+        // C receives the frames as C strings, one by one: it answers only clients whose id is a text, and loses step
+        // with the messages over one that has more or fewer frames. Here an id is any bytes, and a message comes whole.
         let Some(client) = receive_request(server.recv_multipart()?) else {
             println!("Discard the ZMQ message!");
             continue;

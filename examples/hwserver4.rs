@@ -44,8 +44,8 @@ fn serve(args: Args) -> common::Result {
         for (index, frame) in frames.iter().enumerate() {
             println!("[recv] frame{} = {}", index + 1, readable(frame));
         }
-        // Anybody can connect and send anything. C ends here over a second frame that is not empty, writes past its buffer
-        // over an id of more than nine bytes, and takes an id for a text.
+        // Anybody can connect and send anything. C ends here over a second frame that is not empty, writes past its
+        // buffer over an id of more than nine bytes, and takes an id for a text.
         if frames.len() != 3 || !frames[1].is_empty() {
             eprintln!("not a request: {frames:?}");
             continue;

@@ -36,8 +36,8 @@ fn main() -> common::Result {
 
     let mut items = [PollItem::fd(signals, PollEvents::POLLIN), PollItem::socket(&server, PollEvents::POLLIN)];
     loop {
-        // One wait for both, so a signal is never missed: neither one that comes just before it nor one that comes while
-        // requests do. One that comes while it waits may end it with EINTR; the descriptor tells at the next.
+        // One wait for both, so a signal is never missed: neither one that comes just before it nor one that comes
+        // while requests do. One that comes while it waits may end it with EINTR; the descriptor tells at the next.
         match poll(&mut items, None) {
             Err(error) if error.errno() == Errno::EINTR => continue,
             polled => polled?,
@@ -50,8 +50,8 @@ fn main() -> common::Result {
         // Nobody is waited for here, so that the poll has its turn again soon.
         if items[1].is_readable() && server.try_recv()?.is_some() {
             println!("W: recv");
-            // C leaves the reply out. Its client then waits for ever, and so does everybody else: until it has replied, a
-            // REP socket takes no other request.
+            // C leaves the reply out. Its client then waits for ever, and so does everybody else: until it has replied,
+            // a REP socket takes no other request.
             server.send("World")?;
         }
     }

@@ -63,8 +63,8 @@ fn serve(args: Args) -> common::Result {
                 }
             });
         }
-        // Requests are dealt out in turn to the workers that are there. C begins before all of them are, and may give two
-        // requests to one worker while another has none. So here they are waited for, until all have let go of the
+        // Requests are dealt out in turn to the workers that are there. C begins before all of them are, and may give
+        // two requests to one worker while another has none. So here they are waited for, until all have let go of the
         // channel.
         drop(connecting);
         let _: Result<(), _> = connected.recv();

@@ -35,8 +35,8 @@ fn main() -> common::Result {
     let receiver = context.socket(Pull)?;
     receiver.bind(&args.endpoint)?;
 
-    // The ventilator's message says that the work begins. It comes over another connection than the results: one of these
-    // may overtake it, and then changes places with it, which makes no difference to what is counted.
+    // The ventilator's message says that the work begins. It comes over another connection than the results: one of
+    // these may overtake it, and then changes places with it, which makes no difference to what is counted.
     s_recv(&receiver)?;
     // Unlike the time of day, an Instant is not set back or forth while the work goes on.
     let start = Instant::now();

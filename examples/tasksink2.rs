@@ -41,8 +41,8 @@ fn main() -> common::Result {
     let controller = context.socket(Pub)?;
     controller.bind(&args.controller)?;
 
-    // The ventilator's message says that the work begins. It comes over another connection than the results: one of these
-    // may overtake it, and then changes places with it, which makes no difference to what is counted.
+    // The ventilator's message says that the work begins. It comes over another connection than the results: one of
+    // these may overtake it, and then changes places with it, which makes no difference to what is counted.
     s_recv(&receiver)?;
     // Unlike the time of day, an Instant is not set back or forth while the work goes on.
     let start = Instant::now();

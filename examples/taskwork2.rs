@@ -41,8 +41,8 @@ fn work(args: Args) -> common::Result {
     let context = Context::new()?;
     let controller = context.socket(Sub)?;
     controller.subscribe("")?;
-    // C works without knowing whether it is connected here; while it is not, the end is announced to nobody, and it would
-    // run for ever. So this comes first, and tasks are taken only after it.
+    // C works without knowing whether it is connected here; while it is not, the end is announced to nobody, and it
+    // would run for ever. So this comes first, and tasks are taken only after it.
     controller.connect_and_wait(&args.controller, None)?;
 
     let receiver = context.socket(Pull)?;

@@ -123,7 +123,8 @@ fn brokers_give_each_worker_a_request() {
             let queue = Queue::new();
             let _broker = queue.broker(name);
             let workers = [queue.worker(Rust, FOR_EVER), queue.worker(Rust, FOR_EVER)];
-            // A client comes again until both have one: the first requests may all go to the worker that is first there.
+            // A client comes again until both have one: the first requests may all go to the worker that is first
+            // there.
             let mut clients = Vec::new();
             for worker in &workers {
                 clients.push(queue.client(Rust));

@@ -1,6 +1,6 @@
-// Peer of rrclient.rs and rrworker.rs: rrbroker FRONTEND BACKEND. Binds a ROUTER and a DEALER and passes every frame from
-// one to the other, with its MORE flag, until it is killed. A request is [id][][Hello], a reply [id][][World]; anything
-// else ends it with status 1.
+// Peer of rrclient.rs and rrworker.rs: rrbroker FRONTEND BACKEND. Binds a ROUTER and a DEALER and passes every frame
+// from one to the other, with its MORE flag, until it is killed. A request is [id][][Hello], a reply [id][][World];
+// anything else ends it with status 1.
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // Peer of taskvent.rs and taskwork2.rs: tasksink2 ENDPOINT CONTROLLER. Receives one start message [0] and 100 empty
-// results, in any order since they come over different connections, then publishes [KILL] at the controller's endpoint and
-// ends. Any other frame ends it with status 1.
+// results, in any order since they come over different connections, then publishes [KILL] at the controller's endpoint
+// and ends. Any other frame ends it with status 1.
 
 #include <stdio.h>
 #include <stdlib.h>

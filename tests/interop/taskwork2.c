@@ -1,6 +1,6 @@
-// Peer of taskvent.rs and tasksink2.rs: taskwork2 VENTILATOR SINK CONTROLLER. Takes tasks, waits as many milliseconds as
-// each says and sends the sink an empty frame, until the controller sends [KILL]. Any other message of the controller's,
-// and a task that is no number, end it with status 1.
+// Peer of taskvent.rs and tasksink2.rs: taskwork2 VENTILATOR SINK CONTROLLER. Takes tasks, waits as many milliseconds
+// as each says and sends the sink an empty frame, until the controller sends [KILL]. Any other message of the
+// controller's, and a task that is no number, end it with status 1.
 
 #include <poll.h>
 #include <stdio.h>

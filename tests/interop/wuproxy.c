@@ -1,5 +1,5 @@
-// Peer of wuserver.rs and wuclient.rs: wuproxy FRONTEND BACKEND. Connects an XSUB, binds an XPUB and lets zmq_proxy carry
-// updates one way and subscriptions the other, until it is killed.
+// Peer of wuserver.rs and wuclient.rs: wuproxy FRONTEND BACKEND. Connects an XSUB, binds an XPUB and lets zmq_proxy
+// carry updates one way and subscriptions the other, until it is killed.
 
 #include <stdio.h>
 #include <stdlib.h>
