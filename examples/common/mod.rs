@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "every program uses its own part")]
 
+pub mod routing;
+pub mod threads;
+pub mod zmsg;
+
 use std::error::Error;
 
 use zmq::{Errno, Message, Multipart, SendError, interrupt};
