@@ -143,7 +143,7 @@ impl Zmsg {
         // It goes round once more, with another body.
         message.body_fmt(format_args!("{}{}", 'W', "orld"));
         message.send(&output)?;
-        let mut message = received()?;
+        let mut message = Zmsg::recv(&input)?;
         check(message.unwrap().is_some_and(|address| address == generated), "the address has not changed")?;
         check(message.parts() == 4, "all parts arrive again")?;
         check(is(message.body(), "World"), "the body is the other one")?;
