@@ -524,6 +524,8 @@ fn ctrl_c_ends_a_broker_whose_client_does_not_read() {
             let peers = Peers::new(&context, &directory, sign);
             let client = context.socket(Dealer).unwrap();
             client.set_rcvhwm(1).unwrap();
+            // A connection that nobody reads from does not notice that it is closed, so what it has to send would wait.
+            client.set_linger(Some(Duration::ZERO)).unwrap();
             client.connect(&ipc(&directory, "frontend")).unwrap();
             let worker = peers.worker();
             let long = "x".repeat(100_000);
