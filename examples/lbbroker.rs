@@ -75,8 +75,8 @@ fn run(mut args: Args) -> common::Result {
         let start = |_| scope.spawn(|| threads::run(context, || ask(context, &args.frontend)));
         let clients: Vec<_> = (0..args.clients).map(start).collect();
 
-        // C counts answers, of which some may be for clients from outside. Here all its own have theirs in the end. What
-        // the others wait for then fails with ETERM, which ends them, where C leaves threads behind.
+        // C counts answers, of which some may be for clients from outside. Here all its own have theirs in the end.
+        // What the others wait for then fails with ETERM, which ends them, where C leaves threads behind.
         let outcome = clients.into_iter().try_for_each(threads::join);
         if args.clients > 0 {
             context.shutdown()?;

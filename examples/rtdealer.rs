@@ -80,7 +80,7 @@ fn run(args: &Args) -> common::Result {
 
 /// A worker asks for work, does it, and asks again until it is fired.
 fn work(context: &Context, args: &Args) -> common::Result {
-    // Its socket is its own: one that another thread has made could not even be named here.
+    // It makes a socket of its own: the compiler lets no two threads use one.
     let worker = context.socket(Dealer)?;
     // An address that can be read makes a trace readable. It is not needed: any bytes would do.
     s_set_id(&worker)?;
@@ -138,7 +138,7 @@ fn manage(broker: &Socket<'_, Router>, args: &Args, own: &[ScopedJoinHandle<'_, 
             continue;
         };
         last_heard = Instant::now();
-        // The address in front says to whom the answer goes; the empty frame is what a REQ would expect, too.
+        // The address says to whom the answer goes. The empty frame is what a REQ would expect, too.
         broker.send_multipart([worker, Message::new(), answer.into()])?;
     }
     Ok(())

@@ -1,9 +1,9 @@
-//! ROUTER to REP: a request finds its worker by address, and its answer the way back; in the older editions of the guide.
+//! ROUTER to REP: a request finds a worker by address, its answer the way back; in the older editions of the guide.
 //!
 //! Chapter: 3, Address-based Routing
 //! Original: rtpapa.c
-//! Teaches: the envelope, which a REP takes off a request, keeps, and puts on the answer; and a relay from ROUTER to REP,
-//!     since libzmq 4 refuses to connect the two, as the C program does
+//! Teaches: the envelope, which a REP takes off a request, keeps, and puts on the answer; and a relay from ROUTER to
+//!     REP, since libzmq 4 refuses to connect the two, as the C program does
 //! Arguments: --endpoint ipc://routing.ipc, --relay inproc://relay
 //! Partners: none
 //! Ends: by itself

@@ -1,9 +1,9 @@
 //! The `zmsg` class of the guide's older editions, which became CZMQ's: a multipart message under the names of then.
 //!
 //! All of it is [`Multipart`], and each method says which of its methods to use today. Parts are any bytes, of any
-//! length: in C they were texts of up to 255. C also showed the 17 bytes by which libzmq 2 named a peer that did not name
-//! itself as `@` and 32 hexadecimal digits. There are no such names any more: a ROUTER makes up 5 bytes, of which the
-//! first is 0, and they stay as they are.
+//! length: in C they were texts of up to 255. libzmq 2 named a peer that did not name itself by a UUID in 17 bytes, of
+//! which C made a text, `@` and 32 hexadecimal digits. There are no such names any more: a ROUTER makes up 5 bytes, of
+//! which the first is 0, and they stay as they are.
 
 use std::fmt::Arguments;
 use std::io::{self, Write};

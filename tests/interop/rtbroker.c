@@ -1,5 +1,5 @@
-// Broker of the workers of rtreq.rs and rtdealer.rs: rtbroker ENDPOINT WORKERS TASKS. Gives each worker so many tasks and
-// fires it then, prints how many each has had, and expects that nobody asks again. Any message but
+// Broker of the workers of rtreq.rs and rtdealer.rs: rtbroker ENDPOINT WORKERS TASKS. Gives each worker so many tasks
+// and fires it then, prints how many each has had, and expects that nobody asks again. Any message but
 // [XXXX-XXXX][][Hi Boss] ends it with status 1.
 
 #define PROGRAM "rtbroker.c"

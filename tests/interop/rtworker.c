@@ -1,6 +1,6 @@
-// Worker of rtreq.rs and rtdealer.rs: rtworker req|dealer ENDPOINT ID TASKS. Asks for work and does it until it is fired,
-// and expects nothing more then. Where TASKS is not 0, it leaves instead when it has been given so many, without a word.
-// Any other answer ends it with status 1.
+// Worker of rtreq.rs and rtdealer.rs: rtworker req|dealer ENDPOINT ID TASKS. Asks for work and does it until it is
+// fired, and expects nothing more then. Where TASKS is not 0, it leaves instead when it has been given so many, without
+// a word. Any other answer ends it with status 1.
 
 #define PROGRAM "rtworker.c"
 #include "frames.h"
