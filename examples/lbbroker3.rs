@@ -80,7 +80,7 @@ fn run(mut args: Args) -> common::Result {
     }
 
     let mut reactor = Reactor::new()?;
-    reactor.add(&broker.backend, PollEvents::POLLIN, |reactor, _| broker.from_worker(reactor))?;
+    reactor.add(&broker.backend, PollEvents::POLLIN, |reactor, _| broker.handle_backend(reactor))?;
     for actor in &actors {
         // One that ends before it is asked to has failed.
         reactor.add(actor.as_ref(), PollEvents::POLLIN, |reactor, _| {
@@ -116,14 +116,14 @@ impl<'ctx> Broker<'ctx> {
     }
 
     /// A worker is ready, and may have an answer.
-    fn from_worker<'a>(&'a self, reactor: &mut Reactor<'a>) -> HandlerResult {
+    fn handle_backend<'a>(&'a self, reactor: &mut Reactor<'a>) -> HandlerResult {
         let mut message = self.backend.recv_multipart()?;
         let mut ready = self.ready.borrow_mut();
         ready.extend(message.unwrap());
 
         // With the first worker, requests are wanted again.
         if ready.len() == 1 {
-            let handler = |reactor: &mut Reactor<'a>, event: Event<HandlerId>| self.from_client(reactor, event.key);
+            let handler = |reactor: &mut Reactor<'a>, event: Event<HandlerId>| self.handle_frontend(reactor, event.key);
             reactor.add(&self.frontend, PollEvents::POLLIN, handler)?;
         }
         // C looks only at the first byte, and throws away the answers to a client whose address begins with 1. An
@@ -135,7 +135,7 @@ impl<'ctx> Broker<'ctx> {
     }
 
     /// A client asks; this handler is there only while a worker is.
-    fn from_client(&self, reactor: &mut Reactor<'_>, this: HandlerId) -> HandlerResult {
+    fn handle_frontend(&self, reactor: &mut Reactor<'_>, this: HandlerId) -> HandlerResult {
         let mut ready = self.ready.borrow_mut();
         if let Some(worker) = ready.pop_front() {
             let mut message = self.frontend.recv_multipart()?;
