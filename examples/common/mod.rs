@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "every program uses its own part")]
 
 pub mod frames;
+pub mod routing;
+pub mod threads;
+pub mod zmsg;
 
 use std::error::Error;
 

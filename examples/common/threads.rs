@@ -1,0 +1,26 @@
+//! The threads of one program.
+
+use std::panic::resume_unwind;
+use std::thread::ScopedJoinHandle;
+
+use zmq::{Context, Errno};
+
+use super::{Result, errno, until_ctrl_c};
+
+/// Runs the body of a thread until it is done, Ctrl-C ends it or the context is shut down. A body that fails shuts the
+/// context down, so that no other thread waits for what this one would have done.
+pub fn run(context: &Context, body: impl FnOnce() -> Result) -> Result {
+    match until_ctrl_c(body) {
+        Err(error) if errno(&*error) == Some(Errno::ETERM) => Ok(()),
+        Err(error) => {
+            context.shutdown()?;
+            Err(error)
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Waits until a thread has ended, and gives what its body returned.
+pub fn join(thread: ScopedJoinHandle<'_, Result>) -> Result {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}

@@ -1,0 +1,155 @@
+//! A load-balancing broker with its clients and workers: a request goes to the worker that has been idle longest.
+//!
+//! Chapter: 3, A Load Balancing Message Broker
+//! Original: lbbroker.c
+//! Teaches: a queue of ready workers between two ROUTERs, and requests that wait while it is empty
+//! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --no-broker
+//! Partners: none
+//! Ends: by itself
+//! Prints: in any order
+//! - 10 x `Worker: HELLO`
+//! - 10 x `Client: OK`
+
+mod common;
+
+use std::collections::VecDeque;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::zhelpers::{s_recv, s_send, s_set_id};
+use zmq::{Context, Multipart, PollEvents, PollItem, Req, Router, Socket, poll};
+
+use common::threads;
+
+/// How long what was sent may take to leave in the end.
+const LINGER: Duration = Duration::from_millis(200);
+
+#[derive(Parser)]
+struct Args {
+    /// Where the broker is to be found by clients
+    #[arg(long, default_value = "ipc://frontend.ipc")]
+    frontend: String,
+
+    /// Where the broker is to be found by workers
+    #[arg(long, default_value = "ipc://backend.ipc")]
+    backend: String,
+
+    /// How many clients to start, after the last of which it ends; with none it serves others until Ctrl-C
+    #[arg(long, default_value_t = 10)]
+    clients: usize,
+
+    /// How many workers to start; others may come from outside
+    #[arg(long, default_value_t = 3)]
+    workers: usize,
+
+    /// Start clients and workers alone, for a broker that is another program
+    #[arg(long)]
+    no_broker: bool,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| run(Args::parse()))
+}
+
+fn run(mut args: Args) -> common::Result {
+    let context = Context::new()?;
+    let (frontend, backend) = (context.socket(Router)?, context.socket(Router)?);
+    frontend.set_linger(Some(LINGER))?;
+    backend.set_linger(Some(LINGER))?;
+    if !args.no_broker {
+        args.frontend = frontend.bind(&args.frontend)?;
+        args.backend = backend.bind(&args.backend)?;
+    }
+
+    let (context, args) = (&context, &args);
+    thread::scope(|scope| {
+        let mut staff = Vec::new();
+        if !args.no_broker {
+            // The two sockets move into the thread: here they cannot be used any more.
+            staff.push(scope.spawn(move || threads::run(context, || balance(&frontend, &backend))));
+        }
+        for _ in 0..args.workers {
+            staff.push(scope.spawn(|| threads::run(context, || work(context, &args.backend))));
+        }
+        let start = |_| scope.spawn(|| threads::run(context, || ask(context, &args.frontend)));
+        let clients: Vec<_> = (0..args.clients).map(start).collect();
+
+        // C counts answers, of which some may be for clients from outside. Here all its own have theirs in the end.
+        // What the others wait for then fails with ETERM, which ends them, where C leaves threads behind.
+        let outcome = clients.into_iter().try_for_each(threads::join);
+        if args.clients > 0 {
+            context.shutdown()?;
+        }
+        staff.into_iter().try_for_each(threads::join).and(outcome)
+    })
+}
+
+/// A client asks once.
+fn ask(context: &Context, endpoint: &str) -> common::Result {
+    let client = context.socket(Req)?;
+    s_set_id(&client)?;
+    // After Ctrl-C nobody waits for the answer.
+    client.set_linger(Some(Duration::ZERO))?;
+    client.connect(endpoint)?;
+
+    s_send(&client, "HELLO")?;
+    println!("Client: {}", s_recv(&client)?);
+    Ok(())
+}
+
+/// A worker asks too: for a request, with the answer to the one before.
+fn work(context: &Context, endpoint: &str) -> common::Result {
+    let worker = context.socket(Req)?;
+    s_set_id(&worker)?;
+    worker.set_linger(Some(LINGER))?;
+    worker.connect(endpoint)?;
+
+    // At first there is nothing to answer, so it says that it is there.
+    let mut answer = Multipart::from("READY");
+    loop {
+        worker.send_multipart(answer)?;
+
+        // A request is the client's address, an empty frame and the text. The address goes before the answer as it
+        // came; C makes a text of it, which ends at the first NUL, and so every client needs a name that is one.
+        let mut request = worker.recv_multipart()?;
+        let client = request.unwrap().unwrap_or_default();
+        answer = match request.front() {
+            Some(text) => {
+                println!("Worker: {}", String::from_utf8_lossy(text));
+                Multipart::from([client, "".into(), "OK".into()])
+            }
+            // That was no request.
+            None => Multipart::from("READY"),
+        };
+    }
+}
+
+/// The broker: requests from the frontend go to workers at the backend, and their answers back.
+fn balance(frontend: &Socket<'_, Router>, backend: &Socket<'_, Router>) -> common::Result {
+    // The worker that became ready first is the first to get a request. One that has left meanwhile takes its request
+    // with it: what to do about that is the subject of chapter 4.
+    let mut ready = VecDeque::new();
+    loop {
+        // While no worker is ready, requests stay where they are.
+        let requests = if ready.is_empty() { PollEvents::NONE } else { PollEvents::POLLIN };
+        let mut items = [PollItem::socket(backend, PollEvents::POLLIN), PollItem::socket(frontend, requests)];
+        poll(&mut items, None)?;
+        let [from_worker, from_client] = items.map(|item| item.is_readable());
+
+        if from_worker {
+            // Whatever a worker sends says that it is ready.
+            let mut answer = backend.recv_multipart()?;
+            ready.extend(answer.unwrap());
+            // And if it is an answer, it begins with its client's address. READY is one frame alone.
+            if answer.len() > 1 {
+                frontend.send_multipart(answer)?;
+            }
+        }
+        if from_client && let Some(worker) = ready.pop_front() {
+            let mut request = frontend.recv_multipart()?;
+            request.wrap(worker);
+            backend.send_multipart(request)?;
+        }
+    }
+}

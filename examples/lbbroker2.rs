@@ -1,0 +1,176 @@
+//! The load-balancing broker once more, with the high-level API: whole messages, and actors in the place of threads.
+//!
+//! Chapter: 3, The CZMQ High-Level API
+//! Original: lbbroker2.c
+//! Teaches: messages that are wrapped and unwrapped whole, and actors, which end when they are asked to
+//! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --no-broker
+//! Partners: none
+//! Ends: by itself
+//! Prints: in any order
+//! - 10 x `Worker: [005] HELLO`
+//! - 10 x `Client: OK`
+
+mod common;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::zhelpers::format_frame;
+use zmq::{Actor, ActorPipe, Context, PollEvents, PollItem, Req, Router, Socket, poll};
+
+/// What a worker says when it is there.
+const WORKER_READY: &str = "READY";
+/// How long an actor may take to end.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long what was sent may take to leave in the end.
+const LINGER: Duration = Duration::from_millis(200);
+
+#[derive(Parser)]
+struct Args {
+    /// Where the broker is to be found by clients
+    #[arg(long, default_value = "ipc://frontend.ipc")]
+    frontend: String,
+
+    /// Where the broker is to be found by workers
+    #[arg(long, default_value = "ipc://backend.ipc")]
+    backend: String,
+
+    /// How many clients to start, after the last of which it ends; with none it serves others until Ctrl-C
+    #[arg(long, default_value_t = 10)]
+    clients: usize,
+
+    /// How many workers to start; others may come from outside
+    #[arg(long, default_value_t = 3)]
+    workers: usize,
+
+    /// Start clients and workers alone, for a broker that is another program
+    #[arg(long)]
+    no_broker: bool,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| run(Args::parse()))
+}
+
+fn run(mut args: Args) -> common::Result {
+    let context = Context::new()?;
+    let mut staff = Vec::new();
+    if !args.no_broker {
+        // Sockets that own their context, since they go with the actor.
+        let (frontend, backend) = (context.owned_socket(Router)?, context.owned_socket(Router)?);
+        frontend.set_linger(Some(LINGER))?;
+        backend.set_linger(Some(LINGER))?;
+        args.frontend = frontend.bind(&args.frontend)?;
+        args.backend = backend.bind(&args.backend)?;
+        staff.push(start(&context, "broker", move |pipe| balance(pipe, &frontend, &backend))?);
+    }
+    for _ in 0..args.workers {
+        let endpoint = args.backend.clone();
+        staff.push(start(&context, "worker", move |pipe| work(pipe, &endpoint))?);
+    }
+    let mut clients = Vec::new();
+    for _ in 0..args.clients {
+        let endpoint = args.frontend.clone();
+        clients.push(start(&context, "client", move |pipe| ask(pipe, &endpoint))?);
+    }
+
+    // A client ends when it has its answer, the others when they are asked to. One that ends before has failed.
+    while staff.iter().all(Actor::is_running) && (args.clients == 0 || !clients.is_empty()) {
+        let actors = staff.iter().chain(&clients);
+        let mut pipes: Vec<_> = actors.map(|actor| PollItem::socket(actor.as_ref(), PollEvents::POLLIN)).collect();
+        poll(&mut pipes, None)?;
+        for client in clients.extract_if(.., |client| !client.is_running()) {
+            client.terminate(PATIENCE)?;
+        }
+    }
+    for actor in clients.into_iter().chain(staff) {
+        actor.terminate(PATIENCE)?;
+    }
+    Ok(())
+}
+
+/// Starts an actor that Ctrl-C ends as well.
+fn start<B>(context: &Context, name: &str, body: B) -> zmq::Result<Actor>
+where
+    B: FnOnce(&ActorPipe) -> common::Result + Send + 'static,
+{
+    Ok(Actor::spawn(context, name, |pipe| common::until_ctrl_c(|| body(pipe)))?)
+}
+
+/// Waits until there is something to receive: `false` where this actor is to end instead.
+fn is_readable(socket: &Socket<'_, Req>, pipe: &ActorPipe) -> zmq::Result<bool> {
+    let pipe_item = PollItem::socket(pipe.as_ref(), PollEvents::POLLIN);
+    poll(&mut [pipe_item, PollItem::socket(socket, PollEvents::POLLIN)], None)?;
+    Ok(!pipe.is_terminated())
+}
+
+/// A client asks once.
+fn ask(pipe: &ActorPipe, endpoint: &str) -> common::Result {
+    let context = pipe.context();
+    let client = context.socket(Req)?;
+    client.set_linger(Some(Duration::ZERO))?;
+    client.connect(endpoint)?;
+    pipe.ready();
+
+    client.send("HELLO")?;
+    if is_readable(&client, pipe)? {
+        println!("Client: {}", String::from_utf8_lossy(&client.recv()?));
+    }
+    Ok(())
+}
+
+/// A worker answers each request by putting its answer in the request's place.
+fn work(pipe: &ActorPipe, endpoint: &str) -> common::Result {
+    let context = pipe.context();
+    let worker = context.socket(Req)?;
+    worker.set_linger(Some(LINGER))?;
+    worker.connect(endpoint)?;
+    pipe.ready();
+
+    worker.send(WORKER_READY)?;
+    while is_readable(&worker, pipe)? {
+        let mut message = worker.recv_multipart()?;
+        if let Some(body) = message.back_mut() {
+            println!("Worker: {}", format_frame(body));
+            *body = "OK".into();
+        }
+        // What is before it, the address and the empty frame, goes back as it came.
+        worker.send_multipart(message)?;
+    }
+    Ok(())
+}
+
+/// The broker, in whole messages.
+fn balance(pipe: &ActorPipe, frontend: &Socket<'_, Router>, backend: &Socket<'_, Router>) -> common::Result {
+    pipe.ready();
+    let mut ready = VecDeque::new();
+    while !pipe.is_terminated() {
+        // While no worker is ready, requests stay where they are.
+        let requests = if ready.is_empty() { PollEvents::NONE } else { PollEvents::POLLIN };
+        let mut items = [
+            PollItem::socket(pipe.as_ref(), PollEvents::POLLIN),
+            PollItem::socket(backend, PollEvents::POLLIN),
+            PollItem::socket(frontend, requests),
+        ];
+        poll(&mut items, None)?;
+        let [_, from_worker, from_client] = items.map(|item| item.is_readable());
+
+        if from_worker {
+            // Who sends anything is ready.
+            let mut message = backend.recv_multipart()?;
+            ready.extend(message.unwrap());
+            // C looks only how the first frame begins, and throws away the answers to a client whose address begins
+            // like READY. An answer has more than one frame, which READY has not.
+            if message.len() > 1 {
+                frontend.send_multipart(message)?;
+            }
+        }
+        if from_client && let Some(worker) = ready.pop_front() {
+            let mut message = frontend.recv_multipart()?;
+            message.wrap(worker);
+            backend.send_multipart(message)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! The load-balancing broker for the third time, with a reactor: it says what to do when a message is there.
+//!
+//! Chapter: 3, The CZMQ High-Level API
+//! Original: lbbroker3.c
+//! Teaches: a reactor calls a handler for each message, and handlers come and go: without workers, no requests are read
+//! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --pause 1000,
+//!     --no-broker
+//! Partners: none
+//! Run: --pause 100
+//! Ends: on Ctrl-C
+//! Prints: in order
+//! - 30+ x `Client: OK`
+
+mod common;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::{
+    Actor, ActorPipe, Context, Event, HandlerId, HandlerResult, Message, PollEvents, PollItem, Reactor, Req, Router,
+    Socket, poll,
+};
+
+/// What a worker says when it is there.
+const WORKER_READY: &[u8] = &[1];
+/// How long an actor may take to end.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long what was sent may take to leave in the end.
+const LINGER: Duration = Duration::from_millis(200);
+
+#[derive(Parser)]
+struct Args {
+    /// Where the broker is to be found by clients
+    #[arg(long, default_value = "ipc://frontend.ipc")]
+    frontend: String,
+
+    /// Where the broker is to be found by workers
+    #[arg(long, default_value = "ipc://backend.ipc")]
+    backend: String,
+
+    /// How many clients to start; others may come from outside
+    #[arg(long, default_value_t = 10)]
+    clients: usize,
+
+    /// How many workers to start; others may come from outside
+    #[arg(long, default_value_t = 3)]
+    workers: usize,
+
+    /// How long a client waits before it asks again, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    pause: u64,
+
+    /// Start clients and workers alone, for a broker that is another program
+    #[arg(long)]
+    no_broker: bool,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| run(Args::parse()))
+}
+
+fn run(mut args: Args) -> common::Result {
+    let context = Context::new()?;
+    let broker = Broker::new(&context)?;
+    if !args.no_broker {
+        args.frontend = broker.frontend.bind(&args.frontend)?;
+        args.backend = broker.backend.bind(&args.backend)?;
+    }
+    let mut actors = Vec::new();
+    for _ in 0..args.workers {
+        let endpoint = args.backend.clone();
+        actors.push(start(&context, "worker", move |pipe| work(pipe, &endpoint))?);
+    }
+    let pause = Duration::from_millis(args.pause);
+    for _ in 0..args.clients {
+        let endpoint = args.frontend.clone();
+        actors.push(start(&context, "client", move |pipe| ask(pipe, &endpoint, pause))?);
+    }
+
+    let mut reactor = Reactor::new()?;
+    reactor.add(&broker.backend, PollEvents::POLLIN, |reactor, _| broker.handle_backend(reactor))?;
+    for actor in &actors {
+        // One that ends before it is asked to has failed.
+        reactor.add(actor.as_ref(), PollEvents::POLLIN, |reactor, _| {
+            reactor.stop();
+            Ok(())
+        })?;
+    }
+    // Ctrl-C ends the reactor. That is no error.
+    reactor.run()?;
+    drop(reactor);
+
+    // Each is asked to end and waited for; why it has failed, it says here.
+    for actor in actors {
+        actor.terminate(PATIENCE)?;
+    }
+    Ok(())
+}
+
+/// The broker's sockets, and the addresses of the workers that are ready.
+struct Broker<'ctx> {
+    frontend: Socket<'ctx, Router>,
+    backend: Socket<'ctx, Router>,
+    /// Both handlers change it.
+    ready: RefCell<VecDeque<Message>>,
+}
+
+impl<'ctx> Broker<'ctx> {
+    fn new(context: &'ctx Context) -> zmq::Result<Broker<'ctx>> {
+        let (frontend, backend) = (context.socket(Router)?, context.socket(Router)?);
+        frontend.set_linger(Some(LINGER))?;
+        backend.set_linger(Some(LINGER))?;
+        Ok(Broker { frontend, backend, ready: RefCell::default() })
+    }
+
+    /// A worker is ready, and may have an answer.
+    fn handle_backend<'a>(&'a self, reactor: &mut Reactor<'a>) -> HandlerResult {
+        let mut message = self.backend.recv_multipart()?;
+        let mut ready = self.ready.borrow_mut();
+        ready.extend(message.unwrap());
+
+        // With the first worker, requests are wanted again.
+        if ready.len() == 1 {
+            let handler = |reactor: &mut Reactor<'a>, event: Event<HandlerId>| self.handle_frontend(reactor, event.key);
+            reactor.add(&self.frontend, PollEvents::POLLIN, handler)?;
+        }
+        // C looks only at the first byte, and throws away the answers to a client whose address begins with 1. An
+        // answer has more than one frame, which the sign of being ready has not.
+        if message.len() > 1 {
+            self.frontend.send_multipart(message)?;
+        }
+        Ok(())
+    }
+
+    /// A client asks; this handler is there only while a worker is.
+    fn handle_frontend(&self, reactor: &mut Reactor<'_>, this: HandlerId) -> HandlerResult {
+        let mut ready = self.ready.borrow_mut();
+        if let Some(worker) = ready.pop_front() {
+            let mut message = self.frontend.recv_multipart()?;
+            message.wrap(worker);
+            self.backend.send_multipart(message)?;
+        }
+        // Without workers, requests stay where they are.
+        if ready.is_empty() {
+            reactor.remove(this)?;
+        }
+        Ok(())
+    }
+}
+
+/// Starts an actor that Ctrl-C ends as well.
+fn start<B>(context: &Context, name: &str, body: B) -> zmq::Result<Actor>
+where
+    B: FnOnce(&ActorPipe) -> common::Result + Send + 'static,
+{
+    Ok(Actor::spawn(context, name, |pipe| common::until_ctrl_c(|| body(pipe)))?)
+}
+
+/// Waits until there is something to receive: `false` where this actor is to end instead.
+fn is_readable(socket: &Socket<'_, Req>, pipe: &ActorPipe) -> zmq::Result<bool> {
+    let pipe_item = PollItem::socket(pipe.as_ref(), PollEvents::POLLIN);
+    poll(&mut [pipe_item, PollItem::socket(socket, PollEvents::POLLIN)], None)?;
+    Ok(!pipe.is_terminated())
+}
+
+/// A client asks again and again.
+fn ask(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
+    let context = pipe.context();
+    let client = context.socket(Req)?;
+    client.set_linger(Some(Duration::ZERO))?;
+    client.connect(endpoint)?;
+    pipe.ready();
+
+    while !pipe.is_terminated() {
+        client.send("HELLO")?;
+        if !is_readable(&client, pipe)? {
+            break;
+        }
+        if let Some(text) = client.recv_multipart()?.back() {
+            println!("Client: {}", String::from_utf8_lossy(text));
+        }
+        // Nothing comes over the pipe but its end, which ends this wait.
+        pipe.recv_timeout(pause)?;
+    }
+    Ok(())
+}
+
+/// A worker answers each request by putting its answer in the request's place.
+fn work(pipe: &ActorPipe, endpoint: &str) -> common::Result {
+    let context = pipe.context();
+    let worker = context.socket(Req)?;
+    worker.set_linger(Some(LINGER))?;
+    worker.connect(endpoint)?;
+    pipe.ready();
+
+    worker.send(WORKER_READY)?;
+    while is_readable(&worker, pipe)? {
+        let mut message = worker.recv_multipart()?;
+        if let Some(body) = message.back_mut() {
+            *body = "OK".into();
+        }
+        // What is before it, the address and the empty frame, goes back as it came.
+        worker.send_multipart(message)?;
+    }
+    Ok(())
+}

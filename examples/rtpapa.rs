@@ -1,0 +1,76 @@
+//! ROUTER to REP: a request finds a worker by address, its answer the way back; in the older editions of the guide.
+//!
+//! Chapter: 3, Address-based Routing
+//! Original: rtpapa.c
+//! Teaches: the envelope, which a REP takes off a request, keeps, and puts on the answer; and a relay from ROUTER to
+//!     REP, since libzmq 4 refuses to connect the two, as the C program does
+//! Arguments: --endpoint ipc://routing.ipc, --relay inproc://relay
+//! Partners: none
+//! Ends: by itself
+//! Prints: in order
+//! - `----------------------------------------`
+//! - `[020] This is the workload`
+//! - `----------------------------------------`
+//! - `[001] A`
+//! - `[009] address 3`
+//! - `[009] address 2`
+//! - `[009] address 1`
+//! - `[000] `
+//! - `[017] This is the reply`
+
+mod common;
+
+use clap::Parser;
+use zmq::zhelpers::{s_dump, s_send};
+use zmq::{Context, Dealer, Multipart, Rep, Router};
+
+use common::routing::send_when_there;
+
+#[derive(Parser)]
+struct Args {
+    /// Where the ROUTER is to be found
+    #[arg(long, default_value = "ipc://routing.ipc")]
+    endpoint: String,
+
+    /// Where the worker finds the relay
+    #[arg(long, default_value = "inproc://relay")]
+    relay: String,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| route(&Args::parse()))
+}
+
+/// All in one thread, so that the order of things is seen.
+fn route(args: &Args) -> common::Result {
+    let context = Context::new()?;
+    let client = context.socket(Router)?;
+    let endpoint = client.bind(&args.endpoint)?;
+
+    // In C the worker connects to the ROUTER and calls itself A. Since libzmq 4 the two sides tell their kinds before
+    // anything else, and a ROUTER and a REP are no pair. A DEALER may meet either, and changes no frame: one that is
+    // called A stands before the ROUTER, another before the REP, and between them messages are passed on as they are.
+    let outside = context.socket(Dealer)?;
+    outside.set_routing_id("A")?;
+    outside.connect(&endpoint)?;
+    let inside = context.socket(Dealer)?;
+    let relay = inside.bind(&args.relay)?;
+
+    let worker = context.socket(Rep)?;
+    worker.connect(&relay)?;
+
+    // First the address of the worker, which the ROUTER takes off. Then a stack of addresses and the empty frame that
+    // ends them, as if the request had come through three more ROUTERs. C sleeps until the worker is there.
+    let request = Multipart::from(["A", "address 3", "address 2", "address 1", "", "This is the workload"]);
+    send_when_there(&client, &request)?;
+    inside.send_multipart(outside.recv_multipart()?)?;
+
+    // The worker sees the workload alone, and answers as if there were no envelope.
+    s_dump(&worker)?;
+    s_send(&worker, "This is the reply")?;
+
+    // Its socket has kept the envelope, and the answer comes back in it.
+    outside.send_multipart(inside.recv_multipart()?)?;
+    s_dump(&client)?;
+    Ok(())
+}
