@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "every program uses its own part")]
 
+pub mod peering;
+
 use std::error::Error;
 
 use zmq::{Errno, Message, Multipart, SendError, interrupt};
