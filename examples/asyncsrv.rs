@@ -17,9 +17,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::{format_frame, randof, s_set_id};
-use zmq::{
-    Actor, ActorPipe, Context, Dealer, PollEvents, PollItem, Proxy, ProxyBuilder, Reactor, Router, SocketSpec, poll,
-};
+use zmq::{Actor, ActorPipe, Context, Dealer, PollEvents, PollItem, Proxy, Reactor, Router, SocketSpec, poll};
 
 /// Where the workers of the server fetch their requests.
 const BACKEND: &str = "inproc://backend";
@@ -70,10 +68,12 @@ fn run(args: Args) -> common::Result {
         threads.push(start(&context, "client", move |pipe| client(pipe, &endpoint, pause))?);
     }
 
-    // The proxy asks each request's sender's name in, and passes the request to a worker that it chooses in turn.
+    // The proxy is the server: clients in front, workers behind, who get the requests in turn.
     let mut proxy = None;
     if args.workers > 0 {
-        proxy = Some(server(&args.bind).start(&context)?);
+        let frontend = SocketSpec::new(Router).bind(&args.bind);
+        let backend = SocketSpec::new(Dealer).bind(BACKEND);
+        proxy = Some(Proxy::builder(frontend, backend).start(&context)?);
     }
     for _ in 0..args.workers {
         threads.push(start(&context, "worker", move |pipe| worker(pipe, args.work))?);
@@ -133,11 +133,6 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     })?;
     reactor.run()?;
     Ok(())
-}
-
-/// The server itself: clients in front, workers behind, and nothing but passing on in between.
-fn server(endpoint: &str) -> ProxyBuilder {
-    Proxy::builder(SocketSpec::new(Router).bind(endpoint), SocketSpec::new(Dealer).bind(BACKEND))
 }
 
 /// Answers each request with as many replies as chance will have it, from none to four.

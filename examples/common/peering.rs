@@ -1,7 +1,7 @@
 //! What peering2 and peering3 have in common: the two request flows of a broker, and the threads that make it busy.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zmq::zhelpers::randof;
 use zmq::{
@@ -158,10 +158,19 @@ pub fn recv<T: CanRecv + CanMultipart>(
     socket: &Socket<'_, T>,
     timeout: Option<Duration>,
 ) -> zmq::Result<Option<Multipart>> {
-    let items =
-        &mut [PollItem::socket(pipe.as_ref(), PollEvents::POLLIN), PollItem::socket(socket, PollEvents::POLLIN)];
-    poll(items, timeout)?;
-    if pipe.is_terminated() { Ok(None) } else { socket.try_recv_multipart() }
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let end = PollItem::socket(pipe.as_ref(), PollEvents::POLLIN);
+        let found = poll(&mut [end, PollItem::socket(socket, PollEvents::POLLIN)], left)?;
+        if found == 0 || pipe.is_terminated() {
+            return Ok(None);
+        }
+        // A REQ may find that what has come is no reply to it, and then there is nothing yet.
+        if let Some(message) = socket.try_recv_multipart()? {
+            return Ok(Some(message));
+        }
+    }
 }
 
 /// Sleeps in such a thread, and says whether it may go on.
