@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub mod guide;
 mod python;
 
 use std::collections::BTreeSet;
@@ -135,6 +136,15 @@ impl Process {
         }
     }
 
+    /// The next line of output, or `None` where the program has closed its output.
+    pub fn line_or_end(&self) -> Option<String> {
+        match self.lines.recv_timeout(DEADLINE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("{}: no further line", self.name),
+        }
+    }
+
     /// The next line of output, if it comes within that time.
     pub fn line_within(&self, time: Duration) -> Option<String> {
         self.lines.recv_timeout(time).ok()
@@ -158,6 +168,14 @@ impl Process {
         // In one piece: the program may end as soon as it has some of it.
         if let Err(error) = input.write_all(format!("{line}\n").as_bytes()) {
             panic!("{}: {error}, {:?}", self.name, self.child.wait());
+        }
+    }
+
+    /// Types all that there is to type: what the program reads then ends.
+    pub fn type_all(&mut self, text: &str) {
+        if let Some(mut input) = self.child.stdin.take() {
+            // A program that does not read may have ended already.
+            let _ = input.write_all(text.as_bytes());
         }
     }
 

@@ -1,0 +1,64 @@
+//! What the tests of the guide's programs share: the programs, and ports that nobody else takes.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, Socket, Type};
+
+/// An example as Cargo built it, beside the directory of this test.
+pub fn example(name: &str) -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let program = this.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+    assert!(program.exists(), "{} is not there: `cargo build --examples` makes it", program.display());
+    program
+}
+
+/// A tcp port that is free until a program of the test binds it: the system gives it to nobody else as long as this is
+/// there, and lets a second socket bind it, since both say SO_REUSEADDR and this one does not listen.
+pub struct Port {
+    holder: Socket,
+}
+
+impl Port {
+    pub fn reserve() -> Port {
+        let holder = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        holder.set_reuse_address(true).unwrap();
+        holder.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into()).unwrap();
+        Port { holder }
+    }
+
+    pub fn number(&self) -> u16 {
+        self.holder.local_addr().unwrap().as_socket_ipv4().unwrap().port()
+    }
+
+    /// The endpoint for the side that binds.
+    pub fn bind(&self) -> String {
+        format!("tcp://*:{}", self.number())
+    }
+
+    /// The endpoint for the side that connects.
+    pub fn connect(&self) -> String {
+        format!("tcp://localhost:{}", self.number())
+    }
+}
+
+/// A directory of a test's own, for programs whose endpoints are files. It goes with this.
+pub struct Directory(PathBuf);
+
+impl Directory {
+    pub fn new(name: &str) -> Directory {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Directory(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,77 @@
+//! The table of contents, `examples/README.md`: made from the programs' headers.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::header::Header;
+use crate::run::Programs;
+
+const INTRODUCTION: &str = "\
+# The programs of the ZeroMQ Guide
+
+A teaching port of the guide's programs, under their own names. Each is one file, to be read from top to bottom, and
+each speaks the C original's frames: a program from here and one in C can take each other's place in any pair.
+
+Start a program with `cargo run --example NAME`, and its partners in other terminals. All endpoints, counts and delays
+can be changed: `cargo run --example NAME -- --help` tells how. Programs that run for ever end with Ctrl-C.
+";
+
+const FAULTS: &str = "
+## What goes wrong
+
+What the guide warns of, shown going wrong and then done right.
+";
+
+/// Whether the file says what the headers say; with `ZMQ_BLESS` set it is written.
+pub fn check(directory: &Path, programs: &Programs) -> Result<(), String> {
+    let file = directory.join("README.md");
+    let contents = contents(programs);
+    if std::env::var_os("ZMQ_BLESS").is_some() {
+        std::fs::write(&file, contents).unwrap();
+    } else if std::fs::read_to_string(&file).unwrap_or_default() != contents {
+        return Err(
+            "examples/README.md is not what the headers say: ZMQ_BLESS=1 cargo test --test guide writes it".into()
+        );
+    }
+    Ok(())
+}
+
+fn contents(programs: &Programs) -> String {
+    let mut text = INTRODUCTION.to_owned();
+    let guide = |program: &&Header| program.original.is_some();
+    let mut chapters: Vec<u32> = programs.values().filter(guide).filter_map(|program| program.chapter).collect();
+    chapters.sort();
+    chapters.dedup();
+    for chapter in chapters {
+        writeln!(text, "\n## Chapter {chapter}\n").unwrap();
+        text += "| program | what it teaches | command | C original |\n| --- | --- | --- | --- |\n";
+        for program in programs.values().filter(guide).filter(|program| program.chapter == Some(chapter)) {
+            let original = program.original.as_deref().unwrap_or_default();
+            writeln!(text, "{} {original} |", row(program)).unwrap();
+        }
+    }
+    let table = |text: &mut String, of_a_chapter: bool| {
+        *text += "\n| program | what it teaches | command | in the guide |\n| --- | --- | --- | --- |\n";
+        for program in programs.values().filter(|program| !guide(program) && program.chapter.is_some() == of_a_chapter)
+        {
+            let chapter = program.chapter.map_or_else(String::new, |chapter| format!("chapter {chapter}, "));
+            writeln!(text, "{} {chapter}{} |", row(program), program.section).unwrap();
+        }
+    };
+    text += FAULTS;
+    table(&mut text, true);
+    text += "\n## Besides\n";
+    table(&mut text, false);
+    text
+}
+
+/// A program's row but for its last column.
+fn row(program: &Header) -> String {
+    let Header { name, teaches, partners, .. } = program;
+    let mut row = format!("| [{name}]({name}.rs) | {teaches} | `cargo run --example {name}`");
+    for (number, partner) in partners.iter().enumerate() {
+        let joint = if number == 0 { " with" } else { "," };
+        write!(row, "{joint} `{}`", partner.program).unwrap();
+    }
+    row + " |"
+}

@@ -1,0 +1,125 @@
+//! Running a guide program as its header says: a process among its partners' processes.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output, Stdio};
+
+use regex::{Captures, Regex};
+
+use crate::common::guide::{Directory, Port, example};
+use crate::common::{Process, signal};
+use crate::header::{Header, Member};
+
+/// All programs by their names.
+pub type Programs = BTreeMap<String, Header>;
+
+/// Runs a program with its partners, and holds what it does against its header.
+pub fn run(program: &Header, programs: &Programs) -> Result<(), String> {
+    let directory = Directory::new(&format!("guide-{}", program.name));
+    let mut ports = Ports::new();
+    let mut start = |header: &Header, args: &[String]| {
+        let mut command = Command::new(example(&header.name));
+        command.args(ports.arguments(header, args)).current_dir(directory.path());
+        let mut process = Process::spawn(&mut command);
+        process.type_all(header.input.as_deref().unwrap_or_default());
+        process
+    };
+
+    let (mut ending, mut staying) = (Vec::new(), Vec::new());
+    for Member { count, program: name, args } in &program.partners {
+        let header = programs.get(name).ok_or_else(|| format!("there is no partner {name}"))?;
+        let partners = if ends_by_itself(header, args) { &mut ending } else { &mut staying };
+        partners.extend((0..*count).map(|_| start(header, args)));
+    }
+    let process = start(program, &program.run);
+
+    let ended = |partners: Vec<Process>| {
+        for process in partners {
+            process.rest();
+            process.succeeds();
+        }
+    };
+    if ends_by_itself(program, &program.run) {
+        let lines = process.rest();
+        process.succeeds();
+        program.prints.check(&lines)?;
+        ended(ending);
+    } else {
+        ended(ending);
+        let mut lines = Vec::new();
+        while program.prints.check(&lines).is_err() {
+            match process.line_or_end() {
+                Some(line) => lines.push(line),
+                None => return Err(format!("it ended by itself, after {lines:#?}")),
+            }
+        }
+        signal(process.id(), libc::SIGINT);
+        lines.extend(process.rest());
+        process.succeeds();
+        program.prints.check(&lines)?;
+    }
+    for process in &staying {
+        signal(process.id(), libc::SIGINT);
+    }
+    ended(staying);
+    Ok(())
+}
+
+/// Whether a program ends by itself: a count makes an end of what would go on for ever.
+fn ends_by_itself(program: &Header, args: &[String]) -> bool {
+    program.ends_by_itself || args.iter().any(|argument| argument == "--count")
+}
+
+/// Whether `--help` and the header tell of the same arguments and defaults.
+pub fn check_help(program: &Header) -> Result<(), String> {
+    let Output { status, stdout, stderr } =
+        Command::new(example(&program.name)).arg("--help").stdin(Stdio::null()).output().unwrap();
+    let help = String::from_utf8(stdout).unwrap();
+    if !status.success() || !stderr.is_empty() {
+        return Err(format!("--help: {status}, {}", String::from_utf8_lossy(&stderr)));
+    }
+    let argument = Regex::new(r"^ +(?:(--[a-z0-9-]+)|(\[[A-Z]+\](?:\.\.\.)?))(?:.*\[default: (.*)\])?").unwrap();
+    let told = help.lines().filter_map(|line| argument.captures(line)).map(|found| {
+        let name = found.get(1).or(found.get(2)).unwrap().as_str();
+        found.get(3).map_or(name.to_owned(), |default| format!("{name} {}", default.as_str()))
+    });
+    let mut told: Vec<String> = told.collect();
+    let mut stated = program.arguments.clone();
+    told.sort();
+    stated.sort();
+    if told == stated { Ok(()) } else { Err(format!("--help tells of {told:?}, the header of {stated:?}")) }
+}
+
+/// The ports of one run: a free one for each that is named in a default or an argument.
+struct Ports {
+    reserved: BTreeMap<String, Port>,
+    tcp: Regex,
+}
+
+impl Ports {
+    fn new() -> Ports {
+        Ports { reserved: BTreeMap::new(), tcp: Regex::new(r"(tcp://[^:]+:)([0-9]+)").unwrap() }
+    }
+
+    fn replaced(&mut self, text: &str) -> String {
+        let Ports { reserved, tcp } = self;
+        let replaced = tcp.replace_all(text, |found: &Captures<'_>| {
+            let port = reserved.entry(found[2].to_owned()).or_insert_with(Port::reserve);
+            format!("{}{}", &found[1], port.number())
+        });
+        replaced.into_owned()
+    }
+
+    /// The arguments of a program: those given, and every default that names a port.
+    fn arguments(&mut self, header: &Header, given: &[String]) -> Vec<String> {
+        let mut arguments: Vec<String> = given.iter().map(|argument| self.replaced(argument)).collect();
+        for argument in &header.arguments {
+            if let Some((name, default)) = argument.split_once(' ')
+                && self.tcp.is_match(default)
+                && !given.iter().any(|given| given == name)
+            {
+                arguments.extend([name.to_owned(), self.replaced(default)]);
+            }
+        }
+        arguments
+    }
+}
