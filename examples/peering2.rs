@@ -3,7 +3,7 @@
 //! Chapter: 3, Prototyping the Local and Cloud Flows
 //! Original: peering2.c
 //! Teaches: ROUTER to ROUTER by names that both know, envelopes across two brokers
-//! Arguments: [NAMES]..., --directory ., --clients 10, --workers 3, --pause 1000, --count
+//! Arguments: [NAMES]..., --directory ., --clients 10, --workers 3, --pause 1000, --requests
 //! Partners: peering2 DC2 DC1
 //! Run: DC1 DC2
 //! Input: Enter
@@ -49,7 +49,7 @@ struct Args {
 
     /// How many requests each client makes, without end if not given
     #[arg(long)]
-    count: Option<u64>,
+    requests: Option<u64>,
 }
 
 fn main() -> common::Result {
@@ -81,20 +81,20 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     }
     for _ in 0..args.clients {
         let endpoint = peering::endpoint(&args.directory, name, "localfe");
-        let (pause, count) = (args.pause, args.count);
-        threads.push(peering::start(&context, "client", move |pipe| client(pipe, &endpoint, pause, count))?);
+        let (pause, requests) = (args.pause, args.requests);
+        threads.push(peering::start(&context, "client", move |pipe| client(pipe, &endpoint, pause, requests))?);
     }
     route(broker, args.workers > 0)
 }
 
 /// Makes a request, waits for the reply, and again.
-fn client(pipe: &ActorPipe, endpoint: &str, pause: u32, count: Option<u64>) -> common::Result {
+fn client(pipe: &ActorPipe, endpoint: &str, pause: u32, requests: Option<u64>) -> common::Result {
     let context = pipe.context();
     let client = context.socket(Req)?;
     client.connect(endpoint)?;
     pipe.ready();
 
-    for _ in 0..count.unwrap_or(u64::MAX) {
+    for _ in 0..requests.unwrap_or(u64::MAX) {
         s_send(&client, "HELLO")?;
         let Some(reply) = peering::recv(pipe, &client, None)? else { break };
         if let Some(text) = reply.back() {

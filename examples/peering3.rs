@@ -4,7 +4,7 @@
 //! Original: peering3.c
 //! Teaches: a state flow that says where there is capacity, and a broker that routes by it
 //! Arguments: [NAMES]..., --directory ., --clients 10, --workers 5, --pause 4000, --burst 14, --work 1000,
-//!     --timeout 10000, --count
+//!     --timeout 10000, --tasks
 //! Partners: peering3 DC2 DC1 --pause 100 --work 10
 //! Run: DC1 DC2 --pause 100 --work 10
 //! Ends: on Ctrl-C
@@ -59,7 +59,7 @@ struct Args {
 
     /// How many tasks each client has, without end if not given
     #[arg(long)]
-    count: Option<u64>,
+    tasks: Option<u64>,
 }
 
 fn main() -> common::Result {
@@ -112,7 +112,7 @@ fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
     monitor.connect(&peering::endpoint(&args.directory, &args.names[0], "monitor"))?;
     pipe.ready();
 
-    let mut left = args.count.unwrap_or(u64::MAX);
+    let mut left = args.tasks.unwrap_or(u64::MAX);
     'end: while left > 0 && peering::pause(pipe, randof(args.pause.saturating_add(1)))? {
         for _ in 0..u64::from(randof(args.burst.saturating_add(1))).min(left) {
             left -= 1;
