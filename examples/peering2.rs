@@ -66,6 +66,10 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     // Nobody waits any more for what is under way at the end.
     context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
     let broker = Broker::prepare(&context, &args.directory, name, peers)?;
+    let cloud = peering::endpoint(&args.directory, name, "cloud");
+    if args.workers > 0 {
+        broker.cloudfe.bind(&cloud)?;
+    }
 
     print!("Press Enter when all brokers are started: ");
     io::stdout().flush()?;
@@ -84,7 +88,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
         let (pause, requests) = (args.pause, args.requests);
         threads.push(peering::start(&context, "client", move |pipe| client(pipe, &endpoint, pause, requests))?);
     }
-    route(broker, args.workers > 0)
+    route(broker, args.workers > 0, &cloud)
 }
 
 /// Makes a request, waits for the reply, and again.
@@ -127,7 +131,7 @@ fn worker(pipe: &ActorPipe, endpoint: &str) -> common::Result {
 }
 
 /// The broker's own work, until Ctrl-C.
-fn route(mut broker: Broker, mut has_workers: bool) -> common::Result {
+fn route(mut broker: Broker, mut has_workers: bool, cloud: &str) -> common::Result {
     // A request that nobody was there for, and whether it is of an own client.
     let mut held = None;
     loop {
@@ -148,7 +152,11 @@ fn route(mut broker: Broker, mut has_workers: bool) -> common::Result {
             if let Some(reply) = broker.recv_from_worker()? {
                 broker.reply(reply)?;
             }
-            has_workers |= !broker.workers.is_empty();
+            // Who has no workers cannot be reached by peers, which then do not ask; now it can.
+            if !has_workers && !broker.workers.is_empty() {
+                broker.cloudfe.bind(cloud)?;
+                has_workers = true;
+            }
         }
         if from_peer && let Some(reply) = broker.recv_from_peer()? {
             broker.reply(reply)?;

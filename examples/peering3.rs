@@ -76,6 +76,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     // Nobody waits any more for what is under way at the end.
     context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
     let broker = Broker::prepare(&context, &args.directory, name, peers)?;
+    broker.cloudfe.bind(&peering::endpoint(&args.directory, name, "cloud"))?;
 
     // To its subscribers an XPUB is a PUB; but it hears of them, of each one.
     let statebe = context.socket(XPub)?;

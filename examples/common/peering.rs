@@ -36,14 +36,13 @@ pub struct Broker<'ctx> {
 }
 
 impl<'ctx> Broker<'ctx> {
-    /// Opens the sockets of both flows.
+    /// Opens the sockets of both flows. The cloud frontend is not bound yet: from then on peers may ask.
     pub fn prepare(context: &'ctx Context, directory: &str, name: &str, peers: &[String]) -> zmq::Result<Self> {
         println!("I: preparing broker at {name}...");
 
         // Brokers know one another by name, on the sockets of both sides.
         let cloudfe = context.socket(Router)?;
         cloudfe.set_routing_id(name)?;
-        cloudfe.bind(&endpoint(directory, name, "cloud"))?;
 
         // A ROUTER throws away what is for a peer that it does not know; like this it says so instead. C's programs lose
         // the request then, and its client waits for ever.

@@ -1,0 +1,604 @@
+//! The guide's asynchronous server and its peering brokers: among native C peers, among one another, and what happens
+//! where peers are not there or go.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::guide::{Directory, Port, example};
+use common::{Process, c_program, signal, within_deadline};
+use zmq::{Context, Dealer, Req, Router, Sub};
+
+const NO_LINES: [&str; 0] = [];
+const PROMPT: &str = "Press Enter when all brokers are started: ";
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The directory in which the brokers of a test find one another.
+struct Place(Directory);
+
+impl Place {
+    fn new(test: &str) -> Place {
+        Place(Directory::new(test))
+    }
+
+    fn start(&self, program: &Path, args: &str) -> Process {
+        Process::spawn(Command::new(program).args(args.split_whitespace()).current_dir(self.0.path()))
+    }
+
+    /// Starts one of the examples, and types Enter.
+    fn broker(&self, program: &str, args: &str) -> Process {
+        let mut broker = self.start(&example(program), args);
+        broker.type_all("\n");
+        broker
+    }
+
+    fn endpoint(&self, broker: &str, flow: &str) -> String {
+        format!("ipc://{}/{broker}-{flow}.ipc", self.0.path().display())
+    }
+}
+
+/// Ctrl-C ends a program, and well; gives what it has printed since.
+fn interrupt(process: Process) -> Vec<String> {
+    signal(process.id(), libc::SIGINT);
+    let lines = process.rest();
+    process.succeeds();
+    lines
+}
+
+/// Tells a C peer to end, which it does well only if all was right.
+fn dismiss(mut peer: Process) -> Vec<String> {
+    peer.type_all("\n");
+    let lines = peer.rest();
+    peer.succeeds();
+    lines
+}
+
+/// The next lines that a broker prints, until `count` of them are such; without what it says at the start.
+fn lines_until(broker: &Process, count: usize, is_such: impl Fn(&str) -> bool) -> Vec<String> {
+    let (mut lines, mut found) = (Vec::new(), 0);
+    while found < count {
+        let line = broker.line();
+        let line = line.strip_prefix(PROMPT).unwrap_or(&line);
+        found += usize::from(is_such(line));
+        if !line.starts_with("I: ") {
+            lines.push(line.to_owned());
+        }
+    }
+    lines
+}
+
+/// What a C peer says next that is not the state of its peer.
+fn word(peer: &Process) -> String {
+    std::iter::repeat_with(|| peer.line()).find(|line| !line.starts_with("state ")).unwrap()
+}
+
+fn count(lines: &[String], wanted: &str) -> usize {
+    lines.iter().filter(|line| line.strip_prefix(PROMPT).unwrap_or(line) == wanted).count()
+}
+
+fn is_task(line: &str) -> bool {
+    line.len() == 4 && line.bytes().all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte))
+}
+
+#[test]
+fn asyncsrv_serves_c_clients_and_ends_on_ctrl_c() {
+    within_deadline(|| {
+        let port = Port::reserve();
+        let args = ["--bind", &port.bind(), "--clients", "0", "--work", "10", "--duration", "60000"];
+        let server = Process::start(example("asyncsrv"), &args);
+        let program = c_program("asyncsrv_client.c");
+        let clients = [(); 3].map(|()| Process::start(&program, &[&port.connect(), "40"]));
+        for client in clients {
+            assert_eq!(client.rest(), ["40 replies"]);
+            client.succeeds();
+        }
+        assert_eq!(interrupt(server), NO_LINES);
+    });
+}
+
+#[test]
+fn the_clients_of_asyncsrv_use_a_c_server() {
+    within_deadline(|| {
+        let port = Port::reserve();
+        let server = Process::start(c_program("asyncsrv_server.c"), &[&port.bind(), "4", "10"]);
+        let args = ["--connect", &port.connect(), "--workers", "0", "--clients", "4", "--pause", "20"];
+        let clients = Process::start(example("asyncsrv"), &[&args[..], &["--duration", "60000"]].concat());
+
+        let ids = server.rest();
+        assert_eq!(ids.len(), 4);
+        server.succeeds();
+        // Each of ten requests has two replies, and they come in the order in which the server has sent them.
+        let mut replies: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        while ids.iter().any(|id| replies.get(id).is_none_or(|replies| replies.len() < 20)) {
+            let line = clients.line();
+            let (id, reply) = line.split_at(9);
+            replies.entry(id.to_owned()).or_default().push(reply.to_owned());
+        }
+        for (id, replies) in replies {
+            assert!(ids.contains(&id), "{id}");
+            for (place, reply) in replies.iter().enumerate() {
+                let text = format!("request #{}", place / 2 + 1);
+                assert_eq!(*reply, format!("[{:03}] {text}", text.len()));
+            }
+        }
+        interrupt(clients);
+    });
+}
+
+#[test]
+fn asyncsrv_gives_up_to_four_replies_to_a_request() {
+    within_deadline(|| {
+        let port = Port::reserve();
+        let args = ["--bind", &port.bind(), "--clients", "0", "--work", "1", "--duration", "60000"];
+        let server = Process::start(example("asyncsrv"), &args);
+        let context = Context::new().unwrap();
+        let client = context.socket(Dealer).unwrap();
+        client.connect(&port.connect()).unwrap();
+        let mut replies: BTreeMap<String, usize> = BTreeMap::new();
+        for number in 0..150 {
+            // What is no request of one frame is answered as it came, too.
+            let text = format!("{number}");
+            client.send_multipart(["", &text]).unwrap();
+            replies.insert(text, 0);
+        }
+        while let Some(reply) = client.recv_multipart_timeout(SECOND).unwrap() {
+            assert_eq!(reply.len(), 2);
+            assert!(reply[0].is_empty());
+            *replies.get_mut(reply[1].to_str().unwrap()).unwrap() += 1;
+        }
+        let mut numbers: Vec<_> = replies.into_values().collect();
+        numbers.sort();
+        numbers.dedup();
+        assert_eq!(numbers, [0, 1, 2, 3, 4]);
+        interrupt(server);
+    });
+}
+
+#[test]
+fn asyncsrv_ends_while_its_workers_are_at_work() {
+    within_deadline(|| {
+        let port = Port::reserve();
+        let context = Context::new().unwrap();
+        let client = context.socket(Dealer).unwrap();
+        client.set_linger(Some(Duration::ZERO)).unwrap();
+        client.connect(&port.connect()).unwrap();
+        for number in 0..50 {
+            client.send(format!("{number}")).unwrap();
+        }
+        let bind = port.bind();
+        let args = ["--bind", &bind, "--clients", "0", "--work", "100000000", "--duration"];
+        let start = Instant::now();
+        let server = Process::start(example("asyncsrv"), &[&args[..], &["1000"]].concat());
+        assert_eq!(server.rest(), NO_LINES);
+        server.succeeds();
+        assert!(start.elapsed() >= SECOND);
+
+        let server = Process::start(example("asyncsrv"), &[&args[..], &["100000000"]].concat());
+        assert!(server.line_within(SECOND).is_none());
+        interrupt(server);
+    });
+}
+
+#[test]
+fn the_clients_of_asyncsrv_end_without_a_server() {
+    within_deadline(|| {
+        let port = Port::reserve();
+        let args = ["--connect", &port.connect(), "--workers", "0", "--pause", "1", "--duration"];
+        let clients = Process::start(example("asyncsrv"), &[&args[..], &["2000"]].concat());
+        assert_eq!(clients.rest(), NO_LINES);
+        clients.succeeds();
+    });
+}
+
+#[test]
+fn without_names_the_brokers_say_what_they_want() {
+    for name in ["peering1", "peering2", "peering3"] {
+        let broker = Process::start(example(name), &[]);
+        assert_eq!(broker.rest(), [format!("syntax: {name} me {{you}}...")]);
+        broker.succeeds();
+    }
+}
+
+#[test]
+fn ctrl_c_ends_brokers_whose_peers_are_not_there() {
+    within_deadline(|| {
+        let place = Place::new("absent-peers");
+        for name in ["peering1", "peering2", "peering3"] {
+            let broker = place.broker(name, "DC1 DC2 DC3");
+            assert_eq!(broker.line(), "I: preparing broker at DC1...");
+            for peer in ["DC2", "DC3"] {
+                let flow = if name == "peering1" { "state backend" } else { "cloud frontend" };
+                assert_eq!(broker.line(), format!("I: connecting to {flow} at '{peer}'"));
+            }
+            interrupt(broker);
+        }
+        // One that waits for Enter.
+        let broker = place.start(&example("peering2"), "DC1");
+        assert_eq!(broker.line(), "I: preparing broker at DC1...");
+        assert!(broker.line_within(SECOND / 4).is_none());
+        assert_eq!(interrupt(broker), [PROMPT]);
+    });
+}
+
+#[test]
+fn peering1_hears_and_is_heard_by_a_c_broker_that_never_stops_talking() {
+    within_deadline(|| {
+        let place = Place::new("peering1-c");
+        let peer = place.start(&c_program("peering_state.c"), "DC2 DC1 5");
+        let broker = place.broker("peering1", "DC1 DC2 --pause 50");
+        assert_eq!(peer.line(), "heard");
+        lines_until(&broker, 20, |line| line == "DC2 - 7 workers free");
+        assert_eq!(dismiss(peer), NO_LINES);
+        interrupt(broker);
+    });
+}
+
+#[test]
+fn three_peering1_hear_one_another() {
+    within_deadline(|| {
+        let place = Place::new("peering1-three");
+        let names = ["DC1", "DC2", "DC3"];
+        let brokers = [0, 1, 2].map(|own| {
+            let (name, one, other) = (names[own], names[(own + 1) % 3], names[(own + 2) % 3]);
+            (own, place.broker("peering1", &format!("{name} {one} {other} --pause 20")))
+        });
+        for (own, broker) in &brokers {
+            for (_, peer) in names.iter().enumerate().filter(|(other, _)| other != own) {
+                let news = format!("{peer} - ");
+                lines_until(broker, 3, |line| line.starts_with(&news) && line.ends_with(" workers free"));
+            }
+        }
+        for (_, broker) in brokers {
+            interrupt(broker);
+        }
+    });
+}
+
+#[test]
+fn peering2_serves_the_clients_of_a_c_broker() {
+    within_deadline(|| {
+        let place = Place::new("peering2-serves");
+        let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 30 0 OK");
+        let broker = place.broker("peering2", "DC1 DC2 --clients 0");
+        assert_eq!(peer.line(), "asked");
+        assert_eq!(dismiss(peer), ["0"]);
+        let lines = interrupt(broker);
+        assert_eq!(count(&lines, "Worker: [005] HELLO"), 30);
+    });
+}
+
+#[test]
+fn peering2_is_served_by_a_c_broker() {
+    within_deadline(|| {
+        let place = Place::new("peering2-asks");
+        // This one comes before its peer, and waits for it.
+        let broker = place.broker("peering2", "DC1 DC2 --clients 4 --workers 0 --pause 0 --requests 5");
+        assert_eq!(broker.line(), "I: preparing broker at DC1...");
+        let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 0 20 OK");
+        assert_eq!(lines_until(&broker, 20, |line| line == "Client: OK").len(), 20);
+        assert_eq!(peer.line(), "served");
+        assert_eq!(dismiss(peer), ["20"]);
+        assert_eq!(interrupt(broker), NO_LINES);
+    });
+}
+
+#[test]
+fn peering2_shares_work_with_a_c_broker_in_both_directions() {
+    within_deadline(|| {
+        let place = Place::new("peering2-both");
+        let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 20 1 OK");
+        let broker = place.broker("peering2", "DC1 DC2 --pause 5 --requests 20");
+        let lines = lines_until(&broker, 200, |line| line == "Client: OK");
+        let mut said = [peer.line(), peer.line()];
+        said.sort();
+        assert_eq!(said, ["asked", "served"]);
+        let served = dismiss(peer).pop().unwrap().parse::<usize>().unwrap();
+        let done = count(&lines, "Worker: [005] HELLO") + count(&interrupt(broker), "Worker: [005] HELLO");
+        // About one in five of its own 200 goes away, and 20 come in.
+        assert_eq!(done, 200 - served + 20);
+        assert!((5..120).contains(&served), "{served}");
+    });
+}
+
+#[test]
+fn c_workers_and_c_clients_attach_to_a_broker() {
+    within_deadline(|| {
+        let place = Place::new("peering-local");
+        let program = c_program("peering_local.c");
+        for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
+            let broker = place.broker(broker, "DC1 --clients 0 --workers 0");
+            let clients = [(); 2].map(|()| place.start(&program, &format!("client DC1 20 {body}")));
+            let workers = [(); 3].map(|()| place.start(&program, &format!("worker DC1 1 {body}")));
+            for client in clients {
+                assert_eq!(client.rest(), ["done"]);
+                client.succeeds();
+            }
+            let mut requests = 0;
+            for worker in workers {
+                let lines = dismiss(worker);
+                requests += count(&lines, "3");
+                assert_eq!(lines.last().unwrap(), "done");
+            }
+            assert_eq!(requests, 40);
+            interrupt(broker);
+        }
+    });
+}
+
+#[test]
+fn a_c_worker_works_for_peers_too() {
+    within_deadline(|| {
+        let place = Place::new("peering-worker");
+        let program = c_program("peering_local.c");
+        let cloud = c_program("peering_cloud.c");
+        for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
+            let broker = place.broker(broker, "DC1 DC2 --clients 0 --workers 0");
+            let worker = place.start(&program, &format!("worker DC1 10 {body}"));
+            let peer = place.start(&cloud, &format!("DC2 DC1 10 0 {body}"));
+            assert_eq!(peer.line(), "asked");
+            dismiss(peer);
+            // [DC2][client][][body]
+            assert_eq!(count(&dismiss(worker), "4"), 10);
+            interrupt(broker);
+        }
+    });
+}
+
+#[test]
+fn a_peering2_without_workers_has_its_work_done_by_its_peer() {
+    within_deadline(|| {
+        let place = Place::new("peering2-two");
+        let other = place.broker("peering2", "DC2 DC1 --pause 5 --requests 6");
+        let own = place.broker("peering2", "DC1 DC2 --workers 0 --pause 0 --requests 6");
+        assert_eq!(lines_until(&own, 60, |line| line == "Client: OK").len(), 60);
+        let mut lines = lines_until(&other, 60, |line| line == "Client: OK");
+        assert_eq!(interrupt(own), NO_LINES);
+        lines.extend(interrupt(other));
+        assert_eq!(count(&lines, "Worker: [005] HELLO"), 120);
+    });
+}
+
+#[test]
+fn three_peering2_answer_every_request() {
+    within_deadline(|| {
+        let place = Place::new("peering2-three");
+        let names = ["DC1 DC2 DC3 --workers 0", "DC2 DC3 DC1", "DC3 DC1 DC2"];
+        let brokers = names.map(|names| place.broker("peering2", &format!("{names} --pause 5 --requests 10")));
+        let mut done = [0; 3];
+        let mut lines = brokers.each_ref().map(|broker| lines_until(broker, 100, |line| line == "Client: OK"));
+        for (number, broker) in brokers.into_iter().enumerate() {
+            lines[number].extend(interrupt(broker));
+            assert_eq!(count(&lines[number], "Client: OK"), 100);
+            done[number] = count(&lines[number], "Worker: [005] HELLO");
+        }
+        assert_eq!(done[0], 0);
+        assert_eq!(done[1] + done[2], 300);
+    });
+}
+
+#[test]
+fn a_broker_goes_on_when_clients_workers_and_peers_go() {
+    within_deadline(|| {
+        for name in ["peering2", "peering3"] {
+            let place = Place::new(&format!("gone-{name}"));
+            let broker = place.broker(name, "DC1 DC2 --clients 0 --workers 0");
+            let context = Context::new().unwrap();
+            let req = |flow: &str| {
+                let socket = context.socket(Req).unwrap();
+                socket.set_linger(Some(Duration::ZERO)).unwrap();
+                socket.connect(&place.endpoint("DC1", flow)).unwrap();
+                socket
+            };
+            let ready = || {
+                let worker = req("localbe");
+                worker.send([1]).unwrap();
+                worker
+            };
+
+            // A client that does not wait for its reply, and one of a peer that goes: their replies are for nobody.
+            let worker = ready();
+            let client = req("localfe");
+            client.send("HELLO").unwrap();
+            let request = worker.recv_multipart().unwrap();
+            drop(client);
+            worker.send_multipart(request).unwrap();
+
+            let peer = context.socket(Router).unwrap();
+            peer.set_routing_id("DC2").unwrap();
+            peer.set_router_mandatory(true).unwrap();
+            peer.connect(&place.endpoint("DC1", "cloud")).unwrap();
+            common::eventually("the peer is connected", || peer.send_multipart(["DC1", "c", "", "HELLO"]).is_ok());
+            let request = worker.recv_multipart().unwrap();
+            assert_eq!(request, ["DC2", "c", "", "HELLO"]);
+            drop(peer);
+            worker.send_multipart(request).unwrap();
+
+            // What is no message of a worker's, of a peer's or of a client's.
+            let noise = context.socket(Dealer).unwrap();
+            noise.set_linger(Some(Duration::ZERO)).unwrap();
+            noise.connect(&place.endpoint("DC1", "localbe")).unwrap();
+            for parts in [&[""][..], &["", ""], &["READY"], &["", "x"], &["", "", "", ""], &["a", "b", "c"]] {
+                noise.send_multipart(parts.to_vec()).unwrap();
+            }
+
+            // A worker that goes after it was ready is passed over, also by the request of a client that has come meanwhile.
+            let gone = ready();
+            drop(worker);
+            drop(gone);
+            drop(noise);
+            let client = req("localfe");
+            client.send("HELLO").unwrap();
+            assert!(client.recv_timeout(SECOND / 5).unwrap().is_none());
+            let worker = ready();
+            let request = worker.recv_multipart().unwrap();
+            assert_eq!(request.back().unwrap(), "HELLO");
+            worker.send_multipart(request).unwrap();
+            assert_eq!(client.recv().unwrap(), "HELLO");
+            drop(worker);
+            drop(client);
+            interrupt(broker);
+        }
+    });
+}
+
+#[test]
+fn peering3_gives_tasks_to_the_c_broker_that_has_capacity() {
+    within_deadline(|| {
+        let place = Place::new("peering3-asks");
+        let program = c_program("peering_cloud.c");
+        let rich = place.start(&program, "DC2 DC1 0 15 task 2");
+        let poor = place.start(&program, "DC3 DC1 0 0 task 0");
+        let broker = place.broker("peering3", "DC1 DC2 DC3 --clients 3 --workers 0 --pause 0 --tasks 5");
+        lines_until(&broker, 15, is_task);
+        assert_eq!(word(&rich), "served");
+        assert_eq!(dismiss(rich).last().unwrap(), "15");
+        assert_eq!(dismiss(poor).last().unwrap(), "0");
+        assert_eq!(interrupt(broker), NO_LINES);
+    });
+}
+
+#[test]
+fn peering3_keeps_tasks_while_its_c_peer_has_no_capacity() {
+    within_deadline(|| {
+        let place = Place::new("peering3-keeps");
+        let program = c_program("peering_cloud.c");
+        let broker =
+            place.broker("peering3", "DC1 DC2 --clients 2 --workers 0 --pause 0 --burst 1 --timeout 50000 --tasks 2");
+        let poor = place.start(&program, "DC2 DC1 0 0 task 0");
+        lines_until(&broker, 1, |line| line == "I: connecting to state backend at 'DC2'");
+        assert!(broker.line_within(SECOND / 2).is_none());
+        assert_eq!(dismiss(poor).last().unwrap(), "0");
+        // It comes back with workers.
+        let rich = place.start(&program, "DC2 DC1 0 4 task 1");
+        lines_until(&broker, 4, is_task);
+        assert_eq!(word(&rich), "served");
+        dismiss(rich);
+        interrupt(broker);
+    });
+}
+
+#[test]
+fn peering3_works_for_a_c_broker_and_tells_it_its_capacity() {
+    within_deadline(|| {
+        let place = Place::new("peering3-serves");
+        let broker = place.broker("peering3", "DC1 DC2 --clients 0 --workers 2 --work 0");
+        let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 20 0 task 0");
+        let mut states = Vec::new();
+        while let Some(state) = peer.line().strip_prefix("state ") {
+            states.push(state.to_owned());
+        }
+        states.extend(dismiss(peer).iter().filter_map(|line| line.strip_prefix("state ").map(str::to_owned)));
+        assert!(states.contains(&"1".to_owned()), "{states:?}");
+        assert!(states.contains(&"2".to_owned()), "{states:?}");
+        interrupt(broker);
+    });
+}
+
+#[test]
+fn peering3_announces_its_capacity_to_who_comes_and_when_it_changes() {
+    within_deadline(|| {
+        let place = Place::new("peering3-state");
+        let broker = place.broker("peering3", "DC1 --clients 0 --workers 3 --work 0");
+        let context = Context::new().unwrap();
+        let news = || {
+            let socket = context.socket(Sub).unwrap();
+            socket.subscribe("").unwrap();
+            socket.connect(&place.endpoint("DC1", "state")).unwrap();
+            socket
+        };
+        let first = news();
+        while first.recv_multipart().unwrap() != ["DC1", "3"] {}
+        // The workers are idle, and it says nothing; but it does to the next one that comes.
+        assert!(first.recv_timeout(SECOND / 3).unwrap().is_none());
+        let second = news();
+        assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
+        assert_eq!(first.recv_multipart().unwrap(), ["DC1", "3"]);
+
+        let client = context.socket(Req).unwrap();
+        client.connect(&place.endpoint("DC1", "localfe")).unwrap();
+        client.send("0A1B").unwrap();
+        assert_eq!(client.recv().unwrap(), "0A1B");
+        assert_eq!(second.recv_multipart().unwrap(), ["DC1", "2"]);
+        assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
+        assert!(second.recv_timeout(SECOND / 3).unwrap().is_none());
+        interrupt(broker);
+    });
+}
+
+#[test]
+fn a_peering3_without_workers_has_its_tasks_done_by_an_idle_peer() {
+    within_deadline(|| {
+        let place = Place::new("peering3-two");
+        let idle = place.broker("peering3", "DC2 DC1 --clients 0 --work 5");
+        assert_eq!(idle.line(), "I: preparing broker at DC2...");
+        let busy = place.broker("peering3", "DC1 DC2 --workers 0 --pause 10 --tasks 10");
+        let lines = lines_until(&busy, 100, is_task);
+        assert_eq!(lines.len(), 100, "{lines:?}");
+        assert_eq!(interrupt(busy), NO_LINES);
+        let lines = interrupt(idle);
+        assert!(lines.iter().all(|line| line.starts_with("I: ")), "{lines:?}");
+    });
+}
+
+#[test]
+fn three_peering3_do_every_task() {
+    within_deadline(|| {
+        let place = Place::new("peering3-three");
+        let names = ["DC1 DC2 DC3 --workers 0", "DC2 DC3 DC1 --workers 1", "DC3 DC1 DC2"];
+        let brokers = names.map(|names| place.broker("peering3", &format!("{names} --pause 50 --work 10 --tasks 20")));
+        for broker in &brokers {
+            let lines = lines_until(broker, 200, is_task);
+            assert_eq!(lines.len(), 200, "{lines:?}");
+        }
+        for broker in brokers {
+            assert_eq!(interrupt(broker), NO_LINES);
+        }
+    });
+}
+
+#[test]
+fn peering3_tells_of_tasks_that_are_lost_and_goes_on() {
+    within_deadline(|| {
+        let place = Place::new("peering3-lost");
+        let broker = place.broker("peering3", "DC1 --clients 3 --workers 0 --pause 0 --timeout 50");
+        let lines = lines_until(&broker, 3, |line| line.starts_with("E: "));
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        for line in lines {
+            assert!(line.strip_prefix("E: CLIENT EXIT - lost task ").is_some_and(is_task), "{line}");
+        }
+        // The three tasks are still there for the first worker that comes, and then what others ask.
+        let program = c_program("peering_local.c");
+        let worker = place.start(&program, "worker DC1 8 task");
+        let client = place.start(&program, "client DC1 5 task");
+        assert_eq!(client.rest(), ["done"]);
+        client.succeeds();
+        assert_eq!(count(&dismiss(worker), "3"), 8);
+        assert_eq!(interrupt(broker), NO_LINES);
+    });
+}
+
+#[test]
+fn the_endpoints_may_be_in_another_directory() {
+    within_deadline(|| {
+        let place = Place::new("elsewhere");
+        let directory = place.0.path().display();
+        let program = c_program("peering_local.c");
+        for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
+            let mut broker = Process::spawn(Command::new(example(broker)).args([
+                "DC1",
+                "--clients",
+                "0",
+                "--directory",
+                &directory.to_string(),
+            ]));
+            broker.type_all("\n");
+            let client = place.start(&program, &format!("client DC1 3 {body}"));
+            assert_eq!(client.rest(), ["done"]);
+            client.succeeds();
+            interrupt(broker);
+        }
+    });
+}
