@@ -1,16 +1,14 @@
-//! The guide's asynchronous server and its peering brokers: among native C peers, among one another, and what happens
-//! where peers are not there or go.
+//! The guide's peering brokers: among native C peers, among one another, and what happens where peers are not there, or go.
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::guide::{Directory, Port, example};
+use common::guide::{Directory, example};
 use common::{Process, c_program, signal, within_deadline};
-use zmq::{Context, Dealer, Req, Router, Sub};
+use zmq::{Context, Dealer, Pub, Push, Req, Router, Sub};
 
 const NO_LINES: [&str; 0] = [];
 const PROMPT: &str = "Press Enter when all brokers are started: ";
@@ -81,116 +79,6 @@ fn count(lines: &[String], wanted: &str) -> usize {
 
 fn is_task(line: &str) -> bool {
     line.len() == 4 && line.bytes().all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte))
-}
-
-#[test]
-fn asyncsrv_serves_c_clients_and_ends_on_ctrl_c() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let args = ["--bind", &port.bind(), "--clients", "0", "--work", "10", "--duration", "60000"];
-        let server = Process::start(example("asyncsrv"), &args);
-        let program = c_program("asyncsrv_client.c");
-        let clients = [(); 3].map(|()| Process::start(&program, &[&port.connect(), "40"]));
-        for client in clients {
-            assert_eq!(client.rest(), ["40 replies"]);
-            client.succeeds();
-        }
-        assert_eq!(interrupt(server), NO_LINES);
-    });
-}
-
-#[test]
-fn the_clients_of_asyncsrv_use_a_c_server() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = Process::start(c_program("asyncsrv_server.c"), &[&port.bind(), "4", "10"]);
-        let args = ["--connect", &port.connect(), "--workers", "0", "--clients", "4", "--pause", "20"];
-        let clients = Process::start(example("asyncsrv"), &[&args[..], &["--duration", "60000"]].concat());
-
-        let ids = server.rest();
-        assert_eq!(ids.len(), 4);
-        server.succeeds();
-        // Each of ten requests has two replies, and they come in the order in which the server has sent them.
-        let mut replies: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        while ids.iter().any(|id| replies.get(id).is_none_or(|replies| replies.len() < 20)) {
-            let line = clients.line();
-            let (id, reply) = line.split_at(9);
-            replies.entry(id.to_owned()).or_default().push(reply.to_owned());
-        }
-        for (id, replies) in replies {
-            assert!(ids.contains(&id), "{id}");
-            for (place, reply) in replies.iter().enumerate() {
-                let text = format!("request #{}", place / 2 + 1);
-                assert_eq!(*reply, format!("[{:03}] {text}", text.len()));
-            }
-        }
-        interrupt(clients);
-    });
-}
-
-#[test]
-fn asyncsrv_gives_up_to_four_replies_to_a_request() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let args = ["--bind", &port.bind(), "--clients", "0", "--work", "1", "--duration", "60000"];
-        let server = Process::start(example("asyncsrv"), &args);
-        let context = Context::new().unwrap();
-        let client = context.socket(Dealer).unwrap();
-        client.connect(&port.connect()).unwrap();
-        let mut replies: BTreeMap<String, usize> = BTreeMap::new();
-        for number in 0..150 {
-            // What is no request of one frame is answered as it came, too.
-            let text = format!("{number}");
-            client.send_multipart(["", &text]).unwrap();
-            replies.insert(text, 0);
-        }
-        while let Some(reply) = client.recv_multipart_timeout(SECOND).unwrap() {
-            assert_eq!(reply.len(), 2);
-            assert!(reply[0].is_empty());
-            *replies.get_mut(reply[1].to_str().unwrap()).unwrap() += 1;
-        }
-        let mut numbers: Vec<_> = replies.into_values().collect();
-        numbers.sort();
-        numbers.dedup();
-        assert_eq!(numbers, [0, 1, 2, 3, 4]);
-        interrupt(server);
-    });
-}
-
-#[test]
-fn asyncsrv_ends_while_its_workers_are_at_work() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let context = Context::new().unwrap();
-        let client = context.socket(Dealer).unwrap();
-        client.set_linger(Some(Duration::ZERO)).unwrap();
-        client.connect(&port.connect()).unwrap();
-        for number in 0..50 {
-            client.send(format!("{number}")).unwrap();
-        }
-        let bind = port.bind();
-        let args = ["--bind", &bind, "--clients", "0", "--work", "100000000", "--duration"];
-        let start = Instant::now();
-        let server = Process::start(example("asyncsrv"), &[&args[..], &["1000"]].concat());
-        assert_eq!(server.rest(), NO_LINES);
-        server.succeeds();
-        assert!(start.elapsed() >= SECOND);
-
-        let server = Process::start(example("asyncsrv"), &[&args[..], &["100000000"]].concat());
-        assert!(server.line_within(SECOND).is_none());
-        interrupt(server);
-    });
-}
-
-#[test]
-fn the_clients_of_asyncsrv_end_without_a_server() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let args = ["--connect", &port.connect(), "--workers", "0", "--pause", "1", "--duration"];
-        let clients = Process::start(example("asyncsrv"), &[&args[..], &["2000"]].concat());
-        assert_eq!(clients.rest(), NO_LINES);
-        clients.succeeds();
-    });
 }
 
 #[test]
@@ -351,13 +239,13 @@ fn a_c_worker_works_for_peers_too() {
 fn a_peering2_without_workers_has_its_work_done_by_its_peer() {
     within_deadline(|| {
         let place = Place::new("peering2-two");
-        let other = place.broker("peering2", "DC2 DC1 --pause 5 --requests 6");
-        let own = place.broker("peering2", "DC1 DC2 --workers 0 --pause 0 --requests 6");
-        assert_eq!(lines_until(&own, 60, |line| line == "Client: OK").len(), 60);
-        let mut lines = lines_until(&other, 60, |line| line == "Client: OK");
+        let other = place.broker("peering2", "DC2 DC1 --pause 40 --requests 12");
+        let own = place.broker("peering2", "DC1 DC2 --workers 0 --pause 0 --requests 12");
+        assert_eq!(lines_until(&own, 120, |line| line == "Client: OK").len(), 120);
+        let mut lines = lines_until(&other, 120, |line| line == "Client: OK");
         assert_eq!(interrupt(own), NO_LINES);
         lines.extend(interrupt(other));
-        assert_eq!(count(&lines, "Worker: [005] HELLO"), 120);
+        assert_eq!(count(&lines, "Worker: [005] HELLO"), 240);
     });
 }
 
@@ -366,16 +254,16 @@ fn three_peering2_answer_every_request() {
     within_deadline(|| {
         let place = Place::new("peering2-three");
         let names = ["DC1 DC2 DC3 --workers 0", "DC2 DC3 DC1", "DC3 DC1 DC2"];
-        let brokers = names.map(|names| place.broker("peering2", &format!("{names} --pause 5 --requests 10")));
+        let brokers = names.map(|names| place.broker("peering2", &format!("{names} --pause 40 --requests 12")));
         let mut done = [0; 3];
-        let mut lines = brokers.each_ref().map(|broker| lines_until(broker, 100, |line| line == "Client: OK"));
+        let mut lines = brokers.each_ref().map(|broker| lines_until(broker, 120, |line| line == "Client: OK"));
         for (number, broker) in brokers.into_iter().enumerate() {
             lines[number].extend(interrupt(broker));
-            assert_eq!(count(&lines[number], "Client: OK"), 100);
+            assert_eq!(count(&lines[number], "Client: OK"), 120);
             done[number] = count(&lines[number], "Worker: [005] HELLO");
         }
         assert_eq!(done[0], 0);
-        assert_eq!(done[1] + done[2], 300);
+        assert_eq!(done[1] + done[2], 360);
     });
 }
 
@@ -416,19 +304,26 @@ fn a_broker_goes_on_when_clients_workers_and_peers_go() {
             drop(peer);
             worker.send_multipart(request).unwrap();
 
-            // What is no message of a worker's, of a peer's or of a client's.
-            let noise = context.socket(Dealer).unwrap();
-            noise.set_linger(Some(Duration::ZERO)).unwrap();
-            noise.connect(&place.endpoint("DC1", "localbe")).unwrap();
-            for parts in [&[""][..], &["", ""], &["READY"], &["", "x"], &["", "", "", ""], &["a", "b", "c"]] {
-                noise.send_multipart(parts.to_vec()).unwrap();
+            // A worker that talks nonsense before it works: the last of it is a reply for nobody.
+            drop(worker);
+            let worker = context.socket(Dealer).unwrap();
+            worker.set_linger(Some(Duration::ZERO)).unwrap();
+            worker.connect(&place.endpoint("DC1", "localbe")).unwrap();
+            for parts in [&[""][..], &["", ""], &["READY"], &["", "x"], &["", "nobody", "", ""]] {
+                worker.send_multipart(parts.to_vec()).unwrap();
             }
+            let client = req("localfe");
+            client.send("HELLO").unwrap();
+            let request = worker.recv_multipart().unwrap();
+            assert_eq!(request.len(), 4);
+            worker.send_multipart(request).unwrap();
+            assert_eq!(client.recv().unwrap(), "HELLO");
+            drop(client);
 
             // A worker that goes after it was ready is passed over, also by the request of a client that has come meanwhile.
             let gone = ready();
             drop(worker);
             drop(gone);
-            drop(noise);
             let client = req("localfe");
             client.send("HELLO").unwrap();
             assert!(client.recv_timeout(SECOND / 5).unwrap().is_none());
@@ -439,6 +334,50 @@ fn a_broker_goes_on_when_clients_workers_and_peers_go() {
             assert_eq!(client.recv().unwrap(), "HELLO");
             drop(worker);
             drop(client);
+            interrupt(broker);
+        }
+    });
+}
+
+#[test]
+fn peers_that_talk_nonsense_do_no_harm() {
+    within_deadline(|| {
+        let nonsense =
+            [&["DC2"][..], &[""], &["", ""], &["DC2", "many"], &["DC2", "-1"], &["DC2", "9", ""], &["DC4", "9"]];
+        let place = Place::new("nonsense");
+        let context = Context::new().unwrap();
+        let news = context.socket(Pub).unwrap();
+        news.bind(&place.endpoint("DC2", "state")).unwrap();
+        let say = || nonsense.iter().for_each(|parts| news.send_multipart(parts.to_vec()).unwrap());
+        let broker = place.broker("peering1", "DC1 DC2");
+        common::eventually("it hears the news", || {
+            say();
+            broker.line_within(SECOND / 100).is_some_and(|line| line == "DC4 - 9 workers free")
+        });
+        interrupt(broker);
+
+        let peer = context.socket(Router).unwrap();
+        peer.set_routing_id("DC2").unwrap();
+        peer.bind(&place.endpoint("DC2", "cloud")).unwrap();
+        for name in ["peering2", "peering3"] {
+            let more = if name == "peering2" { "--requests 3" } else { "--tasks 3 --burst 3 --timeout 50000" };
+            let broker = place.broker(name, &format!("DC1 DC2 --clients 1 --workers 0 --pause 0 {more}"));
+            for _ in 0..3 {
+                let mut request = None;
+                common::eventually("it asks its peer", || {
+                    say();
+                    news.send_multipart(["DC2", "1"]).unwrap();
+                    request = peer.recv_multipart_timeout(SECOND / 100).unwrap();
+                    request.is_some()
+                });
+                let request = request.unwrap();
+                assert_eq!(request.len(), 4);
+                for parts in [&["DC1", ""][..], &["DC1", "x"], &["DC1", "", ""], &["DC1", "nobody", "", "OK"]] {
+                    peer.send_multipart(parts.to_vec()).unwrap();
+                }
+                peer.send_multipart(request).unwrap();
+            }
+            lines_until(&broker, 3, |line| line == "Client: HELLO" || is_task(line));
             interrupt(broker);
         }
     });
@@ -523,6 +462,12 @@ fn peering3_announces_its_capacity_to_who_comes_and_when_it_changes() {
         assert_eq!(client.recv().unwrap(), "0A1B");
         assert_eq!(second.recv_multipart().unwrap(), ["DC1", "2"]);
         assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
+
+        // What keeps it busy otherwise is no news.
+        let monitor = context.socket(Push).unwrap();
+        monitor.connect(&place.endpoint("DC1", "monitor")).unwrap();
+        monitor.send("FFFF").unwrap();
+        lines_until(&broker, 1, |line| line == "FFFF");
         assert!(second.recv_timeout(SECOND / 3).unwrap().is_none());
         interrupt(broker);
     });
