@@ -158,8 +158,8 @@ fn route(mut broker: Broker, mut has_workers: bool, cloud: &str) -> common::Resu
                 has_workers = true;
             }
         }
-        if from_peer && let Some(reply) = broker.recv_from_peer()? {
-            broker.reply(reply)?;
+        if from_peer {
+            broker.reply(broker.recv_from_peer()?)?;
         }
 
         // Peers come first, or busy clients of our own would keep them out. What a peer asks is not passed on once more: it

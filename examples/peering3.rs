@@ -194,8 +194,8 @@ impl Cluster<'_> {
             if from_worker && let Some(reply) = self.broker.recv_from_worker()? {
                 self.broker.reply(reply)?;
             }
-            if from_peer && let Some(reply) = self.broker.recv_from_peer()? {
-                self.broker.reply(reply)?;
+            if from_peer {
+                self.broker.reply(self.broker.recv_from_peer()?)?;
             }
             if news {
                 self.learn(&self.statefe.recv_multipart()?);

@@ -75,12 +75,12 @@ impl<'ctx> Broker<'ctx> {
         Ok(is_reply.then_some(message))
     }
 
-    /// Receives the reply of a peer; `None` where it is none.
-    pub fn recv_from_peer(&self) -> zmq::Result<Option<Multipart>> {
+    /// Receives the reply of a peer.
+    pub fn recv_from_peer(&self) -> zmq::Result<Multipart> {
         // [peer][client][][body]: it does not matter who has done the work.
         let mut message = self.cloudbe.recv_multipart()?;
         message.pop_front();
-        Ok((message.len() > 1).then_some(message))
+        Ok(message)
     }
 
     /// Sends a reply to whom it is addressed: a peer, or one of the own clients. If that has gone meanwhile, the ROUTER
