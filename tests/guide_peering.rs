@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::guide::{Directory, example};
 use common::{Process, c_program, signal, within_deadline};
-use zmq::{Context, Dealer, Pub, Push, Req, Router, Sub};
+use zmq::{Context, Dealer, Pub, Push, Req, Router, Socket, Sub};
 
 const NO_LINES: [&str; 0] = [];
 const PROMPT: &str = "Press Enter when all brokers are started: ";
@@ -103,6 +103,14 @@ fn ctrl_c_ends_brokers_whose_peers_are_not_there() {
             }
             interrupt(broker);
         }
+        // One whose peer does not answer.
+        let context = Context::new().unwrap();
+        let silent = context.socket(Router).unwrap();
+        silent.set_routing_id("DC2").unwrap();
+        silent.bind(&place.endpoint("DC2", "cloud")).unwrap();
+        let broker = place.broker("peering2", "DC1 DC2 --workers 0");
+        assert_eq!(silent.recv_multipart().unwrap().len(), 4);
+        interrupt(broker);
         // One that waits for Enter.
         let broker = place.start(&example("peering2"), "DC1");
         assert_eq!(broker.line(), "I: preparing broker at DC1...");
@@ -178,7 +186,7 @@ fn peering2_shares_work_with_a_c_broker_in_both_directions() {
     within_deadline(|| {
         let place = Place::new("peering2-both");
         let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 20 1 OK");
-        let broker = place.broker("peering2", "DC1 DC2 --pause 5 --requests 20");
+        let broker = place.broker("peering2", "DC1 DC2 --pause 25 --requests 20");
         let lines = lines_until(&broker, 200, |line| line == "Client: OK");
         let mut said = [peer.line(), peer.line()];
         said.sort();
@@ -187,7 +195,7 @@ fn peering2_shares_work_with_a_c_broker_in_both_directions() {
         let done = count(&lines, "Worker: [005] HELLO") + count(&interrupt(broker), "Worker: [005] HELLO");
         // About one in five of its own 200 goes away, and 20 come in.
         assert_eq!(done, 200 - served + 20);
-        assert!((5..120).contains(&served), "{served}");
+        assert!((1..120).contains(&served), "{served}");
     });
 }
 
@@ -274,66 +282,65 @@ fn a_broker_goes_on_when_clients_workers_and_peers_go() {
             let place = Place::new(&format!("gone-{name}"));
             let broker = place.broker(name, "DC1 DC2 --clients 0 --workers 0");
             let context = Context::new().unwrap();
-            let req = |flow: &str| {
-                let socket = context.socket(Req).unwrap();
-                socket.set_linger(Some(Duration::ZERO)).unwrap();
-                socket.connect(&place.endpoint("DC1", flow)).unwrap();
-                socket
+            let client = || {
+                let client = context.socket(Req).unwrap();
+                client.set_linger(Some(Duration::ZERO)).unwrap();
+                client.connect(&place.endpoint("DC1", "localfe")).unwrap();
+                client.send("HELLO").unwrap();
+                client
             };
-            let ready = || {
-                let worker = req("localbe");
-                worker.send([1]).unwrap();
+            // What ends with a context has ended when that is dropped: the workers and peers that go have each its own.
+            let worker = |context: &Context| {
+                let worker = context.owned_socket(Dealer).unwrap();
+                worker.set_linger(Some(Duration::ZERO)).unwrap();
+                worker.connect(&place.endpoint("DC1", "localbe")).unwrap();
                 worker
             };
+            let answer = |worker: &Socket<'_, Dealer>, client: &Socket<'_, Req>| {
+                worker.send_multipart(worker.recv_multipart().unwrap()).unwrap();
+                assert_eq!(client.recv().unwrap(), "HELLO");
+            };
 
-            // A client that does not wait for its reply, and one of a peer that goes: their replies are for nobody.
-            let worker = ready();
-            let client = req("localfe");
-            client.send("HELLO").unwrap();
-            let request = worker.recv_multipart().unwrap();
-            drop(client);
-            worker.send_multipart(request).unwrap();
-
+            // A client that does not wait for its reply, and a peer that does not: the replies are for nobody.
+            let leaving = Context::new().unwrap();
+            let first = worker(&leaving);
+            first.send_multipart([&b""[..], &[1]]).unwrap();
+            let gone = client();
+            let request = first.recv_multipart().unwrap();
+            drop(gone);
+            first.send_multipart(request).unwrap();
             let peer = context.socket(Router).unwrap();
             peer.set_routing_id("DC2").unwrap();
             peer.set_router_mandatory(true).unwrap();
             peer.connect(&place.endpoint("DC1", "cloud")).unwrap();
             common::eventually("the peer is connected", || peer.send_multipart(["DC1", "c", "", "HELLO"]).is_ok());
-            let request = worker.recv_multipart().unwrap();
-            assert_eq!(request, ["DC2", "c", "", "HELLO"]);
+            let request = first.recv_multipart().unwrap();
+            assert_eq!(request, ["", "DC2", "c", "", "HELLO"]);
             drop(peer);
-            worker.send_multipart(request).unwrap();
+            first.send_multipart(request).unwrap();
+            answer(&first, &client());
 
-            // A worker that talks nonsense before it works: the last of it is a reply for nobody.
-            drop(worker);
-            let worker = context.socket(Dealer).unwrap();
-            worker.set_linger(Some(Duration::ZERO)).unwrap();
-            worker.connect(&place.endpoint("DC1", "localbe")).unwrap();
+            // The first worker goes, though it was free, and is passed over. The next one talks nonsense before it works:
+            // the last of that is a reply for nobody.
+            drop(first);
+            drop(leaving);
+            let leaving = Context::new().unwrap();
+            let second = worker(&leaving);
             for parts in [&[""][..], &["", ""], &["READY"], &["", "x"], &["", "nobody", "", ""]] {
-                worker.send_multipart(parts.to_vec()).unwrap();
+                second.send_multipart(parts.to_vec()).unwrap();
             }
-            let client = req("localfe");
-            client.send("HELLO").unwrap();
-            let request = worker.recv_multipart().unwrap();
-            assert_eq!(request.len(), 4);
-            worker.send_multipart(request).unwrap();
-            assert_eq!(client.recv().unwrap(), "HELLO");
-            drop(client);
+            answer(&second, &client());
 
-            // A worker that goes after it was ready is passed over, also by the request of a client that has come meanwhile.
-            let gone = ready();
-            drop(worker);
-            drop(gone);
-            let client = req("localfe");
-            client.send("HELLO").unwrap();
-            assert!(client.recv_timeout(SECOND / 5).unwrap().is_none());
-            let worker = ready();
-            let request = worker.recv_multipart().unwrap();
-            assert_eq!(request.back().unwrap(), "HELLO");
-            worker.send_multipart(request).unwrap();
-            assert_eq!(client.recv().unwrap(), "HELLO");
-            drop(worker);
-            drop(client);
+            // It goes too, and a request waits for the next.
+            drop(second);
+            drop(leaving);
+            let waiting = client();
+            assert!(waiting.recv_timeout(SECOND / 5).unwrap().is_none());
+            let third = worker(&context);
+            third.send_multipart([&b""[..], &[1]]).unwrap();
+            answer(&third, &waiting);
+            drop(third);
+            drop(waiting);
             interrupt(broker);
         }
     });
@@ -390,7 +397,8 @@ fn peering3_gives_tasks_to_the_c_broker_that_has_capacity() {
         let program = c_program("peering_cloud.c");
         let rich = place.start(&program, "DC2 DC1 0 15 task 2");
         let poor = place.start(&program, "DC3 DC1 0 0 task 0");
-        let broker = place.broker("peering3", "DC1 DC2 DC3 --clients 3 --workers 0 --pause 0 --tasks 5");
+        let broker =
+            place.broker("peering3", "DC1 DC2 DC3 --clients 3 --workers 0 --pause 0 --timeout 50000 --tasks 5");
         lines_until(&broker, 15, is_task);
         assert_eq!(word(&rich), "served");
         assert_eq!(dismiss(rich).last().unwrap(), "15");
@@ -479,7 +487,7 @@ fn a_peering3_without_workers_has_its_tasks_done_by_an_idle_peer() {
         let place = Place::new("peering3-two");
         let idle = place.broker("peering3", "DC2 DC1 --clients 0 --work 5");
         assert_eq!(idle.line(), "I: preparing broker at DC2...");
-        let busy = place.broker("peering3", "DC1 DC2 --workers 0 --pause 10 --tasks 10");
+        let busy = place.broker("peering3", "DC1 DC2 --workers 0 --pause 10 --timeout 50000 --tasks 10");
         let lines = lines_until(&busy, 100, is_task);
         assert_eq!(lines.len(), 100, "{lines:?}");
         assert_eq!(interrupt(busy), NO_LINES);
@@ -493,7 +501,8 @@ fn three_peering3_do_every_task() {
     within_deadline(|| {
         let place = Place::new("peering3-three");
         let names = ["DC1 DC2 DC3 --workers 0", "DC2 DC3 DC1 --workers 1", "DC3 DC1 DC2"];
-        let brokers = names.map(|names| place.broker("peering3", &format!("{names} --pause 50 --work 10 --tasks 20")));
+        let brokers = names
+            .map(|names| place.broker("peering3", &format!("{names} --pause 50 --work 10 --timeout 50000 --tasks 20")));
         for broker in &brokers {
             let lines = lines_until(broker, 200, is_task);
             assert_eq!(lines.len(), 200, "{lines:?}");

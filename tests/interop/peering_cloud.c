@@ -3,7 +3,7 @@
 // - It asks PEER ASK times, one request after the other, each of a client with another binary id. With BODY "OK" a
 //   request is "HELLO" and its reply "OK", with "task" it is a task of four digits, which has to come back.
 // - It answers what PEER asks: [PEER][client][][request]. After SERVE requests it prints "served".
-// - With CAPACITY it publishes that as its state every 20 ms, and again and again prints the states of PEER.
+// - With CAPACITY it publishes that as its state every 20 ms, prints the states of PEER, and asks after the first one.
 //
 // It prints "asked" when it has all replies, and ends when told to, with the number of requests that it has answered.
 
@@ -89,9 +89,9 @@ int main(int argc, char **argv)
         connect_flow(statefe, peer, "state");
     }
 
-    int asked = 0, served = 0, waiting = 0;
+    int asked = 0, served = 0, waiting = 0, heard = 0;
     for (;;) {
-        if (asked < to_ask && !waiting)
+        if (asked < to_ask && !waiting && (heard || !capacity))
             waiting = ask(cloudbe, asked);
         if (capacity) {
             struct message news = {0};
@@ -128,6 +128,7 @@ int main(int argc, char **argv)
             check(size && strspn(state.frames[1].data, "0123456789") == size, "a number as state");
             printf("state %s\n", state.frames[1].data);
             fflush(stdout);
+            heard = 1;
         }
     }
     printf("%d\n", served);
