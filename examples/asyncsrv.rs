@@ -62,18 +62,17 @@ fn run(args: Args) -> common::Result {
     // Nobody waits any more for what is under way at the end.
     context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
 
-    let mut threads = Vec::new();
-    for _ in 0..args.clients {
-        let (endpoint, pause) = (args.connect.clone(), Duration::from_millis(args.pause));
-        threads.push(start(&context, "client", move |pipe| client(pipe, &endpoint, pause))?);
-    }
-
     // The proxy is the server: clients in front, workers behind, who get the requests in turn.
     let mut proxy = None;
     if args.workers > 0 {
         let frontend = SocketSpec::new(Router).bind(&args.bind);
         let backend = SocketSpec::new(Dealer).bind(BACKEND);
         proxy = Some(Proxy::builder(frontend, backend).start(&context)?);
+    }
+    let mut threads = Vec::new();
+    for _ in 0..args.clients {
+        let (endpoint, pause) = (args.connect.clone(), Duration::from_millis(args.pause));
+        threads.push(start(&context, "client", move |pipe| client(pipe, &endpoint, pause))?);
     }
     for _ in 0..args.workers {
         threads.push(start(&context, "worker", move |pipe| worker(pipe, args.work))?);
@@ -82,14 +81,14 @@ fn run(args: Args) -> common::Result {
     // A sleep that Ctrl-C ends.
     poll(&mut [], Duration::from_millis(args.duration))?;
 
-    // First nothing new reaches the workers, then each thread is told to end, and waited for.
-    if let Some(proxy) = proxy {
-        proxy.terminate()?;
-    }
+    // Each thread is told to end, and waited for. The proxy is the last, so that no worker waits for it to take a reply.
     for thread in threads {
         thread.terminate(Duration::from_secs(5))?;
     }
-    Ok(())
+    match proxy {
+        Some(proxy) => Ok(proxy.terminate()?),
+        None => Ok(()),
+    }
 }
 
 /// Starts a thread with a pipe to this one, over which it hears that it is to end. It makes its own sockets: the compiler

@@ -129,3 +129,15 @@ fn the_clients_of_asyncsrv_end_without_a_server() {
         clients.succeeds();
     });
 }
+
+#[test]
+fn asyncsrv_ends_by_itself_with_requests_and_replies_under_way() {
+    within_deadline(|| {
+        let port = Port::reserve();
+        let (bind, connect) = (port.bind(), port.connect());
+        let busy = ["--bind", &bind, "--connect", &connect, "--pause", "1", "--work", "1", "--clients", "20"];
+        let server = Process::start(example("asyncsrv"), &[&busy[..], &["--duration", "500"]].concat());
+        assert!(!server.rest().is_empty());
+        server.succeeds();
+    });
+}
