@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every program uses its own part")]
 
 pub mod frames;
+pub mod peering;
 pub mod routing;
 pub mod threads;
 pub mod zmsg;

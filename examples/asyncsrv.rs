@@ -1,0 +1,160 @@
+//! Asynchronous server: clients that do not wait for one reply before the next request, and a pool of workers for all.
+//!
+//! Chapter: 3, The Asynchronous Client/Server Pattern
+//! Original: asyncsrv.c
+//! Teaches: DEALER to ROUTER without an envelope of REQ's, a proxy and its workers, threads as actors
+//! Arguments: --bind tcp://*:5570, --connect tcp://localhost:5570, --clients 3, --workers 5, --pause 1000,
+//!     --work 1000, --duration 5000
+//! Partners: none
+//! Run: --pause 50 --work 20 --duration 2000
+//! Ends: by itself
+//! Prints: in any order
+//! - 10+ x `<id>[<n>] request #<n>`
+
+mod common;
+
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::zhelpers::{format_frame, randof, s_set_id};
+use zmq::{Actor, ActorPipe, Context, Dealer, PollEvents, PollItem, Proxy, Reactor, Router, SocketSpec, poll};
+
+/// Where the workers of the server fetch their requests.
+const BACKEND: &str = "inproc://backend";
+
+#[derive(Parser)]
+struct Args {
+    /// Where the server is to be found
+    #[arg(long, default_value = "tcp://*:5570")]
+    bind: String,
+
+    /// Where the clients look for it
+    #[arg(long, default_value = "tcp://localhost:5570")]
+    connect: String,
+
+    /// How many clients to run; with 0, the server serves those of other programs
+    #[arg(long, default_value_t = 3)]
+    clients: u32,
+
+    /// How many workers the server has; with 0 there is no server, and the clients use that of another program
+    #[arg(long, default_value_t = 5)]
+    workers: u32,
+
+    /// How long a client waits before each request, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    pause: u64,
+
+    /// How long the work for a reply takes at most, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    work: u32,
+
+    /// How long all this goes on, in milliseconds
+    #[arg(long, default_value_t = 5000)]
+    duration: u64,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| run(Args::parse()))
+}
+
+fn run(args: Args) -> common::Result {
+    let context = Context::new()?;
+    // Nobody waits any more for what is under way at the end.
+    context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
+
+    // The proxy is the server: clients in front, workers behind, who get the requests in turn.
+    let mut proxy = None;
+    if args.workers > 0 {
+        let frontend = SocketSpec::new(Router).bind(&args.bind);
+        let backend = SocketSpec::new(Dealer).bind(BACKEND);
+        proxy = Some(Proxy::builder(frontend, backend).start(&context)?);
+    }
+    let mut threads = Vec::new();
+    for _ in 0..args.clients {
+        let (endpoint, pause) = (args.connect.clone(), Duration::from_millis(args.pause));
+        threads.push(start(&context, "client", move |pipe| client(pipe, &endpoint, pause))?);
+    }
+    for _ in 0..args.workers {
+        threads.push(start(&context, "worker", move |pipe| worker(pipe, args.work))?);
+    }
+
+    // A sleep that Ctrl-C ends.
+    poll(&mut [], Duration::from_millis(args.duration))?;
+
+    // Each thread is told to end, and waited for. The proxy is the last, so that no worker waits for it to take a reply.
+    for thread in threads {
+        thread.terminate(Duration::from_secs(5))?;
+    }
+    match proxy {
+        Some(proxy) => Ok(proxy.terminate()?),
+        None => Ok(()),
+    }
+}
+
+/// Starts a thread with a pipe to this one, over which it hears that it is to end. It makes its own sockets: the compiler
+/// lets no thread use those of another.
+fn start(
+    context: &Context,
+    name: &str,
+    body: impl FnOnce(&ActorPipe) -> common::Result + Send + 'static,
+) -> zmq::Result<Actor> {
+    Ok(Actor::spawn(context, name, |pipe| common::until_ctrl_c(|| body(pipe)))?)
+}
+
+/// Sends a request now and then, and prints what replies come meanwhile: none, or several.
+fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
+    let context = pipe.context();
+    let client = context.socket(Dealer)?;
+    // A name that can be printed makes it easier to see who is who.
+    let id = s_set_id(&client)?;
+    client.connect(endpoint)?;
+    pipe.ready();
+
+    let mut number = 0;
+    let mut reactor = Reactor::new()?;
+    reactor.add(&client, PollEvents::POLLIN, |_, _| {
+        let reply = client.recv_multipart()?;
+        if let Some(text) = reply.back() {
+            println!("{id}{}", format_frame(text));
+        }
+        Ok(())
+    })?;
+    // C counts hundred waits of 10 ms as a second, and a reply ends such a wait early; this timer keeps its beat.
+    reactor.every(pause, |_, _| {
+        number += 1;
+        // Without a server the requests pile up. Those that there is no room for are left out.
+        client.try_send(format!("request #{number}"))?.into_unsent();
+        Ok(())
+    })?;
+    reactor.add(pipe.as_ref(), PollEvents::POLLIN, |reactor, _| {
+        reactor.stop();
+        Ok(())
+    })?;
+    reactor.run()?;
+    Ok(())
+}
+
+/// Answers each request with as many replies as chance will have it, from none to four.
+fn worker(pipe: &ActorPipe, work: u32) -> common::Result {
+    let context = pipe.context();
+    let worker = context.socket(Dealer)?;
+    worker.connect(BACKEND)?;
+    pipe.ready();
+
+    while !pipe.is_terminated() {
+        let end = PollItem::socket(pipe.as_ref(), PollEvents::POLLIN);
+        poll(&mut [end, PollItem::socket(&worker, PollEvents::POLLIN)], None)?;
+        let Some(request) = worker.try_recv_multipart()? else { continue };
+
+        // The server's ROUTER has put the client's name in front: [client][request]. A reply goes back under that name.
+        for _ in 0..randof(5) {
+            // This is the work. It need not be finished where everything ends.
+            poll(&mut [end], Duration::from_millis(u64::from(randof(work.max(1))) + 1))?;
+            if pipe.is_terminated() {
+                break;
+            }
+            worker.send_multipart(&request)?;
+        }
+    }
+    Ok(())
+}

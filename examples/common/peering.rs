@@ -1,0 +1,180 @@
+//! What peering2 and peering3 have in common: the two request flows of a broker, and the threads that make it busy.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use zmq::zhelpers::randof;
+use zmq::{
+    Actor, ActorPipe, CanMultipart, CanRecv, Context, Errno, Message, Multipart, PollEvents, PollItem, Router, Socket,
+    poll,
+};
+
+/// What a worker says first.
+pub const READY: [u8; 1] = [0x01];
+
+/// How long a request waits that nobody was there for, before it is tried again.
+pub const RETRY: Duration = Duration::from_millis(500);
+
+/// Where a broker is found for one of its flows: a file of that directory, which all brokers share.
+pub fn endpoint(directory: &str, broker: &str, flow: &str) -> String {
+    format!("ipc://{directory}/{broker}-{flow}.ipc")
+}
+
+/// A broker: it hands the requests of its own clients, and of its peers, to its own workers or to its peers.
+pub struct Broker<'ctx> {
+    /// Own clients ask here.
+    pub localfe: Socket<'ctx, Router>,
+    /// Own workers answer here.
+    pub localbe: Socket<'ctx, Router>,
+    /// Peers ask here.
+    pub cloudfe: Socket<'ctx, Router>,
+    /// Peers answer here.
+    pub cloudbe: Socket<'ctx, Router>,
+    pub peers: Vec<String>,
+    /// The routing ids of the workers that are free, bytes of any kind. Who has been free for longest comes first.
+    pub workers: VecDeque<Message>,
+}
+
+impl<'ctx> Broker<'ctx> {
+    /// Opens the sockets of both flows. The cloud frontend is not bound yet: from then on peers may ask.
+    pub fn prepare(context: &'ctx Context, directory: &str, name: &str, peers: &[String]) -> zmq::Result<Self> {
+        println!("I: preparing broker at {name}...");
+
+        // Brokers know one another by name, on the sockets of both sides.
+        let cloudfe = context.socket(Router)?;
+        cloudfe.set_routing_id(name)?;
+
+        // A ROUTER throws away what is for a peer that it does not know; like this it says so instead. C's programs lose
+        // the request then, and its client waits for ever.
+        let cloudbe = context.socket(Router)?;
+        cloudbe.set_routing_id(name)?;
+        cloudbe.set_router_mandatory(true)?;
+        for peer in peers {
+            println!("I: connecting to cloud frontend at '{peer}'");
+            cloudbe.connect(&endpoint(directory, peer, "cloud"))?;
+        }
+
+        let localfe = context.socket(Router)?;
+        localfe.bind(&endpoint(directory, name, "localfe"))?;
+        let localbe = context.socket(Router)?;
+        localbe.set_router_mandatory(true)?;
+        localbe.bind(&endpoint(directory, name, "localbe"))?;
+
+        Ok(Broker { localfe, localbe, cloudfe, cloudbe, peers: peers.to_vec(), workers: VecDeque::new() })
+    }
+
+    /// Receives from a worker, which is free then, and gives its reply: `None` where it only says that it is ready.
+    pub fn recv_from_worker(&mut self) -> zmq::Result<Option<Multipart>> {
+        // [worker][][READY] or [worker][][address][]...[body]
+        let mut message = self.localbe.recv_multipart()?;
+        let worker = message.unwrap();
+        let is_reply = message.len() > 1;
+        if is_reply || message == [READY] {
+            self.workers.extend(worker);
+        }
+        Ok(is_reply.then_some(message))
+    }
+
+    /// Receives the reply of a peer.
+    pub fn recv_from_peer(&self) -> zmq::Result<Multipart> {
+        // [peer][client][][body]: it does not matter who has done the work.
+        let mut message = self.cloudbe.recv_multipart()?;
+        message.pop_front();
+        Ok(message)
+    }
+
+    /// Sends a reply to whom it is addressed: a peer, or one of the own clients. If that has gone meanwhile, the ROUTER
+    /// throws the reply away.
+    pub fn reply(&self, reply: Multipart) -> zmq::Result<(), zmq::SendError<Multipart>> {
+        let is_for = |peer: &String| reply.front().is_some_and(|address| *address == *peer.as_str());
+        let frontend = if self.peers.iter().any(is_for) { &self.cloudfe } else { &self.localfe };
+        frontend.send_multipart(reply)
+    }
+
+    /// Hands a request to the worker that has been free for longest; it comes back where there is none.
+    pub fn offer_to_worker(&mut self, mut request: Multipart) -> super::Result<Option<Multipart>> {
+        while let Some(worker) = self.workers.pop_front() {
+            request.wrap(worker);
+            match offer(&self.localbe, request)? {
+                None => return Ok(None),
+                // This worker has gone.
+                Some(unsent) => request = unsent,
+            }
+            request.unwrap();
+        }
+        Ok(Some(request))
+    }
+
+    /// Hands a request to one of these peers, whichever; it comes back where none of them is there.
+    pub fn offer_to_peers<'p>(
+        &self,
+        peers: impl ExactSizeIterator<Item = &'p String> + Clone,
+        mut request: Multipart,
+    ) -> super::Result<Option<Multipart>> {
+        let count = peers.len();
+        let first = randof(count.max(1) as u32) as usize;
+        for peer in peers.cycle().skip(first).take(count) {
+            request.push_front(peer);
+            match offer(&self.cloudbe, request)? {
+                None => return Ok(None),
+                Some(unsent) => request = unsent,
+            }
+            request.pop_front();
+        }
+        Ok(Some(request))
+    }
+}
+
+/// Sends a message, unless whom it is for is not there or has no room for it: then it comes back.
+fn offer(router: &Socket<'_, Router>, message: Multipart) -> super::Result<Option<Multipart>> {
+    match router.try_send_multipart(message) {
+        Ok(sent) => Ok(sent.into_unsent()),
+        Err(failed) if failed.error().errno() == Errno::EHOSTUNREACH => Ok(Some(failed.into_message())),
+        Err(failed) => Err(failed.into()),
+    }
+}
+
+/// An item for a poll that looks for messages, or does not look at all.
+pub fn readable<'a>(socket: &'a Socket<'_, Router>, look: bool) -> PollItem<'a> {
+    PollItem::socket(socket, if look { PollEvents::POLLIN } else { PollEvents::NONE })
+}
+
+/// Starts a thread, a client or a worker, which ends when the actor is dropped, and on Ctrl-C.
+pub fn start(
+    context: &Context,
+    name: &str,
+    body: impl FnOnce(&ActorPipe) -> super::Result + Send + 'static,
+) -> zmq::Result<Actor> {
+    let body = move |pipe: &ActorPipe| {
+        super::until_ctrl_c(|| body(pipe)).inspect_err(|error| eprintln!("E: a thread has ended: {error}"))
+    };
+    Ok(Actor::spawn(context, name, body)?)
+}
+
+/// Receives in such a thread; `None` when the time is over or the thread is to end.
+pub fn recv<T: CanRecv + CanMultipart>(
+    pipe: &ActorPipe,
+    socket: &Socket<'_, T>,
+    timeout: Option<Duration>,
+) -> zmq::Result<Option<Multipart>> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let end = PollItem::socket(pipe.as_ref(), PollEvents::POLLIN);
+        let found = poll(&mut [end, PollItem::socket(socket, PollEvents::POLLIN)], left)?;
+        if found == 0 || pipe.is_terminated() {
+            return Ok(None);
+        }
+        // A REQ may find that what has come is no reply to it, and then there is nothing yet.
+        if let Some(message) = socket.try_recv_multipart()? {
+            return Ok(Some(message));
+        }
+    }
+}
+
+/// Sleeps in such a thread, and says whether it may go on.
+pub fn pause(pipe: &ActorPipe, milliseconds: u32) -> zmq::Result<bool> {
+    // Its owner sends it nothing, so what wakes it up is its end.
+    poll(&mut [PollItem::socket(pipe.as_ref(), PollEvents::POLLIN)], Duration::from_millis(milliseconds.into()))?;
+    Ok(!pipe.is_terminated())
+}

@@ -1,0 +1,82 @@
+//! Broker peering, first step: brokers tell one another how many of their workers are free.
+//!
+//! Chapter: 3, Prototyping the State Flow
+//! Original: peering1.c
+//! Teaches: state is published: each broker has a PUB of its own and one SUB for all others
+//! Arguments: [NAMES]..., --directory ., --pause 1000
+//! Partners: peering1 DC2 DC1 --pause 50
+//! Run: DC1 DC2 --pause 50
+//! Ends: on Ctrl-C
+//! Prints: in any order
+//! - `I: preparing broker at DC1...`
+//! - `I: connecting to state backend at 'DC2'`
+//! - 3+ x `DC2 - <n> workers free`
+
+mod common;
+
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::zhelpers::{randof, s_send, s_sendmore};
+use zmq::{Context, PollEvents, Pub, Reactor, Sub};
+
+#[derive(Parser)]
+struct Args {
+    /// The name of this broker, and then those of its peers
+    names: Vec<String>,
+
+    /// Where the brokers' endpoints are; all brokers need the same
+    #[arg(long, default_value = ".")]
+    directory: String,
+
+    /// How long to wait before each message, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    pause: u64,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
+    let Some((name, peers)) = args.names.split_first() else {
+        println!("syntax: peering1 me {{you}}...");
+        return Ok(());
+    };
+    common::until_ctrl_c(|| run(name, peers, &args))
+}
+
+fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
+    let endpoint = |broker: &str| format!("ipc://{}/{broker}-state.ipc", args.directory);
+    println!("I: preparing broker at {name}...");
+
+    let context = Context::new()?;
+    let statebe = context.socket(Pub)?;
+    // News that nobody has read is worth nothing at the end.
+    statebe.set_linger(Some(Duration::ZERO))?;
+    statebe.bind(&endpoint(name))?;
+
+    // One socket hears all peers. Those that are not there yet are found as soon as they are.
+    let statefe = context.socket(Sub)?;
+    statefe.subscribe("")?;
+    for peer in peers {
+        println!("I: connecting to state backend at '{peer}'");
+        statefe.connect(&endpoint(peer))?;
+    }
+
+    let mut reactor = Reactor::new()?;
+    reactor.add(&statefe, PollEvents::POLLIN, |_, _| {
+        // [broker][number]; what has another form is no news of a broker's.
+        let news = statefe.recv_multipart()?;
+        if let (Some(peer), Some(free), 2) = (news.front(), news.back(), news.len()) {
+            println!("{} - {} workers free", String::from_utf8_lossy(peer), String::from_utf8_lossy(free));
+        }
+        Ok(())
+    })?;
+    // The number is made up: there are no workers yet. In C a broker sends when it has heard nothing for a second, so one
+    // that hears of its peers all the time is not heard of itself; a timer of its own cannot be put off.
+    reactor.every(Duration::from_millis(args.pause), |_, _| {
+        s_sendmore(&statebe, name)?;
+        s_send(&statebe, &randof(10).to_string())?;
+        Ok(())
+    })?;
+    reactor.run()?;
+    Ok(())
+}

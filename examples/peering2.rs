@@ -1,0 +1,183 @@
+//! Broker peering, second step: brokers pass requests on to their own workers, and to one another.
+//!
+//! Chapter: 3, Prototyping the Local and Cloud Flows
+//! Original: peering2.c
+//! Teaches: ROUTER to ROUTER by names that both know, envelopes across two brokers
+//! Arguments: [NAMES]..., --directory ., --clients 10, --workers 3, --pause 1000, --requests
+//! Partners: peering2 DC2 DC1
+//! Run: DC1 DC2
+//! Input: Enter
+//! Ends: on Ctrl-C
+//! Prints: in any order
+//! - `I: preparing broker at DC1...`
+//! - `I: connecting to cloud frontend at 'DC2'`
+//! - `Press Enter when all brokers are started: <text>`
+//! - 10+ x `Client: OK`
+//! - 3+ x `Worker: [005] HELLO`
+
+mod common;
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use clap::Parser;
+use common::peering::{self, Broker, READY, RETRY};
+use zmq::zhelpers::{format_frame, randof, s_send};
+use zmq::{ActorPipe, Context, PollEvents, PollItem, Req, poll};
+
+#[derive(Parser)]
+struct Args {
+    /// The name of this broker, and then those of its peers
+    names: Vec<String>,
+
+    /// Where the brokers' endpoints are; all brokers need the same
+    #[arg(long, default_value = ".")]
+    directory: String,
+
+    /// How many clients of its own the broker has
+    #[arg(long, default_value_t = 10)]
+    clients: u32,
+
+    /// How many workers of its own; a broker that has none, and hears of none, leaves everything to its peers
+    #[arg(long, default_value_t = 3)]
+    workers: u32,
+
+    /// How long a client waits after a reply, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    pause: u32,
+
+    /// How many requests each client makes, without end if not given
+    #[arg(long)]
+    requests: Option<u64>,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
+    let Some((name, peers)) = args.names.split_first() else {
+        println!("syntax: peering2 me {{you}}...");
+        return Ok(());
+    };
+    common::until_ctrl_c(|| run(name, peers, &args))
+}
+
+fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
+    let context = Context::new()?;
+    // Nobody waits any more for what is under way at the end.
+    context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
+    let broker = Broker::prepare(&context, &args.directory, name, peers)?;
+    let cloud = peering::endpoint(&args.directory, name, "cloud");
+    if args.workers > 0 {
+        broker.cloudfe.bind(&cloud)?;
+    }
+
+    print!("Press Enter when all brokers are started: ");
+    io::stdout().flush()?;
+    // Ctrl-C ends this wait, and would not end that of read_line.
+    poll(&mut [PollItem::fd(io::stdin().as_fd(), PollEvents::POLLIN)], None)?;
+    io::stdin().read_line(&mut String::new())?;
+
+    // Dropping an actor ends its thread.
+    let mut threads = Vec::new();
+    for _ in 0..args.workers {
+        let endpoint = peering::endpoint(&args.directory, name, "localbe");
+        threads.push(peering::start(&context, "worker", move |pipe| worker(pipe, &endpoint))?);
+    }
+    for _ in 0..args.clients {
+        let endpoint = peering::endpoint(&args.directory, name, "localfe");
+        let (pause, requests) = (args.pause, args.requests);
+        threads.push(peering::start(&context, "client", move |pipe| client(pipe, &endpoint, pause, requests))?);
+    }
+    route(broker, args.workers > 0, &cloud)
+}
+
+/// Makes a request, waits for the reply, and again.
+fn client(pipe: &ActorPipe, endpoint: &str, pause: u32, requests: Option<u64>) -> common::Result {
+    let context = pipe.context();
+    let client = context.socket(Req)?;
+    client.connect(endpoint)?;
+    pipe.ready();
+
+    for _ in 0..requests.unwrap_or(u64::MAX) {
+        s_send(&client, "HELLO")?;
+        let Some(reply) = peering::recv(pipe, &client, None)? else { break };
+        if let Some(text) = reply.back() {
+            println!("Client: {}", String::from_utf8_lossy(text));
+        }
+        if !peering::pause(pipe, pause)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Says that it is ready, and then answers one request after the other.
+fn worker(pipe: &ActorPipe, endpoint: &str) -> common::Result {
+    let context = pipe.context();
+    let worker = context.socket(Req)?;
+    worker.connect(endpoint)?;
+    pipe.ready();
+
+    worker.send(READY)?;
+    while let Some(mut message) = peering::recv(pipe, &worker, None)? {
+        // The envelope says whom the reply is for; it goes back as it came, with another body.
+        if let Some(body) = message.back_mut() {
+            println!("Worker: {}", format_frame(body));
+            *body = "OK".into();
+        }
+        worker.send_multipart(message)?;
+    }
+    Ok(())
+}
+
+/// The broker's own work, until Ctrl-C.
+fn route(mut broker: Broker, mut has_workers: bool, cloud: &str) -> common::Result {
+    // A request that nobody was there for, and whether it is of an own client.
+    let mut held = None;
+    loop {
+        // Replies can always be passed on. Requests are not taken before somebody can work on them: until then they wait in
+        // the sockets' own queues. C looks for them only after a reply, or once in a second; here they end the wait.
+        let can_work = held.is_none() && !broker.workers.is_empty();
+        let can_ask = held.is_none() && !broker.peers.is_empty() && !has_workers;
+        let mut items = [
+            peering::readable(&broker.localbe, true),
+            peering::readable(&broker.cloudbe, true),
+            peering::readable(&broker.cloudfe, can_work),
+            peering::readable(&broker.localfe, can_work || can_ask),
+        ];
+        poll(&mut items, held.is_some().then_some(RETRY))?;
+        let [from_worker, from_peer, peer_asks, client_asks] = items.map(|item| item.is_readable());
+
+        if from_worker {
+            if let Some(reply) = broker.recv_from_worker()? {
+                broker.reply(reply)?;
+            }
+            // Who has no workers cannot be reached by peers, which then do not ask; now it can.
+            if !has_workers && !broker.workers.is_empty() {
+                broker.cloudfe.bind(cloud)?;
+                has_workers = true;
+            }
+        }
+        if from_peer {
+            broker.reply(broker.recv_from_peer()?)?;
+        }
+
+        // Peers come first, or busy clients of our own would keep them out. What a peer asks is not passed on once more: it
+        // could go round in circles.
+        let next = match held.take() {
+            Some(held) => Some(held),
+            None if peer_asks => Some((broker.cloudfe.recv_multipart()?, false)),
+            None if client_asks => Some((broker.localfe.recv_multipart()?, true)),
+            None => None,
+        };
+        let Some((request, is_local)) = next else { continue };
+        // One in five is sent abroad, just to try the way: the third step knows who has workers free.
+        let abroad = is_local && !broker.peers.is_empty() && (!has_workers || randof(5) == 0);
+        let unsent = if abroad { broker.offer_to_peers(broker.peers.iter(), request)? } else { Some(request) };
+        let unsent = match unsent {
+            Some(request) => broker.offer_to_worker(request)?,
+            None => None,
+        };
+        held = unsent.map(|request| (request, is_local));
+    }
+}

@@ -1,0 +1,246 @@
+//! Broker peering, complete: a cluster of brokers, each of which passes on what its own workers have no time for.
+//!
+//! Chapter: 3, Putting it All Together
+//! Original: peering3.c
+//! Teaches: a state flow that says where there is capacity, and a broker that routes by it
+//! Arguments: [NAMES]..., --directory ., --clients 10, --workers 5, --pause 4000, --burst 14, --work 1000,
+//!     --timeout 10000, --tasks
+//! Partners: peering3 DC2 DC1 --pause 100 --work 10
+//! Run: DC1 DC2 --pause 100 --work 10
+//! Ends: on Ctrl-C
+//! Prints: in any order
+//! - `I: preparing broker at DC1...`
+//! - `I: connecting to cloud frontend at 'DC2'`
+//! - `I: connecting to state backend at 'DC2'`
+//! - 20+ x `<hex>`
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::Parser;
+use common::peering::{self, Broker, READY, RETRY};
+use zmq::zhelpers::{randof, s_recv, s_send};
+use zmq::{ActorPipe, Context, Multipart, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, XPub, poll};
+
+#[derive(Parser, Clone)]
+struct Args {
+    /// The name of this broker, and then those of its peers
+    names: Vec<String>,
+
+    /// Where the brokers' endpoints are; all brokers need the same
+    #[arg(long, default_value = ".")]
+    directory: String,
+
+    /// How many clients of its own the broker has
+    #[arg(long, default_value_t = 10)]
+    clients: u32,
+
+    /// How many workers of its own
+    #[arg(long, default_value_t = 5)]
+    workers: u32,
+
+    /// How long a client pauses at most between two bursts of tasks, in milliseconds
+    #[arg(long, default_value_t = 4000)]
+    pause: u32,
+
+    /// How many tasks a burst has at most
+    #[arg(long, default_value_t = 14)]
+    burst: u32,
+
+    /// How long a worker is busy with a task, if at all, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    work: u32,
+
+    /// How long a client waits for a task before it gives up, in milliseconds
+    #[arg(long, default_value_t = 10_000)]
+    timeout: u64,
+
+    /// How many tasks each client has, without end if not given
+    #[arg(long)]
+    tasks: Option<u64>,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
+    let Some((name, peers)) = args.names.split_first() else {
+        println!("syntax: peering3 me {{you}}...");
+        return Ok(());
+    };
+    common::until_ctrl_c(|| run(name, peers, &args))
+}
+
+fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
+    let context = Context::new()?;
+    // Nobody waits any more for what is under way at the end.
+    context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
+    let broker = Broker::prepare(&context, &args.directory, name, peers)?;
+    broker.cloudfe.bind(&peering::endpoint(&args.directory, name, "cloud"))?;
+
+    // To its subscribers an XPUB is a PUB; but it hears of them, of each one.
+    let statebe = context.socket(XPub)?;
+    statebe.set_xpub_verbose(true)?;
+    statebe.bind(&peering::endpoint(&args.directory, name, "state"))?;
+    let statefe = context.socket(Sub)?;
+    statefe.subscribe("")?;
+    for peer in peers {
+        println!("I: connecting to state backend at '{peer}'");
+        statefe.connect(&peering::endpoint(&args.directory, peer, "state"))?;
+    }
+    let monitor = context.socket(Pull)?;
+    monitor.bind(&peering::endpoint(&args.directory, name, "monitor"))?;
+
+    // Dropping an actor ends its thread.
+    let mut threads = Vec::new();
+    for _ in 0..args.workers {
+        let args = args.clone();
+        threads.push(peering::start(&context, "worker", move |pipe| worker(pipe, &args))?);
+    }
+    for _ in 0..args.clients {
+        let args = args.clone();
+        threads.push(peering::start(&context, "client", move |pipe| client(pipe, &args))?);
+    }
+    Cluster { name, broker, statebe, statefe, monitor, capacity: BTreeMap::new() }.route()
+}
+
+/// Has nothing to do for a while, then many tasks at once; tells the monitor what has become of each.
+fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
+    let context = pipe.context();
+    let client = context.socket(Req)?;
+    client.connect(&peering::endpoint(&args.directory, &args.names[0], "localfe"))?;
+    let monitor = context.socket(Push)?;
+    monitor.connect(&peering::endpoint(&args.directory, &args.names[0], "monitor"))?;
+    pipe.ready();
+
+    let mut left = args.tasks.unwrap_or(u64::MAX);
+    'end: while left > 0 && peering::pause(pipe, randof(args.pause.saturating_add(1)))? {
+        for _ in 0..u64::from(randof(args.burst.saturating_add(1))).min(left) {
+            left -= 1;
+            let task = format!("{:04X}", randof(0x10000));
+            s_send(&client, &task)?;
+
+            let reply = peering::recv(pipe, &client, Some(Duration::from_millis(args.timeout)))?;
+            if pipe.is_terminated() {
+                break 'end;
+            }
+            // The worker is to give the task back. In C a wrong one ends the whole program.
+            if reply.is_none_or(|reply| reply != [task.as_str()]) {
+                s_send(&monitor, &format!("E: CLIENT EXIT - lost task {task}"))?;
+                break 'end;
+            }
+            s_send(&monitor, &task)?;
+        }
+    }
+    // A socket that is closed throws away what is under way, so it stays open until all comes to its end.
+    pipe.recv()?;
+    Ok(())
+}
+
+/// Says that it is ready, and then gives back one task after the other, some of them late.
+fn worker(pipe: &ActorPipe, args: &Args) -> common::Result {
+    let context = pipe.context();
+    let worker = context.socket(Req)?;
+    worker.connect(&peering::endpoint(&args.directory, &args.names[0], "localbe"))?;
+    pipe.ready();
+
+    worker.send(READY)?;
+    while let Some(task) = peering::recv(pipe, &worker, None)? {
+        if !peering::pause(pipe, args.work * randof(2))? {
+            break;
+        }
+        worker.send_multipart(task)?;
+    }
+    Ok(())
+}
+
+/// A broker and what it knows of its peers.
+struct Cluster<'a> {
+    name: &'a str,
+    broker: Broker<'a>,
+    /// Own news go out here.
+    statebe: Socket<'a, XPub>,
+    /// The peers' news come in here.
+    statefe: Socket<'a, Sub>,
+    monitor: Socket<'a, Pull>,
+    /// How many workers each peer has free, as far as it has said. C keeps one number for all, that of the last who spoke.
+    capacity: BTreeMap<String, u32>,
+}
+
+impl Cluster<'_> {
+    /// The broker's own work, until Ctrl-C.
+    fn route(mut self) -> common::Result {
+        // What the peers were told last.
+        let mut announced = Some(0);
+        // A request that nobody was there for, and whether it is of an own client.
+        let mut held = None;
+        loop {
+            // Requests are not taken before somebody can work on them: until then they wait in the sockets' own queues.
+            let local = held.is_none() && !self.broker.workers.is_empty();
+            let cloud = held.is_none() && !self.capacity.is_empty();
+            let mut items = [
+                peering::readable(&self.broker.localbe, true),
+                peering::readable(&self.broker.cloudbe, true),
+                peering::readable(&self.broker.cloudfe, local),
+                peering::readable(&self.broker.localfe, local || cloud),
+                PollItem::socket(&self.statefe, PollEvents::POLLIN),
+                PollItem::socket(&self.statebe, PollEvents::POLLIN),
+                PollItem::socket(&self.monitor, PollEvents::POLLIN),
+            ];
+            poll(&mut items, held.is_some().then_some(RETRY))?;
+            let [from_worker, from_peer, peer_asks, client_asks, news, subscription, report] =
+                items.map(|item| item.is_readable());
+
+            if from_worker && let Some(reply) = self.broker.recv_from_worker()? {
+                self.broker.reply(reply)?;
+            }
+            if from_peer {
+                self.broker.reply(self.broker.recv_from_peer()?)?;
+            }
+            if news {
+                self.learn(&self.statefe.recv_multipart()?);
+            }
+            if report {
+                println!("{}", s_recv(&self.monitor)?);
+            }
+
+            // Peers come first, or busy clients of our own would keep them out until they give up.
+            let next = match held.take() {
+                Some(held) => Some(held),
+                None if peer_asks => Some((self.broker.cloudfe.recv_multipart()?, false)),
+                None if client_asks => Some((self.broker.localfe.recv_multipart()?, true)),
+                None => None,
+            };
+            if let Some((request, is_local)) = next {
+                let unsent = match self.broker.offer_to_worker(request)? {
+                    Some(request) if is_local => self.broker.offer_to_peers(self.capacity.keys(), request)?,
+                    unsent => unsent,
+                };
+                held = unsent.map(|request| (request, is_local));
+            }
+
+            // A message begins with 1 where a peer subscribes. It has not heard what was said before, and in C does not
+            // know of idle workers until one of them gets to work.
+            if subscription && self.statebe.recv()?.starts_with(&[1]) {
+                announced = None;
+            }
+            let free = self.broker.workers.len();
+            if announced != Some(free) {
+                self.statebe.send_multipart([self.name, &free.to_string()])?;
+                announced = Some(free);
+            }
+        }
+    }
+
+    /// Remembers what a peer says: [peer][how many of its workers are free].
+    fn learn(&mut self, news: &Multipart) {
+        let texts: Vec<_> = news.iter().map_while(|part| part.to_str().ok()).collect();
+        if let [peer, number] = texts[..]
+            && let Ok(free) = number.parse()
+            && self.broker.peers.iter().any(|known| known == peer)
+        {
+            self.capacity.insert(peer.to_owned(), free);
+        }
+        self.capacity.retain(|_, free| *free > 0);
+    }
+}

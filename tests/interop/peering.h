@@ -1,0 +1,113 @@
+// What the C peers of the peering examples and of asyncsrv share: whole messages in and out, every frame checked.
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { DEADLINE_S = 60, MAX_FRAMES = 8, MAX_SIZE = 250 };
+
+struct frame {
+    size_t size;
+    char data[MAX_SIZE + 1];
+};
+
+struct message {
+    int count;
+    struct frame frames[MAX_FRAMES];
+};
+
+static inline void check(int holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "C peer: %s: %s\n", what, zmq_strerror(zmq_errno()));
+        exit(1);
+    }
+}
+
+// A socket that throws away what is under way when it is closed; `id` may be NULL.
+static inline void *open_socket(void *context, int kind, const void *id, size_t id_size)
+{
+    int none = 0;
+    void *socket = zmq_socket(context, kind);
+    check(socket != NULL, "socket");
+    check(zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none) == 0, "linger");
+    if (id)
+        check(zmq_setsockopt(socket, ZMQ_ROUTING_ID, id, id_size) == 0, "routing id");
+    return socket;
+}
+
+static inline void bind_flow(void *socket, const char *broker, const char *flow)
+{
+    char endpoint[100];
+    snprintf(endpoint, sizeof endpoint, "ipc://%s-%s.ipc", broker, flow);
+    check(zmq_bind(socket, endpoint) == 0, endpoint);
+}
+
+static inline void connect_flow(void *socket, const char *broker, const char *flow)
+{
+    char endpoint[100];
+    snprintf(endpoint, sizeof endpoint, "ipc://%s-%s.ipc", broker, flow);
+    check(zmq_connect(socket, endpoint) == 0, endpoint);
+}
+
+static inline struct message receive(void *socket)
+{
+    struct message message = {0};
+    int more = 1;
+    while (more) {
+        check(message.count < MAX_FRAMES, "number of frames");
+        struct frame *frame = &message.frames[message.count++];
+        int size = zmq_recv(socket, frame->data, MAX_SIZE, 0);
+        check(size >= 0 && size <= MAX_SIZE, "size of a frame");
+        frame->size = (size_t) size;
+        size_t more_size = sizeof more;
+        check(zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &more_size) == 0, "more");
+    }
+    return message;
+}
+
+static inline void add(struct message *message, const void *data, size_t size)
+{
+    check(message->count < MAX_FRAMES && size <= MAX_SIZE, "message");
+    struct frame *frame = &message->frames[message->count++];
+    frame->size = size;
+    memcpy(frame->data, data, size);
+    frame->data[size] = 0;
+}
+
+static inline void add_text(struct message *message, const char *text)
+{
+    add(message, text, strlen(text));
+}
+
+// Whether it was sent: not if it is a ROUTER's, whose peer is unknown.
+static inline int try_send(void *socket, const struct message *message)
+{
+    for (int i = 0; i < message->count; i++) {
+        const struct frame *frame = &message->frames[i];
+        int rc = zmq_send(socket, frame->data, frame->size, i + 1 < message->count ? ZMQ_SNDMORE : 0);
+        if (rc == -1 && i == 0 && zmq_errno() == EHOSTUNREACH)
+            return 0;
+        check(rc == (int) frame->size, "send");
+    }
+    return 1;
+}
+
+static inline int frame_is(const struct frame *frame, const void *data, size_t size)
+{
+    return frame->size == size && memcmp(frame->data, data, size) == 0;
+}
+
+static inline int text_is(const struct frame *frame, const char *text)
+{
+    return frame_is(frame, text, strlen(text));
+}
+
+// Whether the other side of the pipe that is our standard input wants this program to end.
+static inline zmq_pollitem_t until_told(void)
+{
+    return (zmq_pollitem_t){.fd = STDIN_FILENO, .events = ZMQ_POLLIN};
+}
