@@ -5,20 +5,11 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use common::guide::{Port, example};
-use common::{Process, c_program, signal, within_deadline};
+use common::guide::{NOTHING, Port, example, interrupt};
+use common::{Process, c_program, within_deadline};
 use zmq::{Context, Dealer};
 
-const NO_LINES: [&str; 0] = [];
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Ctrl-C ends a program, and well; gives what it has printed since.
-fn interrupt(process: Process) -> Vec<String> {
-    signal(process.id(), libc::SIGINT);
-    let lines = process.rest();
-    process.succeeds();
-    lines
-}
 
 #[test]
 fn asyncsrv_serves_c_clients_and_ends_on_ctrl_c() {
@@ -32,7 +23,7 @@ fn asyncsrv_serves_c_clients_and_ends_on_ctrl_c() {
             assert_eq!(client.rest(), ["40 replies"]);
             client.succeeds();
         }
-        assert_eq!(interrupt(server), NO_LINES);
+        assert_eq!(interrupt(server), NOTHING);
     });
 }
 
@@ -109,7 +100,7 @@ fn asyncsrv_ends_while_its_workers_are_at_work() {
         let args = ["--bind", &bind, "--clients", "0", "--work", "100000000", "--duration"];
         let start = Instant::now();
         let server = Process::start(example("asyncsrv"), &[&args[..], &["1000"]].concat());
-        assert_eq!(server.rest(), NO_LINES);
+        assert_eq!(server.rest(), NOTHING);
         server.succeeds();
         assert!(start.elapsed() >= SECOND);
 
@@ -125,7 +116,7 @@ fn the_clients_of_asyncsrv_end_without_a_server() {
         let port = Port::reserve();
         let args = ["--connect", &port.connect(), "--workers", "0", "--pause", "1", "--duration"];
         let clients = Process::start(example("asyncsrv"), &[&args[..], &["2000"]].concat());
-        assert_eq!(clients.rest(), NO_LINES);
+        assert_eq!(clients.rest(), NOTHING);
         clients.succeeds();
     });
 }

@@ -10,10 +10,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::guide::{Port, example};
+use common::guide::{NOTHING, Port, example, interrupt};
 use common::{Process, signal, within_deadline};
 use peers::Side::{C, Rust};
-use peers::{FOR_EVER, NOTHING, Side, c, elapsed_behind_marks, interrupt, kill, number_in, rust};
+use peers::{FOR_EVER, Side, c, elapsed_behind_marks, kill, number_in, rust};
 use zmq::{Context, Dealer, Pull, Push, Rep, Req, Router, Sub, XPub};
 
 /// An `ipc://` endpoint, whose buffers are small. Its directory goes with it.

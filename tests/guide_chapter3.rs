@@ -5,11 +5,10 @@ mod common;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::guide::{Directory, Port, example};
-use common::{Process, c_program, eventually, signal, within_deadline};
+use common::guide::{Directory, NOTHING, Port, ended, example, interrupt};
+use common::{Process, c_program, within_deadline};
 use zmq::{Context, Dealer, Message, Multipart, Req, Router, Socket};
 
-const NOTHING: [&str; 0] = [];
 /// The two that give work to workers, and the kind of worker that each is about.
 const FOREMEN: [(&str, &str); 2] = [("rtreq", "req"), ("rtdealer", "dealer")];
 /// The brokers between clients and workers, and the sign by which a worker of each says that it is ready (`1`: the byte).
@@ -18,25 +17,6 @@ const FRONTEND: &str = "ipc://frontend.ipc";
 const BACKEND: &str = "ipc://backend.ipc";
 /// For a client of lbbroker3 that is to ask once.
 const NEVER_AGAIN: [&str; 2] = ["--pause", "600000"];
-
-/// Ctrl-C ends the program, and well: as soon as it has begun to catch it.
-fn interrupt(process: Process) -> Vec<String> {
-    let status = format!("/proc/{}/status", process.id());
-    eventually("the program catches Ctrl-C", || {
-        let status = std::fs::read_to_string(&status).unwrap();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-        u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (libc::SIGINT - 1)) != 0
-    });
-    signal(process.id(), libc::SIGINT);
-    ended(process)
-}
-
-/// The lines that are left of a program that ends by itself, and well.
-fn ended(process: Process) -> Vec<String> {
-    let lines = process.rest();
-    process.succeeds();
-    lines
-}
 
 /// Runs a program in a directory, to which its `ipc` endpoints are relative.
 fn start_in(directory: &Directory, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Process {

@@ -6,11 +6,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::guide::{Directory, example};
-use common::{Process, c_program, signal, within_deadline};
+use common::guide::{Directory, NOTHING, ended, example, interrupt};
+use common::{Process, c_program, within_deadline};
 use zmq::{Context, Dealer, Pub, Push, Req, Router, Socket, Sub};
 
-const NO_LINES: [&str; 0] = [];
 const PROMPT: &str = "Press Enter when all brokers are started: ";
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -38,20 +37,10 @@ impl Place {
     }
 }
 
-/// Ctrl-C ends a program, and well; gives what it has printed since.
-fn interrupt(process: Process) -> Vec<String> {
-    signal(process.id(), libc::SIGINT);
-    let lines = process.rest();
-    process.succeeds();
-    lines
-}
-
 /// Tells a C peer to end, which it does well only if all was right.
 fn dismiss(mut peer: Process) -> Vec<String> {
     peer.type_all("\n");
-    let lines = peer.rest();
-    peer.succeeds();
-    lines
+    ended(peer)
 }
 
 /// The next lines that a broker prints, until `count` of them are such; without what it says at the start.
@@ -127,7 +116,7 @@ fn peering1_hears_and_is_heard_by_a_c_broker_that_never_stops_talking() {
         let broker = place.broker("peering1", "DC1 DC2 --pause 50");
         assert_eq!(peer.line(), "heard");
         lines_until(&broker, 20, |line| line == "DC2 - 7 workers free");
-        assert_eq!(dismiss(peer), NO_LINES);
+        assert_eq!(dismiss(peer), NOTHING);
         interrupt(broker);
     });
 }
@@ -177,7 +166,7 @@ fn peering2_is_served_by_a_c_broker() {
         assert_eq!(lines_until(&broker, 20, |line| line == "Client: OK").len(), 20);
         assert_eq!(peer.line(), "served");
         assert_eq!(dismiss(peer), ["20"]);
-        assert_eq!(interrupt(broker), NO_LINES);
+        assert_eq!(interrupt(broker), NOTHING);
     });
 }
 
@@ -251,7 +240,7 @@ fn a_peering2_without_workers_has_its_work_done_by_its_peer() {
         let own = place.broker("peering2", "DC1 DC2 --workers 0 --pause 0 --requests 12");
         assert_eq!(lines_until(&own, 120, |line| line == "Client: OK").len(), 120);
         let mut lines = lines_until(&other, 120, |line| line == "Client: OK");
-        assert_eq!(interrupt(own), NO_LINES);
+        assert_eq!(interrupt(own), NOTHING);
         lines.extend(interrupt(other));
         assert_eq!(count(&lines, "Worker: [005] HELLO"), 240);
     });
@@ -403,7 +392,7 @@ fn peering3_gives_tasks_to_the_c_broker_that_has_capacity() {
         assert_eq!(word(&rich), "served");
         assert_eq!(dismiss(rich).last().unwrap(), "15");
         assert_eq!(dismiss(poor).last().unwrap(), "0");
-        assert_eq!(interrupt(broker), NO_LINES);
+        assert_eq!(interrupt(broker), NOTHING);
     });
 }
 
@@ -490,7 +479,7 @@ fn a_peering3_without_workers_has_its_tasks_done_by_an_idle_peer() {
         let busy = place.broker("peering3", "DC1 DC2 --workers 0 --pause 10 --timeout 50000 --tasks 10");
         let lines = lines_until(&busy, 100, is_task);
         assert_eq!(lines.len(), 100, "{lines:?}");
-        assert_eq!(interrupt(busy), NO_LINES);
+        assert_eq!(interrupt(busy), NOTHING);
         let lines = interrupt(idle);
         assert!(lines.iter().all(|line| line.starts_with("I: ")), "{lines:?}");
     });
@@ -508,7 +497,7 @@ fn three_peering3_do_every_task() {
             assert_eq!(lines.len(), 200, "{lines:?}");
         }
         for broker in brokers {
-            assert_eq!(interrupt(broker), NO_LINES);
+            assert_eq!(interrupt(broker), NOTHING);
         }
     });
 }
@@ -530,7 +519,7 @@ fn peering3_tells_of_tasks_that_are_lost_and_goes_on() {
         assert_eq!(client.rest(), ["done"]);
         client.succeeds();
         assert_eq!(count(&dismiss(worker), "3"), 8);
-        assert_eq!(interrupt(broker), NO_LINES);
+        assert_eq!(interrupt(broker), NOTHING);
     });
 }
 

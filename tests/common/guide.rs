@@ -5,12 +5,40 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, Socket, Type};
 
+use super::{Process, eventually, signal};
+
+/// What a silent program prints.
+pub const NOTHING: [&str; 0] = [];
+
 /// An example as Cargo built it, beside the directory of this test.
 pub fn example(name: &str) -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let program = this.parent().and_then(Path::parent).unwrap().join("examples").join(name);
     assert!(program.exists(), "{} is not there: `cargo build --examples` makes it", program.display());
     program
+}
+
+/// Ctrl-C ends a program, and well; gives what it has printed since.
+pub fn interrupt(process: Process) -> Vec<String> {
+    // Before the program has begun to catch it, it would be killed.
+    if Path::new("/proc/self/status").exists() {
+        eventually("the program catches Ctrl-C", || catches(process.id(), libc::SIGINT));
+    }
+    signal(process.id(), libc::SIGINT);
+    ended(process)
+}
+
+fn catches(process: u32, signal: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (signal - 1)) != 0
+}
+
+/// Waits until a program has ended by itself, and well; gives what it has printed since.
+pub fn ended(process: Process) -> Vec<String> {
+    let lines = process.rest();
+    process.succeeds();
+    lines
 }
 
 /// A tcp port that is free until a program of the test binds it: the system gives it to nobody else as long as this is

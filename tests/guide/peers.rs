@@ -9,9 +9,6 @@ use std::sync::{Mutex, PoisonError};
 use crate::common::guide::example;
 use crate::common::{Process, c_program, signal};
 
-/// What a silent program prints.
-pub const NOTHING: [&str; 0] = [];
-
 /// Milliseconds, far more than any test may take.
 pub const FOR_EVER: &str = "3600000";
 
@@ -30,14 +27,6 @@ pub fn c_peer(name: &'static str) -> PathBuf {
     static PEERS: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut peers = PEERS.lock().unwrap_or_else(PoisonError::into_inner);
     peers.entry(name).or_insert_with(|| c_program(&format!("{name}.c"))).clone()
-}
-
-/// Ctrl-C ends the program, and well.
-pub fn interrupt(process: Process) -> Vec<String> {
-    signal(process.id(), libc::SIGINT);
-    let lines = process.rest();
-    process.succeeds();
-    lines
 }
 
 /// Ends a peer that runs until it is killed, and gives what it has printed.

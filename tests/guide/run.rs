@@ -5,8 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use regex::{Captures, Regex};
 
-use crate::common::guide::{Directory, Port, example};
-use crate::common::{Process, signal};
+use crate::common::Process;
+use crate::common::guide::{Directory, Port, ended, example, interrupt};
 use crate::header::{Header, Member};
 
 /// All programs by their names.
@@ -32,19 +32,14 @@ pub fn run(program: &Header, programs: &Programs) -> Result<(), String> {
     }
     let process = start(program, &program.run);
 
-    let ended = |partners: Vec<Process>| {
-        for process in partners {
-            process.rest();
-            process.succeeds();
-        }
-    };
     if ends_by_itself(program, &program.run) {
-        let lines = process.rest();
-        process.succeeds();
-        program.prints.check(&lines)?;
-        ended(ending);
+        program.prints.check(&ended(process))?;
+        ending.into_iter().for_each(|partner| drop(ended(partner)));
     } else {
-        ended(ending);
+        if ending.is_empty() && program.prints.check(&[]).is_ok() {
+            return Err("no partner ends and nothing is printed: nothing says that it has done its work".to_owned());
+        }
+        ending.into_iter().for_each(|partner| drop(ended(partner)));
         let mut lines = Vec::new();
         while program.prints.check(&lines).is_err() {
             match process.line_or_end() {
@@ -52,15 +47,10 @@ pub fn run(program: &Header, programs: &Programs) -> Result<(), String> {
                 None => return Err(format!("it ended by itself, after {lines:#?}")),
             }
         }
-        signal(process.id(), libc::SIGINT);
-        lines.extend(process.rest());
-        process.succeeds();
+        lines.extend(interrupt(process));
         program.prints.check(&lines)?;
     }
-    for process in &staying {
-        signal(process.id(), libc::SIGINT);
-    }
-    ended(staying);
+    staying.into_iter().for_each(|partner| drop(interrupt(partner)));
     Ok(())
 }
 

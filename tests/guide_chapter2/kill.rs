@@ -6,10 +6,10 @@ use zmq::monitor::Events;
 use zmq::{Context, Push, Sub, XPub};
 
 use crate::catches_signals;
-use crate::common::guide::Port;
+use crate::common::guide::{NOTHING, Port, interrupt};
 use crate::common::within_deadline;
 use crate::peers::Side::{C, Rust};
-use crate::peers::{NOTHING, Side, c, elapsed_behind_marks, interrupt, number_in, rust};
+use crate::peers::{Side, c, elapsed_behind_marks, number_in, rust};
 
 /// The three stages with one worker, which ends when the sink says so.
 fn ventilate_and_kill(ventilator: Side, worker: Side, sink: Side) {

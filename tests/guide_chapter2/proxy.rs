@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use zmq::{Context, Pub, Socket, Sub, XPub};
 
-use crate::common::guide::{Port, example};
+use crate::common::guide::{NOTHING, Port, example, interrupt};
 use crate::common::within_deadline;
 use crate::listens;
-use crate::peers::{NOTHING, c, interrupt, rust};
+use crate::peers::{c, rust};
 
 #[test]
 fn wuproxy_between_c_peers() {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use zmq::{Context, Dealer, Message};
 
 use crate::catches_signals;
-use crate::common::guide::Port;
+use crate::common::guide::{NOTHING, Port, interrupt};
 use crate::common::{Process, within_deadline};
 use crate::peers::Side::{C, Rust};
-use crate::peers::{FOR_EVER, NOTHING, Side, c, interrupt, rust};
+use crate::peers::{FOR_EVER, Side, c, rust};
 
 /// The two ports of a broker, and those who meet there.
 struct Queue {

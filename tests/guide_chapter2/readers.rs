@@ -5,9 +5,9 @@ use std::time::Duration;
 use zmq::{Context, Pull, Push, XPub};
 
 use crate::catches_signals;
-use crate::common::guide::Port;
+use crate::common::guide::{NOTHING, Port, interrupt};
 use crate::common::within_deadline;
-use crate::peers::{NOTHING, c, interrupt, rust};
+use crate::peers::{c, rust};
 
 const READERS: [&str; 2] = ["msreader", "mspoller"];
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use zmq::{Context, Dealer};
 
 use crate::catches_signals;
-use crate::common::guide::{Port, example};
+use crate::common::guide::{Port, example, interrupt};
 use crate::common::{Process, signal, within_deadline};
-use crate::peers::{FOR_EVER, c, interrupt, rust};
+use crate::peers::{FOR_EVER, c, rust};
 
 #[test]
 fn interrupt_cleans_up() {
