@@ -5,10 +5,11 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use common::{DEADLINE, within_deadline};
-use zmq::{Context, Dealer, PollEvents, PollItem, Router, Socket, SocketType, Sub, XPub, poll};
+use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Router, Socket, SocketType, Sub, XPub, poll};
 
 /// Says what a ZMTP 3 peer without security says first, with these properties, and reads the other's answer.
 fn greet(stream: &mut TcpStream, properties: &[(&str, &[u8])]) {
@@ -95,6 +96,34 @@ fn ids_that_the_router_makes_are_not_for_peers_to_take() {
         last.connect(&endpoint).unwrap();
         last.send("last").unwrap();
         assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&next(2)[..], b"last"]);
+    });
+}
+
+/// What the peer has sent and nobody received keeps its connection in the ROUTER's books, full as it is.
+#[test]
+fn a_mandatory_router_does_not_wait_for_a_full_peer_that_is_gone() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        router.set_router_mandatory(true).unwrap();
+        router.set_sndhwm(1).unwrap();
+        router.bind("inproc://full").unwrap();
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_rcvhwm(1).unwrap();
+        dealer.set_routing_id("dealer").unwrap();
+        dealer.connect("inproc://full").unwrap();
+        dealer.send("one").unwrap();
+        router.recv_multipart().unwrap();
+        dealer.send("two").unwrap();
+        while router.try_send_multipart(["dealer", "x"]).unwrap().is_sent() {}
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(20));
+                drop(dealer);
+            });
+            let failed = router.send_multipart(["dealer", "x"]).unwrap_err();
+            assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
+        });
     });
 }
 

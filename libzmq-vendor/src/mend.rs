@@ -192,7 +192,8 @@ const MENDS: &[(&str, &str, &str)] = &[
          _own_sync.unlock ();\n        _sync->lock ();\n        if (rc == -1) {\n            errno = err;\n            \
          errno_assert (errno == EAGAIN || errno == EINTR);\n            return -1;\n        }\n",
     ),
-    // A SERVER waited for room at a peer that was gone, for ever if nobody received meanwhile.
+    // A SERVER, and a ROUTER with ZMQ_ROUTER_MANDATORY, waited for room at a peer that was gone, for ever if nobody
+    // received meanwhile.
     (
         "pipe.hpp",
         "    bool check_hwm () const;\n",
@@ -203,6 +204,19 @@ const MENDS: &[(&str, &str, &str)] = &[
         "            it->second.active = false;\n            errno = EAGAIN;\n",
         "            if (it->second.pipe->is_ending ()) {\n                errno = EHOSTUNREACH;\n                \
          return -1;\n            }\n            it->second.active = false;\n            errno = EAGAIN;\n",
+    ),
+    (
+        "router.cpp",
+        "                    const bool pipe_full = !_current_out->check_hwm ();\n",
+        "                    const bool pipe_full =\n                      \
+         !_current_out->check_hwm () && !_current_out->is_ending ();\n",
+    ),
+    // A CURVE server that gave a key of small order for the connection aborted its clients.
+    (
+        "curve_client_tools.hpp",
+        "        rc = crypto_box_beforenm (cn_precom_, cn_server_, cn_secret_);\n        zmq_assert (rc == 0);\n",
+        "        rc = crypto_box_beforenm (cn_precom_, cn_server_, cn_secret_);\n        if (rc != 0) {\n            \
+         errno = EPROTO;\n            return -1;\n        }\n",
     ),
     // A welcome for a connection that its maker has closed aborted the process.
     (
