@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{DEADLINE, within_deadline};
-use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Router, Socket, SocketType, Sub, XPub, poll};
+use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Pull, Push, Router, Socket, SocketType, Sub, XPub, poll};
 
 /// Says what a ZMTP 3 peer without security says first, with these properties, and reads the other's answer.
 fn greet(stream: &mut TcpStream, properties: &[(&str, &[u8])]) {
@@ -124,6 +124,47 @@ fn a_mandatory_router_does_not_wait_for_a_full_peer_that_is_gone() {
             let failed = router.send_multipart(["dealer", "x"]).unwrap_err();
             assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
         });
+    });
+}
+
+/// Nobody told the socket that there was room: its peer does so at multiples of half the mark.
+#[test]
+fn a_raised_mark_makes_room() {
+    within_deadline(|| {
+        for raised in [20, 1000, 0] {
+            let context = Context::builder().set_blocky(false).build().unwrap();
+            let (pusher, listener) = connected(&context, Push);
+            pusher.set_sndhwm(10).unwrap();
+            pusher.connect(&endpoint(&listener)).unwrap();
+            let mut sent = 0;
+            while pusher.try_send("x").unwrap().is_sent() {
+                sent += 1;
+            }
+            assert_eq!(sent, 10);
+            pusher.set_sndhwm(raised).unwrap();
+            assert!(pusher.send_timeout("x", DEADLINE).unwrap().is_sent(), "{raised}");
+        }
+    });
+}
+
+/// All that was sent has been received, which the sender was not told before the mark was so low that it had to know.
+#[test]
+fn a_lowered_mark_counts_what_was_received() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let pusher = context.socket(Push).unwrap();
+        let endpoint = pusher.bind("tcp://127.0.0.1:*").unwrap();
+        let puller = context.socket(Pull).unwrap();
+        puller.connect(&endpoint).unwrap();
+        for _ in 0..400 {
+            pusher.send("x").unwrap();
+            puller.recv().unwrap();
+        }
+        pusher.set_sndhwm(5).unwrap();
+        for _ in 0..100 {
+            assert!(pusher.send_timeout("x", DEADLINE).unwrap().is_sent());
+            puller.recv().unwrap();
+        }
     });
 }
 

@@ -243,7 +243,19 @@ const MENDS: &[(&str, &str, &str)] = &[
     (
         "pipe.cpp",
         "    send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
-        "    if (_state != term_ack_sent && _state != term_req_sent2)\n        send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
+        "    if (_state == term_ack_sent || _state == term_req_sent2)\n        return;\n    \
+         send_activate_write (_peer, _msgs_read);\n    send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
+    ),
+    // Where a mark was changed while a pipe was full, or what is left of it was to be, nobody told the writer that there
+    // was room again: the reader did so at multiples of half the mark, of which there might be none to come, or, with no
+    // mark any more, never. A raised mark could so stop a socket for ever. Now each end tells what it has read when its
+    // mark changes (above, too), and the writer looks at its new one.
+    (
+        "pipe.cpp",
+        "    set_hwms (inhwm_, outhwm_);\n}\n",
+        "    set_hwms (inhwm_, outhwm_);\n    if (_state != term_ack_sent && _state != term_req_sent2)\n        \
+         send_activate_write (_peer, _msgs_read);\n    if (!_out_active && _state == active && check_hwm ()) {\n        \
+         _out_active = true;\n        _sink->write_activated (this);\n    }\n}\n",
     ),
     (
         "pipe.cpp",
