@@ -168,6 +168,40 @@ fn a_lowered_mark_counts_what_was_received() {
     });
 }
 
+/// Nobody receives from the connection any more, so nobody saw that it was gone, and what ends the context waited for it.
+#[test]
+fn a_lost_connection_with_unread_messages_does_not_linger() {
+    within_deadline(|| {
+        for lost_first in [true, false] {
+            let context = Context::new().unwrap();
+            let dealer = context.socket(Dealer).unwrap();
+            dealer.set_rcvhwm(1).unwrap();
+            let others = Context::new().unwrap();
+            let router = others.socket(Router).unwrap();
+            router.set_linger(Some(Duration::ZERO)).unwrap();
+            router.set_sndhwm(1).unwrap();
+            router.set_router_mandatory(true).unwrap();
+            dealer.connect(&router.bind("ipc://*").unwrap()).unwrap();
+            dealer.send("hello").unwrap();
+            let id = router.recv_multipart().unwrap()[0].to_vec();
+            let part = vec![0; 100_000];
+            while router.send_multipart_timeout([&id, &part], Duration::from_millis(100)).unwrap().is_sent() {}
+            if lost_first {
+                drop(router);
+                drop(others);
+                // As long as the socket is open, what has arrived is there to be received.
+                assert_eq!(dealer.recv().unwrap(), part);
+                drop(dealer);
+            } else {
+                drop(dealer);
+                drop(router);
+                drop(others);
+            }
+            drop(context);
+        }
+    });
+}
+
 /// What a ZMTP 1 peer without an id says first.
 const ANONYMOUS: &[u8] = b"\x01\0";
 

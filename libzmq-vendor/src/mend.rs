@@ -232,6 +232,33 @@ const MENDS: &[(&str, &str, &str)] = &[
         "        rc = pull_msg (&msg);\n        if (rc == -1 && errno == EAGAIN)\n            _incomplete_in = false;\n        \
          else\n            errno_assert (rc == 0);\n        rc = msg.close ();\n",
     ),
+    // A connection that was lost while nobody received from it waits for somebody to do so. Where that was never to be,
+    // since its socket was closed, the end of the context waited for it, for ever by ZMQ_LINGER's default, although
+    // there was nothing left to send.
+    (
+        "session_base.hpp",
+        "    void engine_ready ();\n",
+        "    void engine_ready ();\n    bool is_pending () const { return _pending; }\n",
+    ),
+    (
+        "session_base.cpp",
+        "        if (!_engine)\n            _pipe->check_read ();\n    }\n\n    if (_zap_pipe != NULL)\n        \
+         _zap_pipe->terminate (false);\n",
+        "        if (!_engine)\n            _pipe->check_read ();\n    }\n\n    if (_zap_pipe != NULL)\n        \
+         _zap_pipe->terminate (false);\n\n    if (_engine)\n        _engine->restart_output ();\n",
+    ),
+    (
+        "stream_engine_base.cpp",
+        "    if (_input_stopped) {\n        rm_fd (_handle);\n        _io_error = true;\n",
+        "    if (_input_stopped) {\n        if (_session->is_pending ()) {\n            error (connection_error);\n            \
+         return false;\n        }\n        rm_fd (_handle);\n        _io_error = true;\n",
+    ),
+    (
+        "stream_engine_base.cpp",
+        "    if (unlikely (_io_error))\n        return;\n\n    if (likely (_output_stopped)) {\n",
+        "    if (unlikely (_io_error)) {\n        if (_session->is_pending ())\n            error (connection_error);\n        \
+         return;\n    }\n\n    if (likely (_output_stopped)) {\n",
+    ),
     // A hello for a connection that its maker has closed aborted the process.
     (
         "pipe.cpp",
