@@ -172,33 +172,44 @@ fn a_lowered_mark_counts_what_was_received() {
 #[test]
 fn a_lost_connection_with_unread_messages_does_not_linger() {
     within_deadline(|| {
-        for lost_first in [true, false] {
-            let context = Context::new().unwrap();
-            let dealer = context.socket(Dealer).unwrap();
+        let part = vec![0; 100_000];
+        // A socket, and a peer of it that is full.
+        let full = |context: &Context, other: &Context| {
+            let dealer = context.owned_socket(Dealer).unwrap();
             dealer.set_rcvhwm(1).unwrap();
-            let others = Context::new().unwrap();
-            let router = others.socket(Router).unwrap();
+            dealer.set_sndhwm(1).unwrap();
+            let router = other.owned_socket(Router).unwrap();
             router.set_linger(Some(Duration::ZERO)).unwrap();
             router.set_sndhwm(1).unwrap();
+            router.set_rcvhwm(1).unwrap();
             router.set_router_mandatory(true).unwrap();
-            dealer.connect(&router.bind("ipc://*").unwrap()).unwrap();
+            router.connect(&dealer.bind("ipc://*").unwrap()).unwrap();
             dealer.send("hello").unwrap();
             let id = router.recv_multipart().unwrap()[0].to_vec();
-            let part = vec![0; 100_000];
             while router.send_multipart_timeout([&id, &part], Duration::from_millis(100)).unwrap().is_sent() {}
-            if lost_first {
-                drop(router);
-                drop(others);
-                // As long as the socket is open, what has arrived is there to be received.
-                assert_eq!(dealer.recv().unwrap(), part);
-                drop(dealer);
-            } else {
-                drop(dealer);
-                drop(router);
-                drop(others);
-            }
-            drop(context);
-        }
+            (dealer, router)
+        };
+
+        let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+        let (dealer, router) = full(&context, &other);
+        drop(router);
+        other.terminate(Duration::from_secs(20)).unwrap();
+        // What has arrived is there to be received as long as its socket is.
+        assert_eq!(dealer.recv().unwrap(), part);
+        let (lost, router) = full(&context, &context);
+        drop(router);
+        thread::sleep(Duration::from_millis(20));
+        drop((dealer, lost));
+        context.terminate(Duration::from_secs(20)).unwrap();
+
+        let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+        let (dealer, router) = full(&context, &other);
+        while dealer.send_timeout(&part, Duration::from_millis(100)).unwrap().is_sent() {}
+        drop(dealer);
+        thread::sleep(Duration::from_millis(20));
+        drop(router);
+        other.terminate(Duration::from_secs(20)).unwrap();
+        context.terminate(Duration::from_secs(20)).unwrap();
     });
 }
 
