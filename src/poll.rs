@@ -291,9 +291,13 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
             std::thread::sleep(left.unwrap_or_default());
             return Ok(0);
         };
-        let found = match (ready, &copied) {
+        let found = match (ready, &mut copied) {
             (Ok(_), Some(copied)) => copied.hand_out(items),
             (Ok(found), None) => found,
+            // The signal may be just what the caller waits for, by the interrupt's own descriptor.
+            (Err(Errno::EINTR), Some(copied)) if raw::interrupted() => {
+                raw::poll(&mut copied.polled, 0).map_or(0, |_| copied.hand_out(items))
+            }
             (Err(Errno::EINTR), _) => 0,
             (Err(errno), _) => return Err(errno.of(CALL)),
         };

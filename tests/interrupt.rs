@@ -421,3 +421,21 @@ fn a_signal_ends_the_wait_for_what_lingers() {
         outcome.recv_timeout(DEADLINE).unwrap();
     });
 }
+
+/// Who waits for the interrupt itself is told of it, whether it comes before the wait or in the middle of it.
+#[test]
+fn the_interrupts_own_descriptor_can_be_waited_for() {
+    in_own_process("the_interrupts_own_descriptor_can_be_waited_for", || {
+        interrupt::catch_signals().unwrap();
+        for _ in 0..200 {
+            let (thread, waits) = waiting(|| {
+                let mut items = [PollItem::fd(interrupt::wake_fd().unwrap(), PollEvents::POLLIN)];
+                poll(&mut items, None).map(|_| items[0].is_readable())
+            });
+            // SAFETY: the thread has not been joined.
+            unsafe { libc::pthread_kill(thread, libc::SIGINT) };
+            assert_eq!(waits.join().unwrap(), Ok(true));
+            interrupt::clear();
+        }
+    });
+}

@@ -5,10 +5,11 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use common::{DEADLINE, within_deadline};
-use zmq::{Context, Dealer, PollEvents, PollItem, Router, Socket, SocketType, Sub, XPub, poll};
+use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Pull, Push, Router, Socket, SocketType, Sub, XPub, poll};
 
 /// Says what a ZMTP 3 peer without security says first, with these properties, and reads the other's answer.
 fn greet(stream: &mut TcpStream, properties: &[(&str, &[u8])]) {
@@ -95,6 +96,120 @@ fn ids_that_the_router_makes_are_not_for_peers_to_take() {
         last.connect(&endpoint).unwrap();
         last.send("last").unwrap();
         assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&next(2)[..], b"last"]);
+    });
+}
+
+/// What the peer has sent and nobody received keeps its connection in the ROUTER's books, full as it is.
+#[test]
+fn a_mandatory_router_does_not_wait_for_a_full_peer_that_is_gone() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        router.set_router_mandatory(true).unwrap();
+        router.set_sndhwm(1).unwrap();
+        router.bind("inproc://full").unwrap();
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_rcvhwm(1).unwrap();
+        dealer.set_routing_id("dealer").unwrap();
+        dealer.connect("inproc://full").unwrap();
+        dealer.send("one").unwrap();
+        router.recv_multipart().unwrap();
+        dealer.send("two").unwrap();
+        while router.try_send_multipart(["dealer", "x"]).unwrap().is_sent() {}
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(20));
+                drop(dealer);
+            });
+            let failed = router.send_multipart(["dealer", "x"]).unwrap_err();
+            assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
+        });
+    });
+}
+
+/// Nobody told the socket that there was room: its peer does so at multiples of half the mark.
+#[test]
+fn a_raised_mark_makes_room() {
+    within_deadline(|| {
+        for raised in [20, 1000, 0] {
+            let context = Context::builder().set_blocky(false).build().unwrap();
+            let (pusher, listener) = connected(&context, Push);
+            pusher.set_sndhwm(10).unwrap();
+            pusher.connect(&endpoint(&listener)).unwrap();
+            let mut sent = 0;
+            while pusher.try_send("x").unwrap().is_sent() {
+                sent += 1;
+            }
+            assert_eq!(sent, 10);
+            pusher.set_sndhwm(raised).unwrap();
+            assert!(pusher.send_timeout("x", DEADLINE).unwrap().is_sent(), "{raised}");
+        }
+    });
+}
+
+/// All that was sent has been received, which the sender was not told before the mark was so low that it had to know.
+#[test]
+fn a_lowered_mark_counts_what_was_received() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let pusher = context.socket(Push).unwrap();
+        let endpoint = pusher.bind("tcp://127.0.0.1:*").unwrap();
+        let puller = context.socket(Pull).unwrap();
+        puller.connect(&endpoint).unwrap();
+        for _ in 0..400 {
+            pusher.send("x").unwrap();
+            puller.recv().unwrap();
+        }
+        pusher.set_sndhwm(5).unwrap();
+        for _ in 0..100 {
+            assert!(pusher.send_timeout("x", DEADLINE).unwrap().is_sent());
+            puller.recv().unwrap();
+        }
+    });
+}
+
+/// Nobody receives from the connection any more, so nobody saw that it was gone, and what ends the context waited for it.
+#[test]
+fn a_lost_connection_with_unread_messages_does_not_linger() {
+    within_deadline(|| {
+        let part = vec![0; 100_000];
+        // A socket, and a peer of it that is full.
+        let full = |context: &Context, other: &Context| {
+            let dealer = context.owned_socket(Dealer).unwrap();
+            dealer.set_rcvhwm(1).unwrap();
+            dealer.set_sndhwm(1).unwrap();
+            let router = other.owned_socket(Router).unwrap();
+            router.set_linger(Some(Duration::ZERO)).unwrap();
+            router.set_sndhwm(1).unwrap();
+            router.set_rcvhwm(1).unwrap();
+            router.set_router_mandatory(true).unwrap();
+            router.connect(&dealer.bind("ipc://*").unwrap()).unwrap();
+            dealer.send("hello").unwrap();
+            let id = router.recv_multipart().unwrap()[0].to_vec();
+            while router.send_multipart_timeout([&id, &part], Duration::from_millis(100)).unwrap().is_sent() {}
+            (dealer, router)
+        };
+
+        let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+        let (dealer, router) = full(&context, &other);
+        drop(router);
+        other.terminate(Duration::from_secs(20)).unwrap();
+        // What has arrived is there to be received as long as its socket is.
+        assert_eq!(dealer.recv().unwrap(), part);
+        let (lost, router) = full(&context, &context);
+        drop(router);
+        thread::sleep(Duration::from_millis(20));
+        drop((dealer, lost));
+        context.terminate(Duration::from_secs(20)).unwrap();
+
+        let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+        let (dealer, router) = full(&context, &other);
+        while dealer.send_timeout(&part, Duration::from_millis(100)).unwrap().is_sent() {}
+        drop(dealer);
+        thread::sleep(Duration::from_millis(20));
+        drop(router);
+        other.terminate(Duration::from_secs(20)).unwrap();
+        context.terminate(Duration::from_secs(20)).unwrap();
     });
 }
 

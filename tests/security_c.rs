@@ -114,3 +114,23 @@ fn c_clients_are_let_in_by_key() {
         assert_eq!(server.try_recv().unwrap(), None);
     });
 }
+
+/// The server is who it says, and yet there is no secret to be shared with the key that it gives: the client aborted.
+#[cfg(zmq_vendored)]
+#[test]
+fn a_key_of_small_order_ends_the_connection_and_nothing_else() {
+    within_deadline(|| {
+        if lacks_curve() {
+            return;
+        }
+        let (public, secret) = zmq::curve_keypair().unwrap();
+        let server = Process::start(c_program("low_order.c"), &[&secret.to_z85()]);
+        let line = server.line();
+        let context = Context::new().unwrap();
+        let (_, own) = zmq::curve_keypair().unwrap();
+        let client = open(&context, &Security::curve_client(&own, &public));
+        client.connect(line.strip_prefix("bound ").unwrap()).unwrap();
+        assert_eq!(server.line(), "dropped");
+        server.succeeds();
+    });
+}

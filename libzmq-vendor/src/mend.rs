@@ -192,7 +192,8 @@ const MENDS: &[(&str, &str, &str)] = &[
          _own_sync.unlock ();\n        _sync->lock ();\n        if (rc == -1) {\n            errno = err;\n            \
          errno_assert (errno == EAGAIN || errno == EINTR);\n            return -1;\n        }\n",
     ),
-    // A SERVER waited for room at a peer that was gone, for ever if nobody received meanwhile.
+    // A SERVER, and a ROUTER with ZMQ_ROUTER_MANDATORY, waited for room at a peer that was gone, for ever if nobody
+    // received meanwhile.
     (
         "pipe.hpp",
         "    bool check_hwm () const;\n",
@@ -203,6 +204,19 @@ const MENDS: &[(&str, &str, &str)] = &[
         "            it->second.active = false;\n            errno = EAGAIN;\n",
         "            if (it->second.pipe->is_ending ()) {\n                errno = EHOSTUNREACH;\n                \
          return -1;\n            }\n            it->second.active = false;\n            errno = EAGAIN;\n",
+    ),
+    (
+        "router.cpp",
+        "                    const bool pipe_full = !_current_out->check_hwm ();\n",
+        "                    const bool pipe_full =\n                      \
+         !_current_out->check_hwm () && !_current_out->is_ending ();\n",
+    ),
+    // A CURVE server that gave a key of small order for the connection aborted its clients.
+    (
+        "curve_client_tools.hpp",
+        "        rc = crypto_box_beforenm (cn_precom_, cn_server_, cn_secret_);\n        zmq_assert (rc == 0);\n",
+        "        rc = crypto_box_beforenm (cn_precom_, cn_server_, cn_secret_);\n        if (rc != 0) {\n            \
+         errno = EPROTO;\n            return -1;\n        }\n",
     ),
     // A welcome for a connection that its maker has closed aborted the process.
     (
@@ -218,6 +232,33 @@ const MENDS: &[(&str, &str, &str)] = &[
         "        rc = pull_msg (&msg);\n        if (rc == -1 && errno == EAGAIN)\n            _incomplete_in = false;\n        \
          else\n            errno_assert (rc == 0);\n        rc = msg.close ();\n",
     ),
+    // A connection that was lost while nobody received from it waits for somebody to do so. Where that was never to be,
+    // since its socket was closed, the end of the context waited for it, for ever by ZMQ_LINGER's default, although
+    // there was nothing left to send.
+    (
+        "session_base.hpp",
+        "    void engine_ready ();\n",
+        "    void engine_ready ();\n    bool is_pending () const { return _pending; }\n",
+    ),
+    (
+        "session_base.cpp",
+        "        if (!_engine)\n            _pipe->check_read ();\n    }\n\n    if (_zap_pipe != NULL)\n        \
+         _zap_pipe->terminate (false);\n",
+        "        if (!_engine)\n            _pipe->check_read ();\n    }\n\n    if (_zap_pipe != NULL)\n        \
+         _zap_pipe->terminate (false);\n\n    if (_engine)\n        _engine->restart_output ();\n",
+    ),
+    (
+        "stream_engine_base.cpp",
+        "    if (_input_stopped) {\n        rm_fd (_handle);\n        _io_error = true;\n",
+        "    if (_input_stopped) {\n        if (_session->is_pending ()) {\n            error (connection_error);\n            \
+         return false;\n        }\n        rm_fd (_handle);\n        _io_error = true;\n",
+    ),
+    (
+        "stream_engine_base.cpp",
+        "    if (unlikely (_io_error))\n        return;\n\n    if (likely (_output_stopped)) {\n",
+        "    if (unlikely (_io_error)) {\n        if (_session->is_pending ())\n            error (connection_error);\n        \
+         return;\n    }\n\n    if (likely (_output_stopped)) {\n",
+    ),
     // A hello for a connection that its maker has closed aborted the process.
     (
         "pipe.cpp",
@@ -229,7 +270,19 @@ const MENDS: &[(&str, &str, &str)] = &[
     (
         "pipe.cpp",
         "    send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
-        "    if (_state != term_ack_sent && _state != term_req_sent2)\n        send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
+        "    if (_state == term_ack_sent || _state == term_req_sent2)\n        return;\n    \
+         send_activate_write (_peer, _msgs_read);\n    send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
+    ),
+    // Where a mark was changed while a pipe was full, or what is left of it was to be, nobody told the writer that there
+    // was room again: the reader did so at multiples of half the mark, of which there might be none to come, or, with no
+    // mark any more, never. A raised mark could so stop a socket for ever. Now each end tells what it has read when its
+    // mark changes (above, too), and the writer looks at its new one.
+    (
+        "pipe.cpp",
+        "    set_hwms (inhwm_, outhwm_);\n}\n",
+        "    set_hwms (inhwm_, outhwm_);\n    if (_state != term_ack_sent && _state != term_req_sent2)\n        \
+         send_activate_write (_peer, _msgs_read);\n    if (!_out_active && _state == active && check_hwm ()) {\n        \
+         _out_active = true;\n        _sink->write_activated (this);\n    }\n}\n",
     ),
     (
         "pipe.cpp",
