@@ -80,7 +80,15 @@ impl<'a> PollItem<'a> {
 }
 
 /// Waits until an item is ready, at most `timeout` milliseconds (-1: for ever), and gives the number of ready ones.
+///
+/// [`Errno::EINVAL`] where there are more items than the process may have files: the system refuses these, and libzmq
+/// aborts the process over that.
 pub(crate) fn poll(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize, Errno> {
+    /// No process with a context gets by with so few files, so there is no need to ask.
+    const FEW: usize = 8;
+    if items.len() > FEW && items.len() as u64 > super::os::most_files() {
+        return Err(Errno::EINVAL);
+    }
     let count = c_int::try_from(items.len()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: PollItem is a transparent zmq_pollitem_t, so this is an array of that many; its sockets are open and
     // belong to this thread (type invariant).
