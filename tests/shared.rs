@@ -227,8 +227,7 @@ fn work_that_waits_for_its_own_thread_is_refused() {
                 // Nobody else is there to do these.
                 let unsent = inside.send("Hello").unwrap_err();
                 assert_eq!(unsent.message(), &Multipart::from("Hello"));
-                let errors =
-                    [unsent.into_parts().1, inside.recv().unwrap_err(), inside.with(|_| ()).unwrap_err()];
+                let errors = [unsent.into_parts().1, inside.recv().unwrap_err(), inside.with(|_| ()).unwrap_err()];
                 (errors.map(|error| error.errno()), socket.kind())
             })
             .unwrap();
