@@ -95,7 +95,7 @@ pub(crate) fn poll(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize,
     if items.len() > FEW && items.len() as u64 > super::os::most_files() {
         return Err(Errno::EINVAL);
     }
-    with_put_back(items, timeout, |items, timeout| ask(items, timeout))
+    with_put_back(items, timeout, ask)
 }
 
 fn ask(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize, Errno> {
