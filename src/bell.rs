@@ -3,7 +3,6 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::OnceLock;
 
 use crate::error::{Errno, Result};
 use crate::poll::PollEvents;
@@ -57,18 +56,4 @@ impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.hears.as_fd()
     }
-}
-
-/// A descriptor that is readable and writable for ever; `None` where no descriptor is left for it.
-pub(crate) fn always_rung() -> Option<BorrowedFd<'static>> {
-    static RUNG: OnceLock<Bell> = OnceLock::new();
-    let bell = match RUNG.get() {
-        Some(bell) => bell,
-        None => {
-            let bell = Bell::new("zmq_poll").ok()?;
-            bell.ring();
-            RUNG.get_or_init(|| bell)
-        }
-    };
-    Some(bell.as_fd())
 }

@@ -241,7 +241,8 @@ impl fmt::Debug for PollItem<'_> {
 /// # Errors
 ///
 /// `ETERM` where the context of one of the sockets was shut down, `EINTR` after a caught signal, `EBADF` or `EINVAL`
-/// for a file descriptor that the system does not want, `EINVAL` for no items and no time-out, which would never end.
+/// for a file descriptor that the system does not want, `EINVAL` for more items than the process may have files open
+/// (`RLIMIT_NOFILE`), and for no items and no time-out, which would never end.
 ///
 /// ```
 /// use std::time::Duration;

@@ -3,10 +3,14 @@
 mod common;
 
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 use std::time::Duration;
 
-use common::{eventually, in_own_process};
-use zmq::{Context, Errno, Flags, Kind, PollEvents, PollItem, SocketRef, interrupt, poll};
+use common::{DEADLINE, eventually, in_own_process, owners_are_settled};
+use zmq::{Context, Errno, Flags, Kind, Message, PollEvents, PollItem, SocketRef, interrupt, poll};
 
 /// Runs `child` in a forked child, and expects it to end well and in time.
 ///
@@ -48,9 +52,9 @@ impl Drop for Killed {
 /// One round trip in the parent, which shows that its I/O threads and sockets work.
 fn round_trip(client: &zmq::Socket<'_, zmq::Req>, server: &zmq::Socket<'_, zmq::Rep>, text: &str) {
     client.send(text).unwrap();
-    assert_eq!(server.recv_timeout(common::DEADLINE).unwrap().unwrap(), text);
+    assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), text);
     server.send("answer").unwrap();
-    assert_eq!(client.recv_timeout(common::DEADLINE).unwrap().unwrap(), "answer");
+    assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "answer");
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn a_child_that_drops_what_it_inherited_leaves_the_parent_working() {
             round_trip(&client, &server, &format!("after child {round}"));
         }
         drop((client, server));
-        context.terminate(common::DEADLINE).unwrap();
+        context.terminate(DEADLINE).unwrap();
     });
 }
 
@@ -170,7 +174,7 @@ fn every_call_on_an_inherited_socket_fails_at_once() {
         assert_eq!(left.try_recv().unwrap().unwrap(), "waiting");
         assert!(right.try_recv().unwrap().is_none());
         left.send("still here").unwrap();
-        assert_eq!(right.recv_timeout(common::DEADLINE).unwrap().unwrap(), "still here");
+        assert_eq!(right.recv_timeout(DEADLINE).unwrap().unwrap(), "still here");
     });
 }
 
@@ -200,15 +204,15 @@ fn a_new_context_works_in_the_child() {
                 let client = fresh.socket(zmq::Req).unwrap();
                 client.connect(&endpoint).unwrap();
                 client.send("from the child").unwrap();
-                assert_eq!(client.recv_timeout(common::DEADLINE).unwrap().unwrap(), "to the child");
+                assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "to the child");
                 drop(client);
-                fresh.terminate(common::DEADLINE).unwrap();
+                fresh.terminate(DEADLINE).unwrap();
             });
             // SAFETY: has no preconditions.
             unsafe { libc::_exit(i32::from(outcome.is_err())) };
         }
         let guard = Killed(pid);
-        assert_eq!(server.recv_timeout(common::DEADLINE).unwrap().unwrap(), "from the child");
+        assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "from the child");
         server.send("to the child").unwrap();
         let mut status = 0;
         eventually("the forked child ends", || {
@@ -253,5 +257,45 @@ fn parent_and_child_are_interrupted_each_for_itself() {
         let context = Context::new().unwrap();
         let socket = context.socket(zmq::Pull).unwrap();
         assert_eq!(socket.recv().unwrap_err().errno(), Errno::EINTR);
+    });
+}
+
+#[test]
+fn owners_are_dropped_in_a_child_whatever_other_threads_were_at() {
+    struct Owner(Option<Sender<()>>);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            b"owned"
+        }
+    }
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            if let Some(dropped) = self.0.take() {
+                let _ = dropped.send(());
+            }
+        }
+    }
+    in_own_process("owners_are_dropped_in_a_child_whatever_other_threads_were_at", || {
+        let done = Arc::new(AtomicBool::new(false));
+        let busy: Vec<_> = (0..2)
+            .map(|_| {
+                let done = done.clone();
+                thread::spawn(move || {
+                    while !done.load(Ordering::Relaxed) {
+                        (0..50).for_each(|_| drop(Message::from_owner(Owner(None))));
+                        owners_are_settled();
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..100 {
+            fork_and_wait(|| {
+                let (dropped, waiting) = channel();
+                drop(Message::from_owner(Owner(Some(dropped))));
+                waiting.recv_timeout(DEADLINE).unwrap();
+            });
+        }
+        done.store(true, Ordering::Relaxed);
+        busy.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }

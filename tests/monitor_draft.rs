@@ -3,11 +3,13 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{DEADLINE, skip_unless, within_deadline};
 use zmq::monitor::{Event, Events, Notice, Options, Version};
-use zmq::{Context, Dealer, Errno, Monitor, PollEvents, PollItem, Pull, Push, Rep, Req, Socket, poll};
+use zmq::{Client, Context, Dealer, Errno, Monitor, PollEvents, PollItem, Pull, Push, Rep, Req, Server, Socket, poll};
 
 fn two(events: Events) -> Options {
     Options::new().set_events(events).set_version(Version::Two)
@@ -158,5 +160,51 @@ fn statistics_need_their_monitor_and_a_connection() {
             assert!(socket.request_pipes_stats().unwrap());
         }
         context.shutdown().unwrap();
+    });
+}
+
+/// Of a socket that threads share, one monitors while others connect and send.
+#[cfg(zmq_vendored)]
+#[test]
+fn a_socket_that_threads_share() {
+    const ROUNDS: usize = 200;
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (client, server) = (context.socket(Client).unwrap(), context.socket(Server).unwrap());
+        client.set_linger(Some(Duration::ZERO)).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for options in [two(Events::ALL), Options::new()] {
+                let (client, done) = (&client, &done);
+                scope.spawn(move || {
+                    while !done.load(Ordering::SeqCst) {
+                        match client.monitor(options.clone()) {
+                            Ok(monitor) => drop(monitor.recv_timeout(Duration::from_millis(1)).unwrap()),
+                            // One at a time.
+                            Err(error) => assert_eq!(error.errno(), Errno::EADDRINUSE),
+                        }
+                    }
+                });
+            }
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    client.connect(&endpoint).unwrap();
+                    client.send("Hello").unwrap();
+                    client.disconnect(&endpoint).unwrap();
+                }
+                done.store(true, Ordering::SeqCst);
+            });
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    drop(server.recv_timeout(Duration::from_millis(1)).unwrap());
+                }
+            });
+        });
+        let monitor = client.monitor(Events::ALL).unwrap();
+        client.connect(&endpoint).unwrap();
+        assert!(monitor.wait_for_connections(1, None).unwrap());
+        drop(client);
+        assert!(monitor.iter().all(|notice| notice.is_ok()));
     });
 }

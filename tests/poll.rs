@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::within_deadline;
+use common::{in_own_process, within_deadline};
 use zmq::{Context, Errno, Kind, Pair, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, poll};
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -292,5 +292,24 @@ fn a_socket_in_two_items_misses_nothing() {
                 ours.send("").unwrap();
             }
         });
+    });
+}
+
+#[test]
+fn more_items_than_the_process_may_have_files() {
+    const NAME: &str = "more_items_than_the_process_may_have_files";
+    in_own_process(NAME, || {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut files = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: a valid pointer.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut files) }, 0);
+        files.rlim_cur = 64;
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const files) }, 0);
+        theirs.write_all(b"x").unwrap();
+        let mut items = [PollItem::fd(ours.as_fd(), PollEvents::POLLIN); 65];
+        assert_eq!(poll(&mut items[..64], LONG).unwrap(), 64);
+        // The system refuses so many, over which libzmq aborts the process.
+        assert_eq!(poll(&mut items, LONG).unwrap_err().errno(), Errno::EINVAL);
     });
 }

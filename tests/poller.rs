@@ -8,10 +8,10 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{alone, eventually, in_own_process, role, within_deadline};
+use common::{alone, eventually, role, within_deadline};
 use zmq::{
     Context, Dealer, Errno, Event, Kind, Pair, PollEvents, PollItem, Poller, Pull, Push, Rep, Req, Router, Socket, Sub,
-    interrupt, poll,
+    poll,
 };
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -297,6 +297,7 @@ fn what_is_wrong_is_refused_and_given_back() {
         assert_eq!(poller.add(&b, 1, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL, "the key");
         assert_eq!(poller.add(&a, 3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL, "the socket");
         assert_eq!(poller.add(near.as_fd(), 3, PollEvents::NONE).unwrap_err().errno(), Errno::EINVAL, "the fd");
+        assert_eq!(poller.add(a.fd().unwrap(), 3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL, "its fd");
         assert_eq!(poller.modify(3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL);
         assert_eq!(poller.add(file.as_fd(), 3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EPERM);
         let failed = poller.add_owned(context.socket(Push).unwrap(), 2, PollEvents::POLLOUT).unwrap_err();
@@ -540,67 +541,6 @@ fn a_forked_child_is_refused() {
         // The child, which dropped its copy, has taken nothing from the parent.
         to_a.send("x").unwrap();
         assert_eq!(ready(&mut poller, LONG), [1]);
-    });
-}
-
-#[test]
-fn a_caught_signal_ends_a_wait() {
-    within_deadline(|| {
-        in_own_process("a_caught_signal_ends_a_wait", || {
-            let context = Context::new().unwrap();
-            let (a, to_a) = pair(&context, "inproc://a");
-            let mut poller = Poller::new().unwrap();
-            poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-            assert_eq!(ready(&mut poller, Duration::ZERO), []);
-            // The poller is older than the wish.
-            interrupt::catch_signals().unwrap();
-            for _ in 0..3 {
-                thread::scope(|scope| {
-                    scope.spawn(|| {
-                        thread::sleep(SHORT);
-                        // SAFETY: raises a signal that is caught, in a thread that does not wait.
-                        unsafe { libc::raise(libc::SIGINT) };
-                    });
-                    assert_eq!(poller.wait(None).unwrap_err().errno(), Errno::EINTR);
-                });
-                assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR, "one that begins later too");
-                assert_eq!(ready(&mut poller, Duration::ZERO), [], "one that need not wait goes on");
-                to_a.send("x").unwrap();
-                assert_eq!(ready(&mut poller, LONG), [1], "and what is ready is reported");
-                a.recv().unwrap();
-                interrupt::clear();
-                assert_eq!(ready(&mut poller, SHORT), []);
-            }
-        });
-    });
-}
-
-#[test]
-fn a_signal_that_is_not_caught_ends_no_wait() {
-    extern "C" fn nothing(_: libc::c_int) {}
-    within_deadline(|| {
-        in_own_process("a_signal_that_is_not_caught_ends_no_wait", || {
-            // SAFETY: a handler that does nothing.
-            unsafe { libc::signal(libc::SIGUSR1, nothing as extern "C" fn(libc::c_int) as libc::sighandler_t) };
-            let context = Context::new().unwrap();
-            let a = context.socket(Pull).unwrap();
-            let mut poller = Poller::new().unwrap();
-            poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-            // SAFETY: no preconditions.
-            let waiting = unsafe { libc::pthread_self() };
-            thread::scope(|scope| {
-                scope.spawn(move || {
-                    for _ in 0..10 {
-                        thread::sleep(SHORT / 10);
-                        // SAFETY: the thread waits until this one has ended.
-                        unsafe { libc::pthread_kill(waiting, libc::SIGUSR1) };
-                    }
-                });
-                let start = Instant::now();
-                assert_eq!(ready(&mut poller, SHORT * 2), []);
-                assert!(start.elapsed() >= SHORT * 2);
-            });
-        });
     });
 }
 

@@ -6,8 +6,8 @@ use std::thread;
 
 use common::{eventually, within_deadline};
 use zmq::{
-    CanRecv, CanSend, Context, Dealer, Errno, Multipart, Pair, Pub, Pull, Push, Rep, Req, Result, Router, Socket, Sub,
-    XPub, XSub, proxy,
+    CanRecv, CanSend, Context, Dealer, Errno, Kind, Multipart, Pair, ProxyHandle, Pub, Pull, Push, Rep, Req, Result,
+    Router, Socket, Sub, XPub, XSub, proxy,
 };
 
 /// Two bound sockets that forward to each other, from another thread, while `test` runs. A third sees what passes.
@@ -211,5 +211,55 @@ fn every_kind_of_capture_socket_sees_the_same() {
         captures(Push, Pull);
         captures(Pair, Pair);
         captures(Dealer, Dealer);
+    });
+}
+
+#[test]
+fn capture_sockets_that_would_hold_it_up_for_ever_are_refused() {
+    let context = Context::new().unwrap();
+    let (frontend, backend) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+    for kind in Kind::ALL {
+        let capture = context.socket(*kind).unwrap();
+        let handle = ProxyHandle::new().unwrap();
+        // One that may run is told to end at once.
+        handle.terminate().unwrap();
+        let outcome = handle.run(&frontend, &backend, Some(capture.as_ref()));
+        let (receives_only, takes_turns) = match kind {
+            Kind::Sub | Kind::Pull => (true, false),
+            #[cfg(feature = "draft")]
+            Kind::Dish | Kind::Gather => (true, false),
+            Kind::Req | Kind::Rep => (false, true),
+            _ => (false, false),
+        };
+        if receives_only || takes_turns {
+            assert_eq!(outcome.unwrap_err().errno(), Errno::EINVAL, "{kind}");
+        } else {
+            outcome.unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_capture_socket_that_fails_tears_no_message() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (frontend, backend) =
+            (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
+        // It says that it has room, and knows nobody.
+        let capture = context.socket(Router).unwrap();
+        capture.set_router_mandatory(true).unwrap();
+        let (source, sink) =
+            (connected(&context, Push, "inproc://frontend"), connected(&context, Pull, "inproc://backend"));
+        for number in 0..3 {
+            source.send_multipart([number.to_string(), "body".to_owned(), "tail".to_owned()]).unwrap();
+        }
+        let error = proxy(&frontend, &backend, Some(capture.as_ref())).unwrap_err();
+        assert_eq!(error.errno(), Errno::EHOSTUNREACH);
+        assert_eq!(sink.try_recv_multipart().unwrap().unwrap(), ["0", "body", "tail"]);
+        for number in 1..3 {
+            assert_eq!(frontend.recv_multipart().unwrap(), [&number.to_string(), "body", "tail"]);
+        }
+        backend.send("whole").unwrap();
+        assert_eq!(sink.recv_multipart().unwrap(), ["whole"]);
     });
 }

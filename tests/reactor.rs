@@ -3,6 +3,7 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -387,6 +388,29 @@ fn a_panic_is_contained_and_names_its_handler() {
             .unwrap();
         let text = reactor.run().unwrap_err().to_string();
         assert!(text.ends_with("panicked: spite"), "{text}");
+        assert_eq!(reactor.run().unwrap(), Ended::Empty);
+    });
+}
+
+#[test]
+fn an_error_that_panics_when_it_is_asked_is_contained_too() {
+    #[derive(Debug)]
+    struct Secretive;
+    impl fmt::Display for Secretive {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("secretive")
+        }
+    }
+    impl std::error::Error for Secretive {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            panic!("no source for you")
+        }
+    }
+    within_deadline(|| {
+        let mut reactor = Reactor::new().unwrap();
+        reactor.after(Duration::ZERO, |_, _| Err(Box::new(Secretive)));
+        let text = reactor.run().unwrap_err().to_string();
+        assert!(text.ends_with("panicked: no source for you"), "{text}");
         assert_eq!(reactor.run().unwrap(), Ended::Empty);
     });
 }

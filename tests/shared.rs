@@ -217,6 +217,53 @@ fn work_on_the_socket_is_done_in_its_thread() {
 }
 
 #[test]
+fn work_that_waits_for_its_own_thread_is_refused() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let shared = SharedSocket::new(bound(&context, Pair, "inproc://pair")).unwrap();
+        let inside = shared.clone();
+        let refused = shared
+            .with(move |socket| {
+                // Nobody else is there to do these.
+                let unsent = inside.send("Hello").unwrap_err();
+                assert_eq!(unsent.message(), &Multipart::from("Hello"));
+                let errors = [unsent.into_parts().1, inside.recv().unwrap_err(), inside.with(|_| ()).unwrap_err()];
+                (errors.map(|error| error.errno()), socket.kind())
+            })
+            .unwrap();
+        assert_eq!(refused, ([Errno::from_raw(libc::EDEADLK); 3], Kind::Pair));
+        assert!(shared.try_recv().unwrap().is_none());
+    });
+}
+
+#[cfg(all(feature = "draft", zmq_vendored))]
+#[test]
+fn kinds_that_libzmq_locks_are_shared_as_others() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let server = SharedSocket::new(bound(&context, zmq::Server, "inproc://server")).unwrap();
+        let client = SharedSocket::new(connected(&context, Kind::Client, "inproc://server")).unwrap();
+        for _ in 0..3 {
+            // With nothing to do, it waits for the end of its context alone.
+            thread::sleep(MOMENT);
+            assert!(server.try_recv().unwrap().is_none());
+            let waiting = client.clone();
+            let reply = thread::spawn(move || waiting.recv().unwrap());
+            client.send("Hello").unwrap();
+            let request = server.recv().unwrap();
+            assert_eq!(request, ["Hello"]);
+            server.send(request).unwrap();
+            assert_eq!(reply.join().unwrap(), ["Hello"]);
+        }
+        assert_eq!(context.open_sockets().len(), 2);
+        context.shutdown().unwrap();
+        eventually("the sockets are closed", || context.open_sockets().is_empty());
+        assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
+        assert_eq!(client.send("Hello").unwrap_err().error().errno(), Errno::ETERM);
+    });
+}
+
+#[test]
 fn the_last_handle_closes_the_socket_wherever_it_is_dropped() {
     within_deadline(|| {
         let context = Context::new().unwrap();

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::within_deadline;
-use zmq::{Context, Dealer, Errno, Kind, Pub, Pull, Push, Router, Sub};
+use zmq::monitor::Events;
+use zmq::security::Authenticator;
+use zmq::{Actor, Context, Dealer, Errno, Kind, Proxy, Pub, Pull, Push, Router, Socket, SocketSpec, Sub};
 
 #[test]
 fn every_new_socket_starts_with_them() {
@@ -88,7 +90,7 @@ trait Reads {
     fn req_correlate_is_read(&self) -> zmq::Result<()>;
 }
 
-impl Reads for zmq::Socket<'_> {
+impl Reads for Socket<'_> {
     fn req_correlate_is_read(&self) -> zmq::Result<()> {
         self.invert_matching().map(drop)
     }
@@ -138,5 +140,29 @@ fn they_may_open_sockets_and_replace_themselves() {
         assert_eq!(calls.load(Ordering::SeqCst), 1);
         // What was replaced is gone with all that it held.
         assert_eq!(Arc::strong_count(&calls), 1);
+    });
+}
+
+#[test]
+fn they_are_not_for_the_sockets_of_the_library_itself() {
+    within_deadline(|| {
+        let refuse = |socket: &Socket<'_>| socket.bind("nowhere").map(drop);
+        let context = Context::new().unwrap();
+        context.set_socket_defaults(refuse);
+        assert_eq!(context.socket(Router).unwrap_err().errno(), Errno::EINVAL);
+        let here = line!() + 1;
+        let authenticator = Authenticator::start(&context).unwrap();
+        let report = context.open_sockets();
+        let opened: Vec<_> = report.iter().map(|socket| (socket.kind(), socket.opened_at().line())).collect();
+        assert_eq!(opened, [(Kind::Router, here)]);
+        drop(authenticator);
+        drop(Actor::spawn(&context, "actor", |_| Ok(())).unwrap());
+        // Those that are described are the user's.
+        let described = Proxy::builder(SocketSpec::new(Pull), SocketSpec::new(Push)).start(&context);
+        assert_eq!(described.unwrap_err().errno(), Errno::EINVAL);
+        context.clear_socket_defaults();
+        let socket = context.socket(Pull).unwrap();
+        context.set_socket_defaults(refuse);
+        socket.monitor(Events::ALL).unwrap();
     });
 }

@@ -303,6 +303,14 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    if (_monitor_events & type_) {\n        const int reason = errno;\n        \
             monitor_event (type_, values_, values_count_, endpoint_uri_pair_);\n        errno = reason;\n",
     ),
+    // A connection makes room, and nobody told the other threads of a socket that is for any thread: a send that waited in
+    // one of them went on waiting.
+    (
+        "socket_base.cpp",
+        "        register_term_acks (1);\n        pipe_->terminate (false);\n    }\n}\n\nint zmq::socket_base_t::setsockopt",
+        "        register_term_acks (1);\n        pipe_->terminate (false);\n    } else if (_thread_safe && locally_initiated_) {\n        \
+         inc_seqnum ();\n        send_inproc_connected (this);\n    }\n}\n\nint zmq::socket_base_t::setsockopt",
+    ),
 ];
 
 /// Sets right what is unpacked in `source`.

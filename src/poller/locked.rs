@@ -12,6 +12,7 @@ use super::wait::LOCKED;
 use super::{ADD, Event, Poller, Registered, already_there, errno};
 use crate::error::{Errno, Error};
 use crate::poll::PollEvents;
+use crate::socket::any_put_back;
 
 pub(super) fn is_locked(socket: &Lent<'_>) -> bool {
     socket.core().raw().get_int(zmq_sys::ZMQ_THREAD_SAFE) == Ok(1)
@@ -49,6 +50,9 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         if self.locked.is_empty() {
             return Ok(());
         }
+        if any_put_back() {
+            return self.look_at_each_locked(events);
+        }
         let ready = loop {
             match self.locked.ready() {
                 Err(Errno::EINTR) => {}
@@ -63,11 +67,26 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         Ok(())
     }
 
+    /// Looks at one after the other: libzmq does not know of what was put back.
+    fn look_at_each_locked(&mut self, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
+        for place in self.locked.places().collect::<Vec<_>>() {
+            let revents = self.look_at_one_locked(place)?;
+            if let Some(Some(slot)) = self.slots.get(place)
+                && !revents.is_empty()
+            {
+                events.push(Event { key: slot.key, revents });
+            }
+        }
+        Ok(())
+    }
+
     /// What one of them is ready for.
     pub(super) fn look_at_one_locked(&mut self, place: usize) -> Result<PollEvents, Errno> {
         let (Some(socket), Some(Some(slot))) = (self.locked.get(place), self.slots.get(place)) else {
             return Ok(PollEvents::NONE);
         };
-        socket.core().raw().events().map(|events| PollEvents::from_raw(events).only(slot.events))
+        let events = PollEvents::from_raw(socket.core().raw().events()?);
+        let events = if socket.core().has_put_back() { events | PollEvents::POLLIN } else { events };
+        Ok(events.only(slot.events))
     }
 }

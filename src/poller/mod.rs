@@ -21,7 +21,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,8 +123,8 @@ pub struct Poller<'a, K = usize> {
     active: Vec<usize>,
     used: Arc<Used>,
     events: Vec<Event<K>>,
-    /// Whether the interrupt is registered.
-    sees_interrupt: bool,
+    /// What is registered for the interrupt: a duplicate, as the interrupt's own descriptor may be one of the user's.
+    interrupt: Option<OwnedFd>,
     /// Whether the descriptor of `locked` is.
     #[cfg(feature = "draft")]
     sees_locked: bool,
@@ -173,7 +173,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             active: Vec::new(),
             used: Arc::default(),
             events: Vec::new(),
-            sees_interrupt: false,
+            interrupt: None,
             #[cfg(feature = "draft")]
             sees_locked: false,
             forks: raw::forks(),
@@ -311,7 +311,11 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
 
     fn report(&self, fd: RawFd, place: usize, interest: Interest) -> Result<()> {
         let registered = self.os.registry().register(&mut SourceFd(&fd), Token(place), interest);
-        registered.map_err(|error| errno(&error).because(ADD, "the system's poller refuses the descriptor"))
+        registered.map_err(|error| match errno(&error).raw() {
+            // A socket's own descriptor, for one.
+            libc::EEXIST => already_there(),
+            _ => errno(&error).because(ADD, "the system's poller refuses the descriptor"),
+        })
     }
 
     /// Changes what is waited for.
@@ -496,7 +500,8 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// # Errors
     ///
     /// `ETERM` where the context of one of the sockets was shut down, `EINTR` after a caught signal, `EINVAL` for an empty
-    /// poller and no time-out, which would never end, `ENOTSOCK` in a forked child. Nothing that was ready is lost.
+    /// poller and no time-out, which would never end, `EMFILE` or `ENFILE` where signals are caught and no descriptor is left
+    /// for that, `ENOTSOCK` in a forked child. Nothing that was ready is lost.
     ///
     /// ```
     /// use std::time::Duration;

@@ -128,13 +128,15 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
 
     /// Has a caught signal end the wait; from when signals are caught on.
     fn see_interrupts(&mut self) -> Result<()> {
-        if self.sees_interrupt || !raw::catching() {
+        if self.interrupt.is_some() || !raw::catching() {
             return Ok(());
         }
         if let Some(fd) = raw::wake_fd() {
-            let registered = self.os.registry().register(&mut SourceFd(&fd.as_raw_fd()), INTERRUPT, Interest::READABLE);
+            let own = fd.try_clone_to_owned().map_err(|error| errno(&error).of(WAIT))?;
+            let registered =
+                self.os.registry().register(&mut SourceFd(&own.as_raw_fd()), INTERRUPT, Interest::READABLE);
             registered.map_err(|error| errno(&error).of(WAIT))?;
-            self.sees_interrupt = true;
+            self.interrupt = Some(own);
         }
         Ok(())
     }

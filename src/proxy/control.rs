@@ -57,7 +57,7 @@ pub fn proxy_steerable<'a>(
 ) -> Result<()> {
     let (frontend, backend) = (frontend.into().core(), backend.into().core());
     let (capture, control) = (capture.map(SocketRef::core), control.into().core());
-    super::check(CALL, frontend, backend, &[capture, Some(control)])?;
+    super::check(CALL, frontend, backend, capture, Some(control))?;
     let mut control = ControlSocket { socket: control, answer: None };
     Engine::new(frontend, backend, capture).run(&mut control).map_err(|errno| errno.of(CALL))
 }

@@ -332,6 +332,8 @@ impl<'a> Lane<'a> {
     }
 
     /// Forwards the message that begins with the part at hand; says whether it was taken.
+    ///
+    /// Once its first part is taken, it goes to its end, whatever becomes of the capture.
     fn forward_message(&mut self, capture: Option<&Core>) -> Result<bool, Errno> {
         if std::ptr::eq(self.from, self.to) && self.to.kind() == Kind::Rep {
             return self.reply(capture).map(|()| true);
@@ -366,29 +368,35 @@ impl<'a> Lane<'a> {
         if to.is_some() {
             self.sent.add(size, more);
         }
-        let mut capture = match copy {
-            Some((capture, mut copy)) => match send(capture, &mut copy, more) {
-                Ok(()) => Some(capture),
-                // Whoever captured has just gone: this message is not captured.
-                Err(Errno::EAGAIN) => None,
-                Err(errno) => return Err(errno),
-            },
-            None => None,
-        };
+        // Where capturing fails, the message still passes whole, before that ends the proxy.
+        let mut captured = Ok(());
+        let mut capture = copy.and_then(|(capture, mut copy)| match send(capture, &mut copy, more) {
+            Ok(()) => Some(capture),
+            // Whoever captured has just gone: this message is not captured.
+            Err(Errno::EAGAIN) => None,
+            Err(errno) => {
+                captured = Err(errno);
+                None
+            }
+        });
         while more {
             // Messages come whole: there is nothing to wait for.
             self.from.recv(self.part.raw_mut(), 0)?;
             let size = self.part.len();
             more = self.is_followed();
             self.received.add(size, more);
-            if capture.is_some() {
-                go_on(&mut capture, &mut self.part.clone(), more)?;
+            if capture.is_some()
+                && let Err(errno) = go_on(&mut capture, &mut self.part.clone(), more)
+            {
+                captured = Err(errno);
+                capture = None;
             }
             go_on(&mut to, &mut self.part, more)?;
             if to.is_some() {
                 self.sent.add(size, more);
             }
         }
+        captured?;
         Ok(true)
     }
 }
@@ -414,9 +422,13 @@ impl Lane<'_> {
     }
 }
 
-/// Sends a part, if there is room for it.
+/// Sends the first part of a message, if there is room for it.
 fn send(socket: &Core, part: &mut Message, more: bool) -> Result<(), Errno> {
     socket.check_parts(more).map_err(|error| error.errno())?;
+    send_on(socket, part, more)
+}
+
+fn send_on(socket: &Core, part: &mut Message, more: bool) -> Result<(), Errno> {
     loop {
         match socket.send(part.raw_mut(), (flags(more) | Flags::DONTWAIT).raw()) {
             Err(Errno::EINTR) if !raw::interrupted() => {}
@@ -429,7 +441,7 @@ fn send(socket: &Core, part: &mut Message, more: bool) -> Result<(), Errno> {
 /// message with it: then the parts that are left are for nobody.
 fn go_on(to: &mut Option<&Core>, part: &mut Message, more: bool) -> Result<(), Errno> {
     let Some(socket) = *to else { return Ok(()) };
-    match send(socket, part, more) {
+    match send_on(socket, part, more) {
         // A REQ cannot begin again before it has ended.
         Err(Errno::EAGAIN) if socket.kind() == Kind::Req => Ok(()),
         Err(Errno::EAGAIN) => {

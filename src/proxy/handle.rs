@@ -134,7 +134,7 @@ impl ProxyHandle {
     ) -> Result<()> {
         let (frontend, backend) = (frontend.into().core(), backend.into().core());
         let capture = capture.map(SocketRef::core);
-        super::check(CALL, frontend, backend, &[capture])?;
+        super::check(CALL, frontend, backend, capture, None)?;
         self.shared.check_process()?;
         {
             let mut state = self.shared.lock();

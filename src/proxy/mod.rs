@@ -12,7 +12,7 @@ pub use statistics::{ProxyStatistics, SideStatistics, Traffic};
 pub use thread::{Proxy, ProxyBuilder};
 
 use crate::error::{Errno, Result};
-use crate::socket::{Core, SocketRef};
+use crate::socket::{Core, Kind, SocketRef};
 use engine::{Engine, Uncontrolled};
 
 /// Forwards messages between two sockets, whole and both ways, and copies each to `capture` if there is one.
@@ -30,7 +30,7 @@ use engine::{Engine, Uncontrolled};
 /// # Errors
 ///
 /// `ETERM` once the context was shut down, `EINTR` after a caught signal (where [`crate::interrupt`] was set up before),
-/// `EINVAL` where the capture socket is one of the two, and what sending and receiving on the sockets report.
+/// `EINVAL` where the capture socket is one of the two, or of a kind that does not send at any time, and what sending and receiving on the sockets report.
 ///
 /// ```
 /// use zmq::{Context, Dealer, Errno, Router, proxy};
@@ -63,7 +63,7 @@ pub fn proxy<'a>(
     const CALL: &str = "zmq_proxy";
     let (frontend, backend) = (frontend.into().core(), backend.into().core());
     let capture = capture.map(SocketRef::core);
-    check(CALL, frontend, backend, &[capture])?;
+    check(CALL, frontend, backend, capture, None)?;
     match Engine::new(frontend, backend, capture).run(&mut Uncontrolled) {
         Err(errno) => Err(errno.of(CALL)),
         // Nobody can tell it to end.
@@ -71,10 +71,27 @@ pub fn proxy<'a>(
     }
 }
 
-/// Whether the sockets can serve together; `others` are those besides the two sides.
-fn check(call: &'static str, frontend: &Core, backend: &Core, others: &[Option<&Core>]) -> Result<()> {
+/// Whether the sockets can serve together.
+fn check(
+    call: &'static str,
+    frontend: &Core,
+    backend: &Core,
+    capture: Option<&Core>,
+    control: Option<&Core>,
+) -> Result<()> {
+    let turns_or_receives = |kind| match kind {
+        Kind::Sub | Kind::Pull | Kind::Req | Kind::Rep => true,
+        #[cfg(feature = "draft")]
+        Kind::Dish | Kind::Gather => true,
+        _ => false,
+    };
+    if let Some(kind) = capture.map(Core::kind).filter(|kind| turns_or_receives(*kind)) {
+        let why = format_args!("a {kind} as capture socket would hold the proxy up for ever");
+        return Err(Errno::EINVAL.because(call, why));
+    }
+    let others = [capture, control];
     let mut known = vec![frontend, backend];
-    for socket in others.iter().copied().flatten() {
+    for socket in others.into_iter().flatten() {
         if known.iter().any(|known| std::ptr::eq(*known, socket)) {
             return Err(Errno::EINVAL.because(call, "the capture and control sockets are sockets of their own"));
         }

@@ -38,6 +38,11 @@ impl<'a> LockedPoller<'a> {
         self.sockets.get(&place)
     }
 
+    /// The places of its sockets.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.sockets.keys().copied()
+    }
+
     /// Adds a socket, or gives it back.
     pub(crate) fn add(&mut self, place: usize, socket: Lent<'a>, events: c_short) -> Result<(), (Lent<'a>, Errno)> {
         if self.handle.is_null() {

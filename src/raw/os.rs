@@ -137,6 +137,14 @@ fn int_option(fd: BorrowedFd<'_>, option: c_int) -> io::Result<c_int> {
     if rc == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }
 
+/// How many files this process may have open.
+pub(super) fn most_files() -> u64 {
+    let mut files = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid pointer. Where it fails, the limit stays zero.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut files) };
+    files.rlim_cur as _
+}
+
 /// The local date and time: year, month, day, hour, minute, second.
 pub(crate) fn local_time() -> [i32; 6] {
     // SAFETY: a null pointer asks for the value only.

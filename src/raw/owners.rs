@@ -2,42 +2,68 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
 use super::signal::signals_caught;
-use super::{catching, forks};
-use crate::lock::lock;
+use super::{catching, count_forks, forks};
 
 /// Something to drop.
 type Owner = Box<dyn Send>;
 
-/// The way to the thread that drops owners, and the process that it runs in.
-static THREAD: Mutex<Option<(u32, Sender<Owner>)>> = Mutex::new(None);
+/// The thread that drops owners.
+struct Dropper {
+    /// In which process it runs: a forked child has none of its parent's threads.
+    forks: u32,
+    owners: Sender<Owner>,
+}
+
+/// Null, or one that is never freed. There is no lock, which a forked child could find held by a thread that it has not.
+static DROPPER: AtomicPtr<Dropper> = AtomicPtr::new(ptr::null_mut());
 
 /// Drops `owner` in a thread of its own, soon.
 ///
 /// libzmq lets go of messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor
 /// may do anything, such as using the very socket that is in the middle of something: so it does not run there.
 pub(super) fn drop_elsewhere(owner: Owner) {
-    let mut thread = lock(&THREAD);
-    // A forked child has none of its parent's threads.
-    if thread.as_ref().is_none_or(|(made_at, _)| *made_at != forks()) {
-        *thread = start().map(|sender| (forks(), sender));
-    }
-    match &*thread {
+    match dropper() {
         // It listens as long as there is a sender, so nothing comes back.
-        Some((_, sender)) => drop(sender.send(owner)),
+        Some(dropper) => drop(dropper.owners.send(owner)),
         // Without a thread, memory is what there is to lose.
         None => std::mem::forget(owner),
     }
 }
 
-fn start() -> Option<Sender<Owner>> {
+fn dropper() -> Option<&'static Dropper> {
+    let last = DROPPER.load(Ordering::Acquire);
+    // SAFETY: null, or one that is never freed and never changed.
+    let running = unsafe { last.as_ref() }.filter(|dropper| dropper.forks == forks());
+    if running.is_some() {
+        return running;
+    }
+    let started = Box::into_raw(Box::new(start()?));
+    let first = match DROPPER.compare_exchange(last, started, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => started,
+        Err(first) => {
+            // Without a sender its thread ends.
+            // SAFETY: the pointer is that of the box above, and nobody else has got it.
+            drop(unsafe { Box::from_raw(started) });
+            first
+        }
+    };
+    // SAFETY: as above; whoever was first has started it in this process.
+    unsafe { first.as_ref() }
+}
+
+fn start() -> Option<Dropper> {
+    // There may be messages before there is a context.
+    count_forks().ok()?;
     let (sender, owners) = channel();
-    thread::Builder::new().name("zmq-owners".to_owned()).spawn(|| drop_all(owners)).ok().map(|_| sender)
+    let started = thread::Builder::new().name("zmq-owners".to_owned()).spawn(|| drop_all(owners));
+    started.ok().map(|_| Dropper { forks: forks(), owners: sender })
 }
 
 thread_local! {

@@ -513,7 +513,9 @@ impl<'a> Reactor<'a> {
         let Some(entry) = self.entry(id) else { return Ok(()) };
         let added_at = entry.added_at;
         let Some(mut handler) = entry.handler.take() else { return Ok(()) };
-        let mut outcome = catch_unwind(AssertUnwindSafe(|| handler(self, event)));
+        // What an error tells is the user's code too.
+        let called = || handler(self, event).map_err(|source| (end_told_by(source.as_ref()), source));
+        let mut outcome = catch_unwind(AssertUnwindSafe(called));
         match self.entry(id) {
             Some(entry) => entry.handler = Some(handler),
             // What it has captured is the user's, and may panic too.
@@ -525,10 +527,8 @@ impl<'a> Reactor<'a> {
         }
         match outcome {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(source)) => Err(match end_told_by(source.as_ref()) {
-                Some(ended) => End::Well(ended),
-                None => End::Badly(ReactorError::Handler { id, added_at, source }),
-            }),
+            Ok(Err((Some(ended), _))) => Err(End::Well(ended)),
+            Ok(Err((None, source))) => Err(End::Badly(ReactorError::Handler { id, added_at, source })),
             Err(panic) => Err(End::Badly(ReactorError::Panic { id, added_at, message: said(panic) })),
         }
     }

@@ -292,11 +292,11 @@ impl<T: SocketType> SharedSocket<T> {
     }
 
     /// Has the socket's thread do something with it: set options, subscribe, bind. All others wait meanwhile, so it should
-    /// not wait itself.
+    /// not wait itself; what it asks of a handle of this very socket fails with `EDEADLK`.
     ///
     /// # Errors
     ///
-    /// `ETERM` after the context was shut down, `EINVAL` in a forked child.
+    /// `ETERM` after the context was shut down, `EDEADLK` inside such work, `ENOTSOCK` in a forked child.
     ///
     /// # Panics
     ///
@@ -348,6 +348,11 @@ impl<T: SocketType> SharedSocket<T> {
         // In a forked child there is no such thread, and whoever held the lock may not be there.
         if desk.bell.is_inherited() {
             return Err((job, crate::socket::inherited("zmq_msg_send")));
+        }
+        let owner = self.owner.thread.as_ref().map(JoinHandle::thread);
+        if owner.is_some_and(|owner| owner.id() == thread::current().id()) {
+            let why = "this is the thread that would have to do it: use the socket that it was given";
+            return Err((job, Errno::from_raw(libc::EDEADLK).because("zmq_msg_send", why)));
         }
         let mut state = lock(&desk.state);
         if let Some(error) = &state.ended {

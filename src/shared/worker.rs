@@ -163,7 +163,12 @@ impl<T: SocketType> Worker<T> {
             Err(errno) if errno != Errno::EINTR => return Err(errno),
             _ => {}
         }
-        Ok(PollItem::fd(raw.notification_fd()?, PollEvents::POLLIN))
+        match raw.notification_fd() {
+            Ok(fd) => Ok(PollItem::fd(fd, PollEvents::POLLIN)),
+            // One that libzmq locks itself has none. It is never in error either, but asked for that it tells its end.
+            Err(Errno::EINVAL) => Ok(self.socket.core().poll_item(PollEvents::POLLERR.raw())),
+            Err(errno) => Err(errno),
+        }
     }
 }
 

@@ -181,7 +181,8 @@ impl<T: SocketType> Socket<'static, T> {
         self.core().monitored.stop();
         let core = self.core.get_mut();
         let handle = core.raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
-        context.inner().keep_record(handle, core.take_record());
+        let record = core.take_record(handle);
+        context.inner().keep_record(handle, record);
         (handle, context)
     }
 }

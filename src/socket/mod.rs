@@ -6,6 +6,7 @@ mod endpoints;
 mod flags;
 mod handle;
 mod kind;
+mod put_back;
 mod recv;
 mod reference;
 mod send;
@@ -23,12 +24,13 @@ pub use kind::{
     CanMultipart, CanRecv, CanSend, Dealer, HasFd, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType, Stream,
     Sub, ThreadSafe, XPub, XSub,
 };
+pub(crate) use put_back::{any_put_back, is_put_back};
 pub use recv::Received;
 pub use reference::SocketRef;
 pub use send::TrySend;
 pub(crate) use watch::Used;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::{CStr, c_int, c_short, c_void};
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -40,7 +42,6 @@ use crate::error::{Errno, Error, Result};
 use crate::lock::lock;
 use crate::message::Message;
 use crate::monitor::Monitored;
-use crate::poll::PollEvents;
 use crate::raw::{PollItem, RawSocket, Unshared};
 use crate::sockopt::Latched;
 
@@ -116,8 +117,7 @@ pub(crate) struct Core {
     monitored: Monitored,
     /// Whether options that the kind does not have are skipped.
     skips_options: AtomicBool,
-    /// A part that a proxy took and could not forward: the next one to be received.
-    put_back: Mutex<Option<Message>>,
+    put_back: put_back::PutBack,
     watch: watch::Watch,
 }
 
@@ -131,7 +131,7 @@ pub(crate) struct Record {
     latched: Latched,
     conflating: Conflating,
     mid_message: bool,
-    put_back: Option<Message>,
+    put_back: VecDeque<Message>,
 }
 
 /// All that a socket has besides its handle can be shared by threads: the compiler holds each field against that.
@@ -236,7 +236,7 @@ impl Core {
             mid_message: AtomicBool::default(),
             monitored: Monitored::default(),
             skips_options: AtomicBool::default(),
-            put_back: Mutex::default(),
+            put_back: put_back::PutBack::default(),
             watch: watch::Watch::default(),
         };
         core.settle();
@@ -293,8 +293,8 @@ impl Core {
         &self.monitored
     }
 
-    /// What is known of the socket beside what libzmq keeps; afterwards nothing is.
-    fn take_record(&mut self) -> Record {
+    /// What is known of the socket, whose handle this was, beside what libzmq keeps; afterwards nothing is.
+    fn take_record(&mut self, handle: *mut c_void) -> Record {
         Record {
             kind: self.kind,
             bound: std::mem::take(&mut lock(&self.bound)),
@@ -304,7 +304,7 @@ impl Core {
             latched: *lock(&self.latched),
             conflating: self.conflating(),
             mid_message: self.mid_message.load(Ordering::Relaxed),
-            put_back: lock(&self.put_back).take(),
+            put_back: self.put_back.take_all(handle),
         }
     }
 
@@ -316,7 +316,7 @@ impl Core {
         *lock(&self.latched) = record.latched;
         self.conflating.store(record.conflating as u8, Ordering::Relaxed);
         self.mid_message.store(record.mid_message, Ordering::Relaxed);
-        *lock(&self.put_back) = record.put_back;
+        self.put_back.restore(self.raw.origin().0, record.put_back);
         self.settle();
     }
 
@@ -378,13 +378,6 @@ impl Core {
 
     /// An item to poll with now.
     pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
-        if self.has_put_back() && events & zmq_sys::ZMQ_POLLIN as c_short != 0 {
-            // libzmq does not know of it. That there is room, this says too, whether there is any or not; and where no
-            // descriptor is left to say anything, a receive still finds it.
-            if let Some(readable) = crate::bell::always_rung() {
-                return PollItem::fd(readable, PollEvents::from_raw(c_int::from(events)));
-            }
-        }
         PollItem::of_socket(self.raw(), events)
     }
 
@@ -396,16 +389,16 @@ impl Core {
 
     /// Puts a part that was received before all others that are there.
     pub(crate) fn put_back(&self, part: Message) {
-        *lock(&self.put_back) = Some(part);
+        self.put_back.put(self.raw.origin().0, part);
         self.settle();
     }
 
     pub(crate) fn has_put_back(&self) -> bool {
-        lock(&self.put_back).is_some()
+        !self.put_back.is_empty()
     }
 
     fn take_put_back(&self) -> Option<Message> {
-        let part = lock(&self.put_back).take()?;
+        let part = self.put_back.take(self.raw.origin().0)?;
         self.settle();
         Some(part)
     }
@@ -474,6 +467,8 @@ impl Drop for Core {
         }
         // Before the socket is closed: see there.
         self.monitored.stop();
+        // And before another socket has its handle.
+        self.put_back.take_all(self.raw.origin().0);
         let context = self.context.clone();
         let raw = self.raw.take();
         // A socket with other endpoints must let go of them now.

@@ -69,10 +69,8 @@ impl Core {
     /// Receives, waiting as the flags and `ZMQ_RCVTIMEO` say.
     #[inline]
     pub(crate) fn recv(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
-        if self.has_put_back() {
-            return self.recv_until(message, None);
-        }
-        if self.conflates() || self.kind() == Kind::XPub {
+        // Of a socket that threads share, another one may take what was put back.
+        if self.conflates() || self.kind() == Kind::XPub || self.has_put_back() {
             return self.recv_until(message, deadline(flags, self.rcvtimeo()));
         }
         if self.may_wait_in_c(flags, self.rcvtimeo()) {

@@ -13,6 +13,7 @@ pub use request::{Credentials, ZapRequest};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, ThreadId};
@@ -123,8 +124,9 @@ impl Authenticator {
     /// # Ok(())
     /// # }
     /// ```
+    #[track_caller]
     pub fn start(context: &Context) -> Result<Authenticator> {
-        let socket = context.owned_socket(Router)?;
+        let socket = context.open_plain(Router, Location::caller())?;
         let shared = Arc::new(Shared::new().map_err(|error| system(error, "socketpair"))?);
         socket.bind(ENDPOINT)?;
         let given = shared.clone();
