@@ -208,6 +208,29 @@ fn a_callback_gives_user_ids_and_metadata() {
     });
 }
 
+/// Peers say what they like of themselves, but nothing else than the handler does.
+#[cfg(feature = "draft")]
+#[test]
+fn what_a_verdict_says_counts_more_than_what_the_peer_does() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let authenticator = Authenticator::start(&context).unwrap();
+        let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").with_metadata("X-Role", "guest");
+        authenticator.configure("*", |policy| policy.check_passwords(check)).unwrap();
+        let (server, endpoint) = server(&context, &Security::plain_server());
+        let client = context.socket(Dealer).unwrap();
+        client.set_metadata("X-Role", "admin").unwrap();
+        client.set_metadata("X-Team", "red").unwrap();
+        client.secure(&Security::plain_client("alice", "x")).unwrap();
+        client.connect(&endpoint).unwrap();
+        client.send("Hello").unwrap();
+        let message = server.recv().unwrap();
+        assert_eq!(message.gets("X-Role").as_deref(), Some("guest"));
+        assert_eq!(message.gets("X-Team").as_deref(), Some("red"), "only what the verdict says is to be relied on");
+        assert_eq!(message.gets("User-Id").as_deref(), Some("alice"));
+    });
+}
+
 fn keys() -> (PublicKey, Security, Security) {
     let (server_public, server_secret) = zmq::curve_keypair().unwrap();
     let (public, secret) = zmq::curve_keypair().unwrap();

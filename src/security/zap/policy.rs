@@ -60,6 +60,9 @@ impl Verdict {
 
     /// Gives the client's messages something else to be read by [`Message::gets`](crate::Message::gets).
     ///
+    /// It counts more than what the client says of itself under that name. Under a name that the verdict leaves out, the
+    /// client's own word is read: what servers rely on has to be said of every client.
+    ///
     /// The name has 1 to 255 bytes and is none of those that libzmq itself gives (`User-Id`, `Peer-Address`,
     /// `Socket-Type`, `Identity`, `Routing-Id`), and there is no NUL in name and value: where that is not so the client is
     /// refused with status 500.
@@ -241,7 +244,8 @@ impl Policy {
 
     /// Lets the CURVE clients in whose [certificates](super::super::Certificate) are files of this directory. It is looked
     /// at for each client, so what is put there or taken away counts from the next one on. Secret files (`..._secret`) and
-    /// hidden ones are left out. What certificates say of their owners, the clients' messages carry as metadata.
+    /// hidden ones are left out. What certificates say of their owners, the clients' messages carry as metadata; of what
+    /// they do not say, see [`Verdict::with_metadata`].
     ///
     /// A file that is no certificate is reported, and lets nobody in. A directory that cannot be read is reported too, and
     /// refuses those whom nothing else lets in, with status 500.
