@@ -24,8 +24,8 @@ const CALL: &str = "secure";
 /// - a CURVE server encrypts, and lets everybody in,
 /// - a NULL socket with a domain lets everybody in,
 ///
-/// the latter two unless the draft option `ZMQ_ZAP_ENFORCE_DOMAIN` is set, with which nobody gets in. A client that waits
-/// for the answer of a handler that has stopped, or that takes its time, waits for
+/// the latter two unless the draft option `ZMQ_ZAP_ENFORCE_DOMAIN` is set beside a domain: then nobody gets in. A client
+/// that waits for the answer of a handler that has stopped, or that takes its time, waits for
 /// [`handshake_ivl`](Socket::handshake_ivl) at most, 30 s unless set, and then tries again.
 ///
 /// `inproc://` and `udp://` connections, and STREAM sockets, have no security whatever is set.

@@ -214,19 +214,22 @@ pub(crate) fn check_asking(socket: &RawSocket, call: &'static str, endpoint: &st
     Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
 }
 
-/// Security settings that would abort the process when the first peer comes.
+/// A server that enforces a domain and has none: PLAIN aborts the process when the first peer comes, and CURVE lets
+/// everybody in without asking a handler.
 #[cfg(feature = "draft")]
 pub(crate) fn check_security(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
     let is_on = |option| socket.get_int(option).is_ok_and(|value| value != 0);
-    if !is_on(zmq_sys::ZMQ_ZAP_ENFORCE_DOMAIN) || !is_on(zmq_sys::ZMQ_PLAIN_SERVER) {
+    if !is_on(zmq_sys::ZMQ_ZAP_ENFORCE_DOMAIN) {
         return Ok(());
     }
+    let servers = [("PLAIN", zmq_sys::ZMQ_PLAIN_SERVER), ("CURVE", zmq_sys::ZMQ_CURVE_SERVER)];
+    let Some((mechanism, _)) = servers.into_iter().find(|(_, option)| is_on(*option)) else { return Ok(()) };
     let domain = Text::<255>::get(Row { name: "ZMQ_ZAP_DOMAIN", number: zmq_sys::ZMQ_ZAP_DOMAIN }, socket)?;
     if domain.is_some() {
         return Ok(());
     }
-    let why = "a PLAIN server with ZMQ_ZAP_ENFORCE_DOMAIN needs a ZMQ_ZAP_DOMAIN";
-    Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
+    let why = format_args!("{endpoint:?}: a {mechanism} server with ZMQ_ZAP_ENFORCE_DOMAIN needs a ZMQ_ZAP_DOMAIN");
+    Err(Errno::EINVAL.because(call, why))
 }
 
 /// Nothing to check: the option that is dangerous is of the draft API.

@@ -18,7 +18,8 @@ const SMALLEST_BATCH: u32 = 64;
 options! {
     draft: true;
 
-    /// Whether connections without a ZAP domain are refused: no unless set. Counts for the next bind or connect. Draft.
+    /// Whether nobody gets in where there is a ZAP domain and no handler for it, and whether servers of PLAIN and CURVE do
+    /// not bind or connect without a domain: no unless set. Counts for the next bind or connect. Draft.
     "ZMQ_ZAP_ENFORCE_DOMAIN" = ZMQ_ZAP_ENFORCE_DOMAIN: int(Flag => bool), [zap_enforce_domain] [set_zap_enforce_domain],
         SocketType, true;
 
