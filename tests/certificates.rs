@@ -326,6 +326,10 @@ fn pyzmq_reads_what_is_written_here() {
         let secret = certificate.secret_key().unwrap().to_z85();
         assert_eq!(pyzmq(&["load", place.file("alice.key").to_str().unwrap()]), [public.as_str(), "none"]);
         assert_eq!(pyzmq(&["load", place.file("alice.key_secret").to_str().unwrap()]), [&public, &*secret]);
+        // So it does under the names of czmq's.
+        certificate.save(place.file("alice")).unwrap();
+        assert_eq!(pyzmq(&["load", place.file("alice").to_str().unwrap()]), [public.as_str(), "none"]);
+        assert_eq!(pyzmq(&["load", place.file("alice_secret").to_str().unwrap()]), [&public, &*secret]);
         let other = Certificate::generate().unwrap();
         other.save_public(place.file("bob.key")).unwrap();
         let mut all = [public, other.public_key().to_string()];
