@@ -9,7 +9,7 @@ use std::thread;
 
 use common::{DEADLINE, eventually, skip_unless, within_deadline};
 use zmq::security::{AuthEvent, Authenticator, Credentials, Security, Verdict};
-use zmq::{Context, Rep, Req, Socket};
+use zmq::{Context, Pull, Push, Rep, Req, Socket};
 
 /// The beginning of ZMTP 3.1, up to the name of the mechanism.
 const SIGNATURE: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f";
@@ -238,6 +238,53 @@ fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
             secured.serves(&context);
         }
         assert!(authenticator.is_running());
+    });
+}
+
+/// A peer that speaks ZWS2.0 without a mechanism, which there is over WebSockets, and has sent "Hello".
+fn websocket(endpoint: &str) -> TcpStream {
+    let address = endpoint.strip_prefix("ws://").unwrap().trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let head = format!("GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    stream.write_all(format!("{head}{key}Sec-WebSocket-Protocol: ZWS2.0\r\n\r\n").as_bytes()).unwrap();
+    // What comes before the answer is lost. Behind a mask of zeros: its routing id, which it has none of, and a message.
+    if stream.read(&mut [0; 1024]).is_ok_and(|count| count > 0) {
+        let _ = stream.write_all(b"\x82\x81\0\0\0\0\0\x82\x86\0\0\0\0\0Hello");
+    }
+    stream
+}
+
+#[test]
+fn websockets_without_a_mechanism_do_not_get_by_the_handler() {
+    if skip_unless(zmq::has("WS") && cfg!(zmq_vendored), "without WebSockets, or our mend of them") {
+        return;
+    }
+    within_deadline(|| {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let authenticator = Authenticator::start(&context).unwrap();
+        authenticator.configure("lan", |policy| policy.deny(std::net::IpAddr::from([127, 0, 0, 1]))).unwrap();
+        let bound = |security: &Security| {
+            let server = context.socket(Pull).unwrap();
+            server.secure(security).unwrap();
+            let endpoint = server.bind("ws://127.0.0.1:*").unwrap();
+            (server, endpoint)
+        };
+        let (open, endpoint) = bound(&Security::null());
+        let _peer = websocket(&endpoint);
+        assert_eq!(open.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+
+        let (secured, endpoint) = bound(&Security::null().with_domain("lan"));
+        hung_up(&mut websocket(&endpoint));
+        assert_eq!(secured.try_recv().unwrap(), None);
+        // One that has a mechanism is asked about.
+        let client = context.socket(Push).unwrap();
+        client.connect(&endpoint).unwrap();
+        assert!(matches!(refusal(&authenticator), AuthEvent::Denied { client, .. } if client.address == "127.0.0.1"));
+        authenticator.configure("lan", |policy| policy.clear_networks()).unwrap();
+        client.send("Hello").unwrap();
+        assert_eq!(secured.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
     });
 }
 

@@ -28,7 +28,8 @@ const CALL: &str = "secure";
 /// that waits for the answer of a handler that has stopped, or that takes its time, waits for
 /// [`handshake_ivl`](Socket::handshake_ivl) at most, 30 s unless set, and then tries again.
 ///
-/// `inproc://` and `udp://` connections, and STREAM sockets, have no security whatever is set.
+/// `inproc://`, `udp://`, `pgm://`, `epgm://` and `norm://` connections have no security whatever is set. Sockets of raw
+/// data, STREAM and ROUTER with [`Socket::set_router_raw`], cannot have any, and do not bind or connect where it is set.
 ///
 /// ```
 /// use zmq::security::{Authenticator, Security};

@@ -14,7 +14,7 @@ mod types;
 pub use kinds::*;
 pub use types::*;
 
-pub(crate) use special::{Latched, LongId, check_asking, check_proxy, check_security, last_endpoint};
+pub(crate) use special::{Latched, LongId, check_asking, check_proxy, check_security, check_unsecured, last_endpoint};
 
 use std::ffi::c_int;
 
