@@ -231,6 +231,53 @@ fn what_a_verdict_says_counts_more_than_what_the_peer_does() {
     });
 }
 
+/// Whoever is told that it may not get in stays away until it is told to connect again.
+#[test]
+fn who_is_refused_gives_up_and_who_is_put_off_does_not() {
+    if skip_unless(cfg!(zmq_vendored), "without our mend who is put off waits for ZMQ_HANDSHAKE_IVL") {
+        return;
+    }
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let authenticator = Authenticator::start(&context).unwrap();
+        let mut roles = vec![(Security::plain_server(), Security::plain_client("alice", "x"))];
+        if !lacks_curve() {
+            let (_, server_role, client_role) = keys();
+            roles.push((server_role, client_role));
+        }
+        for (server_role, client_role) in roles {
+            let check = |verdict: fn() -> Verdict| {
+                authenticator
+                    .configure("*", |policy| {
+                        policy.check_passwords(move |_| verdict());
+                        policy.check_keys(move |_| verdict());
+                    })
+                    .unwrap();
+            };
+            let (server, endpoint) = server(&context, &server_role);
+            let client = context.socket(Dealer).unwrap();
+            client.set_linger(Some(Duration::ZERO)).unwrap();
+            client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+            client.secure(&client_role).unwrap();
+            check(|| Verdict::later("ask again"));
+            client.connect(&endpoint).unwrap();
+            for _ in 0..3 {
+                assert_eq!(decision(&authenticator).0, 300);
+            }
+            check(|| Verdict::deny("no"));
+            while decision(&authenticator).0 != 400 {}
+            let next = authenticator.next_event(Duration::from_millis(100)).unwrap();
+            assert_eq!(next, None, "it does not try again");
+            check(|| Verdict::allow("alice"));
+            client.disconnect(&endpoint).unwrap();
+            client.connect(&endpoint).unwrap();
+            client.send("Hello").unwrap();
+            assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+            assert_eq!(decision(&authenticator).0, 200);
+        }
+    });
+}
+
 fn keys() -> (PublicKey, Security, Security) {
     let (server_public, server_secret) = zmq::curve_keypair().unwrap();
     let (public, secret) = zmq::curve_keypair().unwrap();

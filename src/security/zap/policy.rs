@@ -43,17 +43,19 @@ impl Verdict {
     }
 
     /// Refuses the client (status 400). The reason is for whoever reads the authenticator's events; the client does not
-    /// get it, and tries again as often as its [`reconnect_ivl`](crate::Socket::reconnect_ivl) says.
+    /// get it. A client of PLAIN or CURVE then stays away until its program disconnects and connects it again; one of NULL
+    /// may come back by itself.
     pub fn deny(reason: impl Into<String>) -> Verdict {
         Verdict::new(400, reason)
     }
 
-    /// Disconnects the client without a word, to be asked again when it tries again (status 300).
+    /// Puts the client off (status 300): it is disconnected without a word, and tries again as its
+    /// [`reconnect_ivl`](crate::Socket::reconnect_ivl) says.
     pub fn later(reason: impl Into<String>) -> Verdict {
         Verdict::new(300, reason)
     }
 
-    /// Refuses the client because something went wrong here (status 500).
+    /// Refuses the client because something went wrong here (status 500): to the client it is as [`Verdict::deny`].
     pub fn failed(reason: impl Into<String>) -> Verdict {
         Verdict::new(500, reason)
     }
