@@ -250,7 +250,7 @@ impl Policy {
     /// they do not say, see [`Verdict::with_metadata`].
     ///
     /// A file that is no certificate is reported, and lets nobody in. A directory that cannot be read is reported too, and
-    /// refuses those whom nothing else lets in, with status 500.
+    /// puts off those whom nothing else lets in, with status 300: they try again.
     pub fn allow_keys_in(&mut self, directory: impl Into<PathBuf>) {
         self.directories.push(Arc::new(KeyDirectory::new(directory.into())));
     }
@@ -339,7 +339,8 @@ impl Policy {
             return Verdict::allow(key.to_string());
         }
         if failed && self.key_check.is_none() {
-            return Verdict::failed("a directory of certificates cannot be read");
+            // It may be away for a moment: who is refused would not come back.
+            return Verdict::later("a directory of certificates cannot be read");
         }
         ask(&self.key_check, request, "unknown key")
     }
