@@ -143,11 +143,11 @@ fn no_socket_is_left_half_set_up() {
 fn raw_data_does_not_travel_where_security_is_set() {
     let context = Context::new().unwrap();
     for kind in [Kind::Stream, Kind::Router] {
-        let settings: [&dyn Fn(&Socket<'_>) -> zmq::Result<()>; 4] = [
-            &|socket| socket.set_zap_domain("lan"),
-            &|socket| socket.set_plain_server(true),
-            &|socket| socket.set_plain_username(Some("alice")),
-            &|socket| socket.set_curve_server(true),
+        let settings: [fn(&Socket<'_>) -> zmq::Result<()>; 4] = [
+            |socket| socket.set_zap_domain("lan"),
+            |socket| socket.set_plain_server(true),
+            |socket| socket.set_plain_username(Some("alice")),
+            |socket| socket.set_curve_server(true),
         ];
         for set in settings {
             let socket = context.socket(kind).unwrap();
