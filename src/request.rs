@@ -133,13 +133,13 @@ impl LazyPirate {
     pub fn request(&mut self, request: impl Into<Multipart>) -> Result<Multipart, RequestError> {
         let request = request.into();
         let mut tried = Vec::new();
+        let mut again = false;
         let error = loop {
-            let again = tried.last() == Some(&self.next) && self.is_still_queued();
             tried.push(self.next);
             match self.try_once(&request, again) {
                 Ok(Some(reply)) => return Ok(reply),
                 Ok(None) if tried.len() > self.retries as usize => break None,
-                Ok(None) => self.move_on(),
+                Ok(None) => again = self.move_on(),
                 Err(error) => break Some(error),
             }
         };
@@ -178,12 +178,14 @@ impl LazyPirate {
         Ok(socket)
     }
 
-    /// After a try without reply.
-    fn move_on(&mut self) {
+    /// After a try without reply. Says whether the socket is kept, whose request is still on its way then, however soon
+    /// the name is bound.
+    fn move_on(&mut self) -> bool {
         self.next = (self.next + 1) % self.endpoints.len();
         if self.endpoints.len() > 1 || !self.is_still_queued() {
             self.socket = None;
         }
+        self.socket.is_some()
     }
 
     /// Whether nobody has bound the name in this process that the socket is connected to. The request is queued there

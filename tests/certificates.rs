@@ -176,6 +176,25 @@ fn what_cannot_be_written_says_so_and_leaves_nothing() {
     assert_eq!(fs::read_dir(&place.0).unwrap().count(), 1);
 }
 
+/// Where the public file cannot be written for its name alone, no secret one is written first.
+#[test]
+fn a_name_that_is_none_leaves_no_secret() {
+    in_own_process("a_name_that_is_none_leaves_no_secret", || {
+        if lacks_curve() {
+            return;
+        }
+        let place = Place::new("nameless");
+        std::env::set_current_dir(&place.0).unwrap();
+        fs::create_dir("directory").unwrap();
+        for name in ["", ".", "..", "directory/", "directory/.", "directory/..", "none/", "/"] {
+            let error = certificate().save(name).unwrap_err();
+            assert_eq!(error.to_string(), format!("{name}: it has no file name"));
+        }
+        assert_eq!(fs::read_dir("directory").unwrap().count(), 0);
+        assert_eq!(fs::read_dir(".").unwrap().count(), 1);
+    });
+}
+
 /// As czmq writes it: with comments, quotes of both kinds, and more than is needed.
 #[test]
 fn czmqs_files_are_read() {
@@ -200,6 +219,20 @@ fn czmqs_files_are_read() {
     let with_hash: PublicKey = "0000#".repeat(8).parse().unwrap();
     let text = format!("curve\n    public-key = {with_hash}\n");
     assert_eq!(Certificate::load(place.with("carol", text)).unwrap().public_key(), &with_hash);
+}
+
+/// What was written by hand may say what only stands without quotes.
+#[test]
+fn what_is_loaded_can_be_saved() {
+    let place = Place::new("again");
+    let text = format!(
+        "metadata\n    motto = it's \"so\"   # by hand\n    tab = \"a\tb\"\n    two words = 'x'\n    none =\ncurve\n    public-key = {PUBLIC}\n"
+    );
+    let certificate = Certificate::load(place.with("alice", text)).unwrap();
+    let expected = [("motto", "it's \"so\""), ("tab", "a\tb"), ("two words", "x"), ("none", "")];
+    assert_eq!(certificate.all_metadata().collect::<Vec<_>>(), expected);
+    certificate.save(place.file("bob")).unwrap();
+    assert!(Certificate::load(place.file("bob")).unwrap() == certificate);
 }
 
 #[test]
@@ -293,6 +326,10 @@ fn pyzmq_reads_what_is_written_here() {
         let secret = certificate.secret_key().unwrap().to_z85();
         assert_eq!(pyzmq(&["load", place.file("alice.key").to_str().unwrap()]), [public.as_str(), "none"]);
         assert_eq!(pyzmq(&["load", place.file("alice.key_secret").to_str().unwrap()]), [&public, &*secret]);
+        // So it does under the names of czmq's.
+        certificate.save(place.file("alice")).unwrap();
+        assert_eq!(pyzmq(&["load", place.file("alice").to_str().unwrap()]), [public.as_str(), "none"]);
+        assert_eq!(pyzmq(&["load", place.file("alice_secret").to_str().unwrap()]), [&public, &*secret]);
         let other = Certificate::generate().unwrap();
         other.save_public(place.file("bob.key")).unwrap();
         let mut all = [public, other.public_key().to_string()];

@@ -60,6 +60,29 @@ fn datagrams_go_there_and_back() {
     });
 }
 
+/// What was not received as a datagram is not lost as one either.
+#[test]
+fn no_message_is_lost_for_want_of_an_address() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (socket, address) = dgram(&context);
+        plain().send_to(b"body", address).unwrap();
+        assert!(socket.recv().unwrap().more());
+        let errors = [socket.recv_from().unwrap_err(), socket.recv_from_timeout(Duration::ZERO).unwrap_err()];
+        assert_eq!(errors.map(|error| error.errno()), [Errno::EFSM; 2]);
+        assert_eq!(socket.recv().unwrap(), "body");
+
+        let (left, right) = (context.socket(Kind::Pair).unwrap(), context.socket(Kind::Pair).unwrap());
+        left.bind("inproc://pair").unwrap();
+        right.connect("inproc://pair").unwrap();
+        let failed = left.send_to(address, "body").unwrap_err();
+        assert_eq!((failed.error().errno(), failed.into_parts().0.len()), (Errno::ENOTSUP, 2));
+        left.send("message").unwrap();
+        assert_eq!(right.recv_from().unwrap_err().errno(), Errno::ENOTSUP);
+        assert_eq!(right.recv().unwrap(), "message");
+    });
+}
+
 #[test]
 fn two_dgrams_talk_in_parts() {
     within_deadline(|| {

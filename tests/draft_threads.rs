@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{DEADLINE, eventually, within_deadline};
+use zmq::security::Security;
 use zmq::{
     Channel, Client, Context, Dish, Gather, Message, Peer, PollEvents, PollItem, Radio, Scatter, Server, Socket,
     ThreadSafe, poll,
@@ -240,6 +241,21 @@ fn options_are_set_while_others_send_and_receive() {
         left.set_rcvtimeo(Some(Duration::from_millis(10))).unwrap();
         assert_eq!(left.rcvtimeo().unwrap(), Some(Duration::from_millis(10)));
         assert_eq!(left.recv().unwrap_err().errno(), zmq::Errno::EAGAIN);
+    });
+}
+
+/// What one has set may be another's before it is through, which is nothing to panic over.
+#[test]
+fn two_threads_secure_one_socket() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let client = context.socket(Client).unwrap();
+        thread::scope(|scope| {
+            for security in [Security::null(), Security::plain_client("alice", "open sesame")] {
+                let client = &client;
+                scope.spawn(move || (0..100 * EACH).for_each(|_| client.secure(&security).unwrap()));
+            }
+        });
     });
 }
 

@@ -7,7 +7,8 @@ mod common;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use common::{DEADLINE, within_deadline};
+use common::{DEADLINE, skip_unless, within_deadline};
+use zmq::security::{Authenticator, Security};
 use zmq::sockopt::RouterNotify;
 use zmq::{Context, Dealer, Errno, Kind, Pair, Router, Socket, Sub, XPub, XSub};
 
@@ -284,5 +285,58 @@ fn a_plain_server_that_enforces_a_domain_needs_one() {
         client.send("Hello").unwrap();
         assert!(server.recv_timeout(Duration::from_millis(100)).unwrap().is_none());
         server.bind(TCP).unwrap();
+    });
+}
+
+/// Without one it would ask no handler, and let everybody in.
+#[test]
+fn a_curve_server_that_enforces_a_domain_needs_one() {
+    within_deadline(|| {
+        if skip_unless(zmq::has("curve"), "this libzmq has no CURVE") {
+            return;
+        }
+        let (server_public, server_secret) = zmq::curve_keypair().unwrap();
+        let (public, secret) = zmq::curve_keypair().unwrap();
+        let context = context();
+        let server = context.socket(Pair).unwrap();
+        server.set_zap_enforce_domain(true).unwrap();
+        server.secure(&Security::curve_server(&server_secret)).unwrap();
+        let endpoint = "tcp://127.0.0.1:1";
+        for (outcome, call) in [(server.bind(TCP).map(drop), "zmq_bind"), (server.connect(endpoint), "zmq_connect")] {
+            let error = outcome.unwrap_err();
+            assert_eq!((error.errno(), error.call()), (Errno::EINVAL, call), "{error}");
+            assert!(error.to_string().contains("CURVE") && error.to_string().contains("ZMQ_ZAP_DOMAIN"), "{error}");
+        }
+        server.set_zap_domain("global").unwrap();
+        let endpoint = server.bind(TCP).unwrap();
+        let client = context.socket(Pair).unwrap();
+        client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        client.secure(&Security::curve_client(&secret, &server_public)).unwrap();
+        client.connect(&endpoint).unwrap();
+        client.send("Hello").unwrap();
+        assert!(server.recv_timeout(Duration::from_millis(100)).unwrap().is_none(), "there is no handler");
+        let authenticator = Authenticator::start(&context).unwrap();
+        authenticator.configure("global", |policy| policy.allow_key(public)).unwrap();
+        assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    });
+}
+
+/// A NULL socket asks a handler only where it has a domain.
+#[test]
+fn a_null_server_that_enforces_a_domain_wants_a_handler_for_it() {
+    within_deadline(|| {
+        let context = context();
+        let hears = |domain: Option<&str>| {
+            let server = context.socket(Pair).unwrap();
+            server.set_zap_enforce_domain(true).unwrap();
+            domain.iter().for_each(|domain| server.set_zap_domain(domain).unwrap());
+            let client = context.socket(Pair).unwrap();
+            client.connect(&server.bind(TCP).unwrap()).unwrap();
+            client.send("Hello").unwrap();
+            let time = if domain.is_some() { Duration::from_millis(100) } else { DEADLINE };
+            server.recv_timeout(time).unwrap().is_some()
+        };
+        assert!(!hears(Some("global")));
+        assert!(hears(None));
     });
 }

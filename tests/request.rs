@@ -161,6 +161,35 @@ fn a_name_that_is_bound_late_gets_the_request_once() {
     });
 }
 
+/// Whenever the name is bound, between two looks at it among others, no request is sent where one is under way.
+#[test]
+fn a_name_may_be_bound_at_any_moment() {
+    within_deadline(|| {
+        for round in 0..500u32 {
+            let context = Context::builder().set_max_sockets(20).build().unwrap();
+            let client = LazyPirate::new(&context, "inproc://late").set_timeout(Duration::ZERO);
+            let asking = thread::spawn(move || client.set_retries(u32::MAX).request("Hello"));
+            while context.open_sockets().is_empty() {
+                thread::yield_now();
+            }
+            (0..round * 7 % 1000).for_each(|_| std::hint::spin_loop());
+            let server = context.socket(Rep).unwrap();
+            server.bind("inproc://late").unwrap();
+            while !asking.is_finished() {
+                if let Some(request) = server.recv_timeout(Duration::from_millis(1)).unwrap() {
+                    assert_eq!(request, "Hello");
+                    server.send("World").unwrap();
+                }
+            }
+            // No reply comes in no time, but by chance, and closed sockets are counted for a while.
+            match asking.join().unwrap() {
+                Ok(reply) => assert_eq!(reply, ["World"]),
+                Err(failed) => assert_eq!(failed.error().errno(), Errno::EMFILE, "round {round}: {failed}"),
+            }
+        }
+    });
+}
+
 #[test]
 fn what_no_retry_mends_is_reported_at_once() {
     within_deadline(|| {

@@ -138,6 +138,38 @@ fn no_socket_is_left_half_set_up() {
     assert_eq!(stream.secure(&Security::plain_server()).unwrap_err().errno(), Errno::EINVAL);
 }
 
+/// It would go by what is set, and whoever has set it would take it for secured.
+#[test]
+fn raw_data_does_not_travel_where_security_is_set() {
+    let context = Context::new().unwrap();
+    for kind in [Kind::Stream, Kind::Router] {
+        let settings: [fn(&Socket<'_>) -> zmq::Result<()>; 4] = [
+            |socket| socket.set_zap_domain("lan"),
+            |socket| socket.set_plain_server(true),
+            |socket| socket.set_plain_username(Some("alice")),
+            |socket| socket.set_curve_server(true),
+        ];
+        for set in settings {
+            let socket = context.socket(kind).unwrap();
+            if kind == Kind::Router {
+                socket.set_router_raw(true).unwrap();
+            }
+            if set(&socket).is_err() && lacks_curve() {
+                continue;
+            }
+            for outcome in [socket.bind(ANY_PORT).map(drop), socket.connect("tcp://127.0.0.1:1")] {
+                let error = outcome.unwrap_err();
+                assert_eq!(error.errno(), Errno::EINVAL);
+                assert!(error.to_string().contains("cannot be secured"), "{error}");
+            }
+            if socket.mechanism().unwrap() != Mechanism::Null {
+                socket.set_plain_server(false).unwrap();
+                socket.bind(ANY_PORT).unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn without_curve_the_errors_say_so() {
     if skip_unless(!zmq::has("curve"), "this libzmq has CURVE") {
@@ -457,6 +489,16 @@ fn secrets_are_wiped_wherever_they_were() {
             is_there();
             drop((policy, copy, client));
         });
+
+        // libzmq keeps it as long as the socket is there: reading it leaves no more.
+        let password = Veiled::of(b"swordfish, and nothing else");
+        let context = Context::new().unwrap();
+        let socket = open(&context);
+        password.lift(|password| socket.set_plain_password(Some(password)).unwrap());
+        let before = searcher.find(&password);
+        drop(socket.plain_password().unwrap().expect("the password"));
+        let new: Vec<_> = searcher.find(&password).into_iter().filter(|place| !before.contains(place)).collect();
+        assert_eq!(new, [""; 0], "the password of a socket");
 
         if lacks_curve() {
             return;

@@ -289,6 +289,22 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    endpoint_uri_pair_t *ep =\n",
         "    if (_state == term_ack_sent || _state == term_req_sent2)\n        return;\n    endpoint_uri_pair_t *ep =\n",
     ),
+    // A peer that spoke ZWS2.0 without a mechanism got in at a NULL server with a ZAP domain, and no handler was asked. Over
+    // tcp such peers are turned away.
+    (
+        "ws_engine.cpp",
+        "    if (_options.mechanism == ZMQ_NULL && (strcmp (\"ZWS2.0\", protocol_) == 0)) {\n",
+        "    if (_options.mechanism == ZMQ_NULL && !session ()->zap_enabled ()\n        \
+         && (strcmp (\"ZWS2.0\", protocol_) == 0)) {\n",
+    ),
+    // A client of PLAIN or CURVE that a handler puts off (status 300) was to be disconnected, and try again. Unless the
+    // handler had answered at once, it was left to wait for the rest of ZMQ_HANDSHAKE_IVL.
+    (
+        "stream_engine_base.cpp",
+        "    const int rc = _mechanism->zap_msg_available ();\n    if (rc == -1) {\n",
+        "    const int rc = _mechanism->zap_msg_available ();\n    \
+         if (rc == -1 || _mechanism->status () == mechanism_t::error) {\n",
+    ),
     // ZMQ_TOPICS_COUNT went on counting what was subscribed to by peers that had left.
     (
         "generic_mtrie_impl.hpp",

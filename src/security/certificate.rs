@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -209,6 +210,7 @@ impl Certificate {
     #[doc(alias = "zcert_save")]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), CertificateError> {
         let path = path.as_ref();
+        check_name(path)?;
         if self.secret.is_some() {
             self.save_secret(with_behind(path, "_secret"))?;
         }
@@ -314,6 +316,15 @@ impl fmt::Debug for Certificate {
     }
 }
 
+/// Whether a path ends with the name of a file: what ends with a slash or dots would get what is put behind it as its name.
+fn check_name(path: &Path) -> Result<(), CertificateError> {
+    let name = path.file_name().map(OsStrExt::as_bytes);
+    if name.is_some_and(|name| path.as_os_str().as_bytes().ends_with(name)) {
+        return Ok(());
+    }
+    Err(CertificateError::File { path: path.to_owned(), why: "it has no file name" })
+}
+
 fn with_behind(path: &Path, behind: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(behind);
@@ -394,6 +405,7 @@ fn read_bytes(path: &Path) -> Result<SecretBytes, CertificateError> {
 /// Writes a file as a whole under another name, and gives it its own then: nobody sees half of it, nor the new content
 /// with the old one's permissions.
 fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), CertificateError> {
+    check_name(path)?;
     let failed = |error| CertificateError::Io { path: path.to_owned(), error };
     let (new, mut file) = create_beside(path, mode).map_err(failed)?;
     let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, path));
@@ -404,12 +416,9 @@ fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), CertificateErro
     })
 }
 
-/// A new file in the directory of `path`, with this mode from the first.
+/// A new file in the directory of `path`, which ends with a name, with this mode from the first.
 fn create_beside(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    if path.file_name().is_none() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it has no file name"));
-    }
     loop {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let new = path.with_file_name(format!(".zmq-{}-{number}", std::process::id()));

@@ -9,6 +9,8 @@ use crate::raw;
 /// A text that nobody else is to see, such as a password or a secret key: never printed, and wiped from memory when
 /// dropped.
 ///
+/// What libzmq has of it, as a socket's option or in the request that a ZAP handler gets, it does not wipe.
+///
 /// ```
 /// use zmq::security::SecretText;
 ///

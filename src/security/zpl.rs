@@ -111,14 +111,15 @@ pub(super) fn write_section(text: &mut String, name: &str) {
     text.push('\n');
 }
 
-/// Writes an entry whose name and value can be written.
+/// Writes an entry whose name and value can be written, or were read.
 pub(super) fn write_entry(text: &mut String, name: &str, value: &str) {
-    let quote = if value.contains('"') { '\'' } else { '"' };
-    text.extend(["    ", name, " = "]);
-    text.push(quote);
-    text.push_str(value);
-    text.push(quote);
-    text.push('\n');
+    let quote = match (value.contains('"'), value.contains('\'')) {
+        (false, _) => "\"",
+        (true, false) => "'",
+        // It was read from between no quotes, where it can stand again.
+        (true, true) => "",
+    };
+    text.extend(["    ", name, " = ", quote, value, quote, "\n"]);
 }
 
 /// Puts texts together, of which some are secret, without leaving parts of it behind.

@@ -190,7 +190,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// As [`Socket::send_multipart`], with address and body in the error; `EINVAL` for an IPv6 address, which libzmq
     /// does not know here, and for port 0; `EMSGSIZE` for a body of more than 8192 bytes; `EAGAIN` after
-    /// [`Socket::set_sndtimeo`]'s time while the socket is not bound.
+    /// [`Socket::set_sndtimeo`]'s time while the socket is not bound; `ENOTSUP` where an untyped socket is no DGRAM.
     ///
     /// ```
     /// use zmq::{Context, Dgram};
@@ -217,18 +217,23 @@ impl<T: SocketType> Socket<'_, T> {
         T: HasDatagrams,
     {
         let datagram = Multipart::from([Message::from(address.to_string()), body.into()]);
-        self.core().send_whole(datagram)
+        match self.core().check_has_datagrams(SEND) {
+            Ok(()) => self.core().send_whole(datagram),
+            Err(error) => Err(SendError::new(datagram, error)),
+        }
     }
 
     /// Receives a datagram, waiting for it: where it came from, and its body.
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`]; `EAGAIN` after [`Socket::set_rcvtimeo`]'s time.
+    /// As [`Socket::recv`]; `EAGAIN` after [`Socket::set_rcvtimeo`]'s time; `EFSM` where [`Socket::recv`] has taken the
+    /// address of a datagram whose body is still there; `ENOTSUP` where an untyped socket is no DGRAM.
     pub fn recv_from(&self) -> Result<(SocketAddr, Message)>
     where
         T: HasDatagrams,
     {
+        self.core().check_between_datagrams()?;
         datagram(self.core().receive_whole()?)
     }
 
@@ -241,6 +246,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: HasDatagrams,
     {
+        self.core().check_between_datagrams()?;
         self.core().receive_whole_timeout(timeout)?.map(datagram).transpose()
     }
 
@@ -324,6 +330,23 @@ impl Core {
         }
         let id = self.connect_by(CALL, endpoint, |text| self.raw().connect_peer(text))?;
         NonZeroU32::new(id).ok_or_else(|| Errno::EPROTO.of(CALL))
+    }
+
+    fn check_has_datagrams(&self, call: &'static str) -> Result<()> {
+        if self.kind() == Kind::Dgram {
+            return Ok(());
+        }
+        Err(Errno::ENOTSUP.because(call, format_args!("a {} socket has no datagrams", self.kind())))
+    }
+
+    /// What is received is lost where it has no address: another kind's message, or a body alone.
+    fn check_between_datagrams(&self) -> Result<()> {
+        const CALL: &str = "zmq_msg_recv";
+        self.check_has_datagrams(CALL)?;
+        if self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
+            return Err(Errno::EFSM.because(CALL, "the body of a datagram is to be received first"));
+        }
+        Ok(())
     }
 
     /// Keeps that the socket connects over udp.

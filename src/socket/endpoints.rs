@@ -330,8 +330,11 @@ impl Core {
     }
 
     fn check_raw(&self, call: &'static str, endpoint: &str) -> Result<()> {
-        let raw = self.kind() == Kind::Stream || self.latched().is_raw();
-        if raw { endpoint::check_raw(call, endpoint) } else { Ok(()) }
+        if self.kind() != Kind::Stream && !self.latched().is_raw() {
+            return Ok(());
+        }
+        crate::sockopt::check_unsecured(self.raw(), call, endpoint)?;
+        endpoint::check_raw(call, endpoint)
     }
 
     /// Over a wire a peer may send messages of several parts, of which `ZMQ_CONFLATE` keeps single ones. A SUB whose

@@ -70,7 +70,15 @@ use crate::sockopt::Latched;
 #[doc(alias = "zmq_close")]
 pub struct Socket<'ctx, T = Kind> {
     core: Unshared<Core, T>,
-    _context: PhantomData<&'ctx Context>,
+    _context: PhantomData<Borrowed<'ctx>>,
+}
+
+/// The borrow of a context, which lasts until the socket is dropped, and not only until it is last used: whoever terminates
+/// the context before that waits for the socket.
+struct Borrowed<'ctx>(PhantomData<&'ctx Context>);
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {}
 }
 
 /// No process is ever in this state: it would be catching signals, after some thousand million forks.

@@ -457,7 +457,6 @@ impl Core {
         }
     }
 
-    /// What a receive that did not have to wait for ever gives.
     /// Receives a part, waiting until `deadline` at most: `None` after that.
     pub(crate) fn receive_until(&self, deadline: Option<Instant>) -> Result<Option<Message>> {
         let mut message = RawMessage::new();
@@ -465,6 +464,7 @@ impl Core {
         self.received(outcome, message)
     }
 
+    /// What a receive that did not have to wait for ever gives.
     fn received(&self, outcome: Result<(), Errno>, message: RawMessage) -> Result<Option<Message>> {
         match outcome {
             Ok(()) => Ok(Some(Message::from_raw(message))),

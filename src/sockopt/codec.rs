@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::{Errno, Error, Result};
 use crate::raw::{self, RawSocket};
-use crate::security::{PublicKey, SecretKey};
+use crate::security::{PublicKey, SecretKey, SecretText};
 use crate::sockopt::LongId;
 
 /// What a codec needs to know of the option it serves.
@@ -290,6 +290,20 @@ impl<const MAX: usize> Text<MAX> {
             text.pop();
         }
         Ok((!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    /// For a password: wherever it was on its way is wiped.
+    pub(crate) fn get_secret(row: Row, socket: &RawSocket) -> Result<Option<SecretText>> {
+        const { assert!(MAX <= 255, "the buffer is for a length of one byte, and a NUL") }
+        let mut buffer = [0; 256];
+        let outcome = socket.get_option(row.number, &mut buffer).map_err(|errno| row.failed(errno, "not readable"));
+        // The length counts the NUL.
+        let text = outcome.map(|length| {
+            let text = &buffer[..length.saturating_sub(1)];
+            (!text.is_empty()).then(|| SecretText::from(String::from_utf8_lossy(text).into_owned()))
+        });
+        raw::wipe(&mut buffer);
+        text
     }
 
     fn check(row: Row, text: &str) -> Result<()> {

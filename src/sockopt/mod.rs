@@ -14,7 +14,7 @@ mod types;
 pub use kinds::*;
 pub use types::*;
 
-pub(crate) use special::{Latched, LongId, check_asking, check_proxy, check_security, last_endpoint};
+pub(crate) use special::{Latched, LongId, check_asking, check_proxy, check_security, check_unsecured, last_endpoint};
 
 use std::ffi::c_int;
 
@@ -127,7 +127,7 @@ fn not_for(name: &'static str, kind: Kind) -> crate::Error {
 ///
 /// A row is: docs, `"C name" = constant: class, [getter] [setter], kinds (accepted on), sample => what it reads as;`
 /// The classes are `int(Codec => Type)`, `wide()`, `wide_or_none()`, `bytes(MIN, MAX)`, `id()`, `text(MAX)`,
-/// `text_or_none(MAX)`, `terminated(MAX)`, `proxy(MAX)`, `filter()`, `latch()` and `key(Type)`.
+/// `text_or_none(MAX)`, `secret_or_none(MAX)`, `terminated(MAX)`, `proxy(MAX)`, `filter()`, `latch()` and `key(Type)`.
 macro_rules! options {
     (
         draft: $draft:literal;
@@ -220,6 +220,9 @@ macro_rules! options {
     (@get text_or_none ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @getter $get Option<String>, $name $number $kinds $example Text::<{ $max }>::get, $(#[$meta])* }
     };
+    (@get secret_or_none ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @getter $get Option<SecretText>, $name $number $kinds $example Text::<{ $max }>::get_secret, $(#[$meta])* }
+    };
     (@get proxy ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @getter $get Option<String>, $name $number $kinds $example Text::<{ $max }>::get, $(#[$meta])* }
     };
@@ -276,6 +279,10 @@ macro_rules! options {
             |core, row| Text::<{ $max }>::set(row, core.raw(), value)? }
     };
     (@set text_or_none ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
+        options! { @setter $set (value: Option<&str>), $name $number $kinds $example $(#[$meta])*
+            |core, row| Text::<{ $max }>::set_or_clear(row, core.raw(), value)? }
+    };
+    (@set secret_or_none ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: Option<&str>), $name $number $kinds $example $(#[$meta])*
             |core, row| Text::<{ $max }>::set_or_clear(row, core.raw(), value)? }
     };
@@ -365,21 +372,25 @@ macro_rules! options {
     };
 
     (@argument text_or_none $sample:expr) => { concat!("Some(", stringify!($sample), ")") };
+    (@argument secret_or_none $sample:expr) => { concat!("Some(", stringify!($sample), ")") };
     (@argument terminated $sample:expr) => { concat!("Some(", stringify!($sample), ")") };
     (@argument proxy $sample:expr) => { concat!("Some(", stringify!($sample), ")") };
     (@argument key $sample:expr) => { concat!("&", stringify!($sample)) };
     (@argument $class:ident $sample:expr) => { stringify!($sample) };
     (@result text $sample:expr) => { concat!("Some(", stringify!($sample), ".to_owned())") };
     (@result text_or_none $sample:expr) => { concat!("Some(", stringify!($sample), ".to_owned())") };
+    (@result secret_or_none $sample:expr) => { concat!("Some(", stringify!($sample), ".into())") };
     (@result proxy $sample:expr) => { concat!("Some(", stringify!($sample), ".to_owned())") };
     (@result $class:ident $sample:expr) => { stringify!($sample) };
     (@try text_or_none $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
+    (@try secret_or_none $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
     (@try terminated $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
     (@try proxy $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
     (@try key $socket:ident $set:ident $sample:expr) => { $socket.$set(&$sample) };
     (@try $class:ident $socket:ident $set:ident $sample:expr) => { $socket.$set($sample) };
     (@expected text $sample:expr) => { Some(String::from($sample)) };
     (@expected text_or_none $sample:expr) => { Some(String::from($sample)) };
+    (@expected secret_or_none $sample:expr) => { Some(SecretText::from($sample)) };
     (@expected proxy $sample:expr) => { Some(String::from($sample)) };
     (@expected id $sample:expr) => { Vec::from($sample) };
     (@expected $class:ident $sample:expr) => { $sample };

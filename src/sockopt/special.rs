@@ -114,6 +114,7 @@ impl<T: SocketType> Socket<'_, T> {
     }
 }
 
+const ZAP_DOMAIN: Row = Row { name: "ZMQ_ZAP_DOMAIN", number: zmq_sys::ZMQ_ZAP_DOMAIN };
 const LAST_ENDPOINT: Row = Row { name: "ZMQ_LAST_ENDPOINT", number: zmq_sys::ZMQ_LAST_ENDPOINT };
 
 /// The endpoint of a bind that has just succeeded.
@@ -205,7 +206,7 @@ pub(crate) fn check_asking(socket: &RawSocket, call: &'static str, endpoint: &st
         Ok(zmq_sys::ZMQ_PLAIN) => is_on(zmq_sys::ZMQ_PLAIN_SERVER),
         Ok(zmq_sys::ZMQ_CURVE) => is_on(zmq_sys::ZMQ_CURVE_SERVER),
         Ok(zmq_sys::ZMQ_GSSAPI) => is_on(zmq_sys::ZMQ_GSSAPI_SERVER),
-        _ => Text::<255>::get(Row { name: "ZMQ_ZAP_DOMAIN", number: zmq_sys::ZMQ_ZAP_DOMAIN }, socket)?.is_some(),
+        _ => Text::<255>::get(ZAP_DOMAIN, socket)?.is_some(),
     };
     if !asks {
         return Ok(());
@@ -214,19 +215,32 @@ pub(crate) fn check_asking(socket: &RawSocket, call: &'static str, endpoint: &st
     Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
 }
 
-/// Security settings that would abort the process when the first peer comes.
+/// Raw data goes by all that is set to secure it.
+pub(crate) fn check_unsecured(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
+    let has_mechanism = socket.get_int(zmq_sys::ZMQ_MECHANISM).is_ok_and(|mechanism| mechanism != zmq_sys::ZMQ_NULL);
+    if !has_mechanism && Text::<255>::get(ZAP_DOMAIN, socket)?.is_none() {
+        return Ok(());
+    }
+    let why = "raw data cannot be secured, and a mechanism or a ZMQ_ZAP_DOMAIN is set";
+    Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
+}
+
+/// A server that enforces a domain and has none: PLAIN aborts the process when the first peer comes, and CURVE lets
+/// everybody in without asking a handler.
 #[cfg(feature = "draft")]
 pub(crate) fn check_security(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
     let is_on = |option| socket.get_int(option).is_ok_and(|value| value != 0);
-    if !is_on(zmq_sys::ZMQ_ZAP_ENFORCE_DOMAIN) || !is_on(zmq_sys::ZMQ_PLAIN_SERVER) {
+    if !is_on(zmq_sys::ZMQ_ZAP_ENFORCE_DOMAIN) {
         return Ok(());
     }
-    let domain = Text::<255>::get(Row { name: "ZMQ_ZAP_DOMAIN", number: zmq_sys::ZMQ_ZAP_DOMAIN }, socket)?;
+    let servers = [("PLAIN", zmq_sys::ZMQ_PLAIN_SERVER), ("CURVE", zmq_sys::ZMQ_CURVE_SERVER)];
+    let Some((mechanism, _)) = servers.into_iter().find(|(_, option)| is_on(*option)) else { return Ok(()) };
+    let domain = Text::<255>::get(ZAP_DOMAIN, socket)?;
     if domain.is_some() {
         return Ok(());
     }
-    let why = "a PLAIN server with ZMQ_ZAP_ENFORCE_DOMAIN needs a ZMQ_ZAP_DOMAIN";
-    Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
+    let why = format_args!("{endpoint:?}: a {mechanism} server with ZMQ_ZAP_ENFORCE_DOMAIN needs a ZMQ_ZAP_DOMAIN");
+    Err(Errno::EINVAL.because(call, why))
 }
 
 /// Nothing to check: the option that is dangerous is of the draft API.

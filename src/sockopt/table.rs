@@ -9,7 +9,7 @@ use super::codec::{
 use super::kinds::accepted;
 use super::types::{GssapiNameType, Mechanism};
 use super::{LONGEST_PREFIX, options};
-use crate::security::{PublicKey, SecretKey};
+use crate::security::{PublicKey, SecretKey, SecretText};
 
 /// The largest high-water mark: over inproc libzmq adds two of them up in an int.
 const LARGEST_MARK: u32 = MAX / 2;
@@ -170,7 +170,7 @@ options! {
 
     /// The password of a PLAIN client: 1 to 255 bytes; `None`, the default, takes PLAIN back. Makes the socket a PLAIN
     /// client. Counts for the next bind or connect.
-    "ZMQ_PLAIN_PASSWORD" = ZMQ_PLAIN_PASSWORD: text_or_none(255), [plain_password] [set_plain_password], SocketType,
+    "ZMQ_PLAIN_PASSWORD" = ZMQ_PLAIN_PASSWORD: secret_or_none(255), [plain_password] [set_plain_password], SocketType,
         "secret";
 
     /// Whether the socket is the server of CURVE security: no unless set. No takes CURVE back. Counts for the next bind

@@ -6,6 +6,7 @@ use super::codec::{Bytes, Flag, IntCodec, MAX, Number, OrOff, Text, Time};
 use super::kinds::accepted;
 use super::options;
 use super::types::{NormMode, ReconnectStop, RouterNotify};
+use crate::security::SecretText;
 
 /// The largest batch of an engine: libzmq allocates one for each connection, and aborts where it cannot.
 const LARGEST_BATCH: u32 = 1 << 26;
@@ -17,7 +18,8 @@ const SMALLEST_BATCH: u32 = 64;
 options! {
     draft: true;
 
-    /// Whether connections without a ZAP domain are refused: no unless set. Counts for the next bind or connect. Draft.
+    /// Whether nobody gets in where there is a ZAP domain and no handler for it, and whether servers of PLAIN and CURVE do
+    /// not bind or connect without a domain: no unless set. Counts for the next bind or connect. Draft.
     "ZMQ_ZAP_ENFORCE_DOMAIN" = ZMQ_ZAP_ENFORCE_DOMAIN: int(Flag => bool), [zap_enforce_domain] [set_zap_enforce_domain],
         SocketType, true;
 
@@ -47,7 +49,7 @@ options! {
 
     /// The password for the SOCKS5 proxy: up to 255 bytes; `None`, the default, is none. Counts for the next connect.
     /// Draft.
-    "ZMQ_SOCKS_PASSWORD" = ZMQ_SOCKS_PASSWORD: text_or_none(255), [socks_password] [set_socks_password], SocketType,
+    "ZMQ_SOCKS_PASSWORD" = ZMQ_SOCKS_PASSWORD: secret_or_none(255), [socks_password] [set_socks_password], SocketType,
         "secret";
 
     /// How many bytes a connection receives at once: 8192 unless set, 64 to 67,108,864. Each connection has a buffer of

@@ -54,8 +54,7 @@ impl KeyDirectory {
         report: &mut dyn FnMut(String),
     ) -> Result<Option<Certificate>, CertificateError> {
         let mut known = lock(&self.known);
-        let old = std::mem::take(&mut *known);
-        *known = self.read(old, report).map_err(|error| CertificateError::Io { path: self.path.clone(), error })?;
+        self.read(&mut known, report).map_err(|error| CertificateError::Io { path: self.path.clone(), error })?;
         let certificates = known.values().filter_map(|known| known.certificate.as_ref());
         let found = certificates.fold(None, |found, certificate| {
             if equal(certificate.public_key().as_bytes(), key.as_bytes()) { Some(certificate) } else { found }
@@ -63,12 +62,23 @@ impl KeyDirectory {
         Ok(found.cloned())
     }
 
-    fn read(
-        &self,
-        mut old: BTreeMap<OsString, Known>,
-        report: &mut dyn FnMut(String),
-    ) -> io::Result<BTreeMap<OsString, Known>> {
+    /// What is known stays as far as it was looked at where the directory cannot be read to its end.
+    fn read(&self, known: &mut BTreeMap<OsString, Known>, report: &mut dyn FnMut(String)) -> io::Result<()> {
         let mut new = BTreeMap::new();
+        let outcome = self.read_into(&mut new, known, report);
+        if outcome.is_ok() {
+            known.clear();
+        }
+        known.append(&mut new);
+        outcome
+    }
+
+    fn read_into(
+        &self,
+        new: &mut BTreeMap<OsString, Known>,
+        old: &mut BTreeMap<OsString, Known>,
+        report: &mut dyn FnMut(String),
+    ) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let name = entry?.file_name();
             if name.as_bytes().starts_with(b".") || name.as_bytes().ends_with(b"_secret") {
@@ -88,10 +98,12 @@ impl KeyDirectory {
             let known = match before {
                 Some(known) if known.settled => known,
                 before => {
-                    let settled = stamp.is_settled();
+                    let mut settled = stamp.is_settled();
                     let certificate = match Certificate::load_public(&path) {
                         Ok(certificate) => Some(certificate),
                         Err(error) => {
+                            // What could not be read may be the next time: descriptors may have run out.
+                            settled &= !matches!(error, CertificateError::Io { .. });
                             if before.is_none_or(|known| known.certificate.is_some()) {
                                 report(error.to_string());
                             }
@@ -103,7 +115,7 @@ impl KeyDirectory {
             };
             new.insert(name, known);
         }
-        Ok(new)
+        Ok(())
     }
 }
 
@@ -182,6 +194,12 @@ mod tests {
         for _ in 0..3 {
             assert!(directory.find(&key(0), &mut |report| reports.push(report)).unwrap().is_none());
         }
+        // Nor anew after the directory was away.
+        let away = place.0.with_extension("away");
+        fs::rename(&place.0, &away).unwrap();
+        assert!(directory.find(&key(0), &mut |report| reports.push(report)).is_err());
+        fs::rename(&away, &place.0).unwrap();
+        assert!(directory.find(&key(0), &mut |report| reports.push(report)).unwrap().is_none());
         let expected =
             format!("{}:2: public-key: a key has 40 characters as text, not 5", place.0.join("bad").display());
         assert_eq!(reports, [expected]);

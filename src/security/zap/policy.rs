@@ -43,22 +43,27 @@ impl Verdict {
     }
 
     /// Refuses the client (status 400). The reason is for whoever reads the authenticator's events; the client does not
-    /// get it, and tries again as often as its [`reconnect_ivl`](crate::Socket::reconnect_ivl) says.
+    /// get it. A client of PLAIN or CURVE then stays away until its program disconnects and connects it again; one of NULL
+    /// may come back by itself.
     pub fn deny(reason: impl Into<String>) -> Verdict {
         Verdict::new(400, reason)
     }
 
-    /// Disconnects the client without a word, to be asked again when it tries again (status 300).
+    /// Puts the client off (status 300): it is disconnected without a word, and tries again as its
+    /// [`reconnect_ivl`](crate::Socket::reconnect_ivl) says.
     pub fn later(reason: impl Into<String>) -> Verdict {
         Verdict::new(300, reason)
     }
 
-    /// Refuses the client because something went wrong here (status 500).
+    /// Refuses the client because something went wrong here (status 500): to the client it is as [`Verdict::deny`].
     pub fn failed(reason: impl Into<String>) -> Verdict {
         Verdict::new(500, reason)
     }
 
     /// Gives the client's messages something else to be read by [`Message::gets`](crate::Message::gets).
+    ///
+    /// It counts more than what the client says of itself under that name. Under a name that the verdict leaves out, the
+    /// client's own word is read: what servers rely on has to be said of every client.
     ///
     /// The name has 1 to 255 bytes and is none of those that libzmq itself gives (`User-Id`, `Peer-Address`,
     /// `Socket-Type`, `Identity`, `Routing-Id`), and there is no NUL in name and value: where that is not so the client is
@@ -241,10 +246,11 @@ impl Policy {
 
     /// Lets the CURVE clients in whose [certificates](super::super::Certificate) are files of this directory. It is looked
     /// at for each client, so what is put there or taken away counts from the next one on. Secret files (`..._secret`) and
-    /// hidden ones are left out. What certificates say of their owners, the clients' messages carry as metadata.
+    /// hidden ones are left out. What certificates say of their owners, the clients' messages carry as metadata; of what
+    /// they do not say, see [`Verdict::with_metadata`].
     ///
     /// A file that is no certificate is reported, and lets nobody in. A directory that cannot be read is reported too, and
-    /// refuses those whom nothing else lets in, with status 500.
+    /// puts off those whom nothing else lets in, with status 300: they try again.
     pub fn allow_keys_in(&mut self, directory: impl Into<PathBuf>) {
         self.directories.push(Arc::new(KeyDirectory::new(directory.into())));
     }
@@ -333,7 +339,8 @@ impl Policy {
             return Verdict::allow(key.to_string());
         }
         if failed && self.key_check.is_none() {
-            return Verdict::failed("a directory of certificates cannot be read");
+            // It may be away for a moment: who is refused would not come back.
+            return Verdict::later("a directory of certificates cannot be read");
         }
         ask(&self.key_check, request, "unknown key")
     }

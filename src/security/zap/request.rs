@@ -117,12 +117,11 @@ fn parse(frames: &[&[u8]]) -> Result<ZapRequest, String> {
             return Err(format!("its {what} has {} bytes, not {LONGEST} at most", frame.len()));
         }
     }
-    Ok(ZapRequest {
-        domain: text("domain", domain)?,
-        address: text("address", address)?,
-        routing_id: routing_id.to_vec(),
-        credentials: parse_credentials(mechanism, credentials)?,
-    })
+    let address = text("address", address)?;
+    // Whoever sends what cannot be read may be somebody to be kept away.
+    let from = if address.is_empty() { String::new() } else { format!(" (from {address})") };
+    let credentials = parse_credentials(mechanism, credentials).map_err(|why| why + &from)?;
+    Ok(ZapRequest { domain: text("domain", domain)?, address, routing_id: routing_id.to_vec(), credentials })
 }
 
 fn parse_credentials(mechanism: &[u8], frames: &[&[u8]]) -> Result<Credentials, String> {
@@ -213,7 +212,7 @@ mod tests {
             (b"", &[], "its mechanism \"\" is not known"),
             (&[0xff; 99], &[], &format!("its mechanism \"{}\" is not known", r"\xff".repeat(16))),
         ] {
-            assert_eq!(request(mechanism, credentials).unwrap_err(), why);
+            assert_eq!(request(mechanism, credentials).unwrap_err(), format!("{why} (from 127.0.0.1)"));
         }
         assert_eq!(parse(&HEAD).unwrap_err(), "it has 5 frames, not 6 and the credentials");
         assert_eq!(parse(&[]).unwrap_err(), "it has 0 frames, not 6 and the credentials");

@@ -1,0 +1,50 @@
+//! A directory of certificates while the process has no descriptors left: who is refused for that is let in later.
+
+mod common;
+
+use std::fs::File;
+use std::thread;
+use std::time::Duration;
+
+use common::{DEADLINE, in_own_process};
+use zmq::security::{AuthEvent, Authenticator, Certificate};
+use zmq::{Context, Dealer, Multipart, PublicKey};
+
+#[test]
+fn what_could_not_be_read_is_read_later() {
+    in_own_process("what_could_not_be_read_is_read_later", || {
+        let path = std::env::temp_dir().join(format!("zmq-zap-descriptors-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        let key = PublicKey::from_bytes([7; 32]);
+        Certificate::of_public(key).save_public(path.join("alice.key")).unwrap();
+        // From then on its times tell whether it has changed.
+        thread::sleep(Duration::from_millis(2500));
+
+        let context = Context::new().unwrap();
+        let authenticator = Authenticator::start(&context).unwrap();
+        authenticator.configure("*", |policy| policy.allow_keys_in(&path)).unwrap();
+        let asker = context.socket(Dealer).unwrap();
+        asker.connect("inproc://zeromq.zap.01").unwrap();
+        let ask = || {
+            let head = ["", "1.0", "1", "global", "127.0.0.1", "", "CURVE"];
+            let mut request: Multipart = head.into();
+            request.push_back(key.as_bytes().as_slice());
+            asker.send_multipart(request).unwrap();
+            asker.recv_multipart_timeout(DEADLINE).unwrap().expect("an answer").get(3).unwrap().to_vec()
+        };
+        let limit = libc::rlimit { rlim_cur: 200, rlim_max: 200 };
+        // SAFETY: a valid pointer. The process is this test's own.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+        let mut taken: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+        // One is for the directory, and none for what is in it.
+        taken.pop();
+        assert_eq!(ask(), b"400");
+        let AuthEvent::BadCertificate { reason } = authenticator.next_event(DEADLINE).unwrap().unwrap() else {
+            panic!()
+        };
+        assert!(reason.contains("alice.key: "), "{reason}");
+        drop(taken);
+        assert_eq!(ask(), b"200");
+        std::fs::remove_dir_all(&path).unwrap();
+    });
+}
