@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "every program uses its own part")]
 
+pub mod durable;
+pub mod swap;
+
 use std::error::Error;
 
 use zmq::{Errno, Message, Multipart, SendError, interrupt};
