@@ -6,7 +6,7 @@
 //! Chapter: 2, (Semi-)Durable Subscribers and High-Water Marks (older editions)
 //! Original: durapub.c
 //! Teaches: what it takes to lose nothing: a name, a queue, acknowledgements
-//! Arguments: --publisher tcp://*:5565, --sync tcp://*:5564, --updates 10, --delay 1000
+//! Arguments: --publisher tcp://*:5565, --sync tcp://*:5564, --subscribers 1, --updates 10, --delay 1000
 //! Partners: durasub
 //! Run: --delay 20
 //! Ends: by itself
@@ -30,6 +30,10 @@ struct Args {
     #[arg(long, default_value = "tcp://*:5564")]
     sync: String,
 
+    /// How many subscribers to wait for
+    #[arg(long, default_value_t = 1)]
+    subscribers: usize,
+
     /// How many updates to publish
     #[arg(long, default_value_t = 10)]
     updates: u64,
@@ -47,8 +51,8 @@ fn publish(args: Args) -> common::Result {
     let context = Context::new()?;
     let mut publisher = DurablePublisher::new(&context, &args.publisher, &args.sync, None)?;
 
-    // Who was there once is remembered, so the first subscriber is all that has to be waited for.
-    publisher.wait_for_subscriber()?;
+    // Who was there once is remembered, so nobody has to be waited for twice.
+    publisher.wait_for_subscribers(args.subscribers)?;
     for update in 0..args.updates {
         publisher.publish(&format!("Update {update}"))?;
         publisher.serve_for(Duration::from_millis(args.delay))?;

@@ -6,8 +6,8 @@
 //! Chapter: 2, (Semi-)Durable Subscribers and High-Water Marks (older editions)
 //! Original: durapub2.c
 //! Teaches: a queue that is bounded: so much in memory, so much on disk, and what does not fit is dropped
-//! Arguments: --publisher tcp://*:5565, --sync tcp://*:5564, --updates 10, --delay 1000, --hwm 1, --swap 25000000,
-//!     --directory .
+//! Arguments: --publisher tcp://*:5565, --sync tcp://*:5564, --subscribers 1, --updates 10, --delay 1000,
+//!     --hwm 1, --swap 25000000, --directory .
 //! Partners: durasub
 //! Run: --delay 20
 //! Ends: by itself
@@ -31,6 +31,10 @@ struct Args {
     /// Where subscribers say what they have
     #[arg(long, default_value = "tcp://*:5564")]
     sync: String,
+
+    /// How many subscribers to wait for
+    #[arg(long, default_value_t = 1)]
+    subscribers: usize,
 
     /// How many updates to publish
     #[arg(long, default_value_t = 10)]
@@ -63,7 +67,7 @@ fn publish(args: Args) -> common::Result {
     let mut publisher = DurablePublisher::new(&context, &args.publisher, &args.sync, Some(limits))?;
 
     // The rest is durapub's: where an update waits is of no concern to who publishes it.
-    publisher.wait_for_subscriber()?;
+    publisher.wait_for_subscribers(args.subscribers)?;
     for update in 0..args.updates {
         publisher.publish(&format!("Update {update}"))?;
         publisher.serve_for(Duration::from_millis(args.delay))?;

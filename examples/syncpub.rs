@@ -3,7 +3,8 @@
 //! Chapter: 2, Node Coordination
 //! Original: syncpub.c
 //! Teaches: to publish only when every subscriber is there, and to drop nothing for those that are slow
-//! Arguments: --publisher tcp://*:5561, --sync tcp://*:5562, --subscribers 10, --updates 1000000
+//! Arguments: --publisher tcp://*:5561, --sync tcp://*:5562, --subscribers 10, --updates 1000000,
+//!     --hwm 1100000
 //! Partners: 10 x syncsub --delay 0
 //! Run: --updates 20000
 //! Ends: by itself
@@ -37,6 +38,10 @@ struct Args {
     /// How many updates to publish
     #[arg(long, default_value_t = 1_000_000)]
     updates: u64,
+
+    /// For how many updates there is room for each subscriber
+    #[arg(long, default_value_t = 1_100_000)]
+    hwm: u32,
 }
 
 fn main() -> common::Result {
@@ -52,7 +57,7 @@ fn serve(args: Args) -> common::Result {
     publisher.set_xpub_verbose(true)?;
     // Each subscriber has a queue of its own, with room for all updates even if it takes none of them for now. Should
     // more be asked for than fit, the publisher waits for the slowest subscriber instead of dropping its updates.
-    publisher.set_sndhwm(1_100_000)?;
+    publisher.set_sndhwm(args.hwm)?;
     publisher.set_xpub_nodrop(true)?;
     publisher.bind(&args.publisher)?;
 

@@ -59,9 +59,9 @@ impl<'a> DurablePublisher<'a> {
         Ok(DurablePublisher { publisher: updates, sync: acknowledgements, limits, subscribers: BTreeMap::new() })
     }
 
-    /// Waits for the first subscriber.
-    pub fn wait_for_subscriber(&mut self) -> Result {
-        while self.subscribers.is_empty() {
+    /// Waits until so many subscribers have come.
+    pub fn wait_for_subscribers(&mut self, count: usize) -> Result {
+        while self.subscribers.len() < count {
             self.serve(None)?;
         }
         Ok(())
