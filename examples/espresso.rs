@@ -23,6 +23,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
+use zmq::interrupt;
 use zmq::zhelpers::{format_frame, randof, s_recv, s_send};
 use zmq::{Context, Pair, Pub, Socket, Sub, XPub, XSub, poll, proxy};
 
@@ -117,12 +118,13 @@ fn run(args: Args) -> common::Result {
 
 /// Publishes a number under one of the letters A to J, again and again.
 fn publish(publisher: Socket<'_, Pub>, delay: u64) -> common::Result {
-    loop {
+    while !interrupt::interrupted() {
         let letter = char::from(b'A' + randof(10) as u8);
         s_send(&publisher, &format!("{letter}-{:05}", randof(100_000)))?;
         // Polling nothing is a sleep that Ctrl-C ends.
         poll(&mut [], Duration::from_millis(delay))?;
     }
+    Ok(())
 }
 
 /// Takes five messages under A and B, and leaves: what it had subscribed to is then no longer sent to the proxy either.

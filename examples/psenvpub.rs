@@ -14,6 +14,7 @@ mod common;
 use std::time::Duration;
 
 use clap::Parser;
+use zmq::interrupt;
 use zmq::zhelpers::{s_send, s_sendmore};
 use zmq::{Context, Pub, poll};
 
@@ -39,7 +40,8 @@ fn publish(args: Args) -> common::Result {
     publisher.set_linger(Some(Duration::ZERO))?;
     publisher.bind(&args.endpoint)?;
 
-    loop {
+    // A publisher never waits for anybody, so with no delay nothing but this tells of Ctrl-C.
+    while !interrupt::interrupted() {
         // Both frames travel as one message, or not at all. The envelope is a frame of its own, so no subscription is
         // by accident compared with content.
         s_sendmore(&publisher, "A")?;
@@ -50,4 +52,5 @@ fn publish(args: Args) -> common::Result {
         // Polling nothing is a sleep that Ctrl-C ends.
         poll(&mut [], Duration::from_millis(args.delay))?;
     }
+    Ok(())
 }

@@ -122,7 +122,7 @@ mod sync {
         within_deadline(|| {
             let ports = Ports::reserve();
             let mut publisher =
-                start("syncpub", &format!("{} --subscribers 1 --updates 600000 --hwm 10", ports.bind()));
+                start("syncpub", &format!("{} --subscribers 1 --updates 600000 --hwm 20000", ports.bind()));
             let context = Context::new().unwrap();
             let subscriber = context.socket(Sub).unwrap();
             subscriber.set_rcvhwm(10).unwrap();
@@ -154,20 +154,24 @@ mod sync {
             assert_eq!(publisher.line(), "Waiting for subscribers");
             assert_eq!(interrupt(publisher), NOTHING);
 
-            let publisher = start("syncpub", &format!("{} --subscribers 1", ports.bind()));
-            let context = Context::new().unwrap();
-            let subscriber = context.socket(Sub).unwrap();
-            subscriber.set_rcvhwm(1).unwrap();
-            subscriber.connect(&ports.first.connect()).unwrap();
-            subscriber.subscribe("").unwrap();
-            let client = context.socket(Req).unwrap();
-            client.connect(&ports.second.connect()).unwrap();
-            client.send("").unwrap();
-            client.recv().unwrap();
-            assert_eq!(publisher.line(), "Waiting for subscribers");
-            assert_eq!(publisher.line(), "Broadcasting messages");
-            assert_eq!(subscriber.recv().unwrap(), "Rhubarb");
-            assert_eq!(interrupt(publisher), NOTHING);
+            // Once with everything in the queue, once waiting for room in it.
+            for hwm in [1_100_000, 1000] {
+                let publisher = start("syncpub", &format!("{} --subscribers 1 --hwm {hwm}", ports.bind()));
+                let context = Context::new().unwrap();
+                let subscriber = context.socket(Sub).unwrap();
+                subscriber.set_rcvhwm(1).unwrap();
+                subscriber.connect(&ports.first.connect()).unwrap();
+                subscriber.subscribe("").unwrap();
+                let client = context.socket(Req).unwrap();
+                client.connect(&ports.second.connect()).unwrap();
+                client.send("").unwrap();
+                client.recv().unwrap();
+                assert_eq!(publisher.line(), "Waiting for subscribers");
+                assert_eq!(publisher.line(), "Broadcasting messages");
+                assert_eq!(subscriber.recv().unwrap(), "Rhubarb");
+                assert_eq!(publisher.line_within(Duration::from_millis(300)), None);
+                assert_eq!(interrupt(publisher), NOTHING);
+            }
         });
     }
 
