@@ -28,7 +28,7 @@ struct Args {
     endpoint: String,
 
     /// How long the second sender's end waits at most, in milliseconds
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1000..))]
     linger: u64,
 }
 
