@@ -84,8 +84,7 @@ fn hand_back(args: &Args) -> common::Result {
     let (publisher, subscriber) = pair(&context, args)?;
     publisher.set_xpub_nodrop(true)?;
 
-    let mut updates = 1..;
-    while let Some(number) = updates.next() {
+    for number in 1_u64.. {
         // `send` would wait here until the subscriber has made room.
         if let TrySend::WouldBlock(update) = publisher.try_send(number.to_string())? {
             while subscriber.try_recv()?.is_some() {}
