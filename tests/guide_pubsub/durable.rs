@@ -245,6 +245,38 @@ fn durasub_gives_its_last_acknowledgement_a_moment() {
     });
 }
 
+/// An acknowledgement that is said again is for what it was for, and not for what has been sent since.
+#[test]
+fn an_old_acknowledgement_counts_once() {
+    within_deadline(|| {
+        let ports = Ports::reserve();
+        let publisher = start("durapub", &format!("{} --updates 3 --delay 0", ports.bind()));
+        let context = Context::new().unwrap();
+        let subscribe = || {
+            let subscriber = context.socket(Sub).unwrap();
+            subscriber.connect(&ports.first.connect()).unwrap();
+            subscriber.subscribe("Hello").unwrap();
+            subscriber
+        };
+        let sync = context.socket(Push).unwrap();
+        sync.connect(&ports.second.connect()).unwrap();
+        let subscriber = subscribe();
+        let first = subscriber.recv_multipart().unwrap();
+        for _ in 0..2 {
+            acknowledge(&sync, &first);
+        }
+        assert_eq!(subscriber.recv_multipart().unwrap()[2], "Update 1");
+        drop(subscriber);
+        let subscriber = subscribe();
+        for update in ["Update 1", "Update 2", "END"] {
+            let message = subscriber.recv_multipart().unwrap();
+            assert_eq!(message[2], update);
+            acknowledge(&sync, &message);
+        }
+        publisher.succeeds();
+    });
+}
+
 /// Names and acknowledgements that make no sense are passed over, and no name becomes a path.
 #[test]
 fn durapub2_bears_strange_subscribers() {
