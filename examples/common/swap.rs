@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// A queue in a file, of bounded size: first in, first out. The file is there only while something is in it.
+/// A queue in a file, of bounded size: first in, first out. The file is there only while something is in it; a program
+/// that is killed leaves it behind.
 pub struct Swap {
     path: PathBuf,
     capacity: u64,
