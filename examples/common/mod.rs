@@ -2,9 +2,11 @@
 
 #![allow(dead_code, reason = "every program uses its own part")]
 
+pub mod durable;
 pub mod frames;
 pub mod peering;
 pub mod routing;
+pub mod swap;
 pub mod threads;
 pub mod zmsg;
 

@@ -1,0 +1,146 @@
+//! Espresso: a proxy between publisher and subscriber that shows all that runs through it.
+//!
+//! Chapter: 5, Pub-Sub Tracing (Espresso Pattern)
+//! Original: espresso.c
+//! Teaches: XSUB and XPUB, which pass subscriptions on, and a proxy whose capture socket is a tap on the pipe
+//! Arguments: --publisher tcp://*:6000, --frontend tcp://localhost:6000, --backend tcp://*:6001,
+//!     --subscriber tcp://localhost:6001, --delay 100, --no-publisher, --no-subscriber
+//! Partners: none
+//! Run: --delay 5
+//! Ends: on Ctrl-C
+//! Prints: in order
+//! - `[002] 0141`
+//! - `[002] 0142`
+//! - 5+ x `[007] <text>`
+//! - `[002] 0041`
+//! - `[002] 0042`
+//! - 0+ x ` interrupted`
+
+mod common;
+
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::interrupt;
+use zmq::zhelpers::{format_frame, randof, s_recv, s_send};
+use zmq::{Context, Pair, Pub, Socket, Sub, XPub, XSub, poll, proxy};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the publisher publishes
+    #[arg(long, default_value = "tcp://*:6000")]
+    publisher: String,
+
+    /// Where the proxy finds the publisher
+    #[arg(long, default_value = "tcp://localhost:6000")]
+    frontend: String,
+
+    /// Where the proxy passes on what was published
+    #[arg(long, default_value = "tcp://*:6001")]
+    backend: String,
+
+    /// Where the subscriber finds the proxy
+    #[arg(long, default_value = "tcp://localhost:6001")]
+    subscriber: String,
+
+    /// How long the publisher waits between two messages, in milliseconds
+    #[arg(long, default_value_t = 100)]
+    delay: u64,
+
+    /// Leave publishing to another process
+    #[arg(long)]
+    no_publisher: bool,
+
+    /// Leave subscribing to another process
+    #[arg(long)]
+    no_subscriber: bool,
+}
+
+/// Where the listener gets what the proxy captures.
+const CAPTURE: &str = "inproc://capture";
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| run(Args::parse()))
+}
+
+/// The main task is the proxy. Publisher, subscriber and listener are threads; a socket may be handed over to a thread,
+/// but never be used by two.
+fn run(args: Args) -> common::Result {
+    let context = Context::new()?;
+
+    // Both ends of the tap are there before anything flows.
+    let listener = context.socket(Pair)?;
+    listener.bind(CAPTURE)?;
+    let capture = context.socket(Pair)?;
+    capture.connect(CAPTURE)?;
+
+    let frontend = context.socket(XSub)?;
+    frontend.connect(&args.frontend)?;
+    let backend = context.socket(XPub)?;
+    // It is Ctrl-C that ends this program, and then nobody waits for subscribers that do not read.
+    backend.set_linger(Some(Duration::ZERO))?;
+    backend.bind(&args.backend)?;
+
+    let publisher = if args.no_publisher {
+        None
+    } else {
+        let publisher = context.socket(Pub)?;
+        publisher.set_linger(Some(Duration::ZERO))?;
+        publisher.bind(&args.publisher)?;
+        Some(publisher)
+    };
+    let subscriber = if args.no_subscriber {
+        None
+    } else {
+        let subscriber = context.socket(Sub)?;
+        subscriber.connect(&args.subscriber)?;
+        Some(subscriber)
+    };
+
+    thread::scope(|scope| {
+        let mut threads = vec![scope.spawn(|| common::until_ctrl_c(|| listen(listener)))];
+        threads.extend(publisher.map(|socket| scope.spawn(|| common::until_ctrl_c(|| publish(socket, args.delay)))));
+        threads.extend(subscriber.map(|socket| scope.spawn(|| common::until_ctrl_c(|| subscribe(socket)))));
+
+        // Messages go from the publisher to the subscriber, subscriptions the other way, and a copy of each to the tap.
+        common::until_ctrl_c(|| Ok(proxy(&frontend, &backend, Some((&capture).into()))?))?;
+
+        // Ctrl-C has reached every call that waits, so all of the threads end.
+        for thread in threads {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        }
+        println!(" interrupted");
+        Ok(())
+    })
+}
+
+/// Publishes a number under one of the letters A to J, again and again.
+fn publish(publisher: Socket<'_, Pub>, delay: u64) -> common::Result {
+    while !interrupt::interrupted() {
+        let letter = char::from(b'A' + randof(10) as u8);
+        s_send(&publisher, &format!("{letter}-{:05}", randof(100_000)))?;
+        // Polling nothing is a sleep that Ctrl-C ends.
+        poll(&mut [], Duration::from_millis(delay))?;
+    }
+    Ok(())
+}
+
+/// Takes five messages under A and B, and leaves: what it had subscribed to is then no longer sent to the proxy either.
+fn subscribe(subscriber: Socket<'_, Sub>) -> common::Result {
+    subscriber.subscribe("A")?;
+    subscriber.subscribe("B")?;
+    for _ in 0..5 {
+        s_recv(&subscriber)?;
+    }
+    Ok(())
+}
+
+/// Prints whatever the proxy forwards, in either way. A subscription is a message too: the byte 1 before what is
+/// subscribed to, or 0 where it ends.
+fn listen(listener: Socket<'_, Pair>) -> common::Result {
+    loop {
+        println!("{}", format_frame(&listener.recv()?));
+    }
+}

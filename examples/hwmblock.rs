@@ -1,0 +1,90 @@
+//! A high-water mark that blocks: a ventilator whose worker does not keep up has to wait, and loses nothing.
+//!
+//! Chapter: 2, High-Water Marks
+//! Original: none
+//! Teaches: a PUSH waits at its mark; a send that is not to wait, or not for long, hands the message back
+//! Arguments: --hwm 10, --timeout 50
+//! Partners: none
+//! Ends: by itself
+//! Prints: in order
+//! - `Nobody is there: "task 1" has to wait`
+//! - `A worker is there that does nothing: 20 tasks sent, "task 21" has to wait`
+//! - `Waited <n> ms in vain: <text>EAGAIN<text>, and "task 21" is handed back`
+//! - `The worker works: "task 21" is sent`
+//! - `The worker had 21 tasks, the last was "task 21"`
+
+mod common;
+
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::{Context, Message, Pull, Push, Socket, TrySend};
+
+#[derive(Parser)]
+struct Args {
+    /// The high-water mark at either end
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    hwm: u32,
+
+    /// How long to wait for the worker, in milliseconds
+    #[arg(long, default_value_t = 50)]
+    timeout: u64,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
+    let context = Context::new()?;
+    let ventilator = context.socket(Push)?;
+    ventilator.set_sndhwm(args.hwm)?;
+    ventilator.bind("inproc://tasks")?;
+
+    // A plain `send` would wait for the first worker. `try_send` does not wait: it gives the message back.
+    let TrySend::WouldBlock(task) = ventilator.try_send("task 1")? else { return Err("somebody is there".into()) };
+    println!("Nobody is there: {:?} has to wait", task.to_str()?);
+
+    // In one process nothing lies between the two queues: together they hold twice the mark. Across a network there is
+    // room for more on the way.
+    let worker = context.socket(Pull)?;
+    worker.set_rcvhwm(args.hwm)?;
+    worker.connect("inproc://tasks")?;
+    ventilator.send(task)?;
+    let (sent, task) = send_until_full(&ventilator, 1)?;
+    println!("A worker is there that does nothing: {sent} tasks sent, {:?} has to wait", task.to_str()?);
+
+    // With a time-out `send` waits no longer than that. Then it fails, with the message in the error.
+    ventilator.set_sndtimeo(Some(Duration::from_millis(args.timeout)))?;
+    let Err(failed) = ventilator.send(task) else { return Err("there was room".into()) };
+    let reason = failed.error().to_string();
+    let task = failed.into_message();
+    println!("Waited {} ms in vain: {reason}, and {:?} is handed back", args.timeout, task.to_str()?);
+
+    // Without one it waits as long as it takes, which is what PUSH is made for: the worker sets the pace.
+    ventilator.set_sndtimeo(None)?;
+    let text = task.to_str()?.to_owned();
+    let received = thread::scope(|scope| {
+        let working = scope.spawn(move || work(&worker, sent + 1));
+        ventilator.send(task)?;
+        println!("The worker works: {text:?} is sent");
+        working.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })?;
+    if let Some(last) = received.last() {
+        println!("The worker had {} tasks, the last was {last:?}", received.len());
+    }
+    Ok(())
+}
+
+/// Sends tasks while there is room; gives the number of those that were ever sent, and the task that is left.
+fn send_until_full(ventilator: &Socket<'_, Push>, mut sent: usize) -> common::Result<(usize, Message)> {
+    loop {
+        match ventilator.try_send(format!("task {}", sent + 1))? {
+            TrySend::Sent => sent += 1,
+            TrySend::WouldBlock(task) => return Ok((sent, task)),
+        }
+    }
+}
+
+fn work(worker: &Socket<'_, Pull>, tasks: usize) -> common::Result<Vec<String>> {
+    (0..tasks).map(|_| Ok(worker.recv_string()?)).collect()
+}

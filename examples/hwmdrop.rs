@@ -1,0 +1,99 @@
+//! A high-water mark that drops: a publisher goes on as if nothing were, and its slow subscriber has a gap.
+//!
+//! Chapter: 2, High-Water Marks
+//! Original: none
+//! Teaches: a PUB drops what is above its mark, for each subscriber on its own, and tells nobody; NODROP tells
+//! Arguments: --hwm 10, --updates 100
+//! Partners: none
+//! Ends: by itself
+//! Prints: in order
+//! - `Published updates 1 to 100 to a subscriber that reads nothing for now`
+//! - `It has 20 of them, 1 to 20, and the next that it receives is 101: nobody was told of the 80 between`
+//! - `With NODROP, update 21 is handed back to the publisher; when the subscriber has read, it is sent`
+
+mod common;
+
+use clap::Parser;
+use zmq::{Context, Socket, Sub, TrySend, XPub};
+
+#[derive(Parser)]
+struct Args {
+    /// The high-water mark at either end
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    hwm: u32,
+
+    /// How many updates to publish
+    #[arg(long, default_value_t = 100)]
+    updates: u64,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
+    drop_updates(&args)?;
+    hand_back(&args)
+}
+
+/// A publisher, and a subscriber that is there. Both are in one process, where nothing lies between the two queues: at
+/// its mark is the subscriber after twice the mark. Across a network there is room for more on the way.
+fn pair<'a>(context: &'a Context, args: &Args) -> common::Result<(Socket<'a, XPub>, Socket<'a, Sub>)> {
+    // It would be the same with a PUB, which cannot be asked whether somebody has subscribed.
+    let publisher = context.socket(XPub)?;
+    publisher.set_sndhwm(args.hwm)?;
+    publisher.bind("inproc://updates")?;
+    let subscriber = context.socket(Sub)?;
+    subscriber.set_rcvhwm(args.hwm)?;
+    subscriber.connect("inproc://updates")?;
+    subscriber.subscribe("")?;
+    publisher.wait_for_subscribers(1, None, &mut Vec::new())?;
+    Ok((publisher, subscriber))
+}
+
+fn drop_updates(args: &Args) -> common::Result {
+    let context = Context::new()?;
+    let (publisher, subscriber) = pair(&context, args)?;
+    for update in 1..=args.updates {
+        publisher.send(update.to_string())?;
+    }
+    println!("Published updates 1 to {} to a subscriber that reads nothing for now", args.updates);
+
+    let mut received = Vec::new();
+    while let Some(update) = subscriber.try_recv()? {
+        received.push(update.to_str()?.to_owned());
+    }
+    // A publisher finds out that there is room again when it looks for news from its peers, which sending alone does only
+    // now and then. Asking for its events always does.
+    publisher.events()?;
+    publisher.send((args.updates + 1).to_string())?;
+    let next = subscriber.recv()?;
+
+    // What the subscriber can do is to count: numbers in the messages show that some are missing.
+    println!(
+        "It has {} of them, {} to {}, and the next that it receives is {}: nobody was told of the {} between",
+        received.len(),
+        received.first().map_or("", String::as_str),
+        received.last().map_or("", String::as_str),
+        next.to_str()?,
+        args.updates - received.len() as u64,
+    );
+    Ok(())
+}
+
+/// The cure, where losing is worse than waiting for the slowest subscriber.
+fn hand_back(args: &Args) -> common::Result {
+    let context = Context::new()?;
+    let (publisher, subscriber) = pair(&context, args)?;
+    publisher.set_xpub_nodrop(true)?;
+
+    for number in 1_u64.. {
+        // `send` would wait here until the subscriber has made room.
+        if let TrySend::WouldBlock(update) = publisher.try_send(number.to_string())? {
+            while subscriber.try_recv()?.is_some() {}
+            print!("With NODROP, update {} is handed back to the publisher; ", update.to_str()?);
+            publisher.send(update)?;
+            break;
+        }
+    }
+    subscriber.recv()?;
+    println!("when the subscriber has read, it is sent");
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Lost reply: a REQ client whose reply never comes can do nothing any more; then three clients that can.
+//!
+//! Chapter: 1, Ask and Ye Shall Receive
+//! Original: none
+//! Teaches: a REQ socket sends and receives in turn, for ever; how a client goes on after a reply was lost
+//! Arguments: --endpoint tcp://127.0.0.1:5555, --timeout 100
+//! Partners: none
+//! Ends: by itself
+//! Prints: in order
+//! - `A REQ: no reply to Hello 1 within <n> ms`
+//! - `A REQ: Hello 2 cannot be sent: <text>EFSM<text>`
+//! - `RELAXED alone: the reply to Hello 2 is World 1`
+//! - `RELAXED and CORRELATE: the reply to Hello 2 is World 2`
+//! - `A new socket for each try: the reply to Hello is World`
+
+mod common;
+
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::{Context, LazyPirate, Multipart, Req, Router, Socket};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the server is
+    #[arg(long, default_value = "tcp://127.0.0.1:5555")]
+    endpoint: String,
+
+    /// How long a client waits for a reply, in milliseconds
+    #[arg(long, default_value_t = 100)]
+    timeout: u64,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
+    let context = Context::new()?;
+    // A REP has to reply before it takes the next request. This server is a ROUTER, which is free to lose replies, or to
+    // send them late.
+    let server = context.socket(Router)?;
+    server.bind(&args.endpoint)?;
+
+    lose(&context, &server, &args)?;
+
+    // With RELAXED the client may ask again. But now the late reply to the first request passes for one to the second.
+    let relaxed = context.socket(Req)?;
+    relaxed.set_req_relaxed(true)?;
+    relaxed.connect(&args.endpoint)?;
+    println!("RELAXED alone: the reply to Hello 2 is {}", ask_twice(&relaxed, &server)?);
+
+    // With CORRELATE each request has a number, which comes back with its reply: the late one is recognized and dropped.
+    let correlated = context.socket(Req)?;
+    correlated.set_req_relaxed(true)?;
+    correlated.set_req_correlate(true)?;
+    correlated.connect(&args.endpoint)?;
+    println!("RELAXED and CORRELATE: the reply to Hello 2 is {}", ask_twice(&correlated, &server)?);
+
+    // A new socket knows of no old request, and no late reply finds it. LazyPirate does all of it: the time-out, the new
+    // socket, the next try, and an end after so many.
+    let reply = thread::scope(|scope| {
+        let serving = scope.spawn(move || serve_the_second(server));
+        let mut client =
+            LazyPirate::new(&context, &args.endpoint).set_timeout(Duration::from_millis(args.timeout)).set_retries(100);
+        let reply = client.request("Hello");
+        serving.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        common::Result::Ok(reply?)
+    })?;
+    println!("A new socket for each try: the reply to Hello is {}", text(reply));
+    Ok(())
+}
+
+/// The fault: the client can neither receive, as there is nothing, nor send, as it has not received.
+fn lose(context: &Context, server: &Socket<'_, Router>, args: &Args) -> common::Result {
+    let client = context.socket(Req)?;
+    client.connect(&args.endpoint)?;
+    client.send("Hello 1")?;
+    // The server gets the request, and dies of it.
+    server.recv_multipart()?;
+
+    let timeout = Duration::from_millis(args.timeout);
+    if client.recv_timeout(timeout)?.is_none() {
+        println!("A REQ: no reply to Hello 1 within {} ms", args.timeout);
+    }
+    if let Err(failed) = client.send("Hello 2") {
+        // What was not sent is in the error.
+        let message = String::from_utf8_lossy(failed.message());
+        println!("A REQ: {message} cannot be sent: {}", failed.error());
+    }
+    Ok(())
+}
+
+/// Asks again before the reply has come; both replies come then. Gives the one that the client gets.
+fn ask_twice(client: &Socket<'_, Req>, server: &Socket<'_, Router>) -> common::Result<String> {
+    client.send("Hello 1")?;
+    let first = server.recv_multipart()?;
+    client.send("Hello 2")?;
+    let second = server.recv_multipart()?;
+    for (mut request, reply) in [(first, "World 1"), (second, "World 2")] {
+        // The reply has the request's envelope: all of its frames but the last.
+        request.pop_back();
+        request.push_back(reply);
+        server.send_multipart(request)?;
+    }
+    Ok(text(client.recv_multipart()?))
+}
+
+/// Takes the first request without a reply, and replies to the second.
+fn serve_the_second(server: Socket<'_, Router>) -> common::Result {
+    server.recv_multipart()?;
+    let mut request = server.recv_multipart()?;
+    request.pop_back();
+    request.push_back("World");
+    Ok(server.send_multipart(request)?)
+}
+
+fn text(message: Multipart) -> String {
+    message.iter().map(|frame| String::from_utf8_lossy(frame)).collect()
+}

@@ -1,0 +1,49 @@
+//! Subscriber with envelopes: takes the messages whose envelope says B, and prints them.
+//!
+//! Chapter: 2, Pub-Sub Message Envelopes
+//! Original: psenvsub.c
+//! Teaches: to subscribe to an envelope, and to read it apart from what is in it
+//! Arguments: --endpoint tcp://localhost:5563, --count
+//! Partners: psenvpub --delay 20
+//! Ends: on Ctrl-C
+//! Prints: in order
+//! - 2+ x `[B] We would like to see this`
+
+mod common;
+
+use clap::Parser;
+use zmq::{Context, Sub};
+
+#[derive(Parser)]
+struct Args {
+    /// Where the messages are published
+    #[arg(long, default_value = "tcp://localhost:5563")]
+    endpoint: String,
+
+    /// End after so many messages
+    #[arg(long)]
+    count: Option<u64>,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| collect(Args::parse()))
+}
+
+fn collect(args: Args) -> common::Result {
+    let context = Context::new()?;
+    let subscriber = context.socket(Sub)?;
+    subscriber.connect(&args.endpoint)?;
+    // What does not begin with this never leaves the publisher.
+    subscriber.subscribe("B")?;
+
+    let mut left = args.count;
+    while left != Some(0) {
+        // The whole message: its frames come together, so there is nothing to wait for behind the first.
+        let message = subscriber.recv_multipart()?;
+        if let [Some(address), Some(contents), None] = [message.get(0), message.get(1), message.get(2)] {
+            println!("[{}] {}", String::from_utf8_lossy(address), String::from_utf8_lossy(contents));
+            left = left.map(|left| left - 1);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! A ROUTER that drops: what it cannot route is gone without a word, unless routing is mandatory.
+//!
+//! Chapter: 3, ROUTER Error Handling
+//! Original: none
+//! Teaches: an unknown peer, or one that is full, loses messages in silence; MANDATORY hands them back
+//! Arguments: --hwm 5
+//! Partners: none
+//! Ends: by itself
+//! Prints: in order
+//! - `Sent to Bob, who is not there: no error`
+//! - `Sent 100 messages to Alice, who reads nothing: no error`
+//! - `Alice has 10 of them, and what was for Bob is nowhere`
+//! - `MANDATORY, to Bob: <text>EHOSTUNREACH<text>; handed back: [Bob] [Are you there?]`
+//! - `MANDATORY, to Alice: message 11 has to wait; handed back: [Alice] [11]`
+
+mod common;
+
+use clap::Parser;
+use zmq::{Context, Dealer, Multipart, Router, TrySend};
+
+#[derive(Parser)]
+struct Args {
+    /// The high-water mark at either end
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    hwm: u32,
+}
+
+fn main() -> common::Result {
+    let args = Args::parse();
+    let context = Context::new()?;
+    let router = context.socket(Router)?;
+    router.set_sndhwm(args.hwm)?;
+    router.bind("inproc://router")?;
+    let alice = context.socket(Dealer)?;
+    alice.set_rcvhwm(args.hwm)?;
+    alice.set_routing_id("Alice")?;
+    alice.connect("inproc://router")?;
+    // A ROUTER knows those who have introduced themselves.
+    alice.send("Here I am")?;
+    router.recv_multipart()?;
+
+    router.send_multipart(["Bob", "Are you there?"])?;
+    println!("Sent to Bob, who is not there: no error");
+
+    // In one process nothing lies between the two queues: together they hold twice the mark.
+    for number in 1..=100 {
+        router.send_multipart(["Alice", &number.to_string()])?;
+    }
+    println!("Sent 100 messages to Alice, who reads nothing: no error");
+    let mut received = 0;
+    while alice.try_recv()?.is_some() {
+        received += 1;
+    }
+    println!("Alice has {received} of them, and what was for Bob is nowhere");
+
+    // Once it is mandatory to route, a message is sent, or it comes back with the reason.
+    router.set_router_mandatory(true)?;
+    if let Err(failed) = router.send_multipart(["Bob", "Are you there?"]) {
+        println!("MANDATORY, to Bob: {}; handed back: {}", failed.error(), frames(failed.message()));
+    }
+    // Asking for its events makes sure that the ROUTER has heard of the room that Alice has again.
+    router.events()?;
+    for number in 1..=100 {
+        // `send_multipart` would wait for Alice here.
+        if let TrySend::WouldBlock(message) = router.try_send_multipart(["Alice", &number.to_string()])? {
+            println!("MANDATORY, to Alice: message {number} has to wait; handed back: {}", frames(&message));
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn frames(message: &Multipart) -> String {
+    let frames: Vec<String> = message.iter().map(|frame| format!("[{}]", String::from_utf8_lossy(frame))).collect();
+    frames.join(" ")
+}

@@ -1,0 +1,63 @@
+//! Synchronized subscriber: says that it is ready, then counts the updates until the last one.
+//!
+//! Chapter: 2, Node Coordination
+//! Original: syncsub.c
+//! Teaches: a second pair of sockets, REQ and REP, that tells the publisher when to begin
+//! Arguments: --publisher tcp://localhost:5561, --sync tcp://localhost:5562, --delay 1000
+//! Partners: syncpub --subscribers 2 --updates 20000, syncsub --delay 0
+//! Run: --delay 5
+//! Ends: by itself
+//! Prints: in order
+//! - `Received 20000 updates`
+
+mod common;
+
+use std::time::Duration;
+
+use clap::Parser;
+use zmq::zhelpers::{s_recv, s_send};
+use zmq::{Context, Req, Sub, poll};
+
+#[derive(Parser)]
+struct Args {
+    /// Where updates are published
+    #[arg(long, default_value = "tcp://localhost:5561")]
+    publisher: String,
+
+    /// Where the publisher hears that this subscriber is ready
+    #[arg(long, default_value = "tcp://localhost:5562")]
+    sync: String,
+
+    /// How long to give the subscription before saying so, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    delay: u64,
+}
+
+fn main() -> common::Result {
+    common::until_ctrl_c(|| collect(Args::parse()))
+}
+
+fn collect(args: Args) -> common::Result {
+    let context = Context::new()?;
+    let subscriber = context.socket(Sub)?;
+    subscriber.connect(&args.publisher)?;
+    subscriber.subscribe("")?;
+
+    // Connecting goes on in the background. Our syncpub waits until it has the subscription, but the original takes our
+    // word for it, so a moment is given to it here. Polling nothing is a sleep that Ctrl-C ends.
+    poll(&mut [], Duration::from_millis(args.delay))?;
+
+    let syncclient = context.socket(Req)?;
+    // Where there is no publisher, Ctrl-C is not to wait for one.
+    syncclient.set_linger(Some(Duration::ZERO))?;
+    syncclient.connect(&args.sync)?;
+    s_send(&syncclient, "")?;
+    s_recv(&syncclient)?;
+
+    let mut updates = 0_u64;
+    while subscriber.recv()? != "END" {
+        updates += 1;
+    }
+    println!("Received {updates} updates");
+    Ok(())
+}

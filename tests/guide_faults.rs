@@ -1,0 +1,103 @@
+//! The programs that show what goes wrong: with other numbers than their headers', and that what `forbidden` prints is what
+//! the compiler says.
+
+mod common;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use common::guide::{Port, example};
+use common::{Process, within_deadline};
+
+/// What a program prints that is given these arguments, separated by blanks, and ends well.
+fn lines(name: &'static str, args: &str) -> Vec<String> {
+    let args: Vec<String> = args.split(' ').filter(|arg| !arg.is_empty()).map(str::to_owned).collect();
+    within_deadline(move || {
+        let process = Process::start(example(name), &args.iter().map(String::as_str).collect::<Vec<_>>());
+        let lines = process.rest();
+        process.succeeds();
+        lines
+    })
+}
+
+#[test]
+fn a_slow_joiner_misses_all_of_many_updates_or_none() {
+    let port = Port::reserve();
+    assert_eq!(
+        lines("slowjoiner", &format!("--endpoint tcp://127.0.0.1:{} --updates 900", port.number())),
+        [
+            "Published at once: the subscriber has 0 of 900 updates",
+            "Published once it had subscribed: the subscriber has 900 of 900 updates",
+        ]
+    );
+}
+
+/// The client waits no longer than it says, and goes on with each of the cures.
+#[test]
+fn a_lost_reply_is_waited_for_as_long_as_told() {
+    let port = Port::reserve();
+    let start = Instant::now();
+    let printed = lines("lostreply", &format!("--endpoint tcp://127.0.0.1:{} --timeout 50", port.number()));
+    assert!(start.elapsed() >= Duration::from_millis(100));
+    assert_eq!(printed.len(), 5);
+    assert_eq!(printed[0], "A REQ: no reply to Hello 1 within 50 ms");
+}
+
+#[test]
+fn a_mark_drops_what_is_above_it() {
+    let printed = lines("hwmdrop", "--hwm 3 --updates 50");
+    assert_eq!(
+        printed[1..],
+        [
+            "It has 6 of them, 1 to 6, and the next that it receives is 51: nobody was told of the 44 between",
+            "With NODROP, update 7 is handed back to the publisher; when the subscriber has read, it is sent",
+        ]
+    );
+}
+
+#[test]
+fn a_mark_of_one_blocks_the_third_task() {
+    let start = Instant::now();
+    let printed = lines("hwmblock", "--hwm 1 --timeout 120");
+    assert!(start.elapsed() >= Duration::from_millis(120));
+    assert_eq!(printed[1], "A worker is there that does nothing: 2 tasks sent, \"task 3\" has to wait");
+    assert_eq!(printed[4], "The worker had 3 tasks, the last was \"task 3\"");
+}
+
+#[test]
+fn a_router_drops_what_is_above_its_mark() {
+    let printed = lines("routerdrop", "--hwm 1");
+    assert_eq!(printed[2], "Alice has 2 of them, and what was for Bob is nowhere");
+    assert_eq!(printed[4], "MANDATORY, to Alice: message 3 has to wait; handed back: [Alice] [3]");
+}
+
+/// A linger is how long the end waits at most, not how long it takes.
+#[test]
+fn a_linger_lasts_until_the_message_is_delivered() {
+    let port = Port::reserve();
+    let start = Instant::now();
+    let printed = lines("lingerdrop", &format!("--endpoint tcp://127.0.0.1:{} --linger 3600000", port.number()));
+    assert!(start.elapsed() < Duration::from_secs(60));
+    assert_eq!(printed[3], "Received \"with a linger of 3600000 ms\", and nothing else");
+}
+
+/// `tests/ui.rs` sees to it that the compiler does say that.
+#[test]
+fn forbidden_prints_programs_and_what_the_compiler_says() {
+    let cases = ["socket_shared_in_scope", "socket_shared_in_arc", "context_dropped_too_early", "sub_does_not_send"];
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
+    let mut printed = lines("forbidden", "").into_iter();
+    for case in cases {
+        let title = printed.next().unwrap();
+        assert!(title.starts_with("=== ") && title.ends_with(" ==="), "{title}");
+        let text = |extension| std::fs::read_to_string(directory.join(case).with_extension(extension)).unwrap();
+        for (index, line) in text("rs").lines().enumerate() {
+            assert_eq!(printed.next().unwrap(), format!("{:>4}  {line}", index + 1));
+        }
+        assert_eq!(printed.next().unwrap(), "--- the compiler says ---");
+        for line in text("stderr").lines() {
+            assert_eq!(printed.next().unwrap(), line);
+        }
+    }
+    assert_eq!(printed.next(), None);
+}
