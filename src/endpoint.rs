@@ -208,6 +208,11 @@ pub(crate) fn check_raw(call: &'static str, endpoint: &str) -> Result<()> {
     }
 }
 
+/// Whether an endpoint is one of the transports that know no security.
+pub(crate) fn is_never_secured(endpoint: &str) -> bool {
+    ["udp://", "pgm://", "epgm://", "norm://"].iter().any(|transport| endpoint.starts_with(transport))
+}
+
 /// Whether an endpoint is a name inside the context.
 pub(crate) fn is_inproc(endpoint: &CStr) -> bool {
     endpoint.to_bytes().starts_with(b"inproc://")

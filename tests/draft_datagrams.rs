@@ -83,6 +83,23 @@ fn no_message_is_lost_for_want_of_an_address() {
     });
 }
 
+/// They would go by what is set, and whoever has set it would take them for secured.
+#[test]
+fn no_datagram_travels_where_security_is_set() {
+    let context = Context::new().unwrap();
+    let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
+    radio.secure(&zmq::security::Security::plain_client("alice", "hush")).unwrap();
+    dish.set_zap_domain("lan").unwrap();
+    let endpoint = format!("udp://127.0.0.1:{}", free_port());
+    for error in [radio.connect(&endpoint).unwrap_err(), dish.bind(&endpoint).unwrap_err()] {
+        assert_eq!(error.errno(), Errno::EINVAL);
+        assert!(error.to_string().contains("cannot be secured"), "{error}");
+    }
+    dish.bind("tcp://127.0.0.1:*").unwrap();
+    radio.secure(&zmq::security::Security::null()).unwrap();
+    radio.connect(&endpoint).unwrap();
+}
+
 #[test]
 fn two_dgrams_talk_in_parts() {
     within_deadline(|| {

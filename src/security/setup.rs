@@ -28,8 +28,9 @@ const CALL: &str = "secure";
 /// that waits for the answer of a handler that has stopped, or that takes its time, waits for
 /// [`handshake_ivl`](Socket::handshake_ivl) at most, 30 s unless set, and then tries again.
 ///
-/// `inproc://`, `udp://`, `pgm://`, `epgm://` and `norm://` connections have no security whatever is set. Sockets of raw
-/// data, STREAM and ROUTER with [`Socket::set_router_raw`], cannot have any, and do not bind or connect where it is set.
+/// `inproc://` connections have no security whatever is set: they stay in the process. Raw data, of STREAM and of ROUTER
+/// with [`Socket::set_router_raw`], and what travels by `udp://`, `pgm://`, `epgm://` and `norm://` cannot have any: a
+/// socket that has security set does not bind or connect there.
 ///
 /// ```
 /// use zmq::security::{Authenticator, Security};

@@ -330,11 +330,11 @@ impl Core {
     }
 
     fn check_raw(&self, call: &'static str, endpoint: &str) -> Result<()> {
-        if self.kind() != Kind::Stream && !self.latched().is_raw() {
-            return Ok(());
+        let raw = self.kind() == Kind::Stream || self.latched().is_raw();
+        if raw || endpoint::is_never_secured(endpoint) {
+            crate::sockopt::check_unsecured(self.raw(), call, endpoint)?;
         }
-        crate::sockopt::check_unsecured(self.raw(), call, endpoint)?;
-        endpoint::check_raw(call, endpoint)
+        if raw { endpoint::check_raw(call, endpoint) } else { Ok(()) }
     }
 
     /// Over a wire a peer may send messages of several parts, of which `ZMQ_CONFLATE` keeps single ones. A SUB whose

@@ -215,13 +215,13 @@ pub(crate) fn check_asking(socket: &RawSocket, call: &'static str, endpoint: &st
     Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
 }
 
-/// Raw data goes by all that is set to secure it.
+/// Raw data, and what travels by datagrams, goes by all that is set to secure it.
 pub(crate) fn check_unsecured(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
     let has_mechanism = socket.get_int(zmq_sys::ZMQ_MECHANISM).is_ok_and(|mechanism| mechanism != zmq_sys::ZMQ_NULL);
     if !has_mechanism && Text::<255>::get(ZAP_DOMAIN, socket)?.is_none() {
         return Ok(());
     }
-    let why = "raw data cannot be secured, and a mechanism or a ZMQ_ZAP_DOMAIN is set";
+    let why = "what travels there cannot be secured, and a mechanism or a ZMQ_ZAP_DOMAIN is set";
     Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
 }
 
