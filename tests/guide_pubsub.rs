@@ -12,18 +12,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::guide::{Directory, Port, example};
+use common::guide::{Directory, NOTHING, Port, example, interrupt};
 use common::{Process, c_program, eventually, signal, within_deadline};
 use zmq::{Context, Multipart, Pub, Pull, Push, Rep, Req, Socket, Sub, XPub};
-
-const NOTHING: [&str; 0] = [];
-
-/// Sends Ctrl-C, and expects the program to end well; gives the lines that it had still to print.
-fn interrupt(mut process: Process) -> Vec<String> {
-    signal(process.id(), libc::SIGINT);
-    assert!(process.wait().success());
-    process.rest()
-}
 
 /// Starts an example with arguments that are separated by blanks.
 fn start(name: &str, args: &str) -> Process {

@@ -9,8 +9,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, eventually, in_own_process};
-use zmq::{Context, Errno, Kind, Pair, PollEvents, PollItem, Pull, Push, Socket, SocketRef, interrupt, poll};
+use common::{DEADLINE, eventually, in_own_process, within_deadline};
+use zmq::{
+    Context, Dealer, Errno, Kind, Pair, PollEvents, PollItem, Pull, Push, Router, Socket, SocketRef, Sub, XPub,
+    interrupt, poll,
+};
 
 static HANDLED: AtomicUsize = AtomicUsize::new(0);
 
@@ -437,5 +440,49 @@ fn the_interrupts_own_descriptor_can_be_waited_for() {
             assert_eq!(waits.join().unwrap(), Ok(true));
             interrupt::clear();
         }
+    });
+}
+
+/// Sockets that say they have room where they have none are waited for by what they hear from their peers, and none of
+/// that may be missed.
+#[test]
+fn room_is_found_as_soon_as_it_is_there() {
+    in_own_process("room_is_found_as_soon_as_it_is_there", || {
+        const COUNT: usize = 50_000;
+        interrupt::catch_signals().unwrap();
+        within_deadline(|| {
+            let context = Context::new().unwrap();
+            let router = context.socket(Router).unwrap();
+            router.set_sndhwm(1).unwrap();
+            router.set_router_mandatory(true).unwrap();
+            let publisher = context.socket(XPub).unwrap();
+            publisher.set_sndhwm(1).unwrap();
+            publisher.set_xpub_nodrop(true).unwrap();
+            let endpoints = [router.bind("inproc://router").unwrap(), publisher.bind("inproc://publisher").unwrap()];
+            thread::scope(|scope| {
+                let (context, [router_at, publisher_at]) = (&context, &endpoints);
+                scope.spawn(move || {
+                    let dealer = context.socket(Dealer).unwrap();
+                    dealer.set_rcvhwm(1).unwrap();
+                    dealer.set_routing_id("dealer").unwrap();
+                    dealer.connect(router_at).unwrap();
+                    dealer.send("hello").unwrap();
+                    (0..COUNT).for_each(|_| drop(dealer.recv().unwrap()));
+                });
+                scope.spawn(move || {
+                    let subscriber = context.socket(Sub).unwrap();
+                    subscriber.set_rcvhwm(1).unwrap();
+                    subscriber.subscribe("").unwrap();
+                    subscriber.connect(publisher_at).unwrap();
+                    (0..COUNT).for_each(|_| drop(subscriber.recv().unwrap()));
+                });
+                router.recv_multipart().unwrap();
+                publisher.recv().unwrap();
+                for _ in 0..COUNT {
+                    router.send_multipart(["dealer", "x"]).unwrap();
+                    publisher.send("x").unwrap();
+                }
+            });
+        });
     });
 }

@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 use super::recv::ENDLESS;
 use super::{Conflating, Core, Kind};
 use crate::error::Errno;
-use crate::poll::{WakeUp, milliseconds};
-use crate::raw::{self, RawMessage};
+use crate::poll::{PollEvents, WakeUp, milliseconds};
+use crate::raw::{self, PollItem, RawMessage};
 use crate::sockopt::LONGEST_PREFIX;
 
-/// Longest pause after the socket was reported ready and was not: a ROUTER with `ZMQ_ROUTER_MANDATORY` says it can
-/// send as soon as any of its peers has room.
+/// Longest pause between two tries where a socket is reported ready, is not, and has no descriptor that tells of news.
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 
 /// Whether a message is a subscription, or the end of one, whose prefix is longer than libzmq bears.
@@ -179,7 +178,8 @@ impl Core {
         deadline: Option<Instant>,
         mut attempt: impl FnMut() -> Result<R, Errno>,
     ) -> Result<R, Errno> {
-        let mut pause = Duration::ZERO;
+        let mut misreported = false;
+        let mut pause = Duration::from_millis(1);
         loop {
             match attempt() {
                 Err(Errno::EAGAIN) => {}
@@ -192,23 +192,36 @@ impl Core {
                 return Err(Errno::EAGAIN);
             }
             self.interrupted()?;
-            if self.wait_ready(event, left, pause)? {
-                pause = (pause * 2).clamp(Duration::from_millis(1), LONGEST_PAUSE);
+            if !misreported {
+                // A ROUTER with `ZMQ_ROUTER_MANDATORY` says that it can send as soon as any of its peers has room, an XPUB
+                // with `ZMQ_XPUB_NODROP` always.
+                misreported = self.wait_ready(self.poll_item(event as c_short), left)?;
+                continue;
+            }
+            // From here on it is waited for news of any kind, and tried again after each. What came before is taken in
+            // first, or nothing would tell of it.
+            self.raw().events()?;
+            match attempt() {
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                done => return done,
+            }
+            match self.raw().notification_fd() {
+                Ok(news) => drop(self.wait_ready(PollItem::fd(news, PollEvents::POLLIN), left)?),
+                Err(_) => {
+                    WakeUp::current().pause(left.map_or(pause, |left| left.min(pause)));
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
             }
         }
     }
 
-    /// Waits until the socket is ready, the time is over or a signal is there; says whether it was reported ready.
-    fn wait_ready(&self, event: c_int, left: Option<Duration>, pause: Duration) -> Result<bool, Errno> {
+    /// Waits until the item is ready, the time is over or a signal is there; says whether it is ready.
+    fn wait_ready(&self, item: PollItem<'_>, left: Option<Duration>) -> Result<bool, Errno> {
         let wake_up = WakeUp::current();
-        if !pause.is_zero() {
-            wake_up.pause(left.map_or(pause, |left| left.min(pause)));
-        }
-        let socket = self.poll_item(event as c_short);
         let timeout: c_long = left.map_or(-1, milliseconds);
         let ready = match wake_up.item() {
-            Some(wake_up) => raw::poll(&mut [socket, wake_up], timeout),
-            None => raw::poll(&mut [socket], timeout),
+            Some(wake_up) => raw::poll(&mut [item, wake_up], timeout),
+            None => raw::poll(&mut [item], timeout),
         };
         wake_up.settle();
         match ready {
