@@ -13,7 +13,7 @@
 mod common;
 
 use clap::Parser;
-use zmq::{Context, Errno, PollEvents, PollItem, Rep, interrupt, poll};
+use zmq::{Context, PollEvents, PollItem, Rep, interrupt, poll};
 
 #[derive(Parser)]
 struct Args {
@@ -37,11 +37,8 @@ fn main() -> common::Result {
     let mut items = [PollItem::fd(signals, PollEvents::POLLIN), PollItem::socket(&server, PollEvents::POLLIN)];
     loop {
         // One wait for both, so a signal is never missed: neither one that comes just before it nor one that comes
-        // while requests do. One that comes while it waits may end it with EINTR; the descriptor tells at the next.
-        match poll(&mut items, None) {
-            Err(error) if error.errno() == Errno::EINTR => continue,
-            polled => polled?,
-        };
+        // while requests do.
+        poll(&mut items, None)?;
 
         if items[0].is_readable() {
             println!("W: interrupt received, killing server...");
