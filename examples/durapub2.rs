@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use common::durable::{DurablePublisher, Limits};
-use zmq::Context;
+use zmq::{Context, interrupt};
 
 #[derive(Parser)]
 struct Args {
@@ -69,6 +69,9 @@ fn publish(args: Args) -> common::Result {
     // The rest is durapub's: where an update waits is of no concern to who publishes it.
     publisher.wait_for_subscribers(args.subscribers)?;
     for update in 0..args.updates {
+        if interrupt::interrupted() {
+            break;
+        }
         publisher.publish(&format!("Update {update}"))?;
         publisher.serve_for(Duration::from_millis(args.delay))?;
     }

@@ -18,7 +18,7 @@ mod common;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::{Context, Message, Push, Sub};
+use zmq::{Context, Message, Push, Sub, interrupt};
 
 #[derive(Parser)]
 struct Args {
@@ -54,7 +54,8 @@ fn collect(args: Args) -> common::Result {
     subscriber.subscribe(&args.name)?;
 
     let mut last: Option<Message> = None;
-    loop {
+    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    while !interrupt::interrupted() {
         let mut is_end = false;
         if let Some(message) = subscriber.recv_multipart_timeout(AGAIN)? {
             let [Some(name), Some(number), Some(update)] = [message.get(0), message.get(1), message.get(2)] else {
@@ -78,7 +79,8 @@ fn collect(args: Args) -> common::Result {
             sync.try_send_multipart([args.name.as_bytes(), number])?.is_sent();
         }
         if is_end {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }

@@ -37,6 +37,8 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Rep)?;
+    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    server.set_linger(Some(Duration::from_secs(1)))?;
     server.bind(&args.endpoint)?;
 
     // With request upon request no call ever waits, so the loop asks for Ctrl-C too.

@@ -36,6 +36,8 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Rep)?;
+    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    server.set_linger(Some(Duration::from_secs(1)))?;
     server.bind(&args.endpoint)?;
 
     while !interrupt::interrupted() {

@@ -12,6 +12,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use clap::Parser;
 use zmq::{Context, PollEvents, PollItem, Rep, interrupt, poll};
 
@@ -32,6 +34,8 @@ fn main() -> common::Result {
 
     let context = Context::new()?;
     let server = context.socket(Rep)?;
+    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    server.set_linger(Some(Duration::from_secs(1)))?;
     server.bind(&args.endpoint)?;
 
     let mut items = [PollItem::fd(signals, PollEvents::POLLIN), PollItem::socket(&server, PollEvents::POLLIN)];

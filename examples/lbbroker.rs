@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send, s_set_id};
-use zmq::{Context, Multipart, PollEvents, PollItem, Req, Router, Socket, poll};
+use zmq::{Context, Multipart, PollEvents, PollItem, Req, Router, Socket, interrupt, poll};
 
 use common::threads;
 
@@ -130,7 +130,8 @@ fn balance(frontend: &Socket<'_, Router>, backend: &Socket<'_, Router>) -> commo
     // The worker that became ready first is the first to get a request. One that has left meanwhile takes its request
     // with it: what to do about that is the subject of chapter 4.
     let mut ready = VecDeque::new();
-    loop {
+    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    while !interrupt::interrupted() {
         // While no worker is ready, requests stay where they are.
         let requests = if ready.is_empty() { PollEvents::NONE } else { PollEvents::POLLIN };
         let mut items = [PollItem::socket(backend, PollEvents::POLLIN), PollItem::socket(frontend, requests)];
@@ -152,4 +153,5 @@ fn balance(frontend: &Socket<'_, Router>, backend: &Socket<'_, Router>) -> commo
             backend.send_multipart(request)?;
         }
     }
+    Ok(())
 }

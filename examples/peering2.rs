@@ -24,7 +24,7 @@ use std::time::Duration;
 use clap::Parser;
 use common::peering::{self, Broker, READY, RETRY};
 use zmq::zhelpers::{format_frame, randof, s_send};
-use zmq::{ActorPipe, Context, PollEvents, PollItem, Req, poll};
+use zmq::{ActorPipe, Context, PollEvents, PollItem, Req, interrupt, poll};
 
 #[derive(Parser)]
 struct Args {
@@ -134,7 +134,8 @@ fn worker(pipe: &ActorPipe, endpoint: &str) -> common::Result {
 fn route(mut broker: Broker, mut has_workers: bool, cloud: &str) -> common::Result {
     // A request that nobody was there for, and whether it is of an own client.
     let mut held = None;
-    loop {
+    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    while !interrupt::interrupted() {
         // Replies can always be passed on. Requests are not taken before somebody can work on them: until then they wait in
         // the sockets' own queues. C looks for them only after a reply, or once in a second; here they end the wait.
         let can_work = held.is_none() && !broker.workers.is_empty();
@@ -180,4 +181,5 @@ fn route(mut broker: Broker, mut has_workers: bool, cloud: &str) -> common::Resu
         };
         held = unsent.map(|request| (request, is_local));
     }
+    Ok(())
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use zmq::zhelpers::{randof, s_set_id};
-use zmq::{Context, Dealer, Message, Router, Socket, poll};
+use zmq::{Context, Dealer, Message, Router, Socket, interrupt, poll};
 
 use common::threads;
 
@@ -119,6 +119,10 @@ fn manage(broker: &Socket<'_, Router>, args: &Args, own: &[ScopedJoinHandle<'_, 
         || own.iter().any(|worker| !worker.is_finished())
         || (!employed.is_empty() && last_heard.elapsed() < patience)
     {
+        // While somebody asks all the time, no call waits that Ctrl-C could end.
+        if interrupt::interrupted() {
+            break;
+        }
         let Some(mut message) = broker.recv_multipart_timeout(Duration::from_millis(10))? else {
             continue;
         };

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send};
-use zmq::{Context, Req, Sub, poll};
+use zmq::{Context, Req, Sub, interrupt, poll};
 
 #[derive(Parser)]
 struct Args {
@@ -57,6 +57,10 @@ fn collect(args: Args) -> common::Result {
     let mut updates = 0_u64;
     while subscriber.recv()? != "END" {
         updates += 1;
+        // While updates come in all the time, no call waits that Ctrl-C could end.
+        if interrupt::interrupted() {
+            return Ok(());
+        }
     }
     println!("Received {updates} updates");
     Ok(())
