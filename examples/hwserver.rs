@@ -3,7 +3,7 @@
 //! Chapter: 1, Ask and Ye Shall Receive
 //! Original: hwserver.c
 //! Teaches: a REP socket: receive a request, send its reply, and again
-//! Arguments: --endpoint tcp://*:5555, --delay 1000
+//! Arguments: --endpoint tcp://*:5555, --delay 1000, --linger 1000
 //! Partners: hwclient
 //! Run: --delay 5
 //! Ends: on Ctrl-C
@@ -27,6 +27,10 @@ struct Args {
     /// How long the work for an answer takes, in milliseconds
     #[arg(long, default_value_t = 1000)]
     delay: u64,
+
+    /// How long to wait at the end for clients that do not take their replies, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -38,7 +42,7 @@ fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Rep)?;
     // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
-    server.set_linger(Some(Duration::from_secs(1)))?;
+    server.set_linger(Some(Duration::from_millis(args.linger)))?;
     server.bind(&args.endpoint)?;
 
     // With request upon request no call ever waits, so the loop asks for Ctrl-C too.

@@ -17,7 +17,7 @@
 
 mod common;
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -73,9 +73,9 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
 
     print!("Press Enter when all brokers are started: ");
     io::stdout().flush()?;
-    // Ctrl-C ends this wait, and would not end that of read_line.
+    // Ctrl-C ends this wait, and would not end that of the read.
     poll(&mut [PollItem::fd(io::stdin().as_fd(), PollEvents::POLLIN)], None)?;
-    io::stdin().read_line(&mut String::new())?;
+    io::stdin().lock().skip_until(b'\n')?;
 
     // Dropping an actor ends its thread.
     let mut threads = Vec::new();

@@ -3,7 +3,7 @@
 //! Chapter: 1, Divide and Conquer
 //! Original: taskwork.c
 //! Teaches: a PULL and a PUSH socket in one program, the middle of a pipeline
-//! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558
+//! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558, --linger 1000
 //! Partners: taskvent --longest 5, tasksink
 //! Ends: on Ctrl-C
 //! Prints: in order
@@ -27,6 +27,10 @@ struct Args {
     /// Where the results go
     #[arg(long, default_value = "tcp://localhost:5558")]
     sink: String,
+
+    /// How long to wait at the end for a sink that does not take its results, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -39,7 +43,7 @@ fn work(args: Args) -> common::Result {
     receiver.connect(&args.ventilator)?;
     let sender = context.socket(Push)?;
     // After Ctrl-C, a sink that is gone is waited for no longer than this.
-    sender.set_linger(Some(Duration::from_secs(1)))?;
+    sender.set_linger(Some(Duration::from_millis(args.linger)))?;
     sender.connect(&args.sink)?;
 
     // With tasks in the queue no call ever waits, so the loop asks for Ctrl-C too.

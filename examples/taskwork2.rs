@@ -3,7 +3,8 @@
 //! Chapter: 2, Handling Errors and ETERM
 //! Original: taskwork2.c
 //! Teaches: how to end other programs: a socket of their own for control, in the same poll as the work
-//! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558, --controller tcp://localhost:5559
+//! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558,
+//!     --controller tcp://localhost:5559, --linger 1000
 //! Partners: taskvent --longest 5, tasksink2
 //! Ends: by itself
 //! Prints: in order
@@ -31,6 +32,10 @@ struct Args {
     /// Where the end is announced
     #[arg(long, default_value = "tcp://localhost:5559")]
     controller: String,
+
+    /// How long to wait at the end for a sink that does not take its results, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -49,7 +54,7 @@ fn work(args: Args) -> common::Result {
     receiver.connect(&args.ventilator)?;
     let sender = context.socket(Push)?;
     // At the end, a sink that is gone is waited for no longer than this.
-    sender.set_linger(Some(Duration::from_secs(1)))?;
+    sender.set_linger(Some(Duration::from_millis(args.linger)))?;
     sender.connect(&args.sink)?;
 
     let mut items =
