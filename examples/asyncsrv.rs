@@ -2,7 +2,7 @@
 //!
 //! Chapter: 3, The Asynchronous Client/Server Pattern
 //! Original: asyncsrv.c
-//! Teaches: DEALER to ROUTER without an envelope of REQ's, a proxy and its workers, threads as actors
+//! Teaches: DEALER to ROUTER without an empty frame, a proxy with workers, and actors
 //! Arguments: --bind tcp://*:5570, --connect tcp://localhost:5570, --backend inproc://backend, --clients 3, --workers 5,
 //!     --pause 1000, --work 1000, --replies 4, --duration 5000
 //! Partners: none
@@ -19,6 +19,7 @@ use clap::Parser;
 use zmq::zhelpers::{format_frame, randof, s_set_id};
 use zmq::{Actor, ActorPipe, Context, Dealer, PollEvents, PollItem, Proxy, Reactor, Router, SocketSpec, poll};
 
+/// Asynchronous server: clients that do not wait for one reply before the next request, and a pool of workers for all.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found

@@ -20,6 +20,7 @@ use clap::Parser;
 use common::durable::DurablePublisher;
 use zmq::{Context, interrupt};
 
+/// Publisher for durable subscribers: what is published while a subscriber is away, it gets when it is back.
 #[derive(Parser)]
 struct Args {
     /// Where updates are published

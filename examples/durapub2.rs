@@ -5,7 +5,7 @@
 //!
 //! Chapter: 2, (Semi-)Durable Subscribers and High-Water Marks (older editions)
 //! Original: durapub2.c
-//! Teaches: a queue that is bounded: so much in memory, so much on disk, and what does not fit is dropped
+//! Teaches: a bounded queue: so much in memory, so much on disk, and the rest is dropped
 //! Arguments: --publisher tcp://*:5565, --sync tcp://*:5564, --subscribers 1, --updates 10, --delay 1000,
 //!     --hwm 1, --swap 25000000, --directory .
 //! Partners: durasub
@@ -22,6 +22,7 @@ use clap::Parser;
 use common::durable::{DurablePublisher, Limits};
 use zmq::{Context, interrupt};
 
+/// Publisher for durable subscribers that keeps little in memory and the rest on disk.
 #[derive(Parser)]
 struct Args {
     /// Where updates are published

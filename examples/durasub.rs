@@ -21,6 +21,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Message, Push, Sub, interrupt};
 
+/// Durable subscriber: killed and started again, it goes on where it was.
 #[derive(Parser)]
 struct Args {
     /// Where updates are published

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 5, Pub-Sub Tracing (Espresso Pattern)
 //! Original: espresso.c
-//! Teaches: XSUB and XPUB, which pass subscriptions on, and a proxy whose capture socket is a tap on the pipe
+//! Teaches: a proxy whose capture socket is a tap on the pipe
 //! Arguments: --publisher tcp://*:6000, --frontend tcp://localhost:6000, --backend tcp://*:6001,
 //!     --subscriber tcp://localhost:6001, --delay 100, --messages 5, --no-publisher, --no-subscriber
 //! Partners: none
@@ -27,6 +27,7 @@ use zmq::interrupt;
 use zmq::zhelpers::{format_frame, randof, s_recv, s_send};
 use zmq::{Context, Pair, Pub, Socket, Sub, XPub, XSub, poll, proxy};
 
+/// Espresso: a proxy between publisher and subscriber that shows all that runs through it.
 #[derive(Parser)]
 struct Args {
     /// Where the publisher publishes

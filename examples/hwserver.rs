@@ -18,6 +18,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Rep, interrupt};
 
+/// Hello World server: answers every "Hello" with "World".
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwserver2.c
-//! Teaches: a REP socket is free for the next request once the reply is sent, but nobody receives it before the work is done
+//! Teaches: a REP socket may reply before the work is done, and then the client need not wait for it
 //! Arguments: --endpoint tcp://*:5555, --delay 1000, --linger 1000
 //! Partners: hwclient2
 //! Run: --delay 5
@@ -18,6 +18,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Rep, interrupt};
 
+/// Hello World server that answers first and works afterwards.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwserver3.c
-//! Teaches: what a REP socket does for its program: it keeps the envelope (routing id, empty frame) for the reply
+//! Teaches: what a REP socket keeps for the reply: the envelope of routing id and empty frame
 //! Arguments: --endpoint tcp://*:5555, --delay 1000, --linger 1000
 //! Partners: hwclient3
 //! Run: --delay 5
@@ -19,6 +19,7 @@ use clap::Parser;
 use common::frames::readable;
 use zmq::{Context, Message, Multipart, Router, interrupt};
 
+/// Hello World server with a ROUTER socket, which shows the frames that a REP socket hides.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found

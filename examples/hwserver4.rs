@@ -19,6 +19,7 @@ use clap::Parser;
 use common::frames::readable;
 use zmq::{Context, Router, interrupt};
 
+/// Hello World server with a ROUTER socket, which shows all frames that it receives and sends.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found

@@ -17,6 +17,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, PollEvents, PollItem, Rep, interrupt, poll};
 
+/// A server that cleans up after Ctrl-C, which it waits for together with its socket.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found

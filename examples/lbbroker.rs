@@ -25,6 +25,7 @@ use common::threads;
 /// How long what was sent may take to leave in the end.
 const LINGER: Duration = Duration::from_millis(200);
 
+/// A load-balancing broker with its clients and workers: a request goes to the worker that has been idle longest.
 #[derive(Parser)]
 struct Args {
     /// Where the broker is to be found by clients

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 3, The CZMQ High-Level API
 //! Original: lbbroker2.c
-//! Teaches: messages that are wrapped and unwrapped whole, and actors, which end when they are asked to
+//! Teaches: messages that are wrapped and unwrapped whole, and actors that end when told to
 //! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --no-broker
 //! Partners: none
 //! Ends: by itself
@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long what was sent may take to leave in the end.
 const LINGER: Duration = Duration::from_millis(200);
 
+/// The load-balancing broker once more, with the high-level API: whole messages, and actors in the place of threads.
 #[derive(Parser)]
 struct Args {
     /// Where the broker is to be found by clients

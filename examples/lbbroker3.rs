@@ -2,7 +2,7 @@
 //!
 //! Chapter: 3, The CZMQ High-Level API
 //! Original: lbbroker3.c
-//! Teaches: a reactor calls a handler for each message, and handlers come and go: without workers, no requests are read
+//! Teaches: a reactor, whose handlers come and go: without workers, no requests are read
 //! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --pause 1000,
 //!     --no-broker
 //! Partners: none
@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long what was sent may take to leave in the end.
 const LINGER: Duration = Duration::from_millis(200);
 
+/// The load-balancing broker for the third time, with a reactor: it says what to do when a message is there.
 #[derive(Parser)]
 struct Args {
     /// Where the broker is to be found by clients

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive
 //! Original: none
-//! Teaches: a REQ socket sends and receives in turn, for ever; how a client goes on after a reply was lost
+//! Teaches: a REQ socket has to send and receive in turn; how a client goes on after a lost reply
 //! Arguments: --endpoint tcp://127.0.0.1:5555, --timeout 100, --retries 100
 //! Partners: none
 //! Ends: by itself
@@ -22,6 +22,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, LazyPirate, Multipart, Req, Router, Socket};
 
+/// Lost reply: a REQ client whose reply never comes can do nothing any more; then three clients that can.
 #[derive(Parser)]
 struct Args {
     /// Where the server is

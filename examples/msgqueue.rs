@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Dealer, Router, proxy};
 
+/// Message queue broker: what rrbroker does, done by the library's proxy.
 #[derive(Parser)]
 struct Args {
     /// Where clients send their requests

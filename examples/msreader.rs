@@ -2,7 +2,7 @@
 //!
 //! Chapter: 2, Handling Multiple Sockets
 //! Original: msreader.c
-//! Teaches: several sockets without a poll, and what that costs: one goes before the other, and there is a pause to pay
+//! Teaches: to read several sockets without a poll, and what that costs
 //! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556, --delay 1
 //! Partners: taskvent, tasksink --count 0, wuserver
 //! Ends: on Ctrl-C
@@ -14,6 +14,7 @@ use clap::Parser;
 use zmq::zhelpers::s_sleep;
 use zmq::{Context, Pull, Sub, interrupt};
 
+/// Reader of two sockets that looks at each without waiting, one after the other.
 #[derive(Parser)]
 struct Args {
     /// Where the tasks come from

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 2, Signaling Between Threads (PAIR Sockets)
 //! Original: mtrelay.c
-//! Teaches: PAIR sockets: two threads tell each other something, and no lock or condition is needed
+//! Teaches: PAIR sockets: threads tell each other something without a lock
 //! Arguments: --step2 inproc://step2, --step3 inproc://step3
 //! Partners: none
 //! Ends: by itself
@@ -19,6 +19,7 @@ use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Pair};
 
+/// Three steps in three threads, of which each waits for the one before.
 #[derive(Parser)]
 struct Args {
     /// Where step 2 hears of step 1

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 2, Multithreading with ZeroMQ
 //! Original: mtserver.c
-//! Teaches: a broker and its workers in one process: the context is shared by the threads, sockets never are
+//! Teaches: a broker and its workers in one process: threads share the context, never a socket
 //! Arguments: --endpoint tcp://*:5555, --backend inproc://workers, --workers 5, --delay 1000, --linger 1000
 //! Partners: 5 x hwclient
 //! Run: --delay 5
@@ -21,6 +21,7 @@ use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send, s_sleep};
 use zmq::{Context, Dealer, Rep, Router, interrupt, proxy};
 
+/// Hello World server that works for several clients at once, each in a thread of its own.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found

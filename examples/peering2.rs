@@ -26,6 +26,7 @@ use common::peering::{self, Broker, READY, RETRY};
 use zmq::zhelpers::{format_frame, randof, s_send};
 use zmq::{ActorPipe, Context, PollEvents, PollItem, Req, interrupt, poll};
 
+/// Broker peering, second step: brokers pass requests on to their own workers, and to one another.
 #[derive(Parser)]
 struct Args {
     /// The name of this broker, and then those of its peers

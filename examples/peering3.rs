@@ -24,6 +24,7 @@ use common::peering::{self, Broker, READY, RETRY};
 use zmq::zhelpers::{randof, s_recv, s_send};
 use zmq::{ActorPipe, Context, Multipart, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, XPub, interrupt, poll};
 
+/// Broker peering, complete: a cluster of brokers, each of which passes on what its own workers have no time for.
 #[derive(Parser, Clone)]
 struct Args {
     /// The name of this broker, and then those of its peers

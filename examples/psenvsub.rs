@@ -14,6 +14,7 @@ mod common;
 use clap::Parser;
 use zmq::{Context, Sub, interrupt};
 
+/// Subscriber with envelopes: takes the messages whose envelope says B, and prints them.
 #[derive(Parser)]
 struct Args {
     /// Where the messages are published

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 3, ROUTER Error Handling
 //! Original: none
-//! Teaches: an unknown peer, or one that is full, loses messages in silence; MANDATORY hands them back
+//! Teaches: what is for an unknown or full peer is lost in silence; MANDATORY hands it back
 //! Arguments: --hwm 5, --messages 100
 //! Partners: none
 //! Ends: by itself
@@ -18,6 +18,7 @@ mod common;
 use clap::Parser;
 use zmq::{Context, Dealer, Multipart, Router, TrySend};
 
+/// A ROUTER that drops: what it cannot route is gone without a word, unless routing is mandatory.
 #[derive(Parser)]
 struct Args {
     /// The high-water mark at either end

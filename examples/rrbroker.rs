@@ -2,7 +2,7 @@
 //!
 //! Chapter: 2, Shared Queue (DEALER and ROUTER sockets)
 //! Original: rrbroker.c
-//! Teaches: ROUTER and DEALER: the one notes whom each request is from, the other deals them out; neither takes turns
+//! Teaches: ROUTER and DEALER: the one notes whom a request is from, the other deals requests out
 //! Arguments: --frontend tcp://*:5559, --backend tcp://*:5560, --linger 1000
 //! Partners: 2 x rrclient, 2 x rrworker --delay 5
 //! Ends: on Ctrl-C
@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Dealer, PollEvents, PollItem, Router, interrupt, poll};
 
+/// Request-reply broker: hands the clients' requests to the workers, and the replies back.
 #[derive(Parser)]
 struct Args {
     /// Where clients send their requests

@@ -18,6 +18,7 @@ use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send, s_sleep};
 use zmq::{Context, Rep, interrupt};
 
+/// Request-reply worker: answers the requests that the broker hands it.
 #[derive(Parser)]
 struct Args {
     /// Where the broker hands out requests

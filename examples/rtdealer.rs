@@ -2,7 +2,7 @@
 //!
 //! Chapter: 3, ROUTER Broker and DEALER Workers
 //! Original: rtdealer.c
-//! Teaches: a DEALER in the place of a REQ: it writes and reads the empty frame itself, and may send when it likes
+//! Teaches: a DEALER in the place of a REQ writes and reads the empty frame itself
 //! Arguments: --bind tcp://*:5671, --connect tcp://localhost:5671, --workers 10, --duration 5000, --pause 500,
 //!     --patience 5000, --no-broker
 //! Partners: none
@@ -23,6 +23,7 @@ use zmq::{Context, Dealer, Message, Router, Socket, interrupt, poll};
 
 use common::threads;
 
+/// A ROUTER hands out work to ten DEALER workers, to each when it asks for some, and fires them all in the end.
 #[derive(Parser)]
 struct Args {
     /// Where the broker is to be found

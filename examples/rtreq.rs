@@ -2,7 +2,7 @@
 //!
 //! Chapter: 3, ROUTER Broker and REQ Workers
 //! Original: rtreq.c
-//! Teaches: work goes to whoever has none: a worker's request says that it is ready, and its address is where to answer
+//! Teaches: work goes to whoever asks for it: the request says where, and that somebody is idle
 //! Arguments: --bind tcp://*:5671, --connect tcp://localhost:5671, --workers 10, --duration 5000, --pause 500,
 //!     --patience 5000, --no-broker
 //! Partners: none
@@ -23,6 +23,7 @@ use zmq::{Context, Message, Req, Router, Socket, interrupt, poll};
 
 use common::threads;
 
+/// A ROUTER hands out work to ten REQ workers, to each when it asks for some, and fires them all in the end.
 #[derive(Parser)]
 struct Args {
     /// Where the broker is to be found

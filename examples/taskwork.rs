@@ -18,6 +18,7 @@ use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send, s_sleep};
 use zmq::{Context, Pull, Push, interrupt};
 
+/// Task worker: takes tasks, works for as long as each says, and tells the sink that it is done.
 #[derive(Parser)]
 struct Args {
     /// Where the tasks come from

@@ -19,6 +19,7 @@ use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send, s_sleep};
 use zmq::{Context, PollEvents, PollItem, Pull, Push, Sub, interrupt, poll};
 
+/// Task worker that can be told to end: besides its tasks it listens for the sink's word that all is done.
 #[derive(Parser)]
 struct Args {
     /// Where the tasks come from

@@ -11,6 +11,7 @@
 
 use clap::Parser;
 
+/// Tells which libzmq this program is linked to.
 #[derive(Parser)]
 struct Args {}
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::header::Header;
+use crate::header::{Header, Member};
 use crate::run::Programs;
 
 const INTRODUCTION: &str = "\
@@ -14,6 +14,9 @@ each speaks the C original's frames: a program from here and one in C can take e
 
 Start a program with `cargo run --example NAME`, and its partners in other terminals. All endpoints, counts and delays
 can be changed: `cargo run --example NAME -- --help` tells how. Programs that run for ever end with Ctrl-C.
+
+Who wants to see first what can go wrong, and how to do it right, finds programs for that under
+[What goes wrong](#what-goes-wrong).
 ";
 
 const FAULTS: &str = "
@@ -67,11 +70,26 @@ fn contents(programs: &Programs) -> String {
 
 /// A program's row but for its last column.
 fn row(program: &Header) -> String {
-    let Header { name, teaches, partners, .. } = program;
-    let mut row = format!("| [{name}]({name}.rs) | {teaches} | `cargo run --example {name}`");
-    for (number, partner) in partners.iter().enumerate() {
-        let joint = if number == 0 { " with" } else { "," };
-        write!(row, "{joint} `{}`", partner.program).unwrap();
+    let Header { name, teaches, partners, run, .. } = program;
+    let mut row = format!("| [{name}]({name}.rs) | {teaches} | `cargo run --example {name}");
+    let own = needed(run, program.needs_names());
+    if !own.is_empty() {
+        write!(row, " --{own}").unwrap();
+    }
+    row.push('`');
+    for (number, Member { count, program: partner, args }) in partners.iter().enumerate() {
+        row += if number == 0 { " with " } else { ", " };
+        if *count > 1 {
+            write!(row, "{count} x ").unwrap();
+        }
+        write!(row, "`{partner}{}`", needed(args, program.needs_names())).unwrap();
     }
     row + " |"
+}
+
+/// Of a test's arguments those that a reader needs too: names, which come first, and endpoints. Others make it shorter.
+fn needed(args: &[String], with_names: bool) -> String {
+    let names = args.iter().take_while(|arg| with_names && !arg.starts_with("--"));
+    let endpoints = args.windows(2).filter(|pair| pair[1].contains("://")).flatten();
+    names.chain(endpoints).map(|arg| format!(" {arg}")).collect()
 }

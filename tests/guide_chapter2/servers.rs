@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use zmq::{Context, Dealer};
 
-use crate::catches_signals;
 use crate::common::guide::{Port, example, interrupt};
 use crate::common::{Process, signal, within_deadline};
 use crate::peers::{FOR_EVER, c, rust};
@@ -31,7 +30,6 @@ fn interrupt_cleans_up() {
         // Nobody has ever come.
         let port = Port::reserve();
         let server = rust("interrupt", &["--endpoint", &port.bind()]);
-        catches_signals(&server);
         assert_eq!(interrupt(server), lines);
     });
 }
