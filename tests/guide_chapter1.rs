@@ -5,37 +5,16 @@ mod common;
 mod peers;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::guide::{NOTHING, Port, example, interrupt};
+use common::guide::{Directory, NOTHING, Port, example, interrupt, kill};
 use common::{Process, signal, within_deadline};
 use peers::Side::{C, Rust};
-use peers::{FOR_EVER, Side, c, elapsed_behind_marks, kill, number_in, rust};
+use peers::{FOR_EVER, Side, c, elapsed_behind_marks, number_in, rust};
 use zmq::{Context, Dealer, Pull, Push, Rep, Req, Router, Sub, XPub};
-
-/// An `ipc://` endpoint, whose buffers are small. Its directory goes with it.
-struct IpcEndpoint(PathBuf);
-
-impl IpcEndpoint {
-    fn new(name: &str) -> IpcEndpoint {
-        let directory = std::env::temp_dir().join(format!("zmq-chapter1-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        IpcEndpoint(directory)
-    }
-
-    fn text(&self) -> String {
-        format!("ipc://{}/socket", self.0.display())
-    }
-}
-
-impl Drop for IpcEndpoint {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A program whose output is read byte by byte, since no line of it ends; killed when dropped.
 struct Unbuffered(Child);
@@ -201,13 +180,15 @@ fn wuserver_serves_a_c_client() {
 #[test]
 fn wuserver_does_not_wait_for_a_slow_subscriber() {
     within_deadline(|| {
-        let place = IpcEndpoint::new("slow");
-        let server = rust("wuserver", &["--endpoint", &place.text()]);
+        // The buffers of such a connection are small.
+        let directory = Directory::new("slow");
+        let endpoint = format!("ipc://{}/socket", directory.path().display());
+        let server = rust("wuserver", &["--endpoint", &endpoint]);
         let context = Context::new().unwrap();
         let subscriber = || {
             let socket = context.socket(Sub).unwrap();
             socket.set_rcvhwm(1).unwrap();
-            socket.connect(&place.text()).unwrap();
+            socket.connect(&endpoint).unwrap();
             socket.subscribe("").unwrap();
             socket.recv().unwrap();
             socket

@@ -1,7 +1,9 @@
-//! Ctrl-C ends the guide's long-running programs, and well, while a peer sends without a pause: no call of theirs ever waits.
+//! Ctrl-C ends the guide's long-running programs, and well, while a peer sends without a pause, so that no call of theirs
+//! ever waits, and where one does not take what is for it.
 
 mod common;
 
+use std::process::Command;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -48,9 +50,8 @@ fn flood<T: CanSend + CanMultipart>(
 
 /// Starts a program with arguments that are separated by blanks; its `ipc` endpoints are in the directory.
 fn start(directory: &Directory, name: &str, args: &str) -> Process {
-    let mut program = Process::spawn(
-        std::process::Command::new(example(name)).args(args.split_whitespace()).current_dir(directory.path()),
-    );
+    let mut program =
+        Process::spawn(Command::new(example(name)).args(args.split_whitespace()).current_dir(directory.path()));
     program.type_all("\n");
     program
 }
@@ -133,6 +134,36 @@ fn publishers_with_a_flood_of_acknowledgements() {
             let program = start(&directory, name, &args);
             let connect = |subscriber: &Socket<'_, Push>| subscriber.connect(&sync.connect()).unwrap();
             flood(program, Push, connect, &Multipart::from(["Hello", "1"]));
+        }
+    });
+}
+
+/// Megabytes of replies, since a REP gives a client its envelope back.
+#[test]
+fn servers_whose_client_does_not_read() {
+    const REQUESTS: usize = 200;
+    within_deadline(|| {
+        let directory = Directory::new("unread-replies");
+        for (name, args) in
+            [("hwserver", "--delay 0"), ("hwserver2", "--delay 0"), ("interrupt", ""), ("mtserver", "--delay 0")]
+        {
+            let port = Port::reserve();
+            let server = start(&directory, name, &format!("--endpoint {} --linger 100 {args}", port.bind()));
+            let context = Context::new().unwrap();
+            let client = context.socket(Dealer).unwrap();
+            client.set_linger(Some(Duration::ZERO)).unwrap();
+            client.set_rcvhwm(1).unwrap();
+            client.connect(&port.connect()).unwrap();
+            let envelope = "x".repeat(100_000);
+            for _ in 0..REQUESTS {
+                client.send_multipart([&envelope, "", "Hello"]).unwrap();
+            }
+            let mut received = 0;
+            while received < REQUESTS {
+                let line = server.line();
+                received += usize::from(line.contains("Hello") || line == "W: recv");
+            }
+            interrupt(server);
         }
     });
 }

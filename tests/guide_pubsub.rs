@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::guide::{Directory, NOTHING, Port, example, interrupt};
-use common::{Process, c_program, eventually, signal, within_deadline};
+use common::guide::{Directory, NOTHING, Port, example, interrupt, kill};
+use common::{Process, c_program, eventually, within_deadline};
 use zmq::{Context, Multipart, Pub, Pull, Push, Rep, Req, Socket, Sub, XPub};
 
 /// Starts an example with arguments that are separated by blanks.

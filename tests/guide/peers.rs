@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use crate::common::guide::example;
-use crate::common::{Process, c_program, signal};
+use crate::common::{Process, c_program};
 
 /// Milliseconds, far more than any test may take.
 pub const FOR_EVER: &str = "3600000";
@@ -27,12 +27,6 @@ pub fn c_peer(name: &'static str) -> PathBuf {
     static PEERS: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut peers = PEERS.lock().unwrap_or_else(PoisonError::into_inner);
     peers.entry(name).or_insert_with(|| c_program(&format!("{name}.c"))).clone()
-}
-
-/// Ends a peer that runs until it is killed, and gives what it has printed.
-pub fn kill(process: Process) -> Vec<String> {
-    signal(process.id(), libc::SIGKILL);
-    process.rest()
 }
 
 /// Which of the two a program of a test is.
