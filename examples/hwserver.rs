@@ -12,7 +12,6 @@
 
 mod common;
 
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -52,7 +51,7 @@ fn serve(args: Args) -> common::Result {
         println!("Received {}", String::from_utf8_lossy(&request));
 
         // A real server would work for its answer here.
-        thread::sleep(Duration::from_millis(args.delay));
+        common::work_for(args.delay);
 
         // A REP socket remembers whom it owes the answer; until it is sent, it takes no other request.
         server.send("World")?;

@@ -12,7 +12,6 @@
 
 mod common;
 
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -53,7 +52,7 @@ fn serve(args: Args) -> common::Result {
         server.send("World")?;
 
         // The client has its answer already, and need not wait for what is left to do.
-        thread::sleep(Duration::from_millis(args.delay));
+        common::work_for(args.delay);
     }
     Ok(())
 }

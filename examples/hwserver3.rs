@@ -12,7 +12,6 @@
 
 mod common;
 
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -55,7 +54,7 @@ fn serve(args: Args) -> common::Result {
         };
 
         // A real server would work for its answer here.
-        thread::sleep(Duration::from_millis(args.delay));
+        common::work_for(args.delay);
 
         println!("Send respond msg: World\n");
         let mut reply = Multipart::from(["World"]);

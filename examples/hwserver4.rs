@@ -12,7 +12,6 @@
 
 mod common;
 
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -59,7 +58,7 @@ fn serve(args: Args) -> common::Result {
         }
 
         // A real server would work for its answer here.
-        thread::sleep(Duration::from_millis(args.delay));
+        common::work_for(args.delay);
 
         // Whom the reply is for is told by the frames before the last, so these stay.
         frames.pop_back();

@@ -10,9 +10,10 @@
 
 mod common;
 
+use std::time::Duration;
+
 use clap::Parser;
-use zmq::zhelpers::s_sleep;
-use zmq::{Context, Pull, Sub, interrupt};
+use zmq::{Context, Pull, Sub, interrupt, poll};
 
 /// Reader of two sockets that looks at each without waiting, one after the other.
 #[derive(Parser)]
@@ -53,7 +54,7 @@ fn read(args: Args) -> common::Result {
         }
         // Without a pause the program would keep a processor busy, and with it every message may come late: mspoller
         // needs none.
-        s_sleep(args.delay);
+        poll(&mut [], Duration::from_millis(args.delay))?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Dealer, Rep, Router, interrupt, proxy};
 
 /// Hello World server that works for several clients at once, each in a thread of its own.
@@ -99,7 +99,7 @@ fn work(context: &Context, backend: &str, connecting: Sender<()>, delay: u64) ->
         println!("Received request: [{request}]");
 
         // A real worker would work for its answer here.
-        s_sleep(delay);
+        common::work_for(delay);
 
         s_send(&receiver, "World")?;
     }

@@ -15,7 +15,7 @@ mod common;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Rep, interrupt};
 
 /// Request-reply worker: answers the requests that the broker hands it.
@@ -51,7 +51,7 @@ fn work(args: Args) -> common::Result {
         println!("Received request: [{request}]");
 
         // A real worker would work for its answer here.
-        s_sleep(args.delay);
+        common::work_for(args.delay);
 
         s_send(&responder, "World")?;
     }

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Pull, Push, interrupt};
 
 /// Task worker: takes tasks, works for as long as each says, and tells the sink that it is done.
@@ -58,7 +58,7 @@ fn work(args: Args) -> common::Result {
         print!("{task}.");
         io::stdout().flush()?;
 
-        s_sleep(milliseconds);
+        common::work_for(milliseconds);
 
         // That something arrives is all the sink wants to know.
         s_send(&sender, "")?;

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, PollEvents, PollItem, Pull, Push, Sub, interrupt, poll};
 
 /// Task worker that can be told to end: besides its tasks it listens for the sink's word that all is done.
@@ -70,7 +70,7 @@ fn work(args: Args) -> common::Result {
                 // Without the flush the line would only show at its end, and it has none.
                 print!("{task}.");
                 io::stdout().flush()?;
-                s_sleep(milliseconds);
+                common::work_for(milliseconds);
                 s_send(&sender, "")?;
             } else {
                 eprintln!("not a task: {task:?}");

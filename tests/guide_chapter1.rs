@@ -101,12 +101,12 @@ fn hwclient_may_come_before_its_server() {
     });
 }
 
-/// Ctrl-C in the middle of the work: the answer that is owed is still sent.
+/// Ctrl-C in the middle of the work, which it cuts short: the answer that is owed is still sent.
 #[test]
 fn hwserver_answers_before_it_ends() {
     within_deadline(|| {
         let port = Port::reserve();
-        let server = hwserver(&port, "300");
+        let server = hwserver(&port, FOR_EVER);
         let context = Context::new().unwrap();
         let client = context.socket(Req).unwrap();
         client.connect(&port.connect()).unwrap();
@@ -408,7 +408,8 @@ fn tasksinks_take_the_start_late_too() {
     });
 }
 
-/// Ctrl-C on a worker whose sink is not there: its results cannot be delivered, and it ends all the same.
+/// Ctrl-C on a worker whose sink is not there, and in a long task: its results cannot be delivered, and it ends all the
+/// same.
 #[test]
 fn taskwork_does_not_wait_for_a_missing_sink() {
     within_deadline(|| {
@@ -419,12 +420,12 @@ fn taskwork_does_not_wait_for_a_missing_sink() {
         let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect()];
         let (mut worker, mut output) = Unbuffered::start(&example("taskwork"), &args);
         // What is no task is no reason to end.
-        for task in ["1", "?", "1", "1"] {
+        for task in ["1", "?", "1", FOR_EVER] {
             ventilator.send(task).unwrap();
         }
-        let mut printed = [0; 6];
+        let mut printed = [0; 12];
         output.read_exact(&mut printed).unwrap();
-        assert_eq!(&printed, b"1.1.1.");
+        assert_eq!(&printed, b"1.1.3600000.");
         signal(worker.0.id(), libc::SIGINT);
         assert!(worker.0.wait().unwrap().success());
     });
@@ -562,7 +563,7 @@ fn hwserver2_answers_before_it_works() {
         let client = c("hwclient", &[&port.connect(), "1"]);
         assert_eq!(client.rest(), ["Received World 0"]);
         client.succeeds();
-        assert_eq!(kill(server), ["Received request msg: Hello", "Send respond msg: World", ""]);
+        assert_eq!(interrupt(server), ["Received request msg: Hello", "Send respond msg: World", ""]);
     });
 }
 

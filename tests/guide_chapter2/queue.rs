@@ -181,7 +181,7 @@ fn rrworker_does_not_wait_for_a_missing_broker() {
         let context = Context::new().unwrap();
         let broker = context.socket(Dealer).unwrap();
         broker.bind(&queue.backend.bind()).unwrap();
-        let worker = queue.worker(Rust, "500");
+        let worker = queue.worker(Rust, FOR_EVER);
         broker.send_multipart(["", "Hello"]).unwrap();
         assert_eq!(worker.line(), "Received request: [Hello]");
         drop(broker);

@@ -70,7 +70,7 @@ fn mtserver_serves_c_clients_and_ends_on_ctrl_c() {
 fn mtserver_answers_before_it_ends() {
     within_deadline(|| {
         let port = Port::reserve();
-        let server = rust("mtserver", &["--endpoint", &port.bind(), "--delay", "500", "--workers", "2"]);
+        let server = rust("mtserver", &["--endpoint", &port.bind(), "--delay", FOR_EVER, "--workers", "2"]);
         let context = Context::new().unwrap();
         let client = context.socket(Dealer).unwrap();
         client.set_linger(Some(Duration::ZERO)).unwrap();
