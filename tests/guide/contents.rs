@@ -19,14 +19,24 @@ Who wants to see first what can go wrong, and how to do it right, finds programs
 [What goes wrong](#what-goes-wrong).
 ";
 
+/// The guide's programs, today's and those of its older editions, in the order in which they are to be read.
+const GUIDE: &str = "\
+    hwserver hwclient hwserver2 hwclient2 hwserver3 hwclient3 hwserver4 hwclient4 version wuserver wuclient \
+    taskvent taskwork tasksink msreader mspoller rrclient rrworker rrbroker msgqueue wuproxy taskwork2 tasksink2 \
+    interrupt mtserver mtrelay syncpub syncsub psenvpub psenvsub durapub durasub durapub2 identity rtreq rtdealer \
+    rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 espresso";
+
 const FAULTS: &str = "
 ## What goes wrong
 
 What the guide warns of, shown going wrong and then done right.
 ";
 
-/// Whether the file says what the headers say; with `ZMQ_BLESS` set it is written.
+/// Whether every program is there, and the file says what the headers say; with `ZMQ_BLESS` set it is written.
 pub fn check(directory: &Path, programs: &Programs) -> Result<(), String> {
+    if let Some(missing) = GUIDE.split(' ').find(|name| !programs.contains_key(*name)) {
+        return Err(format!("there is no {missing}"));
+    }
     let file = directory.join("README.md");
     let contents = contents(programs);
     if std::env::var_os("ZMQ_BLESS").is_some() {
@@ -48,7 +58,7 @@ fn contents(programs: &Programs) -> String {
     for chapter in chapters {
         writeln!(text, "\n## Chapter {chapter}\n").unwrap();
         text += "| program | what it teaches | command | C original |\n| --- | --- | --- | --- |\n";
-        for program in programs.values().filter(guide).filter(|program| program.chapter == Some(chapter)) {
+        for program in in_order(programs).filter(guide).filter(|program| program.chapter == Some(chapter)) {
             let original = program.original.as_deref().unwrap_or_default();
             writeln!(text, "{} {original} |", row(program)).unwrap();
         }
@@ -66,6 +76,12 @@ fn contents(programs: &Programs) -> String {
     text += "\n## Besides\n";
     table(&mut text, false);
     text
+}
+
+/// The guide's programs in their order, and then all others.
+fn in_order(programs: &Programs) -> impl Iterator<Item = &Header> {
+    let listed = GUIDE.split(' ').map(|name| &programs[name]);
+    listed.chain(programs.values().filter(|program| !GUIDE.split(' ').any(|name| name == program.name)))
 }
 
 /// A program's row but for its last column.
