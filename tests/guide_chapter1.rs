@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use common::guide::{Directory, NOTHING, Port, example, interrupt, kill};
 use common::{Process, signal, within_deadline};
 use peers::Side::{C, Rust};
-use peers::{FOR_EVER, Side, c, elapsed_behind_marks, number_in, rust};
+use peers::{FOR_EVER, Side, c, check_results, check_tasks, elapsed_behind_marks, number_in, rust};
 use zmq::{Context, Dealer, Pull, Push, Rep, Req, Router, Sub, XPub};
 
 /// A program whose output is read byte by byte, since no line of it ends; killed when dropped.
@@ -275,19 +275,8 @@ fn ventilate(ventilator: Side, worker: Side, sink: Side) {
             assert_eq!(expected[0], "Press Enter when the workers are ready: Sending tasks to workers...");
             assert_eq!(expected.len(), 2);
         }
-        let total = number_in(expected.last().unwrap(), "Total expected cost: ", " msec");
-        assert_eq!(worked.len(), 1, "{worked:?}");
-        let workloads: Vec<u64> = worked[0].split_terminator('.').map(|task| task.parse().unwrap()).collect();
-        assert_eq!(workloads.len(), 100);
-        assert!(workloads.iter().all(|workload| (1..=3).contains(workload)), "{workloads:?}");
-        assert_eq!(workloads.iter().sum::<u64>(), total);
-        match sink {
-            Rust => {
-                assert_eq!(collected.len(), 1, "{collected:?}");
-                elapsed_behind_marks(&collected[0]);
-            }
-            C => assert_eq!(collected, ["100 results"]),
-        }
+        check_tasks(expected.last().unwrap(), &worked, 3);
+        check_results(sink, &collected);
     });
 }
 

@@ -55,6 +55,14 @@ mod sync {
         }
     }
 
+    /// What a subscriber does before it counts.
+    fn say_ready(context: &Context, ports: &Ports) {
+        let client = context.socket(Req).unwrap();
+        client.connect(&ports.second.connect()).unwrap();
+        client.send("").unwrap();
+        assert_eq!(client.recv_multipart().unwrap(), [""]);
+    }
+
     #[test]
     fn ten_subscribers_in_c_and_rust_get_every_update() {
         within_deadline(|| {
@@ -95,10 +103,7 @@ mod sync {
             let context = Context::new().unwrap();
             let subscriber = context.socket(Sub).unwrap();
             subscriber.connect(&ports.first.connect()).unwrap();
-            let client = context.socket(Req).unwrap();
-            client.connect(&ports.second.connect()).unwrap();
-            client.send("").unwrap();
-            assert_eq!(client.recv().unwrap(), "");
+            say_ready(&context, &ports);
             assert_eq!(publisher.line(), "Waiting for subscribers");
             assert_eq!(publisher.line_within(Duration::from_millis(200)), None);
             subscriber.subscribe("").unwrap();
@@ -122,10 +127,7 @@ mod sync {
             subscriber.set_rcvbuf(Some(4096)).unwrap();
             subscriber.connect(&ports.first.connect()).unwrap();
             subscriber.subscribe("").unwrap();
-            let client = context.socket(Req).unwrap();
-            client.connect(&ports.second.connect()).unwrap();
-            client.send("").unwrap();
-            client.recv().unwrap();
+            say_ready(&context, &ports);
             assert_eq!(publisher.line(), "Waiting for subscribers");
             assert_eq!(publisher.line(), "Broadcasting messages");
             // It cannot end, as it would have if it did not wait.
@@ -155,10 +157,7 @@ mod sync {
                 subscriber.set_rcvhwm(1).unwrap();
                 subscriber.connect(&ports.first.connect()).unwrap();
                 subscriber.subscribe("").unwrap();
-                let client = context.socket(Req).unwrap();
-                client.connect(&ports.second.connect()).unwrap();
-                client.send("").unwrap();
-                client.recv().unwrap();
+                say_ready(&context, &ports);
                 assert_eq!(publisher.line(), "Waiting for subscribers");
                 assert_eq!(publisher.line(), "Broadcasting messages");
                 assert_eq!(subscriber.recv().unwrap(), "Rhubarb");

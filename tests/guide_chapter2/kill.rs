@@ -8,7 +8,7 @@ use zmq::{Context, Push, Sub, XPub};
 use crate::common::guide::{NOTHING, Port, interrupt};
 use crate::common::within_deadline;
 use crate::peers::Side::{C, Rust};
-use crate::peers::{Side, c, elapsed_behind_marks, number_in, rust};
+use crate::peers::{Side, c, check_results, check_tasks, elapsed_behind_marks, rust};
 
 /// The three stages with one worker, which ends when the sink says so.
 fn ventilate_and_kill(ventilator: Side, worker: Side, sink: Side) {
@@ -44,18 +44,8 @@ fn ventilate_and_kill(ventilator: Side, worker: Side, sink: Side) {
         let worked = worker_process.rest();
         worker_process.succeeds();
 
-        let total = number_in(expected.last().unwrap(), "Total expected cost: ", " msec");
-        assert_eq!(worked.len(), 1, "{worked:?}");
-        let workloads: Vec<u64> = worked[0].split_terminator('.').map(|task| task.parse().unwrap()).collect();
-        assert_eq!(workloads.len(), 100);
-        assert_eq!(workloads.iter().sum::<u64>(), total);
-        match sink {
-            Rust => {
-                assert_eq!(collected.len(), 1, "{collected:?}");
-                elapsed_behind_marks(&collected[0]);
-            }
-            C => assert_eq!(collected, ["100 results"]),
-        }
+        check_tasks(expected.last().unwrap(), &worked, 5);
+        check_results(sink, &collected);
     });
 }
 
