@@ -4,7 +4,7 @@
 //! Original: rtreq.c
 //! Teaches: work goes to whoever asks for it: the request says where, and that somebody is idle
 //! Arguments: --bind tcp://*:5671, --connect tcp://localhost:5671, --workers 10, --duration 5000, --pause 500,
-//!     --patience 5000, --no-broker
+//!     --patience 5000, --linger 200, --no-broker
 //! Partners: none
 //! Run: --duration 300 --pause 20
 //! Ends: by itself
@@ -50,6 +50,10 @@ struct Args {
     #[arg(long, default_value_t = 5000)]
     patience: u64,
 
+    /// How long to wait at the end for workers that do not take their answers, in milliseconds
+    #[arg(long, default_value_t = 200)]
+    linger: u64,
+
     /// Start the workers alone, for a broker that is another program
     #[arg(long)]
     no_broker: bool,
@@ -63,7 +67,7 @@ fn run(args: &Args) -> common::Result {
     let context = Context::new()?;
     let broker = context.socket(Router)?;
     // What a worker that hangs does not fetch is not waited for for ever.
-    broker.set_linger(Some(Duration::from_millis(200)))?;
+    broker.set_linger(Some(Duration::from_millis(args.linger)))?;
     if !args.no_broker {
         broker.bind(&args.bind)?;
     }
