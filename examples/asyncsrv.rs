@@ -2,9 +2,9 @@
 //!
 //! Chapter: 3, The Asynchronous Client/Server Pattern
 //! Original: asyncsrv.c
-//! Teaches: DEALER to ROUTER without an envelope of REQ's, a proxy and its workers, threads as actors
-//! Arguments: --bind tcp://*:5570, --connect tcp://localhost:5570, --clients 3, --workers 5, --pause 1000,
-//!     --work 1000, --duration 5000
+//! Teaches: DEALER to ROUTER without an empty frame, a proxy with workers, and actors
+//! Arguments: --bind tcp://*:5570, --connect tcp://localhost:5570, --backend inproc://backend, --clients 3, --workers 5,
+//!     --pause 1000, --work 1000, --replies 4, --duration 5000
 //! Partners: none
 //! Run: --pause 50 --work 20 --duration 2000
 //! Ends: by itself
@@ -19,9 +19,7 @@ use clap::Parser;
 use zmq::zhelpers::{format_frame, randof, s_set_id};
 use zmq::{Actor, ActorPipe, Context, Dealer, PollEvents, PollItem, Proxy, Reactor, Router, SocketSpec, poll};
 
-/// Where the workers of the server fetch their requests.
-const BACKEND: &str = "inproc://backend";
-
+/// Asynchronous server: clients that do not wait for one reply before the next request, and a pool of workers for all.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found
@@ -31,6 +29,10 @@ struct Args {
     /// Where the clients look for it
     #[arg(long, default_value = "tcp://localhost:5570")]
     connect: String,
+
+    /// Where the workers of the server fetch their requests
+    #[arg(long, default_value = "inproc://backend")]
+    backend: String,
 
     /// How many clients to run; with 0, the server serves those of other programs
     #[arg(long, default_value_t = 3)]
@@ -47,6 +49,10 @@ struct Args {
     /// How long the work for a reply takes at most, in milliseconds
     #[arg(long, default_value_t = 1000)]
     work: u32,
+
+    /// How many replies a request has at most
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(..1000))]
+    replies: u32,
 
     /// How long all this goes on, in milliseconds
     #[arg(long, default_value_t = 5000)]
@@ -66,7 +72,7 @@ fn run(args: Args) -> common::Result {
     let mut proxy = None;
     if args.workers > 0 {
         let frontend = SocketSpec::new(Router).bind(&args.bind);
-        let backend = SocketSpec::new(Dealer).bind(BACKEND);
+        let backend = SocketSpec::new(Dealer).bind(&args.backend);
         proxy = Some(Proxy::builder(frontend, backend).start(&context)?);
     }
     let mut threads = Vec::new();
@@ -75,7 +81,8 @@ fn run(args: Args) -> common::Result {
         threads.push(start(&context, "client", move |pipe| client(pipe, &endpoint, pause))?);
     }
     for _ in 0..args.workers {
-        threads.push(start(&context, "worker", move |pipe| worker(pipe, args.work))?);
+        let (backend, work, replies) = (args.backend.clone(), args.work, args.replies);
+        threads.push(start(&context, "worker", move |pipe| worker(pipe, &backend, work, replies))?);
     }
 
     // A sleep that Ctrl-C ends.
@@ -134,11 +141,11 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     Ok(())
 }
 
-/// Answers each request with as many replies as chance will have it, from none to four.
-fn worker(pipe: &ActorPipe, work: u32) -> common::Result {
+/// Answers each request with as many replies as chance will have it, or with none.
+fn worker(pipe: &ActorPipe, backend: &str, work: u32, replies: u32) -> common::Result {
     let context = pipe.context();
     let worker = context.socket(Dealer)?;
-    worker.connect(BACKEND)?;
+    worker.connect(backend)?;
     pipe.ready();
 
     while !pipe.is_terminated() {
@@ -147,7 +154,7 @@ fn worker(pipe: &ActorPipe, work: u32) -> common::Result {
         let Some(request) = worker.try_recv_multipart()? else { continue };
 
         // The server's ROUTER has put the client's name in front: [client][request]. A reply goes back under that name.
-        for _ in 0..randof(5) {
+        for _ in 0..randof(replies + 1) {
             // This is the work. It need not be finished where everything ends.
             poll(&mut [end], Duration::from_millis(u64::from(randof(work.max(1))) + 1))?;
             if pipe.is_terminated() {

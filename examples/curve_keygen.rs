@@ -21,6 +21,7 @@ mod common;
 use clap::Parser;
 use zmq::security::Certificate;
 
+/// CURVE key generator: prints a new key pair, or writes it to disk as a certificate.
 #[derive(Parser)]
 struct Args {
     /// Where to write the certificate; the secret one gets the same name with _secret behind it

@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use common::durable::DurablePublisher;
-use zmq::Context;
+use zmq::{Context, interrupt};
 
+/// Publisher for durable subscribers: what is published while a subscriber is away, it gets when it is back.
 #[derive(Parser)]
 struct Args {
     /// Where updates are published
@@ -54,6 +55,9 @@ fn publish(args: Args) -> common::Result {
     // Who was there once is remembered, so nobody has to be waited for twice.
     publisher.wait_for_subscribers(args.subscribers)?;
     for update in 0..args.updates {
+        if interrupt::interrupted() {
+            break;
+        }
         publisher.publish(&format!("Update {update}"))?;
         publisher.serve_for(Duration::from_millis(args.delay))?;
     }

@@ -5,7 +5,7 @@
 //!
 //! Chapter: 2, (Semi-)Durable Subscribers and High-Water Marks (older editions)
 //! Original: durapub2.c
-//! Teaches: a queue that is bounded: so much in memory, so much on disk, and what does not fit is dropped
+//! Teaches: a bounded queue: so much in memory, so much on disk, and the rest is dropped
 //! Arguments: --publisher tcp://*:5565, --sync tcp://*:5564, --subscribers 1, --updates 10, --delay 1000,
 //!     --hwm 1, --swap 25000000, --directory .
 //! Partners: durasub
@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use common::durable::{DurablePublisher, Limits};
-use zmq::Context;
+use zmq::{Context, interrupt};
 
+/// Publisher for durable subscribers that keeps little in memory and the rest on disk.
 #[derive(Parser)]
 struct Args {
     /// Where updates are published
@@ -69,6 +70,9 @@ fn publish(args: Args) -> common::Result {
     // The rest is durapub's: where an update waits is of no concern to who publishes it.
     publisher.wait_for_subscribers(args.subscribers)?;
     for update in 0..args.updates {
+        if interrupt::interrupted() {
+            break;
+        }
         publisher.publish(&format!("Update {update}"))?;
         publisher.serve_for(Duration::from_millis(args.delay))?;
     }

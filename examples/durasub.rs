@@ -6,7 +6,8 @@
 //! Chapter: 2, (Semi-)Durable Subscribers and High-Water Marks (older editions)
 //! Original: durasub.c
 //! Teaches: to acknowledge what is done, and not what has come
-//! Arguments: --publisher tcp://localhost:5565, --sync tcp://localhost:5564, --name Hello
+//! Arguments: --publisher tcp://localhost:5565, --sync tcp://localhost:5564, --name Hello,
+//!     --again 1000
 //! Partners: durapub --delay 20
 //! Ends: by itself
 //! Prints: in order
@@ -18,8 +19,9 @@ mod common;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::{Context, Message, Push, Sub};
+use zmq::{Context, Message, Push, Sub, interrupt};
 
+/// Durable subscriber: killed and started again, it goes on where it was.
 #[derive(Parser)]
 struct Args {
     /// Where updates are published
@@ -33,10 +35,11 @@ struct Args {
     /// What the publisher knows this subscriber by
     #[arg(long, default_value = "Hello")]
     name: String,
-}
 
-/// How long after its last word it says again what it has.
-const AGAIN: Duration = Duration::from_secs(1);
+    /// After how long to say again what it has, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    again: u64,
+}
 
 fn main() -> common::Result {
     common::until_ctrl_c(|| collect(Args::parse()))
@@ -44,9 +47,10 @@ fn main() -> common::Result {
 
 fn collect(args: Args) -> common::Result {
     let context = Context::new()?;
+    let again = Duration::from_millis(args.again);
     let sync = context.socket(Push)?;
     // The last acknowledgement gets this long to leave. Should it not, the publisher sends that update once more.
-    sync.set_linger(Some(AGAIN))?;
+    sync.set_linger(Some(again))?;
     sync.connect(&args.sync)?;
 
     let subscriber = context.socket(Sub)?;
@@ -54,9 +58,10 @@ fn collect(args: Args) -> common::Result {
     subscriber.subscribe(&args.name)?;
 
     let mut last: Option<Message> = None;
-    loop {
+    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    while !interrupt::interrupted() {
         let mut is_end = false;
-        if let Some(message) = subscriber.recv_multipart_timeout(AGAIN)? {
+        if let Some(message) = subscriber.recv_multipart_timeout(again)? {
             let [Some(name), Some(number), Some(update)] = [message.get(0), message.get(1), message.get(2)] else {
                 continue;
             };
@@ -78,7 +83,8 @@ fn collect(args: Args) -> common::Result {
             sync.try_send_multipart([args.name.as_bytes(), number])?.is_sent();
         }
         if is_end {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }

@@ -2,9 +2,9 @@
 //!
 //! Chapter: 5, Pub-Sub Tracing (Espresso Pattern)
 //! Original: espresso.c
-//! Teaches: XSUB and XPUB, which pass subscriptions on, and a proxy whose capture socket is a tap on the pipe
+//! Teaches: a proxy whose capture socket is a tap on the pipe
 //! Arguments: --publisher tcp://*:6000, --frontend tcp://localhost:6000, --backend tcp://*:6001,
-//!     --subscriber tcp://localhost:6001, --delay 100, --no-publisher, --no-subscriber
+//!     --subscriber tcp://localhost:6001, --delay 100, --messages 5, --no-publisher, --no-subscriber
 //! Partners: none
 //! Run: --delay 5
 //! Ends: on Ctrl-C
@@ -27,6 +27,7 @@ use zmq::interrupt;
 use zmq::zhelpers::{format_frame, randof, s_recv, s_send};
 use zmq::{Context, Pair, Pub, Socket, Sub, XPub, XSub, poll, proxy};
 
+/// Espresso: a proxy between publisher and subscriber that shows all that runs through it.
 #[derive(Parser)]
 struct Args {
     /// Where the publisher publishes
@@ -48,6 +49,10 @@ struct Args {
     /// How long the publisher waits between two messages, in milliseconds
     #[arg(long, default_value_t = 100)]
     delay: u64,
+
+    /// After how many messages the subscriber leaves
+    #[arg(long, default_value_t = 5)]
+    messages: u64,
 
     /// Leave publishing to another process
     #[arg(long)]
@@ -102,7 +107,8 @@ fn run(args: Args) -> common::Result {
     thread::scope(|scope| {
         let mut threads = vec![scope.spawn(|| common::until_ctrl_c(|| listen(listener)))];
         threads.extend(publisher.map(|socket| scope.spawn(|| common::until_ctrl_c(|| publish(socket, args.delay)))));
-        threads.extend(subscriber.map(|socket| scope.spawn(|| common::until_ctrl_c(|| subscribe(socket)))));
+        threads
+            .extend(subscriber.map(|socket| scope.spawn(|| common::until_ctrl_c(|| subscribe(socket, args.messages)))));
 
         // Messages go from the publisher to the subscriber, subscriptions the other way, and a copy of each to the tap.
         common::until_ctrl_c(|| Ok(proxy(&frontend, &backend, Some((&capture).into()))?))?;
@@ -127,11 +133,11 @@ fn publish(publisher: Socket<'_, Pub>, delay: u64) -> common::Result {
     Ok(())
 }
 
-/// Takes five messages under A and B, and leaves: what it had subscribed to is then no longer sent to the proxy either.
-fn subscribe(subscriber: Socket<'_, Sub>) -> common::Result {
+/// Takes some messages under A and B, and leaves: what it had subscribed to is then no longer sent to the proxy either.
+fn subscribe(subscriber: Socket<'_, Sub>, messages: u64) -> common::Result {
     subscriber.subscribe("A")?;
     subscriber.subscribe("B")?;
-    for _ in 0..5 {
+    for _ in 0..messages {
         s_recv(&subscriber)?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 2, Multithreading with ZeroMQ
 //! Original: none
-//! Teaches: a socket is never used by two threads, never outlives its context, and cannot do what its kind cannot
+//! Teaches: no socket in two threads, none without its context, and none that does what its kind cannot
 //! Arguments: none
 //! Partners: none
 //! Ends: by itself
@@ -20,6 +20,7 @@ mod common;
 
 use clap::Parser;
 
+/// What the compiler forbids: programs that would crash, hang or fail in C, each with what the compiler says to it.
 #[derive(Parser)]
 struct Args {}
 

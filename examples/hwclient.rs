@@ -15,6 +15,7 @@ mod common;
 use clap::Parser;
 use zmq::{Context, Req};
 
+/// Hello World client: says "Hello" ten times, and waits for "World" each time.
 #[derive(Parser)]
 struct Args {
     /// Where the server is

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwclient2.c
-//! Teaches: what a REQ socket does for its program: an empty frame in front of every request, and off every reply
+//! Teaches: what a REQ socket does for its program: an empty frame in front of every request
 //! Arguments: --endpoint tcp://localhost:5555, --count 10
 //! Partners: hwserver2 --delay 5
 //! Ends: by itself
@@ -15,6 +15,7 @@ mod common;
 use clap::Parser;
 use zmq::{Context, Dealer};
 
+/// Hello World client with a DEALER socket, which talks to a REP server as a REQ socket would.
 #[derive(Parser)]
 struct Args {
     /// Where the server is

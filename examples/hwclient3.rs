@@ -15,6 +15,7 @@ mod common;
 use clap::Parser;
 use zmq::{Context, Req};
 
+/// Hello World client that gives itself a name, by which a ROUTER server knows it.
 #[derive(Parser)]
 struct Args {
     /// Where the server is

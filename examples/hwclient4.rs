@@ -16,6 +16,7 @@ use clap::Parser;
 use zmq::zhelpers::{s_send, s_sendmore};
 use zmq::{Context, Dealer};
 
+/// Hello World client with a DEALER socket that gives itself a name.
 #[derive(Parser)]
 struct Args {
     /// Where the server is

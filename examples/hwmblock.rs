@@ -2,7 +2,7 @@
 //!
 //! Chapter: 2, High-Water Marks
 //! Original: none
-//! Teaches: a PUSH waits at its mark; a send that is not to wait, or not for long, hands the message back
+//! Teaches: a PUSH waits at its mark, or hands the message back
 //! Arguments: --hwm 10, --timeout 50
 //! Partners: none
 //! Ends: by itself
@@ -22,6 +22,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Message, Pull, Push, Socket, TrySend};
 
+/// A high-water mark that blocks: a ventilator whose worker does not keep up has to wait, and loses nothing.
 #[derive(Parser)]
 struct Args {
     /// The high-water mark at either end

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 2, High-Water Marks
 //! Original: none
-//! Teaches: a PUB drops what is above its mark, for each subscriber on its own, and tells nobody; NODROP tells
+//! Teaches: a PUB drops what is above its mark and tells nobody; with NODROP it tells
 //! Arguments: --hwm 10, --updates 100
 //! Partners: none
 //! Ends: by itself
@@ -16,6 +16,7 @@ mod common;
 use clap::Parser;
 use zmq::{Context, Socket, Sub, TrySend, XPub};
 
+/// A high-water mark that drops: a publisher goes on as if nothing were, and its slow subscriber has a gap.
 #[derive(Parser)]
 struct Args {
     /// The high-water mark at either end

@@ -2,8 +2,8 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwserver2.c
-//! Teaches: a REP socket is free for the next request once the reply is sent, but nobody receives it before the work is done
-//! Arguments: --endpoint tcp://*:5555, --delay 1000
+//! Teaches: a REP socket may reply before the work is done, and then the client need not wait for it
+//! Arguments: --endpoint tcp://*:5555, --delay 1000, --linger 1000
 //! Partners: hwclient2
 //! Run: --delay 5
 //! Ends: on Ctrl-C
@@ -12,12 +12,12 @@
 
 mod common;
 
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
 use zmq::{Context, Rep, interrupt};
 
+/// Hello World server that answers first and works afterwards.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found
@@ -27,6 +27,10 @@ struct Args {
     /// How long the work after an answer takes, in milliseconds
     #[arg(long, default_value_t = 1000)]
     delay: u64,
+
+    /// How long to wait at the end for clients that do not take their replies, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -36,6 +40,8 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Rep)?;
+    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    server.set_linger(Some(Duration::from_millis(args.linger)))?;
     server.bind(&args.endpoint)?;
 
     while !interrupt::interrupted() {
@@ -46,7 +52,7 @@ fn serve(args: Args) -> common::Result {
         server.send("World")?;
 
         // The client has its answer already, and need not wait for what is left to do.
-        thread::sleep(Duration::from_millis(args.delay));
+        common::work_for(args.delay);
     }
     Ok(())
 }

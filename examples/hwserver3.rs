@@ -2,8 +2,8 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwserver3.c
-//! Teaches: what a REP socket does for its program: it keeps the envelope (routing id, empty frame) for the reply
-//! Arguments: --endpoint tcp://*:5555, --delay 1000
+//! Teaches: what a REP socket keeps for the reply: the envelope of routing id and empty frame
+//! Arguments: --endpoint tcp://*:5555, --delay 1000, --linger 1000
 //! Partners: hwclient3
 //! Run: --delay 5
 //! Ends: on Ctrl-C
@@ -12,13 +12,13 @@
 
 mod common;
 
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
 use common::frames::readable;
 use zmq::{Context, Message, Multipart, Router, interrupt};
 
+/// Hello World server with a ROUTER socket, which shows the frames that a REP socket hides.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found
@@ -28,6 +28,10 @@ struct Args {
     /// How long the work for an answer takes, in milliseconds
     #[arg(long, default_value_t = 1000)]
     delay: u64,
+
+    /// How long to wait at the end for clients that do not take their replies, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -37,6 +41,8 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Router)?;
+    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    server.set_linger(Some(Duration::from_millis(args.linger)))?;
     server.bind(&args.endpoint)?;
 
     while !interrupt::interrupted() {
@@ -48,7 +54,7 @@ fn serve(args: Args) -> common::Result {
         };
 
         // A real server would work for its answer here.
-        thread::sleep(Duration::from_millis(args.delay));
+        common::work_for(args.delay);
 
         println!("Send respond msg: World\n");
         let mut reply = Multipart::from(["World"]);

@@ -22,6 +22,7 @@ use clap::Parser;
 use zmq::zhelpers::{s_dump, s_send};
 use zmq::{Context, Req, Router};
 
+/// Shows the addresses by which a ROUTER knows its peers: one that it made up, and one that the peer chose.
 #[derive(Parser)]
 struct Args {
     /// Where the ROUTER is to be found

@@ -3,7 +3,7 @@
 //! Chapter: 2, Handling Interrupt Signals
 //! Original: interrupt.c
 //! Teaches: Ctrl-C as one more thing to poll for: a file descriptor beside the socket
-//! Arguments: --endpoint tcp://*:5555
+//! Arguments: --endpoint tcp://*:5555, --linger 1000
 //! Partners: hwclient
 //! Ends: on Ctrl-C
 //! Prints: in order
@@ -12,14 +12,21 @@
 
 mod common;
 
+use std::time::Duration;
+
 use clap::Parser;
 use zmq::{Context, PollEvents, PollItem, Rep, interrupt, poll};
 
+/// A server that cleans up after Ctrl-C, which it waits for together with its socket.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found
     #[arg(long, default_value = "tcp://*:5555")]
     endpoint: String,
+
+    /// How long to wait at the end for clients that do not take their replies, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -32,6 +39,8 @@ fn main() -> common::Result {
 
     let context = Context::new()?;
     let server = context.socket(Rep)?;
+    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    server.set_linger(Some(Duration::from_millis(args.linger)))?;
     server.bind(&args.endpoint)?;
 
     let mut items = [PollItem::fd(signals, PollEvents::POLLIN), PollItem::socket(&server, PollEvents::POLLIN)];

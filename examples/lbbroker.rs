@@ -3,7 +3,8 @@
 //! Chapter: 3, A Load Balancing Message Broker
 //! Original: lbbroker.c
 //! Teaches: a queue of ready workers between two ROUTERs, and requests that wait while it is empty
-//! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --no-broker
+//! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --linger 200,
+//!     --no-broker
 //! Partners: none
 //! Ends: by itself
 //! Prints: in any order
@@ -18,13 +19,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send, s_set_id};
-use zmq::{Context, Multipart, PollEvents, PollItem, Req, Router, Socket, poll};
+use zmq::{Context, Multipart, PollEvents, PollItem, Req, Router, Socket, interrupt, poll};
 
 use common::threads;
 
-/// How long what was sent may take to leave in the end.
-const LINGER: Duration = Duration::from_millis(200);
-
+/// A load-balancing broker with its clients and workers: a request goes to the worker that has been idle longest.
 #[derive(Parser)]
 struct Args {
     /// Where the broker is to be found by clients
@@ -43,6 +42,10 @@ struct Args {
     #[arg(long, default_value_t = 3)]
     workers: usize,
 
+    /// How long what was sent may take to leave in the end, in milliseconds
+    #[arg(long, default_value_t = 200)]
+    linger: u64,
+
     /// Start clients and workers alone, for a broker that is another program
     #[arg(long)]
     no_broker: bool,
@@ -54,9 +57,10 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
+    // What is under way at the end is waited for no longer than this, at every socket.
+    let linger = Duration::from_millis(args.linger);
+    context.set_socket_defaults(move |socket| socket.set_linger(Some(linger)));
     let (frontend, backend) = (context.socket(Router)?, context.socket(Router)?);
-    frontend.set_linger(Some(LINGER))?;
-    backend.set_linger(Some(LINGER))?;
     if !args.no_broker {
         args.frontend = frontend.bind(&args.frontend)?;
         args.backend = backend.bind(&args.backend)?;
@@ -102,7 +106,6 @@ fn ask(context: &Context, endpoint: &str) -> common::Result {
 fn work(context: &Context, endpoint: &str) -> common::Result {
     let worker = context.socket(Req)?;
     s_set_id(&worker)?;
-    worker.set_linger(Some(LINGER))?;
     worker.connect(endpoint)?;
 
     // At first there is nothing to answer, so it says that it is there.
@@ -130,7 +133,8 @@ fn balance(frontend: &Socket<'_, Router>, backend: &Socket<'_, Router>) -> commo
     // The worker that became ready first is the first to get a request. One that has left meanwhile takes its request
     // with it: what to do about that is the subject of chapter 4.
     let mut ready = VecDeque::new();
-    loop {
+    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    while !interrupt::interrupted() {
         // While no worker is ready, requests stay where they are.
         let requests = if ready.is_empty() { PollEvents::NONE } else { PollEvents::POLLIN };
         let mut items = [PollItem::socket(backend, PollEvents::POLLIN), PollItem::socket(frontend, requests)];
@@ -152,4 +156,5 @@ fn balance(frontend: &Socket<'_, Router>, backend: &Socket<'_, Router>) -> commo
             backend.send_multipart(request)?;
         }
     }
+    Ok(())
 }

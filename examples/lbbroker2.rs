@@ -2,8 +2,9 @@
 //!
 //! Chapter: 3, The CZMQ High-Level API
 //! Original: lbbroker2.c
-//! Teaches: messages that are wrapped and unwrapped whole, and actors, which end when they are asked to
-//! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --no-broker
+//! Teaches: messages that are wrapped and unwrapped whole, and actors that end when told to
+//! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --linger 200,
+//!     --no-broker
 //! Partners: none
 //! Ends: by itself
 //! Prints: in any order
@@ -23,9 +24,8 @@ use zmq::{Actor, ActorPipe, Context, PollEvents, PollItem, Req, Router, Socket, 
 const WORKER_READY: &str = "READY";
 /// How long an actor may take to end.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long what was sent may take to leave in the end.
-const LINGER: Duration = Duration::from_millis(200);
 
+/// The load-balancing broker once more, with the high-level API: whole messages, and actors in the place of threads.
 #[derive(Parser)]
 struct Args {
     /// Where the broker is to be found by clients
@@ -44,6 +44,10 @@ struct Args {
     #[arg(long, default_value_t = 3)]
     workers: usize,
 
+    /// How long what was sent may take to leave in the end, in milliseconds
+    #[arg(long, default_value_t = 200)]
+    linger: u64,
+
     /// Start clients and workers alone, for a broker that is another program
     #[arg(long)]
     no_broker: bool,
@@ -55,12 +59,13 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
+    // What is under way at the end is waited for no longer than this, at every socket.
+    let linger = Duration::from_millis(args.linger);
+    context.set_socket_defaults(move |socket| socket.set_linger(Some(linger)));
     let mut staff = Vec::new();
     if !args.no_broker {
         // Sockets that own their context, since they go with the actor.
         let (frontend, backend) = (context.owned_socket(Router)?, context.owned_socket(Router)?);
-        frontend.set_linger(Some(LINGER))?;
-        backend.set_linger(Some(LINGER))?;
         args.frontend = frontend.bind(&args.frontend)?;
         args.backend = backend.bind(&args.backend)?;
         staff.push(start(&context, "broker", move |pipe| balance(pipe, &frontend, &backend))?);
@@ -124,7 +129,6 @@ fn ask(pipe: &ActorPipe, endpoint: &str) -> common::Result {
 fn work(pipe: &ActorPipe, endpoint: &str) -> common::Result {
     let context = pipe.context();
     let worker = context.socket(Req)?;
-    worker.set_linger(Some(LINGER))?;
     worker.connect(endpoint)?;
     pipe.ready();
 

@@ -2,9 +2,9 @@
 //!
 //! Chapter: 3, The CZMQ High-Level API
 //! Original: lbbroker3.c
-//! Teaches: a reactor calls a handler for each message, and handlers come and go: without workers, no requests are read
+//! Teaches: a reactor, whose handlers come and go: without workers, no requests are read
 //! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --pause 1000,
-//!     --no-broker
+//!     --linger 200, --no-broker
 //! Partners: none
 //! Run: --pause 100
 //! Ends: on Ctrl-C
@@ -27,9 +27,8 @@ use zmq::{
 const WORKER_READY: &[u8] = &[1];
 /// How long an actor may take to end.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long what was sent may take to leave in the end.
-const LINGER: Duration = Duration::from_millis(200);
 
+/// The load-balancing broker for the third time, with a reactor: it says what to do when a message is there.
 #[derive(Parser)]
 struct Args {
     /// Where the broker is to be found by clients
@@ -52,6 +51,10 @@ struct Args {
     #[arg(long, default_value_t = 1000)]
     pause: u64,
 
+    /// How long what was sent may take to leave in the end, in milliseconds
+    #[arg(long, default_value_t = 200)]
+    linger: u64,
+
     /// Start clients and workers alone, for a broker that is another program
     #[arg(long)]
     no_broker: bool,
@@ -63,6 +66,9 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
+    // What is under way at the end is waited for no longer than this, at every socket.
+    let linger = Duration::from_millis(args.linger);
+    context.set_socket_defaults(move |socket| socket.set_linger(Some(linger)));
     let broker = Broker::new(&context)?;
     if !args.no_broker {
         args.frontend = broker.frontend.bind(&args.frontend)?;
@@ -110,8 +116,6 @@ struct Broker<'ctx> {
 impl<'ctx> Broker<'ctx> {
     fn new(context: &'ctx Context) -> zmq::Result<Broker<'ctx>> {
         let (frontend, backend) = (context.socket(Router)?, context.socket(Router)?);
-        frontend.set_linger(Some(LINGER))?;
-        backend.set_linger(Some(LINGER))?;
         Ok(Broker { frontend, backend, ready: RefCell::default() })
     }
 
@@ -191,7 +195,6 @@ fn ask(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
 fn work(pipe: &ActorPipe, endpoint: &str) -> common::Result {
     let context = pipe.context();
     let worker = context.socket(Req)?;
-    worker.set_linger(Some(LINGER))?;
     worker.connect(endpoint)?;
     pipe.ready();
 

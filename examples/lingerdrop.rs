@@ -2,7 +2,7 @@
 //!
 //! Chapter: 1, Making a Clean Exit
 //! Original: none
-//! Teaches: to send is to hand over to libzmq; linger says how long a program's end waits for delivery
+//! Teaches: sent is not delivered; linger says how long the end of a program waits for delivery
 //! Arguments: --endpoint tcp://127.0.0.1:5558, --linger 10000
 //! Partners: none
 //! Ends: by itself
@@ -21,6 +21,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Pull, Push};
 
+/// Linger: a program that ends loses the messages that are not yet delivered, or waits until they are.
 #[derive(Parser)]
 struct Args {
     /// Where the messages are to go

@@ -2,8 +2,8 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive
 //! Original: none
-//! Teaches: a REQ socket sends and receives in turn, for ever; how a client goes on after a reply was lost
-//! Arguments: --endpoint tcp://127.0.0.1:5555, --timeout 100
+//! Teaches: a REQ socket has to send and receive in turn; how a client goes on after a lost reply
+//! Arguments: --endpoint tcp://127.0.0.1:5555, --timeout 100, --retries 100
 //! Partners: none
 //! Ends: by itself
 //! Prints: in order
@@ -22,6 +22,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, LazyPirate, Multipart, Req, Router, Socket};
 
+/// Lost reply: a REQ client whose reply never comes can do nothing any more; then three clients that can.
 #[derive(Parser)]
 struct Args {
     /// Where the server is
@@ -31,6 +32,10 @@ struct Args {
     /// How long a client waits for a reply, in milliseconds
     #[arg(long, default_value_t = 100)]
     timeout: u64,
+
+    /// How often the last client tries again at most
+    #[arg(long, default_value_t = 100)]
+    retries: u32,
 }
 
 fn main() -> common::Result {
@@ -60,8 +65,9 @@ fn main() -> common::Result {
     // socket, the next try, and an end after so many.
     let reply = thread::scope(|scope| {
         let serving = scope.spawn(move || serve_the_second(server));
-        let mut client =
-            LazyPirate::new(&context, &args.endpoint).set_timeout(Duration::from_millis(args.timeout)).set_retries(100);
+        let mut client = LazyPirate::new(&context, &args.endpoint)
+            .set_timeout(Duration::from_millis(args.timeout))
+            .set_retries(args.retries);
         let reply = client.request("Hello");
         serving.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         common::Result::Ok(reply?)

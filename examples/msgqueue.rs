@@ -3,7 +3,7 @@
 //! Chapter: 2, ZeroMQ's Built-In Proxy Function
 //! Original: msgqueue.c
 //! Teaches: a proxy: two sockets, and everything that comes to one leaves by the other
-//! Arguments: --frontend tcp://*:5559, --backend tcp://*:5560
+//! Arguments: --frontend tcp://*:5559, --backend tcp://*:5560, --linger 1000
 //! Partners: 2 x rrclient, 2 x rrworker --delay 5
 //! Ends: on Ctrl-C
 //! Prints: nothing
@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Dealer, Router, proxy};
 
+/// Message queue broker: what rrbroker does, done by the library's proxy.
 #[derive(Parser)]
 struct Args {
     /// Where clients send their requests
@@ -24,6 +25,10 @@ struct Args {
     /// Where workers fetch them
     #[arg(long, default_value = "tcp://*:5560")]
     backend: String,
+
+    /// How long to wait at the end for peers that do not take their messages, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -33,7 +38,7 @@ fn main() -> common::Result {
 fn queue(args: Args) -> common::Result {
     let context = Context::new()?;
     // After Ctrl-C, peers that do not take their messages are waited for no longer than this.
-    let patience = Some(Duration::from_secs(1));
+    let patience = Some(Duration::from_millis(args.linger));
     let frontend = context.socket(Router)?;
     frontend.set_linger(patience)?;
     frontend.bind(&args.frontend)?;

@@ -13,6 +13,7 @@ mod common;
 use clap::Parser;
 use zmq::{Context, PollEvents, PollItem, Pull, Sub, interrupt, poll};
 
+/// Reader of two sockets that waits for both at once.
 #[derive(Parser)]
 struct Args {
     /// Where the tasks come from

@@ -2,18 +2,20 @@
 //!
 //! Chapter: 2, Handling Multiple Sockets
 //! Original: msreader.c
-//! Teaches: several sockets without a poll, and what that costs: one goes before the other, and there is a pause to pay
-//! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556
+//! Teaches: to read several sockets without a poll, and what that costs
+//! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556, --delay 1
 //! Partners: taskvent, tasksink --count 0, wuserver
 //! Ends: on Ctrl-C
 //! Prints: nothing
 
 mod common;
 
-use clap::Parser;
-use zmq::zhelpers::s_sleep;
-use zmq::{Context, Pull, Sub, interrupt};
+use std::time::Duration;
 
+use clap::Parser;
+use zmq::{Context, Pull, Sub, interrupt, poll};
+
+/// Reader of two sockets that looks at each without waiting, one after the other.
 #[derive(Parser)]
 struct Args {
     /// Where the tasks come from
@@ -23,6 +25,10 @@ struct Args {
     /// Where the weather comes from
     #[arg(long, default_value = "tcp://localhost:5556")]
     weather: String,
+
+    /// How long to pause when there is nothing to read, in milliseconds
+    #[arg(long, default_value_t = 1)]
+    delay: u64,
 }
 
 fn main() -> common::Result {
@@ -48,7 +54,7 @@ fn read(args: Args) -> common::Result {
         }
         // Without a pause the program would keep a processor busy, and with it every message may come late: mspoller
         // needs none.
-        s_sleep(1);
+        poll(&mut [], Duration::from_millis(args.delay))?;
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 //!
 //! Chapter: 2, Signaling Between Threads (PAIR Sockets)
 //! Original: mtrelay.c
-//! Teaches: PAIR sockets: two threads tell each other something, and no lock or condition is needed
-//! Arguments: none
+//! Teaches: PAIR sockets: threads tell each other something without a lock
+//! Arguments: --step2 inproc://step2, --step3 inproc://step3
 //! Partners: none
 //! Ends: by itself
 //! Prints: in order
@@ -15,16 +15,30 @@ mod common;
 
 use std::thread;
 
+use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Pair};
 
+/// Three steps in three threads, of which each waits for the one before.
+#[derive(Parser)]
+struct Args {
+    /// Where step 2 hears of step 1
+    #[arg(long, default_value = "inproc://step2")]
+    step2: String,
+
+    /// Where step 3 hears of step 2
+    #[arg(long, default_value = "inproc://step3")]
+    step3: String,
+}
+
 fn main() -> common::Result {
+    let args = Args::parse();
     let context = Context::new()?;
     thread::scope(|scope| {
         // Bound before the thread starts that connects to it.
         let receiver = context.socket(Pair)?;
-        receiver.bind("inproc://step3")?;
-        let step2 = scope.spawn(|| step2(&context));
+        receiver.bind(&args.step3)?;
+        let step2 = scope.spawn(|| step2(&context, &args));
 
         s_recv(&receiver)?;
         println!("Test successful!");
@@ -32,27 +46,27 @@ fn main() -> common::Result {
     })
 }
 
-fn step2(context: &Context) -> common::Result {
+fn step2(context: &Context, args: &Args) -> common::Result {
     // A thread makes its own sockets: the context is shared by threads, a socket is not.
     thread::scope(|scope| {
         let receiver = context.socket(Pair)?;
-        receiver.bind("inproc://step2")?;
-        let step1 = scope.spawn(|| step1(context));
+        receiver.bind(&args.step2)?;
+        let step1 = scope.spawn(|| step1(context, args));
 
         s_recv(&receiver)?;
         step1.join().map_err(|_| "step 1 has panicked")?
     })?;
 
     let transmitter = context.socket(Pair)?;
-    transmitter.connect("inproc://step3")?;
+    transmitter.connect(&args.step3)?;
     println!("Step 2 ready, signaling step 3");
     s_send(&transmitter, "READY")?;
     Ok(())
 }
 
-fn step1(context: &Context) -> common::Result {
+fn step1(context: &Context, args: &Args) -> common::Result {
     let transmitter = context.socket(Pair)?;
-    transmitter.connect("inproc://step2")?;
+    transmitter.connect(&args.step2)?;
     println!("Step 1 ready, signaling step 2");
     s_send(&transmitter, "READY")?;
     Ok(())

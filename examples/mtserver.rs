@@ -2,8 +2,8 @@
 //!
 //! Chapter: 2, Multithreading with ZeroMQ
 //! Original: mtserver.c
-//! Teaches: a broker and its workers in one process: the context is shared by the threads, sockets never are
-//! Arguments: --endpoint tcp://*:5555, --workers 5, --delay 1000
+//! Teaches: a broker and its workers in one process: threads share the context, never a socket
+//! Arguments: --endpoint tcp://*:5555, --backend inproc://workers, --workers 5, --delay 1000, --linger 1000
 //! Partners: 5 x hwclient
 //! Run: --delay 5
 //! Ends: on Ctrl-C
@@ -18,14 +18,19 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Dealer, Rep, Router, interrupt, proxy};
 
+/// Hello World server that works for several clients at once, each in a thread of its own.
 #[derive(Parser)]
 struct Args {
     /// Where the server is to be found
     #[arg(long, default_value = "tcp://*:5555")]
     endpoint: String,
+
+    /// Where the workers fetch the requests
+    #[arg(long, default_value = "inproc://workers")]
+    backend: String,
 
     /// How many requests are worked on at once
     #[arg(long, default_value = "5")]
@@ -34,6 +39,10 @@ struct Args {
     /// How long the work for an answer takes, in milliseconds
     #[arg(long, default_value_t = 1000)]
     delay: u64,
+
+    /// How long to wait at the end for clients that do not take their replies, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -44,11 +53,11 @@ fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let clients = context.socket(Router)?;
     // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
-    clients.set_linger(Some(Duration::from_secs(1)))?;
+    clients.set_linger(Some(Duration::from_millis(args.linger)))?;
     clients.bind(&args.endpoint)?;
     // Threads of one process need no network between them.
     let workers = context.socket(Dealer)?;
-    workers.bind("inproc://workers")?;
+    let backend = workers.bind(&args.backend)?;
 
     // The scope ends when all of its threads have.
     let ended = thread::scope(|scope| {
@@ -56,9 +65,9 @@ fn serve(args: Args) -> common::Result {
         for _ in 0..args.workers.get() {
             // A worker borrows the context and makes its own socket. With one of the two sockets above in here, the
             // program would not compile.
-            let (context, connecting) = (&context, connecting.clone());
+            let (context, backend, connecting) = (&context, &backend, connecting.clone());
             scope.spawn(move || {
-                if let Err(error) = common::until_ctrl_c(|| work(context, connecting, args.delay)) {
+                if let Err(error) = common::until_ctrl_c(|| work(context, backend, connecting, args.delay)) {
                     eprintln!("a worker has failed: {error}");
                 }
             });
@@ -80,9 +89,9 @@ fn serve(args: Args) -> common::Result {
     Ok(ended?)
 }
 
-fn work(context: &Context, connecting: Sender<()>, delay: u64) -> common::Result {
+fn work(context: &Context, backend: &str, connecting: Sender<()>, delay: u64) -> common::Result {
     let receiver = context.socket(Rep)?;
-    receiver.connect("inproc://workers")?;
+    receiver.connect(backend)?;
     drop(connecting);
 
     while !interrupt::interrupted() {
@@ -90,7 +99,7 @@ fn work(context: &Context, connecting: Sender<()>, delay: u64) -> common::Result
         println!("Received request: [{request}]");
 
         // A real worker would work for its answer here.
-        s_sleep(delay);
+        common::work_for(delay);
 
         s_send(&receiver, "World")?;
     }

@@ -20,6 +20,7 @@ use clap::Parser;
 use zmq::zhelpers::{randof, s_send, s_sendmore};
 use zmq::{Context, PollEvents, Pub, Reactor, Sub};
 
+/// Broker peering, first step: brokers tell one another how many of their workers are free.
 #[derive(Parser)]
 struct Args {
     /// The name of this broker, and then those of its peers

@@ -17,15 +17,16 @@
 
 mod common;
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use clap::Parser;
 use common::peering::{self, Broker, READY, RETRY};
 use zmq::zhelpers::{format_frame, randof, s_send};
-use zmq::{ActorPipe, Context, PollEvents, PollItem, Req, poll};
+use zmq::{ActorPipe, Context, PollEvents, PollItem, Req, interrupt, poll};
 
+/// Broker peering, second step: brokers pass requests on to their own workers, and to one another.
 #[derive(Parser)]
 struct Args {
     /// The name of this broker, and then those of its peers
@@ -73,9 +74,9 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
 
     print!("Press Enter when all brokers are started: ");
     io::stdout().flush()?;
-    // Ctrl-C ends this wait, and would not end that of read_line.
+    // Ctrl-C ends this wait, and would not end that of the read.
     poll(&mut [PollItem::fd(io::stdin().as_fd(), PollEvents::POLLIN)], None)?;
-    io::stdin().read_line(&mut String::new())?;
+    io::stdin().lock().skip_until(b'\n')?;
 
     // Dropping an actor ends its thread.
     let mut threads = Vec::new();
@@ -134,7 +135,8 @@ fn worker(pipe: &ActorPipe, endpoint: &str) -> common::Result {
 fn route(mut broker: Broker, mut has_workers: bool, cloud: &str) -> common::Result {
     // A request that nobody was there for, and whether it is of an own client.
     let mut held = None;
-    loop {
+    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    while !interrupt::interrupted() {
         // Replies can always be passed on. Requests are not taken before somebody can work on them: until then they wait in
         // the sockets' own queues. C looks for them only after a reply, or once in a second; here they end the wait.
         let can_work = held.is_none() && !broker.workers.is_empty();
@@ -180,4 +182,5 @@ fn route(mut broker: Broker, mut has_workers: bool, cloud: &str) -> common::Resu
         };
         held = unsent.map(|request| (request, is_local));
     }
+    Ok(())
 }

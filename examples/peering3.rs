@@ -22,8 +22,9 @@ use std::time::Duration;
 use clap::Parser;
 use common::peering::{self, Broker, READY, RETRY};
 use zmq::zhelpers::{randof, s_recv, s_send};
-use zmq::{ActorPipe, Context, Multipart, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, XPub, poll};
+use zmq::{ActorPipe, Context, Multipart, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, XPub, interrupt, poll};
 
+/// Broker peering, complete: a cluster of brokers, each of which passes on what its own workers have no time for.
 #[derive(Parser, Clone)]
 struct Args {
     /// The name of this broker, and then those of its peers
@@ -174,7 +175,8 @@ impl Cluster<'_> {
         let mut announced = Some(0);
         // A request that nobody was there for, and whether it is of an own client.
         let mut held = None;
-        loop {
+        // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+        while !interrupt::interrupted() {
             // Requests are not taken before somebody can work on them: until then they wait in the sockets' own queues.
             let local = held.is_none() && !self.broker.workers.is_empty();
             let cloud = held.is_none() && !self.capacity.is_empty();
@@ -230,6 +232,7 @@ impl Cluster<'_> {
                 announced = Some(free);
             }
         }
+        Ok(())
     }
 
     /// Remembers what a peer says: [peer][how many of its workers are free].

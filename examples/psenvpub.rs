@@ -18,6 +18,7 @@ use zmq::interrupt;
 use zmq::zhelpers::{s_send, s_sendmore};
 use zmq::{Context, Pub, poll};
 
+/// Publisher with envelopes: sends a message to those who want A, and another to those who want B, every second.
 #[derive(Parser)]
 struct Args {
     /// Where the messages are published

@@ -12,8 +12,9 @@
 mod common;
 
 use clap::Parser;
-use zmq::{Context, Sub};
+use zmq::{Context, Sub, interrupt};
 
+/// Subscriber with envelopes: takes the messages whose envelope says B, and prints them.
 #[derive(Parser)]
 struct Args {
     /// Where the messages are published
@@ -37,7 +38,8 @@ fn collect(args: Args) -> common::Result {
     subscriber.subscribe("B")?;
 
     let mut left = args.count;
-    while left != Some(0) {
+    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    while left != Some(0) && !interrupt::interrupted() {
         // The whole message: its frames come together, so there is nothing to wait for behind the first.
         let message = subscriber.recv_multipart()?;
         if let [Some(address), Some(contents), None] = [message.get(0), message.get(1), message.get(2)] {

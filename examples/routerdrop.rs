@@ -2,8 +2,8 @@
 //!
 //! Chapter: 3, ROUTER Error Handling
 //! Original: none
-//! Teaches: an unknown peer, or one that is full, loses messages in silence; MANDATORY hands them back
-//! Arguments: --hwm 5
+//! Teaches: what is for an unknown or full peer is lost in silence; MANDATORY hands it back
+//! Arguments: --hwm 5, --messages 100
 //! Partners: none
 //! Ends: by itself
 //! Prints: in order
@@ -18,11 +18,16 @@ mod common;
 use clap::Parser;
 use zmq::{Context, Dealer, Multipart, Router, TrySend};
 
+/// A ROUTER that drops: what it cannot route is gone without a word, unless routing is mandatory.
 #[derive(Parser)]
 struct Args {
     /// The high-water mark at either end
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     hwm: u32,
+
+    /// How many messages to send, more than there is room for
+    #[arg(long, default_value_t = 100)]
+    messages: u64,
 }
 
 fn main() -> common::Result {
@@ -43,10 +48,10 @@ fn main() -> common::Result {
     println!("Sent to Bob, who is not there: no error");
 
     // In one process nothing lies between the two queues: together they hold twice the mark.
-    for number in 1..=100 {
+    for number in 1..=args.messages {
         router.send_multipart(["Alice", &number.to_string()])?;
     }
-    println!("Sent 100 messages to Alice, who reads nothing: no error");
+    println!("Sent {} messages to Alice, who reads nothing: no error", args.messages);
     let mut received = 0;
     while alice.try_recv()?.is_some() {
         received += 1;
@@ -60,7 +65,7 @@ fn main() -> common::Result {
     }
     // Asking for its events makes sure that the ROUTER has heard of the room that Alice has again.
     router.events()?;
-    for number in 1..=100 {
+    for number in 1_u64.. {
         // `send_multipart` would wait for Alice here.
         if let TrySend::WouldBlock(message) = router.try_send_multipart(["Alice", &number.to_string()])? {
             println!("MANDATORY, to Alice: message {number} has to wait; handed back: {}", frames(&message));

@@ -2,8 +2,8 @@
 //!
 //! Chapter: 2, Shared Queue (DEALER and ROUTER sockets)
 //! Original: rrbroker.c
-//! Teaches: ROUTER and DEALER: the one notes whom each request is from, the other deals them out; neither takes turns
-//! Arguments: --frontend tcp://*:5559, --backend tcp://*:5560
+//! Teaches: ROUTER and DEALER: the one notes whom a request is from, the other deals requests out
+//! Arguments: --frontend tcp://*:5559, --backend tcp://*:5560, --linger 1000
 //! Partners: 2 x rrclient, 2 x rrworker --delay 5
 //! Ends: on Ctrl-C
 //! Prints: nothing
@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Dealer, PollEvents, PollItem, Router, interrupt, poll};
 
+/// Request-reply broker: hands the clients' requests to the workers, and the replies back.
 #[derive(Parser)]
 struct Args {
     /// Where clients send their requests
@@ -24,6 +25,10 @@ struct Args {
     /// Where workers fetch them
     #[arg(long, default_value = "tcp://*:5560")]
     backend: String,
+
+    /// How long to wait at the end for peers that do not take their messages, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -33,7 +38,7 @@ fn main() -> common::Result {
 fn broker(args: Args) -> common::Result {
     let context = Context::new()?;
     // After Ctrl-C, peers that do not take their messages are waited for no longer than this.
-    let patience = Some(Duration::from_secs(1));
+    let patience = Some(Duration::from_millis(args.linger));
     let frontend = context.socket(Router)?;
     frontend.set_linger(patience)?;
     frontend.bind(&args.frontend)?;

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 2, Shared Queue (DEALER and ROUTER sockets)
 //! Original: rrclient.c
-//! Teaches: with a broker in between a client is written as without, and knows one endpoint however many workers there are
+//! Teaches: a client knows the broker alone, however many workers there are
 //! Arguments: --endpoint tcp://localhost:5559, --count 10
 //! Partners: rrbroker, rrworker --delay 5
 //! Ends: by itself
@@ -15,6 +15,7 @@ use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Req};
 
+/// Request-reply client: says "Hello" to whichever worker the broker finds, and waits for its reply.
 #[derive(Parser)]
 struct Args {
     /// Where the broker takes requests

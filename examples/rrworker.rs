@@ -3,7 +3,7 @@
 //! Chapter: 2, Shared Queue (DEALER and ROUTER sockets)
 //! Original: rrworker.c
 //! Teaches: a server that connects: workers come and go, and only the broker has to be found
-//! Arguments: --endpoint tcp://localhost:5560, --delay 1000
+//! Arguments: --endpoint tcp://localhost:5560, --delay 1000, --linger 1000
 //! Partners: rrbroker, rrclient
 //! Run: --delay 5
 //! Ends: on Ctrl-C
@@ -15,9 +15,10 @@ mod common;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Rep, interrupt};
 
+/// Request-reply worker: answers the requests that the broker hands it.
 #[derive(Parser)]
 struct Args {
     /// Where the broker hands out requests
@@ -27,6 +28,10 @@ struct Args {
     /// How long the work for an answer takes, in milliseconds
     #[arg(long, default_value_t = 1000)]
     delay: u64,
+
+    /// How long to wait at the end for a broker that does not take its reply, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -37,7 +42,7 @@ fn work(args: Args) -> common::Result {
     let context = Context::new()?;
     let responder = context.socket(Rep)?;
     // After Ctrl-C, a broker that is gone is waited for no longer than this.
-    responder.set_linger(Some(Duration::from_secs(1)))?;
+    responder.set_linger(Some(Duration::from_millis(args.linger)))?;
     responder.connect(&args.endpoint)?;
 
     // With request upon request no call ever waits, so the loop asks for Ctrl-C too.
@@ -46,7 +51,7 @@ fn work(args: Args) -> common::Result {
         println!("Received request: [{request}]");
 
         // A real worker would work for its answer here.
-        s_sleep(args.delay);
+        common::work_for(args.delay);
 
         s_send(&responder, "World")?;
     }

@@ -2,9 +2,9 @@
 //!
 //! Chapter: 3, ROUTER Broker and DEALER Workers
 //! Original: rtdealer.c
-//! Teaches: a DEALER in the place of a REQ: it writes and reads the empty frame itself, and may send when it likes
+//! Teaches: a DEALER in the place of a REQ writes and reads the empty frame itself
 //! Arguments: --bind tcp://*:5671, --connect tcp://localhost:5671, --workers 10, --duration 5000, --pause 500,
-//!     --patience 5000, --no-broker
+//!     --patience 5000, --linger 200, --no-broker
 //! Partners: none
 //! Run: --duration 300 --pause 20
 //! Ends: by itself
@@ -19,10 +19,11 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use zmq::zhelpers::{randof, s_set_id};
-use zmq::{Context, Dealer, Message, Router, Socket, poll};
+use zmq::{Context, Dealer, Message, Router, Socket, interrupt, poll};
 
 use common::threads;
 
+/// A ROUTER hands out work to ten DEALER workers, to each when it asks for some, and fires them all in the end.
 #[derive(Parser)]
 struct Args {
     /// Where the broker is to be found
@@ -49,6 +50,10 @@ struct Args {
     #[arg(long, default_value_t = 5000)]
     patience: u64,
 
+    /// How long to wait at the end for workers that do not take their answers, in milliseconds
+    #[arg(long, default_value_t = 200)]
+    linger: u64,
+
     /// Start the workers alone, for a broker that is another program
     #[arg(long)]
     no_broker: bool,
@@ -62,7 +67,7 @@ fn run(args: &Args) -> common::Result {
     let context = Context::new()?;
     let broker = context.socket(Router)?;
     // What a worker that hangs does not fetch is not waited for for ever.
-    broker.set_linger(Some(Duration::from_millis(200)))?;
+    broker.set_linger(Some(Duration::from_millis(args.linger)))?;
     if !args.no_broker {
         broker.bind(&args.bind)?;
     }
@@ -119,6 +124,10 @@ fn manage(broker: &Socket<'_, Router>, args: &Args, own: &[ScopedJoinHandle<'_, 
         || own.iter().any(|worker| !worker.is_finished())
         || (!employed.is_empty() && last_heard.elapsed() < patience)
     {
+        // While somebody asks all the time, no call waits that Ctrl-C could end.
+        if interrupt::interrupted() {
+            break;
+        }
         let Some(mut message) = broker.recv_multipart_timeout(Duration::from_millis(10))? else {
             continue;
         };

@@ -1,9 +1,12 @@
-//! ROUTER to REP: a request finds a worker by address, its answer the way back; in the older editions of the guide.
+//! ROUTER to REP: a request finds a worker by its address, and the reply the way back.
+//! In the original, of the guide's older editions, a REP connects to the ROUTER. Since libzmq 4 the two sides tell their
+//! kinds before anything else, and a ROUTER and a REP refuse each other, so the original waits for ever. Here two
+//! DEALERs, which may meet either, stand between them and pass on every frame as it is: what the ROUTER sends and what
+//! the REP receives are the same as then.
 //!
 //! Chapter: 3, Address-based Routing
 //! Original: rtpapa.c
-//! Teaches: the envelope, which a REP takes off a request, keeps, and puts on the answer; and a relay from ROUTER to
-//!     REP, since libzmq 4 refuses to connect the two, as the C program does
+//! Teaches: the envelope, which a REP takes off a request, keeps, and puts on the reply
 //! Arguments: --endpoint ipc://routing.ipc, --relay inproc://relay
 //! Partners: none
 //! Ends: by itself
@@ -26,6 +29,7 @@ use zmq::{Context, Dealer, Multipart, Rep, Router};
 
 use common::routing::send_when_there;
 
+/// ROUTER to REP: a request finds a worker by its address, and the reply the way back.
 #[derive(Parser)]
 struct Args {
     /// Where the ROUTER is to be found
@@ -47,9 +51,7 @@ fn route(args: &Args) -> common::Result {
     let client = context.socket(Router)?;
     let endpoint = client.bind(&args.endpoint)?;
 
-    // In C the worker connects to the ROUTER and calls itself A. Since libzmq 4 the two sides tell their kinds before
-    // anything else, and a ROUTER and a REP are no pair. A DEALER may meet either, and changes no frame: one that is
-    // called A stands before the ROUTER, another before the REP, and between them messages are passed on as they are.
+    // The relay. The DEALER outside has the worker's address, A; the one inside stands before the worker.
     let outside = context.socket(Dealer)?;
     outside.set_routing_id("A")?;
     outside.connect(&endpoint)?;

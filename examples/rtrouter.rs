@@ -1,4 +1,4 @@
-//! Two ROUTERs, which send one another a message, each by the other's name; in the older editions of the guide.
+//! Two ROUTERs, which send one another a message, each by the other's name.
 //!
 //! Chapter: 3, Router-to-Router (N to N) Routing
 //! Original: rtrouter.c
@@ -24,6 +24,7 @@ use zmq::{Context, Multipart, Router};
 
 use common::routing::send_when_there;
 
+/// Two ROUTERs, which send one another a message, each by the other's name.
 #[derive(Parser)]
 struct Args {
     /// Where the two meet

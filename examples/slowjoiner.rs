@@ -2,7 +2,7 @@
 //!
 //! Chapter: 1, Getting the Message Out
 //! Original: none
-//! Teaches: a connection takes its time, and what is published meanwhile is lost; the publisher has to wait
+//! Teaches: what is published before a connection stands is lost; the publisher has to wait
 //! Arguments: --endpoint tcp://127.0.0.1:5556, --updates 10, --retry 300
 //! Partners: none
 //! Ends: by itself
@@ -18,6 +18,7 @@ use clap::Parser;
 use zmq::monitor::Events;
 use zmq::{Context, Sub, XPub};
 
+/// Slow joiner: a subscriber that was there first misses the first updates; then it misses none.
 #[derive(Parser)]
 struct Args {
     /// Where the updates are published

@@ -21,6 +21,7 @@ use zmq::interrupt;
 use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Rep, Socket, XPub};
 
+/// Synchronized publisher: waits for its subscribers, then sends them a million updates, of which none is lost.
 #[derive(Parser)]
 struct Args {
     /// Where updates are published

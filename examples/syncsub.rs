@@ -2,9 +2,9 @@
 //!
 //! Chapter: 2, Node Coordination
 //! Original: syncsub.c
-//! Teaches: a second pair of sockets, REQ and REP, that tells the publisher when to begin
+//! Teaches: REQ and REP beside the updates, by which the publisher knows when to begin
 //! Arguments: --publisher tcp://localhost:5561, --sync tcp://localhost:5562, --delay 1000
-//! Partners: syncpub --subscribers 2 --updates 20000, syncsub --delay 0
+//! Partners: syncpub --updates 20000, 9 x syncsub --delay 0
 //! Run: --delay 5
 //! Ends: by itself
 //! Prints: in order
@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send};
-use zmq::{Context, Req, Sub, poll};
+use zmq::{Context, Req, Sub, interrupt, poll};
 
+/// Synchronized subscriber: says that it is ready, then counts the updates until the last one.
 #[derive(Parser)]
 struct Args {
     /// Where updates are published
@@ -57,6 +58,10 @@ fn collect(args: Args) -> common::Result {
     let mut updates = 0_u64;
     while subscriber.recv()? != "END" {
         updates += 1;
+        // While updates come in all the time, no call waits that Ctrl-C could end.
+        if interrupt::interrupted() {
+            return Ok(());
+        }
     }
     println!("Received {updates} updates");
     Ok(())

@@ -18,6 +18,7 @@ use clap::Parser;
 use zmq::zhelpers::s_recv;
 use zmq::{Context, Pull};
 
+/// Task sink: collects the workers' results and tells how long all of them took.
 #[derive(Parser)]
 struct Args {
     /// Where the results are to be sent

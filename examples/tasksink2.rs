@@ -18,6 +18,7 @@ use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Pub, Pull};
 
+/// Task sink that tells the workers to end once it has all results.
 #[derive(Parser)]
 struct Args {
     /// Where the results are to be sent

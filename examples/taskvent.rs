@@ -21,6 +21,7 @@ use clap::Parser;
 use zmq::zhelpers::{randof, s_send};
 use zmq::{Context, Push};
 
+/// Task ventilator: hands out a hundred tasks to whichever workers are there.
 #[derive(Parser)]
 struct Args {
     /// Where the workers fetch their tasks

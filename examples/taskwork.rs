@@ -3,7 +3,7 @@
 //! Chapter: 1, Divide and Conquer
 //! Original: taskwork.c
 //! Teaches: a PULL and a PUSH socket in one program, the middle of a pipeline
-//! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558
+//! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558, --linger 1000
 //! Partners: taskvent --longest 5, tasksink
 //! Ends: on Ctrl-C
 //! Prints: in order
@@ -15,9 +15,10 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Pull, Push, interrupt};
 
+/// Task worker: takes tasks, works for as long as each says, and tells the sink that it is done.
 #[derive(Parser)]
 struct Args {
     /// Where the tasks come from
@@ -27,6 +28,10 @@ struct Args {
     /// Where the results go
     #[arg(long, default_value = "tcp://localhost:5558")]
     sink: String,
+
+    /// How long to wait at the end for a sink that does not take its results, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -39,7 +44,7 @@ fn work(args: Args) -> common::Result {
     receiver.connect(&args.ventilator)?;
     let sender = context.socket(Push)?;
     // After Ctrl-C, a sink that is gone is waited for no longer than this.
-    sender.set_linger(Some(Duration::from_secs(1)))?;
+    sender.set_linger(Some(Duration::from_millis(args.linger)))?;
     sender.connect(&args.sink)?;
 
     // With tasks in the queue no call ever waits, so the loop asks for Ctrl-C too.
@@ -53,7 +58,7 @@ fn work(args: Args) -> common::Result {
         print!("{task}.");
         io::stdout().flush()?;
 
-        s_sleep(milliseconds);
+        common::work_for(milliseconds);
 
         // That something arrives is all the sink wants to know.
         s_send(&sender, "")?;

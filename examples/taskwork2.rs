@@ -3,7 +3,8 @@
 //! Chapter: 2, Handling Errors and ETERM
 //! Original: taskwork2.c
 //! Teaches: how to end other programs: a socket of their own for control, in the same poll as the work
-//! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558, --controller tcp://localhost:5559
+//! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558,
+//!     --controller tcp://localhost:5559, --linger 1000
 //! Partners: taskvent --longest 5, tasksink2
 //! Ends: by itself
 //! Prints: in order
@@ -15,9 +16,10 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::zhelpers::{s_recv, s_send, s_sleep};
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, PollEvents, PollItem, Pull, Push, Sub, interrupt, poll};
 
+/// Task worker that can be told to end: besides its tasks it listens for the sink's word that all is done.
 #[derive(Parser)]
 struct Args {
     /// Where the tasks come from
@@ -31,6 +33,10 @@ struct Args {
     /// Where the end is announced
     #[arg(long, default_value = "tcp://localhost:5559")]
     controller: String,
+
+    /// How long to wait at the end for a sink that does not take its results, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    linger: u64,
 }
 
 fn main() -> common::Result {
@@ -49,7 +55,7 @@ fn work(args: Args) -> common::Result {
     receiver.connect(&args.ventilator)?;
     let sender = context.socket(Push)?;
     // At the end, a sink that is gone is waited for no longer than this.
-    sender.set_linger(Some(Duration::from_secs(1)))?;
+    sender.set_linger(Some(Duration::from_millis(args.linger)))?;
     sender.connect(&args.sink)?;
 
     let mut items =
@@ -64,7 +70,7 @@ fn work(args: Args) -> common::Result {
                 // Without the flush the line would only show at its end, and it has none.
                 print!("{task}.");
                 io::stdout().flush()?;
-                s_sleep(milliseconds);
+                common::work_for(milliseconds);
                 s_send(&sender, "")?;
             } else {
                 eprintln!("not a task: {task:?}");

@@ -9,7 +9,15 @@
 //! Prints: in order
 //! - `Current 0MQ version is <n>.<n>.<n>`
 
+use clap::Parser;
+
+/// Tells which libzmq this program is linked to.
+#[derive(Parser)]
+struct Args {}
+
 fn main() {
+    let Args {} = Args::parse();
+
     // The numbers come from the library that runs, not from a header that the program was compiled with.
     let (major, minor, patch) = zmq::version();
     println!("Current 0MQ version is {major}.{minor}.{patch}");

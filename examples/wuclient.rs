@@ -19,6 +19,7 @@ use clap::Parser;
 use zmq::zhelpers::s_recv;
 use zmq::{Context, Sub};
 
+/// Weather update client: collects a hundred updates for a zip code and averages their temperatures.
 #[derive(Parser)]
 struct Args {
     /// How the updates begin that are wanted

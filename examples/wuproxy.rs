@@ -2,7 +2,7 @@
 //!
 //! Chapter: 2, Transport Bridging
 //! Original: wuproxy.c
-//! Teaches: XSUB and XPUB: PUB and SUB sockets that hand subscriptions on, so that only wanted messages travel
+//! Teaches: XSUB and XPUB, which hand subscriptions on, so that only wanted messages travel
 //! Arguments: --frontend tcp://192.168.55.210:5556, --backend tcp://10.1.1.0:8100
 //! Partners: wuserver, wuclient 1 --endpoint tcp://localhost:8100
 //! Run: --frontend tcp://localhost:5556 --backend tcp://*:8100
@@ -16,6 +16,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, XPub, XSub, proxy};
 
+/// Weather update proxy: carries a publisher's updates into another network, and the subscriptions back.
 #[derive(Parser)]
 struct Args {
     /// Where the publisher is, in the network inside

@@ -2,7 +2,7 @@
 //!
 //! Chapter: 1, Getting the Message Out
 //! Original: wuserver.c
-//! Teaches: a PUB socket: whatever is sent goes to everybody who asked for it, and nobody is waited for
+//! Teaches: a PUB socket: what is sent goes to all who asked for it, and nobody is waited for
 //! Arguments: --endpoint tcp://*:5556
 //! Partners: wuclient 1
 //! Ends: on Ctrl-C
@@ -16,6 +16,7 @@ use clap::Parser;
 use zmq::zhelpers::{randof, s_send};
 use zmq::{Context, Pub, interrupt};
 
+/// Weather update server: publishes made-up weather for made-up zip codes, as fast as it can.
 #[derive(Parser)]
 struct Args {
     /// Where the updates are to be had

@@ -2,8 +2,7 @@
 //!
 //! Chapter: 3, Multipart message class
 //! Original: zmsg_test.c
-//! Teaches: what the zmsg class did, under which names of today it is found, and that generated addresses have 5 bytes
-//!     now, where the class once made texts of 17
+//! Teaches: the zmsg class, and under which names its methods are found today
 //! Arguments: --endpoint ipc://zmsg_selftest.ipc
 //! Partners: none
 //! Ends: by itself
@@ -16,6 +15,7 @@ use clap::Parser;
 
 use common::zmsg::Zmsg;
 
+/// Lets the zmsg class of the older editions of the guide test itself.
 #[derive(Parser)]
 struct Args {
     /// Where the test's two sockets meet

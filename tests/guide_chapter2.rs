@@ -16,17 +16,8 @@ mod servers;
 
 use std::net::TcpStream;
 
+use common::eventually;
 use common::guide::Port;
-use common::{Process, eventually};
-
-/// Waits until a program is ready for Ctrl-C, where nothing that it does can be seen from outside.
-fn catches_signals(process: &Process) {
-    eventually("signals are caught", || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-        u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (libc::SIGINT - 1)) != 0
-    });
-}
 
 /// Waits until somebody listens at a port. A SUB that finds nobody subscribes only once it is used again.
 fn listens(port: &Port) {

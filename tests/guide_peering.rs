@@ -196,7 +196,7 @@ fn c_workers_and_c_clients_attach_to_a_broker() {
         for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
             let broker = place.broker(broker, "DC1 --clients 0 --workers 0");
             let clients = [(); 2].map(|()| place.start(&program, &format!("client DC1 20 {body}")));
-            let workers = [(); 3].map(|()| place.start(&program, &format!("worker DC1 1 {body}")));
+            let workers = [(); 3].map(|()| place.start(&program, &format!("worker DC1 0 {body}")));
             for client in clients {
                 assert_eq!(client.rest(), ["done"]);
                 client.succeeds();

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::guide::{Directory, NOTHING, Port, example, interrupt};
-use common::{Process, c_program, eventually, signal, within_deadline};
+use common::guide::{Directory, NOTHING, Port, example, interrupt, kill};
+use common::{Process, c_program, eventually, within_deadline};
 use zmq::{Context, Multipart, Pub, Pull, Push, Rep, Req, Socket, Sub, XPub};
 
 /// Starts an example with arguments that are separated by blanks.
@@ -53,6 +53,14 @@ mod sync {
             assert_eq!(subscriber.rest(), [format!("Received {UPDATES} updates")]);
             subscriber.succeeds();
         }
+    }
+
+    /// What a subscriber does before it counts.
+    fn say_ready(context: &Context, ports: &Ports) {
+        let client = context.socket(Req).unwrap();
+        client.connect(&ports.second.connect()).unwrap();
+        client.send("").unwrap();
+        assert_eq!(client.recv_multipart().unwrap(), [""]);
     }
 
     #[test]
@@ -95,10 +103,7 @@ mod sync {
             let context = Context::new().unwrap();
             let subscriber = context.socket(Sub).unwrap();
             subscriber.connect(&ports.first.connect()).unwrap();
-            let client = context.socket(Req).unwrap();
-            client.connect(&ports.second.connect()).unwrap();
-            client.send("").unwrap();
-            assert_eq!(client.recv().unwrap(), "");
+            say_ready(&context, &ports);
             assert_eq!(publisher.line(), "Waiting for subscribers");
             assert_eq!(publisher.line_within(Duration::from_millis(200)), None);
             subscriber.subscribe("").unwrap();
@@ -122,10 +127,7 @@ mod sync {
             subscriber.set_rcvbuf(Some(4096)).unwrap();
             subscriber.connect(&ports.first.connect()).unwrap();
             subscriber.subscribe("").unwrap();
-            let client = context.socket(Req).unwrap();
-            client.connect(&ports.second.connect()).unwrap();
-            client.send("").unwrap();
-            client.recv().unwrap();
+            say_ready(&context, &ports);
             assert_eq!(publisher.line(), "Waiting for subscribers");
             assert_eq!(publisher.line(), "Broadcasting messages");
             // It cannot end, as it would have if it did not wait.
@@ -155,10 +157,7 @@ mod sync {
                 subscriber.set_rcvhwm(1).unwrap();
                 subscriber.connect(&ports.first.connect()).unwrap();
                 subscriber.subscribe("").unwrap();
-                let client = context.socket(Req).unwrap();
-                client.connect(&ports.second.connect()).unwrap();
-                client.send("").unwrap();
-                client.recv().unwrap();
+                say_ready(&context, &ports);
                 assert_eq!(publisher.line(), "Waiting for subscribers");
                 assert_eq!(publisher.line(), "Broadcasting messages");
                 assert_eq!(subscriber.recv().unwrap(), "Rhubarb");

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use zmq::zhelpers::s_clock;
-use zmq::{Context, PollEvents, PollItem, Pull, Socket, XPub, poll};
+use zmq::{Context, PollEvents, PollItem, Pull, Socket, XPub, interrupt, poll};
 
 use super::Result;
 use super::swap::Swap;
@@ -17,6 +17,7 @@ use super::swap::Swap;
 /// A longer name is none.
 const LONGEST_NAME: usize = 255;
 
+/// The publisher. Ctrl-C ends its waits, also where messages come in all the time.
 pub struct DurablePublisher<'a> {
     publisher: Socket<'a, XPub>,
     sync: Socket<'a, Pull>,
@@ -61,7 +62,7 @@ impl<'a> DurablePublisher<'a> {
 
     /// Waits until so many subscribers have come.
     pub fn wait_for_subscribers(&mut self, count: usize) -> Result {
-        while self.subscribers.len() < count {
+        while !interrupt::interrupted() && self.subscribers.len() < count {
             self.serve(None)?;
         }
         Ok(())
@@ -82,7 +83,9 @@ impl<'a> DurablePublisher<'a> {
     /// Serves subscribers for a time.
     pub fn serve_for(&mut self, time: Duration) -> Result {
         let end = Instant::now() + time;
-        while let Some(left) = end.checked_duration_since(Instant::now()) {
+        while !interrupt::interrupted()
+            && let Some(left) = end.checked_duration_since(Instant::now())
+        {
             self.serve(Some(left))?;
         }
         Ok(())
@@ -90,34 +93,33 @@ impl<'a> DurablePublisher<'a> {
 
     /// Serves subscribers until they have everything, for which those that are away have to come back.
     pub fn finish(&mut self) -> Result {
-        while self.subscribers.values().any(|backlog| !backlog.memory.is_empty()) {
+        while !interrupt::interrupted() && self.subscribers.values().any(|backlog| !backlog.memory.is_empty()) {
             self.serve(None)?;
         }
         Ok(())
     }
 
-    /// Waits for something to come, and takes all that is there.
+    /// Waits for something to come, and takes one message of each kind, so that neither keeps the other waiting.
     fn serve(&mut self, timeout: Option<Duration>) -> Result {
         let mut items =
             [PollItem::socket(&self.sync, PollEvents::POLLIN), PollItem::socket(&self.publisher, PollEvents::POLLIN)];
         poll(&mut items, timeout)?;
 
-        while let Some(message) = self.sync.try_recv_multipart()? {
-            let (Some(name), Some(number)) = (message.get(0), message.get(1)) else { continue };
-            let number = number.as_str().and_then(|number| number.parse().ok());
-            if let Some(backlog) = self.subscribers.get_mut(&**name)
-                && number == Some(backlog.first)
-                && backlog.pop()?
-            {
-                backlog.send_first(name, &self.publisher)?;
-            }
+        // An acknowledgement of the first update. Of others nothing is to be learned: those before it have had theirs.
+        if let Some(message) = self.sync.try_recv_multipart()?
+            && let (Some(name), Some(number)) = (message.get(0), message.get(1))
+            && let Some(backlog) = self.subscribers.get_mut(&**name)
+            && number.as_str().and_then(|number| number.parse().ok()) == Some(backlog.first)
+            && backlog.pop()?
+        {
+            backlog.send_first(name, &self.publisher)?;
         }
-        while let Some(message) = self.publisher.try_recv_multipart()? {
-            // A subscription is the byte 1 and what is subscribed to.
-            let Some([1, name @ ..]) = message.get(0).map(|frame| &**frame) else { continue };
-            if message.len() > 1 || name.is_empty() || name.len() > LONGEST_NAME {
-                continue;
-            }
+        // A subscription is the byte 1 and what is subscribed to.
+        if let Some(message) = self.publisher.try_recv_multipart()?
+            && message.len() == 1
+            && let [1, name @ ..] = &*message[0]
+            && (1..=LONGEST_NAME).contains(&name.len())
+        {
             let number = self.subscribers.len();
             let limits = &self.limits;
             let backlog =

@@ -11,8 +11,9 @@ pub mod threads;
 pub mod zmsg;
 
 use std::error::Error;
+use std::time::Duration;
 
-use zmq::{Errno, Message, Multipart, SendError, interrupt};
+use zmq::{Errno, Message, Multipart, SendError, interrupt, poll};
 
 /// What can go wrong in a program: errors of every kind, which `?` passes on to `main`, which prints them.
 pub type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -28,6 +29,13 @@ pub fn until_ctrl_c(program: impl FnOnce() -> Result) -> Result {
         Err(error) if interrupt::interrupted() && errno(&*error) == Some(Errno::EINTR) => Ok(()),
         result => result,
     }
+}
+
+/// What stands for a program's real work: it takes so many milliseconds, or less where Ctrl-C cuts it short, so that what
+/// is owed for it can still be sent.
+pub fn work_for(milliseconds: u64) {
+    // Polling nothing is a sleep that Ctrl-C ends.
+    let _ = poll(&mut [], Duration::from_millis(milliseconds));
 }
 
 /// The error number, where the error is one of ZeroMQ's.

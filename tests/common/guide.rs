@@ -41,6 +41,12 @@ pub fn ended(process: Process) -> Vec<String> {
     lines
 }
 
+/// Ends a program that runs until it is killed, and gives what it has printed.
+pub fn kill(process: Process) -> Vec<String> {
+    signal(process.id(), libc::SIGKILL);
+    process.rest()
+}
+
 /// A tcp port that is free until a program of the test binds it: the system gives it to nobody else as long as this is
 /// there, and lets a second socket bind it, since both say SO_REUSEADDR and this one does not listen.
 pub struct Port {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::header::Header;
+use crate::header::{Header, Member};
 use crate::run::Programs;
 
 const INTRODUCTION: &str = "\
@@ -14,7 +14,17 @@ each speaks the C original's frames: a program from here and one in C can take e
 
 Start a program with `cargo run --example NAME`, and its partners in other terminals. All endpoints, counts and delays
 can be changed: `cargo run --example NAME -- --help` tells how. Programs that run for ever end with Ctrl-C.
+
+Who wants to see first what can go wrong, and how to do it right, finds programs for that under
+[What goes wrong](#what-goes-wrong).
 ";
+
+/// The guide's programs, today's and those of its older editions, in the order in which they are to be read.
+const GUIDE: &str = "\
+    hwserver hwclient hwserver2 hwclient2 hwserver3 hwclient3 hwserver4 hwclient4 version wuserver wuclient \
+    taskvent taskwork tasksink msreader mspoller rrclient rrworker rrbroker msgqueue wuproxy taskwork2 tasksink2 \
+    interrupt mtserver mtrelay syncpub syncsub psenvpub psenvsub durapub durasub durapub2 identity rtreq rtdealer \
+    rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 espresso";
 
 const FAULTS: &str = "
 ## What goes wrong
@@ -22,8 +32,11 @@ const FAULTS: &str = "
 What the guide warns of, shown going wrong and then done right.
 ";
 
-/// Whether the file says what the headers say; with `ZMQ_BLESS` set it is written.
+/// Whether every program is there, and the file says what the headers say; with `ZMQ_BLESS` set it is written.
 pub fn check(directory: &Path, programs: &Programs) -> Result<(), String> {
+    if let Some(missing) = GUIDE.split(' ').find(|name| !programs.contains_key(*name)) {
+        return Err(format!("there is no {missing}"));
+    }
     let file = directory.join("README.md");
     let contents = contents(programs);
     if std::env::var_os("ZMQ_BLESS").is_some() {
@@ -45,7 +58,7 @@ fn contents(programs: &Programs) -> String {
     for chapter in chapters {
         writeln!(text, "\n## Chapter {chapter}\n").unwrap();
         text += "| program | what it teaches | command | C original |\n| --- | --- | --- | --- |\n";
-        for program in programs.values().filter(guide).filter(|program| program.chapter == Some(chapter)) {
+        for program in in_order(programs).filter(guide).filter(|program| program.chapter == Some(chapter)) {
             let original = program.original.as_deref().unwrap_or_default();
             writeln!(text, "{} {original} |", row(program)).unwrap();
         }
@@ -65,13 +78,34 @@ fn contents(programs: &Programs) -> String {
     text
 }
 
+/// The guide's programs in their order, and then all others.
+fn in_order(programs: &Programs) -> impl Iterator<Item = &Header> {
+    let listed = GUIDE.split(' ').map(|name| &programs[name]);
+    listed.chain(programs.values().filter(|program| !GUIDE.split(' ').any(|name| name == program.name)))
+}
+
 /// A program's row but for its last column.
 fn row(program: &Header) -> String {
-    let Header { name, teaches, partners, .. } = program;
-    let mut row = format!("| [{name}]({name}.rs) | {teaches} | `cargo run --example {name}`");
-    for (number, partner) in partners.iter().enumerate() {
-        let joint = if number == 0 { " with" } else { "," };
-        write!(row, "{joint} `{}`", partner.program).unwrap();
+    let Header { name, teaches, partners, run, .. } = program;
+    let mut row = format!("| [{name}]({name}.rs) | {teaches} | `cargo run --example {name}");
+    let own = needed(run, program.needs_names());
+    if !own.is_empty() {
+        write!(row, " --{own}").unwrap();
+    }
+    row.push('`');
+    for (number, Member { count, program: partner, args }) in partners.iter().enumerate() {
+        row += if number == 0 { " with " } else { ", " };
+        if *count > 1 {
+            write!(row, "{count} x ").unwrap();
+        }
+        write!(row, "`{partner}{}`", needed(args, program.needs_names())).unwrap();
     }
     row + " |"
+}
+
+/// Of a test's arguments those that a reader needs too: names, which come first, and endpoints. Others make it shorter.
+fn needed(args: &[String], with_names: bool) -> String {
+    let names = args.iter().take_while(|arg| with_names && !arg.starts_with("--"));
+    let endpoints = args.windows(2).filter(|pair| pair[1].contains("://")).flatten();
+    names.chain(endpoints).map(|arg| format!(" {arg}")).collect()
 }

@@ -8,6 +8,8 @@ use regex::Regex;
 /// What a program's header says.
 pub struct Header {
     pub name: String,
+    /// What the program is, in a sentence.
+    pub title: String,
     /// The chapter's number, where it is of the guide.
     pub chapter: Option<u32>,
     pub section: String,
@@ -143,6 +145,7 @@ impl Header {
         }
         Ok(Header {
             name: name.to_owned(),
+            title: lines[0].trim().to_owned(),
             chapter,
             section: section.to_owned(),
             original: Some(original).filter(|original| original != "none"),
@@ -154,6 +157,13 @@ impl Header {
             ends_by_itself,
             prints: Output { in_order, groups },
         })
+    }
+}
+
+impl Header {
+    /// Whether it does nothing without arguments: a list of names has no default.
+    pub fn needs_names(&self) -> bool {
+        self.arguments.iter().any(|argument| argument.ends_with("]..."))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use crate::common::guide::example;
-use crate::common::{Process, c_program, signal};
+use crate::common::{Process, c_program};
 
 /// Milliseconds, far more than any test may take.
 pub const FOR_EVER: &str = "3600000";
@@ -29,12 +29,6 @@ pub fn c_peer(name: &'static str) -> PathBuf {
     peers.entry(name).or_insert_with(|| c_program(&format!("{name}.c"))).clone()
 }
 
-/// Ends a peer that runs until it is killed, and gives what it has printed.
-pub fn kill(process: Process) -> Vec<String> {
-    signal(process.id(), libc::SIGKILL);
-    process.rest()
-}
-
 /// Which of the two a program of a test is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
@@ -52,4 +46,22 @@ pub fn number_in(line: &str, before: &str, after: &str) -> u64 {
 pub fn elapsed_behind_marks(printed: &str) -> u64 {
     let marks = ":.........".repeat(10);
     number_in(printed.trim_end(), &format!("{marks}Total elapsed time: "), " msec")
+}
+
+/// A hundred tasks of up to so many milliseconds, which the only worker has printed, and their sum, which the ventilator has.
+pub fn check_tasks(expected: &str, worked: &[String], longest: u64) {
+    assert_eq!(worked.len(), 1, "{worked:?}");
+    let workloads: Vec<u64> = worked[0].split_terminator('.').map(|task| task.parse().unwrap()).collect();
+    assert_eq!(workloads.len(), 100);
+    assert!(workloads.iter().all(|workload| (1..=longest).contains(workload)), "{workloads:?}");
+    assert_eq!(workloads.iter().sum::<u64>(), number_in(expected, "Total expected cost: ", " msec"));
+}
+
+/// What a sink has printed that has had them all.
+pub fn check_results(sink: Side, collected: &[String]) {
+    assert_eq!(collected.len(), 1, "{collected:?}");
+    match sink {
+        Side::Rust => assert!(elapsed_behind_marks(&collected[0]) < 60_000),
+        Side::C => assert_eq!(collected[0], "100 results"),
+    }
 }

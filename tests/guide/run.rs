@@ -59,13 +59,18 @@ fn ends_by_itself(program: &Header, args: &[String]) -> bool {
     program.ends_by_itself || args.iter().any(|argument| argument == "--count")
 }
 
-/// Whether `--help` and the header tell of the same arguments and defaults.
+/// Whether `--help` and the header tell of the same program, arguments and defaults.
 pub fn check_help(program: &Header) -> Result<(), String> {
     let Output { status, stdout, stderr } =
         Command::new(example(&program.name)).arg("--help").stdin(Stdio::null()).output().unwrap();
     let help = String::from_utf8(stdout).unwrap();
     if !status.success() || !stderr.is_empty() {
         return Err(format!("--help: {status}, {}", String::from_utf8_lossy(&stderr)));
+    }
+    // Clap leaves the full stop out.
+    let title = program.title.trim_end_matches('.');
+    if help.lines().next() != Some(title) || !help.contains("\nUsage: ") {
+        return Err(format!("--help does not say {title:?} and how the program is used: {help}"));
     }
     let argument = Regex::new(r"^ +(?:(--[a-z0-9-]+)|(\[[A-Z]+\](?:\.\.\.)?))(?:.*\[default: (.*)\])?").unwrap();
     let told = help.lines().filter_map(|line| argument.captures(line)).map(|found| {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use zmq::{Context, Pull, Push, XPub};
 
-use crate::catches_signals;
 use crate::common::guide::{NOTHING, Port, interrupt};
 use crate::common::within_deadline;
 use crate::peers::{c, rust};
@@ -38,6 +37,8 @@ fn readers_empty_both_sockets() {
         for name in READERS {
             let (tasks, weather) = (Port::reserve(), Port::reserve());
             let context = Context::new().unwrap();
+            // What is left when the reader has gone is for nobody.
+            context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
             let ventilator = context.socket(Push).unwrap();
             ventilator.bind(&tasks.bind()).unwrap();
             let server = context.socket(XPub).unwrap();
@@ -64,7 +65,6 @@ fn readers_end_whatever_their_peers_do() {
             let (tasks, weather) = (Port::reserve(), Port::reserve());
             let args = ["--ventilator", &tasks.connect(), "--weather", &weather.connect()];
             let reader = rust(name, &args);
-            catches_signals(&reader);
             assert_eq!(interrupt(reader), NOTHING);
 
             let reader = rust(name, &args);

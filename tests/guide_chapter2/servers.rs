@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use zmq::{Context, Dealer};
 
-use crate::catches_signals;
 use crate::common::guide::{Port, example, interrupt};
 use crate::common::{Process, signal, within_deadline};
 use crate::peers::{FOR_EVER, c, rust};
@@ -31,7 +30,6 @@ fn interrupt_cleans_up() {
         // Nobody has ever come.
         let port = Port::reserve();
         let server = rust("interrupt", &["--endpoint", &port.bind()]);
-        catches_signals(&server);
         assert_eq!(interrupt(server), lines);
     });
 }
@@ -72,7 +70,7 @@ fn mtserver_serves_c_clients_and_ends_on_ctrl_c() {
 fn mtserver_answers_before_it_ends() {
     within_deadline(|| {
         let port = Port::reserve();
-        let server = rust("mtserver", &["--endpoint", &port.bind(), "--delay", "500", "--workers", "2"]);
+        let server = rust("mtserver", &["--endpoint", &port.bind(), "--delay", FOR_EVER, "--workers", "2"]);
         let context = Context::new().unwrap();
         let client = context.socket(Dealer).unwrap();
         client.set_linger(Some(Duration::ZERO)).unwrap();

@@ -6,11 +6,6 @@ fn updates(numbers: std::ops::Range<u32>) -> Vec<String> {
     numbers.map(|number| format!("Update {number}")).chain(["END".to_owned()]).collect()
 }
 
-fn kill(process: Process) -> Vec<String> {
-    signal(process.id(), libc::SIGKILL);
-    process.rest()
-}
-
 /// Puts what a life has printed behind what those before it have: its first line may be their last, which was being
 /// acknowledged when they were killed.
 fn append(printed: &mut Vec<String>, mut lines: Vec<String>) {

@@ -2,6 +2,7 @@
 // text, sends requests without a delimiter until it has COUNT replies: each has to be one frame, the text of one of its
 // requests, and there may be four at most of each.
 
+#define PROGRAM "asyncsrv_client.c"
 #include "peering.h"
 
 enum { MAX_REQUESTS = 2000 };
@@ -35,7 +36,7 @@ int main(int argc, char **argv)
             check(reply.count == 1 && sscanf(reply.frames[0].data, "request #%d", &number) == 1, "a text alone");
             check(number >= 1 && number <= requests, "a request of its own");
             snprintf(text, sizeof text, "request #%d", number);
-            check(text_is(&reply.frames[0], text), "the text of the request");
+            check(is(&reply.frames[0], text), "the text of the request");
             check(++replies[number] <= 4, "four replies at most");
             received++;
         }

@@ -2,6 +2,7 @@
 // sent COUNT of them: the client's printable id and "request #N", without a delimiter and numbered from 1 on. Each is
 // answered twice. Prints the ids.
 
+#define PROGRAM "asyncsrv_server.c"
 #include "peering.h"
 
 enum { MAX_CLIENTS = 16 };
@@ -13,7 +14,7 @@ static int is_id(const struct frame *frame)
     if (frame->size != 9 || sscanf(frame->data, "%4X-%4X", &first, &second) != 2)
         return 0;
     snprintf(again, sizeof again, "%04X-%04X", first, second);
-    return text_is(frame, again);
+    return is(frame, again);
 }
 
 int main(int argc, char **argv)
@@ -42,7 +43,7 @@ int main(int argc, char **argv)
         }
         char text[32];
         snprintf(text, sizeof text, "request #%d", ++requests[client]);
-        check(text_is(&request.frames[1], text), "requests numbered in turn");
+        check(is(&request.frames[1], text), "requests numbered in turn");
         check(try_send(server, &request) && try_send(server, &request), "two replies");
         done += requests[client] == count;
     }

@@ -2,30 +2,8 @@
 // as [NAME][number][update], each when the one before is acknowledged by [NAME][number], and the first one twice. Any other
 // frame ends it with status 1.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "durapub.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
-
-/// Receives a frame as a text, and whether more follow.
-static int receive(void *socket, char *text, size_t room)
-{
-    int size = zmq_recv(socket, text, room - 1, 0);
-    check(size >= 0 && size < (int) room, "size of a frame");
-    text[size] = 0;
-    int more;
-    size_t more_size = sizeof more;
-    check(zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &more_size) == 0, "more");
-    return more;
-}
+#define PROGRAM "durapub.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {
@@ -39,7 +17,7 @@ int main(int argc, char **argv)
     check(zmq_bind(publisher, argv[1]) == 0, "bind");
 
     char frame[64];
-    check(!receive(publisher, frame, sizeof frame) && frame[0] == 1 && strcmp(frame + 1, name) == 0, "subscription");
+    check(!receive_text(publisher, frame, sizeof frame) && frame[0] == 1 && strcmp(frame + 1, name) == 0, "subscription");
     for (int number = 0; number <= updates; number++) {
         char update[32] = "END", digits[16];
         if (number < updates)
@@ -51,8 +29,8 @@ int main(int argc, char **argv)
             check(zmq_send(publisher, update, strlen(update), 0) >= 0, "send");
             int acknowledged;
             do {
-                check(receive(sync, frame, sizeof frame) && strcmp(frame, name) == 0, "name of an acknowledgement");
-                check(!receive(sync, frame, sizeof frame), "number of an acknowledgement");
+                check(receive_text(sync, frame, sizeof frame) && strcmp(frame, name) == 0, "name of an acknowledgement");
+                check(!receive_text(sync, frame, sizeof frame), "number of an acknowledgement");
                 acknowledged = atoi(frame) - 1000;
                 // It may say again what it has said before.
                 check(acknowledged == number || acknowledged == number - 1, "acknowledged number");

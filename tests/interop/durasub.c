@@ -1,30 +1,8 @@
 // Peer of durapub.rs: durasub PUBLISHER SYNC NAME. Subscribes to its name, prints each update [NAME][number][update], of
 // which the numbers are to be consecutive, and answers each with [NAME][number]. It ends after the update END.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "durasub.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
-
-/// Receives a frame as a text, and whether more follow.
-static int receive(void *socket, char *text, size_t room)
-{
-    int size = zmq_recv(socket, text, room - 1, 0);
-    check(size >= 0 && size < (int) room, "size of a frame");
-    text[size] = 0;
-    int more;
-    size_t more_size = sizeof more;
-    check(zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &more_size) == 0, "more");
-    return more;
-}
+#define PROGRAM "durasub.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {
@@ -40,9 +18,9 @@ int main(int argc, char **argv)
     char name[64], digits[32], update[64] = "";
     unsigned long long last = 0;
     while (strcmp(update, "END") != 0) {
-        check(receive(subscriber, name, sizeof name) && strcmp(name, own) == 0, "name");
-        check(receive(subscriber, digits, sizeof digits), "number");
-        check(!receive(subscriber, update, sizeof update), "update");
+        check(receive_text(subscriber, name, sizeof name) && strcmp(name, own) == 0, "name");
+        check(receive_text(subscriber, digits, sizeof digits), "number");
+        check(!receive_text(subscriber, update, sizeof update), "update");
         unsigned long long number = strtoull(digits, NULL, 10);
         // Before the first acknowledgement is there, an update may come twice.
         if (last == 0 || number != last) {

@@ -2,17 +2,8 @@
 // one, binds an XPUB to the other, and prints what it forwards, texts as they are and subscriptions as four digits. It
 // ends after the end of two subscriptions; a message of more frames than one ends it with status 1.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "espresso.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "espresso.c"
+#include "frames.h"
 
 /// Whether it was the end of a subscription.
 static int forward(void *from, void *to)
@@ -20,9 +11,7 @@ static int forward(void *from, void *to)
     char frame[16];
     int size = zmq_recv(from, frame, sizeof frame, 0);
     check(size > 0 && size <= (int) sizeof frame, "receive");
-    int more;
-    size_t more_size = sizeof more;
-    check(zmq_getsockopt(from, ZMQ_RCVMORE, &more, &more_size) == 0 && !more, "number of frames");
+    check(!has_more(from), "number of frames");
     if (frame[0] <= 1)
         printf("%02X%02X\n", frame[0], size == 2 ? frame[1] : 0);
     else

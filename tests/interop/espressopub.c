@@ -2,23 +2,14 @@
 // on, publishes what is wanted and what is not, and waits for the end of both subscriptions. Any other frame ends it with
 // status 1.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "espressopub.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "espressopub.c"
+#include "frames.h"
 
 static void expect(void *publisher, char first, char topic)
 {
     char frame[8];
     check(zmq_recv(publisher, frame, sizeof frame, 0) == 2, "size of the subscription");
+    check(!has_more(publisher), "number of frames");
     check(frame[0] == first && frame[1] == topic, "subscription");
     printf("%02X%02X\n", frame[0], frame[1]);
     fflush(stdout);

@@ -1,18 +1,10 @@
 // Peer of the proxy of espresso.rs: espressosub ENDPOINT. Subscribes to A and B, prints five messages, which are to be of the
 // form X-NNNNN with one of these letters, and leaves.
 
-#include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <zmq.h>
+#define PROGRAM "espressosub.c"
+#include "frames.h"
 
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "espressosub.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#include <ctype.h>
 
 int main(int argc, char **argv)
 {
@@ -25,6 +17,7 @@ int main(int argc, char **argv)
     for (int number = 0; number < 5; number++) {
         char frame[8];
         check(zmq_recv(subscriber, frame, sizeof frame, 0) == 7, "size of the message");
+        check(!has_more(subscriber), "number of frames");
         check((frame[0] == 'A' || frame[0] == 'B') && frame[1] == '-', "letter");
         for (int digit = 2; digit < 7; digit++)
             check(isdigit((unsigned char) frame[digit]), "digits");

@@ -1,4 +1,4 @@
-// What the peers of chapter 3's programs share: messages of which every frame and the number of frames can be checked.
+// What the C peers of the guide's programs share: messages of which every frame and the number of frames can be checked.
 // PROGRAM is the peer's name, defined before this is included.
 
 #include <stdio.h>
@@ -6,11 +6,12 @@
 #include <string.h>
 #include <zmq.h>
 
-enum { MAX_FRAMES = 8, MAX_SIZE = 64 };
+enum { MAX_FRAMES = 8, MAX_SIZE = 250 };
 
 struct frame {
     size_t size;
-    char bytes[MAX_SIZE];
+    // A text ends with a NUL, which is not counted.
+    char data[MAX_SIZE + 1];
 };
 
 struct message {
@@ -26,31 +27,49 @@ static inline void check(int holds, const char *what)
     }
 }
 
-static inline void receive(void *socket, struct message *message)
+static inline int has_more(void *socket)
 {
-    int more = 1;
-    for (message->count = 0; more; message->count++) {
-        check(message->count < MAX_FRAMES, "number of frames");
-        zmq_msg_t part;
-        zmq_msg_init(&part);
-        check(zmq_msg_recv(&part, socket, 0) >= 0, "receive");
-        struct frame *frame = &message->frames[message->count];
-        frame->size = zmq_msg_size(&part);
-        check(frame->size <= MAX_SIZE, "size of a frame");
-        memcpy(frame->bytes, zmq_msg_data(&part), frame->size);
-        more = zmq_msg_more(&part);
-        zmq_msg_close(&part);
-    }
+    int more;
+    size_t size = sizeof more;
+    check(zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &size) == 0, "more");
+    return more;
+}
+
+static inline struct message receive(void *socket)
+{
+    struct message message = {0};
+    do {
+        check(message.count < MAX_FRAMES, "number of frames");
+        struct frame *frame = &message.frames[message.count++];
+        int size = zmq_recv(socket, frame->data, MAX_SIZE, 0);
+        check(size >= 0 && size <= MAX_SIZE, "size of a frame");
+        frame->size = (size_t) size;
+    } while (has_more(socket));
+    return message;
+}
+
+// Receives one frame as a text, and whether more follow.
+static inline int receive_text(void *socket, char *text, size_t room)
+{
+    int size = zmq_recv(socket, text, room - 1, 0);
+    check(size >= 0 && size < (int) room, "size of a frame");
+    text[size] = 0;
+    return has_more(socket);
+}
+
+static inline int frame_is(const struct frame *frame, const void *data, size_t size)
+{
+    return frame->size == size && memcmp(frame->data, data, size) == 0;
 }
 
 static inline int is(const struct frame *frame, const char *text)
 {
-    return frame->size == strlen(text) && memcmp(frame->bytes, text, frame->size) == 0;
+    return frame_is(frame, text, strlen(text));
 }
 
 static inline void send_frame(void *socket, const struct frame *frame, int flags)
 {
-    check(zmq_send(socket, frame->bytes, frame->size, flags) == (int) frame->size, "send");
+    check(zmq_send(socket, frame->data, frame->size, flags) == (int) frame->size, "send");
 }
 
 static inline void send_text(void *socket, const char *text, int flags)

@@ -1,18 +1,8 @@
 // Peer of hwclient.rs: hwserver ENDPOINT COUNT. Answers COUNT requests [Hello] with [World], then ends.
 // Any other request ends it with status 1.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "hwserver.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "hwserver.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {
@@ -23,12 +13,9 @@ int main(int argc, char **argv)
     check(zmq_bind(server, argv[1]) == 0, "bind");
 
     for (int number = 0; number < count; number++) {
-        zmq_msg_t request;
-        zmq_msg_init(&request);
-        check(zmq_msg_recv(&request, server, 0) == 5, "size of the request");
-        check(memcmp(zmq_msg_data(&request), "Hello", 5) == 0, "text of the request");
-        check(!zmq_msg_more(&request), "number of frames");
-        zmq_msg_close(&request);
+        struct message request = receive(server);
+        check(request.count == 1, "number of frames");
+        check(is(&request.frames[0], "Hello"), "text of the request");
         puts("Received Hello");
         check(zmq_send(server, "World", 5, 0) == 5, "send");
     }

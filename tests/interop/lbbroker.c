@@ -10,7 +10,7 @@ enum { MAX_WORKERS = 32 };
 
 static int same(const struct frame *one, const struct frame *other)
 {
-    return one->size == other->size && memcmp(one->bytes, other->bytes, one->size) == 0;
+    return frame_is(one, other->data, other->size);
 }
 
 int main(int argc, char **argv)
@@ -32,7 +32,7 @@ int main(int argc, char **argv)
         check(zmq_poll(items, idle ? 2 : 1, -1) >= 0, "poll");
         struct message message;
         if (items[0].revents) {
-            receive(backend, &message);
+            message = receive(backend);
             check(message.count >= 3 && is(&message.frames[1], ""), "empty frame of a worker");
             int worker = 0;
             while (worker < count && !same(&known[worker], &message.frames[0]))
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
             }
             ready[idle++] = worker;
         } else if (items[1].revents) {
-            receive(frontend, &message);
+            message = receive(frontend);
             check(message.count == 3, "number of frames of a request");
             check(is(&message.frames[1], ""), "empty frame of a request");
             check(is(&message.frames[2], "HELLO"), "text of a request");

@@ -15,8 +15,7 @@ int main(int argc, char **argv)
 
     for (int number = atoi(argv[2]); number > 0; number--) {
         send_text(client, "HELLO", 0);
-        struct message answer;
-        receive(client, &answer);
+        struct message answer = receive(client);
         check(answer.count == 1, "number of frames");
         check(is(&answer.frames[0], "OK"), "text of the answer");
         puts("Client: OK");

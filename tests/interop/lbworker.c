@@ -13,8 +13,7 @@ int main(int argc, char **argv)
 
     send_text(worker, ready_sign(argv[2]), 0);
     for (int number = atoi(argv[3]); number > 0; number--) {
-        struct message request;
-        receive(worker, &request);
+        struct message request = receive(worker);
         check(request.count == 3, "number of frames");
         check(request.frames[0].size > 0, "address of the client");
         check(is(&request.frames[1], ""), "empty frame");

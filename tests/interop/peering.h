@@ -1,31 +1,12 @@
-// What the C peers of the peering examples and of asyncsrv share: whole messages in and out, every frame checked.
+// What the C peers of the peering examples and of asyncsrv share: whole messages out, over named endpoints.
+// PROGRAM is the peer's name, defined before this is included.
+
+#include "frames.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <zmq.h>
 
-enum { DEADLINE_S = 60, MAX_FRAMES = 8, MAX_SIZE = 250 };
-
-struct frame {
-    size_t size;
-    char data[MAX_SIZE + 1];
-};
-
-struct message {
-    int count;
-    struct frame frames[MAX_FRAMES];
-};
-
-static inline void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "C peer: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+enum { DEADLINE_S = 60 };
 
 // A socket that throws away what is under way when it is closed; `id` may be NULL.
 static inline void *open_socket(void *context, int kind, const void *id, size_t id_size)
@@ -53,22 +34,6 @@ static inline void connect_flow(void *socket, const char *broker, const char *fl
     check(zmq_connect(socket, endpoint) == 0, endpoint);
 }
 
-static inline struct message receive(void *socket)
-{
-    struct message message = {0};
-    int more = 1;
-    while (more) {
-        check(message.count < MAX_FRAMES, "number of frames");
-        struct frame *frame = &message.frames[message.count++];
-        int size = zmq_recv(socket, frame->data, MAX_SIZE, 0);
-        check(size >= 0 && size <= MAX_SIZE, "size of a frame");
-        frame->size = (size_t) size;
-        size_t more_size = sizeof more;
-        check(zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &more_size) == 0, "more");
-    }
-    return message;
-}
-
 static inline void add(struct message *message, const void *data, size_t size)
 {
     check(message->count < MAX_FRAMES && size <= MAX_SIZE, "message");
@@ -94,16 +59,6 @@ static inline int try_send(void *socket, const struct message *message)
         check(rc == (int) frame->size, "send");
     }
     return 1;
-}
-
-static inline int frame_is(const struct frame *frame, const void *data, size_t size)
-{
-    return frame->size == size && memcmp(frame->data, data, size) == 0;
-}
-
-static inline int text_is(const struct frame *frame, const char *text)
-{
-    return frame_is(frame, text, strlen(text));
 }
 
 // Whether the other side of the pipe that is our standard input wants this program to end.

@@ -7,6 +7,7 @@
 //
 // It prints "asked" when it has all replies, and ends when told to, with the number of requests that it has answered.
 
+#define PROGRAM "peering_cloud.c"
 #include "peering.h"
 
 static const char *peer;
@@ -35,17 +36,17 @@ static void check_reply(const struct message *reply, int number)
 {
     char client[] = {0, (char) 0xff, (char) number, '\1', 0};
     check(reply->count == 4, "a reply of four frames");
-    check(text_is(&reply->frames[0], peer), "the peer's name before a reply");
+    check(is(&reply->frames[0], peer), "the peer's name before a reply");
     check(frame_is(&reply->frames[1], client, sizeof client), "the client's id as it was sent");
     check(reply->frames[2].size == 0, "an empty frame in a reply");
-    check(text_is(&reply->frames[3], tasks ? request_text(number) : "OK"), "the body of a reply");
+    check(is(&reply->frames[3], tasks ? request_text(number) : "OK"), "the body of a reply");
 }
 
 static void serve(void *cloudfe)
 {
     struct message request = receive(cloudfe);
     check(request.count == 4, "a request of four frames");
-    check(text_is(&request.frames[0], peer), "the peer's name before a request");
+    check(is(&request.frames[0], peer), "the peer's name before a request");
     // The ids that a ROUTER gives begin with 0.
     check(request.frames[1].size == 5 && !request.frames[1].data[0], "the id of a client of the peer's");
     check(request.frames[2].size == 0, "an empty frame in a request");
@@ -53,7 +54,7 @@ static void serve(void *cloudfe)
         const struct frame *task = &request.frames[3];
         check(task->size == 4 && strspn(task->data, "0123456789ABCDEF") == 4, "a task");
     } else {
-        check(text_is(&request.frames[3], "HELLO"), "the body of a request");
+        check(is(&request.frames[3], "HELLO"), "the body of a request");
         request.count = 3;
         add_text(&request, "OK");
     }
@@ -123,7 +124,7 @@ int main(int argc, char **argv)
         }
         if (items[3].revents) {
             struct message state = receive(statefe);
-            check(state.count == 2 && text_is(&state.frames[0], peer), "a state of two frames");
+            check(state.count == 2 && is(&state.frames[0], peer), "a state of two frames");
             size_t size = state.frames[1].size;
             check(size && strspn(state.frames[1].data, "0123456789") == size, "a number as state");
             printf("state %s\n", state.frames[1].data);

@@ -6,6 +6,7 @@
 //
 // With BODY "OK" a request is "HELLO" and its reply "OK", with "task" it is four digits, which have to come back.
 
+#define PROGRAM "peering_local.c"
 #include "peering.h"
 
 static int tasks;
@@ -31,7 +32,7 @@ static void work(void *context, const char *broker, int count)
         if (tasks)
             check(request.frames[last].size == 4, "a task");
         else
-            check(text_is(&request.frames[last], "HELLO"), "HELLO");
+            check(is(&request.frames[last], "HELLO"), "HELLO");
         printf("%d\n", request.count);
         fflush(stdout);
         if (!tasks) {
@@ -54,7 +55,7 @@ static void ask(void *context, const char *broker, int count)
         snprintf(text, sizeof text, tasks ? "%04X" : "HELLO", (unsigned) number);
         check(zmq_send(client, text, strlen(text), 0) == (int) strlen(text), "request");
         struct message reply = receive(client);
-        check(reply.count == 1 && text_is(&reply.frames[0], tasks ? text : "OK"), "one frame, the reply");
+        check(reply.count == 1 && is(&reply.frames[0], tasks ? text : "OK"), "one frame, the reply");
     }
     zmq_close(client);
 }

@@ -1,6 +1,7 @@
 // Peer of peering1.rs: peering_state NAME PEER COUNT. A broker of that name, which says every 5 ms that 7 of its workers
 // are free. When it has heard of PEER COUNT times, name and one digit, it prints "heard"; it ends when told to.
 
+#define PROGRAM "peering_state.c"
 #include "peering.h"
 
 int main(int argc, char **argv)
@@ -28,7 +29,7 @@ int main(int argc, char **argv)
             break;
         if (items[1].revents) {
             struct message state = receive(statefe);
-            check(state.count == 2 && text_is(&state.frames[0], peer), "the name of the peer, and a number");
+            check(state.count == 2 && is(&state.frames[0], peer), "the name of the peer, and a number");
             check(state.frames[1].size == 1 && strchr("0123456789", state.frames[1].data[0]), "a digit");
             if (++heard == wanted) {
                 puts("heard");

@@ -1,19 +1,10 @@
 // Peer of psenvsub.rs: psenvpub ENDPOINT. Publishes [A][number 1], [B][number 1], [A][number 2], [B][number 2] and so on, a
 // pair each 10 ms, until it is killed.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <zmq.h>
+#define PROGRAM "psenvpub.c"
+#include "frames.h"
 
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "psenvpub.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#include <time.h>
 
 int main(int argc, char **argv)
 {

@@ -1,26 +1,8 @@
 // Peer of psenvpub.rs: psenvsub ENDPOINT COUNT. Subscribes to B and prints COUNT messages, which are to have the frame [B]
 // and one more.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "psenvsub.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
-
-static int more(void *socket)
-{
-    int more;
-    size_t size = sizeof more;
-    check(zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &size) == 0, "more");
-    return more;
-}
+#define PROGRAM "psenvsub.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {
@@ -31,9 +13,9 @@ int main(int argc, char **argv)
     check(zmq_setsockopt(subscriber, ZMQ_SUBSCRIBE, "B", 1) == 0, "subscribe");
     for (int number = 0; number < atoi(argv[2]); number++) {
         char frame[64];
-        check(zmq_recv(subscriber, frame, sizeof frame, 0) == 1 && frame[0] == 'B' && more(subscriber), "envelope");
+        check(zmq_recv(subscriber, frame, sizeof frame, 0) == 1 && frame[0] == 'B' && has_more(subscriber), "envelope");
         int size = zmq_recv(subscriber, frame, sizeof frame, 0);
-        check(size > 0 && size <= (int) sizeof frame && !more(subscriber), "contents");
+        check(size > 0 && size <= (int) sizeof frame && !has_more(subscriber), "contents");
         printf("[B] %.*s\n", size, frame);
     }
     zmq_close(subscriber);

@@ -2,18 +2,8 @@
 // from one to the other, with its MORE flag, until it is killed. A request is [id][][Hello], a reply [id][][World];
 // anything else ends it with status 1.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "rrbroker.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "rrbroker.c"
+#include "frames.h"
 
 static void pass_on(void *from, void *to, const char *text)
 {

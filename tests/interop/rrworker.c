@@ -1,18 +1,8 @@
 // Peer of rrbroker.rs, msgqueue.rs and rrclient.rs: rrworker ENDPOINT COUNT. Connects, and answers COUNT requests
 // [Hello] with [World], then ends. Any other request ends it with status 1.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "rrworker.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "rrworker.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {
@@ -23,12 +13,9 @@ int main(int argc, char **argv)
     check(zmq_connect(responder, argv[1]) == 0, "connect");
 
     for (int number = 0; number < count; number++) {
-        zmq_msg_t request;
-        zmq_msg_init(&request);
-        check(zmq_msg_recv(&request, responder, 0) == 5, "size of the request");
-        check(memcmp(zmq_msg_data(&request), "Hello", 5) == 0, "text of the request");
-        check(!zmq_msg_more(&request), "number of frames");
-        zmq_msg_close(&request);
+        struct message request = receive(responder);
+        check(request.count == 1, "number of frames");
+        check(is(&request.frames[0], "Hello"), "text of the request");
         puts("Received request: [Hello]");
         check(zmq_send(responder, "World", 5, 0) == 5, "send");
     }

@@ -22,18 +22,17 @@ int main(int argc, char **argv)
     int done[MAX_WORKERS] = {0};
     int count = 0, fired = 0;
     while (fired < workers) {
-        struct message message;
-        receive(broker, &message);
+        struct message message = receive(broker);
         check(message.count == 3, "number of frames");
         check(is(&message.frames[1], ""), "empty frame");
         check(is(&message.frames[2], "Hi Boss"), "text of the request");
         struct frame *id = &message.frames[0];
-        check(id->size == 9 && id->bytes[4] == '-', "form of the address");
+        check(id->size == 9 && id->data[4] == '-', "form of the address");
         for (int place = 0; place < 9; place++)
-            check(place == 4 || (isxdigit(id->bytes[place]) && !islower(id->bytes[place])), "digits of the address");
+            check(place == 4 || (isxdigit(id->data[place]) && !islower(id->data[place])), "digits of the address");
 
         int worker = 0;
-        while (worker < count && (known[worker].size != id->size || memcmp(known[worker].bytes, id->bytes, 9) != 0))
+        while (worker < count && (known[worker].size != id->size || memcmp(known[worker].data, id->data, 9) != 0))
             worker++;
         if (worker == count) {
             check(count < workers, "number of workers");

@@ -21,8 +21,7 @@ int main(int argc, char **argv)
             send_text(worker, "", ZMQ_SNDMORE);
         send_text(worker, "Hi Boss", 0);
 
-        struct message answer;
-        receive(worker, &answer);
+        struct message answer = receive(worker);
         check(answer.count == (is_req ? 1 : 2), "number of frames");
         check(is_req || is(&answer.frames[0], ""), "empty frame");
         struct frame *workload = &answer.frames[answer.count - 1];

@@ -2,18 +2,8 @@
 // empty requests, each of which it answers with an empty reply; then sends UPDATES times [Rhubarb] and [END]. Any other
 // frame ends it with status 1.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "syncpub.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "syncpub.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {
@@ -33,9 +23,7 @@ int main(int argc, char **argv)
     char frame[16];
     for (int number = 0; number < subscribers; number++) {
         check(zmq_recv(syncservice, frame, sizeof frame, 0) == 0, "empty request");
-        int more;
-        size_t size = sizeof more;
-        check(zmq_getsockopt(syncservice, ZMQ_RCVMORE, &more, &size) == 0 && !more, "request of one frame");
+        check(!has_more(syncservice), "request of one frame");
         check(zmq_send(syncservice, "", 0, 0) == 0, "reply");
     }
     for (int number = 0; number < subscribers; number++) {

@@ -1,25 +1,8 @@
 // Peer of syncpub.rs: syncsub PUBLISHER SYNC. Subscribes to everything, sends an empty request, which is to be answered
 // with an empty reply, and counts the updates up to [END]. Any frame but [Rhubarb] ends it with status 1.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "syncsub.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
-
-static void check_alone(void *socket)
-{
-    int more;
-    size_t size = sizeof more;
-    check(zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &size) == 0 && !more, "message of one frame");
-}
+#define PROGRAM "syncsub.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {
@@ -33,12 +16,12 @@ int main(int argc, char **argv)
     check(zmq_send(syncclient, "", 0, 0) == 0, "request");
     char frame[16];
     check(zmq_recv(syncclient, frame, sizeof frame, 0) == 0, "empty reply");
-    check_alone(syncclient);
+    check(!has_more(syncclient), "message of one frame");
 
     long updates = 0;
     for (;;) {
         int size = zmq_recv(subscriber, frame, sizeof frame, 0);
-        check_alone(subscriber);
+        check(!has_more(subscriber), "message of one frame");
         if (size == 3 && memcmp(frame, "END", 3) == 0)
             break;
         check(size == 7 && memcmp(frame, "Rhubarb", 7) == 0, "update");

@@ -2,17 +2,8 @@
 // results, in any order since they come over different connections, then publishes [KILL] at the controller's endpoint
 // and ends. Any other frame ends it with status 1.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "tasksink2.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "tasksink2.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {
@@ -25,17 +16,12 @@ int main(int argc, char **argv)
 
     int starts = 0, results = 0;
     while (starts + results < 101) {
-        zmq_msg_t message;
-        zmq_msg_init(&message);
-        check(zmq_msg_recv(&message, receiver, 0) >= 0, "receive");
-        check(!zmq_msg_more(&message), "number of frames");
-        if (zmq_msg_size(&message) == 0) {
-            results++;
-        } else {
-            check(zmq_msg_size(&message) == 1 && *(char *) zmq_msg_data(&message) == '0', "start message");
-            starts++;
-        }
-        zmq_msg_close(&message);
+        struct message message = receive(receiver);
+        check(message.count == 1, "number of frames");
+        int is_start = is(&message.frames[0], "0");
+        check(is_start || is(&message.frames[0], ""), "start message or result");
+        starts += is_start;
+        results += !is_start;
     }
     check(starts == 1, "number of start messages");
     printf("%d results\n", results);

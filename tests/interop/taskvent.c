@@ -1,17 +1,8 @@
 // Peer of taskwork.rs and tasksink.rs: taskvent WORKERS SINK LONGEST. Binds WORKERS, connects to SINK, waits for Enter,
 // then sends [0] to the sink and 100 tasks of 1 to LONGEST milliseconds to the workers.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "taskvent.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "taskvent.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {

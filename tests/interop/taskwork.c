@@ -1,19 +1,10 @@
 // Peer of taskvent.rs and tasksink.rs: taskwork VENTILATOR SINK. Takes tasks, waits as many milliseconds as each says
 // and sends the sink an empty frame, until it is killed. A task that is no number ends it with status 1.
 
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
+#define PROGRAM "taskwork.c"
+#include "frames.h"
 
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "taskwork.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#include <poll.h>
 
 int main(int argc, char **argv)
 {
@@ -29,6 +20,7 @@ int main(int argc, char **argv)
         int size = zmq_recv(receiver, task, sizeof task - 1, 0);
         check(size > 0 && size <= 3, "size of the task");
         check(strspn(task, "0123456789") == (size_t) size, "text of the task");
+        check(!has_more(receiver), "number of frames");
         printf("%s.", task);
         fflush(stdout);
         poll(NULL, 0, atoi(task));

@@ -2,19 +2,10 @@
 // as each says and sends the sink an empty frame, until the controller sends [KILL]. Any other message of the
 // controller's, and a task that is no number, end it with status 1.
 
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
+#define PROGRAM "taskwork2.c"
+#include "frames.h"
 
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "taskwork2.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#include <poll.h>
 
 int main(int argc, char **argv)
 {
@@ -36,6 +27,7 @@ int main(int argc, char **argv)
             int size = zmq_recv(receiver, task, sizeof task - 1, 0);
             check(size > 0 && size <= 3, "size of the task");
             check(strspn(task, "0123456789") == (size_t) size, "text of the task");
+            check(!has_more(receiver), "number of frames");
             printf("%s.", task);
             poll(NULL, 0, atoi(task));
             check(zmq_send(sender, "", 0, 0) == 0, "result");
@@ -44,9 +36,7 @@ int main(int argc, char **argv)
             char word[16];
             check(zmq_recv(controller, word, sizeof word, 0) == 4, "size of the end");
             check(memcmp(word, "KILL", 4) == 0, "text of the end");
-            int more = 1;
-            size_t more_size = sizeof more;
-            check(zmq_getsockopt(controller, ZMQ_RCVMORE, &more, &more_size) == 0 && !more, "number of frames");
+            check(!has_more(controller), "number of frames");
             break;
         }
     }

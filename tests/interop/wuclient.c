@@ -2,18 +2,8 @@
 // temperatures. An update that is not of the form "ZZZZZ T H", in its ranges and with the filter in front, ends it with
 // status 1.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "wuclient.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "wuclient.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {
@@ -30,9 +20,7 @@ int main(int argc, char **argv)
         char update[32] = "";
         int size = zmq_recv(subscriber, update, sizeof update - 1, 0);
         check(size > 0 && size < (int) sizeof update, "size of the update");
-        int more = 1;
-        size_t more_size = sizeof more;
-        check(zmq_getsockopt(subscriber, ZMQ_RCVMORE, &more, &more_size) == 0 && !more, "number of frames");
+        check(!has_more(subscriber), "number of frames");
 
         int zipcode, temperature, humidity;
         check(sscanf(update, "%d %d %d", &zipcode, &temperature, &humidity) == 3, "three numbers");

@@ -1,17 +1,8 @@
 // Peer of wuserver.rs and wuclient.rs: wuproxy FRONTEND BACKEND. Connects an XSUB, binds an XPUB and lets zmq_proxy
 // carry updates one way and subscriptions the other, until it is killed.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "wuproxy.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "wuproxy.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {

@@ -1,17 +1,8 @@
 // Peer of wuclient.rs: wuserver ENDPOINT. Publishes updates "ZZZZZ T H" of one frame until it is killed. The zip code
 // counts upwards; the temperature is 42 where it begins with 1 and -80 elsewhere.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <zmq.h>
-
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "wuserver.c: %s: %s\n", what, zmq_strerror(zmq_errno()));
-        exit(1);
-    }
-}
+#define PROGRAM "wuserver.c"
+#include "frames.h"
 
 int main(int argc, char **argv)
 {
