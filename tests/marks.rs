@@ -1,0 +1,167 @@
+//! High-water marks that change, and connections that are lost, while a pipe is full.
+#![cfg(zmq_vendored)]
+
+mod common;
+
+use std::time::Duration;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use common::{DEADLINE, within_deadline};
+use zmq::{Context, Dealer, Pub, Pull, Push, Router, Sub};
+
+/// Without room for its other parts, the first ones were given up, but nobody was told that the peer had no room: when it
+/// had some again, that aborted the process, or wrote beyond a list.
+#[test]
+fn a_message_that_has_begun_is_not_held_up_by_a_lowered_mark() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        router.set_sndhwm(20).unwrap();
+        router.set_router_mandatory(true).unwrap();
+        let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_routing_id("d").unwrap();
+        dealer.connect(&endpoint).unwrap();
+        dealer.send("hello").unwrap();
+        router.recv_multipart().unwrap();
+        for round in 0..50 {
+            for _ in 0..6 {
+                router.send_multipart(["d", "x"]).unwrap();
+            }
+            router.send_more("d").unwrap();
+            router.send_more("begun").unwrap();
+            router.set_sndhwm(1).unwrap();
+            router.send("done").unwrap();
+            for _ in 0..6 {
+                assert_eq!(dealer.recv().unwrap(), "x");
+            }
+            let last = dealer.recv_multipart().unwrap();
+            assert_eq!(last.len(), 2, "round {round}");
+            router.set_sndhwm(20).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_balanced_message_that_has_begun_is_not_held_up_by_a_lowered_mark() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let push = context.socket(Push).unwrap();
+        push.set_sndhwm(20).unwrap();
+        push.bind("inproc://marks").unwrap();
+        let pull = context.socket(Pull).unwrap();
+        pull.set_rcvhwm(1).unwrap();
+        pull.connect("inproc://marks").unwrap();
+        for round in 0..50 {
+            for _ in 0..6 {
+                push.send("x").unwrap();
+            }
+            push.send_more("begun").unwrap();
+            push.set_sndhwm(1).unwrap();
+            push.send("done").unwrap();
+            for _ in 0..6 {
+                assert_eq!(pull.recv().unwrap(), "x");
+            }
+            assert!(push.events().is_ok());
+            let last = pull.recv_multipart().unwrap();
+            assert_eq!(last.len(), 2, "round {round}");
+            push.set_sndhwm(20).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_published_message_is_whole_where_the_mark_is_lowered_meanwhile() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let publisher = context.socket(Pub).unwrap();
+        publisher.set_sndhwm(20).unwrap();
+        publisher.bind("inproc://marks").unwrap();
+        let subscriber = context.socket(Sub).unwrap();
+        subscriber.set_rcvhwm(1).unwrap();
+        subscriber.subscribe("").unwrap();
+        subscriber.connect("inproc://marks").unwrap();
+        for _ in 0..6 {
+            publisher.send("x").unwrap();
+        }
+        publisher.send_more("begun").unwrap();
+        publisher.set_sndhwm(1).unwrap();
+        publisher.send("done").unwrap();
+        publisher.set_sndhwm(20).unwrap();
+        for _ in 0..6 {
+            assert_eq!(subscriber.recv().unwrap(), "x");
+        }
+        publisher.events().unwrap();
+        publisher.send("x").unwrap();
+        publisher.send("x").unwrap();
+        while let Some(parts) = subscriber.recv_multipart_timeout(Duration::from_millis(100)).unwrap() {
+            let whole = if parts.len() == 1 { &["x"][..] } else { &["begun", "done"] };
+            assert!(parts.iter().eq(whole), "{parts:?}");
+        }
+    });
+}
+
+/// The new connection was taken for one that waits for room.
+#[test]
+fn a_connection_that_is_lost_while_its_pipe_is_full_comes_back() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_rcvhwm(1).unwrap();
+        dealer.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        dealer.set_heartbeat_ivl(Some(Duration::from_millis(20))).unwrap();
+        dealer.set_heartbeat_timeout(Some(Duration::from_millis(50))).unwrap();
+        dealer.connect(&endpoint).unwrap();
+        dealer.send("hello").unwrap();
+        let hello = router.recv_multipart().unwrap();
+        for _ in 0..1000 {
+            router.send_multipart([&hello[0][..], b"x"]).unwrap();
+        }
+        thread::sleep(Duration::from_millis(300));
+        while dealer.recv_timeout(Duration::from_millis(50)).unwrap().is_some() {}
+        dealer.send("hello").unwrap();
+        router.recv_multipart().unwrap();
+    });
+}
+
+/// The pipe is full, the peer is gone, and its PING is among what it has sent: the answer aborted the process.
+#[test]
+fn heartbeats_of_a_lost_connection_whose_pipe_is_full_are_nobodys() {
+    within_deadline(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let context = Context::new().unwrap();
+        let pull = context.socket(Pull).unwrap();
+        pull.set_rcvhwm(1).unwrap();
+        pull.set_heartbeat_ivl(Some(Duration::from_millis(50))).unwrap();
+        pull.set_heartbeat_timeout(Some(Duration::from_secs(30))).unwrap();
+        pull.connect(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
+        greeting.resize(64, 0);
+        peer.write_all(&greeting).unwrap();
+        peer.read_exact(&mut [0; 64]).unwrap();
+        peer.write_all(b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH").unwrap();
+        peer.read_exact(&mut [0; 2]).unwrap();
+        let mut all = Vec::new();
+        for _ in 0..8 {
+            all.extend(b"\0\x01x");
+        }
+        all.extend(b"\x04\x07\x04PING\0\0");
+        all.extend(b"\0\x01y");
+        peer.write_all(&all).unwrap();
+        // There is something to read left, so that the connection is reset.
+        thread::sleep(Duration::from_millis(50));
+        drop(peer);
+        thread::sleep(Duration::from_millis(150));
+        for _ in 0..8 {
+            assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "x");
+        }
+        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "y");
+    });
+}
