@@ -165,3 +165,115 @@ fn heartbeats_of_a_lost_connection_whose_pipe_is_full_are_nobodys() {
         assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "y");
     });
 }
+
+/// Each way, marks change all the time, peers come and go, and whoever receives stops now and then. What the last peers
+/// send to each other arrives.
+fn change_marks_under_traffic(endpoint: &str) {
+    let context = Context::new().unwrap();
+    let server = context.socket(Dealer).unwrap();
+    server.set_linger(Some(Duration::ZERO)).unwrap();
+    server.set_sndhwm(5).unwrap();
+    let endpoint = server.bind(endpoint).unwrap();
+    let marks = [1, 7, 0, 2, 50, 3];
+    let mut received = 0_u32;
+    for round in 0..40 {
+        let client = context.socket(Dealer).unwrap();
+        client.set_linger(Some(Duration::from_millis(round % 3))).unwrap();
+        client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        client.set_rcvhwm(marks[round as usize % 6]).unwrap();
+        client.connect(&endpoint).unwrap();
+        for (step, mark) in marks.into_iter().cycle().take(60).enumerate() {
+            for _ in 0..8 {
+                let _ = server.try_send_multipart(["down", "x"]);
+                let _ = client.try_send_multipart(["up", "x"]);
+            }
+            match (step + round as usize) % 4 {
+                0 => server.set_sndhwm(mark).unwrap(),
+                1 => client.set_rcvhwm(mark).unwrap(),
+                2 => client.set_sndhwm(mark).unwrap(),
+                _ => server.set_rcvhwm(mark).unwrap(),
+            }
+            if step % 3 == 0 {
+                while let Some(message) = client.try_recv_multipart().unwrap() {
+                    assert!(message.iter().eq(["down", "x"]), "{message:?}");
+                    received += 1;
+                }
+            }
+            if step % 5 == 0 {
+                while let Some(message) = server.try_recv_multipart().unwrap() {
+                    assert!(message.iter().eq(["up", "x"]), "{message:?}");
+                    received += 1;
+                }
+            }
+        }
+    }
+    assert_ne!(received, 0);
+    let (client, last) = (context.socket(Dealer).unwrap(), 2000);
+    client.set_linger(Some(Duration::ZERO)).unwrap();
+    client.connect(&endpoint).unwrap();
+    thread::scope(|scope| {
+        let client = scope.spawn(move || {
+            for number in 0..last {
+                client.set_sndhwm(marks[number % 6]).unwrap();
+                client.send_multipart(["end", "x"]).unwrap();
+            }
+            client
+        });
+        for number in (0..last).rev() {
+            server.set_rcvhwm(marks[number % 6]).unwrap();
+            while server.recv_multipart().unwrap()[0] != "end" {}
+        }
+        client.join().unwrap();
+    });
+}
+
+#[test]
+fn marks_may_change_under_traffic_inside_a_process() {
+    within_deadline(|| change_marks_under_traffic("inproc://marks"));
+}
+
+#[test]
+fn marks_may_change_under_traffic_over_ipc() {
+    within_deadline(|| change_marks_under_traffic("ipc://*"));
+}
+
+#[test]
+fn marks_may_change_under_traffic_over_tcp() {
+    within_deadline(|| change_marks_under_traffic("tcp://127.0.0.1:*"));
+}
+
+/// Closed in the middle of a handshake that a handler was to decide about, it sent what was left, and then the end of the
+/// context waited for the connection to the handler.
+#[test]
+fn a_closed_socket_that_asks_a_handler_does_not_hold_up_the_end() {
+    within_deadline(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let context = Context::new().unwrap();
+        let handler = context.socket(zmq::Rep).unwrap();
+        handler.bind("inproc://zeromq.zap.01").unwrap();
+        let push = context.socket(Push).unwrap();
+        push.set_zap_domain("global").unwrap();
+        push.set_reconnect_ivl(None).unwrap();
+        push.connect(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
+        push.send("last").unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.set_read_timeout(Some(DEADLINE)).unwrap();
+        peer.read_exact(&mut [0; 10]).unwrap();
+        drop(push);
+        thread::sleep(Duration::from_millis(50));
+        let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
+        greeting.resize(64, 0);
+        peer.write_all(&greeting).unwrap();
+        peer.write_all(b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PULL").unwrap();
+        let request = handler.recv_multipart().unwrap();
+        handler.send_multipart([&request[0][..], &request[1][..], b"200", b"", b"", b""]).unwrap();
+        let reading = thread::spawn(move || {
+            let mut all = Vec::new();
+            peer.read_to_end(&mut all).map(|_| all)
+        });
+        while !reading.is_finished() {
+            assert!(handler.recv_timeout(Duration::from_millis(5)).unwrap().is_none());
+        }
+        assert!(reading.join().unwrap().unwrap().ends_with(b"last"));
+    });
+}

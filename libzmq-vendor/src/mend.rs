@@ -259,6 +259,14 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    if (unlikely (_io_error)) {\n        if (_session->is_pending ())\n            error (connection_error);\n        \
          return;\n    }\n\n    if (likely (_output_stopped)) {\n",
     ),
+    // A socket that was closed before it had asked a ZAP handler about its peer sent what was left, but did not end: nobody
+    // ended the connection to the handler, and the end of the context waited for it.
+    (
+        "session_base.cpp",
+        "            _has_linger_timer = false;\n        }\n    } else if (pipe_ == _zap_pipe)\n",
+        "            _has_linger_timer = false;\n        }\n        if (_pending && _zap_pipe)\n            \
+         _zap_pipe->terminate (false);\n    } else if (pipe_ == _zap_pipe)\n",
+    ),
     // A hello for a connection that its maker has closed aborted the process.
     (
         "pipe.cpp",
