@@ -32,6 +32,9 @@ fn a_message_that_has_begun_is_not_held_up_by_a_lowered_mark() {
                 router.send_multipart(["d", "x"]).unwrap();
             }
             router.send_more("d").unwrap();
+            if round % 2 == 0 {
+                router.set_sndhwm(1).unwrap();
+            }
             router.send_more("begun").unwrap();
             router.set_sndhwm(1).unwrap();
             router.send("done").unwrap();
