@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use common::{DEADLINE, within_deadline};
@@ -278,5 +278,63 @@ fn a_closed_socket_that_asks_a_handler_does_not_hold_up_the_end() {
             assert!(handler.recv_timeout(Duration::from_millis(5)).unwrap().is_none());
         }
         assert!(reading.join().unwrap().unwrap().ends_with(b"last"));
+    });
+}
+
+/// Sockets close with every kind of linger, full and not, while their peers vanish in the middle of what they send: the
+/// end of the context waits for none of those who are gone.
+#[test]
+fn sockets_end_whatever_their_lingers_while_peers_vanish() {
+    within_deadline(|| {
+        for round in 0..60 {
+            let context = Context::new().unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let dealer = context.socket(Dealer).unwrap();
+            dealer.set_rcvhwm(1 + round % 3).unwrap();
+            dealer
+                .set_linger([None, Some(Duration::ZERO), Some(Duration::from_millis(5))][round as usize % 3])
+                .unwrap();
+            let connects = round % 2 == 0;
+            let mut peer = if connects {
+                dealer.set_reconnect_ivl(None).unwrap();
+                dealer.connect(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
+                listener.accept().unwrap().0
+            } else {
+                let endpoint = dealer.bind("tcp://127.0.0.1:*").unwrap();
+                TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap()
+            };
+            let mut said = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
+            said.resize(64, 0);
+            said.extend(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
+            peer.write_all(&said).unwrap();
+            peer.set_read_timeout(Some(DEADLINE)).unwrap();
+            let mut answer = [0; 66];
+            peer.read_exact(&mut answer).unwrap();
+            peer.read_exact(&mut vec![0; answer[65].into()]).unwrap();
+            said.clear();
+            for _ in 0..round % 20 {
+                said.extend(b"\x01\x01a\0\x01b\x04\x08\x04PING\0\x01c");
+            }
+            // The last thing is cut off in some rounds.
+            said.truncate(said.len().saturating_sub(round as usize % 5));
+            peer.write_all(&said).unwrap();
+            if round % 4 < 2 && said.len() > 10 {
+                dealer.recv_multipart().unwrap();
+            }
+            if round % 5 == 0 {
+                // Read to its end, there is no reset.
+                peer.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+                let _ = peer.read_to_end(&mut Vec::new());
+            }
+            let closes_first = round % 7 < 3;
+            if closes_first {
+                drop(dealer);
+                drop(peer);
+            } else {
+                drop(peer);
+                thread::sleep(Duration::from_millis((round % 3).into()));
+                drop(dealer);
+            }
+        }
     });
 }
