@@ -260,3 +260,19 @@ fn an_old_dealer_may_come_back_to_a_full_router() {
         assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&first[0][..], b"b"]);
     });
 }
+
+/// A PING that lacks what belongs in it was answered with what is behind it in memory.
+#[test]
+fn a_ping_that_is_cut_short_gets_no_answer() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (pull, listener) = connected(&context, Pull);
+        pull.connect(&endpoint(&listener)).unwrap();
+        let mut peer = accept(&listener);
+        greet(&mut peer, &[("Socket-Type", b"PUSH")]);
+        peer.write_all(b"\x04\x05\x04PING\x04\x08\x04PING\0\0c").unwrap();
+        let mut answer = [0; 8];
+        peer.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"\x04\x06\x04PONGc");
+    });
+}

@@ -259,6 +259,14 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    if (unlikely (_io_error)) {\n        if (_session->is_pending ())\n            error (connection_error);\n        \
          return;\n    }\n\n    if (likely (_output_stopped)) {\n",
     ),
+    // A socket that was closed before it had asked a ZAP handler about its peer sent what was left, but did not end: nobody
+    // ended the connection to the handler, and the end of the context waited for it.
+    (
+        "session_base.cpp",
+        "            _has_linger_timer = false;\n        }\n    } else if (pipe_ == _zap_pipe)\n",
+        "            _has_linger_timer = false;\n        }\n        if (_pending && _zap_pipe)\n            \
+         _zap_pipe->terminate (false);\n    } else if (pipe_ == _zap_pipe)\n",
+    ),
     // A hello for a connection that its maker has closed aborted the process.
     (
         "pipe.cpp",
@@ -271,7 +279,9 @@ const MENDS: &[(&str, &str, &str)] = &[
         "pipe.cpp",
         "    send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
         "    if (_state == term_ack_sent || _state == term_req_sent2)\n        return;\n    \
-         send_activate_write (_peer, _msgs_read);\n    send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
+         send_activate_write (_peer, _msgs_read);\n    send_pipe_hwm (_peer, inhwm_, outhwm_);\n    \
+         if (!_out_active && _state == active && check_hwm ()) {\n        _out_active = true;\n        \
+         _sink->write_activated (this);\n    }\n",
     ),
     // Where a mark was changed while a pipe was full, or what is left of it was to be, nobody told the writer that there
     // was room again: the reader did so at multiples of half the mark, of which there might be none to come, or, with no
@@ -283,6 +293,49 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    set_hwms (inhwm_, outhwm_);\n    if (_state != term_ack_sent && _state != term_req_sent2)\n        \
          send_activate_write (_peer, _msgs_read);\n    if (!_out_active && _state == active && check_hwm ()) {\n        \
          _out_active = true;\n        _sink->write_activated (this);\n    }\n}\n",
+    ),
+    // A mark that was lowered in the middle of a message stopped its other parts, and the list that the pipe was in still
+    // had it among those with room: when there was room again, a ROUTER or STREAM aborted the process, a PUSH or DEALER wrote
+    // beyond its list, and a PUB put half of the message before the next one. Whoever has begun a message may end it.
+    ("pipe.hpp", "    const bool _conflate;\n", "    const bool _conflate;\n\n    mutable bool _begun;\n"),
+    ("pipe.hpp", "    bool check_write ();\n", "    bool check_write ();\n    void begin () { _begun = true; }\n"),
+    ("pipe.cpp", "    _conflate (conflate_)\n{\n", "    _conflate (conflate_),\n    _begun (false)\n{\n"),
+    (
+        "pipe.cpp",
+        "    if (unlikely (!check_write ()))\n        return false;\n\n    const bool more = (msg_->flags () & msg_t::more) != 0;\n",
+        "    if (unlikely (_begun ? !_out_active || _state != active : !check_write ()))\n        return false;\n\n    \
+         const bool more = (msg_->flags () & msg_t::more) != 0;\n    _begun = more;\n",
+    ),
+    (
+        "pipe.cpp",
+        "    //  Remove incomplete message from the outbound pipe.\n    msg_t msg;\n",
+        "    //  Remove incomplete message from the outbound pipe.\n    _begun = false;\n    msg_t msg;\n",
+    ),
+    (
+        "router.cpp",
+        "                        return -1;\n                    }\n                }\n            } else if (_mandatory) {\n",
+        "                        return -1;\n                    }\n                } else\n                    \
+         _current_out->begin ();\n            } else if (_mandatory) {\n",
+    ),
+    (
+        "stream.cpp",
+        "                    errno = EAGAIN;\n                    return -1;\n                }\n            } else {\n",
+        "                    errno = EAGAIN;\n                    return -1;\n                }\n                \
+         _current_out->begin ();\n            } else {\n",
+    ),
+    // A connection that a heartbeat gave up while its pipe was full came back with a new engine. Once there was room, that
+    // one was told to go on with what it had not stopped, and aborted the process.
+    (
+        "stream_engine_base.cpp",
+        "    zmq_assert (_input_stopped);\n    zmq_assert (_session != NULL);\n",
+        "    if (!_input_stopped)\n        return true;\n    zmq_assert (_session != NULL);\n",
+    ),
+    // A connection that is lost while its pipe is full waits for room, for the sake of what it has received. A heartbeat of
+    // its own, or one of the peer's among what it has, was answered there, and aborted the process.
+    (
+        "stream_engine_base.cpp",
+        "void zmq::stream_engine_base_t::out_event ()\n{\n    zmq_assert (!_io_error);\n",
+        "void zmq::stream_engine_base_t::out_event ()\n{\n    if (_io_error)\n        return;\n",
     ),
     (
         "pipe.cpp",
@@ -304,6 +357,12 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    const int rc = _mechanism->zap_msg_available ();\n    if (rc == -1) {\n",
         "    const int rc = _mechanism->zap_msg_available ();\n    \
          if (rc == -1 || _mechanism->status () == mechanism_t::error) {\n",
+    ),
+    // A PING that was cut short was answered with 16 bytes of what is behind it in memory.
+    (
+        "zmtp_engine.cpp",
+        "        const size_t ping_max_ctx_len = 16;\n",
+        "        const size_t ping_max_ctx_len = 16;\n        if (msg_->size () < ping_ttl_len)\n            return -1;\n",
     ),
     // ZMQ_TOPICS_COUNT went on counting what was subscribed to by peers that had left.
     (

@@ -5,6 +5,7 @@ mod context;
 #[cfg(feature = "draft")]
 mod draft;
 mod fork;
+mod handles;
 #[cfg(feature = "draft")]
 mod locked;
 mod message;
@@ -23,6 +24,7 @@ mod util;
 
 pub(crate) use context::RawContext;
 pub(crate) use fork::{catching, count_forks, forks, process_state};
+pub(crate) use handles::Handles;
 #[cfg(feature = "draft")]
 pub(crate) use locked::LockedPoller;
 pub(crate) use message::RawMessage;

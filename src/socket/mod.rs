@@ -101,6 +101,8 @@ pub(crate) struct Core {
     /// the socket and catches no signals, or in none.
     sends_straight_in: AtomicU32,
     recvs_straight_in: AtomicU32,
+    /// How often something has changed that these two depend on.
+    changes: AtomicU32,
     /// Held through what takes several calls of libzmq and is one to the caller.
     turn: Mutex<()>,
     /// The inproc names that this socket has bound.
@@ -153,6 +155,7 @@ const _: fn(&Core) = |core| {
         sndtimeo,
         sends_straight_in,
         recvs_straight_in,
+        changes,
         turn,
         bound,
         connected,
@@ -171,7 +174,7 @@ const _: fn(&Core) = |core| {
         put_back,
         watch,
     } = core;
-    is_sync(&(context, kind, rcvtimeo, sndtimeo, sends_straight_in, recvs_straight_in));
+    is_sync(&(context, kind, rcvtimeo, sndtimeo, sends_straight_in, recvs_straight_in, changes));
     is_sync(&(
         turn,
         bound,
@@ -230,6 +233,7 @@ impl Core {
             sndtimeo: AtomicI32::new(-1),
             sends_straight_in: AtomicU32::new(NO_STATE),
             recvs_straight_in: AtomicU32::new(NO_STATE),
+            changes: AtomicU32::default(),
             turn: Mutex::default(),
             bound: Mutex::default(),
             connected: Mutex::default(),
@@ -406,6 +410,10 @@ impl Core {
     }
 
     fn take_put_back(&self) -> Option<Message> {
+        // In a forked child the lock may be held by a thread that is not there.
+        if self.put_back.is_empty() || self.raw.is_inherited() {
+            return None;
+        }
         let part = self.put_back.take(self.raw.origin().0)?;
         self.settle();
         Some(part)
@@ -432,7 +440,7 @@ impl Core {
         // Kinds that may be shared have no further parts.
         if self.mid_message.load(Ordering::Relaxed) != more {
             self.mid_message.store(more, Ordering::Relaxed);
-            self.settle();
+            self.work_out(Ordering::Relaxed);
         }
     }
 
@@ -441,16 +449,28 @@ impl Core {
         self.mid_message.load(Ordering::Relaxed) && matches!(self.kind, Kind::Push | Kind::Dealer | Kind::Req)
     }
 
-    /// Works out when plain sends and receives need nothing of what this library does besides calling libzmq.
+    /// Works out when plain sends and receives need nothing of what this library does besides calling libzmq, whichever
+    /// thread has changed something last.
     fn settle(&self) {
+        let mut changes = self.changes.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+        loop {
+            self.work_out(Ordering::SeqCst);
+            match self.changes.load(Ordering::SeqCst) {
+                now if now == changes => return,
+                now => changes = now,
+            }
+        }
+    }
+
+    fn work_out(&self, order: Ordering) {
         let straight_if = |it_may| if it_may && !self.watch.is_armed() { self.raw.forks() } else { NO_STATE };
         let is_plain = !self.is_checked() && !self.conflates() && !self.mid_message.load(Ordering::Relaxed);
         let waits_for_ever = |timeout: &AtomicI32| timeout.load(Ordering::Relaxed) < 0;
         let sends = straight_if(is_plain && waits_for_ever(&self.sndtimeo));
         let is_plain = self.kind != Kind::XPub && !self.conflates() && !self.has_put_back();
         let recvs = straight_if(is_plain && waits_for_ever(&self.rcvtimeo));
-        self.sends_straight_in.store(sends, Ordering::Relaxed);
-        self.recvs_straight_in.store(recvs, Ordering::Relaxed);
+        self.sends_straight_in.store(sends, order);
+        self.recvs_straight_in.store(recvs, order);
     }
 
     /// Whether this library looks at each message before libzmq does.

@@ -3,78 +3,82 @@
 //! libzmq does not know of them, and who polls has the C handle of a socket alone. So the handles of sockets with such
 //! parts, which are few, are kept here.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::lock::lock;
 use crate::message::Message;
+use crate::raw::Handles;
 
-static HANDLES: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
-/// How many handles there are.
-static COUNT: AtomicUsize = AtomicUsize::new(0);
+static HANDLES: Handles = Handles::new();
 
 /// Whether any socket has parts that were put back.
 #[inline]
 pub(crate) fn any_put_back() -> bool {
-    COUNT.load(Ordering::Relaxed) != 0
+    !HANDLES.is_empty()
 }
 
 /// Whether the socket of this handle has parts that were put back.
 pub(crate) fn is_put_back(handle: NonNull<c_void>) -> bool {
-    any_put_back() && lock(&HANDLES).contains(&handle.addr().get())
+    any_put_back() && HANDLES.contains(handle.addr().get())
 }
 
 /// The parts of one socket.
 #[derive(Default)]
-pub(super) struct PutBack(Mutex<VecDeque<Message>>);
+pub(super) struct PutBack {
+    parts: Mutex<VecDeque<Message>>,
+    /// Whether there are any, for those who do not lock for that.
+    any: AtomicBool,
+}
 
 impl PutBack {
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        lock(&self.0).is_empty()
+        !self.any.load(Ordering::Relaxed)
     }
 
     /// Puts a part before all others that are there.
     pub(super) fn put(&self, handle: *mut c_void, part: Message) {
-        let mut parts = lock(&self.0);
+        let mut parts = lock(&self.parts);
         parts.push_front(part);
-        note(handle, &parts);
+        self.note(handle, &parts);
     }
 
     pub(super) fn take(&self, handle: *mut c_void) -> Option<Message> {
-        let mut parts = lock(&self.0);
+        let mut parts = lock(&self.parts);
         let part = parts.pop_front()?;
-        note(handle, &parts);
+        self.note(handle, &parts);
         Some(part)
     }
 
     /// All of them, of a socket that is closed or given up.
     pub(super) fn take_all(&self, handle: *mut c_void) -> VecDeque<Message> {
-        let mut parts = lock(&self.0);
+        let mut parts = lock(&self.parts);
         let all = std::mem::take(&mut *parts);
         if !all.is_empty() {
-            note(handle, &parts);
+            self.note(handle, &parts);
         }
         all
     }
 
     pub(super) fn restore(&self, handle: *mut c_void, all: VecDeque<Message>) {
         if !all.is_empty() {
-            let mut parts = lock(&self.0);
+            let mut parts = lock(&self.parts);
             *parts = all;
-            note(handle, &parts);
+            self.note(handle, &parts);
         }
     }
-}
 
-fn note(handle: *mut c_void, parts: &VecDeque<Message>) {
-    let mut handles = lock(&HANDLES);
-    if parts.is_empty() {
-        handles.remove(&handle.addr());
-    } else {
-        handles.insert(handle.addr());
+    /// Called under the lock of the parts.
+    fn note(&self, handle: *mut c_void, parts: &VecDeque<Message>) {
+        if parts.is_empty() {
+            HANDLES.remove(handle.addr());
+        } else {
+            HANDLES.insert(handle.addr());
+        }
+        self.any.store(!parts.is_empty(), Ordering::Relaxed);
     }
-    COUNT.store(handles.len(), Ordering::Relaxed);
 }

@@ -100,11 +100,12 @@ impl Core {
         if self.kind() == Kind::XPub || self.has_put_back() || buffer.len() >= ENDLESS {
             let mut message = RawMessage::new();
             self.recv_until(&mut message, deadline)?;
-            let copied = message.len().min(buffer.len());
-            buffer[..copied].copy_from_slice(&message.content()[..copied]);
-            return Ok(message.len());
+            return Ok(copy(message.content(), buffer));
         }
         self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
+            if let Some(first) = self.take_put_back() {
+                return Ok(copy(first.as_ref(), buffer));
+            }
             self.unless_torn(|| self.raw().recv_into(buffer, zmq_sys::ZMQ_DONTWAIT))
         })
     }
@@ -138,11 +139,12 @@ impl Core {
     /// Receives, waiting until `deadline` at most.
     #[cold]
     pub(super) fn recv_until(&self, message: &mut RawMessage, deadline: Option<Instant>) -> Result<(), Errno> {
-        if let Some(mut first) = self.take_put_back() {
-            std::mem::swap(message, first.raw_mut());
-            return Ok(());
-        }
         self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
+            // Of a socket that threads share, it may come meanwhile.
+            if let Some(mut first) = self.take_put_back() {
+                std::mem::swap(message, first.raw_mut());
+                return Ok(());
+            }
             self.unless_torn(|| self.raw().recv(message, zmq_sys::ZMQ_DONTWAIT))?;
             if self.kind() == Kind::XPub {
                 message.count_itself();
@@ -236,6 +238,13 @@ impl Core {
     fn interrupted(&self) -> Result<(), Errno> {
         if raw::interrupted() { Err(Errno::EINTR) } else { Ok(()) }
     }
+}
+
+/// Copies what there is room for; gives how much there was.
+fn copy(content: &[u8], buffer: &mut [u8]) -> usize {
+    let copied = content.len().min(buffer.len());
+    buffer[..copied].copy_from_slice(&content[..copied]);
+    content.len()
 }
 
 /// The end of the time that a call may take; `None` is never.

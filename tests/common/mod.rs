@@ -4,6 +4,7 @@
 
 pub mod guide;
 mod python;
+pub mod zap;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

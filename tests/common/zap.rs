@@ -1,0 +1,50 @@
+//! What the tests of the authenticator share: servers, clients, and what it says of them.
+
+use std::time::Duration;
+
+use zmq::security::{AuthEvent, Authenticator, Security};
+use zmq::{Context, Dealer, Socket};
+
+use super::DEADLINE;
+
+pub const ANY_PORT: &str = "tcp://127.0.0.1:*";
+pub const HANDLER: &str = "inproc://zeromq.zap.01";
+
+pub fn server<'a>(context: &'a Context, security: &Security) -> (Socket<'a, Dealer>, String) {
+    let server = context.socket(Dealer).unwrap();
+    server.set_linger(Some(Duration::ZERO)).unwrap();
+    server.secure(security).unwrap();
+    let endpoint = server.bind(ANY_PORT).unwrap();
+    (server, endpoint)
+}
+
+/// A client that is refused tries again only after a minute, so that each has one event.
+pub fn client<'a>(context: &'a Context, security: &Security, endpoint: &str) -> Socket<'a, Dealer> {
+    let client = context.socket(Dealer).unwrap();
+    client.set_linger(Some(Duration::ZERO)).unwrap();
+    client.set_reconnect_ivl(Some(Duration::from_secs(60))).unwrap();
+    client.secure(security).unwrap();
+    client.connect(endpoint).unwrap();
+    // Where it was refused already, there is nobody to wait for.
+    let _ = client.try_send("Hello").unwrap();
+    client
+}
+
+pub fn event(authenticator: &Authenticator) -> AuthEvent {
+    authenticator.next_event(DEADLINE).unwrap().expect("an event")
+}
+
+/// The status that the next client gets, and the user id or the reason.
+pub fn decision(authenticator: &Authenticator) -> (u16, String) {
+    match event(authenticator) {
+        AuthEvent::Allowed { user_id, .. } => (200, user_id),
+        AuthEvent::Denied { status, reason, .. } => (status, reason),
+        event => panic!("{event:?}"),
+    }
+}
+
+/// Whether a client gets in, as the authenticator says.
+pub fn is_let_in(authenticator: &Authenticator, context: &Context, security: &Security, endpoint: &str) -> bool {
+    let _client = client(context, security, endpoint);
+    decision(authenticator).0 == 200
+}
