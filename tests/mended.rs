@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{DEADLINE, within_deadline};
+use zmq::monitor::Events;
 use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Pull, Push, Router, Socket, SocketType, Sub, XPub, poll};
 
 /// Says what a ZMTP 3 peer without security says first, with these properties, and reads the other's answer.
@@ -210,6 +211,34 @@ fn a_lost_connection_with_unread_messages_does_not_linger() {
         drop(router);
         other.terminate(Duration::from_secs(20)).unwrap();
         context.terminate(Duration::from_secs(20)).unwrap();
+    });
+}
+
+/// What is left to be sent over a connection that is lost, and is not made again, nobody can send any more.
+#[test]
+fn a_connection_that_is_given_up_does_not_linger() {
+    within_deadline(|| {
+        for closed_first in [false, true] {
+            let context = Context::new().unwrap();
+            let (pusher, listener) = connected(&context, Push);
+            pusher.set_reconnect_ivl(None).unwrap();
+            let monitor = pusher.monitor(Events::DISCONNECTED).unwrap();
+            pusher.connect(&endpoint(&listener)).unwrap();
+            let mut peer = accept(&listener);
+            greet(&mut peer, &[("Socket-Type", b"PULL")]);
+            let part = vec![0; 100_000];
+            while pusher.send_timeout(&part, Duration::from_millis(100)).unwrap().is_sent() {}
+            if closed_first {
+                drop(pusher);
+                drop(peer);
+            } else {
+                drop(peer);
+                monitor.recv().unwrap();
+                drop(pusher);
+            }
+            drop(monitor);
+            context.terminate(Duration::from_secs(20)).unwrap();
+        }
     });
 }
 

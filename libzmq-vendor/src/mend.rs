@@ -267,6 +267,28 @@ const MENDS: &[(&str, &str, &str)] = &[
         "            _has_linger_timer = false;\n        }\n        if (_pending && _zap_pipe)\n            \
          _zap_pipe->terminate (false);\n    } else if (pipe_ == _zap_pipe)\n",
     ),
+    // A connection that was lost, and is not made again, asks to be ended. Where its socket was just being closed, nobody
+    // heard that, and by ZMQ_LINGER's default the end of the context waited for ever for what nobody can send any more.
+    ("session_base.hpp", "    bool _pending;\n", "    bool _pending;\n\n    bool _given_up;\n"),
+    ("session_base.cpp", "    _pending (false),\n", "    _pending (false),\n    _given_up (false),\n"),
+    (
+        "session_base.cpp",
+        "            } else {\n                terminate ();\n            }\n            break;\n",
+        "            } else {\n                _given_up = true;\n                terminate ();\n            }\n            break;\n",
+    ),
+    (
+        "session_base.cpp",
+        "        std::string *ep = new (std::string);\n        _addr->to_string (*ep);\n        \
+         send_term_endpoint (_socket, ep);\n    }\n\n    //  For subscriber",
+        "        _given_up = true;\n        if (_pending && _pipe)\n            _pipe->terminate (false);\n        \
+         std::string *ep = new (std::string);\n        _addr->to_string (*ep);\n        \
+         send_term_endpoint (_socket, ep);\n    }\n\n    //  For subscriber",
+    ),
+    (
+        "session_base.cpp",
+        "        _pipe->terminate (linger_ != 0);\n",
+        "        _pipe->terminate (linger_ != 0 && !_given_up);\n",
+    ),
     // A hello for a connection that its maker has closed aborted the process.
     (
         "pipe.cpp",
