@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{DEADLINE, Process, in_own_process, skip_unless, within_deadline};
+use common::{DEADLINE, Process, alone, in_own_process, role, skip_unless, within_deadline};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Policy, SecretText, Security, Verdict, ZapRequest};
 use zmq::sockopt::Mechanism;
 use zmq::{Context, Dealer, Errno, Kind, PublicKey, SecretKey, Socket};
@@ -441,7 +441,13 @@ impl Searcher {
 #[cfg(target_os = "linux")]
 #[test]
 fn secrets_are_wiped_wherever_they_were() {
-    in_own_process("secrets_are_wiped_wherever_they_were", || {
+    const TEST: &str = "secrets_are_wiped_wherever_they_were";
+    if role().is_none() {
+        // The first call of a shared library's function is bound by the dynamic linker, which leaves registers on the stack,
+        // and in them parts of what was copied before.
+        return Process::spawn(alone(TEST, "alone").env("LD_BIND_NOW", "1")).succeeds();
+    }
+    in_own_process(TEST, || {
         let searcher = Searcher::start();
         // A key of zmq_curve_keypair's, under the veil, and its bytes.
         let text = Veiled::of(b"D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs");
