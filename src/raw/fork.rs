@@ -1,9 +1,7 @@
 //! Forks, counted: the sockets and contexts of its parent are not a child's to use. And whether signals are caught, so
 //! that a send or receive has one number to look at.
 
-use std::ffi::c_int;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::error::Errno;
 
@@ -42,8 +40,18 @@ extern "C" fn in_child() {
 
 /// Counts forks from now on; asking for the process id on every call would cost as much as the call.
 pub(crate) fn count_forks() -> Result<(), Errno> {
-    static COUNTING: OnceLock<c_int> = OnceLock::new();
+    // No lock, which a forked child could find held by a thread that it has not. Threads that are first at the same time
+    // register twice: each fork then counts twice, which tells as much.
+    static COUNTING: AtomicBool = AtomicBool::new(false);
+    if COUNTING.load(Ordering::Acquire) {
+        return Ok(());
+    }
     // SAFETY: the function stays, and does nothing in the child but atomic operations and system calls.
-    let rc = *COUNTING.get_or_init(|| unsafe { libc::pthread_atfork(None, None, Some(in_child)) });
-    if rc == 0 { Ok(()) } else { Err(Errno::from_raw(rc)) }
+    match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
+        0 => {
+            COUNTING.store(true, Ordering::Release);
+            Ok(())
+        }
+        errno => Err(Errno::from_raw(errno)),
+    }
 }
