@@ -11,10 +11,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::within_deadline;
-use zmq::{
-    Context, Ended, Flags, Message, Pair, PollEvents, PollItem, Poller, Pull, Push, Reactor, Socket, Timers, poll,
-};
+use common::{pair, within_deadline};
+use zmq::{Context, Ended, Flags, Message, Pair, PollEvents, PollItem, Poller, Pull, Push, Reactor, Timers, poll};
 
 thread_local! {
     /// Allocations of this thread: tests run side by side, and each must see its own.
@@ -67,13 +65,6 @@ fn assert_allocates_nothing(mut work: impl FnMut()) {
     assert_eq!(count, 0, "allocations in 100 rounds");
 }
 
-fn pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
-    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-    left.bind("inproc://pair").unwrap();
-    right.connect("inproc://pair").unwrap();
-    (left, right)
-}
-
 #[test]
 fn the_counter_counts() {
     assert_eq!(allocations(|| black_box(Box::new(1))).0, 1);
@@ -86,7 +77,7 @@ fn the_counter_counts() {
 fn bytes_are_sent_and_received_into_a_buffer() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+        let (left, right) = pair(&context, "inproc://pair");
         let content = vec![b'x'; 1 << 16];
         let mut buffer = vec![0; 1 << 16];
         for size in [0, 1, 33, 34, 1024, 1 << 16] {
@@ -102,7 +93,7 @@ fn bytes_are_sent_and_received_into_a_buffer() {
 fn messages_are_sent_and_received() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+        let (left, right) = pair(&context, "inproc://pair");
         for size in [0, 1, 33, 34, 1024, 1 << 16] {
             let mut message = Message::from(vec![b'x'; size]);
             let mut reused = Message::new();
@@ -140,7 +131,7 @@ fn over_the_wire_it_is_the_same() {
 fn waiting_allocates_nothing() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+        let (left, right) = pair(&context, "inproc://pair");
         // With a time-out the waiting is this library's own.
         left.set_sndtimeo(Some(Duration::from_secs(60))).unwrap();
         right.set_rcvtimeo(Some(Duration::from_secs(60))).unwrap();
@@ -177,7 +168,7 @@ fn an_owner_is_taken_over_without_another_allocation() {
 fn polling_allocates_nothing() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+        let (left, right) = pair(&context, "inproc://pair");
         let idle = context.socket(Pull).unwrap();
         left.send("Hello").unwrap();
         let mut items = [&left.as_ref(), &right.as_ref(), &idle.as_ref()]
@@ -268,7 +259,7 @@ fn a_poller_allocates_nothing_per_wait() {
 fn a_reactor_allocates_nothing_per_event() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+        let (left, right) = pair(&context, "inproc://pair");
         let calls = Cell::new((0, 0));
         let first = Cell::new(0);
         let mut reactor = Reactor::new().unwrap();

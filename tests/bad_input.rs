@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, owners_are_settled, within_deadline};
+use common::{DEADLINE, eventually, owners_are_settled, pair, within_deadline};
 use zmq::{
     Context, Dealer, Errno, Error, Kind, Message, Multipart, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub,
 };
@@ -269,17 +269,11 @@ fn context_options_out_of_range() {
     });
 }
 
-fn pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
-    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-    right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-    (left, right)
-}
-
 #[test]
 fn a_buffer_that_takes_nothing() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+        let (left, right) = pair(&context, "tcp://127.0.0.1:*");
         left.send("kept").unwrap();
         says(&right.recv_into(&mut []).unwrap_err(), Errno::EINVAL, "zmq_recv", "empty buffer");
         assert_eq!(right.recv_timeout(DEADLINE).unwrap().unwrap(), "kept");
@@ -323,7 +317,7 @@ fn sends_out_of_turn_or_to_nobody_give_the_message_back() {
 fn a_message_of_no_parts() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+        let (left, right) = pair(&context, "tcp://127.0.0.1:*");
         says(left.send_multipart(Multipart::new()).unwrap_err().error(), Errno::EINVAL, "zmq_msg_send", "no parts");
         says(left.try_send_multipart(Multipart::new()).unwrap_err().error(), Errno::EINVAL, "zmq_msg_send", "no parts");
         left.send_multipart(["one"]).unwrap();
@@ -547,7 +541,7 @@ fn content_is_freed_exactly_once() {
 fn a_panic_in_an_owner_goes_no_further() {
     within_deadline(|| {
         let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+        let (left, right) = pair(&context, "tcp://127.0.0.1:*");
         let freed = Arc::new(AtomicUsize::new(0));
         let owner = || Message::from_owner(Counted { freed: freed.clone(), panics: true });
         // On this thread, where a message is dropped, and on one of libzmq's, where it has been sent.
@@ -576,7 +570,7 @@ fn an_owner_may_hold_sockets_and_contexts() {
             }
         }
         let outer = Context::new().unwrap();
-        let (left, right) = pair(&outer);
+        let (left, right) = pair(&outer, "tcp://127.0.0.1:*");
         let freed = Arc::new(AtomicUsize::new(0));
         for _ in 0..2 {
             let inner = Context::new().unwrap().owned_socket(Pull).unwrap();

@@ -8,18 +8,11 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{in_own_process, within_deadline};
+use common::{in_own_process, pair, within_deadline};
 use zmq::{Context, Errno, Kind, Pair, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, poll};
 
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(3600);
-
-fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>, Socket<'ctx, Pair>) {
-    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-    left.bind(endpoint).unwrap();
-    right.connect(endpoint).unwrap();
-    (left, right)
-}
 
 #[test]
 fn what_is_ready_is_marked() {

@@ -8,21 +8,11 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{alone, eventually, role, within_deadline};
-use zmq::{
-    Context, Dealer, Errno, Event, Kind, Pair, PollEvents, PollItem, Poller, Pull, Push, Rep, Req, Router, Socket, Sub,
-    poll,
-};
+use common::{alone, eventually, pair, role, within_deadline};
+use zmq::{Context, Dealer, Errno, Event, Kind, PollEvents, PollItem, Poller, Pull, Push, Rep, Req, Router, Sub, poll};
 
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(3600);
-
-fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>, Socket<'ctx, Pair>) {
-    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-    left.bind(endpoint).unwrap();
-    right.connect(endpoint).unwrap();
-    (left, right)
-}
 
 /// The keys of what is ready, sorted.
 fn ready<K: Copy + Ord + Eq + std::hash::Hash>(

@@ -5,18 +5,11 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{in_own_process, within_deadline};
-use zmq::{Context, Errno, Pair, PollEvents, Poller, Pull, Socket, interrupt};
+use common::{in_own_process, pair, within_deadline};
+use zmq::{Context, Errno, PollEvents, Poller, Pull, interrupt};
 
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(3600);
-
-fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>, Socket<'ctx, Pair>) {
-    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-    left.bind(endpoint).unwrap();
-    right.connect(endpoint).unwrap();
-    (left, right)
-}
 
 /// The keys of what is ready.
 fn ready(poller: &mut Poller<'_, i32>, timeout: Duration) -> Vec<i32> {

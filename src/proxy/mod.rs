@@ -30,7 +30,8 @@ use engine::{Engine, Uncontrolled};
 /// # Errors
 ///
 /// `ETERM` once the context was shut down, `EINTR` after a caught signal (where [`crate::interrupt`] was set up before),
-/// `EINVAL` where the capture socket is one of the two, or of a kind that does not send at any time, and what sending and receiving on the sockets report.
+/// `EINVAL` where the capture socket is one of the two, or of a kind that does not send at any time, and what sending and
+/// receiving on the sockets report.
 ///
 /// ```
 /// use zmq::{Context, Dealer, Errno, Router, proxy};

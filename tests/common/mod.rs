@@ -16,6 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zmq::{Context, Pair, Socket};
+
 #[allow(unused_imports, reason = "as above")]
 pub use python::python_program;
 
@@ -50,6 +52,13 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < DEADLINE, "never came true: {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Two PAIR sockets that are connected: the one that binds, and the other.
+pub fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>, Socket<'ctx, Pair>) {
+    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+    right.connect(&left.bind(endpoint).unwrap()).unwrap();
+    (left, right)
 }
 
 /// What tells a test that it runs alone, and in which role.
