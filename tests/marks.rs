@@ -10,7 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use common::{DEADLINE, within_deadline};
-use zmq::{Context, Dealer, Pub, Pull, Push, Router, Sub};
+use zmq::{Context, Dealer, Pub, Pull, Push, Rep, Router, Sub};
 
 /// Without room for its other parts, the first ones were given up, but nobody was told that the peer had no room: when it
 /// had some again, that aborted the process, or wrote beyond a list.
@@ -104,6 +104,56 @@ fn a_published_message_is_whole_where_the_mark_is_lowered_meanwhile() {
             let whole = if parts.len() == 1 { &["x"][..] } else { &["begun", "done"] };
             assert!(parts.iter().eq(whole), "{parts:?}");
         }
+    });
+}
+
+/// The mark seemed to be reached, as nobody listened to what the peer had read since while requests came in all the time.
+/// The reply was dropped, and its client waited for ever.
+#[test]
+fn a_reply_for_which_there_is_room_is_sent() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let server = context.socket(Rep).unwrap();
+        server.set_sndhwm(1).unwrap();
+        server.bind("inproc://server").unwrap();
+        let client = context.socket(Dealer).unwrap();
+        client.set_rcvhwm(1).unwrap();
+        client.connect("inproc://server").unwrap();
+        for number in 0..500_u16 {
+            client.send_multipart([&[][..], &number.to_be_bytes()]).unwrap();
+        }
+        for number in 0..500_u16 {
+            let request = server.recv().unwrap();
+            server.send(request).unwrap();
+            let reply = client.try_recv_multipart().unwrap().expect("a reply");
+            assert_eq!(reply, [&[][..], &number.to_be_bytes()]);
+        }
+    });
+}
+
+#[test]
+fn a_router_does_not_drop_what_there_is_room_for() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        router.set_sndhwm(1).unwrap();
+        router.bind("inproc://router").unwrap();
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_rcvhwm(1).unwrap();
+        dealer.set_routing_id("d").unwrap();
+        dealer.connect("inproc://router").unwrap();
+        dealer.send("hello").unwrap();
+        router.recv_multipart().unwrap();
+        for number in 0..500_u16 {
+            router.send_multipart([b"d", &number.to_be_bytes()[..]]).unwrap();
+            assert_eq!(dealer.try_recv().unwrap().expect("a message"), number.to_be_bytes());
+        }
+        // What there is no room for is dropped as ever, and a peer that leaves meanwhile is no peer any more.
+        for _ in 0..10 {
+            router.send_multipart(["d", "x"]).unwrap();
+        }
+        drop(dealer);
+        router.send_multipart(["d", "x"]).unwrap();
     });
 }
 
@@ -252,7 +302,7 @@ fn a_closed_socket_that_asks_a_handler_does_not_hold_up_the_end() {
     within_deadline(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let context = Context::new().unwrap();
-        let handler = context.socket(zmq::Rep).unwrap();
+        let handler = context.socket(Rep).unwrap();
         handler.bind("inproc://zeromq.zap.01").unwrap();
         let push = context.socket(Push).unwrap();
         push.set_zap_domain("global").unwrap();

@@ -164,6 +164,8 @@ fn room_at_the_high_water_mark() {
 fn requests_and_replies_whose_turns_come_without_a_signal() {
     const PAIRS: usize = 6;
     const ROUNDS: usize = 2_000;
+    // As released, libzmq drops a reply now and then where the mark is low, and its client waits for ever.
+    const REPLIES: u32 = if cfg!(zmq_vendored) { SHORT } else { LONG };
     within_deadline(|| {
         let context = Context::new().unwrap();
         let (clients, answering): (Vec<_>, Vec<_>) =
@@ -177,7 +179,7 @@ fn requests_and_replies_whose_turns_come_without_a_signal() {
         }
         thread::scope(|scope| {
             for number in 0..PAIRS {
-                let server = connected(&context, Rep, &answering[number], SHORT);
+                let server = connected(&context, Rep, &answering[number], REPLIES);
                 scope.spawn(move || {
                     for _ in 0..ROUNDS {
                         server.recv_timeout(PATIENCE).unwrap().expect("a request");

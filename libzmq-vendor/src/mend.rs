@@ -400,6 +400,22 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    if (_monitor_events & type_) {\n        const int reason = errno;\n        \
             monitor_event (type_, values_, values_count_, endpoint_uri_pair_);\n        errno = reason;\n",
     ),
+    // A ROUTER, and a REP with it, dropped what it sent to a peer that had room: it went by what it had last heard of the
+    // peer, and did not listen while requests were there to take. Where the mark is low, the client of a REP waited for ever
+    // for a reply to its request. Now it looks for news before it drops.
+    (
+        "socket_base.hpp",
+        "    int process_commands (int timeout_, bool throttle_);\n",
+        "  protected:\n    int process_commands (int timeout_, bool throttle_);\n\n  private:\n",
+    ),
+    (
+        "router.cpp",
+        "                      msg_->size (), zmq::reference_tag_t ()));\n\n            if (out_pipe) {\n",
+        "                      msg_->size (), zmq::reference_tag_t ()));\n\n            \
+         if (out_pipe && !out_pipe->pipe->check_hwm ()) {\n                process_commands (0, false);\n                \
+         out_pipe = lookup_out_pipe (blob_t (\n                  static_cast<unsigned char *> (msg_->data ()),\n                  \
+         msg_->size (), zmq::reference_tag_t ()));\n            }\n\n            if (out_pipe) {\n",
+    ),
     // A connection makes room, and nobody told the other threads of a socket that is for any thread: a send that waited in
     // one of them went on waiting.
     (
