@@ -3,12 +3,13 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{in_own_process, pair, within_deadline};
+use mio::unix::SourceFd;
 use zmq::{Context, Errno, Kind, Pair, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, poll};
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -255,6 +256,48 @@ fn the_socket_tells_its_events_itself() {
         assert_eq!(socket.events().unwrap(), PollEvents::POLLOUT);
         peer.send("Hello").unwrap();
         assert_eq!(socket.events().unwrap(), PollEvents::POLLIN | PollEvents::POLLOUT);
+    });
+}
+
+/// In the manner of the event loop that `wait` stands for, with nothing but the descriptor and the events.
+fn wait_by_descriptor(socket: &Socket<'_, Pair>, wait: &mut dyn FnMut()) {
+    while !socket.events().unwrap().contains(PollEvents::POLLIN) {
+        wait();
+    }
+}
+
+/// Over libzmq's own descriptor, whatever is written to it aborts the process, and whoever reads from it takes a wake-up.
+#[test]
+fn the_descriptor_can_be_waited_for_and_nothing_else() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let (socket, peer) = pair(&context, "tcp://127.0.0.1:*");
+        let mut file = std::fs::File::from(socket.fd().unwrap().try_clone_to_owned().unwrap());
+        let mut edges = mio::Poll::new().unwrap();
+        let fd = socket.fd().unwrap().as_raw_fd();
+        edges.registry().register(&mut SourceFd(&fd), mio::Token(0), mio::Interest::READABLE).unwrap();
+        let mut edge_events = mio::Events::with_capacity(8);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for round in 0..1000_u32 {
+                    assert_eq!(peer.recv().unwrap(), round.to_be_bytes());
+                    peer.send("").unwrap();
+                }
+            });
+            for round in 0..1000_u32 {
+                assert!(file.write(&1_u64.to_ne_bytes()).is_err());
+                assert!(file.read(&mut [0; 8]).is_err());
+                socket.send(round.to_be_bytes()).unwrap();
+                if round % 2 == 0 {
+                    wait_by_descriptor(&socket, &mut || {
+                        poll(&mut [PollItem::fd(socket.fd().unwrap(), PollEvents::POLLIN)], None).unwrap();
+                    });
+                } else {
+                    wait_by_descriptor(&socket, &mut || edges.poll(&mut edge_events, None).unwrap());
+                }
+                assert_eq!(socket.try_recv().unwrap().unwrap(), "");
+            }
+        });
     });
 }
 

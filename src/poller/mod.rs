@@ -312,7 +312,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     fn report(&self, fd: RawFd, place: usize, interest: Interest) -> Result<()> {
         let registered = self.os.registry().register(&mut SourceFd(&fd), Token(place), interest);
         registered.map_err(|error| match errno(&error).raw() {
-            // A socket's own descriptor, for one.
+            // ZMQ_FD of a socket that is here, come by through C.
             libc::EEXIST => already_there(),
             _ => errno(&error).because(ADD, "the system's poller refuses the descriptor"),
         })

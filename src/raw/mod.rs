@@ -31,7 +31,7 @@ pub(crate) use message::RawMessage;
 pub(crate) use monitor::{Format, Tap, Watch};
 #[cfg(feature = "draft")]
 pub(crate) use os::probe_priority;
-pub(crate) use os::{local_time, prepare_listener, probe_affinity, probe_scheduling, wipe};
+pub(crate) use os::{local_time, prepare_listener, probe_affinity, probe_scheduling, shield, wipe};
 pub(crate) use owners::wait_elsewhere;
 pub use poll::PollItem;
 pub(crate) use poll::poll;

@@ -33,16 +33,17 @@ pub(crate) use watch::Used;
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::{CStr, c_int, c_short, c_void};
 use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use crate::context::{Context, Inner, SinglesOnly, Tie};
 use crate::error::{Errno, Error, Result};
 use crate::lock::lock;
 use crate::message::Message;
 use crate::monitor::Monitored;
-use crate::raw::{PollItem, RawSocket, Unshared};
+use crate::raw::{self, PollItem, RawSocket, Unshared};
 use crate::sockopt::Latched;
 
 /// A socket of kind `T`, in a context that it borrows for `'ctx` or, as `Socket<'static, T>`, keeps alive itself.
@@ -129,6 +130,8 @@ pub(crate) struct Core {
     skips_options: AtomicBool,
     put_back: put_back::PutBack,
     watch: watch::Watch,
+    /// What [`Socket::fd`] gives, once it was asked for.
+    shielded: OnceLock<OwnedFd>,
 }
 
 /// What a [`Core`] knows beside what libzmq keeps, while the socket is in the hands of C code.
@@ -173,6 +176,7 @@ const _: fn(&Core) = |core| {
         skips_options,
         put_back,
         watch,
+        shielded,
     } = core;
     is_sync(&(context, kind, rcvtimeo, sndtimeo, sends_straight_in, recvs_straight_in, changes));
     is_sync(&(
@@ -188,7 +192,7 @@ const _: fn(&Core) = |core| {
         mid_message,
         monitored,
     ));
-    is_sync(&(number, skips_options, put_back, watch));
+    is_sync(&(number, skips_options, put_back, watch, shielded));
     #[cfg(feature = "draft")]
     is_sync(datagrams);
 };
@@ -250,6 +254,7 @@ impl Core {
             skips_options: AtomicBool::default(),
             put_back: put_back::PutBack::default(),
             watch: watch::Watch::default(),
+            shielded: OnceLock::new(),
         };
         core.settle();
         core
@@ -266,6 +271,18 @@ impl Core {
     pub(crate) fn exposed_handle(&self) -> *mut c_void {
         self.expose();
         self.raw.as_ptr()
+    }
+
+    /// A descriptor that is readable while that of `ZMQ_FD` is. Into that itself, as into any that is lent, safe code could
+    /// write, over which libzmq aborts, or read from it, for which libzmq would wait in vain.
+    pub(crate) fn shielded_fd(&self) -> Result<BorrowedFd<'_>, Errno> {
+        let fd = self.raw().notification_fd()?;
+        if let Some(shielded) = self.shielded.get() {
+            return Ok(shielded.as_fd());
+        }
+        let shielded =
+            raw::shield(fd).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE)))?;
+        Ok(self.shielded.get_or_init(|| shielded).as_fd())
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -56,11 +56,13 @@ impl<T: SocketType> Socket<'_, T> {
     /// The descriptor that becomes readable when [`Socket::events`] may have changed, for an event loop of one's own.
     ///
     /// It is edge-triggered, and says nothing of messages: when it was readable, and after *every* send and receive,
-    /// ask for the events again, or a wake-up is lost. It is never to be read from, written to or closed.
+    /// ask for the events again, or a wake-up is lost. It can be waited for, by any call or event loop that waits for
+    /// descriptors, and nothing else: libzmq's own, into which one could write, is behind it.
     ///
     /// # Errors
     ///
-    /// `ETERM` after the context was shut down.
+    /// `ETERM` after the context was shut down; `EMFILE` or `ENFILE` where there is no descriptor left, when it is asked for
+    /// first.
     ///
     /// ```
     /// use zmq::{PollEvents, PollItem, poll};
@@ -87,7 +89,7 @@ impl<T: SocketType> Socket<'_, T> {
         T: HasFd,
     {
         let row = self.core().option("ZMQ_FD", zmq_sys::ZMQ_FD, kinds::HasFd)?;
-        self.core().raw().notification_fd().map_err(|errno| row.failed(errno, "not readable"))
+        self.core().shielded_fd().map_err(|errno| row.failed(errno, "not readable"))
     }
 
     /// The endpoint of the last [`Socket::bind`] as libzmq resolved it, or of the last [`Socket::connect`] as it was
