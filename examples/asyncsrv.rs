@@ -4,7 +4,7 @@
 //! Original: asyncsrv.c
 //! Teaches: DEALER to ROUTER without an empty frame, a proxy with workers, and actors
 //! Arguments: --bind tcp://*:5570, --connect tcp://localhost:5570, --backend inproc://backend, --clients 3, --workers 5,
-//!     --pause 1000, --work 1000, --replies 4, --duration 5000
+//!     --pause 1000, --work 1000, --replies 4, --duration 5000, --patience 5000
 //! Partners: none
 //! Run: --pause 50 --work 20 --duration 2000
 //! Ends: by itself
@@ -57,6 +57,10 @@ struct Args {
     /// How long all this goes on, in milliseconds
     #[arg(long, default_value_t = 5000)]
     duration: u64,
+
+    /// How long each thread may take to end, in milliseconds
+    #[arg(long, default_value_t = 5000)]
+    patience: u64,
 }
 
 fn main() -> common::Result {
@@ -90,7 +94,7 @@ fn run(args: Args) -> common::Result {
 
     // Each thread is told to end, and waited for. The proxy is the last, so that no worker waits for it to take a reply.
     for thread in threads {
-        thread.terminate(Duration::from_secs(5))?;
+        thread.terminate(Duration::from_millis(args.patience))?;
     }
     match proxy {
         Some(proxy) => Ok(proxy.terminate()?),
@@ -105,7 +109,7 @@ fn start(
     name: &str,
     body: impl FnOnce(&ActorPipe) -> common::Result + Send + 'static,
 ) -> zmq::Result<Actor> {
-    Ok(Actor::spawn(context, name, |pipe| common::until_ctrl_c(|| body(pipe)))?)
+    Ok(Actor::spawn(context, name, |pipe| Ok(common::until_ctrl_c(|| body(pipe))?))?)
 }
 
 /// Sends a request now and then, and prints what replies come meanwhile: none, or several.

@@ -4,7 +4,7 @@
 //! Original: espresso.c
 //! Teaches: a proxy whose capture socket is a tap on the pipe
 //! Arguments: --publisher tcp://*:6000, --frontend tcp://localhost:6000, --backend tcp://*:6001,
-//!     --subscriber tcp://localhost:6001, --delay 100, --messages 5, --no-publisher, --no-subscriber
+//!     --subscriber tcp://localhost:6001, --capture inproc://capture, --delay 100, --messages 5, --no-publisher, --no-subscriber
 //! Partners: none
 //! Run: --delay 5
 //! Ends: on Ctrl-C
@@ -46,6 +46,10 @@ struct Args {
     #[arg(long, default_value = "tcp://localhost:6001")]
     subscriber: String,
 
+    /// Where the listener gets what the proxy captures
+    #[arg(long, default_value = "inproc://capture")]
+    capture: String,
+
     /// How long the publisher waits between two messages, in milliseconds
     #[arg(long, default_value_t = 100)]
     delay: u64,
@@ -63,9 +67,6 @@ struct Args {
     no_subscriber: bool,
 }
 
-/// Where the listener gets what the proxy captures.
-const CAPTURE: &str = "inproc://capture";
-
 fn main() -> common::Result {
     common::until_ctrl_c(|| run(Args::parse()))
 }
@@ -77,9 +78,9 @@ fn run(args: Args) -> common::Result {
 
     // Both ends of the tap are there before anything flows.
     let listener = context.socket(Pair)?;
-    listener.bind(CAPTURE)?;
+    let endpoint = listener.bind(&args.capture)?;
     let capture = context.socket(Pair)?;
-    capture.connect(CAPTURE)?;
+    capture.connect(&endpoint)?;
 
     let frontend = context.socket(XSub)?;
     frontend.connect(&args.frontend)?;

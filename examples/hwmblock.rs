@@ -3,7 +3,7 @@
 //! Chapter: 2, High-Water Marks
 //! Original: none
 //! Teaches: a PUSH waits at its mark, or hands the message back
-//! Arguments: --hwm 10, --timeout 50
+//! Arguments: --endpoint inproc://tasks, --hwm 10, --timeout 50
 //! Partners: none
 //! Ends: by itself
 //! Prints: in order
@@ -25,6 +25,10 @@ use zmq::{Context, Message, Pull, Push, Socket, TrySend};
 /// A high-water mark that blocks: a ventilator whose worker does not keep up has to wait, and loses nothing.
 #[derive(Parser)]
 struct Args {
+    /// Where the tasks come from; beyond this process there is room for more on the way, and the numbers differ
+    #[arg(long, default_value = "inproc://tasks")]
+    endpoint: String,
+
     /// The high-water mark at either end
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     hwm: u32,
@@ -39,24 +43,26 @@ fn main() -> common::Result {
     let context = Context::new()?;
     let ventilator = context.socket(Push)?;
     ventilator.set_sndhwm(args.hwm)?;
-    ventilator.bind("inproc://tasks")?;
+    let endpoint = ventilator.bind(&args.endpoint)?;
 
     // A plain `send` would wait for the first worker. `try_send` does not wait: it gives the message back.
-    let TrySend::WouldBlock(task) = ventilator.try_send("task 1")? else { return Err("somebody is there".into()) };
+    let TrySend::WouldBlock(task) = ventilator.try_send("task 1")? else {
+        return Err(common::failure("somebody is there"));
+    };
     println!("Nobody is there: {:?} has to wait", task.to_str()?);
 
     // In one process nothing lies between the two queues: together they hold twice the mark. Across a network there is
     // room for more on the way.
     let worker = context.socket(Pull)?;
     worker.set_rcvhwm(args.hwm)?;
-    worker.connect("inproc://tasks")?;
+    worker.connect(&endpoint)?;
     ventilator.send(task)?;
     let (sent, task) = send_until_full(&ventilator, 1)?;
     println!("A worker is there that does nothing: {sent} tasks sent, {:?} has to wait", task.to_str()?);
 
     // With a time-out `send` waits no longer than that. Then it fails, with the message in the error.
     ventilator.set_sndtimeo(Some(Duration::from_millis(args.timeout)))?;
-    let Err(failed) = ventilator.send(task) else { return Err("there was room".into()) };
+    let Err(failed) = ventilator.send(task) else { return Err(common::failure("there was room")) };
     let reason = failed.error().to_string();
     let task = failed.into_message();
     println!("Waited {} ms in vain: {reason}, and {:?} is handed back", args.timeout, task.to_str()?);

@@ -3,7 +3,7 @@
 //! Chapter: 2, High-Water Marks
 //! Original: none
 //! Teaches: a PUB drops what is above its mark and tells nobody; with NODROP it tells
-//! Arguments: --hwm 10, --updates 100
+//! Arguments: --endpoint inproc://updates, --hwm 10, --updates 100
 //! Partners: none
 //! Ends: by itself
 //! Prints: in order
@@ -19,6 +19,10 @@ use zmq::{Context, Socket, Sub, TrySend, XPub};
 /// A high-water mark that drops: a publisher goes on as if nothing were, and its slow subscriber has a gap.
 #[derive(Parser)]
 struct Args {
+    /// Where the updates come from; beyond this process there is room for more on the way, and the numbers differ
+    #[arg(long, default_value = "inproc://updates")]
+    endpoint: String,
+
     /// The high-water mark at either end
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     hwm: u32,
@@ -40,10 +44,10 @@ fn pair<'a>(context: &'a Context, args: &Args) -> common::Result<(Socket<'a, XPu
     // It would be the same with a PUB, which cannot be asked whether somebody has subscribed.
     let publisher = context.socket(XPub)?;
     publisher.set_sndhwm(args.hwm)?;
-    publisher.bind("inproc://updates")?;
+    let endpoint = publisher.bind(&args.endpoint)?;
     let subscriber = context.socket(Sub)?;
     subscriber.set_rcvhwm(args.hwm)?;
-    subscriber.connect("inproc://updates")?;
+    subscriber.connect(&endpoint)?;
     subscriber.subscribe("")?;
     publisher.wait_for_subscribers(1, None, &mut Vec::new())?;
     Ok((publisher, subscriber))

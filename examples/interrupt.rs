@@ -35,7 +35,7 @@ fn main() -> common::Result {
     // From here on SIGINT and SIGTERM do not kill the program. C writes the handler itself, and a pipe to wake the poll
     // up; both are in the library, and of the pipe only the end that is read is given away.
     interrupt::catch_signals()?;
-    let signals = interrupt::wake_fd().ok_or("signals are not caught")?;
+    let signals = interrupt::wake_fd().ok_or_else(|| common::failure("signals are not caught"))?;
 
     let context = Context::new()?;
     let server = context.socket(Rep)?;

@@ -4,7 +4,7 @@
 //! Original: lbbroker2.c
 //! Teaches: messages that are wrapped and unwrapped whole, and actors that end when told to
 //! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --linger 200,
-//!     --no-broker
+//!     --patience 1000, --no-broker
 //! Partners: none
 //! Ends: by itself
 //! Prints: in any order
@@ -22,8 +22,6 @@ use zmq::{Actor, ActorPipe, Context, PollEvents, PollItem, Req, Router, Socket, 
 
 /// What a worker says when it is there.
 const WORKER_READY: &str = "READY";
-/// How long an actor may take to end.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The load-balancing broker once more, with the high-level API: whole messages, and actors in the place of threads.
 #[derive(Parser)]
@@ -48,6 +46,10 @@ struct Args {
     #[arg(long, default_value_t = 200)]
     linger: u64,
 
+    /// How long an actor may take to end, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    patience: u64,
+
     /// Start clients and workers alone, for a broker that is another program
     #[arg(long)]
     no_broker: bool,
@@ -60,7 +62,7 @@ fn main() -> common::Result {
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
     // What is under way at the end is waited for no longer than this, at every socket.
-    let linger = Duration::from_millis(args.linger);
+    let (linger, patience) = (Duration::from_millis(args.linger), Duration::from_millis(args.patience));
     context.set_socket_defaults(move |socket| socket.set_linger(Some(linger)));
     let mut staff = Vec::new();
     if !args.no_broker {
@@ -86,11 +88,11 @@ fn run(mut args: Args) -> common::Result {
         let mut pipes: Vec<_> = actors.map(|actor| PollItem::socket(actor.as_ref(), PollEvents::POLLIN)).collect();
         poll(&mut pipes, None)?;
         for client in clients.extract_if(.., |client| !client.is_running()) {
-            client.terminate(PATIENCE)?;
+            client.terminate(patience)?;
         }
     }
     for actor in clients.into_iter().chain(staff) {
-        actor.terminate(PATIENCE)?;
+        actor.terminate(patience)?;
     }
     Ok(())
 }
@@ -100,7 +102,7 @@ fn start<B>(context: &Context, name: &str, body: B) -> zmq::Result<Actor>
 where
     B: FnOnce(&ActorPipe) -> common::Result + Send + 'static,
 {
-    Ok(Actor::spawn(context, name, |pipe| common::until_ctrl_c(|| body(pipe)))?)
+    Ok(Actor::spawn(context, name, |pipe| Ok(common::until_ctrl_c(|| body(pipe))?))?)
 }
 
 /// Waits until there is something to receive: `false` where this actor is to end instead.

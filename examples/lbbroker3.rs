@@ -4,7 +4,7 @@
 //! Original: lbbroker3.c
 //! Teaches: a reactor, whose handlers come and go: without workers, no requests are read
 //! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --pause 1000,
-//!     --linger 200, --no-broker
+//!     --linger 200, --patience 1000, --no-broker
 //! Partners: none
 //! Run: --pause 100
 //! Ends: on Ctrl-C
@@ -25,8 +25,6 @@ use zmq::{
 
 /// What a worker says when it is there.
 const WORKER_READY: &[u8] = &[1];
-/// How long an actor may take to end.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The load-balancing broker for the third time, with a reactor: it says what to do when a message is there.
 #[derive(Parser)]
@@ -54,6 +52,10 @@ struct Args {
     /// How long what was sent may take to leave in the end, in milliseconds
     #[arg(long, default_value_t = 200)]
     linger: u64,
+
+    /// How long an actor may take to end, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    patience: u64,
 
     /// Start clients and workers alone, for a broker that is another program
     #[arg(long)]
@@ -100,7 +102,7 @@ fn run(mut args: Args) -> common::Result {
 
     // Each is asked to end and waited for; why it has failed, it says here.
     for actor in actors {
-        actor.terminate(PATIENCE)?;
+        actor.terminate(Duration::from_millis(args.patience))?;
     }
     Ok(())
 }
@@ -159,7 +161,7 @@ fn start<B>(context: &Context, name: &str, body: B) -> zmq::Result<Actor>
 where
     B: FnOnce(&ActorPipe) -> common::Result + Send + 'static,
 {
-    Ok(Actor::spawn(context, name, |pipe| common::until_ctrl_c(|| body(pipe)))?)
+    Ok(Actor::spawn(context, name, |pipe| Ok(common::until_ctrl_c(|| body(pipe))?))?)
 }
 
 /// Waits until there is something to receive: `false` where this actor is to end instead.

@@ -3,7 +3,7 @@
 //! Chapter: 2, Handling Multiple Sockets
 //! Original: mspoller.c
 //! Teaches: a poll: wait for several sockets, and receive from those that are ready
-//! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556
+//! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556, --filter "10001 "
 //! Partners: taskvent, tasksink --count 0, wuserver
 //! Ends: on Ctrl-C
 //! Prints: nothing
@@ -23,6 +23,10 @@ struct Args {
     /// Where the weather comes from
     #[arg(long, default_value = "tcp://localhost:5556")]
     weather: String,
+
+    /// How the updates begin that are wanted
+    #[arg(long, default_value = "10001 ")]
+    filter: String,
 }
 
 fn main() -> common::Result {
@@ -35,7 +39,7 @@ fn read(args: Args) -> common::Result {
     receiver.connect(&args.ventilator)?;
     let subscriber = context.socket(Sub)?;
     subscriber.connect(&args.weather)?;
-    subscriber.subscribe("10001 ")?;
+    subscriber.subscribe(&args.filter)?;
 
     let mut items =
         [PollItem::socket(&receiver, PollEvents::POLLIN), PollItem::socket(&subscriber, PollEvents::POLLIN)];

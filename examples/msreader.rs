@@ -3,7 +3,7 @@
 //! Chapter: 2, Handling Multiple Sockets
 //! Original: msreader.c
 //! Teaches: to read several sockets without a poll, and what that costs
-//! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556, --delay 1
+//! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556, --filter "10001 ", --delay 1
 //! Partners: taskvent, tasksink --count 0, wuserver
 //! Ends: on Ctrl-C
 //! Prints: nothing
@@ -26,6 +26,10 @@ struct Args {
     #[arg(long, default_value = "tcp://localhost:5556")]
     weather: String,
 
+    /// How the updates begin that are wanted
+    #[arg(long, default_value = "10001 ")]
+    filter: String,
+
     /// How long to pause when there is nothing to read, in milliseconds
     #[arg(long, default_value_t = 1)]
     delay: u64,
@@ -41,7 +45,7 @@ fn read(args: Args) -> common::Result {
     receiver.connect(&args.ventilator)?;
     let subscriber = context.socket(Sub)?;
     subscriber.connect(&args.weather)?;
-    subscriber.subscribe("10001 ")?;
+    subscriber.subscribe(&args.filter)?;
 
     // Nothing here waits for a message, so Ctrl-C has no call to end: the loops ask for it.
     while !interrupt::interrupted() {

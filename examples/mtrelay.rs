@@ -42,7 +42,7 @@ fn main() -> common::Result {
 
         s_recv(&receiver)?;
         println!("Test successful!");
-        step2.join().map_err(|_| "step 2 has panicked")?
+        step2.join().map_err(|_| common::failure("step 2 has panicked"))?
     })
 }
 
@@ -54,7 +54,7 @@ fn step2(context: &Context, args: &Args) -> common::Result {
         let step1 = scope.spawn(|| step1(context, args));
 
         s_recv(&receiver)?;
-        step1.join().map_err(|_| "step 1 has panicked")?
+        step1.join().map_err(|_| common::failure("step 1 has panicked"))?
     })?;
 
     let transmitter = context.socket(Pair)?;

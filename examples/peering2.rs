@@ -3,7 +3,8 @@
 //! Chapter: 3, Prototyping the Local and Cloud Flows
 //! Original: peering2.c
 //! Teaches: ROUTER to ROUTER by names that both know, envelopes across two brokers
-//! Arguments: [NAMES]..., --directory ., --clients 10, --workers 3, --pause 1000, --requests
+//! Arguments: [NAMES]..., --directory ., --clients 10, --workers 3, --pause 1000, --retry 500,
+//!     --abroad 5, --requests
 //! Partners: peering2 DC2 DC1
 //! Run: DC1 DC2
 //! Input: Enter
@@ -18,11 +19,12 @@
 mod common;
 
 use std::io::{self, BufRead, Write};
+use std::num::NonZeroU32;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use clap::Parser;
-use common::peering::{self, Broker, READY, RETRY};
+use common::peering::{self, Broker, READY};
 use zmq::zhelpers::{format_frame, randof, s_send};
 use zmq::{ActorPipe, Context, PollEvents, PollItem, Req, interrupt, poll};
 
@@ -47,6 +49,14 @@ struct Args {
     /// How long a client waits after a reply, in milliseconds
     #[arg(long, default_value_t = 1000)]
     pause: u32,
+
+    /// How long a request that nobody was there for waits before it is tried again, in milliseconds
+    #[arg(long, default_value_t = 500)]
+    retry: u64,
+
+    /// Of how many requests one goes to a peer although there are workers here
+    #[arg(long, default_value = "5")]
+    abroad: NonZeroU32,
 
     /// How many requests each client makes, without end if not given
     #[arg(long)]
@@ -89,7 +99,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
         let (pause, requests) = (args.pause, args.requests);
         threads.push(peering::start(&context, "client", move |pipe| client(pipe, &endpoint, pause, requests))?);
     }
-    route(broker, args.workers > 0, &cloud)
+    route(broker, args, &cloud)
 }
 
 /// Makes a request, waits for the reply, and again.
@@ -132,7 +142,8 @@ fn worker(pipe: &ActorPipe, endpoint: &str) -> common::Result {
 }
 
 /// The broker's own work, until Ctrl-C.
-fn route(mut broker: Broker, mut has_workers: bool, cloud: &str) -> common::Result {
+fn route(mut broker: Broker, args: &Args, cloud: &str) -> common::Result {
+    let mut has_workers = args.workers > 0;
     // A request that nobody was there for, and whether it is of an own client.
     let mut held = None;
     // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
@@ -147,7 +158,7 @@ fn route(mut broker: Broker, mut has_workers: bool, cloud: &str) -> common::Resu
             peering::readable(&broker.cloudfe, can_work),
             peering::readable(&broker.localfe, can_work || can_ask),
         ];
-        poll(&mut items, held.is_some().then_some(RETRY))?;
+        poll(&mut items, held.is_some().then_some(Duration::from_millis(args.retry)))?;
         let [from_worker, from_peer, peer_asks, client_asks] = items.map(|item| item.is_readable());
 
         if from_worker {
@@ -173,8 +184,8 @@ fn route(mut broker: Broker, mut has_workers: bool, cloud: &str) -> common::Resu
             None => None,
         };
         let Some((request, is_local)) = next else { continue };
-        // One in five is sent abroad, just to try the way: the third step knows who has workers free.
-        let abroad = is_local && !broker.peers.is_empty() && (!has_workers || randof(5) == 0);
+        // One in so many is sent abroad, just to try the way: the third step knows who has workers free.
+        let abroad = is_local && !broker.peers.is_empty() && (!has_workers || randof(args.abroad.get()) == 0);
         let unsent = if abroad { broker.offer_to_peers(broker.peers.iter(), request)? } else { Some(request) };
         let unsent = match unsent {
             Some(request) => broker.offer_to_worker(request)?,

@@ -4,7 +4,7 @@
 //! Original: peering3.c
 //! Teaches: a state flow that says where there is capacity, and a broker that routes by it
 //! Arguments: [NAMES]..., --directory ., --clients 10, --workers 5, --pause 4000, --burst 14, --work 1000,
-//!     --timeout 10000, --tasks
+//!     --timeout 10000, --retry 500, --tasks
 //! Partners: peering3 DC2 DC1 --pause 100 --work 10
 //! Run: DC1 DC2 --pause 100 --work 10
 //! Ends: on Ctrl-C
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Parser;
-use common::peering::{self, Broker, READY, RETRY};
+use common::peering::{self, Broker, READY};
 use zmq::zhelpers::{randof, s_recv, s_send};
 use zmq::{ActorPipe, Context, Multipart, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, XPub, interrupt, poll};
 
@@ -57,6 +57,10 @@ struct Args {
     /// How long a client waits for a task before it gives up, in milliseconds
     #[arg(long, default_value_t = 10_000)]
     timeout: u64,
+
+    /// How long a request that nobody was there for waits before it is tried again, in milliseconds
+    #[arg(long, default_value_t = 500)]
+    retry: u64,
 
     /// How many tasks each client has, without end if not given
     #[arg(long)]
@@ -102,7 +106,8 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
         let args = args.clone();
         threads.push(peering::start(&context, "client", move |pipe| client(pipe, &args))?);
     }
-    Cluster { name, broker, statebe, statefe, monitor, capacity: BTreeMap::new() }.route()
+    let retry = Duration::from_millis(args.retry);
+    Cluster { name, broker, statebe, statefe, monitor, capacity: BTreeMap::new(), retry }.route()
 }
 
 /// Has nothing to do for a while, then many tasks at once; tells the monitor what has become of each.
@@ -166,6 +171,8 @@ struct Cluster<'a> {
     monitor: Socket<'a, Pull>,
     /// How many workers each peer has free, as far as it has said. C keeps one number for all, that of the last who spoke.
     capacity: BTreeMap<String, u32>,
+    /// How long a request waits that nobody was there for, before it is tried again.
+    retry: Duration,
 }
 
 impl Cluster<'_> {
@@ -189,7 +196,7 @@ impl Cluster<'_> {
                 PollItem::socket(&self.statebe, PollEvents::POLLIN),
                 PollItem::socket(&self.monitor, PollEvents::POLLIN),
             ];
-            poll(&mut items, held.is_some().then_some(RETRY))?;
+            poll(&mut items, held.is_some().then_some(self.retry))?;
             let [from_worker, from_peer, peer_asks, client_asks, news, subscription, report] =
                 items.map(|item| item.is_readable());
 

@@ -3,7 +3,7 @@
 //! Chapter: 3, ROUTER Error Handling
 //! Original: none
 //! Teaches: what is for an unknown or full peer is lost in silence; MANDATORY hands it back
-//! Arguments: --hwm 5, --messages 100
+//! Arguments: --endpoint inproc://router, --hwm 5, --messages 100
 //! Partners: none
 //! Ends: by itself
 //! Prints: in order
@@ -21,6 +21,10 @@ use zmq::{Context, Dealer, Multipart, Router, TrySend};
 /// A ROUTER that drops: what it cannot route is gone without a word, unless routing is mandatory.
 #[derive(Parser)]
 struct Args {
+    /// Where the ROUTER is; beyond this process there is room for more on the way, and the numbers differ
+    #[arg(long, default_value = "inproc://router")]
+    endpoint: String,
+
     /// The high-water mark at either end
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     hwm: u32,
@@ -35,11 +39,11 @@ fn main() -> common::Result {
     let context = Context::new()?;
     let router = context.socket(Router)?;
     router.set_sndhwm(args.hwm)?;
-    router.bind("inproc://router")?;
+    let endpoint = router.bind(&args.endpoint)?;
     let alice = context.socket(Dealer)?;
     alice.set_rcvhwm(args.hwm)?;
     alice.set_routing_id("Alice")?;
-    alice.connect("inproc://router")?;
+    alice.connect(&endpoint)?;
     // A ROUTER knows those who have introduced themselves.
     alice.send("Here I am")?;
     router.recv_multipart()?;

@@ -12,9 +12,6 @@ use zmq::{
 /// What a worker says first.
 pub const READY: [u8; 1] = [0x01];
 
-/// How long a request waits that nobody was there for, before it is tried again.
-pub const RETRY: Duration = Duration::from_millis(500);
-
 /// Where a broker is found for one of its flows: a file of that directory, which all brokers share.
 pub fn endpoint(directory: &str, broker: &str, flow: &str) -> String {
     format!("ipc://{directory}/{broker}-{flow}.ipc")
@@ -146,7 +143,8 @@ pub fn start(
     body: impl FnOnce(&ActorPipe) -> super::Result + Send + 'static,
 ) -> zmq::Result<Actor> {
     let body = move |pipe: &ActorPipe| {
-        super::until_ctrl_c(|| body(pipe)).inspect_err(|error| eprintln!("E: a thread has ended: {error}"))
+        let ended = super::until_ctrl_c(|| body(pipe));
+        Ok(ended.inspect_err(|failure| eprintln!("E: a thread has ended: {failure}"))?)
     };
     Ok(Actor::spawn(context, name, body)?)
 }

@@ -5,16 +5,16 @@ use std::thread::ScopedJoinHandle;
 
 use zmq::{Context, Errno};
 
-use super::{Result, errno, until_ctrl_c};
+use super::{Result, until_ctrl_c};
 
 /// Runs the body of a thread until it is done, Ctrl-C ends it or the context is shut down. A body that fails shuts the
 /// context down, so that no other thread waits for what this one would have done.
 pub fn run(context: &Context, body: impl FnOnce() -> Result) -> Result {
     match until_ctrl_c(body) {
-        Err(error) if errno(&*error) == Some(Errno::ETERM) => Ok(()),
-        Err(error) => {
+        Err(failure) if failure.errno() == Some(Errno::ETERM) => Ok(()),
+        Err(failure) => {
             context.shutdown()?;
-            Err(error)
+            Err(failure)
         }
         Ok(()) => Ok(()),
     }

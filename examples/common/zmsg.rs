@@ -163,5 +163,5 @@ fn is(part: Option<&Message>, text: &str) -> bool {
 }
 
 fn check(holds: bool, what: &str) -> Result {
-    if holds { Ok(()) } else { Err(format!("zmsg: it does not hold that {what}").into()) }
+    if holds { Ok(()) } else { Err(super::failure(format!("zmsg: it does not hold that {what}"))) }
 }
