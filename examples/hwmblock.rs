@@ -20,7 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::{Context, Message, Pull, Push, Socket, TrySend};
+use zmq::{Context, Errno, Message, Pull, Push, SendError, Socket, TrySend};
 
 /// A high-water mark that blocks: a ventilator whose worker does not keep up has to wait, and loses nothing.
 #[derive(Parser)]
@@ -56,15 +56,12 @@ fn main() -> common::Result {
     let worker = context.socket(Pull)?;
     worker.set_rcvhwm(args.hwm)?;
     worker.connect(&endpoint)?;
-    ventilator.send(task)?;
-    let (sent, task) = send_until_full(&ventilator, 1)?;
-    println!("A worker is there that does nothing: {sent} tasks sent, {:?} has to wait", task.to_str()?);
-
     // With a time-out `send` waits no longer than that. Then it fails, with the message in the error.
     ventilator.set_sndtimeo(Some(Duration::from_millis(args.timeout)))?;
-    let Err(failed) = ventilator.send(task) else { return Err(common::failure("there was room")) };
+    let (sent, failed) = send_until_full(&ventilator, task)?;
     let reason = failed.error().to_string();
     let task = failed.into_message();
+    println!("A worker is there that does nothing: {sent} tasks sent, {:?} has to wait", task.to_str()?);
     println!("Waited {} ms in vain: {reason}, and {:?} is handed back", args.timeout, task.to_str()?);
 
     // Without one it waits as long as it takes, which is what PUSH is made for: the worker sets the pace.
@@ -82,13 +79,16 @@ fn main() -> common::Result {
     Ok(())
 }
 
-/// Sends tasks while there is room; gives the number of those that were ever sent, and the task that is left.
-fn send_until_full(ventilator: &Socket<'_, Push>, mut sent: usize) -> common::Result<(usize, Message)> {
+/// Sends tasks until one has waited in vain; gives the number of those that were sent, and why that one was not.
+fn send_until_full(ventilator: &Socket<'_, Push>, mut task: Message) -> common::Result<(usize, SendError)> {
+    let mut sent = 0;
     loop {
-        match ventilator.try_send(format!("task {}", sent + 1))? {
-            TrySend::Sent => sent += 1,
-            TrySend::WouldBlock(task) => return Ok((sent, task)),
+        match ventilator.send(task) {
+            Err(failed) if failed.error().errno() == Errno::EAGAIN => return Ok((sent, failed)),
+            other => other?,
         }
+        sent += 1;
+        task = format!("task {}", sent + 1).into();
     }
 }
 

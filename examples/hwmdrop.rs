@@ -3,7 +3,7 @@
 //! Chapter: 2, High-Water Marks
 //! Original: none
 //! Teaches: a PUB drops what is above its mark and tells nobody; with NODROP it tells
-//! Arguments: --endpoint inproc://updates, --hwm 10, --updates 100
+//! Arguments: --endpoint inproc://updates, --hwm 10, --updates 100, --patience 50
 //! Partners: none
 //! Ends: by itself
 //! Prints: in order
@@ -12,6 +12,8 @@
 //! - `With NODROP, update 21 is handed back to the publisher; when the subscriber has read, it is sent`
 
 mod common;
+
+use std::time::Duration;
 
 use clap::Parser;
 use zmq::{Context, Socket, Sub, TrySend, XPub};
@@ -30,6 +32,10 @@ struct Args {
     /// How many updates to publish
     #[arg(long, default_value_t = 100)]
     updates: u64,
+
+    /// How long what is on its way may take, in milliseconds
+    #[arg(long, default_value_t = 50)]
+    patience: u64,
 }
 
 fn main() -> common::Result {
@@ -62,7 +68,8 @@ fn drop_updates(args: &Args) -> common::Result {
     println!("Published updates 1 to {} to a subscriber that reads nothing for now", args.updates);
 
     let mut received = Vec::new();
-    while let Some(update) = subscriber.try_recv()? {
+    let patience = Duration::from_millis(args.patience);
+    while let Some(update) = subscriber.recv_timeout(patience)? {
         received.push(update.to_str()?.to_owned());
     }
     // A publisher finds out that there is room again when it looks for news from its peers, which sending alone does only

@@ -3,7 +3,7 @@
 //! Chapter: 3, ROUTER Error Handling
 //! Original: none
 //! Teaches: what is for an unknown or full peer is lost in silence; MANDATORY hands it back
-//! Arguments: --endpoint inproc://router, --hwm 5, --messages 100
+//! Arguments: --endpoint inproc://router, --hwm 5, --messages 100, --patience 50
 //! Partners: none
 //! Ends: by itself
 //! Prints: in order
@@ -14,6 +14,8 @@
 //! - `MANDATORY, to Alice: message 11 has to wait; handed back: [Alice] [11]`
 
 mod common;
+
+use std::time::Duration;
 
 use clap::Parser;
 use zmq::{Context, Dealer, Multipart, Router, TrySend};
@@ -32,6 +34,10 @@ struct Args {
     /// How many messages to send, more than there is room for
     #[arg(long, default_value_t = 100)]
     messages: u64,
+
+    /// How long what is on its way may take, in milliseconds
+    #[arg(long, default_value_t = 50)]
+    patience: u64,
 }
 
 fn main() -> common::Result {
@@ -57,7 +63,7 @@ fn main() -> common::Result {
     }
     println!("Sent {} messages to Alice, who reads nothing: no error", args.messages);
     let mut received = 0;
-    while alice.try_recv()?.is_some() {
+    while alice.recv_timeout(Duration::from_millis(args.patience))?.is_some() {
         received += 1;
     }
     println!("Alice has {received} of them, and what was for Bob is nowhere");

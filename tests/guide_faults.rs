@@ -4,6 +4,7 @@
 mod common;
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::guide::{Port, example};
@@ -69,6 +70,38 @@ fn a_router_drops_what_is_above_its_mark() {
     let printed = lines("routerdrop", "--hwm 1");
     assert_eq!(printed[2], "Alice has 2 of them, and what was for Bob is nowhere");
     assert_eq!(printed[4], "MANDATORY, to Alice: message 3 has to wait; handed back: [Alice] [3]");
+}
+
+/// Where something lies between the two queues, more finds room, and it is all accounted for.
+#[test]
+fn marks_do_the_same_between_processes() {
+    let number = |line: &str, word: usize| line.split(' ').nth(word).unwrap().parse::<u32>().unwrap();
+    let printed = lines("hwmdrop", "--endpoint ipc://* --hwm 2 --updates 500");
+    let received = number(&printed[1], 2);
+    assert!((2..500).contains(&received), "{printed:?}");
+    assert!(
+        printed[1]
+            .ends_with(&format!("the next that it receives is 501: nobody was told of the {} between", 500 - received))
+    );
+
+    let printed = lines("hwmblock", "--endpoint ipc://* --hwm 2");
+    let sent = number(&printed[1], 7);
+    assert!(sent >= 4, "{printed:?}");
+    assert_eq!(printed[4], format!("The worker had {0} tasks, the last was \"task {0}\"", sent + 1));
+
+    let printed = lines("routerdrop", "--endpoint ipc://* --hwm 1 --messages 2000");
+    assert!((1..2000).contains(&number(&printed[2], 2)), "{printed:?}");
+    assert!(printed[4].starts_with("MANDATORY, to Alice: message "), "{printed:?}");
+}
+
+#[test]
+fn what_is_wrong_is_said_in_words() {
+    let output = within_deadline(|| Command::new(example("hwclient")).args(["--endpoint", "tcp://"]).output().unwrap());
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "Error: zmq_connect: Invalid argument (EINVAL): \"tcp://\": an endpoint is transport://address\n"
+    );
 }
 
 /// A linger is how long the end waits at most, not how long it takes.
