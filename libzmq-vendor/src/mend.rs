@@ -280,7 +280,7 @@ const MENDS: &[(&str, &str, &str)] = &[
         "session_base.cpp",
         "        std::string *ep = new (std::string);\n        _addr->to_string (*ep);\n        \
          send_term_endpoint (_socket, ep);\n    }\n\n    //  For subscriber",
-        "        _given_up = true;\n        if (_pending && _pipe)\n            _pipe->terminate (false);\n        \
+        "        _given_up = true;\n        if (_pipe)\n            _pipe->terminate (false);\n        \
          std::string *ep = new (std::string);\n        _addr->to_string (*ep);\n        \
          send_term_endpoint (_socket, ep);\n    }\n\n    //  For subscriber",
     ),
@@ -415,6 +415,59 @@ const MENDS: &[(&str, &str, &str)] = &[
          if (out_pipe && !out_pipe->pipe->check_hwm ()) {\n                process_commands (0, false);\n                \
          out_pipe = lookup_out_pipe (blob_t (\n                  static_cast<unsigned char *> (msg_->data ()),\n                  \
          msg_->size (), zmq::reference_tag_t ()));\n            }\n\n            if (out_pipe) {\n",
+    ),
+    // The same, heard in the middle of a call that then waits: that it was to end was forgotten, and it waited for ever.
+    (
+        "socket_base.cpp",
+        "    //  Check whether there are any commands pending for this thread.\n    command_t cmd;\n",
+        "    if (timeout_ != 0 && _ctx_terminated) {\n        errno = ETERM;\n        return -1;\n    }\n\n    \
+         //  Check whether there are any commands pending for this thread.\n    command_t cmd;\n",
+    ),
+    // News lay in the mailbox, and nobody who looked saw them: a thread that had left some was kept from saying so, and
+    // those that left more after it took it for said.
+    (
+        "mailbox.cpp",
+        "    const bool ok = _cpipe.flush ();\n    _sync.unlock ();\n    if (!ok)\n        _signaler.send ();\n",
+        "    if (!_cpipe.flush ())\n        _signaler.send ();\n    _sync.unlock ();\n",
+    ),
+    // When a peer left while a message of another was being received, or sent, part by part, the other parts were taken from
+    // a third one, or given to it: two messages were mixed.
+    (
+        "fq.cpp",
+        "        _pipes.swap (index, _active);\n        if (_current == _active)\n            _current = 0;\n    }\n    \
+         _pipes.erase (pipe_);\n",
+        "        _pipes.swap (index, _active);\n        if (_current == _active)\n            \
+         _current = index == _active ? 0 : index;\n    }\n    _pipes.erase (pipe_);\n",
+    ),
+    (
+        "lb.cpp",
+        "        _pipes.swap (index, _active);\n        if (_current == _active)\n            _current = 0;\n    }\n    \
+         _pipes.erase (pipe_);\n",
+        "        _pipes.swap (index, _active);\n        if (_current == _active)\n            \
+         _current = index == _active ? 0 : index;\n    }\n    _pipes.erase (pipe_);\n",
+    ),
+    // A connection with ZMQ_IMMEDIATE, or one that is not made again, took with it what had come over it when it was lost,
+    // and in the middle of a message aborted the process, as it did when ZMQ_IMMEDIATE was set back meanwhile. The
+    // connection's own side ends it, and what has come is read to its end.
+    (
+        "socket_base.cpp",
+        "    if (options.immediate == 1)\n        pipe_->terminate (false);\n    else\n        // Notify",
+        "    if (options.type == ZMQ_SUB || options.type == ZMQ_XSUB || options.type == ZMQ_DISH)\n        // Notify",
+    ),
+    (
+        "session_base.cpp",
+        "void zmq::session_base_t::process_conn_failed ()\n{\n",
+        "void zmq::session_base_t::process_conn_failed ()\n{\n    _given_up = true;\n    if (_pipe)\n        \
+         _pipe->terminate (false);\n",
+    ),
+    (
+        "socket_base.cpp",
+        "    term_endpoint (endpoint_->c_str ());\n    delete endpoint_;\n",
+        "    endpoints_t::iterator it = _endpoints.lower_bound (*endpoint_);\n    \
+         while (it != _endpoints.end () && it->first == *endpoint_) {\n        \
+         if (it->second.second == NULL || it->second.second->is_ending ()) {\n            \
+         term_child (it->second.first);\n            _endpoints.erase (it++);\n        } else\n            ++it;\n    }\n    \
+         delete endpoint_;\n",
     ),
     // A connection makes room, and nobody told the other threads of a socket that is for any thread: a send that waited in
     // one of them went on waiting.

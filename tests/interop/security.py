@@ -106,7 +106,10 @@ def ask(values):
         socket.curve_serverkey, _ = zmq.auth.load_certificate(values["server"])
     socket.reconnect_ivl = -1
     socket.connect(values["endpoint"])
-    socket.send(b"Hello")
+    try:
+        socket.send(b"Hello", zmq.NOBLOCK)
+    except zmq.Again:
+        pass  # It was refused already: there is nobody to wait for.
     poller = zmq.Poller()
     poller.register(socket, zmq.POLLIN)
     poller.register(failures, zmq.POLLIN)
