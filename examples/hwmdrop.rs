@@ -34,7 +34,7 @@ struct Args {
     updates: u64,
 
     /// How long what is on its way may take, in milliseconds
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
     patience: u64,
 }
 

@@ -54,7 +54,7 @@ struct Args {
     #[arg(long, default_value_t = 500)]
     retry: u64,
 
-    /// Of how many requests one goes to a peer although there are workers here
+    /// One request in so many goes to a peer, though there are workers here
     #[arg(long, default_value = "5")]
     abroad: NonZeroU32,
 

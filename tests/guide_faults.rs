@@ -74,9 +74,9 @@ fn a_router_drops_what_is_above_its_mark() {
 
 /// Where something lies between the two queues, more finds room, and it is all accounted for.
 #[test]
-fn marks_do_the_same_between_processes() {
+fn marks_do_the_same_over_a_transport() {
     let number = |line: &str, word: usize| line.split(' ').nth(word).unwrap().parse::<u32>().unwrap();
-    let printed = lines("hwmdrop", "--endpoint ipc://* --hwm 2 --updates 500");
+    let printed = lines("hwmdrop", "--endpoint ipc://* --hwm 2 --updates 500 --patience 500");
     let received = number(&printed[1], 2);
     assert!((2..500).contains(&received), "{printed:?}");
     assert!(
@@ -84,12 +84,12 @@ fn marks_do_the_same_between_processes() {
             .ends_with(&format!("the next that it receives is 501: nobody was told of the {} between", 500 - received))
     );
 
-    let printed = lines("hwmblock", "--endpoint ipc://* --hwm 2");
+    let printed = lines("hwmblock", "--endpoint ipc://* --hwm 2 --timeout 500");
     let sent = number(&printed[1], 7);
     assert!(sent >= 4, "{printed:?}");
     assert_eq!(printed[4], format!("The worker had {0} tasks, the last was \"task {0}\"", sent + 1));
 
-    let printed = lines("routerdrop", "--endpoint ipc://* --hwm 1 --messages 2000");
+    let printed = lines("routerdrop", "--endpoint ipc://* --hwm 1 --messages 2000 --patience 500");
     assert!((1..2000).contains(&number(&printed[2], 2)), "{printed:?}");
     assert!(printed[4].starts_with("MANDATORY, to Alice: message "), "{printed:?}");
 }

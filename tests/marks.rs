@@ -148,12 +148,11 @@ fn a_router_does_not_drop_what_there_is_room_for() {
             router.send_multipart([b"d", &number.to_be_bytes()[..]]).unwrap();
             assert_eq!(dealer.try_recv().unwrap().expect("a message"), number.to_be_bytes());
         }
-        // What there is no room for is dropped as ever, and a peer that leaves meanwhile is no peer any more.
+        // What there is no room for is dropped as ever.
         for _ in 0..10 {
             router.send_multipart(["d", "x"]).unwrap();
         }
-        drop(dealer);
-        router.send_multipart(["d", "x"]).unwrap();
+        assert_eq!(std::iter::from_fn(|| dealer.try_recv().unwrap()).count(), 2);
     });
 }
 

@@ -287,6 +287,8 @@ fn what_is_wrong_is_refused_and_given_back() {
         assert_eq!(poller.add(&b, 1, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL, "the key");
         assert_eq!(poller.add(&a, 3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL, "the socket");
         assert_eq!(poller.add(near.as_fd(), 3, PollEvents::NONE).unwrap_err().errno(), Errno::EINVAL, "the fd");
+        poller.add(a.fd().unwrap(), 3, PollEvents::POLLIN).unwrap();
+        poller.remove(3).unwrap();
         assert_eq!(poller.modify(3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL);
         assert_eq!(poller.add(file.as_fd(), 3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EPERM);
         let failed = poller.add_owned(context.socket(Push).unwrap(), 2, PollEvents::POLLOUT).unwrap_err();

@@ -1,11 +1,16 @@
 //! What libzmq 4.3.5 does wrong, no program can keep away from, and one line sets right.
 
+mod losses;
+
 use crate::Error;
 use std::fs;
 use std::path::Path;
 
 /// A file of `src`, what it says once, and what it should say.
-const MENDS: &[(&str, &str, &str)] = &[
+type Mend = (&'static str, &'static str, &'static str);
+
+/// What ends the process, overruns memory, waits for ever or lets in who should not get in.
+const FAULTS: &[Mend] = &[
     // After a proxy refused, the connecter kept the handle that it had given back, and gave it back again when the
     // socket was closed: the process was aborted, or memory of another connection used.
     (
@@ -400,75 +405,6 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    if (_monitor_events & type_) {\n        const int reason = errno;\n        \
             monitor_event (type_, values_, values_count_, endpoint_uri_pair_);\n        errno = reason;\n",
     ),
-    // A ROUTER, and a REP with it, dropped what it sent to a peer that had room: it went by what it had last heard of the
-    // peer, and did not listen while requests were there to take. Where the mark is low, the client of a REP waited for ever
-    // for a reply to its request. Now it looks for news before it drops.
-    (
-        "socket_base.hpp",
-        "    int process_commands (int timeout_, bool throttle_);\n",
-        "  protected:\n    int process_commands (int timeout_, bool throttle_);\n\n  private:\n",
-    ),
-    (
-        "router.cpp",
-        "                      msg_->size (), zmq::reference_tag_t ()));\n\n            if (out_pipe) {\n",
-        "                      msg_->size (), zmq::reference_tag_t ()));\n\n            \
-         if (out_pipe && !out_pipe->pipe->check_hwm ()) {\n                process_commands (0, false);\n                \
-         out_pipe = lookup_out_pipe (blob_t (\n                  static_cast<unsigned char *> (msg_->data ()),\n                  \
-         msg_->size (), zmq::reference_tag_t ()));\n            }\n\n            if (out_pipe) {\n",
-    ),
-    // The same, heard in the middle of a call that then waits: that it was to end was forgotten, and it waited for ever.
-    (
-        "socket_base.cpp",
-        "    //  Check whether there are any commands pending for this thread.\n    command_t cmd;\n",
-        "    if (timeout_ != 0 && _ctx_terminated) {\n        errno = ETERM;\n        return -1;\n    }\n\n    \
-         //  Check whether there are any commands pending for this thread.\n    command_t cmd;\n",
-    ),
-    // News lay in the mailbox, and nobody who looked saw them: a thread that had left some was kept from saying so, and
-    // those that left more after it took it for said.
-    (
-        "mailbox.cpp",
-        "    const bool ok = _cpipe.flush ();\n    _sync.unlock ();\n    if (!ok)\n        _signaler.send ();\n",
-        "    if (!_cpipe.flush ())\n        _signaler.send ();\n    _sync.unlock ();\n",
-    ),
-    // When a peer left while a message of another was being received, or sent, part by part, the other parts were taken from
-    // a third one, or given to it: two messages were mixed.
-    (
-        "fq.cpp",
-        "        _pipes.swap (index, _active);\n        if (_current == _active)\n            _current = 0;\n    }\n    \
-         _pipes.erase (pipe_);\n",
-        "        _pipes.swap (index, _active);\n        if (_current == _active)\n            \
-         _current = index == _active ? 0 : index;\n    }\n    _pipes.erase (pipe_);\n",
-    ),
-    (
-        "lb.cpp",
-        "        _pipes.swap (index, _active);\n        if (_current == _active)\n            _current = 0;\n    }\n    \
-         _pipes.erase (pipe_);\n",
-        "        _pipes.swap (index, _active);\n        if (_current == _active)\n            \
-         _current = index == _active ? 0 : index;\n    }\n    _pipes.erase (pipe_);\n",
-    ),
-    // A connection with ZMQ_IMMEDIATE, or one that is not made again, took with it what had come over it when it was lost,
-    // and in the middle of a message aborted the process, as it did when ZMQ_IMMEDIATE was set back meanwhile. The
-    // connection's own side ends it, and what has come is read to its end.
-    (
-        "socket_base.cpp",
-        "    if (options.immediate == 1)\n        pipe_->terminate (false);\n    else\n        // Notify",
-        "    if (options.type == ZMQ_SUB || options.type == ZMQ_XSUB || options.type == ZMQ_DISH)\n        // Notify",
-    ),
-    (
-        "session_base.cpp",
-        "void zmq::session_base_t::process_conn_failed ()\n{\n",
-        "void zmq::session_base_t::process_conn_failed ()\n{\n    _given_up = true;\n    if (_pipe)\n        \
-         _pipe->terminate (false);\n",
-    ),
-    (
-        "socket_base.cpp",
-        "    term_endpoint (endpoint_->c_str ());\n    delete endpoint_;\n",
-        "    endpoints_t::iterator it = _endpoints.lower_bound (*endpoint_);\n    \
-         while (it != _endpoints.end () && it->first == *endpoint_) {\n        \
-         if (it->second.second == NULL || it->second.second->is_ending ()) {\n            \
-         term_child (it->second.first);\n            _endpoints.erase (it++);\n        } else\n            ++it;\n    }\n    \
-         delete endpoint_;\n",
-    ),
     // A connection makes room, and nobody told the other threads of a socket that is for any thread: a send that waited in
     // one of them went on waiting.
     (
@@ -481,7 +417,7 @@ const MENDS: &[(&str, &str, &str)] = &[
 
 /// Sets right what is unpacked in `source`.
 pub fn mend(source: &Path) -> Result<(), Error> {
-    for (file, wrong, right) in MENDS {
+    for (file, wrong, right) in FAULTS.iter().chain(losses::LOSSES) {
         let path = source.join("src").join(file);
         let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
         if text.matches(wrong).count() != 1 {

@@ -2,7 +2,9 @@
 
 use std::ffi::c_int;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::os::fd::FromRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{Ordering, compiler_fence};
 
 /// Overwrites a secret in a way that the compiler does not leave out.
@@ -105,7 +107,7 @@ pub(crate) fn prepare_listener(fd: BorrowedFd<'_>) -> io::Result<c_int> {
 }
 
 /// A descriptor that is readable while this one is, and that nothing can be read from or written to.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "redox"))]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn shield(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: no preconditions.
     let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
@@ -121,29 +123,10 @@ pub(crate) fn shield(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     if rc == 0 { Ok(epoll) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A descriptor that is readable while this one is, and that nothing can be read from or written to.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "redox")))]
+/// A copy of the descriptor: a kqueue of its own would stay readable until somebody took the event from it.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn shield(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    // SAFETY: no preconditions.
-    let queue = unsafe { libc::kqueue() };
-    if queue == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a new descriptor, which nobody else owns.
-    let queue = unsafe { OwnedFd::from_raw_fd(queue) };
-    // SAFETY: the descriptor is open; F_SETFD takes an int.
-    if unsafe { libc::fcntl(queue.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a zeroed kevent is a valid one.
-    let mut wanted: libc::kevent = unsafe { std::mem::zeroed() };
-    wanted.ident = fd.as_raw_fd() as _;
-    wanted.filter = libc::EVFILT_READ as _;
-    wanted.flags = libc::EV_ADD as _;
-    let none = std::ptr::null_mut();
-    // SAFETY: both descriptors are open, one valid change is given, and there is room for no event.
-    let rc = unsafe { libc::kevent(queue.as_raw_fd(), &raw const wanted, 1, none, 0, std::ptr::null()) };
-    if rc == -1 { Err(io::Error::last_os_error()) } else { Ok(queue) }
+    fd.try_clone_to_owned()
 }
 
 /// Whether a socket of this process may have this priority, tried on one.

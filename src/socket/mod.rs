@@ -274,7 +274,8 @@ impl Core {
     }
 
     /// A descriptor that is readable while that of `ZMQ_FD` is. Into that itself, as into any that is lent, safe code could
-    /// write, over which libzmq aborts, or read from it, for which libzmq would wait in vain.
+    /// write, over which libzmq aborts, or read from it, for which libzmq would wait in vain: where the system has epoll, it
+    /// is kept from that.
     pub(crate) fn shielded_fd(&self) -> Result<BorrowedFd<'_>, Errno> {
         let fd = self.raw().notification_fd()?;
         if let Some(shielded) = self.shielded.get() {
@@ -463,7 +464,9 @@ impl Core {
 
     /// Whether the next part goes to the peer of those before it, which these kinds choose in turn.
     pub(crate) fn is_mid_message(&self) -> bool {
-        self.mid_message.load(Ordering::Relaxed) && matches!(self.kind, Kind::Push | Kind::Dealer | Kind::Req)
+        self.mid_message.load(Ordering::Relaxed)
+            && (matches!(self.kind, Kind::Push | Kind::Dealer | Kind::Req)
+                || cfg!(zmq_vendored) && self.kind == Kind::Pair)
     }
 
     /// Works out when plain sends and receives need nothing of what this library does besides calling libzmq, whichever

@@ -55,14 +55,15 @@ impl<T: SocketType> Socket<'_, T> {
 
     /// The descriptor that becomes readable when [`Socket::events`] may have changed, for an event loop of one's own.
     ///
-    /// It is edge-triggered, and says nothing of messages: when it was readable, and after *every* send and receive,
-    /// ask for the events again, or a wake-up is lost. It can be waited for, by any call or event loop that waits for
-    /// descriptors, and nothing else: libzmq's own, into which one could write, is behind it.
+    /// It is edge-triggered, and says nothing of messages: when it was readable, and after *every* send and receive and
+    /// change of subscriptions, ask for the events again, or a wake-up is lost. It is for waiting, by any call or event loop
+    /// that waits for descriptors: libzmq's own, over which a byte that is written aborts the process, is behind it where the
+    /// system has epoll. Elsewhere it is that one, and never to be read from or written to.
     ///
     /// # Errors
     ///
-    /// `ETERM` after the context was shut down; `EMFILE` or `ENFILE` where there is no descriptor left, when it is asked for
-    /// first.
+    /// `ETERM` after the context was shut down; `EMFILE`, `ENFILE`, `ENOMEM` or `ENOSPC` where the system has none left to
+    /// give, when it is asked for first.
     ///
     /// ```
     /// use zmq::{PollEvents, PollItem, poll};
