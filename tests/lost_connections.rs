@@ -11,7 +11,10 @@ use std::thread;
 use std::time::Duration;
 
 use common::{DEADLINE, within_deadline};
-use zmq::{Context, Dealer, Errno, Kind, PollEvents, PollItem, Pull, Rep, Req, Router, Socket, SocketType, poll};
+use zmq::{
+    Context, Dealer, Errno, Kind, Pair, PollEvents, PollItem, Pull, Rep, Req, Router, Socket, SocketType, Sub, XPub,
+    poll,
+};
 
 /// How long nothing is to happen until it is believed that nothing will.
 const QUIET: Duration = Duration::from_millis(100);
@@ -26,6 +29,11 @@ fn settle<T: zmq::HasFd>(socket: &Socket<'_, T>) {
 /// A peer of this kind that the test plays, and that the socket connects to.
 fn peer<T: SocketType>(socket: &Socket<'_, T>, listener: &TcpListener, kind: &str) -> TcpStream {
     socket.connect(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
+    greeted(listener, kind)
+}
+
+/// The same peer, when the socket comes back.
+fn greeted(listener: &TcpListener, kind: &str) -> TcpStream {
     let (mut peer, _) = listener.accept().unwrap();
     peer.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
@@ -100,6 +108,104 @@ fn what_has_come_over_a_lost_connection_is_read_to_its_end() {
                 is_read_to_its_end(kind, prepare, part);
             }
         }
+    });
+}
+
+/// Nobody received, and so the old connection was never read to its end: the new one was refused.
+#[test]
+fn a_pair_that_only_sends_goes_on_when_its_peer_is_back() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let pair = context.socket(Pair).unwrap();
+        pair.set_immediate(true).unwrap();
+        pair.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
+        let listener = listener();
+        let mut first = peer(&pair, &listener, "PAIR");
+        pair.send("a").unwrap();
+        first.read_exact(&mut [0; 3]).unwrap();
+        first.write_all(b"\0\x01x").unwrap();
+        drop(first);
+        let mut second = greeted(&listener, "PAIR");
+        pair.send("b").unwrap();
+        let mut received = [0; 3];
+        second.read_exact(&mut received).unwrap();
+        assert_eq!(&received, b"\0\x01b");
+    });
+}
+
+/// Its name was still that of the old connection, and what it sent was taken for another name.
+#[test]
+fn a_peer_may_come_back_before_all_that_it_has_sent_is_read() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+        let connect = || {
+            let dealer = context.socket(Dealer).unwrap();
+            dealer.set_routing_id("d").unwrap();
+            dealer.connect(&endpoint).unwrap();
+            dealer
+        };
+        let dealer = connect();
+        for text in ["one", "two", "three"] {
+            dealer.send(text).unwrap();
+        }
+        settle(&router);
+        drop(dealer);
+        settle(&router);
+        let dealer = connect();
+        dealer.send("again").unwrap();
+        let received = [(); 4].map(|()| router.recv_multipart_timeout(DEADLINE).unwrap().expect("a message"));
+        let again = received.iter().find(|message| message[1] == "again").expect("what it sent when it was back");
+        assert_eq!(again[0], "d");
+        router.send_multipart(["d", "welcome"]).unwrap();
+        assert_eq!(dealer.recv_timeout(DEADLINE).unwrap().expect("a message"), "welcome");
+    });
+}
+
+/// What is in force now says little of how much there is to tell.
+#[test]
+fn a_subscription_is_not_lost_after_many_that_have_ended() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let subscriber = context.socket(Sub).unwrap();
+        subscriber.connect("inproc://late").unwrap();
+        for _ in 0..3000 {
+            subscriber.subscribe("short-lived").unwrap();
+            subscriber.unsubscribe("short-lived").unwrap();
+        }
+        subscriber.subscribe("news").unwrap();
+        let publisher = context.socket(XPub).unwrap();
+        publisher.bind("inproc://late").unwrap();
+        while publisher.recv_timeout(DEADLINE).unwrap().expect("a subscription") != b"\x01news"[..] {}
+        publisher.send("news").unwrap();
+        assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().expect("a message"), "news");
+    });
+}
+
+/// With ZMQ_XPUB_MANUAL, whoever left took with it to whom the answer was to go.
+#[test]
+fn a_subscription_is_answered_though_another_peer_has_left() {
+    within_deadline(|| {
+        let context = Context::new().unwrap();
+        let publisher = context.socket(XPub).unwrap();
+        publisher.set_xpub_manual(true).unwrap();
+        publisher.bind("inproc://publisher").unwrap();
+        let subscriber = |topic: &str| {
+            let subscriber = context.socket(Sub).unwrap();
+            subscriber.connect("inproc://publisher").unwrap();
+            subscriber.subscribe(topic).unwrap();
+            assert_eq!(publisher.recv().unwrap()[1..], *topic.as_bytes());
+            subscriber
+        };
+        let other = subscriber("b");
+        publisher.subscribe("b").unwrap();
+        let one = subscriber("a");
+        drop(other);
+        settle(&publisher);
+        publisher.subscribe("a").unwrap();
+        publisher.send("a").unwrap();
+        assert_eq!(one.recv_timeout(DEADLINE).unwrap().expect("a message"), "a");
     });
 }
 

@@ -53,11 +53,29 @@ pub(super) const LOSSES: &[Mend] = &[
     ),
     // A connection with ZMQ_IMMEDIATE, or one that is not made again, took with it what had come over it when it was lost,
     // and in the middle of a message aborted the process, as it did when ZMQ_IMMEDIATE was set back meanwhile. The
-    // connection's own side ends it, and what has come is read to its end.
+    // connection's own side ends it, and what has come is read to its end. (A CHANNEL, which has one
+    // connection at a time, makes room for the next at once.)
+    ("pipe.hpp", "    bool check_hwm () const;\n", "    bool has_unread ();\n    bool check_hwm () const;\n"),
+    (
+        "pipe.cpp",
+        "bool zmq::pipe_t::check_hwm () const\n{\n",
+        "bool zmq::pipe_t::has_unread ()\n{\n    \
+         return _in_active && _in_pipe && _in_pipe->check_read ()\n           \
+         && !_in_pipe->probe (is_delimiter);\n}\n\nbool zmq::pipe_t::check_hwm () const\n{\n",
+    ),
     (
         "socket_base.cpp",
         "    if (options.immediate == 1)\n        pipe_->terminate (false);\n    else\n        // Notify",
-        "    if (options.type == ZMQ_SUB || options.type == ZMQ_XSUB || options.type == ZMQ_DISH)\n        // Notify",
+        "    if (options.type != ZMQ_SUB && options.type != ZMQ_XSUB && options.type != ZMQ_DISH) {\n        \
+         if (options.type == ZMQ_CHANNEL || !pipe_->has_unread ())\n            \
+         pipe_->terminate (false);\n    } else\n        // Notify",
+    ),
+    // A peer of a ROUTER that came back while what it had sent before was not read yet was taken for another one of its
+    // name, and its next message for a name. What is left of its old connection is from nobody that can be answered.
+    (
+        "router.cpp",
+        "                if (!_handover)\n",
+        "                if (!_handover && !existing_outpipe->pipe->is_ending ())\n",
     ),
     (
         "session_base.cpp",
@@ -86,6 +104,11 @@ pub(super) const LOSSES: &[Mend] = &[
         "xpub.cpp",
         "        self_->_pending_flags.push_back (0);\n\n        if",
         "        self_->_pending_flags.push_back (self_->_manual ? msg_t::subscribe : 0);\n\n        if",
+    ),
+    (
+        "xpub.cpp",
+        "            self_->_last_pipe = NULL;\n            self_->_pending_pipes",
+        "            self_->_pending_pipes",
     ),
     (
         "xpub.cpp",
@@ -128,7 +151,13 @@ pub(super) const LOSSES: &[Mend] = &[
     (
         "xpub.cpp",
         "    if (!_more_send) {\n        // Ensure",
-        "    for (bool listened = !_lossy; !_more_send; listened = true) {\n        // Ensure",
+        "    const bool to_last = _manual && _last_pipe && _send_last_pipe;\n    \
+         for (bool listened = !_lossy; !_more_send; listened = true) {\n        // Ensure",
+    ),
+    (
+        "xpub.cpp",
+        "        if (unlikely (_manual && _last_pipe && _send_last_pipe)) {\n",
+        "        if (unlikely (to_last)) {\n",
     ),
     (
         "xpub.cpp",
@@ -144,7 +173,7 @@ pub(super) const LOSSES: &[Mend] = &[
     ),
     // A SUB or XSUB dropped subscriptions at the mark, by what it had last heard of the peer, which nobody listened to
     // meanwhile, and when a connection was made again also those that the peer had known. No message of what was
-    // subscribed to so came any more. Now subscriptions may queue beyond the mark, as many as there are in force. A
+    // subscribed to so came any more. Now subscriptions queue beyond the mark; what ends one does, as many as there are in force. A
     // pipe that had been full when its connection was lost got none at all.
     (
         "pipe.hpp",
@@ -188,7 +217,7 @@ pub(super) const LOSSES: &[Mend] = &[
     (
         "xsub.cpp",
         "        _subscriptions.add (data, size);\n",
-        "        make_room ();\n        _subscriptions.add (data, size);\n",
+        "        _dist.begin_beyond (uint64_t (1) << 62);\n        _subscriptions.add (data, size);\n",
     ),
     ("xsub.cpp", "        const bool rm_result =", "        make_room ();\n        const bool rm_result ="),
     (
@@ -230,7 +259,7 @@ pub(super) const LOSSES: &[Mend] = &[
     (
         "pipe.cpp",
         "    send_activate_write (_peer, _msgs_read);\n    send_pipe_hwm (_peer, inhwm_, outhwm_);\n",
-        "    if (_in_hwm_boost != -2) {\n        send_activate_write (_peer, _msgs_read);\n        \
+        "    if (_in_hwm_boost != -2 && _hwm >= 0) {\n        send_activate_write (_peer, _msgs_read);\n        \
          send_pipe_hwm (_peer, inhwm_, outhwm_);\n    }\n",
     ),
     (
@@ -328,7 +357,40 @@ pub(super) const LOSSES: &[Mend] = &[
         "socket_base_t (parent_, tid_, sid_),\n    _pipe (NULL),\n    _begun_in (NULL),\n    \
          _more_out (false),\n    _dropping (false)\n",
     ),
-    ("pair.cpp", "        _pipe = NULL;\n    }\n", "        _pipe = NULL;\n        _begun_in = NULL;\n    }\n"),
+    // One whose peer came back while the old connection had something to read, or a send was all that it ever did, refused it
+    // for good. What is left of old connections is received first.
+    ("pair.hpp", "#include \"blob.hpp\"\n", "#include <deque>\n\n#include \"blob.hpp\"\n"),
+    (
+        "pair.hpp",
+        "    //  Where the message is begun;",
+        "    //  Connections that are lost, and not yet read to their ends.\n    std::deque<zmq::pipe_t *> _ended;\n\n    \
+         //  Where the message is begun;",
+    ),
+    (
+        "pair.cpp",
+        "    if (_pipe == NULL)\n        _pipe = pipe_;\n",
+        "    if (_pipe != NULL && _pipe->is_ending ()) {\n        if (_pipe->check_read ())\n            \
+         _ended.push_back (_pipe);\n        _pipe = NULL;\n    }\n    if (_pipe == NULL)\n        _pipe = pipe_;\n",
+    ),
+    (
+        "pair.cpp",
+        "    if (pipe_ == _pipe) {\n        _pipe = NULL;\n    }\n",
+        "    if (pipe_ == _begun_in)\n        _begun_in = NULL;\n    if (pipe_ == _pipe)\n        _pipe = NULL;\n    \
+         for (size_t i = 0; i < _ended.size (); ++i)\n        if (_ended[i] == pipe_)\n            \
+         _ended.erase (_ended.begin () + i--);\n",
+    ),
+    (
+        "pair.cpp",
+        "    if (!_pipe || !_pipe->read (msg_)) {\n        //  Init",
+        "    for (; !_ended.empty (); _ended.pop_front ())\n        if (_ended.front ()->read (msg_))\n            \
+         return 0;\n\n    if (!_pipe || !_pipe->read (msg_)) {\n        //  Init",
+    ),
+    (
+        "pair.cpp",
+        "bool zmq::pair_t::xhas_in ()\n{\n",
+        "bool zmq::pair_t::xhas_in ()\n{\n    for (; !_ended.empty (); _ended.pop_front ())\n        \
+         if (_ended.front ()->check_read ())\n            return true;\n\n",
+    ),
     (
         "pair.cpp",
         "    if (!_pipe || !_pipe->write (msg_)) {\n        errno = EAGAIN;\n        return -1;\n    }\n\n    \
@@ -341,6 +403,21 @@ pub(super) const LOSSES: &[Mend] = &[
          if (!_pipe || !_pipe->write (msg_)) {\n        errno = EAGAIN;\n        return -1;\n    }\n    \
          _begun_in = _pipe;\n    _more_out = more;\n\n    if (!more)\n        _pipe->flush ();\n",
     ),
+    (
+        "pair.cpp",
+        "bool zmq::pair_t::xhas_out ()\n{\n",
+        "bool zmq::pair_t::xhas_out ()\n{\n    if (_more_out || _dropping)\n        return true;\n",
+    ),
+    // A pipe that conflates told its reader of every message, in the writer's thread as long as the name was not bound, and
+    // so used what was another thread's by then. The reader is told when it has found nothing.
+    ("ypipe_conflate.hpp", "#include \"platform.hpp\"\n", "#include \"platform.hpp\"\n#include <atomic>\n"),
+    ("ypipe_conflate.hpp", "reader_awake (false)", "reader_awake (true)"),
+    (
+        "ypipe_conflate.hpp",
+        "        const bool res = dbuffer.check_read ();\n        if (!res)\n            reader_awake = false;\n\n        return res;\n",
+        "        reader_awake = false;\n        return dbuffer.check_read ();\n",
+    ),
+    ("ypipe_conflate.hpp", "    bool reader_awake;\n", "    std::atomic<bool> reader_awake;\n"),
     // ZMQ_CONFLATE of a SUB or PUB kept the newest subscription alone, too: no message came of what else was subscribed
     // to. Connected to a name before it was bound, a socket that conflates gave its newest message up as its name.
     (
