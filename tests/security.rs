@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -541,41 +541,4 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-/// The program that makes keys, as Cargo built it beside this test.
-fn curve_keygen(args: &[&str]) -> Process {
-    let this = std::env::current_exe().unwrap();
-    let program = this.parent().and_then(Path::parent).unwrap().join("examples/curve_keygen");
-    assert!(program.exists(), "{} is not there: `cargo build --examples` makes it", program.display());
-    Process::start(program, args)
-}
-
-#[test]
-fn curve_keygen_makes_pairs() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let pair = || {
-            let program = curve_keygen(&[]);
-            let lines = program.rest();
-            program.succeeds();
-            let after = |heading: &str| {
-                let place = lines.iter().position(|line| line == heading).expect(heading);
-                lines[place + 1].clone()
-            };
-            (after("== CURVE PUBLIC KEY =="), after("== CURVE SECRET KEY =="))
-        };
-        let (public, secret) = pair();
-        assert_eq!(zmq::curve_public(&secret.parse().unwrap()).unwrap().to_string(), public);
-        assert_ne!(pair().1, secret);
-
-        let place = Place::new("keygen");
-        let path = place.0.join("server.key");
-        let program = curve_keygen(&[path.to_str().unwrap()]);
-        assert_eq!(program.rest(), [path.display().to_string(), format!("{}_secret", path.display())]);
-        program.succeeds();
-        assert!(Certificate::load(&path).unwrap().secret_key().is_some());
-    });
 }
