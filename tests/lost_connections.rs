@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, within_deadline};
+use common::{DEADLINE, greet, within_deadline};
 use zmq::{
     Context, Dealer, Errno, Kind, Pair, PollEvents, PollItem, Pull, Rep, Req, Router, Socket, SocketType, Sub, XPub,
     poll,
@@ -36,15 +36,7 @@ fn peer<T: SocketType>(socket: &Socket<'_, T>, listener: &TcpListener, kind: &st
 fn greeted(listener: &TcpListener, kind: &str) -> TcpStream {
     let (mut peer, _) = listener.accept().unwrap();
     peer.set_read_timeout(Some(DEADLINE)).unwrap();
-    let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
-    greeting.resize(64, 0);
-    peer.write_all(&greeting).unwrap();
-    peer.read_exact(&mut [0; 64]).unwrap();
-    let ready = [b"\x05READY\x0bSocket-Type\0\0\0", &[kind.len() as u8][..], kind.as_bytes()].concat();
-    peer.write_all(&[&[4, ready.len() as u8], &ready[..]].concat()).unwrap();
-    let mut header = [0; 2];
-    peer.read_exact(&mut header).unwrap();
-    peer.read_exact(&mut vec![0; header[1].into()]).unwrap();
+    greet(&mut peer, &[("Socket-Type", kind.as_bytes())]);
     peer
 }
 
@@ -63,9 +55,7 @@ fn is_read_to_its_end(kind: Kind, prepare: impl Fn(&Socket<'_>), begin: impl Fn(
     let begun = begin(&socket);
     drop(peer);
     // In the middle of a message: libzmq takes in that the connection is lost, and aborted.
-    while poll(&mut [PollItem::fd(socket.fd().unwrap(), PollEvents::POLLIN)], QUIET).unwrap() == 1 {
-        socket.events().unwrap();
-    }
+    settle(&socket);
     for round in 0..3 {
         let message = socket.try_recv_multipart().unwrap().expect("what has come over the connection");
         let parts = match kind {

@@ -8,28 +8,9 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, within_deadline};
+use common::{DEADLINE, greet, within_deadline};
 use zmq::monitor::Events;
 use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Pull, Push, Router, Socket, SocketType, Sub, XPub, poll};
-
-/// Says what a ZMTP 3 peer without security says first, with these properties, and reads the other's answer.
-fn greet(stream: &mut TcpStream, properties: &[(&str, &[u8])]) {
-    let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
-    greeting.resize(64, 0);
-    stream.write_all(&greeting).unwrap();
-    stream.read_exact(&mut [0; 64]).unwrap();
-    let mut ready = b"\x05READY".to_vec();
-    for (name, value) in properties {
-        ready.push(name.len() as u8);
-        ready.extend(name.as_bytes());
-        ready.extend((value.len() as u32).to_be_bytes());
-        ready.extend(*value);
-    }
-    stream.write_all(&[&[4, ready.len() as u8], &ready[..]].concat()).unwrap();
-    let mut header = [0; 2];
-    stream.read_exact(&mut header).unwrap();
-    stream.read_exact(&mut vec![0; header[1].into()]).unwrap();
-}
 
 /// A socket that connects to a peer which the test plays, and starts over at once where it hangs up.
 fn connected<T: SocketType>(context: &Context, kind: T) -> (Socket<'_, T>, TcpListener) {

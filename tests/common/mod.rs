@@ -8,7 +8,8 @@ pub mod zap;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -59,6 +60,25 @@ pub fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>
     let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
     right.connect(&left.bind(endpoint).unwrap()).unwrap();
     (left, right)
+}
+
+/// Says what a ZMTP 3 peer without security says first, with these properties, and reads the other's answer.
+pub fn greet(stream: &mut TcpStream, properties: &[(&str, &[u8])]) {
+    let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
+    greeting.resize(64, 0);
+    stream.write_all(&greeting).unwrap();
+    stream.read_exact(&mut [0; 64]).unwrap();
+    let mut ready = b"\x05READY".to_vec();
+    for (name, value) in properties {
+        ready.push(name.len() as u8);
+        ready.extend(name.as_bytes());
+        ready.extend((value.len() as u32).to_be_bytes());
+        ready.extend(*value);
+    }
+    stream.write_all(&[&[4, ready.len() as u8], &ready[..]].concat()).unwrap();
+    let mut header = [0; 2];
+    stream.read_exact(&mut header).unwrap();
+    stream.read_exact(&mut vec![0; header[1].into()]).unwrap();
 }
 
 /// What tells a test that it runs alone, and in which role.
