@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Process, alone, eventually, role, within_deadline};
+use common::{DEADLINE, Process, alone, eventually, role};
 use zmq::{Actor, ActorError, ActorPipe, ActorResult, Context, Errno, PollEvents, PollItem, Rep, Req, interrupt, poll};
 
 const MOMENT: Duration = Duration::from_millis(50);
@@ -21,345 +21,319 @@ fn echo(pipe: &ActorPipe) -> ActorResult {
     Ok(())
 }
 
-#[test]
+#[deadline::test]
 fn messages_go_both_ways_whole() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let actors: Vec<_> = (0..3).map(|_| Actor::spawn(&context, "echo", echo).unwrap()).collect();
-        for round in 0..100 {
-            for (number, actor) in actors.iter().enumerate() {
-                actor.send([round.to_string(), number.to_string(), String::new()]).unwrap();
-            }
-            for (number, actor) in actors.iter().enumerate() {
-                assert_eq!(actor.recv().unwrap().unwrap(), [round.to_string(), number.to_string(), String::new()]);
-                // An empty message is one like any other.
-                actor.send("").unwrap();
-                assert_eq!(actor.recv().unwrap().unwrap(), [""]);
-            }
+    let context = Context::new().unwrap();
+    let actors: Vec<_> = (0..3).map(|_| Actor::spawn(&context, "echo", echo).unwrap()).collect();
+    for round in 0..100 {
+        for (number, actor) in actors.iter().enumerate() {
+            actor.send([round.to_string(), number.to_string(), String::new()]).unwrap();
         }
-        for actor in actors {
-            assert!(actor.is_running());
-            assert!(actor.try_recv().unwrap().is_none());
-            assert!(actor.recv_timeout(Duration::from_millis(1)).unwrap().is_none());
-            let refused = actor.send(zmq::Multipart::new()).unwrap_err();
-            assert_eq!(refused.error().errno(), Errno::EINVAL);
-            actor.terminate(DEADLINE).unwrap();
+        for (number, actor) in actors.iter().enumerate() {
+            assert_eq!(actor.recv().unwrap().unwrap(), [round.to_string(), number.to_string(), String::new()]);
+            // An empty message is one like any other.
+            actor.send("").unwrap();
+            assert_eq!(actor.recv().unwrap().unwrap(), [""]);
         }
-        assert!(context.open_sockets().is_empty());
-    });
-}
-
-#[test]
-fn spawn_returns_when_the_set_up_is_done() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let actor = Actor::spawn(&context, "server", |pipe| {
-            let server = pipe.context().owned_socket(Rep)?;
-            assert_eq!(thread::current().name(), Some("server"));
-            thread::sleep(MOMENT);
-            server.bind("inproc://server")?;
-            pipe.ready();
-            pipe.ready();
-            loop {
-                let mut items = [
-                    PollItem::socket(&server, PollEvents::POLLIN),
-                    PollItem::socket(pipe.as_ref(), PollEvents::POLLIN),
-                ];
-                poll(&mut items, None)?;
-                if items[1].is_readable() && pipe.try_recv()?.is_none() {
-                    assert!(pipe.is_terminated());
-                    return Ok(());
-                }
-                if items[0].is_readable() {
-                    server.send(server.recv()?)?;
-                }
-            }
-        })
-        .unwrap();
-        // The name is bound by now.
-        assert!(context.socket(Rep).unwrap().bind("inproc://server").is_err());
-        let client = context.socket(Req).unwrap();
-        client.connect("inproc://server").unwrap();
-        client.send("Hello").unwrap();
-        assert_eq!(client.recv().unwrap(), "Hello");
+    }
+    for actor in actors {
+        assert!(actor.is_running());
+        assert!(actor.try_recv().unwrap().is_none());
+        assert!(actor.recv_timeout(Duration::from_millis(1)).unwrap().is_none());
+        let refused = actor.send(zmq::Multipart::new()).unwrap_err();
+        assert_eq!(refused.error().errno(), Errno::EINVAL);
         actor.terminate(DEADLINE).unwrap();
-    });
+    }
+    assert!(context.open_sockets().is_empty());
 }
 
-#[test]
+#[deadline::test]
+fn spawn_returns_when_the_set_up_is_done() {
+    let context = Context::new().unwrap();
+    let actor = Actor::spawn(&context, "server", |pipe| {
+        let server = pipe.context().owned_socket(Rep)?;
+        assert_eq!(thread::current().name(), Some("server"));
+        thread::sleep(MOMENT);
+        server.bind("inproc://server")?;
+        pipe.ready();
+        pipe.ready();
+        loop {
+            let mut items =
+                [PollItem::socket(&server, PollEvents::POLLIN), PollItem::socket(pipe.as_ref(), PollEvents::POLLIN)];
+            poll(&mut items, None)?;
+            if items[1].is_readable() && pipe.try_recv()?.is_none() {
+                assert!(pipe.is_terminated());
+                return Ok(());
+            }
+            if items[0].is_readable() {
+                server.send(server.recv()?)?;
+            }
+        }
+    })
+    .unwrap();
+    // The name is bound by now.
+    assert!(context.socket(Rep).unwrap().bind("inproc://server").is_err());
+    let client = context.socket(Req).unwrap();
+    client.connect("inproc://server").unwrap();
+    client.send("Hello").unwrap();
+    assert_eq!(client.recv().unwrap(), "Hello");
+    actor.terminate(DEADLINE).unwrap();
+}
+
+#[deadline::test]
 fn spawn_reports_what_fails_in_the_set_up() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let failed = Actor::spawn(&context, "fails", |pipe| {
-            pipe.context().owned_socket(Rep)?.bind("nowhere")?;
-            pipe.ready();
-            Ok(())
-        });
-        let Err(ActorError::Failed(error)) = failed else { panic!("{failed:?}") };
-        assert_eq!(error.downcast_ref::<zmq::Error>().unwrap().errno(), Errno::EINVAL);
-        let failed = Actor::spawn(&context, "fails", |_| Err("any error".into()));
-        assert_eq!(failed.unwrap_err().to_string(), "the actor failed: any error");
-        let failed = Actor::spawn(&context, "panics", |_| panic!("in its {}", "set-up"));
-        assert!(matches!(failed, Err(ActorError::Panicked(text)) if text == "in its set-up"));
-        let failed = Actor::spawn(&context, "bad\0name", |_| Ok(()));
-        assert!(matches!(failed, Err(ActorError::NotStarted(error)) if error.errno() == Errno::EINVAL));
-        assert!(context.open_sockets().is_empty());
-        context.shutdown().unwrap();
-        let failed = Actor::spawn(&context, "late", |_| Ok(()));
-        assert!(matches!(failed, Err(ActorError::NotStarted(error)) if error.errno() == Errno::ETERM));
+    let context = Context::new().unwrap();
+    let failed = Actor::spawn(&context, "fails", |pipe| {
+        pipe.context().owned_socket(Rep)?.bind("nowhere")?;
+        pipe.ready();
+        Ok(())
     });
+    let Err(ActorError::Failed(error)) = failed else { panic!("{failed:?}") };
+    assert_eq!(error.downcast_ref::<zmq::Error>().unwrap().errno(), Errno::EINVAL);
+    let failed = Actor::spawn(&context, "fails", |_| Err("any error".into()));
+    assert_eq!(failed.unwrap_err().to_string(), "the actor failed: any error");
+    let failed = Actor::spawn(&context, "panics", |_| panic!("in its {}", "set-up"));
+    assert!(matches!(failed, Err(ActorError::Panicked(text)) if text == "in its set-up"));
+    let failed = Actor::spawn(&context, "bad\0name", |_| Ok(()));
+    assert!(matches!(failed, Err(ActorError::NotStarted(error)) if error.errno() == Errno::EINVAL));
+    assert!(context.open_sockets().is_empty());
+    context.shutdown().unwrap();
+    let failed = Actor::spawn(&context, "late", |_| Ok(()));
+    assert!(matches!(failed, Err(ActorError::NotStarted(error)) if error.errno() == Errno::ETERM));
 }
 
-#[test]
+#[deadline::test]
 fn a_body_that_never_says_ready_is_ready_with_its_first_use_of_the_pipe_or_its_end() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let bodies: [fn(&ActorPipe) -> ActorResult; 5] = [
-            |pipe| Ok(pipe.recv().map(drop)?),
-            |pipe| {
-                while !pipe.is_terminated() {
-                    assert!(pipe.recv_timeout(DEADLINE)?.is_none());
-                }
-                Ok(())
-            },
-            |pipe| {
-                while !pipe.is_terminated() {
-                    assert!(pipe.try_recv()?.is_none());
-                }
-                Ok(())
-            },
-            |pipe| Ok(pipe.send("ready")?),
-            |_| Ok(()),
-        ];
-        for body in bodies {
-            Actor::spawn(&context, "quiet", body).unwrap().terminate(DEADLINE).unwrap();
-        }
-    });
-}
-
-#[test]
-fn the_owner_gets_everything_of_an_actor_that_has_ended() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for messages in [0, 1, 500, 1900] {
-            let actor = Actor::spawn(&context, "short", move |pipe| {
-                for number in 0..messages {
-                    pipe.send([number.to_string(), String::new()])?;
-                }
-                Ok(())
-            })
-            .unwrap();
-            eventually("it has ended", || !actor.is_running());
-            for number in 0..messages {
-                assert_eq!(actor.recv().unwrap().unwrap(), [number.to_string(), String::new()]);
-            }
-            // A poll does not wait, and there is no message more.
-            poll(&mut [PollItem::socket(actor.as_ref(), PollEvents::POLLIN)], None).unwrap();
-            for _ in 0..3 {
-                assert!(actor.recv().unwrap().is_none());
-                assert!(actor.recv_timeout(DEADLINE).unwrap().is_none());
-            }
-            let refused = actor.send("too late").unwrap_err();
-            assert_eq!((refused.error().errno(), refused.message()), (Errno::ECANCELED, &"too late".into()));
-            actor.terminate(DEADLINE).unwrap();
-        }
-    });
-}
-
-#[test]
-fn an_actor_gets_everything_that_was_sent_before_its_end() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for messages in [0, 1, 1900] {
-            let (count, counted) = channel();
-            let (go, gone) = channel::<()>();
-            let actor = Actor::spawn(&context, "counts", move |pipe| {
-                pipe.ready();
-                gone.recv().unwrap_err();
-                let mut received = 0;
-                while let Some(message) = pipe.recv()? {
-                    assert_eq!(message, [received.to_string()]);
-                    received += 1;
-                }
-                assert!(pipe.recv()?.is_none() && pipe.try_recv()?.is_none());
-                count.send(received)?;
-                Ok(())
-            })
-            .unwrap();
-            for number in 0..messages {
-                actor.send(number.to_string()).unwrap();
-            }
-            drop(go);
-            actor.terminate(DEADLINE).unwrap();
-            assert_eq!(counted.recv().unwrap(), messages);
-        }
-    });
-}
-
-#[test]
-fn a_panic_is_reported_and_nobody_hangs() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let panics = || {
-            Actor::spawn(&context, "panics", |pipe| {
-                let message = pipe.recv()?.unwrap();
-                pipe.send("last words")?;
-                panic!("told to: {}", message[0].to_str()?);
-            })
-            .unwrap()
-        };
-        let actor = panics();
-        actor.send("now").unwrap();
-        assert_eq!(actor.recv().unwrap().unwrap(), ["last words"]);
-        assert!(actor.recv().unwrap().is_none());
-        let error = actor.terminate(DEADLINE).unwrap_err();
-        assert!(matches!(&error, ActorError::Panicked(text) if text == "told to: now"), "{error}");
-        assert_eq!(zmq::Error::from(error).errno(), Errno::ECANCELED);
-
-        // Who is sending when it panics does not wait for ever.
-        let actor = panics();
-        let error = loop {
-            if let Err(failed) = actor.send("now") {
-                break failed;
-            }
-        };
-        assert_eq!(error.error().errno(), Errno::ECANCELED);
-        drop(actor);
-    });
-}
-
-#[test]
-fn no_full_pipe_holds_up_the_end() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        // It sends and never receives; nobody reads what it sends.
-        let sent = Arc::new(AtomicUsize::new(0));
-        let counts = sent.clone();
-        let talks = Actor::spawn(&context, "talks", move |pipe| {
-            loop {
-                pipe.send("and another thing")?;
-                counts.fetch_add(1, Ordering::SeqCst);
-            }
-        })
-        .unwrap();
-        eventually("the pipe is full", || sent.load(Ordering::SeqCst) == 2000);
-        talks.terminate(DEADLINE).unwrap();
-
-        // It receives nothing until it is told to end.
-        let deaf = Actor::spawn(&context, "deaf", |pipe| {
-            pipe.ready();
+    let context = Context::new().unwrap();
+    let bodies: [fn(&ActorPipe) -> ActorResult; 5] = [
+        |pipe| Ok(pipe.recv().map(drop)?),
+        |pipe| {
             while !pipe.is_terminated() {
-                thread::sleep(Duration::from_millis(1));
+                assert!(pipe.recv_timeout(DEADLINE)?.is_none());
+            }
+            Ok(())
+        },
+        |pipe| {
+            while !pipe.is_terminated() {
+                assert!(pipe.try_recv()?.is_none());
+            }
+            Ok(())
+        },
+        |pipe| Ok(pipe.send("ready")?),
+        |_| Ok(()),
+    ];
+    for body in bodies {
+        Actor::spawn(&context, "quiet", body).unwrap().terminate(DEADLINE).unwrap();
+    }
+}
+
+#[deadline::test]
+fn the_owner_gets_everything_of_an_actor_that_has_ended() {
+    let context = Context::new().unwrap();
+    for messages in [0, 1, 500, 1900] {
+        let actor = Actor::spawn(&context, "short", move |pipe| {
+            for number in 0..messages {
+                pipe.send([number.to_string(), String::new()])?;
             }
             Ok(())
         })
         .unwrap();
-        for _ in 0..2000 {
-            deaf.send("are you there?").unwrap();
+        eventually("it has ended", || !actor.is_running());
+        for number in 0..messages {
+            assert_eq!(actor.recv().unwrap().unwrap(), [number.to_string(), String::new()]);
         }
-        assert_eq!(poll(&mut [PollItem::socket(deaf.as_ref(), PollEvents::POLLOUT)], MOMENT).unwrap(), 0);
-        deaf.terminate(DEADLINE).unwrap();
-    });
+        // A poll does not wait, and there is no message more.
+        poll(&mut [PollItem::socket(actor.as_ref(), PollEvents::POLLIN)], None).unwrap();
+        for _ in 0..3 {
+            assert!(actor.recv().unwrap().is_none());
+            assert!(actor.recv_timeout(DEADLINE).unwrap().is_none());
+        }
+        let refused = actor.send("too late").unwrap_err();
+        assert_eq!((refused.error().errno(), refused.message()), (Errno::ECANCELED, &"too late".into()));
+        actor.terminate(DEADLINE).unwrap();
+    }
 }
 
-#[test]
-fn who_does_not_end_is_left_to_itself() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
+#[deadline::test]
+fn an_actor_gets_everything_that_was_sent_before_its_end() {
+    let context = Context::new().unwrap();
+    for messages in [0, 1, 1900] {
+        let (count, counted) = channel();
         let (go, gone) = channel::<()>();
-        let ended = Arc::new(AtomicBool::new(false));
-        let sets = ended.clone();
-        let stubborn = Actor::spawn(&context, "stubborn", move |pipe| {
+        let actor = Actor::spawn(&context, "counts", move |pipe| {
             pipe.ready();
             gone.recv().unwrap_err();
-            // Its end of the pipe says that the owner has gone, and waits for nothing.
-            assert!(pipe.recv()?.is_none());
-            assert_eq!(pipe.send("late").unwrap_err().error().errno(), Errno::ECANCELED);
-            sets.store(true, Ordering::SeqCst);
+            let mut received = 0;
+            while let Some(message) = pipe.recv()? {
+                assert_eq!(message, [received.to_string()]);
+                received += 1;
+            }
+            assert!(pipe.recv()?.is_none() && pipe.try_recv()?.is_none());
+            count.send(received)?;
             Ok(())
         })
         .unwrap();
-        let start = Instant::now();
-        let error = stubborn.terminate(MOMENT).unwrap_err();
-        assert!(matches!(error, ActorError::StillRunning(MOMENT)) && start.elapsed() >= MOMENT);
+        for number in 0..messages {
+            actor.send(number.to_string()).unwrap();
+        }
         drop(go);
-        eventually("it has ended", || ended.load(Ordering::SeqCst));
-        context.terminate(DEADLINE).unwrap();
-    });
+        actor.terminate(DEADLINE).unwrap();
+        assert_eq!(counted.recv().unwrap(), messages);
+    }
 }
 
-#[test]
+#[deadline::test]
+fn a_panic_is_reported_and_nobody_hangs() {
+    let context = Context::new().unwrap();
+    let panics = || {
+        Actor::spawn(&context, "panics", |pipe| {
+            let message = pipe.recv()?.unwrap();
+            pipe.send("last words")?;
+            panic!("told to: {}", message[0].to_str()?);
+        })
+        .unwrap()
+    };
+    let actor = panics();
+    actor.send("now").unwrap();
+    assert_eq!(actor.recv().unwrap().unwrap(), ["last words"]);
+    assert!(actor.recv().unwrap().is_none());
+    let error = actor.terminate(DEADLINE).unwrap_err();
+    assert!(matches!(&error, ActorError::Panicked(text) if text == "told to: now"), "{error}");
+    assert_eq!(zmq::Error::from(error).errno(), Errno::ECANCELED);
+
+    // Who is sending when it panics does not wait for ever.
+    let actor = panics();
+    let error = loop {
+        if let Err(failed) = actor.send("now") {
+            break failed;
+        }
+    };
+    assert_eq!(error.error().errno(), Errno::ECANCELED);
+    drop(actor);
+}
+
+#[deadline::test]
+fn no_full_pipe_holds_up_the_end() {
+    let context = Context::new().unwrap();
+    // It sends and never receives; nobody reads what it sends.
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counts = sent.clone();
+    let talks = Actor::spawn(&context, "talks", move |pipe| {
+        loop {
+            pipe.send("and another thing")?;
+            counts.fetch_add(1, Ordering::SeqCst);
+        }
+    })
+    .unwrap();
+    eventually("the pipe is full", || sent.load(Ordering::SeqCst) == 2000);
+    talks.terminate(DEADLINE).unwrap();
+
+    // It receives nothing until it is told to end.
+    let deaf = Actor::spawn(&context, "deaf", |pipe| {
+        pipe.ready();
+        while !pipe.is_terminated() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    })
+    .unwrap();
+    for _ in 0..2000 {
+        deaf.send("are you there?").unwrap();
+    }
+    assert_eq!(poll(&mut [PollItem::socket(deaf.as_ref(), PollEvents::POLLOUT)], MOMENT).unwrap(), 0);
+    deaf.terminate(DEADLINE).unwrap();
+}
+
+#[deadline::test]
+fn who_does_not_end_is_left_to_itself() {
+    let context = Context::new().unwrap();
+    let (go, gone) = channel::<()>();
+    let ended = Arc::new(AtomicBool::new(false));
+    let sets = ended.clone();
+    let stubborn = Actor::spawn(&context, "stubborn", move |pipe| {
+        pipe.ready();
+        gone.recv().unwrap_err();
+        // Its end of the pipe says that the owner has gone, and waits for nothing.
+        assert!(pipe.recv()?.is_none());
+        assert_eq!(pipe.send("late").unwrap_err().error().errno(), Errno::ECANCELED);
+        sets.store(true, Ordering::SeqCst);
+        Ok(())
+    })
+    .unwrap();
+    let start = Instant::now();
+    let error = stubborn.terminate(MOMENT).unwrap_err();
+    assert!(matches!(error, ActorError::StillRunning(MOMENT)) && start.elapsed() >= MOMENT);
+    drop(go);
+    eventually("it has ended", || ended.load(Ordering::SeqCst));
+    context.terminate(DEADLINE).unwrap();
+}
+
+#[deadline::test]
 fn it_ends_with_its_context() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let actor = Actor::spawn(&context, "echo", echo).unwrap();
-        let idle = Actor::spawn(&context, "echo", echo).unwrap();
-        context.shutdown().unwrap();
-        assert_eq!(actor.recv().unwrap_err().errno(), Errno::ETERM);
-        let error = actor.terminate(DEADLINE).unwrap_err();
-        let ActorError::Failed(error) = error else { panic!("{error}") };
-        assert_eq!(error.downcast_ref::<zmq::Error>().unwrap().errno(), Errno::ETERM);
-        drop(idle);
-        context.terminate(DEADLINE).unwrap();
-        // The context may be dropped first.
-        let context = Context::new().unwrap();
-        let actor = Actor::spawn(&context, "echo", echo).unwrap();
-        drop(context);
-        actor.send("still there").unwrap();
-        assert_eq!(actor.recv().unwrap().unwrap(), ["still there"]);
-    });
+    let context = Context::new().unwrap();
+    let actor = Actor::spawn(&context, "echo", echo).unwrap();
+    let idle = Actor::spawn(&context, "echo", echo).unwrap();
+    context.shutdown().unwrap();
+    assert_eq!(actor.recv().unwrap_err().errno(), Errno::ETERM);
+    let error = actor.terminate(DEADLINE).unwrap_err();
+    let ActorError::Failed(error) = error else { panic!("{error}") };
+    assert_eq!(error.downcast_ref::<zmq::Error>().unwrap().errno(), Errno::ETERM);
+    drop(idle);
+    context.terminate(DEADLINE).unwrap();
+    // The context may be dropped first.
+    let context = Context::new().unwrap();
+    let actor = Actor::spawn(&context, "echo", echo).unwrap();
+    drop(context);
+    actor.send("still there").unwrap();
+    assert_eq!(actor.recv().unwrap().unwrap(), ["still there"]);
 }
 
-#[test]
+#[deadline::test]
 fn the_defaults_of_the_context_are_not_for_pipes() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        context.set_socket_defaults(|socket| {
-            socket.set_rcvtimeo(Some(Duration::ZERO))?;
-            socket.set_sndhwm(1)
-        });
-        let actor = Actor::spawn(&context, "echo", echo).unwrap();
-        for _ in 0..100 {
-            actor.send("Hello").unwrap();
-        }
-        for _ in 0..100 {
-            assert_eq!(actor.recv().unwrap().unwrap(), ["Hello"]);
-        }
+    let context = Context::new().unwrap();
+    context.set_socket_defaults(|socket| {
+        socket.set_rcvtimeo(Some(Duration::ZERO))?;
+        socket.set_sndhwm(1)
     });
+    let actor = Actor::spawn(&context, "echo", echo).unwrap();
+    for _ in 0..100 {
+        actor.send("Hello").unwrap();
+    }
+    for _ in 0..100 {
+        assert_eq!(actor.recv().unwrap().unwrap(), ["Hello"]);
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_caught_signal_ends_what_waits() {
     const NAME: &str = "a_caught_signal_ends_what_waits";
     if role().is_none() {
         return Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
-    within_deadline(|| {
-        interrupt::catch_signals().unwrap();
-        let context = Context::new().unwrap();
-        let actor = Actor::spawn(&context, "echo", echo).unwrap();
-        let theirs = context.clone();
-        let (started, starting) = channel();
-        let (go, gone) = channel::<()>();
-        let spawning = thread::spawn(move || {
-            Actor::spawn(&theirs, "slow", move |_| {
-                started.send(()).unwrap();
-                gone.recv().unwrap_err();
-                Ok(())
-            })
-            .map(drop)
-        });
-        starting.recv().unwrap();
-        // SAFETY: the signal is caught.
-        unsafe { libc::raise(libc::SIGINT) };
-        // It ends this wait and the actor's, whichever comes first.
-        assert!(actor.recv().map_or_else(|error| error.errno() == Errno::EINTR, |message| message.is_none()));
-        let error = spawning.join().unwrap().unwrap_err();
-        assert!(matches!(error, ActorError::NotStarted(error) if error.errno() == Errno::EINTR));
-        drop(go);
-        eventually("the signal has ended it", || !actor.is_running());
-        let error = actor.terminate(DEADLINE).unwrap_err();
-        assert!(matches!(error, ActorError::Failed(_)));
-        context.terminate(DEADLINE).unwrap();
+    interrupt::catch_signals().unwrap();
+    let context = Context::new().unwrap();
+    let actor = Actor::spawn(&context, "echo", echo).unwrap();
+    let theirs = context.clone();
+    let (started, starting) = channel();
+    let (go, gone) = channel::<()>();
+    let spawning = thread::spawn(move || {
+        Actor::spawn(&theirs, "slow", move |_| {
+            started.send(()).unwrap();
+            gone.recv().unwrap_err();
+            Ok(())
+        })
+        .map(drop)
     });
+    starting.recv().unwrap();
+    // SAFETY: the signal is caught.
+    unsafe { libc::raise(libc::SIGINT) };
+    // It ends this wait and the actor's, whichever comes first.
+    assert!(actor.recv().map_or_else(|error| error.errno() == Errno::EINTR, |message| message.is_none()));
+    let error = spawning.join().unwrap().unwrap_err();
+    assert!(matches!(error, ActorError::NotStarted(error) if error.errno() == Errno::EINTR));
+    drop(go);
+    eventually("the signal has ended it", || !actor.is_running());
+    let error = actor.terminate(DEADLINE).unwrap_err();
+    assert!(matches!(error, ActorError::Failed(_)));
+    context.terminate(DEADLINE).unwrap();
 }

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{pair, within_deadline};
+use common::pair;
 use zmq::{Context, Ended, Flags, Message, Pair, PollEvents, PollItem, Poller, Pull, Push, Reactor, Timers, poll};
 
 thread_local! {
@@ -73,74 +73,66 @@ fn the_counter_counts() {
     assert_eq!(allocations(|| black_box(1)).0, 0);
 }
 
-#[test]
+#[deadline::test]
 fn bytes_are_sent_and_received_into_a_buffer() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context, "inproc://pair");
-        let content = vec![b'x'; 1 << 16];
-        let mut buffer = vec![0; 1 << 16];
-        for size in [0, 1, 33, 34, 1024, 1 << 16] {
-            assert_allocates_nothing(|| {
-                left.send(&content[..size]).unwrap();
-                assert_eq!(right.recv_into(&mut buffer).unwrap().size, size);
-            });
-        }
-    });
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, "inproc://pair");
+    let content = vec![b'x'; 1 << 16];
+    let mut buffer = vec![0; 1 << 16];
+    for size in [0, 1, 33, 34, 1024, 1 << 16] {
+        assert_allocates_nothing(|| {
+            left.send(&content[..size]).unwrap();
+            assert_eq!(right.recv_into(&mut buffer).unwrap().size, size);
+        });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn messages_are_sent_and_received() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context, "inproc://pair");
-        for size in [0, 1, 33, 34, 1024, 1 << 16] {
-            let mut message = Message::from(vec![b'x'; size]);
-            let mut reused = Message::new();
-            assert_allocates_nothing(|| {
-                left.send(std::mem::take(&mut message)).unwrap();
-                message = right.recv().unwrap();
-                left.send_with(&message, Flags::DONTWAIT).unwrap();
-                right.recv_msg(&mut reused).unwrap();
-                assert!(left.try_send(message.clone()).unwrap().is_sent());
-                assert_eq!(right.try_recv().unwrap().unwrap().len(), size);
-                left.send_timeout(&message, Duration::from_secs(60)).unwrap().into_unsent();
-                right.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
-            });
-        }
-    });
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, "inproc://pair");
+    for size in [0, 1, 33, 34, 1024, 1 << 16] {
+        let mut message = Message::from(vec![b'x'; size]);
+        let mut reused = Message::new();
+        assert_allocates_nothing(|| {
+            left.send(std::mem::take(&mut message)).unwrap();
+            message = right.recv().unwrap();
+            left.send_with(&message, Flags::DONTWAIT).unwrap();
+            right.recv_msg(&mut reused).unwrap();
+            assert!(left.try_send(message.clone()).unwrap().is_sent());
+            assert_eq!(right.try_recv().unwrap().unwrap().len(), size);
+            left.send_timeout(&message, Duration::from_secs(60)).unwrap().into_unsent();
+            right.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+        });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn over_the_wire_it_is_the_same() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-        source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        let mut buffer = [0; 1024];
-        assert_allocates_nothing(|| {
-            source.send([b'x'; 1024]).unwrap();
-            assert_eq!(sink.recv_into(&mut buffer).unwrap().size, 1024);
-            source.send(b"more").unwrap();
-            assert_eq!(sink.recv().unwrap(), b"more");
-        });
+    let context = Context::new().unwrap();
+    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    let mut buffer = [0; 1024];
+    assert_allocates_nothing(|| {
+        source.send([b'x'; 1024]).unwrap();
+        assert_eq!(sink.recv_into(&mut buffer).unwrap().size, 1024);
+        source.send(b"more").unwrap();
+        assert_eq!(sink.recv().unwrap(), b"more");
     });
 }
 
-#[test]
+#[deadline::test]
 fn waiting_allocates_nothing() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context, "inproc://pair");
-        // With a time-out the waiting is this library's own.
-        left.set_sndtimeo(Some(Duration::from_secs(60))).unwrap();
-        right.set_rcvtimeo(Some(Duration::from_secs(60))).unwrap();
-        assert_allocates_nothing(|| {
-            assert!(right.try_recv().unwrap().is_none());
-            assert!(right.recv_timeout(Duration::from_micros(10)).unwrap().is_none());
-            left.send("Hello").unwrap();
-            right.recv().unwrap();
-        });
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, "inproc://pair");
+    // With a time-out the waiting is this library's own.
+    left.set_sndtimeo(Some(Duration::from_secs(60))).unwrap();
+    right.set_rcvtimeo(Some(Duration::from_secs(60))).unwrap();
+    assert_allocates_nothing(|| {
+        assert!(right.try_recv().unwrap().is_none());
+        assert!(right.recv_timeout(Duration::from_micros(10)).unwrap().is_none());
+        left.send("Hello").unwrap();
+        right.recv().unwrap();
     });
 }
 
@@ -164,127 +156,118 @@ fn an_owner_is_taken_over_without_another_allocation() {
     assert_eq!(allocations(|| Message::from_owner(vec)).0, 1);
 }
 
-#[test]
+#[deadline::test]
 fn polling_allocates_nothing() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context, "inproc://pair");
-        let idle = context.socket(Pull).unwrap();
-        left.send("Hello").unwrap();
-        let mut items = [&left.as_ref(), &right.as_ref(), &idle.as_ref()]
-            .map(|socket| PollItem::socket(*socket, PollEvents::POLLIN));
-        assert_allocates_nothing(|| {
-            assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 1);
-            assert_eq!(poll(&mut items[2..], Duration::from_micros(10)).unwrap(), 0);
-        });
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, "inproc://pair");
+    let idle = context.socket(Pull).unwrap();
+    left.send("Hello").unwrap();
+    let mut items =
+        [&left.as_ref(), &right.as_ref(), &idle.as_ref()].map(|socket| PollItem::socket(*socket, PollEvents::POLLIN));
+    assert_allocates_nothing(|| {
+        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 1);
+        assert_eq!(poll(&mut items[2..], Duration::from_micros(10)).unwrap(), 0);
     });
 }
 
-#[test]
+#[deadline::test]
 fn forwarding_allocates_nothing_per_message() {
     const MESSAGES: usize = 2000;
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let bound = |kind: zmq::Kind, name: &str| {
-            let socket = context.owned_socket(kind).unwrap();
-            socket.bind(name).unwrap();
-            socket
-        };
-        let (frontend, backend) = (bound(zmq::Kind::Pull, "inproc://front"), bound(zmq::Kind::Push, "inproc://back"));
-        let capture = bound(zmq::Kind::Pub, "inproc://captured");
-        let handle = zmq::ProxyHandle::new().unwrap();
-        let theirs = handle.clone();
-        let forwarder = std::thread::spawn(move || {
-            allocations(|| theirs.run(&frontend, &backend, Some(capture.as_ref())).unwrap()).0
-        });
-        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-        source.connect("inproc://front").unwrap();
-        sink.connect("inproc://back").unwrap();
-        for number in 0..MESSAGES {
-            source.send_more(vec![b'x'; 100]).unwrap();
-            source.send("body").unwrap();
-            // Often alone, so that the proxy waits anew for each.
-            if number % 2 == 0 {
-                assert_eq!(sink.recv_multipart().unwrap().len(), 2);
-            }
-        }
-        for _ in 0..MESSAGES / 2 {
+    let context = Context::new().unwrap();
+    let bound = |kind: zmq::Kind, name: &str| {
+        let socket = context.owned_socket(kind).unwrap();
+        socket.bind(name).unwrap();
+        socket
+    };
+    let (frontend, backend) = (bound(zmq::Kind::Pull, "inproc://front"), bound(zmq::Kind::Push, "inproc://back"));
+    let capture = bound(zmq::Kind::Pub, "inproc://captured");
+    let handle = zmq::ProxyHandle::new().unwrap();
+    let theirs = handle.clone();
+    let forwarder =
+        std::thread::spawn(move || allocations(|| theirs.run(&frontend, &backend, Some(capture.as_ref())).unwrap()).0);
+    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    source.connect("inproc://front").unwrap();
+    sink.connect("inproc://back").unwrap();
+    for number in 0..MESSAGES {
+        source.send_more(vec![b'x'; 100]).unwrap();
+        source.send("body").unwrap();
+        // Often alone, so that the proxy waits anew for each.
+        if number % 2 == 0 {
             assert_eq!(sink.recv_multipart().unwrap().len(), 2);
         }
-        handle.terminate().unwrap();
-        let allocated = forwarder.join().unwrap();
-        assert!(allocated < 20, "{allocated} allocations");
-    });
+    }
+    for _ in 0..MESSAGES / 2 {
+        assert_eq!(sink.recv_multipart().unwrap().len(), 2);
+    }
+    handle.terminate().unwrap();
+    let allocated = forwarder.join().unwrap();
+    assert!(allocated < 20, "{allocated} allocations");
 }
-#[test]
+#[deadline::test]
 fn a_poller_allocates_nothing_per_wait() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sockets: Vec<_> = (0..20)
-            .map(|number| {
-                let (socket, peer) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-                socket.bind(&format!("inproc://{number}")).unwrap();
-                peer.connect(&format!("inproc://{number}")).unwrap();
-                (socket, peer)
-            })
-            .collect();
-        let (near, far) = UnixStream::pair().unwrap();
-        let mut poller = Poller::new().unwrap();
-        for (number, (socket, _)) in sockets.iter().enumerate() {
-            poller.add(socket, number, PollEvents::POLLIN).unwrap();
+    let context = Context::new().unwrap();
+    let sockets: Vec<_> = (0..20)
+        .map(|number| {
+            let (socket, peer) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+            socket.bind(&format!("inproc://{number}")).unwrap();
+            peer.connect(&format!("inproc://{number}")).unwrap();
+            (socket, peer)
+        })
+        .collect();
+    let (near, far) = UnixStream::pair().unwrap();
+    let mut poller = Poller::new().unwrap();
+    for (number, (socket, _)) in sockets.iter().enumerate() {
+        poller.add(socket, number, PollEvents::POLLIN).unwrap();
+    }
+    poller.add(near.as_fd(), 100, PollEvents::POLLIN).unwrap();
+    let mut list = Vec::new();
+    assert_allocates_nothing(|| {
+        assert_eq!(poller.wait(Duration::ZERO).unwrap().len(), 0);
+        for (_, peer) in &sockets {
+            peer.send("x").unwrap();
         }
-        poller.add(near.as_fd(), 100, PollEvents::POLLIN).unwrap();
-        let mut list = Vec::new();
-        assert_allocates_nothing(|| {
-            assert_eq!(poller.wait(Duration::ZERO).unwrap().len(), 0);
-            for (_, peer) in &sockets {
-                peer.send("x").unwrap();
+        (&far).write_all(b"x").unwrap();
+        while poller.wait(Duration::from_secs(60)).unwrap().len() < 21 {}
+        assert_eq!(poller.wait_into(&mut list, None).unwrap(), 21);
+        for event in &list {
+            match sockets.get(event.key) {
+                Some((socket, _)) => drop(socket.recv().unwrap()),
+                None => (&near).read_exact(&mut [0]).unwrap(),
             }
-            (&far).write_all(b"x").unwrap();
-            while poller.wait(Duration::from_secs(60)).unwrap().len() < 21 {}
-            assert_eq!(poller.wait_into(&mut list, None).unwrap(), 21);
-            for event in &list {
-                match sockets.get(event.key) {
-                    Some((socket, _)) => drop(socket.recv().unwrap()),
-                    None => (&near).read_exact(&mut [0]).unwrap(),
-                }
-                poller.modify(event.key, PollEvents::POLLIN).unwrap();
-            }
-            assert_eq!(poller.wait(Duration::from_micros(10)).unwrap().len(), 0);
-        });
+            poller.modify(event.key, PollEvents::POLLIN).unwrap();
+        }
+        assert_eq!(poller.wait(Duration::from_micros(10)).unwrap().len(), 0);
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_reactor_allocates_nothing_per_event() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context, "inproc://pair");
-        let calls = Cell::new((0, 0));
-        let first = Cell::new(0);
-        let mut reactor = Reactor::new().unwrap();
-        reactor
-            .every(Duration::from_micros(100), |_, _| {
-                calls.set((calls.get().0 + 1, calls.get().1));
-                Ok(left.send("tick")?)
-            })
-            .unwrap();
-        reactor
-            .add(&right, PollEvents::POLLIN, |reactor, _| {
-                right.recv()?;
-                let (ticks, received) = (calls.get().0, calls.get().1 + 1);
-                calls.set((ticks, received));
-                match received {
-                    10 => first.set(COUNT.get()),
-                    200 => reactor.stop(),
-                    _ => {}
-                }
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-        assert_eq!(COUNT.get() - first.get(), 0, "allocations in {:?} calls", calls.get());
-    });
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, "inproc://pair");
+    let calls = Cell::new((0, 0));
+    let first = Cell::new(0);
+    let mut reactor = Reactor::new().unwrap();
+    reactor
+        .every(Duration::from_micros(100), |_, _| {
+            calls.set((calls.get().0 + 1, calls.get().1));
+            Ok(left.send("tick")?)
+        })
+        .unwrap();
+    reactor
+        .add(&right, PollEvents::POLLIN, |reactor, _| {
+            right.recv()?;
+            let (ticks, received) = (calls.get().0, calls.get().1 + 1);
+            calls.set((ticks, received));
+            match received {
+                10 => first.set(COUNT.get()),
+                200 => reactor.stop(),
+                _ => {}
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    assert_eq!(COUNT.get() - first.get(), 0, "allocations in {:?} calls", calls.get());
 }
 
 #[test]

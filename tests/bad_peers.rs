@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use common::{DEADLINE, skip_unless, within_deadline};
+use common::{DEADLINE, skip_unless};
 use zmq::{Context, Kind, Rep, Req, Socket, Sub, XPub};
 
 /// The beginning of ZMTP 3.1, up to the name of the mechanism.
@@ -106,7 +106,7 @@ fn stream_to(endpoint: &str) -> TcpStream {
     stream
 }
 
-#[test]
+#[deadline::test]
 fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
     if skip_unless(
         cfg!(zmq_vendored),
@@ -114,142 +114,132 @@ fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
     ) {
         return;
     }
-    within_deadline(|| {
-        let context = Context::builder().set_blocky(false).build().unwrap();
-        let server = context.socket(Rep).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let early = context.socket(Req).unwrap();
-        early.connect(&endpoint).unwrap();
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    let server = context.socket(Rep).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let early = context.socket(Req).unwrap();
+    early.connect(&endpoint).unwrap();
+    served(&server, &early);
+    let mut open = Vec::new();
+    for bytes in nonsense() {
+        // Those that say it and stay, and those that say it and go.
+        let mut stays = stream_to(&endpoint);
+        // It may have hung up already.
+        let _ = stays.write_all(&bytes);
+        open.push(stays);
+        let mut goes = stream_to(&endpoint);
+        let _ = goes.write_all(&bytes);
+        let _ = goes.shutdown(Shutdown::Write);
+        hung_up(&mut goes);
         served(&server, &early);
-        let mut open = Vec::new();
-        for bytes in nonsense() {
-            // Those that say it and stay, and those that say it and go.
-            let mut stays = stream_to(&endpoint);
-            // It may have hung up already.
-            let _ = stays.write_all(&bytes);
-            open.push(stays);
-            let mut goes = stream_to(&endpoint);
-            let _ = goes.write_all(&bytes);
-            let _ = goes.shutdown(Shutdown::Write);
-            hung_up(&mut goes);
-            served(&server, &early);
-        }
-        // With all of them hanging on, there is room for one who knows how to behave.
-        let late = context.socket(Req).unwrap();
-        late.connect(&endpoint).unwrap();
-        served(&server, &late);
-        served(&server, &early);
-    });
+    }
+    // With all of them hanging on, there is room for one who knows how to behave.
+    let late = context.socket(Req).unwrap();
+    late.connect(&endpoint).unwrap();
+    served(&server, &late);
+    served(&server, &early);
 }
 
-#[test]
+#[deadline::test]
 fn every_kind_bears_peers_that_do_not_speak_the_protocol() {
-    within_deadline(|| {
-        let context = Context::builder().set_blocky(false).build().unwrap();
-        for &kind in Kind::ALL.iter().filter(|kind| !["ZMQ_STREAM", "ZMQ_DGRAM"].contains(&kind.c_name())) {
-            for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
-                if endpoint.starts_with("ws") && !zmq::has("WS") {
-                    continue;
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    for &kind in Kind::ALL.iter().filter(|kind| !["ZMQ_STREAM", "ZMQ_DGRAM"].contains(&kind.c_name())) {
+        for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
+            if endpoint.starts_with("ws") && !zmq::has("WS") {
+                continue;
+            }
+            let socket = context.socket(kind).unwrap();
+            let bound = socket.bind(endpoint).unwrap();
+            for bytes in nonsense() {
+                if let Some(path) = bound.strip_prefix("ipc://") {
+                    let mut stream = UnixStream::connect(path).unwrap();
+                    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                    let _ = stream.write_all(&bytes);
+                    let _ = stream.shutdown(Shutdown::Write);
+                    hung_up(&mut stream);
+                } else {
+                    let address = bound.split("://").nth(1).unwrap().trim_end_matches('/');
+                    let mut stream = TcpStream::connect(address).unwrap();
+                    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                    let _ = stream.write_all(&bytes);
+                    let _ = stream.shutdown(Shutdown::Write);
+                    hung_up(&mut stream);
                 }
-                let socket = context.socket(kind).unwrap();
-                let bound = socket.bind(endpoint).unwrap();
-                for bytes in nonsense() {
-                    if let Some(path) = bound.strip_prefix("ipc://") {
-                        let mut stream = UnixStream::connect(path).unwrap();
-                        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-                        let _ = stream.write_all(&bytes);
-                        let _ = stream.shutdown(Shutdown::Write);
-                        hung_up(&mut stream);
-                    } else {
-                        let address = bound.split("://").nth(1).unwrap().trim_end_matches('/');
-                        let mut stream = TcpStream::connect(address).unwrap();
-                        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-                        let _ = stream.write_all(&bytes);
-                        let _ = stream.shutdown(Shutdown::Write);
-                        hung_up(&mut stream);
-                    }
-                    let _ = socket.try_recv();
-                }
+                let _ = socket.try_recv();
             }
         }
-    });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_handshake_that_is_never_finished_is_cut_off() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
-        server.set_handshake_ivl(Some(Duration::from_millis(50))).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        for bytes in [&b""[..], SIGNATURE, &greeting()] {
-            let mut stream = stream_to(&endpoint);
-            stream.write_all(bytes).unwrap();
-            hung_up(&mut stream);
-        }
-    });
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.set_handshake_ivl(Some(Duration::from_millis(50))).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    for bytes in [&b""[..], SIGNATURE, &greeting()] {
+        let mut stream = stream_to(&endpoint);
+        stream.write_all(bytes).unwrap();
+        hung_up(&mut stream);
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_peer_that_sends_too_much_is_cut_off() {
-    within_deadline(|| {
-        let context = Context::builder().set_blocky(false).build().unwrap();
-        let server = context.socket(Rep).unwrap();
-        server.set_maxmsgsize(Some(1000)).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let modest = context.socket(Req).unwrap();
-        modest.connect(&endpoint).unwrap();
-        served(&server, &modest);
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.set_maxmsgsize(Some(1000)).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let modest = context.socket(Req).unwrap();
+    modest.connect(&endpoint).unwrap();
+    served(&server, &modest);
 
-        // By hand, to see the connection end: a frame of 1001 bytes is announced.
-        let mut greedy = stream_to(&endpoint);
-        greedy.write_all(&[ready("REQ"), vec![1, 0, 2, 0, 0, 0, 0, 0, 0, 3, 0xe9]].concat()).unwrap();
-        hung_up(&mut greedy);
+    // By hand, to see the connection end: a frame of 1001 bytes is announced.
+    let mut greedy = stream_to(&endpoint);
+    greedy.write_all(&[ready("REQ"), vec![1, 0, 2, 0, 0, 0, 0, 0, 0, 3, 0xe9]].concat()).unwrap();
+    hung_up(&mut greedy);
 
-        // And through libzmq: nothing of it arrives, and the limit itself is not too much.
-        let large = context.socket(Req).unwrap();
-        large.connect(&endpoint).unwrap();
-        large.send(vec![0; 1001]).unwrap();
-        served(&server, &modest);
-        let exact = context.socket(Req).unwrap();
-        exact.connect(&endpoint).unwrap();
-        exact.send(vec![1; 1000]).unwrap();
-        let received = server.recv_timeout(DEADLINE).unwrap().unwrap();
-        assert_eq!(received, [1; 1000]);
-        server.send("fits").unwrap();
-        assert_eq!(exact.recv_timeout(DEADLINE).unwrap().unwrap(), "fits");
-        served(&server, &modest);
-        assert!(server.try_recv().unwrap().is_none());
-    });
+    // And through libzmq: nothing of it arrives, and the limit itself is not too much.
+    let large = context.socket(Req).unwrap();
+    large.connect(&endpoint).unwrap();
+    large.send(vec![0; 1001]).unwrap();
+    served(&server, &modest);
+    let exact = context.socket(Req).unwrap();
+    exact.connect(&endpoint).unwrap();
+    exact.send(vec![1; 1000]).unwrap();
+    let received = server.recv_timeout(DEADLINE).unwrap().unwrap();
+    assert_eq!(received, [1; 1000]);
+    server.send("fits").unwrap();
+    assert_eq!(exact.recv_timeout(DEADLINE).unwrap().unwrap(), "fits");
+    served(&server, &modest);
+    assert!(server.try_recv().unwrap().is_none());
 }
 
-#[test]
+#[deadline::test]
 fn a_publisher_bears_odd_subscriptions() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let publisher = context.socket(XPub).unwrap();
-        let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
-        let mut odd = stream_to(&endpoint);
-        let mut bytes = ready("SUB");
-        for frame in [&b""[..], b"\0", b"\0never", b"\x02", b"user data"] {
-            bytes.extend([0, frame.len() as u8]);
-            bytes.extend(frame);
-        }
-        bytes.extend(command(b"\x09SUBSCRIBE"));
-        bytes.extend(command(b"\x06CANCELnever"));
-        bytes.extend(command(b"\x06CANCEL"));
-        odd.write_all(&bytes).unwrap();
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+    let mut odd = stream_to(&endpoint);
+    let mut bytes = ready("SUB");
+    for frame in [&b""[..], b"\0", b"\0never", b"\x02", b"user data"] {
+        bytes.extend([0, frame.len() as u8]);
+        bytes.extend(frame);
+    }
+    bytes.extend(command(b"\x09SUBSCRIBE"));
+    bytes.extend(command(b"\x06CANCELnever"));
+    bytes.extend(command(b"\x06CANCEL"));
+    odd.write_all(&bytes).unwrap();
 
-        let subscriber = context.socket(Sub).unwrap();
-        subscriber.subscribe("A").unwrap();
-        subscriber.connect(&endpoint).unwrap();
-        loop {
-            let message = publisher.recv_timeout(DEADLINE).unwrap().unwrap();
-            if message == "\u{1}A" {
-                break;
-            }
+    let subscriber = context.socket(Sub).unwrap();
+    subscriber.subscribe("A").unwrap();
+    subscriber.connect(&endpoint).unwrap();
+    loop {
+        let message = publisher.recv_timeout(DEADLINE).unwrap().unwrap();
+        if message == "\u{1}A" {
+            break;
         }
-        publisher.send("A message").unwrap();
-        assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().unwrap(), "A message");
-    });
+    }
+    publisher.send("A message").unwrap();
+    assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().unwrap(), "A message");
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use common::{Process, in_own_process, python_program, skip_unless, within_deadline};
+use common::{Process, in_own_process, python_program, skip_unless};
 use zmq::PublicKey;
 use zmq::security::{Certificate, CertificateError};
 
@@ -313,55 +313,48 @@ fn pyzmq(args: &[&str]) -> Vec<String> {
     lines
 }
 
-#[test]
+#[deadline::test]
 fn pyzmq_reads_what_is_written_here() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let place = Place::new("to-pyzmq");
-        let certificate = certificate();
-        certificate.save(place.file("alice.key")).unwrap();
-        let public = certificate.public_key().to_string();
-        let secret = certificate.secret_key().unwrap().to_z85();
-        assert_eq!(pyzmq(&["load", place.file("alice.key").to_str().unwrap()]), [public.as_str(), "none"]);
-        assert_eq!(pyzmq(&["load", place.file("alice.key_secret").to_str().unwrap()]), [&public, &*secret]);
-        // So it does under the names of czmq's.
-        certificate.save(place.file("alice")).unwrap();
-        assert_eq!(pyzmq(&["load", place.file("alice").to_str().unwrap()]), [public.as_str(), "none"]);
-        assert_eq!(pyzmq(&["load", place.file("alice_secret").to_str().unwrap()]), [&public, &*secret]);
-        let other = Certificate::generate().unwrap();
-        other.save_public(place.file("bob.key")).unwrap();
-        let mut all = [public, other.public_key().to_string()];
-        all.sort();
-        assert_eq!(pyzmq(&["load-all", place.0.to_str().unwrap()]), all);
-    });
+    if lacks_curve() {
+        return;
+    }
+    let place = Place::new("to-pyzmq");
+    let certificate = certificate();
+    certificate.save(place.file("alice.key")).unwrap();
+    let public = certificate.public_key().to_string();
+    let secret = certificate.secret_key().unwrap().to_z85();
+    assert_eq!(pyzmq(&["load", place.file("alice.key").to_str().unwrap()]), [public.as_str(), "none"]);
+    assert_eq!(pyzmq(&["load", place.file("alice.key_secret").to_str().unwrap()]), [&public, &*secret]);
+    // So it does under the names of czmq's.
+    certificate.save(place.file("alice")).unwrap();
+    assert_eq!(pyzmq(&["load", place.file("alice").to_str().unwrap()]), [public.as_str(), "none"]);
+    assert_eq!(pyzmq(&["load", place.file("alice_secret").to_str().unwrap()]), [&public, &*secret]);
+    let other = Certificate::generate().unwrap();
+    other.save_public(place.file("bob.key")).unwrap();
+    let mut all = [public, other.public_key().to_string()];
+    all.sort();
+    assert_eq!(pyzmq(&["load-all", place.0.to_str().unwrap()]), all);
 }
 
-#[test]
+#[deadline::test]
 fn what_pyzmq_writes_is_read_here() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let place = Place::new("of-pyzmq");
-        let directory = place.0.to_str().unwrap();
-        let files = pyzmq(&["create", directory, "alice", "email", "alice@example.org"]);
-        assert_eq!(
-            files,
-            [place.file("alice.key"), place.file("alice.key_secret")].map(|path| path.display().to_string())
-        );
-        let keys = pyzmq(&["load", &files[1]]);
-        for name in ["alice", "alice.key", "alice.key_secret"] {
-            let certificate = Certificate::load(place.file(name)).unwrap();
-            assert_eq!(certificate.public_key().to_string(), keys[0]);
-            assert_eq!(&*certificate.secret_key().unwrap().to_z85(), keys[1]);
-            assert_eq!(certificate.metadata("email"), Some("alice@example.org"));
-        }
-        // What it has written for everybody to read, is written for its owner alone from then on.
-        let certificate = Certificate::load(place.file("alice")).unwrap();
-        certificate.save(place.file("alice.key")).unwrap();
-        assert_eq!(mode(&place.file("alice.key_secret")), 0o600);
-        assert_eq!(pyzmq(&["load", &files[1]]), keys);
-    });
+    if lacks_curve() {
+        return;
+    }
+    let place = Place::new("of-pyzmq");
+    let directory = place.0.to_str().unwrap();
+    let files = pyzmq(&["create", directory, "alice", "email", "alice@example.org"]);
+    assert_eq!(files, [place.file("alice.key"), place.file("alice.key_secret")].map(|path| path.display().to_string()));
+    let keys = pyzmq(&["load", &files[1]]);
+    for name in ["alice", "alice.key", "alice.key_secret"] {
+        let certificate = Certificate::load(place.file(name)).unwrap();
+        assert_eq!(certificate.public_key().to_string(), keys[0]);
+        assert_eq!(&*certificate.secret_key().unwrap().to_z85(), keys[1]);
+        assert_eq!(certificate.metadata("email"), Some("alice@example.org"));
+    }
+    // What it has written for everybody to read, is written for its owner alone from then on.
+    let certificate = Certificate::load(place.file("alice")).unwrap();
+    certificate.save(place.file("alice.key")).unwrap();
+    assert_eq!(mode(&place.file("alice.key_secret")), 0o600);
+    assert_eq!(pyzmq(&["load", &files[1]]), keys);
 }

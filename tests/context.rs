@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, eventually, in_own_process, within_deadline};
+use common::{DEADLINE, eventually, in_own_process};
 use zmq::{Context, Errno, Kind, Message, Pair, PollEvents, PollItem, Pub, Pull, Push, Rep, Req, Socket, poll};
 
 const MOMENT: Duration = Duration::from_millis(50);
@@ -44,243 +44,221 @@ fn traced() -> (Message, Arc<()>) {
     (Message::from_owner(Owner { _trace: trace.clone() }), trace)
 }
 
-#[test]
+#[deadline::test]
 fn a_context_without_sockets_ends_at_once() {
-    within_deadline(|| {
-        Context::new().unwrap().terminate(DEADLINE).unwrap();
-        let used = Context::new().unwrap();
-        drop(used.socket(Pub).unwrap());
-        used.terminate(DEADLINE).unwrap();
-    });
+    Context::new().unwrap().terminate(DEADLINE).unwrap();
+    let used = Context::new().unwrap();
+    drop(used.socket(Pub).unwrap());
+    used.terminate(DEADLINE).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn terminate_says_how_many_sockets_are_open_and_ends_when_they_are_gone() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = context.owned_socket(Push).unwrap();
-        sink.set_linger(Some(Duration::ZERO)).unwrap();
-        sink.connect("ipc:///nowhere/nobody").unwrap();
-        let (message, trace) = traced();
-        sink.send(message).unwrap();
-        let other = context.owned_socket(Rep).unwrap();
+    let context = Context::new().unwrap();
+    let sink = context.owned_socket(Push).unwrap();
+    sink.set_linger(Some(Duration::ZERO)).unwrap();
+    sink.connect("ipc:///nowhere/nobody").unwrap();
+    let (message, trace) = traced();
+    sink.send(message).unwrap();
+    let other = context.owned_socket(Rep).unwrap();
 
-        let error = context.terminate(MOMENT).unwrap_err();
-        assert_eq!(error.open_sockets(), 2);
-        assert!(error.to_string().contains("2 sockets are still open"), "{error}");
-        // The context was shut down all the same.
-        assert_eq!(other.try_recv().unwrap_err().errno(), Errno::ETERM);
-        drop(other);
-        assert_eq!(Arc::strong_count(&trace), 2, "a socket is open, so nothing has been thrown away");
-        drop(sink);
-        eventually("the context ends in the background", || Arc::strong_count(&trace) == 1);
-    });
+    let error = context.terminate(MOMENT).unwrap_err();
+    assert_eq!(error.open_sockets(), 2);
+    assert!(error.to_string().contains("2 sockets are still open"), "{error}");
+    // The context was shut down all the same.
+    assert_eq!(other.try_recv().unwrap_err().errno(), Errno::ETERM);
+    drop(other);
+    assert_eq!(Arc::strong_count(&trace), 2, "a socket is open, so nothing has been thrown away");
+    drop(sink);
+    eventually("the context ends in the background", || Arc::strong_count(&trace) == 1);
 }
 
-#[test]
+#[deadline::test]
 fn terminate_waits_for_sockets_that_other_threads_give_up() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let workers: Vec<_> = (0..4)
-            .map(|_| {
-                let socket = context.owned_socket(Pull).unwrap();
-                thread::spawn(move || socket.recv().unwrap_err().errno())
-            })
-            .collect();
-        context.terminate(DEADLINE).unwrap();
-        for worker in workers {
-            assert_eq!(worker.join().unwrap(), Errno::ETERM);
-        }
-    });
+    let context = Context::new().unwrap();
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let socket = context.owned_socket(Pull).unwrap();
+            thread::spawn(move || socket.recv().unwrap_err().errno())
+        })
+        .collect();
+    context.terminate(DEADLINE).unwrap();
+    for worker in workers {
+        assert_eq!(worker.join().unwrap(), Errno::ETERM);
+    }
 }
 
-#[test]
+#[deadline::test]
 fn terminate_gives_up_on_what_lingers_and_delivers_it_later() {
-    within_deadline(|| {
-        let directory = Directory::new("linger");
-        let endpoint = format!("ipc://{}/late", directory.0.display());
-        let context = Context::new().unwrap();
-        let push = context.socket(Push).unwrap();
-        push.connect(&endpoint).unwrap();
-        push.send("unsent").unwrap();
-        drop(push);
-        let start = Instant::now();
-        let error = context.terminate(MOMENT).unwrap_err();
-        assert!(start.elapsed() >= MOMENT);
-        assert_eq!(error.open_sockets(), 0);
-        assert!(error.to_string().contains("linger"), "{error}");
-        assert_eq!(zmq::Error::from(error).errno(), Errno::EAGAIN);
+    let directory = Directory::new("linger");
+    let endpoint = format!("ipc://{}/late", directory.0.display());
+    let context = Context::new().unwrap();
+    let push = context.socket(Push).unwrap();
+    push.connect(&endpoint).unwrap();
+    push.send("unsent").unwrap();
+    drop(push);
+    let start = Instant::now();
+    let error = context.terminate(MOMENT).unwrap_err();
+    assert!(start.elapsed() >= MOMENT);
+    assert_eq!(error.open_sockets(), 0);
+    assert!(error.to_string().contains("linger"), "{error}");
+    assert_eq!(zmq::Error::from(error).errno(), Errno::EAGAIN);
 
-        let later = Context::new().unwrap();
-        let pull = later.socket(Pull).unwrap();
-        pull.bind(&endpoint).unwrap();
-        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "unsent");
-    });
+    let later = Context::new().unwrap();
+    let pull = later.socket(Pull).unwrap();
+    pull.bind(&endpoint).unwrap();
+    assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "unsent");
 }
 
-#[test]
+#[deadline::test]
 fn terminate_waits_for_other_handles() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let clone = context.clone();
-        let error = context.terminate(MOMENT).unwrap_err();
-        assert_eq!(error.open_sockets(), 0);
-        assert!(error.to_string().contains("handle"), "{error}");
-        // The other handle is of a context that was shut down.
-        assert_eq!(clone.socket(Req).unwrap_err().errno(), Errno::ETERM);
-        clone.terminate(DEADLINE).unwrap();
-    });
+    let context = Context::new().unwrap();
+    let clone = context.clone();
+    let error = context.terminate(MOMENT).unwrap_err();
+    assert_eq!(error.open_sockets(), 0);
+    assert!(error.to_string().contains("handle"), "{error}");
+    // The other handle is of a context that was shut down.
+    assert_eq!(clone.socket(Req).unwrap_err().errno(), Errno::ETERM);
+    clone.terminate(DEADLINE).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn a_linger_period_bounds_the_end() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let push = context.socket(Push).unwrap();
-        push.set_linger(Some(MOMENT)).unwrap();
-        push.connect("ipc:///nowhere/nobody").unwrap();
-        push.send("nobody takes it").unwrap();
-        drop(push);
-        context.terminate(DEADLINE).unwrap();
+    let context = Context::new().unwrap();
+    let push = context.socket(Push).unwrap();
+    push.set_linger(Some(MOMENT)).unwrap();
+    push.connect("ipc:///nowhere/nobody").unwrap();
+    push.send("nobody takes it").unwrap();
+    drop(push);
+    context.terminate(DEADLINE).unwrap();
 
-        let impatient = Context::builder().set_blocky(false).build().unwrap();
-        let push = impatient.socket(Push).unwrap();
-        push.connect("ipc:///nowhere/nobody").unwrap();
-        push.send("nobody takes it").unwrap();
-        drop(push);
-        drop(impatient);
-    });
+    let impatient = Context::builder().set_blocky(false).build().unwrap();
+    let push = impatient.socket(Push).unwrap();
+    push.connect("ipc:///nowhere/nobody").unwrap();
+    push.send("nobody takes it").unwrap();
+    drop(push);
+    drop(impatient);
 }
 
-#[test]
+#[deadline::test]
 fn owned_sockets_keep_their_context() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.owned_socket(Rep).unwrap();
-        let client = context.owned_socket(Req).unwrap();
-        drop(context);
-        client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        client.send("Hello").unwrap();
-        assert_eq!(server.recv().unwrap(), "Hello");
-        // Opening more works through any of them, and the last one to go ends the context.
-        let again = server.context();
-        drop(server);
-        drop(client);
-        again.socket(Pub).unwrap().bind("inproc://late").unwrap();
-    });
+    let context = Context::new().unwrap();
+    let server = context.owned_socket(Rep).unwrap();
+    let client = context.owned_socket(Req).unwrap();
+    drop(context);
+    client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    client.send("Hello").unwrap();
+    assert_eq!(server.recv().unwrap(), "Hello");
+    // Opening more works through any of them, and the last one to go ends the context.
+    let again = server.context();
+    drop(server);
+    drop(client);
+    again.socket(Pub).unwrap().bind("inproc://late").unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn clones_are_the_same_context() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let clone = context.clone();
-        context.set_ipv6(true).unwrap();
-        assert!(clone.ipv6());
-        let pull = context.owned_socket(Pull).unwrap();
-        pull.bind("inproc://shared").unwrap();
-        drop(context);
-        let push = clone.socket(Push).unwrap();
-        push.connect("inproc://shared").unwrap();
-        push.send("through the clone").unwrap();
-        assert_eq!(pull.recv().unwrap(), "through the clone");
-    });
+    let context = Context::new().unwrap();
+    let clone = context.clone();
+    context.set_ipv6(true).unwrap();
+    assert!(clone.ipv6());
+    let pull = context.owned_socket(Pull).unwrap();
+    pull.bind("inproc://shared").unwrap();
+    drop(context);
+    let push = clone.socket(Push).unwrap();
+    push.connect("inproc://shared").unwrap();
+    push.send("through the clone").unwrap();
+    assert_eq!(pull.recv().unwrap(), "through the clone");
 }
 
-#[test]
+#[deadline::test]
 fn shutdown_ends_every_kind_of_waiting() {
-    within_deadline(|| {
-        type Wait = fn(&Socket<'static>) -> Errno;
-        let waits: [Wait; 6] = [
-            |socket| socket.recv().unwrap_err().errno(),
-            |socket| socket.recv_timeout(2 * DEADLINE).unwrap_err().errno(),
-            |socket| socket.recv_multipart().unwrap_err().errno(),
-            |socket| {
-                let failed = socket.send("kept").unwrap_err();
-                assert_eq!(failed.message(), "kept");
-                failed.error().errno()
-            },
-            |socket| {
-                let failed = socket.send_multipart_timeout(["a", "b"], 2 * DEADLINE).unwrap_err();
-                assert_eq!(failed.message().len(), 2);
-                failed.error().errno()
-            },
-            |socket| {
-                let mut items = [PollItem::socket(socket, PollEvents::POLLIN)];
-                match poll(&mut items, None) {
-                    // libzmq may report the end as an event: the next call on the socket says what it is.
-                    Ok(_) => socket.try_recv().unwrap_err().errno(),
-                    Err(error) => error.errno(),
-                }
-            },
-        ];
-        let context = Context::new().unwrap();
-        let (ready, begun) = channel();
-        let waiting: Vec<_> = waits
-            .into_iter()
-            .map(|wait| {
-                let socket = context.owned_socket(Kind::Dealer).unwrap();
-                let ready = ready.clone();
-                thread::spawn(move || {
-                    ready.send(()).unwrap();
-                    wait(&socket)
-                })
+    type Wait = fn(&Socket<'static>) -> Errno;
+    let waits: [Wait; 6] = [
+        |socket| socket.recv().unwrap_err().errno(),
+        |socket| socket.recv_timeout(2 * DEADLINE).unwrap_err().errno(),
+        |socket| socket.recv_multipart().unwrap_err().errno(),
+        |socket| {
+            let failed = socket.send("kept").unwrap_err();
+            assert_eq!(failed.message(), "kept");
+            failed.error().errno()
+        },
+        |socket| {
+            let failed = socket.send_multipart_timeout(["a", "b"], 2 * DEADLINE).unwrap_err();
+            assert_eq!(failed.message().len(), 2);
+            failed.error().errno()
+        },
+        |socket| {
+            let mut items = [PollItem::socket(socket, PollEvents::POLLIN)];
+            match poll(&mut items, None) {
+                // libzmq may report the end as an event: the next call on the socket says what it is.
+                Ok(_) => socket.try_recv().unwrap_err().errno(),
+                Err(error) => error.errno(),
+            }
+        },
+    ];
+    let context = Context::new().unwrap();
+    let (ready, begun) = channel();
+    let waiting: Vec<_> = waits
+        .into_iter()
+        .map(|wait| {
+            let socket = context.owned_socket(Kind::Dealer).unwrap();
+            let ready = ready.clone();
+            thread::spawn(move || {
+                ready.send(()).unwrap();
+                wait(&socket)
             })
-            .collect();
-        for _ in &waiting {
-            begun.recv().unwrap();
-        }
-        // Whether they wait already or only begin to makes no difference to what has to come of it.
-        thread::sleep(MOMENT);
-        context.shutdown().unwrap();
-        context.shutdown().unwrap();
-        for (index, waiting) in waiting.into_iter().enumerate() {
-            assert_eq!(waiting.join().unwrap(), Errno::ETERM, "{index}");
-        }
-    });
+        })
+        .collect();
+    for _ in &waiting {
+        begun.recv().unwrap();
+    }
+    // Whether they wait already or only begin to makes no difference to what has to come of it.
+    thread::sleep(MOMENT);
+    context.shutdown().unwrap();
+    context.shutdown().unwrap();
+    for (index, waiting) in waiting.into_iter().enumerate() {
+        assert_eq!(waiting.join().unwrap(), Errno::ETERM, "{index}");
+    }
 }
 
-#[test]
+#[deadline::test]
 fn after_shutdown_every_call_fails_and_dropping_works() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Dealer).unwrap();
-        socket.bind("inproc://before").unwrap();
-        context.shutdown().unwrap();
-        let failed = socket.send("kept").unwrap_err();
-        assert_eq!(failed.error().errno(), Errno::ETERM);
-        assert_eq!(failed.into_message(), "kept");
-        assert_eq!(socket.try_send_multipart(["a", "b"]).unwrap_err().into_message(), ["a", "b"]);
-        for error in [
-            socket.recv().unwrap_err(),
-            socket.try_recv().unwrap_err(),
-            socket.bind("tcp://127.0.0.1:*").unwrap_err(),
-            socket.connect("ipc:///nowhere/nobody").unwrap_err(),
-            socket.connect("inproc://never").unwrap_err(),
-            socket.unbind("inproc://before").unwrap_err(),
-            socket.set_linger(None).unwrap_err(),
-            socket.linger().unwrap_err(),
-            socket.events().unwrap_err(),
-            context.socket(Req).unwrap_err(),
-        ] {
-            assert_eq!(error.errno(), Errno::ETERM, "{error}");
-        }
-        drop(socket);
-        context.terminate(DEADLINE).unwrap();
-    });
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Dealer).unwrap();
+    socket.bind("inproc://before").unwrap();
+    context.shutdown().unwrap();
+    let failed = socket.send("kept").unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::ETERM);
+    assert_eq!(failed.into_message(), "kept");
+    assert_eq!(socket.try_send_multipart(["a", "b"]).unwrap_err().into_message(), ["a", "b"]);
+    for error in [
+        socket.recv().unwrap_err(),
+        socket.try_recv().unwrap_err(),
+        socket.bind("tcp://127.0.0.1:*").unwrap_err(),
+        socket.connect("ipc:///nowhere/nobody").unwrap_err(),
+        socket.connect("inproc://never").unwrap_err(),
+        socket.unbind("inproc://before").unwrap_err(),
+        socket.set_linger(None).unwrap_err(),
+        socket.linger().unwrap_err(),
+        socket.events().unwrap_err(),
+        context.socket(Req).unwrap_err(),
+    ] {
+        assert_eq!(error.errno(), Errno::ETERM, "{error}");
+    }
+    drop(socket);
+    context.terminate(DEADLINE).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn a_forgotten_socket_does_not_freeze_the_program() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        std::mem::forget(context.socket(Rep).unwrap());
-        drop(context);
+    let context = Context::new().unwrap();
+    std::mem::forget(context.socket(Rep).unwrap());
+    drop(context);
 
-        let context = Context::new().unwrap();
-        std::mem::forget(context.owned_socket(Rep).unwrap());
-        assert_eq!(context.terminate(MOMENT).unwrap_err().open_sockets(), 1);
-    });
+    let context = Context::new().unwrap();
+    std::mem::forget(context.owned_socket(Rep).unwrap());
+    assert_eq!(context.terminate(MOMENT).unwrap_err().open_sockets(), 1);
 }
 
 #[test]
@@ -339,60 +317,54 @@ fn many_names_that_nobody_binds_do_not_abort_the_end() {
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_name_can_be_bound_again_after_its_socket_is_closed() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for round in 0..3 {
-            let pull = context.socket(Pull).unwrap();
-            pull.bind("inproc://again").unwrap();
-            let rival = context.socket(Pull).unwrap();
-            let error = rival.bind("inproc://again").unwrap_err();
-            assert_eq!(error.errno(), Errno::EADDRINUSE, "{error}");
-            let push = context.socket(Push).unwrap();
-            push.connect("inproc://again").unwrap();
-            push.send(format!("round {round}")).unwrap();
-            assert_eq!(pull.recv().unwrap(), *format!("round {round}"));
+    let context = Context::new().unwrap();
+    for round in 0..3 {
+        let pull = context.socket(Pull).unwrap();
+        pull.bind("inproc://again").unwrap();
+        let rival = context.socket(Pull).unwrap();
+        let error = rival.bind("inproc://again").unwrap_err();
+        assert_eq!(error.errno(), Errno::EADDRINUSE, "{error}");
+        let push = context.socket(Push).unwrap();
+        push.connect("inproc://again").unwrap();
+        push.send(format!("round {round}")).unwrap();
+        assert_eq!(pull.recv().unwrap(), *format!("round {round}"));
 
-            pull.unbind("inproc://again").unwrap();
-            rival.bind("inproc://again").unwrap();
-        }
-    });
+        pull.unbind("inproc://again").unwrap();
+        rival.bind("inproc://again").unwrap();
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_name_can_be_connected_to_before_it_is_bound() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let push = context.socket(Push).unwrap();
-        push.connect("inproc://later").unwrap();
-        push.send("early").unwrap();
-        let pull = context.socket(Pull).unwrap();
-        pull.bind("inproc://later").unwrap();
-        assert_eq!(pull.recv().unwrap(), "early");
-    });
+    let context = Context::new().unwrap();
+    let push = context.socket(Push).unwrap();
+    push.connect("inproc://later").unwrap();
+    push.send("early").unwrap();
+    let pull = context.socket(Pull).unwrap();
+    pull.bind("inproc://later").unwrap();
+    assert_eq!(pull.recv().unwrap(), "early");
 }
 
-#[test]
+#[deadline::test]
 fn what_a_closed_socket_sent_reaches_who_binds_the_name_later() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let push = context.socket(Push).unwrap();
-        push.connect("inproc://later").unwrap();
-        push.send("early").unwrap();
-        drop(push);
-        let pull = context.socket(Pull).unwrap();
-        pull.bind("inproc://later").unwrap();
-        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "early");
+    let context = Context::new().unwrap();
+    let push = context.socket(Push).unwrap();
+    push.connect("inproc://later").unwrap();
+    push.send("early").unwrap();
+    drop(push);
+    let pull = context.socket(Pull).unwrap();
+    pull.bind("inproc://later").unwrap();
+    assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "early");
 
-        // A socket with a port lets go of it, whatever else it waits for.
-        let both = context.socket(Pull).unwrap();
-        both.connect("inproc://never").unwrap();
-        let endpoint = both.bind("tcp://127.0.0.1:*").unwrap();
-        drop(both);
-        let next = context.socket(Pull).unwrap();
-        eventually("the port is free", || next.bind(&endpoint).is_ok());
-    });
+    // A socket with a port lets go of it, whatever else it waits for.
+    let both = context.socket(Pull).unwrap();
+    both.connect("inproc://never").unwrap();
+    let endpoint = both.bind("tcp://127.0.0.1:*").unwrap();
+    drop(both);
+    let next = context.socket(Pull).unwrap();
+    eventually("the port is free", || next.bind(&endpoint).is_ok());
 }
 
 #[test]
@@ -423,163 +395,151 @@ fn names_are_bound_while_those_who_wait_for_them_go() {
     });
 }
 
-#[test]
+#[deadline::test]
 fn sockets_move_between_threads() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let mut pull = context.owned_socket(Pull).unwrap();
-        let mut push = context.owned_socket(Push).unwrap();
-        push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        for hop in 0..20_u32 {
-            push = thread::spawn(move || {
-                push.send(hop.to_be_bytes()).unwrap();
-                push
-            })
-            .join()
-            .unwrap();
-            pull = thread::spawn(move || {
-                assert_eq!(pull.recv().unwrap(), hop.to_be_bytes());
-                pull
-            })
-            .join()
-            .unwrap();
-        }
-        // A borrowed socket moves too, into threads that end before its context.
-        let borrowed = context.socket(Pair).unwrap();
-        thread::scope(|scope| {
-            scope.spawn(move || borrowed.bind("inproc://borrowed").unwrap());
-        });
+    let context = Context::new().unwrap();
+    let mut pull = context.owned_socket(Pull).unwrap();
+    let mut push = context.owned_socket(Push).unwrap();
+    push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    for hop in 0..20_u32 {
+        push = thread::spawn(move || {
+            push.send(hop.to_be_bytes()).unwrap();
+            push
+        })
+        .join()
+        .unwrap();
+        pull = thread::spawn(move || {
+            assert_eq!(pull.recv().unwrap(), hop.to_be_bytes());
+            pull
+        })
+        .join()
+        .unwrap();
+    }
+    // A borrowed socket moves too, into threads that end before its context.
+    let borrowed = context.socket(Pair).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(move || borrowed.bind("inproc://borrowed").unwrap());
     });
 }
 
-#[test]
+#[deadline::test]
 fn several_threads_use_one_context() {
-    within_deadline(|| {
-        const THREADS: usize = 8;
-        let context = Context::new().unwrap();
-        let barrier = Barrier::new(THREADS);
-        thread::scope(|scope| {
-            for number in 0..THREADS {
-                let (context, barrier) = (&context, &barrier);
-                scope.spawn(move || {
-                    for round in 0..20 {
-                        let name = |owner: usize| format!("inproc://{round}-{}", owner % THREADS);
-                        let pull = context.socket(Pull).unwrap();
-                        let push = context.socket(Push).unwrap();
-                        // Some connect before the name is bound and some after.
-                        if number % 2 == 0 {
-                            pull.bind(&name(number)).unwrap();
-                        }
-                        push.connect(&name(number + 1)).unwrap();
-                        if number % 2 == 1 {
-                            pull.bind(&name(number)).unwrap();
-                        }
-                        push.send("x").unwrap();
-                        assert_eq!(pull.recv().unwrap(), "x");
-                        barrier.wait();
+    const THREADS: usize = 8;
+    let context = Context::new().unwrap();
+    let barrier = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let (context, barrier) = (&context, &barrier);
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let name = |owner: usize| format!("inproc://{round}-{}", owner % THREADS);
+                    let pull = context.socket(Pull).unwrap();
+                    let push = context.socket(Push).unwrap();
+                    // Some connect before the name is bound and some after.
+                    if number % 2 == 0 {
+                        pull.bind(&name(number)).unwrap();
                     }
-                });
-            }
-        });
-        context.terminate(DEADLINE).unwrap();
+                    push.connect(&name(number + 1)).unwrap();
+                    if number % 2 == 1 {
+                        pull.bind(&name(number)).unwrap();
+                    }
+                    push.send("x").unwrap();
+                    assert_eq!(pull.recv().unwrap(), "x");
+                    barrier.wait();
+                }
+            });
+        }
     });
+    context.terminate(DEADLINE).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn a_handle_goes_to_c_and_comes_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let pull = context.socket(Pull).unwrap();
-        let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
-        let push = context.owned_socket(Push).unwrap();
-        push.connect(&endpoint).unwrap();
-        let (handle, kept) = push.into_raw();
+    let context = Context::new().unwrap();
+    let pull = context.socket(Pull).unwrap();
+    let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+    let push = context.owned_socket(Push).unwrap();
+    push.connect(&endpoint).unwrap();
+    let (handle, kept) = push.into_raw();
 
-        // SAFETY: an open socket that this thread alone uses, and three bytes.
-        let sent = unsafe { zmq::sys::zmq_send(handle, b"raw".as_ptr().cast(), 3, 0) };
-        assert_eq!(sent, 3);
-        assert_eq!(pull.recv().unwrap(), "raw");
+    // SAFETY: an open socket that this thread alone uses, and three bytes.
+    let sent = unsafe { zmq::sys::zmq_send(handle, b"raw".as_ptr().cast(), 3, 0) };
+    assert_eq!(sent, 3);
+    assert_eq!(pull.recv().unwrap(), "raw");
 
-        // SAFETY: as above; the handle is given up only where it is taken.
-        let refused = unsafe { kept.socket_from_raw(handle, Pub) }.unwrap_err();
-        assert_eq!(refused.errno(), Errno::EINVAL);
-        assert!(refused.to_string().contains("ZMQ_PUB"), "{refused}");
-        // SAFETY: null is what is refused.
-        let refused = unsafe { kept.socket_from_raw(std::ptr::null_mut(), Push) }.unwrap_err();
-        assert_eq!(refused.errno(), Errno::ENOTSOCK);
-        // SAFETY: the handle is open, of this context, and nobody else's.
-        let push = unsafe { kept.socket_from_raw(handle, Push) }.unwrap();
-        push.send("safe again").unwrap();
-        assert_eq!(pull.recv().unwrap(), "safe again");
-    });
+    // SAFETY: as above; the handle is given up only where it is taken.
+    let refused = unsafe { kept.socket_from_raw(handle, Pub) }.unwrap_err();
+    assert_eq!(refused.errno(), Errno::EINVAL);
+    assert!(refused.to_string().contains("ZMQ_PUB"), "{refused}");
+    // SAFETY: null is what is refused.
+    let refused = unsafe { kept.socket_from_raw(std::ptr::null_mut(), Push) }.unwrap_err();
+    assert_eq!(refused.errno(), Errno::ENOTSOCK);
+    // SAFETY: the handle is open, of this context, and nobody else's.
+    let push = unsafe { kept.socket_from_raw(handle, Push) }.unwrap();
+    push.send("safe again").unwrap();
+    assert_eq!(pull.recv().unwrap(), "safe again");
 }
 
-#[test]
+#[deadline::test]
 fn an_adopted_socket_keeps_its_time_outs() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        // SAFETY: the context's handle is valid.
-        let handle = unsafe { zmq::sys::zmq_socket(context.as_raw(), zmq::sys::ZMQ_PULL) };
-        let milliseconds: i32 = 30;
-        // SAFETY: an open socket and the option's type.
-        let rc = unsafe {
-            zmq::sys::zmq_setsockopt(handle, zmq::sys::ZMQ_RCVTIMEO, (&raw const milliseconds).cast(), size_of::<i32>())
-        };
-        assert_eq!(rc, 0);
-        // SAFETY: the handle is open, of this context, and nobody else's.
-        let pull = unsafe { context.socket_from_raw(handle, Kind::Pull) }.unwrap();
-        assert_eq!(pull.recv().unwrap_err().errno(), Errno::EAGAIN);
-        assert_eq!(pull.rcvtimeo().unwrap(), Some(Duration::from_millis(30)));
-        drop(pull);
-        context.terminate(DEADLINE).unwrap();
-    });
+    let context = Context::new().unwrap();
+    // SAFETY: the context's handle is valid.
+    let handle = unsafe { zmq::sys::zmq_socket(context.as_raw(), zmq::sys::ZMQ_PULL) };
+    let milliseconds: i32 = 30;
+    // SAFETY: an open socket and the option's type.
+    let rc = unsafe {
+        zmq::sys::zmq_setsockopt(handle, zmq::sys::ZMQ_RCVTIMEO, (&raw const milliseconds).cast(), size_of::<i32>())
+    };
+    assert_eq!(rc, 0);
+    // SAFETY: the handle is open, of this context, and nobody else's.
+    let pull = unsafe { context.socket_from_raw(handle, Kind::Pull) }.unwrap();
+    assert_eq!(pull.recv().unwrap_err().errno(), Errno::EAGAIN);
+    assert_eq!(pull.rcvtimeo().unwrap(), Some(Duration::from_millis(30)));
+    drop(pull);
+    context.terminate(DEADLINE).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn a_handle_given_up_keeps_its_context() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (handle, kept) = context.owned_socket(Pub).unwrap().into_raw();
-        let error = context.terminate(MOMENT).unwrap_err();
-        assert!(error.to_string().contains("handle"), "{error}");
-        // SAFETY: the handle was given up, so it is this test's to close, once.
-        assert_eq!(unsafe { zmq::sys::zmq_close(handle) }, 0);
-        kept.terminate(DEADLINE).unwrap();
-    });
+    let context = Context::new().unwrap();
+    let (handle, kept) = context.owned_socket(Pub).unwrap().into_raw();
+    let error = context.terminate(MOMENT).unwrap_err();
+    assert!(error.to_string().contains("handle"), "{error}");
+    // SAFETY: the handle was given up, so it is this test's to close, once.
+    assert_eq!(unsafe { zmq::sys::zmq_close(handle) }, 0);
+    kept.terminate(DEADLINE).unwrap();
 }
 
 /// What C code does not know of its socket is not forgotten while it has it.
-#[test]
+#[deadline::test]
 fn what_is_known_of_a_socket_goes_with_its_handle() {
-    within_deadline(|| {
-        let context = Context::builder().set_max_sockets(20).build().unwrap();
-        let server = context.owned_socket(zmq::XPub).unwrap();
-        server.set_xpub_manual(true).unwrap();
-        server.bind("inproc://server").unwrap();
-        let (handle, _) = server.into_raw();
-        // Nobody who connects now is taken to wait for the name: closed, it does not count any more.
-        for _ in 0..100 {
-            let mut client = None;
-            eventually("the ones before are closed", || {
-                // libzmq closes a connection when both sides have seen to it.
-                // SAFETY: an open socket that this thread alone uses, and room for the four bytes of an int.
-                unsafe { zmq::sys::zmq_recv(handle, [0_u8; 4].as_mut_ptr().cast(), 4, zmq::sys::ZMQ_DONTWAIT) };
-                client = context.socket(zmq::Sub).ok();
-                client.is_some()
-            });
-            client.unwrap().connect("inproc://server").unwrap();
-        }
-        // SAFETY: the handle was given up above, and nobody else has it.
-        let server = unsafe { context.socket_from_raw(handle, zmq::XPub) }.unwrap();
-        assert_eq!(server.set_xpub_manual(false).unwrap_err().errno(), Errno::EINVAL, "switched off it aborts");
-        assert_eq!(server.disconnect("inproc://server").unwrap_err().errno(), Errno::ENOENT);
-        drop(server);
-        // The reaper gives back the places of the last clients in its own time, and all may be taken until then.
-        let mut next = None;
-        eventually("there is a place for another socket", || {
-            next = context.socket(Pull).ok();
-            next.is_some()
+    let context = Context::builder().set_max_sockets(20).build().unwrap();
+    let server = context.owned_socket(zmq::XPub).unwrap();
+    server.set_xpub_manual(true).unwrap();
+    server.bind("inproc://server").unwrap();
+    let (handle, _) = server.into_raw();
+    // Nobody who connects now is taken to wait for the name: closed, it does not count any more.
+    for _ in 0..100 {
+        let mut client = None;
+        eventually("the ones before are closed", || {
+            // libzmq closes a connection when both sides have seen to it.
+            // SAFETY: an open socket that this thread alone uses, and room for the four bytes of an int.
+            unsafe { zmq::sys::zmq_recv(handle, [0_u8; 4].as_mut_ptr().cast(), 4, zmq::sys::ZMQ_DONTWAIT) };
+            client = context.socket(zmq::Sub).ok();
+            client.is_some()
         });
-        next.unwrap().bind("inproc://server").unwrap();
+        client.unwrap().connect("inproc://server").unwrap();
+    }
+    // SAFETY: the handle was given up above, and nobody else has it.
+    let server = unsafe { context.socket_from_raw(handle, zmq::XPub) }.unwrap();
+    assert_eq!(server.set_xpub_manual(false).unwrap_err().errno(), Errno::EINVAL, "switched off it aborts");
+    assert_eq!(server.disconnect("inproc://server").unwrap_err().errno(), Errno::ENOENT);
+    drop(server);
+    // The reaper gives back the places of the last clients in its own time, and all may be taken until then.
+    let mut next = None;
+    eventually("there is a place for another socket", || {
+        next = context.socket(Pull).ok();
+        next.is_some()
     });
+    next.unwrap().bind("inproc://server").unwrap();
 }

@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use common::{skip_unless, within_deadline};
+use common::skip_unless;
 #[cfg(feature = "draft")]
 use zmq::Dealer;
 use zmq::{Context, Errno, Pair, Push, Sub};
@@ -38,349 +38,314 @@ fn threads() -> BTreeSet<String> {
     names.map(|name| name.trim_end().to_owned()).collect()
 }
 
-#[test]
+#[deadline::test]
 fn defaults_are_libzmqs() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        assert_eq!(context.io_threads(), 1);
-        assert_eq!(context.max_sockets(), 1023);
-        assert_eq!(context.socket_limit(), 65535);
-        assert_eq!(context.max_msgsz(), 2_147_483_647);
-        assert_eq!(context.msg_t_size(), 64);
-        assert_eq!(context.thread_sched_policy(), None);
-        assert_eq!(context.thread_name_prefix(), 0);
-        assert!(!context.ipv6());
-        assert!(context.blocky());
+    let context = Context::new().unwrap();
+    assert_eq!(context.io_threads(), 1);
+    assert_eq!(context.max_sockets(), 1023);
+    assert_eq!(context.socket_limit(), 65535);
+    assert_eq!(context.max_msgsz(), 2_147_483_647);
+    assert_eq!(context.msg_t_size(), 64);
+    assert_eq!(context.thread_sched_policy(), None);
+    assert_eq!(context.thread_name_prefix(), 0);
+    assert!(!context.ipv6());
+    assert!(context.blocky());
+    #[cfg(feature = "draft")]
+    {
+        assert!(context.zero_copy_recv());
+        assert_eq!(context.thread_name_prefix_text().unwrap(), "");
+    }
+}
+
+#[deadline::test]
+fn what_is_set_is_read() {
+    let context = Context::new().unwrap();
+    for threads in [0, 2, 256] {
+        context.set_io_threads(threads).unwrap();
+        assert_eq!(context.io_threads(), threads);
+    }
+    for sockets in [1, 70_000, 1 << 20] {
+        context.set_max_sockets(sockets).unwrap();
+        assert_eq!(context.max_sockets(), sockets);
+    }
+    for size in [0, 1 << 20, i32::MAX as u32] {
+        context.set_max_msgsz(size).unwrap();
+        assert_eq!(context.max_msgsz(), size);
+    }
+    for prefix in [0, 7, i32::MAX as u32] {
+        context.set_thread_name_prefix(prefix).unwrap();
+        assert_eq!(context.thread_name_prefix(), prefix);
+    }
+    for value in [true, false] {
+        context.set_ipv6(value).unwrap();
+        context.set_blocky(value).unwrap();
+        assert_eq!((context.ipv6(), context.blocky()), (value, value));
         #[cfg(feature = "draft")]
         {
-            assert!(context.zero_copy_recv());
-            assert_eq!(context.thread_name_prefix_text().unwrap(), "");
+            context.set_zero_copy_recv(value).unwrap();
+            assert_eq!(context.zero_copy_recv(), value);
         }
-    });
+    }
+    // What any thread has anyway is no privilege.
+    context.set_thread_sched_policy(libc::SCHED_OTHER as u32).unwrap();
+    assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
+    context.set_thread_priority(0).unwrap();
 }
 
-#[test]
-fn what_is_set_is_read() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for threads in [0, 2, 256] {
-            context.set_io_threads(threads).unwrap();
-            assert_eq!(context.io_threads(), threads);
-        }
-        for sockets in [1, 70_000, 1 << 20] {
-            context.set_max_sockets(sockets).unwrap();
-            assert_eq!(context.max_sockets(), sockets);
-        }
-        for size in [0, 1 << 20, i32::MAX as u32] {
-            context.set_max_msgsz(size).unwrap();
-            assert_eq!(context.max_msgsz(), size);
-        }
-        for prefix in [0, 7, i32::MAX as u32] {
-            context.set_thread_name_prefix(prefix).unwrap();
-            assert_eq!(context.thread_name_prefix(), prefix);
-        }
-        for value in [true, false] {
-            context.set_ipv6(value).unwrap();
-            context.set_blocky(value).unwrap();
-            assert_eq!((context.ipv6(), context.blocky()), (value, value));
-            #[cfg(feature = "draft")]
-            {
-                context.set_zero_copy_recv(value).unwrap();
-                assert_eq!(context.zero_copy_recv(), value);
-            }
-        }
-        // What any thread has anyway is no privilege.
-        context.set_thread_sched_policy(libc::SCHED_OTHER as u32).unwrap();
-        assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
-        context.set_thread_priority(0).unwrap();
-    });
-}
-
-#[test]
+#[deadline::test]
 fn values_out_of_range_are_named_and_change_nothing() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        out_of_range(context.set_io_threads(257), "ZMQ_IO_THREADS", "257 is not in 0..=256");
-        out_of_range(context.set_max_sockets(0), "ZMQ_MAX_SOCKETS", "0 is not in 1..=1048576");
-        out_of_range(context.set_max_sockets((1 << 20) + 1), "ZMQ_MAX_SOCKETS", "1048577");
-        out_of_range(context.set_max_msgsz(u32::MAX), "ZMQ_MAX_MSGSZ", "4294967295");
-        out_of_range(context.set_thread_name_prefix(1 << 31), "ZMQ_THREAD_NAME_PREFIX", "2147483648");
-        out_of_range(context.set_thread_sched_policy(1 << 31), "ZMQ_THREAD_SCHED_POLICY", "2147483648");
-        out_of_range(context.set_thread_priority(1 << 31), "ZMQ_THREAD_PRIORITY", "2147483648");
-        out_of_range(context.add_thread_affinity_cpu(1 << 31), "ZMQ_THREAD_AFFINITY_CPU_ADD", "2147483648");
-        out_of_range(context.remove_thread_affinity_cpu(1 << 31), "ZMQ_THREAD_AFFINITY_CPU_REMOVE", "2147483648");
-        assert_eq!((context.io_threads(), context.max_sockets(), context.max_msgsz()), (1, 1023, i32::MAX as u32));
-        works(&context);
-    });
+    let context = Context::new().unwrap();
+    out_of_range(context.set_io_threads(257), "ZMQ_IO_THREADS", "257 is not in 0..=256");
+    out_of_range(context.set_max_sockets(0), "ZMQ_MAX_SOCKETS", "0 is not in 1..=1048576");
+    out_of_range(context.set_max_sockets((1 << 20) + 1), "ZMQ_MAX_SOCKETS", "1048577");
+    out_of_range(context.set_max_msgsz(u32::MAX), "ZMQ_MAX_MSGSZ", "4294967295");
+    out_of_range(context.set_thread_name_prefix(1 << 31), "ZMQ_THREAD_NAME_PREFIX", "2147483648");
+    out_of_range(context.set_thread_sched_policy(1 << 31), "ZMQ_THREAD_SCHED_POLICY", "2147483648");
+    out_of_range(context.set_thread_priority(1 << 31), "ZMQ_THREAD_PRIORITY", "2147483648");
+    out_of_range(context.add_thread_affinity_cpu(1 << 31), "ZMQ_THREAD_AFFINITY_CPU_ADD", "2147483648");
+    out_of_range(context.remove_thread_affinity_cpu(1 << 31), "ZMQ_THREAD_AFFINITY_CPU_REMOVE", "2147483648");
+    assert_eq!((context.io_threads(), context.max_sockets(), context.max_msgsz()), (1, 1023, i32::MAX as u32));
+    works(&context);
 }
 
-#[test]
+#[deadline::test]
 fn a_builder_sets_what_it_is_told_and_fails_where_a_setter_does() {
-    within_deadline(|| {
-        let context = Context::builder()
-            .set_io_threads(3)
-            .set_max_sockets(50)
-            .set_max_msgsz(1000)
-            .set_ipv6(true)
-            .set_blocky(false)
-            .set_thread_name_prefix(5)
-            .set_thread_sched_policy(libc::SCHED_OTHER as u32)
-            .set_thread_priority(0)
-            .build()
-            .unwrap();
-        assert_eq!((context.io_threads(), context.max_sockets(), context.max_msgsz()), (3, 50, 1000));
-        assert_eq!((context.ipv6(), context.blocky(), context.thread_name_prefix()), (true, false, 5));
-        assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
-        works(&context);
+    let context = Context::builder()
+        .set_io_threads(3)
+        .set_max_sockets(50)
+        .set_max_msgsz(1000)
+        .set_ipv6(true)
+        .set_blocky(false)
+        .set_thread_name_prefix(5)
+        .set_thread_sched_policy(libc::SCHED_OTHER as u32)
+        .set_thread_priority(0)
+        .build()
+        .unwrap();
+    assert_eq!((context.io_threads(), context.max_sockets(), context.max_msgsz()), (3, 50, 1000));
+    assert_eq!((context.ipv6(), context.blocky(), context.thread_name_prefix()), (true, false, 5));
+    assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
+    works(&context);
 
-        let error =
-            Context::builder().set_io_threads(1).set_max_sockets(0).set_max_msgsz(u32::MAX).build().unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_MAX_SOCKETS"), "the first that fails");
-        let error = Context::builder().add_thread_affinity_cpu(1 << 31).build().unwrap_err();
-        assert_eq!(error.call(), "ZMQ_THREAD_AFFINITY_CPU_ADD");
-    });
+    let error = Context::builder().set_io_threads(1).set_max_sockets(0).set_max_msgsz(u32::MAX).build().unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_MAX_SOCKETS"), "the first that fails");
+    let error = Context::builder().add_thread_affinity_cpu(1 << 31).build().unwrap_err();
+    assert_eq!(error.call(), "ZMQ_THREAD_AFFINITY_CPU_ADD");
 }
 
-#[test]
+#[deadline::test]
 fn scheduling_that_the_system_refuses_is_refused_at_once() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        // libzmq itself takes these, and aborts the process at the first socket.
-        out_of_range(context.set_thread_sched_policy(12_345), "ZMQ_THREAD_SCHED_POLICY", "12345");
-        assert_eq!(context.thread_sched_policy(), None);
-        works(&context);
+    let context = Context::new().unwrap();
+    // libzmq itself takes these, and aborts the process at the first socket.
+    out_of_range(context.set_thread_sched_policy(12_345), "ZMQ_THREAD_SCHED_POLICY", "12345");
+    assert_eq!(context.thread_sched_policy(), None);
+    works(&context);
 
-        // No such priority exists, and without one the policy does not either.
-        let context = Context::new().unwrap();
-        let policy = context.set_thread_sched_policy(libc::SCHED_FIFO as u32).unwrap_err();
-        assert!(matches!(policy.errno(), Errno::EINVAL | Errno::EPERM), "{policy}");
-        works(&context);
+    // No such priority exists, and without one the policy does not either.
+    let context = Context::new().unwrap();
+    let policy = context.set_thread_sched_policy(libc::SCHED_FIFO as u32).unwrap_err();
+    assert!(matches!(policy.errno(), Errno::EINVAL | Errno::EPERM), "{policy}");
+    works(&context);
 
-        let context = Context::new().unwrap();
-        // Any priority asks for the best nice value, which is a privilege. With it, the policy may follow.
-        match context.set_thread_priority(1_000) {
-            Err(error) => assert_eq!((error.errno(), error.call()), (Errno::EPERM, "ZMQ_THREAD_PRIORITY"), "{error}"),
-            Ok(()) => {
-                let policy = context.set_thread_sched_policy(libc::SCHED_FIFO as u32).unwrap_err();
-                assert!(matches!(policy.errno(), Errno::EINVAL | Errno::EPERM), "{policy}");
-            }
+    let context = Context::new().unwrap();
+    // Any priority asks for the best nice value, which is a privilege. With it, the policy may follow.
+    match context.set_thread_priority(1_000) {
+        Err(error) => assert_eq!((error.errno(), error.call()), (Errno::EPERM, "ZMQ_THREAD_PRIORITY"), "{error}"),
+        Ok(()) => {
+            let policy = context.set_thread_sched_policy(libc::SCHED_FIFO as u32).unwrap_err();
+            assert!(matches!(policy.errno(), Errno::EINVAL | Errno::EPERM), "{policy}");
         }
-        works(&context);
-    });
+    }
+    works(&context);
 }
 
-#[test]
+#[deadline::test]
 fn a_real_time_policy_reaches_the_threads_where_the_process_may_have_it() {
-    within_deadline(|| {
-        let context = Context::builder().set_thread_name_prefix(777).build().unwrap();
-        let set =
-            context.set_thread_priority(3).and_then(|()| context.set_thread_sched_policy(libc::SCHED_FIFO as u32));
-        if let Err(error) = set {
-            assert!(matches!(error.errno(), Errno::EPERM | Errno::EINVAL), "{error}");
-            skip_unless(false, "this process may have no real-time threads");
-            works(&context);
-            return;
-        }
+    let context = Context::builder().set_thread_name_prefix(777).build().unwrap();
+    let set = context.set_thread_priority(3).and_then(|()| context.set_thread_sched_policy(libc::SCHED_FIFO as u32));
+    if let Err(error) = set {
+        assert!(matches!(error.errno(), Errno::EPERM | Errno::EINVAL), "{error}");
+        skip_unless(false, "this process may have no real-time threads");
         works(&context);
-        if skip_unless(cfg!(zmq_vendored), "this libzmq may not name its threads") {
-            return;
-        }
-        // The reaper and one I/O thread, which take their policy before their name.
-        common::eventually("both threads are real-time threads", || {
-            let tasks = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|task| Some(task.ok()?.path()));
-            let named = |task: &std::path::PathBuf| {
-                std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("777/"))
-            };
-            let policies: Vec<_> = tasks
-                .filter(named)
-                .map(|task| {
-                    let id = task.file_name().unwrap().to_str().unwrap().parse().unwrap();
-                    // SAFETY: no preconditions.
-                    unsafe { libc::sched_getscheduler(id) }
-                })
-                .collect();
-            policies == [libc::SCHED_FIFO; 2]
-        });
+        return;
+    }
+    works(&context);
+    if skip_unless(cfg!(zmq_vendored), "this libzmq may not name its threads") {
+        return;
+    }
+    // The reaper and one I/O thread, which take their policy before their name.
+    common::eventually("both threads are real-time threads", || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|task| Some(task.ok()?.path()));
+        let named = |task: &std::path::PathBuf| {
+            std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("777/"))
+        };
+        let policies: Vec<_> = tasks
+            .filter(named)
+            .map(|task| {
+                let id = task.file_name().unwrap().to_str().unwrap().parse().unwrap();
+                // SAFETY: no preconditions.
+                unsafe { libc::sched_getscheduler(id) }
+            })
+            .collect();
+        policies == [libc::SCHED_FIFO; 2]
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_processor_that_is_not_there_is_refused_at_once() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for impossible in [100_000, 1023, i32::MAX as u32] {
-            out_of_range(
-                context.add_thread_affinity_cpu(impossible),
-                "ZMQ_THREAD_AFFINITY_CPU_ADD",
-                &impossible.to_string(),
-            );
-        }
-        works(&context);
+    let context = Context::new().unwrap();
+    for impossible in [100_000, 1023, i32::MAX as u32] {
+        out_of_range(
+            context.add_thread_affinity_cpu(impossible),
+            "ZMQ_THREAD_AFFINITY_CPU_ADD",
+            &impossible.to_string(),
+        );
+    }
+    works(&context);
 
-        let context = Context::new().unwrap();
-        // SAFETY: no preconditions.
-        let here = u32::try_from(unsafe { libc::sched_getcpu() }).unwrap();
-        context.add_thread_affinity_cpu(here).unwrap();
-        works(&context);
+    let context = Context::new().unwrap();
+    // SAFETY: no preconditions.
+    let here = u32::try_from(unsafe { libc::sched_getcpu() }).unwrap();
+    context.add_thread_affinity_cpu(here).unwrap();
+    works(&context);
 
-        let context = Context::new().unwrap();
-        let error = context.remove_thread_affinity_cpu(here).expect_err("it was not added");
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_THREAD_AFFINITY_CPU_REMOVE"), "{error}");
-        context.add_thread_affinity_cpu(here).unwrap();
-        context.remove_thread_affinity_cpu(here).unwrap();
-        assert!(context.remove_thread_affinity_cpu(here).is_err(), "it was taken out");
-        works(&context);
-    });
+    let context = Context::new().unwrap();
+    let error = context.remove_thread_affinity_cpu(here).expect_err("it was not added");
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_THREAD_AFFINITY_CPU_REMOVE"), "{error}");
+    context.add_thread_affinity_cpu(here).unwrap();
+    context.remove_thread_affinity_cpu(here).unwrap();
+    assert!(context.remove_thread_affinity_cpu(here).is_err(), "it was taken out");
+    works(&context);
 }
 
-#[test]
+#[deadline::test]
 fn a_full_context_says_emfile() {
-    within_deadline(|| {
-        for most in [1, 2, 5] {
-            let context = Context::builder().set_max_sockets(most).build().unwrap();
-            let open: Vec<_> = (0..most).map(|_| context.socket(Pair).unwrap()).collect();
-            let error = context.socket(Pair).unwrap_err();
-            assert_eq!((error.errno(), error.call()), (Errno::EMFILE, "zmq_socket"), "{error}");
-            drop(open);
-            common::eventually("a closed socket leaves its place", || context.socket(Pair).is_ok());
-        }
-        // Counts from the first socket on.
-        let context = Context::builder().set_max_sockets(1).build().unwrap();
-        let _open = context.socket(Pair).unwrap();
-        context.set_max_sockets(2).unwrap();
-        assert_eq!(context.max_sockets(), 2);
-        assert_eq!(context.socket(Pair).unwrap_err().errno(), Errno::EMFILE);
-    });
+    for most in [1, 2, 5] {
+        let context = Context::builder().set_max_sockets(most).build().unwrap();
+        let open: Vec<_> = (0..most).map(|_| context.socket(Pair).unwrap()).collect();
+        let error = context.socket(Pair).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EMFILE, "zmq_socket"), "{error}");
+        drop(open);
+        common::eventually("a closed socket leaves its place", || context.socket(Pair).is_ok());
+    }
+    // Counts from the first socket on.
+    let context = Context::builder().set_max_sockets(1).build().unwrap();
+    let _open = context.socket(Pair).unwrap();
+    context.set_max_sockets(2).unwrap();
+    assert_eq!(context.max_sockets(), 2);
+    assert_eq!(context.socket(Pair).unwrap_err().errno(), Errno::EMFILE);
 }
 
-#[test]
+#[deadline::test]
 fn without_io_threads_only_inproc_works() {
-    within_deadline(|| {
-        let context = Context::builder().set_io_threads(0).build().unwrap();
-        let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-        for (outcome, call) in [
-            (left.bind("tcp://127.0.0.1:*").map(drop), "zmq_bind"),
-            (left.connect("tcp://127.0.0.1:5555"), "zmq_connect"),
-            (left.connect("ipc:///tmp/nobody"), "zmq_connect"),
-        ] {
-            let error = outcome.unwrap_err();
-            assert_eq!((error.errno(), error.call()), (Errno::EMTHREAD, call), "{error}");
-        }
-        left.bind("inproc://pair").unwrap();
-        right.connect("inproc://pair").unwrap();
-        right.send("Hello").unwrap();
-        assert_eq!(left.recv().unwrap().as_str(), Some("Hello"));
-    });
+    let context = Context::builder().set_io_threads(0).build().unwrap();
+    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+    for (outcome, call) in [
+        (left.bind("tcp://127.0.0.1:*").map(drop), "zmq_bind"),
+        (left.connect("tcp://127.0.0.1:5555"), "zmq_connect"),
+        (left.connect("ipc:///tmp/nobody"), "zmq_connect"),
+    ] {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EMTHREAD, call), "{error}");
+    }
+    left.bind("inproc://pair").unwrap();
+    right.connect("inproc://pair").unwrap();
+    right.send("Hello").unwrap();
+    assert_eq!(left.recv().unwrap().as_str(), Some("Hello"));
 }
 
-#[test]
+#[deadline::test]
 fn affinity_picks_among_the_io_threads() {
-    within_deadline(|| {
-        let context = Context::builder().set_io_threads(2).build().unwrap();
-        let socket = context.socket(Pair).unwrap();
-        for (mask, outcome) in [(0b01, None), (0b10, None), (0b100, Some(Errno::EMTHREAD)), (0, None)] {
-            socket.set_affinity(mask).unwrap();
-            assert_eq!(socket.bind("tcp://127.0.0.1:*").err().map(|error| error.errno()), outcome, "{mask:b}");
-        }
-    });
+    let context = Context::builder().set_io_threads(2).build().unwrap();
+    let socket = context.socket(Pair).unwrap();
+    for (mask, outcome) in [(0b01, None), (0b10, None), (0b100, Some(Errno::EMTHREAD)), (0, None)] {
+        socket.set_affinity(mask).unwrap();
+        assert_eq!(socket.bind("tcp://127.0.0.1:*").err().map(|error| error.errno()), outcome, "{mask:b}");
+    }
 }
 
-#[test]
+#[deadline::test]
 fn sockets_start_with_what_the_context_says() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let before = context.socket(Push).unwrap();
-        assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false));
-        context.set_blocky(false).unwrap();
-        context.set_ipv6(true).unwrap();
-        let after = context.socket(Push).unwrap();
-        assert_eq!((after.linger().unwrap(), after.ipv6().unwrap()), (Some(Duration::ZERO), true));
-        assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false), "what is open stays as it is");
-        context.set_blocky(true).unwrap();
-        assert_eq!(context.socket(Push).unwrap().linger().unwrap(), None);
-        assert_eq!(context.socket(Sub).unwrap().linger().unwrap(), Some(Duration::ZERO), "SUB has nothing to keep");
-    });
+    let context = Context::new().unwrap();
+    let before = context.socket(Push).unwrap();
+    assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false));
+    context.set_blocky(false).unwrap();
+    context.set_ipv6(true).unwrap();
+    let after = context.socket(Push).unwrap();
+    assert_eq!((after.linger().unwrap(), after.ipv6().unwrap()), (Some(Duration::ZERO), true));
+    assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false), "what is open stays as it is");
+    context.set_blocky(true).unwrap();
+    assert_eq!(context.socket(Push).unwrap().linger().unwrap(), None);
+    assert_eq!(context.socket(Sub).unwrap().linger().unwrap(), Some(Duration::ZERO), "SUB has nothing to keep");
 }
 
-#[test]
+#[deadline::test]
 fn a_context_that_is_not_blocky_ends_with_unsent_messages() {
-    within_deadline(|| {
-        let context = Context::builder().set_blocky(false).build().unwrap();
-        let sender = context.socket(Push).unwrap();
-        sender.connect("tcp://127.0.0.1:1").unwrap();
-        sender.send("for nobody").unwrap();
-        drop(sender);
-        // That this returns is the test: with the default it would wait for ever.
-        drop(context);
-    });
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    let sender = context.socket(Push).unwrap();
+    sender.connect("tcp://127.0.0.1:1").unwrap();
+    sender.send("for nobody").unwrap();
+    drop(sender);
+    // That this returns is the test: with the default it would wait for ever.
+    drop(context);
 }
 
-#[test]
+#[deadline::test]
 fn threads_carry_the_prefix() {
-    within_deadline(|| {
-        if skip_unless(cfg!(zmq_vendored), "this libzmq may not name its threads") {
-            return;
-        }
-        for count in [1, 4] {
-            let prefix = format!("{}/ZMQbg/", 4710 + count);
-            let context =
-                Context::builder().set_thread_name_prefix(4710 + count).set_io_threads(count).build().unwrap();
-            let _socket = context.socket(Pair).unwrap();
-            // The last character of the longer names is cut off. Threads name themselves once they run.
-            common::eventually("every thread has its name", || {
-                let of_context: BTreeSet<String> =
-                    threads().iter().filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)).collect();
-                let expected = (0..count).map(|number| format!("IO/{number}")).chain(["Reap".to_owned()]);
-                of_context == expected.collect()
-            });
-        }
-    });
-}
-
-#[cfg(feature = "draft")]
-#[test]
-fn a_prefix_may_be_a_text() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        assert_eq!(context.thread_name_prefix_text().unwrap(), "");
-        for bad in ["", "four", "seventeen-letters", "nu\0l!"] {
-            out_of_range(context.set_thread_name_prefix_text(bad), "ZMQ_THREAD_NAME_PREFIX", &format!("{bad:?}"));
-        }
-        for good in ["a", "abc", "five!", "sixteen-letters!"] {
-            context.set_thread_name_prefix_text(good).unwrap();
-            assert_eq!(context.thread_name_prefix_text().unwrap(), good);
-        }
-        context.set_thread_name_prefix_text("alice").unwrap();
-        works(&context);
-        common::eventually("the threads have the name", || {
-            threads().iter().any(|name| name.starts_with("alice/ZMQbg/"))
+    if skip_unless(cfg!(zmq_vendored), "this libzmq may not name its threads") {
+        return;
+    }
+    for count in [1, 4] {
+        let prefix = format!("{}/ZMQbg/", 4710 + count);
+        let context = Context::builder().set_thread_name_prefix(4710 + count).set_io_threads(count).build().unwrap();
+        let _socket = context.socket(Pair).unwrap();
+        // The last character of the longer names is cut off. Threads name themselves once they run.
+        common::eventually("every thread has its name", || {
+            let of_context: BTreeSet<String> =
+                threads().iter().filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)).collect();
+            let expected = (0..count).map(|number| format!("IO/{number}")).chain(["Reap".to_owned()]);
+            of_context == expected.collect()
         });
-    });
+    }
 }
 
 #[cfg(feature = "draft")]
-#[test]
+#[deadline::test]
+fn a_prefix_may_be_a_text() {
+    let context = Context::new().unwrap();
+    assert_eq!(context.thread_name_prefix_text().unwrap(), "");
+    for bad in ["", "four", "seventeen-letters", "nu\0l!"] {
+        out_of_range(context.set_thread_name_prefix_text(bad), "ZMQ_THREAD_NAME_PREFIX", &format!("{bad:?}"));
+    }
+    for good in ["a", "abc", "five!", "sixteen-letters!"] {
+        context.set_thread_name_prefix_text(good).unwrap();
+        assert_eq!(context.thread_name_prefix_text().unwrap(), good);
+    }
+    context.set_thread_name_prefix_text("alice").unwrap();
+    works(&context);
+    common::eventually("the threads have the name", || threads().iter().any(|name| name.starts_with("alice/ZMQbg/")));
+}
+
+#[cfg(feature = "draft")]
+#[deadline::test]
 fn large_messages_arrive_with_and_without_zero_copy() {
-    within_deadline(|| {
-        for zero_copy in [true, false] {
-            let context = Context::new().unwrap();
-            context.set_zero_copy_recv(zero_copy).unwrap();
-            let receiver = context.socket(Dealer).unwrap();
-            let sender = context.socket(Dealer).unwrap();
-            sender.connect(&receiver.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-            // Two parts that fit the receive buffer together. There they are an odd number of bytes apart, as in no
-            // two allocations: 1000, and the header of a long frame.
-            let adjacent = || {
-                sender.send_multipart([vec![7_u8; 1000], vec![8; 1000]]).unwrap();
-                let parts = receiver.recv_multipart().unwrap();
-                let [first, second] = [0, 1].map(|index| parts.get(index).unwrap());
-                assert_eq!((&first[..], &second[..]), (&[7; 1000][..], &[8; 1000][..]));
-                second.as_ptr() as usize == first.as_ptr() as usize + 1009
-            };
-            match zero_copy {
-                true => common::eventually("both are slices of one buffer", adjacent),
-                false => assert!(!(0..20).any(|_| adjacent())),
-            }
+    for zero_copy in [true, false] {
+        let context = Context::new().unwrap();
+        context.set_zero_copy_recv(zero_copy).unwrap();
+        let receiver = context.socket(Dealer).unwrap();
+        let sender = context.socket(Dealer).unwrap();
+        sender.connect(&receiver.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        // Two parts that fit the receive buffer together. There they are an odd number of bytes apart, as in no
+        // two allocations: 1000, and the header of a long frame.
+        let adjacent = || {
+            sender.send_multipart([vec![7_u8; 1000], vec![8; 1000]]).unwrap();
+            let parts = receiver.recv_multipart().unwrap();
+            let [first, second] = [0, 1].map(|index| parts.get(index).unwrap());
+            assert_eq!((&first[..], &second[..]), (&[7; 1000][..], &[8; 1000][..]));
+            second.as_ptr() as usize == first.as_ptr() as usize + 1009
+        };
+        match zero_copy {
+            true => common::eventually("both are slices of one buffer", adjacent),
+            false => assert!(!(0..20).any(|_| adjacent())),
         }
-    });
+    }
 }

@@ -8,7 +8,7 @@ mod common;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use common::{DEADLINE, eventually, within_deadline};
+use common::{DEADLINE, eventually};
 use zmq::{Context, Kind, Socket};
 
 /// A frame with those flags: 1 is that more follow, 4 that it is a command.
@@ -96,83 +96,79 @@ fn served(server: &Socket<'_>, client: &Socket<'_>) {
     }
 }
 
-#[test]
+#[deadline::test]
 fn bad_peers_disturb_nobody() {
-    within_deadline(|| {
-        let pairs = [
-            (Kind::Server, Kind::Client),
-            (Kind::Radio, Kind::Dish),
-            (Kind::Dish, Kind::Radio),
-            (Kind::Gather, Kind::Scatter),
-            (Kind::Scatter, Kind::Gather),
-        ];
-        for (kind, other) in pairs {
-            let context = Context::builder().set_blocky(false).build().unwrap();
-            let server = context.socket(kind).unwrap();
-            let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-            let client = context.socket(other).unwrap();
-            client.connect(&endpoint).unwrap();
-            for joins in [&server, &client] {
-                let _ = joins.join("good");
-            }
-            served(&server, &client);
-            let name = other.c_name().strip_prefix("ZMQ_").unwrap();
-            for minor in [0, 1] {
-                for bad in nonsense() {
-                    let mut stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
-                    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-                    // The other side's greeting and READY: the handshake is over then.
-                    stream.write_all(&ready(minor, name)).unwrap();
-                    let mut greeting = [0; 66];
-                    stream.read_exact(&mut greeting).unwrap();
-                    // It may have hung up already.
-                    let _ = stream.write_all(&bad);
-                    let _ = stream.shutdown(Shutdown::Write);
-                    let _ = stream.read_to_end(&mut Vec::new());
-                    while server.kind() != Kind::Radio
-                        && server.kind() != Kind::Scatter
-                        && server.try_recv().unwrap().is_some()
-                    {}
-                }
-            }
-            served(&server, &client);
-            drop((server, client));
-            context.terminate(DEADLINE).unwrap();
+    let pairs = [
+        (Kind::Server, Kind::Client),
+        (Kind::Radio, Kind::Dish),
+        (Kind::Dish, Kind::Radio),
+        (Kind::Gather, Kind::Scatter),
+        (Kind::Scatter, Kind::Gather),
+    ];
+    for (kind, other) in pairs {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let server = context.socket(kind).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        let client = context.socket(other).unwrap();
+        client.connect(&endpoint).unwrap();
+        for joins in [&server, &client] {
+            let _ = joins.join("good");
         }
-    });
-}
-
-#[test]
-fn a_peer_and_a_channel_survive_bad_peers() {
-    within_deadline(|| {
-        // A channel has one peer, so each bad one gets a channel of its own.
-        for kind in [Kind::Peer, Kind::Channel] {
+        served(&server, &client);
+        let name = other.c_name().strip_prefix("ZMQ_").unwrap();
+        for minor in [0, 1] {
             for bad in nonsense() {
-                let context = Context::builder().set_blocky(false).build().unwrap();
-                let server = context.socket(kind).unwrap();
-                let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
                 let mut stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
                 stream.set_read_timeout(Some(DEADLINE)).unwrap();
-                stream.write_all(&ready(1, kind.c_name().strip_prefix("ZMQ_").unwrap())).unwrap();
+                // The other side's greeting and READY: the handshake is over then.
+                stream.write_all(&ready(minor, name)).unwrap();
                 let mut greeting = [0; 66];
                 stream.read_exact(&mut greeting).unwrap();
+                // It may have hung up already.
                 let _ = stream.write_all(&bad);
                 let _ = stream.shutdown(Shutdown::Write);
                 let _ = stream.read_to_end(&mut Vec::new());
-                while server.try_recv().unwrap().is_some() {}
-                let client = context.socket(kind).unwrap();
-                client.connect(&endpoint).unwrap();
-                if kind == Kind::Channel {
-                    // Its place is free once the channel has seen that the first peer is gone.
-                    let _ = server.try_recv().unwrap();
-                } else {
-                    let id = client.connect_peer(&endpoint).unwrap();
-                    client.send_to_peer(id, "good").unwrap();
-                    assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "good");
-                }
-                drop((server, client));
-                context.terminate(DEADLINE).unwrap();
+                while server.kind() != Kind::Radio
+                    && server.kind() != Kind::Scatter
+                    && server.try_recv().unwrap().is_some()
+                {}
             }
         }
-    });
+        served(&server, &client);
+        drop((server, client));
+        context.terminate(DEADLINE).unwrap();
+    }
+}
+
+#[deadline::test]
+fn a_peer_and_a_channel_survive_bad_peers() {
+    // A channel has one peer, so each bad one gets a channel of its own.
+    for kind in [Kind::Peer, Kind::Channel] {
+        for bad in nonsense() {
+            let context = Context::builder().set_blocky(false).build().unwrap();
+            let server = context.socket(kind).unwrap();
+            let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+            let mut stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+            stream.set_read_timeout(Some(DEADLINE)).unwrap();
+            stream.write_all(&ready(1, kind.c_name().strip_prefix("ZMQ_").unwrap())).unwrap();
+            let mut greeting = [0; 66];
+            stream.read_exact(&mut greeting).unwrap();
+            let _ = stream.write_all(&bad);
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = stream.read_to_end(&mut Vec::new());
+            while server.try_recv().unwrap().is_some() {}
+            let client = context.socket(kind).unwrap();
+            client.connect(&endpoint).unwrap();
+            if kind == Kind::Channel {
+                // Its place is free once the channel has seen that the first peer is gone.
+                let _ = server.try_recv().unwrap();
+            } else {
+                let id = client.connect_peer(&endpoint).unwrap();
+                client.send_to_peer(id, "good").unwrap();
+                assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "good");
+            }
+            drop((server, client));
+            context.terminate(DEADLINE).unwrap();
+        }
+    }
 }

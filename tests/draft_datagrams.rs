@@ -7,7 +7,7 @@ mod common;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, in_own_process, within_deadline};
+use common::{DEADLINE, eventually, in_own_process};
 use zmq::{Context, Dgram, Dish, Errno, Flags, Kind, Message, Multipart, Radio, Socket};
 
 /// A port that nobody has: libzmq does not say which one the system would choose.
@@ -40,47 +40,43 @@ fn dgram(context: &Context) -> (Socket<'_, Dgram>, SocketAddr) {
     (socket, address)
 }
 
-#[test]
+#[deadline::test]
 fn datagrams_go_there_and_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, address) = dgram(&context);
-        let other = plain();
-        let mut buffer = [0; 9000];
-        for size in [0, 1, 33, 34, 8192] {
-            let body: Vec<u8> = (0..size).map(|byte| byte as u8).collect();
-            other.send_to(&body, address).unwrap();
-            let (from, received) = socket.recv_from().unwrap();
-            assert_eq!((from, &*received), (other.local_addr().unwrap(), &*body));
-            socket.send_to(from, received).unwrap();
-            let (len, from) = other.recv_from(&mut buffer).unwrap();
-            assert_eq!((&buffer[..len], from), (&*body, address));
-        }
-        assert_eq!(socket.recv_from_timeout(Duration::from_millis(10)).unwrap(), None);
-    });
+    let context = Context::new().unwrap();
+    let (socket, address) = dgram(&context);
+    let other = plain();
+    let mut buffer = [0; 9000];
+    for size in [0, 1, 33, 34, 8192] {
+        let body: Vec<u8> = (0..size).map(|byte| byte as u8).collect();
+        other.send_to(&body, address).unwrap();
+        let (from, received) = socket.recv_from().unwrap();
+        assert_eq!((from, &*received), (other.local_addr().unwrap(), &*body));
+        socket.send_to(from, received).unwrap();
+        let (len, from) = other.recv_from(&mut buffer).unwrap();
+        assert_eq!((&buffer[..len], from), (&*body, address));
+    }
+    assert_eq!(socket.recv_from_timeout(Duration::from_millis(10)).unwrap(), None);
 }
 
 /// What was not received as a datagram is not lost as one either.
-#[test]
+#[deadline::test]
 fn no_message_is_lost_for_want_of_an_address() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, address) = dgram(&context);
-        plain().send_to(b"body", address).unwrap();
-        assert!(socket.recv().unwrap().more());
-        let errors = [socket.recv_from().unwrap_err(), socket.recv_from_timeout(Duration::ZERO).unwrap_err()];
-        assert_eq!(errors.map(|error| error.errno()), [Errno::EFSM; 2]);
-        assert_eq!(socket.recv().unwrap(), "body");
+    let context = Context::new().unwrap();
+    let (socket, address) = dgram(&context);
+    plain().send_to(b"body", address).unwrap();
+    assert!(socket.recv().unwrap().more());
+    let errors = [socket.recv_from().unwrap_err(), socket.recv_from_timeout(Duration::ZERO).unwrap_err()];
+    assert_eq!(errors.map(|error| error.errno()), [Errno::EFSM; 2]);
+    assert_eq!(socket.recv().unwrap(), "body");
 
-        let (left, right) = (context.socket(Kind::Pair).unwrap(), context.socket(Kind::Pair).unwrap());
-        left.bind("inproc://pair").unwrap();
-        right.connect("inproc://pair").unwrap();
-        let failed = left.send_to(address, "body").unwrap_err();
-        assert_eq!((failed.error().errno(), failed.into_parts().0.len()), (Errno::ENOTSUP, 2));
-        left.send("message").unwrap();
-        assert_eq!(right.recv_from().unwrap_err().errno(), Errno::ENOTSUP);
-        assert_eq!(right.recv().unwrap(), "message");
-    });
+    let (left, right) = (context.socket(Kind::Pair).unwrap(), context.socket(Kind::Pair).unwrap());
+    left.bind("inproc://pair").unwrap();
+    right.connect("inproc://pair").unwrap();
+    let failed = left.send_to(address, "body").unwrap_err();
+    assert_eq!((failed.error().errno(), failed.into_parts().0.len()), (Errno::ENOTSUP, 2));
+    left.send("message").unwrap();
+    assert_eq!(right.recv_from().unwrap_err().errno(), Errno::ENOTSUP);
+    assert_eq!(right.recv().unwrap(), "message");
 }
 
 /// They would go by what is set, and whoever has set it would take them for secured.
@@ -100,113 +96,103 @@ fn no_datagram_travels_where_security_is_set() {
     radio.connect(&endpoint).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn two_dgrams_talk_in_parts() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let ((left, _), (right, address)) = (dgram(&context), dgram(&context));
-        left.send_multipart([address.to_string(), "as a whole".to_owned()]).unwrap();
-        let parts = right.recv_multipart().unwrap();
-        assert_eq!(parts.len(), 2);
-        assert_eq!(parts[1], "as a whole");
-        // The address serves as it came, with libzmq's NUL.
-        assert_eq!(parts[0].last(), Some(&0));
-        right.send_more(parts[0].clone()).unwrap();
-        right.send("in parts").unwrap();
-        let mut parts = left.recv_multipart().unwrap().into_iter();
-        assert_eq!(parts.next().unwrap().to_vec(), format!("{address}\0").into_bytes());
-        assert_eq!(parts.next().unwrap(), "in parts");
-    });
+    let context = Context::new().unwrap();
+    let ((left, _), (right, address)) = (dgram(&context), dgram(&context));
+    left.send_multipart([address.to_string(), "as a whole".to_owned()]).unwrap();
+    let parts = right.recv_multipart().unwrap();
+    assert_eq!(parts.len(), 2);
+    assert_eq!(parts[1], "as a whole");
+    // The address serves as it came, with libzmq's NUL.
+    assert_eq!(parts[0].last(), Some(&0));
+    right.send_more(parts[0].clone()).unwrap();
+    right.send("in parts").unwrap();
+    let mut parts = left.recv_multipart().unwrap().into_iter();
+    assert_eq!(parts.next().unwrap().to_vec(), format!("{address}\0").into_bytes());
+    assert_eq!(parts.next().unwrap(), "in parts");
 }
 
-#[test]
+#[deadline::test]
 fn a_datagram_is_an_address_and_a_body() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, address) = dgram(&context);
-        let refused = |error: &zmq::Error, errno: Errno, why: &str| {
-            assert_eq!((error.errno(), error.call()), (errno, "zmq_msg_send"), "{error}");
-            assert!(error.detail().unwrap().contains(why), "{error}");
-        };
-        let text = address.to_string();
-        let failed = socket.send("lonely").unwrap_err();
-        refused(failed.error(), Errno::EINVAL, "one part");
-        assert_eq!(failed.into_message(), "lonely");
-        refused(socket.try_send("lonely").unwrap_err().error(), Errno::EINVAL, "one part");
-        refused(socket.send_timeout("lonely", DEADLINE).unwrap_err().error(), Errno::EINVAL, "one part");
-        refused(socket.send_multipart([&*text]).unwrap_err().error(), Errno::EINVAL, "one part");
-        let failed = socket.send_multipart([&*text, "a", "b"]).unwrap_err();
-        refused(failed.error(), Errno::EINVAL, "more parts");
-        assert_eq!(failed.into_message(), [&*text, "a", "b"]);
-        for bad in ["", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "[::1]:9", "localhost:9"] {
-            refused(socket.send_multipart([bad, "x"]).unwrap_err().error(), Errno::EINVAL, "IPv4");
-            refused(socket.send_more(bad).unwrap_err().error(), Errno::EINVAL, "IPv4");
-        }
-        refused(socket.send_multipart(["255.255.255.255:9", "x"]).unwrap_err().error(), Errno::EINVAL, "IPv4");
-        let failed = socket.send_to("[::1]:9".parse().unwrap(), "x").unwrap_err();
-        refused(failed.error(), Errno::EINVAL, "IPv4");
-        assert_eq!(failed.into_message(), ["[::1]:9", "x"]);
+    let context = Context::new().unwrap();
+    let (socket, address) = dgram(&context);
+    let refused = |error: &zmq::Error, errno: Errno, why: &str| {
+        assert_eq!((error.errno(), error.call()), (errno, "zmq_msg_send"), "{error}");
+        assert!(error.detail().unwrap().contains(why), "{error}");
+    };
+    let text = address.to_string();
+    let failed = socket.send("lonely").unwrap_err();
+    refused(failed.error(), Errno::EINVAL, "one part");
+    assert_eq!(failed.into_message(), "lonely");
+    refused(socket.try_send("lonely").unwrap_err().error(), Errno::EINVAL, "one part");
+    refused(socket.send_timeout("lonely", DEADLINE).unwrap_err().error(), Errno::EINVAL, "one part");
+    refused(socket.send_multipart([&*text]).unwrap_err().error(), Errno::EINVAL, "one part");
+    let failed = socket.send_multipart([&*text, "a", "b"]).unwrap_err();
+    refused(failed.error(), Errno::EINVAL, "more parts");
+    assert_eq!(failed.into_message(), [&*text, "a", "b"]);
+    for bad in ["", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "[::1]:9", "localhost:9"] {
+        refused(socket.send_multipart([bad, "x"]).unwrap_err().error(), Errno::EINVAL, "IPv4");
+        refused(socket.send_more(bad).unwrap_err().error(), Errno::EINVAL, "IPv4");
+    }
+    refused(socket.send_multipart(["255.255.255.255:9", "x"]).unwrap_err().error(), Errno::EINVAL, "IPv4");
+    let failed = socket.send_to("[::1]:9".parse().unwrap(), "x").unwrap_err();
+    refused(failed.error(), Errno::EINVAL, "IPv4");
+    assert_eq!(failed.into_message(), ["[::1]:9", "x"]);
 
-        let long = || Message::from(vec![0; 8193]);
-        let failed = socket.send_to(address, long()).unwrap_err();
-        refused(failed.error(), Errno::EMSGSIZE, "8193");
-        assert_eq!(failed.into_message()[1].len(), 8193);
-        // In parts: the body that does not fit can be replaced, and no other datagram comes between.
-        socket.send_more(&*text).unwrap();
-        refused(socket.send(long()).unwrap_err().error(), Errno::EMSGSIZE, "8193");
-        refused(socket.send_more("body").unwrap_err().error(), Errno::EINVAL, "more parts");
-        refused(socket.send_multipart([&*text, "x"]).unwrap_err().error(), Errno::EINVAL, "begun");
-        socket.send("short").unwrap();
-        assert_eq!(socket.recv_from().unwrap(), (address, "short".into()));
-    });
+    let long = || Message::from(vec![0; 8193]);
+    let failed = socket.send_to(address, long()).unwrap_err();
+    refused(failed.error(), Errno::EMSGSIZE, "8193");
+    assert_eq!(failed.into_message()[1].len(), 8193);
+    // In parts: the body that does not fit can be replaced, and no other datagram comes between.
+    socket.send_more(&*text).unwrap();
+    refused(socket.send(long()).unwrap_err().error(), Errno::EMSGSIZE, "8193");
+    refused(socket.send_more("body").unwrap_err().error(), Errno::EINVAL, "more parts");
+    refused(socket.send_multipart([&*text, "x"]).unwrap_err().error(), Errno::EINVAL, "begun");
+    socket.send("short").unwrap();
+    assert_eq!(socket.recv_from().unwrap(), (address, "short".into()));
 }
 
-#[test]
+#[deadline::test]
 fn an_unbound_dgram_has_nowhere_to_send_from() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Dgram).unwrap();
-        let address = "127.0.0.1:9";
-        let parts = || Multipart::from([address, "x"]);
-        assert_eq!(socket.try_send_multipart(parts()).unwrap().into_unsent(), Some(parts()));
-        let outcome = socket.send_multipart_timeout(parts(), Duration::from_millis(20)).unwrap();
-        assert_eq!(outcome.into_unsent(), Some(parts()));
-        let failed = socket.send_with(address, Flags::SNDMORE | Flags::DONTWAIT).unwrap_err();
-        assert_eq!(failed.error().errno(), Errno::EAGAIN);
-        assert_eq!(failed.into_message(), address);
-        assert!(socket.try_recv_multipart().unwrap().is_none());
-        // And after it was bound.
-        let (socket, _) = dgram(&context);
-        let endpoint = socket.last_endpoint().unwrap().unwrap();
-        socket.unbind(&format!("udp://{endpoint}")).unwrap();
-        eventually("the socket is unbound", || {
-            socket.try_send_multipart(parts()).unwrap().into_unsent() == Some(parts())
-        });
-        // The first part may be gone before: then the second is none.
-        let port = free_port();
-        socket.bind(&format!("udp://127.0.0.1:{port}")).unwrap();
-        eventually("it sends again", || socket.try_send_multipart(parts()).unwrap().is_sent());
-    });
+    let context = Context::new().unwrap();
+    let socket = context.socket(Dgram).unwrap();
+    let address = "127.0.0.1:9";
+    let parts = || Multipart::from([address, "x"]);
+    assert_eq!(socket.try_send_multipart(parts()).unwrap().into_unsent(), Some(parts()));
+    let outcome = socket.send_multipart_timeout(parts(), Duration::from_millis(20)).unwrap();
+    assert_eq!(outcome.into_unsent(), Some(parts()));
+    let failed = socket.send_with(address, Flags::SNDMORE | Flags::DONTWAIT).unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::EAGAIN);
+    assert_eq!(failed.into_message(), address);
+    assert!(socket.try_recv_multipart().unwrap().is_none());
+    // And after it was bound.
+    let (socket, _) = dgram(&context);
+    let endpoint = socket.last_endpoint().unwrap().unwrap();
+    socket.unbind(&format!("udp://{endpoint}")).unwrap();
+    eventually("the socket is unbound", || socket.try_send_multipart(parts()).unwrap().into_unsent() == Some(parts()));
+    // The first part may be gone before: then the second is none.
+    let port = free_port();
+    socket.bind(&format!("udp://127.0.0.1:{port}")).unwrap();
+    eventually("it sends again", || socket.try_send_multipart(parts()).unwrap().is_sent());
 }
 
-#[test]
+#[deadline::test]
 fn a_dgram_whose_port_is_taken_gives_its_messages_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        // Without SO_REUSEADDR, which libzmq sets.
-        let taken = plain();
-        let socket = context.socket(Dgram).unwrap();
-        // libzmq binds in the background, and does not say that it could not.
-        socket.bind(&format!("udp://{}", taken.local_addr().unwrap())).unwrap();
-        eventually("libzmq has given up", || {
-            socket.try_send_multipart(["127.0.0.1:9", "x"]).unwrap().into_unsent().is_some()
-        });
-        for _ in 0..3 {
-            let parts = Multipart::from(["127.0.0.1:9", "x"]);
-            let outcome = socket.send_multipart_timeout(parts, Duration::from_millis(5)).unwrap();
-            assert_eq!(outcome.into_unsent().unwrap(), ["127.0.0.1:9", "x"]);
-        }
+    let context = Context::new().unwrap();
+    // Without SO_REUSEADDR, which libzmq sets.
+    let taken = plain();
+    let socket = context.socket(Dgram).unwrap();
+    // libzmq binds in the background, and does not say that it could not.
+    socket.bind(&format!("udp://{}", taken.local_addr().unwrap())).unwrap();
+    eventually("libzmq has given up", || {
+        socket.try_send_multipart(["127.0.0.1:9", "x"]).unwrap().into_unsent().is_some()
     });
+    for _ in 0..3 {
+        let parts = Multipart::from(["127.0.0.1:9", "x"]);
+        let outcome = socket.send_multipart_timeout(parts, Duration::from_millis(5)).unwrap();
+        assert_eq!(outcome.into_unsent().unwrap(), ["127.0.0.1:9", "x"]);
+    }
 }
 
 #[test]
@@ -264,94 +250,86 @@ fn dish<'a>(context: &'a Context, groups: &[&str]) -> (Socket<'a, Dish>, SocketA
     (dish, address)
 }
 
-#[test]
+#[deadline::test]
 fn a_radio_reaches_a_dish_by_datagrams() {
-    within_deadline(|| {
-        let long = "g".repeat(255);
-        let context = Context::new().unwrap();
-        let (dish, address) = dish(&context, &["news", &long]);
-        let radio = context.socket(Radio).unwrap();
-        radio.connect(&format!("udp://{address}")).unwrap();
-        for group in ["news", &*long] {
-            for size in [0, 33, 34, 8192 - 1 - group.len()] {
-                radio.send_to_group("music", "not joined").unwrap();
-                radio.send_to_group(group, vec![7; size]).unwrap();
-                let message = dish.recv().unwrap();
-                assert_eq!((message.group(), message.len()), (group.into(), size));
-            }
-            let failed = radio.send_to_group(group, vec![7; 8192 - group.len()]).unwrap_err();
-            assert_eq!(failed.error().errno(), Errno::EMSGSIZE);
-            assert!(failed.error().detail().unwrap().contains("8193"), "{failed}");
-            assert_eq!(failed.into_message().len(), 8192 - group.len());
+    let long = "g".repeat(255);
+    let context = Context::new().unwrap();
+    let (dish, address) = dish(&context, &["news", &long]);
+    let radio = context.socket(Radio).unwrap();
+    radio.connect(&format!("udp://{address}")).unwrap();
+    for group in ["news", &*long] {
+        for size in [0, 33, 34, 8192 - 1 - group.len()] {
+            radio.send_to_group("music", "not joined").unwrap();
+            radio.send_to_group(group, vec![7; size]).unwrap();
+            let message = dish.recv().unwrap();
+            assert_eq!((message.group(), message.len()), (group.into(), size));
         }
-    });
+        let failed = radio.send_to_group(group, vec![7; 8192 - group.len()]).unwrap_err();
+        assert_eq!(failed.error().errno(), Errno::EMSGSIZE);
+        assert!(failed.error().detail().unwrap().contains("8193"), "{failed}");
+        assert_eq!(failed.into_message().len(), 8192 - group.len());
+    }
 }
 
-#[test]
+#[deadline::test]
 fn what_a_radio_sends_is_a_datagram() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let other = plain();
-        let radio = context.socket(Radio).unwrap();
-        radio.connect(&format!("udp://{}", other.local_addr().unwrap())).unwrap();
-        radio.send_to_group("news", "it rains").unwrap();
-        let mut buffer = [0; 100];
-        let (size, _) = other.recv_from(&mut buffer).unwrap();
-        assert_eq!(&buffer[..size], b"\x04newsit rains");
-    });
+    let context = Context::new().unwrap();
+    let other = plain();
+    let radio = context.socket(Radio).unwrap();
+    radio.connect(&format!("udp://{}", other.local_addr().unwrap())).unwrap();
+    radio.send_to_group("news", "it rains").unwrap();
+    let mut buffer = [0; 100];
+    let (size, _) = other.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..size], b"\x04newsit rains");
 }
 
-#[test]
+#[deadline::test]
 fn no_datagram_brings_a_dish_down() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (dish, address) = dish(&context, &["news"]);
-        let other = plain();
-        let mut datagrams: Vec<Vec<u8>> = vec![vec![], b"\x04new".to_vec(), b"\0".to_vec(), b"\x04news".to_vec()];
-        for first in 0..=255 {
-            datagrams.push(vec![first]);
-            datagrams.push(vec![first; 200]);
-            datagrams.push(vec![first; 300]);
-            datagrams.push(vec![first; 20_000]);
-        }
-        for datagram in &datagrams {
-            other.send_to(datagram, address).unwrap();
-            // Some are lost where they come too fast for the system.
-            let _ = dish.try_recv().unwrap();
-        }
-        eventually("it still receives", || {
-            other.send_to(b"\x04newsend", address).unwrap();
-            dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|message| message == "end")
-        });
+    let context = Context::new().unwrap();
+    let (dish, address) = dish(&context, &["news"]);
+    let other = plain();
+    let mut datagrams: Vec<Vec<u8>> = vec![vec![], b"\x04new".to_vec(), b"\0".to_vec(), b"\x04news".to_vec()];
+    for first in 0..=255 {
+        datagrams.push(vec![first]);
+        datagrams.push(vec![first; 200]);
+        datagrams.push(vec![first; 300]);
+        datagrams.push(vec![first; 20_000]);
+    }
+    for datagram in &datagrams {
+        other.send_to(datagram, address).unwrap();
+        // Some are lost where they come too fast for the system.
+        let _ = dish.try_recv().unwrap();
+    }
+    eventually("it still receives", || {
+        other.send_to(b"\x04newsend", address).unwrap();
+        dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|message| message == "end")
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_burst_leaves_the_sockets_as_they_are() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, address) = dgram(&context);
-        let other = plain();
-        // More than fits: the rest is lost, and what comes afterwards is not.
-        for _ in 0..5000 {
-            other.send_to(b"burst", address).unwrap();
-        }
-        while socket.recv_from_timeout(Duration::from_millis(100)).unwrap().is_some() {}
-        for _ in 0..3 {
-            other.send_to(b"after", address).unwrap();
-            assert_eq!(socket.recv_from().unwrap().1, "after");
-        }
-        // And the same the other way.
-        let target = plain();
-        for _ in 0..5000 {
-            let _ = socket.send_multipart_timeout([target.local_addr().unwrap().to_string(), "x".into()], DEADLINE);
-        }
-        let mut buffer = [0; 10];
-        target.recv_from(&mut buffer).unwrap();
-        socket.send_to(other.local_addr().unwrap(), "end").unwrap();
-        let (size, _) = other.recv_from(&mut buffer).unwrap();
-        assert_eq!(&buffer[..size], b"end");
-    });
+    let context = Context::new().unwrap();
+    let (socket, address) = dgram(&context);
+    let other = plain();
+    // More than fits: the rest is lost, and what comes afterwards is not.
+    for _ in 0..5000 {
+        other.send_to(b"burst", address).unwrap();
+    }
+    while socket.recv_from_timeout(Duration::from_millis(100)).unwrap().is_some() {}
+    for _ in 0..3 {
+        other.send_to(b"after", address).unwrap();
+        assert_eq!(socket.recv_from().unwrap().1, "after");
+    }
+    // And the same the other way.
+    let target = plain();
+    for _ in 0..5000 {
+        let _ = socket.send_multipart_timeout([target.local_addr().unwrap().to_string(), "x".into()], DEADLINE);
+    }
+    let mut buffer = [0; 10];
+    target.recv_from(&mut buffer).unwrap();
+    socket.send_to(other.local_addr().unwrap(), "end").unwrap();
+    let (size, _) = other.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..size], b"end");
 }
 
 /// How long this process has kept processors busy.

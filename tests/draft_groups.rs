@@ -7,7 +7,7 @@ mod common;
 use std::thread;
 use std::time::Duration;
 
-use common::{eventually, within_deadline};
+use common::eventually;
 use zmq::{Context, Dish, Errno, Kind, Message, Radio, Socket, TrySend};
 
 /// An endpoint of each transport that the thread-safe kinds share.
@@ -31,150 +31,139 @@ fn errno(error: &zmq::Error) -> Errno {
     error.errno()
 }
 
-#[test]
+#[deadline::test]
 fn a_dish_receives_what_it_has_joined() {
-    within_deadline(|| {
-        let long = "g".repeat(255);
-        pairs(|radio, dish| {
-            // RADIO drops what nobody has joined: it is sent until it arrives.
-            let hear = |group: &str| {
-                let text = format!("to {group}");
-                eventually(group, || {
-                    radio.send_to_group(group, &text).unwrap();
-                    dish.recv_timeout(Duration::from_millis(20))
-                        .unwrap()
-                        .is_some_and(|message| message == text && message.group() == group)
-                });
-                while dish.recv_timeout(Duration::from_millis(20)).unwrap().is_some() {}
-            };
-            dish.join("news").unwrap();
-            hear("news");
-            dish.join(&long).unwrap();
-            hear(&long);
-            dish.leave("news").unwrap();
-            dish.join("last").unwrap();
-            hear("last");
-            // What came before "last" has been dealt with, so "news" has been left.
-            radio.send_to_group("news", "nobody listens").unwrap();
-            radio.send_to_group("last", "end").unwrap();
-            assert_eq!(dish.recv().unwrap(), "end");
-        });
-    });
-}
-
-#[test]
-fn no_joining_is_lost() {
-    within_deadline(|| {
-        // More than the high-water marks of 1000, before the connection and after it.
-        pairs(|radio, dish| {
-            (0..3000).for_each(|number| dish.join(&format!("group {number}")).unwrap());
-            let late = radio.context();
-            let late = late.socket(Dish).unwrap();
-            (0..3000).for_each(|number| late.join(&format!("group {number}")).unwrap());
-            late.connect(&radio.last_endpoint().unwrap().unwrap()).unwrap();
-            for dish in [&dish, &late] {
-                eventually("the last group is heard", || {
-                    radio.send_to_group("group 2999", "x").unwrap();
-                    dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
-                });
-            }
-        });
-    });
-}
-
-#[test]
-fn a_long_group_reaches_several() {
-    within_deadline(|| {
-        // libzmq 4.3.5 frees such a group once for each that got it.
-        let group = "a group of more than fourteen bytes";
-        for endpoint in endpoints() {
-            let context = Context::new().unwrap();
-            let radios = [context.socket(Radio).unwrap(), context.socket(Radio).unwrap()];
-            let dishes = [(); 3].map(|()| context.socket(Dish).unwrap());
-            for (number, radio) in radios.iter().enumerate() {
-                let endpoint =
-                    if endpoint.starts_with("tcp") { endpoint.clone() } else { format!("{endpoint}-{number}") };
-                let endpoint = radio.bind(&endpoint).unwrap();
-                dishes.iter().for_each(|dish| dish.connect(&endpoint).unwrap());
-            }
-            // Both radios get the joining.
-            dishes.iter().for_each(|dish| dish.join(group).unwrap());
-            let mut heard = [[false; 2]; 3];
-            eventually("all hear both", || {
-                for (number, radio) in radios.iter().enumerate() {
-                    for size in [1, 34, 5000] {
-                        radio.send_to_group(group, vec![number as u8; size]).unwrap();
-                    }
-                }
-                for (dish, heard) in dishes.iter().zip(&mut heard) {
-                    while let Some(message) = dish.try_recv().unwrap() {
-                        assert_eq!(message.group(), group);
-                        heard[usize::from(message[0])] = true;
-                    }
-                }
-                heard == [[true; 2]; 3]
+    let long = "g".repeat(255);
+    pairs(|radio, dish| {
+        // RADIO drops what nobody has joined: it is sent until it arrives.
+        let hear = |group: &str| {
+            let text = format!("to {group}");
+            eventually(group, || {
+                radio.send_to_group(group, &text).unwrap();
+                dish.recv_timeout(Duration::from_millis(20))
+                    .unwrap()
+                    .is_some_and(|message| message == text && message.group() == group)
             });
-            dishes.iter().for_each(|dish| dish.leave(group).unwrap());
+            while dish.recv_timeout(Duration::from_millis(20)).unwrap().is_some() {}
+        };
+        dish.join("news").unwrap();
+        hear("news");
+        dish.join(&long).unwrap();
+        hear(&long);
+        dish.leave("news").unwrap();
+        dish.join("last").unwrap();
+        hear("last");
+        // What came before "last" has been dealt with, so "news" has been left.
+        radio.send_to_group("news", "nobody listens").unwrap();
+        radio.send_to_group("last", "end").unwrap();
+        assert_eq!(dish.recv().unwrap(), "end");
+    });
+}
+
+#[deadline::test]
+fn no_joining_is_lost() {
+    // More than the high-water marks of 1000, before the connection and after it.
+    pairs(|radio, dish| {
+        (0..3000).for_each(|number| dish.join(&format!("group {number}")).unwrap());
+        let late = radio.context();
+        let late = late.socket(Dish).unwrap();
+        (0..3000).for_each(|number| late.join(&format!("group {number}")).unwrap());
+        late.connect(&radio.last_endpoint().unwrap().unwrap()).unwrap();
+        for dish in [&dish, &late] {
+            eventually("the last group is heard", || {
+                radio.send_to_group("group 2999", "x").unwrap();
+                dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
+            });
         }
     });
 }
 
-#[test]
-fn what_a_full_dish_does_not_get_is_dropped_and_freed() {
-    within_deadline(|| {
+#[deadline::test]
+fn a_long_group_reaches_several() {
+    // libzmq 4.3.5 frees such a group once for each that got it.
+    let group = "a group of more than fourteen bytes";
+    for endpoint in endpoints() {
         let context = Context::new().unwrap();
-        let radio = context.socket(Radio).unwrap();
-        radio.set_sndhwm(1).unwrap();
-        radio.bind("inproc://full").unwrap();
+        let radios = [context.socket(Radio).unwrap(), context.socket(Radio).unwrap()];
         let dishes = [(); 3].map(|()| context.socket(Dish).unwrap());
-        for dish in &dishes {
-            dish.set_rcvhwm(1).unwrap();
-            dish.join("a group of more than fourteen bytes").unwrap();
-            dish.connect("inproc://full").unwrap();
+        for (number, radio) in radios.iter().enumerate() {
+            let endpoint = if endpoint.starts_with("tcp") { endpoint.clone() } else { format!("{endpoint}-{number}") };
+            let endpoint = radio.bind(&endpoint).unwrap();
+            dishes.iter().for_each(|dish| dish.connect(&endpoint).unwrap());
         }
-        for size in [0, 34, 5000] {
-            for _ in 0..100 {
-                radio.send_to_group("a group of more than fourteen bytes", vec![0; size]).unwrap();
+        // Both radios get the joining.
+        dishes.iter().for_each(|dish| dish.join(group).unwrap());
+        let mut heard = [[false; 2]; 3];
+        eventually("all hear both", || {
+            for (number, radio) in radios.iter().enumerate() {
+                for size in [1, 34, 5000] {
+                    radio.send_to_group(group, vec![number as u8; size]).unwrap();
+                }
             }
-        }
-        for dish in &dishes {
-            let mut got = 0;
-            while let Some(message) = dish.try_recv().unwrap() {
-                assert_eq!(message.group(), "a group of more than fourteen bytes");
-                got += 1;
+            for (dish, heard) in dishes.iter().zip(&mut heard) {
+                while let Some(message) = dish.try_recv().unwrap() {
+                    assert_eq!(message.group(), group);
+                    heard[usize::from(message[0])] = true;
+                }
             }
-            assert!((1..=10).contains(&got), "{got}");
-        }
-    });
+            heard == [[true; 2]; 3]
+        });
+        dishes.iter().for_each(|dish| dish.leave(group).unwrap());
+    }
 }
 
-#[test]
-fn a_radio_that_does_not_drop_says_that_it_is_full() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let radio = context.socket(Radio).unwrap();
-        radio.set_sndhwm(1).unwrap();
-        radio.set_xpub_nodrop(true).unwrap();
-        radio.bind("inproc://full").unwrap();
-        let dish = context.socket(Dish).unwrap();
+#[deadline::test]
+fn what_a_full_dish_does_not_get_is_dropped_and_freed() {
+    let context = Context::new().unwrap();
+    let radio = context.socket(Radio).unwrap();
+    radio.set_sndhwm(1).unwrap();
+    radio.bind("inproc://full").unwrap();
+    let dishes = [(); 3].map(|()| context.socket(Dish).unwrap());
+    for dish in &dishes {
         dish.set_rcvhwm(1).unwrap();
-        dish.join("g").unwrap();
+        dish.join("a group of more than fourteen bytes").unwrap();
         dish.connect("inproc://full").unwrap();
-        let mut message = Message::from("x");
-        message.set_group("g").unwrap();
-        let mut sent = 0;
-        while radio.try_send(&message).unwrap().is_sent() {
-            sent += 1;
-            assert!(sent < 100);
+    }
+    for size in [0, 34, 5000] {
+        for _ in 0..100 {
+            radio.send_to_group("a group of more than fourteen bytes", vec![0; size]).unwrap();
         }
-        assert!(sent >= 1);
-        assert!(matches!(radio.send_timeout(&message, Duration::from_millis(10)).unwrap(), TrySend::WouldBlock(_)));
-        for _ in 0..sent {
-            dish.recv().unwrap();
+    }
+    for dish in &dishes {
+        let mut got = 0;
+        while let Some(message) = dish.try_recv().unwrap() {
+            assert_eq!(message.group(), "a group of more than fourteen bytes");
+            got += 1;
         }
-        radio.send(message).unwrap();
+        assert!((1..=10).contains(&got), "{got}");
+    }
+}
+
+#[deadline::test]
+fn a_radio_that_does_not_drop_says_that_it_is_full() {
+    let context = Context::new().unwrap();
+    let radio = context.socket(Radio).unwrap();
+    radio.set_sndhwm(1).unwrap();
+    radio.set_xpub_nodrop(true).unwrap();
+    radio.bind("inproc://full").unwrap();
+    let dish = context.socket(Dish).unwrap();
+    dish.set_rcvhwm(1).unwrap();
+    dish.join("g").unwrap();
+    dish.connect("inproc://full").unwrap();
+    let mut message = Message::from("x");
+    message.set_group("g").unwrap();
+    let mut sent = 0;
+    while radio.try_send(&message).unwrap().is_sent() {
+        sent += 1;
+        assert!(sent < 100);
+    }
+    assert!(sent >= 1);
+    assert!(matches!(radio.send_timeout(&message, Duration::from_millis(10)).unwrap(), TrySend::WouldBlock(_)));
+    for _ in 0..sent {
         dish.recv().unwrap();
-    });
+    }
+    radio.send(message).unwrap();
+    dish.recv().unwrap();
 }
 
 #[test]

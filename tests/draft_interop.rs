@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Process, c_program, within_deadline};
+use common::{Process, c_program};
 use zmq::{Context, Kind, Message, Multipart, Socket};
 
 static PEER: LazyLock<std::path::PathBuf> = LazyLock::new(|| c_program("draft_peer.c"));
@@ -130,75 +130,61 @@ fn echo_all(socket: &Socket<'_>, sizes: &[usize]) {
     }
 }
 
-#[test]
+#[deadline::test]
 fn a_client_asks_a_c_server() {
-    within_deadline(|| {
-        both_ways(Kind::Client, Kind::Server, Binds::Either, &["echo"], |socket, _, peer| {
-            send_all(socket, &SIZES, None);
-            prints(peer, &SIZES);
-            take_all(socket, &SIZES);
-        });
+    both_ways(Kind::Client, Kind::Server, Binds::Either, &["echo"], |socket, _, peer| {
+        send_all(socket, &SIZES, None);
+        prints(peer, &SIZES);
+        take_all(socket, &SIZES);
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_c_client_asks_a_server() {
-    within_deadline(|| {
-        both_ways(Kind::Server, Kind::Client, Binds::Either, &["send", "take"], |socket, _, peer| {
-            echo_all(socket, &SIZES);
-            prints(peer, &SIZES);
-        });
+    both_ways(Kind::Server, Kind::Client, Binds::Either, &["send", "take"], |socket, _, peer| {
+        echo_all(socket, &SIZES);
+        prints(peer, &SIZES);
     });
 }
 
-#[test]
+#[deadline::test]
 fn channels_go_both_ways() {
-    within_deadline(|| {
-        both_ways(Kind::Channel, Kind::Channel, Binds::Either, &["echo", "send"], |socket, _, peer| {
-            send_all(socket, &SIZES, None);
-            prints(peer, &SIZES);
-            take_all(socket, &SIZES);
-            take_all(socket, &SIZES);
-        });
+    both_ways(Kind::Channel, Kind::Channel, Binds::Either, &["echo", "send"], |socket, _, peer| {
+        send_all(socket, &SIZES, None);
+        prints(peer, &SIZES);
+        take_all(socket, &SIZES);
+        take_all(socket, &SIZES);
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_peer_connects_to_a_c_peer() {
-    within_deadline(|| {
-        both_ways(Kind::Peer, Kind::Peer, Binds::Theirs, &["echo"], |socket, id, peer| {
-            send_all(socket, &SIZES, id);
-            prints(peer, &SIZES);
-            take_all(socket, &SIZES);
-        });
+    both_ways(Kind::Peer, Kind::Peer, Binds::Theirs, &["echo"], |socket, id, peer| {
+        send_all(socket, &SIZES, id);
+        prints(peer, &SIZES);
+        take_all(socket, &SIZES);
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_c_peer_connects_to_a_peer() {
-    within_deadline(|| {
-        both_ways(Kind::Peer, Kind::Peer, Binds::Ours, &["send", "take"], |socket, _, peer| {
-            echo_all(socket, &SIZES);
-            prints(peer, &SIZES);
-        });
+    both_ways(Kind::Peer, Kind::Peer, Binds::Ours, &["send", "take"], |socket, _, peer| {
+        echo_all(socket, &SIZES);
+        prints(peer, &SIZES);
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_scatter_feeds_a_c_gather() {
-    within_deadline(|| {
-        both_ways(Kind::Scatter, Kind::Gather, Binds::Either, &["take"], |socket, _, peer| {
-            send_all(socket, &SIZES, None);
-            prints(peer, &SIZES);
-        });
+    both_ways(Kind::Scatter, Kind::Gather, Binds::Either, &["take"], |socket, _, peer| {
+        send_all(socket, &SIZES, None);
+        prints(peer, &SIZES);
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_gather_is_fed_by_a_c_scatter() {
-    within_deadline(|| {
-        both_ways(Kind::Gather, Kind::Scatter, Binds::Either, &["send"], |socket, _, _| take_all(socket, &SIZES));
-    });
+    both_ways(Kind::Gather, Kind::Scatter, Binds::Either, &["send"], |socket, _, _| take_all(socket, &SIZES));
 }
 
 /// Repeats "sync" until the peer has it.
@@ -212,27 +198,23 @@ fn sync(radio: &Socket<'_>, peer: &Process) {
     }
 }
 
-#[test]
+#[deadline::test]
 fn a_radio_reaches_a_c_dish() {
-    within_deadline(|| {
-        let join = format!("join:{GROUP}");
-        both_ways(Kind::Radio, Kind::Dish, Binds::Either, &[&join, "await", "take"], |radio, _, peer| {
-            sync(radio, peer);
-            send_all(radio, &SIZES, None);
-            prints(peer, &SIZES);
-        });
+    let join = format!("join:{GROUP}");
+    both_ways(Kind::Radio, Kind::Dish, Binds::Either, &[&join, "await", "take"], |radio, _, peer| {
+        sync(radio, peer);
+        send_all(radio, &SIZES, None);
+        prints(peer, &SIZES);
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_dish_hears_a_c_radio() {
-    within_deadline(|| {
-        let group = format!("group:{GROUP}");
-        both_ways(Kind::Dish, Kind::Radio, Binds::Either, &[&group, "sync", "send"], |dish, _, peer| {
-            assert_eq!(dish.recv().unwrap(), "sync");
-            peer.type_line("heard");
-            take_all(dish, &SIZES);
-        });
+    let group = format!("group:{GROUP}");
+    both_ways(Kind::Dish, Kind::Radio, Binds::Either, &[&group, "sync", "send"], |dish, _, peer| {
+        assert_eq!(dish.recv().unwrap(), "sync");
+        peer.type_line("heard");
+        take_all(dish, &SIZES);
     });
 }
 
@@ -241,65 +223,59 @@ fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-#[test]
+#[deadline::test]
 fn a_dish_hears_a_c_radio_by_datagrams() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let dish = context.socket(Kind::Dish).unwrap();
-        dish.join(GROUP).unwrap();
-        let endpoint = format!("udp://127.0.0.1:{}", free_port());
-        dish.bind(&endpoint).unwrap();
-        let steps = [&*format!("connect:{endpoint}"), &*format!("group:{GROUP}"), "sync", "send"];
-        let mut peer = peer(Kind::Radio, &steps);
-        assert_eq!(dish.recv().unwrap(), "sync");
-        peer.type_line("heard");
-        take_all(&dish, &DATAGRAM_SIZES);
-        ends(peer);
-    });
+    let context = Context::new().unwrap();
+    let dish = context.socket(Kind::Dish).unwrap();
+    dish.join(GROUP).unwrap();
+    let endpoint = format!("udp://127.0.0.1:{}", free_port());
+    dish.bind(&endpoint).unwrap();
+    let steps = [&*format!("connect:{endpoint}"), &*format!("group:{GROUP}"), "sync", "send"];
+    let mut peer = peer(Kind::Radio, &steps);
+    assert_eq!(dish.recv().unwrap(), "sync");
+    peer.type_line("heard");
+    take_all(&dish, &DATAGRAM_SIZES);
+    ends(peer);
 }
 
-#[test]
+#[deadline::test]
 fn a_radio_reaches_a_c_dish_by_datagrams() {
-    within_deadline(|| {
-        let endpoint = format!("udp://127.0.0.1:{}", free_port());
-        let peer = peer(Kind::Dish, &[&*format!("join:{GROUP}"), &*format!("bind:{endpoint}"), "await", "take"]);
-        assert!(peer.line().starts_with("bound "));
-        let context = Context::new().unwrap();
-        let radio = context.socket(Kind::Radio).unwrap();
-        radio.connect(&endpoint).unwrap();
-        sync(&radio, &peer);
-        send_all(&radio, &DATAGRAM_SIZES, None);
-        prints(&peer, &DATAGRAM_SIZES);
-        ends(peer);
-    });
+    let endpoint = format!("udp://127.0.0.1:{}", free_port());
+    let peer = peer(Kind::Dish, &[&*format!("join:{GROUP}"), &*format!("bind:{endpoint}"), "await", "take"]);
+    assert!(peer.line().starts_with("bound "));
+    let context = Context::new().unwrap();
+    let radio = context.socket(Kind::Radio).unwrap();
+    radio.connect(&endpoint).unwrap();
+    sync(&radio, &peer);
+    send_all(&radio, &DATAGRAM_SIZES, None);
+    prints(&peer, &DATAGRAM_SIZES);
+    ends(peer);
 }
 
-#[test]
+#[deadline::test]
 fn datagrams_go_to_a_c_peer_and_back() {
-    within_deadline(|| {
-        let (ours, theirs) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Dgram).unwrap();
-        socket.bind(&format!("udp://{ours}")).unwrap();
-        let steps = [&*format!("bind:udp://{theirs}"), "await", "echo", &*format!("to:{ours}"), "send"];
-        let peer = peer(Kind::Dgram, &steps);
-        assert!(peer.line().starts_with("bound "));
-        // What comes before the peer is bound is lost.
-        loop {
-            socket.send_to(theirs.parse().unwrap(), "sync").unwrap();
-            if peer.line_within(Duration::from_millis(10)).is_some_and(|line| line == "synced") {
-                break;
-            }
+    let (ours, theirs) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Dgram).unwrap();
+    socket.bind(&format!("udp://{ours}")).unwrap();
+    let steps = [&*format!("bind:udp://{theirs}"), "await", "echo", &*format!("to:{ours}"), "send"];
+    let peer = peer(Kind::Dgram, &steps);
+    assert!(peer.line().starts_with("bound "));
+    // What comes before the peer is bound is lost.
+    loop {
+        socket.send_to(theirs.parse().unwrap(), "sync").unwrap();
+        if peer.line_within(Duration::from_millis(10)).is_some_and(|line| line == "synced") {
+            break;
         }
-        for size in DATAGRAM_SIZES {
-            socket.send_multipart([Message::from(&theirs), content(size).into()]).unwrap();
-            assert_eq!(peer.line(), size.to_string());
-            assert_eq!(socket.recv_from().unwrap(), (theirs.parse().unwrap(), content(size).into()));
-        }
-        for size in DATAGRAM_SIZES {
-            let parts: Multipart = socket.recv_multipart().unwrap();
-            assert_eq!((parts.len(), &*parts[1]), (2, &*content(size)));
-        }
-        ends(peer);
-    });
+    }
+    for size in DATAGRAM_SIZES {
+        socket.send_multipart([Message::from(&theirs), content(size).into()]).unwrap();
+        assert_eq!(peer.line(), size.to_string());
+        assert_eq!(socket.recv_from().unwrap(), (theirs.parse().unwrap(), content(size).into()));
+    }
+    for size in DATAGRAM_SIZES {
+        let parts: Multipart = socket.recv_multipart().unwrap();
+        assert_eq!((parts.len(), &*parts[1]), (2, &*content(size)));
+    }
+    ends(peer);
 }

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, within_deadline};
+use common::{DEADLINE, eventually};
 use zmq::{
     Channel, Client, Context, Errno, Flags, Gather, Kind, Message, Multipart, Peer, PollEvents, PollItem, Scatter,
     Server, Socket, SocketType, poll,
@@ -35,163 +35,148 @@ fn errno(error: &zmq::Error) -> Errno {
     error.errno()
 }
 
-#[test]
+#[deadline::test]
 fn a_server_answers_the_client_that_asked() {
-    within_deadline(|| {
-        pairs(Server, Client, |server, client| {
-            client.send("one").unwrap();
-            client.send("two").unwrap();
-            let request = server.recv().unwrap();
-            assert_eq!(request, "one");
-            let from = request.routing_id().expect("a SERVER numbers its peers");
-            server.send_to_peer(from, "first").unwrap();
-            // The number stays the peer's.
-            let mut answer = server.recv().unwrap();
-            assert_eq!(answer.routing_id(), Some(from));
-            answer = Message::from("second");
-            answer.set_routing_id(from).unwrap();
-            server.send(answer).unwrap();
-            assert_eq!(client.recv().unwrap(), "first");
-            let last = client.recv().unwrap();
-            assert_eq!((&*last, last.routing_id()), (&b"second"[..], None));
-        });
-    });
-}
-
-#[test]
-fn a_server_reaches_nobody_without_a_number_that_is_a_peers() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for kind in [Kind::Server, Kind::Peer] {
-            let socket = context.socket(kind).unwrap();
-            let failed = socket.send("to whom").unwrap_err();
-            assert_eq!(errno(failed.error()), Errno::EHOSTUNREACH);
-            assert_eq!(failed.error().detail(), Some("the message has no routing id"));
-            assert_eq!(failed.into_message(), "to whom");
-
-            let id = NonZeroU32::new(7).unwrap();
-            let failed = socket.send_to_peer(id, "to seven").unwrap_err();
-            assert_eq!(errno(failed.error()), Errno::EHOSTUNREACH);
-            assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
-            let message = failed.into_message();
-            assert_eq!((&*message, message.routing_id()), (&b"to seven"[..], Some(id)));
-            let failed = socket.send_timeout(message, Duration::from_secs(1)).unwrap_err();
-            assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
-        }
-    });
-}
-
-#[test]
-fn a_number_serves_no_more_once_its_peer_is_gone() {
-    within_deadline(|| {
-        pairs(Server, Client, |server, client| {
-            client.send("bye").unwrap();
-            let from = server.recv().unwrap().routing_id().unwrap();
-            drop(client);
-            eventually("the peer is gone", || {
-                server.send_to_peer(from, "?").is_err_and(|failed| errno(failed.error()) == Errno::EHOSTUNREACH)
-            });
-        });
-    });
-}
-
-#[test]
-fn a_full_peer_that_is_gone_is_unreachable() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Server).unwrap();
-        server.set_sndhwm(1).unwrap();
-        server.bind("inproc://full").unwrap();
-        let client = context.socket(Client).unwrap();
-        client.set_rcvhwm(1).unwrap();
-        client.connect("inproc://full").unwrap();
+    pairs(Server, Client, |server, client| {
         client.send("one").unwrap();
-        let from = server.recv().unwrap().routing_id().unwrap();
-        // It stays unread, and what comes behind it too: that the peer is gone comes last.
         client.send("two").unwrap();
-        let mut message = Message::from("x");
-        message.set_routing_id(from).unwrap();
-        while server.try_send(&message).unwrap().is_sent() {}
-        thread::scope(|scope| {
-            let waits = scope.spawn(|| server.send(&message).unwrap_err().error().errno());
-            thread::sleep(Duration::from_millis(20));
-            drop(client);
-            assert_eq!(waits.join().unwrap(), Errno::EHOSTUNREACH);
+        let request = server.recv().unwrap();
+        assert_eq!(request, "one");
+        let from = request.routing_id().expect("a SERVER numbers its peers");
+        server.send_to_peer(from, "first").unwrap();
+        // The number stays the peer's.
+        let mut answer = server.recv().unwrap();
+        assert_eq!(answer.routing_id(), Some(from));
+        answer = Message::from("second");
+        answer.set_routing_id(from).unwrap();
+        server.send(answer).unwrap();
+        assert_eq!(client.recv().unwrap(), "first");
+        let last = client.recv().unwrap();
+        assert_eq!((&*last, last.routing_id()), (&b"second"[..], None));
+    });
+}
+
+#[deadline::test]
+fn a_server_reaches_nobody_without_a_number_that_is_a_peers() {
+    let context = Context::new().unwrap();
+    for kind in [Kind::Server, Kind::Peer] {
+        let socket = context.socket(kind).unwrap();
+        let failed = socket.send("to whom").unwrap_err();
+        assert_eq!(errno(failed.error()), Errno::EHOSTUNREACH);
+        assert_eq!(failed.error().detail(), Some("the message has no routing id"));
+        assert_eq!(failed.into_message(), "to whom");
+
+        let id = NonZeroU32::new(7).unwrap();
+        let failed = socket.send_to_peer(id, "to seven").unwrap_err();
+        assert_eq!(errno(failed.error()), Errno::EHOSTUNREACH);
+        assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
+        let message = failed.into_message();
+        assert_eq!((&*message, message.routing_id()), (&b"to seven"[..], Some(id)));
+        let failed = socket.send_timeout(message, Duration::from_secs(1)).unwrap_err();
+        assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
+    }
+}
+
+#[deadline::test]
+fn a_number_serves_no_more_once_its_peer_is_gone() {
+    pairs(Server, Client, |server, client| {
+        client.send("bye").unwrap();
+        let from = server.recv().unwrap().routing_id().unwrap();
+        drop(client);
+        eventually("the peer is gone", || {
+            server.send_to_peer(from, "?").is_err_and(|failed| errno(failed.error()) == Errno::EHOSTUNREACH)
         });
     });
 }
 
-#[test]
+#[deadline::test]
+fn a_full_peer_that_is_gone_is_unreachable() {
+    let context = Context::new().unwrap();
+    let server = context.socket(Server).unwrap();
+    server.set_sndhwm(1).unwrap();
+    server.bind("inproc://full").unwrap();
+    let client = context.socket(Client).unwrap();
+    client.set_rcvhwm(1).unwrap();
+    client.connect("inproc://full").unwrap();
+    client.send("one").unwrap();
+    let from = server.recv().unwrap().routing_id().unwrap();
+    // It stays unread, and what comes behind it too: that the peer is gone comes last.
+    client.send("two").unwrap();
+    let mut message = Message::from("x");
+    message.set_routing_id(from).unwrap();
+    while server.try_send(&message).unwrap().is_sent() {}
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| server.send(&message).unwrap_err().error().errno());
+        thread::sleep(Duration::from_millis(20));
+        drop(client);
+        assert_eq!(waits.join().unwrap(), Errno::EHOSTUNREACH);
+    });
+}
+
+#[deadline::test]
 fn a_scatter_feeds_its_gatherers_in_turn() {
-    within_deadline(|| {
-        pairs(Gather, Scatter, |gather, scatter| {
-            for number in 0..10_u8 {
-                scatter.send([number]).unwrap();
-            }
-            for number in 0..10_u8 {
-                assert_eq!(gather.recv().unwrap(), [number]);
-            }
-        });
-        let context = Context::new().unwrap();
-        let scatter = context.socket(Scatter).unwrap();
-        assert!(!scatter.try_send("nobody").unwrap().is_sent());
-        scatter.bind("inproc://work").unwrap();
-        let gatherers = [(); 2].map(|()| context.socket(Gather).unwrap());
-        gatherers.iter().for_each(|gather| gather.connect("inproc://work").unwrap());
-        for _ in 0..4 {
-            scatter.send("work").unwrap();
+    pairs(Gather, Scatter, |gather, scatter| {
+        for number in 0..10_u8 {
+            scatter.send([number]).unwrap();
         }
-        for gather in &gatherers {
-            assert_eq!((gather.recv().unwrap(), gather.recv().unwrap()), ("work".into(), "work".into()));
-            assert_eq!(gather.try_recv().unwrap(), None);
+        for number in 0..10_u8 {
+            assert_eq!(gather.recv().unwrap(), [number]);
         }
     });
+    let context = Context::new().unwrap();
+    let scatter = context.socket(Scatter).unwrap();
+    assert!(!scatter.try_send("nobody").unwrap().is_sent());
+    scatter.bind("inproc://work").unwrap();
+    let gatherers = [(); 2].map(|()| context.socket(Gather).unwrap());
+    gatherers.iter().for_each(|gather| gather.connect("inproc://work").unwrap());
+    for _ in 0..4 {
+        scatter.send("work").unwrap();
+    }
+    for gather in &gatherers {
+        assert_eq!((gather.recv().unwrap(), gather.recv().unwrap()), ("work".into(), "work".into()));
+        assert_eq!(gather.try_recv().unwrap(), None);
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_channel_has_one_peer() {
-    within_deadline(|| {
-        pairs(Channel, Channel, |left, right| {
-            left.send("from the left").unwrap();
-            right.send("from the right").unwrap();
-            assert_eq!(right.recv().unwrap(), "from the left");
-            assert_eq!(left.recv().unwrap(), "from the right");
-        });
-        let context = Context::new().unwrap();
-        let [left, right, third] = [(); 3].map(|()| context.socket(Channel).unwrap());
-        left.bind("inproc://channel").unwrap();
-        right.connect("inproc://channel").unwrap();
-        right.send("first").unwrap();
-        assert_eq!(left.recv().unwrap(), "first");
-        third.connect("inproc://channel").unwrap();
-        let _ = third.try_send("in vain").unwrap();
-        assert_eq!(left.recv_timeout(Duration::from_millis(50)).unwrap(), None);
-        left.send("still yours").unwrap();
-        assert_eq!(right.recv().unwrap(), "still yours");
+    pairs(Channel, Channel, |left, right| {
+        left.send("from the left").unwrap();
+        right.send("from the right").unwrap();
+        assert_eq!(right.recv().unwrap(), "from the left");
+        assert_eq!(left.recv().unwrap(), "from the right");
     });
+    let context = Context::new().unwrap();
+    let [left, right, third] = [(); 3].map(|()| context.socket(Channel).unwrap());
+    left.bind("inproc://channel").unwrap();
+    right.connect("inproc://channel").unwrap();
+    right.send("first").unwrap();
+    assert_eq!(left.recv().unwrap(), "first");
+    third.connect("inproc://channel").unwrap();
+    let _ = third.try_send("in vain").unwrap();
+    assert_eq!(left.recv_timeout(Duration::from_millis(50)).unwrap(), None);
+    left.send("still yours").unwrap();
+    assert_eq!(right.recv().unwrap(), "still yours");
 }
 
-#[test]
+#[deadline::test]
 fn peers_number_each_other() {
-    within_deadline(|| {
-        for endpoint in endpoints() {
-            let context = Context::new().unwrap();
-            let [hub, left, right] = [(); 3].map(|()| context.socket(Peer).unwrap());
-            let endpoint = hub.bind(&endpoint).unwrap();
-            let (from_left, from_right) =
-                (left.connect_peer(&endpoint).unwrap(), right.connect_peer(&endpoint).unwrap());
-            left.send_to_peer(from_left, "left").unwrap();
-            right.send_to_peer(from_right, "right").unwrap();
-            for _ in 0..2 {
-                let message = hub.recv().unwrap();
-                let id = message.routing_id().unwrap();
-                hub.send_to_peer(id, [&*message, b" it is"].concat()).unwrap();
-            }
-            let answer = left.recv().unwrap();
-            assert_eq!((&*answer, answer.routing_id()), (&b"left it is"[..], Some(from_left)));
-            assert_eq!(right.recv().unwrap(), "right it is");
+    for endpoint in endpoints() {
+        let context = Context::new().unwrap();
+        let [hub, left, right] = [(); 3].map(|()| context.socket(Peer).unwrap());
+        let endpoint = hub.bind(&endpoint).unwrap();
+        let (from_left, from_right) = (left.connect_peer(&endpoint).unwrap(), right.connect_peer(&endpoint).unwrap());
+        left.send_to_peer(from_left, "left").unwrap();
+        right.send_to_peer(from_right, "right").unwrap();
+        for _ in 0..2 {
+            let message = hub.recv().unwrap();
+            let id = message.routing_id().unwrap();
+            hub.send_to_peer(id, [&*message, b" it is"].concat()).unwrap();
         }
-    });
+        let answer = left.recv().unwrap();
+        assert_eq!((&*answer, answer.routing_id()), (&b"left it is"[..], Some(from_left)));
+        assert_eq!(right.recv().unwrap(), "right it is");
+    }
 }
 
 #[test]
@@ -253,13 +238,11 @@ fn several_parts_are_refused_and_come_back() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn a_message_of_one_part_is_a_multipart_message_to_untyped_sockets() {
-    within_deadline(|| {
-        pairs(Kind::Gather, Kind::Scatter, |gather, scatter| {
-            scatter.send_multipart(["one part"]).unwrap();
-            assert_eq!(gather.recv_multipart().unwrap(), ["one part"]);
-        });
+    pairs(Kind::Gather, Kind::Scatter, |gather, scatter| {
+        scatter.send_multipart(["one part"]).unwrap();
+        assert_eq!(gather.recv_multipart().unwrap(), ["one part"]);
     });
 }
 
@@ -300,175 +283,159 @@ fn only_those_who_understand_each_other_meet_in_one_process() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn there_is_no_descriptor_and_poll_serves() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for kind in SINGLE {
-            let error = context.socket(kind).unwrap().fd().unwrap_err();
-            assert_eq!((errno(&error), error.call()), (Errno::EINVAL, "ZMQ_FD"));
-            assert!(error.detail().unwrap().contains(kind.c_name()), "{error}");
-        }
-        pairs(Server, Client, |server, client| {
-            let pair = context.socket(Kind::Pair).unwrap();
-            let mut items = [
-                PollItem::socket(&server, PollEvents::POLLIN),
-                PollItem::socket(&pair, PollEvents::POLLIN),
-                PollItem::socket(&server, PollEvents::POLLIN | PollEvents::POLLOUT),
-            ];
-            assert_eq!(poll(&mut items[..2], Duration::ZERO).unwrap(), 0);
-            client.send("wake up").unwrap();
-            assert_eq!(poll(&mut items[..2], DEADLINE).unwrap(), 1);
-            assert!(items[0].is_readable() && !items[1].is_readable());
-            assert_eq!(poll(&mut items, DEADLINE).unwrap(), 2);
-            assert!(items[2].is_readable() && items[2].is_writable());
-            server.recv().unwrap();
-            assert_eq!(poll(&mut items[..2], Duration::from_millis(10)).unwrap(), 0);
-        });
+    let context = Context::new().unwrap();
+    for kind in SINGLE {
+        let error = context.socket(kind).unwrap().fd().unwrap_err();
+        assert_eq!((errno(&error), error.call()), (Errno::EINVAL, "ZMQ_FD"));
+        assert!(error.detail().unwrap().contains(kind.c_name()), "{error}");
+    }
+    pairs(Server, Client, |server, client| {
+        let pair = context.socket(Kind::Pair).unwrap();
+        let mut items = [
+            PollItem::socket(&server, PollEvents::POLLIN),
+            PollItem::socket(&pair, PollEvents::POLLIN),
+            PollItem::socket(&server, PollEvents::POLLIN | PollEvents::POLLOUT),
+        ];
+        assert_eq!(poll(&mut items[..2], Duration::ZERO).unwrap(), 0);
+        client.send("wake up").unwrap();
+        assert_eq!(poll(&mut items[..2], DEADLINE).unwrap(), 1);
+        assert!(items[0].is_readable() && !items[1].is_readable());
+        assert_eq!(poll(&mut items, DEADLINE).unwrap(), 2);
+        assert!(items[2].is_readable() && items[2].is_writable());
+        server.recv().unwrap();
+        assert_eq!(poll(&mut items[..2], Duration::from_millis(10)).unwrap(), 0);
     });
 }
 
-#[test]
+#[deadline::test]
 fn time_outs_end_waiting() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let client = context.socket(Client).unwrap();
-        client.set_sndtimeo(Some(Duration::from_millis(20))).unwrap();
-        client.set_rcvtimeo(Some(Duration::from_millis(20))).unwrap();
-        assert_eq!(errno(client.send("nobody").unwrap_err().error()), Errno::EAGAIN);
-        assert_eq!(errno(&client.recv().unwrap_err()), Errno::EAGAIN);
-        assert!(client.recv_timeout(Duration::from_millis(20)).unwrap().is_none());
-        assert!(client.send_timeout("nobody", Duration::from_millis(20)).unwrap().into_unsent().is_some());
-    });
+    let context = Context::new().unwrap();
+    let client = context.socket(Client).unwrap();
+    client.set_sndtimeo(Some(Duration::from_millis(20))).unwrap();
+    client.set_rcvtimeo(Some(Duration::from_millis(20))).unwrap();
+    assert_eq!(errno(client.send("nobody").unwrap_err().error()), Errno::EAGAIN);
+    assert_eq!(errno(&client.recv().unwrap_err()), Errno::EAGAIN);
+    assert!(client.recv_timeout(Duration::from_millis(20)).unwrap().is_none());
+    assert!(client.send_timeout("nobody", Duration::from_millis(20)).unwrap().into_unsent().is_some());
 }
 
-#[test]
+#[deadline::test]
 fn hello_and_goodbye_come_from_the_library() {
-    within_deadline(|| {
-        for endpoint in endpoints() {
-            let context = Context::new().unwrap();
-            let server = context.socket(Server).unwrap();
-            server.set_hello_msg("welcome").unwrap();
-            server.set_disconnect_msg("gone").unwrap();
-            let endpoint = server.bind(&endpoint).unwrap();
-            let client = context.socket(Client).unwrap();
-            client.set_hello_msg("good day").unwrap();
-            client.connect(&endpoint).unwrap();
-            assert_eq!(client.recv().unwrap(), "welcome", "{endpoint}");
-            let hello = server.recv().unwrap();
-            assert_eq!(hello, "good day", "{endpoint}");
-            drop(client);
-            let gone = server.recv().unwrap();
-            assert_eq!((&*gone, gone.routing_id()), (&b"gone"[..], hello.routing_id()), "{endpoint}");
-        }
-    });
-}
-
-#[test]
-fn a_broken_connection_is_reported() {
-    within_deadline(|| {
-        for [kind, other] in [[Kind::Client, Kind::Server], [Kind::Peer, Kind::Peer]] {
-            let context = Context::new().unwrap();
-            let left = context.socket(other).unwrap();
-            left.set_hello_msg("connected").unwrap();
-            let endpoint = left.bind("tcp://127.0.0.1:*").unwrap();
-            let right = context.socket(kind).unwrap();
-            right.set_hiccup_msg("broken").unwrap();
-            right.connect(&endpoint).unwrap();
-            assert_eq!(right.recv().unwrap(), "connected", "{kind}");
-            drop(left);
-            assert_eq!(right.recv().unwrap(), "broken", "{kind}");
-        }
-    });
-}
-
-#[test]
-fn a_hello_for_who_left_before_is_dropped() {
-    within_deadline(|| {
-        for kind in [Kind::Server, Kind::Peer, Kind::Router, Kind::Dealer] {
-            let context = Context::builder().set_blocky(false).build().unwrap();
-            let other = match kind {
-                Kind::Server => Kind::Client,
-                Kind::Peer => Kind::Peer,
-                _ => Kind::Dealer,
-            };
-            let early = context.socket(other).unwrap();
-            // With another endpoint it does not stay until the name is bound.
-            early.bind("tcp://127.0.0.1:*").unwrap();
-            early.connect("inproc://late").unwrap();
-            drop(early);
-            let disconnected = context.socket(other).unwrap();
-            disconnected.connect("inproc://late").unwrap();
-            assert_eq!(disconnected.disconnect("inproc://late").unwrap_err().errno(), Errno::EFSM);
-            thread::sleep(Duration::from_millis(20));
-            let late = context.socket(kind).unwrap();
-            late.set_hello_msg("hello").unwrap();
-            late.bind("inproc://late").unwrap();
-            drop((late, disconnected));
-            context.terminate(DEADLINE).unwrap();
-        }
-    });
-}
-
-#[test]
-fn what_is_left_is_sent_after_closing() {
-    within_deadline(|| {
-        for endpoint in endpoints() {
-            let context = Context::new().unwrap();
-            let gather = context.socket(Gather).unwrap();
-            let endpoint = gather.bind(&endpoint).unwrap();
-            let scatter = context.socket(Scatter).unwrap();
-            scatter.connect(&endpoint).unwrap();
-            for _ in 0..100 {
-                scatter.send(vec![0; 10_000]).unwrap();
-            }
-            drop(scatter);
-            for _ in 0..100 {
-                assert_eq!(gather.recv().unwrap().len(), 10_000);
-            }
-        }
-    });
-}
-
-#[test]
-fn shutting_the_context_down_ends_waiting() {
-    within_deadline(|| {
+    for endpoint in endpoints() {
         let context = Context::new().unwrap();
+        let server = context.socket(Server).unwrap();
+        server.set_hello_msg("welcome").unwrap();
+        server.set_disconnect_msg("gone").unwrap();
+        let endpoint = server.bind(&endpoint).unwrap();
         let client = context.socket(Client).unwrap();
-        thread::scope(|scope| {
-            let threads = [(); 3].map(|()| scope.spawn(|| client.recv().unwrap_err().errno()));
-            let sender = scope.spawn(|| client.send("nobody").unwrap_err().error().errno());
-            thread::sleep(Duration::from_millis(50));
-            context.shutdown().unwrap();
-            for thread in threads.into_iter().chain([sender]) {
-                assert_eq!(thread.join().unwrap(), Errno::ETERM);
-            }
-        });
+        client.set_hello_msg("good day").unwrap();
+        client.connect(&endpoint).unwrap();
+        assert_eq!(client.recv().unwrap(), "welcome", "{endpoint}");
+        let hello = server.recv().unwrap();
+        assert_eq!(hello, "good day", "{endpoint}");
+        drop(client);
+        let gone = server.recv().unwrap();
+        assert_eq!((&*gone, gone.routing_id()), (&b"gone"[..], hello.routing_id()), "{endpoint}");
+    }
+}
+
+#[deadline::test]
+fn a_broken_connection_is_reported() {
+    for [kind, other] in [[Kind::Client, Kind::Server], [Kind::Peer, Kind::Peer]] {
+        let context = Context::new().unwrap();
+        let left = context.socket(other).unwrap();
+        left.set_hello_msg("connected").unwrap();
+        let endpoint = left.bind("tcp://127.0.0.1:*").unwrap();
+        let right = context.socket(kind).unwrap();
+        right.set_hiccup_msg("broken").unwrap();
+        right.connect(&endpoint).unwrap();
+        assert_eq!(right.recv().unwrap(), "connected", "{kind}");
+        drop(left);
+        assert_eq!(right.recv().unwrap(), "broken", "{kind}");
+    }
+}
+
+#[deadline::test]
+fn a_hello_for_who_left_before_is_dropped() {
+    for kind in [Kind::Server, Kind::Peer, Kind::Router, Kind::Dealer] {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let other = match kind {
+            Kind::Server => Kind::Client,
+            Kind::Peer => Kind::Peer,
+            _ => Kind::Dealer,
+        };
+        let early = context.socket(other).unwrap();
+        // With another endpoint it does not stay until the name is bound.
+        early.bind("tcp://127.0.0.1:*").unwrap();
+        early.connect("inproc://late").unwrap();
+        drop(early);
+        let disconnected = context.socket(other).unwrap();
+        disconnected.connect("inproc://late").unwrap();
+        assert_eq!(disconnected.disconnect("inproc://late").unwrap_err().errno(), Errno::EFSM);
+        thread::sleep(Duration::from_millis(20));
+        let late = context.socket(kind).unwrap();
+        late.set_hello_msg("hello").unwrap();
+        late.bind("inproc://late").unwrap();
+        drop((late, disconnected));
+        context.terminate(DEADLINE).unwrap();
+    }
+}
+
+#[deadline::test]
+fn what_is_left_is_sent_after_closing() {
+    for endpoint in endpoints() {
+        let context = Context::new().unwrap();
+        let gather = context.socket(Gather).unwrap();
+        let endpoint = gather.bind(&endpoint).unwrap();
+        let scatter = context.socket(Scatter).unwrap();
+        scatter.connect(&endpoint).unwrap();
+        for _ in 0..100 {
+            scatter.send(vec![0; 10_000]).unwrap();
+        }
+        drop(scatter);
+        for _ in 0..100 {
+            assert_eq!(gather.recv().unwrap().len(), 10_000);
+        }
+    }
+}
+
+#[deadline::test]
+fn shutting_the_context_down_ends_waiting() {
+    let context = Context::new().unwrap();
+    let client = context.socket(Client).unwrap();
+    thread::scope(|scope| {
+        let threads = [(); 3].map(|()| scope.spawn(|| client.recv().unwrap_err().errno()));
+        let sender = scope.spawn(|| client.send("nobody").unwrap_err().error().errno());
+        thread::sleep(Duration::from_millis(50));
+        context.shutdown().unwrap();
+        for thread in threads.into_iter().chain([sender]) {
+            assert_eq!(thread.join().unwrap(), Errno::ETERM);
+        }
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_router_says_whether_a_peer_has_room() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = context.socket(zmq::Router).unwrap();
-        router.set_sndhwm(1).unwrap();
-        router.set_router_mandatory(true).unwrap();
-        router.bind("inproc://router").unwrap();
-        let dealer = context.socket(zmq::Dealer).unwrap();
-        dealer.set_rcvhwm(1).unwrap();
-        dealer.set_routing_id("d").unwrap();
-        dealer.connect("inproc://router").unwrap();
-        dealer.send("ready").unwrap();
-        router.recv_multipart().unwrap();
-        assert_eq!(router.peer_state("d").unwrap(), PollEvents::POLLOUT);
-        while router.try_send_multipart(["d", "x"]).unwrap().is_sent() {}
-        assert_eq!(router.peer_state(b"d").unwrap(), PollEvents::NONE);
-        for id in ["", "stranger"] {
-            let error = router.peer_state(id).unwrap_err();
-            assert_eq!((errno(&error), error.call()), (Errno::EHOSTUNREACH, "zmq_socket_get_peer_state"));
-        }
-        let error = context.socket(Kind::Dealer).unwrap().peer_state("d").unwrap_err();
-        assert_eq!((errno(&error), error.call()), (Errno::ENOTSUP, "zmq_socket_get_peer_state"));
-    });
+    let context = Context::new().unwrap();
+    let router = context.socket(zmq::Router).unwrap();
+    router.set_sndhwm(1).unwrap();
+    router.set_router_mandatory(true).unwrap();
+    router.bind("inproc://router").unwrap();
+    let dealer = context.socket(zmq::Dealer).unwrap();
+    dealer.set_rcvhwm(1).unwrap();
+    dealer.set_routing_id("d").unwrap();
+    dealer.connect("inproc://router").unwrap();
+    dealer.send("ready").unwrap();
+    router.recv_multipart().unwrap();
+    assert_eq!(router.peer_state("d").unwrap(), PollEvents::POLLOUT);
+    while router.try_send_multipart(["d", "x"]).unwrap().is_sent() {}
+    assert_eq!(router.peer_state(b"d").unwrap(), PollEvents::NONE);
+    for id in ["", "stranger"] {
+        let error = router.peer_state(id).unwrap_err();
+        assert_eq!((errno(&error), error.call()), (Errno::EHOSTUNREACH, "zmq_socket_get_peer_state"));
+    }
+    let error = context.socket(Kind::Dealer).unwrap().peer_state("d").unwrap_err();
+    assert_eq!((errno(&error), error.call()), (Errno::ENOTSUP, "zmq_socket_get_peer_state"));
 }

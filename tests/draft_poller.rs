@@ -8,154 +8,144 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::{eventually, within_deadline};
+use common::eventually;
 use zmq::{Channel, Client, Context, Ended, Gather, PollEvents, Poller, Reactor, Scatter, Server};
 
 const MOMENT: Duration = Duration::from_millis(1);
 
-#[test]
+#[deadline::test]
 fn what_others_send_and_receive_hides_nothing() {
     const SENDERS: usize = 3;
     const EACH: usize = 3000;
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = context.socket(Gather).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        let count = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            let polling = scope.spawn(|| {
-                let mut poller = Poller::new().unwrap();
-                poller.add(&sink, 1, PollEvents::POLLIN).unwrap();
-                let mut own = 0;
-                loop {
-                    // Nothing but a signal ends it.
-                    poller.wait(None).unwrap();
-                    while let Some(message) = sink.try_recv().unwrap() {
-                        if message == "end" {
-                            return own;
-                        }
-                        own += 1;
-                        count.fetch_add(1, Ordering::SeqCst);
+    let context = Context::new().unwrap();
+    let sink = context.socket(Gather).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    let count = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let polling = scope.spawn(|| {
+            let mut poller = Poller::new().unwrap();
+            poller.add(&sink, 1, PollEvents::POLLIN).unwrap();
+            let mut own = 0;
+            loop {
+                // Nothing but a signal ends it.
+                poller.wait(None).unwrap();
+                while let Some(message) = sink.try_recv().unwrap() {
+                    if message == "end" {
+                        return own;
                     }
-                }
-            });
-            for _ in 0..SENDERS {
-                scope.spawn(|| {
-                    let source = context.socket(Scatter).unwrap();
-                    source.connect("inproc://sink").unwrap();
-                    for number in 0..EACH {
-                        source.send("x").unwrap();
-                        if number % 100 == 0 {
-                            thread::sleep(Duration::from_micros(200));
-                        }
-                    }
-                });
-            }
-            while count.load(Ordering::SeqCst) < SENDERS * EACH {
-                if sink.recv_timeout(MOMENT).unwrap().is_some() {
+                    own += 1;
                     count.fetch_add(1, Ordering::SeqCst);
                 }
             }
-            let last = context.socket(Scatter).unwrap();
-            last.connect("inproc://sink").unwrap();
-            last.send("end").unwrap();
-            polling.join().unwrap();
         });
-        assert_eq!(count.load(Ordering::SeqCst), SENDERS * EACH);
+        for _ in 0..SENDERS {
+            scope.spawn(|| {
+                let source = context.socket(Scatter).unwrap();
+                source.connect("inproc://sink").unwrap();
+                for number in 0..EACH {
+                    source.send("x").unwrap();
+                    if number % 100 == 0 {
+                        thread::sleep(Duration::from_micros(200));
+                    }
+                }
+            });
+        }
+        while count.load(Ordering::SeqCst) < SENDERS * EACH {
+            if sink.recv_timeout(MOMENT).unwrap().is_some() {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let last = context.socket(Scatter).unwrap();
+        last.connect("inproc://sink").unwrap();
+        last.send("end").unwrap();
+        polling.join().unwrap();
     });
+    assert_eq!(count.load(Ordering::SeqCst), SENDERS * EACH);
 }
 
-#[test]
+#[deadline::test]
 fn room_at_the_high_water_mark() {
     const MESSAGES: usize = 3000;
-    within_deadline(|| {
-        let context = Context::new().unwrap();
+    let context = Context::new().unwrap();
+    let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());
+    source.set_sndhwm(2).unwrap();
+    sink.set_rcvhwm(2).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    source.connect("inproc://sink").unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| (0..MESSAGES).for_each(|_| drop(sink.recv().unwrap())));
+        let mut poller = Poller::new().unwrap();
+        poller.add(&source, 1, PollEvents::POLLOUT).unwrap();
+        let mut sent = 0;
+        while sent < MESSAGES {
+            poller.wait(None).unwrap();
+            while sent < MESSAGES && source.try_send("x").unwrap().is_sent() {
+                sent += 1;
+            }
+        }
+    });
+}
+
+#[deadline::test]
+fn a_send_waits_for_a_connection_that_another_thread_makes() {
+    let context = Context::new().unwrap();
+    for transport in ["inproc://sink", "tcp://127.0.0.1:*"] {
         let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());
-        source.set_sndhwm(2).unwrap();
-        sink.set_rcvhwm(2).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        source.connect("inproc://sink").unwrap();
+        let endpoint = sink.bind(transport).unwrap();
         thread::scope(|scope| {
-            scope.spawn(|| (0..MESSAGES).for_each(|_| drop(sink.recv().unwrap())));
+            let sending = scope.spawn(|| source.send("Hello"));
+            thread::sleep(Duration::from_millis(50));
+            source.connect(&endpoint).unwrap();
+            sending.join().unwrap().unwrap();
+        });
+        assert_eq!(sink.recv().unwrap(), "Hello");
+    }
+}
+
+#[deadline::test]
+fn a_connection_that_another_thread_makes() {
+    let context = Context::new().unwrap();
+    let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());
+    sink.bind("inproc://sink").unwrap();
+    thread::scope(|scope| {
+        let polling = scope.spawn(|| {
             let mut poller = Poller::new().unwrap();
             poller.add(&source, 1, PollEvents::POLLOUT).unwrap();
-            let mut sent = 0;
-            while sent < MESSAGES {
-                poller.wait(None).unwrap();
-                while sent < MESSAGES && source.try_send("x").unwrap().is_sent() {
-                    sent += 1;
-                }
-            }
+            poller.wait(None).unwrap().len()
         });
+        thread::sleep(Duration::from_millis(50));
+        source.connect("inproc://sink").unwrap();
+        eventually("it is seen", || polling.is_finished());
+        assert_eq!(polling.join().unwrap(), 1);
     });
 }
 
-#[test]
-fn a_send_waits_for_a_connection_that_another_thread_makes() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for transport in ["inproc://sink", "tcp://127.0.0.1:*"] {
-            let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());
-            let endpoint = sink.bind(transport).unwrap();
-            thread::scope(|scope| {
-                let sending = scope.spawn(|| source.send("Hello"));
-                thread::sleep(Duration::from_millis(50));
-                source.connect(&endpoint).unwrap();
-                sending.join().unwrap().unwrap();
-            });
-            assert_eq!(sink.recv().unwrap(), "Hello");
-        }
-    });
-}
-
-#[test]
-fn a_connection_that_another_thread_makes() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());
-        sink.bind("inproc://sink").unwrap();
-        thread::scope(|scope| {
-            let polling = scope.spawn(|| {
-                let mut poller = Poller::new().unwrap();
-                poller.add(&source, 1, PollEvents::POLLOUT).unwrap();
-                poller.wait(None).unwrap().len()
-            });
-            thread::sleep(Duration::from_millis(50));
-            source.connect("inproc://sink").unwrap();
-            eventually("it is seen", || polling.is_finished());
-            assert_eq!(polling.join().unwrap(), 1);
-        });
-    });
-}
-
-#[test]
+#[deadline::test]
 fn a_reactor_of_kinds_that_libzmq_locks() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (server, client) = (context.socket(Server).unwrap(), context.socket(Client).unwrap());
-        server.bind("inproc://server").unwrap();
-        client.connect("inproc://server").unwrap();
-        let (left, right) = (context.socket(Channel).unwrap(), context.socket(Channel).unwrap());
-        left.bind("inproc://channel").unwrap();
-        right.connect("inproc://channel").unwrap();
-        let mut reactor = Reactor::new().unwrap();
-        reactor.add(&server, PollEvents::POLLIN, |_, _| Ok(server.send(server.recv()?)?)).unwrap();
-        reactor
-            .add(&client, PollEvents::POLLIN, |_, _| {
-                assert_eq!(client.recv()?, "Hello");
-                Ok(left.send("done")?)
-            })
-            .unwrap();
-        reactor
-            .add(&right, PollEvents::POLLIN, |reactor, _| {
-                assert_eq!(right.recv()?, "done");
-                reactor.stop();
-                Ok(())
-            })
-            .unwrap();
-        for _ in 0..100 {
-            client.send("Hello").unwrap();
-            assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-        }
-    });
+    let context = Context::new().unwrap();
+    let (server, client) = (context.socket(Server).unwrap(), context.socket(Client).unwrap());
+    server.bind("inproc://server").unwrap();
+    client.connect("inproc://server").unwrap();
+    let (left, right) = (context.socket(Channel).unwrap(), context.socket(Channel).unwrap());
+    left.bind("inproc://channel").unwrap();
+    right.connect("inproc://channel").unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    reactor.add(&server, PollEvents::POLLIN, |_, _| Ok(server.send(server.recv()?)?)).unwrap();
+    reactor
+        .add(&client, PollEvents::POLLIN, |_, _| {
+            assert_eq!(client.recv()?, "Hello");
+            Ok(left.send("done")?)
+        })
+        .unwrap();
+    reactor
+        .add(&right, PollEvents::POLLIN, |reactor, _| {
+            assert_eq!(right.recv()?, "done");
+            reactor.stop();
+            Ok(())
+        })
+        .unwrap();
+    for _ in 0..100 {
+        client.send("Hello").unwrap();
+        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    }
 }

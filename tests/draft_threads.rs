@@ -107,251 +107,235 @@ fn threads_ask_through_one_client_and_answer_through_one_server() {
     within_deadline(|| ask_and_answer("tcp://127.0.0.1:*"));
 }
 
-#[test]
+#[deadline::test]
 fn two_that_tell_each_other_something_do_not_wait_for_each_other() {
-    within_deadline(|| {
-        // Each has a thread of its own, and every message has libzmq tell the other side something.
-        let context = Context::new().unwrap();
-        let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
-        left.bind("inproc://both").unwrap();
-        right.connect("inproc://both").unwrap();
-        thread::scope(|scope| {
-            for socket in [&left, &right] {
-                scope.spawn(|| {
-                    for _ in 0..20 * EACH {
-                        socket.send("x").unwrap();
-                        socket.recv().unwrap();
-                    }
-                });
-            }
-        });
-    });
-}
-
-#[test]
-fn every_message_is_received_once() {
-    within_deadline(|| {
-        for endpoint in ["inproc://once", "tcp://127.0.0.1:*"] {
-            let context = Context::new().unwrap();
-            let gather = context.socket(Gather).unwrap();
-            let endpoint = gather.bind(endpoint).unwrap();
-            let scatter = context.socket(Scatter).unwrap();
-            scatter.connect(&endpoint).unwrap();
-            let left = AtomicUsize::new(4 * EACH);
-            let received = thread::scope(|scope| {
-                let receivers: Vec<_> = (0..3)
-                    .map(|_| {
-                        scope.spawn(|| {
-                            let mut numbers = Vec::new();
-                            while left.load(Ordering::Relaxed) != 0 {
-                                let Some(message) = gather.recv_timeout(Duration::from_millis(5)).unwrap() else {
-                                    continue;
-                                };
-                                left.fetch_sub(1, Ordering::Relaxed);
-                                numbers.push(u32::from_ne_bytes(message[..4].try_into().unwrap()));
-                            }
-                            numbers
-                        })
-                    })
-                    .collect();
-                for thread in 0..4 {
-                    let scatter = &scatter;
-                    scope.spawn(move || {
-                        for number in 0..EACH {
-                            let number = (thread * EACH + number) as u32;
-                            scatter.send([&number.to_ne_bytes()[..], &[0; 60]].concat()).unwrap();
-                        }
-                    });
+    // Each has a thread of its own, and every message has libzmq tell the other side something.
+    let context = Context::new().unwrap();
+    let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
+    left.bind("inproc://both").unwrap();
+    right.connect("inproc://both").unwrap();
+    thread::scope(|scope| {
+        for socket in [&left, &right] {
+            scope.spawn(|| {
+                for _ in 0..20 * EACH {
+                    socket.send("x").unwrap();
+                    socket.recv().unwrap();
                 }
-                receivers.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
             });
-            assert_eq!(received.len(), 4 * EACH);
-            assert_eq!(received.iter().collect::<BTreeSet<_>>().len(), 4 * EACH);
         }
     });
 }
 
-#[test]
-fn each_thread_gets_the_endpoint_that_it_bound() {
-    within_deadline(|| {
+#[deadline::test]
+fn every_message_is_received_once() {
+    for endpoint in ["inproc://once", "tcp://127.0.0.1:*"] {
         let context = Context::new().unwrap();
-        let server = context.socket(Server).unwrap();
-        thread::scope(|scope| {
+        let gather = context.socket(Gather).unwrap();
+        let endpoint = gather.bind(endpoint).unwrap();
+        let scatter = context.socket(Scatter).unwrap();
+        scatter.connect(&endpoint).unwrap();
+        let left = AtomicUsize::new(4 * EACH);
+        let received = thread::scope(|scope| {
+            let receivers: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut numbers = Vec::new();
+                        while left.load(Ordering::Relaxed) != 0 {
+                            let Some(message) = gather.recv_timeout(Duration::from_millis(5)).unwrap() else {
+                                continue;
+                            };
+                            left.fetch_sub(1, Ordering::Relaxed);
+                            numbers.push(u32::from_ne_bytes(message[..4].try_into().unwrap()));
+                        }
+                        numbers
+                    })
+                })
+                .collect();
             for thread in 0..4 {
-                let (server, context) = (&server, &context);
+                let scatter = &scatter;
                 scope.spawn(move || {
-                    for number in 0..20 {
-                        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-                        let name = format!("inproc://{thread}/{number}");
-                        assert_eq!(server.bind(&name).unwrap(), name);
-                        let client = context.socket(Client).unwrap();
-                        client.connect(if number % 2 == 0 { &endpoint } else { &name }).unwrap();
-                        // Nobody else has it.
-                        server.unbind(&endpoint).unwrap();
-                        server.unbind(&name).unwrap();
+                    for number in 0..EACH {
+                        let number = (thread * EACH + number) as u32;
+                        scatter.send([&number.to_ne_bytes()[..], &[0; 60]].concat()).unwrap();
                     }
                 });
             }
+            receivers.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
+        assert_eq!(received.len(), 4 * EACH);
+        assert_eq!(received.iter().collect::<BTreeSet<_>>().len(), 4 * EACH);
+    }
+}
+
+#[deadline::test]
+fn each_thread_gets_the_endpoint_that_it_bound() {
+    let context = Context::new().unwrap();
+    let server = context.socket(Server).unwrap();
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let (server, context) = (&server, &context);
+            scope.spawn(move || {
+                for number in 0..20 {
+                    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+                    let name = format!("inproc://{thread}/{number}");
+                    assert_eq!(server.bind(&name).unwrap(), name);
+                    let client = context.socket(Client).unwrap();
+                    client.connect(if number % 2 == 0 { &endpoint } else { &name }).unwrap();
+                    // Nobody else has it.
+                    server.unbind(&endpoint).unwrap();
+                    server.unbind(&name).unwrap();
+                }
+            });
+        }
     });
 }
 
-#[test]
+#[deadline::test]
 fn options_are_set_while_others_send_and_receive() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
-        left.bind("inproc://options").unwrap();
-        right.connect("inproc://options").unwrap();
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            for socket in [&left, &right] {
-                let done = &done;
-                scope.spawn(move || {
-                    let mut number = 0;
-                    while !done.load(Ordering::Relaxed) {
-                        number += 1;
-                        let timeout = Some(Duration::from_secs(10 + number % 2));
-                        socket.set_rcvtimeo(if number % 3 == 0 { None } else { timeout }).unwrap();
-                        socket.set_sndtimeo(if number % 2 == 0 { None } else { timeout }).unwrap();
-                        socket.set_linger(timeout).unwrap();
-                        assert_eq!(socket.kind(), zmq::Kind::Channel);
-                        socket.events().unwrap();
-                    }
-                });
-            }
-            let echo = scope.spawn(|| {
-                for _ in 0..5 * EACH {
-                    right.send(right.recv().unwrap()).unwrap();
+    let context = Context::new().unwrap();
+    let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
+    left.bind("inproc://options").unwrap();
+    right.connect("inproc://options").unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for socket in [&left, &right] {
+            let done = &done;
+            scope.spawn(move || {
+                let mut number = 0;
+                while !done.load(Ordering::Relaxed) {
+                    number += 1;
+                    let timeout = Some(Duration::from_secs(10 + number % 2));
+                    socket.set_rcvtimeo(if number % 3 == 0 { None } else { timeout }).unwrap();
+                    socket.set_sndtimeo(if number % 2 == 0 { None } else { timeout }).unwrap();
+                    socket.set_linger(timeout).unwrap();
+                    assert_eq!(socket.kind(), zmq::Kind::Channel);
+                    socket.events().unwrap();
                 }
             });
-            let sender = scope.spawn(|| {
-                for number in 0..5 * EACH {
-                    left.send(number.to_ne_bytes()).unwrap();
-                }
-            });
-            for number in 0..5 * EACH {
-                assert_eq!(left.recv().unwrap(), number.to_ne_bytes());
+        }
+        let echo = scope.spawn(|| {
+            for _ in 0..5 * EACH {
+                right.send(right.recv().unwrap()).unwrap();
             }
-            sender.join().unwrap();
-            echo.join().unwrap();
-            done.store(true, Ordering::Relaxed);
         });
-        // What libzmq has is what is waited by.
-        left.set_rcvtimeo(Some(Duration::from_millis(10))).unwrap();
-        assert_eq!(left.rcvtimeo().unwrap(), Some(Duration::from_millis(10)));
-        assert_eq!(left.recv().unwrap_err().errno(), zmq::Errno::EAGAIN);
+        let sender = scope.spawn(|| {
+            for number in 0..5 * EACH {
+                left.send(number.to_ne_bytes()).unwrap();
+            }
+        });
+        for number in 0..5 * EACH {
+            assert_eq!(left.recv().unwrap(), number.to_ne_bytes());
+        }
+        sender.join().unwrap();
+        echo.join().unwrap();
+        done.store(true, Ordering::Relaxed);
     });
+    // What libzmq has is what is waited by.
+    left.set_rcvtimeo(Some(Duration::from_millis(10))).unwrap();
+    assert_eq!(left.rcvtimeo().unwrap(), Some(Duration::from_millis(10)));
+    assert_eq!(left.recv().unwrap_err().errno(), zmq::Errno::EAGAIN);
 }
 
 /// What one has set may be another's before it is through, which is nothing to panic over.
-#[test]
+#[deadline::test]
 fn two_threads_secure_one_socket() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let client = context.socket(Client).unwrap();
-        thread::scope(|scope| {
-            for security in [Security::null(), Security::plain_client("alice", "open sesame")] {
-                let client = &client;
-                scope.spawn(move || (0..100 * EACH).for_each(|_| client.secure(&security).unwrap()));
-            }
-        });
+    let context = Context::new().unwrap();
+    let client = context.socket(Client).unwrap();
+    thread::scope(|scope| {
+        for security in [Security::null(), Security::plain_client("alice", "open sesame")] {
+            let client = &client;
+            scope.spawn(move || (0..100 * EACH).for_each(|_| client.secure(&security).unwrap()));
+        }
     });
 }
 
-#[test]
+#[deadline::test]
 fn threads_join_and_leave_while_others_send_and_receive() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let radio = context.socket(Radio).unwrap();
-        let endpoint = radio.bind("tcp://127.0.0.1:*").unwrap();
-        radio.bind("inproc://radio").unwrap();
-        let dish = context.socket(Dish).unwrap();
-        dish.connect(&endpoint).unwrap();
-        dish.connect("inproc://radio").unwrap();
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            let (radio, dish, done) = (&radio, &dish, &done);
-            for thread in 0..2 {
-                scope.spawn(move || {
-                    for number in 0..EACH / 2 {
-                        // Short ones, and such that libzmq counts.
-                        let group = format!("{thread}{}", "g".repeat(number % 40));
-                        dish.join(&group).unwrap();
-                        dish.leave(&group).unwrap();
+    let context = Context::new().unwrap();
+    let radio = context.socket(Radio).unwrap();
+    let endpoint = radio.bind("tcp://127.0.0.1:*").unwrap();
+    radio.bind("inproc://radio").unwrap();
+    let dish = context.socket(Dish).unwrap();
+    dish.connect(&endpoint).unwrap();
+    dish.connect("inproc://radio").unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (radio, dish, done) = (&radio, &dish, &done);
+        for thread in 0..2 {
+            scope.spawn(move || {
+                for number in 0..EACH / 2 {
+                    // Short ones, and such that libzmq counts.
+                    let group = format!("{thread}{}", "g".repeat(number % 40));
+                    dish.join(&group).unwrap();
+                    dish.leave(&group).unwrap();
+                }
+                done.store(true, Ordering::Relaxed);
+            });
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    for len in [0, 5, 13, 14, 15, 39] {
+                        radio.send_to_group(&format!("{thread}{}", "g".repeat(len)), vec![0; len * 3]).unwrap();
                     }
-                    done.store(true, Ordering::Relaxed);
-                });
-                scope.spawn(move || {
-                    while !done.load(Ordering::Relaxed) {
-                        for len in [0, 5, 13, 14, 15, 39] {
-                            radio.send_to_group(&format!("{thread}{}", "g".repeat(len)), vec![0; len * 3]).unwrap();
-                        }
-                    }
-                });
-                scope.spawn(move || {
-                    while !done.load(Ordering::Relaxed) {
-                        let _ = dish.recv_timeout(Duration::from_millis(1)).unwrap();
-                    }
-                });
-            }
-        });
-        dish.join("last").unwrap();
-        eventually("it still works", || {
-            radio.send_to_group("last", "x").unwrap();
-            dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
-        });
+                }
+            });
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    let _ = dish.recv_timeout(Duration::from_millis(1)).unwrap();
+                }
+            });
+        }
+    });
+    dish.join("last").unwrap();
+    eventually("it still works", || {
+        radio.send_to_group("last", "x").unwrap();
+        dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
     });
 }
 
-#[test]
+#[deadline::test]
 fn an_owned_socket_may_be_in_an_arc() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let hub = Arc::new(context.owned_socket(Peer).unwrap());
-        hub.bind("inproc://hub").unwrap();
-        let threads: Vec<_> = (0..4_u8)
-            .map(|number| {
-                let hub = hub.clone();
-                let context = context.clone();
-                thread::spawn(move || {
-                    let peer = context.socket(Peer).unwrap();
-                    let id = peer.connect_peer("inproc://hub").unwrap();
-                    peer.send_to_peer(id, [number]).unwrap();
-                    let message = hub.recv().unwrap();
-                    hub.send_to_peer(message.routing_id().unwrap(), message).unwrap();
-                    assert_eq!(peer.recv().unwrap(), [number]);
-                })
+    let context = Context::new().unwrap();
+    let hub = Arc::new(context.owned_socket(Peer).unwrap());
+    hub.bind("inproc://hub").unwrap();
+    let threads: Vec<_> = (0..4_u8)
+        .map(|number| {
+            let hub = hub.clone();
+            let context = context.clone();
+            thread::spawn(move || {
+                let peer = context.socket(Peer).unwrap();
+                let id = peer.connect_peer("inproc://hub").unwrap();
+                peer.send_to_peer(id, [number]).unwrap();
+                let message = hub.recv().unwrap();
+                hub.send_to_peer(message.routing_id().unwrap(), message).unwrap();
+                assert_eq!(peer.recv().unwrap(), [number]);
             })
-            .collect();
-        // The handles here may go first.
-        drop((hub, context));
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-    });
+        })
+        .collect();
+    // The handles here may go first.
+    drop((hub, context));
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-#[test]
+#[deadline::test]
 fn a_receive_does_not_keep_others_from_sending() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
-        left.bind("inproc://both ways").unwrap();
-        right.connect("inproc://both ways").unwrap();
-        thread::scope(|scope| {
-            // It waits in libzmq, under the socket's lock: which it gives back while it waits.
-            let waits = scope.spawn(|| left.recv().unwrap());
-            thread::sleep(Duration::from_millis(20));
-            left.send("question").unwrap();
-            left.set_linger(Some(Duration::ZERO)).unwrap();
-            assert_eq!(right.recv().unwrap(), "question");
-            right.send("answer").unwrap();
-            assert_eq!(waits.join().unwrap(), "answer");
+    let context = Context::new().unwrap();
+    let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
+    left.bind("inproc://both ways").unwrap();
+    right.connect("inproc://both ways").unwrap();
+    thread::scope(|scope| {
+        // It waits in libzmq, under the socket's lock: which it gives back while it waits.
+        let waits = scope.spawn(|| left.recv().unwrap());
+        thread::sleep(Duration::from_millis(20));
+        left.send("question").unwrap();
+        left.set_linger(Some(Duration::ZERO)).unwrap();
+        assert_eq!(right.recv().unwrap(), "question");
+        right.send("answer").unwrap();
+        assert_eq!(waits.join().unwrap(), "answer");
 
-            let polls = [(); 3]
-                .map(|()| scope.spawn(|| poll(&mut [PollItem::socket(&left, PollEvents::POLLIN)], DEADLINE).unwrap()));
-            thread::sleep(Duration::from_millis(20));
-            right.send(Message::from("wake up")).unwrap();
-            polls.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), 1));
-        });
+        let polls = [(); 3]
+            .map(|()| scope.spawn(|| poll(&mut [PollItem::socket(&left, PollEvents::POLLIN)], DEADLINE).unwrap()));
+        thread::sleep(Duration::from_millis(20));
+        right.send(Message::from("wake up")).unwrap();
+        polls.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), 1));
     });
 }

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, skip_unless, within_deadline};
+use common::{DEADLINE, eventually, skip_unless};
 use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub};
 
 /// A directory of its own for each test, gone with it.
@@ -41,112 +41,100 @@ fn assert_served(context: &Context, server: &Socket<'_, Rep>, endpoint: &str) {
     assert_eq!(client.recv().unwrap(), "World");
 }
 
-#[test]
+#[deadline::test]
 fn bind_gives_what_a_wildcard_became() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
-        for wildcard in ["tcp://127.0.0.1:*", "tcp://127.0.0.1:0"] {
-            let endpoint = server.bind(wildcard).unwrap();
-            let port = endpoint.strip_prefix("tcp://127.0.0.1:").unwrap_or_else(|| panic!("{wildcard}: {endpoint}"));
-            assert_ne!(port.parse::<u16>().unwrap(), 0);
-            assert_eq!(server.last_endpoint().unwrap().as_deref(), Some(endpoint.as_str()));
-            assert_served(&context, &server, &endpoint);
-            server.unbind(&endpoint).unwrap();
-        }
-        let everywhere = server.bind("tcp://*:*").unwrap();
-        assert!(everywhere.starts_with("tcp://0.0.0.0:"), "{everywhere}");
-        assert_served(&context, &server, &everywhere.replace("0.0.0.0", "127.0.0.1"));
-    });
-}
-
-#[test]
-fn bind_gives_an_ipc_path() {
-    within_deadline(|| {
-        let directory = Directory::new("bind");
-        let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
-        let named = directory.endpoint("named");
-        assert_eq!(server.bind(&named).unwrap(), named);
-        assert_served(&context, &server, &named);
-        let temporary = server.bind("ipc://*").unwrap();
-        let path = temporary.strip_prefix("ipc://").unwrap();
-        assert!(std::fs::metadata(path).is_ok(), "{path}");
-        assert_served(&context, &server, &temporary);
-        server.unbind(&temporary).unwrap();
-        let abstract_name = format!("ipc://@safe-zmq-{}", std::process::id());
-        if cfg!(target_os = "linux") {
-            assert_eq!(server.bind(&abstract_name).unwrap(), abstract_name);
-            assert_served(&context, &server, &abstract_name);
-        }
-    });
-}
-
-#[test]
-fn bind_gives_an_inproc_name_as_it_is() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Pair).unwrap();
-        // Longer than the buffers that are usual for endpoints.
-        for name in ["inproc://name".to_owned(), format!("inproc://{}", "n".repeat(1000))] {
-            assert_eq!(socket.bind(&name).unwrap(), name);
-        }
-    });
-}
-
-#[test]
-fn several_endpoints_of_one_socket() {
-    within_deadline(|| {
-        let directory = Directory::new("several");
-        let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
-        let endpoints = [
-            server.bind("tcp://127.0.0.1:*").unwrap(),
-            server.bind("tcp://127.0.0.1:*").unwrap(),
-            server.bind(&directory.endpoint("socket")).unwrap(),
-            server.bind("inproc://server").unwrap(),
-        ];
-        for endpoint in &endpoints {
-            assert_served(&context, &server, endpoint);
-        }
-    });
-}
-
-#[test]
-fn ipv6_has_brackets() {
-    within_deadline(|| {
-        if skip_unless(TcpListener::bind("[::1]:0").is_ok(), "this machine has no IPv6") {
-            return;
-        }
-        let context = Context::new().unwrap();
-        let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
-        server.set_ipv6(true).unwrap();
-        client.set_ipv6(true).unwrap();
-        let endpoint = server.bind("tcp://[::1]:*").unwrap();
-        assert!(endpoint.starts_with("tcp://[::1]:"), "{endpoint}");
-        client.connect(&endpoint).unwrap();
-        client.send("Hello").unwrap();
-        assert_eq!(server.recv().unwrap(), "Hello");
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    for wildcard in ["tcp://127.0.0.1:*", "tcp://127.0.0.1:0"] {
+        let endpoint = server.bind(wildcard).unwrap();
+        let port = endpoint.strip_prefix("tcp://127.0.0.1:").unwrap_or_else(|| panic!("{wildcard}: {endpoint}"));
+        assert_ne!(port.parse::<u16>().unwrap(), 0);
+        assert_eq!(server.last_endpoint().unwrap().as_deref(), Some(endpoint.as_str()));
+        assert_served(&context, &server, &endpoint);
         server.unbind(&endpoint).unwrap();
-    });
+    }
+    let everywhere = server.bind("tcp://*:*").unwrap();
+    assert!(everywhere.starts_with("tcp://0.0.0.0:"), "{everywhere}");
+    assert_served(&context, &server, &everywhere.replace("0.0.0.0", "127.0.0.1"));
 }
 
-#[test]
+#[deadline::test]
+fn bind_gives_an_ipc_path() {
+    let directory = Directory::new("bind");
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    let named = directory.endpoint("named");
+    assert_eq!(server.bind(&named).unwrap(), named);
+    assert_served(&context, &server, &named);
+    let temporary = server.bind("ipc://*").unwrap();
+    let path = temporary.strip_prefix("ipc://").unwrap();
+    assert!(std::fs::metadata(path).is_ok(), "{path}");
+    assert_served(&context, &server, &temporary);
+    server.unbind(&temporary).unwrap();
+    let abstract_name = format!("ipc://@safe-zmq-{}", std::process::id());
+    if cfg!(target_os = "linux") {
+        assert_eq!(server.bind(&abstract_name).unwrap(), abstract_name);
+        assert_served(&context, &server, &abstract_name);
+    }
+}
+
+#[deadline::test]
+fn bind_gives_an_inproc_name_as_it_is() {
+    let context = Context::new().unwrap();
+    let socket = context.socket(Pair).unwrap();
+    // Longer than the buffers that are usual for endpoints.
+    for name in ["inproc://name".to_owned(), format!("inproc://{}", "n".repeat(1000))] {
+        assert_eq!(socket.bind(&name).unwrap(), name);
+    }
+}
+
+#[deadline::test]
+fn several_endpoints_of_one_socket() {
+    let directory = Directory::new("several");
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    let endpoints = [
+        server.bind("tcp://127.0.0.1:*").unwrap(),
+        server.bind("tcp://127.0.0.1:*").unwrap(),
+        server.bind(&directory.endpoint("socket")).unwrap(),
+        server.bind("inproc://server").unwrap(),
+    ];
+    for endpoint in &endpoints {
+        assert_served(&context, &server, endpoint);
+    }
+}
+
+#[deadline::test]
+fn ipv6_has_brackets() {
+    if skip_unless(TcpListener::bind("[::1]:0").is_ok(), "this machine has no IPv6") {
+        return;
+    }
+    let context = Context::new().unwrap();
+    let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
+    server.set_ipv6(true).unwrap();
+    client.set_ipv6(true).unwrap();
+    let endpoint = server.bind("tcp://[::1]:*").unwrap();
+    assert!(endpoint.starts_with("tcp://[::1]:"), "{endpoint}");
+    client.connect(&endpoint).unwrap();
+    client.send("Hello").unwrap();
+    assert_eq!(server.recv().unwrap(), "Hello");
+    server.unbind(&endpoint).unwrap();
+}
+
+#[deadline::test]
 fn websockets_carry_messages() {
-    within_deadline(|| {
-        if skip_unless(zmq::has("WS"), "this libzmq was built without WebSockets") {
-            return;
-        }
-        let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
-        for (asked, path) in [("ws://127.0.0.1:*", "/"), ("ws://127.0.0.1:*/chat", "/chat")] {
-            let endpoint = server.bind(asked).unwrap();
-            assert!(endpoint.starts_with("ws://127.0.0.1:") && endpoint.ends_with(path), "{endpoint}");
-            assert_served(&context, &server, &endpoint);
-            server.unbind(&endpoint).unwrap();
-            assert_eq!(server.unbind(&endpoint).unwrap_err().errno(), Errno::ENOENT);
-        }
-    });
+    if skip_unless(zmq::has("WS"), "this libzmq was built without WebSockets") {
+        return;
+    }
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    for (asked, path) in [("ws://127.0.0.1:*", "/"), ("ws://127.0.0.1:*/chat", "/chat")] {
+        let endpoint = server.bind(asked).unwrap();
+        assert!(endpoint.starts_with("ws://127.0.0.1:") && endpoint.ends_with(path), "{endpoint}");
+        assert_served(&context, &server, &endpoint);
+        server.unbind(&endpoint).unwrap();
+        assert_eq!(server.unbind(&endpoint).unwrap_err().errno(), Errno::ENOENT);
+    }
 }
 
 /// Binds again to what was given up: the listener is closed in the background.
@@ -163,381 +151,343 @@ fn rebind(socket: &Socket<'_, impl zmq::SocketType>, endpoint: &str) {
     });
 }
 
-#[test]
+#[deadline::test]
 fn unbind_takes_what_bind_gave() {
-    within_deadline(|| {
-        let directory = Directory::new("unbind");
-        let context = Context::new().unwrap();
-        for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://name"] {
-            let (server, other) = (context.socket(Rep).unwrap(), context.socket(Rep).unwrap());
-            let endpoint = server.bind(asked).unwrap();
-            server.unbind(&endpoint).unwrap();
-            let error = server.unbind(&endpoint).unwrap_err();
-            assert_eq!((error.errno(), error.call()), (Errno::ENOENT, "zmq_unbind"));
-            assert!(error.to_string().contains(&endpoint), "{error}");
-            rebind(&other, &endpoint);
-            assert_served(&context, &other, &endpoint);
-        }
-    });
-}
-
-#[test]
-fn unbind_does_not_take_the_wildcard() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
-        server.bind("tcp://127.0.0.1:*").unwrap();
-        let error = server.unbind("tcp://127.0.0.1:*").unwrap_err();
-        assert_eq!(error.errno(), Errno::ENOENT);
-        assert!(error.to_string().contains("the endpoint that bind gave back"), "{error}");
-    });
-}
-
-#[test]
-fn unbind_ends_connections() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let address = endpoint.strip_prefix("tcp://").unwrap();
-        let mut client = TcpStream::connect(address).unwrap();
-        client.read_exact(&mut [0; 10]).unwrap();
+    let directory = Directory::new("unbind");
+    let context = Context::new().unwrap();
+    for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://name"] {
+        let (server, other) = (context.socket(Rep).unwrap(), context.socket(Rep).unwrap());
+        let endpoint = server.bind(asked).unwrap();
         server.unbind(&endpoint).unwrap();
-        // Reading comes to an end, be it a rough one.
-        let _ = client.read_to_end(&mut Vec::new());
-        eventually("nobody new is let in", || TcpStream::connect(address).is_err());
-    });
+        let error = server.unbind(&endpoint).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::ENOENT, "zmq_unbind"));
+        assert!(error.to_string().contains(&endpoint), "{error}");
+        rebind(&other, &endpoint);
+        assert_served(&context, &other, &endpoint);
+    }
 }
 
-#[test]
+#[deadline::test]
+fn unbind_does_not_take_the_wildcard() {
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.bind("tcp://127.0.0.1:*").unwrap();
+    let error = server.unbind("tcp://127.0.0.1:*").unwrap_err();
+    assert_eq!(error.errno(), Errno::ENOENT);
+    assert!(error.to_string().contains("the endpoint that bind gave back"), "{error}");
+}
+
+#[deadline::test]
+fn unbind_ends_connections() {
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let address = endpoint.strip_prefix("tcp://").unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
+    client.read_exact(&mut [0; 10]).unwrap();
+    server.unbind(&endpoint).unwrap();
+    // Reading comes to an end, be it a rough one.
+    let _ = client.read_to_end(&mut Vec::new());
+    eventually("nobody new is let in", || TcpStream::connect(address).is_err());
+}
+
+#[deadline::test]
 fn inproc_connections_outlast_their_name() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
-        server.bind("inproc://name").unwrap();
-        client.connect("inproc://name").unwrap();
-        server.unbind("inproc://name").unwrap();
-        client.send("Hello").unwrap();
-        assert_eq!(server.recv().unwrap(), "Hello");
-        server.send("World").unwrap();
-        assert_eq!(client.recv().unwrap(), "World");
-    });
+    let context = Context::new().unwrap();
+    let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
+    server.bind("inproc://name").unwrap();
+    client.connect("inproc://name").unwrap();
+    server.unbind("inproc://name").unwrap();
+    client.send("Hello").unwrap();
+    assert_eq!(server.recv().unwrap(), "Hello");
+    server.send("World").unwrap();
+    assert_eq!(client.recv().unwrap(), "World");
 }
 
-#[test]
+#[deadline::test]
 fn disconnect_ends_a_connection() {
-    within_deadline(|| {
-        let directory = Directory::new("disconnect");
-        let context = Context::new().unwrap();
-        for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://sink"] {
-            let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-            let endpoint = sink.bind(asked).unwrap();
-            source.connect(&endpoint).unwrap();
-            source.send("before").unwrap();
-            assert_eq!(sink.recv().unwrap(), "before");
-            source.disconnect(&endpoint).unwrap();
-            eventually("nobody is there", || !source.try_send("after").unwrap().is_sent());
-            let error = source.disconnect(&endpoint).unwrap_err();
-            assert_eq!((error.errno(), error.call()), (Errno::ENOENT, "zmq_disconnect"));
-            assert!(error.to_string().contains(&endpoint), "{error}");
-            source.connect(&endpoint).unwrap();
-            source.send("again").unwrap();
-            while sink.recv().unwrap() != "again" {}
-        }
-    });
-}
-
-#[test]
-fn a_scope_ends_a_binding() {
-    within_deadline(|| {
-        let directory = Directory::new("scope");
-        let context = Context::new().unwrap();
-        for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://name"] {
-            let (server, other) = (context.socket(Rep).unwrap(), context.socket(Rep).unwrap());
-            let endpoint = {
-                let bound = server.bind_scoped(asked).unwrap();
-                assert_served(&context, &server, bound.endpoint());
-                if !asked.starts_with("ipc") {
-                    assert_eq!(other.bind(bound.endpoint()).unwrap_err().errno(), Errno::EADDRINUSE);
-                }
-                assert_eq!(format!("{bound:?}"), format!("BindGuard({:?})", bound.endpoint()));
-                bound.endpoint().to_owned()
-            };
-            rebind(&other, &endpoint);
-            assert_served(&context, &other, &endpoint);
-        }
-    });
-}
-
-#[test]
-fn a_scope_ends_a_connection() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
+    let directory = Directory::new("disconnect");
+    let context = Context::new().unwrap();
+    for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://sink"] {
         let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-        let endpoint = sink.bind("tcp://127.0.0.1:*").unwrap();
-        {
-            let connected = source.connect_scoped(&endpoint).unwrap();
-            assert_eq!(connected.endpoint(), endpoint);
-            assert_eq!(format!("{connected:?}"), format!("ConnectGuard({endpoint:?})"));
-            source.send("inside").unwrap();
-            assert_eq!(sink.recv().unwrap(), "inside");
-        }
-        eventually("nobody is there", || !source.try_send("outside").unwrap().is_sent());
-        assert_eq!(source.disconnect(&endpoint).unwrap_err().errno(), Errno::ENOENT);
-    });
-}
-
-#[test]
-fn guards_do_not_mind_that_the_end_came_before() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Dealer).unwrap();
-        let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
-        let peer = context.socket(Dealer).unwrap();
-        peer.bind("inproc://peer").unwrap();
-        let connected = socket.connect_scoped("inproc://peer").unwrap();
-        socket.unbind(bound.endpoint()).unwrap();
-        socket.disconnect(connected.endpoint()).unwrap();
-        drop((bound, connected));
-        let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
-        context.shutdown().unwrap();
-        drop(bound);
-    });
-}
-
-#[test]
-fn a_closed_socket_frees_its_endpoint() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for asked in ["tcp://127.0.0.1:*", "inproc://name"] {
-            let server = context.socket(Rep).unwrap();
-            let endpoint = server.bind(asked).unwrap();
-            drop(server);
-            rebind(&context.socket(Rep).unwrap(), &endpoint);
-        }
-    });
-}
-
-#[test]
-fn a_peer_need_not_be_there_yet() {
-    within_deadline(|| {
-        let directory = Directory::new("early");
-        let context = Context::new().unwrap();
-        for endpoint in ["inproc://early", &directory.endpoint("early")] {
-            let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-            source.set_reconnect_ivl(Some(Duration::from_millis(5))).unwrap();
-            source.connect(endpoint).unwrap();
-            source.send("early").unwrap();
-            sink.bind(endpoint).unwrap();
-            assert_eq!(sink.recv().unwrap(), "early");
-        }
-    });
-}
-
-#[test]
-fn a_lost_connection_is_made_again() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let source = context.socket(Push).unwrap();
-        source.set_reconnect_ivl(Some(Duration::from_millis(5))).unwrap();
-        source.set_sndhwm(0).unwrap();
-        let first = context.socket(Pull).unwrap();
-        let endpoint = first.bind("tcp://127.0.0.1:*").unwrap();
+        let endpoint = sink.bind(asked).unwrap();
         source.connect(&endpoint).unwrap();
+        source.send("before").unwrap();
+        assert_eq!(sink.recv().unwrap(), "before");
+        source.disconnect(&endpoint).unwrap();
+        eventually("nobody is there", || !source.try_send("after").unwrap().is_sent());
+        let error = source.disconnect(&endpoint).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::ENOENT, "zmq_disconnect"));
+        assert!(error.to_string().contains(&endpoint), "{error}");
+        source.connect(&endpoint).unwrap();
+        source.send("again").unwrap();
+        while sink.recv().unwrap() != "again" {}
+    }
+}
+
+#[deadline::test]
+fn a_scope_ends_a_binding() {
+    let directory = Directory::new("scope");
+    let context = Context::new().unwrap();
+    for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://name"] {
+        let (server, other) = (context.socket(Rep).unwrap(), context.socket(Rep).unwrap());
+        let endpoint = {
+            let bound = server.bind_scoped(asked).unwrap();
+            assert_served(&context, &server, bound.endpoint());
+            if !asked.starts_with("ipc") {
+                assert_eq!(other.bind(bound.endpoint()).unwrap_err().errno(), Errno::EADDRINUSE);
+            }
+            assert_eq!(format!("{bound:?}"), format!("BindGuard({:?})", bound.endpoint()));
+            bound.endpoint().to_owned()
+        };
+        rebind(&other, &endpoint);
+        assert_served(&context, &other, &endpoint);
+    }
+}
+
+#[deadline::test]
+fn a_scope_ends_a_connection() {
+    let context = Context::new().unwrap();
+    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    let endpoint = sink.bind("tcp://127.0.0.1:*").unwrap();
+    {
+        let connected = source.connect_scoped(&endpoint).unwrap();
+        assert_eq!(connected.endpoint(), endpoint);
+        assert_eq!(format!("{connected:?}"), format!("ConnectGuard({endpoint:?})"));
+        source.send("inside").unwrap();
+        assert_eq!(sink.recv().unwrap(), "inside");
+    }
+    eventually("nobody is there", || !source.try_send("outside").unwrap().is_sent());
+    assert_eq!(source.disconnect(&endpoint).unwrap_err().errno(), Errno::ENOENT);
+}
+
+#[deadline::test]
+fn guards_do_not_mind_that_the_end_came_before() {
+    let context = Context::new().unwrap();
+    let socket = context.socket(Dealer).unwrap();
+    let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
+    let peer = context.socket(Dealer).unwrap();
+    peer.bind("inproc://peer").unwrap();
+    let connected = socket.connect_scoped("inproc://peer").unwrap();
+    socket.unbind(bound.endpoint()).unwrap();
+    socket.disconnect(connected.endpoint()).unwrap();
+    drop((bound, connected));
+    let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
+    context.shutdown().unwrap();
+    drop(bound);
+}
+
+#[deadline::test]
+fn a_closed_socket_frees_its_endpoint() {
+    let context = Context::new().unwrap();
+    for asked in ["tcp://127.0.0.1:*", "inproc://name"] {
+        let server = context.socket(Rep).unwrap();
+        let endpoint = server.bind(asked).unwrap();
+        drop(server);
+        rebind(&context.socket(Rep).unwrap(), &endpoint);
+    }
+}
+
+#[deadline::test]
+fn a_peer_need_not_be_there_yet() {
+    let directory = Directory::new("early");
+    let context = Context::new().unwrap();
+    for endpoint in ["inproc://early", &directory.endpoint("early")] {
+        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        source.set_reconnect_ivl(Some(Duration::from_millis(5))).unwrap();
+        source.connect(endpoint).unwrap();
+        source.send("early").unwrap();
+        sink.bind(endpoint).unwrap();
+        assert_eq!(sink.recv().unwrap(), "early");
+    }
+}
+
+#[deadline::test]
+fn a_lost_connection_is_made_again() {
+    let context = Context::new().unwrap();
+    let source = context.socket(Push).unwrap();
+    source.set_reconnect_ivl(Some(Duration::from_millis(5))).unwrap();
+    source.set_sndhwm(0).unwrap();
+    let first = context.socket(Pull).unwrap();
+    let endpoint = first.bind("tcp://127.0.0.1:*").unwrap();
+    source.connect(&endpoint).unwrap();
+    source.send("Hello").unwrap();
+    first.recv().unwrap();
+    drop(first);
+    let second = context.socket(Pull).unwrap();
+    rebind(&second, &endpoint);
+    eventually("it comes again", || {
         source.send("Hello").unwrap();
-        first.recv().unwrap();
-        drop(first);
-        let second = context.socket(Pull).unwrap();
-        rebind(&second, &endpoint);
-        eventually("it comes again", || {
-            source.send("Hello").unwrap();
-            second.try_recv().unwrap().is_some()
-        });
+        second.try_recv().unwrap().is_some()
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_peer_gets_the_name_that_it_is_connected_under() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = context.socket(Router).unwrap();
-        let peers = ["alice", "bob"].map(|name| {
-            let peer = context.socket(Dealer).unwrap();
-            router.connect_with_routing_id(name, &peer.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-            peer
-        });
-        router.send_multipart(["bob", "Hello Bob"]).unwrap();
-        router.send_multipart(["alice", "Hello Alice"]).unwrap();
-        assert_eq!(peers[0].recv().unwrap(), "Hello Alice");
-        assert_eq!(peers[1].recv().unwrap(), "Hello Bob");
-        peers[0].send("World").unwrap();
-        assert_eq!(router.recv_multipart().unwrap(), ["alice", "World"]);
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    let peers = ["alice", "bob"].map(|name| {
+        let peer = context.socket(Dealer).unwrap();
+        router.connect_with_routing_id(name, &peer.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        peer
     });
+    router.send_multipart(["bob", "Hello Bob"]).unwrap();
+    router.send_multipart(["alice", "Hello Alice"]).unwrap();
+    assert_eq!(peers[0].recv().unwrap(), "Hello Alice");
+    assert_eq!(peers[1].recv().unwrap(), "Hello Bob");
+    peers[0].send("World").unwrap();
+    assert_eq!(router.recv_multipart().unwrap(), ["alice", "World"]);
 }
 
-#[test]
+#[deadline::test]
 fn names_that_libzmq_would_abort_over_are_refused() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = context.socket(Router).unwrap();
-        let refused = |id: &str, endpoint: &str| router.connect_with_routing_id(id, endpoint).unwrap_err();
-        router.connect_with_routing_id("alice", "inproc://peer").unwrap();
-        let error = refused("alice", "inproc://other");
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID"));
-        assert_eq!(refused("", "inproc://peer").errno(), Errno::EINVAL);
-        assert_eq!(refused(&"x".repeat(256), "inproc://peer").errno(), Errno::EINVAL);
-        assert_eq!(refused("bob", "nonsense").call(), "zmq_connect");
-        // From here on somebody may have come in under a name of his own.
-        router.bind("inproc://router").unwrap();
-        assert_eq!(refused("bob", "inproc://peer").errno(), Errno::EINVAL);
-        let error = context.socket(Kind::Dealer).unwrap().connect_with_routing_id("bob", "inproc://peer").unwrap_err();
-        assert!(error.to_string().contains("ZMQ_DEALER"), "{error}");
-    });
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    let refused = |id: &str, endpoint: &str| router.connect_with_routing_id(id, endpoint).unwrap_err();
+    router.connect_with_routing_id("alice", "inproc://peer").unwrap();
+    let error = refused("alice", "inproc://other");
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID"));
+    assert_eq!(refused("", "inproc://peer").errno(), Errno::EINVAL);
+    assert_eq!(refused(&"x".repeat(256), "inproc://peer").errno(), Errno::EINVAL);
+    assert_eq!(refused("bob", "nonsense").call(), "zmq_connect");
+    // From here on somebody may have come in under a name of his own.
+    router.bind("inproc://router").unwrap();
+    assert_eq!(refused("bob", "inproc://peer").errno(), Errno::EINVAL);
+    let error = context.socket(Kind::Dealer).unwrap().connect_with_routing_id("bob", "inproc://peer").unwrap_err();
+    assert!(error.to_string().contains("ZMQ_DEALER"), "{error}");
 }
 
-#[test]
+#[deadline::test]
 fn errors_name_call_and_endpoint() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Pub).unwrap();
-        let taken = socket.bind("tcp://127.0.0.1:*").unwrap();
-        for (endpoint, errno) in [
-            (taken.as_str(), Errno::EADDRINUSE),
-            ("", Errno::EINVAL),
-            ("tcp", Errno::EINVAL),
-            ("tcp://127.0.0.1:70000", Errno::EINVAL),
-            ("tcp://no-such-interface:*", Errno::ENODEV),
-            ("tcp://192.0.2.1:*", Errno::EADDRNOTAVAIL),
-            ("smoke://signals", Errno::EPROTONOSUPPORT),
-            ("udp://127.0.0.1:5555", Errno::ENOCOMPATPROTO),
-            ("ipc:///no/such/directory/socket", Errno::ENOENT),
-            ("inproc://with\0nul", Errno::EINVAL),
-        ] {
-            let error = context.socket(Sub).unwrap().bind(endpoint).unwrap_err();
-            assert_eq!((error.errno(), error.call()), (errno, "zmq_bind"), "{endpoint:?}");
-            assert!(error.detail().is_some_and(|detail| detail.contains(&format!("{endpoint:?}"))), "{error}");
-        }
-        for endpoint in ["", "tcp://127.0.0.1", "tcp://127.0.0.1:0", "smoke://signals"] {
-            let error = socket.connect(endpoint).unwrap_err();
-            assert_eq!(error.call(), "zmq_connect");
-            assert!(error.to_string().contains(&format!("{endpoint:?}")), "{error}");
-        }
-    });
+    let context = Context::new().unwrap();
+    let socket = context.socket(Pub).unwrap();
+    let taken = socket.bind("tcp://127.0.0.1:*").unwrap();
+    for (endpoint, errno) in [
+        (taken.as_str(), Errno::EADDRINUSE),
+        ("", Errno::EINVAL),
+        ("tcp", Errno::EINVAL),
+        ("tcp://127.0.0.1:70000", Errno::EINVAL),
+        ("tcp://no-such-interface:*", Errno::ENODEV),
+        ("tcp://192.0.2.1:*", Errno::EADDRNOTAVAIL),
+        ("smoke://signals", Errno::EPROTONOSUPPORT),
+        ("udp://127.0.0.1:5555", Errno::ENOCOMPATPROTO),
+        ("ipc:///no/such/directory/socket", Errno::ENOENT),
+        ("inproc://with\0nul", Errno::EINVAL),
+    ] {
+        let error = context.socket(Sub).unwrap().bind(endpoint).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (errno, "zmq_bind"), "{endpoint:?}");
+        assert!(error.detail().is_some_and(|detail| detail.contains(&format!("{endpoint:?}"))), "{error}");
+    }
+    for endpoint in ["", "tcp://127.0.0.1", "tcp://127.0.0.1:0", "smoke://signals"] {
+        let error = socket.connect(endpoint).unwrap_err();
+        assert_eq!(error.call(), "zmq_connect");
+        assert!(error.to_string().contains(&format!("{endpoint:?}")), "{error}");
+    }
 }
 
-#[test]
+#[deadline::test]
 fn after_a_shutdown_nothing_is_bound_or_connected() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Pub).unwrap();
-        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
-        context.shutdown().unwrap();
-        for error in [
-            socket.bind("inproc://late").unwrap_err(),
-            socket.connect("inproc://late").unwrap_err(),
-            socket.unbind(&endpoint).unwrap_err(),
-            socket.disconnect(&endpoint).unwrap_err(),
-        ] {
-            assert_eq!(error.errno(), Errno::ETERM, "{error}");
-        }
-        assert_eq!(context.socket(Pub).unwrap_err().errno(), Errno::ETERM);
-    });
+    let context = Context::new().unwrap();
+    let socket = context.socket(Pub).unwrap();
+    let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+    context.shutdown().unwrap();
+    for error in [
+        socket.bind("inproc://late").unwrap_err(),
+        socket.connect("inproc://late").unwrap_err(),
+        socket.unbind(&endpoint).unwrap_err(),
+        socket.disconnect(&endpoint).unwrap_err(),
+    ] {
+        assert_eq!(error.errno(), Errno::ETERM, "{error}");
+    }
+    assert_eq!(context.socket(Pub).unwrap_err().errno(), Errno::ETERM);
 }
 
 /// libzmq's unbind and disconnect are one function, which would unbind it.
-#[test]
+#[deadline::test]
 fn a_bound_name_is_not_disconnected() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Dealer).unwrap();
-        server.bind("inproc://server").unwrap();
-        let error = server.disconnect("inproc://server").unwrap_err();
-        assert_eq!(error.errno(), Errno::ENOENT);
-        assert!(error.to_string().contains("bound, not connected"), "{error}");
-        drop(server.connect_scoped("inproc://server").unwrap());
-        // Nobody waits for a name that is bound.
-        for kind in [Kind::Router, Kind::Dealer] {
-            context.socket(kind).unwrap().connect("inproc://server").unwrap();
-        }
-        let client = context.socket(Dealer).unwrap();
-        client.connect("inproc://server").unwrap();
-        client.send("found").unwrap();
-        assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "found");
-    });
+    let context = Context::new().unwrap();
+    let server = context.socket(Dealer).unwrap();
+    server.bind("inproc://server").unwrap();
+    let error = server.disconnect("inproc://server").unwrap_err();
+    assert_eq!(error.errno(), Errno::ENOENT);
+    assert!(error.to_string().contains("bound, not connected"), "{error}");
+    drop(server.connect_scoped("inproc://server").unwrap());
+    // Nobody waits for a name that is bound.
+    for kind in [Kind::Router, Kind::Dealer] {
+        context.socket(kind).unwrap().connect("inproc://server").unwrap();
+    }
+    let client = context.socket(Dealer).unwrap();
+    client.connect("inproc://server").unwrap();
+    client.send("found").unwrap();
+    assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "found");
 }
 
 /// What is left of such a connection meets whoever binds the name later: libzmq aborts where that one has a welcome, or
 /// an id to ask for, and crashes where the two do it at once.
-#[test]
+#[deadline::test]
 fn a_connection_that_nobody_bound_yet_stays() {
-    within_deadline(|| {
-        for &kind in Kind::ALL {
-            let context = Context::builder().set_blocky(false).build().unwrap();
-            let early = context.socket(kind).unwrap();
-            if early.connect("inproc://later").is_err() {
-                // STREAM and DGRAM.
-                continue;
-            }
-            for error in [early.disconnect("inproc://later"), early.unbind("inproc://later")] {
-                let error = error.unwrap_err();
-                assert_eq!(error.errno(), Errno::EFSM, "{kind}: {error}");
-                assert!(error.to_string().contains("nobody has bound it yet"), "{kind}: {error}");
-            }
-            let publisher = context.socket(zmq::XPub).unwrap();
-            publisher.set_xpub_welcome_msg("welcome").unwrap();
-            match publisher.bind("inproc://later") {
-                // A draft kind waits, which has other peers.
-                Err(error) if error.errno() == Errno::ENOCOMPATPROTO => continue,
-                bound => bound.unwrap(),
-            };
-            // Now it is a connection like any: it ends, unless the welcome waits to be received.
-            if let Err(error) = early.disconnect("inproc://later") {
-                assert!(error.to_string().contains("receive it first"), "{kind}: {error}");
-            }
+    for &kind in Kind::ALL {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let early = context.socket(kind).unwrap();
+        if early.connect("inproc://later").is_err() {
+            // STREAM and DGRAM.
+            continue;
         }
-    });
+        for error in [early.disconnect("inproc://later"), early.unbind("inproc://later")] {
+            let error = error.unwrap_err();
+            assert_eq!(error.errno(), Errno::EFSM, "{kind}: {error}");
+            assert!(error.to_string().contains("nobody has bound it yet"), "{kind}: {error}");
+        }
+        let publisher = context.socket(zmq::XPub).unwrap();
+        publisher.set_xpub_welcome_msg("welcome").unwrap();
+        match publisher.bind("inproc://later") {
+            // A draft kind waits, which has other peers.
+            Err(error) if error.errno() == Errno::ENOCOMPATPROTO => continue,
+            bound => bound.unwrap(),
+        };
+        // Now it is a connection like any: it ends, unless the welcome waits to be received.
+        if let Err(error) = early.disconnect("inproc://later") {
+            assert!(error.to_string().contains("receive it first"), "{kind}: {error}");
+        }
+    }
 }
 
 /// libzmq ends its second connection at once, and what is left of it is as above.
-#[test]
+#[deadline::test]
 fn a_pair_has_one_peer() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let pair = context.socket(Pair).unwrap();
-        pair.connect("inproc://first").unwrap();
-        let error = pair.connect("inproc://second").unwrap_err();
-        assert_eq!(error.errno(), Errno::EINVAL);
-        assert!(error.to_string().contains("one peer"), "{error}");
-        let publisher = context.socket(zmq::XPub).unwrap();
-        publisher.set_xpub_welcome_msg("welcome").unwrap();
-        publisher.bind("inproc://second").unwrap();
+    let context = Context::new().unwrap();
+    let pair = context.socket(Pair).unwrap();
+    pair.connect("inproc://first").unwrap();
+    let error = pair.connect("inproc://second").unwrap_err();
+    assert_eq!(error.errno(), Errno::EINVAL);
+    assert!(error.to_string().contains("one peer"), "{error}");
+    let publisher = context.socket(zmq::XPub).unwrap();
+    publisher.set_xpub_welcome_msg("welcome").unwrap();
+    publisher.bind("inproc://second").unwrap();
 
-        let peer = context.socket(Pair).unwrap();
-        peer.bind("inproc://first").unwrap();
-        pair.send("the first").unwrap();
-        assert_eq!(peer.recv_timeout(DEADLINE).unwrap().unwrap(), "the first");
-    });
+    let peer = context.socket(Pair).unwrap();
+    peer.bind("inproc://first").unwrap();
+    pair.send("the first").unwrap();
+    assert_eq!(peer.recv_timeout(DEADLINE).unwrap().unwrap(), "the first");
 }
 
 /// A socket that has let go of the name again, because it had other endpoints, is not there to be welcomed.
-#[test]
+#[deadline::test]
 fn a_welcome_for_who_left_before_is_dropped() {
     if skip_unless(cfg!(zmq_vendored), "libzmq aborts here") {
         return;
     }
-    within_deadline(|| {
-        let context = Context::builder().set_blocky(false).build().unwrap();
-        for number in 0..20 {
-            let name = format!("inproc://late-{number}");
-            let early = context.socket(Dealer).unwrap();
-            early.bind("tcp://127.0.0.1:*").unwrap();
-            early.connect(&name).unwrap();
-            drop(early);
-            let publisher = context.socket(zmq::XPub).unwrap();
-            publisher.set_xpub_welcome_msg("welcome").unwrap();
-            // So that it is sometimes gone already, and sometimes not.
-            std::thread::sleep(Duration::from_millis(number % 4));
-            publisher.bind(&name).unwrap();
-        }
-    });
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    for number in 0..20 {
+        let name = format!("inproc://late-{number}");
+        let early = context.socket(Dealer).unwrap();
+        early.bind("tcp://127.0.0.1:*").unwrap();
+        early.connect(&name).unwrap();
+        drop(early);
+        let publisher = context.socket(zmq::XPub).unwrap();
+        publisher.set_xpub_welcome_msg("welcome").unwrap();
+        // So that it is sometimes gone already, and sometimes not.
+        std::thread::sleep(Duration::from_millis(number % 4));
+        publisher.bind(&name).unwrap();
+    }
 }

@@ -52,196 +52,172 @@ fn hwserver(port: &Port, delay: &str) -> Process {
     rust("hwserver", &["--endpoint", &port.bind(), "--delay", delay])
 }
 
-#[test]
+#[deadline::test]
 fn hwserver_serves_hwclient_and_ends_on_ctrl_c() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = hwserver(&port, "5");
-        check_hwclient(rust("hwclient", &["--endpoint", &port.connect()]));
-        assert_eq!(interrupt(server), received_hello(10));
-    });
+    let port = Port::reserve();
+    let server = hwserver(&port, "5");
+    check_hwclient(rust("hwclient", &["--endpoint", &port.connect()]));
+    assert_eq!(interrupt(server), received_hello(10));
 }
 
-#[test]
+#[deadline::test]
 fn hwserver_serves_a_c_client() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = hwserver(&port, "0");
-        let client = c("hwclient", &[&port.connect(), "25"]);
-        let lines: Vec<String> = (0..25).map(|number| format!("Received World {number}")).collect();
-        assert_eq!(client.rest(), lines);
-        client.succeeds();
-        assert_eq!(interrupt(server), received_hello(25));
-    });
+    let port = Port::reserve();
+    let server = hwserver(&port, "0");
+    let client = c("hwclient", &[&port.connect(), "25"]);
+    let lines: Vec<String> = (0..25).map(|number| format!("Received World {number}")).collect();
+    assert_eq!(client.rest(), lines);
+    client.succeeds();
+    assert_eq!(interrupt(server), received_hello(25));
 }
 
-#[test]
+#[deadline::test]
 fn hwclient_is_served_by_a_c_server() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = c("hwserver", &[&port.bind(), "10"]);
-        check_hwclient(rust("hwclient", &["--endpoint", &port.connect()]));
-        assert_eq!(server.rest(), received_hello(10));
-        server.succeeds();
-    });
+    let port = Port::reserve();
+    let server = c("hwserver", &[&port.bind(), "10"]);
+    check_hwclient(rust("hwclient", &["--endpoint", &port.connect()]));
+    assert_eq!(server.rest(), received_hello(10));
+    server.succeeds();
 }
 
-#[test]
+#[deadline::test]
 fn hwclient_may_come_before_its_server() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let client = rust("hwclient", &["--endpoint", &port.connect()]);
-        assert_eq!(client.line(), "Connecting to hello world server...");
-        assert_eq!(client.line(), "Sending Hello 0...");
-        let server = hwserver(&port, "0");
-        assert_eq!(client.line(), "Received World 0");
-        assert_eq!(client.rest().len(), 18);
-        client.succeeds();
-        assert_eq!(interrupt(server), received_hello(10));
-    });
+    let port = Port::reserve();
+    let client = rust("hwclient", &["--endpoint", &port.connect()]);
+    assert_eq!(client.line(), "Connecting to hello world server...");
+    assert_eq!(client.line(), "Sending Hello 0...");
+    let server = hwserver(&port, "0");
+    assert_eq!(client.line(), "Received World 0");
+    assert_eq!(client.rest().len(), 18);
+    client.succeeds();
+    assert_eq!(interrupt(server), received_hello(10));
 }
 
 /// Ctrl-C in the middle of the work, which it cuts short: the answer that is owed is still sent.
-#[test]
+#[deadline::test]
 fn hwserver_answers_before_it_ends() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = hwserver(&port, FOR_EVER);
-        let context = Context::new().unwrap();
-        let client = context.socket(Req).unwrap();
-        client.connect(&port.connect()).unwrap();
-        client.send("Hello").unwrap();
-        assert_eq!(server.line(), "Received Hello");
-        assert_eq!(interrupt(server), NOTHING);
-        assert_eq!(client.recv().unwrap(), "World");
-    });
+    let port = Port::reserve();
+    let server = hwserver(&port, FOR_EVER);
+    let context = Context::new().unwrap();
+    let client = context.socket(Req).unwrap();
+    client.connect(&port.connect()).unwrap();
+    client.send("Hello").unwrap();
+    assert_eq!(server.line(), "Received Hello");
+    assert_eq!(interrupt(server), NOTHING);
+    assert_eq!(client.recv().unwrap(), "World");
 }
 
-#[test]
+#[deadline::test]
 fn hwserver_says_which_endpoint_is_in_use() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let holder = context.socket(Rep).unwrap();
-        let endpoint = holder.bind("tcp://127.0.0.1:*").unwrap();
-        let output = Command::new(example("hwserver")).args(["--endpoint", &endpoint]).output().unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(errors.contains(&endpoint) && errors.contains("EADDRINUSE"), "{errors}");
-    });
+    let context = Context::new().unwrap();
+    let holder = context.socket(Rep).unwrap();
+    let endpoint = holder.bind("tcp://127.0.0.1:*").unwrap();
+    let output = Command::new(example("hwserver")).args(["--endpoint", &endpoint]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains(&endpoint) && errors.contains("EADDRINUSE"), "{errors}");
 }
 
-#[test]
+#[deadline::test]
 fn version_is_the_one_that_c_sees() {
-    within_deadline(|| {
-        let ours = rust("version", &[]);
-        let theirs = c("version", &[]);
-        let lines = ours.rest();
-        assert_eq!(lines, theirs.rest());
-        let (major, minor, patch) = zmq::version();
-        assert_eq!(lines, [format!("Current 0MQ version is {major}.{minor}.{patch}")]);
-        ours.succeeds();
-        theirs.succeeds();
-    });
+    let ours = rust("version", &[]);
+    let theirs = c("version", &[]);
+    let lines = ours.rest();
+    assert_eq!(lines, theirs.rest());
+    let (major, minor, patch) = zmq::version();
+    assert_eq!(lines, [format!("Current 0MQ version is {major}.{minor}.{patch}")]);
+    ours.succeeds();
+    theirs.succeeds();
 }
 
-#[test]
+#[deadline::test]
 fn wuserver_serves_wuclient_and_ends_on_ctrl_c() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = rust("wuserver", &["--endpoint", &port.bind()]);
-        let client = rust("wuclient", &["1", "--endpoint", &port.connect()]);
-        assert_eq!(client.line(), "Collecting updates from weather server...");
-        let average: i64 = {
-            let line = client.line();
-            let average = line.strip_prefix("Average temperature for zipcode '1' was ");
-            average.and_then(|rest| rest.strip_suffix('F')).unwrap_or_else(|| panic!("{line:?}")).parse().unwrap()
-        };
-        assert!((-80..=134).contains(&average), "{average}");
-        assert_eq!(client.rest(), NOTHING);
-        client.succeeds();
-        assert_eq!(interrupt(server), NOTHING);
-    });
+    let port = Port::reserve();
+    let server = rust("wuserver", &["--endpoint", &port.bind()]);
+    let client = rust("wuclient", &["1", "--endpoint", &port.connect()]);
+    assert_eq!(client.line(), "Collecting updates from weather server...");
+    let average: i64 = {
+        let line = client.line();
+        let average = line.strip_prefix("Average temperature for zipcode '1' was ");
+        average.and_then(|rest| rest.strip_suffix('F')).unwrap_or_else(|| panic!("{line:?}")).parse().unwrap()
+    };
+    assert!((-80..=134).contains(&average), "{average}");
+    assert_eq!(client.rest(), NOTHING);
+    client.succeeds();
+    assert_eq!(interrupt(server), NOTHING);
 }
 
-#[test]
+#[deadline::test]
 fn wuserver_serves_a_c_client() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = rust("wuserver", &["--endpoint", &port.bind()]);
-        // The C client checks the form of every update.
-        let client = c("wuclient", &[&port.connect(), "", "1000"]);
-        assert!(client.line().starts_with("Average temperature for zipcode '' was "));
-        client.succeeds();
-        assert_eq!(interrupt(server), NOTHING);
-    });
+    let port = Port::reserve();
+    let server = rust("wuserver", &["--endpoint", &port.bind()]);
+    // The C client checks the form of every update.
+    let client = c("wuclient", &[&port.connect(), "", "1000"]);
+    assert!(client.line().starts_with("Average temperature for zipcode '' was "));
+    client.succeeds();
+    assert_eq!(interrupt(server), NOTHING);
 }
 
 /// One subscriber does not read: what is queued for it must not keep the server from ending.
-#[test]
+#[deadline::test]
 fn wuserver_does_not_wait_for_a_slow_subscriber() {
-    within_deadline(|| {
-        // The buffers of such a connection are small.
-        let directory = Directory::new("slow");
-        let endpoint = format!("ipc://{}/socket", directory.path().display());
-        let server = rust("wuserver", &["--endpoint", &endpoint]);
-        let context = Context::new().unwrap();
-        let subscriber = || {
-            let socket = context.socket(Sub).unwrap();
-            socket.set_rcvhwm(1).unwrap();
-            socket.connect(&endpoint).unwrap();
-            socket.subscribe("").unwrap();
-            socket.recv().unwrap();
-            socket
-        };
-        let _slow = subscriber();
-        let quick = subscriber();
-        // By now far more was published than a connection that nobody reads from can hold.
-        for _ in 0..100_000 {
-            quick.recv().unwrap();
-        }
-        assert_eq!(interrupt(server), NOTHING);
-    });
+    // The buffers of such a connection are small.
+    let directory = Directory::new("slow");
+    let endpoint = format!("ipc://{}/socket", directory.path().display());
+    let server = rust("wuserver", &["--endpoint", &endpoint]);
+    let context = Context::new().unwrap();
+    let subscriber = || {
+        let socket = context.socket(Sub).unwrap();
+        socket.set_rcvhwm(1).unwrap();
+        socket.connect(&endpoint).unwrap();
+        socket.subscribe("").unwrap();
+        socket.recv().unwrap();
+        socket
+    };
+    let _slow = subscriber();
+    let quick = subscriber();
+    // By now far more was published than a connection that nobody reads from can hold.
+    for _ in 0..100_000 {
+        quick.recv().unwrap();
+    }
+    assert_eq!(interrupt(server), NOTHING);
 }
 
-#[test]
+#[deadline::test]
 fn wuclient_is_served_by_a_c_server() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let _server = c("wuserver", &[&port.bind()]);
-        for (filter, average) in [("1", 42), ("9", -80)] {
-            let client = rust("wuclient", &[filter, "--endpoint", &port.connect()]);
-            let lines = client.rest();
-            assert_eq!(lines.last(), Some(&format!("Average temperature for zipcode '{filter}' was {average}F")));
-            assert_eq!(lines.len(), 2);
-            client.succeeds();
-        }
-    });
+    let port = Port::reserve();
+    let _server = c("wuserver", &[&port.bind()]);
+    for (filter, average) in [("1", 42), ("9", -80)] {
+        let client = rust("wuclient", &[filter, "--endpoint", &port.connect()]);
+        let lines = client.rest();
+        assert_eq!(lines.last(), Some(&format!("Average temperature for zipcode '{filter}' was {average}F")));
+        assert_eq!(lines.len(), 2);
+        client.succeeds();
+    }
 }
 
 /// Exactly a hundred updates of the filter's own, and a mean that is rounded towards zero as C does it.
-#[test]
+#[deadline::test]
 fn wuclient_averages_a_hundred_updates_of_its_zip_code() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let publisher = context.socket(XPub).unwrap();
-        let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
-        // This is the filter, blank and all, where none is given.
-        let client = rust("wuclient", &["--endpoint", &endpoint]);
-        assert_eq!(publisher.recv().unwrap(), b"\x0110001 ");
-        // What is no update is not counted either.
-        for broken in ["10001 ", "10001 hot 10", "10001 99999999999 10"] {
-            publisher.send(broken).unwrap();
-        }
-        // 99 updates have a mean of 0, 100 of -1.99, 101 of 7.
-        for temperature in std::iter::repeat_n(0, 99).chain([-199, 1000]) {
-            publisher.send("10002 134 10").unwrap();
-            publisher.send("100010 134 10").unwrap();
-            publisher.send(format!("10001 {temperature} 59")).unwrap();
-        }
-        assert_eq!(client.line(), "Collecting updates from weather server...");
-        assert_eq!(client.line(), "Average temperature for zipcode '10001 ' was -1F");
-        client.succeeds();
-    });
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+    // This is the filter, blank and all, where none is given.
+    let client = rust("wuclient", &["--endpoint", &endpoint]);
+    assert_eq!(publisher.recv().unwrap(), b"\x0110001 ");
+    // What is no update is not counted either.
+    for broken in ["10001 ", "10001 hot 10", "10001 99999999999 10"] {
+        publisher.send(broken).unwrap();
+    }
+    // 99 updates have a mean of 0, 100 of -1.99, 101 of 7.
+    for temperature in std::iter::repeat_n(0, 99).chain([-199, 1000]) {
+        publisher.send("10002 134 10").unwrap();
+        publisher.send("100010 134 10").unwrap();
+        publisher.send(format!("10001 {temperature} 59")).unwrap();
+    }
+    assert_eq!(client.line(), "Collecting updates from weather server...");
+    assert_eq!(client.line(), "Average temperature for zipcode '10001 ' was -1F");
+    client.succeeds();
 }
 
 /// The three stages with one worker, which therefore has to do all the work.
@@ -316,154 +292,142 @@ fn tasksink_between_c_peers() {
 }
 
 /// Without a terminal there is no Enter: the end of the input starts the work too.
-#[test]
+#[deadline::test]
 fn taskvent_starts_at_the_end_of_its_input() {
-    within_deadline(|| {
-        let (tasks, results) = (Port::reserve(), Port::reserve());
-        let context = Context::new().unwrap();
-        let sink = context.socket(Pull).unwrap();
-        sink.bind(&results.bind()).unwrap();
-        let mut ventilator = rust("taskvent", &["--endpoint", &tasks.bind(), "--sink", &results.connect()]);
-        ventilator.type_all("");
-        let worker = context.socket(Pull).unwrap();
-        worker.connect(&tasks.connect()).unwrap();
+    let (tasks, results) = (Port::reserve(), Port::reserve());
+    let context = Context::new().unwrap();
+    let sink = context.socket(Pull).unwrap();
+    sink.bind(&results.bind()).unwrap();
+    let mut ventilator = rust("taskvent", &["--endpoint", &tasks.bind(), "--sink", &results.connect()]);
+    ventilator.type_all("");
+    let worker = context.socket(Pull).unwrap();
+    worker.connect(&tasks.connect()).unwrap();
 
-        assert_eq!(sink.recv().unwrap(), "0");
-        let workloads: Vec<u64> = (0..100).map(|_| worker.recv_string().unwrap().parse().unwrap()).collect();
-        assert!(workloads.iter().all(|workload| (1..=100).contains(workload)), "{workloads:?}");
-        let lines = ventilator.rest();
-        assert_eq!(number_in(&lines[1], "Total expected cost: ", " msec"), workloads.iter().sum::<u64>());
-        ventilator.succeeds();
-        assert!(worker.try_recv().unwrap().is_none());
-    });
+    assert_eq!(sink.recv().unwrap(), "0");
+    let workloads: Vec<u64> = (0..100).map(|_| worker.recv_string().unwrap().parse().unwrap()).collect();
+    assert!(workloads.iter().all(|workload| (1..=100).contains(workload)), "{workloads:?}");
+    let lines = ventilator.rest();
+    assert_eq!(number_in(&lines[1], "Total expected cost: ", " msec"), workloads.iter().sum::<u64>());
+    ventilator.succeeds();
+    assert!(worker.try_recv().unwrap().is_none());
 }
 
 /// Every mark is there when its result is; the clock runs from the start message to the last result.
-#[test]
+#[deadline::test]
 fn tasksink_marks_at_once_and_measures() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let (mut sink, mut output) = Unbuffered::start(&example("tasksink"), &["--endpoint", &port.bind()]);
+    let port = Port::reserve();
+    let (mut sink, mut output) = Unbuffered::start(&example("tasksink"), &["--endpoint", &port.bind()]);
 
-        let context = Context::new().unwrap();
-        let sender = context.socket(Push).unwrap();
-        sender.connect(&port.connect()).unwrap();
-        let before = Instant::now();
-        sender.send("0").unwrap();
-        let mut marks = [0; 12];
-        for mark in &mut marks {
-            sender.send("").unwrap();
-            output.read_exact(std::slice::from_mut(mark)).unwrap();
-        }
-        assert_eq!(&marks, b":.........:.");
-        // The clock has been running since before the first mark.
-        let pause = Duration::from_millis(30);
-        thread::sleep(pause);
-        for _ in marks.len()..100 {
-            sender.send("").unwrap();
-        }
-        let mut rest = String::new();
-        output.read_to_string(&mut rest).unwrap();
-        let elapsed = elapsed_behind_marks(&format!("{}{rest}", String::from_utf8_lossy(&marks)));
-        assert!(Duration::from_millis(elapsed) >= pause, "{elapsed}");
-        assert!(Duration::from_millis(elapsed) <= before.elapsed(), "{elapsed}");
-        assert!(sink.0.wait().unwrap().success());
-    });
+    let context = Context::new().unwrap();
+    let sender = context.socket(Push).unwrap();
+    sender.connect(&port.connect()).unwrap();
+    let before = Instant::now();
+    sender.send("0").unwrap();
+    let mut marks = [0; 12];
+    for mark in &mut marks {
+        sender.send("").unwrap();
+        output.read_exact(std::slice::from_mut(mark)).unwrap();
+    }
+    assert_eq!(&marks, b":.........:.");
+    // The clock has been running since before the first mark.
+    let pause = Duration::from_millis(30);
+    thread::sleep(pause);
+    for _ in marks.len()..100 {
+        sender.send("").unwrap();
+    }
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    let elapsed = elapsed_behind_marks(&format!("{}{rest}", String::from_utf8_lossy(&marks)));
+    assert!(Duration::from_millis(elapsed) >= pause, "{elapsed}");
+    assert!(Duration::from_millis(elapsed) <= before.elapsed(), "{elapsed}");
+    assert!(sink.0.wait().unwrap().success());
 }
 
 /// Results may overtake the ventilator's message; there are a hundred marks all the same.
-#[test]
+#[deadline::test]
 fn tasksinks_take_the_start_late_too() {
-    within_deadline(|| {
-        for name in ["tasksink", "tasksink2"] {
-            let (port, controller) = (Port::reserve(), Port::reserve());
-            let endpoint = port.bind();
-            let (mut args, controller) = (vec!["--endpoint", &endpoint], controller.bind());
-            if name == "tasksink2" {
-                args.extend(["--controller", &controller]);
-            }
-            let sink = rust(name, &args);
-            let context = Context::new().unwrap();
-            let sender = context.socket(Push).unwrap();
-            sender.connect(&port.connect()).unwrap();
-            for message in ["", "", "0"].into_iter().chain(std::iter::repeat_n("", 98)) {
-                sender.send(message).unwrap();
-            }
-            let lines = sink.rest();
-            assert_eq!(lines.len(), 1);
-            elapsed_behind_marks(&lines[0]);
-            sink.succeeds();
+    for name in ["tasksink", "tasksink2"] {
+        let (port, controller) = (Port::reserve(), Port::reserve());
+        let endpoint = port.bind();
+        let (mut args, controller) = (vec!["--endpoint", &endpoint], controller.bind());
+        if name == "tasksink2" {
+            args.extend(["--controller", &controller]);
         }
-    });
+        let sink = rust(name, &args);
+        let context = Context::new().unwrap();
+        let sender = context.socket(Push).unwrap();
+        sender.connect(&port.connect()).unwrap();
+        for message in ["", "", "0"].into_iter().chain(std::iter::repeat_n("", 98)) {
+            sender.send(message).unwrap();
+        }
+        let lines = sink.rest();
+        assert_eq!(lines.len(), 1);
+        elapsed_behind_marks(&lines[0]);
+        sink.succeeds();
+    }
 }
 
 /// Ctrl-C on a worker whose sink is not there, and in a long task: its results cannot be delivered, and it ends all the
 /// same.
-#[test]
+#[deadline::test]
 fn taskwork_does_not_wait_for_a_missing_sink() {
-    within_deadline(|| {
-        let (tasks, results) = (Port::reserve(), Port::reserve());
-        let context = Context::new().unwrap();
-        let ventilator = context.socket(Push).unwrap();
-        ventilator.bind(&tasks.bind()).unwrap();
-        let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect()];
-        let (mut worker, mut output) = Unbuffered::start(&example("taskwork"), &args);
-        // What is no task is no reason to end.
-        for task in ["1", "?", "1", FOR_EVER] {
-            ventilator.send(task).unwrap();
-        }
-        let mut printed = [0; 12];
-        output.read_exact(&mut printed).unwrap();
-        assert_eq!(&printed, b"1.1.3600000.");
-        signal(worker.0.id(), libc::SIGINT);
-        assert!(worker.0.wait().unwrap().success());
-    });
+    let (tasks, results) = (Port::reserve(), Port::reserve());
+    let context = Context::new().unwrap();
+    let ventilator = context.socket(Push).unwrap();
+    ventilator.bind(&tasks.bind()).unwrap();
+    let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect()];
+    let (mut worker, mut output) = Unbuffered::start(&example("taskwork"), &args);
+    // What is no task is no reason to end.
+    for task in ["1", "?", "1", FOR_EVER] {
+        ventilator.send(task).unwrap();
+    }
+    let mut printed = [0; 12];
+    output.read_exact(&mut printed).unwrap();
+    assert_eq!(&printed, b"1.1.3600000.");
+    signal(worker.0.id(), libc::SIGINT);
+    assert!(worker.0.wait().unwrap().success());
 }
 
 /// With a queue full of work no call ever waits; Ctrl-C ends the program after the task at hand.
-#[test]
+#[deadline::test]
 fn taskwork_leaves_its_queue_on_ctrl_c() {
-    within_deadline(|| {
-        let (tasks, results) = (Port::reserve(), Port::reserve());
-        let context = Context::new().unwrap();
-        let ventilator = context.socket(Push).unwrap();
-        ventilator.bind(&tasks.bind()).unwrap();
-        let sink = context.socket(Pull).unwrap();
-        sink.bind(&results.bind()).unwrap();
-        let worker = rust("taskwork", &["--ventilator", &tasks.connect(), "--sink", &results.connect()]);
-        for _ in 0..500 {
-            ventilator.send("10").unwrap();
-        }
+    let (tasks, results) = (Port::reserve(), Port::reserve());
+    let context = Context::new().unwrap();
+    let ventilator = context.socket(Push).unwrap();
+    ventilator.bind(&tasks.bind()).unwrap();
+    let sink = context.socket(Pull).unwrap();
+    sink.bind(&results.bind()).unwrap();
+    let worker = rust("taskwork", &["--ventilator", &tasks.connect(), "--sink", &results.connect()]);
+    for _ in 0..500 {
+        ventilator.send("10").unwrap();
+    }
+    assert_eq!(sink.recv().unwrap(), "");
+    let done = interrupt(worker)[0].split_terminator('.').count();
+    assert!((1..500).contains(&done), "{done}");
+    // Whatever it printed it has also reported.
+    for _ in 1..done {
         assert_eq!(sink.recv().unwrap(), "");
-        let done = interrupt(worker)[0].split_terminator('.').count();
-        assert!((1..500).contains(&done), "{done}");
-        // Whatever it printed it has also reported.
-        for _ in 1..done {
-            assert_eq!(sink.recv().unwrap(), "");
-        }
-    });
+    }
 }
 
 /// So it is with servers that have more requests than they can answer.
-#[test]
+#[deadline::test]
 fn servers_leave_their_queues_on_ctrl_c() {
-    within_deadline(|| {
-        for name in ["hwserver", "hwserver2", "hwserver3", "hwserver4"] {
-            let port = Port::reserve();
-            let server = rust(name, &["--endpoint", &port.bind(), "--delay", "10"]);
-            let context = Context::new().unwrap();
-            let client = context.socket(Dealer).unwrap();
-            client.set_linger(Some(Duration::ZERO)).unwrap();
-            client.connect(&port.connect()).unwrap();
-            for _ in 0..500 {
-                client.send_multipart(["", "Hello"]).unwrap();
-            }
-            client.recv_multipart().unwrap();
-            let lines = interrupt(server);
-            let requests = lines.iter().filter(|line| line.ends_with("Hello")).count();
-            assert!((1..500).contains(&requests), "{name}: {requests}");
+    for name in ["hwserver", "hwserver2", "hwserver3", "hwserver4"] {
+        let port = Port::reserve();
+        let server = rust(name, &["--endpoint", &port.bind(), "--delay", "10"]);
+        let context = Context::new().unwrap();
+        let client = context.socket(Dealer).unwrap();
+        client.set_linger(Some(Duration::ZERO)).unwrap();
+        client.connect(&port.connect()).unwrap();
+        for _ in 0..500 {
+            client.send_multipart(["", "Hello"]).unwrap();
         }
-    });
+        client.recv_multipart().unwrap();
+        let lines = interrupt(server);
+        let requests = lines.iter().filter(|line| line.ends_with("Hello")).count();
+        assert!((1..500).contains(&requests), "{name}: {requests}");
+    }
 }
 
 fn check_numbered_client(client: Process) {
@@ -477,112 +441,100 @@ fn check_numbered_client(client: Process) {
     client.succeeds();
 }
 
-#[test]
+#[deadline::test]
 fn the_other_clients_are_served_by_a_c_server() {
-    within_deadline(|| {
-        for name in ["hwclient2", "hwclient3", "hwclient4"] {
-            let port = Port::reserve();
-            let server = c("hwserver", &[&port.bind(), "10"]);
-            check_numbered_client(rust(name, &["--endpoint", &port.connect()]));
-            assert_eq!(server.rest(), received_hello(10));
-            server.succeeds();
-        }
-    });
+    for name in ["hwclient2", "hwclient3", "hwclient4"] {
+        let port = Port::reserve();
+        let server = c("hwserver", &[&port.bind(), "10"]);
+        check_numbered_client(rust(name, &["--endpoint", &port.connect()]));
+        assert_eq!(server.rest(), received_hello(10));
+        server.succeeds();
+    }
 }
 
 /// A ROUTER in C sees the frames: the id that the client chose, the empty one, the request.
-#[test]
+#[deadline::test]
 fn clients_with_an_identity_are_served_by_a_c_router() {
-    within_deadline(|| {
-        for name in ["hwclient3", "hwclient4"] {
-            let port = Port::reserve();
-            let bind = format!("bind:{}", port.bind());
-            let mut args = vec!["msg", "ROUTER", &bind];
-            for _ in 0..10 {
-                args.extend(["recv", "send:ZMQ||World"]);
-            }
-            let server = c("peer", &args);
-            check_numbered_client(rust(name, &["--endpoint", &port.connect()]));
-            assert!(server.line().starts_with("bound "));
-            for _ in 0..10 {
-                assert_eq!(server.line(), "3:5a4d51|0:|5:48656c6c6f");
-            }
-            server.succeeds();
-        }
-    });
-}
-
-#[test]
-fn hwclient4_waits_for_a_reply_that_is_one() {
-    within_deadline(|| {
+    for name in ["hwclient3", "hwclient4"] {
         let port = Port::reserve();
-        let context = Context::new().unwrap();
-        let server = context.socket(Router).unwrap();
-        server.bind(&port.bind()).unwrap();
-        let client = rust("hwclient4", &["--endpoint", &port.connect(), "--identity", "me", "--count", "1"]);
-        assert_eq!(server.recv_multipart().unwrap(), ["me", "", "Hello"]);
-        server.send_multipart(["me", "World"]).unwrap();
-        server.send_multipart(["me", "", "World"]).unwrap();
-        assert_eq!(client.rest()[2], "Received respond msg: World NO=1");
-        client.succeeds();
-    });
+        let bind = format!("bind:{}", port.bind());
+        let mut args = vec!["msg", "ROUTER", &bind];
+        for _ in 0..10 {
+            args.extend(["recv", "send:ZMQ||World"]);
+        }
+        let server = c("peer", &args);
+        check_numbered_client(rust(name, &["--endpoint", &port.connect()]));
+        assert!(server.line().starts_with("bound "));
+        for _ in 0..10 {
+            assert_eq!(server.line(), "3:5a4d51|0:|5:48656c6c6f");
+        }
+        server.succeeds();
+    }
 }
 
-#[test]
+#[deadline::test]
+fn hwclient4_waits_for_a_reply_that_is_one() {
+    let port = Port::reserve();
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    server.bind(&port.bind()).unwrap();
+    let client = rust("hwclient4", &["--endpoint", &port.connect(), "--identity", "me", "--count", "1"]);
+    assert_eq!(server.recv_multipart().unwrap(), ["me", "", "Hello"]);
+    server.send_multipart(["me", "World"]).unwrap();
+    server.send_multipart(["me", "", "World"]).unwrap();
+    assert_eq!(client.rest()[2], "Received respond msg: World NO=1");
+    client.succeeds();
+}
+
+#[deadline::test]
 fn the_other_servers_serve_a_c_client() {
-    within_deadline(|| {
-        for name in ["hwserver2", "hwserver3", "hwserver4"] {
-            let port = Port::reserve();
-            let server = rust(name, &["--endpoint", &port.bind(), "--delay", "0"]);
-            let client = c("hwclient", &[&port.connect(), "25"]);
-            assert_eq!(client.rest().len(), 25);
-            client.succeeds();
-            let lines = interrupt(server);
-            assert_eq!(lines.iter().filter(|line| line.ends_with("Hello")).count(), 25, "{lines:?}");
-        }
-    });
+    for name in ["hwserver2", "hwserver3", "hwserver4"] {
+        let port = Port::reserve();
+        let server = rust(name, &["--endpoint", &port.bind(), "--delay", "0"]);
+        let client = c("hwclient", &[&port.connect(), "25"]);
+        assert_eq!(client.rest().len(), 25);
+        client.succeeds();
+        let lines = interrupt(server);
+        assert_eq!(lines.iter().filter(|line| line.ends_with("Hello")).count(), 25, "{lines:?}");
+    }
 }
 
 /// The reply does not wait for the work, which takes longer than the test may.
-#[test]
+#[deadline::test]
 fn hwserver2_answers_before_it_works() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = rust("hwserver2", &["--endpoint", &port.bind(), "--delay", FOR_EVER]);
-        let client = c("hwclient", &[&port.connect(), "1"]);
-        assert_eq!(client.rest(), ["Received World 0"]);
-        client.succeeds();
-        assert_eq!(interrupt(server), ["Received request msg: Hello", "Send respond msg: World", ""]);
-    });
+    let port = Port::reserve();
+    let server = rust("hwserver2", &["--endpoint", &port.bind(), "--delay", FOR_EVER]);
+    let client = c("hwclient", &[&port.connect(), "1"]);
+    assert_eq!(client.rest(), ["Received World 0"]);
+    client.succeeds();
+    assert_eq!(interrupt(server), ["Received request msg: Hello", "Send respond msg: World", ""]);
 }
 
 /// C clients whose ids are no texts, or longer than C's buffer, and messages that are no requests: the servers answer
 /// what they can and are not put out of step.
-#[test]
+#[deadline::test]
 fn router_servers_serve_any_client() {
-    within_deadline(|| {
-        let long = format!("id:%{}", "AB".repeat(255));
-        for name in ["hwserver3", "hwserver4"] {
-            let port = Port::reserve();
-            let server = rust(name, &["--endpoint", &port.bind(), "--delay", "0"]);
-            let connect = format!("connect:{}", port.connect());
-            for id in [None, Some("id:%01FF00FE"), Some("id:0123456789"), Some(&long[..])] {
-                let mut args = vec!["msg", "DEALER"];
-                args.extend(id);
-                args.extend([&connect[..], "send:|Hello", "recv"]);
-                args.extend(["send:alone", "send:no|Hello", "send:|Hello|too many", "send:"]);
-                // An empty request is one.
-                args.extend(["send:|", "recv", "send:|Hello", "recv"]);
-                let client = c("peer", &args);
-                for _ in 0..3 {
-                    assert_eq!(client.line(), "0:|5:576f726c64", "{name}, {id:?}");
-                }
-                client.succeeds();
+    let long = format!("id:%{}", "AB".repeat(255));
+    for name in ["hwserver3", "hwserver4"] {
+        let port = Port::reserve();
+        let server = rust(name, &["--endpoint", &port.bind(), "--delay", "0"]);
+        let connect = format!("connect:{}", port.connect());
+        for id in [None, Some("id:%01FF00FE"), Some("id:0123456789"), Some(&long[..])] {
+            let mut args = vec!["msg", "DEALER"];
+            args.extend(id);
+            args.extend([&connect[..], "send:|Hello", "recv"]);
+            args.extend(["send:alone", "send:no|Hello", "send:|Hello|too many", "send:"]);
+            // An empty request is one.
+            args.extend(["send:|", "recv", "send:|Hello", "recv"]);
+            let client = c("peer", &args);
+            for _ in 0..3 {
+                assert_eq!(client.line(), "0:|5:576f726c64", "{name}, {id:?}");
             }
-            let lines = interrupt(server);
-            for id in ["01FF00FE", "0123456789", &"AB".repeat(255)] {
-                assert!(lines.iter().any(|line| line.ends_with(&format!("= {id}"))), "{name}, {id}: {lines:?}");
-            }
+            client.succeeds();
         }
-    });
+        let lines = interrupt(server);
+        for id in ["01FF00FE", "0123456789", &"AB".repeat(255)] {
+            assert!(lines.iter().any(|line| line.ends_with(&format!("= {id}"))), "{name}, {id}: {lines:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::guide::{Directory, NOTHING, Port, ended, example, interrupt};
-use common::{Process, c_program, within_deadline};
+use common::{Process, c_program};
 use zmq::{Context, Dealer, Message, Multipart, Req, Router, Socket};
 
 /// The two that give work to workers, and the kind of worker that each is about.
@@ -41,63 +41,55 @@ fn check_c_worker(worker: Process) {
 }
 
 /// C workers of either kind, alone and among workers of the program's own.
-#[test]
+#[deadline::test]
 fn workers_in_c_get_work_and_are_fired() {
-    within_deadline(|| {
-        let worker = c_program("rtworker.c");
-        for (program, kind) in FOREMEN {
-            for own in ["0", "2"] {
-                let port = Port::reserve();
-                // The last is the same in both.
-                let workers = [(kind, "ONE"), (kind, "OTHER"), ("req", "REQ")]
-                    .map(|(kind, id)| Process::start(&worker, &[kind, &port.connect(), id, "0"]));
-                let (bind, connect) = (port.bind(), port.connect());
-                let args = ["--bind", &bind, "--connect", &connect, "--workers", own, "--duration", "700"];
-                let broker = Process::start(example(program), &[&args[..], &["--pause", "20"]].concat());
-                workers.into_iter().for_each(check_c_worker);
-                let lines = ended(broker);
-                assert_eq!(lines.len().to_string(), own);
-                assert!(lines.iter().all(|line| tasks(line) > 0), "{lines:?}");
-            }
+    let worker = c_program("rtworker.c");
+    for (program, kind) in FOREMEN {
+        for own in ["0", "2"] {
+            let port = Port::reserve();
+            // The last is the same in both.
+            let workers = [(kind, "ONE"), (kind, "OTHER"), ("req", "REQ")]
+                .map(|(kind, id)| Process::start(&worker, &[kind, &port.connect(), id, "0"]));
+            let (bind, connect) = (port.bind(), port.connect());
+            let args = ["--bind", &bind, "--connect", &connect, "--workers", own, "--duration", "700"];
+            let broker = Process::start(example(program), &[&args[..], &["--pause", "20"]].concat());
+            workers.into_iter().for_each(check_c_worker);
+            let lines = ended(broker);
+            assert_eq!(lines.len().to_string(), own);
+            assert!(lines.iter().all(|line| tasks(line) > 0), "{lines:?}");
         }
-    });
+    }
 }
 
 /// The C broker looks at every frame and at the form of the addresses, and counts.
-#[test]
+#[deadline::test]
 fn workers_serve_a_broker_in_c() {
-    within_deadline(|| {
-        let broker = c_program("rtbroker.c");
-        for (program, _) in FOREMEN {
-            let port = Port::reserve();
-            let broker = Process::start(&broker, &[&port.bind(), "10", "5"]);
-            let workers =
-                Process::start(example(program), &["--no-broker", "--connect", &port.connect(), "--pause", "5"]);
-            assert_eq!(ended(workers), ["Completed: 5 tasks"; 10]);
-            assert_eq!(ended(broker), ["Fired: 10 workers after 5 tasks"]);
-        }
-    });
+    let broker = c_program("rtbroker.c");
+    for (program, _) in FOREMEN {
+        let port = Port::reserve();
+        let broker = Process::start(&broker, &[&port.bind(), "10", "5"]);
+        let workers = Process::start(example(program), &["--no-broker", "--connect", &port.connect(), "--pause", "5"]);
+        assert_eq!(ended(workers), ["Completed: 5 tasks"; 10]);
+        assert_eq!(ended(broker), ["Fired: 10 workers after 5 tasks"]);
+    }
 }
 
 /// A worker has gone with its task: the broker still ends, and not before it has looked for it.
-#[test]
+#[deadline::test]
 fn a_lost_worker_does_not_keep_the_broker() {
-    within_deadline(|| {
-        let worker = c_program("rtworker.c");
-        for (program, kind) in FOREMEN {
-            let port = Port::reserve();
-            let start = Instant::now();
-            let lost = Process::start(&worker, &[kind, &port.connect(), "LOST", "1"]);
-            let (bind, connect) = (port.bind(), port.connect());
-            let args = ["--bind", &bind, "--connect", &connect, "--workers", "1", "--duration", "500"];
-            let broker =
-                Process::start(example(program), &[&args[..], &["--pause", "5", "--patience", "400"]].concat());
-            assert_eq!(ended(lost), ["Working"]);
-            assert_eq!(ended(broker).len(), 1);
-            // The last that it has heard of anybody was that its own worker was ready to be fired.
-            assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
-        }
-    });
+    let worker = c_program("rtworker.c");
+    for (program, kind) in FOREMEN {
+        let port = Port::reserve();
+        let start = Instant::now();
+        let lost = Process::start(&worker, &[kind, &port.connect(), "LOST", "1"]);
+        let (bind, connect) = (port.bind(), port.connect());
+        let args = ["--bind", &bind, "--connect", &connect, "--workers", "1", "--duration", "500"];
+        let broker = Process::start(example(program), &[&args[..], &["--pause", "5", "--patience", "400"]].concat());
+        assert_eq!(ended(lost), ["Working"]);
+        assert_eq!(ended(broker).len(), 1);
+        // The last that it has heard of anybody was that its own worker was ready to be fired.
+        assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+    }
 }
 
 fn dealer<'a>(context: &'a Context, endpoint: &str) -> Socket<'a, Dealer> {
@@ -108,183 +100,166 @@ fn dealer<'a>(context: &'a Context, endpoint: &str) -> Socket<'a, Dealer> {
 }
 
 /// Everybody is answered once for each time that they ask in the right form, and fired once.
-#[test]
+#[deadline::test]
 fn workers_are_fired_once_and_nonsense_is_not_answered() {
-    within_deadline(|| {
-        for (program, _) in FOREMEN {
-            let port = Port::reserve();
-            let context = Context::new().unwrap();
-            let endpoint = port.connect();
-            let (eager, patient) = (dealer(&context, &endpoint), dealer(&context, &endpoint));
-            for nonsense in [vec![""], vec!["Hi Boss"], vec!["x", "Hi Boss"], vec!["", "Hi", "Boss"], vec!["", "", ""]]
-            {
-                eager.send_multipart(nonsense).unwrap();
-            }
-            let ask = |worker: &Socket<'_, Dealer>| worker.send_multipart(["", "Hi Boss"]).unwrap();
-            ask(&eager);
-            ask(&patient);
-            let bind = port.bind();
-            let broker = Process::start(example(program), &["--bind", &bind, "--workers", "0", "--duration", "700"]);
-            assert_eq!(eager.recv_multipart().unwrap(), ["", "Work harder"]);
-            assert_eq!(patient.recv_multipart().unwrap(), ["", "Work harder"]);
-            let fired = || loop {
-                ask(&eager);
-                let answer = eager.recv_multipart().unwrap();
-                if answer != ["", "Work harder"] {
-                    break answer;
-                }
-            };
-            assert_eq!(fired(), ["", "Fired!"]);
-            // It does not believe it. The broker is still there, since the other one has not asked again.
-            ask(&eager);
-            ask(&eager);
-            assert!(eager.recv_timeout(Duration::from_millis(100)).unwrap().is_none());
-            ask(&patient);
-            assert_eq!(patient.recv_multipart().unwrap(), ["", "Fired!"]);
-            assert_eq!(ended(broker), NOTHING);
-            assert!(eager.try_recv().unwrap().is_none());
+    for (program, _) in FOREMEN {
+        let port = Port::reserve();
+        let context = Context::new().unwrap();
+        let endpoint = port.connect();
+        let (eager, patient) = (dealer(&context, &endpoint), dealer(&context, &endpoint));
+        for nonsense in [vec![""], vec!["Hi Boss"], vec!["x", "Hi Boss"], vec!["", "Hi", "Boss"], vec!["", "", ""]] {
+            eager.send_multipart(nonsense).unwrap();
         }
-    });
+        let ask = |worker: &Socket<'_, Dealer>| worker.send_multipart(["", "Hi Boss"]).unwrap();
+        ask(&eager);
+        ask(&patient);
+        let bind = port.bind();
+        let broker = Process::start(example(program), &["--bind", &bind, "--workers", "0", "--duration", "700"]);
+        assert_eq!(eager.recv_multipart().unwrap(), ["", "Work harder"]);
+        assert_eq!(patient.recv_multipart().unwrap(), ["", "Work harder"]);
+        let fired = || loop {
+            ask(&eager);
+            let answer = eager.recv_multipart().unwrap();
+            if answer != ["", "Work harder"] {
+                break answer;
+            }
+        };
+        assert_eq!(fired(), ["", "Fired!"]);
+        // It does not believe it. The broker is still there, since the other one has not asked again.
+        ask(&eager);
+        ask(&eager);
+        assert!(eager.recv_timeout(Duration::from_millis(100)).unwrap().is_none());
+        ask(&patient);
+        assert_eq!(patient.recv_multipart().unwrap(), ["", "Fired!"]);
+        assert_eq!(ended(broker), NOTHING);
+        assert!(eager.try_recv().unwrap().is_none());
+    }
 }
 
 /// Ctrl-C ends workers whose broker is not there, or does not answer, and a broker with its workers at work.
-#[test]
+#[deadline::test]
 fn ctrl_c_ends_workers_whatever_their_broker_does() {
-    within_deadline(|| {
-        for (program, _) in FOREMEN {
-            let absent = Port::reserve();
-            let waiting = Process::start(example(program), &["--no-broker", "--connect", &absent.connect()]);
+    for (program, _) in FOREMEN {
+        let absent = Port::reserve();
+        let waiting = Process::start(example(program), &["--no-broker", "--connect", &absent.connect()]);
 
-            let context = Context::new().unwrap();
-            let mute = context.socket(Router).unwrap();
-            let endpoint = mute.bind("tcp://127.0.0.1:*").unwrap();
-            let stuck = Process::start(example(program), &["--no-broker", "--connect", &endpoint, "--workers", "2"]);
-            for _ in 0..2 {
-                mute.recv_multipart().unwrap();
-            }
-            assert_eq!(interrupt(stuck), NOTHING);
-            assert_eq!(interrupt(waiting), NOTHING);
-
-            // A task of an hour ends as well.
-            let port = Port::reserve();
-            let own = dealer(&context, &port.connect());
-            own.send_multipart(["", "Hi Boss"]).unwrap();
-            let (bind, connect) = (port.bind(), port.connect());
-            let args = ["--bind", &bind, "--connect", &connect, "--duration", "3600000", "--pause", "3600000"];
-            let broker = Process::start(example(program), &args);
-            assert_eq!(own.recv_multipart().unwrap(), ["", "Work harder"]);
-            assert_eq!(interrupt(broker), NOTHING);
+        let context = Context::new().unwrap();
+        let mute = context.socket(Router).unwrap();
+        let endpoint = mute.bind("tcp://127.0.0.1:*").unwrap();
+        let stuck = Process::start(example(program), &["--no-broker", "--connect", &endpoint, "--workers", "2"]);
+        for _ in 0..2 {
+            mute.recv_multipart().unwrap();
         }
-    });
+        assert_eq!(interrupt(stuck), NOTHING);
+        assert_eq!(interrupt(waiting), NOTHING);
+
+        // A task of an hour ends as well.
+        let port = Port::reserve();
+        let own = dealer(&context, &port.connect());
+        own.send_multipart(["", "Hi Boss"]).unwrap();
+        let (bind, connect) = (port.bind(), port.connect());
+        let args = ["--bind", &bind, "--connect", &connect, "--duration", "3600000", "--pause", "3600000"];
+        let broker = Process::start(example(program), &args);
+        assert_eq!(own.recv_multipart().unwrap(), ["", "Work harder"]);
+        assert_eq!(interrupt(broker), NOTHING);
+    }
 }
 
 /// A bare broker between clients and a worker in C. One client has a made-up address, which no C string can hold, and the
 /// name of the other begins with what a worker says first.
-#[test]
+#[deadline::test]
 fn brokers_serve_clients_and_workers_in_c() {
-    within_deadline(|| {
-        let (c_worker, c_client) = (c_program("lbworker.c"), c_program("lbclient.c"));
-        for (program, sign) in BALANCERS {
-            let directory = Directory::new(&format!("c-peers-{program}"));
-            let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
-            let worker = start_in(&directory, &c_worker, &[BACKEND, sign, "60"]);
-            let name = if sign == "1" { "\u{1}READY" } else { "READY or not" };
-            let clients = [
-                start_in(&directory, &c_client, &[FRONTEND, "30"]),
-                start_in(&directory, &c_client, &[FRONTEND, "30", name]),
-            ];
-            for client in clients {
-                assert_eq!(ended(client), ["Client: OK"; 30]);
-            }
-            assert_eq!(ended(worker), ["Worker: HELLO"; 60]);
-            assert_eq!(interrupt(broker), NOTHING);
+    let (c_worker, c_client) = (c_program("lbworker.c"), c_program("lbclient.c"));
+    for (program, sign) in BALANCERS {
+        let directory = Directory::new(&format!("c-peers-{program}"));
+        let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
+        let worker = start_in(&directory, &c_worker, &[BACKEND, sign, "60"]);
+        let name = if sign == "1" { "\u{1}READY" } else { "READY or not" };
+        let clients = [
+            start_in(&directory, &c_client, &[FRONTEND, "30"]),
+            start_in(&directory, &c_client, &[FRONTEND, "30", name]),
+        ];
+        for client in clients {
+            assert_eq!(ended(client), ["Client: OK"; 30]);
         }
-    });
+        assert_eq!(ended(worker), ["Worker: HELLO"; 60]);
+        assert_eq!(interrupt(broker), NOTHING);
+    }
 }
 
-#[test]
+#[deadline::test]
 fn brokers_bring_their_clients_to_a_worker_in_c() {
-    within_deadline(|| {
-        let c_worker = c_program("lbworker.c");
-        for (program, sign) in BALANCERS {
-            let directory = Directory::new(&format!("c-worker-{program}"));
-            let mut args = vec!["--clients", "7", "--workers", "0"];
-            if program == "lbbroker3" {
-                args.extend(NEVER_AGAIN);
-            }
-            let broker = start_in(&directory, example(program), &args);
-            let worker = start_in(&directory, &c_worker, &[BACKEND, sign, "7"]);
-            for _ in 0..7 {
-                assert_eq!(broker.line(), "Client: OK");
-            }
-            assert_eq!(ended(worker), ["Worker: HELLO"; 7]);
-            assert_eq!(if program == "lbbroker3" { interrupt(broker) } else { ended(broker) }, NOTHING);
+    let c_worker = c_program("lbworker.c");
+    for (program, sign) in BALANCERS {
+        let directory = Directory::new(&format!("c-worker-{program}"));
+        let mut args = vec!["--clients", "7", "--workers", "0"];
+        if program == "lbbroker3" {
+            args.extend(NEVER_AGAIN);
         }
-    });
+        let broker = start_in(&directory, example(program), &args);
+        let worker = start_in(&directory, &c_worker, &[BACKEND, sign, "7"]);
+        for _ in 0..7 {
+            assert_eq!(broker.line(), "Client: OK");
+        }
+        assert_eq!(ended(worker), ["Worker: HELLO"; 7]);
+        assert_eq!(if program == "lbbroker3" { interrupt(broker) } else { ended(broker) }, NOTHING);
+    }
 }
 
-#[test]
+#[deadline::test]
 fn brokers_bring_a_client_in_c_to_their_workers() {
-    within_deadline(|| {
-        let c_client = c_program("lbclient.c");
-        for (program, printed) in
-            [("lbbroker", "Worker: HELLO"), ("lbbroker2", "Worker: [005] HELLO"), ("lbbroker3", "")]
-        {
-            let directory = Directory::new(&format!("c-client-{program}"));
-            let broker = start_in(&directory, example(program), &["--clients", "0"]);
-            let client = start_in(&directory, &c_client, &[FRONTEND, "20"]);
-            assert_eq!(ended(client), ["Client: OK"; 20]);
-            let lines = interrupt(broker);
-            assert_eq!(lines, vec![printed; if printed.is_empty() { 0 } else { 20 }]);
-        }
-    });
+    let c_client = c_program("lbclient.c");
+    for (program, printed) in [("lbbroker", "Worker: HELLO"), ("lbbroker2", "Worker: [005] HELLO"), ("lbbroker3", "")] {
+        let directory = Directory::new(&format!("c-client-{program}"));
+        let broker = start_in(&directory, example(program), &["--clients", "0"]);
+        let client = start_in(&directory, &c_client, &[FRONTEND, "20"]);
+        assert_eq!(ended(client), ["Client: OK"; 20]);
+        let lines = interrupt(broker);
+        assert_eq!(lines, vec![printed; if printed.is_empty() { 0 } else { 20 }]);
+    }
 }
 
 /// Workers in one process, clients in another; the C broker looks at every frame.
-#[test]
+#[deadline::test]
 fn clients_and_workers_meet_at_a_broker_in_c() {
-    within_deadline(|| {
-        let c_broker = c_program("lbbroker.c");
-        for (program, sign) in BALANCERS {
-            let directory = Directory::new(&format!("c-broker-{program}"));
-            let workers = start_in(&directory, example(program), &["--no-broker", "--clients", "0"]);
-            let mut args = vec!["--no-broker", "--workers", "0", "--clients", "12"];
-            if program == "lbbroker3" {
-                args.extend(NEVER_AGAIN);
-            }
-            let clients = start_in(&directory, example(program), &args);
-            let broker = start_in(&directory, &c_broker, &[FRONTEND, BACKEND, sign, "12"]);
-            for _ in 0..12 {
-                assert_eq!(clients.line(), "Client: OK");
-            }
-            let lines = ended(broker);
-            assert!(["1 workers", "2 workers", "3 workers"].contains(&&*lines[0]), "{lines:?}");
-            assert_eq!(if program == "lbbroker3" { interrupt(clients) } else { ended(clients) }, NOTHING);
-            let printed = interrupt(workers);
-            assert_eq!(printed.len(), if program == "lbbroker3" { 0 } else { 12 }, "{printed:?}");
+    let c_broker = c_program("lbbroker.c");
+    for (program, sign) in BALANCERS {
+        let directory = Directory::new(&format!("c-broker-{program}"));
+        let workers = start_in(&directory, example(program), &["--no-broker", "--clients", "0"]);
+        let mut args = vec!["--no-broker", "--workers", "0", "--clients", "12"];
+        if program == "lbbroker3" {
+            args.extend(NEVER_AGAIN);
         }
-    });
+        let clients = start_in(&directory, example(program), &args);
+        let broker = start_in(&directory, &c_broker, &[FRONTEND, BACKEND, sign, "12"]);
+        for _ in 0..12 {
+            assert_eq!(clients.line(), "Client: OK");
+        }
+        let lines = ended(broker);
+        assert!(["1 workers", "2 workers", "3 workers"].contains(&&*lines[0]), "{lines:?}");
+        assert_eq!(if program == "lbbroker3" { interrupt(clients) } else { ended(clients) }, NOTHING);
+        let printed = interrupt(workers);
+        assert_eq!(printed.len(), if program == "lbbroker3" { 0 } else { 12 }, "{printed:?}");
+    }
 }
 
 /// A client of lbbroker3 asks again and again, here with a C broker and a C worker.
-#[test]
+#[deadline::test]
 fn clients_of_lbbroker3_ask_again() {
-    within_deadline(|| {
-        let directory = Directory::new("again");
-        let args = ["--no-broker", "--clients", "2", "--workers", "0", "--pause", "50"];
-        let start = Instant::now();
-        let clients = start_in(&directory, example("lbbroker3"), &args);
-        let worker = start_in(&directory, c_program("lbworker.c"), &[BACKEND, "1", "6"]);
-        let broker = start_in(&directory, c_program("lbbroker.c"), &[FRONTEND, BACKEND, "1", "6"]);
-        for _ in 0..6 {
-            assert_eq!(clients.line(), "Client: OK");
-        }
-        assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
-        ended(broker);
-        ended(worker);
-        // Now they wait for an answer that does not come.
-        assert_eq!(interrupt(clients), NOTHING);
-    });
+    let directory = Directory::new("again");
+    let args = ["--no-broker", "--clients", "2", "--workers", "0", "--pause", "50"];
+    let start = Instant::now();
+    let clients = start_in(&directory, example("lbbroker3"), &args);
+    let worker = start_in(&directory, c_program("lbworker.c"), &[BACKEND, "1", "6"]);
+    let broker = start_in(&directory, c_program("lbbroker.c"), &[FRONTEND, BACKEND, "1", "6"]);
+    for _ in 0..6 {
+        assert_eq!(clients.line(), "Client: OK");
+    }
+    assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
+    ended(broker);
+    ended(worker);
+    // Now they wait for an answer that does not come.
+    assert_eq!(interrupt(clients), NOTHING);
 }
 
 struct Peers<'a> {
@@ -326,249 +301,227 @@ fn answer(worker: &Socket<'_, Req>, client: Message, text: &str) {
 }
 
 /// Requests wait until somebody is ready, and then go to whoever has been so for longest.
-#[test]
+#[deadline::test]
 fn the_least_recently_used_worker_gets_the_request() {
-    within_deadline(|| {
-        for (program, sign) in BALANCERS {
-            let directory = Directory::new(&format!("order-{program}"));
-            let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
-            let context = Context::new().unwrap();
-            let peers = Peers::new(&context, &directory, sign);
+    for (program, sign) in BALANCERS {
+        let directory = Directory::new(&format!("order-{program}"));
+        let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
+        let context = Context::new().unwrap();
+        let peers = Peers::new(&context, &directory, sign);
 
-            let first = peers.client("1");
-            let a = peers.worker();
-            let first_address = request(&a, "1");
-            let second = peers.client("2");
-            let b = peers.worker();
-            let second_address = request(&b, "2");
-            // Whoever has the answer knows that its worker stands in the queue.
-            answer(&b, second_address, "by b");
-            assert_eq!(second.recv().unwrap(), "by b");
-            answer(&a, first_address, "by a");
-            assert_eq!(first.recv().unwrap(), "by a");
+        let first = peers.client("1");
+        let a = peers.worker();
+        let first_address = request(&a, "1");
+        let second = peers.client("2");
+        let b = peers.worker();
+        let second_address = request(&b, "2");
+        // Whoever has the answer knows that its worker stands in the queue.
+        answer(&b, second_address, "by b");
+        assert_eq!(second.recv().unwrap(), "by b");
+        answer(&a, first_address, "by a");
+        assert_eq!(first.recv().unwrap(), "by a");
 
-            let third = peers.client("3");
-            let third_address = request(&b, "3");
-            let fourth = peers.client("4");
-            let fourth_address = request(&a, "4");
-            answer(&a, fourth_address, "by a again");
-            assert_eq!(fourth.recv().unwrap(), "by a again");
-            answer(&b, third_address, "by b again");
-            assert_eq!(third.recv().unwrap(), "by b again");
-            assert_eq!(interrupt(broker), NOTHING);
-        }
-    });
+        let third = peers.client("3");
+        let third_address = request(&b, "3");
+        let fourth = peers.client("4");
+        let fourth_address = request(&a, "4");
+        answer(&a, fourth_address, "by a again");
+        assert_eq!(fourth.recv().unwrap(), "by a again");
+        answer(&b, third_address, "by b again");
+        assert_eq!(third.recv().unwrap(), "by b again");
+        assert_eq!(interrupt(broker), NOTHING);
+    }
 }
 
 /// What others are answered does not count for the program's own clients.
-#[test]
+#[deadline::test]
 fn a_broker_stays_until_its_own_clients_are_served() {
-    within_deadline(|| {
-        for (program, sign) in &BALANCERS[..2] {
-            let directory = Directory::new(&format!("own-{program}"));
-            let broker = start_in(&directory, example(program), &["--clients", "2", "--workers", "0"]);
-            let context = Context::new().unwrap();
-            let peers = Peers::new(&context, &directory, sign);
-            let outside = peers.client("outside");
-            let workers = [peers.worker(), peers.worker(), peers.worker()];
-            let mut requests = workers.each_ref().map(|worker| {
-                let mut request = worker.recv_multipart().unwrap();
-                (request[2] == "HELLO", request.unwrap().unwrap(), worker)
-            });
-            requests.sort_by_key(|(is_own, ..)| *is_own);
-            for (is_own, client, worker) in requests {
-                answer(worker, client, "OK");
-                if is_own {
-                    assert_eq!(broker.line(), "Client: OK");
-                } else {
-                    assert_eq!(outside.recv().unwrap(), "OK");
-                }
+    for (program, sign) in &BALANCERS[..2] {
+        let directory = Directory::new(&format!("own-{program}"));
+        let broker = start_in(&directory, example(program), &["--clients", "2", "--workers", "0"]);
+        let context = Context::new().unwrap();
+        let peers = Peers::new(&context, &directory, sign);
+        let outside = peers.client("outside");
+        let workers = [peers.worker(), peers.worker(), peers.worker()];
+        let mut requests = workers.each_ref().map(|worker| {
+            let mut request = worker.recv_multipart().unwrap();
+            (request[2] == "HELLO", request.unwrap().unwrap(), worker)
+        });
+        requests.sort_by_key(|(is_own, ..)| *is_own);
+        for (is_own, client, worker) in requests {
+            answer(worker, client, "OK");
+            if is_own {
+                assert_eq!(broker.line(), "Client: OK");
+            } else {
+                assert_eq!(outside.recv().unwrap(), "OK");
             }
-            assert_eq!(ended(broker), NOTHING);
         }
-    });
+        assert_eq!(ended(broker), NOTHING);
+    }
 }
 
 /// Nothing that a peer sends ends a broker, or keeps it from serving others.
-#[test]
+#[deadline::test]
 fn nonsense_does_not_end_a_broker() {
-    within_deadline(|| {
-        for (program, sign) in BALANCERS {
-            let directory = Directory::new(&format!("nonsense-{program}"));
-            let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
-            let context = Context::new().unwrap();
-            let peers = Peers::new(&context, &directory, sign);
-            let messages = [
-                vec![""],
-                vec!["x"],
-                vec!["", ""],
-                vec!["", "nobody", "", "OK"],
-                vec!["nobody", "", "OK"],
-                vec![""; 9],
-            ];
+    for (program, sign) in BALANCERS {
+        let directory = Directory::new(&format!("nonsense-{program}"));
+        let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
+        let context = Context::new().unwrap();
+        let peers = Peers::new(&context, &directory, sign);
+        let messages =
+            [vec![""], vec!["x"], vec!["", ""], vec!["", "nobody", "", "OK"], vec!["nobody", "", "OK"], vec![""; 9]];
 
-            // Each says that its sender is ready, so each takes one request with it.
-            let bad_worker = dealer(&context, &ipc(&directory, "backend"));
-            for message in &messages {
-                bad_worker.send_multipart(message.clone()).unwrap();
-            }
-            let bad_client = dealer(&context, &ipc(&directory, "frontend"));
-            for message in &messages {
-                bad_client.send_multipart(message.clone()).unwrap();
-                // The empty frame, the client's address and what it has sent.
-                let request = bad_worker.recv_multipart().unwrap();
-                assert_eq!(request.len(), 2 + message.len());
-            }
-            let client = peers.client("HELLO");
-            let worker = peers.worker();
-            let address = request(&worker, "HELLO");
-            answer(&worker, address, "OK");
-            assert_eq!(client.recv().unwrap(), "OK");
-            assert_eq!(interrupt(broker), NOTHING);
+        // Each says that its sender is ready, so each takes one request with it.
+        let bad_worker = dealer(&context, &ipc(&directory, "backend"));
+        for message in &messages {
+            bad_worker.send_multipart(message.clone()).unwrap();
         }
-    });
+        let bad_client = dealer(&context, &ipc(&directory, "frontend"));
+        for message in &messages {
+            bad_client.send_multipart(message.clone()).unwrap();
+            // The empty frame, the client's address and what it has sent.
+            let request = bad_worker.recv_multipart().unwrap();
+            assert_eq!(request.len(), 2 + message.len());
+        }
+        let client = peers.client("HELLO");
+        let worker = peers.worker();
+        let address = request(&worker, "HELLO");
+        answer(&worker, address, "OK");
+        assert_eq!(client.recv().unwrap(), "OK");
+        assert_eq!(interrupt(broker), NOTHING);
+    }
 }
 
 /// A worker is not confused by requests that are none: it is ready again.
-#[test]
+#[deadline::test]
 fn nonsense_does_not_end_workers_and_clients() {
-    within_deadline(|| {
-        for (program, sign) in BALANCERS {
-            let directory = Directory::new(&format!("bad-broker-{program}"));
-            let context = Context::new().unwrap();
-            let router = |name| {
-                let socket = context.socket(Router).unwrap();
-                socket.bind(&ipc(&directory, name)).unwrap();
-                socket
-            };
-            let (frontend, backend) = (router("frontend"), router("backend"));
-            let args = ["--no-broker", "--workers", "1", "--clients", "1"];
-            let program = start_in(&directory, example(program), &args);
+    for (program, sign) in BALANCERS {
+        let directory = Directory::new(&format!("bad-broker-{program}"));
+        let context = Context::new().unwrap();
+        let router = |name| {
+            let socket = context.socket(Router).unwrap();
+            socket.bind(&ipc(&directory, name)).unwrap();
+            socket
+        };
+        let (frontend, backend) = (router("frontend"), router("backend"));
+        let args = ["--no-broker", "--workers", "1", "--clients", "1"];
+        let program = start_in(&directory, example(program), &args);
 
-            let mut ready = backend.recv_multipart().unwrap();
-            let worker = ready.unwrap().unwrap();
-            assert_eq!(ready, [if sign == "1" { "\u{1}" } else { "READY" }]);
-            for nonsense in [vec![""], vec!["x"], vec!["x", ""], vec!["", "x"], vec!["x", "y", "z"]] {
-                let mut message = Multipart::from(nonsense);
-                message.wrap(worker.clone());
-                backend.send_multipart(message).unwrap();
-                // It says something, and so it is still there.
-                assert_eq!(backend.recv_multipart().unwrap()[0], worker);
-            }
-            backend.send_multipart([worker.clone(), "".into(), "me".into(), "".into(), "HELLO".into()]).unwrap();
-            let mut last = backend.recv_multipart().unwrap();
-            assert_eq!(last.unwrap().unwrap(), worker);
-            assert_eq!(last, ["me", "", "OK"]);
-
-            let mut hello = frontend.recv_multipart().unwrap();
-            let client = hello.unwrap().unwrap();
-            assert_eq!(hello, ["HELLO"]);
-            // Not UTF-8.
-            frontend.send_multipart([client, "".into(), (&[0xff_u8][..]).into()]).unwrap();
-            loop {
-                let line = program.line();
-                if line.starts_with("Client: ") {
-                    assert_eq!(line, "Client: \u{fffd}");
-                    break;
-                }
-            }
-            if sign == "1" {
-                interrupt(program)
-            } else {
-                ended(program)
-            };
+        let mut ready = backend.recv_multipart().unwrap();
+        let worker = ready.unwrap().unwrap();
+        assert_eq!(ready, [if sign == "1" { "\u{1}" } else { "READY" }]);
+        for nonsense in [vec![""], vec!["x"], vec!["x", ""], vec!["", "x"], vec!["x", "y", "z"]] {
+            let mut message = Multipart::from(nonsense);
+            message.wrap(worker.clone());
+            backend.send_multipart(message).unwrap();
+            // It says something, and so it is still there.
+            assert_eq!(backend.recv_multipart().unwrap()[0], worker);
         }
-    });
+        backend.send_multipart([worker.clone(), "".into(), "me".into(), "".into(), "HELLO".into()]).unwrap();
+        let mut last = backend.recv_multipart().unwrap();
+        assert_eq!(last.unwrap().unwrap(), worker);
+        assert_eq!(last, ["me", "", "OK"]);
+
+        let mut hello = frontend.recv_multipart().unwrap();
+        let client = hello.unwrap().unwrap();
+        assert_eq!(hello, ["HELLO"]);
+        // Not UTF-8.
+        frontend.send_multipart([client, "".into(), (&[0xff_u8][..]).into()]).unwrap();
+        loop {
+            let line = program.line();
+            if line.starts_with("Client: ") {
+                assert_eq!(line, "Client: \u{fffd}");
+                break;
+            }
+        }
+        if sign == "1" {
+            interrupt(program)
+        } else {
+            ended(program)
+        };
+    }
 }
 
 /// Ctrl-C ends all the program's threads, whatever the others do: nobody works, and one takes what it is not given.
-#[test]
+#[deadline::test]
 fn ctrl_c_ends_a_broker_whose_clients_wait() {
-    within_deadline(|| {
-        for (program, sign) in BALANCERS {
-            let directory = Directory::new(&format!("waiting-{program}"));
-            let waiting = start_in(&directory, example(program), &["--workers", "0"]);
-            let context = Context::new().unwrap();
-            let peers = Peers::new(&context, &directory, sign);
-            let idle = peers.worker();
-            request(&idle, "HELLO");
-            assert_eq!(interrupt(waiting), NOTHING);
+    for (program, sign) in BALANCERS {
+        let directory = Directory::new(&format!("waiting-{program}"));
+        let waiting = start_in(&directory, example(program), &["--workers", "0"]);
+        let context = Context::new().unwrap();
+        let peers = Peers::new(&context, &directory, sign);
+        let idle = peers.worker();
+        request(&idle, "HELLO");
+        assert_eq!(interrupt(waiting), NOTHING);
 
-            let nobody = Directory::new(&format!("alone-{program}"));
-            let alone = start_in(&nobody, example(program), &["--no-broker"]);
-            assert_eq!(interrupt(alone), NOTHING);
-        }
-    });
+        let nobody = Directory::new(&format!("alone-{program}"));
+        let alone = start_in(&nobody, example(program), &["--no-broker"]);
+        assert_eq!(interrupt(alone), NOTHING);
+    }
 }
 
 /// Megabytes of answers for a client that does not take them.
-#[test]
+#[deadline::test]
 fn ctrl_c_ends_a_broker_whose_client_does_not_read() {
-    within_deadline(|| {
-        for (program, sign) in BALANCERS {
-            let directory = Directory::new(&format!("unread-{program}"));
-            let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
-            let context = Context::new().unwrap();
-            let peers = Peers::new(&context, &directory, sign);
-            let client = context.socket(Dealer).unwrap();
-            client.set_rcvhwm(1).unwrap();
-            // A connection that nobody reads from does not notice that it is closed, so what it has to send would wait.
-            client.set_linger(Some(Duration::ZERO)).unwrap();
-            client.connect(&ipc(&directory, "frontend")).unwrap();
-            let worker = peers.worker();
-            let long = "x".repeat(100_000);
-            for _ in 0..100 {
-                client.send_multipart(["", "HELLO"]).unwrap();
-                let address = request(&worker, "HELLO");
-                answer(&worker, address, &long);
-            }
-            // It is ready again, so all answers have gone through the broker.
-            client.send_multipart(["", "last"]).unwrap();
-            request(&worker, "last");
-            assert_eq!(interrupt(broker), NOTHING);
+    for (program, sign) in BALANCERS {
+        let directory = Directory::new(&format!("unread-{program}"));
+        let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
+        let context = Context::new().unwrap();
+        let peers = Peers::new(&context, &directory, sign);
+        let client = context.socket(Dealer).unwrap();
+        client.set_rcvhwm(1).unwrap();
+        // A connection that nobody reads from does not notice that it is closed, so what it has to send would wait.
+        client.set_linger(Some(Duration::ZERO)).unwrap();
+        client.connect(&ipc(&directory, "frontend")).unwrap();
+        let worker = peers.worker();
+        let long = "x".repeat(100_000);
+        for _ in 0..100 {
+            client.send_multipart(["", "HELLO"]).unwrap();
+            let address = request(&worker, "HELLO");
+            answer(&worker, address, &long);
         }
-    });
+        // It is ready again, so all answers have gone through the broker.
+        client.send_multipart(["", "last"]).unwrap();
+        request(&worker, "last");
+        assert_eq!(interrupt(broker), NOTHING);
+    }
 }
 
 /// The demonstrations print the same over any transport, but for the address that is made up.
-#[test]
+#[deadline::test]
 fn addresses_are_the_same_over_any_transport() {
-    within_deadline(|| {
-        let dashes = "-".repeat(40);
-        for endpoint in ["inproc://other", "tcp://127.0.0.1:*", "ipc://*"] {
-            let run = |program: &str| ended(Process::start(example(program), &["--endpoint", endpoint]));
-            let mut lines = run("identity");
-            let generated = lines.remove(1);
-            assert!(generated.starts_with("[005] 00") && generated.len() == 16, "{generated:?}");
-            let anonymous = "[039] ROUTER uses a generated 5 byte identity";
-            let identified = "[040] ROUTER socket uses REQ's socket identity";
-            assert_eq!(lines, [&*dashes, "[000] ", anonymous, &dashes, "[005] PEER2", "[000] ", identified]);
+    let dashes = "-".repeat(40);
+    for endpoint in ["inproc://other", "tcp://127.0.0.1:*", "ipc://*"] {
+        let run = |program: &str| ended(Process::start(example(program), &["--endpoint", endpoint]));
+        let mut lines = run("identity");
+        let generated = lines.remove(1);
+        assert!(generated.starts_with("[005] 00") && generated.len() == 16, "{generated:?}");
+        let anonymous = "[039] ROUTER uses a generated 5 byte identity";
+        let identified = "[040] ROUTER socket uses REQ's socket identity";
+        assert_eq!(lines, [&*dashes, "[000] ", anonymous, &dashes, "[005] PEER2", "[000] ", identified]);
 
-            let to_worker = [&*dashes, "[006] SERVER", "[000] ", "[014] send to worker"];
-            let to_server = [&*dashes, "[006] WORKER", "[000] ", "[014] send to server"];
-            assert_eq!(run("rtrouter"), [to_worker, to_server].concat());
+        let to_worker = [&*dashes, "[006] SERVER", "[000] ", "[014] send to worker"];
+        let to_server = [&*dashes, "[006] WORKER", "[000] ", "[014] send to server"];
+        assert_eq!(run("rtrouter"), [to_worker, to_server].concat());
 
-            let workload = [&*dashes, "[020] This is the workload"];
-            let addresses = ["[001] A", "[009] address 3", "[009] address 2", "[009] address 1"];
-            let reply = ["[000] ", "[017] This is the reply"];
-            assert_eq!(run("rtpapa"), [&workload[..], &[&dashes], &addresses, &reply].concat());
+        let workload = [&*dashes, "[020] This is the workload"];
+        let addresses = ["[001] A", "[009] address 3", "[009] address 2", "[009] address 1"];
+        let reply = ["[000] ", "[017] This is the reply"];
+        assert_eq!(run("rtpapa"), [&workload[..], &[&dashes], &addresses, &reply].concat());
 
-            assert_eq!(run("zmsg_test"), [" * zmsg: OK"]);
-        }
-    });
+        assert_eq!(run("zmsg_test"), [" * zmsg: OK"]);
+    }
 }
 
 /// What the class receives is printed, twice, before it says that all is well.
-#[test]
+#[deadline::test]
 fn zmsg_dumps_what_it_receives() {
-    within_deadline(|| {
-        let directory = Directory::new("zmsg");
-        let output = Command::new(example("zmsg_test")).current_dir(directory.path()).output().unwrap();
-        assert!(output.status.success());
-        let dumped = String::from_utf8(output.stderr).unwrap();
-        let lines: Vec<&str> = dumped.lines().collect();
-        assert!(lines[0].starts_with("[005] 00"), "{dumped}");
-        let rest = [lines[0], "[008] address2", "[008] address1", "[000] ", "[005] Hello"];
-        assert_eq!(lines, [&[lines[0], "[005] Hello"], &rest[..]].concat());
-    });
+    let directory = Directory::new("zmsg");
+    let output = Command::new(example("zmsg_test")).current_dir(directory.path()).output().unwrap();
+    assert!(output.status.success());
+    let dumped = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<&str> = dumped.lines().collect();
+    assert!(lines[0].starts_with("[005] 00"), "{dumped}");
+    let rest = [lines[0], "[008] address2", "[008] address1", "[000] ", "[005] Hello"];
+    assert_eq!(lines, [&[lines[0], "[005] Hello"], &rest[..]].concat());
 }

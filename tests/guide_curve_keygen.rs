@@ -3,7 +3,7 @@
 mod common;
 
 use common::guide::{Directory, ended, example};
-use common::{Process, skip_unless, within_deadline};
+use common::{Process, skip_unless};
 use zmq::security::Certificate;
 
 fn pair() -> (String, String) {
@@ -15,20 +15,18 @@ fn pair() -> (String, String) {
     (after("== CURVE PUBLIC KEY =="), after("== CURVE SECRET KEY =="))
 }
 
-#[test]
+#[deadline::test]
 fn curve_keygen_makes_pairs() {
-    within_deadline(|| {
-        if skip_unless(zmq::has("curve"), "this libzmq has no CURVE") {
-            return;
-        }
-        let (public, secret) = pair();
-        assert_eq!(zmq::curve_public(&secret.parse().unwrap()).unwrap().to_string(), public);
-        assert_ne!(pair().1, secret);
+    if skip_unless(zmq::has("curve"), "this libzmq has no CURVE") {
+        return;
+    }
+    let (public, secret) = pair();
+    assert_eq!(zmq::curve_public(&secret.parse().unwrap()).unwrap().to_string(), public);
+    assert_ne!(pair().1, secret);
 
-        let directory = Directory::new("keygen");
-        let path = directory.path().join("server.key");
-        let lines = ended(Process::start(example("curve_keygen"), &[path.to_str().unwrap()]));
-        assert_eq!(lines, [path.display().to_string(), format!("{}_secret", path.display())]);
-        assert!(Certificate::load(&path).unwrap().secret_key().is_some());
-    });
+    let directory = Directory::new("keygen");
+    let path = directory.path().join("server.key");
+    let lines = ended(Process::start(example("curve_keygen"), &[path.to_str().unwrap()]));
+    assert_eq!(lines, [path.display().to_string(), format!("{}_secret", path.display())]);
+    assert!(Certificate::load(&path).unwrap().secret_key().is_some());
 }

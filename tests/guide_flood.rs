@@ -8,8 +8,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use common::Process;
 use common::guide::{Directory, Port, example, interrupt};
-use common::{Process, within_deadline};
 use zmq::{CanMultipart, CanSend, Context, Dealer, Multipart, Push, Socket, XPub};
 
 /// How many messages say that the program does nothing but read.
@@ -57,113 +57,103 @@ fn start(directory: &Directory, name: &str, args: &str) -> Process {
 }
 
 /// Workers that say without end that they are ready.
-#[test]
+#[deadline::test]
 fn brokers_with_a_flood_of_workers() {
-    within_deadline(|| {
-        let nobody = "--clients 0 --workers 0";
-        for (name, args, socket) in [
-            ("lbbroker", nobody, "backend"),
-            ("lbbroker2", nobody, "backend"),
-            ("lbbroker3", nobody, "backend"),
-            ("peering2", &format!("DC1 DC2 {nobody}"), "DC1-localbe"),
-            ("peering3", &format!("DC1 DC2 {nobody}"), "DC1-localbe"),
-        ] {
-            let directory = Directory::new(&format!("flood-{name}"));
-            let endpoint = format!("ipc://{}/{socket}.ipc", directory.path().display());
-            let program = start(&directory, name, args);
-            let connect = |worker: &Socket<'_, Dealer>| worker.connect(&endpoint).unwrap();
-            flood(program, Dealer, connect, &Multipart::from(["", "READY"]));
-        }
-    });
+    let nobody = "--clients 0 --workers 0";
+    for (name, args, socket) in [
+        ("lbbroker", nobody, "backend"),
+        ("lbbroker2", nobody, "backend"),
+        ("lbbroker3", nobody, "backend"),
+        ("peering2", &format!("DC1 DC2 {nobody}"), "DC1-localbe"),
+        ("peering3", &format!("DC1 DC2 {nobody}"), "DC1-localbe"),
+    ] {
+        let directory = Directory::new(&format!("flood-{name}"));
+        let endpoint = format!("ipc://{}/{socket}.ipc", directory.path().display());
+        let program = start(&directory, name, args);
+        let connect = |worker: &Socket<'_, Dealer>| worker.connect(&endpoint).unwrap();
+        flood(program, Dealer, connect, &Multipart::from(["", "READY"]));
+    }
 }
 
 /// Clients that ask without end, and do not read the answers.
-#[test]
+#[deadline::test]
 fn servers_with_a_flood_of_clients() {
-    within_deadline(|| {
-        let directory = Directory::new("flood-servers");
-        for (name, bind, args) in [
-            ("hwserver", "--endpoint", "--delay 0"),
-            ("hwserver2", "--endpoint", "--delay 0"),
-            ("hwserver3", "--endpoint", "--delay 0"),
-            ("hwserver4", "--endpoint", "--delay 0"),
-            ("interrupt", "--endpoint", ""),
-            ("mtserver", "--endpoint", "--delay 0"),
-            ("rtreq", "--bind", "--workers 0 --duration 3600000"),
-            ("rtdealer", "--bind", "--workers 0 --duration 3600000"),
-            ("asyncsrv", "--bind", "--clients 0 --work 0 --duration 3600000"),
-        ] {
-            let port = Port::reserve();
-            let program = start(&directory, name, &format!("{bind} {} {args}", port.bind()));
-            let connect = |client: &Socket<'_, Dealer>| client.connect(&port.connect()).unwrap();
-            flood(program, Dealer, connect, &Multipart::from(["", "Hello"]));
-        }
-    });
+    let directory = Directory::new("flood-servers");
+    for (name, bind, args) in [
+        ("hwserver", "--endpoint", "--delay 0"),
+        ("hwserver2", "--endpoint", "--delay 0"),
+        ("hwserver3", "--endpoint", "--delay 0"),
+        ("hwserver4", "--endpoint", "--delay 0"),
+        ("interrupt", "--endpoint", ""),
+        ("mtserver", "--endpoint", "--delay 0"),
+        ("rtreq", "--bind", "--workers 0 --duration 3600000"),
+        ("rtdealer", "--bind", "--workers 0 --duration 3600000"),
+        ("asyncsrv", "--bind", "--clients 0 --work 0 --duration 3600000"),
+    ] {
+        let port = Port::reserve();
+        let program = start(&directory, name, &format!("{bind} {} {args}", port.bind()));
+        let connect = |client: &Socket<'_, Dealer>| client.connect(&port.connect()).unwrap();
+        flood(program, Dealer, connect, &Multipart::from(["", "Hello"]));
+    }
 }
 
 /// Publishers that wait for their subscriber alone.
-#[test]
+#[deadline::test]
 fn subscribers_with_a_flood_of_updates() {
-    within_deadline(|| {
-        let directory = Directory::new("flood-subscribers");
-        for (name, message) in [("psenvsub", &["B", "more"][..]), ("durasub", &["Hello", "1", "Update"])] {
-            let (port, nobody) = (Port::reserve(), Port::reserve());
-            let args = match name {
-                "psenvsub" => format!("--endpoint {}", port.connect()),
-                _ => format!("--publisher {} --sync {}", port.connect(), nobody.connect()),
-            };
-            let program = start(&directory, name, &args);
-            let bind = |publisher: &Socket<'_, XPub>| {
-                publisher.set_xpub_nodrop(true).unwrap();
-                publisher.bind(&port.bind()).unwrap();
-                publisher.wait_for_subscribers(1, None, &mut Vec::new()).unwrap();
-            };
-            flood(program, XPub, bind, &message.iter().copied().collect());
-        }
-    });
+    let directory = Directory::new("flood-subscribers");
+    for (name, message) in [("psenvsub", &["B", "more"][..]), ("durasub", &["Hello", "1", "Update"])] {
+        let (port, nobody) = (Port::reserve(), Port::reserve());
+        let args = match name {
+            "psenvsub" => format!("--endpoint {}", port.connect()),
+            _ => format!("--publisher {} --sync {}", port.connect(), nobody.connect()),
+        };
+        let program = start(&directory, name, &args);
+        let bind = |publisher: &Socket<'_, XPub>| {
+            publisher.set_xpub_nodrop(true).unwrap();
+            publisher.bind(&port.bind()).unwrap();
+            publisher.wait_for_subscribers(1, None, &mut Vec::new()).unwrap();
+        };
+        flood(program, XPub, bind, &message.iter().copied().collect());
+    }
 }
 
 /// Acknowledgements for updates that there never were.
-#[test]
+#[deadline::test]
 fn publishers_with_a_flood_of_acknowledgements() {
-    within_deadline(|| {
-        let directory = Directory::new("flood-publishers");
-        for name in ["durapub", "durapub2"] {
-            let (updates, sync) = (Port::reserve(), Port::reserve());
-            let args = format!("--publisher {} --sync {}", updates.bind(), sync.bind());
-            let program = start(&directory, name, &args);
-            let connect = |subscriber: &Socket<'_, Push>| subscriber.connect(&sync.connect()).unwrap();
-            flood(program, Push, connect, &Multipart::from(["Hello", "1"]));
-        }
-    });
+    let directory = Directory::new("flood-publishers");
+    for name in ["durapub", "durapub2"] {
+        let (updates, sync) = (Port::reserve(), Port::reserve());
+        let args = format!("--publisher {} --sync {}", updates.bind(), sync.bind());
+        let program = start(&directory, name, &args);
+        let connect = |subscriber: &Socket<'_, Push>| subscriber.connect(&sync.connect()).unwrap();
+        flood(program, Push, connect, &Multipart::from(["Hello", "1"]));
+    }
 }
 
 /// Megabytes of replies, since a REP gives a client its envelope back.
-#[test]
+#[deadline::test]
 fn servers_whose_client_does_not_read() {
     const REQUESTS: usize = 200;
-    within_deadline(|| {
-        let directory = Directory::new("unread-replies");
-        for (name, args) in
-            [("hwserver", "--delay 0"), ("hwserver2", "--delay 0"), ("interrupt", ""), ("mtserver", "--delay 0")]
-        {
-            let port = Port::reserve();
-            let server = start(&directory, name, &format!("--endpoint {} --linger 100 {args}", port.bind()));
-            let context = Context::new().unwrap();
-            let client = context.socket(Dealer).unwrap();
-            client.set_linger(Some(Duration::ZERO)).unwrap();
-            client.set_rcvhwm(1).unwrap();
-            client.connect(&port.connect()).unwrap();
-            let envelope = "x".repeat(100_000);
-            for _ in 0..REQUESTS {
-                client.send_multipart([&envelope, "", "Hello"]).unwrap();
-            }
-            let mut received = 0;
-            while received < REQUESTS {
-                let line = server.line();
-                received += usize::from(line.contains("Hello") || line == "W: recv");
-            }
-            interrupt(server);
+    let directory = Directory::new("unread-replies");
+    for (name, args) in
+        [("hwserver", "--delay 0"), ("hwserver2", "--delay 0"), ("interrupt", ""), ("mtserver", "--delay 0")]
+    {
+        let port = Port::reserve();
+        let server = start(&directory, name, &format!("--endpoint {} --linger 100 {args}", port.bind()));
+        let context = Context::new().unwrap();
+        let client = context.socket(Dealer).unwrap();
+        client.set_linger(Some(Duration::ZERO)).unwrap();
+        client.set_rcvhwm(1).unwrap();
+        client.connect(&port.connect()).unwrap();
+        let envelope = "x".repeat(100_000);
+        for _ in 0..REQUESTS {
+            client.send_multipart([&envelope, "", "Hello"]).unwrap();
         }
-    });
+        let mut received = 0;
+        while received < REQUESTS {
+            let line = server.line();
+            received += usize::from(line.contains("Hello") || line == "W: recv");
+        }
+        interrupt(server);
+    }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::guide::{Directory, NOTHING, ended, example, interrupt};
-use common::{Process, c_program, within_deadline};
+use common::{Process, c_program};
 use zmq::{Context, Dealer, Pub, Push, Req, Router, Socket, Sub};
 
 const PROMPT: &str = "Press Enter when all brokers are started: ";
@@ -79,469 +79,427 @@ fn without_names_the_brokers_say_what_they_want() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn ctrl_c_ends_brokers_whose_peers_are_not_there() {
-    within_deadline(|| {
-        let place = Place::new("absent-peers");
-        for name in ["peering1", "peering2", "peering3"] {
-            let broker = place.broker(name, "DC1 DC2 DC3");
-            assert_eq!(broker.line(), "I: preparing broker at DC1...");
-            for peer in ["DC2", "DC3"] {
-                let flow = if name == "peering1" { "state backend" } else { "cloud frontend" };
-                assert_eq!(broker.line(), format!("I: connecting to {flow} at '{peer}'"));
-            }
-            interrupt(broker);
-        }
-        // One whose peer does not answer.
-        let context = Context::new().unwrap();
-        let silent = context.socket(Router).unwrap();
-        silent.set_routing_id("DC2").unwrap();
-        silent.bind(&place.endpoint("DC2", "cloud")).unwrap();
-        let broker = place.broker("peering2", "DC1 DC2 --workers 0");
-        assert_eq!(silent.recv_multipart().unwrap().len(), 4);
-        interrupt(broker);
-        // One that waits for Enter.
-        let broker = place.start(&example("peering2"), "DC1");
+    let place = Place::new("absent-peers");
+    for name in ["peering1", "peering2", "peering3"] {
+        let broker = place.broker(name, "DC1 DC2 DC3");
         assert_eq!(broker.line(), "I: preparing broker at DC1...");
-        assert!(broker.line_within(SECOND / 4).is_none());
-        assert_eq!(interrupt(broker), [PROMPT]);
-    });
+        for peer in ["DC2", "DC3"] {
+            let flow = if name == "peering1" { "state backend" } else { "cloud frontend" };
+            assert_eq!(broker.line(), format!("I: connecting to {flow} at '{peer}'"));
+        }
+        interrupt(broker);
+    }
+    // One whose peer does not answer.
+    let context = Context::new().unwrap();
+    let silent = context.socket(Router).unwrap();
+    silent.set_routing_id("DC2").unwrap();
+    silent.bind(&place.endpoint("DC2", "cloud")).unwrap();
+    let broker = place.broker("peering2", "DC1 DC2 --workers 0");
+    assert_eq!(silent.recv_multipart().unwrap().len(), 4);
+    interrupt(broker);
+    // One that waits for Enter.
+    let broker = place.start(&example("peering2"), "DC1");
+    assert_eq!(broker.line(), "I: preparing broker at DC1...");
+    assert!(broker.line_within(SECOND / 4).is_none());
+    assert_eq!(interrupt(broker), [PROMPT]);
 }
 
-#[test]
+#[deadline::test]
 fn peering1_hears_and_is_heard_by_a_c_broker_that_never_stops_talking() {
-    within_deadline(|| {
-        let place = Place::new("peering1-c");
-        let peer = place.start(&c_program("peering_state.c"), "DC2 DC1 5");
-        let broker = place.broker("peering1", "DC1 DC2 --pause 50");
-        assert_eq!(peer.line(), "heard");
-        lines_until(&broker, 20, |line| line == "DC2 - 7 workers free");
-        assert_eq!(dismiss(peer), NOTHING);
-        interrupt(broker);
-    });
+    let place = Place::new("peering1-c");
+    let peer = place.start(&c_program("peering_state.c"), "DC2 DC1 5");
+    let broker = place.broker("peering1", "DC1 DC2 --pause 50");
+    assert_eq!(peer.line(), "heard");
+    lines_until(&broker, 20, |line| line == "DC2 - 7 workers free");
+    assert_eq!(dismiss(peer), NOTHING);
+    interrupt(broker);
 }
 
-#[test]
+#[deadline::test]
 fn three_peering1_hear_one_another() {
-    within_deadline(|| {
-        let place = Place::new("peering1-three");
-        let names = ["DC1", "DC2", "DC3"];
-        let brokers = [0, 1, 2].map(|own| {
-            let (name, one, other) = (names[own], names[(own + 1) % 3], names[(own + 2) % 3]);
-            (own, place.broker("peering1", &format!("{name} {one} {other} --pause 20")))
-        });
-        for (own, broker) in &brokers {
-            for (_, peer) in names.iter().enumerate().filter(|(other, _)| other != own) {
-                let news = format!("{peer} - ");
-                lines_until(broker, 3, |line| line.starts_with(&news) && line.ends_with(" workers free"));
-            }
-        }
-        for (_, broker) in brokers {
-            interrupt(broker);
-        }
+    let place = Place::new("peering1-three");
+    let names = ["DC1", "DC2", "DC3"];
+    let brokers = [0, 1, 2].map(|own| {
+        let (name, one, other) = (names[own], names[(own + 1) % 3], names[(own + 2) % 3]);
+        (own, place.broker("peering1", &format!("{name} {one} {other} --pause 20")))
     });
+    for (own, broker) in &brokers {
+        for (_, peer) in names.iter().enumerate().filter(|(other, _)| other != own) {
+            let news = format!("{peer} - ");
+            lines_until(broker, 3, |line| line.starts_with(&news) && line.ends_with(" workers free"));
+        }
+    }
+    for (_, broker) in brokers {
+        interrupt(broker);
+    }
 }
 
-#[test]
+#[deadline::test]
 fn peering2_serves_the_clients_of_a_c_broker() {
-    within_deadline(|| {
-        let place = Place::new("peering2-serves");
-        let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 30 0 OK");
-        let broker = place.broker("peering2", "DC1 DC2 --clients 0");
-        assert_eq!(peer.line(), "asked");
-        assert_eq!(dismiss(peer), ["0"]);
-        let lines = interrupt(broker);
-        assert_eq!(count(&lines, "Worker: [005] HELLO"), 30);
-    });
+    let place = Place::new("peering2-serves");
+    let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 30 0 OK");
+    let broker = place.broker("peering2", "DC1 DC2 --clients 0");
+    assert_eq!(peer.line(), "asked");
+    assert_eq!(dismiss(peer), ["0"]);
+    let lines = interrupt(broker);
+    assert_eq!(count(&lines, "Worker: [005] HELLO"), 30);
 }
 
-#[test]
+#[deadline::test]
 fn peering2_is_served_by_a_c_broker() {
-    within_deadline(|| {
-        let place = Place::new("peering2-asks");
-        // This one comes before its peer, and waits for it.
-        let broker = place.broker("peering2", "DC1 DC2 --clients 4 --workers 0 --pause 0 --requests 5");
-        assert_eq!(broker.line(), "I: preparing broker at DC1...");
-        let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 0 20 OK");
-        assert_eq!(lines_until(&broker, 20, |line| line == "Client: OK").len(), 20);
-        assert_eq!(peer.line(), "served");
-        assert_eq!(dismiss(peer), ["20"]);
-        assert_eq!(interrupt(broker), NOTHING);
-    });
+    let place = Place::new("peering2-asks");
+    // This one comes before its peer, and waits for it.
+    let broker = place.broker("peering2", "DC1 DC2 --clients 4 --workers 0 --pause 0 --requests 5");
+    assert_eq!(broker.line(), "I: preparing broker at DC1...");
+    let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 0 20 OK");
+    assert_eq!(lines_until(&broker, 20, |line| line == "Client: OK").len(), 20);
+    assert_eq!(peer.line(), "served");
+    assert_eq!(dismiss(peer), ["20"]);
+    assert_eq!(interrupt(broker), NOTHING);
 }
 
-#[test]
+#[deadline::test]
 fn peering2_shares_work_with_a_c_broker_in_both_directions() {
-    within_deadline(|| {
-        let place = Place::new("peering2-both");
-        let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 20 1 OK");
-        let broker = place.broker("peering2", "DC1 DC2 --pause 25 --requests 20");
-        let lines = lines_until(&broker, 200, |line| line == "Client: OK");
-        let mut said = [peer.line(), peer.line()];
-        said.sort();
-        assert_eq!(said, ["asked", "served"]);
-        let served = dismiss(peer).pop().unwrap().parse::<usize>().unwrap();
-        let done = count(&lines, "Worker: [005] HELLO") + count(&interrupt(broker), "Worker: [005] HELLO");
-        // About one in five of its own 200 goes away, and 20 come in.
-        assert_eq!(done, 200 - served + 20);
-        assert!((1..120).contains(&served), "{served}");
-    });
+    let place = Place::new("peering2-both");
+    let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 20 1 OK");
+    let broker = place.broker("peering2", "DC1 DC2 --pause 25 --requests 20");
+    let lines = lines_until(&broker, 200, |line| line == "Client: OK");
+    let mut said = [peer.line(), peer.line()];
+    said.sort();
+    assert_eq!(said, ["asked", "served"]);
+    let served = dismiss(peer).pop().unwrap().parse::<usize>().unwrap();
+    let done = count(&lines, "Worker: [005] HELLO") + count(&interrupt(broker), "Worker: [005] HELLO");
+    // About one in five of its own 200 goes away, and 20 come in.
+    assert_eq!(done, 200 - served + 20);
+    assert!((1..120).contains(&served), "{served}");
 }
 
-#[test]
+#[deadline::test]
 fn c_workers_and_c_clients_attach_to_a_broker() {
-    within_deadline(|| {
-        let place = Place::new("peering-local");
-        let program = c_program("peering_local.c");
-        for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
-            let broker = place.broker(broker, "DC1 --clients 0 --workers 0");
-            let clients = [(); 2].map(|()| place.start(&program, &format!("client DC1 20 {body}")));
-            let workers = [(); 3].map(|()| place.start(&program, &format!("worker DC1 0 {body}")));
-            for client in clients {
-                assert_eq!(client.rest(), ["done"]);
-                client.succeeds();
-            }
-            let mut requests = 0;
-            for worker in workers {
-                let lines = dismiss(worker);
-                requests += count(&lines, "3");
-                assert_eq!(lines.last().unwrap(), "done");
-            }
-            assert_eq!(requests, 40);
-            interrupt(broker);
-        }
-    });
-}
-
-#[test]
-fn a_c_worker_works_for_peers_too() {
-    within_deadline(|| {
-        let place = Place::new("peering-worker");
-        let program = c_program("peering_local.c");
-        let cloud = c_program("peering_cloud.c");
-        for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
-            let broker = place.broker(broker, "DC1 DC2 --clients 0 --workers 0");
-            let worker = place.start(&program, &format!("worker DC1 10 {body}"));
-            let peer = place.start(&cloud, &format!("DC2 DC1 10 0 {body}"));
-            assert_eq!(peer.line(), "asked");
-            dismiss(peer);
-            // [DC2][client][][body]
-            assert_eq!(count(&dismiss(worker), "4"), 10);
-            interrupt(broker);
-        }
-    });
-}
-
-#[test]
-fn a_peering2_without_workers_has_its_work_done_by_its_peer() {
-    within_deadline(|| {
-        let place = Place::new("peering2-two");
-        let other = place.broker("peering2", "DC2 DC1 --pause 40 --requests 12");
-        let own = place.broker("peering2", "DC1 DC2 --workers 0 --pause 0 --requests 12");
-        assert_eq!(lines_until(&own, 120, |line| line == "Client: OK").len(), 120);
-        let mut lines = lines_until(&other, 120, |line| line == "Client: OK");
-        assert_eq!(interrupt(own), NOTHING);
-        lines.extend(interrupt(other));
-        assert_eq!(count(&lines, "Worker: [005] HELLO"), 240);
-    });
-}
-
-#[test]
-fn three_peering2_answer_every_request() {
-    within_deadline(|| {
-        let place = Place::new("peering2-three");
-        let names = ["DC1 DC2 DC3 --workers 0", "DC2 DC3 DC1", "DC3 DC1 DC2"];
-        let brokers = names.map(|names| place.broker("peering2", &format!("{names} --pause 40 --requests 12")));
-        let mut done = [0; 3];
-        let mut lines = brokers.each_ref().map(|broker| lines_until(broker, 120, |line| line == "Client: OK"));
-        for (number, broker) in brokers.into_iter().enumerate() {
-            lines[number].extend(interrupt(broker));
-            assert_eq!(count(&lines[number], "Client: OK"), 120);
-            done[number] = count(&lines[number], "Worker: [005] HELLO");
-        }
-        assert_eq!(done[0], 0);
-        assert_eq!(done[1] + done[2], 360);
-    });
-}
-
-#[test]
-fn a_broker_goes_on_when_clients_workers_and_peers_go() {
-    within_deadline(|| {
-        for name in ["peering2", "peering3"] {
-            let place = Place::new(&format!("gone-{name}"));
-            let broker = place.broker(name, "DC1 DC2 --clients 0 --workers 0");
-            let context = Context::new().unwrap();
-            let client = || {
-                let client = context.socket(Req).unwrap();
-                client.set_linger(Some(Duration::ZERO)).unwrap();
-                client.connect(&place.endpoint("DC1", "localfe")).unwrap();
-                client.send("HELLO").unwrap();
-                client
-            };
-            // What ends with a context has ended when that is dropped: the workers and peers that go have each its own.
-            let worker = |context: &Context| {
-                let worker = context.owned_socket(Dealer).unwrap();
-                worker.set_linger(Some(Duration::ZERO)).unwrap();
-                worker.connect(&place.endpoint("DC1", "localbe")).unwrap();
-                worker
-            };
-            let answer = |worker: &Socket<'_, Dealer>, client: &Socket<'_, Req>| {
-                worker.send_multipart(worker.recv_multipart().unwrap()).unwrap();
-                assert_eq!(client.recv().unwrap(), "HELLO");
-            };
-
-            // A client that does not wait for its reply, and a peer that does not: the replies are for nobody.
-            let leaving = Context::new().unwrap();
-            let first = worker(&leaving);
-            first.send_multipart([&b""[..], &[1]]).unwrap();
-            let gone = client();
-            let request = first.recv_multipart().unwrap();
-            drop(gone);
-            first.send_multipart(request).unwrap();
-            let peer = context.socket(Router).unwrap();
-            peer.set_routing_id("DC2").unwrap();
-            peer.set_router_mandatory(true).unwrap();
-            peer.connect(&place.endpoint("DC1", "cloud")).unwrap();
-            common::eventually("the peer is connected", || peer.send_multipart(["DC1", "c", "", "HELLO"]).is_ok());
-            let request = first.recv_multipart().unwrap();
-            assert_eq!(request, ["", "DC2", "c", "", "HELLO"]);
-            drop(peer);
-            first.send_multipart(request).unwrap();
-            answer(&first, &client());
-
-            // The first worker goes, though it was free, and is passed over. The next one talks nonsense before it works:
-            // the last of that is a reply for nobody.
-            drop(first);
-            drop(leaving);
-            let leaving = Context::new().unwrap();
-            let second = worker(&leaving);
-            for parts in [&[""][..], &["", ""], &["READY"], &["", "x"], &["", "nobody", "", ""]] {
-                second.send_multipart(parts.to_vec()).unwrap();
-            }
-            answer(&second, &client());
-
-            // It goes too, and a request waits for the next.
-            drop(second);
-            drop(leaving);
-            let waiting = client();
-            assert!(waiting.recv_timeout(SECOND / 5).unwrap().is_none());
-            let third = worker(&context);
-            third.send_multipart([&b""[..], &[1]]).unwrap();
-            answer(&third, &waiting);
-            drop(third);
-            drop(waiting);
-            interrupt(broker);
-        }
-    });
-}
-
-#[test]
-fn peers_that_talk_nonsense_do_no_harm() {
-    within_deadline(|| {
-        let nonsense =
-            [&["DC2"][..], &[""], &["", ""], &["DC2", "many"], &["DC2", "-1"], &["DC2", "9", ""], &["DC4", "9"]];
-        let place = Place::new("nonsense");
-        let context = Context::new().unwrap();
-        let news = context.socket(Pub).unwrap();
-        news.bind(&place.endpoint("DC2", "state")).unwrap();
-        let say = || nonsense.iter().for_each(|parts| news.send_multipart(parts.to_vec()).unwrap());
-        let broker = place.broker("peering1", "DC1 DC2");
-        common::eventually("it hears the news", || {
-            say();
-            broker.line_within(SECOND / 100).is_some_and(|line| line == "DC4 - 9 workers free")
-        });
-        interrupt(broker);
-
-        let peer = context.socket(Router).unwrap();
-        peer.set_routing_id("DC2").unwrap();
-        peer.bind(&place.endpoint("DC2", "cloud")).unwrap();
-        for name in ["peering2", "peering3"] {
-            let more = if name == "peering2" { "--requests 3" } else { "--tasks 3 --burst 3 --timeout 50000" };
-            let broker = place.broker(name, &format!("DC1 DC2 --clients 1 --workers 0 --pause 0 {more}"));
-            for _ in 0..3 {
-                let mut request = None;
-                common::eventually("it asks its peer", || {
-                    say();
-                    news.send_multipart(["DC2", "1"]).unwrap();
-                    request = peer.recv_multipart_timeout(SECOND / 100).unwrap();
-                    request.is_some()
-                });
-                let request = request.unwrap();
-                assert_eq!(request.len(), 4);
-                for parts in [&["DC1", ""][..], &["DC1", "x"], &["DC1", "", ""], &["DC1", "nobody", "", "OK"]] {
-                    peer.send_multipart(parts.to_vec()).unwrap();
-                }
-                peer.send_multipart(request).unwrap();
-            }
-            lines_until(&broker, 3, |line| line == "Client: HELLO" || is_task(line));
-            interrupt(broker);
-        }
-    });
-}
-
-#[test]
-fn peering3_gives_tasks_to_the_c_broker_that_has_capacity() {
-    within_deadline(|| {
-        let place = Place::new("peering3-asks");
-        let program = c_program("peering_cloud.c");
-        let rich = place.start(&program, "DC2 DC1 0 15 task 2");
-        let poor = place.start(&program, "DC3 DC1 0 0 task 0");
-        let broker =
-            place.broker("peering3", "DC1 DC2 DC3 --clients 3 --workers 0 --pause 0 --timeout 50000 --tasks 5");
-        lines_until(&broker, 15, is_task);
-        assert_eq!(word(&rich), "served");
-        assert_eq!(dismiss(rich).last().unwrap(), "15");
-        assert_eq!(dismiss(poor).last().unwrap(), "0");
-        assert_eq!(interrupt(broker), NOTHING);
-    });
-}
-
-#[test]
-fn peering3_keeps_tasks_while_its_c_peer_has_no_capacity() {
-    within_deadline(|| {
-        let place = Place::new("peering3-keeps");
-        let program = c_program("peering_cloud.c");
-        let broker =
-            place.broker("peering3", "DC1 DC2 --clients 2 --workers 0 --pause 0 --burst 1 --timeout 50000 --tasks 2");
-        let poor = place.start(&program, "DC2 DC1 0 0 task 0");
-        lines_until(&broker, 1, |line| line == "I: connecting to state backend at 'DC2'");
-        assert!(broker.line_within(SECOND / 2).is_none());
-        assert_eq!(dismiss(poor).last().unwrap(), "0");
-        // It comes back with workers.
-        let rich = place.start(&program, "DC2 DC1 0 4 task 1");
-        lines_until(&broker, 4, is_task);
-        assert_eq!(word(&rich), "served");
-        dismiss(rich);
-        interrupt(broker);
-    });
-}
-
-#[test]
-fn peering3_works_for_a_c_broker_and_tells_it_its_capacity() {
-    within_deadline(|| {
-        let place = Place::new("peering3-serves");
-        let broker = place.broker("peering3", "DC1 DC2 --clients 0 --workers 2 --work 0");
-        let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 20 0 task 0");
-        let mut states = Vec::new();
-        while let Some(state) = peer.line().strip_prefix("state ") {
-            states.push(state.to_owned());
-        }
-        states.extend(dismiss(peer).iter().filter_map(|line| line.strip_prefix("state ").map(str::to_owned)));
-        assert!(states.contains(&"1".to_owned()), "{states:?}");
-        assert!(states.contains(&"2".to_owned()), "{states:?}");
-        interrupt(broker);
-    });
-}
-
-#[test]
-fn peering3_announces_its_capacity_to_who_comes_and_when_it_changes() {
-    within_deadline(|| {
-        let place = Place::new("peering3-state");
-        let broker = place.broker("peering3", "DC1 --clients 0 --workers 3 --work 0");
-        let context = Context::new().unwrap();
-        let news = || {
-            let socket = context.socket(Sub).unwrap();
-            socket.subscribe("").unwrap();
-            socket.connect(&place.endpoint("DC1", "state")).unwrap();
-            socket
-        };
-        let first = news();
-        while first.recv_multipart().unwrap() != ["DC1", "3"] {}
-        // The workers are idle, and it says nothing; but it does to the next one that comes.
-        assert!(first.recv_timeout(SECOND / 3).unwrap().is_none());
-        let second = news();
-        assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
-        assert_eq!(first.recv_multipart().unwrap(), ["DC1", "3"]);
-
-        let client = context.socket(Req).unwrap();
-        client.connect(&place.endpoint("DC1", "localfe")).unwrap();
-        client.send("0A1B").unwrap();
-        assert_eq!(client.recv().unwrap(), "0A1B");
-        assert_eq!(second.recv_multipart().unwrap(), ["DC1", "2"]);
-        assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
-
-        // What keeps it busy otherwise is no news.
-        let monitor = context.socket(Push).unwrap();
-        monitor.connect(&place.endpoint("DC1", "monitor")).unwrap();
-        monitor.send("FFFF").unwrap();
-        lines_until(&broker, 1, |line| line == "FFFF");
-        assert!(second.recv_timeout(SECOND / 3).unwrap().is_none());
-        interrupt(broker);
-    });
-}
-
-#[test]
-fn a_peering3_without_workers_has_its_tasks_done_by_an_idle_peer() {
-    within_deadline(|| {
-        let place = Place::new("peering3-two");
-        let idle = place.broker("peering3", "DC2 DC1 --clients 0 --work 5");
-        assert_eq!(idle.line(), "I: preparing broker at DC2...");
-        let busy = place.broker("peering3", "DC1 DC2 --workers 0 --pause 10 --timeout 50000 --tasks 10");
-        let lines = lines_until(&busy, 100, is_task);
-        assert_eq!(lines.len(), 100, "{lines:?}");
-        assert_eq!(interrupt(busy), NOTHING);
-        let lines = interrupt(idle);
-        assert!(lines.iter().all(|line| line.starts_with("I: ")), "{lines:?}");
-    });
-}
-
-#[test]
-fn three_peering3_do_every_task() {
-    within_deadline(|| {
-        let place = Place::new("peering3-three");
-        let names = ["DC1 DC2 DC3 --workers 0", "DC2 DC3 DC1 --workers 1", "DC3 DC1 DC2"];
-        let brokers = names
-            .map(|names| place.broker("peering3", &format!("{names} --pause 50 --work 10 --timeout 50000 --tasks 20")));
-        for broker in &brokers {
-            let lines = lines_until(broker, 200, is_task);
-            assert_eq!(lines.len(), 200, "{lines:?}");
-        }
-        for broker in brokers {
-            assert_eq!(interrupt(broker), NOTHING);
-        }
-    });
-}
-
-#[test]
-fn peering3_tells_of_tasks_that_are_lost_and_goes_on() {
-    within_deadline(|| {
-        let place = Place::new("peering3-lost");
-        let broker = place.broker("peering3", "DC1 --clients 3 --workers 0 --pause 0 --timeout 50");
-        let lines = lines_until(&broker, 3, |line| line.starts_with("E: "));
-        assert_eq!(lines.len(), 3, "{lines:?}");
-        for line in lines {
-            assert!(line.strip_prefix("E: CLIENT EXIT - lost task ").is_some_and(is_task), "{line}");
-        }
-        // The three tasks are still there for the first worker that comes, and then what others ask.
-        let program = c_program("peering_local.c");
-        let worker = place.start(&program, "worker DC1 8 task");
-        let client = place.start(&program, "client DC1 5 task");
-        assert_eq!(client.rest(), ["done"]);
-        client.succeeds();
-        assert_eq!(count(&dismiss(worker), "3"), 8);
-        assert_eq!(interrupt(broker), NOTHING);
-    });
-}
-
-#[test]
-fn the_endpoints_may_be_in_another_directory() {
-    within_deadline(|| {
-        let place = Place::new("elsewhere");
-        let directory = place.0.path().display();
-        let program = c_program("peering_local.c");
-        for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
-            let mut broker = Process::spawn(Command::new(example(broker)).args([
-                "DC1",
-                "--clients",
-                "0",
-                "--directory",
-                &directory.to_string(),
-            ]));
-            broker.type_all("\n");
-            let client = place.start(&program, &format!("client DC1 3 {body}"));
+    let place = Place::new("peering-local");
+    let program = c_program("peering_local.c");
+    for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
+        let broker = place.broker(broker, "DC1 --clients 0 --workers 0");
+        let clients = [(); 2].map(|()| place.start(&program, &format!("client DC1 20 {body}")));
+        let workers = [(); 3].map(|()| place.start(&program, &format!("worker DC1 0 {body}")));
+        for client in clients {
             assert_eq!(client.rest(), ["done"]);
             client.succeeds();
-            interrupt(broker);
         }
+        let mut requests = 0;
+        for worker in workers {
+            let lines = dismiss(worker);
+            requests += count(&lines, "3");
+            assert_eq!(lines.last().unwrap(), "done");
+        }
+        assert_eq!(requests, 40);
+        interrupt(broker);
+    }
+}
+
+#[deadline::test]
+fn a_c_worker_works_for_peers_too() {
+    let place = Place::new("peering-worker");
+    let program = c_program("peering_local.c");
+    let cloud = c_program("peering_cloud.c");
+    for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
+        let broker = place.broker(broker, "DC1 DC2 --clients 0 --workers 0");
+        let worker = place.start(&program, &format!("worker DC1 10 {body}"));
+        let peer = place.start(&cloud, &format!("DC2 DC1 10 0 {body}"));
+        assert_eq!(peer.line(), "asked");
+        dismiss(peer);
+        // [DC2][client][][body]
+        assert_eq!(count(&dismiss(worker), "4"), 10);
+        interrupt(broker);
+    }
+}
+
+#[deadline::test]
+fn a_peering2_without_workers_has_its_work_done_by_its_peer() {
+    let place = Place::new("peering2-two");
+    let other = place.broker("peering2", "DC2 DC1 --pause 40 --requests 12");
+    let own = place.broker("peering2", "DC1 DC2 --workers 0 --pause 0 --requests 12");
+    assert_eq!(lines_until(&own, 120, |line| line == "Client: OK").len(), 120);
+    let mut lines = lines_until(&other, 120, |line| line == "Client: OK");
+    assert_eq!(interrupt(own), NOTHING);
+    lines.extend(interrupt(other));
+    assert_eq!(count(&lines, "Worker: [005] HELLO"), 240);
+}
+
+#[deadline::test]
+fn three_peering2_answer_every_request() {
+    let place = Place::new("peering2-three");
+    let names = ["DC1 DC2 DC3 --workers 0", "DC2 DC3 DC1", "DC3 DC1 DC2"];
+    let brokers = names.map(|names| place.broker("peering2", &format!("{names} --pause 40 --requests 12")));
+    let mut done = [0; 3];
+    let mut lines = brokers.each_ref().map(|broker| lines_until(broker, 120, |line| line == "Client: OK"));
+    for (number, broker) in brokers.into_iter().enumerate() {
+        lines[number].extend(interrupt(broker));
+        assert_eq!(count(&lines[number], "Client: OK"), 120);
+        done[number] = count(&lines[number], "Worker: [005] HELLO");
+    }
+    assert_eq!(done[0], 0);
+    assert_eq!(done[1] + done[2], 360);
+}
+
+#[deadline::test]
+fn a_broker_goes_on_when_clients_workers_and_peers_go() {
+    for name in ["peering2", "peering3"] {
+        let place = Place::new(&format!("gone-{name}"));
+        let broker = place.broker(name, "DC1 DC2 --clients 0 --workers 0");
+        let context = Context::new().unwrap();
+        let client = || {
+            let client = context.socket(Req).unwrap();
+            client.set_linger(Some(Duration::ZERO)).unwrap();
+            client.connect(&place.endpoint("DC1", "localfe")).unwrap();
+            client.send("HELLO").unwrap();
+            client
+        };
+        // What ends with a context has ended when that is dropped: the workers and peers that go have each its own.
+        let worker = |context: &Context| {
+            let worker = context.owned_socket(Dealer).unwrap();
+            worker.set_linger(Some(Duration::ZERO)).unwrap();
+            worker.connect(&place.endpoint("DC1", "localbe")).unwrap();
+            worker
+        };
+        let answer = |worker: &Socket<'_, Dealer>, client: &Socket<'_, Req>| {
+            worker.send_multipart(worker.recv_multipart().unwrap()).unwrap();
+            assert_eq!(client.recv().unwrap(), "HELLO");
+        };
+
+        // A client that does not wait for its reply, and a peer that does not: the replies are for nobody.
+        let leaving = Context::new().unwrap();
+        let first = worker(&leaving);
+        first.send_multipart([&b""[..], &[1]]).unwrap();
+        let gone = client();
+        let request = first.recv_multipart().unwrap();
+        drop(gone);
+        first.send_multipart(request).unwrap();
+        let peer = context.socket(Router).unwrap();
+        peer.set_routing_id("DC2").unwrap();
+        peer.set_router_mandatory(true).unwrap();
+        peer.connect(&place.endpoint("DC1", "cloud")).unwrap();
+        common::eventually("the peer is connected", || peer.send_multipart(["DC1", "c", "", "HELLO"]).is_ok());
+        let request = first.recv_multipart().unwrap();
+        assert_eq!(request, ["", "DC2", "c", "", "HELLO"]);
+        drop(peer);
+        first.send_multipart(request).unwrap();
+        answer(&first, &client());
+
+        // The first worker goes, though it was free, and is passed over. The next one talks nonsense before it works:
+        // the last of that is a reply for nobody.
+        drop(first);
+        drop(leaving);
+        let leaving = Context::new().unwrap();
+        let second = worker(&leaving);
+        for parts in [&[""][..], &["", ""], &["READY"], &["", "x"], &["", "nobody", "", ""]] {
+            second.send_multipart(parts.to_vec()).unwrap();
+        }
+        answer(&second, &client());
+
+        // It goes too, and a request waits for the next.
+        drop(second);
+        drop(leaving);
+        let waiting = client();
+        assert!(waiting.recv_timeout(SECOND / 5).unwrap().is_none());
+        let third = worker(&context);
+        third.send_multipart([&b""[..], &[1]]).unwrap();
+        answer(&third, &waiting);
+        drop(third);
+        drop(waiting);
+        interrupt(broker);
+    }
+}
+
+#[deadline::test]
+fn peers_that_talk_nonsense_do_no_harm() {
+    let nonsense = [&["DC2"][..], &[""], &["", ""], &["DC2", "many"], &["DC2", "-1"], &["DC2", "9", ""], &["DC4", "9"]];
+    let place = Place::new("nonsense");
+    let context = Context::new().unwrap();
+    let news = context.socket(Pub).unwrap();
+    news.bind(&place.endpoint("DC2", "state")).unwrap();
+    let say = || nonsense.iter().for_each(|parts| news.send_multipart(parts.to_vec()).unwrap());
+    let broker = place.broker("peering1", "DC1 DC2");
+    common::eventually("it hears the news", || {
+        say();
+        broker.line_within(SECOND / 100).is_some_and(|line| line == "DC4 - 9 workers free")
     });
+    interrupt(broker);
+
+    let peer = context.socket(Router).unwrap();
+    peer.set_routing_id("DC2").unwrap();
+    peer.bind(&place.endpoint("DC2", "cloud")).unwrap();
+    for name in ["peering2", "peering3"] {
+        let more = if name == "peering2" { "--requests 3" } else { "--tasks 3 --burst 3 --timeout 50000" };
+        let broker = place.broker(name, &format!("DC1 DC2 --clients 1 --workers 0 --pause 0 {more}"));
+        for _ in 0..3 {
+            let mut request = None;
+            common::eventually("it asks its peer", || {
+                say();
+                news.send_multipart(["DC2", "1"]).unwrap();
+                request = peer.recv_multipart_timeout(SECOND / 100).unwrap();
+                request.is_some()
+            });
+            let request = request.unwrap();
+            assert_eq!(request.len(), 4);
+            for parts in [&["DC1", ""][..], &["DC1", "x"], &["DC1", "", ""], &["DC1", "nobody", "", "OK"]] {
+                peer.send_multipart(parts.to_vec()).unwrap();
+            }
+            peer.send_multipart(request).unwrap();
+        }
+        lines_until(&broker, 3, |line| line == "Client: HELLO" || is_task(line));
+        interrupt(broker);
+    }
+}
+
+#[deadline::test]
+fn peering3_gives_tasks_to_the_c_broker_that_has_capacity() {
+    let place = Place::new("peering3-asks");
+    let program = c_program("peering_cloud.c");
+    let rich = place.start(&program, "DC2 DC1 0 15 task 2");
+    let poor = place.start(&program, "DC3 DC1 0 0 task 0");
+    let broker = place.broker("peering3", "DC1 DC2 DC3 --clients 3 --workers 0 --pause 0 --timeout 50000 --tasks 5");
+    lines_until(&broker, 15, is_task);
+    assert_eq!(word(&rich), "served");
+    assert_eq!(dismiss(rich).last().unwrap(), "15");
+    assert_eq!(dismiss(poor).last().unwrap(), "0");
+    assert_eq!(interrupt(broker), NOTHING);
+}
+
+#[deadline::test]
+fn peering3_keeps_tasks_while_its_c_peer_has_no_capacity() {
+    let place = Place::new("peering3-keeps");
+    let program = c_program("peering_cloud.c");
+    let broker =
+        place.broker("peering3", "DC1 DC2 --clients 2 --workers 0 --pause 0 --burst 1 --timeout 50000 --tasks 2");
+    let poor = place.start(&program, "DC2 DC1 0 0 task 0");
+    lines_until(&broker, 1, |line| line == "I: connecting to state backend at 'DC2'");
+    assert!(broker.line_within(SECOND / 2).is_none());
+    assert_eq!(dismiss(poor).last().unwrap(), "0");
+    // It comes back with workers.
+    let rich = place.start(&program, "DC2 DC1 0 4 task 1");
+    lines_until(&broker, 4, is_task);
+    assert_eq!(word(&rich), "served");
+    dismiss(rich);
+    interrupt(broker);
+}
+
+#[deadline::test]
+fn peering3_works_for_a_c_broker_and_tells_it_its_capacity() {
+    let place = Place::new("peering3-serves");
+    let broker = place.broker("peering3", "DC1 DC2 --clients 0 --workers 2 --work 0");
+    let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 20 0 task 0");
+    let mut states = Vec::new();
+    while let Some(state) = peer.line().strip_prefix("state ") {
+        states.push(state.to_owned());
+    }
+    states.extend(dismiss(peer).iter().filter_map(|line| line.strip_prefix("state ").map(str::to_owned)));
+    assert!(states.contains(&"1".to_owned()), "{states:?}");
+    assert!(states.contains(&"2".to_owned()), "{states:?}");
+    interrupt(broker);
+}
+
+#[deadline::test]
+fn peering3_announces_its_capacity_to_who_comes_and_when_it_changes() {
+    let place = Place::new("peering3-state");
+    let broker = place.broker("peering3", "DC1 --clients 0 --workers 3 --work 0");
+    let context = Context::new().unwrap();
+    let news = || {
+        let socket = context.socket(Sub).unwrap();
+        socket.subscribe("").unwrap();
+        socket.connect(&place.endpoint("DC1", "state")).unwrap();
+        socket
+    };
+    let first = news();
+    while first.recv_multipart().unwrap() != ["DC1", "3"] {}
+    // The workers are idle, and it says nothing; but it does to the next one that comes.
+    assert!(first.recv_timeout(SECOND / 3).unwrap().is_none());
+    let second = news();
+    assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
+    assert_eq!(first.recv_multipart().unwrap(), ["DC1", "3"]);
+
+    let client = context.socket(Req).unwrap();
+    client.connect(&place.endpoint("DC1", "localfe")).unwrap();
+    client.send("0A1B").unwrap();
+    assert_eq!(client.recv().unwrap(), "0A1B");
+    assert_eq!(second.recv_multipart().unwrap(), ["DC1", "2"]);
+    assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
+
+    // What keeps it busy otherwise is no news.
+    let monitor = context.socket(Push).unwrap();
+    monitor.connect(&place.endpoint("DC1", "monitor")).unwrap();
+    monitor.send("FFFF").unwrap();
+    lines_until(&broker, 1, |line| line == "FFFF");
+    assert!(second.recv_timeout(SECOND / 3).unwrap().is_none());
+    interrupt(broker);
+}
+
+#[deadline::test]
+fn a_peering3_without_workers_has_its_tasks_done_by_an_idle_peer() {
+    let place = Place::new("peering3-two");
+    let idle = place.broker("peering3", "DC2 DC1 --clients 0 --work 5");
+    assert_eq!(idle.line(), "I: preparing broker at DC2...");
+    let busy = place.broker("peering3", "DC1 DC2 --workers 0 --pause 10 --timeout 50000 --tasks 10");
+    let lines = lines_until(&busy, 100, is_task);
+    assert_eq!(lines.len(), 100, "{lines:?}");
+    assert_eq!(interrupt(busy), NOTHING);
+    let lines = interrupt(idle);
+    assert!(lines.iter().all(|line| line.starts_with("I: ")), "{lines:?}");
+}
+
+#[deadline::test]
+fn three_peering3_do_every_task() {
+    let place = Place::new("peering3-three");
+    let names = ["DC1 DC2 DC3 --workers 0", "DC2 DC3 DC1 --workers 1", "DC3 DC1 DC2"];
+    let brokers = names
+        .map(|names| place.broker("peering3", &format!("{names} --pause 50 --work 10 --timeout 50000 --tasks 20")));
+    for broker in &brokers {
+        let lines = lines_until(broker, 200, is_task);
+        assert_eq!(lines.len(), 200, "{lines:?}");
+    }
+    for broker in brokers {
+        assert_eq!(interrupt(broker), NOTHING);
+    }
+}
+
+#[deadline::test]
+fn peering3_tells_of_tasks_that_are_lost_and_goes_on() {
+    let place = Place::new("peering3-lost");
+    let broker = place.broker("peering3", "DC1 --clients 3 --workers 0 --pause 0 --timeout 50");
+    let lines = lines_until(&broker, 3, |line| line.starts_with("E: "));
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for line in lines {
+        assert!(line.strip_prefix("E: CLIENT EXIT - lost task ").is_some_and(is_task), "{line}");
+    }
+    // The three tasks are still there for the first worker that comes, and then what others ask.
+    let program = c_program("peering_local.c");
+    let worker = place.start(&program, "worker DC1 8 task");
+    let client = place.start(&program, "client DC1 5 task");
+    assert_eq!(client.rest(), ["done"]);
+    client.succeeds();
+    assert_eq!(count(&dismiss(worker), "3"), 8);
+    assert_eq!(interrupt(broker), NOTHING);
+}
+
+#[deadline::test]
+fn the_endpoints_may_be_in_another_directory() {
+    let place = Place::new("elsewhere");
+    let directory = place.0.path().display();
+    let program = c_program("peering_local.c");
+    for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
+        let mut broker = Process::spawn(Command::new(example(broker)).args([
+            "DC1",
+            "--clients",
+            "0",
+            "--directory",
+            &directory.to_string(),
+        ]));
+        broker.type_all("\n");
+        let client = place.start(&program, &format!("client DC1 3 {body}"));
+        assert_eq!(client.rest(), ["done"]);
+        client.succeeds();
+        interrupt(broker);
+    }
 }

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::guide::{Directory, NOTHING, Port, example, interrupt, kill};
-use common::{Process, c_program, eventually, within_deadline};
+use common::{Process, c_program, eventually};
 use zmq::{Context, Multipart, Pub, Pull, Push, Rep, Req, Socket, Sub, XPub};
 
 /// Starts an example with arguments that are separated by blanks.
@@ -63,228 +63,205 @@ mod sync {
         assert_eq!(client.recv_multipart().unwrap(), [""]);
     }
 
-    #[test]
+    #[deadline::test]
     fn ten_subscribers_in_c_and_rust_get_every_update() {
-        within_deadline(|| {
-            let ports = Ports::reserve();
-            let publisher = start("syncpub", &format!("{} --updates {UPDATES}", ports.bind()));
-            let c_subscriber = c_program("syncsub.c");
-            let mut subscribers = Vec::new();
-            for _ in 0..5 {
-                subscribers.push(start("syncsub", &format!("{} --delay 0", ports.connect())));
-                subscribers.push(Process::start(&c_subscriber, &[&ports.first.connect(), &ports.second.connect()]));
-            }
-            assert_eq!(publisher.rest(), ["Waiting for subscribers", "Broadcasting messages"]);
-            publisher.succeeds();
-            expect_all(subscribers);
-        });
+        let ports = Ports::reserve();
+        let publisher = start("syncpub", &format!("{} --updates {UPDATES}", ports.bind()));
+        let c_subscriber = c_program("syncsub.c");
+        let mut subscribers = Vec::new();
+        for _ in 0..5 {
+            subscribers.push(start("syncsub", &format!("{} --delay 0", ports.connect())));
+            subscribers.push(Process::start(&c_subscriber, &[&ports.first.connect(), &ports.second.connect()]));
+        }
+        assert_eq!(publisher.rest(), ["Waiting for subscribers", "Broadcasting messages"]);
+        publisher.succeeds();
+        expect_all(subscribers);
     }
 
-    #[test]
+    #[deadline::test]
     fn a_publisher_in_c_is_heard_by_subscribers_in_rust() {
-        within_deadline(|| {
-            let ports = Ports::reserve();
-            let args = [&*ports.first.bind(), &ports.second.bind(), "2", &UPDATES.to_string()];
-            let publisher = Process::start(c_program("syncpub.c"), &args);
-            let subscribers =
-                (0..2).map(|_| start("syncsub", &format!("{} --delay 0", ports.connect()))).collect::<Vec<_>>();
-            assert_eq!(publisher.rest(), [format!("Sent {UPDATES} updates")]);
-            publisher.succeeds();
-            expect_all(subscribers);
-        });
+        let ports = Ports::reserve();
+        let args = [&*ports.first.bind(), &ports.second.bind(), "2", &UPDATES.to_string()];
+        let publisher = Process::start(c_program("syncpub.c"), &args);
+        let subscribers =
+            (0..2).map(|_| start("syncsub", &format!("{} --delay 0", ports.connect()))).collect::<Vec<_>>();
+        assert_eq!(publisher.rest(), [format!("Sent {UPDATES} updates")]);
+        publisher.succeeds();
+        expect_all(subscribers);
     }
 
     /// A subscriber that has said it is ready, and is not: its subscription comes later.
-    #[test]
+    #[deadline::test]
     fn syncpub_waits_for_the_subscription_itself() {
-        within_deadline(|| {
-            let ports = Ports::reserve();
-            let publisher = start("syncpub", &format!("{} --subscribers 1 --updates 3", ports.bind()));
-            let context = Context::new().unwrap();
-            let subscriber = context.socket(Sub).unwrap();
-            subscriber.connect(&ports.first.connect()).unwrap();
-            say_ready(&context, &ports);
-            assert_eq!(publisher.line(), "Waiting for subscribers");
-            assert_eq!(publisher.line_within(Duration::from_millis(200)), None);
-            subscriber.subscribe("").unwrap();
-            for update in ["Rhubarb", "Rhubarb", "Rhubarb", "END"] {
-                assert_eq!(subscriber.recv_multipart().unwrap(), [update]);
-            }
-            publisher.succeeds();
-        });
+        let ports = Ports::reserve();
+        let publisher = start("syncpub", &format!("{} --subscribers 1 --updates 3", ports.bind()));
+        let context = Context::new().unwrap();
+        let subscriber = context.socket(Sub).unwrap();
+        subscriber.connect(&ports.first.connect()).unwrap();
+        say_ready(&context, &ports);
+        assert_eq!(publisher.line(), "Waiting for subscribers");
+        assert_eq!(publisher.line_within(Duration::from_millis(200)), None);
+        subscriber.subscribe("").unwrap();
+        for update in ["Rhubarb", "Rhubarb", "Rhubarb", "END"] {
+            assert_eq!(subscriber.recv_multipart().unwrap(), [update]);
+        }
+        publisher.succeeds();
     }
 
     /// Far more updates than there is room for, in the queues and on the way.
-    #[test]
+    #[deadline::test]
     fn syncpub_waits_for_a_slow_subscriber() {
-        within_deadline(|| {
-            let ports = Ports::reserve();
-            let mut publisher =
-                start("syncpub", &format!("{} --subscribers 1 --updates 600000 --hwm 20000", ports.bind()));
+        let ports = Ports::reserve();
+        let mut publisher = start("syncpub", &format!("{} --subscribers 1 --updates 600000 --hwm 20000", ports.bind()));
+        let context = Context::new().unwrap();
+        let subscriber = context.socket(Sub).unwrap();
+        subscriber.set_rcvhwm(10).unwrap();
+        subscriber.set_rcvbuf(Some(4096)).unwrap();
+        subscriber.connect(&ports.first.connect()).unwrap();
+        subscriber.subscribe("").unwrap();
+        say_ready(&context, &ports);
+        assert_eq!(publisher.line(), "Waiting for subscribers");
+        assert_eq!(publisher.line(), "Broadcasting messages");
+        // It cannot end, as it would have if it did not wait.
+        assert_eq!(publisher.line_within(Duration::from_millis(500)), None);
+        let mut updates = 0;
+        while subscriber.recv().unwrap() != "END" {
+            updates += 1;
+        }
+        assert_eq!(updates, 600_000);
+        assert!(publisher.wait().success());
+    }
+
+    #[deadline::test]
+    fn ctrl_c_ends_syncpub_while_nobody_comes_and_while_somebody_does_not_read() {
+        let ports = Ports::reserve();
+        let publisher = start("syncpub", &ports.bind());
+        assert_eq!(publisher.line(), "Waiting for subscribers");
+        assert_eq!(interrupt(publisher), NOTHING);
+
+        // Once with everything in the queue, once waiting for room in it.
+        for hwm in [1_100_000, 1000] {
+            let publisher = start("syncpub", &format!("{} --subscribers 1 --hwm {hwm}", ports.bind()));
             let context = Context::new().unwrap();
             let subscriber = context.socket(Sub).unwrap();
-            subscriber.set_rcvhwm(10).unwrap();
-            subscriber.set_rcvbuf(Some(4096)).unwrap();
+            subscriber.set_rcvhwm(1).unwrap();
             subscriber.connect(&ports.first.connect()).unwrap();
             subscriber.subscribe("").unwrap();
             say_ready(&context, &ports);
             assert_eq!(publisher.line(), "Waiting for subscribers");
             assert_eq!(publisher.line(), "Broadcasting messages");
-            // It cannot end, as it would have if it did not wait.
-            assert_eq!(publisher.line_within(Duration::from_millis(500)), None);
-            let mut updates = 0;
-            while subscriber.recv().unwrap() != "END" {
-                updates += 1;
-            }
-            assert_eq!(updates, 600_000);
-            assert!(publisher.wait().success());
-        });
-    }
-
-    #[test]
-    fn ctrl_c_ends_syncpub_while_nobody_comes_and_while_somebody_does_not_read() {
-        within_deadline(|| {
-            let ports = Ports::reserve();
-            let publisher = start("syncpub", &ports.bind());
-            assert_eq!(publisher.line(), "Waiting for subscribers");
+            assert_eq!(subscriber.recv().unwrap(), "Rhubarb");
+            assert_eq!(publisher.line_within(Duration::from_millis(300)), None);
             assert_eq!(interrupt(publisher), NOTHING);
-
-            // Once with everything in the queue, once waiting for room in it.
-            for hwm in [1_100_000, 1000] {
-                let publisher = start("syncpub", &format!("{} --subscribers 1 --hwm {hwm}", ports.bind()));
-                let context = Context::new().unwrap();
-                let subscriber = context.socket(Sub).unwrap();
-                subscriber.set_rcvhwm(1).unwrap();
-                subscriber.connect(&ports.first.connect()).unwrap();
-                subscriber.subscribe("").unwrap();
-                say_ready(&context, &ports);
-                assert_eq!(publisher.line(), "Waiting for subscribers");
-                assert_eq!(publisher.line(), "Broadcasting messages");
-                assert_eq!(subscriber.recv().unwrap(), "Rhubarb");
-                assert_eq!(publisher.line_within(Duration::from_millis(300)), None);
-                assert_eq!(interrupt(publisher), NOTHING);
-            }
-        });
+        }
     }
 
-    #[test]
+    #[deadline::test]
     fn ctrl_c_ends_syncsub_without_a_publisher_and_in_the_middle() {
-        within_deadline(|| {
-            let ports = Ports::reserve();
-            let context = Context::new().unwrap();
-            let publisher = context.socket(XPub).unwrap();
-            publisher.bind(&ports.first.bind()).unwrap();
-            let subscriber = start("syncsub", &format!("{} --delay 100000", ports.connect()));
-            assert_eq!(publisher.recv().unwrap(), b"\x01");
-            assert_eq!(interrupt(subscriber), NOTHING);
+        let ports = Ports::reserve();
+        let context = Context::new().unwrap();
+        let publisher = context.socket(XPub).unwrap();
+        publisher.bind(&ports.first.bind()).unwrap();
+        let subscriber = start("syncsub", &format!("{} --delay 100000", ports.connect()));
+        assert_eq!(publisher.recv().unwrap(), b"\x01");
+        assert_eq!(interrupt(subscriber), NOTHING);
 
-            assert_eq!(publisher.recv().unwrap(), b"\x00");
-            let subscriber = start("syncsub", &format!("{} --delay 0", ports.connect()));
-            assert_eq!(publisher.recv().unwrap(), b"\x01");
-            assert_eq!(interrupt(subscriber), NOTHING);
+        assert_eq!(publisher.recv().unwrap(), b"\x00");
+        let subscriber = start("syncsub", &format!("{} --delay 0", ports.connect()));
+        assert_eq!(publisher.recv().unwrap(), b"\x01");
+        assert_eq!(interrupt(subscriber), NOTHING);
 
-            let service = context.socket(Rep).unwrap();
-            service.bind(&ports.second.bind()).unwrap();
-            let subscriber = start("syncsub", &format!("{} --delay 0", ports.connect()));
-            assert_eq!(service.recv_multipart().unwrap(), [""]);
-            service.send("").unwrap();
-            publisher.send("Rhubarb").unwrap();
-            assert_eq!(interrupt(subscriber), NOTHING);
-        });
+        let service = context.socket(Rep).unwrap();
+        service.bind(&ports.second.bind()).unwrap();
+        let subscriber = start("syncsub", &format!("{} --delay 0", ports.connect()));
+        assert_eq!(service.recv_multipart().unwrap(), [""]);
+        service.send("").unwrap();
+        publisher.send("Rhubarb").unwrap();
+        assert_eq!(interrupt(subscriber), NOTHING);
     }
 }
 
 mod envelopes {
     use super::*;
 
-    #[test]
+    #[deadline::test]
     fn a_subscriber_in_c_gets_what_is_meant_for_it() {
-        within_deadline(|| {
-            let port = Port::reserve();
-            let publisher = start("psenvpub", &format!("--endpoint {} --delay 10", port.bind()));
-            let subscriber = Process::start(c_program("psenvsub.c"), &[&port.connect(), "3"]);
-            assert_eq!(subscriber.rest(), ["[B] We would like to see this"; 3]);
-            subscriber.succeeds();
-            assert_eq!(interrupt(publisher), NOTHING);
-        });
+        let port = Port::reserve();
+        let publisher = start("psenvpub", &format!("--endpoint {} --delay 10", port.bind()));
+        let subscriber = Process::start(c_program("psenvsub.c"), &[&port.connect(), "3"]);
+        assert_eq!(subscriber.rest(), ["[B] We would like to see this"; 3]);
+        subscriber.succeeds();
+        assert_eq!(interrupt(publisher), NOTHING);
     }
 
-    #[test]
+    #[deadline::test]
     fn a_publisher_in_c_is_heard() {
-        within_deadline(|| {
-            let port = Port::reserve();
-            let _publisher = Process::start(c_program("psenvpub.c"), &[&port.bind()]);
-            let subscriber = start("psenvsub", &format!("--endpoint {} --count 3", port.connect()));
-            let lines = subscriber.rest();
-            assert_eq!(lines.len(), 3, "{lines:?}");
-            let first: u64 = lines[0].strip_prefix("[B] number ").unwrap().parse().unwrap();
-            assert_eq!(lines, [0, 1, 2].map(|more| format!("[B] number {}", first + more)));
-            subscriber.succeeds();
-        });
+        let port = Port::reserve();
+        let _publisher = Process::start(c_program("psenvpub.c"), &[&port.bind()]);
+        let subscriber = start("psenvsub", &format!("--endpoint {} --count 3", port.connect()));
+        let lines = subscriber.rest();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        let first: u64 = lines[0].strip_prefix("[B] number ").unwrap().parse().unwrap();
+        assert_eq!(lines, [0, 1, 2].map(|more| format!("[B] number {}", first + more)));
+        subscriber.succeeds();
     }
 
-    #[test]
+    #[deadline::test]
     fn both_messages_are_published_in_turn() {
-        within_deadline(|| {
-            let port = Port::reserve();
-            let publisher = start("psenvpub", &format!("--endpoint {} --delay 10", port.bind()));
-            let context = Context::new().unwrap();
-            let subscriber = context.socket(Sub).unwrap();
-            subscriber.connect(&port.connect()).unwrap();
-            subscriber.subscribe("").unwrap();
-            // It may come in between the two.
-            let mut message = subscriber.recv_multipart().unwrap();
-            if message[0] == "B" {
-                message = subscriber.recv_multipart().unwrap();
-            }
-            for _ in 0..2 {
-                assert_eq!(message, ["A", "We don't want to see this"]);
-                assert_eq!(subscriber.recv_multipart().unwrap(), ["B", "We would like to see this"]);
-                message = subscriber.recv_multipart().unwrap();
-            }
-            assert_eq!(interrupt(publisher), NOTHING);
-        });
+        let port = Port::reserve();
+        let publisher = start("psenvpub", &format!("--endpoint {} --delay 10", port.bind()));
+        let context = Context::new().unwrap();
+        let subscriber = context.socket(Sub).unwrap();
+        subscriber.connect(&port.connect()).unwrap();
+        subscriber.subscribe("").unwrap();
+        // It may come in between the two.
+        let mut message = subscriber.recv_multipart().unwrap();
+        if message[0] == "B" {
+            message = subscriber.recv_multipart().unwrap();
+        }
+        for _ in 0..2 {
+            assert_eq!(message, ["A", "We don't want to see this"]);
+            assert_eq!(subscriber.recv_multipart().unwrap(), ["B", "We would like to see this"]);
+            message = subscriber.recv_multipart().unwrap();
+        }
+        assert_eq!(interrupt(publisher), NOTHING);
     }
 
-    #[test]
+    #[deadline::test]
     fn psenvsub_passes_over_what_is_no_envelope() {
-        within_deadline(|| {
-            let port = Port::reserve();
-            let context = Context::new().unwrap();
-            let publisher = context.socket(XPub).unwrap();
-            publisher.bind(&port.bind()).unwrap();
-            let subscriber = start("psenvsub", &format!("--endpoint {}", port.connect()));
-            assert_eq!(publisher.recv().unwrap(), b"\x01B");
-            publisher.send("B").unwrap();
-            publisher.send_multipart(["B", "too", "much"]).unwrap();
-            publisher.send_multipart([&b"B\xff"[..], b"\xfe"]).unwrap();
-            publisher.send_multipart(["B", ""]).unwrap();
-            assert_eq!(subscriber.line(), "[B\u{fffd}] \u{fffd}");
-            assert_eq!(subscriber.line(), "[B] ");
-            assert_eq!(interrupt(subscriber), NOTHING);
-        });
+        let port = Port::reserve();
+        let context = Context::new().unwrap();
+        let publisher = context.socket(XPub).unwrap();
+        publisher.bind(&port.bind()).unwrap();
+        let subscriber = start("psenvsub", &format!("--endpoint {}", port.connect()));
+        assert_eq!(publisher.recv().unwrap(), b"\x01B");
+        publisher.send("B").unwrap();
+        publisher.send_multipart(["B", "too", "much"]).unwrap();
+        publisher.send_multipart([&b"B\xff"[..], b"\xfe"]).unwrap();
+        publisher.send_multipart(["B", ""]).unwrap();
+        assert_eq!(subscriber.line(), "[B\u{fffd}] \u{fffd}");
+        assert_eq!(subscriber.line(), "[B] ");
+        assert_eq!(interrupt(subscriber), NOTHING);
     }
 
-    #[test]
+    #[deadline::test]
     fn psenvpub_does_not_wait_for_a_slow_subscriber() {
-        within_deadline(|| {
-            let port = Port::reserve();
-            let publisher = start("psenvpub", &format!("--endpoint {} --delay 0", port.bind()));
-            let context = Context::new().unwrap();
-            let subscribers = [1, 1000].map(|hwm| {
-                let subscriber = context.socket(Sub).unwrap();
-                subscriber.set_rcvhwm(hwm).unwrap();
-                subscriber.connect(&port.connect()).unwrap();
-                subscriber.subscribe("B").unwrap();
-                subscriber.recv_multipart().unwrap();
-                subscriber
-            });
-            // By now far more was published than a connection that nobody reads from can hold.
-            for _ in 0..200_000 {
-                subscribers[1].recv_multipart().unwrap();
-            }
-            assert_eq!(interrupt(publisher), NOTHING);
+        let port = Port::reserve();
+        let publisher = start("psenvpub", &format!("--endpoint {} --delay 0", port.bind()));
+        let context = Context::new().unwrap();
+        let subscribers = [1, 1000].map(|hwm| {
+            let subscriber = context.socket(Sub).unwrap();
+            subscriber.set_rcvhwm(hwm).unwrap();
+            subscriber.connect(&port.connect()).unwrap();
+            subscriber.subscribe("B").unwrap();
+            subscriber.recv_multipart().unwrap();
+            subscriber
         });
+        // By now far more was published than a connection that nobody reads from can hold.
+        for _ in 0..200_000 {
+            subscribers[1].recv_multipart().unwrap();
+        }
+        assert_eq!(interrupt(publisher), NOTHING);
     }
 }
 
@@ -304,93 +281,82 @@ mod espresso {
     }
 
     /// What the original does with a foreign publisher: two subscriptions, five messages, the ends of both subscriptions.
-    #[test]
+    #[deadline::test]
     fn a_publisher_in_c_sees_subscriptions_come_and_go() {
-        within_deadline(|| {
-            let ports = Ports::reserve();
-            let publisher = Process::start(c_program("espressopub.c"), &[&ports.first.bind()]);
-            let (front, back, sub) = (ports.first.connect(), ports.second.bind(), ports.second.connect());
-            let args = format!("--no-publisher --frontend {front} --backend {back} --subscriber {sub}");
-            let proxy = start("espresso", &args);
-            assert_eq!(publisher.rest(), ["0141", "0142", "0041", "0042"]);
-            publisher.succeeds();
-            let messages = ["A-00001", "B-00003", "A-00004", "A-00006", "B-99999"].map(|text| format!("[007] {text}"));
-            let expected: Vec<String> = SUBSCRIPTIONS.map(str::to_owned).into_iter().chain(messages).collect();
-            assert_eq!(lines(&proxy, 7), expected);
-            assert_eq!(lines(&proxy, 2), ENDS);
-            assert_eq!(interrupt(proxy), [" interrupted"]);
-        });
+        let ports = Ports::reserve();
+        let publisher = Process::start(c_program("espressopub.c"), &[&ports.first.bind()]);
+        let (front, back, sub) = (ports.first.connect(), ports.second.bind(), ports.second.connect());
+        let args = format!("--no-publisher --frontend {front} --backend {back} --subscriber {sub}");
+        let proxy = start("espresso", &args);
+        assert_eq!(publisher.rest(), ["0141", "0142", "0041", "0042"]);
+        publisher.succeeds();
+        let messages = ["A-00001", "B-00003", "A-00004", "A-00006", "B-99999"].map(|text| format!("[007] {text}"));
+        let expected: Vec<String> = SUBSCRIPTIONS.map(str::to_owned).into_iter().chain(messages).collect();
+        assert_eq!(lines(&proxy, 7), expected);
+        assert_eq!(lines(&proxy, 2), ENDS);
+        assert_eq!(interrupt(proxy), [" interrupted"]);
     }
 
-    #[test]
+    #[deadline::test]
     fn a_subscriber_in_c_is_served() {
-        within_deadline(|| {
-            let ports = Ports::reserve();
-            let (publ, front, back) = (ports.first.bind(), ports.first.connect(), ports.second.bind());
-            let args = format!("--no-subscriber --delay 5 --publisher {publ} --frontend {front} --backend {back}");
-            let proxy = start("espresso", &args);
-            let subscriber = Process::start(c_program("espressosub.c"), &[&ports.second.connect()]);
-            let received = subscriber.rest();
-            subscriber.succeeds();
-            assert_eq!(lines(&proxy, 2), SUBSCRIPTIONS);
-            let captured = lines(&proxy, 5);
-            assert_eq!(captured, received.iter().map(|line| format!("[007] {line}")).collect::<Vec<_>>());
-            eventually("the ends of both subscriptions", || proxy.line() == ENDS[0]);
-            assert_eq!(proxy.line(), ENDS[1]);
-            assert_eq!(interrupt(proxy), [" interrupted"]);
-        });
+        let ports = Ports::reserve();
+        let (publ, front, back) = (ports.first.bind(), ports.first.connect(), ports.second.bind());
+        let args = format!("--no-subscriber --delay 5 --publisher {publ} --frontend {front} --backend {back}");
+        let proxy = start("espresso", &args);
+        let subscriber = Process::start(c_program("espressosub.c"), &[&ports.second.connect()]);
+        let received = subscriber.rest();
+        subscriber.succeeds();
+        assert_eq!(lines(&proxy, 2), SUBSCRIPTIONS);
+        let captured = lines(&proxy, 5);
+        assert_eq!(captured, received.iter().map(|line| format!("[007] {line}")).collect::<Vec<_>>());
+        eventually("the ends of both subscriptions", || proxy.line() == ENDS[0]);
+        assert_eq!(proxy.line(), ENDS[1]);
+        assert_eq!(interrupt(proxy), [" interrupted"]);
     }
 
-    #[test]
+    #[deadline::test]
     fn the_proxy_between_c_peers() {
-        within_deadline(|| {
-            let ports = Ports::reserve();
-            let publisher = Process::start(c_program("espressopub.c"), &[&ports.first.bind()]);
-            let (front, back) = (ports.first.connect(), ports.second.bind());
-            let proxy =
-                start("espresso", &format!("--no-publisher --no-subscriber --frontend {front} --backend {back}"));
-            let subscriber = Process::start(c_program("espressosub.c"), &[&ports.second.connect()]);
-            assert_eq!(subscriber.rest(), ["A-00001", "B-00003", "A-00004", "A-00006", "B-99999"]);
-            subscriber.succeeds();
-            assert_eq!(publisher.rest(), ["0141", "0142", "0041", "0042"]);
-            publisher.succeeds();
-            assert_eq!(lines(&proxy, 9).len(), 9);
-            assert_eq!(interrupt(proxy), [" interrupted"]);
-        });
+        let ports = Ports::reserve();
+        let publisher = Process::start(c_program("espressopub.c"), &[&ports.first.bind()]);
+        let (front, back) = (ports.first.connect(), ports.second.bind());
+        let proxy = start("espresso", &format!("--no-publisher --no-subscriber --frontend {front} --backend {back}"));
+        let subscriber = Process::start(c_program("espressosub.c"), &[&ports.second.connect()]);
+        assert_eq!(subscriber.rest(), ["A-00001", "B-00003", "A-00004", "A-00006", "B-99999"]);
+        subscriber.succeeds();
+        assert_eq!(publisher.rest(), ["0141", "0142", "0041", "0042"]);
+        publisher.succeeds();
+        assert_eq!(lines(&proxy, 9).len(), 9);
+        assert_eq!(interrupt(proxy), [" interrupted"]);
     }
 
     /// The program's own proxy stands aside, with nobody at either side.
-    #[test]
+    #[deadline::test]
     fn a_proxy_in_c_between_its_publisher_and_its_subscriber() {
-        within_deadline(|| {
-            let (ports, unused) = (Ports::reserve(), Ports::reserve());
-            let proxy = Process::start(c_program("espresso.c"), &[&ports.first.connect(), &ports.second.bind()]);
-            let (front, back) = (unused.first.connect(), unused.second.bind());
-            let (publ, sub) = (ports.first.bind(), ports.second.connect());
-            let args = format!("--delay 5 --publisher {publ} --frontend {front} --backend {back} --subscriber {sub}");
-            let program = start("espresso", &args);
-            let printed = proxy.rest();
-            proxy.succeeds();
-            assert_eq!(printed[..2], ["0141", "0142"]);
-            let (messages, ends) = printed[2..].split_at(printed.len() - 4);
-            assert!(messages.len() >= 5 && messages.iter().all(|line| is_message(line)), "{messages:?}");
-            assert_eq!(ends, ["0041", "0042"]);
-            assert_eq!(interrupt(program), [" interrupted"]);
-        });
+        let (ports, unused) = (Ports::reserve(), Ports::reserve());
+        let proxy = Process::start(c_program("espresso.c"), &[&ports.first.connect(), &ports.second.bind()]);
+        let (front, back) = (unused.first.connect(), unused.second.bind());
+        let (publ, sub) = (ports.first.bind(), ports.second.connect());
+        let args = format!("--delay 5 --publisher {publ} --frontend {front} --backend {back} --subscriber {sub}");
+        let program = start("espresso", &args);
+        let printed = proxy.rest();
+        proxy.succeeds();
+        assert_eq!(printed[..2], ["0141", "0142"]);
+        let (messages, ends) = printed[2..].split_at(printed.len() - 4);
+        assert!(messages.len() >= 5 && messages.iter().all(|line| is_message(line)), "{messages:?}");
+        assert_eq!(ends, ["0041", "0042"]);
+        assert_eq!(interrupt(program), [" interrupted"]);
     }
 
-    #[test]
+    #[deadline::test]
     fn an_endpoint_that_is_in_use_is_an_error() {
-        within_deadline(|| {
-            let context = Context::new().unwrap();
-            let holder = context.socket(Pub).unwrap();
-            let taken = holder.bind("tcp://127.0.0.1:*").unwrap();
-            let mut command = Command::new(example("espresso"));
-            command.args(["--publisher", &taken, "--backend", "tcp://127.0.0.1:*"]);
-            let output = command.output().unwrap();
-            assert_eq!(output.status.code(), Some(1));
-            let errors = String::from_utf8(output.stderr).unwrap();
-            assert!(errors.contains(&taken) && errors.contains("EADDRINUSE"), "{errors}");
-        });
+        let context = Context::new().unwrap();
+        let holder = context.socket(Pub).unwrap();
+        let taken = holder.bind("tcp://127.0.0.1:*").unwrap();
+        let mut command = Command::new(example("espresso"));
+        command.args(["--publisher", &taken, "--backend", "tcp://127.0.0.1:*"]);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains(&taken) && errors.contains("EADDRINUSE"), "{errors}");
     }
 }

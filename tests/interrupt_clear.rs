@@ -6,41 +6,38 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use common::within_deadline;
 use zmq::interrupt;
 
-#[test]
+#[deadline::test]
 fn an_interrupt_that_stands_can_be_waited_for() {
     const ROUNDS: usize = 20_000;
     static ROUND: AtomicUsize = AtomicUsize::new(0);
     static RAISED: AtomicUsize = AtomicUsize::new(0);
-    within_deadline(|| {
-        interrupt::catch_signals().unwrap();
-        let fd = interrupt::wake_fd().unwrap();
-        thread::spawn(|| {
-            for round in 1..=ROUNDS {
-                while ROUND.load(SeqCst) < round {
-                    thread::yield_now();
-                }
-                // SAFETY: the signal is caught.
-                unsafe { libc::raise(libc::SIGINT) };
-                RAISED.store(round, SeqCst);
-            }
-        });
+    interrupt::catch_signals().unwrap();
+    let fd = interrupt::wake_fd().unwrap();
+    thread::spawn(|| {
         for round in 1..=ROUNDS {
-            interrupt::clear();
-            ROUND.store(round, SeqCst);
-            for _ in 0..round % 40 {
-                std::hint::spin_loop();
-            }
-            interrupt::clear();
-            while RAISED.load(SeqCst) < round {
+            while ROUND.load(SeqCst) < round {
                 thread::yield_now();
             }
-            let mut item = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-            // SAFETY: one item, and no waiting.
-            unsafe { libc::poll(&raw mut item, 1, 0) };
-            assert!(!interrupt::interrupted() || item.revents != 0, "round {round}: nobody would be woken");
+            // SAFETY: the signal is caught.
+            unsafe { libc::raise(libc::SIGINT) };
+            RAISED.store(round, SeqCst);
         }
     });
+    for round in 1..=ROUNDS {
+        interrupt::clear();
+        ROUND.store(round, SeqCst);
+        for _ in 0..round % 40 {
+            std::hint::spin_loop();
+        }
+        interrupt::clear();
+        while RAISED.load(SeqCst) < round {
+            thread::yield_now();
+        }
+        let mut item = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one item, and no waiting.
+        unsafe { libc::poll(&raw mut item, 1, 0) };
+        assert!(!interrupt::interrupted() || item.revents != 0, "round {round}: nobody would be woken");
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, greet, within_deadline};
+use common::{DEADLINE, greet};
 use zmq::{
     Context, Dealer, Errno, Kind, Pair, PollEvents, PollItem, Pull, Rep, Req, Router, Socket, SocketType, Sub, XPub,
     poll,
@@ -79,157 +79,143 @@ fn for_once(socket: &Socket<'_>) {
     socket.set_reconnect_ivl(None).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn what_has_come_over_a_lost_connection_is_read_to_its_end() {
-    within_deadline(|| {
-        for prepare in [immediate, for_once] {
-            let look = |socket: &Socket<'_>| {
-                socket.events().unwrap();
-                0
-            };
-            let part = |socket: &Socket<'_>| {
-                socket.recv().unwrap();
-                1
-            };
-            for kind in [Kind::Dealer, Kind::Router, Kind::Rep] {
-                is_read_to_its_end(kind, prepare, look);
-            }
-            for kind in [Kind::Dealer, Kind::Router] {
-                is_read_to_its_end(kind, prepare, part);
-            }
+    for prepare in [immediate, for_once] {
+        let look = |socket: &Socket<'_>| {
+            socket.events().unwrap();
+            0
+        };
+        let part = |socket: &Socket<'_>| {
+            socket.recv().unwrap();
+            1
+        };
+        for kind in [Kind::Dealer, Kind::Router, Kind::Rep] {
+            is_read_to_its_end(kind, prepare, look);
         }
-    });
+        for kind in [Kind::Dealer, Kind::Router] {
+            is_read_to_its_end(kind, prepare, part);
+        }
+    }
 }
 
 /// Nobody received, and so the old connection was never read to its end: the new one was refused.
-#[test]
+#[deadline::test]
 fn a_pair_that_only_sends_goes_on_when_its_peer_is_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let pair = context.socket(Pair).unwrap();
-        pair.set_immediate(true).unwrap();
-        pair.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
-        let listener = listener();
-        let mut first = peer(&pair, &listener, "PAIR");
-        pair.send("a").unwrap();
-        first.read_exact(&mut [0; 3]).unwrap();
-        first.write_all(b"\0\x01x").unwrap();
-        drop(first);
-        let mut second = greeted(&listener, "PAIR");
-        pair.send("b").unwrap();
-        let mut received = [0; 3];
-        second.read_exact(&mut received).unwrap();
-        assert_eq!(&received, b"\0\x01b");
-    });
+    let context = Context::new().unwrap();
+    let pair = context.socket(Pair).unwrap();
+    pair.set_immediate(true).unwrap();
+    pair.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
+    let listener = listener();
+    let mut first = peer(&pair, &listener, "PAIR");
+    pair.send("a").unwrap();
+    first.read_exact(&mut [0; 3]).unwrap();
+    first.write_all(b"\0\x01x").unwrap();
+    drop(first);
+    let mut second = greeted(&listener, "PAIR");
+    pair.send("b").unwrap();
+    let mut received = [0; 3];
+    second.read_exact(&mut received).unwrap();
+    assert_eq!(&received, b"\0\x01b");
 }
 
 /// Its name was still that of the old connection, and what it sent was taken for another name.
-#[test]
+#[deadline::test]
 fn a_peer_may_come_back_before_all_that_it_has_sent_is_read() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = context.socket(Router).unwrap();
-        let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
-        let connect = || {
-            let dealer = context.socket(Dealer).unwrap();
-            dealer.set_routing_id("d").unwrap();
-            dealer.connect(&endpoint).unwrap();
-            dealer
-        };
-        let dealer = connect();
-        for text in ["one", "two", "three"] {
-            dealer.send(text).unwrap();
-        }
-        settle(&router);
-        drop(dealer);
-        settle(&router);
-        let dealer = connect();
-        dealer.send("again").unwrap();
-        let received = [(); 4].map(|()| router.recv_multipart_timeout(DEADLINE).unwrap().expect("a message"));
-        let again = received.iter().find(|message| message[1] == "again").expect("what it sent when it was back");
-        assert_eq!(again[0], "d");
-        router.send_multipart(["d", "welcome"]).unwrap();
-        assert_eq!(dealer.recv_timeout(DEADLINE).unwrap().expect("a message"), "welcome");
-    });
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+    let connect = || {
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_routing_id("d").unwrap();
+        dealer.connect(&endpoint).unwrap();
+        dealer
+    };
+    let dealer = connect();
+    for text in ["one", "two", "three"] {
+        dealer.send(text).unwrap();
+    }
+    settle(&router);
+    drop(dealer);
+    settle(&router);
+    let dealer = connect();
+    dealer.send("again").unwrap();
+    let received = [(); 4].map(|()| router.recv_multipart_timeout(DEADLINE).unwrap().expect("a message"));
+    let again = received.iter().find(|message| message[1] == "again").expect("what it sent when it was back");
+    assert_eq!(again[0], "d");
+    router.send_multipart(["d", "welcome"]).unwrap();
+    assert_eq!(dealer.recv_timeout(DEADLINE).unwrap().expect("a message"), "welcome");
 }
 
 /// What is in force now says little of how much there is to tell.
-#[test]
+#[deadline::test]
 fn a_subscription_is_not_lost_after_many_that_have_ended() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let subscriber = context.socket(Sub).unwrap();
-        subscriber.connect("inproc://late").unwrap();
-        for _ in 0..3000 {
-            subscriber.subscribe("short-lived").unwrap();
-            subscriber.unsubscribe("short-lived").unwrap();
-        }
-        subscriber.subscribe("news").unwrap();
-        let publisher = context.socket(XPub).unwrap();
-        publisher.bind("inproc://late").unwrap();
-        while publisher.recv_timeout(DEADLINE).unwrap().expect("a subscription") != b"\x01news"[..] {}
-        publisher.send("news").unwrap();
-        assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().expect("a message"), "news");
-    });
+    let context = Context::new().unwrap();
+    let subscriber = context.socket(Sub).unwrap();
+    subscriber.connect("inproc://late").unwrap();
+    for _ in 0..3000 {
+        subscriber.subscribe("short-lived").unwrap();
+        subscriber.unsubscribe("short-lived").unwrap();
+    }
+    subscriber.subscribe("news").unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    publisher.bind("inproc://late").unwrap();
+    while publisher.recv_timeout(DEADLINE).unwrap().expect("a subscription") != b"\x01news"[..] {}
+    publisher.send("news").unwrap();
+    assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().expect("a message"), "news");
 }
 
 /// With ZMQ_XPUB_MANUAL, whoever left took with it to whom the answer was to go.
-#[test]
+#[deadline::test]
 fn a_subscription_is_answered_though_another_peer_has_left() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let publisher = context.socket(XPub).unwrap();
-        publisher.set_xpub_manual(true).unwrap();
-        publisher.bind("inproc://publisher").unwrap();
-        let subscriber = |topic: &str| {
-            let subscriber = context.socket(Sub).unwrap();
-            subscriber.connect("inproc://publisher").unwrap();
-            subscriber.subscribe(topic).unwrap();
-            assert_eq!(publisher.recv().unwrap()[1..], *topic.as_bytes());
-            subscriber
-        };
-        let other = subscriber("b");
-        publisher.subscribe("b").unwrap();
-        let one = subscriber("a");
-        drop(other);
-        settle(&publisher);
-        publisher.subscribe("a").unwrap();
-        publisher.send("a").unwrap();
-        assert_eq!(one.recv_timeout(DEADLINE).unwrap().expect("a message"), "a");
-    });
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    publisher.set_xpub_manual(true).unwrap();
+    publisher.bind("inproc://publisher").unwrap();
+    let subscriber = |topic: &str| {
+        let subscriber = context.socket(Sub).unwrap();
+        subscriber.connect("inproc://publisher").unwrap();
+        subscriber.subscribe(topic).unwrap();
+        assert_eq!(publisher.recv().unwrap()[1..], *topic.as_bytes());
+        subscriber
+    };
+    let other = subscriber("b");
+    publisher.subscribe("b").unwrap();
+    let one = subscriber("a");
+    drop(other);
+    settle(&publisher);
+    publisher.subscribe("a").unwrap();
+    publisher.send("a").unwrap();
+    assert_eq!(one.recv_timeout(DEADLINE).unwrap().expect("a message"), "a");
 }
 
 /// The connection was made with ZMQ_IMMEDIATE, and is lost without: the process was aborted.
-#[test]
+#[deadline::test]
 fn immediate_may_be_set_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let dealer = context.socket(Dealer).unwrap();
-        dealer.set_immediate(true).unwrap();
-        let peer = peer(&dealer, &listener(), "DEALER");
-        dealer.set_immediate(false).unwrap();
-        settle(&dealer);
-        drop(peer);
-        settle(&dealer);
-        assert_eq!(dealer.try_recv().unwrap(), None);
-    });
+    let context = Context::new().unwrap();
+    let dealer = context.socket(Dealer).unwrap();
+    dealer.set_immediate(true).unwrap();
+    let peer = peer(&dealer, &listener(), "DEALER");
+    dealer.set_immediate(false).unwrap();
+    settle(&dealer);
+    drop(peer);
+    settle(&dealer);
+    assert_eq!(dealer.try_recv().unwrap(), None);
 }
 
 /// One of two connections to the same endpoint is given up, and the other was ended with it.
-#[test]
+#[deadline::test]
 fn a_connection_is_not_given_up_for_another() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let pull = context.socket(Pull).unwrap();
-        pull.set_reconnect_ivl(None).unwrap();
-        let listener = listener();
-        let [first, mut second] = [(); 2].map(|()| peer(&pull, &listener, "PUSH"));
-        settle(&pull);
-        drop(first);
-        settle(&pull);
-        second.write_all(b"\0\x01x").unwrap();
-        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().expect("a message"), "x");
-    });
+    let context = Context::new().unwrap();
+    let pull = context.socket(Pull).unwrap();
+    pull.set_reconnect_ivl(None).unwrap();
+    let listener = listener();
+    let [first, mut second] = [(); 2].map(|()| peer(&pull, &listener, "PUSH"));
+    settle(&pull);
+    drop(first);
+    settle(&pull);
+    second.write_all(b"\0\x01x").unwrap();
+    assert_eq!(pull.recv_timeout(DEADLINE).unwrap().expect("a message"), "x");
 }
 
 /// Three peers of a DEALER, in the order in which it serves them.
@@ -244,64 +230,60 @@ fn three<'ctx>(context: &'ctx Context, dealer: &Socket<'ctx, Dealer>) -> [Socket
 }
 
 /// The other parts were taken from whoever had taken the place of the one that was replaced.
-#[test]
+#[deadline::test]
 fn a_message_is_received_whole_though_another_peer_is_replaced() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = context.socket(Router).unwrap();
-        router.set_router_handover(true).unwrap();
-        router.bind("inproc://router").unwrap();
-        let connect = |name: &str| {
-            let peer = context.socket(Dealer).unwrap();
-            peer.set_routing_id(name).unwrap();
-            peer.connect("inproc://router").unwrap();
-            peer
-        };
-        let [first, second, third] = ["first", "second", "third"].map(|name| {
-            let peer = connect(name);
-            peer.send("hello").unwrap();
-            router.recv_multipart().unwrap();
-            peer
-        });
-        assert_eq!(router.try_recv().unwrap(), None);
-        // What the router hears of at once, it serves in this order.
-        for peer in [&first, &second] {
-            peer.send("one").unwrap();
-            peer.send("two").unwrap();
-        }
-        third.send_multipart(["three", "whole"]).unwrap();
-        let received = [(); 6].map(|()| router.recv().unwrap());
-        assert_eq!(received, ["first", "one", "second", "one", "third", "three"]);
-        let replacement = connect("second");
-        for socket in [&second, &replacement] {
-            // It answers that it has seen the connection end.
-            settle(&router);
-            settle(socket);
-        }
-        settle(&router);
-        assert_eq!(router.recv_multipart().unwrap(), ["whole"]);
-        assert_eq!(router.recv_multipart().unwrap(), ["first", "two"]);
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    router.set_router_handover(true).unwrap();
+    router.bind("inproc://router").unwrap();
+    let connect = |name: &str| {
+        let peer = context.socket(Dealer).unwrap();
+        peer.set_routing_id(name).unwrap();
+        peer.connect("inproc://router").unwrap();
+        peer
+    };
+    let [first, second, third] = ["first", "second", "third"].map(|name| {
+        let peer = connect(name);
+        peer.send("hello").unwrap();
+        router.recv_multipart().unwrap();
+        peer
     });
+    assert_eq!(router.try_recv().unwrap(), None);
+    // What the router hears of at once, it serves in this order.
+    for peer in [&first, &second] {
+        peer.send("one").unwrap();
+        peer.send("two").unwrap();
+    }
+    third.send_multipart(["three", "whole"]).unwrap();
+    let received = [(); 6].map(|()| router.recv().unwrap());
+    assert_eq!(received, ["first", "one", "second", "one", "third", "three"]);
+    let replacement = connect("second");
+    for socket in [&second, &replacement] {
+        // It answers that it has seen the connection end.
+        settle(&router);
+        settle(socket);
+    }
+    settle(&router);
+    assert_eq!(router.recv_multipart().unwrap(), ["whole"]);
+    assert_eq!(router.recv_multipart().unwrap(), ["first", "two"]);
 }
 
 /// The other parts were given to whoever had taken the place of the one that left.
-#[test]
+#[deadline::test]
 fn a_message_is_sent_whole_though_another_peer_leaves() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let dealer = context.socket(Dealer).unwrap();
-        let [first, second, third] = three(&context, &dealer);
-        for (peer, name) in [(&first, "first"), (&second, "second")] {
-            dealer.send(name).unwrap();
-            assert_eq!(peer.recv().unwrap(), name);
-        }
-        dealer.send_more("third").unwrap();
-        drop(second);
-        settle(&dealer);
-        dealer.send("whole").unwrap();
-        assert_eq!(third.recv_multipart().unwrap(), ["third", "whole"]);
-        assert_eq!(first.try_recv().unwrap(), None);
-    });
+    let context = Context::new().unwrap();
+    let dealer = context.socket(Dealer).unwrap();
+    let [first, second, third] = three(&context, &dealer);
+    for (peer, name) in [(&first, "first"), (&second, "second")] {
+        dealer.send(name).unwrap();
+        assert_eq!(peer.recv().unwrap(), name);
+    }
+    dealer.send_more("third").unwrap();
+    drop(second);
+    settle(&dealer);
+    dealer.send("whole").unwrap();
+    assert_eq!(third.recv_multipart().unwrap(), ["third", "whole"]);
+    assert_eq!(first.try_recv().unwrap(), None);
 }
 
 /// Runs what is to end with ETERM, in a thread that is left alone where it does not end.
@@ -355,31 +337,29 @@ fn a_shutdown_that_is_heard_in_the_middle_of_a_call_is_not_forgotten() {
 
 /// That a client has read a reply, and there is room for the next one, was not to be seen where another thread had just
 /// left something in the server's mailbox, and not said so yet.
-#[test]
+#[deadline::test]
 fn many_clients_at_the_lowest_mark_get_all_their_replies() {
     const CLIENTS: usize = 16;
     const ROUNDS: usize = 4_000;
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
-        server.set_sndhwm(1).unwrap();
-        server.bind("inproc://server").unwrap();
-        thread::scope(|scope| {
-            for _ in 0..CLIENTS {
-                let client = context.socket(Req).unwrap();
-                client.set_rcvhwm(1).unwrap();
-                client.connect("inproc://server").unwrap();
-                scope.spawn(move || {
-                    for _ in 0..ROUNDS {
-                        client.send("request").unwrap();
-                        client.recv_timeout(DEADLINE).unwrap().expect("a reply");
-                    }
-                });
-            }
-            for _ in 0..CLIENTS * ROUNDS {
-                let request = server.recv_timeout(DEADLINE).unwrap().expect("a request");
-                server.send(request).unwrap();
-            }
-        });
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.set_sndhwm(1).unwrap();
+    server.bind("inproc://server").unwrap();
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            let client = context.socket(Req).unwrap();
+            client.set_rcvhwm(1).unwrap();
+            client.connect("inproc://server").unwrap();
+            scope.spawn(move || {
+                for _ in 0..ROUNDS {
+                    client.send("request").unwrap();
+                    client.recv_timeout(DEADLINE).unwrap().expect("a reply");
+                }
+            });
+        }
+        for _ in 0..CLIENTS * ROUNDS {
+            let request = server.recv_timeout(DEADLINE).unwrap().expect("a request");
+            server.send(request).unwrap();
+        }
     });
 }

@@ -234,84 +234,78 @@ fn a_clone_shares_long_content_and_copies_short() {
     assert!(Message::from_static(b"for ever").is_shared());
 }
 
-#[test]
+#[deadline::test]
 fn one_message_goes_to_many() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let message = Message::from(vec![b'x'; 1000]);
-        let source = context.socket(Push).unwrap();
-        let sinks: Vec<_> = (0..3)
-            .map(|number| {
-                let sink = context.socket(Pull).unwrap();
-                sink.bind(&format!("inproc://{number}")).unwrap();
-                source.connect(&format!("inproc://{number}")).unwrap();
-                sink
-            })
-            .collect();
-        sinks.iter().for_each(|_| source.send(&message).unwrap());
-        for sink in &sinks {
-            assert_eq!(sink.recv().unwrap().as_ptr(), message.as_ptr());
-        }
-        assert_eq!(message, vec![b'x'; 1000]);
-    });
+    let context = Context::new().unwrap();
+    let message = Message::from(vec![b'x'; 1000]);
+    let source = context.socket(Push).unwrap();
+    let sinks: Vec<_> = (0..3)
+        .map(|number| {
+            let sink = context.socket(Pull).unwrap();
+            sink.bind(&format!("inproc://{number}")).unwrap();
+            source.connect(&format!("inproc://{number}")).unwrap();
+            sink
+        })
+        .collect();
+    sinks.iter().for_each(|_| source.send(&message).unwrap());
+    for sink in &sinks {
+        assert_eq!(sink.recv().unwrap().as_ptr(), message.as_ptr());
+    }
+    assert_eq!(message, vec![b'x'; 1000]);
 }
 
-#[test]
+#[deadline::test]
 fn owners_are_dropped_once() {
-    within_deadline(|| {
-        // Never sent, and with clones that go in any order.
-        let (owner, dropped) = Counted::new(1000);
-        let message = Message::from_owner(owner);
-        let clones = [message.clone(), message.clone(), message.clone().clone()];
-        drop(message);
-        owners_are_settled();
-        assert_eq!(dropped.load(SeqCst), 0);
-        assert_eq!(clones[2], vec![b'x'; 1000]);
-        drop(clones);
-        owners_are_settled();
-        assert_eq!(dropped.load(SeqCst), 1);
+    // Never sent, and with clones that go in any order.
+    let (owner, dropped) = Counted::new(1000);
+    let message = Message::from_owner(owner);
+    let clones = [message.clone(), message.clone(), message.clone().clone()];
+    drop(message);
+    owners_are_settled();
+    assert_eq!(dropped.load(SeqCst), 0);
+    assert_eq!(clones[2], vec![b'x'; 1000]);
+    drop(clones);
+    owners_are_settled();
+    assert_eq!(dropped.load(SeqCst), 1);
 
-        // Not sent for want of a peer, and replaced by what was received.
-        let context = Context::new().unwrap();
-        let (owner, dropped) = Counted::new(1000);
-        let source = context.socket(Push).unwrap();
-        let mut message = source.try_send(Message::from_owner(owner)).unwrap().into_unsent().unwrap();
-        owners_are_settled();
-        assert_eq!(dropped.load(SeqCst), 0);
-        let sink = context.socket(Pull).unwrap();
-        source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        source.send("other content").unwrap();
-        sink.recv_msg(&mut message).unwrap();
-        owners_are_settled();
-        assert_eq!(dropped.load(SeqCst), 1);
+    // Not sent for want of a peer, and replaced by what was received.
+    let context = Context::new().unwrap();
+    let (owner, dropped) = Counted::new(1000);
+    let source = context.socket(Push).unwrap();
+    let mut message = source.try_send(Message::from_owner(owner)).unwrap().into_unsent().unwrap();
+    owners_are_settled();
+    assert_eq!(dropped.load(SeqCst), 0);
+    let sink = context.socket(Pull).unwrap();
+    source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    source.send("other content").unwrap();
+    sink.recv_msg(&mut message).unwrap();
+    owners_are_settled();
+    assert_eq!(dropped.load(SeqCst), 1);
 
-        // Over the wire: dropped by an I/O thread once it is written.
-        let (owner, dropped) = Counted::new(100_000);
-        source.send(Message::from_owner(owner)).unwrap();
-        sink.recv().unwrap();
-        eventually("the sender has let go", || dropped.load(SeqCst) == 1);
-    });
+    // Over the wire: dropped by an I/O thread once it is written.
+    let (owner, dropped) = Counted::new(100_000);
+    source.send(Message::from_owner(owner)).unwrap();
+    sink.recv().unwrap();
+    eventually("the sender has let go", || dropped.load(SeqCst) == 1);
 }
 
-#[test]
+#[deadline::test]
 fn owners_of_what_is_never_delivered_are_dropped_with_the_context() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let source = context.socket(Push).unwrap();
-        source.set_linger(Some(Duration::ZERO)).unwrap();
-        let sink = context.socket(Pull).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        source.connect("inproc://sink").unwrap();
-        let (owner, dropped) = Counted::new(1000);
-        source.send_multipart([Message::from_owner(owner)]).unwrap();
-        let (begun, dropped_begun) = Counted::new(1000);
-        source.send_more(Message::from_owner(begun)).unwrap();
-        drop((source, sink));
-        context.terminate(common::DEADLINE).unwrap();
-        owners_are_settled();
-        assert_eq!(dropped.load(SeqCst), 1);
-        assert_eq!(dropped_begun.load(SeqCst), 1);
-    });
+    let context = Context::new().unwrap();
+    let source = context.socket(Push).unwrap();
+    source.set_linger(Some(Duration::ZERO)).unwrap();
+    let sink = context.socket(Pull).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    source.connect("inproc://sink").unwrap();
+    let (owner, dropped) = Counted::new(1000);
+    source.send_multipart([Message::from_owner(owner)]).unwrap();
+    let (begun, dropped_begun) = Counted::new(1000);
+    source.send_more(Message::from_owner(begun)).unwrap();
+    drop((source, sink));
+    context.terminate(common::DEADLINE).unwrap();
+    owners_are_settled();
+    assert_eq!(dropped.load(SeqCst), 1);
+    assert_eq!(dropped_begun.load(SeqCst), 1);
 }
 
 #[test]
@@ -335,72 +329,68 @@ fn a_panic_in_an_owner_ends_there() {
     assert_eq!(dropped.load(SeqCst), 1);
 }
 
-#[test]
+#[deadline::test]
 fn several_threads_clone_one_message_at_once() {
     const ROUNDS: usize = 20_000;
-    within_deadline(|| {
-        let (owner, dropped) = Counted::new(1000);
-        let message = Message::from_owner(owner);
-        thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    let mut kept = Vec::new();
-                    for round in 0..ROUNDS {
-                        let clone = message.clone();
-                        assert_eq!(clone.as_ptr(), message.as_ptr());
-                        assert!(!message.more() && message.is_shared() && clone.is_shared());
-                        assert_eq!(message[round % 1000], b'x');
-                        if round % 100 == 0 {
-                            kept.push(clone);
-                        }
+    let (owner, dropped) = Counted::new(1000);
+    let message = Message::from_owner(owner);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut kept = Vec::new();
+                for round in 0..ROUNDS {
+                    let clone = message.clone();
+                    assert_eq!(clone.as_ptr(), message.as_ptr());
+                    assert!(!message.more() && message.is_shared() && clone.is_shared());
+                    assert_eq!(message[round % 1000], b'x');
+                    if round % 100 == 0 {
+                        kept.push(clone);
                     }
-                });
-            }
-        });
-        owners_are_settled();
-        assert_eq!(dropped.load(SeqCst), 0);
-        drop(message);
-        owners_are_settled();
-        assert_eq!(dropped.load(SeqCst), 1, "every share was counted");
+                }
+            });
+        }
     });
+    owners_are_settled();
+    assert_eq!(dropped.load(SeqCst), 0);
+    drop(message);
+    owners_are_settled();
+    assert_eq!(dropped.load(SeqCst), 1, "every share was counted");
 }
 
-#[test]
+#[deadline::test]
 fn the_first_clones_may_race() {
     // The first share is what libzmq counts without an atomic step: here two threads make it at the same moment.
     const ROUNDS: usize = 5000;
-    within_deadline(|| {
-        let (messages, counters): (Vec<_>, Vec<_>) = (0..ROUNDS)
-            .map(|_| {
-                let (owner, dropped) = Counted::new(100);
-                (Message::from_owner(owner), dropped)
-            })
-            .unzip();
-        let arrived = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    for (round, message) in messages.iter().enumerate() {
-                        arrived.fetch_add(1, SeqCst);
-                        let mut spins = 0;
-                        while arrived.load(SeqCst) < 2 * (round + 1) {
-                            spins += 1;
-                            if spins % 1000 == 0 {
-                                thread::yield_now();
-                            }
-                            std::hint::spin_loop();
+    let (messages, counters): (Vec<_>, Vec<_>) = (0..ROUNDS)
+        .map(|_| {
+            let (owner, dropped) = Counted::new(100);
+            (Message::from_owner(owner), dropped)
+        })
+        .unzip();
+    let arrived = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for (round, message) in messages.iter().enumerate() {
+                    arrived.fetch_add(1, SeqCst);
+                    let mut spins = 0;
+                    while arrived.load(SeqCst) < 2 * (round + 1) {
+                        spins += 1;
+                        if spins % 1000 == 0 {
+                            thread::yield_now();
                         }
-                        drop(message.clone());
+                        std::hint::spin_loop();
                     }
-                });
-            }
-        });
-        owners_are_settled();
-        assert!(counters.iter().all(|dropped| dropped.load(SeqCst) == 0));
-        drop(messages);
-        owners_are_settled();
-        assert!(counters.iter().all(|dropped| dropped.load(SeqCst) == 1));
+                    drop(message.clone());
+                }
+            });
+        }
     });
+    owners_are_settled();
+    assert!(counters.iter().all(|dropped| dropped.load(SeqCst) == 0));
+    drop(messages);
+    owners_are_settled();
+    assert!(counters.iter().all(|dropped| dropped.load(SeqCst) == 1));
 }
 
 #[test]
@@ -453,33 +443,31 @@ fn it_compares_and_hashes_as_its_bytes() {
     assert_eq!(BTreeSet::from([b, a]).first().unwrap(), "a");
 }
 
-#[test]
+#[deadline::test]
 fn connections_give_their_properties() {
-    within_deadline(|| {
-        let directory = std::env::temp_dir().join(format!("safe-zmq-message-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let ipc = format!("ipc://{}", directory.join("socket").display());
-        for endpoint in ["tcp://127.0.0.1:*", &ipc] {
-            let context = Context::new().unwrap();
-            let (server, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
-            client.set_routing_id("alice").unwrap();
-            client.connect(&server.bind(endpoint).unwrap()).unwrap();
-            client.send_multipart(["part", "last"]).unwrap();
-            for part in server.recv_multipart().unwrap() {
-                assert_eq!(part.gets("Socket-Type").as_deref(), Some("DEALER"));
-                assert_eq!(part.gets("Identity").as_deref(), Some("alice"));
-                assert_eq!(part.clone().gets("Identity").as_deref(), Some("alice"), "a clone has them too");
-                if endpoint.starts_with("tcp") {
-                    assert_eq!(part.gets("Peer-Address").as_deref(), Some("127.0.0.1"));
-                }
-                assert!(part.source_fd().is_some());
-                for missing in ["socket-type", "Routing-Id", "User-Id", "X-mine", "", "a\0b"] {
-                    assert_eq!(part.gets(missing), None, "{missing:?}");
-                }
+    let directory = std::env::temp_dir().join(format!("safe-zmq-message-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let ipc = format!("ipc://{}", directory.join("socket").display());
+    for endpoint in ["tcp://127.0.0.1:*", &ipc] {
+        let context = Context::new().unwrap();
+        let (server, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+        client.set_routing_id("alice").unwrap();
+        client.connect(&server.bind(endpoint).unwrap()).unwrap();
+        client.send_multipart(["part", "last"]).unwrap();
+        for part in server.recv_multipart().unwrap() {
+            assert_eq!(part.gets("Socket-Type").as_deref(), Some("DEALER"));
+            assert_eq!(part.gets("Identity").as_deref(), Some("alice"));
+            assert_eq!(part.clone().gets("Identity").as_deref(), Some("alice"), "a clone has them too");
+            if endpoint.starts_with("tcp") {
+                assert_eq!(part.gets("Peer-Address").as_deref(), Some("127.0.0.1"));
+            }
+            assert!(part.source_fd().is_some());
+            for missing in ["socket-type", "Routing-Id", "User-Id", "X-mine", "", "a\0b"] {
+                assert_eq!(part.gets(missing), None, "{missing:?}");
             }
         }
-        std::fs::remove_dir_all(&directory).unwrap();
-    });
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]
@@ -493,20 +481,18 @@ fn inproc_gives_no_properties() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn a_received_message_is_sent_on() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
-        client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        client.send_multipart(["a", "b"]).unwrap();
-        // A part that said "more" where it came from says so no more where it is sent last.
-        let first = server.recv().unwrap();
-        assert!(first.more());
-        server.recv().unwrap();
-        server.send(first).unwrap();
-        assert_eq!(client.recv_multipart().unwrap(), ["a"]);
-    });
+    let context = Context::new().unwrap();
+    let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
+    client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    client.send_multipart(["a", "b"]).unwrap();
+    // A part that said "more" where it came from says so no more where it is sent last.
+    let first = server.recv().unwrap();
+    assert!(first.more());
+    server.recv().unwrap();
+    server.send(first).unwrap();
+    assert_eq!(client.recv_multipart().unwrap(), ["a"]);
 }
 
 #[cfg(feature = "draft")]

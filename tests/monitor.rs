@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, eventually, in_own_process, skip_unless, within_deadline};
+use common::{DEADLINE, eventually, in_own_process, skip_unless};
 use zmq::monitor::{Event, Events, Notice, Options, ProtocolError};
 use zmq::{Context, Dealer, Errno, Monitor, Pair, PollEvents, PollItem, Pull, Push, Rep, Req, Router, poll};
 
@@ -31,378 +31,348 @@ fn until(monitor: &Monitor, what: &str, mut is_it: impl FnMut(&Event) -> bool) -
     }
 }
 
-#[test]
+#[deadline::test]
 fn a_connection_is_reported_from_both_sides() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
-        let at_server = server.monitor(Events::ALL).unwrap();
-        let at_client = client.monitor(Events::ALL).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let notice = next(&at_server);
-        let Event::Listening { fd } = *notice.event() else { panic!("{notice:?}") };
-        assert!(fd > 2);
-        assert_eq!(notice.endpoint(), endpoint);
+    let context = Context::new().unwrap();
+    let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
+    let at_server = server.monitor(Events::ALL).unwrap();
+    let at_client = client.monitor(Events::ALL).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let notice = next(&at_server);
+    let Event::Listening { fd } = *notice.event() else { panic!("{notice:?}") };
+    assert!(fd > 2);
+    assert_eq!(notice.endpoint(), endpoint);
 
-        client.connect(&endpoint).unwrap();
-        let notice = next(&at_client);
-        assert_eq!(*notice.event(), Event::ConnectDelayed { errno: Errno::EINPROGRESS });
-        assert_eq!(notice.endpoint(), endpoint);
-        let notice = next(&at_client);
-        let Event::Connected { fd: connected } = *notice.event() else { panic!("{notice:?}") };
-        assert_eq!(*next(&at_client).event(), Event::HandshakeSucceeded);
+    client.connect(&endpoint).unwrap();
+    let notice = next(&at_client);
+    assert_eq!(*notice.event(), Event::ConnectDelayed { errno: Errno::EINPROGRESS });
+    assert_eq!(notice.endpoint(), endpoint);
+    let notice = next(&at_client);
+    let Event::Connected { fd: connected } = *notice.event() else { panic!("{notice:?}") };
+    assert_eq!(*next(&at_client).event(), Event::HandshakeSucceeded);
 
-        let notice = next(&at_server);
-        let Event::Accepted { fd: accepted } = *notice.event() else { panic!("{notice:?}") };
-        assert_eq!(notice.endpoint(), endpoint);
-        assert_ne!(accepted, connected);
-        assert_eq!(*next(&at_server).event(), Event::HandshakeSucceeded);
+    let notice = next(&at_server);
+    let Event::Accepted { fd: accepted } = *notice.event() else { panic!("{notice:?}") };
+    assert_eq!(notice.endpoint(), endpoint);
+    assert_ne!(accepted, connected);
+    assert_eq!(*next(&at_server).event(), Event::HandshakeSucceeded);
 
-        drop(client);
-        assert_eq!(*next(&at_client).event(), Event::MonitorStopped);
-        assert_eq!(*next(&at_server).event(), Event::Disconnected { fd: accepted });
+    drop(client);
+    assert_eq!(*next(&at_client).event(), Event::MonitorStopped);
+    assert_eq!(*next(&at_server).event(), Event::Disconnected { fd: accepted });
 
-        server.unbind(&endpoint).unwrap();
-        let notice = next(&at_server);
-        assert_eq!(*notice.event(), Event::Closed { fd });
-        assert_eq!(notice.endpoint(), endpoint);
-    });
+    server.unbind(&endpoint).unwrap();
+    let notice = next(&at_server);
+    assert_eq!(*notice.event(), Event::Closed { fd });
+    assert_eq!(notice.endpoint(), endpoint);
 }
 
-#[test]
+#[deadline::test]
 fn a_peer_that_is_not_there_is_tried_again() {
-    within_deadline(|| {
-        let endpoint = "tcp://127.0.0.1:1";
-        let context = Context::new().unwrap();
-        let client = context.socket(Push).unwrap();
-        client.set_reconnect_ivl(Some(Duration::from_millis(7))).unwrap();
-        let monitor = client.monitor(Events::CONNECT_RETRIED | Events::CLOSED).unwrap();
-        client.connect(endpoint).unwrap();
-        let notice = next(&monitor);
-        assert!(matches!(notice.event(), Event::Closed { fd } if *fd > 2), "{notice:?}");
-        let notice = next(&monitor);
-        let Event::ConnectRetried { interval } = *notice.event() else { panic!("{notice:?}") };
-        // The interval, and up to as much again at random.
-        assert!((7..14).contains(&interval.as_millis()), "{interval:?}");
-        assert_eq!(notice.endpoint(), endpoint);
-    });
+    let endpoint = "tcp://127.0.0.1:1";
+    let context = Context::new().unwrap();
+    let client = context.socket(Push).unwrap();
+    client.set_reconnect_ivl(Some(Duration::from_millis(7))).unwrap();
+    let monitor = client.monitor(Events::CONNECT_RETRIED | Events::CLOSED).unwrap();
+    client.connect(endpoint).unwrap();
+    let notice = next(&monitor);
+    assert!(matches!(notice.event(), Event::Closed { fd } if *fd > 2), "{notice:?}");
+    let notice = next(&monitor);
+    let Event::ConnectRetried { interval } = *notice.event() else { panic!("{notice:?}") };
+    // The interval, and up to as much again at random.
+    assert!((7..14).contains(&interval.as_millis()), "{interval:?}");
+    assert_eq!(notice.endpoint(), endpoint);
 }
 
-#[test]
+#[deadline::test]
 fn a_failed_bind_is_reported() {
-    within_deadline(|| {
-        let why = "libzmq up to 4.3.5, without our mend, says EAGAIN where a bind fails on a monitored socket";
-        let errno = if skip_unless(zmq::sys::LINKED == "vendored", why) { Errno::EAGAIN } else { Errno::EADDRINUSE };
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = taken.local_addr().unwrap();
-        let context = Context::new().unwrap();
-        let socket = context.socket(Rep).unwrap();
-        let monitor = socket.monitor(Events::BIND_FAILED).unwrap();
-        let error = socket.bind(&format!("tcp://{address}")).unwrap_err();
-        assert_eq!(error.errno(), errno);
-        let notice = next(&monitor);
-        assert_eq!(*notice.event(), Event::BindFailed { errno: Errno::EADDRINUSE });
-        assert_eq!(notice.endpoint(), address.to_string());
-    });
+    let why = "libzmq up to 4.3.5, without our mend, says EAGAIN where a bind fails on a monitored socket";
+    let errno = if skip_unless(zmq::sys::LINKED == "vendored", why) { Errno::EAGAIN } else { Errno::EADDRINUSE };
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let context = Context::new().unwrap();
+    let socket = context.socket(Rep).unwrap();
+    let monitor = socket.monitor(Events::BIND_FAILED).unwrap();
+    let error = socket.bind(&format!("tcp://{address}")).unwrap_err();
+    assert_eq!(error.errno(), errno);
+    let notice = next(&monitor);
+    assert_eq!(*notice.event(), Event::BindFailed { errno: Errno::EADDRINUSE });
+    assert_eq!(notice.endpoint(), address.to_string());
 }
 
-#[test]
+#[deadline::test]
 fn a_peer_that_speaks_something_else_is_reported() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
-        let failed = Events::HANDSHAKE_FAILED_NO_DETAIL | Events::HANDSHAKE_FAILED_PROTOCOL;
-        let monitor = server.monitor(failed).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let address = endpoint.trim_start_matches("tcp://");
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    let failed = Events::HANDSHAKE_FAILED_NO_DETAIL | Events::HANDSHAKE_FAILED_PROTOCOL;
+    let monitor = server.monitor(failed).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let address = endpoint.trim_start_matches("tcp://");
 
-        // Gone before its greeting is complete.
-        TcpStream::connect(address).unwrap().write_all(&[0xff]).unwrap();
-        assert!(matches!(next(&monitor).event(), Event::HandshakeFailedNoDetail { .. }));
+    // Gone before its greeting is complete.
+    TcpStream::connect(address).unwrap().write_all(&[0xff]).unwrap();
+    assert!(matches!(next(&monitor).event(), Event::HandshakeFailedNoDetail { .. }));
 
-        // A ZMTP 3.0 greeting for a mechanism that the server does not have.
-        let mut peer = TcpStream::connect(address).unwrap();
-        let mut greeting = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0];
-        greeting.extend(b"PLAIN\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        greeting.resize(64, 0);
-        peer.write_all(&greeting).unwrap();
-        let notice = next(&monitor);
-        let mismatch = Event::HandshakeFailedProtocol { error: ProtocolError::ZMTP_MECHANISM_MISMATCH };
-        assert_eq!(*notice.event(), mismatch);
-        assert_eq!(notice.endpoint(), endpoint);
-        // The server hangs up.
-        peer.read_to_end(&mut Vec::new()).unwrap();
-    });
+    // A ZMTP 3.0 greeting for a mechanism that the server does not have.
+    let mut peer = TcpStream::connect(address).unwrap();
+    let mut greeting = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0];
+    greeting.extend(b"PLAIN\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    greeting.resize(64, 0);
+    peer.write_all(&greeting).unwrap();
+    let notice = next(&monitor);
+    let mismatch = Event::HandshakeFailedProtocol { error: ProtocolError::ZMTP_MECHANISM_MISMATCH };
+    assert_eq!(*notice.event(), mismatch);
+    assert_eq!(notice.endpoint(), endpoint);
+    // The server hangs up.
+    peer.read_to_end(&mut Vec::new()).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn a_peer_that_zap_refuses_is_reported_with_its_status() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let handler = context.owned_socket(Rep).unwrap();
-        handler.bind("inproc://zeromq.zap.01").unwrap();
-        let handler = thread::spawn(move || {
-            let request = handler.recv_multipart().unwrap();
-            let (version, id) = (request[0].clone(), request[1].clone());
-            handler.send_multipart([version, id, "400".into(), "no".into(), "".into(), "".into()]).unwrap();
-        });
-        let (server, client) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
-        server.set_plain_server(true).unwrap();
-        client.set_plain_username(Some("alice")).unwrap();
-        client.set_plain_password(Some("wrong")).unwrap();
-        let at_server = server.monitor(Events::HANDSHAKE_FAILED_AUTH).unwrap();
-        let at_client = client.monitor(Events::HANDSHAKE_FAILED_AUTH).unwrap();
-        client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        assert_eq!(*next(&at_server).event(), Event::HandshakeFailedAuth { status: 400 });
-        assert_eq!(*next(&at_client).event(), Event::HandshakeFailedAuth { status: 400 });
-        handler.join().unwrap();
+    let context = Context::new().unwrap();
+    let handler = context.owned_socket(Rep).unwrap();
+    handler.bind("inproc://zeromq.zap.01").unwrap();
+    let handler = thread::spawn(move || {
+        let request = handler.recv_multipart().unwrap();
+        let (version, id) = (request[0].clone(), request[1].clone());
+        handler.send_multipart([version, id, "400".into(), "no".into(), "".into(), "".into()]).unwrap();
     });
+    let (server, client) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+    server.set_plain_server(true).unwrap();
+    client.set_plain_username(Some("alice")).unwrap();
+    client.set_plain_password(Some("wrong")).unwrap();
+    let at_server = server.monitor(Events::HANDSHAKE_FAILED_AUTH).unwrap();
+    let at_client = client.monitor(Events::HANDSHAKE_FAILED_AUTH).unwrap();
+    client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    assert_eq!(*next(&at_server).event(), Event::HandshakeFailedAuth { status: 400 });
+    assert_eq!(*next(&at_client).event(), Event::HandshakeFailedAuth { status: 400 });
+    handler.join().unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn an_endpoint_of_any_length_is_whole() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Rep).unwrap();
-        let monitor = socket.monitor(Events::LISTENING).unwrap();
-        let path = format!("{}/{}.ipc", env!("CARGO_TARGET_TMPDIR"), std::process::id());
-        let short = std::env::temp_dir().join(format!("zmq-monitor-{}-{}", std::process::id(), "x".repeat(40)));
-        let path = if path.len() < 100 { path } else { short.display().to_string() };
-        let endpoint = format!("ipc://{path}");
-        assert!(endpoint.len() > 33, "longer than what fits into a message itself");
-        socket.bind(&endpoint).unwrap();
-        assert_eq!(next(&monitor).endpoint(), endpoint);
-        socket.unbind(&endpoint).unwrap();
-    });
+    let context = Context::new().unwrap();
+    let socket = context.socket(Rep).unwrap();
+    let monitor = socket.monitor(Events::LISTENING).unwrap();
+    let path = format!("{}/{}.ipc", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    let short = std::env::temp_dir().join(format!("zmq-monitor-{}-{}", std::process::id(), "x".repeat(40)));
+    let path = if path.len() < 100 { path } else { short.display().to_string() };
+    let endpoint = format!("ipc://{path}");
+    assert!(endpoint.len() > 33, "longer than what fits into a message itself");
+    socket.bind(&endpoint).unwrap();
+    assert_eq!(next(&monitor).endpoint(), endpoint);
+    socket.unbind(&endpoint).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn chosen_events_only_and_always_the_end() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Router).unwrap();
-        let monitor = server.monitor(Events::DISCONNECTED).unwrap();
-        let quiet = context.socket(Dealer).unwrap();
-        let nothing = quiet.monitor(Events::NONE).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        quiet.connect(&endpoint).unwrap();
-        assert!(nothing.wait_for_connections(1, DEADLINE).unwrap());
-        assert!(nothing.try_recv().unwrap().is_none());
-        drop(quiet);
-        assert!(matches!(next(&monitor).event(), Event::Disconnected { .. }));
-        assert_eq!(*next(&nothing).event(), Event::MonitorStopped);
-        monitor.stop();
-        assert_eq!(*next(&monitor).event(), Event::MonitorStopped);
-    });
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    let monitor = server.monitor(Events::DISCONNECTED).unwrap();
+    let quiet = context.socket(Dealer).unwrap();
+    let nothing = quiet.monitor(Events::NONE).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    quiet.connect(&endpoint).unwrap();
+    assert!(nothing.wait_for_connections(1, DEADLINE).unwrap());
+    assert!(nothing.try_recv().unwrap().is_none());
+    drop(quiet);
+    assert!(matches!(next(&monitor).event(), Event::Disconnected { .. }));
+    assert_eq!(*next(&nothing).event(), Event::MonitorStopped);
+    monitor.stop();
+    assert_eq!(*next(&monitor).event(), Event::MonitorStopped);
 }
 
-#[test]
+#[deadline::test]
 fn what_is_received_when() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Rep).unwrap();
-        let monitor = socket.monitor(Events::LISTENING).unwrap();
-        assert!(monitor.try_recv().unwrap().is_none());
-        let start = Instant::now();
-        assert!(monitor.recv_timeout(Duration::from_millis(30)).unwrap().is_none());
-        assert!(start.elapsed() >= Duration::from_millis(30));
+    let context = Context::new().unwrap();
+    let socket = context.socket(Rep).unwrap();
+    let monitor = socket.monitor(Events::LISTENING).unwrap();
+    assert!(monitor.try_recv().unwrap().is_none());
+    let start = Instant::now();
+    assert!(monitor.recv_timeout(Duration::from_millis(30)).unwrap().is_none());
+    assert!(start.elapsed() >= Duration::from_millis(30));
 
-        let endpoints: Vec<String> = (0..3).map(|_| socket.bind("tcp://127.0.0.1:*").unwrap()).collect();
-        assert_eq!(monitor.recv().unwrap().endpoint(), endpoints[0]);
-        assert_eq!(monitor.recv_timeout(None).unwrap().unwrap().endpoint(), endpoints[1]);
-        assert_eq!((&monitor).into_iter().next().unwrap().unwrap().endpoint(), endpoints[2]);
+    let endpoints: Vec<String> = (0..3).map(|_| socket.bind("tcp://127.0.0.1:*").unwrap()).collect();
+    assert_eq!(monitor.recv().unwrap().endpoint(), endpoints[0]);
+    assert_eq!(monitor.recv_timeout(None).unwrap().unwrap().endpoint(), endpoints[1]);
+    assert_eq!((&monitor).into_iter().next().unwrap().unwrap().endpoint(), endpoints[2]);
 
-        let last = socket.bind("tcp://127.0.0.1:*").unwrap();
-        monitor.stop();
-        let rest: Vec<Notice> = monitor.iter().map(Result::unwrap).collect();
-        assert_eq!(rest.len(), 1);
-        assert_eq!(rest[0].endpoint(), last);
-        // The end stays.
-        for _ in 0..3 {
-            assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
-            assert_eq!(*monitor.try_recv().unwrap().unwrap().event(), Event::MonitorStopped);
-        }
-        assert!(monitor.iter().next().is_none());
-        assert_eq!(monitor.lost(), 0);
-    });
+    let last = socket.bind("tcp://127.0.0.1:*").unwrap();
+    monitor.stop();
+    let rest: Vec<Notice> = monitor.iter().map(Result::unwrap).collect();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].endpoint(), last);
+    // The end stays.
+    for _ in 0..3 {
+        assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+        assert_eq!(*monitor.try_recv().unwrap().unwrap().event(), Event::MonitorStopped);
+    }
+    assert!(monitor.iter().next().is_none());
+    assert_eq!(monitor.lost(), 0);
 }
 
-#[test]
+#[deadline::test]
 fn the_descriptor_is_readable_while_there_is_something() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Rep).unwrap();
-        let monitor = socket.monitor(Events::LISTENING).unwrap();
-        let is_readable = |timeout| {
-            let mut items = [PollItem::fd(monitor.as_fd(), PollEvents::POLLIN)];
-            poll(&mut items, timeout).unwrap() == 1
-        };
-        assert!(!is_readable(Duration::ZERO));
-        for _ in 0..3 {
-            socket.bind("tcp://127.0.0.1:*").unwrap();
-            socket.bind("tcp://127.0.0.1:*").unwrap();
-            assert!(is_readable(DEADLINE) && is_readable(DEADLINE));
-            next(&monitor);
-            assert!(is_readable(DEADLINE));
-            next(&monitor);
-            assert!(!is_readable(Duration::ZERO));
-        }
-        drop(socket);
+    let context = Context::new().unwrap();
+    let socket = context.socket(Rep).unwrap();
+    let monitor = socket.monitor(Events::LISTENING).unwrap();
+    let is_readable = |timeout| {
+        let mut items = [PollItem::fd(monitor.as_fd(), PollEvents::POLLIN)];
+        poll(&mut items, timeout).unwrap() == 1
+    };
+    assert!(!is_readable(Duration::ZERO));
+    for _ in 0..3 {
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        assert!(is_readable(DEADLINE) && is_readable(DEADLINE));
+        next(&monitor);
         assert!(is_readable(DEADLINE));
         next(&monitor);
-        assert!(is_readable(Duration::ZERO), "the end is there to be received again");
-    });
+        assert!(!is_readable(Duration::ZERO));
+    }
+    drop(socket);
+    assert!(is_readable(DEADLINE));
+    next(&monitor);
+    assert!(is_readable(Duration::ZERO), "the end is there to be received again");
 }
 
-#[test]
+#[deadline::test]
 fn the_newest_are_kept_and_the_others_counted() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Rep).unwrap();
-        let monitor = socket.monitor(Options::new().set_events(Events::LISTENING).set_capacity(3)).unwrap();
-        let endpoints: Vec<String> = (0..10).map(|_| socket.bind("tcp://127.0.0.1:*").unwrap()).collect();
-        eventually("the events are counted", || monitor.lost() == 7);
-        monitor.stop();
-        let kept: Vec<String> = monitor.iter().map(|notice| notice.unwrap().endpoint().into_owned()).collect();
-        assert_eq!(kept, endpoints[7..]);
-        assert_eq!(monitor.lost(), 7);
+    let context = Context::new().unwrap();
+    let socket = context.socket(Rep).unwrap();
+    let monitor = socket.monitor(Options::new().set_events(Events::LISTENING).set_capacity(3)).unwrap();
+    let endpoints: Vec<String> = (0..10).map(|_| socket.bind("tcp://127.0.0.1:*").unwrap()).collect();
+    eventually("the events are counted", || monitor.lost() == 7);
+    monitor.stop();
+    let kept: Vec<String> = monitor.iter().map(|notice| notice.unwrap().endpoint().into_owned()).collect();
+    assert_eq!(kept, endpoints[7..]);
+    assert_eq!(monitor.lost(), 7);
 
-        let monitor = socket.monitor(Options::new().set_events(Events::LISTENING).set_capacity(0)).unwrap();
-        socket.bind("tcp://127.0.0.1:*").unwrap();
-        eventually("the event is counted", || monitor.lost() == 1);
-        assert!(monitor.try_recv().unwrap().is_none());
-        monitor.stop();
-        assert_eq!(*next(&monitor).event(), Event::MonitorStopped);
-    });
+    let monitor = socket.monitor(Options::new().set_events(Events::LISTENING).set_capacity(0)).unwrap();
+    socket.bind("tcp://127.0.0.1:*").unwrap();
+    eventually("the event is counted", || monitor.lost() == 1);
+    assert!(monitor.try_recv().unwrap().is_none());
+    monitor.stop();
+    assert_eq!(*next(&monitor).event(), Event::MonitorStopped);
 }
 
-#[test]
+#[deadline::test]
 fn a_socket_has_one_monitor_at_a_time() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Rep).unwrap();
-        let first = socket.monitor(Events::LISTENING).unwrap();
-        let error = socket.monitor(Events::ALL).unwrap_err();
-        assert_eq!(error.errno(), Errno::EADDRINUSE);
-        assert!(error.to_string().contains("has a monitor already"), "{error}");
-        // The first goes on.
-        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
-        assert_eq!(next(&first).endpoint(), endpoint);
+    let context = Context::new().unwrap();
+    let socket = context.socket(Rep).unwrap();
+    let first = socket.monitor(Events::LISTENING).unwrap();
+    let error = socket.monitor(Events::ALL).unwrap_err();
+    assert_eq!(error.errno(), Errno::EADDRINUSE);
+    assert!(error.to_string().contains("has a monitor already"), "{error}");
+    // The first goes on.
+    let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+    assert_eq!(next(&first).endpoint(), endpoint);
 
-        first.stop();
-        let second = socket.monitor(Events::LISTENING).unwrap();
-        // It is not the first's to stop.
-        first.stop();
-        drop(first);
-        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
-        assert_eq!(next(&second).endpoint(), endpoint);
-        // A thousand one after the other: none leaves sockets behind.
-        drop(second);
-        for _ in 0..1000 {
-            drop(socket.monitor(Events::ALL).unwrap());
-        }
-        let last = socket.monitor(Events::ALL).unwrap();
-        socket.bind("tcp://127.0.0.1:*").unwrap();
-        next(&last);
-    });
+    first.stop();
+    let second = socket.monitor(Events::LISTENING).unwrap();
+    // It is not the first's to stop.
+    first.stop();
+    drop(first);
+    let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+    assert_eq!(next(&second).endpoint(), endpoint);
+    // A thousand one after the other: none leaves sockets behind.
+    drop(second);
+    for _ in 0..1000 {
+        drop(socket.monitor(Events::ALL).unwrap());
+    }
+    let last = socket.monitor(Events::ALL).unwrap();
+    socket.bind("tcp://127.0.0.1:*").unwrap();
+    next(&last);
 }
 
-#[test]
+#[deadline::test]
 fn several_threads_share_a_monitor() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Rep).unwrap();
-        let monitor = socket.monitor(Events::LISTENING).unwrap();
-        let received: usize = thread::scope(|scope| {
-            let readers: Vec<_> = (0..4).map(|_| scope.spawn(|| monitor.iter().count())).collect();
-            for _ in 0..100 {
-                socket.bind("inproc://unreported").unwrap_or_default();
-                let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
-                socket.unbind(&endpoint).unwrap();
-            }
-            monitor.stop();
-            readers.into_iter().map(|reader| reader.join().unwrap()).sum()
-        });
-        assert_eq!(received, 100);
+    let context = Context::new().unwrap();
+    let socket = context.socket(Rep).unwrap();
+    let monitor = socket.monitor(Events::LISTENING).unwrap();
+    let received: usize = thread::scope(|scope| {
+        let readers: Vec<_> = (0..4).map(|_| scope.spawn(|| monitor.iter().count())).collect();
+        for _ in 0..100 {
+            socket.bind("inproc://unreported").unwrap_or_default();
+            let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+            socket.unbind(&endpoint).unwrap();
+        }
+        monitor.stop();
+        readers.into_iter().map(|reader| reader.join().unwrap()).sum()
     });
+    assert_eq!(received, 100);
 }
 
-#[test]
+#[deadline::test]
 fn a_monitor_works_while_its_socket_does() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Router).unwrap();
-        let monitor = server.monitor(Events::HANDSHAKE_SUCCEEDED | Events::DISCONNECTED).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let log = thread::spawn(move || {
-            let mut counts = (0, 0);
-            for notice in &monitor {
-                match notice.unwrap().event() {
-                    Event::HandshakeSucceeded => counts.0 += 1,
-                    Event::Disconnected { .. } => counts.1 += 1,
-                    other => panic!("{other:?}"),
-                }
-                if counts == (50, 50) {
-                    break;
-                }
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    let monitor = server.monitor(Events::HANDSHAKE_SUCCEEDED | Events::DISCONNECTED).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let log = thread::spawn(move || {
+        let mut counts = (0, 0);
+        for notice in &monitor {
+            match notice.unwrap().event() {
+                Event::HandshakeSucceeded => counts.0 += 1,
+                Event::Disconnected { .. } => counts.1 += 1,
+                other => panic!("{other:?}"),
             }
-            counts
-        });
-        for _ in 0..50 {
-            let client = context.socket(Dealer).unwrap();
-            client.connect(&endpoint).unwrap();
-            client.send("Hello").unwrap();
-            assert_eq!(server.recv_multipart().unwrap()[1], "Hello");
+            if counts == (50, 50) {
+                break;
+            }
         }
-        assert_eq!(log.join().unwrap(), (50, 50));
+        counts
     });
+    for _ in 0..50 {
+        let client = context.socket(Dealer).unwrap();
+        client.connect(&endpoint).unwrap();
+        client.send("Hello").unwrap();
+        assert_eq!(server.recv_multipart().unwrap()[1], "Hello");
+    }
+    assert_eq!(log.join().unwrap(), (50, 50));
 }
 
-#[test]
+#[deadline::test]
 fn what_a_context_lacks_is_an_error() {
-    within_deadline(|| {
-        let context = Context::builder().set_max_sockets(2).build().unwrap();
-        let socket = context.socket(Rep).unwrap();
-        // Two more are needed.
-        assert_eq!(socket.monitor(Events::ALL).unwrap_err().errno(), Errno::EMFILE);
-        // It has not become unusable, and nothing stays behind.
-        eventually("the socket of the failed attempt is free again", || context.socket(Rep).is_ok());
-        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
-        socket.unbind(&endpoint).unwrap();
+    let context = Context::builder().set_max_sockets(2).build().unwrap();
+    let socket = context.socket(Rep).unwrap();
+    // Two more are needed.
+    assert_eq!(socket.monitor(Events::ALL).unwrap_err().errno(), Errno::EMFILE);
+    // It has not become unusable, and nothing stays behind.
+    eventually("the socket of the failed attempt is free again", || context.socket(Rep).is_ok());
+    let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+    socket.unbind(&endpoint).unwrap();
 
-        let context = Context::builder().set_max_sockets(3).build().unwrap();
-        let socket = context.socket(Rep).unwrap();
-        for _ in 0..10 {
-            eventually("the sockets of the last monitor are free again", || socket.monitor(Events::ALL).is_ok());
-        }
+    let context = Context::builder().set_max_sockets(3).build().unwrap();
+    let socket = context.socket(Rep).unwrap();
+    for _ in 0..10 {
+        eventually("the sockets of the last monitor are free again", || socket.monitor(Events::ALL).is_ok());
+    }
 
-        let error = socket.monitor(Events::from_raw(1 << 20)).unwrap_err();
-        assert_eq!(error.errno(), Errno::EINVAL);
-        assert!(error.to_string().contains("0x100000"), "{error}");
-        context.shutdown().unwrap();
-        assert_eq!(socket.monitor(Events::ALL).unwrap_err().errno(), Errno::ETERM);
-    });
+    let error = socket.monitor(Events::from_raw(1 << 20)).unwrap_err();
+    assert_eq!(error.errno(), Errno::EINVAL);
+    assert!(error.to_string().contains("0x100000"), "{error}");
+    context.shutdown().unwrap();
+    assert_eq!(socket.monitor(Events::ALL).unwrap_err().errno(), Errno::ETERM);
 }
 
-#[test]
+#[deadline::test]
 fn nobody_else_reads_a_monitor() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        // Whatever name a monitor has, these PAIRs wait for it.
-        let socket = context.socket(Rep).unwrap();
-        let thieves: Vec<_> = (0..200)
-            .map(|number| {
-                let thief = context.socket(Pair).unwrap();
-                let strange = if number % 2 == 0 { "\u{fffd}" } else { "" };
-                thief.connect(&format!("inproc://{strange}monitor-{}", number / 2)).unwrap();
-                thief
-            })
-            .collect();
-        let monitor = socket.monitor(Events::LISTENING).unwrap();
-        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
-        assert_eq!(next(&monitor).endpoint(), endpoint);
-        assert!(thieves.iter().all(|thief| thief.try_recv().unwrap().is_none()));
-    });
+    let context = Context::new().unwrap();
+    // Whatever name a monitor has, these PAIRs wait for it.
+    let socket = context.socket(Rep).unwrap();
+    let thieves: Vec<_> = (0..200)
+        .map(|number| {
+            let thief = context.socket(Pair).unwrap();
+            let strange = if number % 2 == 0 { "\u{fffd}" } else { "" };
+            thief.connect(&format!("inproc://{strange}monitor-{}", number / 2)).unwrap();
+            thief
+        })
+        .collect();
+    let monitor = socket.monitor(Events::LISTENING).unwrap();
+    let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+    assert_eq!(next(&monitor).endpoint(), endpoint);
+    assert!(thieves.iter().all(|thief| thief.try_recv().unwrap().is_none()));
 }
 
 #[test]
@@ -431,20 +401,18 @@ fn a_signal_ends_the_wait_for_a_notice() {
     });
 }
 
-#[test]
+#[deadline::test]
 fn over_websockets() {
     if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
         return;
     }
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
-        let monitor = server.monitor(Events::ALL).unwrap();
-        let endpoint = server.bind("ws://127.0.0.1:*").unwrap();
-        assert_eq!(until(&monitor, "listening", |event| matches!(event, Event::Listening { .. })).endpoint(), endpoint);
-        client.connect(&endpoint).unwrap();
-        for _ in 0..2 {
-            until(&monitor, "both handshakes", |event| *event == Event::HandshakeSucceeded);
-        }
-    });
+    let context = Context::new().unwrap();
+    let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
+    let monitor = server.monitor(Events::ALL).unwrap();
+    let endpoint = server.bind("ws://127.0.0.1:*").unwrap();
+    assert_eq!(until(&monitor, "listening", |event| matches!(event, Event::Listening { .. })).endpoint(), endpoint);
+    client.connect(&endpoint).unwrap();
+    for _ in 0..2 {
+        until(&monitor, "both handshakes", |event| *event == Event::HandshakeSucceeded);
+    }
 }

@@ -8,7 +8,6 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::within_deadline;
 use zmq::monitor::{Event, Events, Options};
 use zmq::{Context, Monitor, Router};
 
@@ -59,29 +58,27 @@ fn visits(monitor: &Monitor, address: SocketAddr, count: usize) {
     }
 }
 
-#[test]
+#[deadline::test]
 fn an_event_costs_no_allocation() {
-    within_deadline(|| {
-        let counted = COUNT.load(Ordering::SeqCst);
-        drop(std::hint::black_box(Box::new(1)));
-        assert!(COUNT.load(Ordering::SeqCst) > counted, "the counter counts");
+    let counted = COUNT.load(Ordering::SeqCst);
+    drop(std::hint::black_box(Box::new(1)));
+    assert!(COUNT.load(Ordering::SeqCst) > counted, "the counter counts");
 
-        #[cfg(not(feature = "draft"))]
-        let options = [Options::new()];
-        #[cfg(feature = "draft")]
-        let options = [Options::new(), Options::new().set_version(zmq::monitor::Version::Two)];
-        for options in options {
-            let context = Context::new().unwrap();
-            let server = context.socket(Router).unwrap();
-            let monitor = server.monitor(options).unwrap();
-            let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-            let address: SocketAddr = endpoint.trim_start_matches("tcp://").parse().unwrap();
-            assert!(matches!(monitor.recv().unwrap().event(), Event::Listening { .. }));
-            // What is made once has been made.
-            visits(&monitor, address, 10);
-            let before = COUNT.load(Ordering::SeqCst);
-            visits(&monitor, address, 100);
-            assert_eq!(COUNT.load(Ordering::SeqCst) - before, 0, "allocations for 300 events");
-        }
-    });
+    #[cfg(not(feature = "draft"))]
+    let options = [Options::new()];
+    #[cfg(feature = "draft")]
+    let options = [Options::new(), Options::new().set_version(zmq::monitor::Version::Two)];
+    for options in options {
+        let context = Context::new().unwrap();
+        let server = context.socket(Router).unwrap();
+        let monitor = server.monitor(options).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        let address: SocketAddr = endpoint.trim_start_matches("tcp://").parse().unwrap();
+        assert!(matches!(monitor.recv().unwrap().event(), Event::Listening { .. }));
+        // What is made once has been made.
+        visits(&monitor, address, 10);
+        let before = COUNT.load(Ordering::SeqCst);
+        visits(&monitor, address, 100);
+        assert_eq!(COUNT.load(Ordering::SeqCst) - before, 0, "allocations for 300 events");
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, skip_unless, within_deadline};
+use common::{DEADLINE, skip_unless};
 use zmq::monitor::{Event, Events, Notice, Options, Version};
 use zmq::{Client, Context, Dealer, Errno, Monitor, PollEvents, PollItem, Pull, Push, Rep, Req, Server, Socket, poll};
 
@@ -20,65 +20,61 @@ fn next(monitor: &Monitor) -> Notice {
     monitor.recv_timeout(DEADLINE).unwrap().expect("a notice")
 }
 
-#[test]
+#[deadline::test]
 fn both_endpoints_are_there() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for bound in ["tcp://127.0.0.1:*", "tcp://[::1]:*", "ipc://*"] {
-            let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
-            let is_six = bound.contains("::1");
-            server.set_ipv6(is_six).unwrap();
-            client.set_ipv6(is_six).unwrap();
-            let at_server = server.monitor(two(Events::ALL_V2)).unwrap();
-            let at_client = client.monitor(two(Events::CONNECTED | Events::HANDSHAKE_SUCCEEDED)).unwrap();
-            let endpoint = match server.bind(bound) {
-                Ok(endpoint) => endpoint,
-                // A machine without IPv6.
-                Err(error) if is_six && error.errno() != Errno::EINVAL => continue,
-                Err(error) => panic!("{bound}: {error}"),
-            };
-            let notice = next(&at_server);
-            assert!(matches!(notice.event(), Event::Listening { .. }), "{notice:?}");
-            assert_eq!(notice.local().as_deref(), Some(&*endpoint));
-            assert_eq!(notice.remote().as_deref(), Some(""));
-            assert_eq!(notice.endpoint(), endpoint);
+    let context = Context::new().unwrap();
+    for bound in ["tcp://127.0.0.1:*", "tcp://[::1]:*", "ipc://*"] {
+        let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
+        let is_six = bound.contains("::1");
+        server.set_ipv6(is_six).unwrap();
+        client.set_ipv6(is_six).unwrap();
+        let at_server = server.monitor(two(Events::ALL_V2)).unwrap();
+        let at_client = client.monitor(two(Events::CONNECTED | Events::HANDSHAKE_SUCCEEDED)).unwrap();
+        let endpoint = match server.bind(bound) {
+            Ok(endpoint) => endpoint,
+            // A machine without IPv6.
+            Err(error) if is_six && error.errno() != Errno::EINVAL => continue,
+            Err(error) => panic!("{bound}: {error}"),
+        };
+        let notice = next(&at_server);
+        assert!(matches!(notice.event(), Event::Listening { .. }), "{notice:?}");
+        assert_eq!(notice.local().as_deref(), Some(&*endpoint));
+        assert_eq!(notice.remote().as_deref(), Some(""));
+        assert_eq!(notice.endpoint(), endpoint);
 
-            client.connect(&endpoint).unwrap();
-            let here = next(&at_client);
-            assert!(matches!(here.event(), Event::Connected { .. }), "{here:?}");
-            assert_eq!(here.remote().as_deref(), Some(&*endpoint));
-            assert_eq!(here.endpoint(), endpoint);
-            assert_eq!(*next(&at_client).event(), Event::HandshakeSucceeded);
+        client.connect(&endpoint).unwrap();
+        let here = next(&at_client);
+        assert!(matches!(here.event(), Event::Connected { .. }), "{here:?}");
+        assert_eq!(here.remote().as_deref(), Some(&*endpoint));
+        assert_eq!(here.endpoint(), endpoint);
+        assert_eq!(*next(&at_client).event(), Event::HandshakeSucceeded);
 
-            let there = next(&at_server);
-            assert!(matches!(there.event(), Event::Accepted { .. }), "{there:?}");
-            assert_eq!(there.local().as_deref(), Some(&*endpoint));
-            if bound.starts_with("tcp") {
-                assert_eq!(there.remote(), here.local(), "the two ends of one connection");
-            }
+        let there = next(&at_server);
+        assert!(matches!(there.event(), Event::Accepted { .. }), "{there:?}");
+        assert_eq!(there.local().as_deref(), Some(&*endpoint));
+        if bound.starts_with("tcp") {
+            assert_eq!(there.remote(), here.local(), "the two ends of one connection");
         }
-    });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn the_first_format_has_one_endpoint() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Rep).unwrap();
-        let monitor = socket.monitor(Options::new().set_version(Version::One)).unwrap();
-        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
-        let notice = next(&monitor);
-        assert_eq!((notice.local(), notice.remote()), (None, None));
-        assert_eq!(notice.endpoint(), endpoint);
-        // The event of the second.
-        let other = context.socket(Rep).unwrap();
-        let error = other.monitor(Events::PIPES_STATS).unwrap_err();
-        assert_eq!(error.errno(), Errno::EINVAL);
-        assert!(error.to_string().contains("PIPES_STATS"), "{error}");
-        assert_eq!(format!("{:?}", Events::ALL_V2 | Events::ALL), format!("{:?}", Events::ALL_V2));
-        // Events that nobody knows yet are asked for all the same.
-        other.monitor(two(Events::from_raw(1 << 40))).unwrap();
-    });
+    let context = Context::new().unwrap();
+    let socket = context.socket(Rep).unwrap();
+    let monitor = socket.monitor(Options::new().set_version(Version::One)).unwrap();
+    let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+    let notice = next(&monitor);
+    assert_eq!((notice.local(), notice.remote()), (None, None));
+    assert_eq!(notice.endpoint(), endpoint);
+    // The event of the second.
+    let other = context.socket(Rep).unwrap();
+    let error = other.monitor(Events::PIPES_STATS).unwrap_err();
+    assert_eq!(error.errno(), Errno::EINVAL);
+    assert!(error.to_string().contains("PIPES_STATS"), "{error}");
+    assert_eq!(format!("{:?}", Events::ALL_V2 | Events::ALL), format!("{:?}", Events::ALL_V2));
+    // Events that nobody knows yet are asked for all the same.
+    other.monitor(two(Events::from_raw(1 << 40))).unwrap();
 }
 
 /// Asks until what is reported is `expected`, which it becomes when the I/O thread has done its work.
@@ -101,110 +97,104 @@ fn stats_become(socket: &Socket<'_, impl zmq::SocketType>, monitor: &Monitor, ex
     }
 }
 
-#[test]
+#[deadline::test]
 fn queues_are_counted() {
     if skip_unless(zmq::sys::LINKED == "vendored", "refused over a libzmq without our mend") {
         return;
     }
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        // Over inproc each end sees what the other has not taken.
-        let (sink, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
-        let endpoint = sink.bind("inproc://queues").unwrap();
-        let monitor = source.monitor(two(Events::PIPES_STATS)).unwrap();
-        source.connect(&endpoint).unwrap();
-        for _ in 0..7 {
-            source.send("work").unwrap();
-        }
-        // Its peer is a socket, which answers when it is used itself.
-        source.request_pipes_stats().unwrap();
-        poll(&mut [PollItem::socket(&sink, PollEvents::POLLIN)], Duration::ZERO).unwrap();
-        poll(&mut [PollItem::socket(&source, PollEvents::POLLIN)], Duration::ZERO).unwrap();
-        assert_eq!(*next(&monitor).event(), Event::PipesStats { outbound: 7, inbound: 0 });
+    let context = Context::new().unwrap();
+    // Over inproc each end sees what the other has not taken.
+    let (sink, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+    let endpoint = sink.bind("inproc://queues").unwrap();
+    let monitor = source.monitor(two(Events::PIPES_STATS)).unwrap();
+    source.connect(&endpoint).unwrap();
+    for _ in 0..7 {
+        source.send("work").unwrap();
+    }
+    // Its peer is a socket, which answers when it is used itself.
+    source.request_pipes_stats().unwrap();
+    poll(&mut [PollItem::socket(&sink, PollEvents::POLLIN)], Duration::ZERO).unwrap();
+    poll(&mut [PollItem::socket(&source, PollEvents::POLLIN)], Duration::ZERO).unwrap();
+    assert_eq!(*next(&monitor).event(), Event::PipesStats { outbound: 7, inbound: 0 });
 
-        // What has come in over the wire and is not received yet.
-        let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
-        let monitor = right.monitor(two(Events::PIPES_STATS)).unwrap();
-        right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        for _ in 0..5 {
-            left.send("news").unwrap();
-        }
-        stats_become(&right, &monitor, &Event::PipesStats { outbound: 0, inbound: 5 });
-    });
+    // What has come in over the wire and is not received yet.
+    let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+    let monitor = right.monitor(two(Events::PIPES_STATS)).unwrap();
+    right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    for _ in 0..5 {
+        left.send("news").unwrap();
+    }
+    stats_become(&right, &monitor, &Event::PipesStats { outbound: 0, inbound: 5 });
 }
 
-#[test]
+#[deadline::test]
 fn statistics_need_their_monitor_and_a_connection() {
     if skip_unless(zmq::sys::LINKED == "vendored", "refused over a libzmq without our mend") {
         return;
     }
-    within_deadline(|| {
-        let context = Context::new().unwrap();
+    let context = Context::new().unwrap();
+    let socket = context.socket(Push).unwrap();
+    assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
+    let monitor = socket.monitor(two(Events::ALL)).unwrap();
+    assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
+    drop(monitor);
+    let monitor = socket.monitor(two(Events::ALL_V2)).unwrap();
+    assert!(!socket.request_pipes_stats().unwrap());
+    socket.connect("tcp://127.0.0.1:1").unwrap();
+    assert!(socket.request_pipes_stats().unwrap());
+    drop(monitor);
+    assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
+    // Asked for and closed at once.
+    for _ in 0..200 {
         let socket = context.socket(Push).unwrap();
-        assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
-        let monitor = socket.monitor(two(Events::ALL)).unwrap();
-        assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
-        drop(monitor);
-        let monitor = socket.monitor(two(Events::ALL_V2)).unwrap();
-        assert!(!socket.request_pipes_stats().unwrap());
+        let _monitor = socket.monitor(two(Events::ALL_V2)).unwrap();
         socket.connect("tcp://127.0.0.1:1").unwrap();
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
         assert!(socket.request_pipes_stats().unwrap());
-        drop(monitor);
-        assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
-        // Asked for and closed at once.
-        for _ in 0..200 {
-            let socket = context.socket(Push).unwrap();
-            let _monitor = socket.monitor(two(Events::ALL_V2)).unwrap();
-            socket.connect("tcp://127.0.0.1:1").unwrap();
-            socket.set_linger(Some(Duration::ZERO)).unwrap();
-            assert!(socket.request_pipes_stats().unwrap());
-        }
-        context.shutdown().unwrap();
-    });
+    }
+    context.shutdown().unwrap();
 }
 
 /// Of a socket that threads share, one monitors while others connect and send.
 #[cfg(zmq_vendored)]
-#[test]
+#[deadline::test]
 fn a_socket_that_threads_share() {
     const ROUNDS: usize = 200;
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (client, server) = (context.socket(Client).unwrap(), context.socket(Server).unwrap());
-        client.set_linger(Some(Duration::ZERO)).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            for options in [two(Events::ALL), Options::new()] {
-                let (client, done) = (&client, &done);
-                scope.spawn(move || {
-                    while !done.load(Ordering::SeqCst) {
-                        match client.monitor(options.clone()) {
-                            Ok(monitor) => drop(monitor.recv_timeout(Duration::from_millis(1)).unwrap()),
-                            // One at a time.
-                            Err(error) => assert_eq!(error.errno(), Errno::EADDRINUSE),
-                        }
-                    }
-                });
-            }
-            scope.spawn(|| {
-                for _ in 0..ROUNDS {
-                    client.connect(&endpoint).unwrap();
-                    client.send("Hello").unwrap();
-                    client.disconnect(&endpoint).unwrap();
-                }
-                done.store(true, Ordering::SeqCst);
-            });
-            scope.spawn(|| {
+    let context = Context::new().unwrap();
+    let (client, server) = (context.socket(Client).unwrap(), context.socket(Server).unwrap());
+    client.set_linger(Some(Duration::ZERO)).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for options in [two(Events::ALL), Options::new()] {
+            let (client, done) = (&client, &done);
+            scope.spawn(move || {
                 while !done.load(Ordering::SeqCst) {
-                    drop(server.recv_timeout(Duration::from_millis(1)).unwrap());
+                    match client.monitor(options.clone()) {
+                        Ok(monitor) => drop(monitor.recv_timeout(Duration::from_millis(1)).unwrap()),
+                        // One at a time.
+                        Err(error) => assert_eq!(error.errno(), Errno::EADDRINUSE),
+                    }
                 }
             });
+        }
+        scope.spawn(|| {
+            for _ in 0..ROUNDS {
+                client.connect(&endpoint).unwrap();
+                client.send("Hello").unwrap();
+                client.disconnect(&endpoint).unwrap();
+            }
+            done.store(true, Ordering::SeqCst);
         });
-        let monitor = client.monitor(Events::ALL).unwrap();
-        client.connect(&endpoint).unwrap();
-        assert!(monitor.wait_for_connections(1, None).unwrap());
-        drop(client);
-        assert!(monitor.iter().all(|notice| notice.is_ok()));
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                drop(server.recv_timeout(Duration::from_millis(1)).unwrap());
+            }
+        });
     });
+    let monitor = client.monitor(Events::ALL).unwrap();
+    client.connect(&endpoint).unwrap();
+    assert!(monitor.wait_for_connections(1, None).unwrap());
+    drop(client);
+    assert!(monitor.iter().all(|notice| notice.is_ok()));
 }

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, eventually, in_own_process, within_deadline};
+use common::{DEADLINE, eventually, in_own_process};
 use zmq::monitor::{Event, Events};
 use zmq::{Context, Dealer, Errno, Pull, Push, Rep, Req, Router, Socket};
 
@@ -27,52 +27,48 @@ fn round_trip(context: &Context) {
     assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("the context has not frozen"), "Hello");
 }
 
-#[test]
+#[deadline::test]
 fn three_thousand_peers_and_nobody_reads() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Router).unwrap();
-        let monitor = server.monitor(zmq::monitor::Options::new().set_capacity(1000)).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        for _ in 0..3000 {
-            visit(&endpoint);
-        }
-        round_trip(&context);
-        // Listening; and for each peer that it came, did not shake hands, and went.
-        let all = 1 + 3 * 3000;
-        eventually("all is counted", || monitor.lost() == all - 1000);
-        monitor.stop();
-        assert_eq!(monitor.iter().count(), 1000);
-        drop(server);
-        context.terminate(DEADLINE).unwrap();
-    });
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    let monitor = server.monitor(zmq::monitor::Options::new().set_capacity(1000)).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    for _ in 0..3000 {
+        visit(&endpoint);
+    }
+    round_trip(&context);
+    // Listening; and for each peer that it came, did not shake hands, and went.
+    let all = 1 + 3 * 3000;
+    eventually("all is counted", || monitor.lost() == all - 1000);
+    monitor.stop();
+    assert_eq!(monitor.iter().count(), 1000);
+    drop(server);
+    context.terminate(DEADLINE).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn three_thousand_peers_and_a_slow_reader() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Router).unwrap();
-        let monitor = server.monitor(Events::ACCEPTED | Events::DISCONNECTED).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        for _ in 0..3000 {
-            visit(&endpoint);
-        }
-        // What fits is there, in order and whole.
-        let mut open = std::collections::BTreeSet::new();
-        let mut gone = 0;
-        while gone < 3000 {
-            match *monitor.recv_timeout(DEADLINE).unwrap().expect("a notice").event() {
-                Event::Accepted { fd } => assert!(open.insert(fd)),
-                Event::Disconnected { fd } => {
-                    assert!(open.remove(&fd));
-                    gone += 1;
-                }
-                ref other => panic!("{other:?}"),
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    let monitor = server.monitor(Events::ACCEPTED | Events::DISCONNECTED).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    for _ in 0..3000 {
+        visit(&endpoint);
+    }
+    // What fits is there, in order and whole.
+    let mut open = std::collections::BTreeSet::new();
+    let mut gone = 0;
+    while gone < 3000 {
+        match *monitor.recv_timeout(DEADLINE).unwrap().expect("a notice").event() {
+            Event::Accepted { fd } => assert!(open.insert(fd)),
+            Event::Disconnected { fd } => {
+                assert!(open.remove(&fd));
+                gone += 1;
             }
+            ref other => panic!("{other:?}"),
         }
-        assert_eq!(monitor.lost(), 0);
-    });
+    }
+    assert_eq!(monitor.lost(), 0);
 }
 
 type Thing = Box<dyn Send>;
@@ -92,53 +88,49 @@ fn things() -> ([Option<Thing>; 3], Socket<'static, Dealer>, Context) {
 
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-#[test]
+#[deadline::test]
 fn every_order_of_dropping() {
-    within_deadline(|| {
-        for order in ORDERS {
-            for elsewhere in [false, true] {
-                let (mut things, client, context) = things();
-                for place in order {
-                    let thing = things[place].take();
-                    if elsewhere {
-                        thread::spawn(move || drop(thing)).join().unwrap();
-                    } else {
-                        drop(thing);
-                    }
-                    // The other sockets of the context go on: the peer tries to come back, which would be reported.
-                    round_trip(&context);
+    for order in ORDERS {
+        for elsewhere in [false, true] {
+            let (mut things, client, context) = things();
+            for place in order {
+                let thing = things[place].take();
+                if elsewhere {
+                    thread::spawn(move || drop(thing)).join().unwrap();
+                } else {
+                    drop(thing);
                 }
-                drop(client);
-                context.terminate(DEADLINE).unwrap_or_else(|error| panic!("{order:?}: {error}"));
+                // The other sockets of the context go on: the peer tries to come back, which would be reported.
+                round_trip(&context);
             }
+            drop(client);
+            context.terminate(DEADLINE).unwrap_or_else(|error| panic!("{order:?}: {error}"));
         }
-    });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_borrowed_socket_and_its_monitor() {
-    within_deadline(|| {
-        let monitor;
+    let monitor;
+    {
+        let context = Context::new().unwrap();
         {
-            let context = Context::new().unwrap();
-            {
-                let server = context.socket(Router).unwrap();
-                monitor = server.monitor(Events::ALL).unwrap();
-                let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-                visit(&endpoint);
-                drop(server);
-                // The name is free again: the socket has really gone.
-                let again = context.socket(Router).unwrap();
-                eventually("the listener is closed", || again.bind(&endpoint).is_ok());
-            }
-            round_trip(&context);
-            context.terminate(DEADLINE).unwrap();
+            let server = context.socket(Router).unwrap();
+            monitor = server.monitor(Events::ALL).unwrap();
+            let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+            visit(&endpoint);
+            drop(server);
+            // The name is free again: the socket has really gone.
+            let again = context.socket(Router).unwrap();
+            eventually("the listener is closed", || again.bind(&endpoint).is_ok());
         }
-        // What was reported outlives them all.
-        let reported: Vec<_> = monitor.iter().map(Result::unwrap).collect();
-        assert!(matches!(reported[0].event(), Event::Listening { .. }));
-        assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
-    });
+        round_trip(&context);
+        context.terminate(DEADLINE).unwrap();
+    }
+    // What was reported outlives them all.
+    let reported: Vec<_> = monitor.iter().map(Result::unwrap).collect();
+    assert!(matches!(reported[0].event(), Event::Listening { .. }));
+    assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
 }
 
 /// Peers that keep coming and going as long as the guard lives.
@@ -173,116 +165,104 @@ impl Drop for Crowd {
     }
 }
 
-#[test]
+#[deadline::test]
 fn dropped_while_peers_come_and_go() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Router).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let crowd = Crowd::at(&endpoint);
-        let start = Instant::now();
-        let mut rounds = 0;
-        while start.elapsed() < Duration::from_secs(1) {
-            let monitor = server.monitor(Events::ALL).unwrap();
-            if rounds % 2 == 0 {
-                monitor.recv_timeout(DEADLINE).unwrap().expect("somebody comes");
-                thread::spawn(move || drop(monitor));
-                eventually("the monitor is gone", || server.monitor(Events::ALL).is_ok());
-            }
-            rounds += 1;
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let crowd = Crowd::at(&endpoint);
+    let start = Instant::now();
+    let mut rounds = 0;
+    while start.elapsed() < Duration::from_secs(1) {
+        let monitor = server.monitor(Events::ALL).unwrap();
+        if rounds % 2 == 0 {
+            monitor.recv_timeout(DEADLINE).unwrap().expect("somebody comes");
+            thread::spawn(move || drop(monitor));
+            eventually("the monitor is gone", || server.monitor(Events::ALL).is_ok());
         }
-        round_trip(&context);
-        drop(crowd);
-    });
+        rounds += 1;
+    }
+    round_trip(&context);
+    drop(crowd);
 }
 
-#[test]
+#[deadline::test]
 fn a_socket_closed_while_its_monitor_is_read_elsewhere() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for _ in 0..20 {
-            let server = context.socket(Router).unwrap();
-            let monitor = server.monitor(Events::ALL).unwrap();
-            let crowd = Crowd::at(&server.bind("tcp://127.0.0.1:*").unwrap());
-            let reader = thread::spawn(move || monitor.iter().map(Result::unwrap).count());
-            thread::sleep(Duration::from_millis(2));
-            drop(server);
-            assert!(reader.join().unwrap() >= 1);
-            drop(crowd);
-        }
-        round_trip(&context);
-        context.terminate(DEADLINE).unwrap();
-    });
+    let context = Context::new().unwrap();
+    for _ in 0..20 {
+        let server = context.socket(Router).unwrap();
+        let monitor = server.monitor(Events::ALL).unwrap();
+        let crowd = Crowd::at(&server.bind("tcp://127.0.0.1:*").unwrap());
+        let reader = thread::spawn(move || monitor.iter().map(Result::unwrap).count());
+        thread::sleep(Duration::from_millis(2));
+        drop(server);
+        assert!(reader.join().unwrap() >= 1);
+        drop(crowd);
+    }
+    round_trip(&context);
+    context.terminate(DEADLINE).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn a_context_shut_down_under_a_monitor() {
-    within_deadline(|| {
-        for _ in 0..20 {
-            let context = Context::new().unwrap();
-            let server = context.owned_socket(Router).unwrap();
-            let monitor = server.monitor(Events::ALL).unwrap();
-            let crowd = Crowd::at(&server.bind("tcp://127.0.0.1:*").unwrap());
-            monitor.recv().unwrap();
-            context.shutdown().unwrap();
-            // It ends although the socket is open.
-            assert!(monitor.iter().all(|notice| notice.is_ok()));
-            assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
-            assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
-            drop(server);
-            context.terminate(DEADLINE).unwrap();
-            drop(crowd);
-        }
-    });
-}
-
-#[test]
-fn the_end_does_not_wait_for_what_lingers() {
-    within_deadline(|| {
-        let endpoint = format!("ipc://@zmq-lingers-{}", std::process::id());
-        let context = Context::new().unwrap();
-        let source = context.owned_socket(Push).unwrap();
-        let monitor = source.monitor(Events::NONE).unwrap();
-        source.connect(&endpoint).unwrap();
-        source.send("lingers").unwrap();
-        drop(source);
-        assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
-        drop(monitor);
-        let sink = context.socket(Pull).unwrap();
-        sink.bind(&endpoint).unwrap();
-        assert_eq!(sink.recv().unwrap(), "lingers");
-    });
-}
-
-#[test]
-fn terminating_does_not_wait_for_a_monitor() {
-    within_deadline(|| {
+    for _ in 0..20 {
         let context = Context::new().unwrap();
         let server = context.owned_socket(Router).unwrap();
         let monitor = server.monitor(Events::ALL).unwrap();
-        let error = context.clone().terminate(Duration::from_millis(50)).unwrap_err();
-        assert_eq!(error.open_sockets(), 1, "a monitor's own sockets are not the user's to close");
+        let crowd = Crowd::at(&server.bind("tcp://127.0.0.1:*").unwrap());
+        monitor.recv().unwrap();
+        context.shutdown().unwrap();
+        // It ends although the socket is open.
+        assert!(monitor.iter().all(|notice| notice.is_ok()));
+        assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+        assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
         drop(server);
         context.terminate(DEADLINE).unwrap();
-        assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
-    });
+        drop(crowd);
+    }
 }
 
-#[test]
+#[deadline::test]
+fn the_end_does_not_wait_for_what_lingers() {
+    let endpoint = format!("ipc://@zmq-lingers-{}", std::process::id());
+    let context = Context::new().unwrap();
+    let source = context.owned_socket(Push).unwrap();
+    let monitor = source.monitor(Events::NONE).unwrap();
+    source.connect(&endpoint).unwrap();
+    source.send("lingers").unwrap();
+    drop(source);
+    assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+    drop(monitor);
+    let sink = context.socket(Pull).unwrap();
+    sink.bind(&endpoint).unwrap();
+    assert_eq!(sink.recv().unwrap(), "lingers");
+}
+
+#[deadline::test]
+fn terminating_does_not_wait_for_a_monitor() {
+    let context = Context::new().unwrap();
+    let server = context.owned_socket(Router).unwrap();
+    let monitor = server.monitor(Events::ALL).unwrap();
+    let error = context.clone().terminate(Duration::from_millis(50)).unwrap_err();
+    assert_eq!(error.open_sockets(), 1, "a monitor's own sockets are not the user's to close");
+    drop(server);
+    context.terminate(DEADLINE).unwrap();
+    assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+}
+
+#[deadline::test]
 fn a_socket_given_to_c_is_no_longer_monitored() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.owned_socket(Router).unwrap();
-        let monitor = socket.monitor(Events::ALL).unwrap();
-        let (handle, context) = socket.into_raw();
-        assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
-        drop(monitor);
-        // SAFETY: the handle was just given up and is of this context and kind.
-        let socket = unsafe { context.socket_from_raw(handle, Router).unwrap() };
-        let monitor = socket.monitor(Events::LISTENING).unwrap();
-        socket.bind("tcp://127.0.0.1:*").unwrap();
-        assert!(matches!(monitor.recv().unwrap().event(), Event::Listening { .. }));
-    });
+    let context = Context::new().unwrap();
+    let socket = context.owned_socket(Router).unwrap();
+    let monitor = socket.monitor(Events::ALL).unwrap();
+    let (handle, context) = socket.into_raw();
+    assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+    drop(monitor);
+    // SAFETY: the handle was just given up and is of this context and kind.
+    let socket = unsafe { context.socket_from_raw(handle, Router).unwrap() };
+    let monitor = socket.monitor(Events::LISTENING).unwrap();
+    socket.bind("tcp://127.0.0.1:*").unwrap();
+    assert!(matches!(monitor.recv().unwrap().event(), Event::Listening { .. }));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, in_own_process, skip_unless, within_deadline};
+use common::{DEADLINE, in_own_process, skip_unless};
 use zmq::monitor::{Event, Events};
 use zmq::{Context, Dealer, Errno, Kind, Message, Pair, Pub, Pull, Push, Rep, Req, Router, Stream, Sub, XPub, XSub};
 
@@ -17,329 +17,305 @@ fn lacks_topics() -> bool {
     skip_unless(zmq::version() >= (4, 3, 5), "libzmq counts topics from 4.3.5 on")
 }
 
-#[test]
+#[deadline::test]
 fn connections_are_counted_from_the_beginning_on() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Router).unwrap();
-        let monitor = server.monitor(Events::HANDSHAKE_SUCCEEDED).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        assert!(monitor.wait_for_connections(0, SHORT).unwrap());
-        let start = Instant::now();
-        assert!(!monitor.wait_for_connections(1, SHORT).unwrap());
-        assert!(start.elapsed() >= SHORT);
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    let monitor = server.monitor(Events::HANDSHAKE_SUCCEEDED).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    assert!(monitor.wait_for_connections(0, SHORT).unwrap());
+    let start = Instant::now();
+    assert!(!monitor.wait_for_connections(1, SHORT).unwrap());
+    assert!(start.elapsed() >= SHORT);
 
-        let mut clients = Vec::new();
-        for count in 1..=3 {
+    let mut clients = Vec::new();
+    for count in 1..=3 {
+        let client = context.socket(Dealer).unwrap();
+        client.connect(&endpoint).unwrap();
+        clients.push(client);
+        assert!(monitor.wait_for_connections(count, None).unwrap());
+        assert_eq!(monitor.connections(), count);
+    }
+    assert!(!monitor.wait_for_connections(4, SHORT).unwrap());
+    // Waiting has taken no notices.
+    for _ in 0..3 {
+        assert_eq!(*monitor.try_recv().unwrap().unwrap().event(), Event::HandshakeSucceeded);
+    }
+    // From several threads, for several counts.
+    thread::scope(|scope| {
+        let monitor = &monitor;
+        let waiting: Vec<_> =
+            (4..=6).map(|count| scope.spawn(move || monitor.wait_for_connections(count, DEADLINE))).collect();
+        for _ in 4..=6 {
             let client = context.socket(Dealer).unwrap();
             client.connect(&endpoint).unwrap();
             clients.push(client);
-            assert!(monitor.wait_for_connections(count, None).unwrap());
-            assert_eq!(monitor.connections(), count);
         }
-        assert!(!monitor.wait_for_connections(4, SHORT).unwrap());
-        // Waiting has taken no notices.
-        for _ in 0..3 {
-            assert_eq!(*monitor.try_recv().unwrap().unwrap().event(), Event::HandshakeSucceeded);
-        }
-        // From several threads, for several counts.
-        thread::scope(|scope| {
-            let monitor = &monitor;
-            let waiting: Vec<_> =
-                (4..=6).map(|count| scope.spawn(move || monitor.wait_for_connections(count, DEADLINE))).collect();
-            for _ in 4..=6 {
-                let client = context.socket(Dealer).unwrap();
-                client.connect(&endpoint).unwrap();
-                clients.push(client);
-            }
-            assert!(waiting.into_iter().all(|waiting| waiting.join().unwrap().unwrap()));
-        });
-        // The end of the monitoring ends the wait.
-        thread::scope(|scope| {
-            let waiting = scope.spawn(|| monitor.wait_for_connections(100, None));
-            thread::sleep(Duration::from_millis(10));
-            monitor.stop();
-            assert!(!waiting.join().unwrap().unwrap());
-        });
-        assert!(!monitor.wait_for_connections(100, None).unwrap());
-        assert!(monitor.wait_for_connections(6, None).unwrap());
+        assert!(waiting.into_iter().all(|waiting| waiting.join().unwrap().unwrap()));
     });
+    // The end of the monitoring ends the wait.
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| monitor.wait_for_connections(100, None));
+        thread::sleep(Duration::from_millis(10));
+        monitor.stop();
+        assert!(!waiting.join().unwrap().unwrap());
+    });
+    assert!(!monitor.wait_for_connections(100, None).unwrap());
+    assert!(monitor.wait_for_connections(6, None).unwrap());
 }
 
-#[test]
+#[deadline::test]
 fn a_connection_of_every_kind() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for (server, client) in [
-            (Kind::Rep, Kind::Req),
-            (Kind::Router, Kind::Dealer),
-            (Kind::Pull, Kind::Push),
-            (Kind::Pub, Kind::Sub),
-            (Kind::Sub, Kind::Pub),
-            (Kind::XPub, Kind::XSub),
-            (Kind::Pair, Kind::Pair),
-            (Kind::Stream, Kind::Stream),
-        ] {
-            for bound in ["tcp://127.0.0.1:*", "ipc://*", "inproc://waiting", "ws://127.0.0.1:*"] {
-                let is_raw = server == Kind::Stream;
-                if (bound.starts_with("ws") && !zmq::has("WS")) || (is_raw && !bound.starts_with("tcp")) {
-                    continue;
-                }
-                let (server, client) = (context.socket(server).unwrap(), context.socket(client).unwrap());
-                let endpoint = server.bind(bound).unwrap();
-                assert!(client.connect_and_wait(&endpoint, DEADLINE).unwrap(), "{client:?} {endpoint}");
-                // The wait's own monitor is gone.
-                client.monitor(Events::ALL).unwrap();
+    let context = Context::new().unwrap();
+    for (server, client) in [
+        (Kind::Rep, Kind::Req),
+        (Kind::Router, Kind::Dealer),
+        (Kind::Pull, Kind::Push),
+        (Kind::Pub, Kind::Sub),
+        (Kind::Sub, Kind::Pub),
+        (Kind::XPub, Kind::XSub),
+        (Kind::Pair, Kind::Pair),
+        (Kind::Stream, Kind::Stream),
+    ] {
+        for bound in ["tcp://127.0.0.1:*", "ipc://*", "inproc://waiting", "ws://127.0.0.1:*"] {
+            let is_raw = server == Kind::Stream;
+            if (bound.starts_with("ws") && !zmq::has("WS")) || (is_raw && !bound.starts_with("tcp")) {
+                continue;
             }
+            let (server, client) = (context.socket(server).unwrap(), context.socket(client).unwrap());
+            let endpoint = server.bind(bound).unwrap();
+            assert!(client.connect_and_wait(&endpoint, DEADLINE).unwrap(), "{client:?} {endpoint}");
+            // The wait's own monitor is gone.
+            client.monitor(Events::ALL).unwrap();
         }
-    });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_connection_that_is_not_there() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for endpoint in ["tcp://127.0.0.1:1", "ipc://@zmq-nobody-is-here", "inproc://nobody"] {
-            let client = context.socket(Req).unwrap();
-            let start = Instant::now();
-            assert!(!client.connect_and_wait(endpoint, SHORT).unwrap(), "{endpoint}");
-            assert!(start.elapsed() >= SHORT);
-        }
-        // A peer that says nothing is no peer yet, and one of the wrong kind never is.
-        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let context = Context::new().unwrap();
+    for endpoint in ["tcp://127.0.0.1:1", "ipc://@zmq-nobody-is-here", "inproc://nobody"] {
         let client = context.socket(Req).unwrap();
-        assert!(!client.connect_and_wait(&format!("tcp://{}", silent.local_addr().unwrap()), SHORT).unwrap());
-        let wrong = context.socket(Pull).unwrap();
-        let endpoint = wrong.bind("tcp://127.0.0.1:*").unwrap();
-        assert!(!context.socket(Req).unwrap().connect_and_wait(&endpoint, SHORT).unwrap());
+        let start = Instant::now();
+        assert!(!client.connect_and_wait(endpoint, SHORT).unwrap(), "{endpoint}");
+        assert!(start.elapsed() >= SHORT);
+    }
+    // A peer that says nothing is no peer yet, and one of the wrong kind never is.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = context.socket(Req).unwrap();
+    assert!(!client.connect_and_wait(&format!("tcp://{}", silent.local_addr().unwrap()), SHORT).unwrap());
+    let wrong = context.socket(Pull).unwrap();
+    let endpoint = wrong.bind("tcp://127.0.0.1:*").unwrap();
+    assert!(!context.socket(Req).unwrap().connect_and_wait(&endpoint, SHORT).unwrap());
 
-        // It goes on in the background.
-        let client = context.socket(Push).unwrap();
-        assert!(!client.connect_and_wait("inproc://late", SHORT).unwrap());
-        client.send("early").unwrap();
-        let late = context.socket(Pull).unwrap();
-        late.bind("inproc://late").unwrap();
-        assert_eq!(late.recv().unwrap(), "early");
-    });
+    // It goes on in the background.
+    let client = context.socket(Push).unwrap();
+    assert!(!client.connect_and_wait("inproc://late", SHORT).unwrap());
+    client.send("early").unwrap();
+    let late = context.socket(Pull).unwrap();
+    late.bind("inproc://late").unwrap();
+    assert_eq!(late.recv().unwrap(), "early");
 }
 
-#[test]
+#[deadline::test]
 fn a_connection_that_comes_late() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for endpoint in [&*format!("ipc://@zmq-late-{}", std::process::id()), "inproc://late"] {
-            let client = context.owned_socket(Req).unwrap();
-            client.set_reconnect_ivl(Some(Duration::from_millis(5))).unwrap();
-            let there = endpoint.to_owned();
-            let waiting = thread::spawn(move || client.connect_and_wait(&there, DEADLINE).unwrap());
-            thread::sleep(Duration::from_millis(20));
-            let server = context.socket(Rep).unwrap();
-            server.bind(endpoint).unwrap();
-            assert!(waiting.join().unwrap(), "{endpoint}");
-        }
-    });
-}
-
-#[test]
-fn a_name_that_is_resolved() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
+    let context = Context::new().unwrap();
+    for endpoint in [&*format!("ipc://@zmq-late-{}", std::process::id()), "inproc://late"] {
+        let client = context.owned_socket(Req).unwrap();
+        client.set_reconnect_ivl(Some(Duration::from_millis(5))).unwrap();
+        let there = endpoint.to_owned();
+        let waiting = thread::spawn(move || client.connect_and_wait(&there, DEADLINE).unwrap());
+        thread::sleep(Duration::from_millis(20));
         let server = context.socket(Rep).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let named = endpoint.replace("127.0.0.1", "localhost");
-        assert!(context.socket(Req).unwrap().connect_and_wait(&named, DEADLINE).unwrap());
-        let from = endpoint.replace("tcp://", "tcp://127.0.0.1:0;");
-        assert!(context.socket(Req).unwrap().connect_and_wait(&from, DEADLINE).unwrap());
-    });
+        server.bind(endpoint).unwrap();
+        assert!(waiting.join().unwrap(), "{endpoint}");
+    }
 }
 
-#[test]
+#[deadline::test]
+fn a_name_that_is_resolved() {
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let named = endpoint.replace("127.0.0.1", "localhost");
+    assert!(context.socket(Req).unwrap().connect_and_wait(&named, DEADLINE).unwrap());
+    let from = endpoint.replace("tcp://", "tcp://127.0.0.1:0;");
+    assert!(context.socket(Req).unwrap().connect_and_wait(&from, DEADLINE).unwrap());
+}
+
+#[deadline::test]
 fn another_connection_is_not_taken_for_it() {
-    within_deadline(|| {
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    let busy = server.bind("tcp://127.0.0.1:*").unwrap();
+    let both = context.owned_socket(Dealer).unwrap();
+    both.connect(&busy).unwrap();
+    let bound = both.bind("tcp://127.0.0.1:*").unwrap();
+    let visitors = thread::spawn(move || {
         let context = Context::new().unwrap();
-        let server = context.socket(Router).unwrap();
-        let busy = server.bind("tcp://127.0.0.1:*").unwrap();
-        let both = context.owned_socket(Dealer).unwrap();
-        both.connect(&busy).unwrap();
-        let bound = both.bind("tcp://127.0.0.1:*").unwrap();
-        let visitors = thread::spawn(move || {
-            let context = Context::new().unwrap();
-            for _ in 0..20 {
-                context.socket(Dealer).unwrap().connect_and_wait(&bound, DEADLINE).unwrap();
-            }
-        });
-        assert!(!both.connect_and_wait("tcp://127.0.0.1:1", Duration::from_millis(100)).unwrap());
-        visitors.join().unwrap();
-    });
-}
-
-#[test]
-fn what_cannot_be_waited_for_is_refused() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Sub).unwrap();
-        for endpoint in ["udp://127.0.0.1:5555", "epgm://eth0;239.192.1.1:5555", "norm://127.0.0.1:5555"] {
-            let error = socket.connect_and_wait(endpoint, SHORT).unwrap_err();
-            assert_eq!(error.errno(), Errno::ENOTSUP);
-            assert!(error.to_string().contains(endpoint), "{error}");
+        for _ in 0..20 {
+            context.socket(Dealer).unwrap().connect_and_wait(&bound, DEADLINE).unwrap();
         }
-        assert_eq!(socket.connect_and_wait("nonsense", SHORT).unwrap_err().errno(), Errno::EINVAL);
-        // Whoever has a monitor can wait with that.
-        let _monitor = socket.monitor(Events::ALL).unwrap();
-        assert_eq!(socket.connect_and_wait("tcp://127.0.0.1:1", SHORT).unwrap_err().errno(), Errno::EADDRINUSE);
-        context.shutdown().unwrap();
-        let other = Context::new().unwrap();
-        let left = other.socket(Pair).unwrap();
-        other.shutdown().unwrap();
-        assert_eq!(left.connect_and_wait("inproc://x", SHORT).unwrap_err().errno(), Errno::ETERM);
-        assert_eq!(left.connect_and_wait("tcp://127.0.0.1:1", SHORT).unwrap_err().errno(), Errno::ETERM);
     });
+    assert!(!both.connect_and_wait("tcp://127.0.0.1:1", Duration::from_millis(100)).unwrap());
+    visitors.join().unwrap();
 }
 
-#[test]
+#[deadline::test]
+fn what_cannot_be_waited_for_is_refused() {
+    let context = Context::new().unwrap();
+    let socket = context.socket(Sub).unwrap();
+    for endpoint in ["udp://127.0.0.1:5555", "epgm://eth0;239.192.1.1:5555", "norm://127.0.0.1:5555"] {
+        let error = socket.connect_and_wait(endpoint, SHORT).unwrap_err();
+        assert_eq!(error.errno(), Errno::ENOTSUP);
+        assert!(error.to_string().contains(endpoint), "{error}");
+    }
+    assert_eq!(socket.connect_and_wait("nonsense", SHORT).unwrap_err().errno(), Errno::EINVAL);
+    // Whoever has a monitor can wait with that.
+    let _monitor = socket.monitor(Events::ALL).unwrap();
+    assert_eq!(socket.connect_and_wait("tcp://127.0.0.1:1", SHORT).unwrap_err().errno(), Errno::EADDRINUSE);
+    context.shutdown().unwrap();
+    let other = Context::new().unwrap();
+    let left = other.socket(Pair).unwrap();
+    other.shutdown().unwrap();
+    assert_eq!(left.connect_and_wait("inproc://x", SHORT).unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(left.connect_and_wait("tcp://127.0.0.1:1", SHORT).unwrap_err().errno(), Errno::ETERM);
+}
+
+#[deadline::test]
 fn topics_are_waited_for_and_what_is_sent_then_arrives() {
     if lacks_topics() {
         return;
     }
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "inproc://topics"] {
-            for round in 0..20 {
-                let publisher = context.socket(Pub).unwrap();
-                let endpoint = publisher.bind(endpoint).unwrap();
-                let subscribers: Vec<_> = (0..3)
-                    .map(|number| {
-                        let subscriber = context.socket(Sub).unwrap();
-                        subscriber.subscribe(format!("{number}")).unwrap();
-                        subscriber.connect(&endpoint).unwrap();
-                        subscriber
-                    })
-                    .collect();
-                assert!(publisher.wait_for_topics(3, DEADLINE).unwrap(), "{endpoint} {round}");
-                for (number, subscriber) in subscribers.iter().enumerate() {
-                    publisher.send(format!("{number} says hello")).unwrap();
-                    let received = subscriber.recv_timeout(DEADLINE).unwrap().expect("not lost to a slow joiner");
-                    assert_eq!(received, &*format!("{number} says hello"));
-                }
-            }
-        }
-    });
-}
-
-#[test]
-fn topics_are_those_held_at_the_moment() {
-    if lacks_topics() {
-        return;
-    }
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let publisher = context.socket(XPub).unwrap();
-        let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
-        assert!(publisher.wait_for_topics(0, SHORT).unwrap());
-        let start = Instant::now();
-        assert!(!publisher.wait_for_topics(1, SHORT).unwrap());
-        assert!(start.elapsed() >= SHORT);
-        let subscribers = [context.socket(Sub).unwrap(), context.socket(Sub).unwrap()];
-        for subscriber in &subscribers {
-            subscriber.subscribe("same").unwrap();
-            subscriber.connect(&endpoint).unwrap();
-        }
-        assert!(publisher.wait_for_topics(1, None).unwrap());
-        assert!(!publisher.wait_for_topics(2, SHORT).unwrap(), "the same topic twice is one");
-        drop(subscribers);
-        // What an XPUB is told has been waiting all along.
-        assert_eq!(publisher.recv().unwrap(), "\u{1}same");
-        assert_eq!(publisher.recv().unwrap(), "\u{0}same");
-        let why = "libzmq 4.3.5, without our mend, goes on counting topics of peers that have left";
-        if !skip_unless(zmq::sys::LINKED == "vendored", why) {
-            assert!(!publisher.wait_for_topics(1, Duration::ZERO).unwrap());
-        }
-
-        let untyped = context.socket(Kind::Push).unwrap();
-        assert_eq!(untyped.wait_for_topics(1, SHORT).unwrap_err().errno(), Errno::ENOTSUP);
-        context.shutdown().unwrap();
-        assert_eq!(publisher.wait_for_topics(1, None).unwrap_err().errno(), Errno::ETERM);
-    });
-}
-
-#[test]
-fn an_old_libzmq_does_not_count_topics() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let publisher = context.socket(Pub).unwrap();
-        let waited = publisher.wait_for_topics(0, SHORT);
-        if zmq::version() < (4, 3, 5) {
-            assert_eq!(waited.unwrap_err().errno(), Errno::ENOTSUP);
-        } else {
-            assert!(waited.unwrap());
-        }
-    });
-}
-
-#[test]
-fn subscribers_are_waited_for_and_what_they_said_is_handed_over() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
+    let context = Context::new().unwrap();
+    for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "inproc://topics"] {
         for round in 0..20 {
-            let publisher = context.socket(XPub).unwrap();
-            publisher.set_xpub_verbose(true).unwrap();
-            let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
-            let subscribers: Vec<_> = (0..5)
-                .map(|_| {
+            let publisher = context.socket(Pub).unwrap();
+            let endpoint = publisher.bind(endpoint).unwrap();
+            let subscribers: Vec<_> = (0..3)
+                .map(|number| {
                     let subscriber = context.socket(Sub).unwrap();
-                    subscriber.subscribe("news").unwrap();
+                    subscriber.subscribe(format!("{number}")).unwrap();
                     subscriber.connect(&endpoint).unwrap();
                     subscriber
                 })
                 .collect();
-            let mut received = Vec::new();
-            assert!(publisher.wait_for_subscribers(5, DEADLINE, &mut received).unwrap(), "{round}");
-            assert_eq!(received, ["\u{1}news"; 5]);
-            publisher.send("news: none").unwrap();
-            for subscriber in &subscribers {
-                let message = subscriber.recv_timeout(DEADLINE).unwrap();
-                assert_eq!(message.expect("not lost to a slow joiner"), "news: none");
+            assert!(publisher.wait_for_topics(3, DEADLINE).unwrap(), "{endpoint} {round}");
+            for (number, subscriber) in subscribers.iter().enumerate() {
+                publisher.send(format!("{number} says hello")).unwrap();
+                let received = subscriber.recv_timeout(DEADLINE).unwrap().expect("not lost to a slow joiner");
+                assert_eq!(received, &*format!("{number} says hello"));
             }
         }
-    });
+    }
 }
 
-#[test]
-fn whatever_comes_meanwhile_is_handed_over() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
+#[deadline::test]
+fn topics_are_those_held_at_the_moment() {
+    if lacks_topics() {
+        return;
+    }
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+    assert!(publisher.wait_for_topics(0, SHORT).unwrap());
+    let start = Instant::now();
+    assert!(!publisher.wait_for_topics(1, SHORT).unwrap());
+    assert!(start.elapsed() >= SHORT);
+    let subscribers = [context.socket(Sub).unwrap(), context.socket(Sub).unwrap()];
+    for subscriber in &subscribers {
+        subscriber.subscribe("same").unwrap();
+        subscriber.connect(&endpoint).unwrap();
+    }
+    assert!(publisher.wait_for_topics(1, None).unwrap());
+    assert!(!publisher.wait_for_topics(2, SHORT).unwrap(), "the same topic twice is one");
+    drop(subscribers);
+    // What an XPUB is told has been waiting all along.
+    assert_eq!(publisher.recv().unwrap(), "\u{1}same");
+    assert_eq!(publisher.recv().unwrap(), "\u{0}same");
+    let why = "libzmq 4.3.5, without our mend, goes on counting topics of peers that have left";
+    if !skip_unless(zmq::sys::LINKED == "vendored", why) {
+        assert!(!publisher.wait_for_topics(1, Duration::ZERO).unwrap());
+    }
+
+    let untyped = context.socket(Kind::Push).unwrap();
+    assert_eq!(untyped.wait_for_topics(1, SHORT).unwrap_err().errno(), Errno::ENOTSUP);
+    context.shutdown().unwrap();
+    assert_eq!(publisher.wait_for_topics(1, None).unwrap_err().errno(), Errno::ETERM);
+}
+
+#[deadline::test]
+fn an_old_libzmq_does_not_count_topics() {
+    let context = Context::new().unwrap();
+    let publisher = context.socket(Pub).unwrap();
+    let waited = publisher.wait_for_topics(0, SHORT);
+    if zmq::version() < (4, 3, 5) {
+        assert_eq!(waited.unwrap_err().errno(), Errno::ENOTSUP);
+    } else {
+        assert!(waited.unwrap());
+    }
+}
+
+#[deadline::test]
+fn subscribers_are_waited_for_and_what_they_said_is_handed_over() {
+    let context = Context::new().unwrap();
+    for round in 0..20 {
         let publisher = context.socket(XPub).unwrap();
-        let endpoint = publisher.bind("inproc://upstream").unwrap();
-        let peer = context.socket(XSub).unwrap();
-        peer.connect(&endpoint).unwrap();
-        peer.send("\u{1}a").unwrap();
-        peer.send_multipart(["hello", "\u{1}not a subscription"]).unwrap();
-        peer.send("\u{0}a").unwrap();
-        peer.send("\u{1}b").unwrap();
-        let mut received = vec![Message::from("kept")];
-        // Two came and one went.
-        assert!(!publisher.wait_for_subscribers(2, SHORT, &mut received).unwrap());
-        assert_eq!(received, ["kept", "\u{1}a", "hello", "\u{1}not a subscription", "\u{0}a", "\u{1}b"]);
-        received.clear();
-        peer.send("\u{1}c").unwrap();
-        peer.send("\u{1}d").unwrap();
-        assert!(publisher.wait_for_subscribers(1, None, &mut received).unwrap());
-        assert_eq!(received, ["\u{1}c"]);
-        // The rest is still there to be received.
-        assert_eq!(publisher.recv().unwrap(), "\u{1}d");
-        assert!(publisher.wait_for_subscribers(0, None, &mut received).unwrap());
-        // Over a failure too.
-        peer.send("\u{1}e").unwrap();
-        let stop = context.clone();
-        let stopper = thread::spawn(move || {
-            thread::sleep(SHORT);
-            stop.shutdown().unwrap();
-        });
-        let error = publisher.wait_for_subscribers(2, None, &mut received).unwrap_err();
-        assert_eq!(error.errno(), Errno::ETERM);
-        assert_eq!(received, ["\u{1}c", "\u{1}e"]);
-        stopper.join().unwrap();
+        publisher.set_xpub_verbose(true).unwrap();
+        let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+        let subscribers: Vec<_> = (0..5)
+            .map(|_| {
+                let subscriber = context.socket(Sub).unwrap();
+                subscriber.subscribe("news").unwrap();
+                subscriber.connect(&endpoint).unwrap();
+                subscriber
+            })
+            .collect();
+        let mut received = Vec::new();
+        assert!(publisher.wait_for_subscribers(5, DEADLINE, &mut received).unwrap(), "{round}");
+        assert_eq!(received, ["\u{1}news"; 5]);
+        publisher.send("news: none").unwrap();
+        for subscriber in &subscribers {
+            let message = subscriber.recv_timeout(DEADLINE).unwrap();
+            assert_eq!(message.expect("not lost to a slow joiner"), "news: none");
+        }
+    }
+}
+
+#[deadline::test]
+fn whatever_comes_meanwhile_is_handed_over() {
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    let endpoint = publisher.bind("inproc://upstream").unwrap();
+    let peer = context.socket(XSub).unwrap();
+    peer.connect(&endpoint).unwrap();
+    peer.send("\u{1}a").unwrap();
+    peer.send_multipart(["hello", "\u{1}not a subscription"]).unwrap();
+    peer.send("\u{0}a").unwrap();
+    peer.send("\u{1}b").unwrap();
+    let mut received = vec![Message::from("kept")];
+    // Two came and one went.
+    assert!(!publisher.wait_for_subscribers(2, SHORT, &mut received).unwrap());
+    assert_eq!(received, ["kept", "\u{1}a", "hello", "\u{1}not a subscription", "\u{0}a", "\u{1}b"]);
+    received.clear();
+    peer.send("\u{1}c").unwrap();
+    peer.send("\u{1}d").unwrap();
+    assert!(publisher.wait_for_subscribers(1, None, &mut received).unwrap());
+    assert_eq!(received, ["\u{1}c"]);
+    // The rest is still there to be received.
+    assert_eq!(publisher.recv().unwrap(), "\u{1}d");
+    assert!(publisher.wait_for_subscribers(0, None, &mut received).unwrap());
+    // Over a failure too.
+    peer.send("\u{1}e").unwrap();
+    let stop = context.clone();
+    let stopper = thread::spawn(move || {
+        thread::sleep(SHORT);
+        stop.shutdown().unwrap();
     });
+    let error = publisher.wait_for_subscribers(2, None, &mut received).unwrap_err();
+    assert_eq!(error.errno(), Errno::ETERM);
+    assert_eq!(received, ["\u{1}c", "\u{1}e"]);
+    stopper.join().unwrap();
 }
 
 #[test]
@@ -367,18 +343,16 @@ fn a_signal_ends_every_wait() {
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_stream_is_connected_with_its_transport() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = context.socket(Stream).unwrap();
-        let endpoint = format!("tcp://{}", silent.local_addr().unwrap());
-        assert!(stream.connect_and_wait(&endpoint, DEADLINE).unwrap());
-        let server = context.socket(Stream).unwrap();
-        let monitor = server.monitor(Events::NONE).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let _peer = std::net::TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap();
-        assert!(monitor.wait_for_connections(1, DEADLINE).unwrap());
-    });
+    let context = Context::new().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = context.socket(Stream).unwrap();
+    let endpoint = format!("tcp://{}", silent.local_addr().unwrap());
+    assert!(stream.connect_and_wait(&endpoint, DEADLINE).unwrap());
+    let server = context.socket(Stream).unwrap();
+    let monitor = server.monitor(Events::NONE).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let _peer = std::net::TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap();
+    assert!(monitor.wait_for_connections(1, DEADLINE).unwrap());
 }

@@ -5,7 +5,6 @@ mod common;
 use std::collections::VecDeque;
 use std::process::Command;
 
-use common::within_deadline;
 use zmq::{Context, Dealer, Message, Multipart, Rep, Req, Router};
 
 #[test]
@@ -95,76 +94,68 @@ fn dump_writes_to_standard_error() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "[007] address\n[000] \n[004] body\n");
 }
 
-#[test]
+#[deadline::test]
 fn the_envelope_of_a_req_is_what_unwrap_takes_off() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (client, server) = (context.socket(Req).unwrap(), context.socket(Router).unwrap());
-        client.set_routing_id("client").unwrap();
-        client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        client.send_multipart(["Hello", "World"]).unwrap();
+    let context = Context::new().unwrap();
+    let (client, server) = (context.socket(Req).unwrap(), context.socket(Router).unwrap());
+    client.set_routing_id("client").unwrap();
+    client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    client.send_multipart(["Hello", "World"]).unwrap();
 
-        let mut message = server.recv_multipart().unwrap();
-        assert_eq!(message, ["client", "", "Hello", "World"]);
-        let address = message.unwrap().unwrap();
-        assert_eq!(address, "client");
-        assert_eq!(message, ["Hello", "World"]);
-        message.push_back("!");
-        message.wrap(address);
-        server.send_multipart(message).unwrap();
-        assert_eq!(client.recv_multipart().unwrap(), ["Hello", "World", "!"]);
-    });
+    let mut message = server.recv_multipart().unwrap();
+    assert_eq!(message, ["client", "", "Hello", "World"]);
+    let address = message.unwrap().unwrap();
+    assert_eq!(address, "client");
+    assert_eq!(message, ["Hello", "World"]);
+    message.push_back("!");
+    message.wrap(address);
+    server.send_multipart(message).unwrap();
+    assert_eq!(client.recv_multipart().unwrap(), ["Hello", "World", "!"]);
 }
 
-#[test]
+#[deadline::test]
 fn envelopes_stack() {
-    within_deadline(|| {
-        // What a DEALER sends through a ROUTER and a DEALER comes to a REP with all its addresses.
-        let context = Context::new().unwrap();
-        let client = context.socket(Dealer).unwrap();
-        client.set_routing_id("client").unwrap();
-        let (frontend, backend) = (context.socket(Router).unwrap(), context.socket(Dealer).unwrap());
-        let server = context.socket(Rep).unwrap();
-        frontend.bind("inproc://frontend").unwrap();
-        client.connect("inproc://frontend").unwrap();
-        backend.bind("inproc://backend").unwrap();
-        server.connect("inproc://backend").unwrap();
+    // What a DEALER sends through a ROUTER and a DEALER comes to a REP with all its addresses.
+    let context = Context::new().unwrap();
+    let client = context.socket(Dealer).unwrap();
+    client.set_routing_id("client").unwrap();
+    let (frontend, backend) = (context.socket(Router).unwrap(), context.socket(Dealer).unwrap());
+    let server = context.socket(Rep).unwrap();
+    frontend.bind("inproc://frontend").unwrap();
+    client.connect("inproc://frontend").unwrap();
+    backend.bind("inproc://backend").unwrap();
+    server.connect("inproc://backend").unwrap();
 
-        client.send_multipart(["", "question"]).unwrap();
-        let forwarded = frontend.recv_multipart().unwrap();
-        assert_eq!(forwarded, ["client", "", "question"]);
-        backend.send_multipart(forwarded).unwrap();
-        assert_eq!(server.recv_multipart().unwrap(), ["question"]);
-        server.send("answer").unwrap();
-        frontend.send_multipart(backend.recv_multipart().unwrap()).unwrap();
-        assert_eq!(client.recv_multipart().unwrap(), ["", "answer"]);
-    });
+    client.send_multipart(["", "question"]).unwrap();
+    let forwarded = frontend.recv_multipart().unwrap();
+    assert_eq!(forwarded, ["client", "", "question"]);
+    backend.send_multipart(forwarded).unwrap();
+    assert_eq!(server.recv_multipart().unwrap(), ["question"]);
+    server.send("answer").unwrap();
+    frontend.send_multipart(backend.recv_multipart().unwrap()).unwrap();
+    assert_eq!(client.recv_multipart().unwrap(), ["", "answer"]);
 }
 
-#[test]
+#[deadline::test]
 fn many_parts_stay_in_order() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
-        // More parts than the high-water mark has messages: the mark counts parts, and lets a begun message end.
-        right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        let message: Multipart = (0..5000_u32).map(|number| Message::from(number.to_be_bytes())).collect();
-        right.send_multipart(&message).unwrap();
-        right.send_multipart(["next"]).unwrap();
-        assert_eq!(left.recv_multipart().unwrap(), message);
-        assert_eq!(left.recv_multipart().unwrap(), ["next"]);
-    });
+    let context = Context::new().unwrap();
+    let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+    // More parts than the high-water mark has messages: the mark counts parts, and lets a begun message end.
+    right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    let message: Multipart = (0..5000_u32).map(|number| Message::from(number.to_be_bytes())).collect();
+    right.send_multipart(&message).unwrap();
+    right.send_multipart(["next"]).unwrap();
+    assert_eq!(left.recv_multipart().unwrap(), message);
+    assert_eq!(left.recv_multipart().unwrap(), ["next"]);
 }
 
-#[test]
+#[deadline::test]
 fn empty_parts_are_parts() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
-        right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        right.send_multipart(["", "", ""]).unwrap();
-        assert_eq!(left.recv_multipart().unwrap(), ["", "", ""]);
-    });
+    let context = Context::new().unwrap();
+    let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+    right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    right.send_multipart(["", "", ""]).unwrap();
+    assert_eq!(left.recv_multipart().unwrap(), ["", "", ""]);
 }
 
 #[test]

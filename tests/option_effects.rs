@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, within_deadline};
+use common::DEADLINE;
 use zmq::{Context, Dealer, Errno, Kind, Pub, Pull, Push, Req, Router, Socket, Stream, Sub, XPub, XSub};
 
 const TCP: &str = "tcp://127.0.0.1:*";
@@ -39,125 +39,113 @@ fn room<T: zmq::CanSend>(socket: &Socket<'_, T>, most: usize) -> usize {
     (0..most).take_while(|_| socket.try_send("message").unwrap().is_sent()).count()
 }
 
-#[test]
+#[deadline::test]
 fn router_mandatory() {
-    within_deadline(|| {
-        let context = context();
-        let router = context.socket(Router).unwrap();
-        router.send_multipart(["nobody", "dropped"]).unwrap();
-        router.set_router_mandatory(true).unwrap();
-        let failed = router.send_multipart(["nobody", "kept"]).unwrap_err();
-        assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
-        assert_eq!(failed.into_message().len(), 2);
-        router.set_router_mandatory(false).unwrap();
-        router.send_multipart(["nobody", "dropped"]).unwrap();
-    });
+    let context = context();
+    let router = context.socket(Router).unwrap();
+    router.send_multipart(["nobody", "dropped"]).unwrap();
+    router.set_router_mandatory(true).unwrap();
+    let failed = router.send_multipart(["nobody", "kept"]).unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
+    assert_eq!(failed.into_message().len(), 2);
+    router.set_router_mandatory(false).unwrap();
+    router.send_multipart(["nobody", "dropped"]).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn router_handover() {
-    within_deadline(|| {
-        for handover in [false, true] {
-            let context = context();
-            let router = context.socket(Router).unwrap();
-            router.set_router_handover(handover).unwrap();
-            router.bind("inproc://router").unwrap();
-            let [old, new] = [(); 2].map(|()| {
-                let peer = context.socket(Dealer).unwrap();
-                peer.set_routing_id("alice").unwrap();
-                peer.connect("inproc://router").unwrap();
-                look(&router);
-                peer
-            });
-            router.send_multipart(["alice", "to whom?"]).unwrap();
-            assert_eq!(text(if handover { &new } else { &old }), "to whom?");
-        }
-    });
+    for handover in [false, true] {
+        let context = context();
+        let router = context.socket(Router).unwrap();
+        router.set_router_handover(handover).unwrap();
+        router.bind("inproc://router").unwrap();
+        let [old, new] = [(); 2].map(|()| {
+            let peer = context.socket(Dealer).unwrap();
+            peer.set_routing_id("alice").unwrap();
+            peer.connect("inproc://router").unwrap();
+            look(&router);
+            peer
+        });
+        router.send_multipart(["alice", "to whom?"]).unwrap();
+        assert_eq!(text(if handover { &new } else { &old }), "to whom?");
+    }
 }
 
-#[test]
+#[deadline::test]
 fn router_raw() {
-    within_deadline(|| {
-        let context = context();
-        let router = context.socket(Router).unwrap();
-        router.set_router_raw(true).unwrap();
-        let endpoint = router.bind(TCP).unwrap();
-        let mut stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
-        stream.write_all(b"question").unwrap();
-        let mut question = next(&router);
-        while question[1].is_empty() {
-            question = next(&router);
-        }
-        assert_eq!(question[1], b"question");
-        router.send_multipart([&question[0][..], b"answer"]).unwrap();
-        let mut answer = [0; 6];
-        stream.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"answer", "no greeting of ZeroMQ's before it");
-    });
+    let context = context();
+    let router = context.socket(Router).unwrap();
+    router.set_router_raw(true).unwrap();
+    let endpoint = router.bind(TCP).unwrap();
+    let mut stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+    stream.write_all(b"question").unwrap();
+    let mut question = next(&router);
+    while question[1].is_empty() {
+        question = next(&router);
+    }
+    assert_eq!(question[1], b"question");
+    router.send_multipart([&question[0][..], b"answer"]).unwrap();
+    let mut answer = [0; 6];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"answer", "no greeting of ZeroMQ's before it");
 }
 
-#[test]
+#[deadline::test]
 fn probe_router() {
-    within_deadline(|| {
-        for kind in [Kind::Dealer, Kind::Req, Kind::Router] {
-            let context = context();
-            let router = context.socket(Router).unwrap();
-            let endpoint = router.bind(TCP).unwrap();
-            let client = context.socket(kind).unwrap();
-            client.set_routing_id("alice").unwrap();
-            client.set_probe_router(true).unwrap();
-            client.connect(&endpoint).unwrap();
-            assert_eq!(next(&router), [&b"alice"[..], b""], "{kind} has sent nothing itself");
-        }
-    });
+    for kind in [Kind::Dealer, Kind::Req, Kind::Router] {
+        let context = context();
+        let router = context.socket(Router).unwrap();
+        let endpoint = router.bind(TCP).unwrap();
+        let client = context.socket(kind).unwrap();
+        client.set_routing_id("alice").unwrap();
+        client.set_probe_router(true).unwrap();
+        client.connect(&endpoint).unwrap();
+        assert_eq!(next(&router), [&b"alice"[..], b""], "{kind} has sent nothing itself");
+    }
 }
 
-#[test]
+#[deadline::test]
 fn req_correlate() {
-    within_deadline(|| {
-        let context = context();
-        let router = context.socket(Router).unwrap();
-        let endpoint = router.bind(TCP).unwrap();
-        let client = context.socket(Req).unwrap();
-        client.connect(&endpoint).unwrap();
-        client.send("plain").unwrap();
-        let request = next(&router);
-        assert_eq!(request[1..], [&b""[..], b"plain"]);
-        router.send_multipart(request).unwrap();
-        client.recv().unwrap();
+    let context = context();
+    let router = context.socket(Router).unwrap();
+    let endpoint = router.bind(TCP).unwrap();
+    let client = context.socket(Req).unwrap();
+    client.connect(&endpoint).unwrap();
+    client.send("plain").unwrap();
+    let request = next(&router);
+    assert_eq!(request[1..], [&b""[..], b"plain"]);
+    router.send_multipart(request).unwrap();
+    client.recv().unwrap();
 
-        client.set_req_correlate(true).unwrap();
-        client.send("numbered").unwrap();
-        let request = next(&router);
-        assert_eq!(request[2..], [&b""[..], b"numbered"]);
-        assert_eq!(request[1].len(), 4);
-        // A reply with another number is none.
-        let id = request[0].clone();
-        router.send_multipart([id.clone(), b"none".to_vec(), vec![], b"wrong".to_vec()]).unwrap();
-        router.send_multipart([id, request[1].clone(), vec![], b"right".to_vec()]).unwrap();
-        assert_eq!(text(&client), "right");
-    });
+    client.set_req_correlate(true).unwrap();
+    client.send("numbered").unwrap();
+    let request = next(&router);
+    assert_eq!(request[2..], [&b""[..], b"numbered"]);
+    assert_eq!(request[1].len(), 4);
+    // A reply with another number is none.
+    let id = request[0].clone();
+    router.send_multipart([id.clone(), b"none".to_vec(), vec![], b"wrong".to_vec()]).unwrap();
+    router.send_multipart([id, request[1].clone(), vec![], b"right".to_vec()]).unwrap();
+    assert_eq!(text(&client), "right");
 }
 
-#[test]
+#[deadline::test]
 fn req_relaxed() {
-    within_deadline(|| {
-        let context = context();
-        let router = context.socket(Router).unwrap();
-        let endpoint = router.bind(TCP).unwrap();
-        let client = context.socket(Req).unwrap();
-        client.connect(&endpoint).unwrap();
-        client.set_req_correlate(true).unwrap();
-        client.send("first").unwrap();
-        assert_eq!(client.send("second").unwrap_err().error().errno(), Errno::EFSM);
-        client.set_req_relaxed(true).unwrap();
-        client.send("second").unwrap();
-        for _ in 0..2 {
-            let request = next(&router);
-            router.send_multipart(request).unwrap();
-        }
-        assert_eq!(text(&client), "second", "the first was given up");
-    });
+    let context = context();
+    let router = context.socket(Router).unwrap();
+    let endpoint = router.bind(TCP).unwrap();
+    let client = context.socket(Req).unwrap();
+    client.connect(&endpoint).unwrap();
+    client.set_req_correlate(true).unwrap();
+    client.send("first").unwrap();
+    assert_eq!(client.send("second").unwrap_err().error().errno(), Errno::EFSM);
+    client.set_req_relaxed(true).unwrap();
+    client.send("second").unwrap();
+    for _ in 0..2 {
+        let request = next(&router);
+        router.send_multipart(request).unwrap();
+    }
+    assert_eq!(text(&client), "second", "the first was given up");
 }
 
 /// Two subscribers to the same, one after the other; what the publisher received for the second, and for the end of the
@@ -186,257 +174,237 @@ fn verbose(set: impl Fn(&Socket<'_, XPub>)) -> (Vec<String>, Vec<String>) {
     (subscribed, until("\u{1}end"))
 }
 
-#[test]
+#[deadline::test]
 fn xpub_verbose_and_verboser() {
-    within_deadline(|| {
-        let none = Vec::<String>::new();
-        assert_eq!(verbose(|_| {}), (none.clone(), none.clone()));
-        let again = vec!["\u{1}A".to_owned()];
-        assert_eq!(verbose(|socket| socket.set_xpub_verbose(true).unwrap()), (again.clone(), none));
-        let gone = vec!["\0A".to_owned()];
-        assert_eq!(verbose(|socket| socket.set_xpub_verboser(true).unwrap()), (again, gone));
-    });
+    let none = Vec::<String>::new();
+    assert_eq!(verbose(|_| {}), (none.clone(), none.clone()));
+    let again = vec!["\u{1}A".to_owned()];
+    assert_eq!(verbose(|socket| socket.set_xpub_verbose(true).unwrap()), (again.clone(), none));
+    let gone = vec!["\0A".to_owned()];
+    assert_eq!(verbose(|socket| socket.set_xpub_verboser(true).unwrap()), (again, gone));
 }
 
-#[test]
+#[deadline::test]
 fn xpub_manual_with_subscribe_and_unsubscribe() {
-    within_deadline(|| {
-        let context = context();
-        let publisher = context.socket(XPub).unwrap();
-        publisher.set_xpub_manual(true).unwrap();
-        let endpoint = publisher.bind(TCP).unwrap();
-        // XSUB takes what it gets; SUB would filter it.
-        let subscriber = context.socket(XSub).unwrap();
-        subscriber.connect(&endpoint).unwrap();
+    let context = context();
+    let publisher = context.socket(XPub).unwrap();
+    publisher.set_xpub_manual(true).unwrap();
+    let endpoint = publisher.bind(TCP).unwrap();
+    // XSUB takes what it gets; SUB would filter it.
+    let subscriber = context.socket(XSub).unwrap();
+    subscriber.connect(&endpoint).unwrap();
 
-        subscriber.send("\u{1}A").unwrap();
-        assert_eq!(text(&publisher), "\u{1}A");
-        publisher.subscribe("B").unwrap();
-        publisher.send("A was asked for").unwrap();
-        publisher.send("B was granted").unwrap();
-        assert_eq!(text(&subscriber), "B was granted");
+    subscriber.send("\u{1}A").unwrap();
+    assert_eq!(text(&publisher), "\u{1}A");
+    publisher.subscribe("B").unwrap();
+    publisher.send("A was asked for").unwrap();
+    publisher.send("B was granted").unwrap();
+    assert_eq!(text(&subscriber), "B was granted");
 
-        subscriber.send("\u{1}C").unwrap();
-        assert_eq!(text(&publisher), "\u{1}C");
-        publisher.unsubscribe("B").unwrap();
-        publisher.subscribe("C").unwrap();
-        publisher.send("B was taken back").unwrap();
-        publisher.send("C was granted").unwrap();
-        assert_eq!(text(&subscriber), "C was granted");
-    });
+    subscriber.send("\u{1}C").unwrap();
+    assert_eq!(text(&publisher), "\u{1}C");
+    publisher.unsubscribe("B").unwrap();
+    publisher.subscribe("C").unwrap();
+    publisher.send("B was taken back").unwrap();
+    publisher.send("C was granted").unwrap();
+    assert_eq!(text(&subscriber), "C was granted");
 }
 
-#[test]
+#[deadline::test]
 fn xpub_nodrop() {
-    within_deadline(|| {
-        for (kind, nodrop) in [(Kind::XPub, false), (Kind::Pub, false), (Kind::XPub, true), (Kind::Pub, true)] {
-            let context = context();
-            let publisher = context.socket(kind).unwrap();
-            publisher.set_xpub_nodrop(nodrop).unwrap();
-            publisher.set_sndhwm(3).unwrap();
-            publisher.bind("inproc://publisher").unwrap();
-            let stalled = context.socket(Sub).unwrap();
-            stalled.set_rcvhwm(4).unwrap();
-            stalled.subscribe("").unwrap();
-            stalled.connect("inproc://publisher").unwrap();
-            look(&publisher);
-            assert_eq!(
-                room(&publisher, 20),
-                if nodrop { 7 } else { 20 },
-                "{kind}: what does not fit is refused or dropped"
-            );
-            publisher.set_sndtimeo(Some(Duration::from_millis(10))).unwrap();
-            let sent = publisher.send("message").map_err(|failed| failed.error().errno());
-            assert_eq!(sent, if nodrop { Err(Errno::EAGAIN) } else { Ok(()) });
-            assert_eq!(std::iter::from_fn(|| stalled.try_recv().unwrap()).count(), 7, "both marks");
-        }
-    });
-}
-
-#[test]
-fn xpub_welcome_msg() {
-    within_deadline(|| {
+    for (kind, nodrop) in [(Kind::XPub, false), (Kind::Pub, false), (Kind::XPub, true), (Kind::Pub, true)] {
         let context = context();
-        let publisher = context.socket(XPub).unwrap();
-        publisher.set_xpub_welcome_msg("Hello").unwrap();
-        let endpoint = publisher.bind(TCP).unwrap();
-        let subscriber = context.socket(Sub).unwrap();
-        subscriber.subscribe("H").unwrap();
-        subscriber.connect(&endpoint).unwrap();
-        assert_eq!(text(&publisher), "\u{1}H");
-        publisher.send("How are you").unwrap();
-        assert_eq!(text(&subscriber), "Hello");
-        assert_eq!(text(&subscriber), "How are you");
-
-        // Empty, it is none again.
-        publisher.set_xpub_welcome_msg("").unwrap();
-        let subscriber = context.socket(XSub).unwrap();
-        subscriber.connect(&endpoint).unwrap();
-        subscriber.send("\u{1}Ho").unwrap();
-        assert_eq!(text(&publisher), "\u{1}Ho");
-        publisher.send("How are you").unwrap();
-        assert_eq!(text(&subscriber), "How are you");
-    });
-}
-
-#[test]
-fn stream_notify() {
-    within_deadline(|| {
-        for notify in [true, false] {
-            let context = context();
-            let socket = context.socket(Stream).unwrap();
-            if !notify {
-                socket.set_stream_notify(false).unwrap();
-            }
-            let endpoint = socket.bind(TCP).unwrap();
-            for _ in 0..2 {
-                let mut peer = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
-                let mut received = Vec::new();
-                if notify {
-                    received.push(next(&socket).remove(1));
-                }
-                peer.write_all(b"data").unwrap();
-                received.push(next(&socket).remove(1));
-                drop(peer);
-                if notify {
-                    received.push(next(&socket).remove(1));
-                }
-                let expected = if notify { vec![&b""[..], b"data", b""] } else { vec![&b"data"[..]] };
-                assert_eq!(received, expected);
-            }
-        }
-    });
-}
-
-#[test]
-fn subscribe_and_unsubscribe() {
-    within_deadline(|| {
-        let context = context();
-        let publisher = context.socket(XPub).unwrap();
-        let endpoint = publisher.bind(TCP).unwrap();
-        let subscriber = context.socket(Sub).unwrap();
-        subscriber.connect(&endpoint).unwrap();
-        subscriber.subscribe("B").unwrap();
-        subscriber.subscribe("B").unwrap();
-        assert_eq!(text(&publisher), "\u{1}B");
-        let publish = || ["A", "B", "C"].map(|message| publisher.send(message).unwrap());
-        publish();
-        assert_eq!(text(&subscriber), "B");
-        subscriber.subscribe("C").unwrap();
-        assert_eq!(text(&publisher), "\u{1}C");
-        subscriber.unsubscribe("B").unwrap();
-        publish();
-        assert_eq!([text(&subscriber), text(&subscriber)], ["B", "C"], "once more subscribed than unsubscribed");
-        subscriber.unsubscribe("B").unwrap();
-        assert_eq!(text(&publisher), "\0B");
-        publish();
-        assert_eq!(text(&subscriber), "C");
-    });
-}
-
-#[test]
-fn conflate() {
-    within_deadline(|| {
-        let context = context();
-        let sender = context.socket(Push).unwrap();
-        sender.bind("inproc://sender").unwrap();
-        let receiver = context.socket(Pull).unwrap();
-        receiver.set_conflate(true).unwrap();
-        receiver.connect("inproc://sender").unwrap();
-        for number in 1..=5 {
-            sender.send(number.to_string()).unwrap();
-        }
-        assert_eq!(text(&receiver), "5");
-        assert!(receiver.try_recv().unwrap().is_none());
-    });
-}
-
-#[test]
-fn invert_matching() {
-    within_deadline(|| {
-        let context = context();
-        let publisher = context.socket(XPub).unwrap();
-        publisher.set_invert_matching(true).unwrap();
-        let endpoint = publisher.bind(TCP).unwrap();
-        let subscriber = context.socket(Sub).unwrap();
-        subscriber.set_invert_matching(true).unwrap();
-        subscriber.subscribe("A").unwrap();
-        subscriber.connect(&endpoint).unwrap();
-        assert_eq!(text(&publisher), "\u{1}A");
-        publisher.send("A is not wanted").unwrap();
-        publisher.send("B is").unwrap();
-        assert_eq!(text(&subscriber), "B is");
-    });
-}
-
-#[test]
-fn timeouts_end_a_wait() {
-    within_deadline(|| {
-        let context = context();
-        let (receiver, sender) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
-        let short = Duration::from_millis(60);
-        receiver.set_rcvtimeo(Some(short)).unwrap();
-        sender.set_sndtimeo(Some(short)).unwrap();
-        let start = Instant::now();
-        let error = receiver.recv().unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "zmq_msg_recv"), "{error}");
-        assert!(start.elapsed() >= short, "{:?}", start.elapsed());
-        let start = Instant::now();
-        let failed = sender.send("message").unwrap_err();
-        assert_eq!(failed.error().errno(), Errno::EAGAIN);
-        assert!(start.elapsed() >= short, "{:?}", start.elapsed());
-        // Zero does not wait at all, and none waits for ever: until somebody sends.
-        receiver.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
-        assert_eq!(receiver.recv().unwrap_err().errno(), Errno::EAGAIN);
-        receiver.set_rcvtimeo(None).unwrap();
-        receiver.bind("inproc://receiver").unwrap();
-        let late = context.owned_socket(Push).unwrap();
-        late.connect("inproc://receiver").unwrap();
-        let (begin, begins) = std::sync::mpsc::channel();
-        let sending = std::thread::spawn(move || {
-            begins.recv().unwrap();
-            // Longer than the limit that was there before.
-            std::thread::sleep(2 * short);
-            late.send("late").unwrap();
-        });
-        let start = Instant::now();
-        begin.send(()).unwrap();
-        assert_eq!(receiver.recv().unwrap().as_str(), Some("late"));
-        assert!(start.elapsed() >= 2 * short, "{:?}: the message was there before", start.elapsed());
-        sending.join().unwrap();
-    });
-}
-
-#[test]
-fn high_water_marks() {
-    within_deadline(|| {
-        let context = context();
-        for mark in [1, 3, 50] {
-            let sender = context.socket(Push).unwrap();
-            sender.set_sndhwm(mark).unwrap();
-            sender.connect("ipc:///nonexistent/socket").unwrap();
-            assert_eq!(room(&sender, 2000), mark as usize, "for a peer that is not there");
-        }
-        for (sndhwm, rcvhwm, expected) in [(3, 4, 7), (3, 10, 13), (0, 4, 2000), (3, 0, 2000)] {
-            let receiver = context.socket(Pull).unwrap();
-            receiver.set_rcvhwm(rcvhwm).unwrap();
-            receiver.bind("inproc://marks").unwrap();
-            let sender = context.socket(Push).unwrap();
-            sender.set_sndhwm(sndhwm).unwrap();
-            sender.connect("inproc://marks").unwrap();
-            assert_eq!(room(&sender, 2000), expected, "marks {sndhwm} and {rcvhwm}");
-            receiver.unbind("inproc://marks").unwrap();
-        }
-        // The mark of a publisher that drops.
-        let publisher = context.socket(Pub).unwrap();
-        publisher.set_sndhwm(2).unwrap();
+        let publisher = context.socket(kind).unwrap();
+        publisher.set_xpub_nodrop(nodrop).unwrap();
+        publisher.set_sndhwm(3).unwrap();
         publisher.bind("inproc://publisher").unwrap();
-        let subscriber = context.socket(Sub).unwrap();
-        subscriber.set_rcvhwm(3).unwrap();
-        subscriber.subscribe("").unwrap();
-        subscriber.connect("inproc://publisher").unwrap();
+        let stalled = context.socket(Sub).unwrap();
+        stalled.set_rcvhwm(4).unwrap();
+        stalled.subscribe("").unwrap();
+        stalled.connect("inproc://publisher").unwrap();
         look(&publisher);
-        assert_eq!(room(&publisher, 20), 20);
-        assert_eq!(std::iter::from_fn(|| subscriber.try_recv().unwrap()).count(), 5);
+        assert_eq!(
+            room(&publisher, 20),
+            if nodrop { 7 } else { 20 },
+            "{kind}: what does not fit is refused or dropped"
+        );
+        publisher.set_sndtimeo(Some(Duration::from_millis(10))).unwrap();
+        let sent = publisher.send("message").map_err(|failed| failed.error().errno());
+        assert_eq!(sent, if nodrop { Err(Errno::EAGAIN) } else { Ok(()) });
+        assert_eq!(std::iter::from_fn(|| stalled.try_recv().unwrap()).count(), 7, "both marks");
+    }
+}
+
+#[deadline::test]
+fn xpub_welcome_msg() {
+    let context = context();
+    let publisher = context.socket(XPub).unwrap();
+    publisher.set_xpub_welcome_msg("Hello").unwrap();
+    let endpoint = publisher.bind(TCP).unwrap();
+    let subscriber = context.socket(Sub).unwrap();
+    subscriber.subscribe("H").unwrap();
+    subscriber.connect(&endpoint).unwrap();
+    assert_eq!(text(&publisher), "\u{1}H");
+    publisher.send("How are you").unwrap();
+    assert_eq!(text(&subscriber), "Hello");
+    assert_eq!(text(&subscriber), "How are you");
+
+    // Empty, it is none again.
+    publisher.set_xpub_welcome_msg("").unwrap();
+    let subscriber = context.socket(XSub).unwrap();
+    subscriber.connect(&endpoint).unwrap();
+    subscriber.send("\u{1}Ho").unwrap();
+    assert_eq!(text(&publisher), "\u{1}Ho");
+    publisher.send("How are you").unwrap();
+    assert_eq!(text(&subscriber), "How are you");
+}
+
+#[deadline::test]
+fn stream_notify() {
+    for notify in [true, false] {
+        let context = context();
+        let socket = context.socket(Stream).unwrap();
+        if !notify {
+            socket.set_stream_notify(false).unwrap();
+        }
+        let endpoint = socket.bind(TCP).unwrap();
+        for _ in 0..2 {
+            let mut peer = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+            let mut received = Vec::new();
+            if notify {
+                received.push(next(&socket).remove(1));
+            }
+            peer.write_all(b"data").unwrap();
+            received.push(next(&socket).remove(1));
+            drop(peer);
+            if notify {
+                received.push(next(&socket).remove(1));
+            }
+            let expected = if notify { vec![&b""[..], b"data", b""] } else { vec![&b"data"[..]] };
+            assert_eq!(received, expected);
+        }
+    }
+}
+
+#[deadline::test]
+fn subscribe_and_unsubscribe() {
+    let context = context();
+    let publisher = context.socket(XPub).unwrap();
+    let endpoint = publisher.bind(TCP).unwrap();
+    let subscriber = context.socket(Sub).unwrap();
+    subscriber.connect(&endpoint).unwrap();
+    subscriber.subscribe("B").unwrap();
+    subscriber.subscribe("B").unwrap();
+    assert_eq!(text(&publisher), "\u{1}B");
+    let publish = || ["A", "B", "C"].map(|message| publisher.send(message).unwrap());
+    publish();
+    assert_eq!(text(&subscriber), "B");
+    subscriber.subscribe("C").unwrap();
+    assert_eq!(text(&publisher), "\u{1}C");
+    subscriber.unsubscribe("B").unwrap();
+    publish();
+    assert_eq!([text(&subscriber), text(&subscriber)], ["B", "C"], "once more subscribed than unsubscribed");
+    subscriber.unsubscribe("B").unwrap();
+    assert_eq!(text(&publisher), "\0B");
+    publish();
+    assert_eq!(text(&subscriber), "C");
+}
+
+#[deadline::test]
+fn conflate() {
+    let context = context();
+    let sender = context.socket(Push).unwrap();
+    sender.bind("inproc://sender").unwrap();
+    let receiver = context.socket(Pull).unwrap();
+    receiver.set_conflate(true).unwrap();
+    receiver.connect("inproc://sender").unwrap();
+    for number in 1..=5 {
+        sender.send(number.to_string()).unwrap();
+    }
+    assert_eq!(text(&receiver), "5");
+    assert!(receiver.try_recv().unwrap().is_none());
+}
+
+#[deadline::test]
+fn invert_matching() {
+    let context = context();
+    let publisher = context.socket(XPub).unwrap();
+    publisher.set_invert_matching(true).unwrap();
+    let endpoint = publisher.bind(TCP).unwrap();
+    let subscriber = context.socket(Sub).unwrap();
+    subscriber.set_invert_matching(true).unwrap();
+    subscriber.subscribe("A").unwrap();
+    subscriber.connect(&endpoint).unwrap();
+    assert_eq!(text(&publisher), "\u{1}A");
+    publisher.send("A is not wanted").unwrap();
+    publisher.send("B is").unwrap();
+    assert_eq!(text(&subscriber), "B is");
+}
+
+#[deadline::test]
+fn timeouts_end_a_wait() {
+    let context = context();
+    let (receiver, sender) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+    let short = Duration::from_millis(60);
+    receiver.set_rcvtimeo(Some(short)).unwrap();
+    sender.set_sndtimeo(Some(short)).unwrap();
+    let start = Instant::now();
+    let error = receiver.recv().unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "zmq_msg_recv"), "{error}");
+    assert!(start.elapsed() >= short, "{:?}", start.elapsed());
+    let start = Instant::now();
+    let failed = sender.send("message").unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::EAGAIN);
+    assert!(start.elapsed() >= short, "{:?}", start.elapsed());
+    // Zero does not wait at all, and none waits for ever: until somebody sends.
+    receiver.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
+    assert_eq!(receiver.recv().unwrap_err().errno(), Errno::EAGAIN);
+    receiver.set_rcvtimeo(None).unwrap();
+    receiver.bind("inproc://receiver").unwrap();
+    let late = context.owned_socket(Push).unwrap();
+    late.connect("inproc://receiver").unwrap();
+    let (begin, begins) = std::sync::mpsc::channel();
+    let sending = std::thread::spawn(move || {
+        begins.recv().unwrap();
+        // Longer than the limit that was there before.
+        std::thread::sleep(2 * short);
+        late.send("late").unwrap();
     });
+    let start = Instant::now();
+    begin.send(()).unwrap();
+    assert_eq!(receiver.recv().unwrap().as_str(), Some("late"));
+    assert!(start.elapsed() >= 2 * short, "{:?}: the message was there before", start.elapsed());
+    sending.join().unwrap();
+}
+
+#[deadline::test]
+fn high_water_marks() {
+    let context = context();
+    for mark in [1, 3, 50] {
+        let sender = context.socket(Push).unwrap();
+        sender.set_sndhwm(mark).unwrap();
+        sender.connect("ipc:///nonexistent/socket").unwrap();
+        assert_eq!(room(&sender, 2000), mark as usize, "for a peer that is not there");
+    }
+    for (sndhwm, rcvhwm, expected) in [(3, 4, 7), (3, 10, 13), (0, 4, 2000), (3, 0, 2000)] {
+        let receiver = context.socket(Pull).unwrap();
+        receiver.set_rcvhwm(rcvhwm).unwrap();
+        receiver.bind("inproc://marks").unwrap();
+        let sender = context.socket(Push).unwrap();
+        sender.set_sndhwm(sndhwm).unwrap();
+        sender.connect("inproc://marks").unwrap();
+        assert_eq!(room(&sender, 2000), expected, "marks {sndhwm} and {rcvhwm}");
+        receiver.unbind("inproc://marks").unwrap();
+    }
+    // The mark of a publisher that drops.
+    let publisher = context.socket(Pub).unwrap();
+    publisher.set_sndhwm(2).unwrap();
+    publisher.bind("inproc://publisher").unwrap();
+    let subscriber = context.socket(Sub).unwrap();
+    subscriber.set_rcvhwm(3).unwrap();
+    subscriber.subscribe("").unwrap();
+    subscriber.connect("inproc://publisher").unwrap();
+    look(&publisher);
+    assert_eq!(room(&publisher, 20), 20);
+    assert_eq!(std::iter::from_fn(|| subscriber.try_recv().unwrap()).count(), 5);
 }

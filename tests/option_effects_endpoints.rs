@@ -10,7 +10,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{DEADLINE, skip_unless, within_deadline};
+use common::{DEADLINE, skip_unless};
 use zmq::{Context, Dealer, Errno, Kind, Pull, Push, Rep, Req, Router, Socket, Stream};
 
 const TCP: &str = "tcp://127.0.0.1:*";
@@ -56,63 +56,59 @@ fn text<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> String {
     String::from_utf8(part).unwrap()
 }
 
-#[test]
+#[deadline::test]
 fn connect_routing_id() {
-    within_deadline(|| {
-        let context = context();
-        let peer = context.socket(Dealer).unwrap();
-        let endpoint = peer.bind(TCP).unwrap();
-        let router = context.socket(Router).unwrap();
-        router.set_router_mandatory(true).unwrap();
-        router.connect_with_routing_id("alice", &endpoint).unwrap();
-        router.send_multipart(["alice", "Hello"]).unwrap();
-        assert_eq!(text(&peer), "Hello");
-        peer.send("World").unwrap();
-        assert_eq!(next(&router), [&b"alice"[..], b"World"]);
+    let context = context();
+    let peer = context.socket(Dealer).unwrap();
+    let endpoint = peer.bind(TCP).unwrap();
+    let router = context.socket(Router).unwrap();
+    router.set_router_mandatory(true).unwrap();
+    router.connect_with_routing_id("alice", &endpoint).unwrap();
+    router.send_multipart(["alice", "Hello"]).unwrap();
+    assert_eq!(text(&peer), "Hello");
+    peer.send("World").unwrap();
+    assert_eq!(next(&router), [&b"alice"[..], b"World"]);
 
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = context.socket(Stream).unwrap();
-        stream.connect_with_routing_id([0xff; 255], &format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
-        let (mut accepted, _) = listener.accept().unwrap();
-        assert_eq!(next(&stream), [&[0xff; 255][..], b""], "connected");
-        stream.send_multipart([&[0xff; 255][..], b"raw"]).unwrap();
-        let mut raw = [0; 3];
-        accepted.read_exact(&mut raw).unwrap();
-        assert_eq!(&raw, b"raw");
-    });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = context.socket(Stream).unwrap();
+    stream.connect_with_routing_id([0xff; 255], &format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    assert_eq!(next(&stream), [&[0xff; 255][..], b""], "connected");
+    stream.send_multipart([&[0xff; 255][..], b"raw"]).unwrap();
+    let mut raw = [0; 3];
+    accepted.read_exact(&mut raw).unwrap();
+    assert_eq!(&raw, b"raw");
 }
 
-#[test]
+#[deadline::test]
 fn routing_ids_that_could_abort_are_refused() {
-    within_deadline(|| {
-        let context = context();
-        let endpoint = context.socket(Dealer).unwrap().bind(TCP).unwrap();
-        #[track_caller]
-        fn refused<T: zmq::sockopt::RoutingKind>(socket: &Socket<'_, T>, id: &[u8], endpoint: &str, why: &str) {
-            let error = socket.connect_with_routing_id(id, endpoint).unwrap_err();
-            assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID"), "{error}");
-            assert!(error.to_string().contains(why), "{error}");
-        }
-        for kind in [Kind::Router, Kind::Stream] {
-            let socket = context.socket(kind).unwrap();
-            refused(&socket, b"", &endpoint, "255 bytes");
-            refused(&socket, &[b'a'; 256], &endpoint, "255 bytes");
-            refused(&socket, &[0, 1, 2, 3, 4], &endpoint, "libzmq makes itself");
-            socket.set_immediate(true).unwrap();
-            refused(&socket, b"alice", &endpoint, "ZMQ_IMMEDIATE");
-            socket.set_immediate(false).unwrap();
-            socket.connect_with_routing_id("alice", "no endpoint").unwrap_err();
-            socket.connect_with_routing_id("alice", &endpoint).unwrap();
-            refused(&socket, b"alice", &endpoint, "given before");
-            socket.connect_with_routing_id([0], &endpoint).unwrap();
-        }
-        let bound = context.socket(Router).unwrap();
-        bound.bind(TCP).unwrap();
-        refused(&bound, b"alice", &endpoint, "ids of their own");
-        let connected = context.socket(Router).unwrap();
-        connected.connect(&endpoint).unwrap();
-        refused(&connected, b"alice", &endpoint, "ids of their own");
-    });
+    let context = context();
+    let endpoint = context.socket(Dealer).unwrap().bind(TCP).unwrap();
+    #[track_caller]
+    fn refused<T: zmq::sockopt::RoutingKind>(socket: &Socket<'_, T>, id: &[u8], endpoint: &str, why: &str) {
+        let error = socket.connect_with_routing_id(id, endpoint).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID"), "{error}");
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    for kind in [Kind::Router, Kind::Stream] {
+        let socket = context.socket(kind).unwrap();
+        refused(&socket, b"", &endpoint, "255 bytes");
+        refused(&socket, &[b'a'; 256], &endpoint, "255 bytes");
+        refused(&socket, &[0, 1, 2, 3, 4], &endpoint, "libzmq makes itself");
+        socket.set_immediate(true).unwrap();
+        refused(&socket, b"alice", &endpoint, "ZMQ_IMMEDIATE");
+        socket.set_immediate(false).unwrap();
+        socket.connect_with_routing_id("alice", "no endpoint").unwrap_err();
+        socket.connect_with_routing_id("alice", &endpoint).unwrap();
+        refused(&socket, b"alice", &endpoint, "given before");
+        socket.connect_with_routing_id([0], &endpoint).unwrap();
+    }
+    let bound = context.socket(Router).unwrap();
+    bound.bind(TCP).unwrap();
+    refused(&bound, b"alice", &endpoint, "ids of their own");
+    let connected = context.socket(Router).unwrap();
+    connected.connect(&endpoint).unwrap();
+    refused(&connected, b"alice", &endpoint, "ids of their own");
 }
 
 /// Whether a listener talks to a new connection: ZeroMQ greets first, and what a filter refuses is closed at once.
@@ -131,56 +127,52 @@ fn is_greeted(mut stream: impl Read) -> bool {
     }
 }
 
-#[test]
+#[deadline::test]
 #[allow(deprecated)]
 fn tcp_accept_filter() {
-    within_deadline(|| {
-        let context = context();
-        let socket = context.socket(Rep).unwrap();
-        let greeted = |filter: Option<&str>| {
-            socket.set_tcp_accept_filter(filter).unwrap();
-            let endpoint = socket.bind(TCP).unwrap();
-            is_greeted(TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap())
-        };
-        assert!(!greeted(Some("10.0.0.0/8")));
-        assert!(greeted(Some("127.0.0.0/8")), "filters add up");
-        assert!(greeted(None), "no filter");
-        assert!(!greeted(Some("127.0.0.2")), "the former are gone");
-        assert!(greeted(Some("127.0.0.1/32")));
-    });
+    let context = context();
+    let socket = context.socket(Rep).unwrap();
+    let greeted = |filter: Option<&str>| {
+        socket.set_tcp_accept_filter(filter).unwrap();
+        let endpoint = socket.bind(TCP).unwrap();
+        is_greeted(TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap())
+    };
+    assert!(!greeted(Some("10.0.0.0/8")));
+    assert!(greeted(Some("127.0.0.0/8")), "filters add up");
+    assert!(greeted(None), "no filter");
+    assert!(!greeted(Some("127.0.0.2")), "the former are gone");
+    assert!(greeted(Some("127.0.0.1/32")));
 }
 
-#[test]
+#[deadline::test]
 #[allow(deprecated)]
 fn ipc_filters() {
-    within_deadline(|| {
-        // SAFETY: no preconditions.
-        let (uid, gid) = (unsafe { libc::getuid() }, unsafe { libc::getgid() });
-        type Set = fn(&Socket<'_, Rep>, Option<u32>) -> zmq::Result<()>;
-        let filters: [(&str, Set, u32, u32); 3] = [
-            ("uid", |socket, uid| socket.set_ipc_filter_uid(uid), uid, uid + 1),
-            ("gid", |socket, gid| socket.set_ipc_filter_gid(gid), gid, 0x7fff_fff0),
-            ("pid", |socket, pid| socket.set_ipc_filter_pid(pid), std::process::id(), std::process::id() + 1),
-        ];
-        let directory = Directory::new("ipc-filters");
-        let context = context();
-        for (name, set, own, other) in filters {
-            let socket = context.socket(Rep).unwrap();
-            let greeted = |step: &str, filter: Option<u32>| {
-                set(&socket, filter).unwrap();
-                let (path, endpoint) = directory.socket(&format!("{name}-{step}"));
-                socket.bind(&endpoint).unwrap();
-                is_greeted(UnixStream::connect(path).unwrap())
-            };
-            if skip_unless(cfg!(zmq_vendored) || set(&socket, None).is_ok(), "this libzmq cannot ask who its peer is") {
-                return;
-            }
-            assert!(!greeted("other", Some(other)), "{name}");
-            assert!(greeted("own", Some(own)), "{name}: filters add up");
-            assert!(greeted("none", None), "{name}: no filter");
-            assert!(!greeted("again", Some(other)), "{name}: the former are gone");
+    // SAFETY: no preconditions.
+    let (uid, gid) = (unsafe { libc::getuid() }, unsafe { libc::getgid() });
+    type Set = fn(&Socket<'_, Rep>, Option<u32>) -> zmq::Result<()>;
+    let filters: [(&str, Set, u32, u32); 3] = [
+        ("uid", |socket, uid| socket.set_ipc_filter_uid(uid), uid, uid + 1),
+        ("gid", |socket, gid| socket.set_ipc_filter_gid(gid), gid, 0x7fff_fff0),
+        ("pid", |socket, pid| socket.set_ipc_filter_pid(pid), std::process::id(), std::process::id() + 1),
+    ];
+    let directory = Directory::new("ipc-filters");
+    let context = context();
+    for (name, set, own, other) in filters {
+        let socket = context.socket(Rep).unwrap();
+        let greeted = |step: &str, filter: Option<u32>| {
+            set(&socket, filter).unwrap();
+            let (path, endpoint) = directory.socket(&format!("{name}-{step}"));
+            socket.bind(&endpoint).unwrap();
+            is_greeted(UnixStream::connect(path).unwrap())
+        };
+        if skip_unless(cfg!(zmq_vendored) || set(&socket, None).is_ok(), "this libzmq cannot ask who its peer is") {
+            return;
         }
-    });
+        assert!(!greeted("other", Some(other)), "{name}");
+        assert!(greeted("own", Some(own)), "{name}: filters add up");
+        assert!(greeted("none", None), "{name}: no filter");
+        assert!(!greeted("again", Some(other)), "{name}: the former are gone");
+    }
 }
 
 /// Sends a message from a client to a server that is bound, and back.
@@ -194,154 +186,142 @@ fn talks(context: &Context, server: &Socket<'_, Rep>, endpoint: &str) {
     assert_eq!(text(&client), "World");
 }
 
-#[test]
+#[deadline::test]
 fn use_fd() {
-    within_deadline(|| {
-        let directory = Directory::new("use-fd");
-        let context = context();
-        let server = context.socket(Rep).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("tcp://{}", listener.local_addr().unwrap());
-        assert_eq!(server.bind_fd("tcp://127.0.0.1:*", listener.into()).unwrap(), address);
-        talks(&context, &server, &address);
+    let directory = Directory::new("use-fd");
+    let context = context();
+    let server = context.socket(Rep).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    assert_eq!(server.bind_fd("tcp://127.0.0.1:*", listener.into()).unwrap(), address);
+    talks(&context, &server, &address);
 
-        let (path, endpoint) = directory.socket("listener");
-        let listener = UnixListener::bind(path).unwrap();
-        assert_eq!(server.bind_fd(&endpoint, listener.into()).unwrap(), endpoint);
-        talks(&context, &server, &endpoint);
+    let (path, endpoint) = directory.socket("listener");
+    let listener = UnixListener::bind(path).unwrap();
+    assert_eq!(server.bind_fd(&endpoint, listener.into()).unwrap(), endpoint);
+    talks(&context, &server, &endpoint);
 
-        let own = server.bind(TCP).unwrap();
-        assert_ne!(own, address, "the next bind opens a socket of its own");
-        talks(&context, &server, &own);
-    });
+    let own = server.bind(TCP).unwrap();
+    assert_ne!(own, address, "the next bind opens a socket of its own");
+    talks(&context, &server, &own);
 }
 
-#[test]
+#[deadline::test]
 fn descriptors_that_would_abort_are_refused() {
-    within_deadline(|| {
-        let directory = Directory::new("bad-fd");
-        let (path, ipc) = directory.socket("listener");
-        let context = context();
-        let server = context.socket(Rep).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let connected = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        // SAFETY: no preconditions.
-        let idle = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-        // SAFETY: just opened, and owned by nobody else.
-        let idle = unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(idle) };
-        let bad: [(&str, OwnedFd, &str); 7] = [
-            ("a file", File::open("/dev/null").unwrap().into(), TCP),
-            ("a connection", connected.into(), TCP),
-            ("a socket that does not listen", idle, TCP),
-            ("a datagram socket", UnixDatagram::unbound().unwrap().into(), &ipc),
-            ("a listener of another family", UnixListener::bind(&path).unwrap().into(), TCP),
-            ("another again", listener.try_clone().unwrap().into(), &ipc),
-            ("a listener for a name", listener.into(), "inproc://name"),
-        ];
-        for (what, fd, endpoint) in bad {
-            let number = fd.as_raw_fd();
-            let error = server.bind_fd(endpoint, fd).expect_err(what);
-            assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_USE_FD"), "{what}: {error}");
-            assert!(error.to_string().contains(&number.to_string()), "{error}");
-        }
-        let endpoint = server.bind(TCP).unwrap();
-        talks(&context, &server, &endpoint);
-    });
+    let directory = Directory::new("bad-fd");
+    let (path, ipc) = directory.socket("listener");
+    let context = context();
+    let server = context.socket(Rep).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connected = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    // SAFETY: no preconditions.
+    let idle = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    // SAFETY: just opened, and owned by nobody else.
+    let idle = unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(idle) };
+    let bad: [(&str, OwnedFd, &str); 7] = [
+        ("a file", File::open("/dev/null").unwrap().into(), TCP),
+        ("a connection", connected.into(), TCP),
+        ("a socket that does not listen", idle, TCP),
+        ("a datagram socket", UnixDatagram::unbound().unwrap().into(), &ipc),
+        ("a listener of another family", UnixListener::bind(&path).unwrap().into(), TCP),
+        ("another again", listener.try_clone().unwrap().into(), &ipc),
+        ("a listener for a name", listener.into(), "inproc://name"),
+    ];
+    for (what, fd, endpoint) in bad {
+        let number = fd.as_raw_fd();
+        let error = server.bind_fd(endpoint, fd).expect_err(what);
+        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_USE_FD"), "{what}: {error}");
+        assert!(error.to_string().contains(&number.to_string()), "{error}");
+    }
+    let endpoint = server.bind(TCP).unwrap();
+    talks(&context, &server, &endpoint);
 }
 
-#[test]
+#[deadline::test]
 fn immediate() {
-    within_deadline(|| {
-        let directory = Directory::new("immediate");
-        let (_, endpoint) = directory.socket("late");
-        let context = context();
-        for immediate in [false, true] {
-            let sender = context.socket(Push).unwrap();
-            sender.set_immediate(immediate).unwrap();
-            sender.connect("ipc:///nonexistent/socket").unwrap();
-            assert_eq!(sender.try_send("for nobody").unwrap().is_sent(), !immediate);
-        }
+    let directory = Directory::new("immediate");
+    let (_, endpoint) = directory.socket("late");
+    let context = context();
+    for immediate in [false, true] {
         let sender = context.socket(Push).unwrap();
-        sender.set_immediate(true).unwrap();
+        sender.set_immediate(immediate).unwrap();
+        sender.connect("ipc:///nonexistent/socket").unwrap();
+        assert_eq!(sender.try_send("for nobody").unwrap().is_sent(), !immediate);
+    }
+    let sender = context.socket(Push).unwrap();
+    sender.set_immediate(true).unwrap();
+    sender.connect(&endpoint).unwrap();
+    let receiver = context.socket(Pull).unwrap();
+    receiver.bind(&endpoint).unwrap();
+    assert!(sender.send_timeout("for somebody", DEADLINE).unwrap().is_sent());
+    assert_eq!(text(&receiver), "for somebody");
+}
+
+#[deadline::test]
+fn linger_keeps_what_is_unsent_or_drops_it() {
+    let directory = Directory::new("linger");
+    for linger in [Some(Duration::ZERO), Some(DEADLINE), None] {
+        let (path, endpoint) = directory.socket("late");
+        let sending = Context::new().unwrap();
+        let sender = sending.socket(Push).unwrap();
+        sender.set_linger(linger).unwrap();
         sender.connect(&endpoint).unwrap();
+        sender.send("unsent").unwrap();
+        drop(sender);
+        let keeps = linger != Some(Duration::ZERO);
+        if !keeps {
+            // Ends at once, and the message with it.
+            drop(sending);
+        }
+        let context = context();
         let receiver = context.socket(Pull).unwrap();
         receiver.bind(&endpoint).unwrap();
-        assert!(sender.send_timeout("for somebody", DEADLINE).unwrap().is_sent());
-        assert_eq!(text(&receiver), "for somebody");
-    });
-}
-
-#[test]
-fn linger_keeps_what_is_unsent_or_drops_it() {
-    within_deadline(|| {
-        let directory = Directory::new("linger");
-        for linger in [Some(Duration::ZERO), Some(DEADLINE), None] {
-            let (path, endpoint) = directory.socket("late");
-            let sending = Context::new().unwrap();
-            let sender = sending.socket(Push).unwrap();
-            sender.set_linger(linger).unwrap();
-            sender.connect(&endpoint).unwrap();
-            sender.send("unsent").unwrap();
-            drop(sender);
-            let keeps = linger != Some(Duration::ZERO);
-            if !keeps {
-                // Ends at once, and the message with it.
-                drop(sending);
-            }
-            let context = context();
-            let receiver = context.socket(Pull).unwrap();
-            receiver.bind(&endpoint).unwrap();
-            if keeps {
-                assert_eq!(text(&receiver), "unsent");
-            } else {
-                let marker = context.socket(Push).unwrap();
-                marker.connect(&endpoint).unwrap();
-                marker.send("marker").unwrap();
-                assert_eq!(text(&receiver), "marker");
-            }
-            drop(receiver);
-            let _ = std::fs::remove_file(path);
+        if keeps {
+            assert_eq!(text(&receiver), "unsent");
+        } else {
+            let marker = context.socket(Push).unwrap();
+            marker.connect(&endpoint).unwrap();
+            marker.send("marker").unwrap();
+            assert_eq!(text(&receiver), "marker");
         }
-    });
+        drop(receiver);
+        let _ = std::fs::remove_file(path);
+    }
 }
 
-#[test]
+#[deadline::test]
 fn maxmsgsize_disconnects_who_sends_more() {
-    within_deadline(|| {
-        let context = context();
-        let server = context.socket(Pull).unwrap();
-        server.set_maxmsgsize(Some(1000)).unwrap();
-        let endpoint = server.bind(TCP).unwrap();
-        let client = context.socket(Push).unwrap();
-        client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
-        client.connect(&endpoint).unwrap();
-        client.send([7; 1000]).unwrap();
-        assert_eq!(next(&server), [[7; 1000]], "what is just small enough");
-        client.send([7; 1001]).unwrap();
-        // What follows on the same connection is lost with it; what follows on the next one arrives.
-        let message = loop {
-            let _ = client.send_timeout("small", Duration::from_millis(50)).unwrap();
-            if let Some(message) = server.recv_timeout(Duration::from_millis(50)).unwrap() {
-                break message;
-            }
-        };
-        assert_eq!(message.as_str(), Some("small"));
-    });
+    let context = context();
+    let server = context.socket(Pull).unwrap();
+    server.set_maxmsgsize(Some(1000)).unwrap();
+    let endpoint = server.bind(TCP).unwrap();
+    let client = context.socket(Push).unwrap();
+    client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+    client.connect(&endpoint).unwrap();
+    client.send([7; 1000]).unwrap();
+    assert_eq!(next(&server), [[7; 1000]], "what is just small enough");
+    client.send([7; 1001]).unwrap();
+    // What follows on the same connection is lost with it; what follows on the next one arrives.
+    let message = loop {
+        let _ = client.send_timeout("small", Duration::from_millis(50)).unwrap();
+        if let Some(message) = server.recv_timeout(Duration::from_millis(50)).unwrap() {
+            break message;
+        }
+    };
+    assert_eq!(message.as_str(), Some("small"));
 }
 
-#[test]
+#[deadline::test]
 fn keepalive_at_its_limits_lets_connections_through() {
-    within_deadline(|| {
-        let longest = Duration::from_secs(if cfg!(target_os = "linux") { 32_767 } else { 7200 });
-        for (count, time) in [(1, Duration::from_secs(1)), (127, longest)] {
-            let context = context();
-            let server = context.socket(Rep).unwrap();
-            server.set_tcp_keepalive(Some(true)).unwrap();
-            server.set_tcp_keepalive_cnt(Some(count)).unwrap();
-            server.set_tcp_keepalive_idle(Some(time)).unwrap();
-            server.set_tcp_keepalive_intvl(Some(time)).unwrap();
-            let endpoint = server.bind(TCP).unwrap();
-            talks(&context, &server, &endpoint);
-        }
-    });
+    let longest = Duration::from_secs(if cfg!(target_os = "linux") { 32_767 } else { 7200 });
+    for (count, time) in [(1, Duration::from_secs(1)), (127, longest)] {
+        let context = context();
+        let server = context.socket(Rep).unwrap();
+        server.set_tcp_keepalive(Some(true)).unwrap();
+        server.set_tcp_keepalive_cnt(Some(count)).unwrap();
+        server.set_tcp_keepalive_idle(Some(time)).unwrap();
+        server.set_tcp_keepalive_intvl(Some(time)).unwrap();
+        let endpoint = server.bind(TCP).unwrap();
+        talks(&context, &server, &endpoint);
+    }
 }

@@ -7,7 +7,6 @@ use std::ffi::c_int;
 use std::path::Path;
 use std::time::Duration;
 
-use common::within_deadline;
 use zmq::sockopt::{ALIASES, Kinds, OPTIONS, OptionInfo};
 use zmq::{Context, Errno, Error, Kind, Socket, sys};
 
@@ -202,60 +201,55 @@ fn is_built_in(name: &str) -> bool {
     NEEDS.iter().find(|(prefix, _)| name.starts_with(prefix)).is_none_or(|(_, capability)| zmq::has(capability))
 }
 
-#[test]
+#[deadline::test]
 fn the_library_accepts_what_the_table_says_on_every_kind() {
-    within_deadline(|| {
-        let mut wrong = Vec::new();
-        for row in rows() {
-            // Its end waits until the sockets' descriptors are back; one context would be full before they are.
-            let context = Context::new().unwrap();
-            for &kind in Kind::ALL {
-                let socket = context.socket(kind).unwrap();
-                let there = is_built_in(row.name);
-                let accepted = set(&socket, row.number, &sample(row.name));
-                let expected =
-                    if there && row.set && row.accepted.contains(kind) { Ok(()) } else { Err(Errno::EINVAL) };
-                if accepted != expected {
-                    wrong.push(format!("{} set on {kind}: {accepted:?}", row.name));
-                }
-
-                // libzmq takes only the one length that it knows for most of them.
-                let read = [4, 8, 32, 256].map(|len| get(&socket, row.number, len));
-                // What a kind stores for itself is read from that kind, what can be set and read from all of them.
-                let readable = there && row.get && (row.set || row.accepted.contains(kind));
-                if read.contains(&Ok(())) != readable
-                    || read.iter().any(|read| !matches!(read, Ok(()) | Err(Errno::EINVAL)))
-                {
-                    wrong.push(format!("{} got from {kind}: {read:?}", row.name));
-                }
-                assert!(
-                    row.kinds == Kinds::NONE
-                        || Kind::ALL.iter().all(|&kind| {
-                            // SUBSCRIBE is XPUB's too, once it is in manual mode.
-                            !row.kinds.contains(kind) || row.accepted.contains(kind) || row.name.ends_with("SUBSCRIBE")
-                        }),
-                    "{}: kinds are not among the accepted",
-                    row.name
-                );
+    let mut wrong = Vec::new();
+    for row in rows() {
+        // Its end waits until the sockets' descriptors are back; one context would be full before they are.
+        let context = Context::new().unwrap();
+        for &kind in Kind::ALL {
+            let socket = context.socket(kind).unwrap();
+            let there = is_built_in(row.name);
+            let accepted = set(&socket, row.number, &sample(row.name));
+            let expected = if there && row.set && row.accepted.contains(kind) { Ok(()) } else { Err(Errno::EINVAL) };
+            if accepted != expected {
+                wrong.push(format!("{} set on {kind}: {accepted:?}", row.name));
             }
+
+            // libzmq takes only the one length that it knows for most of them.
+            let read = [4, 8, 32, 256].map(|len| get(&socket, row.number, len));
+            // What a kind stores for itself is read from that kind, what can be set and read from all of them.
+            let readable = there && row.get && (row.set || row.accepted.contains(kind));
+            if read.contains(&Ok(())) != readable
+                || read.iter().any(|read| !matches!(read, Ok(()) | Err(Errno::EINVAL)))
+            {
+                wrong.push(format!("{} got from {kind}: {read:?}", row.name));
+            }
+            assert!(
+                row.kinds == Kinds::NONE
+                    || Kind::ALL.iter().all(|&kind| {
+                        // SUBSCRIBE is XPUB's too, once it is in manual mode.
+                        !row.kinds.contains(kind) || row.accepted.contains(kind) || row.name.ends_with("SUBSCRIBE")
+                    }),
+                "{}: kinds are not among the accepted",
+                row.name
+            );
         }
-        assert!(wrong.is_empty(), "{wrong:#?}");
-    });
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-#[test]
+#[deadline::test]
 fn publishers_subscribe_by_hand_alone() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for kind in [Kind::XPub, Kind::Pub] {
-            for option in [sys::ZMQ_SUBSCRIBE, sys::ZMQ_UNSUBSCRIBE] {
-                let socket = context.socket(kind).unwrap();
-                assert_eq!(set(&socket, option, b"A"), Err(Errno::EINVAL));
-                set(&socket, sys::ZMQ_XPUB_MANUAL, &1_i32.to_ne_bytes()).unwrap();
-                assert_eq!(set(&socket, option, b"A"), Ok(()), "{kind}");
-            }
+    let context = Context::new().unwrap();
+    for kind in [Kind::XPub, Kind::Pub] {
+        for option in [sys::ZMQ_SUBSCRIBE, sys::ZMQ_UNSUBSCRIBE] {
+            let socket = context.socket(kind).unwrap();
+            assert_eq!(set(&socket, option, b"A"), Err(Errno::EINVAL));
+            set(&socket, sys::ZMQ_XPUB_MANUAL, &1_i32.to_ne_bytes()).unwrap();
+            assert_eq!(set(&socket, option, b"A"), Ok(()), "{kind}");
         }
-    });
+    }
 }
 
 /// Tries an option of some kinds on a socket of every kind.
@@ -302,33 +296,31 @@ fn restricted() -> Vec<(&'static str, Attempt)> {
     attempts
 }
 
-#[test]
+#[deadline::test]
 fn an_option_on_the_wrong_kind_is_an_error_that_names_both() {
-    within_deadline(|| {
-        let attempts = restricted();
-        let mut of_table: Vec<_> =
-            rows().filter(|row| row.kinds != Kinds::ALL && row.kinds != Kinds::NONE).map(|row| row.name).collect();
-        of_table.sort_unstable();
-        assert_eq!(attempts.iter().map(|attempt| attempt.0).collect::<Vec<_>>(), of_table);
+    let attempts = restricted();
+    let mut of_table: Vec<_> =
+        rows().filter(|row| row.kinds != Kinds::ALL && row.kinds != Kinds::NONE).map(|row| row.name).collect();
+    of_table.sort_unstable();
+    assert_eq!(attempts.iter().map(|attempt| attempt.0).collect::<Vec<_>>(), of_table);
 
-        for (name, attempt) in attempts {
-            let context = Context::builder().set_blocky(false).build().unwrap();
-            let row = rows().find(|row| row.name == name).unwrap();
-            for &kind in Kind::ALL {
-                let socket = context.socket(kind).unwrap();
-                if row.kinds.contains(kind) {
-                    if name.ends_with("SUBSCRIBE") && kind == Kind::XPub {
-                        socket.set_xpub_manual(true).unwrap();
-                    }
-                    attempt(&socket).unwrap_or_else(|error| panic!("{name} on {kind}: {error}"));
-                } else {
-                    let error = attempt(&socket).expect_err(name);
-                    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, name), "{kind}: {error}");
-                    assert!(error.detail().unwrap_or_default().contains(kind.c_name()), "{error}");
+    for (name, attempt) in attempts {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let row = rows().find(|row| row.name == name).unwrap();
+        for &kind in Kind::ALL {
+            let socket = context.socket(kind).unwrap();
+            if row.kinds.contains(kind) {
+                if name.ends_with("SUBSCRIBE") && kind == Kind::XPub {
+                    socket.set_xpub_manual(true).unwrap();
                 }
+                attempt(&socket).unwrap_or_else(|error| panic!("{name} on {kind}: {error}"));
+            } else {
+                let error = attempt(&socket).expect_err(name);
+                assert_eq!((error.errno(), error.call()), (Errno::EINVAL, name), "{kind}: {error}");
+                assert!(error.detail().unwrap_or_default().contains(kind.c_name()), "{error}");
             }
         }
-    });
+    }
 }
 
 /// The error of a value that is out of range: it has to name the option and to show the value.
@@ -340,269 +332,247 @@ fn out_of_range(outcome: zmq::Result<()>, name: &str, shown: &str) {
     assert!(text.contains(name) && text.contains(shown), "{text:?} does not show {shown:?}");
 }
 
-#[test]
+#[deadline::test]
 fn numbers_out_of_range_are_named() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Dealer).unwrap();
-        let above = i32::MAX as u32 + 1;
-        let shown = above.to_string();
-        out_of_range(socket.set_sndhwm(above), "ZMQ_SNDHWM", &shown);
-        out_of_range(socket.set_rcvhwm(above), "ZMQ_RCVHWM", &shown);
-        out_of_range(socket.set_rcvhwm(u32::MAX), "ZMQ_RCVHWM", "4294967295");
-        out_of_range(socket.set_backlog(above), "ZMQ_BACKLOG", &shown);
-        out_of_range(socket.set_sndbuf(Some(above)), "ZMQ_SNDBUF", &shown);
-        out_of_range(socket.set_rcvbuf(Some(above)), "ZMQ_RCVBUF", &shown);
-        out_of_range(socket.set_tcp_keepalive_cnt(Some(0)), "ZMQ_TCP_KEEPALIVE_CNT", "0 is not in 1..=");
-        out_of_range(socket.set_tcp_keepalive_cnt(Some(above)), "ZMQ_TCP_KEEPALIVE_CNT", &shown);
-        out_of_range(socket.set_rate(0), "ZMQ_RATE", "0 is not in 1..");
-        out_of_range(socket.set_rate(2_147_484), "ZMQ_RATE", "2147484");
-        out_of_range(socket.set_sndhwm(1 << 30), "ZMQ_SNDHWM", "1073741824 is not in 0..=1073741823");
-        out_of_range(socket.set_rcvhwm(1 << 30), "ZMQ_RCVHWM", "1073741824 is not in 0..=1073741823");
-        out_of_range(socket.set_multicast_hops(0), "ZMQ_MULTICAST_HOPS", "0 is not in 1..");
-        out_of_range(socket.set_multicast_maxtpdu(0), "ZMQ_MULTICAST_MAXTPDU", "0 is not in 1..");
-        out_of_range(socket.set_maxmsgsize(Some(1 << 63)), "ZMQ_MAXMSGSIZE", "9223372036854775808");
-        socket.set_maxmsgsize(Some(i64::MAX as u64)).unwrap();
-        socket.set_rate(1).unwrap();
-        assert_eq!((socket.sndhwm().unwrap(), socket.rate().unwrap()), (1000, 1), "what is refused changes nothing");
-    });
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Dealer).unwrap();
+    let above = i32::MAX as u32 + 1;
+    let shown = above.to_string();
+    out_of_range(socket.set_sndhwm(above), "ZMQ_SNDHWM", &shown);
+    out_of_range(socket.set_rcvhwm(above), "ZMQ_RCVHWM", &shown);
+    out_of_range(socket.set_rcvhwm(u32::MAX), "ZMQ_RCVHWM", "4294967295");
+    out_of_range(socket.set_backlog(above), "ZMQ_BACKLOG", &shown);
+    out_of_range(socket.set_sndbuf(Some(above)), "ZMQ_SNDBUF", &shown);
+    out_of_range(socket.set_rcvbuf(Some(above)), "ZMQ_RCVBUF", &shown);
+    out_of_range(socket.set_tcp_keepalive_cnt(Some(0)), "ZMQ_TCP_KEEPALIVE_CNT", "0 is not in 1..=");
+    out_of_range(socket.set_tcp_keepalive_cnt(Some(above)), "ZMQ_TCP_KEEPALIVE_CNT", &shown);
+    out_of_range(socket.set_rate(0), "ZMQ_RATE", "0 is not in 1..");
+    out_of_range(socket.set_rate(2_147_484), "ZMQ_RATE", "2147484");
+    out_of_range(socket.set_sndhwm(1 << 30), "ZMQ_SNDHWM", "1073741824 is not in 0..=1073741823");
+    out_of_range(socket.set_rcvhwm(1 << 30), "ZMQ_RCVHWM", "1073741824 is not in 0..=1073741823");
+    out_of_range(socket.set_multicast_hops(0), "ZMQ_MULTICAST_HOPS", "0 is not in 1..");
+    out_of_range(socket.set_multicast_maxtpdu(0), "ZMQ_MULTICAST_MAXTPDU", "0 is not in 1..");
+    out_of_range(socket.set_maxmsgsize(Some(1 << 63)), "ZMQ_MAXMSGSIZE", "9223372036854775808");
+    socket.set_maxmsgsize(Some(i64::MAX as u64)).unwrap();
+    socket.set_rate(1).unwrap();
+    assert_eq!((socket.sndhwm().unwrap(), socket.rate().unwrap()), (1000, 1), "what is refused changes nothing");
 }
 
-#[test]
+#[deadline::test]
 fn durations_out_of_range_are_named() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Dealer).unwrap();
-        let month = Duration::from_secs(30 * 24 * 3600);
-        out_of_range(socket.set_linger(Some(month)), "ZMQ_LINGER", "2592000s");
-        out_of_range(socket.set_rcvtimeo(Some(Duration::MAX)), "ZMQ_RCVTIMEO", "18446744073709551615.999999999s");
-        out_of_range(socket.set_sndtimeo(Some(month)), "ZMQ_SNDTIMEO", "2592000s");
-        out_of_range(socket.set_reconnect_ivl(Some(month)), "ZMQ_RECONNECT_IVL", "2592000s");
-        out_of_range(socket.set_reconnect_ivl_max(Some(month)), "ZMQ_RECONNECT_IVL_MAX", "2592000s");
-        out_of_range(socket.set_recovery_ivl(month), "ZMQ_RECOVERY_IVL", "2592000s");
-        out_of_range(socket.set_handshake_ivl(Some(month)), "ZMQ_HANDSHAKE_IVL", "2592000s");
-        out_of_range(socket.set_heartbeat_ivl(Some(month)), "ZMQ_HEARTBEAT_IVL", "2592000s");
-        out_of_range(socket.set_heartbeat_timeout(Some(month)), "ZMQ_HEARTBEAT_TIMEOUT", "2592000s");
-        out_of_range(socket.set_heartbeat_ttl(Duration::from_millis(6_553_600)), "ZMQ_HEARTBEAT_TTL", "6553.6s");
-        out_of_range(socket.set_connect_timeout(Some(month)), "ZMQ_CONNECT_TIMEOUT", "2592000s");
-        out_of_range(socket.set_tcp_maxrt(Some(month)), "ZMQ_TCP_MAXRT", "2592000s");
-        let century = Duration::from_secs(100 * 365 * 24 * 3600);
-        out_of_range(socket.set_tcp_keepalive_idle(Some(century)), "ZMQ_TCP_KEEPALIVE_IDLE", "3153600000s");
-        out_of_range(
-            socket.set_tcp_keepalive_idle(Some(Duration::ZERO)),
-            "ZMQ_TCP_KEEPALIVE_IDLE",
-            "0ns is not in 1s..=",
-        );
-        out_of_range(socket.set_tcp_keepalive_intvl(Some(century)), "ZMQ_TCP_KEEPALIVE_INTVL", "3153600000s");
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Dealer).unwrap();
+    let month = Duration::from_secs(30 * 24 * 3600);
+    out_of_range(socket.set_linger(Some(month)), "ZMQ_LINGER", "2592000s");
+    out_of_range(socket.set_rcvtimeo(Some(Duration::MAX)), "ZMQ_RCVTIMEO", "18446744073709551615.999999999s");
+    out_of_range(socket.set_sndtimeo(Some(month)), "ZMQ_SNDTIMEO", "2592000s");
+    out_of_range(socket.set_reconnect_ivl(Some(month)), "ZMQ_RECONNECT_IVL", "2592000s");
+    out_of_range(socket.set_reconnect_ivl_max(Some(month)), "ZMQ_RECONNECT_IVL_MAX", "2592000s");
+    out_of_range(socket.set_recovery_ivl(month), "ZMQ_RECOVERY_IVL", "2592000s");
+    out_of_range(socket.set_handshake_ivl(Some(month)), "ZMQ_HANDSHAKE_IVL", "2592000s");
+    out_of_range(socket.set_heartbeat_ivl(Some(month)), "ZMQ_HEARTBEAT_IVL", "2592000s");
+    out_of_range(socket.set_heartbeat_timeout(Some(month)), "ZMQ_HEARTBEAT_TIMEOUT", "2592000s");
+    out_of_range(socket.set_heartbeat_ttl(Duration::from_millis(6_553_600)), "ZMQ_HEARTBEAT_TTL", "6553.6s");
+    out_of_range(socket.set_connect_timeout(Some(month)), "ZMQ_CONNECT_TIMEOUT", "2592000s");
+    out_of_range(socket.set_tcp_maxrt(Some(month)), "ZMQ_TCP_MAXRT", "2592000s");
+    let century = Duration::from_secs(100 * 365 * 24 * 3600);
+    out_of_range(socket.set_tcp_keepalive_idle(Some(century)), "ZMQ_TCP_KEEPALIVE_IDLE", "3153600000s");
+    out_of_range(socket.set_tcp_keepalive_idle(Some(Duration::ZERO)), "ZMQ_TCP_KEEPALIVE_IDLE", "0ns is not in 1s..=");
+    out_of_range(socket.set_tcp_keepalive_intvl(Some(century)), "ZMQ_TCP_KEEPALIVE_INTVL", "3153600000s");
 
-        // The last that fits, and what is no whole unit.
-        socket.set_linger(Some(Duration::from_millis(i32::MAX as u64))).unwrap();
-        assert_eq!(socket.linger().unwrap(), Some(Duration::from_millis(i32::MAX as u64)));
-        socket.set_heartbeat_ttl(Duration::from_millis(6_553_599)).unwrap();
-        socket.set_rcvtimeo(Some(Duration::from_nanos(1))).unwrap();
-        assert_eq!(socket.rcvtimeo().unwrap(), Some(Duration::from_millis(1)), "a wait is never cut short");
-        socket.set_heartbeat_timeout(Some(Duration::from_secs(1))).unwrap();
-        let back = socket.set_heartbeat_timeout(None).expect_err("it cannot be set back");
-        assert_eq!((back.errno(), back.call()), (Errno::EINVAL, "ZMQ_HEARTBEAT_TIMEOUT"));
-    });
+    // The last that fits, and what is no whole unit.
+    socket.set_linger(Some(Duration::from_millis(i32::MAX as u64))).unwrap();
+    assert_eq!(socket.linger().unwrap(), Some(Duration::from_millis(i32::MAX as u64)));
+    socket.set_heartbeat_ttl(Duration::from_millis(6_553_599)).unwrap();
+    socket.set_rcvtimeo(Some(Duration::from_nanos(1))).unwrap();
+    assert_eq!(socket.rcvtimeo().unwrap(), Some(Duration::from_millis(1)), "a wait is never cut short");
+    socket.set_heartbeat_timeout(Some(Duration::from_secs(1))).unwrap();
+    let back = socket.set_heartbeat_timeout(None).expect_err("it cannot be set back");
+    assert_eq!((back.errno(), back.call()), (Errno::EINVAL, "ZMQ_HEARTBEAT_TIMEOUT"));
 }
 
-#[test]
+#[deadline::test]
 #[allow(deprecated)]
 fn texts_out_of_range_are_named_and_never_shown() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Dealer).unwrap();
-        let texts: [(&str, Attempt, Attempt, Attempt); 6] = [
-            (
-                "ZMQ_PLAIN_USERNAME",
-                |s| s.set_plain_username(Some(&"k".repeat(256))),
-                |s| s.set_plain_username(Some("")),
-                |s| s.set_plain_username(Some("hush\0hush")),
-            ),
-            (
-                "ZMQ_PLAIN_PASSWORD",
-                |s| s.set_plain_password(Some(&"k".repeat(256))),
-                |s| s.set_plain_password(Some("")),
-                |s| s.set_plain_password(Some("hush\0hush")),
-            ),
-            (
-                "ZMQ_ZAP_DOMAIN",
-                |s| s.set_zap_domain(&"k".repeat(256)),
-                |s| s.set_zap_domain(""),
-                |s| s.set_zap_domain("hush\0hush"),
-            ),
-            (
-                "ZMQ_SOCKS_PROXY",
-                |s| s.set_socks_proxy(Some(&"k".repeat(5000))),
-                |s| s.set_socks_proxy(Some("")),
-                |s| s.set_socks_proxy(Some("hush\0hush")),
-            ),
-            (
-                "ZMQ_BINDTODEVICE",
-                |s| s.set_bindtodevice(Some(&"k".repeat(16))),
-                |s| s.set_bindtodevice(Some("")),
-                |s| s.set_bindtodevice(Some("hush\0hush")),
-            ),
-            (
-                "ZMQ_TCP_ACCEPT_FILTER",
-                |s| s.set_tcp_accept_filter(Some(&"k".repeat(255))),
-                |s| s.set_tcp_accept_filter(Some("")),
-                |s| s.set_tcp_accept_filter(Some("127.0.0.1\0hush")),
-            ),
-        ];
-        for (name, too_long, empty, with_nul) in texts {
-            for attempt in [too_long, empty, with_nul] {
-                let error = attempt(&socket).expect_err(name);
-                assert_eq!((error.errno(), error.call()), (Errno::EINVAL, name), "{error}");
-                let text = format!("{error} {error:?}");
-                assert!(!text.contains("kkk") && !text.contains("hush"), "{text}");
-            }
-            assert!(too_long(&socket).unwrap_err().to_string().contains("bytes is not in 1..="));
-            assert!(with_nul(&socket).unwrap_err().to_string().contains("NUL"));
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Dealer).unwrap();
+    let texts: [(&str, Attempt, Attempt, Attempt); 6] = [
+        (
+            "ZMQ_PLAIN_USERNAME",
+            |s| s.set_plain_username(Some(&"k".repeat(256))),
+            |s| s.set_plain_username(Some("")),
+            |s| s.set_plain_username(Some("hush\0hush")),
+        ),
+        (
+            "ZMQ_PLAIN_PASSWORD",
+            |s| s.set_plain_password(Some(&"k".repeat(256))),
+            |s| s.set_plain_password(Some("")),
+            |s| s.set_plain_password(Some("hush\0hush")),
+        ),
+        (
+            "ZMQ_ZAP_DOMAIN",
+            |s| s.set_zap_domain(&"k".repeat(256)),
+            |s| s.set_zap_domain(""),
+            |s| s.set_zap_domain("hush\0hush"),
+        ),
+        (
+            "ZMQ_SOCKS_PROXY",
+            |s| s.set_socks_proxy(Some(&"k".repeat(5000))),
+            |s| s.set_socks_proxy(Some("")),
+            |s| s.set_socks_proxy(Some("hush\0hush")),
+        ),
+        (
+            "ZMQ_BINDTODEVICE",
+            |s| s.set_bindtodevice(Some(&"k".repeat(16))),
+            |s| s.set_bindtodevice(Some("")),
+            |s| s.set_bindtodevice(Some("hush\0hush")),
+        ),
+        (
+            "ZMQ_TCP_ACCEPT_FILTER",
+            |s| s.set_tcp_accept_filter(Some(&"k".repeat(255))),
+            |s| s.set_tcp_accept_filter(Some("")),
+            |s| s.set_tcp_accept_filter(Some("127.0.0.1\0hush")),
+        ),
+    ];
+    for (name, too_long, empty, with_nul) in texts {
+        for attempt in [too_long, empty, with_nul] {
+            let error = attempt(&socket).expect_err(name);
+            assert_eq!((error.errno(), error.call()), (Errno::EINVAL, name), "{error}");
+            let text = format!("{error} {error:?}");
+            assert!(!text.contains("kkk") && !text.contains("hush"), "{text}");
         }
-        assert_eq!(socket.plain_password().unwrap(), None, "what is refused changes nothing");
-        assert_eq!(socket.mechanism().unwrap(), zmq::sockopt::Mechanism::Null);
+        assert!(too_long(&socket).unwrap_err().to_string().contains("bytes is not in 1..="));
+        assert!(with_nul(&socket).unwrap_err().to_string().contains("NUL"));
+    }
+    assert_eq!(socket.plain_password().unwrap(), None, "what is refused changes nothing");
+    assert_eq!(socket.mechanism().unwrap(), zmq::sockopt::Mechanism::Null);
 
-        // A shut-down context refuses the password that would be right: its text is not shown either.
-        context.shutdown().unwrap();
-        assert_eq!(socket.events().unwrap_err().errno(), Errno::ETERM, "the socket has noticed");
-        let error = socket.set_plain_password(Some("hush")).unwrap_err();
-        assert_eq!(error.errno(), Errno::ETERM);
-        assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
-    });
+    // A shut-down context refuses the password that would be right: its text is not shown either.
+    context.shutdown().unwrap();
+    assert_eq!(socket.events().unwrap_err().errno(), Errno::ETERM, "the socket has noticed");
+    let error = socket.set_plain_password(Some("hush")).unwrap_err();
+    assert_eq!(error.errno(), Errno::ETERM);
+    assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
 }
 
-#[test]
+#[deadline::test]
 fn routing_ids_have_1_to_255_bytes() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Dealer).unwrap();
-        out_of_range(socket.set_routing_id(""), "ZMQ_ROUTING_ID", "a length of 0");
-        out_of_range(socket.set_routing_id([b'a'; 256]), "ZMQ_ROUTING_ID", "a length of 256");
-        socket.set_routing_id([0xff; 255]).unwrap();
-        assert_eq!(socket.routing_id().unwrap(), [0xff; 255]);
-        // A ROUTER makes these itself, and libzmq aborts where it makes one that a peer has announced.
-        out_of_range(socket.set_routing_id([0, 1, 2, 3, 4]), "ZMQ_ROUTING_ID", "\\x00\\x01");
-        assert_eq!(socket.routing_id().unwrap(), [0xff; 255]);
-    });
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Dealer).unwrap();
+    out_of_range(socket.set_routing_id(""), "ZMQ_ROUTING_ID", "a length of 0");
+    out_of_range(socket.set_routing_id([b'a'; 256]), "ZMQ_ROUTING_ID", "a length of 256");
+    socket.set_routing_id([0xff; 255]).unwrap();
+    assert_eq!(socket.routing_id().unwrap(), [0xff; 255]);
+    // A ROUTER makes these itself, and libzmq aborts where it makes one that a peer has announced.
+    out_of_range(socket.set_routing_id([0, 1, 2, 3, 4]), "ZMQ_ROUTING_ID", "\\x00\\x01");
+    assert_eq!(socket.routing_id().unwrap(), [0xff; 255]);
 }
 
-#[test]
+#[deadline::test]
 fn a_subscription_has_8192_bytes_at_most() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (fits, long) = (vec![b'a'; 8192], vec![b'a'; 8193]);
-        let subscriber = context.socket(zmq::Sub).unwrap();
-        subscriber.subscribe(&fits).unwrap();
-        out_of_range(subscriber.subscribe(&long), "ZMQ_SUBSCRIBE", "a length of 8193");
-        out_of_range(subscriber.unsubscribe(&long), "ZMQ_UNSUBSCRIBE", "a length of 8193");
-        subscriber.unsubscribe(&fits).unwrap();
+    let context = Context::new().unwrap();
+    let (fits, long) = (vec![b'a'; 8192], vec![b'a'; 8193]);
+    let subscriber = context.socket(zmq::Sub).unwrap();
+    subscriber.subscribe(&fits).unwrap();
+    out_of_range(subscriber.subscribe(&long), "ZMQ_SUBSCRIBE", "a length of 8193");
+    out_of_range(subscriber.unsubscribe(&long), "ZMQ_UNSUBSCRIBE", "a length of 8193");
+    subscriber.unsubscribe(&fits).unwrap();
 
-        let subscriber = context.socket(zmq::XSub).unwrap();
-        for first in [1, 0] {
-            subscriber.send([&[first], fits.as_slice()].concat()).unwrap();
-            let long = [&[first], long.as_slice()].concat();
-            for outcome in [subscriber.send(&long[..]), subscriber.try_send(&long[..]).map(drop)] {
-                let failed = outcome.unwrap_err();
-                assert_eq!(failed.error().errno(), Errno::EMSGSIZE);
-                assert_eq!(failed.into_message().len(), long.len(), "the message comes back");
-            }
-            let failed = subscriber.send_multipart_timeout([&long[..]], Duration::from_secs(1)).unwrap_err();
+    let subscriber = context.socket(zmq::XSub).unwrap();
+    for first in [1, 0] {
+        subscriber.send([&[first], fits.as_slice()].concat()).unwrap();
+        let long = [&[first], long.as_slice()].concat();
+        for outcome in [subscriber.send(&long[..]), subscriber.try_send(&long[..]).map(drop)] {
+            let failed = outcome.unwrap_err();
             assert_eq!(failed.error().errno(), Errno::EMSGSIZE);
+            assert_eq!(failed.into_message().len(), long.len(), "the message comes back");
         }
-        // What is no subscription may be as long as it likes.
-        subscriber.send([&[2], long.as_slice()].concat()).unwrap();
-    });
+        let failed = subscriber.send_multipart_timeout([&long[..]], Duration::from_secs(1)).unwrap_err();
+        assert_eq!(failed.error().errno(), Errno::EMSGSIZE);
+    }
+    // What is no subscription may be as long as it likes.
+    subscriber.send([&[2], long.as_slice()].concat()).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn what_libzmq_cannot_take_back_stays() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = context.socket(zmq::Router).unwrap();
-        router.set_router_raw(false).unwrap();
-        router.set_probe_router(true).unwrap();
-        out_of_range(router.set_router_raw(true), "ZMQ_ROUTER_RAW", "true: ZMQ_PROBE_ROUTER is on");
-        router.set_probe_router(false).unwrap();
-        router.set_router_raw(true).unwrap();
-        router.set_router_raw(true).unwrap();
-        out_of_range(router.set_router_raw(false), "ZMQ_ROUTER_RAW", "false: it cannot be switched off again");
-        out_of_range(router.set_probe_router(true), "ZMQ_PROBE_ROUTER", "true: ZMQ_ROUTER_RAW is on");
-        router.set_probe_router(false).unwrap();
+    let context = Context::new().unwrap();
+    let router = context.socket(zmq::Router).unwrap();
+    router.set_router_raw(false).unwrap();
+    router.set_probe_router(true).unwrap();
+    out_of_range(router.set_router_raw(true), "ZMQ_ROUTER_RAW", "true: ZMQ_PROBE_ROUTER is on");
+    router.set_probe_router(false).unwrap();
+    router.set_router_raw(true).unwrap();
+    router.set_router_raw(true).unwrap();
+    out_of_range(router.set_router_raw(false), "ZMQ_ROUTER_RAW", "false: it cannot be switched off again");
+    out_of_range(router.set_probe_router(true), "ZMQ_PROBE_ROUTER", "true: ZMQ_ROUTER_RAW is on");
+    router.set_probe_router(false).unwrap();
 
-        let publisher = context.socket(zmq::XPub).unwrap();
-        publisher.set_xpub_manual(false).unwrap();
-        publisher.set_xpub_manual(true).unwrap();
-        out_of_range(publisher.set_xpub_manual(false), "ZMQ_XPUB_MANUAL", "false: it cannot be switched off again");
-        #[cfg(feature = "draft")]
-        {
-            let name = "ZMQ_XPUB_MANUAL_LAST_VALUE";
-            out_of_range(publisher.set_xpub_manual_last_value(false), name, "false: it cannot be switched off again");
-            publisher.set_xpub_manual_last_value(true).unwrap();
-        }
-    });
+    let publisher = context.socket(zmq::XPub).unwrap();
+    publisher.set_xpub_manual(false).unwrap();
+    publisher.set_xpub_manual(true).unwrap();
+    out_of_range(publisher.set_xpub_manual(false), "ZMQ_XPUB_MANUAL", "false: it cannot be switched off again");
+    #[cfg(feature = "draft")]
+    {
+        let name = "ZMQ_XPUB_MANUAL_LAST_VALUE";
+        out_of_range(publisher.set_xpub_manual_last_value(false), name, "false: it cannot be switched off again");
+        publisher.set_xpub_manual_last_value(true).unwrap();
+    }
 }
 
-#[test]
+#[deadline::test]
 #[allow(deprecated)]
 fn filters_that_are_none_are_refused() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Dealer).unwrap();
-        for text in ["localhost", "127.0.0.1/33", "127.0.0.1/x", "999.0.0.1"] {
-            let error = socket.set_tcp_accept_filter(Some(text)).expect_err(text);
-            assert_eq!(error.call(), "ZMQ_TCP_ACCEPT_FILTER", "{error}");
-        }
-    });
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Dealer).unwrap();
+    for text in ["localhost", "127.0.0.1/33", "127.0.0.1/x", "999.0.0.1"] {
+        let error = socket.set_tcp_accept_filter(Some(text)).expect_err(text);
+        assert_eq!(error.call(), "ZMQ_TCP_ACCEPT_FILTER", "{error}");
+    }
 }
 
-#[test]
+#[deadline::test]
 fn options_that_this_libzmq_lacks_say_so() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Dealer).unwrap();
-        let tries: [(&str, &str, Attempt); 3] = [
-            ("curve", "ZMQ_CURVE_SERVER", |socket| socket.set_curve_server(true)),
-            ("gssapi", "ZMQ_GSSAPI_SERVER", |socket| socket.set_gssapi_server(true)),
-            ("vmci", "ZMQ_VMCI_BUFFER_SIZE", |socket| socket.set_vmci_buffer_size(65536)),
-        ];
-        for (capability, name, attempt) in tries {
-            let outcome = attempt(&socket);
-            if zmq::has(capability) {
-                outcome.unwrap();
-            } else {
-                out_of_range(outcome, name, &format!("built without {capability}"));
-            }
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Dealer).unwrap();
+    let tries: [(&str, &str, Attempt); 3] = [
+        ("curve", "ZMQ_CURVE_SERVER", |socket| socket.set_curve_server(true)),
+        ("gssapi", "ZMQ_GSSAPI_SERVER", |socket| socket.set_gssapi_server(true)),
+        ("vmci", "ZMQ_VMCI_BUFFER_SIZE", |socket| socket.set_vmci_buffer_size(65536)),
+    ];
+    for (capability, name, attempt) in tries {
+        let outcome = attempt(&socket);
+        if zmq::has(capability) {
+            outcome.unwrap();
+        } else {
+            out_of_range(outcome, name, &format!("built without {capability}"));
         }
-        #[cfg(feature = "draft")]
-        if !zmq::has("norm") {
-            out_of_range(socket.set_norm_push(true), "ZMQ_NORM_PUSH", "built without norm");
-        }
-    });
+    }
+    #[cfg(feature = "draft")]
+    if !zmq::has("norm") {
+        out_of_range(socket.set_norm_push(true), "ZMQ_NORM_PUSH", "built without norm");
+    }
 }
 
 #[cfg(feature = "draft")]
-#[test]
+#[deadline::test]
 fn draft_values_out_of_range_are_named() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Dealer).unwrap();
-        out_of_range(socket.set_in_batch_size(63), "ZMQ_IN_BATCH_SIZE", "63 is not in 64..");
-        out_of_range(socket.set_out_batch_size(0), "ZMQ_OUT_BATCH_SIZE", "0 is not in 1..");
-        out_of_range(socket.set_out_batch_size(u32::MAX), "ZMQ_OUT_BATCH_SIZE", "4294967295");
-        out_of_range(socket.set_socks_username(Some(&"k".repeat(256))), "ZMQ_SOCKS_USERNAME", "256 bytes");
-        out_of_range(socket.set_priority(u32::MAX), "ZMQ_PRIORITY", "4294967295");
-        let error = socket.set_socks_password(Some("hush\0hush")).unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
-        for (name, value) in
-            [("Name", "value"), ("X-", "value"), ("X-a:b", "value"), ("X-name", ""), ("X-a", ""), ("X-n\0", "v")]
-        {
-            let error = socket.set_metadata(name, value).expect_err(name);
-            assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_METADATA"), "{error}");
-        }
-        let long = format!("X-{}", "n".repeat(254));
-        assert!(socket.set_metadata(&long, "value").is_err(), "256 bytes");
-        socket.set_metadata(&long[..255], "value").unwrap();
-    });
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Dealer).unwrap();
+    out_of_range(socket.set_in_batch_size(63), "ZMQ_IN_BATCH_SIZE", "63 is not in 64..");
+    out_of_range(socket.set_out_batch_size(0), "ZMQ_OUT_BATCH_SIZE", "0 is not in 1..");
+    out_of_range(socket.set_out_batch_size(u32::MAX), "ZMQ_OUT_BATCH_SIZE", "4294967295");
+    out_of_range(socket.set_socks_username(Some(&"k".repeat(256))), "ZMQ_SOCKS_USERNAME", "256 bytes");
+    out_of_range(socket.set_priority(u32::MAX), "ZMQ_PRIORITY", "4294967295");
+    let error = socket.set_socks_password(Some("hush\0hush")).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
+    for (name, value) in
+        [("Name", "value"), ("X-", "value"), ("X-a:b", "value"), ("X-name", ""), ("X-a", ""), ("X-n\0", "v")]
+    {
+        let error = socket.set_metadata(name, value).expect_err(name);
+        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_METADATA"), "{error}");
+    }
+    let long = format!("X-{}", "n".repeat(254));
+    assert!(socket.set_metadata(&long, "value").is_err(), "256 bytes");
+    socket.set_metadata(&long[..255], "value").unwrap();
 }

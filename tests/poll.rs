@@ -8,255 +8,230 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{in_own_process, pair, within_deadline};
+use common::{in_own_process, pair};
 use mio::unix::SourceFd;
 use zmq::{Context, Errno, Kind, Pair, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, poll};
 
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(3600);
 
-#[test]
+#[deadline::test]
 fn what_is_ready_is_marked() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, to_a) = pair(&context, "inproc://a");
-        let (b, _to_b) = pair(&context, "inproc://b");
-        let (c, to_c) = pair(&context, "inproc://c");
-        let mut items = [&a, &b, &c].map(|socket| PollItem::socket(socket, PollEvents::POLLIN));
-        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
-        assert!(items.iter().all(|item| item.revents().is_empty()));
+    let context = Context::new().unwrap();
+    let (a, to_a) = pair(&context, "inproc://a");
+    let (b, _to_b) = pair(&context, "inproc://b");
+    let (c, to_c) = pair(&context, "inproc://c");
+    let mut items = [&a, &b, &c].map(|socket| PollItem::socket(socket, PollEvents::POLLIN));
+    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
+    assert!(items.iter().all(|item| item.revents().is_empty()));
 
-        to_c.send("Hello").unwrap();
-        assert_eq!(poll(&mut items, LONG).unwrap(), 1);
-        assert_eq!(items.each_ref().map(PollItem::is_readable), [false, false, true]);
-        to_a.send("Hello").unwrap();
-        assert_eq!(poll(&mut items, None).unwrap(), 2);
-        assert_eq!(items.each_ref().map(PollItem::is_readable), [true, false, true]);
-        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 2, "until it is received");
-        c.recv().unwrap();
-        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 1);
-        a.recv().unwrap();
-        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
-        assert!(items.iter().all(|item| item.revents().is_empty()), "old marks go");
-    });
+    to_c.send("Hello").unwrap();
+    assert_eq!(poll(&mut items, LONG).unwrap(), 1);
+    assert_eq!(items.each_ref().map(PollItem::is_readable), [false, false, true]);
+    to_a.send("Hello").unwrap();
+    assert_eq!(poll(&mut items, None).unwrap(), 2);
+    assert_eq!(items.each_ref().map(PollItem::is_readable), [true, false, true]);
+    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 2, "until it is received");
+    c.recv().unwrap();
+    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 1);
+    a.recv().unwrap();
+    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
+    assert!(items.iter().all(|item| item.revents().is_empty()), "old marks go");
 }
 
-#[test]
+#[deadline::test]
 fn sockets_and_descriptors_wait_together() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, peer) = pair(&context, "inproc://a");
-        let (near, mut far) = UnixStream::pair().unwrap();
-        let (pipe_out, mut pipe_in) = std::io::pipe().unwrap();
-        let ready = |timeout: Duration| {
-            let mut items = [
-                PollItem::socket(&socket, PollEvents::POLLIN),
-                PollItem::fd(near.as_fd(), PollEvents::POLLIN),
-                PollItem::fd(pipe_out.as_fd(), PollEvents::POLLIN),
-            ];
-            let count = poll(&mut items, timeout).unwrap();
-            let ready = items.map(|item| item.is_readable());
-            assert_eq!(count, ready.iter().filter(|ready| **ready).count());
-            ready
-        };
-        assert_eq!(ready(Duration::ZERO), [false, false, false]);
-        far.write_all(b"x").unwrap();
-        assert_eq!(ready(LONG), [false, true, false]);
-        pipe_in.write_all(b"x").unwrap();
-        peer.send("Hello").unwrap();
-        assert_eq!(ready(LONG), [true, true, true]);
-        (&near).read_exact(&mut [0]).unwrap();
-        (&pipe_out).read_exact(&mut [0]).unwrap();
-        assert_eq!(ready(LONG), [true, false, false]);
-    });
-}
-
-#[test]
-fn room_to_send_is_an_event() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let source = context.socket(Push).unwrap();
-        source.set_sndhwm(1).unwrap();
-        let sink = context.socket(Pull).unwrap();
-        sink.set_rcvhwm(1).unwrap();
-        let mut items = [PollItem::socket(&source, PollEvents::POLLOUT)];
-        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0, "nobody is there");
-        sink.bind("inproc://sink").unwrap();
-        source.connect("inproc://sink").unwrap();
-        assert_eq!(poll(&mut items, LONG).unwrap(), 1);
-        assert!(items[0].is_writable() && !items[0].is_readable());
-        while source.try_send("job").unwrap().is_sent() {}
-        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
-        while sink.try_recv().unwrap().is_some() {}
-        assert_eq!(poll(&mut items, LONG).unwrap(), 1);
-    });
-}
-
-#[test]
-fn several_events_of_one_item() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, peer) = pair(&context, "inproc://a");
-        peer.send("Hello").unwrap();
-        let both = PollEvents::POLLIN | PollEvents::POLLOUT;
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "inproc://a");
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let (pipe_out, mut pipe_in) = std::io::pipe().unwrap();
+    let ready = |timeout: Duration| {
         let mut items = [
-            PollItem::socket(&socket, both),
-            PollItem::socket(&socket, PollEvents::POLLOUT),
-            PollItem::socket(&socket, PollEvents::NONE),
+            PollItem::socket(&socket, PollEvents::POLLIN),
+            PollItem::fd(near.as_fd(), PollEvents::POLLIN),
+            PollItem::fd(pipe_out.as_fd(), PollEvents::POLLIN),
         ];
-        assert_eq!(poll(&mut items, LONG).unwrap(), 2);
-        assert_eq!(items.each_ref().map(PollItem::revents), [both, PollEvents::POLLOUT, PollEvents::NONE]);
-        assert_eq!(items[0].events(), both);
-        assert_eq!(
-            format!("{:?}", items[0]),
-            r#"PollItem { on: "socket", events: POLLIN | POLLOUT, revents: POLLIN | POLLOUT }"#
-        );
-
-        // A descriptor whose other end is gone.
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        let mut items = [PollItem::fd(writer.as_fd(), PollEvents::POLLOUT | PollEvents::POLLERR)];
-        assert_eq!(poll(&mut items, LONG).unwrap(), 1);
-        assert!(items[0].revents().contains(PollEvents::POLLERR));
-        assert!(format!("{:?}", items[0]).starts_with(r#"PollItem { on: "fd", events: POLLOUT | POLLERR"#));
-    });
+        let count = poll(&mut items, timeout).unwrap();
+        let ready = items.map(|item| item.is_readable());
+        assert_eq!(count, ready.iter().filter(|ready| **ready).count());
+        ready
+    };
+    assert_eq!(ready(Duration::ZERO), [false, false, false]);
+    far.write_all(b"x").unwrap();
+    assert_eq!(ready(LONG), [false, true, false]);
+    pipe_in.write_all(b"x").unwrap();
+    peer.send("Hello").unwrap();
+    assert_eq!(ready(LONG), [true, true, true]);
+    (&near).read_exact(&mut [0]).unwrap();
+    (&pipe_out).read_exact(&mut [0]).unwrap();
+    assert_eq!(ready(LONG), [true, false, false]);
 }
 
-#[test]
+#[deadline::test]
+fn room_to_send_is_an_event() {
+    let context = Context::new().unwrap();
+    let source = context.socket(Push).unwrap();
+    source.set_sndhwm(1).unwrap();
+    let sink = context.socket(Pull).unwrap();
+    sink.set_rcvhwm(1).unwrap();
+    let mut items = [PollItem::socket(&source, PollEvents::POLLOUT)];
+    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0, "nobody is there");
+    sink.bind("inproc://sink").unwrap();
+    source.connect("inproc://sink").unwrap();
+    assert_eq!(poll(&mut items, LONG).unwrap(), 1);
+    assert!(items[0].is_writable() && !items[0].is_readable());
+    while source.try_send("job").unwrap().is_sent() {}
+    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
+    while sink.try_recv().unwrap().is_some() {}
+    assert_eq!(poll(&mut items, LONG).unwrap(), 1);
+}
+
+#[deadline::test]
+fn several_events_of_one_item() {
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "inproc://a");
+    peer.send("Hello").unwrap();
+    let both = PollEvents::POLLIN | PollEvents::POLLOUT;
+    let mut items = [
+        PollItem::socket(&socket, both),
+        PollItem::socket(&socket, PollEvents::POLLOUT),
+        PollItem::socket(&socket, PollEvents::NONE),
+    ];
+    assert_eq!(poll(&mut items, LONG).unwrap(), 2);
+    assert_eq!(items.each_ref().map(PollItem::revents), [both, PollEvents::POLLOUT, PollEvents::NONE]);
+    assert_eq!(items[0].events(), both);
+    assert_eq!(
+        format!("{:?}", items[0]),
+        r#"PollItem { on: "socket", events: POLLIN | POLLOUT, revents: POLLIN | POLLOUT }"#
+    );
+
+    // A descriptor whose other end is gone.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut items = [PollItem::fd(writer.as_fd(), PollEvents::POLLOUT | PollEvents::POLLERR)];
+    assert_eq!(poll(&mut items, LONG).unwrap(), 1);
+    assert!(items[0].revents().contains(PollEvents::POLLERR));
+    assert!(format!("{:?}", items[0]).starts_with(r#"PollItem { on: "fd", events: POLLOUT | POLLERR"#));
+}
+
+#[deadline::test]
 fn a_time_out_is_kept() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, _peer) = pair(&context, "inproc://a");
-        let (near, _far) = UnixStream::pair().unwrap();
-        let mut items = [PollItem::socket(&socket, PollEvents::POLLIN), PollItem::fd(near.as_fd(), PollEvents::POLLIN)];
-        for count in 0..=2 {
-            for timeout in [SHORT, Duration::from_micros(1)] {
-                let start = Instant::now();
-                assert_eq!(poll(&mut items[..count], timeout).unwrap(), 0);
-                assert!(start.elapsed() >= timeout);
-            }
-            assert_eq!(poll(&mut items[..count], Duration::ZERO).unwrap(), 0);
+    let context = Context::new().unwrap();
+    let (socket, _peer) = pair(&context, "inproc://a");
+    let (near, _far) = UnixStream::pair().unwrap();
+    let mut items = [PollItem::socket(&socket, PollEvents::POLLIN), PollItem::fd(near.as_fd(), PollEvents::POLLIN)];
+    for count in 0..=2 {
+        for timeout in [SHORT, Duration::from_micros(1)] {
+            let start = Instant::now();
+            assert_eq!(poll(&mut items[..count], timeout).unwrap(), 0);
+            assert!(start.elapsed() >= timeout);
         }
-    });
+        assert_eq!(poll(&mut items[..count], Duration::ZERO).unwrap(), 0);
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_wait_that_could_never_end_is_refused() {
-    within_deadline(|| {
-        let error = poll(&mut [], None).unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_poll"));
-    });
+    let error = poll(&mut [], None).unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_poll"));
 }
 
-#[test]
+#[deadline::test]
 fn a_message_ends_the_wait() {
-    within_deadline(|| {
-        let timeouts: [Option<Duration>; 3] = [None, Some(LONG), Some(Duration::MAX)];
-        for timeout in timeouts {
-            let context = Context::new().unwrap();
-            let (socket, peer) = pair(&context, "inproc://a");
-            thread::scope(|scope| {
-                scope.spawn(move || {
-                    thread::sleep(Duration::from_millis(5));
-                    peer.send("Hello").unwrap();
-                });
-                let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
-                assert_eq!(poll(&mut items, timeout).unwrap(), 1);
-            });
-            assert_eq!(socket.try_recv().unwrap().unwrap(), "Hello");
-        }
-    });
-}
-
-#[test]
-fn a_byte_ends_the_wait() {
-    within_deadline(|| {
+    let timeouts: [Option<Duration>; 3] = [None, Some(LONG), Some(Duration::MAX)];
+    for timeout in timeouts {
         let context = Context::new().unwrap();
-        let (socket, _peer) = pair(&context, "inproc://a");
-        let (near, mut far) = UnixStream::pair().unwrap();
+        let (socket, peer) = pair(&context, "inproc://a");
         thread::scope(|scope| {
             scope.spawn(move || {
                 thread::sleep(Duration::from_millis(5));
-                far.write_all(b"x").unwrap();
-                far
+                peer.send("Hello").unwrap();
             });
-            let mut items =
-                [PollItem::socket(&socket, PollEvents::POLLIN), PollItem::fd(near.as_fd(), PollEvents::POLLIN)];
-            assert_eq!(poll(&mut items, None).unwrap(), 1);
-            assert!(items[1].is_readable());
+            let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
+            assert_eq!(poll(&mut items, timeout).unwrap(), 1);
         });
+        assert_eq!(socket.try_recv().unwrap().unwrap(), "Hello");
+    }
+}
+
+#[deadline::test]
+fn a_byte_ends_the_wait() {
+    let context = Context::new().unwrap();
+    let (socket, _peer) = pair(&context, "inproc://a");
+    let (near, mut far) = UnixStream::pair().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            thread::sleep(Duration::from_millis(5));
+            far.write_all(b"x").unwrap();
+            far
+        });
+        let mut items = [PollItem::socket(&socket, PollEvents::POLLIN), PollItem::fd(near.as_fd(), PollEvents::POLLIN)];
+        assert_eq!(poll(&mut items, None).unwrap(), 1);
+        assert!(items[1].is_readable());
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_shutdown_ends_the_wait() {
-    within_deadline(|| {
-        for timeout in [None, Some(LONG)] {
-            let context = Context::new().unwrap();
-            let (near, _far) = UnixStream::pair().unwrap();
-            thread::scope(|scope| {
-                let socket = context.socket(Sub).unwrap();
-                let waiter = scope.spawn(move || {
-                    let mut items =
-                        [PollItem::fd(near.as_fd(), PollEvents::POLLIN), PollItem::socket(&socket, PollEvents::POLLIN)];
-                    poll(&mut items, timeout).unwrap_err()
-                });
-                // Whether it waits already or begins to only now: the outcome is the same.
-                thread::sleep(Duration::from_millis(5));
-                context.shutdown().unwrap();
-                let error = waiter.join().unwrap();
-                assert_eq!((error.errno(), error.call()), (Errno::ETERM, "zmq_poll"));
+    for timeout in [None, Some(LONG)] {
+        let context = Context::new().unwrap();
+        let (near, _far) = UnixStream::pair().unwrap();
+        thread::scope(|scope| {
+            let socket = context.socket(Sub).unwrap();
+            let waiter = scope.spawn(move || {
+                let mut items =
+                    [PollItem::fd(near.as_fd(), PollEvents::POLLIN), PollItem::socket(&socket, PollEvents::POLLIN)];
+                poll(&mut items, timeout).unwrap_err()
             });
-        }
-    });
+            // Whether it waits already or begins to only now: the outcome is the same.
+            thread::sleep(Duration::from_millis(5));
+            context.shutdown().unwrap();
+            let error = waiter.join().unwrap();
+            assert_eq!((error.errno(), error.call()), (Errno::ETERM, "zmq_poll"));
+        });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn hundreds_of_items() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sockets: Vec<_> = (0..300)
-            .map(|number| {
-                let socket = context.socket(Pull).unwrap();
-                socket.bind(&format!("inproc://{number}")).unwrap();
-                socket
-            })
-            .collect();
-        let mut items: Vec<_> = sockets.iter().map(|socket| PollItem::socket(socket, PollEvents::POLLIN)).collect();
-        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
-        let source = context.socket(Push).unwrap();
-        source.connect("inproc://299").unwrap();
-        source.send("job").unwrap();
-        assert_eq!(poll(&mut items, LONG).unwrap(), 1);
-        assert!(items[299].is_readable());
-        assert_eq!(items.iter().filter(|item| item.is_readable()).count(), 1);
-    });
+    let context = Context::new().unwrap();
+    let sockets: Vec<_> = (0..300)
+        .map(|number| {
+            let socket = context.socket(Pull).unwrap();
+            socket.bind(&format!("inproc://{number}")).unwrap();
+            socket
+        })
+        .collect();
+    let mut items: Vec<_> = sockets.iter().map(|socket| PollItem::socket(socket, PollEvents::POLLIN)).collect();
+    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
+    let source = context.socket(Push).unwrap();
+    source.connect("inproc://299").unwrap();
+    source.send("job").unwrap();
+    assert_eq!(poll(&mut items, LONG).unwrap(), 1);
+    assert!(items[299].is_readable());
+    assert_eq!(items.iter().filter(|item| item.is_readable()).count(), 1);
 }
 
-#[test]
+#[deadline::test]
 fn any_kind_of_reference_makes_an_item() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (typed, untyped) = (context.socket(Req).unwrap(), context.socket(Kind::Rep).unwrap());
-        let owned = context.owned_socket(Pull).unwrap();
-        let mut items = [
-            PollItem::socket(&typed, PollEvents::POLLIN),
-            PollItem::socket(&untyped, PollEvents::POLLIN),
-            PollItem::socket(owned.as_ref(), PollEvents::POLLIN),
-        ];
-        assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
-    });
+    let context = Context::new().unwrap();
+    let (typed, untyped) = (context.socket(Req).unwrap(), context.socket(Kind::Rep).unwrap());
+    let owned = context.owned_socket(Pull).unwrap();
+    let mut items = [
+        PollItem::socket(&typed, PollEvents::POLLIN),
+        PollItem::socket(&untyped, PollEvents::POLLIN),
+        PollItem::socket(owned.as_ref(), PollEvents::POLLIN),
+    ];
+    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
 }
 
-#[test]
+#[deadline::test]
 fn the_socket_tells_its_events_itself() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, peer) = pair(&context, "inproc://a");
-        assert_eq!(socket.events().unwrap(), PollEvents::POLLOUT);
-        peer.send("Hello").unwrap();
-        assert_eq!(socket.events().unwrap(), PollEvents::POLLIN | PollEvents::POLLOUT);
-    });
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "inproc://a");
+    assert_eq!(socket.events().unwrap(), PollEvents::POLLOUT);
+    peer.send("Hello").unwrap();
+    assert_eq!(socket.events().unwrap(), PollEvents::POLLIN | PollEvents::POLLOUT);
 }
 
 /// In the manner of the event loop that `wait` stands for, with nothing but the descriptor and the events.
@@ -267,67 +242,63 @@ fn wait_by_descriptor(socket: &Socket<'_, Pair>, wait: &mut dyn FnMut()) {
 }
 
 /// Over libzmq's own descriptor, whatever is written to it aborts the process, and whoever reads from it takes a wake-up.
-#[test]
+#[deadline::test]
 fn the_descriptor_can_be_waited_for_and_nothing_else() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, peer) = pair(&context, "tcp://127.0.0.1:*");
-        let mut file = std::fs::File::from(socket.fd().unwrap().try_clone_to_owned().unwrap());
-        let mut edges = mio::Poll::new().unwrap();
-        let fd = socket.fd().unwrap().as_raw_fd();
-        edges.registry().register(&mut SourceFd(&fd), mio::Token(0), mio::Interest::READABLE).unwrap();
-        let mut edge_events = mio::Events::with_capacity(8);
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                for round in 0..1000_u32 {
-                    assert_eq!(peer.recv().unwrap(), round.to_be_bytes());
-                    peer.send("").unwrap();
-                }
-            });
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "tcp://127.0.0.1:*");
+    let mut file = std::fs::File::from(socket.fd().unwrap().try_clone_to_owned().unwrap());
+    let mut edges = mio::Poll::new().unwrap();
+    let fd = socket.fd().unwrap().as_raw_fd();
+    edges.registry().register(&mut SourceFd(&fd), mio::Token(0), mio::Interest::READABLE).unwrap();
+    let mut edge_events = mio::Events::with_capacity(8);
+    thread::scope(|scope| {
+        scope.spawn(move || {
             for round in 0..1000_u32 {
-                assert!(file.write(&1_u64.to_ne_bytes()).is_err());
-                assert!(file.read(&mut [0; 8]).is_err());
-                socket.send(round.to_be_bytes()).unwrap();
-                if round % 2 == 0 {
-                    wait_by_descriptor(&socket, &mut || {
-                        poll(&mut [PollItem::fd(socket.fd().unwrap(), PollEvents::POLLIN)], None).unwrap();
-                    });
-                } else {
-                    wait_by_descriptor(&socket, &mut || edges.poll(&mut edge_events, None).unwrap());
-                }
-                assert_eq!(socket.try_recv().unwrap().unwrap(), "");
+                assert_eq!(peer.recv().unwrap(), round.to_be_bytes());
+                peer.send("").unwrap();
             }
         });
+        for round in 0..1000_u32 {
+            assert!(file.write(&1_u64.to_ne_bytes()).is_err());
+            assert!(file.read(&mut [0; 8]).is_err());
+            socket.send(round.to_be_bytes()).unwrap();
+            if round % 2 == 0 {
+                wait_by_descriptor(&socket, &mut || {
+                    poll(&mut [PollItem::fd(socket.fd().unwrap(), PollEvents::POLLIN)], None).unwrap();
+                });
+            } else {
+                wait_by_descriptor(&socket, &mut || edges.poll(&mut edge_events, None).unwrap());
+            }
+            assert_eq!(socket.try_recv().unwrap().unwrap(), "");
+        }
     });
 }
 
 /// libzmq asks a socket anew for each of its items, and what comes meanwhile is told to one of them alone.
-#[test]
+#[deadline::test]
 fn a_socket_in_two_items_misses_nothing() {
     const ROUNDS: u32 = 300;
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (ours, theirs) = pair(&context, "inproc://twice");
-        // Many between the two make it likely that a message comes between the two questions.
-        let idle: Vec<Socket<'_, Pair>> = (0..200).map(|_| context.socket(Pair).unwrap()).collect();
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                for round in 0..ROUNDS {
-                    theirs.send(round.to_string()).unwrap();
-                    theirs.recv().unwrap();
-                }
-            });
+    let context = Context::new().unwrap();
+    let (ours, theirs) = pair(&context, "inproc://twice");
+    // Many between the two make it likely that a message comes between the two questions.
+    let idle: Vec<Socket<'_, Pair>> = (0..200).map(|_| context.socket(Pair).unwrap()).collect();
+    thread::scope(|scope| {
+        scope.spawn(move || {
             for round in 0..ROUNDS {
-                let mut items = vec![PollItem::socket(&ours, PollEvents::POLLIN)];
-                items.extend(idle.iter().map(|socket| PollItem::socket(socket, PollEvents::POLLIN)));
-                items.push(PollItem::socket(&ours, PollEvents::POLLERR));
-                assert_eq!(poll(&mut items, None).unwrap(), 1);
-                assert!(items[0].is_readable());
-                assert_eq!(items.last().unwrap().revents(), PollEvents::NONE, "it asked for something else");
-                assert_eq!(ours.recv_string().unwrap(), round.to_string());
-                ours.send("").unwrap();
+                theirs.send(round.to_string()).unwrap();
+                theirs.recv().unwrap();
             }
         });
+        for round in 0..ROUNDS {
+            let mut items = vec![PollItem::socket(&ours, PollEvents::POLLIN)];
+            items.extend(idle.iter().map(|socket| PollItem::socket(socket, PollEvents::POLLIN)));
+            items.push(PollItem::socket(&ours, PollEvents::POLLERR));
+            assert_eq!(poll(&mut items, None).unwrap(), 1);
+            assert!(items[0].is_readable());
+            assert_eq!(items.last().unwrap().revents(), PollEvents::NONE, "it asked for something else");
+            assert_eq!(ours.recv_string().unwrap(), round.to_string());
+            ours.send("").unwrap();
+        }
     });
 }
 

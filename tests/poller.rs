@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{alone, eventually, pair, role, within_deadline};
+use common::{alone, eventually, pair, role};
 use zmq::{Context, Dealer, Errno, Event, Kind, PollEvents, PollItem, Poller, Pull, Push, Rep, Req, Router, Sub, poll};
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -24,515 +24,473 @@ fn ready<K: Copy + Ord + Eq + std::hash::Hash>(
     keys
 }
 
-#[test]
+#[deadline::test]
 fn what_is_ready_is_reported_until_it_is_received() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, to_a) = pair(&context, "inproc://a");
-        let (b, _to_b) = pair(&context, "inproc://b");
-        let (c, to_c) = pair(&context, "inproc://c");
-        let mut poller = Poller::new().unwrap();
-        for (socket, key) in [(&a, 'a'), (&b, 'b'), (&c, 'c')] {
-            poller.add(socket, key, PollEvents::POLLIN).unwrap();
-        }
-        assert_eq!(poller.len(), 3);
-        assert_eq!(ready(&mut poller, Duration::ZERO), []);
-        assert_eq!(ready(&mut poller, SHORT), []);
-        to_c.send("1").unwrap();
-        to_c.send("2").unwrap();
-        assert_eq!(ready(&mut poller, LONG), ['c']);
-        to_a.send("1").unwrap();
-        assert_eq!(ready(&mut poller, None), ['a', 'c']);
-        assert_eq!(ready(&mut poller, Duration::ZERO), ['a', 'c']);
-        c.recv().unwrap();
-        assert_eq!(ready(&mut poller, Duration::ZERO), ['a', 'c'], "one message is left");
-        c.recv().unwrap();
-        assert_eq!(ready(&mut poller, None), ['a']);
-        a.recv().unwrap();
-        assert_eq!(ready(&mut poller, Duration::ZERO), []);
-    });
+    let context = Context::new().unwrap();
+    let (a, to_a) = pair(&context, "inproc://a");
+    let (b, _to_b) = pair(&context, "inproc://b");
+    let (c, to_c) = pair(&context, "inproc://c");
+    let mut poller = Poller::new().unwrap();
+    for (socket, key) in [(&a, 'a'), (&b, 'b'), (&c, 'c')] {
+        poller.add(socket, key, PollEvents::POLLIN).unwrap();
+    }
+    assert_eq!(poller.len(), 3);
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    assert_eq!(ready(&mut poller, SHORT), []);
+    to_c.send("1").unwrap();
+    to_c.send("2").unwrap();
+    assert_eq!(ready(&mut poller, LONG), ['c']);
+    to_a.send("1").unwrap();
+    assert_eq!(ready(&mut poller, None), ['a', 'c']);
+    assert_eq!(ready(&mut poller, Duration::ZERO), ['a', 'c']);
+    c.recv().unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), ['a', 'c'], "one message is left");
+    c.recv().unwrap();
+    assert_eq!(ready(&mut poller, None), ['a']);
+    a.recv().unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
 }
 
-#[test]
+#[deadline::test]
 fn a_ready_one_does_not_hide_another() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, to_a) = pair(&context, "inproc://a");
-        let (b, to_b) = pair(&context, "inproc://b");
-        let mut poller = Poller::new().unwrap();
-        poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
-        poller.add(&b, 'b', PollEvents::POLLIN).unwrap();
-        to_a.send("stays").unwrap();
+    let context = Context::new().unwrap();
+    let (a, to_a) = pair(&context, "inproc://a");
+    let (b, to_b) = pair(&context, "inproc://b");
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
+    poller.add(&b, 'b', PollEvents::POLLIN).unwrap();
+    to_a.send("stays").unwrap();
+    assert_eq!(ready(&mut poller, None), ['a']);
+    for _ in 0..10 {
+        to_b.send("comes").unwrap();
+        assert_eq!(ready(&mut poller, None), ['a', 'b']);
+        b.recv().unwrap();
         assert_eq!(ready(&mut poller, None), ['a']);
-        for _ in 0..10 {
-            to_b.send("comes").unwrap();
-            assert_eq!(ready(&mut poller, None), ['a', 'b']);
-            b.recv().unwrap();
-            assert_eq!(ready(&mut poller, None), ['a']);
-        }
-    });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_send_that_takes_the_signal_loses_no_message() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, to_a) = pair(&context, "inproc://a");
-        let mut poller = Poller::new().unwrap();
-        poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
-        for round in 0..100 {
-            assert_eq!(ready(&mut poller, Duration::ZERO), []);
-            to_a.send("comes").unwrap();
-            // Each of these processes the command that the descriptor signals.
-            match round % 5 {
-                0 => a.send("goes").unwrap(),
-                1 => assert_eq!(a.events().unwrap(), PollEvents::POLLIN | PollEvents::POLLOUT),
-                2 => drop(poll(&mut [PollItem::socket(&a, PollEvents::POLLOUT)], None).unwrap()),
-                3 => drop(a.send_timeout("goes", LONG).unwrap()),
-                _ => a.set_linger(Some(Duration::ZERO)).unwrap(),
-            }
-            assert_eq!(ready(&mut poller, LONG), ['a'], "round {round}");
-            a.recv().unwrap();
-            while to_a.try_recv().unwrap().is_some() {}
-        }
-    });
-}
-
-#[test]
-fn a_poll_item_made_before_may_be_used_at_any_time() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, mut to_a) = pair(&context, "inproc://a");
-        let mut items = [PollItem::socket(&a, PollEvents::POLLIN)];
-        let mut poller = Poller::new().unwrap();
-        poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
-        for _ in 0..10 {
-            assert_eq!(ready(&mut poller, Duration::ZERO), []);
-            to_a.send("comes").unwrap();
-            assert_eq!(poll(&mut items, None).unwrap(), 1);
-            assert_eq!(ready(&mut poller, LONG), ['a']);
-            a.recv().unwrap();
-            thread::scope(|scope| {
-                let to_a = &mut to_a;
-                scope.spawn(move || {
-                    thread::sleep(SHORT / 10);
-                    to_a.send("comes late").unwrap();
-                });
-                assert_eq!(ready(&mut poller, LONG), ['a']);
-            });
-            a.recv().unwrap();
-        }
-    });
-}
-
-#[test]
-fn a_state_that_changes_without_a_signal_is_seen() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
-        let mut poller = Poller::new().unwrap();
-        poller.add(&client, 'c', PollEvents::POLLIN).unwrap();
-        poller.add(&server, 's', PollEvents::POLLOUT).unwrap();
+    let context = Context::new().unwrap();
+    let (a, to_a) = pair(&context, "inproc://a");
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
+    for round in 0..100 {
         assert_eq!(ready(&mut poller, Duration::ZERO), []);
-        server.bind("inproc://server").unwrap();
-        client.connect("inproc://server").unwrap();
-        for _ in 0..10 {
-            assert_eq!(ready(&mut poller, Duration::ZERO), []);
-            client.send("ask").unwrap();
-            server.recv().unwrap();
-            assert_eq!(ready(&mut poller, LONG), ['s'], "it owes a reply");
-            server.send("answer").unwrap();
-            assert_eq!(ready(&mut poller, LONG), ['c']);
-            client.recv().unwrap();
+        to_a.send("comes").unwrap();
+        // Each of these processes the command that the descriptor signals.
+        match round % 5 {
+            0 => a.send("goes").unwrap(),
+            1 => assert_eq!(a.events().unwrap(), PollEvents::POLLIN | PollEvents::POLLOUT),
+            2 => drop(poll(&mut [PollItem::socket(&a, PollEvents::POLLOUT)], None).unwrap()),
+            3 => drop(a.send_timeout("goes", LONG).unwrap()),
+            _ => a.set_linger(Some(Duration::ZERO)).unwrap(),
         }
-    });
-}
-
-#[test]
-fn connecting_makes_room() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (source, bound) = (context.socket(Push).unwrap(), context.socket(Dealer).unwrap());
-        let mut poller = Poller::new().unwrap();
-        poller.add(&source, 1, PollEvents::POLLOUT).unwrap();
-        assert_eq!(ready(&mut poller, Duration::ZERO), []);
-        source.connect("inproc://nobody-yet").unwrap();
-        assert_eq!(ready(&mut poller, LONG), [1]);
-        poller.add(&bound, 2, PollEvents::POLLOUT).unwrap();
-        poller.modify(1, PollEvents::NONE).unwrap();
-        assert_eq!(ready(&mut poller, Duration::ZERO), []);
-        let router = context.socket(Router).unwrap();
-        router.connect("inproc://bound").unwrap();
-        bound.bind("inproc://bound").unwrap();
-        assert_eq!(ready(&mut poller, LONG), [2]);
-    });
-}
-
-#[test]
-fn room_at_the_high_water_mark() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-        source.set_sndhwm(1).unwrap();
-        sink.set_rcvhwm(1).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        source.connect("inproc://sink").unwrap();
-        let mut poller = Poller::new().unwrap();
-        poller.add(&source, 1, PollEvents::POLLOUT).unwrap();
-        for _ in 0..100 {
-            assert_eq!(ready(&mut poller, LONG), [1]);
-            while source.try_send("job").unwrap().is_sent() {}
-            assert_eq!(ready(&mut poller, Duration::ZERO), []);
-            while sink.try_recv().unwrap().is_some() {}
-        }
-    });
-}
-
-#[test]
-fn descriptors_stay_ready_until_they_are_read() {
-    within_deadline(|| {
-        let (near, mut far) = UnixStream::pair().unwrap();
-        let context = Context::new().unwrap();
-        let (a, to_a) = pair(&context, "inproc://a");
-        let mut poller = Poller::new().unwrap();
-        poller.add(near.as_fd(), "fd", PollEvents::POLLIN).unwrap();
-        poller.add(&a, "socket", PollEvents::POLLIN).unwrap();
-        assert_eq!(ready(&mut poller, Duration::ZERO), [""; 0]);
-        far.write_all(b"xyz").unwrap();
-        for _ in 0..3 {
-            assert_eq!(ready(&mut poller, LONG), ["fd"]);
-            (&near).read_exact(&mut [0]).unwrap();
-        }
-        assert_eq!(ready(&mut poller, Duration::ZERO), [""; 0]);
-        far.write_all(b"x").unwrap();
-        to_a.send("x").unwrap();
-        assert_eq!(ready(&mut poller, LONG), ["fd", "socket"]);
+        assert_eq!(ready(&mut poller, LONG), ['a'], "round {round}");
         a.recv().unwrap();
+        while to_a.try_recv().unwrap().is_some() {}
+    }
+}
+
+#[deadline::test]
+fn a_poll_item_made_before_may_be_used_at_any_time() {
+    let context = Context::new().unwrap();
+    let (a, mut to_a) = pair(&context, "inproc://a");
+    let mut items = [PollItem::socket(&a, PollEvents::POLLIN)];
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
+    for _ in 0..10 {
+        assert_eq!(ready(&mut poller, Duration::ZERO), []);
+        to_a.send("comes").unwrap();
+        assert_eq!(poll(&mut items, None).unwrap(), 1);
+        assert_eq!(ready(&mut poller, LONG), ['a']);
+        a.recv().unwrap();
+        thread::scope(|scope| {
+            let to_a = &mut to_a;
+            scope.spawn(move || {
+                thread::sleep(SHORT / 10);
+                to_a.send("comes late").unwrap();
+            });
+            assert_eq!(ready(&mut poller, LONG), ['a']);
+        });
+        a.recv().unwrap();
+    }
+}
+
+#[deadline::test]
+fn a_state_that_changes_without_a_signal_is_seen() {
+    let context = Context::new().unwrap();
+    let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
+    let mut poller = Poller::new().unwrap();
+    poller.add(&client, 'c', PollEvents::POLLIN).unwrap();
+    poller.add(&server, 's', PollEvents::POLLOUT).unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    server.bind("inproc://server").unwrap();
+    client.connect("inproc://server").unwrap();
+    for _ in 0..10 {
+        assert_eq!(ready(&mut poller, Duration::ZERO), []);
+        client.send("ask").unwrap();
+        server.recv().unwrap();
+        assert_eq!(ready(&mut poller, LONG), ['s'], "it owes a reply");
+        server.send("answer").unwrap();
+        assert_eq!(ready(&mut poller, LONG), ['c']);
+        client.recv().unwrap();
+    }
+}
+
+#[deadline::test]
+fn connecting_makes_room() {
+    let context = Context::new().unwrap();
+    let (source, bound) = (context.socket(Push).unwrap(), context.socket(Dealer).unwrap());
+    let mut poller = Poller::new().unwrap();
+    poller.add(&source, 1, PollEvents::POLLOUT).unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    source.connect("inproc://nobody-yet").unwrap();
+    assert_eq!(ready(&mut poller, LONG), [1]);
+    poller.add(&bound, 2, PollEvents::POLLOUT).unwrap();
+    poller.modify(1, PollEvents::NONE).unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    let router = context.socket(Router).unwrap();
+    router.connect("inproc://bound").unwrap();
+    bound.bind("inproc://bound").unwrap();
+    assert_eq!(ready(&mut poller, LONG), [2]);
+}
+
+#[deadline::test]
+fn room_at_the_high_water_mark() {
+    let context = Context::new().unwrap();
+    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    source.set_sndhwm(1).unwrap();
+    sink.set_rcvhwm(1).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    source.connect("inproc://sink").unwrap();
+    let mut poller = Poller::new().unwrap();
+    poller.add(&source, 1, PollEvents::POLLOUT).unwrap();
+    for _ in 0..100 {
+        assert_eq!(ready(&mut poller, LONG), [1]);
+        while source.try_send("job").unwrap().is_sent() {}
+        assert_eq!(ready(&mut poller, Duration::ZERO), []);
+        while sink.try_recv().unwrap().is_some() {}
+    }
+}
+
+#[deadline::test]
+fn descriptors_stay_ready_until_they_are_read() {
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let context = Context::new().unwrap();
+    let (a, to_a) = pair(&context, "inproc://a");
+    let mut poller = Poller::new().unwrap();
+    poller.add(near.as_fd(), "fd", PollEvents::POLLIN).unwrap();
+    poller.add(&a, "socket", PollEvents::POLLIN).unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), [""; 0]);
+    far.write_all(b"xyz").unwrap();
+    for _ in 0..3 {
         assert_eq!(ready(&mut poller, LONG), ["fd"]);
+        (&near).read_exact(&mut [0]).unwrap();
+    }
+    assert_eq!(ready(&mut poller, Duration::ZERO), [""; 0]);
+    far.write_all(b"x").unwrap();
+    to_a.send("x").unwrap();
+    assert_eq!(ready(&mut poller, LONG), ["fd", "socket"]);
+    a.recv().unwrap();
+    assert_eq!(ready(&mut poller, LONG), ["fd"]);
 
-        poller.modify("fd", PollEvents::POLLOUT).unwrap();
-        let event = poller.wait(LONG).unwrap()[0];
-        assert!(event.is_writable() && !event.is_readable());
-        poller.modify("fd", PollEvents::NONE).unwrap();
-        assert_eq!(ready(&mut poller, Duration::ZERO), [""; 0]);
-        poller.modify("fd", PollEvents::POLLIN | PollEvents::POLLOUT).unwrap();
-        assert_eq!(poller.wait(LONG).unwrap()[0].revents, PollEvents::POLLIN | PollEvents::POLLOUT);
-        poller.remove("fd").unwrap();
-        assert_eq!(ready(&mut poller, Duration::ZERO), [""; 0]);
-        // It may be added again, with its bytes still there.
-        poller.add(near.as_fd(), "again", PollEvents::POLLIN).unwrap();
-        assert_eq!(ready(&mut poller, LONG), ["again"]);
-    });
+    poller.modify("fd", PollEvents::POLLOUT).unwrap();
+    let event = poller.wait(LONG).unwrap()[0];
+    assert!(event.is_writable() && !event.is_readable());
+    poller.modify("fd", PollEvents::NONE).unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), [""; 0]);
+    poller.modify("fd", PollEvents::POLLIN | PollEvents::POLLOUT).unwrap();
+    assert_eq!(poller.wait(LONG).unwrap()[0].revents, PollEvents::POLLIN | PollEvents::POLLOUT);
+    poller.remove("fd").unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), [""; 0]);
+    // It may be added again, with its bytes still there.
+    poller.add(near.as_fd(), "again", PollEvents::POLLIN).unwrap();
+    assert_eq!(ready(&mut poller, LONG), ["again"]);
 }
 
-#[test]
+#[deadline::test]
 fn the_end_of_a_connection_is_an_event_that_stays() {
-    within_deadline(|| {
-        let (near, far) = UnixStream::pair().unwrap();
-        let mut poller = Poller::new().unwrap();
-        poller.add_owned(OwnedFd::from(near), 1, PollEvents::POLLIN).unwrap();
-        drop(far);
-        for _ in 0..3 {
-            assert_eq!(ready(&mut poller, LONG), [1]);
-        }
-        let fd = poller.remove(1).unwrap().unwrap().into_fd().unwrap();
-        assert_eq!(UnixStream::from(fd).read(&mut [0]).unwrap(), 0);
-    });
+    let (near, far) = UnixStream::pair().unwrap();
+    let mut poller = Poller::new().unwrap();
+    poller.add_owned(OwnedFd::from(near), 1, PollEvents::POLLIN).unwrap();
+    drop(far);
+    for _ in 0..3 {
+        assert_eq!(ready(&mut poller, LONG), [1]);
+    }
+    let fd = poller.remove(1).unwrap().unwrap().into_fd().unwrap();
+    assert_eq!(UnixStream::from(fd).read(&mut [0]).unwrap(), 0);
 }
 
-#[test]
+#[deadline::test]
 fn owned_sockets_are_lent_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let mut poller = Poller::new().unwrap();
-        let mut sources = Vec::new();
-        for key in 0..5 {
-            let sink = context.owned_socket(Pull).unwrap();
-            let source = context.owned_socket(Push).unwrap();
-            source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-            poller.add_owned(sink, key, PollEvents::POLLIN).unwrap();
-            sources.push(source);
-        }
-        sources[3].send("work").unwrap();
-        let mut events = Vec::new();
-        assert_eq!(poller.wait_into(&mut events, LONG).unwrap(), 1);
-        let Event { key, revents, .. } = events[0];
-        assert_eq!((key, revents), (3, PollEvents::POLLIN));
-        assert_eq!(poller.socket(key).unwrap().recv().unwrap(), "work");
-        assert_eq!(ready(&mut poller, Duration::ZERO), []);
-        sources[3].send("more").unwrap();
-        let sink = poller.remove(3).unwrap().unwrap().into_socket().unwrap().downcast::<Pull>().unwrap();
-        assert_eq!(sink.recv().unwrap(), "more");
-        assert!(poller.socket(3).is_none());
-        assert_eq!(poller.len(), 4);
-        assert_eq!(poller.remove(3).unwrap_err().errno(), Errno::EINVAL);
-        sources[4].send("late").unwrap();
-        assert_eq!(ready(&mut poller, LONG), [4]);
-    });
+    let context = Context::new().unwrap();
+    let mut poller = Poller::new().unwrap();
+    let mut sources = Vec::new();
+    for key in 0..5 {
+        let sink = context.owned_socket(Pull).unwrap();
+        let source = context.owned_socket(Push).unwrap();
+        source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        poller.add_owned(sink, key, PollEvents::POLLIN).unwrap();
+        sources.push(source);
+    }
+    sources[3].send("work").unwrap();
+    let mut events = Vec::new();
+    assert_eq!(poller.wait_into(&mut events, LONG).unwrap(), 1);
+    let Event { key, revents, .. } = events[0];
+    assert_eq!((key, revents), (3, PollEvents::POLLIN));
+    assert_eq!(poller.socket(key).unwrap().recv().unwrap(), "work");
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    sources[3].send("more").unwrap();
+    let sink = poller.remove(3).unwrap().unwrap().into_socket().unwrap().downcast::<Pull>().unwrap();
+    assert_eq!(sink.recv().unwrap(), "more");
+    assert!(poller.socket(3).is_none());
+    assert_eq!(poller.len(), 4);
+    assert_eq!(poller.remove(3).unwrap_err().errno(), Errno::EINVAL);
+    sources[4].send("late").unwrap();
+    assert_eq!(ready(&mut poller, LONG), [4]);
 }
 
-#[test]
+#[deadline::test]
 fn what_is_wrong_is_refused_and_given_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, b) = (context.socket(Pull).unwrap(), context.socket(Sub).unwrap());
-        let (near, _far) = UnixStream::pair().unwrap();
-        let open = || std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
-        let file = open();
-        let mut poller = Poller::new().unwrap();
-        poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-        poller.add(near.as_fd(), 2, PollEvents::POLLIN).unwrap();
-        let refused = |poller: &mut Poller<'static, i32>| poller.wait(None).unwrap_err().errno();
-        assert_eq!(refused(&mut Poller::new().unwrap()), Errno::EINVAL);
-        assert_eq!(poller.add(&b, 1, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL, "the key");
-        assert_eq!(poller.add(&a, 3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL, "the socket");
-        assert_eq!(poller.add(near.as_fd(), 3, PollEvents::NONE).unwrap_err().errno(), Errno::EINVAL, "the fd");
-        poller.add(a.fd().unwrap(), 3, PollEvents::POLLIN).unwrap();
-        poller.remove(3).unwrap();
-        assert_eq!(poller.modify(3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL);
-        assert_eq!(poller.add(file.as_fd(), 3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EPERM);
-        let failed = poller.add_owned(context.socket(Push).unwrap(), 2, PollEvents::POLLOUT).unwrap_err();
-        assert!(failed.to_string().contains("the key is taken"), "{failed}");
-        assert_eq!(failed.into_source().into_socket().unwrap().kind(), Kind::Push);
-        let failed = poller.add_owned(OwnedFd::from(open()), 3, PollEvents::POLLIN).unwrap_err();
-        assert!(failed.into_source().into_fd().is_some());
-        assert_eq!(poller.len(), 2);
-        // What was refused left nothing behind.
-        poller.add(&b, 3, PollEvents::POLLIN).unwrap();
-        assert_eq!(poller.len(), 3);
-    });
+    let context = Context::new().unwrap();
+    let (a, b) = (context.socket(Pull).unwrap(), context.socket(Sub).unwrap());
+    let (near, _far) = UnixStream::pair().unwrap();
+    let open = || std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+    let file = open();
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 1, PollEvents::POLLIN).unwrap();
+    poller.add(near.as_fd(), 2, PollEvents::POLLIN).unwrap();
+    let refused = |poller: &mut Poller<'static, i32>| poller.wait(None).unwrap_err().errno();
+    assert_eq!(refused(&mut Poller::new().unwrap()), Errno::EINVAL);
+    assert_eq!(poller.add(&b, 1, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL, "the key");
+    assert_eq!(poller.add(&a, 3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL, "the socket");
+    assert_eq!(poller.add(near.as_fd(), 3, PollEvents::NONE).unwrap_err().errno(), Errno::EINVAL, "the fd");
+    poller.add(a.fd().unwrap(), 3, PollEvents::POLLIN).unwrap();
+    poller.remove(3).unwrap();
+    assert_eq!(poller.modify(3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL);
+    assert_eq!(poller.add(file.as_fd(), 3, PollEvents::POLLIN).unwrap_err().errno(), Errno::EPERM);
+    let failed = poller.add_owned(context.socket(Push).unwrap(), 2, PollEvents::POLLOUT).unwrap_err();
+    assert!(failed.to_string().contains("the key is taken"), "{failed}");
+    assert_eq!(failed.into_source().into_socket().unwrap().kind(), Kind::Push);
+    let failed = poller.add_owned(OwnedFd::from(open()), 3, PollEvents::POLLIN).unwrap_err();
+    assert!(failed.into_source().into_fd().is_some());
+    assert_eq!(poller.len(), 2);
+    // What was refused left nothing behind.
+    poller.add(&b, 3, PollEvents::POLLIN).unwrap();
+    assert_eq!(poller.len(), 3);
 }
 
-#[test]
+#[deadline::test]
 fn one_socket_in_two_pollers() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, to_a) = pair(&context, "inproc://a");
-        let (mut first, mut second) = (Poller::new().unwrap(), Poller::new().unwrap());
-        first.add(&a, 1, PollEvents::POLLIN).unwrap();
-        second.add(&a, 2, PollEvents::POLLIN).unwrap();
-        for _ in 0..10 {
-            assert_eq!((ready(&mut first, Duration::ZERO), ready(&mut second, Duration::ZERO)), (vec![], vec![]));
-            to_a.send("x").unwrap();
-            assert_eq!(ready(&mut first, LONG), [1]);
-            assert_eq!(ready(&mut second, LONG), [2], "the first has taken the signal");
-            a.recv().unwrap();
-        }
-        drop(first);
+    let context = Context::new().unwrap();
+    let (a, to_a) = pair(&context, "inproc://a");
+    let (mut first, mut second) = (Poller::new().unwrap(), Poller::new().unwrap());
+    first.add(&a, 1, PollEvents::POLLIN).unwrap();
+    second.add(&a, 2, PollEvents::POLLIN).unwrap();
+    for _ in 0..10 {
+        assert_eq!((ready(&mut first, Duration::ZERO), ready(&mut second, Duration::ZERO)), (vec![], vec![]));
         to_a.send("x").unwrap();
-        assert_eq!(ready(&mut second, LONG), [2]);
-    });
+        assert_eq!(ready(&mut first, LONG), [1]);
+        assert_eq!(ready(&mut second, LONG), [2], "the first has taken the signal");
+        a.recv().unwrap();
+    }
+    drop(first);
+    to_a.send("x").unwrap();
+    assert_eq!(ready(&mut second, LONG), [2]);
 }
 
-#[test]
+#[deadline::test]
 fn sockets_outlive_the_pollers_that_borrowed_them() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, to_a) = pair(&context, "inproc://a");
-        for _ in 0..100 {
-            let mut poller = Poller::new().unwrap();
-            poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-            to_a.send("x").unwrap();
-            assert_eq!(ready(&mut poller, LONG), [1]);
-            a.recv().unwrap();
-        }
-        // Not even a poller that is never dropped holds on to a socket that has moved on.
+    let context = Context::new().unwrap();
+    let (a, to_a) = pair(&context, "inproc://a");
+    for _ in 0..100 {
         let mut poller = Poller::new().unwrap();
         poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-        assert_eq!(ready(&mut poller, Duration::ZERO), []);
-        std::mem::forget(poller);
-        thread::scope(|scope| {
-            scope.spawn(move || a.send("from another thread").unwrap());
-        });
-        assert_eq!(to_a.recv().unwrap(), "from another thread");
-    });
-}
-
-#[test]
-fn a_place_is_used_again() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let mut poller = Poller::new().unwrap();
-        for round in 0..50 {
-            let (a, to_a) = pair(&context, &format!("inproc://{round}"));
-            to_a.send("x").unwrap();
-            poller.add_owned(a, round, PollEvents::POLLIN).unwrap();
-            assert_eq!(ready(&mut poller, LONG), [round]);
-            poller.remove(round).unwrap().unwrap();
-            assert_eq!(ready(&mut poller, Duration::ZERO), []);
-        }
-    });
-}
-
-#[test]
-fn more_are_ready_than_the_system_reports_at_once() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let pairs: Vec<_> = (0..400).map(|number| pair(&context, &format!("inproc://{number}"))).collect();
-        let mut poller = Poller::new().unwrap();
-        for (number, (socket, _)) in pairs.iter().enumerate() {
-            poller.add(socket, number, PollEvents::POLLIN).unwrap();
-        }
-        assert_eq!(ready(&mut poller, Duration::ZERO), []);
-        pairs.iter().for_each(|(_, peer)| peer.send("x").unwrap());
-        let mut seen = Vec::new();
-        while seen.len() < pairs.len() {
-            seen = ready(&mut poller, LONG);
-        }
-        assert_eq!(seen, (0..400).collect::<Vec<_>>());
-        pairs.iter().for_each(|(socket, _)| drop(socket.recv().unwrap()));
-        assert_eq!(ready(&mut poller, Duration::ZERO), []);
-    });
-}
-
-#[test]
-fn a_wait_ends_when_something_comes() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = context.socket(Pull).unwrap();
-        let endpoint = sink.bind("tcp://127.0.0.1:*").unwrap();
-        let mut poller = Poller::new().unwrap();
-        poller.add(&sink, 1, PollEvents::POLLIN).unwrap();
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                thread::sleep(SHORT);
-                let source = context.socket(Push).unwrap();
-                source.connect(&endpoint).unwrap();
-                source.send("x").unwrap();
-            });
-            assert_eq!(ready(&mut poller, LONG), [1]);
-        });
-    });
-}
-
-#[test]
-fn a_wait_lasts_as_long_as_it_is_told() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = context.socket(Pull).unwrap();
-        let mut poller = Poller::new().unwrap();
-        for timeout in [Duration::from_micros(1), Duration::from_micros(1500), SHORT] {
-            let start = Instant::now();
-            assert_eq!(ready(&mut poller, timeout), [], "an empty poller sleeps");
-            assert!(start.elapsed() >= timeout);
-        }
-        poller.add(&sink, 1, PollEvents::POLLIN).unwrap();
-        let start = Instant::now();
-        assert_eq!(ready(&mut poller, SHORT), []);
-        assert!(start.elapsed() >= SHORT);
-    });
-}
-
-#[test]
-fn the_end_of_the_context_is_reported() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let other = Context::new().unwrap();
-        let sink = context.socket(Pull).unwrap();
-        let (a, to_a) = pair(&other, "inproc://a");
-        let mut poller = Poller::new().unwrap();
-        poller.add(&sink, 1, PollEvents::POLLIN).unwrap();
-        poller.add(&a, 2, PollEvents::POLLIN).unwrap();
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                thread::sleep(SHORT);
-                context.shutdown().unwrap();
-            });
-            assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
-        });
-        assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM, "every time");
         to_a.send("x").unwrap();
-        assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
-        let late = context.socket(Pull);
-        assert!(late.is_err());
-        // The others go on without it.
-        poller.remove(1).unwrap();
-        assert_eq!(ready(&mut poller, LONG), [2]);
+        assert_eq!(ready(&mut poller, LONG), [1]);
+        a.recv().unwrap();
+    }
+    // Not even a poller that is never dropped holds on to a socket that has moved on.
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 1, PollEvents::POLLIN).unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    std::mem::forget(poller);
+    thread::scope(|scope| {
+        scope.spawn(move || a.send("from another thread").unwrap());
+    });
+    assert_eq!(to_a.recv().unwrap(), "from another thread");
+}
+
+#[deadline::test]
+fn a_place_is_used_again() {
+    let context = Context::new().unwrap();
+    let mut poller = Poller::new().unwrap();
+    for round in 0..50 {
+        let (a, to_a) = pair(&context, &format!("inproc://{round}"));
+        to_a.send("x").unwrap();
+        poller.add_owned(a, round, PollEvents::POLLIN).unwrap();
+        assert_eq!(ready(&mut poller, LONG), [round]);
+        poller.remove(round).unwrap().unwrap();
+        assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    }
+}
+
+#[deadline::test]
+fn more_are_ready_than_the_system_reports_at_once() {
+    let context = Context::new().unwrap();
+    let pairs: Vec<_> = (0..400).map(|number| pair(&context, &format!("inproc://{number}"))).collect();
+    let mut poller = Poller::new().unwrap();
+    for (number, (socket, _)) in pairs.iter().enumerate() {
+        poller.add(socket, number, PollEvents::POLLIN).unwrap();
+    }
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    pairs.iter().for_each(|(_, peer)| peer.send("x").unwrap());
+    let mut seen = Vec::new();
+    while seen.len() < pairs.len() {
+        seen = ready(&mut poller, LONG);
+    }
+    assert_eq!(seen, (0..400).collect::<Vec<_>>());
+    pairs.iter().for_each(|(socket, _)| drop(socket.recv().unwrap()));
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+}
+
+#[deadline::test]
+fn a_wait_ends_when_something_comes() {
+    let context = Context::new().unwrap();
+    let sink = context.socket(Pull).unwrap();
+    let endpoint = sink.bind("tcp://127.0.0.1:*").unwrap();
+    let mut poller = Poller::new().unwrap();
+    poller.add(&sink, 1, PollEvents::POLLIN).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(SHORT);
+            let source = context.socket(Push).unwrap();
+            source.connect(&endpoint).unwrap();
+            source.send("x").unwrap();
+        });
+        assert_eq!(ready(&mut poller, LONG), [1]);
     });
 }
 
-#[test]
-fn an_event_loop_of_another_kind_waits_on_its_descriptor() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, to_a) = pair(&context, "inproc://a");
-        let mut poller = Poller::new().unwrap();
-        poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-        for _ in 0..10 {
-            assert_eq!(ready(&mut poller, Duration::ZERO), []);
-            to_a.send("x").unwrap();
-            let mut items = [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)];
-            assert_eq!(poll(&mut items, LONG).unwrap(), 1);
-            assert_eq!(ready(&mut poller, Duration::ZERO), [1]);
-            a.recv().unwrap();
-        }
+#[deadline::test]
+fn a_wait_lasts_as_long_as_it_is_told() {
+    let context = Context::new().unwrap();
+    let sink = context.socket(Pull).unwrap();
+    let mut poller = Poller::new().unwrap();
+    for timeout in [Duration::from_micros(1), Duration::from_micros(1500), SHORT] {
+        let start = Instant::now();
+        assert_eq!(ready(&mut poller, timeout), [], "an empty poller sleeps");
+        assert!(start.elapsed() >= timeout);
+    }
+    poller.add(&sink, 1, PollEvents::POLLIN).unwrap();
+    let start = Instant::now();
+    assert_eq!(ready(&mut poller, SHORT), []);
+    assert!(start.elapsed() >= SHORT);
+}
+
+#[deadline::test]
+fn the_end_of_the_context_is_reported() {
+    let context = Context::new().unwrap();
+    let other = Context::new().unwrap();
+    let sink = context.socket(Pull).unwrap();
+    let (a, to_a) = pair(&other, "inproc://a");
+    let mut poller = Poller::new().unwrap();
+    poller.add(&sink, 1, PollEvents::POLLIN).unwrap();
+    poller.add(&a, 2, PollEvents::POLLIN).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(SHORT);
+            context.shutdown().unwrap();
+        });
+        assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
     });
+    assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM, "every time");
+    to_a.send("x").unwrap();
+    assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
+    let late = context.socket(Pull);
+    assert!(late.is_err());
+    // The others go on without it.
+    poller.remove(1).unwrap();
+    assert_eq!(ready(&mut poller, LONG), [2]);
+}
+
+#[deadline::test]
+fn an_event_loop_of_another_kind_waits_on_its_descriptor() {
+    let context = Context::new().unwrap();
+    let (a, to_a) = pair(&context, "inproc://a");
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 1, PollEvents::POLLIN).unwrap();
+    for _ in 0..10 {
+        assert_eq!(ready(&mut poller, Duration::ZERO), []);
+        to_a.send("x").unwrap();
+        let mut items = [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)];
+        assert_eq!(poll(&mut items, LONG).unwrap(), 1);
+        assert_eq!(ready(&mut poller, Duration::ZERO), [1]);
+        a.recv().unwrap();
+    }
 }
 
 /// Before it is closed, that is: the system goes on reporting a descriptor of which there is another copy.
-#[test]
+#[deadline::test]
 fn what_is_removed_is_not_watched_any_more() {
-    within_deadline(|| {
-        for shut_down in [false, true] {
-            let context = Context::new().unwrap();
-            let (a, to_a) = pair(&context, "inproc://a");
-            let (near, mut far) = UnixStream::pair().unwrap();
-            let copies = [a.fd().unwrap().try_clone_to_owned().unwrap(), near.as_fd().try_clone_to_owned().unwrap()];
-            let mut poller = Poller::new().unwrap();
-            poller.add_owned(a, 1, PollEvents::POLLIN).unwrap();
-            poller.add_owned(OwnedFd::from(near), 2, PollEvents::POLLIN).unwrap();
-            to_a.send("x").unwrap();
-            far.write_all(b"x").unwrap();
-            if shut_down {
-                context.shutdown().unwrap();
-            }
-            let watches = |poller: &Poller<'_, i32>| {
-                poll(&mut [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)], Duration::ZERO).unwrap() == 1
-            };
-            assert!(watches(&poller));
-            let removed = [poller.remove(1).unwrap(), poller.remove(2).unwrap()];
-            assert!(!watches(&poller));
-            drop((removed, copies));
-        }
-    });
-}
-
-#[test]
-fn a_forked_child_is_refused() {
-    const TEST: &str = "a_forked_child_is_refused";
-    within_deadline(|| {
-        if role().is_none() {
-            return common::Process::spawn(&mut alone(TEST, "forks")).succeeds();
-        }
+    for shut_down in [false, true] {
         let context = Context::new().unwrap();
         let (a, to_a) = pair(&context, "inproc://a");
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let copies = [a.fd().unwrap().try_clone_to_owned().unwrap(), near.as_fd().try_clone_to_owned().unwrap()];
         let mut poller = Poller::new().unwrap();
-        poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-        // SAFETY: the child does nothing but call the library and leave.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            let refused = [
-                poller.wait(LONG).map(drop).unwrap_err().errno(),
-                poller.remove(1).map(drop).unwrap_err().errno(),
-                poller.modify(1, PollEvents::NONE).unwrap_err().errno(),
-                poller.add(&to_a, 2, PollEvents::POLLIN).unwrap_err().errno(),
-                Poller::new().unwrap().add(&to_a, 2, PollEvents::POLLIN).unwrap_err().errno(),
-            ];
-            drop(poller);
-            let right = refused.iter().all(|errno| *errno == Errno::ENOTSOCK);
-            // SAFETY: ends the child at once, without what the test harness does at exit.
-            unsafe { libc::_exit(if right { 0 } else { 1 }) };
-        }
-        let mut status = 0;
-        eventually("the child ends", || {
-            // SAFETY: a child of this process and a valid pointer.
-            unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) == child }
-        });
-        assert_eq!(status, 0);
-        // The child, which dropped its copy, has taken nothing from the parent.
+        poller.add_owned(a, 1, PollEvents::POLLIN).unwrap();
+        poller.add_owned(OwnedFd::from(near), 2, PollEvents::POLLIN).unwrap();
         to_a.send("x").unwrap();
-        assert_eq!(ready(&mut poller, LONG), [1]);
+        far.write_all(b"x").unwrap();
+        if shut_down {
+            context.shutdown().unwrap();
+        }
+        let watches = |poller: &Poller<'_, i32>| {
+            poll(&mut [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)], Duration::ZERO).unwrap() == 1
+        };
+        assert!(watches(&poller));
+        let removed = [poller.remove(1).unwrap(), poller.remove(2).unwrap()];
+        assert!(!watches(&poller));
+        drop((removed, copies));
+    }
+}
+
+#[deadline::test]
+fn a_forked_child_is_refused() {
+    const TEST: &str = "a_forked_child_is_refused";
+    if role().is_none() {
+        return common::Process::spawn(&mut alone(TEST, "forks")).succeeds();
+    }
+    let context = Context::new().unwrap();
+    let (a, to_a) = pair(&context, "inproc://a");
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 1, PollEvents::POLLIN).unwrap();
+    // SAFETY: the child does nothing but call the library and leave.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let refused = [
+            poller.wait(LONG).map(drop).unwrap_err().errno(),
+            poller.remove(1).map(drop).unwrap_err().errno(),
+            poller.modify(1, PollEvents::NONE).unwrap_err().errno(),
+            poller.add(&to_a, 2, PollEvents::POLLIN).unwrap_err().errno(),
+            Poller::new().unwrap().add(&to_a, 2, PollEvents::POLLIN).unwrap_err().errno(),
+        ];
+        drop(poller);
+        let right = refused.iter().all(|errno| *errno == Errno::ENOTSOCK);
+        // SAFETY: ends the child at once, without what the test harness does at exit.
+        unsafe { libc::_exit(if right { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    eventually("the child ends", || {
+        // SAFETY: a child of this process and a valid pointer.
+        unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) == child }
     });
+    assert_eq!(status, 0);
+    // The child, which dropped its copy, has taken nothing from the parent.
+    to_a.send("x").unwrap();
+    assert_eq!(ready(&mut poller, LONG), [1]);
 }
 
 #[test]

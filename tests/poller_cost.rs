@@ -4,7 +4,6 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::within_deadline;
 use zmq::{Context, Ended, PollEvents, PollItem, Poller, Pull, Push, Reactor, Socket, poll};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -78,15 +77,13 @@ fn of_poll(count: usize) -> Duration {
     })
 }
 
-#[test]
+#[deadline::test]
 fn many_sockets_cost_as_much_as_few() {
-    within_deadline(|| {
-        // It asks each socket every time: what the measure is to tell apart.
-        let (few, many) = (of_poll(FEW), of_poll(MANY));
-        assert!(many > few * 10, "zmq_poll: {few:?} for {FEW}, {many:?} for {MANY}");
-        for (what, of) in [("poller", of_a_poller as fn(usize) -> Duration), ("reactor", of_a_reactor)] {
-            let (few, many) = (of(FEW), of(MANY));
-            assert!(many < few * 5, "{what}: {few:?} for {FEW}, {many:?} for {MANY}");
-        }
-    });
+    // It asks each socket every time: what the measure is to tell apart.
+    let (few, many) = (of_poll(FEW), of_poll(MANY));
+    assert!(many > few * 10, "zmq_poll: {few:?} for {FEW}, {many:?} for {MANY}");
+    for (what, of) in [("poller", of_a_poller as fn(usize) -> Duration), ("reactor", of_a_reactor)] {
+        let (few, many) = (of(FEW), of(MANY));
+        assert!(many < few * 5, "{what}: {few:?} for {FEW}, {many:?} for {MANY}");
+    }
 }

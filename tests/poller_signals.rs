@@ -5,7 +5,7 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{in_own_process, pair, within_deadline};
+use common::{in_own_process, pair};
 use zmq::{Context, Errno, PollEvents, Poller, Pull, interrupt};
 
 const SHORT: Duration = Duration::from_millis(30);
@@ -16,103 +16,97 @@ fn ready(poller: &mut Poller<'_, i32>, timeout: Duration) -> Vec<i32> {
     poller.wait(timeout).unwrap().iter().map(|event| event.key).collect()
 }
 
-#[test]
+#[deadline::test]
 fn a_caught_signal_ends_a_wait() {
-    within_deadline(|| {
-        in_own_process("a_caught_signal_ends_a_wait", || {
-            let context = Context::new().unwrap();
-            let (a, to_a) = pair(&context, "inproc://a");
-            let mut poller = Poller::new().unwrap();
-            poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-            assert_eq!(ready(&mut poller, Duration::ZERO), []);
-            // The poller is older than the wish.
-            interrupt::catch_signals().unwrap();
-            for _ in 0..3 {
-                thread::scope(|scope| {
-                    scope.spawn(|| {
-                        thread::sleep(SHORT);
-                        // SAFETY: raises a signal that is caught, in a thread that does not wait.
-                        unsafe { libc::raise(libc::SIGINT) };
-                    });
-                    assert_eq!(poller.wait(None).unwrap_err().errno(), Errno::EINTR);
+    in_own_process("a_caught_signal_ends_a_wait", || {
+        let context = Context::new().unwrap();
+        let (a, to_a) = pair(&context, "inproc://a");
+        let mut poller = Poller::new().unwrap();
+        poller.add(&a, 1, PollEvents::POLLIN).unwrap();
+        assert_eq!(ready(&mut poller, Duration::ZERO), []);
+        // The poller is older than the wish.
+        interrupt::catch_signals().unwrap();
+        for _ in 0..3 {
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    thread::sleep(SHORT);
+                    // SAFETY: raises a signal that is caught, in a thread that does not wait.
+                    unsafe { libc::raise(libc::SIGINT) };
                 });
-                assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR, "one that begins later too");
-                assert_eq!(ready(&mut poller, Duration::ZERO), [], "one that need not wait goes on");
-                to_a.send("x").unwrap();
-                assert_eq!(ready(&mut poller, LONG), [1], "and what is ready is reported");
-                a.recv().unwrap();
-                interrupt::clear();
-                assert_eq!(ready(&mut poller, SHORT), []);
-            }
-        });
+                assert_eq!(poller.wait(None).unwrap_err().errno(), Errno::EINTR);
+            });
+            assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR, "one that begins later too");
+            assert_eq!(ready(&mut poller, Duration::ZERO), [], "one that need not wait goes on");
+            to_a.send("x").unwrap();
+            assert_eq!(ready(&mut poller, LONG), [1], "and what is ready is reported");
+            a.recv().unwrap();
+            interrupt::clear();
+            assert_eq!(ready(&mut poller, SHORT), []);
+        }
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_signal_that_is_not_caught_ends_no_wait() {
     extern "C" fn nothing(_: libc::c_int) {}
-    within_deadline(|| {
-        in_own_process("a_signal_that_is_not_caught_ends_no_wait", || {
-            // SAFETY: a handler that does nothing.
-            unsafe { libc::signal(libc::SIGUSR1, nothing as extern "C" fn(libc::c_int) as libc::sighandler_t) };
-            let context = Context::new().unwrap();
-            let a = context.socket(Pull).unwrap();
-            let mut poller = Poller::new().unwrap();
-            poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-            // SAFETY: no preconditions.
-            let waiting = unsafe { libc::pthread_self() };
-            thread::scope(|scope| {
-                scope.spawn(move || {
-                    for _ in 0..10 {
-                        thread::sleep(SHORT / 10);
-                        // SAFETY: the thread waits until this one has ended.
-                        unsafe { libc::pthread_kill(waiting, libc::SIGUSR1) };
-                    }
-                });
-                let start = Instant::now();
-                assert_eq!(ready(&mut poller, SHORT * 2), []);
-                assert!(start.elapsed() >= SHORT * 2);
+    in_own_process("a_signal_that_is_not_caught_ends_no_wait", || {
+        // SAFETY: a handler that does nothing.
+        unsafe { libc::signal(libc::SIGUSR1, nothing as extern "C" fn(libc::c_int) as libc::sighandler_t) };
+        let context = Context::new().unwrap();
+        let a = context.socket(Pull).unwrap();
+        let mut poller = Poller::new().unwrap();
+        poller.add(&a, 1, PollEvents::POLLIN).unwrap();
+        // SAFETY: no preconditions.
+        let waiting = unsafe { libc::pthread_self() };
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    thread::sleep(SHORT / 10);
+                    // SAFETY: the thread waits until this one has ended.
+                    unsafe { libc::pthread_kill(waiting, libc::SIGUSR1) };
+                }
             });
+            let start = Instant::now();
+            assert_eq!(ready(&mut poller, SHORT * 2), []);
+            assert!(start.elapsed() >= SHORT * 2);
         });
     });
 }
 
-#[test]
+#[deadline::test]
 fn the_interrupt_may_be_one_of_what_it_waits_for() {
-    within_deadline(|| {
-        in_own_process("the_interrupt_may_be_one_of_what_it_waits_for", || {
-            interrupt::catch_signals().unwrap();
-            let context = Context::new().unwrap();
-            let a = context.socket(Pull).unwrap();
-            let interrupts = interrupt::wake_fd().unwrap();
-            // Before the first wait, and after it.
-            for waits_first in [false, true] {
-                let mut poller = Poller::new().unwrap();
-                poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-                if waits_first {
-                    assert_eq!(ready(&mut poller, Duration::ZERO), []);
-                }
-                poller.add(interrupts, 2, PollEvents::POLLIN).unwrap();
-                assert_eq!(ready(&mut poller, Duration::ZERO), []);
-                thread::scope(|scope| {
-                    scope.spawn(|| {
-                        thread::sleep(SHORT);
-                        // SAFETY: raises a signal that is caught, in a thread that does not wait.
-                        unsafe { libc::raise(libc::SIGINT) };
-                    });
-                    assert_eq!(ready(&mut poller, LONG), [2]);
-                });
-                assert_eq!(ready(&mut poller, LONG), [2]);
-                // Without it, an interrupt ends the wait as ever.
-                poller.modify(2, PollEvents::NONE).unwrap();
-                assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR);
-                poller.modify(2, PollEvents::POLLIN).unwrap();
-                assert_eq!(ready(&mut poller, LONG), [2]);
-                poller.remove(2).unwrap();
-                assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR);
-                interrupt::clear();
+    in_own_process("the_interrupt_may_be_one_of_what_it_waits_for", || {
+        interrupt::catch_signals().unwrap();
+        let context = Context::new().unwrap();
+        let a = context.socket(Pull).unwrap();
+        let interrupts = interrupt::wake_fd().unwrap();
+        // Before the first wait, and after it.
+        for waits_first in [false, true] {
+            let mut poller = Poller::new().unwrap();
+            poller.add(&a, 1, PollEvents::POLLIN).unwrap();
+            if waits_first {
                 assert_eq!(ready(&mut poller, Duration::ZERO), []);
             }
-        });
+            poller.add(interrupts, 2, PollEvents::POLLIN).unwrap();
+            assert_eq!(ready(&mut poller, Duration::ZERO), []);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    thread::sleep(SHORT);
+                    // SAFETY: raises a signal that is caught, in a thread that does not wait.
+                    unsafe { libc::raise(libc::SIGINT) };
+                });
+                assert_eq!(ready(&mut poller, LONG), [2]);
+            });
+            assert_eq!(ready(&mut poller, LONG), [2]);
+            // Without it, an interrupt ends the wait as ever.
+            poller.modify(2, PollEvents::NONE).unwrap();
+            assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR);
+            poller.modify(2, PollEvents::POLLIN).unwrap();
+            assert_eq!(ready(&mut poller, LONG), [2]);
+            poller.remove(2).unwrap();
+            assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR);
+            interrupt::clear();
+            assert_eq!(ready(&mut poller, Duration::ZERO), []);
+        }
     });
 }

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{in_own_process, within_deadline};
+use common::in_own_process;
 use zmq::{Context, Errno, Pair, PollEvents, PollItem, SignalMask, interrupt, ppoll};
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -22,113 +22,105 @@ fn handle(signal: i32) {
     unsafe { libc::signal(signal, nothing as extern "C" fn(libc::c_int) as libc::sighandler_t) };
 }
 
-#[test]
+#[deadline::test]
 fn what_is_ready_is_marked() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, to_a) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-        a.bind("inproc://a").unwrap();
-        to_a.connect("inproc://a").unwrap();
-        let (near, mut far) = UnixStream::pair().unwrap();
-        let mask = SignalMask::of_thread();
-        let mut items = [
-            PollItem::socket(&a, PollEvents::POLLIN),
-            PollItem::fd(near.as_fd(), PollEvents::POLLIN),
-            PollItem::socket(&a, PollEvents::POLLOUT),
-        ];
-        assert_eq!(ppoll(&mut items[..2], Duration::ZERO, &mask).unwrap(), 0);
-        let start = Instant::now();
-        assert_eq!(ppoll(&mut items[..2], SHORT, &mask).unwrap(), 0);
-        assert!(start.elapsed() >= SHORT);
-        to_a.send("x").unwrap();
-        far.write_all(b"x").unwrap();
-        assert_eq!(ppoll(&mut items, None, &mask).unwrap(), 3);
-        let revents = items.map(|item| item.revents());
-        assert_eq!(revents, [PollEvents::POLLIN, PollEvents::POLLIN, PollEvents::POLLOUT]);
-        assert_eq!(ppoll(&mut [], SHORT, &mask).unwrap_err().errno(), Errno::EINVAL);
-        context.shutdown().unwrap();
-        assert_eq!(ppoll(&mut items, LONG, &mask).unwrap_err().errno(), Errno::ETERM);
-    });
+    let context = Context::new().unwrap();
+    let (a, to_a) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+    a.bind("inproc://a").unwrap();
+    to_a.connect("inproc://a").unwrap();
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let mask = SignalMask::of_thread();
+    let mut items = [
+        PollItem::socket(&a, PollEvents::POLLIN),
+        PollItem::fd(near.as_fd(), PollEvents::POLLIN),
+        PollItem::socket(&a, PollEvents::POLLOUT),
+    ];
+    assert_eq!(ppoll(&mut items[..2], Duration::ZERO, &mask).unwrap(), 0);
+    let start = Instant::now();
+    assert_eq!(ppoll(&mut items[..2], SHORT, &mask).unwrap(), 0);
+    assert!(start.elapsed() >= SHORT);
+    to_a.send("x").unwrap();
+    far.write_all(b"x").unwrap();
+    assert_eq!(ppoll(&mut items, None, &mask).unwrap(), 3);
+    let revents = items.map(|item| item.revents());
+    assert_eq!(revents, [PollEvents::POLLIN, PollEvents::POLLIN, PollEvents::POLLOUT]);
+    assert_eq!(ppoll(&mut [], SHORT, &mask).unwrap_err().errno(), Errno::EINVAL);
+    context.shutdown().unwrap();
+    assert_eq!(ppoll(&mut items, LONG, &mask).unwrap_err().errno(), Errno::ETERM);
 }
 
-#[test]
+#[deadline::test]
 fn a_signal_that_was_held_back_ends_the_wait() {
-    within_deadline(|| {
-        in_own_process("a_signal_that_was_held_back_ends_the_wait", || {
-            handle(libc::SIGUSR1);
-            let context = Context::new().unwrap();
-            let socket = context.socket(Pair).unwrap();
-            let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
-            let mut mask = SignalMask::of_thread();
-            mask.add(libc::SIGUSR1).unwrap();
-            let open = mask.set_for_thread();
-            assert!(!open.contains(libc::SIGUSR1) && SignalMask::of_thread().contains(libc::SIGUSR1));
-            // SAFETY: the signal is handled.
-            unsafe { libc::raise(libc::SIGUSR1) };
-            assert_eq!(ppoll(&mut items, SHORT, &mask).unwrap(), 0, "it is held back here too");
-            assert_eq!(ppoll(&mut items, LONG, &open).unwrap_err().errno(), Errno::EINTR);
-            assert!(SignalMask::of_thread().contains(libc::SIGUSR1), "the mask is what it was");
-            assert_eq!(ppoll(&mut items, SHORT, &open).unwrap(), 0, "it comes once");
-        });
+    in_own_process("a_signal_that_was_held_back_ends_the_wait", || {
+        handle(libc::SIGUSR1);
+        let context = Context::new().unwrap();
+        let socket = context.socket(Pair).unwrap();
+        let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
+        let mut mask = SignalMask::of_thread();
+        mask.add(libc::SIGUSR1).unwrap();
+        let open = mask.set_for_thread();
+        assert!(!open.contains(libc::SIGUSR1) && SignalMask::of_thread().contains(libc::SIGUSR1));
+        // SAFETY: the signal is handled.
+        unsafe { libc::raise(libc::SIGUSR1) };
+        assert_eq!(ppoll(&mut items, SHORT, &mask).unwrap(), 0, "it is held back here too");
+        assert_eq!(ppoll(&mut items, LONG, &open).unwrap_err().errno(), Errno::EINTR);
+        assert!(SignalMask::of_thread().contains(libc::SIGUSR1), "the mask is what it was");
+        assert_eq!(ppoll(&mut items, SHORT, &open).unwrap(), 0, "it comes once");
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_caught_interrupt_ends_the_wait_whichever_thread_got_it() {
-    within_deadline(|| {
-        in_own_process("a_caught_interrupt_ends_the_wait_whichever_thread_got_it", || {
-            interrupt::catch_signals().unwrap();
-            let context = Context::new().unwrap();
-            let socket = context.socket(Pair).unwrap();
-            let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
-            thread::scope(|scope| {
-                scope.spawn(|| {
-                    thread::sleep(SHORT);
-                    // SAFETY: raises a signal that is caught, in this thread.
-                    unsafe { libc::raise(libc::SIGINT) };
-                });
-                assert_eq!(ppoll(&mut items, LONG, &SignalMask::of_thread()).unwrap_err().errno(), Errno::EINTR);
+    in_own_process("a_caught_interrupt_ends_the_wait_whichever_thread_got_it", || {
+        interrupt::catch_signals().unwrap();
+        let context = Context::new().unwrap();
+        let socket = context.socket(Pair).unwrap();
+        let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(SHORT);
+                // SAFETY: raises a signal that is caught, in this thread.
+                unsafe { libc::raise(libc::SIGINT) };
             });
+            assert_eq!(ppoll(&mut items, LONG, &SignalMask::of_thread()).unwrap_err().errno(), Errno::EINTR);
         });
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_descriptor_that_is_too_high_is_refused() {
-    within_deadline(|| {
-        in_own_process("a_descriptor_that_is_too_high_is_refused", || {
-            let (near, _far) = UnixStream::pair().unwrap();
-            let mut files = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            // SAFETY: a valid pointer.
-            unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut files) };
-            if common::skip_unless(files.rlim_max > 1100, "no descriptor is that high here") {
-                return;
-            }
-            files.rlim_cur = files.rlim_max;
-            // SAFETY: a valid pointer.
-            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const files) };
-            // SAFETY: duplicates an open descriptor to the lowest free number from 1024 on.
-            let high = unsafe { libc::fcntl(near.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 1024) };
-            assert!(high >= 1024);
-            // SAFETY: it was just opened, and nobody else has it.
-            let high = unsafe { OwnedFd::from_raw_fd(high) };
-            let mut items = [PollItem::fd(high.as_fd(), PollEvents::POLLIN)];
-            let mask = SignalMask::empty();
-            let error = ppoll(&mut items, SHORT, &mask).unwrap_err();
-            assert_eq!(error.errno(), Errno::EINVAL);
-            assert!(error.to_string().contains(&high.as_raw_fd().to_string()), "{error}");
-            // Sockets have descriptors too.
-            let low: Vec<OwnedFd> = std::iter::from_fn(|| near.as_fd().try_clone_to_owned().ok())
-                .take_while(|fd| fd.as_raw_fd() < 1023)
-                .collect();
-            let context = Context::new().unwrap();
-            let socket = context.socket(Pair).unwrap();
-            let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
-            assert_eq!(ppoll(&mut items, SHORT, &mask).unwrap_err().errno(), Errno::EINVAL);
-            drop(low);
-            let mut many = vec![PollItem::fd(near.as_fd(), PollEvents::POLLIN); 1025];
-            assert_eq!(ppoll(&mut many, SHORT, &mask).unwrap_err().errno(), Errno::EINVAL);
-        });
+    in_own_process("a_descriptor_that_is_too_high_is_refused", || {
+        let (near, _far) = UnixStream::pair().unwrap();
+        let mut files = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: a valid pointer.
+        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut files) };
+        if common::skip_unless(files.rlim_max > 1100, "no descriptor is that high here") {
+            return;
+        }
+        files.rlim_cur = files.rlim_max;
+        // SAFETY: a valid pointer.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const files) };
+        // SAFETY: duplicates an open descriptor to the lowest free number from 1024 on.
+        let high = unsafe { libc::fcntl(near.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 1024) };
+        assert!(high >= 1024);
+        // SAFETY: it was just opened, and nobody else has it.
+        let high = unsafe { OwnedFd::from_raw_fd(high) };
+        let mut items = [PollItem::fd(high.as_fd(), PollEvents::POLLIN)];
+        let mask = SignalMask::empty();
+        let error = ppoll(&mut items, SHORT, &mask).unwrap_err();
+        assert_eq!(error.errno(), Errno::EINVAL);
+        assert!(error.to_string().contains(&high.as_raw_fd().to_string()), "{error}");
+        // Sockets have descriptors too.
+        let low: Vec<OwnedFd> = std::iter::from_fn(|| near.as_fd().try_clone_to_owned().ok())
+            .take_while(|fd| fd.as_raw_fd() < 1023)
+            .collect();
+        let context = Context::new().unwrap();
+        let socket = context.socket(Pair).unwrap();
+        let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
+        assert_eq!(ppoll(&mut items, SHORT, &mask).unwrap_err().errno(), Errno::EINVAL);
+        drop(low);
+        let mut many = vec![PollItem::fd(near.as_fd(), PollEvents::POLLIN); 1025];
+        assert_eq!(ppoll(&mut many, SHORT, &mask).unwrap_err().errno(), Errno::EINVAL);
     });
 }
 

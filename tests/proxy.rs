@@ -4,7 +4,7 @@ mod common;
 
 use std::thread;
 
-use common::{eventually, within_deadline};
+use common::eventually;
 use zmq::{
     CanRecv, CanSend, Context, Dealer, Errno, Kind, Multipart, Pair, ProxyHandle, Pub, Pull, Push, Rep, Req, Result,
     Router, Socket, Sub, XPub, XSub, proxy,
@@ -58,137 +58,125 @@ fn connected<'ctx, T: zmq::SocketType>(context: &'ctx Context, kind: T, endpoint
     socket
 }
 
-#[test]
+#[deadline::test]
 fn a_queue_takes_requests_there_and_replies_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let frontend = bound(&context, Router, "inproc://frontend");
-        let backend = bound(&context, Dealer, "inproc://backend");
-        while_forwarding(&context, frontend, backend, |captured| {
-            let client = context.socket(Req).unwrap();
-            client.set_routing_id("client").unwrap();
-            client.connect("inproc://frontend").unwrap();
-            let server = connected(&context, Rep, "inproc://backend");
-            for round in 0..10 {
-                client.send_multipart([format!("question {round}"), String::new()]).unwrap();
-                assert_eq!(server.recv_multipart().unwrap(), [format!("question {round}"), String::new()]);
-                server.send(format!("answer {round}")).unwrap();
-                assert_eq!(client.recv_multipart().unwrap(), [format!("answer {round}")]);
-                assert_eq!(captured.recv_multipart().unwrap(), ["client", "", &format!("question {round}"), ""]);
-                assert_eq!(captured.recv_multipart().unwrap(), ["client", "", &format!("answer {round}")]);
-            }
-            assert!(captured.try_recv().unwrap().is_none());
-        });
+    let context = Context::new().unwrap();
+    let frontend = bound(&context, Router, "inproc://frontend");
+    let backend = bound(&context, Dealer, "inproc://backend");
+    while_forwarding(&context, frontend, backend, |captured| {
+        let client = context.socket(Req).unwrap();
+        client.set_routing_id("client").unwrap();
+        client.connect("inproc://frontend").unwrap();
+        let server = connected(&context, Rep, "inproc://backend");
+        for round in 0..10 {
+            client.send_multipart([format!("question {round}"), String::new()]).unwrap();
+            assert_eq!(server.recv_multipart().unwrap(), [format!("question {round}"), String::new()]);
+            server.send(format!("answer {round}")).unwrap();
+            assert_eq!(client.recv_multipart().unwrap(), [format!("answer {round}")]);
+            assert_eq!(captured.recv_multipart().unwrap(), ["client", "", &format!("question {round}"), ""]);
+            assert_eq!(captured.recv_multipart().unwrap(), ["client", "", &format!("answer {round}")]);
+        }
+        assert!(captured.try_recv().unwrap().is_none());
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_queue_shares_the_work() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let frontend = bound(&context, Router, "inproc://frontend");
-        let backend = bound(&context, Dealer, "inproc://backend");
-        while_forwarding(&context, frontend, backend, |_| {
-            let servers = ["one", "other"].map(|name| (name, connected(&context, Rep, "inproc://backend")));
-            let clients: Vec<_> = (0..6).map(|_| connected(&context, Req, "inproc://frontend")).collect();
-            // Each server takes its requests in turn: a client gets its answer from whichever had its question.
-            thread::scope(|scope| {
-                for (name, server) in servers {
-                    scope.spawn(move || {
-                        for _ in 0..3 {
-                            server.recv().unwrap();
-                            server.send(name).unwrap();
-                        }
-                    });
-                }
-                clients.iter().for_each(|client| client.send("who are you?").unwrap());
-                let answers: Vec<_> = clients.iter().map(|client| client.recv_string().unwrap()).collect();
-                assert_eq!(answers.iter().filter(|answer| *answer == "one").count(), 3, "{answers:?}");
-            });
-        });
-    });
-}
-
-#[test]
-fn a_forwarder_passes_news_down_and_subscriptions_up() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let frontend = bound(&context, XSub, "inproc://frontend");
-        let backend = bound(&context, XPub, "inproc://backend");
-        while_forwarding(&context, frontend, backend, |captured| {
-            let publisher = connected(&context, XPub, "inproc://frontend");
-            let subscriber = connected(&context, Sub, "inproc://backend");
-            subscriber.subscribe("news").unwrap();
-            // The subscription has come all the way up, and was seen.
-            assert_eq!(publisher.recv().unwrap(), b"\x01news");
-            assert_eq!(captured.recv().unwrap(), b"\x01news");
-            publisher.send("gossip").unwrap();
-            publisher.send_multipart(["news", "of today"]).unwrap();
-            assert_eq!(subscriber.recv_multipart().unwrap(), ["news", "of today"]);
-            assert_eq!(captured.recv_multipart().unwrap(), ["news", "of today"]);
-            subscriber.unsubscribe("news").unwrap();
-            assert_eq!(publisher.recv().unwrap(), b"\x00news");
-        });
-    });
-}
-
-#[test]
-fn a_forwarder_serves_plain_publishers() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let frontend = bound(&context, XSub, "inproc://frontend");
-        let backend = bound(&context, XPub, "inproc://backend");
-        while_forwarding(&context, frontend, backend, |_| {
-            let publisher = connected(&context, Pub, "inproc://frontend");
-            let subscriber = connected(&context, Sub, "inproc://backend");
-            subscriber.subscribe("").unwrap();
-            eventually("the subscription arrives", || {
-                publisher.send("news").unwrap();
-                subscriber.try_recv().unwrap().is_some_and(|message| message == "news")
-            });
-        });
-    });
-}
-
-#[test]
-fn a_streamer_passes_work_on() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let frontend = bound(&context, Pull, "inproc://frontend");
-        let backend = bound(&context, Push, "inproc://backend");
-        while_forwarding(&context, frontend, backend, |captured| {
-            let source = connected(&context, Push, "inproc://frontend");
-            let sink = connected(&context, Pull, "inproc://backend");
-            let large = vec![b'x'; 1 << 20];
-            for round in 0..100 {
-                source.send_multipart([format!("job {round}").into_bytes(), vec![], large.clone()]).unwrap();
-            }
-            for round in 0..100 {
-                let expected = Multipart::from([format!("job {round}").into_bytes(), vec![], large.clone()]);
-                assert!(sink.recv_multipart().unwrap() == expected, "job {round}");
-                assert!(captured.recv_multipart().unwrap() == expected, "job {round}");
-            }
-        });
-    });
-}
-
-#[test]
-fn no_capture_socket_is_needed() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let frontend = bound(&context, Pull, "inproc://frontend").erase();
-        let backend = bound(&context, Push, "inproc://backend").erase();
+    let context = Context::new().unwrap();
+    let frontend = bound(&context, Router, "inproc://frontend");
+    let backend = bound(&context, Dealer, "inproc://backend");
+    while_forwarding(&context, frontend, backend, |_| {
+        let servers = ["one", "other"].map(|name| (name, connected(&context, Rep, "inproc://backend")));
+        let clients: Vec<_> = (0..6).map(|_| connected(&context, Req, "inproc://frontend")).collect();
+        // Each server takes its requests in turn: a client gets its answer from whichever had its question.
         thread::scope(|scope| {
-            let forwarder = scope.spawn(move || proxy(frontend.as_ref(), &backend, None));
-            connected(&context, Push, "inproc://frontend").send("job").unwrap();
-            assert_eq!(connected(&context, Pull, "inproc://backend").recv().unwrap(), "job");
-            context.shutdown().unwrap();
-            assert_ended(forwarder.join().unwrap());
+            for (name, server) in servers {
+                scope.spawn(move || {
+                    for _ in 0..3 {
+                        server.recv().unwrap();
+                        server.send(name).unwrap();
+                    }
+                });
+            }
+            clients.iter().for_each(|client| client.send("who are you?").unwrap());
+            let answers: Vec<_> = clients.iter().map(|client| client.recv_string().unwrap()).collect();
+            assert_eq!(answers.iter().filter(|answer| *answer == "one").count(), 3, "{answers:?}");
         });
     });
 }
 
-#[test]
+#[deadline::test]
+fn a_forwarder_passes_news_down_and_subscriptions_up() {
+    let context = Context::new().unwrap();
+    let frontend = bound(&context, XSub, "inproc://frontend");
+    let backend = bound(&context, XPub, "inproc://backend");
+    while_forwarding(&context, frontend, backend, |captured| {
+        let publisher = connected(&context, XPub, "inproc://frontend");
+        let subscriber = connected(&context, Sub, "inproc://backend");
+        subscriber.subscribe("news").unwrap();
+        // The subscription has come all the way up, and was seen.
+        assert_eq!(publisher.recv().unwrap(), b"\x01news");
+        assert_eq!(captured.recv().unwrap(), b"\x01news");
+        publisher.send("gossip").unwrap();
+        publisher.send_multipart(["news", "of today"]).unwrap();
+        assert_eq!(subscriber.recv_multipart().unwrap(), ["news", "of today"]);
+        assert_eq!(captured.recv_multipart().unwrap(), ["news", "of today"]);
+        subscriber.unsubscribe("news").unwrap();
+        assert_eq!(publisher.recv().unwrap(), b"\x00news");
+    });
+}
+
+#[deadline::test]
+fn a_forwarder_serves_plain_publishers() {
+    let context = Context::new().unwrap();
+    let frontend = bound(&context, XSub, "inproc://frontend");
+    let backend = bound(&context, XPub, "inproc://backend");
+    while_forwarding(&context, frontend, backend, |_| {
+        let publisher = connected(&context, Pub, "inproc://frontend");
+        let subscriber = connected(&context, Sub, "inproc://backend");
+        subscriber.subscribe("").unwrap();
+        eventually("the subscription arrives", || {
+            publisher.send("news").unwrap();
+            subscriber.try_recv().unwrap().is_some_and(|message| message == "news")
+        });
+    });
+}
+
+#[deadline::test]
+fn a_streamer_passes_work_on() {
+    let context = Context::new().unwrap();
+    let frontend = bound(&context, Pull, "inproc://frontend");
+    let backend = bound(&context, Push, "inproc://backend");
+    while_forwarding(&context, frontend, backend, |captured| {
+        let source = connected(&context, Push, "inproc://frontend");
+        let sink = connected(&context, Pull, "inproc://backend");
+        let large = vec![b'x'; 1 << 20];
+        for round in 0..100 {
+            source.send_multipart([format!("job {round}").into_bytes(), vec![], large.clone()]).unwrap();
+        }
+        for round in 0..100 {
+            let expected = Multipart::from([format!("job {round}").into_bytes(), vec![], large.clone()]);
+            assert!(sink.recv_multipart().unwrap() == expected, "job {round}");
+            assert!(captured.recv_multipart().unwrap() == expected, "job {round}");
+        }
+    });
+}
+
+#[deadline::test]
+fn no_capture_socket_is_needed() {
+    let context = Context::new().unwrap();
+    let frontend = bound(&context, Pull, "inproc://frontend").erase();
+    let backend = bound(&context, Push, "inproc://backend").erase();
+    thread::scope(|scope| {
+        let forwarder = scope.spawn(move || proxy(frontend.as_ref(), &backend, None));
+        connected(&context, Push, "inproc://frontend").send("job").unwrap();
+        assert_eq!(connected(&context, Pull, "inproc://backend").recv().unwrap(), "job");
+        context.shutdown().unwrap();
+        assert_ended(forwarder.join().unwrap());
+    });
+}
+
+#[deadline::test]
 fn every_kind_of_capture_socket_sees_the_same() {
     fn captures<S: CanSend, R: CanRecv + zmq::CanMultipart>(capture: S, reader: R) {
         let context = Context::new().unwrap();
@@ -207,11 +195,9 @@ fn every_kind_of_capture_socket_sees_the_same() {
             assert_ended(forwarder.join().unwrap());
         });
     }
-    within_deadline(|| {
-        captures(Push, Pull);
-        captures(Pair, Pair);
-        captures(Dealer, Dealer);
-    });
+    captures(Push, Pull);
+    captures(Pair, Pair);
+    captures(Dealer, Dealer);
 }
 
 #[test]
@@ -239,27 +225,24 @@ fn capture_sockets_that_would_hold_it_up_for_ever_are_refused() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn a_capture_socket_that_fails_tears_no_message() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (frontend, backend) =
-            (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
-        // It says that it has room, and knows nobody.
-        let capture = context.socket(Router).unwrap();
-        capture.set_router_mandatory(true).unwrap();
-        let (source, sink) =
-            (connected(&context, Push, "inproc://frontend"), connected(&context, Pull, "inproc://backend"));
-        for number in 0..3 {
-            source.send_multipart([number.to_string(), "body".to_owned(), "tail".to_owned()]).unwrap();
-        }
-        let error = proxy(&frontend, &backend, Some(capture.as_ref())).unwrap_err();
-        assert_eq!(error.errno(), Errno::EHOSTUNREACH);
-        assert_eq!(sink.try_recv_multipart().unwrap().unwrap(), ["0", "body", "tail"]);
-        for number in 1..3 {
-            assert_eq!(frontend.recv_multipart().unwrap(), [&number.to_string(), "body", "tail"]);
-        }
-        backend.send("whole").unwrap();
-        assert_eq!(sink.recv_multipart().unwrap(), ["whole"]);
-    });
+    let context = Context::new().unwrap();
+    let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
+    // It says that it has room, and knows nobody.
+    let capture = context.socket(Router).unwrap();
+    capture.set_router_mandatory(true).unwrap();
+    let (source, sink) =
+        (connected(&context, Push, "inproc://frontend"), connected(&context, Pull, "inproc://backend"));
+    for number in 0..3 {
+        source.send_multipart([number.to_string(), "body".to_owned(), "tail".to_owned()]).unwrap();
+    }
+    let error = proxy(&frontend, &backend, Some(capture.as_ref())).unwrap_err();
+    assert_eq!(error.errno(), Errno::EHOSTUNREACH);
+    assert_eq!(sink.try_recv_multipart().unwrap().unwrap(), ["0", "body", "tail"]);
+    for number in 1..3 {
+        assert_eq!(frontend.recv_multipart().unwrap(), [&number.to_string(), "body", "tail"]);
+    }
+    backend.send("whole").unwrap();
+    assert_eq!(sink.recv_multipart().unwrap(), ["whole"]);
 }

@@ -5,7 +5,7 @@ mod common;
 use std::thread;
 use std::time::Duration;
 
-use common::{eventually, within_deadline};
+use common::eventually;
 use zmq::{Context, PollEvents, PollItem, Poller, ProxyHandle, Pull, Push, Reactor, Socket, poll};
 
 /// Long enough for what is ready to be seen.
@@ -39,113 +39,105 @@ fn ends(context: &Context) -> (Socket<'_, Pull>, Socket<'_, Push>) {
     (frontend, source)
 }
 
-#[test]
+#[deadline::test]
 fn a_poll_item_sees_it_whenever_it_was_made() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (frontend, source) = ends(&context);
-        let mut before = [PollItem::socket(&frontend, PollEvents::POLLIN)];
-        for round in 0..3 {
-            assert_eq!(poll(&mut before, Duration::ZERO).unwrap(), 0, "round {round}");
-            put_back(&context, &frontend, &source);
-            let mut meanwhile = [PollItem::socket(&frontend, PollEvents::POLLIN | PollEvents::POLLOUT)];
-            assert_eq!(poll(&mut before, MOMENT).unwrap(), 1, "round {round}");
-            assert!(before[0].is_readable());
-            assert_eq!(poll(&mut meanwhile, MOMENT).unwrap(), 1);
-            assert_eq!(meanwhile[0].revents(), PollEvents::POLLIN);
-            let mut nothing = [PollItem::socket(&frontend, PollEvents::POLLOUT)];
-            assert_eq!(poll(&mut nothing, Duration::ZERO).unwrap(), 0);
-            assert_eq!(frontend.recv().unwrap(), "three");
-            // Those who go on to wait with it would wait for ever in a receive.
-            assert_eq!(poll(&mut meanwhile, Duration::ZERO).unwrap(), 0);
-        }
-    });
-}
-
-#[test]
-fn a_socket_in_its_place_does_not_have_it() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for _ in 0..20 {
-            let (frontend, source) = ends(&context);
-            assert_eq!(poll(&mut [PollItem::socket(&frontend, PollEvents::POLLIN)], Duration::ZERO).unwrap(), 0);
-            put_back(&context, &frontend, &source);
-            assert_eq!(poll(&mut [PollItem::socket(&frontend, PollEvents::POLLIN)], MOMENT).unwrap(), 1);
-        }
-        // A handle that comes back from C has it still.
-        let frontend = context.owned_socket(Pull).unwrap();
-        frontend.bind("inproc://owned").unwrap();
-        let source = context.socket(Push).unwrap();
-        source.connect("inproc://owned").unwrap();
+    let context = Context::new().unwrap();
+    let (frontend, source) = ends(&context);
+    let mut before = [PollItem::socket(&frontend, PollEvents::POLLIN)];
+    for round in 0..3 {
+        assert_eq!(poll(&mut before, Duration::ZERO).unwrap(), 0, "round {round}");
         put_back(&context, &frontend, &source);
-        let (handle, _) = frontend.into_raw();
-        // SAFETY: given up just now, of this context and kind.
-        let frontend = unsafe { context.socket_from_raw(handle, Pull) }.unwrap();
-        assert_eq!(poll(&mut [PollItem::socket(&frontend, PollEvents::POLLIN)], MOMENT).unwrap(), 1);
+        let mut meanwhile = [PollItem::socket(&frontend, PollEvents::POLLIN | PollEvents::POLLOUT)];
+        assert_eq!(poll(&mut before, MOMENT).unwrap(), 1, "round {round}");
+        assert!(before[0].is_readable());
+        assert_eq!(poll(&mut meanwhile, MOMENT).unwrap(), 1);
+        assert_eq!(meanwhile[0].revents(), PollEvents::POLLIN);
+        let mut nothing = [PollItem::socket(&frontend, PollEvents::POLLOUT)];
+        assert_eq!(poll(&mut nothing, Duration::ZERO).unwrap(), 0);
         assert_eq!(frontend.recv().unwrap(), "three");
-    });
+        // Those who go on to wait with it would wait for ever in a receive.
+        assert_eq!(poll(&mut meanwhile, Duration::ZERO).unwrap(), 0);
+    }
 }
 
-#[test]
-fn pollers_and_reactors_see_it() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
+#[deadline::test]
+fn a_socket_in_its_place_does_not_have_it() {
+    let context = Context::new().unwrap();
+    for _ in 0..20 {
         let (frontend, source) = ends(&context);
-        let mut poller = Poller::new().unwrap();
-        poller.add(&frontend, 1, PollEvents::POLLIN).unwrap();
-        for _ in 0..3 {
-            assert!(poller.wait(Duration::ZERO).unwrap().is_empty());
-            put_back(&context, &frontend, &source);
-            assert_eq!(poller.wait(MOMENT).unwrap().len(), 1);
-            assert_eq!(frontend.recv().unwrap(), "three");
-        }
-        assert!(poller.wait(Duration::ZERO).unwrap().is_empty());
-        drop(poller);
+        assert_eq!(poll(&mut [PollItem::socket(&frontend, PollEvents::POLLIN)], Duration::ZERO).unwrap(), 0);
+        put_back(&context, &frontend, &source);
+        assert_eq!(poll(&mut [PollItem::socket(&frontend, PollEvents::POLLIN)], MOMENT).unwrap(), 1);
+    }
+    // A handle that comes back from C has it still.
+    let frontend = context.owned_socket(Pull).unwrap();
+    frontend.bind("inproc://owned").unwrap();
+    let source = context.socket(Push).unwrap();
+    source.connect("inproc://owned").unwrap();
+    put_back(&context, &frontend, &source);
+    let (handle, _) = frontend.into_raw();
+    // SAFETY: given up just now, of this context and kind.
+    let frontend = unsafe { context.socket_from_raw(handle, Pull) }.unwrap();
+    assert_eq!(poll(&mut [PollItem::socket(&frontend, PollEvents::POLLIN)], MOMENT).unwrap(), 1);
+    assert_eq!(frontend.recv().unwrap(), "three");
+}
 
-        let mut received = 0;
-        let mut reactor = Reactor::new().unwrap();
-        reactor.after(Duration::ZERO, |_, _| {
-            put_back(&context, &frontend, &source);
-            Ok(())
-        });
-        reactor
-            .add(&frontend, PollEvents::POLLIN, |reactor, _| {
-                assert_eq!(frontend.recv()?, "three");
-                received += 1;
-                reactor.stop();
-                Ok(())
-            })
-            .unwrap();
-        reactor.run().unwrap();
-        drop(reactor);
-        assert_eq!(received, 1);
+#[deadline::test]
+fn pollers_and_reactors_see_it() {
+    let context = Context::new().unwrap();
+    let (frontend, source) = ends(&context);
+    let mut poller = Poller::new().unwrap();
+    poller.add(&frontend, 1, PollEvents::POLLIN).unwrap();
+    for _ in 0..3 {
+        assert!(poller.wait(Duration::ZERO).unwrap().is_empty());
+        put_back(&context, &frontend, &source);
+        assert_eq!(poller.wait(MOMENT).unwrap().len(), 1);
+        assert_eq!(frontend.recv().unwrap(), "three");
+    }
+    assert!(poller.wait(Duration::ZERO).unwrap().is_empty());
+    drop(poller);
+
+    let mut received = 0;
+    let mut reactor = Reactor::new().unwrap();
+    reactor.after(Duration::ZERO, |_, _| {
+        put_back(&context, &frontend, &source);
+        Ok(())
     });
+    reactor
+        .add(&frontend, PollEvents::POLLIN, |reactor, _| {
+            assert_eq!(frontend.recv()?, "three");
+            received += 1;
+            reactor.stop();
+            Ok(())
+        })
+        .unwrap();
+    reactor.run().unwrap();
+    drop(reactor);
+    assert_eq!(received, 1);
 }
 
 #[cfg(all(feature = "draft", zmq_vendored))]
-#[test]
+#[deadline::test]
 fn it_is_seen_of_kinds_that_libzmq_locks() {
     use zmq::{Errno, Gather, Scatter, Server};
 
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (frontend, source) = (context.socket(Gather).unwrap(), context.socket(Scatter).unwrap());
-        frontend.bind("inproc://frontend").unwrap();
-        source.connect("inproc://frontend").unwrap();
-        let mut item = [PollItem::socket(&frontend, PollEvents::POLLIN)];
-        let mut poller = Poller::new().unwrap();
-        poller.add(&frontend, 1, PollEvents::POLLIN).unwrap();
-        for _ in 0..3 {
-            assert!(poller.wait(Duration::ZERO).unwrap().is_empty());
-            assert_eq!(poll(&mut item, Duration::ZERO).unwrap(), 0);
-            // It has no number of a peer.
-            source.send("nobody").unwrap();
-            let backend = context.socket(Server).unwrap();
-            assert_eq!(zmq::proxy(&frontend, &backend, None).unwrap_err().errno(), Errno::EHOSTUNREACH);
-            assert_eq!(poller.wait(MOMENT).unwrap().len(), 1);
-            assert_eq!(poll(&mut item, MOMENT).unwrap(), 1);
-            assert_eq!(frontend.recv().unwrap(), "nobody");
-        }
+    let context = Context::new().unwrap();
+    let (frontend, source) = (context.socket(Gather).unwrap(), context.socket(Scatter).unwrap());
+    frontend.bind("inproc://frontend").unwrap();
+    source.connect("inproc://frontend").unwrap();
+    let mut item = [PollItem::socket(&frontend, PollEvents::POLLIN)];
+    let mut poller = Poller::new().unwrap();
+    poller.add(&frontend, 1, PollEvents::POLLIN).unwrap();
+    for _ in 0..3 {
         assert!(poller.wait(Duration::ZERO).unwrap().is_empty());
-    });
+        assert_eq!(poll(&mut item, Duration::ZERO).unwrap(), 0);
+        // It has no number of a peer.
+        source.send("nobody").unwrap();
+        let backend = context.socket(Server).unwrap();
+        assert_eq!(zmq::proxy(&frontend, &backend, None).unwrap_err().errno(), Errno::EHOSTUNREACH);
+        assert_eq!(poller.wait(MOMENT).unwrap().len(), 1);
+        assert_eq!(poll(&mut item, MOMENT).unwrap(), 1);
+        assert_eq!(frontend.recv().unwrap(), "nobody");
+    }
+    assert!(poller.wait(Duration::ZERO).unwrap().is_empty());
 }

@@ -6,45 +6,42 @@ use std::ffi::c_int;
 use std::sync::mpsc::channel;
 use std::thread;
 
-use common::within_deadline;
 use zmq::{Context, Errno, Pull, Push, proxy};
 
 extern "C" fn nothing(_signal: c_int) {}
 
-#[test]
+#[deadline::test]
 fn a_signal_takes_nothing_from_a_proxy() {
     const MESSAGES: u32 = 200;
-    within_deadline(|| {
-        // SAFETY: the handler does nothing; no other test of this program uses the signal.
-        unsafe { libc::signal(libc::SIGUSR1, nothing as extern "C" fn(c_int) as usize) };
-        let context = Context::new().unwrap();
-        let frontend = context.owned_socket(Pull).unwrap();
-        frontend.bind("inproc://frontend").unwrap();
-        let backend = context.owned_socket(Push).unwrap();
-        backend.set_sndhwm(1).unwrap();
-        let sink = context.socket(Pull).unwrap();
-        sink.set_rcvhwm(1).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        backend.connect("inproc://sink").unwrap();
-        let source = context.socket(Push).unwrap();
-        source.connect("inproc://frontend").unwrap();
+    // SAFETY: the handler does nothing; no other test of this program uses the signal.
+    unsafe { libc::signal(libc::SIGUSR1, nothing as extern "C" fn(c_int) as usize) };
+    let context = Context::new().unwrap();
+    let frontend = context.owned_socket(Pull).unwrap();
+    frontend.bind("inproc://frontend").unwrap();
+    let backend = context.owned_socket(Push).unwrap();
+    backend.set_sndhwm(1).unwrap();
+    let sink = context.socket(Pull).unwrap();
+    sink.set_rcvhwm(1).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    backend.connect("inproc://sink").unwrap();
+    let source = context.socket(Push).unwrap();
+    source.connect("inproc://frontend").unwrap();
 
-        let (started, thread_id) = channel();
-        let broker = thread::spawn(move || {
-            // SAFETY: no preconditions.
-            started.send(unsafe { libc::pthread_self() }).unwrap();
-            proxy(&frontend, &backend, None)
-        });
-        let thread_id = thread_id.recv().unwrap();
-        for number in 0..MESSAGES {
-            source.send_multipart([number.to_string(), "body".to_owned()]).unwrap();
-        }
-        for number in 0..MESSAGES {
-            // SAFETY: the thread runs until the context is shut down below.
-            unsafe { libc::pthread_kill(thread_id, libc::SIGUSR1) };
-            assert_eq!(sink.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
-        }
-        context.shutdown().unwrap();
-        assert_eq!(broker.join().unwrap().unwrap_err().errno(), Errno::ETERM);
+    let (started, thread_id) = channel();
+    let broker = thread::spawn(move || {
+        // SAFETY: no preconditions.
+        started.send(unsafe { libc::pthread_self() }).unwrap();
+        proxy(&frontend, &backend, None)
     });
+    let thread_id = thread_id.recv().unwrap();
+    for number in 0..MESSAGES {
+        source.send_multipart([number.to_string(), "body".to_owned()]).unwrap();
+    }
+    for number in 0..MESSAGES {
+        // SAFETY: the thread runs until the context is shut down below.
+        unsafe { libc::pthread_kill(thread_id, libc::SIGUSR1) };
+        assert_eq!(sink.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
+    }
+    context.shutdown().unwrap();
+    assert_eq!(broker.join().unwrap().unwrap_err().errno(), Errno::ETERM);
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use common::{Process, c_program, eventually, within_deadline};
+use common::{Process, c_program, eventually};
 use zmq::{
     CanSend, Context, Dealer, Errno, Kind, Multipart, Pair, PollEvents, PollItem, ProxyHandle, Pub, Pull, Push, Rep,
     Req, Result, Router, Socket, SocketType, Sub, XPub, XSub, poll, proxy_steerable,
@@ -56,413 +56,384 @@ impl Streamer {
     }
 }
 
-#[test]
+#[deadline::test]
 fn pause_pauses_and_resume_resumes() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let streamer = Streamer::over(&context);
-        let source = connected(&context, Push, "inproc://frontend");
-        let sink = connected(&context, Pull, "inproc://backend");
-        for round in 0..20 {
-            source.send(format!("before {round}")).unwrap();
-            assert_eq!(sink.recv().unwrap(), format!("before {round}").as_str());
-            streamer.handle.pause().unwrap();
-            streamer.handle.pause().unwrap();
-            assert!(streamer.handle.is_paused().unwrap());
-            source.send_multipart([format!("after {round}"), String::new()]).unwrap();
-            assert!(round > 1 || sink.recv_timeout(MOMENT).unwrap().is_none(), "a paused proxy forwards nothing");
-            assert!(sink.try_recv().unwrap().is_none());
-            streamer.handle.resume().unwrap();
-            assert!(!streamer.handle.is_paused().unwrap());
-            assert_eq!(sink.recv_multipart().unwrap(), [format!("after {round}"), String::new()]);
-        }
-        streamer.terminated();
-    });
-}
-
-#[test]
-fn what_comes_while_it_is_paused_or_ended_stays_in_the_sockets() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let streamer = Streamer::over(&context);
-        let source = connected(&context, Push, "inproc://frontend");
-        let sink = connected(&context, Pull, "inproc://backend");
+    let context = Context::new().unwrap();
+    let streamer = Streamer::over(&context);
+    let source = connected(&context, Push, "inproc://frontend");
+    let sink = connected(&context, Pull, "inproc://backend");
+    for round in 0..20 {
+        source.send(format!("before {round}")).unwrap();
+        assert_eq!(sink.recv().unwrap(), format!("before {round}").as_str());
         streamer.handle.pause().unwrap();
-        for number in 0..10 {
-            source.send_multipart([number.to_string(), "body".to_owned()]).unwrap();
-        }
-        let (frontend, backend) = streamer.terminated();
+        streamer.handle.pause().unwrap();
+        assert!(streamer.handle.is_paused().unwrap());
+        source.send_multipart([format!("after {round}"), String::new()]).unwrap();
+        assert!(round > 1 || sink.recv_timeout(MOMENT).unwrap().is_none(), "a paused proxy forwards nothing");
         assert!(sink.try_recv().unwrap().is_none());
-        // The sockets are whole: by hand and by another proxy they go on where the first one stopped.
-        assert_eq!(frontend.recv_multipart().unwrap(), ["0", "body"]);
-        let streamer = Streamer::between(frontend, backend);
-        for number in 1..10 {
-            assert_eq!(sink.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
-        }
-        streamer.terminated();
-    });
+        streamer.handle.resume().unwrap();
+        assert!(!streamer.handle.is_paused().unwrap());
+        assert_eq!(sink.recv_multipart().unwrap(), [format!("after {round}"), String::new()]);
+    }
+    streamer.terminated();
 }
 
-#[test]
+#[deadline::test]
+fn what_comes_while_it_is_paused_or_ended_stays_in_the_sockets() {
+    let context = Context::new().unwrap();
+    let streamer = Streamer::over(&context);
+    let source = connected(&context, Push, "inproc://frontend");
+    let sink = connected(&context, Pull, "inproc://backend");
+    streamer.handle.pause().unwrap();
+    for number in 0..10 {
+        source.send_multipart([number.to_string(), "body".to_owned()]).unwrap();
+    }
+    let (frontend, backend) = streamer.terminated();
+    assert!(sink.try_recv().unwrap().is_none());
+    // The sockets are whole: by hand and by another proxy they go on where the first one stopped.
+    assert_eq!(frontend.recv_multipart().unwrap(), ["0", "body"]);
+    let streamer = Streamer::between(frontend, backend);
+    for number in 1..10 {
+        assert_eq!(sink.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
+    }
+    streamer.terminated();
+}
+
+#[deadline::test]
 fn nothing_is_lost_however_often_it_ends_while_its_receiver_is_full() {
     const MESSAGES: u32 = 3000;
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (mut frontend, mut backend) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
-        frontend.bind("inproc://frontend").unwrap();
-        backend.set_sndhwm(2).unwrap();
-        let sink = context.owned_socket(Pull).unwrap();
-        sink.set_rcvhwm(2).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        backend.connect("inproc://sink").unwrap();
-        let theirs = context.clone();
-        let feeder = thread::spawn(move || {
-            let source = connected(&theirs, Push, "inproc://frontend");
-            for number in 0..MESSAGES {
-                source.send_multipart([number.to_string(), "body".to_owned()]).unwrap();
-            }
-            source
-        });
-        let mut number = 0;
-        let (mut rounds, mut put_back) = (0, 0);
-        while number < MESSAGES {
-            let streamer = Streamer::between(frontend, backend);
-            rounds += 1;
-            for _ in 0..rounds % 7 {
-                if number < MESSAGES {
-                    assert_eq!(sink.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
-                    number += 1;
-                }
-            }
-            if rounds % 3 == 0 {
-                streamer.handle.pause().unwrap();
-            }
-            (frontend, backend) = streamer.terminated();
-            // What is in the receiver's queues first, then what the frontend has, if need be put back.
-            while let Some(message) = sink.try_recv_multipart().unwrap() {
-                assert_eq!(message, [number.to_string(), "body".to_owned()]);
-                number += 1;
-            }
-            if rounds % 2 == 0 && number < MESSAGES {
-                let mut items = [PollItem::socket(&frontend, PollEvents::POLLIN)];
-                poll(&mut items, None).unwrap();
-                assert!(frontend.events().unwrap().contains(PollEvents::POLLIN));
-                put_back += 1;
-                assert_eq!(frontend.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
-                number += 1;
-            }
-        }
-        assert!(put_back > 10, "{put_back} of {rounds}");
-        drop(feeder.join().unwrap());
-    });
-}
-
-#[test]
-fn every_way_of_receiving_gets_what_was_put_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (mut frontend, mut backend) =
-            (bound(&context, Pull, "inproc://frontend"), context.owned_socket(Push).unwrap());
-        backend.set_sndhwm(1).unwrap();
-        let sink = context.owned_socket(Pull).unwrap();
-        sink.set_rcvhwm(1).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        backend.connect("inproc://sink").unwrap();
-        let source = connected(&context, Push, "inproc://frontend");
-        for way in 0..5 {
-            // Two find room; the third is held when the proxy ends.
-            for name in ["one", "two", "three"] {
-                source.send(name).unwrap();
-            }
-            let streamer = Streamer::between(frontend, backend);
-            eventually("two were sent", || streamer.handle.statistics().unwrap().backend.sent.messages == 2);
-            (frontend, backend) = streamer.terminated();
-            let mut buffer = [0; 16];
-            let got = match way {
-                0 => frontend.recv().unwrap().to_vec(),
-                1 => frontend.try_recv().unwrap().unwrap().to_vec(),
-                2 => frontend.recv_timeout(Duration::ZERO).unwrap().unwrap().to_vec(),
-                3 => {
-                    let received = frontend.recv_into(&mut buffer).unwrap();
-                    buffer[..received.copied].to_vec()
-                }
-                _ => {
-                    let received = frontend.try_recv_into(&mut buffer).unwrap().unwrap();
-                    buffer[..received.copied].to_vec()
-                }
-            };
-            assert_eq!(got, b"three", "way {way}");
-            assert!(frontend.try_recv().unwrap().is_none());
-            assert!(!frontend.events().unwrap().contains(PollEvents::POLLIN));
-            assert_eq!((sink.recv().unwrap(), sink.recv().unwrap()), ("one".into(), "two".into()));
-        }
-    });
-}
-
-#[test]
-fn statistics_count_both_ways_and_are_never_late() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let handle = ProxyHandle::new().unwrap();
-        let (frontend, backend) =
-            (bound(&context, Router, "inproc://frontend"), bound(&context, Dealer, "inproc://backend"));
-        let theirs = handle.clone();
-        let broker = thread::spawn(move || theirs.run(&frontend, &backend, None));
-        let client = context.socket(Req).unwrap();
-        client.set_routing_id("id").unwrap();
-        client.connect("inproc://frontend").unwrap();
-        let server = connected(&context, Rep, "inproc://backend");
-        for round in 1..=50 {
-            client.send_multipart(["four", "4444"]).unwrap();
-            assert_eq!(server.recv_multipart().unwrap().len(), 2);
-            server.send("reply").unwrap();
-            assert_eq!(client.recv().unwrap(), "reply");
-            let statistics = handle.statistics().unwrap();
-            let (up, down) = (statistics.frontend.received, statistics.frontend.sent);
-            // With the id and the empty part: 4 and 3 parts.
-            assert_eq!((up.messages, up.parts, up.bytes), (round, 4 * round, 10 * round));
-            assert_eq!((down.messages, down.parts, down.bytes), (round, 3 * round, 7 * round));
-            assert_eq!((statistics.backend.sent, statistics.backend.received), (up, down));
-            let expected = [4, 10, 3, 7, 3, 7, 4, 10].map(|each| each * round);
-            assert_eq!(statistics.to_c(), expected);
-        }
-        let last = handle.statistics().unwrap();
-        handle.terminate().unwrap();
-        broker.join().unwrap().unwrap();
-        assert_eq!(handle.statistics().unwrap(), last);
-    });
-}
-
-#[test]
-fn commands_before_the_start_and_after_the_end() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (frontend, backend) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
-        let early = ProxyHandle::new().unwrap();
-        early.terminate().unwrap();
-        early.run(&frontend, &backend, None).unwrap();
-        assert_eq!(early.pause().unwrap_err().errno(), Errno::ECANCELED);
-        assert_eq!(early.resume().unwrap_err().errno(), Errno::ECANCELED);
-        early.terminate().unwrap();
-        assert!(!early.is_paused().unwrap());
-        assert_eq!(early.run(&frontend, &backend, None).unwrap_err().errno(), Errno::EINVAL);
-
-        let paused = ProxyHandle::new().unwrap();
-        paused.pause().unwrap();
-        thread::scope(|scope| {
-            let runs = {
-                let paused = paused.clone();
-                scope.spawn(move || paused.run(&frontend, &backend, None))
-            };
-            // The context ends it, paused or not.
-            context.shutdown().unwrap();
-            let error = runs.join().unwrap().unwrap_err();
-            assert_eq!((error.errno(), error.call()), (Errno::ETERM, "zmq_proxy_steerable"));
-        });
-        for outcome in [paused.pause(), paused.resume(), paused.terminate()] {
-            assert_eq!(outcome.unwrap_err().errno(), Errno::ETERM);
-        }
-        assert_eq!(paused.statistics().unwrap().to_c(), [0; 8]);
-    });
-}
-
-#[test]
-fn the_context_ends_it_while_it_is_paused() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let streamer = Streamer::over(&context);
-        let source = connected(&context, Push, "inproc://frontend");
-        streamer.handle.pause().unwrap();
-        // News for a paused proxy's sockets wake it and change nothing.
-        for _ in 0..100 {
-            source.send("job").unwrap();
-        }
-        assert_eq!(streamer.handle.statistics().unwrap().to_c(), [0; 8]);
-        context.shutdown().unwrap();
-        assert_eq!(streamer.thread.join().unwrap().0.unwrap_err().errno(), Errno::ETERM);
-    });
-}
-
-#[test]
-fn it_is_commanded_while_messages_never_stop_or_find_no_room() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let streamer = Streamer::over(&context);
-        let (stop, stopped) = channel::<()>();
-        thread::scope(|scope| {
-            let source = connected(&context, Push, "inproc://frontend");
-            let sink = connected(&context, Pull, "inproc://backend");
-            scope.spawn(move || {
-                while stopped.try_recv() != Err(std::sync::mpsc::TryRecvError::Disconnected) {
-                    let _ = source.try_send("x").unwrap();
-                    let _ = sink.try_recv().unwrap();
-                }
-            });
-            let mut last = 0;
-            for _ in 0..100 {
-                streamer.handle.pause().unwrap();
-                let paused = streamer.handle.statistics().unwrap();
-                assert_eq!(streamer.handle.statistics().unwrap(), paused);
-                assert!(paused.backend.sent.messages >= last);
-                last = paused.backend.sent.messages;
-                streamer.handle.resume().unwrap();
-            }
-            drop(stop);
-        });
-        // Nobody receives any more, and every queue is full.
-        let source = connected(&context, Push, "inproc://frontend");
-        while source.send_timeout("x", MOMENT).unwrap().is_sent() {}
-        streamer.handle.pause().unwrap();
-        streamer.handle.resume().unwrap();
-        streamer.terminated();
-    });
-}
-
-#[test]
-fn many_threads_command_one_proxy() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let streamer = Streamer::over(&context);
-        let source = connected(&context, Push, "inproc://frontend");
-        let sink = connected(&context, Pull, "inproc://backend");
-        thread::scope(|scope| {
-            for _ in 0..4 {
-                let handle = streamer.handle.clone();
-                scope.spawn(move || {
-                    for _ in 0..50 {
-                        handle.pause().unwrap();
-                        handle.statistics().unwrap();
-                        handle.resume().unwrap();
-                    }
-                });
-            }
-            for number in 0..500 {
-                source.send(number.to_string()).unwrap();
-                assert_eq!(sink.recv_string().unwrap(), number.to_string());
-            }
-        });
-        streamer.handle.resume().unwrap();
-        assert_eq!(streamer.handle.statistics().unwrap().backend.sent.messages, 500);
-        streamer.terminated();
-    });
-}
-
-#[test]
-fn a_full_capture_socket_holds_it_up_and_loses_nothing() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (frontend, backend) =
-            (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
-        let capture = context.owned_socket(Push).unwrap();
-        capture.set_sndhwm(1).unwrap();
-        let captured = context.owned_socket(Pull).unwrap();
-        captured.set_rcvhwm(1).unwrap();
-        captured.bind("inproc://captured").unwrap();
-        capture.connect("inproc://captured").unwrap();
-        let source = connected(&context, Push, "inproc://frontend");
-        let sink = connected(&context, Pull, "inproc://backend");
-        for number in 0..10 {
+    let context = Context::new().unwrap();
+    let (mut frontend, mut backend) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
+    frontend.bind("inproc://frontend").unwrap();
+    backend.set_sndhwm(2).unwrap();
+    let sink = context.owned_socket(Pull).unwrap();
+    sink.set_rcvhwm(2).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    backend.connect("inproc://sink").unwrap();
+    let theirs = context.clone();
+    let feeder = thread::spawn(move || {
+        let source = connected(&theirs, Push, "inproc://frontend");
+        for number in 0..MESSAGES {
             source.send_multipart([number.to_string(), "body".to_owned()]).unwrap();
         }
-        let handle = ProxyHandle::new().unwrap();
-        let theirs = handle.clone();
-        let thread = thread::spawn(move || {
-            (theirs.run(&frontend, &backend, Some(capture.as_ref())), frontend, backend, capture)
-        });
-        eventually("two are captured", || handle.statistics().unwrap().backend.sent.messages == 2);
-        handle.terminate().unwrap();
-        let (outcome, frontend, _backend, _capture) = thread.join().unwrap();
-        outcome.unwrap();
-        for number in 0..10 {
-            let message = [number.to_string(), "body".to_owned()];
-            if number < 2 {
-                assert_eq!(captured.recv_multipart().unwrap(), message);
-                assert_eq!(sink.recv_multipart().unwrap(), message);
-            } else {
-                assert_eq!(frontend.recv_multipart().unwrap(), message);
+        source
+    });
+    let mut number = 0;
+    let (mut rounds, mut put_back) = (0, 0);
+    while number < MESSAGES {
+        let streamer = Streamer::between(frontend, backend);
+        rounds += 1;
+        for _ in 0..rounds % 7 {
+            if number < MESSAGES {
+                assert_eq!(sink.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
+                number += 1;
             }
         }
-        assert!(captured.try_recv().unwrap().is_none() && sink.try_recv().unwrap().is_none());
-    });
+        if rounds % 3 == 0 {
+            streamer.handle.pause().unwrap();
+        }
+        (frontend, backend) = streamer.terminated();
+        // What is in the receiver's queues first, then what the frontend has, if need be put back.
+        while let Some(message) = sink.try_recv_multipart().unwrap() {
+            assert_eq!(message, [number.to_string(), "body".to_owned()]);
+            number += 1;
+        }
+        if rounds % 2 == 0 && number < MESSAGES {
+            let mut items = [PollItem::socket(&frontend, PollEvents::POLLIN)];
+            poll(&mut items, None).unwrap();
+            assert!(frontend.events().unwrap().contains(PollEvents::POLLIN));
+            put_back += 1;
+            assert_eq!(frontend.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
+            number += 1;
+        }
+    }
+    assert!(put_back > 10, "{put_back} of {rounds}");
+    drop(feeder.join().unwrap());
 }
 
-#[test]
+#[deadline::test]
+fn every_way_of_receiving_gets_what_was_put_back() {
+    let context = Context::new().unwrap();
+    let (mut frontend, mut backend) = (bound(&context, Pull, "inproc://frontend"), context.owned_socket(Push).unwrap());
+    backend.set_sndhwm(1).unwrap();
+    let sink = context.owned_socket(Pull).unwrap();
+    sink.set_rcvhwm(1).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    backend.connect("inproc://sink").unwrap();
+    let source = connected(&context, Push, "inproc://frontend");
+    for way in 0..5 {
+        // Two find room; the third is held when the proxy ends.
+        for name in ["one", "two", "three"] {
+            source.send(name).unwrap();
+        }
+        let streamer = Streamer::between(frontend, backend);
+        eventually("two were sent", || streamer.handle.statistics().unwrap().backend.sent.messages == 2);
+        (frontend, backend) = streamer.terminated();
+        let mut buffer = [0; 16];
+        let got = match way {
+            0 => frontend.recv().unwrap().to_vec(),
+            1 => frontend.try_recv().unwrap().unwrap().to_vec(),
+            2 => frontend.recv_timeout(Duration::ZERO).unwrap().unwrap().to_vec(),
+            3 => {
+                let received = frontend.recv_into(&mut buffer).unwrap();
+                buffer[..received.copied].to_vec()
+            }
+            _ => {
+                let received = frontend.try_recv_into(&mut buffer).unwrap().unwrap();
+                buffer[..received.copied].to_vec()
+            }
+        };
+        assert_eq!(got, b"three", "way {way}");
+        assert!(frontend.try_recv().unwrap().is_none());
+        assert!(!frontend.events().unwrap().contains(PollEvents::POLLIN));
+        assert_eq!((sink.recv().unwrap(), sink.recv().unwrap()), ("one".into(), "two".into()));
+    }
+}
+
+#[deadline::test]
+fn statistics_count_both_ways_and_are_never_late() {
+    let context = Context::new().unwrap();
+    let handle = ProxyHandle::new().unwrap();
+    let (frontend, backend) =
+        (bound(&context, Router, "inproc://frontend"), bound(&context, Dealer, "inproc://backend"));
+    let theirs = handle.clone();
+    let broker = thread::spawn(move || theirs.run(&frontend, &backend, None));
+    let client = context.socket(Req).unwrap();
+    client.set_routing_id("id").unwrap();
+    client.connect("inproc://frontend").unwrap();
+    let server = connected(&context, Rep, "inproc://backend");
+    for round in 1..=50 {
+        client.send_multipart(["four", "4444"]).unwrap();
+        assert_eq!(server.recv_multipart().unwrap().len(), 2);
+        server.send("reply").unwrap();
+        assert_eq!(client.recv().unwrap(), "reply");
+        let statistics = handle.statistics().unwrap();
+        let (up, down) = (statistics.frontend.received, statistics.frontend.sent);
+        // With the id and the empty part: 4 and 3 parts.
+        assert_eq!((up.messages, up.parts, up.bytes), (round, 4 * round, 10 * round));
+        assert_eq!((down.messages, down.parts, down.bytes), (round, 3 * round, 7 * round));
+        assert_eq!((statistics.backend.sent, statistics.backend.received), (up, down));
+        let expected = [4, 10, 3, 7, 3, 7, 4, 10].map(|each| each * round);
+        assert_eq!(statistics.to_c(), expected);
+    }
+    let last = handle.statistics().unwrap();
+    handle.terminate().unwrap();
+    broker.join().unwrap().unwrap();
+    assert_eq!(handle.statistics().unwrap(), last);
+}
+
+#[deadline::test]
+fn commands_before_the_start_and_after_the_end() {
+    let context = Context::new().unwrap();
+    let (frontend, backend) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+    let early = ProxyHandle::new().unwrap();
+    early.terminate().unwrap();
+    early.run(&frontend, &backend, None).unwrap();
+    assert_eq!(early.pause().unwrap_err().errno(), Errno::ECANCELED);
+    assert_eq!(early.resume().unwrap_err().errno(), Errno::ECANCELED);
+    early.terminate().unwrap();
+    assert!(!early.is_paused().unwrap());
+    assert_eq!(early.run(&frontend, &backend, None).unwrap_err().errno(), Errno::EINVAL);
+
+    let paused = ProxyHandle::new().unwrap();
+    paused.pause().unwrap();
+    thread::scope(|scope| {
+        let runs = {
+            let paused = paused.clone();
+            scope.spawn(move || paused.run(&frontend, &backend, None))
+        };
+        // The context ends it, paused or not.
+        context.shutdown().unwrap();
+        let error = runs.join().unwrap().unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::ETERM, "zmq_proxy_steerable"));
+    });
+    for outcome in [paused.pause(), paused.resume(), paused.terminate()] {
+        assert_eq!(outcome.unwrap_err().errno(), Errno::ETERM);
+    }
+    assert_eq!(paused.statistics().unwrap().to_c(), [0; 8]);
+}
+
+#[deadline::test]
+fn the_context_ends_it_while_it_is_paused() {
+    let context = Context::new().unwrap();
+    let streamer = Streamer::over(&context);
+    let source = connected(&context, Push, "inproc://frontend");
+    streamer.handle.pause().unwrap();
+    // News for a paused proxy's sockets wake it and change nothing.
+    for _ in 0..100 {
+        source.send("job").unwrap();
+    }
+    assert_eq!(streamer.handle.statistics().unwrap().to_c(), [0; 8]);
+    context.shutdown().unwrap();
+    assert_eq!(streamer.thread.join().unwrap().0.unwrap_err().errno(), Errno::ETERM);
+}
+
+#[deadline::test]
+fn it_is_commanded_while_messages_never_stop_or_find_no_room() {
+    let context = Context::new().unwrap();
+    let streamer = Streamer::over(&context);
+    let (stop, stopped) = channel::<()>();
+    thread::scope(|scope| {
+        let source = connected(&context, Push, "inproc://frontend");
+        let sink = connected(&context, Pull, "inproc://backend");
+        scope.spawn(move || {
+            while stopped.try_recv() != Err(std::sync::mpsc::TryRecvError::Disconnected) {
+                let _ = source.try_send("x").unwrap();
+                let _ = sink.try_recv().unwrap();
+            }
+        });
+        let mut last = 0;
+        for _ in 0..100 {
+            streamer.handle.pause().unwrap();
+            let paused = streamer.handle.statistics().unwrap();
+            assert_eq!(streamer.handle.statistics().unwrap(), paused);
+            assert!(paused.backend.sent.messages >= last);
+            last = paused.backend.sent.messages;
+            streamer.handle.resume().unwrap();
+        }
+        drop(stop);
+    });
+    // Nobody receives any more, and every queue is full.
+    let source = connected(&context, Push, "inproc://frontend");
+    while source.send_timeout("x", MOMENT).unwrap().is_sent() {}
+    streamer.handle.pause().unwrap();
+    streamer.handle.resume().unwrap();
+    streamer.terminated();
+}
+
+#[deadline::test]
+fn many_threads_command_one_proxy() {
+    let context = Context::new().unwrap();
+    let streamer = Streamer::over(&context);
+    let source = connected(&context, Push, "inproc://frontend");
+    let sink = connected(&context, Pull, "inproc://backend");
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            let handle = streamer.handle.clone();
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    handle.pause().unwrap();
+                    handle.statistics().unwrap();
+                    handle.resume().unwrap();
+                }
+            });
+        }
+        for number in 0..500 {
+            source.send(number.to_string()).unwrap();
+            assert_eq!(sink.recv_string().unwrap(), number.to_string());
+        }
+    });
+    streamer.handle.resume().unwrap();
+    assert_eq!(streamer.handle.statistics().unwrap().backend.sent.messages, 500);
+    streamer.terminated();
+}
+
+#[deadline::test]
+fn a_full_capture_socket_holds_it_up_and_loses_nothing() {
+    let context = Context::new().unwrap();
+    let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
+    let capture = context.owned_socket(Push).unwrap();
+    capture.set_sndhwm(1).unwrap();
+    let captured = context.owned_socket(Pull).unwrap();
+    captured.set_rcvhwm(1).unwrap();
+    captured.bind("inproc://captured").unwrap();
+    capture.connect("inproc://captured").unwrap();
+    let source = connected(&context, Push, "inproc://frontend");
+    let sink = connected(&context, Pull, "inproc://backend");
+    for number in 0..10 {
+        source.send_multipart([number.to_string(), "body".to_owned()]).unwrap();
+    }
+    let handle = ProxyHandle::new().unwrap();
+    let theirs = handle.clone();
+    let thread =
+        thread::spawn(move || (theirs.run(&frontend, &backend, Some(capture.as_ref())), frontend, backend, capture));
+    eventually("two are captured", || handle.statistics().unwrap().backend.sent.messages == 2);
+    handle.terminate().unwrap();
+    let (outcome, frontend, _backend, _capture) = thread.join().unwrap();
+    outcome.unwrap();
+    for number in 0..10 {
+        let message = [number.to_string(), "body".to_owned()];
+        if number < 2 {
+            assert_eq!(captured.recv_multipart().unwrap(), message);
+            assert_eq!(sink.recv_multipart().unwrap(), message);
+        } else {
+            assert_eq!(frontend.recv_multipart().unwrap(), message);
+        }
+    }
+    assert!(captured.try_recv().unwrap().is_none() && sink.try_recv().unwrap().is_none());
+}
+
+#[deadline::test]
 fn a_mandatory_router_without_room_is_tried_again() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let frontend = bound(&context, Pull, "inproc://frontend");
-        let backend = context.owned_socket(Router).unwrap();
-        backend.set_router_mandatory(true).unwrap();
-        backend.set_sndhwm(1).unwrap();
-        let peer = context.owned_socket(Dealer).unwrap();
-        peer.set_routing_id("peer").unwrap();
-        peer.set_rcvhwm(1).unwrap();
-        peer.bind("inproc://peer").unwrap();
-        backend.connect("inproc://peer").unwrap();
-        let source = connected(&context, Push, "inproc://frontend");
-        let handle = ProxyHandle::new().unwrap();
-        let theirs = handle.clone();
-        let runs = thread::spawn(move || (theirs.run(&frontend, &backend, None), frontend));
-        for number in 0..20 {
-            source.send_multipart(["peer".to_owned(), number.to_string()]).unwrap();
-        }
-        for number in 0..10 {
-            assert_eq!(peer.recv_multipart().unwrap(), [number.to_string()]);
-        }
-        handle.pause().unwrap();
-        handle.terminate().unwrap();
-        let (outcome, frontend) = runs.join().unwrap();
-        outcome.unwrap();
-        let mut left = Vec::new();
-        while let Some(message) = peer.try_recv_multipart().unwrap() {
-            left.push(message);
-        }
-        while let Some(mut message) = frontend.try_recv_multipart().unwrap() {
-            assert_eq!(message.pop_front().unwrap(), "peer");
-            left.push(message);
-        }
-        let expected: Vec<_> = (10..20).map(|number| Multipart::from([number.to_string()])).collect();
-        assert_eq!(left, expected);
-    });
+    let context = Context::new().unwrap();
+    let frontend = bound(&context, Pull, "inproc://frontend");
+    let backend = context.owned_socket(Router).unwrap();
+    backend.set_router_mandatory(true).unwrap();
+    backend.set_sndhwm(1).unwrap();
+    let peer = context.owned_socket(Dealer).unwrap();
+    peer.set_routing_id("peer").unwrap();
+    peer.set_rcvhwm(1).unwrap();
+    peer.bind("inproc://peer").unwrap();
+    backend.connect("inproc://peer").unwrap();
+    let source = connected(&context, Push, "inproc://frontend");
+    let handle = ProxyHandle::new().unwrap();
+    let theirs = handle.clone();
+    let runs = thread::spawn(move || (theirs.run(&frontend, &backend, None), frontend));
+    for number in 0..20 {
+        source.send_multipart(["peer".to_owned(), number.to_string()]).unwrap();
+    }
+    for number in 0..10 {
+        assert_eq!(peer.recv_multipart().unwrap(), [number.to_string()]);
+    }
+    handle.pause().unwrap();
+    handle.terminate().unwrap();
+    let (outcome, frontend) = runs.join().unwrap();
+    outcome.unwrap();
+    let mut left = Vec::new();
+    while let Some(message) = peer.try_recv_multipart().unwrap() {
+        left.push(message);
+    }
+    while let Some(mut message) = frontend.try_recv_multipart().unwrap() {
+        assert_eq!(message.pop_front().unwrap(), "peer");
+        left.push(message);
+    }
+    let expected: Vec<_> = (10..20).map(|number| Multipart::from([number.to_string()])).collect();
+    assert_eq!(left, expected);
 }
 
-#[test]
+#[deadline::test]
 fn a_message_for_nobody_ends_it_and_is_still_there() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), context.owned_socket(Router).unwrap());
-        backend.set_router_mandatory(true).unwrap();
-        let source = connected(&context, Push, "inproc://frontend");
-        source.send_multipart(["nobody", "hello"]).unwrap();
-        source.send_multipart(["somebody", "hello"]).unwrap();
-        for _ in 0..2 {
-            let error = zmq::proxy(&frontend, &backend, None).unwrap_err();
-            assert_eq!(error.errno(), Errno::EHOSTUNREACH);
-        }
-        assert_eq!(frontend.recv_multipart().unwrap(), ["nobody", "hello"]);
-        assert_eq!(frontend.recv_multipart().unwrap(), ["somebody", "hello"]);
-    });
+    let context = Context::new().unwrap();
+    let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), context.owned_socket(Router).unwrap());
+    backend.set_router_mandatory(true).unwrap();
+    let source = connected(&context, Push, "inproc://frontend");
+    source.send_multipart(["nobody", "hello"]).unwrap();
+    source.send_multipart(["somebody", "hello"]).unwrap();
+    for _ in 0..2 {
+        let error = zmq::proxy(&frontend, &backend, None).unwrap_err();
+        assert_eq!(error.errno(), Errno::EHOSTUNREACH);
+    }
+    assert_eq!(frontend.recv_multipart().unwrap(), ["nobody", "hello"]);
+    assert_eq!(frontend.recv_multipart().unwrap(), ["somebody", "hello"]);
 }
 
-#[test]
+#[deadline::test]
 fn one_socket_may_be_both_sides() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let echo = bound(&context, Rep, "inproc://echo");
-        let handle = ProxyHandle::new().unwrap();
-        let theirs = handle.clone();
-        let runs = thread::spawn(move || theirs.run(&echo, &echo, None));
-        let client = connected(&context, Req, "inproc://echo");
-        for round in 1..10_u64 {
-            client.send_multipart(["there", "and back"]).unwrap();
-            // In libzmq's own loop, a REP answers before it has the whole request, and that ends the proxy.
-            assert_eq!(client.recv_multipart().unwrap(), ["there", "and back"]);
-            let statistics = handle.statistics().unwrap();
-            assert_eq!(statistics.to_c(), [2 * round, 13 * round, 0, 0, 0, 0, 2 * round, 13 * round]);
-        }
-        handle.terminate().unwrap();
-        runs.join().unwrap().unwrap();
-    });
+    let context = Context::new().unwrap();
+    let echo = bound(&context, Rep, "inproc://echo");
+    let handle = ProxyHandle::new().unwrap();
+    let theirs = handle.clone();
+    let runs = thread::spawn(move || theirs.run(&echo, &echo, None));
+    let client = connected(&context, Req, "inproc://echo");
+    for round in 1..10_u64 {
+        client.send_multipart(["there", "and back"]).unwrap();
+        // In libzmq's own loop, a REP answers before it has the whole request, and that ends the proxy.
+        assert_eq!(client.recv_multipart().unwrap(), ["there", "and back"]);
+        let statistics = handle.statistics().unwrap();
+        assert_eq!(statistics.to_c(), [2 * round, 13 * round, 0, 0, 0, 0, 2 * round, 13 * round]);
+    }
+    handle.terminate().unwrap();
+    runs.join().unwrap().unwrap();
 }
 
 #[test]
@@ -498,138 +469,126 @@ fn while_steered<C: SocketType, D: CanSend>(
     runs.join().unwrap()
 }
 
-#[test]
+#[deadline::test]
 fn text_commands_do_what_they_say() {
-    within_deadline(|| {
-        let outcome = while_steered(Rep, Req, |commander, source, sink| {
-            let ask = |command: &str| {
-                commander.send(command).unwrap();
-                commander.recv_multipart().unwrap()
-            };
-            source.send("one").unwrap();
-            assert_eq!(sink.recv().unwrap(), "one");
-            assert_eq!(ask("PAUSE"), [""]);
-            source.send("two!").unwrap();
-            assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
-            // Nothing but RESUME resumes: in 4.3.5 anything of 5 bytes does.
-            for other in ["", "other", "PAUS", "RESUMES", "resume", "PAUSE"] {
-                assert_eq!(ask(other), [""]);
-            }
-            assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
-            assert_eq!(ask("RESUME"), [""]);
-            assert_eq!(sink.recv().unwrap(), "two!");
-            let numbers: Vec<u64> =
-                ask("STATISTICS").iter().map(|part| u64::from_ne_bytes((**part).try_into().unwrap())).collect();
-            assert_eq!(numbers, [2, 7, 0, 0, 0, 0, 2, 7]);
-            assert_eq!(ask("TERMINATE"), [""]);
-        });
-        outcome.unwrap();
-    });
-}
-
-#[test]
-fn a_program_in_c_commands_it() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (frontend, backend) =
-            (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
-        let control = context.owned_socket(Rep).unwrap();
-        let endpoint = control.bind("tcp://127.0.0.1:*").unwrap();
-        let source = connected(&context, Push, "inproc://frontend");
-        let sink = connected(&context, Pull, "inproc://backend");
-        let runs = thread::spawn(move || proxy_steerable(&frontend, &backend, None, &control));
-        source.send("12345").unwrap();
-        assert_eq!(sink.recv().unwrap(), "12345");
-        let connect = format!("connect:{endpoint}");
-        let command = |commands: &[&str]| {
-            let mut steps = vec!["buffer", "REQ", connect.as_str()];
-            commands.iter().for_each(|command| steps.extend([*command, "recv"]));
-            Process::start(c_program("peer.c"), &steps).rest()
+    let outcome = while_steered(Rep, Req, |commander, source, sink| {
+        let ask = |command: &str| {
+            commander.send(command).unwrap();
+            commander.recv_multipart().unwrap()
         };
-        let answers = command(&["send:PAUSE", "send:STATISTICS"]);
-        let number = |number: u64| number.to_ne_bytes().map(|byte| format!("{byte:02x}")).concat();
-        let expected: Vec<_> = [1, 5, 0, 0, 0, 0, 1, 5].map(|each| format!("8:{}", number(each))).into();
-        assert_eq!(answers, ["0:", &expected.join("|"), "done"]);
-        source.send("later").unwrap();
+        source.send("one").unwrap();
+        assert_eq!(sink.recv().unwrap(), "one");
+        assert_eq!(ask("PAUSE"), [""]);
+        source.send("two!").unwrap();
         assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
-        assert_eq!(command(&["send:RESUME"]), ["0:", "done"]);
-        assert_eq!(sink.recv().unwrap(), "later");
-        assert_eq!(command(&["send:TERMINATE"]), ["0:", "done"]);
-        runs.join().unwrap().unwrap();
+        // Nothing but RESUME resumes: in 4.3.5 anything of 5 bytes does.
+        for other in ["", "other", "PAUS", "RESUMES", "resume", "PAUSE"] {
+            assert_eq!(ask(other), [""]);
+        }
+        assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
+        assert_eq!(ask("RESUME"), [""]);
+        assert_eq!(sink.recv().unwrap(), "two!");
+        let numbers: Vec<u64> =
+            ask("STATISTICS").iter().map(|part| u64::from_ne_bytes((**part).try_into().unwrap())).collect();
+        assert_eq!(numbers, [2, 7, 0, 0, 0, 0, 2, 7]);
+        assert_eq!(ask("TERMINATE"), [""]);
     });
+    outcome.unwrap();
 }
 
-#[test]
+#[deadline::test]
+fn a_program_in_c_commands_it() {
+    let context = Context::new().unwrap();
+    let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
+    let control = context.owned_socket(Rep).unwrap();
+    let endpoint = control.bind("tcp://127.0.0.1:*").unwrap();
+    let source = connected(&context, Push, "inproc://frontend");
+    let sink = connected(&context, Pull, "inproc://backend");
+    let runs = thread::spawn(move || proxy_steerable(&frontend, &backend, None, &control));
+    source.send("12345").unwrap();
+    assert_eq!(sink.recv().unwrap(), "12345");
+    let connect = format!("connect:{endpoint}");
+    let command = |commands: &[&str]| {
+        let mut steps = vec!["buffer", "REQ", connect.as_str()];
+        commands.iter().for_each(|command| steps.extend([*command, "recv"]));
+        Process::start(c_program("peer.c"), &steps).rest()
+    };
+    let answers = command(&["send:PAUSE", "send:STATISTICS"]);
+    let number = |number: u64| number.to_ne_bytes().map(|byte| format!("{byte:02x}")).concat();
+    let expected: Vec<_> = [1, 5, 0, 0, 0, 0, 1, 5].map(|each| format!("8:{}", number(each))).into();
+    assert_eq!(answers, ["0:", &expected.join("|"), "done"]);
+    source.send("later").unwrap();
+    assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
+    assert_eq!(command(&["send:RESUME"]), ["0:", "done"]);
+    assert_eq!(sink.recv().unwrap(), "later");
+    assert_eq!(command(&["send:TERMINATE"]), ["0:", "done"]);
+    runs.join().unwrap().unwrap();
+}
+
+#[deadline::test]
 fn other_kinds_of_control_sockets() {
-    within_deadline(|| {
-        while_steered(Pair, Pair, |commander, source, sink| {
-            commander.send("PAUSE").unwrap();
-            assert_eq!(commander.recv().unwrap(), "");
-            source.send("job").unwrap();
-            commander.send("RESUME").unwrap();
-            assert_eq!(sink.recv().unwrap(), "job");
+    while_steered(Pair, Pair, |commander, source, sink| {
+        commander.send("PAUSE").unwrap();
+        assert_eq!(commander.recv().unwrap(), "");
+        source.send("job").unwrap();
+        commander.send("RESUME").unwrap();
+        assert_eq!(sink.recv().unwrap(), "job");
+        commander.send("TERMINATE").unwrap();
+    })
+    .unwrap();
+    while_steered(Router, Req, |commander, _, _| {
+        commander.send("STATISTICS").unwrap();
+        assert_eq!(commander.recv_multipart().unwrap().len(), 8);
+        commander.send("TERMINATE").unwrap();
+        assert_eq!(commander.recv().unwrap(), "");
+    })
+    .unwrap();
+    while_steered(Dealer, Req, |commander, _, _| {
+        commander.send("TERMINATE").unwrap();
+        assert_eq!(commander.recv().unwrap(), "");
+    })
+    .unwrap();
+    while_steered(Pull, Push, |commander, _, _| commander.send("TERMINATE").unwrap()).unwrap();
+    while_steered(Sub, Pub, |commander, _, _| {
+        // Until its subscription is there.
+        for _ in 0..100 {
             commander.send("TERMINATE").unwrap();
-        })
-        .unwrap();
-        while_steered(Router, Req, |commander, _, _| {
-            commander.send("STATISTICS").unwrap();
-            assert_eq!(commander.recv_multipart().unwrap().len(), 8);
-            commander.send("TERMINATE").unwrap();
-            assert_eq!(commander.recv().unwrap(), "");
-        })
-        .unwrap();
-        while_steered(Dealer, Req, |commander, _, _| {
-            commander.send("TERMINATE").unwrap();
-            assert_eq!(commander.recv().unwrap(), "");
-        })
-        .unwrap();
-        while_steered(Pull, Push, |commander, _, _| commander.send("TERMINATE").unwrap()).unwrap();
-        while_steered(Sub, Pub, |commander, _, _| {
-            // Until its subscription is there.
-            for _ in 0..100 {
-                commander.send("TERMINATE").unwrap();
-                thread::sleep(Duration::from_millis(1));
-            }
-        })
-        .unwrap();
-    });
+            thread::sleep(Duration::from_millis(1));
+        }
+    })
+    .unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn answers_that_nobody_reads_hold_nothing_up() {
-    within_deadline(|| {
-        while_steered(Pair, Pair, |commander, source, sink| {
-            let accepted = (0..5000).filter(|_| commander.try_send("STATISTICS").unwrap().is_sent()).count();
-            source.send("job").unwrap();
-            assert_eq!(sink.recv().unwrap(), "job");
-            // They are all there, whole and in turn, for whom reads at last.
-            for _ in 0..accepted {
-                assert_eq!(commander.recv_multipart().unwrap().len(), 8);
-            }
-            commander.send("TERMINATE").unwrap();
-        })
-        .unwrap();
-    });
+    while_steered(Pair, Pair, |commander, source, sink| {
+        let accepted = (0..5000).filter(|_| commander.try_send("STATISTICS").unwrap().is_sent()).count();
+        source.send("job").unwrap();
+        assert_eq!(sink.recv().unwrap(), "job");
+        // They are all there, whole and in turn, for whom reads at last.
+        for _ in 0..accepted {
+            assert_eq!(commander.recv_multipart().unwrap().len(), 8);
+        }
+        commander.send("TERMINATE").unwrap();
+    })
+    .unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn subscriptions_pass_a_steerable_forwarder() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (frontend, backend) =
-            (bound(&context, XSub, "inproc://frontend"), bound(&context, XPub, "inproc://backend"));
-        let handle = ProxyHandle::new().unwrap();
-        let theirs = handle.clone();
-        let runs = thread::spawn(move || theirs.run(&frontend, &backend, None));
-        let publisher = connected(&context, XPub, "inproc://frontend");
-        let subscriber = connected(&context, Sub, "inproc://backend");
-        subscriber.subscribe("news").unwrap();
-        assert_eq!(publisher.recv().unwrap(), b"\x01news");
-        publisher.send("news of today").unwrap();
-        assert_eq!(subscriber.recv().unwrap(), "news of today");
-        let statistics = handle.statistics().unwrap();
-        assert_eq!(statistics.to_c(), [1, 13, 1, 5, 1, 5, 1, 13]);
-        handle.terminate().unwrap();
-        runs.join().unwrap().unwrap();
-    });
+    let context = Context::new().unwrap();
+    let (frontend, backend) = (bound(&context, XSub, "inproc://frontend"), bound(&context, XPub, "inproc://backend"));
+    let handle = ProxyHandle::new().unwrap();
+    let theirs = handle.clone();
+    let runs = thread::spawn(move || theirs.run(&frontend, &backend, None));
+    let publisher = connected(&context, XPub, "inproc://frontend");
+    let subscriber = connected(&context, Sub, "inproc://backend");
+    subscriber.subscribe("news").unwrap();
+    assert_eq!(publisher.recv().unwrap(), b"\x01news");
+    publisher.send("news of today").unwrap();
+    assert_eq!(subscriber.recv().unwrap(), "news of today");
+    let statistics = handle.statistics().unwrap();
+    assert_eq!(statistics.to_c(), [1, 13, 1, 5, 1, 5, 1, 13]);
+    handle.terminate().unwrap();
+    runs.join().unwrap().unwrap();
 }

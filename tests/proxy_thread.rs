@@ -5,7 +5,7 @@ mod common;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use common::{DEADLINE, alone, eventually, role, within_deadline};
+use common::{DEADLINE, alone, eventually, role};
 use zmq::{
     Context, Dealer, Errno, Kind, Pair, Proxy, Pub, Pull, Push, Rep, Req, Router, SocketSpec, Sub, XPub, XSub,
     interrupt,
@@ -15,215 +15,201 @@ fn streamer() -> zmq::ProxyBuilder {
     Proxy::builder(SocketSpec::new(Pull).bind("inproc://frontend"), SocketSpec::new(Push).bind("inproc://backend"))
 }
 
-#[test]
+#[deadline::test]
 fn it_hands_its_endpoints_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let broker = Proxy::builder(
-            SocketSpec::new(Router).with(|socket| socket.set_rcvhwm(7)).bind("tcp://127.0.0.1:*").bind("ipc://*"),
-            SocketSpec::new(Kind::Dealer).bind("tcp://127.0.0.1:*"),
-        )
-        .capture(SocketSpec::new(Pub).bind("inproc://captured"))
-        .start(&context)
-        .unwrap();
-        assert!(broker.frontend_endpoints()[0].starts_with("tcp://127.0.0.1:"));
-        assert!(broker.frontend_endpoints()[1].starts_with("ipc://"));
-        assert_eq!(broker.capture_endpoints(), ["inproc://captured"]);
-        let captured = context.socket(Sub).unwrap();
-        captured.subscribe("").unwrap();
-        captured.connect("inproc://captured").unwrap();
-        let server = context.socket(Rep).unwrap();
-        server.connect(&broker.backend_endpoints()[0]).unwrap();
-        for endpoint in broker.frontend_endpoints() {
-            let client = context.socket(Req).unwrap();
-            client.connect(endpoint).unwrap();
-            client.send("question").unwrap();
-            assert_eq!(server.recv().unwrap(), "question");
-            server.send("answer").unwrap();
-            assert_eq!(client.recv().unwrap(), "answer");
-        }
-        assert_eq!(captured.recv_multipart().unwrap().back().unwrap(), "question");
-        assert!(broker.is_running());
-        let endpoint = broker.frontend_endpoints()[0].clone();
-        broker.terminate().unwrap();
-        // Its sockets are closed: the endpoint is free soon.
-        let next = context.socket(Pull).unwrap();
-        eventually("the endpoint is free", || next.bind(&endpoint).is_ok());
-    });
+    let context = Context::new().unwrap();
+    let broker = Proxy::builder(
+        SocketSpec::new(Router).with(|socket| socket.set_rcvhwm(7)).bind("tcp://127.0.0.1:*").bind("ipc://*"),
+        SocketSpec::new(Kind::Dealer).bind("tcp://127.0.0.1:*"),
+    )
+    .capture(SocketSpec::new(Pub).bind("inproc://captured"))
+    .start(&context)
+    .unwrap();
+    assert!(broker.frontend_endpoints()[0].starts_with("tcp://127.0.0.1:"));
+    assert!(broker.frontend_endpoints()[1].starts_with("ipc://"));
+    assert_eq!(broker.capture_endpoints(), ["inproc://captured"]);
+    let captured = context.socket(Sub).unwrap();
+    captured.subscribe("").unwrap();
+    captured.connect("inproc://captured").unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.connect(&broker.backend_endpoints()[0]).unwrap();
+    for endpoint in broker.frontend_endpoints() {
+        let client = context.socket(Req).unwrap();
+        client.connect(endpoint).unwrap();
+        client.send("question").unwrap();
+        assert_eq!(server.recv().unwrap(), "question");
+        server.send("answer").unwrap();
+        assert_eq!(client.recv().unwrap(), "answer");
+    }
+    assert_eq!(captured.recv_multipart().unwrap().back().unwrap(), "question");
+    assert!(broker.is_running());
+    let endpoint = broker.frontend_endpoints()[0].clone();
+    broker.terminate().unwrap();
+    // Its sockets are closed: the endpoint is free soon.
+    let next = context.socket(Pull).unwrap();
+    eventually("the endpoint is free", || next.bind(&endpoint).is_ok());
 }
 
-#[test]
+#[deadline::test]
 fn it_connects_too_and_reports_name_the_description() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let publisher = context.socket(XPub).unwrap();
-        let news = publisher.bind("tcp://127.0.0.1:*").unwrap();
-        let (spec, line) = (SocketSpec::new(XSub).connect(&news), line!());
-        let forwarder = Proxy::builder(spec, SocketSpec::new(XPub).bind("inproc://news")).start(&context).unwrap();
-        assert!(forwarder.frontend_endpoints().is_empty());
-        let open = context.open_sockets();
-        assert!(open.iter().any(|socket| socket.kind() == Kind::XSub && socket.opened_at().line() == line));
-        let subscriber = context.socket(Sub).unwrap();
-        subscriber.connect("inproc://news").unwrap();
-        subscriber.subscribe("news").unwrap();
-        assert_eq!(publisher.recv().unwrap(), b"\x01news");
-        publisher.send("news of today").unwrap();
-        assert_eq!(subscriber.recv().unwrap(), "news of today");
-    });
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    let news = publisher.bind("tcp://127.0.0.1:*").unwrap();
+    let (spec, line) = (SocketSpec::new(XSub).connect(&news), line!());
+    let forwarder = Proxy::builder(spec, SocketSpec::new(XPub).bind("inproc://news")).start(&context).unwrap();
+    assert!(forwarder.frontend_endpoints().is_empty());
+    let open = context.open_sockets();
+    assert!(open.iter().any(|socket| socket.kind() == Kind::XSub && socket.opened_at().line() == line));
+    let subscriber = context.socket(Sub).unwrap();
+    subscriber.connect("inproc://news").unwrap();
+    subscriber.subscribe("news").unwrap();
+    assert_eq!(publisher.recv().unwrap(), b"\x01news");
+    publisher.send("news of today").unwrap();
+    assert_eq!(subscriber.recv().unwrap(), "news of today");
 }
 
-#[test]
+#[deadline::test]
 fn what_fails_in_the_thread_is_reported() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let taken = context.socket(Pull).unwrap();
-        let endpoint = taken.bind("tcp://127.0.0.1:*").unwrap();
-        let start = |spec: SocketSpec<Push>| {
-            Proxy::builder(SocketSpec::new(Pull).bind("inproc://front"), spec).start(&context).unwrap_err()
-        };
-        assert_eq!(start(SocketSpec::new(Push).bind(&endpoint)).errno(), Errno::EADDRINUSE);
-        let error = start(SocketSpec::new(Push).with(|socket| socket.set_linger(Some(Duration::MAX))));
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_LINGER"));
-        let error = streamer().capture(SocketSpec::new(Pair).connect("nowhere")).start(&context).unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_connect"));
-        // Nothing is left of those that failed.
-        assert_eq!(context.open_sockets().len(), 1);
-        let panicked = catch_unwind(AssertUnwindSafe(|| start(SocketSpec::new(Push).with(|_| panic!("on purpose")))));
-        assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
-        assert_eq!(context.open_sockets().len(), 1);
-        context.shutdown().unwrap();
-        assert_eq!(streamer().start(&context).unwrap_err().errno(), Errno::ETERM);
-    });
+    let context = Context::new().unwrap();
+    let taken = context.socket(Pull).unwrap();
+    let endpoint = taken.bind("tcp://127.0.0.1:*").unwrap();
+    let start = |spec: SocketSpec<Push>| {
+        Proxy::builder(SocketSpec::new(Pull).bind("inproc://front"), spec).start(&context).unwrap_err()
+    };
+    assert_eq!(start(SocketSpec::new(Push).bind(&endpoint)).errno(), Errno::EADDRINUSE);
+    let error = start(SocketSpec::new(Push).with(|socket| socket.set_linger(Some(Duration::MAX))));
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_LINGER"));
+    let error = streamer().capture(SocketSpec::new(Pair).connect("nowhere")).start(&context).unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_connect"));
+    // Nothing is left of those that failed.
+    assert_eq!(context.open_sockets().len(), 1);
+    let panicked = catch_unwind(AssertUnwindSafe(|| start(SocketSpec::new(Push).with(|_| panic!("on purpose")))));
+    assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
+    assert_eq!(context.open_sockets().len(), 1);
+    context.shutdown().unwrap();
+    assert_eq!(streamer().start(&context).unwrap_err().errno(), Errno::ETERM);
 }
 
-#[test]
+#[deadline::test]
 fn it_is_commanded_and_counted() {
-    within_deadline(|| {
+    let context = Context::new().unwrap();
+    let streamer = streamer().start(&context).unwrap();
+    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    source.connect("inproc://frontend").unwrap();
+    sink.connect("inproc://backend").unwrap();
+    streamer.pause().unwrap();
+    source.send("job").unwrap();
+    assert_eq!(streamer.statistics().unwrap().to_c(), [0; 8]);
+    streamer.resume().unwrap();
+    assert_eq!(sink.recv().unwrap(), "job");
+    assert_eq!(streamer.statistics().unwrap().to_c(), [1, 3, 0, 0, 0, 0, 1, 3]);
+    let handle = streamer.handle();
+    handle.terminate().unwrap();
+    eventually("it has ended", || !streamer.is_running());
+    assert_eq!(handle.statistics().unwrap().to_c(), [1, 3, 0, 0, 0, 0, 1, 3]);
+    streamer.terminate().unwrap();
+}
+
+#[deadline::test]
+fn it_ends_with_its_owner_and_with_its_context_in_any_order() {
+    for round in 0..6 {
         let context = Context::new().unwrap();
         let streamer = streamer().start(&context).unwrap();
-        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        let source = context.owned_socket(Push).unwrap();
         source.connect("inproc://frontend").unwrap();
-        sink.connect("inproc://backend").unwrap();
-        streamer.pause().unwrap();
-        source.send("job").unwrap();
-        assert_eq!(streamer.statistics().unwrap().to_c(), [0; 8]);
-        streamer.resume().unwrap();
-        assert_eq!(sink.recv().unwrap(), "job");
-        assert_eq!(streamer.statistics().unwrap().to_c(), [1, 3, 0, 0, 0, 0, 1, 3]);
-        let handle = streamer.handle();
-        handle.terminate().unwrap();
-        eventually("it has ended", || !streamer.is_running());
-        assert_eq!(handle.statistics().unwrap().to_c(), [1, 3, 0, 0, 0, 0, 1, 3]);
-        streamer.terminate().unwrap();
-    });
-}
-
-#[test]
-fn it_ends_with_its_owner_and_with_its_context_in_any_order() {
-    within_deadline(|| {
-        for round in 0..6 {
-            let context = Context::new().unwrap();
-            let streamer = streamer().start(&context).unwrap();
-            let source = context.owned_socket(Push).unwrap();
-            source.connect("inproc://frontend").unwrap();
-            // More than it can hand on: nobody receives.
-            while source.send_timeout("job", Duration::from_millis(5)).unwrap().is_sent() {}
-            match round {
-                0 => drop((streamer, source, context)),
-                1 => drop((source, streamer, context)),
-                2 => drop((context, source, streamer)),
-                3 => {
-                    context.shutdown().unwrap();
-                    eventually("it has ended", || !streamer.is_running());
-                    assert_eq!(streamer.terminate().unwrap_err().errno(), Errno::ETERM);
-                }
-                4 => {
-                    drop(source);
-                    let error = context.terminate(Duration::from_millis(20)).unwrap_err();
-                    assert_eq!(error.open_sockets(), 0);
-                }
-                _ => {
-                    let keeps = context.clone();
-                    drop(context);
-                    drop(streamer);
-                    drop(source);
-                    keeps.terminate(DEADLINE).unwrap();
-                }
+        // More than it can hand on: nobody receives.
+        while source.send_timeout("job", Duration::from_millis(5)).unwrap().is_sent() {}
+        match round {
+            0 => drop((streamer, source, context)),
+            1 => drop((source, streamer, context)),
+            2 => drop((context, source, streamer)),
+            3 => {
+                context.shutdown().unwrap();
+                eventually("it has ended", || !streamer.is_running());
+                assert_eq!(streamer.terminate().unwrap_err().errno(), Errno::ETERM);
+            }
+            4 => {
+                drop(source);
+                let error = context.terminate(Duration::from_millis(20)).unwrap_err();
+                assert_eq!(error.open_sockets(), 0);
+            }
+            _ => {
+                let keeps = context.clone();
+                drop(context);
+                drop(streamer);
+                drop(source);
+                keeps.terminate(DEADLINE).unwrap();
             }
         }
-    });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_caught_signal_ends_it_and_takes_nothing() {
     const NAME: &str = "a_caught_signal_ends_it_and_takes_nothing";
     if role().is_none() {
         return common::Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
-    within_deadline(|| {
-        interrupt::catch_signals().unwrap();
-        let context = Context::new().unwrap();
-        let capture = context.owned_socket(Push).unwrap();
-        capture.set_sndhwm(1).unwrap();
-        capture.set_immediate(false).unwrap();
-        let captured = context.owned_socket(Pull).unwrap();
-        captured.set_rcvhwm(1).unwrap();
-        captured.bind("inproc://captured").unwrap();
-        capture.connect("inproc://captured").unwrap();
-        let (frontend, backend) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
-        frontend.bind("inproc://frontend").unwrap();
-        backend.bind("inproc://backend").unwrap();
-        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-        source.connect("inproc://frontend").unwrap();
-        sink.connect("inproc://backend").unwrap();
-        for number in 0..5 {
-            source.send(number.to_string()).unwrap();
-        }
-        let plain = std::thread::spawn(move || {
-            let outcome = zmq::proxy(&frontend, &backend, Some(capture.as_ref()));
-            (outcome, frontend, backend, capture)
-        });
-        let running = Proxy::builder(SocketSpec::new(Pull), SocketSpec::new(Push)).start(&context).unwrap();
-        running.pause().unwrap();
-        // The capture socket takes two; then the loop waits for it.
-        assert_eq!((sink.recv().unwrap(), sink.recv().unwrap()), ("0".into(), "1".into()));
-        // SAFETY: the signal is caught.
-        unsafe { libc::raise(libc::SIGINT) };
-        let (outcome, frontend, _backend, _capture) = plain.join().unwrap();
-        assert_eq!(outcome.unwrap_err().errno(), Errno::EINTR);
-        eventually("the other one has ended, although paused", || !running.is_running());
-        assert_eq!(running.terminate().unwrap_err().errno(), Errno::EINTR);
-        interrupt::clear();
-        for number in 2..5 {
-            assert_eq!(frontend.recv().unwrap(), number.to_string().as_str());
-        }
-        assert_eq!((captured.recv().unwrap(), captured.recv().unwrap()), ("0".into(), "1".into()));
-        assert!(captured.try_recv().unwrap().is_none() && sink.try_recv().unwrap().is_none());
+    interrupt::catch_signals().unwrap();
+    let context = Context::new().unwrap();
+    let capture = context.owned_socket(Push).unwrap();
+    capture.set_sndhwm(1).unwrap();
+    capture.set_immediate(false).unwrap();
+    let captured = context.owned_socket(Pull).unwrap();
+    captured.set_rcvhwm(1).unwrap();
+    captured.bind("inproc://captured").unwrap();
+    capture.connect("inproc://captured").unwrap();
+    let (frontend, backend) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
+    frontend.bind("inproc://frontend").unwrap();
+    backend.bind("inproc://backend").unwrap();
+    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    source.connect("inproc://frontend").unwrap();
+    sink.connect("inproc://backend").unwrap();
+    for number in 0..5 {
+        source.send(number.to_string()).unwrap();
+    }
+    let plain = std::thread::spawn(move || {
+        let outcome = zmq::proxy(&frontend, &backend, Some(capture.as_ref()));
+        (outcome, frontend, backend, capture)
     });
+    let running = Proxy::builder(SocketSpec::new(Pull), SocketSpec::new(Push)).start(&context).unwrap();
+    running.pause().unwrap();
+    // The capture socket takes two; then the loop waits for it.
+    assert_eq!((sink.recv().unwrap(), sink.recv().unwrap()), ("0".into(), "1".into()));
+    // SAFETY: the signal is caught.
+    unsafe { libc::raise(libc::SIGINT) };
+    let (outcome, frontend, _backend, _capture) = plain.join().unwrap();
+    assert_eq!(outcome.unwrap_err().errno(), Errno::EINTR);
+    eventually("the other one has ended, although paused", || !running.is_running());
+    assert_eq!(running.terminate().unwrap_err().errno(), Errno::EINTR);
+    interrupt::clear();
+    for number in 2..5 {
+        assert_eq!(frontend.recv().unwrap(), number.to_string().as_str());
+    }
+    assert_eq!((captured.recv().unwrap(), captured.recv().unwrap()), ("0".into(), "1".into()));
+    assert!(captured.try_recv().unwrap().is_none() && sink.try_recv().unwrap().is_none());
 }
 
-#[test]
+#[deadline::test]
 fn dealers_as_backend_of_a_broker_whose_workers_come_late() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let broker = Proxy::builder(
-            SocketSpec::new(Router).bind("inproc://frontend"),
-            SocketSpec::new(Dealer).bind("inproc://backend"),
-        )
-        .start(&context)
-        .unwrap();
-        let client = context.socket(Req).unwrap();
-        client.connect("inproc://frontend").unwrap();
-        client.send("question").unwrap();
-        // Nobody could take it: it was not taken.
-        assert_eq!(broker.statistics().unwrap().to_c(), [0; 8]);
-        let server = context.socket(Rep).unwrap();
-        server.connect("inproc://backend").unwrap();
-        assert_eq!(server.recv().unwrap(), "question");
-    });
+    let context = Context::new().unwrap();
+    let broker = Proxy::builder(
+        SocketSpec::new(Router).bind("inproc://frontend"),
+        SocketSpec::new(Dealer).bind("inproc://backend"),
+    )
+    .start(&context)
+    .unwrap();
+    let client = context.socket(Req).unwrap();
+    client.connect("inproc://frontend").unwrap();
+    client.send("question").unwrap();
+    // Nobody could take it: it was not taken.
+    assert_eq!(broker.statistics().unwrap().to_c(), [0; 8]);
+    let server = context.socket(Rep).unwrap();
+    server.connect("inproc://backend").unwrap();
+    assert_eq!(server.recv().unwrap(), "question");
 }
 
-#[test]
+#[deadline::test]
 fn a_forked_child_is_refused_and_drops_in_peace() {
     const NAME: &str = "a_forked_child_is_refused_and_drops_in_peace";
     if role().is_none() {
@@ -256,15 +242,13 @@ fn a_forked_child_is_refused_and_drops_in_peace() {
     unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(status, 0);
     // The parent's go on.
-    within_deadline(move || {
-        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-        source.connect("inproc://frontend").unwrap();
-        sink.connect("inproc://backend").unwrap();
-        source.send("job").unwrap();
-        assert_eq!(sink.recv().unwrap(), "job");
-        actor.send("Hello").unwrap();
-        assert_eq!(actor.recv().unwrap().unwrap(), ["Hello"]);
-        actor.terminate(DEADLINE).unwrap();
-        proxy.terminate().unwrap();
-    });
+    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    source.connect("inproc://frontend").unwrap();
+    sink.connect("inproc://backend").unwrap();
+    source.send("job").unwrap();
+    assert_eq!(sink.recv().unwrap(), "job");
+    actor.send("Hello").unwrap();
+    assert_eq!(actor.recv().unwrap().unwrap(), ["Hello"]);
+    actor.terminate(DEADLINE).unwrap();
+    proxy.terminate().unwrap();
 }

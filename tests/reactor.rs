@@ -11,7 +11,7 @@ use std::panic::panic_any;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{in_own_process, within_deadline};
+use common::in_own_process;
 use zmq::{
     Context, Ended, Errno, Kind, Pair, PollEvents, Pull, Push, Reactor, ReactorError, Rep, Req, Router, Socket,
     interrupt,
@@ -28,315 +28,297 @@ fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>, So
     (left, right)
 }
 
-#[test]
+#[deadline::test]
 fn readers_descriptors_and_timers_in_one_loop() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, peer) = pair(&context, "inproc://a");
-        let (near, far) = UnixStream::pair().unwrap();
-        let log = RefCell::new(Vec::new());
-        let mut reactor = Reactor::new().unwrap();
-        reactor
-            .add(&socket, IN, |_, event| {
-                assert!(event.is_readable());
-                log.borrow_mut().push(format!("socket {:?}", socket.recv()?.as_str().unwrap()));
-                (&far).write_all(b"x")?;
-                Ok(())
-            })
-            .unwrap();
-        reactor
-            .add(near.as_fd(), IN, |reactor, _| {
-                (&near).read_exact(&mut [0])?;
-                log.borrow_mut().push("fd".to_owned());
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "inproc://a");
+    let (near, far) = UnixStream::pair().unwrap();
+    let log = RefCell::new(Vec::new());
+    let mut reactor = Reactor::new().unwrap();
+    reactor
+        .add(&socket, IN, |_, event| {
+            assert!(event.is_readable());
+            log.borrow_mut().push(format!("socket {:?}", socket.recv()?.as_str().unwrap()));
+            (&far).write_all(b"x")?;
+            Ok(())
+        })
+        .unwrap();
+    reactor
+        .add(near.as_fd(), IN, |reactor, _| {
+            (&near).read_exact(&mut [0])?;
+            log.borrow_mut().push("fd".to_owned());
+            reactor.stop();
+            Ok(())
+        })
+        .unwrap();
+    reactor.after(SHORT, |_, _| {
+        log.borrow_mut().push("timer".to_owned());
+        peer.send("Hello")?;
+        Ok(())
+    });
+    assert_eq!(reactor.len(), 3);
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    assert_eq!(reactor.len(), 2, "a timer that runs once is gone");
+    assert_eq!(*log.borrow(), ["timer", r#"socket "Hello""#, "fd"]);
+}
+
+#[deadline::test]
+fn a_reader_is_called_until_it_has_received_all() {
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "inproc://a");
+    for _ in 0..10 {
+        peer.send("x").unwrap();
+    }
+    let received = Cell::new(0);
+    let mut reactor = Reactor::new().unwrap();
+    reactor
+        .add(&socket, IN, |reactor, _| {
+            socket.recv()?;
+            received.set(received.get() + 1);
+            if received.get() == 10 {
+                reactor.stop();
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+}
+
+#[deadline::test]
+fn a_server_with_its_own_sockets() {
+    let context = Context::new().unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let server = context.owned_socket(Rep).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let id = reactor
+        .add_owned(server, IN, |reactor, event| {
+            let server = reactor.socket(event.key).unwrap();
+            let request = server.recv()?;
+            if request == "end" {
+                reactor.stop();
+                return Ok(());
+            }
+            Ok(server.send(request)?)
+        })
+        .unwrap();
+    let context = &context;
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let client = context.socket(Req).unwrap();
+            client.connect(&endpoint).unwrap();
+            for _ in 0..100 {
+                client.send("ask").unwrap();
+                assert_eq!(client.recv().unwrap(), "ask");
+            }
+            client.send("end").unwrap();
+        });
+        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    });
+    let server = reactor.remove(id).unwrap().unwrap().into_socket().unwrap();
+    assert_eq!(server.kind(), Kind::Rep);
+    assert!(reactor.socket(id).is_none());
+    assert_eq!(reactor.run().unwrap(), Ended::Empty);
+}
+
+#[deadline::test]
+fn handlers_remove_themselves_and_each_other() {
+    let context = Context::new().unwrap();
+    let pairs: Vec<_> = (0..4).map(|number| pair(&context, &format!("inproc://{number}"))).collect();
+    let ids = RefCell::new(Vec::new());
+    let calls = Cell::new(0);
+    let mut reactor = Reactor::new().unwrap();
+    for (socket, peer) in &pairs {
+        peer.send("x").unwrap();
+        // Whoever is called first removes all: the others are ready too, and are not called.
+        let id = reactor.add(socket, IN, |reactor, event| {
+            calls.set(calls.get() + 1);
+            let all: Vec<_> = ids.borrow().clone();
+            assert!(all.contains(&event.key));
+            for id in all {
+                assert!(reactor.remove(id)?.is_none());
+                assert_eq!(reactor.remove(id).unwrap_err().errno(), Errno::EINVAL);
+                assert_eq!(reactor.modify(id, IN).unwrap_err().errno(), Errno::EINVAL);
+            }
+            // What comes into a place is not taken for what was there.
+            reactor.after(SHORT, |reactor, _| {
                 reactor.stop();
                 Ok(())
-            })
-            .unwrap();
-        reactor.after(SHORT, |_, _| {
-            log.borrow_mut().push("timer".to_owned());
-            peer.send("Hello")?;
+            });
             Ok(())
         });
-        assert_eq!(reactor.len(), 3);
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-        assert_eq!(reactor.len(), 2, "a timer that runs once is gone");
-        assert_eq!(*log.borrow(), ["timer", r#"socket "Hello""#, "fd"]);
-    });
+        ids.borrow_mut().push(id.unwrap());
+    }
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    assert_eq!(calls.get(), 1);
+    assert!(reactor.is_empty());
 }
 
-#[test]
-fn a_reader_is_called_until_it_has_received_all() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, peer) = pair(&context, "inproc://a");
-        for _ in 0..10 {
-            peer.send("x").unwrap();
-        }
-        let received = Cell::new(0);
-        let mut reactor = Reactor::new().unwrap();
+#[deadline::test]
+fn a_handler_that_receives_for_another_leaves_it_uncalled() {
+    let context = Context::new().unwrap();
+    let (a, to_a) = pair(&context, "inproc://a");
+    let (b, to_b) = pair(&context, "inproc://b");
+    to_a.send("x").unwrap();
+    to_b.send("x").unwrap();
+    let calls = Cell::new(0);
+    let mut reactor = Reactor::new().unwrap();
+    for socket in [&a, &b] {
         reactor
-            .add(&socket, IN, |reactor, _| {
-                socket.recv()?;
-                received.set(received.get() + 1);
-                if received.get() == 10 {
-                    reactor.stop();
-                }
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-    });
-}
-
-#[test]
-fn a_server_with_its_own_sockets() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let mut reactor = Reactor::new().unwrap();
-        let server = context.owned_socket(Rep).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let id = reactor
-            .add_owned(server, IN, |reactor, event| {
-                let server = reactor.socket(event.key).unwrap();
-                let request = server.recv()?;
-                if request == "end" {
-                    reactor.stop();
-                    return Ok(());
-                }
-                Ok(server.send(request)?)
-            })
-            .unwrap();
-        let context = &context;
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                let client = context.socket(Req).unwrap();
-                client.connect(&endpoint).unwrap();
-                for _ in 0..100 {
-                    client.send("ask").unwrap();
-                    assert_eq!(client.recv().unwrap(), "ask");
-                }
-                client.send("end").unwrap();
-            });
-            assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-        });
-        let server = reactor.remove(id).unwrap().unwrap().into_socket().unwrap();
-        assert_eq!(server.kind(), Kind::Rep);
-        assert!(reactor.socket(id).is_none());
-        assert_eq!(reactor.run().unwrap(), Ended::Empty);
-    });
-}
-
-#[test]
-fn handlers_remove_themselves_and_each_other() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let pairs: Vec<_> = (0..4).map(|number| pair(&context, &format!("inproc://{number}"))).collect();
-        let ids = RefCell::new(Vec::new());
-        let calls = Cell::new(0);
-        let mut reactor = Reactor::new().unwrap();
-        for (socket, peer) in &pairs {
-            peer.send("x").unwrap();
-            // Whoever is called first removes all: the others are ready too, and are not called.
-            let id = reactor.add(socket, IN, |reactor, event| {
+            .add(socket, IN, |reactor, _| {
                 calls.set(calls.get() + 1);
-                let all: Vec<_> = ids.borrow().clone();
-                assert!(all.contains(&event.key));
-                for id in all {
-                    assert!(reactor.remove(id)?.is_none());
-                    assert_eq!(reactor.remove(id).unwrap_err().errno(), Errno::EINVAL);
-                    assert_eq!(reactor.modify(id, IN).unwrap_err().errno(), Errno::EINVAL);
-                }
-                // What comes into a place is not taken for what was there.
+                // A second call would wait for ever here.
+                a.recv()?;
+                b.recv()?;
                 reactor.after(SHORT, |reactor, _| {
                     reactor.stop();
                     Ok(())
                 });
                 Ok(())
-            });
-            ids.borrow_mut().push(id.unwrap());
-        }
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-        assert_eq!(calls.get(), 1);
-        assert!(reactor.is_empty());
-    });
+            })
+            .unwrap();
+    }
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    assert_eq!(calls.get(), 1);
 }
 
-#[test]
-fn a_handler_that_receives_for_another_leaves_it_uncalled() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (a, to_a) = pair(&context, "inproc://a");
-        let (b, to_b) = pair(&context, "inproc://b");
-        to_a.send("x").unwrap();
-        to_b.send("x").unwrap();
-        let calls = Cell::new(0);
-        let mut reactor = Reactor::new().unwrap();
-        for socket in [&a, &b] {
-            reactor
-                .add(socket, IN, |reactor, _| {
-                    calls.set(calls.get() + 1);
-                    // A second call would wait for ever here.
-                    a.recv()?;
-                    b.recv()?;
-                    reactor.after(SHORT, |reactor, _| {
-                        reactor.stop();
-                        Ok(())
-                    });
-                    Ok(())
-                })
-                .unwrap();
-        }
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-        assert_eq!(calls.get(), 1);
-    });
-}
-
-#[test]
+#[deadline::test]
 fn handlers_change_what_they_are_called_for() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, peer) = pair(&context, "inproc://a");
-        let phase = Cell::new(0);
-        let mut reactor = Reactor::new().unwrap();
-        reactor
-            .add(&socket, PollEvents::POLLOUT, |reactor, event| {
-                phase.set(phase.get() + 1);
-                if event.is_writable() {
-                    socket.send("ask")?;
-                    reactor.modify(event.key, IN)?;
-                    assert_eq!(peer.recv()?, "ask");
-                    peer.send("answer")?;
-                } else {
-                    assert_eq!(socket.recv()?, "answer");
-                    reactor.modify(event.key, PollEvents::NONE)?;
-                    reactor.after(SHORT, |reactor, _| {
-                        reactor.stop();
-                        Ok(())
-                    });
-                }
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-        assert_eq!(phase.get(), 2);
-    });
-}
-
-#[test]
-fn timers_run_in_order_and_repeat() {
-    within_deadline(|| {
-        let log = RefCell::new(Vec::new());
-        let note = |name: &'static str| log.borrow_mut().push(name);
-        let beats = Cell::new(0);
-        let mut reactor = Reactor::new().unwrap();
-        let start = Instant::now();
-        reactor.after(SHORT * 3, |reactor, _| {
-            note("last");
-            reactor.stop();
-            Ok(())
-        });
-        reactor.after(SHORT, |_, _| {
-            note("second");
-            Ok(())
-        });
-        reactor.after(Duration::ZERO, |_, _| {
-            note("first");
-            Ok(())
-        });
-        reactor.after(Duration::MAX, |_, _| unreachable!("beyond the end of the clock"));
-        let dropped = reactor.after(SHORT, |_, _| unreachable!("it is removed"));
-        reactor.remove(dropped).unwrap();
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-        assert!(start.elapsed() >= SHORT * 3);
-        assert_eq!(*log.borrow(), ["first", "second", "last"]);
-
-        let start = Instant::now();
-        reactor
-            .every(SHORT / 2, |reactor, timer| {
-                beats.set(beats.get() + 1);
-                if beats.get() == 6 {
-                    reactor.remove(timer)?;
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "inproc://a");
+    let phase = Cell::new(0);
+    let mut reactor = Reactor::new().unwrap();
+    reactor
+        .add(&socket, PollEvents::POLLOUT, |reactor, event| {
+            phase.set(phase.get() + 1);
+            if event.is_writable() {
+                socket.send("ask")?;
+                reactor.modify(event.key, IN)?;
+                assert_eq!(peer.recv()?, "ask");
+                peer.send("answer")?;
+            } else {
+                assert_eq!(socket.recv()?, "answer");
+                reactor.modify(event.key, PollEvents::NONE)?;
+                reactor.after(SHORT, |reactor, _| {
                     reactor.stop();
-                }
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-        assert!(start.elapsed() >= SHORT * 3, "{:?}", start.elapsed());
-        assert_eq!(reactor.every(Duration::ZERO, |_, _| Ok(())).unwrap_err().errno(), Errno::EINVAL);
-    });
-}
-
-#[test]
-fn a_timer_that_is_due_all_the_time_starves_nobody() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, peer) = pair(&context, "inproc://a");
-        let received = Cell::new(0);
-        let mut reactor = Reactor::new().unwrap();
-        fn again<'a>(reactor: &mut Reactor<'a>, peer: &'a Socket<'_, Pair>) {
-            reactor.after(Duration::ZERO, move |reactor, _| {
-                drop(peer.try_send("x")?);
-                again(reactor, peer);
-                Ok(())
-            });
-        }
-        again(&mut reactor, &peer);
-        reactor
-            .every(Duration::from_nanos(1), |_, _| {
-                thread::sleep(Duration::from_millis(1));
-                Ok(())
-            })
-            .unwrap();
-        reactor
-            .add(&socket, IN, |reactor, _| {
-                socket.recv()?;
-                received.set(received.get() + 1);
-                if received.get() == 10 {
-                    reactor.stop();
-                }
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-    });
-}
-
-#[test]
-fn an_error_ends_the_loop_and_names_its_handler() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, peer) = pair(&context, "inproc://a");
-        peer.send("bad").unwrap();
-        let mut reactor = Reactor::new().unwrap();
-        let (line, added) = (
-            line!(),
-            reactor.add(&socket, IN, |reactor, _| {
-                let message = socket.recv()?;
-                if message == "end" {
-                    reactor.stop();
-                    return Ok(());
-                }
-                Err(format!("a {:?} message", message.as_str()).into())
-            }),
-        );
-        let added = added.unwrap();
-        let error = reactor.run().unwrap_err();
-        let text = error.to_string();
-        assert!(text.contains("tests/reactor.rs:") && text.ends_with(r#"failed: a Some("bad") message"#), "{text}");
-        match error {
-            ReactorError::Handler { id, added_at, .. } => {
-                assert!(id == added && (line..line + 4).contains(&added_at.line()))
+                    Ok(())
+                });
             }
-            other => panic!("{other:?}"),
-        }
-        // It goes on where it was.
-        peer.send("end").unwrap();
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
-    });
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    assert_eq!(phase.get(), 2);
 }
 
-#[test]
+#[deadline::test]
+fn timers_run_in_order_and_repeat() {
+    let log = RefCell::new(Vec::new());
+    let note = |name: &'static str| log.borrow_mut().push(name);
+    let beats = Cell::new(0);
+    let mut reactor = Reactor::new().unwrap();
+    let start = Instant::now();
+    reactor.after(SHORT * 3, |reactor, _| {
+        note("last");
+        reactor.stop();
+        Ok(())
+    });
+    reactor.after(SHORT, |_, _| {
+        note("second");
+        Ok(())
+    });
+    reactor.after(Duration::ZERO, |_, _| {
+        note("first");
+        Ok(())
+    });
+    reactor.after(Duration::MAX, |_, _| unreachable!("beyond the end of the clock"));
+    let dropped = reactor.after(SHORT, |_, _| unreachable!("it is removed"));
+    reactor.remove(dropped).unwrap();
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    assert!(start.elapsed() >= SHORT * 3);
+    assert_eq!(*log.borrow(), ["first", "second", "last"]);
+
+    let start = Instant::now();
+    reactor
+        .every(SHORT / 2, |reactor, timer| {
+            beats.set(beats.get() + 1);
+            if beats.get() == 6 {
+                reactor.remove(timer)?;
+                reactor.stop();
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    assert!(start.elapsed() >= SHORT * 3, "{:?}", start.elapsed());
+    assert_eq!(reactor.every(Duration::ZERO, |_, _| Ok(())).unwrap_err().errno(), Errno::EINVAL);
+}
+
+#[deadline::test]
+fn a_timer_that_is_due_all_the_time_starves_nobody() {
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "inproc://a");
+    let received = Cell::new(0);
+    let mut reactor = Reactor::new().unwrap();
+    fn again<'a>(reactor: &mut Reactor<'a>, peer: &'a Socket<'_, Pair>) {
+        reactor.after(Duration::ZERO, move |reactor, _| {
+            drop(peer.try_send("x")?);
+            again(reactor, peer);
+            Ok(())
+        });
+    }
+    again(&mut reactor, &peer);
+    reactor
+        .every(Duration::from_nanos(1), |_, _| {
+            thread::sleep(Duration::from_millis(1));
+            Ok(())
+        })
+        .unwrap();
+    reactor
+        .add(&socket, IN, |reactor, _| {
+            socket.recv()?;
+            received.set(received.get() + 1);
+            if received.get() == 10 {
+                reactor.stop();
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+}
+
+#[deadline::test]
+fn an_error_ends_the_loop_and_names_its_handler() {
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "inproc://a");
+    peer.send("bad").unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let (line, added) = (
+        line!(),
+        reactor.add(&socket, IN, |reactor, _| {
+            let message = socket.recv()?;
+            if message == "end" {
+                reactor.stop();
+                return Ok(());
+            }
+            Err(format!("a {:?} message", message.as_str()).into())
+        }),
+    );
+    let added = added.unwrap();
+    let error = reactor.run().unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("tests/reactor.rs:") && text.ends_with(r#"failed: a Some("bad") message"#), "{text}");
+    match error {
+        ReactorError::Handler { id, added_at, .. } => {
+            assert!(id == added && (line..line + 4).contains(&added_at.line()))
+        }
+        other => panic!("{other:?}"),
+    }
+    // It goes on where it was.
+    peer.send("end").unwrap();
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+}
+
+#[deadline::test]
 fn a_panic_is_contained_and_names_its_handler() {
     struct Spiteful;
     impl Drop for Spiteful {
@@ -344,55 +326,53 @@ fn a_panic_is_contained_and_names_its_handler() {
             panic_any("spite");
         }
     }
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, peer) = pair(&context, "inproc://a");
-        let turn = Cell::new(0);
-        let mut reactor = Reactor::new().unwrap();
-        let id = reactor
-            .add(&socket, IN, |_, _| {
-                turn.set(turn.get() + 1);
-                match turn.get() {
-                    1 => panic!("turn {}", turn.get()),
-                    2 => panic_any(Spiteful),
-                    _ => Err("well".into()),
-                }
-            })
-            .unwrap();
-        peer.send("x").unwrap();
-        let expected = ["turn 1", "something that is not a text"];
-        for expected in expected {
-            match reactor.run().unwrap_err() {
-                ReactorError::Panic { id: panicked, message, added_at } => {
-                    assert_eq!((panicked, message.as_str()), (id, expected));
-                    assert!(added_at.file().ends_with("reactor.rs"));
-                }
-                other => panic!("{other:?}"),
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "inproc://a");
+    let turn = Cell::new(0);
+    let mut reactor = Reactor::new().unwrap();
+    let id = reactor
+        .add(&socket, IN, |_, _| {
+            turn.set(turn.get() + 1);
+            match turn.get() {
+                1 => panic!("turn {}", turn.get()),
+                2 => panic_any(Spiteful),
+                _ => Err("well".into()),
             }
+        })
+        .unwrap();
+    peer.send("x").unwrap();
+    let expected = ["turn 1", "something that is not a text"];
+    for expected in expected {
+        match reactor.run().unwrap_err() {
+            ReactorError::Panic { id: panicked, message, added_at } => {
+                assert_eq!((panicked, message.as_str()), (id, expected));
+                assert!(added_at.file().ends_with("reactor.rs"));
+            }
+            other => panic!("{other:?}"),
         }
-        assert!(matches!(reactor.run().unwrap_err(), ReactorError::Handler { .. }));
-        assert_eq!(socket.recv().unwrap(), "x", "no handler has received it");
-        // A timer's too; and what a handler has captured may panic when the handler goes.
-        reactor.after(Duration::ZERO, |_, _| panic!("timer"));
-        let text = reactor.run().unwrap_err().to_string();
-        assert!(text.ends_with("panicked: timer"), "{text}");
-        let spite = Spiteful;
-        peer.send("x").unwrap();
-        reactor.remove(id).unwrap();
-        reactor
-            .add(&socket, IN, move |reactor, event| {
-                let _captured = &spite;
-                reactor.remove(event.key)?;
-                Ok(())
-            })
-            .unwrap();
-        let text = reactor.run().unwrap_err().to_string();
-        assert!(text.ends_with("panicked: spite"), "{text}");
-        assert_eq!(reactor.run().unwrap(), Ended::Empty);
-    });
+    }
+    assert!(matches!(reactor.run().unwrap_err(), ReactorError::Handler { .. }));
+    assert_eq!(socket.recv().unwrap(), "x", "no handler has received it");
+    // A timer's too; and what a handler has captured may panic when the handler goes.
+    reactor.after(Duration::ZERO, |_, _| panic!("timer"));
+    let text = reactor.run().unwrap_err().to_string();
+    assert!(text.ends_with("panicked: timer"), "{text}");
+    let spite = Spiteful;
+    peer.send("x").unwrap();
+    reactor.remove(id).unwrap();
+    reactor
+        .add(&socket, IN, move |reactor, event| {
+            let _captured = &spite;
+            reactor.remove(event.key)?;
+            Ok(())
+        })
+        .unwrap();
+    let text = reactor.run().unwrap_err().to_string();
+    assert!(text.ends_with("panicked: spite"), "{text}");
+    assert_eq!(reactor.run().unwrap(), Ended::Empty);
 }
 
-#[test]
+#[deadline::test]
 fn an_error_that_panics_when_it_is_asked_is_contained_too() {
     #[derive(Debug)]
     struct Secretive;
@@ -406,116 +386,106 @@ fn an_error_that_panics_when_it_is_asked_is_contained_too() {
             panic!("no source for you")
         }
     }
-    within_deadline(|| {
-        let mut reactor = Reactor::new().unwrap();
-        reactor.after(Duration::ZERO, |_, _| Err(Box::new(Secretive)));
-        let text = reactor.run().unwrap_err().to_string();
-        assert!(text.ends_with("panicked: no source for you"), "{text}");
-        assert_eq!(reactor.run().unwrap(), Ended::Empty);
-    });
+    let mut reactor = Reactor::new().unwrap();
+    reactor.after(Duration::ZERO, |_, _| Err(Box::new(Secretive)));
+    let text = reactor.run().unwrap_err().to_string();
+    assert!(text.ends_with("panicked: no source for you"), "{text}");
+    assert_eq!(reactor.run().unwrap(), Ended::Empty);
 }
 
-#[test]
+#[deadline::test]
 fn it_does_not_run_inside_itself() {
-    within_deadline(|| {
-        let mut reactor = Reactor::new().unwrap();
-        reactor.after(Duration::ZERO, |reactor, _| {
-            match reactor.run() {
-                Err(ReactorError::Wait(error)) => assert_eq!(error.errno(), Errno::EINVAL),
-                other => panic!("{other:?}"),
-            }
-            Ok(())
-        });
-        assert_eq!(reactor.run().unwrap(), Ended::Empty);
-        reactor.after(LONG, |_, _| Ok(()));
-        reactor.stop();
-        assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    let mut reactor = Reactor::new().unwrap();
+    reactor.after(Duration::ZERO, |reactor, _| {
+        match reactor.run() {
+            Err(ReactorError::Wait(error)) => assert_eq!(error.errno(), Errno::EINVAL),
+            other => panic!("{other:?}"),
+        }
+        Ok(())
     });
+    assert_eq!(reactor.run().unwrap(), Ended::Empty);
+    reactor.after(LONG, |_, _| Ok(()));
+    reactor.stop();
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
 }
 
-#[test]
+#[deadline::test]
 fn it_ends_with_the_context() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (socket, idle) = (context.socket(Pull).unwrap(), context.socket(Router).unwrap());
-        let mut reactor = Reactor::new().unwrap();
-        reactor.add(&socket, IN, |_, _| Ok(())).unwrap();
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                thread::sleep(SHORT);
-                context.shutdown().unwrap();
-            });
-            assert_eq!(reactor.run().unwrap(), Ended::Terminated);
+    let context = Context::new().unwrap();
+    let (socket, idle) = (context.socket(Pull).unwrap(), context.socket(Router).unwrap());
+    let mut reactor = Reactor::new().unwrap();
+    reactor.add(&socket, IN, |_, _| Ok(())).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(SHORT);
+            context.shutdown().unwrap();
         });
-        // From inside a handler as well, however the error comes out of it.
-        let mut reactor = Reactor::new().unwrap();
-        reactor.after(Duration::ZERO, |_, _| Ok(idle.recv().map(drop)?));
-        assert_eq!(reactor.run().unwrap(), Ended::Terminated);
-        reactor.after(Duration::ZERO, |_, _| Ok(idle.send("x")?));
-        assert_eq!(reactor.run().unwrap(), Ended::Terminated);
-        reactor.after(Duration::ZERO, |_, _| Ok(idle.recv().map(drop).map_err(std::io::Error::from)?));
         assert_eq!(reactor.run().unwrap(), Ended::Terminated);
     });
+    // From inside a handler as well, however the error comes out of it.
+    let mut reactor = Reactor::new().unwrap();
+    reactor.after(Duration::ZERO, |_, _| Ok(idle.recv().map(drop)?));
+    assert_eq!(reactor.run().unwrap(), Ended::Terminated);
+    reactor.after(Duration::ZERO, |_, _| Ok(idle.send("x")?));
+    assert_eq!(reactor.run().unwrap(), Ended::Terminated);
+    reactor.after(Duration::ZERO, |_, _| Ok(idle.recv().map(drop).map_err(std::io::Error::from)?));
+    assert_eq!(reactor.run().unwrap(), Ended::Terminated);
 }
 
-#[test]
+#[deadline::test]
 fn it_ends_on_a_caught_signal() {
-    within_deadline(|| {
-        in_own_process("it_ends_on_a_caught_signal", || {
-            interrupt::catch_signals().unwrap();
-            let context = Context::new().unwrap();
-            let (socket, peer) = pair(&context, "inproc://a");
-            let raise = || {
-                thread::sleep(SHORT);
-                // SAFETY: raises a signal that is caught.
-                unsafe { libc::raise(libc::SIGINT) };
-            };
-            let mut reactor = Reactor::new().unwrap();
-            let id = reactor.add(&socket, IN, |_, _| Ok(())).unwrap();
-            thread::scope(|scope| {
-                scope.spawn(raise);
-                assert_eq!(reactor.run().unwrap(), Ended::Interrupted, "while it waits");
-            });
-            interrupt::clear();
-            peer.send("is never received").unwrap();
-            thread::scope(|scope| {
-                scope.spawn(raise);
-                assert_eq!(reactor.run().unwrap(), Ended::Interrupted, "while it never waits");
-            });
-            interrupt::clear();
-            reactor.remove(id).unwrap();
-            socket.recv().unwrap();
-            reactor.after(Duration::ZERO, |_, _| Ok(socket.recv().map(drop)?));
-            thread::scope(|scope| {
-                scope.spawn(raise);
-                assert_eq!(reactor.run().unwrap(), Ended::Interrupted, "while a handler waits");
-            });
+    in_own_process("it_ends_on_a_caught_signal", || {
+        interrupt::catch_signals().unwrap();
+        let context = Context::new().unwrap();
+        let (socket, peer) = pair(&context, "inproc://a");
+        let raise = || {
+            thread::sleep(SHORT);
+            // SAFETY: raises a signal that is caught.
+            unsafe { libc::raise(libc::SIGINT) };
+        };
+        let mut reactor = Reactor::new().unwrap();
+        let id = reactor.add(&socket, IN, |_, _| Ok(())).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(raise);
+            assert_eq!(reactor.run().unwrap(), Ended::Interrupted, "while it waits");
+        });
+        interrupt::clear();
+        peer.send("is never received").unwrap();
+        thread::scope(|scope| {
+            scope.spawn(raise);
+            assert_eq!(reactor.run().unwrap(), Ended::Interrupted, "while it never waits");
+        });
+        interrupt::clear();
+        reactor.remove(id).unwrap();
+        socket.recv().unwrap();
+        reactor.after(Duration::ZERO, |_, _| Ok(socket.recv().map(drop)?));
+        thread::scope(|scope| {
+            scope.spawn(raise);
+            assert_eq!(reactor.run().unwrap(), Ended::Interrupted, "while a handler waits");
         });
     });
 }
 
-#[test]
+#[deadline::test]
 fn an_owned_descriptor_comes_back() {
-    within_deadline(|| {
-        let (near, mut far) = UnixStream::pair().unwrap();
-        let mut reactor = Reactor::new().unwrap();
-        let id = reactor
-            .add_owned(OwnedFd::from(near), IN, |reactor, event| {
-                let fd = reactor.remove(event.key)?.and_then(|source| source.into_fd()).unwrap();
-                let mut text = String::new();
-                UnixStream::from(fd).read_to_string(&mut text)?;
-                Err(text.into())
-            })
-            .unwrap();
-        far.write_all(b"all there is").unwrap();
-        drop(far);
-        let text = reactor.run().unwrap_err().to_string();
-        assert!(text.ends_with("all there is"), "{text}");
-        assert_eq!(reactor.remove(id).unwrap_err().errno(), Errno::EINVAL);
-        let context = Context::new().unwrap();
-        let socket = context.owned_socket(Push).unwrap();
-        let id = reactor.add_owned(socket, PollEvents::NONE, |_, _| Ok(())).unwrap();
-        assert!(reactor.remove(id).unwrap().unwrap().into_socket().is_some());
-        assert_eq!(format!("{reactor:?}"), "Reactor { handlers: 0 }");
-    });
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let id = reactor
+        .add_owned(OwnedFd::from(near), IN, |reactor, event| {
+            let fd = reactor.remove(event.key)?.and_then(|source| source.into_fd()).unwrap();
+            let mut text = String::new();
+            UnixStream::from(fd).read_to_string(&mut text)?;
+            Err(text.into())
+        })
+        .unwrap();
+    far.write_all(b"all there is").unwrap();
+    drop(far);
+    let text = reactor.run().unwrap_err().to_string();
+    assert!(text.ends_with("all there is"), "{text}");
+    assert_eq!(reactor.remove(id).unwrap_err().errno(), Errno::EINVAL);
+    let context = Context::new().unwrap();
+    let socket = context.owned_socket(Push).unwrap();
+    let id = reactor.add_owned(socket, PollEvents::NONE, |_, _| Ok(())).unwrap();
+    assert!(reactor.remove(id).unwrap().unwrap().into_socket().is_some());
+    assert_eq!(format!("{reactor:?}"), "Reactor { handlers: 0 }");
 }

@@ -5,7 +5,6 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::within_deadline;
 use zmq::{Context, Errno, Error, Flags, Message, Pair, Pull, Push, RecvStringError, Rep, Req, Result, Socket};
 
 /// Long enough to be told from no waiting at all.
@@ -31,265 +30,235 @@ const WAITING: [(Form, &str); 6] = [
     (|socket| socket.recv_multipart().map(drop), "zmq_msg_recv"),
 ];
 
-#[test]
+#[deadline::test]
 fn every_form_receives() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
-        for _ in 0..9 {
-            left.send("Hello").unwrap();
-        }
-        assert_eq!(right.recv().unwrap(), "Hello");
-        assert_eq!(right.recv_with(Flags::DONTWAIT).unwrap(), "Hello");
-        let mut message = Message::from(vec![0; 1000]);
-        right.recv_msg(&mut message).unwrap();
-        assert_eq!(message, "Hello");
-        let mut buffer = [0; 10];
-        let received = right.recv_into(&mut buffer).unwrap();
-        assert_eq!(&buffer[..received.copied], b"Hello");
-        assert_eq!(right.recv_string().unwrap(), "Hello");
-        assert_eq!(right.try_recv().unwrap().unwrap(), "Hello");
-        assert_eq!(right.recv_timeout(LONG).unwrap().unwrap(), "Hello");
-        assert_eq!(right.recv_timeout(Duration::MAX).unwrap().unwrap(), "Hello");
-        assert_eq!(right.recv_timeout(Duration::ZERO).unwrap().unwrap(), "Hello");
-        assert!(right.try_recv().unwrap().is_none());
-    });
-}
-
-#[test]
-fn every_multipart_form_receives() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
-        for _ in 0..4 {
-            left.send_multipart(["a", "", "c"]).unwrap();
-        }
-        assert_eq!(right.recv_multipart().unwrap(), ["a", "", "c"]);
-        assert_eq!(right.try_recv_multipart().unwrap().unwrap(), ["a", "", "c"]);
-        assert_eq!(right.recv_multipart_timeout(LONG).unwrap().unwrap(), ["a", "", "c"]);
-        assert_eq!(right.recv_multipart_timeout(Duration::ZERO).unwrap().unwrap(), ["a", "", "c"]);
-        assert!(right.try_recv_multipart().unwrap().is_none());
-    });
-}
-
-#[test]
-fn parts_say_whether_more_follow() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
-        left.send_multipart(["a", "b", "c", "d"]).unwrap();
-        assert!(right.recv().unwrap().more());
-        assert!(right.rcvmore().unwrap());
-        let mut message = Message::new();
-        right.recv_msg(&mut message).unwrap();
-        assert!(message.more());
-        // A buffer cannot say, the socket can.
-        assert_eq!(right.recv_into(&mut [0; 1]).unwrap().size, 1);
-        assert!(right.rcvmore().unwrap());
-        assert!(!right.recv().unwrap().more());
-        assert!(!right.rcvmore().unwrap());
-    });
-}
-
-#[test]
-fn a_multipart_message_is_finished_from_where_it_stands() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
-        left.send_multipart(["a", "b", "c"]).unwrap();
-        left.send("next").unwrap();
-        assert_eq!(right.recv().unwrap(), "a");
-        assert_eq!(right.recv_multipart().unwrap(), ["b", "c"]);
-        assert_eq!(right.recv_multipart().unwrap(), ["next"]);
-    });
-}
-
-#[test]
-fn a_buffer_takes_what_fits_and_tells() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
-        for size in [0, 4, 5, 6, 100_000] {
-            left.send(vec![b'x'; size]).unwrap();
-            let mut buffer = [b'-'; 6];
-            let received = right.recv_into(&mut buffer[..5]).unwrap();
-            assert_eq!((received.copied, received.size), (size.min(5), size));
-            assert_eq!(received.is_truncated(), size > 5);
-            let expected: Vec<u8> = (0..6).map(|index| if index < size.min(5) { b'x' } else { b'-' }).collect();
-            assert_eq!(buffer[..], expected, "nothing is written behind what was received");
-        }
-        assert!(right.try_recv().unwrap().is_none(), "the rest of a message is gone");
-    });
-}
-
-#[test]
-fn an_empty_buffer_loses_nothing() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context);
+    for _ in 0..9 {
         left.send("Hello").unwrap();
-        let error = right.recv_into(&mut []).unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_recv"));
-        assert_eq!(right.recv().unwrap(), "Hello");
-    });
+    }
+    assert_eq!(right.recv().unwrap(), "Hello");
+    assert_eq!(right.recv_with(Flags::DONTWAIT).unwrap(), "Hello");
+    let mut message = Message::from(vec![0; 1000]);
+    right.recv_msg(&mut message).unwrap();
+    assert_eq!(message, "Hello");
+    let mut buffer = [0; 10];
+    let received = right.recv_into(&mut buffer).unwrap();
+    assert_eq!(&buffer[..received.copied], b"Hello");
+    assert_eq!(right.recv_string().unwrap(), "Hello");
+    assert_eq!(right.try_recv().unwrap().unwrap(), "Hello");
+    assert_eq!(right.recv_timeout(LONG).unwrap().unwrap(), "Hello");
+    assert_eq!(right.recv_timeout(Duration::MAX).unwrap().unwrap(), "Hello");
+    assert_eq!(right.recv_timeout(Duration::ZERO).unwrap().unwrap(), "Hello");
+    assert!(right.try_recv().unwrap().is_none());
 }
 
-#[test]
+#[deadline::test]
+fn every_multipart_form_receives() {
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context);
+    for _ in 0..4 {
+        left.send_multipart(["a", "", "c"]).unwrap();
+    }
+    assert_eq!(right.recv_multipart().unwrap(), ["a", "", "c"]);
+    assert_eq!(right.try_recv_multipart().unwrap().unwrap(), ["a", "", "c"]);
+    assert_eq!(right.recv_multipart_timeout(LONG).unwrap().unwrap(), ["a", "", "c"]);
+    assert_eq!(right.recv_multipart_timeout(Duration::ZERO).unwrap().unwrap(), ["a", "", "c"]);
+    assert!(right.try_recv_multipart().unwrap().is_none());
+}
+
+#[deadline::test]
+fn parts_say_whether_more_follow() {
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context);
+    left.send_multipart(["a", "b", "c", "d"]).unwrap();
+    assert!(right.recv().unwrap().more());
+    assert!(right.rcvmore().unwrap());
+    let mut message = Message::new();
+    right.recv_msg(&mut message).unwrap();
+    assert!(message.more());
+    // A buffer cannot say, the socket can.
+    assert_eq!(right.recv_into(&mut [0; 1]).unwrap().size, 1);
+    assert!(right.rcvmore().unwrap());
+    assert!(!right.recv().unwrap().more());
+    assert!(!right.rcvmore().unwrap());
+}
+
+#[deadline::test]
+fn a_multipart_message_is_finished_from_where_it_stands() {
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context);
+    left.send_multipart(["a", "b", "c"]).unwrap();
+    left.send("next").unwrap();
+    assert_eq!(right.recv().unwrap(), "a");
+    assert_eq!(right.recv_multipart().unwrap(), ["b", "c"]);
+    assert_eq!(right.recv_multipart().unwrap(), ["next"]);
+}
+
+#[deadline::test]
+fn a_buffer_takes_what_fits_and_tells() {
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context);
+    for size in [0, 4, 5, 6, 100_000] {
+        left.send(vec![b'x'; size]).unwrap();
+        let mut buffer = [b'-'; 6];
+        let received = right.recv_into(&mut buffer[..5]).unwrap();
+        assert_eq!((received.copied, received.size), (size.min(5), size));
+        assert_eq!(received.is_truncated(), size > 5);
+        let expected: Vec<u8> = (0..6).map(|index| if index < size.min(5) { b'x' } else { b'-' }).collect();
+        assert_eq!(buffer[..], expected, "nothing is written behind what was received");
+    }
+    assert!(right.try_recv().unwrap().is_none(), "the rest of a message is gone");
+}
+
+#[deadline::test]
+fn an_empty_buffer_loses_nothing() {
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context);
+    left.send("Hello").unwrap();
+    let error = right.recv_into(&mut []).unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_recv"));
+    assert_eq!(right.recv().unwrap(), "Hello");
+}
+
+#[deadline::test]
 fn a_text_that_is_none_keeps_its_bytes() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
-        left.send(b"caf\xe9").unwrap();
-        let failed = right.recv_string().unwrap_err();
-        assert!(failed.to_string().starts_with("zmq_recv: the message is not UTF-8: "), "{failed}");
-        let RecvStringError::NotUtf8(error) = failed else { panic!("{failed}") };
-        assert_eq!(error.into_bytes(), b"caf\xe9");
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context);
+    left.send(b"caf\xe9").unwrap();
+    let failed = right.recv_string().unwrap_err();
+    assert!(failed.to_string().starts_with("zmq_recv: the message is not UTF-8: "), "{failed}");
+    let RecvStringError::NotUtf8(error) = failed else { panic!("{failed}") };
+    assert_eq!(error.into_bytes(), b"caf\xe9");
 
-        left.send(b"caf\xe9").unwrap();
-        let error = Error::from(right.recv_string().unwrap_err());
-        assert_eq!(error.errno(), Errno::EINVAL);
-        left.send("caf\u{e9}\0").unwrap();
-        assert_eq!(right.recv_string().unwrap(), "caf\u{e9}\0");
-    });
+    left.send(b"caf\xe9").unwrap();
+    let error = Error::from(right.recv_string().unwrap_err());
+    assert_eq!(error.errno(), Errno::EINVAL);
+    left.send("caf\u{e9}\0").unwrap();
+    assert_eq!(right.recv_string().unwrap(), "caf\u{e9}\0");
 }
 
-#[test]
+#[deadline::test]
 fn whoever_does_not_want_to_wait_does_not() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (_left, right) = pair(&context);
-        assert!(right.try_recv().unwrap().is_none());
-        assert!(right.try_recv_multipart().unwrap().is_none());
-        assert!(right.recv_timeout(Duration::ZERO).unwrap().is_none());
-        assert!(right.recv_multipart_timeout(Duration::ZERO).unwrap().is_none());
-        let error = right.recv_with(Flags::DONTWAIT).unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "zmq_msg_recv"));
-    });
+    let context = Context::new().unwrap();
+    let (_left, right) = pair(&context);
+    assert!(right.try_recv().unwrap().is_none());
+    assert!(right.try_recv_multipart().unwrap().is_none());
+    assert!(right.recv_timeout(Duration::ZERO).unwrap().is_none());
+    assert!(right.recv_multipart_timeout(Duration::ZERO).unwrap().is_none());
+    let error = right.recv_with(Flags::DONTWAIT).unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "zmq_msg_recv"));
 }
 
-#[test]
+#[deadline::test]
 fn a_time_out_is_kept() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (_left, right) = pair(&context);
-        let start = Instant::now();
-        assert!(right.recv_timeout(SHORT).unwrap().is_none());
-        assert!(start.elapsed() >= SHORT);
-        let start = Instant::now();
-        assert!(right.recv_multipart_timeout(SHORT).unwrap().is_none());
-        assert!(start.elapsed() >= SHORT);
+    let context = Context::new().unwrap();
+    let (_left, right) = pair(&context);
+    let start = Instant::now();
+    assert!(right.recv_timeout(SHORT).unwrap().is_none());
+    assert!(start.elapsed() >= SHORT);
+    let start = Instant::now();
+    assert!(right.recv_multipart_timeout(SHORT).unwrap().is_none());
+    assert!(start.elapsed() >= SHORT);
 
-        right.set_rcvtimeo(Some(SHORT)).unwrap();
-        for (receive, call) in WAITING {
-            let start = Instant::now();
-            let error = receive(&right).unwrap_err();
-            assert!(start.elapsed() >= SHORT);
-            assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, call));
-        }
-        right.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
-        for (receive, _) in WAITING {
-            assert_eq!(receive(&right).unwrap_err().errno(), Errno::EAGAIN);
-        }
-    });
+    right.set_rcvtimeo(Some(SHORT)).unwrap();
+    for (receive, call) in WAITING {
+        let start = Instant::now();
+        let error = receive(&right).unwrap_err();
+        assert!(start.elapsed() >= SHORT);
+        assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, call));
+    }
+    right.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
+    for (receive, _) in WAITING {
+        assert_eq!(receive(&right).unwrap_err().errno(), Errno::EAGAIN);
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_failed_receive_leaves_an_empty_message() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (_left, right) = pair(&context);
-        right.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
-        let mut message = Message::from("old");
-        right.recv_msg(&mut message).unwrap_err();
-        assert!(message.is_empty());
-    });
+    let context = Context::new().unwrap();
+    let (_left, right) = pair(&context);
+    right.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
+    let mut message = Message::from("old");
+    right.recv_msg(&mut message).unwrap_err();
+    assert!(message.is_empty());
 }
 
-#[test]
+#[deadline::test]
 fn what_comes_in_time_is_received() {
-    within_deadline(|| {
-        for limit in [None, Some(LONG)] {
-            for (receive, _) in WAITING {
-                let context = Context::new().unwrap();
-                let (left, right) = pair(&context);
-                right.set_rcvtimeo(limit).unwrap();
-                thread::scope(|scope| {
-                    let receiver = scope.spawn(move || receive(&right));
-                    thread::sleep(Duration::from_millis(2));
-                    left.send("Hello").unwrap();
-                    receiver.join().unwrap().unwrap();
-                });
-            }
+    for limit in [None, Some(LONG)] {
+        for (receive, _) in WAITING {
+            let context = Context::new().unwrap();
+            let (left, right) = pair(&context);
+            right.set_rcvtimeo(limit).unwrap();
+            thread::scope(|scope| {
+                let receiver = scope.spawn(move || receive(&right));
+                thread::sleep(Duration::from_millis(2));
+                left.send("Hello").unwrap();
+                receiver.join().unwrap().unwrap();
+            });
         }
-    });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_shutdown_ends_a_receive_that_waits() {
-    within_deadline(|| {
-        for limit in [None, Some(LONG)] {
-            for (receive, call) in WAITING {
-                let context = Context::new().unwrap();
-                let socket = context.socket(Pair).unwrap();
-                socket.set_rcvtimeo(limit).unwrap();
-                thread::scope(|scope| {
-                    let receiver = scope.spawn(move || receive(&socket));
-                    // Whether it waits already or begins to only now: the outcome is the same.
-                    thread::sleep(Duration::from_millis(2));
-                    context.shutdown().unwrap();
-                    let error = receiver.join().unwrap().unwrap_err();
-                    assert_eq!((error.errno(), error.call()), (Errno::ETERM, call));
-                });
-            }
+    for limit in [None, Some(LONG)] {
+        for (receive, call) in WAITING {
+            let context = Context::new().unwrap();
+            let socket = context.socket(Pair).unwrap();
+            socket.set_rcvtimeo(limit).unwrap();
+            thread::scope(|scope| {
+                let receiver = scope.spawn(move || receive(&socket));
+                // Whether it waits already or begins to only now: the outcome is the same.
+                thread::sleep(Duration::from_millis(2));
+                context.shutdown().unwrap();
+                let error = receiver.join().unwrap().unwrap_err();
+                assert_eq!((error.errno(), error.call()), (Errno::ETERM, call));
+            });
         }
-    });
+    }
 }
 
-#[test]
+#[deadline::test]
 fn after_a_shutdown_trying_fails_too() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (_left, right) = pair(&context);
-        context.shutdown().unwrap();
-        assert_eq!(right.try_recv().unwrap_err().errno(), Errno::ETERM);
-        assert_eq!(right.recv_timeout(LONG).unwrap_err().errno(), Errno::ETERM);
-        assert_eq!(right.try_recv_multipart().unwrap_err().errno(), Errno::ETERM);
-    });
+    let context = Context::new().unwrap();
+    let (_left, right) = pair(&context);
+    context.shutdown().unwrap();
+    assert_eq!(right.try_recv().unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(right.recv_timeout(LONG).unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(right.try_recv_multipart().unwrap_err().errno(), Errno::ETERM);
 }
 
-#[test]
+#[deadline::test]
 fn out_of_turn_is_an_error_and_changes_nothing() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
-        server.bind("inproc://server").unwrap();
-        client.connect("inproc://server").unwrap();
-        let error = client.recv().unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EFSM, "zmq_msg_recv"));
-        assert_eq!(client.try_recv().unwrap_err().errno(), Errno::EFSM);
-        assert_eq!(client.recv_into(&mut [0; 1]).unwrap_err().to_string(), format!("zmq_recv: {}", Errno::EFSM));
-        client.send("Hello").unwrap();
-        assert_eq!(server.recv().unwrap(), "Hello");
-        assert_eq!(server.recv().unwrap_err().errno(), Errno::EFSM);
-        server.send("World").unwrap();
-        assert_eq!(client.recv().unwrap(), "World");
-    });
+    let context = Context::new().unwrap();
+    let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
+    server.bind("inproc://server").unwrap();
+    client.connect("inproc://server").unwrap();
+    let error = client.recv().unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EFSM, "zmq_msg_recv"));
+    assert_eq!(client.try_recv().unwrap_err().errno(), Errno::EFSM);
+    assert_eq!(client.recv_into(&mut [0; 1]).unwrap_err().to_string(), format!("zmq_recv: {}", Errno::EFSM));
+    client.send("Hello").unwrap();
+    assert_eq!(server.recv().unwrap(), "Hello");
+    assert_eq!(server.recv().unwrap_err().errno(), Errno::EFSM);
+    server.send("World").unwrap();
+    assert_eq!(client.recv().unwrap(), "World");
 }
 
-#[test]
+#[deadline::test]
 fn size_does_not_matter() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-        source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        for size in [0, 1, 32, 33, 34, 255, 256, 8192, 8193, 1 << 20] {
-            let content: Vec<u8> = (0..size).map(|index: usize| (index % 251) as u8).collect();
-            source.send(content.as_slice()).unwrap();
-            source.send(content.clone()).unwrap();
-            assert_eq!(sink.recv().unwrap(), content);
-            let mut buffer = vec![0; size + 1];
-            assert_eq!(sink.recv_into(&mut buffer).unwrap().size, size);
-            assert_eq!(buffer[..size], content);
-        }
-    });
+    let context = Context::new().unwrap();
+    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    for size in [0, 1, 32, 33, 34, 255, 256, 8192, 8193, 1 << 20] {
+        let content: Vec<u8> = (0..size).map(|index: usize| (index % 251) as u8).collect();
+        source.send(content.as_slice()).unwrap();
+        source.send(content.clone()).unwrap();
+        assert_eq!(sink.recv().unwrap(), content);
+        let mut buffer = vec![0; size + 1];
+        assert_eq!(sink.recv_into(&mut buffer).unwrap().size, size);
+        assert_eq!(buffer[..size], content);
+    }
 }

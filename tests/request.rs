@@ -5,7 +5,7 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Process, alone, c_program, role, within_deadline};
+use common::{Process, alone, c_program, role};
 use zmq::{Context, Errno, LazyPirate, Rep, Router, interrupt};
 
 const MOMENT: Duration = Duration::from_millis(50);
@@ -18,238 +18,218 @@ fn server(program: &std::path::Path, endpoint: &str) -> (Process, String) {
     (process, endpoint)
 }
 
-#[test]
+#[deadline::test]
 fn a_server_in_c_that_dies_is_asked_again_when_it_is_back() {
-    within_deadline(|| {
-        let program = c_program("pirate.c");
-        let (first, endpoint) = server(&program, "tcp://127.0.0.1:*");
-        let context = Context::new().unwrap();
-        let mut client = LazyPirate::new(&context, &endpoint).set_timeout(Duration::from_millis(200)).set_retries(100);
-        assert_eq!(client.request("Hello").unwrap(), ["Hello"]);
-        assert_eq!(first.line(), "Hello");
+    let program = c_program("pirate.c");
+    let (first, endpoint) = server(&program, "tcp://127.0.0.1:*");
+    let context = Context::new().unwrap();
+    let mut client = LazyPirate::new(&context, &endpoint).set_timeout(Duration::from_millis(200)).set_retries(100);
+    assert_eq!(client.request("Hello").unwrap(), ["Hello"]);
+    assert_eq!(first.line(), "Hello");
 
-        let asking = thread::spawn(move || (client.request("die once").map(|_| ()), client));
-        assert_eq!(first.line(), "die once");
-        // The next one dies of it as well; the one after that is only asked what it can bear.
-        let (second, _) = server(&program, &endpoint);
-        assert_eq!(second.line(), "die once");
-        drop((first, second));
-        let patient = context.socket(Rep).unwrap();
-        while patient.bind(&endpoint).is_err() {
-            thread::sleep(Duration::from_millis(5));
-        }
-        assert_eq!(patient.recv().unwrap(), "die once");
-        patient.send("survived").unwrap();
-        let (outcome, _client) = asking.join().unwrap();
-        outcome.unwrap();
-    });
+    let asking = thread::spawn(move || (client.request("die once").map(|_| ()), client));
+    assert_eq!(first.line(), "die once");
+    // The next one dies of it as well; the one after that is only asked what it can bear.
+    let (second, _) = server(&program, &endpoint);
+    assert_eq!(second.line(), "die once");
+    drop((first, second));
+    let patient = context.socket(Rep).unwrap();
+    while patient.bind(&endpoint).is_err() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(patient.recv().unwrap(), "die once");
+    patient.send("survived").unwrap();
+    let (outcome, _client) = asking.join().unwrap();
+    outcome.unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn late_replies_of_a_server_in_c_are_never_taken_for_others() {
-    within_deadline(|| {
-        let program = c_program("pirate.c");
-        let (server, endpoint) = server(&program, "tcp://127.0.0.1:*");
-        let context = Context::new().unwrap();
-        let mut client = LazyPirate::new(&context, &endpoint).set_timeout(Duration::from_millis(100)).set_retries(0);
-        for round in 0..3 {
-            let slow = format!("slow {round}");
-            let failed = client.request(slow.as_str()).unwrap_err();
-            assert_eq!((failed.error().errno(), failed.tries()), (Errno::EAGAIN, 1));
-            assert_eq!(*failed.request(), [slow.as_str()]);
-            // Its reply comes while this one waits, once or several times.
-            client = client.set_timeout(LONG);
-            let quick = format!("quick {round}");
-            assert_eq!(client.request(quick.as_str()).unwrap(), [quick.as_str()]);
-            client = client.set_timeout(Duration::from_millis(100));
-        }
-        drop(server);
-    });
+    let program = c_program("pirate.c");
+    let (server, endpoint) = server(&program, "tcp://127.0.0.1:*");
+    let context = Context::new().unwrap();
+    let mut client = LazyPirate::new(&context, &endpoint).set_timeout(Duration::from_millis(100)).set_retries(0);
+    for round in 0..3 {
+        let slow = format!("slow {round}");
+        let failed = client.request(slow.as_str()).unwrap_err();
+        assert_eq!((failed.error().errno(), failed.tries()), (Errno::EAGAIN, 1));
+        assert_eq!(*failed.request(), [slow.as_str()]);
+        // Its reply comes while this one waits, once or several times.
+        client = client.set_timeout(LONG);
+        let quick = format!("quick {round}");
+        assert_eq!(client.request(quick.as_str()).unwrap(), [quick.as_str()]);
+        client = client.set_timeout(Duration::from_millis(100));
+    }
+    drop(server);
 }
 
-#[test]
+#[deadline::test]
 fn the_error_says_how_often_what_was_tried() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        // Bound and never answering.
-        let (a, b) = (context.socket(Router).unwrap(), context.socket(Router).unwrap());
-        let (at_a, at_b) = (a.bind("tcp://127.0.0.1:*").unwrap(), b.bind("tcp://127.0.0.1:*").unwrap());
-        let mut client = LazyPirate::new(&context, &at_a).or(&at_b).set_timeout(MOMENT).set_retries(2);
-        let start = Instant::now();
-        let failed = client.request(["two", "parts"]).unwrap_err();
-        assert!(start.elapsed() >= 3 * MOMENT && start.elapsed() < LONG, "{:?}", start.elapsed());
-        assert_eq!(failed.tries(), 3);
-        assert!(failed.endpoints().eq([(at_a.as_str(), 2), (at_b.as_str(), 1)]));
-        let text = failed.to_string();
-        assert!(text.contains(&format!("no reply within 50ms in 2 tries at {at_a:?}, 1 try at {at_b:?}")), "{text}");
-        assert_eq!(zmq::Error::from(failed).errno(), Errno::EAGAIN);
-        // Each try came over a socket of its own, which is gone: nobody is there to answer to.
-        a.set_router_mandatory(true).unwrap();
-        for _ in 0..2 {
-            let request = a.recv_multipart().unwrap();
-            assert_eq!((request.len(), &request[2], &request[3]), (4, &"two".into(), &"parts".into()));
-            common::eventually("its socket is gone", || {
-                a.send_multipart([&*request[0], b"", b"late"])
-                    .is_err_and(|failed| failed.error().errno() == Errno::EHOSTUNREACH)
-            });
-        }
-        assert_eq!(context.open_sockets().len(), 2);
-    });
+    let context = Context::new().unwrap();
+    // Bound and never answering.
+    let (a, b) = (context.socket(Router).unwrap(), context.socket(Router).unwrap());
+    let (at_a, at_b) = (a.bind("tcp://127.0.0.1:*").unwrap(), b.bind("tcp://127.0.0.1:*").unwrap());
+    let mut client = LazyPirate::new(&context, &at_a).or(&at_b).set_timeout(MOMENT).set_retries(2);
+    let start = Instant::now();
+    let failed = client.request(["two", "parts"]).unwrap_err();
+    assert!(start.elapsed() >= 3 * MOMENT && start.elapsed() < LONG, "{:?}", start.elapsed());
+    assert_eq!(failed.tries(), 3);
+    assert!(failed.endpoints().eq([(at_a.as_str(), 2), (at_b.as_str(), 1)]));
+    let text = failed.to_string();
+    assert!(text.contains(&format!("no reply within 50ms in 2 tries at {at_a:?}, 1 try at {at_b:?}")), "{text}");
+    assert_eq!(zmq::Error::from(failed).errno(), Errno::EAGAIN);
+    // Each try came over a socket of its own, which is gone: nobody is there to answer to.
+    a.set_router_mandatory(true).unwrap();
+    for _ in 0..2 {
+        let request = a.recv_multipart().unwrap();
+        assert_eq!((request.len(), &request[2], &request[3]), (4, &"two".into(), &"parts".into()));
+        common::eventually("its socket is gone", || {
+            a.send_multipart([&*request[0], b"", b"late"])
+                .is_err_and(|failed| failed.error().errno() == Errno::EHOSTUNREACH)
+        });
+    }
+    assert_eq!(context.open_sockets().len(), 2);
 }
 
-#[test]
+#[deadline::test]
 fn the_server_that_answers_is_asked_first_the_next_time() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (deaf, server) = (context.socket(Router).unwrap(), context.owned_socket(Rep).unwrap());
-        let (at_deaf, at_server) = (deaf.bind("tcp://127.0.0.1:*").unwrap(), server.bind("tcp://127.0.0.1:*").unwrap());
-        let serving = thread::spawn(move || {
-            for _ in 0..10 {
-                let request = server.recv_multipart().unwrap();
-                server.send_multipart(request).unwrap();
-            }
-            server
-        });
-        let mut client = LazyPirate::new(&context, at_deaf).or(at_server).set_timeout(Duration::from_secs(1));
-        for round in 0..10 {
-            assert_eq!(client.request(["request".to_owned(), round.to_string()]).unwrap().len(), 2);
+    let context = Context::new().unwrap();
+    let (deaf, server) = (context.socket(Router).unwrap(), context.owned_socket(Rep).unwrap());
+    let (at_deaf, at_server) = (deaf.bind("tcp://127.0.0.1:*").unwrap(), server.bind("tcp://127.0.0.1:*").unwrap());
+    let serving = thread::spawn(move || {
+        for _ in 0..10 {
+            let request = server.recv_multipart().unwrap();
+            server.send_multipart(request).unwrap();
         }
-        // One request of ten went to the one that does not answer, over one socket.
-        assert!(deaf.recv_multipart().is_ok());
-        assert!(deaf.try_recv().unwrap().is_none());
-        serving.join().unwrap();
+        server
     });
+    let mut client = LazyPirate::new(&context, at_deaf).or(at_server).set_timeout(Duration::from_secs(1));
+    for round in 0..10 {
+        assert_eq!(client.request(["request".to_owned(), round.to_string()]).unwrap().len(), 2);
+    }
+    // One request of ten went to the one that does not answer, over one socket.
+    assert!(deaf.recv_multipart().is_ok());
+    assert!(deaf.try_recv().unwrap().is_none());
+    serving.join().unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn one_socket_serves_while_all_is_well() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.owned_socket(Router).unwrap();
-        server.bind("inproc://server").unwrap();
-        let serving = thread::spawn(move || {
-            let mut ids = std::collections::BTreeSet::new();
-            for _ in 0..20 {
-                let request = server.recv_multipart().unwrap();
-                ids.insert(request[0].to_vec());
-                server.send_multipart(request).unwrap();
-            }
-            ids.len()
-        });
-        let mut client = LazyPirate::new(&context, "inproc://server").set_timeout(LONG);
-        for round in 0..20 {
-            assert_eq!(client.request(round.to_string()).unwrap(), [round.to_string()]);
+    let context = Context::new().unwrap();
+    let server = context.owned_socket(Router).unwrap();
+    server.bind("inproc://server").unwrap();
+    let serving = thread::spawn(move || {
+        let mut ids = std::collections::BTreeSet::new();
+        for _ in 0..20 {
+            let request = server.recv_multipart().unwrap();
+            ids.insert(request[0].to_vec());
+            server.send_multipart(request).unwrap();
         }
-        assert_eq!(serving.join().unwrap(), 1);
+        ids.len()
     });
+    let mut client = LazyPirate::new(&context, "inproc://server").set_timeout(LONG);
+    for round in 0..20 {
+        assert_eq!(client.request(round.to_string()).unwrap(), [round.to_string()]);
+    }
+    assert_eq!(serving.join().unwrap(), 1);
 }
 
-#[test]
+#[deadline::test]
 fn a_name_that_is_bound_late_gets_the_request_once() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let mut client = LazyPirate::new(&context, "inproc://late").set_timeout(MOMENT).set_retries(1000);
-        let asking = thread::spawn(move || client.request("Hello").unwrap());
-        // Several tries go by.
-        thread::sleep(4 * MOMENT);
-        assert!(context.open_sockets().len() <= 1);
-        let server = context.socket(Rep).unwrap();
-        server.bind("inproc://late").unwrap();
-        assert_eq!(server.recv().unwrap(), "Hello");
-        server.send("World").unwrap();
-        assert_eq!(asking.join().unwrap(), ["World"]);
-    });
+    let context = Context::new().unwrap();
+    let mut client = LazyPirate::new(&context, "inproc://late").set_timeout(MOMENT).set_retries(1000);
+    let asking = thread::spawn(move || client.request("Hello").unwrap());
+    // Several tries go by.
+    thread::sleep(4 * MOMENT);
+    assert!(context.open_sockets().len() <= 1);
+    let server = context.socket(Rep).unwrap();
+    server.bind("inproc://late").unwrap();
+    assert_eq!(server.recv().unwrap(), "Hello");
+    server.send("World").unwrap();
+    assert_eq!(asking.join().unwrap(), ["World"]);
 }
 
 /// Whenever the name is bound, between two looks at it among others, no request is sent where one is under way.
-#[test]
+#[deadline::test]
 fn a_name_may_be_bound_at_any_moment() {
-    within_deadline(|| {
-        for round in 0..500u32 {
-            let context = Context::builder().set_max_sockets(20).build().unwrap();
-            let client = LazyPirate::new(&context, "inproc://late").set_timeout(Duration::ZERO);
-            let asking = thread::spawn(move || client.set_retries(u32::MAX).request("Hello"));
-            while context.open_sockets().is_empty() {
-                thread::yield_now();
-            }
-            (0..round * 7 % 1000).for_each(|_| std::hint::spin_loop());
-            let server = context.socket(Rep).unwrap();
-            server.bind("inproc://late").unwrap();
-            while !asking.is_finished() {
-                if let Some(request) = server.recv_timeout(Duration::from_millis(1)).unwrap() {
-                    assert_eq!(request, "Hello");
-                    server.send("World").unwrap();
-                }
-            }
-            // No reply comes in no time, but by chance, and closed sockets are counted for a while.
-            match asking.join().unwrap() {
-                Ok(reply) => assert_eq!(reply, ["World"]),
-                Err(failed) => assert_eq!(failed.error().errno(), Errno::EMFILE, "round {round}: {failed}"),
+    for round in 0..500u32 {
+        let context = Context::builder().set_max_sockets(20).build().unwrap();
+        let client = LazyPirate::new(&context, "inproc://late").set_timeout(Duration::ZERO);
+        let asking = thread::spawn(move || client.set_retries(u32::MAX).request("Hello"));
+        while context.open_sockets().is_empty() {
+            thread::yield_now();
+        }
+        (0..round * 7 % 1000).for_each(|_| std::hint::spin_loop());
+        let server = context.socket(Rep).unwrap();
+        server.bind("inproc://late").unwrap();
+        while !asking.is_finished() {
+            if let Some(request) = server.recv_timeout(Duration::from_millis(1)).unwrap() {
+                assert_eq!(request, "Hello");
+                server.send("World").unwrap();
             }
         }
-    });
+        // No reply comes in no time, but by chance, and closed sockets are counted for a while.
+        match asking.join().unwrap() {
+            Ok(reply) => assert_eq!(reply, ["World"]),
+            Err(failed) => assert_eq!(failed.error().errno(), Errno::EMFILE, "round {round}: {failed}"),
+        }
+    }
 }
 
-#[test]
+#[deadline::test]
 fn what_no_retry_mends_is_reported_at_once() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let failed = |client: &mut LazyPirate| client.request("Hello").unwrap_err();
-        let mut nowhere = LazyPirate::new(&context, "nowhere").set_timeout(LONG);
-        let error = failed(&mut nowhere);
-        assert_eq!((error.error().errno(), error.error().call(), error.tries()), (Errno::EINVAL, "zmq_connect", 1));
-        assert!(error.to_string().contains("in 1 try at \"nowhere\""), "{error}");
-        let mut refused = LazyPirate::new(&context, "inproc://x").with(|socket| socket.set_linger(Some(Duration::MAX)));
-        assert_eq!(failed(&mut refused).error().call(), "ZMQ_LINGER");
-        let mut client = LazyPirate::new(&context, "tcp://127.0.0.1:9").set_timeout(LONG);
-        assert_eq!(client.request(zmq::Multipart::new()).unwrap_err().error().errno(), Errno::EINVAL);
-        let waits = thread::spawn(move || client.request("Hello").unwrap_err().error().errno());
-        context.shutdown().unwrap();
-        assert_eq!(waits.join().unwrap(), Errno::ETERM);
-    });
+    let context = Context::new().unwrap();
+    let failed = |client: &mut LazyPirate| client.request("Hello").unwrap_err();
+    let mut nowhere = LazyPirate::new(&context, "nowhere").set_timeout(LONG);
+    let error = failed(&mut nowhere);
+    assert_eq!((error.error().errno(), error.error().call(), error.tries()), (Errno::EINVAL, "zmq_connect", 1));
+    assert!(error.to_string().contains("in 1 try at \"nowhere\""), "{error}");
+    let mut refused = LazyPirate::new(&context, "inproc://x").with(|socket| socket.set_linger(Some(Duration::MAX)));
+    assert_eq!(failed(&mut refused).error().call(), "ZMQ_LINGER");
+    let mut client = LazyPirate::new(&context, "tcp://127.0.0.1:9").set_timeout(LONG);
+    assert_eq!(client.request(zmq::Multipart::new()).unwrap_err().error().errno(), Errno::EINVAL);
+    let waits = thread::spawn(move || client.request("Hello").unwrap_err().error().errno());
+    context.shutdown().unwrap();
+    assert_eq!(waits.join().unwrap(), Errno::ETERM);
 }
 
-#[test]
+#[deadline::test]
 fn a_socket_without_room_counts_as_no_reply() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        // With this option nothing is queued for a server that is not there.
-        let mut client = LazyPirate::new(&context, "ipc:///tmp/nobody-is-there")
-            .with(|socket| socket.set_immediate(true))
-            .set_timeout(MOMENT)
-            .set_retries(1);
-        let failed = client.request("Hello").unwrap_err();
-        assert_eq!((failed.error().errno(), failed.tries()), (Errno::EAGAIN, 2));
-        assert_eq!(failed.into_request(), ["Hello"]);
-    });
+    let context = Context::new().unwrap();
+    // With this option nothing is queued for a server that is not there.
+    let mut client = LazyPirate::new(&context, "ipc:///tmp/nobody-is-there")
+        .with(|socket| socket.set_immediate(true))
+        .set_timeout(MOMENT)
+        .set_retries(1);
+    let failed = client.request("Hello").unwrap_err();
+    assert_eq!((failed.error().errno(), failed.tries()), (Errno::EAGAIN, 2));
+    assert_eq!(failed.into_request(), ["Hello"]);
 }
 
-#[test]
+#[deadline::test]
 fn a_caught_signal_ends_a_request() {
     const NAME: &str = "a_caught_signal_ends_a_request";
     if role().is_none() {
         return Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
-    within_deadline(|| {
-        interrupt::catch_signals().unwrap();
-        let context = Context::new().unwrap();
-        let server = context.owned_socket(Rep).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let mut client = LazyPirate::new(&context, endpoint).set_timeout(LONG).set_retries(1000);
-        let asking = thread::spawn(move || (client.request("Hello").unwrap_err(), client));
-        assert_eq!(server.recv().unwrap(), "Hello");
-        // SAFETY: the signal is caught.
-        unsafe { libc::raise(libc::SIGINT) };
-        let (failed, mut client) = asking.join().unwrap();
-        assert_eq!((failed.error().errno(), failed.tries()), (Errno::EINTR, 1));
-        interrupt::clear();
-        // The reply to what was given up is not taken for that to the next request.
-        server.send("late").unwrap();
-        let serving = thread::spawn(move || {
-            let request = server.recv().unwrap();
-            server.send(request).unwrap();
-        });
-        assert_eq!(client.request("again").unwrap(), ["again"]);
-        serving.join().unwrap();
+    interrupt::catch_signals().unwrap();
+    let context = Context::new().unwrap();
+    let server = context.owned_socket(Rep).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let mut client = LazyPirate::new(&context, endpoint).set_timeout(LONG).set_retries(1000);
+    let asking = thread::spawn(move || (client.request("Hello").unwrap_err(), client));
+    assert_eq!(server.recv().unwrap(), "Hello");
+    // SAFETY: the signal is caught.
+    unsafe { libc::raise(libc::SIGINT) };
+    let (failed, mut client) = asking.join().unwrap();
+    assert_eq!((failed.error().errno(), failed.tries()), (Errno::EINTR, 1));
+    interrupt::clear();
+    // The reply to what was given up is not taken for that to the next request.
+    server.send("late").unwrap();
+    let serving = thread::spawn(move || {
+        let request = server.recv().unwrap();
+        server.send(request).unwrap();
     });
+    assert_eq!(client.request("again").unwrap(), ["again"]);
+    serving.join().unwrap();
 }

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{DEADLINE, Process, alone, in_own_process, role, skip_unless, within_deadline};
+use common::{DEADLINE, Process, alone, in_own_process, role, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Policy, SecretText, Security, Verdict, ZapRequest};
 use zmq::sockopt::Mechanism;
 use zmq::{Context, Dealer, Errno, Kind, PublicKey, SecretKey, Socket};
@@ -38,45 +38,43 @@ fn talks(binder: &Socket<'_, Dealer>, connecter: &Socket<'_, Dealer>) {
 }
 
 /// Either side may be the server, and whatever the socket was before. One that connects does so once.
-#[test]
+#[deadline::test]
 fn each_mechanism_is_set_up_in_one_call() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator
-            .configure("*", |policy| {
-                policy.allow_user("alice", "open sesame");
-                policy.allow_any_key();
-            })
-            .unwrap();
-        let mut pairs = vec![
-            (Mechanism::Null, Security::null(), Security::null()),
-            (Mechanism::Null, Security::null().with_domain("lan"), Security::null()),
-            (Mechanism::Plain, Security::plain_server(), Security::plain_client("alice", "open sesame")),
-        ];
-        if !lacks_curve() {
-            let [(server_public, server), (_, client)] = [zmq::curve_keypair().unwrap(), zmq::curve_keypair().unwrap()];
-            let client = Security::curve_client(&client, &server_public);
-            pairs.push((Mechanism::Curve, Security::curve_server(&server), client));
-        }
-        for (mechanism, server, client) in &pairs {
-            for (binding, connecting) in [(server, client), (client, server)] {
-                for (_, before, other) in &pairs {
-                    for before in [before, other] {
-                        let (binder, connecter) = (open(&context), open(&context));
-                        binder.secure(before).unwrap();
-                        connecter.secure(before).unwrap();
-                        binder.secure(binding).unwrap();
-                        connecter.secure(connecting).unwrap();
-                        connecter.set_reconnect_ivl(None).unwrap();
-                        assert_eq!(binder.mechanism().unwrap(), *mechanism);
-                        assert_eq!(connecter.mechanism().unwrap(), *mechanism);
-                        talks(&binder, &connecter);
-                    }
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator
+        .configure("*", |policy| {
+            policy.allow_user("alice", "open sesame");
+            policy.allow_any_key();
+        })
+        .unwrap();
+    let mut pairs = vec![
+        (Mechanism::Null, Security::null(), Security::null()),
+        (Mechanism::Null, Security::null().with_domain("lan"), Security::null()),
+        (Mechanism::Plain, Security::plain_server(), Security::plain_client("alice", "open sesame")),
+    ];
+    if !lacks_curve() {
+        let [(server_public, server), (_, client)] = [zmq::curve_keypair().unwrap(), zmq::curve_keypair().unwrap()];
+        let client = Security::curve_client(&client, &server_public);
+        pairs.push((Mechanism::Curve, Security::curve_server(&server), client));
+    }
+    for (mechanism, server, client) in &pairs {
+        for (binding, connecting) in [(server, client), (client, server)] {
+            for (_, before, other) in &pairs {
+                for before in [before, other] {
+                    let (binder, connecter) = (open(&context), open(&context));
+                    binder.secure(before).unwrap();
+                    connecter.secure(before).unwrap();
+                    binder.secure(binding).unwrap();
+                    connecter.secure(connecting).unwrap();
+                    connecter.set_reconnect_ivl(None).unwrap();
+                    assert_eq!(binder.mechanism().unwrap(), *mechanism);
+                    assert_eq!(connecter.mechanism().unwrap(), *mechanism);
+                    talks(&binder, &connecter);
                 }
             }
         }
-    });
+    }
 }
 
 #[test]
@@ -227,81 +225,77 @@ fn plain_hello() -> Vec<u8> {
 
 /// A peer that breaks off while the handler decides, and comes back, would get the answer of the time before, or end the
 /// process: libzmq does not tell the connections apart that one socket makes in turn.
-#[test]
+#[deadline::test]
 fn who_asks_a_handler_does_not_connect_again() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        let (entered, inside) = channel();
-        let (leave, left) = channel::<()>();
-        let channels = Mutex::new((entered, left));
-        let hold = move |_: &ZapRequest| {
-            let (entered, left) = &*channels.lock().unwrap();
-            entered.send(()).unwrap();
-            left.recv().unwrap();
-            Verdict::allow("alice")
-        };
-        authenticator.configure("*", |policy| policy.check_passwords(hold)).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
-        let mut roles = vec![Security::plain_server(), Security::null().with_domain("lan")];
-        if !lacks_curve() {
-            roles.push(Security::curve_server(&zmq::curve_keypair().unwrap().1));
-        }
-        for role in &roles {
-            let socket = open(&context);
-            socket.secure(role).unwrap();
-            let error = socket.connect(&endpoint).unwrap_err();
-            assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_connect"));
-            assert!(error.to_string().contains("ZMQ_RECONNECT_IVL"), "{error}");
-            socket.connect("inproc://here").unwrap();
-        }
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let (entered, inside) = channel();
+    let (leave, left) = channel::<()>();
+    let channels = Mutex::new((entered, left));
+    let hold = move |_: &ZapRequest| {
+        let (entered, left) = &*channels.lock().unwrap();
+        entered.send(()).unwrap();
+        left.recv().unwrap();
+        Verdict::allow("alice")
+    };
+    authenticator.configure("*", |policy| policy.check_passwords(hold)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+    let mut roles = vec![Security::plain_server(), Security::null().with_domain("lan")];
+    if !lacks_curve() {
+        roles.push(Security::curve_server(&zmq::curve_keypair().unwrap().1));
+    }
+    for role in &roles {
+        let socket = open(&context);
+        socket.secure(role).unwrap();
+        let error = socket.connect(&endpoint).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_connect"));
+        assert!(error.to_string().contains("ZMQ_RECONNECT_IVL"), "{error}");
+        socket.connect("inproc://here").unwrap();
+    }
 
-        let server = open(&context);
-        server.set_reconnect_ivl(None).unwrap();
-        server.secure(&Security::plain_server()).unwrap();
-        server.connect(&endpoint).unwrap();
-        let (mut peer, _) = listener.accept().unwrap();
-        peer.write_all(&plain_hello()).unwrap();
-        inside.recv_timeout(DEADLINE).unwrap();
-        drop(peer);
-        leave.send(()).unwrap();
-        let event = authenticator.next_event(DEADLINE).unwrap();
-        assert!(matches!(event, Some(AuthEvent::Allowed { .. })), "{event:?}");
-        listener.set_nonblocking(true).unwrap();
-        assert_eq!(server.recv_timeout(Duration::from_millis(100)).unwrap(), None);
-        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-    });
+    let server = open(&context);
+    server.set_reconnect_ivl(None).unwrap();
+    server.secure(&Security::plain_server()).unwrap();
+    server.connect(&endpoint).unwrap();
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.write_all(&plain_hello()).unwrap();
+    inside.recv_timeout(DEADLINE).unwrap();
+    drop(peer);
+    leave.send(()).unwrap();
+    let event = authenticator.next_event(DEADLINE).unwrap();
+    assert!(matches!(event, Some(AuthEvent::Allowed { .. })), "{event:?}");
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(server.recv_timeout(Duration::from_millis(100)).unwrap(), None);
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
 /// What the documentation says of servers whose context has no handler.
-#[test]
+#[deadline::test]
 fn without_a_handler_plain_refuses_and_curve_lets_in() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
+    let context = Context::new().unwrap();
+    let (binder, connecter) = (open(&context), open(&context));
+    binder.secure(&Security::null().with_domain("lan")).unwrap();
+    talks(&binder, &connecter);
+    if !lacks_curve() {
+        let (server_public, server) = zmq::curve_keypair().unwrap();
+        let (_, client) = zmq::curve_keypair().unwrap();
         let (binder, connecter) = (open(&context), open(&context));
-        binder.secure(&Security::null().with_domain("lan")).unwrap();
+        binder.secure(&Security::curve_server(&server).with_domain("lan")).unwrap();
+        connecter.secure(&Security::curve_client(&client, &server_public)).unwrap();
         talks(&binder, &connecter);
-        if !lacks_curve() {
-            let (server_public, server) = zmq::curve_keypair().unwrap();
-            let (_, client) = zmq::curve_keypair().unwrap();
-            let (binder, connecter) = (open(&context), open(&context));
-            binder.secure(&Security::curve_server(&server).with_domain("lan")).unwrap();
-            connecter.secure(&Security::curve_client(&client, &server_public)).unwrap();
-            talks(&binder, &connecter);
-        }
-        let (binder, connecter) = (open(&context), open(&context));
-        binder.secure(&Security::plain_server()).unwrap();
-        connecter.secure(&Security::plain_client("alice", "x")).unwrap();
-        connecter.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
-        connecter.connect(&binder.bind(ANY_PORT).unwrap()).unwrap();
-        connecter.send("Hello").unwrap();
-        // It goes on trying, and gets in as soon as there is one.
-        assert_eq!(binder.recv_timeout(Duration::from_millis(100)).unwrap(), None);
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator.configure("*", |policy| policy.allow_user("alice", "x")).unwrap();
-        assert_eq!(binder.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
-    });
+    }
+    let (binder, connecter) = (open(&context), open(&context));
+    binder.secure(&Security::plain_server()).unwrap();
+    connecter.secure(&Security::plain_client("alice", "x")).unwrap();
+    connecter.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+    connecter.connect(&binder.bind(ANY_PORT).unwrap()).unwrap();
+    connecter.send("Hello").unwrap();
+    // It goes on trying, and gets in as soon as there is one.
+    assert_eq!(binder.recv_timeout(Duration::from_millis(100)).unwrap(), None);
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("*", |policy| policy.allow_user("alice", "x")).unwrap();
+    assert_eq!(binder.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
-use common::{DEADLINE, eventually, skip_unless, within_deadline};
+use common::{DEADLINE, eventually, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Credentials, Security, Verdict};
 use zmq::{Context, Pull, Push, Rep, Req, Socket};
 
@@ -122,48 +122,46 @@ fn plain(context: &Context) -> (Authenticator, Secured<'_>) {
     (authenticator, secured)
 }
 
-#[test]
+#[deadline::test]
 fn names_that_no_client_of_ours_sends_are_refused() {
-    within_deadline(|| {
-        let context = Context::builder().set_blocky(false).build().unwrap();
-        let (authenticator, secured) = plain(&context);
-        let long = [b'x'; 255];
-        let cases: [(&[u8], &[u8], u16); 8] = [
-            (b"", b"", 400),
-            (b"", b"hush", 400),
-            (b"alice", b"", 400),
-            (b"alice", b"hush\0", 400),
-            (b"alice\0", b"hush", 500),
-            (b"ALICE", b"hush", 400),
-            (&long, &long, 400),
-            (b"panic", b"", 500),
-        ];
-        for (username, password, expected) in cases {
-            let mut peer = peer(&secured.endpoint, &[greeting(b"PLAIN"), hello(username, password)].concat());
-            let shown = username.escape_ascii();
-            assert!(is_denied(&mut peer), "{shown}");
-            let event = match refusal(&authenticator) {
-                AuthEvent::Panicked { message, .. } if username == b"panic" => {
-                    assert_eq!(message, "as told");
-                    refusal(&authenticator)
-                }
-                event => event,
-            };
-            let AuthEvent::Denied { client, status, .. } = event else { panic!("{shown}: {event:?}") };
-            assert_eq!((client.user.as_bytes(), client.address.as_str(), status), (username, "127.0.0.1", expected));
-        }
-        for (username, password, why) in
-            [(&b"\xff"[..], &b"hush"[..], "its user name"), (b"alice", b"\xff", "its password")]
-        {
-            let mut peer = peer(&secured.endpoint, &[greeting(b"PLAIN"), hello(username, password)].concat());
-            assert!(is_denied(&mut peer), "{why}");
-            let AuthEvent::Malformed { reason } = refusal(&authenticator) else { panic!("{why}") };
-            assert_eq!(reason, format!("{why} is not UTF-8 (from 127.0.0.1)"));
-        }
-        assert_eq!(secured.server.try_recv().unwrap(), None);
-        secured.serves(&context);
-        assert!(authenticator.is_running());
-    });
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    let (authenticator, secured) = plain(&context);
+    let long = [b'x'; 255];
+    let cases: [(&[u8], &[u8], u16); 8] = [
+        (b"", b"", 400),
+        (b"", b"hush", 400),
+        (b"alice", b"", 400),
+        (b"alice", b"hush\0", 400),
+        (b"alice\0", b"hush", 500),
+        (b"ALICE", b"hush", 400),
+        (&long, &long, 400),
+        (b"panic", b"", 500),
+    ];
+    for (username, password, expected) in cases {
+        let mut peer = peer(&secured.endpoint, &[greeting(b"PLAIN"), hello(username, password)].concat());
+        let shown = username.escape_ascii();
+        assert!(is_denied(&mut peer), "{shown}");
+        let event = match refusal(&authenticator) {
+            AuthEvent::Panicked { message, .. } if username == b"panic" => {
+                assert_eq!(message, "as told");
+                refusal(&authenticator)
+            }
+            event => event,
+        };
+        let AuthEvent::Denied { client, status, .. } = event else { panic!("{shown}: {event:?}") };
+        assert_eq!((client.user.as_bytes(), client.address.as_str(), status), (username, "127.0.0.1", expected));
+    }
+    for (username, password, why) in
+        [(&b"\xff"[..], &b"hush"[..], "its user name"), (b"alice", b"\xff", "its password")]
+    {
+        let mut peer = peer(&secured.endpoint, &[greeting(b"PLAIN"), hello(username, password)].concat());
+        assert!(is_denied(&mut peer), "{why}");
+        let AuthEvent::Malformed { reason } = refusal(&authenticator) else { panic!("{why}") };
+        assert_eq!(reason, format!("{why} is not UTF-8 (from 127.0.0.1)"));
+    }
+    assert_eq!(secured.server.try_recv().unwrap(), None);
+    secured.serves(&context);
+    assert!(authenticator.is_running());
 }
 
 /// What a peer says at the wrong time, or not to the end; and who speaks no security at all.
@@ -208,37 +206,35 @@ fn nonsense() -> Vec<Vec<u8>> {
     all
 }
 
-#[test]
+#[deadline::test]
 fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
     if skip_unless(cfg!(zmq_vendored), "without our mends libzmq may not bear them") {
         return;
     }
-    within_deadline(|| {
-        let context = Context::builder().set_blocky(false).build().unwrap();
-        let (authenticator, plain) = plain(&context);
-        let mut secured = vec![plain];
-        authenticator.configure("lan", |policy| policy.deny(std::net::IpAddr::from([127, 0, 0, 2]))).unwrap();
-        secured.push(Secured::open(&context, &Security::null().with_domain("lan"), Security::null()));
-        if zmq::has("curve") {
-            let (server_public, server_secret) = zmq::curve_keypair().unwrap();
-            let (public, secret) = zmq::curve_keypair().unwrap();
-            authenticator.configure("*", |policy| policy.allow_key(public)).unwrap();
-            let client = Security::curve_client(&secret, &server_public);
-            secured.push(Secured::open(&context, &Security::curve_server(&server_secret), client));
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    let (authenticator, plain) = plain(&context);
+    let mut secured = vec![plain];
+    authenticator.configure("lan", |policy| policy.deny(std::net::IpAddr::from([127, 0, 0, 2]))).unwrap();
+    secured.push(Secured::open(&context, &Security::null().with_domain("lan"), Security::null()));
+    if zmq::has("curve") {
+        let (server_public, server_secret) = zmq::curve_keypair().unwrap();
+        let (public, secret) = zmq::curve_keypair().unwrap();
+        authenticator.configure("*", |policy| policy.allow_key(public)).unwrap();
+        let client = Security::curve_client(&secret, &server_public);
+        secured.push(Secured::open(&context, &Security::curve_server(&server_secret), client));
+    }
+    for secured in &secured {
+        let mut open = Vec::new();
+        for bytes in nonsense() {
+            // Those that say it and stay, and those that say it and go.
+            open.push(peer(&secured.endpoint, &bytes));
+            let mut goes = peer(&secured.endpoint, &bytes);
+            let _ = goes.shutdown(Shutdown::Write);
+            hung_up(&mut goes);
         }
-        for secured in &secured {
-            let mut open = Vec::new();
-            for bytes in nonsense() {
-                // Those that say it and stay, and those that say it and go.
-                open.push(peer(&secured.endpoint, &bytes));
-                let mut goes = peer(&secured.endpoint, &bytes);
-                let _ = goes.shutdown(Shutdown::Write);
-                hung_up(&mut goes);
-            }
-            secured.serves(&context);
-        }
-        assert!(authenticator.is_running());
-    });
+        secured.serves(&context);
+    }
+    assert!(authenticator.is_running());
 }
 
 /// A peer that speaks ZWS2.0 without a mechanism, which there is over WebSockets, and has sent "Hello".
@@ -256,72 +252,68 @@ fn websocket(endpoint: &str) -> TcpStream {
     stream
 }
 
-#[test]
+#[deadline::test]
 fn websockets_without_a_mechanism_do_not_get_by_the_handler() {
     if skip_unless(zmq::has("WS") && cfg!(zmq_vendored), "without WebSockets, or our mend of them") {
         return;
     }
-    within_deadline(|| {
-        let context = Context::builder().set_blocky(false).build().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator.configure("lan", |policy| policy.deny(std::net::IpAddr::from([127, 0, 0, 1]))).unwrap();
-        let bound = |security: &Security| {
-            let server = context.socket(Pull).unwrap();
-            server.secure(security).unwrap();
-            let endpoint = server.bind("ws://127.0.0.1:*").unwrap();
-            (server, endpoint)
-        };
-        let (open, endpoint) = bound(&Security::null());
-        let _peer = websocket(&endpoint);
-        assert_eq!(open.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("lan", |policy| policy.deny(std::net::IpAddr::from([127, 0, 0, 1]))).unwrap();
+    let bound = |security: &Security| {
+        let server = context.socket(Pull).unwrap();
+        server.secure(security).unwrap();
+        let endpoint = server.bind("ws://127.0.0.1:*").unwrap();
+        (server, endpoint)
+    };
+    let (open, endpoint) = bound(&Security::null());
+    let _peer = websocket(&endpoint);
+    assert_eq!(open.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
 
-        let (secured, endpoint) = bound(&Security::null().with_domain("lan"));
-        hung_up(&mut websocket(&endpoint));
-        assert_eq!(secured.try_recv().unwrap(), None);
-        // One that has a mechanism is asked about.
-        let client = || {
-            let client = context.socket(Push).unwrap();
-            client.connect(&endpoint).unwrap();
-            client
-        };
-        let _refused = client();
-        assert!(matches!(refusal(&authenticator), AuthEvent::Denied { client, .. } if client.address == "127.0.0.1"));
-        authenticator.configure("lan", |policy| policy.clear_networks()).unwrap();
-        let client = client();
-        client.send("Hello").unwrap();
-        assert_eq!(secured.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
-    });
+    let (secured, endpoint) = bound(&Security::null().with_domain("lan"));
+    hung_up(&mut websocket(&endpoint));
+    assert_eq!(secured.try_recv().unwrap(), None);
+    // One that has a mechanism is asked about.
+    let client = || {
+        let client = context.socket(Push).unwrap();
+        client.connect(&endpoint).unwrap();
+        client
+    };
+    let _refused = client();
+    assert!(matches!(refusal(&authenticator), AuthEvent::Denied { client, .. } if client.address == "127.0.0.1"));
+    authenticator.configure("lan", |policy| policy.clear_networks()).unwrap();
+    let client = client();
+    client.send("Hello").unwrap();
+    assert_eq!(secured.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
 }
 
 /// Who asks and does not wait for the answer, at any time: in the middle of the authenticator's end, too.
-#[test]
+#[deadline::test]
 fn peers_that_go_while_they_are_decided_on_disturb_nobody() {
-    within_deadline(|| {
-        for ends_first in ["nobody", "authenticator", "context", "server"] {
-            let context = Context::builder().set_blocky(false).build().unwrap();
-            let (authenticator, secured) = plain(&context);
-            let (mut authenticator, mut secured) = (Some(authenticator), Some(secured));
-            let endpoint = secured.as_ref().unwrap().endpoint.clone();
-            let said = [greeting(b"PLAIN"), hello(b"anybody", b"")].concat();
-            thread::scope(|scope| {
-                let rush = || {
-                    for _ in 0..100 {
-                        let Ok(mut peer) = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()) else { return };
-                        let _ = peer.write_all(&said);
-                    }
-                };
-                (0..2).for_each(|_| drop(scope.spawn(rush)));
-                let asked = || authenticator.as_ref().unwrap().statistics().unwrap().allowed;
-                eventually("some have asked", || asked() > 20);
-                match ends_first {
-                    "authenticator" => drop(authenticator.take()),
-                    "context" => context.shutdown().unwrap(),
-                    "server" => drop(secured.take()),
-                    _ => secured.as_ref().unwrap().serves(&context),
+    for ends_first in ["nobody", "authenticator", "context", "server"] {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let (authenticator, secured) = plain(&context);
+        let (mut authenticator, mut secured) = (Some(authenticator), Some(secured));
+        let endpoint = secured.as_ref().unwrap().endpoint.clone();
+        let said = [greeting(b"PLAIN"), hello(b"anybody", b"")].concat();
+        thread::scope(|scope| {
+            let rush = || {
+                for _ in 0..100 {
+                    let Ok(mut peer) = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()) else { return };
+                    let _ = peer.write_all(&said);
                 }
-            });
-            drop((secured, authenticator));
-            context.terminate(DEADLINE).unwrap();
-        }
-    });
+            };
+            (0..2).for_each(|_| drop(scope.spawn(rush)));
+            let asked = || authenticator.as_ref().unwrap().statistics().unwrap().allowed;
+            eventually("some have asked", || asked() > 20);
+            match ends_first {
+                "authenticator" => drop(authenticator.take()),
+                "context" => context.shutdown().unwrap(),
+                "server" => drop(secured.take()),
+                _ => secured.as_ref().unwrap().serves(&context),
+            }
+        });
+        drop((secured, authenticator));
+        context.terminate(DEADLINE).unwrap();
+    }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{DEADLINE, Process, c_program, skip_unless, within_deadline};
+use common::{DEADLINE, Process, c_program, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Security};
 use zmq::{Context, Dealer, PublicKey, SecretKey, Socket};
 
@@ -32,106 +32,98 @@ fn c_server(secret: &SecretKey, client: Option<&PublicKey>) -> (Process, String)
     (server, endpoint)
 }
 
-#[test]
+#[deadline::test]
 fn c_lets_clients_in_by_key() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let [(server_key, server_secret), (known_key, known), (_, unknown)] =
-            [(); 3].map(|()| zmq::curve_keypair().unwrap());
-        let (server, endpoint) = c_server(&server_secret, Some(&known_key));
-        let context = Context::new().unwrap();
-        let connect = |secret, server_key| {
-            let client = open(&context, &Security::curve_client(secret, server_key));
-            client.connect(&endpoint).unwrap();
-            // Where it was refused already, there is nobody to wait for.
-            let _ = client.try_send("Hello").unwrap();
-            client
-        };
-        let client = connect(&known, &server_key);
-        assert_eq!(server.line(), "Hello from known in C");
-        assert_eq!(client.recv_timeout(DEADLINE).unwrap().expect("an answer"), "World");
-        let _unknown = connect(&unknown, &server_key);
-        assert_eq!(server.line(), "failed auth 400");
-        let _mistaken = connect(&known, &known_key);
-        assert!(server.line().starts_with("failed protocol "));
-    });
-}
-
-#[test]
-fn c_lets_everybody_in_without_a_handler() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let [(server_key, server_secret), (_, secret)] = [(); 2].map(|()| zmq::curve_keypair().unwrap());
-        let (server, endpoint) = c_server(&server_secret, None);
-        let context = Context::new().unwrap();
-        let client = open(&context, &Security::curve_client(&secret, &server_key));
+    if lacks_curve() {
+        return;
+    }
+    let [(server_key, server_secret), (known_key, known), (_, unknown)] =
+        [(); 3].map(|()| zmq::curve_keypair().unwrap());
+    let (server, endpoint) = c_server(&server_secret, Some(&known_key));
+    let context = Context::new().unwrap();
+    let connect = |secret, server_key| {
+        let client = open(&context, &Security::curve_client(secret, server_key));
         client.connect(&endpoint).unwrap();
-        client.send("Hello").unwrap();
-        assert_eq!(server.line(), "Hello from nobody");
-        assert_eq!(client.recv_timeout(DEADLINE).unwrap().expect("an answer"), "World");
-    });
+        // Where it was refused already, there is nobody to wait for.
+        let _ = client.try_send("Hello").unwrap();
+        client
+    };
+    let client = connect(&known, &server_key);
+    assert_eq!(server.line(), "Hello from known in C");
+    assert_eq!(client.recv_timeout(DEADLINE).unwrap().expect("an answer"), "World");
+    let _unknown = connect(&unknown, &server_key);
+    assert_eq!(server.line(), "failed auth 400");
+    let _mistaken = connect(&known, &known_key);
+    assert!(server.line().starts_with("failed protocol "));
 }
 
-#[test]
+#[deadline::test]
+fn c_lets_everybody_in_without_a_handler() {
+    if lacks_curve() {
+        return;
+    }
+    let [(server_key, server_secret), (_, secret)] = [(); 2].map(|()| zmq::curve_keypair().unwrap());
+    let (server, endpoint) = c_server(&server_secret, None);
+    let context = Context::new().unwrap();
+    let client = open(&context, &Security::curve_client(&secret, &server_key));
+    client.connect(&endpoint).unwrap();
+    client.send("Hello").unwrap();
+    assert_eq!(server.line(), "Hello from nobody");
+    assert_eq!(client.recv_timeout(DEADLINE).unwrap().expect("an answer"), "World");
+}
+
+#[deadline::test]
 fn c_clients_are_let_in_by_key() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let [(server_key, server_secret), (known_key, known), (unknown_key, unknown)] =
-            [(); 3].map(|()| zmq::curve_keypair().unwrap());
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator.configure("*", |policy| policy.allow_key(known_key)).unwrap();
-        let server = open(&context, &Security::curve_server(&server_secret));
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let program = c_program("curve.c");
-        let client = |server_key: &PublicKey, secret: &SecretKey| {
-            Process::start(&program, &["client", &endpoint, &server_key.to_string(), &secret.to_z85()])
-        };
-        let event = || authenticator.next_event(DEADLINE).unwrap().expect("an event");
+    if lacks_curve() {
+        return;
+    }
+    let [(server_key, server_secret), (known_key, known), (unknown_key, unknown)] =
+        [(); 3].map(|()| zmq::curve_keypair().unwrap());
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("*", |policy| policy.allow_key(known_key)).unwrap();
+    let server = open(&context, &Security::curve_server(&server_secret));
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let program = c_program("curve.c");
+    let client = |server_key: &PublicKey, secret: &SecretKey| {
+        Process::start(&program, &["client", &endpoint, &server_key.to_string(), &secret.to_z85()])
+    };
+    let event = || authenticator.next_event(DEADLINE).unwrap().expect("an event");
 
-        let good = client(&server_key, &known);
-        let message = server.recv_timeout(DEADLINE).unwrap().expect("a message");
-        assert_eq!((message.as_str(), message.gets("User-Id")), (Some("Hello"), Some(known_key.to_string().into())));
-        server.send("World").unwrap();
-        assert_eq!(good.rest(), ["World"]);
-        good.succeeds();
-        assert!(matches!(event(), AuthEvent::Allowed { .. }));
+    let good = client(&server_key, &known);
+    let message = server.recv_timeout(DEADLINE).unwrap().expect("a message");
+    assert_eq!((message.as_str(), message.gets("User-Id")), (Some("Hello"), Some(known_key.to_string().into())));
+    server.send("World").unwrap();
+    assert_eq!(good.rest(), ["World"]);
+    good.succeeds();
+    assert!(matches!(event(), AuthEvent::Allowed { .. }));
 
-        let bad = client(&server_key, &unknown);
-        assert_eq!(bad.rest(), ["failed auth 400"]);
-        bad.succeeds();
-        match event() {
-            AuthEvent::Denied { client, status, .. } => {
-                assert_eq!((client.user, client.mechanism, status), (unknown_key.to_string(), "CURVE", 400));
-            }
-            event => panic!("{event:?}"),
+    let bad = client(&server_key, &unknown);
+    assert_eq!(bad.rest(), ["failed auth 400"]);
+    bad.succeeds();
+    match event() {
+        AuthEvent::Denied { client, status, .. } => {
+            assert_eq!((client.user, client.mechanism, status), (unknown_key.to_string(), "CURVE", 400));
         }
-        assert_eq!(server.try_recv().unwrap(), None);
-    });
+        event => panic!("{event:?}"),
+    }
+    assert_eq!(server.try_recv().unwrap(), None);
 }
 
 /// The server is who it says, and yet there is no secret to be shared with the key that it gives: the client aborted.
 #[cfg(zmq_vendored)]
-#[test]
+#[deadline::test]
 fn a_key_of_small_order_ends_the_connection_and_nothing_else() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let (public, secret) = zmq::curve_keypair().unwrap();
-        let server = Process::start(c_program("low_order.c"), &[&secret.to_z85()]);
-        let line = server.line();
-        let context = Context::new().unwrap();
-        let (_, own) = zmq::curve_keypair().unwrap();
-        let client = open(&context, &Security::curve_client(&own, &public));
-        client.connect(line.strip_prefix("bound ").unwrap()).unwrap();
-        assert_eq!(server.line(), "dropped");
-        server.succeeds();
-    });
+    if lacks_curve() {
+        return;
+    }
+    let (public, secret) = zmq::curve_keypair().unwrap();
+    let server = Process::start(c_program("low_order.c"), &[&secret.to_z85()]);
+    let line = server.line();
+    let context = Context::new().unwrap();
+    let (_, own) = zmq::curve_keypair().unwrap();
+    let client = open(&context, &Security::curve_client(&own, &public));
+    client.connect(line.strip_prefix("bound ").unwrap()).unwrap();
+    assert_eq!(server.line(), "dropped");
+    server.succeeds();
 }

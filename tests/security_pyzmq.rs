@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{Process, python_program, skip_unless, within_deadline};
+use common::{Process, python_program, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Network, Policy, Security};
 use zmq::{Context, Rep, Req, Socket, SocketType};
 
@@ -168,118 +168,103 @@ fn network(text: &str) -> Network {
     text.parse().unwrap()
 }
 
-#[test]
+#[deadline::test]
 fn null_clients_of_pyzmq_are_let_in_by_address() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let security = Security::null().with_domain("lan");
-        let mut server = Server::start(&context, &security, |policy| policy.allow(network("127.0.0.0/8")));
-        server.lets_in(&["mechanism=null"], "");
-        server.authenticator.configure("*", |policy| policy.deny(network("127.0.0.1"))).unwrap();
-        server.refuses(&["mechanism=null"], "its address may not connect");
-        server.authenticator.configure("lan", |_| ()).unwrap();
-        server.lets_in(&["mechanism=null"], "");
-    });
+    let context = Context::new().unwrap();
+    let security = Security::null().with_domain("lan");
+    let mut server = Server::start(&context, &security, |policy| policy.allow(network("127.0.0.0/8")));
+    server.lets_in(&["mechanism=null"], "");
+    server.authenticator.configure("*", |policy| policy.deny(network("127.0.0.1"))).unwrap();
+    server.refuses(&["mechanism=null"], "its address may not connect");
+    server.authenticator.configure("lan", |_| ()).unwrap();
+    server.lets_in(&["mechanism=null"], "");
 }
 
-#[test]
+#[deadline::test]
 fn null_clients_are_let_in_by_pyzmq() {
-    within_deadline(|| {
-        let lan = ["mechanism=null", "domain=lan"];
-        Pyzmq::start(&[lan[0], lan[1], "allow=127.0.0.1"]).lets_in(&Security::null(), "anonymous");
-        Pyzmq::start(&[lan[0], lan[1], "deny=127.0.0.1"]).refuses(&Security::null());
-        Pyzmq::start(&[lan[0], lan[1], "allow=10.0.0.1"]).refuses(&Security::null());
-    });
+    let lan = ["mechanism=null", "domain=lan"];
+    Pyzmq::start(&[lan[0], lan[1], "allow=127.0.0.1"]).lets_in(&Security::null(), "anonymous");
+    Pyzmq::start(&[lan[0], lan[1], "deny=127.0.0.1"]).refuses(&Security::null());
+    Pyzmq::start(&[lan[0], lan[1], "allow=10.0.0.1"]).refuses(&Security::null());
 }
 
-#[test]
+#[deadline::test]
 fn plain_clients_of_pyzmq_are_let_in_by_password() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let mut server = Server::start(&context, &Security::plain_server(), |policy| {
-            policy.allow_user("alice", "open sesame");
-        });
-        server.lets_in(&["mechanism=plain", "user=alice", "password=open sesame"], "alice");
-        for args in [["user=alice", "password=hush"], ["user=bob", "password=open sesame"]] {
-            server.refuses(&["mechanism=plain", args[0], args[1]], "unknown user or wrong password");
-        }
+    let context = Context::new().unwrap();
+    let mut server = Server::start(&context, &Security::plain_server(), |policy| {
+        policy.allow_user("alice", "open sesame");
     });
+    server.lets_in(&["mechanism=plain", "user=alice", "password=open sesame"], "alice");
+    for args in [["user=alice", "password=hush"], ["user=bob", "password=open sesame"]] {
+        server.refuses(&["mechanism=plain", args[0], args[1]], "unknown user or wrong password");
+    }
 }
 
-#[test]
+#[deadline::test]
 fn plain_clients_are_let_in_by_pyzmq() {
-    within_deadline(|| {
-        let server = Pyzmq::start(&["mechanism=plain", "user=alice", "password=open sesame"]);
-        server.refuses(&Security::plain_client("alice", "hush"));
-        server.lets_in(&Security::plain_client("alice", "open sesame"), "alice");
-        server.refuses(&Security::plain_client("bob", "open sesame"));
-    });
+    let server = Pyzmq::start(&["mechanism=plain", "user=alice", "password=open sesame"]);
+    server.refuses(&Security::plain_client("alice", "hush"));
+    server.lets_in(&Security::plain_client("alice", "open sesame"), "alice");
+    server.refuses(&Security::plain_client("bob", "open sesame"));
 }
 
-#[test]
+#[deadline::test]
 fn curve_clients_of_pyzmq_are_let_in_by_key() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let place = Place::new("keys-here");
-        let context = Context::new().unwrap();
-        let mut server =
-            Server::start(&context, &place.server(), |policy| policy.allow_keys_in(place.0.join("clients")));
-        let known = place.pyzmq_client("known", "server");
-        let unknown = place.pyzmq_client("unknown", "server");
-        let message = server.lets_in(&known, &place.key("known"));
-        assert_eq!(message.gets("X-Name").as_deref(), Some("known"));
-        server.refuses(&unknown, "unknown key");
-        server.authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
-        server.lets_in(&unknown, &place.key("unknown"));
-        server.authenticator.configure("*", |policy| policy.deny(network("127.0.0.1"))).unwrap();
-        server.refuses(&known, "its address may not connect");
-    });
+    if lacks_curve() {
+        return;
+    }
+    let place = Place::new("keys-here");
+    let context = Context::new().unwrap();
+    let mut server = Server::start(&context, &place.server(), |policy| policy.allow_keys_in(place.0.join("clients")));
+    let known = place.pyzmq_client("known", "server");
+    let unknown = place.pyzmq_client("unknown", "server");
+    let message = server.lets_in(&known, &place.key("known"));
+    assert_eq!(message.gets("X-Name").as_deref(), Some("known"));
+    server.refuses(&unknown, "unknown key");
+    server.authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
+    server.lets_in(&unknown, &place.key("unknown"));
+    server.authenticator.configure("*", |policy| policy.deny(network("127.0.0.1"))).unwrap();
+    server.refuses(&known, "its address may not connect");
 }
 
-#[test]
+#[deadline::test]
 fn curve_clients_are_let_in_by_pyzmq() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let place = Place::new("keys-there");
-        let path = place.0.display();
-        let own = format!("certificate={path}/server.key_secret");
-        let server = Pyzmq::start(&["mechanism=curve", &own, &format!("clients={path}/clients")]);
-        server.refuses(&place.client("unknown", "server"));
-        server.lets_in(&place.client("known", "server"), &place.key("known"));
-        let server = Pyzmq::start(&["mechanism=curve", &own, "clients=any"]);
-        server.lets_in(&place.client("unknown", "server"), &place.key("unknown"));
-    });
+    if lacks_curve() {
+        return;
+    }
+    let place = Place::new("keys-there");
+    let path = place.0.display();
+    let own = format!("certificate={path}/server.key_secret");
+    let server = Pyzmq::start(&["mechanism=curve", &own, &format!("clients={path}/clients")]);
+    server.refuses(&place.client("unknown", "server"));
+    server.lets_in(&place.client("known", "server"), &place.key("known"));
+    let server = Pyzmq::start(&["mechanism=curve", &own, "clients=any"]);
+    server.lets_in(&place.client("unknown", "server"), &place.key("unknown"));
 }
 
 /// Who has the wrong key of the server finds out, and no handler is asked.
-#[test]
+#[deadline::test]
 fn a_server_without_its_key_is_no_server() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let place = Place::new("wrong-server");
-        let path = place.0.display();
-        let own = format!("certificate={path}/server.key_secret");
-        let server = Pyzmq::start(&["mechanism=curve", &own, "clients=any"]);
-        let context = Context::new().unwrap();
+    if lacks_curve() {
+        return;
+    }
+    let place = Place::new("wrong-server");
+    let path = place.0.display();
+    let own = format!("certificate={path}/server.key_secret");
+    let server = Pyzmq::start(&["mechanism=curve", &own, "clients=any"]);
+    let context = Context::new().unwrap();
+    let socket = open(&context, Req);
+    socket.secure(&place.client("known", "unknown")).unwrap();
+    socket.connect(&server.endpoint).unwrap();
+    assert!(server.process.line().starts_with("HANDSHAKE_FAILED_PROTOCOL "));
+    // One that does not encrypt does not get in either.
+    for security in [Security::null(), Security::plain_client("alice", "hush")] {
         let socket = open(&context, Req);
-        socket.secure(&place.client("known", "unknown")).unwrap();
+        socket.secure(&security).unwrap();
         socket.connect(&server.endpoint).unwrap();
-        assert!(server.process.line().starts_with("HANDSHAKE_FAILED_PROTOCOL "));
-        // One that does not encrypt does not get in either.
-        for security in [Security::null(), Security::plain_client("alice", "hush")] {
-            let socket = open(&context, Req);
-            socket.secure(&security).unwrap();
-            socket.connect(&server.endpoint).unwrap();
-            // Both sides notice: it depends on who closes first.
-            let line = server.process.line();
-            assert!(line.starts_with("HANDSHAKE_FAILED_") && !line.contains("AUTH"), "{line}");
-        }
-        server.lets_in(&place.client("known", "server"), &place.key("known"));
-    });
+        // Both sides notice: it depends on who closes first.
+        let line = server.process.line();
+        assert!(line.starts_with("HANDSHAKE_FAILED_") && !line.contains("AUTH"), "{line}");
+    }
+    server.lets_in(&place.client("known", "server"), &place.key("known"));
 }

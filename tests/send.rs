@@ -5,7 +5,7 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{eventually, within_deadline};
+use common::eventually;
 use zmq::{
     Context, Dealer, Errno, Flags, Message, Multipart, Pair, Pull, Push, Rep, Req, Router, SendError, Socket,
     SocketType, TrySend,
@@ -46,369 +46,341 @@ fn assert_failed<M>(outcome: Result<(), SendError<M>>, errno: Errno) -> M {
     failed.into_message()
 }
 
-#[test]
+#[deadline::test]
 fn every_form_sends() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context, Pair, Pair);
-        let message = Message::from("message");
-        left.send("text").unwrap();
-        left.send(b"array").unwrap();
-        left.send(&b"slice"[..]).unwrap();
-        left.send(b"vec".to_vec()).unwrap();
-        left.send(String::from("string")).unwrap();
-        left.send(&message).unwrap();
-        left.send(message).unwrap();
-        left.send_with("flags", Flags::NONE).unwrap();
-        left.send_with("at once", Flags::DONTWAIT).unwrap();
-        assert!(left.try_send("try").unwrap().is_sent());
-        assert!(left.send_timeout("timeout", LONG).unwrap().is_sent());
-        for expected in
-            ["text", "array", "slice", "vec", "string", "message", "message", "flags", "at once", "try", "timeout"]
-        {
-            let received = right.recv().unwrap();
-            assert_eq!(received, expected);
-            assert!(!received.more());
-        }
-    });
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, Pair, Pair);
+    let message = Message::from("message");
+    left.send("text").unwrap();
+    left.send(b"array").unwrap();
+    left.send(&b"slice"[..]).unwrap();
+    left.send(b"vec".to_vec()).unwrap();
+    left.send(String::from("string")).unwrap();
+    left.send(&message).unwrap();
+    left.send(message).unwrap();
+    left.send_with("flags", Flags::NONE).unwrap();
+    left.send_with("at once", Flags::DONTWAIT).unwrap();
+    assert!(left.try_send("try").unwrap().is_sent());
+    assert!(left.send_timeout("timeout", LONG).unwrap().is_sent());
+    for expected in
+        ["text", "array", "slice", "vec", "string", "message", "message", "flags", "at once", "try", "timeout"]
+    {
+        let received = right.recv().unwrap();
+        assert_eq!(received, expected);
+        assert!(!received.more());
+    }
 }
 
-#[test]
+#[deadline::test]
 fn parts_arrive_together() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context, Pair, Pair);
-        left.send_more("first").unwrap();
-        left.send_with("second", Flags::SNDMORE | Flags::DONTWAIT).unwrap();
-        assert!(right.try_recv().unwrap().is_none(), "nothing travels before the last part");
-        left.send("third").unwrap();
-        assert_eq!(right.recv_multipart().unwrap(), ["first", "second", "third"]);
-    });
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, Pair, Pair);
+    left.send_more("first").unwrap();
+    left.send_with("second", Flags::SNDMORE | Flags::DONTWAIT).unwrap();
+    assert!(right.try_recv().unwrap().is_none(), "nothing travels before the last part");
+    left.send("third").unwrap();
+    assert_eq!(right.recv_multipart().unwrap(), ["first", "second", "third"]);
 }
 
-#[test]
+#[deadline::test]
 fn every_multipart_form_sends() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context, Pair, Pair);
-        let parts = letters();
-        left.send_multipart(["a", "", "c"]).unwrap();
-        left.send_multipart(vec![b"a".to_vec(), vec![], b"c".to_vec()]).unwrap();
-        left.send_multipart(Message::from("one")).unwrap();
-        left.send_multipart(&parts).unwrap();
-        assert!(left.try_send_multipart(["a", "b"]).unwrap().is_sent());
-        assert!(left.send_multipart_timeout(["c", "d"], LONG).unwrap().is_sent());
-        assert_eq!(right.recv_multipart().unwrap(), ["a", "", "c"]);
-        assert_eq!(right.recv_multipart().unwrap(), ["a", "", "c"]);
-        assert_eq!(right.recv_multipart().unwrap(), ["one"]);
-        let received = right.recv_multipart().unwrap();
-        assert_eq!(received, parts);
-        assert_eq!(places(&received), places(&parts), "content is shared, not copied");
-        assert_eq!(right.recv_multipart().unwrap(), ["a", "b"]);
-        assert_eq!(right.recv_multipart().unwrap(), ["c", "d"]);
-    });
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, Pair, Pair);
+    let parts = letters();
+    left.send_multipart(["a", "", "c"]).unwrap();
+    left.send_multipart(vec![b"a".to_vec(), vec![], b"c".to_vec()]).unwrap();
+    left.send_multipart(Message::from("one")).unwrap();
+    left.send_multipart(&parts).unwrap();
+    assert!(left.try_send_multipart(["a", "b"]).unwrap().is_sent());
+    assert!(left.send_multipart_timeout(["c", "d"], LONG).unwrap().is_sent());
+    assert_eq!(right.recv_multipart().unwrap(), ["a", "", "c"]);
+    assert_eq!(right.recv_multipart().unwrap(), ["a", "", "c"]);
+    assert_eq!(right.recv_multipart().unwrap(), ["one"]);
+    let received = right.recv_multipart().unwrap();
+    assert_eq!(received, parts);
+    assert_eq!(places(&received), places(&parts), "content is shared, not copied");
+    assert_eq!(right.recv_multipart().unwrap(), ["a", "b"]);
+    assert_eq!(right.recv_multipart().unwrap(), ["c", "d"]);
 }
 
-#[test]
+#[deadline::test]
 fn a_message_of_no_parts_is_refused() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, _right) = pair(&context, Pair, Pair);
-        let parts = assert_failed(left.send_multipart(Multipart::new()), Errno::EINVAL);
-        assert!(parts.is_empty());
-        assert!(left.try_send_multipart(Multipart::new()).is_err());
-    });
+    let context = Context::new().unwrap();
+    let (left, _right) = pair(&context, Pair, Pair);
+    let parts = assert_failed(left.send_multipart(Multipart::new()), Errno::EINVAL);
+    assert!(parts.is_empty());
+    assert!(left.try_send_multipart(Multipart::new()).is_err());
 }
 
-#[test]
+#[deadline::test]
 fn without_a_peer_a_message_comes_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Push).unwrap();
-        let mut message = letter();
-        let place = message.as_ptr();
+    let context = Context::new().unwrap();
+    let socket = context.socket(Push).unwrap();
+    let mut message = letter();
+    let place = message.as_ptr();
 
-        message = socket.try_send(message).unwrap().into_unsent().unwrap();
-        let start = Instant::now();
-        message = socket.send_timeout(message, SHORT).unwrap().into_unsent().unwrap();
-        assert!(start.elapsed() >= SHORT);
-        message = socket.send_timeout(message, Duration::ZERO).unwrap().into_unsent().unwrap();
-        message = assert_failed(socket.send_with(message, Flags::DONTWAIT), Errno::EAGAIN);
-        message = assert_failed(socket.send_with(message, Flags::DONTWAIT | Flags::SNDMORE), Errno::EAGAIN);
+    message = socket.try_send(message).unwrap().into_unsent().unwrap();
+    let start = Instant::now();
+    message = socket.send_timeout(message, SHORT).unwrap().into_unsent().unwrap();
+    assert!(start.elapsed() >= SHORT);
+    message = socket.send_timeout(message, Duration::ZERO).unwrap().into_unsent().unwrap();
+    message = assert_failed(socket.send_with(message, Flags::DONTWAIT), Errno::EAGAIN);
+    message = assert_failed(socket.send_with(message, Flags::DONTWAIT | Flags::SNDMORE), Errno::EAGAIN);
 
-        socket.set_sndtimeo(Some(SHORT)).unwrap();
-        let start = Instant::now();
-        message = assert_failed(socket.send(message), Errno::EAGAIN);
-        assert!(start.elapsed() >= SHORT);
-        message = assert_failed(socket.send_more(message), Errno::EAGAIN);
-        socket.set_sndtimeo(Some(Duration::ZERO)).unwrap();
-        message = assert_failed(socket.send(message), Errno::EAGAIN);
-        assert_eq!((message.as_ptr(), message.len()), (place, 1000), "it is the same message all the time");
+    socket.set_sndtimeo(Some(SHORT)).unwrap();
+    let start = Instant::now();
+    message = assert_failed(socket.send(message), Errno::EAGAIN);
+    assert!(start.elapsed() >= SHORT);
+    message = assert_failed(socket.send_more(message), Errno::EAGAIN);
+    socket.set_sndtimeo(Some(Duration::ZERO)).unwrap();
+    message = assert_failed(socket.send(message), Errno::EAGAIN);
+    assert_eq!((message.as_ptr(), message.len()), (place, 1000), "it is the same message all the time");
 
-        // The time-outs are over: it can be sent after all, and alone.
-        socket.set_sndtimeo(None).unwrap();
-        let sink = context.socket(Pull).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        socket.connect("inproc://sink").unwrap();
-        socket.send(message).unwrap();
-        assert_eq!(sink.recv().unwrap().as_ptr(), place);
-        assert!(sink.try_recv().unwrap().is_none());
-    });
+    // The time-outs are over: it can be sent after all, and alone.
+    socket.set_sndtimeo(None).unwrap();
+    let sink = context.socket(Pull).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    socket.connect("inproc://sink").unwrap();
+    socket.send(message).unwrap();
+    assert_eq!(sink.recv().unwrap().as_ptr(), place);
+    assert!(sink.try_recv().unwrap().is_none());
 }
 
-#[test]
+#[deadline::test]
 fn without_a_peer_a_multipart_message_comes_back_whole() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Dealer).unwrap();
-        let parts = letters();
-        let expected = places(&parts);
+    let context = Context::new().unwrap();
+    let socket = context.socket(Dealer).unwrap();
+    let parts = letters();
+    let expected = places(&parts);
 
-        let parts = socket.try_send_multipart(parts).unwrap().into_unsent().unwrap();
-        let start = Instant::now();
-        let parts = socket.send_multipart_timeout(parts, SHORT).unwrap().into_unsent().unwrap();
-        assert!(start.elapsed() >= SHORT);
-        socket.set_sndtimeo(Some(SHORT)).unwrap();
-        let start = Instant::now();
-        let parts = assert_failed(socket.send_multipart(parts), Errno::EAGAIN);
-        assert!(start.elapsed() >= SHORT);
-        assert_eq!(parts, letters());
-        assert_eq!(places(&parts), expected);
+    let parts = socket.try_send_multipart(parts).unwrap().into_unsent().unwrap();
+    let start = Instant::now();
+    let parts = socket.send_multipart_timeout(parts, SHORT).unwrap().into_unsent().unwrap();
+    assert!(start.elapsed() >= SHORT);
+    socket.set_sndtimeo(Some(SHORT)).unwrap();
+    let start = Instant::now();
+    let parts = assert_failed(socket.send_multipart(parts), Errno::EAGAIN);
+    assert!(start.elapsed() >= SHORT);
+    assert_eq!(parts, letters());
+    assert_eq!(places(&parts), expected);
 
-        let peer = context.socket(Dealer).unwrap();
-        peer.bind("inproc://peer").unwrap();
-        socket.connect("inproc://peer").unwrap();
-        socket.send_multipart(parts).unwrap();
-        assert_eq!(places(&peer.recv_multipart().unwrap()), expected);
-        assert!(peer.try_recv().unwrap().is_none(), "no attempt left a part behind");
-    });
+    let peer = context.socket(Dealer).unwrap();
+    peer.bind("inproc://peer").unwrap();
+    socket.connect("inproc://peer").unwrap();
+    socket.send_multipart(parts).unwrap();
+    assert_eq!(places(&peer.recv_multipart().unwrap()), expected);
+    assert!(peer.try_recv().unwrap().is_none(), "no attempt left a part behind");
 }
 
-#[test]
+#[deadline::test]
 fn at_the_high_water_mark_messages_come_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = context.socket(Pull).unwrap();
-        sink.set_rcvhwm(2).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        let source = context.socket(Push).unwrap();
-        source.set_sndhwm(2).unwrap();
-        source.connect("inproc://sink").unwrap();
+    let context = Context::new().unwrap();
+    let sink = context.socket(Pull).unwrap();
+    sink.set_rcvhwm(2).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    let source = context.socket(Push).unwrap();
+    source.set_sndhwm(2).unwrap();
+    source.connect("inproc://sink").unwrap();
 
-        let mut sent = 0;
-        let unsent = loop {
-            match source.try_send(format!("{sent}")).unwrap() {
-                TrySend::Sent => sent += 1,
-                TrySend::WouldBlock(message) => break message,
-            }
-            assert!(sent < 10, "the marks are 2 and 2");
-        };
-        assert_eq!(unsent, format!("{sent}"));
-        let parts = source.try_send_multipart(letters()).unwrap().into_unsent().unwrap();
-        assert_eq!(parts, letters());
-        let parts = source.send_multipart_timeout(parts, SHORT).unwrap().into_unsent().unwrap();
-
-        for number in 0..sent {
-            assert_eq!(sink.recv().unwrap(), format!("{number}"));
+    let mut sent = 0;
+    let unsent = loop {
+        match source.try_send(format!("{sent}")).unwrap() {
+            TrySend::Sent => sent += 1,
+            TrySend::WouldBlock(message) => break message,
         }
-        source.send(unsent).unwrap();
-        source.send_multipart(parts).unwrap();
-        assert_eq!(sink.recv().unwrap(), format!("{sent}"));
-        assert_eq!(sink.recv_multipart().unwrap(), letters());
-    });
+        assert!(sent < 10, "the marks are 2 and 2");
+    };
+    assert_eq!(unsent, format!("{sent}"));
+    let parts = source.try_send_multipart(letters()).unwrap().into_unsent().unwrap();
+    assert_eq!(parts, letters());
+    let parts = source.send_multipart_timeout(parts, SHORT).unwrap().into_unsent().unwrap();
+
+    for number in 0..sent {
+        assert_eq!(sink.recv().unwrap(), format!("{number}"));
+    }
+    source.send(unsent).unwrap();
+    source.send_multipart(parts).unwrap();
+    assert_eq!(sink.recv().unwrap(), format!("{sent}"));
+    assert_eq!(sink.recv_multipart().unwrap(), letters());
 }
 
-#[test]
+#[deadline::test]
 fn a_req_takes_one_request_at_a_time() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (client, server) = pair(&context, Req, Rep);
-        client.send("first").unwrap();
-        let message = assert_failed(client.send("second"), Errno::EFSM);
-        let failed = client.try_send(message).unwrap_err();
-        assert_eq!(failed.error().errno(), Errno::EFSM, "trying does not hide it");
-        let (message, error) = failed.into_parts();
-        assert_eq!(error.errno(), Errno::EFSM);
-        assert_eq!(message, "second");
-        let parts = assert_failed(client.send_multipart(letters()), Errno::EFSM);
-        assert_eq!(parts, letters());
+    let context = Context::new().unwrap();
+    let (client, server) = pair(&context, Req, Rep);
+    client.send("first").unwrap();
+    let message = assert_failed(client.send("second"), Errno::EFSM);
+    let failed = client.try_send(message).unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::EFSM, "trying does not hide it");
+    let (message, error) = failed.into_parts();
+    assert_eq!(error.errno(), Errno::EFSM);
+    assert_eq!(message, "second");
+    let parts = assert_failed(client.send_multipart(letters()), Errno::EFSM);
+    assert_eq!(parts, letters());
 
-        server.recv().unwrap();
-        server.send("reply").unwrap();
-        let message_of_server = assert_failed(server.send("a second reply"), Errno::EFSM);
-        assert_eq!(message_of_server, "a second reply");
-        client.recv().unwrap();
-        client.send(message).unwrap();
-        assert_eq!(server.recv_multipart().unwrap(), ["second"], "nothing of what failed is in it");
-        server.send("reply").unwrap();
-        client.recv().unwrap();
-        client.send_multipart(parts).unwrap();
-        assert_eq!(server.recv_multipart().unwrap(), letters());
-    });
+    server.recv().unwrap();
+    server.send("reply").unwrap();
+    let message_of_server = assert_failed(server.send("a second reply"), Errno::EFSM);
+    assert_eq!(message_of_server, "a second reply");
+    client.recv().unwrap();
+    client.send(message).unwrap();
+    assert_eq!(server.recv_multipart().unwrap(), ["second"], "nothing of what failed is in it");
+    server.send("reply").unwrap();
+    client.recv().unwrap();
+    client.send_multipart(parts).unwrap();
+    assert_eq!(server.recv_multipart().unwrap(), letters());
 }
 
-#[test]
+#[deadline::test]
 fn a_mandatory_router_gives_back_what_nobody_gets() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = context.socket(Router).unwrap();
-        router.bind("inproc://router").unwrap();
-        router.send_multipart(["nobody", "is dropped in silence"]).unwrap();
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    router.bind("inproc://router").unwrap();
+    router.send_multipart(["nobody", "is dropped in silence"]).unwrap();
 
-        router.set_router_mandatory(true).unwrap();
-        let parts = assert_failed(router.send_multipart(["alice", "Hello"]), Errno::EHOSTUNREACH);
-        let failed = router.try_send_multipart(parts).unwrap_err();
-        assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
-        let failed = router.send_multipart_timeout(failed.into_message(), LONG).unwrap_err();
-        assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH, "which no waiting helps");
-        let parts = failed.into_message();
-        assert_eq!(parts, ["alice", "Hello"]);
-        assert_eq!(assert_failed(router.send_more("alice"), Errno::EHOSTUNREACH), "alice");
+    router.set_router_mandatory(true).unwrap();
+    let parts = assert_failed(router.send_multipart(["alice", "Hello"]), Errno::EHOSTUNREACH);
+    let failed = router.try_send_multipart(parts).unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
+    let failed = router.send_multipart_timeout(failed.into_message(), LONG).unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH, "which no waiting helps");
+    let parts = failed.into_message();
+    assert_eq!(parts, ["alice", "Hello"]);
+    assert_eq!(assert_failed(router.send_more("alice"), Errno::EHOSTUNREACH), "alice");
 
-        let alice = context.socket(Dealer).unwrap();
-        alice.set_routing_id("alice").unwrap();
-        alice.connect("inproc://router").unwrap();
-        // Asking for its events lets the socket see who has come.
-        router.events().unwrap();
-        router.send_multipart(parts).unwrap();
-        assert_eq!(alice.recv_multipart().unwrap(), ["Hello"]);
-    });
+    let alice = context.socket(Dealer).unwrap();
+    alice.set_routing_id("alice").unwrap();
+    alice.connect("inproc://router").unwrap();
+    // Asking for its events lets the socket see who has come.
+    router.events().unwrap();
+    router.send_multipart(parts).unwrap();
+    assert_eq!(alice.recv_multipart().unwrap(), ["Hello"]);
 }
 
-#[test]
+#[deadline::test]
 fn a_mandatory_router_waits_for_a_peer_that_is_full() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = context.socket(Router).unwrap();
-        router.set_router_mandatory(true).unwrap();
-        router.set_sndhwm(1).unwrap();
-        router.bind("inproc://router").unwrap();
-        let peers = ["full", "idle"].map(|name| {
-            let peer = context.socket(Dealer).unwrap();
-            peer.set_rcvhwm(1).unwrap();
-            peer.set_routing_id(name).unwrap();
-            peer.connect("inproc://router").unwrap();
-            peer
-        });
-        router.events().unwrap();
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    router.set_router_mandatory(true).unwrap();
+    router.set_sndhwm(1).unwrap();
+    router.bind("inproc://router").unwrap();
+    let peers = ["full", "idle"].map(|name| {
+        let peer = context.socket(Dealer).unwrap();
+        peer.set_rcvhwm(1).unwrap();
+        peer.set_routing_id(name).unwrap();
+        peer.connect("inproc://router").unwrap();
+        peer
+    });
+    router.events().unwrap();
 
-        let mut sent = 0;
-        let unsent = loop {
-            match router.try_send_multipart(["full", "news"]).unwrap() {
-                TrySend::Sent => sent += 1,
-                TrySend::WouldBlock(parts) => break parts,
+    let mut sent = 0;
+    let unsent = loop {
+        match router.try_send_multipart(["full", "news"]).unwrap() {
+            TrySend::Sent => sent += 1,
+            TrySend::WouldBlock(parts) => break parts,
+        }
+        assert!(sent < 10, "the marks are 1 and 1");
+    };
+    assert_eq!(unsent, ["full", "news"]);
+    // The other peer has room, so libzmq calls the socket ready: the time-out holds all the same.
+    let start = Instant::now();
+    let unsent = router.send_multipart_timeout(unsent, SHORT).unwrap().into_unsent().unwrap();
+    assert!(start.elapsed() >= SHORT);
+
+    thread::scope(|scope| {
+        let [full, _idle] = peers;
+        scope.spawn(move || {
+            for _ in 0..=sent {
+                assert_eq!(full.recv_multipart().unwrap(), ["news"]);
             }
-            assert!(sent < 10, "the marks are 1 and 1");
-        };
-        assert_eq!(unsent, ["full", "news"]);
-        // The other peer has room, so libzmq calls the socket ready: the time-out holds all the same.
-        let start = Instant::now();
-        let unsent = router.send_multipart_timeout(unsent, SHORT).unwrap().into_unsent().unwrap();
-        assert!(start.elapsed() >= SHORT);
-
-        thread::scope(|scope| {
-            let [full, _idle] = peers;
-            scope.spawn(move || {
-                for _ in 0..=sent {
-                    assert_eq!(full.recv_multipart().unwrap(), ["news"]);
-                }
-            });
-            assert!(router.send_multipart_timeout(unsent, LONG).unwrap().is_sent());
         });
+        assert!(router.send_multipart_timeout(unsent, LONG).unwrap().is_sent());
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_send_waits_for_a_peer() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for send in [
-            |socket: &Socket<'_, Push>| socket.send("job").is_ok(),
-            |socket: &Socket<'_, Push>| socket.send_multipart(["job"]).is_ok(),
-            |socket: &Socket<'_, Push>| socket.send_timeout("job", LONG).unwrap().is_sent(),
-            |socket: &Socket<'_, Push>| socket.send_timeout("job", Duration::MAX).unwrap().is_sent(),
-            |socket: &Socket<'_, Push>| socket.send_multipart_timeout(["job"], Duration::MAX).unwrap().is_sent(),
-        ] {
-            let source = context.socket(Push).unwrap();
-            let endpoint = source.bind("tcp://127.0.0.1:*").unwrap();
-            thread::scope(|scope| {
-                let sender = scope.spawn(move || {
-                    assert!(send(&source));
-                    source
-                });
-                let sink = context.socket(Pull).unwrap();
-                sink.connect(&endpoint).unwrap();
-                assert_eq!(sink.recv().unwrap(), "job");
-                sender.join().unwrap();
-            });
-        }
-    });
-}
-
-#[test]
-fn after_a_shutdown_messages_come_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, _right) = pair(&context, Pair, Pair);
-        context.shutdown().unwrap();
-        assert_eq!(assert_failed(left.send("late"), Errno::ETERM), "late");
-        assert_eq!(assert_failed(left.send_more("late"), Errno::ETERM), "late");
-        assert_eq!(assert_failed(left.send_multipart(letters()), Errno::ETERM), letters());
-        assert_eq!(left.try_send("late").unwrap_err().error().errno(), Errno::ETERM);
-        assert_eq!(left.send_timeout("late", LONG).unwrap_err().into_message(), "late");
-        assert_eq!(left.send_multipart_timeout(letters(), LONG).unwrap_err().into_message(), letters());
-    });
-}
-
-#[test]
-fn a_shutdown_ends_a_send_that_waits() {
-    within_deadline(|| {
-        for send in [
-            |socket: &Socket<'_, Push>| assert_eq!(assert_failed(socket.send(letter()), Errno::ETERM), letter()),
-            |socket: &Socket<'_, Push>| {
-                let failed = socket.send_timeout(letter(), LONG).unwrap_err();
-                assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &letter()));
-            },
-            |socket: &Socket<'_, Push>| {
-                assert_eq!(assert_failed(socket.send_multipart(letters()), Errno::ETERM), letters());
-            },
-            |socket: &Socket<'_, Push>| {
-                socket.set_sndtimeo(Some(LONG)).unwrap();
-                assert_eq!(assert_failed(socket.send_multipart(letters()), Errno::ETERM), letters());
-            },
-        ] {
-            let context = Context::new().unwrap();
-            thread::scope(|scope| {
-                let socket = context.socket(Push).unwrap();
-                scope.spawn(move || send(&socket));
-                // Whether it waits already or begins to only now: the outcome is the same.
-                thread::sleep(Duration::from_millis(5));
-                context.shutdown().unwrap();
-            });
-        }
-    });
-}
-
-#[test]
-fn a_peer_that_goes_takes_nothing_from_the_next() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
+    let context = Context::new().unwrap();
+    for send in [
+        |socket: &Socket<'_, Push>| socket.send("job").is_ok(),
+        |socket: &Socket<'_, Push>| socket.send_multipart(["job"]).is_ok(),
+        |socket: &Socket<'_, Push>| socket.send_timeout("job", LONG).unwrap().is_sent(),
+        |socket: &Socket<'_, Push>| socket.send_timeout("job", Duration::MAX).unwrap().is_sent(),
+        |socket: &Socket<'_, Push>| socket.send_multipart_timeout(["job"], Duration::MAX).unwrap().is_sent(),
+    ] {
         let source = context.socket(Push).unwrap();
-        source.set_linger(Some(Duration::ZERO)).unwrap();
         let endpoint = source.bind("tcp://127.0.0.1:*").unwrap();
-        let first = context.socket(Pull).unwrap();
-        first.connect(&endpoint).unwrap();
-        source.send("for the first").unwrap();
-        first.recv().unwrap();
+        thread::scope(|scope| {
+            let sender = scope.spawn(move || {
+                assert!(send(&source));
+                source
+            });
+            let sink = context.socket(Pull).unwrap();
+            sink.connect(&endpoint).unwrap();
+            assert_eq!(sink.recv().unwrap(), "job");
+            sender.join().unwrap();
+        });
+    }
+}
 
-        source.send_more("half of").unwrap();
-        drop(first);
-        // What has begun goes down with its peer, at its end; then the socket is as good as new.
-        let _ = source.send_with("a message", Flags::DONTWAIT);
-        eventually("nobody is there", || !source.try_send("lost").unwrap().is_sent());
-        let second = context.socket(Pull).unwrap();
-        second.connect(&endpoint).unwrap();
-        source.send_multipart(["for", "the second"]).unwrap();
-        assert_eq!(second.recv_multipart().unwrap(), ["for", "the second"]);
-    });
+#[deadline::test]
+fn after_a_shutdown_messages_come_back() {
+    let context = Context::new().unwrap();
+    let (left, _right) = pair(&context, Pair, Pair);
+    context.shutdown().unwrap();
+    assert_eq!(assert_failed(left.send("late"), Errno::ETERM), "late");
+    assert_eq!(assert_failed(left.send_more("late"), Errno::ETERM), "late");
+    assert_eq!(assert_failed(left.send_multipart(letters()), Errno::ETERM), letters());
+    assert_eq!(left.try_send("late").unwrap_err().error().errno(), Errno::ETERM);
+    assert_eq!(left.send_timeout("late", LONG).unwrap_err().into_message(), "late");
+    assert_eq!(left.send_multipart_timeout(letters(), LONG).unwrap_err().into_message(), letters());
+}
+
+#[deadline::test]
+fn a_shutdown_ends_a_send_that_waits() {
+    for send in [
+        |socket: &Socket<'_, Push>| assert_eq!(assert_failed(socket.send(letter()), Errno::ETERM), letter()),
+        |socket: &Socket<'_, Push>| {
+            let failed = socket.send_timeout(letter(), LONG).unwrap_err();
+            assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &letter()));
+        },
+        |socket: &Socket<'_, Push>| {
+            assert_eq!(assert_failed(socket.send_multipart(letters()), Errno::ETERM), letters());
+        },
+        |socket: &Socket<'_, Push>| {
+            socket.set_sndtimeo(Some(LONG)).unwrap();
+            assert_eq!(assert_failed(socket.send_multipart(letters()), Errno::ETERM), letters());
+        },
+    ] {
+        let context = Context::new().unwrap();
+        thread::scope(|scope| {
+            let socket = context.socket(Push).unwrap();
+            scope.spawn(move || send(&socket));
+            // Whether it waits already or begins to only now: the outcome is the same.
+            thread::sleep(Duration::from_millis(5));
+            context.shutdown().unwrap();
+        });
+    }
+}
+
+#[deadline::test]
+fn a_peer_that_goes_takes_nothing_from_the_next() {
+    let context = Context::new().unwrap();
+    let source = context.socket(Push).unwrap();
+    source.set_linger(Some(Duration::ZERO)).unwrap();
+    let endpoint = source.bind("tcp://127.0.0.1:*").unwrap();
+    let first = context.socket(Pull).unwrap();
+    first.connect(&endpoint).unwrap();
+    source.send("for the first").unwrap();
+    first.recv().unwrap();
+
+    source.send_more("half of").unwrap();
+    drop(first);
+    // What has begun goes down with its peer, at its end; then the socket is as good as new.
+    let _ = source.send_with("a message", Flags::DONTWAIT);
+    eventually("nobody is there", || !source.try_send("lost").unwrap().is_sent());
+    let second = context.socket(Pull).unwrap();
+    second.connect(&endpoint).unwrap();
+    source.send_multipart(["for", "the second"]).unwrap();
+    assert_eq!(second.recv_multipart().unwrap(), ["for", "the second"]);
 }

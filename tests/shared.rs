@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Process, alone, eventually, role, within_deadline};
+use common::{DEADLINE, Process, alone, eventually, role};
 use zmq::{
     Context, Dealer, Errno, Kind, Multipart, Pair, Pull, Push, Rep, Req, Router, SharedSocket, Socket, SocketType, Sub,
     TrySend, interrupt,
@@ -35,362 +35,336 @@ fn it_goes_to_every_thread() {
     is_shared::<SharedSocket>();
 }
 
-#[test]
+#[deadline::test]
 fn what_many_threads_send_and_receive_is_whole_and_complete() {
     const THREADS: usize = 4;
     const EACH: usize = 200;
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
-        let source = SharedSocket::new(connected(&context, Push, "inproc://sink")).unwrap();
-        thread::scope(|scope| {
-            for name in 0..THREADS {
-                let source = source.clone();
-                scope.spawn(move || {
-                    for number in 0..EACH {
-                        let parts = [name.to_string(), number.to_string(), String::new(), "x".repeat(number)];
-                        source.send(parts).unwrap();
-                    }
-                });
-            }
-            let receivers: Vec<_> = (0..THREADS)
-                .map(|_| {
-                    let sink = sink.clone();
-                    scope.spawn(move || (0..EACH).map(|_| sink.recv().unwrap()).collect::<Vec<_>>())
-                })
-                .collect();
-            let mut all = BTreeSet::new();
-            for receiver in receivers {
-                for message in receiver.join().unwrap() {
-                    let number: usize = message[1].to_str().unwrap().parse().unwrap();
-                    assert_eq!((message.len(), message[2].len(), message[3].len()), (4, 0, number));
-                    assert!(all.insert((message[0].to_vec(), number)));
+    let context = Context::new().unwrap();
+    let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
+    let source = SharedSocket::new(connected(&context, Push, "inproc://sink")).unwrap();
+    thread::scope(|scope| {
+        for name in 0..THREADS {
+            let source = source.clone();
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    let parts = [name.to_string(), number.to_string(), String::new(), "x".repeat(number)];
+                    source.send(parts).unwrap();
                 }
-            }
-            assert_eq!(all.len(), THREADS * EACH);
-        });
-        assert!(sink.try_recv().unwrap().is_none());
-    });
-}
-
-#[test]
-fn a_full_socket_holds_senders_up_and_nothing_is_lost() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = context.owned_socket(Pull).unwrap();
-        sink.set_rcvhwm(1).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        let source = context.owned_socket(Push).unwrap();
-        source.set_sndhwm(1).unwrap();
-        source.connect("inproc://sink").unwrap();
-        let source = SharedSocket::new(source).unwrap();
-        source.send("1").unwrap();
-        source.send("2").unwrap();
-        // The third does not fit.
-        let TrySend::WouldBlock(unsent) = source.try_send(["3", "whole"]).unwrap() else { panic!("it is full") };
-        assert_eq!(unsent, ["3", "whole"]);
-        let start = Instant::now();
-        let TrySend::WouldBlock(unsent) = source.send_timeout(unsent, MOMENT).unwrap() else { panic!("it is full") };
-        assert!(start.elapsed() >= MOMENT);
-        let sending = source.clone();
-        let sender = thread::spawn(move || sending.send(unsent));
-        assert_eq!((sink.recv().unwrap(), sink.recv().unwrap()), ("1".into(), "2".into()));
-        assert_eq!(sink.recv_multipart().unwrap(), ["3", "whole"]);
-        sender.join().unwrap().unwrap();
-        assert!(sink.try_recv().unwrap().is_none());
-        assert!(source.try_send("4").unwrap().is_sent());
-        assert_eq!(sink.recv().unwrap(), "4");
-    });
-}
-
-#[test]
-fn nothing_is_received_that_nobody_asked_for() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
-        assert!(sink.try_recv().unwrap().is_none());
-        assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
-        let source = connected(&context, Push, "inproc://sink");
-        // What comes after a time-out is there for the next call.
-        for number in 0..50 {
-            source.send(number.to_string()).unwrap();
-            assert_eq!(sink.recv().unwrap(), [number.to_string()]);
-            assert!(sink.recv_timeout(Duration::from_micros(number)).unwrap().is_none());
+            });
         }
-        // Time-outs that run against arrivals.
-        let feeding = thread::spawn(move || {
-            for number in 0..200 {
-                source.send(number.to_string()).unwrap();
-                thread::sleep(Duration::from_micros(100));
-            }
-            source
-        });
-        let mut next = 0;
-        while next < 200 {
-            if let Some(message) = sink.recv_timeout(Duration::from_micros(50)).unwrap() {
-                assert_eq!(message, [next.to_string()]);
-                next += 1;
-            }
-        }
-        drop(feeding.join().unwrap());
-    });
-}
-
-#[test]
-fn errors_come_back_to_who_called_with_the_message() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = bound(&context, Router, "inproc://router");
-        router.set_router_mandatory(true).unwrap();
-        let router = SharedSocket::new(router).unwrap();
-        let failed = router.send(["nobody", "hello"]).unwrap_err();
-        assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
-        assert_eq!(failed.into_message(), ["nobody", "hello"]);
-        assert_eq!(router.send(Multipart::new()).unwrap_err().error().errno(), Errno::EINVAL);
-        let request = SharedSocket::new(connected(&context, Req, "inproc://router")).unwrap();
-        assert_eq!(request.recv().unwrap_err().errno(), Errno::EFSM);
-        request.send("question").unwrap();
-        let failed = request.send("out of turn").unwrap_err();
-        assert_eq!((failed.error().errno(), failed.message()), (Errno::EFSM, &"out of turn".into()));
-        let question = router.recv().unwrap();
-        router.send(question).unwrap();
-        assert_eq!(request.recv().unwrap(), ["question"]);
-        // And one whose kind is known at run time only.
-        let sub = SharedSocket::new(context.owned_socket(Kind::Sub).unwrap()).unwrap();
-        assert_eq!(sub.send("no").unwrap_err().error().errno(), Errno::ENOTSUP);
-        assert_eq!(sub.kind(), Kind::Sub);
-    });
-}
-
-#[test]
-fn a_mandatory_router_with_one_full_peer_is_tried_again() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = context.owned_socket(Router).unwrap();
-        router.set_router_mandatory(true).unwrap();
-        router.set_sndhwm(1).unwrap();
-        let peers = ["full", "free"].map(|name| {
-            let peer = context.owned_socket(Dealer).unwrap();
-            peer.set_routing_id(name).unwrap();
-            peer.set_rcvhwm(1).unwrap();
-            peer.bind(&format!("inproc://{name}")).unwrap();
-            router.connect(&format!("inproc://{name}")).unwrap();
-            peer
-        });
-        let router = SharedSocket::new(router).unwrap();
-        let sending = router.clone();
-        let sender = thread::spawn(move || (0..20).for_each(|n| sending.send(["full".into(), n.to_string()]).unwrap()));
-        for number in 0..20 {
-            if number % 5 == 0 {
-                thread::sleep(Duration::from_millis(5));
-            }
-            assert_eq!(peers[0].recv_multipart().unwrap(), [number.to_string()]);
-        }
-        sender.join().unwrap();
-        router.send(["free", "hello"]).unwrap();
-        assert_eq!(peers[1].recv().unwrap(), "hello");
-    });
-}
-
-#[test]
-fn work_on_the_socket_is_done_in_its_thread() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let news = SharedSocket::new(context.owned_socket(Sub).unwrap()).unwrap();
-        let endpoint = news.with(|socket| socket.bind("tcp://127.0.0.1:*")).unwrap().unwrap();
-        let name = news.with(|_| thread::current().name().map(str::to_owned)).unwrap();
-        assert_eq!(name.as_deref(), Some("zmq-shared"));
-        // It is done although somebody waits.
-        let waits = news.clone();
-        let waiting = thread::spawn(move || waits.recv().unwrap());
-        news.with(|socket| socket.subscribe("sport")).unwrap().unwrap();
-        let publisher = connected(&context, zmq::XPub, &endpoint);
-        assert_eq!(publisher.recv().unwrap(), b"\x01sport");
-        publisher.send("sport of today").unwrap();
-        assert_eq!(waiting.join().unwrap(), ["sport of today"]);
-
-        let panicked = catch_unwind(AssertUnwindSafe(|| news.with(|_| panic!("on purpose"))));
-        assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
-        publisher.send("sport of tomorrow").unwrap();
-        assert_eq!(news.recv().unwrap(), ["sport of tomorrow"]);
-    });
-}
-
-#[test]
-fn work_that_waits_for_its_own_thread_is_refused() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let shared = SharedSocket::new(bound(&context, Pair, "inproc://pair")).unwrap();
-        let inside = shared.clone();
-        let refused = shared
-            .with(move |socket| {
-                // Nobody else is there to do these.
-                let unsent = inside.send("Hello").unwrap_err();
-                assert_eq!(unsent.message(), &Multipart::from("Hello"));
-                let errors = [unsent.into_parts().1, inside.recv().unwrap_err(), inside.with(|_| ()).unwrap_err()];
-                (errors.map(|error| error.errno()), socket.kind())
+        let receivers: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let sink = sink.clone();
+                scope.spawn(move || (0..EACH).map(|_| sink.recv().unwrap()).collect::<Vec<_>>())
             })
-            .unwrap();
-        assert_eq!(refused, ([Errno::from_raw(libc::EDEADLK); 3], Kind::Pair));
-        assert!(shared.try_recv().unwrap().is_none());
+            .collect();
+        let mut all = BTreeSet::new();
+        for receiver in receivers {
+            for message in receiver.join().unwrap() {
+                let number: usize = message[1].to_str().unwrap().parse().unwrap();
+                assert_eq!((message.len(), message[2].len(), message[3].len()), (4, 0, number));
+                assert!(all.insert((message[0].to_vec(), number)));
+            }
+        }
+        assert_eq!(all.len(), THREADS * EACH);
     });
+    assert!(sink.try_recv().unwrap().is_none());
+}
+
+#[deadline::test]
+fn a_full_socket_holds_senders_up_and_nothing_is_lost() {
+    let context = Context::new().unwrap();
+    let sink = context.owned_socket(Pull).unwrap();
+    sink.set_rcvhwm(1).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    let source = context.owned_socket(Push).unwrap();
+    source.set_sndhwm(1).unwrap();
+    source.connect("inproc://sink").unwrap();
+    let source = SharedSocket::new(source).unwrap();
+    source.send("1").unwrap();
+    source.send("2").unwrap();
+    // The third does not fit.
+    let TrySend::WouldBlock(unsent) = source.try_send(["3", "whole"]).unwrap() else { panic!("it is full") };
+    assert_eq!(unsent, ["3", "whole"]);
+    let start = Instant::now();
+    let TrySend::WouldBlock(unsent) = source.send_timeout(unsent, MOMENT).unwrap() else { panic!("it is full") };
+    assert!(start.elapsed() >= MOMENT);
+    let sending = source.clone();
+    let sender = thread::spawn(move || sending.send(unsent));
+    assert_eq!((sink.recv().unwrap(), sink.recv().unwrap()), ("1".into(), "2".into()));
+    assert_eq!(sink.recv_multipart().unwrap(), ["3", "whole"]);
+    sender.join().unwrap().unwrap();
+    assert!(sink.try_recv().unwrap().is_none());
+    assert!(source.try_send("4").unwrap().is_sent());
+    assert_eq!(sink.recv().unwrap(), "4");
+}
+
+#[deadline::test]
+fn nothing_is_received_that_nobody_asked_for() {
+    let context = Context::new().unwrap();
+    let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
+    assert!(sink.try_recv().unwrap().is_none());
+    assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
+    let source = connected(&context, Push, "inproc://sink");
+    // What comes after a time-out is there for the next call.
+    for number in 0..50 {
+        source.send(number.to_string()).unwrap();
+        assert_eq!(sink.recv().unwrap(), [number.to_string()]);
+        assert!(sink.recv_timeout(Duration::from_micros(number)).unwrap().is_none());
+    }
+    // Time-outs that run against arrivals.
+    let feeding = thread::spawn(move || {
+        for number in 0..200 {
+            source.send(number.to_string()).unwrap();
+            thread::sleep(Duration::from_micros(100));
+        }
+        source
+    });
+    let mut next = 0;
+    while next < 200 {
+        if let Some(message) = sink.recv_timeout(Duration::from_micros(50)).unwrap() {
+            assert_eq!(message, [next.to_string()]);
+            next += 1;
+        }
+    }
+    drop(feeding.join().unwrap());
+}
+
+#[deadline::test]
+fn errors_come_back_to_who_called_with_the_message() {
+    let context = Context::new().unwrap();
+    let router = bound(&context, Router, "inproc://router");
+    router.set_router_mandatory(true).unwrap();
+    let router = SharedSocket::new(router).unwrap();
+    let failed = router.send(["nobody", "hello"]).unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
+    assert_eq!(failed.into_message(), ["nobody", "hello"]);
+    assert_eq!(router.send(Multipart::new()).unwrap_err().error().errno(), Errno::EINVAL);
+    let request = SharedSocket::new(connected(&context, Req, "inproc://router")).unwrap();
+    assert_eq!(request.recv().unwrap_err().errno(), Errno::EFSM);
+    request.send("question").unwrap();
+    let failed = request.send("out of turn").unwrap_err();
+    assert_eq!((failed.error().errno(), failed.message()), (Errno::EFSM, &"out of turn".into()));
+    let question = router.recv().unwrap();
+    router.send(question).unwrap();
+    assert_eq!(request.recv().unwrap(), ["question"]);
+    // And one whose kind is known at run time only.
+    let sub = SharedSocket::new(context.owned_socket(Kind::Sub).unwrap()).unwrap();
+    assert_eq!(sub.send("no").unwrap_err().error().errno(), Errno::ENOTSUP);
+    assert_eq!(sub.kind(), Kind::Sub);
+}
+
+#[deadline::test]
+fn a_mandatory_router_with_one_full_peer_is_tried_again() {
+    let context = Context::new().unwrap();
+    let router = context.owned_socket(Router).unwrap();
+    router.set_router_mandatory(true).unwrap();
+    router.set_sndhwm(1).unwrap();
+    let peers = ["full", "free"].map(|name| {
+        let peer = context.owned_socket(Dealer).unwrap();
+        peer.set_routing_id(name).unwrap();
+        peer.set_rcvhwm(1).unwrap();
+        peer.bind(&format!("inproc://{name}")).unwrap();
+        router.connect(&format!("inproc://{name}")).unwrap();
+        peer
+    });
+    let router = SharedSocket::new(router).unwrap();
+    let sending = router.clone();
+    let sender = thread::spawn(move || (0..20).for_each(|n| sending.send(["full".into(), n.to_string()]).unwrap()));
+    for number in 0..20 {
+        if number % 5 == 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(peers[0].recv_multipart().unwrap(), [number.to_string()]);
+    }
+    sender.join().unwrap();
+    router.send(["free", "hello"]).unwrap();
+    assert_eq!(peers[1].recv().unwrap(), "hello");
+}
+
+#[deadline::test]
+fn work_on_the_socket_is_done_in_its_thread() {
+    let context = Context::new().unwrap();
+    let news = SharedSocket::new(context.owned_socket(Sub).unwrap()).unwrap();
+    let endpoint = news.with(|socket| socket.bind("tcp://127.0.0.1:*")).unwrap().unwrap();
+    let name = news.with(|_| thread::current().name().map(str::to_owned)).unwrap();
+    assert_eq!(name.as_deref(), Some("zmq-shared"));
+    // It is done although somebody waits.
+    let waits = news.clone();
+    let waiting = thread::spawn(move || waits.recv().unwrap());
+    news.with(|socket| socket.subscribe("sport")).unwrap().unwrap();
+    let publisher = connected(&context, zmq::XPub, &endpoint);
+    assert_eq!(publisher.recv().unwrap(), b"\x01sport");
+    publisher.send("sport of today").unwrap();
+    assert_eq!(waiting.join().unwrap(), ["sport of today"]);
+
+    let panicked = catch_unwind(AssertUnwindSafe(|| news.with(|_| panic!("on purpose"))));
+    assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
+    publisher.send("sport of tomorrow").unwrap();
+    assert_eq!(news.recv().unwrap(), ["sport of tomorrow"]);
+}
+
+#[deadline::test]
+fn work_that_waits_for_its_own_thread_is_refused() {
+    let context = Context::new().unwrap();
+    let shared = SharedSocket::new(bound(&context, Pair, "inproc://pair")).unwrap();
+    let inside = shared.clone();
+    let refused = shared
+        .with(move |socket| {
+            // Nobody else is there to do these.
+            let unsent = inside.send("Hello").unwrap_err();
+            assert_eq!(unsent.message(), &Multipart::from("Hello"));
+            let errors = [unsent.into_parts().1, inside.recv().unwrap_err(), inside.with(|_| ()).unwrap_err()];
+            (errors.map(|error| error.errno()), socket.kind())
+        })
+        .unwrap();
+    assert_eq!(refused, ([Errno::from_raw(libc::EDEADLK); 3], Kind::Pair));
+    assert!(shared.try_recv().unwrap().is_none());
 }
 
 #[cfg(all(feature = "draft", zmq_vendored))]
-#[test]
+#[deadline::test]
 fn kinds_that_libzmq_locks_are_shared_as_others() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = SharedSocket::new(bound(&context, zmq::Server, "inproc://server")).unwrap();
-        let client = SharedSocket::new(connected(&context, Kind::Client, "inproc://server")).unwrap();
-        for _ in 0..3 {
-            // With nothing to do, it waits for the end of its context alone.
-            thread::sleep(MOMENT);
-            assert!(server.try_recv().unwrap().is_none());
-            let waiting = client.clone();
-            let reply = thread::spawn(move || waiting.recv().unwrap());
-            client.send("Hello").unwrap();
-            let request = server.recv().unwrap();
-            assert_eq!(request, ["Hello"]);
-            server.send(request).unwrap();
-            assert_eq!(reply.join().unwrap(), ["Hello"]);
-        }
-        assert_eq!(context.open_sockets().len(), 2);
-        context.shutdown().unwrap();
-        eventually("the sockets are closed", || context.open_sockets().is_empty());
-        assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
-        assert_eq!(client.send("Hello").unwrap_err().error().errno(), Errno::ETERM);
-    });
+    let context = Context::new().unwrap();
+    let server = SharedSocket::new(bound(&context, zmq::Server, "inproc://server")).unwrap();
+    let client = SharedSocket::new(connected(&context, Kind::Client, "inproc://server")).unwrap();
+    for _ in 0..3 {
+        // With nothing to do, it waits for the end of its context alone.
+        thread::sleep(MOMENT);
+        assert!(server.try_recv().unwrap().is_none());
+        let waiting = client.clone();
+        let reply = thread::spawn(move || waiting.recv().unwrap());
+        client.send("Hello").unwrap();
+        let request = server.recv().unwrap();
+        assert_eq!(request, ["Hello"]);
+        server.send(request).unwrap();
+        assert_eq!(reply.join().unwrap(), ["Hello"]);
+    }
+    assert_eq!(context.open_sockets().len(), 2);
+    context.shutdown().unwrap();
+    eventually("the sockets are closed", || context.open_sockets().is_empty());
+    assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(client.send("Hello").unwrap_err().error().errno(), Errno::ETERM);
 }
 
-#[test]
+#[deadline::test]
 fn the_last_handle_closes_the_socket_wherever_it_is_dropped() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let one = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
-        let other = one.clone();
-        drop(one);
-        assert!(other.try_recv().unwrap().is_none());
-        drop(other);
-        assert!(context.open_sockets().is_empty());
+    let context = Context::new().unwrap();
+    let one = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
+    let other = one.clone();
+    drop(one);
+    assert!(other.try_recv().unwrap().is_none());
+    drop(other);
+    assert!(context.open_sockets().is_empty());
 
-        let one = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
-        let inside = one.clone();
-        let (go, gone) = channel::<()>();
-        let threads = one.clone();
-        let calling = thread::spawn(move || {
-            threads
-                .with(move |_| {
-                    gone.recv().unwrap_err();
-                    // Dropped in the thread that it would wait for.
-                    drop(inside);
-                })
-                .unwrap();
-        });
-        drop(one);
-        drop(go);
-        calling.join().unwrap();
-        eventually("the socket is closed", || context.open_sockets().is_empty());
-        context.terminate(DEADLINE).unwrap();
-
-        // The context may go first: its end waits for the socket.
-        let context = Context::new().unwrap();
-        let shared = SharedSocket::new(bound(&context, Pair, "inproc://pair")).unwrap();
-        drop(context);
-        assert!(shared.try_recv().unwrap().is_none());
-        drop(shared);
+    let one = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
+    let inside = one.clone();
+    let (go, gone) = channel::<()>();
+    let threads = one.clone();
+    let calling = thread::spawn(move || {
+        threads
+            .with(move |_| {
+                gone.recv().unwrap_err();
+                // Dropped in the thread that it would wait for.
+                drop(inside);
+            })
+            .unwrap();
     });
+    drop(one);
+    drop(go);
+    calling.join().unwrap();
+    eventually("the socket is closed", || context.open_sockets().is_empty());
+    context.terminate(DEADLINE).unwrap();
+
+    // The context may go first: its end waits for the socket.
+    let context = Context::new().unwrap();
+    let shared = SharedSocket::new(bound(&context, Pair, "inproc://pair")).unwrap();
+    drop(context);
+    assert!(shared.try_recv().unwrap().is_none());
+    drop(shared);
 }
 
-#[test]
+#[deadline::test]
 fn the_end_of_the_context_ends_every_call_and_closes_the_socket() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let idle = SharedSocket::new(context.owned_socket(Pull).unwrap()).unwrap();
-        let source = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
-        let sink = SharedSocket::new(context.owned_socket(Pull).unwrap()).unwrap();
-        let (sends, receives) = (source.clone(), sink.clone());
-        let sending = thread::spawn(move || sends.send(["waits", "for room"]).unwrap_err());
-        let receiving = thread::spawn(move || receives.recv_timeout(DEADLINE).unwrap_err());
-        // The sockets close by themselves, although handles are held.
-        context.terminate(DEADLINE).unwrap();
-        let failed = sending.join().unwrap();
-        assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &["waits", "for room"].into()));
-        assert_eq!(receiving.join().unwrap().errno(), Errno::ETERM);
-        let failed = source.send("late").unwrap_err();
-        assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &"late".into()));
-        assert_eq!(sink.try_recv().unwrap_err().errno(), Errno::ETERM);
-        assert_eq!(idle.with(|_| ()).unwrap_err().errno(), Errno::ETERM);
-    });
+    let context = Context::new().unwrap();
+    let idle = SharedSocket::new(context.owned_socket(Pull).unwrap()).unwrap();
+    let source = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
+    let sink = SharedSocket::new(context.owned_socket(Pull).unwrap()).unwrap();
+    let (sends, receives) = (source.clone(), sink.clone());
+    let sending = thread::spawn(move || sends.send(["waits", "for room"]).unwrap_err());
+    let receiving = thread::spawn(move || receives.recv_timeout(DEADLINE).unwrap_err());
+    // The sockets close by themselves, although handles are held.
+    context.terminate(DEADLINE).unwrap();
+    let failed = sending.join().unwrap();
+    assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &["waits", "for room"].into()));
+    assert_eq!(receiving.join().unwrap().errno(), Errno::ETERM);
+    let failed = source.send("late").unwrap_err();
+    assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &"late".into()));
+    assert_eq!(sink.try_recv().unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(idle.with(|_| ()).unwrap_err().errno(), Errno::ETERM);
 }
 
-#[test]
+#[deadline::test]
 fn handles_are_dropped_without_waiting_while_the_context_lingers() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let source = SharedSocket::new(connected(&context, Push, "tcp://127.0.0.1:1")).unwrap();
-        source.send("never arrives").unwrap();
-        context.terminate(MOMENT).unwrap_err();
-        drop(source);
-    });
+    let context = Context::new().unwrap();
+    let source = SharedSocket::new(connected(&context, Push, "tcp://127.0.0.1:1")).unwrap();
+    source.send("never arrives").unwrap();
+    context.terminate(MOMENT).unwrap_err();
+    drop(source);
 }
 
-#[test]
+#[deadline::test]
 fn requests_and_replies_of_one_thread_stay_together_over_a_dealer() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = bound(&context, Rep, "inproc://server");
-        let serving = thread::spawn(move || {
-            for _ in 0..100 {
-                let request = server.recv_multipart().unwrap();
-                server.send_multipart(request).unwrap();
-            }
-        });
-        let client = SharedSocket::new(connected(&context, Dealer, "inproc://server")).unwrap();
-        let mut replies = BTreeSet::new();
-        thread::scope(|scope| {
-            for name in 0..4 {
-                let client = client.clone();
-                scope.spawn(move || (0..25).for_each(|n| client.send([String::new(), format!("{name} {n}")]).unwrap()));
-            }
-            for _ in 0..100 {
-                replies.insert(client.recv().unwrap()[1].to_vec());
-            }
-        });
-        assert_eq!(replies.len(), 100);
-        serving.join().unwrap();
+    let context = Context::new().unwrap();
+    let server = bound(&context, Rep, "inproc://server");
+    let serving = thread::spawn(move || {
+        for _ in 0..100 {
+            let request = server.recv_multipart().unwrap();
+            server.send_multipart(request).unwrap();
+        }
     });
+    let client = SharedSocket::new(connected(&context, Dealer, "inproc://server")).unwrap();
+    let mut replies = BTreeSet::new();
+    thread::scope(|scope| {
+        for name in 0..4 {
+            let client = client.clone();
+            scope.spawn(move || (0..25).for_each(|n| client.send([String::new(), format!("{name} {n}")]).unwrap()));
+        }
+        for _ in 0..100 {
+            replies.insert(client.recv().unwrap()[1].to_vec());
+        }
+    });
+    assert_eq!(replies.len(), 100);
+    serving.join().unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn a_caught_signal_ends_what_waits_and_nothing_else() {
     const NAME: &str = "a_caught_signal_ends_what_waits_and_nothing_else";
     if role().is_none() {
         return Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
-    within_deadline(|| {
-        interrupt::catch_signals().unwrap();
-        let context = Context::new().unwrap();
-        let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
-        let lonely = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
-        let source = connected(&context, Push, "inproc://sink");
-        let (receives, sends) = (sink.clone(), lonely.clone());
-        let receiving = thread::spawn(move || receives.recv().unwrap_err().errno());
-        let sending = thread::spawn(move || sends.send("message").unwrap_err());
-        // SAFETY: the signal is caught.
-        unsafe { libc::raise(libc::SIGINT) };
-        assert_eq!(receiving.join().unwrap(), Errno::EINTR);
-        let failed = sending.join().unwrap();
-        assert_eq!((failed.error().errno(), failed.message()), (Errno::EINTR, &"message".into()));
-        // What need not wait goes on.
-        source.send("Hello").unwrap();
-        eventually("it arrives", || sink.try_recv().unwrap().is_some_and(|message| message == ["Hello"]));
-        assert!(!lonely.try_send("message").unwrap().is_sent());
-        assert_eq!(sink.recv().unwrap_err().errno(), Errno::EINTR);
-        interrupt::clear();
-        source.send("again").unwrap();
-        assert_eq!(sink.recv().unwrap(), ["again"]);
-    });
+    interrupt::catch_signals().unwrap();
+    let context = Context::new().unwrap();
+    let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
+    let lonely = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
+    let source = connected(&context, Push, "inproc://sink");
+    let (receives, sends) = (sink.clone(), lonely.clone());
+    let receiving = thread::spawn(move || receives.recv().unwrap_err().errno());
+    let sending = thread::spawn(move || sends.send("message").unwrap_err());
+    // SAFETY: the signal is caught.
+    unsafe { libc::raise(libc::SIGINT) };
+    assert_eq!(receiving.join().unwrap(), Errno::EINTR);
+    let failed = sending.join().unwrap();
+    assert_eq!((failed.error().errno(), failed.message()), (Errno::EINTR, &"message".into()));
+    // What need not wait goes on.
+    source.send("Hello").unwrap();
+    eventually("it arrives", || sink.try_recv().unwrap().is_some_and(|message| message == ["Hello"]));
+    assert!(!lonely.try_send("message").unwrap().is_sent());
+    assert_eq!(sink.recv().unwrap_err().errno(), Errno::EINTR);
+    interrupt::clear();
+    source.send("again").unwrap();
+    assert_eq!(sink.recv().unwrap(), ["again"]);
 }
 
 #[test]

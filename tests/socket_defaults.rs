@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::within_deadline;
 use zmq::monitor::Events;
 use zmq::security::Authenticator;
 use zmq::{Actor, Context, Dealer, Errno, Kind, Proxy, Pub, Pull, Push, Router, Socket, SocketSpec, Sub};
@@ -37,53 +36,49 @@ fn every_new_socket_starts_with_them() {
     assert_eq!(own.sndhwm().unwrap(), 99);
 }
 
-#[test]
+#[deadline::test]
 fn time_outs_among_them_hold() {
-    within_deadline(|| {
-        let context = Context::builder()
-            .set_socket_defaults(|socket| {
-                socket.set_rcvtimeo(Some(Duration::from_millis(5)))?;
-                socket.set_sndtimeo(Some(Duration::from_millis(5)))
-            })
-            .build()
-            .unwrap();
-        assert_eq!(context.socket(Pull).unwrap().recv().unwrap_err().errno(), Errno::EAGAIN);
-        let refused = context.socket(Push).unwrap().send("nobody is there").unwrap_err();
-        assert_eq!((refused.error().errno(), refused.message()), (Errno::EAGAIN, &"nobody is there".into()));
-    });
+    let context = Context::builder()
+        .set_socket_defaults(|socket| {
+            socket.set_rcvtimeo(Some(Duration::from_millis(5)))?;
+            socket.set_sndtimeo(Some(Duration::from_millis(5)))
+        })
+        .build()
+        .unwrap();
+    assert_eq!(context.socket(Pull).unwrap().recv().unwrap_err().errno(), Errno::EAGAIN);
+    let refused = context.socket(Push).unwrap().send("nobody is there").unwrap_err();
+    assert_eq!((refused.error().errno(), refused.message()), (Errno::EAGAIN, &"nobody is there".into()));
 }
 
-#[test]
+#[deadline::test]
 fn what_a_kind_does_not_have_is_skipped_there_and_nowhere_else() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        context.set_socket_defaults(|socket| {
-            socket.set_router_mandatory(true)?;
-            if socket.kind() != Kind::XPub {
-                socket.subscribe("news")?;
-            }
-            socket.set_conflate(false)?;
-            socket.set_sndhwm(5)
-        });
-        for kind in Kind::ALL {
-            // Those that follow a skipped one are set.
-            assert_eq!(context.socket(*kind).unwrap().sndhwm().unwrap(), 5, "{kind}");
+    let context = Context::new().unwrap();
+    context.set_socket_defaults(|socket| {
+        socket.set_router_mandatory(true)?;
+        if socket.kind() != Kind::XPub {
+            socket.subscribe("news")?;
         }
-        let router = context.socket(Router).unwrap();
-        let unknown = router.send_multipart(["nobody", "hello"]).unwrap_err();
-        assert_eq!(unknown.error().errno(), Errno::EHOSTUNREACH);
-        let (publisher, subscriber) = (context.socket(Pub).unwrap(), context.socket(Sub).unwrap());
-        publisher.bind("inproc://news").unwrap();
-        subscriber.connect("inproc://news").unwrap();
-        publisher.send("news of today").unwrap();
-        assert_eq!(subscriber.recv().unwrap(), "news of today");
-
-        // Outside of the defaults, such an option is refused as ever; so is reading it inside.
-        let error = context.socket(Kind::Pull).unwrap().subscribe("news").unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_SUBSCRIBE"));
-        context.set_socket_defaults(|socket| socket.req_correlate_is_read());
-        assert_eq!(context.socket(Pull).unwrap_err().errno(), Errno::EINVAL);
+        socket.set_conflate(false)?;
+        socket.set_sndhwm(5)
     });
+    for kind in Kind::ALL {
+        // Those that follow a skipped one are set.
+        assert_eq!(context.socket(*kind).unwrap().sndhwm().unwrap(), 5, "{kind}");
+    }
+    let router = context.socket(Router).unwrap();
+    let unknown = router.send_multipart(["nobody", "hello"]).unwrap_err();
+    assert_eq!(unknown.error().errno(), Errno::EHOSTUNREACH);
+    let (publisher, subscriber) = (context.socket(Pub).unwrap(), context.socket(Sub).unwrap());
+    publisher.bind("inproc://news").unwrap();
+    subscriber.connect("inproc://news").unwrap();
+    publisher.send("news of today").unwrap();
+    assert_eq!(subscriber.recv().unwrap(), "news of today");
+
+    // Outside of the defaults, such an option is refused as ever; so is reading it inside.
+    let error = context.socket(Kind::Pull).unwrap().subscribe("news").unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_SUBSCRIBE"));
+    context.set_socket_defaults(|socket| socket.req_correlate_is_read());
+    assert_eq!(context.socket(Pull).unwrap_err().errno(), Errno::EINVAL);
 }
 
 trait Reads {
@@ -96,73 +91,65 @@ impl Reads for Socket<'_> {
     }
 }
 
-#[test]
+#[deadline::test]
 fn a_default_that_fails_is_what_opening_reports() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::MAX)));
-        let error = context.socket(Push).unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_LINGER"));
-        assert!(context.open_sockets().is_empty());
-        context.clear_socket_defaults();
-        assert!(context.socket(Push).is_ok());
-    });
+    let context = Context::new().unwrap();
+    context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::MAX)));
+    let error = context.socket(Push).unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_LINGER"));
+    assert!(context.open_sockets().is_empty());
+    context.clear_socket_defaults();
+    assert!(context.socket(Push).is_ok());
 }
 
-#[test]
+#[deadline::test]
 fn a_panic_in_them_leaves_nothing_behind() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        context.set_socket_defaults(|_| panic!("on purpose"));
-        let opened = catch_unwind(AssertUnwindSafe(|| context.socket(Push).map(drop)));
-        assert!(opened.is_err());
-        assert!(context.open_sockets().is_empty());
-        context.set_socket_defaults(|socket| socket.set_sndhwm(3));
-        assert_eq!(context.socket(Push).unwrap().sndhwm().unwrap(), 3);
-    });
+    let context = Context::new().unwrap();
+    context.set_socket_defaults(|_| panic!("on purpose"));
+    let opened = catch_unwind(AssertUnwindSafe(|| context.socket(Push).map(drop)));
+    assert!(opened.is_err());
+    assert!(context.open_sockets().is_empty());
+    context.set_socket_defaults(|socket| socket.set_sndhwm(3));
+    assert_eq!(context.socket(Push).unwrap().sndhwm().unwrap(), 3);
 }
 
-#[test]
+#[deadline::test]
 fn they_may_open_sockets_and_replace_themselves() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let calls = Arc::new(AtomicUsize::new(0));
-        let count = calls.clone();
-        context.set_socket_defaults(move |socket| {
-            count.fetch_add(1, Ordering::SeqCst);
-            let other = socket.context().owned_socket(Dealer)?;
-            assert_eq!(other.sndhwm()?, 1000);
-            socket.context().set_socket_defaults(|socket| socket.set_sndhwm(2));
-            socket.set_sndhwm(1)
-        });
-        assert_eq!(context.socket(Dealer).unwrap().sndhwm().unwrap(), 1);
-        assert_eq!(context.socket(Dealer).unwrap().sndhwm().unwrap(), 2);
-        assert_eq!(calls.load(Ordering::SeqCst), 1);
-        // What was replaced is gone with all that it held.
-        assert_eq!(Arc::strong_count(&calls), 1);
+    let context = Context::new().unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = calls.clone();
+    context.set_socket_defaults(move |socket| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let other = socket.context().owned_socket(Dealer)?;
+        assert_eq!(other.sndhwm()?, 1000);
+        socket.context().set_socket_defaults(|socket| socket.set_sndhwm(2));
+        socket.set_sndhwm(1)
     });
+    assert_eq!(context.socket(Dealer).unwrap().sndhwm().unwrap(), 1);
+    assert_eq!(context.socket(Dealer).unwrap().sndhwm().unwrap(), 2);
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    // What was replaced is gone with all that it held.
+    assert_eq!(Arc::strong_count(&calls), 1);
 }
 
-#[test]
+#[deadline::test]
 fn they_are_not_for_the_sockets_of_the_library_itself() {
-    within_deadline(|| {
-        let refuse = |socket: &Socket<'_>| socket.bind("nowhere").map(drop);
-        let context = Context::new().unwrap();
-        context.set_socket_defaults(refuse);
-        assert_eq!(context.socket(Router).unwrap_err().errno(), Errno::EINVAL);
-        let here = line!() + 1;
-        let authenticator = Authenticator::start(&context).unwrap();
-        let report = context.open_sockets();
-        let opened: Vec<_> = report.iter().map(|socket| (socket.kind(), socket.opened_at().line())).collect();
-        assert_eq!(opened, [(Kind::Router, here)]);
-        drop(authenticator);
-        drop(Actor::spawn(&context, "actor", |_| Ok(())).unwrap());
-        // Those that are described are the user's.
-        let described = Proxy::builder(SocketSpec::new(Pull), SocketSpec::new(Push)).start(&context);
-        assert_eq!(described.unwrap_err().errno(), Errno::EINVAL);
-        context.clear_socket_defaults();
-        let socket = context.socket(Pull).unwrap();
-        context.set_socket_defaults(refuse);
-        socket.monitor(Events::ALL).unwrap();
-    });
+    let refuse = |socket: &Socket<'_>| socket.bind("nowhere").map(drop);
+    let context = Context::new().unwrap();
+    context.set_socket_defaults(refuse);
+    assert_eq!(context.socket(Router).unwrap_err().errno(), Errno::EINVAL);
+    let here = line!() + 1;
+    let authenticator = Authenticator::start(&context).unwrap();
+    let report = context.open_sockets();
+    let opened: Vec<_> = report.iter().map(|socket| (socket.kind(), socket.opened_at().line())).collect();
+    assert_eq!(opened, [(Kind::Router, here)]);
+    drop(authenticator);
+    drop(Actor::spawn(&context, "actor", |_| Ok(())).unwrap());
+    // Those that are described are the user's.
+    let described = Proxy::builder(SocketSpec::new(Pull), SocketSpec::new(Push)).start(&context);
+    assert_eq!(described.unwrap_err().errno(), Errno::EINVAL);
+    context.clear_socket_defaults();
+    let socket = context.socket(Pull).unwrap();
+    context.set_socket_defaults(refuse);
+    socket.monitor(Events::ALL).unwrap();
 }

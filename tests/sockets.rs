@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use common::{eventually, within_deadline};
+use common::eventually;
 use zmq::{
     Context, Errno, Error, Kind, Message, Multipart, Pair, PollItem, Pub, Pull, Push, Rep, Req, SendError, Socket,
     SocketRef, Stream, Sub,
@@ -49,17 +49,15 @@ const PAIRS: [(Kind, Kind, Talk); 13] = [
     (Kind::Router, Kind::Dealer, Talk::ByName),
 ];
 
-#[test]
+#[deadline::test]
 fn every_kind_talks_to_its_partners() {
-    within_deadline(|| {
-        for (one, other, talk) in PAIRS {
-            for transport in TRANSPORTS {
-                for one_binds in [false, true] {
-                    converse(one, other, talk, transport, one_binds);
-                }
+    for (one, other, talk) in PAIRS {
+        for transport in TRANSPORTS {
+            for one_binds in [false, true] {
+                converse(one, other, talk, transport, one_binds);
             }
         }
-    });
+    }
 }
 
 #[test]
@@ -171,82 +169,74 @@ fn by_name(first: &Socket<'_>, second: &Socket<'_>, what: &str) {
     assert_eq!(first.recv_multipart().unwrap(), ["second", "World"], "{what}");
 }
 
-#[test]
+#[deadline::test]
 fn a_stream_serves_a_plain_tcp_client() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Stream).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let mut client = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+    let context = Context::new().unwrap();
+    let server = context.socket(Stream).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let mut client = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
 
-        let opened = server.recv_multipart().unwrap();
-        assert_eq!(opened.len(), 2);
-        assert_eq!(opened[1], "", "an empty frame says that somebody connected");
-        let id = &opened[0];
+    let opened = server.recv_multipart().unwrap();
+    assert_eq!(opened.len(), 2);
+    assert_eq!(opened[1], "", "an empty frame says that somebody connected");
+    let id = &opened[0];
 
-        client.write_all(b"GET").unwrap();
-        let request = server.recv_multipart().unwrap();
-        assert_eq!((&request[0], request[1].as_str()), (id, Some("GET")));
+    client.write_all(b"GET").unwrap();
+    let request = server.recv_multipart().unwrap();
+    assert_eq!((&request[0], request[1].as_str()), (id, Some("GET")));
 
-        server.send_multipart([id.clone(), Message::from("200 OK")]).unwrap();
-        let mut answer = [0; 6];
-        client.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"200 OK");
+    server.send_multipart([id.clone(), Message::from("200 OK")]).unwrap();
+    let mut answer = [0; 6];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"200 OK");
 
-        // An empty frame ends the connection; libzmq finishes that while the socket is being used.
-        server.send_multipart([id.clone(), Message::new()]).unwrap();
-        client.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
-        eventually("the connection ends", || {
-            server.events().unwrap();
-            matches!(client.read(&mut answer), Ok(0))
-        });
-        let failed = server.send_multipart([id.clone(), Message::from("too late")]).unwrap_err();
-        assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
-        assert_eq!(failed.message()[1], "too late");
+    // An empty frame ends the connection; libzmq finishes that while the socket is being used.
+    server.send_multipart([id.clone(), Message::new()]).unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    eventually("the connection ends", || {
+        server.events().unwrap();
+        matches!(client.read(&mut answer), Ok(0))
     });
+    let failed = server.send_multipart([id.clone(), Message::from("too late")]).unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
+    assert_eq!(failed.message()[1], "too late");
 }
 
-#[test]
+#[deadline::test]
 fn a_stream_hears_that_its_client_went() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Stream).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let client = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
-        let opened = server.recv_multipart().unwrap();
-        drop(client);
-        let closed = server.recv_multipart().unwrap();
-        assert_eq!(closed, opened);
-    });
+    let context = Context::new().unwrap();
+    let server = context.socket(Stream).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let client = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+    let opened = server.recv_multipart().unwrap();
+    drop(client);
+    let closed = server.recv_multipart().unwrap();
+    assert_eq!(closed, opened);
 }
 
-#[test]
+#[deadline::test]
 fn a_stream_is_a_plain_tcp_client() {
-    within_deadline(|| {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let context = Context::new().unwrap();
-        let client = context.socket(Stream).unwrap();
-        client.connect(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
-        let (mut server, _) = listener.accept().unwrap();
-        let opened = client.recv_multipart().unwrap();
-        client.send_multipart([opened[0].clone(), Message::from("raw bytes")]).unwrap();
-        let mut received = [0; 9];
-        server.read_exact(&mut received).unwrap();
-        assert_eq!(&received, b"raw bytes");
-    });
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let context = Context::new().unwrap();
+    let client = context.socket(Stream).unwrap();
+    client.connect(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    let opened = client.recv_multipart().unwrap();
+    client.send_multipart([opened[0].clone(), Message::from("raw bytes")]).unwrap();
+    let mut received = [0; 9];
+    server.read_exact(&mut received).unwrap();
+    assert_eq!(&received, b"raw bytes");
 }
 
-#[test]
+#[deadline::test]
 fn a_stream_without_notices_keeps_quiet() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Stream).unwrap();
-        server.set_stream_notify(false).unwrap();
-        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        let mut client = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
-        client.write_all(b"first").unwrap();
-        assert_eq!(server.recv_multipart().unwrap()[1], "first");
-    });
+    let context = Context::new().unwrap();
+    let server = context.socket(Stream).unwrap();
+    server.set_stream_notify(false).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    let mut client = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+    client.write_all(b"first").unwrap();
+    assert_eq!(server.recv_multipart().unwrap()[1], "first");
 }
 
 fn is_send<T: Send>() {}
@@ -296,175 +286,157 @@ fn what_may_cross_threads() {
     is_not!(Send: zmq::BindGuard<'static>, zmq::ConnectGuard<'static>);
 }
 
-#[test]
+#[deadline::test]
 fn every_error_goes_through_a_question_mark() {
-    within_deadline(|| {
-        fn fails(socket: &Socket<'_>) -> Result<(), Box<dyn StdError + Send + Sync>> {
-            socket.send("a question out of turn")?;
-            Ok(())
-        }
-        fn fails_as_a_whole(socket: &Socket<'_>) -> Result<(), Box<dyn StdError + Send + Sync>> {
-            socket.send_multipart(["a", "b"])?;
-            Ok(())
-        }
-        fn fails_as_io(socket: &Socket<'_>) -> std::io::Result<()> {
-            socket.send("a question out of turn")?;
-            Ok(())
-        }
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Rep).unwrap();
-        for error in [fails(&socket).unwrap_err(), fails_as_a_whole(&socket).unwrap_err()] {
-            assert!(error.to_string().starts_with("zmq_msg_send: "), "{error}");
-            assert!(error.to_string().contains("EFSM"), "{error}");
-        }
-        let error = fails_as_io(&socket).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
-        let inner = error.get_ref().unwrap().downcast_ref::<Error>().unwrap();
-        assert_eq!(inner.errno(), Errno::EFSM);
-    });
+    fn fails(socket: &Socket<'_>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        socket.send("a question out of turn")?;
+        Ok(())
+    }
+    fn fails_as_a_whole(socket: &Socket<'_>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        socket.send_multipart(["a", "b"])?;
+        Ok(())
+    }
+    fn fails_as_io(socket: &Socket<'_>) -> std::io::Result<()> {
+        socket.send("a question out of turn")?;
+        Ok(())
+    }
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Rep).unwrap();
+    for error in [fails(&socket).unwrap_err(), fails_as_a_whole(&socket).unwrap_err()] {
+        assert!(error.to_string().starts_with("zmq_msg_send: "), "{error}");
+        assert!(error.to_string().contains("EFSM"), "{error}");
+    }
+    let error = fails_as_io(&socket).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    let inner = error.get_ref().unwrap().downcast_ref::<Error>().unwrap();
+    assert_eq!(inner.errno(), Errno::EFSM);
 }
 
-#[test]
+#[deadline::test]
 fn an_owned_socket_keeps_its_context() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.owned_socket(Pull).unwrap();
-        socket.bind("inproc://jobs").unwrap();
-        drop(context);
-        let worker = thread::spawn(move || {
-            // The handle that the socket gives is of the same context: inproc names meet.
-            let context = socket.context();
-            let source = context.socket(Push).unwrap();
-            source.connect("inproc://jobs").unwrap();
-            source.send("job").unwrap();
-            socket.recv_string().unwrap()
-        });
-        assert_eq!(worker.join().unwrap(), "job");
-    });
-}
-
-#[test]
-fn a_borrowing_socket_moves_between_scoped_threads() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-        left.bind("inproc://pair").unwrap();
-        right.connect("inproc://pair").unwrap();
-        let right = thread::scope(|scope| {
-            scope
-                .spawn(move || {
-                    right.send("from there").unwrap();
-                    right
-                })
-                .join()
-                .unwrap()
-        });
-        assert_eq!(left.recv().unwrap(), "from there");
-        left.send("back here").unwrap();
-        assert_eq!(right.recv().unwrap(), "back here");
-    });
-}
-
-#[test]
-fn threads_take_turns_through_a_mutex() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = context.socket(Pull).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        let source = context.owned_socket(Push).unwrap();
-        source.connect("inproc://sink").unwrap();
-        let source = Arc::new(std::sync::Mutex::new(source));
-        let workers: Vec<_> = (0..4)
-            .map(|_| {
-                let source = Arc::clone(&source);
-                thread::spawn(move || (0..50).for_each(|_| source.lock().unwrap().send("job").unwrap()))
-            })
-            .collect();
-        (0..200).for_each(|_| assert_eq!(sink.recv().unwrap(), "job"));
-        workers.into_iter().for_each(|worker| worker.join().unwrap());
-    });
-}
-
-#[test]
-fn the_kind_is_erased_and_found_again() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Req).unwrap();
-        let handle = socket.as_raw();
-        let erased: Socket<'_> = socket.erase();
-        assert_eq!(erased.kind(), Kind::Req);
-        let erased = erased.downcast::<Rep>().unwrap_err();
-        let socket: Socket<'_, Req> = erased.downcast().unwrap();
-        assert_eq!(socket.as_raw(), handle, "it is the same socket all the time");
-        // To the kind that stands for all of them, always.
-        assert!(socket.downcast::<Kind>().is_ok());
-    });
-}
-
-#[test]
-fn an_untyped_socket_is_checked_by_libzmq() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let socket = context.socket(Kind::Sub).unwrap();
-        let failed = socket.send("no").unwrap_err();
-        assert_eq!(failed.error().errno(), Errno::ENOTSUP);
-        assert_eq!(failed.into_message(), "no");
-        let error = context.socket(Kind::Push).unwrap().recv().unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::ENOTSUP, "zmq_msg_recv"));
-        let error = context.socket(Kind::Pub).unwrap().set_router_mandatory(true).unwrap_err();
-        assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_ROUTER_MANDATORY"));
-        assert!(error.to_string().contains("ZMQ_PUB"), "{error}");
-    });
-}
-
-#[test]
-fn references_forget_the_kind() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (jobs, news) = (context.socket(Pull).unwrap(), context.socket(Sub).unwrap());
-        let references: [SocketRef<'_>; 2] = [jobs.as_ref(), (&news).into()];
-        assert_eq!(references.map(SocketRef::kind), [Kind::Pull, Kind::Sub]);
-        assert_eq!(references[0].as_raw(), jobs.as_raw());
-        assert_eq!(format!("{:?} {:?}", references[0], news), "SocketRef(Pull) Socket(Sub)");
-    });
-}
-
-#[test]
-fn kinds_have_the_numbers_of_c() {
-    within_deadline(|| {
-        for (number, kind) in (0..).zip(Kind::ALL) {
-            assert_eq!(kind.raw(), number);
-            assert_eq!(Kind::try_from(number).unwrap(), *kind);
-            let context = Context::new().unwrap();
-            assert_eq!(context.socket(*kind).unwrap().kind(), *kind);
-            assert_eq!(kind.to_string(), kind.c_name());
-            assert_eq!(kind.c_name(), format!("ZMQ_{kind:?}").to_uppercase());
-        }
-        // The draft kinds, 12 to 20, come with their feature.
-        let draft = if cfg!(feature = "draft") { 0..0 } else { 12..21 };
-        for number in [-1, 21, 99, i32::MAX].into_iter().chain(draft) {
-            let error = Kind::try_from(number).unwrap_err();
-            assert_eq!(error.errno(), Errno::EINVAL);
-            assert!(error.to_string().contains(&number.to_string()), "{error}");
-        }
-    });
-}
-
-#[test]
-fn a_handle_goes_to_c_and_comes_back() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = context.owned_socket(Pull).unwrap();
-        sink.set_rcvtimeo(Some(Duration::from_millis(1))).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        let (handle, kept) = sink.into_raw();
-        // SAFETY: the handle was just given up, and is of this context and kind.
-        let sink = unsafe { kept.socket_from_raw(handle, Pull) }.unwrap();
-        assert_eq!(sink.recv().unwrap_err().errno(), Errno::EAGAIN, "the time-out was taken over");
+    let context = Context::new().unwrap();
+    let socket = context.owned_socket(Pull).unwrap();
+    socket.bind("inproc://jobs").unwrap();
+    drop(context);
+    let worker = thread::spawn(move || {
+        // The handle that the socket gives is of the same context: inproc names meet.
+        let context = socket.context();
         let source = context.socket(Push).unwrap();
-        source.connect("inproc://sink").unwrap();
-        source.send("still bound").unwrap();
-        sink.set_rcvtimeo(None).unwrap();
-        assert_eq!(sink.recv().unwrap(), "still bound");
+        source.connect("inproc://jobs").unwrap();
+        source.send("job").unwrap();
+        socket.recv_string().unwrap()
     });
+    assert_eq!(worker.join().unwrap(), "job");
+}
+
+#[deadline::test]
+fn a_borrowing_socket_moves_between_scoped_threads() {
+    let context = Context::new().unwrap();
+    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+    left.bind("inproc://pair").unwrap();
+    right.connect("inproc://pair").unwrap();
+    let right = thread::scope(|scope| {
+        scope
+            .spawn(move || {
+                right.send("from there").unwrap();
+                right
+            })
+            .join()
+            .unwrap()
+    });
+    assert_eq!(left.recv().unwrap(), "from there");
+    left.send("back here").unwrap();
+    assert_eq!(right.recv().unwrap(), "back here");
+}
+
+#[deadline::test]
+fn threads_take_turns_through_a_mutex() {
+    let context = Context::new().unwrap();
+    let sink = context.socket(Pull).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    let source = context.owned_socket(Push).unwrap();
+    source.connect("inproc://sink").unwrap();
+    let source = Arc::new(std::sync::Mutex::new(source));
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let source = Arc::clone(&source);
+            thread::spawn(move || (0..50).for_each(|_| source.lock().unwrap().send("job").unwrap()))
+        })
+        .collect();
+    (0..200).for_each(|_| assert_eq!(sink.recv().unwrap(), "job"));
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
+}
+
+#[deadline::test]
+fn the_kind_is_erased_and_found_again() {
+    let context = Context::new().unwrap();
+    let socket = context.socket(Req).unwrap();
+    let handle = socket.as_raw();
+    let erased: Socket<'_> = socket.erase();
+    assert_eq!(erased.kind(), Kind::Req);
+    let erased = erased.downcast::<Rep>().unwrap_err();
+    let socket: Socket<'_, Req> = erased.downcast().unwrap();
+    assert_eq!(socket.as_raw(), handle, "it is the same socket all the time");
+    // To the kind that stands for all of them, always.
+    assert!(socket.downcast::<Kind>().is_ok());
+}
+
+#[deadline::test]
+fn an_untyped_socket_is_checked_by_libzmq() {
+    let context = Context::new().unwrap();
+    let socket = context.socket(Kind::Sub).unwrap();
+    let failed = socket.send("no").unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::ENOTSUP);
+    assert_eq!(failed.into_message(), "no");
+    let error = context.socket(Kind::Push).unwrap().recv().unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::ENOTSUP, "zmq_msg_recv"));
+    let error = context.socket(Kind::Pub).unwrap().set_router_mandatory(true).unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_ROUTER_MANDATORY"));
+    assert!(error.to_string().contains("ZMQ_PUB"), "{error}");
+}
+
+#[deadline::test]
+fn references_forget_the_kind() {
+    let context = Context::new().unwrap();
+    let (jobs, news) = (context.socket(Pull).unwrap(), context.socket(Sub).unwrap());
+    let references: [SocketRef<'_>; 2] = [jobs.as_ref(), (&news).into()];
+    assert_eq!(references.map(SocketRef::kind), [Kind::Pull, Kind::Sub]);
+    assert_eq!(references[0].as_raw(), jobs.as_raw());
+    assert_eq!(format!("{:?} {:?}", references[0], news), "SocketRef(Pull) Socket(Sub)");
+}
+
+#[deadline::test]
+fn kinds_have_the_numbers_of_c() {
+    for (number, kind) in (0..).zip(Kind::ALL) {
+        assert_eq!(kind.raw(), number);
+        assert_eq!(Kind::try_from(number).unwrap(), *kind);
+        let context = Context::new().unwrap();
+        assert_eq!(context.socket(*kind).unwrap().kind(), *kind);
+        assert_eq!(kind.to_string(), kind.c_name());
+        assert_eq!(kind.c_name(), format!("ZMQ_{kind:?}").to_uppercase());
+    }
+    // The draft kinds, 12 to 20, come with their feature.
+    let draft = if cfg!(feature = "draft") { 0..0 } else { 12..21 };
+    for number in [-1, 21, 99, i32::MAX].into_iter().chain(draft) {
+        let error = Kind::try_from(number).unwrap_err();
+        assert_eq!(error.errno(), Errno::EINVAL);
+        assert!(error.to_string().contains(&number.to_string()), "{error}");
+    }
+}
+
+#[deadline::test]
+fn a_handle_goes_to_c_and_comes_back() {
+    let context = Context::new().unwrap();
+    let sink = context.owned_socket(Pull).unwrap();
+    sink.set_rcvtimeo(Some(Duration::from_millis(1))).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    let (handle, kept) = sink.into_raw();
+    // SAFETY: the handle was just given up, and is of this context and kind.
+    let sink = unsafe { kept.socket_from_raw(handle, Pull) }.unwrap();
+    assert_eq!(sink.recv().unwrap_err().errno(), Errno::EAGAIN, "the time-out was taken over");
+    let source = context.socket(Push).unwrap();
+    source.connect("inproc://sink").unwrap();
+    source.send("still bound").unwrap();
+    sink.set_rcvtimeo(None).unwrap();
+    assert_eq!(sink.recv().unwrap(), "still bound");
 }

@@ -7,7 +7,7 @@ use std::panic::Location;
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, within_deadline};
+use common::DEADLINE;
 use zmq::{Context, Kind, OpenSocket, Pair, Pull, Push, Req, Result, Router, Socket};
 
 const MOMENT: Duration = Duration::from_millis(20);
@@ -16,119 +16,110 @@ fn ends_of(socket: &OpenSocket) -> (Vec<&str>, Vec<&str>) {
     (socket.bound().collect(), socket.connected().collect())
 }
 
-#[test]
+#[deadline::test]
 fn the_report_says_which_sockets_are_open_and_where_they_were_opened() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (router, line) = (context.owned_socket(Router).unwrap(), line!());
-        let tcp = router.bind("tcp://127.0.0.1:*").unwrap();
-        router.bind("inproc://front").unwrap();
-        let req = context.owned_socket(Kind::Req).unwrap();
-        req.connect(&tcp).unwrap();
-        req.connect("inproc://front").unwrap();
-        drop(context.owned_socket(Push).unwrap());
-        let idle = context.owned_socket(Pull).unwrap();
+    let context = Context::new().unwrap();
+    let (router, line) = (context.owned_socket(Router).unwrap(), line!());
+    let tcp = router.bind("tcp://127.0.0.1:*").unwrap();
+    router.bind("inproc://front").unwrap();
+    let req = context.owned_socket(Kind::Req).unwrap();
+    req.connect(&tcp).unwrap();
+    req.connect("inproc://front").unwrap();
+    drop(context.owned_socket(Push).unwrap());
+    let idle = context.owned_socket(Pull).unwrap();
 
-        let error = context.terminate(MOMENT).unwrap_err();
-        assert_eq!(error.open_sockets(), 3);
-        let kinds: Vec<_> = error.sockets().iter().map(OpenSocket::kind).collect();
-        assert_eq!(kinds, [Kind::Router, Kind::Req, Kind::Pull]);
-        let [first, second, third] = error.sockets() else { unreachable!() };
-        assert_eq!(ends_of(first), (vec!["inproc://front", &tcp], vec![]));
-        assert_eq!(ends_of(second), (vec![], vec!["inproc://front", &tcp]));
-        assert_eq!(ends_of(third), (vec![], vec![]));
-        assert_eq!((first.opened_at().file(), first.opened_at().line()), (file!(), line));
+    let error = context.terminate(MOMENT).unwrap_err();
+    assert_eq!(error.open_sockets(), 3);
+    let kinds: Vec<_> = error.sockets().iter().map(OpenSocket::kind).collect();
+    assert_eq!(kinds, [Kind::Router, Kind::Req, Kind::Pull]);
+    let [first, second, third] = error.sockets() else { unreachable!() };
+    assert_eq!(ends_of(first), (vec!["inproc://front", &tcp], vec![]));
+    assert_eq!(ends_of(second), (vec![], vec!["inproc://front", &tcp]));
+    assert_eq!(ends_of(third), (vec![], vec![]));
+    assert_eq!((first.opened_at().file(), first.opened_at().line()), (file!(), line));
 
-        let text = error.to_string();
-        let expected =
-            format!("ZMQ_ROUTER opened at {}, bound to inproc://front and {tcp}; ZMQ_REQ", first.opened_at());
-        assert!(text.contains("3 sockets are still open: ") && text.contains(&expected), "{text}");
-        assert!(zmq::Error::from(error).to_string().contains(&expected));
-        drop((router, req, idle));
-    });
+    let text = error.to_string();
+    let expected = format!("ZMQ_ROUTER opened at {}, bound to inproc://front and {tcp}; ZMQ_REQ", first.opened_at());
+    assert!(text.contains("3 sockets are still open: ") && text.contains(&expected), "{text}");
+    assert!(zmq::Error::from(error).to_string().contains(&expected));
+    drop((router, req, idle));
 }
 
-#[test]
+#[deadline::test]
 fn endpoints_leave_the_report_with_their_bindings_and_connections() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let sink = context.socket(Pull).unwrap();
-        let bound = sink.bind("tcp://127.0.0.1:*").unwrap();
-        let source = context.socket(Push).unwrap();
-        source.connect(&bound).unwrap();
-        source.connect(&bound).unwrap();
-        assert!(source.connect("tcp://").is_err());
-        let open = context.open_sockets();
-        assert_eq!(ends_of(&open[0]), (vec![&*bound], vec![]));
-        assert_eq!(ends_of(&open[1]), (vec![], vec![&*bound]));
-        source.disconnect(&bound).unwrap();
-        sink.unbind(&bound).unwrap();
-        sink.bind("inproc://sink").unwrap();
-        drop(source.connect_scoped("inproc://sink").unwrap());
-        sink.unbind("inproc://sink").unwrap();
-        for socket in context.open_sockets() {
-            assert_eq!(ends_of(&socket), (vec![], vec![]), "{socket}");
-        }
-        // What binds to a descriptor is no less bound.
-        let listener: OwnedFd = std::net::TcpListener::bind("127.0.0.1:0").unwrap().into();
-        let adopted = sink.bind_fd("tcp://127.0.0.1:*", listener).unwrap();
-        assert_eq!(ends_of(&context.open_sockets()[0]), (vec![&*adopted], vec![]));
-        drop((sink, source));
-        assert!(context.open_sockets().is_empty());
-    });
+    let context = Context::new().unwrap();
+    let sink = context.socket(Pull).unwrap();
+    let bound = sink.bind("tcp://127.0.0.1:*").unwrap();
+    let source = context.socket(Push).unwrap();
+    source.connect(&bound).unwrap();
+    source.connect(&bound).unwrap();
+    assert!(source.connect("tcp://").is_err());
+    let open = context.open_sockets();
+    assert_eq!(ends_of(&open[0]), (vec![&*bound], vec![]));
+    assert_eq!(ends_of(&open[1]), (vec![], vec![&*bound]));
+    source.disconnect(&bound).unwrap();
+    sink.unbind(&bound).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    drop(source.connect_scoped("inproc://sink").unwrap());
+    sink.unbind("inproc://sink").unwrap();
+    for socket in context.open_sockets() {
+        assert_eq!(ends_of(&socket), (vec![], vec![]), "{socket}");
+    }
+    // What binds to a descriptor is no less bound.
+    let listener: OwnedFd = std::net::TcpListener::bind("127.0.0.1:0").unwrap().into();
+    let adopted = sink.bind_fd("tcp://127.0.0.1:*", listener).unwrap();
+    assert_eq!(ends_of(&context.open_sockets()[0]), (vec![&*adopted], vec![]));
+    drop((sink, source));
+    assert!(context.open_sockets().is_empty());
 }
 
-#[test]
+#[deadline::test]
 fn every_way_to_open_a_socket_says_where() {
     #[track_caller]
     fn opened_here(context: &Context) -> (Socket<'static, Req>, &'static Location<'static>) {
         (context.owned_socket(Req).unwrap(), Location::caller())
     }
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let mut lines = Vec::new();
-        let typed = context.socket(Pair).unwrap();
-        lines.push(line!() - 1);
-        let owned = context.owned_socket(Kind::Pair).unwrap().erase();
-        lines.push(line!() - 1);
-        let (helped, caller) = opened_here(&context);
-        lines.push(caller.line());
-        let (handle, _context) = owned.into_raw();
-        // SAFETY: the handle was just given up and is of this context and kind.
-        let adopted = unsafe { context.socket_from_raw(handle, Pair).unwrap() };
-        lines.push(line!() - 1);
-        // The one that was given up has left.
-        lines.remove(1);
-        let found: Vec<_> = context.open_sockets().iter().map(|socket| socket.opened_at().line()).collect();
-        assert_eq!(found, lines);
-        assert!(context.open_sockets().iter().all(|socket| socket.opened_at().file() == file!()));
-        drop((typed, helped, adopted));
-    });
+    let context = Context::new().unwrap();
+    let mut lines = Vec::new();
+    let typed = context.socket(Pair).unwrap();
+    lines.push(line!() - 1);
+    let owned = context.owned_socket(Kind::Pair).unwrap().erase();
+    lines.push(line!() - 1);
+    let (helped, caller) = opened_here(&context);
+    lines.push(caller.line());
+    let (handle, _context) = owned.into_raw();
+    // SAFETY: the handle was just given up and is of this context and kind.
+    let adopted = unsafe { context.socket_from_raw(handle, Pair).unwrap() };
+    lines.push(line!() - 1);
+    // The one that was given up has left.
+    lines.remove(1);
+    let found: Vec<_> = context.open_sockets().iter().map(|socket| socket.opened_at().line()).collect();
+    assert_eq!(found, lines);
+    assert!(context.open_sockets().iter().all(|socket| socket.opened_at().file() == file!()));
+    drop((typed, helped, adopted));
 }
 
-#[test]
+#[deadline::test]
 fn a_report_can_be_made_while_sockets_come_and_go() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    for _ in 0..200 {
-                        let socket = context.socket(Pull).unwrap();
-                        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
-                        socket.unbind(&endpoint).unwrap();
-                    }
-                });
-            }
-            for _ in 0..200 {
-                for socket in context.open_sockets() {
-                    assert_eq!(socket.kind(), Kind::Pull);
-                    assert!(socket.to_string().starts_with("ZMQ_PULL opened at "));
+    let context = Context::new().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    let socket = context.socket(Pull).unwrap();
+                    let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+                    socket.unbind(&endpoint).unwrap();
                 }
+            });
+        }
+        for _ in 0..200 {
+            for socket in context.open_sockets() {
+                assert_eq!(socket.kind(), Kind::Pull);
+                assert!(socket.to_string().starts_with("ZMQ_PULL opened at "));
             }
-        });
-        context.terminate(DEADLINE).unwrap();
+        }
     });
+    context.terminate(DEADLINE).unwrap();
 }
 
 #[test]
@@ -147,7 +138,7 @@ fn ending_prints_nothing() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[test]
+#[deadline::test]
 fn the_error_converts_with_the_report() {
     fn leaks() -> Result<()> {
         let context = Context::new()?;
@@ -156,9 +147,7 @@ fn the_error_converts_with_the_report() {
         drop(socket);
         Ok(())
     }
-    within_deadline(|| {
-        let error = leaks().unwrap_err();
-        assert_eq!((error.errno(), error.call()), (zmq::Errno::EAGAIN, "zmq_ctx_term"));
-        assert!(error.detail().unwrap().contains("ZMQ_PULL opened at"), "{error}");
-    });
+    let error = leaks().unwrap_err();
+    assert_eq!((error.errno(), error.call()), (zmq::Errno::EAGAIN, "zmq_ctx_term"));
+    assert!(error.detail().unwrap().contains("ZMQ_PULL opened at"), "{error}");
 }

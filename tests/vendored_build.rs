@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, in_own_process, skip_unless, within_deadline};
+use common::{DEADLINE, eventually, in_own_process, skip_unless};
 use zmq::{Context, Errno, Pull, Push, Rep, Req, Socket};
 
 /// The open descriptors of this process, and what they are.
@@ -260,36 +260,32 @@ fn every_descriptor_closes_on_exec() {
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_network_interface_is_an_address_to_bind_to() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let pull = context.socket(Pull).unwrap();
-        let endpoint = pull.bind("tcp://lo:*").unwrap();
-        assert!(endpoint.starts_with("tcp://127."), "{endpoint}");
-        let push = context.socket(Push).unwrap();
-        push.connect(&endpoint).unwrap();
-        deliver(&push, &pull);
-    });
+    let context = Context::new().unwrap();
+    let pull = context.socket(Pull).unwrap();
+    let endpoint = pull.bind("tcp://lo:*").unwrap();
+    assert!(endpoint.starts_with("tcp://127."), "{endpoint}");
+    let push = context.socket(Push).unwrap();
+    push.connect(&endpoint).unwrap();
+    deliver(&push, &pull);
 }
 
-#[test]
+#[deadline::test]
 fn a_socket_can_be_tied_to_a_network_interface() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let pull = context.socket(Pull).unwrap();
-        pull.set_bindtodevice(Some("lo")).unwrap();
-        match pull.bind("tcp://127.0.0.1:*") {
-            Ok(endpoint) => {
-                let push = context.socket(Push).unwrap();
-                push.set_bindtodevice(Some("lo")).unwrap();
-                push.connect(&endpoint).unwrap();
-                deliver(&push, &pull);
-            }
-            // It takes a privilege on older systems.
-            Err(error) => assert_eq!(error.errno(), Errno::EPERM, "{error}"),
+    let context = Context::new().unwrap();
+    let pull = context.socket(Pull).unwrap();
+    pull.set_bindtodevice(Some("lo")).unwrap();
+    match pull.bind("tcp://127.0.0.1:*") {
+        Ok(endpoint) => {
+            let push = context.socket(Push).unwrap();
+            push.set_bindtodevice(Some("lo")).unwrap();
+            push.connect(&endpoint).unwrap();
+            deliver(&push, &pull);
         }
-    });
+        // It takes a privilege on older systems.
+        Err(error) => assert_eq!(error.errno(), Errno::EPERM, "{error}"),
+    }
 }
 
 /// Connects to an ipc endpoint without ZMTP, and says whether the server greets or hangs up.
@@ -303,52 +299,48 @@ fn is_greeted(endpoint: &str) -> bool {
     }
 }
 
-#[test]
+#[deadline::test]
 #[allow(deprecated)]
 fn ipc_peers_are_filtered_by_who_they_are() {
-    within_deadline(|| {
-        // SAFETY: no preconditions.
-        let uid = unsafe { libc::geteuid() };
-        // SAFETY: no preconditions.
-        let gid = unsafe { libc::getegid() };
-        let pid = std::process::id();
-        let context = Context::new().unwrap();
-        type Set = fn(&Socket<'static, Rep>, Option<u32>) -> zmq::Result<()>;
-        let filters: [(Set, u32); 3] =
-            [(Socket::set_ipc_filter_pid, pid), (Socket::set_ipc_filter_uid, uid), (Socket::set_ipc_filter_gid, gid)];
-        for (set, own) in filters {
-            for (wanted, greeted) in [(own, true), (own + 1, false)] {
-                let server = context.owned_socket(Rep).unwrap();
-                set(&server, Some(wanted)).unwrap();
-                assert_eq!(is_greeted(&server.bind("ipc://*").unwrap()), greeted, "{wanted}");
-            }
+    // SAFETY: no preconditions.
+    let uid = unsafe { libc::geteuid() };
+    // SAFETY: no preconditions.
+    let gid = unsafe { libc::getegid() };
+    let pid = std::process::id();
+    let context = Context::new().unwrap();
+    type Set = fn(&Socket<'static, Rep>, Option<u32>) -> zmq::Result<()>;
+    let filters: [(Set, u32); 3] =
+        [(Socket::set_ipc_filter_pid, pid), (Socket::set_ipc_filter_uid, uid), (Socket::set_ipc_filter_gid, gid)];
+    for (set, own) in filters {
+        for (wanted, greeted) in [(own, true), (own + 1, false)] {
             let server = context.owned_socket(Rep).unwrap();
-            set(&server, Some(own + 1)).unwrap();
-            set(&server, None).unwrap();
-            assert!(is_greeted(&server.bind("ipc://*").unwrap()), "the filter was cleared");
+            set(&server, Some(wanted)).unwrap();
+            assert_eq!(is_greeted(&server.bind("ipc://*").unwrap()), greeted, "{wanted}");
         }
-    });
+        let server = context.owned_socket(Rep).unwrap();
+        set(&server, Some(own + 1)).unwrap();
+        set(&server, None).unwrap();
+        assert!(is_greeted(&server.bind("ipc://*").unwrap()), "the filter was cleared");
+    }
 }
 
-#[test]
+#[deadline::test]
 fn a_temporary_ipc_endpoint_is_in_a_private_directory() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let pull = context.socket(Pull).unwrap();
-        let endpoint = pull.bind("ipc://*").unwrap();
-        let path = Path::new(endpoint.strip_prefix("ipc://").unwrap()).to_owned();
-        let directory = path.parent().unwrap().to_owned();
-        let made = fs::metadata(&directory).unwrap();
-        assert_eq!(made.permissions().mode() & 0o777, 0o700, "{endpoint}");
-        // SAFETY: no preconditions.
-        assert_eq!(made.uid(), unsafe { libc::geteuid() });
-        let push = context.socket(Push).unwrap();
-        push.connect(&endpoint).unwrap();
-        deliver(&push, &pull);
+    let context = Context::new().unwrap();
+    let pull = context.socket(Pull).unwrap();
+    let endpoint = pull.bind("ipc://*").unwrap();
+    let path = Path::new(endpoint.strip_prefix("ipc://").unwrap()).to_owned();
+    let directory = path.parent().unwrap().to_owned();
+    let made = fs::metadata(&directory).unwrap();
+    assert_eq!(made.permissions().mode() & 0o777, 0o700, "{endpoint}");
+    // SAFETY: no preconditions.
+    assert_eq!(made.uid(), unsafe { libc::geteuid() });
+    let push = context.socket(Push).unwrap();
+    push.connect(&endpoint).unwrap();
+    deliver(&push, &pull);
 
-        pull.unbind(&endpoint).unwrap();
-        eventually("the directory is gone", || !directory.exists());
-    });
+    pull.unbind(&endpoint).unwrap();
+    eventually("the directory is gone", || !directory.exists());
 }
 
 /// How often the wall clock was asked for. A libzmq that was compiled without a monotonic clock asks it for every
@@ -401,23 +393,21 @@ fn time_is_monotonic() {
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_round_trip_works_over_every_transport() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
-            if endpoint.starts_with("ws") && skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
-                continue;
-            }
-            let server = context.owned_socket(Rep).unwrap();
-            let client = context.socket(Req).unwrap();
-            client.connect(&server.bind(endpoint).unwrap()).unwrap();
-            client.send("Hello").unwrap();
-            assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "Hello", "{endpoint}");
-            server.send("World").unwrap();
-            assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "World", "{endpoint}");
+    let context = Context::new().unwrap();
+    for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
+        if endpoint.starts_with("ws") && skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
+            continue;
         }
-    });
+        let server = context.owned_socket(Rep).unwrap();
+        let client = context.socket(Req).unwrap();
+        client.connect(&server.bind(endpoint).unwrap()).unwrap();
+        client.send("Hello").unwrap();
+        assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "Hello", "{endpoint}");
+        server.send("World").unwrap();
+        assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "World", "{endpoint}");
+    }
 }
 
 fn tempdir(name: &str) -> std::path::PathBuf {

@@ -5,105 +5,97 @@ mod common;
 use std::thread;
 use std::time::Duration;
 
-use common::{eventually, within_deadline};
+use common::eventually;
 use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Pull, Push, Rep, Req, Router, Sub, XPub, poll};
 
-#[test]
+#[deadline::test]
 fn a_connection_does_not_end_under_a_waiting_message() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let publisher = context.socket(XPub).unwrap();
-        let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
-        let subscriber = context.socket(Sub).unwrap();
-        subscriber.subscribe("").unwrap();
-        subscriber.connect(&endpoint).unwrap();
-        publisher.recv().unwrap();
-        publisher.send_multipart(["a", "b"]).unwrap();
-        let mut items = [PollItem::socket(&subscriber, PollEvents::POLLIN)];
-        assert_eq!(poll(&mut items, None).unwrap(), 1);
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+    let subscriber = context.socket(Sub).unwrap();
+    subscriber.subscribe("").unwrap();
+    subscriber.connect(&endpoint).unwrap();
+    publisher.recv().unwrap();
+    publisher.send_multipart(["a", "b"]).unwrap();
+    let mut items = [PollItem::socket(&subscriber, PollEvents::POLLIN)];
+    assert_eq!(poll(&mut items, None).unwrap(), 1);
 
-        let error = subscriber.disconnect(&endpoint).unwrap_err();
-        assert_eq!(error.errno(), Errno::EFSM);
-        assert!(error.to_string().contains(&endpoint), "{error}");
-        assert_eq!(subscriber.recv_multipart().unwrap(), ["a", "b"]);
-        subscriber.disconnect(&endpoint).unwrap();
-        eventually("the publisher has seen it go", || {
-            // A socket ends its connections while it is used.
-            subscriber.events().unwrap();
-            publisher.try_recv().unwrap().is_some_and(|message| message == [0])
-        });
-
-        // A guard that cannot disconnect leaves the connection, and the message, as they are.
-        let guard = subscriber.connect_scoped(&endpoint).unwrap();
-        assert_eq!(publisher.recv().unwrap(), [1]);
-        publisher.send_multipart(["c", "d"]).unwrap();
-        eventually("the message is there", || subscriber.events().unwrap().contains(PollEvents::POLLIN));
-        drop(guard);
-        assert_eq!(subscriber.recv_multipart().unwrap(), ["c", "d"]);
+    let error = subscriber.disconnect(&endpoint).unwrap_err();
+    assert_eq!(error.errno(), Errno::EFSM);
+    assert!(error.to_string().contains(&endpoint), "{error}");
+    assert_eq!(subscriber.recv_multipart().unwrap(), ["a", "b"]);
+    subscriber.disconnect(&endpoint).unwrap();
+    eventually("the publisher has seen it go", || {
+        // A socket ends its connections while it is used.
+        subscriber.events().unwrap();
+        publisher.try_recv().unwrap().is_some_and(|message| message == [0])
     });
+
+    // A guard that cannot disconnect leaves the connection, and the message, as they are.
+    let guard = subscriber.connect_scoped(&endpoint).unwrap();
+    assert_eq!(publisher.recv().unwrap(), [1]);
+    publisher.send_multipart(["c", "d"]).unwrap();
+    eventually("the message is there", || subscriber.events().unwrap().contains(PollEvents::POLLIN));
+    drop(guard);
+    assert_eq!(subscriber.recv_multipart().unwrap(), ["c", "d"]);
 }
 
-#[test]
+#[deadline::test]
 fn routers_and_replies_are_not_disconnected_from_what_waits() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let dealer = context.socket(Dealer).unwrap();
-        dealer.bind("inproc://dealer").unwrap();
-        let router = context.socket(Router).unwrap();
-        router.connect("inproc://dealer").unwrap();
-        dealer.send_multipart(["a", "b"]).unwrap();
-        assert!(router.events().unwrap().contains(PollEvents::POLLIN));
-        assert_eq!(router.disconnect("inproc://dealer").unwrap_err().errno(), Errno::EFSM);
-        dealer.events().unwrap();
-        assert_eq!(router.recv_multipart().unwrap().len(), 3);
-        router.disconnect("inproc://dealer").unwrap();
+    let context = Context::new().unwrap();
+    let dealer = context.socket(Dealer).unwrap();
+    dealer.bind("inproc://dealer").unwrap();
+    let router = context.socket(Router).unwrap();
+    router.connect("inproc://dealer").unwrap();
+    dealer.send_multipart(["a", "b"]).unwrap();
+    assert!(router.events().unwrap().contains(PollEvents::POLLIN));
+    assert_eq!(router.disconnect("inproc://dealer").unwrap_err().errno(), Errno::EFSM);
+    dealer.events().unwrap();
+    assert_eq!(router.recv_multipart().unwrap().len(), 3);
+    router.disconnect("inproc://dealer").unwrap();
 
-        let client = context.socket(Req).unwrap();
-        client.bind("inproc://client").unwrap();
-        let server = context.socket(Rep).unwrap();
-        server.connect("inproc://client").unwrap();
-        client.send("a").unwrap();
-        assert!(server.events().unwrap().contains(PollEvents::POLLIN));
-        assert_eq!(server.disconnect("inproc://client").unwrap_err().errno(), Errno::EFSM);
-        assert_eq!(server.recv().unwrap(), "a");
-    });
+    let client = context.socket(Req).unwrap();
+    client.bind("inproc://client").unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.connect("inproc://client").unwrap();
+    client.send("a").unwrap();
+    assert!(server.events().unwrap().contains(PollEvents::POLLIN));
+    assert_eq!(server.disconnect("inproc://client").unwrap_err().errno(), Errno::EFSM);
+    assert_eq!(server.recv().unwrap(), "a");
 }
 
-#[test]
+#[deadline::test]
 fn a_router_is_not_disconnected_from_a_name_that_is_to_come() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let router = context.socket(Router).unwrap();
-        router.connect("inproc://to-come").unwrap();
-        assert_eq!(router.disconnect("inproc://to-come").unwrap_err().errno(), Errno::EFSM);
-        router.events().unwrap();
-        let dealer = context.socket(Dealer).unwrap();
-        dealer.bind("inproc://to-come").unwrap();
-        dealer.send("hello").unwrap();
-        assert_eq!(router.recv_multipart().unwrap().len(), 2);
-        router.disconnect("inproc://to-come").unwrap();
-    });
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    router.connect("inproc://to-come").unwrap();
+    assert_eq!(router.disconnect("inproc://to-come").unwrap_err().errno(), Errno::EFSM);
+    router.events().unwrap();
+    let dealer = context.socket(Dealer).unwrap();
+    dealer.bind("inproc://to-come").unwrap();
+    dealer.send("hello").unwrap();
+    assert_eq!(router.recv_multipart().unwrap().len(), 2);
+    router.disconnect("inproc://to-come").unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn no_peer_gets_half_of_what_another_was_sent() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        for round in 0..500 {
-            let source = context.socket(Push).unwrap();
-            let (first, second) = (context.socket(Pull).unwrap(), context.socket(Pull).unwrap());
-            first.bind("inproc://first").unwrap();
-            second.bind("inproc://second").unwrap();
-            source.connect("inproc://first").unwrap();
-            source.connect("inproc://second").unwrap();
-            source.set_sndtimeo(Some(Duration::from_secs(1))).unwrap();
-            source.send_more("first half").unwrap();
-            drop(first);
-            // The end of the first is seen by one of the calls that follow, and each has to bear it.
-            thread::sleep(Duration::from_micros(round % 100));
-            source.send("second half").unwrap();
-            source.send("whole").unwrap();
-            assert_eq!(second.recv_multipart().unwrap(), ["whole"], "round {round}");
-        }
-    });
+    let context = Context::new().unwrap();
+    for round in 0..500 {
+        let source = context.socket(Push).unwrap();
+        let (first, second) = (context.socket(Pull).unwrap(), context.socket(Pull).unwrap());
+        first.bind("inproc://first").unwrap();
+        second.bind("inproc://second").unwrap();
+        source.connect("inproc://first").unwrap();
+        source.connect("inproc://second").unwrap();
+        source.set_sndtimeo(Some(Duration::from_secs(1))).unwrap();
+        source.send_more("first half").unwrap();
+        drop(first);
+        // The end of the first is seen by one of the calls that follow, and each has to bear it.
+        thread::sleep(Duration::from_micros(round % 100));
+        source.send("second half").unwrap();
+        source.send("whole").unwrap();
+        assert_eq!(second.recv_multipart().unwrap(), ["whole"], "round {round}");
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::zap::{ANY_PORT, HANDLER, client, decision, event, is_let_in, server};
-use common::{DEADLINE, eventually, skip_unless, within_deadline};
+use common::{DEADLINE, eventually, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Credentials, Network, Security, Verdict};
 use zmq::{Context, Dealer, Multipart, PublicKey, Socket};
 
@@ -18,222 +18,206 @@ fn lacks_curve() -> bool {
     skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
 }
 
-#[test]
+#[deadline::test]
 fn addresses_are_allowed_and_denied_by_domain() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator.configure("home", |policy| policy.allow(network("127.0.0.0/8"))).unwrap();
-        authenticator.configure("away", |policy| policy.allow(network("10.0.0.0/8"))).unwrap();
-        authenticator.configure("hostile", |policy| policy.deny(network("127.0.0.1"))).unwrap();
-        let lets_in = |domain: &str| {
-            let (_server, endpoint) = server(&context, &Security::null().with_domain(domain));
-            is_let_in(&authenticator, &context, &Security::null(), &endpoint)
-        };
-        assert!(lets_in("home"));
-        assert!(!lets_in("away"));
-        assert!(!lets_in("hostile"));
-        assert!(!lets_in("elsewhere"), "no policy, no entry");
-        authenticator.configure("*", |policy| policy.clear_networks()).unwrap();
-        assert!(lets_in("elsewhere"));
-        assert!(!lets_in("hostile"), "its own policy is the one that counts");
-        assert!(authenticator.remove("hostile").unwrap());
-        assert!(lets_in("hostile"));
-        assert_eq!(authenticator.statistics().unwrap().allowed, 3);
-        assert_eq!(authenticator.statistics().unwrap().denied, 4);
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("home", |policy| policy.allow(network("127.0.0.0/8"))).unwrap();
+    authenticator.configure("away", |policy| policy.allow(network("10.0.0.0/8"))).unwrap();
+    authenticator.configure("hostile", |policy| policy.deny(network("127.0.0.1"))).unwrap();
+    let lets_in = |domain: &str| {
+        let (_server, endpoint) = server(&context, &Security::null().with_domain(domain));
+        is_let_in(&authenticator, &context, &Security::null(), &endpoint)
+    };
+    assert!(lets_in("home"));
+    assert!(!lets_in("away"));
+    assert!(!lets_in("hostile"));
+    assert!(!lets_in("elsewhere"), "no policy, no entry");
+    authenticator.configure("*", |policy| policy.clear_networks()).unwrap();
+    assert!(lets_in("elsewhere"));
+    assert!(!lets_in("hostile"), "its own policy is the one that counts");
+    assert!(authenticator.remove("hostile").unwrap());
+    assert!(lets_in("hostile"));
+    assert_eq!(authenticator.statistics().unwrap().allowed, 3);
+    assert_eq!(authenticator.statistics().unwrap().denied, 4);
 }
 
-#[test]
+#[deadline::test]
 fn addresses_of_ipv6_are_known() {
-    within_deadline(|| {
-        if skip_unless(std::net::TcpListener::bind("[::1]:0").is_ok(), "there is no IPv6 here") {
-            return;
-        }
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator.configure("one", |policy| policy.allow(network("::1/128"))).unwrap();
-        authenticator.configure("mapped", |policy| policy.allow(network("127.0.0.0/8"))).unwrap();
-        let lets_in = |domain: &str, bind: &str, host: &str| {
-            let server = context.socket(Dealer).unwrap();
-            server.set_ipv6(true).unwrap();
-            server.secure(&Security::null().with_domain(domain)).unwrap();
-            let endpoint = server.bind(bind).unwrap();
-            let port = endpoint.rsplit(':').next().unwrap();
-            let client = context.socket(Dealer).unwrap();
-            client.set_ipv6(true).unwrap();
-            client.set_reconnect_ivl(None).unwrap();
-            client.connect(&format!("tcp://{host}:{port}")).unwrap();
-            decision(&authenticator).0 == 200
-        };
-        assert!(lets_in("one", "tcp://[::1]:*", "[::1]"));
-        assert!(!lets_in("mapped", "tcp://[::1]:*", "[::1]"));
-        // An IPv4 client of a socket that speaks both has an address of either form.
-        assert!(lets_in("mapped", "tcp://*:*", "127.0.0.1"));
-        assert!(!lets_in("one", "tcp://*:*", "127.0.0.1"));
-    });
+    if skip_unless(std::net::TcpListener::bind("[::1]:0").is_ok(), "there is no IPv6 here") {
+        return;
+    }
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("one", |policy| policy.allow(network("::1/128"))).unwrap();
+    authenticator.configure("mapped", |policy| policy.allow(network("127.0.0.0/8"))).unwrap();
+    let lets_in = |domain: &str, bind: &str, host: &str| {
+        let server = context.socket(Dealer).unwrap();
+        server.set_ipv6(true).unwrap();
+        server.secure(&Security::null().with_domain(domain)).unwrap();
+        let endpoint = server.bind(bind).unwrap();
+        let port = endpoint.rsplit(':').next().unwrap();
+        let client = context.socket(Dealer).unwrap();
+        client.set_ipv6(true).unwrap();
+        client.set_reconnect_ivl(None).unwrap();
+        client.connect(&format!("tcp://{host}:{port}")).unwrap();
+        decision(&authenticator).0 == 200
+    };
+    assert!(lets_in("one", "tcp://[::1]:*", "[::1]"));
+    assert!(!lets_in("mapped", "tcp://[::1]:*", "[::1]"));
+    // An IPv4 client of a socket that speaks both has an address of either form.
+    assert!(lets_in("mapped", "tcp://*:*", "127.0.0.1"));
+    assert!(!lets_in("one", "tcp://*:*", "127.0.0.1"));
 }
 
-#[test]
+#[deadline::test]
 fn processes_of_this_machine_have_no_network() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator.configure("lan", |policy| policy.allow(network("10.0.0.0/8"))).unwrap();
-        authenticator.configure("denied", |policy| policy.deny(network("0.0.0.0/0"))).unwrap();
-        let lets_in = |domain: &str| {
-            let server = context.socket(Dealer).unwrap();
-            server.secure(&Security::null().with_domain(domain)).unwrap();
-            let endpoint = server.bind("ipc://*").unwrap();
-            is_let_in(&authenticator, &context, &Security::null(), &endpoint)
-        };
-        assert!(!lets_in("lan"));
-        assert!(lets_in("denied"));
-        authenticator.configure("lan", |policy| policy.allow_local()).unwrap();
-        assert!(lets_in("lan"));
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("lan", |policy| policy.allow(network("10.0.0.0/8"))).unwrap();
+    authenticator.configure("denied", |policy| policy.deny(network("0.0.0.0/0"))).unwrap();
+    let lets_in = |domain: &str| {
+        let server = context.socket(Dealer).unwrap();
+        server.secure(&Security::null().with_domain(domain)).unwrap();
+        let endpoint = server.bind("ipc://*").unwrap();
+        is_let_in(&authenticator, &context, &Security::null(), &endpoint)
+    };
+    assert!(!lets_in("lan"));
+    assert!(lets_in("denied"));
+    authenticator.configure("lan", |policy| policy.allow_local()).unwrap();
+    assert!(lets_in("lan"));
 }
 
-#[test]
+#[deadline::test]
 fn users_get_in_with_their_passwords() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        let users = std::collections::HashMap::from([("alice", "open sesame"), ("bob", "hush")]);
-        authenticator.configure("*", |policy| policy.allow_users(users)).unwrap();
-        let (server, endpoint) = server(&context, &Security::plain_server());
-        let _alice = client(&context, &Security::plain_client("alice", "open sesame"), &endpoint);
-        assert_eq!(decision(&authenticator), (200, "alice".to_owned()));
-        let message = server.recv().unwrap();
-        assert_eq!(message.gets("User-Id").as_deref(), Some("alice"));
-        assert_eq!(message.gets("Peer-Address").as_deref(), Some("127.0.0.1"));
-        for (name, password) in [("alice", "hush"), ("bob", "hush!"), ("eve", "hush")] {
-            assert!(!is_let_in(&authenticator, &context, &Security::plain_client(name, password), &endpoint), "{name}");
-        }
-        assert!(is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
-        authenticator.configure("*", |policy| policy.remove_user("bob")).unwrap();
-        assert!(!is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let users = std::collections::HashMap::from([("alice", "open sesame"), ("bob", "hush")]);
+    authenticator.configure("*", |policy| policy.allow_users(users)).unwrap();
+    let (server, endpoint) = server(&context, &Security::plain_server());
+    let _alice = client(&context, &Security::plain_client("alice", "open sesame"), &endpoint);
+    assert_eq!(decision(&authenticator), (200, "alice".to_owned()));
+    let message = server.recv().unwrap();
+    assert_eq!(message.gets("User-Id").as_deref(), Some("alice"));
+    assert_eq!(message.gets("Peer-Address").as_deref(), Some("127.0.0.1"));
+    for (name, password) in [("alice", "hush"), ("bob", "hush!"), ("eve", "hush")] {
+        assert!(!is_let_in(&authenticator, &context, &Security::plain_client(name, password), &endpoint), "{name}");
+    }
+    assert!(is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
+    authenticator.configure("*", |policy| policy.remove_user("bob")).unwrap();
+    assert!(!is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
 }
 
 /// A client that knows the password has the address looked at all the same.
-#[test]
+#[deadline::test]
 fn a_password_does_not_help_a_denied_address() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator
-            .configure("*", |policy| {
-                policy.allow_user("alice", "open sesame");
-                policy.deny(network("127.0.0.0/8"));
-            })
-            .unwrap();
-        let (_server, endpoint) = server(&context, &Security::plain_server());
-        let security = Security::plain_client("alice", "open sesame");
-        assert!(!is_let_in(&authenticator, &context, &security, &endpoint));
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator
+        .configure("*", |policy| {
+            policy.allow_user("alice", "open sesame");
+            policy.deny(network("127.0.0.0/8"));
+        })
+        .unwrap();
+    let (_server, endpoint) = server(&context, &Security::plain_server());
+    let security = Security::plain_client("alice", "open sesame");
+    assert!(!is_let_in(&authenticator, &context, &security, &endpoint));
 }
 
-#[test]
+#[deadline::test]
 fn a_callback_gives_user_ids_and_metadata() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator
-            .configure("accounts", |policy| {
-                policy.check_passwords(|request| match &request.credentials {
-                    Credentials::Plain { username, password } if password.as_str() == "open sesame" => {
-                        assert_eq!((request.domain.as_str(), request.address.as_str()), ("accounts", "127.0.0.1"));
-                        assert_eq!(request.routing_id, b"front");
-                        Verdict::allow(format!("user {username}")).with_metadata("X-Role", "admin")
-                    }
-                    Credentials::Plain { .. } => Verdict::later("come back"),
-                    _ => Verdict::deny("not PLAIN"),
-                });
-            })
-            .unwrap();
-        let server = context.socket(Dealer).unwrap();
-        server.set_routing_id("front").unwrap();
-        server.secure(&Security::plain_server().with_domain("accounts")).unwrap();
-        let endpoint = server.bind(ANY_PORT).unwrap();
-        let _alice = client(&context, &Security::plain_client("alice", "open sesame"), &endpoint);
-        assert_eq!(decision(&authenticator), (200, "user alice".to_owned()));
-        let message = server.recv().unwrap();
-        assert_eq!(message.gets("User-Id").as_deref(), Some("user alice"));
-        assert_eq!(message.gets("X-Role").as_deref(), Some("admin"));
-        let _bob = client(&context, &Security::plain_client("bob", "x"), &endpoint);
-        assert_eq!(decision(&authenticator), (300, "come back".to_owned()));
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator
+        .configure("accounts", |policy| {
+            policy.check_passwords(|request| match &request.credentials {
+                Credentials::Plain { username, password } if password.as_str() == "open sesame" => {
+                    assert_eq!((request.domain.as_str(), request.address.as_str()), ("accounts", "127.0.0.1"));
+                    assert_eq!(request.routing_id, b"front");
+                    Verdict::allow(format!("user {username}")).with_metadata("X-Role", "admin")
+                }
+                Credentials::Plain { .. } => Verdict::later("come back"),
+                _ => Verdict::deny("not PLAIN"),
+            });
+        })
+        .unwrap();
+    let server = context.socket(Dealer).unwrap();
+    server.set_routing_id("front").unwrap();
+    server.secure(&Security::plain_server().with_domain("accounts")).unwrap();
+    let endpoint = server.bind(ANY_PORT).unwrap();
+    let _alice = client(&context, &Security::plain_client("alice", "open sesame"), &endpoint);
+    assert_eq!(decision(&authenticator), (200, "user alice".to_owned()));
+    let message = server.recv().unwrap();
+    assert_eq!(message.gets("User-Id").as_deref(), Some("user alice"));
+    assert_eq!(message.gets("X-Role").as_deref(), Some("admin"));
+    let _bob = client(&context, &Security::plain_client("bob", "x"), &endpoint);
+    assert_eq!(decision(&authenticator), (300, "come back".to_owned()));
 }
 
 /// Peers say what they like of themselves, but nothing else than the handler does.
 #[cfg(feature = "draft")]
-#[test]
+#[deadline::test]
 fn what_a_verdict_says_counts_more_than_what_the_peer_does() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").with_metadata("X-Role", "guest");
-        authenticator.configure("*", |policy| policy.check_passwords(check)).unwrap();
-        let (server, endpoint) = server(&context, &Security::plain_server());
-        let client = context.socket(Dealer).unwrap();
-        client.set_metadata("X-Role", "admin").unwrap();
-        client.set_metadata("X-Team", "red").unwrap();
-        client.secure(&Security::plain_client("alice", "x")).unwrap();
-        client.connect(&endpoint).unwrap();
-        client.send("Hello").unwrap();
-        let message = server.recv().unwrap();
-        assert_eq!(message.gets("X-Role").as_deref(), Some("guest"));
-        assert_eq!(message.gets("X-Team").as_deref(), Some("red"), "only what the verdict says is to be relied on");
-        assert_eq!(message.gets("User-Id").as_deref(), Some("alice"));
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").with_metadata("X-Role", "guest");
+    authenticator.configure("*", |policy| policy.check_passwords(check)).unwrap();
+    let (server, endpoint) = server(&context, &Security::plain_server());
+    let client = context.socket(Dealer).unwrap();
+    client.set_metadata("X-Role", "admin").unwrap();
+    client.set_metadata("X-Team", "red").unwrap();
+    client.secure(&Security::plain_client("alice", "x")).unwrap();
+    client.connect(&endpoint).unwrap();
+    client.send("Hello").unwrap();
+    let message = server.recv().unwrap();
+    assert_eq!(message.gets("X-Role").as_deref(), Some("guest"));
+    assert_eq!(message.gets("X-Team").as_deref(), Some("red"), "only what the verdict says is to be relied on");
+    assert_eq!(message.gets("User-Id").as_deref(), Some("alice"));
 }
 
 /// Whoever is told that it may not get in stays away until it is told to connect again.
-#[test]
+#[deadline::test]
 fn who_is_refused_gives_up_and_who_is_put_off_does_not() {
     if skip_unless(cfg!(zmq_vendored), "without our mend who is put off waits for ZMQ_HANDSHAKE_IVL") {
         return;
     }
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        let mut roles = vec![(Security::plain_server(), Security::plain_client("alice", "x"))];
-        if !lacks_curve() {
-            let (_, server_role, client_role) = keys();
-            roles.push((server_role, client_role));
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let mut roles = vec![(Security::plain_server(), Security::plain_client("alice", "x"))];
+    if !lacks_curve() {
+        let (_, server_role, client_role) = keys();
+        roles.push((server_role, client_role));
+    }
+    for (server_role, client_role) in roles {
+        let check = |verdict: fn() -> Verdict| {
+            authenticator
+                .configure("*", |policy| {
+                    policy.check_passwords(move |_| verdict());
+                    policy.check_keys(move |_| verdict());
+                })
+                .unwrap();
+        };
+        let (server, endpoint) = server(&context, &server_role);
+        let client = context.socket(Dealer).unwrap();
+        client.set_linger(Some(Duration::ZERO)).unwrap();
+        client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        client.secure(&client_role).unwrap();
+        check(|| Verdict::later("ask again"));
+        client.connect(&endpoint).unwrap();
+        for _ in 0..3 {
+            assert_eq!(decision(&authenticator).0, 300);
         }
-        for (server_role, client_role) in roles {
-            let check = |verdict: fn() -> Verdict| {
-                authenticator
-                    .configure("*", |policy| {
-                        policy.check_passwords(move |_| verdict());
-                        policy.check_keys(move |_| verdict());
-                    })
-                    .unwrap();
-            };
-            let (server, endpoint) = server(&context, &server_role);
-            let client = context.socket(Dealer).unwrap();
-            client.set_linger(Some(Duration::ZERO)).unwrap();
-            client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
-            client.secure(&client_role).unwrap();
-            check(|| Verdict::later("ask again"));
-            client.connect(&endpoint).unwrap();
-            for _ in 0..3 {
-                assert_eq!(decision(&authenticator).0, 300);
-            }
-            check(|| Verdict::deny("no"));
-            while decision(&authenticator).0 != 400 {}
-            let next = authenticator.next_event(Duration::from_millis(100)).unwrap();
-            assert_eq!(next, None, "it does not try again");
-            check(|| Verdict::allow("alice"));
-            client.disconnect(&endpoint).unwrap();
-            client.connect(&endpoint).unwrap();
-            client.send("Hello").unwrap();
-            assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
-            assert_eq!(decision(&authenticator).0, 200);
-        }
-    });
+        check(|| Verdict::deny("no"));
+        while decision(&authenticator).0 != 400 {}
+        let next = authenticator.next_event(Duration::from_millis(100)).unwrap();
+        assert_eq!(next, None, "it does not try again");
+        check(|| Verdict::allow("alice"));
+        client.disconnect(&endpoint).unwrap();
+        client.connect(&endpoint).unwrap();
+        client.send("Hello").unwrap();
+        assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+        assert_eq!(decision(&authenticator).0, 200);
+    }
 }
 
 fn keys() -> (PublicKey, Security, Security) {
@@ -242,94 +226,90 @@ fn keys() -> (PublicKey, Security, Security) {
     (public, Security::curve_server(&server_secret), Security::curve_client(&secret, &server_public))
 }
 
-#[test]
+#[deadline::test]
 fn keys_get_in_by_a_list_or_a_callback_or_all() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        let (public, server_role, client_role) = keys();
-        let (server, endpoint) = server(&context, &server_role);
-        let lets_in = || is_let_in(&authenticator, &context, &client_role, &endpoint);
-        assert!(!lets_in(), "no policy");
-        authenticator.configure("*", |policy| policy.allow_key(PublicKey::from_bytes([7; 32]))).unwrap();
-        assert!(!lets_in(), "another key");
-        authenticator.configure("*", |policy| policy.allow_key(public)).unwrap();
-        let _client = client(&context, &client_role, &endpoint);
-        assert_eq!(decision(&authenticator), (200, public.to_string()));
-        assert_eq!(server.recv().unwrap().gets("User-Id"), Some(public.to_string().into()));
-        authenticator.configure("*", |policy| policy.remove_key(&public)).unwrap();
-        assert!(!lets_in(), "no longer");
-        let check = move |request: &zmq::security::ZapRequest| match request.credentials {
-            Credentials::Curve(key) if key == public => Verdict::allow("alice"),
-            _ => Verdict::deny("who?"),
-        };
-        authenticator.configure("*", |policy| policy.check_keys(check)).unwrap();
-        assert!(lets_in());
-        authenticator.remove("*").unwrap();
-        assert!(!lets_in());
-        authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
-        assert!(lets_in());
-    });
+    if lacks_curve() {
+        return;
+    }
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let (public, server_role, client_role) = keys();
+    let (server, endpoint) = server(&context, &server_role);
+    let lets_in = || is_let_in(&authenticator, &context, &client_role, &endpoint);
+    assert!(!lets_in(), "no policy");
+    authenticator.configure("*", |policy| policy.allow_key(PublicKey::from_bytes([7; 32]))).unwrap();
+    assert!(!lets_in(), "another key");
+    authenticator.configure("*", |policy| policy.allow_key(public)).unwrap();
+    let _client = client(&context, &client_role, &endpoint);
+    assert_eq!(decision(&authenticator), (200, public.to_string()));
+    assert_eq!(server.recv().unwrap().gets("User-Id"), Some(public.to_string().into()));
+    authenticator.configure("*", |policy| policy.remove_key(&public)).unwrap();
+    assert!(!lets_in(), "no longer");
+    let check = move |request: &zmq::security::ZapRequest| match request.credentials {
+        Credentials::Curve(key) if key == public => Verdict::allow("alice"),
+        _ => Verdict::deny("who?"),
+    };
+    authenticator.configure("*", |policy| policy.check_keys(check)).unwrap();
+    assert!(lets_in());
+    authenticator.remove("*").unwrap();
+    assert!(!lets_in());
+    authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
+    assert!(lets_in());
 }
 
-#[test]
+#[deadline::test]
 fn keys_get_in_by_a_directory_that_changes() {
-    within_deadline(|| {
-        if lacks_curve() {
-            return;
-        }
-        let directory = std::env::temp_dir().join(format!("zmq-zap-directory-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator.configure("*", |policy| policy.allow_keys_in(&directory)).unwrap();
-        let (public, server_role, client_role) = keys();
-        let (server, endpoint) = server(&context, &server_role);
-        let lets_in = || is_let_in(&authenticator, &context, &client_role, &endpoint);
-        assert!(!lets_in());
+    if lacks_curve() {
+        return;
+    }
+    let directory = std::env::temp_dir().join(format!("zmq-zap-directory-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("*", |policy| policy.allow_keys_in(&directory)).unwrap();
+    let (public, server_role, client_role) = keys();
+    let (server, endpoint) = server(&context, &server_role);
+    let lets_in = || is_let_in(&authenticator, &context, &client_role, &endpoint);
+    assert!(!lets_in());
 
-        let mut certificate = Certificate::of_public(public);
-        certificate.set_metadata("email", "alice@example.org").unwrap();
-        certificate.set_metadata("User-Id", "mallory").unwrap();
-        certificate.save_public(directory.join("alice.key")).unwrap();
-        let alice = client(&context, &client_role, &endpoint);
-        assert_eq!(decision(&authenticator), (200, public.to_string()));
-        let message = server.recv().unwrap();
-        assert_eq!(message.gets("email").as_deref(), Some("alice@example.org"));
-        assert_eq!(message.gets("User-Id"), Some(public.to_string().into()));
-        drop(alice);
+    let mut certificate = Certificate::of_public(public);
+    certificate.set_metadata("email", "alice@example.org").unwrap();
+    certificate.set_metadata("User-Id", "mallory").unwrap();
+    certificate.save_public(directory.join("alice.key")).unwrap();
+    let alice = client(&context, &client_role, &endpoint);
+    assert_eq!(decision(&authenticator), (200, public.to_string()));
+    let message = server.recv().unwrap();
+    assert_eq!(message.gets("email").as_deref(), Some("alice@example.org"));
+    assert_eq!(message.gets("User-Id"), Some(public.to_string().into()));
+    drop(alice);
 
-        std::fs::write(directory.join("broken.key"), "curve\n    public-key = \"?\"\n").unwrap();
-        let _again = client(&context, &client_role, &endpoint);
-        let AuthEvent::BadCertificate { reason } = event(&authenticator) else { panic!() };
-        assert!(reason.contains("broken.key:2: "), "{reason}");
-        assert_eq!(decision(&authenticator).0, 200);
+    std::fs::write(directory.join("broken.key"), "curve\n    public-key = \"?\"\n").unwrap();
+    let _again = client(&context, &client_role, &endpoint);
+    let AuthEvent::BadCertificate { reason } = event(&authenticator) else { panic!() };
+    assert!(reason.contains("broken.key:2: "), "{reason}");
+    assert_eq!(decision(&authenticator).0, 200);
 
-        std::fs::remove_file(directory.join("alice.key")).unwrap();
-        assert!(!lets_in());
-        // A directory that is away for a moment costs a moment.
+    std::fs::remove_file(directory.join("alice.key")).unwrap();
+    assert!(!lets_in());
+    // A directory that is away for a moment costs a moment.
+    std::fs::remove_dir_all(&directory).unwrap();
+    let last = context.socket(Dealer).unwrap();
+    last.set_linger(Some(Duration::ZERO)).unwrap();
+    last.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
+    last.secure(&client_role).unwrap();
+    last.connect(&endpoint).unwrap();
+    assert!(matches!(event(&authenticator), AuthEvent::BadCertificate { .. }));
+    assert_eq!(decision(&authenticator).0, 300);
+    if cfg!(zmq_vendored) {
+        // As a whole: who asks while it is empty is refused.
+        let new = directory.with_extension("new");
+        std::fs::create_dir(&new).unwrap();
+        certificate.save_public(new.join("alice.key")).unwrap();
+        std::fs::rename(new, &directory).unwrap();
+        last.send("Hello").unwrap();
+        assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
         std::fs::remove_dir_all(&directory).unwrap();
-        let last = context.socket(Dealer).unwrap();
-        last.set_linger(Some(Duration::ZERO)).unwrap();
-        last.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
-        last.secure(&client_role).unwrap();
-        last.connect(&endpoint).unwrap();
-        assert!(matches!(event(&authenticator), AuthEvent::BadCertificate { .. }));
-        assert_eq!(decision(&authenticator).0, 300);
-        if cfg!(zmq_vendored) {
-            // As a whole: who asks while it is empty is refused.
-            let new = directory.with_extension("new");
-            std::fs::create_dir(&new).unwrap();
-            certificate.save_public(new.join("alice.key")).unwrap();
-            std::fs::rename(new, &directory).unwrap();
-            last.send("Hello").unwrap();
-            assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
-            std::fs::remove_dir_all(&directory).unwrap();
-        }
-    });
+    }
 }
 
 /// Panics again when it is dropped.
@@ -341,58 +321,54 @@ impl Drop for Bomb {
     }
 }
 
-#[test]
+#[deadline::test]
 fn a_panicking_callback_refuses_and_is_reported() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator
-            .configure("*", |policy| {
-                policy.check_passwords(|request| match request.credentials.user().as_str() {
-                    "text" => panic!("no {} today", "text"),
-                    "bomb" => std::panic::panic_any(Bomb),
-                    user => Verdict::allow(user),
-                });
-            })
-            .unwrap();
-        let (_server, endpoint) = server(&context, &Security::plain_server());
-        for (name, said) in [("text", "no text today"), ("bomb", "a panic without a text")] {
-            let _client = client(&context, &Security::plain_client(name, "x"), &endpoint);
-            let AuthEvent::Panicked { client, message } = event(&authenticator) else { panic!() };
-            assert_eq!((client.user.as_str(), message.as_str()), (name, said));
-            assert_eq!(decision(&authenticator), (500, "a callback panicked".to_owned()));
-        }
-        assert!(is_let_in(&authenticator, &context, &Security::plain_client("alice", "x"), &endpoint));
-        let statistics = authenticator.statistics().unwrap();
-        assert_eq!((statistics.panicked, statistics.denied, statistics.allowed), (2, 2, 1));
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator
+        .configure("*", |policy| {
+            policy.check_passwords(|request| match request.credentials.user().as_str() {
+                "text" => panic!("no {} today", "text"),
+                "bomb" => std::panic::panic_any(Bomb),
+                user => Verdict::allow(user),
+            });
+        })
+        .unwrap();
+    let (_server, endpoint) = server(&context, &Security::plain_server());
+    for (name, said) in [("text", "no text today"), ("bomb", "a panic without a text")] {
+        let _client = client(&context, &Security::plain_client(name, "x"), &endpoint);
+        let AuthEvent::Panicked { client, message } = event(&authenticator) else { panic!() };
+        assert_eq!((client.user.as_str(), message.as_str()), (name, said));
+        assert_eq!(decision(&authenticator), (500, "a callback panicked".to_owned()));
+    }
+    assert!(is_let_in(&authenticator, &context, &Security::plain_client("alice", "x"), &endpoint));
+    let statistics = authenticator.statistics().unwrap();
+    assert_eq!((statistics.panicked, statistics.denied, statistics.allowed), (2, 2, 1));
 }
 
 /// What a callback owns may panic when it is dropped, wherever that happens to be.
-#[test]
+#[deadline::test]
 fn a_policy_that_panics_when_dropped_ends_nothing() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Arc::new(Authenticator::start(&context).unwrap());
-        let bomb = Bomb;
-        let weak = Arc::downgrade(&authenticator);
-        authenticator
-            .configure("*", |policy| {
-                policy.check_passwords(move |_| {
-                    let _owned = &bomb;
-                    // From now on the request has the last reference.
-                    weak.upgrade().unwrap().remove("*").unwrap();
-                    Verdict::allow("alice")
-                });
-            })
-            .unwrap();
-        let (_server, endpoint) = server(&context, &Security::plain_server());
-        let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
-        assert!(matches!(event(&authenticator), AuthEvent::Panicked { .. }));
-        assert_eq!(decision(&authenticator).0, 500);
-        authenticator.configure("*", |policy| policy.allow_user("bob", "hush")).unwrap();
-        assert!(is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Arc::new(Authenticator::start(&context).unwrap());
+    let bomb = Bomb;
+    let weak = Arc::downgrade(&authenticator);
+    authenticator
+        .configure("*", |policy| {
+            policy.check_passwords(move |_| {
+                let _owned = &bomb;
+                // From now on the request has the last reference.
+                weak.upgrade().unwrap().remove("*").unwrap();
+                Verdict::allow("alice")
+            });
+        })
+        .unwrap();
+    let (_server, endpoint) = server(&context, &Security::plain_server());
+    let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
+    assert!(matches!(event(&authenticator), AuthEvent::Panicked { .. }));
+    assert_eq!(decision(&authenticator).0, 500);
+    authenticator.configure("*", |policy| policy.allow_user("bob", "hush")).unwrap();
+    assert!(is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
 }
 
 /// Asks as libzmq does, from a socket of the context.
@@ -402,61 +378,57 @@ fn ask(asker: &Socket<'_, Dealer>, frames: &[&[u8]]) -> Vec<Vec<u8>> {
     reply.iter().map(|frame| frame.to_vec()).collect()
 }
 
-#[test]
+#[deadline::test]
 fn a_malformed_request_is_refused_and_reported() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
-        let asker = context.socket(Dealer).unwrap();
-        asker.connect(HANDLER).unwrap();
-        let long = [b'x'; 256];
-        let cases: &[(&[&[u8]], &str)] = &[
-            (&[b"", b"1.0"], "it has 1 frames"),
-            (&[b"", b"1.0", b"1", b"d", b"a", b"i"], "it has 5 frames"),
-            (&[b"", b"1.1", b"1", b"d", b"a", b"i", b"NULL"], "its version"),
-            (&[b"", b"", b"1", b"d", b"a", b"i", b"NULL"], "its version"),
-            (&[b"", b"1.0", b"1", &long, b"a", b"i", b"NULL"], "its domain"),
-            (&[b"", b"1.0", b"1", b"\xff", b"a", b"i", b"NULL"], "its domain"),
-            (&[b"", b"1.0", b"1", b"d", &long, b"i", b"NULL"], "its address"),
-            (&[b"", b"1.0", b"1", b"d", b"a", &long, b"NULL"], "its routing id"),
-            (&[b"", b"1.0", b"1", b"d", b"a", b"i", b"NULL", b"x"], "it has 1 frames of NULL"),
-            (&[b"", b"1.0", b"1", b"d", b"a", b"i", b"PLAIN", b"u"], "it has 1 frames of PLAIN"),
-            (&[b"", b"1.0", b"1", b"d", b"a", b"i", b"CURVE", b"short"], "its key has 5 bytes"),
-            (&[b"", b"1.0", b"1", b"d", b"a", b"i", b"CURVE", &[7; 32], b""], "it has 2 frames of CURVE"),
-            (&[b"", b"1.0", b"1", b"d", b"a", b"i", b"MAGIC"], "its mechanism"),
-        ];
-        for (frames, why) in cases {
-            let reply = ask(&asker, frames);
-            assert_eq!(reply.len(), 7, "{why}");
-            assert_eq!((&*reply[0], &*reply[1], &*reply[3]), (&b""[..], &b"1.0"[..], &b"400"[..]), "{why}");
-            assert!(reply[5].is_empty() && reply[6].is_empty());
-            let AuthEvent::Malformed { reason } = event(&authenticator) else { panic!("{why}") };
-            assert!(reason.starts_with(why), "{reason}");
-        }
-        // A request id that is too long is not sent back.
-        assert_eq!(ask(&asker, &[b"", b"1.0", &long, b"d", b"a", b"i", b"NULL"])[2], b"");
-        // What has no envelope gets no answer.
-        let before = authenticator.statistics().unwrap().malformed;
-        for frames in [&["x"][..], &["x", "", "1.0"]] {
-            asker.send_multipart(frames.iter().map(|frame| zmq::Message::from(*frame)).collect::<Multipart>()).unwrap();
-        }
-        eventually("both are counted", || authenticator.statistics().unwrap().malformed == before + 2);
-        let reply = ask(&asker, &[b"", b"1.0", b"seven", b"d", b"a", b"i", b"CURVE", &[7; 32]]);
-        assert_eq!((&*reply[2], &*reply[3]), (&b"seven"[..], &b"200"[..]));
-        assert_eq!(reply[5], PublicKey::from_bytes([7; 32]).to_string().into_bytes());
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
+    let asker = context.socket(Dealer).unwrap();
+    asker.connect(HANDLER).unwrap();
+    let long = [b'x'; 256];
+    let cases: &[(&[&[u8]], &str)] = &[
+        (&[b"", b"1.0"], "it has 1 frames"),
+        (&[b"", b"1.0", b"1", b"d", b"a", b"i"], "it has 5 frames"),
+        (&[b"", b"1.1", b"1", b"d", b"a", b"i", b"NULL"], "its version"),
+        (&[b"", b"", b"1", b"d", b"a", b"i", b"NULL"], "its version"),
+        (&[b"", b"1.0", b"1", &long, b"a", b"i", b"NULL"], "its domain"),
+        (&[b"", b"1.0", b"1", b"\xff", b"a", b"i", b"NULL"], "its domain"),
+        (&[b"", b"1.0", b"1", b"d", &long, b"i", b"NULL"], "its address"),
+        (&[b"", b"1.0", b"1", b"d", b"a", &long, b"NULL"], "its routing id"),
+        (&[b"", b"1.0", b"1", b"d", b"a", b"i", b"NULL", b"x"], "it has 1 frames of NULL"),
+        (&[b"", b"1.0", b"1", b"d", b"a", b"i", b"PLAIN", b"u"], "it has 1 frames of PLAIN"),
+        (&[b"", b"1.0", b"1", b"d", b"a", b"i", b"CURVE", b"short"], "its key has 5 bytes"),
+        (&[b"", b"1.0", b"1", b"d", b"a", b"i", b"CURVE", &[7; 32], b""], "it has 2 frames of CURVE"),
+        (&[b"", b"1.0", b"1", b"d", b"a", b"i", b"MAGIC"], "its mechanism"),
+    ];
+    for (frames, why) in cases {
+        let reply = ask(&asker, frames);
+        assert_eq!(reply.len(), 7, "{why}");
+        assert_eq!((&*reply[0], &*reply[1], &*reply[3]), (&b""[..], &b"1.0"[..], &b"400"[..]), "{why}");
+        assert!(reply[5].is_empty() && reply[6].is_empty());
+        let AuthEvent::Malformed { reason } = event(&authenticator) else { panic!("{why}") };
+        assert!(reason.starts_with(why), "{reason}");
+    }
+    // A request id that is too long is not sent back.
+    assert_eq!(ask(&asker, &[b"", b"1.0", &long, b"d", b"a", b"i", b"NULL"])[2], b"");
+    // What has no envelope gets no answer.
+    let before = authenticator.statistics().unwrap().malformed;
+    for frames in [&["x"][..], &["x", "", "1.0"]] {
+        asker.send_multipart(frames.iter().map(|frame| zmq::Message::from(*frame)).collect::<Multipart>()).unwrap();
+    }
+    eventually("both are counted", || authenticator.statistics().unwrap().malformed == before + 2);
+    let reply = ask(&asker, &[b"", b"1.0", b"seven", b"d", b"a", b"i", b"CURVE", &[7; 32]]);
+    assert_eq!((&*reply[2], &*reply[3]), (&b"seven"[..], &b"200"[..]));
+    assert_eq!(reply[5], PublicKey::from_bytes([7; 32]).to_string().into_bytes());
 }
 
-#[test]
+#[deadline::test]
 fn metadata_that_cannot_be_sent_is_a_refusal() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").with_metadata("Socket-Type", "PUB");
-        authenticator.configure("*", |policy| policy.check_passwords(check)).unwrap();
-        let (_server, endpoint) = server(&context, &Security::plain_server());
-        let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
-        assert_eq!(decision(&authenticator).0, 500);
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").with_metadata("Socket-Type", "PUB");
+    authenticator.configure("*", |policy| policy.check_passwords(check)).unwrap();
+    let (_server, endpoint) = server(&context, &Security::plain_server());
+    let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
+    assert_eq!(decision(&authenticator).0, 500);
 }

@@ -12,20 +12,18 @@ use common::{DEADLINE, eventually, in_own_process, within_deadline};
 use zmq::security::{AuthEvent, Authenticator, Security, Verdict};
 use zmq::{Context, Dealer, Errno, Router};
 
-#[test]
+#[deadline::test]
 fn a_context_has_one_handler_at_a_time() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let own = context.socket(Router).unwrap();
-        own.bind(HANDLER).unwrap();
-        assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::EADDRINUSE);
-        drop(own);
-        for _ in 0..50 {
-            Authenticator::start(&context).unwrap().stop(DEADLINE).unwrap();
-        }
-        context.shutdown().unwrap();
-        assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::ETERM);
-    });
+    let context = Context::new().unwrap();
+    let own = context.socket(Router).unwrap();
+    own.bind(HANDLER).unwrap();
+    assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::EADDRINUSE);
+    drop(own);
+    for _ in 0..50 {
+        Authenticator::start(&context).unwrap().stop(DEADLINE).unwrap();
+    }
+    context.shutdown().unwrap();
+    assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::ETERM);
 }
 
 #[test]
@@ -78,176 +76,162 @@ fn nothing_freezes_in_any_order_of_dropping() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn the_end_of_the_context_ends_it() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        assert!(authenticator.is_running());
-        // It holds no handle of the context that would have to be dropped first.
-        context.terminate(DEADLINE).unwrap();
-        let AuthEvent::Ended { error: Some(error) } = event(&authenticator) else { panic!() };
-        assert_eq!(error.errno(), Errno::ETERM);
-        assert!(matches!(event(&authenticator), AuthEvent::Ended { .. }));
-        assert!(!authenticator.is_running());
-        authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
-        authenticator.stop(Duration::ZERO).unwrap();
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    assert!(authenticator.is_running());
+    // It holds no handle of the context that would have to be dropped first.
+    context.terminate(DEADLINE).unwrap();
+    let AuthEvent::Ended { error: Some(error) } = event(&authenticator) else { panic!() };
+    assert_eq!(error.errno(), Errno::ETERM);
+    assert!(matches!(event(&authenticator), AuthEvent::Ended { .. }));
+    assert!(!authenticator.is_running());
+    authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
+    authenticator.stop(Duration::ZERO).unwrap();
 }
 
 /// As a socket does, it lets a context that nobody else holds send what lingers.
-#[test]
+#[deadline::test]
 fn it_keeps_its_context_alive() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        let other = Context::new().unwrap();
-        let receiver = other.socket(Dealer).unwrap();
-        let endpoint = receiver.bind(ANY_PORT).unwrap();
-        let sender = context.owned_socket(Dealer).unwrap();
-        sender.connect(&endpoint).unwrap();
-        sender.send("Hello").unwrap();
-        drop(sender);
-        drop(context);
-        drop(authenticator);
-        assert_eq!(receiver.recv().unwrap(), "Hello");
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let other = Context::new().unwrap();
+    let receiver = other.socket(Dealer).unwrap();
+    let endpoint = receiver.bind(ANY_PORT).unwrap();
+    let sender = context.owned_socket(Dealer).unwrap();
+    sender.connect(&endpoint).unwrap();
+    sender.send("Hello").unwrap();
+    drop(sender);
+    drop(context);
+    drop(authenticator);
+    assert_eq!(receiver.recv().unwrap(), "Hello");
 }
 
-#[test]
+#[deadline::test]
 fn stopping_does_not_wait_for_a_callback_that_hangs() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        let (entered, inside) = channel();
-        let (leave, left) = channel::<()>();
-        let (entered, left) = (Mutex::new(entered), Mutex::new(left));
-        authenticator
-            .configure("*", |policy| {
-                policy.check_passwords(move |_| {
-                    entered.lock().unwrap().send(()).unwrap();
-                    let _ = left.lock().unwrap().recv();
-                    Verdict::allow("alice")
-                });
-            })
-            .unwrap();
-        let (_server, endpoint) = server(&context, &Security::plain_server());
-        let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
-        inside.recv_timeout(DEADLINE).unwrap();
-        let start = Instant::now();
-        let error = authenticator.stop(Duration::from_millis(30)).unwrap_err();
-        assert_eq!(error.errno(), Errno::EAGAIN);
-        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-        assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::EADDRINUSE);
-        leave.send(()).unwrap();
-        eventually("it stops when the callback returns", || Authenticator::start(&context).is_ok());
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let (entered, inside) = channel();
+    let (leave, left) = channel::<()>();
+    let (entered, left) = (Mutex::new(entered), Mutex::new(left));
+    authenticator
+        .configure("*", |policy| {
+            policy.check_passwords(move |_| {
+                entered.lock().unwrap().send(()).unwrap();
+                let _ = left.lock().unwrap().recv();
+                Verdict::allow("alice")
+            });
+        })
+        .unwrap();
+    let (_server, endpoint) = server(&context, &Security::plain_server());
+    let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
+    inside.recv_timeout(DEADLINE).unwrap();
+    let start = Instant::now();
+    let error = authenticator.stop(Duration::from_millis(30)).unwrap_err();
+    assert_eq!(error.errno(), Errno::EAGAIN);
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::EADDRINUSE);
+    leave.send(()).unwrap();
+    eventually("it stops when the callback returns", || Authenticator::start(&context).is_ok());
 }
 
 /// Whoever has asked is told to ask again, and so gets in with the next authenticator.
-#[test]
+#[deadline::test]
 fn clients_that_wait_when_it_stops_are_told_to_try_again() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        let (entered, inside) = channel();
-        let (leave, left) = channel::<()>();
-        let channels = Mutex::new((entered, left));
-        authenticator
-            .configure("*", |policy| {
-                policy.check_passwords(move |request| {
-                    let (entered, left) = &*channels.lock().unwrap();
-                    entered.send(()).unwrap();
-                    // Ends when the other end is dropped.
-                    let _ = left.recv();
-                    Verdict::allow(request.credentials.user())
-                });
-            })
-            .unwrap();
-        let (server, endpoint) = server(&context, &Security::plain_server());
-        let _first = client(&context, &Security::plain_client("first", "x"), &endpoint);
-        inside.recv_timeout(DEADLINE).unwrap();
-        // This one asks as libzmq does, so that its request is there for certain.
-        let asker = context.socket(Dealer).unwrap();
-        asker.connect(HANDLER).unwrap();
-        asker.send_multipart(["", "1.0", "1", "", "127.0.0.1", "", "PLAIN", "second", "x"]).unwrap();
-        assert_eq!(authenticator.stop(Duration::from_millis(1)).unwrap_err().errno(), Errno::EAGAIN);
-        drop(leave);
-        assert_eq!(server.recv().unwrap().gets("User-Id").as_deref(), Some("first"));
-        let reply = asker.recv_multipart_timeout(DEADLINE).unwrap().expect("an answer");
-        assert_eq!(reply.get(3).unwrap(), "300");
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let (entered, inside) = channel();
+    let (leave, left) = channel::<()>();
+    let channels = Mutex::new((entered, left));
+    authenticator
+        .configure("*", |policy| {
+            policy.check_passwords(move |request| {
+                let (entered, left) = &*channels.lock().unwrap();
+                entered.send(()).unwrap();
+                // Ends when the other end is dropped.
+                let _ = left.recv();
+                Verdict::allow(request.credentials.user())
+            });
+        })
+        .unwrap();
+    let (server, endpoint) = server(&context, &Security::plain_server());
+    let _first = client(&context, &Security::plain_client("first", "x"), &endpoint);
+    inside.recv_timeout(DEADLINE).unwrap();
+    // This one asks as libzmq does, so that its request is there for certain.
+    let asker = context.socket(Dealer).unwrap();
+    asker.connect(HANDLER).unwrap();
+    asker.send_multipart(["", "1.0", "1", "", "127.0.0.1", "", "PLAIN", "second", "x"]).unwrap();
+    assert_eq!(authenticator.stop(Duration::from_millis(1)).unwrap_err().errno(), Errno::EAGAIN);
+    drop(leave);
+    assert_eq!(server.recv().unwrap().gets("User-Id").as_deref(), Some("first"));
+    let reply = asker.recv_multipart_timeout(DEADLINE).unwrap().expect("an answer");
+    assert_eq!(reply.get(3).unwrap(), "300");
 
-        let mut next = None;
-        eventually("its endpoint is free", || {
-            next = Authenticator::start(&context).ok();
-            next.is_some()
-        });
-        let next = next.unwrap();
-        next.configure("*", |policy| policy.allow_user("second", "x")).unwrap();
-        assert!(is_let_in(&next, &context, &Security::plain_client("second", "x"), &endpoint));
+    let mut next = None;
+    eventually("its endpoint is free", || {
+        next = Authenticator::start(&context).ok();
+        next.is_some()
     });
+    let next = next.unwrap();
+    next.configure("*", |policy| policy.allow_user("second", "x")).unwrap();
+    assert!(is_let_in(&next, &context, &Security::plain_client("second", "x"), &endpoint));
 }
 
-#[test]
+#[deadline::test]
 fn a_callback_may_use_the_authenticator_and_drop_it() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let slot = Arc::new(Mutex::new(None::<Authenticator>));
-        let authenticator = Authenticator::start(&context).unwrap();
-        let given = slot.clone();
-        authenticator
-            .configure("*", |policy| {
-                policy.check_passwords(move |request| {
-                    let authenticator = given.lock().unwrap().take().unwrap();
-                    authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
-                    assert!(authenticator.is_running());
-                    drop(authenticator);
-                    Verdict::allow(request.credentials.user())
-                });
-            })
-            .unwrap();
-        *slot.lock().unwrap() = Some(authenticator);
-        let (server, endpoint) = server(&context, &Security::plain_server());
-        let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
-        assert_eq!(server.recv().unwrap().gets("User-Id").as_deref(), Some("alice"));
-        eventually("its endpoint is free", || Authenticator::start(&context).is_ok());
-    });
+    let context = Context::new().unwrap();
+    let slot = Arc::new(Mutex::new(None::<Authenticator>));
+    let authenticator = Authenticator::start(&context).unwrap();
+    let given = slot.clone();
+    authenticator
+        .configure("*", |policy| {
+            policy.check_passwords(move |request| {
+                let authenticator = given.lock().unwrap().take().unwrap();
+                authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
+                assert!(authenticator.is_running());
+                drop(authenticator);
+                Verdict::allow(request.credentials.user())
+            });
+        })
+        .unwrap();
+    *slot.lock().unwrap() = Some(authenticator);
+    let (server, endpoint) = server(&context, &Security::plain_server());
+    let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
+    assert_eq!(server.recv().unwrap().gets("User-Id").as_deref(), Some("alice"));
+    eventually("its endpoint is free", || Authenticator::start(&context).is_ok());
 }
 
-#[test]
+#[deadline::test]
 fn configuring_inside_of_configuring_is_an_error() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        let mut inner = None;
-        authenticator.configure("*", |_| inner = Some(authenticator.configure("*", |_| ()))).unwrap();
-        assert_eq!(inner.unwrap().unwrap_err().errno(), Errno::from_raw(libc::EDEADLK));
-        // One that panics changes nothing and holds nobody up.
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            authenticator.configure("*", |policy| {
-                policy.allow_any_key();
-                panic!("on purpose");
-            })
-        }));
-        assert!(panicked.is_err());
-        authenticator.configure("*", |policy| assert!(format!("{policy:?}").contains("any_key: false"))).unwrap();
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let mut inner = None;
+    authenticator.configure("*", |_| inner = Some(authenticator.configure("*", |_| ()))).unwrap();
+    assert_eq!(inner.unwrap().unwrap_err().errno(), Errno::from_raw(libc::EDEADLK));
+    // One that panics changes nothing and holds nobody up.
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        authenticator.configure("*", |policy| {
+            policy.allow_any_key();
+            panic!("on purpose");
+        })
+    }));
+    assert!(panicked.is_err());
+    authenticator.configure("*", |policy| assert!(format!("{policy:?}").contains("any_key: false"))).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn many_clients_at_once() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator.configure("*", |policy| policy.allow_user("alice", "hush")).unwrap();
-        let (server, endpoint) = server(&context, &Security::plain_server());
-        let clients: Vec<_> =
-            (0..200).map(|_| client(&context, &Security::plain_client("alice", "hush"), &endpoint)).collect();
-        for _ in &clients {
-            server.recv().unwrap();
-        }
-        assert_eq!(authenticator.statistics().unwrap().allowed, 200);
-    });
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("*", |policy| policy.allow_user("alice", "hush")).unwrap();
+    let (server, endpoint) = server(&context, &Security::plain_server());
+    let clients: Vec<_> =
+        (0..200).map(|_| client(&context, &Security::plain_client("alice", "hush"), &endpoint)).collect();
+    for _ in &clients {
+        server.recv().unwrap();
+    }
+    assert_eq!(authenticator.statistics().unwrap().allowed, 200);
 }
 
 /// What this process has computed so far.

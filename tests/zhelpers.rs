@@ -4,7 +4,7 @@ mod common;
 
 use std::process::{Command, Output};
 
-use common::{DEADLINE, within_deadline};
+use common::DEADLINE;
 use zmq::zhelpers::{
     s_catch_signals, s_clock, s_dump, s_interrupted, s_recv, s_send, s_sendmore, s_set_id, s_sleep, s_version,
     s_version_assert,
@@ -135,73 +135,65 @@ fn s_version_assert_lets_a_newer_one_be() {
     s_version_assert(0, 0);
 }
 
-#[test]
+#[deadline::test]
 fn s_recv_cuts_nothing() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
-        for text in ["", "Hello", "a\0b", &"x".repeat(255), &"x".repeat(256), &"x".repeat(100_000)] {
-            assert_eq!(s_send(&left, text).unwrap(), text.len());
-            assert_eq!(s_recv(&right).unwrap(), text);
-        }
-        left.send(b"caf\xe9").unwrap();
-        assert_eq!(s_recv(&right).unwrap(), "caf\u{fffd}");
-    });
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context);
+    for text in ["", "Hello", "a\0b", &"x".repeat(255), &"x".repeat(256), &"x".repeat(100_000)] {
+        assert_eq!(s_send(&left, text).unwrap(), text.len());
+        assert_eq!(s_recv(&right).unwrap(), text);
+    }
+    left.send(b"caf\xe9").unwrap();
+    assert_eq!(s_recv(&right).unwrap(), "caf\u{fffd}");
 }
 
-#[test]
+#[deadline::test]
 fn s_sendmore_leaves_the_message_open() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let (left, right) = pair(&context);
-        assert_eq!(s_sendmore(&left, "topic").unwrap(), 5);
-        assert_eq!(s_sendmore(&left, "").unwrap(), 0);
-        assert_eq!(s_send(&left, "news").unwrap(), 4);
-        assert_eq!(right.recv_multipart().unwrap(), ["topic", "", "news"]);
-    });
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context);
+    assert_eq!(s_sendmore(&left, "topic").unwrap(), 5);
+    assert_eq!(s_sendmore(&left, "").unwrap(), 0);
+    assert_eq!(s_send(&left, "news").unwrap(), 4);
+    assert_eq!(right.recv_multipart().unwrap(), ["topic", "", "news"]);
 }
 
-#[test]
+#[deadline::test]
 fn where_c_gave_null_there_is_an_error() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
-        server.bind("inproc://server").unwrap();
-        let client = context.socket(Req).unwrap();
-        client.connect("inproc://server").unwrap();
-        assert_eq!(s_recv(&client).unwrap_err().errno(), Errno::EFSM);
-        assert_eq!(s_dump(&client).unwrap_err().errno(), Errno::EFSM);
-        let failed = s_send(&server, "nobody asked").unwrap_err();
-        assert_eq!((failed.error().errno(), failed.message()), (Errno::EFSM, &"nobody asked".into()));
-        context.shutdown().unwrap();
-        assert_eq!(s_recv(&server).unwrap_err().errno(), Errno::ETERM);
-        assert_eq!(s_sendmore(&client, "late").unwrap_err().error().errno(), Errno::ETERM);
-    });
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.bind("inproc://server").unwrap();
+    let client = context.socket(Req).unwrap();
+    client.connect("inproc://server").unwrap();
+    assert_eq!(s_recv(&client).unwrap_err().errno(), Errno::EFSM);
+    assert_eq!(s_dump(&client).unwrap_err().errno(), Errno::EFSM);
+    let failed = s_send(&server, "nobody asked").unwrap_err();
+    assert_eq!((failed.error().errno(), failed.message()), (Errno::EFSM, &"nobody asked".into()));
+    context.shutdown().unwrap();
+    assert_eq!(s_recv(&server).unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(s_sendmore(&client, "late").unwrap_err().error().errno(), Errno::ETERM);
 }
 
-#[test]
+#[deadline::test]
 fn s_set_id_gives_printable_names() {
-    within_deadline(|| {
-        let context = Context::new().unwrap();
-        let server = context.socket(Router).unwrap();
-        server.bind("inproc://server").unwrap();
-        let mut seen = std::collections::BTreeSet::new();
-        for _ in 0..20 {
-            let client = context.socket(Dealer).unwrap();
-            let id = s_set_id(&client).unwrap();
-            let halves: Vec<&str> = id.split('-').collect();
-            assert_eq!(halves.len(), 2, "{id}");
-            for half in halves {
-                let is_upper_hex = |digit: char| digit.is_ascii_digit() || ('A'..='F').contains(&digit);
-                assert!(half.len() == 4 && half.chars().all(is_upper_hex), "{id}");
-            }
-            client.connect("inproc://server").unwrap();
-            client.send("Hello").unwrap();
-            assert_eq!(server.recv_multipart().unwrap(), [id.as_str(), "Hello"]);
-            seen.insert(id);
+    let context = Context::new().unwrap();
+    let server = context.socket(Router).unwrap();
+    server.bind("inproc://server").unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let client = context.socket(Dealer).unwrap();
+        let id = s_set_id(&client).unwrap();
+        let halves: Vec<&str> = id.split('-').collect();
+        assert_eq!(halves.len(), 2, "{id}");
+        for half in halves {
+            let is_upper_hex = |digit: char| digit.is_ascii_digit() || ('A'..='F').contains(&digit);
+            assert!(half.len() == 4 && half.chars().all(is_upper_hex), "{id}");
         }
-        assert!(seen.len() > 15, "they are random: {seen:?}");
-    });
+        client.connect("inproc://server").unwrap();
+        client.send("Hello").unwrap();
+        assert_eq!(server.recv_multipart().unwrap(), [id.as_str(), "Hello"]);
+        seen.insert(id);
+    }
+    assert!(seen.len() > 15, "they are random: {seen:?}");
 }
 
 #[test]

@@ -75,59 +75,55 @@ fn tasksink2_between_c_peers() {
 }
 
 /// A worker takes no task before it can hear the sink, so whoever has worked hears the end.
-#[test]
+#[deadline::test]
 fn every_worker_hears_the_end() {
-    within_deadline(|| {
-        let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
-        let context = Context::new().unwrap();
-        let ventilator = context.socket(Push).unwrap();
-        let monitor = ventilator.monitor(Events::NONE).unwrap();
-        ventilator.bind(&tasks.bind()).unwrap();
-        let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect(), "--controller", &control.connect()];
-        let workers = [rust("taskwork2", &args), rust("taskwork2", &args), rust("taskwork2", &args)];
-        assert!(!monitor.wait_for_connections(1, Duration::from_millis(100)).unwrap());
+    let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
+    let context = Context::new().unwrap();
+    let ventilator = context.socket(Push).unwrap();
+    let monitor = ventilator.monitor(Events::NONE).unwrap();
+    ventilator.bind(&tasks.bind()).unwrap();
+    let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect(), "--controller", &control.connect()];
+    let workers = [rust("taskwork2", &args), rust("taskwork2", &args), rust("taskwork2", &args)];
+    assert!(!monitor.wait_for_connections(1, Duration::from_millis(100)).unwrap());
 
-        let sink = rust("tasksink2", &["--endpoint", &results.bind(), "--controller", &control.bind()]);
-        assert!(monitor.wait_for_connections(3, None).unwrap());
-        let start = context.socket(Push).unwrap();
-        start.connect(&results.connect()).unwrap();
-        start.send("0").unwrap();
-        for _ in 0..100 {
-            ventilator.send("1").unwrap();
-        }
-        let lines = sink.rest();
-        assert_eq!(lines.len(), 1);
-        elapsed_behind_marks(&lines[0]);
-        sink.succeeds();
-        let mut done = 0;
-        for worker in workers {
-            done += worker.rest().first().map_or(0, |tasks| tasks.split_terminator('.').count());
-            worker.succeeds();
-        }
-        assert_eq!(done, 100);
-    });
+    let sink = rust("tasksink2", &["--endpoint", &results.bind(), "--controller", &control.bind()]);
+    assert!(monitor.wait_for_connections(3, None).unwrap());
+    let start = context.socket(Push).unwrap();
+    start.connect(&results.connect()).unwrap();
+    start.send("0").unwrap();
+    for _ in 0..100 {
+        ventilator.send("1").unwrap();
+    }
+    let lines = sink.rest();
+    assert_eq!(lines.len(), 1);
+    elapsed_behind_marks(&lines[0]);
+    sink.succeeds();
+    let mut done = 0;
+    for worker in workers {
+        done += worker.rest().first().map_or(0, |tasks| tasks.split_terminator('.').count());
+        worker.succeeds();
+    }
+    assert_eq!(done, 100);
 }
 
-#[test]
+#[deadline::test]
 fn taskwork2_does_not_wait_for_a_missing_sink() {
-    within_deadline(|| {
-        let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
-        let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect(), "--controller", &control.connect()];
-        let worker = rust("taskwork2", &args);
-        assert_eq!(interrupt(worker), NOTHING);
+    let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
+    let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect(), "--controller", &control.connect()];
+    let worker = rust("taskwork2", &args);
+    assert_eq!(interrupt(worker), NOTHING);
 
-        // Results that nobody fetches do not keep it either, neither after Ctrl-C nor after the end.
-        let context = Context::new().unwrap();
-        let controller = context.socket(XPub).unwrap();
-        controller.bind(&control.bind()).unwrap();
-        let ventilator = context.socket(Push).unwrap();
-        ventilator.bind(&tasks.bind()).unwrap();
-        let worker = rust("taskwork2", &args);
-        assert_eq!(controller.recv().unwrap(), "\u{1}");
-        // Sending waits for the worker.
-        ventilator.send("1").unwrap();
-        controller.send("KILL").unwrap();
-        worker.rest();
-        worker.succeeds();
-    });
+    // Results that nobody fetches do not keep it either, neither after Ctrl-C nor after the end.
+    let context = Context::new().unwrap();
+    let controller = context.socket(XPub).unwrap();
+    controller.bind(&control.bind()).unwrap();
+    let ventilator = context.socket(Push).unwrap();
+    ventilator.bind(&tasks.bind()).unwrap();
+    let worker = rust("taskwork2", &args);
+    assert_eq!(controller.recv().unwrap(), "\u{1}");
+    // Sending waits for the worker.
+    ventilator.send("1").unwrap();
+    controller.send("KILL").unwrap();
+    worker.rest();
+    worker.succeeds();
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use zmq::{Context, Dealer, Message};
 
+use crate::common::Process;
 use crate::common::guide::{NOTHING, Port, interrupt};
-use crate::common::{Process, within_deadline};
 use crate::peers::Side::{C, Rust};
 use crate::peers::{FOR_EVER, Side, c, rust};
 
@@ -65,148 +65,134 @@ impl Queue {
 
 const BROKERS: [&str; 2] = ["rrbroker", "msgqueue"];
 
-#[test]
+#[deadline::test]
 fn brokers_between_any_clients_and_workers() {
-    within_deadline(|| {
-        for name in BROKERS {
-            let queue = Queue::new();
-            let broker = queue.broker(name);
-            for (client, worker) in [(C, C), (C, Rust), (Rust, C), (Rust, Rust)] {
-                queue.check(client, worker);
-            }
-            assert_eq!(interrupt(broker), NOTHING);
+    for name in BROKERS {
+        let queue = Queue::new();
+        let broker = queue.broker(name);
+        for (client, worker) in [(C, C), (C, Rust), (Rust, C), (Rust, Rust)] {
+            queue.check(client, worker);
         }
-    });
+        assert_eq!(interrupt(broker), NOTHING);
+    }
 }
 
 /// The C broker looks at every frame.
-#[test]
+#[deadline::test]
 fn rrclient_and_rrworker_over_a_c_broker() {
-    within_deadline(|| {
-        let queue = Queue::new();
-        let _broker = c("rrbroker", &[&queue.frontend.bind(), &queue.backend.bind()]);
-        queue.check(Rust, Rust);
-        queue.check(C, Rust);
-        queue.check(Rust, C);
-    });
+    let queue = Queue::new();
+    let _broker = c("rrbroker", &[&queue.frontend.bind(), &queue.backend.bind()]);
+    queue.check(Rust, Rust);
+    queue.check(C, Rust);
+    queue.check(Rust, C);
 }
 
 /// Whatever frames there are, they arrive as they are, behind the client's id.
-#[test]
+#[deadline::test]
 fn brokers_pass_all_frames_on() {
-    within_deadline(|| {
-        for name in BROKERS {
-            let queue = Queue::new();
-            let broker = queue.broker(name);
-            let backend = format!("connect:{}", queue.backend.connect());
-            let worker = c("peer", &["msg", "DEALER", &backend, "recv", "send:%01FF||World", "recv", "echo"]);
-            let frontend = format!("connect:{}", queue.frontend.connect());
-            let send = ["send:Hello", "recv", "send:|one||%00|#100000", "recv"];
-            let client = c("peer", &[&["buffer", "REQ", "id:%01FF", &frontend][..], &send].concat());
-            assert_eq!(client.line(), "5:576f726c64");
-            assert_eq!(client.line(), "0:|3:6f6e65|0:|1:00|100000:pattern");
-            client.succeeds();
-            assert_eq!(worker.line(), "2:01ff|0:|5:48656c6c6f");
-            assert_eq!(worker.line(), "2:01ff|0:|0:|3:6f6e65|0:|1:00|100000:pattern");
-            worker.succeeds();
-            assert_eq!(interrupt(broker), NOTHING);
-        }
-    });
+    for name in BROKERS {
+        let queue = Queue::new();
+        let broker = queue.broker(name);
+        let backend = format!("connect:{}", queue.backend.connect());
+        let worker = c("peer", &["msg", "DEALER", &backend, "recv", "send:%01FF||World", "recv", "echo"]);
+        let frontend = format!("connect:{}", queue.frontend.connect());
+        let send = ["send:Hello", "recv", "send:|one||%00|#100000", "recv"];
+        let client = c("peer", &[&["buffer", "REQ", "id:%01FF", &frontend][..], &send].concat());
+        assert_eq!(client.line(), "5:576f726c64");
+        assert_eq!(client.line(), "0:|3:6f6e65|0:|1:00|100000:pattern");
+        client.succeeds();
+        assert_eq!(worker.line(), "2:01ff|0:|5:48656c6c6f");
+        assert_eq!(worker.line(), "2:01ff|0:|0:|3:6f6e65|0:|1:00|100000:pattern");
+        worker.succeeds();
+        assert_eq!(interrupt(broker), NOTHING);
+    }
 }
 
 /// Two workers work at the same time: each has a request that takes longer than the test may.
-#[test]
+#[deadline::test]
 fn brokers_give_each_worker_a_request() {
-    within_deadline(|| {
-        for name in BROKERS {
-            let queue = Queue::new();
-            let _broker = queue.broker(name);
-            let workers = [queue.worker(Rust, FOR_EVER), queue.worker(Rust, FOR_EVER)];
-            // A client comes again until both have one: the first requests may all go to the worker that is first
-            // there.
-            let mut clients = Vec::new();
-            for worker in &workers {
+    for name in BROKERS {
+        let queue = Queue::new();
+        let _broker = queue.broker(name);
+        let workers = [queue.worker(Rust, FOR_EVER), queue.worker(Rust, FOR_EVER)];
+        // A client comes again until both have one: the first requests may all go to the worker that is first
+        // there.
+        let mut clients = Vec::new();
+        for worker in &workers {
+            clients.push(queue.client(Rust));
+            while worker.line_within(Duration::from_millis(500)).is_none() {
                 clients.push(queue.client(Rust));
-                while worker.line_within(Duration::from_millis(500)).is_none() {
-                    clients.push(queue.client(Rust));
-                }
             }
         }
-    });
+    }
 }
 
 /// Ctrl-C on a broker that has a request and no worker, and on one whose worker takes nothing of what waits for it.
-#[test]
+#[deadline::test]
 fn brokers_do_not_wait_for_workers_at_the_end() {
-    within_deadline(|| {
-        for name in BROKERS {
-            let context = Context::new().unwrap();
-            let client = || {
-                let client = context.socket(Dealer).unwrap();
-                client.set_linger(Some(Duration::ZERO)).unwrap();
-                client.set_sndhwm(1).unwrap();
-                client
-            };
-            let queue = Queue::new();
-            let broker = queue.broker(name);
-            let absent = client();
-            assert!(absent.connect_and_wait(&queue.frontend.connect(), None).unwrap());
-            absent.send_multipart(["", "Hello"]).unwrap();
-            assert_eq!(interrupt(broker), NOTHING);
+    for name in BROKERS {
+        let context = Context::new().unwrap();
+        let client = || {
+            let client = context.socket(Dealer).unwrap();
+            client.set_linger(Some(Duration::ZERO)).unwrap();
+            client.set_sndhwm(1).unwrap();
+            client
+        };
+        let queue = Queue::new();
+        let broker = queue.broker(name);
+        let absent = client();
+        assert!(absent.connect_and_wait(&queue.frontend.connect(), None).unwrap());
+        absent.send_multipart(["", "Hello"]).unwrap();
+        assert_eq!(interrupt(broker), NOTHING);
 
-            let queue = Queue::new();
-            let broker = queue.broker(name);
-            let stuck = context.socket(Dealer).unwrap();
-            stuck.set_rcvhwm(1).unwrap();
-            assert!(stuck.connect_and_wait(&queue.backend.connect(), None).unwrap());
-            let eager = client();
-            eager.connect(&queue.frontend.connect()).unwrap();
-            // More than the connections on the way can hold.
-            for _ in 0..40 {
-                eager.send_multipart(["".into(), Message::with_size(1 << 20).unwrap()]).unwrap();
-            }
-            assert_eq!(interrupt(broker), NOTHING);
+        let queue = Queue::new();
+        let broker = queue.broker(name);
+        let stuck = context.socket(Dealer).unwrap();
+        stuck.set_rcvhwm(1).unwrap();
+        assert!(stuck.connect_and_wait(&queue.backend.connect(), None).unwrap());
+        let eager = client();
+        eager.connect(&queue.frontend.connect()).unwrap();
+        // More than the connections on the way can hold.
+        for _ in 0..40 {
+            eager.send_multipart(["".into(), Message::with_size(1 << 20).unwrap()]).unwrap();
         }
-    });
+        assert_eq!(interrupt(broker), NOTHING);
+    }
 }
 
 /// Ctrl-C on a worker without a broker, and on one that owes a reply to a broker that has gone.
-#[test]
+#[deadline::test]
 fn rrworker_does_not_wait_for_a_missing_broker() {
-    within_deadline(|| {
-        let queue = Queue::new();
-        let worker = queue.worker(Rust, "0");
-        assert_eq!(interrupt(worker), NOTHING);
+    let queue = Queue::new();
+    let worker = queue.worker(Rust, "0");
+    assert_eq!(interrupt(worker), NOTHING);
 
-        let context = Context::new().unwrap();
-        let broker = context.socket(Dealer).unwrap();
-        broker.bind(&queue.backend.bind()).unwrap();
-        let worker = queue.worker(Rust, FOR_EVER);
-        broker.send_multipart(["", "Hello"]).unwrap();
-        assert_eq!(worker.line(), "Received request: [Hello]");
-        drop(broker);
-        assert_eq!(interrupt(worker), NOTHING);
-    });
+    let context = Context::new().unwrap();
+    let broker = context.socket(Dealer).unwrap();
+    broker.bind(&queue.backend.bind()).unwrap();
+    let worker = queue.worker(Rust, FOR_EVER);
+    broker.send_multipart(["", "Hello"]).unwrap();
+    assert_eq!(worker.line(), "Received request: [Hello]");
+    drop(broker);
+    assert_eq!(interrupt(worker), NOTHING);
 }
 
 /// With requests enough no call ever waits; Ctrl-C ends the worker after the one at hand, whose reply it still sends.
-#[test]
+#[deadline::test]
 fn rrworker_leaves_its_queue_on_ctrl_c() {
-    within_deadline(|| {
-        let queue = Queue::new();
-        let context = Context::new().unwrap();
-        let broker = context.socket(Dealer).unwrap();
-        broker.set_linger(Some(Duration::ZERO)).unwrap();
-        broker.bind(&queue.backend.bind()).unwrap();
-        let worker = queue.worker(Rust, "10");
-        for _ in 0..500 {
-            broker.send_multipart(["me", "", "Hello"]).unwrap();
-        }
-        assert_eq!(worker.line(), "Received request: [Hello]");
-        let taken = 1 + interrupt(worker).len();
-        assert!(taken < 500, "{taken}");
-        for _ in 0..taken {
-            assert_eq!(broker.recv_multipart().unwrap(), ["me", "", "World"]);
-        }
-    });
+    let queue = Queue::new();
+    let context = Context::new().unwrap();
+    let broker = context.socket(Dealer).unwrap();
+    broker.set_linger(Some(Duration::ZERO)).unwrap();
+    broker.bind(&queue.backend.bind()).unwrap();
+    let worker = queue.worker(Rust, "10");
+    for _ in 0..500 {
+        broker.send_multipart(["me", "", "Hello"]).unwrap();
+    }
+    assert_eq!(worker.line(), "Received request: [Hello]");
+    let taken = 1 + interrupt(worker).len();
+    assert!(taken < 500, "{taken}");
+    for _ in 0..taken {
+        assert_eq!(broker.recv_multipart().unwrap(), ["me", "", "World"]);
+    }
 }

@@ -5,89 +5,82 @@ use std::time::Duration;
 use zmq::{Context, Pull, Push, XPub};
 
 use crate::common::guide::{NOTHING, Port, interrupt};
-use crate::common::within_deadline;
 use crate::peers::{c, rust};
 
 const READERS: [&str; 2] = ["msreader", "mspoller"];
 
-#[test]
+#[deadline::test]
 fn readers_take_what_c_peers_send() {
-    within_deadline(|| {
-        for name in READERS {
-            let (tasks, results, weather) = (Port::reserve(), Port::reserve(), Port::reserve());
-            let _server = c("wuserver", &[&weather.bind()]);
-            let reader = rust(name, &["--ventilator", &tasks.connect(), "--weather", &weather.connect()]);
-            let context = Context::new().unwrap();
-            let sink = context.socket(Pull).unwrap();
-            sink.bind(&results.bind()).unwrap();
-            let mut ventilator = c("taskvent", &[&tasks.bind(), &results.connect(), "100"]);
-            ventilator.type_line("");
-            // It ends once all of its tasks are handed over.
-            assert_eq!(ventilator.rest(), ["Total expected cost: 5050 msec"]);
-            ventilator.succeeds();
-            assert_eq!(interrupt(reader), NOTHING);
-        }
-    });
+    for name in READERS {
+        let (tasks, results, weather) = (Port::reserve(), Port::reserve(), Port::reserve());
+        let _server = c("wuserver", &[&weather.bind()]);
+        let reader = rust(name, &["--ventilator", &tasks.connect(), "--weather", &weather.connect()]);
+        let context = Context::new().unwrap();
+        let sink = context.socket(Pull).unwrap();
+        sink.bind(&results.bind()).unwrap();
+        let mut ventilator = c("taskvent", &[&tasks.bind(), &results.connect(), "100"]);
+        ventilator.type_line("");
+        // It ends once all of its tasks are handed over.
+        assert_eq!(ventilator.rest(), ["Total expected cost: 5050 msec"]);
+        ventilator.succeeds();
+        assert_eq!(interrupt(reader), NOTHING);
+    }
 }
 
 /// Both sockets are read, however much there is at each: far more gets through than the queues on the way can hold.
-#[test]
+#[deadline::test]
 fn readers_empty_both_sockets() {
-    within_deadline(|| {
-        for name in READERS {
-            let (tasks, weather) = (Port::reserve(), Port::reserve());
-            let context = Context::new().unwrap();
-            // What is left when the reader has gone is for nobody.
-            context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
-            let ventilator = context.socket(Push).unwrap();
-            ventilator.bind(&tasks.bind()).unwrap();
-            let server = context.socket(XPub).unwrap();
-            // With this a publisher waits too, so what is not read stops it.
-            server.set_xpub_nodrop(true).unwrap();
-            server.bind(&weather.bind()).unwrap();
-            let reader = rust(name, &["--ventilator", &tasks.connect(), "--weather", &weather.connect()]);
-            assert_eq!(server.recv().unwrap(), "\u{1}10001 ");
-            let padding = "9".repeat(5000);
-            for _ in 0..4000 {
-                ventilator.send(&padding).unwrap();
-                server.send(format!("10001 {padding}")).unwrap();
-            }
-            assert_eq!(interrupt(reader), NOTHING);
+    for name in READERS {
+        let (tasks, weather) = (Port::reserve(), Port::reserve());
+        let context = Context::new().unwrap();
+        // What is left when the reader has gone is for nobody.
+        context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
+        let ventilator = context.socket(Push).unwrap();
+        ventilator.bind(&tasks.bind()).unwrap();
+        let server = context.socket(XPub).unwrap();
+        // With this a publisher waits too, so what is not read stops it.
+        server.set_xpub_nodrop(true).unwrap();
+        server.bind(&weather.bind()).unwrap();
+        let reader = rust(name, &["--ventilator", &tasks.connect(), "--weather", &weather.connect()]);
+        assert_eq!(server.recv().unwrap(), "\u{1}10001 ");
+        let padding = "9".repeat(5000);
+        for _ in 0..4000 {
+            ventilator.send(&padding).unwrap();
+            server.send(format!("10001 {padding}")).unwrap();
         }
-    });
+        assert_eq!(interrupt(reader), NOTHING);
+    }
 }
 
 /// Ctrl-C with nobody there, and while messages come in all the time.
-#[test]
+#[deadline::test]
 fn readers_end_whatever_their_peers_do() {
-    within_deadline(|| {
-        for name in READERS {
-            let (tasks, weather) = (Port::reserve(), Port::reserve());
-            let args = ["--ventilator", &tasks.connect(), "--weather", &weather.connect()];
-            let reader = rust(name, &args);
-            assert_eq!(interrupt(reader), NOTHING);
+    for name in READERS {
+        let (tasks, weather) = (Port::reserve(), Port::reserve());
+        let args = ["--ventilator", &tasks.connect(), "--weather", &weather.connect()];
+        let reader = rust(name, &args);
+        assert_eq!(interrupt(reader), NOTHING);
 
-            let reader = rust(name, &args);
-            std::thread::scope(|scope| {
-                let (flooding, flooded) = std::sync::mpsc::channel();
-                let tasks = &tasks;
-                scope.spawn(move || {
-                    let context = Context::new().unwrap();
-                    let ventilator = context.socket(Push).unwrap();
-                    ventilator.set_linger(Some(Duration::ZERO)).unwrap();
-                    ventilator.bind(&tasks.bind()).unwrap();
-                    // It begins when the reader is there, and ends when nobody takes any more.
-                    ventilator.send("1").unwrap();
-                    while ventilator.send_timeout("1", Duration::from_millis(500)).unwrap().is_sent() {
-                        flooding.send(()).unwrap();
-                    }
-                });
-                for _ in 0..100_000 {
-                    flooded.recv().unwrap();
+        let reader = rust(name, &args);
+        std::thread::scope(|scope| {
+            let (flooding, flooded) = std::sync::mpsc::channel();
+            let tasks = &tasks;
+            scope.spawn(move || {
+                let context = Context::new().unwrap();
+                let ventilator = context.socket(Push).unwrap();
+                ventilator.set_linger(Some(Duration::ZERO)).unwrap();
+                ventilator.bind(&tasks.bind()).unwrap();
+                // It begins when the reader is there, and ends when nobody takes any more.
+                ventilator.send("1").unwrap();
+                while ventilator.send_timeout("1", Duration::from_millis(500)).unwrap().is_sent() {
+                    flooding.send(()).unwrap();
                 }
-                assert_eq!(interrupt(reader), NOTHING);
-                while flooded.recv().is_ok() {}
             });
-        }
-    });
+            for _ in 0..100_000 {
+                flooded.recv().unwrap();
+            }
+            assert_eq!(interrupt(reader), NOTHING);
+            while flooded.recv().is_ok() {}
+        });
+    }
 }

@@ -6,113 +6,101 @@ use std::time::Duration;
 use zmq::{Context, Dealer};
 
 use crate::common::guide::{Port, example, interrupt};
-use crate::common::{Process, signal, within_deadline};
+use crate::common::{Process, signal};
 use crate::peers::{FOR_EVER, c, rust};
 
-#[test]
+#[deadline::test]
 fn interrupt_cleans_up() {
-    within_deadline(|| {
-        let lines = ["W: interrupt received, killing server...", "W: cleaning up"];
-        for number in [libc::SIGINT, libc::SIGTERM] {
-            let port = Port::reserve();
-            let server = rust("interrupt", &["--endpoint", &port.bind()]);
-            let clients = [c("hwclient", &[&port.connect(), "20"]), c("hwclient", &[&port.connect(), "20"])];
-            for client in clients {
-                assert_eq!(client.rest().len(), 20);
-                client.succeeds();
-            }
-            signal(server.id(), number);
-            let printed = server.rest();
-            assert_eq!(printed[..40], ["W: recv"; 40]);
-            assert_eq!(printed[40..], lines);
-            server.succeeds();
-        }
-        // Nobody has ever come.
+    let lines = ["W: interrupt received, killing server...", "W: cleaning up"];
+    for number in [libc::SIGINT, libc::SIGTERM] {
         let port = Port::reserve();
         let server = rust("interrupt", &["--endpoint", &port.bind()]);
-        assert_eq!(interrupt(server), lines);
-    });
+        let clients = [c("hwclient", &[&port.connect(), "20"]), c("hwclient", &[&port.connect(), "20"])];
+        for client in clients {
+            assert_eq!(client.rest().len(), 20);
+            client.succeeds();
+        }
+        signal(server.id(), number);
+        let printed = server.rest();
+        assert_eq!(printed[..40], ["W: recv"; 40]);
+        assert_eq!(printed[40..], lines);
+        server.succeeds();
+    }
+    // Nobody has ever come.
+    let port = Port::reserve();
+    let server = rust("interrupt", &["--endpoint", &port.bind()]);
+    assert_eq!(interrupt(server), lines);
 }
 
 /// Five requests are worked on at once: no reply comes in time for another, since none comes at all.
-#[test]
+#[deadline::test]
 fn mtserver_works_for_five_clients_at_once() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = rust("mtserver", &["--endpoint", &port.bind(), "--delay", FOR_EVER]);
-        let clients: Vec<Process> = (0..5).map(|_| c("hwclient", &[&port.connect(), "1"])).collect();
-        for _ in 0..5 {
-            assert_eq!(server.line(), "Received request: [Hello]");
-        }
-        // A sixth one has to wait.
-        let _sixth = c("hwclient", &[&port.connect(), "1"]);
-        assert_eq!(server.line_within(Duration::from_millis(300)), None);
-        drop(clients);
-    });
+    let port = Port::reserve();
+    let server = rust("mtserver", &["--endpoint", &port.bind(), "--delay", FOR_EVER]);
+    let clients: Vec<Process> = (0..5).map(|_| c("hwclient", &[&port.connect(), "1"])).collect();
+    for _ in 0..5 {
+        assert_eq!(server.line(), "Received request: [Hello]");
+    }
+    // A sixth one has to wait.
+    let _sixth = c("hwclient", &[&port.connect(), "1"]);
+    assert_eq!(server.line_within(Duration::from_millis(300)), None);
+    drop(clients);
 }
 
-#[test]
+#[deadline::test]
 fn mtserver_serves_c_clients_and_ends_on_ctrl_c() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = rust("mtserver", &["--endpoint", &port.bind(), "--delay", "10"]);
-        let clients: Vec<Process> = (0..5).map(|_| c("hwclient", &[&port.connect(), "10"])).collect();
-        for client in clients {
-            assert_eq!(client.rest().len(), 10);
-            client.succeeds();
-        }
-        assert_eq!(interrupt(server), vec!["Received request: [Hello]"; 50]);
-    });
+    let port = Port::reserve();
+    let server = rust("mtserver", &["--endpoint", &port.bind(), "--delay", "10"]);
+    let clients: Vec<Process> = (0..5).map(|_| c("hwclient", &[&port.connect(), "10"])).collect();
+    for client in clients {
+        assert_eq!(client.rest().len(), 10);
+        client.succeeds();
+    }
+    assert_eq!(interrupt(server), vec!["Received request: [Hello]"; 50]);
 }
 
 /// Ctrl-C in the middle of the work: every worker's answer is still sent, and nobody else's request is begun.
-#[test]
+#[deadline::test]
 fn mtserver_answers_before_it_ends() {
-    within_deadline(|| {
-        let port = Port::reserve();
-        let server = rust("mtserver", &["--endpoint", &port.bind(), "--delay", FOR_EVER, "--workers", "2"]);
-        let context = Context::new().unwrap();
-        let client = context.socket(Dealer).unwrap();
-        client.set_linger(Some(Duration::ZERO)).unwrap();
-        client.connect(&port.connect()).unwrap();
-        for _ in 0..100 {
-            client.send_multipart(["", "Hello"]).unwrap();
-        }
-        for _ in 0..2 {
-            assert_eq!(server.line(), "Received request: [Hello]");
-        }
-        let taken = 2 + interrupt(server).len();
-        assert!(taken < 100, "{taken}");
-        for _ in 0..taken {
-            assert_eq!(client.recv_multipart().unwrap(), ["", "World"]);
-        }
-        assert!(client.recv_multipart_timeout(Duration::from_millis(100)).unwrap().is_none());
-    });
+    let port = Port::reserve();
+    let server = rust("mtserver", &["--endpoint", &port.bind(), "--delay", FOR_EVER, "--workers", "2"]);
+    let context = Context::new().unwrap();
+    let client = context.socket(Dealer).unwrap();
+    client.set_linger(Some(Duration::ZERO)).unwrap();
+    client.connect(&port.connect()).unwrap();
+    for _ in 0..100 {
+        client.send_multipart(["", "Hello"]).unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(server.line(), "Received request: [Hello]");
+    }
+    let taken = 2 + interrupt(server).len();
+    assert!(taken < 100, "{taken}");
+    for _ in 0..taken {
+        assert_eq!(client.recv_multipart().unwrap(), ["", "World"]);
+    }
+    assert!(client.recv_multipart_timeout(Duration::from_millis(100)).unwrap().is_none());
 }
 
 /// A server whose endpoint is taken says so and ends.
-#[test]
+#[deadline::test]
 fn servers_say_which_endpoint_is_in_use() {
-    within_deadline(|| {
-        for name in ["interrupt", "mtserver"] {
-            let port = Port::reserve();
-            let context = Context::new().unwrap();
-            let holder = context.socket(Dealer).unwrap();
-            holder.bind(&port.bind()).unwrap();
-            let output = Command::new(example(name)).args(["--endpoint", &port.bind()]).output().unwrap();
-            assert_eq!(output.status.code(), Some(1));
-            let errors = String::from_utf8(output.stderr).unwrap();
-            assert!(errors.contains(&port.bind()) && errors.contains("EADDRINUSE"), "{errors}");
-        }
-    });
+    for name in ["interrupt", "mtserver"] {
+        let port = Port::reserve();
+        let context = Context::new().unwrap();
+        let holder = context.socket(Dealer).unwrap();
+        holder.bind(&port.bind()).unwrap();
+        let output = Command::new(example(name)).args(["--endpoint", &port.bind()]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains(&port.bind()) && errors.contains("EADDRINUSE"), "{errors}");
+    }
 }
 
-#[test]
+#[deadline::test]
 fn mtrelay_takes_its_steps_in_order() {
-    within_deadline(|| {
-        let relay = rust("mtrelay", &[]);
-        let steps = ["Step 1 ready, signaling step 2", "Step 2 ready, signaling step 3", "Test successful!"];
-        assert_eq!(relay.rest(), steps);
-        relay.succeeds();
-    });
+    let relay = rust("mtrelay", &[]);
+    let steps = ["Step 1 ready, signaling step 2", "Step 2 ready, signaling step 3", "Test successful!"];
+    assert_eq!(relay.rest(), steps);
+    relay.succeeds();
 }
