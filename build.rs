@@ -1,4 +1,4 @@
-//! Turns the facts of the linked libzmq, which zmq-sys relays as `DEP_ZMQ_*`, into cfgs and into what the tests compile
+//! Turns the facts of the linked libzmq, which safe-zmq-sys relays as `DEP_ZMQ_*`, into cfgs and into what the tests compile
 //! their C peers with.
 
 use std::env;

@@ -24,14 +24,14 @@ fn generated(include: &Path) -> Option<String> {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     if let Err(error) = generate::load_libclang() {
-        println!("zmq-sys: no libclang, so the shipped bindings serve: {error}");
+        println!("safe-zmq-sys: no libclang, so the shipped bindings serve: {error}");
         return None;
     }
     match generate::generate(include, cfg!(feature = "draft"), &[]) {
         Ok(text) => Some(text),
         // A libclang without clang's own headers, as distributions have it for other tools.
         Err(error) if error.contains("file not found") => {
-            println!("zmq-sys: libclang lacks headers, so the shipped bindings serve: {error}");
+            println!("safe-zmq-sys: libclang lacks headers, so the shipped bindings serve: {error}");
             None
         }
         Err(error) => {

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), String> {
     let linked = if system_is_wanted()? { system::link()? } else { vendored::link()? };
     let origin = bindings::write(&linked.include, linked.version, &out_dir().join("bindings.rs"))?;
-    println!("zmq-sys: {} libzmq {}, {origin} bindings", linked.origin, dotted(linked.version));
+    println!("safe-zmq-sys: {} libzmq {}, {origin} bindings", linked.origin, dotted(linked.version));
 
     constant("LINKED", linked.origin);
     constant("BINDINGS", origin);

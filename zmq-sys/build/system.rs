@@ -104,7 +104,7 @@ fn capabilities(library: &Library, include: &Path, version: (u32, u32, u32)) -> 
             Ok(capabilities)
         }
         Err(reason) => {
-            println!("zmq-sys: the capabilities of the system's libzmq are not known: {reason}");
+            println!("safe-zmq-sys: the capabilities of the system's libzmq are not known: {reason}");
             let unix = env::var_os("CARGO_CFG_UNIX").is_some();
             let known = [("ipc", unix), ("draft", draft)].into_iter().filter(|(_, known)| *known);
             Ok(known.map(|(name, _)| name.to_owned()).collect())

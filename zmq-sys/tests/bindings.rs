@@ -1,7 +1,7 @@
 //! The shipped bindings are exactly what bindgen makes of the vendored header, with and without drafts, for every platform.
 //!
-//! `UPDATE_BINDINGS=1 cargo test -p zmq-sys --test bindings` writes them anew. Without libclang there is nothing to compare
-//! with, and the tests say so; with `ZMQ_REQUIRE_LIBCLANG=1` they fail.
+//! `UPDATE_BINDINGS=1 cargo test -p safe-zmq-sys --test bindings` writes them anew. Without libclang the tests have
+//! nothing to compare with and say so. With `ZMQ_REQUIRE_LIBCLANG=1` they fail instead.
 
 #[path = "../build/generate.rs"]
 mod generate;

@@ -26,7 +26,7 @@ impl Workspace {
     }
 }
 
-/// The vendored libzmq, as Cargo builds it for `zmq-sys`.
+/// The vendored libzmq, as Cargo builds it for `safe-zmq-sys`.
 pub struct Library {
     /// Its sources, where `platform.hpp` is.
     pub source: PathBuf,
@@ -42,7 +42,7 @@ impl Library {
             Edition::Draft => "curve,draft",
         };
         let messages = run(cargo()
-            .args(["build", "--release", "--package=zmq-sys", "--no-default-features", "--features", features])
+            .args(["build", "--release", "--package=safe-zmq-sys", "--no-default-features", "--features", features])
             .arg("--message-format=json-render-diagnostics"))?;
         let scripts: Vec<Value> = messages
             .lines()
