@@ -277,13 +277,18 @@ pub fn c_program(source: &str) -> PathBuf {
     program
 }
 
-/// Whether a libzmq that was not built by this crate lacks what a test needs; the test then says so and ends.
+/// Reports the test as skipped, and returns true, if the linked libzmq lacks what the test needs.
 pub fn skip_unless(has_it: bool, why: &str) -> bool {
     if !has_it {
-        // Not by `eprintln!`: the output of a test that passes is not shown.
+        // `eprintln!` would not do: the output of a test that passes is not shown.
         let _ = writeln!(std::io::stderr(), "skipped: {why}");
     }
     !has_it
+}
+
+/// Reports the test as skipped, and returns true, if the linked libzmq lacks one of these patches.
+pub fn skip_unless_patched(patches: &[u16]) -> bool {
+    skip_unless(zmq::sys::LINKED == "vendored", &format!("needs the patches {patches:04?} of libzmq"))
 }
 
 /// Waits until every owner of a message that libzmq has let go of before is dropped, which happens in turn in a thread of

@@ -1,0 +1,106 @@
+//! ypipe_conflate.hpp, socket_base.cpp: sockets with ZMQ_CONFLATE.
+
+use std::io::Write;
+use std::time::Duration;
+
+use zmq::{Context, PollEvents, PollItem, Pub, Pull, Push, Sub, poll};
+
+use crate::common::{DEADLINE, eventually, greet};
+use crate::{PATIENCE, SHORT, accept, connecting, endpoint};
+
+/// SUB filters the first part out and looked for the other parts, which were not kept. libzmq aborted the process.
+#[deadline::test]
+fn conflating_sub_skips_parts_whose_message_was_replaced() {
+    let context = Context::new().unwrap();
+    let (subscriber, listener) = connecting(&context, Sub);
+    subscriber.set_conflate(true).unwrap();
+    subscriber.subscribe("A").unwrap();
+    subscriber.connect(&endpoint(&listener)).unwrap();
+    let mut publisher = accept(&listener);
+    greet(&mut publisher, &[("Socket-Type", b"PUB")]);
+    let fd = subscriber.fd().unwrap();
+    for _ in 0..20 {
+        publisher.write_all(b"\x01\x01Z").unwrap();
+        // Whether it is this part or the connection that the descriptor tells of does not matter, over twenty rounds.
+        poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], Duration::from_millis(10)).unwrap();
+        assert!(subscriber.try_recv().unwrap().is_none());
+    }
+    publisher.write_all(b"\x01\x02A1\0\x01b").unwrap();
+    publisher.write_all(b"\0\x02A2").unwrap();
+    while subscriber.recv_timeout(DEADLINE).unwrap().unwrap() != "A2" {}
+}
+
+/// A conflating pipe has no mark. A mark that was set later stopped it after that many messages had been replaced.
+#[deadline::test]
+fn conflating_socket_ignores_marks_that_are_set_later() {
+    for endpoint in ["inproc://push", "tcp://127.0.0.1:*"] {
+        let context = Context::new().unwrap();
+        let (push, pull) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        push.set_conflate(true).unwrap();
+        pull.set_conflate(true).unwrap();
+        pull.connect(&push.bind(endpoint).unwrap()).unwrap();
+        push.send("x").unwrap();
+        assert!(pull.recv_timeout(PATIENCE).unwrap().is_some());
+        push.set_sndhwm(2).unwrap();
+        pull.set_rcvhwm(2).unwrap();
+        for number in 0..100 {
+            assert!(push.send_timeout("a", PATIENCE).unwrap().is_sent(), "{number}");
+            assert!(push.send_timeout("b", PATIENCE).unwrap().is_sent(), "{number}");
+            assert!(pull.recv_timeout(PATIENCE).unwrap().is_some());
+            pull.try_recv().unwrap();
+        }
+    }
+}
+
+/// The newest subscription replaced the others.
+#[deadline::test]
+fn conflating_pub_and_sub_keep_every_subscription() {
+    const TOPICS: [&str; 3] = ["a", "b", "c"];
+    for case in 0..24 {
+        let endpoint = ["inproc://publisher", "tcp://127.0.0.1:*", "inproc://publisher"][case % 3];
+        let [published, bound, before] = [1, 2, 4].map(|bit| (case / 3) & bit != 0);
+        let context = Context::new().unwrap();
+        let (publisher, subscriber) = (context.socket(Pub).unwrap(), context.socket(Sub).unwrap());
+        publisher.set_conflate(published).unwrap();
+        subscriber.set_conflate(!published).unwrap();
+        let subscribe = || TOPICS.into_iter().for_each(|topic| subscriber.subscribe(topic).unwrap());
+        if before {
+            subscribe();
+        }
+        match (bound, case % 3 == 2) {
+            (false, false) => subscriber.connect(&publisher.bind(endpoint).unwrap()).unwrap(),
+            (true, false) => publisher.connect(&subscriber.bind(endpoint).unwrap()).unwrap(),
+            (false, true) => {
+                subscriber.connect(endpoint).unwrap();
+                publisher.bind(endpoint).unwrap();
+            }
+            (true, true) => {
+                publisher.connect(endpoint).unwrap();
+                subscriber.bind(endpoint).unwrap();
+            }
+        }
+        if !before {
+            subscribe();
+        }
+        for topic in TOPICS {
+            eventually(&format!("{case}: {topic} is subscribed to"), || {
+                publisher.send(topic).unwrap();
+                subscriber.recv_timeout(SHORT).unwrap().is_some_and(|message| message == topic)
+            });
+        }
+    }
+}
+
+/// The newest message was taken for the routing id of its socket.
+#[deadline::test]
+fn conflating_push_keeps_its_newest_message_until_the_bind() {
+    let context = Context::new().unwrap();
+    let push = context.socket(Push).unwrap();
+    push.set_conflate(true).unwrap();
+    push.connect("inproc://pull").unwrap();
+    push.send("old").unwrap();
+    push.send("new").unwrap();
+    let pull = context.socket(Pull).unwrap();
+    pull.bind("inproc://pull").unwrap();
+    assert_eq!(pull.recv_timeout(PATIENCE).unwrap().unwrap(), "new");
+}

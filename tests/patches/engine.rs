@@ -1,0 +1,118 @@
+//! zmtp_engine.cpp, stream_engine_base.cpp: what a peer sends in and after its handshake.
+
+use std::io::{Read, Write};
+use std::thread;
+use std::time::Duration;
+
+use zmq::{Context, Dealer, Pull, Router, XPub};
+
+use crate::common::{DEADLINE, greet};
+use crate::{accept, connecting, endpoint, listener, peer};
+
+/// The greeting of a ZMTP 1 peer without a routing id.
+const ANONYMOUS: &[u8] = b"\x01\0";
+
+/// A ZMTP 1 peer subscribes to everything by its handshake. If the pipe had no room for that subscription after a reconnect,
+/// libzmq aborted the process.
+#[deadline::test]
+fn xpub_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    let (publisher, listener) = connecting(&context, XPub);
+    publisher.set_rcvhwm(1).unwrap();
+    publisher.connect(&endpoint(&listener)).unwrap();
+    accept(&listener).write_all(ANONYMOUS).unwrap();
+    let mut back = accept(&listener);
+    back.write_all(ANONYMOUS).unwrap();
+    back.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    let mut heard: Vec<u8> = Vec::new();
+    let mut buffer = [0; 1024];
+    while !heard.windows(4).any(|window| window == b"news") {
+        if let Ok(count) = back.read(&mut buffer) {
+            heard.extend(&buffer[..count]);
+        }
+        // Only from the second round on, when it has surely come back.
+        publisher.send("news").unwrap();
+    }
+    assert_eq!(publisher.recv_timeout(DEADLINE).unwrap().unwrap(), "\x01");
+}
+
+/// The same for the routing id of a ZMTP 1 peer.
+#[deadline::test]
+fn router_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
+    let context = Context::builder().set_blocky(false).build().unwrap();
+    let (router, listener) = connecting(&context, Router);
+    router.set_rcvhwm(1).unwrap();
+    router.connect(&endpoint(&listener)).unwrap();
+    accept(&listener).write_all(&[ANONYMOUS, b"\x02\0a"].concat()).unwrap();
+    let mut back = accept(&listener);
+    back.write_all(&[ANONYMOUS, b"\x02\0b"].concat()).unwrap();
+    // It answers what it is told by its greeting: then what came with it is read.
+    back.read_exact(&mut [0]).unwrap();
+    let first = router.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
+    assert_eq!(first[1], "a");
+    assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&first[0][..], b"b"]);
+}
+
+/// libzmq answered with 16 bytes of the memory behind the command.
+#[deadline::test]
+fn engine_ignores_a_truncated_ping() {
+    let context = Context::new().unwrap();
+    let (pull, listener) = connecting(&context, Pull);
+    pull.connect(&endpoint(&listener)).unwrap();
+    let mut peer = accept(&listener);
+    greet(&mut peer, &[("Socket-Type", b"PUSH")]);
+    peer.write_all(b"\x04\x05\x04PING\x04\x08\x04PING\0\0c").unwrap();
+    let mut answer = [0; 8];
+    peer.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"\x04\x06\x04PONGc");
+}
+
+/// libzmq resumed the new engine, which had not stopped for want of room, and aborted the process.
+#[deadline::test]
+fn dealer_with_a_full_pipe_accepts_its_connection_again() {
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+    let dealer = context.socket(Dealer).unwrap();
+    dealer.set_rcvhwm(1).unwrap();
+    dealer.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+    dealer.set_heartbeat_ivl(Some(Duration::from_millis(20))).unwrap();
+    dealer.set_heartbeat_timeout(Some(Duration::from_millis(50))).unwrap();
+    dealer.connect(&endpoint).unwrap();
+    dealer.send("hello").unwrap();
+    let hello = router.recv_multipart().unwrap();
+    for _ in 0..1000 {
+        router.send_multipart([&hello[0][..], b"x"]).unwrap();
+    }
+    thread::sleep(Duration::from_millis(300));
+    while dealer.recv_timeout(Duration::from_millis(50)).unwrap().is_some() {}
+    dealer.send("hello").unwrap();
+    router.recv_multipart().unwrap();
+}
+
+/// The pipe is full, the connection is lost, and a PING is among the data to be read. libzmq answered it and aborted the
+/// process.
+#[deadline::test]
+fn engine_ignores_a_ping_after_its_connection_is_lost() {
+    let context = Context::new().unwrap();
+    let pull = context.socket(Pull).unwrap();
+    pull.set_rcvhwm(1).unwrap();
+    pull.set_heartbeat_ivl(Some(Duration::from_millis(50))).unwrap();
+    pull.set_heartbeat_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut peer = peer(&pull, &listener(), "PUSH");
+    let mut all = Vec::new();
+    for _ in 0..8 {
+        all.extend(b"\0\x01x");
+    }
+    all.extend(b"\x04\x07\x04PING\0\0");
+    all.extend(b"\0\x01y");
+    peer.write_all(&all).unwrap();
+    // There is something to read left, so that the connection is reset.
+    thread::sleep(Duration::from_millis(50));
+    drop(peer);
+    thread::sleep(Duration::from_millis(150));
+    for _ in 0..8 {
+        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "x");
+    }
+    assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "y");
+}

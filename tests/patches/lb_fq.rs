@@ -1,0 +1,105 @@
+//! lb.cpp, fq.cpp: messages of several parts while another peer leaves.
+
+use zmq::{Context, Dealer, Pull, Push, Router, Socket};
+
+use crate::{SHORT, process_commands};
+
+/// The pipe that left changed places with another one, which got the rest of the message.
+#[deadline::test]
+fn push_sends_a_message_to_one_peer_when_another_leaves() {
+    for (turn, leaver) in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)] {
+        let context = Context::new().unwrap();
+        let push = context.socket(Push).unwrap();
+        push.bind("inproc://push").unwrap();
+        let mut pulls: Vec<_> = (0..3).map(|_| Some(context.socket(Pull).unwrap())).collect();
+        for pull in pulls.iter().flatten() {
+            pull.connect("inproc://push").unwrap();
+        }
+        push.events().unwrap();
+        for _ in 0..turn {
+            push.send("before").unwrap();
+        }
+        push.send_more("a").unwrap();
+        pulls[leaver] = None;
+        process_commands(&push);
+        push.send("b").unwrap();
+        push.send("after").unwrap();
+        let mut whole = 0;
+        for pull in pulls.iter().flatten() {
+            while let Some(message) = pull.recv_multipart_timeout(SHORT).unwrap() {
+                if message != ["before"] && message != ["after"] {
+                    assert_eq!(message, ["a", "b"], "{turn}, {leaver}");
+                    whole += 1;
+                }
+            }
+        }
+        assert_eq!(whole, 1, "{turn}, {leaver}");
+    }
+}
+
+/// Three peers of a DEALER, in the order in which it serves them.
+fn three_peers<'ctx>(context: &'ctx Context, dealer: &Socket<'ctx, Dealer>) -> [Socket<'ctx, Dealer>; 3] {
+    dealer.bind("inproc://dealer").unwrap();
+    [(); 3].map(|()| {
+        let peer = context.socket(Dealer).unwrap();
+        peer.connect("inproc://dealer").unwrap();
+        process_commands(dealer);
+        peer
+    })
+}
+
+/// The pipe that was replaced changed places with another one, and the other parts were taken from that.
+#[deadline::test]
+fn router_receives_a_whole_message_when_another_peer_is_replaced() {
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    router.set_router_handover(true).unwrap();
+    router.bind("inproc://router").unwrap();
+    let connect = |name: &str| {
+        let peer = context.socket(Dealer).unwrap();
+        peer.set_routing_id(name).unwrap();
+        peer.connect("inproc://router").unwrap();
+        peer
+    };
+    let [first, second, third] = ["first", "second", "third"].map(|name| {
+        let peer = connect(name);
+        peer.send("hello").unwrap();
+        router.recv_multipart().unwrap();
+        peer
+    });
+    assert_eq!(router.try_recv().unwrap(), None);
+    // What the router hears of at once, it serves in this order.
+    for peer in [&first, &second] {
+        peer.send("one").unwrap();
+        peer.send("two").unwrap();
+    }
+    third.send_multipart(["three", "whole"]).unwrap();
+    let received = [(); 6].map(|()| router.recv().unwrap());
+    assert_eq!(received, ["first", "one", "second", "one", "third", "three"]);
+    let replacement = connect("second");
+    for socket in [&second, &replacement] {
+        // It answers that it has seen the connection end.
+        process_commands(&router);
+        process_commands(socket);
+    }
+    process_commands(&router);
+    assert_eq!(router.recv_multipart().unwrap(), ["whole"]);
+    assert_eq!(router.recv_multipart().unwrap(), ["first", "two"]);
+}
+
+#[deadline::test]
+fn dealer_sends_a_whole_message_when_another_peer_leaves() {
+    let context = Context::new().unwrap();
+    let dealer = context.socket(Dealer).unwrap();
+    let [first, second, third] = three_peers(&context, &dealer);
+    for (peer, name) in [(&first, "first"), (&second, "second")] {
+        dealer.send(name).unwrap();
+        assert_eq!(peer.recv().unwrap(), name);
+    }
+    dealer.send_more("third").unwrap();
+    drop(second);
+    process_commands(&dealer);
+    dealer.send("whole").unwrap();
+    assert_eq!(third.recv_multipart().unwrap(), ["third", "whole"]);
+    assert_eq!(first.try_recv().unwrap(), None);
+}

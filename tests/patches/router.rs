@@ -1,0 +1,260 @@
+//! router.cpp: ROUTER and REP.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use zmq::{Context, Dealer, Errno, Rep, Req, Router};
+
+use crate::common::{DEADLINE, eventually, greet};
+use crate::{PATIENCE, SHORT, process_commands};
+
+/// A peer can predict the next id that the ROUTER makes up. If a peer announced it, the next connection aborted the process.
+#[deadline::test]
+fn router_renames_peers_that_announce_one_of_its_own_ids() {
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+    let first = context.socket(Dealer).unwrap();
+    first.connect(&endpoint).unwrap();
+    first.send("first").unwrap();
+    let id = router.recv_multipart_timeout(DEADLINE).unwrap().unwrap()[0].to_vec();
+    let number = u32::from_be_bytes(id[1..].try_into().unwrap());
+    let next = |by: u32| [&[0][..], &number.wrapping_add(by).to_be_bytes()].concat();
+
+    let mut thief = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+    greet(&mut thief, &[("Socket-Type", b"DEALER"), ("Identity", &next(2))]);
+    thief.write_all(b"\0\x01x").unwrap();
+    assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&next(1)[..], b"x"], "a peer like any");
+
+    let last = context.socket(Dealer).unwrap();
+    last.connect(&endpoint).unwrap();
+    last.send("last").unwrap();
+    assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&next(2)[..], b"last"]);
+}
+
+/// A message of the peer that nobody has received keeps its pipe in the ROUTER's table. The send waited for room in that pipe.
+#[deadline::test]
+fn mandatory_router_reports_a_full_peer_that_left() {
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    router.set_router_mandatory(true).unwrap();
+    router.set_sndhwm(1).unwrap();
+    router.bind("inproc://full").unwrap();
+    let dealer = context.socket(Dealer).unwrap();
+    dealer.set_rcvhwm(1).unwrap();
+    dealer.set_routing_id("dealer").unwrap();
+    dealer.connect("inproc://full").unwrap();
+    dealer.send("one").unwrap();
+    router.recv_multipart().unwrap();
+    dealer.send("two").unwrap();
+    while router.try_send_multipart(["dealer", "x"]).unwrap().is_sent() {}
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(20));
+            drop(dealer);
+        });
+        let failed = router.send_multipart(["dealer", "x"]).unwrap_err();
+        assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
+    });
+}
+
+/// REP did not process the peer's reports of what it had read while requests were waiting. The mark seemed to be reached, the
+/// reply was dropped, and its client waited for ever.
+#[deadline::test]
+fn rep_sends_every_reply_that_has_room() {
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.set_sndhwm(1).unwrap();
+    server.bind("inproc://server").unwrap();
+    let client = context.socket(Dealer).unwrap();
+    client.set_rcvhwm(1).unwrap();
+    client.connect("inproc://server").unwrap();
+    for number in 0..500_u16 {
+        client.send_multipart([&[][..], &number.to_be_bytes()]).unwrap();
+    }
+    for number in 0..500_u16 {
+        let request = server.recv().unwrap();
+        server.send(request).unwrap();
+        let reply = client.try_recv_multipart().unwrap().expect("a reply");
+        assert_eq!(reply, [&[][..], &number.to_be_bytes()]);
+    }
+}
+
+#[deadline::test]
+fn router_drops_only_messages_without_room() {
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    router.set_sndhwm(1).unwrap();
+    router.bind("inproc://router").unwrap();
+    let dealer = context.socket(Dealer).unwrap();
+    dealer.set_rcvhwm(1).unwrap();
+    dealer.set_routing_id("d").unwrap();
+    dealer.connect("inproc://router").unwrap();
+    dealer.send("hello").unwrap();
+    router.recv_multipart().unwrap();
+    for number in 0..500_u16 {
+        router.send_multipart([b"d", &number.to_be_bytes()[..]]).unwrap();
+        assert_eq!(dealer.try_recv().unwrap().expect("a message"), number.to_be_bytes());
+    }
+    // What there is no room for is dropped as ever.
+    for _ in 0..10 {
+        router.send_multipart(["d", "x"]).unwrap();
+    }
+    assert_eq!(std::iter::from_fn(|| dealer.try_recv().unwrap()).count(), 2);
+}
+
+/// The full pipe had no room for the peer's routing id. The handshake did not end, and libzmq took the next message for a
+/// part of it.
+#[deadline::test]
+fn router_with_a_full_pipe_gets_its_connection_back() {
+    for mark in [1, 2, 5] {
+        let context = Context::new().unwrap();
+        let dealer = context.socket(Dealer).unwrap();
+        let endpoint = dealer.bind("tcp://127.0.0.1:*").unwrap();
+        let router = context.socket(Router).unwrap();
+        router.set_rcvhwm(mark).unwrap();
+        router.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        router.connect(&endpoint).unwrap();
+        for round in 0..5_u32 {
+            // As many as fit, so that the connection is lost while the queue is full and nothing waits before it.
+            for _ in 0..mark {
+                dealer.send(round.to_string()).unwrap();
+            }
+            thread::sleep(SHORT);
+            dealer.unbind(&endpoint).unwrap();
+            process_commands(&dealer);
+            eventually("the port is free", || dealer.bind(&endpoint).is_ok());
+            // It is not read from before the connection is there, which has something to say at once.
+            assert!(dealer.send_timeout(round.to_string(), PATIENCE).unwrap().is_sent(), "{mark}: {round}");
+            thread::sleep(SHORT);
+            for number in 0..=mark {
+                let message = router.recv_multipart_timeout(PATIENCE).unwrap();
+                let message = message.unwrap_or_else(|| panic!("{mark}: {round}: {number} alone"));
+                assert_eq!(message[1], round.to_string().as_bytes());
+            }
+        }
+    }
+}
+
+/// The routing id still belonged to the old connection. The next message of the peer was taken for a routing id.
+#[deadline::test]
+fn router_knows_a_peer_that_returns_before_its_messages_are_read() {
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+    let connect = || {
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_routing_id("d").unwrap();
+        dealer.connect(&endpoint).unwrap();
+        dealer
+    };
+    let dealer = connect();
+    for text in ["one", "two", "three"] {
+        dealer.send(text).unwrap();
+    }
+    process_commands(&router);
+    drop(dealer);
+    process_commands(&router);
+    let dealer = connect();
+    dealer.send("again").unwrap();
+    let received = [(); 4].map(|()| router.recv_multipart_timeout(DEADLINE).unwrap().expect("a message"));
+    let again = received.iter().find(|message| message[1] == "again").expect("what it sent when it was back");
+    assert_eq!(again[0], "d");
+    router.send_multipart(["d", "welcome"]).unwrap();
+    assert_eq!(dealer.recv_timeout(DEADLINE).unwrap().expect("a message"), "welcome");
+}
+
+/// The ROUTER took the probe for the peer's routing id, and the routing id was lost.
+#[deadline::test]
+fn probe_router_works_when_the_endpoint_is_bound_late() {
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    router.connect("inproc://dealer").unwrap();
+    let dealer = context.socket(Dealer).unwrap();
+    dealer.set_routing_id("d").unwrap();
+    dealer.set_probe_router(true).unwrap();
+    dealer.bind("inproc://dealer").unwrap();
+    assert_eq!(router.recv_multipart_timeout(PATIENCE).unwrap().expect("a probe"), ["d", ""]);
+    router.send_multipart(["d", "hello"]).unwrap();
+    assert_eq!(dealer.recv_timeout(PATIENCE).unwrap().unwrap(), "hello");
+}
+
+/// Runs `body`, which must return ETERM, in a thread of its own: the test fails if it never ends.
+fn ends_with_eterm(body: impl FnOnce() -> Errno + Send + 'static) {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(body()));
+    assert_eq!(told.recv_timeout(DEADLINE), Ok(Errno::ETERM));
+}
+
+/// ROUTER and REP process commands before they drop a message. They forgot the command that ends the socket.
+#[test]
+fn router_and_rep_remember_a_shutdown_that_arrives_in_mid_call() {
+    ends_with_eterm(|| {
+        let context = Context::new().unwrap();
+        let router = context.owned_socket(Router).unwrap();
+        router.set_sndhwm(1).unwrap();
+        router.set_router_mandatory(true).unwrap();
+        router.bind("inproc://router").unwrap();
+        let dealer = context.owned_socket(Dealer).unwrap();
+        dealer.set_rcvhwm(1).unwrap();
+        dealer.set_routing_id("d").unwrap();
+        dealer.connect("inproc://router").unwrap();
+        dealer.send("hello").unwrap();
+        router.recv_multipart().unwrap();
+        while router.try_send_multipart(["d", "x"]).unwrap().is_sent() {}
+        // A send listens now and then: so, this one has, and the next does not.
+        thread::sleep(Duration::from_millis(5));
+        assert!(!router.try_send_multipart(["d", "x"]).unwrap().is_sent());
+        context.shutdown().unwrap();
+        router.send_multipart(["d", "x"]).unwrap_err().error().errno()
+    });
+    ends_with_eterm(|| {
+        let context = Context::new().unwrap();
+        let server = context.owned_socket(Rep).unwrap();
+        server.set_sndhwm(1).unwrap();
+        server.bind("inproc://server").unwrap();
+        let client = context.owned_socket(Dealer).unwrap();
+        client.set_rcvhwm(1).unwrap();
+        client.connect("inproc://server").unwrap();
+        client.send_multipart(["", "one"]).unwrap();
+        client.send_multipart(["", "two"]).unwrap();
+        client.send("malformed").unwrap();
+        for _ in 0..2 {
+            let request = server.recv().unwrap();
+            server.send(request).unwrap();
+        }
+        context.shutdown().unwrap();
+        server.recv().unwrap_err().errno()
+    });
+}
+
+/// mailbox.cpp: a thread that had written to the mailbox, and had not signalled yet, hid the commands of others.
+#[deadline::test]
+fn rep_answers_many_clients_at_the_lowest_marks() {
+    const CLIENTS: usize = 16;
+    const ROUNDS: usize = 4_000;
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.set_sndhwm(1).unwrap();
+    server.bind("inproc://server").unwrap();
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            let client = context.socket(Req).unwrap();
+            client.set_rcvhwm(1).unwrap();
+            client.connect("inproc://server").unwrap();
+            scope.spawn(move || {
+                for _ in 0..ROUNDS {
+                    client.send("request").unwrap();
+                    client.recv_timeout(DEADLINE).unwrap().expect("a reply");
+                }
+            });
+        }
+        for _ in 0..CLIENTS * ROUNDS {
+            let request = server.recv_timeout(DEADLINE).unwrap().expect("a request");
+            server.send(request).unwrap();
+        }
+    });
+}

@@ -1,0 +1,328 @@
+//! session_base.cpp, socket_base.cpp: connections that are lost or given up, and sockets that close.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use zmq::monitor::Events;
+use zmq::{Context, Dealer, Kind, PollEvents, PollItem, Pull, Push, Rep, Router, Socket, Stream, poll};
+
+use crate::common::{DEADLINE, greet};
+use crate::{PATIENCE, SHORT, accept, connecting, endpoint, listener, peer, process_commands};
+
+/// The socket was closed, so nothing read the pipe to its end. The end of the context waited for the pipe.
+#[deadline::test]
+fn context_ends_when_a_lost_connection_has_unread_messages() {
+    let part = vec![0; 100_000];
+    // A socket, and a peer of it that is full.
+    let full = |context: &Context, other: &Context| {
+        let dealer = context.owned_socket(Dealer).unwrap();
+        dealer.set_rcvhwm(1).unwrap();
+        dealer.set_sndhwm(1).unwrap();
+        let router = other.owned_socket(Router).unwrap();
+        router.set_linger(Some(Duration::ZERO)).unwrap();
+        router.set_sndhwm(1).unwrap();
+        router.set_rcvhwm(1).unwrap();
+        router.set_router_mandatory(true).unwrap();
+        router.connect(&dealer.bind("ipc://*").unwrap()).unwrap();
+        dealer.send("hello").unwrap();
+        let id = router.recv_multipart().unwrap()[0].to_vec();
+        while router.send_multipart_timeout([&id, &part], Duration::from_millis(100)).unwrap().is_sent() {}
+        (dealer, router)
+    };
+
+    let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+    let (dealer, router) = full(&context, &other);
+    drop(router);
+    other.terminate(Duration::from_secs(20)).unwrap();
+    // What has arrived is there to be received as long as its socket is.
+    assert_eq!(dealer.recv().unwrap(), part);
+    let (lost, router) = full(&context, &context);
+    drop(router);
+    thread::sleep(Duration::from_millis(20));
+    drop((dealer, lost));
+    context.terminate(Duration::from_secs(20)).unwrap();
+
+    let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+    let (dealer, router) = full(&context, &other);
+    while dealer.send_timeout(&part, Duration::from_millis(100)).unwrap().is_sent() {}
+    drop(dealer);
+    thread::sleep(Duration::from_millis(20));
+    drop(router);
+    other.terminate(Duration::from_secs(20)).unwrap();
+    context.terminate(Duration::from_secs(20)).unwrap();
+}
+
+#[deadline::test]
+fn context_ends_when_a_connection_is_given_up_with_unsent_messages() {
+    for closed_first in [false, true] {
+        let context = Context::new().unwrap();
+        let (pusher, listener) = connecting(&context, Push);
+        pusher.set_reconnect_ivl(None).unwrap();
+        let monitor = pusher.monitor(Events::DISCONNECTED).unwrap();
+        pusher.connect(&endpoint(&listener)).unwrap();
+        let mut peer = accept(&listener);
+        greet(&mut peer, &[("Socket-Type", b"PULL")]);
+        let part = vec![0; 100_000];
+        while pusher.send_timeout(&part, Duration::from_millis(100)).unwrap().is_sent() {}
+        if closed_first {
+            drop(pusher);
+            drop(peer);
+        } else {
+            drop(peer);
+            monitor.recv().unwrap();
+            drop(pusher);
+        }
+        drop(monitor);
+        context.terminate(Duration::from_secs(20)).unwrap();
+    }
+}
+
+/// Sends three messages of two parts, and ends the connection when the socket has begun to read them.
+fn assert_pipe_is_read_to_its_end(kind: Kind, prepare: impl Fn(&Socket<'_>), begin: impl Fn(&Socket<'_>) -> usize) {
+    let context = Context::new().unwrap();
+    let socket = context.socket(kind).unwrap();
+    prepare(&socket);
+    let mut peer = peer(&socket, &listener(), "DEALER");
+    peer.write_all(&b"\x01\0\0\x01x".repeat(3)).unwrap();
+    assert_eq!(poll(&mut [PollItem::socket(&socket, PollEvents::POLLIN)], DEADLINE).unwrap(), 1);
+    let begun = begin(&socket);
+    drop(peer);
+    // In the middle of a message: libzmq takes in that the connection is lost, and aborted.
+    process_commands(&socket);
+    for round in 0..3 {
+        let message = socket.try_recv_multipart().unwrap().expect("what has come over the connection");
+        let parts = match kind {
+            Kind::Dealer => 2,
+            Kind::Router => 3,
+            _ => 1,
+        };
+        assert_eq!(message.len(), parts - if round == 0 { begun } else { 0 }, "{message:?}");
+        assert_eq!(*message.back().unwrap(), "x");
+        if kind == Kind::Rep {
+            socket.send("answer").unwrap();
+        }
+    }
+}
+
+fn set_immediate(socket: &Socket<'_>) {
+    socket.set_immediate(true).unwrap();
+}
+
+fn set_no_reconnect(socket: &Socket<'_>) {
+    socket.set_reconnect_ivl(None).unwrap();
+}
+
+/// A connection with ZMQ_IMMEDIATE, or without a reconnect, took along what it had received. In the middle of a message libzmq
+/// aborted the process.
+#[deadline::test]
+fn lost_connection_is_read_to_its_end() {
+    for prepare in [set_immediate, set_no_reconnect] {
+        let look = |socket: &Socket<'_>| {
+            socket.events().unwrap();
+            0
+        };
+        let part = |socket: &Socket<'_>| {
+            socket.recv().unwrap();
+            1
+        };
+        for kind in [Kind::Dealer, Kind::Router, Kind::Rep] {
+            assert_pipe_is_read_to_its_end(kind, prepare, look);
+        }
+        for kind in [Kind::Dealer, Kind::Router] {
+            assert_pipe_is_read_to_its_end(kind, prepare, part);
+        }
+    }
+}
+
+#[deadline::test]
+fn pull_without_reconnect_keeps_what_it_received() {
+    for half in [false, true] {
+        let context = Context::new().unwrap();
+        let push = context.socket(Push).unwrap();
+        let pull = context.socket(Pull).unwrap();
+        pull.set_reconnect_ivl(None).unwrap();
+        pull.connect(&push.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        for _ in 0..100 {
+            push.send_multipart(["a", "b"]).unwrap();
+        }
+        if half {
+            assert_eq!(pull.recv().unwrap(), "a");
+        }
+        drop(push);
+        process_commands(&pull);
+        if half {
+            assert_eq!(pull.recv_timeout(PATIENCE).unwrap().unwrap(), "b");
+        }
+        for _ in usize::from(half)..100 {
+            assert_eq!(pull.recv_multipart_timeout(PATIENCE).unwrap().unwrap(), ["a", "b"]);
+        }
+    }
+}
+
+/// The connection was made with ZMQ_IMMEDIATE and was lost without it. libzmq aborted the process.
+#[deadline::test]
+fn immediate_can_be_unset_before_the_connection_is_lost() {
+    let context = Context::new().unwrap();
+    let dealer = context.socket(Dealer).unwrap();
+    dealer.set_immediate(true).unwrap();
+    let peer = peer(&dealer, &listener(), "DEALER");
+    dealer.set_immediate(false).unwrap();
+    process_commands(&dealer);
+    drop(peer);
+    process_commands(&dealer);
+    assert_eq!(dealer.try_recv().unwrap(), None);
+}
+
+/// The socket did not know which pipe belonged to the connection. The pipe ended without its linger period.
+#[deadline::test]
+fn push_with_immediate_sends_its_queue_after_a_disconnect() {
+    let context = Context::new().unwrap();
+    let pull = context.socket(Pull).unwrap();
+    pull.set_rcvhwm(10).unwrap();
+    let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+    let push = context.socket(Push).unwrap();
+    push.set_immediate(true).unwrap();
+    push.connect(&endpoint).unwrap();
+    for _ in 0..500 {
+        push.send(vec![0; 100_000]).unwrap();
+    }
+    push.disconnect(&endpoint).unwrap();
+    for number in 0..500 {
+        assert!(pull.recv_timeout(PATIENCE).unwrap().is_some(), "{number} alone");
+    }
+}
+
+/// The socket keeps its pipes by endpoint. It ended the wrong one of two.
+#[deadline::test]
+fn second_connection_to_an_endpoint_outlives_the_first() {
+    let context = Context::new().unwrap();
+    let pull = context.socket(Pull).unwrap();
+    pull.set_reconnect_ivl(None).unwrap();
+    let listener = listener();
+    let [first, mut second] = [(); 2].map(|()| peer(&pull, &listener, "PUSH"));
+    process_commands(&pull);
+    drop(first);
+    process_commands(&pull);
+    second.write_all(b"\0\x01x").unwrap();
+    assert_eq!(pull.recv_timeout(DEADLINE).unwrap().expect("a message"), "x");
+}
+
+/// The empty message that reports the end was dropped at the mark.
+#[deadline::test]
+fn stream_with_a_full_pipe_reports_the_end_of_a_connection() {
+    for mark in 1..4 {
+        for count in 0..6 {
+            let context = Context::new().unwrap();
+            let stream = context.socket(Stream).unwrap();
+            stream.set_rcvhwm(mark).unwrap();
+            let endpoint = stream.bind("tcp://127.0.0.1:*").unwrap();
+            let mut peer = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+            peer.set_nodelay(true).unwrap();
+            for _ in 0..count {
+                peer.write_all(b"x").unwrap();
+                thread::sleep(Duration::from_millis(5));
+            }
+            drop(peer);
+            thread::sleep(SHORT);
+            assert_eq!(stream.recv_multipart_timeout(PATIENCE).unwrap().expect("a connection")[1], "");
+            let mut received = 0;
+            loop {
+                let message = stream.recv_multipart_timeout(PATIENCE).unwrap();
+                let message = message.unwrap_or_else(|| panic!("no end where the mark is {mark}"));
+                if message[1].is_empty() {
+                    break;
+                }
+                received += message[1].len();
+            }
+            assert_eq!(received, count);
+        }
+    }
+}
+
+/// The session sent what was left, but never ended its pipe to the ZAP handler.
+#[deadline::test]
+fn context_ends_when_a_socket_is_closed_during_its_zap_request() {
+    let listener = listener();
+    let context = Context::new().unwrap();
+    let handler = context.socket(Rep).unwrap();
+    handler.bind("inproc://zeromq.zap.01").unwrap();
+    let push = context.socket(Push).unwrap();
+    push.set_zap_domain("global").unwrap();
+    push.set_reconnect_ivl(None).unwrap();
+    push.connect(&endpoint(&listener)).unwrap();
+    push.send("last").unwrap();
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.set_read_timeout(Some(DEADLINE)).unwrap();
+    peer.read_exact(&mut [0; 10]).unwrap();
+    drop(push);
+    thread::sleep(Duration::from_millis(50));
+    let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
+    greeting.resize(64, 0);
+    peer.write_all(&greeting).unwrap();
+    peer.write_all(b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PULL").unwrap();
+    let request = handler.recv_multipart().unwrap();
+    handler.send_multipart([&request[0][..], &request[1][..], b"200", b"", b"", b""]).unwrap();
+    let reading = thread::spawn(move || {
+        let mut all = Vec::new();
+        peer.read_to_end(&mut all).map(|_| all)
+    });
+    while !reading.is_finished() {
+        assert!(handler.recv_timeout(Duration::from_millis(5)).unwrap().is_none());
+    }
+    assert!(reading.join().unwrap().unwrap().ends_with(b"last"));
+}
+
+/// Sockets close with and without a linger period, full or not, while their peers vanish in the middle of a message.
+#[deadline::test]
+fn context_ends_for_every_linger_when_peers_vanish() {
+    for round in 0..60 {
+        let context = Context::new().unwrap();
+        let listener = listener();
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_rcvhwm(1 + round % 3).unwrap();
+        dealer.set_linger([None, Some(Duration::ZERO), Some(Duration::from_millis(5))][round as usize % 3]).unwrap();
+        let connects = round % 2 == 0;
+        let mut peer = if connects {
+            dealer.set_reconnect_ivl(None).unwrap();
+            dealer.connect(&endpoint(&listener)).unwrap();
+            listener.accept().unwrap().0
+        } else {
+            let endpoint = dealer.bind("tcp://127.0.0.1:*").unwrap();
+            TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap()
+        };
+        let mut said = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
+        said.resize(64, 0);
+        said.extend(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER");
+        peer.write_all(&said).unwrap();
+        peer.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut answer = [0; 66];
+        peer.read_exact(&mut answer).unwrap();
+        peer.read_exact(&mut vec![0; answer[65].into()]).unwrap();
+        said.clear();
+        for _ in 0..round % 20 {
+            said.extend(b"\x01\x01a\0\x01b\x04\x08\x04PING\0\x01c");
+        }
+        // The last thing is cut off in some rounds.
+        said.truncate(said.len().saturating_sub(round as usize % 5));
+        peer.write_all(&said).unwrap();
+        if round % 4 < 2 && said.len() > 10 {
+            dealer.recv_multipart().unwrap();
+        }
+        if round % 5 == 0 {
+            // Read to its end, there is no reset.
+            peer.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+            let _ = peer.read_to_end(&mut Vec::new());
+        }
+        let closes_first = round % 7 < 3;
+        if closes_first {
+            drop(dealer);
+            drop(peer);
+        } else {
+            drop(peer);
+            thread::sleep(Duration::from_millis((round % 3).into()));
+            drop(dealer);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! xpub.cpp, dist.cpp: PUB and XPUB.
+
+use zmq::{Context, Pub, Sub, XPub, XSub};
+
+use crate::common::DEADLINE;
+use crate::{PATIENCE, process_commands};
+
+/// A pipe that had left stayed in the list of pipes to be answered, and its memory was read (valgrind shows it). If the memory
+/// belonged to a new pipe by then, the new peer got the subscription.
+#[deadline::test]
+fn xpub_manual_forgets_subscriptions_of_peers_that_left() {
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    publisher.set_xpub_manual(true).unwrap();
+    publisher.bind("inproc://publisher").unwrap();
+    for round in 0..4 {
+        let leaves = context.socket(Sub).unwrap();
+        leaves.connect("inproc://publisher").unwrap();
+        leaves.subscribe("A").unwrap();
+        // Others, so that its memory is given out again for one end of a connection or the other.
+        let mut leavers = vec![leaves];
+        for _ in 0..round % 4 {
+            leavers.push(context.socket(Sub).unwrap());
+            leavers.last().unwrap().connect("inproc://publisher").unwrap();
+        }
+        publisher.events().unwrap();
+        for leaver in leavers {
+            drop(leaver);
+            process_commands(&publisher);
+        }
+        let stay: Vec<_> = (0..4).map(|_| context.socket(Sub).unwrap()).collect();
+        for subscriber in &stay {
+            subscriber.connect("inproc://publisher").unwrap();
+        }
+        publisher.events().unwrap();
+        assert_eq!(publisher.recv().unwrap(), b"\x01A"[..]);
+        publisher.subscribe("A").unwrap();
+        publisher.send("A").unwrap();
+        for subscriber in &stay {
+            assert!(subscriber.try_recv().unwrap().is_none(), "{round}");
+        }
+        assert_eq!(publisher.recv().unwrap(), b"\0A"[..]);
+        drop(stay);
+        process_commands(&publisher);
+    }
+}
+
+/// Messages of peers took entries of the list of pipes to be answered.
+#[deadline::test]
+fn xpub_manual_answers_the_peer_that_subscribed() {
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    publisher.set_xpub_manual(true).unwrap();
+    publisher.bind("inproc://publisher").unwrap();
+    let (first, second) = (context.socket(XSub).unwrap(), context.socket(XSub).unwrap());
+    first.connect("inproc://publisher").unwrap();
+    second.connect("inproc://publisher").unwrap();
+    first.send("hello").unwrap();
+    first.send(b"\x01A").unwrap();
+    publisher.events().unwrap();
+    second.send(b"\x01B").unwrap();
+    publisher.events().unwrap();
+    for _ in 0..3 {
+        let message = publisher.recv().unwrap();
+        if message[0] == 1 {
+            publisher.subscribe(&message[1..]).unwrap();
+        }
+    }
+    publisher.send("A").unwrap();
+    publisher.send("B").unwrap();
+    assert_eq!(first.recv_timeout(PATIENCE).unwrap().unwrap(), "A");
+    assert_eq!(second.recv_timeout(PATIENCE).unwrap().unwrap(), "B");
+    assert!(first.try_recv().unwrap().is_none());
+    assert!(second.try_recv().unwrap().is_none());
+}
+
+/// A peer that left cleared the pipe to which the next answer belongs.
+#[deadline::test]
+fn xpub_manual_answers_a_peer_after_another_has_left() {
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    publisher.set_xpub_manual(true).unwrap();
+    publisher.bind("inproc://publisher").unwrap();
+    let subscriber = |topic: &str| {
+        let subscriber = context.socket(Sub).unwrap();
+        subscriber.connect("inproc://publisher").unwrap();
+        subscriber.subscribe(topic).unwrap();
+        assert_eq!(publisher.recv().unwrap()[1..], *topic.as_bytes());
+        subscriber
+    };
+    let other = subscriber("b");
+    publisher.subscribe("b").unwrap();
+    let one = subscriber("a");
+    drop(other);
+    process_commands(&publisher);
+    publisher.subscribe("a").unwrap();
+    publisher.send("a").unwrap();
+    assert_eq!(one.recv_timeout(DEADLINE).unwrap().expect("a message"), "a");
+}
+
+/// PUB processed the reports of what subscribers had read once in a millisecond, and dropped messages in between.
+#[deadline::test]
+fn pub_drops_only_messages_without_room() {
+    let context = Context::new().unwrap();
+    let publisher = context.socket(Pub).unwrap();
+    publisher.set_sndhwm(1).unwrap();
+    publisher.bind("inproc://publisher").unwrap();
+    let subscribers: Vec<_> = (0..5)
+        .map(|_| {
+            let subscriber = context.socket(Sub).unwrap();
+            subscriber.set_rcvhwm(1).unwrap();
+            subscriber.subscribe("").unwrap();
+            subscriber.connect("inproc://publisher").unwrap();
+            subscriber
+        })
+        .collect();
+    publisher.events().unwrap();
+    for number in 0..1000_u16 {
+        publisher.send_multipart([&number.to_be_bytes()[..], b"more"]).unwrap();
+        for subscriber in &subscribers[1..] {
+            let message = subscriber.try_recv_multipart().unwrap().unwrap_or_else(|| panic!("no {number}"));
+            assert_eq!(message, [&number.to_be_bytes()[..], b"more"]);
+        }
+        // The first is full most of the time.
+        if number % 10 == 0 {
+            assert!(subscribers[0].try_recv_multipart().unwrap().is_some());
+        }
+    }
+}
