@@ -9,11 +9,19 @@ const CAPABILITIES: &[&str] = &["curve", "gssapi", "pgm", "norm", "vmci", "tipc"
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-check-cfg=cfg(zmq_vendored)");
+    println!("cargo:rustc-check-cfg=cfg(zmq_patches, values(\"safety\", \"all\"))");
     println!("cargo:rustc-check-cfg=cfg(zmq_has, values(\"{}\"))", CAPABILITIES.join("\", \""));
 
     let fact = |name: &str| env::var(format!("DEP_ZMQ_{name}")).unwrap_or_default();
     if fact("LINKED") == "vendored" {
         println!("cargo:rustc-cfg=zmq_vendored");
+    }
+    // The patches for safety are among all.
+    let patches = fact("PATCHES");
+    for (cfg, sets) in [("safety", &["safety", "all"][..]), ("all", &["all"])] {
+        if sets.contains(&&*patches) {
+            println!("cargo:rustc-cfg=zmq_patches=\"{cfg}\"");
+        }
     }
     for capability in fact("CAPABILITIES").split(',').filter(|name| CAPABILITIES.contains(name)) {
         println!("cargo:rustc-cfg=zmq_has=\"{capability}\"");

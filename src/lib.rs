@@ -110,6 +110,23 @@ pub use spec::SocketSpec;
 pub use timers::{TimerId, Timers};
 pub use util::{has, strerror, version};
 
+/// Which [patches] the linked libzmq has.
+///
+/// - `"all"`: the vendored libzmq with all patches, by default.
+/// - `"safety"`: only the patches against memory faults, aborts, freezes, leaks and bypassed authentication, because
+///   `LIBZMQ_VENDOR_PATCHES=safety` was set when it was built.
+/// - `"none"`: libzmq as released. It is the system's libzmq (feature `system`), or `LIBZMQ_VENDOR_PATCHES=none` was set.
+///   Draft kinds, [`Socket::set_socks_proxy`], and marks that change after the socket binds or connects are then refused.
+///
+/// The [front page](crate#what-each-libzmq-promises) says what each of them promises.
+///
+/// [patches]: https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md
+///
+/// ```
+/// assert!(["all", "safety", "none"].contains(&zmq::PATCHES));
+/// ```
+pub const PATCHES: &str = sys::PATCHES;
+
 /// The raw bindings, for code that is half C and half Rust.
 ///
 /// [`Socket::as_raw`], [`Context::as_raw`] and [`Message::as_raw`] give the handles that its functions take.

@@ -4,7 +4,7 @@ use crate::macros::{self, Config, MACROS, Place};
 use crate::probe::Probe;
 use crate::system::System;
 use crate::target::{Os, Target};
-use crate::{Artifacts, Build, Error, mend, unpack};
+use crate::{Artifacts, Build, Error, patches, unpack};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ const SPLIT: &str = "LIBZMQ_VENDOR_SPLIT";
 
 pub fn run(options: &Build) -> Result<Artifacts, Error> {
     let target = Target::from_cargo()?;
+    let patches = options.patches.decide()?;
     let out_dir = env::var_os("OUT_DIR").ok_or_else(|| Error::new("OUT_DIR is not set".to_owned()))?;
     let root = Path::new(&out_dir).join("libzmq");
     let (source, include, lib_dir) = (root.join("source"), root.join("include"), root.join("lib"));
@@ -22,7 +23,7 @@ pub fn run(options: &Build) -> Result<Artifacts, Error> {
         fs::create_dir_all(directory).map_err(|error| Error::io("create", directory, &error))?;
     }
     unpack::unpack(&source)?;
-    mend::mend(&source)?;
+    patches::apply(patches, &source)?;
     for header in ["zmq.h", "zmq_utils.h"] {
         let (from, to) = (source.join("include").join(header), include.join(header));
         fs::copy(from, &to).map_err(|error| Error::io("write", &to, &error))?;
@@ -71,6 +72,7 @@ pub fn run(options: &Build) -> Result<Artifacts, Error> {
         root,
         include,
         lib_dir,
+        patches,
         capabilities: capabilities(&defined),
         libs,
         search: systems.into_iter().flat_map(|system| system.search).collect(),

@@ -24,7 +24,8 @@
 
 mod compile;
 mod macros;
-mod mend;
+mod patch;
+mod patches;
 mod probe;
 mod system;
 mod target;
@@ -32,6 +33,11 @@ mod target;
 mod tests;
 mod unpack;
 
+#[doc(hidden)]
+pub use patch::{FilePatch, Patch, Test};
+pub use patches::Patches;
+#[doc(hidden)]
+pub use patches::all as all_patches;
 pub use unpack::intercept;
 
 use std::fmt;
@@ -48,6 +54,7 @@ pub struct Build {
     pgm: bool,
     norm: bool,
     vmci: bool,
+    patches: Patches,
 }
 
 /// A built libzmq, and what a program has to link with it.
@@ -61,6 +68,8 @@ pub struct Artifacts {
     pub lib_dir: PathBuf,
     /// The version that `zmq.h` states.
     pub version: (u32, u32, u32),
+    /// The patches that were applied.
+    pub patches: Patches,
     /// The names for which `zmq_has` answers 1.
     pub capabilities: Vec<&'static str>,
     /// The libraries to link after libzmq, in link order. libsodium is not among them.
@@ -113,6 +122,14 @@ impl Build {
         self
     }
 
+    /// Which patches are applied: all, unless this says otherwise. `LIBZMQ_VENDOR_PATCHES` in the environment (`none`,
+    /// `safety` or `all`) decides over it: a program's builder can set the environment, but cannot change the build
+    /// script that calls this.
+    pub fn patches(&mut self, patches: Patches) -> &mut Build {
+        self.patches = patches;
+        self
+    }
+
     /// Compiles libzmq into `OUT_DIR`, for the target that Cargo names.
     ///
     /// It prints `cargo:rerun-if-env-changed` lines for what it reads of the environment, and no other instruction to
@@ -120,8 +137,8 @@ impl Build {
     ///
     /// # Errors
     ///
-    /// What a feature needs is not there, the compiler does not work, or libzmq's configuration for the target is not
-    /// known; the text says what to do.
+    /// What a feature needs is not there, the compiler does not work, `LIBZMQ_VENDOR_PATCHES` has another value than
+    /// `none`, `safety` and `all`, or libzmq's configuration for the target is not known; the text says what to do.
     pub fn compile(&self) -> Result<Artifacts, Error> {
         compile::run(self)
     }

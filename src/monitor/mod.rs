@@ -219,7 +219,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// `EINVAL` without such a monitor, `ENOTSUP` for thread-safe kinds of sockets, whose queues libzmq does not guard
-    /// here, and over a libzmq that this library has not built, which may crash when a peer is just leaving.
+    /// here, and over a libzmq without the patches for safety, which may crash when a peer leaves.
     ///
     /// ```
     /// use std::time::Duration;
@@ -227,7 +227,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// use zmq::{PollEvents, PollItem};
     ///
     /// # fn main() -> zmq::Result<()> {
-    /// # if zmq::sys::LINKED != "vendored" { return Ok(()) }
+    /// # if zmq::PATCHES == "none" { return Ok(()) }
     /// # let context = zmq::Context::new()?;
     /// let server = context.socket(zmq::Pull)?;
     /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
@@ -257,9 +257,9 @@ impl<T: SocketType> Socket<'_, T> {
         if core.raw().get_int(zmq_sys::ZMQ_THREAD_SAFE).map_err(|errno| errno.of("ZMQ_THREAD_SAFE"))? != 0 {
             return Err(refused("not for thread-safe sockets"));
         }
-        #[cfg(not(zmq_vendored))]
+        #[cfg(not(zmq_patches = "safety"))]
         return Err(refused("this libzmq may crash over it when a peer is just leaving"));
-        #[cfg(zmq_vendored)]
+        #[cfg(zmq_patches = "safety")]
         match core.raw().pipes_stats() {
             Ok(()) => Ok(true),
             Err(Errno::EAGAIN) => Ok(false),

@@ -35,11 +35,11 @@ impl RawSocket {
     }
 
     /// Asks for an event of each pipe; [`Errno::EAGAIN`] where there is none.
-    #[cfg(all(feature = "draft", zmq_vendored))]
+    #[cfg(all(feature = "draft", zmq_patches = "safety"))]
     pub(crate) fn pipes_stats(&self) -> Result<(), Errno> {
         // SAFETY: the handle is open or null (type invariant), and the caller has made sure that it is not that of a
-        // thread-safe socket, whose pipes other threads change. In the vendored libzmq a pipe whose
-        // other end may be gone is not asked (libzmq-vendor/src/mend.rs).
+        // thread-safe socket, whose pipes other threads change. A pipe whose other end may be freed is not asked
+        // (patch 0022-commands-to-freed-pipe).
         check(unsafe { zmq_sys::zmq_socket_monitor_pipes_stats(self.as_ptr()) }).map(drop)
     }
 }

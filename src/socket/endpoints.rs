@@ -337,10 +337,10 @@ impl Core {
         if raw { endpoint::check_raw(call, endpoint) } else { Ok(()) }
     }
 
-    /// Over a wire a peer may send messages of several parts, of which `ZMQ_CONFLATE` keeps single ones. A SUB whose
-    /// subscriptions have changed meanwhile looks for the others; the vendored libzmq is mended there.
+    /// A remote peer can send messages of several frames, and `ZMQ_CONFLATE` keeps one frame with its MORE flag. A SUB that
+    /// discards the message looks for the other frames, and libzmq aborts, except with the patch 0003-conflate-more-flag.
     fn check_conflating(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
-        if cfg!(zmq_vendored) || self.kind() != Kind::Sub || !self.conflates() || endpoint::is_inproc(text) {
+        if cfg!(zmq_patches = "safety") || self.kind() != Kind::Sub || !self.conflates() || endpoint::is_inproc(text) {
             return Ok(());
         }
         let why = format_args!("{endpoint:?}: with ZMQ_CONFLATE this libzmq aborts over messages of several parts");

@@ -319,11 +319,11 @@ impl Kind {
 
     /// # Errors
     ///
-    /// `EPROTONOSUPPORT` for a draft kind where the linked libzmq is not the vendored one: as released, its draft kinds
-    /// wait for each other for ever, and peers and long groups bring them down.
+    /// `EPROTONOSUPPORT` for a draft kind, unless the linked libzmq has the patches for safety: as released, draft kinds
+    /// wait for each other for ever, and peers and long groups abort the process.
     pub(crate) fn check_library(self) -> Result<(), Error> {
-        if cfg!(not(zmq_vendored)) && self.is_draft() {
-            let why = format_args!("{self}: draft kinds are for the vendored libzmq, which has their faults mended");
+        if cfg!(not(zmq_patches = "safety")) && self.is_draft() {
+            let why = format_args!("{self}: draft kinds need the vendored libzmq with its patches for safety");
             return Err(Errno::EPROTONOSUPPORT.because("zmq_socket", why));
         }
         Ok(())

@@ -466,7 +466,7 @@ impl Core {
     pub(crate) fn is_mid_message(&self) -> bool {
         self.mid_message.load(Ordering::Relaxed)
             && (matches!(self.kind, Kind::Push | Kind::Dealer | Kind::Req)
-                || cfg!(zmq_vendored) && self.kind == Kind::Pair)
+                || cfg!(zmq_patches = "all") && self.kind == Kind::Pair)
     }
 
     /// Works out when plain sends and receives need nothing of what this library does besides calling libzmq, whichever

@@ -30,8 +30,9 @@ impl Row {
             ("ZMQ_VMCI_", c"vmci", "this libzmq was built without vmci"),
             ("ZMQ_WSS_", c"WSS", "this libzmq was built without WSS"),
         ];
-        if self.name == "ZMQ_SOCKS_PROXY" && cfg!(not(zmq_vendored)) {
-            return Some("this libzmq is not the vendored one: it aborts the process where a proxy refuses");
+        // The patch 0001-socks-handle-removed-twice.
+        if self.name == "ZMQ_SOCKS_PROXY" && cfg!(not(zmq_patches = "safety")) {
+            return Some("this libzmq aborts the process if a proxy refuses: it lacks the patch 0001");
         }
         let family = FAMILIES.iter().find(|(prefix, ..)| self.name.starts_with(prefix));
         family.filter(|(_, capability, _)| !raw::has(capability)).map(|(.., why)| *why)

@@ -153,10 +153,10 @@ impl Latched {
 }
 
 impl Core {
-    /// Over a libzmq without our mend, a mark that is changed while a peer is just leaving uses memory that was freed.
+    /// libzmq uses freed memory if a mark changes while a peer leaves, except with the patch 0022-commands-to-freed-pipe.
     pub(super) fn check_mark(&self, row: Row) -> Result<()> {
         let is_mark = matches!(row.number, zmq_sys::ZMQ_SNDHWM | zmq_sys::ZMQ_RCVHWM);
-        if cfg!(not(zmq_vendored)) && is_mark && self.naming().is_used() {
+        if cfg!(not(zmq_patches = "safety")) && is_mark && self.naming().is_used() {
             let why = "this libzmq takes it before the socket binds or connects only";
             return Err(Errno::EINVAL.because(row.name, why));
         }

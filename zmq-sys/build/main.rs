@@ -14,6 +14,8 @@ use std::process::ExitCode;
 struct Linked {
     /// "vendored" or "system".
     origin: &'static str,
+    /// Which patches the linked libzmq has: "all", "safety" or "none".
+    patches: &'static str,
     /// The directory that holds the include and the lib directory, as far as there is one.
     root: PathBuf,
     /// The directory of `zmq.h`.
@@ -49,6 +51,7 @@ fn run() -> Result<(), String> {
     println!("safe-zmq-sys: {} libzmq {}, {origin} bindings", linked.origin, dotted(linked.version));
 
     constant("LINKED", linked.origin);
+    constant("PATCHES", linked.patches);
     constant("BINDINGS", origin);
     constant("INCLUDE", &linked.include.display().to_string());
     constant("CAPABILITIES", &linked.capabilities.join(","));
@@ -62,6 +65,7 @@ fn run() -> Result<(), String> {
     metadata("version_number", &(major * 10_000 + minor * 100 + patch).to_string());
     metadata("capabilities", &linked.capabilities.join(","));
     metadata("linked", linked.origin);
+    metadata("patches", linked.patches);
     metadata("bindings", origin);
     metadata("libs", &linked.libs.join(","));
     let search: Vec<String> = linked.search.iter().map(|path| path.display().to_string()).collect();

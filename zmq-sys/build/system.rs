@@ -35,6 +35,7 @@ pub fn link() -> Result<Linked, String> {
     let lib = library.link_paths.first().cloned().or_else(|| pkg_config_dir("libdir")).unwrap_or_default();
     Ok(Linked {
         origin: "system",
+        patches: "none",
         root: pkg_config_dir("prefix").or_else(|| include.parent().map(PathBuf::from)).unwrap_or_default(),
         include,
         lib,

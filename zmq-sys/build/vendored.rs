@@ -38,6 +38,7 @@ pub fn link() -> Result<Linked, String> {
 
     Ok(Linked {
         origin: "vendored",
+        patches: artifacts.patches.name(),
         root: artifacts.root,
         include: artifacts.include,
         lib: artifacts.lib_dir,

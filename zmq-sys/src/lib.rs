@@ -21,6 +21,11 @@ pub use types::*;
 /// Which libzmq is linked: `"vendored"` or `"system"`.
 pub const LINKED: &str = env!("ZMQ_SYS_LINKED");
 
+/// Which [patches] the linked libzmq has: `"all"`, `"safety"` or `"none"`; a system's libzmq has `"none"`.
+///
+/// [patches]: https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md
+pub const PATCHES: &str = env!("ZMQ_SYS_PATCHES");
+
 /// Where these bindings come from: `"generated"` from the header of the linked library when this crate was built, or
 /// `"shipped"` with this crate.
 pub const BINDINGS: &str = env!("ZMQ_SYS_BINDINGS");

@@ -1,0 +1,133 @@
+//! The patches, and which of them are applied.
+
+use crate::Error;
+use crate::patch::Patch;
+use std::env;
+use std::path::Path;
+
+/// Decides over [`Build::patches`](crate::Build::patches).
+const VARIABLE: &str = "LIBZMQ_VENDOR_PATCHES";
+
+/// The number of the first patch that [`Patches::Safety`] leaves out.
+const FIRST_OF_LOSSES: u16 = 1000;
+
+/// Which of the [patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md) are applied to
+/// libzmq.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Patches {
+    /// None: libzmq as released, to test interoperability against exactly that.
+    None,
+    /// Those below 1000, for faults that corrupt memory, abort, freeze, leak, or let somebody in.
+    Safety,
+    /// All, also for faults that lose, mix or reorder messages.
+    #[default]
+    All,
+}
+
+impl Patches {
+    /// `none`, `safety` or `all`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Patches::None => "none",
+            Patches::Safety => "safety",
+            Patches::All => "all",
+        }
+    }
+
+    /// What the environment says, or else `self`.
+    pub(crate) fn decide(self) -> Result<Patches, Error> {
+        println!("cargo:rerun-if-env-changed={VARIABLE}");
+        match env::var_os(VARIABLE) {
+            Some(value) if !value.is_empty() => [Patches::None, Patches::Safety, Patches::All]
+                .into_iter()
+                .find(|patches| value == patches.name())
+                .ok_or_else(|| Error::new(format!("{VARIABLE} must be none, safety or all, and is {value:?}"))),
+            _ => Ok(self),
+        }
+    }
+
+    fn has(self, patch: &Patch) -> bool {
+        match self {
+            Patches::None => false,
+            Patches::Safety => patch.number < FIRST_OF_LOSSES,
+            Patches::All => true,
+        }
+    }
+}
+
+/// All patches, in the order in which they are applied.
+///
+/// # Errors
+///
+/// The text of a patch is malformed; the error names it.
+pub fn all() -> Result<Vec<Patch>, Error> {
+    TEXTS.iter().map(|(name, text)| Patch::parse(name, text)).collect()
+}
+
+/// Applies `patches` to the libzmq in `source`.
+pub(crate) fn apply(patches: Patches, source: &Path) -> Result<(), Error> {
+    all()?.iter().filter(|patch| patches.has(patch)).try_for_each(|patch| patch.apply(source))
+}
+
+/// Compiled in, so that Cargo builds libzmq again if one of them changes.
+macro_rules! texts {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../patches/", $name, ".patch")))),*]
+    };
+}
+
+/// The name and the text of each file in `patches/`.
+const TEXTS: &[(&str, &str)] = texts! {
+    "0001-socks-handle-removed-twice"
+    "0002-router-generated-routing-id"
+    "0003-conflate-more-flag"
+    "0004-zmtp1-reconnect-to-full-pipe"
+    "0005-reference-count-overflow"
+    "0006-long-group-references"
+    "0007-radio-join-long-group"
+    "0008-dish-datagram-group-length"
+    "0009-udp-send-buffer-overrun"
+    "0010-udp-bound-device-retry"
+    "0011-udp-socket-refused"
+    "0012-dgram-port-taken"
+    "0013-mailbox-safe-own-lock"
+    "0014-wait-for-departed-peer"
+    "0015-curve-small-order-key"
+    "0016-welcome-for-closed-connection"
+    "0017-incomplete-message-of-ended-connection"
+    "0018-unread-connection-blocks-term"
+    "0019-zap-pipe-blocks-term"
+    "0020-given-up-connection-blocks-term"
+    "0021-hello-for-closed-connection"
+    "0022-commands-to-freed-pipe"
+    "0023-changed-marks"
+    "0024-restart-input-of-new-engine"
+    "0025-heartbeat-on-lost-connection"
+    "0026-zws2-without-mechanism-and-zap"
+    "0027-short-ping-reads-beyond-message"
+    "0028-thread-safe-connect-wakes-senders"
+    "0029-unread-messages-of-lost-connection"
+    "0030-xpub-manual-pending-pipes"
+    "0031-probe-router-before-bind"
+    "0032-conflate-reader-awake-race"
+    "1001-rep-malformed-request"
+    "1002-udp-would-block"
+    "1003-udp-unbind"
+    "1004-dgram-bound-again"
+    "1005-zap-status-300-waits"
+    "1006-topics-count-of-departed-peers"
+    "1007-bind-errno-on-monitored-socket"
+    "1008-mailbox-signal-outside-lock"
+    "1009-commands-before-drop"
+    "1010-pipe-ends-in-mid-message"
+    "1011-router-peer-comes-back"
+    "1012-req-peer-leaves-in-mid-request"
+    "1013-pair-peer-leaves-in-mid-message"
+    "1014-pair-peer-comes-back"
+    "1015-conflate-subscriptions"
+    "1016-conflate-message-as-routing-id"
+    "1017-stream-end-at-mark"
+    "1018-zap-user-id-lowers-mark"
+    "1019-handshake-at-mark"
+    "1020-immediate-disconnect-loses-messages"
+};
