@@ -1,5 +1,4 @@
-//! Turns the facts of the linked libzmq, which safe-zmq-sys relays as `DEP_ZMQ_*`, into cfgs and into what the tests compile
-//! their C peers with.
+//! Turns the facts of the linked libzmq, which safe-zmq-sys relays as `DEP_ZMQ_*`, into cfgs.
 
 use std::env;
 
@@ -25,8 +24,5 @@ fn main() {
     }
     for capability in fact("CAPABILITIES").split(',').filter(|name| CAPABILITIES.contains(name)) {
         println!("cargo:rustc-cfg=zmq_has=\"{capability}\"");
-    }
-    for name in ["INCLUDE", "LIB", "LIBS", "SEARCH", "VERSION_NUMBER"] {
-        println!("cargo:rustc-env=ZMQ_{name}={}", fact(name));
     }
 }

@@ -20,7 +20,8 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::{Context, LazyPirate, Multipart, Req, Router, Socket};
+use zmq::{Context, Multipart, Req, Router, Socket};
+use zmq_patterns::LazyPirate;
 
 /// Lost reply: a REQ client whose reply never comes can do nothing any more; then three clients that can.
 #[derive(Parser)]

@@ -69,7 +69,6 @@ mod proxy;
 #[allow(unsafe_code)]
 mod raw;
 mod reactor;
-mod request;
 pub mod security;
 mod shared;
 mod socket;
@@ -94,7 +93,6 @@ pub use raw::PollItem;
 #[cfg(feature = "draft")]
 pub use raw::SignalMask;
 pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
-pub use request::{LazyPirate, RequestError};
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
 pub use shared::SharedSocket;
 pub use socket::{

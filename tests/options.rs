@@ -16,7 +16,7 @@ fn rows() -> impl Iterator<Item = &'static OptionInfo> {
 
 /// The header that this build was made with.
 fn header() -> String {
-    let directories = match env!("ZMQ_INCLUDE") {
+    let directories = match linked::INCLUDE {
         "" => vec!["/usr/include", "/usr/local/include"],
         directory => vec![directory],
     };

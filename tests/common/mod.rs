@@ -241,8 +241,8 @@ impl Drop for Process {
     }
 }
 
-/// Compiles one of our own C files of `tests/interop` against the header and the library that this crate is linked to,
-/// and gives the program. Each test binary has its own directory, and each test its own program file, so that tests
+/// Compiles one of the package's C files of `tests/interop` against the header and the library that it is linked to, and
+/// gives the program. Each test binary has its own directory, and each test its own program file, so that tests
 /// running side by side do not meet.
 pub fn c_program(source: &str) -> PathBuf {
     static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
@@ -255,20 +255,20 @@ pub fn c_program(source: &str) -> PathBuf {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let mut command = Command::new(compiler);
     command.args(["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"]);
-    if cfg!(feature = "draft") {
+    if linked::DRAFT == "1" {
         command.arg("-DZMQ_BUILD_DRAFT_API");
     }
-    if !env!("ZMQ_INCLUDE").is_empty() {
-        command.arg("-I").arg(env!("ZMQ_INCLUDE"));
+    if !linked::INCLUDE.is_empty() {
+        command.arg("-I").arg(linked::INCLUDE);
     }
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(source));
     command.arg("-o").arg(&program);
-    for directory in std::iter::once(env!("ZMQ_LIB")).chain(env!("ZMQ_SEARCH").split(';')) {
+    for directory in std::iter::once(linked::LIB).chain(linked::SEARCH.split(';')) {
         if !directory.is_empty() {
             command.arg("-L").arg(directory);
         }
     }
-    for library in env!("ZMQ_LIBS").split(',').filter(|library| !library.is_empty()) {
+    for library in linked::LIBS.split(',').filter(|library| !library.is_empty()) {
         command.arg(format!("-l{library}"));
     }
     command.args(["-lpthread", "-lm"]);

@@ -86,7 +86,7 @@ pub fn without_comments(text: &str) -> String {
 
 /// The header that this build was made with.
 pub fn header() -> String {
-    let directories = match env!("ZMQ_INCLUDE") {
+    let directories = match linked::INCLUDE {
         "" => vec!["/usr/include", "/usr/local/include"],
         directory => vec![directory],
     };

@@ -64,6 +64,7 @@ fn run() -> Result<(), String> {
     metadata("lib", &linked.lib.display().to_string());
     metadata("version_number", &(major * 10_000 + minor * 100 + patch).to_string());
     metadata("capabilities", &linked.capabilities.join(","));
+    metadata("draft", if cfg!(feature = "draft") { "1" } else { "0" });
     metadata("linked", linked.origin);
     metadata("patches", linked.patches);
     metadata("bindings", origin);

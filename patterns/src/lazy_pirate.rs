@@ -1,33 +1,29 @@
-//! Requests that are repeated until they are answered.
+//! The guide's Lazy Pirate: a client that repeats a request until it is answered.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::error;
 use std::fmt;
 use std::io;
-use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::context::Context;
-use crate::error::{Errno, Error, Result};
-use crate::multipart::Multipart;
-use crate::socket::{Req, Socket, TrySend};
-
-const CALL: &str = "zmq_msg_recv";
+use zmq::{Context, Errno, Error, Multipart, Req, Result, Socket, TrySend};
 
 type Setup = Box<dyn Fn(&Socket<'static, Req>) -> Result<()> + Send>;
 
 /// A client whose every request is answered or fails in bounded time, whatever becomes of the servers: the guide's Lazy
 /// Pirate, as one call.
 ///
-/// A request that is not answered in time is sent again, a given number of times, over a new REQ socket each: whatever
-/// the old one may still get is dropped with it, so no late reply is taken for that of a later request. With several
-/// endpoints each try goes to the next one, and the one that has answered is the first to be asked the next time.
+/// `LazyPirate` sends a request again if no reply comes in time, up to a given number of times, over a new REQ socket
+/// each. The old socket is dropped with every reply that may still arrive there, so a late reply is never taken for the
+/// reply to a later request. With several endpoints each try goes to the next one. The endpoint that answered is asked
+/// first the next time.
 ///
 /// A request that is sent again may be served twice: its server may have died, or been slow, after serving it.
 ///
 /// ```
 /// use std::time::Duration;
-/// use zmq::{Context, LazyPirate, Rep};
+/// use zmq::{Context, Rep};
+/// use zmq_patterns::LazyPirate;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let context = Context::new()?;
@@ -51,17 +47,24 @@ pub struct LazyPirate {
     timeout: Duration,
     retries: u32,
     setup: Vec<Setup>,
-    opened_at: &'static Location<'static>,
-    /// Which endpoint the next try goes to.
+    /// The index of the endpoint that the next try goes to.
     next: usize,
-    /// Connected to that endpoint, and waiting for no reply.
+    /// A socket that is connected to that endpoint and owes no reply.
     socket: Option<Socket<'static, Req>>,
 }
 
 impl LazyPirate {
     /// A client of the server at an endpoint, with a time-out of 2.5 seconds and 2 retries. It connects with its first
     /// request.
-    #[track_caller]
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// let client = zmq_patterns::LazyPirate::new(&context, "tcp://localhost:5555");
+    /// assert!(context.open_sockets().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(context: &Context, endpoint: impl Into<String>) -> LazyPirate {
         LazyPirate {
             context: context.clone(),
@@ -69,13 +72,20 @@ impl LazyPirate {
             timeout: Duration::from_millis(2500),
             retries: 2,
             setup: Vec::new(),
-            opened_at: Location::caller(),
             next: 0,
             socket: None,
         }
     }
 
-    /// Adds the endpoint of a further server, which is asked where those before it do not answer.
+    /// Adds the endpoint of a further server, which is asked if the servers before it do not answer.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let client = zmq_patterns::LazyPirate::new(&context, "tcp://primary:5555").or("tcp://backup:5555");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn or(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
         self
@@ -93,12 +103,12 @@ impl LazyPirate {
         self
     }
 
-    /// Sets options on each socket before it connects: security, for one. Its linger period is zero.
+    /// Sets options on each socket before it connects, for example its security. The linger period is always zero.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
-    /// let client = zmq::LazyPirate::new(&context, "tcp://localhost:5555")
+    /// let client = zmq_patterns::LazyPirate::new(&context, "tcp://localhost:5555")
     ///     .with(|socket| socket.set_req_correlate(true));
     /// # Ok(())
     /// # }
@@ -108,28 +118,32 @@ impl LazyPirate {
         self
     }
 
-    /// Sends a request and gives its reply.
+    /// Sends a request and gives its reply. Reports of open sockets name the place of this call for the sockets that it
+    /// opens.
     ///
     /// # Errors
     ///
-    /// [`RequestError`], which gives the request back and says how often it was sent to which endpoint: `EAGAIN` where no
-    /// try was answered in time; at once `EINTR` after a caught signal, `ETERM` after the context was shut down, `EINVAL`
-    /// for a request of no parts, and what opening a socket and connecting it report.
+    /// [`RequestError`], which gives the request back and says how often it was sent to which endpoint. It comes with
+    /// `EAGAIN` if no try was answered in time. It comes at once with `EINTR` after a caught signal, with `ETERM` after
+    /// the context was shut down, with `EINVAL` for a request of no parts, and with any error of opening a socket and
+    /// connecting it.
     ///
     /// ```
     /// use std::time::Duration;
-    /// use zmq::{Context, Errno, LazyPirate};
+    /// use zmq::{Context, Errno};
+    /// use zmq_patterns::LazyPirate;
     ///
     /// # fn main() -> zmq::Result<()> {
     /// let context = Context::new()?;
     /// let mut client = LazyPirate::new(&context, "ipc:///tmp/nobody-is-there").set_timeout(Duration::from_millis(5));
     /// let failed = client.request(["key", "value"]).unwrap_err();
-    /// assert_eq!((failed.tries(), failed.error().errno()), (3, Errno::EAGAIN));
+    /// assert_eq!((failed.tries(), failed.errno()), (3, Errno::EAGAIN));
     /// println!("{failed}");
     /// assert_eq!(failed.into_request(), ["key", "value"]);
     /// # Ok(())
     /// # }
     /// ```
+    #[track_caller]
     pub fn request(&mut self, request: impl Into<Multipart>) -> Result<Multipart, RequestError> {
         let request = request.into();
         let mut tried = Vec::new();
@@ -143,16 +157,17 @@ impl LazyPirate {
                 Err(error) => break Some(error),
             }
         };
-        // It may still get the reply to this request.
+        // The socket may still get the reply to this request.
         self.socket = None;
         self.next = (self.next + 1) % self.endpoints.len();
         let mut counts = BTreeMap::<usize, usize>::new();
         tried.iter().for_each(|endpoint| *counts.entry(*endpoint).or_default() += 1);
         let tries = counts.into_iter().map(|(endpoint, tries)| (self.endpoints[endpoint].clone(), tries)).collect();
-        Err(RequestError::new(request, tries, self.timeout, error))
+        Err(RequestError { request, tries, timeout: self.timeout, error })
     }
 
-    /// One try; `None` if there is no reply in time. `again` where the request of the last try is still on its way.
+    /// One try; `None` if no reply comes in time. `again` says that the request of the last try is still queued.
+    #[track_caller]
     fn try_once(&mut self, request: &Multipart, again: bool) -> Result<Option<Multipart>> {
         let start = Instant::now();
         let socket = match self.socket.take() {
@@ -170,16 +185,17 @@ impl LazyPirate {
         reply
     }
 
+    #[track_caller]
     fn connected(&self) -> Result<Socket<'static, Req>> {
-        let socket = self.context.open(Req, self.opened_at)?;
+        let socket = self.context.owned_socket(Req)?;
         self.setup.iter().try_for_each(|set| set(&socket))?;
         socket.set_linger(Some(Duration::ZERO))?;
         socket.connect(&self.endpoints[self.next])?;
         Ok(socket)
     }
 
-    /// After a try without reply. Says whether the socket is kept, whose request is still on its way then, however soon
-    /// the name is bound.
+    /// Chooses the endpoint of the next try after one without a reply. Returns `true` if the socket is kept because the
+    /// request is still queued there.
     fn move_on(&mut self) -> bool {
         self.next = (self.next + 1) % self.endpoints.len();
         if self.endpoints.len() > 1 || !self.is_still_queued() {
@@ -188,11 +204,18 @@ impl LazyPirate {
         self.socket.is_some()
     }
 
-    /// Whether nobody has bound the name in this process that the socket is connected to. The request is queued there
-    /// then, and to send it over another socket would only queue another one.
+    /// Whether the socket is connected to an inproc name that is not bound yet. The request is queued there, and a new
+    /// socket would only queue the same request once more.
+    ///
+    /// `disconnect` refuses such a connection with `EFSM`. Any other connection it ends, which does no harm: the socket
+    /// is dropped then.
     fn is_still_queued(&self) -> bool {
-        let Ok(name) = CString::new(self.endpoints[self.next].as_str()) else { return false };
-        self.socket.is_some() && self.context.inner().inproc_is_waiting(&name)
+        let endpoint = &self.endpoints[self.next];
+        endpoint.starts_with("inproc://")
+            && self
+                .socket
+                .as_ref()
+                .is_some_and(|socket| socket.disconnect(endpoint).is_err_and(|error| error.errno() == Errno::EFSM))
     }
 }
 
@@ -206,36 +229,27 @@ impl fmt::Debug for LazyPirate {
     }
 }
 
-/// A request that was not answered.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
+/// A request that was not answered. Its text says why, and how many tries went to which endpoint.
+#[derive(Debug)]
 pub struct RequestError {
     request: Multipart,
     tries: Vec<(String, usize)>,
-    #[source]
-    error: Error,
+    timeout: Duration,
+    error: Option<Error>,
 }
 
 impl RequestError {
-    /// `error` is what ended the last try, if not the time.
-    fn new(request: Multipart, tries: Vec<(String, usize)>, timeout: Duration, error: Option<Error>) -> RequestError {
-        let tried = Tried(&tries);
-        let error = match error {
-            None => Errno::EAGAIN.because(CALL, format_args!("no reply within {timeout:?} in {tried}")),
-            Some(error) => match error.detail() {
-                Some(detail) => error.errno().because(error.call(), format_args!("{detail}, in {tried}")),
-                None => error.errno().because(error.call(), format_args!("in {tried}")),
-            },
-        };
-        RequestError { request, tries, error }
+    /// Why the last try failed: `EAGAIN` if no reply came in time, else the number of [`RequestError::error`].
+    pub fn errno(&self) -> Errno {
+        self.error.as_ref().map_or(Errno::EAGAIN, Error::errno)
     }
 
-    /// What ended the last try; its text says how many there were, and to which endpoints.
-    pub fn error(&self) -> &Error {
-        &self.error
+    /// The call that failed; `None` if no reply came in time.
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
     }
 
-    /// How many tries there were.
+    /// The number of tries.
     pub fn tries(&self) -> usize {
         self.tries.iter().map(|(_, tries)| tries).sum()
     }
@@ -256,12 +270,13 @@ impl RequestError {
     }
 }
 
-/// So many tries at these endpoints.
-struct Tried<'a>(&'a [(String, usize)]);
-
-impl fmt::Display for Tried<'_> {
+impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (endpoint, tries)) in self.0.iter().enumerate() {
+        match &self.error {
+            Some(error) => write!(f, "{error}, in ")?,
+            None => write!(f, "no reply within {:?} in ", self.timeout)?,
+        }
+        for (index, (endpoint, tries)) in self.tries.iter().enumerate() {
             let times = if *tries == 1 { "try" } else { "tries" };
             write!(f, "{}{tries} {times} at {endpoint:?}", if index == 0 { "" } else { ", " })?;
         }
@@ -269,14 +284,14 @@ impl fmt::Display for Tried<'_> {
     }
 }
 
-impl From<RequestError> for Error {
-    fn from(failed: RequestError) -> Error {
-        failed.error
+impl error::Error for RequestError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.error.as_ref().map(|error| error as _)
     }
 }
 
 impl From<RequestError> for io::Error {
     fn from(failed: RequestError) -> io::Error {
-        failed.error.into()
+        io::Error::new(failed.errno().into(), failed.to_string())
     }
 }

@@ -1,17 +1,19 @@
-//! Requests with retries, against servers that die, sleep and come back; those in C run as processes.
+//! `LazyPirate` against servers that die, sleep and come back. The servers in C run as processes.
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Process, alone, c_program, role};
-use zmq::{Context, Errno, LazyPirate, Rep, Router, interrupt};
+use zmq::{Context, Errno, Rep, Router, interrupt};
+use zmq_patterns::LazyPirate;
 
 const MOMENT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(30);
 
-/// A server in C, and where it is.
+/// A server in C, and its endpoint.
 fn server(program: &std::path::Path, endpoint: &str) -> (Process, String) {
     let process = Process::start(program, &[endpoint]);
     let endpoint = process.line();
@@ -19,7 +21,7 @@ fn server(program: &std::path::Path, endpoint: &str) -> (Process, String) {
 }
 
 #[deadline::test]
-fn a_server_in_c_that_dies_is_asked_again_when_it_is_back() {
+fn lazy_pirate_asks_again_when_a_c_server_comes_back() {
     let program = c_program("pirate.c");
     let (first, endpoint) = server(&program, "tcp://127.0.0.1:*");
     let context = Context::new().unwrap();
@@ -29,7 +31,7 @@ fn a_server_in_c_that_dies_is_asked_again_when_it_is_back() {
 
     let asking = thread::spawn(move || (client.request("die once").map(|_| ()), client));
     assert_eq!(first.line(), "die once");
-    // The next one dies of it as well; the one after that is only asked what it can bear.
+    // The second server dies of the request as well. The third is a REP in this process, which answers it.
     let (second, _) = server(&program, &endpoint);
     assert_eq!(second.line(), "die once");
     drop((first, second));
@@ -44,7 +46,7 @@ fn a_server_in_c_that_dies_is_asked_again_when_it_is_back() {
 }
 
 #[deadline::test]
-fn late_replies_of_a_server_in_c_are_never_taken_for_others() {
+fn late_replies_of_a_c_server_are_dropped() {
     let program = c_program("pirate.c");
     let (server, endpoint) = server(&program, "tcp://127.0.0.1:*");
     let context = Context::new().unwrap();
@@ -52,9 +54,9 @@ fn late_replies_of_a_server_in_c_are_never_taken_for_others() {
     for round in 0..3 {
         let slow = format!("slow {round}");
         let failed = client.request(slow.as_str()).unwrap_err();
-        assert_eq!((failed.error().errno(), failed.tries()), (Errno::EAGAIN, 1));
+        assert_eq!((failed.errno(), failed.tries()), (Errno::EAGAIN, 1));
         assert_eq!(*failed.request(), [slow.as_str()]);
-        // Its reply comes while this one waits, once or several times.
+        // The slow reply arrives while the quick request waits, once or several times.
         client = client.set_timeout(LONG);
         let quick = format!("quick {round}");
         assert_eq!(client.request(quick.as_str()).unwrap(), [quick.as_str()]);
@@ -64,9 +66,9 @@ fn late_replies_of_a_server_in_c_are_never_taken_for_others() {
 }
 
 #[deadline::test]
-fn the_error_says_how_often_what_was_tried() {
+fn request_error_names_each_endpoint_and_its_tries() {
     let context = Context::new().unwrap();
-    // Bound and never answering.
+    // Both are bound and never answer.
     let (a, b) = (context.socket(Router).unwrap(), context.socket(Router).unwrap());
     let (at_a, at_b) = (a.bind("tcp://127.0.0.1:*").unwrap(), b.bind("tcp://127.0.0.1:*").unwrap());
     let mut client = LazyPirate::new(&context, &at_a).or(&at_b).set_timeout(MOMENT).set_retries(2);
@@ -77,13 +79,14 @@ fn the_error_says_how_often_what_was_tried() {
     assert!(failed.endpoints().eq([(at_a.as_str(), 2), (at_b.as_str(), 1)]));
     let text = failed.to_string();
     assert!(text.contains(&format!("no reply within 50ms in 2 tries at {at_a:?}, 1 try at {at_b:?}")), "{text}");
-    assert_eq!(zmq::Error::from(failed).errno(), Errno::EAGAIN);
-    // Each try came over a socket of its own, which is gone: nobody is there to answer to.
+    assert!(failed.error().is_none());
+    assert_eq!(std::io::Error::from(failed).kind(), std::io::ErrorKind::WouldBlock);
+    // Each try came over a socket of its own, which is closed: its ROUTER cannot reach it.
     a.set_router_mandatory(true).unwrap();
     for _ in 0..2 {
         let request = a.recv_multipart().unwrap();
         assert_eq!((request.len(), &request[2], &request[3]), (4, &"two".into(), &"parts".into()));
-        common::eventually("its socket is gone", || {
+        common::eventually("the socket of the try is closed", || {
             a.send_multipart([&*request[0], b"", b"late"])
                 .is_err_and(|failed| failed.error().errno() == Errno::EHOSTUNREACH)
         });
@@ -92,7 +95,7 @@ fn the_error_says_how_often_what_was_tried() {
 }
 
 #[deadline::test]
-fn the_server_that_answers_is_asked_first_the_next_time() {
+fn lazy_pirate_asks_the_server_first_that_answered_last() {
     let context = Context::new().unwrap();
     let (deaf, server) = (context.socket(Router).unwrap(), context.owned_socket(Rep).unwrap());
     let (at_deaf, at_server) = (deaf.bind("tcp://127.0.0.1:*").unwrap(), server.bind("tcp://127.0.0.1:*").unwrap());
@@ -107,14 +110,14 @@ fn the_server_that_answers_is_asked_first_the_next_time() {
     for round in 0..10 {
         assert_eq!(client.request(["request".to_owned(), round.to_string()]).unwrap().len(), 2);
     }
-    // One request of ten went to the one that does not answer, over one socket.
+    // One request of ten went to the deaf server, over one socket.
     assert!(deaf.recv_multipart().is_ok());
     assert!(deaf.try_recv().unwrap().is_none());
     serving.join().unwrap();
 }
 
 #[deadline::test]
-fn one_socket_serves_while_all_is_well() {
+fn lazy_pirate_keeps_its_socket_while_requests_are_answered() {
     let context = Context::new().unwrap();
     let server = context.owned_socket(Router).unwrap();
     server.bind("inproc://server").unwrap();
@@ -128,14 +131,18 @@ fn one_socket_serves_while_all_is_well() {
         ids.len()
     });
     let mut client = LazyPirate::new(&context, "inproc://server").set_timeout(LONG);
+    let request_line = line!() + 2;
     for round in 0..20 {
         assert_eq!(client.request(round.to_string()).unwrap(), [round.to_string()]);
     }
     assert_eq!(serving.join().unwrap(), 1);
+    let open = context.open_sockets();
+    let opened_at = open.iter().map(|socket| (socket.opened_at().file(), socket.opened_at().line()));
+    assert_eq!(opened_at.collect::<Vec<_>>(), [(file!(), request_line)]);
 }
 
 #[deadline::test]
-fn a_name_that_is_bound_late_gets_the_request_once() {
+fn inproc_name_gets_the_request_once_when_bound_late() {
     let context = Context::new().unwrap();
     let mut client = LazyPirate::new(&context, "inproc://late").set_timeout(MOMENT).set_retries(1000);
     let asking = thread::spawn(move || client.request("Hello").unwrap());
@@ -149,9 +156,9 @@ fn a_name_that_is_bound_late_gets_the_request_once() {
     assert_eq!(asking.join().unwrap(), ["World"]);
 }
 
-/// Whenever the name is bound, between two looks at it among others, no request is sent where one is under way.
+/// The name is bound at any moment, also between two tries. A request that is queued is never sent again.
 #[deadline::test]
-fn a_name_may_be_bound_at_any_moment() {
+fn inproc_name_gets_no_second_request_when_bound_between_two_tries() {
     for round in 0..500u32 {
         let context = Context::builder().set_max_sockets(20).build().unwrap();
         let client = LazyPirate::new(&context, "inproc://late").set_timeout(Duration::ZERO);
@@ -168,47 +175,47 @@ fn a_name_may_be_bound_at_any_moment() {
                 server.send("World").unwrap();
             }
         }
-        // No reply comes in no time, but by chance, and closed sockets are counted for a while.
+        // The time-out is zero, so a reply comes in time by chance only. libzmq counts closed sockets for a while.
         match asking.join().unwrap() {
             Ok(reply) => assert_eq!(reply, ["World"]),
-            Err(failed) => assert_eq!(failed.error().errno(), Errno::EMFILE, "round {round}: {failed}"),
+            Err(failed) => assert_eq!(failed.errno(), Errno::EMFILE, "round {round}: {failed}"),
         }
     }
 }
 
 #[deadline::test]
-fn what_no_retry_mends_is_reported_at_once() {
+fn request_fails_at_once_when_no_retry_can_help() {
     let context = Context::new().unwrap();
     let failed = |client: &mut LazyPirate| client.request("Hello").unwrap_err();
     let mut nowhere = LazyPirate::new(&context, "nowhere").set_timeout(LONG);
     let error = failed(&mut nowhere);
-    assert_eq!((error.error().errno(), error.error().call(), error.tries()), (Errno::EINVAL, "zmq_connect", 1));
+    assert_eq!((error.errno(), error.error().unwrap().call(), error.tries()), (Errno::EINVAL, "zmq_connect", 1));
     assert!(error.to_string().contains("in 1 try at \"nowhere\""), "{error}");
     let mut refused = LazyPirate::new(&context, "inproc://x").with(|socket| socket.set_linger(Some(Duration::MAX)));
-    assert_eq!(failed(&mut refused).error().call(), "ZMQ_LINGER");
+    assert_eq!(failed(&mut refused).error().unwrap().call(), "ZMQ_LINGER");
     let mut client = LazyPirate::new(&context, "tcp://127.0.0.1:9").set_timeout(LONG);
-    assert_eq!(client.request(zmq::Multipart::new()).unwrap_err().error().errno(), Errno::EINVAL);
-    let waits = thread::spawn(move || client.request("Hello").unwrap_err().error().errno());
+    assert_eq!(client.request(zmq::Multipart::new()).unwrap_err().errno(), Errno::EINVAL);
+    let waits = thread::spawn(move || client.request("Hello").unwrap_err().errno());
     context.shutdown().unwrap();
     assert_eq!(waits.join().unwrap(), Errno::ETERM);
 }
 
 #[deadline::test]
-fn a_socket_without_room_counts_as_no_reply() {
+fn try_counts_as_unanswered_when_the_socket_has_no_room() {
     let context = Context::new().unwrap();
-    // With this option nothing is queued for a server that is not there.
+    // With ZMQ_IMMEDIATE the socket queues nothing for a server that is not connected.
     let mut client = LazyPirate::new(&context, "ipc:///tmp/nobody-is-there")
         .with(|socket| socket.set_immediate(true))
         .set_timeout(MOMENT)
         .set_retries(1);
     let failed = client.request("Hello").unwrap_err();
-    assert_eq!((failed.error().errno(), failed.tries()), (Errno::EAGAIN, 2));
+    assert_eq!((failed.errno(), failed.tries()), (Errno::EAGAIN, 2));
     assert_eq!(failed.into_request(), ["Hello"]);
 }
 
 #[deadline::test]
-fn a_caught_signal_ends_a_request() {
-    const NAME: &str = "a_caught_signal_ends_a_request";
+fn request_ends_with_eintr_when_a_signal_is_caught() {
+    const NAME: &str = "request_ends_with_eintr_when_a_signal_is_caught";
     if role().is_none() {
         return Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
@@ -219,12 +226,11 @@ fn a_caught_signal_ends_a_request() {
     let mut client = LazyPirate::new(&context, endpoint).set_timeout(LONG).set_retries(1000);
     let asking = thread::spawn(move || (client.request("Hello").unwrap_err(), client));
     assert_eq!(server.recv().unwrap(), "Hello");
-    // SAFETY: the signal is caught.
-    unsafe { libc::raise(libc::SIGINT) };
+    common::signal(std::process::id(), libc::SIGINT);
     let (failed, mut client) = asking.join().unwrap();
-    assert_eq!((failed.error().errno(), failed.tries()), (Errno::EINTR, 1));
+    assert_eq!((failed.errno(), failed.tries()), (Errno::EINTR, 1));
     interrupt::clear();
-    // The reply to what was given up is not taken for that to the next request.
+    // The reply to the first request is not taken for the reply to the second.
     server.send("late").unwrap();
     let serving = thread::spawn(move || {
         let request = server.recv().unwrap();

@@ -1,0 +1,10 @@
+//! Relays what safe-zmq-sys says of the linked libzmq as `DEP_ZMQ_*`, which only build scripts see.
+
+use std::env;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    for name in ["DRAFT", "INCLUDE", "LIB", "LIBS", "SEARCH", "VERSION_NUMBER"] {
+        println!("cargo::rustc-env=ZMQ_{name}={}", env::var(format!("DEP_ZMQ_{name}")).unwrap_or_default());
+    }
+}
