@@ -8,8 +8,9 @@
 //! Partners: none
 //! Run: --pause 100
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Prints: in any order
 //! - 30+ x `Client: OK`
+//! - 30+ x `Worker: [005] HELLO`
 
 mod common;
 
@@ -18,6 +19,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use clap::Parser;
+use zmq::zhelpers::format_frame;
 use zmq::{
     Actor, ActorPipe, Context, Event, HandlerId, HandlerResult, Message, PollEvents, PollItem, Reactor, Req, Router,
     Socket, poll,
@@ -204,6 +206,7 @@ fn work(pipe: &ActorPipe, endpoint: &str) -> common::Result {
     while is_readable(&worker, pipe)? {
         let mut message = worker.recv_multipart()?;
         if let Some(body) = message.back_mut() {
+            println!("Worker: {}", format_frame(body));
             *body = "OK".into();
         }
         // What is before it, the address and the empty frame, goes back as it came.

@@ -160,6 +160,12 @@ fn worker(pipe: &ActorPipe, args: &Args) -> common::Result {
     Ok(())
 }
 
+/// A request, and whether it is of a client of this broker's own.
+struct Request {
+    message: Multipart,
+    is_local: bool,
+}
+
 /// A broker and what it knows of its peers.
 struct Cluster<'a> {
     name: &'a str,
@@ -180,25 +186,23 @@ impl Cluster<'_> {
     fn route(mut self) -> common::Result {
         // What the peers were told last.
         let mut announced = Some(0);
-        // A request that nobody was there for, and whether it is of an own client.
         let mut held = None;
         // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
         while !interrupt::interrupted() {
-            // Requests are not taken before somebody can work on them: until then they wait in the sockets' own queues.
+            // Requests stay in the sockets' own queues until a worker or a peer has room for them.
             let local = held.is_none() && !self.broker.workers.is_empty();
             let cloud = held.is_none() && !self.capacity.is_empty();
             let mut items = [
                 peering::readable(&self.broker.localbe, true),
                 peering::readable(&self.broker.cloudbe, true),
-                peering::readable(&self.broker.cloudfe, local),
                 peering::readable(&self.broker.localfe, local || cloud),
+                peering::readable(&self.broker.cloudfe, local),
                 PollItem::socket(&self.statefe, PollEvents::POLLIN),
                 PollItem::socket(&self.statebe, PollEvents::POLLIN),
                 PollItem::socket(&self.monitor, PollEvents::POLLIN),
             ];
             poll(&mut items, held.is_some().then_some(self.retry))?;
-            let [from_worker, from_peer, peer_asks, client_asks, news, subscription, report] =
-                items.map(|item| item.is_readable());
+            let [from_worker, from_peer, _, _, news, subscription, report] = items.map(|item| item.is_readable());
 
             if from_worker && let Some(reply) = self.broker.recv_from_worker()? {
                 self.broker.reply(reply)?;
@@ -213,26 +217,14 @@ impl Cluster<'_> {
                 println!("{}", s_recv(&self.monitor)?);
             }
 
-            // Peers come first, or busy clients of our own would keep them out until they give up.
-            let next = match held.take() {
-                Some(held) => Some(held),
-                None if peer_asks => Some((self.broker.cloudfe.recv_multipart()?, false)),
-                None if client_asks => Some((self.broker.localfe.recv_multipart()?, true)),
-                None => None,
-            };
-            if let Some((request, is_local)) = next {
-                let unsent = match self.broker.offer_to_worker(request)? {
-                    Some(request) if is_local => self.broker.offer_to_peers(self.capacity.keys(), request)?,
-                    unsent => unsent,
-                };
-                held = unsent.map(|request| (request, is_local));
-            }
+            held = self.route_requests(held)?;
 
-            // A message begins with 1 where a peer subscribes. It has not heard what was said before, and in C does not
-            // know of idle workers until one of them gets to work.
+            // A message begins with 1 when a peer subscribes. The peer has not heard what was said before; in C it does
+            // not know of idle workers until one of them gets to work.
             if subscription && self.statebe.recv()?.starts_with(&[1]) {
                 announced = None;
             }
+            // A worker that has its next task already is not announced.
             let free = self.broker.workers.len();
             if announced != Some(free) {
                 self.statebe.send_multipart([self.name, &free.to_string()])?;
@@ -240,6 +232,42 @@ impl Cluster<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Routes requests while there is room for them, that one first which had to wait. Gives back the one that has to
+    /// wait now.
+    fn route_requests(&mut self, mut held: Option<Request>) -> common::Result<Option<Request>> {
+        while !interrupt::interrupted() {
+            let next = match held.take() {
+                Some(request) => Some(request),
+                None => self.next_request()?,
+            };
+            let Some(Request { message, is_local }) = next else { return Ok(None) };
+            let unsent = match self.broker.offer_to_worker(message)? {
+                Some(message) if is_local => self.broker.offer_to_peers(self.capacity.keys(), message)?,
+                unsent => unsent,
+            };
+            if let Some(message) = unsent {
+                return Ok(Some(Request { message, is_local }));
+            }
+        }
+        Ok(held)
+    }
+
+    /// The next request that there is room for. Own clients come first, as in C: peers wait as long as own clients keep
+    /// all workers busy. Their requests are never passed on, or they could go round in circles.
+    fn next_request(&self) -> zmq::Result<Option<Request>> {
+        let has_workers = !self.broker.workers.is_empty();
+        if (has_workers || !self.capacity.is_empty())
+            && let Some(message) = self.broker.localfe.try_recv_multipart()?
+        {
+            return Ok(Some(Request { message, is_local: true }));
+        }
+        if !has_workers {
+            return Ok(None);
+        }
+        let message = self.broker.cloudfe.try_recv_multipart()?;
+        Ok(message.map(|message| Request { message, is_local: false }))
     }
 
     /// Remembers what a peer says: [peer][how many of its workers are free].

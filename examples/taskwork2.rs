@@ -4,7 +4,7 @@
 //! Original: taskwork2.c
 //! Teaches: how to end other programs: a socket of their own for control, in the same poll as the work
 //! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558,
-//!     --controller tcp://localhost:5559, --linger 1000
+//!     --controller tcp://localhost:5559, --patience 1000, --linger 1000
 //! Partners: taskvent --longest 5, tasksink2
 //! Ends: by itself
 //! Prints: in order
@@ -34,6 +34,10 @@ struct Args {
     #[arg(long, default_value = "tcp://localhost:5559")]
     controller: String,
 
+    /// How long to wait for the controller before taking tasks, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    patience: u64,
+
     /// How long to wait at the end for a sink that does not take its results, in milliseconds
     #[arg(long, default_value_t = 1000)]
     linger: u64,
@@ -47,9 +51,11 @@ fn work(args: Args) -> common::Result {
     let context = Context::new()?;
     let controller = context.socket(Sub)?;
     controller.subscribe("")?;
-    // C works without knowing whether it is connected here; while it is not, the end is announced to nobody, and it
-    // would run for ever. So this comes first, and tasks are taken only after it.
-    controller.connect_and_wait(&args.controller, None)?;
+    // This connection comes first: an end that is announced before it stands is lost, and the worker runs until Ctrl-C.
+    // C connects here last, and takes tasks at once. The plain tasksink has no controller, so the wait is bounded.
+    if !controller.connect_and_wait(&args.controller, Duration::from_millis(args.patience))? {
+        eprintln!("no controller at {} yet: working all the same", args.controller);
+    }
 
     let receiver = context.socket(Pull)?;
     receiver.connect(&args.ventilator)?;

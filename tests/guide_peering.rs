@@ -401,6 +401,94 @@ fn peering3_works_for_a_c_broker_and_tells_it_its_capacity() {
     interrupt(broker);
 }
 
+/// The only worker is busy until requests of an own client and of a peer wait, twenty of each.
+#[deadline::test]
+fn peering3_serves_its_own_clients_before_its_peers() {
+    let place = Place::new("peering3-order");
+    let broker = place.broker("peering3", "DC1 DC2 --clients 0 --workers 0");
+    let context = Context::new().unwrap();
+    let worker = context.socket(Req).unwrap();
+    worker.connect(&place.endpoint("DC1", "localbe")).unwrap();
+    worker.send([1_u8]).unwrap();
+    let client = context.socket(Dealer).unwrap();
+    client.connect(&place.endpoint("DC1", "localfe")).unwrap();
+    let peer = context.socket(Router).unwrap();
+    peer.set_routing_id("DC2").unwrap();
+    peer.set_router_mandatory(true).unwrap();
+    peer.connect(&place.endpoint("DC1", "cloud")).unwrap();
+    let peer_asks = || peer.send_multipart(["DC1", "c", "", "BEEF"]);
+
+    // With an answer each both connections stand.
+    client.send_multipart(["", "CAFE"]).unwrap();
+    worker.send_multipart(worker.recv_multipart().unwrap()).unwrap();
+    assert_eq!(client.recv_multipart().unwrap(), ["", "CAFE"]);
+    common::eventually("the peer is connected", || peer_asks().is_ok());
+    let mut request = worker.recv_multipart().unwrap();
+    for _ in 0..20 {
+        peer_asks().unwrap();
+        client.send_multipart(["", "CAFE"]).unwrap();
+    }
+    let mut order = Vec::new();
+    for _ in 0..40 {
+        worker.send_multipart(request).unwrap();
+        request = worker.recv_multipart().unwrap();
+        order.push(request.back().unwrap().to_str().unwrap().to_owned());
+    }
+    // The first may be served before all have come.
+    assert_eq!(order[30..], ["BEEF"; 10], "{order:?}");
+    assert_eq!(count(&order, "CAFE"), 20);
+    drop(worker);
+    assert!(interrupt(broker).len() <= 3);
+}
+
+/// A cluster of two, one in C: each works for the other while its own clients are busy.
+#[deadline::test]
+fn peering3_shares_work_with_a_c_broker_in_both_directions() {
+    let place = Place::new("peering3-both");
+    let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 20 1 task 3");
+    let args = "DC1 DC2 --workers 2 --pause 20 --work 5 --timeout 50000 --tasks 20";
+    let broker = place.broker("peering3", args);
+    let lines = lines_until(&broker, 200, is_task);
+    assert_eq!(lines.len(), 200, "{lines:?}");
+    let mut said = [word(&peer), word(&peer)];
+    said.sort();
+    assert_eq!(said, ["asked", "served"]);
+    dismiss(peer);
+    assert_eq!(interrupt(broker), NOTHING);
+}
+
+/// The worker has the next task before its capacity is announced, so peers do not hear of it.
+#[deadline::test]
+fn peering3_announces_no_worker_that_has_its_next_task() {
+    let place = Place::new("peering3-silent");
+    let broker = place.broker("peering3", "DC1 --clients 0 --workers 0");
+    let context = Context::new().unwrap();
+    let news = context.socket(Sub).unwrap();
+    news.subscribe("").unwrap();
+    assert!(news.connect_and_wait(&place.endpoint("DC1", "state"), None).unwrap());
+    assert_eq!(news.recv_multipart().unwrap(), ["DC1", "0"]);
+    let client = context.socket(Dealer).unwrap();
+    client.connect(&place.endpoint("DC1", "localfe")).unwrap();
+    let worker = context.socket(Req).unwrap();
+    worker.connect(&place.endpoint("DC1", "localbe")).unwrap();
+    worker.send([1_u8]).unwrap();
+    assert_eq!(news.recv_multipart().unwrap(), ["DC1", "1"]);
+    for _ in 0..20 {
+        client.send_multipart(["", "CAFE"]).unwrap();
+    }
+    let mut request = worker.recv_multipart().unwrap();
+    assert_eq!(news.recv_multipart().unwrap(), ["DC1", "0"]);
+    for _ in 0..19 {
+        worker.send_multipart(request).unwrap();
+        request = worker.recv_multipart().unwrap();
+    }
+    let heard = news.recv_timeout(SECOND / 10).unwrap();
+    assert!(heard.is_none(), "{heard:?}");
+    worker.send_multipart(request).unwrap();
+    assert_eq!(news.recv_multipart().unwrap(), ["DC1", "1"]);
+    interrupt(broker);
+}
+
 #[deadline::test]
 fn peering3_announces_its_capacity_to_who_comes_and_when_it_changes() {
     let place = Place::new("peering3-state");

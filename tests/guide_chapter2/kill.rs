@@ -5,10 +5,10 @@ use std::time::Duration;
 use zmq::monitor::Events;
 use zmq::{Context, Push, Sub, XPub};
 
-use crate::common::guide::{NOTHING, Port, interrupt};
+use crate::common::guide::{NOTHING, Port, ended, interrupt};
 use crate::common::within_deadline;
 use crate::peers::Side::{C, Rust};
-use crate::peers::{Side, c, check_results, check_tasks, elapsed_behind_marks, rust};
+use crate::peers::{FOR_EVER, Side, c, check_results, check_tasks, elapsed_behind_marks, rust};
 
 /// The three stages with one worker, which ends when the sink says so.
 fn ventilate_and_kill(ventilator: Side, worker: Side, sink: Side) {
@@ -74,16 +74,37 @@ fn tasksink2_between_c_peers() {
     ventilate_and_kill(C, C, Rust);
 }
 
-/// A worker takes no task before it can hear the sink, so whoever has worked hears the end.
+/// The plain sink announces no end, and a worker waits for a controller no longer than it is told.
 #[deadline::test]
-fn every_worker_hears_the_end() {
+fn taskwork2_works_for_a_sink_without_a_controller() {
+    for sink in [Rust, C] {
+        let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
+        let sink_process = match sink {
+            Rust => rust("tasksink", &["--endpoint", &results.bind()]),
+            C => c("tasksink", &[&results.bind()]),
+        };
+        let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect(), "--controller", &control.connect()];
+        let worker = rust("taskwork2", &[&args[..], &["--patience", "50"]].concat());
+        let vent_args = ["--endpoint", &tasks.bind(), "--sink", &results.connect(), "--longest", "5"];
+        let mut ventilator = rust("taskvent", &vent_args);
+        ventilator.type_line("");
+        let expected = ventilator.rest();
+        ventilator.succeeds();
+        check_results(sink, &ended(sink_process));
+        check_tasks(expected.last().unwrap(), &interrupt(worker), 5);
+    }
+}
+
+/// A worker that waits for its controller takes no task before it can hear the sink.
+#[deadline::test]
+fn taskwork2_hears_the_end_when_its_controller_comes_late() {
     let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
     let context = Context::new().unwrap();
     let ventilator = context.socket(Push).unwrap();
     let monitor = ventilator.monitor(Events::NONE).unwrap();
     ventilator.bind(&tasks.bind()).unwrap();
     let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect(), "--controller", &control.connect()];
-    let workers = [rust("taskwork2", &args), rust("taskwork2", &args), rust("taskwork2", &args)];
+    let workers = [(); 3].map(|()| rust("taskwork2", &[&args[..], &["--patience", FOR_EVER]].concat()));
     assert!(!monitor.wait_for_connections(1, Duration::from_millis(100)).unwrap());
 
     let sink = rust("tasksink2", &["--endpoint", &results.bind(), "--controller", &control.bind()]);
