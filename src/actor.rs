@@ -15,11 +15,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::context::Context;
+use crate::deadline::milliseconds;
 use crate::error::{Errno, Error, Result, SendError};
+use crate::kind::Pair;
 use crate::multipart::Multipart;
-use crate::poll::{PollEvents, milliseconds};
+use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
-use crate::socket::{Pair, Socket, SocketRef, TrySend};
+use crate::socket::{Socket, SocketRef, TrySend};
 
 /// What an actor's function returns: any error will do.
 pub type ActorResult = Result<(), Box<dyn StdError + Send + Sync>>;
@@ -109,8 +111,8 @@ impl End {
             }
         };
         other.connect(&name)?;
-        let (link, other_link) = UnixStream::pair()
-            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE)).of("socketpair"))?;
+        let (link, other_link) =
+            UnixStream::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).of("socketpair"))?;
         let (there, back) = (Arc::<Way>::default(), Arc::<Way>::default());
         let end = |socket, link, ours: &Arc<Way>, theirs: &Arc<Way>| End {
             socket,
@@ -249,7 +251,7 @@ impl Actor {
                 drop(pipe);
                 outcome
             })
-            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN)).of(CALL))?;
+            .map_err(|error| Errno::from_io(&error, Errno::EAGAIN).of(CALL))?;
         let mut actor = Actor { end, thread: Some(thread) };
         match actor.was_ready() {
             Ok(true) => Ok(actor),

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use crate::error::{Errno, Result};
-use crate::poll::PollEvents;
+use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
 
 /// Rung by some threads, heard by one that polls.
@@ -28,7 +28,7 @@ impl Bell {
     ///
     /// `EMFILE`, `ENFILE` where no descriptor is left, for the given call.
     pub(crate) fn new(call: &'static str) -> Result<Bell> {
-        Bell::pair().map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE)).of(call))
+        Bell::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).of(call))
     }
 
     pub(crate) fn ring(&self) {

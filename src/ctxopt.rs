@@ -548,7 +548,7 @@ fn probe(
         Err(error) => Err(error),
     };
     answer.map_err(|error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EINVAL));
+        let errno = Errno::from_io(&error, Errno::EINVAL);
         errno.because(name, format_args!("{value}: the system refuses it to a thread of this process"))
     })
 }

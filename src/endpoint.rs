@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::FileTypeExt;
 
 use crate::error::{Errno, Error, Result};
-use crate::socket::Kind;
+use crate::kind::Kind;
 
 /// Where the ZAP protocol expects its handler.
 const ZAP: &str = "inproc://zeromq.zap.01";

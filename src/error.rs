@@ -144,6 +144,11 @@ impl Errno {
         self.0
     }
 
+    /// The error number of an [`io::Error`]; `otherwise` if that has none, which errors of system calls always have.
+    pub(crate) fn from_io(error: &io::Error, otherwise: Errno) -> Errno {
+        error.raw_os_error().map_or(otherwise, Errno)
+    }
+
     /// This error as that of `call`, with no more to say.
     pub(crate) fn of(self, call: &'static str) -> Error {
         Error { errno: self, call, detail: None }
@@ -277,6 +282,18 @@ impl From<Errno> for io::Error {
             }
             Errno(number) => io::Error::from_raw_os_error(number),
         }
+    }
+}
+
+/// A routing id in an error's text.
+pub(crate) struct LongId<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for LongId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 32;
+        let head = &self.0[..self.0.len().min(SHOWN)];
+        write!(f, "\"{}\"", head.escape_ascii())?;
+        if head.len() < self.0.len() { write!(f, "... ({} bytes)", self.0.len()) } else { Ok(()) }
     }
 }
 

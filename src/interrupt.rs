@@ -57,7 +57,7 @@ use crate::raw;
 #[doc(alias = "s_catch_signals")]
 pub fn catch_signals() -> Result<()> {
     raw::catch_signals().map_err(|error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EINVAL));
+        let errno = Errno::from_io(&error, Errno::EINVAL);
         errno.of("sigaction")
     })
 }

@@ -54,14 +54,17 @@ pub mod c_names;
 mod context;
 pub mod cookbook;
 mod ctxopt;
+mod deadline;
 mod endpoint;
 mod error;
 pub mod interrupt;
+mod kind;
 mod lock;
 mod message;
 pub mod monitor;
 mod multipart;
 mod poll;
+mod poll_events;
 mod poller;
 #[cfg(feature = "draft")]
 mod ppoll;
@@ -76,15 +79,26 @@ pub mod sockopt;
 mod spec;
 mod timers;
 mod util;
+mod wake_up;
 pub mod zhelpers;
 
 pub use actor::{Actor, ActorError, ActorPipe, ActorResult};
 pub use context::{Context, ContextBuilder, OpenSocket, TerminateError};
 pub use error::{Errno, Error, RecvStringError, Result, SendError};
+#[cfg(feature = "draft")]
+pub use kind::{
+    CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, Channel, Client, Dgram, Dish, Gather, HasDatagrams, Peer,
+    Radio, Scatter, Server,
+};
+pub use kind::{
+    CanMultipart, CanRecv, CanSend, Dealer, HasFd, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType, Stream,
+    Sub, ThreadSafe, XPub, XSub,
+};
 pub use message::Message;
 pub use monitor::Monitor;
 pub use multipart::Multipart;
-pub use poll::{PollEvents, poll};
+pub use poll::poll;
+pub use poll_events::PollEvents;
 pub use poller::{AddError, Event, OwnedSource, Poller, Source};
 #[cfg(feature = "draft")]
 pub use ppoll::ppoll;
@@ -95,15 +109,7 @@ pub use raw::SignalMask;
 pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
 pub use shared::SharedSocket;
-pub use socket::{
-    BindGuard, CanMultipart, CanRecv, CanSend, ConnectGuard, Dealer, Flags, HasFd, Kind, Pair, Pub, Pull, Push,
-    Received, Rep, Req, Router, Socket, SocketRef, SocketType, Stream, Sub, ThreadSafe, TrySend, XPub, XSub,
-};
-#[cfg(feature = "draft")]
-pub use socket::{
-    CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, Channel, Client, Dgram, Dish, Gather, HasDatagrams, Peer,
-    Radio, Scatter, Server,
-};
+pub use socket::{BindGuard, ConnectGuard, Flags, Received, Socket, SocketRef, TrySend};
 pub use spec::SocketSpec;
 pub use timers::{TimerId, Timers};
 pub use util::{has, strerror, version};

@@ -1,110 +1,16 @@
 //! Waiting on several sockets and file descriptors at once.
 
 use std::collections::HashMap;
-use std::ffi::{c_int, c_long, c_short};
 use std::fmt;
-use std::ops::{BitOr, BitOrAssign};
 use std::os::fd::BorrowedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
+use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
 use crate::socket::{SocketRef, inherited};
-
-/// What to wait for, and what was found.
-///
-/// ```
-/// use zmq::PollEvents;
-///
-/// let both = PollEvents::POLLIN | PollEvents::POLLOUT;
-/// assert!(both.contains(PollEvents::POLLIN));
-/// assert!(!PollEvents::NONE.contains(PollEvents::POLLIN));
-/// ```
-#[doc(alias = "ZMQ_EVENTS")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct PollEvents(c_short);
-
-impl PollEvents {
-    /// Nothing.
-    pub const NONE: PollEvents = PollEvents(0);
-    /// A message, or a byte, can be received without waiting.
-    #[doc(alias = "ZMQ_POLLIN")]
-    pub const POLLIN: PollEvents = PollEvents(zmq_sys::ZMQ_POLLIN as c_short);
-    /// A message, or a byte, can be sent without waiting.
-    #[doc(alias = "ZMQ_POLLOUT")]
-    pub const POLLOUT: PollEvents = PollEvents(zmq_sys::ZMQ_POLLOUT as c_short);
-    /// A file descriptor has an error. Never for ZeroMQ sockets.
-    #[doc(alias = "ZMQ_POLLERR")]
-    pub const POLLERR: PollEvents = PollEvents(zmq_sys::ZMQ_POLLERR as c_short);
-    /// A file descriptor has urgent data. Never for ZeroMQ sockets.
-    #[doc(alias = "ZMQ_POLLPRI")]
-    pub const POLLPRI: PollEvents = PollEvents(zmq_sys::ZMQ_POLLPRI as c_short);
-
-    pub(crate) fn from_raw(events: c_int) -> PollEvents {
-        PollEvents(events as c_short)
-    }
-
-    pub(crate) fn only(self, asked_for: PollEvents) -> PollEvents {
-        PollEvents(self.0 & asked_for.0)
-    }
-
-    /// The events as C's number.
-    ///
-    /// ```
-    /// assert_eq!((zmq::PollEvents::POLLIN | zmq::PollEvents::POLLOUT).raw(), 3);
-    /// ```
-    pub const fn raw(self) -> c_short {
-        self.0
-    }
-
-    /// Whether all of `other`'s events are among these.
-    ///
-    /// ```
-    /// use zmq::PollEvents;
-    ///
-    /// assert!((PollEvents::POLLIN | PollEvents::POLLOUT).contains(PollEvents::POLLOUT));
-    /// assert!(!PollEvents::POLLIN.contains(PollEvents::POLLOUT));
-    /// ```
-    pub const fn contains(self, other: PollEvents) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Whether there are none.
-    ///
-    /// ```
-    /// assert!(zmq::PollEvents::NONE.is_empty());
-    /// ```
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-}
-
-impl BitOr for PollEvents {
-    type Output = PollEvents;
-
-    fn bitor(self, other: PollEvents) -> PollEvents {
-        PollEvents(self.0 | other.0)
-    }
-}
-
-impl BitOrAssign for PollEvents {
-    fn bitor_assign(&mut self, other: PollEvents) {
-        self.0 |= other.0;
-    }
-}
-
-impl fmt::Debug for PollEvents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(PollEvents, &str); 4] = [
-            (PollEvents::POLLIN, "POLLIN"),
-            (PollEvents::POLLOUT, "POLLOUT"),
-            (PollEvents::POLLERR, "POLLERR"),
-            (PollEvents::POLLPRI, "POLLPRI"),
-        ];
-        let names: Vec<&str> = NAMES.iter().filter(|(event, _)| self.contains(*event)).map(|(_, name)| *name).collect();
-        f.write_str(if names.is_empty() { "NONE".to_owned() } else { names.join(" | ") }.as_str())
-    }
-}
+use crate::wake_up::WakeUp;
 
 impl<'a> PollItem<'a> {
     /// Waits for `events` on a socket.
@@ -126,7 +32,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn socket(socket: impl Into<SocketRef<'a>>, events: PollEvents) -> PollItem<'a> {
-        socket.into().core().exposed_item(events.0)
+        socket.into().core().exposed_item(events.raw())
     }
 
     /// Waits for `events` on a file descriptor: a plain socket, a pipe, a terminal.
@@ -145,7 +51,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn fd(fd: BorrowedFd<'a>, events: PollEvents) -> PollItem<'a> {
-        PollItem::of_fd(fd, events.0)
+        PollItem::of_fd(fd, events.raw())
     }
 
     /// What was asked for.
@@ -161,7 +67,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn events(&self) -> PollEvents {
-        PollEvents(self.raw_events())
+        PollEvents::from_raw(self.raw_events().into())
     }
 
     /// What the last [`poll`] found.
@@ -180,7 +86,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn revents(&self) -> PollEvents {
-        PollEvents(self.raw_revents())
+        PollEvents::from_raw(self.raw_revents().into())
     }
 
     /// Whether the last [`poll`] found something to receive.
@@ -273,7 +179,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
     if items.iter().any(PollItem::is_inherited) {
         return Err(inherited(CALL));
     }
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let deadline = Deadline::after(timeout);
     let wake_up = WakeUp::current();
     // C wants one array, so what ends the wait early goes behind a copy of the items.
     let mut copied = match wake_up.item() {
@@ -281,15 +187,14 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
         wake_up => Some(Merged::new(items, wake_up)),
     };
     loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let milliseconds = left.map_or(-1, milliseconds);
+        let milliseconds = deadline.milliseconds();
         let ready = if let Some(copied) = &mut copied {
             raw::poll(&mut copied.polled, milliseconds)
         } else if !items.is_empty() {
             raw::poll(items, milliseconds)
         } else {
             // libzmq's own sleep without items wraps around after 71 minutes.
-            std::thread::sleep(left.unwrap_or_default());
+            std::thread::sleep(deadline.left().unwrap_or_default());
             return Ok(0);
         };
         let found = match (ready, &mut copied) {
@@ -305,13 +210,13 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
         if found != 0 {
             return Ok(found);
         }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if deadline.has_passed() {
             return Ok(0);
         }
         if raw::interrupted() {
             return Err(Errno::EINTR.of(CALL));
         }
-        wake_up.settle();
+        wake_up.reset();
     }
 }
 
@@ -371,40 +276,4 @@ fn any_socket_repeats(items: &[PollItem<'_>]) -> bool {
     let mut sockets: Vec<_> = sockets.collect();
     sockets.sort_unstable();
     sockets.windows(2).any(|pair| pair[0] == pair[1])
-}
-
-/// A duration as the milliseconds that a wait takes: rounded up, and a day at most, since waits are repeated until
-/// their deadline.
-pub(crate) fn milliseconds(duration: Duration) -> c_long {
-    const DAY: u128 = 24 * 60 * 60 * 1000;
-    duration.as_nanos().div_ceil(1_000_000).min(DAY) as c_long
-}
-
-/// What ends a wait early: the descriptor that a caught signal makes readable.
-pub(crate) struct WakeUp(Option<BorrowedFd<'static>>);
-
-impl WakeUp {
-    pub(crate) fn current() -> WakeUp {
-        WakeUp(if raw::catching() { raw::wake_fd() } else { None })
-    }
-
-    pub(crate) fn item(&self) -> Option<PollItem<'static>> {
-        self.0.map(|fd| PollItem::of_fd(fd, PollEvents::POLLIN.0))
-    }
-
-    /// After a wait that it ended although no interrupt stands any more: it must not end the next one too.
-    pub(crate) fn settle(&self) {
-        if self.0.is_some() {
-            raw::quiet();
-        }
-    }
-
-    /// Sleeps, unless a signal is caught before or meanwhile.
-    pub(crate) fn pause(&self, duration: Duration) {
-        match self.item() {
-            // Whatever it answers, the time is over or the caller asks for the interrupt itself.
-            Some(item) => drop(raw::poll(&mut [item], milliseconds(duration))),
-            None => std::thread::sleep(duration),
-        }
-    }
 }

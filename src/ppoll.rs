@@ -1,12 +1,14 @@
 //! Waiting under another signal mask.
 
 use std::os::fd::RawFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
-use crate::poll::{Merged, WakeUp, milliseconds};
+use crate::poll::Merged;
 use crate::raw::{self, PollItem, SignalMask};
 use crate::socket::inherited;
+use crate::wake_up::WakeUp;
 
 const CALL: &str = "zmq_ppoll";
 
@@ -45,22 +47,21 @@ pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>, m
     if items.iter().any(PollItem::is_inherited) {
         return Err(inherited(CALL));
     }
-    let deadline = timeout.into().and_then(|timeout| Instant::now().checked_add(timeout));
+    let deadline = Deadline::after(timeout);
     let wake_up = WakeUp::current();
     // C's function, too, would miss news of a socket that is there twice.
     let mut copied = Merged::new(items, wake_up.item());
     check_descriptors(&copied.polled)?;
     loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        raw::ppoll(&mut copied.polled, left.map_or(-1, milliseconds), mask).map_err(|errno| errno.of(CALL))?;
+        raw::ppoll(&mut copied.polled, deadline.milliseconds(), mask).map_err(|errno| errno.of(CALL))?;
         let found = copied.hand_out(items);
-        if found != 0 || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if found != 0 || deadline.has_passed() {
             return Ok(found);
         }
         if raw::interrupted() {
             return Err(Errno::EINTR.of(CALL));
         }
-        wake_up.settle();
+        wake_up.reset();
     }
 }
 

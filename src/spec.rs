@@ -5,7 +5,8 @@ use std::panic::Location;
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::socket::{Kind, Socket, SocketType};
+use crate::kind::{Kind, SocketType};
+use crate::socket::Socket;
 
 type Step<T> = Box<dyn FnOnce(&Socket<'static, T>, &mut Vec<String>) -> Result<()> + Send>;
 

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Result, SendError};
 use crate::interrupt;
-use crate::socket::{CanMultipart, CanRecv, CanSend, Socket, SocketType};
+use crate::kind::{CanMultipart, CanRecv, CanSend, SocketType};
+use crate::socket::Socket;
 
 /// Receives one frame as a text, waiting for it. Bytes that are not UTF-8 become the replacement character: to receive
 /// routing ids, use [`Socket::recv`].

@@ -8,8 +8,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Error};
+use crate::kind::Kind;
 use crate::lock::lock;
-use crate::socket::Kind;
 
 /// Who still holds a context, and whether it has ended.
 #[derive(Default)]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::{Context, ContextBuilder};
 use crate::error::Result;
+use crate::kind::Kind;
 use crate::lock::lock;
-use crate::socket::{Kind, Socket};
+use crate::socket::Socket;
 
 /// Sets the defaults of a socket that was just opened.
 pub(super) type Defaults = Arc<dyn Fn(&Socket<'_>) -> Result<()> + Send + Sync>;

@@ -18,9 +18,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Result};
+use crate::kind::{Kind, SocketType};
 use crate::lock::lock;
 use crate::raw::{self, RawContext, RawSocket};
-use crate::socket::{Kind, Record, Socket, SocketType};
+use crate::socket::{Record, Socket};
 use census::Census;
 use defaults::Defaults;
 
@@ -377,7 +378,7 @@ impl Inner {
         let all: io::Result<Vec<File>> = (0..2 * threads + 2).map(|_| File::open("/dev/null")).collect();
         match all {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE));
+                let errno = Errno::from_io(&error, Errno::EMFILE);
                 Err(errno.because("zmq_socket", format_args!("no descriptors left for {threads} threads")))
             }
             _ => Ok(()),

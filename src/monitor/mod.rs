@@ -66,15 +66,18 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use drain::{Shared, drain};
 
+use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result};
+use crate::kind::{Kind, SocketType};
 use crate::lock::lock;
-use crate::poll::{PollEvents, poll};
+use crate::poll::poll;
+use crate::poll_events::PollEvents;
 use crate::raw::{self, Format, PollItem, Tap, Watch};
-use crate::socket::{Core, Kind, Socket, SocketType, inherited};
+use crate::socket::{Core, Socket, inherited};
 
 #[cfg(feature = "draft")]
 const CALL: &str = "zmq_socket_monitor_versioned";
@@ -327,7 +330,7 @@ fn is_raw(core: &Core) -> bool {
 
 /// The error where the system has no descriptors or threads left.
 fn no_means(error: io::Error) -> Error {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN)).because(CALL, "no descriptor or thread for a monitor")
+    Errno::from_io(&error, Errno::EAGAIN).because(CALL, "no descriptor or thread for a monitor")
 }
 
 /// A name that no other monitor has, and nobody can connect to: it is not UTF-8, and endpoints are.
@@ -392,7 +395,7 @@ impl Monitor {
     /// ```
     pub fn recv(&self) -> Result<Notice> {
         loop {
-            if let Some(notice) = self.recv_until(None)? {
+            if let Some(notice) = self.recv_until(Deadline::NEVER)? {
                 return Ok(notice);
             }
         }
@@ -404,7 +407,7 @@ impl Monitor {
     ///
     /// As [`Monitor::recv`].
     pub fn recv_timeout(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<Notice>> {
-        self.recv_until(deadline(timeout.into()))
+        self.recv_until(Deadline::after(timeout))
     }
 
     /// Receives a notice if one is there: `None` if not.
@@ -483,7 +486,7 @@ impl Monitor {
         Notices { monitor: self, fused: false }
     }
 
-    fn recv_until(&self, deadline: Option<Instant>) -> Result<Option<Notice>> {
+    fn recv_until(&self, deadline: Deadline) -> Result<Option<Notice>> {
         self.check_process()?;
         loop {
             if let Some(notice) = self.shared.take() {
@@ -548,14 +551,9 @@ impl Iterator for Notices<'_> {
     }
 }
 
-/// The end of a time; `None` is never.
-fn deadline(timeout: Option<Duration>) -> Option<Instant> {
-    timeout.and_then(|timeout| Instant::now().checked_add(timeout))
-}
-
 /// Waits until a descriptor is readable, and says whether it is.
-fn wait_readable(call: &'static str, fd: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<bool> {
-    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    let ready = poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], left).map_err(|error| error.errno().of(call))?;
+fn wait_readable(call: &'static str, fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
+    let ready =
+        poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], deadline.left()).map_err(|error| error.errno().of(call))?;
     Ok(ready != 0)
 }

@@ -1,21 +1,21 @@
 //! Waiting for peers: the cure for the slow joiner.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{Event, Events, Monitor, deadline, wait_readable};
+use super::{Event, Events, Monitor, wait_readable};
+use crate::deadline::{Backoff, Deadline};
 use crate::endpoint;
 use crate::error::{Errno, Result};
+use crate::kind::SocketType;
+use crate::kind::groups::{PublishingKind, XPubKind};
 use crate::message::Message;
-use crate::poll::WakeUp;
 use crate::raw;
-use crate::socket::{Core, Socket, SocketType};
-use crate::sockopt::{PublishingKind, XPubKind};
+use crate::socket::{Core, Socket};
+use crate::wake_up::WakeUp;
 
 /// `ZMQ_TOPICS_COUNT`: part of the draft API, and there in every libzmq from 4.3.5 on.
 const TOPICS_COUNT: i32 = 116;
-/// Longest pause between two looks at whether a name of this process is bound: nothing tells.
-const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 
 impl Monitor {
     /// Waits until `count` connections have been made since the monitoring began, `timeout` at most; says whether there
@@ -53,10 +53,10 @@ impl Monitor {
     /// ```
     pub fn wait_for_connections(&self, count: u64, timeout: impl Into<Option<Duration>>) -> Result<bool> {
         self.check_process()?;
-        let deadline = deadline(timeout.into());
+        let deadline = Deadline::after(timeout);
         self.shared.wait_for_arrivals(count, |enough| {
             // Without a time-out, waiting takes as long as it takes.
-            while !wait_readable(super::CALL, enough, deadline)? && deadline.is_none() {}
+            while !wait_readable(super::CALL, enough, deadline)? && deadline.is_never() {}
             Ok(())
         })
     }
@@ -99,7 +99,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     #[doc(alias = "zmq_connect")]
     pub fn connect_and_wait(&self, endpoint: &str, timeout: impl Into<Option<Duration>>) -> Result<bool> {
-        connect_and_wait(self.core(), endpoint, deadline(timeout.into()))
+        connect_and_wait(self.core(), endpoint, Deadline::after(timeout))
     }
 
     /// Waits until peers have subscribed to `count` topics, `timeout` at most; says whether there are as many.
@@ -137,7 +137,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: PublishingKind,
     {
-        wait_for_topics(self.core(), count, deadline(timeout.into()))
+        wait_for_topics(self.core(), count, Deadline::after(timeout))
     }
 
     /// Waits for `count` subscriptions, `timeout` at most; says whether they came. What was received meanwhile, the
@@ -185,11 +185,11 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: XPubKind,
     {
-        wait_for_subscribers(self.core(), count, deadline(timeout.into()), received)
+        wait_for_subscribers(self.core(), count, Deadline::after(timeout), received)
     }
 }
 
-fn connect_and_wait(core: &Core, text: &str, deadline: Option<Instant>) -> Result<bool> {
+fn connect_and_wait(core: &Core, text: &str, deadline: Deadline) -> Result<bool> {
     const CALL: &str = "zmq_connect";
     core.check_process(CALL)?;
     let transport = text.split_once("://").map_or("", |(transport, _)| transport);
@@ -212,7 +212,7 @@ fn connect_and_wait(core: &Core, text: &str, deadline: Option<Instant>) -> Resul
     loop {
         let notice = match monitor.recv_until(deadline)? {
             Some(notice) => notice,
-            None if deadline.is_none() => continue,
+            None if deadline.is_never() => continue,
             None => return Ok(false),
         };
         match notice.event() {
@@ -253,36 +253,31 @@ fn is_same_target(given: &str, reported: &str) -> bool {
 }
 
 /// Waits until a name of this process, which the socket has connected to, is bound.
-fn wait_for_name(core: &Core, text: &str, deadline: Option<Instant>) -> Result<bool> {
+fn wait_for_name(core: &Core, text: &str, deadline: Deadline) -> Result<bool> {
     const CALL: &str = "zmq_connect";
     let name = endpoint::c_text(CALL, text)?;
-    let mut pause = Duration::from_millis(1);
+    // No descriptor signals that a name was bound.
+    let mut backoff = Backoff::new();
     while core.context().inproc_is_waiting(&name) {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
+        if deadline.has_passed() {
             return Ok(false);
         }
         if raw::interrupted() {
             return Err(Errno::EINTR.of(CALL));
         }
-        look(core, CALL)?;
-        WakeUp::current().pause(left.map_or(pause, |left| left.min(pause)));
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        process_commands(core, CALL)?;
+        WakeUp::current().pause(deadline.cap(backoff.pause()));
+        backoff = backoff.doubled();
     }
     Ok(true)
 }
 
-/// Lets libzmq do what the socket has to do.
-fn look(core: &Core, call: &'static str) -> Result<()> {
-    loop {
-        match core.raw().get_int(zmq_sys::ZMQ_EVENTS) {
-            Err(Errno::EINTR) => {}
-            looked => return looked.map(drop).map_err(|errno| core.failed(call, errno)),
-        }
-    }
+/// Has libzmq process the socket's commands.
+fn process_commands(core: &Core, call: &'static str) -> Result<()> {
+    core.raw().events().map(drop).map_err(|errno| core.failed(call, errno))
 }
 
-fn wait_for_topics(core: &Core, count: u32, deadline: Option<Instant>) -> Result<bool> {
+fn wait_for_topics(core: &Core, count: u32, deadline: Deadline) -> Result<bool> {
     const CALL: &str = "ZMQ_TOPICS_COUNT";
     core.check_process(CALL)?;
     let failed = |errno| match errno {
@@ -291,24 +286,19 @@ fn wait_for_topics(core: &Core, count: u32, deadline: Option<Instant>) -> Result
     };
     loop {
         // Subscriptions are taken in by whatever the socket does next; where it does nothing, by looking at it.
-        look(core, CALL)?;
+        process_commands(core, CALL)?;
         let topics = core.raw().get_int(TOPICS_COUNT).map_err(failed)?;
         if u32::try_from(topics).is_ok_and(|topics| topics >= count) {
             return Ok(true);
         }
         let commands = core.raw().notification_fd().map_err(|errno| core.failed("ZMQ_FD", errno))?;
-        if !wait_readable(CALL, commands, deadline)? && deadline.is_some() {
+        if !wait_readable(CALL, commands, deadline)? && !deadline.is_never() {
             return Ok(false);
         }
     }
 }
 
-fn wait_for_subscribers(
-    core: &Core,
-    count: usize,
-    deadline: Option<Instant>,
-    received: &mut Vec<Message>,
-) -> Result<bool> {
+fn wait_for_subscribers(core: &Core, count: usize, deadline: Deadline, received: &mut Vec<Message>) -> Result<bool> {
     let mut subscribed = 0;
     let mut is_first = true;
     while subscribed < count {

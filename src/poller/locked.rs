@@ -11,7 +11,7 @@ use super::source::{Held, Lent};
 use super::wait::LOCKED;
 use super::{ADD, Event, Poller, Registered, already_there, errno};
 use crate::error::{Errno, Error};
-use crate::poll::PollEvents;
+use crate::poll_events::PollEvents;
 use crate::socket::any_put_back;
 
 pub(super) fn is_locked(socket: &Lent<'_>) -> bool {
@@ -85,7 +85,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         let (Some(socket), Some(Some(slot))) = (self.locked.get(place), self.slots.get(place)) else {
             return Ok(PollEvents::NONE);
         };
-        let events = PollEvents::from_raw(socket.core().raw().events()?);
+        let events = socket.core().raw().events()?;
         let events = if socket.core().has_put_back() { events | PollEvents::POLLIN } else { events };
         Ok(events.only(slot.events))
     }

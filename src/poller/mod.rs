@@ -29,7 +29,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Token};
 
 use crate::error::{Errno, Error, Result};
-use crate::poll::PollEvents;
+use crate::poll_events::PollEvents;
 use crate::raw;
 #[cfg(feature = "draft")]
 use crate::raw::LockedPoller;
@@ -589,7 +589,7 @@ fn interest(events: PollEvents) -> Option<Interest> {
 }
 
 fn errno(error: &io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EINVAL))
+    Errno::from_io(&error, Errno::EINVAL)
 }
 
 #[cold]

@@ -4,7 +4,8 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::error::Error;
-use crate::socket::{Core, Socket, SocketRef, SocketType};
+use crate::kind::SocketType;
+use crate::socket::{Core, Socket, SocketRef};
 
 /// A socket or file descriptor that is lent to a [`crate::Poller`] or [`crate::Reactor`].
 ///

@@ -12,7 +12,7 @@ use mio::{Interest, Token};
 use super::source::Held;
 use super::{Event, Poller, Slot, errno};
 use crate::error::{Errno, Result};
-use crate::poll::PollEvents;
+use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
 use crate::socket::Used;
 

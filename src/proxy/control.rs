@@ -3,11 +3,12 @@
 use super::engine::{Control, Engine, Mode};
 use super::statistics::ProxyStatistics;
 use crate::error::{Errno, Result};
+use crate::kind::Kind;
 use crate::message::Message;
 use crate::multipart::Multipart;
-use crate::poll::PollEvents;
+use crate::poll_events::PollEvents;
 use crate::raw::PollItem;
-use crate::socket::{Core, Flags, Kind, SocketRef};
+use crate::socket::{Core, Flags, SocketRef};
 
 const CALL: &str = "zmq_proxy_steerable";
 

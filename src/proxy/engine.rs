@@ -10,16 +10,17 @@ use std::ffi::{c_long, c_short};
 use std::time::Duration;
 
 use super::statistics::{ProxyStatistics, SideStatistics, Traffic};
+use crate::deadline::{Backoff, milliseconds};
 use crate::error::Errno;
+use crate::kind::Kind;
 use crate::message::Message;
-use crate::poll::{PollEvents, WakeUp};
+use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
-use crate::socket::{Core, Flags, Kind};
+use crate::socket::{Core, Flags};
+use crate::wake_up::WakeUp;
 
 /// How many messages go one way before the other way has its turn, as in libzmq.
 const BURST: usize = 1000;
-/// Longest pause before a message is tried again that a socket did not take although it always says that it has room.
-const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 /// How often a paused proxy looks at sockets that have no descriptor to wait for.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -62,8 +63,8 @@ enum Waits {
     ForMessage,
     ForRoom,
     ForCapture,
-    /// Before it tries again.
-    For(Duration),
+    /// For nothing that can be polled: it tries again after the pause.
+    Pause(Backoff),
 }
 
 /// One way through the proxy.
@@ -174,7 +175,9 @@ impl<'a> Engine<'a> {
                 Waits::ForRoom if self.ways == 1 => *from |= POLLOUT,
                 Waits::ForRoom => *to |= POLLOUT,
                 Waits::ForCapture => capture |= POLLOUT,
-                Waits::For(pause) => timeout = Some(timeout.map_or(pause, |timeout| timeout.min(pause))),
+                Waits::Pause(backoff) => {
+                    timeout = Some(timeout.map_or(backoff.pause(), |timeout| timeout.min(backoff.pause())));
+                }
             }
         }
         let wake_up = WakeUp::current();
@@ -201,7 +204,7 @@ impl<'a> Engine<'a> {
                 Waits::ForMessage => found(from) & POLLIN != 0,
                 Waits::ForRoom => found(to) & POLLOUT != 0,
                 Waits::ForCapture => found(capture_place) & POLLOUT != 0,
-                Waits::For(_) => true,
+                Waits::Pause(_) => true,
             }
         };
         Ok(Ready {
@@ -217,7 +220,7 @@ impl<'a> Engine<'a> {
         let mut items = Items::new(self.frontend.poll_item(0));
         for socket in [self.frontend, self.backend] {
             // Its news are looked at, so it is silent now until there are others.
-            socket.raw().get_int(zmq_sys::ZMQ_EVENTS).or_else(unless_interrupted)?;
+            socket.raw().events()?;
             match socket.raw().notification_fd() {
                 Ok(fd) => drop(items.push(PollItem::fd(fd, PollEvents::POLLIN))),
                 Err(Errno::EINVAL) => timeout = Some(LOOK),
@@ -240,9 +243,9 @@ struct Ready {
 }
 
 fn poll(items: &mut Items<'_>, timeout: Option<Duration>, wake_up: &WakeUp) -> Result<(), Errno> {
-    let timeout: c_long = timeout.map_or(-1, crate::poll::milliseconds);
+    let timeout: c_long = timeout.map_or(-1, milliseconds);
     let found = raw::poll(&mut items.items[..items.count], timeout);
-    wake_up.settle();
+    wake_up.reset();
     found.map(drop).or_else(|errno| {
         // What it has found is not to be believed then.
         items.items.iter_mut().for_each(|item| item.set_revents(0));
@@ -264,12 +267,7 @@ fn has_room(socket: &Core) -> Result<bool, Errno> {
     if always_says_it_has_room(socket.kind()) {
         return Ok(true);
     }
-    loop {
-        match socket.raw().get_int(zmq_sys::ZMQ_EVENTS) {
-            Err(Errno::EINTR) if !raw::interrupted() => {}
-            events => return events.map(|events| PollEvents::from_raw(events).contains(PollEvents::POLLOUT)),
-        }
-    }
+    socket.raw().events().map(|events| events.contains(PollEvents::POLLOUT))
 }
 
 impl<'a> Lane<'a> {
@@ -352,8 +350,8 @@ impl<'a> Lane<'a> {
                 self.waits = match (std::mem::replace(&mut self.holds, true), self.waits) {
                     (false, _) => Waits::ForRoom,
                     // The socket says that it has room, and has none for this message.
-                    (true, Waits::For(pause)) => Waits::For((pause * 2).min(LONGEST_PAUSE)),
-                    (true, _) => Waits::For(Duration::from_millis(1)),
+                    (true, Waits::Pause(backoff)) => Waits::Pause(backoff.doubled()),
+                    (true, _) => Waits::Pause(Backoff::new()),
                 };
                 return Ok(false);
             }

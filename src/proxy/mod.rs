@@ -12,7 +12,8 @@ pub use statistics::{ProxyStatistics, SideStatistics, Traffic};
 pub use thread::{Proxy, ProxyBuilder};
 
 use crate::error::{Errno, Result};
-use crate::socket::{Core, Kind, SocketRef};
+use crate::kind::Kind;
+use crate::socket::{Core, SocketRef};
 use engine::{Engine, Uncontrolled};
 
 /// Forwards messages between two sockets, whole and both ways, and copies each to `capture` if there is one.

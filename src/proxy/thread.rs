@@ -8,7 +8,8 @@ use std::thread::{self, JoinHandle};
 use super::{ProxyHandle, ProxyStatistics};
 use crate::context::Context;
 use crate::error::{Errno, Result};
-use crate::socket::{Socket, SocketType};
+use crate::kind::SocketType;
+use crate::socket::Socket;
 use crate::spec::SocketSpec;
 
 const CALL: &str = "zmq_proxy";
@@ -52,7 +53,7 @@ impl ProxyBuilder {
         let thread = thread::Builder::new()
             .name("zmq-proxy".to_owned())
             .spawn(move || self.forward(theirs, &own, &report))
-            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN)).of(CALL))?;
+            .map_err(|error| Errno::from_io(&error, Errno::EAGAIN).of(CALL))?;
         match reported.recv() {
             Ok(endpoints) => Ok(Proxy { handle, thread: Some(thread), endpoints, context: context.clone() }),
             // It has no endpoints to report.

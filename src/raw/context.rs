@@ -7,8 +7,9 @@ use std::sync::{Mutex, MutexGuard};
 use super::{RawSocket, check, last_errno};
 use crate::context::Context;
 use crate::error::Errno;
+use crate::kind::SocketType;
 use crate::lock::lock;
-use crate::socket::{Socket, SocketType};
+use crate::socket::Socket;
 
 /// A context handle that is valid until [`RawContext::term`] has succeeded, which its owner calls at most once.
 #[derive(Debug)]

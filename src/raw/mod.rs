@@ -39,7 +39,7 @@ pub(crate) use poll::poll;
 pub use ppoll::SignalMask;
 #[cfg(feature = "draft")]
 pub(crate) use ppoll::{DESCRIPTORS, ppoll};
-pub(crate) use signal::{catch_signals, clear_interrupt, interrupted, quiet, wake_fd};
+pub(crate) use signal::{catch_signals, clear_interrupt, interrupted, reset_wake_up, wake_fd};
 pub(crate) use socket::RawSocket;
 pub(crate) use specialized::{Specialized, specialized};
 pub(crate) use timers::RawTimers;

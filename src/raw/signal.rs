@@ -37,11 +37,11 @@ pub(crate) fn wake_fd() -> Option<BorrowedFd<'static>> {
 /// Takes the interrupt back.
 pub(crate) fn clear_interrupt() {
     INTERRUPTED.store(false, Ordering::SeqCst);
-    quiet();
+    reset_wake_up();
 }
 
 /// Makes the wake-up pair unreadable, unless an interrupt stands.
-pub(crate) fn quiet() {
+pub(crate) fn reset_wake_up() {
     if interrupted() {
         return;
     }

@@ -7,6 +7,7 @@ use std::ptr::{self, NonNull};
 
 use super::{RawMessage, check, forks};
 use crate::error::Errno;
+use crate::poll_events::PollEvents;
 
 /// A socket handle with one owner, closed when dropped: open, or null once closed or given up (libzmq answers ENOTSOCK
 /// to null).
@@ -178,13 +179,13 @@ impl RawSocket {
         Ok(c_int::from_ne_bytes(value))
     }
 
-    /// What the socket is ready for now, as poll events: libzmq processes what its peers have told it first, and a signal
-    /// that comes meanwhile does not count.
-    pub(crate) fn events(&self) -> Result<c_int, Errno> {
+    /// `ZMQ_EVENTS`: what the socket is ready for. libzmq processes the socket's commands first; if a signal interrupts
+    /// that, it is asked again.
+    pub(crate) fn events(&self) -> Result<PollEvents, Errno> {
         loop {
             match self.get_int(zmq_sys::ZMQ_EVENTS) {
                 Err(Errno::EINTR) => {}
-                events => return events,
+                events => return events.map(PollEvents::from_raw),
             }
         }
     }

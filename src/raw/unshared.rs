@@ -3,7 +3,8 @@
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 
-use crate::socket::{Core, ThreadSafe};
+use crate::kind::ThreadSafe;
+use crate::socket::Core;
 
 /// A value that is `Send` if its content is, and not `Sync`: for one reason, which the compiler gives in one sentence,
 /// and not for one of each field of the content.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Error, Result, SendError};
 use crate::multipart::Multipart;
-use crate::poll::PollEvents;
+use crate::poll_events::PollEvents;
 use crate::poller::{AddError, Event, OwnedSource, Poller, Source};
 use crate::raw;
 use crate::socket::Socket;

@@ -5,7 +5,8 @@ use std::fmt;
 use super::keys::{PublicKey, SecretKey, curve_public};
 use super::secret::SecretText;
 use crate::error::{Errno, Result};
-use crate::socket::{Socket, SocketType};
+use crate::kind::SocketType;
+use crate::socket::Socket;
 use crate::sockopt::find;
 
 /// The call that errors name.

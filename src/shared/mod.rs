@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use crate::bell::Bell;
 use crate::error::{Errno, Error, Result, SendError};
+use crate::kind::{CanRecv, CanSend, Kind, SocketType};
 use crate::lock::lock;
 use crate::multipart::Multipart;
-use crate::socket::{CanRecv, CanSend, Kind, Socket, SocketType, TrySend};
+use crate::socket::{Socket, TrySend};
 use worker::Worker;
 
 /// A handle of a socket that many threads may use at once: it may be cloned, and every clone sends and receives.
@@ -186,7 +187,7 @@ impl<T: SocketType> SharedSocket<T> {
         let thread = thread::Builder::new()
             .name("zmq-shared".to_owned())
             .spawn(move || worker.work())
-            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN)).of(CALL))?;
+            .map_err(|error| Errno::from_io(&error, Errno::EAGAIN).of(CALL))?;
         Ok(SharedSocket { owner: Arc::new(Owner { desk, thread: Some(thread), kind, _kind: PhantomData }) })
     }
 

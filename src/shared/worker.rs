@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Desk, Job, RecvJob, SendJob};
+use crate::deadline::milliseconds;
 use crate::error::{Errno, Error, SendError};
+use crate::kind::SocketType;
 use crate::lock::lock;
-use crate::poll::{PollEvents, WakeUp, milliseconds};
+use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
-use crate::socket::{Flags, Socket, SocketType};
+use crate::socket::{Flags, Socket};
+use crate::wake_up::WakeUp;
 
 /// Longest pause before a message is tried again that the socket did not take although it says that it has room: a ROUTER
 /// with `ZMQ_ROUTER_MANDATORY` says so as soon as any of its peers has.
@@ -143,7 +146,7 @@ impl<T: SocketType> Worker<T> {
             Err(Errno::EINTR) => return Ok(()),
             outcome => outcome.map(drop)?,
         }
-        wake_up.settle();
+        wake_up.reset();
         if sends {
             let said_it_has_room = events.contains(PollEvents::POLLOUT) && items[1].is_writable();
             self.pause = match self.pause {

@@ -6,13 +6,15 @@ use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, Core, HasDatagrams, Kind, Socket, SocketType};
+use super::{Core, Socket};
+use crate::error::LongId;
 use crate::error::{Errno, Error, Result, SendError};
+use crate::kind::groups::RouterKind;
+use crate::kind::{CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, HasDatagrams, Kind, SocketType};
 use crate::message::{Message, check_group};
 use crate::multipart::Multipart;
-use crate::poll::PollEvents;
+use crate::poll_events::PollEvents;
 use crate::raw::RawMessage;
-use crate::sockopt::{LongId, RouterKind};
 
 const SEND: &str = "zmq_msg_send";
 

@@ -5,13 +5,15 @@ use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
-use super::{Core, Kind, Socket, SocketRef, SocketType};
+use super::{Core, Socket, SocketRef};
 use crate::context::Tie;
 use crate::endpoint;
+use crate::error::LongId;
 use crate::error::{Errno, Error, Result};
+use crate::kind::{Kind, SocketType};
 use crate::lock::lock;
+use crate::poll_events::PollEvents;
 use crate::raw;
-use crate::sockopt::LongId;
 
 impl<T: SocketType> Socket<'_, T> {
     /// Accepts connections at an endpoint, and gives it back as libzmq resolved it: `tcp://127.0.0.1:*` becomes
@@ -172,7 +174,7 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "ZMQ_CONNECT_RID")]
     pub fn connect_with_routing_id(&self, id: impl AsRef<[u8]>, endpoint: &str) -> Result<()>
     where
-        T: crate::sockopt::RoutingKind,
+        T: crate::kind::groups::RoutingKind,
     {
         self.core().connect_named(id.as_ref(), endpoint)
     }
@@ -477,7 +479,7 @@ impl Core {
 
     fn has_message(&self) -> Result<bool> {
         let events = self.raw().events().map_err(|errno| errno.of("ZMQ_EVENTS"))?;
-        Ok(events & zmq_sys::ZMQ_POLLIN != 0)
+        Ok(events.contains(PollEvents::POLLIN))
     }
 
     fn last_endpoint(&self) -> Result<String> {

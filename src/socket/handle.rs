@@ -8,9 +8,10 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Core, Kind, Socket, SocketRef, SocketType};
+use super::{Core, Socket, SocketRef};
 use crate::context::{Context, Inner};
 use crate::error::Result;
+use crate::kind::{Kind, SocketType};
 use crate::raw::{RawSocket, Unshared};
 
 impl<'ctx, T: SocketType> Socket<'ctx, T> {

@@ -5,7 +5,6 @@ mod draft;
 mod endpoints;
 mod flags;
 mod handle;
-mod kind;
 mod put_back;
 mod recv;
 mod reference;
@@ -15,15 +14,6 @@ mod watch;
 
 pub use endpoints::{BindGuard, ConnectGuard};
 pub use flags::Flags;
-#[cfg(feature = "draft")]
-pub use kind::{
-    CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, Channel, Client, Dgram, Dish, Gather, HasDatagrams, Peer,
-    Radio, Scatter, Server,
-};
-pub use kind::{
-    CanMultipart, CanRecv, CanSend, Dealer, HasFd, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType, Stream,
-    Sub, ThreadSafe, XPub, XSub,
-};
 pub(crate) use put_back::{any_put_back, is_put_back};
 pub use recv::Received;
 pub use reference::SocketRef;
@@ -40,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use crate::context::{Context, Inner, SinglesOnly, Tie};
 use crate::error::{Errno, Error, Result};
+use crate::kind::Kind;
 use crate::lock::lock;
 use crate::message::Message;
 use crate::monitor::Monitored;
@@ -281,8 +272,7 @@ impl Core {
         if let Some(shielded) = self.shielded.get() {
             return Ok(shielded.as_fd());
         }
-        let shielded =
-            raw::shield(fd).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE)))?;
+        let shielded = raw::shield(fd).map_err(|error| Errno::from_io(&error, Errno::EMFILE))?;
         Ok(self.shielded.get_or_init(|| shielded).as_fd())
     }
 

@@ -1,9 +1,11 @@
 //! Receiving.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{CanMultipart, CanRecv, Core, Flags, Socket, SocketType};
+use super::{Core, Flags, Socket};
+use crate::deadline::Deadline;
 use crate::error::{Errno, RecvStringError, Result};
+use crate::kind::{CanMultipart, CanRecv, SocketType};
 use crate::message::Message;
 use crate::multipart::Multipart;
 use crate::raw::RawMessage;
@@ -237,7 +239,7 @@ impl<T: SocketType> Socket<'_, T> {
         T: CanRecv,
     {
         check_buffer(buffer)?;
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = Deadline::after(timeout);
         unless_again(self.core().as_received(self.core().recv_into_until(buffer, deadline), buffer.len()))
     }
 
@@ -316,7 +318,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        self.core().receive_until(Instant::now().checked_add(timeout))
+        self.core().receive_until(Deadline::after(timeout))
     }
 
     /// Receives a whole multipart message, waiting for it.
@@ -458,7 +460,7 @@ impl Core {
     }
 
     /// Receives a part, waiting until `deadline` at most: `None` after that.
-    pub(crate) fn receive_until(&self, deadline: Option<Instant>) -> Result<Option<Message>> {
+    pub(crate) fn receive_until(&self, deadline: Deadline) -> Result<Option<Message>> {
         let mut message = RawMessage::new();
         let outcome = self.recv_until(&mut message, deadline);
         self.received(outcome, message)
@@ -484,7 +486,7 @@ impl Core {
     #[cfg(feature = "draft")]
     pub(super) fn receive_whole_timeout(&self, timeout: Duration) -> Result<Option<Multipart>> {
         let mut message = RawMessage::new();
-        let outcome = self.recv_until(&mut message, Instant::now().checked_add(timeout));
+        let outcome = self.recv_until(&mut message, Deadline::after(timeout));
         self.received(outcome, message)?.map(|first| self.rest_of(first)).transpose()
     }
 

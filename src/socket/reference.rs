@@ -3,7 +3,8 @@
 use std::ffi::c_void;
 use std::fmt;
 
-use super::{Core, Kind, Socket, SocketType};
+use super::{Core, Socket};
+use crate::kind::{Kind, SocketType};
 
 /// A borrowed socket whose kind does not matter: for poll lists and proxies.
 ///

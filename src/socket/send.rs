@@ -1,14 +1,17 @@
 //! Sending.
 
 use std::ffi::c_int;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{CanMultipart, CanSend, Core, Flags, Kind, Socket, SocketType};
+use super::{Core, Flags, Socket};
+use crate::deadline::Deadline;
+use crate::error::LongId;
 use crate::error::{Errno, Error, SendError};
+use crate::kind::{CanMultipart, CanSend, Kind, SocketType};
 use crate::message::Message;
 use crate::multipart::Multipart;
 use crate::raw::{RawMessage, Specialized, specialized};
-use crate::sockopt::{LONGEST_PREFIX, LongId};
+use crate::sockopt::LONGEST_PREFIX;
 
 const CALL: &str = "zmq_msg_send";
 
@@ -73,7 +76,7 @@ enum Patience {
     /// As long as `ZMQ_SNDTIMEO` says.
     Option,
     None,
-    Until(Option<Instant>),
+    Until(Deadline),
 }
 
 impl<T: SocketType> Socket<'_, T> {
@@ -227,7 +230,7 @@ impl<T: SocketType> Socket<'_, T> {
         if let Err(error) = self.core().check_message(&message, false) {
             return Err(SendError::new(message, error));
         }
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = Deadline::after(timeout);
         let outcome = self.core().send_until(message.raw_mut(), 0, deadline);
         TrySend::from_outcome(outcome.map_err(|errno| self.core().not_sent(message, errno)))
     }
@@ -309,7 +312,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend + CanMultipart,
     {
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = Deadline::after(timeout);
         TrySend::from_outcome(self.core().send_parts(parts.into(), Patience::Until(deadline)))
     }
 }

@@ -3,19 +3,19 @@
 //! libzmq waits by itself as long as it may wait for ever and no signal is to end it. A time-out, `EINTR` and Ctrl-C are
 //! handled here: try without waiting, poll for readiness until an `Instant` deadline, try again.
 
-use std::ffi::{c_int, c_long, c_short};
+use std::ffi::{c_int, c_short};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::recv::ENDLESS;
-use super::{Conflating, Core, Kind};
+use super::{Conflating, Core};
+use crate::deadline::{Backoff, Deadline};
 use crate::error::Errno;
-use crate::poll::{PollEvents, WakeUp, milliseconds};
+use crate::kind::Kind;
+use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem, RawMessage};
 use crate::sockopt::LONGEST_PREFIX;
-
-/// Longest pause between two tries where a socket is reported ready, is not, and has no descriptor that tells of news.
-const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+use crate::wake_up::WakeUp;
 
 /// Whether a message is a subscription, or the end of one, whose prefix is longer than libzmq bears.
 #[cold]
@@ -96,7 +96,7 @@ impl Core {
 
     /// Receives into a buffer, waiting until `deadline` at most.
     #[cold]
-    pub(super) fn recv_into_until(&self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, Errno> {
+    pub(super) fn recv_into_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, Errno> {
         if self.kind() == Kind::XPub || self.has_put_back() || buffer.len() >= ENDLESS {
             let mut message = RawMessage::new();
             self.recv_until(&mut message, deadline)?;
@@ -112,12 +112,7 @@ impl Core {
 
     /// Sends, waiting until `deadline` at most.
     #[cold]
-    pub(super) fn send_until(
-        &self,
-        message: &mut RawMessage,
-        flags: c_int,
-        deadline: Option<Instant>,
-    ) -> Result<(), Errno> {
+    pub(super) fn send_until(&self, message: &mut RawMessage, flags: c_int, deadline: Deadline) -> Result<(), Errno> {
         if self.kind() == Kind::XSub && is_too_long(message) {
             return Err(Errno::EMSGSIZE);
         }
@@ -138,7 +133,7 @@ impl Core {
 
     /// Receives, waiting until `deadline` at most.
     #[cold]
-    pub(super) fn recv_until(&self, message: &mut RawMessage, deadline: Option<Instant>) -> Result<(), Errno> {
+    pub(super) fn recv_until(&self, message: &mut RawMessage, deadline: Deadline) -> Result<(), Errno> {
         self.wait(zmq_sys::ZMQ_POLLIN, deadline, || {
             // Of a socket that threads share, it may come meanwhile.
             if let Some(mut first) = self.take_put_back() {
@@ -177,11 +172,11 @@ impl Core {
     fn wait<R>(
         &self,
         event: c_int,
-        deadline: Option<Instant>,
+        deadline: Deadline,
         mut attempt: impl FnMut() -> Result<R, Errno>,
     ) -> Result<R, Errno> {
         let mut misreported = false;
-        let mut pause = Duration::from_millis(1);
+        let mut backoff = Backoff::new();
         loop {
             match attempt() {
                 Err(Errno::EAGAIN) => {}
@@ -189,15 +184,14 @@ impl Core {
                 Err(Errno::EINTR) => continue,
                 done => return done,
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
+            if deadline.has_passed() {
                 return Err(Errno::EAGAIN);
             }
             self.interrupted()?;
             if !misreported {
                 // A ROUTER with `ZMQ_ROUTER_MANDATORY` says that it can send as soon as any of its peers has room, an XPUB
                 // with `ZMQ_XPUB_NODROP` always.
-                misreported = self.wait_ready(self.poll_item(event as c_short), left)?;
+                misreported = self.wait_ready(self.poll_item(event as c_short), deadline)?;
                 continue;
             }
             // From here on it is waited for news of any kind, and tried again after each. What came before is taken in
@@ -208,24 +202,24 @@ impl Core {
                 done => return done,
             }
             match self.raw().notification_fd() {
-                Ok(news) => drop(self.wait_ready(PollItem::fd(news, PollEvents::POLLIN), left)?),
+                Ok(news) => drop(self.wait_ready(PollItem::fd(news, PollEvents::POLLIN), deadline)?),
                 Err(_) => {
-                    WakeUp::current().pause(left.map_or(pause, |left| left.min(pause)));
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    WakeUp::current().pause(deadline.cap(backoff.pause()));
+                    backoff = backoff.doubled();
                 }
             }
         }
     }
 
     /// Waits until the item is ready, the time is over or a signal is there; says whether it is ready.
-    fn wait_ready(&self, item: PollItem<'_>, left: Option<Duration>) -> Result<bool, Errno> {
+    fn wait_ready(&self, item: PollItem<'_>, deadline: Deadline) -> Result<bool, Errno> {
         let wake_up = WakeUp::current();
-        let timeout: c_long = left.map_or(-1, milliseconds);
+        let timeout = deadline.milliseconds();
         let ready = match wake_up.item() {
             Some(wake_up) => raw::poll(&mut [item, wake_up], timeout),
             None => raw::poll(&mut [item], timeout),
         };
-        wake_up.settle();
+        wake_up.reset();
         match ready {
             Ok(ready) => Ok(ready != 0),
             Err(Errno::EINTR) => self.interrupted().map(|()| false),
@@ -247,11 +241,10 @@ fn copy(content: &[u8], buffer: &mut [u8]) -> usize {
     content.len()
 }
 
-/// The end of the time that a call may take; `None` is never.
-fn deadline(flags: c_int, timeout: c_int) -> Option<Instant> {
+/// The deadline of a call with these flags and this `ZMQ_SNDTIMEO` or `ZMQ_RCVTIMEO`, in which -1 is never.
+fn deadline(flags: c_int, timeout: c_int) -> Deadline {
     if flags & zmq_sys::ZMQ_DONTWAIT != 0 {
-        return Some(Instant::now());
+        return Deadline::now();
     }
-    let timeout = u64::try_from(timeout).ok()?;
-    Instant::now().checked_add(Duration::from_millis(timeout))
+    Deadline::after(u64::try_from(timeout).ok().map(Duration::from_millis))
 }

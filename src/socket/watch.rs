@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::Core;
 use crate::error::Errno;
 use crate::lock::lock;
-use crate::poll::PollEvents;
+use crate::poll_events::PollEvents;
 
 /// The sockets of one poller that were used since it looked at them, by their places in it.
 #[derive(Debug, Default)]
@@ -110,7 +110,7 @@ impl Core {
         }
         self.arm(&watchers);
         drop(watchers);
-        let events = PollEvents::from_raw(self.raw.events()?);
+        let events = self.raw.events()?;
         Ok(if self.has_put_back() { events | PollEvents::POLLIN } else { events })
     }
 

@@ -4,10 +4,10 @@ use std::ffi::c_int;
 use std::fmt;
 use std::time::Duration;
 
+use crate::error::LongId;
 use crate::error::{Errno, Error, Result};
 use crate::raw::{self, RawSocket};
 use crate::security::{PublicKey, SecretKey, SecretText};
-use crate::sockopt::LongId;
 
 /// What a codec needs to know of the option it serves.
 #[derive(Clone, Copy)]

@@ -3,23 +3,24 @@
 //! Every option of `zmq.h` is one row. A row makes the methods of [`crate::Socket`] that get and set it; the rows
 //! themselves are [`OPTIONS`], for programs that list or check them.
 
-mod codec;
-mod kinds;
+pub(crate) mod codec;
 mod special;
 mod table;
 #[cfg(feature = "draft")]
 mod table_draft;
 mod types;
 
-pub use kinds::*;
+pub(crate) use crate::kind::groups as kinds;
+pub use crate::kind::groups::*;
 pub use types::*;
 
-pub(crate) use special::{Latched, LongId, check_asking, check_proxy, check_security, check_unsecured, last_endpoint};
+pub(crate) use special::{Latched, check_asking, check_proxy, check_security, check_unsecured, last_endpoint};
 
 use std::ffi::c_int;
 
 use crate::error::{Errno, Result};
-use crate::socket::{Core, Kind};
+use crate::kind::Kind;
+use crate::socket::Core;
 use codec::Row;
 
 /// The longest prefix of a subscription, in bytes: libzmq goes down one level of its stack with each.
@@ -138,7 +139,7 @@ macro_rules! options {
         )*
     ) => {
         $(
-            impl<T: $crate::socket::SocketType> $crate::socket::Socket<'_, T> {
+            impl<T: $crate::kind::SocketType> $crate::socket::Socket<'_, T> {
                 options! { @get $class $codec [$($get)?] $name $number $kinds {
                     "```\n\
                     # fn main() -> zmq::Result<()> {\n\
@@ -400,7 +401,7 @@ pub(crate) use options;
 /// What bounds the methods of an option: the traits of `kinds`, and the one that every kind has.
 pub(crate) mod bound {
     pub use super::kinds::*;
-    pub use crate::socket::SocketType;
+    pub use crate::kind::SocketType;
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! The options whose values are handles, or that must not be set alone.
 
 use std::ffi::c_short;
-use std::fmt;
 use std::os::fd::BorrowedFd;
 
 use super::OptionInfo;
 use super::codec::{Flag, IntCodec, Number, Row, Text};
 use super::kinds::{self, Kinds, accepted};
 use crate::error::{Errno, Result};
-use crate::poll::PollEvents;
+use crate::kind::{HasFd, SocketType};
+use crate::poll_events::PollEvents;
 use crate::raw::RawSocket;
-use crate::socket::{Core, HasFd, Socket, SocketType};
+use crate::socket::{Core, Socket};
 
 const fn row(name: &'static str, number: i32, get: bool, set: bool, kinds: Kinds, accepted: Kinds) -> OptionInfo {
     OptionInfo { name, number, get, set, kinds, accepted, draft: false }
@@ -123,18 +123,6 @@ const LAST_ENDPOINT: Row = Row { name: "ZMQ_LAST_ENDPOINT", number: zmq_sys::ZMQ
 /// The endpoint of a bind that has just succeeded.
 pub(crate) fn last_endpoint(socket: &RawSocket) -> Result<String> {
     Text::<0>::get(LAST_ENDPOINT, socket).map(Option::unwrap_or_default)
-}
-
-/// A routing id in an error's text.
-pub(crate) struct LongId<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Display for LongId<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 32;
-        let head = &self.0[..self.0.len().min(SHOWN)];
-        write!(f, "\"{}\"", head.escape_ascii())?;
-        if head.len() < self.0.len() { write!(f, "... ({} bytes)", self.0.len()) } else { Ok(()) }
-    }
 }
 
 /// Which of the options are on that libzmq cannot bear to have switched off again, or on together.
@@ -261,8 +249,9 @@ mod draft {
 
     use super::{Kinds, OptionInfo, Row};
     use crate::error::{Errno, Result};
+    use crate::kind::SocketType;
     use crate::raw;
-    use crate::socket::{Socket, SocketType};
+    use crate::socket::Socket;
 
     const fn row(name: &'static str, number: i32, get: bool) -> OptionInfo {
         OptionInfo { name, number, get, set: true, kinds: Kinds::ALL, accepted: Kinds::ALL, draft: true }
@@ -350,7 +339,7 @@ mod draft {
         #[doc(alias = "zmq_setsockopt")]
         pub fn set_priority(&self, priority: u32) -> Result<()> {
             raw::probe_priority(priority).map_err(|error| {
-                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EINVAL));
+                let errno = Errno::from_io(&error, Errno::EINVAL);
                 errno.because(PRIORITY.name, format_args!("{priority}: the system refuses it to this process"))
             })?;
             <super::Number<0, { super::super::codec::MAX }> as super::IntCodec<u32>>::set(

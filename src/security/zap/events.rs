@@ -183,7 +183,7 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::poll::PollEvents;
+    use crate::poll_events::PollEvents;
     use crate::raw::PollItem;
 
     fn event(number: usize) -> AuthEvent {

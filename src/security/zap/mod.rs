@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Errno, Error, Result};
+use crate::kind::Router;
 use crate::raw;
-use crate::socket::Router;
 use worker::Shared;
 
 /// Where libzmq looks for its handler.
@@ -101,7 +101,7 @@ pub struct AuthStatistics {
 }
 
 fn system(error: io::Error, call: &'static str) -> Error {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EINVAL)).of(call)
+    Errno::from_io(&error, Errno::EINVAL).of(call)
 }
 
 impl Authenticator {

@@ -17,11 +17,12 @@ use super::request::{self, Received, ZapRequest};
 use super::{ANY_DOMAIN, ENDPOINT};
 use crate::context::Context;
 use crate::error::{Errno, Error};
+use crate::kind::Router;
 use crate::lock::lock;
 use crate::multipart::Multipart;
-use crate::poll::PollEvents;
+use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
-use crate::socket::{Router, Socket};
+use crate::socket::Socket;
 
 /// How long to wait for requests that are on their way when the authenticator stops.
 const STRAGGLERS: Duration = Duration::from_millis(10);

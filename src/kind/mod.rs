@@ -1,5 +1,7 @@
 //! The socket kinds, and what each of them can do.
 
+pub(crate) mod groups;
+
 use std::fmt;
 
 use crate::error::{Errno, Error};

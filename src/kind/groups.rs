@@ -1,10 +1,10 @@
-//! Which kinds an option applies to: as a set, and as a bound that the compiler explains.
+//! Kinds that share options: `Kinds` is a set of them, and a trait for each group bounds the methods of its options.
 
 use std::fmt;
 
 #[cfg(feature = "draft")]
-use crate::socket::{Client, Peer, Radio, Server, XSub};
-use crate::socket::{Dealer, Kind, Pub, Pull, Push, Req, Router, SocketType as AnyKind, Stream, Sub, XPub};
+use super::{Client, Peer, Radio, Server, XSub};
+use super::{Dealer, Kind, Pub, Pull, Push, Req, Router, SocketType as AnyKind, Stream, Sub, XPub};
 
 /// A set of socket kinds.
 ///

@@ -1,0 +1,39 @@
+//! `WakeUp`: the descriptor that ends a wait when a signal was caught.
+
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use crate::deadline::milliseconds;
+use crate::poll_events::PollEvents;
+use crate::raw::{self, PollItem};
+
+/// The descriptor that a caught signal makes readable, if this process catches signals.
+pub(crate) struct WakeUp(Option<BorrowedFd<'static>>);
+
+impl WakeUp {
+    pub(crate) fn current() -> WakeUp {
+        WakeUp(if raw::catching() { raw::wake_fd() } else { None })
+    }
+
+    /// The item to poll with, besides those of the wait itself.
+    pub(crate) fn item(&self) -> Option<PollItem<'static>> {
+        self.0.map(|fd| PollItem::of_fd(fd, PollEvents::POLLIN.raw()))
+    }
+
+    /// Makes the descriptor unreadable again if the interrupt was cleared meanwhile: otherwise the next wait would end at
+    /// once. To be called after every wait.
+    pub(crate) fn reset(&self) {
+        if self.0.is_some() {
+            raw::reset_wake_up();
+        }
+    }
+
+    /// Sleeps for `duration`, or until a signal is caught.
+    pub(crate) fn pause(&self, duration: Duration) {
+        match self.item() {
+            // The caller asks for the interrupt itself, so the outcome does not matter.
+            Some(item) => drop(raw::poll(&mut [item], milliseconds(duration))),
+            None => std::thread::sleep(duration),
+        }
+    }
+}
