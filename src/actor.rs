@@ -20,7 +20,7 @@ use crate::error::{Errno, Error, Result, SendError};
 use crate::kind::Pair;
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
-use crate::raw::{self, PollItem};
+use crate::raw::{self, PollItem, Process};
 use crate::socket::{Socket, SocketRef, TrySend};
 
 /// What an actor's function returns: any error will do.
@@ -80,7 +80,7 @@ struct End {
     ours: Arc<Way>,
     theirs: Arc<Way>,
     received: Cell<u64>,
-    forks: u32,
+    process: Process,
 }
 
 #[derive(Default)]
@@ -120,7 +120,7 @@ impl End {
             ours: ours.clone(),
             theirs: theirs.clone(),
             received: Cell::new(0),
-            forks: raw::forks(),
+            process: Process::current(),
         };
         Ok((end(one, link, &there, &back), end(other, other_link, &back, &there)))
     }
@@ -187,7 +187,7 @@ impl End {
     /// Tells the other end that nothing more will come from this one. Never waits.
     fn close(&self) {
         // What a forked child shuts is shut for its parent.
-        if self.forks != raw::forks() || self.ours.closed.swap(true, Ordering::AcqRel) {
+        if !self.process.is_current() || self.ours.closed.swap(true, Ordering::AcqRel) {
             return;
         }
         let _ = self.link.shutdown(Shutdown::Write);
@@ -349,7 +349,7 @@ impl Actor {
     }
 
     fn end_within(&mut self, timeout: Duration) -> Result<(), ActorError> {
-        if self.end.forks != raw::forks() {
+        if !self.end.process.is_current() {
             // A forked child has no such thread.
             std::mem::forget(self.thread.take());
             return Ok(());

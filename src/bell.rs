@@ -6,14 +6,14 @@ use std::os::unix::net::UnixStream;
 
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
-use crate::raw::{self, PollItem};
+use crate::raw::{PollItem, Process};
 
 /// Rung by some threads, heard by one that polls.
 #[derive(Debug)]
 pub(crate) struct Bell {
     rings: UnixStream,
     hears: UnixStream,
-    forks: u32,
+    process: Process,
 }
 
 impl Bell {
@@ -21,7 +21,7 @@ impl Bell {
         let (rings, hears) = UnixStream::pair()?;
         rings.set_nonblocking(true)?;
         hears.set_nonblocking(true)?;
-        Ok(Bell { rings, hears, forks: raw::forks() })
+        Ok(Bell { rings, hears, process: Process::current() })
     }
 
     /// # Errors
@@ -48,7 +48,7 @@ impl Bell {
 
     /// Whether this process got the bell through `fork`, and with it no thread that hears it.
     pub(crate) fn is_inherited(&self) -> bool {
-        self.forks != raw::forks()
+        !self.process.is_current()
     }
 }
 

@@ -149,6 +149,11 @@ impl Errno {
         error.raw_os_error().map_or(otherwise, Errno)
     }
 
+    /// This error as that of `call` in a forked child, on a thing that the parent made.
+    pub(crate) fn inherited(self, call: &'static str, what: &str) -> Error {
+        self.because(call, format_args!("the {what} belongs to the process that this one was forked from"))
+    }
+
     /// This error as that of `call`, with no more to say.
     pub(crate) fn of(self, call: &'static str) -> Error {
         Error { errno: self, call, detail: None }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::ops::{Index, IndexMut};
 
 use crate::message::Message;
-use crate::zhelpers::format_frame;
 
 /// A message of several parts, which travel together or not at all; what the guide calls a `zmsg`.
 ///
@@ -380,6 +379,27 @@ where
     }
 }
 
+/// One frame as [`s_dump`] prints it: its size in brackets, then its content, as text where every byte is printable
+/// ASCII (32 to 126) and in upper-case hexadecimal otherwise.
+///
+/// ```
+/// use zmq::zhelpers::format_frame;
+///
+/// assert_eq!(format_frame(b"text"), "[004] text");
+/// assert_eq!(format_frame(b""), "[000] ");
+/// assert_eq!(format_frame(&[0, 1, 2, 3, 4]), "[005] 0001020304");
+/// ```
+#[doc(alias = "s_dump")]
+pub fn format_frame(frame: &[u8]) -> String {
+    let mut line = format!("[{:03}] ", frame.len());
+    if frame.iter().all(|byte| (32..=126).contains(byte)) {
+        line.extend(frame.iter().map(|&byte| char::from(byte)));
+    } else {
+        line.extend(frame.iter().map(|byte| format!("{byte:02X}")));
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -413,5 +433,22 @@ mod tests {
         assert_eq!(message.pop_back().unwrap(), "d");
         assert_eq!(message.pop_front().unwrap(), "a");
         assert_eq!(Vec::from(message), ["x"]);
+    }
+
+    #[test]
+    fn format_frame_prints_frames_as_the_guide_does() {
+        for (frame, line) in [
+            (&b""[..], "[000] "),
+            (b"text", "[004] text"),
+            (b"\x7f", "[001] 7F"),
+            (b"~ !", "[003] ~ !"),
+            (b"\tab he", "[006] 096162206865"),
+            (b"tab\x09here", "[008] 7461620968657265"),
+            ("\u{4e2d}".as_bytes(), "[003] E4B8AD"),
+            (&[0, 1, 2, 3, 4], "[005] 0001020304"),
+        ] {
+            assert_eq!(format_frame(frame), line);
+        }
+        assert!(format_frame(&[b'x'; 1001]).starts_with("[1001] xxx"));
     }
 }

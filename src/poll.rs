@@ -9,7 +9,7 @@ use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
-use crate::socket::{SocketRef, inherited};
+use crate::socket::SocketRef;
 use crate::wake_up::WakeUp;
 
 impl<'a> PollItem<'a> {
@@ -177,7 +177,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
         return Err(Errno::EINVAL.because(CALL, "no items and no time-out: the wait would never end"));
     }
     if items.iter().any(PollItem::is_inherited) {
-        return Err(inherited(CALL));
+        return Err(Errno::ENOTSOCK.inherited(CALL, "socket"));
     }
     let deadline = Deadline::after(timeout);
     let wake_up = WakeUp::current();

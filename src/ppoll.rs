@@ -7,7 +7,6 @@ use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::poll::Merged;
 use crate::raw::{self, PollItem, SignalMask};
-use crate::socket::inherited;
 use crate::wake_up::WakeUp;
 
 const CALL: &str = "zmq_ppoll";
@@ -45,7 +44,7 @@ pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>, m
         return Err(Errno::EINVAL.because(CALL, "no items"));
     }
     if items.iter().any(PollItem::is_inherited) {
-        return Err(inherited(CALL));
+        return Err(Errno::ENOTSOCK.inherited(CALL, "socket"));
     }
     let deadline = Deadline::after(timeout);
     let wake_up = WakeUp::current();

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::error::{Result, SendError};
 use crate::interrupt;
 use crate::kind::{CanMultipart, CanRecv, CanSend, SocketType};
+pub use crate::multipart::format_frame;
 use crate::socket::Socket;
 
 /// Receives one frame as a text, waiting for it. Bytes that are not UTF-8 become the replacement character: to receive
@@ -109,27 +110,6 @@ pub fn s_dump<T: CanRecv + CanMultipart>(socket: &Socket<'_, T>) -> Result<()> {
     // Where nobody reads what is printed, there is nobody to tell.
     let _ = writeln!(io::stdout(), "{}\n{}", "-".repeat(40), message.to_string().trim_end_matches('\n'));
     Ok(())
-}
-
-/// One frame as [`s_dump`] prints it: its size in brackets, then its content, as text where every byte is printable
-/// ASCII (32 to 126) and in upper-case hexadecimal otherwise.
-///
-/// ```
-/// use zmq::zhelpers::format_frame;
-///
-/// assert_eq!(format_frame(b"text"), "[004] text");
-/// assert_eq!(format_frame(b""), "[000] ");
-/// assert_eq!(format_frame(&[0, 1, 2, 3, 4]), "[005] 0001020304");
-/// ```
-#[doc(alias = "s_dump")]
-pub fn format_frame(frame: &[u8]) -> String {
-    let mut line = format!("[{:03}] ", frame.len());
-    if frame.iter().all(|byte| (32..=126).contains(byte)) {
-        line.extend(frame.iter().map(|&byte| char::from(byte)));
-    } else {
-        line.extend(frame.iter().map(|byte| format!("{byte:02X}")));
-    }
-    line
 }
 
 /// Gives the socket a random printable routing id of the form `0A1B-2C3D`, and gives it back. Counts for the next
@@ -291,23 +271,6 @@ pub fn s_interrupted() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn frames_are_printed_as_the_guide_prints_them() {
-        for (frame, line) in [
-            (&b""[..], "[000] "),
-            (b"text", "[004] text"),
-            (b"\x7f", "[001] 7F"),
-            (b"~ !", "[003] ~ !"),
-            (b"\tab he", "[006] 096162206865"),
-            (b"tab\x09here", "[008] 7461620968657265"),
-            ("\u{4e2d}".as_bytes(), "[003] E4B8AD"),
-            (&[0, 1, 2, 3, 4], "[005] 0001020304"),
-        ] {
-            assert_eq!(format_frame(frame), line);
-        }
-        assert!(format_frame(&[b'x'; 1001]).starts_with("[1001] xxx"));
-    }
 
     #[test]
     fn random_numbers_stay_below_their_limit_and_reach_it() {

@@ -1,38 +1,22 @@
-//! What every new socket of a context starts with.
+//! The options that every new socket of a context starts with.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use super::{Context, ContextBuilder};
 use crate::error::Result;
-use crate::kind::Kind;
 use crate::lock::lock;
 use crate::socket::Socket;
 
 /// Sets the defaults of a socket that was just opened.
-pub(super) type Defaults = Arc<dyn Fn(&Socket<'_>) -> Result<()> + Send + Sync>;
-
-thread_local! {
-    /// Whether this thread is setting a socket's defaults: a socket that it opens meanwhile gets none.
-    static AT_WORK: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Ends [`AT_WORK`], also where the defaults panic.
-struct AtWork;
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        AT_WORK.set(false);
-    }
-}
+pub(crate) type Defaults = Arc<dyn Fn(&Socket<'_>) -> Result<()> + Send + Sync>;
 
 impl Context {
     /// Sets the options that every socket opened from now on starts with: `set` is called with each, before anybody else
     /// gets to see it.
     ///
     /// The options are those of [`Socket`], with their units and ranges. One that a socket's kind does not have is
-    /// skipped while `set` runs, so that one function serves all kinds. What `set` reports otherwise is what opening the
-    /// socket reports, and the socket is closed. Sockets that are open already stay as they are, as do those that `set`
+    /// skipped while `set` runs, so that one function serves all kinds. Any other error of `set` is returned by
+    /// [`Context::socket`], and the socket is closed. Sockets that are open already stay as they are, as do those that `set`
     /// opens itself, those of [`Context::socket_from_raw`], and those that this library opens for its own threads.
     ///
     /// A second call replaces what the first one set.
@@ -72,23 +56,14 @@ impl Context {
         self.keep_defaults(None);
     }
 
-    /// In a forked child there are no sockets to come, and whoever held the lock may not be there.
+    /// Does nothing in a forked child, which opens no sockets in this context and may find the lock held by a thread that it
+    /// does not have.
     fn keep_defaults(&self, defaults: Option<Defaults>) {
         if self.inner.in_own_process() {
-            // What it replaces is dropped once the lock is free: it is the user's.
+            // The old closure is the user's, and is dropped once the lock is free.
             let old = std::mem::replace(&mut *lock(&self.inner.defaults), defaults);
             drop(old);
         }
-    }
-
-    pub(super) fn apply_defaults(&self, socket: &Socket<'_, Kind>) -> Result<()> {
-        if AT_WORK.get() {
-            return Ok(());
-        }
-        let Some(set) = lock(&self.inner.defaults).clone() else { return Ok(()) };
-        AT_WORK.set(true);
-        let _ends = AtWork;
-        socket.core().skipping_options(|| set(socket))
     }
 }
 

@@ -1,29 +1,30 @@
 //! The context: what owns the I/O threads and holds the sockets together.
 
-mod census;
 mod defaults;
+mod inproc;
+mod open_sockets;
 
-pub(crate) use census::Tie;
-pub use census::{OpenSocket, TerminateError};
+pub(crate) use inproc::SinglePartOnly;
+pub(crate) use open_sockets::{EndpointRole, OpenSockets};
+pub use open_sockets::{OpenSocket, TerminateError};
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{CStr, c_void};
+use std::collections::BTreeMap;
+use std::ffi::c_void;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Result};
-use crate::kind::{Kind, SocketType};
+use crate::kind::Kind;
 use crate::lock::lock;
-use crate::raw::{self, RawContext, RawSocket};
-use crate::socket::{Record, Socket};
-use census::Census;
+use crate::raw::{self, Process, RawContext, RawSocket};
+use crate::socket::Record;
 use defaults::Defaults;
+use inproc::Inproc;
 
 /// A ZeroMQ context: I/O threads, and the sockets that are opened in it.
 ///
@@ -51,41 +52,15 @@ pub struct Context {
 /// What a context's clones and its sockets share. The last of them ends the C context.
 pub(crate) struct Inner {
     raw: RawContext,
-    forks: u32,
+    process: Process,
     inproc: Mutex<Inproc>,
     threads: Mutex<Threads>,
     /// Whether the context's threads run, which they do from its first socket on.
     started: AtomicBool,
-    census: Arc<Census>,
+    open_sockets: Arc<OpenSockets>,
     /// What is known of the sockets that were given to C code.
     given: Mutex<BTreeMap<usize, Record>>,
     defaults: Mutex<Option<Defaults>>,
-}
-
-/// Whether who binds a name has to keep to messages of a single part, because a SUB with `ZMQ_CONFLATE` has connected to
-/// it: that one aborts the process over the first part of a message that it did not subscribe to.
-pub(crate) type SinglesOnly = Arc<AtomicBool>;
-
-/// Who waits for a name to be bound.
-#[derive(Default)]
-struct Waiting {
-    singles_only: SinglesOnly,
-    kinds: BTreeSet<Kind>,
-}
-
-/// The `inproc://` names of a context.
-///
-/// libzmq resolves a name that was connected to and never bound when the context ends; it opens a socket for each then
-/// and aborts the process where none can be had. So the context opens one such socket in time, and lets it bind
-/// whatever is still waiting before libzmq gets to see it.
-#[derive(Default)]
-struct Inproc {
-    bound: BTreeMap<Box<CStr>, (Kind, SinglesOnly)>,
-    waiting: BTreeMap<Box<CStr>, Waiting>,
-    stand_in: Option<RawSocket>,
-    /// Sockets that were dropped while they waited for a name to be bound, and the names they had connected to. Closing
-    /// such a socket and binding the name at the same time crashes libzmq: so it is closed once the names are bound.
-    dropped: Vec<(RawSocket, Vec<Box<CStr>>)>,
 }
 
 /// What a scheduling option is that nobody has set.
@@ -118,11 +93,11 @@ impl Context {
         let raw = RawContext::new().map_err(|errno| errno.of("zmq_ctx_new"))?;
         let inner = Inner {
             raw,
-            forks: raw::forks(),
+            process: Process::current(),
             inproc: Mutex::default(),
             threads: Mutex::new(Threads { policy: UNSET, priority: UNSET }),
             started: AtomicBool::new(false),
-            census: Arc::default(),
+            open_sockets: Arc::default(),
             given: Mutex::default(),
             defaults: Mutex::default(),
         };
@@ -143,88 +118,6 @@ impl Context {
         ContextBuilder { steps: Vec::new() }
     }
 
-    /// Opens a socket that borrows this context: it cannot outlive it.
-    ///
-    /// The kind is one of the types [`crate::Req`], [`crate::Rep`] and so on, or a [`crate::Kind`] known at run time.
-    ///
-    /// # Errors
-    ///
-    /// `EMFILE` where the context's `ZMQ_MAX_SOCKETS` or the process's descriptors are used up, `ETERM` after
-    /// [`Context::shutdown`], `EINVAL` in a forked child.
-    ///
-    /// ```
-    /// use zmq::{Context, Pub};
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = Context::new()?;
-    /// let publisher = context.socket(Pub)?;
-    /// publisher.bind("inproc://news")?;
-    /// publisher.send("nobody listens yet")?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_socket")]
-    #[track_caller]
-    pub fn socket<T: SocketType>(&self, kind: T) -> Result<Socket<'_, T>> {
-        self.open(kind, Location::caller())
-    }
-
-    /// Opens a socket that keeps this context alive itself: for structs, threads and tasks.
-    ///
-    /// # Errors
-    ///
-    /// As [`Context::socket`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::new()?;
-    /// let socket = context.owned_socket(zmq::Pull)?;
-    /// socket.bind("inproc://jobs")?;
-    /// let worker = std::thread::spawn(move || socket.recv_string());
-    /// let sender = context.socket(zmq::Push)?;
-    /// sender.connect("inproc://jobs")?;
-    /// sender.send("job")?;
-    /// assert_eq!(worker.join().unwrap().unwrap(), "job");
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_socket")]
-    #[track_caller]
-    pub fn owned_socket<T: SocketType>(&self, kind: T) -> Result<Socket<'static, T>> {
-        self.open(kind, Location::caller())
-    }
-
-    /// Opens a socket on behalf of the code at `opened_at`, with the context's defaults.
-    pub(crate) fn open<'ctx, T: SocketType>(
-        &self,
-        kind: T,
-        opened_at: &'static Location<'static>,
-    ) -> Result<Socket<'ctx, T>> {
-        let socket = self.open_plain(kind.kind(), opened_at)?;
-        self.apply_defaults(&socket)?;
-        Ok(socket.assume_kind())
-    }
-
-    /// Opens a socket without the context's defaults: for this library's own threads.
-    pub(crate) fn open_plain<'ctx, T: SocketType>(
-        &self,
-        kind: T,
-        opened_at: &'static Location<'static>,
-    ) -> Result<Socket<'ctx, T>> {
-        let what = kind.kind();
-        self.inner.check_process("zmq_socket")?;
-        self.inner.check_descriptors()?;
-        what.check_library()?;
-        let raw = self.inner.raw.socket(what.raw()).map_err(|errno| errno.because("zmq_socket", what))?;
-        self.inner.started.store(true, Ordering::Relaxed);
-        #[cfg(feature = "draft")]
-        if what == Kind::Dish {
-            // All that it sends is what it has joined, and libzmq would drop that where it is too much at once.
-            raw.set_int(zmq_sys::ZMQ_SNDHWM, 0).map_err(|errno| errno.of("ZMQ_SNDHWM"))?;
-        }
-        Ok(Socket::new(raw, self.inner.clone(), kind, opened_at))
-    }
-
     /// The sockets that are open now, in the order in which they were opened: for finding the one that was forgotten.
     ///
     /// ```
@@ -239,12 +132,12 @@ impl Context {
     /// # }
     /// ```
     pub fn open_sockets(&self) -> Vec<OpenSocket> {
-        // In a forked child none of them is open, and whoever held the lock may not be there.
-        if self.inner.in_own_process() { self.inner.census.sockets() } else { Vec::new() }
+        // In a forked child none of them is open, and the lock may be held by a thread that the child does not have.
+        if self.inner.in_own_process() { self.inner.open_sockets.sockets() } else { Vec::new() }
     }
 
     /// Makes every call on this context's sockets fail with `ETERM`, now and from now on, and wakes those that wait.
-    /// Does not wait itself; the sockets still have to be dropped. Set [`Socket::set_linger`] before, not after.
+    /// Does not wait itself; the sockets still have to be dropped. Set [`crate::Socket::set_linger`] before, not after.
     ///
     /// # Errors
     ///
@@ -291,7 +184,7 @@ impl Context {
     #[doc(alias = "zmq_ctx_destroy")]
     pub fn terminate(self, timeout: Duration) -> Result<(), TerminateError> {
         let start = Instant::now();
-        let census = self.inner.census.clone();
+        let open_sockets = self.inner.open_sockets.clone();
         // In a forked child there is nothing to end: dropping the handle leaves the parent's context alone.
         if self.inner.check_process("zmq_ctx_term").is_err() {
             return Ok(());
@@ -306,7 +199,7 @@ impl Context {
             // Without a thread to wait in, the context stays as it is, shut down: that is better than waiting here.
             std::mem::forget(lock(&handle).take());
         }
-        census.wait(start, timeout)
+        open_sockets.wait(start, timeout)
     }
 
     /// The C handle, for code that is half C. It stays this library's to end.
@@ -347,28 +240,40 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In a forked child whoever held the lock may not be there.
-        let open = if self.inner.in_own_process() { self.inner.census.count() } else { 0 };
+        // In a forked child the lock may be held by a thread that the child does not have.
+        let open = if self.inner.in_own_process() { self.inner.open_sockets.count() } else { 0 };
         f.debug_struct("Context").field("open_sockets", &open).finish_non_exhaustive()
     }
 }
 
 impl Inner {
-    /// Whether this is the process that made the context. A forked child is another one; there the locks may be held by
-    /// threads that are not there.
+    /// Whether this is the process that made the context. In a forked child the context's locks may be held by threads that
+    /// the child does not have.
     pub(crate) fn in_own_process(&self) -> bool {
-        self.forks == raw::forks()
+        self.process.is_current()
     }
 
     pub(crate) fn check_process(&self, call: &'static str) -> Result<()> {
-        if self.in_own_process() {
-            return Ok(());
-        }
-        Err(Errno::EINVAL.because(call, "the context belongs to the process that this one was forked from"))
+        self.process.check(Errno::EINVAL, call, "context")
     }
 
-    /// Whether there are descriptors for the context's threads to start with. Where one of them gets the first of its
-    /// two and not the second, libzmq aborts the process.
+    /// Opens a socket of a kind.
+    ///
+    /// # Errors
+    ///
+    /// See [`Context::socket`].
+    pub(crate) fn open_raw(&self, kind: Kind) -> Result<RawSocket> {
+        const CALL: &str = "zmq_socket";
+        self.check_process(CALL)?;
+        self.check_descriptors()?;
+        kind.check_library()?;
+        let socket = self.raw.socket(kind.raw()).map_err(|errno| errno.because(CALL, kind))?;
+        self.started.store(true, Ordering::Relaxed);
+        Ok(socket)
+    }
+
+    /// Checks that there are descriptors for the context's threads to start with. If a thread gets the first of its two and
+    /// not the second, libzmq aborts the process.
     fn check_descriptors(&self) -> Result<()> {
         if self.started.load(Ordering::Relaxed) {
             return Ok(());
@@ -385,116 +290,13 @@ impl Inner {
         }
     }
 
-    /// Enters a socket, and gives the number that it goes by.
-    pub(crate) fn socket_opened(&self, kind: Kind, opened_at: &'static Location<'static>) -> u64 {
-        self.census.opened(kind, opened_at)
+    pub(crate) fn open_sockets(&self) -> &OpenSockets {
+        &self.open_sockets
     }
 
-    pub(crate) fn socket_closed(&self, number: u64) {
-        self.census.closed(number);
-    }
-
-    pub(crate) fn socket_tied(&self, number: u64, tie: Tie, endpoint: &str) {
-        self.census.tied(number, tie, endpoint);
-    }
-
-    pub(crate) fn socket_untied(&self, number: u64, endpoint: &str) {
-        self.census.untied(number, endpoint);
-    }
-
-    /// Connects a socket to an inproc name: see [`Inproc`].
-    ///
-    /// # Errors
-    ///
-    /// As `connect`; `EMFILE` where the context has no room for the socket that stands in for a missing peer,
-    /// `ENOCOMPATPROTO` where the name is that of a kind which a draft kind does not meet, or the other way round, and
-    /// `EINVAL` for a socket that has its one peer: libzmq ends such a connection at once, and aborts where the name is
-    /// bound later.
-    pub(crate) fn inproc_connect<R>(
-        &self,
-        name: &CStr,
-        kind: Kind,
-        singles_only: bool,
-        has_its_peer: bool,
-        connect: impl FnOnce() -> Result<R>,
-    ) -> Result<R> {
-        const CALL: &str = "zmq_connect";
-        let mut inproc = lock(&self.inproc);
-        if let Some((bound, _)) = inproc.bound.get(name).filter(|(bound, _)| !kind.meets(*bound)) {
-            let why = format_args!("{name:?}: bound by a {bound}, and a {kind} is no peer for it");
-            return Err(Errno::ENOCOMPATPROTO.because(CALL, why));
-        }
-        if !inproc.bound.contains_key(name) && has_its_peer {
-            let why = "has bound or connected before, and nobody has bound this name yet";
-            return Err(Errno::EINVAL.because(CALL, format_args!("{name:?}: a {kind} has one peer; this one {why}")));
-        }
-        if !inproc.bound.contains_key(name) && !inproc.waiting.contains_key(name) {
-            if inproc.stand_in.is_none() {
-                let stand_in = self.raw.socket(zmq_sys::ZMQ_DEALER);
-                inproc.stand_in = Some(stand_in.map_err(|errno| {
-                    errno.because(
-                        CALL,
-                        format_args!("{name:?}: no socket left to stand in for who has not bound it yet"),
-                    )
-                })?);
-            }
-            inproc.waiting.insert(name.into(), Waiting::default());
-        }
-        let mut flag = inproc.bound.get(name).map(|(_, flag)| flag.clone());
-        if let Some(waiting) = inproc.waiting.get_mut(name) {
-            waiting.kinds.insert(kind);
-            flag = Some(waiting.singles_only.clone());
-        }
-        if let Some(flag) = flag.filter(|_| singles_only) {
-            flag.store(true, Ordering::SeqCst);
-        }
-        connect()
-    }
-
-    /// Binds a socket to an inproc name.
-    ///
-    /// # Errors
-    ///
-    /// As `bind`, `ENOCOMPATPROTO` where a draft kind waits that does not meet this one, and for a PAIR that a ROUTER or REP waits for: it takes one peer and rejects others,
-    /// and where libzmq cannot send such a peer its id, it aborts the process.
-    pub(crate) fn inproc_bind(
-        &self,
-        kind: Kind,
-        name: &CStr,
-        bind: impl FnOnce() -> Result<()>,
-    ) -> Result<SinglesOnly> {
-        let mut inproc = lock(&self.inproc);
-        // libzmq sends the id of who binds to these.
-        let fits =
-            |other: &Kind| kind.meets(*other) && !(kind == Kind::Pair && matches!(other, Kind::Router | Kind::Rep));
-        let waiting = inproc.waiting.get(name);
-        if let Some(other) = waiting.and_then(|waiting| waiting.kinds.iter().find(|other| !fits(other))) {
-            let why = format_args!("{name:?}: a {other} waits for the name, and a {kind} is no peer for it");
-            return Err(Errno::ENOCOMPATPROTO.because("zmq_bind", why));
-        }
-        bind()?;
-        let singles_only = inproc.waiting.remove(name).unwrap_or_default().singles_only;
-        inproc.bound.insert(name.into(), (kind, singles_only.clone()));
-        inproc.close_dropped();
-        Ok(singles_only)
-    }
-
-    /// Disconnects a socket from an inproc name. Its end of the connection is cleared away before the name can be bound.
-    pub(crate) fn inproc_disconnect<R>(&self, disconnect: impl FnOnce() -> R) -> R {
-        let _inproc = lock(&self.inproc);
-        disconnect()
-    }
-
-    /// Closes a socket that has bound and connected to these names, at once unless it has to wait for one of them.
-    pub(crate) fn inproc_close(&self, socket: RawSocket, bound: &[Box<CStr>], connected: Vec<Box<CStr>>) {
-        let mut inproc = lock(&self.inproc);
-        for name in bound {
-            inproc.bound.remove(name);
-            // libzmq's reaper frees names some time after the close: without this, binding one again could fail.
-            while socket.unbind(name) == Err(Errno::EINTR) {}
-        }
-        inproc.dropped.push((socket, connected));
-        inproc.close_dropped();
+    /// The closure that sets the defaults of a new socket.
+    pub(crate) fn defaults(&self) -> Option<Defaults> {
+        lock(&self.defaults).clone()
     }
 
     /// Keeps what is known of a socket that goes to C code.
@@ -509,43 +311,11 @@ impl Inner {
         lock(&self.given).remove(&handle.addr()).filter(|record| record.kind == kind)
     }
 
-    /// Whether an inproc name is connected to and not bound yet.
-    pub(crate) fn inproc_is_waiting(&self, name: &CStr) -> bool {
-        lock(&self.inproc).waiting.contains_key(name)
-    }
-
-    /// Unbinds an inproc name.
-    pub(crate) fn inproc_unbind<R>(&self, names: &[Box<CStr>], unbind: impl FnOnce() -> R) -> R {
-        let mut inproc = lock(&self.inproc);
-        for name in names {
-            inproc.bound.remove(name);
-        }
-        unbind()
-    }
-
     fn shutdown(&self) -> Result<()> {
         // No connection may come in between: it would find no stand-in and no way to make one.
         let mut inproc = lock(&self.inproc);
-        inproc.settle();
+        inproc.bind_waiting();
         self.raw.shutdown().map_err(|errno| errno.of("zmq_ctx_shutdown"))
-    }
-}
-
-impl Inproc {
-    /// Gives every waiting connection its peer, the stand-in, which then goes with it.
-    fn settle(&mut self) {
-        let Some(stand_in) = self.stand_in.take() else { return };
-        for name in std::mem::take(&mut self.waiting).into_keys() {
-            // EADDRINUSE says that C code bound the name: then nothing is waiting for it.
-            let _ = stand_in.bind(&name);
-        }
-        self.close_dropped();
-    }
-
-    /// Closes what was dropped and has nothing to wait for any more.
-    fn close_dropped(&mut self) {
-        let waiting = &self.waiting;
-        self.dropped.retain(|(_, connected)| connected.iter().any(|name| waiting.contains_key(name)));
     }
 }
 
@@ -554,12 +324,12 @@ impl Drop for Inner {
         if !self.in_own_process() {
             return;
         }
-        lock(&self.inproc).settle();
+        lock(&self.inproc).bind_waiting();
         let mut raw = self.raw.take();
-        let census = self.census.clone();
+        let open_sockets = self.open_sockets.clone();
         raw::wait_elsewhere(move || {
             raw.term();
-            census.ended();
+            open_sockets.ended();
         });
     }
 }

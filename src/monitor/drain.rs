@@ -10,7 +10,7 @@ use crate::bell::Bell;
 use crate::error::{Errno, Result};
 use crate::lock::lock;
 use crate::message::Message;
-use crate::raw::{Format, RawMessage, Tap};
+use crate::raw::{Format, MonitorReader, RawMessage};
 
 /// What the thread and the monitor share.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Shared {
 }
 
 /// Reads events until the monitoring ends, which is what ends this thread: nobody has to wake it.
-pub(super) fn drain(tap: &Tap, format: Format, shared: &Shared) {
+pub(super) fn drain(tap: &MonitorReader, format: Format, shared: &Shared) {
     let mut reader = Reader { tap, part: RawMessage::new(), values: Vec::new() };
     // A receive fails once the context has ended.
     while let Ok(Some((number, endpoints))) = reader.event(format) {
@@ -154,7 +154,7 @@ pub(super) fn drain(tap: &Tap, format: Format, shared: &Shared) {
 }
 
 struct Reader<'a> {
-    tap: &'a Tap,
+    tap: &'a MonitorReader,
     /// The part received last, whose memory the next one takes.
     part: RawMessage,
     /// The values of the event received last.

@@ -63,8 +63,8 @@ pub use event::{Event, Events, Notice, ProtocolError};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -72,12 +72,11 @@ use drain::{Shared, drain};
 
 use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result};
-use crate::kind::{Kind, SocketType};
-use crate::lock::lock;
+use crate::kind::SocketType;
 use crate::poll::poll;
 use crate::poll_events::PollEvents;
-use crate::raw::{self, Format, PollItem, Tap, Watch};
-use crate::socket::{Core, Socket, inherited};
+use crate::raw::{Format, MonitorHandle, MonitorReader, PollItem, Process};
+use crate::socket::{Core, Socket};
 
 #[cfg(feature = "draft")]
 const CALL: &str = "zmq_socket_monitor_versioned";
@@ -257,7 +256,7 @@ impl<T: SocketType> Socket<'_, T> {
         let core = self.core();
         core.check_process(CALL)?;
         let refused = |why| Errno::ENOTSUP.because(CALL, why);
-        if core.raw().get_int(zmq_sys::ZMQ_THREAD_SAFE).map_err(|errno| errno.of("ZMQ_THREAD_SAFE"))? != 0 {
+        if core.kind().is_thread_safe() {
             return Err(refused("not for thread-safe sockets"));
         }
         #[cfg(not(zmq_patches = "safety"))]
@@ -268,21 +267,6 @@ impl<T: SocketType> Socket<'_, T> {
             Err(Errno::EAGAIN) => Ok(false),
             Err(Errno::EINVAL) => Err(Errno::EINVAL.because(CALL, "the socket has no monitor for PIPES_STATS")),
             Err(errno) => Err(core.failed(CALL, errno)),
-        }
-    }
-}
-
-/// The monitor that a socket has, if it has one.
-#[derive(Debug, Default)]
-pub(crate) struct Monitored(Mutex<Option<Arc<Watch>>>);
-
-impl Monitored {
-    /// Ends the monitoring. Called before the socket is closed: libzmq would go on reporting until its last connection is
-    /// gone, when nobody can stop it any more.
-    pub(crate) fn stop(&self) {
-        let watch = lock(&self.0).take();
-        if let Some(watch) = watch {
-            watch.stop();
         }
     }
 }
@@ -298,34 +282,30 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
     if !last.contains(options.events) {
         return Err(Errno::EINVAL.because(CALL, format_args!("{:?}: not in this format of events", options.events)));
     }
-    let _turn = core.turn();
-    let mut monitored = lock(&core.monitored().0);
-    if monitored.as_ref().is_some_and(|watch| !watch.is_stopped()) {
+    let _op = core.op_lock();
+    let mut current = core.monitor_slot().lock();
+    if current.as_ref().is_some_and(|handle| !handle.is_stopped()) {
         return Err(Errno::EADDRINUSE.because(CALL, "the socket has a monitor already"));
     }
 
     // There is no handshake on connections without ZMTP.
-    let arrival = if is_raw(core) { Events::CONNECTED | Events::ACCEPTED } else { Events::HANDSHAKE_SUCCEEDED };
+    let arrival = if core.is_raw() { Events::CONNECTED | Events::ACCEPTED } else { Events::HANDSHAKE_SUCCEEDED };
     let shared = Arc::new(Shared::new(options.events, arrival, options.capacity).map_err(no_means)?);
 
     let context = core.whole_context();
     let reader = context.raw().socket(zmq_sys::ZMQ_PAIR).map_err(|errno| errno.of("zmq_socket"))?;
     let events = options.events | arrival | Events::MONITOR_STOPPED;
-    let tap = Tap::new(core.raw(), reader, &unique_name(), events.raw(), format).map_err(|errno| errno.of(CALL))?;
-    let watch = tap.watch().clone();
+    let reader =
+        MonitorReader::new(core.raw(), reader, &unique_name(), events.raw(), format).map_err(|errno| errno.of(CALL))?;
+    let handle = reader.handle().clone();
     let kept = shared.clone();
-    // Where no thread can be started, the closure is dropped, and with it the tap.
+    // Where no thread can be started, the closure is dropped, and with it the reader.
     thread::Builder::new()
         .name("zmq-monitor".to_owned())
-        .spawn(move || drain(&tap, format, &kept))
+        .spawn(move || drain(&reader, format, &kept))
         .map_err(no_means)?;
-    *monitored = Some(watch.clone());
-    Ok(Monitor { shared, watch, forks: raw::forks() })
-}
-
-/// Whether the socket's connections carry bytes instead of ZMTP.
-fn is_raw(core: &Core) -> bool {
-    core.kind() == Kind::Stream || core.latched().is_raw()
+    *current = Some(handle.clone());
+    Ok(Monitor { shared, handle, process: Process::current() })
 }
 
 /// The error where the system has no descriptors or threads left.
@@ -369,8 +349,8 @@ fn unique_name() -> CString {
 #[derive(Debug)]
 pub struct Monitor {
     shared: Arc<Shared>,
-    watch: Arc<Watch>,
-    forks: u32,
+    handle: Arc<MonitorHandle>,
+    process: Process,
 }
 
 impl Monitor {
@@ -462,7 +442,7 @@ impl Monitor {
     /// ```
     #[doc(alias = "zmq_socket_monitor")]
     pub fn stop(&self) {
-        self.watch.stop();
+        self.handle.stop();
     }
 
     /// The notices as they come, until the monitoring ends; [`Event::MonitorStopped`] itself is not among them. After an
@@ -499,13 +479,13 @@ impl Monitor {
     }
 
     fn check_process(&self) -> Result<()> {
-        if self.forks == raw::forks() { Ok(()) } else { Err(inherited(CALL)) }
+        if self.process.is_current() { Ok(()) } else { Err(Errno::ENOTSOCK.inherited(CALL, "socket")) }
     }
 }
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        self.watch.stop();
+        self.handle.stop();
     }
 }
 

@@ -205,7 +205,7 @@ fn connect_and_wait(core: &Core, text: &str, deadline: Deadline) -> Result<bool>
     }
     let monitor = super::start(core, &Events::ALL.into())?;
     core.connect(text)?;
-    let is_raw = super::is_raw(core);
+    let is_raw = core.is_raw();
     // libzmq reports a WebSocket before the handshake in it, and calls both the same.
     let steps = if matches!(transport, "ws" | "wss") && !is_raw { 2 } else { 1 };
     let mut done = 0;

@@ -7,19 +7,25 @@ use std::os::fd::AsRawFd;
 use mio::Interest;
 use mio::unix::SourceFd;
 
-use super::source::{Held, Lent};
+use super::source::Held;
 use super::wait::LOCKED;
 use super::{ADD, Event, Poller, Registered, already_there, errno};
 use crate::error::{Errno, Error};
 use crate::poll_events::PollEvents;
+use crate::socket::MaybeOwned;
 use crate::socket::any_put_back;
 
-pub(super) fn is_locked(socket: &Lent<'_>) -> bool {
-    socket.core().raw().get_int(zmq_sys::ZMQ_THREAD_SAFE) == Ok(1)
+pub(super) fn is_locked(socket: &MaybeOwned<'_>) -> bool {
+    socket.core().kind().is_thread_safe()
 }
 
 impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
-    pub(super) fn register_locked(&mut self, socket: Lent<'a>, place: usize, events: PollEvents) -> Registered<'a> {
+    pub(super) fn register_locked(
+        &mut self,
+        socket: MaybeOwned<'a>,
+        place: usize,
+        events: PollEvents,
+    ) -> Registered<'a> {
         self.locked.add(place, socket, events.raw()).map_err(|(socket, errno)| {
             let error = if errno == Errno::EINVAL { already_there() } else { errno.of(ADD) };
             (Held::Socket(socket), error)

@@ -13,8 +13,6 @@ mod locked;
 mod source;
 mod wait;
 
-#[cfg(feature = "draft")]
-pub(crate) use source::Lent;
 pub use source::{AddError, OwnedSource, Source};
 
 use std::collections::{HashMap, HashSet};
@@ -30,10 +28,10 @@ use mio::{Interest, Token};
 
 use crate::error::{Errno, Error, Result};
 use crate::poll_events::PollEvents;
-use crate::raw;
 #[cfg(feature = "draft")]
 use crate::raw::LockedPoller;
-use crate::socket::{Core, Socket, Used, inherited};
+use crate::raw::{self, Process};
+use crate::socket::{Core, Socket, Used};
 use source::Held;
 
 const ADD: &str = "zmq_poller_add";
@@ -128,7 +126,7 @@ pub struct Poller<'a, K = usize> {
     /// Whether the descriptor of `locked` is.
     #[cfg(feature = "draft")]
     sees_locked: bool,
-    forks: u32,
+    process: Process,
 }
 
 struct Slot<'a, K> {
@@ -176,7 +174,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             interrupt: None,
             #[cfg(feature = "draft")]
             sees_locked: false,
-            forks: raw::forks(),
+            process: Process::current(),
         })
     }
 
@@ -568,7 +566,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     }
 
     fn check_process(&self, call: &'static str) -> Result<()> {
-        if self.forks == raw::forks() { Ok(()) } else { Err(inherited(call)) }
+        if self.process.is_current() { Ok(()) } else { Err(Errno::ENOTSOCK.inherited(call, "socket")) }
     }
 }
 

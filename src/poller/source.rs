@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::error::Error;
 use crate::kind::SocketType;
-use crate::socket::{Core, Socket, SocketRef};
+use crate::socket::{MaybeOwned, Socket, SocketRef};
 
 /// A socket or file descriptor that is lent to a [`crate::Poller`] or [`crate::Reactor`].
 ///
@@ -39,7 +39,7 @@ impl<'a, T: SocketType> From<&'a Socket<'_, T>> for Source<'a> {
 
 impl<'a> From<SocketRef<'a>> for Source<'a> {
     fn from(socket: SocketRef<'a>) -> Source<'a> {
-        Source(Held::Socket(Lent::Borrowed(socket)))
+        Source(Held::Socket(MaybeOwned::Borrowed(socket)))
     }
 }
 
@@ -85,7 +85,7 @@ impl<'ctx> OwnedSource<'ctx> {
     /// The socket, if it is one; [`Socket::downcast`] gives its kind back.
     pub fn into_socket(self) -> Option<Socket<'ctx>> {
         match self.0 {
-            Held::Socket(Lent::Owned(socket)) => Some(*socket),
+            Held::Socket(MaybeOwned::Owned(socket)) => Some(*socket),
             _ => None,
         }
     }
@@ -101,7 +101,7 @@ impl<'ctx> OwnedSource<'ctx> {
 
 impl<'ctx, T: SocketType> From<Socket<'ctx, T>> for OwnedSource<'ctx> {
     fn from(socket: Socket<'ctx, T>) -> OwnedSource<'ctx> {
-        OwnedSource(Held::Socket(Lent::Owned(Box::new(socket.erase()))))
+        OwnedSource(Held::Socket(MaybeOwned::Owned(Box::new(socket.erase()))))
     }
 }
 
@@ -166,7 +166,7 @@ impl From<AddError<'_>> for Error {
 
 /// A socket or descriptor in a poller: borrowed or owned, it is open for as long as it is there.
 pub(super) enum Held<'a> {
-    Socket(Lent<'a>),
+    Socket(MaybeOwned<'a>),
     /// A socket that libzmq locks itself is kept with libzmq's own poller.
     #[cfg(feature = "draft")]
     Locked,
@@ -181,32 +181,6 @@ impl Held<'_> {
             Held::Locked => false,
             Held::Fd(fd) => matches!(fd, LentFd::Owned(_)),
         }
-    }
-}
-
-/// A socket that is borrowed or owned.
-pub(crate) enum Lent<'a> {
-    Borrowed(SocketRef<'a>),
-    Owned(Box<Socket<'a>>),
-}
-
-impl<'a> Lent<'a> {
-    pub(crate) fn core(&self) -> &Core {
-        match self {
-            Lent::Borrowed(socket) => socket.core(),
-            Lent::Owned(socket) => socket.core(),
-        }
-    }
-
-    pub(crate) fn owned(&self) -> Option<&Socket<'a>> {
-        match self {
-            Lent::Borrowed(_) => None,
-            Lent::Owned(socket) => Some(socket),
-        }
-    }
-
-    pub(crate) fn is_owned(&self) -> bool {
-        matches!(self, Lent::Owned(_))
     }
 }
 

@@ -248,7 +248,7 @@ impl Shared {
     /// In a forked child the proxy does not run, and whoever held the lock may not be there.
     fn check_process(&self) -> Result<()> {
         if self.bell.is_inherited() {
-            return Err(Errno::EINVAL.because(CALL, "the proxy belongs to the process that this one was forked from"));
+            return Err(Errno::EINVAL.inherited(CALL, "proxy"));
         }
         Ok(())
     }

@@ -4,12 +4,11 @@ use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard};
 
-use super::{RawSocket, check, last_errno};
-use crate::context::Context;
+use super::RawSocket;
+use super::outcome::{check, last_errno, non_null};
+use super::process::count_forks;
 use crate::error::Errno;
-use crate::kind::SocketType;
 use crate::lock::lock;
-use crate::socket::Socket;
 
 /// A context handle that is valid until [`RawContext::term`] has succeeded, which its owner calls at most once.
 #[derive(Debug)]
@@ -22,15 +21,14 @@ pub(crate) struct RawContext {
 
 // SAFETY: libzmq documents the context as thread-safe: every zmq_ctx_* function may be called from any thread.
 unsafe impl Send for RawContext {}
-// SAFETY: as above; where libzmq does not hold to it, `options` is held.
+// SAFETY: as above; `options` is held for the calls that libzmq does not lock itself.
 unsafe impl Sync for RawContext {}
 
 impl RawContext {
     pub(crate) fn new() -> Result<RawContext, Errno> {
-        super::fork::count_forks()?;
+        count_forks()?;
         // SAFETY: zmq_ctx_new has no preconditions.
-        let handle = unsafe { zmq_sys::zmq_ctx_new() };
-        NonNull::new(handle).map(RawContext::from_handle).ok_or_else(last_errno)
+        non_null(unsafe { zmq_sys::zmq_ctx_new() }).map(RawContext::from_handle)
     }
 
     fn from_handle(handle: NonNull<c_void>) -> RawContext {
@@ -45,7 +43,7 @@ impl RawContext {
         lock(&self.options)
     }
 
-    /// The handle for whoever ends the context; this one is not used again.
+    /// The handle, to end the context with; this one is not used again.
     pub(crate) fn take(&mut self) -> RawContext {
         RawContext::from_handle(self.handle)
     }
@@ -87,9 +85,9 @@ impl RawContext {
     pub(crate) fn socket(&self, kind: c_int) -> Result<RawSocket, Errno> {
         let _options = self.lock_options();
         // SAFETY: the handle is valid (type invariant); `kind` is a plain number that libzmq checks.
-        let handle = unsafe { zmq_sys::zmq_socket(self.as_ptr(), kind) };
+        let handle = non_null(unsafe { zmq_sys::zmq_socket(self.as_ptr(), kind) })?;
         // SAFETY: a handle that zmq_socket returns is a new open socket that nobody else owns.
-        NonNull::new(handle).map(|handle| unsafe { RawSocket::from_handle(handle) }).ok_or_else(last_errno)
+        Ok(unsafe { RawSocket::from_handle(handle) })
     }
 
     /// Ends the context, which nothing uses afterwards: waits until every socket is closed and its linger period is over.
@@ -102,51 +100,5 @@ impl RawContext {
                 return;
             }
         }
-    }
-}
-
-impl Context {
-    /// Takes over a socket that C code opened in this context.
-    ///
-    /// # Safety
-    ///
-    /// `handle` is an open socket of this context that nobody else uses or closes from now on.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` where it is not of `kind`, `ENOTSOCK` where it is null; it is not closed then.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// // SAFETY: the context is open, and whoever gets the handle is the only one to use it.
-    /// let handle = unsafe { zmq::sys::zmq_socket(context.as_raw(), zmq::sys::ZMQ_PUSH) };
-    /// // SAFETY: it is an open socket of this context, and nobody else has it.
-    /// let socket = unsafe { context.socket_from_raw(handle, zmq::Push)? };
-    /// assert_eq!(socket.kind(), zmq::Kind::Push);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[track_caller]
-    pub unsafe fn socket_from_raw<T: SocketType>(
-        &self,
-        handle: *mut c_void,
-        kind: T,
-    ) -> crate::Result<Socket<'static, T>> {
-        let Some(handle) = NonNull::new(handle) else { return Err(Errno::ENOTSOCK.of("zmq_getsockopt")) };
-        // SAFETY: the caller's promise.
-        let mut raw = unsafe { RawSocket::from_handle(handle) };
-        let number = match raw.get_int(zmq_sys::ZMQ_TYPE) {
-            Ok(number) => number,
-            Err(errno) => {
-                raw.give_up();
-                return Err(errno.of("ZMQ_TYPE"));
-            }
-        };
-        if number != kind.kind().raw() {
-            raw.give_up();
-            return Err(Errno::EINVAL.because("ZMQ_TYPE", format_args!("{number} is not that of {}", kind.kind())));
-        }
-        Socket::adopt(raw, self, kind)
     }
 }

@@ -5,9 +5,10 @@ use std::ffi::{c_int, c_short, c_void};
 use std::os::fd::BorrowedFd;
 use std::ptr;
 
-use super::{check, forks};
+use super::outcome::check;
+use super::process::Process;
 use crate::error::Errno;
-use crate::poller::Lent;
+use crate::socket::MaybeOwned;
 
 /// libzmq's own poller with the sockets that are in it, each under the number of its place in ours.
 ///
@@ -15,9 +16,9 @@ use crate::poller::Lent;
 /// open: borrowed or owned.
 pub(crate) struct LockedPoller<'a> {
     handle: *mut c_void,
-    sockets: HashMap<usize, Lent<'a>>,
+    sockets: HashMap<usize, MaybeOwned<'a>>,
     events: Vec<zmq_sys::zmq_poller_event_t>,
-    forks: u32,
+    process: Process,
 }
 
 const NO_EVENT: zmq_sys::zmq_poller_event_t =
@@ -25,7 +26,12 @@ const NO_EVENT: zmq_sys::zmq_poller_event_t =
 
 impl Default for LockedPoller<'_> {
     fn default() -> Self {
-        LockedPoller { handle: ptr::null_mut(), sockets: HashMap::new(), events: Vec::new(), forks: forks() }
+        LockedPoller {
+            handle: ptr::null_mut(),
+            sockets: HashMap::new(),
+            events: Vec::new(),
+            process: Process::current(),
+        }
     }
 }
 
@@ -34,7 +40,7 @@ impl<'a> LockedPoller<'a> {
         self.sockets.is_empty()
     }
 
-    pub(crate) fn get(&self, place: usize) -> Option<&Lent<'a>> {
+    pub(crate) fn get(&self, place: usize) -> Option<&MaybeOwned<'a>> {
         self.sockets.get(&place)
     }
 
@@ -44,7 +50,12 @@ impl<'a> LockedPoller<'a> {
     }
 
     /// Adds a socket, or gives it back.
-    pub(crate) fn add(&mut self, place: usize, socket: Lent<'a>, events: c_short) -> Result<(), (Lent<'a>, Errno)> {
+    pub(crate) fn add(
+        &mut self,
+        place: usize,
+        socket: MaybeOwned<'a>,
+        events: c_short,
+    ) -> Result<(), (MaybeOwned<'a>, Errno)> {
         if self.handle.is_null() {
             // SAFETY: no preconditions.
             self.handle = unsafe { zmq_sys::zmq_poller_new() };
@@ -68,7 +79,7 @@ impl<'a> LockedPoller<'a> {
         check(unsafe { zmq_sys::zmq_poller_modify(self.handle, socket, events) }).map(drop)
     }
 
-    pub(crate) fn remove(&mut self, place: usize) -> Option<Lent<'a>> {
+    pub(crate) fn remove(&mut self, place: usize) -> Option<MaybeOwned<'a>> {
         let socket = self.sockets.remove(&place)?;
         let handle = socket.core().raw().as_ptr();
         // SAFETY: as in modify. It fails only for a socket that is not there.
@@ -103,7 +114,7 @@ impl<'a> LockedPoller<'a> {
 impl Drop for LockedPoller<'_> {
     fn drop(&mut self) {
         // A forked child would wait for locks that nobody there gives back.
-        if !self.handle.is_null() && self.forks == forks() {
+        if !self.handle.is_null() && self.process.is_current() {
             // SAFETY: the handle is valid and not used again; its sockets are still open, they are dropped after this.
             unsafe { zmq_sys::zmq_poller_destroy(&raw mut self.handle) };
         }

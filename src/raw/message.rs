@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use zmq_sys::zmq_msg_t;
 
 use super::RawSocket;
+#[cfg(feature = "draft")]
+use super::outcome::check;
+use super::outcome::last_errno;
 use crate::error::Errno;
 
 /// An initialised message, closed when dropped.
@@ -126,7 +129,7 @@ impl RawMessage {
         // SAFETY: the pointer is to 64 writable, aligned bytes.
         let init = |msg| unsafe { zmq_sys::zmq_msg_init_size(msg, size) };
         if RawMessage::init_at(&mut place, init).is_none() {
-            return Err(super::last_errno());
+            return Err(last_errno());
         }
         // SAFETY: init_at has initialised it.
         let mut message: RawMessage = unsafe { place.assume_init() };
@@ -290,7 +293,7 @@ impl RawMessage {
 
     pub(crate) fn set_routing_id(&mut self, id: u32) -> Result<(), Errno> {
         // SAFETY: the message is initialised (type invariant).
-        super::check(unsafe { zmq_sys::zmq_msg_set_routing_id(self.as_mut_ptr(), id) }).map(drop)
+        check(unsafe { zmq_sys::zmq_msg_set_routing_id(self.as_mut_ptr(), id) }).map(drop)
     }
 
     pub(crate) fn group(&self) -> &CStr {
@@ -304,7 +307,7 @@ impl RawMessage {
     pub(crate) fn set_group(&mut self, group: &CStr) -> Result<(), Errno> {
         debug_assert!(self.group().is_empty());
         // SAFETY: the message is initialised (type invariant), the text ends with a NUL.
-        super::check(unsafe { zmq_sys::zmq_msg_set_group(self.as_mut_ptr(), group.as_ptr()) }).map(drop)
+        check(unsafe { zmq_sys::zmq_msg_set_group(self.as_mut_ptr(), group.as_ptr()) }).map(drop)
     }
 }
 
@@ -337,6 +340,6 @@ unsafe extern "C" fn free_owner<T: Send + 'static>(_data: *mut c_void, hint: *mu
     // SAFETY: the hint is the pointer of Box::into_raw that from_boxed_owner handed over.
     let owner = unsafe { Box::from_raw(hint.cast::<T>()) };
     if mem::needs_drop::<T>() {
-        super::owners::drop_elsewhere(owner);
+        super::deferred_drop::drop_elsewhere(owner);
     }
 }

@@ -4,7 +4,9 @@ use std::ffi::{CStr, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex};
 
-use super::{RawMessage, RawSocket, check, forks};
+use super::outcome::check;
+use super::process::Process;
+use super::{RawMessage, RawSocket};
 use crate::error::Errno;
 use crate::lock::lock;
 
@@ -23,7 +25,7 @@ impl RawSocket {
         let rc = match format {
             // SAFETY: the handle is open or null (type invariant) and the text ends with a NUL. The call writes to the
             // socket's options, which binding and connecting read without a lock: on a socket that several threads use
-            // the caller holds its `turn`, as those do, and no other socket is used by two threads.
+            // the caller holds its `op_lock`, as those do, and no other socket is used by two threads.
             Format::One => unsafe { zmq_sys::zmq_socket_monitor(self.as_ptr(), name.as_ptr(), events as _) },
             #[cfg(feature = "draft")]
             // SAFETY: as above.
@@ -46,29 +48,29 @@ impl RawSocket {
 
 /// The monitored side of a socket: what stops its monitor, from any thread, as long as the socket is open.
 ///
-/// The socket's owner calls [`Watch::stop`] before it closes the socket or gives it up.
+/// The socket's owner calls [`MonitorHandle::stop`] before it closes the socket or gives it up.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct MonitorHandle {
     /// The socket while it is monitored; `None` once that has ended.
     socket: Mutex<Option<NonNull<c_void>>>,
-    forks: u32,
+    process: Process,
 }
 
 // SAFETY: the only thing done with the handle is stopping the monitor, which libzmq does under the monitor's own lock
 // (`_monitor_sync`), as it does all else with the monitor: reporting events from I/O threads, ending the monitor when the
 // context or the socket ends. The context's end, which it looks at too, is noted under the same lock.
-unsafe impl Send for Watch {}
+unsafe impl Send for MonitorHandle {}
 // SAFETY: as above; and the handle is guarded by a lock of its own, so that the socket is not closed meanwhile.
-unsafe impl Sync for Watch {}
+unsafe impl Sync for MonitorHandle {}
 
-impl Watch {
+impl MonitorHandle {
     /// Ends the monitoring, once: another monitor that the socket has got since is not this one's to stop.
     ///
-    /// It does not wait. libzmq reports the end to the PAIR, which its [`Tap`] keeps open and which takes any number of
+    /// It does not wait. libzmq reports the end to the PAIR, which its [`MonitorReader`] keeps open and which takes any number of
     /// events.
     pub(crate) fn stop(&self) {
         // A forked child leaves its parent's sockets alone; and the lock may be held by a thread that it has not.
-        if self.forks != forks() {
+        if !self.process.is_current() {
             return;
         }
         let mut socket = lock(&self.socket);
@@ -80,7 +82,7 @@ impl Watch {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.forks == forks() && lock(&self.socket).is_none()
+        self.process.is_current() && lock(&self.socket).is_none()
     }
 }
 
@@ -89,12 +91,12 @@ impl Watch {
 /// They end in one order only. Were the PAIR closed before, the next event would wait for another reader, for ever, and
 /// with it the I/O thread that reports it, and all sockets of the context.
 #[derive(Debug)]
-pub(crate) struct Tap {
-    watch: Arc<Watch>,
+pub(crate) struct MonitorReader {
+    handle: Arc<MonitorHandle>,
     reader: RawSocket,
 }
 
-impl Tap {
+impl MonitorReader {
     /// Monitors `socket`, reading with `reader`: a PAIR of the same context, new.
     pub(crate) fn new(
         socket: &RawSocket,
@@ -102,25 +104,25 @@ impl Tap {
         name: &CStr,
         events: u64,
         format: Format,
-    ) -> Result<Tap, Errno> {
+    ) -> Result<MonitorReader, Errno> {
         // Unlimited: a full pipe would make the I/O thread wait that reports the next event.
         reader.set_int(zmq_sys::ZMQ_RCVHWM, 0)?;
         reader.set_int(zmq_sys::ZMQ_LINGER, 0)?;
         socket.monitor(name, events, format)?;
-        let watch = Watch { socket: Mutex::new(NonNull::new(socket.as_ptr())), forks: socket.forks() };
-        let tap = Tap { watch: Arc::new(watch), reader };
-        // From here on dropping the tap stops the monitor. That does not wait either: connecting to a name that is bound
+        let handle = MonitorHandle { socket: Mutex::new(NonNull::new(socket.as_ptr())), process: socket.process() };
+        let monitor = MonitorReader { handle: Arc::new(handle), reader };
+        // From here on dropping the reader stops the monitor. That does not wait either: connecting to a name that is bound
         // fails only if the context has ended, and then so do libzmq's own sends to the PAIR.
-        while let Err(errno) = tap.reader.connect(name) {
+        while let Err(errno) = monitor.reader.connect(name) {
             if errno != Errno::EINTR {
                 return Err(errno);
             }
         }
-        Ok(tap)
+        Ok(monitor)
     }
 
-    pub(crate) fn watch(&self) -> &Arc<Watch> {
-        &self.watch
+    pub(crate) fn handle(&self) -> &Arc<MonitorHandle> {
+        &self.handle
     }
 
     /// Receives a part of an event, waiting for it; an error once the context has ended.
@@ -134,9 +136,9 @@ impl Tap {
     }
 }
 
-impl Drop for Tap {
+impl Drop for MonitorReader {
     fn drop(&mut self) {
-        self.watch.stop();
+        self.handle.stop();
         self.reader.close();
     }
 }

@@ -1,11 +1,15 @@
-//! `zmq_poll` and `zmq_proxy`.
+//! `zmq_poll` and its items.
 
 use std::ffi::{c_int, c_long, c_short, c_void};
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 
-use super::{RawSocket, check};
+use super::RawSocket;
+#[cfg(feature = "draft")]
+use super::outcome::check;
+use super::outcome::len;
+use super::process::Process;
 use crate::error::Errno;
 use crate::socket::{any_put_back, is_put_back};
 
@@ -23,10 +27,10 @@ pub struct PollItem<'a> {
 }
 
 impl<'a> PollItem<'a> {
-    /// libzmq ignores the descriptor of a socket's item: here it remembers how many forks made the socket's process.
+    /// libzmq ignores the descriptor of a socket's item, so the descriptor keeps the socket's process.
     pub(crate) fn of_socket(socket: &'a RawSocket, events: c_short) -> PollItem<'a> {
-        let (handle, forks) = socket.origin();
-        let item = zmq_sys::zmq_pollitem_t { socket: handle, fd: forks as _, events, revents: 0 };
+        let (handle, process) = socket.origin();
+        let item = zmq_sys::zmq_pollitem_t { socket: handle, fd: process.to_int(), events, revents: 0 };
         PollItem { item, _borrow: PhantomData }
     }
 
@@ -45,7 +49,7 @@ impl<'a> PollItem<'a> {
 
     /// Whether the item's socket was inherited through `fork`.
     pub(crate) fn is_inherited(&self) -> bool {
-        self.is_socket() && self.item.fd as u32 != super::forks()
+        self.is_socket() && !Process::from_int(self.item.fd).is_current()
     }
 
     pub(crate) fn set_revents(&mut self, revents: c_short) {
@@ -92,7 +96,7 @@ impl<'a> PollItem<'a> {
 pub(crate) fn poll(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize, Errno> {
     /// No process with a context gets by with so few files, so there is no need to ask.
     const FEW: usize = 8;
-    if items.len() > FEW && items.len() as u64 > super::os::most_files() {
+    if items.len() > FEW && items.len() as u64 > super::platform::most_files() {
         return Err(Errno::EINVAL);
     }
     with_put_back(items, timeout, ask)
@@ -103,7 +107,7 @@ fn ask(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize, Errno> {
     // SAFETY: PollItem is a transparent zmq_pollitem_t, so this is an array of that many; its sockets are open and
     // belong to this thread (type invariant).
     let rc = unsafe { zmq_sys::zmq_poll(items.as_mut_ptr().cast(), count, timeout) };
-    check(rc).map(|ready| ready as usize)
+    len(rc)
 }
 
 /// Polls with `ask`, and marks those items whose sockets have parts that were put back, which libzmq does not know of.

@@ -4,8 +4,9 @@ use std::ffi::{c_int, c_long};
 use std::mem::MaybeUninit;
 use std::{fmt, io, ptr};
 
+use super::PollItem;
+use super::outcome::len;
 use super::poll::with_put_back;
-use super::{PollItem, check};
 use crate::error::{Errno, Result};
 
 /// A set of signals: those that are held back while [`crate::ppoll`] waits.
@@ -125,8 +126,8 @@ fn signal_outcome(rc: c_int, call: &'static str, signal: i32) -> Result<()> {
     if rc == 0 {
         return Ok(());
     }
-    let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL);
-    Err(Errno::from_raw(errno).because(call, format_args!("{signal} is not a signal")))
+    let errno = Errno::from_io(&io::Error::last_os_error(), Errno::EINVAL);
+    Err(errno.because(call, format_args!("{signal} is not a signal")))
 }
 
 /// Descriptors from this number on are beyond what `pselect` can watch, and libzmq does not look.
@@ -143,5 +144,5 @@ fn ask(items: &mut [PollItem<'_>], timeout: c_long, mask: &SignalMask) -> Result
     let count = c_int::try_from(items.len()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: as in poll; the mask is a valid set, and no descriptor is beyond the sets that libzmq makes.
     let rc = unsafe { zmq_sys::zmq_ppoll(items.as_mut_ptr().cast(), count, timeout, &raw const mask.0) };
-    check(rc).map(|ready| ready as usize)
+    len(rc)
 }

@@ -5,7 +5,9 @@ use std::mem;
 use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
 
-use super::{RawMessage, check, forks};
+use super::RawMessage;
+use super::outcome::{check, len};
+use super::process::Process;
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
 
@@ -20,7 +22,7 @@ use crate::poll_events::PollEvents;
 #[derive(Debug)]
 pub(crate) struct RawSocket {
     handle: *mut c_void,
-    forks: u32,
+    process: Process,
 }
 
 // SAFETY: a libzmq socket may be used from any thread as long as only one uses it at a time; the type is not Sync and
@@ -32,7 +34,7 @@ impl RawSocket {
     ///
     /// `handle` is an open socket that nobody else will use or close from now on.
     pub(crate) unsafe fn from_handle(handle: NonNull<c_void>) -> RawSocket {
-        RawSocket { handle: handle.as_ptr(), forks: forks() }
+        RawSocket { handle: handle.as_ptr(), process: Process::current() }
     }
 
     /// Gives the handle up without closing it.
@@ -42,7 +44,7 @@ impl RawSocket {
 
     /// Moves the handle to another owner.
     pub(crate) fn take(&mut self) -> RawSocket {
-        RawSocket { handle: mem::replace(&mut self.handle, ptr::null_mut()), forks: self.forks }
+        RawSocket { handle: mem::replace(&mut self.handle, ptr::null_mut()), process: self.process }
     }
 
     /// Closes the socket, which never waits.
@@ -54,20 +56,20 @@ impl RawSocket {
         }
     }
 
-    /// What [`super::forks`] was when the socket was opened.
-    pub(crate) fn forks(&self) -> u32 {
-        self.forks
+    /// The process that opened the socket.
+    pub(crate) fn process(&self) -> Process {
+        self.process
     }
 
     /// Whether this process got the socket through `fork`.
     #[inline]
     pub(crate) fn is_inherited(&self) -> bool {
-        self.forks != forks()
+        !self.process.is_current()
     }
 
-    /// The handle, inherited or not, and the number of forks at which it was opened.
-    pub(crate) fn origin(&self) -> (*mut c_void, u32) {
-        (self.handle, self.forks)
+    /// The handle, inherited or not, and the process that opened it.
+    pub(crate) fn origin(&self) -> (*mut c_void, Process) {
+        (self.handle, self.process)
     }
 
     /// What libzmq gets to see.
@@ -150,7 +152,7 @@ impl RawSocket {
     pub(crate) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
         // SAFETY: the handle is open or null; libzmq writes at most `buffer.len()` bytes to the buffer.
         let rc = unsafe { zmq_sys::zmq_recv(self.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len(), flags) };
-        check(rc).map(|size| size as usize)
+        len(rc)
     }
 
     /// Sets an option to the given bytes; `None` passes a null pointer and length 0, which clears some options.

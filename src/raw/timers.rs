@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr::NonNull;
 
-use super::{check, last_errno};
+use super::outcome::{check, non_null};
 use crate::error::Errno;
 
 /// libzmq's timers, whose handlers only write down which timers are due: what is called from inside
@@ -29,8 +29,7 @@ extern "C" fn is_due(timer: c_int, due: *mut c_void) {
 impl RawTimers {
     pub(crate) fn new() -> Result<RawTimers, Errno> {
         // SAFETY: no preconditions.
-        let handle = unsafe { zmq_sys::zmq_timers_new() };
-        let handle = NonNull::new(handle).ok_or_else(last_errno)?;
+        let handle = non_null(unsafe { zmq_sys::zmq_timers_new() })?;
         let due = NonNull::from(Box::leak(Box::default()));
         Ok(RawTimers { handle, due, last: 0 })
     }

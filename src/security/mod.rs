@@ -13,9 +13,9 @@
 //! where a handler was asked: where none was, the peer itself may have said so.
 
 mod certificate;
-mod keys;
+pub(crate) mod keys;
 mod network;
-mod secret;
+pub(crate) mod secret;
 mod setup;
 mod z85;
 mod zap;

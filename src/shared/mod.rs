@@ -348,7 +348,7 @@ impl<T: SocketType> SharedSocket<T> {
         let desk = &self.owner.desk;
         // In a forked child there is no such thread, and whoever held the lock may not be there.
         if desk.bell.is_inherited() {
-            return Err((job, crate::socket::inherited("zmq_msg_send")));
+            return Err((job, Errno::ENOTSOCK.inherited("zmq_msg_send", "socket")));
         }
         let owner = self.owner.thread.as_ref().map(JoinHandle::thread);
         if owner.is_some_and(|owner| owner.id() == thread::current().id()) {

@@ -345,7 +345,7 @@ impl Core {
     fn check_between_datagrams(&self) -> Result<()> {
         const CALL: &str = "zmq_msg_recv";
         self.check_has_datagrams(CALL)?;
-        if self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
+        if self.is_half_received() {
             return Err(Errno::EFSM.because(CALL, "the body of a datagram is to be received first"));
         }
         Ok(())

@@ -6,13 +6,12 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 use super::{Core, Socket, SocketRef};
-use crate::context::Tie;
+use crate::context::EndpointRole;
 use crate::endpoint;
 use crate::error::LongId;
 use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::lock::lock;
-use crate::poll_events::PollEvents;
 use crate::raw;
 
 impl<T: SocketType> Socket<'_, T> {
@@ -232,37 +231,23 @@ impl<T: SocketType> Socket<'_, T> {
 
 impl Core {
     fn bind(&self, endpoint: &str) -> Result<String> {
-        let _turn = self.turn();
-        self.bind_in_turn(endpoint)
+        let _op = self.op_lock();
+        self.bind_locked(endpoint)
     }
 
-    fn bind_in_turn(&self, endpoint: &str) -> Result<String> {
+    fn bind_locked(&self, endpoint: &str) -> Result<String> {
         const CALL: &str = "zmq_bind";
         self.check_process(CALL)?;
         let text = endpoint::check_bind(CALL, endpoint, self.kind())?;
-        #[cfg(feature = "draft")]
-        self.check_family(CALL, endpoint)?;
-        self.check_raw(CALL, endpoint)?;
-        crate::sockopt::check_security(self.raw(), CALL, endpoint)?;
-        self.check_conflating(CALL, endpoint, &text)?;
+        self.check_bind(CALL, endpoint, &text)?;
         self.bind_checked(&text, || {
             uninterrupted(|| self.raw().bind(&text)).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))
         })?;
         self.naming().strangers = true;
         // Of udp libzmq keeps the text without its transport.
-        let bound = if endpoint::is_udp(endpoint) { endpoint.to_owned() } else { self.last_endpoint()? };
-        self.tied(Tie::Bound, &bound);
+        let bound = if endpoint::is_udp(endpoint) { endpoint.to_owned() } else { self.bound_endpoint()? };
+        self.note_endpoint(EndpointRole::Bound, &bound);
         Ok(bound)
-    }
-
-    /// Whether libzmq bears the addresses of the datagrams that will come.
-    #[cfg(feature = "draft")]
-    fn check_family(&self, call: &'static str, endpoint: &str) -> Result<()> {
-        if self.kind() == Kind::Dgram && self.raw().get_int(zmq_sys::ZMQ_IPV6) == Ok(1) {
-            let why = format_args!("{endpoint:?}: a ZMQ_DGRAM socket has IPv4 addresses alone; switch ZMQ_IPV6 off");
-            return Err(Errno::EINVAL.because(call, why));
-        }
-        Ok(())
     }
 
     fn bind_checked(&self, text: &CStr, bind: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -285,9 +270,9 @@ impl Core {
             return Err(refused("not a listening socket of that transport"));
         }
         let set = |value| self.raw().set_int(zmq_sys::ZMQ_USE_FD, value).map_err(|errno| errno.of(CALL));
-        let _turn = self.turn();
+        let _op = self.op_lock();
         set(fd.as_raw_fd())?;
-        let bound = self.bind_in_turn(endpoint);
+        let bound = self.bind_locked(endpoint);
         // The next bind opens a socket of its own again. Where this fails, the context is gone and so is the next bind.
         let _ = set(-1);
         if bound.is_ok() {
@@ -308,14 +293,10 @@ impl Core {
         endpoint: &str,
         mut connect: impl FnMut(&CStr) -> Result<R, Errno>,
     ) -> Result<R> {
-        let _turn = self.turn();
+        let _op = self.op_lock();
         self.check_process(call)?;
         let text = endpoint::check_connect(call, endpoint, self.kind())?;
-        self.check_raw(call, endpoint)?;
-        crate::sockopt::check_security(self.raw(), call, endpoint)?;
-        crate::sockopt::check_proxy(self.raw(), call, endpoint)?;
-        crate::sockopt::check_asking(self.raw(), call, endpoint)?;
-        self.check_conflating(call, endpoint, &text)?;
+        self.check_connect(call, endpoint, &text)?;
         #[cfg(feature = "draft")]
         if endpoint::is_udp(endpoint) {
             self.note_datagrams();
@@ -323,30 +304,12 @@ impl Core {
         let connected = self.connect_checked(&text, || {
             uninterrupted(|| connect(&text)).map_err(|errno| errno.because(call, format_args!("{endpoint:?}")))
         })?;
-        self.tied(Tie::Connected, endpoint);
+        self.note_endpoint(EndpointRole::Connected, endpoint);
         let mut naming = self.naming();
         if !std::mem::take(&mut naming.pending) {
             naming.strangers = true;
         }
         Ok(connected)
-    }
-
-    fn check_raw(&self, call: &'static str, endpoint: &str) -> Result<()> {
-        let raw = self.kind() == Kind::Stream || self.latched().is_raw();
-        if raw || endpoint::is_never_secured(endpoint) {
-            crate::sockopt::check_unsecured(self.raw(), call, endpoint)?;
-        }
-        if raw { endpoint::check_raw(call, endpoint) } else { Ok(()) }
-    }
-
-    /// A remote peer can send messages of several frames, and `ZMQ_CONFLATE` keeps one frame with its MORE flag. A SUB that
-    /// discards the message looks for the other frames, and libzmq aborts, except with the patch 0003-conflate-more-flag.
-    fn check_conflating(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
-        if cfg!(zmq_patches = "safety") || self.kind() != Kind::Sub || !self.conflates() || endpoint::is_inproc(text) {
-            return Ok(());
-        }
-        let why = format_args!("{endpoint:?}: with ZMQ_CONFLATE this libzmq aborts over messages of several parts");
-        Err(Errno::ENOTSUP.because(call, why))
     }
 
     fn connect_checked<R>(&self, text: &CStr, connect: impl FnOnce() -> Result<R>) -> Result<R> {
@@ -402,7 +365,7 @@ impl Core {
 
     fn unbind(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_unbind";
-        let _turn = self.turn();
+        let _op = self.op_lock();
         self.check_process(CALL)?;
         let text = endpoint::c_text(CALL, endpoint)?;
         let own_names = self.own_names(&text);
@@ -419,7 +382,7 @@ impl Core {
             unbind()
         };
         if outcome.is_ok() {
-            self.untied(endpoint);
+            self.forget_endpoint(endpoint);
         }
         outcome.map_err(|errno| missing(CALL, errno, endpoint, "bound to", "the endpoint that bind gave back"))
     }
@@ -431,7 +394,7 @@ impl Core {
 
     fn disconnect(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_disconnect";
-        let _turn = self.turn();
+        let _op = self.op_lock();
         self.check_process(CALL)?;
         let text = endpoint::c_text(CALL, endpoint)?;
         // libzmq would unbind it.
@@ -446,7 +409,7 @@ impl Core {
             disconnect()
         };
         if outcome.is_ok() {
-            self.untied(endpoint);
+            self.forget_endpoint(endpoint);
         }
         outcome.map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
     }
@@ -454,36 +417,6 @@ impl Core {
     /// Has libzmq process what the end of a connection inside the context has to do on this side.
     fn settle_ended(&self) -> Result<(), Errno> {
         self.has_message().map(drop).map_err(|error| error.errno())
-    }
-
-    /// Whether libzmq bears that the connections of an endpoint end now; both calls end them in the same way.
-    fn check_ending(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
-        // The connection would be gone with the parts that are left, and libzmq aborts the process where it misses them.
-        if self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
-            let why = format_args!("{endpoint:?}: a message is half received; receive its other parts first");
-            return Err(Errno::EFSM.because(call, why));
-        }
-        // Where the name is bound later, libzmq sends an id or a welcome over what is left of the connection, and aborts.
-        if endpoint::is_inproc(text) && self.context().inproc_is_waiting(text) {
-            let why = format_args!("{endpoint:?}: nobody has bound it yet; the connection goes with the socket");
-            return Err(Errno::EFSM.because(call, why));
-        }
-        // These kinds take the first part off a connection when they are asked whether there is one.
-        let looks_ahead = matches!(self.kind(), Kind::Router | Kind::Rep | Kind::Sub | Kind::XSub | Kind::Stream);
-        if looks_ahead && self.has_message()? {
-            let why = format_args!("{endpoint:?}: a message is waiting; receive it first");
-            return Err(Errno::EFSM.because(call, why));
-        }
-        Ok(())
-    }
-
-    fn has_message(&self) -> Result<bool> {
-        let events = self.raw().events().map_err(|errno| errno.of("ZMQ_EVENTS"))?;
-        Ok(events.contains(PollEvents::POLLIN))
-    }
-
-    fn last_endpoint(&self) -> Result<String> {
-        crate::sockopt::last_endpoint(self.raw())
     }
 }
 

@@ -12,12 +12,12 @@ use super::{Core, Socket, SocketRef};
 use crate::context::{Context, Inner};
 use crate::error::Result;
 use crate::kind::{Kind, SocketType};
-use crate::raw::{RawSocket, Unshared};
+use crate::raw::{NotSync, RawSocket};
 
 impl<'ctx, T: SocketType> Socket<'ctx, T> {
     pub(crate) fn new(raw: RawSocket, context: Arc<Inner>, kind: T, opened_at: &'static Location<'static>) -> Self {
         let core = Core::new(raw, context, kind.kind(), opened_at);
-        Socket { core: Unshared::new(core), _context: PhantomData }
+        Socket { core: NotSync::new(core), _context: PhantomData }
     }
 
     /// A socket that C code opened and has perhaps used already.

@@ -5,6 +5,10 @@ mod draft;
 mod endpoints;
 mod flags;
 mod handle;
+mod maybe_owned;
+mod monitor_slot;
+mod open;
+mod precheck;
 mod put_back;
 mod recv;
 mod reference;
@@ -14,6 +18,8 @@ mod watch;
 
 pub use endpoints::{BindGuard, ConnectGuard};
 pub use flags::Flags;
+pub(crate) use maybe_owned::MaybeOwned;
+pub(crate) use precheck::{LAST_ENDPOINT, LONGEST_PREFIX};
 pub(crate) use put_back::{any_put_back, is_put_back};
 pub use recv::Received;
 pub use reference::SocketRef;
@@ -28,14 +34,14 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use crate::context::{Context, Inner, SinglesOnly, Tie};
+use crate::context::{Context, EndpointRole, Inner, SinglePartOnly};
 use crate::error::{Errno, Error, Result};
 use crate::kind::Kind;
 use crate::lock::lock;
 use crate::message::Message;
-use crate::monitor::Monitored;
-use crate::raw::{self, PollItem, RawSocket, Unshared};
-use crate::sockopt::Latched;
+use crate::raw::{self, NotSync, PollItem, RawSocket};
+use monitor_slot::MonitorSlot;
+use precheck::OneWayOptions;
 
 /// A socket of kind `T`, in a context that it borrows for `'ctx` or, as `Socket<'static, T>`, keeps alive itself.
 ///
@@ -61,7 +67,7 @@ use crate::sockopt::Latched;
 #[doc(alias = "zmq_socket")]
 #[doc(alias = "zmq_close")]
 pub struct Socket<'ctx, T = Kind> {
-    core: Unshared<Core, T>,
+    core: NotSync<Core, T>,
     _context: PhantomData<Borrowed<'ctx>>,
 }
 
@@ -78,12 +84,12 @@ const NO_STATE: u32 = u32::MAX;
 
 /// What a socket is, whatever its kind. `Send`, and not `Sync`.
 ///
-/// Sockets of some kinds may be shared (see [`crate::raw::Unshared`]), so its fields are fit for that: atomics, whose
+/// Sockets of some kinds may be shared (see [`crate::raw::NotSync`]), so its fields are fit for that: atomics, whose
 /// relaxed loads and stores cost other sockets nothing, for what every send and receive asks, and locks for the rest.
 pub(crate) struct Core {
     raw: RawSocket,
     context: Arc<Inner>,
-    /// What it goes by among the context's open sockets.
+    /// Its number among the context's open sockets.
     number: u64,
     kind: Kind,
     /// What `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` are set to: asking libzmq on every call would cost more than the call.
@@ -103,7 +109,7 @@ pub(crate) struct Core {
     connected: Mutex<Vec<Box<CStr>>>,
     naming: Mutex<Naming>,
     /// For each inproc name bound so far, since connections outlast the binding.
-    singles_only: Mutex<Vec<SinglesOnly>>,
+    singles_only: Mutex<Vec<SinglePartOnly>>,
     /// Whether it has bound a name in this process.
     local: AtomicBool,
     /// Whether it has bound or connected to anything else than a name in this process.
@@ -111,18 +117,18 @@ pub(crate) struct Core {
     /// Whether it has connected over udp, where a message is a datagram.
     #[cfg(feature = "draft")]
     datagrams: AtomicBool,
-    latched: Mutex<Latched>,
+    latched: Mutex<OneWayOptions>,
     /// A [`Conflating`].
     conflating: AtomicU8,
     /// Whether the parts sent so far are of a message that is not complete.
     mid_message: AtomicBool,
-    monitored: Monitored,
+    monitored: MonitorSlot,
     /// Whether options that the kind does not have are skipped.
     skips_options: AtomicBool,
     put_back: put_back::PutBack,
     watch: watch::Watch,
     /// What [`Socket::fd`] gives, once it was asked for.
-    shielded: OnceLock<OwnedFd>,
+    lent_fd: OnceLock<OwnedFd>,
 }
 
 /// What a [`Core`] knows beside what libzmq keeps, while the socket is in the hands of C code.
@@ -131,8 +137,8 @@ pub(crate) struct Record {
     bound: Vec<Box<CStr>>,
     connected: Vec<Box<CStr>>,
     naming: Naming,
-    singles_only: Vec<SinglesOnly>,
-    latched: Latched,
+    singles_only: Vec<SinglePartOnly>,
+    latched: OneWayOptions,
     conflating: Conflating,
     mid_message: bool,
     put_back: VecDeque<Message>,
@@ -167,7 +173,7 @@ const _: fn(&Core) = |core| {
         skips_options,
         put_back,
         watch,
-        shielded,
+        lent_fd,
     } = core;
     is_sync(&(context, kind, rcvtimeo, sndtimeo, sends_straight_in, recvs_straight_in, changes));
     is_sync(&(
@@ -183,7 +189,7 @@ const _: fn(&Core) = |core| {
         mid_message,
         monitored,
     ));
-    is_sync(&(number, skips_options, put_back, watch, shielded));
+    is_sync(&(number, skips_options, put_back, watch, lent_fd));
     #[cfg(feature = "draft")]
     is_sync(datagrams);
 };
@@ -221,7 +227,7 @@ impl Core {
     fn new(raw: RawSocket, context: Arc<Inner>, kind: Kind, opened_at: &'static Location<'static>) -> Core {
         let core = Core {
             raw,
-            number: context.socket_opened(kind, opened_at),
+            number: context.open_sockets().add(kind, opened_at),
             context,
             kind,
             rcvtimeo: AtomicI32::new(-1),
@@ -241,11 +247,11 @@ impl Core {
             latched: Mutex::default(),
             conflating: AtomicU8::new(Conflating::No as u8),
             mid_message: AtomicBool::default(),
-            monitored: Monitored::default(),
+            monitored: MonitorSlot::default(),
             skips_options: AtomicBool::default(),
             put_back: put_back::PutBack::default(),
             watch: watch::Watch::default(),
-            shielded: OnceLock::new(),
+            lent_fd: OnceLock::new(),
         };
         core.settle();
         core
@@ -264,16 +270,15 @@ impl Core {
         self.raw.as_ptr()
     }
 
-    /// A descriptor that is readable while that of `ZMQ_FD` is. Into that itself, as into any that is lent, safe code could
-    /// write, over which libzmq aborts, or read from it, for which libzmq would wait in vain: where the system has epoll, it
-    /// is kept from that.
-    pub(crate) fn shielded_fd(&self) -> Result<BorrowedFd<'_>, Errno> {
+    /// Safe code could write to `ZMQ_FD` (libzmq aborts) or read from it (libzmq misses a wake-up). If the system has epoll,
+    /// the descriptor that is lent is therefore an epoll descriptor that watches `ZMQ_FD`.
+    pub(crate) fn lent_fd(&self) -> Result<BorrowedFd<'_>, Errno> {
         let fd = self.raw().notification_fd()?;
-        if let Some(shielded) = self.shielded.get() {
-            return Ok(shielded.as_fd());
+        if let Some(relay) = self.lent_fd.get() {
+            return Ok(relay.as_fd());
         }
-        let shielded = raw::shield(fd).map_err(|error| Errno::from_io(&error, Errno::EMFILE))?;
-        Ok(self.shielded.get_or_init(|| shielded).as_fd())
+        let relay = raw::relay_fd(fd).map_err(|error| Errno::from_io(&error, Errno::EMFILE))?;
+        Ok(self.lent_fd.get_or_init(|| relay).as_fd())
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -299,7 +304,7 @@ impl Core {
     #[cold]
     pub(crate) fn failed(&self, call: &'static str, errno: Errno) -> Error {
         if self.raw.is_inherited() {
-            return inherited(call);
+            return Errno::ENOTSOCK.inherited(call, "socket");
         }
         match errno {
             Errno::EPROTO if self.conflating() == Conflating::Torn => {
@@ -309,7 +314,7 @@ impl Core {
         }
     }
 
-    pub(crate) fn monitored(&self) -> &Monitored {
+    pub(crate) fn monitor_slot(&self) -> &MonitorSlot {
         &self.monitored
     }
 
@@ -340,13 +345,13 @@ impl Core {
         self.settle();
     }
 
-    /// Keeps, for reports of open sockets, what it was bound or connected to.
-    pub(crate) fn tied(&self, tie: Tie, endpoint: &str) {
-        self.context.socket_tied(self.number, tie, endpoint);
+    /// Keeps an endpoint that the socket was bound or connected to, for reports of open sockets.
+    fn note_endpoint(&self, role: EndpointRole, endpoint: &str) {
+        self.context.open_sockets().add_endpoint(self.number, role, endpoint);
     }
 
-    pub(crate) fn untied(&self, endpoint: &str) {
-        self.context.socket_untied(self.number, endpoint);
+    fn forget_endpoint(&self, endpoint: &str) {
+        self.context.open_sockets().remove_endpoint(self.number, endpoint);
     }
 
     /// Does `work`, in which setting an option that the kind does not have changes nothing.
@@ -366,9 +371,8 @@ impl Core {
         lock(&self.naming)
     }
 
-    /// Keeps others out of what takes several calls of libzmq, and says that nothing else is to be asked of the socket
-    /// meanwhile but to send and receive.
-    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+    /// Lock for operations that need several libzmq calls. Send and receive do not take it.
+    pub(crate) fn op_lock(&self) -> MutexGuard<'_, ()> {
         lock(&self.turn)
     }
 
@@ -392,8 +396,17 @@ impl Core {
         self.conflates() || (has_names && lock(&self.singles_only).iter().any(|flag| flag.load(Ordering::SeqCst)))
     }
 
-    pub(crate) fn latched(&self) -> MutexGuard<'_, Latched> {
-        lock(&self.latched)
+    fn one_way(&self) -> OneWayOptions {
+        *lock(&self.latched)
+    }
+
+    fn set_one_way_options(&self, options: OneWayOptions) {
+        *lock(&self.latched) = options;
+    }
+
+    /// Whether the socket has bound or connected.
+    fn is_used(&self) -> bool {
+        self.naming().is_used()
     }
 
     /// An item to poll with now.
@@ -473,7 +486,8 @@ impl Core {
     }
 
     fn work_out(&self, order: Ordering) {
-        let straight_if = |it_may| if it_may && !self.watch.is_armed() { self.raw.forks() } else { NO_STATE };
+        let straight_if =
+            |it_may| if it_may && !self.watch.is_armed() { self.raw.process().fast_path_key() } else { NO_STATE };
         let is_plain = !self.is_checked() && !self.conflates() && !self.mid_message.load(Ordering::Relaxed);
         let waits_for_ever = |timeout: &AtomicI32| timeout.load(Ordering::Relaxed) < 0;
         let sends = straight_if(is_plain && waits_for_ever(&self.sndtimeo));
@@ -493,11 +507,6 @@ impl Core {
     }
 }
 
-/// The error of what a forked child tries to do with a socket of its parent.
-pub(crate) fn inherited(call: &'static str) -> Error {
-    Errno::ENOTSOCK.because(call, "the socket belongs to the process that this one was forked from")
-}
-
 impl Drop for Core {
     fn drop(&mut self) {
         if !self.context.in_own_process() {
@@ -513,6 +522,6 @@ impl Drop for Core {
         let connected =
             if self.remote.load(Ordering::Relaxed) { Vec::new() } else { std::mem::take(&mut *lock(&self.connected)) };
         context.inproc_close(raw, &lock(&self.bound), connected);
-        context.socket_closed(self.number);
+        context.open_sockets().remove(self.number);
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::time::Duration;
 
+use super::precheck::LONGEST_PREFIX;
 use super::{Core, Flags, Socket};
 use crate::deadline::Deadline;
 use crate::error::LongId;
@@ -10,8 +11,7 @@ use crate::error::{Errno, Error, SendError};
 use crate::kind::{CanMultipart, CanSend, Kind, SocketType};
 use crate::message::Message;
 use crate::multipart::Multipart;
-use crate::raw::{RawMessage, Specialized, specialized};
-use crate::sockopt::LONGEST_PREFIX;
+use crate::raw::{ByType, RawMessage, by_type};
 
 const CALL: &str = "zmq_msg_send";
 
@@ -323,20 +323,20 @@ impl Core {
     #[inline(always)]
     fn send_plain<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
         if self.sends_straight() {
-            match specialized(&mut message) {
-                Specialized::Bytes(content) => {
+            match by_type::<M, Message>(&mut message) {
+                ByType::Bytes(content) => {
                     if self.raw.send_bytes_here(content) {
                         return Ok(());
                     }
                 }
-                Specialized::Message(content) => {
+                ByType::Value(content) => {
                     if self.raw.send_here(content.raw_mut()) {
                         // It is an empty message now, which needs no close.
                         std::mem::forget(message);
                         return Ok(());
                     }
                 }
-                Specialized::Other => {
+                ByType::Other => {
                     let mut message = message.into();
                     if self.raw.send_here(message.raw_mut()) {
                         message.forget_sent();

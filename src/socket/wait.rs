@@ -7,6 +7,7 @@ use std::ffi::{c_int, c_short};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::precheck::LONGEST_PREFIX;
 use super::recv::ENDLESS;
 use super::{Conflating, Core};
 use crate::deadline::{Backoff, Deadline};
@@ -14,7 +15,6 @@ use crate::error::Errno;
 use crate::kind::Kind;
 use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem, RawMessage};
-use crate::sockopt::LONGEST_PREFIX;
 use crate::wake_up::WakeUp;
 
 /// Whether a message is a subscription, or the end of one, whose prefix is longer than libzmq bears.
@@ -155,7 +155,7 @@ impl Core {
             Conflating::Torn => Err(Errno::EPROTO),
             Conflating::Yes => {
                 let received = receive()?;
-                if self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1) {
+                if self.is_half_received() {
                     self.conflating.store(Conflating::Torn as u8, Ordering::Relaxed);
                 }
                 Ok(received)

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::error::LongId;
 use crate::error::{Errno, Error, Result};
 use crate::raw::{self, RawSocket};
-use crate::security::{PublicKey, SecretKey, SecretText};
+use crate::security::keys::{PublicKey, SecretKey};
+use crate::security::secret::SecretText;
 
 /// What a codec needs to know of the option it serves.
 #[derive(Clone, Copy)]

@@ -14,17 +14,12 @@ pub(crate) use crate::kind::groups as kinds;
 pub use crate::kind::groups::*;
 pub use types::*;
 
-pub(crate) use special::{Latched, check_asking, check_proxy, check_security, check_unsecured, last_endpoint};
-
 use std::ffi::c_int;
 
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::socket::Core;
 use codec::Row;
-
-/// The longest prefix of a subscription, in bytes: libzmq goes down one level of its stack with each.
-pub(crate) const LONGEST_PREFIX: usize = 8192;
 
 /// What the table says of one option.
 #[derive(Debug, Clone, Copy)]
@@ -255,7 +250,7 @@ macro_rules! options {
     (@set int ($codec:ty => $ty:ty) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: $ty), $name $number $kinds $example $(#[$meta])*
             |core, row| {
-                core.check_mark(row)?;
+                core.check_mark(row.name, row.number)?;
                 core.remember(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?)
             } }
     };
@@ -297,7 +292,7 @@ macro_rules! options {
     };
     (@set latch () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: bool), $name $number $kinds $example $(#[$meta])*
-            |core, row| core.set_latched(row, value)? }
+            |core, row| core.set_one_way(row.name, row.number, value)? }
     };
     (@set filter () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
         options! { @setter $set (value: Option<u32>), $name $number $kinds $example $(#[$meta])*
@@ -327,8 +322,8 @@ macro_rules! options {
             let $core = self.core();
             let row = $core.option_to_set($name, zmq_sys::$number, $crate::sockopt::kinds::$kinds)?;
             let Some($row) = row else { return Ok(()) };
-            // What is remembered is what was set last, and nothing changes while a thread binds or connects by it.
-            let _turn = $core.turn();
+            // No other thread sets an option, binds or connects between libzmq's call and what is kept of it.
+            let _op = $core.op_lock();
             $body;
             Ok(())
         }

@@ -4,13 +4,12 @@ use std::ffi::c_short;
 use std::os::fd::BorrowedFd;
 
 use super::OptionInfo;
-use super::codec::{Flag, IntCodec, Number, Row, Text};
+use super::codec::{IntCodec, Number, Row, Text};
 use super::kinds::{self, Kinds, accepted};
-use crate::error::{Errno, Result};
+use crate::error::Result;
 use crate::kind::{HasFd, SocketType};
 use crate::poll_events::PollEvents;
-use crate::raw::RawSocket;
-use crate::socket::{Core, Socket};
+use crate::socket::{LAST_ENDPOINT, Socket};
 
 const fn row(name: &'static str, number: i32, get: bool, set: bool, kinds: Kinds, accepted: Kinds) -> OptionInfo {
     OptionInfo { name, number, get, set, kinds, accepted, draft: false }
@@ -90,7 +89,7 @@ impl<T: SocketType> Socket<'_, T> {
         T: HasFd,
     {
         let row = self.core().option("ZMQ_FD", zmq_sys::ZMQ_FD, kinds::HasFd)?;
-        self.core().shielded_fd().map_err(|errno| row.failed(errno, "not readable"))
+        self.core().lent_fd().map_err(|errno| row.failed(errno, "not readable"))
     }
 
     /// The endpoint of the last [`Socket::bind`] as libzmq resolved it, or of the last [`Socket::connect`] as it was
@@ -115,129 +114,6 @@ impl<T: SocketType> Socket<'_, T> {
     pub fn last_endpoint(&self) -> Result<Option<String>> {
         Text::<0>::get(LAST_ENDPOINT, self.core().raw())
     }
-}
-
-const ZAP_DOMAIN: Row = Row { name: "ZMQ_ZAP_DOMAIN", number: zmq_sys::ZMQ_ZAP_DOMAIN };
-const LAST_ENDPOINT: Row = Row { name: "ZMQ_LAST_ENDPOINT", number: zmq_sys::ZMQ_LAST_ENDPOINT };
-
-/// The endpoint of a bind that has just succeeded.
-pub(crate) fn last_endpoint(socket: &RawSocket) -> Result<String> {
-    Text::<0>::get(LAST_ENDPOINT, socket).map(Option::unwrap_or_default)
-}
-
-/// Which of the options are on that libzmq cannot bear to have switched off again, or on together.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Latched {
-    raw: bool,
-    probe: bool,
-    manual: bool,
-}
-
-impl Latched {
-    /// Whether a ROUTER carries raw data.
-    pub(crate) fn is_raw(self) -> bool {
-        self.raw
-    }
-}
-
-impl Core {
-    /// libzmq uses freed memory if a mark changes while a peer leaves, except with the patch 0022-commands-to-freed-pipe.
-    pub(super) fn check_mark(&self, row: Row) -> Result<()> {
-        let is_mark = matches!(row.number, zmq_sys::ZMQ_SNDHWM | zmq_sys::ZMQ_RCVHWM);
-        if cfg!(not(zmq_patches = "safety")) && is_mark && self.naming().is_used() {
-            let why = "this libzmq takes it before the socket binds or connects only";
-            return Err(Errno::EINVAL.because(row.name, why));
-        }
-        Ok(())
-    }
-
-    /// Sets one of those options.
-    pub(super) fn set_latched(&self, row: Row, value: bool) -> Result<()> {
-        let mut now = self.latched();
-        let mut latched = *now;
-        let refused = |why: &str| Err(Errno::EINVAL.because(row.name, format_args!("{value}: {why}")));
-        let stays = "it cannot be switched off again";
-        match row.number {
-            zmq_sys::ZMQ_ROUTER_RAW if latched.raw && !value => return refused(stays),
-            zmq_sys::ZMQ_ROUTER_RAW if value && self.naming().is_used() => {
-                return refused("the socket has bound or connected");
-            }
-            zmq_sys::ZMQ_ROUTER_RAW if latched.probe && value => return refused("ZMQ_PROBE_ROUTER is on"),
-            zmq_sys::ZMQ_PROBE_ROUTER if latched.raw && value => return refused("ZMQ_ROUTER_RAW is on"),
-            zmq_sys::ZMQ_ROUTER_RAW => latched.raw = value,
-            zmq_sys::ZMQ_PROBE_ROUTER => latched.probe = value,
-            _ if latched.manual && !value => return refused(stays),
-            _ => latched.manual = value,
-        }
-        <Flag as IntCodec<bool>>::set(row, self.raw(), value)?;
-        *now = latched;
-        Ok(())
-    }
-}
-
-/// A SOCKS proxy is told the name of the target in a field of 255 bytes; libzmq aborts the process over more.
-pub(crate) fn check_proxy(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
-    const PROXY: Row = Row { name: "ZMQ_SOCKS_PROXY", number: zmq_sys::ZMQ_SOCKS_PROXY };
-    let name =
-        endpoint.strip_prefix("tcp://").and_then(|address| address.rsplit_once(':')).map_or("", |(name, _)| name);
-    if name.len() <= 255 || Text::<0>::get(PROXY, socket)?.is_none() {
-        return Ok(());
-    }
-    Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: a name of {} bytes, a proxy takes 255", name.len())))
-}
-
-/// A connection that asks a ZAP handler about its peer, and is made again when it breaks: libzmq takes the answer that was
-/// meant for the peer before, and lets the next one in with it, or aborts the process.
-pub(crate) fn check_asking(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
-    let is_on = |option| socket.get_int(option).is_ok_and(|value| value > 0);
-    if endpoint.starts_with("inproc:") || !is_on(zmq_sys::ZMQ_RECONNECT_IVL) {
-        return Ok(());
-    }
-    let asks = match socket.get_int(zmq_sys::ZMQ_MECHANISM) {
-        Ok(zmq_sys::ZMQ_PLAIN) => is_on(zmq_sys::ZMQ_PLAIN_SERVER),
-        Ok(zmq_sys::ZMQ_CURVE) => is_on(zmq_sys::ZMQ_CURVE_SERVER),
-        Ok(zmq_sys::ZMQ_GSSAPI) => is_on(zmq_sys::ZMQ_GSSAPI_SERVER),
-        _ => Text::<255>::get(ZAP_DOMAIN, socket)?.is_some(),
-    };
-    if !asks {
-        return Ok(());
-    }
-    let why = "who asks a ZAP handler about its peers binds, or has no ZMQ_RECONNECT_IVL";
-    Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
-}
-
-/// Raw data, and what travels by datagrams, goes by all that is set to secure it.
-pub(crate) fn check_unsecured(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
-    let has_mechanism = socket.get_int(zmq_sys::ZMQ_MECHANISM).is_ok_and(|mechanism| mechanism != zmq_sys::ZMQ_NULL);
-    if !has_mechanism && Text::<255>::get(ZAP_DOMAIN, socket)?.is_none() {
-        return Ok(());
-    }
-    let why = "what travels there cannot be secured, and a mechanism or a ZMQ_ZAP_DOMAIN is set";
-    Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
-}
-
-/// A server that enforces a domain and has none: PLAIN aborts the process when the first peer comes, and CURVE lets
-/// everybody in without asking a handler.
-#[cfg(feature = "draft")]
-pub(crate) fn check_security(socket: &RawSocket, call: &'static str, endpoint: &str) -> Result<()> {
-    let is_on = |option| socket.get_int(option).is_ok_and(|value| value != 0);
-    if !is_on(zmq_sys::ZMQ_ZAP_ENFORCE_DOMAIN) {
-        return Ok(());
-    }
-    let servers = [("PLAIN", zmq_sys::ZMQ_PLAIN_SERVER), ("CURVE", zmq_sys::ZMQ_CURVE_SERVER)];
-    let Some((mechanism, _)) = servers.into_iter().find(|(_, option)| is_on(*option)) else { return Ok(()) };
-    let domain = Text::<255>::get(ZAP_DOMAIN, socket)?;
-    if domain.is_some() {
-        return Ok(());
-    }
-    let why = format_args!("{endpoint:?}: a {mechanism} server with ZMQ_ZAP_ENFORCE_DOMAIN needs a ZMQ_ZAP_DOMAIN");
-    Err(Errno::EINVAL.because(call, why))
-}
-
-/// Nothing to check: the option that is dangerous is of the draft API.
-#[cfg(not(feature = "draft"))]
-pub(crate) fn check_security(_socket: &RawSocket, _call: &'static str, _endpoint: &str) -> Result<()> {
-    Ok(())
 }
 
 #[cfg(feature = "draft")]

@@ -7,9 +7,11 @@ use super::codec::{
     ProbeTime, Text, Time, Wide, WideOrNone,
 };
 use super::kinds::accepted;
+use super::options;
 use super::types::{GssapiNameType, Mechanism};
-use super::{LONGEST_PREFIX, options};
-use crate::security::{PublicKey, SecretKey, SecretText};
+use crate::security::keys::{PublicKey, SecretKey};
+use crate::security::secret::SecretText;
+use crate::socket::LONGEST_PREFIX;
 
 /// The largest high-water mark: over inproc libzmq adds two of them up in an int.
 const LARGEST_MARK: u32 = MAX / 2;

@@ -6,7 +6,7 @@ use super::codec::{Bytes, Flag, IntCodec, MAX, Number, OrOff, Text, Time};
 use super::kinds::accepted;
 use super::options;
 use super::types::{NormMode, ReconnectStop, RouterNotify};
-use crate::security::SecretText;
+use crate::security::secret::SecretText;
 
 /// The largest batch of an engine: libzmq allocates one for each connection, and aborts where it cannot.
 const LARGEST_BATCH: u32 = 1 << 26;

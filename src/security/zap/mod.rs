@@ -4,11 +4,13 @@ mod directory;
 mod events;
 mod policy;
 mod request;
+mod verdict;
 mod worker;
 
 pub use events::{AuthEvent, ClientInfo};
-pub use policy::{Policy, Verdict};
+pub use policy::Policy;
 pub use request::{Credentials, ZapRequest};
+pub use verdict::Verdict;
 
 use std::fmt;
 use std::io;
@@ -22,7 +24,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::error::{Errno, Error, Result};
 use crate::kind::Router;
-use crate::raw;
+use crate::raw::Process;
 use worker::Shared;
 
 /// Where libzmq looks for its handler.
@@ -81,7 +83,7 @@ pub struct Authenticator {
     thread: ThreadId,
     /// Whether it was told to stop, and waited for.
     stopped: bool,
-    forks: u32,
+    process: Process,
 }
 
 /// How often an [`Authenticator`] has decided so far.
@@ -134,14 +136,14 @@ impl Authenticator {
             .name("zmq-zap".to_owned())
             .spawn(move || worker::run(&given, socket))
             .map_err(|error| system(error, "pthread_create"))?;
-        Ok(Authenticator { shared, thread: thread.thread().id(), stopped: false, forks: raw::forks() })
+        Ok(Authenticator { shared, thread: thread.thread().id(), stopped: false, process: Process::current() })
     }
 
     fn shared(&self, call: &'static str) -> Result<&Shared> {
-        if self.forks == raw::forks() {
+        if self.process.is_current() {
             return Ok(&self.shared);
         }
-        Err(Errno::EINVAL.because(call, "the authenticator belongs to the process that this one was forked from"))
+        Err(Errno::EINVAL.inherited(call, "authenticator"))
     }
 
     /// Changes the policy of a domain, or makes it one: `*` is for all domains that have none of their own. Requests meet
@@ -310,7 +312,7 @@ impl fmt::Debug for Authenticator {
 
 impl Drop for Authenticator {
     fn drop(&mut self) {
-        if self.forks != raw::forks() {
+        if !self.process.is_current() {
             // The thread is the parent's, and so is what it shares: its locks may be held for ever here.
             std::mem::forget(self.shared.clone());
             return;

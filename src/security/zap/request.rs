@@ -2,7 +2,7 @@
 
 use super::super::keys::PublicKey;
 use super::super::secret::SecretText;
-use super::policy::Verdict;
+use super::verdict::Verdict;
 use crate::message::Message;
 use crate::multipart::Multipart;
 

@@ -12,8 +12,9 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::events::{AuthEvent, ClientInfo, Events};
-use super::policy::{Policy, Verdict};
+use super::policy::Policy;
 use super::request::{self, Received, ZapRequest};
+use super::verdict::Verdict;
 use super::{ANY_DOMAIN, ENDPOINT};
 use crate::context::Context;
 use crate::error::{Errno, Error};

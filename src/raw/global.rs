@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};
 
-use super::{check, last_errno};
+use super::outcome::{check, non_null};
 use crate::error::Errno;
 
 pub(crate) fn version() -> (u32, u32, u32) {
@@ -39,10 +39,7 @@ pub(crate) fn z85_encode(data: &[u8]) -> Result<String, Errno> {
     debug_assert!(data.len().is_multiple_of(4));
     let mut text = vec![0u8; data.len() / 4 * 5 + 1];
     // SAFETY: the output has room for 5 characters for every 4 bytes and the NUL.
-    let end = unsafe { zmq_sys::zmq_z85_encode(text.as_mut_ptr().cast(), data.as_ptr(), data.len()) };
-    if end.is_null() {
-        return Err(last_errno());
-    }
+    non_null(unsafe { zmq_sys::zmq_z85_encode(text.as_mut_ptr().cast(), data.as_ptr(), data.len()) })?;
     text.pop();
     String::from_utf8(text).map_err(|_| Errno::EINVAL)
 }
@@ -53,8 +50,7 @@ pub(crate) fn z85_decode(text: &CString) -> Result<Vec<u8>, Errno> {
     debug_assert!(len != 0 && len.is_multiple_of(5));
     let mut data = vec![0u8; len / 5 * 4];
     // SAFETY: the output has room for 4 bytes for every 5 characters of the text, which ends with a NUL.
-    let end = unsafe { zmq_sys::zmq_z85_decode(data.as_mut_ptr(), text.as_ptr()) };
-    if end.is_null() { Err(last_errno()) } else { Ok(data) }
+    non_null(unsafe { zmq_sys::zmq_z85_decode(data.as_mut_ptr(), text.as_ptr()) }).map(|_| data)
 }
 
 /// A key as Z85 text: 40 characters and the NUL.
@@ -62,15 +58,13 @@ pub(crate) type KeyText = [u8; 41];
 
 pub(crate) fn encode_key(key: &[u8; 32], text: &mut KeyText) -> Result<(), Errno> {
     // SAFETY: 32 bytes become 40 characters and the NUL, for which the output has room.
-    let end = unsafe { zmq_sys::zmq_z85_encode(text.as_mut_ptr().cast(), key.as_ptr(), key.len()) };
-    if end.is_null() { Err(last_errno()) } else { Ok(()) }
+    non_null(unsafe { zmq_sys::zmq_z85_encode(text.as_mut_ptr().cast(), key.as_ptr(), key.len()) }).map(drop)
 }
 
 pub(crate) fn decode_key(text: &KeyText, key: &mut [u8; 32]) -> Result<(), Errno> {
     check_terminated(text)?;
     // SAFETY: the text has 40 characters before its NUL (checked above), which become 32 bytes.
-    let end = unsafe { zmq_sys::zmq_z85_decode(key.as_mut_ptr(), text.as_ptr().cast()) };
-    if end.is_null() { Err(last_errno()) } else { Ok(()) }
+    non_null(unsafe { zmq_sys::zmq_z85_decode(key.as_mut_ptr(), text.as_ptr().cast()) }).map(drop)
 }
 
 pub(crate) fn curve_keypair(public: &mut KeyText, secret: &mut KeyText) -> Result<(), Errno> {

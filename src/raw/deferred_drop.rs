@@ -1,4 +1,4 @@
-//! Where the owners of handed-over memory are dropped.
+//! The thread that drops the owners of memory that messages point into.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,31 +8,31 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::signal::signals_caught;
-use super::{catching, count_forks, forks};
+use super::process::{Process, catching, count_forks, signals_caught};
 
 /// Something to drop.
 type Owner = Box<dyn Send>;
 
 /// The thread that drops owners.
 struct Dropper {
-    /// In which process it runs: a forked child has none of its parent's threads.
-    forks: u32,
+    /// The process that it runs in: a forked child has none of its parent's threads.
+    process: Process,
     owners: Sender<Owner>,
 }
 
-/// Null, or one that is never freed. There is no lock, which a forked child could find held by a thread that it has not.
+/// Null, or one that is never freed. There is no lock, because a forked child could find it held by a thread that it does
+/// not have.
 static DROPPER: AtomicPtr<Dropper> = AtomicPtr::new(ptr::null_mut());
 
 /// Drops `owner` in a thread of its own, soon.
 ///
-/// libzmq lets go of messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor
-/// may do anything, such as using the very socket that is in the middle of something: so it does not run there.
+/// libzmq frees messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor may do
+/// anything, such as use the very socket that is in the middle of a call: so it does not run there.
 pub(super) fn drop_elsewhere(owner: Owner) {
     match dropper() {
-        // It listens as long as there is a sender, so nothing comes back.
+        // The thread receives as long as there is a sender, so the send does not fail.
         Some(dropper) => drop(dropper.owners.send(owner)),
-        // Without a thread, memory is what there is to lose.
+        // Without a thread the owner is leaked.
         None => std::mem::forget(owner),
     }
 }
@@ -40,7 +40,7 @@ pub(super) fn drop_elsewhere(owner: Owner) {
 fn dropper() -> Option<&'static Dropper> {
     let last = DROPPER.load(Ordering::Acquire);
     // SAFETY: null, or one that is never freed and never changed.
-    let running = unsafe { last.as_ref() }.filter(|dropper| dropper.forks == forks());
+    let running = unsafe { last.as_ref() }.filter(|dropper| dropper.process.is_current());
     if running.is_some() {
         return running;
     }
@@ -63,7 +63,7 @@ fn start() -> Option<Dropper> {
     count_forks().ok()?;
     let (sender, owners) = channel();
     let started = thread::Builder::new().name("zmq-owners".to_owned()).spawn(|| drop_all(owners));
-    started.ok().map(|_| Dropper { forks: forks(), owners: sender })
+    started.ok().map(|_| Dropper { process: Process::current(), owners: sender })
 }
 
 thread_local! {
@@ -82,8 +82,8 @@ fn drop_all(owners: Receiver<Owner>) {
     }
 }
 
-/// Runs `work` that may wait for long: here, unless this is the thread that all owners wait for, or a signal is to end
-/// the wait. Then it goes on in a thread of its own.
+/// Runs `work`, which may wait for long: here, unless this is the thread that drops owners, or signals are caught and must
+/// end the wait. Then `work` runs in a thread of its own.
 pub(crate) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) {
     if !DROPS_OWNERS.get() && !catching() {
         return work();
@@ -94,9 +94,9 @@ pub(crate) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) {
         work();
         drop(working);
     });
-    // Where no thread can be started the work is given up, which is better than holding up the owners.
+    // If no thread can be started, `work` is given up: waiting would hold up all owners.
     if started.is_ok() && !DROPS_OWNERS.get() {
-        // A signal is seen soon enough this way, and nobody else has to know of this wait.
+        // Looking for a signal every 20 ms is often enough.
         const A_MOMENT: Duration = Duration::from_millis(20);
         while done.recv_timeout(A_MOMENT) == Err(RecvTimeoutError::Timeout) && signals_caught() == before {}
     }

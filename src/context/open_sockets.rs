@@ -1,4 +1,4 @@
-//! Who still holds a context: the open sockets, with what a report of them needs to say.
+//! The open sockets of a context, for reports of those that keep it from ending.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,9 +11,9 @@ use crate::error::{Errno, Error};
 use crate::kind::Kind;
 use crate::lock::lock;
 
-/// Who still holds a context, and whether it has ended.
+/// The open sockets of a context, and whether it has ended.
 #[derive(Default)]
-pub(super) struct Census {
+pub(crate) struct OpenSockets {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -37,9 +37,9 @@ pub struct OpenSocket {
     connected: BTreeSet<Box<str>>,
 }
 
-/// The two ways in which a socket has an endpoint.
+/// How a socket has an endpoint.
 #[derive(Clone, Copy)]
-pub(crate) enum Tie {
+pub(crate) enum EndpointRole {
     Bound,
     Connected,
 }
@@ -78,8 +78,9 @@ impl fmt::Display for OpenSocket {
     }
 }
 
-impl Census {
-    pub(super) fn opened(&self, kind: Kind, opened_at: &'static Location<'static>) -> u64 {
+impl OpenSockets {
+    /// Adds a socket, and gives its number.
+    pub(crate) fn add(&self, kind: Kind, opened_at: &'static Location<'static>) -> u64 {
         let mut state = lock(&self.state);
         let number = state.next;
         state.next += 1;
@@ -88,23 +89,23 @@ impl Census {
         number
     }
 
-    pub(super) fn closed(&self, number: u64) {
+    pub(crate) fn remove(&self, number: u64) {
         lock(&self.state).sockets.remove(&number);
         self.changed.notify_all();
     }
 
-    pub(super) fn tied(&self, number: u64, tie: Tie, endpoint: &str) {
+    pub(crate) fn add_endpoint(&self, number: u64, role: EndpointRole, endpoint: &str) {
         if let Some(socket) = lock(&self.state).sockets.get_mut(&number) {
-            let endpoints = match tie {
-                Tie::Bound => &mut socket.bound,
-                Tie::Connected => &mut socket.connected,
+            let endpoints = match role {
+                EndpointRole::Bound => &mut socket.bound,
+                EndpointRole::Connected => &mut socket.connected,
             };
             endpoints.insert(endpoint.into());
         }
     }
 
-    /// For libzmq unbinding and disconnecting are the same call, which ends whatever has that text.
-    pub(super) fn untied(&self, number: u64, endpoint: &str) {
+    /// To libzmq, unbinding and disconnecting are the same call, which ends all that has that text.
+    pub(crate) fn remove_endpoint(&self, number: u64, endpoint: &str) {
         if let Some(socket) = lock(&self.state).sockets.get_mut(&number) {
             socket.bound.remove(endpoint);
             socket.connected.remove(endpoint);
@@ -124,7 +125,7 @@ impl Census {
         lock(&self.state).sockets.values().cloned().collect()
     }
 
-    /// Waits until the context has ended, until `timeout` after `start` at most.
+    /// Waits until the context has ended, at most until `timeout` after `start`.
     pub(super) fn wait(&self, start: Instant, timeout: Duration) -> Result<(), TerminateError> {
         let mut state = lock(&self.state);
         while !state.ended {

@@ -1,0 +1,52 @@
+//! `Context::socket_from_raw`: the one public function whose caller has to keep a promise.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+use super::RawSocket;
+use crate::context::Context;
+use crate::error::{Errno, Result};
+use crate::kind::SocketType;
+use crate::socket::Socket;
+
+impl Context {
+    /// Takes over a socket that C code opened in this context.
+    ///
+    /// # Safety
+    ///
+    /// `handle` is an open socket of this context that nobody else uses or closes from now on.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it is not of `kind`, `ENOTSOCK` if it is null; it is not closed then.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// // SAFETY: the context is open, and nothing else uses the handle.
+    /// let handle = unsafe { zmq::sys::zmq_socket(context.as_raw(), zmq::sys::ZMQ_PUSH) };
+    /// // SAFETY: it is an open socket of this context, and nobody else has it.
+    /// let socket = unsafe { context.socket_from_raw(handle, zmq::Push)? };
+    /// assert_eq!(socket.kind(), zmq::Kind::Push);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub unsafe fn socket_from_raw<T: SocketType>(&self, handle: *mut c_void, kind: T) -> Result<Socket<'static, T>> {
+        let Some(handle) = NonNull::new(handle) else { return Err(Errno::ENOTSOCK.of("zmq_getsockopt")) };
+        // SAFETY: the caller's promise.
+        let mut raw = unsafe { RawSocket::from_handle(handle) };
+        let number = match raw.get_int(zmq_sys::ZMQ_TYPE) {
+            Ok(number) => number,
+            Err(errno) => {
+                raw.give_up();
+                return Err(errno.of("ZMQ_TYPE"));
+            }
+        };
+        if number != kind.kind().raw() {
+            raw.give_up();
+            return Err(Errno::EINVAL.because("ZMQ_TYPE", format_args!("{number} is not that of {}", kind.kind())));
+        }
+        Socket::adopt(raw, self, kind)
+    }
+}

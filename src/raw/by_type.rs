@@ -1,0 +1,73 @@
+//! `by_type`: a generic argument, seen as a byte slice or as one other type.
+
+use std::any::TypeId;
+use std::marker::PhantomData;
+
+/// A value of a generic type: a slice of bytes, a `V`, or of another type.
+pub(crate) enum ByType<'a, V> {
+    Bytes(&'a [u8]),
+    Value(&'a mut V),
+    Other,
+}
+
+/// Tells which of these `value` is. The answer depends on the type alone, so the compiler works it out.
+#[inline(always)]
+pub(crate) fn by_type<M, V: 'static>(value: &mut M) -> ByType<'_, V> {
+    let id = type_id::<M>();
+    if id == TypeId::of::<&'static [u8]>() {
+        // SAFETY: the type is `&'x [u8]` for some lifetime 'x that outlives the borrow of `value`, and is read as that of
+        // the borrow.
+        return ByType::Bytes(unsafe { *(&raw const *value).cast::<&[u8]>() });
+    }
+    if id == TypeId::of::<V>() {
+        // SAFETY: the type is V, which has no lifetime, and `value` is borrowed exclusively for as long.
+        return ByType::Value(unsafe { &mut *(&raw mut *value).cast::<V>() });
+    }
+    ByType::Other
+}
+
+/// The id of a type that may have lifetimes. Lifetimes have no part in it: types are compiled once for all lifetimes.
+#[inline(always)]
+fn type_id<M>() -> TypeId {
+    trait Identified {
+        fn id(&self) -> TypeId
+        where
+            Self: 'static;
+    }
+    impl<M> Identified for PhantomData<M> {
+        #[inline(always)]
+        fn id(&self) -> TypeId
+        where
+            Self: 'static,
+        {
+            TypeId::of::<M>()
+        }
+    }
+    let marker = &PhantomData::<M> as &dyn Identified;
+    // SAFETY: only the bound of the trait object changes. Nothing in the value, which is empty, depends on a lifetime.
+    unsafe { std::mem::transmute::<&dyn Identified, &(dyn Identified + 'static)>(marker) }.id()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of<M>(value: &mut M) -> ByType<'_, String> {
+        by_type(value)
+    }
+
+    #[test]
+    fn by_type_sees_bytes_and_values_of_the_type_asked_for() {
+        let content = vec![1u8, 2, 3];
+        assert!(matches!(of(&mut content.as_slice()), ByType::Bytes([1, 2, 3])));
+
+        let mut text = String::from("Hello");
+        let place = &raw const text;
+        assert!(matches!(of(&mut text), ByType::Value(seen) if &raw const *seen == place));
+
+        assert!(matches!(of(&mut "Hello"), ByType::Other));
+        assert!(matches!(of(&mut content.clone()), ByType::Other));
+        assert!(matches!(of(&mut [1i8].as_slice()), ByType::Other));
+        assert!(matches!(of(&mut &text), ByType::Other));
+    }
+}

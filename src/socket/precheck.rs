@@ -1,0 +1,219 @@
+//! What is checked before libzmq gets to see it: endpoints, options and connections over which it would abort, hang, or
+//! leave out what is set to secure a socket.
+
+use std::ffi::{CStr, c_int};
+
+use super::Core;
+use crate::endpoint;
+use crate::error::{Errno, Result};
+use crate::kind::Kind;
+use crate::poll_events::PollEvents;
+use crate::sockopt::codec::{Flag, IntCodec, Row, Text};
+
+/// The longest prefix of a subscription, in bytes: libzmq recurses once for each byte.
+pub(crate) const LONGEST_PREFIX: usize = 8192;
+
+const ZAP_DOMAIN: Row = Row { name: "ZMQ_ZAP_DOMAIN", number: zmq_sys::ZMQ_ZAP_DOMAIN };
+pub(crate) const LAST_ENDPOINT: Row = Row { name: "ZMQ_LAST_ENDPOINT", number: zmq_sys::ZMQ_LAST_ENDPOINT };
+
+/// The options that are on and that libzmq cannot bear to have switched off again, or to have on together.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct OneWayOptions {
+    /// `ZMQ_ROUTER_RAW`.
+    raw: bool,
+    /// `ZMQ_PROBE_ROUTER`.
+    probe: bool,
+    /// `ZMQ_XPUB_MANUAL`, or `ZMQ_XPUB_MANUAL_LAST_VALUE`.
+    manual: bool,
+}
+
+impl Core {
+    /// Whether the socket's connections carry raw bytes instead of ZMTP.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.kind() == Kind::Stream || self.one_way().raw
+    }
+
+    /// Whether parts of a message are received already and others of it are not.
+    pub(crate) fn is_half_received(&self) -> bool {
+        self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1)
+    }
+
+    /// libzmq uses freed memory if a mark changes while a peer leaves, except with the patch 0022-commands-to-freed-pipe.
+    pub(crate) fn check_mark(&self, name: &'static str, number: c_int) -> Result<()> {
+        let is_mark = matches!(number, zmq_sys::ZMQ_SNDHWM | zmq_sys::ZMQ_RCVHWM);
+        if cfg!(not(zmq_patches = "safety")) && is_mark && self.is_used() {
+            let why = "this libzmq takes it before the socket binds or connects only";
+            return Err(Errno::EINVAL.because(name, why));
+        }
+        Ok(())
+    }
+
+    /// Sets one of [`OneWayOptions`].
+    pub(crate) fn set_one_way(&self, name: &'static str, number: c_int, value: bool) -> Result<()> {
+        let is_used = self.is_used();
+        let mut options = self.one_way();
+        let refused = |why: &str| Err(Errno::EINVAL.because(name, format_args!("{value}: {why}")));
+        let stays = "it cannot be switched off again";
+        match number {
+            zmq_sys::ZMQ_ROUTER_RAW if options.raw && !value => return refused(stays),
+            zmq_sys::ZMQ_ROUTER_RAW if value && is_used => return refused("the socket has bound or connected"),
+            zmq_sys::ZMQ_ROUTER_RAW if options.probe && value => return refused("ZMQ_PROBE_ROUTER is on"),
+            zmq_sys::ZMQ_PROBE_ROUTER if options.raw && value => return refused("ZMQ_ROUTER_RAW is on"),
+            zmq_sys::ZMQ_ROUTER_RAW => options.raw = value,
+            zmq_sys::ZMQ_PROBE_ROUTER => options.probe = value,
+            _ if options.manual && !value => return refused(stays),
+            _ => options.manual = value,
+        }
+        <Flag as IntCodec<bool>>::set(Row { name, number }, self.raw(), value)?;
+        self.set_one_way_options(options);
+        Ok(())
+    }
+
+    /// Checks an endpoint that the socket is to bind.
+    pub(super) fn check_bind(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
+        #[cfg(feature = "draft")]
+        self.check_family(call, endpoint)?;
+        self.check_raw(call, endpoint)?;
+        self.check_security(call, endpoint)?;
+        self.check_conflating(call, endpoint, text)
+    }
+
+    /// Checks an endpoint that the socket is to connect to.
+    pub(super) fn check_connect(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
+        self.check_raw(call, endpoint)?;
+        self.check_security(call, endpoint)?;
+        self.check_proxy(call, endpoint)?;
+        self.check_zap_client(call, endpoint)?;
+        self.check_conflating(call, endpoint, text)
+    }
+
+    /// A DGRAM with `ZMQ_IPV6` aborts the process over the first datagram.
+    #[cfg(feature = "draft")]
+    fn check_family(&self, call: &'static str, endpoint: &str) -> Result<()> {
+        if self.kind() == Kind::Dgram && self.raw().get_int(zmq_sys::ZMQ_IPV6) == Ok(1) {
+            let why = format_args!("{endpoint:?}: a ZMQ_DGRAM socket has IPv4 addresses alone; switch ZMQ_IPV6 off");
+            return Err(Errno::EINVAL.because(call, why));
+        }
+        Ok(())
+    }
+
+    /// STREAM data and datagrams bypass CURVE, PLAIN and ZAP: they are refused if security is set.
+    pub(super) fn check_raw(&self, call: &'static str, endpoint: &str) -> Result<()> {
+        let is_raw = self.is_raw();
+        if is_raw || endpoint::is_never_secured(endpoint) {
+            self.check_unsecured(call, endpoint)?;
+        }
+        if is_raw { endpoint::check_raw(call, endpoint) } else { Ok(()) }
+    }
+
+    fn check_unsecured(&self, call: &'static str, endpoint: &str) -> Result<()> {
+        let socket = self.raw();
+        let has_mechanism =
+            socket.get_int(zmq_sys::ZMQ_MECHANISM).is_ok_and(|mechanism| mechanism != zmq_sys::ZMQ_NULL);
+        if !has_mechanism && Text::<255>::get(ZAP_DOMAIN, socket)?.is_none() {
+            return Ok(());
+        }
+        let why = "what travels there cannot be secured, and a mechanism or a ZMQ_ZAP_DOMAIN is set";
+        Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
+    }
+
+    /// A server with `ZMQ_ZAP_ENFORCE_DOMAIN` and no domain: PLAIN aborts the process when the first peer comes, and CURVE
+    /// lets everybody in without asking a ZAP handler.
+    #[cfg(feature = "draft")]
+    fn check_security(&self, call: &'static str, endpoint: &str) -> Result<()> {
+        let socket = self.raw();
+        let is_on = |option| socket.get_int(option).is_ok_and(|value| value != 0);
+        if !is_on(zmq_sys::ZMQ_ZAP_ENFORCE_DOMAIN) {
+            return Ok(());
+        }
+        let servers = [("PLAIN", zmq_sys::ZMQ_PLAIN_SERVER), ("CURVE", zmq_sys::ZMQ_CURVE_SERVER)];
+        let Some((mechanism, _)) = servers.into_iter().find(|(_, option)| is_on(*option)) else { return Ok(()) };
+        if Text::<255>::get(ZAP_DOMAIN, socket)?.is_some() {
+            return Ok(());
+        }
+        let why = format_args!("{endpoint:?}: a {mechanism} server with ZMQ_ZAP_ENFORCE_DOMAIN needs a ZMQ_ZAP_DOMAIN");
+        Err(Errno::EINVAL.because(call, why))
+    }
+
+    /// `ZMQ_ZAP_ENFORCE_DOMAIN` is of the draft API, so there is nothing to check.
+    #[cfg(not(feature = "draft"))]
+    #[allow(clippy::unused_self, reason = "as with drafts")]
+    fn check_security(&self, _call: &'static str, _endpoint: &str) -> Result<()> {
+        Ok(())
+    }
+
+    /// A SOCKS proxy is sent the target's name in a field of 255 bytes; libzmq aborts the process over a longer name.
+    fn check_proxy(&self, call: &'static str, endpoint: &str) -> Result<()> {
+        const PROXY: Row = Row { name: "ZMQ_SOCKS_PROXY", number: zmq_sys::ZMQ_SOCKS_PROXY };
+        let name =
+            endpoint.strip_prefix("tcp://").and_then(|address| address.rsplit_once(':')).map_or("", |(name, _)| name);
+        if name.len() <= 255 || Text::<0>::get(PROXY, self.raw())?.is_none() {
+            return Ok(());
+        }
+        let why = format_args!("{endpoint:?}: a name of {} bytes, a proxy takes 255", name.len());
+        Err(Errno::EINVAL.because(call, why))
+    }
+
+    /// A connection that asks a ZAP handler about its peer and is made again when it breaks: libzmq takes the answer about
+    /// the peer before, and lets the next peer in with it, or aborts the process.
+    fn check_zap_client(&self, call: &'static str, endpoint: &str) -> Result<()> {
+        let socket = self.raw();
+        let is_on = |option| socket.get_int(option).is_ok_and(|value| value > 0);
+        if endpoint.starts_with("inproc:") || !is_on(zmq_sys::ZMQ_RECONNECT_IVL) {
+            return Ok(());
+        }
+        let asks = match socket.get_int(zmq_sys::ZMQ_MECHANISM) {
+            Ok(zmq_sys::ZMQ_PLAIN) => is_on(zmq_sys::ZMQ_PLAIN_SERVER),
+            Ok(zmq_sys::ZMQ_CURVE) => is_on(zmq_sys::ZMQ_CURVE_SERVER),
+            Ok(zmq_sys::ZMQ_GSSAPI) => is_on(zmq_sys::ZMQ_GSSAPI_SERVER),
+            _ => Text::<255>::get(ZAP_DOMAIN, socket)?.is_some(),
+        };
+        if !asks {
+            return Ok(());
+        }
+        let why = "who asks a ZAP handler about its peers binds, or has no ZMQ_RECONNECT_IVL";
+        Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
+    }
+
+    /// A remote peer can send messages of several frames, and `ZMQ_CONFLATE` keeps one frame with its MORE flag. A SUB that
+    /// discards the message looks for the other frames, and libzmq aborts, except with the patch 0003-conflate-more-flag.
+    fn check_conflating(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
+        if cfg!(zmq_patches = "safety") || self.kind() != Kind::Sub || !self.conflates() || endpoint::is_inproc(text) {
+            return Ok(());
+        }
+        let why = format_args!("{endpoint:?}: with ZMQ_CONFLATE this libzmq aborts over messages of several parts");
+        Err(Errno::ENOTSUP.because(call, why))
+    }
+
+    /// Checks that libzmq bears the end of an endpoint's connections now, which `zmq_unbind` and `zmq_disconnect` both
+    /// bring about.
+    pub(super) fn check_ending(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
+        // The parts that are left would go with the connection, and libzmq aborts the process when it misses them.
+        if self.is_half_received() {
+            let why = format_args!("{endpoint:?}: a message is half received; receive its other parts first");
+            return Err(Errno::EFSM.because(call, why));
+        }
+        // If the name is bound later, libzmq sends an id or a welcome over what is left of the connection, and aborts.
+        if endpoint::is_inproc(text) && self.context().inproc_is_waiting(text) {
+            let why = format_args!("{endpoint:?}: nobody has bound it yet; the connection goes with the socket");
+            return Err(Errno::EFSM.because(call, why));
+        }
+        // These kinds take the first part off a connection when they are asked whether there is one.
+        let looks_ahead = matches!(self.kind(), Kind::Router | Kind::Rep | Kind::Sub | Kind::XSub | Kind::Stream);
+        if looks_ahead && self.has_message()? {
+            let why = format_args!("{endpoint:?}: a message is waiting; receive it first");
+            return Err(Errno::EFSM.because(call, why));
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_message(&self) -> Result<bool> {
+        let events = self.raw().events().map_err(|errno| errno.of("ZMQ_EVENTS"))?;
+        Ok(events.contains(PollEvents::POLLIN))
+    }
+
+    /// The endpoint of a bind that has just succeeded.
+    pub(super) fn bound_endpoint(&self) -> Result<String> {
+        Text::<0>::get(LAST_ENDPOINT, self.raw()).map(Option::unwrap_or_default)
+    }
+}
