@@ -44,7 +44,14 @@
 //! # Features
 //!
 //! `curve` (default), `draft`, `gssapi`, `pgm`, `norm`, `vmci`, `bindgen` (default), `system`, `bytes`: see the README.
+//!
+//! # License
+//!
+//! This crate is under MIT or Apache-2.0, as you like. A program that links the vendored libzmq carries code under MPL-2.0
+//! in it. Whoever distributes that program must say where its recipients find the source of libzmq with the patches, and
+//! keep the notices of libzmq and libsodium: see the README.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 #![warn(rust_2018_idioms)]
 

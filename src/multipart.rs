@@ -379,8 +379,8 @@ where
     }
 }
 
-/// One frame as [`s_dump`] prints it: its size in brackets, then its content, as text where every byte is printable
-/// ASCII (32 to 126) and in upper-case hexadecimal otherwise.
+/// One frame as [`s_dump`](crate::zhelpers::s_dump) prints it: its size in brackets, then its content, as text if every
+/// byte is printable ASCII (32 to 126), else in upper-case hexadecimal.
 ///
 /// ```
 /// use zmq::zhelpers::format_frame;

@@ -7,8 +7,10 @@ const STABLE: &str = include_str!("../src/shipped/stable.rs");
 const DRAFT: &str = include_str!("../src/shipped/draft.rs");
 
 /// Writes the bindings for the `zmq.h` in `include` to `target`, and says where they come from.
+/// An empty `include` stands for no header.
 pub fn write(include: &Path, version: (u32, u32, u32), target: &Path) -> Result<&'static str, String> {
-    let (text, origin) = match generated(include) {
+    let generated = if include.as_os_str().is_empty() { None } else { generated(include) };
+    let (text, origin) = match generated {
         Some(text) => (text, "generated"),
         None => (shipped(version), "shipped"),
     };
@@ -45,6 +47,15 @@ fn generated(include: &Path) -> Option<String> {
 #[cfg(not(feature = "bindgen"))]
 fn generated(_include: &Path) -> Option<String> {
     None
+}
+
+/// The version that the shipped bindings declare.
+pub fn shipped_version() -> (u32, u32, u32) {
+    let number = |name: &str| {
+        let value = STABLE.lines().find_map(|line| line.strip_prefix("pub const ZMQ_VERSION_")?.strip_prefix(name));
+        value.and_then(|value| value.strip_suffix(';')?.parse().ok()).expect("the shipped bindings declare a version")
+    };
+    (number("MAJOR: i32 = "), number("MINOR: i32 = "), number("PATCH: i32 = "))
 }
 
 /// The shipped bindings, made to declare the version that is linked: every libzmq that may be linked has what they bind.

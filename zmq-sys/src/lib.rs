@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(non_camel_case_types, non_snake_case)]
 
 // Names libsodium's crate, so that rustc links it, and puts it behind libzmq, which needs it.
