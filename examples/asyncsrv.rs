@@ -2,13 +2,15 @@
 //!
 //! Chapter: 3, The Asynchronous Client/Server Pattern
 //! Original: asyncsrv.c
+//! Replaces it: in any pair
 //! Teaches: DEALER to ROUTER without an empty frame, a proxy with workers, and actors
-//! Arguments: --bind tcp://*:5570, --connect tcp://localhost:5570, --backend inproc://backend, --clients 3, --workers 5,
-//!     --pause 1000, --work 1000, --replies 4, --duration 5000, --patience 5000
-//! Partners: none
-//! Run: --pause 50 --work 20 --duration 2000
+//! Arguments: --bind tcp://*:5570, --connect tcp://localhost:5570, --backend inproc://backend, --clients 3,
+//!     --workers 5, --pause 1000, --work 1000, --replies 4, --duration 5000, --patience 5000
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in any order
+//! Test partners: none
+//! Test run: --pause 50 --work 20 --duration 2000
+//! Test prints: in any order
 //! - 10+ x `<id>[<n>] request #<n>`
 
 mod common;
@@ -69,10 +71,10 @@ fn main() -> common::Result {
 
 fn run(args: Args) -> common::Result {
     let context = Context::new()?;
-    // Nobody waits any more for what is under way at the end.
+    // Messages that are under way at the end are of no use.
     context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
 
-    // The proxy is the server: clients in front, workers behind, who get the requests in turn.
+    // The proxy is the server. Clients are in front, workers behind, and the workers get the requests in turn.
     let mut proxy = None;
     if args.workers > 0 {
         let frontend = SocketSpec::new(Router).bind(&args.bind);
@@ -89,10 +91,10 @@ fn run(args: Args) -> common::Result {
         threads.push(start(&context, "worker", move |pipe| worker(pipe, &backend, work, replies))?);
     }
 
-    // A sleep that Ctrl-C ends.
-    poll(&mut [], Duration::from_millis(args.duration))?;
+    common::pause(args.duration)?;
 
-    // Each thread is told to end, and waited for. The proxy is the last, so that no worker waits for it to take a reply.
+    // Each thread is told to end, and waited for. The proxy is the last, so that no worker waits for it to take a
+    // reply.
     for thread in threads {
         thread.terminate(Duration::from_millis(args.patience))?;
     }
@@ -102,8 +104,8 @@ fn run(args: Args) -> common::Result {
     }
 }
 
-/// Starts a thread with a pipe to this one, over which it hears that it is to end. It makes its own sockets: the compiler
-/// lets no thread use those of another.
+/// Starts a thread with a pipe to this one, over which it is told to end. The thread makes its own sockets: the
+/// compiler lets no thread use those of another.
 fn start(
     context: &Context,
     name: &str,
@@ -112,11 +114,11 @@ fn start(
     Ok(Actor::spawn(context, name, |pipe| Ok(common::until_ctrl_c(|| body(pipe))?))?)
 }
 
-/// Sends a request now and then, and prints what replies come meanwhile: none, or several.
+/// Sends a request now and then, and prints the replies that come meanwhile: none, or several.
 fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     let context = pipe.context();
     let client = context.socket(Dealer)?;
-    // A name that can be printed makes it easier to see who is who.
+    // A name that can be printed tells the clients apart.
     let id = s_set_id(&client)?;
     client.connect(endpoint)?;
     pipe.ready();
@@ -132,9 +134,10 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     })?;
     // C counts hundred waits of 10 ms as a second, and a reply ends such a wait early; this timer keeps its beat.
     reactor.every(pause, |_, _| {
-        number += 1;
-        // Without a server the requests pile up. Those that there is no room for are left out.
-        client.try_send(format!("request #{number}"))?.into_unsent();
+        // Without a server the requests pile up. A request that there is no room for is made again at the next beat.
+        if client.try_send(format!("request #{}", number + 1))?.is_sent() {
+            number += 1;
+        }
         Ok(())
     })?;
     reactor.add(pipe.as_ref(), PollEvents::POLLIN, |reactor, _| {
@@ -145,7 +148,7 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     Ok(())
 }
 
-/// Answers each request with as many replies as chance will have it, or with none.
+/// Answers each request with a random number of replies, or with none.
 fn worker(pipe: &ActorPipe, backend: &str, work: u32, replies: u32) -> common::Result {
     let context = pipe.context();
     let worker = context.socket(Dealer)?;
@@ -159,8 +162,8 @@ fn worker(pipe: &ActorPipe, backend: &str, work: u32, replies: u32) -> common::R
 
         // The server's ROUTER has put the client's name in front: [client][request]. A reply goes back under that name.
         for _ in 0..randof(replies + 1) {
-            // This is the work. It need not be finished where everything ends.
-            poll(&mut [end], Duration::from_millis(u64::from(randof(work.max(1))) + 1))?;
+            // The pause stands for the work. The end of the actor cuts it short.
+            pipe.recv_timeout(Duration::from_millis(u64::from(randof(work.max(1))) + 1))?;
             if pipe.is_terminated() {
                 break;
             }

@@ -4,9 +4,10 @@
 //! Original: none
 //! Teaches: how to make the keys of an encrypted connection, and where to keep them
 //! Arguments: [PATH]
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `The public key may be given to anybody who is to connect; the secret key stays with its owner.`
 //! - `Both are printed as Z85, fit for configuration files and source code.`
 //! - ``

@@ -1,26 +1,29 @@
-//! Publisher for durable subscribers: what is published while a subscriber is away, it gets when it is back.
-//! The original left this to libzmq 2, which kept the queue of a SUB socket with an identity when that went away. libzmq
-//! has no durable sockets any more: when a connection ends, its queue ends with it. Here the program keeps the updates
-//! itself, for each subscriber by its name, until the subscriber has acknowledged them.
+//! Publisher for durable subscribers: a subscriber that comes back gets the updates that it has missed.
+//! The original left this to libzmq 2, which kept the queue of a SUB socket with an identity. Today's libzmq has no
+//! durable sockets: when a connection ends, its queue ends with it. Here the program keeps the updates itself, for each
+//! subscriber by its name, until the subscriber has acknowledged them.
 //!
 //! Chapter: 2, (Semi-)Durable Subscribers and High-Water Marks (older editions)
 //! Original: durapub.c
+//! Replaces it: no, libzmq has no durable sockets any more, so it speaks with our durasub alone
 //! Teaches: what it takes to lose nothing: a name, a queue, acknowledgements
 //! Arguments: --publisher tcp://*:5565, --sync tcp://*:5564, --subscribers 1, --updates 10, --delay 1000
-//! Partners: durasub
-//! Run: --delay 20
+//! Other files: common/mod.rs, common/durable.rs
 //! Ends: by itself
-//! Prints: nothing
+//! Test partners: durasub
+//! Test run: --delay 20
+//! Test prints: nothing
 
 mod common;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use clap::Parser;
 use common::durable::DurablePublisher;
 use zmq::{Context, interrupt};
 
-/// Publisher for durable subscribers: what is published while a subscriber is away, it gets when it is back.
+/// Publisher for durable subscribers: a subscriber that comes back gets the updates that it has missed.
 #[derive(Parser)]
 struct Args {
     /// Where updates are published
@@ -50,9 +53,9 @@ fn main() -> common::Result {
 
 fn publish(args: Args) -> common::Result {
     let context = Context::new()?;
-    let mut publisher = DurablePublisher::new(&context, &args.publisher, &args.sync, None)?;
+    let mut publisher = DurablePublisher::new(&context, &args.publisher, &args.sync, |_| VecDeque::new())?;
 
-    // Who was there once is remembered, so nobody has to be waited for twice.
+    // A subscriber that was there once is remembered, and not waited for again.
     publisher.wait_for_subscribers(args.subscribers)?;
     for update in 0..args.updates {
         if interrupt::interrupted() {
@@ -63,6 +66,6 @@ fn publish(args: Args) -> common::Result {
     }
     publisher.publish("END")?;
 
-    // The updates are in this process: it stays until everybody has them, or Ctrl-C says that nobody will come.
+    // The updates are in this process. It stays until all subscribers have them, or until Ctrl-C.
     publisher.finish()
 }

@@ -5,21 +5,27 @@
 //!
 //! Chapter: 2, (Semi-)Durable Subscribers and High-Water Marks (older editions)
 //! Original: durapub2.c
+//! Replaces it: no, libzmq has no durable sockets any more, so it speaks with our durasub alone
 //! Teaches: a bounded queue: so much in memory, so much on disk, and the rest is dropped
 //! Arguments: --publisher tcp://*:5565, --sync tcp://*:5564, --subscribers 1, --updates 10, --delay 1000,
 //!     --hwm 1, --swap 25000000, --directory .
-//! Partners: durasub
-//! Run: --delay 20
+//! Other files: common/mod.rs, common/durable.rs
 //! Ends: by itself
-//! Prints: nothing
+//! Test partners: durasub
+//! Test run: --delay 20
+//! Test prints: nothing
 
 mod common;
 
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions, remove_file};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use common::durable::{DurablePublisher, Limits};
+use common::durable::{Backlog, DurablePublisher};
 use zmq::{Context, interrupt};
 
 /// Publisher for durable subscribers that keeps little in memory and the rest on disk.
@@ -64,10 +70,15 @@ fn main() -> common::Result {
 
 fn publish(args: Args) -> common::Result {
     let context = Context::new()?;
-    let limits = Limits { hwm: args.hwm, swap: args.swap, directory: args.directory };
-    let mut publisher = DurablePublisher::new(&context, &args.publisher, &args.sync, Some(limits))?;
+    let (hwm, swap, directory) = (args.hwm.max(1), args.swap, args.directory);
+    let mut publisher = DurablePublisher::new(&context, &args.publisher, &args.sync, move |number| Bounded {
+        memory: VecDeque::new(),
+        hwm,
+        // The file is never named by the subscriber.
+        swap: Swap::new(directory.join(format!("durable-{}-{number}.swap", std::process::id())), swap),
+    })?;
 
-    // The rest is durapub's: where an update waits is of no concern to who publishes it.
+    // The rest is the same as in durapub.
     publisher.wait_for_subscribers(args.subscribers)?;
     for update in 0..args.updates {
         if interrupt::interrupted() {
@@ -78,4 +89,138 @@ fn publish(args: Args) -> common::Result {
     }
     publisher.publish("END")?;
     publisher.finish()
+}
+
+/// A backlog of so many updates in memory. Further updates wait in a swap.
+struct Bounded {
+    memory: VecDeque<Vec<u8>>,
+    hwm: usize,
+    swap: Swap,
+}
+
+impl Backlog for Bounded {
+    /// While updates are in the swap, the next goes there too, which keeps the order.
+    fn push(&mut self, update: &[u8]) -> common::Result<bool> {
+        if self.memory.len() >= self.hwm || !self.swap.is_empty() {
+            return Ok(self.swap.push(update)?);
+        }
+        self.memory.push_back(update.to_vec());
+        Ok(true)
+    }
+
+    fn front(&self) -> Option<&[u8]> {
+        self.memory.front().map(Vec::as_slice)
+    }
+
+    fn pop(&mut self) -> common::Result<bool> {
+        if self.memory.pop_front().is_none() {
+            return Ok(false);
+        }
+        if let Some(update) = self.swap.pop()? {
+            self.memory.push_back(update);
+        }
+        Ok(true)
+    }
+}
+
+/// A queue in a file, of bounded size: first in, first out. The file is there only while something is in it; a program
+/// that is killed leaves it behind.
+pub struct Swap {
+    path: PathBuf,
+    capacity: u64,
+    file: Option<File>,
+    /// How many bytes were ever put in and taken out. The file is a ring: bytes that do not fit before its end are
+    /// written at its beginning, which messages have left already.
+    written: u64,
+    read: u64,
+}
+
+/// The size of the length that precedes each message.
+const HEADER: u64 = 4;
+
+impl Swap {
+    /// A swap of so many bytes, in a file that is made when it is needed. No file of that name may exist then.
+    pub fn new(path: impl Into<PathBuf>, capacity: u64) -> Swap {
+        Swap { path: path.into(), capacity, file: None, written: 0, read: 0 }
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.read == self.written
+    }
+
+    /// Puts a message behind the others; says whether there was room for it.
+    pub fn push(&mut self, message: &[u8]) -> io::Result<bool> {
+        let (Ok(length), used) = (u32::try_from(message.len()), self.written - self.read) else {
+            return Ok(false);
+        };
+        if used + HEADER + u64::from(length) > self.capacity {
+            return Ok(false);
+        }
+        if self.file.is_none() {
+            // `create_new` opens no existing file, and follows no link.
+            self.file = Some(OpenOptions::new().read(true).write(true).create_new(true).open(&self.path)?);
+        }
+        self.write(self.written, &length.to_be_bytes())?;
+        self.write(self.written + HEADER, message)?;
+        // The message counts from here on. After an error half-way, the next message overwrites it.
+        self.written += HEADER + u64::from(length);
+        Ok(true)
+    }
+
+    /// Takes the first message out. With the last one goes the file.
+    pub fn pop(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let mut length = [0; HEADER as usize];
+        self.fetch(self.read, &mut length)?;
+        let length = u32::from_be_bytes(length);
+        let mut message = vec![0; length as usize];
+        self.fetch(self.read + HEADER, &mut message)?;
+        self.read += HEADER + u64::from(length);
+        if self.is_empty() {
+            self.remove()?;
+        }
+        Ok(Some(message))
+    }
+
+    /// Where a position is in the file, and how many of `length` bytes find room up to its end.
+    fn place(&self, position: u64, length: usize) -> (u64, usize) {
+        let place = position % self.capacity;
+        let room = usize::try_from(self.capacity - place).unwrap_or(usize::MAX);
+        (place, length.min(room))
+    }
+
+    fn write(&self, position: u64, bytes: &[u8]) -> io::Result<()> {
+        let (place, room) = self.place(position, bytes.len());
+        let file = self.file()?;
+        file.write_all_at(&bytes[..room], place)?;
+        file.write_all_at(&bytes[room..], 0)
+    }
+
+    fn fetch(&self, position: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let (place, room) = self.place(position, bytes.len());
+        let file = self.file()?;
+        file.read_exact_at(&mut bytes[..room], place)?;
+        file.read_exact_at(&mut bytes[room..], 0)
+    }
+
+    fn file(&self) -> io::Result<&File> {
+        self.file.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        match self.file.take() {
+            Some(_) => remove_file(&self.path),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Swap {
+    fn drop(&mut self) {
+        // `drop` cannot report that the file stays.
+        let _ = self.remove();
+    }
 }

@@ -1,16 +1,18 @@
-//! Durable subscriber: killed and started again, it goes on where it was.
-//! The original set the identity "Hello" on its SUB socket, by which libzmq 2 knew it again when it was back. libzmq has
-//! no durable sockets any more. Here the name is what it subscribes to, so that its subscription tells the publisher
-//! who has come, and the PUSH socket, which only said that it was ready, says what it has.
+//! Durable subscriber: killed and started again, it goes on with the next update.
+//! The original set the identity "Hello" on its SUB socket, by which libzmq 2 knew it again. Today's libzmq has no
+//! durable sockets. Here the subscriber subscribes to its own name, so that the subscription tells the publisher which
+//! subscriber has come. The PUSH socket, which only said that the subscriber was ready, acknowledges updates.
 //!
 //! Chapter: 2, (Semi-)Durable Subscribers and High-Water Marks (older editions)
 //! Original: durasub.c
-//! Teaches: to acknowledge what is done, and not what has come
+//! Replaces it: no, libzmq has no durable sockets any more, so it speaks with our durapub and durapub2 alone
+//! Teaches: to acknowledge an update when it is done, not when it comes
 //! Arguments: --publisher tcp://localhost:5565, --sync tcp://localhost:5564, --name Hello,
 //!     --again 1000
-//! Partners: durapub --delay 20
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: durapub --delay 20
+//! Test prints: in order
 //! - 10 x `Update <n>`
 //! - `END`
 
@@ -21,7 +23,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Message, Push, Sub, interrupt};
 
-/// Durable subscriber: killed and started again, it goes on where it was.
+/// Durable subscriber: killed and started again, it goes on with the next update.
 #[derive(Parser)]
 struct Args {
     /// Where updates are published
@@ -32,11 +34,11 @@ struct Args {
     #[arg(long, default_value = "tcp://localhost:5564")]
     sync: String,
 
-    /// What the publisher knows this subscriber by
+    /// The name by which the publisher knows this subscriber
     #[arg(long, default_value = "Hello")]
     name: String,
 
-    /// After how long to say again what it has, in milliseconds
+    /// After how long to repeat the last acknowledgement, in milliseconds
     #[arg(long, default_value_t = 1000)]
     again: u64,
 }
@@ -49,7 +51,7 @@ fn collect(args: Args) -> common::Result {
     let context = Context::new()?;
     let again = Duration::from_millis(args.again);
     let sync = context.socket(Push)?;
-    // The last acknowledgement gets this long to leave. Should it not, the publisher sends that update once more.
+    // The last acknowledgement gets this long to leave. If it does not, the publisher sends that update once more.
     sync.set_linger(Some(again))?;
     sync.connect(&args.sync)?;
 
@@ -58,18 +60,18 @@ fn collect(args: Args) -> common::Result {
     subscriber.subscribe(&args.name)?;
 
     let mut last: Option<Message> = None;
-    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    let mut is_end = false;
+    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
-        let mut is_end = false;
         if let Some(message) = subscriber.recv_multipart_timeout(again)? {
             let [Some(name), Some(number), Some(update)] = [message.get(0), message.get(1), message.get(2)] else {
                 continue;
             };
-            // Names that begin with this one are subscribed to as well.
+            // The subscription also lets through names that begin with this one.
             if *name != args.name {
                 continue;
             }
-            // What comes twice is an update of which the acknowledgement has not arrived.
+            // An update comes twice if its acknowledgement has not arrived.
             if last.as_ref() != Some(number) {
                 println!("{}", String::from_utf8_lossy(update));
                 last = Some(number.clone());
@@ -77,13 +79,13 @@ fn collect(args: Args) -> common::Result {
             is_end = *update == "END";
         }
 
-        // Only now that it is printed: whoever kills this program before sees the update in its next life. An
-        // acknowledgement may be lost with a connection, so it is repeated while nothing comes.
+        // The update is printed before it is acknowledged: if the program is killed in between, the update comes again.
+        // An acknowledgement may be lost with a connection, so it is repeated while no update comes.
         if let Some(number) = &last {
-            sync.try_send_multipart([args.name.as_bytes(), number])?.is_sent();
-        }
-        if is_end {
-            break;
+            let is_sent = sync.try_send_multipart([args.name.as_bytes(), number])?.is_sent();
+            if is_end && is_sent {
+                break;
+            }
         }
     }
     Ok(())

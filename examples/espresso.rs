@@ -2,13 +2,16 @@
 //!
 //! Chapter: 5, Pub-Sub Tracing (Espresso Pattern)
 //! Original: espresso.c
+//! Replaces it: in any pair
 //! Teaches: a proxy whose capture socket is a tap on the pipe
 //! Arguments: --publisher tcp://*:6000, --frontend tcp://localhost:6000, --backend tcp://*:6001,
-//!     --subscriber tcp://localhost:6001, --capture inproc://capture, --delay 100, --messages 5, --no-publisher, --no-subscriber
-//! Partners: none
-//! Run: --delay 5
+//!     --subscriber tcp://localhost:6001, --capture inproc://capture, --delay 100, --messages 5,
+//!     --no-publisher, --no-subscriber
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Test partners: none
+//! Test run: --delay 5
+//! Test prints: in order
 //! - `[002] 0141`
 //! - `[002] 0142`
 //! - 5+ x `[007] <text>`
@@ -25,7 +28,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::interrupt;
 use zmq::zhelpers::{format_frame, randof, s_recv, s_send};
-use zmq::{Context, Pair, Pub, Socket, Sub, XPub, XSub, poll, proxy};
+use zmq::{Context, Pair, Pub, Socket, Sub, XPub, XSub, proxy};
 
 /// Espresso: a proxy between publisher and subscriber that shows all that runs through it.
 #[derive(Parser)]
@@ -71,12 +74,12 @@ fn main() -> common::Result {
     common::until_ctrl_c(|| run(Args::parse()))
 }
 
-/// The main task is the proxy. Publisher, subscriber and listener are threads; a socket may be handed over to a thread,
-/// but never be used by two.
+/// The main task is the proxy. Publisher, subscriber and listener are threads. A socket may move to a thread, and never
+/// be used by two.
 fn run(args: Args) -> common::Result {
     let context = Context::new()?;
 
-    // Both ends of the tap are there before anything flows.
+    // Both ends of the tap are there before the first message.
     let listener = context.socket(Pair)?;
     let endpoint = listener.bind(&args.capture)?;
     let capture = context.socket(Pair)?;
@@ -85,7 +88,7 @@ fn run(args: Args) -> common::Result {
     let frontend = context.socket(XSub)?;
     frontend.connect(&args.frontend)?;
     let backend = context.socket(XPub)?;
-    // It is Ctrl-C that ends this program, and then nobody waits for subscribers that do not read.
+    // After Ctrl-C, subscribers that do not read are not waited for.
     backend.set_linger(Some(Duration::ZERO))?;
     backend.bind(&args.backend)?;
 
@@ -107,14 +110,17 @@ fn run(args: Args) -> common::Result {
 
     thread::scope(|scope| {
         let mut threads = vec![scope.spawn(|| common::until_ctrl_c(|| listen(listener)))];
-        threads.extend(publisher.map(|socket| scope.spawn(|| common::until_ctrl_c(|| publish(socket, args.delay)))));
-        threads
-            .extend(subscriber.map(|socket| scope.spawn(|| common::until_ctrl_c(|| subscribe(socket, args.messages)))));
+        if let Some(publisher) = publisher {
+            threads.push(scope.spawn(|| common::until_ctrl_c(|| publish(publisher, args.delay))));
+        }
+        if let Some(subscriber) = subscriber {
+            threads.push(scope.spawn(|| common::until_ctrl_c(|| subscribe(subscriber, args.messages))));
+        }
 
-        // Messages go from the publisher to the subscriber, subscriptions the other way, and a copy of each to the tap.
+        // Messages go to the subscriber, subscriptions to the publisher, and a copy of each to the tap.
         common::until_ctrl_c(|| Ok(proxy(&frontend, &backend, Some((&capture).into()))?))?;
 
-        // Ctrl-C has reached every call that waits, so all of the threads end.
+        // Ctrl-C ends every call that waits, so all threads end.
         for thread in threads {
             thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         }
@@ -128,13 +134,12 @@ fn publish(publisher: Socket<'_, Pub>, delay: u64) -> common::Result {
     while !interrupt::interrupted() {
         let letter = char::from(b'A' + randof(10) as u8);
         s_send(&publisher, &format!("{letter}-{:05}", randof(100_000)))?;
-        // Polling nothing is a sleep that Ctrl-C ends.
-        poll(&mut [], Duration::from_millis(delay))?;
+        common::pause(delay)?;
     }
     Ok(())
 }
 
-/// Takes some messages under A and B, and leaves: what it had subscribed to is then no longer sent to the proxy either.
+/// Takes some messages under A and B, and leaves. The publisher then no longer sends these to the proxy either.
 fn subscribe(subscriber: Socket<'_, Sub>, messages: u64) -> common::Result {
     subscriber.subscribe("A")?;
     subscriber.subscribe("B")?;
@@ -144,8 +149,8 @@ fn subscribe(subscriber: Socket<'_, Sub>, messages: u64) -> common::Result {
     Ok(())
 }
 
-/// Prints whatever the proxy forwards, in either way. A subscription is a message too: the byte 1 before what is
-/// subscribed to, or 0 where it ends.
+/// Prints all that the proxy forwards, in either direction. A subscription is a message too: the byte 1 before its
+/// topic, or 0 when it ends.
 fn listen(listener: Socket<'_, Pair>) -> common::Result {
     loop {
         println!("{}", format_frame(&listener.recv()?));

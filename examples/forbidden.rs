@@ -1,12 +1,13 @@
-//! What the compiler forbids: programs that would crash, hang or fail in C, each with what the compiler says to it.
+//! Programs that the compiler refuses, since they would crash, hang or fail in C, each with the compiler's message.
 //!
 //! Chapter: 2, Multithreading with ZeroMQ
 //! Original: none
 //! Teaches: no socket in two threads, none without its context, and none that does what its kind cannot
 //! Arguments: none
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `=== A socket that two threads use at once ===`
 //! - 20+ x `<text>`
 //! - `=== A socket that is handed out to threads in an Arc ===`
@@ -20,12 +21,12 @@ mod common;
 
 use clap::Parser;
 
-/// What the compiler forbids: programs that would crash, hang or fail in C, each with what the compiler says to it.
+/// Programs that the compiler refuses, since they would crash, hang or fail in C, each with the compiler's message.
 #[derive(Parser)]
 struct Args {}
 
-/// Programs that do not compile. They are tests: `tests/ui.rs` compiles each, and holds what the compiler says against
-/// the text that is printed here.
+/// A program that does not compile, and the compiler's message. The programs are tests: `tests/ui.rs` compiles each,
+/// and compares the message with the one that is printed here.
 macro_rules! case {
     ($name:literal) => {
         (include_str!(concat!("../tests/ui/", $name, ".rs")), include_str!(concat!("../tests/ui/", $name, ".stderr")))
@@ -35,13 +36,13 @@ macro_rules! case {
 fn main() -> common::Result {
     let Args {} = Args::parse();
 
-    // In C this corrupts the socket, sooner or later. What to do instead: give each thread a socket of its own, or one
-    // thread the socket and the others a channel to it.
+    // In C this corrupts the socket, sooner or later. Instead, give each thread a socket of its own, or one thread the
+    // socket and the others a channel to it.
     show("A socket that two threads use at once", case!("socket_shared_in_scope"));
     show("A socket that is handed out to threads in an Arc", case!("socket_shared_in_arc"));
 
-    // In C the end of the context waits for ever for the socket that nobody closes. What to do instead: nothing. What is
-    // declared last is dropped first.
+    // In C the end of the context waits for ever for a socket that is not closed. In Rust this needs no care: the
+    // variable that is declared last is dropped first.
     show("A context that is dropped before its socket", case!("context_dropped_too_early"));
 
     // In C this fails when it runs, with ENOTSUP.
@@ -51,7 +52,7 @@ fn main() -> common::Result {
 
 fn show(what: &str, (program, message): (&str, &str)) {
     println!("=== {what} ===");
-    // The compiler speaks of these lines by their numbers.
+    // The compiler names these lines by their numbers.
     for (index, line) in program.lines().enumerate() {
         println!("{:>4}  {line}", index + 1);
     }

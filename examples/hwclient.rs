@@ -2,17 +2,20 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive
 //! Original: hwclient.c
+//! Replaces it: in any pair
 //! Teaches: a REQ socket: send a request, receive its reply, and again
 //! Arguments: --endpoint tcp://localhost:5555, --count 10
-//! Partners: hwserver --delay 5
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: hwserver --delay 5
+//! Test prints: in order
 //! - `Connecting to hello world server...`
 //! - 10 x `Sending Hello <n>...`, `Received World <n>`
 
 mod common;
 
 use clap::Parser;
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Req};
 
 /// Hello World client: says "Hello" ten times, and waits for "World" each time.
@@ -30,7 +33,7 @@ struct Args {
 fn main() -> common::Result {
     let args = Args::parse();
 
-    // The server need not be there yet: libzmq keeps trying to reach it in the background.
+    // The server may come later: libzmq keeps trying to reach it in the background.
     println!("Connecting to hello world server...");
     let context = Context::new()?;
     let client = context.socket(Req)?;
@@ -38,11 +41,10 @@ fn main() -> common::Result {
 
     for number in 0..args.count {
         println!("Sending Hello {number}...");
-        client.send("Hello")?;
+        s_send(&client, "Hello")?;
 
-        // A REQ socket has to receive the answer before it may send again.
-        let reply = client.recv()?;
-        println!("Received {} {number}", String::from_utf8_lossy(&reply));
+        // A REQ socket must receive the answer before it sends again.
+        println!("Received {} {number}", s_recv(&client)?);
     }
     Ok(())
 }

@@ -2,11 +2,13 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwclient2.c
+//! Replaces it: in any pair
 //! Teaches: what a REQ socket does for its program: an empty frame in front of every request
 //! Arguments: --endpoint tcp://localhost:5555, --count 10
-//! Partners: hwserver2 --delay 5
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: hwserver2 --delay 5
+//! Test prints: in order
 //! - `Connecting to hello world server...`
 //! - 10 x `Sending request msg: Hello NO=<n>...`, `Received respond msg: World NO=<n>`, ``
 
@@ -37,12 +39,12 @@ fn main() -> common::Result {
 
     for number in 1..=args.count {
         println!("Sending request msg: Hello NO={number}...");
-        // The empty frame tells a REP socket where the way back ends and the request begins.
+        // The empty frame separates the envelope from the request. A REQ socket would send it by itself.
         client.send_multipart(["", "Hello"])?;
 
         let mut reply = client.recv_multipart()?;
-        // C looks at the first frame before it receives the next, and loses step with the messages over one that is not
-        // empty. Received whole, they cannot get mixed up.
+        // C looks at the first frame before it receives the next. If the first is not empty, it takes frames of one
+        // message for those of the next. A message that is received whole cannot get mixed up.
         match (reply.pop_front(), reply.pop_front()) {
             (Some(empty), Some(text)) if empty.is_empty() => {
                 println!("Received respond msg: {} NO={number}\n", String::from_utf8_lossy(&text));

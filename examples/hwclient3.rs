@@ -2,17 +2,20 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwclient3.c
+//! Replaces it: in any pair
 //! Teaches: a routing id that the client chooses, before it connects
 //! Arguments: --endpoint tcp://localhost:5555, --identity ZMQ, --count 10
-//! Partners: hwserver3 --delay 5
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: hwserver3 --delay 5
+//! Test prints: in order
 //! - `Connecting to hello world server...`
 //! - 10 x `Sending request msg: Hello NO=<n>...`, `Received respond msg: World NO=<n>`, ``
 
 mod common;
 
 use clap::Parser;
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Req};
 
 /// Hello World client that gives itself a name, by which a ROUTER server knows it.
@@ -37,17 +40,15 @@ fn main() -> common::Result {
     println!("Connecting to hello world server...");
     let context = Context::new()?;
     let client = context.socket(Req)?;
-    // The name is told while connecting: set later, it would not count any more. Without one, the server's ROUTER makes
-    // up five bytes that nobody can read.
+    // The name is told while connecting, so it must be set before. For a client without a name the server's ROUTER
+    // makes up five bytes that cannot be printed.
     client.set_routing_id(&args.identity)?;
     client.connect(&args.endpoint)?;
 
     for number in 1..=args.count {
         println!("Sending request msg: Hello NO={number}...");
-        client.send("Hello")?;
-
-        let reply = client.recv()?;
-        println!("Received respond msg: {} NO={number}\n", String::from_utf8_lossy(&reply));
+        s_send(&client, "Hello")?;
+        println!("Received respond msg: {} NO={number}\n", s_recv(&client)?);
     }
     Ok(())
 }

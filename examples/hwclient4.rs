@@ -2,11 +2,13 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwclient4.c
+//! Replaces it: in any pair
 //! Teaches: an envelope made by hand, frame by frame
 //! Arguments: --endpoint tcp://localhost:5555, --identity ZMQ, --count 10
-//! Partners: hwserver4 --delay 5
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: hwserver4 --delay 5
+//! Test prints: in order
 //! - `Connecting to hello world server...`
 //! - 10 x `Sending request msg: Hello NO=<n>...`, `Received respond msg: World NO=<n>`, ``
 
@@ -47,8 +49,7 @@ fn main() -> common::Result {
         s_sendmore(&client, "")?;
         s_send(&client, "Hello")?;
 
-        // A message comes whole. C ends here over one that does not begin with an empty frame; it is no reply, that is
-        // all.
+        // A message that does not begin with an empty frame is no reply, and is passed over. C ends with an assertion.
         let reply = loop {
             let mut frames = client.recv_multipart()?;
             match (frames.pop_front(), frames.pop_front()) {

@@ -4,9 +4,10 @@
 //! Original: none
 //! Teaches: a PUSH waits at its mark, or hands the message back
 //! Arguments: --endpoint inproc://tasks, --hwm 10, --timeout 50
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `Nobody is there: "task 1" has to wait`
 //! - `A worker is there that does nothing: 20 tasks sent, "task 21" has to wait`
 //! - `Waited <n> ms in vain: <text>EAGAIN<text>, and "task 21" is handed back`
@@ -25,7 +26,7 @@ use zmq::{Context, Errno, Message, Pull, Push, SendError, Socket, TrySend};
 /// A high-water mark that blocks: a ventilator whose worker does not keep up has to wait, and loses nothing.
 #[derive(Parser)]
 struct Args {
-    /// Where the tasks come from; beyond this process there is room for more on the way, and the numbers differ
+    /// Where the tasks come from; over a network more messages fit on the way, and the numbers differ
     #[arg(long, default_value = "inproc://tasks")]
     endpoint: String,
 
@@ -45,18 +46,17 @@ fn main() -> common::Result {
     ventilator.set_sndhwm(args.hwm)?;
     let endpoint = ventilator.bind(&args.endpoint)?;
 
-    // A plain `send` would wait for the first worker. `try_send` does not wait: it gives the message back.
+    // `send` would wait for the first worker. `try_send` does not wait: it gives the message back.
     let TrySend::WouldBlock(task) = ventilator.try_send("task 1")? else {
         return Err(common::failure("somebody is there"));
     };
     println!("Nobody is there: {:?} has to wait", task.to_str()?);
 
-    // In one process nothing lies between the two queues: together they hold twice the mark. Across a network there is
-    // room for more on the way.
+    // In one process the two queues together hold twice the mark. Across a network, more messages fit on the way.
     let worker = context.socket(Pull)?;
     worker.set_rcvhwm(args.hwm)?;
     worker.connect(&endpoint)?;
-    // With a time-out `send` waits no longer than that. Then it fails, with the message in the error.
+    // With a time-out `send` waits no longer than that. After it `send` fails, with the message in the error.
     ventilator.set_sndtimeo(Some(Duration::from_millis(args.timeout)))?;
     let (sent, failed) = send_until_full(&ventilator, task)?;
     let reason = failed.error().to_string();
@@ -64,7 +64,7 @@ fn main() -> common::Result {
     println!("A worker is there that does nothing: {sent} tasks sent, {:?} has to wait", task.to_str()?);
     println!("Waited {} ms in vain: {reason}, and {:?} is handed back", args.timeout, task.to_str()?);
 
-    // Without one it waits as long as it takes, which is what PUSH is made for: the worker sets the pace.
+    // Without a time-out `send` waits as long as it takes: the worker sets the pace.
     ventilator.set_sndtimeo(None)?;
     let text = task.to_str()?.to_owned();
     let received = thread::scope(|scope| {
@@ -79,7 +79,7 @@ fn main() -> common::Result {
     Ok(())
 }
 
-/// Sends tasks until one has waited in vain; gives the number of those that were sent, and why that one was not.
+/// Sends tasks until one has waited in vain. Gives the number of tasks that were sent, and the error of the last.
 fn send_until_full(ventilator: &Socket<'_, Push>, mut task: Message) -> common::Result<(usize, SendError)> {
     let mut sent = 0;
     loop {

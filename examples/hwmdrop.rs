@@ -4,9 +4,10 @@
 //! Original: none
 //! Teaches: a PUB drops what is above its mark and tells nobody; with NODROP it tells
 //! Arguments: --endpoint inproc://updates, --hwm 10, --updates 100, --patience 50
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `Published updates 1 to 100 to a subscriber that reads nothing for now`
 //! - `It has 20 of them, 1 to 20, and the next that it receives is 101: nobody was told of the 80 between`
 //! - `With NODROP, update 21 is handed back to the publisher; when the subscriber has read, it is sent`
@@ -21,7 +22,7 @@ use zmq::{Context, Socket, Sub, TrySend, XPub};
 /// A high-water mark that drops: a publisher goes on as if nothing were, and its slow subscriber has a gap.
 #[derive(Parser)]
 struct Args {
-    /// Where the updates come from; beyond this process there is room for more on the way, and the numbers differ
+    /// Where the updates come from; over a network more updates fit on the way, and the numbers differ
     #[arg(long, default_value = "inproc://updates")]
     endpoint: String,
 
@@ -33,7 +34,7 @@ struct Args {
     #[arg(long, default_value_t = 100)]
     updates: u64,
 
-    /// How long what is on its way may take, in milliseconds
+    /// How long an update may be on its way, in milliseconds
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
     patience: u64,
 }
@@ -44,10 +45,10 @@ fn main() -> common::Result {
     hand_back(&args)
 }
 
-/// A publisher, and a subscriber that is there. Both are in one process, where nothing lies between the two queues: at
-/// its mark is the subscriber after twice the mark. Across a network there is room for more on the way.
+/// A publisher and a subscriber that has subscribed. In one process the two queues together hold twice the mark. Across
+/// a network, more updates fit on the way.
 fn pair<'a>(context: &'a Context, args: &Args) -> common::Result<(Socket<'a, XPub>, Socket<'a, Sub>)> {
-    // It would be the same with a PUB, which cannot be asked whether somebody has subscribed.
+    // A PUB drops as an XPUB does, but cannot be asked whether a subscriber is there.
     let publisher = context.socket(XPub)?;
     publisher.set_sndhwm(args.hwm)?;
     let endpoint = publisher.bind(&args.endpoint)?;
@@ -72,13 +73,13 @@ fn drop_updates(args: &Args) -> common::Result {
     while let Some(update) = subscriber.recv_timeout(patience)? {
         received.push(update.to_str()?.to_owned());
     }
-    // A publisher finds out that there is room again when it looks for news from its peers, which sending alone does only
-    // now and then. Asking for its events always does.
+    // A publisher learns of new room when it processes its peers' commands. `send` does that now and then, `events`
+    // always.
     publisher.events()?;
     publisher.send((args.updates + 1).to_string())?;
     let next = subscriber.recv()?;
 
-    // What the subscriber can do is to count: numbers in the messages show that some are missing.
+    // Numbers in the messages show the subscriber that some are missing.
     println!(
         "It has {} of them, {} to {}, and the next that it receives is {}: nobody was told of the {} between",
         received.len(),
@@ -90,7 +91,7 @@ fn drop_updates(args: &Args) -> common::Result {
     Ok(())
 }
 
-/// The cure, where losing is worse than waiting for the slowest subscriber.
+/// The cure, if losing updates is worse than waiting for the slowest subscriber.
 fn hand_back(args: &Args) -> common::Result {
     let context = Context::new()?;
     let (publisher, subscriber) = pair(&context, args)?;

@@ -2,12 +2,14 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive
 //! Original: hwserver.c
+//! Replaces it: in any pair
 //! Teaches: a REP socket: receive a request, send its reply, and again
 //! Arguments: --endpoint tcp://*:5555, --delay 1000, --linger 1000
-//! Partners: hwclient
-//! Run: --delay 5
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Test partners: hwclient
+//! Test run: --delay 5
+//! Test prints: in order
 //! - 10 x `Received Hello`
 
 mod common;
@@ -15,6 +17,7 @@ mod common;
 use std::time::Duration;
 
 use clap::Parser;
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Rep, interrupt};
 
 /// Hello World server: answers every "Hello" with "World".
@@ -45,16 +48,15 @@ fn serve(args: Args) -> common::Result {
     server.set_linger(Some(Duration::from_millis(args.linger)))?;
     server.bind(&args.endpoint)?;
 
-    // With request upon request no call ever waits, so the loop asks for Ctrl-C too.
+    // While requests come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
-        let request = server.recv()?;
-        println!("Received {}", String::from_utf8_lossy(&request));
+        println!("Received {}", s_recv(&server)?);
 
         // A real server would work for its answer here.
-        common::work_for(args.delay);
+        common::pause(args.delay)?;
 
-        // A REP socket remembers whom it owes the answer; until it is sent, it takes no other request.
-        server.send("World")?;
+        // A REP socket knows the client that it owes the answer. It takes no other request before the answer is sent.
+        s_send(&server, "World")?;
     }
     Ok(())
 }

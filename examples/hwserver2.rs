@@ -2,12 +2,14 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwserver2.c
+//! Replaces it: in any pair
 //! Teaches: a REP socket may reply before the work is done, and then the client need not wait for it
 //! Arguments: --endpoint tcp://*:5555, --delay 1000, --linger 1000
-//! Partners: hwclient2
-//! Run: --delay 5
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Test partners: hwclient2
+//! Test run: --delay 5
+//! Test prints: in order
 //! - 10 x `Received request msg: Hello`, `Send respond msg: World`, ``
 
 mod common;
@@ -15,6 +17,7 @@ mod common;
 use std::time::Duration;
 
 use clap::Parser;
+use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Rep, interrupt};
 
 /// Hello World server that answers first and works afterwards.
@@ -45,14 +48,13 @@ fn serve(args: Args) -> common::Result {
     server.bind(&args.endpoint)?;
 
     while !interrupt::interrupted() {
-        let request = server.recv()?;
-        println!("Received request msg: {}", String::from_utf8_lossy(&request));
+        println!("Received request msg: {}", s_recv(&server)?);
 
         println!("Send respond msg: World\n");
-        server.send("World")?;
+        s_send(&server, "World")?;
 
-        // The client has its answer already, and need not wait for what is left to do.
-        common::work_for(args.delay);
+        // The client has its answer already, and does not wait for the rest of the work.
+        common::pause(args.delay)?;
     }
     Ok(())
 }

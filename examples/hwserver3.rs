@@ -2,12 +2,14 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwserver3.c
+//! Replaces it: in any pair
 //! Teaches: what a REP socket keeps for the reply: the envelope of routing id and empty frame
 //! Arguments: --endpoint tcp://*:5555, --delay 1000, --linger 1000
-//! Partners: hwclient3
-//! Run: --delay 5
+//! Other files: common/mod.rs, common/frames.rs
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Test partners: hwclient3
+//! Test run: --delay 5
+//! Test prints: in order
 //! - 10 x `[Frame_1] identity = ZMQ`, `[Frame_2] string = `, `[Frame_3] Received request msg: Hello`, `Send respond msg: World`, ``
 
 mod common;
@@ -46,19 +48,20 @@ fn serve(args: Args) -> common::Result {
     server.bind(&args.endpoint)?;
 
     while !interrupt::interrupted() {
-        // C receives the frames as C strings, one by one: it answers only clients whose id is a text, and loses step
-        // with the messages over one that has more or fewer frames. Here an id is any bytes, and a message comes whole.
+        // C receives the frames one by one, as C strings. It answers only clients whose id is a text, and takes frames
+        // of one message for those of the next if their number is not three. Here ids are bytes, and a message comes
+        // whole.
         let Some(client) = receive_request(server.recv_multipart()?) else {
             println!("Discard the ZMQ message!");
             continue;
         };
 
         // A real server would work for its answer here.
-        common::work_for(args.delay);
+        common::pause(args.delay)?;
 
         println!("Send respond msg: World\n");
         let mut reply = Multipart::from(["World"]);
-        // In front of the reply come an empty frame and, before that, the id, by which ROUTER finds the client.
+        // The id comes first: by it the ROUTER finds the client. An empty frame separates it from the reply.
         reply.wrap(client);
         server.send_multipart(reply)?;
     }

@@ -2,12 +2,14 @@
 //!
 //! Chapter: 1, Ask and Ye Shall Receive (a variant that the text does not show)
 //! Original: hwserver4.c
+//! Replaces it: in any pair
 //! Teaches: a reply's frames are the request's, with another text in the last one
 //! Arguments: --endpoint tcp://*:5555, --delay 1000, --linger 1000
-//! Partners: hwclient4
-//! Run: --delay 5
+//! Other files: common/mod.rs, common/frames.rs
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Test partners: hwclient4
+//! Test run: --delay 5
+//! Test prints: in order
 //! - 10 x `[recv] frame1 = ZMQ`, `[recv] frame2 = `, `[recv] frame3 = Hello`, `[send] frame1 = ZMQ`, `[send] frame2 = `, `[send] frame3 = World`, ``
 
 mod common;
@@ -50,17 +52,17 @@ fn serve(args: Args) -> common::Result {
         for (index, frame) in frames.iter().enumerate() {
             println!("[recv] frame{} = {}", index + 1, readable(frame));
         }
-        // Anybody can connect and send anything. C ends here over a second frame that is not empty, writes past its
-        // buffer over an id of more than nine bytes, and takes an id for a text.
+        // A peer can send any frames. C ends with an assertion if the second frame is not empty, and writes past its
+        // buffer if the id has more than nine bytes.
         if frames.len() != 3 || !frames[1].is_empty() {
             eprintln!("not a request: {frames:?}");
             continue;
         }
 
         // A real server would work for its answer here.
-        common::work_for(args.delay);
+        common::pause(args.delay)?;
 
-        // Whom the reply is for is told by the frames before the last, so these stay.
+        // The frames before the last are the envelope, by which the reply finds the client.
         frames.pop_back();
         frames.push_back("World");
         for (index, frame) in frames.iter().enumerate() {

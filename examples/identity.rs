@@ -2,11 +2,13 @@
 //!
 //! Chapter: 3, Identities and Addresses
 //! Original: identity.c
+//! Replaces it: alone
 //! Teaches: the routing id that a ROUTER puts in front of every message, generated or set by the peer
 //! Arguments: --endpoint inproc://example
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `----------------------------------------`
 //! - `[005] 00<hex>`
 //! - `[000] `
@@ -39,13 +41,13 @@ fn compare(args: &Args) -> common::Result {
     let sink = context.socket(Router)?;
     let endpoint = sink.bind(&args.endpoint)?;
 
-    // This peer says nothing about itself, so the ROUTER names it: five bytes, of which the first is 0.
+    // The ROUTER names a peer that has no name: five bytes, of which the first is 0.
     let anonymous = context.socket(Req)?;
     anonymous.connect(&endpoint)?;
     s_send(&anonymous, "ROUTER uses a generated 5 byte identity")?;
     s_dump(&sink)?;
 
-    // This one brings a name of its own, which it has to choose before it connects.
+    // This peer has a name of its own, which it must set before it connects.
     let identified = context.socket(Req)?;
     identified.set_routing_id("PEER2")?;
     identified.connect(&endpoint)?;

@@ -2,11 +2,13 @@
 //!
 //! Chapter: 2, Handling Interrupt Signals
 //! Original: interrupt.c
+//! Replaces it: no, it replies to requests, which the original leaves without a reply
 //! Teaches: Ctrl-C as one more thing to poll for: a file descriptor beside the socket
 //! Arguments: --endpoint tcp://*:5555, --linger 1000
-//! Partners: hwclient
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Test partners: hwclient
+//! Test prints: in order
 //! - 10 x `W: recv`
 //! - 0+ x `W: interrupt received, killing server...`, `W: cleaning up`
 
@@ -15,6 +17,7 @@ mod common;
 use std::time::Duration;
 
 use clap::Parser;
+use zmq::zhelpers::s_send;
 use zmq::{Context, PollEvents, PollItem, Rep, interrupt, poll};
 
 /// A server that cleans up after Ctrl-C, which it waits for together with its socket.
@@ -32,8 +35,8 @@ struct Args {
 fn main() -> common::Result {
     let args = Args::parse();
 
-    // From here on SIGINT and SIGTERM do not kill the program. C writes the handler itself, and a pipe to wake the poll
-    // up; both are in the library, and of the pipe only the end that is read is given away.
+    // From here on SIGINT and SIGTERM do not kill the program. C has its own handler, and a pipe that wakes the poll
+    // up. Here both are in the library, which lends the end of the pipe that is read.
     interrupt::catch_signals()?;
     let signals = interrupt::wake_fd().ok_or_else(|| common::failure("signals are not caught"))?;
 
@@ -45,24 +48,23 @@ fn main() -> common::Result {
 
     let mut items = [PollItem::fd(signals, PollEvents::POLLIN), PollItem::socket(&server, PollEvents::POLLIN)];
     loop {
-        // One wait for both, so a signal is never missed: neither one that comes just before it nor one that comes
-        // while requests do.
+        // One wait for both: a signal is not missed, neither just before the wait nor while requests come in.
         poll(&mut items, None)?;
 
         if items[0].is_readable() {
             println!("W: interrupt received, killing server...");
             break;
         }
-        // Nobody is waited for here, so that the poll has its turn again soon.
+        // `try_recv` does not wait, so the loop is soon back at the poll.
         if items[1].is_readable() && server.try_recv()?.is_some() {
             println!("W: recv");
-            // C leaves the reply out. Its client then waits for ever, and so does everybody else: until it has replied,
-            // a REP socket takes no other request.
-            server.send("World")?;
+            // C sends no reply. Its client then waits for ever, and so do all others: a REP socket takes no other
+            // request before it has replied.
+            s_send(&server, "World")?;
         }
     }
 
-    // The socket and the context are closed at the end of main, here as after an error.
+    // The socket and the context are closed at the end of main, also after an error.
     println!("W: cleaning up");
     Ok(())
 }

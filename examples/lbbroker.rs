@@ -2,12 +2,14 @@
 //!
 //! Chapter: 3, A Load Balancing Message Broker
 //! Original: lbbroker.c
+//! Replaces it: in any pair
 //! Teaches: a queue of ready workers between two ROUTERs, and requests that wait while it is empty
 //! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --linger 200,
 //!     --no-broker
-//! Partners: none
+//! Other files: common/mod.rs, common/threads.rs
 //! Ends: by itself
-//! Prints: in any order
+//! Test partners: none
+//! Test prints: in any order
 //! - 10 x `Worker: HELLO`
 //! - 10 x `Client: OK`
 
@@ -57,7 +59,7 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
-    // What is under way at the end is waited for no longer than this, at every socket.
+    // Every socket waits no longer than this for messages that are under way at the end.
     let linger = Duration::from_millis(args.linger);
     context.set_socket_defaults(move |socket| socket.set_linger(Some(linger)));
     let (frontend, backend) = (context.socket(Router)?, context.socket(Router)?);
@@ -79,8 +81,8 @@ fn run(mut args: Args) -> common::Result {
         let start = |_| scope.spawn(|| threads::run(context, || ask(context, &args.frontend)));
         let clients: Vec<_> = (0..args.clients).map(start).collect();
 
-        // C counts answers, of which some may be for clients from outside. Here all its own have theirs in the end.
-        // What the others wait for then fails with ETERM, which ends them, where C leaves threads behind.
+        // C counts answers, and some may be for clients from outside. Here the program ends when its own clients have
+        // theirs. Calls of the other threads then fail with ETERM, which ends them. C leaves its threads behind.
         let outcome = clients.into_iter().try_for_each(threads::join);
         if args.clients > 0 {
             context.shutdown()?;
@@ -93,7 +95,7 @@ fn run(mut args: Args) -> common::Result {
 fn ask(context: &Context, endpoint: &str) -> common::Result {
     let client = context.socket(Req)?;
     s_set_id(&client)?;
-    // After Ctrl-C nobody waits for the answer.
+    // After Ctrl-C the answer is of no use.
     client.set_linger(Some(Duration::ZERO))?;
     client.connect(endpoint)?;
 
@@ -108,13 +110,13 @@ fn work(context: &Context, endpoint: &str) -> common::Result {
     s_set_id(&worker)?;
     worker.connect(endpoint)?;
 
-    // At first there is nothing to answer, so it says that it is there.
+    // The first message answers nothing: it says that the worker is ready.
     let mut answer = Multipart::from("READY");
     loop {
         worker.send_multipart(answer)?;
 
-        // A request is the client's address, an empty frame and the text. The address goes before the answer as it
-        // came; C makes a text of it, which ends at the first NUL, and so every client needs a name that is one.
+        // A request is the client's address, an empty frame and the text. The address goes back unchanged. C makes a C
+        // string of it, which ends at the first NUL, so in C every client needs a printable name.
         let mut request = worker.recv_multipart()?;
         let client = request.unwrap().unwrap_or_default();
         answer = match request.front() {
@@ -122,7 +124,7 @@ fn work(context: &Context, endpoint: &str) -> common::Result {
                 println!("Worker: {}", String::from_utf8_lossy(text));
                 Multipart::from([client, "".into(), "OK".into()])
             }
-            // That was no request.
+            // The message was no request.
             None => Multipart::from("READY"),
         };
     }
@@ -130,22 +132,24 @@ fn work(context: &Context, endpoint: &str) -> common::Result {
 
 /// The broker: requests from the frontend go to workers at the backend, and their answers back.
 fn balance(frontend: &Socket<'_, Router>, backend: &Socket<'_, Router>) -> common::Result {
-    // The worker that became ready first is the first to get a request. One that has left meanwhile takes its request
-    // with it: what to do about that is the subject of chapter 4.
+    // The worker that became ready first gets the next request. If it has left meanwhile, the request is lost: chapter
+    // 4 is about that.
     let mut ready = VecDeque::new();
-    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
-        // While no worker is ready, requests stay where they are.
+        // While no worker is ready, requests wait in the socket.
         let requests = if ready.is_empty() { PollEvents::NONE } else { PollEvents::POLLIN };
         let mut items = [PollItem::socket(backend, PollEvents::POLLIN), PollItem::socket(frontend, requests)];
         poll(&mut items, None)?;
         let [from_worker, from_client] = items.map(|item| item.is_readable());
 
         if from_worker {
-            // Whatever a worker sends says that it is ready.
+            // A worker that sends a message is ready.
             let mut answer = backend.recv_multipart()?;
-            ready.extend(answer.unwrap());
-            // And if it is an answer, it begins with its client's address. READY is one frame alone.
+            if let Some(worker) = answer.unwrap() {
+                ready.push_back(worker);
+            }
+            // An answer begins with its client's address. READY is one frame alone.
             if answer.len() > 1 {
                 frontend.send_multipart(answer)?;
             }

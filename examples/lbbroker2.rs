@@ -2,12 +2,14 @@
 //!
 //! Chapter: 3, The CZMQ High-Level API
 //! Original: lbbroker2.c
+//! Replaces it: in any pair
 //! Teaches: messages that are wrapped and unwrapped whole, and actors that end when told to
 //! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --linger 200,
 //!     --patience 1000, --no-broker
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in any order
+//! Test partners: none
+//! Test prints: in any order
 //! - 10 x `Worker: [005] HELLO`
 //! - 10 x `Client: OK`
 
@@ -17,10 +19,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::zhelpers::format_frame;
+use zmq::zhelpers::{format_frame, s_recv, s_send};
 use zmq::{Actor, ActorPipe, Context, PollEvents, PollItem, Req, Router, Socket, poll};
 
-/// What a worker says when it is there.
+/// The first message of a worker.
 const WORKER_READY: &str = "READY";
 
 /// The load-balancing broker once more, with the high-level API: whole messages, and actors in the place of threads.
@@ -61,12 +63,12 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
-    // What is under way at the end is waited for no longer than this, at every socket.
+    // Every socket waits no longer than this for messages that are under way at the end.
     let (linger, patience) = (Duration::from_millis(args.linger), Duration::from_millis(args.patience));
     context.set_socket_defaults(move |socket| socket.set_linger(Some(linger)));
     let mut staff = Vec::new();
     if !args.no_broker {
-        // Sockets that own their context, since they go with the actor.
+        // The sockets own their context, since they move to the actor.
         let (frontend, backend) = (context.owned_socket(Router)?, context.owned_socket(Router)?);
         args.frontend = frontend.bind(&args.frontend)?;
         args.backend = backend.bind(&args.backend)?;
@@ -82,7 +84,7 @@ fn run(mut args: Args) -> common::Result {
         clients.push(start(&context, "client", move |pipe| ask(pipe, &endpoint))?);
     }
 
-    // A client ends when it has its answer, the others when they are asked to. One that ends before has failed.
+    // A client ends when it has its answer, the others when they are told to. An actor that ends before has failed.
     while staff.iter().all(Actor::is_running) && (args.clients == 0 || !clients.is_empty()) {
         let actors = staff.iter().chain(&clients);
         let mut pipes: Vec<_> = actors.map(|actor| PollItem::socket(actor.as_ref(), PollEvents::POLLIN)).collect();
@@ -105,7 +107,7 @@ where
     Ok(Actor::spawn(context, name, |pipe| Ok(common::until_ctrl_c(|| body(pipe))?))?)
 }
 
-/// Waits until there is something to receive: `false` where this actor is to end instead.
+/// Waits for a message. Gives `false` if this actor must end.
 fn is_readable(socket: &Socket<'_, Req>, pipe: &ActorPipe) -> zmq::Result<bool> {
     let pipe_item = PollItem::socket(pipe.as_ref(), PollEvents::POLLIN);
     poll(&mut [pipe_item, PollItem::socket(socket, PollEvents::POLLIN)], None)?;
@@ -120,9 +122,9 @@ fn ask(pipe: &ActorPipe, endpoint: &str) -> common::Result {
     client.connect(endpoint)?;
     pipe.ready();
 
-    client.send("HELLO")?;
+    s_send(&client, "HELLO")?;
     if is_readable(&client, pipe)? {
-        println!("Client: {}", String::from_utf8_lossy(&client.recv()?));
+        println!("Client: {}", s_recv(&client)?);
     }
     Ok(())
 }
@@ -134,14 +136,14 @@ fn work(pipe: &ActorPipe, endpoint: &str) -> common::Result {
     worker.connect(endpoint)?;
     pipe.ready();
 
-    worker.send(WORKER_READY)?;
+    s_send(&worker, WORKER_READY)?;
     while is_readable(&worker, pipe)? {
         let mut message = worker.recv_multipart()?;
         if let Some(body) = message.back_mut() {
             println!("Worker: {}", format_frame(body));
             *body = "OK".into();
         }
-        // What is before it, the address and the empty frame, goes back as it came.
+        // The frames before it, the address and the empty frame, go back unchanged.
         worker.send_multipart(message)?;
     }
     Ok(())
@@ -152,7 +154,7 @@ fn balance(pipe: &ActorPipe, frontend: &Socket<'_, Router>, backend: &Socket<'_,
     pipe.ready();
     let mut ready = VecDeque::new();
     while !pipe.is_terminated() {
-        // While no worker is ready, requests stay where they are.
+        // While no worker is ready, requests wait in the socket.
         let requests = if ready.is_empty() { PollEvents::NONE } else { PollEvents::POLLIN };
         let mut items = [
             PollItem::socket(pipe.as_ref(), PollEvents::POLLIN),
@@ -163,11 +165,13 @@ fn balance(pipe: &ActorPipe, frontend: &Socket<'_, Router>, backend: &Socket<'_,
         let [_, from_worker, from_client] = items.map(|item| item.is_readable());
 
         if from_worker {
-            // Who sends anything is ready.
+            // A worker that sends a message is ready.
             let mut message = backend.recv_multipart()?;
-            ready.extend(message.unwrap());
-            // C looks only how the first frame begins, and throws away the answers to a client whose address begins
-            // like READY. An answer has more than one frame, which READY has not.
+            if let Some(worker) = message.unwrap() {
+                ready.push_back(worker);
+            }
+            // C compares the beginning of the first frame, and so drops the answers to a client whose address begins
+            // with READY. READY is one frame alone, an answer is more.
             if message.len() > 1 {
                 frontend.send_multipart(message)?;
             }

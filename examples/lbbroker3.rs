@@ -1,14 +1,16 @@
-//! The load-balancing broker for the third time, with a reactor: it says what to do when a message is there.
+//! The load-balancing broker for the third time, with a reactor, which calls a handler for each message.
 //!
 //! Chapter: 3, The CZMQ High-Level API
 //! Original: lbbroker3.c
+//! Replaces it: in any pair
 //! Teaches: a reactor, whose handlers come and go: without workers, no requests are read
 //! Arguments: --frontend ipc://frontend.ipc, --backend ipc://backend.ipc, --clients 10, --workers 3, --pause 1000,
 //!     --linger 200, --patience 1000, --no-broker
-//! Partners: none
-//! Run: --pause 100
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: in any order
+//! Test partners: none
+//! Test run: --pause 100
+//! Test prints: in any order
 //! - 30+ x `Client: OK`
 //! - 30+ x `Worker: [005] HELLO`
 
@@ -19,16 +21,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use clap::Parser;
-use zmq::zhelpers::format_frame;
+use zmq::zhelpers::{format_frame, s_send};
 use zmq::{
     Actor, ActorPipe, Context, Event, HandlerId, HandlerResult, Message, PollEvents, PollItem, Reactor, Req, Router,
     Socket, poll,
 };
 
-/// What a worker says when it is there.
+/// The first message of a worker.
 const WORKER_READY: &[u8] = &[1];
 
-/// The load-balancing broker for the third time, with a reactor: it says what to do when a message is there.
+/// The load-balancing broker for the third time, with a reactor, which calls a handler for each message.
 #[derive(Parser)]
 struct Args {
     /// Where the broker is to be found by clients
@@ -70,7 +72,7 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
-    // What is under way at the end is waited for no longer than this, at every socket.
+    // Every socket waits no longer than this for messages that are under way at the end.
     let linger = Duration::from_millis(args.linger);
     context.set_socket_defaults(move |socket| socket.set_linger(Some(linger)));
     let broker = Broker::new(&context)?;
@@ -92,7 +94,7 @@ fn run(mut args: Args) -> common::Result {
     let mut reactor = Reactor::new()?;
     reactor.add(&broker.backend, PollEvents::POLLIN, |reactor, _| broker.handle_backend(reactor))?;
     for actor in &actors {
-        // One that ends before it is asked to has failed.
+        // An actor that ends before it is told to has failed.
         reactor.add(actor.as_ref(), PollEvents::POLLIN, |reactor, _| {
             reactor.stop();
             Ok(())
@@ -102,7 +104,7 @@ fn run(mut args: Args) -> common::Result {
     reactor.run()?;
     drop(reactor);
 
-    // Each is asked to end and waited for; why it has failed, it says here.
+    // Each actor is told to end, and waited for. Its error comes out here.
     for actor in actors {
         actor.terminate(Duration::from_millis(args.patience))?;
     }
@@ -127,22 +129,24 @@ impl<'ctx> Broker<'ctx> {
     fn handle_backend<'a>(&'a self, reactor: &mut Reactor<'a>) -> HandlerResult {
         let mut message = self.backend.recv_multipart()?;
         let mut ready = self.ready.borrow_mut();
-        ready.extend(message.unwrap());
+        if let Some(worker) = message.unwrap() {
+            ready.push_back(worker);
+        }
 
-        // With the first worker, requests are wanted again.
+        // The first worker is ready: requests are read again.
         if ready.len() == 1 {
             let handler = |reactor: &mut Reactor<'a>, event: Event<HandlerId>| self.handle_frontend(reactor, event.key);
             reactor.add(&self.frontend, PollEvents::POLLIN, handler)?;
         }
-        // C looks only at the first byte, and throws away the answers to a client whose address begins with 1. An
-        // answer has more than one frame, which the sign of being ready has not.
+        // C looks at the first byte only, and so drops the answers to a client whose address begins with 1. The byte of
+        // a worker that is ready is one frame alone, an answer is more.
         if message.len() > 1 {
             self.frontend.send_multipart(message)?;
         }
         Ok(())
     }
 
-    /// A client asks; this handler is there only while a worker is.
+    /// A client asks. This handler is registered only while a worker is ready.
     fn handle_frontend(&self, reactor: &mut Reactor<'_>, this: HandlerId) -> HandlerResult {
         let mut ready = self.ready.borrow_mut();
         if let Some(worker) = ready.pop_front() {
@@ -150,7 +154,7 @@ impl<'ctx> Broker<'ctx> {
             message.wrap(worker);
             self.backend.send_multipart(message)?;
         }
-        // Without workers, requests stay where they are.
+        // While no worker is ready, requests wait in the socket.
         if ready.is_empty() {
             reactor.remove(this)?;
         }
@@ -166,7 +170,7 @@ where
     Ok(Actor::spawn(context, name, |pipe| Ok(common::until_ctrl_c(|| body(pipe))?))?)
 }
 
-/// Waits until there is something to receive: `false` where this actor is to end instead.
+/// Waits for a message. Gives `false` if this actor must end.
 fn is_readable(socket: &Socket<'_, Req>, pipe: &ActorPipe) -> zmq::Result<bool> {
     let pipe_item = PollItem::socket(pipe.as_ref(), PollEvents::POLLIN);
     poll(&mut [pipe_item, PollItem::socket(socket, PollEvents::POLLIN)], None)?;
@@ -182,14 +186,14 @@ fn ask(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     pipe.ready();
 
     while !pipe.is_terminated() {
-        client.send("HELLO")?;
+        s_send(&client, "HELLO")?;
         if !is_readable(&client, pipe)? {
             break;
         }
         if let Some(text) = client.recv_multipart()?.back() {
             println!("Client: {}", String::from_utf8_lossy(text));
         }
-        // Nothing comes over the pipe but its end, which ends this wait.
+        // Nothing comes over the pipe but the end of the actor, which ends the pause.
         pipe.recv_timeout(pause)?;
     }
     Ok(())
@@ -209,7 +213,7 @@ fn work(pipe: &ActorPipe, endpoint: &str) -> common::Result {
             println!("Worker: {}", format_frame(body));
             *body = "OK".into();
         }
-        // What is before it, the address and the empty frame, goes back as it came.
+        // The frames before it, the address and the empty frame, go back unchanged.
         worker.send_multipart(message)?;
     }
     Ok(())

@@ -4,9 +4,10 @@
 //! Original: none
 //! Teaches: sent is not delivered; linger says how long the end of a program waits for delivery
 //! Arguments: --endpoint tcp://127.0.0.1:5558, --linger 10000
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `Sent "with no linger", and ended at once`
 //! - `Sent "with a linger of <n> ms", and the end waits for it`
 //! - `Somebody has come to receive`
@@ -36,12 +37,12 @@ struct Args {
 fn main() -> common::Result {
     let args = Args::parse();
 
-    // Nobody listens yet. That does not keep a PUSH that connects from sending: its queue is there at once.
+    // No receiver listens yet. A PUSH that connects can send all the same: its queue is there at once.
     let context = send(&args, Duration::ZERO, "with no linger")?;
     drop(context);
     println!("Sent \"with no linger\", and ended at once");
 
-    // Unless told otherwise, libzmq lingers for ever: such a program would not end before somebody has its message.
+    // By default libzmq lingers for ever: such a program does not end before its message is delivered.
     let text = format!("with a linger of {} ms", args.linger);
     let context = send(&args, Duration::from_millis(args.linger), &text)?;
     println!("Sent {text:?}, and the end waits for it");
@@ -52,7 +53,7 @@ fn main() -> common::Result {
     receiver.bind(&args.endpoint)?;
     println!("Somebody has come to receive");
     let received = receiver.recv_string()?;
-    // Both senders have ended, so nothing can come any more.
+    // Both senders have ended, so no other message can come.
     ending.join().unwrap_or_else(|panic| resume_unwind(panic));
     if receiver.try_recv()?.is_none() {
         println!("Received {received:?}, and nothing else");
@@ -60,8 +61,8 @@ fn main() -> common::Result {
     Ok(())
 }
 
-/// Sends a message and closes the socket. What is still to be delivered belongs to the context then, and it is the
-/// context that waits, when it is dropped.
+/// Sends a message and closes the socket. The context keeps messages that are not delivered, and waits for them when it
+/// is dropped.
 fn send(args: &Args, linger: Duration, text: &str) -> common::Result<Context> {
     let context = Context::new()?;
     let sender = context.socket(Push)?;

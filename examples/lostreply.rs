@@ -4,9 +4,10 @@
 //! Original: none
 //! Teaches: a REQ socket has to send and receive in turn; how a client goes on after a lost reply
 //! Arguments: --endpoint tcp://127.0.0.1:5555, --timeout 100, --retries 100
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `A REQ: no reply to Hello 1 within <n> ms`
 //! - `A REQ: Hello 2 cannot be sent: <text>EFSM<text>`
 //! - `RELAXED alone: the reply to Hello 2 is World 1`
@@ -42,8 +43,7 @@ struct Args {
 fn main() -> common::Result {
     let args = Args::parse();
     let context = Context::new()?;
-    // A REP has to reply before it takes the next request. This server is a ROUTER, which is free to lose replies, or to
-    // send them late.
+    // A REP must reply before it takes the next request. A ROUTER, as here, can lose replies or send them late.
     let server = context.socket(Router)?;
     server.bind(&args.endpoint)?;
 
@@ -55,15 +55,16 @@ fn main() -> common::Result {
     relaxed.connect(&args.endpoint)?;
     println!("RELAXED alone: the reply to Hello 2 is {}", ask_twice(&relaxed, &server)?);
 
-    // With CORRELATE each request has a number, which comes back with its reply: the late one is recognized and dropped.
+    // With CORRELATE each request has a number, which comes back with its reply. A late reply is recognized and
+    // dropped.
     let correlated = context.socket(Req)?;
     correlated.set_req_relaxed(true)?;
     correlated.set_req_correlate(true)?;
     correlated.connect(&args.endpoint)?;
     println!("RELAXED and CORRELATE: the reply to Hello 2 is {}", ask_twice(&correlated, &server)?);
 
-    // A new socket knows of no old request, and no late reply finds it. LazyPirate does all of it: the time-out, the new
-    // socket, the next try, and an end after so many.
+    // A late reply does not reach a new socket. LazyPirate has the time-out, the new socket, the next try, and the end
+    // after so many tries.
     let reply = thread::scope(|scope| {
         let serving = scope.spawn(move || serve_the_second(server));
         let mut client = LazyPirate::new(&context, &args.endpoint)
@@ -77,12 +78,12 @@ fn main() -> common::Result {
     Ok(())
 }
 
-/// The fault: the client can neither receive, as there is nothing, nor send, as it has not received.
+/// The fault: the client cannot receive, as no reply comes, and cannot send, as it has not received.
 fn lose(context: &Context, server: &Socket<'_, Router>, args: &Args) -> common::Result {
     let client = context.socket(Req)?;
     client.connect(&args.endpoint)?;
     client.send("Hello 1")?;
-    // The server gets the request, and dies of it.
+    // The server takes the request, and never replies.
     server.recv_multipart()?;
 
     let timeout = Duration::from_millis(args.timeout);
@@ -90,14 +91,14 @@ fn lose(context: &Context, server: &Socket<'_, Router>, args: &Args) -> common::
         println!("A REQ: no reply to Hello 1 within {} ms", args.timeout);
     }
     if let Err(failed) = client.send("Hello 2") {
-        // What was not sent is in the error.
+        // The error has the message that was not sent.
         let message = String::from_utf8_lossy(failed.message());
         println!("A REQ: {message} cannot be sent: {}", failed.error());
     }
     Ok(())
 }
 
-/// Asks again before the reply has come; both replies come then. Gives the one that the client gets.
+/// Asks again before the reply has come. Then both replies come. Gives the one that the client receives.
 fn ask_twice(client: &Socket<'_, Req>, server: &Socket<'_, Router>) -> common::Result<String> {
     client.send("Hello 1")?;
     let first = server.recv_multipart()?;

@@ -1,12 +1,14 @@
-//! Message queue broker: what rrbroker does, done by the library's proxy.
+//! Message queue broker: the work of rrbroker, done by the library's proxy.
 //!
 //! Chapter: 2, ZeroMQ's Built-In Proxy Function
 //! Original: msgqueue.c
+//! Replaces it: in any pair
 //! Teaches: a proxy: two sockets, and everything that comes to one leaves by the other
 //! Arguments: --frontend tcp://*:5559, --backend tcp://*:5560, --linger 1000
-//! Partners: 2 x rrclient, 2 x rrworker --delay 5
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: nothing
+//! Test partners: 2 x rrclient, 2 x rrworker --delay 5
+//! Test prints: nothing
 
 mod common;
 
@@ -15,7 +17,7 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Dealer, Router, proxy};
 
-/// Message queue broker: what rrbroker does, done by the library's proxy.
+/// Message queue broker: the work of rrbroker, done by the library's proxy.
 #[derive(Parser)]
 struct Args {
     /// Where clients send their requests
@@ -46,7 +48,7 @@ fn queue(args: Args) -> common::Result {
     backend.set_linger(patience)?;
     backend.bind(&args.backend)?;
 
-    // Takes no more from clients than workers have room for, and runs until Ctrl-C.
+    // The proxy takes no more from clients than workers have room for, and runs until Ctrl-C.
     proxy(&frontend, &backend, None)?;
     Ok(())
 }

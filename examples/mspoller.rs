@@ -2,11 +2,13 @@
 //!
 //! Chapter: 2, Handling Multiple Sockets
 //! Original: mspoller.c
+//! Replaces it: in any pair
 //! Teaches: a poll: wait for several sockets, and receive from those that are ready
 //! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556, --filter "10001 "
-//! Partners: taskvent, tasksink --count 0, wuserver
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: nothing
+//! Test partners: taskvent, tasksink --count 0, wuserver
+//! Test prints: nothing
 
 mod common;
 
@@ -44,11 +46,11 @@ fn read(args: Args) -> common::Result {
     let mut items =
         [PollItem::socket(&receiver, PollEvents::POLLIN), PollItem::socket(&subscriber, PollEvents::POLLIN)];
 
-    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
         poll(&mut items, None)?;
 
-        // One message of each socket that is ready, so that neither keeps the other waiting.
+        // One message of each socket that is ready: neither keeps the other waiting.
         if items[0].is_readable() {
             let _task = receiver.recv()?;
         }

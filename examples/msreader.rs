@@ -2,18 +2,18 @@
 //!
 //! Chapter: 2, Handling Multiple Sockets
 //! Original: msreader.c
+//! Replaces it: in any pair
 //! Teaches: to read several sockets without a poll, and what that costs
 //! Arguments: --ventilator tcp://localhost:5557, --weather tcp://localhost:5556, --filter "10001 ", --delay 1
-//! Partners: taskvent, tasksink --count 0, wuserver
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: nothing
+//! Test partners: taskvent, tasksink --count 0, wuserver
+//! Test prints: nothing
 
 mod common;
 
-use std::time::Duration;
-
 use clap::Parser;
-use zmq::{Context, Pull, Sub, interrupt, poll};
+use zmq::{Context, Pull, Sub, interrupt};
 
 /// Reader of two sockets that looks at each without waiting, one after the other.
 #[derive(Parser)]
@@ -47,18 +47,18 @@ fn read(args: Args) -> common::Result {
     subscriber.connect(&args.weather)?;
     subscriber.subscribe(&args.filter)?;
 
-    // Nothing here waits for a message, so Ctrl-C has no call to end: the loops ask for it.
+    // No call waits that Ctrl-C could end, so the loops ask for it.
     while !interrupt::interrupted() {
-        // Tasks go first: while there are any, no weather is looked at.
+        // Tasks go first: the weather waits until no task is left.
         while !interrupt::interrupted() && receiver.try_recv()?.is_some() {
             // A task would be worked on here.
         }
         while !interrupt::interrupted() && subscriber.try_recv()?.is_some() {
             // An update would be looked at here.
         }
-        // Without a pause the program would keep a processor busy, and with it every message may come late: mspoller
-        // needs none.
-        poll(&mut [], Duration::from_millis(args.delay))?;
+        // Without the pause the program keeps a processor busy. With it a message may be read late. mspoller needs no
+        // pause.
+        common::pause(args.delay)?;
     }
     Ok(())
 }

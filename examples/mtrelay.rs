@@ -2,11 +2,13 @@
 //!
 //! Chapter: 2, Signaling Between Threads (PAIR Sockets)
 //! Original: mtrelay.c
+//! Replaces it: alone
 //! Teaches: PAIR sockets: threads tell each other something without a lock
 //! Arguments: --step2 inproc://step2, --step3 inproc://step3
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `Step 1 ready, signaling step 2`
 //! - `Step 2 ready, signaling step 3`
 //! - `Test successful!`
@@ -35,7 +37,7 @@ fn main() -> common::Result {
     let args = Args::parse();
     let context = Context::new()?;
     thread::scope(|scope| {
-        // Bound before the thread starts that connects to it.
+        // The socket is bound before the thread starts that connects to it.
         let receiver = context.socket(Pair)?;
         receiver.bind(&args.step3)?;
         let step2 = scope.spawn(|| step2(&context, &args));
@@ -47,7 +49,7 @@ fn main() -> common::Result {
 }
 
 fn step2(context: &Context, args: &Args) -> common::Result {
-    // A thread makes its own sockets: the context is shared by threads, a socket is not.
+    // A thread makes its own sockets: threads share the context, never a socket.
     thread::scope(|scope| {
         let receiver = context.socket(Pair)?;
         receiver.bind(&args.step2)?;

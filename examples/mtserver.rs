@@ -2,12 +2,14 @@
 //!
 //! Chapter: 2, Multithreading with ZeroMQ
 //! Original: mtserver.c
+//! Replaces it: in any pair
 //! Teaches: a broker and its workers in one process: threads share the context, never a socket
 //! Arguments: --endpoint tcp://*:5555, --backend inproc://workers, --workers 5, --delay 1000, --linger 1000
-//! Partners: 5 x hwclient
-//! Run: --delay 5
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Test partners: 5 x hwclient
+//! Test run: --delay 5
+//! Test prints: in order
 //! - 50 x `Received request: [Hello]`
 
 mod common;
@@ -55,7 +57,7 @@ fn serve(args: Args) -> common::Result {
     // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
     clients.set_linger(Some(Duration::from_millis(args.linger)))?;
     clients.bind(&args.endpoint)?;
-    // Threads of one process need no network between them.
+    // Threads of one process meet over inproc, without a network.
     let workers = context.socket(Dealer)?;
     let backend = workers.bind(&args.backend)?;
 
@@ -63,8 +65,8 @@ fn serve(args: Args) -> common::Result {
     let ended = thread::scope(|scope| {
         let (connecting, connected) = mpsc::channel();
         for _ in 0..args.workers.get() {
-            // A worker borrows the context and makes its own socket. With one of the two sockets above in here, the
-            // program would not compile.
+            // A worker borrows the context and makes its own socket. A worker that used one of the two sockets above
+            // would not compile.
             let (context, backend, connecting) = (&context, &backend, connecting.clone());
             scope.spawn(move || {
                 if let Err(error) = common::until_ctrl_c(|| work(context, backend, connecting, args.delay)) {
@@ -72,17 +74,16 @@ fn serve(args: Args) -> common::Result {
                 }
             });
         }
-        // Requests are dealt out in turn to the workers that are there. C begins before all of them are, and may give
-        // two requests to one worker while another has none. So here they are waited for, until all have let go of the
-        // channel.
+        // A DEALER gives requests in turn to the workers that are connected. C begins before all are, and one worker
+        // may get two requests while another has none. Here the channel ends when every worker has connected.
         drop(connecting);
-        let _: Result<(), _> = connected.recv();
+        for () in connected {}
 
         // Runs until Ctrl-C, which ends the workers as well.
         proxy(&clients, &workers, None)
     });
 
-    // What the workers have answered since Ctrl-C is still owed to the clients.
+    // Replies that the workers have sent since Ctrl-C are still owed to the clients.
     while let Some(reply) = workers.try_recv_multipart()? {
         clients.send_multipart(reply)?;
     }
@@ -99,7 +100,7 @@ fn work(context: &Context, backend: &str, connecting: Sender<()>, delay: u64) ->
         println!("Received request: [{request}]");
 
         // A real worker would work for its answer here.
-        common::work_for(delay);
+        common::pause(delay)?;
 
         s_send(&receiver, "World")?;
     }

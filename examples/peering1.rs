@@ -2,12 +2,14 @@
 //!
 //! Chapter: 3, Prototyping the State Flow
 //! Original: peering1.c
+//! Replaces it: in any pair
 //! Teaches: state is published: each broker has a PUB of its own and one SUB for all others
 //! Arguments: [NAMES]..., --directory ., --pause 1000
-//! Partners: peering1 DC2 DC1 --pause 50
-//! Run: DC1 DC2 --pause 50
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: in any order
+//! Test partners: peering1 DC2 DC1 --pause 50
+//! Test run: DC1 DC2 --pause 50
+//! Test prints: in any order
 //! - `I: preparing broker at DC1...`
 //! - `I: connecting to state backend at 'DC2'`
 //! - 3+ x `DC2 - <n> workers free`
@@ -50,11 +52,11 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
 
     let context = Context::new()?;
     let statebe = context.socket(Pub)?;
-    // News that nobody has read is worth nothing at the end.
+    // News that is not read by the end is of no use.
     statebe.set_linger(Some(Duration::ZERO))?;
     statebe.bind(&endpoint(name))?;
 
-    // One socket hears all peers. Those that are not there yet are found as soon as they are.
+    // One socket hears all peers. A peer that comes later is found then.
     let statefe = context.socket(Sub)?;
     statefe.subscribe("")?;
     for peer in peers {
@@ -64,15 +66,15 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
 
     let mut reactor = Reactor::new()?;
     reactor.add(&statefe, PollEvents::POLLIN, |_, _| {
-        // [broker][number]; what has another form is no news of a broker's.
+        // News is [broker][number]. Messages of another form are passed over.
         let news = statefe.recv_multipart()?;
         if let (Some(peer), Some(free), 2) = (news.front(), news.back(), news.len()) {
             println!("{} - {} workers free", String::from_utf8_lossy(peer), String::from_utf8_lossy(free));
         }
         Ok(())
     })?;
-    // The number is made up: there are no workers yet. In C a broker sends when it has heard nothing for a second, so one
-    // that hears of its peers all the time is not heard of itself; a timer of its own cannot be put off.
+    // The number is made up: this step has no workers yet. In C a broker sends when it has heard nothing for a second,
+    // so a broker that hears of its peers all the time never sends. A timer is not put off by messages.
     reactor.every(Duration::from_millis(args.pause), |_, _| {
         s_sendmore(&statebe, name)?;
         s_send(&statebe, &randof(10).to_string())?;

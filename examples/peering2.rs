@@ -2,14 +2,16 @@
 //!
 //! Chapter: 3, Prototyping the Local and Cloud Flows
 //! Original: peering2.c
+//! Replaces it: in any pair
 //! Teaches: ROUTER to ROUTER by names that both know, envelopes across two brokers
 //! Arguments: [NAMES]..., --directory ., --clients 10, --workers 3, --pause 1000, --retry 500,
 //!     --abroad 5, --requests
-//! Partners: peering2 DC2 DC1
-//! Run: DC1 DC2
-//! Input: Enter
+//! Other files: common/mod.rs, common/peering.rs
 //! Ends: on Ctrl-C
-//! Prints: in any order
+//! Test partners: peering2 DC2 DC1
+//! Test run: DC1 DC2
+//! Test input: Enter
+//! Test prints: in any order
 //! - `I: preparing broker at DC1...`
 //! - `I: connecting to cloud frontend at 'DC2'`
 //! - `Press Enter when all brokers are started: <text>`
@@ -42,19 +44,19 @@ struct Args {
     #[arg(long, default_value_t = 10)]
     clients: u32,
 
-    /// How many workers of its own; a broker that has none, and hears of none, leaves everything to its peers
+    /// How many workers of its own; a broker without workers leaves all requests to its peers
     #[arg(long, default_value_t = 3)]
     workers: u32,
 
     /// How long a client waits after a reply, in milliseconds
     #[arg(long, default_value_t = 1000)]
-    pause: u32,
+    pause: u64,
 
-    /// How long a request that nobody was there for waits before it is tried again, in milliseconds
+    /// After how long a request that found no worker and no peer is tried again, in milliseconds
     #[arg(long, default_value_t = 500)]
     retry: u64,
 
-    /// One request in so many goes to a peer, though there are workers here
+    /// One request in so many goes to a peer, though workers are free here
     #[arg(long, default_value = "5")]
     abroad: NonZeroU32,
 
@@ -74,7 +76,7 @@ fn main() -> common::Result {
 
 fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     let context = Context::new()?;
-    // Nobody waits any more for what is under way at the end.
+    // Messages that are under way at the end are of no use.
     context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
     let broker = Broker::prepare(&context, &args.directory, name, peers)?;
     let cloud = peering::endpoint(&args.directory, name, "cloud");
@@ -84,7 +86,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
 
     print!("Press Enter when all brokers are started: ");
     io::stdout().flush()?;
-    // Ctrl-C ends this wait, and would not end that of the read.
+    // Ctrl-C ends the poll, and would not end the read.
     poll(&mut [PollItem::fd(io::stdin().as_fd(), PollEvents::POLLIN)], None)?;
     io::stdin().lock().skip_until(b'\n')?;
 
@@ -96,28 +98,30 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     }
     for _ in 0..args.clients {
         let endpoint = peering::endpoint(&args.directory, name, "localfe");
-        let (pause, requests) = (args.pause, args.requests);
+        let (pause, requests) = (Duration::from_millis(args.pause), args.requests);
         threads.push(peering::start(&context, "client", move |pipe| client(pipe, &endpoint, pause, requests))?);
     }
     route(broker, args, &cloud)
 }
 
 /// Makes a request, waits for the reply, and again.
-fn client(pipe: &ActorPipe, endpoint: &str, pause: u32, requests: Option<u64>) -> common::Result {
+fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration, requests: Option<u64>) -> common::Result {
     let context = pipe.context();
     let client = context.socket(Req)?;
     client.connect(endpoint)?;
     pipe.ready();
 
     for _ in 0..requests.unwrap_or(u64::MAX) {
+        if pipe.is_terminated() {
+            break;
+        }
         s_send(&client, "HELLO")?;
         let Some(reply) = peering::recv(pipe, &client, None)? else { break };
         if let Some(text) = reply.back() {
             println!("Client: {}", String::from_utf8_lossy(text));
         }
-        if !peering::pause(pipe, pause)? {
-            break;
-        }
+        // Nothing comes over the pipe but the end of the actor, which ends the pause.
+        pipe.recv_timeout(pause)?;
     }
     Ok(())
 }
@@ -131,7 +135,7 @@ fn worker(pipe: &ActorPipe, endpoint: &str) -> common::Result {
 
     worker.send(READY)?;
     while let Some(mut message) = peering::recv(pipe, &worker, None)? {
-        // The envelope says whom the reply is for; it goes back as it came, with another body.
+        // The envelope goes back unchanged, with another body: by it the reply finds the client.
         if let Some(body) = message.back_mut() {
             println!("Worker: {}", format_frame(body));
             *body = "OK".into();
@@ -144,12 +148,12 @@ fn worker(pipe: &ActorPipe, endpoint: &str) -> common::Result {
 /// The broker's own work, until Ctrl-C.
 fn route(mut broker: Broker, args: &Args, cloud: &str) -> common::Result {
     let mut has_workers = args.workers > 0;
-    // A request that nobody was there for, and whether it is of an own client.
+    // A request that found no worker and no peer, and whether it is of an own client.
     let mut held = None;
-    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
-        // Replies can always be passed on. Requests are not taken before somebody can work on them: until then they wait in
-        // the sockets' own queues. C looks for them only after a reply, or once in a second; here they end the wait.
+        // Replies can always be passed on. Requests wait in the sockets' own queues until a worker or a peer can take
+        // them. C looks for requests after a reply, or once in a second. Here a request ends the wait.
         let can_work = held.is_none() && !broker.workers.is_empty();
         let can_ask = held.is_none() && !broker.peers.is_empty() && !has_workers;
         let mut items = [
@@ -165,7 +169,7 @@ fn route(mut broker: Broker, args: &Args, cloud: &str) -> common::Result {
             if let Some(reply) = broker.recv_from_worker()? {
                 broker.reply(reply)?;
             }
-            // Who has no workers cannot be reached by peers, which then do not ask; now it can.
+            // A broker without workers is not bound, so its peers do not ask. Now it has one.
             if !has_workers && !broker.workers.is_empty() {
                 broker.cloudfe.bind(cloud)?;
                 has_workers = true;
@@ -175,8 +179,8 @@ fn route(mut broker: Broker, args: &Args, cloud: &str) -> common::Result {
             broker.reply(broker.recv_from_peer()?)?;
         }
 
-        // Peers come first, or busy clients of our own would keep them out. What a peer asks is not passed on once more: it
-        // could go round in circles.
+        // Peers come first, as in C, or busy clients of our own would keep them out. A peer's request is not passed on
+        // again: it could go round in circles.
         let next = match held.take() {
             Some(held) => Some(held),
             None if peer_asks => Some((broker.cloudfe.recv_multipart()?, false)),
@@ -184,7 +188,7 @@ fn route(mut broker: Broker, args: &Args, cloud: &str) -> common::Result {
             None => None,
         };
         let Some((request, is_local)) = next else { continue };
-        // One in so many is sent abroad, just to try the way: the third step knows who has workers free.
+        // One in so many goes to a peer, to try the way. The third step knows which peers have workers free.
         let abroad = is_local && !broker.peers.is_empty() && (!has_workers || randof(args.abroad.get()) == 0);
         let unsent = if abroad { broker.offer_to_peers(broker.peers.iter(), request)? } else { Some(request) };
         let unsent = match unsent {

@@ -1,14 +1,16 @@
-//! Broker peering, complete: a cluster of brokers, each of which passes on what its own workers have no time for.
+//! Broker peering, complete: a cluster of brokers, each of which passes on requests when its own workers are busy.
 //!
 //! Chapter: 3, Putting it All Together
 //! Original: peering3.c
+//! Replaces it: in any pair
 //! Teaches: a state flow that says where there is capacity, and a broker that routes by it
 //! Arguments: [NAMES]..., --directory ., --clients 10, --workers 5, --pause 4000, --burst 14, --work 1000,
 //!     --timeout 10000, --retry 500, --tasks
-//! Partners: peering3 DC2 DC1 --pause 100 --work 10
-//! Run: DC1 DC2 --pause 100 --work 10
+//! Other files: common/mod.rs, common/peering.rs
 //! Ends: on Ctrl-C
-//! Prints: in any order
+//! Test partners: peering3 DC2 DC1 --pause 100 --work 10
+//! Test run: DC1 DC2 --pause 100 --work 10
+//! Test prints: in any order
 //! - `I: preparing broker at DC1...`
 //! - `I: connecting to cloud frontend at 'DC2'`
 //! - `I: connecting to state backend at 'DC2'`
@@ -24,7 +26,7 @@ use common::peering::{self, Broker, READY};
 use zmq::zhelpers::{randof, s_recv, s_send};
 use zmq::{ActorPipe, Context, Multipart, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, XPub, interrupt, poll};
 
-/// Broker peering, complete: a cluster of brokers, each of which passes on what its own workers have no time for.
+/// Broker peering, complete: a cluster of brokers, each of which passes on requests when its own workers are busy.
 #[derive(Parser, Clone)]
 struct Args {
     /// The name of this broker, and then those of its peers
@@ -58,7 +60,7 @@ struct Args {
     #[arg(long, default_value_t = 10_000)]
     timeout: u64,
 
-    /// How long a request that nobody was there for waits before it is tried again, in milliseconds
+    /// After how long a request that found no worker and no peer is tried again, in milliseconds
     #[arg(long, default_value_t = 500)]
     retry: u64,
 
@@ -78,12 +80,12 @@ fn main() -> common::Result {
 
 fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     let context = Context::new()?;
-    // Nobody waits any more for what is under way at the end.
+    // Messages that are under way at the end are of no use.
     context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
     let broker = Broker::prepare(&context, &args.directory, name, peers)?;
     broker.cloudfe.bind(&peering::endpoint(&args.directory, name, "cloud"))?;
 
-    // To its subscribers an XPUB is a PUB; but it hears of them, of each one.
+    // Subscribers see no difference between an XPUB and a PUB. A verbose XPUB is told of each of them.
     let statebe = context.socket(XPub)?;
     statebe.set_xpub_verbose(true)?;
     statebe.bind(&peering::endpoint(&args.directory, name, "state"))?;
@@ -110,7 +112,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     Cluster { name, broker, statebe, statefe, monitor, capacity: BTreeMap::new(), retry }.route()
 }
 
-/// Has nothing to do for a while, then many tasks at once; tells the monitor what has become of each.
+/// Pauses for a while, then has many tasks, one after the other, and reports each to the monitor.
 fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
     let context = pipe.context();
     let client = context.socket(Req)?;
@@ -120,7 +122,12 @@ fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
     pipe.ready();
 
     let mut left = args.tasks.unwrap_or(u64::MAX);
-    'end: while left > 0 && peering::pause(pipe, randof(args.pause.saturating_add(1)))? {
+    'end: while left > 0 {
+        // Nothing comes over the pipe but the end of the actor, which ends the pause.
+        pipe.recv_timeout(Duration::from_millis(randof(args.pause.saturating_add(1)).into()))?;
+        if pipe.is_terminated() {
+            break;
+        }
         for _ in 0..u64::from(randof(args.burst.saturating_add(1))).min(left) {
             left -= 1;
             let task = format!("{:04X}", randof(0x10000));
@@ -130,7 +137,7 @@ fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
             if pipe.is_terminated() {
                 break 'end;
             }
-            // The worker is to give the task back. In C a wrong one ends the whole program.
+            // The worker gives the task back. In C a wrong task ends the whole program.
             if reply.is_none_or(|reply| reply != [task.as_str()]) {
                 s_send(&monitor, &format!("E: CLIENT EXIT - lost task {task}"))?;
                 break 'end;
@@ -138,12 +145,12 @@ fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
             s_send(&monitor, &task)?;
         }
     }
-    // A socket that is closed throws away what is under way, so it stays open until all comes to its end.
+    // Closing a socket drops messages that are under way, so both stay open until the program ends.
     pipe.recv()?;
     Ok(())
 }
 
-/// Says that it is ready, and then gives back one task after the other, some of them late.
+/// Says that it is ready, and then gives back one task after the other, about half of them late.
 fn worker(pipe: &ActorPipe, args: &Args) -> common::Result {
     let context = pipe.context();
     let worker = context.socket(Req)?;
@@ -152,7 +159,8 @@ fn worker(pipe: &ActorPipe, args: &Args) -> common::Result {
 
     worker.send(READY)?;
     while let Some(task) = peering::recv(pipe, &worker, None)? {
-        if !peering::pause(pipe, args.work * randof(2))? {
+        pipe.recv_timeout(Duration::from_millis(u64::from(args.work) * u64::from(randof(2))))?;
+        if pipe.is_terminated() {
             break;
         }
         worker.send_multipart(task)?;
@@ -166,28 +174,28 @@ struct Request {
     is_local: bool,
 }
 
-/// A broker and what it knows of its peers.
+/// A broker and the state of its peers.
 struct Cluster<'a> {
     name: &'a str,
     broker: Broker<'a>,
-    /// Own news go out here.
+    /// This broker's state goes out here.
     statebe: Socket<'a, XPub>,
-    /// The peers' news come in here.
+    /// The peers' states come in here.
     statefe: Socket<'a, Sub>,
     monitor: Socket<'a, Pull>,
-    /// How many workers each peer has free, as far as it has said. C keeps one number for all, that of the last who spoke.
+    /// How many workers each peer has free, as it has said last. C keeps one number for all peers.
     capacity: BTreeMap<String, u32>,
-    /// How long a request waits that nobody was there for, before it is tried again.
+    /// After how long a request that found no worker and no peer is tried again.
     retry: Duration,
 }
 
 impl Cluster<'_> {
     /// The broker's own work, until Ctrl-C.
     fn route(mut self) -> common::Result {
-        // What the peers were told last.
+        // The number of free workers that the peers were told last.
         let mut announced = Some(0);
         let mut held = None;
-        // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+        // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
         while !interrupt::interrupted() {
             // Requests stay in the sockets' own queues until a worker or a peer has room for them.
             let local = held.is_none() && !self.broker.workers.is_empty();
@@ -219,8 +227,8 @@ impl Cluster<'_> {
 
             held = self.route_requests(held)?;
 
-            // A message begins with 1 when a peer subscribes. The peer has not heard what was said before; in C it does
-            // not know of idle workers until one of them gets to work.
+            // A message begins with 1 when a peer subscribes. The peer has missed earlier states. In C it does not know
+            // of idle workers until one of them gets to work.
             if subscription && self.statebe.recv()?.starts_with(&[1]) {
                 announced = None;
             }
@@ -234,8 +242,7 @@ impl Cluster<'_> {
         Ok(())
     }
 
-    /// Routes requests while there is room for them, that one first which had to wait. Gives back the one that has to
-    /// wait now.
+    /// Routes requests while a worker or a peer has room for them, `held` first. Gives back a request that must wait.
     fn route_requests(&mut self, mut held: Option<Request>) -> common::Result<Option<Request>> {
         while !interrupt::interrupted() {
             let next = match held.take() {
@@ -254,8 +261,8 @@ impl Cluster<'_> {
         Ok(held)
     }
 
-    /// The next request that there is room for. Own clients come first, as in C: peers wait as long as own clients keep
-    /// all workers busy. Their requests are never passed on, or they could go round in circles.
+    /// The next request that a worker or a peer has room for. Own clients come first, as in C: peers wait while own
+    /// clients keep all workers busy. A peer's request is never passed on: it could go round in circles.
     fn next_request(&self) -> zmq::Result<Option<Request>> {
         let has_workers = !self.broker.workers.is_empty();
         if (has_workers || !self.capacity.is_empty())
@@ -270,7 +277,7 @@ impl Cluster<'_> {
         Ok(message.map(|message| Request { message, is_local: false }))
     }
 
-    /// Remembers what a peer says: [peer][how many of its workers are free].
+    /// Takes in the state of a peer: [peer][number of free workers].
     fn learn(&mut self, news: &Multipart) {
         let texts: Vec<_> = news.iter().map_while(|part| part.to_str().ok()).collect();
         if let [peer, number] = texts[..]

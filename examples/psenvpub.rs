@@ -1,13 +1,15 @@
-//! Publisher with envelopes: sends a message to those who want A, and another to those who want B, every second.
+//! Publisher with envelopes: sends a message under the envelope A, and another under B, every second.
 //!
 //! Chapter: 2, Pub-Sub Message Envelopes
 //! Original: psenvpub.c
-//! Teaches: a message of two frames, of which the first is what subscriptions are compared with
+//! Replaces it: in any pair
+//! Teaches: a message of two frames, of which subscriptions are compared with the first
 //! Arguments: --endpoint tcp://*:5563, --delay 1000
-//! Partners: psenvsub --count 3
-//! Run: --delay 20
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: nothing
+//! Test partners: psenvsub --count 3
+//! Test run: --delay 20
+//! Test prints: nothing
 
 mod common;
 
@@ -16,9 +18,9 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::interrupt;
 use zmq::zhelpers::{s_send, s_sendmore};
-use zmq::{Context, Pub, poll};
+use zmq::{Context, Pub};
 
-/// Publisher with envelopes: sends a message to those who want A, and another to those who want B, every second.
+/// Publisher with envelopes: sends a message under the envelope A, and another under B, every second.
 #[derive(Parser)]
 struct Args {
     /// Where the messages are published
@@ -37,21 +39,20 @@ fn main() -> common::Result {
 fn publish(args: Args) -> common::Result {
     let context = Context::new()?;
     let publisher = context.socket(Pub)?;
-    // It ends by Ctrl-C alone, and then without waiting for subscribers that do not read.
+    // After Ctrl-C, subscribers that do not read are not waited for.
     publisher.set_linger(Some(Duration::ZERO))?;
     publisher.bind(&args.endpoint)?;
 
-    // A publisher never waits for anybody, so with no delay nothing but this tells of Ctrl-C.
+    // A publisher never waits for its subscribers, so the loop asks for Ctrl-C.
     while !interrupt::interrupted() {
-        // Both frames travel as one message, or not at all. The envelope is a frame of its own, so no subscription is
-        // by accident compared with content.
+        // Both frames travel as one message. The envelope is a frame of its own, so subscriptions are never compared
+        // with content.
         s_sendmore(&publisher, "A")?;
         s_send(&publisher, "We don't want to see this")?;
         s_sendmore(&publisher, "B")?;
         s_send(&publisher, "We would like to see this")?;
 
-        // Polling nothing is a sleep that Ctrl-C ends.
-        poll(&mut [], Duration::from_millis(args.delay))?;
+        common::pause(args.delay)?;
     }
     Ok(())
 }

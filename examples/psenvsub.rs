@@ -2,11 +2,13 @@
 //!
 //! Chapter: 2, Pub-Sub Message Envelopes
 //! Original: psenvsub.c
-//! Teaches: to subscribe to an envelope, and to read it apart from what is in it
+//! Replaces it: in any pair
+//! Teaches: to subscribe to an envelope, and to read it apart from its content
 //! Arguments: --endpoint tcp://localhost:5563, --count
-//! Partners: psenvpub --delay 20
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Test partners: psenvpub --delay 20
+//! Test prints: in order
 //! - 2+ x `[B] We would like to see this`
 
 mod common;
@@ -34,13 +36,13 @@ fn collect(args: Args) -> common::Result {
     let context = Context::new()?;
     let subscriber = context.socket(Sub)?;
     subscriber.connect(&args.endpoint)?;
-    // What does not begin with this never leaves the publisher.
+    // Messages that do not begin with this never leave the publisher.
     subscriber.subscribe("B")?;
 
     let mut left = args.count;
-    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
     while left != Some(0) && !interrupt::interrupted() {
-        // The whole message: its frames come together, so there is nothing to wait for behind the first.
+        // The frames of a message come together, so it is received whole.
         let message = subscriber.recv_multipart()?;
         if let [Some(address), Some(contents), None] = [message.get(0), message.get(1), message.get(2)] {
             println!("[{}] {}", String::from_utf8_lossy(address), String::from_utf8_lossy(contents));

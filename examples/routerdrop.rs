@@ -1,12 +1,13 @@
-//! A ROUTER that drops: what it cannot route is gone without a word, unless routing is mandatory.
+//! A ROUTER that drops: a message that it cannot route is gone without an error, unless routing is mandatory.
 //!
 //! Chapter: 3, ROUTER Error Handling
 //! Original: none
-//! Teaches: what is for an unknown or full peer is lost in silence; MANDATORY hands it back
+//! Teaches: a message for an unknown or full peer is lost in silence; MANDATORY hands it back
 //! Arguments: --endpoint inproc://router, --hwm 5, --messages 100, --patience 50
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `Sent to Bob, who is not there: no error`
 //! - `Sent 100 messages to Alice, who reads nothing: no error`
 //! - `Alice has 10 of them, and what was for Bob is nowhere`
@@ -20,10 +21,10 @@ use std::time::Duration;
 use clap::Parser;
 use zmq::{Context, Dealer, Multipart, Router, TrySend};
 
-/// A ROUTER that drops: what it cannot route is gone without a word, unless routing is mandatory.
+/// A ROUTER that drops: a message that it cannot route is gone without an error, unless routing is mandatory.
 #[derive(Parser)]
 struct Args {
-    /// Where the ROUTER is; beyond this process there is room for more on the way, and the numbers differ
+    /// Where the ROUTER is; over a network more messages fit on the way, and the numbers differ
     #[arg(long, default_value = "inproc://router")]
     endpoint: String,
 
@@ -31,11 +32,11 @@ struct Args {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     hwm: u32,
 
-    /// How many messages to send, more than there is room for
+    /// How many messages to send, more than both queues hold
     #[arg(long, default_value_t = 100)]
     messages: u64,
 
-    /// How long what is on its way may take, in milliseconds
+    /// How long a message may be on its way, in milliseconds
     #[arg(long, default_value_t = 50)]
     patience: u64,
 }
@@ -50,14 +51,14 @@ fn main() -> common::Result {
     alice.set_rcvhwm(args.hwm)?;
     alice.set_routing_id("Alice")?;
     alice.connect(&endpoint)?;
-    // A ROUTER knows those who have introduced themselves.
+    // With its first message Alice is certainly connected, and the ROUTER knows her name.
     alice.send("Here I am")?;
     router.recv_multipart()?;
 
     router.send_multipart(["Bob", "Are you there?"])?;
     println!("Sent to Bob, who is not there: no error");
 
-    // In one process nothing lies between the two queues: together they hold twice the mark.
+    // In one process the two queues together hold twice the mark.
     for number in 1..=args.messages {
         router.send_multipart(["Alice", &number.to_string()])?;
     }
@@ -68,12 +69,12 @@ fn main() -> common::Result {
     }
     println!("Alice has {received} of them, and what was for Bob is nowhere");
 
-    // Once it is mandatory to route, a message is sent, or it comes back with the reason.
+    // With MANDATORY a message is sent, or comes back with the reason.
     router.set_router_mandatory(true)?;
     if let Err(failed) = router.send_multipart(["Bob", "Are you there?"]) {
         println!("MANDATORY, to Bob: {}; handed back: {}", failed.error(), frames(failed.message()));
     }
-    // Asking for its events makes sure that the ROUTER has heard of the room that Alice has again.
+    // `events` processes commands, so the ROUTER learns that Alice has room again.
     router.events()?;
     for number in 1_u64.. {
         // `send_multipart` would wait for Alice here.

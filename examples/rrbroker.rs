@@ -2,11 +2,13 @@
 //!
 //! Chapter: 2, Shared Queue (DEALER and ROUTER sockets)
 //! Original: rrbroker.c
-//! Teaches: ROUTER and DEALER: the one notes whom a request is from, the other deals requests out
+//! Replaces it: in any pair
+//! Teaches: ROUTER and DEALER: one notes the client of a request, the other deals requests out
 //! Arguments: --frontend tcp://*:5559, --backend tcp://*:5560, --linger 1000
-//! Partners: 2 x rrclient, 2 x rrworker --delay 5
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: nothing
+//! Test partners: 2 x rrclient, 2 x rrworker --delay 5
+//! Test prints: nothing
 
 mod common;
 
@@ -48,11 +50,11 @@ fn broker(args: Args) -> common::Result {
 
     let mut items = [PollItem::socket(&frontend, PollEvents::POLLIN), PollItem::socket(&backend, PollEvents::POLLIN)];
 
-    // While messages come in all the time, no call waits that Ctrl-C could end: the loop asks for it too.
+    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
         poll(&mut items, None)?;
 
-        // A message is passed on with all its frames: the first ones are the way back to the client.
+        // A message is passed on with all its frames: the first are the way back to the client.
         if items[0].is_readable() {
             backend.send_multipart(frontend.recv_multipart()?)?;
         }

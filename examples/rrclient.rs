@@ -1,12 +1,14 @@
-//! Request-reply client: says "Hello" to whichever worker the broker finds, and waits for its reply.
+//! Request-reply client: says "Hello" to a worker that the broker finds, and waits for its reply.
 //!
 //! Chapter: 2, Shared Queue (DEALER and ROUTER sockets)
 //! Original: rrclient.c
-//! Teaches: a client knows the broker alone, however many workers there are
+//! Replaces it: in any pair
+//! Teaches: a client knows the broker alone, and not the workers behind it
 //! Arguments: --endpoint tcp://localhost:5559, --count 10
-//! Partners: rrbroker, rrworker --delay 5
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: rrbroker, rrworker --delay 5
+//! Test prints: in order
 //! - 10 x `Received reply <n> [World]`
 
 mod common;
@@ -15,7 +17,7 @@ use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Req};
 
-/// Request-reply client: says "Hello" to whichever worker the broker finds, and waits for its reply.
+/// Request-reply client: says "Hello" to a worker that the broker finds, and waits for its reply.
 #[derive(Parser)]
 struct Args {
     /// Where the broker takes requests

@@ -2,12 +2,14 @@
 //!
 //! Chapter: 2, Shared Queue (DEALER and ROUTER sockets)
 //! Original: rrworker.c
-//! Teaches: a server that connects: workers come and go, and only the broker has to be found
+//! Replaces it: in any pair
+//! Teaches: a server that connects: workers come and go, and the broker stays
 //! Arguments: --endpoint tcp://localhost:5560, --delay 1000, --linger 1000
-//! Partners: rrbroker, rrclient
-//! Run: --delay 5
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Test partners: rrbroker, rrclient
+//! Test run: --delay 5
+//! Test prints: in order
 //! - 10 x `Received request: [Hello]`
 
 mod common;
@@ -45,13 +47,13 @@ fn work(args: Args) -> common::Result {
     responder.set_linger(Some(Duration::from_millis(args.linger)))?;
     responder.connect(&args.endpoint)?;
 
-    // With request upon request no call ever waits, so the loop asks for Ctrl-C too.
+    // While requests come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
         let request = s_recv(&responder)?;
         println!("Received request: [{request}]");
 
         // A real worker would work for its answer here.
-        common::work_for(args.delay);
+        common::pause(args.delay)?;
 
         s_send(&responder, "World")?;
     }

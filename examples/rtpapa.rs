@@ -1,16 +1,18 @@
 //! ROUTER to REP: a request finds a worker by its address, and the reply the way back.
-//! In the original, of the guide's older editions, a REP connects to the ROUTER. Since libzmq 4 the two sides tell their
-//! kinds before anything else, and a ROUTER and a REP refuse each other, so the original waits for ever. Here two
-//! DEALERs, which may meet either, stand between them and pass on every frame as it is: what the ROUTER sends and what
-//! the REP receives are the same as then.
+//! In the original, of the guide's older editions, a REP connects to the ROUTER. Since libzmq 4 peers tell each other
+//! their kinds, and a ROUTER and a REP refuse each other, so the original waits for ever. Here two DEALERs, which may
+//! meet either, stand between them and pass on every frame unchanged: the ROUTER sends and the REP receives the same
+//! frames.
 //!
 //! Chapter: 3, Address-based Routing
 //! Original: rtpapa.c
+//! Replaces it: no, a ROUTER and a REP refuse each other since libzmq 4, so a relay stands between them
 //! Teaches: the envelope, which a REP takes off a request, keeps, and puts on the reply
 //! Arguments: --endpoint ipc://routing.ipc, --relay inproc://relay
-//! Partners: none
+//! Other files: common/mod.rs, common/routing.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `----------------------------------------`
 //! - `[020] This is the workload`
 //! - `----------------------------------------`
@@ -45,13 +47,13 @@ fn main() -> common::Result {
     common::until_ctrl_c(|| route(&Args::parse()))
 }
 
-/// All in one thread, so that the order of things is seen.
+/// All runs in one thread, which shows the order of the steps.
 fn route(args: &Args) -> common::Result {
     let context = Context::new()?;
     let client = context.socket(Router)?;
     let endpoint = client.bind(&args.endpoint)?;
 
-    // The relay. The DEALER outside has the worker's address, A; the one inside stands before the worker.
+    // The relay: the DEALER outside has the worker's address, A, and the DEALER inside faces the worker.
     let outside = context.socket(Dealer)?;
     outside.set_routing_id("A")?;
     outside.connect(&endpoint)?;
@@ -61,8 +63,8 @@ fn route(args: &Args) -> common::Result {
     let worker = context.socket(Rep)?;
     worker.connect(&relay)?;
 
-    // First the address of the worker, which the ROUTER takes off. Then a stack of addresses and the empty frame that
-    // ends them, as if the request had come through three more ROUTERs. C sleeps until the worker is there.
+    // The ROUTER takes off the first frame, the address of the worker. A stack of addresses and an empty frame follow,
+    // as if the request had come through three more ROUTERs. C sleeps until the worker is there.
     let request = Multipart::from(["A", "address 3", "address 2", "address 1", "", "This is the workload"]);
     send_when_there(&client, &request)?;
     inside.send_multipart(outside.recv_multipart()?)?;
@@ -71,7 +73,7 @@ fn route(args: &Args) -> common::Result {
     s_dump(&worker)?;
     s_send(&worker, "This is the reply")?;
 
-    // Its socket has kept the envelope, and the answer comes back in it.
+    // The REP socket has kept the envelope, and the answer comes back in it.
     outside.send_multipart(inside.recv_multipart()?)?;
     s_dump(&client)?;
     Ok(())

@@ -1,12 +1,14 @@
-//! Two ROUTERs, which send one another a message, each by the other's name.
+//! Two ROUTERs that send each other a message, each by the other's name.
 //!
 //! Chapter: 3, Router-to-Router (N to N) Routing
 //! Original: rtrouter.c
-//! Teaches: two ROUTERs can talk once each knows the other's name, and may only do so then
+//! Replaces it: alone
+//! Teaches: a ROUTER must know the name of the other before it can send to it
 //! Arguments: --endpoint ipc://rtrouter.ipc
-//! Partners: none
+//! Other files: common/mod.rs, common/routing.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `----------------------------------------`
 //! - `[006] SERVER`
 //! - `[000] `
@@ -24,7 +26,7 @@ use zmq::{Context, Multipart, Router};
 
 use common::routing::send_when_there;
 
-/// Two ROUTERs, which send one another a message, each by the other's name.
+/// Two ROUTERs that send each other a message, each by the other's name.
 #[derive(Parser)]
 struct Args {
     /// Where the two meet
@@ -46,12 +48,12 @@ fn introduce(args: &Args) -> common::Result {
     server.set_routing_id("SERVER")?;
     server.connect(&endpoint)?;
 
-    // A ROUTER has to know its peer's name before it can send to it, and hears it only when the connection stands. C
-    // sleeps a second and hopes; this sends again until there is somebody of that name.
+    // A ROUTER learns its peer's name when the connection stands, and cannot send before. C sleeps a second. This sends
+    // again until the peer is there.
     send_when_there(&server, &Multipart::from(["WORKER", "", "send to worker"]))?;
     s_dump(&worker)?;
 
-    // Who received from a peer knows it.
+    // A ROUTER that has received from a peer knows its name.
     s_sendmore(&worker, "SERVER")?;
     s_sendmore(&worker, "")?;
     s_send(&worker, "send to server")?;

@@ -2,11 +2,12 @@
 //!
 //! Chapter: 1, Getting the Message Out
 //! Original: none
-//! Teaches: what is published before a connection stands is lost; the publisher has to wait
+//! Teaches: updates that are sent before a connection stands are lost; the publisher must wait
 //! Arguments: --endpoint tcp://127.0.0.1:5556, --updates 10, --retry 300
-//! Partners: none
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `Published at once: the subscriber has 0 of 10 updates`
 //! - `Published once it had subscribed: the subscriber has 10 of 10 updates`
 
@@ -45,12 +46,12 @@ fn main() -> common::Result {
     Ok(())
 }
 
-/// Publishes updates to one subscriber, and gives the number of those that it gets. All that `patient` changes is when
-/// the publisher waits for it.
+/// Publishes updates to one subscriber, and gives the number that it gets. A `patient` publisher waits for the
+/// subscriber before the updates, the other one after them.
 fn publish(args: &Args, patient: bool) -> common::Result<u32> {
     let context = Context::new()?;
 
-    // The subscriber comes first. Nobody is there yet, so libzmq will try again a little later, by itself.
+    // The subscriber comes first and finds no publisher. libzmq tries again a little later, by itself.
     let subscriber = context.socket(Sub)?;
     subscriber.set_reconnect_ivl(Some(Duration::from_millis(args.retry)))?;
     let monitor = subscriber.monitor(Events::CONNECT_RETRIED)?;
@@ -58,7 +59,8 @@ fn publish(args: &Args, patient: bool) -> common::Result<u32> {
     subscriber.subscribe("")?;
     monitor.recv()?;
 
-    // An XPUB is a PUB that is told of subscriptions. A PUB that has to wait has `wait_for_topics`, with a current libzmq.
+    // An XPUB is a PUB that is told of subscriptions. A PUB that has to wait has `wait_for_topics`, with a current
+    // libzmq.
     let publisher = context.socket(XPub)?;
     publisher.bind(&args.endpoint)?;
     let wait = || publisher.wait_for_subscribers(1, None, &mut Vec::new());
@@ -67,7 +69,7 @@ fn publish(args: &Args, patient: bool) -> common::Result<u32> {
         wait()?;
     }
     for update in 0..args.updates {
-        // Without subscribers this drops the update. That is no error: nobody wanted it.
+        // Without subscribers this drops the update. That is no error: it was not subscribed to.
         publisher.send(format!("Update {update}"))?;
     }
     if !patient {

@@ -2,13 +2,15 @@
 //!
 //! Chapter: 2, Node Coordination
 //! Original: syncpub.c
+//! Replaces it: in any pair
 //! Teaches: to publish only when every subscriber is there, and to drop nothing for those that are slow
 //! Arguments: --publisher tcp://*:5561, --sync tcp://*:5562, --subscribers 10, --updates 1000000,
 //!     --hwm 1100000
-//! Partners: 10 x syncsub --delay 0
-//! Run: --updates 20000
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: 10 x syncsub --delay 0
+//! Test run: --updates 20000
+//! Test prints: in order
 //! - `Waiting for subscribers`
 //! - `Broadcasting messages`
 
@@ -40,7 +42,7 @@ struct Args {
     #[arg(long, default_value_t = 1_000_000)]
     updates: u64,
 
-    /// For how many updates there is room for each subscriber
+    /// How many updates are queued for each subscriber
     #[arg(long, default_value_t = 1_100_000)]
     hwm: u32,
 }
@@ -52,12 +54,11 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
 
-    // Subscribers see no difference between a PUB and an XPUB, but an XPUB is told of subscriptions: of every single one
-    // when it is verbose.
+    // Subscribers see no difference between an XPUB and a PUB. A verbose XPUB is told of each of them.
     let publisher = context.socket(XPub)?;
     publisher.set_xpub_verbose(true)?;
-    // Each subscriber has a queue of its own, with room for all updates even if it takes none of them for now. Should
-    // more be asked for than fit, the publisher waits for the slowest subscriber instead of dropping its updates.
+    // Each subscriber has a queue of its own, with room for all updates. If more are asked for than fit, the publisher
+    // waits for the slowest subscriber instead of dropping its updates.
     publisher.set_sndhwm(args.hwm)?;
     publisher.set_xpub_nodrop(true)?;
     publisher.bind(&args.publisher)?;
@@ -67,7 +68,7 @@ fn serve(args: Args) -> common::Result {
 
     let outcome = broadcast(&publisher, &syncservice, &args);
     if interrupt::interrupted() {
-        // Otherwise the program would not end before everybody has everything.
+        // Without this the program would wait until every subscriber has all updates.
         publisher.set_linger(Some(Duration::ZERO))?;
     }
     outcome
@@ -79,17 +80,16 @@ fn broadcast(publisher: &Socket<'_, XPub>, syncservice: &Socket<'_, Rep>, args: 
         s_recv(syncservice)?;
         s_send(syncservice, "")?;
     }
-    // The original starts here. But a subscriber that says so is ready only as far as it knows: its subscription takes
-    // another way, and may come later.
+    // C starts here. But the subscriptions come over other connections than the requests, and may come later.
     publisher.wait_for_subscribers(args.subscribers, None, &mut Vec::new())?;
 
     println!("Broadcasting messages");
     for _ in 0..args.updates {
-        publisher.send("Rhubarb")?;
+        s_send(publisher, "Rhubarb")?;
         if interrupt::interrupted() {
             return Ok(());
         }
     }
-    publisher.send("END")?;
+    s_send(publisher, "END")?;
     Ok(())
 }

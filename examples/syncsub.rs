@@ -2,12 +2,14 @@
 //!
 //! Chapter: 2, Node Coordination
 //! Original: syncsub.c
+//! Replaces it: in any pair
 //! Teaches: REQ and REP beside the updates, by which the publisher knows when to begin
 //! Arguments: --publisher tcp://localhost:5561, --sync tcp://localhost:5562, --delay 1000
-//! Partners: syncpub --updates 20000, 9 x syncsub --delay 0
-//! Run: --delay 5
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: syncpub --updates 20000, 9 x syncsub --delay 0
+//! Test run: --delay 5
+//! Test prints: in order
 //! - `Received 20000 updates`
 
 mod common;
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::{s_recv, s_send};
-use zmq::{Context, Req, Sub, interrupt, poll};
+use zmq::{Context, Req, Sub, interrupt};
 
 /// Synchronized subscriber: says that it is ready, then counts the updates until the last one.
 #[derive(Parser)]
@@ -44,19 +46,19 @@ fn collect(args: Args) -> common::Result {
     subscriber.connect(&args.publisher)?;
     subscriber.subscribe("")?;
 
-    // Connecting goes on in the background. Our syncpub waits until it has the subscription, but the original takes our
-    // word for it, so a moment is given to it here. Polling nothing is a sleep that Ctrl-C ends.
-    poll(&mut [], Duration::from_millis(args.delay))?;
+    // Connecting goes on in the background. Our syncpub waits for the subscription. The original does not, so the
+    // subscription gets a moment here.
+    common::pause(args.delay)?;
 
     let syncclient = context.socket(Req)?;
-    // Where there is no publisher, Ctrl-C is not to wait for one.
+    // After Ctrl-C, a publisher that is not there is not waited for.
     syncclient.set_linger(Some(Duration::ZERO))?;
     syncclient.connect(&args.sync)?;
     s_send(&syncclient, "")?;
     s_recv(&syncclient)?;
 
     let mut updates = 0_u64;
-    while subscriber.recv()? != "END" {
+    while s_recv(&subscriber)? != "END" {
         updates += 1;
         // While updates come in all the time, no call waits that Ctrl-C could end.
         if interrupt::interrupted() {

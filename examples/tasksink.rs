@@ -2,11 +2,13 @@
 //!
 //! Chapter: 1, Divide and Conquer
 //! Original: tasksink.c
+//! Replaces it: in any pair
 //! Teaches: a PULL socket: messages of all peers come in, from each in turn
 //! Arguments: --endpoint tcp://*:5558, --count 100
-//! Partners: taskvent --longest 5, 2 x taskwork
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: taskvent --longest 5, 2 x taskwork
+//! Test prints: in order
 //! - `:.........:.........:.........:.........:.........:.........:.........:.........:.........:.........Total elapsed time: <n> msec`
 
 mod common;
@@ -36,10 +38,10 @@ fn main() -> common::Result {
     let receiver = context.socket(Pull)?;
     receiver.bind(&args.endpoint)?;
 
-    // The ventilator's message says that the work begins. It comes over another connection than the results: one of
-    // these may overtake it, and then changes places with it, which makes no difference to what is counted.
+    // The ventilator's message says that the work begins. It comes over another connection than the results, and a
+    // result may overtake it. The count stays the same, since the content of a message is not looked at.
     s_recv(&receiver)?;
-    // Unlike the time of day, an Instant is not set back or forth while the work goes on.
+    // Unlike the time of day, an Instant is never set back or forth.
     let start = Instant::now();
 
     for number in 0..args.count {

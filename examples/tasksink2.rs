@@ -2,11 +2,13 @@
 //!
 //! Chapter: 2, Handling Errors and ETERM
 //! Original: tasksink2.c
-//! Teaches: how to end other programs: a PUB socket over which all of them hear it
+//! Replaces it: in any pair
+//! Teaches: how to end other programs: a PUB socket that all of them subscribe to
 //! Arguments: --endpoint tcp://*:5558, --controller tcp://*:5559, --count 100
-//! Partners: taskvent --longest 5, taskwork2
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: taskvent --longest 5, taskwork2
+//! Test prints: in order
 //! - `:.........:.........:.........:.........:.........:.........:.........:.........:.........:.........Total elapsed time: <n> msec`
 
 mod common;
@@ -42,10 +44,10 @@ fn main() -> common::Result {
     let controller = context.socket(Pub)?;
     controller.bind(&args.controller)?;
 
-    // The ventilator's message says that the work begins. It comes over another connection than the results: one of
-    // these may overtake it, and then changes places with it, which makes no difference to what is counted.
+    // The ventilator's message says that the work begins. It comes over another connection than the results, and a
+    // result may overtake it. The count stays the same, since the content of a message is not looked at.
     s_recv(&receiver)?;
-    // Unlike the time of day, an Instant is not set back or forth while the work goes on.
+    // Unlike the time of day, an Instant is never set back or forth.
     let start = Instant::now();
 
     for number in 0..args.count {
@@ -56,7 +58,7 @@ fn main() -> common::Result {
     }
     println!("Total elapsed time: {} msec", start.elapsed().as_millis());
 
-    // Sending only hands the message over. The context ends here, and that waits until the workers have it.
+    // `s_send` only hands the message over. The context ends here, and waits until the workers have the message.
     s_send(&controller, "KILL")?;
     Ok(())
 }

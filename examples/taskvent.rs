@@ -1,14 +1,16 @@
-//! Task ventilator: hands out a hundred tasks to whichever workers are there.
+//! Task ventilator: hands out a hundred tasks to the workers that are there.
 //!
 //! Chapter: 1, Divide and Conquer
 //! Original: taskvent.c
+//! Replaces it: in any pair
 //! Teaches: a PUSH socket: every message goes to one of the peers, to each in turn
 //! Arguments: --endpoint tcp://*:5557, --sink tcp://localhost:5558, --longest 100, --count 100
-//! Partners: taskwork, tasksink
-//! Run: --longest 5
-//! Input: Enter
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: taskwork, tasksink
+//! Test run: --longest 5
+//! Test input: Enter
+//! Test prints: in order
 //! - `Press Enter when the workers are ready: Sending tasks to workers...`
 //! - `Total expected cost: <n> msec`
 
@@ -21,7 +23,7 @@ use clap::Parser;
 use zmq::zhelpers::{randof, s_send};
 use zmq::{Context, Push};
 
-/// Task ventilator: hands out a hundred tasks to whichever workers are there.
+/// Task ventilator: hands out a hundred tasks to the workers that are there.
 #[derive(Parser)]
 struct Args {
     /// Where the workers fetch their tasks
@@ -49,8 +51,8 @@ fn main() -> common::Result {
     let sink = context.socket(Push)?;
     sink.connect(&args.sink)?;
 
-    // Tasks are dealt out in turn to the workers that are connected. Started too early, the first worker to
-    // connect would get most of them.
+    // A PUSH deals tasks out in turn to the workers that are connected. If it starts too early, the first worker gets
+    // most of them.
     print!("Press Enter when the workers are ready: ");
     io::stdout().flush()?;
     io::stdin().lock().skip_until(b'\n')?;
@@ -67,6 +69,6 @@ fn main() -> common::Result {
     }
     println!("Total expected cost: {total} msec");
 
-    // The context ends here, and that waits until the last task is handed over.
+    // The context ends here, and waits until the last task is handed over.
     Ok(())
 }

@@ -2,11 +2,13 @@
 //!
 //! Chapter: 1, Divide and Conquer
 //! Original: taskwork.c
+//! Replaces it: in any pair
 //! Teaches: a PULL and a PUSH socket in one program, the middle of a pipeline
 //! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558, --linger 1000
-//! Partners: taskvent --longest 5, tasksink
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: in order
+//! Test partners: taskvent --longest 5, tasksink
+//! Test prints: in order
 //! - 0+ x `<text>.`
 
 mod common;
@@ -47,20 +49,20 @@ fn work(args: Args) -> common::Result {
     sender.set_linger(Some(Duration::from_millis(args.linger)))?;
     sender.connect(&args.sink)?;
 
-    // With tasks in the queue no call ever waits, so the loop asks for Ctrl-C too.
+    // While tasks are in the queue, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
         let task = s_recv(&receiver)?;
         let Ok(milliseconds) = task.parse() else {
             eprintln!("not a task: {task:?}");
             continue;
         };
-        // Without the flush the line would only show at its end, and it has none.
+        // Standard output shows a line at its end. This line has none, so it is flushed.
         print!("{task}.");
         io::stdout().flush()?;
 
-        common::work_for(milliseconds);
+        common::pause(milliseconds)?;
 
-        // That something arrives is all the sink wants to know.
+        // The sink counts messages, whatever is in them.
         s_send(&sender, "")?;
     }
     Ok(())

@@ -2,12 +2,14 @@
 //!
 //! Chapter: 2, Handling Errors and ETERM
 //! Original: taskwork2.c
+//! Replaces it: in any pair
 //! Teaches: how to end other programs: a socket of their own for control, in the same poll as the work
 //! Arguments: --ventilator tcp://localhost:5557, --sink tcp://localhost:5558,
 //!     --controller tcp://localhost:5559, --patience 1000, --linger 1000
-//! Partners: taskvent --longest 5, tasksink2
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: taskvent --longest 5, tasksink2
+//! Test prints: in order
 //! - `<text>.`
 
 mod common;
@@ -67,22 +69,22 @@ fn work(args: Args) -> common::Result {
     let mut items =
         [PollItem::socket(&receiver, PollEvents::POLLIN), PollItem::socket(&controller, PollEvents::POLLIN)];
 
-    // With tasks in the queue no call ever waits, so the loop asks for Ctrl-C too.
+    // While tasks are in the queue, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
         poll(&mut items, None)?;
         if items[0].is_readable() {
             let task = s_recv(&receiver)?;
             if let Ok(milliseconds) = task.parse() {
-                // Without the flush the line would only show at its end, and it has none.
+                // Standard output shows a line at its end. This line has none, so it is flushed.
                 print!("{task}.");
                 io::stdout().flush()?;
-                common::work_for(milliseconds);
+                common::pause(milliseconds)?;
                 s_send(&sender, "")?;
             } else {
                 eprintln!("not a task: {task:?}");
             }
         }
-        // Whatever the controller says, it means the end.
+        // Any message of the controller means the end.
         if items[1].is_readable() {
             break;
         }

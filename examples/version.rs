@@ -2,11 +2,13 @@
 //!
 //! Chapter: 1, Version Reporting
 //! Original: version.c
+//! Replaces it: alone
 //! Teaches: how to ask for the version of the library that runs
 //! Arguments: none
-//! Partners: none
+//! Other files: none
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: none
+//! Test prints: in order
 //! - `Current 0MQ version is <n>.<n>.<n>`
 
 use clap::Parser;

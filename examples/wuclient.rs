@@ -2,12 +2,14 @@
 //!
 //! Chapter: 1, Getting the Message Out
 //! Original: wuclient.c
-//! Teaches: a SUB socket: subscribe to how messages begin, and receive what is published from then on
+//! Replaces it: in any pair
+//! Teaches: a SUB socket: subscribe to a prefix, and receive the updates that begin with it from then on
 //! Arguments: [FILTER] "10001 ", --endpoint tcp://localhost:5556, --count 100
-//! Partners: wuserver
-//! Run: 1
+//! Other files: common/mod.rs
 //! Ends: by itself
-//! Prints: in order
+//! Test partners: wuserver
+//! Test run: 1
+//! Test prints: in order
 //! - `Collecting updates from weather server...`
 //! - `Average temperature for zipcode '1' was <n>F`
 
@@ -23,7 +25,7 @@ use zmq::{Context, Sub};
 #[derive(Parser)]
 struct Args {
     /// How the updates begin that are wanted
-    // A filter is how a message begins, not a word: the blank makes sure that the zip code ends here.
+    // A filter is a prefix, not a word: the blank makes sure that the zip code ends here.
     #[arg(default_value = "10001 ")]
     filter: String,
 
@@ -61,7 +63,7 @@ fn next_temperature(subscriber: &zmq::Socket<'_, Sub>) -> common::Result<i64> {
         let update = s_recv(subscriber)?;
         match update.split(' ').nth(1).map(str::parse::<i32>) {
             Some(Ok(temperature)) => return Ok(temperature.into()),
-            // Whatever a server sends, it does not bring its clients down.
+            // A server that sends nonsense does not bring its clients down.
             _ => eprintln!("not an update: {update:?}"),
         }
     }

@@ -2,12 +2,14 @@
 //!
 //! Chapter: 2, Transport Bridging
 //! Original: wuproxy.c
+//! Replaces it: in any pair
 //! Teaches: XSUB and XPUB, which hand subscriptions on, so that only wanted messages travel
 //! Arguments: --frontend tcp://192.168.55.210:5556, --backend tcp://10.1.1.0:8100
-//! Partners: wuserver, wuclient 1 --endpoint tcp://localhost:8100
-//! Run: --frontend tcp://localhost:5556 --backend tcp://*:8100
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: nothing
+//! Test partners: wuserver, wuclient 1 --endpoint tcp://localhost:8100
+//! Test run: --frontend tcp://localhost:5556 --backend tcp://*:8100
+//! Test prints: nothing
 
 mod common;
 
@@ -37,9 +39,9 @@ fn bridge(args: Args) -> common::Result {
     let frontend = context.socket(XSub)?;
     frontend.connect(&args.frontend)?;
     let backend = context.socket(XPub)?;
-    // Old weather is worth nothing: when the program ends, what a slow subscriber has not read is thrown away.
+    // Old weather is worth nothing: at the end, updates that a slow subscriber has not read are dropped.
     backend.set_linger(Some(Duration::ZERO))?;
-    // C goes on although it could not bind, and forwards nothing to nobody; here that ends the program with an error.
+    // C goes on if it cannot bind, and forwards nothing. Here the program ends with an error.
     backend.bind(&args.backend)?;
 
     // Updates one way, subscriptions the other, until Ctrl-C.

@@ -1,12 +1,16 @@
 //! Weather update server: publishes made-up weather for made-up zip codes, as fast as it can.
+//! A client gets the updates of one zip code in a hundred thousand. For its hundred updates wuclient waits about ten
+//! seconds if this is a debug build, and less with `cargo run --release`.
 //!
 //! Chapter: 1, Getting the Message Out
 //! Original: wuserver.c
-//! Teaches: a PUB socket: what is sent goes to all who asked for it, and nobody is waited for
+//! Replaces it: in any pair
+//! Teaches: a PUB socket: an update goes to all subscribers that asked for it, and waits for none
 //! Arguments: --endpoint tcp://*:5556
-//! Partners: wuclient 1
+//! Other files: common/mod.rs
 //! Ends: on Ctrl-C
-//! Prints: nothing
+//! Test partners: wuclient 1
+//! Test prints: nothing
 
 mod common;
 
@@ -31,17 +35,17 @@ fn main() -> common::Result {
 fn publish(args: Args) -> common::Result {
     let context = Context::new()?;
     let publisher = context.socket(Pub)?;
-    // Old weather is worth nothing: when the program ends, what a slow subscriber has not read is thrown away.
+    // Old weather is worth nothing: at the end, updates that a slow subscriber has not read are dropped.
     publisher.set_linger(Some(Duration::ZERO))?;
     publisher.bind(&args.endpoint)?;
 
-    // Publishing never waits, so Ctrl-C has no call to end: the loop asks for it.
+    // A publisher never waits for its subscribers, so the loop asks for Ctrl-C.
     while !interrupt::interrupted() {
         let zipcode = randof(100_000);
         let temperature = i64::from(randof(215)) - 80;
         let humidity = randof(50) + 10;
 
-        // The zip code always has five digits and comes first: subscribers choose by how a message begins.
+        // The zip code has five digits and comes first: subscriptions are compared with the beginning of a message.
         s_send(&publisher, &format!("{zipcode:05} {temperature} {humidity}"))?;
     }
     Ok(())

@@ -7,6 +7,8 @@ mod contents;
 mod header;
 #[path = "guide/run.rs"]
 mod run;
+#[path = "guide/source.rs"]
+mod source;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let programs = Arc::new(programs);
     for name in programs.keys() {
         trials.push(trial("help", name, &programs, |program, _| run::check_help(program)));
+        trials.push(trial("source", name, &programs, |program, _| source::check(program)));
         trials.push(trial("run", name, &programs, run::run));
     }
     let listed = programs.clone();

@@ -26,7 +26,7 @@ fn asyncsrv_serves_c_clients_and_ends_on_ctrl_c() {
 }
 
 #[deadline::test]
-fn the_clients_of_asyncsrv_use_a_c_server() {
+fn clients_of_asyncsrv_use_a_c_server() {
     let port = Port::reserve();
     let server = Process::start(c_program("asyncsrv_server.c"), &[&port.bind(), "4", "10"]);
     let args = ["--connect", &port.connect(), "--workers", "0", "--clients", "4", "--pause", "20"];
@@ -103,7 +103,7 @@ fn asyncsrv_ends_while_its_workers_are_at_work() {
 }
 
 #[deadline::test]
-fn the_clients_of_asyncsrv_end_without_a_server() {
+fn clients_of_asyncsrv_end_without_a_server() {
     let port = Port::reserve();
     let args = ["--connect", &port.connect(), "--workers", "0", "--pause", "1", "--duration"];
     let clients = Process::start(example("asyncsrv"), &[&args[..], &["2000"]].concat());

@@ -257,37 +257,37 @@ fn ventilate(ventilator: Side, worker: Side, sink: Side) {
 }
 
 #[test]
-fn the_three_stages_in_rust() {
+fn task_programs_pass_all_tasks_on() {
     ventilate(Rust, Rust, Rust);
 }
 
 #[test]
-fn taskvent_in_c() {
+fn c_taskvent_feeds_taskwork_and_tasksink() {
     ventilate(C, Rust, Rust);
 }
 
 #[test]
-fn taskwork_in_c() {
+fn c_taskwork_works_for_taskvent_and_tasksink() {
     ventilate(Rust, C, Rust);
 }
 
 #[test]
-fn tasksink_in_c() {
+fn c_tasksink_collects_from_taskwork() {
     ventilate(Rust, Rust, C);
 }
 
 #[test]
-fn taskvent_between_c_peers() {
+fn taskvent_feeds_c_peers() {
     ventilate(Rust, C, C);
 }
 
 #[test]
-fn taskwork_between_c_peers() {
+fn taskwork_works_between_c_peers() {
     ventilate(C, Rust, C);
 }
 
 #[test]
-fn tasksink_between_c_peers() {
+fn tasksink_collects_from_c_peers() {
     ventilate(C, C, Rust);
 }
 
@@ -442,7 +442,7 @@ fn check_numbered_client(client: Process) {
 }
 
 #[deadline::test]
-fn the_other_clients_are_served_by_a_c_server() {
+fn hwclient2_to_4_are_served_by_a_c_server() {
     for name in ["hwclient2", "hwclient3", "hwclient4"] {
         let port = Port::reserve();
         let server = c("hwserver", &[&port.bind(), "10"]);
@@ -454,7 +454,7 @@ fn the_other_clients_are_served_by_a_c_server() {
 
 /// A ROUTER in C sees the frames: the id that the client chose, the empty one, the request.
 #[deadline::test]
-fn clients_with_an_identity_are_served_by_a_c_router() {
+fn hwclient3_and_4_are_served_by_a_c_router() {
     for name in ["hwclient3", "hwclient4"] {
         let port = Port::reserve();
         let bind = format!("bind:{}", port.bind());
@@ -487,7 +487,7 @@ fn hwclient4_waits_for_a_reply_that_is_one() {
 }
 
 #[deadline::test]
-fn the_other_servers_serve_a_c_client() {
+fn hwserver2_to_4_serve_a_c_client() {
     for name in ["hwserver2", "hwserver3", "hwserver4"] {
         let port = Port::reserve();
         let server = rust(name, &["--endpoint", &port.bind(), "--delay", "0"]);
@@ -513,7 +513,7 @@ fn hwserver2_answers_before_it_works() {
 /// C clients whose ids are no texts, or longer than C's buffer, and messages that are no requests: the servers answer
 /// what they can and are not put out of step.
 #[deadline::test]
-fn router_servers_serve_any_client() {
+fn hwserver3_and_4_serve_any_client() {
     let long = format!("id:%{}", "AB".repeat(255));
     for name in ["hwserver3", "hwserver4"] {
         let port = Port::reserve();

@@ -42,7 +42,7 @@ fn check_c_worker(worker: Process) {
 
 /// C workers of either kind, alone and among workers of the program's own.
 #[deadline::test]
-fn workers_in_c_get_work_and_are_fired() {
+fn rtreq_and_rtdealer_give_c_workers_tasks_and_fire_them() {
     let worker = c_program("rtworker.c");
     for (program, kind) in FOREMEN {
         for own in ["0", "2"] {
@@ -63,7 +63,7 @@ fn workers_in_c_get_work_and_are_fired() {
 
 /// The C broker looks at every frame and at the form of the addresses, and counts.
 #[deadline::test]
-fn workers_serve_a_broker_in_c() {
+fn workers_of_rtreq_and_rtdealer_serve_a_c_broker() {
     let broker = c_program("rtbroker.c");
     for (program, _) in FOREMEN {
         let port = Port::reserve();
@@ -76,7 +76,7 @@ fn workers_serve_a_broker_in_c() {
 
 /// A worker has gone with its task: the broker still ends, and not before it has looked for it.
 #[deadline::test]
-fn a_lost_worker_does_not_keep_the_broker() {
+fn rtreq_and_rtdealer_end_without_a_worker_that_is_lost() {
     let worker = c_program("rtworker.c");
     for (program, kind) in FOREMEN {
         let port = Port::reserve();
@@ -92,6 +92,114 @@ fn a_lost_worker_does_not_keep_the_broker() {
     }
 }
 
+/// What a worker of rtmama says, what its broker answers, and the last answer.
+const MAMA: [&str; 3] = ["ready", "This is the workload", "END"];
+
+/// The number of tasks that a worker of rtmama has printed.
+fn processed(line: &str) -> u32 {
+    let number = line.strip_prefix("Processed: ").and_then(|rest| rest.strip_suffix(" tasks"));
+    number.unwrap_or_else(|| panic!("{line:?}")).parse().unwrap()
+}
+
+#[deadline::test]
+fn rtmama_gives_all_its_tasks_to_c_workers() {
+    let worker = c_program("rtworker.c");
+    let port = Port::reserve();
+    let workers =
+        ["ONE", "OTHER"].map(|id| Process::start(&worker, &[&["req", &port.connect(), id, "0"][..], &MAMA].concat()));
+    let args = ["--endpoint", &port.bind(), "--no-workers", "--workers", "2", "--tasks", "30"];
+    let broker = Process::start(example("rtmama"), &args);
+    let mut total = 0;
+    for worker in workers {
+        assert_eq!(worker.line(), "Working");
+        total += tasks(&ended(worker)[0]);
+    }
+    assert_eq!(total, 30);
+    assert_eq!(ended(broker), NOTHING);
+}
+
+#[deadline::test]
+fn workers_of_rtmama_serve_a_c_broker() {
+    let port = Port::reserve();
+    let broker = Process::start(c_program("rtbroker.c"), &[&[&*port.bind(), "10", "5"][..], &MAMA].concat());
+    let args = ["--no-broker", "--endpoint", &port.connect(), "--pause", "5"];
+    let workers = Process::start(example("rtmama"), &args);
+    assert_eq!(ended(workers), ["Processed: 5 tasks"; 10]);
+    assert_eq!(ended(broker), ["Fired: 10 workers after 5 tasks"]);
+}
+
+/// The tasks go to the workers in the order in which these have asked, and there are as many as there are to be.
+#[deadline::test]
+fn rtmama_answers_in_the_order_of_the_requests() {
+    let directory = Directory::new("rtmama");
+    let args = ["--no-workers", "--workers", "2", "--tasks", "6"];
+    let broker = start_in(&directory, example("rtmama"), &args);
+    let context = Context::new().unwrap();
+    let endpoint = ipc(&directory, "routing");
+    let (one, other) = (dealer(&context, &endpoint), dealer(&context, &endpoint));
+    for nonsense in [vec![""], vec!["ready"], vec!["x", "ready"], vec!["", "ready", ""]] {
+        one.send_multipart(nonsense).unwrap();
+    }
+    for number in 0..8 {
+        let worker = if number % 3 == 0 { &one } else { &other };
+        worker.send_multipart(["", "ready"]).unwrap();
+        assert_eq!(worker.recv_multipart().unwrap(), ["", MAMA[if number < 6 { 1 } else { 2 }]]);
+    }
+    assert_eq!(ended(broker), NOTHING);
+
+    let own = start_in(&directory, example("rtmama"), &["--workers", "4", "--tasks", "40", "--pause", "10"]);
+    let lines = ended(own);
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines.iter().map(|line| processed(line)).sum::<u32>(), 40);
+}
+
+#[deadline::test]
+fn rtdealer_v2_scatters_tasks_to_c_workers() {
+    let worker = c_program("rtscatter.c");
+    let port = Port::reserve();
+    let router =
+        Process::start(example("rtdealer_v2"), &["--no-workers", "--endpoint", &port.bind(), "--tasks", "600"]);
+    let counts = ["A", "B"].map(|id| {
+        let worker = Process::start(&worker, &["worker", &port.connect(), id]);
+        let prefix = format!("{id} received: ");
+        (worker, prefix)
+    });
+    assert_eq!(ended(router), NOTHING);
+    let [a, b] = counts.map(|(worker, prefix)| {
+        let lines = ended(worker);
+        assert_eq!(lines.len(), 1);
+        lines[0].strip_prefix(&prefix).unwrap_or_else(|| panic!("{lines:?}")).parse::<u32>().unwrap()
+    });
+    assert_eq!(a + b, 600);
+    // Two in three go to A; one run in a thousand million is further off.
+    assert!((330..=470).contains(&a), "{a}");
+}
+
+#[deadline::test]
+fn workers_of_rtdealer_v2_count_the_tasks_of_a_c_router() {
+    let port = Port::reserve();
+    let args = ["--no-router", "--endpoint", &port.connect()];
+    let workers = Process::start(example("rtdealer_v2"), &args);
+    let router = Process::start(c_program("rtscatter.c"), &["router", &port.bind(), "7", "3"]);
+    let mut lines = ended(workers);
+    lines.sort();
+    assert_eq!(lines, ["A received: 7", "B received: 3"]);
+    assert_eq!(ended(router), NOTHING);
+}
+
+#[deadline::test]
+fn ctrl_c_ends_rtmama_and_rtdealer_v2_that_wait() {
+    let directory = Directory::new("rt-waits");
+    for (program, flag) in [
+        ("rtmama", "--no-broker"),
+        ("rtmama", "--no-workers"),
+        ("rtdealer_v2", "--no-router"),
+        ("rtdealer_v2", "--no-workers"),
+    ] {
+        assert_eq!(interrupt(start_in(&directory, example(program), &[flag])), NOTHING);
+    }
+}
+
 fn dealer<'a>(context: &'a Context, endpoint: &str) -> Socket<'a, Dealer> {
     let socket = context.socket(Dealer).unwrap();
     socket.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
@@ -101,7 +209,7 @@ fn dealer<'a>(context: &'a Context, endpoint: &str) -> Socket<'a, Dealer> {
 
 /// Everybody is answered once for each time that they ask in the right form, and fired once.
 #[deadline::test]
-fn workers_are_fired_once_and_nonsense_is_not_answered() {
+fn rtreq_and_rtdealer_fire_workers_once_and_ignore_nonsense() {
     for (program, _) in FOREMEN {
         let port = Port::reserve();
         let context = Context::new().unwrap();
@@ -168,7 +276,7 @@ fn ctrl_c_ends_workers_whatever_their_broker_does() {
 /// A bare broker between clients and a worker in C. One client has a made-up address, which no C string can hold, and the
 /// name of the other begins with what a worker says first.
 #[deadline::test]
-fn brokers_serve_clients_and_workers_in_c() {
+fn lbbrokers_serve_c_clients_and_c_workers() {
     let (c_worker, c_client) = (c_program("lbworker.c"), c_program("lbclient.c"));
     for (program, sign) in BALANCERS {
         let directory = Directory::new(&format!("c-peers-{program}"));
@@ -188,7 +296,7 @@ fn brokers_serve_clients_and_workers_in_c() {
 }
 
 #[deadline::test]
-fn brokers_bring_their_clients_to_a_worker_in_c() {
+fn lbbrokers_bring_their_clients_to_a_c_worker() {
     let c_worker = c_program("lbworker.c");
     for (program, sign) in BALANCERS {
         let directory = Directory::new(&format!("c-worker-{program}"));
@@ -207,7 +315,7 @@ fn brokers_bring_their_clients_to_a_worker_in_c() {
 }
 
 #[deadline::test]
-fn brokers_bring_a_client_in_c_to_their_workers() {
+fn lbbrokers_bring_a_c_client_to_their_workers() {
     let c_client = c_program("lbclient.c");
     let whole_frame = "Worker: [005] HELLO";
     for (program, printed) in [("lbbroker", "Worker: HELLO"), ("lbbroker2", whole_frame), ("lbbroker3", whole_frame)] {
@@ -221,7 +329,7 @@ fn brokers_bring_a_client_in_c_to_their_workers() {
 
 /// Workers in one process, clients in another; the C broker looks at every frame.
 #[deadline::test]
-fn clients_and_workers_meet_at_a_broker_in_c() {
+fn clients_and_workers_of_lbbrokers_meet_at_a_c_broker() {
     let c_broker = c_program("lbbroker.c");
     for (program, sign) in BALANCERS {
         let directory = Directory::new(&format!("c-broker-{program}"));
@@ -301,7 +409,7 @@ fn answer(worker: &Socket<'_, Req>, client: Message, text: &str) {
 
 /// Requests wait until somebody is ready, and then go to whoever has been so for longest.
 #[deadline::test]
-fn the_least_recently_used_worker_gets_the_request() {
+fn lbbrokers_give_a_request_to_the_least_recently_used_worker() {
     for (program, sign) in BALANCERS {
         let directory = Directory::new(&format!("order-{program}"));
         let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
@@ -334,7 +442,7 @@ fn the_least_recently_used_worker_gets_the_request() {
 
 /// What others are answered does not count for the program's own clients.
 #[deadline::test]
-fn a_broker_stays_until_its_own_clients_are_served() {
+fn lbbrokers_stay_until_their_own_clients_are_served() {
     for (program, sign) in &BALANCERS[..2] {
         let directory = Directory::new(&format!("own-{program}"));
         let broker = start_in(&directory, example(program), &["--clients", "2", "--workers", "0"]);
@@ -361,7 +469,7 @@ fn a_broker_stays_until_its_own_clients_are_served() {
 
 /// Nothing that a peer sends ends a broker, or keeps it from serving others.
 #[deadline::test]
-fn nonsense_does_not_end_a_broker() {
+fn lbbrokers_survive_nonsense() {
     for (program, sign) in BALANCERS {
         let directory = Directory::new(&format!("nonsense-{program}"));
         let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
@@ -393,7 +501,7 @@ fn nonsense_does_not_end_a_broker() {
 
 /// A worker is not confused by requests that are none: it is ready again.
 #[deadline::test]
-fn nonsense_does_not_end_workers_and_clients() {
+fn clients_and_workers_of_lbbrokers_survive_nonsense() {
     for (program, sign) in BALANCERS {
         let directory = Directory::new(&format!("bad-broker-{program}"));
         let context = Context::new().unwrap();
@@ -443,7 +551,7 @@ fn nonsense_does_not_end_workers_and_clients() {
 
 /// Ctrl-C ends all the program's threads, whatever the others do: nobody works, and one takes what it is not given.
 #[deadline::test]
-fn ctrl_c_ends_a_broker_whose_clients_wait() {
+fn ctrl_c_ends_lbbrokers_whose_clients_wait() {
     for (program, sign) in BALANCERS {
         let directory = Directory::new(&format!("waiting-{program}"));
         let waiting = start_in(&directory, example(program), &["--workers", "0"]);
@@ -461,7 +569,7 @@ fn ctrl_c_ends_a_broker_whose_clients_wait() {
 
 /// Megabytes of answers for a client that does not take them.
 #[deadline::test]
-fn ctrl_c_ends_a_broker_whose_client_does_not_read() {
+fn ctrl_c_ends_lbbrokers_whose_client_does_not_read() {
     for (program, sign) in BALANCERS {
         let directory = Directory::new(&format!("unread-{program}"));
         let broker = start_in(&directory, example(program), &["--clients", "0", "--workers", "0"]);
@@ -488,7 +596,7 @@ fn ctrl_c_ends_a_broker_whose_client_does_not_read() {
 
 /// The demonstrations print the same over any transport, but for the address that is made up.
 #[deadline::test]
-fn addresses_are_the_same_over_any_transport() {
+fn demonstrations_print_the_same_over_any_transport() {
     let dashes = "-".repeat(40);
     for endpoint in ["inproc://other", "tcp://127.0.0.1:*", "ipc://*"] {
         let run = |program: &str| ended(Process::start(example(program), &["--endpoint", endpoint]));

@@ -22,7 +22,7 @@ fn lines(name: &'static str, args: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_slow_joiner_misses_all_of_many_updates_or_none() {
+fn slowjoiner_misses_all_of_many_updates_or_none() {
     let port = Port::reserve();
     assert_eq!(
         lines("slowjoiner", &format!("--endpoint tcp://127.0.0.1:{} --updates 900", port.number())),
@@ -35,7 +35,7 @@ fn a_slow_joiner_misses_all_of_many_updates_or_none() {
 
 /// The client waits no longer than it says, and goes on with each of the cures.
 #[test]
-fn a_lost_reply_is_waited_for_as_long_as_told() {
+fn lostreply_waits_as_long_as_told() {
     let port = Port::reserve();
     let start = Instant::now();
     let printed = lines("lostreply", &format!("--endpoint tcp://127.0.0.1:{} --timeout 50", port.number()));
@@ -45,7 +45,7 @@ fn a_lost_reply_is_waited_for_as_long_as_told() {
 }
 
 #[test]
-fn a_mark_drops_what_is_above_it() {
+fn hwmdrop_drops_updates_above_the_mark() {
     let printed = lines("hwmdrop", "--hwm 3 --updates 50");
     assert_eq!(
         printed[1..],
@@ -57,7 +57,7 @@ fn a_mark_drops_what_is_above_it() {
 }
 
 #[test]
-fn a_mark_of_one_blocks_the_third_task() {
+fn hwmblock_blocks_the_third_task_at_a_mark_of_one() {
     let start = Instant::now();
     let printed = lines("hwmblock", "--hwm 1 --timeout 120");
     assert!(start.elapsed() >= Duration::from_millis(120));
@@ -66,7 +66,7 @@ fn a_mark_of_one_blocks_the_third_task() {
 }
 
 #[test]
-fn a_router_drops_what_is_above_its_mark() {
+fn routerdrop_drops_messages_above_the_mark() {
     let printed = lines("routerdrop", "--hwm 1");
     assert_eq!(printed[2], "Alice has 2 of them, and what was for Bob is nowhere");
     assert_eq!(printed[4], "MANDATORY, to Alice: message 3 has to wait; handed back: [Alice] [3]");
@@ -74,7 +74,7 @@ fn a_router_drops_what_is_above_its_mark() {
 
 /// Where something lies between the two queues, more finds room, and it is all accounted for.
 #[test]
-fn marks_do_the_same_over_a_transport() {
+fn fault_programs_do_the_same_over_a_transport() {
     let number = |line: &str, word: usize| line.split(' ').nth(word).unwrap().parse::<u32>().unwrap();
     let printed = lines("hwmdrop", "--endpoint ipc://* --hwm 2 --updates 500 --patience 500");
     let received = number(&printed[1], 2);
@@ -95,7 +95,7 @@ fn marks_do_the_same_over_a_transport() {
 }
 
 #[test]
-fn what_is_wrong_is_said_in_words() {
+fn fault_programs_say_in_words_what_is_wrong() {
     let output = within_deadline(|| Command::new(example("hwclient")).args(["--endpoint", "tcp://"]).output().unwrap());
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
@@ -106,7 +106,7 @@ fn what_is_wrong_is_said_in_words() {
 
 /// A linger is how long the end waits at most, not how long it takes.
 #[test]
-fn a_linger_lasts_until_the_message_is_delivered() {
+fn lingerdrop_waits_until_the_message_is_delivered() {
     let port = Port::reserve();
     let start = Instant::now();
     let printed = lines("lingerdrop", &format!("--endpoint tcp://127.0.0.1:{} --linger 3600000", port.number()));
@@ -116,7 +116,7 @@ fn a_linger_lasts_until_the_message_is_delivered() {
 
 /// `tests/ui.rs` sees to it that the compiler does say that.
 #[test]
-fn forbidden_prints_programs_and_what_the_compiler_says() {
+fn forbidden_prints_programs_and_the_compilers_messages() {
     let cases = ["socket_shared_in_scope", "socket_shared_in_arc", "context_dropped_too_early", "sub_does_not_send"];
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
     let mut printed = lines("forbidden", "").into_iter();

@@ -58,7 +58,7 @@ fn start(directory: &Directory, name: &str, args: &str) -> Process {
 
 /// Workers that say without end that they are ready.
 #[deadline::test]
-fn brokers_with_a_flood_of_workers() {
+fn brokers_end_on_ctrl_c_in_a_flood_of_workers() {
     let nobody = "--clients 0 --workers 0";
     for (name, args, socket) in [
         ("lbbroker", nobody, "backend"),
@@ -77,7 +77,7 @@ fn brokers_with_a_flood_of_workers() {
 
 /// Clients that ask without end, and do not read the answers.
 #[deadline::test]
-fn servers_with_a_flood_of_clients() {
+fn servers_end_on_ctrl_c_in_a_flood_of_clients() {
     let directory = Directory::new("flood-servers");
     for (name, bind, args) in [
         ("hwserver", "--endpoint", "--delay 0"),
@@ -99,7 +99,7 @@ fn servers_with_a_flood_of_clients() {
 
 /// Publishers that wait for their subscriber alone.
 #[deadline::test]
-fn subscribers_with_a_flood_of_updates() {
+fn subscribers_end_on_ctrl_c_in_a_flood_of_updates() {
     let directory = Directory::new("flood-subscribers");
     for (name, message) in [("psenvsub", &["B", "more"][..]), ("durasub", &["Hello", "1", "Update"])] {
         let (port, nobody) = (Port::reserve(), Port::reserve());
@@ -119,7 +119,7 @@ fn subscribers_with_a_flood_of_updates() {
 
 /// Acknowledgements for updates that there never were.
 #[deadline::test]
-fn publishers_with_a_flood_of_acknowledgements() {
+fn publishers_end_on_ctrl_c_in_a_flood_of_acknowledgements() {
     let directory = Directory::new("flood-publishers");
     for name in ["durapub", "durapub2"] {
         let (updates, sync) = (Port::reserve(), Port::reserve());
@@ -132,7 +132,7 @@ fn publishers_with_a_flood_of_acknowledgements() {
 
 /// Megabytes of replies, since a REP gives a client its envelope back.
 #[deadline::test]
-fn servers_whose_client_does_not_read() {
+fn servers_end_on_ctrl_c_when_a_client_does_not_read() {
     const REQUESTS: usize = 200;
     let directory = Directory::new("unread-replies");
     for (name, args) in

@@ -71,7 +71,7 @@ fn is_task(line: &str) -> bool {
 }
 
 #[test]
-fn without_names_the_brokers_say_what_they_want() {
+fn peering_programs_print_their_syntax_without_names() {
     for name in ["peering1", "peering2", "peering3"] {
         let broker = Process::start(example(name), &[]);
         assert_eq!(broker.rest(), [format!("syntax: {name} me {{you}}...")]);
@@ -80,7 +80,7 @@ fn without_names_the_brokers_say_what_they_want() {
 }
 
 #[deadline::test]
-fn ctrl_c_ends_brokers_whose_peers_are_not_there() {
+fn ctrl_c_ends_peering_programs_whose_peers_are_not_there() {
     let place = Place::new("absent-peers");
     for name in ["peering1", "peering2", "peering3"] {
         let broker = place.broker(name, "DC1 DC2 DC3");
@@ -118,7 +118,7 @@ fn peering1_hears_and_is_heard_by_a_c_broker_that_never_stops_talking() {
 }
 
 #[deadline::test]
-fn three_peering1_hear_one_another() {
+fn peering1_hears_two_others() {
     let place = Place::new("peering1-three");
     let names = ["DC1", "DC2", "DC3"];
     let brokers = [0, 1, 2].map(|own| {
@@ -177,7 +177,7 @@ fn peering2_shares_work_with_a_c_broker_in_both_directions() {
 }
 
 #[deadline::test]
-fn c_workers_and_c_clients_attach_to_a_broker() {
+fn peering2_and_3_serve_c_workers_and_c_clients() {
     let place = Place::new("peering-local");
     let program = c_program("peering_local.c");
     for (broker, body) in [("peering2", "OK"), ("peering3", "task")] {
@@ -200,7 +200,7 @@ fn c_workers_and_c_clients_attach_to_a_broker() {
 }
 
 #[deadline::test]
-fn a_c_worker_works_for_peers_too() {
+fn peering2_and_3_let_a_c_worker_work_for_peers() {
     let place = Place::new("peering-worker");
     let program = c_program("peering_local.c");
     let cloud = c_program("peering_cloud.c");
@@ -217,7 +217,7 @@ fn a_c_worker_works_for_peers_too() {
 }
 
 #[deadline::test]
-fn a_peering2_without_workers_has_its_work_done_by_its_peer() {
+fn peering2_without_workers_leaves_its_work_to_its_peer() {
     let place = Place::new("peering2-two");
     let other = place.broker("peering2", "DC2 DC1 --pause 40 --requests 12");
     let own = place.broker("peering2", "DC1 DC2 --workers 0 --pause 0 --requests 12");
@@ -229,7 +229,7 @@ fn a_peering2_without_workers_has_its_work_done_by_its_peer() {
 }
 
 #[deadline::test]
-fn three_peering2_answer_every_request() {
+fn peering2_answers_every_request_in_a_cluster_of_three() {
     let place = Place::new("peering2-three");
     let names = ["DC1 DC2 DC3 --workers 0", "DC2 DC3 DC1", "DC3 DC1 DC2"];
     let brokers = names.map(|names| place.broker("peering2", &format!("{names} --pause 40 --requests 12")));
@@ -245,7 +245,7 @@ fn three_peering2_answer_every_request() {
 }
 
 #[deadline::test]
-fn a_broker_goes_on_when_clients_workers_and_peers_go() {
+fn peering2_and_3_go_on_when_clients_workers_and_peers_leave() {
     for name in ["peering2", "peering3"] {
         let place = Place::new(&format!("gone-{name}"));
         let broker = place.broker(name, "DC1 DC2 --clients 0 --workers 0");
@@ -314,7 +314,7 @@ fn a_broker_goes_on_when_clients_workers_and_peers_go() {
 }
 
 #[deadline::test]
-fn peers_that_talk_nonsense_do_no_harm() {
+fn peering_programs_survive_nonsense() {
     let nonsense = [&["DC2"][..], &[""], &["", ""], &["DC2", "many"], &["DC2", "-1"], &["DC2", "9", ""], &["DC4", "9"]];
     let place = Place::new("nonsense");
     let context = Context::new().unwrap();
@@ -490,7 +490,7 @@ fn peering3_announces_no_worker_that_has_its_next_task() {
 }
 
 #[deadline::test]
-fn peering3_announces_its_capacity_to_who_comes_and_when_it_changes() {
+fn peering3_announces_its_capacity_to_new_peers_and_when_it_changes() {
     let place = Place::new("peering3-state");
     let broker = place.broker("peering3", "DC1 --clients 0 --workers 3 --work 0");
     let context = Context::new().unwrap();
@@ -525,7 +525,7 @@ fn peering3_announces_its_capacity_to_who_comes_and_when_it_changes() {
 }
 
 #[deadline::test]
-fn a_peering3_without_workers_has_its_tasks_done_by_an_idle_peer() {
+fn peering3_without_workers_leaves_its_tasks_to_an_idle_peer() {
     let place = Place::new("peering3-two");
     let idle = place.broker("peering3", "DC2 DC1 --clients 0 --work 5");
     assert_eq!(idle.line(), "I: preparing broker at DC2...");
@@ -538,7 +538,7 @@ fn a_peering3_without_workers_has_its_tasks_done_by_an_idle_peer() {
 }
 
 #[deadline::test]
-fn three_peering3_do_every_task() {
+fn peering3_does_every_task_in_a_cluster_of_three() {
     let place = Place::new("peering3-three");
     let names = ["DC1 DC2 DC3 --workers 0", "DC2 DC3 DC1 --workers 1", "DC3 DC1 DC2"];
     let brokers = names
@@ -572,7 +572,7 @@ fn peering3_tells_of_tasks_that_are_lost_and_goes_on() {
 }
 
 #[deadline::test]
-fn the_endpoints_may_be_in_another_directory() {
+fn peering2_and_3_put_their_endpoints_in_the_given_directory() {
     let place = Place::new("elsewhere");
     let directory = place.0.path().display();
     let program = c_program("peering_local.c");

@@ -1,63 +1,88 @@
-//! A publisher of which named subscribers miss nothing, not even what is published while they are away.
+//! A publisher whose named subscribers miss no update, also if they were away.
 //!
-//! A subscriber subscribes to its own name, by which the publisher knows that it is there, for the first time or again.
-//! Updates come to it as `[name][number][content]`, one at a time: the next is sent when it says `[name][number]` over
-//! the other socket. So what it has not acknowledged is still here, and is sent again when it comes back.
+//! A subscriber subscribes to its own name, which tells the publisher that it is there, for the first time or again.
+//! Updates are `[name][number][content]`, one at a time. The subscriber acknowledges `[name][number]` over the other
+//! socket, and then gets the next. The publisher keeps updates that are not acknowledged, and sends them again when the
+//! subscriber comes back.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use zmq::zhelpers::s_clock;
 use zmq::{Context, PollEvents, PollItem, Pull, Socket, XPub, interrupt, poll};
 
 use super::Result;
-use super::swap::Swap;
 
-/// A longer name is none.
+/// Subscriptions to longer names are passed over.
 const LONGEST_NAME: usize = 255;
 
-/// The publisher. Ctrl-C ends its waits, also where messages come in all the time.
-pub struct DurablePublisher<'a> {
+/// The updates that one subscriber has not acknowledged, the oldest first.
+pub trait Backlog {
+    /// Adds an update; says whether it fits.
+    fn push(&mut self, update: &[u8]) -> Result<bool>;
+
+    /// The oldest update.
+    fn front(&self) -> Option<&[u8]>;
+
+    /// Removes the oldest update; says whether there was one.
+    fn pop(&mut self) -> Result<bool>;
+}
+
+/// A backlog that keeps all updates in memory.
+impl Backlog for VecDeque<Vec<u8>> {
+    fn push(&mut self, update: &[u8]) -> Result<bool> {
+        self.push_back(update.to_vec());
+        Ok(true)
+    }
+
+    fn front(&self) -> Option<&[u8]> {
+        VecDeque::front(self).map(Vec::as_slice)
+    }
+
+    fn pop(&mut self) -> Result<bool> {
+        Ok(self.pop_front().is_some())
+    }
+}
+
+/// The publisher. Ctrl-C ends its waits, also while messages come in all the time.
+pub struct DurablePublisher<'a, B> {
     publisher: Socket<'a, XPub>,
     sync: Socket<'a, Pull>,
-    limits: Option<Limits>,
-    subscribers: BTreeMap<Vec<u8>, Backlog>,
+    /// Makes the backlog of a new subscriber, which has this number.
+    new_backlog: Box<dyn Fn(usize) -> B>,
+    subscribers: BTreeMap<Vec<u8>, Subscriber<B>>,
 }
 
-/// How much is kept for each subscriber.
-pub struct Limits {
-    /// How many updates in memory.
-    pub hwm: usize,
-    /// How many bytes in a file, where there are more updates than that.
-    pub swap: u64,
-    /// Where such files are made.
-    pub directory: PathBuf,
-}
-
-/// What one subscriber has not acknowledged, the oldest first: in memory, and behind that in the swap.
-struct Backlog {
-    /// The number of the first update.
+struct Subscriber<B> {
+    /// The number of the oldest update.
     first: u64,
-    memory: VecDeque<Vec<u8>>,
-    hwm: usize,
-    swap: Option<Swap>,
+    backlog: B,
 }
 
-impl<'a> DurablePublisher<'a> {
-    /// Opens both sockets. Without limits all that is not acknowledged stays in memory.
-    pub fn new(context: &'a Context, publisher: &str, sync: &str, limits: Option<Limits>) -> Result<Self> {
+impl<'a, B: Backlog> DurablePublisher<'a, B> {
+    /// Opens both sockets. `new_backlog` makes the backlog of the subscriber with that number, counted from 0.
+    pub fn new(
+        context: &'a Context,
+        publisher: &str,
+        sync: &str,
+        new_backlog: impl Fn(usize) -> B + 'static,
+    ) -> Result<Self> {
         let acknowledgements = context.socket(Pull)?;
         acknowledgements.bind(sync)?;
 
-        // An XPUB receives subscriptions as messages; a verbose one also those to a name that somebody has already, as
-        // when a subscriber is back before its old connection is known to be dead.
+        // An XPUB receives subscriptions as messages. A verbose XPUB also receives a subscription to a name that is
+        // subscribed to already, as when a subscriber is back before its old connection is known to be dead.
         let updates = context.socket(XPub)?;
         updates.set_xpub_verbose(true)?;
-        // Whatever is still in this socket in the end is either acknowledged or given up.
+        // Updates that are still in this socket at the end are either acknowledged or given up.
         updates.set_linger(Some(Duration::ZERO))?;
         updates.bind(publisher)?;
-        Ok(DurablePublisher { publisher: updates, sync: acknowledgements, limits, subscribers: BTreeMap::new() })
+        Ok(DurablePublisher {
+            publisher: updates,
+            sync: acknowledgements,
+            new_backlog: Box::new(new_backlog),
+            subscribers: BTreeMap::new(),
+        })
     }
 
     /// Waits until so many subscribers have come.
@@ -70,11 +95,12 @@ impl<'a> DurablePublisher<'a> {
 
     /// Keeps an update for all subscribers that were ever there, and sends it to those that wait for one.
     pub fn publish(&mut self, update: &str) -> Result {
-        for (name, backlog) in &mut self.subscribers {
-            if !backlog.push(update.as_bytes())? {
+        for (name, subscriber) in &mut self.subscribers {
+            let waits = subscriber.backlog.front().is_none();
+            if !subscriber.backlog.push(update.as_bytes())? {
                 eprintln!("No room left for {}: {update} is dropped", String::from_utf8_lossy(name));
-            } else if backlog.memory.len() == 1 {
-                backlog.send_first(name, &self.publisher)?;
+            } else if waits {
+                subscriber.send_first(name, &self.publisher)?;
             }
         }
         Ok(())
@@ -93,7 +119,7 @@ impl<'a> DurablePublisher<'a> {
 
     /// Serves subscribers until they have everything, for which those that are away have to come back.
     pub fn finish(&mut self) -> Result {
-        while !interrupt::interrupted() && self.subscribers.values().any(|backlog| !backlog.memory.is_empty()) {
+        while !interrupt::interrupted() && self.is_owed() {
             self.serve(None)?;
         }
         Ok(())
@@ -105,70 +131,43 @@ impl<'a> DurablePublisher<'a> {
             [PollItem::socket(&self.sync, PollEvents::POLLIN), PollItem::socket(&self.publisher, PollEvents::POLLIN)];
         poll(&mut items, timeout)?;
 
-        // An acknowledgement of the first update. Of others nothing is to be learned: those before it have had theirs.
+        // Only an acknowledgement of the oldest update counts. Earlier updates have had theirs.
         if let Some(message) = self.sync.try_recv_multipart()?
             && let (Some(name), Some(number)) = (message.get(0), message.get(1))
-            && let Some(backlog) = self.subscribers.get_mut(&**name)
-            && number.as_str().and_then(|number| number.parse().ok()) == Some(backlog.first)
-            && backlog.pop()?
+            && let Some(subscriber) = self.subscribers.get_mut(&**name)
+            && number.as_str().and_then(|number| number.parse().ok()) == Some(subscriber.first)
+            && subscriber.backlog.pop()?
         {
-            backlog.send_first(name, &self.publisher)?;
+            subscriber.first += 1;
+            subscriber.send_first(name, &self.publisher)?;
         }
-        // A subscription is the byte 1 and what is subscribed to.
+        // A subscription is the byte 1 and the name.
         if let Some(message) = self.publisher.try_recv_multipart()?
             && message.len() == 1
             && let [1, name @ ..] = &*message[0]
             && (1..=LONGEST_NAME).contains(&name.len())
         {
             let number = self.subscribers.len();
-            let limits = &self.limits;
-            let backlog =
-                self.subscribers.entry(name.to_vec()).or_insert_with(|| Backlog::new(limits.as_ref(), number));
-            backlog.send_first(name, &self.publisher)?;
+            let subscriber = self.subscribers.entry(name.to_vec()).or_insert_with(|| Subscriber {
+                // Numbers do not begin with 0: after a restart they must differ from those of the publisher before.
+                first: s_clock().unsigned_abs(),
+                backlog: (self.new_backlog)(number),
+            });
+            subscriber.send_first(name, &self.publisher)?;
         }
         Ok(())
     }
+
+    /// Whether a subscriber has not acknowledged all updates.
+    fn is_owed(&self) -> bool {
+        self.subscribers.values().any(|subscriber| subscriber.backlog.front().is_some())
+    }
 }
 
-impl Backlog {
-    fn new(limits: Option<&Limits>, number: usize) -> Backlog {
-        // No name of the subscriber's choosing becomes a file's.
-        let name = format!("durable-{}-{number}.swap", std::process::id());
-        Backlog {
-            // Not 0, so that updates of a publisher that was started again are not taken for those of the one before.
-            first: s_clock().unsigned_abs(),
-            memory: VecDeque::new(),
-            hwm: limits.map_or(usize::MAX, |limits| limits.hwm.max(1)),
-            swap: limits.map(|limits| Swap::new(limits.directory.join(name), limits.swap)),
-        }
-    }
-
-    /// Adds an update; says whether there was room for it. Behind what is in the swap it has to go to the swap.
-    fn push(&mut self, update: &[u8]) -> Result<bool> {
-        match &mut self.swap {
-            Some(swap) if self.memory.len() >= self.hwm || !swap.is_empty() => Ok(swap.push(update)?),
-            _ => {
-                self.memory.push_back(update.to_vec());
-                Ok(true)
-            }
-        }
-    }
-
-    /// Forgets the first update, which leaves room for one from the swap; says whether there was one to forget.
-    fn pop(&mut self) -> Result<bool> {
-        if self.memory.pop_front().is_none() {
-            return Ok(false);
-        }
-        self.first += 1;
-        if let Some(swap) = &mut self.swap {
-            self.memory.extend(swap.pop()?);
-        }
-        Ok(true)
-    }
-
-    /// Sends the first update, if there is one. Nothing comes of it while the subscriber is away.
+impl<B: Backlog> Subscriber<B> {
+    /// Sends the oldest update, if there is one. While the subscriber is away, the socket drops it.
     fn send_first(&self, name: &[u8], publisher: &Socket<'_, XPub>) -> Result {
-        if let Some(update) = self.memory.front() {
+        if let Some(update) = self.backlog.front() {
             publisher.send_multipart([name, self.first.to_string().as_bytes(), update])?;
         }
         Ok(())

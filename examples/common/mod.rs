@@ -1,14 +1,13 @@
-//! What many of the guide's programs share.
+//! The common part of the guide's programs: errors, Ctrl-C and pauses.
 
 #![allow(dead_code, reason = "every program uses its own part")]
 
+pub mod boss;
 pub mod durable;
 pub mod frames;
 pub mod peering;
 pub mod routing;
-pub mod swap;
 pub mod threads;
-pub mod zmsg;
 
 use std::error::Error;
 use std::fmt;
@@ -16,14 +15,14 @@ use std::time::Duration;
 
 use zmq::{Errno, Message, Multipart, SendError, interrupt, poll};
 
-/// What `main` and all that it calls return.
+/// The result of `main` and of all that it calls.
 pub type Result<T = ()> = std::result::Result<T, Failure>;
 
-/// What can go wrong in a program: an error of any kind, which `?` passes on to `main`.
+/// An error of any kind, which `?` passes on to `main`.
 pub struct Failure(Box<dyn Error + Send + Sync>);
 
 impl Failure {
-    /// The error number, where the error is one of ZeroMQ's.
+    /// The error number, if the error is one of ZeroMQ's.
     fn errno(&self) -> Option<Errno> {
         let unsent = |failed: &SendError| failed.error().errno();
         let unsent_parts = |failed: &SendError<Multipart>| failed.error().errno();
@@ -39,7 +38,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Rust prints the error that `main` returns in its form for debugging. Who runs a program wants to read what is wrong.
+/// Rust prints the error that `main` returns by `Debug`. A user reads it, so it is the plain message.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -59,16 +58,16 @@ impl From<Failure> for Box<dyn Error + Send + Sync> {
     }
 }
 
-/// A failure that a text is enough to tell of.
+/// A failure with a text as its message.
 pub fn failure(text: impl Into<String>) -> Failure {
     Failure(text.into().into())
 }
 
 /// Runs a program, or a thread of it, until it ends or Ctrl-C ends it.
 ///
-/// Ctrl-C does not kill the program then: every call that waits fails with EINTR, `?` carries that up to here, and what
-/// is on the way is dropped as always: sockets are closed, threads joined. That the program was asked to end is no
-/// failure, so here it becomes success.
+/// Ctrl-C does not kill the program then. Every call that waits fails with EINTR, and `?` carries that up to here. On
+/// the way values are dropped as always: sockets are closed, threads joined. An end by Ctrl-C is no failure, so here
+/// EINTR becomes success.
 pub fn until_ctrl_c(program: impl FnOnce() -> Result) -> Result {
     interrupt::catch_signals()?;
     match program() {
@@ -77,9 +76,12 @@ pub fn until_ctrl_c(program: impl FnOnce() -> Result) -> Result {
     }
 }
 
-/// What stands for a program's real work: it takes so many milliseconds, or less where Ctrl-C cuts it short, so that what
-/// is owed for it can still be sent.
-pub fn work_for(milliseconds: u64) {
-    // Polling nothing is a sleep that Ctrl-C ends.
-    let _ = poll(&mut [], Duration::from_millis(milliseconds));
+/// Sleeps for so many milliseconds. Ctrl-C cuts the sleep short; that is no error, so what a program owes is still
+/// sent.
+pub fn pause(milliseconds: u64) -> zmq::Result<()> {
+    // A poll of nothing is a sleep that Ctrl-C ends.
+    match poll(&mut [], Duration::from_millis(milliseconds)) {
+        Err(error) if error.errno() != Errno::EINTR => Err(error),
+        _ => Ok(()),
+    }
 }

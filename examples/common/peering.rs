@@ -1,4 +1,4 @@
-//! What peering2 and peering3 have in common: the two request flows of a broker, and the threads that make it busy.
+//! The common part of peering2 and peering3: the two request flows of a broker, and the threads that make it busy.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use zmq::{
     poll,
 };
 
-/// What a worker says first.
+/// The first message of a worker.
 pub const READY: [u8; 1] = [0x01];
 
-/// Where a broker is found for one of its flows: a file of that directory, which all brokers share.
+/// The endpoint of a broker for one of its flows: a file of that directory, which all brokers share.
 pub fn endpoint(directory: &str, broker: &str, flow: &str) -> String {
     format!("ipc://{directory}/{broker}-{flow}.ipc")
 }
@@ -28,12 +28,13 @@ pub struct Broker<'ctx> {
     /// Peers answer here.
     pub cloudbe: Socket<'ctx, Router>,
     pub peers: Vec<String>,
-    /// The routing ids of the workers that are free, bytes of any kind. Who has been free for longest comes first.
+    /// The routing ids of the workers that are free, bytes of any kind. The one that has been free for longest comes
+    /// first.
     pub workers: VecDeque<Message>,
 }
 
 impl<'ctx> Broker<'ctx> {
-    /// Opens the sockets of both flows. The cloud frontend is not bound yet: from then on peers may ask.
+    /// Opens the sockets of both flows. The caller binds the cloud frontend: from then on peers may ask.
     pub fn prepare(context: &'ctx Context, directory: &str, name: &str, peers: &[String]) -> zmq::Result<Self> {
         println!("I: preparing broker at {name}...");
 
@@ -41,8 +42,8 @@ impl<'ctx> Broker<'ctx> {
         let cloudfe = context.socket(Router)?;
         cloudfe.set_routing_id(name)?;
 
-        // A ROUTER throws away what is for a peer that it does not know; like this it says so instead. C's programs lose
-        // the request then, and its client waits for ever.
+        // A ROUTER drops messages for a peer that it does not know. With MANDATORY it gives them back. In C the request
+        // is lost, and its client waits for ever.
         let cloudbe = context.socket(Router)?;
         cloudbe.set_routing_id(name)?;
         cloudbe.set_router_mandatory(true)?;
@@ -60,35 +61,37 @@ impl<'ctx> Broker<'ctx> {
         Ok(Broker { localfe, localbe, cloudfe, cloudbe, peers: peers.to_vec(), workers: VecDeque::new() })
     }
 
-    /// Receives from a worker, which is free then, and gives its reply: `None` where it only says that it is ready.
+    /// Receives from a worker, which is free then, and gives its reply: `None` if it only says that it is ready.
     pub fn recv_from_worker(&mut self) -> zmq::Result<Option<Multipart>> {
         // [worker][][READY] or [worker][][address][]...[body]
         let mut message = self.localbe.recv_multipart()?;
         let worker = message.unwrap();
         let is_reply = message.len() > 1;
-        if is_reply || message == [READY] {
-            self.workers.extend(worker);
+        if (is_reply || message == [READY])
+            && let Some(worker) = worker
+        {
+            self.workers.push_back(worker);
         }
         Ok(is_reply.then_some(message))
     }
 
     /// Receives the reply of a peer.
     pub fn recv_from_peer(&self) -> zmq::Result<Multipart> {
-        // [peer][client][][body]: it does not matter who has done the work.
+        // [peer][client][][body]: the name of the peer is not needed.
         let mut message = self.cloudbe.recv_multipart()?;
         message.pop_front();
         Ok(message)
     }
 
-    /// Sends a reply to whom it is addressed: a peer, or one of the own clients. If that has gone meanwhile, the ROUTER
-    /// throws the reply away.
+    /// Sends a reply to its address: a peer, or one of the own clients. If that has gone meanwhile, the ROUTER drops
+    /// the reply.
     pub fn reply(&self, reply: Multipart) -> zmq::Result<(), zmq::SendError<Multipart>> {
         let is_for = |peer: &String| reply.front().is_some_and(|address| *address == *peer.as_str());
         let frontend = if self.peers.iter().any(is_for) { &self.cloudfe } else { &self.localfe };
         frontend.send_multipart(reply)
     }
 
-    /// Hands a request to the worker that has been free for longest; it comes back where there is none.
+    /// Hands a request to the worker that has been free for longest. Without a free worker the request comes back.
     pub fn offer_to_worker(&mut self, mut request: Multipart) -> super::Result<Option<Multipart>> {
         while let Some(worker) = self.workers.pop_front() {
             request.wrap(worker);
@@ -102,7 +105,7 @@ impl<'ctx> Broker<'ctx> {
         Ok(Some(request))
     }
 
-    /// Hands a request to one of these peers, whichever; it comes back where none of them is there.
+    /// Hands a request to a random one of these peers. If none of them is there, the request comes back.
     pub fn offer_to_peers<'p>(
         &self,
         peers: impl ExactSizeIterator<Item = &'p String> + Clone,
@@ -122,7 +125,7 @@ impl<'ctx> Broker<'ctx> {
     }
 }
 
-/// Sends a message, unless whom it is for is not there or has no room for it: then it comes back.
+/// Sends a message. If its peer is not there or has no room for it, it comes back.
 fn offer(router: &Socket<'_, Router>, message: Multipart) -> super::Result<Option<Multipart>> {
     match router.try_send_multipart(message) {
         Ok(sent) => Ok(sent.into_unsent()),
@@ -149,7 +152,7 @@ pub fn start(
     Ok(Actor::spawn(context, name, body)?)
 }
 
-/// Receives in such a thread; `None` when the time is over or the thread is to end.
+/// Receives in such a thread; `None` when the time is over or the thread must end.
 pub fn recv<T: CanRecv + CanMultipart>(
     pipe: &ActorPipe,
     socket: &Socket<'_, T>,
@@ -163,16 +166,9 @@ pub fn recv<T: CanRecv + CanMultipart>(
         if found == 0 || pipe.is_terminated() {
             return Ok(None);
         }
-        // A REQ may find that what has come is no reply to it, and then there is nothing yet.
+        // A REQ drops a message that is no reply to its request, and then has nothing to give.
         if let Some(message) = socket.try_recv_multipart()? {
             return Ok(Some(message));
         }
     }
-}
-
-/// Sleeps in such a thread, and says whether it may go on.
-pub fn pause(pipe: &ActorPipe, milliseconds: u32) -> zmq::Result<bool> {
-    // Its owner sends it nothing, so what wakes it up is its end.
-    poll(&mut [PollItem::socket(pipe.as_ref(), PollEvents::POLLIN)], Duration::from_millis(milliseconds.into()))?;
-    Ok(!pipe.is_terminated())
 }

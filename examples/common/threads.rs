@@ -8,7 +8,7 @@ use zmq::{Context, Errno};
 use super::{Result, until_ctrl_c};
 
 /// Runs the body of a thread until it is done, Ctrl-C ends it or the context is shut down. A body that fails shuts the
-/// context down, so that no other thread waits for what this one would have done.
+/// context down, so that no other thread waits for it.
 pub fn run(context: &Context, body: impl FnOnce() -> Result) -> Result {
     match until_ctrl_c(body) {
         Err(failure) if failure.errno() == Some(Errno::ETERM) => Ok(()),
@@ -20,7 +20,7 @@ pub fn run(context: &Context, body: impl FnOnce() -> Result) -> Result {
     }
 }
 
-/// Waits until a thread has ended, and gives what its body returned.
+/// Waits until a thread has ended, and gives the result of its body.
 pub fn join(thread: ScopedJoinHandle<'_, Result>) -> Result {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }

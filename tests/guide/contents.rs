@@ -6,25 +6,67 @@ use std::path::Path;
 use crate::header::{Header, Member};
 use crate::run::Programs;
 
-const INTRODUCTION: &str = "\
-# The programs of the ZeroMQ Guide
+const INTRODUCTION: &str = r#"# The programs of the ZeroMQ Guide
 
-A teaching port of the guide's programs, under their own names. Each is one file, to be read from top to bottom, and
-each speaks the C original's frames: a program from here and one in C can take each other's place in any pair.
+A teaching port of the guide's programs, under their own names. A program speaks the C original's frames: a program from
+here and one in C can take each other's place in any pair, except those whose last column says why not.
+
+To see first what can go wrong, and how to do it right, read [What goes wrong](#what-goes-wrong).
+
+## How to run them
 
 Start a program with `cargo run --example NAME`, and its partners in other terminals. All endpoints, counts and delays
-can be changed: `cargo run --example NAME -- --help` tells how. Programs that run for ever end with Ctrl-C.
+are arguments: `cargo run --example NAME -- --help` lists them. Ctrl-C ends the programs that run on and on.
 
-Who wants to see first what can go wrong, and how to do it right, finds programs for that under
-[What goes wrong](#what-goes-wrong).
-";
+Most programs may be started in any order: the side that connects waits for the side that binds. Except:
+
+- The pipelines: first the sink, then the workers, then taskvent. Press Enter in taskvent when all workers are there, or
+  the first to connect gets most of the tasks. taskwork2 waits a second for its controller, which is tasksink2.
+- Publishers: an update that is sent before a subscriber has connected does not reach it. syncpub waits for ten
+  subscribers, so it needs ten of them. The guide starts all with a shell loop:
+
+  ```sh
+  cargo build --example syncsub --example syncpub
+  cd target/debug/examples
+  echo "Starting subscribers..."
+  for ((a=0; a<10; a++)); do
+      ./syncsub &
+  done
+  echo "Starting publisher..."
+  ./syncpub
+  ```
+
+- peering2: start all brokers, then press Enter in each.
+- The `ipc://` endpoints are files of the directory in which a program is started: start partners in the same one.
+
+wuclient needs a hundred updates of one zip code, and wuserver sends updates of a hundred thousand: about ten million have
+to pass. In a debug build that takes about ten seconds. `cargo run --release` is faster, and so is a shorter filter:
+`cargo run --example wuclient -- 1`.
+
+## How to read them
+
+A program is read from top to bottom. Its header names the C original, and the other files that it is compiled from:
+`common/mod.rs` has what every program needs (`until_ctrl_c`, `pause`, an error that prints what went wrong), other files
+what two or more programs share. The fields whose names begin with `Test` say how `cargo test --test guide` runs the
+program: with shorter delays than a reader wants.
+
+`C` in a comment means the original program in C: "C sleeps here" says what it does where the port does something else.
+
+Ports send and receive texts with the guide's own `s_send`, `s_sendmore` and `s_recv`, so that they can be read beside the
+text of the guide. Routing ids, whole messages, and calls that must not wait go through the methods of `Socket`. The
+programs without an original use these methods for all, since they show what the methods give back.
+
+The older editions have programs that today's guide has no more. They have their own names here, except one: the older
+rtdealer is [rtdealer_v2](rtdealer_v2.rs), since today's guide gave its name to another program. What the older editions
+call lruqueue and lruqueue2 are lbbroker and lbbroker2 today.
+"#;
 
 /// The guide's programs, today's and those of its older editions, in the order in which they are to be read.
 const GUIDE: &str = "\
     hwserver hwclient hwserver2 hwclient2 hwserver3 hwclient3 hwserver4 hwclient4 version wuserver wuclient \
     taskvent taskwork tasksink msreader mspoller rrclient rrworker rrbroker msgqueue wuproxy taskwork2 tasksink2 \
     interrupt mtserver mtrelay syncpub syncsub psenvpub psenvsub durapub durasub durapub2 identity rtreq rtdealer \
-    rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 espresso";
+    rtmama rtdealer_v2 rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 espresso";
 
 const FAULTS: &str = "
 ## What goes wrong
@@ -60,7 +102,11 @@ fn contents(programs: &Programs) -> String {
         text += "| program | what it teaches | command | C original |\n| --- | --- | --- | --- |\n";
         for program in in_order(programs).filter(guide).filter(|program| program.chapter == Some(chapter)) {
             let original = program.original.as_deref().unwrap_or_default();
-            writeln!(text, "{} {original} |", row(program)).unwrap();
+            write!(text, "{} {original}", row(program)).unwrap();
+            if let Some(why) = &program.no_replacement {
+                write!(text, "; not in its place: {why}").unwrap();
+            }
+            text += " |\n";
         }
     }
     let table = |text: &mut String, of_a_chapter: bool| {

@@ -13,17 +13,23 @@ pub struct Header {
     /// The chapter's number, where it is of the guide.
     pub chapter: Option<u32>,
     pub section: String,
-    /// The C program that it stands for.
+    /// The C program that it is a port of.
     pub original: Option<String>,
+    /// Why it cannot take the place of the original, if it cannot.
+    pub no_replacement: Option<String>,
     pub teaches: String,
     /// Each argument with its default, as `--help` shows them.
     pub arguments: Vec<String>,
-    pub partners: Vec<Member>,
-    /// The program's own arguments in a test.
-    pub run: Vec<String>,
-    /// What is typed.
-    pub input: Option<String>,
+    /// The files besides its own that it is compiled from.
+    pub other_files: Vec<String>,
     pub ends_by_itself: bool,
+    /// The programs that run with it in the test.
+    pub partners: Vec<Member>,
+    /// The program's own arguments in the test.
+    pub run: Vec<String>,
+    /// What the test types.
+    pub input: Option<String>,
+    /// What it prints in the test.
     pub prints: Output,
 }
 
@@ -59,16 +65,18 @@ impl fmt::Display for Malformed {
 type Parsed<T> = Result<T, Malformed>;
 
 /// The fields in their order, those that may be missing with `true`.
-const FIELDS: [(&str, bool); 9] = [
+const FIELDS: [(&str, bool); 11] = [
     ("Chapter", false),
     ("Original", false),
+    ("Replaces it", true),
     ("Teaches", false),
     ("Arguments", false),
-    ("Partners", false),
-    ("Run", true),
-    ("Input", true),
+    ("Other files", false),
     ("Ends", false),
-    ("Prints", false),
+    ("Test partners", false),
+    ("Test run", true),
+    ("Test input", true),
+    ("Test prints", false),
 ];
 
 impl Header {
@@ -119,10 +127,16 @@ impl Header {
         if let Some((field, _)) = values.next() {
             return Err(Malformed(format!("{field} is no field, or not in its place")));
         }
-        let [chapter, original, teaches, arguments, partners, run, input, ends, prints] =
+        let [chapter, original, replaces, teaches, arguments, other_files, ends, partners, run, input, prints] =
             <[Option<String>; FIELDS.len()]>::try_from(fields).unwrap();
         // Those that were not optional are there.
         let (chapter, original, arguments) = (chapter.unwrap(), original.unwrap(), arguments.unwrap());
+        let original = Some(original).filter(|original| original != "none");
+        let no_replacement = match (&original, replaces.as_deref()) {
+            (Some(_), Some("in any pair" | "alone")) | (None, None) => None,
+            (Some(_), Some(no)) if no.starts_with("no, ") => no.strip_prefix("no, ").map(str::to_owned),
+            (_, other) => return Err(Malformed(format!("it replaces {original:?} {other:?}"))),
+        };
         let (number, section) =
             chapter.split_once(", ").ok_or_else(|| Malformed(format!("{chapter:?} is no chapter and section")))?;
         let chapter = match number {
@@ -148,13 +162,15 @@ impl Header {
             title: lines[0].trim().to_owned(),
             chapter,
             section: section.to_owned(),
-            original: Some(original).filter(|original| original != "none"),
+            original,
+            no_replacement,
             teaches: teaches.unwrap(),
             arguments: list(&arguments).map(str::to_owned).collect(),
+            other_files: list(&other_files.unwrap()).map(str::to_owned).collect(),
+            ends_by_itself,
             partners: list(&partners.unwrap()).map(Member::parse).collect::<Parsed<_>>()?,
             run: words(&run.unwrap_or_default())?,
             input: input.map(|input| input.split(" | ").map(typed).collect()),
-            ends_by_itself,
             prints: Output { in_order, groups },
         })
     }

@@ -50,27 +50,27 @@ fn ventilate_and_kill(ventilator: Side, worker: Side, sink: Side) {
 }
 
 #[test]
-fn the_three_stages_with_a_kill_in_rust() {
+fn task_programs_end_on_kill() {
     ventilate_and_kill(Rust, Rust, Rust);
 }
 
 #[test]
-fn taskwork2_in_c() {
+fn c_taskwork2_ends_on_the_kill_of_tasksink2() {
     ventilate_and_kill(Rust, C, Rust);
 }
 
 #[test]
-fn tasksink2_in_c() {
+fn taskwork2_ends_on_the_kill_of_a_c_sink() {
     ventilate_and_kill(Rust, Rust, C);
 }
 
 #[test]
-fn taskwork2_between_c_peers() {
+fn taskwork2_works_between_c_peers() {
     ventilate_and_kill(C, Rust, C);
 }
 
 #[test]
-fn tasksink2_between_c_peers() {
+fn tasksink2_collects_from_c_peers() {
     ventilate_and_kill(C, C, Rust);
 }
 

@@ -10,7 +10,7 @@ use crate::listens;
 use crate::peers::{c, rust};
 
 #[deadline::test]
-fn wuproxy_between_c_peers() {
+fn wuproxy_forwards_between_c_peers() {
     let (inside, outside) = (Port::reserve(), Port::reserve());
     let _server = c("wuserver", &[&inside.bind()]);
     let proxy = rust("wuproxy", &["--frontend", &inside.connect(), "--backend", &outside.bind()]);
@@ -24,7 +24,7 @@ fn wuproxy_between_c_peers() {
 }
 
 #[deadline::test]
-fn wuserver_and_wuclient_over_a_c_proxy() {
+fn wuclient_gets_the_updates_of_wuserver_over_a_c_proxy() {
     let (inside, outside) = (Port::reserve(), Port::reserve());
     let server = rust("wuserver", &["--endpoint", &inside.bind()]);
     let _proxy = c("wuproxy", &[&inside.connect(), &outside.bind()]);
@@ -72,7 +72,7 @@ fn wuproxy_hands_subscriptions_on() {
 
 /// Where C sits there and forwards nothing.
 #[deadline::test]
-fn wuproxy_says_where_it_cannot_bind() {
+fn wuproxy_names_the_endpoint_that_it_cannot_bind() {
     let inside = Port::reserve();
     let taken = Port::reserve();
     let context = Context::new().unwrap();

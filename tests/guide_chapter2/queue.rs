@@ -66,7 +66,7 @@ impl Queue {
 const BROKERS: [&str; 2] = ["rrbroker", "msgqueue"];
 
 #[deadline::test]
-fn brokers_between_any_clients_and_workers() {
+fn rrbroker_and_msgqueue_serve_any_clients_and_workers() {
     for name in BROKERS {
         let queue = Queue::new();
         let broker = queue.broker(name);
@@ -79,7 +79,7 @@ fn brokers_between_any_clients_and_workers() {
 
 /// The C broker looks at every frame.
 #[deadline::test]
-fn rrclient_and_rrworker_over_a_c_broker() {
+fn rrclient_and_rrworker_use_a_c_broker() {
     let queue = Queue::new();
     let _broker = c("rrbroker", &[&queue.frontend.bind(), &queue.backend.bind()]);
     queue.check(Rust, Rust);
@@ -89,7 +89,7 @@ fn rrclient_and_rrworker_over_a_c_broker() {
 
 /// Whatever frames there are, they arrive as they are, behind the client's id.
 #[deadline::test]
-fn brokers_pass_all_frames_on() {
+fn rrbroker_and_msgqueue_pass_all_frames_on() {
     for name in BROKERS {
         let queue = Queue::new();
         let broker = queue.broker(name);
@@ -110,7 +110,7 @@ fn brokers_pass_all_frames_on() {
 
 /// Two workers work at the same time: each has a request that takes longer than the test may.
 #[deadline::test]
-fn brokers_give_each_worker_a_request() {
+fn rrbroker_and_msgqueue_give_each_worker_a_request() {
     for name in BROKERS {
         let queue = Queue::new();
         let _broker = queue.broker(name);
@@ -129,7 +129,7 @@ fn brokers_give_each_worker_a_request() {
 
 /// Ctrl-C on a broker that has a request and no worker, and on one whose worker takes nothing of what waits for it.
 #[deadline::test]
-fn brokers_do_not_wait_for_workers_at_the_end() {
+fn rrbroker_and_msgqueue_do_not_wait_for_workers_at_the_end() {
     for name in BROKERS {
         let context = Context::new().unwrap();
         let client = || {

@@ -10,7 +10,7 @@ use crate::peers::{c, rust};
 const READERS: [&str; 2] = ["msreader", "mspoller"];
 
 #[deadline::test]
-fn readers_take_what_c_peers_send() {
+fn msreader_and_mspoller_read_from_c_peers() {
     for name in READERS {
         let (tasks, results, weather) = (Port::reserve(), Port::reserve(), Port::reserve());
         let _server = c("wuserver", &[&weather.bind()]);
@@ -29,7 +29,7 @@ fn readers_take_what_c_peers_send() {
 
 /// Both sockets are read, however much there is at each: far more gets through than the queues on the way can hold.
 #[deadline::test]
-fn readers_empty_both_sockets() {
+fn msreader_and_mspoller_empty_both_sockets() {
     for name in READERS {
         let (tasks, weather) = (Port::reserve(), Port::reserve());
         let context = Context::new().unwrap();
@@ -54,7 +54,7 @@ fn readers_empty_both_sockets() {
 
 /// Ctrl-C with nobody there, and while messages come in all the time.
 #[deadline::test]
-fn readers_end_whatever_their_peers_do() {
+fn msreader_and_mspoller_end_whatever_their_peers_do() {
     for name in READERS {
         let (tasks, weather) = (Port::reserve(), Port::reserve());
         let args = ["--ventilator", &tasks.connect(), "--weather", &weather.connect()];

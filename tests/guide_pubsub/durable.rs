@@ -55,14 +55,14 @@ fn away_and_back(name: &'static str, end: fn(Process) -> Vec<String>) -> (Vec<St
 }
 
 #[test]
-fn a_subscriber_that_was_killed_misses_nothing() {
+fn durasub_misses_nothing_when_it_was_killed() {
     let (mut printed, second) = away_and_back("durapub", kill);
     append(&mut printed, second);
     assert_eq!(printed, updates(0..10));
 }
 
 #[test]
-fn a_subscriber_that_was_killed_misses_nothing_that_was_in_the_swap() {
+fn durasub_misses_nothing_of_the_swap_when_it_was_killed() {
     let (mut printed, second) = away_and_back("durapub2", kill);
     append(&mut printed, second);
     assert_eq!(printed, updates(0..10));
@@ -70,7 +70,7 @@ fn a_subscriber_that_was_killed_misses_nothing_that_was_in_the_swap() {
 
 /// Ctrl-C leaves it the time to acknowledge what it has printed.
 #[test]
-fn a_subscriber_that_was_interrupted_gets_each_update_once() {
+fn durasub_gets_each_update_once_when_it_was_interrupted() {
     let (mut printed, second) = away_and_back("durapub", interrupt);
     printed.extend(second);
     assert_eq!(printed, updates(0..10));
@@ -78,7 +78,7 @@ fn a_subscriber_that_was_interrupted_gets_each_update_once() {
 
 /// Killed again and again, at once after a line: whenever that is, no update is lost, and none comes a third time.
 #[deadline::test]
-fn a_subscriber_that_never_lives_long_misses_nothing() {
+fn durasub_misses_nothing_when_it_is_killed_again_and_again() {
     let ports = Ports::reserve();
     let directory = Directory::new("lives");
     let args = format!("{} --updates 20 --delay 2 --hwm 3", ports.bind());
@@ -114,7 +114,7 @@ fn acknowledge(sync: &Socket<'_, Push>, message: &Multipart) {
 
 /// What does not fit is dropped, and said to be; what fits comes in order.
 #[deadline::test]
-fn the_swap_is_bounded() {
+fn durapub2_drops_updates_above_its_bounds() {
     let ports = Ports::reserve();
     let directory = Directory::new("bounded");
     let (errors, writer) = std::io::pipe().unwrap();
@@ -152,7 +152,7 @@ fn the_swap_is_bounded() {
 }
 
 #[deadline::test]
-fn ctrl_c_ends_durapub2_while_its_subscriber_is_away_and_takes_the_swap_along() {
+fn ctrl_c_ends_durapub2_and_removes_its_swap() {
     let ports = Ports::reserve();
     let directory = Directory::new("interrupted");
     let publisher = publisher("durapub2", directory.path(), &format!("{} --delay 0", ports.bind()));
@@ -167,7 +167,7 @@ fn ctrl_c_ends_durapub2_while_its_subscriber_is_away_and_takes_the_swap_along() 
 }
 
 #[deadline::test]
-fn ctrl_c_ends_them_while_nobody_is_there() {
+fn ctrl_c_ends_durable_programs_without_peers() {
     let (ports, unused) = (Ports::reserve(), Ports::reserve());
     let publisher = start("durapub", &ports.bind());
     let context = Context::new().unwrap();
@@ -231,7 +231,7 @@ fn durasub_gives_its_last_acknowledgement_a_moment() {
 
 /// An acknowledgement that is said again is for what it was for, and not for what has been sent since.
 #[deadline::test]
-fn an_old_acknowledgement_counts_once() {
+fn durapub_counts_an_acknowledgement_once() {
     let ports = Ports::reserve();
     let publisher = start("durapub", &format!("{} --updates 3 --delay 0", ports.bind()));
     let context = Context::new().unwrap();
@@ -261,7 +261,7 @@ fn an_old_acknowledgement_counts_once() {
 
 /// Names and acknowledgements that make no sense are passed over, and no name becomes a path.
 #[deadline::test]
-fn durapub2_bears_strange_subscribers() {
+fn durapub2_survives_strange_subscribers() {
     let ports = Ports::reserve();
     let directory = Directory::new("strange");
     let args = format!("{} --subscribers 2 --updates 3 --delay 0", ports.bind());
@@ -294,7 +294,7 @@ fn durapub2_bears_strange_subscribers() {
 }
 
 #[deadline::test]
-fn a_subscriber_in_c_is_served() {
+fn durapub_serves_a_c_subscriber() {
     let ports = Ports::reserve();
     let publisher = start("durapub", &format!("{} --delay 5", ports.bind()));
     let args = [&*ports.first.connect(), &ports.second.connect(), "From C"];
@@ -305,7 +305,7 @@ fn a_subscriber_in_c_is_served() {
 }
 
 #[deadline::test]
-fn a_publisher_in_c_is_heard() {
+fn durasub_gets_the_updates_of_a_c_publisher() {
     let ports = Ports::reserve();
     let args = [&*ports.first.bind(), &ports.second.bind(), "Hello", "10"];
     let publisher = Process::start(c_program("durapub.c"), &args);

@@ -1,6 +1,6 @@
-// Broker of the workers of rtreq.rs and rtdealer.rs: rtbroker ENDPOINT WORKERS TASKS. Gives each worker so many tasks
-// and fires it then, prints how many each has had, and expects that nobody asks again. Any message but
-// [XXXX-XXXX][][Hi Boss] ends it with status 1.
+// Broker of the workers of rtreq.rs, rtdealer.rs and rtmama.rs: rtbroker ENDPOINT WORKERS TASKS [ASK WORK END]. Gives each
+// worker so many tasks and fires it then, prints how many each has had, and expects that nobody asks again. The texts
+// are those of rtreq if there are none. Any message but [XXXX-XXXX][][ASK] ends it with status 1.
 
 #define PROGRAM "rtbroker.c"
 #include "frames.h"
@@ -11,7 +11,10 @@ enum { MAX_WORKERS = 32 };
 
 int main(int argc, char **argv)
 {
-    check(argc == 4, "arguments");
+    check(argc == 4 || argc == 7, "arguments");
+    const char *ask = argc == 7 ? argv[4] : "Hi Boss";
+    const char *work = argc == 7 ? argv[5] : "Work harder";
+    const char *end = argc == 7 ? argv[6] : "Fired!";
     int workers = atoi(argv[2]), tasks = atoi(argv[3]);
     check(workers <= MAX_WORKERS, "number of workers");
     void *context = zmq_ctx_new();
@@ -25,7 +28,7 @@ int main(int argc, char **argv)
         struct message message = receive(broker);
         check(message.count == 3, "number of frames");
         check(is(&message.frames[1], ""), "empty frame");
-        check(is(&message.frames[2], "Hi Boss"), "text of the request");
+        check(is(&message.frames[2], ask), "text of the request");
         struct frame *id = &message.frames[0];
         check(id->size == 9 && id->data[4] == '-', "form of the address");
         for (int place = 0; place < 9; place++)
@@ -41,7 +44,7 @@ int main(int argc, char **argv)
         check(done[worker] <= tasks, "asks again after it was fired");
         send_frame(broker, id, ZMQ_SNDMORE);
         send_text(broker, "", ZMQ_SNDMORE);
-        send_text(broker, done[worker] == tasks ? "Fired!" : "Work harder", 0);
+        send_text(broker, done[worker] == tasks ? end : work, 0);
         if (done[worker]++ == tasks)
             fired++;
     }

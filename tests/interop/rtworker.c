@@ -1,13 +1,16 @@
-// Worker of rtreq.rs and rtdealer.rs: rtworker req|dealer ENDPOINT ID TASKS. Asks for work and does it until it is
-// fired, and expects nothing more then. Where TASKS is not 0, it leaves instead when it has been given so many, without
-// a word. Any other answer ends it with status 1.
+// Worker of rtreq.rs, rtdealer.rs and rtmama.rs: rtworker req|dealer ENDPOINT ID TASKS [ASK WORK END]. Asks for work and
+// does it until it is fired, and expects nothing more then. If TASKS is not 0, it leaves instead when it has been given
+// so many, without a word. The texts are those of rtreq if there are none. Any other answer ends it with status 1.
 
 #define PROGRAM "rtworker.c"
 #include "frames.h"
 
 int main(int argc, char **argv)
 {
-    check(argc == 5, "arguments");
+    check(argc == 5 || argc == 8, "arguments");
+    const char *ask = argc == 8 ? argv[5] : "Hi Boss";
+    const char *work = argc == 8 ? argv[6] : "Work harder";
+    const char *end = argc == 8 ? argv[7] : "Fired!";
     int is_req = strcmp(argv[1], "req") == 0;
     int tasks = atoi(argv[4]);
     void *context = zmq_ctx_new();
@@ -19,15 +22,15 @@ int main(int argc, char **argv)
     for (;;) {
         if (!is_req)
             send_text(worker, "", ZMQ_SNDMORE);
-        send_text(worker, "Hi Boss", 0);
+        send_text(worker, ask, 0);
 
         struct message answer = receive(worker);
         check(answer.count == (is_req ? 1 : 2), "number of frames");
         check(is_req || is(&answer.frames[0], ""), "empty frame");
         struct frame *workload = &answer.frames[answer.count - 1];
-        if (is(workload, "Fired!"))
+        if (is(workload, end))
             break;
-        check(is(workload, "Work harder"), "text of the work");
+        check(is(workload, work), "text of the work");
         if (++total == 1) {
             puts("Working");
             fflush(stdout);

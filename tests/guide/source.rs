@@ -1,0 +1,64 @@
+//! A guide program's source: the files that its header names are those that it uses, and texts travel in one way.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use regex::Regex;
+
+use crate::header::Header;
+
+/// Checks the source of a program against its header.
+pub fn check(program: &Header) -> Result<(), String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let source = read(&directory.join(format!("{}.rs", program.name)));
+    let used = used_files(&directory, &source);
+    let named: BTreeSet<String> = program.other_files.iter().cloned().collect();
+    if used != named {
+        return Err(format!("{} uses {used:?}, and its header names {named:?}", program.name));
+    }
+    check_texts(program, &source)
+}
+
+fn read(file: &Path) -> String {
+    std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// The files of `common` that a program uses, itself or through another of them.
+fn used_files(directory: &Path, source: &str) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    if !source.lines().any(|line| line == "mod common;") {
+        return used;
+    }
+    used.insert("common/mod.rs".to_owned());
+    let shared: Vec<String> = directory
+        .join("common")
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "mod")
+        .collect();
+    let mut left = vec![("common", source.to_owned())];
+    while let Some((path, text)) = left.pop() {
+        for name in &shared {
+            let file = format!("common/{name}.rs");
+            let uses = Regex::new(&format!(r"\b{path}::(\{{[^}}]*\b)?{name}\b")).unwrap();
+            if uses.is_match(&text) && !used.contains(&file) {
+                left.push(("super", read(&directory.join(&file))));
+                used.insert(file);
+            }
+        }
+    }
+    used
+}
+
+/// Ports of C programs send texts as C does, with `s_send` and `s_sendmore`. The others show what `Socket` itself does.
+fn check_texts(program: &Header, source: &str) -> Result<(), String> {
+    let wrong = match program.original {
+        Some(_) => r#"\.send(_more)?\((&format!\(|format!\(|")"#,
+        None => r"\bs_(send|sendmore|recv)\b",
+    };
+    match Regex::new(wrong).unwrap().find(source) {
+        None => Ok(()),
+        Some(found) => Err(format!("{} has {:?}: see examples/README.md on texts", program.name, found.as_str())),
+    }
+}
