@@ -8,7 +8,7 @@ use crate::endpoint;
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::poll_events::PollEvents;
-use crate::sockopt::codec::{Flag, IntCodec, Row, Text};
+use crate::sockopt::row::Row;
 
 /// The longest prefix of a subscription, in bytes: libzmq recurses once for each byte.
 pub(crate) const LONGEST_PREFIX: usize = 8192;
@@ -64,7 +64,7 @@ impl Core {
             _ if options.manual && !value => return refused(stays),
             _ => options.manual = value,
         }
-        <Flag as IntCodec<bool>>::set(Row { name, number }, self.raw(), value)?;
+        Row { name, number }.set_int(self.raw(), c_int::from(value))?;
         self.set_one_way_options(options);
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Core {
         let socket = self.raw();
         let has_mechanism =
             socket.get_int(zmq_sys::ZMQ_MECHANISM).is_ok_and(|mechanism| mechanism != zmq_sys::ZMQ_NULL);
-        if !has_mechanism && Text::<255>::get(ZAP_DOMAIN, socket)?.is_none() {
+        if !has_mechanism && ZAP_DOMAIN.get_text(socket)?.is_none() {
             return Ok(());
         }
         let why = "what travels there cannot be secured, and a mechanism or a ZMQ_ZAP_DOMAIN is set";
@@ -128,7 +128,7 @@ impl Core {
         }
         let servers = [("PLAIN", zmq_sys::ZMQ_PLAIN_SERVER), ("CURVE", zmq_sys::ZMQ_CURVE_SERVER)];
         let Some((mechanism, _)) = servers.into_iter().find(|(_, option)| is_on(*option)) else { return Ok(()) };
-        if Text::<255>::get(ZAP_DOMAIN, socket)?.is_some() {
+        if ZAP_DOMAIN.get_text(socket)?.is_some() {
             return Ok(());
         }
         let why = format_args!("{endpoint:?}: a {mechanism} server with ZMQ_ZAP_ENFORCE_DOMAIN needs a ZMQ_ZAP_DOMAIN");
@@ -147,7 +147,7 @@ impl Core {
         const PROXY: Row = Row { name: "ZMQ_SOCKS_PROXY", number: zmq_sys::ZMQ_SOCKS_PROXY };
         let name =
             endpoint.strip_prefix("tcp://").and_then(|address| address.rsplit_once(':')).map_or("", |(name, _)| name);
-        if name.len() <= 255 || Text::<0>::get(PROXY, self.raw())?.is_none() {
+        if name.len() <= 255 || PROXY.get_text(self.raw())?.is_none() {
             return Ok(());
         }
         let why = format_args!("{endpoint:?}: a name of {} bytes, a proxy takes 255", name.len());
@@ -166,7 +166,7 @@ impl Core {
             Ok(zmq_sys::ZMQ_PLAIN) => is_on(zmq_sys::ZMQ_PLAIN_SERVER),
             Ok(zmq_sys::ZMQ_CURVE) => is_on(zmq_sys::ZMQ_CURVE_SERVER),
             Ok(zmq_sys::ZMQ_GSSAPI) => is_on(zmq_sys::ZMQ_GSSAPI_SERVER),
-            _ => Text::<255>::get(ZAP_DOMAIN, socket)?.is_some(),
+            _ => ZAP_DOMAIN.get_text(socket)?.is_some(),
         };
         if !asks {
             return Ok(());
@@ -214,6 +214,6 @@ impl Core {
 
     /// The endpoint of a bind that has just succeeded.
     pub(super) fn bound_endpoint(&self) -> Result<String> {
-        Text::<0>::get(LAST_ENDPOINT, self.raw()).map(Option::unwrap_or_default)
+        LAST_ENDPOINT.get_text(self.raw()).map(Option::unwrap_or_default)
     }
 }

@@ -1,94 +1,66 @@
-//! How the values of options travel: the C type, its exact length, and what its special numbers mean.
+//! Codecs: how an option's value in Rust becomes its value in C, and back.
 
 use std::ffi::c_int;
-use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::error::LongId;
-use crate::error::{Errno, Error, Result};
+use super::row::Row;
+use crate::error::{Errno, LongId, Result};
 use crate::raw::{self, RawSocket};
 use crate::security::keys::{PublicKey, SecretKey};
 use crate::security::secret::SecretText;
+use crate::socket::Core;
 
-/// What a codec needs to know of the option it serves.
-#[derive(Clone, Copy)]
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) number: c_int,
+/// A codec that reads an option as a `T`.
+pub(crate) trait Get<T> {
+    fn get(row: Row, socket: &RawSocket) -> Result<T>;
 }
 
-impl Row {
-    pub(crate) fn refused(self, value: impl fmt::Display, range: impl fmt::Display) -> Error {
-        Errno::EINVAL.because(self.name, format_args!("{value} is not in {range}"))
-    }
+/// A codec that writes an option from a `T`.
+pub(crate) trait Set<T> {
+    fn set(row: Row, core: &Core, value: T) -> Result<()>;
+}
 
-    /// Why this libzmq cannot have the option, if so.
-    pub(crate) fn missing(self) -> Option<&'static str> {
-        const FAMILIES: [(&str, &std::ffi::CStr, &str); 5] = [
-            ("ZMQ_CURVE_", c"curve", "this libzmq was built without curve"),
-            ("ZMQ_GSSAPI_", c"gssapi", "this libzmq was built without gssapi"),
-            ("ZMQ_NORM_", c"norm", "this libzmq was built without norm"),
-            ("ZMQ_VMCI_", c"vmci", "this libzmq was built without vmci"),
-            ("ZMQ_WSS_", c"WSS", "this libzmq was built without WSS"),
-        ];
-        // The patch 0001-socks-handle-removed-twice.
-        if self.name == "ZMQ_SOCKS_PROXY" && cfg!(not(zmq_patches = "safety")) {
-            return Some("this libzmq aborts the process if a proxy refuses: it lacks the patch 0001");
-        }
-        let family = FAMILIES.iter().find(|(prefix, ..)| self.name.starts_with(prefix));
-        family.filter(|(_, capability, _)| !raw::has(capability)).map(|(.., why)| *why)
-    }
+/// A codec of an option that is an int in C.
+pub(crate) trait IntCodec {
+    type Value;
 
-    /// The error of an option that libzmq refused, with the reason where it is the build's.
-    pub(crate) fn failed(self, errno: Errno, value: impl fmt::Display) -> Error {
-        match self.missing() {
-            Some(why) if errno == Errno::EINVAL => errno.because(self.name, why),
-            _ => errno.because(self.name, value),
-        }
-    }
+    fn encode(row: Row, value: Self::Value) -> Result<c_int>;
+    fn decode(row: Row, value: c_int) -> Result<Self::Value>;
+}
 
-    fn get_int(self, socket: &RawSocket) -> Result<c_int> {
-        loop {
-            match socket.get_int(self.number) {
-                // ZMQ_EVENTS processes the socket's commands, which a signal may interrupt.
-                Err(Errno::EINTR) if !raw::interrupted() => {}
-                Err(errno) => return Err(self.failed(errno, "not readable")),
-                Ok(value) => return Ok(value),
-            }
-        }
+impl<C: IntCodec> Get<C::Value> for C {
+    fn get(row: Row, socket: &RawSocket) -> Result<C::Value> {
+        C::decode(row, row.get_int(socket)?)
     }
 }
 
-/// A value that is an int in C.
-pub(crate) trait IntCodec<T> {
-    fn encode(row: Row, value: T) -> Result<c_int>;
-    fn decode(row: Row, value: c_int) -> Result<T>;
-
-    fn get(row: Row, socket: &RawSocket) -> Result<T> {
-        Self::decode(row, row.get_int(socket)?)
-    }
-
-    fn set(row: Row, socket: &RawSocket, value: T) -> Result<c_int> {
-        let value = Self::encode(row, value)?;
-        socket.set_int(row.number, value).map_err(|errno| row.failed(errno, value))?;
-        Ok(value)
+impl<C: IntCodec> Set<C::Value> for C {
+    fn set(row: Row, core: &Core, value: C::Value) -> Result<()> {
+        let value = C::encode(row, value)?;
+        core.check_mark(row.name, row.number)?;
+        row.set_int(core.raw(), value)?;
+        core.remember(row.number, value);
+        Ok(())
     }
 }
 
 /// A number from `MIN` to `MAX`.
 pub(crate) struct Number<const MIN: u32, const MAX: u32>;
 
-impl<const MIN: u32, const MAX: u32> IntCodec<u32> for Number<MIN, MAX> {
+impl<const MIN: u32, const MAX: u32> IntCodec for Number<MIN, MAX> {
+    type Value = u32;
+
     fn encode(row: Row, value: u32) -> Result<c_int> {
         if (MIN..=MAX).contains(&value) {
             Ok(value as c_int)
         } else {
-            Err(row.refused(value, format!("{MIN}..={MAX}")))
+            Err(row.refused(value, format_args!("{MIN}..={MAX}")))
         }
     }
 
     fn decode(row: Row, value: c_int) -> Result<u32> {
-        u32::try_from(value).map_err(|_| row.refused(value, format!("{MIN}..={MAX}")))
+        u32::try_from(value).map_err(|_| row.refused(value, format_args!("{MIN}..={MAX}")))
     }
 }
 
@@ -98,7 +70,9 @@ pub(crate) const MAX: u32 = c_int::MAX as u32;
 /// A byte.
 pub(crate) struct Byte;
 
-impl IntCodec<u8> for Byte {
+impl IntCodec for Byte {
+    type Value = u8;
+
     fn encode(_row: Row, value: u8) -> Result<c_int> {
         Ok(c_int::from(value))
     }
@@ -111,7 +85,9 @@ impl IntCodec<u8> for Byte {
 /// Yes or no.
 pub(crate) struct Flag;
 
-impl IntCodec<bool> for Flag {
+impl IntCodec for Flag {
+    type Value = bool;
+
     fn encode(_row: Row, value: bool) -> Result<c_int> {
         Ok(c_int::from(value))
     }
@@ -121,33 +97,46 @@ impl IntCodec<bool> for Flag {
     }
 }
 
-/// A value of which -1 stands for none: the system's default, or no limit.
-pub(crate) struct OrDefault<C>(std::marker::PhantomData<C>);
+/// Yes or no, for an option that libzmq cannot switch off again, or not have on beside another.
+pub(crate) struct Latch;
 
-impl<T, C: IntCodec<T>> IntCodec<Option<T>> for OrDefault<C> {
-    fn encode(row: Row, value: Option<T>) -> Result<c_int> {
+impl Set<bool> for Latch {
+    fn set(row: Row, core: &Core, value: bool) -> Result<()> {
+        core.set_one_way(row.name, row.number, value)
+    }
+}
+
+/// A value of `C`, or -1 for `None`: the system's default, or no limit.
+pub(crate) struct OrDefault<C>(PhantomData<C>);
+
+impl<C: IntCodec> IntCodec for OrDefault<C> {
+    type Value = Option<C::Value>;
+
+    fn encode(row: Row, value: Option<C::Value>) -> Result<c_int> {
         value.map_or(Ok(-1), |value| C::encode(row, value))
     }
 
-    fn decode(row: Row, value: c_int) -> Result<Option<T>> {
+    fn decode(row: Row, value: c_int) -> Result<Option<C::Value>> {
         if value == -1 { Ok(None) } else { C::decode(row, value).map(Some) }
     }
 }
 
-/// A value of which 0 stands for none: off, or no limit.
-pub(crate) struct OrOff<C>(std::marker::PhantomData<C>);
+/// A value of `C`, or 0 for `None`: off, or no limit.
+pub(crate) struct OrOff<C>(PhantomData<C>);
 
-impl<T, C: IntCodec<T>> IntCodec<Option<T>> for OrOff<C> {
-    fn encode(row: Row, value: Option<T>) -> Result<c_int> {
+impl<C: IntCodec> IntCodec for OrOff<C> {
+    type Value = Option<C::Value>;
+
+    fn encode(row: Row, value: Option<C::Value>) -> Result<c_int> {
         value.map_or(Ok(0), |value| C::encode(row, value))
     }
 
-    fn decode(row: Row, value: c_int) -> Result<Option<T>> {
+    fn decode(row: Row, value: c_int) -> Result<Option<C::Value>> {
         if value == 0 { Ok(None) } else { C::decode(row, value).map(Some) }
     }
 }
 
-/// A duration in units of `UNIT` microseconds, up to `MAX` units; what is less than a unit is rounded up.
+/// A duration in units of `UNIT` microseconds, up to `MAX` units. Fractions of a unit are rounded up.
 pub(crate) struct Time<const UNIT: u32, const MAX: u32>;
 
 /// A duration in milliseconds.
@@ -155,7 +144,9 @@ pub(crate) type Milliseconds = Time<1000, MAX>;
 /// A duration in seconds.
 pub(crate) type Seconds = Time<1_000_000, MAX>;
 
-impl<const UNIT: u32, const LARGEST: u32> IntCodec<Duration> for Time<UNIT, LARGEST> {
+impl<const UNIT: u32, const LARGEST: u32> IntCodec for Time<UNIT, LARGEST> {
+    type Value = Duration;
+
     fn encode(row: Row, value: Duration) -> Result<c_int> {
         let units = value.as_nanos().div_ceil(u128::from(UNIT) * 1000);
         if units <= u128::from(LARGEST) {
@@ -173,17 +164,20 @@ impl<const UNIT: u32, const LARGEST: u32> IntCodec<Duration> for Time<UNIT, LARG
     }
 }
 
-/// The most probes that the system sends on an idle connection. With more, it takes no connection at all.
+/// The largest number of keepalive probes that the system accepts. It refuses connections that ask for more.
 pub(crate) const MOST_PROBES: u32 = if cfg!(target_os = "linux") { 127 } else { MAX };
 
-/// A time between such probes, in seconds: what the system takes of it.
+/// The time between keepalive probes, in seconds.
 pub(crate) struct ProbeTime;
 
 impl ProbeTime {
+    /// The longest time that the system accepts.
     const LONGEST: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 32_767 } else { MAX as u64 });
 }
 
-impl IntCodec<Duration> for ProbeTime {
+impl IntCodec for ProbeTime {
+    type Value = Duration;
+
     fn encode(row: Row, value: Duration) -> Result<c_int> {
         if value.is_zero() || value > Self::LONGEST {
             return Err(row.refused(format_args!("{value:?}"), format_args!("1s..={:?}", Self::LONGEST)));
@@ -196,118 +190,88 @@ impl IntCodec<Duration> for ProbeTime {
     }
 }
 
-/// A number of 64 bits.
+/// A `uint64_t`.
 pub(crate) struct Wide;
 
 impl Wide {
     fn read(row: Row, socket: &RawSocket) -> Result<[u8; 8]> {
         let mut value = [0; 8];
-        socket.get_option(row.number, &mut value).map_err(|errno| row.failed(errno, "not readable"))?;
+        row.get(socket, &mut value)?;
         Ok(value)
-    }
-
-    pub(crate) fn get(row: Row, socket: &RawSocket) -> Result<u64> {
-        Wide::read(row, socket).map(u64::from_ne_bytes)
-    }
-
-    pub(crate) fn set(row: Row, socket: &RawSocket, value: u64) -> Result<()> {
-        socket.set_option(row.number, Some(&value.to_ne_bytes())).map_err(|errno| row.failed(errno, value))
     }
 }
 
-/// A number of 64 bits with a sign, of which -1 stands for no limit.
+impl Get<u64> for Wide {
+    fn get(row: Row, socket: &RawSocket) -> Result<u64> {
+        Wide::read(row, socket).map(u64::from_ne_bytes)
+    }
+}
+
+impl Set<u64> for Wide {
+    fn set(row: Row, core: &Core, value: u64) -> Result<()> {
+        row.set(core.raw(), Some(&value.to_ne_bytes()), value)
+    }
+}
+
+/// An `int64_t`, of which -1 is `None`: no limit.
 pub(crate) struct WideOrNone;
 
-impl WideOrNone {
-    pub(crate) fn get(row: Row, socket: &RawSocket) -> Result<Option<u64>> {
+impl Get<Option<u64>> for WideOrNone {
+    fn get(row: Row, socket: &RawSocket) -> Result<Option<u64>> {
         Wide::read(row, socket).map(|value| u64::try_from(i64::from_ne_bytes(value)).ok())
     }
+}
 
-    pub(crate) fn set(row: Row, socket: &RawSocket, value: Option<u64>) -> Result<()> {
+impl Set<Option<u64>> for WideOrNone {
+    fn set(row: Row, core: &Core, value: Option<u64>) -> Result<()> {
         let number = match value.map(i64::try_from) {
             None => -1,
             Some(Ok(number)) => number,
             Some(Err(_)) => return Err(row.refused(value.unwrap_or_default(), format_args!("0..={}", i64::MAX))),
         };
-        socket.set_option(row.number, Some(&number.to_ne_bytes())).map_err(|errno| row.failed(errno, number))
+        row.set(core.raw(), Some(&number.to_ne_bytes()), number)
     }
 }
 
-/// Reads a value whose length is not known before, into a buffer that grows until libzmq is content.
-fn read_bytes(row: Row, socket: &RawSocket) -> Result<Vec<u8>> {
-    const LARGEST: usize = 1 << 20;
-    let mut buffer = vec![0; 256];
-    loop {
-        match socket.get_option(row.number, &mut buffer) {
-            Ok(len) => {
-                buffer.truncate(len);
-                return Ok(buffer);
-            }
-            Err(Errno::EINVAL) if buffer.len() < LARGEST => buffer.resize(buffer.len() * 4, 0),
-            Err(errno) => return Err(row.failed(errno, "not readable")),
-        }
-    }
-}
-
-/// Bytes of which there are `MIN` to `MAX`.
+/// `MIN` to `MAX` bytes.
 pub(crate) struct Bytes<const MIN: usize, const MAX: usize>;
+/// Any number of bytes.
+pub(crate) type AnyBytes = Bytes<0, { usize::MAX }>;
 
-impl<const MIN: usize, const MAX: usize> Bytes<MIN, MAX> {
-    pub(crate) fn set(row: Row, socket: &RawSocket, value: impl AsRef<[u8]>) -> Result<()> {
+impl<const MIN: usize, const MAX: usize, V: AsRef<[u8]>> Set<V> for Bytes<MIN, MAX> {
+    fn set(row: Row, core: &Core, value: V) -> Result<()> {
         let value = value.as_ref();
         if !(MIN..=MAX).contains(&value.len()) {
             return Err(row.refused(format_args!("a length of {}", value.len()), format_args!("{MIN}..={MAX}")));
         }
-        socket
-            .set_option(row.number, Some(value))
-            .map_err(|errno| row.failed(errno, format_args!("{} bytes", value.len())))
+        row.set(core.raw(), Some(value), format_args!("{} bytes", value.len()))
     }
 }
 
 /// A routing id: 1 to 255 bytes.
 pub(crate) struct Id;
 
-impl Id {
-    pub(crate) fn get(row: Row, socket: &RawSocket) -> Result<Vec<u8>> {
-        read_bytes(row, socket)
-    }
-
-    pub(crate) fn set(row: Row, socket: &RawSocket, value: impl AsRef<[u8]>) -> Result<()> {
-        let value = value.as_ref();
-        if value.first() == Some(&0) {
-            // A ROUTER makes such ids itself, and aborts where another peer has the one that is next.
-            return Err(Errno::EINVAL.because(row.name, format_args!("{}: begins with a zero", LongId(value))));
-        }
-        Bytes::<1, 255>::set(row, socket, value)
+impl Get<Vec<u8>> for Id {
+    fn get(row: Row, socket: &RawSocket) -> Result<Vec<u8>> {
+        row.get_bytes(socket)
     }
 }
 
-/// A text of 1 to `MAX` bytes, or none. It is not shown in errors: it may be a password.
+impl<V: AsRef<[u8]>> Set<V> for Id {
+    fn set(row: Row, core: &Core, value: V) -> Result<()> {
+        let value = value.as_ref();
+        if value.first() == Some(&0) {
+            // A ROUTER makes such ids itself, and aborts if another peer has the id that it makes next.
+            return Err(Errno::EINVAL.because(row.name, format_args!("{}: begins with a zero", LongId(value))));
+        }
+        <Bytes<1, 255> as Set<&[u8]>>::set(row, core, value)
+    }
+}
+
+/// A text of 1 to `MAX` bytes. `None` is null, which clears the option. Errors do not show the text: it may be a password.
 pub(crate) struct Text<const MAX: usize>;
 
 impl<const MAX: usize> Text<MAX> {
-    pub(crate) fn get(row: Row, socket: &RawSocket) -> Result<Option<String>> {
-        let mut text = read_bytes(row, socket)?;
-        if text.last() == Some(&0) {
-            text.pop();
-        }
-        Ok((!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned()))
-    }
-
-    /// For a password: wherever it was on its way is wiped.
-    pub(crate) fn get_secret(row: Row, socket: &RawSocket) -> Result<Option<SecretText>> {
-        const { assert!(MAX <= 255, "the buffer is for a length of one byte, and a NUL") }
-        let mut buffer = [0; 256];
-        let outcome = socket.get_option(row.number, &mut buffer).map_err(|errno| row.failed(errno, "not readable"));
-        // The length counts the NUL.
-        let text = outcome.map(|length| {
-            let text = &buffer[..length.saturating_sub(1)];
-            (!text.is_empty()).then(|| SecretText::from(String::from_utf8_lossy(text).into_owned()))
-        });
-        raw::wipe(&mut buffer);
-        text
-    }
-
     fn check(row: Row, text: &str) -> Result<()> {
         if text.is_empty() || text.len() > MAX {
             return Err(row.refused(format_args!("a text of {} bytes", text.len()), format_args!("1..={MAX}")));
@@ -317,70 +281,99 @@ impl<const MAX: usize> Text<MAX> {
         }
         Ok(())
     }
+}
 
-    pub(crate) fn set(row: Row, socket: &RawSocket, text: &str) -> Result<()> {
-        Self::check(row, text)?;
-        Self::pass(row, socket, Some(text.as_bytes()))
+/// Writes a text that a codec has checked.
+fn set_text(row: Row, core: &Core, text: Option<&[u8]>) -> Result<()> {
+    row.set(core.raw(), text, format_args!("a text of {} bytes", text.map_or(0, <[u8]>::len)))
+}
+
+impl<const MAX: usize> Get<Option<String>> for Text<MAX> {
+    fn get(row: Row, socket: &RawSocket) -> Result<Option<String>> {
+        row.get_text(socket)
     }
+}
 
-    pub(crate) fn set_or_clear(row: Row, socket: &RawSocket, text: Option<&str>) -> Result<()> {
+/// For a password: the buffer is wiped afterwards.
+impl<const MAX: usize> Get<Option<SecretText>> for Text<MAX> {
+    fn get(row: Row, socket: &RawSocket) -> Result<Option<SecretText>> {
+        const { assert!(MAX <= 255, "the buffer has room for 255 bytes and a NUL") }
+        let mut buffer = [0; 256];
+        // The length counts the NUL.
+        let text = row.get(socket, &mut buffer).map(|length| {
+            let text = &buffer[..length.saturating_sub(1)];
+            (!text.is_empty()).then(|| SecretText::from(String::from_utf8_lossy(text).into_owned()))
+        });
+        raw::wipe(&mut buffer);
+        text
+    }
+}
+
+impl<const MAX: usize> Set<&str> for Text<MAX> {
+    fn set(row: Row, core: &Core, text: &str) -> Result<()> {
+        Self::set(row, core, Some(text))
+    }
+}
+
+impl<const MAX: usize> Set<Option<&str>> for Text<MAX> {
+    fn set(row: Row, core: &Core, text: Option<&str>) -> Result<()> {
         text.map_or(Ok(()), |text| Self::check(row, text))?;
-        Self::pass(row, socket, text.map(str::as_bytes))
+        set_text(row, core, text.map(str::as_bytes))
     }
+}
 
-    /// For the option that not every libzmq survives.
-    pub(crate) fn set_proxy(row: Row, socket: &RawSocket, text: Option<&str>) -> Result<()> {
+/// A [`Text`] with a NUL behind it: libzmq reads the value as a C string.
+pub(crate) struct CText<const MAX: usize>;
+
+impl<const MAX: usize> Set<Option<&str>> for CText<MAX> {
+    fn set(row: Row, core: &Core, text: Option<&str>) -> Result<()> {
+        text.map_or(Ok(()), |text| Text::<MAX>::check(row, text))?;
+        set_text(row, core, text.map(|text| [text.as_bytes(), &[0]].concat()).as_deref())
+    }
+}
+
+/// The [`Text`] of `ZMQ_SOCKS_PROXY`, which is refused if this libzmq does not survive every proxy.
+pub(crate) struct Proxy;
+
+impl Get<Option<String>> for Proxy {
+    fn get(row: Row, socket: &RawSocket) -> Result<Option<String>> {
+        row.get_text(socket)
+    }
+}
+
+impl Set<Option<&str>> for Proxy {
+    fn set(row: Row, core: &Core, text: Option<&str>) -> Result<()> {
         if let (Some(text), Some(why)) = (text, row.missing()) {
-            Self::check(row, text)?;
+            Text::<4096>::check(row, text)?;
             return Err(Errno::EINVAL.because(row.name, why));
         }
-        Self::set_or_clear(row, socket, text)
-    }
-
-    /// For the option whose code in libzmq reads up to a NUL.
-    pub(crate) fn set_terminated(row: Row, socket: &RawSocket, text: Option<&str>) -> Result<()> {
-        text.map_or(Ok(()), |text| Self::check(row, text))?;
-        let terminated = text.map(|text| [text.as_bytes(), &[0]].concat());
-        Self::pass(row, socket, terminated.as_deref())
-    }
-
-    fn pass(row: Row, socket: &RawSocket, text: Option<&[u8]>) -> Result<()> {
-        let len = text.map_or(0, <[u8]>::len);
-        socket.set_option(row.number, text).map_err(|errno| row.failed(errno, format_args!("a text of {len} bytes")))
+        Text::<4096>::set(row, core, text)
     }
 }
 
-/// A number of the system's, such as a user id, that is added to a filter, or none, which clears the filter.
+/// A number of the system's, such as a user id, that is added to a filter. `None` clears the filter.
 pub(crate) struct Filter;
 
-impl Filter {
-    pub(crate) fn set(row: Row, socket: &RawSocket, value: Option<u32>) -> Result<()> {
-        let bytes = value.map(u32::to_ne_bytes);
-        let shown = value.map_or("clearing the filter".to_owned(), |value| value.to_string());
-        socket.set_option(row.number, bytes.as_ref().map(<[u8; 4]>::as_slice)).map_err(|errno| row.failed(errno, shown))
+impl Set<Option<u32>> for Filter {
+    fn set(row: Row, core: &Core, value: Option<u32>) -> Result<()> {
+        match value {
+            Some(value) => row.set(core.raw(), Some(&value.to_ne_bytes()), value),
+            None => row.set(core.raw(), None, "clearing the filter"),
+        }
     }
 }
 
-/// A CURVE key.
-pub(crate) trait KeyCodec: Sized {
-    fn bytes(&self) -> &[u8; 32];
+/// A CURVE key, as 32 bytes.
+pub(crate) struct Key;
+
+/// The types of CURVE keys.
+pub(crate) trait KeyBytes {
+    fn as_bytes(&self) -> &[u8; 32];
     fn from_bytes(bytes: [u8; 32]) -> Self;
-
-    fn get(row: Row, socket: &RawSocket) -> Result<Self> {
-        let mut bytes = [0; 32];
-        socket.get_option(row.number, &mut bytes).map_err(|errno| row.failed(errno, "not readable"))?;
-        let key = Self::from_bytes(bytes);
-        raw::wipe(&mut bytes);
-        Ok(key)
-    }
-
-    fn set(row: Row, socket: &RawSocket, key: &Self) -> Result<()> {
-        socket.set_option(row.number, Some(key.bytes())).map_err(|errno| row.failed(errno, "a key of 32 bytes"))
-    }
 }
 
-impl KeyCodec for PublicKey {
-    fn bytes(&self) -> &[u8; 32] {
+impl KeyBytes for PublicKey {
+    fn as_bytes(&self) -> &[u8; 32] {
         self.as_bytes()
     }
 
@@ -389,13 +382,29 @@ impl KeyCodec for PublicKey {
     }
 }
 
-impl KeyCodec for SecretKey {
-    fn bytes(&self) -> &[u8; 32] {
+impl KeyBytes for SecretKey {
+    fn as_bytes(&self) -> &[u8; 32] {
         self.as_bytes()
     }
 
     fn from_bytes(bytes: [u8; 32]) -> Self {
         SecretKey::from_bytes(bytes)
+    }
+}
+
+impl<K: KeyBytes> Get<K> for Key {
+    fn get(row: Row, socket: &RawSocket) -> Result<K> {
+        let mut bytes = [0; 32];
+        row.get(socket, &mut bytes)?;
+        let key = K::from_bytes(bytes);
+        raw::wipe(&mut bytes);
+        Ok(key)
+    }
+}
+
+impl<K: KeyBytes> Set<&K> for Key {
+    fn set(row: Row, core: &Core, key: &K) -> Result<()> {
+        row.set(core.raw(), Some(key.as_bytes()), "a key of 32 bytes")
     }
 }
 
@@ -409,12 +418,14 @@ macro_rules! enumeration {
             $($(#[$variant_meta])* #[doc(alias = $c_name)] $variant,)*
         }
 
-        impl $crate::sockopt::codec::IntCodec<$name> for $name {
-            fn encode(_row: $crate::sockopt::codec::Row, value: $name) -> $crate::error::Result<std::ffi::c_int> {
+        impl $crate::sockopt::codec::IntCodec for $name {
+            type Value = $name;
+
+            fn encode(_row: $crate::sockopt::row::Row, value: $name) -> $crate::error::Result<std::ffi::c_int> {
                 Ok(match value { $($name::$variant => zmq_sys::$number,)* })
             }
 
-            fn decode(row: $crate::sockopt::codec::Row, value: std::ffi::c_int) -> $crate::error::Result<$name> {
+            fn decode(row: $crate::sockopt::row::Row, value: std::ffi::c_int) -> $crate::error::Result<$name> {
                 match value {
                     $(zmq_sys::$number => Ok($name::$variant),)*
                     _ => Err(row.refused(value, stringify!($name))),
@@ -452,12 +463,14 @@ macro_rules! bits {
             }
         }
 
-        impl $crate::sockopt::codec::IntCodec<$name> for $name {
-            fn encode(_row: $crate::sockopt::codec::Row, value: $name) -> $crate::error::Result<std::ffi::c_int> {
+        impl $crate::sockopt::codec::IntCodec for $name {
+            type Value = $name;
+
+            fn encode(_row: $crate::sockopt::row::Row, value: $name) -> $crate::error::Result<std::ffi::c_int> {
                 Ok(value.0)
             }
 
-            fn decode(_row: $crate::sockopt::codec::Row, value: std::ffi::c_int) -> $crate::error::Result<$name> {
+            fn decode(_row: $crate::sockopt::row::Row, value: std::ffi::c_int) -> $crate::error::Result<$name> {
                 Ok($name(value))
             }
         }

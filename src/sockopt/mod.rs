@@ -1,9 +1,10 @@
-//! The socket options: the table that they are made from, and what it says of each.
+//! The socket options, and the tables that their methods are made from.
 //!
-//! Every option of `zmq.h` is one row. A row makes the methods of [`crate::Socket`] that get and set it; the rows
-//! themselves are [`OPTIONS`], for programs that list or check them.
+//! Every option of `zmq.h` is one row. A row makes the methods of [`crate::Socket`] that get and set the option.
+//! [`OPTIONS`] lists the rows, for programs that show or check options.
 
-pub(crate) mod codec;
+mod codec;
+pub(crate) mod row;
 mod special;
 mod table;
 #[cfg(feature = "draft")]
@@ -14,12 +15,12 @@ pub(crate) use crate::kind::groups as kinds;
 pub use crate::kind::groups::*;
 pub use types::*;
 
-use std::ffi::c_int;
 
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::socket::Core;
-use codec::Row;
+use codec::{Get, Set};
+use row::Row;
 
 /// What the table says of one option.
 #[derive(Debug, Clone, Copy)]
@@ -93,24 +94,28 @@ pub fn find(name: &str) -> Option<&'static OptionInfo> {
 }
 
 impl Core {
-    /// The row of an option, for a socket of a kind that it applies to. The compiler has seen to that, but for sockets
-    /// whose kind is known at run time only.
-    #[inline]
-    fn option(&self, name: &'static str, number: c_int, kinds: Kinds) -> Result<Row> {
-        if kinds.contains(self.kind()) {
-            self.check_process(name).map(|()| Row { name, number })
-        } else {
-            Err(not_for(name, self.kind()))
-        }
+    /// Checks that the socket is of one of `kinds`, and of this process. For a typed socket the compiler has checked the
+    /// kind already.
+    fn check_option(&self, row: Row, kinds: Kinds) -> Result<()> {
+        if kinds.contains(self.kind()) { self.check_process(row.name) } else { Err(not_for(row.name, self.kind())) }
     }
 
-    /// As [`Core::option`], for setting it; `None` where it is to be skipped.
-    #[inline]
-    fn option_to_set(&self, name: &'static str, number: c_int, kinds: Kinds) -> Result<Option<Row>> {
+    /// Gets an option as its codec reads it.
+    fn get_option<C: Get<V>, V>(&self, row: Row, kinds: Kinds) -> Result<V> {
+        self.check_option(row, kinds)?;
+        C::get(row, self.raw())
+    }
+
+    /// Sets an option as its codec writes it. [`crate::Context::set_socket_defaults`] skips options that the socket's
+    /// kind does not have.
+    fn set_option<C: Set<V>, V>(&self, row: Row, kinds: Kinds, value: V) -> Result<()> {
         if self.skips_options() && !kinds.contains(self.kind()) {
-            return Ok(None);
+            return Ok(());
         }
-        self.option(name, number, kinds).map(Some)
+        self.check_option(row, kinds)?;
+        // No other thread sets an option, binds or connects between libzmq's call and the update of this library's copy.
+        let _op = self.op_lock();
+        C::set(row, self, value)
     }
 }
 
@@ -119,48 +124,49 @@ fn not_for(name: &'static str, kind: Kind) -> crate::Error {
     Errno::EINVAL.because(name, format_args!("a {kind} socket has no such option"))
 }
 
-/// Makes methods and data of rows.
+/// Makes the methods of each row, its [`OptionInfo`] and its test.
 ///
-/// A row is: docs, `"C name" = constant: class, [getter] [setter], kinds (accepted on), sample => what it reads as;`
-/// The classes are `int(Codec => Type)`, `wide()`, `wide_or_none()`, `bytes(MIN, MAX)`, `id()`, `text(MAX)`,
-/// `text_or_none(MAX)`, `secret_or_none(MAX)`, `terminated(MAX)`, `proxy(MAX)`, `filter()`, `latch()` and `key(Type)`.
+/// A row is:
+///
+/// ```text
+/// /// Docs and other attributes of both methods.
+/// "C name" = constant: (Codec => Type, Argument), [getter] [setter], kinds (accepted), sample => read;
+/// ```
+///
+/// - `Codec` converts the value. The getter returns `Type`, by `Codec: Get<Type>`. The setter takes `Argument`, by
+///   `Codec: Set<Argument>`; without `, Argument` it takes `Type`.
+/// - `[]` stands for a getter or setter that the option does not have.
+/// - `kinds` is the trait that bounds the methods, and the set of the same name. `accepted` is the set of kinds on which
+///   libzmq accepts the option; without `(accepted)` it is every kind.
+/// - The example and the test pass `sample` to the setter and compare what the getter returns with `read`; without `=> read`
+///   they compare it with `sample`.
 macro_rules! options {
     (
         draft: $draft:literal;
         $(
             $(#[$meta:meta])*
-            $name:literal = $number:ident: $class:ident $codec:tt,
-            [$($get:ident)?] [$($set:ident)?], $kinds:ident $(($accepted:expr))?, $sample:expr;
+            $name:literal = $number:ident: $types:tt,
+            [$($get:ident)?] [$($set:ident)?], $kinds:ident $(($accepted:expr))?, $sample:expr $(=> $read:expr)?;
         )*
     ) => {
         $(
             impl<T: $crate::kind::SocketType> $crate::socket::Socket<'_, T> {
-                options! { @get $class $codec [$($get)?] $name $number $kinds {
-                    "```\n\
-                    # fn main() -> zmq::Result<()> {\n\
-                    # use std::time::Duration;\n\
-                    # use zmq::{PublicKey, SecretKey, sockopt::*};\n\
-                    # let context = zmq::Context::new()?;\n\
-                    # let option = find(\"", $name, "\").unwrap();\n\
-                    # if !option.is_available() { return Ok(()); }\n\
-                    # let socket = context.socket(option.kinds.iter().next().unwrap())?;\n",
-                    $("socket.", stringify!($set), "(", options!(@argument $class $sample), ")?;\n",)?
-                    $("assert_eq!(socket.", stringify!($get), "()?, ", options!(@result $class $sample), ");\n",)?
-                    "# Ok(())\n# }\n```"
-                } $(#[$meta])* #[doc = options!(@range $codec)] }
-                options! { @set $class $codec [$($set)?] $name $number $kinds {
-                    "```\n\
-                    # fn main() -> zmq::Result<()> {\n\
-                    # use std::time::Duration;\n\
-                    # use zmq::{PublicKey, SecretKey, sockopt::*};\n\
-                    # let context = zmq::Context::new()?;\n\
-                    # let option = find(\"", $name, "\").unwrap();\n\
-                    # if !option.is_available() { return Ok(()); }\n\
-                    # let socket = context.socket(option.kinds.iter().next().unwrap())?;\n",
-                    $("socket.", stringify!($set), "(", options!(@argument $class $sample), ")?;\n",)?
-                    $("assert_eq!(socket.", stringify!($get), "()?, ", options!(@result $class $sample), ");\n",)?
-                    "# Ok(())\n# }\n```"
-                } $(#[$meta])* #[doc = options!(@range $codec)] }
+                options! {
+                    @get [$($get)?] $types $name $number $kinds
+                    { options!(
+                        @example $name [$($get)?] [$($set)?] $sample,
+                        options!(@last stringify!($sample) $(, stringify!($read))?)
+                    ) }
+                    $(#[$meta])* #[doc = options!(@range $types)]
+                }
+                options! {
+                    @set [$($set)?] $types $name $number $kinds
+                    { options!(
+                        @example $name [$($get)?] [$($set)?] $sample,
+                        options!(@last stringify!($sample) $(, stringify!($read))?)
+                    ) }
+                    $(#[$meta])* #[doc = options!(@range $types)]
+                }
             }
         )*
 
@@ -171,7 +177,7 @@ macro_rules! options {
                 get: options!(@is $($get)?),
                 set: options!(@is $($set)?),
                 kinds: $crate::sockopt::kinds::$kinds,
-                accepted: options!(@accepted $($accepted)?),
+                accepted: options!(@last $crate::sockopt::Kinds::ALL $(, $accepted)?),
                 draft: $draft,
             },
         )*];
@@ -180,220 +186,116 @@ macro_rules! options {
         mod round_trips {
             #[allow(unused_imports)]
             use super::*;
+            use $crate::sockopt::{kinds, testing};
 
-            $(options! { @test $kinds $class [$($get)?] [$($set)?] $name $sample })*
+            $(options! { @test [$($get)?] [$($set)?] $name $kinds $sample, options!(@last $sample $(, $read)?) })*
         }
     };
 
-    (@is) => { false };
-    (@is $method:ident) => { true };
-    (@accepted) => { $crate::sockopt::Kinds::ALL };
-    (@accepted $accepted:expr) => { $accepted };
-
-    (@range (Milliseconds => $ty:ty)) => { "The range is 0 to 2,147,483,647 ms; fractions are rounded up." };
-    (@range (OrDefault<Milliseconds> => $ty:ty)) => { options!(@range (Milliseconds => $ty)) };
-    (@range (OrOff<Milliseconds> => $ty:ty)) => {
-        "The range is 0 to 2,147,483,647 ms; fractions are rounded up, and zero is `None`."
-    };
-    (@range $codec:tt) => { "" };
-
-    (@get $class:ident $codec:tt [] $($rest:tt)*) => {};
-    (@get int ($codec:ty => $ty:ty) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @getter $get $ty, $name $number $kinds $example <$codec as IntCodec<$ty>>::get, $(#[$meta])* }
-    };
-    (@get wide () [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @getter $get u64, $name $number $kinds $example Wide::get, $(#[$meta])* }
-    };
-    (@get wide_or_none () [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @getter $get Option<u64>, $name $number $kinds $example WideOrNone::get, $(#[$meta])* }
-    };
-    (@get id () [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @getter $get Vec<u8>, $name $number $kinds $example Id::get, $(#[$meta])* }
-    };
-    (@get text ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @getter $get Option<String>, $name $number $kinds $example Text::<{ $max }>::get, $(#[$meta])* }
-    };
-    (@get text_or_none ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @getter $get Option<String>, $name $number $kinds $example Text::<{ $max }>::get, $(#[$meta])* }
-    };
-    (@get secret_or_none ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @getter $get Option<SecretText>, $name $number $kinds $example Text::<{ $max }>::get_secret, $(#[$meta])* }
-    };
-    (@get proxy ($max:expr) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @getter $get Option<String>, $name $number $kinds $example Text::<{ $max }>::get, $(#[$meta])* }
-    };
-    (@get key ($key:ty) [$get:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @getter $get $key, $name $number $kinds $example <$key as KeyCodec>::get, $(#[$meta])* }
-    };
-
-    (@getter $get:ident $ty:ty, $name:literal $number:ident $kinds:ident $example:tt $how:expr, $(#[$meta:meta])*) => {
+    (@get [] $($rest:tt)*) => {};
+    (
+        @get [$get:ident] ($codec:ty => $ty:ty $(, $argument:ty)?) $name:literal $number:ident $kinds:ident
+        { $example:expr } $(#[$meta:meta])*
+    ) => {
         $(#[$meta])*
         ///
         /// # Errors
         ///
-        /// `EINVAL` where this build of libzmq does not have the option, or an untyped socket is of a kind without it;
+        /// `EINVAL` if this build of libzmq does not have the option, or if an untyped socket is of a kind without it;
         /// `ETERM` after the context was shut down.
         ///
-        #[doc = concat! $example]
+        #[doc = $example]
         #[doc(alias = $name)]
         #[doc(alias = "zmq_getsockopt")]
         pub fn $get(&self) -> $crate::error::Result<$ty>
         where
             T: $crate::sockopt::bound::$kinds,
         {
-            let row = self.core().option($name, zmq_sys::$number, $crate::sockopt::kinds::$kinds)?;
-            $how(row, self.core().raw())
+            let row = $crate::sockopt::Row { name: $name, number: zmq_sys::$number };
+            self.core().get_option::<$codec, $ty>(row, $crate::sockopt::kinds::$kinds)
         }
     };
 
-    (@set $class:ident $codec:tt [] $($rest:tt)*) => {};
-    (@set int ($codec:ty => $ty:ty) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: $ty), $name $number $kinds $example $(#[$meta])*
-            |core, row| {
-                core.check_mark(row.name, row.number)?;
-                core.remember(row.number, <$codec as IntCodec<$ty>>::set(row, core.raw(), value)?)
-            } }
+    (@set [] $($rest:tt)*) => {};
+    (@set [$set:ident] ($codec:ty => $ty:ty, $argument:ty) $($rest:tt)*) => {
+        options! { @set [$set] ($codec => $argument) $($rest)* }
     };
-    (@set wide () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: u64), $name $number $kinds $example $(#[$meta])*
-            |core, row| Wide::set(row, core.raw(), value)? }
-    };
-    (@set wide_or_none () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: Option<u64>), $name $number $kinds $example $(#[$meta])*
-            |core, row| WideOrNone::set(row, core.raw(), value)? }
-    };
-    (@set bytes ($min:expr, $max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: impl AsRef<[u8]>), $name $number $kinds $example $(#[$meta])*
-            |core, row| Bytes::<{ $min }, { $max }>::set(row, core.raw(), value)? }
-    };
-    (@set id () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: impl AsRef<[u8]>), $name $number $kinds $example $(#[$meta])*
-            |core, row| Id::set(row, core.raw(), value)? }
-    };
-    (@set text ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: &str), $name $number $kinds $example $(#[$meta])*
-            |core, row| Text::<{ $max }>::set(row, core.raw(), value)? }
-    };
-    (@set text_or_none ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: Option<&str>), $name $number $kinds $example $(#[$meta])*
-            |core, row| Text::<{ $max }>::set_or_clear(row, core.raw(), value)? }
-    };
-    (@set secret_or_none ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: Option<&str>), $name $number $kinds $example $(#[$meta])*
-            |core, row| Text::<{ $max }>::set_or_clear(row, core.raw(), value)? }
-    };
-    (@set terminated ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: Option<&str>), $name $number $kinds $example $(#[$meta])*
-            |core, row| Text::<{ $max }>::set_terminated(row, core.raw(), value)? }
-    };
-    (@set proxy ($max:expr) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: Option<&str>), $name $number $kinds $example $(#[$meta])*
-            |core, row| Text::<{ $max }>::set_proxy(row, core.raw(), value)? }
-    };
-    (@set latch () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: bool), $name $number $kinds $example $(#[$meta])*
-            |core, row| core.set_one_way(row.name, row.number, value)? }
-    };
-    (@set filter () [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: Option<u32>), $name $number $kinds $example $(#[$meta])*
-            |core, row| Filter::set(row, core.raw(), value)? }
-    };
-    (@set key ($key:ty) [$set:ident] $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*) => {
-        options! { @setter $set (value: &$key), $name $number $kinds $example $(#[$meta])*
-            |core, row| KeyCodec::set(row, core.raw(), value)? }
-    };
-
-    (@setter $set:ident ($value:ident: $ty:ty), $name:literal $number:ident $kinds:ident $example:tt $(#[$meta:meta])*
-        |$core:ident, $row:ident| $body:expr) => {
+    (
+        @set [$set:ident] ($codec:ty => $argument:ty) $name:literal $number:ident $kinds:ident
+        { $example:expr } $(#[$meta:meta])*
+    ) => {
         $(#[$meta])*
         ///
         /// # Errors
         ///
-        /// `EINVAL` where the value is out of range, this build of libzmq does not have the option, or an untyped socket
-        /// is of a kind without it; `ETERM` after the context was shut down.
+        /// `EINVAL` if the value is out of range, if this build of libzmq does not have the option, or if an untyped
+        /// socket is of a kind without it; `ETERM` after the context was shut down.
         ///
-        #[doc = concat! $example]
+        #[doc = $example]
         #[doc(alias = $name)]
         #[doc(alias = "zmq_setsockopt")]
-        pub fn $set(&self, $value: $ty) -> $crate::error::Result<()>
+        pub fn $set(&self, value: $argument) -> $crate::error::Result<()>
         where
             T: $crate::sockopt::bound::$kinds,
         {
-            let $core = self.core();
-            let row = $core.option_to_set($name, zmq_sys::$number, $crate::sockopt::kinds::$kinds)?;
-            let Some($row) = row else { return Ok(()) };
-            // No other thread sets an option, binds or connects between libzmq's call and what is kept of it.
-            let _op = $core.op_lock();
-            $body;
-            Ok(())
+            let row = $crate::sockopt::Row { name: $name, number: zmq_sys::$number };
+            self.core().set_option::<$codec, _>(row, $crate::sockopt::kinds::$kinds, value)
         }
     };
 
-    (@test $kinds:ident $class:ident [$get:ident] [$set:ident] $name:literal $sample:expr) => {
+    (@range (Milliseconds => $($rest:tt)*)) => { "The range is 0 to 2,147,483,647 ms; fractions are rounded up." };
+    (@range (OrDefault<Milliseconds> => $($rest:tt)*)) => { options!(@range (Milliseconds =>)) };
+    (@range (OrOff<Milliseconds> => $($rest:tt)*)) => {
+        "The range is 0 to 2,147,483,647 ms; fractions are rounded up, and zero is `None`."
+    };
+    (@range $types:tt) => { "" };
+
+    (@example $name:literal [$($get:ident)?] [$($set:ident)?] $sample:expr, $read:expr) => {
+        concat!(
+            "```\n\
+            # fn main() -> zmq::Result<()> {\n\
+            # use std::time::Duration;\n\
+            # use zmq::{PublicKey, SecretKey, sockopt::*};\n\
+            # let context = zmq::Context::new()?;\n\
+            # let option = find(\"", $name, "\").unwrap();\n\
+            # if !option.is_available() { return Ok(()); }\n\
+            # let socket = context.socket(option.kinds.iter().next().unwrap())?;\n",
+            $("socket.", stringify!($set), "(", stringify!($sample), ")?;\n",)?
+            $("assert_eq!(socket.", stringify!($get), "()?, ", $read, ");\n",)?
+            "# Ok(())\n# }\n```"
+        )
+    };
+
+    (@is) => { false };
+    (@is $method:ident) => { true };
+
+    (@last $default:expr) => { $default };
+    (@last $default:expr, $given:expr) => { $given };
+
+    (@test [$get:ident] [$set:ident] $name:literal $kinds:ident $sample:expr, $read:expr) => {
         #[test]
         #[allow(deprecated)]
         fn $set() {
-            let context = crate::Context::new().unwrap();
-            let socket = crate::sockopt::testing::socket(&context, crate::sockopt::kinds::$kinds);
-            let set = options!(@try $class socket $set $sample);
-            if !crate::sockopt::testing::is_there($name, &set) {
-                return;
-            }
-            let fresh = crate::sockopt::testing::socket(&context, crate::sockopt::kinds::$kinds);
-            let expected = options!(@expected $class $sample);
-            assert_ne!(fresh.$get().unwrap(), expected, "the sample must differ from the initial value");
-            set.unwrap();
-            assert_eq!(socket.$get().unwrap(), expected);
+            testing::round_trip($name, kinds::$kinds, |socket| socket.$set($sample), |socket| socket.$get(), $read);
         }
     };
-    (@test $kinds:ident $class:ident [] [$set:ident] $name:literal $sample:expr) => {
+    (@test [] [$set:ident] $name:literal $kinds:ident $sample:expr, $read:expr) => {
         #[test]
         #[allow(deprecated)]
         fn $set() {
-            let context = crate::Context::new().unwrap();
-            let socket = crate::sockopt::testing::socket(&context, crate::sockopt::kinds::$kinds);
-            let set = options!(@try $class socket $set $sample);
-            if crate::sockopt::testing::is_there($name, &set) {
-                set.unwrap();
-            }
+            testing::sets($name, kinds::$kinds, |socket| socket.$set($sample));
         }
     };
-    (@test $kinds:ident $class:ident [$get:ident] [] $name:literal $sample:expr) => {
+    (@test [$get:ident] [] $name:literal $kinds:ident $sample:expr, $read:expr) => {
         #[test]
         fn $get() {
-            let context = crate::Context::new().unwrap();
-            let socket = crate::sockopt::testing::socket(&context, crate::sockopt::kinds::$kinds);
-            assert_eq!(socket.$get().unwrap(), $sample);
+            testing::gets(kinds::$kinds, |socket| socket.$get(), $read);
         }
     };
-
-    (@argument text_or_none $sample:expr) => { concat!("Some(", stringify!($sample), ")") };
-    (@argument secret_or_none $sample:expr) => { concat!("Some(", stringify!($sample), ")") };
-    (@argument terminated $sample:expr) => { concat!("Some(", stringify!($sample), ")") };
-    (@argument proxy $sample:expr) => { concat!("Some(", stringify!($sample), ")") };
-    (@argument key $sample:expr) => { concat!("&", stringify!($sample)) };
-    (@argument $class:ident $sample:expr) => { stringify!($sample) };
-    (@result text $sample:expr) => { concat!("Some(", stringify!($sample), ".to_owned())") };
-    (@result text_or_none $sample:expr) => { concat!("Some(", stringify!($sample), ".to_owned())") };
-    (@result secret_or_none $sample:expr) => { concat!("Some(", stringify!($sample), ".into())") };
-    (@result proxy $sample:expr) => { concat!("Some(", stringify!($sample), ".to_owned())") };
-    (@result $class:ident $sample:expr) => { stringify!($sample) };
-    (@try text_or_none $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
-    (@try secret_or_none $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
-    (@try terminated $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
-    (@try proxy $socket:ident $set:ident $sample:expr) => { $socket.$set(Some($sample)) };
-    (@try key $socket:ident $set:ident $sample:expr) => { $socket.$set(&$sample) };
-    (@try $class:ident $socket:ident $set:ident $sample:expr) => { $socket.$set($sample) };
-    (@expected text $sample:expr) => { Some(String::from($sample)) };
-    (@expected text_or_none $sample:expr) => { Some(String::from($sample)) };
-    (@expected secret_or_none $sample:expr) => { Some(SecretText::from($sample)) };
-    (@expected proxy $sample:expr) => { Some(String::from($sample)) };
-    (@expected id $sample:expr) => { Vec::from($sample) };
-    (@expected $class:ident $sample:expr) => { $sample };
 }
 pub(crate) use options;
 
-/// What bounds the methods of an option: the traits of `kinds`, and the one that every kind has.
+/// The traits that bound the methods of options: those of `kinds`, and the one that every kind has.
 pub(crate) mod bound {
     pub use super::kinds::*;
     pub use crate::kind::SocketType;
@@ -401,20 +303,59 @@ pub(crate) mod bound {
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::{Kinds, Row};
-    use crate::{Context, Errno, Kind, Socket};
+    use std::fmt::Debug;
 
-    /// A socket of a kind that an option applies to, and how to see whether this build has the option.
-    pub(crate) fn socket(context: &Context, kinds: Kinds) -> Socket<'_> {
-        let kind = *Kind::ALL.iter().find(|kind| kinds.contains(**kind)).unwrap();
-        context.socket(kind).unwrap()
+    use super::{Kinds, Row};
+    use crate::{Context, Errno, Kind, Result, Socket};
+
+    fn socket(context: &Context, kinds: Kinds) -> Socket<'_> {
+        let kind = Kind::ALL.iter().find(|kind| kinds.contains(**kind)).unwrap();
+        context.socket(*kind).unwrap()
     }
 
-    /// Whether this libzmq was built with what the option needs; if not, the error has to say so.
-    pub(crate) fn is_there<V>(name: &'static str, outcome: &crate::Result<V>) -> bool {
+    /// Whether this libzmq has the option; if it has not, the error must say why.
+    fn is_there(name: &'static str, outcome: &Result<()>) -> bool {
         let Some(why) = (Row { name, number: 0 }).missing() else { return true };
         let Err(error) = outcome else { panic!("{name} is accepted by a libzmq that has it not") };
         assert_eq!(*error, Errno::EINVAL.because(name, why));
         false
+    }
+
+    /// Sets the option and reads it back.
+    pub(crate) fn round_trip<V: PartialEq<E> + Debug, E: Debug>(
+        name: &'static str,
+        kinds: Kinds,
+        set: impl Fn(&Socket<'_>) -> Result<()>,
+        get: impl Fn(&Socket<'_>) -> Result<V>,
+        expected: E,
+    ) {
+        let context = Context::new().unwrap();
+        let changed = socket(&context, kinds);
+        let outcome = set(&changed);
+        if is_there(name, &outcome) {
+            outcome.unwrap();
+            assert_eq!(get(&changed).unwrap(), expected);
+            let fresh = get(&socket(&context, kinds)).unwrap();
+            assert_ne!(fresh, expected, "the sample must differ from the initial value");
+        }
+    }
+
+    /// Sets an option that cannot be read.
+    pub(crate) fn sets(name: &'static str, kinds: Kinds, set: impl Fn(&Socket<'_>) -> Result<()>) {
+        let context = Context::new().unwrap();
+        let outcome = set(&socket(&context, kinds));
+        if is_there(name, &outcome) {
+            outcome.unwrap();
+        }
+    }
+
+    /// Reads an option that cannot be set.
+    pub(crate) fn gets<V: PartialEq<E> + Debug, E: Debug>(
+        kinds: Kinds,
+        get: impl Fn(&Socket<'_>) -> Result<V>,
+        expected: E,
+    ) {
+        let context = Context::new().unwrap();
+        assert_eq!(get(&socket(&context, kinds)).unwrap(), expected);
     }
 }

@@ -4,8 +4,9 @@ use std::ffi::c_short;
 use std::os::fd::BorrowedFd;
 
 use super::OptionInfo;
-use super::codec::{IntCodec, Number, Row, Text};
+use super::codec::{Get, Number};
 use super::kinds::{self, Kinds, accepted};
+use super::row::Row;
 use crate::error::Result;
 use crate::kind::{HasFd, SocketType};
 use crate::poll_events::PollEvents;
@@ -47,7 +48,7 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "zmq_getsockopt")]
     pub fn events(&self) -> Result<PollEvents> {
         let row = Row { name: "ZMQ_EVENTS", number: zmq_sys::ZMQ_EVENTS };
-        let events = <Number<0, { c_short::MAX as u32 }> as IntCodec<u32>>::get(row, self.core().raw())?;
+        let events = Number::<0, { c_short::MAX as u32 }>::get(row, self.core().raw())?;
         let events = PollEvents::from_raw(events as i32);
         Ok(if self.core().has_put_back() { events | PollEvents::POLLIN } else { events })
     }
@@ -88,7 +89,8 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: HasFd,
     {
-        let row = self.core().option("ZMQ_FD", zmq_sys::ZMQ_FD, kinds::HasFd)?;
+        let row = Row { name: "ZMQ_FD", number: zmq_sys::ZMQ_FD };
+        self.core().check_option(row, kinds::HasFd)?;
         self.core().lent_fd().map_err(|errno| row.failed(errno, "not readable"))
     }
 
@@ -112,7 +114,7 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "ZMQ_LAST_ENDPOINT")]
     #[doc(alias = "zmq_getsockopt")]
     pub fn last_endpoint(&self) -> Result<Option<String>> {
-        Text::<0>::get(LAST_ENDPOINT, self.core().raw())
+        LAST_ENDPOINT.get_text(self.core().raw())
     }
 }
 
@@ -123,11 +125,12 @@ pub(crate) use draft::ROWS as DRAFT_ROWS;
 mod draft {
     use std::ffi::CString;
 
-    use super::{Kinds, OptionInfo, Row};
+    use super::{Get, Kinds, Number, OptionInfo, Row};
     use crate::error::{Errno, Result};
     use crate::kind::SocketType;
     use crate::raw;
     use crate::socket::Socket;
+    use crate::sockopt::codec::{MAX, Set};
 
     const fn row(name: &'static str, number: i32, get: bool) -> OptionInfo {
         OptionInfo { name, number, get, set: true, kinds: Kinds::ALL, accepted: Kinds::ALL, draft: true }
@@ -191,7 +194,7 @@ mod draft {
         #[doc(alias = "ZMQ_PRIORITY")]
         #[doc(alias = "zmq_getsockopt")]
         pub fn priority(&self) -> Result<u32> {
-            <super::Number<0, { super::super::codec::MAX }> as super::IntCodec<u32>>::get(PRIORITY, self.core().raw())
+            Number::<0, MAX>::get(PRIORITY, self.core().raw())
         }
 
         /// Sets the priority that the socket's packets have inside this machine (`SO_PRIORITY`), for connections made
@@ -218,12 +221,7 @@ mod draft {
                 let errno = Errno::from_io(&error, Errno::EINVAL);
                 errno.because(PRIORITY.name, format_args!("{priority}: the system refuses it to this process"))
             })?;
-            <super::Number<0, { super::super::codec::MAX }> as super::IntCodec<u32>>::set(
-                PRIORITY,
-                self.core().raw(),
-                priority,
-            )
-            .map(drop)
+            Number::<0, MAX>::set(PRIORITY, self.core(), priority)
         }
     }
 
