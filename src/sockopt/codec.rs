@@ -268,7 +268,8 @@ impl<V: AsRef<[u8]>> Set<V> for Id {
     }
 }
 
-/// A text of 1 to `MAX` bytes. `None` is null, which clears the option. Errors do not show the text: it may be a password.
+/// A text of 1 to `MAX` bytes. `None` is null, which clears the option. Errors do not show the text, since it may be a
+/// password.
 pub(crate) struct Text<const MAX: usize>;
 
 impl<const MAX: usize> Text<MAX> {

@@ -22,7 +22,7 @@ use crate::socket::Core;
 use codec::{Get, Set};
 use row::Row;
 
-/// What the table says of one option.
+/// One row of the table.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct OptionInfo {
@@ -34,15 +34,15 @@ pub struct OptionInfo {
     pub get: bool,
     /// Whether it can be set.
     pub set: bool,
-    /// The kinds that it applies to: those whose sockets have its methods.
+    /// The kinds that it applies to: their sockets have its methods.
     pub kinds: Kinds,
-    /// The kinds on which libzmq accepts it, be it without effect.
+    /// The kinds on which libzmq accepts it, with or without effect.
     pub accepted: Kinds,
-    /// Whether it is of the draft API.
+    /// Whether it belongs to the draft API.
     pub draft: bool,
 }
 
-/// Names that `zmq.h` keeps for options which have another name now.
+/// Old names that `zmq.h` keeps for options, each with the option's name today.
 pub const ALIASES: &[(&str, &str)] = &[
     ("ZMQ_IDENTITY", "ZMQ_ROUTING_ID"),
     ("ZMQ_CONNECT_RID", "ZMQ_CONNECT_ROUTING_ID"),
@@ -69,8 +69,8 @@ pub static OPTIONS: &[&[OptionInfo]] = &[
 ];
 
 impl OptionInfo {
-    /// Whether the linked libzmq was built with what the option needs: CURVE, GSSAPI, NORM, VMCI or TLS. A SOCKS proxy is
-    /// for the vendored libzmq alone.
+    /// Whether the linked libzmq was built with the feature that the option needs: CURVE, GSSAPI, NORM, VMCI or TLS.
+    /// `ZMQ_SOCKS_PROXY` needs the vendored libzmq.
     ///
     /// ```
     /// let option = zmq::sockopt::find("ZMQ_GSSAPI_SERVER").unwrap();
@@ -81,7 +81,7 @@ impl OptionInfo {
     }
 }
 
-/// The option of that C name, if this build has it.
+/// Finds an option by its C name; `None` if this build does not have it.
 ///
 /// ```
 /// let linger = zmq::sockopt::find("ZMQ_LINGER").unwrap();
@@ -94,8 +94,8 @@ pub fn find(name: &str) -> Option<&'static OptionInfo> {
 }
 
 impl Core {
-    /// Checks that the socket is of one of `kinds`, and of this process. For a typed socket the compiler has checked the
-    /// kind already.
+    /// Checks that the socket is of one of `kinds`, and of this process. The compiler has checked the kind already,
+    /// except for an untyped socket.
     fn check_option(&self, row: Row, kinds: Kinds) -> Result<()> {
         if kinds.contains(self.kind()) { self.check_process(row.name) } else { Err(not_for(row.name, self.kind())) }
     }
@@ -136,10 +136,10 @@ fn not_for(name: &'static str, kind: Kind) -> crate::Error {
 /// - `Codec` converts the value. The getter returns `Type`, by `Codec: Get<Type>`. The setter takes `Argument`, by
 ///   `Codec: Set<Argument>`; without `, Argument` it takes `Type`.
 /// - `[]` stands for a getter or setter that the option does not have.
-/// - `kinds` is the trait that bounds the methods, and the set of the same name. `accepted` is the set of kinds on which
-///   libzmq accepts the option; without `(accepted)` it is every kind.
-/// - The example and the test pass `sample` to the setter and compare what the getter returns with `read`; without `=> read`
-///   they compare it with `sample`.
+/// - `kinds` is the trait that bounds the methods, and the set of the same name. `accepted` is the set of kinds on
+///   which libzmq accepts the option; without `(accepted)` it is every kind.
+/// - The example and the test pass `sample` to the setter, and expect `read` from the getter; without `=> read` they
+///   expect `sample`.
 macro_rules! options {
     (
         draft: $draft:literal;

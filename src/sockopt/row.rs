@@ -69,7 +69,7 @@ impl Row {
         socket.get_option(self.number, buffer).map_err(|errno| self.not_readable(errno))
     }
 
-    /// Writes bytes, or null if `value` is `None`. An error shows the value as `shown`, which must not give a secret away.
+    /// Writes bytes, or null if `value` is `None`. An error shows the value as `shown`, which must not reveal a secret.
     pub(crate) fn set(self, socket: &RawSocket, value: Option<&[u8]>, shown: impl fmt::Display) -> Result<()> {
         socket.set_option(self.number, value).map_err(|errno| self.failed(errno, shown))
     }
