@@ -84,6 +84,7 @@ mod shared;
 mod socket;
 pub mod sockopt;
 mod spec;
+mod thread;
 mod timers;
 mod util;
 mod wake_up;

@@ -1,7 +1,6 @@
-//! The thread that reads a monitor's events as they come, and what it keeps of them.
+//! The thread that receives a monitor's events from libzmq, and the queue that it fills.
 
 use std::collections::VecDeque;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -12,36 +11,36 @@ use crate::lock::lock;
 use crate::message::Message;
 use crate::raw::{Format, MonitorReader, RawMessage};
 
-/// What the thread and the monitor share.
+/// The queue between the thread, which fills it, and the monitor.
 #[derive(Debug)]
-pub(super) struct Shared {
-    state: Mutex<State>,
-    /// Set while there is a notice to take, or none will come any more.
+pub(super) struct NoticeQueue {
+    state: Mutex<NoticeQueueState>,
+    /// Readable while a notice can be taken, and after the end.
     ready: Bell,
-    /// What of all that libzmq reports is to be kept.
+    /// The events that are kept.
     wanted: Events,
-    /// What counts as a connection that is there.
+    /// The events that count as a new connection.
     arrival: Events,
     capacity: usize,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct NoticeQueueState {
     notices: VecDeque<Notice>,
     lost: u64,
     arrivals: u64,
     ended: bool,
-    waiting: Vec<Arc<Waiting>>,
+    waiting: Vec<Arc<ArrivalWait>>,
 }
 
-/// Somebody who waits for connections.
+/// One call that waits for connections.
 #[derive(Debug)]
-struct Waiting {
+struct ArrivalWait {
     arrivals: u64,
     enough: Bell,
 }
 
-impl State {
+impl NoticeQueueState {
     fn is_ready(&self) -> bool {
         self.ended || !self.notices.is_empty()
     }
@@ -53,13 +52,16 @@ impl State {
     }
 }
 
-impl Shared {
-    pub(super) fn new(wanted: Events, arrival: Events, capacity: usize) -> io::Result<Shared> {
-        Ok(Shared { state: Mutex::default(), ready: Bell::pair()?, wanted, arrival, capacity })
+fn bell() -> Result<Bell> {
+    Bell::pair().map_err(|error| super::no_means(Errno::from_io(&error, Errno::EMFILE)))
+}
+
+impl NoticeQueue {
+    pub(super) fn new(wanted: Events, arrival: Events, capacity: usize) -> Result<NoticeQueue> {
+        Ok(NoticeQueue { state: Mutex::default(), ready: bell()?, wanted, arrival, capacity })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held, and if it did, every step leaves the state whole.
+    fn lock(&self) -> MutexGuard<'_, NoticeQueueState> {
         lock(&self.state)
     }
 
@@ -67,7 +69,7 @@ impl Shared {
         self.ready.as_fd()
     }
 
-    /// Takes the oldest notice. Once the monitoring has ended and the last one is taken, the end, again and again.
+    /// Takes the oldest notice. Once the monitoring has ended and the queue is empty, every call returns the end.
     pub(super) fn take(&self) -> Option<Notice> {
         let mut state = self.lock();
         match state.notices.pop_front() {
@@ -89,7 +91,7 @@ impl Shared {
         self.lock().arrivals
     }
 
-    /// Waits, with `wait`, until there have been as many arrivals, and says whether that came true.
+    /// Waits, with `wait`, until `arrivals` connections were made, and returns whether they were.
     pub(super) fn wait_for_arrivals(
         &self,
         arrivals: u64,
@@ -100,7 +102,7 @@ impl Shared {
             if state.ended || state.arrivals >= arrivals {
                 return Ok(state.arrivals >= arrivals);
             }
-            let waiting = Arc::new(Waiting { arrivals, enough: Bell::pair().map_err(super::no_means)? });
+            let waiting = Arc::new(ArrivalWait { arrivals, enough: bell()? });
             state.waiting.push(waiting.clone());
             waiting
         };
@@ -143,26 +145,26 @@ impl Shared {
     }
 }
 
-/// Reads events until the monitoring ends, which is what ends this thread: nobody has to wake it.
-pub(super) fn drain(tap: &MonitorReader, format: Format, shared: &Shared) {
-    let mut reader = Reader { tap, part: RawMessage::new(), values: Vec::new() };
+/// Receives events until the monitor stops, and then ends the thread: nothing has to wake it.
+pub(super) fn drain(reader: &MonitorReader, format: Format, queue: &NoticeQueue) {
+    let mut decoder = EventDecoder { reader, part: RawMessage::new(), values: Vec::new() };
     // A receive fails once the context has ended.
-    while let Ok(Some((number, endpoints))) = reader.event(format) {
-        shared.put(number, &reader.values, endpoints);
+    while let Ok(Some((number, endpoints))) = decoder.event(format) {
+        queue.put(number, &decoder.values, endpoints);
     }
-    shared.end();
+    queue.end();
 }
 
-struct Reader<'a> {
-    tap: &'a MonitorReader,
-    /// The part received last, whose memory the next one takes.
+struct EventDecoder<'a> {
+    reader: &'a MonitorReader,
+    /// The part received last. The next part reuses its memory.
     part: RawMessage,
     /// The values of the event received last.
     values: Vec<u64>,
 }
 
-impl Reader<'_> {
-    /// The next event, but for its values, which are left in `self`; `None` for the end.
+impl EventDecoder<'_> {
+    /// The next event, without its values, which stay in `self.values`; `None` for the end.
     fn event(&mut self, format: Format) -> Result<Option<(u64, Endpoints)>, Errno> {
         self.values.clear();
         let (number, endpoints) = match format {
@@ -175,7 +177,7 @@ impl Reader<'_> {
 
     /// Two parts: 16 bits of event with 32 bits of value, and the endpoint.
     fn one(&mut self) -> Result<(u64, Endpoints), Errno> {
-        self.tap.recv(&mut self.part)?;
+        self.reader.recv(&mut self.part)?;
         let head = self.part.content();
         let number = head.first_chunk().map_or(0, |event| u16::from_ne_bytes(*event).into());
         self.values.extend(head.last_chunk().map(|value| u64::from(u32::from_ne_bytes(*value))));
@@ -195,14 +197,14 @@ impl Reader<'_> {
 
     #[cfg(feature = "draft")]
     fn number(&mut self) -> Result<u64, Errno> {
-        self.tap.recv(&mut self.part)?;
+        self.reader.recv(&mut self.part)?;
         Ok(self.part.content().first_chunk().map_or(0, |number| u64::from_ne_bytes(*number)))
     }
 
-    /// An endpoint, in the very message that libzmq sent.
+    /// An endpoint, as the message that libzmq sent.
     fn endpoint(&self) -> Result<Message, Errno> {
         let mut part = RawMessage::new();
-        self.tap.recv(&mut part)?;
+        self.reader.recv(&mut part)?;
         Ok(Message::from_raw(part))
     }
 }

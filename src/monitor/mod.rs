@@ -1,7 +1,7 @@
-//! Monitors: what happens to a socket's connections.
+//! Monitors: the events of a socket's connections.
 //!
 //! A [`Monitor`] reports when a socket listens, connects, accepts, loses a connection and tries again, and how handshakes
-//! end: the peers that a socket has are otherwise libzmq's secret. `inproc://` connections have no events.
+//! end. libzmq reports a socket's peers in no other way. `inproc://` connections have no events.
 //!
 //! ```
 //! use zmq::monitor::{Event, Events};
@@ -40,19 +40,18 @@
 //! # }
 //! ```
 //!
-//! # What is kept
+//! # Capacity
 //!
-//! In C, a monitor that nobody reads stops every socket of its context once its queue is full, and a remote peer can fill
-//! it by connecting again and again; with a queue that has no limit, that peer uses up the memory instead. Here a thread
-//! of each monitor's own takes the events from libzmq as they come, so that nothing ever waits for the reader, and keeps
-//! the newest [`Options::set_capacity`] of them. [`Monitor::lost`] counts those that were dropped.
+//! In C, a monitor that nobody reads blocks every socket of its context once its queue is full, and a remote peer can
+//! fill the queue by connecting again and again. If the queue has no limit, that peer exhausts the memory instead. Here
+//! each monitor has a thread that takes the events from libzmq as they come, so nothing waits for the reader. The monitor
+//! keeps the newest [`Options::set_capacity`] events. [`Monitor::lost`] counts the dropped ones.
 //!
 //! # The end
 //!
 //! Monitoring ends when the [`Monitor`] is dropped, when its socket is dropped or given to C, or when the context is shut
-//! down; in whatever order and on whatever threads that happens. What was reported before can still be read; what becomes
-//! of a socket's connections after it is dropped is not reported. A monitor keeps neither its socket nor its context
-//! alive.
+//! down, in any order and on any threads. Events that were reported before can still be read. Events of a socket's
+//! connections after its drop are not reported. A monitor keeps neither its socket nor its context alive.
 
 mod drain;
 mod event;
@@ -61,14 +60,12 @@ mod wait;
 pub use event::{Event, Events, Notice, ProtocolError};
 
 use std::ffi::CString;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
 
-use drain::{Shared, drain};
+use drain::{NoticeQueue, drain};
 
 use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result};
@@ -77,13 +74,14 @@ use crate::poll::poll;
 use crate::poll_events::PollEvents;
 use crate::raw::{Format, MonitorHandle, MonitorReader, PollItem, Process};
 use crate::socket::{Core, Socket};
+use crate::thread::spawn;
 
 #[cfg(feature = "draft")]
 const CALL: &str = "zmq_socket_monitor_versioned";
 #[cfg(not(feature = "draft"))]
 const CALL: &str = "zmq_socket_monitor";
 
-/// What a monitor reports and how much of it is kept. Plain [`Events`] do as well.
+/// The events that a monitor reports, and how many of them it keeps. [`Events`] convert into it.
 ///
 /// ```
 /// use zmq::monitor::{Events, Options};
@@ -130,18 +128,18 @@ impl Options {
         }
     }
 
-    /// Which events to report.
+    /// The events to report.
     pub fn set_events(self, events: Events) -> Options {
         Options { events, ..self }
     }
 
-    /// How many events are kept for the reader: where there are more, the oldest are dropped, and [`Monitor::lost`]
-    /// counts them. Each takes some 200 bytes while it is kept. The end is always reported.
+    /// How many events are kept for the reader. If more come, the oldest are dropped, and [`Monitor::lost`] counts them.
+    /// A kept event takes some 200 bytes. The end is always reported.
     pub fn set_capacity(self, capacity: usize) -> Options {
         Options { capacity, ..self }
     }
 
-    /// In which format libzmq reports.
+    /// The format in which libzmq reports events.
     ///
     /// ```
     /// use zmq::monitor::{Event, Options, Version};
@@ -183,16 +181,16 @@ impl From<Events> for Options {
 }
 
 impl<T: SocketType> Socket<'_, T> {
-    /// Monitors this socket: what happens from now on is reported to the [`Monitor`]. Begin before binding and
-    /// connecting, so as to miss nothing.
+    /// Monitors this socket: the [`Monitor`] gets its events from now on. Begin before binding and connecting to miss
+    /// none.
     ///
     /// A socket has one monitor at a time: another may begin once this one is dropped or stopped. It uses two of the
     /// context's `ZMQ_MAX_SOCKETS`, a thread, and a few descriptors.
     ///
     /// # Errors
     ///
-    /// `EADDRINUSE` where the socket has a monitor, `EINVAL` for events that the format does not have, `EMFILE` without
-    /// sockets or descriptors left, `EAGAIN` where no thread can be started, `ETERM` after the context was shut down.
+    /// `EADDRINUSE` if the socket has a monitor, `EINVAL` for events that the format does not have, `EMFILE` if no socket
+    /// or descriptor is left, `EAGAIN` if no thread can be started, `ETERM` after the context was shut down.
     ///
     /// ```
     /// use std::time::Duration;
@@ -214,14 +212,14 @@ impl<T: SocketType> Socket<'_, T> {
         start(self.core(), &options.into())
     }
 
-    /// Asks for the fill of this socket's queues: a monitor in the second format that reports
-    /// [`Events::PIPES_STATS`] gets an [`Event::PipesStats`] for each connection, once the socket is next used. Says
-    /// whether there is any connection to report on.
+    /// Asks how full this socket's queues are: a monitor in the second format that reports [`Events::PIPES_STATS`] gets
+    /// an [`Event::PipesStats`] for each connection, once the socket is next used. Returns whether the socket has any
+    /// connection.
     ///
     /// # Errors
     ///
-    /// `EINVAL` without such a monitor, `ENOTSUP` for thread-safe kinds of sockets, whose queues libzmq does not guard
-    /// here, and over a libzmq without the patches for safety, which may crash when a peer leaves.
+    /// `EINVAL` without such a monitor, `ENOTSUP` for thread-safe kinds of sockets, whose queues libzmq does not lock
+    /// here, and with a libzmq without the patches for safety, which may crash if a peer leaves meanwhile.
     ///
     /// ```
     /// use std::time::Duration;
@@ -239,7 +237,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// client.connect(&endpoint)?;
     /// assert!(client.request_pipes_stats()?);
     /// let notice = loop {
-    ///     // Using the socket, if only to look, is what lets the answers through.
+    ///     // The answers come when the socket is used, and polling it is enough.
     ///     zmq::poll(&mut [PollItem::socket(&client, PollEvents::POLLOUT)], Duration::ZERO)?;
     ///     if let Some(notice) = monitor.recv_timeout(Duration::from_millis(1))? {
     ///         break notice;
@@ -288,32 +286,29 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
         return Err(Errno::EADDRINUSE.because(CALL, "the socket has a monitor already"));
     }
 
-    // There is no handshake on connections without ZMTP.
+    // Connections without ZMTP have no handshake.
     let arrival = if core.is_raw() { Events::CONNECTED | Events::ACCEPTED } else { Events::HANDSHAKE_SUCCEEDED };
-    let shared = Arc::new(Shared::new(options.events, arrival, options.capacity).map_err(no_means)?);
+    let queue = Arc::new(NoticeQueue::new(options.events, arrival, options.capacity)?);
 
     let context = core.whole_context();
-    let reader = context.raw().socket(zmq_sys::ZMQ_PAIR).map_err(|errno| errno.of("zmq_socket"))?;
+    let pair = context.raw().socket(zmq_sys::ZMQ_PAIR).map_err(|errno| errno.of("zmq_socket"))?;
     let events = options.events | arrival | Events::MONITOR_STOPPED;
-    let reader =
-        MonitorReader::new(core.raw(), reader, &unique_name(), events.raw(), format).map_err(|errno| errno.of(CALL))?;
+    let reader = MonitorReader::new(core.raw(), pair, &unique_name(), events.raw(), format);
+    let reader = reader.map_err(|errno| errno.of(CALL))?;
     let handle = reader.handle().clone();
-    let kept = shared.clone();
-    // Where no thread can be started, the closure is dropped, and with it the reader.
-    thread::Builder::new()
-        .name("zmq-monitor".to_owned())
-        .spawn(move || drain(&reader, format, &kept))
-        .map_err(no_means)?;
+    let filled = queue.clone();
+    // If no thread can be started, the closure is dropped, and the reader with it.
+    spawn("zmq-monitor", move || drain(&reader, format, &filled)).map_err(|error| no_means(error.errno()))?;
     *current = Some(handle.clone());
-    Ok(Monitor { shared, handle, process: Process::current() })
+    Ok(Monitor { queue, handle, process: Process::current() })
 }
 
-/// The error where the system has no descriptors or threads left.
-fn no_means(error: io::Error) -> Error {
-    Errno::from_io(&error, Errno::EAGAIN).because(CALL, "no descriptor or thread for a monitor")
+/// The error of a monitor for which the system has no descriptor or thread left.
+fn no_means(errno: Errno) -> Error {
+    errno.because(CALL, "no descriptor or thread for a monitor")
 }
 
-/// A name that no other monitor has, and nobody can connect to: it is not UTF-8, and endpoints are.
+/// A name that no other monitor has. Users cannot connect to it: it is not UTF-8, and endpoints are.
 fn unique_name() -> CString {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut name = b"inproc://\xffmonitor-".to_vec();
@@ -322,11 +317,11 @@ fn unique_name() -> CString {
     CString::new(name).unwrap_or_default()
 }
 
-/// What is reported of a socket, from [`Socket::monitor`]; dropping it ends the monitoring.
+/// The events of a socket, from [`Socket::monitor`]; dropping it ends the monitoring.
 ///
-/// It may be read in any thread, whatever the socket's does, and by several threads: each notice goes to one of them. An
-/// iterator over `&monitor` waits for notices until the monitoring ends. To wait for other things besides, poll its
-/// descriptor: it is readable while there is something to receive, and once the monitoring has ended.
+/// Any thread may read it while another uses the socket, and several threads may: each notice goes to one of them. An
+/// iterator over `&monitor` waits for notices until the monitoring ends. To wait for sockets too, poll the monitor's
+/// descriptor: it is readable while a notice can be received, and once the monitoring has ended.
 ///
 /// ```
 /// use std::os::fd::AsFd;
@@ -348,14 +343,14 @@ fn unique_name() -> CString {
 /// ```
 #[derive(Debug)]
 pub struct Monitor {
-    shared: Arc<Shared>,
+    queue: Arc<NoticeQueue>,
     handle: Arc<MonitorHandle>,
     process: Process,
 }
 
 impl Monitor {
-    /// Receives a notice, waiting for it. Once the monitoring has ended and all others are received, it is
-    /// [`Event::MonitorStopped`], as often as it is asked for.
+    /// Receives a notice, and waits for it. Once the monitoring has ended and all others are received, every call returns
+    /// [`Event::MonitorStopped`].
     ///
     /// # Errors
     ///
@@ -381,7 +376,7 @@ impl Monitor {
         }
     }
 
-    /// Receives a notice, waiting for `timeout` at most: `None` after that.
+    /// Receives a notice, and waits for it up to `timeout`: `None` after that.
     ///
     /// # Errors
     ///
@@ -390,17 +385,17 @@ impl Monitor {
         self.recv_until(Deadline::after(timeout))
     }
 
-    /// Receives a notice if one is there: `None` if not.
+    /// Receives a notice without waiting: `None` if the monitor has none.
     ///
     /// # Errors
     ///
     /// `ENOTSOCK` in a forked child.
     pub fn try_recv(&self) -> Result<Option<Notice>> {
         self.check_process()?;
-        Ok(self.shared.take())
+        Ok(self.queue.take())
     }
 
-    /// How many notices were dropped because nobody received them in time: see [`Options::set_capacity`].
+    /// How many notices were dropped because they were not received in time: see [`Options::set_capacity`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -420,11 +415,11 @@ impl Monitor {
     /// # }
     /// ```
     pub fn lost(&self) -> u64 {
-        // A forked child has the monitor, and not the thread that counts.
-        if self.check_process().is_err() { 0 } else { self.shared.lost() }
+        // A forked child does not have the thread that counts.
+        if self.check_process().is_err() { 0 } else { self.queue.lost() }
     }
 
-    /// Ends the monitoring. What was reported before can still be received; then comes [`Event::MonitorStopped`].
+    /// Ends the monitoring. Notices that were reported before can still be received, then [`Event::MonitorStopped`].
     ///
     /// ```
     /// use zmq::monitor::{Event, Events};
@@ -445,8 +440,8 @@ impl Monitor {
         self.handle.stop();
     }
 
-    /// The notices as they come, until the monitoring ends; [`Event::MonitorStopped`] itself is not among them. After an
-    /// error it goes on.
+    /// The notices as they come, until the monitoring ends, without [`Event::MonitorStopped`]. The iterator goes on after
+    /// an `EINTR`.
     ///
     /// ```
     /// use zmq::monitor::Events;
@@ -469,10 +464,10 @@ impl Monitor {
     fn recv_until(&self, deadline: Deadline) -> Result<Option<Notice>> {
         self.check_process()?;
         loop {
-            if let Some(notice) = self.shared.take() {
+            if let Some(notice) = self.queue.take() {
                 return Ok(Some(notice));
             }
-            if !wait_readable(CALL, self.shared.ready(), deadline)? {
+            if !wait_readable(CALL, self.queue.ready(), deadline)? {
                 return Ok(None);
             }
         }
@@ -489,10 +484,10 @@ impl Drop for Monitor {
     }
 }
 
-/// For waiting on a monitor: nobody should read from the descriptor.
+/// For waiting on a monitor. Do not read from the descriptor.
 impl AsFd for Monitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.shared.ready()
+        self.queue.ready()
     }
 }
 
@@ -521,7 +516,7 @@ impl Iterator for Notices<'_> {
             return None;
         }
         let notice = self.monitor.recv();
-        // An interrupt may be cleared; a monitor of another process stays one.
+        // An interrupt may be cleared; a monitor of another process stays unusable.
         self.fused = match &notice {
             Ok(notice) if *notice.event() == Event::MonitorStopped => return None,
             Ok(_) => false,
@@ -531,7 +526,7 @@ impl Iterator for Notices<'_> {
     }
 }
 
-/// Waits until a descriptor is readable, and says whether it is.
+/// Waits until a descriptor is readable, and returns whether it is.
 fn wait_readable(call: &'static str, fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
     let ready =
         poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], deadline.left()).map_err(|error| error.errno().of(call))?;

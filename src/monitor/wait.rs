@@ -1,4 +1,4 @@
-//! Waiting for peers: the cure for the slow joiner.
+//! Waiting for peers, against the slow joiner.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::raw;
 use crate::socket::{Core, Socket};
 use crate::wake_up::WakeUp;
 
-/// `ZMQ_TOPICS_COUNT`: part of the draft API, and there in every libzmq from 4.3.5 on.
+/// `ZMQ_TOPICS_COUNT`: declared in the draft API only, and answered by every libzmq from 4.3.5 on.
 const TOPICS_COUNT: i32 = 116;
 
 impl Monitor {
-    /// Waits until `count` connections have been made since the monitoring began, `timeout` at most; says whether there
-    /// were as many.
+    /// Waits up to `timeout` until `count` connections have been made since the monitoring began, and returns whether they
+    /// were made.
     ///
-    /// A connection counts once its handshake is done, on either side; on a STREAM, and with `ZMQ_ROUTER_RAW`, once it is
-    /// there. One that is lost afterwards stays counted, one that is made again counts again. `inproc://` connections are
-    /// not reported; those over `ws://` are reported twice, the first time before the handshake.
+    /// A connection counts once its handshake is done, on either side; on a STREAM, and with `ZMQ_ROUTER_RAW`, once the
+    /// transport is connected. A connection that is lost afterwards stays counted, and counts again if it is made again.
+    /// `inproc://` connections are not reported. Those over `ws://` are reported twice, first before the handshake.
     ///
     /// It takes no notices, and needs no events in the monitor's mask.
     ///
@@ -46,7 +46,7 @@ impl Monitor {
     /// for worker in &workers {
     ///     worker.connect(&endpoint)?;
     /// }
-    /// // Only now the first worker does not get all of the work.
+    /// // Without the wait the first worker would get all of the work.
     /// assert!(monitor.wait_for_connections(2, Duration::from_secs(5))?);
     /// # Ok(())
     /// # }
@@ -54,36 +54,34 @@ impl Monitor {
     pub fn wait_for_connections(&self, count: u64, timeout: impl Into<Option<Duration>>) -> Result<bool> {
         self.check_process()?;
         let deadline = Deadline::after(timeout);
-        self.shared.wait_for_arrivals(count, |enough| {
-            // Without a time-out, waiting takes as long as it takes.
+        self.queue.wait_for_arrivals(count, |enough| {
+            // A wait without a time-out ends after a day, and begins again.
             while !wait_readable(super::CALL, enough, deadline)? && deadline.is_never() {}
             Ok(())
         })
     }
 
-    /// How many connections have been made since the monitoring began: as [`Monitor::wait_for_connections`] counts.
+    /// How many connections have been made since the monitoring began, as [`Monitor::wait_for_connections`] counts them.
     pub fn connections(&self) -> u64 {
-        if self.check_process().is_err() { 0 } else { self.shared.arrivals() }
+        if self.check_process().is_err() { 0 } else { self.queue.arrivals() }
     }
 }
 
 impl<T: SocketType> Socket<'_, T> {
-    /// Connects to an endpoint and waits until the connection is there, `timeout` at most; says whether it is.
+    /// Connects to an endpoint, waits up to `timeout` until the connection is ready, and returns whether it is.
     ///
-    /// It is there once the handshake is done: the peer speaks ZMTP, is of a kind that goes with this one, and each side
-    /// has let the other in. On a STREAM, and with `ZMQ_ROUTER_RAW`, it is there with the transport. Over `inproc://` it
-    /// is there once the name is bound. If time is up, connecting goes on in the background as after
-    /// [`Socket::connect`].
+    /// It is ready once the handshake is done: the peer speaks ZMTP, its kind goes with this one, and each side has let
+    /// the other in. On a STREAM, and with `ZMQ_ROUTER_RAW`, it is ready with the transport. Over `inproc://` it is ready
+    /// once the name is bound. After the time-out, connecting goes on in the background as after [`Socket::connect`].
     ///
-    /// DEALER, REQ, PUB and SUB connect to an endpoint once: where such a socket had connected to this one before, there is
-    /// no new connection to wait for.
+    /// DEALER, REQ, PUB and SUB connect to an endpoint once: a second connect makes no new connection to wait for.
     ///
     /// # Errors
     ///
-    /// As [`Socket::connect`] and [`Socket::monitor`], `EADDRINUSE` in particular where the socket has a monitor: that
-    /// one reports the connection, or waits for it with [`Monitor::wait_for_connections`]. `ENOTSUP` for `udp://`,
-    /// `pgm://`, `epgm://` and `norm://`, which make no connections, `EINTR` after a caught signal. Where it has
-    /// connected before it fails, it goes on in the background too.
+    /// As [`Socket::connect`] and [`Socket::monitor`]: `EADDRINUSE` if the socket has a monitor, which reports the
+    /// connection or waits for it with [`Monitor::wait_for_connections`]. `ENOTSUP` for `udp://`, `pgm://`, `epgm://` and
+    /// `norm://`, which make no connections, `EINTR` after a caught signal. If it fails after connecting, the connection
+    /// goes on in the background.
     ///
     /// ```
     /// use std::time::Duration;
@@ -102,18 +100,18 @@ impl<T: SocketType> Socket<'_, T> {
         connect_and_wait(self.core(), endpoint, Deadline::after(timeout))
     }
 
-    /// Waits until peers have subscribed to `count` topics, `timeout` at most; says whether there are as many.
+    /// Waits up to `timeout` until peers have subscribed to `count` topics, and returns whether they have.
     ///
-    /// Topics are prefixes that differ, however many peers subscribe to each, and counted is what the socket holds at the
-    /// moment: a peer that leaves takes its own along (but not over a libzmq 4.3.5 that this library has not built). For `count` 1 it waits for the first subscriber, and that one
-    /// gets what is sent from then on; to tell the subscribers of one topic from each other, use an XPUB and
-    /// [`Socket::wait_for_subscribers`].
+    /// A topic is a distinct prefix, whether one peer subscribes to it or many. The socket counts the topics that it holds
+    /// at the moment: those of a peer that leaves no longer count, except with a libzmq 4.3.5 that is not the vendored
+    /// one. For `count` 1 it waits for the first subscriber, which gets all messages sent from then on. To tell the
+    /// subscribers of one topic apart, use an XPUB and [`Socket::wait_for_subscribers`].
     ///
-    /// It takes no messages: what an XPUB has to receive it still receives.
+    /// It takes no messages: an XPUB still receives its subscriptions.
     ///
     /// # Errors
     ///
-    /// `ENOTSUP` over a libzmq before 4.3.5, `EINTR` after a caught signal, `ETERM` after the context was shut down.
+    /// `ENOTSUP` with a libzmq before 4.3.5, `EINTR` after a caught signal, `ETERM` after the context was shut down.
     ///
     /// ```
     /// use std::time::Duration;
@@ -140,17 +138,17 @@ impl<T: SocketType> Socket<'_, T> {
         wait_for_topics(self.core(), count, Deadline::after(timeout))
     }
 
-    /// Waits for `count` subscriptions, `timeout` at most; says whether they came. What was received meanwhile, the
-    /// subscriptions among it, is put into `received`, also where it fails.
+    /// Waits up to `timeout` for `count` subscriptions, and returns whether they came. All messages that it receives
+    /// meanwhile, subscriptions included, are put into `received`, also if it fails.
     ///
-    /// It counts the subscriptions received by this call, less those that are taken back. An XPUB receives a subscription
-    /// to a topic that it knows already only with [`Socket::set_xpub_verbose`], set before the peers come: with it, these
-    /// are as many as subscribers, if each subscribes to one topic. From then on they get what is sent. A peer that is lost
-    /// is taken back only if nobody else has its topic, or with [`Socket::set_xpub_verboser`].
+    /// It counts the subscriptions received by this call, less those that are taken back. An XPUB receives repeated
+    /// subscriptions to a topic only with [`Socket::set_xpub_verbose`], set before the peers come. With it, the number is
+    /// that of the subscribers, if each subscribes to one topic. They get all messages sent from then on. The subscription
+    /// of a lost peer is taken back only if no other peer has its topic, or with [`Socket::set_xpub_verboser`].
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`], but for `EAGAIN`.
+    /// As [`Socket::recv`], except `EAGAIN`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -206,7 +204,7 @@ fn connect_and_wait(core: &Core, text: &str, deadline: Deadline) -> Result<bool>
     let monitor = super::start(core, &Events::ALL.into())?;
     core.connect(text)?;
     let is_raw = core.is_raw();
-    // libzmq reports a WebSocket before the handshake in it, and calls both the same.
+    // libzmq reports a WebSocket twice, by the same event: before the ZMTP handshake and after it.
     let steps = if matches!(transport, "ws" | "wss") && !is_raw { 2 } else { 1 };
     let mut done = 0;
     loop {
@@ -229,10 +227,10 @@ fn connect_and_wait(core: &Core, text: &str, deadline: Deadline) -> Result<bool>
     }
 }
 
-/// Whether an event of a connection that the socket makes is about the endpoint that it connected to.
+/// Whether an event's endpoint is the one that the socket connected to.
 ///
-/// libzmq reports the text that it was given; once it has resolved a name, and the connection was lost, it reports what
-/// the name stands for.
+/// libzmq reports the text that `connect` was given. After a name was resolved and the connection lost, it reports the
+/// resolved address.
 fn is_same_target(given: &str, reported: &str) -> bool {
     let split = |endpoint: &'_ str| -> Option<(String, Option<IpAddr>, String)> {
         let (transport, address) = endpoint.split_once("://")?;
@@ -252,7 +250,7 @@ fn is_same_target(given: &str, reported: &str) -> bool {
     }
 }
 
-/// Waits until a name of this process, which the socket has connected to, is bound.
+/// Waits until an inproc name that the socket has connected to is bound.
 fn wait_for_name(core: &Core, text: &str, deadline: Deadline) -> Result<bool> {
     const CALL: &str = "zmq_connect";
     let name = endpoint::c_text(CALL, text)?;
@@ -285,7 +283,7 @@ fn wait_for_topics(core: &Core, count: u32, deadline: Deadline) -> Result<bool> 
         _ => core.failed(CALL, errno),
     };
     loop {
-        // Subscriptions are taken in by whatever the socket does next; where it does nothing, by looking at it.
+        // libzmq takes subscriptions in when it processes commands, which any use of the socket makes it do.
         process_commands(core, CALL)?;
         let topics = core.raw().get_int(TOPICS_COUNT).map_err(failed)?;
         if u32::try_from(topics).is_ok_and(|topics| topics >= count) {
@@ -321,7 +319,7 @@ mod tests {
     use super::is_same_target;
 
     #[test]
-    fn a_target_is_known_by_what_it_resolves_to() {
+    fn is_same_target_accepts_the_resolved_address() {
         for (given, reported) in [
             ("tcp://127.0.0.1:5555", "tcp://127.0.0.1:5555"),
             ("tcp://localhost:5555", "tcp://127.0.0.1:5555"),

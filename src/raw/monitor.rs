@@ -1,4 +1,4 @@
-//! `zmq_socket_monitor`: the monitored side of a socket and the PAIR that reads its events.
+//! `zmq_socket_monitor`: the handle that stops a monitor, and the PAIR that reads its events.
 
 use std::ffi::{CStr, c_void};
 use std::ptr::{self, NonNull};
@@ -10,7 +10,7 @@ use super::{RawMessage, RawSocket};
 use crate::error::Errno;
 use crate::lock::lock;
 
-/// Which format events come in: as much of libzmq's number as it knows.
+/// The format of events: the first as `zmq_socket_monitor` sends it, the second as `zmq_socket_monitor_versioned` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     One,
@@ -19,13 +19,13 @@ pub(crate) enum Format {
 }
 
 impl RawSocket {
-    /// Has libzmq bind a PAIR to `name`, to which it sends what happens to this socket. Whoever calls this connects a
-    /// PAIR to the name at once: until then every event waits for it, and the thread that reports the event too.
+    /// Makes libzmq bind a PAIR to `name` and send the events of this socket to it. The caller must connect a PAIR to the
+    /// name at once: until then the thread that reports an event blocks.
     fn monitor(&self, name: &CStr, events: u64, format: Format) -> Result<(), Errno> {
         let rc = match format {
             // SAFETY: the handle is open or null (type invariant) and the text ends with a NUL. The call writes to the
-            // socket's options, which binding and connecting read without a lock: on a socket that several threads use
-            // the caller holds its `op_lock`, as those do, and no other socket is used by two threads.
+            // socket's options, which binding and connecting read without a lock: on a thread-safe socket the caller holds
+            // its `op_lock`, as bind and connect do, and no other socket is used by two threads.
             Format::One => unsafe { zmq_sys::zmq_socket_monitor(self.as_ptr(), name.as_ptr(), events as _) },
             #[cfg(feature = "draft")]
             // SAFETY: as above.
@@ -36,7 +36,7 @@ impl RawSocket {
         check(rc).map(drop)
     }
 
-    /// Asks for an event of each pipe; [`Errno::EAGAIN`] where there is none.
+    /// Asks for an event about each pipe; [`Errno::EAGAIN`] if the socket has none.
     #[cfg(all(feature = "draft", zmq_patches = "safety"))]
     pub(crate) fn pipes_stats(&self) -> Result<(), Errno> {
         // SAFETY: the handle is open or null (type invariant), and the caller has made sure that it is not that of a
@@ -46,37 +46,37 @@ impl RawSocket {
     }
 }
 
-/// The monitored side of a socket: what stops its monitor, from any thread, as long as the socket is open.
+/// Stops the monitor of a socket, from any thread, while the socket is open.
 ///
-/// The socket's owner calls [`MonitorHandle::stop`] before it closes the socket or gives it up.
+/// The socket's owner calls [`MonitorHandle::stop`] before it closes the socket or gives it away.
 #[derive(Debug)]
 pub(crate) struct MonitorHandle {
-    /// The socket while it is monitored; `None` once that has ended.
+    /// The socket; `None` once the monitor is stopped.
     socket: Mutex<Option<NonNull<c_void>>>,
     process: Process,
 }
 
-// SAFETY: the only thing done with the handle is stopping the monitor, which libzmq does under the monitor's own lock
-// (`_monitor_sync`), as it does all else with the monitor: reporting events from I/O threads, ending the monitor when the
-// context or the socket ends. The context's end, which it looks at too, is noted under the same lock.
+// SAFETY: the handle serves one call, which stops the monitor. libzmq makes it under the monitor's own lock
+// (`_monitor_sync`). It holds that lock too when it reports events from I/O threads, when it stops the monitor because the
+// socket or the context ends, and when it notes that the context ends.
 unsafe impl Send for MonitorHandle {}
-// SAFETY: as above; and the handle is guarded by a lock of its own, so that the socket is not closed meanwhile.
+// SAFETY: as above. The mutex around the handle keeps the socket open during the call.
 unsafe impl Sync for MonitorHandle {}
 
 impl MonitorHandle {
-    /// Ends the monitoring, once: another monitor that the socket has got since is not this one's to stop.
+    /// Stops the monitor, once: the socket may have another monitor afterwards.
     ///
-    /// It does not wait. libzmq reports the end to the PAIR, which its [`MonitorReader`] keeps open and which takes any number of
-    /// events.
+    /// It does not wait. libzmq reports the end to the PAIR, which the [`MonitorReader`] keeps open and which has no
+    /// high-water mark.
     pub(crate) fn stop(&self) {
-        // A forked child leaves its parent's sockets alone; and the lock may be held by a thread that it has not.
+        // A forked child must not touch its parent's sockets. A thread of the parent may hold the lock.
         if !self.process.is_current() {
             return;
         }
         let mut socket = lock(&self.socket);
         if let Some(handle) = socket.take() {
-            // SAFETY: the socket is open: its owner takes the handle out of here, under the lock, before closing it. The
-            // call is safe beside calls of other threads (see Send). It only fails once the monitor is gone already.
+            // SAFETY: the socket is open: its owner takes the handle out, under the lock, before closing it. Other threads
+            // may call libzmq at the same time (see Send). The call fails only if the monitor is stopped already.
             unsafe { zmq_sys::zmq_socket_monitor(handle.as_ptr(), ptr::null(), 0) };
         }
     }
@@ -86,49 +86,49 @@ impl MonitorHandle {
     }
 }
 
-/// Both ends of a monitor: the monitored side, and the PAIR that its events come out of.
+/// The PAIR that receives a monitor's events, and the handle that stops the monitor.
 ///
-/// They end in one order only. Were the PAIR closed before, the next event would wait for another reader, for ever, and
-/// with it the I/O thread that reports it, and all sockets of the context.
+/// The monitor must stop before the PAIR closes. Otherwise the I/O thread that reports the next event blocks for ever, and
+/// with it all sockets of the context.
 #[derive(Debug)]
 pub(crate) struct MonitorReader {
     handle: Arc<MonitorHandle>,
-    reader: RawSocket,
+    pair: RawSocket,
 }
 
 impl MonitorReader {
-    /// Monitors `socket`, reading with `reader`: a PAIR of the same context, new.
+    /// Monitors `socket`. `pair` is a new PAIR of the same context.
     pub(crate) fn new(
         socket: &RawSocket,
-        reader: RawSocket,
+        pair: RawSocket,
         name: &CStr,
         events: u64,
         format: Format,
     ) -> Result<MonitorReader, Errno> {
-        // Unlimited: a full pipe would make the I/O thread wait that reports the next event.
-        reader.set_int(zmq_sys::ZMQ_RCVHWM, 0)?;
-        reader.set_int(zmq_sys::ZMQ_LINGER, 0)?;
+        // No limit: the I/O thread that reports an event would block on a full pipe.
+        pair.set_int(zmq_sys::ZMQ_RCVHWM, 0)?;
+        pair.set_int(zmq_sys::ZMQ_LINGER, 0)?;
         socket.monitor(name, events, format)?;
         let handle = MonitorHandle { socket: Mutex::new(NonNull::new(socket.as_ptr())), process: socket.process() };
-        let monitor = MonitorReader { handle: Arc::new(handle), reader };
-        // From here on dropping the reader stops the monitor. That does not wait either: connecting to a name that is bound
-        // fails only if the context has ended, and then so do libzmq's own sends to the PAIR.
-        while let Err(errno) = monitor.reader.connect(name) {
+        let reader = MonitorReader { handle: Arc::new(handle), pair };
+        // From here on dropping the reader stops the monitor. It never waits: connecting to a bound name fails only after
+        // the context has ended, and then libzmq's own sends to the PAIR fail too.
+        while let Err(errno) = reader.pair.connect(name) {
             if errno != Errno::EINTR {
                 return Err(errno);
             }
         }
-        Ok(monitor)
+        Ok(reader)
     }
 
     pub(crate) fn handle(&self) -> &Arc<MonitorHandle> {
         &self.handle
     }
 
-    /// Receives a part of an event, waiting for it; an error once the context has ended.
+    /// Receives one part of an event, and waits for it. It fails once the context has ended.
     pub(crate) fn recv(&self, part: &mut RawMessage) -> Result<(), Errno> {
         loop {
-            match self.reader.recv(part, 0) {
+            match self.pair.recv(part, 0) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             }
@@ -139,6 +139,6 @@ impl MonitorReader {
 impl Drop for MonitorReader {
     fn drop(&mut self) {
         self.handle.stop();
-        self.reader.close();
+        self.pair.close();
     }
 }

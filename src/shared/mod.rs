@@ -8,29 +8,32 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::bell::Bell;
+use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result, SendError};
 use crate::kind::{CanRecv, CanSend, Kind, SocketType};
 use crate::lock::lock;
 use crate::multipart::Multipart;
 use crate::socket::{Socket, TrySend};
+use crate::thread::spawn;
 use worker::Worker;
 
-/// A handle of a socket that many threads may use at once: it may be cloned, and every clone sends and receives.
+/// A handle of a socket that many threads may use at once. It can be cloned, and every clone sends and receives.
 ///
-/// The socket lives in a thread of its own, which the handles tell what to do. A call returns when that thread has done
-/// it: what was sent is libzmq's then, and what fails comes back to the caller, with the message. Where the socket has no
-/// room, senders wait, and where it has no message, receivers do, each in the order of their calls; nothing is received
-/// that nobody asked for. Messages are sent and received whole, so those of two threads never mix.
+/// The socket lives in a thread of its own, which carries out the calls of all handles. A call returns when that thread
+/// has carried it out: libzmq then has the message that was sent, and an error returns the message to the caller. Senders
+/// wait while the socket has no room, and receivers while it has no message, each in the order of their calls. A message
+/// is received only for a caller that waits for it. Messages are sent and received whole, so those of two threads never
+/// mix.
 ///
-/// When the last handle is dropped the thread ends and the socket is closed, as a socket is by its own drop. After the
-/// context was shut down the socket is closed at once, and every call fails with `ETERM`.
+/// When the last handle is dropped the thread ends and closes the socket as its own drop would. After the context was shut
+/// down the socket is closed at once, and every call fails with `ETERM`.
 ///
-/// It costs: a call wakes the thread and waits for it, some 10 microseconds and a few allocations, where a [`Socket`] of
-/// one's own takes a fraction of a microsecond. Where each thread can have a socket, that is better. A REQ or REP keeps
-/// its turns whoever calls: share a DEALER or ROUTER instead.
+/// A call wakes the thread and waits for it: some 10 microseconds and a few allocations, against a fraction of a
+/// microsecond for a [`Socket`] of the caller's own. A socket for each thread is faster. A REQ or REP alternates across all
+/// its callers: share a DEALER or ROUTER instead.
 ///
 /// ```
 /// use zmq::{Context, Pull, Push, SharedSocket};
@@ -64,25 +67,25 @@ impl<T> Clone for SharedSocket<T> {
     }
 }
 
-/// What the handles share. The last of them ends the thread.
+/// The part that all handles share. Its drop ends the thread.
 struct Owner<T> {
-    desk: Arc<Desk<T>>,
+    queue: Arc<Queue<T>>,
     thread: Option<JoinHandle<()>>,
     kind: Kind,
     _kind: PhantomData<fn() -> T>,
 }
 
-/// Where jobs are handed in.
-struct Desk<T> {
+/// The queue of jobs for the thread.
+struct Queue<T> {
     bell: Bell,
-    state: Mutex<DeskState<T>>,
+    state: Mutex<QueueState<T>>,
 }
 
-struct DeskState<T> {
-    inbox: Vec<Job<T>>,
-    /// Whether there are no handles any more.
-    deserted: bool,
-    /// Why the thread has ended, although there are.
+struct QueueState<T> {
+    jobs: Vec<Job<T>>,
+    /// Whether the last handle is dropped.
+    abandoned: bool,
+    /// Why the thread has ended before that.
     ended: Option<Error>,
 }
 
@@ -97,49 +100,48 @@ type Work<T> = Box<dyn FnOnce(&Socket<'static, T>) + Send>;
 struct SendJob {
     parts: Multipart,
     waits: bool,
-    slip: Arc<Slip<Result<(), SendError<Multipart>>>>,
+    reply: Arc<Reply<Result<(), SendError<Multipart>>>>,
 }
 
 struct RecvJob {
     waits: bool,
-    slip: Arc<Slip<Result<Multipart>>>,
+    reply: Arc<Reply<Result<Multipart>>>,
 }
 
-/// What a caller waits at for what became of its job.
-struct Slip<R> {
+/// The outcome of a job, for which its caller waits.
+struct Reply<R> {
     outcome: Mutex<Option<R>>,
     done: Condvar,
-    /// Whether the caller's time is over: the job is to come back undone, unless it is done.
-    called_off: AtomicBool,
+    /// Whether the caller's time-out is over: the thread must give the job back, if it is not done.
+    cancelled: AtomicBool,
 }
 
-impl<R> Slip<R> {
-    fn new() -> Arc<Slip<R>> {
-        Arc::new(Slip { outcome: Mutex::new(None), done: Condvar::new(), called_off: AtomicBool::new(false) })
+impl<R> Reply<R> {
+    fn new() -> Arc<Reply<R>> {
+        Arc::new(Reply { outcome: Mutex::new(None), done: Condvar::new(), cancelled: AtomicBool::new(false) })
     }
 
-    fn fill(&self, outcome: R) {
+    fn set(&self, outcome: R) {
         *lock(&self.outcome) = Some(outcome);
         self.done.notify_one();
     }
 
-    fn is_called_off(&self) -> bool {
-        self.called_off.load(Ordering::Acquire)
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
     }
 
-    /// Waits for the outcome, which the thread fills in whatever happens, and soon once the job is called off.
-    fn wait(&self, deadline: Option<Instant>, bell: &Bell) -> R {
+    /// Waits for the outcome. The thread always sets it, and sets it soon after the job is cancelled.
+    fn wait(&self, deadline: Deadline, bell: &Bell) -> R {
         let mut outcome = lock(&self.outcome);
         loop {
             if let Some(outcome) = outcome.take() {
                 return outcome;
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            outcome = match left {
-                Some(left) if !self.is_called_off() => {
+            outcome = match deadline.left() {
+                Some(left) if !self.is_cancelled() => {
                     let (outcome, _) = self.done.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner);
-                    if outcome.is_none() && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                        self.called_off.store(true, Ordering::Release);
+                    if outcome.is_none() && deadline.has_passed() {
+                        self.cancelled.store(true, Ordering::Release);
                         bell.ring();
                     }
                     outcome
@@ -150,45 +152,21 @@ impl<R> Slip<R> {
     }
 }
 
-/// How long a caller waits.
-#[derive(Clone, Copy)]
-enum Patience {
-    None,
-    Until(Option<Instant>),
-}
-
-impl Patience {
-    fn of(timeout: Duration) -> Patience {
-        Patience::Until(Instant::now().checked_add(timeout))
-    }
-
-    fn deadline(self) -> Option<Instant> {
-        match self {
-            Patience::None => None,
-            Patience::Until(deadline) => deadline,
-        }
-    }
-}
-
 impl<T: SocketType> SharedSocket<T> {
-    /// Gives a socket to a thread of its own, and a handle of it back.
+    /// Starts a thread that owns the socket, and returns a handle of it.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` where no thread can be started, `EMFILE`, `ENFILE` where no file descriptor is left; `ENOTSOCK` in a
-    /// forked child that inherited the socket. The socket is closed then.
+    /// `EAGAIN` if no thread can be started, `EMFILE` or `ENFILE` if no file descriptor is left, `ENOTSOCK` in a forked
+    /// child that inherited the socket. The socket is closed then.
     pub fn new(socket: Socket<'static, T>) -> Result<SharedSocket<T>> {
-        const CALL: &str = "pthread_create";
-        socket.core().check_process(CALL)?;
+        socket.core().check_process("pthread_create")?;
         let kind = socket.kind();
-        let state = DeskState { inbox: Vec::new(), deserted: false, ended: None };
-        let desk = Arc::new(Desk { bell: Bell::new("socketpair")?, state: Mutex::new(state) });
-        let worker = Worker::new(socket, desk.clone());
-        let thread = thread::Builder::new()
-            .name("zmq-shared".to_owned())
-            .spawn(move || worker.work())
-            .map_err(|error| Errno::from_io(&error, Errno::EAGAIN).of(CALL))?;
-        Ok(SharedSocket { owner: Arc::new(Owner { desk, thread: Some(thread), kind, _kind: PhantomData }) })
+        let state = QueueState { jobs: Vec::new(), abandoned: false, ended: None };
+        let queue = Arc::new(Queue { bell: Bell::new("socketpair")?, state: Mutex::new(state) });
+        let worker = Worker::new(socket, queue.clone());
+        let thread = Some(spawn("zmq-shared", move || worker.work())?);
+        Ok(SharedSocket { owner: Arc::new(Owner { queue, thread, kind, _kind: PhantomData }) })
     }
 
     /// The socket's kind.
@@ -197,22 +175,22 @@ impl<T: SocketType> SharedSocket<T> {
         self.owner.kind
     }
 
-    /// Sends a message, waiting while the socket has no room.
+    /// Sends a message, and waits while the socket has no room.
     ///
     /// # Errors
     ///
-    /// The message comes back in the error. What [`Socket::send`] reports, but for `ZMQ_SNDTIMEO`, which has no say here;
-    /// `EINVAL` for a message of no parts.
+    /// The error contains the message. As [`Socket::send`], except that `ZMQ_SNDTIMEO` has no effect here; `EINVAL` for a
+    /// message of no parts.
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
     pub fn send(&self, message: impl Into<Multipart>) -> Result<(), SendError<Multipart>>
     where
         T: CanSend,
     {
-        self.send_within(message.into(), Patience::Until(None))
+        self.send_within(message.into(), Some(Deadline::NEVER))
     }
 
-    /// Sends a message if there is room for it, and nobody waits for that already.
+    /// Sends a message if the socket has room for it and no other sender waits for room.
     ///
     /// # Errors
     ///
@@ -221,10 +199,10 @@ impl<T: SocketType> SharedSocket<T> {
     where
         T: CanSend,
     {
-        TrySend::from_outcome(self.send_within(message.into(), Patience::None))
+        TrySend::from_outcome(self.send_within(message.into(), None))
     }
 
-    /// Sends a message if there is room for it within `timeout`.
+    /// Sends a message if the socket has room for it within `timeout`.
     ///
     /// # Errors
     ///
@@ -251,24 +229,24 @@ impl<T: SocketType> SharedSocket<T> {
     where
         T: CanSend,
     {
-        TrySend::from_outcome(self.send_within(message.into(), Patience::of(timeout)))
+        TrySend::from_outcome(self.send_within(message.into(), Some(Deadline::after(timeout))))
     }
 
-    /// Waits for a message that no other handle gets.
+    /// Waits for a message. Each message goes to one caller.
     ///
     /// # Errors
     ///
-    /// What [`Socket::recv`] reports, but for `ZMQ_RCVTIMEO`, which has no say here.
+    /// As [`Socket::recv`], except that `ZMQ_RCVTIMEO` has no effect here.
     #[doc(alias = "zmq_recv")]
     #[doc(alias = "zmq_msg_recv")]
     pub fn recv(&self) -> Result<Multipart>
     where
         T: CanRecv,
     {
-        self.recv_within(Patience::Until(None))
+        self.recv_within(Some(Deadline::NEVER))
     }
 
-    /// A message, if there is one that nobody waits for already.
+    /// Receives a message, if the socket has one that no other receiver waits for.
     ///
     /// # Errors
     ///
@@ -277,10 +255,10 @@ impl<T: SocketType> SharedSocket<T> {
     where
         T: CanRecv,
     {
-        unless_again(self.recv_within(Patience::None))
+        unless_again(self.recv_within(None))
     }
 
-    /// Waits for a message, `timeout` at most.
+    /// Waits for a message up to `timeout`.
     ///
     /// # Errors
     ///
@@ -289,11 +267,11 @@ impl<T: SocketType> SharedSocket<T> {
     where
         T: CanRecv,
     {
-        unless_again(self.recv_within(Patience::of(timeout)))
+        unless_again(self.recv_within(Some(Deadline::after(timeout))))
     }
 
-    /// Has the socket's thread do something with it: set options, subscribe, bind. All others wait meanwhile, so it should
-    /// not wait itself; what it asks of a handle of this very socket fails with `EDEADLK`.
+    /// Runs `work` with the socket, in the socket's thread: to set options, subscribe or bind. All other calls wait
+    /// meanwhile, so `work` should not wait. Its calls on a handle of the same socket fail with `EDEADLK`.
     ///
     /// # Errors
     ///
@@ -301,7 +279,7 @@ impl<T: SocketType> SharedSocket<T> {
     ///
     /// # Panics
     ///
-    /// Where `work` does; the socket and its thread go on.
+    /// If `work` does. The socket and its thread go on.
     ///
     /// ```
     /// # use zmq::{Context, SharedSocket, Sub};
@@ -314,40 +292,42 @@ impl<T: SocketType> SharedSocket<T> {
     /// # }
     /// ```
     pub fn with<R: Send + 'static>(&self, work: impl FnOnce(&Socket<'static, T>) -> R + Send + 'static) -> Result<R> {
-        let slip = Slip::new();
-        let fills = Filler(Some(slip.clone()));
-        self.hand_in(Job::Run(Box::new(move |socket| fills.fill(|| work(socket))))).map_err(|(_, error)| error)?;
-        match slip.wait(None, &self.owner.desk.bell) {
+        let reply = Reply::new();
+        let guard = ReplyGuard(Some(reply.clone()));
+        self.enqueue(Job::Run(Box::new(move |socket| guard.set(|| work(socket))))).map_err(|(_, error)| error)?;
+        match reply.wait(Deadline::NEVER, &self.owner.queue.bell) {
             Ok(outcome) => Ok(outcome),
             Err(Some(panic)) => resume_unwind(panic),
-            // The thread has ended before it came to this.
+            // The thread has ended before it ran the job.
             Err(None) => Err(self.why_ended()),
         }
     }
 
-    fn send_within(&self, parts: Multipart, patience: Patience) -> Result<(), SendError<Multipart>> {
-        let slip = Slip::new();
-        let job = SendJob { parts, waits: !matches!(patience, Patience::None), slip: slip.clone() };
-        match self.hand_in(Job::Send(job)) {
-            Ok(()) => slip.wait(patience.deadline(), &self.owner.desk.bell),
+    /// Sends; without a deadline it does not wait for room.
+    fn send_within(&self, parts: Multipart, deadline: Option<Deadline>) -> Result<(), SendError<Multipart>> {
+        let reply = Reply::new();
+        let job = SendJob { parts, waits: deadline.is_some(), reply: reply.clone() };
+        match self.enqueue(Job::Send(job)) {
+            Ok(()) => reply.wait(deadline.unwrap_or(Deadline::NEVER), &self.owner.queue.bell),
             Err((Job::Send(job), error)) => Err(SendError::new(job.parts, error)),
             Err(_) => unreachable!("the job that is refused is the one that was handed in"),
         }
     }
 
-    fn recv_within(&self, patience: Patience) -> Result<Multipart> {
-        let slip = Slip::new();
-        let job = RecvJob { waits: !matches!(patience, Patience::None), slip: slip.clone() };
-        self.hand_in(Job::Recv(job)).map_err(|(_, error)| error)?;
-        slip.wait(patience.deadline(), &self.owner.desk.bell)
+    /// Receives; without a deadline it does not wait for a message.
+    fn recv_within(&self, deadline: Option<Deadline>) -> Result<Multipart> {
+        let reply = Reply::new();
+        let job = RecvJob { waits: deadline.is_some(), reply: reply.clone() };
+        self.enqueue(Job::Recv(job)).map_err(|(_, error)| error)?;
+        reply.wait(deadline.unwrap_or(Deadline::NEVER), &self.owner.queue.bell)
     }
 
-    /// Hands a job in, which comes back where the thread has ended.
-    #[allow(clippy::result_large_err, reason = "it is the message itself that comes back")]
-    fn hand_in(&self, job: Job<T>) -> Result<(), (Job<T>, Error)> {
-        let desk = &self.owner.desk;
-        // In a forked child there is no such thread, and whoever held the lock may not be there.
-        if desk.bell.is_inherited() {
+    /// Gives the thread a job. The error returns the job if the thread has ended.
+    #[allow(clippy::result_large_err, reason = "the job contains the message that must be returned")]
+    fn enqueue(&self, job: Job<T>) -> Result<(), (Job<T>, Error)> {
+        let queue = &self.owner.queue;
+        // A forked child does not have the thread, nor the threads that may hold the lock.
+        if queue.bell.is_inherited() {
             return Err((job, Errno::ENOTSOCK.inherited("zmq_msg_send", "socket")));
         }
         let owner = self.owner.thread.as_ref().map(JoinHandle::thread);
@@ -355,46 +335,46 @@ impl<T: SocketType> SharedSocket<T> {
             let why = "this is the thread that would have to do it: use the socket that it was given";
             return Err((job, Errno::from_raw(libc::EDEADLK).because("zmq_msg_send", why)));
         }
-        let mut state = lock(&desk.state);
+        let mut state = lock(&queue.state);
         if let Some(error) = &state.ended {
             return Err((job, error.clone()));
         }
-        let was_empty = state.inbox.is_empty();
-        state.inbox.push(job);
+        let was_empty = state.jobs.is_empty();
+        state.jobs.push(job);
         drop(state);
         if was_empty {
-            desk.bell.ring();
+            queue.bell.ring();
         }
         Ok(())
     }
 
     fn why_ended(&self) -> Error {
-        let ended = lock(&self.owner.desk.state).ended.clone();
+        let ended = lock(&self.owner.queue.state).ended.clone();
         ended.unwrap_or_else(|| Errno::ETERM.of("zmq_msg_send"))
     }
 }
 
 type Panic = Box<dyn std::any::Any + Send>;
 
-/// For what became of some work: done, panicked, or not begun.
-type WorkSlip<R> = Arc<Slip<Result<R, Option<Panic>>>>;
+/// The outcome of some work: its result, its panic, or `None` if it did not run.
+type WorkReply<R> = Arc<Reply<Result<R, Option<Panic>>>>;
 
-/// Fills a slip in, if need be by being dropped.
-struct Filler<R>(Option<WorkSlip<R>>);
+/// Sets a reply, by its drop if the work does not run.
+struct ReplyGuard<R>(Option<WorkReply<R>>);
 
-impl<R> Filler<R> {
-    fn fill(mut self, work: impl FnOnce() -> R) {
+impl<R> ReplyGuard<R> {
+    fn set(mut self, work: impl FnOnce() -> R) {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(Some);
-        if let Some(slip) = self.0.take() {
-            slip.fill(outcome);
+        if let Some(reply) = self.0.take() {
+            reply.set(outcome);
         }
     }
 }
 
-impl<R> Drop for Filler<R> {
+impl<R> Drop for ReplyGuard<R> {
     fn drop(&mut self) {
-        if let Some(slip) = self.0.take() {
-            slip.fill(Err(None));
+        if let Some(reply) = self.0.take() {
+            reply.set(Err(None));
         }
     }
 }
@@ -409,17 +389,17 @@ fn unless_again(received: Result<Multipart>) -> Result<Option<Multipart>> {
 impl<T> Drop for Owner<T> {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        if self.desk.bell.is_inherited() {
+        if self.queue.bell.is_inherited() {
             std::mem::forget(thread);
             return;
         }
-        let mut state = lock(&self.desk.state);
-        state.deserted = true;
-        // A thread that has ended by itself may wait for what its context has still to send.
+        let mut state = lock(&self.queue.state);
+        state.abandoned = true;
+        // A thread that has ended by itself may wait while its context sends lingering messages.
         let has_ended = state.ended.is_some();
         drop(state);
-        self.desk.bell.ring();
-        // The last handle may have been in what the thread itself was to do.
+        self.queue.bell.ring();
+        // A job may have owned the last handle: then this is the thread itself.
         if !has_ended && thread.thread().id() != thread::current().id() {
             let _ = thread.join();
         }

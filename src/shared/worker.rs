@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Desk, Job, RecvJob, SendJob};
-use crate::deadline::milliseconds;
+use super::{Job, Queue, RecvJob, SendJob};
+use crate::deadline::{Backoff, milliseconds};
 use crate::error::{Errno, Error, SendError};
 use crate::kind::SocketType;
 use crate::lock::lock;
@@ -14,39 +13,36 @@ use crate::raw::{self, PollItem};
 use crate::socket::{Flags, Socket};
 use crate::wake_up::WakeUp;
 
-/// Longest pause before a message is tried again that the socket did not take although it says that it has room: a ROUTER
-/// with `ZMQ_ROUTER_MANDATORY` says so as soon as any of its peers has.
-const LONGEST_PAUSE: Duration = Duration::from_millis(16);
-
 pub(super) struct Worker<T: SocketType> {
-    /// Given back before the socket is closed, which may have to wait: it may be the last that holds its context.
+    /// Dropped, and so given back, before the socket: closing it waits if it is the last that holds its context.
     jobs: Jobs<T>,
     socket: Socket<'static, T>,
-    /// How long to wait before the first message is tried again; zero while the socket says when.
-    pause: Duration,
+    /// The pause before the first message is tried again, `None` while POLLOUT is right. It is wrong on a ROUTER with
+    /// `ZMQ_ROUTER_MANDATORY`, which reports POLLOUT if any of its peers has room.
+    retry: Option<Backoff>,
 }
 
 struct Jobs<T> {
-    desk: Arc<Desk<T>>,
+    queue: Arc<Queue<T>>,
     sends: VecDeque<SendJob>,
     recvs: VecDeque<RecvJob>,
 }
 
 impl<T: SocketType> Worker<T> {
-    pub(super) fn new(socket: Socket<'static, T>, desk: Arc<Desk<T>>) -> Worker<T> {
-        let jobs = Jobs { desk, sends: VecDeque::new(), recvs: VecDeque::new() };
-        Worker { jobs, socket, pause: Duration::ZERO }
+    pub(super) fn new(socket: Socket<'static, T>, queue: Arc<Queue<T>>) -> Worker<T> {
+        let jobs = Jobs { queue, sends: VecDeque::new(), recvs: VecDeque::new() };
+        Worker { jobs, socket, retry: None }
     }
 
-    /// Does what is handed in, until there are no handles any more or the context ends.
+    /// Carries the jobs out, until the last handle is dropped or the context ends.
     pub(super) fn work(mut self) {
         let errno = loop {
-            self.jobs.desk.bell.hush();
+            self.jobs.queue.bell.hush();
             if !self.take_jobs() {
                 return;
             }
-            self.send_what_finds_room();
-            self.receive_what_is_there();
+            self.try_sends();
+            self.try_recvs();
             if raw::interrupted() {
                 self.jobs.give_all_back(Errno::EINTR.of("zmq_poll"));
             }
@@ -57,22 +53,22 @@ impl<T: SocketType> Worker<T> {
         self.jobs.end(errno.of("zmq_poll"));
     }
 
-    /// Takes what was handed in; whether there is anybody to hand anything in.
+    /// Takes the jobs out of the queue. Returns `false` once the last handle is dropped.
     fn take_jobs(&mut self) -> bool {
-        let mut state = lock(&self.jobs.desk.state);
-        if state.deserted {
+        let mut state = lock(&self.jobs.queue.state);
+        if state.abandoned {
             return false;
         }
-        let inbox = std::mem::take(&mut state.inbox);
+        let jobs = std::mem::take(&mut state.jobs);
         drop(state);
-        for job in inbox {
+        for job in jobs {
             match job {
                 Job::Send(job) => self.jobs.sends.push_back(job),
                 Job::Recv(job) => self.jobs.recvs.push_back(job),
-                // In turn with those before it that need not wait.
+                // After the jobs before it, except those that must wait.
                 Job::Run(work) => {
-                    self.send_what_finds_room();
-                    self.receive_what_is_there();
+                    self.try_sends();
+                    self.try_recvs();
                     work(&self.socket);
                 }
             }
@@ -80,30 +76,30 @@ impl<T: SocketType> Worker<T> {
         true
     }
 
-    fn send_what_finds_room(&mut self) {
-        while let Some(SendJob { parts, waits, slip }) = self.jobs.sends.pop_front() {
+    fn try_sends(&mut self) {
+        while let Some(SendJob { parts, waits, reply }) = self.jobs.sends.pop_front() {
             match self.socket.core().try_send_parts(parts) {
                 Err(failed) if failed.error().errno() == Errno::EAGAIN => {
-                    self.jobs.sends.push_front(SendJob { parts: failed.into_message(), waits, slip });
+                    self.jobs.sends.push_front(SendJob { parts: failed.into_message(), waits, reply });
                     break;
                 }
-                // A signal that is not caught ends nothing.
+                // An uncaught signal ends no call.
                 Err(failed) if failed.error().errno() == Errno::EINTR && !raw::interrupted() => {
-                    self.jobs.sends.push_front(SendJob { parts: failed.into_message(), waits, slip });
+                    self.jobs.sends.push_front(SendJob { parts: failed.into_message(), waits, reply });
                 }
                 outcome => {
-                    self.pause = Duration::ZERO;
-                    slip.fill(outcome);
+                    self.retry = None;
+                    reply.set(outcome);
                 }
             }
         }
-        give_back(&mut self.jobs.sends, |job| !job.waits || job.slip.is_called_off(), no_room);
+        give_back(&mut self.jobs.sends, |job| !job.waits || job.reply.is_cancelled(), no_room);
         if self.jobs.sends.is_empty() {
-            self.pause = Duration::ZERO;
+            self.retry = None;
         }
     }
 
-    fn receive_what_is_there(&mut self) {
+    fn try_recvs(&mut self) {
         while let Some(job) = self.jobs.recvs.pop_front() {
             let core = self.socket.core();
             match core.receive(Flags::DONTWAIT).and_then(|first| core.rest_of(first)) {
@@ -112,32 +108,32 @@ impl<T: SocketType> Worker<T> {
                     break;
                 }
                 Err(error) if error.errno() == Errno::EINTR && !raw::interrupted() => self.jobs.recvs.push_front(job),
-                outcome => job.slip.fill(outcome),
+                outcome => job.reply.set(outcome),
             }
         }
-        give_back(&mut self.jobs.recvs, |job| !job.waits || job.slip.is_called_off(), no_message);
+        give_back(&mut self.jobs.recvs, |job| !job.waits || job.reply.is_cancelled(), no_message);
     }
 
-    /// Waits until there is something to do.
+    /// Waits for the next job, and for what the jobs need.
     fn wait(&mut self) -> Result<(), Errno> {
         let (sends, recvs) = (!self.jobs.sends.is_empty(), !self.jobs.recvs.is_empty());
         let mut events = PollEvents::NONE;
         if recvs {
             events |= PollEvents::POLLIN;
         }
-        if sends && self.pause.is_zero() {
+        if sends && self.retry.is_none() {
             events |= PollEvents::POLLOUT;
         }
-        let timeout = if sends && !self.pause.is_zero() { milliseconds(self.pause) } else { -1 };
-        let bell = self.jobs.desk.bell.item();
+        let timeout = self.retry.filter(|_| sends).map_or(-1, |retry| milliseconds(retry.pause()));
+        let bell = self.jobs.queue.bell.item();
         let mut items = [bell; 3];
         let mut count = 1;
-        // Also with nothing to do, the end of the context closes the socket.
-        let socket_item = if events.is_empty() { self.news()? } else { self.socket.core().poll_item(events.raw()) };
+        // The end of the context must close the socket, also if no job waits.
+        let socket_item = if events.is_empty() { self.context_end()? } else { self.socket.core().poll_item(events.raw()) };
         items[count] = socket_item;
         count += 1;
         let wake_up = WakeUp::current();
-        // It is for those that wait.
+        // An interrupt is for callers that wait.
         if let Some(item) = wake_up.item().filter(|_| sends || recvs) {
             items[count] = item;
             count += 1;
@@ -148,27 +144,23 @@ impl<T: SocketType> Worker<T> {
         }
         wake_up.reset();
         if sends {
-            let said_it_has_room = events.contains(PollEvents::POLLOUT) && items[1].is_writable();
-            self.pause = match self.pause {
-                Duration::ZERO if said_it_has_room => Duration::from_millis(1),
-                pause if pause.is_zero() => pause,
-                pause => (pause * 2).min(LONGEST_PAUSE),
-            };
+            let is_writable = events.contains(PollEvents::POLLOUT) && items[1].is_writable();
+            self.retry = self.retry.map(Backoff::doubled).or_else(|| is_writable.then(Backoff::new));
         }
         Ok(())
     }
 
-    /// What says that the context has ended, for a socket that nobody waits for.
-    fn news(&self) -> Result<PollItem<'_>, Errno> {
+    /// The poll item that reports the end of the context, for a socket that no job waits for.
+    fn context_end(&self) -> Result<PollItem<'_>, Errno> {
         let raw = self.socket.core().raw();
-        // It is silent from now on, until there are others.
+        // ZMQ_FD is edge-triggered: reading ZMQ_EVENTS resets it.
         match raw.get_int(zmq_sys::ZMQ_EVENTS) {
             Err(errno) if errno != Errno::EINTR => return Err(errno),
             _ => {}
         }
         match raw.notification_fd() {
             Ok(fd) => Ok(PollItem::fd(fd, PollEvents::POLLIN)),
-            // One that libzmq locks itself has none. It is never in error either, but asked for that it tells its end.
+            // A thread-safe socket has no ZMQ_FD. Polling it for POLLERR reports nothing but the end of its context.
             Err(Errno::EINVAL) => Ok(self.socket.core().poll_item(PollEvents::POLLERR.raw())),
             Err(errno) => Err(errno),
         }
@@ -176,23 +168,23 @@ impl<T: SocketType> Worker<T> {
 }
 
 impl<T> Jobs<T> {
-    /// What waits now fails with `error`.
+    /// Fails all jobs that wait now with `error`.
     fn give_all_back(&mut self, error: Error) {
-        give_back(&mut self.sends, |_| true, |job| job.slip.fill(Err(SendError::new(job.parts, error.clone()))));
-        give_back(&mut self.recvs, |_| true, |job| job.slip.fill(Err(error.clone())));
+        give_back(&mut self.sends, |_| true, |job| job.reply.set(Err(SendError::new(job.parts, error.clone()))));
+        give_back(&mut self.recvs, |_| true, |job| job.reply.set(Err(error.clone())));
     }
 
-    /// Everything that waits or is handed in from now on fails with `error`.
+    /// Fails all jobs that wait, and all later ones, with `error`.
     fn end(&mut self, error: Error) {
-        let mut state = lock(&self.desk.state);
+        let mut state = lock(&self.queue.state);
         state.ended = Some(error.clone());
-        let inbox = std::mem::take(&mut state.inbox);
+        let jobs = std::mem::take(&mut state.jobs);
         drop(state);
-        for job in inbox {
+        for job in jobs {
             match job {
                 Job::Send(job) => self.sends.push_back(job),
                 Job::Recv(job) => self.recvs.push_back(job),
-                // Whoever waits for it is told by its drop.
+                // Its drop tells the caller.
                 Job::Run(work) => drop(work),
             }
         }
@@ -201,15 +193,15 @@ impl<T> Jobs<T> {
 }
 
 impl<T> Drop for Jobs<T> {
-    /// Nobody waits for a thread that is gone, whatever took it away.
+    /// Fails the jobs if the thread panics, so that no caller waits for it.
     fn drop(&mut self) {
-        if lock(&self.desk.state).ended.is_none() {
+        if lock(&self.queue.state).ended.is_none() {
             self.end(Errno::ECANCELED.because("zmq_poll", "the socket's thread has ended"));
         }
     }
 }
 
-/// Takes the jobs out that `is_over` holds for, and gives them `back`, in turn.
+/// Takes out the jobs for which `is_over` is true, and passes them to `back` in order.
 fn give_back<J>(jobs: &mut VecDeque<J>, mut is_over: impl FnMut(&J) -> bool, mut back: impl FnMut(J)) {
     let mut index = 0;
     while index < jobs.len() {
@@ -222,9 +214,9 @@ fn give_back<J>(jobs: &mut VecDeque<J>, mut is_over: impl FnMut(&J) -> bool, mut
 }
 
 fn no_room(job: SendJob) {
-    job.slip.fill(Err(SendError::new(job.parts, Errno::EAGAIN.of("zmq_msg_send"))));
+    job.reply.set(Err(SendError::new(job.parts, Errno::EAGAIN.of("zmq_msg_send"))));
 }
 
 fn no_message(job: RecvJob) {
-    job.slip.fill(Err(Errno::EAGAIN.of("zmq_msg_recv")));
+    job.reply.set(Err(Errno::EAGAIN.of("zmq_msg_recv")));
 }
