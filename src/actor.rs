@@ -1,6 +1,5 @@
-//! Threads that are talked to over a pipe.
+//! Threads that exchange messages with their owner over a pipe.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,30 +11,31 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::context::Context;
-use crate::deadline::milliseconds;
+use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result, SendError};
 use crate::kind::Pair;
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem, Process};
 use crate::socket::{Socket, SocketRef, TrySend};
+use crate::thread::{panic_text, spawn};
 
-/// What an actor's function returns: any error will do.
+/// The result of an actor's function: its error may be of any type.
 pub type ActorResult = Result<(), Box<dyn StdError + Send + Sync>>;
 
 /// How long dropping an [`Actor`] waits for its thread.
-const PATIENCE: Duration = Duration::from_secs(5);
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A thread with a pipe: it runs one function, and what it and its owner tell each other are messages.
+/// A thread that runs one function, and the pipe over which it and its owner exchange messages.
 ///
-/// The function gets the other end of the pipe, an [`ActorPipe`]. It sets up what it needs, says
-/// [`ActorPipe::ready`], and serves until [`ActorPipe::recv`] says that it is to end. Dropping the actor asks it to end
-/// and waits for that, up to five seconds; then the thread is left to itself.
+/// The function gets the other end of the pipe, an [`ActorPipe`]. It sets itself up, calls [`ActorPipe::ready`], and
+/// serves until [`ActorPipe::recv`] returns `None`. Dropping the actor asks the function to return and waits for that up
+/// to five seconds; after that the thread goes on alone.
 ///
-/// A pipe holds up to 2000 messages each way; whoever sends more waits. Neither end waits for one that is gone.
+/// A pipe holds up to 2000 messages each way; an end that sends more waits. No end waits for one that is closed.
 ///
 /// ```
 /// use zmq::{Actor, Context};
@@ -60,46 +60,47 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[doc(alias = "zactor_destroy")]
 #[doc(alias = "zthread_fork")]
 pub struct Actor {
-    end: End,
+    end: PipeEnd,
     thread: Option<JoinHandle<Result<(), ActorError>>>,
 }
 
 /// An actor's own end of its pipe.
 #[doc(alias = "zactor_fn")]
 pub struct ActorPipe {
-    end: End,
+    end: PipeEnd,
     said_ready: Cell<bool>,
 }
 
-/// One end of a pipe. What an end has sent is counted, so that the other one knows when it has everything: what comes
-/// after the last message only wakes those that poll.
-struct End {
+/// One end of a pipe. Each end counts what it sends, so that the other knows when it has everything. The empty message
+/// after the last one only wakes pollers.
+struct PipeEnd {
     socket: Socket<'static, Pair>,
-    /// Its peer shuts it when it ends. Over the one way the actor says before that it is ready.
+    /// A stream to the other end, which shuts it down when it closes. The actor also writes a byte to it when it is ready.
     link: UnixStream,
-    ours: Arc<Way>,
-    theirs: Arc<Way>,
+    outgoing: Arc<Direction>,
+    incoming: Arc<Direction>,
     received: Cell<u64>,
     process: Process,
 }
 
+/// One direction of a pipe, shared by its two ends.
 #[derive(Default)]
-struct Way {
+struct Direction {
     sent: AtomicU64,
     closed: AtomicBool,
 }
 
-/// What an end finds in its pipe.
-enum Found {
+/// The outcome of polling an end of a pipe.
+enum Polled {
     Message(Multipart),
     Nothing,
-    /// Its peer has ended, and sent nothing more.
+    /// The other end is closed, and all its messages are received.
     Closed,
 }
 
-impl End {
+impl PipeEnd {
     /// The two ends of a pipe.
-    fn pair(context: &Context, opened_at: &'static Location<'static>) -> Result<(End, End)> {
+    fn pair(context: &Context, opened_at: &'static Location<'static>) -> Result<(PipeEnd, PipeEnd)> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let (one, other) = (context.open_plain(Pair, opened_at)?, context.open_plain(Pair, opened_at)?);
         let name = loop {
@@ -113,12 +114,12 @@ impl End {
         other.connect(&name)?;
         let (link, other_link) =
             UnixStream::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).of("socketpair"))?;
-        let (there, back) = (Arc::<Way>::default(), Arc::<Way>::default());
-        let end = |socket, link, ours: &Arc<Way>, theirs: &Arc<Way>| End {
+        let (there, back) = (Arc::<Direction>::default(), Arc::<Direction>::default());
+        let end = |socket, link, outgoing: &Arc<Direction>, incoming: &Arc<Direction>| PipeEnd {
             socket,
             link,
-            ours: ours.clone(),
-            theirs: theirs.clone(),
+            outgoing: outgoing.clone(),
+            incoming: incoming.clone(),
             received: Cell::new(0),
             process: Process::current(),
         };
@@ -128,75 +129,74 @@ impl End {
     fn send(&self, message: Multipart) -> Result<(), SendError<Multipart>> {
         let mut message = message;
         loop {
-            if self.theirs.closed.load(Ordering::Acquire) {
+            if self.incoming.closed.load(Ordering::Acquire) {
                 let error = Errno::ECANCELED.because("zmq_msg_send", "the other end of the pipe is closed");
                 return Err(SendError::new(message, error));
             }
             match self.socket.try_send_multipart(message)? {
                 TrySend::Sent => {
-                    self.ours.sent.fetch_add(1, Ordering::Release);
+                    self.outgoing.sent.fetch_add(1, Ordering::Release);
                     return Ok(());
                 }
                 TrySend::WouldBlock(unsent) => message = unsent,
             }
-            if let Err(error) = self.wait(PollEvents::POLLOUT, None) {
+            if let Err(error) = self.wait(PollEvents::POLLOUT, Deadline::NEVER) {
                 return Err(SendError::new(message, error));
             }
         }
     }
 
-    fn try_recv(&self) -> Result<Found> {
-        // Asked first: what was sent before is there then.
-        let closed = self.theirs.closed.load(Ordering::Acquire);
+    fn try_recv(&self) -> Result<Polled> {
+        // Read before the socket: all messages that were sent before closing can then be received.
+        let closed = self.incoming.closed.load(Ordering::Acquire);
         match self.socket.try_recv_multipart()? {
-            None if closed => Ok(Found::Closed),
-            None => Ok(Found::Nothing),
-            Some(_) if self.theirs.closed.load(Ordering::Acquire) && self.has_all() => Ok(Found::Closed),
+            None if closed => Ok(Polled::Closed),
+            None => Ok(Polled::Nothing),
+            Some(_) if self.incoming.closed.load(Ordering::Acquire) && self.has_all() => Ok(Polled::Closed),
             Some(message) => {
                 self.received.set(self.received.get() + 1);
-                Ok(Found::Message(message))
+                Ok(Polled::Message(message))
             }
         }
     }
 
     fn has_all(&self) -> bool {
-        self.received.get() == self.theirs.sent.load(Ordering::Acquire)
+        self.received.get() == self.incoming.sent.load(Ordering::Acquire)
     }
 
-    /// Waits for a message, until `deadline` at most.
-    fn recv(&self, deadline: Option<Instant>) -> Result<Found> {
+    /// Waits for a message until `deadline`.
+    fn recv(&self, deadline: Deadline) -> Result<Polled> {
         loop {
             match self.try_recv()? {
-                Found::Nothing => {}
-                found => return Ok(found),
+                Polled::Nothing => {}
+                polled => return Ok(polled),
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Ok(Found::Nothing);
+            if deadline.has_passed() {
+                return Ok(Polled::Nothing);
             }
-            self.wait(PollEvents::POLLIN, left)?;
+            self.wait(PollEvents::POLLIN, deadline)?;
         }
     }
 
-    /// Waits until the socket is ready, the peer ends, the time is over or a signal comes.
-    fn wait(&self, event: PollEvents, left: Option<Duration>) -> Result<()> {
+    /// Waits until the socket is ready, the other end closes, the deadline passes or a signal is caught.
+    fn wait(&self, event: PollEvents, deadline: Deadline) -> Result<()> {
         let link = PollItem::fd(self.link.as_fd(), PollEvents::POLLIN);
-        crate::poll::poll(&mut [PollItem::socket(&self.socket, event), link], left).map(drop)
+        crate::poll::poll(&mut [PollItem::socket(&self.socket, event), link], deadline.left()).map(drop)
     }
 
-    /// Tells the other end that nothing more will come from this one. Never waits.
+    /// Tells the other end that this one sends nothing more. It never waits.
     fn close(&self) {
-        // What a forked child shuts is shut for its parent.
-        if !self.process.is_current() || self.ours.closed.swap(true, Ordering::AcqRel) {
+        // A forked child would shut its parent's stream down.
+        if !self.process.is_current() || self.outgoing.closed.swap(true, Ordering::AcqRel) {
             return;
         }
         let _ = self.link.shutdown(Shutdown::Write);
-        // Where there is no room for it, whoever polls is awake already.
+        // If the pipe is full, a poller of the other end is awake already.
         let _ = self.socket.try_send("");
     }
 }
 
-impl Drop for End {
+impl Drop for PipeEnd {
     fn drop(&mut self) {
         self.close();
     }
@@ -208,10 +208,10 @@ impl Actor {
     ///
     /// # Errors
     ///
-    /// [`ActorError::Failed`] with what `body` returned before it was ready, [`ActorError::Panicked`] where it panicked,
-    /// and [`ActorError::NotStarted`]: `EMFILE` where no socket or descriptor is left, `EAGAIN` where no thread can be
-    /// started, `ETERM` after the context was shut down, `EINVAL` for a name with a NUL, `EINTR` after a caught signal
-    /// (the thread is asked to end then, and left to itself).
+    /// [`ActorError::Failed`] if `body` returns an error before it is ready, [`ActorError::Panicked`] if it panics, and
+    /// [`ActorError::NotStarted`]: `EMFILE` if no socket or descriptor is left, `EAGAIN` if no thread can be started,
+    /// `ETERM` after the context was shut down, `EINVAL` for a name with a NUL, `EINTR` after a caught signal (the thread
+    /// is then asked to end, and goes on alone).
     ///
     /// ```
     /// use zmq::{Actor, ActorError, Context};
@@ -237,25 +237,22 @@ impl Actor {
         if name.contains('\0') {
             return Err(Errno::EINVAL.because(CALL, format_args!("{name:?} has a NUL")).into());
         }
-        let (end, other) = End::pair(context, Location::caller())?;
+        let (end, other) = PipeEnd::pair(context, Location::caller())?;
         let pipe = ActorPipe { end: other, said_ready: Cell::new(false) };
-        let thread = thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || {
-                let outcome = catch_unwind(AssertUnwindSafe(|| body(&pipe)));
-                let outcome = match outcome {
-                    Ok(outcome) => outcome.or_else(|error| pipe.failed(error)),
-                    Err(panic) => Err(ActorError::Panicked(panic_text(panic))),
-                };
-                // Last, since it says that all is done.
-                drop(pipe);
-                outcome
-            })
-            .map_err(|error| Errno::from_io(&error, Errno::EAGAIN).of(CALL))?;
+        let thread = spawn(name, move || {
+            let outcome = catch_unwind(AssertUnwindSafe(|| body(&pipe)));
+            let outcome = match outcome {
+                Ok(outcome) => outcome.or_else(|error| pipe.failed(error)),
+                Err(panic) => Err(ActorError::Panicked(panic_text(panic))),
+            };
+            // Last, because it tells the owner that the body has ended.
+            drop(pipe);
+            outcome
+        })?;
         let mut actor = Actor { end, thread: Some(thread) };
         match actor.was_ready() {
             Ok(true) => Ok(actor),
-            // It has ended.
+            // The body has returned.
             Ok(false) => actor.joined().map(|()| actor),
             Err(error) => {
                 actor.end.close();
@@ -265,7 +262,7 @@ impl Actor {
         }
     }
 
-    /// Waits until the actor says whether it is ready.
+    /// Waits until the actor is ready or has ended, and returns whether it is ready.
     fn was_ready(&self) -> Result<bool> {
         let mut byte = [0];
         crate::poll::poll(&mut [PollItem::fd(self.end.link.as_fd(), PollEvents::POLLIN)], None)?;
@@ -277,49 +274,49 @@ impl Actor {
         }
     }
 
-    /// Sends the actor a message, which waits while the pipe is full.
+    /// Sends the actor a message, and waits while the pipe is full.
     ///
     /// # Errors
     ///
-    /// The message comes back in the error. `ECANCELED` where the actor has ended, `ETERM` after the context was shut
+    /// The error contains the message. `ECANCELED` if the actor has ended, `ETERM` after the context was shut
     /// down, `EINTR` after a caught signal, `EINVAL` for a message of no parts.
     pub fn send(&self, message: impl Into<Multipart>) -> Result<(), SendError<Multipart>> {
         self.end.send(message.into())
     }
 
-    /// Waits for the actor's next message; `None` once it has ended and everything it sent was received.
+    /// Waits for the actor's next message; `None` once it has ended and all its messages are received.
     ///
     /// # Errors
     ///
     /// `ETERM` after the context was shut down, `EINTR` after a caught signal.
     pub fn recv(&self) -> Result<Option<Multipart>> {
-        self.end.recv(None).map(Found::message)
+        self.end.recv(Deadline::NEVER).map(Polled::message)
     }
 
-    /// The actor's next message, if it is there.
+    /// Receives the actor's next message without waiting; `None` if the pipe has none.
     ///
     /// # Errors
     ///
     /// `ETERM` after the context was shut down.
     pub fn try_recv(&self) -> Result<Option<Multipart>> {
-        self.end.try_recv().map(Found::message)
+        self.end.try_recv().map(Polled::message)
     }
 
-    /// Waits for the actor's next message; `None` when the time is over, or at once as [`Actor::recv`].
+    /// Waits for the actor's next message; `None` after `timeout`, or at once as [`Actor::recv`].
     ///
     /// # Errors
     ///
     /// As [`Actor::recv`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<Multipart>> {
-        self.end.recv(Instant::now().checked_add(timeout)).map(Found::message)
+        self.end.recv(Deadline::after(timeout)).map(Polled::message)
     }
 
     /// Whether its function has not returned yet.
     pub fn is_running(&self) -> bool {
-        !self.end.theirs.closed.load(Ordering::Acquire)
+        !self.end.incoming.closed.load(Ordering::Acquire)
     }
 
-    /// The socket of the pipe, for polling: it is readable when there is a message, or nothing more to come.
+    /// The socket of the pipe, for polling: it is readable if a message can be received, and once the actor has ended.
     ///
     /// ```
     /// use zmq::{Actor, Context, PollEvents, PollItem, poll};
@@ -337,38 +334,37 @@ impl Actor {
         self.end.socket.as_ref()
     }
 
-    /// Asks the actor to end and waits until it has. What was sent to it before, it may still receive; what it still
-    /// sends is dropped.
+    /// Asks the actor to end, and waits up to `timeout` until it has. It may still receive messages that were sent to it
+    /// before; messages that it still sends are dropped.
     ///
     /// # Errors
     ///
-    /// [`ActorError::Failed`] with what its function has returned, [`ActorError::Panicked`],
-    /// [`ActorError::StillRunning`] where the time is over before: the thread is left to itself then.
+    /// [`ActorError::Failed`] if its function returned an error, [`ActorError::Panicked`] if it panicked,
+    /// [`ActorError::StillRunning`] after `timeout`: the thread then goes on alone.
     pub fn terminate(mut self, timeout: Duration) -> Result<(), ActorError> {
         self.end_within(timeout)
     }
 
     fn end_within(&mut self, timeout: Duration) -> Result<(), ActorError> {
         if !self.end.process.is_current() {
-            // A forked child has no such thread.
+            // A forked child does not have the thread.
             std::mem::forget(self.thread.take());
             return Ok(());
         }
         self.end.close();
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = Deadline::after(timeout);
         let is_itself = self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id());
         while self.is_running() && !is_itself {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
+            if deadline.has_passed() {
                 break;
             }
-            // The actor may wait for room to send. No signal ends this wait, which is bounded.
-            while matches!(self.end.try_recv(), Ok(Found::Message(_))) {}
+            // The actor may wait for room to send. No signal ends this wait, which has a deadline.
+            while matches!(self.end.try_recv(), Ok(Polled::Message(_))) {}
             let link = PollItem::fd(self.end.link.as_fd(), PollEvents::POLLIN);
             let socket = PollItem::socket(&self.end.socket, PollEvents::POLLIN);
-            if raw::poll(&mut [link, socket], left.map_or(-1, milliseconds)).is_err() {
-                // Without its context the socket says nothing any more.
-                let _ = raw::poll(&mut [link], left.map_or(-1, milliseconds));
+            if raw::poll(&mut [link, socket], deadline.milliseconds()).is_err() {
+                // The socket cannot be polled after its context has ended.
+                let _ = raw::poll(&mut [link], deadline.milliseconds());
             }
         }
         if self.is_running() {
@@ -378,7 +374,7 @@ impl Actor {
         self.joined()
     }
 
-    /// What the thread has ended with, which it is about to, once its end of the pipe is closed.
+    /// The outcome of the thread. It does not wait long: the thread ends soon after its end of the pipe is closed.
     fn joined(&mut self) -> Result<(), ActorError> {
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(outcome)) => outcome,
@@ -391,8 +387,8 @@ impl Actor {
 impl Drop for Actor {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            // What it has ended with is for those who asked.
-            let _ = self.end_within(PATIENCE);
+            // The outcome is for callers of `terminate`.
+            let _ = self.end_within(DROP_TIMEOUT);
         }
     }
 }
@@ -404,62 +400,63 @@ impl fmt::Debug for Actor {
 }
 
 impl ActorPipe {
-    /// Says that the set-up is done: [`Actor::spawn`] returns. The first use of the pipe says so too.
+    /// Lets [`Actor::spawn`] return: the set-up is done. The first use of the pipe does so too.
     pub fn ready(&self) {
         if !self.said_ready.replace(true) && !self.is_terminated() {
-            // Where it fails, nobody is there to hear it.
+            // It fails if the owner has gone, which then does not wait.
             let _ = (&self.end.link).write(&[1]);
         }
     }
 
-    /// Waits for the next message of the owner; `None` once this actor is to end and has received everything.
+    /// Waits for the owner's next message; `None` once the actor must end and has received all messages.
     ///
     /// # Errors
     ///
     /// `ETERM` after the context was shut down, `EINTR` after a caught signal.
     pub fn recv(&self) -> Result<Option<Multipart>> {
         self.ready();
-        self.end.recv(None).map(Found::message)
+        self.end.recv(Deadline::NEVER).map(Polled::message)
     }
 
-    /// The next message of the owner, if it is there; see [`ActorPipe::is_terminated`].
+    /// Receives the owner's next message without waiting; `None` if the pipe has none. See
+    /// [`ActorPipe::is_terminated`].
     ///
     /// # Errors
     ///
     /// `ETERM` after the context was shut down.
     pub fn try_recv(&self) -> Result<Option<Multipart>> {
         self.ready();
-        self.end.try_recv().map(Found::message)
+        self.end.try_recv().map(Polled::message)
     }
 
-    /// Waits for the next message of the owner; `None` when the time is over, or at once as [`ActorPipe::recv`].
+    /// Waits for the owner's next message; `None` after `timeout`, or at once as [`ActorPipe::recv`].
     ///
     /// # Errors
     ///
     /// As [`ActorPipe::recv`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<Multipart>> {
         self.ready();
-        self.end.recv(Instant::now().checked_add(timeout)).map(Found::message)
+        self.end.recv(Deadline::after(timeout)).map(Polled::message)
     }
 
-    /// Sends the owner a message, which waits while the pipe is full.
+    /// Sends the owner a message, and waits while the pipe is full.
     ///
     /// # Errors
     ///
-    /// The message comes back in the error. `ECANCELED` where this actor is to end: returned from its function, that is no
-    /// failure. `ETERM` after the context was shut down, `EINTR` after a caught signal, `EINVAL` for a message of no parts.
+    /// The error contains the message. `ECANCELED` if the actor must end: the function may return this error, and has not
+    /// failed. `ETERM` after the context was shut down, `EINTR` after a caught signal, `EINVAL` for a message of no parts.
     pub fn send(&self, message: impl Into<Multipart>) -> Result<(), SendError<Multipart>> {
         self.ready();
         self.end.send(message.into())
     }
 
-    /// Whether this actor is to end: for those that do not wait for messages.
+    /// Whether the actor must end, for functions that do not wait for messages.
     pub fn is_terminated(&self) -> bool {
-        self.end.theirs.closed.load(Ordering::Acquire)
+        self.end.incoming.closed.load(Ordering::Acquire)
     }
 
-    /// The socket of the pipe, for polling it besides others: it is readable when there is a message, or when the actor is
-    /// to end.
+    /// The socket of the pipe, for polling it with others: it is readable if a message can be received, and once the actor
+    /// must end.
     pub fn as_ref(&self) -> SocketRef<'_> {
         self.end.socket.as_ref()
     }
@@ -469,7 +466,7 @@ impl ActorPipe {
         self.end.socket.context()
     }
 
-    /// What an error of the body means.
+    /// The outcome of a body that returned an error: none if it is the `ECANCELED` of an actor that must end.
     fn failed(&self, error: Box<dyn StdError + Send + Sync>) -> Result<(), ActorError> {
         let errno = match error.downcast_ref::<SendError<Multipart>>() {
             Some(failed) => Some(failed.error().errno()),
@@ -488,29 +485,29 @@ impl fmt::Debug for ActorPipe {
     }
 }
 
-impl Found {
+impl Polled {
     fn message(self) -> Option<Multipart> {
         match self {
-            Found::Message(message) => Some(message),
-            Found::Nothing | Found::Closed => None,
+            Polled::Message(message) => Some(message),
+            Polled::Nothing | Polled::Closed => None,
         }
     }
 }
 
-/// How an [`Actor`] has ended, if not well.
+/// Why an [`Actor`] failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ActorError {
-    /// Its thread or its pipe could not be made.
+    /// Its thread or its pipe could not be created.
     #[error(transparent)]
     NotStarted(#[from] Error),
-    /// Its function returned this.
+    /// Its function returned this error.
     #[error("the actor failed: {0}")]
     Failed(#[source] Box<dyn StdError + Send + Sync>),
     /// Its function panicked with this text.
     #[error("the actor panicked: {0}")]
     Panicked(String),
-    /// It did not end in time, and goes on alone.
+    /// It did not end within this time, and goes on alone.
     #[error("the actor still runs after {0:?}")]
     StillRunning(Duration),
 }
@@ -523,12 +520,4 @@ impl From<ActorError> for Error {
             _ => Errno::ECANCELED.because("pthread_join", failed),
         }
     }
-}
-
-pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "not with a text".to_owned());
-    // Dropping what it panicked with could panic once more.
-    std::mem::forget(panic);
-    text
 }
