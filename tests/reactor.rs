@@ -341,7 +341,7 @@ fn a_panic_is_contained_and_names_its_handler() {
         })
         .unwrap();
     peer.send("x").unwrap();
-    let expected = ["turn 1", "something that is not a text"];
+    let expected = ["turn 1", "a payload that is not a text"];
     for expected in expected {
         match reactor.run().unwrap_err() {
             ReactorError::Panic { id: panicked, message, added_at } => {

@@ -335,7 +335,7 @@ fn a_panicking_callback_refuses_and_is_reported() {
         })
         .unwrap();
     let (_server, endpoint) = server(&context, &Security::plain_server());
-    for (name, said) in [("text", "no text today"), ("bomb", "a panic without a text")] {
+    for (name, said) in [("text", "no text today"), ("bomb", "a payload that is not a text")] {
         let _client = client(&context, &Security::plain_client(name, "x"), &endpoint);
         let AuthEvent::Panicked { client, message } = event(&authenticator) else { panic!() };
         assert_eq!((client.user.as_str(), message.as_str()), (name, said));

@@ -2,7 +2,6 @@
 
 mod schedule;
 
-use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -15,6 +14,7 @@ use crate::poll_events::PollEvents;
 use crate::poller::{AddError, Event, OwnedSource, Poller, Source};
 use crate::raw;
 use crate::socket::Socket;
+use crate::thread::panic_text;
 use schedule::Schedule;
 
 const ADD_TIMER: &str = "zloop_timer";
@@ -25,20 +25,20 @@ const REMOVE: &str = "zloop_reader_end";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HandlerId {
     place: usize,
-    /// Tells it from those that had the place before.
+    /// Tells it from earlier handlers in the same place.
     generation: u64,
 }
 
-/// What a handler returns: an error ends the loop, which then reports it. `?` turns any error into this one.
+/// The result of a handler: an error ends the loop, which returns it. `?` converts any error.
 pub type HandlerResult = std::result::Result<(), Box<dyn StdError + Send + Sync>>;
 
-/// Why [`Reactor::run`] came to its end.
+/// Why [`Reactor::run`] ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ended {
     /// A handler called [`Reactor::stop`].
     Stopped,
-    /// No handler is left.
+    /// The last handler was removed.
     Empty,
     /// A signal was caught ([`crate::interrupt`]).
     Interrupted,
@@ -56,21 +56,21 @@ pub enum ReactorError {
     /// A handler returned an error.
     #[error("the handler added at {added_at} failed: {source}")]
     Handler {
-        /// Which handler it was. It is still there.
+        /// The handler. It stays registered.
         id: HandlerId,
-        /// Where in the program it was added.
+        /// The place in the program that added it.
         added_at: &'static Location<'static>,
-        /// What it returned.
+        /// The error that it returned.
         source: Box<dyn StdError + Send + Sync>,
     },
     /// A handler panicked.
     #[error("the handler added at {added_at} panicked: {message}")]
     Panic {
-        /// Which handler it was. It is still there, and may be called again if it can bear it.
+        /// The handler. It stays registered, and may be called again.
         id: HandlerId,
-        /// Where in the program it was added.
+        /// The place in the program that added it.
         added_at: &'static Location<'static>,
-        /// What it said.
+        /// The text of the panic.
         message: String,
     },
 }
@@ -80,9 +80,9 @@ type Handler<'a> = Box<dyn FnMut(&mut Reactor<'a>, Event<HandlerId>) -> HandlerR
 /// An event loop in the manner of czmq's zloop: it waits for sockets, file descriptors and timers, and calls their
 /// handlers.
 ///
-/// A handler gets the reactor and may add, change and remove handlers, others and itself. A socket that the reactor
-/// borrows is captured by its handler, one that it owns is lent by [`Reactor::socket`]. A handler is called with what can
-/// be done without waiting, and again until it has been done; it does well to do a bounded part of it each time.
+/// A handler gets the reactor and may add, change and remove handlers, others and itself. A handler captures a socket that
+/// the reactor borrows; [`Reactor::socket`] lends one that it owns. A handler is called with the events that are ready,
+/// and again until they no longer are; it should do a bounded part of the work each time.
 ///
 /// ```
 /// use std::cell::Cell;
@@ -125,27 +125,28 @@ pub struct Reactor<'a> {
 
 struct Slot<'a> {
     generation: u64,
-    entry: Option<Entry<'a>>,
+    registration: Option<Registration<'a>>,
 }
 
-struct Entry<'a> {
-    /// Not here while it runs.
+struct Registration<'a> {
+    /// `None` while it runs.
     handler: Option<Handler<'a>>,
-    kind: EntryKind,
+    trigger: Trigger,
     added_at: &'static Location<'static>,
 }
 
+/// When a handler is called: when a socket or descriptor is ready, once, or in intervals.
 #[derive(Clone, Copy)]
-enum EntryKind {
+enum Trigger {
     Source,
     Once,
     Every(Duration),
 }
 
-/// Why the loop ends.
-enum End {
-    Well(Ended),
-    Badly(ReactorError),
+/// Why the loop is left.
+enum Exit {
+    Ended(Ended),
+    Failed(ReactorError),
 }
 
 impl<'a> Reactor<'a> {
@@ -153,7 +154,7 @@ impl<'a> Reactor<'a> {
     ///
     /// # Errors
     ///
-    /// `EMFILE` or `ENFILE` where there is no file descriptor left for it.
+    /// `EMFILE` or `ENFILE` if no file descriptor is left.
     #[doc(alias = "zloop_new")]
     pub fn new() -> Result<Reactor<'a>> {
         Ok(Reactor {
@@ -204,7 +205,7 @@ impl<'a> Reactor<'a> {
         let added_at = Location::caller();
         let id = self.next_id();
         self.poller.add(source, id, events)?;
-        self.insert(id, EntryKind::Source, added_at, Box::new(handler));
+        self.insert(id, Trigger::Source, added_at, Box::new(handler));
         Ok(id)
     }
 
@@ -246,11 +247,11 @@ impl<'a> Reactor<'a> {
         let added_at = Location::caller();
         let id = self.next_id();
         self.poller.add_owned(source, id, events)?;
-        self.insert(id, EntryKind::Source, added_at, Box::new(handler));
+        self.insert(id, Trigger::Source, added_at, Box::new(handler));
         Ok(id)
     }
 
-    /// Calls `handler` once, when `delay` has passed; removing it before that prevents it.
+    /// Calls `handler` once, after `delay`, unless it is removed before.
     ///
     /// ```
     /// use std::time::Duration;
@@ -282,13 +283,13 @@ impl<'a> Reactor<'a> {
             None => Ok(()),
         };
         let id = self.next_id();
-        self.insert(id, EntryKind::Once, Location::caller(), Box::new(once));
+        self.insert(id, Trigger::Once, Location::caller(), Box::new(once));
         self.schedule.push(Instant::now().checked_add(delay), id);
         id
     }
 
-    /// Calls `handler` every `interval`, from when the first has passed, until it is removed. It keeps its beat: a call
-    /// that comes late does not put the next one off. Calls that would all be late are not made up for.
+    /// Calls `handler` every `interval`, first after one interval, until it is removed. A late call does not delay the next
+    /// one, and missed calls are not made up for.
     ///
     /// # Errors
     ///
@@ -323,7 +324,7 @@ impl<'a> Reactor<'a> {
         }
         let repeated = move |reactor: &mut Reactor<'a>, event: Event<HandlerId>| handler(reactor, event.key);
         let id = self.next_id();
-        self.insert(id, EntryKind::Every(interval), Location::caller(), Box::new(repeated));
+        self.insert(id, Trigger::Every(interval), Location::caller(), Box::new(repeated));
         self.schedule.push(Instant::now().checked_add(interval), id);
         Ok(id)
     }
@@ -334,59 +335,59 @@ impl<'a> Reactor<'a> {
     }
 
     /// Puts a handler in the place that [`Reactor::next_id`] named.
-    fn insert(&mut self, id: HandlerId, kind: EntryKind, added_at: &'static Location<'static>, handler: Handler<'a>) {
-        let entry = Some(Entry { handler: Some(handler), kind, added_at });
+    fn insert(&mut self, id: HandlerId, trigger: Trigger, added_at: &'static Location<'static>, handler: Handler<'a>) {
+        let registration = Some(Registration { handler: Some(handler), trigger, added_at });
         match self.free.pop() {
-            Some(place) => self.slots[place].entry = entry,
-            None => self.slots.push(Slot { generation: id.generation, entry }),
+            Some(place) => self.slots[place].registration = registration,
+            None => self.slots.push(Slot { generation: id.generation, registration }),
         }
     }
 
-    fn entry(&mut self, id: HandlerId) -> Option<&mut Entry<'a>> {
-        self.slots.get_mut(id.place).filter(|slot| slot.generation == id.generation)?.entry.as_mut()
+    fn registration(&mut self, id: HandlerId) -> Option<&mut Registration<'a>> {
+        self.slots.get_mut(id.place).filter(|slot| slot.generation == id.generation)?.registration.as_mut()
     }
 
-    /// Changes what a handler is called for.
+    /// Changes the events that a handler is called for.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for the handler of a timer, or one that is gone.
+    /// `EINVAL` for the handler of a timer, or one that was removed.
     pub fn modify(&mut self, id: HandlerId, events: PollEvents) -> Result<()> {
         self.poller.modify(id, events)
     }
 
-    /// Removes a handler, be it another or the one that runs, and gives its socket or descriptor back if the reactor owned
-    /// it. A handler that was removed is not called any more.
+    /// Removes a handler, which may be the one that runs, and returns its socket or descriptor if the reactor owned it. A
+    /// removed handler is not called any more.
     ///
     /// # Errors
     ///
-    /// `EINVAL` where it is gone already.
+    /// `EINVAL` if it was removed already.
     #[doc(alias = "zloop_reader_end")]
     #[doc(alias = "zloop_poller_end")]
     #[doc(alias = "zloop_timer_end")]
     pub fn remove(&mut self, id: HandlerId) -> Result<Option<OwnedSource<'a>>> {
-        let Some(entry) = self.entry(id) else {
+        let Some(registration) = self.registration(id) else {
             return Err(Errno::EINVAL.because(REMOVE, "the handler is gone"));
         };
-        let owned = match entry.kind {
-            EntryKind::Source => self.poller.remove(id)?,
-            EntryKind::Once | EntryKind::Every(_) => None,
+        let owned = match registration.trigger {
+            Trigger::Source => self.poller.remove(id)?,
+            Trigger::Once | Trigger::Every(_) => None,
         };
         drop(self.take(id));
         Ok(owned)
     }
 
     /// Takes a handler out of its place.
-    fn take(&mut self, id: HandlerId) -> Option<Entry<'a>> {
+    fn take(&mut self, id: HandlerId) -> Option<Registration<'a>> {
         let slot = self.slots.get_mut(id.place).filter(|slot| slot.generation == id.generation)?;
-        let entry = slot.entry.take()?;
+        let registration = slot.registration.take()?;
         slot.generation += 1;
         self.free.push(id.place);
-        if !matches!(entry.kind, EntryKind::Source) {
+        if !matches!(registration.trigger, Trigger::Source) {
             let slots = &self.slots;
             self.schedule.removed(|id| is_there(slots, id));
         }
-        Some(entry)
+        Some(registration)
     }
 
     /// The socket that the reactor owns for this handler.
@@ -394,29 +395,30 @@ impl<'a> Reactor<'a> {
         self.poller.socket(id)
     }
 
-    /// How many handlers there are.
+    /// The number of handlers.
     pub fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    /// Whether there is no handler.
+    /// Whether the reactor has no handler.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Ends the loop after the handler that runs; outside of one, the next [`Reactor::run`] ends at once.
+    /// Ends the loop after the handler that runs. Called outside of a handler, it makes the next [`Reactor::run`] end at
+    /// once.
     pub fn stop(&mut self) {
         self.stopping = true;
     }
 
-    /// Runs the loop until it is stopped, no handler is left, a signal is caught or a context shut down. It may be run
-    /// again.
+    /// Runs the loop until it is stopped, the last handler is removed, a signal is caught or a context is shut down. It
+    /// may be run again.
     ///
     /// # Errors
     ///
-    /// What a handler returned or panicked with, and which one it was: it stays, and nothing is lost, so the loop may be
-    /// run again. An error that tells of a caught signal or a context that was shut down is no failure but that end.
-    /// Else why waiting failed, `ENOTSOCK` in a forked child or `EINVAL` inside a handler.
+    /// The error or the panic of a handler, with the handler's id: the handler stays, and the loop may be run again. A
+    /// handler's error about a caught signal or a context that was shut down ends the loop without failure. `ENOTSOCK` in
+    /// a forked child, `EINVAL` inside a handler, and the errors of [`Poller::wait`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -439,21 +441,21 @@ impl<'a> Reactor<'a> {
         }
         self.running = true;
         let mut events = std::mem::take(&mut self.events);
-        let end = loop {
-            if let Err(end) = self.turn(&mut events) {
-                break end;
+        let exit = loop {
+            if let Err(exit) = self.run_once(&mut events) {
+                break exit;
             }
         };
         self.events = events;
         self.running = false;
-        match end {
-            End::Well(ended) => Ok(ended),
-            End::Badly(error) => Err(error),
+        match exit {
+            Exit::Ended(ended) => Ok(ended),
+            Exit::Failed(error) => Err(error),
         }
     }
 
-    /// One wait and what follows from it.
-    fn turn(&mut self, events: &mut Vec<Event<HandlerId>>) -> Result<(), End> {
+    /// Runs the timers that are due, waits once, and calls the handlers of what is ready.
+    fn run_once(&mut self, events: &mut Vec<Event<HandlerId>>) -> Result<(), Exit> {
         self.check_end()?;
         let (now, end) = (Instant::now(), self.schedule.end());
         while let Some((id, at)) = self.schedule.pop_due(now, end) {
@@ -463,14 +465,14 @@ impl<'a> Reactor<'a> {
         let slots = &self.slots;
         let mut timeout = self.schedule.timeout(|id| is_there(slots, id));
         if self.poller.is_empty() && timeout.is_none() {
-            // The timers that there are lie beyond the end of the clock.
+            // All timers are due at times that an `Instant` cannot express.
             timeout = Some(Duration::from_secs(24 * 60 * 60));
         }
         self.poller.wait_into(events, timeout)?;
         for (number, event) in events.iter().enumerate() {
             let mut event = *event;
             if number != 0 {
-                // The handlers before may have received what was there, or do not want to hear of it any more.
+                // An earlier handler may have received the message, or changed the events.
                 event.revents = self.poller.look_again(event.key)?;
             }
             if !event.revents.is_empty() {
@@ -481,44 +483,44 @@ impl<'a> Reactor<'a> {
         Ok(())
     }
 
-    fn check_end(&mut self) -> Result<(), End> {
+    fn check_end(&mut self) -> Result<(), Exit> {
         if std::mem::take(&mut self.stopping) {
-            return Err(End::Well(Ended::Stopped));
+            return Err(Exit::Ended(Ended::Stopped));
         }
-        // With something ready all the time, the poller never waits.
+        // The poller does not report an interrupt while something is ready.
         if raw::interrupted() {
-            return Err(End::Well(Ended::Interrupted));
+            return Err(Exit::Ended(Ended::Interrupted));
         }
-        if self.is_empty() { Err(End::Well(Ended::Empty)) } else { Ok(()) }
+        if self.is_empty() { Err(Exit::Ended(Ended::Empty)) } else { Ok(()) }
     }
 
-    fn run_timer(&mut self, id: HandlerId, at: Instant) -> Result<(), End> {
-        let Some(entry) = self.entry(id) else { return Ok(()) };
-        let kind = entry.kind;
+    fn run_timer(&mut self, id: HandlerId, at: Instant) -> Result<(), Exit> {
+        let Some(registration) = self.registration(id) else { return Ok(()) };
+        let trigger = registration.trigger;
         let outcome = self.call(Event { key: id, revents: PollEvents::NONE });
-        match kind {
-            EntryKind::Every(interval) if self.entry(id).is_some() => {
+        match trigger {
+            Trigger::Every(interval) if self.registration(id).is_some() => {
                 self.schedule.push(schedule::next(at, interval, Instant::now()), id);
             }
-            // What it had captured went when it was called.
-            EntryKind::Once => drop(self.take(id)),
+            // Its call consumed the values that it had captured.
+            Trigger::Once => drop(self.take(id)),
             _ => {}
         }
         outcome
     }
 
     /// Calls a handler, and keeps it if it is not removed meanwhile.
-    fn call(&mut self, event: Event<HandlerId>) -> Result<(), End> {
+    fn call(&mut self, event: Event<HandlerId>) -> Result<(), Exit> {
         let id = event.key;
-        let Some(entry) = self.entry(id) else { return Ok(()) };
-        let added_at = entry.added_at;
-        let Some(mut handler) = entry.handler.take() else { return Ok(()) };
-        // What an error tells is the user's code too.
+        let Some(registration) = self.registration(id) else { return Ok(()) };
+        let added_at = registration.added_at;
+        let Some(mut handler) = registration.handler.take() else { return Ok(()) };
+        // Reading an error's source runs code of the user's, which may panic.
         let called = || handler(self, event).map_err(|source| (end_told_by(source.as_ref()), source));
         let mut outcome = catch_unwind(AssertUnwindSafe(called));
-        match self.entry(id) {
-            Some(entry) => entry.handler = Some(handler),
-            // What it has captured is the user's, and may panic too.
+        match self.registration(id) {
+            Some(registration) => registration.handler = Some(handler),
+            // The drop of captured values runs code of the user's, which may panic.
             None => {
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(move || drop(handler))) {
                     outcome = Err(panic);
@@ -527,18 +529,18 @@ impl<'a> Reactor<'a> {
         }
         match outcome {
             Ok(Ok(())) => Ok(()),
-            Ok(Err((Some(ended), _))) => Err(End::Well(ended)),
-            Ok(Err((None, source))) => Err(End::Badly(ReactorError::Handler { id, added_at, source })),
-            Err(panic) => Err(End::Badly(ReactorError::Panic { id, added_at, message: said(panic) })),
+            Ok(Err((Some(ended), _))) => Err(Exit::Ended(ended)),
+            Ok(Err((None, source))) => Err(Exit::Failed(ReactorError::Handler { id, added_at, source })),
+            Err(panic) => Err(Exit::Failed(ReactorError::Panic { id, added_at, message: panic_text(panic) })),
         }
     }
 }
 
 fn is_there(slots: &[Slot<'_>], id: HandlerId) -> bool {
-    slots.get(id.place).is_some_and(|slot| slot.generation == id.generation && slot.entry.is_some())
+    slots.get(id.place).is_some_and(|slot| slot.generation == id.generation && slot.registration.is_some())
 }
 
-/// The end of the loop that an error tells of.
+/// The end of the loop that a handler's error stands for.
 fn end_told_by(error: &(dyn StdError + 'static)) -> Option<Ended> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -547,14 +549,14 @@ fn end_told_by(error: &(dyn StdError + 'static)) -> Option<Ended> {
             Some(Errno::ETERM) => return Some(Ended::Terminated),
             _ => {}
         }
-        // What an io::Error was made from is not its source.
+        // `source` of an `io::Error` skips the error that it was made from.
         let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         next = inner.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
     }
     None
 }
 
-/// The number in an error of this library's.
+/// The errno of an error, if it is one of this library.
 fn errno_of(error: &(dyn StdError + 'static)) -> Option<Errno> {
     let itself = error.downcast_ref::<Error>();
     let sending = || error.downcast_ref::<SendError>().map(SendError::error);
@@ -562,27 +564,13 @@ fn errno_of(error: &(dyn StdError + 'static)) -> Option<Errno> {
     itself.or_else(sending).or_else(sending_parts).map(Error::errno)
 }
 
-/// The text of a panic.
-fn said(panic: Box<dyn Any + Send>) -> String {
-    let message = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (_, Some(text)) => text.clone(),
-        _ => "something that is not a text".to_owned(),
-    };
-    // What it carries may panic when it is dropped, and what that carries too.
-    if let Err(another) = catch_unwind(AssertUnwindSafe(move || drop(panic))) {
-        std::mem::forget(another);
-    }
-    message
-}
-
-impl From<Error> for End {
-    /// What waiting failed with.
-    fn from(error: Error) -> End {
+impl From<Error> for Exit {
+    /// Converts the error of a wait.
+    fn from(error: Error) -> Exit {
         match error.errno() {
-            Errno::EINTR => End::Well(Ended::Interrupted),
-            Errno::ETERM => End::Well(Ended::Terminated),
-            _ => End::Badly(ReactorError::Wait(error)),
+            Errno::EINTR => Exit::Ended(Ended::Interrupted),
+            Errno::ETERM => Exit::Ended(Ended::Terminated),
+            _ => Exit::Failed(ReactorError::Wait(error)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! When which timer of a reactor is due.
+//! The order in which a reactor's timers are due.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -6,96 +6,96 @@ use std::time::{Duration, Instant};
 
 use super::HandlerId;
 
-/// The timers in the order in which they are due. Those of removed handlers are passed over, and swept out when they are
-/// many, so that a program which sets and removes one time-out after the other does not grow.
+/// The timers in the order in which they are due. Timers of removed handlers are skipped, and deleted when they are many,
+/// so that the memory of a program that adds and removes time-outs does not grow.
 #[derive(Default)]
 pub(super) struct Schedule {
-    entries: BinaryHeap<Entry>,
+    timers: BinaryHeap<Timer>,
     next_number: u64,
     removed: usize,
 }
 
-struct Entry {
+struct Timer {
     at: Instant,
-    /// Counts the entries: of two that are due at once the older one comes first.
+    /// Counts the timers: of two that are due at once the older one comes first.
     number: u64,
     id: HandlerId,
 }
 
-/// As many removed entries may stay whatever the number of the others is.
-const FEW: usize = 32;
+/// This many removed timers may stay in any list.
+const SMALL_LIST: usize = 32;
 
 impl Schedule {
-    /// Has a timer due at a time; `None` is beyond what the clock counts, and never comes.
+    /// Adds a timer. `None` is a time that an `Instant` cannot express: the timer is never due.
     pub(super) fn push(&mut self, at: Option<Instant>, id: HandlerId) {
         if let Some(at) = at {
-            self.entries.push(Entry { at, number: self.next_number, id });
+            self.timers.push(Timer { at, number: self.next_number, id });
             self.next_number += 1;
         }
     }
 
-    /// What [`Schedule::pop_due`] takes for the end of the timers that are there now.
+    /// The `end` with which [`Schedule::pop_due`] returns only timers that exist now.
     pub(super) fn end(&self) -> u64 {
         self.next_number
     }
 
-    /// The next timer that is due and was set before `end`.
+    /// Takes the next timer that is due and was added before `end`.
     pub(super) fn pop_due(&mut self, now: Instant, end: u64) -> Option<(HandlerId, Instant)> {
-        let first = self.entries.peek()?;
+        let first = self.timers.peek()?;
         if first.at > now || first.number >= end {
             return None;
         }
-        self.entries.pop().map(|entry| (entry.id, entry.at))
+        self.timers.pop().map(|timer| (timer.id, timer.at))
     }
 
-    /// How long it is until the next timer is due.
+    /// The time until the next timer is due.
     pub(super) fn timeout(&mut self, is_there: impl Fn(HandlerId) -> bool) -> Option<Duration> {
-        while let Some(first) = self.entries.peek() {
+        while let Some(first) = self.timers.peek() {
             if is_there(first.id) {
                 return Some(first.at.saturating_duration_since(Instant::now()));
             }
-            self.entries.pop();
+            self.timers.pop();
         }
         None
     }
 
-    /// Says that the handler of an entry may be gone.
+    /// Notes that the handler of a timer was removed.
     pub(super) fn removed(&mut self, is_there: impl Fn(HandlerId) -> bool) {
         self.removed += 1;
-        if self.removed > FEW + self.entries.len() / 2 {
-            self.entries.retain(|entry| is_there(entry.id));
+        if self.removed > SMALL_LIST + self.timers.len() / 2 {
+            self.timers.retain(|timer| is_there(timer.id));
             self.removed = 0;
         }
     }
 }
 
-impl Ord for Entry {
+impl Ord for Timer {
     /// The earliest is the greatest, which a heap gives first.
-    fn cmp(&self, other: &Entry) -> Ordering {
+    fn cmp(&self, other: &Timer) -> Ordering {
         (other.at, other.number).cmp(&(self.at, self.number))
     }
 }
 
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<Ordering> {
+impl PartialOrd for Timer {
+    fn partial_cmp(&self, other: &Timer) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
+impl PartialEq for Timer {
+    fn eq(&self, other: &Timer) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Entry {}
+impl Eq for Timer {}
 
-/// The next time of a timer that was due at `at`: it keeps its beat, and leaves out the times that are past already.
+/// The next time of a timer that was due at `at`: a multiple of `every` later, the first that is not past.
 pub(super) fn next(at: Instant, every: Duration, now: Instant) -> Option<Instant> {
     let late = now.saturating_duration_since(at);
     let beats = (late.as_nanos() / every.as_nanos()).min(u128::from(u32::MAX) - 1) as u32;
     let next = every.checked_mul(beats + 1).and_then(|passed| at.checked_add(passed));
-    // After an outage of thousands of millions of beats, any will do.
+    // The number of beats may exceed a u32. Then the rhythm begins anew.
     if next.is_some_and(|next| next <= now) { now.checked_add(every) } else { next }
 }
 
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beats_are_kept_and_not_made_up_for() {
+    fn next_keeps_the_rhythm_and_skips_missed_times() {
         let start = Instant::now();
         let after = |milliseconds| start + Duration::from_millis(milliseconds);
         let every = Duration::from_millis(10);
@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn removed_timers_are_swept_out() {
+    fn schedule_deletes_removed_timers_when_they_are_many() {
         let mut schedule = Schedule::default();
         for place in 0..10_000 {
             schedule.push(Instant::now().checked_add(Duration::from_secs(3600)), HandlerId { place, generation: 0 });
             schedule.removed(|id| id.place == 0);
         }
-        assert!(schedule.entries.len() <= 4 * FEW, "{}", schedule.entries.len());
+        assert!(schedule.timers.len() <= 4 * SMALL_LIST, "{}", schedule.timers.len());
         assert!(schedule.timeout(|id| id.place == 0).is_some());
         assert_eq!(schedule.timeout(|_| false), None);
     }
