@@ -11,10 +11,7 @@ use crate::error::{Errno, Result};
 /// # Errors
 ///
 /// `EAGAIN` if the system has no thread left.
-pub(crate) fn spawn<R: Send + 'static>(
-    name: &str,
-    body: impl FnOnce() -> R + Send + 'static,
-) -> Result<JoinHandle<R>> {
+pub(crate) fn spawn<R: Send + 'static>(name: &str, body: impl FnOnce() -> R + Send + 'static) -> Result<JoinHandle<R>> {
     let started = thread::Builder::new().name(name.to_owned()).spawn(body);
     started.map_err(|error| Errno::from_io(&error, Errno::EAGAIN).of("pthread_create"))
 }

@@ -129,7 +129,8 @@ impl<T: SocketType> Worker<T> {
         let mut items = [bell; 3];
         let mut count = 1;
         // The end of the context must close the socket, also if no job waits.
-        let socket_item = if events.is_empty() { self.context_end()? } else { self.socket.core().poll_item(events.raw()) };
+        let socket_item =
+            if events.is_empty() { self.context_end()? } else { self.socket.core().poll_item(events.raw()) };
         items[count] = socket_item;
         count += 1;
         let wake_up = WakeUp::current();

@@ -1,21 +1,22 @@
-//! What an authenticator reports.
+//! The events of an authenticator.
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::request::ZapRequest;
 use crate::bell::Bell;
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::poll::poll;
 
-/// How many events are kept for whoever reads them: of more, the oldest are lost.
+/// How many events are kept for the reader. If more come, the oldest are dropped.
 const KEPT: usize = 1000;
 
-/// Something that an [`Authenticator`](super::Authenticator) has seen.
+/// An event of an [`Authenticator`](super::Authenticator).
 ///
 /// ```
 /// use std::time::Duration;
@@ -56,35 +57,35 @@ pub enum AuthEvent {
         client: ClientInfo,
         /// 300, 400 or 500.
         status: u16,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A callback of the policy panicked, and the client was refused with status 500.
     Panicked {
         /// The client.
         client: ClientInfo,
-        /// What the panic said.
+        /// The text of the panic.
         message: String,
     },
-    /// Something that is no request came in, and was answered with status 400 where it had an envelope to answer to.
+    /// A message was not a ZAP request. It was answered with status 400 if its envelope could be read.
     Malformed {
-        /// What is wrong with it.
+        /// The fault in it.
         reason: String,
     },
     /// A directory of certificates, or a file in it, cannot be read.
     BadCertificate {
-        /// Which, and why.
+        /// The path and the reason.
         reason: String,
     },
-    /// The authenticator has ended: it was stopped, or its context was shut down, which is an `ETERM`. It is the last event,
-    /// and comes each time from then on.
+    /// The authenticator has ended: it was stopped, or its context was shut down (`ETERM`). It is the last event, and
+    /// every later call returns it again.
     Ended {
-        /// What ended it, if it was not stopped.
+        /// The error that ended it, if it was not stopped.
         error: Option<Error>,
     },
 }
 
-/// Which client an event is about.
+/// The client that an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientInfo {
@@ -94,7 +95,7 @@ pub struct ClientInfo {
     pub address: String,
     /// `NULL`, `PLAIN`, `CURVE` or `GSSAPI`.
     pub mechanism: &'static str,
-    /// Whom it claims to be: user name, key as text, or principal; empty for NULL.
+    /// The identity that it claims: user name, key as text, or principal; empty for NULL.
     pub user: String,
 }
 
@@ -109,26 +110,26 @@ impl ClientInfo {
     }
 }
 
-/// The events that nobody has read yet.
-pub(super) struct Events {
-    state: Mutex<State>,
-    /// Has a byte to be read as long as there is an event.
+/// The queue of the events that are not read yet.
+pub(super) struct EventQueue {
+    state: Mutex<EventQueueState>,
+    /// Readable while the queue has an event, and after the end.
     signal: Bell,
 }
 
 #[derive(Default)]
-struct State {
+struct EventQueueState {
     queue: VecDeque<AuthEvent>,
     ended: Option<Option<Error>>,
     lost: u64,
 }
 
-impl Events {
-    pub(super) fn new() -> io::Result<Events> {
-        Ok(Events { state: Mutex::default(), signal: Bell::pair()? })
+impl EventQueue {
+    pub(super) fn new() -> io::Result<EventQueue> {
+        Ok(EventQueue { state: Mutex::default(), signal: Bell::pair()? })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, EventQueueState> {
         lock(&self.state)
     }
 
@@ -163,13 +164,12 @@ impl Events {
     }
 
     pub(super) fn next(&self, timeout: Option<Duration>) -> Result<Option<AuthEvent>> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = Deadline::after(timeout);
         loop {
             if let Some(event) = self.take() {
                 return Ok(Some(event));
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if poll(&mut [self.signal.item()], left)? == 0 {
+            if poll(&mut [self.signal.item()], deadline.left())? == 0 {
                 return Ok(None);
             }
         }
@@ -190,13 +190,13 @@ mod tests {
         AuthEvent::Malformed { reason: number.to_string() }
     }
 
-    fn is_raised(events: &Events) -> bool {
+    fn is_raised(events: &EventQueue) -> bool {
         poll(&mut [PollItem::fd(events.fd(), PollEvents::POLLIN)], Duration::ZERO).unwrap() == 1
     }
 
     #[test]
-    fn events_that_nobody_reads_are_lost_and_counted() {
-        let events = Events::new().unwrap();
+    fn queue_drops_and_counts_the_oldest_events_when_it_is_full() {
+        let events = EventQueue::new().unwrap();
         (0..KEPT + 3).for_each(|number| events.push(event(number)));
         assert_eq!(events.lost(), 3);
         for number in 3..KEPT + 3 {
@@ -208,8 +208,8 @@ mod tests {
     }
 
     #[test]
-    fn the_end_comes_last_and_stays() {
-        let events = Events::new().unwrap();
+    fn queue_returns_the_end_last_and_again() {
+        let events = EventQueue::new().unwrap();
         events.push(event(1));
         events.end(None);
         assert_eq!(events.next(None).unwrap(), Some(event(1)));

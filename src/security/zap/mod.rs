@@ -13,43 +13,42 @@ pub use request::{Credentials, ZapRequest};
 pub use verdict::Verdict;
 
 use std::fmt;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{self, ThreadId};
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::error::{Errno, Error, Result};
+use crate::error::{Errno, Result};
 use crate::kind::Router;
 use crate::raw::Process;
-use worker::Shared;
+use crate::thread::spawn;
+use worker::Handler;
 
-/// Where libzmq looks for its handler.
+/// The endpoint at which libzmq looks for its ZAP handler.
 const ENDPOINT: &str = "inproc://zeromq.zap.01";
 
-/// The domain whose policy is for all that have none of their own.
+/// The domain whose policy serves all domains without a policy of their own.
 const ANY_DOMAIN: &str = "*";
 
-/// How long dropping an authenticator waits for a callback that is just running.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long dropping an authenticator waits for a callback that is running.
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Decides who may connect to the servers of a context: its ZAP handler, which runs in a thread of its own.
+/// The ZAP handler of a context, which decides which clients may connect to its servers. It runs in a thread of its own.
 ///
-/// Start it before the first server binds. It asks the [`Policy`] of the server's domain, or else that of the domain `*`; a
-/// client of a domain that has neither is refused. Policies may be changed at any time, from any thread, and count for
-/// who connects from then on; who is connected stays so.
+/// Start it before the first server binds. It asks the [`Policy`] of the server's domain, or that of the domain `*`. A
+/// client of a domain that has neither is refused. Any thread may change policies at any time; a change applies to
+/// clients that connect from then on, and connected clients stay.
 ///
-/// Dropping it stops it: that ends the thread, and frees the endpoint for another authenticator. Whoever has asked and has
-/// no answer yet is told to try again. Dropping waits for a callback that is just running, for 5 seconds at most. The
-/// order in which authenticator, sockets and context are dropped does not matter, as far as waiting goes; but a CURVE
-/// server that is still bound lets everybody in when its handler is gone (see [`Security`](super::Security)), so drop the
-/// servers first.
+/// Dropping it stops it: that ends the thread, and frees the endpoint for another authenticator. Clients that still wait
+/// for an answer are told to try again. Dropping waits up to 5 seconds for a callback that is running. Authenticator,
+/// sockets and context may be dropped in any order without waiting for each other. But drop the servers first: a CURVE
+/// server that is still bound lets every client in once its handler has gone (see [`Security`](super::Security)).
 ///
 /// It uses a socket of its context, and keeps the context alive as a socket does. [`Context::shutdown`] ends it too. In a
-/// forked child it is not there: its calls fail, and dropping it does nothing.
+/// forked child its calls fail, and dropping it does nothing.
 ///
 /// ```
 /// use zmq::security::{Authenticator, Network, Security};
@@ -79,14 +78,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[doc(alias = "zauth")]
 #[doc(alias = "ThreadAuthenticator")]
 pub struct Authenticator {
-    shared: Arc<Shared>,
+    handler: Arc<Handler>,
     thread: ThreadId,
-    /// Whether it was told to stop, and waited for.
+    /// Whether it was told to stop.
     stopped: bool,
     process: Process,
 }
 
-/// How often an [`Authenticator`] has decided so far.
+/// The numbers of an [`Authenticator`]'s decisions so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct AuthStatistics {
@@ -96,14 +95,10 @@ pub struct AuthStatistics {
     pub denied: u64,
     /// Callbacks that panicked; their clients are among those refused.
     pub panicked: u64,
-    /// What came in and was no request.
+    /// Messages that were not requests.
     pub malformed: u64,
-    /// Events that were not read in time: a thousand are kept.
+    /// Events that were dropped because they were not read in time: a thousand are kept.
     pub lost_events: u64,
-}
-
-fn system(error: io::Error, call: &'static str) -> Error {
-    Errno::from_io(&error, Errno::EINVAL).of(call)
 }
 
 impl Authenticator {
@@ -111,8 +106,8 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// `EADDRINUSE` where the context has a handler already; `EMFILE`, `ENFILE` where there are no descriptors left;
-    /// `EAGAIN` where there is no thread to be had; `ETERM` after the context was shut down.
+    /// `EADDRINUSE` if the context has a handler already; `EMFILE` or `ENFILE` if no descriptor is left; `EAGAIN` if no
+    /// thread can be started; `ETERM` after the context was shut down.
     ///
     /// ```
     /// use zmq::{Context, Errno, security::Authenticator};
@@ -129,29 +124,27 @@ impl Authenticator {
     #[track_caller]
     pub fn start(context: &Context) -> Result<Authenticator> {
         let socket = context.open_plain(Router, Location::caller())?;
-        let shared = Arc::new(Shared::new().map_err(|error| system(error, "socketpair"))?);
+        let handler = Handler::new().map_err(|error| Errno::from_io(&error, Errno::EMFILE).of("socketpair"))?;
+        let handler = Arc::new(handler);
         socket.bind(ENDPOINT)?;
-        let given = shared.clone();
-        let thread = thread::Builder::new()
-            .name("zmq-zap".to_owned())
-            .spawn(move || worker::run(&given, socket))
-            .map_err(|error| system(error, "pthread_create"))?;
-        Ok(Authenticator { shared, thread: thread.thread().id(), stopped: false, process: Process::current() })
+        let served = handler.clone();
+        let thread = spawn("zmq-zap", move || worker::run(&served, socket))?;
+        Ok(Authenticator { handler, thread: thread.thread().id(), stopped: false, process: Process::current() })
     }
 
-    fn shared(&self, call: &'static str) -> Result<&Shared> {
+    fn handler(&self, call: &'static str) -> Result<&Handler> {
         if self.process.is_current() {
-            return Ok(&self.shared);
+            return Ok(&self.handler);
         }
         Err(Errno::EINVAL.inherited(call, "authenticator"))
     }
 
-    /// Changes the policy of a domain, or makes it one: `*` is for all domains that have none of their own. Requests meet
+    /// Changes the policy of a domain, or creates it: `*` serves all domains without a policy of their own. Requests meet
     /// the old policy or the new one, and nothing in between.
     ///
     /// # Errors
     ///
-    /// `EDEADLK` where `change` itself configures this authenticator, `EINVAL` in a forked child.
+    /// `EDEADLK` if `change` itself configures this authenticator, `EINVAL` in a forked child.
     ///
     /// ```
     /// use zmq::{Context, security::Authenticator};
@@ -166,10 +159,10 @@ impl Authenticator {
     /// ```
     pub fn configure(&self, domain: &str, change: impl FnOnce(&mut Policy)) -> Result<()> {
         const CALL: &str = "configure";
-        self.shared(CALL)?.configure(domain, change).map_err(|errno| errno.of(CALL))
+        self.handler(CALL)?.configure(domain, change).map_err(|errno| errno.of(CALL))
     }
 
-    /// Forgets the policy of a domain, and says whether there was one.
+    /// Removes the policy of a domain, and returns whether the domain had one.
     ///
     /// # Errors
     ///
@@ -189,12 +182,12 @@ impl Authenticator {
     /// ```
     pub fn remove(&self, domain: &str) -> Result<bool> {
         const CALL: &str = "remove";
-        self.shared(CALL)?.remove(domain).map_err(|errno| errno.of(CALL))
+        self.handler(CALL)?.remove(domain).map_err(|errno| errno.of(CALL))
     }
 
-    /// The next event, waiting for it for `timeout` at most, or for ever; `None` where there was none.
+    /// Waits up to `timeout`, or for ever, for the next event; `None` after the time-out.
     ///
-    /// A thousand events are kept; of more the oldest are lost, and counted.
+    /// A thousand events are kept. If more come, the oldest are dropped and counted.
     ///
     /// # Errors
     ///
@@ -212,10 +205,10 @@ impl Authenticator {
     /// # }
     /// ```
     pub fn next_event(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<AuthEvent>> {
-        self.shared("next_event")?.events.next(timeout.into())
+        self.handler("next_event")?.events.next(timeout.into())
     }
 
-    /// How often it has decided so far.
+    /// The numbers of its decisions so far.
     ///
     /// # Errors
     ///
@@ -232,18 +225,18 @@ impl Authenticator {
     /// # }
     /// ```
     pub fn statistics(&self) -> Result<AuthStatistics> {
-        let shared = self.shared("statistics")?;
+        let handler = self.handler("statistics")?;
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Ok(AuthStatistics {
-            allowed: count(&shared.counts.allowed),
-            denied: count(&shared.counts.denied),
-            panicked: count(&shared.counts.panicked),
-            malformed: count(&shared.counts.malformed),
-            lost_events: shared.events.lost(),
+            allowed: count(&handler.counts.allowed),
+            denied: count(&handler.counts.denied),
+            panicked: count(&handler.counts.panicked),
+            malformed: count(&handler.counts.malformed),
+            lost_events: handler.events.lost(),
         })
     }
 
-    /// Whether it still answers: not after [`Context::shutdown`].
+    /// Whether it still answers requests, which it does not after [`Context::shutdown`].
     ///
     /// ```
     /// use zmq::{Context, security::Authenticator};
@@ -256,14 +249,14 @@ impl Authenticator {
     /// # }
     /// ```
     pub fn is_running(&self) -> bool {
-        self.shared("is_running").is_ok_and(|shared| !shared.has_ended())
+        self.handler("is_running").is_ok_and(|handler| !handler.has_ended())
     }
 
-    /// Stops it, waiting for `timeout` at most for a callback that is just running.
+    /// Stops it, and waits up to `timeout` for a callback that is running.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` where the callback takes longer: it stops when that returns. `EINVAL` in a forked child.
+    /// `EAGAIN` if the callback takes longer: the authenticator stops when it returns. `EINVAL` in a forked child.
     ///
     /// ```
     /// use std::time::Duration;
@@ -277,30 +270,29 @@ impl Authenticator {
     /// # }
     /// ```
     pub fn stop(mut self, timeout: Duration) -> Result<()> {
-        self.shared("stop")?;
+        self.handler("stop")?;
         if self.end(timeout) {
             return Ok(());
         }
         Err(Errno::EAGAIN.because("stop", format_args!("a callback is still running after {timeout:?}")))
     }
 
-    /// Ends the thread, and says whether it has ended.
+    /// Ends the thread, and returns whether it has ended.
     fn end(&mut self, timeout: Duration) -> bool {
         if self.stopped {
             return true;
         }
         self.stopped = true;
-        self.shared.stop();
-        // A callback may have had the last handle: its thread ends when it returns.
-        thread::current().id() != self.thread && self.shared.wait(timeout).is_some()
+        self.handler.stop();
+        // A callback may have dropped the authenticator: the thread ends when the callback returns.
+        std::thread::current().id() != self.thread && self.handler.wait(timeout).is_some()
     }
 }
 
-/// A descriptor that is readable as long as there is an event, for loops that wait on other things. Nobody should read
-/// from it.
+/// A descriptor that is readable while an event can be taken, for loops that wait on other things. Do not read from it.
 impl AsFd for Authenticator {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.shared.events.fd()
+        self.handler.events.fd()
     }
 }
 
@@ -313,10 +305,10 @@ impl fmt::Debug for Authenticator {
 impl Drop for Authenticator {
     fn drop(&mut self) {
         if !self.process.is_current() {
-            // The thread is the parent's, and so is what it shares: its locks may be held for ever here.
-            std::mem::forget(self.shared.clone());
+            // The thread is the parent's. Here its locks may stay locked for ever.
+            std::mem::forget(self.handler.clone());
             return;
         }
-        self.end(PATIENCE);
+        self.end(DROP_TIMEOUT);
     }
 }

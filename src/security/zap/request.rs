@@ -10,26 +10,26 @@ const VERSION: &[u8] = b"1.0";
 /// The longest frame of those that are no credentials, as the protocol has it.
 const LONGEST: usize = 255;
 
-/// What a server asks about a client that wants to connect.
+/// The request of a server about a client that wants to connect.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ZapRequest {
     /// The domain of the server's socket; empty if it has none.
     pub domain: String,
-    /// The client's address: an IP address for `tcp://` and `ws://`; for `ipc://` what the system tells of the
-    /// process, such as `localhost:UID:GID:PID`. Empty where nothing is known.
+    /// The client's address: an IP address for `tcp://` and `ws://`; the ids of the process for `ipc://`, as
+    /// `localhost:UID:GID:PID`. Empty if nothing is known.
     pub address: String,
     /// The routing id of the server's socket; empty if none is set.
     pub routing_id: Vec<u8>,
-    /// What the client shows.
+    /// The credentials of the client.
     pub credentials: Credentials,
 }
 
-/// What a client shows to be let in: by mechanism.
+/// The credentials of a client, by mechanism.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Credentials {
-    /// NULL: nothing.
+    /// NULL has none.
     Null,
     /// PLAIN.
     Plain {
@@ -38,7 +38,7 @@ pub enum Credentials {
         /// The password.
         password: SecretText,
     },
-    /// CURVE: the client's public key, of which it has the secret one.
+    /// CURVE: the client's public key. The client has proved that it has the secret key.
     Curve(PublicKey),
     /// GSSAPI: the client's principal, which Kerberos vouches for.
     Gssapi(String),
@@ -59,7 +59,7 @@ impl Credentials {
         }
     }
 
-    /// Whom the client claims to be: user name, key as text, or principal; empty for NULL.
+    /// The identity that the client claims: user name, key as text, or principal; empty for NULL.
     ///
     /// ```
     /// use zmq::security::Credentials;
@@ -77,32 +77,32 @@ impl Credentials {
     }
 }
 
-/// What is needed to answer a request, whatever else is wrong with it.
+/// The frames that a reply needs, also that to a malformed request.
 pub(super) struct Envelope {
     /// The frames up to the delimiter.
     address: Vec<Message>,
     id: Message,
 }
 
-/// A message that came in: how to answer it, if that is possible at all, and what it asks.
-pub(super) struct Received {
+/// A message that was received: its envelope, if it can be answered, and the request or the fault in it.
+pub(super) struct Incoming {
     pub(super) envelope: Option<Envelope>,
     pub(super) request: Result<ZapRequest, String>,
 }
 
 /// Reads a request behind the sender's routing id.
-pub(super) fn read(mut message: Multipart) -> Received {
+pub(super) fn read(mut message: Multipart) -> Incoming {
     let Some(sender) = message.pop_front() else {
-        return Received { envelope: None, request: Err("there is nothing in it".to_owned()) };
+        return Incoming { envelope: None, request: Err("there is nothing in it".to_owned()) };
     };
     let Some(delimiter) = message.pop_front().filter(|frame| frame.is_empty()) else {
-        return Received { envelope: None, request: Err("there is no delimiter before it".to_owned()) };
+        return Incoming { envelope: None, request: Err("there is no delimiter before it".to_owned()) };
     };
-    // What has no proper id gets its answer with none.
+    // Without a valid request id the reply has an empty one.
     let id = message.get(1).filter(|id| id.len() <= LONGEST).cloned().unwrap_or_default();
     let envelope = Some(Envelope { address: vec![sender, delimiter], id });
     let frames: Vec<&[u8]> = message.iter().map(|frame| &**frame).collect();
-    Received { envelope, request: parse(&frames) }
+    Incoming { envelope, request: parse(&frames) }
 }
 
 fn parse(frames: &[&[u8]]) -> Result<ZapRequest, String> {
@@ -118,7 +118,7 @@ fn parse(frames: &[&[u8]]) -> Result<ZapRequest, String> {
         }
     }
     let address = text("address", address)?;
-    // Whoever sends what cannot be read may be somebody to be kept away.
+    // The address helps to find the sender of malformed requests.
     let from = if address.is_empty() { String::new() } else { format!(" (from {address})") };
     let credentials = parse_credentials(mechanism, credentials).map_err(|why| why + &from)?;
     Ok(ZapRequest { domain: text("domain", domain)?, address, routing_id: routing_id.to_vec(), credentials })
@@ -153,7 +153,7 @@ fn utf8<'a>(what: &str, frame: &'a [u8]) -> Result<&'a str, String> {
     std::str::from_utf8(frame).map_err(|_| format!("its {what} is not UTF-8"))
 }
 
-/// A few bytes of a frame, for an error's text.
+/// The first bytes of a frame, for an error's text.
 fn shown(frame: &[u8]) -> String {
     frame[..frame.len().min(16)].escape_ascii().to_string()
 }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mechanism_has_its_credentials() {
+    fn parse_reads_the_credentials_of_each_mechanism() {
         let plain = request(b"PLAIN", &[b"alice", b"hush"]).unwrap();
         assert_eq!((plain.domain.as_str(), plain.address.as_str()), ("global", "127.0.0.1"));
         let Credentials::Plain { username, password } = plain.credentials else { panic!() };
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_request_says_why() {
+    fn parse_names_the_fault_of_a_malformed_request() {
         for (mechanism, credentials, why) in [
             (&b"NULL"[..], &[&b""[..]][..], "it has 1 frames of NULL credentials, not 0"),
             (b"PLAIN", &[b"alice"], "it has 1 frames of PLAIN credentials, not 2"),

@@ -1,6 +1,5 @@
-//! The thread that answers.
+//! The thread that answers requests.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -11,9 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::events::{AuthEvent, ClientInfo, Events};
+use super::events::{AuthEvent, ClientInfo, EventQueue};
 use super::policy::Policy;
-use super::request::{self, Received, ZapRequest};
+use super::request::{self, Incoming, ZapRequest};
 use super::verdict::Verdict;
 use super::{ANY_DOMAIN, ENDPOINT};
 use crate::context::Context;
@@ -24,23 +23,24 @@ use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
 use crate::socket::Socket;
+use crate::thread::panic_text;
 
 /// How long to wait for requests that are on their way when the authenticator stops.
-const STRAGGLERS: Duration = Duration::from_millis(10);
-/// Somebody who asks without end does not keep it from stopping.
-const LONGEST_TURN_AWAY: Duration = Duration::from_secs(1);
+const STRAGGLER_TIMEOUT: Duration = Duration::from_millis(10);
+/// How long to answer such requests. A peer that sends requests without end must not delay the stop.
+const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What the thread shares with the authenticator's handle.
-pub(super) struct Shared {
+/// The state of a ZAP handler, which its thread and the [`Authenticator`](super::Authenticator) share.
+pub(super) struct Handler {
     policies: Mutex<HashMap<String, Arc<Policy>>>,
-    /// Who is changing a policy.
+    /// The thread that is changing a policy.
     changing: Mutex<Option<ThreadId>>,
     changed: Condvar,
-    /// Tells the thread to stop: what is written to the second is read from the first.
+    /// Tells the thread to stop: a byte written to the second is read from the first.
     stop: (UnixStream, UnixStream),
-    pub(super) events: Events,
+    pub(super) events: EventQueue,
     pub(super) counts: Counts,
-    end: Mutex<End>,
+    end: Mutex<ThreadEnd>,
     ended: Condvar,
 }
 
@@ -53,17 +53,17 @@ pub(super) struct Counts {
 }
 
 #[derive(Default)]
-struct End {
-    is_there: bool,
-    /// The thread's handle of the context. Who waits for the end drops it: the last one waits for what lingers, and that
-    /// is nothing to be done in the background.
+struct ThreadEnd {
+    is_reached: bool,
+    /// The thread's handle of the context. The caller that waits for the end drops it: dropping the last handle waits for
+    /// lingering messages, and must not do so in the background.
     context: Option<Context>,
 }
 
-impl Shared {
-    pub(super) fn new() -> io::Result<Shared> {
-        let events = Events::new()?;
-        Ok(Shared {
+impl Handler {
+    pub(super) fn new() -> io::Result<Handler> {
+        let events = EventQueue::new()?;
+        Ok(Handler {
             policies: Mutex::default(),
             changing: Mutex::default(),
             changed: Condvar::new(),
@@ -76,27 +76,27 @@ impl Shared {
     }
 
     pub(super) fn stop(&self) {
-        // There is room for the byte, and an end that reads as long as this is here.
+        // It cannot fail: both ends are open, and the buffer has room for the byte.
         let _ = (&self.stop.1).write(&[1]);
     }
 
-    /// Changes the policy of a domain as a whole: no request meets half of it, or waits for `change`.
+    /// Replaces the policy of a domain by a changed copy: no request meets half of the change, or waits for it.
     ///
     /// # Errors
     ///
-    /// `EDEADLK` where `change` itself gets here.
+    /// `EDEADLK` if `change` itself calls this function.
     pub(super) fn configure(&self, domain: &str, change: impl FnOnce(&mut Policy)) -> Result<(), Errno> {
-        let _turn = self.take_turn()?;
+        let _guard = self.lock_for_change()?;
         let mut policy = lock(&self.policies).get(domain).map_or_else(Policy::new, |policy| Policy::clone(policy));
         change(&mut policy);
         let old = lock(&self.policies).insert(domain.to_owned(), Arc::new(policy));
-        // What callbacks own is dropped where nobody is held up.
+        // Dropped without the lock: the callbacks in it may own values whose drop takes long.
         drop(old);
         Ok(())
     }
 
-    /// Waits until nobody else changes a policy.
-    fn take_turn(&self) -> Result<Turn<'_>, Errno> {
+    /// Waits until no other thread changes a policy.
+    fn lock_for_change(&self) -> Result<ChangeGuard<'_>, Errno> {
         let mut changing = lock(&self.changing);
         let this = thread::current().id();
         while let Some(other) = *changing {
@@ -106,11 +106,11 @@ impl Shared {
             changing = self.changed.wait(changing).unwrap_or_else(PoisonError::into_inner);
         }
         *changing = Some(this);
-        Ok(Turn(self))
+        Ok(ChangeGuard(self))
     }
 
     pub(super) fn remove(&self, domain: &str) -> Result<bool, Errno> {
-        let _turn = self.take_turn()?;
+        let _guard = self.lock_for_change()?;
         let old = lock(&self.policies).remove(domain);
         Ok(old.is_some())
     }
@@ -121,15 +121,15 @@ impl Shared {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        lock(&self.end).is_there
+        lock(&self.end).is_reached
     }
 
-    /// Waits until the thread has let go of everything; `None` where that takes longer.
+    /// Waits until the thread has dropped its socket, and takes its handle of the context; `None` after `timeout`.
     pub(super) fn wait(&self, timeout: Duration) -> Option<Option<Context>> {
         let end = lock(&self.end);
-        let waiting = |end: &mut End| !end.is_there;
+        let waiting = |end: &mut ThreadEnd| !end.is_reached;
         let (mut end, _) = self.ended.wait_timeout_while(end, timeout, waiting).unwrap_or_else(PoisonError::into_inner);
-        end.is_there.then(|| end.context.take())
+        end.is_reached.then(|| end.context.take())
     }
 
     fn decide(&self, request: &ZapRequest) -> Verdict {
@@ -140,14 +140,12 @@ impl Shared {
         }
     }
 
-    /// Decides, whatever the policy's callbacks do.
+    /// Decides, and survives a panic of the policy's callbacks.
     fn judge(&self, request: &ZapRequest) -> Verdict {
         let client = ClientInfo::of(request);
         let verdict = catch_unwind(AssertUnwindSafe(|| self.decide(request))).unwrap_or_else(|payload| {
             self.counts.panicked.fetch_add(1, Ordering::Relaxed);
-            let message = panic_message(&*payload);
-            // Dropping the payload could panic once more.
-            std::mem::forget(payload);
+            let message = panic_text(payload);
             self.events.push(AuthEvent::Panicked { client: client.clone(), message });
             Verdict::failed("a callback panicked")
         });
@@ -162,9 +160,9 @@ impl Shared {
         verdict
     }
 
-    /// The reply to a message, if there is one to be given.
+    /// The reply to a message; `None` if its envelope cannot be read.
     fn answer(&self, message: Multipart) -> Option<Multipart> {
-        let Received { envelope, request } = request::read(message);
+        let Incoming { envelope, request } = request::read(message);
         let verdict = match request {
             Ok(request) => self.judge(&request),
             Err(reason) => {
@@ -177,49 +175,44 @@ impl Shared {
     }
 }
 
-/// Ends when dropped, also by a panic.
-struct Turn<'a>(&'a Shared);
+/// Held while a policy is changed; its drop lets the next thread in, also after a panic.
+struct ChangeGuard<'a>(&'a Handler);
 
-impl Drop for Turn<'_> {
+impl Drop for ChangeGuard<'_> {
     fn drop(&mut self) {
         *lock(&self.0.changing) = None;
         self.0.changed.notify_one();
     }
 }
 
-fn panic_message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a text").to_owned()
-}
-
-/// Answers until it is told to stop, or the context ends.
-pub(super) fn run(shared: &Shared, socket: Socket<'static, Router>) {
-    let outcome = serve(shared, &socket);
+/// Answers requests until the handler is stopped, or the context ends.
+pub(super) fn run(handler: &Handler, socket: Socket<'static, Router>) {
+    let outcome = serve(handler, &socket);
     let mut context = Some(socket.context());
     if outcome.is_ok() {
-        turn_away(&socket);
+        answer_the_last(&socket);
     }
     drop(socket);
     let was_stopped = outcome.is_ok();
-    shared.events.end(outcome.err());
-    let mut end = lock(&shared.end);
+    handler.events.end(outcome.err());
+    let mut end = lock(&handler.end);
     if was_stopped {
         end.context = context.take();
     }
-    end.is_there = true;
+    end.is_reached = true;
     drop(end);
-    shared.ended.notify_all();
-    // Where the context was shut down, whoever did that waits for its last handle, which may be this one.
+    handler.ended.notify_all();
+    // After a shutdown of the context, the thread that shut it down may wait for this handle of it.
     drop(context);
 }
 
-fn serve(shared: &Shared, socket: &Socket<'static, Router>) -> Result<(), Error> {
+fn serve(handler: &Handler, socket: &Socket<'static, Router>) -> Result<(), Error> {
     loop {
         let mut items =
-            [PollItem::socket(socket, PollEvents::POLLIN), PollItem::fd(shared.stop.0.as_fd(), PollEvents::POLLIN)];
+            [PollItem::socket(socket, PollEvents::POLLIN), PollItem::fd(handler.stop.0.as_fd(), PollEvents::POLLIN)];
         match raw::poll(&mut items, -1) {
             Ok(_) => {}
-            // Ctrl-C ends the calls of the program's own threads: this one goes on.
+            // A caught signal ends the calls of the program's threads, not this one.
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(errno.of("zmq_poll")),
         }
@@ -227,7 +220,7 @@ fn serve(shared: &Shared, socket: &Socket<'static, Router>) -> Result<(), Error>
             return Ok(());
         }
         if let Some(message) = receive(socket)? {
-            reply(socket, shared.answer(message))?;
+            reply(socket, handler.answer(message))?;
         }
     }
 }
@@ -239,7 +232,7 @@ fn receive(socket: &Socket<'static, Router>) -> Result<Option<Multipart>, Error>
     }
 }
 
-/// A reply to somebody who has gone is dropped.
+/// Sends a reply. It is dropped if the server that asked has gone.
 fn reply(socket: &Socket<'static, Router>, reply: Option<Multipart>) -> Result<(), Error> {
     let Some(reply) = reply else { return Ok(()) };
     match socket.try_send_multipart(reply) {
@@ -248,16 +241,16 @@ fn reply(socket: &Socket<'static, Router>, reply: Option<Multipart>) -> Result<(
     }
 }
 
-/// Nobody is to wait for an answer that does not come any more: who has asked is told to ask again. Nobody new can ask once
-/// the name is free.
-fn turn_away(socket: &Socket<'static, Router>) {
+/// Answers the requests that have come or are on their way with "try again", so that no server waits in vain. New requests
+/// cannot come once the name is unbound.
+fn answer_the_last(socket: &Socket<'static, Router>) {
     if socket.unbind(ENDPOINT).is_err() {
         return;
     }
-    // Who found the name before it was free may be about to ask.
+    // A server that connected before the unbind may still send its request.
     let start = Instant::now();
-    while start.elapsed() < LONGEST_TURN_AWAY
-        && let Ok(Some(message)) = socket.recv_multipart_timeout(STRAGGLERS)
+    while start.elapsed() < LAST_ANSWERS_TIMEOUT
+        && let Ok(Some(message)) = socket.recv_multipart_timeout(STRAGGLER_TIMEOUT)
     {
         let envelope = request::read(message).envelope;
         let verdict = Verdict::later("the authenticator has stopped");
