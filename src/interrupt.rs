@@ -1,14 +1,14 @@
-//! Ctrl-C: letting a signal end a blocking call.
+//! Ctrl-C: signals that end blocking calls.
 //!
-//! By default a signal ends nothing: a call that libzmq gives up with `EINTR` is made again, with what is left of its
-//! time. A program that wants to clean up after Ctrl-C says so with [`catch_signals`]. From then on SIGINT and SIGTERM do
-//! not kill the process; they make every call that waits, on every thread, fail with [`crate::Errno::EINTR`], also one
-//! that begins to wait only after the signal. Calls that need not wait go on as before, so what has to be sent still is.
-//! Do it first thing in `main`: a call that waits already when the signals begin to be caught is not reached by them.
+//! By default a signal ends no call: a call that libzmq ends with `EINTR` is made again, with the time that it has left. A
+//! program that wants to clean up after Ctrl-C calls [`catch_signals`]. From then on SIGINT and SIGTERM do not kill the
+//! process. They make every call that waits, on every thread, fail with [`crate::Errno::EINTR`], and every call that begins
+//! to wait later. Calls that do not have to wait succeed as before, so remaining messages can be sent. Call it first in
+//! `main`: a call that already waits when signals begin to be caught does not notice them.
 //!
-//! The last handle of a context waits, when dropped, for messages that linger. A signal that comes while it does so ends
-//! that wait too; they are then sent for as long as the process lives. So it takes one Ctrl-C to leave a loop, and a
-//! second one to leave behind what nobody fetches.
+//! The drop of a context's last handle waits for lingering messages. A signal ends that wait too; the messages are then
+//! sent for as long as the process lives. So one Ctrl-C leaves a loop, and a second one leaves messages that no peer
+//! fetches.
 //!
 //! ```no_run
 //! use zmq::{Context, Errno, Rep, interrupt};
@@ -39,7 +39,7 @@ use crate::raw;
 ///
 /// # Errors
 ///
-/// `EMFILE` or `ENFILE` where there is no file descriptor left for waking those that wait.
+/// `EMFILE` or `ENFILE` if no file descriptor is left, which it needs to wake calls that wait.
 ///
 /// ```no_run
 /// use zmq::interrupt;
@@ -56,10 +56,7 @@ use crate::raw;
 /// ```
 #[doc(alias = "s_catch_signals")]
 pub fn catch_signals() -> Result<()> {
-    raw::catch_signals().map_err(|error| {
-        let errno = Errno::from_io(&error, Errno::EINVAL);
-        errno.of("sigaction")
-    })
+    raw::catch_signals().map_err(|error| Errno::from_io(&error, Errno::EINVAL).of("sigaction"))
 }
 
 /// Whether a caught signal has come, since the start or since [`clear`].
@@ -80,7 +77,7 @@ pub fn interrupted() -> bool {
     raw::interrupted()
 }
 
-/// Forgets the signal, so that calls may wait again.
+/// Clears the interrupt, so that calls may wait again.
 ///
 /// ```no_run
 /// use zmq::interrupt;
@@ -94,8 +91,8 @@ pub fn clear() {
     raw::clear_interrupt();
 }
 
-/// A descriptor that is readable while an interrupt stands, for loops that wait on other things; `None` before
-/// [`catch_signals`]. Nobody should read from it.
+/// A descriptor that is readable from a caught signal until [`clear`], for loops that wait on other things; `None` before
+/// [`catch_signals`]. Do not read from it.
 ///
 /// ```no_run
 /// use zmq::{PollEvents, PollItem, interrupt};

@@ -1,4 +1,4 @@
-//! Waiting under another signal mask.
+//! `zmq_ppoll`: polling under another signal mask.
 
 use std::os::fd::RawFd;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use crate::wake_up::WakeUp;
 
 const CALL: &str = "zmq_ppoll";
 
-/// As [`crate::poll`], with `mask` instead of the calling thread's signal mask while it waits, and ended by any signal that
-/// is handled meanwhile.
+/// As [`crate::poll`], except that `mask` replaces the calling thread's signal mask during the wait, and any signal that is
+/// handled meanwhile ends it.
 ///
-/// A program that wants to wait for messages or a signal holds the signal back ([`SignalMask::set_for_thread`]) and lets it
-/// through here: it cannot come between looking whether it has come and waiting. [`crate::interrupt`] does without.
+/// A program that waits for messages or a signal blocks the signal ([`SignalMask::set_for_thread`]) and lets it through
+/// here. It then cannot be missed between the check for the signal and the wait. [`crate::interrupt`] needs no mask.
 ///
-/// Of a file descriptor it sees what `select` does: [`crate::PollEvents::POLLERR`] is reported only if it is asked for, and
-/// stands for exceptional data.
+/// It reports the same of a file descriptor as `select`: [`crate::PollEvents::POLLERR`] only if it is asked for, as a sign
+/// of exceptional data.
 ///
 /// # Errors
 ///
-/// `EINTR` after a signal, `ETERM` where the context of one of the sockets was shut down, `EBADF` for a closed file
+/// `EINTR` after a signal, `ETERM` if the context of one of the sockets was shut down, `EBADF` for a closed file
 /// descriptor, `EINVAL` for no items or for a descriptor, a socket's or another, whose number is 1024 (`FD_SETSIZE`) or
-/// more, `ENOTSUP` where libzmq was built without it.
+/// more, `ENOTSUP` if libzmq was built without it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,7 +48,7 @@ pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>, m
     }
     let deadline = Deadline::after(timeout);
     let wake_up = WakeUp::current();
-    // C's function, too, would miss news of a socket that is there twice.
+    // libzmq would miss events of a socket that is in the list twice.
     let mut copied = Merged::new(items, wake_up.item());
     check_descriptors(&copied.polled)?;
     loop {

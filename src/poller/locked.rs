@@ -1,5 +1,5 @@
-//! Sockets that libzmq locks itself: the draft kinds, which have no descriptor to wait on. libzmq's own poller waits on
-//! them, and has one descriptor for them all.
+//! Thread-safe sockets: draft kinds, which have no `ZMQ_FD`. libzmq's own poller waits on them, and has one descriptor for
+//! them all.
 
 use std::hash::Hash;
 use std::os::fd::AsRawFd;
@@ -7,9 +7,9 @@ use std::os::fd::AsRawFd;
 use mio::Interest;
 use mio::unix::SourceFd;
 
-use super::source::Held;
+use super::source::Registered;
 use super::wait::LOCKED;
-use super::{ADD, Event, Poller, Registered, already_there, errno};
+use super::{ADD, Event, Poller, RegisterResult, already_there, errno};
 use crate::error::{Errno, Error};
 use crate::poll_events::PollEvents;
 use crate::socket::MaybeOwned;
@@ -25,21 +25,21 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         socket: MaybeOwned<'a>,
         place: usize,
         events: PollEvents,
-    ) -> Registered<'a> {
+    ) -> RegisterResult<'a> {
         self.locked.add(place, socket, events.raw()).map_err(|(socket, errno)| {
             let error = if errno == Errno::EINVAL { already_there() } else { errno.of(ADD) };
-            (Held::Socket(socket), error)
+            (Registered::Socket(socket), error)
         })?;
         if let Err(error) = self.report_locked() {
             return match self.locked.remove(place) {
-                Some(socket) => Err((Held::Socket(socket), error)),
-                None => Ok((Held::Locked, None)),
+                Some(socket) => Err((Registered::Socket(socket), error)),
+                None => Ok((Registered::Locked, None)),
             };
         }
-        Ok((Held::Locked, None))
+        Ok((Registered::Locked, None))
     }
 
-    /// Has the system report when one of them may be ready.
+    /// Makes the system report when a thread-safe socket may be ready.
     fn report_locked(&mut self) -> Result<(), Error> {
         if !self.sees_locked
             && let Some(fd) = self.locked.fd()
@@ -51,13 +51,13 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         Ok(())
     }
 
-    /// Looks at all of them.
-    pub(super) fn look_at_locked(&mut self, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
+    /// Queries all thread-safe sockets.
+    pub(super) fn query_locked(&mut self, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
         if self.locked.is_empty() {
             return Ok(());
         }
         if any_put_back() {
-            return self.look_at_each_locked(events);
+            return self.query_each_locked(events);
         }
         let ready = loop {
             match self.locked.ready() {
@@ -74,9 +74,9 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     }
 
     /// Looks at one after the other: libzmq does not know of what was put back.
-    fn look_at_each_locked(&mut self, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
+    fn query_each_locked(&mut self, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
         for place in self.locked.places().collect::<Vec<_>>() {
-            let revents = self.look_at_one_locked(place)?;
+            let revents = self.query_one_locked(place)?;
             if let Some(Some(slot)) = self.slots.get(place)
                 && !revents.is_empty()
             {
@@ -86,8 +86,8 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         Ok(())
     }
 
-    /// What one of them is ready for.
-    pub(super) fn look_at_one_locked(&mut self, place: usize) -> Result<PollEvents, Errno> {
+    /// The events of one thread-safe socket that are ready.
+    pub(super) fn query_one_locked(&mut self, place: usize) -> Result<PollEvents, Errno> {
         let (Some(socket), Some(Some(slot))) = (self.locked.get(place), self.slots.get(place)) else {
             return Ok(PollEvents::NONE);
         };

@@ -1,12 +1,13 @@
 //! Waiting on many sockets and file descriptors, at a cost that does not grow with their number.
 //!
-//! The system's own poller (epoll, kqueue) waits on the descriptors that libzmq gives for its sockets. These are
-//! edge-triggered and signal that a socket has commands to process, not that it is ready. What is right then:
+//! The system's poller (epoll, kqueue) waits on each socket's `ZMQ_FD`. It is edge-triggered, and signals that the socket
+//! has commands to process, not that it is ready. Therefore:
 //!
-//! - A socket is looked at (`ZMQ_EVENTS`) when its descriptor signals, and at every wait for as long as it is ready: it is
-//!   `active`. Once it is not, libzmq signals the next change, provided that nobody uses the socket meanwhile.
-//! - A socket that was used since it was looked at becomes active too: [`crate::socket::Used`] says which these are.
-//! - A descriptor of the user's own is edge-triggered here as well; while it is active, the system is asked about it.
+//! - A socket is `active` from the signal of its descriptor on, for as long as it is ready. Every wait queries the
+//!   `ZMQ_EVENTS` of active sockets. Once one is not ready, libzmq signals its next change, unless the socket is used
+//!   meanwhile.
+//! - A socket that was used since the last query becomes active too: [`crate::socket::Used`] lists these.
+//! - A descriptor of the user's is edge-triggered too; while it is active, every wait polls it.
 
 #[cfg(feature = "draft")]
 mod locked;
@@ -32,34 +33,34 @@ use crate::poll_events::PollEvents;
 use crate::raw::LockedPoller;
 use crate::raw::{self, Process};
 use crate::socket::{Core, Socket, Used};
-use source::Held;
+use source::Registered;
 
 const ADD: &str = "zmq_poller_add";
 const MODIFY: &str = "zmq_poller_modify";
 const REMOVE: &str = "zmq_poller_remove";
 
-/// How many descriptors the system may report at once; the others it reports the next time.
-const AT_ONCE: usize = 256;
+/// How many descriptors the system reports at once. It reports the others the next time.
+const EVENT_BATCH: usize = 256;
 
-/// Something that is ready: what it was registered as, and for what.
+/// A socket or file descriptor that is ready: its key and its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "zmq_poller_event_t")]
 pub struct Event<K = usize> {
-    /// The key it was added with.
+    /// The key under which it was added.
     pub key: K,
-    /// What can be done without waiting, among what was asked for. A file descriptor may also have
-    /// [`PollEvents::POLLERR`], which is reported unasked.
+    /// The events that are ready, among those waited for. A file descriptor may also have [`PollEvents::POLLERR`], which
+    /// is always reported.
     pub revents: PollEvents,
 }
 
 impl<K> Event<K> {
-    /// Whether there is something to receive.
+    /// Whether it can receive.
     pub fn is_readable(&self) -> bool {
         self.revents.contains(PollEvents::POLLIN)
     }
 
-    /// Whether there is room to send.
+    /// Whether it can send.
     pub fn is_writable(&self) -> bool {
         self.revents.contains(PollEvents::POLLOUT)
     }
@@ -67,11 +68,11 @@ impl<K> Event<K> {
 
 /// A lasting set of sockets and file descriptors to wait on, each under a key of the user's choice.
 ///
-/// What a wait costs depends on how many are ready, not on how many there are; [`crate::poll`] asks each every time. The
-/// sockets are lent to the poller ([`Poller::add`]), which the compiler then does not let outlive them, or given to it
-/// ([`Poller::add_owned`]) and lent back by key ([`Poller::socket`]). They may be used as ever meanwhile.
+/// The cost of a wait depends on how many are ready, not on how many are registered; [`crate::poll`] asks each every time.
+/// Sockets are lent to the poller ([`Poller::add`]), and the compiler checks that it does not outlive them, or they are
+/// given to it ([`Poller::add_owned`]) and lent back by key ([`Poller::socket`]). They may be used as usual meanwhile.
 ///
-/// As the sockets in it, a poller belongs to one thread.
+/// A poller belongs to one thread, as the sockets in it do.
 ///
 /// ```
 /// use zmq::{Context, PollEvents, Poller, Pull, Push};
@@ -107,7 +108,7 @@ impl<K> Event<K> {
 #[doc(alias = "zmq_poller_destroy")]
 #[doc(alias = "zpoller")]
 pub struct Poller<'a, K = usize> {
-    // Dropped first: nothing is to be registered when the sockets close.
+    // Dropped first: no socket may be registered when it closes.
     os: mio::Poll,
     #[cfg(feature = "draft")]
     locked: LockedPoller<'a>,
@@ -117,13 +118,13 @@ pub struct Poller<'a, K = usize> {
     places: HashMap<K, usize>,
     /// The user's descriptors.
     fds: HashSet<RawFd>,
-    /// The places of what is or may be ready.
+    /// The places of sources that are or may be ready.
     active: Vec<usize>,
     used: Arc<Used>,
     events: Vec<Event<K>>,
-    /// What is registered for the interrupt: a duplicate, as the interrupt's own descriptor may be one of the user's.
+    /// The descriptor registered for interrupts: a duplicate, since the user may register the original.
     interrupt: Option<OwnedFd>,
-    /// Whether the descriptor of `locked` is.
+    /// Whether the descriptor of `locked` is registered.
     #[cfg(feature = "draft")]
     sees_locked: bool,
     process: Process,
@@ -131,23 +132,23 @@ pub struct Poller<'a, K = usize> {
 
 struct Slot<'a, K> {
     key: K,
-    held: Held<'a>,
+    source: Registered<'a>,
     events: PollEvents,
-    /// What is registered with the system. libzmq does not tell it any more once the context is shut down.
+    /// The descriptor registered with the system. libzmq no longer tells it once the context is shut down.
     fd: Option<RawFd>,
     /// Whether its place is in `active`.
     active: bool,
 }
 
-/// What was registered and the descriptor that the system watches for it, or what was not and why.
-type Registered<'a> = std::result::Result<(Held<'a>, Option<RawFd>), (Held<'a>, Error)>;
+/// The source and the descriptor that the system watches for it; or the source and why it was not registered.
+type RegisterResult<'a> = std::result::Result<(Registered<'a>, Option<RawFd>), (Registered<'a>, Error)>;
 
 impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
-    /// A poller of nothing yet.
+    /// An empty poller.
     ///
     /// # Errors
     ///
-    /// `EMFILE` or `ENFILE` where there is no file descriptor left for it.
+    /// `EMFILE` or `ENFILE` if no file descriptor is left.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -163,7 +164,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             os: mio::Poll::new().map_err(|error| errno(&error).of(CALL))?,
             #[cfg(feature = "draft")]
             locked: LockedPoller::default(),
-            os_events: mio::Events::with_capacity(AT_ONCE),
+            os_events: mio::Events::with_capacity(EVENT_BATCH),
             slots: Vec::new(),
             free: Vec::new(),
             places: HashMap::new(),
@@ -184,9 +185,9 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` where the key is taken or the socket or descriptor is in this poller already, `EPERM` for a file that the
-    /// system cannot wait on, which an ordinary file is, `ETERM` after the socket's context was shut down, `ENOTSOCK` in
-    /// a forked child.
+    /// `EINVAL` if the key is taken or the socket or descriptor is in this poller already, `EPERM` for a file that the
+    /// system cannot wait on, as an ordinary file, `ETERM` after the socket's context was shut down, `ENOTSOCK` in a
+    /// forked child.
     ///
     /// ```
     /// use std::time::Duration;
@@ -205,14 +206,14 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     #[doc(alias = "zmq_poller_add")]
     #[doc(alias = "zmq_poller_add_fd")]
     pub fn add(&mut self, source: impl Into<Source<'a>>, key: K, events: PollEvents) -> Result<()> {
-        self.insert(source.into().into_held(), key, events).map_err(|(_, error)| error)
+        self.insert(source.into().into_registered(), key, events).map_err(|(_, error)| error)
     }
 
     /// Waits for `events` on a socket or file descriptor that the poller owns from now on: see [`Poller::socket`].
     ///
     /// # Errors
     ///
-    /// As [`Poller::add`]; what was not added comes back in the error.
+    /// As [`Poller::add`]; the error contains the source.
     ///
     /// ```
     /// use zmq::{PollEvents, Poller};
@@ -235,31 +236,31 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         key: K,
         events: PollEvents,
     ) -> Result<(), AddError<'a>> {
-        let inserted = self.insert(source.into().into_held(), key, events);
-        inserted.map_err(|(held, error)| AddError::new(OwnedSource::new(held), error))
+        let inserted = self.insert(source.into().into_registered(), key, events);
+        inserted.map_err(|(source, error)| AddError::new(OwnedSource::new(source), error))
     }
 
-    fn insert(&mut self, held: Held<'a>, key: K, events: PollEvents) -> Result<(), (Held<'a>, Error)> {
+    fn insert(&mut self, source: Registered<'a>, key: K, events: PollEvents) -> Result<(), (Registered<'a>, Error)> {
         if let Err(error) = self.check_process(ADD) {
-            return Err((held, error));
+            return Err((source, error));
         }
         if self.places.contains_key(&key) {
-            return Err((held, Errno::EINVAL.because(ADD, "the key is taken")));
+            return Err((source, Errno::EINVAL.because(ADD, "the key is taken")));
         }
         let place = self.free.pop().unwrap_or(self.slots.len());
         if place == self.slots.len() {
             self.slots.push(None);
         }
-        let (held, fd) = match self.register(held, place, events) {
-            Ok(registered) => registered,
+        let (source, fd) = match self.register(source, place, events) {
+            Ok(done) => done,
             Err(failed) => {
                 self.free.push(place);
                 return Err(failed);
             }
         };
         self.places.insert(key, place);
-        self.slots[place] = Some(Slot { key, held, events, fd, active: false });
-        // No list is to grow while waiting.
+        self.slots[place] = Some(Slot { key, source, events, fd, active: false });
+        // No list may grow during a wait.
         for list in [&mut self.active, &mut *self.used.places()] {
             list.reserve(self.slots.len() - list.len().min(self.slots.len()));
         }
@@ -267,22 +268,24 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         Ok(())
     }
 
-    /// Has the system report when to look at what is held, and gives the descriptor that it watches.
-    fn register(&mut self, held: Held<'a>, place: usize, events: PollEvents) -> Registered<'a> {
+    /// Makes the system report when to query the source, and returns the descriptor that it watches.
+    fn register(&mut self, source: Registered<'a>, place: usize, events: PollEvents) -> RegisterResult<'a> {
         #[cfg(feature = "draft")]
-        let held = match held {
-            Held::Socket(socket) if locked::is_locked(&socket) => return self.register_locked(socket, place, events),
-            held => held,
+        let source = match source {
+            Registered::Socket(socket) if locked::is_locked(&socket) => {
+                return self.register_locked(socket, place, events);
+            }
+            source => source,
         };
-        let registered = match &held {
-            Held::Socket(socket) => self.register_socket(socket.core(), place).map(Some),
-            Held::Fd(fd) => self.register_fd(fd.as_fd().as_raw_fd(), place, interest(events)),
+        let registered = match &source {
+            Registered::Socket(socket) => self.register_socket(socket.core(), place).map(Some),
+            Registered::Fd(fd) => self.register_fd(fd.as_fd().as_raw_fd(), place, interest(events)),
             #[cfg(feature = "draft")]
-            Held::Locked => Ok(None),
+            Registered::Locked => Ok(None),
         };
         match registered {
-            Ok(fd) => Ok((held, fd)),
-            Err(error) => Err((held, error)),
+            Ok(fd) => Ok((source, fd)),
+            Err(error) => Err((source, error)),
         }
     }
 
@@ -310,13 +313,13 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     fn report(&self, fd: RawFd, place: usize, interest: Interest) -> Result<()> {
         let registered = self.os.registry().register(&mut SourceFd(&fd), Token(place), interest);
         registered.map_err(|error| match errno(&error).raw() {
-            // ZMQ_FD of a socket that is here, come by through C.
+            // The ZMQ_FD of a registered socket, obtained through C.
             libc::EEXIST => already_there(),
             _ => errno(&error).because(ADD, "the system's poller refuses the descriptor"),
         })
     }
 
-    /// Changes what is waited for.
+    /// Changes the events waited for.
     ///
     /// # Errors
     ///
@@ -343,11 +346,11 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         self.check_process(MODIFY)?;
         let place = self.place(key, MODIFY)?;
         let Some(slot) = &mut self.slots[place] else { return Err(unknown(MODIFY)) };
-        match &slot.held {
-            Held::Socket(_) => {}
+        match &slot.source {
+            Registered::Socket(_) => {}
             #[cfg(feature = "draft")]
-            Held::Locked => self.locked.modify(place, events.raw()).map_err(|errno| errno.of(MODIFY))?,
-            Held::Fd(fd) => {
+            Registered::Locked => self.locked.modify(place, events.raw()).map_err(|errno| errno.of(MODIFY))?,
+            Registered::Fd(fd) => {
                 let fd = fd.as_fd().as_raw_fd();
                 let registry = self.os.registry();
                 let new = interest(events);
@@ -366,7 +369,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         Ok(())
     }
 
-    /// Stops waiting for something, and gives it back if the poller owned it.
+    /// Removes a socket or descriptor, and returns it if the poller owned it.
     ///
     /// # Errors
     ///
@@ -396,22 +399,22 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         }
         self.free.push(place);
         if let Some(fd) = slot.fd {
-            // Before it can be closed. It fails only where the system does not know the descriptor.
+            // Before it can be closed. It fails only if the system does not know the descriptor.
             let _ = self.os.registry().deregister(&mut SourceFd(&fd));
         }
-        let held = match slot.held {
-            Held::Socket(socket) => {
+        let source = match slot.source {
+            Registered::Socket(socket) => {
                 socket.core().unwatch(&self.used);
-                Held::Socket(socket)
+                Registered::Socket(socket)
             }
             #[cfg(feature = "draft")]
-            Held::Locked => self.locked.remove(place).map_or(Held::Locked, Held::Socket),
-            Held::Fd(fd) => {
+            Registered::Locked => self.locked.remove(place).map_or(Registered::Locked, Registered::Socket),
+            Registered::Fd(fd) => {
                 self.fds.remove(&fd.as_fd().as_raw_fd());
-                Held::Fd(fd)
+                Registered::Fd(fd)
             }
         };
-        Ok(held.is_owned().then(|| OwnedSource::new(held)))
+        Ok(source.is_owned().then(|| OwnedSource::new(source)))
     }
 
     /// The socket that the poller owns under this key.
@@ -432,27 +435,26 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// ```
     pub fn socket(&self, key: K) -> Option<&Socket<'a>> {
         let place = *self.places.get(&key)?;
-        match &self.slots[place].as_ref()?.held {
-            Held::Socket(socket) => socket.owned(),
+        match &self.slots[place].as_ref()?.source {
+            Registered::Socket(socket) => socket.owned(),
             #[cfg(feature = "draft")]
-            Held::Locked => self.locked.get(place)?.owned(),
-            Held::Fd(_) => None,
+            Registered::Locked => self.locked.get(place)?.owned(),
+            Registered::Fd(_) => None,
         }
     }
 
     /// The file descriptor, lent or owned, that is registered under this key.
     pub fn fd(&self, key: K) -> Option<BorrowedFd<'_>> {
-        match &self.slots[*self.places.get(&key)?].as_ref()?.held {
-            Held::Fd(fd) => Some(fd.as_fd()),
+        match &self.slots[*self.places.get(&key)?].as_ref()?.source {
+            Registered::Fd(fd) => Some(fd.as_fd()),
             _ => None,
         }
     }
 
-    /// A descriptor that becomes readable when something may be ready, for an event loop of another kind. Nobody should
-    /// read from it.
+    /// A descriptor that becomes readable when a source may be ready, for another event loop. Do not read from it.
     ///
-    /// It says nothing of what is ready already: before each sleep on it, call [`Poller::wait`] with a zero time-out until
-    /// it finds nothing, and do so again when a socket in the poller was used since.
+    /// It does not signal sources that are ready already: before each wait for it, call [`Poller::wait`] with a zero
+    /// time-out until it finds nothing, and again if a socket in the poller was used since.
     ///
     /// ```
     /// use std::time::Duration;
@@ -478,28 +480,28 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         self.os.registry().as_fd()
     }
 
-    /// How many sockets and file descriptors are registered.
+    /// The number of registered sockets and file descriptors.
     #[doc(alias = "zmq_poller_size")]
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether nothing is registered.
+    /// Whether the poller is empty.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// Waits until something is ready, and gives all that is, in no particular order; nothing after `timeout`.
+    /// Waits until sources are ready, and returns all that are, in no particular order; none after `timeout`.
     ///
-    /// `None` waits for ever, a zero [`Duration`] not at all; the system counts in whole milliseconds, of which a part is
-    /// waited out. A signal does not end the wait, unless it is caught by [`crate::interrupt::catch_signals`]. What is
-    /// ready is reported again at every wait until it is received or sent.
+    /// `None` waits for ever, a zero [`Duration`] not at all; fractions of a millisecond are rounded up. A signal does not
+    /// end the wait, unless [`crate::interrupt::catch_signals`] catches it. A source is reported again at every wait until
+    /// its messages are received, or it has no more room to send.
     ///
     /// # Errors
     ///
-    /// `ETERM` where the context of one of the sockets was shut down, `EINTR` after a caught signal, `EINVAL` for an empty
-    /// poller and no time-out, which would never end, `EMFILE` or `ENFILE` where signals are caught and no descriptor is left
-    /// for that, `ENOTSOCK` in a forked child. Nothing that was ready is lost.
+    /// `ETERM` if the context of one of the sockets was shut down, `EINTR` after a caught signal, `EINVAL` for an empty
+    /// poller and no time-out, which would never end, `EMFILE` or `ENFILE` if signals are caught and no descriptor is left
+    /// for that, `ENOTSOCK` in a forked child. The next wait reports what was ready.
     ///
     /// ```
     /// use std::time::Duration;
@@ -525,8 +527,8 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         outcome.map(|()| self.events.as_slice())
     }
 
-    /// As [`Poller::wait`], with a list of the caller's, so that the poller itself, its sockets and its registrations are
-    /// free to use while the list is gone through. The list's old content goes; used again it does not allocate.
+    /// As [`Poller::wait`], into the caller's list, so that the poller may be used while the caller iterates over the list.
+    /// The list is cleared first; reused, it does not allocate.
     ///
     /// ```
     /// use zmq::{PollEvents, Poller};
@@ -570,7 +572,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     }
 }
 
-/// What the system is to report for a descriptor of the user's.
+/// The events that the system must report for a descriptor of the user's.
 fn interest(events: PollEvents) -> Option<Interest> {
     if events.is_empty() {
         return None;
@@ -582,7 +584,7 @@ fn interest(events: PollEvents) -> Option<Interest> {
         (PollEvents::POLLPRI, Interest::PRIORITY),
     ];
     let wanted = wanted.into_iter().filter(|(event, _)| events.contains(*event)).map(|(_, interest)| interest);
-    // Errors are reported whatever is asked for, but something has to be.
+    // The system reports errors always, but mio needs at least one interest.
     Some(wanted.reduce(|all, one| all.add(one)).unwrap_or(Interest::READABLE))
 }
 
@@ -592,7 +594,7 @@ fn errno(error: &io::Error) -> Errno {
 
 #[cold]
 fn unknown(call: &'static str) -> Error {
-    Errno::EINVAL.because(call, "nothing is registered under this key")
+    Errno::EINVAL.because(call, "nothing is source under this key")
 }
 
 #[cold]
@@ -603,7 +605,7 @@ fn already_there() -> Error {
 impl<K> Drop for Poller<'_, K> {
     fn drop(&mut self) {
         for slot in self.slots.iter().flatten() {
-            if let Held::Socket(socket) = &slot.held {
+            if let Registered::Socket(socket) = &slot.source {
                 socket.core().unwatch(&self.used);
             }
         }
@@ -612,6 +614,6 @@ impl<K> Drop for Poller<'_, K> {
 
 impl<K: fmt::Debug> fmt::Debug for Poller<'_, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.slots.iter().flatten().map(|slot| (&slot.key, &slot.held))).finish()
+        f.debug_map().entries(self.slots.iter().flatten().map(|slot| (&slot.key, &slot.source))).finish()
     }
 }

@@ -1,4 +1,4 @@
-//! What a poller waits on: sockets and file descriptors, lent to it or its own.
+//! The sources that a poller waits on: sockets and file descriptors, borrowed or owned.
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,10 +23,10 @@ use crate::socket::{MaybeOwned, Socket, SocketRef};
 /// # Ok(())
 /// # }
 /// ```
-pub struct Source<'a>(Held<'a>);
+pub struct Source<'a>(Registered<'a>);
 
 impl<'a> Source<'a> {
-    pub(super) fn into_held(self) -> Held<'a> {
+    pub(super) fn into_registered(self) -> Registered<'a> {
         self.0
     }
 }
@@ -39,13 +39,13 @@ impl<'a, T: SocketType> From<&'a Socket<'_, T>> for Source<'a> {
 
 impl<'a> From<SocketRef<'a>> for Source<'a> {
     fn from(socket: SocketRef<'a>) -> Source<'a> {
-        Source(Held::Socket(MaybeOwned::Borrowed(socket)))
+        Source(Registered::Socket(MaybeOwned::Borrowed(socket)))
     }
 }
 
 impl<'a> From<BorrowedFd<'a>> for Source<'a> {
     fn from(fd: BorrowedFd<'a>) -> Source<'a> {
-        Source(Held::Fd(LentFd::Borrowed(fd)))
+        Source(Registered::Fd(MaybeOwnedFd::Borrowed(fd)))
     }
 }
 
@@ -55,8 +55,8 @@ impl fmt::Debug for Source<'_> {
     }
 }
 
-/// A socket or file descriptor that a [`crate::Poller`] or [`crate::Reactor`] owns: a [`Socket`] or an [`OwnedFd`], which
-/// a connection or a pipe can be turned into.
+/// A socket or file descriptor that a [`crate::Poller`] or [`crate::Reactor`] owns: a [`Socket`] or an [`OwnedFd`], into
+/// which a connection or a pipe can be converted.
 ///
 /// ```
 /// use std::os::fd::OwnedFd;
@@ -71,21 +71,21 @@ impl fmt::Debug for Source<'_> {
 /// # Ok(())
 /// # }
 /// ```
-pub struct OwnedSource<'ctx>(Held<'ctx>);
+pub struct OwnedSource<'ctx>(Registered<'ctx>);
 
 impl<'ctx> OwnedSource<'ctx> {
-    pub(super) fn new(held: Held<'ctx>) -> OwnedSource<'ctx> {
-        OwnedSource(held)
+    pub(super) fn new(source: Registered<'ctx>) -> OwnedSource<'ctx> {
+        OwnedSource(source)
     }
 
-    pub(super) fn into_held(self) -> Held<'ctx> {
+    pub(super) fn into_registered(self) -> Registered<'ctx> {
         self.0
     }
 
     /// The socket, if it is one; [`Socket::downcast`] gives its kind back.
     pub fn into_socket(self) -> Option<Socket<'ctx>> {
         match self.0 {
-            Held::Socket(MaybeOwned::Owned(socket)) => Some(*socket),
+            Registered::Socket(MaybeOwned::Owned(socket)) => Some(*socket),
             _ => None,
         }
     }
@@ -93,7 +93,7 @@ impl<'ctx> OwnedSource<'ctx> {
     /// The file descriptor, if it is one.
     pub fn into_fd(self) -> Option<OwnedFd> {
         match self.0 {
-            Held::Fd(LentFd::Owned(fd)) => Some(fd),
+            Registered::Fd(MaybeOwnedFd::Owned(fd)) => Some(fd),
             _ => None,
         }
     }
@@ -101,13 +101,13 @@ impl<'ctx> OwnedSource<'ctx> {
 
 impl<'ctx, T: SocketType> From<Socket<'ctx, T>> for OwnedSource<'ctx> {
     fn from(socket: Socket<'ctx, T>) -> OwnedSource<'ctx> {
-        OwnedSource(Held::Socket(MaybeOwned::Owned(Box::new(socket.erase()))))
+        OwnedSource(Registered::Socket(MaybeOwned::Owned(Box::new(socket.erase()))))
     }
 }
 
 impl From<OwnedFd> for OwnedSource<'_> {
     fn from(fd: OwnedFd) -> Self {
-        OwnedSource(Held::Fd(LentFd::Owned(fd)))
+        OwnedSource(Registered::Fd(MaybeOwnedFd::Owned(fd)))
     }
 }
 
@@ -117,9 +117,9 @@ impl fmt::Debug for OwnedSource<'_> {
     }
 }
 
-/// Why a socket or file descriptor was not added, and the thing itself.
+/// Why a socket or file descriptor was not added, and the socket or descriptor itself.
 ///
-/// `?` turns it into an [`Error`], which closes it; [`AddError::into_source`] keeps it.
+/// `?` converts it into an [`Error`], which closes the source; [`AddError::into_source`] keeps it.
 ///
 /// ```
 /// use zmq::{Errno, PollEvents, Poller};
@@ -152,7 +152,7 @@ impl<'ctx> AddError<'ctx> {
         &self.error
     }
 
-    /// What was not added, to keep.
+    /// The socket or descriptor that was not added.
     pub fn into_source(self) -> OwnedSource<'ctx> {
         self.source_
     }
@@ -164,48 +164,48 @@ impl From<AddError<'_>> for Error {
     }
 }
 
-/// A socket or descriptor in a poller: borrowed or owned, it is open for as long as it is there.
-pub(super) enum Held<'a> {
+/// A socket or descriptor in a poller. Borrowed or owned, it stays open while it is registered.
+pub(super) enum Registered<'a> {
     Socket(MaybeOwned<'a>),
-    /// A socket that libzmq locks itself is kept with libzmq's own poller.
+    /// A thread-safe socket, which `LockedPoller` holds.
     #[cfg(feature = "draft")]
     Locked,
-    Fd(LentFd<'a>),
+    Fd(MaybeOwnedFd<'a>),
 }
 
-impl Held<'_> {
+impl Registered<'_> {
     pub(super) fn is_owned(&self) -> bool {
         match self {
-            Held::Socket(socket) => socket.is_owned(),
+            Registered::Socket(socket) => socket.is_owned(),
             #[cfg(feature = "draft")]
-            Held::Locked => false,
-            Held::Fd(fd) => matches!(fd, LentFd::Owned(_)),
+            Registered::Locked => false,
+            Registered::Fd(fd) => matches!(fd, MaybeOwnedFd::Owned(_)),
         }
     }
 }
 
 /// A descriptor that is borrowed or owned.
-pub(super) enum LentFd<'a> {
+pub(super) enum MaybeOwnedFd<'a> {
     Borrowed(BorrowedFd<'a>),
     Owned(OwnedFd),
 }
 
-impl LentFd<'_> {
+impl MaybeOwnedFd<'_> {
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            LentFd::Borrowed(fd) => *fd,
-            LentFd::Owned(fd) => fd.as_fd(),
+            MaybeOwnedFd::Borrowed(fd) => *fd,
+            MaybeOwnedFd::Owned(fd) => fd.as_fd(),
         }
     }
 }
 
-impl fmt::Debug for Held<'_> {
+impl fmt::Debug for Registered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Held::Socket(socket) => socket.core().kind().fmt(f),
+            Registered::Socket(socket) => socket.core().kind().fmt(f),
             #[cfg(feature = "draft")]
-            Held::Locked => f.write_str("locked socket"),
-            Held::Fd(fd) => fd.as_fd().fmt(f),
+            Registered::Locked => f.write_str("locked socket"),
+            Registered::Fd(fd) => fd.as_fd().fmt(f),
         }
     }
 }

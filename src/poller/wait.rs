@@ -1,4 +1,4 @@
-//! One wait: what the system reports, what was used, and what that makes ready.
+//! One wait: the system's reports, the sockets used since, and the queries that follow.
 
 use std::hash::Hash;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 
-use super::source::Held;
+use super::source::Registered;
 use super::{Event, Poller, Slot, errno};
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
@@ -18,9 +18,9 @@ use crate::socket::Used;
 
 const WAIT: &str = "zmq_poller_wait_all";
 
-/// What the interrupt is registered as.
+/// The token of the interrupt.
 const INTERRUPT: Token = Token(usize::MAX);
-/// What the descriptor of libzmq's own poller is registered as.
+/// The token of the descriptor of libzmq's own poller.
 #[cfg(feature = "draft")]
 pub(super) const LOCKED: Token = Token(usize::MAX - 1);
 
@@ -34,16 +34,16 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         self.see_interrupts()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         self.activate_used();
-        let mut outcome = self.look_at_active(0, events);
+        let mut outcome = self.query_active(0, events);
         #[cfg(feature = "draft")]
         if outcome.is_ok() {
-            outcome = self.look_at_locked(events);
+            outcome = self.query_locked(events);
         }
         while outcome.is_ok() {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let interrupted = raw::interrupted();
             let may_wait = events.is_empty() && !interrupted;
-            outcome = self.ask_system(if may_wait { left } else { Some(Duration::ZERO) }, events);
+            outcome = self.poll_system(if may_wait { left } else { Some(Duration::ZERO) }, events);
             if !events.is_empty() || left.is_some_and(|left| left.is_zero()) {
                 break;
             }
@@ -57,13 +57,13 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         })
     }
 
-    /// Takes the system's reports, and looks at what they are about.
-    fn ask_system(&mut self, timeout: Option<Duration>, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
+    /// Takes the system's reports, and queries the sources that they are about.
+    fn poll_system(&mut self, timeout: Option<Duration>, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
         match self.os.poll(&mut self.os_events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(errno(&error)),
             _ => {}
         }
-        // Those that are active already are reported too, if they may be used behind our back.
+        // If no source was ready, all active ones are queried again: another thread may have used them.
         let fresh = if events.is_empty() { 0 } else { self.active.len() };
         #[cfg(feature = "draft")]
         let mut locked = false;
@@ -77,20 +77,20 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         }
         #[cfg(feature = "draft")]
         if locked && events.is_empty() {
-            self.look_at_locked(events)?;
+            self.query_locked(events)?;
         }
-        self.look_at_active(fresh, events)
+        self.query_active(fresh, events)
     }
 
-    /// Looks at the active ones from the given one on: those that are not ready are no longer active.
-    fn look_at_active(&mut self, from: usize, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
+    /// Queries the active sources from index `from` on. Those that are not ready are no longer active.
+    fn query_active(&mut self, from: usize, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
         let mut next = from;
         while let Some(&place) = self.active.get(next) {
             let Some(slot) = &mut self.slots[place] else {
                 self.active.swap_remove(next);
                 continue;
             };
-            let revents = slot.look(&self.used)?;
+            let revents = slot.query(&self.used)?;
             if !revents.is_empty() {
                 events.push(Event { key: slot.key, revents });
             } else if !slot.stays_active() {
@@ -103,15 +103,15 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         Ok(())
     }
 
-    /// What can be done now with what is registered under this key: [`PollEvents::NONE`] where nothing is.
-    pub(crate) fn look_again(&mut self, key: K) -> Result<PollEvents> {
+    /// The events of a key that are ready now; [`PollEvents::NONE`] if the key was removed.
+    pub(crate) fn query_again(&mut self, key: K) -> Result<PollEvents> {
         let Some(&place) = self.places.get(&key) else { return Ok(PollEvents::NONE) };
         let Some(slot) = &mut self.slots[place] else { return Ok(PollEvents::NONE) };
         #[cfg(feature = "draft")]
-        if matches!(slot.held, Held::Locked) {
-            return self.look_at_one_locked(place).map_err(|errno| errno.of(WAIT));
+        if matches!(slot.source, Registered::Locked) {
+            return self.query_one_locked(place).map_err(|errno| errno.of(WAIT));
         }
-        let revents = slot.look(&self.used).map_err(|errno| errno.of(WAIT))?;
+        let revents = slot.query(&self.used).map_err(|errno| errno.of(WAIT))?;
         self.activate(place);
         Ok(revents)
     }
@@ -126,7 +126,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         activate(&mut self.slots, &mut self.active, place);
     }
 
-    /// Has a caught signal end the wait; from when signals are caught on.
+    /// Lets caught signals end the wait, once signals are caught.
     fn see_interrupts(&mut self) -> Result<()> {
         if self.interrupt.is_some() || !raw::catching() {
             return Ok(());
@@ -143,15 +143,15 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
 }
 
 impl<K> Slot<'_, K> {
-    /// What it is ready for.
-    fn look(&mut self, used: &Arc<Used>) -> Result<PollEvents, Errno> {
-        match &self.held {
-            Held::Socket(socket) => Ok(socket.core().look(used)?.only(self.events)),
-            // They are all looked at together.
+    /// The events that are ready.
+    fn query(&mut self, used: &Arc<Used>) -> Result<PollEvents, Errno> {
+        match &self.source {
+            Registered::Socket(socket) => Ok(socket.core().look(used)?.only(self.events)),
+            // `query_locked` queries them all together.
             #[cfg(feature = "draft")]
-            Held::Locked => Ok(PollEvents::NONE),
-            Held::Fd(_) if self.events.is_empty() => Ok(PollEvents::NONE),
-            Held::Fd(fd) => {
+            Registered::Locked => Ok(PollEvents::NONE),
+            Registered::Fd(_) if self.events.is_empty() => Ok(PollEvents::NONE),
+            Registered::Fd(fd) => {
                 let mut items = [PollItem::fd(fd.as_fd(), self.events)];
                 loop {
                     match raw::poll(&mut items, 0) {
@@ -163,14 +163,14 @@ impl<K> Slot<'_, K> {
         }
     }
 
-    /// Whether it has to be looked at even if it is not ready and nothing is reported.
+    /// Whether it must be queried at every wait, ready or not.
     fn stays_active(&self) -> bool {
-        matches!(&self.held, Held::Socket(socket) if socket.core().is_exposed())
+        matches!(&self.source, Registered::Socket(socket) if socket.core().is_exposed())
     }
 }
 
 fn activate<K>(slots: &mut [Option<Slot<'_, K>>], active: &mut Vec<usize>, place: usize) {
-    // A report or a use may be of something that was removed since.
+    // The source of a report or a use may have been removed since.
     if let Some(Some(slot)) = slots.get_mut(place)
         && !slot.active
     {

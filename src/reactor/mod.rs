@@ -473,7 +473,7 @@ impl<'a> Reactor<'a> {
             let mut event = *event;
             if number != 0 {
                 // An earlier handler may have received the message, or changed the events.
-                event.revents = self.poller.look_again(event.key)?;
+                event.revents = self.poller.query_again(event.key)?;
             }
             if !event.revents.is_empty() {
                 self.call(event)?;
