@@ -57,6 +57,7 @@
 
 mod actor;
 mod bell;
+mod bit_set;
 pub mod c_names;
 mod context;
 pub mod cookbook;

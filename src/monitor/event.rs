@@ -2,86 +2,73 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::{BitOr, BitOrAssign};
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+use crate::bit_set::bit_set;
 use crate::error::Errno;
 use crate::message::Message;
 
-/// Which events a monitor reports.
-///
-/// ```
-/// use zmq::monitor::Events;
-///
-/// let comings = Events::ACCEPTED | Events::HANDSHAKE_SUCCEEDED;
-/// assert!(comings.contains(Events::ACCEPTED));
-/// assert!(Events::ALL.contains(comings));
-/// assert_eq!(format!("{comings:?}"), "ACCEPTED | HANDSHAKE_SUCCEEDED");
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Events(u64);
-
-macro_rules! masks {
-    ($($(#[doc = $doc:literal])* $name:ident = $number:ident, $c_name:literal;)*) => {
-        impl Events {
-            $($(#[doc = $doc])* #[doc(alias = $c_name)] pub const $name: Events = Events(zmq_sys::$number as u64);)*
-        }
-
-        const NAMES: &[(Events, &str)] = &[$((Events::$name, stringify!($name)),)*];
-    };
-}
-
-masks! {
-    /// [`Event::Connected`].
-    CONNECTED = ZMQ_EVENT_CONNECTED, "ZMQ_EVENT_CONNECTED";
-    /// [`Event::ConnectDelayed`].
-    CONNECT_DELAYED = ZMQ_EVENT_CONNECT_DELAYED, "ZMQ_EVENT_CONNECT_DELAYED";
-    /// [`Event::ConnectRetried`].
-    CONNECT_RETRIED = ZMQ_EVENT_CONNECT_RETRIED, "ZMQ_EVENT_CONNECT_RETRIED";
-    /// [`Event::Listening`].
-    LISTENING = ZMQ_EVENT_LISTENING, "ZMQ_EVENT_LISTENING";
-    /// [`Event::BindFailed`].
-    BIND_FAILED = ZMQ_EVENT_BIND_FAILED, "ZMQ_EVENT_BIND_FAILED";
-    /// [`Event::Accepted`].
-    ACCEPTED = ZMQ_EVENT_ACCEPTED, "ZMQ_EVENT_ACCEPTED";
-    /// [`Event::AcceptFailed`].
-    ACCEPT_FAILED = ZMQ_EVENT_ACCEPT_FAILED, "ZMQ_EVENT_ACCEPT_FAILED";
-    /// [`Event::Closed`].
-    CLOSED = ZMQ_EVENT_CLOSED, "ZMQ_EVENT_CLOSED";
-    /// [`Event::CloseFailed`].
-    CLOSE_FAILED = ZMQ_EVENT_CLOSE_FAILED, "ZMQ_EVENT_CLOSE_FAILED";
-    /// [`Event::Disconnected`].
-    DISCONNECTED = ZMQ_EVENT_DISCONNECTED, "ZMQ_EVENT_DISCONNECTED";
-    /// [`Event::MonitorStopped`], which every monitor reports, asked for or not.
-    MONITOR_STOPPED = ZMQ_EVENT_MONITOR_STOPPED, "ZMQ_EVENT_MONITOR_STOPPED";
-    /// [`Event::HandshakeFailedNoDetail`].
-    HANDSHAKE_FAILED_NO_DETAIL = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, "ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL";
-    /// [`Event::HandshakeSucceeded`].
-    HANDSHAKE_SUCCEEDED = ZMQ_EVENT_HANDSHAKE_SUCCEEDED, "ZMQ_EVENT_HANDSHAKE_SUCCEEDED";
-    /// [`Event::HandshakeFailedProtocol`].
-    HANDSHAKE_FAILED_PROTOCOL = ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, "ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL";
-    /// [`Event::HandshakeFailedAuth`].
-    HANDSHAKE_FAILED_AUTH = ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, "ZMQ_EVENT_HANDSHAKE_FAILED_AUTH";
+bit_set! {
+    /// The events that a monitor reports.
+    ///
+    /// ```
+    /// use zmq::monitor::Events;
+    ///
+    /// let comings = Events::ACCEPTED | Events::HANDSHAKE_SUCCEEDED;
+    /// assert!(comings.contains(Events::ACCEPTED));
+    /// assert!(Events::ALL.contains(comings));
+    /// assert_eq!(format!("{comings:?}"), "ACCEPTED | HANDSHAKE_SUCCEEDED");
+    /// ```
+    Events(u64) {
+        /// No event except the end.
+        NONE;
+        /// [`Event::Connected`].
+        CONNECTED = ZMQ_EVENT_CONNECTED, "ZMQ_EVENT_CONNECTED";
+        /// [`Event::ConnectDelayed`].
+        CONNECT_DELAYED = ZMQ_EVENT_CONNECT_DELAYED, "ZMQ_EVENT_CONNECT_DELAYED";
+        /// [`Event::ConnectRetried`].
+        CONNECT_RETRIED = ZMQ_EVENT_CONNECT_RETRIED, "ZMQ_EVENT_CONNECT_RETRIED";
+        /// [`Event::Listening`].
+        LISTENING = ZMQ_EVENT_LISTENING, "ZMQ_EVENT_LISTENING";
+        /// [`Event::BindFailed`].
+        BIND_FAILED = ZMQ_EVENT_BIND_FAILED, "ZMQ_EVENT_BIND_FAILED";
+        /// [`Event::Accepted`].
+        ACCEPTED = ZMQ_EVENT_ACCEPTED, "ZMQ_EVENT_ACCEPTED";
+        /// [`Event::AcceptFailed`].
+        ACCEPT_FAILED = ZMQ_EVENT_ACCEPT_FAILED, "ZMQ_EVENT_ACCEPT_FAILED";
+        /// [`Event::Closed`].
+        CLOSED = ZMQ_EVENT_CLOSED, "ZMQ_EVENT_CLOSED";
+        /// [`Event::CloseFailed`].
+        CLOSE_FAILED = ZMQ_EVENT_CLOSE_FAILED, "ZMQ_EVENT_CLOSE_FAILED";
+        /// [`Event::Disconnected`].
+        DISCONNECTED = ZMQ_EVENT_DISCONNECTED, "ZMQ_EVENT_DISCONNECTED";
+        /// [`Event::MonitorStopped`], which every monitor reports, in the set or not.
+        MONITOR_STOPPED = ZMQ_EVENT_MONITOR_STOPPED, "ZMQ_EVENT_MONITOR_STOPPED";
+        /// [`Event::HandshakeFailedNoDetail`].
+        HANDSHAKE_FAILED_NO_DETAIL = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, "ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL";
+        /// [`Event::HandshakeSucceeded`].
+        HANDSHAKE_SUCCEEDED = ZMQ_EVENT_HANDSHAKE_SUCCEEDED, "ZMQ_EVENT_HANDSHAKE_SUCCEEDED";
+        /// [`Event::HandshakeFailedProtocol`].
+        HANDSHAKE_FAILED_PROTOCOL = ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, "ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL";
+        /// [`Event::HandshakeFailedAuth`].
+        HANDSHAKE_FAILED_AUTH = ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, "ZMQ_EVENT_HANDSHAKE_FAILED_AUTH";
+        /// [`Event::PipesStats`], in the second format only.
+        PIPES_STATS = ZMQ_EVENT_PIPES_STATS, "ZMQ_EVENT_PIPES_STATS" if feature = "draft";
+    }
 }
 
 impl Events {
-    /// No event but the end.
-    pub const NONE: Events = Events(0);
-    /// Every event of the first format: all but [`Event::PipesStats`](Event).
+    /// Every event of the first format: all except [`Event::PipesStats`](Event).
     #[doc(alias = "ZMQ_EVENT_ALL")]
     #[cfg_attr(feature = "draft", doc(alias = "ZMQ_EVENT_ALL_V1"))]
     pub const ALL: Events = Events(zmq_sys::ZMQ_EVENT_ALL as u64);
-    /// [`Event::PipesStats`], in the second format only.
-    #[cfg(feature = "draft")]
-    #[doc(alias = "ZMQ_EVENT_PIPES_STATS")]
-    pub const PIPES_STATS: Events = Events(zmq_sys::ZMQ_EVENT_PIPES_STATS as u64);
     /// Every event of the second format.
     #[cfg(feature = "draft")]
     #[doc(alias = "ZMQ_EVENT_ALL_V2")]
     pub const ALL_V2: Events = Events(zmq_sys::ZMQ_EVENT_ALL_V2 as u64);
 
-    /// The events of C's number, also those that this library does not know.
+    /// The events of C's number, with those that this library does not know.
     pub const fn from_raw(events: u64) -> Events {
         Events(events)
     }
@@ -89,45 +76,6 @@ impl Events {
     /// The events as C's number.
     pub const fn raw(self) -> u64 {
         self.0
-    }
-
-    /// Whether all of `other`'s events are among these.
-    pub const fn contains(self, other: Events) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-impl BitOr for Events {
-    type Output = Events;
-
-    fn bitor(self, other: Events) -> Events {
-        Events(self.0 | other.0)
-    }
-}
-
-impl BitOrAssign for Events {
-    fn bitor_assign(&mut self, other: Events) {
-        self.0 |= other.0;
-    }
-}
-
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        let mut names: Vec<Cow<'_, str>> = Vec::new();
-        for (event, name) in NAMES.iter().filter(|(event, _)| self.contains(*event)) {
-            rest &= !event.0;
-            names.push((*name).into());
-        }
-        #[cfg(feature = "draft")]
-        if self.contains(Events::PIPES_STATS) {
-            rest &= !Events::PIPES_STATS.0;
-            names.push("PIPES_STATS".into());
-        }
-        if rest != 0 {
-            names.push(format!("{rest:#x}").into());
-        }
-        if names.is_empty() { f.write_str("NONE") } else { f.write_str(&names.join(" | ")) }
     }
 }
 

@@ -589,7 +589,7 @@ fn interest(events: PollEvents) -> Option<Interest> {
 }
 
 fn errno(error: &io::Error) -> Errno {
-    Errno::from_io(&error, Errno::EINVAL)
+    Errno::from_io(error, Errno::EINVAL)
 }
 
 #[cold]

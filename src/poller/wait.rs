@@ -4,13 +4,14 @@ use std::hash::Hash;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 
 use super::source::Registered;
 use super::{Event, Poller, Slot, errno};
+use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
@@ -32,7 +33,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
             return Err(Errno::EINVAL.because(WAIT, "an empty poller and no time-out: the wait would never end"));
         }
         self.see_interrupts()?;
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = Deadline::after(timeout);
         self.activate_used();
         let mut outcome = self.query_active(0, events);
         #[cfg(feature = "draft")]
@@ -40,7 +41,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
             outcome = self.query_locked(events);
         }
         while outcome.is_ok() {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = deadline.left();
             let interrupted = raw::interrupted();
             let may_wait = events.is_empty() && !interrupted;
             outcome = self.poll_system(if may_wait { left } else { Some(Duration::ZERO) }, events);

@@ -1,11 +1,18 @@
 //! The types of options that are neither numbers, texts nor times.
 
+#[cfg(feature = "draft")]
+use std::ffi::c_int;
+
 use super::codec::enumeration;
+#[cfg(feature = "draft")]
+use super::{codec::IntCodec, row::Row};
+#[cfg(feature = "draft")]
+use crate::{bit_set::bit_set, error::Result};
 
 enumeration! {
-    /// How a socket's connections are secured.
+    /// The security mechanism of a socket's connections.
     Mechanism {
-        /// Not at all.
+        /// No security.
         Null = ZMQ_NULL "ZMQ_NULL",
         /// User name and password, in clear.
         Plain = ZMQ_PLAIN "ZMQ_PLAIN",
@@ -17,7 +24,7 @@ enumeration! {
 }
 
 enumeration! {
-    /// What a GSSAPI principal's name is.
+    /// The type of a GSSAPI principal's name.
     GssapiNameType {
         /// A service at a host.
         HostBased = ZMQ_GSSAPI_NT_HOSTBASED "ZMQ_GSSAPI_NT_HOSTBASED",
@@ -32,7 +39,7 @@ enumeration! {
 enumeration! {
     /// How a NORM sender controls its rate. Draft.
     NormMode {
-        /// At the fixed rate of `ZMQ_RATE`.
+        /// The fixed rate of `ZMQ_RATE`.
         Fixed = ZMQ_NORM_FIXED "ZMQ_NORM_FIXED",
         /// Congestion control.
         Cc = ZMQ_NORM_CC "ZMQ_NORM_CC",
@@ -46,25 +53,50 @@ enumeration! {
 }
 
 #[cfg(feature = "draft")]
-super::codec::bits! {
-    /// Which comings and goings of peers a ROUTER reports. Draft.
-    RouterNotify {
+bit_set! {
+    /// The events of peers that a ROUTER reports. Draft.
+    RouterNotify(c_int) {
+        /// No event.
+        NONE;
         /// A peer that connected.
-        CONNECT = ZMQ_NOTIFY_CONNECT "ZMQ_NOTIFY_CONNECT",
+        CONNECT = ZMQ_NOTIFY_CONNECT, "ZMQ_NOTIFY_CONNECT";
         /// A peer that disconnected.
-        DISCONNECT = ZMQ_NOTIFY_DISCONNECT "ZMQ_NOTIFY_DISCONNECT",
+        DISCONNECT = ZMQ_NOTIFY_DISCONNECT, "ZMQ_NOTIFY_DISCONNECT";
     }
 }
 
 #[cfg(feature = "draft")]
-super::codec::bits! {
-    /// When not to connect again. Draft.
-    ReconnectStop {
-        /// When the connection was refused (tcp and vmci).
-        CONN_REFUSED = ZMQ_RECONNECT_STOP_CONN_REFUSED "ZMQ_RECONNECT_STOP_CONN_REFUSED",
-        /// When the handshake failed.
-        HANDSHAKE_FAILED = ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED "ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED",
-        /// After [`crate::Socket::disconnect`] (ipc).
-        AFTER_DISCONNECT = ZMQ_RECONNECT_STOP_AFTER_DISCONNECT "ZMQ_RECONNECT_STOP_AFTER_DISCONNECT",
+bit_set! {
+    /// The events after which a socket does not connect again. Draft.
+    ReconnectStop(c_int) {
+        /// No event.
+        NONE;
+        /// The connection was refused (tcp and vmci).
+        CONN_REFUSED = ZMQ_RECONNECT_STOP_CONN_REFUSED, "ZMQ_RECONNECT_STOP_CONN_REFUSED";
+        /// The handshake failed.
+        HANDSHAKE_FAILED = ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED, "ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED";
+        /// [`crate::Socket::disconnect`] was called (ipc).
+        AFTER_DISCONNECT = ZMQ_RECONNECT_STOP_AFTER_DISCONNECT, "ZMQ_RECONNECT_STOP_AFTER_DISCONNECT";
     }
 }
+
+/// A set of flags is an int in C.
+#[cfg(feature = "draft")]
+macro_rules! bit_set_codecs {
+    ($($name:ident)*) => {$(
+        impl IntCodec for $name {
+            type Value = $name;
+
+            fn encode(_row: Row, value: $name) -> Result<c_int> {
+                Ok(value.0)
+            }
+
+            fn decode(_row: Row, value: c_int) -> Result<$name> {
+                Ok($name(value))
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "draft")]
+bit_set_codecs! { RouterNotify ReconnectStop }
