@@ -1,4 +1,4 @@
-//! Pollers of the kinds that libzmq locks, whose sockets other threads use meanwhile.
+//! Pollers of thread-safe sockets, which other threads use meanwhile.
 
 #![cfg(all(feature = "draft", zmq_vendored))]
 
@@ -9,9 +9,101 @@ use std::thread;
 use std::time::Duration;
 
 use common::eventually;
-use zmq::{Channel, Client, Context, Ended, Gather, PollEvents, Poller, Reactor, Scatter, Server};
+use zmq::{Channel, Client, Context, Ended, Errno, Gather, Pair, PollEvents, Poller, Reactor, Scatter, Server, Socket};
 
 const MOMENT: Duration = Duration::from_millis(1);
+const LONG: Duration = Duration::from_secs(3600);
+
+fn channels<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Channel>, Socket<'ctx, Channel>) {
+    let (left, right) = (context.socket(Channel).unwrap(), context.socket(Channel).unwrap());
+    left.bind(endpoint).unwrap();
+    right.connect(endpoint).unwrap();
+    (left, right)
+}
+
+fn ready(poller: &mut Poller<'_, char>, timeout: Duration) -> Vec<char> {
+    let mut keys: Vec<char> = poller.wait(timeout).unwrap().iter().map(|event| event.key).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[deadline::test]
+fn poller_waits_for_thread_safe_sockets_beside_others() {
+    let context = Context::new().unwrap();
+    let (a, to_a) = channels(&context, "inproc://a");
+    let (b, to_b) = channels(&context, "inproc://b");
+    let (c, to_c) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+    c.bind("inproc://c").unwrap();
+    to_c.connect("inproc://c").unwrap();
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
+    poller.add_owned(b, 'b', PollEvents::POLLIN).unwrap();
+    poller.add(&c, 'c', PollEvents::POLLIN).unwrap();
+    assert_eq!(poller.add(&a, 'd', PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL);
+    for _ in 0..10 {
+        assert_eq!(ready(&mut poller, Duration::ZERO), []);
+        to_a.send("x").unwrap();
+        assert_eq!(ready(&mut poller, LONG), ['a']);
+        to_b.send("x").unwrap();
+        to_c.send("x").unwrap();
+        while ready(&mut poller, LONG) != ['a', 'b', 'c'] {}
+        assert_eq!(a.recv().unwrap(), "x");
+        assert_eq!(poller.socket('b').unwrap().recv().unwrap(), "x");
+        assert_eq!(c.recv().unwrap(), "x");
+        to_b.send("later").unwrap();
+        assert_eq!(ready(&mut poller, LONG), ['b']);
+        assert_eq!(poller.socket('b').unwrap().recv().unwrap(), "later");
+    }
+    poller.modify('a', PollEvents::POLLOUT).unwrap();
+    assert_eq!(ready(&mut poller, LONG), ['a']);
+    poller.modify('a', PollEvents::NONE).unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    let b = poller.remove('b').unwrap().unwrap().into_socket().unwrap();
+    to_b.send("kept").unwrap();
+    assert_eq!(b.recv().unwrap(), "kept");
+    assert!(poller.remove('a').unwrap().is_none());
+    assert_eq!(poller.len(), 1);
+    assert_eq!(ready(&mut poller, Duration::from_millis(5)), []);
+}
+
+#[deadline::test]
+fn wait_for_a_thread_safe_socket_ends_with_a_message_and_with_the_context() {
+    let context = Context::new().unwrap();
+    let (a, to_a) = channels(&context, "inproc://a");
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
+    for _ in 0..100 {
+        assert_eq!(ready(&mut poller, Duration::ZERO), []);
+        thread::scope(|scope| {
+            scope.spawn(|| to_a.send("x").unwrap());
+            assert_eq!(ready(&mut poller, LONG), ['a']);
+        });
+        assert_eq!(a.recv().unwrap(), "x");
+    }
+    context.shutdown().unwrap();
+    assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
+}
+
+#[deadline::test]
+fn reactor_calls_handlers_of_thread_safe_sockets() {
+    let context = Context::new().unwrap();
+    let (a, to_a) = channels(&context, "inproc://a");
+    let (b, to_b) = channels(&context, "inproc://b");
+    let mut reactor = Reactor::new().unwrap();
+    for socket in [&a, &b] {
+        reactor
+            .add(socket, PollEvents::POLLIN, |reactor, event| {
+                assert_eq!(socket.recv()?, "x");
+                reactor.remove(event.key)?;
+                Ok(())
+            })
+            .unwrap();
+    }
+    to_a.send("x").unwrap();
+    to_b.send("x").unwrap();
+    assert_eq!(reactor.run().unwrap(), Ended::Empty);
+}
 
 #[deadline::test]
 fn what_others_send_and_receive_hides_nothing() {

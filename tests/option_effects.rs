@@ -6,28 +6,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::DEADLINE;
+use common::{TCP, context, next, text};
 use zmq::{Context, Dealer, Errno, Kind, Pub, Pull, Push, Req, Router, Socket, Stream, Sub, XPub, XSub};
-
-const TCP: &str = "tcp://127.0.0.1:*";
-
-fn context() -> Context {
-    Context::builder().set_blocky(false).build().unwrap()
-}
-
-/// The next message, which has to come.
-#[track_caller]
-fn next<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
-    let message = socket.recv_multipart_timeout(DEADLINE).unwrap().expect("a message");
-    message.iter().map(|part| part.to_vec()).collect()
-}
-
-/// The next message of one part.
-#[track_caller]
-fn text<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> String {
-    let [part]: [Vec<u8>; 1] = next(socket).try_into().expect("one part");
-    String::from_utf8(part).unwrap()
-}
 
 /// Lets a socket see what its inproc peers have done: a call that may not wait does not always look.
 fn look<T: zmq::SocketType>(socket: &Socket<'_, T>) {

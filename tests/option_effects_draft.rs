@@ -7,30 +7,10 @@ mod common;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use common::{DEADLINE, skip_unless};
+use common::{DEADLINE, TCP, context, next, skip_unless, text};
 use zmq::security::{Authenticator, Security};
 use zmq::sockopt::RouterNotify;
 use zmq::{Context, Dealer, Errno, Kind, Pair, Router, Socket, Sub, XPub, XSub};
-
-const TCP: &str = "tcp://127.0.0.1:*";
-
-fn context() -> Context {
-    Context::builder().set_blocky(false).build().unwrap()
-}
-
-/// The next message, which has to come.
-#[track_caller]
-fn next<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
-    let message = socket.recv_multipart_timeout(DEADLINE).unwrap().expect("a message");
-    message.iter().map(|part| part.to_vec()).collect()
-}
-
-/// The next message of one part.
-#[track_caller]
-fn text<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> String {
-    let [part]: [Vec<u8>; 1] = next(socket).try_into().expect("one part");
-    String::from_utf8(part).unwrap()
-}
 
 #[deadline::test]
 fn metadata() {

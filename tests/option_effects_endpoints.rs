@@ -10,10 +10,8 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{DEADLINE, skip_unless};
+use common::{DEADLINE, TCP, context, next, skip_unless, text};
 use zmq::{Context, Dealer, Errno, Kind, Pull, Push, Rep, Req, Router, Socket, Stream};
-
-const TCP: &str = "tcp://127.0.0.1:*";
 
 /// A directory that goes with the test.
 struct Directory(PathBuf);
@@ -36,24 +34,6 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-fn context() -> Context {
-    Context::builder().set_blocky(false).build().unwrap()
-}
-
-/// The next message, which has to come.
-#[track_caller]
-fn next<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
-    let message = socket.recv_multipart_timeout(DEADLINE).unwrap().expect("a message");
-    message.iter().map(|part| part.to_vec()).collect()
-}
-
-/// The next message of one part.
-#[track_caller]
-fn text<T: zmq::CanRecv + zmq::CanMultipart>(socket: &Socket<'_, T>) -> String {
-    let [part]: [Vec<u8>; 1] = next(socket).try_into().expect("one part");
-    String::from_utf8(part).unwrap()
 }
 
 #[deadline::test]

@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq::{Context, Pair, Socket};
+use zmq::{CanMultipart, CanRecv, Context, Pair, Socket};
 
 #[allow(unused_imports, reason = "as above")]
 pub use python::python_program;
@@ -53,6 +53,28 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < DEADLINE, "never came true: {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// An endpoint of tcp with a port that the system chooses.
+pub const TCP: &str = "tcp://127.0.0.1:*";
+
+/// A context whose end does not wait for unsent messages.
+pub fn context() -> Context {
+    Context::builder().set_blocky(false).build().unwrap()
+}
+
+/// Receives the next message within [`DEADLINE`], as bytes.
+#[track_caller]
+pub fn next<T: CanRecv + CanMultipart>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
+    let message = socket.recv_multipart_timeout(DEADLINE).unwrap().expect("a message");
+    message.iter().map(|part| part.to_vec()).collect()
+}
+
+/// Receives the next message within [`DEADLINE`], which must have one part, as text.
+#[track_caller]
+pub fn text<T: CanRecv + CanMultipart>(socket: &Socket<'_, T>) -> String {
+    let [part]: [Vec<u8>; 1] = next(socket).try_into().expect("one part");
+    String::from_utf8(part).unwrap()
 }
 
 /// Two PAIR sockets that are connected: the one that binds, and the other.
