@@ -26,6 +26,7 @@ macro_rules! bit_set {
                 $(#[cfg($cfg)])?
                 pub const $flag: $name = $name(zmq_sys::$number as $bits);
             )*
+            const NAMES: &'static [($name, &'static str)] = &[$($(#[cfg($cfg)])? ($name::$flag, stringify!($flag)),)*];
 
             /// Whether this set contains all flags of `other`.
             pub const fn contains(self, other: $name) -> bool {
@@ -50,8 +51,7 @@ macro_rules! bit_set {
         /// The names of the flags with `|` between them, and unknown bits as a hexadecimal number.
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                const NAMES: &[($name, &str)] = &[$($(#[cfg($cfg)])? ($name::$flag, stringify!($flag)),)*];
-                let known = NAMES.iter().filter(|(flag, _)| self.contains(*flag));
+                let known = Self::NAMES.iter().filter(|(flag, _)| self.contains(*flag));
                 let unknown = known.clone().fold(self.0, |rest, (flag, _)| rest & !flag.0);
                 let mut names: Vec<String> = known.map(|(_, name)| (*name).to_owned()).collect();
                 if unknown != 0 {
@@ -67,8 +67,6 @@ pub(crate) use bit_set;
 #[cfg(test)]
 mod tests {
     use std::ffi::c_int;
-
-    use super::bit_set;
 
     bit_set! {
         /// Two flags.

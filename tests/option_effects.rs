@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use common::{TCP, context, next, text};
-use zmq::{Context, Dealer, Errno, Kind, Pub, Pull, Push, Req, Router, Socket, Stream, Sub, XPub, XSub};
+use zmq::{Dealer, Errno, Kind, Pub, Pull, Push, Req, Router, Socket, Stream, Sub, XPub, XSub};
 
 /// Lets a socket see what its inproc peers have done: a call that may not wait does not always look.
 fn look<T: zmq::SocketType>(socket: &Socket<'_, T>) {

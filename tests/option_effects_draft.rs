@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{DEADLINE, TCP, context, next, skip_unless, text};
 use zmq::security::{Authenticator, Security};
 use zmq::sockopt::RouterNotify;
-use zmq::{Context, Dealer, Errno, Kind, Pair, Router, Socket, Sub, XPub, XSub};
+use zmq::{Dealer, Errno, Kind, Pair, Router, Sub, XPub, XSub};
 
 #[deadline::test]
 fn metadata() {

@@ -424,19 +424,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_event_has_its_variant_and_its_value() {
-        let known: Vec<Event> = NAMES.iter().map(|(event, _)| Event::new(event.raw(), &[7])).collect();
+    fn event_has_a_variant_for_every_flag_and_keeps_its_value() {
+        let known: Vec<Event> = Events::NAMES.iter().map(|(event, _)| Event::new(event.raw(), &[7, 7])).collect();
         assert!(!known.iter().any(|event| matches!(event, Event::Unknown { .. })), "{known:?}");
         assert_eq!(Event::new(1, &[7]), Event::Connected { fd: 7 });
         assert_eq!(Event::new(4, &[7]), Event::ConnectRetried { interval: Duration::from_millis(7) });
         assert_eq!(Event::new(0x4000, &[400]), Event::HandshakeFailedAuth { status: 400 });
-        // libzmq sends descriptors and error numbers as unsigned: -1 must come back as what it was.
+        // libzmq sends descriptors and error numbers as unsigned numbers: -1 must become -1 again.
         assert_eq!(Event::new(1, &[u64::from(u32::MAX)]), Event::Connected { fd: -1 });
         assert_eq!(Event::new(1, &[u64::MAX]), Event::Connected { fd: -1 });
     }
 
     #[test]
-    fn what_is_not_known_survives() {
+    fn event_keeps_unknown_numbers_and_values() {
         let event = Event::new(1 << 40, &[1, u64::MAX]);
         assert_eq!(event, Event::Unknown { number: 1 << 40, values: vec![1, u64::MAX] });
         assert_eq!(format!("{:?}", Events::from_raw(1 << 40) | Events::CLOSED), "CLOSED | 0x10000000000");
@@ -444,8 +444,10 @@ mod tests {
     }
 
     #[test]
-    fn all_is_all() {
-        assert!(NAMES.iter().all(|(event, _)| Events::ALL.contains(*event)));
+    fn all_has_every_event_of_the_first_format() {
+        let others: Vec<&str> =
+            Events::NAMES.iter().filter(|(event, _)| !Events::ALL.contains(*event)).map(|(_, name)| *name).collect();
+        assert_eq!(others, if cfg!(feature = "draft") { &["PIPES_STATS"][..] } else { &[] });
         assert_eq!(format!("{:?}", Events::NONE), "NONE");
     }
 }

@@ -103,9 +103,9 @@ impl<T: SocketType> Socket<'_, T> {
     /// Waits up to `timeout` until peers have subscribed to `count` topics, and returns whether they have.
     ///
     /// A topic is a distinct prefix, whether one peer subscribes to it or many. The socket counts the topics that it holds
-    /// at the moment: those of a peer that leaves no longer count, except with a libzmq 4.3.5 that is not the vendored
-    /// one. For `count` 1 it waits for the first subscriber, which gets all messages sent from then on. To tell the
-    /// subscribers of one topic apart, use an XPUB and [`Socket::wait_for_subscribers`].
+    /// at the moment: those of a peer that leaves no longer count, except with a libzmq 4.3.5 without the patches. For
+    /// `count` 1 it waits for the first subscriber, which gets all messages sent from then on. To tell the subscribers of
+    /// one topic apart, use an XPUB and [`Socket::wait_for_subscribers`].
     ///
     /// It takes no messages: an XPUB still receives its subscriptions.
     ///

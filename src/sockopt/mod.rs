@@ -15,7 +15,6 @@ pub(crate) use crate::kind::groups as kinds;
 pub use crate::kind::groups::*;
 pub use types::*;
 
-
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::socket::Core;
@@ -70,7 +69,7 @@ pub static OPTIONS: &[&[OptionInfo]] = &[
 
 impl OptionInfo {
     /// Whether the linked libzmq was built with the feature that the option needs: CURVE, GSSAPI, NORM, VMCI or TLS.
-    /// `ZMQ_SOCKS_PROXY` needs the vendored libzmq.
+    /// `ZMQ_SOCKS_PROXY` needs the patches for safety.
     ///
     /// ```
     /// let option = zmq::sockopt::find("ZMQ_GSSAPI_SERVER").unwrap();

@@ -94,12 +94,12 @@ options! {
         Some(1 << 40);
 
     /// The high-water mark for sending: how many messages may queue for each peer, up to 1,073,741,823; 0 is no limit.
-    /// 1000 unless set, 0 on a DISH. Takes effect at once; with a libzmq that is not the vendored one it must be set
+    /// 1000 unless set, 0 on a DISH. Takes effect at once; with a libzmq without the patches for safety it must be set
     /// before the socket binds or connects. Over inproc the marks of both ends add up, to no limit if either has none.
     "ZMQ_SNDHWM" = ZMQ_SNDHWM: (Number<0, LARGEST_MARK> => u32), [sndhwm] [set_sndhwm], SocketType, 7;
 
     /// The high-water mark for receiving: how many messages may queue from each peer, up to 1,073,741,823; 0 is no
-    /// limit. 1000 unless set. Takes effect at once; with a libzmq that is not the vendored one it must be set before
+    /// limit. 1000 unless set. Takes effect at once; with a libzmq without the patches for safety it must be set before
     /// the socket binds or connects. Over inproc the marks of both ends add up, to no limit if either has none.
     "ZMQ_RCVHWM" = ZMQ_RCVHWM: (Number<0, LARGEST_MARK> => u32), [rcvhwm] [set_rcvhwm], SocketType, 7;
 
@@ -259,7 +259,8 @@ options! {
         [handshake_ivl] [set_handshake_ivl], SocketType, Some(Duration::from_secs(5));
 
     /// The SOCKS5 proxy, `host:port`, that tcp connects through; `None`, the default, is none. Takes effect at the next
-    /// connect. Only the vendored libzmq supports it: another aborts the process if the proxy does not answer.
+    /// connect. It is refused with a libzmq without the patches for safety, which aborts the process if the proxy does
+    /// not answer.
     "ZMQ_SOCKS_PROXY" = ZMQ_SOCKS_PROXY: (Proxy => Option<String>, Option<&str>), [socks_proxy] [set_socks_proxy],
         SocketType, Some("127.0.0.1:1080") => Some("127.0.0.1:1080".to_owned());
 
