@@ -37,14 +37,7 @@ pub fn programs(source: &str) -> Vec<Program> {
 
 /// The compiler flags for the libzmq that this crate is linked to.
 fn linked_library() -> Vec<String> {
-    let mut flags = Vec::new();
-    if !linked::INCLUDE.is_empty() {
-        flags.push(format!("-I{}", linked::INCLUDE));
-    }
-    let directories = std::iter::once(linked::LIB).chain(linked::SEARCH.split(';'));
-    flags.extend(directories.filter(|directory| !directory.is_empty()).map(|directory| format!("-L{directory}")));
-    let libraries = linked::LIBS.split(',').filter(|library| !library.is_empty());
-    flags.extend(libraries.map(|library| format!("-l{library}")));
+    let mut flags = linked::c_flags();
     if cfg!(feature = "draft") {
         flags.push("-DZMQ_BUILD_DRAFT_API".to_owned());
     }

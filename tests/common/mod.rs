@@ -280,20 +280,8 @@ pub fn c_program(source: &str) -> PathBuf {
     if linked::DRAFT == "1" {
         command.arg("-DZMQ_BUILD_DRAFT_API");
     }
-    if !linked::INCLUDE.is_empty() {
-        command.arg("-I").arg(linked::INCLUDE);
-    }
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(source));
-    command.arg("-o").arg(&program);
-    for directory in std::iter::once(linked::LIB).chain(linked::SEARCH.split(';')) {
-        if !directory.is_empty() {
-            command.arg("-L").arg(directory);
-        }
-    }
-    for library in linked::LIBS.split(',').filter(|library| !library.is_empty()) {
-        command.arg(format!("-l{library}"));
-    }
-    command.args(["-lpthread", "-lm"]);
+    command.arg("-o").arg(&program).args(linked::c_flags()).args(["-lpthread", "-lm"]);
     let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
     assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
     program

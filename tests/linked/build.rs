@@ -4,7 +4,7 @@ use std::env;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    for name in ["DRAFT", "INCLUDE", "LIB", "LIBS", "SEARCH", "VERSION_NUMBER"] {
+    for name in ["DRAFT", "INCLUDE", "LIB", "LIBS", "SEARCH", "SODIUM", "VERSION_NUMBER"] {
         println!("cargo::rustc-env=ZMQ_{name}={}", env::var(format!("DEP_ZMQ_{name}")).unwrap_or_default());
     }
 }

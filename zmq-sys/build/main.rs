@@ -30,6 +30,8 @@ struct Linked {
     libs: Vec<String>,
     /// Where those libraries are, as far as the linker does not look there anyway.
     search: Vec<PathBuf>,
+    /// The folder of `libsodium.c`, which a C program without Rust compiles with.
+    sodium: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -79,6 +81,8 @@ fn run() -> Result<(), String> {
     metadata("libs", &linked.libs.join(","));
     let search: Vec<String> = linked.search.iter().map(|path| path.display().to_string()).collect();
     metadata("search", &search.join(";"));
+    let sodium = linked.sodium.map(|path| path.display().to_string());
+    metadata("sodium", &sodium.unwrap_or_default());
     Ok(())
 }
 

@@ -43,6 +43,7 @@ pub fn link() -> Result<Linked, String> {
         capabilities,
         libs: library.libs,
         search: library.link_paths,
+        sodium: None,
     })
 }
 

@@ -1,8 +1,7 @@
 //! The vendored libzmq, compiled by `libzmq-vendor`.
 
 use crate::Linked;
-use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub fn link() -> Result<Linked, String> {
     let mut build = libzmq_vendor::Build::new();
@@ -12,8 +11,9 @@ pub fn link() -> Result<Linked, String> {
         .pgm(cfg!(feature = "pgm"))
         .norm(cfg!(feature = "norm"))
         .vmci(cfg!(feature = "vmci"));
-    if cfg!(feature = "curve") {
-        build.curve(sodium_include());
+    let sodium = cfg!(feature = "curve").then(sodium);
+    if sodium.is_some() {
+        build.curve(sodium.clone());
     }
     let artifacts = build.compile().map_err(|error| format!("the vendored libzmq does not build: {error}"))?;
 
@@ -26,13 +26,8 @@ pub fn link() -> Result<Linked, String> {
         println!("cargo::rustc-link-lib={lib}");
     }
 
-    // libsodium is linked by its own crate, which rustc puts behind this one; a C program has to name it.
     let mut libs = vec!["zmq".to_owned()];
     let mut search = vec![artifacts.lib_dir.clone()];
-    if cfg!(feature = "curve") {
-        libs.push(sodium_name().to_owned());
-        search.extend(sodium_lib());
-    }
     libs.extend(artifacts.libs);
     search.extend(artifacts.search);
 
@@ -46,19 +41,13 @@ pub fn link() -> Result<Linked, String> {
         capabilities: artifacts.capabilities.into_iter().map(str::to_owned).collect(),
         libs,
         search,
+        sodium,
     })
 }
 
-/// Where libsodium's crate says its headers are; it says nothing where the compiler finds them by itself.
-fn sodium_include() -> Option<PathBuf> {
-    env::var_os("DEP_SODIUM_INCLUDE").map(PathBuf::from)
-}
-
-/// Where libsodium's crate says the library is, or was told to look for it.
-fn sodium_lib() -> Option<PathBuf> {
-    env::var_os("DEP_SODIUM_LIB").or_else(|| env::var_os("SODIUM_LIB_DIR")).map(PathBuf::from)
-}
-
-fn sodium_name() -> &'static str {
-    if crate::variable("CARGO_CFG_TARGET_ENV") == "msvc" { "libsodium" } else { "sodium" }
+/// The folder of the `sodium.h` whose functions `src/curve.rs` defines.
+fn sodium() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sodium");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    folder
 }

@@ -2,10 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(non_camel_case_types, non_snake_case)]
 
-// Names libsodium's crate, so that rustc links it, and puts it behind libzmq, which needs it.
 #[cfg(feature = "curve")]
-extern crate libsodium_sys as _;
-
+mod curve;
 mod types;
 
 mod bindings {

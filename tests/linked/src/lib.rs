@@ -10,5 +10,25 @@ pub const LIB: &str = env!("ZMQ_LIB");
 pub const LIBS: &str = env!("ZMQ_LIBS");
 /// The directories of those libraries, separated by semicolons.
 pub const SEARCH: &str = env!("ZMQ_SEARCH");
+/// The folder of `libsodium.c`, which a C program compiles with, and then links libsodium. Empty if it need not.
+pub const SODIUM: &str = env!("ZMQ_SODIUM");
 /// The version that `zmq.h` states, as one number.
 pub const VERSION_NUMBER: &str = env!("ZMQ_VERSION_NUMBER");
+
+/// What a C compiler gets after a program's own file, to compile it against the linked libzmq.
+pub fn c_flags() -> Vec<String> {
+    let mut flags = Vec::new();
+    if !INCLUDE.is_empty() {
+        flags.push(format!("-I{INCLUDE}"));
+    }
+    if !SODIUM.is_empty() {
+        flags.push(format!("{SODIUM}/libsodium.c"));
+    }
+    let directories = std::iter::once(LIB).chain(SEARCH.split(';')).filter(|directory| !directory.is_empty());
+    flags.extend(directories.map(|directory| format!("-L{directory}")));
+    flags.extend(LIBS.split(',').filter(|library| !library.is_empty()).map(|library| format!("-l{library}")));
+    if !SODIUM.is_empty() {
+        flags.push("-lsodium".to_owned());
+    }
+    flags
+}
