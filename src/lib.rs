@@ -49,7 +49,7 @@
 //!
 //! This crate is under MIT or Apache-2.0, as you like. A program that links the vendored libzmq carries code under MPL-2.0
 //! in it. Whoever distributes that program must say where its recipients find the source of libzmq with the patches, and
-//! keep the notices of libzmq and libsodium: see the README.
+//! keep the notices of libzmq and dryoc: see the README.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]

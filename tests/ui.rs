@@ -40,8 +40,8 @@ fn compile(directories: impl Iterator<Item = PathBuf>, trybuild: &str) {
     assert!(run.status().unwrap().success());
 }
 
-/// Has trybuild build among all that is built already, and not in a directory of its own: there, libzmq and libsodium would
-/// be built again, which takes longer than all the cases.
+/// Has trybuild build among all that is built already, and not in a directory of its own: there, libzmq would be built
+/// again, which takes longer than all the cases.
 fn share_what_is_built() {
     let own = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tests/trybuild");
     fs::create_dir_all(own.parent().unwrap()).unwrap();

@@ -72,7 +72,7 @@ pub struct Artifacts {
     pub patches: Patches,
     /// The names for which `zmq_has` answers 1.
     pub capabilities: Vec<&'static str>,
-    /// The libraries to link after libzmq, in link order. libsodium is not among them.
+    /// The libraries to link after libzmq, in link order. What defines `sodium.h`'s functions is not among them.
     pub libs: Vec<String>,
     /// Where to look for them, besides where the linker looks anyway.
     pub search: Vec<PathBuf>,
@@ -90,8 +90,8 @@ impl Build {
         self
     }
 
-    /// Turns CURVE security on. `sodium_include` is the directory of `sodium.h`: what libsodium's crate says in
-    /// `DEP_SODIUM_INCLUDE`, or `None` where the compiler finds it by itself.
+    /// Turns CURVE security on. `sodium_include` is the directory of `sodium.h`: libsodium's, or one with the functions that
+    /// libzmq calls. `None` if the compiler finds it by itself.
     pub fn curve(&mut self, sodium_include: Option<PathBuf>) -> &mut Build {
         self.curve = true;
         self.sodium_include = sodium_include;

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* libsodium's, whose header is not at hand: NaCl's interface, with 32 bytes of zeros before the text and 16 before the box. */
+/* libsodium's: NaCl's interface, with 32 bytes of zeros before the text and 16 before the box. */
 int crypto_box (unsigned char *box, const unsigned char *text, unsigned long long size, const unsigned char *nonce,
                 const unsigned char *public_key, const unsigned char *secret_key);
 

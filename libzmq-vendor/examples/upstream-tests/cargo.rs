@@ -44,34 +44,25 @@ impl Library {
         let messages = run(cargo()
             .args(["build", "--release", "--package=safe-zmq-sys", "--no-default-features", "--features", features])
             .arg("--message-format=json-render-diagnostics"))?;
-        let scripts: Vec<Value> = messages
+        let links_zmq = |script: &Value| {
+            script["reason"] == "build-script-executed"
+                && strings(&script["linked_libs"]).any(|lib| lib == "static=zmq")
+        };
+        let zmq: Value = messages
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
-            .filter(|message: &Value| message["reason"] == "build-script-executed")
-            .collect();
-        let links = |name: &str| {
-            let of = format!("static={name}");
-            let has = |script: &&Value| {
-                script["linked_libs"].as_array().is_some_and(|libs| libs.iter().any(|lib| *lib == of))
-            };
-            scripts
-                .iter()
-                .find(has)
-                .ok_or_else(|| format!("no build script says that it links the static library {name}"))
-        };
-        let (zmq, sodium) = (links("zmq")?, links("sodium")?);
+            .find(links_zmq)
+            .ok_or("no build script says that it links the static library zmq")?;
+        let name = |lib: &str| lib.rsplit_once('=').map_or(lib, |(_, name)| name).to_owned();
 
-        let mut search = Vec::new();
-        for path in strings(&zmq["linked_paths"]).chain(strings(&sodium["linked_paths"])) {
-            search.push(format!("-L{}", path.rsplit_once('=').map_or(path, |(_, path)| path)));
-        }
-        // libzmq calls libsodium, so it comes first; the system's libraries come last.
-        let (ours, systems): (Vec<_>, Vec<_>) =
-            strings(&zmq["linked_libs"]).partition(|lib| lib.starts_with("static="));
-        let libs = ours.into_iter().chain(strings(&sodium["linked_libs"])).chain(systems);
-        let libs = libs.map(|lib| format!("-l{}", lib.rsplit_once('=').map_or(lib, |(_, name)| name)));
+        // C programs have libsodium behind CURVE.
+        let curve = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zmq-sys/sodium/libsodium.c");
+        let mut link = vec![curve.display().to_string()];
+        link.extend(strings(&zmq["linked_paths"]).map(|path| format!("-L{}", name(path))));
+        link.extend(strings(&zmq["linked_libs"]).map(|lib| format!("-l{}", name(lib))));
+        link.push("-lsodium".to_owned());
         let source = Path::new(text(&zmq["out_dir"])?).join("libzmq").join("source");
-        Ok(Library { source, link: search.into_iter().chain(libs).collect() })
+        Ok(Library { source, link })
     }
 }
 
