@@ -61,7 +61,8 @@ pub fn run(options: &Build) -> Result<Artifacts, Error> {
     let mut built = cxx_files(&source)?;
     println!("cargo:rerun-if-env-changed={SPLIT}");
     if env::var_os(SPLIT).is_none_or(|value| value.is_empty() || value == "0") {
-        built = vec![unit(&source, &built)?];
+        let (aside, path): (Vec<_>, Vec<_>) = built.into_iter().partition(|file| is_aside(file));
+        built = vec![unit(&source, "libzmq.cpp", &path)?, unit(&source, "libzmq_aside.cpp", &aside)?];
     }
     let mut objects = intermediates(cxx(&compiler, &target).include(source.join("src")).files(&built))?;
     objects.extend(intermediates(&c_compiler(&compiler, &config, &source))?);
@@ -139,11 +140,24 @@ fn cxx_files(source: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-/// Writes the one file that includes all of `files`.
-fn unit(source: &Path, files: &[PathBuf]) -> Result<PathBuf, Error> {
+/// How the names of those files begin that no message passes through, or only messages of one mechanism, transport or
+/// draft kind. They are a unit of their own: `cc` compiles the two side by side.
+const ASIDE: &str = "\
+    address channel client curve_ devpoll dgram dish gather gssapi_ ip_resolver ipc_ kqueue mechanism norm_ \
+    null_mechanism options peer pgm_ plain_ poll. polling_util pollset precompiled radio reaper scatter select \
+    server socket_poller socks stream. stream_connecter stream_listener tcp_address tcp_connecter tcp_listener \
+    timers tipc_ udp_ vmci ws_ zap_client zmq_utils";
+
+fn is_aside(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    ASIDE.split_whitespace().any(|start| name.starts_with(start))
+}
+
+/// Writes the file `name`, which includes all of `files`.
+fn unit(source: &Path, name: &str, files: &[PathBuf]) -> Result<PathBuf, Error> {
     let names = files.iter().filter_map(|path| path.file_name());
     let text: String = names.map(|name| format!("#include \"src/{}\"\n", name.to_string_lossy())).collect();
-    let unit = source.join("libzmq.cpp");
+    let unit = source.join(name);
     write(&unit, &text)?;
     Ok(unit)
 }

@@ -24,5 +24,6 @@ pub fn describe() -> Linked {
         capabilities: on.collect(),
         libs: Vec::new(),
         search: Vec::new(),
+        sodium: None,
     }
 }
