@@ -90,12 +90,16 @@ impl Patch {
         }
 
         let mut lines = text.lines().zip(1..).peekable();
-        // The fields, up to an empty line.
-        for (line, at) in lines.by_ref() {
-            if line.is_empty() {
-                break;
+        // The fields, up to an empty line. A line that begins with two spaces continues the one before it.
+        let mut fields: Vec<(String, usize)> = Vec::new();
+        for (line, at) in lines.by_ref().take_while(|(line, _)| !line.is_empty()) {
+            match (line.strip_prefix("  "), fields.last_mut()) {
+                (Some(rest), Some((field, _))) => *field = format!("{field} {rest}"),
+                _ => fields.push((line.to_owned(), at)),
             }
-            patch.field(line).map_err(|why| fail(at, &why))?;
+        }
+        for (field, at) in fields {
+            patch.field(&field).map_err(|why| fail(at, &why))?;
         }
         // The words, up to the diff.
         while lines.peek().is_some_and(|(line, _)| !line.starts_with("--- ")) {
@@ -127,9 +131,9 @@ impl Patch {
         Ok(patch)
     }
 
-    /// Reads a line of the header.
-    fn field(&mut self, line: &str) -> Result<(), String> {
-        let (name, value) = line.split_once(": ").ok_or("a field must be `Name: value`")?;
+    /// Reads a field of the header.
+    fn field(&mut self, field: &str) -> Result<(), String> {
+        let (name, value) = field.split_once(": ").ok_or("a field must be `Name: value`")?;
         let text = match name {
             "Title" => &mut self.title,
             "Trigger" => &mut self.trigger,

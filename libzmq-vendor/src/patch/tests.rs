@@ -124,10 +124,10 @@ fn malformed_patches_are_refused() {
 
 #[test]
 fn fields_are_read() {
-    let text = "Title: t\nTrigger: r\nSince: s\nUpstream: u\nTest: tests/patches/a.rs: b\n\
+    let text = "Title: t\n  t\nTrigger: r\nSince: s\nUpstream: u\nTest: tests/patches/a.rs: b\n\
                 Test: tests/patches/a.rs: c (20 runs)\nNeeds: 0001, 1002\n\nWhy.\n\n--- a/x\n+++ b/x\n";
     let patch = Patch::parse("1003-a-b", &format!("{text}{HUNK}")).unwrap();
-    assert_eq!((patch.number, &*patch.title, &*patch.trigger), (1003, "t", "r"));
+    assert_eq!((patch.number, &*patch.title, &*patch.trigger), (1003, "t t", "r"));
     assert_eq!((&*patch.since, &*patch.upstream, &*patch.needs), ("s", "u", &[1, 1002][..]));
     let tests: Vec<_> = patch.tests.iter().map(|test| (&*test.file, &*test.name, test.runs)).collect();
     assert_eq!(tests, [("tests/patches/a.rs", "b", 1), ("tests/patches/a.rs", "c", 20)]);

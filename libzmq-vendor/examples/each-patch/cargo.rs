@@ -1,0 +1,149 @@
+//! Has Cargo build the test programs, and knows how it did.
+
+use crate::tools;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than the deadline of any test.
+const DEADLINE: Duration = Duration::from_secs(150);
+
+/// What was built.
+pub struct Workspace {
+    /// libzmq's tree in the registry crate, without patches.
+    pub upstream: PathBuf,
+    /// The sources that Cargo compiled, with all patches.
+    pub source: PathBuf,
+    /// The arguments of the compiler.
+    pub compiler: Vec<String>,
+    /// The directory of this program.
+    pub directory: PathBuf,
+    programs: BTreeMap<String, Program>,
+}
+
+/// A test program.
+#[derive(Clone)]
+pub struct Program {
+    pub path: PathBuf,
+    /// The arguments of the linker.
+    pub linker: Vec<String>,
+}
+
+impl Workspace {
+    /// Has Cargo build the test programs with these names.
+    pub fn build(programs: &BTreeSet<&str>) -> Result<Workspace, String> {
+        let metadata = run(cargo().args(["metadata", "--format-version=1"]))?;
+        let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
+        let packages = metadata["packages"].as_array().ok_or("cargo metadata lists no packages")?;
+        let zeromq = packages.iter().find(|package| package["name"] == "zeromq-src").ok_or("no package zeromq-src")?;
+        let manifest = Path::new(text(&zeromq["manifest_path"])?);
+        let upstream = manifest.parent().ok_or("a manifest without a directory")?.join("vendor");
+        let directory = Path::new(text(&metadata["target_directory"])?).join("each-patch");
+        let notes = directory.join("notes");
+        fs::create_dir_all(&notes).map_err(|error| format!("{}: {error}", notes.display()))?;
+
+        let myself = env::current_exe().map_err(|error| error.to_string())?;
+        let host = run(Command::new("rustc").args(["--print", "host-tuple"]))?.trim().to_uppercase().replace('-', "_");
+        let mut build = cargo();
+        build.args(["test", "--package=safe-zmq", "--features=draft", "--no-run"]);
+        build.arg("--message-format=json-render-diagnostics").arg("--target-dir").arg(&directory);
+        build.args(programs.iter().map(|name| format!("--test={name}")));
+        build.env("CXX", &myself).env(format!("CARGO_TARGET_{host}_LINKER"), &myself).env(tools::NOTES, &notes);
+        for name in ["LIBZMQ_VENDOR_PATCHES", "LIBZMQ_VENDOR_SPLIT", "LIBZMQ_SYSTEM"] {
+            build.env_remove(name);
+        }
+        let messages: Vec<Value> =
+            run(&mut build)?.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+
+        let links_zmq = |message: &&Value| {
+            message["linked_libs"].as_array().is_some_and(|libs| libs.iter().any(|lib| lib == "static=zmq"))
+        };
+        let script = messages.iter().find(links_zmq).ok_or("no build script says that it links libzmq")?;
+        let source = Path::new(text(&script["out_dir"])?).join("libzmq").join("source");
+        let mut found = BTreeMap::new();
+        for message in &messages {
+            if let (Some(name), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str()) {
+                let path = PathBuf::from(path);
+                let note = notes.join(path.file_name().ok_or("a program without a name")?).join("linked");
+                found.insert(name.to_owned(), Program { linker: lines(&note)?, path });
+            }
+        }
+        let compiler = lines(&notes.join(tools::COMPILED))?;
+        Ok(Workspace { upstream, source, compiler, directory, programs: found })
+    }
+
+    pub fn program(&self, name: &str) -> Result<&Program, String> {
+        self.programs.get(name).ok_or_else(|| format!("Cargo has not built the test program {name}"))
+    }
+}
+
+impl Program {
+    /// Runs one test: why it failed, or `None` if it passed.
+    pub fn fails(&self, test: &str) -> Result<Option<String>, String> {
+        let log = self.path.with_extension("log");
+        let output = fs::File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
+        let (stdout, stderr) = output.map_err(|error| format!("{}: {error}", log.display()))?;
+        let mut child = Command::new(&self.path)
+            .args([test, "--exact", "--nocapture"])
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+            // glibc then fills memory that is freed: its use shows.
+            .env("MALLOC_PERTURB_", "165")
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", self.path.display()))?;
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+                break status;
+            }
+            if start.elapsed() > DEADLINE {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Ok(Some(format!("not done within {DEADLINE:?}")));
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        let said = fs::read(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let said = String::from_utf8_lossy(&said);
+        if !said.contains("running 1 test") || said.contains("skipped: ") {
+            return Err(format!("{test} does not run:\n{said}"));
+        }
+        if status.success() {
+            return Ok(None);
+        }
+        let why = ["Assertion failed", "panicked at", "hung: "];
+        let line = said.lines().find(|line| why.iter().any(|why| line.contains(why)));
+        Ok(Some(format!("{status}, {}", line.unwrap_or_default())))
+    }
+}
+
+fn lines(file: &Path) -> Result<Vec<String>, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+/// Runs a command, and gives what it prints.
+pub fn run(command: &mut Command) -> Result<String, String> {
+    let output = command.stderr(Stdio::inherit()).output().map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|error| error.to_string())
+}
+
+fn text(value: &Value) -> Result<&str, String> {
+    value.as_str().ok_or_else(|| format!("Cargo says {value} where a string is expected"))
+}

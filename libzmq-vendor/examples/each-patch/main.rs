@@ -1,0 +1,130 @@
+//! Leaves out each patch in turn, with the patches that build on it, and runs its tests: they must fail.
+//!
+//! ```text
+//! cargo run -p libzmq-vendor --example each-patch [-- NUMBER ...]
+//! ```
+//!
+//! Cargo builds the test programs once, in `target/each-patch`. While it does, this program is the C++ compiler and the
+//! linker, and notes their arguments. For each patch it then compiles libzmq alone with the same arguments, and links the
+//! test programs again. Tests are built with the draft API, as some patches are for draft kinds.
+
+mod cargo;
+mod tools;
+mod variant;
+
+use cargo::Workspace;
+use libzmq_vendor::Patch;
+use std::collections::BTreeSet;
+use std::env;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use variant::Variant;
+
+fn main() -> ExitCode {
+    if let Some(code) = tools::intercept() {
+        return code;
+    }
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether every chosen patch has tests, and all of them fail without it.
+fn run() -> Result<bool, String> {
+    let all = libzmq_vendor::all_patches().map_err(|error| error.to_string())?;
+    let mut chosen = Vec::new();
+    for argument in env::args().skip(1) {
+        let number = argument.parse::<u16>().ok();
+        let patch = all.iter().find(|patch| Some(patch.number) == number);
+        chosen.push(patch.ok_or_else(|| format!("there is no patch {argument}"))?);
+    }
+    if chosen.is_empty() {
+        chosen = all.iter().collect();
+    }
+    let programs: BTreeSet<&str> =
+        chosen.iter().flat_map(|patch| &patch.tests).map(|test| program(&test.file)).collect();
+    let workspace = Workspace::build(&programs)?;
+
+    let next = AtomicUsize::new(0);
+    let verdicts = Mutex::new(Vec::new());
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(patch) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = test(&workspace, &all, patch);
+                    let text = match &verdict {
+                        Ok(lines) => lines.iter().map(|(_, line)| format!("\n    {line}")).collect(),
+                        Err(error) => format!("\n    {error}"),
+                    };
+                    println!("{}{text}", patch.name);
+                    let good = verdict.is_ok_and(|lines| !lines.is_empty() && lines.iter().all(|&(good, _)| good));
+                    verdicts.lock().unwrap_or_else(|error| error.into_inner()).push((patch.number, good));
+                }
+            });
+        }
+    });
+    let verdicts = verdicts.into_inner().unwrap_or_else(|error| error.into_inner());
+    let bad: Vec<String> =
+        verdicts.iter().filter(|(_, good)| !good).map(|(number, _)| format!("{number:04}")).collect();
+    println!("{} of {} patches have tests that fail without them", verdicts.len() - bad.len(), verdicts.len());
+    if !bad.is_empty() {
+        println!("not: {}", bad.join(", "));
+    }
+    Ok(bad.is_empty())
+}
+
+/// Runs the tests of a patch without it: whether each fails as it must, and a line that says so.
+fn test(workspace: &Workspace, all: &[Patch], patch: &Patch) -> Result<Vec<(bool, String)>, String> {
+    if patch.tests.is_empty() {
+        return Err("it has no test".to_owned());
+    }
+    let mut without = BTreeSet::from([patch.number]);
+    for other in all {
+        if other.needs.iter().any(|number| without.contains(number)) {
+            without.insert(other.number);
+        }
+    }
+    let variant = Variant::compile(workspace, all, patch, &without)?;
+    let mut lines = Vec::new();
+    for test in &patch.tests {
+        let name = full_name(&test.file, &test.name);
+        if let Some(why) = workspace.program(program(&test.file))?.fails(&name)? {
+            return Err(format!("{name} fails with all patches, or does not run: {why}"));
+        }
+        let linked = variant.link(workspace.program(program(&test.file))?)?;
+        let mut outcome = None;
+        let mut runs = 0;
+        while outcome.is_none() && runs < test.runs {
+            outcome = linked.fails(&name)?;
+            runs += 1;
+        }
+        lines.push(match outcome {
+            Some(why) => (true, format!("{name} fails in run {runs}: {why}")),
+            None => (false, format!("{name} PASSES without it, {runs} times")),
+        });
+    }
+    Ok(lines)
+}
+
+/// The test program of a file: `tests/a.rs` and `tests/a/b.rs` are of `a`.
+fn program(file: &str) -> &str {
+    let path = file.strip_prefix("tests/").unwrap_or(file);
+    path.split(['/', '.']).next().unwrap_or(path)
+}
+
+/// The name of a test in its program.
+fn full_name(file: &str, name: &str) -> String {
+    let path = file.strip_prefix("tests/").unwrap_or(file).trim_end_matches(".rs");
+    match path.split_once('/') {
+        Some((_, module)) if module != "main" => format!("{}::{name}", module.replace('/', "::")),
+        _ => name.to_owned(),
+    }
+}

@@ -1,0 +1,68 @@
+//! The C++ compiler and the linker of the build of the test programs: each notes its arguments, and does what is asked.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// The directory for the notes, set while Cargo builds.
+pub const NOTES: &str = "EACH_PATCH_NOTES";
+
+/// The note of the compiler.
+pub const COMPILED: &str = "compiled";
+
+/// Does the work of a compiler or a linker if Cargo's build started this program.
+pub fn intercept() -> Option<ExitCode> {
+    let notes = PathBuf::from(env::var_os(NOTES)?);
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let is_unit = arguments.iter().any(|argument| Path::new(argument).ends_with("libzmq.cpp"));
+    let output = arguments.iter().zip(arguments.iter().skip(1)).find(|(flag, _)| *flag == "-o").map(|(_, file)| file);
+    let noted = match output.and_then(|output| Path::new(output).file_name()) {
+        _ if is_unit => note(&notes.join(COMPILED), &arguments),
+        // The linker: the name of a test program ends with a hash.
+        Some(program) if arguments.iter().any(|argument| argument.to_string_lossy().ends_with(".rcgu.o")) => {
+            keep(&notes.join(program), &arguments)
+        }
+        _ => Ok(()),
+    };
+    if let Err(error) = noted {
+        eprintln!("each-patch cannot note how it was called: {error}");
+        return Some(ExitCode::FAILURE);
+    }
+    // Both tools take either call; `c++` would also link the C++ library.
+    let tool = if arguments.iter().any(|argument| argument == "-c" || argument == "-E") { "c++" } else { "cc" };
+    match Command::new(tool).args(&arguments).env_remove(NOTES).status() {
+        Ok(status) if status.success() => Some(ExitCode::SUCCESS),
+        Ok(_) => Some(ExitCode::FAILURE),
+        Err(error) => {
+            eprintln!("{tool}: {error}");
+            Some(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Writes the arguments to a file, one a line.
+fn note(file: &Path, arguments: &[OsString]) -> std::io::Result<()> {
+    let lines: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    fs::write(file, lines.join("\n"))
+}
+
+/// Keeps the objects that rustc removes after the link, and the arguments with their new paths.
+fn keep(directory: &Path, arguments: &[OsString]) -> std::io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let mut kept = Vec::new();
+    for argument in arguments {
+        let path = Path::new(argument);
+        let is_temporary = path.is_file() && !path.extension().is_some_and(|extension| extension == "rlib");
+        match path.file_name() {
+            Some(name) if is_temporary => {
+                let copy = directory.join(name);
+                fs::copy(path, &copy)?;
+                kept.push(copy.into());
+            }
+            _ => kept.push(argument.clone()),
+        }
+    }
+    note(&directory.join("linked"), &kept)
+}

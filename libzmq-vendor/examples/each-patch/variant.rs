@@ -1,0 +1,79 @@
+//! libzmq without one patch, compiled and linked as Cargo did it with all.
+
+use crate::cargo::{Program, Workspace, run};
+use libzmq_vendor::Patch;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub struct Variant {
+    directory: PathBuf,
+    object: PathBuf,
+}
+
+impl Variant {
+    /// Compiles libzmq with all patches except `without`, for `patch`.
+    pub fn compile(
+        workspace: &Workspace,
+        all: &[Patch],
+        patch: &Patch,
+        without: &BTreeSet<u16>,
+    ) -> Result<Variant, String> {
+        let directory = workspace.directory.join("without").join(&patch.name);
+        let (source, object) = (directory.join("source"), directory.join("libzmq.o"));
+        let fails = |error: std::io::Error| format!("{}: {error}", directory.display());
+        if directory.exists() {
+            fs::remove_dir_all(&directory).map_err(fails)?;
+        }
+        for part in ["src", "include", "external/sha1"] {
+            copy(&workspace.upstream.join(part), &source.join(part)).map_err(fails)?;
+        }
+        // What the build wrote beside the sources.
+        for part in ["src/platform.hpp", "libzmq.cpp"] {
+            fs::copy(workspace.source.join(part), source.join(part)).map_err(fails)?;
+        }
+        for patch in all.iter().filter(|patch| !without.contains(&patch.number)) {
+            patch.apply(&source).map_err(|error| error.to_string())?;
+        }
+
+        let (from, to) = (workspace.source.display().to_string(), source.display().to_string());
+        let mut arguments: Vec<String> =
+            workspace.compiler.iter().map(|argument| argument.replace(&from, &to)).collect();
+        set_output(&mut arguments, &object)?;
+        // The faults do not depend on it, and it takes half as long.
+        arguments.push("-O1".to_owned());
+        run(Command::new("c++").args(&arguments))?;
+        Ok(Variant { directory, object })
+    }
+
+    /// Links a test program with it. Its object comes before the library that Cargo built, so nothing is taken from that.
+    pub fn link(&self, program: &Program) -> Result<Program, String> {
+        let name = program.path.file_name().ok_or("a program without a name")?;
+        let path = self.directory.join(name);
+        let mut arguments = program.linker.clone();
+        set_output(&mut arguments, &path)?;
+        run(Command::new("cc").arg(&self.object).args(&arguments))?;
+        Ok(Program { path, linker: arguments })
+    }
+}
+
+/// Changes the argument that names the output.
+fn set_output(arguments: &mut [String], output: &Path) -> Result<(), String> {
+    let at = arguments.iter().position(|argument| argument == "-o").ok_or("a tool was called without -o")?;
+    *arguments.get_mut(at + 1).ok_or("a tool was called with nothing behind -o")? = output.display().to_string();
+    Ok(())
+}
+
+/// Copies the files of a directory, except those below it.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        if path.is_file() {
+            fs::copy(&path, to.join(path.file_name().unwrap_or(OsStr::new(""))))?;
+        }
+    }
+    Ok(())
+}
