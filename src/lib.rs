@@ -41,6 +41,36 @@
 //! default. [`Socket::set_linger`] bounds that per socket, [`ContextBuilder::set_blocky`] for all sockets of a context, and
 //! [`Context::terminate`] waits no longer than it is told.
 //!
+//! # What each libzmq promises
+//!
+//! The vendored libzmq is 4.3.5 with [52 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
+//! `LIBZMQ_VENDOR_PATCHES` in the environment of the build (`all`, `safety`, `none`) chooses among them, the feature
+//! `system` links the system's libzmq, and [`PATCHES`] says what is linked. "Yes" means that no way is known in which safe
+//! code or a remote peer breaks the promise, except the ways listed below.
+//!
+//! | promise | `all` (default) | `safety` | `none` | system's 4.3.4 or 4.3.5 |
+//! | --- | --- | --- | --- | --- |
+//! | no memory fault | yes, except (1) | yes, except (1) | no | no |
+//! | no abort | yes, except (2) | yes, except (2) | no | no |
+//! | no freeze | yes, except (3) | yes, except (3) | no | no |
+//! | no accepted message lost, mixed or reordered | yes, except (4) | no | no | no |
+//!
+//! 1. A `ws://` client masks frames in place: content that was handed over without a copy changes, and read-only memory is a
+//!    fault. A SOCKS proxy that answers with a long name overruns a buffer. `ZMQ_PROBE_ROUTER` with a mark of 1, connected to
+//!    an inproc name before its bind, writes out of bounds. Closing a socket while the inproc name it connected to is bound is
+//!    a data race.
+//! 2. The system's limit of descriptors is reached. A context is shut down while [`poll()`] waits for thread-safe and other
+//!    sockets at once. A conflating DEALER is closed before the inproc name that it connected to is bound.
+//! 3. A [`Stream`] waits for room at a peer that has left, until its messages are received. A descriptor that libzmq waits on
+//!    is made blocking.
+//! 4. As documented in C: messages at the mark or without a peer are dropped by PUB, XPUB, ROUTER and RADIO, and messages in
+//!    transit are lost with their connection. `ZMQ_CONFLATE` can keep an older message than the newest. A DISH drops the groups
+//!    it joins beyond the mark, and an XPUB can miss ends of subscriptions.
+//!
+//! Over a libzmq without the patches for safety the crate refuses what is most dangerous there: draft kinds, SOCKS proxies,
+//! marks that change after the first bind or connect, and a SUB with `ZMQ_CONFLATE` over a wire. libzmq 4.3.4 also has the
+//! faults that 4.3.5 fixed.
+//!
 //! # Features
 //!
 //! `curve` (default), `draft`, `gssapi`, `pgm`, `norm`, `vmci`, `bindgen` (default), `system`, `bytes`: see the README.

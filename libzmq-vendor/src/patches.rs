@@ -1,5 +1,8 @@
 //! The patches, and which of them are applied.
 
+#[cfg(test)]
+mod tests;
+
 use crate::Error;
 use crate::patch::Patch;
 use std::env;

@@ -6,7 +6,7 @@ use crate::target::{Os, Target};
 use std::collections::BTreeSet;
 
 /// One of each kind of target: operating system, environment, architecture, vendor.
-const TARGETS: &[(Os, &str, &str, &str)] = &[
+pub(crate) const TARGETS: &[(Os, &str, &str, &str)] = &[
     (Os::Linux, "gnu", "x86_64", "unknown"),
     (Os::Linux, "musl", "aarch64", "unknown"),
     (Os::Android, "", "aarch64", "unknown"),
@@ -24,7 +24,7 @@ const TARGETS: &[(Os, &str, &str, &str)] = &[
 ];
 
 /// A configuration without optional features, whose probes all answer alike.
-fn config(&(os, env, arch, vendor): &(Os, &str, &str, &str), answer: bool) -> Config {
+pub(crate) fn config(&(os, env, arch, vendor): &(Os, &str, &str, &str), answer: bool) -> Config {
     let target = Target { triple: String::new(), os, env: env.into(), arch: arch.into(), vendor: vendor.into() };
     let probe = Box::new(move |_: Probe| answer);
     Config { target, draft: false, curve: false, gssapi: false, pgm: false, norm: false, vmci: false, probe }

@@ -1,0 +1,297 @@
+//! The files in `patches/`: they are listed, complete, apply in every combination that is built, and what they change
+//! compiles file by file. The documents say how many there are.
+
+use super::{FIRST_OF_LOSSES, Patches, all, apply};
+use crate::macros::{MACROS, Place, platform_hpp};
+use crate::patch::Patch;
+use crate::tests::{TARGETS, config};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs, process, thread};
+
+fn patches() -> Vec<Patch> {
+    all().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A file of this package.
+fn own(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn list_of_patches_is_the_directory() {
+    let listed: Vec<String> = patches().into_iter().map(|patch| patch.name).collect();
+    let files = fs::read_dir(own("patches")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut files: Vec<String> = files.filter_map(|name| Some(name.strip_suffix(".patch")?.to_owned())).collect();
+    files.sort();
+    assert_eq!(listed, files, "src/patches.rs must list the files of patches/ in their order");
+}
+
+#[test]
+fn patches_have_every_field() {
+    let patches = patches();
+    let numbers: BTreeSet<u16> = patches.iter().map(|patch| patch.number).collect();
+    assert_eq!(numbers.len(), patches.len(), "a number is there twice");
+    for patch in &patches {
+        let name = &patch.name;
+        for (field, text) in [("Title", &patch.title), ("Since", &patch.since), ("Upstream", &patch.upstream)] {
+            assert!(!text.is_empty(), "{name} lacks {field}");
+        }
+        let (kinds, how) = patch.trigger.split_once(": ").unwrap_or_else(|| panic!("{name}: Trigger: KINDS: HOW"));
+        assert!(!how.is_empty(), "{name}");
+        for kind in kinds.split(", ") {
+            assert!(["remote peer", "safe code", "timing"].contains(&kind), "{name}: {kind}");
+        }
+        for number in &patch.needs {
+            assert!(*number < patch.number && numbers.contains(number), "{name} needs {number:04}");
+        }
+        assert!(!patch.tests.is_empty(), "{name} has no test");
+    }
+}
+
+#[test]
+fn tests_of_patches_exist_and_are_theirs() {
+    for patch in patches() {
+        for test in &patch.tests {
+            let file = own("..").join(&test.file);
+            let text = read(&file);
+            let lines: Vec<&str> = text.lines().collect();
+            let at = lines.iter().position(|line| line.starts_with(&format!("fn {}(", test.name)));
+            assert!(at.is_some(), "{}: {} has no test {}", patch.name, test.file, test.name);
+        }
+    }
+}
+
+/// libzmq as released, in the registry crate.
+fn upstream() -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--format-version=1", "--offline"]).current_dir(own(""));
+    let output = cargo.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let zeromq = packages.iter().find(|package| package["name"] == "zeromq-src").unwrap();
+    Path::new(zeromq["manifest_path"].as_str().unwrap()).with_file_name("vendor")
+}
+
+/// The files of libzmq that patches change, in a directory of their own.
+struct Source {
+    root: PathBuf,
+    files: BTreeMap<String, String>,
+}
+
+impl Source {
+    fn new(name: &str) -> Source {
+        let upstream = upstream();
+        let paths: BTreeSet<String> =
+            patches().into_iter().flat_map(|patch| patch.files).map(|file| file.path).collect();
+        let files = paths.into_iter().map(|path| (path.clone(), read(&upstream.join(&path)))).collect();
+        let root = env::temp_dir().join(format!("libzmq-vendor-{name}-{}", process::id()));
+        Source { root, files }
+    }
+
+    /// Makes all files as released.
+    fn reset(&self) {
+        for (path, text) in &self.files {
+            let path = self.root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+#[test]
+fn patches_do_not_apply_twice() {
+    let source = Source::new("twice");
+    source.reset();
+    for patch in patches() {
+        patch.apply(&source.root).unwrap();
+        for file in &patch.files {
+            let again = Patch { files: vec![file.clone()], ..patch.clone() };
+            let error = again.apply(&source.root).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("the patch {} does not apply to {}", patch.name, file.path)), "{error}");
+        }
+    }
+}
+
+#[test]
+fn patches_for_safety_need_no_others() {
+    for patch in patches().iter().filter(|patch| patch.number < FIRST_OF_LOSSES) {
+        assert!(patch.needs.iter().all(|&number| number < FIRST_OF_LOSSES), "{}", patch.name);
+    }
+    let source = Source::new("safety");
+    source.reset();
+    patches()
+        .iter()
+        .filter(|patch| patch.number < FIRST_OF_LOSSES)
+        .for_each(|patch| patch.apply(&source.root).unwrap());
+}
+
+/// `Needs` says all that a patch builds on.
+#[test]
+fn each_patch_can_be_left_out_with_those_that_need_it() {
+    let source = Source::new("each");
+    let patches = patches();
+    for left_out in &patches {
+        let mut without = BTreeSet::from([left_out.number]);
+        source.reset();
+        for patch in &patches {
+            if without.contains(&patch.number) || patch.needs.iter().any(|number| without.contains(number)) {
+                without.insert(patch.number);
+                continue;
+            }
+            patch.apply(&source.root).unwrap_or_else(|error| panic!("without {}: {error}", left_out.name));
+        }
+    }
+}
+
+/// How Cargo runs a test, from `--test` on.
+fn arguments(file: &str, name: &str) -> String {
+    let path = file.trim_start_matches("tests/").trim_end_matches(".rs");
+    match path.split_once('/') {
+        Some((program, module)) => format!("`{program} {module}::{name}`"),
+        None => format!("`{path} {name}`"),
+    }
+}
+
+#[test]
+fn readme_lists_the_patches() {
+    let path = own("patches/README.md");
+    let text = read(&path);
+    let (head, _) = text.split_once("| number |").unwrap_or((&text, ""));
+    let mut expected = format!(
+        "{head}| number | what goes wrong without it | who triggers it | master | `cargo test --test` |\n| --- | --- | --- | --- | --- |\n"
+    );
+    for patch in patches() {
+        let kinds = patch.trigger.split(": ").next().unwrap();
+        let master = patch.upstream.split(';').next().unwrap();
+        let tests: Vec<String> = patch.tests.iter().map(|test| arguments(&test.file, &test.name)).collect();
+        expected.push_str(&format!(
+            "| [{:04}]({}.patch) | {} | {kinds} | {master} | {} |\n",
+            patch.number,
+            patch.name,
+            patch.title,
+            tests.join(", ")
+        ));
+    }
+    if env::var_os("ZMQ_BLESS").is_some() {
+        fs::write(&path, &expected).unwrap();
+        return;
+    }
+    assert!(text == expected, "`ZMQ_BLESS=1 cargo test -p libzmq-vendor --lib` writes patches/README.md anew");
+}
+
+#[test]
+fn documents_say_how_many_patches_there_are() {
+    let count = patches().len();
+    let documents = [
+        ("README.md", format!("The vendored libzmq is 4.3.5 with [{count} patches](patches/README.md)")),
+        (
+            "../README.md",
+            format!("The vendored libzmq is 4.3.5 with [{count} patches](libzmq-vendor/patches/README.md)"),
+        ),
+        (
+            "../README.zh-CN.md",
+            format!("随库提供的 libzmq 是 4.3.5 加上 [{count} 个补丁](libzmq-vendor/patches/README.md)"),
+        ),
+        ("../src/lib.rs", format!("The vendored libzmq is 4.3.5 with [{count} patches]")),
+    ];
+    for (file, sentence) in documents {
+        // Lines are wrapped, and those of doc comments begin with their mark.
+        let text = read(&own(file)).replace("\n//! ", " ").replace('\n', " ");
+        assert!(text.contains(&sentence), "{file} must say: {sentence}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copy = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            self::copy(&path, &copy);
+        } else {
+            fs::copy(&path, copy).unwrap();
+        }
+    }
+}
+
+/// The C++ files that patches change. For a header it is the file of the same name, or else the first that includes it.
+fn changed_units(source: &Path) -> BTreeSet<PathBuf> {
+    let mut units: Vec<PathBuf> =
+        fs::read_dir(source.join("src")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    units.retain(|path| path.extension().is_some_and(|extension| extension == "cpp"));
+    units.sort();
+    let includes = |header: &str| {
+        let line = format!("#include \"{header}\"");
+        let includer = units.iter().find(|unit| fs::read_to_string(unit).unwrap().contains(&line));
+        includer.unwrap_or_else(|| panic!("no file includes {header}")).clone()
+    };
+    let paths: BTreeSet<String> =
+        all().unwrap().into_iter().flat_map(|patch| patch.files).map(|file| file.path).collect();
+    paths
+        .iter()
+        .map(|path| {
+            let unit = source.join(path).with_extension("cpp");
+            if unit.is_file() { unit } else { includes(path.rsplit('/').next().unwrap()) }
+        })
+        .collect()
+}
+
+/// As with `LIBZMQ_VENDOR_SPLIT=1` and with upstream's CMake.
+#[cfg(target_os = "linux")]
+#[test]
+fn patched_files_compile_by_themselves() {
+    let source = env::temp_dir().join(format!("libzmq-vendor-split-{}", process::id()));
+    for part in ["src", "include", "external"] {
+        copy(&upstream().join(part), &source.join(part));
+    }
+    apply(Patches::All, &source).unwrap();
+    let mut config = config(&TARGETS[0], true);
+    config.draft = true;
+    let host = format!("{}-unknown-linux-gnu", env::consts::ARCH);
+    let mut asked = cc::Build::new();
+    asked.cpp(true).target(&host).host(&host).opt_level(0);
+    let scratch = source.join("probes");
+    config.probe = Box::new(move |probe| probe.ask(&asked, &scratch));
+    fs::write(source.join("src/platform.hpp"), platform_hpp(&config)).unwrap();
+    let flags = MACROS.iter().filter(|row| row.place == Place::Flag);
+    let flags: Vec<_> = flags.filter_map(|row| Some(format!("-D{}={}", row.name, row.decide(&config)?))).collect();
+
+    let units: Vec<PathBuf> = changed_units(&source).into_iter().collect();
+    let next = AtomicUsize::new(0);
+    let compiler = env::var_os("CXX").unwrap_or_else(|| "c++".into());
+    let compile = || {
+        let mut failed = Vec::new();
+        while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let mut command = Command::new(&compiler);
+            command.args(["-std=c++11", "-fsyntax-only", "-Isrc", "-Iinclude"]).args(&flags).arg(unit);
+            let output = command.current_dir(&source).output().unwrap();
+            if !output.status.success() {
+                failed.push(format!("{}\n{}", unit.display(), String::from_utf8_lossy(&output.stderr)));
+            }
+        }
+        failed
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let failed: Vec<String> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(compile)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    fs::remove_dir_all(&source).unwrap();
+    assert!(units.len() > 20, "{units:?}");
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
