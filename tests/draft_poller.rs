@@ -1,6 +1,6 @@
 //! Pollers of thread-safe sockets, which other threads use meanwhile.
 
-#![cfg(all(feature = "draft", zmq_vendored))]
+#![cfg(all(feature = "draft", zmq_patches = "safety"))]
 
 mod common;
 

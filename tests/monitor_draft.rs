@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, skip_unless};
+use common::{DEADLINE, skip_unless_patched};
 use zmq::monitor::{Event, Events, Notice, Options, Version};
 use zmq::{Client, Context, Dealer, Errno, Monitor, PollEvents, PollItem, Pull, Push, Rep, Req, Server, Socket, poll};
 
@@ -99,7 +99,7 @@ fn stats_become(socket: &Socket<'_, impl zmq::SocketType>, monitor: &Monitor, ex
 
 #[deadline::test]
 fn queues_are_counted() {
-    if skip_unless(zmq::sys::LINKED == "vendored", "refused over a libzmq without our mend") {
+    if skip_unless_patched(&[22]) {
         return;
     }
     let context = Context::new().unwrap();
@@ -129,7 +129,7 @@ fn queues_are_counted() {
 
 #[deadline::test]
 fn statistics_need_their_monitor_and_a_connection() {
-    if skip_unless(zmq::sys::LINKED == "vendored", "refused over a libzmq without our mend") {
+    if skip_unless_patched(&[22]) {
         return;
     }
     let context = Context::new().unwrap();
@@ -156,7 +156,7 @@ fn statistics_need_their_monitor_and_a_connection() {
 }
 
 /// Of a socket that threads share, one monitors while others connect and send.
-#[cfg(zmq_vendored)]
+#[cfg(zmq_patches = "safety")]
 #[deadline::test]
 fn a_socket_that_threads_share() {
     const ROUNDS: usize = 200;

@@ -116,7 +116,7 @@ fn pollers_and_reactors_see_it() {
     assert_eq!(received, 1);
 }
 
-#[cfg(all(feature = "draft", zmq_vendored))]
+#[cfg(all(feature = "draft", zmq_patches = "safety"))]
 #[deadline::test]
 fn it_is_seen_of_kinds_that_libzmq_locks() {
     use zmq::{Errno, Gather, Scatter, Server};

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
-use common::{DEADLINE, eventually, skip_unless};
+use common::{DEADLINE, eventually, skip_unless, skip_unless_patched};
 use zmq::security::{AuthEvent, Authenticator, Credentials, Security, Verdict};
 use zmq::{Context, Pull, Push, Rep, Req, Socket};
 
@@ -208,7 +208,7 @@ fn nonsense() -> Vec<Vec<u8>> {
 
 #[deadline::test]
 fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
-    if skip_unless(cfg!(zmq_vendored), "without our mends libzmq may not bear them") {
+    if skip_unless_patched(&[1001]) {
         return;
     }
     let context = Context::builder().set_blocky(false).build().unwrap();
@@ -254,7 +254,7 @@ fn websocket(endpoint: &str) -> TcpStream {
 
 #[deadline::test]
 fn websockets_without_a_mechanism_do_not_get_by_the_handler() {
-    if skip_unless(zmq::has("WS") && cfg!(zmq_vendored), "without WebSockets, or our mend of them") {
+    if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") || skip_unless_patched(&[26]) {
         return;
     }
     let context = Context::builder().set_blocky(false).build().unwrap();

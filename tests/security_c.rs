@@ -111,8 +111,7 @@ fn c_clients_are_let_in_by_key() {
 }
 
 /// The server is who it says, and yet there is no secret to be shared with the key that it gives: the client aborted.
-#[cfg(zmq_vendored)]
-#[deadline::test]
+#[deadline::test(patches = [15])]
 fn a_key_of_small_order_ends_the_connection_and_nothing_else() {
     if lacks_curve() {
         return;

@@ -222,7 +222,7 @@ fn work_that_waits_for_its_own_thread_is_refused() {
     assert!(shared.try_recv().unwrap().is_none());
 }
 
-#[cfg(all(feature = "draft", zmq_vendored))]
+#[cfg(all(feature = "draft", zmq_patches = "safety"))]
 #[deadline::test]
 fn kinds_that_libzmq_locks_are_shared_as_others() {
     let context = Context::new().unwrap();

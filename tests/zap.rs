@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::zap::{ANY_PORT, HANDLER, client, decision, event, is_let_in, server};
-use common::{DEADLINE, eventually, skip_unless};
+use common::{DEADLINE, eventually, has_patch, skip_unless, skip_unless_patched};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Credentials, Network, Security, Verdict};
 use zmq::{Context, Dealer, Multipart, PublicKey, Socket};
 
@@ -178,7 +178,7 @@ fn what_a_verdict_says_counts_more_than_what_the_peer_does() {
 /// Whoever is told that it may not get in stays away until it is told to connect again.
 #[deadline::test]
 fn who_is_refused_gives_up_and_who_is_put_off_does_not() {
-    if skip_unless(cfg!(zmq_vendored), "without our mend who is put off waits for ZMQ_HANDSHAKE_IVL") {
+    if skip_unless_patched(&[1005]) {
         return;
     }
     let context = Context::new().unwrap();
@@ -300,7 +300,7 @@ fn keys_get_in_by_a_directory_that_changes() {
     last.connect(&endpoint).unwrap();
     assert!(matches!(event(&authenticator), AuthEvent::BadCertificate { .. }));
     assert_eq!(decision(&authenticator).0, 300);
-    if cfg!(zmq_vendored) {
+    if has_patch(1005) {
         // As a whole: who asks while it is empty is refused.
         let new = directory.with_extension("new");
         std::fs::create_dir(&new).unwrap();

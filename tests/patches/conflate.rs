@@ -1,7 +1,7 @@
 //! ypipe_conflate.hpp, socket_base.cpp: sockets with ZMQ_CONFLATE.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zmq::{Context, PollEvents, PollItem, Pub, Pull, Push, Sub, poll};
 
@@ -9,7 +9,7 @@ use crate::common::{DEADLINE, eventually, greet};
 use crate::{PATIENCE, SHORT, accept, connecting, endpoint};
 
 /// SUB filters the first part out and looked for the other parts, which were not kept. libzmq aborted the process.
-#[deadline::test]
+#[deadline::test(patches = [3])]
 fn conflating_sub_skips_parts_whose_message_was_replaced() {
     let context = Context::new().unwrap();
     let (subscriber, listener) = connecting(&context, Sub);
@@ -31,7 +31,7 @@ fn conflating_sub_skips_parts_whose_message_was_replaced() {
 }
 
 /// A conflating pipe has no mark. A mark that was set later stopped it after that many messages had been replaced.
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn conflating_socket_ignores_marks_that_are_set_later() {
     for endpoint in ["inproc://push", "tcp://127.0.0.1:*"] {
         let context = Context::new().unwrap();
@@ -53,7 +53,7 @@ fn conflating_socket_ignores_marks_that_are_set_later() {
 }
 
 /// The newest subscription replaced the others.
-#[deadline::test]
+#[deadline::test(patches = [1015])]
 fn conflating_pub_and_sub_keep_every_subscription() {
     const TOPICS: [&str; 3] = ["a", "b", "c"];
     for case in 0..24 {
@@ -92,7 +92,7 @@ fn conflating_pub_and_sub_keep_every_subscription() {
 }
 
 /// The newest message was taken for the routing id of its socket.
-#[deadline::test]
+#[deadline::test(patches = [1016])]
 fn conflating_push_keeps_its_newest_message_until_the_bind() {
     let context = Context::new().unwrap();
     let push = context.socket(Push).unwrap();
@@ -103,4 +103,35 @@ fn conflating_push_keeps_its_newest_message_until_the_bind() {
     let pull = context.socket(Pull).unwrap();
     pull.bind("inproc://pull").unwrap();
     assert_eq!(pull.recv_timeout(PATIENCE).unwrap().unwrap(), "new");
+}
+
+/// Each send told the reader, which was a pipe of the sending socket until the bind. The thread of the sender then used what
+/// the thread of the binder used, and the binder received nothing more.
+#[deadline::test(patches = [32])]
+fn conflating_pull_receives_when_it_binds_during_the_sends() {
+    let context = Context::new().unwrap();
+    for round in 0..200 {
+        let endpoint = format!("inproc://late-{round}");
+        let (push, pull) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        push.set_conflate(true).unwrap();
+        pull.set_conflate(true).unwrap();
+        push.connect(&endpoint).unwrap();
+        for _ in 0..1000 {
+            push.send("early").unwrap();
+        }
+        let (bound, is_bound) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                pull.bind(&endpoint).unwrap();
+                bound.send(()).unwrap();
+                let start = Instant::now();
+                while pull.try_recv().unwrap().is_none_or(|message| message != "last") {
+                    assert!(start.elapsed() < PATIENCE, "the last message does not arrive in round {round}");
+                }
+            });
+            is_bound.recv().unwrap();
+            push.events().unwrap();
+            push.send("last").unwrap();
+        });
+    }
 }

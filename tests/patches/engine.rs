@@ -14,7 +14,7 @@ const ANONYMOUS: &[u8] = b"\x01\0";
 
 /// A ZMTP 1 peer subscribes to everything by its handshake. If the pipe had no room for that subscription after a reconnect,
 /// libzmq aborted the process.
-#[deadline::test]
+#[deadline::test(patches = [4])]
 fn xpub_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
     let context = Context::builder().set_blocky(false).build().unwrap();
     let (publisher, listener) = connecting(&context, XPub);
@@ -37,7 +37,7 @@ fn xpub_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
 }
 
 /// The same for the routing id of a ZMTP 1 peer.
-#[deadline::test]
+#[deadline::test(patches = [4])]
 fn router_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
     let context = Context::builder().set_blocky(false).build().unwrap();
     let (router, listener) = connecting(&context, Router);
@@ -54,7 +54,7 @@ fn router_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
 }
 
 /// libzmq answered with 16 bytes of the memory behind the command.
-#[deadline::test]
+#[deadline::test(patches = [27])]
 fn engine_ignores_a_truncated_ping() {
     let context = Context::new().unwrap();
     let (pull, listener) = connecting(&context, Pull);
@@ -68,7 +68,7 @@ fn engine_ignores_a_truncated_ping() {
 }
 
 /// libzmq resumed the new engine, which had not stopped for want of room, and aborted the process.
-#[deadline::test]
+#[deadline::test(patches = [24])]
 fn dealer_with_a_full_pipe_accepts_its_connection_again() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
@@ -92,7 +92,7 @@ fn dealer_with_a_full_pipe_accepts_its_connection_again() {
 
 /// The pipe is full, the connection is lost, and a PING is among the data to be read. libzmq answered it and aborted the
 /// process.
-#[deadline::test]
+#[deadline::test(patches = [25])]
 fn engine_ignores_a_ping_after_its_connection_is_lost() {
     let context = Context::new().unwrap();
     let pull = context.socket(Pull).unwrap();

@@ -1,16 +1,19 @@
 //! The patches of the vendored libzmq: each test fails without the patch that names it, and each module is about one
 //! component of libzmq.
-#![cfg(zmq_vendored)]
 
 #[path = "../common/mod.rs"]
 mod common;
 mod conflate;
+mod connecter;
 mod engine;
 mod lb_fq;
 mod marks;
+mod msg;
 mod req_pair;
 mod router;
 mod session;
+#[cfg(feature = "draft")]
+mod udp;
 mod xpub;
 mod xsub;
 

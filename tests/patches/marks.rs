@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use zmq::security::{Authenticator, Security};
 use zmq::{Context, Dealer, PollEvents, PollItem, Pub, Pull, Push, Router, Socket, Sub, poll};
 
-use crate::common::{DEADLINE, in_own_process, skip_unless};
+use crate::common::{DEADLINE, in_own_process, skip_unless_patched};
 use crate::{PATIENCE, connecting, endpoint};
 
 /// The reader reports what it has read at multiples of half the mark. A writer that was full got no report any more.
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn raised_sndhwm_makes_room_at_once() {
     for raised in [20, 1000, 0] {
         let context = Context::builder().set_blocky(false).build().unwrap();
@@ -31,7 +31,7 @@ fn raised_sndhwm_makes_room_at_once() {
 }
 
 /// The sender had not been told yet what was read. With a low mark it seemed to be full.
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn lowered_sndhwm_counts_what_the_peer_has_read() {
     let context = Context::new().unwrap();
     let pusher = context.socket(Push).unwrap();
@@ -51,7 +51,7 @@ fn lowered_sndhwm_counts_what_the_peer_has_read() {
 
 /// libzmq gave up the first parts, but kept the pipe in its list of writable pipes. It aborted the process later, or wrote
 /// beyond the list.
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn router_finishes_a_message_when_the_mark_is_lowered_in_its_middle() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
@@ -83,7 +83,7 @@ fn router_finishes_a_message_when_the_mark_is_lowered_in_its_middle() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn push_finishes_a_message_when_the_mark_is_lowered_in_its_middle() {
     let context = Context::new().unwrap();
     let push = context.socket(Push).unwrap();
@@ -109,7 +109,7 @@ fn push_finishes_a_message_when_the_mark_is_lowered_in_its_middle() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn pub_sends_whole_messages_when_the_mark_is_lowered_in_their_middle() {
     let context = Context::new().unwrap();
     let publisher = context.socket(Pub).unwrap();
@@ -198,23 +198,23 @@ fn change_marks_under_traffic(endpoint: &str) {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn dealers_lose_nothing_when_marks_change_over_inproc() {
     change_marks_under_traffic("inproc://marks");
 }
 
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn dealers_lose_nothing_when_marks_change_over_ipc() {
     change_marks_under_traffic("ipc://*");
 }
 
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn dealers_lose_nothing_when_marks_change_over_tcp() {
     change_marks_under_traffic("tcp://127.0.0.1:*");
 }
 
 /// Each end took the other's change for the mark of both ends. The reader then reported too seldom for the writer.
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn inproc_writer_continues_when_a_mark_is_lowered() {
     let context = Context::new().unwrap();
     let pull = context.socket(Pull).unwrap();
@@ -231,7 +231,7 @@ fn inproc_writer_continues_when_a_mark_is_lowered() {
 }
 
 /// The bind raised or removed the mark, and the writer was not told.
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn inproc_writer_continues_when_its_endpoint_is_bound_late() {
     for (sending, receiving) in [(1, 0), (1, 1000), (3, 7), (7, 3), (1000, 1000)] {
         let context = Context::new().unwrap();
@@ -253,7 +253,7 @@ fn inproc_writer_continues_when_its_endpoint_is_bound_late() {
 }
 
 /// Changes the marks of both ends at random, before and after they are connected.
-#[deadline::test]
+#[deadline::test(patches = [23])]
 fn dealers_continue_after_random_changes_of_marks() {
     const MARKS: [u32; 8] = [1, 7, 0, 2, 50, 3, 1000, 1];
     let mut state = 12_345_u64;
@@ -309,7 +309,7 @@ fn dealers_continue_after_random_changes_of_marks() {
 }
 
 /// The user id was counted as written and never as read. With a mark of 1 no message was received.
-#[deadline::test]
+#[deadline::test(patches = [1018])]
 fn zap_user_id_takes_no_place_in_the_pipe() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
@@ -358,7 +358,7 @@ fn while_peers_leave(work: impl Fn(&Socket<'_, Pub>)) {
 /// The socket sent commands to pipes that were freed already.
 #[test]
 fn pub_changes_marks_while_peers_leave() {
-    if skip_unless(zmq::sys::LINKED == "vendored", "libzmq up to 4.3.5, without our mend, crashes, so it is refused") {
+    if skip_unless_patched(&[22]) {
         let context = Context::new().unwrap();
         let publisher = context.socket(Pub).unwrap();
         publisher.set_sndhwm(500).unwrap();
@@ -381,7 +381,7 @@ fn pub_changes_marks_while_peers_leave() {
 fn pub_requests_pipes_stats_while_peers_leave() {
     use zmq::monitor::{Event, Events, Options, Version};
 
-    if skip_unless(zmq::sys::LINKED == "vendored", "refused over a libzmq without our mend") {
+    if skip_unless_patched(&[22]) {
         return;
     }
     in_own_process("marks::pub_requests_pipes_stats_while_peers_leave", || {

@@ -10,7 +10,7 @@ use crate::common::DEADLINE;
 use crate::{PATIENCE, SHORT, greeted, listener, peer, process_commands};
 
 /// The next request was taken for the rest of the one whose peer had left. It was sent without its envelope.
-#[deadline::test]
+#[deadline::test(patches = [1012])]
 fn req_ends_a_request_whose_peer_left_with_the_last_part() {
     for (parts, lost) in [(2, 1), (3, 1), (3, 2), (4, 3)] {
         let context = Context::new().unwrap();
@@ -41,7 +41,7 @@ fn req_ends_a_request_whose_peer_left_with_the_last_part() {
 }
 
 /// The next peer received the rest of the message as a message of its own.
-#[deadline::test]
+#[deadline::test(patches = [1013])]
 fn pair_drops_the_rest_of_a_message_whose_peer_left() {
     let context = Context::new().unwrap();
     let left = context.socket(Pair).unwrap();
@@ -74,7 +74,7 @@ fn pair_drops_the_rest_of_a_message_whose_peer_left() {
 }
 
 /// PAIR refuses a second connection. The old one ended only when it was read to its end, and nothing received from it.
-#[deadline::test]
+#[deadline::test(patches = [1014])]
 fn pair_that_only_sends_accepts_its_peer_again() {
     let context = Context::new().unwrap();
     let pair = context.socket(Pair).unwrap();

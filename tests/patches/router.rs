@@ -12,7 +12,7 @@ use crate::common::{DEADLINE, eventually, greet};
 use crate::{PATIENCE, SHORT, process_commands};
 
 /// A peer can predict the next id that the ROUTER makes up. If a peer announced it, the next connection aborted the process.
-#[deadline::test]
+#[deadline::test(patches = [2])]
 fn router_renames_peers_that_announce_one_of_its_own_ids() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
@@ -36,7 +36,7 @@ fn router_renames_peers_that_announce_one_of_its_own_ids() {
 }
 
 /// A message of the peer that nobody has received keeps its pipe in the ROUTER's table. The send waited for room in that pipe.
-#[deadline::test]
+#[deadline::test(patches = [14])]
 fn mandatory_router_reports_a_full_peer_that_left() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
@@ -63,7 +63,7 @@ fn mandatory_router_reports_a_full_peer_that_left() {
 
 /// REP did not process the peer's reports of what it had read while requests were waiting. The mark seemed to be reached, the
 /// reply was dropped, and its client waited for ever.
-#[deadline::test]
+#[deadline::test(patches = [1009])]
 fn rep_sends_every_reply_that_has_room() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
@@ -83,7 +83,7 @@ fn rep_sends_every_reply_that_has_room() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [1009])]
 fn router_drops_only_messages_without_room() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
@@ -108,7 +108,7 @@ fn router_drops_only_messages_without_room() {
 
 /// The full pipe had no room for the peer's routing id. The handshake did not end, and libzmq took the next message for a
 /// part of it.
-#[deadline::test]
+#[deadline::test(patches = [1019])]
 fn router_with_a_full_pipe_gets_its_connection_back() {
     for mark in [1, 2, 5] {
         let context = Context::new().unwrap();
@@ -140,7 +140,7 @@ fn router_with_a_full_pipe_gets_its_connection_back() {
 }
 
 /// The routing id still belonged to the old connection. The next message of the peer was taken for a routing id.
-#[deadline::test]
+#[deadline::test(patches = [1011])]
 fn router_knows_a_peer_that_returns_before_its_messages_are_read() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
@@ -168,7 +168,7 @@ fn router_knows_a_peer_that_returns_before_its_messages_are_read() {
 }
 
 /// The ROUTER took the probe for the peer's routing id, and the routing id was lost.
-#[deadline::test]
+#[deadline::test(patches = [31])]
 fn probe_router_works_when_the_endpoint_is_bound_late() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
@@ -232,7 +232,7 @@ fn router_and_rep_remember_a_shutdown_that_arrives_in_mid_call() {
 }
 
 /// mailbox.cpp: a thread that had written to the mailbox, and had not signalled yet, hid the commands of others.
-#[deadline::test]
+#[deadline::test(patches = [1008])]
 fn rep_answers_many_clients_at_the_lowest_marks() {
     const CLIENTS: usize = 16;
     const ROUNDS: usize = 4_000;

@@ -12,7 +12,7 @@ use crate::common::{DEADLINE, greet};
 use crate::{PATIENCE, SHORT, accept, connecting, endpoint, listener, peer, process_commands};
 
 /// The socket was closed, so nothing read the pipe to its end. The end of the context waited for the pipe.
-#[deadline::test]
+#[deadline::test(patches = [18])]
 fn context_ends_when_a_lost_connection_has_unread_messages() {
     let part = vec![0; 100_000];
     // A socket, and a peer of it that is full.
@@ -54,7 +54,7 @@ fn context_ends_when_a_lost_connection_has_unread_messages() {
     context.terminate(Duration::from_secs(20)).unwrap();
 }
 
-#[deadline::test]
+#[deadline::test(patches = [20])]
 fn context_ends_when_a_connection_is_given_up_with_unsent_messages() {
     for closed_first in [false, true] {
         let context = Context::new().unwrap();
@@ -116,7 +116,7 @@ fn set_no_reconnect(socket: &Socket<'_>) {
 
 /// A connection with ZMQ_IMMEDIATE, or without a reconnect, took along what it had received. In the middle of a message libzmq
 /// aborted the process.
-#[deadline::test]
+#[deadline::test(patches = [29])]
 fn lost_connection_is_read_to_its_end() {
     for prepare in [set_immediate, set_no_reconnect] {
         let look = |socket: &Socket<'_>| {
@@ -136,7 +136,7 @@ fn lost_connection_is_read_to_its_end() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [29])]
 fn pull_without_reconnect_keeps_what_it_received() {
     for half in [false, true] {
         let context = Context::new().unwrap();
@@ -162,7 +162,7 @@ fn pull_without_reconnect_keeps_what_it_received() {
 }
 
 /// The connection was made with ZMQ_IMMEDIATE and was lost without it. libzmq aborted the process.
-#[deadline::test]
+#[deadline::test(patches = [29])]
 fn immediate_can_be_unset_before_the_connection_is_lost() {
     let context = Context::new().unwrap();
     let dealer = context.socket(Dealer).unwrap();
@@ -176,7 +176,7 @@ fn immediate_can_be_unset_before_the_connection_is_lost() {
 }
 
 /// The socket did not know which pipe belonged to the connection. The pipe ended without its linger period.
-#[deadline::test]
+#[deadline::test(patches = [1020])]
 fn push_with_immediate_sends_its_queue_after_a_disconnect() {
     let context = Context::new().unwrap();
     let pull = context.socket(Pull).unwrap();
@@ -195,7 +195,7 @@ fn push_with_immediate_sends_its_queue_after_a_disconnect() {
 }
 
 /// The socket keeps its pipes by endpoint. It ended the wrong one of two.
-#[deadline::test]
+#[deadline::test(patches = [29])]
 fn second_connection_to_an_endpoint_outlives_the_first() {
     let context = Context::new().unwrap();
     let pull = context.socket(Pull).unwrap();
@@ -210,7 +210,7 @@ fn second_connection_to_an_endpoint_outlives_the_first() {
 }
 
 /// The empty message that reports the end was dropped at the mark.
-#[deadline::test]
+#[deadline::test(patches = [1017])]
 fn stream_with_a_full_pipe_reports_the_end_of_a_connection() {
     for mark in 1..4 {
         for count in 0..6 {
@@ -242,7 +242,7 @@ fn stream_with_a_full_pipe_reports_the_end_of_a_connection() {
 }
 
 /// The session sent what was left, but never ended its pipe to the ZAP handler.
-#[deadline::test]
+#[deadline::test(patches = [19])]
 fn context_ends_when_a_socket_is_closed_during_its_zap_request() {
     let listener = listener();
     let context = Context::new().unwrap();
@@ -275,7 +275,7 @@ fn context_ends_when_a_socket_is_closed_during_its_zap_request() {
 }
 
 /// Sockets close with and without a linger period, full or not, while their peers vanish in the middle of a message.
-#[deadline::test]
+#[deadline::test(patches = [17, 18, 20])]
 fn context_ends_for_every_linger_when_peers_vanish() {
     for round in 0..60 {
         let context = Context::new().unwrap();
@@ -325,4 +325,24 @@ fn context_ends_for_every_linger_when_peers_vanish() {
             drop(dealer);
         }
     }
+}
+
+/// The session pulled the rest of the message from a pipe that had ended, and asserted that it was there.
+#[deadline::test(patches = [17])]
+fn connection_can_be_lost_in_mid_message_after_its_pipe_ended() {
+    let context = Context::new().unwrap();
+    let (socket, listener) = connecting(&context, Push);
+    socket.set_linger(Some(Duration::ZERO)).unwrap();
+    let mut lost = peer(&socket, &listener, "PULL");
+    socket.send_multipart([vec![b'x'; 64 << 20], vec![b'y']]).unwrap();
+    // The engine is in the middle of the first part.
+    lost.read_exact(&mut [0; 100]).unwrap();
+    socket.disconnect(&endpoint(&listener)).unwrap();
+    // Commands to the I/O thread keep their order: when this peer is greeted, the pipe has ended.
+    let (first, others) = connecting(&context, Push);
+    let _greeted = peer(&first, &others, "PULL");
+    drop(lost);
+    // libzmq notices that before it answers here.
+    let (second, others) = connecting(&context, Push);
+    let _greeted = peer(&second, &others, "PULL");
 }

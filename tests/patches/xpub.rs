@@ -7,7 +7,7 @@ use crate::{PATIENCE, process_commands};
 
 /// A pipe that had left stayed in the list of pipes to be answered, and its memory was read (valgrind shows it). If the memory
 /// belonged to a new pipe by then, the new peer got the subscription.
-#[deadline::test]
+#[deadline::test(patches = [30])]
 fn xpub_manual_forgets_subscriptions_of_peers_that_left() {
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
@@ -46,7 +46,7 @@ fn xpub_manual_forgets_subscriptions_of_peers_that_left() {
 }
 
 /// Messages of peers took entries of the list of pipes to be answered.
-#[deadline::test]
+#[deadline::test(patches = [30])]
 fn xpub_manual_answers_the_peer_that_subscribed() {
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
@@ -75,7 +75,7 @@ fn xpub_manual_answers_the_peer_that_subscribed() {
 }
 
 /// A peer that left cleared the pipe to which the next answer belongs.
-#[deadline::test]
+#[deadline::test(patches = [30])]
 fn xpub_manual_answers_a_peer_after_another_has_left() {
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
@@ -99,7 +99,7 @@ fn xpub_manual_answers_a_peer_after_another_has_left() {
 }
 
 /// PUB processed the reports of what subscribers had read once in a millisecond, and dropped messages in between.
-#[deadline::test]
+#[deadline::test(patches = [1009])]
 fn pub_drops_only_messages_without_room() {
     let context = Context::new().unwrap();
     let publisher = context.socket(Pub).unwrap();

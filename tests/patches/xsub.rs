@@ -31,14 +31,14 @@ fn subscribe_one_by_one(endpoint: &str) {
 }
 
 /// SUB did not process the reports of what the publisher had read. The pipe seemed to be full.
-#[deadline::test]
+#[deadline::test(patches = [1009])]
 fn sub_sends_subscriptions_that_have_room() {
     subscribe_one_by_one("inproc://publisher");
     subscribe_one_by_one("tcp://127.0.0.1:*");
 }
 
 /// Subscriptions beyond the mark were lost, before a connection existed or while its thread was busy.
-#[deadline::test]
+#[deadline::test(patches = [1009])]
 fn sub_sends_more_subscriptions_than_the_mark() {
     const TOPICS: u16 = 5_000;
     for (endpoint, before) in ["inproc://publisher", "tcp://127.0.0.1:*", "ipc://*"]
@@ -70,7 +70,7 @@ fn sub_sends_more_subscriptions_than_the_mark() {
 }
 
 /// Subscriptions that the lost connection had read already still counted towards the mark.
-#[deadline::test]
+#[deadline::test(patches = [1009])]
 fn sub_sends_its_subscriptions_again_after_a_reconnect() {
     const TOPICS: u8 = 100;
     for mark in [7, 150] {
@@ -103,7 +103,7 @@ fn sub_sends_its_subscriptions_again_after_a_reconnect() {
 }
 
 /// The room was counted from the subscriptions in force. Those that had ended were queued as well.
-#[deadline::test]
+#[deadline::test(patches = [1009])]
 fn sub_sends_a_subscription_after_many_that_ended() {
     let context = Context::new().unwrap();
     let subscriber = context.socket(Sub).unwrap();

@@ -1,0 +1,45 @@
+//! msg.cpp: the reference counter of a content.
+
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+
+use zmq::sys;
+
+use crate::common::{alone, role};
+
+const NAME: &str = "msg::content_with_too_many_copies_aborts_the_process";
+
+/// The counter wrapped round, and the content was freed while copies used it. 2^31 copies take long, so the test sets the
+/// counter of the content.
+#[deadline::test(patches = [5])]
+fn content_with_too_many_copies_aborts_the_process() {
+    if role().is_none() {
+        let mut copies = alone(NAME, "copies");
+        let status = copies.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGABRT), "{status}");
+        return;
+    }
+    let copy = |message: *mut sys::zmq_msg_t| {
+        let mut copy = MaybeUninit::<sys::zmq_msg_t>::uninit();
+        // SAFETY: both are messages, and the copy is made before it is a destination.
+        unsafe {
+            assert_eq!(sys::zmq_msg_init(copy.as_mut_ptr()), 0);
+            assert_eq!(sys::zmq_msg_copy(copy.as_mut_ptr(), message), 0);
+        }
+    };
+    let mut message = MaybeUninit::<sys::zmq_msg_t>::uninit();
+    // SAFETY: the pointer is to room for a message.
+    assert_eq!(unsafe { sys::zmq_msg_init_size(message.as_mut_ptr(), 1000) }, 0);
+    copy(message.as_mut_ptr());
+    // A zmq_msg_t begins with the pointers to its metadata and its content. The content has four words and the counter.
+    // SAFETY: the message is large, so it has a content.
+    let content = unsafe { *message.as_ptr().cast::<*mut c_void>().add(1) };
+    // SAFETY: as above.
+    let counter = unsafe { content.cast::<*mut c_void>().add(4).cast::<u32>().as_mut().unwrap() };
+    assert_eq!(*counter, 2, "the message and its copy");
+    *counter = 0x7fff_fffe;
+    copy(message.as_mut_ptr());
+    copy(message.as_mut_ptr());
+}

@@ -1,0 +1,79 @@
+//! udp_engine.cpp and session_base.cpp: udp.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::net::UdpSocket;
+
+use zmq::{Context, Dgram, Dish, Radio, sys};
+
+use crate::common::{DEADLINE, in_own_process};
+
+fn plain() -> (UdpSocket, String) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    (socket, address)
+}
+
+/// Sends a message by libzmq itself: the crate refuses what does not fit a datagram.
+fn send_raw(socket: *mut c_void, content: &[u8], group: Option<&CStr>, flags: c_int) {
+    let mut message = MaybeUninit::<sys::zmq_msg_t>::uninit();
+    // SAFETY: the pointer is to room for a message, which is sent then; the socket is open.
+    unsafe {
+        assert_eq!(sys::zmq_msg_init_buffer(message.as_mut_ptr(), content.as_ptr().cast(), content.len()), 0);
+        if let Some(group) = group {
+            assert_eq!(sys::zmq_msg_set_group(message.as_mut_ptr(), group.as_ptr()), 0);
+        }
+        assert_eq!(sys::zmq_msg_send(message.as_mut_ptr(), socket, flags), content.len() as c_int);
+    }
+}
+
+/// The message was copied to a buffer of 8192 bytes.
+#[deadline::test(patches = [9])]
+fn radio_and_dgram_drop_messages_larger_than_a_datagram() {
+    in_own_process("udp::radio_and_dgram_drop_messages_larger_than_a_datagram", || {
+        let large = vec![0; 16 << 20];
+        let context = Context::new().unwrap();
+        let (peer, address) = plain();
+        let mut buffer = [0; 100];
+
+        let radio = context.socket(Radio).unwrap();
+        radio.connect(&format!("udp://{address}")).unwrap();
+        send_raw(radio.as_raw(), &large, Some(c"news"), 0);
+        radio.send_to_group("news", "small").unwrap();
+        let (size, _) = peer.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..size], b"\x04newssmall");
+
+        let (reserved, own) = plain();
+        drop(reserved);
+        let dgram = context.socket(Dgram).unwrap();
+        dgram.bind(&format!("udp://{own}")).unwrap();
+        send_raw(dgram.as_raw(), address.as_bytes(), None, sys::ZMQ_SNDMORE);
+        send_raw(dgram.as_raw(), &large, None, 0);
+        dgram.send_to(address.parse().unwrap(), "small").unwrap();
+        let (size, _) = peer.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..size], b"small");
+    });
+}
+
+/// The session asserted that the system gives it a socket.
+#[deadline::test(patches = [11])]
+fn dish_survives_a_udp_socket_that_the_system_refuses() {
+    in_own_process("udp::dish_survives_a_udp_socket_that_the_system_refuses", || {
+        let context = Context::new().unwrap();
+        let dish = context.socket(Dish).unwrap();
+        let (reserved, address) = plain();
+        drop(reserved);
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the pointer is to a limit.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
+        // No descriptor is below 1 from now on.
+        limit.rlim_cur = 1;
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+        dish.bind(&format!("udp://{address}")).unwrap();
+        drop(dish);
+        // The I/O thread has made its attempt when the context ends.
+        context.terminate(DEADLINE).unwrap();
+    });
+}
