@@ -3,10 +3,11 @@
 use crate::context::{Context, ContextBuilder, Threads, UNSET};
 use crate::error::{Errno, Error, Result};
 use crate::raw;
+use crate::thread::spawn;
 
-/// Largest number of sockets that a context may be told to hold: libzmq reserves a table of that size.
+/// The largest `ZMQ_MAX_SOCKETS`: libzmq allocates a table of that size.
 const MAX_SOCKETS: u32 = 1 << 20;
-/// Largest number of I/O threads: libzmq aborts the process when the system refuses to start one.
+/// The largest `ZMQ_IO_THREADS`: libzmq aborts the process if the system refuses to start one.
 const MAX_IO_THREADS: u32 = 256;
 
 pub(crate) fn out_of_range(name: &'static str, value: impl std::fmt::Display, range: &str) -> Error {
@@ -63,7 +64,7 @@ macro_rules! context_options {
         ///
         /// # Errors
         ///
-        /// `EINVAL` where the value is out of range.
+        /// `EINVAL` if the value is out of range.
         ///
         #[doc = context_options!(@example $get $set $sample)]
         #[doc(alias = $name)]
@@ -117,15 +118,17 @@ macro_rules! context_options {
 }
 
 context_options! {
-    /// Number of I/O threads: 1 unless set, 0 to 256. Counts from the context's first socket on.
+    /// Number of I/O threads: 1 unless set, 0 to 256. Takes effect when the context opens its first socket.
     ///
     /// With 0 only `inproc://` works; other transports fail with `EMTHREAD`.
     #[doc(alias = "ZMQ_IO_THREADS_DFLT")]
     "ZMQ_IO_THREADS" = ZMQ_IO_THREADS: Number (0, MAX_IO_THREADS), io_threads / set_io_threads, 2;
-    /// How many sockets the context holds at most: 1023 unless set, 1 to 1,048,576. Counts from its first socket on.
+    /// How many sockets the context holds at most: 1023 unless set, 1 to 1,048,576. Takes effect when the context opens
+    /// its first socket.
     ///
     /// Closed sockets that still have something to send count too, and those that were closed while they waited for an
-    /// `inproc://` name to be bound, until it is; and so does one that the context opens for itself when a socket connects
+    /// `inproc://` name to be bound, until it is; and so does one that the context opens for itself when a socket
+    /// connects
     /// to such a name.
     #[doc(alias = "ZMQ_MAX_SOCKETS_DFLT")]
     "ZMQ_MAX_SOCKETS" = ZMQ_MAX_SOCKETS: Number (1, MAX_SOCKETS), max_sockets / set_max_sockets, 4096;
@@ -142,7 +145,7 @@ context_options! {
 #[cfg(feature = "draft")]
 context_options! {
     /// Whether large inbound messages are slices of the receive buffer (yes unless set) or allocations of their own,
-    /// which release the buffer earlier. Counts for sockets opened from now on. Draft.
+    /// which release the buffer earlier. Takes effect for sockets opened from now on. Draft.
     "ZMQ_ZERO_COPY_RECV" = ZMQ_ZERO_COPY_RECV: Flag (), zero_copy_recv / set_zero_copy_recv, false;
 }
 
@@ -194,11 +197,12 @@ impl Context {
         u32::try_from(self.raw().get(zmq_sys::ZMQ_THREAD_SCHED_POLICY)).ok()
     }
 
-    /// Sets the scheduling policy of the context's threads, a number of `sched.h`. Counts from its first socket on.
+    /// Sets the scheduling policy of the context's threads, a number of `sched.h`. Takes effect when the context opens
+    /// its first socket.
     ///
     /// # Errors
     ///
-    /// What the system says to such a thread, `EPERM` or `EINVAL`: libzmq would abort the process over it later.
+    /// `EPERM` or `EINVAL` if the system refuses it to a thread: libzmq would abort the process later.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -221,14 +225,15 @@ impl Context {
         self.set_scheduling(threads)
     }
 
-    /// Sets the scheduling priority of the context's threads. Counts from its first socket on. It cannot be read.
+    /// Sets the scheduling priority of the context's threads. Takes effect when the context opens its first socket. It
+    /// cannot be read.
     ///
     /// With a real-time policy it is that policy's priority, 1 to 99 on Linux; with any other, a value above 0 asks
     /// for the most favourable nice value.
     ///
     /// # Errors
     ///
-    /// What the system says to such a thread, `EPERM` or `EINVAL`: libzmq would abort the process over it later.
+    /// `EPERM` or `EINVAL` if the system refuses it to a thread: libzmq would abort the process later.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -252,11 +257,11 @@ impl Context {
     }
 
     /// Sets policy and priority of the context's threads at once, which a real-time policy needs: without a priority
-    /// the system refuses it. Counts from the context's first socket on.
+    /// the system refuses it. Takes effect when the context opens its first socket.
     ///
     /// # Errors
     ///
-    /// What the system says to such a thread, `EPERM` or `EINVAL`: libzmq would abort the process over it later.
+    /// `EPERM` or `EINVAL` if the system refuses it to a thread: libzmq would abort the process later.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -278,7 +283,7 @@ impl Context {
         self.set_scheduling(Threads { policy, priority })
     }
 
-    /// Hands over what the system has agreed to.
+    /// Sets a scheduling that the system has accepted.
     fn set_scheduling(&self, threads: Threads) -> Result<()> {
         for (name, option, value) in [
             ("ZMQ_THREAD_SCHED_POLICY", zmq_sys::ZMQ_THREAD_SCHED_POLICY, threads.policy),
@@ -293,11 +298,11 @@ impl Context {
     }
 
     /// Adds a processor, counted from 0, to those that the context's threads may run on; all unless one is added.
-    /// Counts from its first socket on.
+    /// Takes effect when the context opens its first socket.
     ///
     /// # Errors
     ///
-    /// `EINVAL` where no thread of this process may run on it: libzmq would abort the process over it later.
+    /// `EINVAL` if no thread of this process may run on it: libzmq would abort the process later.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -321,7 +326,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EINVAL` where it is not among them.
+    /// `EINVAL` if it was not added.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -355,7 +360,7 @@ impl Context {
     }
 
     /// Puts a number before the names of the context's threads, which tells contexts apart in a debugger: with 7 they
-    /// are `7/ZMQbg/IO/0` and so on. Counts from its first socket on.
+    /// are `7/ZMQbg/IO/0` and so on. Takes effect when the context opens its first socket.
     ///
     /// # Errors
     ///
@@ -404,7 +409,8 @@ impl Context {
         Ok(String::from_utf8_lossy(&text[..len]).into_owned())
     }
 
-    /// Puts a text of 1 to 16 bytes before the names of the context's threads. Counts from its first socket on. Draft.
+    /// Puts a text of 1 to 16 bytes before the names of the context's threads. Takes effect when the context opens its
+    /// first socket. Draft.
     ///
     /// # Errors
     ///
@@ -451,7 +457,7 @@ impl ContextBuilder {
     /// ```
     /// # fn main() -> zmq::Result<()> {
     /// let builder = zmq::Context::builder().set_thread_scheduling(libc::SCHED_FIFO as u32, 1);
-    /// // Where the process may not: EPERM.
+    /// // EPERM if the process may not have real-time threads.
     /// if let Err(error) = builder.build() {
     ///     eprintln!("as it was: {error}");
     /// }
@@ -536,19 +542,14 @@ impl ContextBuilder {
     }
 }
 
-/// Runs a question to the system in a thread of its own, since answering it changes that thread.
-fn probe(
-    name: &'static str,
-    value: i32,
-    question: impl FnOnce() -> std::io::Result<()> + Send + 'static,
-) -> Result<()> {
-    let thread = std::thread::Builder::new().name("zmq-probe".to_owned()).spawn(question);
-    let answer = match thread {
-        Ok(thread) => thread.join().unwrap_or_else(|_| Err(std::io::Error::from_raw_os_error(libc::EINVAL))),
-        Err(error) => Err(error),
+/// Tries a setting of threads in a thread of its own, which it changes.
+fn probe(name: &'static str, value: i32, setting: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<()> {
+    let outcome = match spawn("zmq-probe", setting) {
+        Ok(thread) => thread
+            .join()
+            .map_or(Err(Errno::EINVAL), |outcome| outcome.map_err(|error| Errno::from_io(&error, Errno::EINVAL))),
+        Err(error) => Err(error.errno()),
     };
-    answer.map_err(|error| {
-        let errno = Errno::from_io(&error, Errno::EINVAL);
-        errno.because(name, format_args!("{value}: the system refuses it to a thread of this process"))
-    })
+    let why = format_args!("{value}: the system refuses it to a thread of this process");
+    outcome.map_err(|errno| errno.because(name, why))
 }

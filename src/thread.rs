@@ -16,14 +16,19 @@ pub(crate) fn spawn<R: Send + 'static>(name: &str, body: impl FnOnce() -> R + Se
     started.map_err(|error| Errno::from_io(&error, Errno::EAGAIN).of("pthread_create"))
 }
 
+/// Drops the payload of a panic. It is the user's: its drop may panic, and the drop of that second payload too, which is
+/// therefore leaked.
+pub(crate) fn drop_payload(payload: Box<dyn Any + Send>) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(second);
+    }
+}
+
 /// The text of a panic, from the payload that `catch_unwind` or `JoinHandle::join` returned.
 pub(crate) fn panic_text(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    // The payload is the user's: its drop may panic, and the drop of that second payload too.
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(second);
-    }
+    drop_payload(payload);
     text.unwrap_or_else(|| "a payload that is not a text".to_owned())
 }
 

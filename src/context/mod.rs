@@ -15,7 +15,6 @@ use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Result};
@@ -23,6 +22,7 @@ use crate::kind::Kind;
 use crate::lock::lock;
 use crate::raw::{self, Process, RawContext, RawSocket};
 use crate::socket::Record;
+use crate::thread::spawn;
 use defaults::Defaults;
 use inproc::Inproc;
 
@@ -194,7 +194,7 @@ impl Context {
         let handle = Arc::new(Mutex::new(Some(self)));
         let given = handle.clone();
         // The last handle waits for what lingers, so a thread of its own drops this one.
-        let ender = thread::Builder::new().name("zmq-terminate".to_owned()).spawn(move || drop(lock(&given).take()));
+        let ender = spawn("zmq-terminate", move || drop(lock(&given).take()));
         if ender.is_err() {
             // Without a thread to wait in, the context stays as it is, shut down: that is better than waiting here.
             std::mem::forget(lock(&handle).take());

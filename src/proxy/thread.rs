@@ -3,16 +3,15 @@
 use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use super::{ProxyHandle, ProxyStatistics};
 use crate::context::Context;
-use crate::error::{Errno, Result};
+use crate::error::Result;
 use crate::kind::SocketType;
 use crate::socket::Socket;
 use crate::spec::SocketSpec;
-
-const CALL: &str = "zmq_proxy";
+use crate::thread::spawn;
 
 type Opened = (Socket<'static>, Vec<String>);
 type Opener = Box<dyn FnOnce(&Context) -> Result<Opened> + Send>;
@@ -40,7 +39,7 @@ impl ProxyBuilder {
     ///
     /// # Errors
     ///
-    /// What opening, binding or connecting the sockets reports; `EAGAIN` where no thread can be started; `EMFILE` where
+    /// What opening, binding or connecting the sockets reports; `EAGAIN` if no thread can be started; `EMFILE` if
     /// no file descriptor is left.
     ///
     /// # Panics
@@ -50,10 +49,7 @@ impl ProxyBuilder {
         let handle = ProxyHandle::new()?;
         let (report, reported) = channel();
         let (theirs, own) = (context.clone(), handle.clone());
-        let thread = thread::Builder::new()
-            .name("zmq-proxy".to_owned())
-            .spawn(move || self.forward(theirs, &own, &report))
-            .map_err(|error| Errno::from_io(&error, Errno::EAGAIN).of(CALL))?;
+        let thread = spawn("zmq-proxy", move || self.forward(theirs, &own, &report))?;
         match reported.recv() {
             Ok(endpoints) => Ok(Proxy { handle, thread: Some(thread), endpoints, context: context.clone() }),
             // It has no endpoints to report.

@@ -5,10 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
 use std::time::Duration;
 
 use super::process::{Process, catching, count_forks, signals_caught};
+use crate::thread::{drop_payload, spawn};
 
 /// Something to drop.
 type Owner = Box<dyn Send>;
@@ -62,7 +62,7 @@ fn start() -> Option<Dropper> {
     // There may be messages before there is a context.
     count_forks().ok()?;
     let (sender, owners) = channel();
-    let started = thread::Builder::new().name("zmq-owners".to_owned()).spawn(|| drop_all(owners));
+    let started = spawn("zmq-owners", || drop_all(owners));
     started.ok().map(|_| Dropper { process: Process::current(), owners: sender })
 }
 
@@ -76,8 +76,7 @@ fn drop_all(owners: Receiver<Owner>) {
     for owner in owners {
         // A panic is reported by the panic hook and ends here: the other owners have to be dropped too.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(owner))) {
-            // Dropping the payload could panic once more.
-            std::mem::forget(payload);
+            drop_payload(payload);
         }
     }
 }
@@ -90,7 +89,7 @@ pub(crate) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) {
     }
     let before = signals_caught();
     let (working, done) = channel::<()>();
-    let started = thread::Builder::new().name("zmq-terminate".to_owned()).spawn(move || {
+    let started = spawn("zmq-terminate", move || {
         work();
         drop(working);
     });
