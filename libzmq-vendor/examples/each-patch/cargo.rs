@@ -19,8 +19,8 @@ pub struct Workspace {
     pub upstream: PathBuf,
     /// The sources that Cargo compiled, with all patches.
     pub source: PathBuf,
-    /// The arguments of the compiler.
-    pub compiler: Vec<String>,
+    /// The name of each unit of libzmq, and the arguments of the compiler for it.
+    pub units: Vec<(String, Vec<String>)>,
     /// The directory of this program.
     pub directory: PathBuf,
     programs: BTreeMap<String, Program>,
@@ -73,8 +73,17 @@ impl Workspace {
                 found.insert(name.to_owned(), Program { linker: lines(&note)?, path });
             }
         }
-        let compiler = lines(&notes.join(tools::COMPILED))?;
-        Ok(Workspace { upstream, source, compiler, directory, programs: found })
+        let mut units = Vec::new();
+        let compiled = notes.join(tools::COMPILED);
+        for entry in fs::read_dir(&compiled).map_err(|error| format!("{}: {error}", compiled.display()))? {
+            let path = entry.map_err(|error| error.to_string())?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            // One of an earlier build may be gone.
+            if source.join(&name).is_file() {
+                units.push((name, lines(&path)?));
+            }
+        }
+        Ok(Workspace { upstream, source, units, directory, programs: found })
     }
 
     pub fn program(&self, name: &str) -> Result<&Program, String> {

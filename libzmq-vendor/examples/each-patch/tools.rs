@@ -9,19 +9,26 @@ use std::process::{Command, ExitCode};
 /// The directory for the notes, set while Cargo builds.
 pub const NOTES: &str = "EACH_PATCH_NOTES";
 
-/// The note of the compiler.
+/// The directory of the compiler's notes, one for each unit of libzmq.
 pub const COMPILED: &str = "compiled";
 
 /// Does the work of a compiler or a linker if Cargo's build started this program.
 pub fn intercept() -> Option<ExitCode> {
     let notes = PathBuf::from(env::var_os(NOTES)?);
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
-    let is_unit = arguments.iter().any(|argument| Path::new(argument).ends_with("libzmq.cpp"));
+    let unit = arguments.iter().map(Path::new).find(|file| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("libzmq") && name.ends_with(".cpp")
+    });
     let output = arguments.iter().zip(arguments.iter().skip(1)).find(|(flag, _)| *flag == "-o").map(|(_, file)| file);
-    let noted = match output.and_then(|output| Path::new(output).file_name()) {
-        _ if is_unit => note(&notes.join(COMPILED), &arguments),
+    let output = output.and_then(|output| Path::new(output).file_name());
+    let noted = match (unit.and_then(Path::file_name), output) {
+        (Some(unit), _) => {
+            let directory = notes.join(COMPILED);
+            fs::create_dir_all(&directory).and_then(|()| note(&directory.join(unit), &arguments))
+        }
         // The linker: the name of a test program ends with a hash.
-        Some(program) if arguments.iter().any(|argument| argument.to_string_lossy().ends_with(".rcgu.o")) => {
+        (None, Some(program)) if arguments.iter().any(|argument| argument.to_string_lossy().ends_with(".rcgu.o")) => {
             keep(&notes.join(program), &arguments)
         }
         _ => Ok(()),

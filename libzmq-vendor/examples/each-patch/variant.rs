@@ -10,7 +10,7 @@ use std::process::Command;
 
 pub struct Variant {
     directory: PathBuf,
-    object: PathBuf,
+    objects: Vec<PathBuf>,
 }
 
 impl Variant {
@@ -22,7 +22,7 @@ impl Variant {
         without: &BTreeSet<u16>,
     ) -> Result<Variant, String> {
         let directory = workspace.directory.join("without").join(&patch.name);
-        let (source, object) = (directory.join("source"), directory.join("libzmq.o"));
+        let source = directory.join("source");
         let fails = |error: std::io::Error| format!("{}: {error}", directory.display());
         if directory.exists() {
             fs::remove_dir_all(&directory).map_err(fails)?;
@@ -31,7 +31,7 @@ impl Variant {
             copy(&workspace.upstream.join(part), &source.join(part)).map_err(fails)?;
         }
         // What the build wrote beside the sources.
-        for part in ["src/platform.hpp", "libzmq.cpp"] {
+        for part in ["src/platform.hpp"].into_iter().chain(workspace.units.iter().map(|(name, _)| &**name)) {
             fs::copy(workspace.source.join(part), source.join(part)).map_err(fails)?;
         }
         for patch in all.iter().filter(|patch| !without.contains(&patch.number)) {
@@ -39,22 +39,26 @@ impl Variant {
         }
 
         let (from, to) = (workspace.source.display().to_string(), source.display().to_string());
-        let mut arguments: Vec<String> =
-            workspace.compiler.iter().map(|argument| argument.replace(&from, &to)).collect();
-        set_output(&mut arguments, &object)?;
-        // The faults do not depend on it, and it takes half as long.
-        arguments.push("-O1".to_owned());
-        run(Command::new("c++").args(&arguments))?;
-        Ok(Variant { directory, object })
+        let mut objects = Vec::new();
+        for (name, arguments) in &workspace.units {
+            let object = directory.join(name).with_extension("o");
+            let mut arguments: Vec<String> = arguments.iter().map(|argument| argument.replace(&from, &to)).collect();
+            set_output(&mut arguments, &object)?;
+            // The faults do not depend on it, and it takes half as long.
+            arguments.push("-O1".to_owned());
+            run(Command::new("c++").args(&arguments))?;
+            objects.push(object);
+        }
+        Ok(Variant { directory, objects })
     }
 
-    /// Links a test program with it. Its object comes before the library that Cargo built, so nothing is taken from that.
+    /// Links a test program with it. Its objects come before the library that Cargo built, whose own are not taken then.
     pub fn link(&self, program: &Program) -> Result<Program, String> {
         let name = program.path.file_name().ok_or("a program without a name")?;
         let path = self.directory.join(name);
         let mut arguments = program.linker.clone();
         set_output(&mut arguments, &path)?;
-        run(Command::new("cc").arg(&self.object).args(&arguments))?;
+        run(Command::new("cc").args(&self.objects).args(&arguments))?;
         Ok(Program { path, linker: arguments })
     }
 }

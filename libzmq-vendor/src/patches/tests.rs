@@ -262,6 +262,7 @@ fn patched_files_compile_by_themselves() {
     apply(Patches::All, &source).unwrap();
     let mut config = config(&TARGETS[0], true);
     config.draft = true;
+    config.curve = true;
     let host = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let mut asked = cc::Build::new();
     asked.cpp(true).target(&host).host(&host).opt_level(0);
@@ -273,12 +274,17 @@ fn patched_files_compile_by_themselves() {
 
     let units: Vec<PathBuf> = changed_units(&source).into_iter().collect();
     let next = AtomicUsize::new(0);
+    let sodium = own("../zmq-sys/sodium");
     let compiler = env::var_os("CXX").unwrap_or_else(|| "c++".into());
     let compile = || {
         let mut failed = Vec::new();
         while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
             let mut command = Command::new(&compiler);
-            command.args(["-std=c++11", "-fsyntax-only", "-Isrc", "-Iinclude"]).args(&flags).arg(unit);
+            command
+                .args(["-std=c++11", "-fsyntax-only", "-Isrc", "-Iinclude", "-I"])
+                .arg(&sodium)
+                .args(&flags)
+                .arg(unit);
             let output = command.current_dir(&source).output().unwrap();
             if !output.status.success() {
                 failed.push(format!("{}\n{}", unit.display(), String::from_utf8_lossy(&output.stderr)));
