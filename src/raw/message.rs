@@ -268,7 +268,7 @@ impl RawMessage {
         copy
     }
 
-    /// Mends a message that an XPUB received: libzmq makes it anew with the flags of the one that came in, the one for
+    /// Corrects a message that an XPUB received: libzmq makes it anew with the flags of the one that came in, the one for
     /// shared content among them, and no reference counted. The next copy would be freed while it is in use.
     pub(crate) fn count_itself(&mut self) {
         if self.get(zmq_sys::ZMQ_SHARED) == 1 {
