@@ -1,5 +1,5 @@
-//! The compilers and flags that the environment names are those that are used, and only a change of them builds libzmq
-//! again. A small package that builds libzmq is built by Cargo, with compilers that note how they are called and pass by
+//! The compilers, flags and patches that the environment names are those that are used, and only a change of them builds
+//! libzmq again. A small package that builds libzmq is built by Cargo, with compilers that note how they are called and pass by
 //! the two large units, so that this takes seconds.
 
 #![cfg(unix)]
@@ -19,8 +19,8 @@ struct Package {
 }
 
 impl Package {
-    fn new() -> Package {
-        let name = format!("environment-{}", std::process::id());
+    fn new(name: &str) -> Package {
+        let name = format!("environment-{name}-{}", std::process::id());
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(root.join("src")).unwrap();
         let vendor = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -38,12 +38,23 @@ impl Package {
 
     /// Builds the package with these variables beside the tools; gives what Cargo says, and how the tools were called.
     fn build(&self, variables: &[(&str, &str)]) -> (String, Vec<String>) {
+        let (succeeds, said, calls) = self.try_build(variables);
+        assert!(succeeds, "{said}");
+        (said, calls)
+    }
+
+    /// As [`Package::build`], and whether Cargo succeeds.
+    fn try_build(&self, variables: &[(&str, &str)]) -> (bool, String, Vec<String>) {
         let calls = self.root.join("calls");
         let _ = fs::remove_file(&calls);
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/environment");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--offline", "--verbose", "--color=never", "--target-dir", "target"]);
-        cargo.current_dir(&self.root).env("CALLS", &calls).env_remove("LIBZMQ_VENDOR_SPLIT");
+        cargo
+            .current_dir(&self.root)
+            .env("CALLS", &calls)
+            .env_remove("LIBZMQ_VENDOR_SPLIT")
+            .env_remove("LIBZMQ_VENDOR_PATCHES");
         for (variable, tool) in [("CC", "cc"), ("CXX", "c++"), ("AR", "ar")] {
             cargo.env(variable, tools.join(tool));
         }
@@ -52,9 +63,8 @@ impl Package {
         }
         let output = cargo.envs(variables.iter().copied()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{cargo:?}\n{said}");
         let calls = fs::read_to_string(&calls).unwrap_or_default();
-        (said, calls.lines().map(str::to_owned).collect())
+        (output.status.success(), said, calls.lines().map(str::to_owned).collect())
     }
 }
 
@@ -70,14 +80,42 @@ fn of<'a>(calls: &'a [String], tool: &str, parts: &[&str]) -> Vec<&'a String> {
     calls.iter().filter(has).collect()
 }
 
-#[test]
-fn the_environment_chooses_the_tools() {
+/// Ends the process if the test takes too long.
+fn start_deadline() {
     thread::spawn(|| {
         thread::sleep(DEADLINE);
         eprintln!("hung: not done within {DEADLINE:?}");
         exit(1);
     });
-    let package = Package::new();
+}
+
+#[test]
+fn environment_chooses_the_patches() {
+    start_deadline();
+    let package = Package::new("patches");
+    // A line of the patch 0014, and one of 1009.
+    let applied = || {
+        let builds = fs::read_dir(package.root.join("target/debug/build")).unwrap();
+        let sources =
+            builds.map(|build| build.unwrap().path().join("out/libzmq/source/src")).find(|path| path.is_dir());
+        let has =
+            |file: &str, line: &str| fs::read_to_string(sources.as_ref().unwrap().join(file)).unwrap().contains(line);
+        (has("pipe.hpp", "bool is_ending ()"), has("dist.hpp", "bool begin_beyond ("))
+    };
+    for (value, patches) in
+        [("none", (false, false)), ("safety", (true, false)), ("all", (true, true)), ("", (true, true))]
+    {
+        package.build(&[("LIBZMQ_VENDOR_PATCHES", value)]);
+        assert_eq!(applied(), patches, "{value}");
+    }
+    let (succeeds, said, _) = package.try_build(&[("LIBZMQ_VENDOR_PATCHES", "some")]);
+    assert!(!succeeds && said.contains("LIBZMQ_VENDOR_PATCHES must be none, safety or all"), "{said}");
+}
+
+#[test]
+fn the_environment_chooses_the_tools() {
+    start_deadline();
+    let package = Package::new("tools");
     let flags = [("CFLAGS", "-DIN_C"), ("CXXFLAGS", "-DIN_CXX"), ("ARFLAGS", "v")];
     let (_, calls) = package.build(&flags);
     for unit in ["libzmq.cpp", "libzmq_aside.cpp"] {
