@@ -24,15 +24,15 @@ use zmq::{Actor, ActorPipe, Context, Dealer, PollEvents, PollItem, Proxy, Reacto
 /// Asynchronous server: clients that do not wait for one reply before the next request, and a pool of workers for all.
 #[derive(Parser)]
 struct Args {
-    /// Where the server is to be found
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://*:5570")]
     bind: String,
 
-    /// Where the clients look for it
+    /// The endpoint of the server, as the clients connect to it
     #[arg(long, default_value = "tcp://localhost:5570")]
     connect: String,
 
-    /// Where the workers of the server fetch their requests
+    /// The endpoint between the server and its workers
     #[arg(long, default_value = "inproc://backend")]
     backend: String,
 

@@ -2,7 +2,7 @@
 //!
 //! Chapter: none, one of libzmq's own tools
 //! Original: none
-//! Teaches: how to make the keys of an encrypted connection, and where to keep them
+//! Teaches: to make the keys of an encrypted connection, and to keep them in files
 //! Arguments: [PATH]
 //! Other files: common/mod.rs
 //! Ends: by itself
@@ -25,7 +25,7 @@ use zmq::security::Certificate;
 /// CURVE key generator: prints a new key pair, or writes it to disk as a certificate.
 #[derive(Parser)]
 struct Args {
-    /// Where to write the certificate; the secret one gets the same name with _secret behind it
+    /// The file for the certificate; the secret one gets the same name with _secret behind it
     path: Option<String>,
 }
 

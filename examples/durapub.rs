@@ -26,11 +26,11 @@ use zmq::{Context, interrupt};
 /// Publisher for durable subscribers: a subscriber that comes back gets the updates that it has missed.
 #[derive(Parser)]
 struct Args {
-    /// Where updates are published
+    /// The endpoint of the updates
     #[arg(long, default_value = "tcp://*:5565")]
     publisher: String,
 
-    /// Where subscribers say what they have
+    /// The endpoint for acknowledgements
     #[arg(long, default_value = "tcp://*:5564")]
     sync: String,
 

@@ -31,11 +31,11 @@ use zmq::{Context, interrupt};
 /// Publisher for durable subscribers that keeps little in memory and the rest on disk.
 #[derive(Parser)]
 struct Args {
-    /// Where updates are published
+    /// The endpoint of the updates
     #[arg(long, default_value = "tcp://*:5565")]
     publisher: String,
 
-    /// Where subscribers say what they have
+    /// The endpoint for acknowledgements
     #[arg(long, default_value = "tcp://*:5564")]
     sync: String,
 
@@ -59,7 +59,7 @@ struct Args {
     #[arg(long, default_value_t = 25_000_000)]
     swap: u64,
 
-    /// Where the files are made
+    /// The directory for the files
     #[arg(long, default_value = ".")]
     directory: PathBuf,
 }
@@ -185,7 +185,7 @@ impl Swap {
         Ok(Some(message))
     }
 
-    /// Where a position is in the file, and how many of `length` bytes find room up to its end.
+    /// The place of a position in the file, and how many of `length` bytes fit before its end.
     fn place(&self, position: u64, length: usize) -> (u64, usize) {
         let place = position % self.capacity;
         let room = usize::try_from(self.capacity - place).unwrap_or(usize::MAX);

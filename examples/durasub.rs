@@ -26,11 +26,11 @@ use zmq::{Context, Message, Push, Sub, interrupt};
 /// Durable subscriber: killed and started again, it goes on with the next update.
 #[derive(Parser)]
 struct Args {
-    /// Where updates are published
+    /// The endpoint of the updates
     #[arg(long, default_value = "tcp://localhost:5565")]
     publisher: String,
 
-    /// Where the publisher hears what this subscriber has
+    /// The endpoint for acknowledgements
     #[arg(long, default_value = "tcp://localhost:5564")]
     sync: String,
 

@@ -33,23 +33,23 @@ use zmq::{Context, Pair, Pub, Socket, Sub, XPub, XSub, proxy};
 /// Espresso: a proxy between publisher and subscriber that shows all that runs through it.
 #[derive(Parser)]
 struct Args {
-    /// Where the publisher publishes
+    /// The endpoint of the publisher
     #[arg(long, default_value = "tcp://*:6000")]
     publisher: String,
 
-    /// Where the proxy finds the publisher
+    /// The endpoint of the publisher, as the proxy connects to it
     #[arg(long, default_value = "tcp://localhost:6000")]
     frontend: String,
 
-    /// Where the proxy passes on what was published
+    /// The endpoint of the proxy for subscribers
     #[arg(long, default_value = "tcp://*:6001")]
     backend: String,
 
-    /// Where the subscriber finds the proxy
+    /// The endpoint of the proxy, as the subscriber connects to it
     #[arg(long, default_value = "tcp://localhost:6001")]
     subscriber: String,
 
-    /// Where the listener gets what the proxy captures
+    /// The endpoint between the proxy and the listener
     #[arg(long, default_value = "inproc://capture")]
     capture: String,
 

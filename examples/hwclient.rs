@@ -21,7 +21,7 @@ use zmq::{Context, Req};
 /// Hello World client: says "Hello" ten times, and waits for "World" each time.
 #[derive(Parser)]
 struct Args {
-    /// Where the server is
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://localhost:5555")]
     endpoint: String,
 

@@ -20,7 +20,7 @@ use zmq::{Context, Dealer};
 /// Hello World client with a DEALER socket, which talks to a REP server as a REQ socket would.
 #[derive(Parser)]
 struct Args {
-    /// Where the server is
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://localhost:5555")]
     endpoint: String,
 

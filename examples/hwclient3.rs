@@ -21,7 +21,7 @@ use zmq::{Context, Req};
 /// Hello World client that gives itself a name, by which a ROUTER server knows it.
 #[derive(Parser)]
 struct Args {
-    /// Where the server is
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://localhost:5555")]
     endpoint: String,
 

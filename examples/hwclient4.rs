@@ -21,7 +21,7 @@ use zmq::{Context, Dealer};
 /// Hello World client with a DEALER socket that gives itself a name.
 #[derive(Parser)]
 struct Args {
-    /// Where the server is
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://localhost:5555")]
     endpoint: String,
 

@@ -26,7 +26,7 @@ use zmq::{Context, Errno, Message, Pull, Push, SendError, Socket, TrySend};
 /// A high-water mark that blocks: a ventilator whose worker does not keep up has to wait, and loses nothing.
 #[derive(Parser)]
 struct Args {
-    /// Where the tasks come from; over a network more messages fit on the way, and the numbers differ
+    /// The endpoint of the tasks; over a network more messages fit on the way, and the numbers differ
     #[arg(long, default_value = "inproc://tasks")]
     endpoint: String,
 

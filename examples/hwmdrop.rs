@@ -2,7 +2,7 @@
 //!
 //! Chapter: 2, High-Water Marks
 //! Original: none
-//! Teaches: a PUB drops what is above its mark and tells nobody; with NODROP it tells
+//! Teaches: a PUB drops updates above its mark without an error; an XPUB with NODROP hands them back
 //! Arguments: --endpoint inproc://updates, --hwm 10, --updates 100, --patience 50
 //! Other files: common/mod.rs
 //! Ends: by itself
@@ -22,7 +22,7 @@ use zmq::{Context, Socket, Sub, TrySend, XPub};
 /// A high-water mark that drops: a publisher goes on as if nothing were, and its slow subscriber has a gap.
 #[derive(Parser)]
 struct Args {
-    /// Where the updates come from; over a network more updates fit on the way, and the numbers differ
+    /// The endpoint of the updates; over a network more updates fit on the way, and the numbers differ
     #[arg(long, default_value = "inproc://updates")]
     endpoint: String,
 

@@ -23,7 +23,7 @@ use zmq::{Context, Rep, interrupt};
 /// Hello World server that answers first and works afterwards.
 #[derive(Parser)]
 struct Args {
-    /// Where the server is to be found
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://*:5555")]
     endpoint: String,
 

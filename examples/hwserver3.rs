@@ -23,7 +23,7 @@ use zmq::{Context, Message, Multipart, Router, interrupt};
 /// Hello World server with a ROUTER socket, which shows the frames that a REP socket hides.
 #[derive(Parser)]
 struct Args {
-    /// Where the server is to be found
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://*:5555")]
     endpoint: String,
 

@@ -27,7 +27,7 @@ use zmq::{Context, Req, Router};
 /// Shows the addresses by which a ROUTER knows its peers: one that it made up, and one that the peer chose.
 #[derive(Parser)]
 struct Args {
-    /// Where the ROUTER is to be found
+    /// The endpoint of the ROUTER
     #[arg(long, default_value = "inproc://example")]
     endpoint: String,
 }

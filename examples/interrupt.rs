@@ -23,7 +23,7 @@ use zmq::{Context, PollEvents, PollItem, Rep, interrupt, poll};
 /// A server that cleans up after Ctrl-C, which it waits for together with its socket.
 #[derive(Parser)]
 struct Args {
-    /// Where the server is to be found
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://*:5555")]
     endpoint: String,
 

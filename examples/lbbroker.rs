@@ -28,11 +28,11 @@ use common::threads;
 /// A load-balancing broker with its clients and workers: a request goes to the worker that has been idle longest.
 #[derive(Parser)]
 struct Args {
-    /// Where the broker is to be found by clients
+    /// The endpoint of the broker for clients
     #[arg(long, default_value = "ipc://frontend.ipc")]
     frontend: String,
 
-    /// Where the broker is to be found by workers
+    /// The endpoint of the broker for workers
     #[arg(long, default_value = "ipc://backend.ipc")]
     backend: String,
 

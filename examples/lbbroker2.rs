@@ -28,11 +28,11 @@ const WORKER_READY: &str = "READY";
 /// The load-balancing broker once more, with the high-level API: whole messages, and actors in the place of threads.
 #[derive(Parser)]
 struct Args {
-    /// Where the broker is to be found by clients
+    /// The endpoint of the broker for clients
     #[arg(long, default_value = "ipc://frontend.ipc")]
     frontend: String,
 
-    /// Where the broker is to be found by workers
+    /// The endpoint of the broker for workers
     #[arg(long, default_value = "ipc://backend.ipc")]
     backend: String,
 

@@ -33,11 +33,11 @@ const WORKER_READY: &[u8] = &[1];
 /// The load-balancing broker for the third time, with a reactor, which calls a handler for each message.
 #[derive(Parser)]
 struct Args {
-    /// Where the broker is to be found by clients
+    /// The endpoint of the broker for clients
     #[arg(long, default_value = "ipc://frontend.ipc")]
     frontend: String,
 
-    /// Where the broker is to be found by workers
+    /// The endpoint of the broker for workers
     #[arg(long, default_value = "ipc://backend.ipc")]
     backend: String,
 

@@ -25,7 +25,7 @@ use zmq::{Context, Pull, Push};
 /// Linger: a program that ends loses the messages that are not yet delivered, or waits until they are.
 #[derive(Parser)]
 struct Args {
-    /// Where the messages are to go
+    /// The endpoint of the receiver
     #[arg(long, default_value = "tcp://127.0.0.1:5558")]
     endpoint: String,
 

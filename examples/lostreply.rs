@@ -27,7 +27,7 @@ use zmq_patterns::LazyPirate;
 /// Lost reply: a REQ client whose reply never comes can do nothing any more; then three clients that can.
 #[derive(Parser)]
 struct Args {
-    /// Where the server is
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://127.0.0.1:5555")]
     endpoint: String,
 

@@ -20,11 +20,11 @@ use zmq::{Context, Dealer, Router, proxy};
 /// Message queue broker: the work of rrbroker, done by the library's proxy.
 #[derive(Parser)]
 struct Args {
-    /// Where clients send their requests
+    /// The endpoint for clients
     #[arg(long, default_value = "tcp://*:5559")]
     frontend: String,
 
-    /// Where workers fetch them
+    /// The endpoint for workers
     #[arg(long, default_value = "tcp://*:5560")]
     backend: String,
 

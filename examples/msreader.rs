@@ -18,11 +18,11 @@ use zmq::{Context, Pull, Sub, interrupt};
 /// Reader of two sockets that looks at each without waiting, one after the other.
 #[derive(Parser)]
 struct Args {
-    /// Where the tasks come from
+    /// The endpoint of the tasks
     #[arg(long, default_value = "tcp://localhost:5557")]
     ventilator: String,
 
-    /// Where the weather comes from
+    /// The endpoint of the weather
     #[arg(long, default_value = "tcp://localhost:5556")]
     weather: String,
 

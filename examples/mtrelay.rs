@@ -24,11 +24,11 @@ use zmq::{Context, Pair};
 /// Three steps in three threads, of which each waits for the one before.
 #[derive(Parser)]
 struct Args {
-    /// Where step 2 hears of step 1
+    /// The endpoint between steps 1 and 2
     #[arg(long, default_value = "inproc://step2")]
     step2: String,
 
-    /// Where step 3 hears of step 2
+    /// The endpoint between steps 2 and 3
     #[arg(long, default_value = "inproc://step3")]
     step3: String,
 }

@@ -26,11 +26,11 @@ use zmq::{Context, Dealer, Rep, Router, interrupt, proxy};
 /// Hello World server that works for several clients at once, each in a thread of its own.
 #[derive(Parser)]
 struct Args {
-    /// Where the server is to be found
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://*:5555")]
     endpoint: String,
 
-    /// Where the workers fetch the requests
+    /// The endpoint for workers
     #[arg(long, default_value = "inproc://workers")]
     backend: String,
 

@@ -32,7 +32,7 @@ struct Args {
     /// The name of this broker, and then those of its peers
     names: Vec<String>,
 
-    /// Where the brokers' endpoints are; all brokers need the same
+    /// The directory of the brokers' endpoints; all brokers need the same
     #[arg(long, default_value = ".")]
     directory: String,
 

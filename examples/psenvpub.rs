@@ -23,7 +23,7 @@ use zmq::{Context, Pub};
 /// Publisher with envelopes: sends a message under the envelope A, and another under B, every second.
 #[derive(Parser)]
 struct Args {
-    /// Where the messages are published
+    /// The endpoint of the messages
     #[arg(long, default_value = "tcp://*:5563")]
     endpoint: String,
 

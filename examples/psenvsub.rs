@@ -19,7 +19,7 @@ use zmq::{Context, Sub, interrupt};
 /// Subscriber with envelopes: takes the messages whose envelope says B, and prints them.
 #[derive(Parser)]
 struct Args {
-    /// Where the messages are published
+    /// The endpoint of the messages
     #[arg(long, default_value = "tcp://localhost:5563")]
     endpoint: String,
 

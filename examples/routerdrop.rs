@@ -24,7 +24,7 @@ use zmq::{Context, Dealer, Multipart, Router, TrySend};
 /// A ROUTER that drops: a message that it cannot route is gone without an error, unless routing is mandatory.
 #[derive(Parser)]
 struct Args {
-    /// Where the ROUTER is; over a network more messages fit on the way, and the numbers differ
+    /// The endpoint of the ROUTER; over a network more messages fit on the way, and the numbers differ
     #[arg(long, default_value = "inproc://router")]
     endpoint: String,
 

@@ -20,7 +20,7 @@ use zmq::{Context, Req};
 /// Request-reply client: says "Hello" to a worker that the broker finds, and waits for its reply.
 #[derive(Parser)]
 struct Args {
-    /// Where the broker takes requests
+    /// The endpoint of the broker for clients
     #[arg(long, default_value = "tcp://localhost:5559")]
     endpoint: String,
 

@@ -23,7 +23,7 @@ use zmq::{Context, Rep, interrupt};
 /// Request-reply worker: answers the requests that the broker hands it.
 #[derive(Parser)]
 struct Args {
-    /// Where the broker hands out requests
+    /// The endpoint of the broker for workers
     #[arg(long, default_value = "tcp://localhost:5560")]
     endpoint: String,
 

@@ -28,7 +28,7 @@ use common::threads;
 /// A ROUTER scatters ten tasks to two DEALER workers by their addresses: A gets about twice as many as B.
 #[derive(Parser)]
 struct Args {
-    /// Where the ROUTER is to be found
+    /// The endpoint of the ROUTER
     #[arg(long, default_value = "ipc://routing.ipc")]
     endpoint: String,
 

@@ -29,7 +29,7 @@ use common::threads;
 /// A ROUTER hands out a hundred tasks to ten REQ workers: each task goes to the worker that has waited longest.
 #[derive(Parser)]
 struct Args {
-    /// Where the broker is to be found
+    /// The endpoint of the broker
     #[arg(long, default_value = "ipc://routing.ipc")]
     endpoint: String,
 

@@ -34,11 +34,11 @@ use common::routing::send_when_there;
 /// ROUTER to REP: a request finds a worker by its address, and the reply the way back.
 #[derive(Parser)]
 struct Args {
-    /// Where the ROUTER is to be found
+    /// The endpoint of the ROUTER
     #[arg(long, default_value = "ipc://routing.ipc")]
     endpoint: String,
 
-    /// Where the worker finds the relay
+    /// The endpoint of the relay
     #[arg(long, default_value = "inproc://relay")]
     relay: String,
 }

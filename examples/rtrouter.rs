@@ -29,7 +29,7 @@ use common::routing::send_when_there;
 /// Two ROUTERs that send each other a message, each by the other's name.
 #[derive(Parser)]
 struct Args {
-    /// Where the two meet
+    /// The endpoint at which the two meet
     #[arg(long, default_value = "ipc://rtrouter.ipc")]
     endpoint: String,
 }

@@ -22,7 +22,7 @@ use zmq::{Context, Sub, XPub};
 /// Slow joiner: a subscriber that was there first misses the first updates; then it misses none.
 #[derive(Parser)]
 struct Args {
-    /// Where the updates are published
+    /// The endpoint of the updates
     #[arg(long, default_value = "tcp://127.0.0.1:5556")]
     endpoint: String,
 

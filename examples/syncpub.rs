@@ -26,11 +26,11 @@ use zmq::{Context, Rep, Socket, XPub};
 /// Synchronized publisher: waits for its subscribers, then sends them a million updates, of which none is lost.
 #[derive(Parser)]
 struct Args {
-    /// Where updates are published
+    /// The endpoint of the updates
     #[arg(long, default_value = "tcp://*:5561")]
     publisher: String,
 
-    /// Where subscribers say that they are ready
+    /// The endpoint at which subscribers say that they are ready
     #[arg(long, default_value = "tcp://*:5562")]
     sync: String,
 

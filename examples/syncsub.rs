@@ -23,11 +23,11 @@ use zmq::{Context, Req, Sub, interrupt};
 /// Synchronized subscriber: says that it is ready, then counts the updates until the last one.
 #[derive(Parser)]
 struct Args {
-    /// Where updates are published
+    /// The endpoint of the updates
     #[arg(long, default_value = "tcp://localhost:5561")]
     publisher: String,
 
-    /// Where the publisher hears that this subscriber is ready
+    /// The endpoint at which the publisher waits for its subscribers
     #[arg(long, default_value = "tcp://localhost:5562")]
     sync: String,
 

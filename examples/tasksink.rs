@@ -23,7 +23,7 @@ use zmq::{Context, Pull};
 /// Task sink: collects the workers' results and tells how long all of them took.
 #[derive(Parser)]
 struct Args {
-    /// Where the results are to be sent
+    /// The endpoint for results
     #[arg(long, default_value = "tcp://*:5558")]
     endpoint: String,
 

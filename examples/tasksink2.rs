@@ -23,11 +23,11 @@ use zmq::{Context, Pub, Pull};
 /// Task sink that tells the workers to end once it has all results.
 #[derive(Parser)]
 struct Args {
-    /// Where the results are to be sent
+    /// The endpoint for results
     #[arg(long, default_value = "tcp://*:5558")]
     endpoint: String,
 
-    /// Where the end is announced
+    /// The endpoint of the controller, which announces the end
     #[arg(long, default_value = "tcp://*:5559")]
     controller: String,
 

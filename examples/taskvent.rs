@@ -26,11 +26,11 @@ use zmq::{Context, Push};
 /// Task ventilator: hands out a hundred tasks to the workers that are there.
 #[derive(Parser)]
 struct Args {
-    /// Where the workers fetch their tasks
+    /// The endpoint for workers
     #[arg(long, default_value = "tcp://*:5557")]
     endpoint: String,
 
-    /// Where the sink is
+    /// The endpoint of the sink
     #[arg(long, default_value = "tcp://localhost:5558")]
     sink: String,
 

@@ -23,11 +23,11 @@ use zmq::{Context, Pull, Push, interrupt};
 /// Task worker: takes tasks, works for as long as each says, and tells the sink that it is done.
 #[derive(Parser)]
 struct Args {
-    /// Where the tasks come from
+    /// The endpoint of the tasks
     #[arg(long, default_value = "tcp://localhost:5557")]
     ventilator: String,
 
-    /// Where the results go
+    /// The endpoint of the sink
     #[arg(long, default_value = "tcp://localhost:5558")]
     sink: String,
 

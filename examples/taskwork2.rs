@@ -24,15 +24,15 @@ use zmq::{Context, PollEvents, PollItem, Pull, Push, Sub, interrupt, poll};
 /// Task worker that can be told to end: besides its tasks it listens for the sink's word that all is done.
 #[derive(Parser)]
 struct Args {
-    /// Where the tasks come from
+    /// The endpoint of the tasks
     #[arg(long, default_value = "tcp://localhost:5557")]
     ventilator: String,
 
-    /// Where the results go
+    /// The endpoint of the sink
     #[arg(long, default_value = "tcp://localhost:5558")]
     sink: String,
 
-    /// Where the end is announced
+    /// The endpoint of the controller, which announces the end
     #[arg(long, default_value = "tcp://localhost:5559")]
     controller: String,
 

@@ -29,7 +29,7 @@ struct Args {
     #[arg(default_value = "10001 ")]
     filter: String,
 
-    /// Where the server is
+    /// The endpoint of the server
     #[arg(long, default_value = "tcp://localhost:5556")]
     endpoint: String,
 

@@ -21,11 +21,11 @@ use zmq::{Context, XPub, XSub, proxy};
 /// Weather update proxy: carries a publisher's updates into another network, and the subscriptions back.
 #[derive(Parser)]
 struct Args {
-    /// Where the publisher is, in the network inside
+    /// The endpoint of the publisher, in the network inside
     #[arg(long, default_value = "tcp://192.168.55.210:5556")]
     frontend: String,
 
-    /// Where subscribers of the network outside connect, at an address of this machine
+    /// The endpoint for subscribers of the network outside, at an address of this machine
     #[arg(long, default_value = "tcp://10.1.1.0:8100")]
     backend: String,
 }

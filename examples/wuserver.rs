@@ -23,7 +23,7 @@ use zmq::{Context, Pub, interrupt};
 /// Weather update server: publishes made-up weather for made-up zip codes, as fast as it can.
 #[derive(Parser)]
 struct Args {
-    /// Where the updates are to be had
+    /// The endpoint of the updates
     #[arg(long, default_value = "tcp://*:5556")]
     endpoint: String,
 }

@@ -22,7 +22,7 @@ use zmq::{CanMultipart, CanRecv, CanSend, Context, Dealer, Message, Multipart, R
 /// Lets the zmsg class of the older editions of the guide test itself.
 #[derive(Parser)]
 struct Args {
-    /// Where the test's two sockets meet
+    /// The endpoint of the test's two sockets
     #[arg(long, default_value = "ipc://zmsg_selftest.ipc")]
     endpoint: String,
 }

@@ -176,7 +176,7 @@ fn wuserver_does_not_wait_for_a_slow_subscriber() {
     };
     let _slow = subscriber();
     let quick = subscriber();
-    // By now far more was published than a connection that nobody reads from can hold.
+    // By now far more was published than an unread connection can hold.
     for _ in 0..100_000 {
         quick.recv().unwrap();
     }
@@ -202,10 +202,10 @@ fn wuclient_averages_a_hundred_updates_of_its_zip_code() {
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
     let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
-    // This is the filter, blank and all, where none is given.
+    // The default filter, which ends with a blank.
     let client = rust("wuclient", &["--endpoint", &endpoint]);
     assert_eq!(publisher.recv().unwrap(), b"\x0110001 ");
-    // What is no update is not counted either.
+    // Messages that are no updates are not counted.
     for broken in ["10001 ", "10001 hot 10", "10001 99999999999 10"] {
         publisher.send(broken).unwrap();
     }
@@ -377,7 +377,7 @@ fn taskwork_does_not_wait_for_a_missing_sink() {
     ventilator.bind(&tasks.bind()).unwrap();
     let args = ["--ventilator", &tasks.connect(), "--sink", &results.connect()];
     let (mut worker, mut output) = Unbuffered::start(&example("taskwork"), &args);
-    // What is no task is no reason to end.
+    // A message that is no task does not end the worker.
     for task in ["1", "?", "1", FOR_EVER] {
         ventilator.send(task).unwrap();
     }

@@ -92,7 +92,7 @@ fn rtreq_and_rtdealer_end_without_a_worker_that_is_lost() {
     }
 }
 
-/// What a worker of rtmama says, what its broker answers, and the last answer.
+/// The text of a worker of rtmama, the answer of its broker, and the last answer.
 const MAMA: [&str; 3] = ["ready", "This is the workload", "END"];
 
 /// The number of tasks that a worker of rtmama has printed.
@@ -207,7 +207,7 @@ fn dealer<'a>(context: &'a Context, endpoint: &str) -> Socket<'a, Dealer> {
     socket
 }
 
-/// Everybody is answered once for each time that they ask in the right form, and fired once.
+/// A worker is answered once for each request of the right form, and fired once.
 #[deadline::test]
 fn rtreq_and_rtdealer_fire_workers_once_and_ignore_nonsense() {
     for (program, _) in FOREMEN {
@@ -407,7 +407,7 @@ fn answer(worker: &Socket<'_, Req>, client: Message, text: &str) {
     worker.send_multipart([client, "".into(), text.into()]).unwrap();
 }
 
-/// Requests wait until somebody is ready, and then go to whoever has been so for longest.
+/// Requests wait until a worker is ready, and then go to the one that has been ready for longest.
 #[deadline::test]
 fn lbbrokers_give_a_request_to_the_least_recently_used_worker() {
     for (program, sign) in BALANCERS {
@@ -422,7 +422,7 @@ fn lbbrokers_give_a_request_to_the_least_recently_used_worker() {
         let second = peers.client("2");
         let b = peers.worker();
         let second_address = request(&b, "2");
-        // Whoever has the answer knows that its worker stands in the queue.
+        // When the answer is there, its worker stands in the queue.
         answer(&b, second_address, "by b");
         assert_eq!(second.recv().unwrap(), "by b");
         answer(&a, first_address, "by a");
@@ -440,7 +440,7 @@ fn lbbrokers_give_a_request_to_the_least_recently_used_worker() {
     }
 }
 
-/// What others are answered does not count for the program's own clients.
+/// Answers to clients from outside do not count for the program's own clients.
 #[deadline::test]
 fn lbbrokers_stay_until_their_own_clients_are_served() {
     for (program, sign) in &BALANCERS[..2] {
@@ -549,7 +549,7 @@ fn clients_and_workers_of_lbbrokers_survive_nonsense() {
     }
 }
 
-/// Ctrl-C ends all the program's threads, whatever the others do: nobody works, and one takes what it is not given.
+/// Ctrl-C ends all the program's threads: one broker has no worker that works, one program has no broker.
 #[deadline::test]
 fn ctrl_c_ends_lbbrokers_whose_clients_wait() {
     for (program, sign) in BALANCERS {
@@ -577,7 +577,7 @@ fn ctrl_c_ends_lbbrokers_whose_client_does_not_read() {
         let peers = Peers::new(&context, &directory, sign);
         let client = context.socket(Dealer).unwrap();
         client.set_rcvhwm(1).unwrap();
-        // A connection that nobody reads from does not notice that it is closed, so what it has to send would wait.
+        // An unread connection does not notice that it is closed, so its messages would wait.
         client.set_linger(Some(Duration::ZERO)).unwrap();
         client.connect(&ipc(&directory, "frontend")).unwrap();
         let worker = peers.worker();
@@ -620,7 +620,7 @@ fn demonstrations_print_the_same_over_any_transport() {
     }
 }
 
-/// What the class receives is printed, twice, before it says that all is well.
+/// The class prints both messages that it receives before it says that all is well.
 #[deadline::test]
 fn zmsg_dumps_what_it_receives() {
     let directory = Directory::new("zmsg");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::guide::{Port, example};
 use common::{Process, within_deadline};
 
-/// What a program prints that is given these arguments, separated by blanks, and ends well.
+/// The lines of a program with these arguments, separated by blanks. It must succeed.
 fn lines(name: &'static str, args: &str) -> Vec<String> {
     let args: Vec<String> = args.split(' ').filter(|arg| !arg.is_empty()).map(str::to_owned).collect();
     within_deadline(move || {
@@ -72,7 +72,7 @@ fn routerdrop_drops_messages_above_the_mark() {
     assert_eq!(printed[4], "MANDATORY, to Alice: message 3 has to wait; handed back: [Alice] [3]");
 }
 
-/// Where something lies between the two queues, more finds room, and it is all accounted for.
+/// Over a transport more messages fit between the two queues, and every message is accounted for.
 #[test]
 fn fault_programs_do_the_same_over_a_transport() {
     let number = |line: &str, word: usize| line.split(' ').nth(word).unwrap().parse::<u32>().unwrap();

@@ -34,7 +34,7 @@ fn flood<T: CanSend + CanMultipart>(
                 let context = Context::new().unwrap();
                 let socket = context.socket(kind).unwrap();
                 socket.set_linger(Some(Duration::ZERO)).unwrap();
-                // When nobody takes any more, that is the end.
+                // The flood ends when the program takes no more.
                 socket.set_sndtimeo(Some(Duration::from_secs(1))).unwrap();
                 open(&socket);
                 while socket.send_multipart(message).is_ok() && flooding.send(()).is_ok() {}

@@ -1,4 +1,4 @@
-//! The guide's peering brokers: among native C peers, among one another, and what happens where peers are not there, or go.
+//! The guide's peering brokers: among native C peers, among one another, without peers, and with peers that leave.
 
 mod common;
 
@@ -57,7 +57,7 @@ fn lines_until(broker: &Process, count: usize, is_such: impl Fn(&str) -> bool) -
     lines
 }
 
-/// What a C peer says next that is not the state of its peer.
+/// The next line of a C peer that is not the state of its peer.
 fn word(peer: &Process) -> String {
     std::iter::repeat_with(|| peer.line()).find(|line| !line.starts_with("state ")).unwrap()
 }
@@ -257,7 +257,7 @@ fn peering2_and_3_go_on_when_clients_workers_and_peers_leave() {
             client.send("HELLO").unwrap();
             client
         };
-        // What ends with a context has ended when that is dropped: the workers and peers that go have each its own.
+        // Dropping a context waits until its connections are closed: workers and peers that leave have each their own.
         let worker = |context: &Context| {
             let worker = context.owned_socket(Dealer).unwrap();
             worker.set_linger(Some(Duration::ZERO)).unwrap();
@@ -269,7 +269,7 @@ fn peering2_and_3_go_on_when_clients_workers_and_peers_leave() {
             assert_eq!(client.recv().unwrap(), "HELLO");
         };
 
-        // A client that does not wait for its reply, and a peer that does not: the replies are for nobody.
+        // A client that does not wait for its reply, and a peer that does not: the replies have no receiver.
         let leaving = Context::new().unwrap();
         let first = worker(&leaving);
         first.send_multipart([&b""[..], &[1]]).unwrap();
@@ -289,7 +289,7 @@ fn peering2_and_3_go_on_when_clients_workers_and_peers_leave() {
         answer(&first, &client());
 
         // The first worker goes, though it was free, and is passed over. The next one talks nonsense before it works:
-        // the last of that is a reply for nobody.
+        // the last of that is a reply to an unknown client.
         drop(first);
         drop(leaving);
         let leaving = Context::new().unwrap();
@@ -515,7 +515,7 @@ fn peering3_announces_its_capacity_to_new_peers_and_when_it_changes() {
     assert_eq!(second.recv_multipart().unwrap(), ["DC1", "2"]);
     assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
 
-    // What keeps it busy otherwise is no news.
+    // Other work of the broker is no news.
     let monitor = context.socket(Push).unwrap();
     monitor.connect(&place.endpoint("DC1", "monitor")).unwrap();
     monitor.send("FFFF").unwrap();

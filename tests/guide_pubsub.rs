@@ -58,7 +58,7 @@ mod sync {
         }
     }
 
-    /// What a subscriber does before it counts.
+    /// Says that a subscriber is ready, as syncsub does.
     fn say_ready(context: &Context, ports: &Ports) {
         let client = context.socket(Req).unwrap();
         client.connect(&ports.second.connect()).unwrap();
@@ -260,7 +260,7 @@ mod envelopes {
             subscriber.recv_multipart().unwrap();
             subscriber
         });
-        // By now far more was published than a connection that nobody reads from can hold.
+        // By now far more was published than an unread connection can hold.
         for _ in 0..200_000 {
             subscribers[1].recv_multipart().unwrap();
         }
@@ -283,7 +283,7 @@ mod espresso {
         digits.len() == 5 && digits.bytes().all(|digit| digit.is_ascii_digit())
     }
 
-    /// What the original does with a foreign publisher: two subscriptions, five messages, the ends of both subscriptions.
+    /// As the original with a foreign publisher: two subscriptions, five messages, the ends of both subscriptions.
     #[deadline::test]
     fn espresso_hands_subscriptions_on_to_a_c_publisher() {
         let ports = Ports::reserve();
@@ -332,7 +332,7 @@ mod espresso {
         assert_eq!(interrupt(proxy), [" interrupted"]);
     }
 
-    /// The program's own proxy stands aside, with nobody at either side.
+    /// The program's own proxy stands aside, without peers.
     #[deadline::test]
     fn publisher_and_subscriber_of_espresso_use_a_c_proxy() {
         let (ports, unused) = (Ports::reserve(), Ports::reserve());

@@ -12,11 +12,11 @@ use super::{Result, threads};
 /// The arguments of both programs.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Where the broker is to be found
+    /// The endpoint of the broker
     #[arg(long, default_value = "tcp://*:5671")]
     pub bind: String,
 
-    /// Where the workers look for it
+    /// The endpoint of the broker, as the workers connect to it
     #[arg(long, default_value = "tcp://localhost:5671")]
     pub connect: String,
 

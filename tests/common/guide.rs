@@ -1,4 +1,4 @@
-//! What the tests of the guide's programs share: the programs, and ports that nobody else takes.
+//! The common part of the tests of the guide's programs: the programs, and ports that no other program takes.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::{Process, eventually, signal};
 
-/// What a silent program prints.
+/// The output of a silent program.
 pub const NOTHING: [&str; 0] = [];
 
 /// An example as Cargo built it, beside the directory of this test.
@@ -47,8 +47,8 @@ pub fn kill(process: Process) -> Vec<String> {
     process.rest()
 }
 
-/// A tcp port that is free until a program of the test binds it: the system gives it to nobody else as long as this is
-/// there, and lets a second socket bind it, since both say SO_REUSEADDR and this one does not listen.
+/// A tcp port that is free until a program of the test binds it. The system gives it to no other program while this
+/// value exists. A second socket may bind it, since both have SO_REUSEADDR and this one does not listen.
 pub struct Port {
     holder: Socket,
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use regex::Regex;
 
-/// What a program's header says.
+/// The header of a program.
 pub struct Header {
     pub name: String,
-    /// What the program is, in a sentence.
+    /// A sentence that names the program.
     pub title: String,
-    /// The chapter's number, where it is of the guide.
+    /// The chapter's number, if the program is of the guide.
     pub chapter: Option<u32>,
     pub section: String,
     /// The C program that it is a port of.
@@ -27,9 +27,9 @@ pub struct Header {
     pub partners: Vec<Member>,
     /// The program's own arguments in the test.
     pub run: Vec<String>,
-    /// What the test types.
+    /// The text that the test types.
     pub input: Option<String>,
-    /// What it prints in the test.
+    /// The lines that it prints in the test.
     pub prints: Output,
 }
 
@@ -53,7 +53,7 @@ struct Group {
     lines: Vec<String>,
 }
 
-/// What is wrong with a header.
+/// The fault of a header.
 pub struct Malformed(String);
 
 impl fmt::Display for Malformed {
@@ -187,12 +187,12 @@ fn typed(line: &str) -> String {
     format!("{}\n", if line == "Enter" { "" } else { line })
 }
 
-/// What is separated by commas, or `none`.
+/// Items that are separated by commas, or `none`.
 fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(", ").filter(|item| *item != "none")
 }
 
-/// What is separated by blanks, where double quotes do not keep it together.
+/// Words that are separated by blanks. Double quotes keep blanks together.
 fn words(text: &str) -> Parsed<Vec<String>> {
     let mut words: Vec<String> = Vec::new();
     let (mut quoted, mut within) = (false, false);

@@ -1,4 +1,4 @@
-//! What the tests of the guide's chapters share: programs in Rust and their native peers in C.
+//! The common part of the tests of the guide's chapters: programs in Rust and their native peers in C.
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
@@ -57,7 +57,7 @@ pub fn check_tasks(expected: &str, worked: &[String], longest: u64) {
     assert_eq!(workloads.iter().sum::<u64>(), number_in(expected, "Total expected cost: ", " msec"));
 }
 
-/// What a sink has printed that has had them all.
+/// Checks the output of a sink that has had all results.
 pub fn check_results(sink: Side, collected: &[String]) {
     assert_eq!(collected.len(), 1, "{collected:?}");
     match sink {

@@ -134,7 +134,7 @@ fn taskwork2_does_not_wait_for_a_missing_sink() {
     let worker = rust("taskwork2", &args);
     assert_eq!(interrupt(worker), NOTHING);
 
-    // Results that nobody fetches do not keep it either, neither after Ctrl-C nor after the end.
+    // Results without a sink do not keep it either, neither after Ctrl-C nor after the end.
     let context = Context::new().unwrap();
     let controller = context.socket(XPub).unwrap();
     controller.bind(&control.bind()).unwrap();

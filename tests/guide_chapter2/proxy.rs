@@ -70,7 +70,7 @@ fn wuproxy_hands_subscriptions_on() {
     assert_eq!(interrupt(proxy), NOTHING);
 }
 
-/// Where C sits there and forwards nothing.
+/// In C the proxy goes on and forwards nothing.
 #[deadline::test]
 fn wuproxy_names_the_endpoint_that_it_cannot_bind() {
     let inside = Port::reserve();
@@ -108,7 +108,7 @@ fn wuproxy_does_not_wait_for_its_peers() {
     let publisher = context.socket(Pub).unwrap();
     publisher.bind(&inside.bind()).unwrap();
     let update = vec![0; 1 << 20];
-    // What is published before it has subscribed does not reach it.
+    // Updates do not reach a subscriber before it has subscribed.
     let reach = |subscriber: &Socket<'_, Sub>, times| {
         let mut reached = 0;
         while reached < times {

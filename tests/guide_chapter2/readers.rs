@@ -33,7 +33,7 @@ fn msreader_and_mspoller_empty_both_sockets() {
     for name in READERS {
         let (tasks, weather) = (Port::reserve(), Port::reserve());
         let context = Context::new().unwrap();
-        // What is left when the reader has gone is for nobody.
+        // Messages that are left when the reader has gone are of no use.
         context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
         let ventilator = context.socket(Push).unwrap();
         ventilator.bind(&tasks.bind()).unwrap();
@@ -52,7 +52,7 @@ fn msreader_and_mspoller_empty_both_sockets() {
     }
 }
 
-/// Ctrl-C with nobody there, and while messages come in all the time.
+/// Ctrl-C without peers, and while messages come in all the time.
 #[deadline::test]
 fn msreader_and_mspoller_end_whatever_their_peers_do() {
     for name in READERS {
@@ -70,7 +70,7 @@ fn msreader_and_mspoller_end_whatever_their_peers_do() {
                 let ventilator = context.socket(Push).unwrap();
                 ventilator.set_linger(Some(Duration::ZERO)).unwrap();
                 ventilator.bind(&tasks.bind()).unwrap();
-                // It begins when the reader is there, and ends when nobody takes any more.
+                // The flood begins when the reader is there, and ends when it takes no more.
                 ventilator.send("1").unwrap();
                 while ventilator.send_timeout("1", Duration::from_millis(500)).unwrap().is_sent() {
                     flooding.send(()).unwrap();

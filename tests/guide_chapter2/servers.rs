@@ -26,7 +26,7 @@ fn interrupt_cleans_up() {
         assert_eq!(printed[40..], lines);
         server.succeeds();
     }
-    // Nobody has ever come.
+    // No client has ever come.
     let port = Port::reserve();
     let server = rust("interrupt", &["--endpoint", &port.bind()]);
     assert_eq!(interrupt(server), lines);
@@ -59,7 +59,7 @@ fn mtserver_serves_c_clients_and_ends_on_ctrl_c() {
     assert_eq!(interrupt(server), vec!["Received request: [Hello]"; 50]);
 }
 
-/// Ctrl-C in the middle of the work: every worker's answer is still sent, and nobody else's request is begun.
+/// Ctrl-C in the middle of the work: every worker's answer is still sent, and no other request is begun.
 #[deadline::test]
 fn mtserver_answers_before_it_ends() {
     let port = Port::reserve();

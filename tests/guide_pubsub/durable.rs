@@ -27,7 +27,7 @@ fn publisher(name: &str, directory: &Path, args: &str) -> Process {
     Process::spawn(command.args(args.split(' ')).current_dir(directory))
 }
 
-/// What a subscriber prints in its first life and in its second: it is ended in the middle, away while updates are
+/// The output of a subscriber in its first life and in its second: it is ended in the middle, away while updates are
 /// published, which another subscriber tells of, and back.
 fn away_and_back(name: &'static str, end: fn(Process) -> Vec<String>) -> (Vec<String>, Vec<String>) {
     within_deadline(move || {
@@ -112,7 +112,7 @@ fn acknowledge(sync: &Socket<'_, Push>, message: &Multipart) {
     sync.send_multipart([&message[0], &message[1]]).unwrap();
 }
 
-/// What does not fit is dropped, and said to be; what fits comes in order.
+/// Updates that do not fit are dropped with a message. The others come in order.
 #[deadline::test]
 fn durapub2_drops_updates_above_its_bounds() {
     let ports = Ports::reserve();
@@ -184,7 +184,7 @@ fn ctrl_c_ends_durable_programs_without_peers() {
     assert_eq!(interrupt(subscriber), NOTHING);
 }
 
-/// What comes twice is printed once and acknowledged twice; what was acknowledged last is said again after a while.
+/// An update that comes twice is printed once and acknowledged twice. The last acknowledgement is repeated later.
 #[deadline::test]
 fn durasub_repeats_what_may_have_been_lost() {
     let ports = Ports::reserve();
@@ -210,7 +210,7 @@ fn durasub_repeats_what_may_have_been_lost() {
     subscriber.succeeds();
 }
 
-/// The last acknowledgement, which finds nobody when it is sent.
+/// The last acknowledgement, whose publisher comes after it is sent.
 #[deadline::test]
 fn durasub_gives_its_last_acknowledgement_a_moment() {
     let ports = Ports::reserve();

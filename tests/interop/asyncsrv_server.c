@@ -47,7 +47,7 @@ int main(int argc, char **argv)
         check(try_send(server, &request) && try_send(server, &request), "two replies");
         done += requests[client] == count;
     }
-    // What is under way arrives before this ends.
+    // Messages that are under way arrive before this ends.
     check(zmq_setsockopt(server, ZMQ_LINGER, &(int){10000}, sizeof(int)) == 0, "linger");
     zmq_close(server);
     zmq_ctx_term(context);

@@ -1,4 +1,4 @@
-// What the C peers of the guide's programs share: messages of which every frame and the number of frames can be checked.
+// The common part of the C peers of the guide's programs: messages whose frames, and their number, can be checked.
 // PROGRAM is the peer's name, defined before this is included.
 
 #include <stdio.h>

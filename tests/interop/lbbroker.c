@@ -1,6 +1,6 @@
 // Broker between the clients and workers of lbbroker.rs, lbbroker2.rs and lbbroker3.rs: lbbroker FRONTEND BACKEND READY
 // ANSWERS. Ends after so many answers. Any client's message but [address][][HELLO], and any worker's but
-// [address][][READY] (or the byte 1, where that is 1) and [address][][client][][OK] ends it with status 1, and so does
+// [address][][READY] (or the byte 1, if that is 1) and [address][][client][][OK] ends it with status 1, and so does
 // a worker that says more than once that it is ready.
 
 #define PROGRAM "lbbroker.c"

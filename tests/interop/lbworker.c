@@ -1,4 +1,4 @@
-// Worker of lbbroker.rs, lbbroker2.rs and lbbroker3.rs: lbworker BACKEND READY COUNT. Says READY (or the byte 1, where
+// Worker of lbbroker.rs, lbbroker2.rs and lbbroker3.rs: lbworker BACKEND READY COUNT. Says READY (or the byte 1, if
 // that is 1), answers so many requests and leaves. Any request but [address][][HELLO] ends it with status 1.
 
 #define PROGRAM "lbworker.c"

@@ -1,5 +1,5 @@
 // Peer of wuclient.rs: wuserver ENDPOINT. Publishes updates "ZZZZZ T H" of one frame until it is killed. The zip code
-// counts upwards; the temperature is 42 where it begins with 1 and -80 elsewhere.
+// counts upwards; the temperature is 42 if it begins with 1, and -80 otherwise.
 
 #define PROGRAM "wuserver.c"
 #include "frames.h"
