@@ -61,7 +61,7 @@ fn keep(directory: &Path, arguments: &[OsString]) -> std::io::Result<()> {
     let mut kept = Vec::new();
     for argument in arguments {
         let path = Path::new(argument);
-        let is_temporary = path.is_file() && !path.extension().is_some_and(|extension| extension == "rlib");
+        let is_temporary = path.is_file() && path.extension().is_some_and(|extension| extension == "o");
         match path.file_name() {
             Some(name) if is_temporary => {
                 let copy = directory.join(name);
