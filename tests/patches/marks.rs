@@ -377,13 +377,10 @@ fn pub_changes_marks_while_peers_leave() {
 
 /// The socket sent commands to pipes that were freed already.
 #[cfg(feature = "draft")]
-#[test]
+#[deadline::test(patches = [22])]
 fn pub_requests_pipes_stats_while_peers_leave() {
     use zmq::monitor::{Event, Events, Options, Version};
 
-    if skip_unless_patched(&[22]) {
-        return;
-    }
     in_own_process("marks::pub_requests_pipes_stats_while_peers_leave", || {
         let monitor = std::cell::OnceCell::new();
         while_peers_leave(|publisher| {

@@ -56,15 +56,22 @@ fn patches_have_every_field() {
     }
 }
 
+/// A test in `tests/patches/` names the patch in its attribute or in its first line: it is skipped without the patch.
 #[test]
-fn tests_of_patches_exist_and_are_theirs() {
+fn tests_of_patches_exist_and_name_them() {
     for patch in patches() {
         for test in &patch.tests {
-            let file = own("..").join(&test.file);
-            let text = read(&file);
+            let text = read(&own("..").join(&test.file));
             let lines: Vec<&str> = text.lines().collect();
             let at = lines.iter().position(|line| line.starts_with(&format!("fn {}(", test.name)));
-            assert!(at.is_some(), "{}: {} has no test {}", patch.name, test.file, test.name);
+            let at = at.unwrap_or_else(|| panic!("{}: {} has no test {}", patch.name, test.file, test.name));
+            let names = |line: &str| {
+                let numbers = line.split(|c: char| !c.is_ascii_digit());
+                line.contains("patche")
+                    && numbers.filter_map(|number| number.parse().ok()).any(|n: u16| n == patch.number)
+            };
+            let named = names(lines[at - 1]) || names(lines[at + 1]);
+            assert!(named || !test.file.starts_with("tests/patches/"), "{} does not name {}", test.name, patch.name);
         }
     }
 }
