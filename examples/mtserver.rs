@@ -83,11 +83,18 @@ fn serve(args: Args) -> common::Result {
         proxy(&clients, &workers, None)
     });
 
-    // Replies that the workers have sent since Ctrl-C are still owed to the clients.
+    // The clients still get the replies that the workers have sent since Ctrl-C.
+    let (error, unforwarded) = match ended {
+        Ok(()) => return Ok(()),
+        Err(failed) => failed.into_parts(),
+    };
+    if let Some(reply) = unforwarded.to_frontend {
+        clients.send_multipart(reply)?;
+    }
     while let Some(reply) = workers.try_recv_multipart()? {
         clients.send_multipart(reply)?;
     }
-    Ok(ended?)
+    Err(error.into())
 }
 
 fn work(context: &Context, backend: &str, connecting: Sender<()>, delay: u64) -> common::Result {

@@ -97,6 +97,7 @@ mod endpoint;
 mod error;
 pub mod interrupt;
 mod kind;
+mod known;
 mod lock;
 mod message;
 pub mod monitor;
@@ -141,7 +142,10 @@ pub use poll_events::PollEvents;
 pub use poller::{AddError, Event, OwnedSource, Poller, Source};
 #[cfg(feature = "draft")]
 pub use ppoll::ppoll;
-pub use proxy::{Proxy, ProxyBuilder, ProxyHandle, ProxyStatistics, SideStatistics, Traffic, proxy, proxy_steerable};
+pub use proxy::{
+    Proxy, ProxyBuilder, ProxyError, ProxyHandle, ProxyStatistics, SideStatistics, Traffic, Unforwarded, proxy,
+    proxy_steerable,
+};
 pub use raw::PollItem;
 #[cfg(feature = "draft")]
 pub use raw::SignalMask;

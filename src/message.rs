@@ -370,7 +370,7 @@ impl Default for Message {
 /// Shares the content; up to 33 bytes are copied.
 impl Clone for Message {
     fn clone(&self) -> Message {
-        Message(self.0.share())
+        Message(self.0.copy())
     }
 }
 

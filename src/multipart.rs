@@ -208,6 +208,11 @@ impl Multipart {
         Some(address)
     }
 
+    /// Drops all parts, and keeps the memory of the list.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Prints the message to standard error, a line a part, as the guide's `zmsg_dump` does.
     ///
     /// ```

@@ -32,7 +32,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn socket(socket: impl Into<SocketRef<'a>>, events: PollEvents) -> PollItem<'a> {
-        socket.into().core().exposed_item(events.raw())
+        socket.into().core().untracked_item(events.raw())
     }
 
     /// Waits for `events` on a file descriptor: a plain socket, a pipe, a terminal.

@@ -162,12 +162,12 @@ fn every_call_on_an_inherited_socket_fails_at_once() {
                 let mut items = [PollItem::socket(&left, PollEvents::POLLIN)];
                 refused("poll", poll(&mut items, timeout).unwrap_err());
             }
-            refused("proxy", zmq::proxy(&left, &right, None).unwrap_err());
+            refused("proxy", zmq::proxy(&left, &right, None).unwrap_err().into());
             let fresh = Context::new().unwrap();
             let own = (fresh.socket(zmq::Pull).unwrap(), fresh.socket(zmq::Push).unwrap());
             own.0.bind("inproc://own").unwrap();
             own.1.connect("inproc://own").unwrap();
-            refused("proxy with capture", zmq::proxy(&own.0, &own.1, Some(SocketRef::from(&left))).unwrap_err());
+            refused("proxy with capture", zmq::proxy(&own.0, &own.1, Some(SocketRef::from(&left))).unwrap_err().into());
         });
 
         // Nothing of that reached the parent's sockets.

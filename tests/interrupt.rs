@@ -104,7 +104,7 @@ fn a_signal_that_nobody_asked_for_disturbs_no_call() {
         let (frontend, backend) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
         let entry = frontend.bind("tcp://127.0.0.1:*").unwrap();
         let exit = backend.bind("tcp://127.0.0.1:*").unwrap();
-        let (thread, forwarder) = waiting(move || zmq::proxy(&frontend, &backend, None).unwrap_err().errno());
+        let (thread, forwarder) = waiting(move || zmq::proxy(&frontend, &backend, None).unwrap_err().error().errno());
         disturb(thread, 5);
         let (push, pull) = (context.owned_socket(Push).unwrap(), context.owned_socket(Pull).unwrap());
         push.connect(&entry).unwrap();
@@ -196,14 +196,14 @@ fn every_wait(context: &Context) -> Vec<(&'static str, Wait)> {
             }),
         ),
         ("send_more", Box::new(move || kept(j.send_more("kept").unwrap_err()))),
-        ("proxy", Box::new(move || zmq::proxy(&k, &l, Some(SocketRef::from(&m))).unwrap_err())),
+        ("proxy", Box::new(move || zmq::proxy(&k, &l, Some(SocketRef::from(&m))).unwrap_err().into())),
         ("rcvtimeo", Box::new(move || n.recv().unwrap_err())),
         (
             "poll with time",
             Box::new(move || poll(&mut [PollItem::socket(&o, PollEvents::POLLIN)], 2 * DEADLINE).unwrap_err()),
         ),
         ("sleep", Box::new(move || poll(&mut [], 2 * DEADLINE).unwrap_err())),
-        ("streamer", Box::new(move || zmq::proxy(&p, &q, None).unwrap_err())),
+        ("streamer", Box::new(move || zmq::proxy(&p, &q, None).unwrap_err().into())),
     ]
 }
 
@@ -326,7 +326,8 @@ fn a_proxy_forwards_while_signals_are_caught() {
         let (entry, exit) = (frontend.bind("tcp://127.0.0.1:*").unwrap(), backend.bind("inproc://exit").unwrap());
         let copies = socket(Kind::Pull);
         capture.connect(&copies.bind("inproc://copies").unwrap()).unwrap();
-        let queue = thread::spawn(move || zmq::proxy(&frontend, &backend, Some(capture.as_ref())).unwrap_err().errno());
+        let queue =
+            thread::spawn(move || zmq::proxy(&frontend, &backend, Some(capture.as_ref())).unwrap_err().error().errno());
         let (client, server) = (socket(Kind::Req), socket(Kind::Rep));
         client.connect(&entry).unwrap();
         server.connect(&exit).unwrap();
@@ -347,7 +348,7 @@ fn a_proxy_forwards_while_signals_are_caught() {
         let (inlet, outlet) = (socket(Kind::Pull), socket(Kind::Push));
         outlet.set_sndhwm(10).unwrap();
         let (entry, exit) = (inlet.bind("inproc://inlet").unwrap(), outlet.bind("inproc://outlet").unwrap());
-        let streamer = thread::spawn(move || zmq::proxy(&inlet, &outlet, None).unwrap_err().errno());
+        let streamer = thread::spawn(move || zmq::proxy(&inlet, &outlet, None).unwrap_err().error().errno());
         let (source, sink) = (socket(Kind::Push), socket(Kind::Pull));
         source.set_sndhwm(0).unwrap();
         source.connect(&entry).unwrap();
@@ -362,7 +363,7 @@ fn a_proxy_forwards_while_signals_are_caught() {
         // A socket that is both ends at once answers itself.
         let both = socket(Kind::Dealer);
         let mirror = both.bind("inproc://mirror").unwrap();
-        let mirrored = thread::spawn(move || zmq::proxy(&both, &both, None).unwrap_err().errno());
+        let mirrored = thread::spawn(move || zmq::proxy(&both, &both, None).unwrap_err().error().errno());
         let viewer = socket(Kind::Dealer);
         viewer.connect(&mirror).unwrap();
         viewer.send("me").unwrap();
@@ -374,7 +375,7 @@ fn a_proxy_forwards_while_signals_are_caught() {
         }
         interrupt::clear();
         let (frontend, backend) = (socket(Kind::Router), socket(Kind::Dealer));
-        let ended = thread::spawn(move || zmq::proxy(&frontend, &backend, None).unwrap_err().errno());
+        let ended = thread::spawn(move || zmq::proxy(&frontend, &backend, None).unwrap_err().error().errno());
         context.shutdown().unwrap();
         assert_eq!(ended.join().unwrap(), Errno::ETERM);
     });

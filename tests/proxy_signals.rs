@@ -43,5 +43,5 @@ fn a_signal_takes_nothing_from_a_proxy() {
         assert_eq!(sink.recv_multipart().unwrap(), [number.to_string(), "body".to_owned()]);
     }
     context.shutdown().unwrap();
-    assert_eq!(broker.join().unwrap().unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(broker.join().unwrap().unwrap_err().error().errno(), Errno::ETERM);
 }

@@ -6,18 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::Inner;
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
+use crate::known::SinglePartOnly;
 use crate::lock::lock;
 use crate::raw::RawSocket;
-
-/// Whether the socket that binds a name may send messages of a single part only: a SUB with `ZMQ_CONFLATE` has connected to
-/// the name, and that one aborts the process over the first part of a message that it did not subscribe to.
-pub(crate) type SinglePartOnly = Arc<AtomicBool>;
 
 /// A name that is connected to and not bound yet.
 #[derive(Default)]

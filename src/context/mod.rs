@@ -4,7 +4,6 @@ mod defaults;
 mod inproc;
 mod open_sockets;
 
-pub(crate) use inproc::SinglePartOnly;
 pub(crate) use open_sockets::{EndpointRole, OpenSockets};
 pub use open_sockets::{OpenSocket, TerminateError};
 
@@ -19,9 +18,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
+use crate::known::Record;
 use crate::lock::lock;
 use crate::raw::{self, Process, RawContext, RawSocket};
-use crate::socket::Record;
 use crate::thread::spawn;
 use defaults::Defaults;
 use inproc::Inproc;

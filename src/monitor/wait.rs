@@ -11,7 +11,7 @@ use crate::kind::SocketType;
 use crate::kind::groups::{PublishingKind, XPubKind};
 use crate::message::Message;
 use crate::raw;
-use crate::socket::{Core, Socket};
+use crate::socket::{Core, Socket, Wait, unless_again};
 use crate::wake_up::WakeUp;
 
 /// `ZMQ_TOPICS_COUNT`: declared in the draft API only, and answered by every libzmq from 4.3.5 on.
@@ -300,7 +300,7 @@ fn wait_for_subscribers(core: &Core, count: usize, deadline: Deadline, received:
     let mut subscribed = 0;
     let mut is_first = true;
     while subscribed < count {
-        let Some(message) = core.receive_until(deadline)? else { return Ok(false) };
+        let Some(message) = unless_again(core.recv_message(Wait::Until(deadline)))? else { return Ok(false) };
         if is_first {
             match message.first() {
                 Some(1) => subscribed += 1,

@@ -13,7 +13,6 @@ use super::{ADD, Event, Poller, RegisterResult, already_there, errno};
 use crate::error::{Errno, Error};
 use crate::poll_events::PollEvents;
 use crate::socket::MaybeOwned;
-use crate::socket::any_put_back;
 
 pub(super) fn is_locked(socket: &MaybeOwned<'_>) -> bool {
     socket.core().kind().is_thread_safe()
@@ -56,9 +55,6 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         if self.locked.is_empty() {
             return Ok(());
         }
-        if any_put_back() {
-            return self.query_each_locked(events);
-        }
         let ready = loop {
             match self.locked.ready() {
                 Err(Errno::EINTR) => {}
@@ -73,26 +69,12 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         Ok(())
     }
 
-    /// Looks at one after the other: libzmq does not know of what was put back.
-    fn query_each_locked(&mut self, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
-        for place in self.locked.places().collect::<Vec<_>>() {
-            let revents = self.query_one_locked(place)?;
-            if let Some(Some(slot)) = self.slots.get(place)
-                && !revents.is_empty()
-            {
-                events.push(Event { key: slot.key, revents });
-            }
-        }
-        Ok(())
-    }
-
     /// The events of one thread-safe socket that are ready.
     pub(super) fn query_one_locked(&mut self, place: usize) -> Result<PollEvents, Errno> {
         let (Some(socket), Some(Some(slot))) = (self.locked.get(place), self.slots.get(place)) else {
             return Ok(PollEvents::NONE);
         };
         let events = socket.core().raw().events()?;
-        let events = if socket.core().has_put_back() { events | PollEvents::POLLIN } else { events };
         Ok(events.only(slot.events))
     }
 }

@@ -292,11 +292,11 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     fn register_socket(&self, core: &Core, place: usize) -> Result<RawFd> {
         core.check_process(ADD)?;
         let fd = core.raw().notification_fd().map_err(|errno| errno.because(ADD, "the socket gives no ZMQ_FD"))?;
-        if !core.watch(&self.used, place) {
+        if !core.add_poller(&self.used, place) {
             return Err(already_there());
         }
         let reported = self.report(fd.as_raw_fd(), place, Interest::READABLE);
-        reported.map(|()| fd.as_raw_fd()).inspect_err(|_| core.unwatch(&self.used))
+        reported.map(|()| fd.as_raw_fd()).inspect_err(|_| core.remove_poller(&self.used))
     }
 
     fn register_fd(&mut self, fd: RawFd, place: usize, interest: Option<Interest>) -> Result<Option<RawFd>> {
@@ -404,7 +404,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         }
         let source = match slot.source {
             Registered::Socket(socket) => {
-                socket.core().unwatch(&self.used);
+                socket.core().remove_poller(&self.used);
                 Registered::Socket(socket)
             }
             #[cfg(feature = "draft")]
@@ -606,7 +606,7 @@ impl<K> Drop for Poller<'_, K> {
     fn drop(&mut self) {
         for slot in self.slots.iter().flatten() {
             if let Registered::Socket(socket) = &slot.source {
-                socket.core().unwatch(&self.used);
+                socket.core().remove_poller(&self.used);
             }
         }
     }

@@ -147,7 +147,7 @@ impl<K> Slot<'_, K> {
     /// The events that are ready.
     fn query(&mut self, used: &Arc<Used>) -> Result<PollEvents, Errno> {
         match &self.source {
-            Registered::Socket(socket) => Ok(socket.core().look(used)?.only(self.events)),
+            Registered::Socket(socket) => Ok(socket.core().query_events(used)?.only(self.events)),
             // `query_locked` queries them all together.
             #[cfg(feature = "draft")]
             Registered::Locked => Ok(PollEvents::NONE),
@@ -166,7 +166,7 @@ impl<K> Slot<'_, K> {
 
     /// Whether it must be queried at every wait, ready or not.
     fn stays_active(&self) -> bool {
-        matches!(&self.source, Registered::Socket(socket) if socket.core().is_exposed())
+        matches!(&self.source, Registered::Socket(socket) if socket.core().is_untracked())
     }
 }
 

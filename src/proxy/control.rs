@@ -1,6 +1,7 @@
 //! Commands as text over a socket, as in C.
 
 use super::engine::{Control, Engine, Mode};
+use super::outcome::{ProxyError, Unforwarded};
 use super::statistics::ProxyStatistics;
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
@@ -8,7 +9,7 @@ use crate::message::Message;
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
 use crate::raw::PollItem;
-use crate::socket::{Core, Flags, SocketRef};
+use crate::socket::{Core, SocketRef, Wait, unless_again};
 
 const CALL: &str = "zmq_proxy_steerable";
 
@@ -23,11 +24,12 @@ const CALL: &str = "zmq_proxy_steerable";
 /// before it go back with the answer; a SUB or PULL gets commands and answers none. An answer that finds no room waits, and
 /// with it further commands, but not the forwarding.
 ///
-/// For Rust programs there is [`crate::ProxyHandle`], without a socket in between.
+/// `TERMINATE` ends it with the messages that it had received and not sent. For Rust programs there is
+/// [`crate::ProxyHandle`], without a socket in between.
 ///
 /// # Errors
 ///
-/// As [`crate::proxy`]. `EINVAL` where the control socket is one of the others.
+/// As [`crate::proxy`]. `EINVAL` if the control socket is one of the others.
 ///
 /// ```
 /// use zmq::{Context, Dealer, Pair, Router, proxy_steerable};
@@ -46,7 +48,9 @@ const CALL: &str = "zmq_proxy_steerable";
 /// control.send("STATISTICS")?;
 /// assert_eq!(control.recv_multipart()?.len(), 8);
 /// control.send("TERMINATE")?;
-/// broker.join().unwrap()
+/// let unforwarded = broker.join().unwrap()?;
+/// assert!(unforwarded.is_empty());
+/// # Ok(())
 /// # }
 /// ```
 #[doc(alias = "zmq_proxy_steerable")]
@@ -55,12 +59,12 @@ pub fn proxy_steerable<'a>(
     backend: impl Into<SocketRef<'a>>,
     capture: Option<SocketRef<'a>>,
     control: impl Into<SocketRef<'a>>,
-) -> Result<()> {
+) -> Result<Unforwarded, ProxyError> {
     let (frontend, backend) = (frontend.into().core(), backend.into().core());
     let (capture, control) = (capture.map(SocketRef::core), control.into().core());
     super::check(CALL, frontend, backend, capture, Some(control))?;
     let mut control = ControlSocket { socket: control, answer: None };
-    Engine::new(frontend, backend, capture).run(&mut control).map_err(|errno| errno.of(CALL))
+    Engine::new(frontend, backend, capture).run(CALL, &mut control)
 }
 
 struct ControlSocket<'a> {
@@ -75,15 +79,13 @@ impl Control for ControlSocket<'_> {
         Some(self.socket.poll_item(event.raw()))
     }
 
-    fn obey(&mut self, mode: Mode, statistics: ProxyStatistics) -> Result<Mode, Errno> {
+    fn poll_command(&mut self, mode: Mode, statistics: ProxyStatistics) -> Result<Mode, Errno> {
         if let Some(answer) = self.answer.take() {
             self.answer(answer)?;
             return Ok(mode);
         }
-        let mut message = match self.socket.receive(Flags::DONTWAIT) {
-            Err(error) if error.errno() == Errno::EAGAIN => return Ok(mode),
-            first => first.and_then(|first| self.socket.rest_of(first)).map_err(|error| error.errno())?,
-        };
+        let received = unless_again(self.socket.recv_parts(Wait::No)).map_err(|error| error.errno())?;
+        let Some(mut message) = received else { return Ok(mode) };
         let command = message.pop_back().unwrap_or_default();
         let mut mode = mode;
         match &*command {
@@ -107,13 +109,13 @@ impl ControlSocket<'_> {
         if matches!(self.socket.kind(), Kind::Sub | Kind::Pull) {
             return Ok(());
         }
-        match self.socket.try_send_parts(answer) {
+        match self.socket.send_parts(answer, Wait::No) {
             Ok(()) => Ok(()),
             Err(failed) if failed.error().errno() == Errno::EAGAIN => {
                 self.answer = Some(failed.into_message());
                 Ok(())
             }
-            // Whoever asked has gone, or this kind cannot answer.
+            // The peer that asked has gone, or this kind cannot answer.
             Err(failed) => match failed.error().errno() {
                 Errno::EHOSTUNREACH | Errno::ENOTSUP | Errno::EFSM => Ok(()),
                 errno => Err(errno),

@@ -1,33 +1,35 @@
 //! The loop that every proxy runs.
 //!
 //! It is our own: in libzmq's a signal that comes while a part waits for room loses it, and what is left of its message is
-//! forwarded as a message of its own; and its commands PAUSE and RESUME are swapped. This one waits for nothing but in
-//! [`Engine::wait`], so that a command or a signal is heard at any time. A message that it has taken and that finds no
-//! room is held until there is some; asking before each costs several times what forwarding does. What is still held at
-//! the end goes back to the socket that it came from, for whoever receives there next.
+//! forwarded as a message of its own; and its commands PAUSE and RESUME are swapped. This one waits in [`Engine::wait`]
+//! only, so that a command or a signal is noticed at any time. It takes messages whole. A message that it has taken and
+//! that finds no room is held until there is room; asking for room before each message costs several times what forwarding
+//! does. A message that is still held at the end is [`Unforwarded`].
 
 use std::ffi::{c_long, c_short};
 use std::time::Duration;
 
+use super::outcome::{ProxyError, Unforwarded};
 use super::statistics::{ProxyStatistics, SideStatistics, Traffic};
 use crate::deadline::{Backoff, milliseconds};
 use crate::error::Errno;
 use crate::kind::Kind;
 use crate::message::Message;
+use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
-use crate::socket::{Core, Flags};
+use crate::socket::{Core, Wait};
 use crate::wake_up::WakeUp;
 
-/// How many messages go one way before the other way has its turn, as in libzmq.
+/// How many messages go in one direction before the other direction goes on, as in libzmq.
 const BURST: usize = 1000;
-/// How often a paused proxy looks at sockets that have no descriptor to wait for.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often a paused proxy polls sockets that have no descriptor to wait on.
+const PAUSED_POLL: Duration = Duration::from_millis(50);
 
 const POLLIN: c_short = PollEvents::POLLIN.raw();
 const POLLOUT: c_short = PollEvents::POLLOUT.raw();
 
-/// What a proxy is to do.
+/// The state of a proxy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Mode {
     Active,
@@ -35,16 +37,16 @@ pub(super) enum Mode {
     Terminated,
 }
 
-/// Where a proxy gets its commands from.
+/// The source of a proxy's commands.
 pub(super) trait Control {
-    /// What becomes ready when there is a command.
+    /// The item that becomes ready when a command is there.
     fn item(&self) -> Option<PollItem<'_>>;
 
     /// Takes the command and answers it, without waiting, between two messages.
-    fn obey(&mut self, mode: Mode, statistics: ProxyStatistics) -> Result<Mode, Errno>;
+    fn poll_command(&mut self, mode: Mode, statistics: ProxyStatistics) -> Result<Mode, Errno>;
 }
 
-/// Nobody commands.
+/// No commands come.
 pub(super) struct Uncontrolled;
 
 impl Control for Uncontrolled {
@@ -52,12 +54,12 @@ impl Control for Uncontrolled {
         None
     }
 
-    fn obey(&mut self, mode: Mode, _statistics: ProxyStatistics) -> Result<Mode, Errno> {
+    fn poll_command(&mut self, mode: Mode, _statistics: ProxyStatistics) -> Result<Mode, Errno> {
         Ok(mode)
     }
 }
 
-/// What a lane waits for.
+/// The event that a lane waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Waits {
     ForMessage,
@@ -67,15 +69,13 @@ enum Waits {
     Pause(Backoff),
 }
 
-/// One way through the proxy.
+/// One direction of the proxy.
 struct Lane<'a> {
     from: &'a Core,
     to: &'a Core,
     waits: Waits,
-    /// The part that is being forwarded; the same memory for all.
-    part: Message,
-    /// Whether that is the first one of a message, which was taken and has found no room yet.
-    holds: bool,
+    /// The parts of a message that was taken and not forwarded yet; the same memory for all messages.
+    parts: Multipart,
     received: Traffic,
     sent: Traffic,
 }
@@ -86,7 +86,7 @@ pub(super) struct Engine<'a> {
     capture: Option<&'a Core>,
     /// From the frontend to the backend, and back unless these are the same.
     lanes: [Lane<'a>; 2],
-    ways: usize,
+    directions: usize,
     mode: Mode,
 }
 
@@ -115,32 +115,36 @@ impl<'a> Items<'a> {
 
 impl<'a> Engine<'a> {
     pub(super) fn new(frontend: &'a Core, backend: &'a Core, capture: Option<&'a Core>) -> Engine<'a> {
-        let ways = if std::ptr::eq(frontend, backend) { 1 } else { 2 };
+        let directions = if std::ptr::eq(frontend, backend) { 1 } else { 2 };
         let lanes = [Lane::new(frontend, backend), Lane::new(backend, frontend)];
-        Engine { frontend, backend, capture, lanes, ways, mode: Mode::Active }
+        Engine { frontend, backend, capture, lanes, directions, mode: Mode::Active }
     }
 
-    /// Forwards until a command or an error ends it.
-    pub(super) fn run(&mut self, control: &mut impl Control) -> Result<(), Errno> {
+    /// Forwards until a command or an error ends it. The outcome has the messages that were taken and not forwarded.
+    pub(super) fn run(&mut self, call: &'static str, control: &mut impl Control) -> Result<Unforwarded, ProxyError> {
         let outcome = self.forward(control);
-        self.lanes.iter_mut().for_each(Lane::put_back);
-        outcome
+        let [up, down] = &mut self.lanes;
+        let unforwarded = Unforwarded { to_backend: up.take_held(), to_frontend: down.take_held() };
+        match outcome {
+            Ok(()) => Ok(unforwarded),
+            Err(errno) => Err(ProxyError::new(errno.of(call), unforwarded)),
+        }
     }
 
     fn forward(&mut self, control: &mut impl Control) -> Result<(), Errno> {
-        // What was commanded before the start comes first.
-        self.mode = control.obey(self.mode, self.statistics())?;
+        // A command that was given before the start is taken first.
+        self.mode = control.poll_command(self.mode, self.statistics())?;
         while self.mode != Mode::Terminated {
             let ready = self.wait(control)?;
             if ready.control {
-                self.mode = control.obey(self.mode, self.statistics())?;
+                self.mode = control.poll_command(self.mode, self.statistics())?;
             }
             if self.mode == Mode::Active {
-                for way in (0..self.ways).filter(|way| ready.lanes[*way]) {
+                for way in (0..self.directions).filter(|way| ready.lanes[*way]) {
                     self.lanes[way].forward(self.capture)?;
                 }
             }
-            // With messages coming in all the time, no wait is long enough to be ended.
+            // If messages come all the time, no wait is long enough to be interrupted.
             if raw::interrupted() {
                 return Err(Errno::EINTR);
             }
@@ -151,7 +155,7 @@ impl<'a> Engine<'a> {
     pub(super) fn statistics(&self) -> ProxyStatistics {
         let [up, down] = &self.lanes;
         // The one lane of a single socket is both its sides.
-        let (from_back, to_front) = if self.ways == 2 { (down.received, down.sent) } else { Default::default() };
+        let (from_back, to_front) = if self.directions == 2 { (down.received, down.sent) } else { Default::default() };
         ProxyStatistics {
             frontend: SideStatistics { received: up.received, sent: to_front },
             backend: SideStatistics { received: from_back, sent: up.sent },
@@ -163,7 +167,7 @@ impl<'a> Engine<'a> {
         if self.mode == Mode::Paused {
             return self.wait_paused(control);
         }
-        let lanes = &self.lanes[..self.ways];
+        let lanes = &self.lanes[..self.directions];
         let (mut front, mut back, mut capture) = (0, 0, 0);
         let mut timeout: Option<Duration> = None;
         for lane in lanes {
@@ -171,8 +175,8 @@ impl<'a> Engine<'a> {
                 if std::ptr::eq(lane.from, self.frontend) { (&mut front, &mut back) } else { (&mut back, &mut front) };
             match lane.waits {
                 Waits::ForMessage => *from |= POLLIN,
-                // A single socket is looked at once, for both.
-                Waits::ForRoom if self.ways == 1 => *from |= POLLOUT,
+                // A single socket has one item, for both events.
+                Waits::ForRoom if self.directions == 1 => *from |= POLLOUT,
                 Waits::ForRoom => *to |= POLLOUT,
                 Waits::ForCapture => capture |= POLLOUT,
                 Waits::Pause(backoff) => {
@@ -196,7 +200,7 @@ impl<'a> Engine<'a> {
         let found = |place| items.found(place);
         let ready = |lane: &Lane<'_>| {
             let (from, to) = if std::ptr::eq(lane.from, self.frontend) {
-                (front_place, if self.ways == 1 { front_place } else { back_place })
+                (front_place, if self.directions == 1 { front_place } else { back_place })
             } else {
                 (back_place, front_place)
             };
@@ -208,7 +212,7 @@ impl<'a> Engine<'a> {
             }
         };
         Ok(Ready {
-            lanes: [ready(&self.lanes[0]), self.ways == 2 && ready(&self.lanes[1])],
+            lanes: [ready(&self.lanes[0]), self.directions == 2 && ready(&self.lanes[1])],
             control: found(control_place) != 0,
         })
     }
@@ -219,11 +223,11 @@ impl<'a> Engine<'a> {
         let wake_up = WakeUp::current();
         let mut items = Items::new(self.frontend.poll_item(0));
         for socket in [self.frontend, self.backend] {
-            // Its news are looked at, so it is silent now until there are others.
+            // Reading ZMQ_EVENTS processes the pending commands, so the descriptor is silent until there are others.
             socket.raw().events()?;
             match socket.raw().notification_fd() {
                 Ok(fd) => drop(items.push(PollItem::fd(fd, PollEvents::POLLIN))),
-                Err(Errno::EINVAL) => timeout = Some(LOOK),
+                Err(Errno::EINVAL) => timeout = Some(PAUSED_POLL),
                 Err(errno) => return Err(errno),
             }
         }
@@ -236,7 +240,7 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// What a wait has found.
+/// The outcome of a wait.
 struct Ready {
     lanes: [bool; 2],
     control: bool,
@@ -247,7 +251,7 @@ fn poll(items: &mut Items<'_>, timeout: Option<Duration>, wake_up: &WakeUp) -> R
     let found = raw::poll(&mut items.items[..items.count], timeout);
     wake_up.reset();
     found.map(drop).or_else(|errno| {
-        // What it has found is not to be believed then.
+        // The events that it reports are not valid then.
         items.items.iter_mut().for_each(|item| item.set_revents(0));
         unless_interrupted(errno).map(drop)
     })
@@ -258,7 +262,7 @@ fn unless_interrupted(errno: Errno) -> Result<i32, Errno> {
     if errno == Errno::EINTR && !raw::interrupted() { Ok(0) } else { Err(errno) }
 }
 
-/// Whether sockets of this kind say that they have room whether they have or not: they drop, or fail, per peer.
+/// Whether sockets of this kind always say that they have room: they drop, or fail, for each peer.
 fn always_says_it_has_room(kind: Kind) -> bool {
     matches!(kind, Kind::Pub | Kind::XPub | Kind::XSub | Kind::Router | Kind::Stream)
 }
@@ -276,40 +280,33 @@ impl<'a> Lane<'a> {
             from,
             to,
             waits: Waits::ForMessage,
-            part: Message::new(),
-            holds: false,
+            parts: Multipart::new(),
             received: Traffic::default(),
             sent: Traffic::default(),
         }
     }
 
-    /// Forwards what is there and finds room.
+    /// Forwards the messages that are there and find room.
     fn forward(&mut self, capture: Option<&Core>) -> Result<(), Errno> {
         // A REP that is both sides has room once it has a request.
-        if !self.holds && !std::ptr::eq(self.from, self.to) && !has_room(self.to)? {
+        if self.parts.is_empty() && !self.is_one_socket() && !has_room(self.to)? {
             self.waits = Waits::ForRoom;
             return Ok(());
         }
         for _ in 0..BURST {
-            // What was sent is to be captured too, so here room is asked for.
+            // Every message that is forwarded must be captured too, so room is asked for.
             if let Some(capture) = capture
                 && !has_room(capture)?
             {
                 self.waits = Waits::ForCapture;
                 return Ok(());
             }
-            if !self.holds {
-                match self.from.recv(self.part.raw_mut(), zmq_sys::ZMQ_DONTWAIT) {
-                    Ok(()) => {}
-                    Err(Errno::EAGAIN) => {
-                        self.waits = Waits::ForMessage;
-                        return Ok(());
-                    }
-                    Err(Errno::EINTR) if !raw::interrupted() => continue,
-                    Err(errno) => return Err(errno),
-                }
+            let was_held = !self.parts.is_empty();
+            if !was_held && !self.take_message()? {
+                self.waits = Waits::ForMessage;
+                return Ok(());
             }
-            if !self.forward_message(capture)? {
+            if !self.send_message(capture, was_held)? {
                 return Ok(());
             }
         }
@@ -317,140 +314,137 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Gives back what is held.
-    fn put_back(&mut self) {
-        if std::mem::take(&mut self.holds) {
-            self.from.put_back(std::mem::take(&mut self.part));
+    fn is_one_socket(&self) -> bool {
+        std::ptr::eq(self.from, self.to)
+    }
+
+    /// The message that was taken and not forwarded.
+    fn take_held(&mut self) -> Option<Multipart> {
+        (!self.parts.is_empty()).then(|| std::mem::take(&mut self.parts))
+    }
+
+    /// Takes the next message with all its parts; false if none is there.
+    fn take_message(&mut self) -> Result<bool, Errno> {
+        loop {
+            let mut part = Message::new();
+            // libzmq delivers messages whole, so the parts behind the first are there already.
+            let wait = if self.parts.is_empty() { Wait::No } else { Wait::ByOption };
+            match self.from.recv_part(part.raw_mut(), wait) {
+                Ok(()) => {}
+                Err(Errno::EAGAIN) if self.parts.is_empty() => return Ok(false),
+                Err(Errno::EINTR) if !raw::interrupted() => continue,
+                Err(errno) => {
+                    // The context has ended in the middle of the message.
+                    self.parts.clear();
+                    return Err(errno);
+                }
+            }
+            let is_followed = self.from.is_followed(&part);
+            self.parts.push_back(part);
+            if !is_followed {
+                return Ok(true);
+            }
         }
     }
 
-    /// Whether the part at hand is not the last one of its message.
-    fn is_followed(&self) -> bool {
-        self.part.more() && !self.from.conflates()
-    }
-
-    /// Forwards the message that begins with the part at hand; says whether it was taken.
-    ///
-    /// Once its first part is taken, it goes to its end, whatever becomes of the capture.
-    fn forward_message(&mut self, capture: Option<&Core>) -> Result<bool, Errno> {
-        if std::ptr::eq(self.from, self.to) && self.to.kind() == Kind::Rep {
+    /// Forwards the message that was taken; false if it found no room and is held.
+    fn send_message(&mut self, capture: Option<&Core>, was_held: bool) -> Result<bool, Errno> {
+        if self.is_one_socket() && self.to.kind() == Kind::Rep {
             return self.reply(capture).map(|()| true);
         }
-        let copy = capture.map(|capture| (capture, self.part.clone()));
-        let (size, mut more) = (self.part.len(), self.is_followed());
-        let mut to = Some(self.to);
-        match send(self.to, &mut self.part, more) {
-            Ok(()) => self.holds = false,
-            // A subscription that is longer than libzmq bears: one peer's, which is not to end the proxy for all.
-            Err(Errno::EMSGSIZE) if self.to.kind() == Kind::XSub => {
-                self.holds = false;
-                to = None;
-            }
-            Err(Errno::EAGAIN) => {
-                self.waits = match (std::mem::replace(&mut self.holds, true), self.waits) {
-                    (false, _) => Waits::ForRoom,
+        let copy = capture.map(|capture| (capture, self.parts.clone()));
+        let received = Traffic::of(&self.parts);
+        match send(self.to, &mut self.parts, &mut self.sent) {
+            Ok(()) => {}
+            // A subscription that is longer than libzmq bears: one peer's, which must not end the proxy for all.
+            Err(SendFailed::NothingSent(Errno::EMSGSIZE)) if self.to.kind() == Kind::XSub => {}
+            Err(SendFailed::NothingSent(Errno::EAGAIN)) => {
+                self.waits = match self.waits {
+                    _ if !was_held => Waits::ForRoom,
                     // The socket says that it has room, and has none for this message.
-                    (true, Waits::Pause(backoff)) => Waits::Pause(backoff.doubled()),
-                    (true, _) => Waits::Pause(Backoff::new()),
+                    Waits::Pause(backoff) => Waits::Pause(backoff.doubled()),
+                    _ => Waits::Pause(Backoff::new()),
                 };
                 return Ok(false);
             }
-            Err(errno) => {
-                // Whoever gets the error finds the whole message where it came from.
-                self.holds = true;
+            // The message is held, for the caller of the proxy.
+            Err(SendFailed::NothingSent(errno)) => return Err(errno),
+            Err(SendFailed::Midway(errno)) => {
+                self.parts.clear();
                 return Err(errno);
             }
         }
+        self.parts.clear();
         self.waits = Waits::ForMessage;
-        self.received.add(size, more);
-        if to.is_some() {
-            self.sent.add(size, more);
+        self.received += received;
+        let Some((capture, mut copy)) = copy else { return Ok(true) };
+        match send(capture, &mut copy, &mut Traffic::default()) {
+            // The capture socket's peer has just gone: this message is not captured.
+            Ok(()) | Err(SendFailed::NothingSent(Errno::EAGAIN)) => Ok(true),
+            Err(SendFailed::NothingSent(errno) | SendFailed::Midway(errno)) => Err(errno),
         }
-        // Where capturing fails, the message still passes whole, before that ends the proxy.
-        let mut captured = Ok(());
-        let mut capture = copy.and_then(|(capture, mut copy)| match send(capture, &mut copy, more) {
-            Ok(()) => Some(capture),
-            // Whoever captured has just gone: this message is not captured.
-            Err(Errno::EAGAIN) => None,
-            Err(errno) => {
-                captured = Err(errno);
-                None
-            }
-        });
-        while more {
-            // Messages come whole: there is nothing to wait for.
-            self.from.recv(self.part.raw_mut(), 0)?;
-            let size = self.part.len();
-            more = self.is_followed();
-            self.received.add(size, more);
-            if capture.is_some()
-                && let Err(errno) = go_on(&mut capture, &mut self.part.clone(), more)
-            {
-                captured = Err(errno);
-                capture = None;
-            }
-            go_on(&mut to, &mut self.part, more)?;
-            if to.is_some() {
-                self.sent.add(size, more);
-            }
-        }
-        captured?;
-        Ok(true)
     }
-}
 
-impl Lane<'_> {
-    /// Sends a REP its own request back, which it takes only once it has given all of it.
+    /// Sends a REP its own request back.
     fn reply(&mut self, capture: Option<&Core>) -> Result<(), Errno> {
-        let parts = self.from.rest_of(std::mem::take(&mut self.part)).map_err(|error| error.errno())?;
-        for (index, part) in parts.iter().enumerate() {
-            self.received.add(part.len(), index + 1 < parts.len());
-            self.sent.add(part.len(), index + 1 < parts.len());
+        let traffic = Traffic::of(&self.parts);
+        if let Some(capture) = capture
+            && let Err(failed) = capture.send_parts(self.parts.clone(), Wait::No)
+            && failed.error().errno() != Errno::EAGAIN
+        {
+            return Err(failed.error().errno());
         }
-        let copy = parts.clone();
-        for (socket, parts) in [(capture, copy), (Some(self.to), parts)] {
-            let Some(socket) = socket else { continue };
-            match socket.try_send_parts(parts) {
-                // Whoever it was for has just gone.
-                Err(failed) if failed.error().errno() != Errno::EAGAIN => return Err(failed.error().errno()),
-                _ => {}
+        match self.to.send_parts(std::mem::take(&mut self.parts), Wait::No) {
+            // EAGAIN: the peer that asked has just gone.
+            Err(failed) if failed.error().errno() != Errno::EAGAIN => {
+                let (parts, error) = failed.into_parts();
+                self.parts = parts;
+                return Err(error.errno());
             }
+            _ => {}
         }
+        self.received += traffic;
+        self.sent += traffic;
         Ok(())
     }
 }
 
-/// Sends the first part of a message, if there is room for it.
-fn send(socket: &Core, part: &mut Message, more: bool) -> Result<(), Errno> {
-    socket.check_parts(more).map_err(|error| error.errno())?;
-    send_on(socket, part, more)
+/// Why a message was not sent whole.
+enum SendFailed {
+    /// All parts are still there.
+    NothingSent(Errno),
+    /// Some parts were sent.
+    Midway(Errno),
 }
 
-fn send_on(socket: &Core, part: &mut Message, more: bool) -> Result<(), Errno> {
+/// Sends the parts of a message if there is room for its first, and counts them. What is left of sent parts is empty.
+fn send(to: &Core, parts: &mut Multipart, sent: &mut Traffic) -> Result<(), SendFailed> {
+    let last = parts.len() - 1;
+    to.check_parts(last > 0).map_err(|error| SendFailed::NothingSent(error.errno()))?;
+    for (place, part) in parts.iter_mut().enumerate() {
+        let (size, more) = (part.len(), place < last);
+        match send_part(to, part, more) {
+            Ok(()) => sent.add(size, more),
+            Err(errno) if place == 0 => return Err(SendFailed::NothingSent(errno)),
+            // A REQ cannot begin again before it has ended.
+            Err(Errno::EAGAIN) if to.kind() == Kind::Req => sent.add(size, more),
+            // libzmq has room for a part behind one that was accepted, unless the peer has gone, with what it had got of
+            // the message: then the parts that are left are for nobody.
+            Err(Errno::EAGAIN) => {
+                to.finish_aborted_message(more);
+                return Ok(());
+            }
+            Err(errno) => return Err(SendFailed::Midway(errno)),
+        }
+    }
+    Ok(())
+}
+
+fn send_part(to: &Core, part: &mut Message, more: bool) -> Result<(), Errno> {
     loop {
-        match socket.send(part.raw_mut(), (flags(more) | Flags::DONTWAIT).raw()) {
+        match to.send_part(part.raw_mut(), more, Wait::No) {
             Err(Errno::EINTR) if !raw::interrupted() => {}
             sent => return sent,
         }
     }
-}
-
-/// Sends a part behind one that was taken. libzmq has room for it unless its peer has gone, and what it had got of the
-/// message with it: then the parts that are left are for nobody.
-fn go_on(to: &mut Option<&Core>, part: &mut Message, more: bool) -> Result<(), Errno> {
-    let Some(socket) = *to else { return Ok(()) };
-    match send_on(socket, part, more) {
-        // A REQ cannot begin again before it has ended.
-        Err(Errno::EAGAIN) if socket.kind() == Kind::Req => Ok(()),
-        Err(Errno::EAGAIN) => {
-            socket.end_broken_message(flags(more).raw());
-            *to = None;
-            Ok(())
-        }
-        sent => sent,
-    }
-}
-
-fn flags(more: bool) -> Flags {
-    if more { Flags::SNDMORE } else { Flags::NONE }
 }

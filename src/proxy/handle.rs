@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::engine::{Control, Engine, Mode};
+use super::outcome::{ProxyError, Unforwarded};
 use super::statistics::ProxyStatistics;
 use crate::bell::Bell;
 use crate::error::{Errno, Error, Result};
@@ -17,8 +18,8 @@ const CALL: &str = "zmq_proxy_steerable";
 ///
 /// One thread calls [`ProxyHandle::run`] and forwards; clones of the handle command it from any other. Every command waits
 /// until the proxy has taken it, which it does between two messages: after [`ProxyHandle::pause`] nothing is forwarded
-/// any more. What comes in meanwhile stays in the queues of the sockets, up to their high-water marks, and what is
-/// there when the proxy ends stays there too.
+/// any more. Messages that come meanwhile stay in the queues of the sockets, up to their high-water marks, and stay there
+/// when the proxy ends. [`ProxyHandle::run`] gives back the messages that it has received and not sent.
 ///
 /// ```
 /// use zmq::{Context, ProxyHandle, Pull, Push};
@@ -47,7 +48,8 @@ const CALL: &str = "zmq_proxy_steerable";
 ///     handle.resume()?;
 ///     assert_eq!(sink.recv()?, "next job");
 ///     handle.terminate()?;
-///     forwarder.join().unwrap()
+///     assert!(forwarder.join().unwrap()?.is_empty());
+///     Ok(())
 /// })
 /// # }
 /// ```
@@ -107,11 +109,12 @@ impl ProxyHandle {
         Ok(ProxyHandle { shared: Arc::new(shared) })
     }
 
-    /// Forwards as [`crate::proxy`] does, in this thread, until [`ProxyHandle::terminate`]. A handle serves one run.
+    /// Forwards as [`crate::proxy`] does, in this thread, until [`ProxyHandle::terminate`], and gives the messages that it
+    /// had received and not sent. A handle serves one run.
     ///
     /// # Errors
     ///
-    /// As [`crate::proxy`]; `EINVAL` where the handle has served already.
+    /// As [`crate::proxy`]; `EINVAL` if the handle has served already.
     ///
     /// ```
     /// # use zmq::{Context, Dealer, ProxyHandle, Router};
@@ -121,7 +124,8 @@ impl ProxyHandle {
     /// let handle = ProxyHandle::new()?;
     /// let stop = handle.clone();
     /// std::thread::spawn(move || stop.terminate());
-    /// handle.run(&frontend, &backend, None)?;
+    /// let unforwarded = handle.run(&frontend, &backend, None)?;
+    /// assert!(unforwarded.is_empty());
     /// # Ok(())
     /// # }
     /// ```
@@ -131,7 +135,7 @@ impl ProxyHandle {
         frontend: impl Into<SocketRef<'a>>,
         backend: impl Into<SocketRef<'a>>,
         capture: Option<SocketRef<'a>>,
-    ) -> Result<()> {
+    ) -> Result<Unforwarded, ProxyError> {
         let (frontend, backend) = (frontend.into().core(), backend.into().core());
         let capture = capture.map(SocketRef::core);
         super::check(CALL, frontend, backend, capture, None)?;
@@ -139,20 +143,20 @@ impl ProxyHandle {
         {
             let mut state = self.shared.lock();
             if state.phase != Phase::NotStarted {
-                return Err(Errno::EINVAL.because(CALL, "the handle has served a proxy already"));
+                return Err(Errno::EINVAL.because(CALL, "the handle has served a proxy already").into());
             }
             state.phase = Phase::Runs;
         }
         let mut run = Run {
             shared: &self.shared,
             statistics: ProxyStatistics::default(),
-            // In case of a panic, which has no other word for those that wait.
+            // The report if the thread panics.
             outcome: Err(Errno::ECANCELED.because(CALL, "the proxy's thread panicked")),
         };
         let mut engine = Engine::new(frontend, backend, capture);
-        let outcome = engine.run(&mut &*self.shared).map_err(|errno| errno.of(CALL));
+        let outcome = engine.run(CALL, &mut &*self.shared);
         run.statistics = engine.statistics();
-        run.outcome = outcome.clone();
+        run.outcome = outcome.as_ref().map(drop).map_err(|failed| failed.error().clone());
         outcome
     }
 
@@ -193,7 +197,7 @@ impl ProxyHandle {
     /// `EINVAL` in a forked child.
     pub fn statistics(&self) -> Result<ProxyStatistics> {
         self.shared.check_process()?;
-        // Only a proxy that has ended does not take it, and that has left its last numbers.
+        // Only a proxy that has ended does not take the command, and its last numbers are kept.
         self.command(None).or_else(|_| Ok(self.shared.lock().statistics))
     }
 
@@ -213,7 +217,7 @@ impl ProxyHandle {
         let shared = &self.shared;
         shared.check_process()?;
         let mut state = shared.lock();
-        // What is to end stays so.
+        // A proxy that was terminated stays so.
         if state.wanted != Mode::Terminated {
             state.wanted = mode.unwrap_or(state.wanted);
         } else if mode.is_some_and(|mode| mode != Mode::Terminated) {
@@ -245,7 +249,7 @@ impl Shared {
         lock(&self.state)
     }
 
-    /// In a forked child the proxy does not run, and whoever held the lock may not be there.
+    /// In a forked child the proxy does not run, and the lock may be held by a thread that the child does not have.
     fn check_process(&self) -> Result<()> {
         if self.bell.is_inherited() {
             return Err(Errno::EINVAL.inherited(CALL, "proxy"));
@@ -259,7 +263,7 @@ impl Control for &Shared {
         Some(self.bell.item())
     }
 
-    fn obey(&mut self, _mode: Mode, statistics: ProxyStatistics) -> Result<Mode, Errno> {
+    fn poll_command(&mut self, _mode: Mode, statistics: ProxyStatistics) -> Result<Mode, Errno> {
         self.bell.hush();
         let mut state = self.lock();
         state.taken = state.asked;
@@ -269,7 +273,7 @@ impl Control for &Shared {
     }
 }
 
-/// A run, which leaves word of how it ended.
+/// A run, which reports how it ended when it is dropped.
 struct Run<'a> {
     shared: &'a Shared,
     statistics: ProxyStatistics,

@@ -3,11 +3,13 @@
 mod control;
 mod engine;
 mod handle;
+mod outcome;
 mod statistics;
 mod thread;
 
 pub use control::proxy_steerable;
 pub use handle::ProxyHandle;
+pub use outcome::{ProxyError, Unforwarded};
 pub use statistics::{ProxyStatistics, SideStatistics, Traffic};
 pub use thread::{Proxy, ProxyBuilder};
 
@@ -23,16 +25,19 @@ use engine::{Engine, Uncontrolled};
 /// DEALER make a queue, XSUB and XPUB a forwarder, PULL and PUSH a streamer. The capture socket is a PUB, DEALER, PUSH
 /// or PAIR.
 ///
-/// Nothing is lost when it ends: what it has taken and not sent goes back to the socket that it came from, and is what the
-/// next receive there gets, or the next proxy. So it is with a message that a ROUTER with `ZMQ_ROUTER_MANDATORY` does not
-/// take because its peer is unknown; one whose peer is full is tried again. While the capture socket has no room nothing
-/// is forwarded; but a ROUTER or XPUB says that it has room whether it has or not, and as a capture socket drops.
+/// No message is lost when the proxy ends: the error has those that it had received and not sent
+/// ([`ProxyError::unforwarded`]). A message that a ROUTER with `ZMQ_ROUTER_MANDATORY` refuses, because no peer has its id, ends
+/// the proxy and is among them; a message whose peer is full is tried again. A message of several parts of which the proxy
+/// has received only some when the context is shut down is lost with the context.
+///
+/// While the capture socket has no room nothing is forwarded. A ROUTER or XPUB always says that it has room, and drops
+/// messages as a capture socket.
 ///
 /// # Errors
 ///
-/// `ETERM` once the context was shut down, `EINTR` after a caught signal (where [`crate::interrupt`] was set up before),
-/// `EINVAL` where the capture socket is one of the two, or of a kind that does not send at any time, and what sending and
-/// receiving on the sockets report.
+/// `ETERM` once the context was shut down, `EINTR` after a caught signal (if [`crate::interrupt`] was set up before),
+/// `EINVAL` if the capture socket is one of the two, or of a kind that does not send at any time, and the errors of sending
+/// and receiving on the sockets.
 ///
 /// ```
 /// use zmq::{Context, Dealer, Errno, Router, proxy};
@@ -48,7 +53,7 @@ use engine::{Engine, Uncontrolled};
 ///     proxy(&frontend, &backend, None)
 /// });
 /// stop.shutdown()?;
-/// assert_eq!(broker.join().unwrap().unwrap_err().errno(), Errno::ETERM);
+/// assert_eq!(broker.join().unwrap().unwrap_err().error().errno(), Errno::ETERM);
 /// # Ok(())
 /// # }
 /// ```
@@ -61,19 +66,16 @@ pub fn proxy<'a>(
     frontend: impl Into<SocketRef<'a>>,
     backend: impl Into<SocketRef<'a>>,
     capture: Option<SocketRef<'a>>,
-) -> Result<()> {
+) -> Result<(), ProxyError> {
     const CALL: &str = "zmq_proxy";
     let (frontend, backend) = (frontend.into().core(), backend.into().core());
     let capture = capture.map(SocketRef::core);
     check(CALL, frontend, backend, capture, None)?;
-    match Engine::new(frontend, backend, capture).run(&mut Uncontrolled) {
-        Err(errno) => Err(errno.of(CALL)),
-        // Nobody can tell it to end.
-        Ok(()) => Ok(()),
-    }
+    // Without commands, only an error ends it.
+    Engine::new(frontend, backend, capture).run(CALL, &mut Uncontrolled).map(drop)
 }
 
-/// Whether the sockets can serve together.
+/// Checks that the sockets can serve together.
 fn check(
     call: &'static str,
     frontend: &Core,

@@ -1,5 +1,9 @@
 //! What passed through a proxy.
 
+use std::ops::AddAssign;
+
+use crate::multipart::Multipart;
+
 /// What went one way through one socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 #[non_exhaustive]
@@ -13,10 +17,24 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// The traffic of one message.
+    pub(super) fn of(message: &Multipart) -> Traffic {
+        let bytes = message.iter().map(|part| part.len() as u64).sum();
+        Traffic { messages: 1, parts: message.len() as u64, bytes }
+    }
+
     pub(super) fn add(&mut self, bytes: usize, more: bool) {
         self.messages += u64::from(!more);
         self.parts += 1;
         self.bytes += bytes as u64;
+    }
+}
+
+impl AddAssign for Traffic {
+    fn add_assign(&mut self, other: Traffic) {
+        self.messages += other.messages;
+        self.parts += other.parts;
+        self.bytes += other.bytes;
     }
 }
 

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-use super::{ProxyHandle, ProxyStatistics};
+use super::{ProxyError, ProxyHandle, ProxyStatistics, Unforwarded};
 use crate::context::Context;
 use crate::error::Result;
 use crate::kind::SocketType;
@@ -13,6 +13,7 @@ use crate::socket::Socket;
 use crate::spec::SocketSpec;
 use crate::thread::spawn;
 
+type ProxyOutcome = Result<Unforwarded, ProxyError>;
 type Opened = (Socket<'static>, Vec<String>);
 type Opener = Box<dyn FnOnce(&Context) -> Result<Opened> + Send>;
 
@@ -54,20 +55,20 @@ impl ProxyBuilder {
             Ok(endpoints) => Ok(Proxy { handle, thread: Some(thread), endpoints, context: context.clone() }),
             // It has no endpoints to report.
             Err(_) => match thread.join() {
-                Ok(outcome) => Err(outcome.expect_err("a proxy that did not start has a reason")),
+                Ok(outcome) => Err(outcome.expect_err("a proxy that did not start has a reason").into()),
                 Err(panic) => resume_unwind(panic),
             },
         }
     }
 
-    fn forward(self, context: Context, handle: &ProxyHandle, report: &Sender<[Vec<String>; 3]>) -> Result<()> {
+    fn forward(self, context: Context, handle: &ProxyHandle, report: &Sender<[Vec<String>; 3]>) -> ProxyOutcome {
         let (frontend, front) = (self.frontend)(&context)?;
         let (backend, back) = (self.backend)(&context)?;
         let (capture, captured) = match self.capture {
             Some(open) => open(&context).map(|(socket, endpoints)| (Some(socket), endpoints))?,
             None => (None, Vec::new()),
         };
-        // Whoever started it waits for this.
+        // The thread that started it waits for this.
         let _ = report.send([front, back, captured]);
         handle.run(&frontend, &backend, capture.as_ref().map(Socket::as_ref))
     }
@@ -81,7 +82,8 @@ impl fmt::Debug for ProxyBuilder {
 
 /// A proxy that runs in a thread of its own, with sockets of its own.
 ///
-/// Dropping it ends the thread and closes the sockets, between two messages and without waiting for any.
+/// Dropping it ends the thread and closes the sockets, between two messages and without waiting for any. It drops the
+/// messages that the proxy had received and not sent; [`Proxy::terminate`] gives them back.
 ///
 /// ```
 /// use zmq::{Context, Proxy, Pull, Push, SocketSpec};
@@ -101,17 +103,18 @@ impl fmt::Debug for ProxyBuilder {
 /// source.send("job")?;
 /// assert_eq!(worker.recv()?, "job");
 /// assert_eq!(streamer.statistics()?.backend.sent.messages, 1);
-/// streamer.terminate()
+/// assert!(streamer.terminate()?.is_empty());
+/// # Ok(())
 /// # }
 /// ```
 #[doc(alias = "zmq_proxy")]
 #[doc(alias = "zproxy_new")]
 pub struct Proxy {
     handle: ProxyHandle,
-    thread: Option<JoinHandle<Result<()>>>,
+    thread: Option<JoinHandle<ProxyOutcome>>,
     /// Of the frontend, the backend and the capture socket.
     endpoints: [Vec<String>; 3],
-    /// So that it is not the thread's sockets that end the context, which waits for what lingers.
+    /// Keeps the thread's sockets from ending the context, which would wait for what lingers.
     context: Context,
 }
 
@@ -184,18 +187,19 @@ impl Proxy {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Ends the proxy and waits until its sockets are closed, which takes no longer than forwarding a message.
+    /// Ends the proxy, waits until its sockets are closed, which takes no longer than forwarding a message, and gives the
+    /// messages that it had received and not sent.
     ///
     /// # Errors
     ///
-    /// What it has ended with before, if that was an error: `ETERM` after its context was shut down, `EINTR` after a caught
-    /// signal.
-    pub fn terminate(mut self) -> Result<()> {
+    /// The error that it has ended with before, with such messages: `ETERM` after its context was shut down, `EINTR` after
+    /// a caught signal.
+    pub fn terminate(mut self) -> Result<Unforwarded, ProxyError> {
         self.end()
     }
 
-    fn end(&mut self) -> Result<()> {
-        let terminated = self.handle.terminate();
+    fn end(&mut self) -> ProxyOutcome {
+        let terminated = self.handle.terminate().map(|()| Unforwarded::default()).map_err(ProxyError::from);
         match self.thread.take() {
             // In a forked child there is no such thread.
             Some(thread) if !self.context.inner().in_own_process() => {
@@ -210,8 +214,8 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // What it has ended with is for those who asked.
-        let _ = self.end();
+        // The outcome is for the callers of `terminate`.
+        drop(self.end());
     }
 }
 

@@ -44,11 +44,6 @@ impl<'a> LockedPoller<'a> {
         self.sockets.get(&place)
     }
 
-    /// The places of its sockets.
-    pub(crate) fn places(&self) -> impl Iterator<Item = usize> + '_ {
-        self.sockets.keys().copied()
-    }
-
     /// Adds a socket, or gives it back.
     pub(crate) fn add(
         &mut self,

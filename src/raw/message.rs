@@ -91,16 +91,16 @@ impl RawMessage {
         unsafe { message.unwrap_unchecked() }
     }
 
-    /// A message that `straight` has received ([`RawSocket::recv_here`]), or `otherwise`.
+    /// A message received by `fast` ([`RawSocket::recv_unchecked`]), or by `slow` if that fails.
     #[inline(always)]
     pub(crate) fn received<E>(
-        straight: Option<&RawSocket>,
-        otherwise: impl FnOnce(&mut RawMessage) -> Result<(), E>,
+        fast: Option<&RawSocket>,
+        slow: impl FnOnce(&mut RawMessage) -> Result<(), E>,
     ) -> Result<RawMessage, E> {
         let mut place = MaybeUninit::uninit();
         let message = RawMessage::empty_at(&mut place);
-        if !straight.is_some_and(|socket| socket.recv_here(message))
-            && let Err(error) = otherwise(message)
+        if !fast.is_some_and(|socket| socket.recv_unchecked(message))
+            && let Err(error) = slow(message)
         {
             // SAFETY: it is initialised, and not used again.
             unsafe { place.assume_init_drop() };
@@ -258,7 +258,7 @@ impl RawMessage {
     }
 
     /// A message that shares this one's content (short ones are copied).
-    pub(crate) fn share(&self) -> RawMessage {
+    pub(crate) fn copy(&self) -> RawMessage {
         let mut copy = RawMessage::new();
         let _flags = FlagsLock::new(&self.busy);
         // SAFETY: both messages are initialised; what zmq_msg_copy changes in its source is guarded by the lock. It
@@ -268,12 +268,13 @@ impl RawMessage {
         copy
     }
 
-    /// Corrects a message that an XPUB received: libzmq makes it anew with the flags of the one that came in, the one for
-    /// shared content among them, and no reference counted. The next copy would be freed while it is in use.
-    pub(crate) fn count_itself(&mut self) {
+    /// Corrects the reference count of a message that an XPUB received: libzmq makes it with the flags of the message that
+    /// came in, of which one says that the content is shared, and counts no reference. The next copy would be freed while
+    /// it is in use.
+    pub(crate) fn fix_refcount(&mut self) {
         if self.get(zmq_sys::ZMQ_SHARED) == 1 {
             // Counts one reference, which from now on is this message's own.
-            mem::forget(self.share());
+            mem::forget(self.copy());
         }
     }
 

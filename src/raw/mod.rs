@@ -8,7 +8,6 @@ mod deferred_drop;
 #[cfg(feature = "draft")]
 mod draft;
 mod global;
-mod handles;
 #[cfg(feature = "draft")]
 mod locked;
 mod message;
@@ -29,7 +28,6 @@ pub(crate) use deferred_drop::wait_elsewhere;
 pub(crate) use global::{
     KeyText, curve_keypair, curve_public, decode_key, encode_key, has, strerror, version, z85_decode, z85_encode,
 };
-pub(crate) use handles::Handles;
 #[cfg(feature = "draft")]
 pub(crate) use locked::LockedPoller;
 pub(crate) use message::RawMessage;

@@ -11,7 +11,6 @@ use super::outcome::check;
 use super::outcome::len;
 use super::process::Process;
 use crate::error::Errno;
-use crate::socket::{any_put_back, is_put_back};
 
 /// One socket or file descriptor to wait on, which it borrows.
 ///
@@ -78,12 +77,7 @@ impl<'a> PollItem<'a> {
         check(rc).map(|_| fd)
     }
 
-    /// Whether it asks for what is there to receive, and some of that was put back.
-    fn is_put_back(&self) -> bool {
-        self.item.events & zmq_sys::ZMQ_POLLIN as c_short != 0 && self.handle().is_some_and(is_put_back)
-    }
-
-    /// What tells one socket from another.
+    /// The handle of a socket's item, which tells it from other sockets.
     pub(crate) fn handle(&self) -> Option<NonNull<c_void>> {
         NonNull::new(self.item.socket)
     }
@@ -91,37 +85,16 @@ impl<'a> PollItem<'a> {
 
 /// Waits until an item is ready, at most `timeout` milliseconds (-1: for ever), and gives the number of ready ones.
 ///
-/// [`Errno::EINVAL`] where there are more items than the process may have files: the system refuses these, and libzmq
-/// aborts the process over that.
+/// [`Errno::EINVAL`] for more items than the process may have files open: the system refuses them, and libzmq aborts the
+/// process over that.
 pub(crate) fn poll(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize, Errno> {
-    /// No process with a context gets by with so few files, so there is no need to ask.
-    const FEW: usize = 8;
-    if items.len() > FEW && items.len() as u64 > super::platform::most_files() {
+    /// A process with a context may have more files open than this, so the limit need not be asked for.
+    const SMALL_LIST: usize = 8;
+    if items.len() > SMALL_LIST && items.len() as u64 > super::platform::most_files() {
         return Err(Errno::EINVAL);
     }
-    with_put_back(items, timeout, ask)
-}
-
-fn ask(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize, Errno> {
     let count = c_int::try_from(items.len()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: PollItem is a transparent zmq_pollitem_t, so this is an array of that many; its sockets are open and
     // belong to this thread (type invariant).
-    let rc = unsafe { zmq_sys::zmq_poll(items.as_mut_ptr().cast(), count, timeout) };
-    len(rc)
-}
-
-/// Polls with `ask`, and marks those items whose sockets have parts that were put back, which libzmq does not know of.
-pub(super) fn with_put_back(
-    items: &mut [PollItem<'_>],
-    timeout: c_long,
-    ask: impl FnOnce(&mut [PollItem<'_>], c_long) -> Result<usize, Errno>,
-) -> Result<usize, Errno> {
-    if !any_put_back() || !items.iter().any(PollItem::is_put_back) {
-        return ask(items, timeout);
-    }
-    ask(items, 0)?;
-    for item in items.iter_mut().filter(|item| item.is_put_back()) {
-        item.item.revents |= zmq_sys::ZMQ_POLLIN as c_short;
-    }
-    Ok(items.iter().filter(|item| item.item.revents != 0).count())
+    len(unsafe { zmq_sys::zmq_poll(items.as_mut_ptr().cast(), count, timeout) })
 }

@@ -6,7 +6,6 @@ use std::{fmt, io, ptr};
 
 use super::PollItem;
 use super::outcome::len;
-use super::poll::with_put_back;
 use crate::error::{Errno, Result};
 
 /// A set of signals: those that are held back while [`crate::ppoll`] waits.
@@ -137,12 +136,7 @@ pub(crate) const DESCRIPTORS: usize = libc::FD_SETSIZE;
 /// caller checks it.
 pub(crate) fn ppoll(items: &mut [PollItem<'_>], timeout: c_long, mask: &SignalMask) -> Result<usize, Errno> {
     debug_assert!(items.len() <= DESCRIPTORS);
-    with_put_back(items, timeout, |items, timeout| ask(items, timeout, mask))
-}
-
-fn ask(items: &mut [PollItem<'_>], timeout: c_long, mask: &SignalMask) -> Result<usize, Errno> {
     let count = c_int::try_from(items.len()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: as in poll; the mask is a valid set, and no descriptor is beyond the sets that libzmq makes.
-    let rc = unsafe { zmq_sys::zmq_ppoll(items.as_mut_ptr().cast(), count, timeout, &raw const mask.0) };
-    len(rc)
+    len(unsafe { zmq_sys::zmq_ppoll(items.as_mut_ptr().cast(), count, timeout, &raw const mask.0) })
 }

@@ -99,17 +99,17 @@ impl RawSocket {
     }
 
     /// Sends `message`, which is empty afterwards if that succeeded. If it failed its content is unchanged, but it may
-    /// have lost its metadata, and the mark that more parts follow it.
+    /// have lost its metadata, and the flag that more parts follow it.
     #[inline]
     pub(crate) fn send(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
         // SAFETY: the handle is open or null and the message initialised (type invariants).
         check(unsafe { zmq_sys::zmq_msg_send(message.as_mut_ptr(), self.as_ptr(), flags) }).map(drop)
     }
 
-    /// Sends a copy of `content`, and says whether that succeeded. This and the three that follow are for sockets which
-    /// are known to be this process's own ([`super::process_state`]), and leave the reason of a failure to those above.
+    /// Sends a copy of `content`, and says whether that succeeded. The four `unchecked` methods are for sockets that this
+    /// process has opened, as the caller has checked with [`super::process_state`]; they give no reason of a failure.
     #[inline(always)]
-    pub(crate) fn send_bytes_here(&self, content: &[u8]) -> bool {
+    pub(crate) fn send_bytes_unchecked(&self, content: &[u8]) -> bool {
         debug_assert!(!self.is_inherited());
         // SAFETY: the handle is open or null (type invariant); libzmq reads `content.len()` bytes.
         unsafe { zmq_sys::zmq_send(self.handle, content.as_ptr().cast(), content.len(), 0) != -1 }
@@ -117,7 +117,7 @@ impl RawSocket {
 
     /// As [`RawSocket::send`].
     #[inline(always)]
-    pub(crate) fn send_here(&self, message: &mut RawMessage) -> bool {
+    pub(crate) fn send_unchecked(&self, message: &mut RawMessage) -> bool {
         debug_assert!(!self.is_inherited());
         // SAFETY: the handle is open or null and the message initialised (type invariants).
         unsafe { zmq_sys::zmq_msg_send(message.as_mut_ptr(), self.handle, 0) != -1 }
@@ -125,15 +125,15 @@ impl RawSocket {
 
     /// As [`RawSocket::recv`].
     #[inline(always)]
-    pub(crate) fn recv_here(&self, message: &mut RawMessage) -> bool {
+    pub(crate) fn recv_unchecked(&self, message: &mut RawMessage) -> bool {
         debug_assert!(!self.is_inherited());
-        // SAFETY: as in send_here.
+        // SAFETY: as in send_unchecked.
         unsafe { zmq_sys::zmq_msg_recv(message.as_mut_ptr(), self.handle, 0) != -1 }
     }
 
     /// As [`RawSocket::recv_into`].
     #[inline(always)]
-    pub(crate) fn recv_into_here(&self, buffer: &mut [u8]) -> Option<usize> {
+    pub(crate) fn recv_into_unchecked(&self, buffer: &mut [u8]) -> Option<usize> {
         debug_assert!(!self.is_inherited());
         // SAFETY: the handle is open or null; libzmq writes at most `buffer.len()` bytes to the buffer.
         let rc = unsafe { zmq_sys::zmq_recv(self.handle, buffer.as_mut_ptr().cast(), buffer.len(), 0) };

@@ -10,7 +10,7 @@ use crate::kind::SocketType;
 use crate::lock::lock;
 use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
-use crate::socket::{Flags, Socket};
+use crate::socket::{Socket, Wait};
 use crate::wake_up::WakeUp;
 
 pub(super) struct Worker<T: SocketType> {
@@ -78,7 +78,7 @@ impl<T: SocketType> Worker<T> {
 
     fn try_sends(&mut self) {
         while let Some(SendJob { parts, waits, reply }) = self.jobs.sends.pop_front() {
-            match self.socket.core().try_send_parts(parts) {
+            match self.socket.core().send_parts(parts, Wait::No) {
                 Err(failed) if failed.error().errno() == Errno::EAGAIN => {
                     self.jobs.sends.push_front(SendJob { parts: failed.into_message(), waits, reply });
                     break;
@@ -102,7 +102,7 @@ impl<T: SocketType> Worker<T> {
     fn try_recvs(&mut self) {
         while let Some(job) = self.jobs.recvs.pop_front() {
             let core = self.socket.core();
-            match core.receive(Flags::DONTWAIT).and_then(|first| core.rest_of(first)) {
+            match core.recv_parts(Wait::No) {
                 Err(error) if error.errno() == Errno::EAGAIN => {
                     self.jobs.recvs.push_front(job);
                     break;

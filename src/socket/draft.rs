@@ -3,10 +3,11 @@
 use std::ffi::CString;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::num::NonZeroU32;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::wait::Wait;
 use super::{Core, Socket};
+use crate::deadline::Deadline;
 use crate::error::LongId;
 use crate::error::{Errno, Error, Result, SendError};
 use crate::kind::groups::RouterKind;
@@ -220,7 +221,7 @@ impl<T: SocketType> Socket<'_, T> {
     {
         let datagram = Multipart::from([Message::from(address.to_string()), body.into()]);
         match self.core().check_has_datagrams(SEND) {
-            Ok(()) => self.core().send_whole(datagram),
+            Ok(()) => self.core().send_parts(datagram, Wait::ByOption),
             Err(error) => Err(SendError::new(datagram, error)),
         }
     }
@@ -236,7 +237,7 @@ impl<T: SocketType> Socket<'_, T> {
         T: HasDatagrams,
     {
         self.core().check_between_datagrams()?;
-        datagram(self.core().receive_whole()?)
+        datagram(self.core().recv_parts(Wait::ByOption)?)
     }
 
     /// Receives a datagram, waiting for `timeout` at most: `None` after that.
@@ -249,7 +250,8 @@ impl<T: SocketType> Socket<'_, T> {
         T: HasDatagrams,
     {
         self.core().check_between_datagrams()?;
-        self.core().receive_whole_timeout(timeout)?.map(datagram).transpose()
+        let wait = Wait::Until(Deadline::after(timeout));
+        self.core().recv_parts_unless_again(wait)?.map(datagram).transpose()
     }
 
     /// Whether a ROUTER has room for a message to the peer of a routing id: `POLLOUT` or nothing.
@@ -288,7 +290,7 @@ impl<T: SocketType> Socket<'_, T> {
     }
 
     fn send_typed(&self, message: Message) -> Result<(), SendError> {
-        self.core().send_message(message, super::Flags::NONE)
+        self.core().send_message(message, false, Wait::ByOption)
     }
 }
 
@@ -351,16 +353,11 @@ impl Core {
         Ok(())
     }
 
-    /// Keeps that the socket connects over udp.
-    pub(super) fn note_datagrams(&self) {
-        self.datagrams.store(true, Ordering::Relaxed);
-    }
-
     /// Checks a part against what libzmq does not say clearly, or not at all.
     pub(super) fn check_part(&self, part: &RawMessage, more: bool) -> Result<()> {
         match self.kind() {
             Kind::Radio => self.check_group_message(part),
-            Kind::Dgram => check_datagram_part(part, self.mid_message.load(Ordering::Relaxed), more),
+            Kind::Dgram => check_datagram_part(part, self.state.is_mid_message(), more),
             _ => Ok(()),
         }
     }
@@ -371,7 +368,7 @@ impl Core {
             return Err(Errno::EINVAL.because(SEND, "a RADIO sends to a group, and the message has none"));
         }
         let size = 1 + group.len() + message.len();
-        if self.datagrams.load(Ordering::Relaxed) && size > LARGEST_DATAGRAM {
+        if self.state.has_datagrams() && size > LARGEST_DATAGRAM {
             let why = format_args!("{size} bytes with the group, and a datagram has {LARGEST_DATAGRAM} at most");
             return Err(Errno::EMSGSIZE.because(SEND, why));
         }
@@ -380,7 +377,7 @@ impl Core {
 
     /// Checks a message of several parts, all of which are here.
     pub(super) fn check_whole(&self, parts: &Multipart) -> Result<()> {
-        if self.kind() == Kind::Dgram && self.mid_message.load(Ordering::Relaxed) {
+        if self.kind() == Kind::Dgram && self.state.is_mid_message() {
             return Err(Errno::EINVAL.because(SEND, "the body of the datagram begun is to be sent first"));
         }
         let last = parts.len() - 1;

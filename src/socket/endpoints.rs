@@ -3,7 +3,6 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::atomic::Ordering;
 
 use super::{Core, Socket, SocketRef};
 use crate::context::EndpointRole;
@@ -11,7 +10,6 @@ use crate::endpoint;
 use crate::error::LongId;
 use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
-use crate::lock::lock;
 use crate::raw;
 
 impl<T: SocketType> Socket<'_, T> {
@@ -243,7 +241,11 @@ impl Core {
         self.bind_checked(&text, || {
             uninterrupted(|| self.raw().bind(&text)).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))
         })?;
-        self.naming().strangers = true;
+        {
+            let mut known = self.known();
+            known.is_used = true;
+            known.routing_ids.others_possible = true;
+        }
         // Of udp libzmq keeps the text without its transport.
         let bound = if endpoint::is_udp(endpoint) { endpoint.to_owned() } else { self.bound_endpoint()? };
         self.note_endpoint(EndpointRole::Bound, &bound);
@@ -252,13 +254,15 @@ impl Core {
 
     fn bind_checked(&self, text: &CStr, bind: impl FnOnce() -> Result<()>) -> Result<()> {
         if !endpoint::is_inproc(text) {
-            self.remote.store(true, Ordering::Relaxed);
+            self.known().has_remote = true;
             return bind();
         }
-        let singles_only = self.context().inproc_bind(self.kind(), text, bind)?;
-        self.local.store(true, Ordering::Relaxed);
-        lock(&self.singles_only).push(singles_only);
-        lock(&self.bound).push(text.into());
+        let single_part_only = self.context().inproc_bind(self.kind(), text, bind)?;
+        let mut known = self.known();
+        known.single_part_only.push(single_part_only);
+        known.bound.push(text.into());
+        drop(known);
+        self.state.set_has_inproc_name();
         Ok(())
     }
 
@@ -299,31 +303,29 @@ impl Core {
         self.check_connect(call, endpoint, &text)?;
         #[cfg(feature = "draft")]
         if endpoint::is_udp(endpoint) {
-            self.note_datagrams();
+            self.state.set_has_datagrams();
         }
         let connected = self.connect_checked(&text, || {
             uninterrupted(|| connect(&text)).map_err(|errno| errno.because(call, format_args!("{endpoint:?}")))
         })?;
         self.note_endpoint(EndpointRole::Connected, endpoint);
-        let mut naming = self.naming();
-        if !std::mem::take(&mut naming.pending) {
-            naming.strangers = true;
+        let mut known = self.known();
+        known.is_used = true;
+        if !std::mem::take(&mut known.routing_ids.next_assigned) {
+            known.routing_ids.others_possible = true;
         }
         Ok(connected)
     }
 
     fn connect_checked<R>(&self, text: &CStr, connect: impl FnOnce() -> Result<R>) -> Result<R> {
         if !endpoint::is_inproc(text) {
-            self.remote.store(true, Ordering::Relaxed);
+            self.known().has_remote = true;
             return connect();
         }
-        let singles_only = self.kind() == Kind::Sub && self.conflates();
-        let used = self.local.load(Ordering::Relaxed)
-            || self.remote.load(Ordering::Relaxed)
-            || !lock(&self.connected).is_empty();
-        let has_its_peer = self.kind().has_one_peer() && used;
-        let connected = self.context().inproc_connect(text, self.kind(), singles_only, has_its_peer, connect)?;
-        lock(&self.connected).push(text.into());
+        let single_part_only = self.kind() == Kind::Sub && self.conflates();
+        let has_its_peer = self.kind().has_one_peer() && self.is_used();
+        let connected = self.context().inproc_connect(text, self.kind(), single_part_only, has_its_peer, connect)?;
+        self.known().connected.push(text.into());
         Ok(connected)
     }
 
@@ -340,14 +342,14 @@ impl Core {
         endpoint::check_connect("zmq_connect", endpoint, self.kind())?;
         self.check_raw("zmq_connect", endpoint)?;
         {
-            let naming = self.naming();
-            if naming.given.contains(id) {
+            let known = self.known();
+            if known.routing_ids.assigned.contains(id) {
                 return Err(refused("given before"));
             }
             if id.len() == 5 && id[0] == 0 {
                 return Err(refused("looks like an id that libzmq makes itself"));
             }
-            if self.kind() == Kind::Router && naming.strangers {
+            if self.kind() == Kind::Router && known.routing_ids.others_possible {
                 return Err(refused("the socket may have peers under ids of their own, and one of them this id"));
             }
         }
@@ -356,10 +358,12 @@ impl Core {
             return Err(refused("with ZMQ_IMMEDIATE a peer comes back under an id of its own"));
         }
         self.raw().set_option(zmq_sys::ZMQ_CONNECT_ROUTING_ID, Some(id)).map_err(|errno| errno.of(CALL))?;
-        let mut naming = self.naming();
-        naming.given.insert(id.into());
-        naming.pending = true;
-        drop(naming);
+        {
+            let mut known = self.known();
+            known.is_used = true;
+            known.routing_ids.assigned.insert(id.into());
+            known.routing_ids.next_assigned = true;
+        }
         self.connect(endpoint)
     }
 
@@ -375,8 +379,8 @@ impl Core {
         }
         let unbind = || uninterrupted(|| self.raw().unbind(&text));
         let outcome = if endpoint::is_inproc(&text) {
-            let outcome = self.context().inproc_unbind(&own_names, || unbind().and_then(|()| self.settle_ended()));
-            lock(&self.bound).retain(|bound| **bound != *text);
+            let outcome = self.context().inproc_unbind(&own_names, || unbind().and_then(|()| self.process_ended()));
+            self.known().bound.retain(|bound| **bound != *text);
             outcome
         } else {
             unbind()
@@ -389,7 +393,7 @@ impl Core {
 
     /// `name` if this socket has bound it.
     fn own_names(&self, name: &CStr) -> Vec<Box<CStr>> {
-        lock(&self.bound).iter().filter(|bound| ***bound == *name).cloned().collect()
+        self.known().bound.iter().filter(|bound| ***bound == *name).cloned().collect()
     }
 
     fn disconnect(&self, endpoint: &str) -> Result<()> {
@@ -404,7 +408,7 @@ impl Core {
         self.check_ending(CALL, endpoint, &text)?;
         let disconnect = || uninterrupted(|| self.raw().disconnect(&text));
         let outcome = if endpoint::is_inproc(&text) {
-            self.context().inproc_disconnect(|| disconnect().and_then(|()| self.settle_ended()))
+            self.context().inproc_disconnect(|| disconnect().and_then(|()| self.process_ended()))
         } else {
             disconnect()
         };
@@ -415,7 +419,7 @@ impl Core {
     }
 
     /// Has libzmq process what the end of a connection inside the context has to do on this side.
-    fn settle_ended(&self) -> Result<(), Errno> {
+    fn process_ended(&self) -> Result<(), Errno> {
         self.has_message().map(drop).map_err(|error| error.errno())
     }
 }

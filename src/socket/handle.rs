@@ -1,4 +1,4 @@
-//! What a socket is to its owner, whatever it is used for.
+//! What the owner of a socket can do with it, whatever it is used for.
 
 use std::ffi::c_void;
 use std::fmt;
@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::{Core, Socket, SocketRef};
 use crate::context::{Context, Inner};
@@ -34,11 +33,15 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
         }
         // What C code did with it is not known.
         let core = socket.core();
-        core.naming().strangers = true;
-        core.local.store(true, Ordering::Relaxed);
-        core.remote.store(true, Ordering::Relaxed);
+        {
+            let mut known = core.known();
+            known.is_used = true;
+            known.has_remote = true;
+            known.routing_ids.others_possible = true;
+        }
+        core.state.set_has_inproc_name();
         #[cfg(feature = "draft")]
-        core.datagrams.store(true, Ordering::Relaxed);
+        core.state.set_has_datagrams();
         Ok(socket)
     }
 
@@ -154,7 +157,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// # }
     /// ```
     pub fn as_raw(&self) -> *mut c_void {
-        self.core().exposed_handle()
+        self.core().untracked_handle()
     }
 
     #[inline]
@@ -179,10 +182,10 @@ impl<T: SocketType> Socket<'static, T> {
     /// ```
     pub fn into_raw(mut self) -> (*mut c_void, Context) {
         let context = self.context();
-        self.core().monitored.stop();
+        self.core().monitor.stop();
         let core = self.core.get_mut();
         let handle = core.raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
-        let record = core.take_record(handle);
+        let record = core.take_record();
         context.inner().keep_record(handle, record);
         (handle, context)
     }

@@ -16,21 +16,10 @@ pub(crate) const LONGEST_PREFIX: usize = 8192;
 const ZAP_DOMAIN: Row = Row { name: "ZMQ_ZAP_DOMAIN", number: zmq_sys::ZMQ_ZAP_DOMAIN };
 pub(crate) const LAST_ENDPOINT: Row = Row { name: "ZMQ_LAST_ENDPOINT", number: zmq_sys::ZMQ_LAST_ENDPOINT };
 
-/// The options that are on and that libzmq cannot bear to have switched off again, or to have on together.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct OneWayOptions {
-    /// `ZMQ_ROUTER_RAW`.
-    raw: bool,
-    /// `ZMQ_PROBE_ROUTER`.
-    probe: bool,
-    /// `ZMQ_XPUB_MANUAL`, or `ZMQ_XPUB_MANUAL_LAST_VALUE`.
-    manual: bool,
-}
-
 impl Core {
     /// Whether the socket's connections carry raw bytes instead of ZMTP.
     pub(crate) fn is_raw(&self) -> bool {
-        self.kind() == Kind::Stream || self.one_way().raw
+        self.kind() == Kind::Stream || self.known().one_way.raw
     }
 
     /// Whether parts of a message are received already and others of it are not.
@@ -48,10 +37,12 @@ impl Core {
         Ok(())
     }
 
-    /// Sets one of [`OneWayOptions`].
+    /// Sets one of [`crate::known::OneWayOptions`]. The caller holds the `op_lock`.
     pub(crate) fn set_one_way(&self, name: &'static str, number: c_int, value: bool) -> Result<()> {
-        let is_used = self.is_used();
-        let mut options = self.one_way();
+        let (is_used, mut options) = {
+            let known = self.known();
+            (known.is_used, known.one_way)
+        };
         let refused = |why: &str| Err(Errno::EINVAL.because(name, format_args!("{value}: {why}")));
         let stays = "it cannot be switched off again";
         match number {
@@ -65,7 +56,7 @@ impl Core {
             _ => options.manual = value,
         }
         Row { name, number }.set_int(self.raw(), c_int::from(value))?;
-        self.set_one_way_options(options);
+        self.known().one_way = options;
         Ok(())
     }
 

@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
+use super::wait::Wait;
 use super::{Core, Flags, Socket};
 use crate::deadline::Deadline;
 use crate::error::{Errno, RecvStringError, Result};
-use crate::kind::{CanMultipart, CanRecv, SocketType};
+use crate::kind::{CanMultipart, CanRecv, Kind, SocketType};
+use crate::known::Conflating;
 use crate::message::Message;
 use crate::multipart::Multipart;
+use crate::poll_events::PollEvents;
 use crate::raw::RawMessage;
 
 const CALL: &str = "zmq_msg_recv";
 
-/// From this size on, `zmq_recv` says no more how much it received.
-pub(super) const ENDLESS: usize = std::ffi::c_int::MAX as usize;
+/// `zmq_recv` returns an int; larger buffers cannot be reported.
+const MAX_REPORTABLE_LEN: usize = std::ffi::c_int::MAX as usize;
 
 /// What [`Socket::recv_into`] received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +75,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        self.core().receive_plain()
+        self.core().recv_fast()
     }
 
     /// Receives with C's flags, for code that is ported line by line: with [`Flags::DONTWAIT`], `EAGAIN` is an error.
@@ -99,7 +102,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        self.core().receive(flags)
+        self.core().recv_message(Wait::from_flags(flags))
     }
 
     /// Receives into a message that is there already. Its old content is gone even where that fails.
@@ -132,7 +135,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        self.core().recv(message.raw_mut(), 0).map_err(|errno| self.core().failed(CALL, errno))
+        self.core().recv_part(message.raw_mut(), Wait::ByOption).map_err(|errno| self.core().failed(CALL, errno))
     }
 
     /// Receives into a buffer. What does not fit is lost, and [`Received`] tells.
@@ -163,7 +166,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        self.core().receive_into(buffer)
+        self.core().recv_into_fast(buffer)
     }
 
     /// Receives into a buffer with C's flags, for code that is ported line by line: with [`Flags::DONTWAIT`], `EAGAIN` is
@@ -192,7 +195,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        self.core().receive_into_carefully(buffer, flags)
+        self.core().recv_into(buffer, Wait::from_flags(flags))
     }
 
     /// Receives into a buffer if a message is there: `None` if not.
@@ -215,7 +218,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        unless_again(self.core().receive_into_carefully(buffer, Flags::DONTWAIT))
+        unless_again(self.core().recv_into(buffer, Wait::No))
     }
 
     /// Receives into a buffer, waiting for `timeout` at most: `None` after that.
@@ -238,9 +241,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        check_buffer(buffer)?;
-        let deadline = Deadline::after(timeout);
-        unless_again(self.core().as_received(self.core().recv_into_until(buffer, deadline), buffer.len()))
+        unless_again(self.core().recv_into(buffer, Wait::Until(Deadline::after(timeout))))
     }
 
     /// Receives a text.
@@ -269,7 +270,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        let message = self.core().receive(Flags::NONE)?;
+        let message = self.core().recv_message(Wait::ByOption)?;
         String::from_utf8(message.to_vec()).map_err(RecvStringError::NotUtf8)
     }
 
@@ -292,9 +293,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        let mut message = RawMessage::new();
-        let outcome = self.core().recv(&mut message, zmq_sys::ZMQ_DONTWAIT);
-        self.core().received(outcome, message)
+        unless_again(self.core().recv_message(Wait::No))
     }
 
     /// Receives a message, waiting for `timeout` at most: `None` after that.
@@ -318,7 +317,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        self.core().receive_until(Deadline::after(timeout))
+        unless_again(self.core().recv_message(Wait::Until(Deadline::after(timeout))))
     }
 
     /// Receives a whole multipart message, waiting for it.
@@ -347,8 +346,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv + CanMultipart,
     {
-        let first = self.core().receive(Flags::NONE)?;
-        self.core().rest_of(first)
+        self.core().recv_parts(Wait::ByOption)
     }
 
     /// Receives a whole multipart message if one is there: `None` if not.
@@ -374,7 +372,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv + CanMultipart,
     {
-        self.try_recv()?.map(|first| self.core().rest_of(first)).transpose()
+        self.core().recv_parts_unless_again(Wait::No)
     }
 
     /// Receives a whole multipart message, waiting for `timeout` at most: `None` after that.
@@ -403,17 +401,16 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv + CanMultipart,
     {
-        self.recv_timeout(timeout)?.map(|first| self.core().rest_of(first)).transpose()
+        self.core().recv_parts_unless_again(Wait::Until(Deadline::after(timeout)))
     }
 }
 
 impl Core {
-    /// Receives without flags; what libzmq alone fails to do is tried again in the other way.
+    /// Receives without flags. `recv_slow` tries again what libzmq alone fails to do.
     #[inline(always)]
-    fn receive_plain(&self) -> Result<Message> {
-        let straight = self.recvs_straight().then_some(&self.raw);
-        let received = RawMessage::received(straight, |message| self.receive_carefully(message));
-        match received {
+    fn recv_fast(&self) -> Result<Message> {
+        let fast = self.may_recv_fast().then_some(&self.raw);
+        match RawMessage::received(fast, |message| self.recv_slow(message)) {
             Ok(message) => Ok(Message::from_raw(message)),
             Err(errno) => Err(self.failed(CALL, errno)),
         }
@@ -421,98 +418,140 @@ impl Core {
 
     #[cold]
     #[inline(never)]
-    fn receive_carefully(&self, message: &mut RawMessage) -> Result<(), Errno> {
-        self.recv(message, 0)
+    fn recv_slow(&self, message: &mut RawMessage) -> Result<(), Errno> {
+        self.recv_part(message, Wait::ByOption)
     }
 
-    /// Receives into a buffer without flags, as [`Core::receive_plain`] does.
-    #[inline(always)]
-    fn receive_into(&self, buffer: &mut [u8]) -> Result<Received> {
-        if self.recvs_straight()
-            && (1..ENDLESS).contains(&buffer.len())
-            && let Some(size) = self.raw.recv_into_here(buffer)
-        {
-            return Ok(Received { copied: size.min(buffer.len()), size });
-        }
-        self.receive_into_carefully(buffer, Flags::NONE)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn receive_into_carefully(&self, buffer: &mut [u8], flags: Flags) -> Result<Received> {
-        check_buffer(buffer)?;
-        self.as_received(self.recv_into(buffer, flags.raw()), buffer.len())
-    }
-
-    fn as_received(&self, size: Result<usize, Errno>, room: usize) -> Result<Received> {
-        match size {
-            Ok(size) => Ok(Received { copied: size.min(room), size }),
-            Err(errno) => Err(self.failed("zmq_recv", errno)),
-        }
-    }
-
-    pub(crate) fn receive(&self, flags: Flags) -> Result<Message> {
+    /// Receives a message, or a part of one.
+    pub(crate) fn recv_message(&self, wait: Wait) -> Result<Message> {
         let mut message = RawMessage::new();
-        match self.recv(&mut message, flags.raw()) {
+        match self.recv_part(&mut message, wait) {
             Ok(()) => Ok(Message::from_raw(message)),
             Err(errno) => Err(self.failed(CALL, errno)),
         }
     }
 
-    /// Receives a part, waiting until `deadline` at most: `None` after that.
-    pub(crate) fn receive_until(&self, deadline: Deadline) -> Result<Option<Message>> {
-        let mut message = RawMessage::new();
-        let outcome = self.recv_until(&mut message, deadline);
-        self.received(outcome, message)
+    /// Receives a message with all its parts.
+    pub(crate) fn recv_parts(&self, wait: Wait) -> Result<Multipart> {
+        let first = self.recv_message(wait)?;
+        self.recv_remaining_parts(first)
     }
 
-    /// What a receive that did not have to wait for ever gives.
-    fn received(&self, outcome: Result<(), Errno>, message: RawMessage) -> Result<Option<Message>> {
-        match outcome {
-            Ok(()) => Ok(Some(Message::from_raw(message))),
-            Err(Errno::EAGAIN) => Ok(None),
-            Err(errno) => Err(self.failed(CALL, errno)),
-        }
+    /// Receives a message with all its parts: `None` if none comes in time.
+    pub(super) fn recv_parts_unless_again(&self, wait: Wait) -> Result<Option<Multipart>> {
+        unless_again(self.recv_message(wait))?.map(|first| self.recv_remaining_parts(first)).transpose()
     }
 
-    /// Receives a whole multipart message, waiting for it.
-    #[cfg(feature = "draft")]
-    pub(super) fn receive_whole(&self) -> Result<Multipart> {
-        let first = self.receive(Flags::NONE)?;
-        self.rest_of(first)
-    }
-
-    /// Receives a whole multipart message, waiting for `timeout` at most.
-    #[cfg(feature = "draft")]
-    pub(super) fn receive_whole_timeout(&self, timeout: Duration) -> Result<Option<Multipart>> {
-        let mut message = RawMessage::new();
-        let outcome = self.recv_until(&mut message, Deadline::after(timeout));
-        self.received(outcome, message)?.map(|first| self.rest_of(first)).transpose()
-    }
-
-    /// The parts behind `first`, which are there already: libzmq delivers a multipart message whole, but for conflating
-    /// sockets, to which a part is all there is.
-    pub(crate) fn rest_of(&self, first: Message) -> Result<Multipart> {
+    /// Receives the parts behind `first`. They are there already: libzmq delivers messages whole, except on sockets that
+    /// conflate, which have no further parts.
+    fn recv_remaining_parts(&self, first: Message) -> Result<Multipart> {
         let mut parts = Multipart::new();
-        let mut more = first.more() && !self.conflates();
+        let mut more = self.is_followed(&first);
         parts.push_back(first);
         while more {
-            let part = self.receive(Flags::NONE)?;
-            more = part.more();
+            let part = self.recv_message(Wait::ByOption)?;
+            more = self.is_followed(&part);
             parts.push_back(part);
         }
         Ok(parts)
     }
-}
 
-fn check_buffer(buffer: &[u8]) -> Result<()> {
-    if buffer.is_empty() {
-        return Err(Errno::EINVAL.because("zmq_recv", "an empty buffer would lose the message"));
+    /// Whether other parts of its message follow a part that was received.
+    pub(crate) fn is_followed(&self, part: &Message) -> bool {
+        part.more() && !self.conflates()
     }
-    Ok(())
+
+    #[inline]
+    pub(crate) fn recv_part(&self, part: &mut RawMessage, wait: Wait) -> Result<(), Errno> {
+        if !self.checks_received()
+            && let Some(flags) = wait.flags_in_c(self.state.rcvtimeo())
+        {
+            match self.raw().recv(part, flags) {
+                Err(Errno::EINTR) => {}
+                done => return done,
+            }
+        }
+        self.recv_part_waiting(part, wait)
+    }
+
+    #[cold]
+    fn recv_part_waiting(&self, part: &mut RawMessage, wait: Wait) -> Result<(), Errno> {
+        self.wait(PollEvents::POLLIN, wait.deadline(self.state.rcvtimeo()), || {
+            self.unless_truncated(|| self.raw().recv(part, zmq_sys::ZMQ_DONTWAIT))?;
+            if self.kind() == Kind::XPub {
+                part.fix_refcount();
+            }
+            Ok(())
+        })
+    }
+
+    /// Receives into a buffer without flags, as [`Core::recv_fast`] does.
+    #[inline(always)]
+    fn recv_into_fast(&self, buffer: &mut [u8]) -> Result<Received> {
+        if self.may_recv_fast()
+            && (1..MAX_REPORTABLE_LEN).contains(&buffer.len())
+            && let Some(size) = self.raw.recv_into_unchecked(buffer)
+        {
+            return Ok(Received { copied: size.min(buffer.len()), size });
+        }
+        self.recv_into(buffer, Wait::ByOption)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn recv_into(&self, buffer: &mut [u8], wait: Wait) -> Result<Received> {
+        const CALL: &str = "zmq_recv";
+        if buffer.is_empty() {
+            return Err(Errno::EINVAL.because(CALL, "an empty buffer would lose the message"));
+        }
+        match self.recv_size(buffer, wait) {
+            Ok(size) => Ok(Received { copied: size.min(buffer.len()), size }),
+            Err(errno) => Err(self.failed(CALL, errno)),
+        }
+    }
+
+    /// Receives into a buffer, and gives the size of the message.
+    fn recv_size(&self, buffer: &mut [u8], wait: Wait) -> Result<usize, Errno> {
+        // Some messages have to be seen whole before they can be copied.
+        if self.kind() == Kind::XPub || buffer.len() >= MAX_REPORTABLE_LEN {
+            let mut message = RawMessage::new();
+            self.recv_part(&mut message, wait)?;
+            let content = message.content();
+            let copied = content.len().min(buffer.len());
+            buffer[..copied].copy_from_slice(&content[..copied]);
+            return Ok(content.len());
+        }
+        if !self.checks_received()
+            && let Some(flags) = wait.flags_in_c(self.state.rcvtimeo())
+        {
+            match self.raw().recv_into(buffer, flags) {
+                Err(Errno::EINTR) => {}
+                done => return done,
+            }
+        }
+        self.wait(PollEvents::POLLIN, wait.deadline(self.state.rcvtimeo()), || {
+            self.unless_truncated(|| self.raw().recv_into(buffer, zmq_sys::ZMQ_DONTWAIT))
+        })
+    }
+
+    /// Receives with `receive`, unless libzmq would hit an assertion: see [`Conflating`].
+    fn unless_truncated<R>(&self, receive: impl FnOnce() -> Result<R, Errno>) -> Result<R, Errno> {
+        match self.state.conflating() {
+            Conflating::No => receive(),
+            Conflating::Truncated => Err(Errno::EPROTO),
+            Conflating::Yes => {
+                let received = receive()?;
+                if self.is_half_received() {
+                    self.state.set_conflating(Conflating::Truncated);
+                }
+                Ok(received)
+            }
+        }
+    }
 }
 
-fn unless_again(received: Result<Received>) -> Result<Option<Received>> {
+/// `None` for `EAGAIN`.
+pub(crate) fn unless_again<R>(received: Result<R>) -> Result<Option<R>> {
     match received {
         Err(error) if error.errno() == Errno::EAGAIN => Ok(None),
         received => received.map(Some),

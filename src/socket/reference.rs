@@ -60,7 +60,7 @@ impl<'a> SocketRef<'a> {
     /// # }
     /// ```
     pub fn as_raw(self) -> *mut c_void {
-        self.core.exposed_handle()
+        self.core.untracked_handle()
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::time::Duration;
 
 use super::precheck::LONGEST_PREFIX;
+use super::wait::Wait;
 use super::{Core, Flags, Socket};
 use crate::deadline::Deadline;
 use crate::error::LongId;
@@ -11,17 +12,18 @@ use crate::error::{Errno, Error, SendError};
 use crate::kind::{CanMultipart, CanSend, Kind, SocketType};
 use crate::message::Message;
 use crate::multipart::Multipart;
+use crate::poll_events::PollEvents;
 use crate::raw::{ByType, RawMessage, by_type};
 
 const CALL: &str = "zmq_msg_send";
 
-/// What became of a message whose sending was not to wait.
+/// The outcome of a send that does not wait, or only so long.
 #[derive(Debug)]
 #[must_use = "a message that was not sent is in here"]
 pub enum TrySend<M = Message> {
     /// libzmq has taken it.
     Sent,
-    /// There was no room for it; here it is.
+    /// No room was left for the message, which this gives back.
     WouldBlock(M),
 }
 
@@ -70,15 +72,6 @@ impl<M> TrySend<M> {
     }
 }
 
-/// How long a send may take.
-#[derive(Clone, Copy)]
-enum Patience {
-    /// As long as `ZMQ_SNDTIMEO` says.
-    Option,
-    None,
-    Until(Deadline),
-}
-
 impl<T: SocketType> Socket<'_, T> {
     /// Sends a message: a text, bytes or a [`Message`]. Waits where the kind waits: PUSH, DEALER, REQ and PAIR for a
     /// peer with room; PUB, XPUB and ROUTER drop instead.
@@ -115,7 +108,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend,
     {
-        self.core().send_plain(message)
+        self.core().send_fast(message)
     }
 
     /// Sends a part of a message of which more parts follow. Nothing travels before the last part is sent.
@@ -143,7 +136,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend + CanMultipart,
     {
-        self.core().send_message(message.into(), Flags::SNDMORE)
+        self.core().send_message(message.into(), true, Wait::ByOption)
     }
 
     /// Sends with C's flags, for code that is ported line by line: with [`Flags::DONTWAIT`], `EAGAIN` is an error.
@@ -174,7 +167,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend,
     {
-        self.core().send_message(message.into(), flags)
+        self.core().send_message(message.into(), flags.contains(Flags::SNDMORE), Wait::from_flags(flags))
     }
 
     /// Sends a message if there is room for it now; gives it back if not.
@@ -201,7 +194,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend,
     {
-        TrySend::from_outcome(self.core().send_message(message.into(), Flags::DONTWAIT))
+        TrySend::from_outcome(self.core().send_message(message.into(), false, Wait::No))
     }
 
     /// Sends a message, waiting for room for `timeout` at most; gives it back after that.
@@ -226,13 +219,8 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend,
     {
-        let mut message = message.into();
-        if let Err(error) = self.core().check_message(&message, false) {
-            return Err(SendError::new(message, error));
-        }
-        let deadline = Deadline::after(timeout);
-        let outcome = self.core().send_until(message.raw_mut(), 0, deadline);
-        TrySend::from_outcome(outcome.map_err(|errno| self.core().not_sent(message, errno)))
+        let wait = Wait::Until(Deadline::after(timeout));
+        TrySend::from_outcome(self.core().send_message(message.into(), false, wait))
     }
 
     /// Sends a multipart message as a whole: from an array or a `Vec` of parts, or a [`Multipart`].
@@ -259,7 +247,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend + CanMultipart,
     {
-        self.core().send_parts(parts.into(), Patience::Option)
+        self.core().send_parts(parts.into(), Wait::ByOption)
     }
 
     /// Sends a multipart message if there is room for it now; gives it back whole if not.
@@ -281,7 +269,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend + CanMultipart,
     {
-        TrySend::from_outcome(self.core().send_parts(parts.into(), Patience::None))
+        TrySend::from_outcome(self.core().send_parts(parts.into(), Wait::No))
     }
 
     /// Sends a multipart message, waiting for room for `timeout` at most; gives it back whole after that.
@@ -312,25 +300,25 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend + CanMultipart,
     {
-        let deadline = Deadline::after(timeout);
-        TrySend::from_outcome(self.core().send_parts(parts.into(), Patience::Until(deadline)))
+        let wait = Wait::Until(Deadline::after(timeout));
+        TrySend::from_outcome(self.core().send_parts(parts.into(), wait))
     }
 }
 
 impl Core {
-    /// Sends without flags. Where nothing else is to be done, bytes and messages go to libzmq from where they are: moving
-    /// a message costs some per cent of what sending it does. What fails is tried again in the other way.
+    /// Sends without flags. If the fast path is allowed, bytes and messages go to libzmq from where they are: moving a
+    /// message costs some per cent of what sending it does. `send_slow` tries again what libzmq did not take.
     #[inline(always)]
-    fn send_plain<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
-        if self.sends_straight() {
+    fn send_fast<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
+        if self.may_send_fast() {
             match by_type::<M, Message>(&mut message) {
                 ByType::Bytes(content) => {
-                    if self.raw.send_bytes_here(content) {
+                    if self.raw.send_bytes_unchecked(content) {
                         return Ok(());
                     }
                 }
                 ByType::Value(content) => {
-                    if self.raw.send_here(content.raw_mut()) {
+                    if self.raw.send_unchecked(content.raw_mut()) {
                         // It is an empty message now, which needs no close.
                         std::mem::forget(message);
                         return Ok(());
@@ -338,28 +326,29 @@ impl Core {
                 }
                 ByType::Other => {
                     let mut message = message.into();
-                    if self.raw.send_here(message.raw_mut()) {
+                    if self.raw.send_unchecked(message.raw_mut()) {
                         message.forget_sent();
                         return Ok(());
                     }
-                    return self.send_carefully(message);
+                    return self.send_slow(message);
                 }
             }
         }
-        self.send_carefully(message.into())
+        self.send_slow(message.into())
     }
 
     #[cold]
     #[inline(never)]
-    fn send_carefully(&self, message: Message) -> Result<(), SendError> {
-        self.send_message(message, Flags::NONE)
+    fn send_slow(&self, message: Message) -> Result<(), SendError> {
+        self.send_message(message, false, Wait::ByOption)
     }
 
-    pub(crate) fn send_message(&self, mut message: Message, flags: Flags) -> Result<(), SendError> {
-        if let Err(error) = self.check_message(&message, flags.contains(Flags::SNDMORE)) {
+    /// Sends a message, or a part of one that `more` parts follow.
+    pub(super) fn send_message(&self, mut message: Message, more: bool, wait: Wait) -> Result<(), SendError> {
+        if let Err(error) = self.check_message(&message, more) {
             return Err(SendError::new(message, error));
         }
-        match self.send(message.raw_mut(), flags.raw()) {
+        match self.send_part(message.raw_mut(), more, wait) {
             Ok(()) => {
                 message.forget_sent();
                 Ok(())
@@ -368,25 +357,61 @@ impl Core {
         }
     }
 
+    /// Sends a part that is checked already.
+    #[inline]
+    pub(crate) fn send_part(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
+        if self.kind() == Kind::XSub && is_too_long(part) {
+            return Err(Errno::EMSGSIZE);
+        }
+        if let Some(flags) = wait.flags_in_c(self.state.sndtimeo()) {
+            match self.raw().send(part, flags | sndmore(more)) {
+                Err(Errno::EINTR) => {}
+                Ok(()) => {
+                    self.note_part(more);
+                    return Ok(());
+                }
+                failed => return failed,
+            }
+        }
+        self.send_part_waiting(part, more, wait)
+    }
+
+    #[cold]
+    fn send_part_waiting(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
+        self.wait(PollEvents::POLLOUT, wait.deadline(self.state.sndtimeo()), || {
+            match self.raw().send(part, sndmore(more) | zmq_sys::ZMQ_DONTWAIT) {
+                // The peer has gone in the middle of a message. If libzmq may wait, it discards the parts that are left;
+                // sent again, they would be a message of their own to another peer.
+                Err(Errno::EAGAIN) if self.has_chosen_peer() && wait != Wait::No => {
+                    *part = RawMessage::new();
+                    Ok(())
+                }
+                done => done,
+            }
+        })?;
+        self.note_part(more);
+        Ok(())
+    }
+
     #[cold]
     fn not_sent(&self, message: Message, errno: Errno) -> SendError {
         #[cfg(feature = "draft")]
         {
             if self.kind() == Kind::Dgram && errno != Errno::EAGAIN {
-                // libzmq has given up the datagram that was begun.
-                self.note_part(0);
+                // libzmq has discarded the address that was sent before.
+                self.note_part(false);
             }
             if let Some(error) = self.unreached(&message).filter(|error| error.errno() == errno) {
                 return SendError::new(message, error);
             }
         }
-        let error = self.unsent(errno, &message);
+        let error = self.send_error(errno, &message);
         SendError::new(message, error)
     }
 
-    /// Why a message was not sent of which this is the first part, or the only one.
+    /// The error for a message that was not sent; `part` is its first part.
     #[cold]
-    fn unsent(&self, errno: Errno, part: &[u8]) -> Error {
+    fn send_error(&self, errno: Errno, part: &[u8]) -> Error {
         match errno {
             Errno::EHOSTUNREACH if matches!(self.kind(), Kind::Router | Kind::Stream) => {
                 errno.because(CALL, format_args!("nobody is there under the id {}", LongId(part)))
@@ -399,12 +424,8 @@ impl Core {
         }
     }
 
-    /// Sends a message whole, without waiting.
-    pub(crate) fn try_send_parts(&self, parts: Multipart) -> Result<(), SendError<Multipart>> {
-        self.send_parts(parts, Patience::None)
-    }
-
-    fn send_parts(&self, parts: Multipart, patience: Patience) -> Result<(), SendError<Multipart>> {
+    /// Sends a message of several parts whole.
+    pub(crate) fn send_parts(&self, parts: Multipart, wait: Wait) -> Result<(), SendError<Multipart>> {
         if parts.is_empty() {
             return Err(SendError::new(parts, Errno::EINVAL.because(CALL, "a message of no parts")));
         }
@@ -416,25 +437,19 @@ impl Core {
             return Err(SendError::new(parts, error));
         }
         loop {
-            match self.send_shares(&parts, patience) {
+            match self.send_copies(&parts, wait) {
                 Ok(()) => return Ok(()),
-                // The peer went away in the middle, and what it had got with it: the whole message is still here.
-                Err(PartFailed { errno: Errno::EAGAIN, begun: true }) if !matches!(patience, Patience::None) => {}
+                // The peer has gone in the middle, with the parts that it had got: the whole message is still here.
+                Err(PartFailed { errno: Errno::EAGAIN, begun: true }) if wait != Wait::No => {}
                 Err(PartFailed { errno, .. }) => {
-                    let error = self.unsent(errno, parts.front().map_or(&[], |part| part));
+                    let error = self.send_error(errno, parts.front().map_or(&[], |part| part));
                     return Err(SendError::new(parts, error));
                 }
             }
         }
     }
 
-    /// Sends a multipart message, waiting as `ZMQ_SNDTIMEO` says.
-    #[cfg(feature = "draft")]
-    pub(super) fn send_whole(&self, parts: Multipart) -> Result<(), SendError<Multipart>> {
-        self.send_parts(parts, Patience::Option)
-    }
-
-    /// Whether a message may be sent, as one that more parts follow or as the last.
+    /// Checks a message, or a part of one that `more` parts follow.
     #[inline]
     fn check_message(&self, message: &Message, more: bool) -> Result<(), Error> {
         self.check_parts(more)?;
@@ -445,62 +460,62 @@ impl Core {
         Ok(())
     }
 
-    /// Whether a message of one part, or of several, may be sent: REQ and REP put a part of their own before it.
+    /// Checks that the socket may send a message of one part, or of several. REQ and REP add a part of their own.
     #[inline]
     pub(crate) fn check_parts(&self, several: bool) -> Result<(), Error> {
         if several && self.kind().is_thread_safe() {
             return Err(Errno::EINVAL.because(CALL, format_args!("messages of a {} socket have one part", self.kind())));
         }
-        if (several || matches!(self.kind(), Kind::Req | Kind::Rep)) && self.is_singles_only() {
-            return Err(one_part_only());
+        if (several || matches!(self.kind(), Kind::Req | Kind::Rep)) && self.is_single_part_only() {
+            let why = "a message of several parts, of which ZMQ_CONFLATE, here or at a peer, keeps one";
+            return Err(Errno::EINVAL.because(CALL, why));
         }
         Ok(())
     }
 
-    /// Sends messages that share the content of `parts`, so that these are still there if it fails.
-    fn send_shares(&self, parts: &Multipart, patience: Patience) -> Result<(), PartFailed> {
+    /// Sends copies that share the content of `parts`, so that the parts are still there if it fails.
+    fn send_copies(&self, parts: &Multipart, wait: Wait) -> Result<(), PartFailed> {
         let last = parts.len() - 1;
         for (index, part) in parts.iter().enumerate() {
-            let more = if index < last { zmq_sys::ZMQ_SNDMORE } else { 0 };
-            let mut share = part.raw().share();
-            let outcome = match patience {
-                // Parts behind an accepted first one find room, or their peer gone: there is nothing to wait for.
-                _ if index > 0 => self.send(&mut share, more | zmq_sys::ZMQ_DONTWAIT),
-                Patience::Option => self.send(&mut share, more),
-                Patience::None => self.send(&mut share, more | zmq_sys::ZMQ_DONTWAIT),
-                Patience::Until(deadline) => self.send_until(&mut share, more, deadline),
-            };
-            match outcome {
+            let more = index < last;
+            // The parts behind a first one that was accepted find room, or their peer has gone: waiting would not help.
+            let wait = if index > 0 { Wait::No } else { wait };
+            match self.send_part(&mut part.raw().copy(), more, wait) {
                 Ok(()) => {}
                 Err(Errno::EAGAIN) if index > 0 => {
                     if self.kind() != Kind::Req {
-                        self.end_broken_message(more);
+                        self.finish_aborted_message(more);
                         return Err(PartFailed { errno: Errno::EAGAIN, begun: true });
                     }
-                    // A REQ cannot begin again before it has ended: its request is lost with the peer, as it would be
-                    // had the peer gone a moment later.
+                    // A REQ cannot begin again before it has ended: its request is lost with the peer, as it would be if
+                    // the peer had gone a moment later.
                 }
                 Err(errno) => return Err(PartFailed { errno, begun: index > 0 }),
             }
         }
-        self.note_part(0);
+        self.note_part(false);
         Ok(())
     }
 
-    /// Ends a message whose peer went away in the middle. PUSH and DEALER swallow the parts up to its last one, so
-    /// that no other peer gets half of it.
-    pub(crate) fn end_broken_message(&self, more: c_int) {
-        if more != 0 && matches!(self.kind(), Kind::Push | Kind::Dealer) {
-            // It is swallowed; should it fail, the socket is at its end (ETERM) and so is the message.
+    /// Finishes a message whose peer has gone in the middle. PUSH and DEALER discard its parts up to the last one, so that
+    /// no other peer gets half of it.
+    pub(crate) fn finish_aborted_message(&self, more: bool) {
+        if more && matches!(self.kind(), Kind::Push | Kind::Dealer) {
+            // The part is discarded. If the call fails, the context has ended, and the message with it.
             let _ = self.raw().send(&mut RawMessage::new(), zmq_sys::ZMQ_DONTWAIT);
         }
-        self.note_part(0);
+        self.note_part(false);
     }
 }
 
+fn sndmore(more: bool) -> c_int {
+    if more { zmq_sys::ZMQ_SNDMORE } else { 0 }
+}
+
+/// Whether a message is a subscription, or the end of one, whose prefix is longer than libzmq bears.
 #[cold]
-fn one_part_only() -> Error {
-    Errno::EINVAL.because(CALL, "a message of several parts, of which ZMQ_CONFLATE, here or at a peer, keeps one")
+fn is_too_long(message: &RawMessage) -> bool {
+    message.len() > 1 + LONGEST_PREFIX && message.content()[0] <= 1
 }
 
 struct PartFailed {

@@ -49,8 +49,7 @@ impl<T: SocketType> Socket<'_, T> {
     pub fn events(&self) -> Result<PollEvents> {
         let row = Row { name: "ZMQ_EVENTS", number: zmq_sys::ZMQ_EVENTS };
         let events = Number::<0, { c_short::MAX as u32 }>::get(row, self.core().raw())?;
-        let events = PollEvents::from_raw(events as i32);
-        Ok(if self.core().has_put_back() { events | PollEvents::POLLIN } else { events })
+        Ok(PollEvents::from_raw(events as i32))
     }
 
     /// The descriptor that becomes readable when [`Socket::events`] may have changed, for an event loop of one's own.

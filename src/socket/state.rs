@@ -1,0 +1,203 @@
+//! What every send and receive asks of a socket, and when both may take the fast path.
+//!
+//! Some kinds of socket are shared by threads, so all of it is atomic. Relaxed loads and stores cost the other kinds
+//! nothing.
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
+
+use super::Core;
+use crate::kind::Kind;
+use crate::known::Conflating;
+use crate::raw;
+
+/// Disables the fast path: `process_state()` never returns this value.
+const NO_STATE: u32 = u32::MAX;
+
+pub(super) struct State {
+    /// `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO`: asking libzmq on every call would cost more than the call.
+    rcvtimeo: AtomicI32,
+    sndtimeo: AtomicI32,
+    /// The value of `process_state()` for which the fast path is allowed, or `NO_STATE`.
+    fast_send_key: AtomicU32,
+    fast_recv_key: AtomicU32,
+    /// Counts the changes of what the two keys depend on.
+    epoch: AtomicU32,
+    /// A [`Conflating`].
+    conflating: AtomicU8,
+    /// Whether the parts sent so far are of a message that is not complete.
+    mid_message: AtomicBool,
+    /// Whether the socket has ever bound an inproc name.
+    has_inproc_name: AtomicBool,
+    /// Whether the socket has connected over udp, where a message is a datagram.
+    #[cfg(feature = "draft")]
+    has_datagrams: AtomicBool,
+    /// Whether setting an option that the kind does not have changes nothing, instead of being an error.
+    skips_options: AtomicBool,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            rcvtimeo: AtomicI32::new(-1),
+            sndtimeo: AtomicI32::new(-1),
+            fast_send_key: AtomicU32::new(NO_STATE),
+            fast_recv_key: AtomicU32::new(NO_STATE),
+            epoch: AtomicU32::default(),
+            conflating: AtomicU8::new(Conflating::No as u8),
+            mid_message: AtomicBool::default(),
+            has_inproc_name: AtomicBool::default(),
+            #[cfg(feature = "draft")]
+            has_datagrams: AtomicBool::default(),
+            skips_options: AtomicBool::default(),
+        }
+    }
+}
+
+impl State {
+    #[inline]
+    pub(super) fn rcvtimeo(&self) -> c_int {
+        self.rcvtimeo.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn sndtimeo(&self) -> c_int {
+        self.sndtimeo.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn conflating(&self) -> Conflating {
+        match self.conflating.load(Ordering::Relaxed) {
+            0 => Conflating::No,
+            1 => Conflating::Yes,
+            _ => Conflating::Truncated,
+        }
+    }
+
+    pub(super) fn set_conflating(&self, conflating: Conflating) {
+        self.conflating.store(conflating as u8, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn is_mid_message(&self) -> bool {
+        self.mid_message.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_mid_message(&self, mid_message: bool) {
+        self.mid_message.store(mid_message, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_inproc_name(&self) -> bool {
+        self.has_inproc_name.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_has_inproc_name(&self) {
+        self.has_inproc_name.store(true, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "draft")]
+    pub(super) fn has_datagrams(&self) -> bool {
+        self.has_datagrams.load(Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "draft")]
+    pub(super) fn set_has_datagrams(&self) {
+        self.has_datagrams.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Core {
+    /// Whether a send without flags needs nothing of this library but libzmq's call.
+    #[inline]
+    pub(super) fn may_send_fast(&self) -> bool {
+        self.state.fast_send_key.load(Ordering::Relaxed) == raw::process_state()
+    }
+
+    /// Whether a receive without flags needs nothing of this library but libzmq's call.
+    #[inline]
+    pub(super) fn may_recv_fast(&self) -> bool {
+        self.state.fast_recv_key.load(Ordering::Relaxed) == raw::process_state()
+    }
+
+    /// Whether this library looks at each message before it is sent.
+    fn checks_sent(&self) -> bool {
+        #[cfg(feature = "draft")]
+        if matches!(self.kind, Kind::Radio | Kind::Dgram) {
+            return true;
+        }
+        matches!(self.kind, Kind::XSub | Kind::Req | Kind::Rep) || self.conflates() || self.state.is_mid_message()
+    }
+
+    /// Whether this library looks at each message that was received.
+    #[inline]
+    pub(super) fn checks_received(&self) -> bool {
+        self.kind == Kind::XPub || self.conflates()
+    }
+
+    /// Recomputes the fast-path keys, again if another thread changed an input meanwhile.
+    pub(super) fn update_fast_path(&self) {
+        let mut epoch = self.state.epoch.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+        loop {
+            self.store_fast_path(Ordering::SeqCst);
+            match self.state.epoch.load(Ordering::SeqCst) {
+                now if now == epoch => return,
+                now => epoch = now,
+            }
+        }
+    }
+
+    fn store_fast_path(&self, order: Ordering) {
+        let key = |is_checked: bool, timeout: c_int| {
+            let is_fast = !is_checked && timeout < 0 && !self.pollers.are_waiting();
+            if is_fast { self.raw.process().fast_path_key() } else { NO_STATE }
+        };
+        self.state.fast_send_key.store(key(self.checks_sent(), self.state.sndtimeo()), order);
+        self.state.fast_recv_key.store(key(self.checks_received(), self.state.rcvtimeo()), order);
+    }
+
+    /// Keeps what an option was set to, if sending and receiving have to know.
+    pub(crate) fn remember(&self, option: c_int, value: c_int) {
+        match option {
+            zmq_sys::ZMQ_RCVTIMEO => self.state.rcvtimeo.store(value, Ordering::Relaxed),
+            zmq_sys::ZMQ_SNDTIMEO => self.state.sndtimeo.store(value, Ordering::Relaxed),
+            // Connections that are there stay as they are when the option is switched off again.
+            zmq_sys::ZMQ_CONFLATE if value != 0 && !self.conflates() => self.state.set_conflating(Conflating::Yes),
+            _ => {}
+        }
+        self.update_fast_path();
+    }
+
+    /// Keeps whether the part just sent was the last of its message.
+    #[inline]
+    pub(super) fn note_part(&self, more: bool) {
+        // The kinds that threads share have no messages of several parts, so no other thread changes an input.
+        if self.state.is_mid_message() != more {
+            self.state.set_mid_message(more);
+            self.store_fast_path(Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the next part goes to the peer of those before it, which these kinds choose in turn.
+    pub(super) fn has_chosen_peer(&self) -> bool {
+        self.state.is_mid_message()
+            && (matches!(self.kind, Kind::Push | Kind::Dealer | Kind::Req)
+                || cfg!(zmq_patches = "all") && self.kind == Kind::Pair)
+    }
+
+    #[inline]
+    pub(crate) fn conflates(&self) -> bool {
+        self.state.conflating() != Conflating::No
+    }
+
+    /// Runs `work`, in which setting an option that the kind does not have changes nothing.
+    pub(super) fn skipping_options<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.state.skips_options.store(true, Ordering::Relaxed);
+        let outcome = work();
+        self.state.skips_options.store(false, Ordering::Relaxed);
+        outcome
+    }
+
+    pub(crate) fn skips_options(&self) -> bool {
+        self.state.skips_options.load(Ordering::Relaxed)
+    }
+}
