@@ -86,7 +86,6 @@
 #![warn(rust_2018_idioms)]
 
 mod actor;
-mod bell;
 mod bit_set;
 pub mod c_names;
 mod context;
@@ -120,6 +119,7 @@ mod thread;
 mod timers;
 mod util;
 mod wake_up;
+mod waker;
 pub mod zhelpers;
 
 pub use actor::{Actor, ActorError, ActorPipe, ActorResult};

@@ -241,3 +241,94 @@ fn a_reactor_of_kinds_that_libzmq_locks() {
         assert_eq!(reactor.run().unwrap(), Ended::Stopped);
     }
 }
+
+fn channels(context: &Context, endpoint: &str) -> (Socket<'static, Channel>, Socket<'static, Channel>) {
+    let (left, right) = (context.owned_socket(Channel).unwrap(), context.owned_socket(Channel).unwrap());
+    left.bind(endpoint).unwrap();
+    right.connect(endpoint).unwrap();
+    (left, right)
+}
+
+fn ready<'a>(poller: &mut Poller<'a, char>, timeout: Duration) -> Vec<char> {
+    let mut keys: Vec<char> = poller.wait(timeout).unwrap().iter().map(|event| event.key).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[deadline::test]
+fn poller_waits_for_locked_sockets_beside_others() {
+    let context = Context::new().unwrap();
+    let (a, to_a) = channels(&context, "inproc://a");
+    let (b, to_b) = channels(&context, "inproc://b");
+    let (c, to_c) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+    c.bind("inproc://c").unwrap();
+    to_c.connect("inproc://c").unwrap();
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
+    poller.add_owned(b, 'b', PollEvents::POLLIN).unwrap();
+    poller.add(&c, 'c', PollEvents::POLLIN).unwrap();
+    assert_eq!(poller.add(&a, 'd', PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL);
+    for _ in 0..10 {
+        assert_eq!(ready(&mut poller, Duration::ZERO), []);
+        to_a.send("x").unwrap();
+        assert_eq!(ready(&mut poller, LONG), ['a']);
+        to_b.send("x").unwrap();
+        to_c.send("x").unwrap();
+        while ready(&mut poller, LONG) != ['a', 'b', 'c'] {}
+        assert_eq!(a.recv().unwrap(), "x");
+        assert_eq!(poller.socket('b').unwrap().recv().unwrap(), "x");
+        assert_eq!(c.recv().unwrap(), "x");
+        to_b.send("later").unwrap();
+        assert_eq!(ready(&mut poller, LONG), ['b']);
+        assert_eq!(poller.socket('b').unwrap().recv().unwrap(), "later");
+    }
+    poller.modify('a', PollEvents::POLLOUT).unwrap();
+    assert_eq!(ready(&mut poller, LONG), ['a']);
+    poller.modify('a', PollEvents::NONE).unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    let b = poller.remove('b').unwrap().unwrap().into_socket().unwrap();
+    to_b.send("kept").unwrap();
+    assert_eq!(b.recv().unwrap(), "kept");
+    assert!(poller.remove('a').unwrap().is_none());
+    assert_eq!(poller.len(), 1);
+    assert_eq!(ready(&mut poller, Duration::from_millis(5)), []);
+}
+
+#[deadline::test]
+fn poller_wait_ends_when_another_thread_sends() {
+    let context = Context::new().unwrap();
+    let (a, to_a) = channels(&context, "inproc://a");
+    let mut poller = Poller::new().unwrap();
+    poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
+    for _ in 0..100 {
+        assert_eq!(ready(&mut poller, Duration::ZERO), []);
+        thread::scope(|scope| {
+            scope.spawn(|| to_a.send("x").unwrap());
+            assert_eq!(ready(&mut poller, LONG), ['a']);
+        });
+        assert_eq!(a.recv().unwrap(), "x");
+    }
+    context.shutdown().unwrap();
+    assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
+}
+
+#[deadline::test]
+fn reactor_calls_the_handlers_of_locked_sockets() {
+    let context = Context::new().unwrap();
+    let (a, to_a) = channels(&context, "inproc://a");
+    let (b, to_b) = channels(&context, "inproc://b");
+    let mut reactor = Reactor::new().unwrap();
+    for socket in [&a, &b] {
+        reactor
+            .add(socket, PollEvents::POLLIN, |reactor, event| {
+                assert_eq!(socket.recv()?, "x");
+                reactor.remove(event.key)?;
+                Ok(())
+            })
+            .unwrap();
+    }
+    to_a.send("x").unwrap();
+    to_b.send("x").unwrap();
+    assert_eq!(reactor.run().unwrap(), Ended::Empty);
+}

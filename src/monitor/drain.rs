@@ -5,18 +5,18 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::event::{Endpoints, Event, Events, Notice};
-use crate::bell::Bell;
 use crate::error::{Errno, Result};
 use crate::lock::lock;
 use crate::message::Message;
 use crate::raw::{Format, MonitorReader, RawMessage};
+use crate::waker::Waker;
 
 /// The queue between the thread, which fills it, and the monitor.
 #[derive(Debug)]
 pub(super) struct NoticeQueue {
     state: Mutex<NoticeQueueState>,
     /// Readable while a notice can be taken, and after the end.
-    ready: Bell,
+    ready: Waker,
     /// The events that are kept.
     wanted: Events,
     /// The events that count as a new connection.
@@ -37,7 +37,7 @@ struct NoticeQueueState {
 #[derive(Debug)]
 struct ArrivalWait {
     arrivals: u64,
-    enough: Bell,
+    enough: Waker,
 }
 
 impl NoticeQueueState {
@@ -47,18 +47,18 @@ impl NoticeQueueState {
 
     fn wake_waiting(&self) {
         for waiting in self.waiting.iter().filter(|waiting| self.ended || self.arrivals == waiting.arrivals) {
-            waiting.enough.ring();
+            waiting.enough.wake();
         }
     }
 }
 
-fn bell() -> Result<Bell> {
-    Bell::pair().map_err(|error| super::no_means(Errno::from_io(&error, Errno::EMFILE)))
+fn waker() -> Result<Waker> {
+    Waker::pair().map_err(|error| super::no_means(Errno::from_io(&error, Errno::EMFILE)))
 }
 
 impl NoticeQueue {
     pub(super) fn new(wanted: Events, arrival: Events, capacity: usize) -> Result<NoticeQueue> {
-        Ok(NoticeQueue { state: Mutex::default(), ready: bell()?, wanted, arrival, capacity })
+        Ok(NoticeQueue { state: Mutex::default(), ready: waker()?, wanted, arrival, capacity })
     }
 
     fn lock(&self) -> MutexGuard<'_, NoticeQueueState> {
@@ -75,7 +75,7 @@ impl NoticeQueue {
         match state.notices.pop_front() {
             Some(notice) => {
                 if !state.is_ready() {
-                    self.ready.hush();
+                    self.ready.reset();
                 }
                 Some(notice)
             }
@@ -102,7 +102,7 @@ impl NoticeQueue {
             if state.ended || state.arrivals >= arrivals {
                 return Ok(state.arrivals >= arrivals);
             }
-            let waiting = Arc::new(ArrivalWait { arrivals, enough: bell()? });
+            let waiting = Arc::new(ArrivalWait { arrivals, enough: waker()? });
             state.waiting.push(waiting.clone());
             waiting
         };
@@ -131,14 +131,14 @@ impl NoticeQueue {
             state.notices.push_back(Notice { event: Event::new(number, values), endpoints });
         }
         if !was_ready && state.is_ready() {
-            self.ready.ring();
+            self.ready.wake();
         }
     }
 
     fn end(&self) {
         let mut state = self.lock();
         if !state.is_ready() {
-            self.ready.ring();
+            self.ready.wake();
         }
         state.ended = true;
         state.wake_waiting();

@@ -76,6 +76,8 @@ struct Lane<'a> {
     waits: Waits,
     /// The parts of a message that was taken and not forwarded yet; the same memory for all messages.
     parts: Multipart,
+    /// What is captured of it.
+    copies: Multipart,
     received: Traffic,
     sent: Traffic,
 }
@@ -281,6 +283,7 @@ impl<'a> Lane<'a> {
             to,
             waits: Waits::ForMessage,
             parts: Multipart::new(),
+            copies: Multipart::new(),
             received: Traffic::default(),
             sent: Traffic::default(),
         }
@@ -352,7 +355,10 @@ impl<'a> Lane<'a> {
         if self.is_one_socket() && self.to.kind() == Kind::Rep {
             return self.reply(capture).map(|()| true);
         }
-        let copy = capture.map(|capture| (capture, self.parts.clone()));
+        if capture.is_some() {
+            self.copies.clear();
+            self.copies.extend(self.parts.iter().cloned());
+        }
         let received = Traffic::of(&self.parts);
         match send(self.to, &mut self.parts, &mut self.sent) {
             Ok(()) => {}
@@ -377,8 +383,8 @@ impl<'a> Lane<'a> {
         self.parts.clear();
         self.waits = Waits::ForMessage;
         self.received += received;
-        let Some((capture, mut copy)) = copy else { return Ok(true) };
-        match send(capture, &mut copy, &mut Traffic::default()) {
+        let Some(capture) = capture else { return Ok(true) };
+        match send(capture, &mut self.copies, &mut Traffic::default()) {
             // The capture socket's peer has just gone: this message is not captured.
             Ok(()) | Err(SendFailed::NothingSent(Errno::EAGAIN)) => Ok(true),
             Err(SendFailed::NothingSent(errno) | SendFailed::Midway(errno)) => Err(errno),

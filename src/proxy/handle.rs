@@ -6,11 +6,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::engine::{Control, Engine, Mode};
 use super::outcome::{ProxyError, Unforwarded};
 use super::statistics::ProxyStatistics;
-use crate::bell::Bell;
 use crate::error::{Errno, Error, Result};
 use crate::lock::lock;
 use crate::raw::PollItem;
 use crate::socket::SocketRef;
+use crate::waker::Waker;
 
 const CALL: &str = "zmq_proxy_steerable";
 
@@ -60,7 +60,7 @@ pub struct ProxyHandle {
 }
 
 struct Shared {
-    bell: Bell,
+    waker: Waker,
     state: Mutex<State>,
     answered: Condvar,
 }
@@ -105,7 +105,7 @@ impl ProxyHandle {
             taken: 0,
             statistics: ProxyStatistics::default(),
         };
-        let shared = Shared { bell: Bell::new(CALL)?, state: Mutex::new(state), answered: Condvar::new() };
+        let shared = Shared { waker: Waker::new(CALL)?, state: Mutex::new(state), answered: Condvar::new() };
         Ok(ProxyHandle { shared: Arc::new(shared) })
     }
 
@@ -226,7 +226,7 @@ impl ProxyHandle {
         state.asked += 1;
         let own = state.asked;
         if state.phase == Phase::Runs {
-            shared.bell.ring();
+            shared.waker.wake();
         }
         while state.phase == Phase::Runs && state.taken < own {
             state = shared.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -251,7 +251,7 @@ impl Shared {
 
     /// In a forked child the proxy does not run, and the lock may be held by a thread that the child does not have.
     fn check_process(&self) -> Result<()> {
-        if self.bell.is_inherited() {
+        if self.waker.is_inherited() {
             return Err(Errno::EINVAL.inherited(CALL, "proxy"));
         }
         Ok(())
@@ -260,11 +260,11 @@ impl Shared {
 
 impl Control for &Shared {
     fn item(&self) -> Option<PollItem<'_>> {
-        Some(self.bell.item())
+        Some(self.waker.item())
     }
 
     fn poll_command(&mut self, _mode: Mode, statistics: ProxyStatistics) -> Result<Mode, Errno> {
-        self.bell.hush();
+        self.waker.reset();
         let mut state = self.lock();
         state.taken = state.asked;
         state.statistics = statistics;
@@ -291,7 +291,7 @@ impl Drop for Run<'_> {
 
 impl fmt::Debug for ProxyHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.shared.bell.is_inherited() {
+        if self.shared.waker.is_inherited() {
             return f.debug_struct("ProxyHandle").finish_non_exhaustive();
         }
         let state = self.shared.lock();

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::bell::Bell;
+use crate::waker::Waker;
 use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result, SendError};
 use crate::kind::{CanRecv, CanSend, Kind, SocketType};
@@ -77,7 +77,7 @@ struct Owner<T> {
 
 /// The queue of jobs for the thread.
 struct Queue<T> {
-    bell: Bell,
+    waker: Waker,
     state: Mutex<QueueState<T>>,
 }
 
@@ -131,7 +131,7 @@ impl<R> Reply<R> {
     }
 
     /// Waits for the outcome. The thread always sets it, and sets it soon after the job is cancelled.
-    fn wait(&self, deadline: Deadline, bell: &Bell) -> R {
+    fn wait(&self, deadline: Deadline, waker: &Waker) -> R {
         let mut outcome = lock(&self.outcome);
         loop {
             if let Some(outcome) = outcome.take() {
@@ -142,7 +142,7 @@ impl<R> Reply<R> {
                     let (outcome, _) = self.done.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner);
                     if outcome.is_none() && deadline.has_passed() {
                         self.cancelled.store(true, Ordering::Release);
-                        bell.ring();
+                        waker.wake();
                     }
                     outcome
                 }
@@ -163,7 +163,7 @@ impl<T: SocketType> SharedSocket<T> {
         socket.core().check_process("pthread_create")?;
         let kind = socket.kind();
         let state = QueueState { jobs: Vec::new(), abandoned: false, ended: None };
-        let queue = Arc::new(Queue { bell: Bell::new("socketpair")?, state: Mutex::new(state) });
+        let queue = Arc::new(Queue { waker: Waker::new("socketpair")?, state: Mutex::new(state) });
         let worker = Worker::new(socket, queue.clone());
         let thread = Some(spawn("zmq-shared", move || worker.work())?);
         Ok(SharedSocket { owner: Arc::new(Owner { queue, thread, kind, _kind: PhantomData }) })
@@ -295,7 +295,7 @@ impl<T: SocketType> SharedSocket<T> {
         let reply = Reply::new();
         let guard = ReplyGuard(Some(reply.clone()));
         self.enqueue(Job::Run(Box::new(move |socket| guard.set(|| work(socket))))).map_err(|(_, error)| error)?;
-        match reply.wait(Deadline::NEVER, &self.owner.queue.bell) {
+        match reply.wait(Deadline::NEVER, &self.owner.queue.waker) {
             Ok(outcome) => Ok(outcome),
             Err(Some(panic)) => resume_unwind(panic),
             // The thread has ended before it ran the job.
@@ -308,7 +308,7 @@ impl<T: SocketType> SharedSocket<T> {
         let reply = Reply::new();
         let job = SendJob { parts, waits: deadline.is_some(), reply: reply.clone() };
         match self.enqueue(Job::Send(job)) {
-            Ok(()) => reply.wait(deadline.unwrap_or(Deadline::NEVER), &self.owner.queue.bell),
+            Ok(()) => reply.wait(deadline.unwrap_or(Deadline::NEVER), &self.owner.queue.waker),
             Err((Job::Send(job), error)) => Err(SendError::new(job.parts, error)),
             Err(_) => unreachable!("the job that is refused is the one that was handed in"),
         }
@@ -319,7 +319,7 @@ impl<T: SocketType> SharedSocket<T> {
         let reply = Reply::new();
         let job = RecvJob { waits: deadline.is_some(), reply: reply.clone() };
         self.enqueue(Job::Recv(job)).map_err(|(_, error)| error)?;
-        reply.wait(deadline.unwrap_or(Deadline::NEVER), &self.owner.queue.bell)
+        reply.wait(deadline.unwrap_or(Deadline::NEVER), &self.owner.queue.waker)
     }
 
     /// Gives the thread a job. The error returns the job if the thread has ended.
@@ -327,7 +327,7 @@ impl<T: SocketType> SharedSocket<T> {
     fn enqueue(&self, job: Job<T>) -> Result<(), (Job<T>, Error)> {
         let queue = &self.owner.queue;
         // A forked child does not have the thread, nor the threads that may hold the lock.
-        if queue.bell.is_inherited() {
+        if queue.waker.is_inherited() {
             return Err((job, Errno::ENOTSOCK.inherited("zmq_msg_send", "socket")));
         }
         let owner = self.owner.thread.as_ref().map(JoinHandle::thread);
@@ -343,7 +343,7 @@ impl<T: SocketType> SharedSocket<T> {
         state.jobs.push(job);
         drop(state);
         if was_empty {
-            queue.bell.ring();
+            queue.waker.wake();
         }
         Ok(())
     }
@@ -389,7 +389,7 @@ fn unless_again(received: Result<Multipart>) -> Result<Option<Multipart>> {
 impl<T> Drop for Owner<T> {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        if self.queue.bell.is_inherited() {
+        if self.queue.waker.is_inherited() {
             std::mem::forget(thread);
             return;
         }
@@ -398,7 +398,7 @@ impl<T> Drop for Owner<T> {
         // A thread that has ended by itself may wait while its context sends lingering messages.
         let has_ended = state.ended.is_some();
         drop(state);
-        self.queue.bell.ring();
+        self.queue.waker.wake();
         // A job may have owned the last handle: then this is the thread itself.
         if !has_ended && thread.thread().id() != thread::current().id() {
             let _ = thread.join();

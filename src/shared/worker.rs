@@ -37,7 +37,7 @@ impl<T: SocketType> Worker<T> {
     /// Carries the jobs out, until the last handle is dropped or the context ends.
     pub(super) fn work(mut self) {
         let errno = loop {
-            self.jobs.queue.bell.hush();
+            self.jobs.queue.waker.reset();
             if !self.take_jobs() {
                 return;
             }
@@ -125,8 +125,8 @@ impl<T: SocketType> Worker<T> {
             events |= PollEvents::POLLOUT;
         }
         let timeout = self.retry.filter(|_| sends).map_or(-1, |retry| milliseconds(retry.pause()));
-        let bell = self.jobs.queue.bell.item();
-        let mut items = [bell; 3];
+        let waker = self.jobs.queue.waker.item();
+        let mut items = [waker; 3];
         let mut count = 1;
         // The end of the context must close the socket, also if no job waits.
         let socket_item =

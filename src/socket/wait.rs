@@ -84,7 +84,7 @@ impl Core {
                 done => return done,
             }
             match self.raw().notification_fd() {
-                Ok(fd) => drop(wait_ready(PollItem::fd(fd, PollEvents::POLLIN), deadline)?),
+                Ok(fd) => drop(wait_ready(PollItem::of_fd(fd, PollEvents::POLLIN.raw()), deadline)?),
                 // The kinds that libzmq locks have no descriptor.
                 Err(_) => {
                     WakeUp::current().pause(deadline.cap(backoff.pause()));

@@ -7,11 +7,12 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::request::ZapRequest;
-use crate::bell::Bell;
+use crate::waker::Waker;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::poll::poll;
+use crate::waker::Waker;
 
 /// How many events are kept for the reader. If more come, the oldest are dropped.
 const KEPT: usize = 1000;
@@ -114,7 +115,7 @@ impl ClientInfo {
 pub(super) struct EventQueue {
     state: Mutex<EventQueueState>,
     /// Readable while the queue has an event, and after the end.
-    signal: Bell,
+    signal: Waker,
 }
 
 #[derive(Default)]
@@ -126,7 +127,7 @@ struct EventQueueState {
 
 impl EventQueue {
     pub(super) fn new() -> io::Result<EventQueue> {
-        Ok(EventQueue { state: Mutex::default(), signal: Bell::pair()? })
+        Ok(EventQueue { state: Mutex::default(), signal: Waker::pair()? })
     }
 
     fn state(&self) -> MutexGuard<'_, EventQueueState> {
@@ -141,13 +142,13 @@ impl EventQueue {
         }
         state.queue.push_back(event);
         if state.queue.len() == 1 {
-            self.signal.ring();
+            self.signal.wake();
         }
     }
 
     pub(super) fn end(&self, error: Option<Error>) {
         self.state().ended = Some(error);
-        self.signal.ring();
+        self.signal.wake();
     }
 
     pub(super) fn lost(&self) -> u64 {
@@ -158,7 +159,7 @@ impl EventQueue {
         let mut state = self.state();
         let event = state.queue.pop_front();
         if event.is_some() && state.queue.is_empty() && state.ended.is_none() {
-            self.signal.hush();
+            self.signal.reset();
         }
         event.or_else(|| state.ended.clone().map(|error| AuthEvent::Ended { error }))
     }

@@ -1,0 +1,61 @@
+//! `Waker`: ends another thread's wait for sockets, by a descriptor that becomes readable.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use crate::error::{Errno, Result};
+use crate::poll_events::PollEvents;
+use crate::raw::{PollItem, Process};
+
+/// Wakes a thread that polls its descriptor. Any thread may wake it.
+#[derive(Debug)]
+pub(crate) struct Waker {
+    write_end: UnixStream,
+    read_end: UnixStream,
+    process: Process,
+}
+
+impl Waker {
+    pub(crate) fn pair() -> io::Result<Waker> {
+        let (write_end, read_end) = UnixStream::pair()?;
+        write_end.set_nonblocking(true)?;
+        read_end.set_nonblocking(true)?;
+        Ok(Waker { write_end, read_end, process: Process::current() })
+    }
+
+    /// # Errors
+    ///
+    /// `EMFILE` or `ENFILE` for `call`, if no descriptor is left.
+    pub(crate) fn new(call: &'static str) -> Result<Waker> {
+        Waker::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).of(call))
+    }
+
+    /// Makes the descriptor readable.
+    pub(crate) fn wake(&self) {
+        // If there is no room for another byte, the descriptor is readable already.
+        let _ = (&self.write_end).write(&[1]);
+    }
+
+    /// The item to poll with.
+    pub(crate) fn item(&self) -> PollItem<'_> {
+        PollItem::of_fd(self.as_fd(), PollEvents::POLLIN.raw())
+    }
+
+    /// Makes the descriptor unreadable. To be called before the thread looks for its work, so that no wake-up is lost.
+    pub(crate) fn reset(&self) {
+        let mut bytes = [0; 64];
+        while matches!((&self.read_end).read(&mut bytes), Ok(read) if read == bytes.len()) {}
+    }
+
+    /// Whether this process inherited the waker through `fork`, without the thread that polls it.
+    pub(crate) fn is_inherited(&self) -> bool {
+        !self.process.is_current()
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.read_end.as_fd()
+    }
+}
