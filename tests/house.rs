@@ -59,7 +59,11 @@ impl House {
                 continue;
             };
             for path in imports(file, text) {
-                let Some(imported) = file_of(&path, files, &reexports) else {
+                // `super` in a module inside the file leads less far up than in the file.
+                let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let nested = folder.split('/').map(str::to_owned).chain(path.clone()).collect::<Vec<_>>();
+                let imported = file_of(&path, files, &reexports).or_else(|| file_of(&nested, files, &reexports));
+                let Some(imported) = imported else {
                     faults.push(format!("{file}: crate::{} is no file of src/", path.join("::")));
                     continue;
                 };
