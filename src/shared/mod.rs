@@ -10,7 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::waker::Waker;
 use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result, SendError};
 use crate::kind::{CanRecv, CanSend, Kind, SocketType};
@@ -18,6 +17,7 @@ use crate::lock::lock;
 use crate::multipart::Multipart;
 use crate::socket::{Socket, TrySend};
 use crate::thread::spawn;
+use crate::waker::Waker;
 use worker::Worker;
 
 /// A handle of a socket that many threads may use at once. It can be cloned, and every clone sends and receives.

@@ -7,7 +7,6 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::request::ZapRequest;
-use crate::waker::Waker;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::lock::lock;
