@@ -594,7 +594,7 @@ fn errno(error: &io::Error) -> Errno {
 
 #[cold]
 fn unknown(call: &'static str) -> Error {
-    Errno::EINVAL.because(call, "nothing is source under this key")
+    Errno::EINVAL.because(call, "nothing is registered under this key")
 }
 
 #[cold]

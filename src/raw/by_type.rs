@@ -3,6 +3,18 @@
 use std::any::TypeId;
 use std::marker::PhantomData;
 
+use crate::message::Message;
+
+/// A type without lifetimes.
+///
+/// # Safety
+///
+/// The type must have no lifetime parameters: [`by_type`] does not compare lifetimes.
+pub(crate) unsafe trait NoLifetimes: 'static {}
+
+// SAFETY: `Message` has no parameters.
+unsafe impl NoLifetimes for Message {}
+
 /// A value of a generic type: a slice of bytes, a `V`, or of another type.
 pub(crate) enum ByType<'a, V> {
     Bytes(&'a [u8]),
@@ -12,7 +24,7 @@ pub(crate) enum ByType<'a, V> {
 
 /// Tells which of these `value` is. The answer depends on the type alone, so the compiler works it out.
 #[inline(always)]
-pub(crate) fn by_type<M, V: 'static>(value: &mut M) -> ByType<'_, V> {
+pub(crate) fn by_type<M, V: NoLifetimes>(value: &mut M) -> ByType<'_, V> {
     let id = type_id::<M>();
     if id == TypeId::of::<&'static [u8]>() {
         // SAFETY: the type is `&'x [u8]` for some lifetime 'x that outlives the borrow of `value`, and is read as that of
@@ -20,7 +32,7 @@ pub(crate) fn by_type<M, V: 'static>(value: &mut M) -> ByType<'_, V> {
         return ByType::Bytes(unsafe { *(&raw const *value).cast::<&[u8]>() });
     }
     if id == TypeId::of::<V>() {
-        // SAFETY: the type is V, which has no lifetime, and `value` is borrowed exclusively for as long.
+        // SAFETY: the type is V: it has no lifetimes by `NoLifetimes`, so that none can differ, and `value` is borrowed exclusively for as long.
         return ByType::Value(unsafe { &mut *(&raw mut *value).cast::<V>() });
     }
     ByType::Other
@@ -52,7 +64,7 @@ fn type_id<M>() -> TypeId {
 mod tests {
     use super::*;
 
-    fn of<M>(value: &mut M) -> ByType<'_, String> {
+    fn of<M>(value: &mut M) -> ByType<'_, Message> {
         by_type(value)
     }
 
@@ -61,13 +73,13 @@ mod tests {
         let content = vec![1u8, 2, 3];
         assert!(matches!(of(&mut content.as_slice()), ByType::Bytes([1, 2, 3])));
 
-        let mut text = String::from("Hello");
-        let place = &raw const text;
-        assert!(matches!(of(&mut text), ByType::Value(seen) if &raw const *seen == place));
+        let mut message = Message::from("Hello");
+        let place = &raw const message;
+        assert!(matches!(of(&mut message), ByType::Value(seen) if &raw const *seen == place));
 
         assert!(matches!(of(&mut "Hello"), ByType::Other));
         assert!(matches!(of(&mut content.clone()), ByType::Other));
         assert!(matches!(of(&mut [1i8].as_slice()), ByType::Other));
-        assert!(matches!(of(&mut &text), ByType::Other));
+        assert!(matches!(of(&mut &message), ByType::Other));
     }
 }

@@ -229,6 +229,7 @@ impl<T: SocketType> Socket<'_, T> {
 
 impl Core {
     fn bind(&self, endpoint: &str) -> Result<String> {
+        self.check_process("zmq_bind")?;
         let _op = self.op_lock();
         self.bind_locked(endpoint)
     }
@@ -297,8 +298,8 @@ impl Core {
         endpoint: &str,
         mut connect: impl FnMut(&CStr) -> Result<R, Errno>,
     ) -> Result<R> {
-        let _op = self.op_lock();
         self.check_process(call)?;
+        let _op = self.op_lock();
         let text = endpoint::check_connect(call, endpoint, self.kind())?;
         self.check_connect(call, endpoint, &text)?;
         #[cfg(feature = "draft")]
@@ -369,8 +370,8 @@ impl Core {
 
     fn unbind(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_unbind";
-        let _op = self.op_lock();
         self.check_process(CALL)?;
+        let _op = self.op_lock();
         let text = endpoint::c_text(CALL, endpoint)?;
         let own_names = self.own_names(&text);
         // Taking a name back ends no connection.
@@ -398,8 +399,8 @@ impl Core {
 
     fn disconnect(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_disconnect";
-        let _op = self.op_lock();
         self.check_process(CALL)?;
+        let _op = self.op_lock();
         let text = endpoint::c_text(CALL, endpoint)?;
         // libzmq would unbind it.
         if !self.own_names(&text).is_empty() {

@@ -21,17 +21,29 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
 
     /// A socket that C code opened and has perhaps used already.
     #[track_caller]
-    pub(crate) fn adopt(raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
+    pub(crate) fn adopt(mut raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
         let handle = raw.origin().0;
-        let socket = Socket::new(raw, context.inner().clone(), kind, Location::caller());
-        for option in [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE] {
-            let value = socket.core().raw.get_int(option).map_err(|errno| errno.of("zmq_getsockopt"))?;
-            socket.core().remember(option, value);
+        let mut options =
+            [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE].map(|option| (option, 0));
+        for (option, value) in &mut options {
+            match raw.get_int(*option) {
+                Ok(number) => *value = number,
+                Err(errno) => {
+                    // The handle stays the caller's.
+                    raw.give_up();
+                    return Err(errno.of("zmq_getsockopt"));
+                }
+            }
         }
+        let socket = Socket::new(raw, context.inner().clone(), kind, Location::caller());
         if let Some(record) = context.inner().take_record(handle, kind.kind()) {
             socket.core().restore(record);
         }
-        // What C code did with it is not known.
+        // C code may have switched ZMQ_CONFLATE on meanwhile, which the record does not say.
+        for (option, value) in options {
+            socket.core().remember(option, value);
+        }
+        // This library does not know how C code used the socket.
         let core = socket.core();
         {
             let mut known = core.known();

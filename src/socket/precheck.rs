@@ -37,8 +37,9 @@ impl Core {
         Ok(())
     }
 
-    /// Sets one of [`crate::known::OneWayOptions`]. The caller holds the `op_lock`.
+    /// Sets one of [`crate::known::OneWayOptions`].
     pub(crate) fn set_one_way(&self, name: &'static str, number: c_int, value: bool) -> Result<()> {
+        let _op = self.op_lock();
         let (is_used, mut options) = {
             let known = self.known();
             (known.is_used, known.one_way)

@@ -38,6 +38,8 @@ impl<C: IntCodec> Get<C::Value> for C {
 impl<C: IntCodec> Set<C::Value> for C {
     fn set(row: Row, core: &Core, value: C::Value) -> Result<()> {
         let value = C::encode(row, value)?;
+        // No other thread sets an option, binds or connects between libzmq's call and the update of this library's copy.
+        let _op = core.op_lock();
         core.check_mark(row.name, row.number)?;
         row.set_int(core.raw(), value)?;
         core.remember(row.number, value);

@@ -112,8 +112,6 @@ impl Core {
             return Ok(());
         }
         self.check_option(row, kinds)?;
-        // No other thread sets an option, binds or connects between libzmq's call and the update of this library's copy.
-        let _op = self.op_lock();
         C::set(row, self, value)
     }
 }
