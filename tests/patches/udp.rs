@@ -3,8 +3,10 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::net::UdpSocket;
+use std::time::Duration;
 
-use zmq::{Context, Dgram, Dish, Radio, sys};
+use zmq::monitor::Events;
+use zmq::{Context, Dgram, Push, Radio, sys};
 
 use crate::common::{DEADLINE, in_own_process};
 
@@ -58,22 +60,29 @@ fn radio_and_dgram_drop_messages_larger_than_a_datagram() {
 
 /// The session asserted that the system gives it a socket.
 #[deadline::test(patches = [11])]
-fn dish_survives_a_udp_socket_that_the_system_refuses() {
-    in_own_process("udp::dish_survives_a_udp_socket_that_the_system_refuses", || {
+fn radio_survives_a_udp_socket_that_the_system_refuses() {
+    in_own_process("udp::radio_survives_a_udp_socket_that_the_system_refuses", || {
         let context = Context::new().unwrap();
-        let dish = context.socket(Dish).unwrap();
-        let (reserved, address) = plain();
-        drop(reserved);
+        let (radio, push) = (context.socket(Radio).unwrap(), context.socket(Push).unwrap());
+        push.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        let monitor = push.monitor(Events::CONNECT_RETRIED).unwrap();
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: the pointer is to a limit.
         assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
-        // No descriptor is below 1 from now on.
-        limit.rlim_cur = 1;
-        // SAFETY: as above.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
-        dish.bind(&format!("udp://{address}")).unwrap();
-        drop(dish);
-        // The I/O thread has made its attempt when the context ends.
+        let set = |rlim_cur| {
+            let limit = libc::rlimit { rlim_cur, ..limit };
+            // SAFETY: the pointer is to a limit.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+        };
+        // The process gets no more descriptors.
+        set(1);
+        radio.connect("udp://127.0.0.1:9").unwrap();
+        // The I/O thread makes its attempts in this order.
+        push.connect("tcp://127.0.0.1:9").unwrap();
+        assert!(monitor.recv_timeout(DEADLINE).unwrap().is_some());
+        set(limit.rlim_cur);
+        push.set_linger(Some(Duration::ZERO)).unwrap();
+        drop((monitor, radio, push));
         context.terminate(DEADLINE).unwrap();
     });
 }
