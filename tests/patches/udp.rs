@@ -3,11 +3,13 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::net::UdpSocket;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use zmq::monitor::Events;
-use zmq::{Context, Dgram, Push, Radio, sys};
+use zmq::{Context, Dgram, Dish, Push, Radio, sys};
 
+use crate::PATIENCE;
 use crate::common::{DEADLINE, in_own_process};
 
 fn plain() -> (UdpSocket, String) {
@@ -85,4 +87,36 @@ fn radio_survives_a_udp_socket_that_the_system_refuses() {
         drop((monitor, radio, push));
         context.terminate(DEADLINE).unwrap();
     });
+}
+
+/// After its pipe was full, the engine read a datagram that was not there, took that for a lost connection, and ended.
+#[deadline::test(patches = [1002])]
+fn dish_receives_after_its_pipe_was_full() {
+    let context = Context::new().unwrap();
+    let dish = context.socket(Dish).unwrap();
+    dish.set_rcvhwm(4).unwrap();
+    // An engine that ended is not replaced.
+    dish.set_reconnect_ivl(None).unwrap();
+    dish.join("news").unwrap();
+    let (reserved, address) = plain();
+    drop(reserved);
+    dish.bind(&format!("udp://{address}")).unwrap();
+    let (peer, _) = plain();
+    // One of these numbers of datagrams fills the pipe and leaves none behind.
+    for count in (4..16).cycle().take(150) {
+        for _ in 0..count {
+            peer.send_to(b"\x04newsit rains", &address).unwrap();
+        }
+        // No event tells that the engine has read them.
+        thread::sleep(Duration::from_millis(10));
+        while dish.try_recv().unwrap().is_some() {}
+        let start = Instant::now();
+        loop {
+            assert!(start.elapsed() < PATIENCE, "nothing arrives after {count} datagrams");
+            peer.send_to(b"\x04newsend", &address).unwrap();
+            if dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|message| message == "end") {
+                break;
+            }
+        }
+    }
 }
