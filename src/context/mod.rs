@@ -293,11 +293,6 @@ impl Inner {
         &self.open_sockets
     }
 
-    /// The closure that sets the defaults of a new socket.
-    pub(crate) fn defaults(&self) -> Option<Defaults> {
-        lock(&self.defaults).clone()
-    }
-
     /// Keeps what is known of a socket that goes to C code.
     pub(crate) fn keep_record(&self, handle: *mut c_void, record: Record) {
         if self.in_own_process() {

@@ -1,12 +1,16 @@
-//! Opening sockets: `Context::socket` and its like.
+//! `Context::socket`, `Context::owned_socket`, and the defaults that both set on a new socket.
 
 use std::cell::Cell;
 use std::panic::Location;
+use std::sync::Arc;
 
 use super::Socket;
-use crate::context::Context;
+use crate::context::{Context, ContextBuilder};
 use crate::error::Result;
 use crate::kind::{Kind, SocketType};
+
+/// The type behind the context's `Defaults`.
+type SetDefaults = Box<dyn Fn(&Socket<'_>) -> Result<()> + Send + Sync>;
 
 impl Context {
     /// Opens a socket that borrows this context: it cannot outlive it.
@@ -60,6 +64,52 @@ impl Context {
         self.open(kind, Location::caller())
     }
 
+    /// Sets the options that every socket opened from now on starts with: `set` is called with each one before
+    /// [`Context::socket`] returns it.
+    ///
+    /// The options are those of [`Socket`], with their units and ranges. One that a socket's kind does not have is
+    /// skipped while `set` runs, so that one function serves all kinds. Any other error of `set` is returned by
+    /// [`Context::socket`], and the socket is closed. Sockets that are open already stay as they are, as do those that `set`
+    /// opens itself, those of [`Context::socket_from_raw`], and those that this library opens for its own threads.
+    ///
+    /// A second call replaces the closure of the first.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::{Context, Pull, Router};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = Context::new()?;
+    /// context.set_socket_defaults(|socket| {
+    ///     socket.set_linger(Some(Duration::ZERO))?;
+    ///     socket.set_rcvhwm(10_000)?;
+    ///     // Only a ROUTER has this option.
+    ///     socket.set_router_mandatory(true)
+    /// });
+    /// assert_eq!(context.socket(Pull)?.linger()?, Some(Duration::ZERO));
+    /// assert_eq!(context.socket(Router)?.rcvhwm()?, 10_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_socket_defaults(&self, set: impl Fn(&Socket<'_>) -> Result<()> + Send + Sync + 'static) {
+        let set: SetDefaults = Box::new(set);
+        self.inner().set_defaults(Some(Arc::new(set)));
+    }
+
+    /// Drops the closure of [`Context::set_socket_defaults`]: sockets opened from now on have libzmq's defaults.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::builder().set_socket_defaults(|socket| socket.set_sndhwm(1)).build()?;
+    /// context.clear_socket_defaults();
+    /// assert_eq!(context.socket(zmq::Push)?.sndhwm()?, 1000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn clear_socket_defaults(&self) {
+        self.inner().set_defaults(None);
+    }
+
     /// Opens a socket for the code at `opened_at`, with the context's defaults.
     pub(crate) fn open<'ctx, T: SocketType>(
         &self,
@@ -90,10 +140,34 @@ impl Context {
         if APPLIES_DEFAULTS.get() {
             return Ok(());
         }
-        let Some(set) = self.inner().defaults() else { return Ok(()) };
+        let set = self.inner().defaults().and_then(|set| set.downcast::<SetDefaults>().ok());
+        let Some(set) = set else { return Ok(()) };
         APPLIES_DEFAULTS.set(true);
         let _reset = ResetOnDrop;
         socket.core().skipping_options(|| set(socket))
+    }
+}
+
+impl ContextBuilder {
+    /// Sets the options that every socket of the context starts with: see [`Context::set_socket_defaults`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// let context = zmq::Context::builder()
+    ///     .set_socket_defaults(|socket| socket.set_rcvtimeo(Some(Duration::from_millis(10))))
+    ///     .build()?;
+    /// let error = context.socket(zmq::Pull)?.recv().unwrap_err();
+    /// assert_eq!(error.errno(), zmq::Errno::EAGAIN);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_socket_defaults(self, set: impl Fn(&Socket<'_>) -> Result<()> + Send + Sync + 'static) -> Self {
+        self.with(move |context| {
+            context.set_socket_defaults(set);
+            Ok(())
+        })
     }
 }
 
