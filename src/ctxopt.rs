@@ -123,13 +123,12 @@ context_options! {
     /// With 0 only `inproc://` works; other transports fail with `EMTHREAD`.
     #[doc(alias = "ZMQ_IO_THREADS_DFLT")]
     "ZMQ_IO_THREADS" = ZMQ_IO_THREADS: Number (0, MAX_IO_THREADS), io_threads / set_io_threads, 2;
-    /// How many sockets the context holds at most: 1023 unless set, 1 to 1,048,576. Takes effect when the context opens
-    /// its first socket.
+    /// The largest number of sockets in the context: 1023 unless set, 1 to 1,048,576. Takes effect when the context
+    /// opens its first socket.
     ///
-    /// Closed sockets that still have something to send count too, and those that were closed while they waited for an
-    /// `inproc://` name to be bound, until it is; and so does one that the context opens for itself when a socket
-    /// connects
-    /// to such a name.
+    /// A closed socket counts until its messages are sent. A socket that was closed while it waited for an `inproc://`
+    /// name counts until the name is bound. One more counts from the first connection to such a name on: the context's
+    /// own.
     #[doc(alias = "ZMQ_MAX_SOCKETS_DFLT")]
     "ZMQ_MAX_SOCKETS" = ZMQ_MAX_SOCKETS: Number (1, MAX_SOCKETS), max_sockets / set_max_sockets, 4096;
     /// A message size limit, in bytes: 2,147,483,647 unless set. libzmq 4.3.5 stores and reports it, and enforces

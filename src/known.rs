@@ -1,6 +1,6 @@
-//! What this library knows of a socket beside what libzmq keeps.
+//! `Known`: the state of a socket that libzmq does not report.
 //!
-//! `Known` lies below the context, which keeps it in a `Record` while C code has the socket.
+//! The context keeps it in a `Record` while C code owns the socket.
 
 use std::collections::BTreeSet;
 use std::ffi::CStr;
@@ -9,11 +9,11 @@ use std::sync::atomic::AtomicBool;
 
 use crate::kind::Kind;
 
-/// Whether the socket that binds an inproc name may send messages of a single part only: a SUB with `ZMQ_CONFLATE` has
-/// connected to the name, and that one aborts the process over the first part of a message that it did not subscribe to.
+/// Set if a SUB with `ZMQ_CONFLATE` has connected to an inproc name. The socket that binds the name then sends messages
+/// of a single part only: a first part that the SUB did not subscribe to makes libzmq abort the process.
 pub(crate) type SinglePartOnly = Arc<AtomicBool>;
 
-/// What binding, connecting, options and closing have to know. Sending and receiving ask `State` instead.
+/// The state that `bind`, `connect`, options and `close` read. `send` and `recv` read `State` instead.
 #[derive(Default)]
 pub(crate) struct Known {
     /// Whether the socket has bound or connected, or has set the id of the next peer that it connects to.
@@ -24,23 +24,23 @@ pub(crate) struct Known {
     pub(crate) bound: Vec<Box<CStr>>,
     /// The inproc names that the socket has connected to.
     pub(crate) connected: Vec<Box<CStr>>,
-    /// One for each inproc name that the socket has ever bound, because connections outlast the binding.
+    /// The flags of all inproc names that the socket has ever bound: connections outlast `unbind`.
     pub(crate) single_part_only: Vec<SinglePartOnly>,
     pub(crate) routing_ids: RoutingIds,
     pub(crate) one_way: OneWayOptions,
 }
 
-/// Which peers of a ROUTER or STREAM have ids that were assigned with `ZMQ_CONNECT_ROUTING_ID`.
+/// The routing ids that `ZMQ_CONNECT_ROUTING_ID` assigned to peers of a ROUTER or STREAM.
 #[derive(Default)]
 pub(crate) struct RoutingIds {
     pub(crate) assigned: BTreeSet<Box<[u8]>>,
-    /// Whether a peer may have come under an id of its own.
+    /// Whether a peer may have an id that was not assigned.
     pub(crate) others_possible: bool,
-    /// Whether an id is set that the next connection takes.
+    /// Whether `ZMQ_CONNECT_ROUTING_ID` is set and waits for the next connection.
     pub(crate) next_assigned: bool,
 }
 
-/// The options that are on and that libzmq cannot bear to have switched off again, or to have on together.
+/// Options that are on. `raw` and `manual` must stay on, and `raw` and `probe` exclude each other.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct OneWayOptions {
     /// `ZMQ_ROUTER_RAW`.
@@ -51,8 +51,8 @@ pub(crate) struct OneWayOptions {
     pub(crate) manual: bool,
 }
 
-/// Whether `ZMQ_CONFLATE` has been on. It keeps the last frame only. If that frame had the MORE flag, the next receive would
-/// hit an assertion.
+/// Whether `ZMQ_CONFLATE` has been on. The option keeps the last frame only. If that frame has the MORE flag, the next
+/// receive fails an assertion of libzmq.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Conflating {
@@ -63,7 +63,7 @@ pub(crate) enum Conflating {
     Truncated,
 }
 
-/// All of it, while the socket is in the hands of C code.
+/// The state that a `Socket` loses in `into_raw` and `Context::socket_from_raw` restores.
 pub(crate) struct Record {
     pub(crate) kind: Kind,
     pub(crate) known: Known,

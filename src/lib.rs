@@ -25,14 +25,14 @@
 //! # Coming from C
 //!
 //! Every item that stands for a C function or constant carries its C name: search these pages for `zmq_setsockopt` or
-//! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send gives the message back, and `EINTR`
-//! is retried unless the program asked for Ctrl-C to end its calls ([`interrupt`]).
+//! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send
+//! gives the message back, and `EINTR` is retried unless the program asked for Ctrl-C to end its calls ([`interrupt`]).
 //!
 //! # What the compiler checks
 //!
 //! - A socket cannot outlive its context, so ending a context never waits for a forgotten socket.
-//! - A socket is [`Send`] and not [`Sync`]: it may move to another thread, two threads cannot use it at once, but for the
-//!   draft kinds that libzmq locks ([`ThreadSafe`]).
+//! - A socket is [`Send`] and not [`Sync`]: it may move to another thread, and two threads cannot use it at once.
+//!   Exceptions are the draft kinds that libzmq locks ([`ThreadSafe`]).
 //! - A [`Sub`] has no `send`, a [`Push`] no `recv`, and an option exists only on the kinds it applies to.
 //!
 //! # Ending a context
@@ -77,9 +77,9 @@
 //!
 //! # License
 //!
-//! This crate is under MIT or Apache-2.0, as you like. A program that links the vendored libzmq carries code under MPL-2.0
-//! in it. Whoever distributes that program must say where its recipients find the source of libzmq with the patches, and
-//! keep the notices of libzmq and dryoc: see the README.
+//! This crate is under MIT or Apache-2.0, as you like. A program that links the vendored libzmq carries code under
+//! MPL-2.0 in it. A distributor of that program must tell the recipients where the source of libzmq with the patches
+//! is, and keep the notices of libzmq and dryoc: see the README.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]

@@ -265,9 +265,9 @@ impl<'a> Merged<'a> {
 /// Whether two items are for the same socket.
 fn any_socket_repeats(items: &[PollItem<'_>]) -> bool {
     /// Up to here comparing each with each is cheapest, and takes no memory.
-    const FEW: usize = 16;
+    const SMALL_LIST: usize = 16;
     let sockets = items.iter().filter_map(PollItem::handle);
-    if items.len() <= FEW {
+    if items.len() <= SMALL_LIST {
         return sockets
             .clone()
             .enumerate()

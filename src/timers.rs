@@ -12,7 +12,7 @@ use crate::raw::RawTimers;
 /// The longest interval in milliseconds, which libzmq can count in a C long everywhere.
 const LONGEST: u128 = i32::MAX as u128;
 
-/// One of the timers of a [`Timers`].
+/// The id of a timer in a [`Timers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TimerId(c_int);
 
@@ -21,8 +21,8 @@ type Handler<'a> = Box<dyn FnMut(&mut Timers<'a>, TimerId) + 'a>;
 /// Repeating timers for a loop of one's own: it waits no longer than [`Timers::timeout`] says, and then calls
 /// [`Timers::execute`]. A [`crate::Reactor`] has timers of its own.
 ///
-/// Handlers get the timers, and may do anything with them: add, cancel, reset, themselves and others. libzmq's own
-/// handlers may not; they run while it goes through its list, so these here run when it is done.
+/// A handler gets the [`Timers`] and may add, cancel and reset timers, its own too. In C it may not, because libzmq
+/// calls it while it walks its list. This library calls the handlers after that.
 ///
 /// ```
 /// use std::cell::Cell;
@@ -52,7 +52,7 @@ type Handler<'a> = Box<dyn FnMut(&mut Timers<'a>, TimerId) + 'a>;
 #[doc(alias = "zmq_timers_destroy")]
 pub struct Timers<'a> {
     raw: RawTimers,
-    /// The handlers of the timers that are not cancelled; that of the one which runs is elsewhere.
+    /// The handlers of the timers that are not cancelled, without the handler that runs now.
     handlers: HashMap<c_int, Option<Handler<'a>>>,
 }
 
@@ -61,18 +61,18 @@ impl<'a> Timers<'a> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` without memory.
+    /// `ENOMEM` if no memory is left.
     pub fn new() -> Result<Timers<'a>> {
         let raw = RawTimers::new().map_err(|errno| errno.of("zmq_timers_new"))?;
         Ok(Timers { raw, handlers: HashMap::new() })
     }
 
-    /// Has `handler` run every `interval`, from when the first has passed; by whole milliseconds, rounded up.
+    /// Runs `handler` every `interval`, rounded up to whole milliseconds. The first run is after one interval.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for an interval of 0, with which libzmq would run the handler for ever, or of more than 24 days (2 147 483 647 milliseconds);
-    /// `ENOMEM` after 2 147 483 647 timers.
+    /// `EINVAL` for an interval of 0, with which libzmq would run the handler for ever, or of more than 24 days
+    /// (2,147,483,647 milliseconds); `ENOMEM` after 2,147,483,647 timers.
     ///
     /// ```
     /// use std::time::Duration;
@@ -98,7 +98,7 @@ impl<'a> Timers<'a> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` where it was cancelled already.
+    /// `EINVAL` if the timer was cancelled already.
     ///
     /// ```
     /// use std::time::Duration;
@@ -124,7 +124,7 @@ impl<'a> Timers<'a> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` where it was cancelled, and as [`Timers::add`] for the interval.
+    /// `EINVAL` if the timer was cancelled, and as [`Timers::add`] for the interval.
     ///
     /// ```
     /// use std::time::Duration;
@@ -149,7 +149,7 @@ impl<'a> Timers<'a> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` where it was cancelled.
+    /// `EINVAL` if the timer was cancelled.
     ///
     /// ```
     /// use std::time::Duration;
@@ -169,7 +169,7 @@ impl<'a> Timers<'a> {
         self.raw.reset(timer.0).map_err(|errno| errno.of(CALL))
     }
 
-    /// How long it is until the next timer is due: `None` where there is none. It is the time-out for the loop's wait.
+    /// The time until the next timer is due, as the time-out for the loop's wait. `None` without timers.
     #[doc(alias = "zmq_timers_timeout")]
     pub fn timeout(&mut self) -> Option<Duration> {
         if self.raw.due().iter().any(|timer| self.handlers.contains_key(timer)) {
@@ -178,10 +178,10 @@ impl<'a> Timers<'a> {
         u64::try_from(self.raw.timeout()).ok().map(Duration::from_millis)
     }
 
-    /// Runs the handlers of the timers that are due, and gives their number. An interval begins when the one before it is
-    /// found to be over.
+    /// Runs the handlers of the timers that are due, and returns their number. The next interval of each begins at this
+    /// call.
     ///
-    /// A handler that panics ends the call with its panic; those which were due and did not run are run by the next call.
+    /// A handler that panics ends the call with its panic. The next call runs the other handlers that were due.
     ///
     /// # Errors
     ///

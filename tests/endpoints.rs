@@ -436,7 +436,7 @@ fn a_connection_that_nobody_bound_yet_stays() {
         for error in [early.disconnect("inproc://later"), early.unbind("inproc://later")] {
             let error = error.unwrap_err();
             assert_eq!(error.errno(), Errno::EFSM, "{kind}: {error}");
-            assert!(error.to_string().contains("nobody has bound it yet"), "{kind}: {error}");
+            assert!(error.to_string().contains("the name is not bound yet"), "{kind}: {error}");
         }
         let publisher = context.socket(zmq::XPub).unwrap();
         publisher.set_xpub_welcome_msg("welcome").unwrap();

@@ -1,8 +1,8 @@
 //! The `inproc://` names of a context.
 //!
-//! libzmq resolves a name that was connected to and never bound when the context ends. It opens a socket for each such name
-//! then, and aborts the process if none can be had. So the context opens one such socket in time, the stand-in, and has it
-//! bind all names that still wait before libzmq ends.
+//! When a context ends, libzmq opens a socket for each name that was connected to and never bound. It aborts the
+//! process if no socket is left. So the context opens one socket in advance, the stand-in, which binds all such names
+//! before `zmq_ctx_term`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -15,7 +15,7 @@ use crate::known::SinglePartOnly;
 use crate::lock::lock;
 use crate::raw::RawSocket;
 
-/// A name that is connected to and not bound yet.
+/// The connections to a name that is not bound yet.
 #[derive(Default)]
 struct Waiting {
     single_part_only: SinglePartOnly,
@@ -37,9 +37,9 @@ impl Inner {
     ///
     /// # Errors
     ///
-    /// As `connect`; `EMFILE` if the context has no room for the stand-in; `ENOCOMPATPROTO` if the name is bound by a kind
-    /// that this kind does not talk to; `EINVAL` for a socket that has its one peer and a name that is not bound: libzmq
-    /// ends such a connection at once, and aborts if the name is bound later.
+    /// As `connect`; `EMFILE` if the context has no socket left for the stand-in; `ENOCOMPATPROTO` if the name is bound
+    /// by an incompatible kind; `EINVAL` if the socket has its one peer and the name is not bound: libzmq ends such a
+    /// connection at once, and aborts if the name is bound later.
     pub(crate) fn inproc_connect<R>(
         &self,
         name: &CStr,
@@ -55,7 +55,7 @@ impl Inner {
             return Err(Errno::ENOCOMPATPROTO.because(CALL, why));
         }
         if !inproc.bound.contains_key(name) && has_its_peer {
-            let why = "has bound or connected before, and nobody has bound this name yet";
+            let why = "has bound or connected before, and the name is not bound yet";
             return Err(Errno::EINVAL.because(CALL, format_args!("{name:?}: a {kind} has one peer; this one {why}")));
         }
         if !inproc.bound.contains_key(name) && !inproc.waiting.contains_key(name) {
@@ -64,7 +64,7 @@ impl Inner {
                 inproc.stand_in = Some(stand_in.map_err(|errno| {
                     errno.because(
                         CALL,
-                        format_args!("{name:?}: no socket left to stand in for who has not bound it yet"),
+                        format_args!("{name:?}: the name is not bound yet, and no socket is left to stand in"),
                     )
                 })?);
             }
@@ -85,9 +85,9 @@ impl Inner {
     ///
     /// # Errors
     ///
-    /// As `bind`; `ENOCOMPATPROTO` if a kind waits for the name that this kind does not talk to, and for a PAIR that a
-    /// ROUTER or REP waits for: a PAIR takes one peer and rejects others, and libzmq aborts the process if it cannot send
-    /// a rejected ROUTER or REP its id.
+    /// As `bind`; `ENOCOMPATPROTO` if a socket of an incompatible kind waits for the name, or if a ROUTER or REP waits
+    /// for a PAIR: a PAIR accepts one peer and rejects others, and libzmq aborts the process if it cannot send a
+    /// rejected ROUTER or REP its id.
     pub(crate) fn inproc_bind(
         &self,
         kind: Kind,
@@ -138,18 +138,18 @@ impl Inner {
         inproc.close_dropped();
     }
 
-    /// Whether an inproc name is connected to and not bound yet.
+    /// Whether a connection waits for this inproc name to be bound.
     pub(crate) fn inproc_is_waiting(&self, name: &CStr) -> bool {
         lock(&self.inproc).waiting.contains_key(name)
     }
 }
 
 impl Inproc {
-    /// Has the stand-in bind all names that still wait, and closes it.
+    /// Binds all names that still wait to the stand-in, and closes it.
     pub(super) fn bind_waiting(&mut self) {
         let Some(stand_in) = self.stand_in.take() else { return };
         for name in std::mem::take(&mut self.waiting).into_keys() {
-            // EADDRINUSE: C code has bound the name, so nothing waits for it.
+            // EADDRINUSE: C code has bound the name, so no connection waits for it.
             let _ = stand_in.bind(&name);
         }
         self.close_dropped();

@@ -27,9 +27,9 @@ use inproc::Inproc;
 
 /// A ZeroMQ context: I/O threads, and the sockets that are opened in it.
 ///
-/// A program usually has one. It may be cloned and used from any thread; clones are the same context, which ends when
-/// the last of them and the last owned socket are gone. That waits, like `zmq_ctx_term`, until every message is sent
-/// or its socket's linger period over: for ever by default. See [`Context::terminate`] for a bounded end.
+/// A program usually has one. It may be cloned and used from any thread; clones are the same context. The context ends
+/// when the last clone and the last owned socket are dropped. That drop waits, like `zmq_ctx_term`, until every message
+/// is sent or its socket's linger period is over: for ever by default. See [`Context::terminate`] for a bounded end.
 ///
 /// A process made by `fork` cannot use what it inherits: there every call on an inherited socket fails with `ENOTSOCK`,
 /// and dropping it leaves the parent's alone. A new context works in the child.
@@ -48,24 +48,24 @@ pub struct Context {
     inner: Arc<Inner>,
 }
 
-/// What a context's clones and its sockets share. The last of them ends the C context.
+/// The C context, shared by the clones of a `Context` and its sockets. The last of them ends it.
 pub(crate) struct Inner {
     raw: RawContext,
     process: Process,
     inproc: Mutex<Inproc>,
     threads: Mutex<Threads>,
-    /// Whether the context's threads run, which they do from its first socket on.
+    /// Whether the context's threads run: the first socket starts them.
     started: AtomicBool,
     open_sockets: Arc<OpenSockets>,
-    /// What is known of the sockets that were given to C code.
+    /// The state of sockets that were given to C code, by the address of the handle.
     given: Mutex<BTreeMap<usize, Record>>,
     defaults: Mutex<Option<Defaults>>,
 }
 
-/// What a scheduling option is that nobody has set.
+/// The value of a scheduling option that was not set.
 pub(crate) const UNSET: i32 = -1;
 
-/// What was set for the context's threads.
+/// The scheduling options of the context's threads.
 #[derive(Clone, Copy)]
 pub(crate) struct Threads {
     pub(crate) policy: i32,
@@ -77,7 +77,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EMFILE`, `ENFILE` where no file descriptor is left, `ENOMEM` where no memory is.
+    /// `EMFILE` or `ENFILE` if no file descriptor is left, `ENOMEM` if no memory is left.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -293,20 +293,21 @@ impl Inner {
         &self.open_sockets
     }
 
-    /// Keeps what is known of a socket that goes to C code.
+    /// Keeps the state of a socket that is given to C code.
     pub(crate) fn keep_record(&self, handle: *mut c_void, record: Record) {
         if self.in_own_process() {
             lock(&self.given).insert(handle.addr(), record);
         }
     }
 
-    /// What is known of a socket that comes back from C code. A record of another kind is of a socket which that closed.
+    /// The state of a socket that comes back from C code. A record of another kind is of an earlier socket at the same
+    /// address, which C code has closed.
     pub(crate) fn take_record(&self, handle: *mut c_void, kind: Kind) -> Option<Record> {
         lock(&self.given).remove(&handle.addr()).filter(|record| record.kind == kind)
     }
 
     fn shutdown(&self) -> Result<()> {
-        // No connection may come in between: it would find no stand-in and no way to make one.
+        // The lock keeps connections out: after `bind_waiting` a connection could not open a stand-in.
         let mut inproc = lock(&self.inproc);
         inproc.bind_waiting();
         self.raw.shutdown().map_err(|errno| errno.of("zmq_ctx_shutdown"))
@@ -328,9 +329,9 @@ impl Drop for Inner {
     }
 }
 
-/// The options of a [`Context`] to be.
+/// The options of a context that is not made yet.
 ///
-/// They are set in the order given, when [`ContextBuilder::build`] is called.
+/// [`ContextBuilder::build`] sets them in the order given.
 #[must_use = "a builder does nothing until it builds"]
 pub struct ContextBuilder {
     steps: Vec<Step>,

@@ -45,7 +45,7 @@ impl Kinds {
         Kind::ALL.iter().copied().filter(move |kind| self.contains(*kind))
     }
 
-    /// Whether `kind` is among them.
+    /// Whether `kind` is in the set.
     ///
     /// ```
     /// use zmq::{Kind, sockopt};
@@ -142,13 +142,13 @@ groups! {
     /// The kinds that greet a new peer.
     GreetingKind: "a `{Self}` socket sends no hello: DEALER, ROUTER, CLIENT, SERVER and PEER do",
         Dealer Router Client Server Peer;
-    /// The kinds that report a peer that went.
+    /// The kinds that report a peer that disconnected.
     DisconnectKind: "a `{Self}` socket reports no disconnect: ROUTER, SERVER and PEER do", Router Server Peer;
     /// The kinds that report a connection that broke.
     HiccupKind: "a `{Self}` socket reports no hiccup: DEALER, CLIENT and PEER do", Dealer Client Peer;
 }
 
-/// What libzmq accepts an option on although it does nothing there: kinds that are built on others.
+/// The kinds on which libzmq accepts an option, with those on which the option has no effect: kinds built on others.
 pub(crate) mod accepted {
     use super::{Kind, Kinds};
 

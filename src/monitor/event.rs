@@ -1,4 +1,4 @@
-//! What monitors report.
+//! The events of monitors.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -79,14 +79,14 @@ impl Events {
     }
 }
 
-/// What happened, and what libzmq says about it.
+/// An event, with the values that libzmq reports.
 ///
-/// A descriptor may be closed, and its number be another's, by the time the event is read: it tells one connection from
-/// another and is not to be used.
+/// A descriptor only tells one connection from another. When the event is read, the descriptor may be closed and its
+/// number reused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The transport has connected, to a peer that is yet to prove that it speaks ZMTP.
+    /// The transport has connected. The ZMTP handshake follows.
     #[doc(alias = "ZMQ_EVENT_CONNECTED")]
     Connected {
         /// The connection.
@@ -101,7 +101,7 @@ pub enum Event {
     /// Connecting failed, or the connection was lost: it is tried again.
     #[doc(alias = "ZMQ_EVENT_CONNECT_RETRIED")]
     ConnectRetried {
-        /// How long until then.
+        /// The time until the next attempt.
         interval: Duration,
     },
     /// The socket has bound and listens.
@@ -113,47 +113,47 @@ pub enum Event {
     /// Binding failed. The endpoint lacks its transport.
     #[doc(alias = "ZMQ_EVENT_BIND_FAILED")]
     BindFailed {
-        /// Why.
+        /// The error.
         errno: Errno,
     },
-    /// A connection has come in, from a peer that is yet to prove that it speaks ZMTP.
+    /// A listener has accepted a connection. The ZMTP handshake follows.
     #[doc(alias = "ZMQ_EVENT_ACCEPTED")]
     Accepted {
         /// The connection.
         fd: RawFd,
     },
-    /// A connection could not be accepted, or a filter turned it away.
+    /// A connection could not be accepted, or a filter refused it.
     #[doc(alias = "ZMQ_EVENT_ACCEPT_FAILED")]
     AcceptFailed {
-        /// Why; of no meaning after a filter.
+        /// The error; meaningless if a filter refused the connection.
         errno: Errno,
     },
     /// A listener, or an attempt to connect, was closed.
     #[doc(alias = "ZMQ_EVENT_CLOSED")]
     Closed {
-        /// What was closed.
+        /// The closed descriptor.
         fd: RawFd,
     },
     /// The file of an `ipc://` listener could not be removed.
     #[doc(alias = "ZMQ_EVENT_CLOSE_FAILED")]
     CloseFailed {
-        /// Why.
+        /// The error.
         errno: Errno,
     },
     /// A connection was lost, after its handshake or before.
     #[doc(alias = "ZMQ_EVENT_DISCONNECTED")]
     Disconnected {
-        /// What was the connection.
+        /// The connection's descriptor.
         fd: RawFd,
     },
-    /// The monitoring has ended: nothing else follows. There is no endpoint.
+    /// The monitoring has ended. No event follows. The endpoint is empty.
     #[doc(alias = "ZMQ_EVENT_MONITOR_STOPPED")]
     MonitorStopped,
     /// The handshake ended before it was done: the connection was lost, time was up, or there is no ZAP handler
     /// ([`Errno::EFAULT`]).
     #[doc(alias = "ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL")]
     HandshakeFailedNoDetail {
-        /// The error that was there, if there was one.
+        /// The error, if libzmq reported one.
         errno: Errno,
     },
     /// The connection is ready: the peer speaks ZMTP and was let in. Over `ws://` it is reported twice, first for the
@@ -163,7 +163,7 @@ pub enum Event {
     /// The peer, or the ZAP handler, broke the protocol.
     #[doc(alias = "ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL")]
     HandshakeFailedProtocol {
-        /// How.
+        /// The error in the protocol.
         error: ProtocolError,
     },
     /// The ZAP handler refused the peer, on this side or on the other.
@@ -172,7 +172,7 @@ pub enum Event {
         /// The handler's status: 300 for a temporary failure, 400 for a refusal, 500 for a fault of its own.
         status: u32,
     },
-    /// How many messages are queued for a peer and from it:
+    /// The numbers of messages that are queued for a peer and from it:
     /// [`Socket::request_pipes_stats`](crate::Socket::request_pipes_stats).
     #[cfg(feature = "draft")]
     #[doc(alias = "ZMQ_EVENT_PIPES_STATS")]
@@ -225,9 +225,9 @@ impl Event {
     }
 }
 
-/// How a peer, or a ZAP handler, broke the protocol.
+/// An error in the protocol of a peer or a ZAP handler.
 ///
-/// It is an open set: a number that has no name here survives as it is.
+/// The set is open: numbers without a name here are kept.
 ///
 /// ```
 /// use zmq::monitor::ProtocolError;
@@ -292,11 +292,11 @@ protocol_errors! {
         "ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_WELCOME";
     /// A malformed list of properties, or a kind of socket that does not go with this one.
     ZMTP_INVALID_METADATA = ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA, "ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA";
-    /// Something that could not be decrypted: often the wrong key.
+    /// A message that could not be decrypted, often because of a wrong key.
     ZMTP_CRYPTOGRAPHIC = ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC, "ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC";
     /// The two sides have different security mechanisms.
     ZMTP_MECHANISM_MISMATCH = ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH, "ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH";
-    /// The ZAP handler's reply begins with something that is not empty.
+    /// The ZAP handler's reply does not begin with an empty part.
     ZAP_UNSPECIFIED = ZMQ_PROTOCOL_ERROR_ZAP_UNSPECIFIED, "ZMQ_PROTOCOL_ERROR_ZAP_UNSPECIFIED";
     /// The ZAP handler's reply has too many or too few parts.
     ZAP_MALFORMED_REPLY = ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY, "ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY";
@@ -339,7 +339,7 @@ impl fmt::Display for ProtocolError {
     }
 }
 
-/// An event, and the endpoint where it happened.
+/// An event with its endpoint.
 ///
 /// The endpoints are in the messages that libzmq sent: reading them allocates nothing.
 #[derive(Debug, Clone)]
@@ -360,7 +360,7 @@ pub(super) enum Endpoints {
 }
 
 impl Notice {
-    /// What happened.
+    /// The event.
     ///
     /// ```
     /// use zmq::monitor::{Event, Events};
@@ -394,7 +394,7 @@ impl Notice {
         }
     }
 
-    /// This side's endpoint, empty where there is none, such as before a connection is made. In the second format only:
+    /// This side's endpoint, empty if there is none, such as before a connection is made. In the second format only:
     /// `None` in the first.
     #[cfg(feature = "draft")]
     pub fn local(&self) -> Option<Cow<'_, str>> {
@@ -404,7 +404,7 @@ impl Notice {
         }
     }
 
-    /// The other side's endpoint, empty where there is none, such as for a listener. In the second format only: `None`
+    /// The other side's endpoint, empty if there is none, such as for a listener. In the second format only: `None`
     /// in the first.
     #[cfg(feature = "draft")]
     pub fn remote(&self) -> Option<Cow<'_, str>> {

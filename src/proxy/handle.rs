@@ -14,7 +14,7 @@ use crate::waker::Waker;
 
 const CALL: &str = "zmq_proxy_steerable";
 
-/// A proxy that can be paused, resumed, ended and asked what passed through it: what `zmq_proxy_steerable` is in C.
+/// A proxy that other threads pause, resume, end and read the statistics of, as with `zmq_proxy_steerable` in C.
 ///
 /// One thread calls [`ProxyHandle::run`] and forwards; clones of the handle command it from any other. Every command waits
 /// until the proxy has taken it, which it does between two messages: after [`ProxyHandle::pause`] nothing is forwarded
@@ -68,10 +68,10 @@ struct Shared {
 struct State {
     phase: Phase,
     wanted: Mode,
-    /// How many commands were given, and how many the proxy has taken.
+    /// The number of commands that were given, and the number that the proxy has executed.
     asked: u64,
     taken: u64,
-    /// As of the last command that was taken, or of the end.
+    /// The statistics at the last executed command, or at the end.
     statistics: ProxyStatistics,
 }
 
@@ -83,11 +83,11 @@ enum Phase {
 }
 
 impl ProxyHandle {
-    /// A handle for a proxy that does not run yet. Commands that are given before it does are those it starts with.
+    /// A handle for a proxy that does not run yet. The proxy executes earlier commands when it starts.
     ///
     /// # Errors
     ///
-    /// `EMFILE`, `ENFILE` where no file descriptor is left.
+    /// `EMFILE` or `ENFILE` if no file descriptor is left.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -164,12 +164,12 @@ impl ProxyHandle {
     ///
     /// # Errors
     ///
-    /// What the proxy has ended with, `ECANCELED` where it was terminated; `EINVAL` in a forked child.
+    /// The error that the proxy has ended with, or `ECANCELED` if it was terminated; `EINVAL` in a forked child.
     pub fn pause(&self) -> Result<()> {
         self.command(Some(Mode::Paused)).map(drop)
     }
 
-    /// Forwards again, beginning with what has come in meanwhile.
+    /// Forwards again, beginning with the messages that have come in meanwhile.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl ProxyHandle {
     ///
     /// # Errors
     ///
-    /// What the proxy has ended with before, if that was an error; `EINVAL` in a forked child.
+    /// The error that the proxy had already ended with; `EINVAL` in a forked child.
     pub fn terminate(&self) -> Result<()> {
         match self.command(Some(Mode::Terminated)) {
             Err(error) if error == terminated() => Ok(()),
@@ -190,18 +190,18 @@ impl ProxyHandle {
         }
     }
 
-    /// What has passed through so far; after the end, until then.
+    /// The messages and bytes that have passed so far, or until the end if the proxy has ended.
     ///
     /// # Errors
     ///
     /// `EINVAL` in a forked child.
     pub fn statistics(&self) -> Result<ProxyStatistics> {
         self.shared.check_process()?;
-        // Only a proxy that has ended does not take the command, and its last numbers are kept.
+        // Only a proxy that has ended refuses the command, and its last numbers are kept.
         self.command(None).or_else(|_| Ok(self.shared.lock().statistics))
     }
 
-    /// Whether it is paused.
+    /// Whether the proxy is paused.
     ///
     /// # Errors
     ///
@@ -212,12 +212,12 @@ impl ProxyHandle {
         Ok(state.wanted == Mode::Paused && !matches!(state.phase, Phase::Ended(_)))
     }
 
-    /// Gives a command, or none, and waits until the proxy has taken it.
+    /// Gives a command, or only asks for statistics, and waits until the proxy has executed it.
     fn command(&self, mode: Option<Mode>) -> Result<ProxyStatistics> {
         let shared = &self.shared;
         shared.check_process()?;
         let mut state = shared.lock();
-        // A proxy that was terminated stays so.
+        // A terminated proxy stays terminated.
         if state.wanted != Mode::Terminated {
             state.wanted = mode.unwrap_or(state.wanted);
         } else if mode.is_some_and(|mode| mode != Mode::Terminated) {
@@ -232,7 +232,7 @@ impl ProxyHandle {
             state = shared.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         match &state.phase {
-            // The command may have been the one that ended it.
+            // The command may be the one that ended the proxy.
             Phase::Ended(Ok(())) if state.taken < own => Err(terminated()),
             Phase::Ended(Err(error)) if state.taken < own => Err(error.clone()),
             _ => Ok(state.statistics),
@@ -249,7 +249,7 @@ impl Shared {
         lock(&self.state)
     }
 
-    /// In a forked child the proxy does not run, and the lock may be held by a thread that the child does not have.
+    /// In a forked child the proxy does not run, and a thread that exists only in the parent may hold the lock.
     fn check_process(&self) -> Result<()> {
         if self.waker.is_inherited() {
             return Err(Errno::EINVAL.inherited(CALL, "proxy"));

@@ -21,7 +21,7 @@ fn opener<T: SocketType>(spec: SocketSpec<T>) -> Opener {
     Box::new(|context| spec.open(context).map(|(socket, endpoints)| (socket.erase(), endpoints)))
 }
 
-/// A [`Proxy`] to be.
+/// The sockets of a [`Proxy`] that is not started yet.
 #[must_use = "a builder does nothing until it starts"]
 pub struct ProxyBuilder {
     frontend: Opener,
@@ -40,12 +40,12 @@ impl ProxyBuilder {
     ///
     /// # Errors
     ///
-    /// What opening, binding or connecting the sockets reports; `EAGAIN` if no thread can be started; `EMFILE` if
-    /// no file descriptor is left.
+    /// The error of opening, binding or connecting a socket; `EAGAIN` if no thread can be started; `EMFILE` if no file
+    /// descriptor is left.
     ///
     /// # Panics
     ///
-    /// Where a step of one of the descriptions does.
+    /// If a step of a [`SocketSpec`] panics.
     pub fn start(self, context: &Context) -> Result<Proxy> {
         let handle = ProxyHandle::new()?;
         let (report, reported) = channel();
@@ -53,7 +53,7 @@ impl ProxyBuilder {
         let thread = spawn("zmq-proxy", move || self.forward(theirs, &own, &report))?;
         match reported.recv() {
             Ok(endpoints) => Ok(Proxy { handle, thread: Some(thread), endpoints, context: context.clone() }),
-            // It has no endpoints to report.
+            // The thread ended before it reported endpoints.
             Err(_) => match thread.join() {
                 Ok(outcome) => Err(outcome.expect_err("a proxy that did not start has a reason").into()),
                 Err(panic) => resume_unwind(panic),
@@ -68,7 +68,7 @@ impl ProxyBuilder {
             Some(open) => open(&context).map(|(socket, endpoints)| (Some(socket), endpoints))?,
             None => (None, Vec::new()),
         };
-        // The thread that started it waits for this.
+        // `start` waits for the endpoints.
         let _ = report.send([front, back, captured]);
         handle.run(&frontend, &backend, capture.as_ref().map(Socket::as_ref))
     }
@@ -112,14 +112,14 @@ impl fmt::Debug for ProxyBuilder {
 pub struct Proxy {
     handle: ProxyHandle,
     thread: Option<JoinHandle<ProxyOutcome>>,
-    /// Of the frontend, the backend and the capture socket.
+    /// The endpoints of the frontend, the backend and the capture socket.
     endpoints: [Vec<String>; 3],
-    /// Keeps the thread's sockets from ending the context, which would wait for what lingers.
+    /// Keeps the context open: otherwise the thread would end it, and wait for messages that linger.
     context: Context,
 }
 
 impl Proxy {
-    /// A proxy between two sockets, which its thread will open.
+    /// A builder of a proxy between two sockets, which the proxy's thread opens.
     ///
     /// ```
     /// use zmq::{Context, Errno, Proxy, Pull, Push, SocketSpec};
@@ -150,7 +150,7 @@ impl Proxy {
         &self.endpoints[2]
     }
 
-    /// A handle that other threads may command the proxy with.
+    /// A handle with which other threads command the proxy.
     pub fn handle(&self) -> ProxyHandle {
         self.handle.clone()
     }
@@ -182,7 +182,8 @@ impl Proxy {
         self.handle.statistics()
     }
 
-    /// Whether it still runs: not after [`ProxyHandle::terminate`], an error, a caught signal or the end of its context.
+    /// Whether the proxy still runs: not after [`ProxyHandle::terminate`], an error, a caught signal or the end of its
+    /// context.
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
@@ -192,8 +193,8 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// The error that it has ended with before, with such messages: `ETERM` after its context was shut down, `EINTR` after
-    /// a caught signal.
+    /// The error that the proxy had already ended with, and these messages: `ETERM` after its context was shut down,
+    /// `EINTR` after a caught signal.
     pub fn terminate(mut self) -> Result<Unforwarded, ProxyError> {
         self.end()
     }
@@ -201,7 +202,7 @@ impl Proxy {
     fn end(&mut self) -> ProxyOutcome {
         let terminated = self.handle.terminate().map(|()| Unforwarded::default()).map_err(ProxyError::from);
         match self.thread.take() {
-            // In a forked child there is no such thread.
+            // A forked child does not have the thread.
             Some(thread) if !self.context.inner().in_own_process() => {
                 std::mem::forget(thread);
                 terminated
@@ -214,7 +215,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // The outcome is for the callers of `terminate`.
+        // Only `terminate` reports the outcome.
         drop(self.end());
     }
 }

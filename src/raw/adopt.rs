@@ -1,4 +1,4 @@
-//! `Context::socket_from_raw`: the one public function whose caller has to keep a promise.
+//! `Context::socket_from_raw`: the only unsafe public function.
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -14,18 +14,18 @@ impl Context {
     ///
     /// # Safety
     ///
-    /// `handle` is an open socket of this context that nobody else uses or closes from now on.
+    /// `handle` must be an open socket of this context. No other code may use or close it from now on.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it is not of `kind`, `ENOTSOCK` if it is null; it is not closed then.
+    /// `EINVAL` if the socket is not of `kind`, `ENOTSOCK` if the handle is null. The socket is not closed then.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// // SAFETY: the context is open, and nothing else uses the handle.
     /// let handle = unsafe { zmq::sys::zmq_socket(context.as_raw(), zmq::sys::ZMQ_PUSH) };
-    /// // SAFETY: it is an open socket of this context, and nobody else has it.
+    /// // SAFETY: the handle is an open socket of this context, and no other code has it.
     /// let socket = unsafe { context.socket_from_raw(handle, zmq::Push)? };
     /// assert_eq!(socket.kind(), zmq::Kind::Push);
     /// # Ok(())

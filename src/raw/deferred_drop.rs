@@ -10,24 +10,24 @@ use std::time::Duration;
 use super::process::{Process, catching, count_forks, signals_caught};
 use crate::thread::{drop_payload, spawn};
 
-/// Something to drop.
+/// A value to drop.
 type Owner = Box<dyn Send>;
 
 /// The thread that drops owners.
 struct Dropper {
-    /// The process that it runs in: a forked child has none of its parent's threads.
+    /// The process that the thread runs in: a forked child has none of its parent's threads.
     process: Process,
     owners: Sender<Owner>,
 }
 
-/// Null, or one that is never freed. There is no lock, because a forked child could find it held by a thread that it does
-/// not have.
+/// Null, or a dropper that is never freed. A lock would not do: a thread that exists only in the parent could hold it
+/// in a forked child.
 static DROPPER: AtomicPtr<Dropper> = AtomicPtr::new(ptr::null_mut());
 
 /// Drops `owner` in a thread of its own, soon.
 ///
-/// libzmq frees messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor may do
-/// anything, such as use the very socket that is in the middle of a call: so it does not run there.
+/// libzmq frees messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor
+/// may do anything, such as use the same socket, so it must not run there.
 pub(super) fn drop_elsewhere(owner: Owner) {
     match dropper() {
         // The thread receives as long as there is a sender, so the send does not fail.
@@ -39,7 +39,7 @@ pub(super) fn drop_elsewhere(owner: Owner) {
 
 fn dropper() -> Option<&'static Dropper> {
     let last = DROPPER.load(Ordering::Acquire);
-    // SAFETY: null, or one that is never freed and never changed.
+    // SAFETY: `last` is null, or a dropper that is never freed and never changed.
     let running = unsafe { last.as_ref() }.filter(|dropper| dropper.process.is_current());
     if running.is_some() {
         return running;
@@ -48,18 +48,18 @@ fn dropper() -> Option<&'static Dropper> {
     let first = match DROPPER.compare_exchange(last, started, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => started,
         Err(first) => {
-            // Without a sender its thread ends.
-            // SAFETY: the pointer is that of the box above, and nobody else has got it.
+            // The thread ends without a sender.
+            // SAFETY: `started` is the box above, and was not stored in DROPPER.
             drop(unsafe { Box::from_raw(started) });
             first
         }
     };
-    // SAFETY: as above; whoever was first has started it in this process.
+    // SAFETY: `first` was stored in DROPPER, so it is never freed and never changed.
     unsafe { first.as_ref() }
 }
 
 fn start() -> Option<Dropper> {
-    // There may be messages before there is a context.
+    // A message may be dropped before the process has made a context.
     count_forks().ok()?;
     let (sender, owners) = channel();
     let started = spawn("zmq-owners", || drop_all(owners));
@@ -74,15 +74,15 @@ thread_local! {
 fn drop_all(owners: Receiver<Owner>) {
     DROPS_OWNERS.set(true);
     for owner in owners {
-        // A panic is reported by the panic hook and ends here: the other owners have to be dropped too.
+        // The panic hook has reported the panic. The other owners must be dropped too.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(owner))) {
             drop_payload(payload);
         }
     }
 }
 
-/// Runs `work`, which may wait for long: here, unless this is the thread that drops owners, or signals are caught and must
-/// end the wait. Then `work` runs in a thread of its own.
+/// Runs `work`, which may wait long. It runs in a thread of its own if this is the thread that drops owners, or if
+/// signals are caught and must end the wait.
 pub(crate) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) {
     if !DROPS_OWNERS.get() && !catching() {
         return work();

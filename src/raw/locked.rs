@@ -12,8 +12,8 @@ use crate::socket::MaybeOwned;
 
 /// libzmq's own poller with the sockets that are in it, each under the number of its place in ours.
 ///
-/// The handle is valid, or null as long as no socket was added. Whatever is registered with it is in `sockets`, so it is
-/// open: borrowed or owned.
+/// The handle is valid, or null until a socket is added. Every socket that is registered with it is in `sockets`,
+/// borrowed or owned, and therefore open.
 pub(crate) struct LockedPoller<'a> {
     handle: *mut c_void,
     sockets: HashMap<usize, MaybeOwned<'a>>,
@@ -57,7 +57,7 @@ impl<'a> LockedPoller<'a> {
         }
         let data = ptr::without_provenance_mut(place);
         let handle = socket.core().raw().as_ptr();
-        // SAFETY: the poller's handle is valid, or null where there is no memory, which is refused; the socket's is open
+        // SAFETY: the poller's handle is valid, or null without memory, which libzmq refuses; the socket's is open
         // (its type's invariant), and stays so while it is in `sockets`. The data is a number.
         let rc = unsafe { zmq_sys::zmq_poller_add(self.handle, handle, data, events) };
         if let Err(errno) = check(rc) {
@@ -77,12 +77,12 @@ impl<'a> LockedPoller<'a> {
     pub(crate) fn remove(&mut self, place: usize) -> Option<MaybeOwned<'a>> {
         let socket = self.sockets.remove(&place)?;
         let handle = socket.core().raw().as_ptr();
-        // SAFETY: as in modify. It fails only for a socket that is not there.
+        // SAFETY: as in `modify`. The call fails only for a socket that is not registered.
         unsafe { zmq_sys::zmq_poller_remove(self.handle, handle) };
         Some(socket)
     }
 
-    /// The descriptor that is readable when a socket may be ready; there once a socket was added.
+    /// The descriptor that is readable when a socket may be ready. `None` until a socket is added.
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         let mut fd: c_int = -1;
         // SAFETY: the handle is valid or null, which is refused, and the pointer valid.
@@ -91,13 +91,13 @@ impl<'a> LockedPoller<'a> {
         Some(unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
-    /// What is ready now: the places, and the events.
+    /// The places of the sockets that are ready now, with their events.
     pub(crate) fn ready(&mut self) -> Result<impl Iterator<Item = (usize, c_short)> + '_, Errno> {
         let (events, room) = (self.events.as_mut_ptr(), self.events.len() as c_int);
         // SAFETY: the handle is valid or null, which is refused; the list has room for `room` events. Every socket in the
         // poller is open (type invariant).
         let found = match check(unsafe { zmq_sys::zmq_poller_wait_all(self.handle, events, room, 0) }) {
-            // Nothing is ready; a signal came before it was known: the caller asks again before it waits.
+            // No socket is ready, or a signal interrupted the call. The caller calls again before it waits.
             Err(Errno::EAGAIN) => 0,
             found => found?,
         };
@@ -108,9 +108,10 @@ impl<'a> LockedPoller<'a> {
 
 impl Drop for LockedPoller<'_> {
     fn drop(&mut self) {
-        // A forked child would wait for locks that nobody there gives back.
+        // A forked child would wait for locks that threads of its parent hold.
         if !self.handle.is_null() && self.process.is_current() {
-            // SAFETY: the handle is valid and not used again; its sockets are still open, they are dropped after this.
+            // SAFETY: the handle is valid and not used again. `sockets` is dropped after this, so the sockets are still
+            // open.
             unsafe { zmq_sys::zmq_poller_destroy(&raw mut self.handle) };
         }
     }

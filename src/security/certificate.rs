@@ -15,14 +15,14 @@ use super::z85::Z85Error;
 use super::zpl::{self, BadLine, Entry};
 use crate::error::{Errno, Result};
 
-/// A certificate longer than this, in bytes, is none.
+/// The largest certificate file in bytes. Longer files are refused.
 const LONGEST: usize = 1 << 16;
 
-/// A CURVE key pair, or a public key alone, with what else is known of its owner.
+/// A CURVE key pair, or a public key alone, with metadata about its owner.
 ///
-/// On disk it is two files: `NAME`, which may be given away, and `NAME_secret` for its owner alone. That is how czmq has
-/// them; pyzmq's `server.key` and `server.key_secret` are the same with a `NAME` that ends in `.key`. Both read what is
-/// written here, and the other way round.
+/// A certificate is two files: `NAME`, which is public, and `NAME_secret` for its owner alone. czmq uses the same
+/// names. pyzmq's `server.key` and `server.key_secret` have a `NAME` that ends in `.key`. czmq and pyzmq read the files
+/// of this library, and this library reads theirs.
 ///
 /// ```
 /// use zmq::security::{Certificate, Security};
@@ -50,7 +50,7 @@ pub struct Certificate {
     metadata: Vec<(String, String)>,
 }
 
-/// Why a certificate was not read or written. No text of it shows what a file says.
+/// The error of reading or writing a certificate. Its texts never show a file's content.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
@@ -59,18 +59,18 @@ pub enum CertificateError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         #[source]
         error: io::Error,
     },
-    /// A line of the file is not what it should be.
+    /// A line of the file is malformed.
     #[error("{}:{line}: {why}", .path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
     /// The file as a whole is not a certificate.
@@ -78,7 +78,7 @@ pub enum CertificateError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         why: &'static str,
     },
 }
@@ -88,7 +88,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// `ENOTSUP` where libzmq was built without CURVE (feature `curve`).
+    /// `ENOTSUP` if libzmq was built without CURVE (feature `curve`).
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -108,7 +108,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// `ENOTSUP` where libzmq was built without CURVE (feature `curve`).
+    /// `ENOTSUP` if libzmq was built without CURVE (feature `curve`).
     ///
     /// ```
     /// use zmq::security::Certificate;
@@ -124,7 +124,7 @@ impl Certificate {
         Ok(Certificate { public: curve_public(&secret)?, secret: Some(secret), metadata: Vec::new() })
     }
 
-    /// A certificate of a public key alone: somebody else's.
+    /// A certificate of a public key alone, without the secret one.
     ///
     /// ```
     /// use zmq::{PublicKey, security::Certificate};
@@ -147,12 +147,12 @@ impl Certificate {
         self.secret.as_ref()
     }
 
-    /// What the certificate says of its owner under this name.
+    /// The metadata under this name.
     pub fn metadata(&self, name: &str) -> Option<&str> {
         self.metadata.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// All that the certificate says of its owner, in its order.
+    /// All metadata, in the certificate's order.
     ///
     /// ```
     /// use zmq::{PublicKey, security::Certificate};
@@ -168,12 +168,12 @@ impl Certificate {
         self.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Says something of the owner, in the place of what was said under this name before.
+    /// Sets the metadata under this name, and replaces an earlier value.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for what cannot be written: a name that is empty, longer than 255 bytes or has other letters than
-    /// `A-Z a-z 0-9 - $ _ @ . & + /`; a value with a control character or with both kinds of quotes.
+    /// `EINVAL` for a name or value that cannot be written: a name that is empty, longer than 255 bytes or has other
+    /// letters than `A-Z a-z 0-9 - $ _ @ . & + /`; a value with a control character or with both kinds of quotes.
     ///
     /// ```
     /// use zmq::{PublicKey, security::Certificate};
@@ -201,12 +201,12 @@ impl Certificate {
 
     /// Writes the public part to `path` and, if the secret key is there, all of it to `path` with `_secret` behind.
     ///
-    /// The secret file is its owner's alone (mode 0600) from its first moment on. Files that are there already are
-    /// replaced as a whole: who reads them meanwhile gets the old or the new one.
+    /// The secret file has mode 0600 when it is created. Existing files are replaced as a whole: a program that reads
+    /// them meanwhile gets the old file or the new one.
     ///
     /// # Errors
     ///
-    /// Where a file cannot be written.
+    /// If a file cannot be written.
     #[doc(alias = "zcert_save")]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), CertificateError> {
         let path = path.as_ref();
@@ -221,7 +221,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     ///
     /// ```
     /// use zmq::{PublicKey, security::Certificate};
@@ -248,7 +248,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// Where the file cannot be written, or the certificate has no secret key.
+    /// If the file cannot be written, or the certificate has no secret key.
     #[doc(alias = "zcert_save_secret")]
     pub fn save_secret(&self, path: impl AsRef<Path>) -> Result<(), CertificateError> {
         let path = path.as_ref();
@@ -262,7 +262,7 @@ impl Certificate {
         replace(path, 0o600, &text.0)
     }
 
-    /// What both files say, up to the end of the line with the public key.
+    /// The text of both files up to the end of the line with the public key.
     fn text(&self, head: &str) -> String {
         let mut text = head.to_owned();
         zpl::write_section(&mut text, "metadata");
@@ -273,13 +273,13 @@ impl Certificate {
         text
     }
 
-    /// Reads a certificate: with its secret key from `path` with `_secret` behind if that is there, otherwise from `path`.
-    /// Where neither is, `path` may lack the `.key` of pyzmq's files; and it may name a secret file itself.
+    /// Reads a certificate: with its secret key from `path` with `_secret` behind if that file exists, otherwise from
+    /// `path`. If neither exists, `.key` is added to `path` as in pyzmq. `path` may also name a secret file itself.
     ///
     /// # Errors
     ///
-    /// Where the file is not there or not readable, and where it is not a certificate: the error names the file and the
-    /// line. A secret file that does not have the public key of its secret key is none.
+    /// If the file does not exist, is not readable or is not a certificate. The error names the file and the line. A
+    /// secret file without the public key of its secret key is not a certificate.
     #[doc(alias = "zcert_load")]
     pub fn load(path: impl AsRef<Path>) -> Result<Certificate, CertificateError> {
         let path = path.as_ref();
@@ -316,7 +316,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// Whether a path ends with the name of a file: what ends with a slash or dots would get what is put behind it as its name.
+/// Whether a path ends with the name of a file: a suffix after a slash or dots would become the whole name.
 fn check_name(path: &Path) -> Result<(), CertificateError> {
     let name = path.file_name().map(OsStrExt::as_bytes);
     if name.is_some_and(|name| path.as_os_str().as_bytes().ends_with(name)) {
@@ -356,7 +356,7 @@ fn read(path: &Path, wants_secret: bool) -> Result<Certificate, CertificateError
         return Err(file("the public key is all zeros, which is none"));
     }
     if let Some(secret) = &secret {
-        // Without CURVE nobody can tell, nor use the keys.
+        // Without CURVE the keys can neither be compared nor used.
         if curve_public(secret).is_ok_and(|own| own != public) {
             return Err(file("the public key is not that of the secret key"));
         }
@@ -380,7 +380,7 @@ fn set_once<K: std::str::FromStr<Err = Z85Error>>(
 /// Reads a file as a whole, into memory that is wiped.
 fn read_bytes(path: &Path) -> Result<SecretBytes, CertificateError> {
     let failed = |error| CertificateError::Io { path: path.to_owned(), error };
-    // Opening a pipe waits for who writes to it, unless told not to.
+    // Without O_NONBLOCK opening a pipe would wait for a writer.
     let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {
         return Err(CertificateError::File { path: path.to_owned(), why: "it is not a file" });
@@ -402,15 +402,15 @@ fn read_bytes(path: &Path) -> Result<SecretBytes, CertificateError> {
     Ok(bytes)
 }
 
-/// Writes a file as a whole under another name, and gives it its own then: nobody sees half of it, nor the new content
-/// with the old one's permissions.
+/// Writes a file under a temporary name and renames it: other programs never see half of it, nor the new content with
+/// the old permissions.
 fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), CertificateError> {
     check_name(path)?;
     let failed = |error| CertificateError::Io { path: path.to_owned(), error };
     let (new, mut file) = create_beside(path, mode).map_err(failed)?;
     let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, path));
     written.map_err(|error| {
-        // What was written so far is of no use.
+        // The unfinished file is of no use.
         let _ = fs::remove_file(&new);
         failed(error)
     })
@@ -423,7 +423,7 @@ fn create_beside(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let new = path.with_file_name(format!(".zmq-{}-{number}", std::process::id()));
         match OpenOptions::new().write(true).create_new(true).mode(mode).open(&new) {
-            // Left by a process of the same number: the next name will do.
+            // An earlier process of the same number left the file. The next name is tried.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => return created.map(|file| (new, file)),
         }

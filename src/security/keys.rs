@@ -23,9 +23,8 @@ pub struct PublicKey([u8; 32]);
 
 /// A CURVE secret key: 32 bytes, or 40 characters of Z85. It is never printed, and wiped from memory when dropped.
 ///
-/// The wiping is of what this library holds: the key itself, which stays in one place however often the value is moved,
-/// and every buffer that it passes through on its way from or to a text, a file or a socket. A socket keeps a copy inside
-/// libzmq, which does not wipe it.
+/// This library wipes its own memory: the key, which stays in one place when the value is moved, and every buffer
+/// between the key and a text, a file or a socket. libzmq does not wipe the copy that a socket keeps.
 ///
 /// ```
 /// # fn main() -> Result<(), zmq::Z85Error> {
@@ -50,7 +49,7 @@ impl PublicKey {
 }
 
 impl SecretKey {
-    /// The key of these bytes. The caller's own copy of them is the caller's to wipe.
+    /// The key of these bytes. The caller must wipe its own copy.
     pub fn from_bytes(mut bytes: [u8; 32]) -> SecretKey {
         let key = SecretKey::copied(&bytes);
         raw::wipe(&mut bytes);
@@ -62,7 +61,7 @@ impl SecretKey {
         &self.0
     }
 
-    /// The key as text, for writing it to where secrets are kept. The text is wiped when dropped, too.
+    /// The key as text, for storing it. The text is wiped when dropped, too.
     ///
     /// ```
     /// let key = zmq::SecretKey::from_bytes([7; 32]);
@@ -77,7 +76,7 @@ impl SecretKey {
         SecretKey(Box::new([0; 32]))
     }
 
-    /// The bytes go straight to where they stay.
+    /// The bytes are written to their final place, without a copy on the way.
     fn copied(bytes: &[u8; 32]) -> SecretKey {
         let mut key = SecretKey::empty();
         key.0.copy_from_slice(bytes);
@@ -96,7 +95,7 @@ fn text(bytes: &[u8; 32]) -> String {
     z85_encode(bytes).unwrap_or_default()
 }
 
-/// Reads a key's text into the place where the key is to be.
+/// Decodes a key's text into `key`.
 fn read(text: &str, key: &mut [u8; 32]) -> Result<(), Z85Error> {
     if text.len() != 40 {
         return Err(Z85Error::KeyLength(text.len()));
@@ -152,7 +151,7 @@ impl Drop for SecretKey {
     }
 }
 
-/// Compares in a time that does not depend on where the keys differ.
+/// Compares in a time that does not depend on the place of the difference.
 impl PartialEq for SecretKey {
     fn eq(&self, other: &SecretKey) -> bool {
         equal(&*self.0, &*other.0)
@@ -165,7 +164,7 @@ impl Eq for SecretKey {}
 ///
 /// # Errors
 ///
-/// `ENOTSUP` where libzmq was built without CURVE (feature `curve`).
+/// `ENOTSUP` if libzmq was built without CURVE (feature `curve`).
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {
@@ -200,7 +199,7 @@ fn failed(errno: Errno, call: &'static str) -> crate::Error {
 ///
 /// # Errors
 ///
-/// `ENOTSUP` where libzmq was built without CURVE (feature `curve`).
+/// `ENOTSUP` if libzmq was built without CURVE (feature `curve`).
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {

@@ -1,4 +1,4 @@
-//! How a socket's connections are to be secured, in one call.
+//! `Security`: the security of a socket's connections, set in one call.
 
 use std::fmt;
 
@@ -12,26 +12,25 @@ use crate::sockopt::find;
 /// The call that errors name.
 const CALL: &str = "secure";
 
-/// How a socket's connections are to be secured: the mechanism, this side's role in it, and all that the role needs.
+/// The security of a socket's connections: the mechanism, this side's role in it, and the role's parameters.
 ///
-/// What matters is who checks the other: a *server* asks the context's ZAP handler about each client, for which there is
-/// [`Authenticator`](super::Authenticator); a CURVE *client* knows its server by the server's public key. The server is the
-/// side that binds. One that connects, and a NULL socket with a domain that does, needs a
-/// [`reconnect_ivl`](Socket::reconnect_ivl) of `None`.
+/// A *server* asks the context's ZAP handler about each client; [`Authenticator`](super::Authenticator) is one. A CURVE
+/// *client* knows its server by the server's public key. The server is the side that binds. A server that connects, or
+/// a NULL socket with a domain that connects, needs a [`reconnect_ivl`](Socket::reconnect_ivl) of `None`.
 ///
 /// Without a handler in the server's context
 ///
 /// - a PLAIN server refuses every client,
-/// - a CURVE server encrypts, and lets everybody in,
-/// - a NULL socket with a domain lets everybody in,
+/// - a CURVE server encrypts, and accepts every client,
+/// - a NULL socket with a domain accepts every client,
 ///
-/// the latter two unless the draft option `ZMQ_ZAP_ENFORCE_DOMAIN` is set beside a domain: then nobody gets in. A client
-/// that waits for the answer of a handler that has stopped, or that takes its time, waits for
-/// [`handshake_ivl`](Socket::handshake_ivl) at most, 30 s unless set, and then tries again.
+/// the latter two unless the draft option `ZMQ_ZAP_ENFORCE_DOMAIN` is set beside a domain: then every client is
+/// refused. If a handler has stopped or is slow, a client waits [`handshake_ivl`](Socket::handshake_ivl) at most, 30 s
+/// unless set, and then tries again.
 ///
-/// `inproc://` connections have no security whatever is set: they stay in the process. Raw data, of STREAM and of ROUTER
-/// with [`Socket::set_router_raw`], and what travels by `udp://`, `pgm://`, `epgm://` and `norm://` cannot have any: a
-/// socket that has security set does not bind or connect there.
+/// `inproc://` connections never have security: they stay in the process. Raw data of STREAM, and of ROUTER with
+/// [`Socket::set_router_raw`], cannot be secured, nor can `udp://`, `pgm://`, `epgm://` and `norm://`: a socket with
+/// security does not bind or connect there.
 ///
 /// ```
 /// use zmq::security::{Authenticator, Security};
@@ -174,7 +173,7 @@ impl Security {
         Security::new(Role::CurveServer { secret: secret.clone() })
     }
 
-    /// A client of CURVE, with its own secret key and the server's public one. Its own public key is worked out.
+    /// A client of CURVE, with its own secret key and the server's public one. Its own public key is derived.
     ///
     /// ```
     /// use zmq::{Context, Req, security::Security};
@@ -196,8 +195,8 @@ impl Security {
         Security::new(Role::CurveClient { secret: secret.clone(), server: *server })
     }
 
-    /// The server of GSSAPI (Kerberos), under its principal, such as `host@server.example.org`: 1 to 255 bytes. For name
-    /// types, and to leave encryption out, there are the single options.
+    /// The server of GSSAPI (Kerberos), under its principal, such as `host@server.example.org`: 1 to 255 bytes. Name
+    /// types, and GSSAPI without encryption, are set with the single options.
     ///
     /// ```
     /// use zmq::{Context, Rep, security::Security, sockopt::Mechanism};
@@ -218,8 +217,8 @@ impl Security {
         Security::new(Role::GssapiServer { principal: principal.into() })
     }
 
-    /// A client of GSSAPI (Kerberos), with the server's principal, and under its own or, with `None`, under that of the
-    /// tickets at hand: 1 to 255 bytes each.
+    /// A client of GSSAPI (Kerberos), with its own principal and the server's: 1 to 255 bytes each. With `None` the
+    /// client has the principal of the available tickets.
     ///
     /// ```
     /// use zmq::{Context, Req, security::Security};
@@ -240,9 +239,9 @@ impl Security {
         Security::new(Role::GssapiClient { principal: principal.map(str::to_owned), server: server.into() })
     }
 
-    /// The domain that this socket's clients are checked in: 1 to 255 bytes, which a handler may have a policy for. It
-    /// counts for servers, and for NULL, which asks no handler without one. A socket that has a domain keeps it until it
-    /// gets another.
+    /// The ZAP domain of this socket's clients: 1 to 255 bytes. A handler may have a policy for it. The domain counts
+    /// for servers and for NULL; a NULL socket without a domain asks no handler. A socket keeps its domain until
+    /// another is set.
     ///
     /// ```
     /// use zmq::{Context, Rep, security::Security};
@@ -261,7 +260,7 @@ impl Security {
         self
     }
 
-    /// Everything that could be wrong is found before the first option is set, so that no socket is left half set up.
+    /// Checks all values before the first option is set, so that no socket is left with some of them.
     fn check(&self) -> Result<()> {
         check_text("the domain", self.domain.as_deref())?;
         match &self.role {
@@ -287,7 +286,7 @@ impl Security {
     }
 }
 
-/// Shows the mechanism and the role, and neither keys nor passwords.
+/// Shows the mechanism and the role, but neither keys nor passwords.
 impl fmt::Debug for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let role = match self.role {
@@ -336,15 +335,15 @@ fn check_curve(secret: &SecretKey, server: Option<&PublicKey>) -> Result<()> {
 }
 
 impl<T: SocketType> Socket<'_, T> {
-    /// Secures the connections that are made from the next [`Socket::bind`] or [`Socket::connect`] on; those that are
-    /// there, and endpoints that are bound already, stay as they are. A later call replaces an earlier one. It sets several
-    /// options in turn: of the threads that share a socket, one should do it.
+    /// Secures the connections of later calls of [`Socket::bind`] and [`Socket::connect`]. Existing connections and
+    /// bound endpoints stay as they are. A later call replaces an earlier one. The call sets several options in turn,
+    /// so only one of the threads that share a socket should make it.
     ///
     /// # Errors
     ///
-    /// `ENOTSUP` where libzmq was built without the mechanism; `EINVAL` for a user name, password, domain or principal
-    /// that is not of 1 to 255 bytes or contains a NUL, for a key of zeros, and on a STREAM, which has no security: in all
-    /// these cases nothing was set. `ETERM` after the context was shut down.
+    /// `ENOTSUP` if libzmq was built without the mechanism; `EINVAL` for a user name, password, domain or principal
+    /// that is not of 1 to 255 bytes or contains a NUL, for a key of zeros, and on a STREAM, which has no security: in
+    /// all these cases nothing was set. `ETERM` after the context was shut down.
     ///
     /// ```
     /// use zmq::{Context, Req, security::Security};

@@ -187,7 +187,7 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().connect_peer(endpoint)
     }
 
-    /// Sends a datagram to an address. It is lost where nobody receives it, as datagrams are.
+    /// Sends a datagram to an address. Without a receiver it is lost, as datagrams are.
     ///
     /// # Errors
     ///
@@ -244,7 +244,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv_from`], but for `EAGAIN`.
+    /// The errors of [`Socket::recv_from`], except `EAGAIN`.
     pub fn recv_from_timeout(&self, timeout: Duration) -> Result<Option<(SocketAddr, Message)>>
     where
         T: HasDatagrams,
@@ -343,7 +343,7 @@ impl Core {
         Err(Errno::ENOTSUP.because(call, format_args!("a {} socket has no datagrams", self.kind())))
     }
 
-    /// What is received is lost where it has no address: another kind's message, or a body alone.
+    /// A message without an address is lost: another kind's message, or a body alone.
     fn check_between_datagrams(&self) -> Result<()> {
         const CALL: &str = "zmq_msg_recv";
         self.check_has_datagrams(CALL)?;

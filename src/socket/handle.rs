@@ -1,4 +1,4 @@
-//! What the owner of a socket can do with it, whatever it is used for.
+//! `Socket` methods that concern the handle: its kind, its context, references, and handing it to C code and back.
 
 use std::ffi::c_void;
 use std::fmt;
@@ -39,11 +39,11 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
         if let Some(record) = context.inner().take_record(handle, kind.kind()) {
             socket.core().restore(record);
         }
-        // C code may have switched ZMQ_CONFLATE on meanwhile, which the record does not say.
+        // C code may have switched ZMQ_CONFLATE on after the record was made.
         for (option, value) in options {
             socket.core().remember(option, value);
         }
-        // This library does not know how C code used the socket.
+        // C code may have bound, connected or received already.
         let core = socket.core();
         {
             let mut known = core.known();
@@ -111,7 +111,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     ///
     /// # Errors
     ///
-    /// The socket itself, where it is of another kind.
+    /// The socket itself if it is of another kind.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -155,8 +155,9 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
         SocketRef::new(self.core())
     }
 
-    /// The C handle, for code that is half C. It stays this library's to close, and `inproc://` names are for
-    /// [`Socket::bind`] to bind: who connects to one that C code bound is taken to be waiting, and closed with the context.
+    /// The C handle, for code that is half C. C code must not close it, and must leave `inproc://` names to
+    /// [`Socket::bind`]: a socket that connects to a name bound by C code counts as waiting for the name, and is closed
+    /// with the context.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -179,8 +180,8 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
 }
 
 impl<T: SocketType> Socket<'static, T> {
-    /// Gives the C handle up, to be closed with `zmq_close`, together with the context that it needs until then. What
-    /// this library knows of the socket waits for [`Context::socket_from_raw`].
+    /// Gives up the C handle, together with the context. The caller closes the handle with `zmq_close`, and the context
+    /// must live until then. The context keeps the socket's state for [`Context::socket_from_raw`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {

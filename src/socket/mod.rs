@@ -46,8 +46,8 @@ use state::State;
 
 /// A socket of kind `T`, in a context that it borrows for `'ctx` or, as `Socket<'static, T>`, keeps alive itself.
 ///
-/// It is made by [`Context::socket`] or [`Context::owned_socket`] and closed when dropped, which does not wait: what it
-/// has not sent yet is sent in the background for as long as its linger period says.
+/// [`Context::socket`] and [`Context::owned_socket`] make it. Dropping closes it without waiting. libzmq sends its
+/// unsent messages in the background until its linger period ends.
 ///
 /// A socket is [`Send`]: it may move to another thread. It is not [`Sync`]: two threads cannot use it at once, which
 /// in C corrupts memory. To reach one socket from several threads, give it to one of them and a channel to the others,
@@ -80,27 +80,29 @@ impl Drop for Borrowed<'_> {
     fn drop(&mut self) {}
 }
 
-/// The state of a socket, whatever its kind. `Send`, and not `Sync`.
+/// A socket without its kind as a type. `Core` is `Send` and not `Sync`.
 ///
-/// Sockets of some kinds are shared by threads (see [`crate::raw::NotSync`]), so all fields but the handle are `Sync`.
+/// Sockets of some kinds are shared by threads (see [`crate::raw::NotSync`]), so all fields except the handle are
+/// `Sync`.
 pub(crate) struct Core {
     raw: RawSocket,
     context: Arc<Inner>,
-    /// Its number among the context's open sockets.
+    /// The socket's number in `OpenSockets`.
     number: u64,
     kind: Kind,
-    /// What sending and receiving ask.
+    /// The state that `send` and `recv` read.
     state: State,
-    /// What all other calls ask. It is never locked while libzmq, user code or this library's own calls on the socket run.
+    /// The state that all other calls read. The lock is never held while libzmq, user code or another call on the
+    /// socket runs.
     known: Mutex<Known>,
     op_lock: Mutex<()>,
     monitor: MonitorSlot,
     pollers: PollerNotify,
-    /// What [`crate::Socket::fd`] gives, from the first call on.
+    /// The descriptor that [`crate::Socket::fd`] lends, made by its first call.
     lent_fd: OnceLock<OwnedFd>,
 }
 
-/// Has the compiler check that all fields but the handle are `Sync`.
+/// Makes the compiler check that all fields except the handle are `Sync`.
 const _: fn(&Core) = |core| {
     fn is_sync<T: Sync>(_: &T) {}
     let Core { raw: _, context, number, kind, state, known, op_lock, monitor, pollers, lent_fd } = core;
@@ -125,7 +127,7 @@ impl Core {
         core
     }
 
-    /// The handle for an immediate call; pollers are told.
+    /// The handle for an immediate call. Pollers are notified.
     #[inline]
     pub(crate) fn raw(&self) -> &RawSocket {
         self.notify_pollers();
@@ -138,7 +140,7 @@ impl Core {
         self.raw.as_ptr()
     }
 
-    /// An item for an immediate call of `zmq_poll`; pollers are told.
+    /// An item for an immediate call of `zmq_poll`. Pollers are notified.
     pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
         PollItem::of_socket(self.raw(), events)
     }
@@ -206,7 +208,8 @@ impl Core {
         self.known().is_used
     }
 
-    /// Whether messages of several parts are refused: this socket conflates, or an inproc peer that cannot bear them.
+    /// Whether messages of several parts are refused: `ZMQ_CONFLATE` is on at this socket, or at a SUB that connected
+    /// to an inproc name of this socket.
     fn is_single_part_only(&self) -> bool {
         self.conflates()
             || self.state.has_inproc_name()
@@ -218,7 +221,7 @@ impl Core {
         lock(&self.op_lock)
     }
 
-    /// What is known of the socket, to be kept while C code has it.
+    /// Moves the socket's state into a `Record`, which the context keeps while C code owns the socket.
     fn take_record(&mut self) -> Record {
         Record {
             kind: self.kind,
@@ -235,7 +238,7 @@ impl Core {
         self.update_fast_path();
     }
 
-    /// Keeps an endpoint that the socket was bound or connected to, for reports of open sockets.
+    /// Adds an endpoint that the socket has bound or connected to the report of open sockets.
     fn note_endpoint(&self, role: EndpointRole, endpoint: &str) {
         self.context.open_sockets().add_endpoint(self.number, role, endpoint);
     }
@@ -255,7 +258,7 @@ impl Drop for Core {
         let context = self.context.clone();
         let raw = self.raw.take();
         let known = std::mem::take(&mut *self.known());
-        // A socket with remote endpoints is closed now, so that it lets go of them.
+        // A socket with remote endpoints is closed now, so that libzmq releases the addresses.
         let connected = if known.has_remote { Vec::new() } else { known.connected };
         context.inproc_close(raw, &known.bound, connected);
         context.open_sockets().remove(self.number);

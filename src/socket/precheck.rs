@@ -1,5 +1,5 @@
-//! What is checked before libzmq gets to see it: endpoints, options and connections over which it would abort, hang, or
-//! leave out what is set to secure a socket.
+//! Checks before libzmq's call. They refuse endpoints, options and connections that make libzmq abort or hang, or that
+//! bypass the socket's security.
 
 use std::ffi::{CStr, c_int};
 
@@ -22,7 +22,7 @@ impl Core {
         self.kind() == Kind::Stream || self.known().one_way.raw
     }
 
-    /// Whether parts of a message are received already and others of it are not.
+    /// Whether the last part received has further parts behind it.
     pub(crate) fn is_half_received(&self) -> bool {
         self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1)
     }
@@ -31,7 +31,7 @@ impl Core {
     pub(crate) fn check_mark(&self, name: &'static str, number: c_int) -> Result<()> {
         let is_mark = matches!(number, zmq_sys::ZMQ_SNDHWM | zmq_sys::ZMQ_RCVHWM);
         if cfg!(not(zmq_patches = "safety")) && is_mark && self.is_used() {
-            let why = "this libzmq takes it before the socket binds or connects only";
+            let why = "this libzmq accepts a mark only before the socket binds or connects";
             return Err(Errno::EINVAL.because(name, why));
         }
         Ok(())
@@ -61,7 +61,7 @@ impl Core {
         Ok(())
     }
 
-    /// Checks an endpoint that the socket is to bind.
+    /// Checks an endpoint before `zmq_bind`.
     pub(super) fn check_bind(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
         #[cfg(feature = "draft")]
         self.check_family(call, endpoint)?;
@@ -70,7 +70,7 @@ impl Core {
         self.check_conflating(call, endpoint, text)
     }
 
-    /// Checks an endpoint that the socket is to connect to.
+    /// Checks an endpoint before `zmq_connect`.
     pub(super) fn check_connect(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
         self.check_raw(call, endpoint)?;
         self.check_security(call, endpoint)?;
@@ -105,12 +105,12 @@ impl Core {
         if !has_mechanism && ZAP_DOMAIN.get_text(socket)?.is_none() {
             return Ok(());
         }
-        let why = "what travels there cannot be secured, and a mechanism or a ZMQ_ZAP_DOMAIN is set";
+        let why = "the transport cannot be secured, and a mechanism or a ZMQ_ZAP_DOMAIN is set";
         Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
     }
 
-    /// A server with `ZMQ_ZAP_ENFORCE_DOMAIN` and no domain: PLAIN aborts the process when the first peer comes, and CURVE
-    /// lets everybody in without asking a ZAP handler.
+    /// Refuses a server with `ZMQ_ZAP_ENFORCE_DOMAIN` and no domain: PLAIN aborts the process when the first peer
+    /// connects, and CURVE accepts every peer without asking a ZAP handler.
     #[cfg(feature = "draft")]
     fn check_security(&self, call: &'static str, endpoint: &str) -> Result<()> {
         let socket = self.raw();
@@ -146,8 +146,8 @@ impl Core {
         Err(Errno::EINVAL.because(call, why))
     }
 
-    /// A connection that asks a ZAP handler about its peer and is made again when it breaks: libzmq takes the answer about
-    /// the peer before, and lets the next peer in with it, or aborts the process.
+    /// Refuses a connection that asks a ZAP handler about its peer and reconnects: libzmq applies the handler's answer
+    /// for the previous peer to the next one, or aborts the process.
     fn check_zap_client(&self, call: &'static str, endpoint: &str) -> Result<()> {
         let socket = self.raw();
         let is_on = |option| socket.get_int(option).is_ok_and(|value| value > 0);
@@ -163,7 +163,7 @@ impl Core {
         if !asks {
             return Ok(());
         }
-        let why = "who asks a ZAP handler about its peers binds, or has no ZMQ_RECONNECT_IVL";
+        let why = "a socket whose peers a ZAP handler checks must bind, or have ZMQ_RECONNECT_IVL off";
         Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
     }
 
@@ -177,20 +177,20 @@ impl Core {
         Err(Errno::ENOTSUP.because(call, why))
     }
 
-    /// Checks that libzmq bears the end of an endpoint's connections now, which `zmq_unbind` and `zmq_disconnect` both
-    /// bring about.
+    /// Checks that `zmq_unbind` or `zmq_disconnect` can end an endpoint's connections now without an abort.
     pub(super) fn check_ending(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
-        // The parts that are left would go with the connection, and libzmq aborts the process when it misses them.
+        // libzmq discards the other parts with the connection, and aborts the process when it reads on.
         if self.is_half_received() {
             let why = format_args!("{endpoint:?}: a message is half received; receive its other parts first");
             return Err(Errno::EFSM.because(call, why));
         }
-        // If the name is bound later, libzmq sends an id or a welcome over what is left of the connection, and aborts.
+        // If the name is bound later, libzmq sends an id or a welcome over the ended connection, and aborts.
         if endpoint::is_inproc(text) && self.context().inproc_is_waiting(text) {
-            let why = format_args!("{endpoint:?}: nobody has bound it yet; the connection goes with the socket");
+            let why =
+                format_args!("{endpoint:?}: the name is not bound yet; the connection ends when the socket is closed");
             return Err(Errno::EFSM.because(call, why));
         }
-        // These kinds take the first part off a connection when they are asked whether there is one.
+        // These kinds read the first part of a message to answer `ZMQ_EVENTS`.
         let looks_ahead = matches!(self.kind(), Kind::Router | Kind::Rep | Kind::Sub | Kind::XSub | Kind::Stream);
         if looks_ahead && self.has_message()? {
             let why = format_args!("{endpoint:?}: a message is waiting; receive it first");

@@ -18,14 +18,14 @@ const CALL: &str = "zmq_msg_recv";
 /// `zmq_recv` returns an int; larger buffers cannot be reported.
 const MAX_REPORTABLE_LEN: usize = std::ffi::c_int::MAX as usize;
 
-/// What [`Socket::recv_into`] received.
+/// The outcome of [`Socket::recv_into`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a message may have been longer than the buffer"]
 #[non_exhaustive]
 pub struct Received {
-    /// How many bytes are in the buffer now.
+    /// The number of bytes in the buffer.
     pub copied: usize,
-    /// How many bytes the message had; where it was cut off, 2^31 - 1 says that it had at least so many.
+    /// The size of the message in bytes. If the message was cut off, 2^31 - 1 means that size or more.
     pub size: usize,
 }
 
@@ -105,7 +105,7 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().recv_message(Wait::from_flags(flags))
     }
 
-    /// Receives into a message that is there already. Its old content is gone even where that fails.
+    /// Receives into an existing message. Its old content is gone even if the call fails.
     ///
     /// # Errors
     ///
@@ -138,11 +138,11 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().recv_part(message.raw_mut(), Wait::ByOption).map_err(|errno| self.core().failed(CALL, errno))
     }
 
-    /// Receives into a buffer. What does not fit is lost, and [`Received`] tells.
+    /// Receives into a buffer. The end of a longer message is lost; [`Received`] has the message's size.
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`], and `EINVAL` for an empty buffer, which could take nothing: the message stays.
+    /// As [`Socket::recv`], and `EINVAL` for an empty buffer; the message then stays in the queue.
     ///
     /// ```
     /// # use zmq::{Context, Pair};
@@ -202,7 +202,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv_into`], but for `EAGAIN`.
+    /// The errors of [`Socket::recv_into`], except `EAGAIN`.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -225,7 +225,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv_into`], but for `EAGAIN`.
+    /// The errors of [`Socket::recv_into`], except `EAGAIN`.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -248,7 +248,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`], or the message's bytes where they are not UTF-8.
+    /// The errors of [`Socket::recv`], or the message's bytes if they are not UTF-8.
     ///
     /// ```
     /// use zmq::RecvStringError;
@@ -278,7 +278,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`], but for `EAGAIN`.
+    /// The errors of [`Socket::recv`], except `EAGAIN`.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -300,7 +300,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`], but for `EAGAIN`.
+    /// The errors of [`Socket::recv`], except `EAGAIN`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -353,7 +353,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`], but for `EAGAIN`.
+    /// The errors of [`Socket::recv`], except `EAGAIN`.
     ///
     /// ```
     /// # use zmq::{Context, Pair};
@@ -379,7 +379,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`], but for `EAGAIN`.
+    /// The errors of [`Socket::recv`], except `EAGAIN`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -406,7 +406,7 @@ impl<T: SocketType> Socket<'_, T> {
 }
 
 impl Core {
-    /// Receives without flags. `recv_slow` tries again what libzmq alone fails to do.
+    /// Receives without flags. If the fast path fails, `recv_slow` receives.
     #[inline(always)]
     fn recv_fast(&self) -> Result<Message> {
         let fast = self.may_recv_fast().then_some(&self.raw);
@@ -512,7 +512,7 @@ impl Core {
 
     /// Receives into a buffer, and gives the size of the message.
     fn recv_size(&self, buffer: &mut [u8], wait: Wait) -> Result<usize, Errno> {
-        // Some messages have to be seen whole before they can be copied.
+        // Some messages must be received whole before they can be copied.
         if self.kind() == Kind::XPub || buffer.len() >= MAX_REPORTABLE_LEN {
             let mut message = RawMessage::new();
             self.recv_part(&mut message, wait)?;
@@ -534,7 +534,7 @@ impl Core {
         })
     }
 
-    /// Receives with `receive`, unless libzmq would hit an assertion: see [`Conflating`].
+    /// Receives with `receive`, unless libzmq would fail an assertion: see [`Conflating`].
     fn unless_truncated<R>(&self, receive: impl FnOnce() -> Result<R, Errno>) -> Result<R, Errno> {
         match self.state.conflating() {
             Conflating::No => receive(),

@@ -17,13 +17,13 @@ use crate::raw::{ByType, RawMessage, by_type};
 
 const CALL: &str = "zmq_msg_send";
 
-/// The outcome of a send that does not wait, or only so long.
+/// The outcome of a send that does not wait, or waits until a deadline.
 #[derive(Debug)]
 #[must_use = "a message that was not sent is in here"]
 pub enum TrySend<M = Message> {
-    /// libzmq has taken it.
+    /// libzmq has accepted the message.
     Sent,
-    /// No room was left for the message, which this gives back.
+    /// No room was left for the message, which is in here.
     WouldBlock(M),
 }
 
@@ -73,18 +73,18 @@ impl<M> TrySend<M> {
 }
 
 impl<T: SocketType> Socket<'_, T> {
-    /// Sends a message: a text, bytes or a [`Message`]. Waits where the kind waits: PUSH, DEALER, REQ and PAIR for a
-    /// peer with room; PUB, XPUB and ROUTER drop instead.
+    /// Sends a message: a text, bytes or a [`Message`]. PUSH, DEALER, REQ and PAIR wait for a peer with room; PUB, XPUB
+    /// and ROUTER drop the message instead.
     ///
     /// Texts, slices and arrays are copied, as `zmq_send` does. A `Vec`, `String`, `Box<[u8]>` or `Arc<[u8]>` is
     /// handed over, and sent without a copy.
     ///
     /// # Errors
     ///
-    /// The message comes back in the error. `EAGAIN` after [`Socket::set_sndtimeo`]'s time, `EFSM` on a REQ that
-    /// awaits a reply or a REP without a request, `EHOSTUNREACH` on a ROUTER with `ZMQ_ROUTER_MANDATORY`, a STREAM, SERVER
-    /// or PEER whose peer is unknown, `EINVAL` on a RADIO without a group or a DGRAM without an address, `ETERM` after the context was shut down, `EINTR` after a caught signal
-    /// ([`crate::interrupt`]).
+    /// The message comes back in the error. `EAGAIN` after [`Socket::set_sndtimeo`]'s time, `EFSM` on a REQ that awaits
+    /// a reply or a REP without a request, `EHOSTUNREACH` on a ROUTER with `ZMQ_ROUTER_MANDATORY`, a STREAM, SERVER or
+    /// PEER whose peer is unknown, `EINVAL` on a RADIO without a group or a DGRAM without an address, `ETERM` after the
+    /// context was shut down, `EINTR` after a caught signal ([`crate::interrupt`]).
     ///
     /// ```
     /// # use zmq::{Context, Pair};
@@ -174,7 +174,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::send`], but for `EAGAIN`.
+    /// The errors of [`Socket::send`], except `EAGAIN`.
     ///
     /// ```
     /// use zmq::TrySend;
@@ -201,7 +201,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::send`], but for `EAGAIN`.
+    /// The errors of [`Socket::send`], except `EAGAIN`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -254,7 +254,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::send_multipart`], but for `EAGAIN`.
+    /// The errors of [`Socket::send_multipart`], except `EAGAIN`.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -276,7 +276,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::send_multipart`], but for `EAGAIN`.
+    /// The errors of [`Socket::send_multipart`], except `EAGAIN`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -306,8 +306,8 @@ impl<T: SocketType> Socket<'_, T> {
 }
 
 impl Core {
-    /// Sends without flags. If the fast path is allowed, bytes and messages go to libzmq from where they are: moving a
-    /// message costs some per cent of what sending it does. `send_slow` tries again what libzmq did not take.
+    /// Sends without flags. If the fast path is allowed, libzmq gets bytes and messages without a move: moving a
+    /// message costs some per cent of sending it. If libzmq refuses the message, `send_slow` sends it.
     #[inline(always)]
     fn send_fast<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
         if self.may_send_fast() {
@@ -319,7 +319,7 @@ impl Core {
                 }
                 ByType::Value(content) => {
                     if self.raw.send_unchecked(content.raw_mut()) {
-                        // It is an empty message now, which needs no close.
+                        // The message is empty now and needs no `zmq_msg_close`.
                         std::mem::forget(message);
                         return Ok(());
                     }
@@ -357,7 +357,7 @@ impl Core {
         }
     }
 
-    /// Sends a part that is checked already.
+    /// Sends a part that `check_message` has checked.
     #[inline]
     pub(crate) fn send_part(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
         if self.kind() == Kind::XSub && is_too_long(part) {
@@ -414,7 +414,7 @@ impl Core {
     fn send_error(&self, errno: Errno, part: &[u8]) -> Error {
         match errno {
             Errno::EHOSTUNREACH if matches!(self.kind(), Kind::Router | Kind::Stream) => {
-                errno.because(CALL, format_args!("nobody is there under the id {}", LongId(part)))
+                errno.because(CALL, format_args!("no peer has the id {}", LongId(part)))
             }
             Errno::EMSGSIZE if self.kind() == Kind::XSub => {
                 let len = part.len() - 1;
@@ -439,7 +439,7 @@ impl Core {
         loop {
             match self.send_copies(&parts, wait) {
                 Ok(()) => return Ok(()),
-                // The peer has gone in the middle, with the parts that it had got: the whole message is still here.
+                // The peer has gone in the middle, with the parts that it had received. `parts` is still whole.
                 Err(PartFailed { errno: Errno::EAGAIN, begun: true }) if wait != Wait::No => {}
                 Err(PartFailed { errno, .. }) => {
                     let error = self.send_error(errno, parts.front().map_or(&[], |part| part));
@@ -467,18 +467,18 @@ impl Core {
             return Err(Errno::EINVAL.because(CALL, format_args!("messages of a {} socket have one part", self.kind())));
         }
         if (several || matches!(self.kind(), Kind::Req | Kind::Rep)) && self.is_single_part_only() {
-            let why = "a message of several parts, of which ZMQ_CONFLATE, here or at a peer, keeps one";
+            let why = "a message of several parts, and ZMQ_CONFLATE, here or at a peer, keeps one part";
             return Err(Errno::EINVAL.because(CALL, why));
         }
         Ok(())
     }
 
-    /// Sends copies that share the content of `parts`, so that the parts are still there if it fails.
+    /// Sends copies that share the content of `parts`, so that `parts` is still whole after a failure.
     fn send_copies(&self, parts: &Multipart, wait: Wait) -> Result<(), PartFailed> {
         let last = parts.len() - 1;
         for (index, part) in parts.iter().enumerate() {
             let more = index < last;
-            // The parts behind a first one that was accepted find room, or their peer has gone: waiting would not help.
+            // After an accepted first part the others have room, or the peer has gone: waiting does not help.
             let wait = if index > 0 { Wait::No } else { wait };
             match self.send_part(&mut part.raw().copy(), more, wait) {
                 Ok(()) => {}
@@ -487,8 +487,8 @@ impl Core {
                         self.finish_aborted_message(more);
                         return Err(PartFailed { errno: Errno::EAGAIN, begun: true });
                     }
-                    // A REQ cannot begin again before it has ended: its request is lost with the peer, as it would be if
-                    // the peer had gone a moment later.
+                    // A REQ cannot send the request again before it is complete. The request is lost with the peer, as
+                    // if the peer had gone a moment later.
                 }
                 Err(errno) => return Err(PartFailed { errno, begun: index > 0 }),
             }
@@ -512,7 +512,7 @@ fn sndmore(more: bool) -> c_int {
     if more { zmq_sys::ZMQ_SNDMORE } else { 0 }
 }
 
-/// Whether a message is a subscription, or the end of one, whose prefix is longer than libzmq bears.
+/// Whether a message is a subscription, or the end of one, with a prefix longer than [`LONGEST_PREFIX`].
 #[cold]
 fn is_too_long(message: &RawMessage) -> bool {
     message.len() > 1 + LONGEST_PREFIX && message.content()[0] <= 1
@@ -520,6 +520,6 @@ fn is_too_long(message: &RawMessage) -> bool {
 
 struct PartFailed {
     errno: Errno,
-    /// Whether parts before the one that failed were accepted.
+    /// Whether libzmq accepted parts before the one that failed.
     begun: bool,
 }

@@ -1,6 +1,6 @@
-//! What every send and receive asks of a socket, and when both may take the fast path.
+//! `State`: the part of a socket's state that every `send` and `recv` reads, with the condition of the fast path.
 //!
-//! Some kinds of socket are shared by threads, so all of it is atomic. Relaxed loads and stores cost the other kinds
+//! All fields are atomic, because threads share some kinds of socket. Relaxed loads and stores cost the other kinds
 //! nothing.
 
 use std::ffi::c_int;

@@ -1,4 +1,4 @@
-//! The options whose values are handles, or that must not be set alone.
+//! Options whose values are handles, or that must not be set alone.
 
 use std::ffi::c_short;
 use std::os::fd::BorrowedFd;
@@ -23,12 +23,12 @@ pub(crate) static ROWS: &[OptionInfo] = &[
     row("ZMQ_LAST_ENDPOINT", zmq_sys::ZMQ_LAST_ENDPOINT, true, false, Kinds::ALL, Kinds::ALL),
     row("ZMQ_USE_FD", zmq_sys::ZMQ_USE_FD, true, true, Kinds::ALL, Kinds::ALL),
     row("ZMQ_CONNECT_ROUTING_ID", zmq_sys::ZMQ_CONNECT_ROUTING_ID, false, true, kinds::RoutingKind, accepted::ROUTING),
-    // An option of contexts that zmq.h lists among those of sockets: no socket takes it.
+    // zmq.h lists this context option among the socket options. Every socket refuses it.
     row("ZMQ_BLOCKY", zmq_sys::ZMQ_BLOCKY, false, false, Kinds::NONE, Kinds::NONE),
 ];
 
 impl<T: SocketType> Socket<'_, T> {
-    /// What the socket can do now without waiting: receive, send, both or nothing.
+    /// The operations that the socket can do now without waiting: receive, send, both or none.
     ///
     /// # Errors
     ///
@@ -52,17 +52,19 @@ impl<T: SocketType> Socket<'_, T> {
         Ok(PollEvents::from_raw(events as i32))
     }
 
-    /// The descriptor that becomes readable when [`Socket::events`] may have changed, for an event loop of one's own.
+    /// The descriptor that becomes readable when [`Socket::events`] may have changed, for the program's own event loop.
     ///
-    /// It is edge-triggered, and says nothing of messages: when it was readable, and after *every* send and receive and
-    /// change of subscriptions, ask for the events again, or a wake-up is lost. It is for waiting, by any call or event loop
-    /// that waits for descriptors: libzmq's own, over which a byte that is written aborts the process, is behind it where the
-    /// system has epoll. Elsewhere it is that one, and never to be read from or written to.
+    /// The descriptor is edge-triggered, and readable does not mean that a message is there. Call [`Socket::events`]
+    /// when it was readable, and after *every* send, receive and change of subscriptions; otherwise a wake-up is lost.
+    ///
+    /// The descriptor is for waiting only. If the system has epoll, it is an epoll descriptor that watches libzmq's
+    /// own. Otherwise it is libzmq's own: never read from it or write to it, because a byte written to it aborts the
+    /// process.
     ///
     /// # Errors
     ///
-    /// `ETERM` after the context was shut down; `EMFILE`, `ENFILE`, `ENOMEM` or `ENOSPC` where the system has none left to
-    /// give, when it is asked for first.
+    /// `ETERM` after the context was shut down; `EMFILE`, `ENFILE`, `ENOMEM` or `ENOSPC` if the first
+    /// call cannot create the descriptor.
     ///
     /// ```
     /// use zmq::{PollEvents, PollItem, poll};
@@ -93,8 +95,8 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().lent_fd().map_err(|errno| row.failed(errno, "not readable"))
     }
 
-    /// The endpoint of the last [`Socket::bind`] as libzmq resolved it, or of the last [`Socket::connect`] as it was
-    /// given; `None` before the first.
+    /// The endpoint of the last [`Socket::bind`] as libzmq resolved it, or of the last [`Socket::connect`] as given.
+    /// `None` before the first of them.
     ///
     /// # Errors
     ///
@@ -140,13 +142,13 @@ mod draft {
 
     impl<T: SocketType> Socket<'_, T> {
         /// Adds a property to the handshake of connections made from now on; the peer reads it with
-        /// [`crate::Message::gets`]. The name begins with `X-` and has up to 255 bytes; of two with one name the first
-        /// counts. Draft.
+        /// [`crate::Message::gets`]. The name begins with `X-` and has up to 255 bytes. Of two properties with the same
+        /// name the first counts. Draft.
         ///
         /// # Errors
         ///
-        /// `EINVAL` for another name, an empty value, a NUL, a colon in the name, and where name and value are 4 bytes
-        /// together with the colon, which libzmq refuses.
+        /// `EINVAL` for another name, an empty value, a NUL or a colon in the name, and if name, colon and value have 4
+        /// bytes together: libzmq refuses that size.
         ///
         /// ```
         /// # fn main() -> zmq::Result<()> {
@@ -201,8 +203,8 @@ mod draft {
         ///
         /// # Errors
         ///
-        /// What the system says to such a priority, `EPERM` above 6 without the privilege: libzmq would abort the
-        /// process over it later.
+        /// The system's error for the priority, such as `EPERM` above 6 without the privilege. Without this check
+        /// libzmq would abort the process later.
         ///
         /// ```
         /// # fn main() -> zmq::Result<()> {

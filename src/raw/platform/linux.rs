@@ -49,7 +49,7 @@ pub(crate) fn relay_fd(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     if epoll == -1 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: a new descriptor, which nobody else owns.
+    // SAFETY: `epoll_create1` returned a new descriptor, which has no other owner.
     let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
     let mut wanted = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 0 };
     // SAFETY: both descriptors are open, and the pointer is to a valid event.

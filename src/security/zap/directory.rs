@@ -1,4 +1,4 @@
-//! A directory of certificates, read again as far as it has changed.
+//! A directory of certificates. Only changed files are read again.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,11 +16,11 @@ use super::super::keys::PublicKey;
 use super::super::secret::equal;
 use crate::lock::lock;
 
-/// A file that was changed less long ago when it was read may have been changed once more since, and have the same times:
-/// systems keep them in ticks.
+/// A file that was read less than this after its last change may have changed again with the same times: file systems
+/// record times in ticks.
 const TICK: Duration = Duration::from_secs(2);
 
-/// What tells that a file is another one now.
+/// The attributes of a file that show a change.
 #[derive(Clone, PartialEq)]
 struct Stamp {
     device: u64,
@@ -32,7 +32,7 @@ struct Stamp {
 
 struct Known {
     stamp: Stamp,
-    /// Whether the stamp can be relied on.
+    /// Whether equal stamps mean an unchanged file.
     settled: bool,
     certificate: Option<Certificate>,
 }
@@ -62,7 +62,7 @@ impl KeyDirectory {
         Ok(found.cloned())
     }
 
-    /// What is known stays as far as it was looked at where the directory cannot be read to its end.
+    /// If the directory cannot be read to its end, the certificates that are known already stay.
     fn read(&self, known: &mut BTreeMap<OsString, Known>, report: &mut dyn FnMut(String)) -> io::Result<()> {
         let mut new = BTreeMap::new();
         let outcome = self.read_into(&mut new, known, report);
@@ -85,7 +85,7 @@ impl KeyDirectory {
                 continue;
             }
             let path = self.path.join(&name);
-            // What has gone in the meantime, or is no file, is nothing to read.
+            // Entries that have gone meanwhile or are no files are skipped.
             let Some(metadata) = fs::metadata(&path).ok().filter(fs::Metadata::is_file) else { continue };
             let stamp = Stamp {
                 device: metadata.dev(),
@@ -102,7 +102,7 @@ impl KeyDirectory {
                     let certificate = match Certificate::load_public(&path) {
                         Ok(certificate) => Some(certificate),
                         Err(error) => {
-                            // What could not be read may be the next time: descriptors may have run out.
+                            // The next attempt may succeed: descriptors may have run out.
                             settled &= !matches!(error, CertificateError::Io { .. });
                             if before.is_none_or(|known| known.certificate.is_some()) {
                                 report(error.to_string());
@@ -120,7 +120,7 @@ impl KeyDirectory {
 }
 
 impl Stamp {
-    /// Whether a change from now on would show.
+    /// Whether a later change would change the stamp.
     fn is_settled(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (seconds, nanoseconds) = self.modified.max(self.changed);
@@ -169,7 +169,7 @@ mod tests {
         let file = place.0.join("alice.key");
         Certificate::of_public(key(1)).save_public(&file).unwrap();
         assert!(knows(1) && !knows(2));
-        // In place, at once, and of the same size: nothing but the content tells.
+        // A change in place, at once and of the same size: only the content shows it.
         let text = fs::read_to_string(&file).unwrap();
         for byte in [2, 3, 4] {
             fs::write(&file, text.replace(&key(1).to_string(), &key(byte).to_string())).unwrap();
@@ -194,7 +194,7 @@ mod tests {
         for _ in 0..3 {
             assert!(directory.find(&key(0), &mut |report| reports.push(report)).unwrap().is_none());
         }
-        // Nor anew after the directory was away.
+        // The file is not reported again after the directory was missing.
         let away = place.0.with_extension("away");
         fs::rename(&place.0, &away).unwrap();
         assert!(directory.find(&key(0), &mut |report| reports.push(report)).is_err());
@@ -212,7 +212,7 @@ mod tests {
         assert!(error.to_string().starts_with("/there/is/none: "), "{error}");
     }
 
-    /// A pipe would let who opens it wait for a writer.
+    /// Opening a pipe waits for a writer.
     #[test]
     fn a_pipe_is_left_alone() {
         let place = Place::new("pipe");

@@ -1,4 +1,4 @@
-//! Who may connect.
+//! `Policy`: the clients that may connect.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,12 +15,12 @@ use super::verdict::{Verdict, is_metadata};
 
 type Callback = Arc<dyn Fn(&ZapRequest) -> Verdict + Send + Sync>;
 
-/// Who may connect to the sockets of a domain.
+/// The clients that may connect to the sockets of a domain.
 ///
-/// A client has to pass two gates. The first is its address: what [`Policy::deny`] names is refused; if there is anything
-/// that [`Policy::allow`] names, all else is refused. The second is what it shows: that is nothing for NULL, and for PLAIN,
-/// CURVE and GSSAPI what this policy knows. A new policy knows nobody, so it lets NULL clients of every address in, and
-/// no others.
+/// A client must pass two checks. The first is its address: an address in a network of [`Policy::deny`] is refused. If
+/// networks are set with [`Policy::allow`], all other addresses are refused. The second check is for PLAIN, CURVE and
+/// GSSAPI: the policy must know the client's credentials. NULL clients have none. A new policy knows no credentials, so
+/// it accepts NULL clients of every address, and no others.
 ///
 /// ```
 /// use zmq::security::{Network, Policy};
@@ -48,42 +48,42 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A policy that lets NULL clients in, and no others.
+    /// A policy that accepts NULL clients, and no others.
     pub fn new() -> Policy {
         Policy::default()
     }
 
-    /// Lets only clients of this network, and of others that are named so, come as far as showing who they are. Processes
-    /// of this machine that come by `ipc://` have no address: [`Policy::allow_local`] is for them.
+    /// Adds a network to those whose clients pass the check of the address. All other networks are then refused.
+    /// Clients over `ipc://` have no address: see [`Policy::allow_local`].
     #[doc(alias = "zauth_allow")]
     pub fn allow(&mut self, network: impl Into<Network>) {
         self.allowed.push(network.into());
     }
 
-    /// Refuses clients of this network, also where [`Policy::allow`] names it.
+    /// Refuses clients of this network, even if [`Policy::allow`] names it too.
     #[doc(alias = "zauth_deny")]
     pub fn deny(&mut self, network: impl Into<Network>) {
         self.denied.push(network.into());
     }
 
-    /// Lets clients that come by `ipc://` pass although there is a list of networks, where the system tells which process
-    /// they are, as Linux does with glibc.
+    /// Accepts clients over `ipc://` even if networks are set with [`Policy::allow`]. The system must report the
+    /// client's process, as Linux does with glibc.
     pub fn allow_local(&mut self) {
         self.local = true;
     }
 
-    /// Forgets all networks that were allowed or denied.
+    /// Removes all networks that were allowed or denied.
     pub fn clear_networks(&mut self) {
         self.allowed.clear();
         self.denied.clear();
     }
 
-    /// Lets a PLAIN client of this name in with this password, and no longer with an earlier one.
+    /// Accepts a PLAIN client of this name with this password, which replaces an earlier one.
     pub fn allow_user(&mut self, name: impl Into<String>, password: impl Into<SecretText>) {
         self.users.insert(name.into(), password.into());
     }
 
-    /// Lets PLAIN clients in by a map of their names and passwords.
+    /// Accepts PLAIN clients by a map of names and passwords.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -96,13 +96,13 @@ impl Policy {
         users.into_iter().for_each(|(name, password)| self.allow_user(name, password));
     }
 
-    /// Lets the PLAIN client of this name in no longer.
+    /// Removes the PLAIN client of this name.
     pub fn remove_user(&mut self, name: &str) {
         self.users.remove(name);
     }
 
-    /// Decides on PLAIN clients that are not among the users. It runs in the authenticator's thread, and everybody who
-    /// wants to connect waits for it. A panic in it refuses the client.
+    /// Sets a closure that decides on PLAIN clients that are not among the users. It runs in the authenticator's
+    /// thread, and all connecting clients wait for it. If it panics, the client is refused.
     ///
     /// ```
     /// use zmq::security::{Credentials, Policy, Verdict};
@@ -117,42 +117,42 @@ impl Policy {
         self.password_check = Some(Arc::new(check));
     }
 
-    /// Lets the CURVE client of this key in.
+    /// Accepts the CURVE client of this key.
     pub fn allow_key(&mut self, key: PublicKey) {
         if !self.keys.contains(&key) {
             self.keys.push(key);
         }
     }
 
-    /// Lets the CURVE clients of these keys in.
+    /// Accepts the CURVE clients of these keys.
     pub fn allow_keys(&mut self, keys: impl IntoIterator<Item = PublicKey>) {
         keys.into_iter().for_each(|key| self.allow_key(key));
     }
 
-    /// Lets the CURVE client of this key in no longer.
+    /// Removes the CURVE client of this key.
     pub fn remove_key(&mut self, key: &PublicKey) {
         self.keys.retain(|known| known != key);
     }
 
-    /// Lets the CURVE clients in whose [certificates](super::super::Certificate) are files of this directory. It is looked
-    /// at for each client, so what is put there or taken away counts from the next one on. Secret files (`..._secret`) and
-    /// hidden ones are left out. What certificates say of their owners, the clients' messages carry as metadata; of what
-    /// they do not say, see [`Verdict::with_metadata`].
+    /// Accepts the CURVE clients whose [certificates](super::super::Certificate) are files of this directory. The
+    /// directory is checked for each client, so added and removed files count from the next client on. Secret files
+    /// (`..._secret`) and hidden files are ignored. The clients' messages carry the certificates' metadata; for other
+    /// metadata see [`Verdict::with_metadata`].
     ///
-    /// A file that is no certificate is reported, and lets nobody in. A directory that cannot be read is reported too, and
-    /// puts off those whom nothing else lets in, with status 300: they try again.
+    /// A file that is no certificate is reported, and accepts no client. A directory that cannot be read is reported
+    /// too: clients that the rest of the policy does not accept then get status 300, and try again.
     pub fn allow_keys_in(&mut self, directory: impl Into<PathBuf>) {
         self.directories.push(Arc::new(KeyDirectory::new(directory.into())));
     }
 
-    /// Lets every CURVE client in, whatever its key: connections are encrypted, and the user id says which key it has.
+    /// Accepts every CURVE client. Connections are encrypted, and the user id is the client's key.
     #[doc(alias = "CURVE_ALLOW_ANY")]
     pub fn allow_any_key(&mut self) {
         self.any_key = true;
     }
 
-    /// Decides on CURVE clients that nothing else lets in. It runs in the authenticator's thread, and everybody who wants
-    /// to connect waits for it. A panic in it refuses the client.
+    /// Sets a closure that decides on CURVE clients that the rest of the policy does not accept. It runs in the
+    /// authenticator's thread, and all connecting clients wait for it. If it panics, the client is refused.
     ///
     /// ```
     /// use zmq::security::{Credentials, Policy, Verdict};
@@ -168,13 +168,13 @@ impl Policy {
         self.key_check = Some(Arc::new(check));
     }
 
-    /// Decides on GSSAPI clients, whom Kerberos has vouched for. It runs in the authenticator's thread, and everybody who
-    /// wants to connect waits for it. A panic in it refuses the client.
+    /// Sets a closure that decides on GSSAPI clients, which Kerberos has authenticated. It runs in the authenticator's
+    /// thread, and all connecting clients wait for it. If it panics, the client is refused.
     pub fn check_principals(&mut self, check: impl Fn(&ZapRequest) -> Verdict + Send + Sync + 'static) {
         self.principal_check = Some(Arc::new(check));
     }
 
-    /// Decides on a client. What is wrong with the directories is reported on the way.
+    /// Decides on a client, and reports errors of the directories.
     pub(super) fn decide(&self, request: &ZapRequest, report: &mut dyn FnMut(String)) -> Verdict {
         if !self.admits(&request.address) {
             return Verdict::deny("its address may not connect");
@@ -198,14 +198,14 @@ impl Policy {
                 let is_in = |networks: &[Network]| networks.iter().any(|network| network.contains(address));
                 !is_in(&self.denied) && (self.allowed.is_empty() || is_in(&self.allowed))
             }
-            // Of an address that is not known nobody can say that it is not denied.
+            // An unknown address may be a denied one.
             None if address.is_empty() => self.allowed.is_empty() && self.denied.is_empty(),
-            // Network addresses come as numbers: this is what the system tells of a process.
+            // Network addresses are numeric. Other text is the system's description of a process.
             None => self.local || self.allowed.is_empty(),
         }
     }
 
-    /// Takes as long for unknown users as for known ones.
+    /// The check takes as long for unknown users as for known ones.
     fn knows(&self, username: &str, password: &SecretText) -> bool {
         let known = self.users.get(username);
         let expected = known.map_or("", SecretText::as_str);
@@ -229,7 +229,7 @@ impl Policy {
             return Verdict::allow(key.to_string());
         }
         if failed && self.key_check.is_none() {
-            // It may be away for a moment: who is refused would not come back.
+            // The directory may be missing only for a moment, and a refused client would not try again.
             return Verdict::later("a directory of certificates cannot be read");
         }
         ask(&self.key_check, request, "unknown key")
@@ -253,14 +253,14 @@ fn ask(check: &Option<Callback>, request: &ZapRequest, otherwise: &str) -> Verdi
     check.as_ref().map_or_else(|| Verdict::deny(otherwise), |check| check(request))
 }
 
-/// What the certificate says of its owner goes along, as far as messages can carry it.
+/// The verdict carries the certificate's metadata, as far as messages can carry them.
 fn allow_certificate(certificate: &Certificate) -> Verdict {
     let metadata = certificate.all_metadata().filter(|(name, value)| is_metadata(name, value));
     let verdict = Verdict::allow(certificate.public_key().to_string());
     metadata.fold(verdict, |verdict, (name, value)| verdict.with_metadata(name, value))
 }
 
-/// Compares passwords, of which none is longer than 255 bytes on its way, in a time that tells nothing of either's length.
+/// Compares passwords in a time that does not depend on their lengths. PLAIN carries 255 bytes at most.
 fn equal_padded(expected: &[u8], given: &[u8]) -> bool {
     let padded = |text: &[u8]| {
         let mut padded = [0u8; 256];
