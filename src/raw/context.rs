@@ -86,7 +86,7 @@ impl RawContext {
         let _options = self.lock_options();
         // SAFETY: the handle is valid (type invariant); `kind` is a plain number that libzmq checks.
         let handle = non_null(unsafe { zmq_sys::zmq_socket(self.as_ptr(), kind) })?;
-        // SAFETY: a handle that zmq_socket returns is a new open socket that nobody else owns.
+        // SAFETY: a handle that zmq_socket returns is a new open socket without another owner.
         Ok(unsafe { RawSocket::from_handle(handle) })
     }
 

@@ -20,7 +20,7 @@ use crate::error::Errno;
 /// An initialised message, closed when dropped.
 ///
 /// Content that several messages share is never written to. Copying one changes its flags inside libzmq without an
-/// atomic step, so whoever copies it, or reads those flags through a shared reference, holds `busy`: that makes the
+/// atomic step, so code that copies it, or reads those flags through a shared reference, holds `busy`: that makes the
 /// type `Sync`.
 pub(crate) struct RawMessage {
     msg: UnsafeCell<zmq_msg_t>,
@@ -30,8 +30,8 @@ pub(crate) struct RawMessage {
 // SAFETY: a message belongs to one thread at a time; its content is counted atomically, and what owners of handed-over
 // memory are dropped with is `Send` (see from_boxed_owner).
 unsafe impl Send for RawMessage {}
-// SAFETY: through a shared reference one can read the content, which nobody writes, and size and type, which only
-// exclusive access changes. Everything that touches the flags takes `busy` (see FlagsLock).
+// SAFETY: through a shared reference one can read the content, which is never written, and size and type, which only
+// exclusive access changes. All code that touches the flags takes `busy` (see FlagsLock).
 unsafe impl Sync for RawMessage {}
 
 /// Sole access to the parts of a message that copying it changes.
@@ -53,8 +53,8 @@ impl Drop for FlagsLock<'_> {
 }
 
 impl RawMessage {
-    /// Has C initialise a message where it stays until it is whole: moving 64 bytes that C has seen the address of is a
-    /// real copy, and costs some per cent of what a send does. `None` where `init` answers -1, out of memory.
+    /// Makes C initialise a message in its final place: moving 64 bytes whose address C has seen is a real copy, and
+    /// costs some per cent of a send. `None` if `init` returns -1, out of memory.
     #[inline(always)]
     fn init_at(
         place: &mut MaybeUninit<RawMessage>,
@@ -117,7 +117,7 @@ impl RawMessage {
         // SAFETY: the pointer is to 64 writable, aligned bytes.
         let init = |msg| unsafe { zmq_sys::zmq_msg_init_size(msg, content.len()) };
         let Some(message) = RawMessage::init_at(&mut place, init) else { no_memory() };
-        // SAFETY: the message has `content.len()` writable bytes that nobody else knows of yet.
+        // SAFETY: the message has `content.len()` writable bytes, which no other code knows yet.
         unsafe { ptr::copy_nonoverlapping(content.as_ptr(), message.data_mut(), content.len()) };
         // SAFETY: init_at has initialised it.
         unsafe { place.assume_init() }
@@ -237,7 +237,7 @@ impl RawMessage {
     #[inline]
     pub(crate) fn more(&self) -> bool {
         let _flags = FlagsLock::new(&self.busy);
-        // SAFETY: the message is initialised (type invariant); nobody copies it meanwhile.
+        // SAFETY: the message is initialised (type invariant), and no other thread copies it meanwhile.
         unsafe { zmq_sys::zmq_msg_more(self.as_ptr()) != 0 }
     }
 

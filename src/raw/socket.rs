@@ -32,7 +32,7 @@ unsafe impl Send for RawSocket {}
 impl RawSocket {
     /// # Safety
     ///
-    /// `handle` is an open socket that nobody else will use or close from now on.
+    /// `handle` must be an open socket. No other code may use or close it from now on.
     pub(crate) unsafe fn from_handle(handle: NonNull<c_void>) -> RawSocket {
         RawSocket { handle: handle.as_ptr(), process: Process::current() }
     }
@@ -72,7 +72,7 @@ impl RawSocket {
         (self.handle, self.process)
     }
 
-    /// What libzmq gets to see.
+    /// The handle for libzmq's calls. Null in a forked child.
     #[inline]
     pub(crate) fn as_ptr(&self) -> *mut c_void {
         if self.is_inherited() { ptr::null_mut() } else { self.handle }

@@ -65,7 +65,7 @@ impl RawTimers {
         check(unsafe { zmq_sys::zmq_timers_reset(self.handle.as_ptr(), timer) }).map(drop)
     }
 
-    /// The milliseconds until the next timer is due; -1 where there is none.
+    /// The milliseconds until the next timer is due; -1 without timers.
     pub(crate) fn timeout(&mut self) -> c_long {
         // SAFETY: as in set_interval. It fails for an invalid handle only.
         unsafe { zmq_sys::zmq_timers_timeout(self.handle.as_ptr()) }

@@ -1,4 +1,4 @@
-//! What sockets of the draft kinds have of their own: groups, numbered peers, datagrams.
+//! Groups, numbered peers and datagrams of the draft kinds.
 
 use std::ffi::CString;
 use std::net::{SocketAddr, SocketAddrV4};
@@ -19,19 +19,19 @@ use crate::raw::RawMessage;
 
 const SEND: &str = "zmq_msg_send";
 
-/// What fits libzmq's datagrams, in bytes.
+/// The capacity of libzmq's datagrams, in bytes.
 const LARGEST_DATAGRAM: usize = 8192;
 
 impl<T: SocketType> Socket<'_, T> {
     /// Receives the messages of a group from now on: those of every RADIO that this DISH is connected to, or gets
     /// connected to. The name has 1 to 255 bytes.
     ///
-    /// A RADIO that is slow to hear of it misses it where [`Socket::set_sndhwm`] sets a limit: on a DISH there is none
-    /// unless set.
+    /// A DISH has no high-water mark for sending unless set. With [`Socket::set_sndhwm`], a RADIO that reads slowly can
+    /// miss the group.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a name that is none, and for a group that the socket has joined already; `ENOTSUP` where an untyped
+    /// `EINVAL` for an invalid name, and for a group that the socket has joined already; `ENOTSUP` if an untyped
     /// socket is no DISH; `ETERM` after the context was shut down.
     ///
     /// ```
@@ -91,12 +91,12 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().raw().leave(&name).map_err(|errno| self.core().not_joined("zmq_leave", group, errno, "not joined"))
     }
 
-    /// Sends a message to all who have joined a group: [`Message::set_group`] and [`Socket::send`] in one.
+    /// Sends a message to all members of a group: [`Message::set_group`] and [`Socket::send`] in one.
     ///
     /// # Errors
     ///
     /// As [`Socket::send`], with the message in the error; `EINVAL` for a name that is none, `EMSGSIZE` for a message
-    /// that fits no datagram where the socket has connected over udp.
+    /// that fits no datagram if the socket has connected over udp.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -124,7 +124,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::send`], with the message in the error; `EHOSTUNREACH` where no peer has that number, or none any
+    /// As [`Socket::send`], with the message in the error; `EHOSTUNREACH` if no peer has that number, or none any
     /// more.
     ///
     /// ```
@@ -162,8 +162,8 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::connect`]; `EINVAL` with [`Socket::set_immediate`], where a peer gets its number when the connection
-    /// is there; `ENOTSUP` where an untyped socket is no PEER.
+    /// As [`Socket::connect`]; `EINVAL` with [`Socket::set_immediate`], because a peer then gets its number after it
+    /// has connected; `ENOTSUP` if an untyped socket is no PEER.
     ///
     /// ```
     /// use zmq::{Context, Peer};
@@ -193,7 +193,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// As [`Socket::send_multipart`], with address and body in the error; `EINVAL` for an IPv6 address, which libzmq
     /// does not know here, and for port 0; `EMSGSIZE` for a body of more than 8192 bytes; `EAGAIN` after
-    /// [`Socket::set_sndtimeo`]'s time while the socket is not bound; `ENOTSUP` where an untyped socket is no DGRAM.
+    /// [`Socket::set_sndtimeo`]'s time while the socket is not bound; `ENOTSUP` if an untyped socket is no DGRAM.
     ///
     /// ```
     /// use zmq::{Context, Dgram};
@@ -230,8 +230,8 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`]; `EAGAIN` after [`Socket::set_rcvtimeo`]'s time; `EFSM` where [`Socket::recv`] has taken the
-    /// address of a datagram whose body is still there; `ENOTSUP` where an untyped socket is no DGRAM.
+    /// As [`Socket::recv`]; `EAGAIN` after [`Socket::set_rcvtimeo`]'s time; `EFSM` if [`Socket::recv`] has taken the
+    /// address of a datagram whose body is still there; `ENOTSUP` if an untyped socket is no DGRAM.
     pub fn recv_from(&self) -> Result<(SocketAddr, Message)>
     where
         T: HasDatagrams,
@@ -258,7 +258,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `EHOSTUNREACH` where no peer has that id, `ENOTSUP` where an untyped socket is no ROUTER.
+    /// `EHOSTUNREACH` if no peer has that id, `ENOTSUP` where an untyped socket is no ROUTER.
     ///
     /// ```
     /// use zmq::{Context, Dealer, Errno, PollEvents, Router};
@@ -390,7 +390,7 @@ impl Core {
         Ok(())
     }
 
-    /// Why no peer was reached, where the message says it.
+    /// The error of a message that reached no peer, if the message shows it.
     pub(super) fn unreached(&self, message: &Message) -> Option<Error> {
         if !matches!(self.kind(), Kind::Server | Kind::Peer) {
             return None;

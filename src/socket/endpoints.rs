@@ -13,20 +13,21 @@ use crate::kind::{Kind, SocketType};
 use crate::raw;
 
 impl<T: SocketType> Socket<'_, T> {
-    /// Accepts connections at an endpoint, and gives it back as libzmq resolved it: `tcp://127.0.0.1:*` becomes
-    /// `tcp://127.0.0.1:49152`. That is what a peer connects to and what [`Socket::unbind`] takes.
+    /// Accepts connections at an endpoint, and returns the endpoint as libzmq resolved it: `tcp://127.0.0.1:*` becomes
+    /// `tcp://127.0.0.1:49152`. Peers connect to the resolved endpoint, and [`Socket::unbind`] takes it.
     ///
-    /// Endpoints are `tcp://interface:port`, `ipc://path`, `inproc://name`, `ws://interface:port/path`, for draft kinds that
-    /// send datagrams `udp://interface:port` with a number for the port, and what else [`crate::has`] says this libzmq has;
-    /// `*` stands for all interfaces, a free port, a temporary path. An `ipc://` path takes over an existing socket file.
+    /// Endpoints are `tcp://interface:port`, `ipc://path`, `inproc://name`, `ws://interface:port/path`, and further
+    /// transports that [`crate::has`] reports. Draft kinds that send datagrams have `udp://interface:port` with a
+    /// number for the port. `*` stands for all interfaces, a free port or a temporary path. An `ipc://` path takes over
+    /// an existing socket file.
     ///
     /// Over udp libzmq binds in the background: a port that is taken is no error, and nothing arrives.
     ///
     /// # Errors
     ///
-    /// They name the endpoint. `EINVAL` where it is no endpoint (empty, no `://`, a NUL, a port above 65535),
+    /// They name the endpoint. `EINVAL` if the text is no endpoint (empty, no `://`, a NUL, a port above 65535),
     /// `EPROTONOSUPPORT` for an unknown transport, `ENOCOMPATPROTO` for one that does not fit the kind, `EADDRINUSE`,
-    /// `EADDRNOTAVAIL`, `ENODEV` where no such interface is there, `ENAMETOOLONG` for a path above the system's limit,
+    /// `EADDRNOTAVAIL`, `ENODEV` if the interface does not exist, `ENAMETOOLONG` for a path above the system's limit,
     /// `EACCES`, `ENOENT`, `EMTHREAD` without an I/O thread, `ETERM`.
     ///
     /// ```
@@ -71,7 +72,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::bind`], and `EINVAL` where the descriptor is not a listening stream socket of that transport:
+    /// As [`Socket::bind`], and `EINVAL` if the descriptor is not a listening stream socket of that transport:
     /// libzmq would abort the process over it. The descriptor is closed then.
     ///
     /// ```
@@ -96,10 +97,9 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::bind`], but for those that only a listener can meet. A peer that is not there is no error. `EINVAL` where
-    /// a ZAP handler is to be asked about the peer, by a PLAIN, CURVE or GSSAPI server or a NULL socket with a domain, and
-    /// [`Socket::reconnect_ivl`] is not `None`: libzmq would take the answer that was meant for one peer for another's, or
-    /// abort the process.
+    /// The errors of [`Socket::bind`], except those of listeners. A missing peer is no error. `EINVAL` if a PLAIN,
+    /// CURVE or GSSAPI server, or a NULL socket with a domain, connects while [`Socket::reconnect_ivl`] is not `None`:
+    /// libzmq would apply the ZAP handler's answer for one peer to the next, or abort the process.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -146,14 +146,14 @@ impl<T: SocketType> Socket<'_, T> {
 
     /// Connects to a peer that this socket knows under the given routing id, 1 to 255 bytes.
     ///
-    /// An id serves once in a socket's life, and only where libzmq can tell that no peer has it: on a ROUTER that has
-    /// neither bound nor connected otherwise and has `ZMQ_IMMEDIATE` off, and on a STREAM, for ids that are not a zero
-    /// and 4 more bytes. An id that is in use would abort the process.
+    /// An id can be assigned once in a socket's life, on a ROUTER that has neither bound nor connected otherwise and
+    /// has `ZMQ_IMMEDIATE` off, and on a STREAM if it is not a zero and 4 more bytes. Otherwise a peer might have the
+    /// id, and libzmq would abort the process.
     ///
     /// # Errors
     ///
-    /// As [`Socket::connect`], and `EINVAL` for an id that cannot serve. Where connecting itself fails, libzmq keeps the
-    /// id, and the socket's next connection takes it.
+    /// As [`Socket::connect`], and `EINVAL` for an id that cannot be assigned. If connecting itself fails, libzmq keeps
+    /// the id for the socket's next connection.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -181,7 +181,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `ENOENT` where the socket is not bound to it under this very text, `EINVAL`, `ETERM`; `EFSM` as with
+    /// `ENOENT` if the socket is not bound to it under the same text, `EINVAL`, `ETERM`; `EFSM` as with
     /// [`Socket::disconnect`].
     ///
     /// ```
@@ -200,14 +200,14 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().unbind(endpoint)
     }
 
-    /// Ends the connections that [`Socket::connect`] made with this very text. What is not sent yet may be lost, after
-    /// the linger period.
+    /// Ends the connections that [`Socket::connect`] made with the same text. Unsent messages may be lost after the
+    /// linger period.
     ///
     /// # Errors
     ///
-    /// `ENOENT` where there is none, `EINVAL`, `ETERM`; `EFSM` while a message is half received, and on ROUTER, REP, SUB,
-    /// XSUB and STREAM while one is waiting: libzmq would abort the process if a message went with its connection. The
-    /// same for an `inproc://` name that nobody has bound yet.
+    /// `ENOENT` without such a connection, `EINVAL`, `ETERM`. `EFSM` while a message is half received, and on ROUTER,
+    /// REP, SUB, XSUB and STREAM while a message is waiting: libzmq would abort the process if the message ended with
+    /// its connection. `EFSM` also if an `inproc://` name is not bound yet.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
