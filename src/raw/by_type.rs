@@ -32,7 +32,8 @@ pub(crate) fn by_type<M, V: NoLifetimes>(value: &mut M) -> ByType<'_, V> {
         return ByType::Bytes(unsafe { *(&raw const *value).cast::<&[u8]>() });
     }
     if id == TypeId::of::<V>() {
-        // SAFETY: the type is V: it has no lifetimes by `NoLifetimes`, so that none can differ, and `value` is borrowed exclusively for as long.
+        // SAFETY: the type is V. By `NoLifetimes` it has no lifetimes that could differ, and `value` is borrowed
+        // exclusively for as long.
         return ByType::Value(unsafe { &mut *(&raw mut *value).cast::<V>() });
     }
     ByType::Other
