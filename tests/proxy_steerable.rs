@@ -27,10 +27,13 @@ fn connected<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socke
     socket
 }
 
-/// A streamer that runs in a thread, which gives its sockets back at its end.
+/// The outcome of a proxy, with its sockets.
+type Forwarded = (Result<Unforwarded, ProxyError>, Socket<'static, Pull>, Socket<'static, Push>);
+
+/// A streamer that runs in a thread, which returns its sockets at its end.
 struct Streamer {
     handle: ProxyHandle,
-    thread: thread::JoinHandle<(Result<Unforwarded, ProxyError>, Socket<'static, Pull>, Socket<'static, Push>)>,
+    thread: thread::JoinHandle<Forwarded>,
 }
 
 impl Streamer {
