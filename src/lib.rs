@@ -45,31 +45,43 @@
 //!
 //! The vendored libzmq is 4.3.5 with [52 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
 //! `LIBZMQ_VENDOR_PATCHES` in the environment of the build (`all`, `safety`, `none`) chooses among them, the feature
-//! `system` links the system's libzmq, and [`PATCHES`] says what is linked. "Yes" means that no way is known in which safe
-//! code or a remote peer breaks the promise, except the ways listed below.
+//! `system` links the system's libzmq, and [`PATCHES`] says what is linked. "Except" points to the faults that are known
+//! and not mended yet, in libzmq or in this crate, by which safe code or a remote peer breaks the promise. A freeze is a
+//! wait without end: of a call that has no timeout and could go on, of the end of a context, or of a thread of libzmq's.
 //!
 //! | promise | `all` (default) | `safety` | `none` | system's 4.3.4 or 4.3.5 |
 //! | --- | --- | --- | --- | --- |
-//! | no memory fault | yes, except (1) | yes, except (1) | no | no |
-//! | no abort | yes, except (2) | yes, except (2) | no | no |
-//! | no freeze | yes, except (3) | yes, except (3) | no | no |
-//! | no accepted message lost, mixed or reordered | yes, except (4) | no | no | no |
+//! | no memory fault | except (1) | except (1) | no | no |
+//! | no abort | except (2) | except (2) | no | no |
+//! | no freeze | except (3) | except (3) | no | no |
+//! | no accepted message lost, mixed or reordered | except (4) | no | no | no |
 //!
 //! 1. A `ws://` client masks frames in place: content that was handed over without a copy changes, and read-only memory is a
 //!    fault. A SOCKS proxy that answers with a long name overruns a buffer. `ZMQ_PROBE_ROUTER` with a mark of 1, connected to
 //!    an inproc name before its bind, writes out of bounds. Closing a socket while the inproc name it connected to is bound is
-//!    a data race.
+//!    a data race. `bind_fd` on a thread-safe socket closes the descriptor twice if the context ends during the call.
 //! 2. The system's limit of descriptors is reached. A context is shut down while [`poll()`] waits for thread-safe and other
 //!    sockets at once. A conflating DEALER is closed before the inproc name that it connected to is bound.
+//!    `ZMQ_HELLO_MSG` with a mark of 1, connected to an inproc name before its bind. A duplicate of the descriptor that was
+//!    given to `bind_fd` is shut down.
 //! 3. A [`Stream`] waits for room at a peer that has left, until its messages are received. A descriptor that libzmq waits on
-//!    is made blocking.
-//! 4. As documented in C: messages at the mark or without a peer are dropped by PUB, XPUB, ROUTER and RADIO, and messages in
-//!    transit are lost with their connection. `ZMQ_CONFLATE` can keep an older message than the newest. A DISH drops the groups
-//!    it joins beyond the mark, and an XPUB can miss ends of subscriptions.
+//!    is made blocking. A SOCKS proxy's answer ends in its address. A closure for a [`SharedSocket`] panics while its
+//!    captures are dropped. The owner of a message's content holds the last handle of a [`SharedSocket`]: no owner is dropped
+//!    after it.
+//! 4. An `Into<Message>` sends on the socket that it is converted for: later messages arrive nowhere. A [`Stream`] sends a
+//!    message that is not an id and one part. An [`XSub`] refuses a later part of a message whose first part is sent. A
+//!    [`Dealer`] or a [`Pair`] whose peer leaves in mid-message gives the last part back with no room for it, and a retry
+//!    sends it alone. A conflating DEALER takes its message for a routing id if the inproc name is bound later.
+//!    `ZMQ_CONFLATE` can keep an older message than the newest. A DISH drops the groups it joins beyond the mark, and an XPUB
+//!    can miss ends of subscriptions.
+//!
+//! C documents these losses, and they are no faults: PUB, XPUB, ROUTER and RADIO drop messages at the mark or without a peer,
+//! and messages in transit are lost with their connection. `all` and `safety` also have patches against leaks and bypassed
+//! authentication.
 //!
 //! Over a libzmq without the patches for safety the crate refuses what is most dangerous there: draft kinds, SOCKS proxies,
-//! marks that change after the first bind or connect, and a SUB with `ZMQ_CONFLATE` over a wire. libzmq 4.3.4 also has the
-//! faults that 4.3.5 fixed.
+//! `request_pipes_stats`, marks that change after the first bind or connect, and a SUB with `ZMQ_CONFLATE` over a wire.
+//! libzmq 4.3.4 also has the faults that 4.3.5 fixed.
 //!
 //! # Features
 //!
@@ -163,7 +175,8 @@ pub use util::{has, strerror, version};
 /// - `"safety"`: only the patches against memory faults, aborts, freezes, leaks and bypassed authentication, because
 ///   `LIBZMQ_VENDOR_PATCHES=safety` was set when it was built.
 /// - `"none"`: libzmq as released. It is the system's libzmq (feature `system`), or `LIBZMQ_VENDOR_PATCHES=none` was set.
-///   Draft kinds, [`Socket::set_socks_proxy`], and marks that change after the socket binds or connects are then refused.
+///   Draft kinds, `request_pipes_stats`, [`Socket::set_socks_proxy`], a SUB with `ZMQ_CONFLATE` over a wire, and marks that
+///   change after the socket binds or connects are then refused.
 ///
 /// The [front page](crate#what-each-libzmq-promises) says what each of them promises.
 ///

@@ -184,7 +184,7 @@ fn readme_lists_the_patches() {
     );
     for patch in patches() {
         let kinds = patch.trigger.split(": ").next().unwrap();
-        let master = patch.upstream.split(';').next().unwrap();
+        let master = &patch.upstream;
         let tests: Vec<String> = patch.tests.iter().map(|test| arguments(&test.file, &test.name)).collect();
         expected.push_str(&format!(
             "| [{:04}]({}.patch) | {} | {kinds} | {master} | {} |\n",
