@@ -92,7 +92,7 @@ fn conflating_pub_and_sub_keep_every_subscription() {
 }
 
 /// The newest message was taken for the routing id of its socket.
-#[deadline::test(patches = [1016])]
+#[deadline::test(patches = [34])]
 fn conflating_push_keeps_its_newest_message_until_the_bind() {
     let context = Context::new().unwrap();
     let push = context.socket(Push).unwrap();

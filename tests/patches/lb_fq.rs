@@ -5,7 +5,7 @@ use zmq::{Context, Dealer, Pull, Push, Router, Socket};
 use crate::{SHORT, process_commands};
 
 /// The pipe that left changed places with another one, which got the rest of the message.
-#[deadline::test(patches = [1010])]
+#[deadline::test(patches = [33])]
 fn push_sends_a_message_to_one_peer_when_another_leaves() {
     for (turn, leaver) in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)] {
         let context = Context::new().unwrap();
@@ -49,7 +49,7 @@ fn three_peers<'ctx>(context: &'ctx Context, dealer: &Socket<'ctx, Dealer>) -> [
 }
 
 /// The pipe that was replaced changed places with another one, and the other parts were taken from that.
-#[deadline::test(patches = [1010])]
+#[deadline::test(patches = [33])]
 fn router_receives_a_whole_message_when_another_peer_is_replaced() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
@@ -87,7 +87,7 @@ fn router_receives_a_whole_message_when_another_peer_is_replaced() {
     assert_eq!(router.recv_multipart().unwrap(), ["first", "two"]);
 }
 
-#[deadline::test(patches = [1010])]
+#[deadline::test(patches = [33])]
 fn dealer_sends_a_whole_message_when_another_peer_leaves() {
     let context = Context::new().unwrap();
     let dealer = context.socket(Dealer).unwrap();
