@@ -69,7 +69,9 @@ impl Patch {
     /// The text is not such a patch; the error names the patch and the line.
     pub fn parse(name: &str, text: &str) -> Result<Patch, Error> {
         let fail = |line: usize, why: &str| Error::new(format!("patch {name}, line {line}: {why}"));
-        let number = name.split_once('-').filter(|(digits, title)| digits.len() == 4 && !title.is_empty());
+        let number = name.split_once('-').filter(|(digits, title)| {
+            digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_digit()) && !title.is_empty()
+        });
         let number = number.and_then(|(digits, _)| digits.parse().ok());
         let mut patch = Patch {
             number: number.ok_or_else(|| fail(0, "its name must be NNNN-title"))?,
@@ -102,8 +104,10 @@ impl Patch {
             patch.field(&field).map_err(|why| fail(at, &why))?;
         }
         // The words, up to the diff.
-        while lines.peek().is_some_and(|(line, _)| !line.starts_with("--- ")) {
-            lines.next();
+        while let Some((line, at)) = lines.next_if(|(line, _)| !line.starts_with("--- ")) {
+            if ["---", "+++", "@@", "diff "].iter().any(|mark| line.starts_with(mark)) {
+                return Err(fail(at, "a line of a diff stands before the first `--- a/`"));
+            }
         }
         while let Some((line, at)) = lines.next() {
             let path = line.strip_prefix("--- a/").ok_or_else(|| fail(at, "neither a hunk nor a file begins here"))?;
@@ -144,6 +148,7 @@ impl Patch {
                 self.tests.push(test);
                 return Ok(());
             }
+            "Needs" if !self.needs.is_empty() => return Err("the field Needs is there twice".to_owned()),
             "Needs" => {
                 let numbers = value.split(", ").map(str::parse).collect::<Result<Vec<u16>, _>>();
                 self.needs = numbers.map_err(|_| "it must be the numbers of patches, with `, ` between them")?;

@@ -92,10 +92,14 @@ fn malformed_patches_are_refused() {
     refuses("Titel: a\n", "there is no field Titel");
     refuses("Title: a\nTitle: b\n", "twice");
     refuses("Needs: 1 2\n", "numbers of patches");
+    refuses("Needs: 1\nNeeds: 2\n", "twice");
     for test in ["a: b", "a.rs: a b", "a.rs: a (x runs)", "a.rs: a (0 runs)", "a.rs"] {
         refuses(&format!("Test: {test}\n"), "a test must be");
     }
     let header = |files: &str| format!("{HEADER}{files}");
+    for damaged in ["---a/x\n+++ b/x\n", "+++ b/x\n", HUNK, "diff --git a/x b/x\n"] {
+        refuses(&header(&format!("{damaged}--- a/x\n+++ b/x\n{HUNK}")), "before the first");
+    }
     refuses(&header("--- a/x\n"), "must follow");
     refuses(&header("--- a/x\n+++ b/y\n"), "must follow");
     refuses(&header("--- x\n+++ x\n"), "neither a hunk nor a file");
@@ -116,7 +120,7 @@ fn malformed_patches_are_refused() {
     assert!(read("@@ -1 +1 @@\n-one\n+1").unwrap_err().contains("must end with a newline"));
     let twice = format!("--- a/x\n+++ b/x\n{HUNK}").repeat(2);
     refuses(&header(&twice), "this file twice");
-    for name in ["1-a", "0001", "0001-", "x001-a"] {
+    for name in ["1-a", "0001", "0001-", "x001-a", "+001-a"] {
         let error = Patch::parse(name, "Title: a\n").unwrap_err().to_string();
         assert!(error.contains("its name must be NNNN-title"), "{error}");
     }
