@@ -210,6 +210,10 @@ impl FilePatch {
                 [place] => place,
                 _ => return Err(format!("hunk {number} matches {} places", matches.len())),
             };
+            let ends_file = hunk.new.last().is_some_and(|line| !line.ends_with('\n'));
+            if ends_file && place + hunk.old.len() != lines.len() {
+                return Err(format!("hunk {number} ends the file in its middle"));
+            }
             lines.splice(place..place + hunk.old.len(), hunk.new.iter().map(String::as_str));
             behind = place + hunk.new.len();
             if !places(&lines, &hunk.old).is_empty() {
@@ -233,10 +237,14 @@ impl Hunk {
             let complete = (hunk.old.len(), hunk.new.len()) == (old_count, new_count);
             let Some((line, _)) = lines.next_if(|(line, _)| line.starts_with('\\') || !complete) else { break };
             if line.starts_with('\\') {
+                if line != "\\ No newline at end of file" || !(in_old || in_new) {
+                    return Err("`\\ No newline at end of file` must stand once, behind a line of the hunk");
+                }
                 // The line before it ends the file, and has no line end.
                 for lines in [in_old.then_some(&mut hunk.old), in_new.then_some(&mut hunk.new)].into_iter().flatten() {
                     lines.last_mut().and_then(String::pop);
                 }
+                (in_old, in_new) = (false, false);
                 continue;
             }
             (in_old, in_new) = match line.as_bytes().first() {

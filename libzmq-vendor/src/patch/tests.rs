@@ -72,6 +72,13 @@ fn last_lines_can_lack_their_newline() {
     assert_eq!(removes.apply("one\ntwo\n").unwrap_err(), "hunk 1 matches nothing");
     let adds = file("@@ -1,2 +1,2 @@\n one\n-two\n+2\n\\ No newline at end of file\n");
     assert_eq!(adds.apply("one\ntwo\n").unwrap(), "one\n2");
+    assert_eq!(adds.apply("one\ntwo\nthree\n").unwrap_err(), "hunk 1 ends the file in its middle");
+    let mark = "\\ No newline at end of file\n";
+    let twice = format!("@@ -1,2 +1,2 @@\n one\n-two\n+2\n{mark}{mark}");
+    let first = format!("@@ -1,2 +1,2 @@\n{mark} one\n-two\n+2\n");
+    for hunk in [&twice, &first, "@@ -1,2 +1,2 @@\n one\n-two\n+2\n\\ No newline\n"] {
+        assert!(read(hunk).unwrap_err().contains("must stand once"), "{hunk}");
+    }
     let keeps = file("@@ -1,2 +1,2 @@\n-one\n+1\n two\n\\ No newline at end of file\n");
     assert_eq!(keeps.apply("one\ntwo").unwrap(), "1\ntwo");
     let inside = "@@ -1,2 +1,2 @@\n one\n\\ No newline at end of file\n-two\n+2\n";
