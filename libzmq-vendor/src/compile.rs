@@ -9,7 +9,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Set to compile file by file, for a compiler that does not take the one big unit.
+/// Set to compile file by file, for a compiler that does not take the two big units.
 const SPLIT: &str = "LIBZMQ_VENDOR_SPLIT";
 
 pub fn run(options: &Build) -> Result<Artifacts, Error> {
@@ -93,8 +93,8 @@ fn compiler(target: &Target) -> cc::Build {
         build.flag_if_supported("-fvisibility=hidden").flag_if_supported("-fno-semantic-interposition");
     }
     if !target.is_msvc() {
-        // GCC stops inlining when a unit has grown by 40 %, which with the one unit is before the paths of a message
-        // are done. This costs 190 kB and saves 15 % of the instructions per message; Clang has no such limit.
+        // GCC stops inlining when a unit has grown by 40 %, which in the main unit is before the paths of a message are
+        // done. This costs 190 kB and saves 15 % of the instructions per message; Clang has no such limit.
         build.flag_if_supported("--param=inline-unit-growth=100");
     }
     build
@@ -140,12 +140,12 @@ fn cxx_files(source: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-/// How the names of those files begin that no message passes through, or only messages of one mechanism, transport or
-/// draft kind. They are a unit of their own: `cc` compiles the two side by side.
+/// The beginnings of the names of the files that no message passes through, or only messages of one mechanism, transport
+/// or draft kind. They are a unit of their own: `cc` compiles the two side by side.
 const ASIDE: &str = "\
     address channel client curve_ devpoll dgram dish gather gssapi_ ip_resolver ipc_ kqueue mechanism norm_ \
     null_mechanism options peer pgm_ plain_ poll. polling_util pollset precompiled radio reaper scatter select \
-    server socket_poller socks stream. stream_connecter stream_listener tcp_address tcp_connecter tcp_listener \
+    server socket_poller socks stream_connecter stream_listener tcp_address tcp_connecter tcp_listener \
     timers tipc_ udp_ vmci ws_ zap_client zmq_utils";
 
 fn is_aside(file: &Path) -> bool {

@@ -3,6 +3,7 @@
 //! `examples/hwserver.rs` and `examples/hwclient.rs` are the two sides as programs of their own.
 
 use std::thread;
+use std::time::Duration;
 
 use zmq::{Context, Rep, Req, Socket};
 
@@ -16,6 +17,10 @@ fn main() -> zmq::Result<()> {
     println!("Connecting to hello world server at {endpoint}...");
     let client = context.socket(Req)?;
     client.connect(&endpoint)?;
+
+    // If one side fails, the other ends too.
+    server.set_rcvtimeo(Some(Duration::from_secs(10)))?;
+    client.set_rcvtimeo(Some(Duration::from_secs(10)))?;
 
     thread::scope(|scope| {
         let serving = scope.spawn(|| serve(server));

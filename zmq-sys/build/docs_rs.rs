@@ -25,5 +25,7 @@ pub fn describe() -> Linked {
         libs: Vec::new(),
         search: Vec::new(),
         sodium: None,
+        // The checks that set DOCS_RS compile all Rust code.
+        dryoc: cfg!(feature = "curve"),
     }
 }

@@ -32,6 +32,8 @@ struct Linked {
     search: Vec<PathBuf>,
     /// The folder of `libsodium.c`, which a C program without Rust compiles with.
     sodium: Option<PathBuf>,
+    /// Whether `src/curve.rs` defines the functions of `sodium.h`.
+    dryoc: bool,
 }
 
 fn main() -> ExitCode {
@@ -60,6 +62,10 @@ fn run() -> Result<(), String> {
     let origin = bindings::write(&linked.include, linked.version, &out_dir().join("bindings.rs"))?;
     println!("safe-zmq-sys: {} libzmq {}, {origin} bindings", linked.origin, dotted(linked.version));
 
+    println!("cargo::rustc-check-cfg=cfg(curve_by_dryoc)");
+    if linked.dryoc {
+        println!("cargo::rustc-cfg=curve_by_dryoc");
+    }
     constant("LINKED", linked.origin);
     constant("PATCHES", linked.patches);
     constant("BINDINGS", origin);

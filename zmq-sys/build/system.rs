@@ -44,6 +44,7 @@ pub fn link() -> Result<Linked, String> {
         libs: library.libs,
         search: library.link_paths,
         sodium: None,
+        dryoc: false,
     })
 }
 

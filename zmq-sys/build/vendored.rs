@@ -41,6 +41,7 @@ pub fn link() -> Result<Linked, String> {
         capabilities: artifacts.capabilities.into_iter().map(str::to_owned).collect(),
         libs,
         search,
+        dryoc: sodium.is_some(),
         sodium,
     })
 }

@@ -1,81 +1,45 @@
-//! The cryptography behind CURVE: the functions of `sodium/sodium.h`, which libzmq calls, by the crate dryoc.
+//! The functions of `sodium/sodium.h`, which libzmq calls for CURVE, by the crate dryoc.
 //!
-//! Each function has the meaning of libsodium's of the same name. It returns 0, or -1 if a box is not authentic, a public
-//! key has a small order, or a size is out of range. Buffers may overlap, and output buffers may be uninitialised, as
-//! with libsodium.
+//! Each function has the meaning of libsodium's function of the same name. It returns 0, or -1 if a box is not authentic, a
+//! public key has a small order, a size is out of range, or the operating system gives no random bytes. An output buffer
+//! is unchanged after -1. It may overlap the text or the box, and may be uninitialised, as with libsodium. It must not
+//! overlap the nonce or a key.
 
 use dryoc::classic::crypto_box::{
-    PublicKey, SecretKey, crypto_box_beforenm, crypto_box_detached_afternm_inplace, crypto_box_detached_inplace,
-    crypto_box_keypair_inplace, crypto_box_open_detached_afternm_inplace, crypto_box_open_detached_inplace,
+    PublicKey, SecretKey, crypto_box_detached_afternm_inplace, crypto_box_open_detached_afternm_inplace,
 };
-use dryoc::classic::crypto_core::crypto_scalarmult_base;
-use dryoc::rng::copy_randombytes;
+use dryoc::classic::crypto_core::{crypto_core_hsalsa20, crypto_scalarmult, crypto_scalarmult_base};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ffi::{c_int, c_uchar, c_ulonglong, c_void};
 use std::ptr;
 use std::slice;
 use zeroize::{Zeroize, Zeroizing};
 
-/// The size of a public key, a secret key, and of what both give together.
+/// The size of a public key, of a secret key, and of the key that both give together.
 const KEY: usize = 32;
 const NONCE: usize = 24;
-/// The size of what proves that a box is authentic.
+/// The size of the code that proves that a box is authentic.
 const MAC: usize = 16;
 /// How many zeros NaCl's interface has before a text.
 const ZEROS: usize = 32;
 /// How many zeros NaCl's interface has before a box.
 const BOX_ZEROS: usize = 16;
 
-/// What libsodium's allocator gives is aligned for every type; the space for the size is as large.
+/// libsodium's allocator aligns for every type. The space for the size is as large.
 const ALIGNMENT: usize = 16;
 
-/// What seals a text, or opens a box, in place.
-enum With {
-    /// The key that [`zmq_sys_crypto_box_beforenm`] gives, or a secretbox's: both make the same box.
-    Key(Zeroizing<[u8; KEY]>),
-    /// The peer's public key and the own secret key.
-    Pair(PublicKey, Zeroizing<SecretKey>),
-}
+/// A key that seals and opens boxes: [`shared_key`] gives it, or it is a secretbox's. Both make the same box.
+type Key = [u8; KEY];
 
-impl With {
-    /// # Safety
-    ///
-    /// `key` must be valid for reads of [`KEY`] bytes.
-    unsafe fn key(key: *const c_uchar) -> With {
-        // SAFETY: the caller vouches for the pointer, and an array of bytes has no alignment.
-        With::Key(Zeroizing::new(unsafe { *key.cast() }))
-    }
-
-    /// # Safety
-    ///
-    /// Both pointers must be valid for reads of [`KEY`] bytes.
-    unsafe fn pair(public_key: *const c_uchar, secret_key: *const c_uchar) -> With {
-        // SAFETY: the caller vouches for the pointer, and an array of bytes has no alignment.
-        let public_key = unsafe { *public_key.cast() };
-        // SAFETY: as above.
-        let secret_key = Zeroizing::new(unsafe { *secret_key.cast() });
-        With::Pair(public_key, secret_key)
-    }
-
-    fn seal(&self, text: &mut [u8], nonce: &[u8; NONCE]) -> Option<[u8; MAC]> {
-        let mut mac = [0; MAC];
-        match self {
-            With::Key(key) => crypto_box_detached_afternm_inplace(text, &mut mac, nonce, key),
-            With::Pair(public_key, secret_key) => {
-                crypto_box_detached_inplace(text, &mut mac, nonce, public_key, secret_key).ok()?;
-            }
-        }
-        Some(mac)
-    }
-
-    fn open(&self, sealed: &mut [u8], mac: &[u8; MAC], nonce: &[u8; NONCE]) -> Option<()> {
-        match self {
-            With::Key(key) => crypto_box_open_detached_afternm_inplace(sealed, mac, nonce, key).ok(),
-            With::Pair(public_key, secret_key) => {
-                crypto_box_open_detached_inplace(sealed, mac, nonce, public_key, secret_key).ok()
-            }
-        }
-    }
+/// Gives the key of a pair, as `crypto_box_beforenm` does. `None` if the public key has a small order.
+fn shared_key(public_key: &PublicKey, secret_key: &SecretKey) -> Option<Zeroizing<Key>> {
+    // The functions write to memory that is wiped. dryoc's `crypto_box_beforenm` returns the key by value instead, and a
+    // copy may stay on the stack.
+    let mut secret = Zeroizing::new([0; KEY]);
+    crypto_scalarmult(&mut secret, secret_key, public_key).ok()?;
+    let mut key = Zeroizing::new([0; KEY]);
+    crypto_core_hsalsa20(&mut key, &[0; 16], &secret, None);
+    Some(key)
 }
 
 /// Seals the `size` bytes at `text`: writes the box's proof and then as many bytes to `sealed`.
@@ -83,50 +47,64 @@ impl With {
 /// # Safety
 ///
 /// `text` must be valid for reads of `size` bytes, `nonce` of [`NONCE`], and `sealed` for writes of [`MAC`] and `size`
-/// bytes.
-unsafe fn seal(
-    sealed: *mut c_uchar,
-    text: *const c_uchar,
-    size: usize,
-    nonce: *const c_uchar,
-    with: &With,
-) -> Option<()> {
+/// bytes. `sealed` must not overlap `key`.
+unsafe fn seal(sealed: *mut c_uchar, text: *const c_uchar, size: usize, nonce: *const c_uchar, key: &Key) {
     // SAFETY: the caller vouches for the pointer, and an array of bytes has no alignment.
-    let nonce = unsafe { *nonce.cast() };
+    let nonce: [u8; NONCE] = unsafe { *nonce.cast() };
     // SAFETY: `sealed` has room for the proof and more.
     let content = unsafe { sealed.add(MAC) };
     // SAFETY: the caller vouches for both pointers; they may overlap.
     unsafe { ptr::copy(text, content, size) };
-    // SAFETY: the bytes are initialised by now, and nothing else refers to them during the call.
-    let mac = with.seal(unsafe { slice::from_raw_parts_mut(content, size) }, &nonce)?;
+    // SAFETY: `content` is not null, its bytes are initialised by now, and nothing else refers to them during the call.
+    let content = unsafe { slice::from_raw_parts_mut(content, size) };
+    let mut mac = [0; MAC];
+    crypto_box_detached_afternm_inplace(content, &mut mac, &nonce, key);
     // SAFETY: the caller vouches for the pointer, and an array of bytes has no alignment.
     unsafe { *sealed.cast() = mac };
-    Some(())
 }
 
-/// Opens the box at `sealed`, which is [`MAC`] and `size` bytes: writes `size` bytes to `text`.
+/// Opens the box at `sealed`, which is [`MAC`] and `size` bytes: writes `size` bytes to `text`, or none if the box is not
+/// authentic.
 ///
 /// # Safety
 ///
 /// `sealed` must be valid for reads of [`MAC`] and `size` bytes, `nonce` of [`NONCE`], and `text` for writes of `size`
-/// bytes.
+/// bytes. `text` must not overlap `key`.
 unsafe fn open(
     text: *mut c_uchar,
     sealed: *const c_uchar,
     size: usize,
     nonce: *const c_uchar,
-    with: &With,
+    key: &Key,
 ) -> Option<()> {
     // SAFETY: the caller vouches for the pointer, and an array of bytes has no alignment.
-    let nonce = unsafe { *nonce.cast() };
+    let nonce: [u8; NONCE] = unsafe { *nonce.cast() };
     // SAFETY: as above.
-    let mac = unsafe { *sealed.cast() };
+    let mac: [u8; MAC] = unsafe { *sealed.cast() };
     // SAFETY: `size` bytes follow the proof.
     let content = unsafe { sealed.add(MAC) };
+    if !ptr::eq(text, sealed) {
+        // SAFETY: `content` is not null, its bytes are initialised, and nothing writes to them while they are copied.
+        let mut opened = Zeroizing::new(unsafe { slice::from_raw_parts(content, size) }.to_vec());
+        crypto_box_open_detached_afternm_inplace(&mut opened, &mac, &nonce, key).ok()?;
+        // SAFETY: the caller vouches for `text`, and `opened` is memory of its own.
+        unsafe { ptr::copy_nonoverlapping(opened.as_ptr(), text, size) };
+        return Some(());
+    }
+
+    // libzmq opens each message in its own memory: no second buffer is needed.
     // SAFETY: the caller vouches for both pointers; they may overlap.
     unsafe { ptr::copy(content, text, size) };
-    // SAFETY: the bytes are initialised by now, and nothing else refers to them during the call.
-    with.open(unsafe { slice::from_raw_parts_mut(text, size) }, &mac, &nonce)
+    // SAFETY: `text` is as `sealed` not null, its bytes are initialised, and nothing else refers to them during the call.
+    let opened = unsafe { slice::from_raw_parts_mut(text, size) };
+    let done = crypto_box_open_detached_afternm_inplace(opened, &mac, &nonce, key).ok();
+    if done.is_none() {
+        // dryoc leaves a box that is not authentic unchanged. The box goes back behind its proof.
+        let proof = size.min(MAC);
+        opened.copy_within(..size - proof, proof);
+        opened[..proof].copy_from_slice(&mac[..proof]);
+    }
+    done
 }
 
 /// [`seal`] as NaCl has it: `size` and `text` include [`ZEROS`] bytes before the text, and as many are written to `sealed`
@@ -134,13 +112,14 @@ unsafe fn open(
 ///
 /// # Safety
 ///
-/// `text` must be valid for reads of `size` bytes, `nonce` of [`NONCE`], and `sealed` for writes of `size` bytes.
+/// `text` must be valid for reads of `size` bytes, `nonce` of [`NONCE`], and `sealed` for writes of `size` bytes. `sealed`
+/// must not overlap `key`.
 unsafe fn seal_padded(
     sealed: *mut c_uchar,
     text: *const c_uchar,
     size: c_ulonglong,
     nonce: *const c_uchar,
-    with: &With,
+    key: &Key,
 ) -> Option<()> {
     let size = usize::try_from(size).ok()?.checked_sub(ZEROS)?;
     // SAFETY: `sealed` is at least `ZEROS` bytes, and `BOX_ZEROS` are fewer.
@@ -148,23 +127,24 @@ unsafe fn seal_padded(
     // SAFETY: `text` is `ZEROS` and `size` bytes.
     let text = unsafe { text.add(ZEROS) };
     // SAFETY: `BOX_ZEROS` and `MAC` together are `ZEROS`: `size` bytes are left of either buffer.
-    unsafe { seal(proof, text, size, nonce, with) }?;
+    unsafe { seal(proof, text, size, nonce, key) };
     // SAFETY: `sealed` is at least `BOX_ZEROS` bytes.
     unsafe { ptr::write_bytes(sealed, 0, BOX_ZEROS) };
     Some(())
 }
 
-/// [`open`] as NaCl has it: what [`seal_padded`] wrote gives [`ZEROS`] zeros and the text.
+/// [`open`] as NaCl has it: the output of [`seal_padded`] gives [`ZEROS`] zeros and the text.
 ///
 /// # Safety
 ///
-/// `sealed` must be valid for reads of `size` bytes, `nonce` of [`NONCE`], and `text` for writes of `size` bytes.
+/// `sealed` must be valid for reads of `size` bytes, `nonce` of [`NONCE`], and `text` for writes of `size` bytes. `text`
+/// must not overlap `key`.
 unsafe fn open_padded(
     text: *mut c_uchar,
     sealed: *const c_uchar,
     size: c_ulonglong,
     nonce: *const c_uchar,
-    with: &With,
+    key: &Key,
 ) -> Option<()> {
     let size = usize::try_from(size).ok()?.checked_sub(ZEROS)?;
     // SAFETY: `sealed` is at least `ZEROS` bytes, and `BOX_ZEROS` are fewer.
@@ -172,7 +152,7 @@ unsafe fn open_padded(
     // SAFETY: `text` is `ZEROS` and `size` bytes.
     let content = unsafe { text.add(ZEROS) };
     // SAFETY: `BOX_ZEROS` and `MAC` together are `ZEROS`: `size` bytes are left of either buffer.
-    unsafe { open(content, proof, size, nonce, with) }?;
+    unsafe { open(content, proof, size, nonce, key) }?;
     // SAFETY: `text` is at least `ZEROS` bytes.
     unsafe { ptr::write_bytes(text, 0, ZEROS) };
     Some(())
@@ -193,10 +173,10 @@ macro_rules! with_key {
             nonce: *const c_uchar,
             key: *const c_uchar,
         ) -> c_int {
-            // SAFETY: C gives a key.
-            let with = unsafe { With::key(key) };
+            // SAFETY: C gives a key, which no output overlaps, and an array of bytes has no alignment.
+            let key = unsafe { &*key.cast() };
             // SAFETY: C gives buffers of these sizes.
-            code(unsafe { $function(out, input, size, nonce, &with) })
+            code(unsafe { $function(out, input, size, nonce, key) })
         }
     )*};
 }
@@ -210,7 +190,7 @@ with_key! {
     zmq_sys_crypto_secretbox_open by open_padded
 }
 
-/// Defines the functions that take a nonce and a pair of keys.
+/// Defines the functions that take a nonce and a pair of keys. They derive the key of the pair before they write anything.
 macro_rules! with_pair {
     ($($name:ident by $function:ident)*) => {$(
         #[unsafe(no_mangle)]
@@ -222,10 +202,13 @@ macro_rules! with_pair {
             public_key: *const c_uchar,
             secret_key: *const c_uchar,
         ) -> c_int {
-            // SAFETY: C gives two keys.
-            let with = unsafe { With::pair(public_key, secret_key) };
+            // SAFETY: C gives a key, which nothing writes meanwhile, and an array of bytes has no alignment.
+            let public_key = unsafe { &*public_key.cast() };
+            // SAFETY: as above.
+            let secret_key = unsafe { &*secret_key.cast() };
+            let Some(key) = shared_key(public_key, secret_key) else { return -1 };
             // SAFETY: C gives buffers of these sizes.
-            code(unsafe { $function(out, input, size, nonce, &with) })
+            code(unsafe { $function(out, input, size, nonce, &key) })
         }
     )*};
 }
@@ -245,12 +228,13 @@ unsafe fn seal_easy(
     text: *const c_uchar,
     size: c_ulonglong,
     nonce: *const c_uchar,
-    with: &With,
+    key: &Key,
 ) -> Option<()> {
     let size = usize::try_from(size).ok()?;
     size.checked_add(MAC)?;
     // SAFETY: the caller vouches for the same.
-    unsafe { seal(sealed, text, size, nonce, with) }
+    unsafe { seal(sealed, text, size, nonce, key) };
+    Some(())
 }
 
 /// [`open`], with the size of the box.
@@ -258,25 +242,24 @@ unsafe fn seal_easy(
 /// # Safety
 ///
 /// `sealed` must be valid for reads of `size` bytes, `nonce` of [`NONCE`], and `text` for writes of [`MAC`] bytes less
-/// than `size`.
+/// than `size`. `text` must not overlap `key`.
 unsafe fn open_easy(
     text: *mut c_uchar,
     sealed: *const c_uchar,
     size: c_ulonglong,
     nonce: *const c_uchar,
-    with: &With,
+    key: &Key,
 ) -> Option<()> {
     let size = usize::try_from(size).ok()?.checked_sub(MAC)?;
     // SAFETY: `sealed` is `MAC` and `size` bytes, and `text` is `size` bytes.
-    unsafe { open(text, sealed, size, nonce, with) }
+    unsafe { open(text, sealed, size, nonce, key) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_sys_crypto_scalarmult_base(public_key: *mut c_uchar, secret_key: *const c_uchar) -> c_int {
-    // SAFETY: C gives a key, and an array of bytes has no alignment.
-    let secret_key = Zeroizing::new(unsafe { *secret_key.cast::<SecretKey>() });
     let mut result = PublicKey::default();
-    crypto_scalarmult_base(&mut result, &secret_key);
+    // SAFETY: C gives a key, which nothing writes meanwhile, and an array of bytes has no alignment.
+    crypto_scalarmult_base(&mut result, unsafe { &*secret_key.cast() });
     // SAFETY: C gives room for a key.
     unsafe { *public_key.cast() = result };
     0
@@ -284,13 +267,16 @@ unsafe extern "C" fn zmq_sys_crypto_scalarmult_base(public_key: *mut c_uchar, se
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_sys_crypto_box_keypair(public_key: *mut c_uchar, secret_key: *mut c_uchar) -> c_int {
-    let mut public = PublicKey::default();
     let mut secret = Zeroizing::new(SecretKey::default());
-    crypto_box_keypair_inplace(&mut public, &mut secret);
+    if getrandom::fill(&mut *secret).is_err() {
+        return -1;
+    }
+    let mut public = PublicKey::default();
+    crypto_scalarmult_base(&mut public, &secret);
     // SAFETY: C gives room for a key, and an array of bytes has no alignment.
     unsafe { *public_key.cast() = public };
-    // SAFETY: as above.
-    unsafe { *secret_key.cast() = *secret };
+    // SAFETY: C gives room for a key, which is not `secret`.
+    unsafe { ptr::copy_nonoverlapping(secret.as_ptr(), secret_key, KEY) };
     0
 }
 
@@ -300,38 +286,45 @@ unsafe extern "C" fn zmq_sys_crypto_box_beforenm(
     public_key: *const c_uchar,
     secret_key: *const c_uchar,
 ) -> c_int {
-    // SAFETY: C gives a key, and an array of bytes has no alignment.
-    let public_key = unsafe { *public_key.cast() };
+    // SAFETY: C gives a key, which nothing writes meanwhile, and an array of bytes has no alignment.
+    let public_key = unsafe { &*public_key.cast() };
     // SAFETY: as above.
-    let secret_key = Zeroizing::new(unsafe { *secret_key.cast() });
-    let Ok(result) = crypto_box_beforenm(&public_key, &secret_key).map(Zeroizing::new) else { return -1 };
-    // SAFETY: C gives room for a key.
-    unsafe { *key.cast() = *result };
+    let secret_key = unsafe { &*secret_key.cast() };
+    let Some(shared) = shared_key(public_key, secret_key) else { return -1 };
+    // SAFETY: C gives room for a key, which is not `shared`.
+    unsafe { ptr::copy_nonoverlapping(shared.as_ptr(), key, KEY) };
     0
 }
 
+/// Aborts the process if the operating system gives no random bytes, as libsodium does: the function returns nothing.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_sys_randombytes(buffer: *mut c_uchar, size: c_ulonglong) {
     let size = usize::try_from(size).expect("no buffer is larger than memory");
+    // A slice's address is not null, and C may give a null pointer for nothing.
+    if size == 0 {
+        return;
+    }
     // SAFETY: C gives a buffer of this size.
     unsafe { ptr::write_bytes(buffer, 0, size) };
     // SAFETY: the bytes are initialised by now, and nothing else refers to them during the call.
-    copy_randombytes(unsafe { slice::from_raw_parts_mut(buffer, size) });
+    let buffer = unsafe { slice::from_raw_parts_mut(buffer, size) };
+    getrandom::fill(buffer).expect("the operating system gives random bytes");
 }
 
-/// The operating system gives the random bytes: no state is there to be prepared, nor to be shared with a forked child.
+/// Draws a byte, so that a system without random bytes is found before a key is made. There is no state to prepare, nor to
+/// share with a forked child.
 #[unsafe(no_mangle)]
 extern "C" fn zmq_sys_sodium_init() -> c_int {
-    0
+    if getrandom::fill(&mut [0]).is_ok() { 0 } else { -1 }
 }
 
-/// The size of `count` elements of `size` bytes, and of the space before them that keeps it.
+/// The memory for `size` bytes, and for the space before them that keeps the size. `None` if no memory is as large.
 fn layout(size: usize) -> Option<Layout> {
     Layout::from_size_align(size.checked_add(ALIGNMENT)?, ALIGNMENT).ok()
 }
 
-/// Memory that [`zmq_sys_sodium_free`] wipes. Unlike libsodium's, it is not locked and has no pages around it that trap:
-/// libzmq copies all that it keeps there from, or to, memory that has neither.
+/// Memory that [`zmq_sys_sodium_free`] wipes. libsodium's memory is also locked, kept out of core dumps, and has pages
+/// around it that trap. This memory is not: libzmq copies all that it keeps there from, or to, memory without these.
 #[unsafe(no_mangle)]
 extern "C" fn zmq_sys_sodium_allocarray(count: usize, size: usize) -> *mut c_void {
     let Some((size, layout)) = count.checked_mul(size).and_then(|size| Some((size, layout(size)?))) else {

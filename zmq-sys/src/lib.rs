@@ -2,7 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(non_camel_case_types, non_snake_case)]
 
-#[cfg(feature = "curve")]
+#[cfg(curve_by_dryoc)]
 mod curve;
 mod types;
 
@@ -21,6 +21,9 @@ pub use types::*;
 pub const LINKED: &str = env!("ZMQ_SYS_LINKED");
 
 /// Which [patches] the linked libzmq has: `"all"`, `"safety"` or `"none"`; a system's libzmq has `"none"`.
+///
+/// The patches say nothing of CURVE's cryptography: a vendored libzmq with `"none"` has the sources as released, and calls
+/// the crate dryoc instead of libsodium.
 ///
 /// [patches]: https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md
 pub const PATCHES: &str = env!("ZMQ_SYS_PATCHES");

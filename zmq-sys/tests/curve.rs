@@ -1,6 +1,6 @@
-//! The functions behind CURVE do what libsodium's do, byte for byte, in a program that has both.
+//! The functions behind CURVE give the bytes that libsodium's give, in a program that has both.
 
-#![cfg(all(feature = "curve", target_os = "linux"))]
+#![cfg(all(curve_by_dryoc, target_os = "linux"))]
 
 use std::ffi::{CString, c_int, c_ulonglong, c_void};
 use std::io::{Write as _, stderr};
@@ -53,7 +53,7 @@ functions! { OPENS: WithKey;
     zmq_sys_crypto_box_open_afternm zmq_sys_crypto_box_open_easy_afternm zmq_sys_crypto_secretbox_open
 }
 
-/// Debian's libsodium, if it is installed; says so if it is not.
+/// Debian's libsodium, if it is installed. Without it the tests of this file say so, and fail if ZMQ_REQUIRE_LIBSODIUM=1.
 struct Libsodium(*mut c_void);
 
 impl Libsodium {
@@ -65,6 +65,8 @@ impl Libsodium {
             (!handle.is_null()).then_some(Libsodium(handle))
         });
         if handle.is_none() {
+            let required = std::env::var("ZMQ_REQUIRE_LIBSODIUM").is_ok_and(|value| value == "1");
+            assert!(!required, "ZMQ_REQUIRE_LIBSODIUM=1, but there is no libsodium");
             // Past the capture of the test harness, which knows no skipped tests.
             let skipped = "skipped: no libsodium to compare with (Debian: libsodium-dev)";
             writeln!(stderr(), "{skipped}").expect("standard error takes text");
@@ -115,17 +117,17 @@ fn random_vec(size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Calls a function that takes one key; gives what it returned, and what it wrote if that was 0.
+/// Calls a function that takes one key. Gives the bytes that it wrote if it returned 0. The output is unchanged after -1.
 fn by_key(function: WithKey, input: &[u8], out: usize, nonce: &[u8; 24], key: &[u8; 32]) -> Option<Vec<u8>> {
     let mut written = vec![0xAA; out];
     let size = input.len() as c_ulonglong;
     // SAFETY: the buffers are as large as the function needs: `out` is what it writes for this input.
     let code = unsafe { function(written.as_mut_ptr(), input.as_ptr(), size, nonce.as_ptr(), key.as_ptr()) };
-    assert!(code == 0 || code == -1);
+    assert!(code == 0 || (code == -1 && written.iter().all(|byte| *byte == 0xAA)), "{code}: {written:x?}");
     (code == 0).then_some(written)
 }
 
-/// Calls a function that takes two keys, whose output is as large as its input.
+/// Calls a function that takes two keys and whose output is as large as its input. The output is unchanged after -1.
 fn by_pair(
     function: WithPair,
     input: &[u8],
@@ -138,15 +140,16 @@ fn by_pair(
     let (public_key, secret_key) = (public_key.as_ptr(), secret_key.as_ptr());
     // SAFETY: the buffers are of the same size, and the keys and the nonce as large as the function needs.
     let code = unsafe { function(written.as_mut_ptr(), input.as_ptr(), size, nonce.as_ptr(), public_key, secret_key) };
-    assert!(code == 0 || code == -1);
+    assert!(code == 0 || (code == -1 && written.iter().all(|byte| *byte == 0xAA)), "{code}: {written:x?}");
     (code == 0).then_some(written)
 }
 
 fn agree(function: Agree, public_key: &[u8; 32], secret_key: &[u8; 32]) -> Option<[u8; 32]> {
-    let mut key = [0; 32];
+    let mut key = [0xAA; 32];
     // SAFETY: the buffers are keys.
     let code = unsafe { function(key.as_mut_ptr(), public_key.as_ptr(), secret_key.as_ptr()) };
     assert!(code == 0 || code == -1);
+    assert!(code == 0 || key == [0xAA; 32], "{key:x?}");
     (code == 0).then_some(key)
 }
 
@@ -163,10 +166,44 @@ fn sizes() -> impl Iterator<Item = usize> {
     (0..=300).chain([511, 512, 513, 767, 768, 769, 1023, 1024, 1025, 2047, 4096, 5000, 65_535, 65_536, 65_537])
 }
 
+fn bytes_of(hex: &str) -> Vec<u8> {
+    let digits: Vec<char> = hex.chars().filter(|digit| !digit.is_whitespace()).collect();
+    digits.chunks(2).map(|two| u8::from_str_radix(&String::from_iter(two), 16).unwrap()).collect()
+}
+
+/// The example of the paper "Cryptography in NaCl", which needs no libsodium.
+#[test]
+fn example_of_nacl_gives_its_published_box() {
+    let key = |hex| <[u8; 32]>::try_from(bytes_of(hex)).unwrap();
+    let secret_key = key("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
+    let peer = key("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+    let shared = key("1b27556473e985d462cd51197a9a46c76009549eac6474f206c4ee0844f68389");
+    let nonce = bytes_of("69696ee955b62b73cd62bda875fc73d68219e0036b7a0b37").try_into().unwrap();
+    let text = bytes_of(
+        "be075fc53c81f2d5cf141316ebeb0c7b5228c52a4c62cbd44b66849b64244ffce5ecbaaf33bd751a1ac728d45e6c6129 \
+     6cdc3c01233561f41db66cce314adb310e3be8250c46f06dceea3a7fa1348057e2f6556ad6b1318a024a838f21af1fde \
+     048977eb48f59ffd4924ca1c60902e52f0a089bc76897040e082f937763848645e0705",
+    );
+    let sealed = bytes_of(
+        "f3ffc7703f9400e52a7dfb4b3d3305d98e993b9f48681273c29650ba32fc76ce48332ea7164d96a4476fb8c531a1186a \
+     c0dfc17c98dce87b4da7f011ec48c97271d2c20f9b928fe2270d6fb863d51738b48eeee314a7cc8ab932164548e526ae \
+     90224368517acfeabd6bb3732bc0e9da99832b61ca01b6de56244a9e88d5f9b37973f622a43d14a6599b1f654cb45a74 \
+     e355a5",
+    );
+
+    assert_eq!(agree(zmq_sys_crypto_box_beforenm, &peer, &secret_key).unwrap(), shared);
+    let (_, seal) = SEALS[1];
+    assert_eq!(by_key(seal, &text, text.len() + 16, &nonce, &shared).unwrap(), sealed);
+    let padded_text = [vec![0; 32], text].concat();
+    let padded_box = [vec![0; 16], sealed].concat();
+    assert_eq!(by_pair(zmq_sys_crypto_box, &padded_text, &nonce, &peer, &secret_key).unwrap(), padded_box);
+    assert_eq!(by_pair(zmq_sys_crypto_box_open, &padded_box, &nonce, &peer, &secret_key).unwrap(), padded_text);
+}
+
 #[test]
 fn boxes_are_those_of_libsodium() {
     let Some(sodium) = Libsodium::load() else { return };
-    let (key, nonce) = (random(), random());
+    let (key, nonce): ([u8; 32], [u8; 24]) = (random(), random());
     for ((seal_name, seal), (open_name, open)) in SEALS.iter().zip(OPENS) {
         let easy = seal_name.ends_with("easy_afternm");
         // NaCl's functions have 32 zeros before a text; the easy ones' boxes are 16 bytes longer than their texts.
@@ -175,8 +212,9 @@ fn boxes_are_those_of_libsodium() {
             let text = [vec![0; zeros], random_vec(size)].concat();
             let sealed = by_key(*seal, &text, text.len() + more, &nonce, &key).unwrap();
             let theirs = by_key(sodium.with_key(seal_name), &text, text.len() + more, &nonce, &key).unwrap();
-            assert_eq!(sealed, theirs, "{seal_name} of {size} bytes");
-            assert_eq!(by_key(*open, &sealed, text.len(), &nonce, &key).unwrap(), text, "{open_name} of {size} bytes");
+            assert_eq!(sealed, theirs, "{seal_name} of {size} bytes, {key:x?}, {nonce:x?}");
+            let opened = by_key(*open, &sealed, text.len(), &nonce, &key).unwrap();
+            assert_eq!(opened, text, "{open_name} of {size} bytes, {key:x?}, {nonce:x?}");
 
             let proof = if easy { 0 } else { 16 };
             for place in [proof, proof + 15, proof + 16, sealed.len() - 1].into_iter().filter(|at| *at < sealed.len()) {
@@ -193,12 +231,17 @@ fn boxes_are_those_of_libsodium() {
 fn boxes_for_a_peer_are_those_of_libsodium() {
     let Some(sodium) = Libsodium::load() else { return };
     let (ours, theirs) = (keypair(), keypair());
-    let nonce = random();
+    let nonce: [u8; 24] = random();
+    let with = format!("{:x?}, {:x?}, {nonce:x?}", theirs.0, ours.1);
     for size in sizes().step_by(7) {
         let text = [vec![0; 32], random_vec(size)].concat();
         let sealed = by_pair(zmq_sys_crypto_box, &text, &nonce, &theirs.0, &ours.1).unwrap();
-        assert_eq!(by_pair(sodium.with_pair("crypto_box"), &text, &nonce, &theirs.0, &ours.1).unwrap(), sealed);
-        assert_eq!(by_pair(zmq_sys_crypto_box_open, &sealed, &nonce, &ours.0, &theirs.1).unwrap(), text);
+        assert_eq!(
+            by_pair(sodium.with_pair("crypto_box"), &text, &nonce, &theirs.0, &ours.1).unwrap(),
+            sealed,
+            "{with}"
+        );
+        assert_eq!(by_pair(zmq_sys_crypto_box_open, &sealed, &nonce, &ours.0, &theirs.1).unwrap(), text, "{with}");
         assert_eq!(by_pair(zmq_sys_crypto_box_open, &sealed, &nonce, &theirs.0, &theirs.1), None);
     }
     assert_eq!(by_pair(zmq_sys_crypto_box, &[0; 31], &nonce, &theirs.0, &ours.1), None);
@@ -213,16 +256,17 @@ fn keys_are_those_of_libsodium() {
         unsafe { std::mem::transmute(sodium.symbol("crypto_scalarmult_base")) };
     for _ in 0..50 {
         // Any 32 bytes are a secret key, and a public one: those of the curve's twist and those above its field too.
-        let (mut public_key, secret_key) = (random(), random());
+        let (mut public_key, secret_key): ([u8; 32], [u8; 32]) = (random(), random());
         let expected = agree(sodium.agree("crypto_box_beforenm"), &public_key, &secret_key);
-        assert_eq!(agree(zmq_sys_crypto_box_beforenm, &public_key, &secret_key), expected);
+        let key = agree(zmq_sys_crypto_box_beforenm, &public_key, &secret_key);
+        assert_eq!(key, expected, "{public_key:x?}, {secret_key:x?}");
 
         // SAFETY: the buffers are keys.
         assert_eq!(unsafe { zmq_sys_crypto_scalarmult_base(public_key.as_mut_ptr(), secret_key.as_ptr()) }, 0);
         let mut expected = [0; 32];
         // SAFETY: the buffers are keys.
         assert_eq!(unsafe { base(expected.as_mut_ptr(), secret_key.as_ptr()) }, 0);
-        assert_eq!(public_key, expected);
+        assert_eq!(public_key, expected, "{secret_key:x?}");
     }
 }
 
@@ -274,11 +318,40 @@ fn boxes_are_made_and_opened_in_place() {
         // SAFETY: the buffer has room for the box.
         assert_eq!(unsafe { seal(start, start, size as c_ulonglong, nonce.as_ptr(), key.as_ptr()) }, 0);
         assert_eq!(buffer, expected);
+        for place in [0, 15, buffer.len() - 1] {
+            let mut forged = buffer.clone();
+            forged[place] ^= 1;
+            let unchanged = forged.clone();
+            let (start, size) = (forged.as_mut_ptr(), forged.len() as c_ulonglong);
+            // SAFETY: the buffer has room for the text.
+            assert_eq!(unsafe { open(start, start, size, nonce.as_ptr(), key.as_ptr()) }, -1);
+            assert_eq!(forged, unchanged, "byte {place} of {size}");
+        }
         let (start, size) = (buffer.as_mut_ptr(), buffer.len() as c_ulonglong);
         // SAFETY: the buffer has room for the text.
         assert_eq!(unsafe { open(start, start, size, nonce.as_ptr(), key.as_ptr()) }, 0);
         assert_eq!(&buffer[..text.len()], text);
+        // libsodium leaves the bytes behind the text as they were.
+        assert_eq!(buffer[text.len()..], expected[text.len()..]);
     }
+}
+
+#[test]
+fn boxes_of_nothing_take_a_null_pointer_for_the_text() {
+    let (key, nonce): ([u8; 32], [u8; 24]) = (random(), random());
+    let (_, seal) = SEALS[1];
+    let (_, open) = OPENS[1];
+    let mut sealed = [0; 16];
+    // SAFETY: the box has no content, and the buffer has room for its proof.
+    assert_eq!(unsafe { seal(sealed.as_mut_ptr(), ptr::null(), 0, nonce.as_ptr(), key.as_ptr()) }, 0);
+    assert_eq!(by_key(seal, &[], 16, &nonce, &key).unwrap(), sealed);
+    // SAFETY: the box has no content.
+    assert_eq!(unsafe { open(ptr::null_mut(), sealed.as_ptr(), 16, nonce.as_ptr(), key.as_ptr()) }, 0);
+    sealed[0] ^= 1;
+    // SAFETY: the box has no content.
+    assert_eq!(unsafe { open(ptr::null_mut(), sealed.as_ptr(), 16, nonce.as_ptr(), key.as_ptr()) }, -1);
+    // SAFETY: nothing is written.
+    unsafe { zmq_sys_randombytes(ptr::null_mut(), 0) };
 }
 
 #[test]
