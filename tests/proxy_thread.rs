@@ -196,6 +196,42 @@ fn a_caught_signal_ends_it_and_takes_nothing() {
 }
 
 #[deadline::test]
+fn proxy_hands_over_a_held_message_when_a_caught_signal_ends_it() {
+    const NAME: &str = "proxy_hands_over_a_held_message_when_a_caught_signal_ends_it";
+    if role().is_none() {
+        return common::Process::spawn(&mut alone(NAME, "alone")).succeeds();
+    }
+    interrupt::catch_signals().unwrap();
+    let context = Context::new().unwrap();
+    let sink = context.socket(Pull).unwrap();
+    sink.set_rcvhwm(1).unwrap();
+    sink.bind("inproc://sink").unwrap();
+    let frontend = SocketSpec::new(Pull).bind("inproc://frontend");
+    let backend = SocketSpec::new(Push).with(|socket| socket.set_sndhwm(1)).connect("inproc://sink");
+    let streamer = Proxy::builder(frontend, backend).start(&context).unwrap();
+    let source = context.socket(Push).unwrap();
+    source.connect("inproc://frontend").unwrap();
+    for name in ["one", "two", "three"] {
+        source.send_multipart([name, "body"]).unwrap();
+    }
+    eventually("two were sent", || streamer.statistics().unwrap().backend.sent.messages == 2);
+    // Each command is taken between two messages: after this one the third has been tried.
+    streamer.statistics().unwrap();
+    // SAFETY: the signal is caught.
+    unsafe { libc::raise(libc::SIGINT) };
+    eventually("the proxy has ended", || !streamer.is_running());
+    let (error, unforwarded) = streamer.terminate().unwrap_err().into_parts();
+    assert_eq!(error.errno(), Errno::EINTR);
+    assert_eq!(unforwarded.to_backend.unwrap(), ["three", "body"]);
+    assert_eq!(unforwarded.to_frontend, None);
+    interrupt::clear();
+    for name in ["one", "two"] {
+        assert_eq!(sink.try_recv_multipart().unwrap().unwrap(), [name, "body"]);
+    }
+    assert!(sink.try_recv().unwrap().is_none());
+}
+
+#[deadline::test]
 fn dealers_as_backend_of_a_broker_whose_workers_come_late() {
     let context = Context::new().unwrap();
     let broker = Proxy::builder(

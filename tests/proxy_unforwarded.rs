@@ -2,12 +2,16 @@
 
 mod common;
 
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use common::{DEADLINE, eventually};
+use common::{DEADLINE, TCP, eventually, greet};
 use zmq::{
-    Context, Dealer, Errno, Pair, Proxy, ProxyHandle, Pull, Push, Req, Router, Socket, SocketSpec, Unforwarded, proxy,
-    proxy_steerable,
+    Context, Dealer, Errno, Message, Multipart, Pair, Proxy, ProxyError, ProxyHandle, Pull, Push, Rep, Req, Router,
+    Socket, SocketSpec, Unforwarded, XPub, XSub, proxy, proxy_steerable,
 };
 
 /// A PULL that a PUSH is connected to, and a PUSH whose peer has room for two messages and reads none.
@@ -190,30 +194,359 @@ fn proxy_hands_over_a_message_to_the_frontend() {
     assert_eq!(asking.join().unwrap().unwrap(), "request");
 }
 
+/// Content that shows whether it is still there.
+struct Tracked {
+    _alive: Arc<()>,
+}
+
+impl AsRef<[u8]> for Tracked {
+    fn as_ref(&self) -> &[u8] {
+        b"three"
+    }
+}
+
 #[deadline::test]
 fn proxy_error_drops_the_messages_when_it_becomes_an_error() {
-    fn forward(context: &Context) -> zmq::Result<()> {
-        let (frontend, backend) = (context.socket(Pull)?, context.socket(Push)?);
-        Ok(proxy(&frontend, &backend, None)?)
+    /// Runs a proxy that holds a tracked message when its context is shut down.
+    fn run(tracked: &Arc<()>) -> Result<Unforwarded, ProxyError> {
+        let context = Context::new().unwrap();
+        let streamer = Streamer::new(&context);
+        for message in ["one".into(), "two".into(), Message::from_owner(Tracked { _alive: Arc::clone(tracked) })] {
+            streamer.source.send(message).unwrap();
+        }
+        let handle = ProxyHandle::new().unwrap();
+        let (commands, theirs) = (handle.clone(), context.clone());
+        let ending = thread::spawn(move || {
+            wait_until_it_holds_the_third(&commands);
+            theirs.shutdown().unwrap();
+        });
+        let outcome = handle.run(&streamer.frontend, &streamer.backend, None);
+        ending.join().unwrap();
+        outcome
     }
-    let context = Context::new().unwrap();
-    context.shutdown().unwrap();
-    let error = forward(&context).unwrap_err();
-    assert_eq!(error.errno(), Errno::ETERM);
-    let context = Context::new().unwrap();
-    let (frontend, backend) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
-    context.shutdown().unwrap();
-    let failed = proxy(&frontend, &backend, None).unwrap_err();
-    assert!(failed.unforwarded().is_empty());
+    fn forward(tracked: &Arc<()>) -> zmq::Result<Unforwarded> {
+        Ok(run(tracked)?)
+    }
+    let tracked = Arc::new(());
+    let failed = run(&tracked).unwrap_err();
+    assert_eq!(failed.unforwarded().to_backend.as_ref().unwrap(), &["three"]);
+    assert_eq!(Arc::strong_count(&tracked), 2);
     assert_eq!(failed.to_string(), failed.error().to_string());
     assert_eq!(std::io::Error::from(failed).kind(), std::io::ErrorKind::BrokenPipe);
+    eventually("the message is dropped", || Arc::strong_count(&tracked) == 1);
+    assert_eq!(forward(&tracked).unwrap_err().errno(), Errno::ETERM);
+    eventually("the message is dropped", || Arc::strong_count(&tracked) == 1);
+}
+
+#[deadline::test]
+fn proxy_hands_over_a_message_in_each_direction() {
+    let context = Context::new().unwrap();
+    let pair_of_dealers = |endpoint: &str| {
+        let (side, peer) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+        side.set_sndhwm(1).unwrap();
+        peer.set_rcvhwm(1).unwrap();
+        peer.bind(endpoint).unwrap();
+        side.connect(endpoint).unwrap();
+        (side, peer)
+    };
+    let (frontend, client) = pair_of_dealers("inproc://client");
+    let (backend, server) = pair_of_dealers("inproc://server");
+    for name in ["one", "two", "three"] {
+        client.send_multipart(["up", name]).unwrap();
+        server.send_multipart(["down", name, ""]).unwrap();
+    }
+    let handle = ProxyHandle::new().unwrap();
+    let commands = handle.clone();
+    let ending = thread::spawn(move || {
+        eventually("two were sent each way", || {
+            let statistics = commands.statistics().unwrap();
+            (statistics.frontend.sent.messages, statistics.backend.sent.messages) == (2, 2)
+        });
+        commands.statistics().unwrap();
+        commands.terminate().unwrap();
+    });
+    let unforwarded = handle.run(&frontend, &backend, None).unwrap();
+    ending.join().unwrap();
+    assert_eq!(unforwarded.to_backend.unwrap(), ["up", "three"]);
+    assert_eq!(unforwarded.to_frontend.unwrap(), ["down", "three", ""]);
+    for name in ["one", "two"] {
+        assert_eq!(server.try_recv_multipart().unwrap().unwrap(), ["up", name]);
+        assert_eq!(client.try_recv_multipart().unwrap().unwrap(), ["down", name, ""]);
+    }
+    assert!(server.try_recv().unwrap().is_none() && client.try_recv().unwrap().is_none());
+}
+
+/// The capture socket sends what it knows a peer for: the first part is the peer's id.
+#[deadline::test]
+fn proxy_hands_over_a_held_message_when_capturing_another_fails() {
+    let context = Context::new().unwrap();
+    let capture = context.socket(Router).unwrap();
+    capture.set_router_mandatory(true).unwrap();
+    capture.bind("inproc://capture").unwrap();
+    let captured = context.socket(Dealer).unwrap();
+    captured.set_routing_id("up").unwrap();
+    captured.connect("inproc://capture").unwrap();
+    // The ROUTER knows its peer once it has looked for messages.
+    eventually("the capture socket knows its peer", || {
+        capture.try_recv().unwrap();
+        capture.try_send_multipart(["up", "probe"]).is_ok_and(|sent| sent.is_sent())
+    });
+    let (frontend, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+    frontend.bind("inproc://frontend").unwrap();
+    client.connect("inproc://frontend").unwrap();
+    let (backend, server) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+    backend.set_sndhwm(1).unwrap();
+    server.set_rcvhwm(1).unwrap();
+    server.bind("inproc://server").unwrap();
+    backend.connect("inproc://server").unwrap();
+    for name in ["one", "two", "three"] {
+        client.send_multipart(["up", name]).unwrap();
+    }
+    let handle = ProxyHandle::new().unwrap();
+    let commands = handle.clone();
+    let unforwarded = thread::scope(|scope| {
+        let replying = scope.spawn(move || {
+            wait_until_it_holds_the_third(&commands);
+            server.send_multipart(["nobody", "reply"]).unwrap();
+            server
+        });
+        let (error, unforwarded) = handle.run(&frontend, &backend, Some(capture.as_ref())).unwrap_err().into_parts();
+        assert_eq!(error.errno(), Errno::EHOSTUNREACH);
+        let server = replying.join().unwrap();
+        for name in ["one", "two"] {
+            assert_eq!(server.try_recv_multipart().unwrap().unwrap(), ["up", name]);
+        }
+        unforwarded
+    });
+    assert_eq!(unforwarded.to_backend.unwrap(), ["up", "three"]);
+    // It was sent, and not captured.
+    assert_eq!(unforwarded.to_frontend, None);
+    assert_eq!(client.try_recv_multipart().unwrap().unwrap(), ["nobody", "reply"]);
+    for name in ["probe", "one", "two"] {
+        assert_eq!(captured.try_recv_multipart().unwrap().unwrap(), [name]);
+    }
+}
+
+#[deadline::test]
+fn proxy_hands_over_a_request_when_capturing_it_fails() {
+    let context = Context::new().unwrap();
+    let (socket, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
+    socket.bind("inproc://echo").unwrap();
+    client.connect("inproc://echo").unwrap();
+    client.send_multipart(["question", "body"]).unwrap();
+    // It says that it has room, and knows nobody.
+    let capture = context.socket(Router).unwrap();
+    capture.set_router_mandatory(true).unwrap();
+    let (error, unforwarded) = proxy(&socket, &socket, Some(capture.as_ref())).unwrap_err().into_parts();
+    assert_eq!(error.errno(), Errno::EHOSTUNREACH);
+    assert_eq!(unforwarded.to_backend.unwrap(), ["question", "body"]);
+    assert_eq!(unforwarded.to_frontend, None);
+    // The request can still be answered.
+    socket.send("answer").unwrap();
+    assert_eq!(client.recv_multipart().unwrap(), ["answer"]);
+}
+
+/// A message whose parts take many milliseconds to send.
+fn long_message() -> Multipart {
+    (0..50_000).map(|number| Message::from(&format!("{number}"))).collect()
+}
+
+/// Runs `round`, which interferes after a delay, with longer delays until it is too late several times: some of the rounds
+/// before interfere in the middle of sending.
+fn with_growing_delays(mut round: impl FnMut(Duration) -> bool) {
+    let (mut in_time, mut too_late) = (0, 0);
+    for step in 0..300 {
+        if round(Duration::from_millis(step)) {
+            in_time += 1;
+        } else {
+            too_late += 1;
+        }
+        if too_late == 5 {
+            break;
+        }
+    }
+    assert!(in_time > 0, "the message was always sent before");
+}
+
+/// A PULL that takes a long message and another from a PUSH, which finds room again once the PULL has taken the first.
+fn full_source(context: &Context) -> (Socket<'_, Pull>, Socket<'_, Push>) {
+    let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+    frontend.set_rcvhwm(1).unwrap();
+    source.set_sndhwm(1).unwrap();
+    frontend.bind("inproc://frontend").unwrap();
+    source.connect("inproc://frontend").unwrap();
+    source.send_multipart(long_message()).unwrap();
+    source.send("next").unwrap();
+    assert!(!source.try_send("too many").unwrap().is_sent());
+    (frontend, source)
+}
+
+#[deadline::test]
+fn proxy_hands_over_a_message_when_its_context_is_shut_down_while_it_sends_the_parts() {
+    with_growing_delays(|delay| {
+        let context = Context::new().unwrap();
+        let (frontend, source) = full_source(&context);
+        let (backend, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        sink.bind("inproc://sink").unwrap();
+        backend.connect("inproc://sink").unwrap();
+        let handle = ProxyHandle::new().unwrap();
+        let outcome = thread::scope(|scope| {
+            let context = &context;
+            scope.spawn(move || {
+                // The long message is taken.
+                assert!(source.send_timeout("last", DEADLINE).unwrap().is_sent());
+                thread::sleep(delay);
+                context.shutdown().unwrap();
+            });
+            handle.run(&frontend, &backend, None)
+        });
+        let (error, unforwarded) = outcome.unwrap_err().into_parts();
+        assert_eq!(error.errno(), Errno::ETERM);
+        if handle.statistics().unwrap().backend.sent.messages > 0 {
+            return false;
+        }
+        assert!(unforwarded.to_backend.expect("the message that was begun") == long_message());
+        true
+    });
+}
+
+#[deadline::test]
+fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
+    with_growing_delays(|delay| {
+        let context = Context::new().unwrap();
+        let (frontend, source) = full_source(&context);
+        let backend = context.socket(Push).unwrap();
+        let [first, second] = ["inproc://first", "inproc://second"].map(|endpoint| {
+            let sink = context.socket(Pull).unwrap();
+            sink.bind(endpoint).unwrap();
+            backend.connect(endpoint).unwrap();
+            sink
+        });
+        let handle = ProxyHandle::new().unwrap();
+        let commands = handle.clone();
+        let unforwarded = thread::scope(|scope| {
+            scope.spawn(move || {
+                // The long message is taken, and is on its way to the first sink.
+                assert!(source.send_timeout("last", DEADLINE).unwrap().is_sent());
+                thread::sleep(delay);
+                drop(first);
+                eventually("all were received", || commands.statistics().unwrap().frontend.received.messages == 3);
+                commands.terminate().unwrap();
+            });
+            handle.run(&frontend, &backend, None).unwrap()
+        });
+        assert!(unforwarded.is_empty());
+        assert_eq!(handle.statistics().unwrap().backend.sent.messages, 3);
+        let received: Vec<_> = std::iter::from_fn(|| second.try_recv_multipart().unwrap()).collect();
+        // If not, the first sink had the whole message before it left.
+        received.iter().any(|message| *message == long_message())
+    });
+}
+
+#[cfg(zmq_patches = "all")]
+#[deadline::test]
+fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts() {
+    with_growing_delays(|delay| {
+        let context = Context::new().unwrap();
+        let (frontend, source) = full_source(&context);
+        let (backend, first) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+        backend.bind("inproc://backend").unwrap();
+        first.connect("inproc://backend").unwrap();
+        let handle = ProxyHandle::new().unwrap();
+        let commands = handle.clone();
+        thread::scope(|scope| {
+            let context = &context;
+            let second = scope.spawn(move || {
+                assert!(source.send_timeout("last", DEADLINE).unwrap().is_sent());
+                thread::sleep(delay);
+                drop(first);
+                // A PAIR refuses a second peer until it has seen the first one go.
+                let mut second = context.socket(Pair).unwrap();
+                let mut next = None;
+                eventually("the second peer is accepted", || {
+                    second.connect("inproc://backend").unwrap();
+                    // The first peer may have had the others.
+                    let _ = source.try_send("another").unwrap();
+                    next = second.recv_multipart_timeout(Duration::from_millis(100)).unwrap();
+                    if next.is_none() {
+                        second = context.socket(Pair).unwrap();
+                    }
+                    next.is_some()
+                });
+                commands.terminate().unwrap();
+                next.unwrap()
+            });
+            // The second peer leaves without the messages behind the first that it gets.
+            drop(handle.run(&frontend, &backend, None).unwrap());
+            let statistics = handle.statistics().unwrap();
+            assert_eq!(statistics.backend.sent, statistics.frontend.received);
+            second.join().unwrap() == long_message()
+        })
+    });
+}
+
+#[deadline::test]
+fn proxy_drops_a_message_whole_when_a_part_behind_the_first_is_too_long_a_subscription() {
+    let context = Context::new().unwrap();
+    let (frontend, backend) = (context.owned_socket(XSub).unwrap(), context.owned_socket(XPub).unwrap());
+    frontend.bind("inproc://frontend").unwrap();
+    let endpoint = backend.bind(TCP).unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    publisher.connect("inproc://frontend").unwrap();
+    let handle = ProxyHandle::new().unwrap();
+    let commands = handle.clone();
+    let forwarder = thread::spawn(move || handle.run(&frontend, &backend, None));
+    let mut peer = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+    greet(&mut peer, &[("Socket-Type", b"XSUB")]);
+    let long = [b"\x01".as_slice(), &[b'x'; 9000]].concat();
+    let long_frame = [b"\x02".as_slice(), &(long.len() as u64).to_be_bytes(), &long].concat();
+    peer.write_all(&[b"\x01\x05first", &*long_frame, b"\x01\x06second\x00\x04tail"].concat()).unwrap();
+    assert_eq!(publisher.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), ["second", "tail"]);
+    commands.terminate().unwrap();
+    assert!(forwarder.join().unwrap().unwrap().is_empty());
+}
+
+#[cfg(feature = "draft")]
+#[deadline::test]
+fn proxy_hands_over_a_message_that_is_no_datagram() {
+    use std::net::UdpSocket;
+
+    use zmq::Dgram;
+
+    let context = Context::new().unwrap();
+    let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+    frontend.bind("inproc://frontend").unwrap();
+    source.connect("inproc://frontend").unwrap();
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let backend = context.socket(Dgram).unwrap();
+    backend.bind(&format!("udp://127.0.0.1:{port}")).unwrap();
+    let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+    other.set_read_timeout(Some(DEADLINE)).unwrap();
+    let address = other.local_addr().unwrap();
+    let text = address.to_string();
+    let wrong = [
+        (Multipart::from([&*text, "body", "tail"]), Errno::EINVAL),
+        (Multipart::from([&*text, "body", "more", "tail"]), Errno::EINVAL),
+        (Multipart::from([&*text]), Errno::EINVAL),
+        (Multipart::from(["nowhere", "body"]), Errno::EINVAL),
+        (Multipart::from([text.as_bytes(), &[0; 8193]]), Errno::EMSGSIZE),
+    ];
+    for (message, errno) in wrong {
+        source.send_multipart(&message).unwrap();
+        let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
+        assert_eq!((error.errno(), error.call()), (errno, "zmq_proxy"), "{message:?}");
+        assert_eq!((unforwarded.to_backend, unforwarded.to_frontend), (Some(message), None));
+        // The DGRAM is not in the middle of a message.
+        backend.send_to(address, "right").unwrap();
+        let mut buffer = [0; 100];
+        let (len, _) = other.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..len], b"right");
+    }
 }
 
 #[cfg(all(feature = "draft", zmq_patches = "safety"))]
 #[deadline::test]
 fn proxy_hands_over_a_message_of_kinds_that_libzmq_locks() {
-    use std::time::Duration;
-
     use zmq::{Gather, Scatter, Server};
 
     let context = Context::new().unwrap();

@@ -76,8 +76,6 @@ struct Lane<'a> {
     waits: Waits,
     /// The parts of a message that was taken and not forwarded yet; the same memory for all messages.
     parts: Multipart,
-    /// What is captured of it.
-    copies: Multipart,
     received: Traffic,
     sent: Traffic,
 }
@@ -283,7 +281,6 @@ impl<'a> Lane<'a> {
             to,
             waits: Waits::ForMessage,
             parts: Multipart::new(),
-            copies: Multipart::new(),
             received: Traffic::default(),
             sent: Traffic::default(),
         }
@@ -355,16 +352,12 @@ impl<'a> Lane<'a> {
         if self.is_one_socket() && self.to.kind() == Kind::Rep {
             return self.reply(capture).map(|()| true);
         }
-        if capture.is_some() {
-            self.copies.clear();
-            self.copies.extend(self.parts.iter().cloned());
-        }
         let received = Traffic::of(&self.parts);
-        match send(self.to, &mut self.parts, &mut self.sent) {
-            Ok(()) => {}
-            // A subscription that is longer than libzmq bears: one peer's, which must not end the proxy for all.
-            Err(SendFailed::NothingSent(Errno::EMSGSIZE)) if self.to.kind() == Kind::XSub => {}
-            Err(SendFailed::NothingSent(Errno::EAGAIN)) => {
+        match send(self.to, &mut self.parts, capture.is_some()) {
+            Ok(()) => self.sent += received,
+            // One peer has sent a longer subscription than libzmq bears, which must not end the proxy for all.
+            Err(Errno::EMSGSIZE) if self.to.kind() == Kind::XSub => {}
+            Err(Errno::EAGAIN) => {
                 self.waits = match self.waits {
                     _ if !was_held => Waits::ForRoom,
                     // The socket says that it has room, and has none for this message.
@@ -374,20 +367,17 @@ impl<'a> Lane<'a> {
                 return Ok(false);
             }
             // The message is held, for the caller of the proxy.
-            Err(SendFailed::NothingSent(errno)) => return Err(errno),
-            Err(SendFailed::Midway(errno)) => {
-                self.parts.clear();
-                return Err(errno);
-            }
+            Err(errno) => return Err(errno),
         }
-        self.parts.clear();
         self.waits = Waits::ForMessage;
         self.received += received;
-        let Some(capture) = capture else { return Ok(true) };
-        match send(capture, &mut self.copies, &mut Traffic::default()) {
-            // The capture socket's peer has just gone: this message is not captured.
-            Ok(()) | Err(SendFailed::NothingSent(Errno::EAGAIN)) => Ok(true),
-            Err(SendFailed::NothingSent(errno) | SendFailed::Midway(errno)) => Err(errno),
+        let captured = capture.map_or(Ok(()), |capture| send(capture, &mut self.parts, false));
+        // The message is forwarded, whether it is captured or not.
+        self.parts.clear();
+        match captured {
+            // EAGAIN: the capture socket's peer has just gone, and this message is not captured.
+            Ok(()) | Err(Errno::EAGAIN) => Ok(true),
+            Err(errno) => Err(errno),
         }
     }
 
@@ -415,42 +405,21 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// Why a message was not sent whole.
-enum SendFailed {
-    /// All parts are still there.
-    NothingSent(Errno),
-    /// Some parts were sent.
-    Midway(Errno),
-}
-
-/// Sends the parts of a message if there is room for its first, and counts them. What is left of sent parts is empty.
-fn send(to: &Core, parts: &mut Multipart, sent: &mut Traffic) -> Result<(), SendFailed> {
-    let last = parts.len() - 1;
-    to.check_parts(last > 0).map_err(|error| SendFailed::NothingSent(error.errno()))?;
-    for (place, part) in parts.iter_mut().enumerate() {
-        let (size, more) = (part.len(), place < last);
-        match send_part(to, part, more) {
-            Ok(()) => sent.add(size, more),
-            Err(errno) if place == 0 => return Err(SendFailed::NothingSent(errno)),
-            // A REQ cannot begin again before it has ended.
-            Err(Errno::EAGAIN) if to.kind() == Kind::Req => sent.add(size, more),
-            // libzmq has room for a part behind one that was accepted, unless the peer has gone, with what it had got of
-            // the message: then the parts that are left are for nobody.
-            Err(Errno::EAGAIN) => {
-                to.finish_aborted_message(more);
-                return Ok(());
-            }
-            Err(errno) => return Err(SendFailed::Midway(errno)),
-        }
+/// Sends a message if there is room for it. All parts are still there if that fails, or if `keep` is set. Only a message of
+/// one part is sent without a copy: libzmq has taken all of it, or nothing.
+fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<(), Errno> {
+    let several = parts.len() > 1;
+    to.check_parts(several).map_err(|error| error.errno())?;
+    #[cfg(feature = "draft")]
+    if let Err(error) = to.check_whole(parts) {
+        // A RADIO drops a message without a group, or too long for a datagram, as libzmq does.
+        return if to.kind() == Kind::Radio { Ok(()) } else { Err(error.errno()) };
     }
-    Ok(())
-}
-
-fn send_part(to: &Core, part: &mut Message, more: bool) -> Result<(), Errno> {
-    loop {
-        match to.send_part(part.raw_mut(), more, Wait::No) {
-            Err(Errno::EINTR) if !raw::interrupted() => {}
-            sent => return sent,
-        }
+    if !several
+        && !keep
+        && let Some(part) = parts.back_mut()
+    {
+        return to.send_part(part.raw_mut(), false, Wait::No);
     }
+    to.send_copies(parts, Wait::No).map_err(|failed| failed.errno)
 }

@@ -7,8 +7,9 @@ use crate::multipart::Multipart;
 
 /// The messages that a proxy had received and not yet sent when it ended: one in each direction at most.
 ///
-/// A message is here because the socket that it goes to had no room for it, or refused it. It is whole, and for its caller to
-/// send or to drop.
+/// A message is here because the socket that it goes to had no room for it, or refused it, or the proxy ended in the middle of
+/// sending it. All its parts are here, with their content, for the caller to send or to drop. They may have lost their
+/// metadata ([`Message::gets`](crate::Message::gets)), which libzmq removes before a send that fails.
 ///
 /// ```
 /// use zmq::{Context, ProxyHandle, Pull, Push};

@@ -22,12 +22,6 @@ impl Traffic {
         let bytes = message.iter().map(|part| part.len() as u64).sum();
         Traffic { messages: 1, parts: message.len() as u64, bytes }
     }
-
-    pub(super) fn add(&mut self, bytes: usize, more: bool) {
-        self.messages += u64::from(!more);
-        self.parts += 1;
-        self.bytes += bytes as u64;
-    }
 }
 
 impl AddAssign for Traffic {

@@ -375,8 +375,8 @@ impl Core {
         Ok(())
     }
 
-    /// Checks a message of several parts, all of which are here.
-    pub(super) fn check_whole(&self, parts: &Multipart) -> Result<()> {
+    /// Checks a message of which all parts are here.
+    pub(crate) fn check_whole(&self, parts: &Multipart) -> Result<()> {
         if self.kind() == Kind::Dgram && self.state.is_mid_message() {
             return Err(Errno::EINVAL.because(SEND, "the body of the datagram begun is to be sent first"));
         }

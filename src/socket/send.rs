@@ -409,7 +409,7 @@ impl Core {
         SendError::new(message, error)
     }
 
-    /// The error for a message that was not sent; `part` is its first part.
+    /// The error for a message that was not sent; `part` is its first part, or the one that is too long.
     #[cold]
     fn send_error(&self, errno: Errno, part: &[u8]) -> Error {
         match errno {
@@ -442,7 +442,8 @@ impl Core {
                 // The peer has gone in the middle, with the parts that it had received. `parts` is still whole.
                 Err(PartFailed { errno: Errno::EAGAIN, begun: true }) if wait != Wait::No => {}
                 Err(PartFailed { errno, .. }) => {
-                    let error = self.send_error(errno, parts.front().map_or(&[], |part| part));
+                    let named = parts.iter().find(|part| errno == Errno::EMSGSIZE && is_too_long(part.raw()));
+                    let error = self.send_error(errno, named.or(parts.front()).map_or(&[], |part| part));
                     return Err(SendError::new(parts, error));
                 }
             }
@@ -474,7 +475,11 @@ impl Core {
     }
 
     /// Sends copies that share the content of `parts`, so that `parts` is still whole after a failure.
-    fn send_copies(&self, parts: &Multipart, wait: Wait) -> Result<(), PartFailed> {
+    pub(crate) fn send_copies(&self, parts: &Multipart, wait: Wait) -> Result<(), PartFailed> {
+        // After its first part a message cannot be taken back.
+        if self.kind() == Kind::XSub && parts.iter().any(|part| is_too_long(part.raw())) {
+            return Err(PartFailed { errno: Errno::EMSGSIZE, begun: false });
+        }
         let last = parts.len() - 1;
         for (index, part) in parts.iter().enumerate() {
             let more = index < last;
@@ -497,10 +502,12 @@ impl Core {
         Ok(())
     }
 
-    /// Finishes a message whose peer has gone in the middle. PUSH and DEALER discard its parts up to the last one, so that
-    /// no other peer gets half of it.
-    pub(crate) fn finish_aborted_message(&self, more: bool) {
-        if more && matches!(self.kind(), Kind::Push | Kind::Dealer) {
+    /// Finishes a message whose peer has gone in the middle. PUSH and DEALER, and PAIR with the patch
+    /// 1013-pair-peer-leaves-in-mid-message, discard its parts up to the last one, so that no other peer gets half of it.
+    fn finish_aborted_message(&self, more: bool) {
+        let discards =
+            matches!(self.kind(), Kind::Push | Kind::Dealer) || cfg!(zmq_patches = "all") && self.kind() == Kind::Pair;
+        if more && discards {
             // The part is discarded. If the call fails, the context has ended, and the message with it.
             let _ = self.raw().send(&mut RawMessage::new(), zmq_sys::ZMQ_DONTWAIT);
         }
@@ -518,8 +525,9 @@ fn is_too_long(message: &RawMessage) -> bool {
     message.len() > 1 + LONGEST_PREFIX && message.content()[0] <= 1
 }
 
-struct PartFailed {
-    errno: Errno,
+/// A message that was not sent whole.
+pub(crate) struct PartFailed {
+    pub(crate) errno: Errno,
     /// Whether libzmq accepted parts before the one that failed.
     begun: bool,
 }
