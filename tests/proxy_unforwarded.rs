@@ -152,9 +152,12 @@ fn proxy_in_a_thread_hands_over_a_message_when_it_is_terminated() {
     let streamer = Proxy::builder(frontend, backend).start(&context).unwrap();
     let source = context.socket(Push).unwrap();
     source.connect("inproc://frontend").unwrap();
+    // The proxy takes the third only if it is there before the second fills the sink.
+    streamer.pause().unwrap();
     for name in ["one", "two", "three"] {
         source.send(name).unwrap();
     }
+    streamer.resume().unwrap();
     wait_until_it_holds_the_third(&streamer.handle());
     assert_eq!(streamer.terminate().unwrap().to_backend.unwrap(), ["three"]);
 }
