@@ -13,7 +13,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use zmq::{Errno, Message, Multipart, SendError, interrupt, poll};
+use zmq::{Errno, Message, Multipart, ProxyError, SendError, interrupt, poll};
 
 /// The result of `main` and of all that it calls.
 pub type Result<T = ()> = std::result::Result<T, Failure>;
@@ -29,6 +29,7 @@ impl Failure {
         (self.0.downcast_ref().map(zmq::Error::errno))
             .or_else(|| self.0.downcast_ref::<SendError<Message>>().map(unsent))
             .or_else(|| self.0.downcast_ref().map(unsent_parts))
+            .or_else(|| self.0.downcast_ref::<ProxyError>().map(|failed| failed.error().errno()))
     }
 }
 

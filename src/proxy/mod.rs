@@ -26,12 +26,12 @@ use engine::{Engine, Uncontrolled};
 /// or PAIR.
 ///
 /// No message is lost when the proxy ends: the error has those that it had received and not sent
-/// ([`ProxyError::unforwarded`]), with all their parts. A message that a ROUTER with `ZMQ_ROUTER_MANDATORY` refuses, because no
-/// peer has its id, or a DGRAM, because it is not an address and a body, ends the proxy and is among them; a message whose peer is full is tried again. A message whose peer
-/// leaves while its parts are sent is sent again as a whole; only a REQ cannot begin its request again, which is lost with
-/// the peer. An XSUB drops a subscription that is too long for [`Socket::send`](crate::Socket::send), and the proxy goes on. A
-/// message of several parts of which the proxy has received only some when the context is shut down is lost with the
-/// context.
+/// ([`ProxyError::unforwarded`]), with all their parts. A message that a ROUTER with `ZMQ_ROUTER_MANDATORY` refuses,
+/// because no peer has its id, or a DGRAM, because it is not an address and a body, ends the proxy and is among them; a
+/// message whose peer is full is tried again. A message whose peer leaves while its parts are sent is sent again as a
+/// whole; only a REQ cannot begin its request again, which is lost with the peer. An XSUB drops a subscription that is
+/// too long for [`Socket::send`](crate::Socket::send), and the proxy goes on. A message of several parts of which the
+/// proxy has received only some when the context is shut down is lost with the context.
 ///
 /// While the capture socket has no room nothing is forwarded. A ROUTER or XPUB always says that it has room, and drops
 /// messages as a capture socket.
