@@ -124,7 +124,7 @@ fn way(from: &str, to: &str, imports: &BTreeSet<(String, String)>) -> Vec<String
         }
         if seen.insert(last.clone()) {
             let next = imports.iter().filter(|(importing, _)| *importing == last);
-            ways.extend(next.map(|(_, imported)| [way.as_slice(), &[imported.clone()]].concat()));
+            ways.extend(next.map(|(_, imported)| [way.as_slice(), std::slice::from_ref(imported)].concat()));
         }
     }
     Vec::new()
@@ -259,10 +259,12 @@ fn imports(file: &str, text: &str, files: &Files) -> BTreeSet<Result<Vec<String>
                 at += 1;
                 expand(&tokens, &mut at, &[], &mut trees);
             }
-            name if next == "::" && name.starts_with(is_name) && !matches!(before, "::" | ".") => {
-                if before != "$" || name == "crate" {
-                    expand(&tokens, &mut at, &[], &mut trees);
-                }
+            name if next == "::"
+                && name.starts_with(is_name)
+                && !matches!(before, "::" | ".")
+                && (before != "$" || name == "crate") =>
+            {
+                expand(&tokens, &mut at, &[], &mut trees);
             }
             _ => {}
         }

@@ -23,21 +23,22 @@ fn content_with_too_many_copies_aborts_the_process() {
     }
     let copy = |message: *mut sys::zmq_msg_t| {
         let mut copy = MaybeUninit::<sys::zmq_msg_t>::uninit();
-        // SAFETY: both are messages, and the copy is made before it is a destination.
-        unsafe {
-            assert_eq!(sys::zmq_msg_init(copy.as_mut_ptr()), 0);
-            assert_eq!(sys::zmq_msg_copy(copy.as_mut_ptr(), message), 0);
-        }
+        // SAFETY: the pointer is to room for a message.
+        assert_eq!(unsafe { sys::zmq_msg_init(copy.as_mut_ptr()) }, 0);
+        // SAFETY: both are messages.
+        assert_eq!(unsafe { sys::zmq_msg_copy(copy.as_mut_ptr(), message) }, 0);
     };
     let mut message = MaybeUninit::<sys::zmq_msg_t>::uninit();
     // SAFETY: the pointer is to room for a message.
     assert_eq!(unsafe { sys::zmq_msg_init_size(message.as_mut_ptr(), 1000) }, 0);
     copy(message.as_mut_ptr());
     // A zmq_msg_t begins with the pointers to its metadata and its content. The content has four words and the counter.
-    // SAFETY: the message is large, so it has a content.
-    let content = unsafe { *message.as_ptr().cast::<*mut c_void>().add(1) };
-    // SAFETY: as above.
-    let counter = unsafe { content.cast::<*mut c_void>().add(4).cast::<u32>().as_mut().unwrap() };
+    let second = message.as_ptr().cast::<*mut c_void>().wrapping_add(1);
+    // SAFETY: the message is large, so it has a content, and its second word is the pointer to that.
+    let content = unsafe { *second };
+    let counter = content.cast::<*mut c_void>().wrapping_add(4).cast::<u32>();
+    // SAFETY: the counter is behind the four words, and no other thread has the content.
+    let counter = unsafe { &mut *counter };
     assert_eq!(*counter, 2, "the message and its copy");
     *counter = 0x7fff_fffe;
     copy(message.as_mut_ptr());

@@ -22,14 +22,15 @@ fn plain() -> (UdpSocket, String) {
 /// Sends a message by libzmq itself: the crate refuses what does not fit a datagram.
 fn send_raw(socket: *mut c_void, content: &[u8], group: Option<&CStr>, flags: c_int) {
     let mut message = MaybeUninit::<sys::zmq_msg_t>::uninit();
-    // SAFETY: the pointer is to room for a message, which is sent then; the socket is open.
-    unsafe {
-        assert_eq!(sys::zmq_msg_init_buffer(message.as_mut_ptr(), content.as_ptr().cast(), content.len()), 0);
-        if let Some(group) = group {
-            assert_eq!(sys::zmq_msg_set_group(message.as_mut_ptr(), group.as_ptr()), 0);
-        }
-        assert_eq!(sys::zmq_msg_send(message.as_mut_ptr(), socket, flags), content.len() as c_int);
+    let message = message.as_mut_ptr();
+    // SAFETY: the pointer is to room for a message, and libzmq copies the content.
+    assert_eq!(unsafe { sys::zmq_msg_init_buffer(message, content.as_ptr().cast(), content.len()) }, 0);
+    if let Some(group) = group {
+        // SAFETY: it is a message, and the group ends with NUL.
+        assert_eq!(unsafe { sys::zmq_msg_set_group(message, group.as_ptr()) }, 0);
     }
+    // SAFETY: it is a message, and the socket is open.
+    assert_eq!(unsafe { sys::zmq_msg_send(message, socket, flags) }, content.len() as c_int);
 }
 
 /// The message was copied to a buffer of 8192 bytes.
