@@ -171,7 +171,7 @@ fn what_cannot_be_waited_for_is_refused() {
         assert!(error.to_string().contains(endpoint), "{error}");
     }
     assert_eq!(socket.connect_and_wait("nonsense", SHORT).unwrap_err().errno(), Errno::EINVAL);
-    // Whoever has a monitor can wait with that.
+    // A program that has a monitor can wait with the monitor.
     let _monitor = socket.monitor(Events::ALL).unwrap();
     assert_eq!(socket.connect_and_wait("tcp://127.0.0.1:1", SHORT).unwrap_err().errno(), Errno::EADDRINUSE);
     context.shutdown().unwrap();

@@ -117,7 +117,7 @@ fn it_ends_with_its_owner_and_with_its_context_in_any_order() {
         let streamer = streamer().start(&context).unwrap();
         let source = context.owned_socket(Push).unwrap();
         source.connect("inproc://frontend").unwrap();
-        // More than it can hand on: nobody receives.
+        // The messages are more than the proxy can forward, since no peer receives.
         while source.send_timeout("job", Duration::from_millis(5)).unwrap().is_sent() {}
         match round {
             0 => drop((streamer, source, context)),

@@ -128,7 +128,7 @@ fn they_may_open_sockets_and_replace_themselves() {
     assert_eq!(context.socket(Dealer).unwrap().sndhwm().unwrap(), 1);
     assert_eq!(context.socket(Dealer).unwrap().sndhwm().unwrap(), 2);
     assert_eq!(calls.load(Ordering::SeqCst), 1);
-    // What was replaced is gone with all that it held.
+    // The replaced value is dropped with all that it held.
     assert_eq!(Arc::strong_count(&calls), 1);
 }
 

@@ -18,9 +18,9 @@ pub struct Patch {
     pub number: u16,
     /// The name of its file, without `.patch`.
     pub name: String,
-    /// What goes wrong without it.
+    /// The fault that it cures.
     pub title: String,
-    /// Who can trigger that.
+    /// The parties that can trigger the fault.
     pub trigger: String,
     /// The first libzmq with the fault.
     pub since: String,
@@ -283,7 +283,7 @@ fn counts(header: &str) -> Option<(usize, usize)> {
     Some((count(old)?, count(new)?))
 }
 
-/// Where `old` is in `lines`.
+/// The indices at which `old` begins in `lines`.
 fn places(lines: &[&str], old: &[String]) -> Vec<usize> {
     lines.windows(old.len()).zip(0..).filter(|(window, _)| *window == old).map(|(_, place)| place).collect()
 }

@@ -37,7 +37,7 @@ impl Patches {
         }
     }
 
-    /// What the environment says, or else `self`.
+    /// The value of `LIBZMQ_VENDOR_PATCHES`, or `self` if it is not set.
     pub(crate) fn decide(self) -> Result<Patches, Error> {
         println!("cargo:rerun-if-env-changed={VARIABLE}");
         match env::var_os(VARIABLE) {

@@ -107,7 +107,7 @@ fn engine_ignores_a_ping_after_its_connection_is_lost() {
     all.extend(b"\x04\x07\x04PING\0\0");
     all.extend(b"\0\x01y");
     peer.write_all(&all).unwrap();
-    // There is something to read left, so that the connection is reset.
+    // Unread data at the close resets the connection.
     thread::sleep(Duration::from_millis(50));
     drop(peer);
     thread::sleep(Duration::from_millis(150));

@@ -68,7 +68,7 @@ fn router_receives_a_whole_message_when_another_peer_is_replaced() {
         peer
     });
     assert_eq!(router.try_recv().unwrap(), None);
-    // What the router hears of at once, it serves in this order.
+    // The ROUTER serves peers in the order in which it processes their commands.
     for peer in [&first, &second] {
         peer.send("one").unwrap();
         peer.send("two").unwrap();

@@ -99,7 +99,7 @@ fn router_drops_only_messages_without_room() {
         router.send_multipart([b"d", &number.to_be_bytes()[..]]).unwrap();
         assert_eq!(dealer.try_recv().unwrap().expect("a message"), number.to_be_bytes());
     }
-    // What there is no room for is dropped as ever.
+    // A message without room is dropped as before.
     for _ in 0..10 {
         router.send_multipart(["d", "x"]).unwrap();
     }

@@ -36,7 +36,7 @@ fn context_ends_when_a_lost_connection_has_unread_messages() {
     let (dealer, router) = full(&context, &other);
     drop(router);
     other.terminate(Duration::from_secs(20)).unwrap();
-    // What has arrived is there to be received as long as its socket is.
+    // A message that has arrived can be received as long as its socket is open.
     assert_eq!(dealer.recv().unwrap(), part);
     let (lost, router) = full(&context, &context);
     drop(router);

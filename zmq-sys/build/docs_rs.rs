@@ -3,7 +3,7 @@
 use crate::{Linked, bindings};
 use std::path::PathBuf;
 
-/// What the vendored libzmq would be with the features that are on.
+/// The facts of the vendored libzmq with the features that are on.
 pub fn describe() -> Linked {
     let features = [
         ("curve", cfg!(feature = "curve")),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Longer than the deadline of any test.
 const DEADLINE: Duration = Duration::from_secs(150);
 
-/// What was built.
+/// A built library.
 pub struct Workspace {
     /// libzmq's tree in the registry crate, without patches.
     pub upstream: PathBuf,

@@ -30,7 +30,7 @@ impl Variant {
         for part in ["src", "include", "external/sha1"] {
             copy(&workspace.upstream.join(part), &source.join(part)).map_err(fails)?;
         }
-        // What the build wrote beside the sources.
+        // The build wrote these beside the sources.
         for part in ["src/platform.hpp"].into_iter().chain(workspace.units.iter().map(|(name, _)| &**name)) {
             fs::copy(workspace.source.join(part), source.join(part)).map_err(fails)?;
         }
