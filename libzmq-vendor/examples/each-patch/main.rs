@@ -9,6 +9,8 @@
 //! test programs again. Tests are built with the draft API, as some patches are for draft kinds.
 
 mod cargo;
+#[path = "../common/command.rs"]
+mod command;
 mod tools;
 mod variant;
 

@@ -1,6 +1,7 @@
 //! libzmq without one patch, compiled and linked as Cargo did it with all.
 
-use crate::cargo::{Program, Workspace, run};
+use crate::cargo::{Program, Workspace};
+use crate::command::run;
 use libzmq_vendor::Patch;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

@@ -1,10 +1,10 @@
 //! What Cargo knows: where upstream's tests are, and what a program links to get the vendored libzmq.
 
 use crate::Edition;
+use crate::command::{cargo, run, text};
 use serde_json::Value;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// Where things are.
 pub struct Workspace {
@@ -64,24 +64,6 @@ impl Library {
         let source = Path::new(text(&zmq["out_dir"])?).join("libzmq").join("source");
         Ok(Library { source, link })
     }
-}
-
-fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    command
-}
-
-fn run(command: &mut Command) -> Result<String, String> {
-    let output = command.stderr(Stdio::inherit()).output().map_err(|error| format!("{command:?}: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("{command:?}: {}", output.status));
-    }
-    String::from_utf8(output.stdout).map_err(|error| error.to_string())
-}
-
-fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| format!("Cargo says {value} where a string is expected"))
 }
 
 fn strings(value: &Value) -> impl Iterator<Item = &str> {

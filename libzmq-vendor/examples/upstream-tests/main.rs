@@ -7,6 +7,8 @@
 //! `expected.tsv` says of each program that does not simply pass what becomes of it, and why.
 
 mod cargo;
+#[path = "../common/command.rs"]
+mod command;
 mod program;
 
 use cargo::{Library, Workspace};
