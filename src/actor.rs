@@ -113,7 +113,7 @@ impl PipeEnd {
         };
         other.connect(&name)?;
         let (link, other_link) =
-            UnixStream::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).of("socketpair"))?;
+            UnixStream::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call("socketpair"))?;
         let (there, back) = (Arc::<Direction>::default(), Arc::<Direction>::default());
         let end = |socket, link, outgoing: &Arc<Direction>, incoming: &Arc<Direction>| PipeEnd {
             socket,
@@ -130,7 +130,7 @@ impl PipeEnd {
         let mut message = message;
         loop {
             if self.incoming.closed.load(Ordering::Acquire) {
-                let error = Errno::ECANCELED.because("zmq_msg_send", "the other end of the pipe is closed");
+                let error = Errno::ECANCELED.with_detail("zmq_msg_send", "the other end of the pipe is closed");
                 return Err(SendError::new(message, error));
             }
             match self.socket.try_send_multipart(message)? {
@@ -235,7 +235,7 @@ impl Actor {
     ) -> Result<Actor, ActorError> {
         const CALL: &str = "pthread_create";
         if name.contains('\0') {
-            return Err(Errno::EINVAL.because(CALL, format_args!("{name:?} has a NUL")).into());
+            return Err(Errno::EINVAL.with_detail(CALL, format_args!("{name:?} has a NUL")).into());
         }
         let (end, other) = PipeEnd::pair(context, Location::caller())?;
         let pipe = ActorPipe { end: other, said_ready: Cell::new(false) };
@@ -516,8 +516,8 @@ impl From<ActorError> for Error {
     fn from(failed: ActorError) -> Error {
         match failed {
             ActorError::NotStarted(error) => error,
-            ActorError::StillRunning(_) => Errno::EAGAIN.because("pthread_join", failed),
-            _ => Errno::ECANCELED.because("pthread_join", failed),
+            ActorError::StillRunning(_) => Errno::EAGAIN.with_detail("pthread_join", failed),
+            _ => Errno::ECANCELED.with_detail("pthread_join", failed),
         }
     }
 }

@@ -11,7 +11,7 @@ const MAX_SOCKETS: u32 = 1 << 20;
 const MAX_IO_THREADS: u32 = 256;
 
 pub(crate) fn out_of_range(name: &'static str, value: impl std::fmt::Display, range: &str) -> Error {
-    Errno::EINVAL.because(name, format_args!("{value} is not in {range}"))
+    Errno::EINVAL.with_detail(name, format_args!("{value} is not in {range}"))
 }
 
 /// A value that is an int in C and a number from `min` to `max`.
@@ -71,7 +71,7 @@ macro_rules! context_options {
         #[doc(alias = "zmq_ctx_set")]
         pub fn $set(&self, value: u32) -> Result<()> {
             let value = number($name, value, $min, $max)?;
-            self.raw().set(zmq_sys::$option, value).map_err(|errno| errno.because($name, value))
+            self.raw().set(zmq_sys::$option, value).map_err(|errno| errno.with_detail($name, value))
         }
     };
     (@method Flag () ($(#[$doc:meta])*) $name:literal $option:ident ($get:ident) $set:ident $sample:literal) => {
@@ -94,7 +94,7 @@ macro_rules! context_options {
         #[doc(alias = $name)]
         #[doc(alias = "zmq_ctx_set")]
         pub fn $set(&self, value: bool) -> Result<()> {
-            self.raw().set(zmq_sys::$option, i32::from(value)).map_err(|errno| errno.because($name, value))
+            self.raw().set(zmq_sys::$option, i32::from(value)).map_err(|errno| errno.with_detail($name, value))
         }
     };
     (@builder Number ($(#[$doc:meta])*) $name:literal $get:ident $set:ident $sample:literal) => {
@@ -289,7 +289,7 @@ impl Context {
             ("ZMQ_THREAD_PRIORITY", zmq_sys::ZMQ_THREAD_PRIORITY, threads.priority),
         ] {
             if value != UNSET {
-                self.raw().set(option, value).map_err(|errno| errno.because(name, value))?;
+                self.raw().set(option, value).map_err(|errno| errno.with_detail(name, value))?;
             }
         }
         self.set_threads(threads);
@@ -318,7 +318,7 @@ impl Context {
         const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_ADD";
         let cpu = number(NAME, cpu, 0, i32::MAX as u32)?;
         probe(NAME, cpu, move || raw::probe_affinity(&[cpu as usize]))?;
-        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_ADD, cpu).map_err(|errno| errno.because(NAME, cpu))
+        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_ADD, cpu).map_err(|errno| errno.with_detail(NAME, cpu))
     }
 
     /// Takes a processor out of those that [`Context::add_thread_affinity_cpu`] added.
@@ -340,7 +340,7 @@ impl Context {
     pub fn remove_thread_affinity_cpu(&self, cpu: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_REMOVE";
         let cpu = number(NAME, cpu, 0, i32::MAX as u32)?;
-        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_REMOVE, cpu).map_err(|errno| errno.because(NAME, cpu))
+        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_REMOVE, cpu).map_err(|errno| errno.with_detail(NAME, cpu))
     }
 
     /// The number before the names of the context's threads; 0 if there is none.
@@ -378,7 +378,7 @@ impl Context {
     pub fn set_thread_name_prefix(&self, prefix: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_NAME_PREFIX";
         let prefix = number(NAME, prefix, 0, i32::MAX as u32)?;
-        self.raw().set(zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix).map_err(|errno| errno.because(NAME, prefix))
+        self.raw().set(zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix).map_err(|errno| errno.with_detail(NAME, prefix))
     }
 }
 
@@ -403,7 +403,7 @@ impl Context {
         const NAME: &str = "ZMQ_THREAD_NAME_PREFIX";
         // libzmq does not say how long the text is; 16 is the longest it takes, and unused bytes stay zero.
         let mut text = [0; 16];
-        self.raw().get_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX, &mut text).map_err(|errno| errno.of(NAME))?;
+        self.raw().get_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX, &mut text).map_err(|errno| errno.for_call(NAME))?;
         let len = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
         Ok(String::from_utf8_lossy(&text[..len]).into_owned())
     }
@@ -432,7 +432,7 @@ impl Context {
         }
         self.raw()
             .set_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix.as_bytes())
-            .map_err(|errno| errno.because(NAME, format_args!("{prefix:?}")))
+            .map_err(|errno| errno.with_detail(NAME, format_args!("{prefix:?}")))
     }
 }
 
@@ -550,5 +550,5 @@ fn probe(name: &'static str, value: i32, setting: impl FnOnce() -> std::io::Resu
         Err(error) => Err(error.errno()),
     };
     let why = format_args!("{value}: the system refuses it to a thread of this process");
-    outcome.map_err(|errno| errno.because(name, why))
+    outcome.map_err(|errno| errno.with_detail(name, why))
 }

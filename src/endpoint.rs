@@ -22,7 +22,7 @@ pub(crate) fn c_text(call: &'static str, text: &str) -> Result<CString> {
 }
 
 fn invalid(call: &'static str, endpoint: &str, why: &str) -> Error {
-    Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}"))
+    Errno::EINVAL.with_detail(call, format_args!("{endpoint:?}: {why}"))
 }
 
 /// Checks an endpoint to bind to.
@@ -44,7 +44,7 @@ pub(crate) fn check_bind(call: &'static str, endpoint: &str, kind: Kind) -> Resu
         }
         "wss" => {
             let why = "binding wss is left out: libzmq aborts the process over a certificate it cannot load";
-            return Err(Errno::EPROTONOSUPPORT.because(call, format_args!("{endpoint:?}: {why}")));
+            return Err(Errno::EPROTONOSUPPORT.with_detail(call, format_args!("{endpoint:?}: {why}")));
         }
         _ => {}
     }
@@ -84,7 +84,7 @@ fn check_datagrams(call: &'static str, endpoint: &str, transport: &str, kind: Ki
         return Ok(());
     }
     let why = "a ZMQ_DGRAM socket binds to udp, and each message says where it goes";
-    Err(Errno::ENOCOMPATPROTO.because(call, format_args!("{endpoint:?}: {why}")))
+    Err(Errno::ENOCOMPATPROTO.with_detail(call, format_args!("{endpoint:?}: {why}")))
 }
 
 #[cfg(not(feature = "draft"))]
@@ -149,7 +149,7 @@ fn check_request(call: &'static str, endpoint: &str) -> Result<()> {
     const LONGEST: usize = 4096;
     if endpoint.len() > LONGEST {
         let why = format_args!("{endpoint:?}: {} bytes, a WebSocket's endpoint has {LONGEST} at most", endpoint.len());
-        return Err(Errno::ENAMETOOLONG.because(call, why));
+        return Err(Errno::ENAMETOOLONG.with_detail(call, why));
     }
     if endpoint.bytes().any(|byte| byte.is_ascii_control() || byte == b' ') {
         return Err(invalid(call, endpoint, "a blank or control character"));
@@ -179,7 +179,7 @@ fn check_ipc_length(call: &'static str, endpoint: &str, path: &str) -> Result<()
         return Ok(());
     }
     let why = format_args!("{endpoint:?}: the path has {} bytes, this system's limit is {limit}", path.len());
-    Err(Errno::ENAMETOOLONG.because(call, why))
+    Err(Errno::ENAMETOOLONG.with_detail(call, why))
 }
 
 /// libzmq deletes whatever is at the path. That is how it takes over a socket file left behind; anything else stays.
@@ -191,7 +191,7 @@ fn check_ipc_bind(call: &'static str, endpoint: &str, path: &str) -> Result<()> 
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
             let why = format_args!("{endpoint:?}: something that is no socket is at that path");
-            Err(Errno::EADDRINUSE.because(call, why))
+            Err(Errno::EADDRINUSE.with_detail(call, why))
         }
         _ => Ok(()),
     }
@@ -202,7 +202,8 @@ fn check_ipc_bind(call: &'static str, endpoint: &str, path: &str) -> Result<()> 
 pub(crate) fn check_raw(call: &'static str, endpoint: &str) -> Result<()> {
     match split(call, endpoint)?.0 {
         "inproc" | "ws" | "wss" => {
-            Err(Errno::ENOCOMPATPROTO.because(call, format_args!("{endpoint:?}: raw data travels over tcp and ipc")))
+            Err(Errno::ENOCOMPATPROTO
+                .with_detail(call, format_args!("{endpoint:?}: raw data travels over tcp and ipc")))
         }
         _ => Ok(()),
     }

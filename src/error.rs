@@ -151,16 +151,16 @@ impl Errno {
 
     /// This error as that of `call` in a forked child, on a thing that the parent made.
     pub(crate) fn inherited(self, call: &'static str, what: &str) -> Error {
-        self.because(call, format_args!("the {what} belongs to the process that this one was forked from"))
+        self.with_detail(call, format_args!("the {what} belongs to the process that this one was forked from"))
     }
 
     /// This error as that of `call`, with no more to say.
-    pub(crate) fn of(self, call: &'static str) -> Error {
+    pub(crate) fn for_call(self, call: &'static str) -> Error {
         Error { errno: self, call, detail: None }
     }
 
     /// This error as that of `call`, with what it was about.
-    pub(crate) fn because(self, call: &'static str, detail: impl fmt::Display) -> Error {
+    pub(crate) fn with_detail(self, call: &'static str, detail: impl fmt::Display) -> Error {
         Error { errno: self, call, detail: Some(detail.to_string().into_boxed_str()) }
     }
 }
@@ -419,7 +419,9 @@ impl From<RecvStringError> for Error {
     fn from(failed: RecvStringError) -> Error {
         match failed {
             RecvStringError::Recv(error) => error,
-            RecvStringError::NotUtf8(error) => Errno::EINVAL.because("zmq_recv", format_args!("not UTF-8: {error}")),
+            RecvStringError::NotUtf8(error) => {
+                Errno::EINVAL.with_detail("zmq_recv", format_args!("not UTF-8: {error}"))
+            }
         }
     }
 }

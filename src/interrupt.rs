@@ -56,7 +56,7 @@ use crate::raw;
 /// ```
 #[doc(alias = "s_catch_signals")]
 pub fn catch_signals() -> Result<()> {
-    raw::catch_signals().map_err(|error| Errno::from_io(&error, Errno::EINVAL).of("sigaction"))
+    raw::catch_signals().map_err(|error| Errno::from_io(&error, Errno::EINVAL).for_call("sigaction"))
 }
 
 /// Whether a caught signal has come, since the start or since [`clear`].

@@ -90,7 +90,7 @@ impl Message {
     pub fn fill(size: usize, write: impl FnOnce(&mut [u8])) -> Result<Message> {
         match RawMessage::filled(size, write) {
             Ok(message) => Ok(Message(message)),
-            Err(errno) => Err(errno.because("zmq_msg_init_size", format_args!("{size} bytes"))),
+            Err(errno) => Err(errno.with_detail("zmq_msg_init_size", format_args!("{size} bytes"))),
         }
     }
 
@@ -303,7 +303,7 @@ impl Message {
     /// ```
     #[doc(alias = "zmq_msg_set_routing_id")]
     pub fn set_routing_id(&mut self, id: std::num::NonZeroU32) -> Result<()> {
-        self.0.set_routing_id(id.get()).map_err(|errno| errno.because("zmq_msg_set_routing_id", id))
+        self.0.set_routing_id(id.get()).map_err(|errno| errno.with_detail("zmq_msg_set_routing_id", id))
     }
 
     /// The group that a RADIO sends this message to, or a DISH received it in; empty if none is set. Draft.
@@ -345,16 +345,16 @@ impl Message {
         let text = check_group(CALL, group)?;
         if !self.0.group().is_empty() {
             let why = format_args!("{group:?}: the message has a group already");
-            return Err(crate::error::Errno::EINVAL.because(CALL, why));
+            return Err(crate::error::Errno::EINVAL.with_detail(CALL, why));
         }
-        self.0.set_group(&text).map_err(|errno| errno.because(CALL, format_args!("{group:?}")))
+        self.0.set_group(&text).map_err(|errno| errno.with_detail(CALL, format_args!("{group:?}")))
     }
 }
 
 /// The name of a group as C wants it.
 #[cfg(feature = "draft")]
 pub(crate) fn check_group(call: &'static str, group: &str) -> Result<CString> {
-    let refused = |why| crate::error::Errno::EINVAL.because(call, format_args!("{group:?}: {why}"));
+    let refused = |why| crate::error::Errno::EINVAL.with_detail(call, format_args!("{group:?}: {why}"));
     if group.is_empty() || group.len() > zmq_sys::ZMQ_GROUP_MAX_LENGTH as usize {
         return Err(refused("not 1 to 255 bytes long"));
     }

@@ -174,7 +174,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
     const CALL: &str = "zmq_poll";
     let timeout: Option<Duration> = timeout.into();
     if items.is_empty() && timeout.is_none() {
-        return Err(Errno::EINVAL.because(CALL, "no items and no time-out: the wait would never end"));
+        return Err(Errno::EINVAL.with_detail(CALL, "no items and no time-out: the wait would never end"));
     }
     if items.iter().any(PollItem::is_inherited) {
         return Err(Errno::ENOTSOCK.inherited(CALL, "socket"));
@@ -205,7 +205,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
                 raw::poll(&mut copied.polled, 0).map_or(0, |_| copied.hand_out(items))
             }
             (Err(Errno::EINTR), _) => 0,
-            (Err(errno), _) => return Err(errno.of(CALL)),
+            (Err(errno), _) => return Err(errno.for_call(CALL)),
         };
         if found != 0 {
             return Ok(found);
@@ -214,7 +214,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
             return Ok(0);
         }
         if raw::interrupted() {
-            return Err(Errno::EINTR.of(CALL));
+            return Err(Errno::EINTR.for_call(CALL));
         }
         wake_up.reset();
     }

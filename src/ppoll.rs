@@ -41,7 +41,7 @@ const CALL: &str = "zmq_ppoll";
 #[doc(alias = "zmq_ppoll")]
 pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>, mask: &SignalMask) -> Result<usize> {
     if items.is_empty() {
-        return Err(Errno::EINVAL.because(CALL, "no items"));
+        return Err(Errno::EINVAL.with_detail(CALL, "no items"));
     }
     if items.iter().any(PollItem::is_inherited) {
         return Err(Errno::ENOTSOCK.inherited(CALL, "socket"));
@@ -52,13 +52,13 @@ pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>, m
     let mut copied = Merged::new(items, wake_up.item());
     check_descriptors(&copied.polled)?;
     loop {
-        raw::ppoll(&mut copied.polled, deadline.milliseconds(), mask).map_err(|errno| errno.of(CALL))?;
+        raw::ppoll(&mut copied.polled, deadline.milliseconds(), mask).map_err(|errno| errno.for_call(CALL))?;
         let found = copied.hand_out(items);
         if found != 0 || deadline.has_passed() {
             return Ok(found);
         }
         if raw::interrupted() {
-            return Err(Errno::EINTR.of(CALL));
+            return Err(Errno::EINTR.for_call(CALL));
         }
         wake_up.reset();
     }
@@ -68,13 +68,13 @@ pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>, m
 fn check_descriptors(items: &[PollItem<'_>]) -> Result<()> {
     let beyond = |fd: RawFd| usize::try_from(fd).is_ok_and(|fd| fd >= raw::DESCRIPTORS);
     for item in items {
-        let fd = item.descriptor().map_err(|errno| errno.of(CALL))?;
+        let fd = item.descriptor().map_err(|errno| errno.for_call(CALL))?;
         if beyond(fd) {
-            return Err(Errno::EINVAL.because(CALL, format_args!("the descriptor {fd} is too high for pselect")));
+            return Err(Errno::EINVAL.with_detail(CALL, format_args!("the descriptor {fd} is too high for pselect")));
         }
     }
     if items.len() > raw::DESCRIPTORS {
-        return Err(Errno::EINVAL.because(CALL, format_args!("{} items are too many for pselect", items.len())));
+        return Err(Errno::EINVAL.with_detail(CALL, format_args!("{} items are too many for pselect", items.len())));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::error::{Errno, Result};
 /// `EAGAIN` if the system has no thread left.
 pub(crate) fn spawn<R: Send + 'static>(name: &str, body: impl FnOnce() -> R + Send + 'static) -> Result<JoinHandle<R>> {
     let started = thread::Builder::new().name(name.to_owned()).spawn(body);
-    started.map_err(|error| Errno::from_io(&error, Errno::EAGAIN).of("pthread_create"))
+    started.map_err(|error| Errno::from_io(&error, Errno::EAGAIN).for_call("pthread_create"))
 }
 
 /// Drops the payload of a panic. It is the user's: its drop may panic, and the drop of that second payload too, which is

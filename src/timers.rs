@@ -63,7 +63,7 @@ impl<'a> Timers<'a> {
     ///
     /// `ENOMEM` if no memory is left.
     pub fn new() -> Result<Timers<'a>> {
-        let raw = RawTimers::new().map_err(|errno| errno.of("zmq_timers_new"))?;
+        let raw = RawTimers::new().map_err(|errno| errno.for_call("zmq_timers_new"))?;
         Ok(Timers { raw, handlers: HashMap::new() })
     }
 
@@ -89,7 +89,7 @@ impl<'a> Timers<'a> {
     pub fn add(&mut self, interval: Duration, handler: impl FnMut(&mut Timers<'a>, TimerId) + 'a) -> Result<TimerId> {
         const CALL: &str = "zmq_timers_add";
         let interval = milliseconds(interval, CALL)?;
-        let timer = self.raw.add(interval).map_err(|errno| errno.of(CALL))?;
+        let timer = self.raw.add(interval).map_err(|errno| errno.for_call(CALL))?;
         self.handlers.insert(timer, Some(Box::new(handler)));
         Ok(TimerId(timer))
     }
@@ -115,7 +115,7 @@ impl<'a> Timers<'a> {
     pub fn cancel(&mut self, timer: TimerId) -> Result<()> {
         const CALL: &str = "zmq_timers_cancel";
         self.check(timer, CALL)?;
-        self.raw.cancel(timer.0).map_err(|errno| errno.of(CALL))?;
+        self.raw.cancel(timer.0).map_err(|errno| errno.for_call(CALL))?;
         self.handlers.remove(&timer.0);
         Ok(())
     }
@@ -142,7 +142,7 @@ impl<'a> Timers<'a> {
         const CALL: &str = "zmq_timers_set_interval";
         self.check(timer, CALL)?;
         let interval = milliseconds(interval, CALL)?;
-        self.raw.set_interval(timer.0, interval).map_err(|errno| errno.of(CALL))
+        self.raw.set_interval(timer.0, interval).map_err(|errno| errno.for_call(CALL))
     }
 
     /// Begins a timer's interval again.
@@ -166,7 +166,7 @@ impl<'a> Timers<'a> {
     pub fn reset(&mut self, timer: TimerId) -> Result<()> {
         const CALL: &str = "zmq_timers_reset";
         self.check(timer, CALL)?;
-        self.raw.reset(timer.0).map_err(|errno| errno.of(CALL))
+        self.raw.reset(timer.0).map_err(|errno| errno.for_call(CALL))
     }
 
     /// The time until the next timer is due, as the time-out for the loop's wait. `None` without timers.
@@ -188,7 +188,7 @@ impl<'a> Timers<'a> {
     /// None that is known.
     #[doc(alias = "zmq_timers_execute")]
     pub fn execute(&mut self) -> Result<usize> {
-        self.raw.execute().map_err(|errno| errno.of("zmq_timers_execute"))?;
+        self.raw.execute().map_err(|errno| errno.for_call("zmq_timers_execute"))?;
         let mut executed = 0;
         // A handler may call this function in turn.
         while let Some(timer) = self.raw.due().pop_front() {
@@ -212,15 +212,15 @@ impl<'a> Timers<'a> {
 
 #[cold]
 fn gone(call: &'static str) -> Error {
-    Errno::EINVAL.because(call, "the timer was cancelled")
+    Errno::EINVAL.with_detail(call, "the timer was cancelled")
 }
 
 fn milliseconds(interval: Duration, call: &'static str) -> Result<usize> {
     let milliseconds = interval.as_nanos().div_ceil(1_000_000);
     match usize::try_from(milliseconds) {
         Ok(milliseconds @ 1..) if (milliseconds as u128) <= LONGEST => Ok(milliseconds),
-        Ok(0) => Err(Errno::EINVAL.because(call, "an interval of 0")),
-        _ => Err(Errno::EINVAL.because(call, format_args!("{interval:?} is longer than 2147483647 ms"))),
+        Ok(0) => Err(Errno::EINVAL.with_detail(call, "an interval of 0")),
+        _ => Err(Errno::EINVAL.with_detail(call, format_args!("{interval:?} is longer than 2147483647 ms"))),
     }
 }
 

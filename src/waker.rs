@@ -28,7 +28,7 @@ impl Waker {
     ///
     /// `EMFILE` or `ENFILE` for `call`, if no descriptor is left.
     pub(crate) fn new(call: &'static str) -> Result<Waker> {
-        Waker::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).of(call))
+        Waker::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call(call))
     }
 
     /// Makes the descriptor readable.

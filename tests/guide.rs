@@ -21,7 +21,7 @@ use header::Header;
 use run::Programs;
 
 /// Most programs wait most of the time.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT: usize = 8;
 
 fn main() -> ExitCode {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     trials.push(Trial::test("contents", move || Ok(contents::check(&directory, &listed)?)));
 
     let mut args = Arguments::from_args();
-    args.test_threads.get_or_insert(AT_ONCE);
+    args.test_threads.get_or_insert(MAX_CONCURRENT);
     libtest_mimic::run(&args, trials).exit_code()
 }
 

@@ -20,7 +20,7 @@ const ATTACK: &str = "ZMQ_TEST_ATTACK";
 type Attack = (&'static str, fn());
 
 /// How long a child waits for a message that may never come.
-const PATIENCE: Duration = Duration::from_millis(100);
+const RECV_TIMEOUT: Duration = Duration::from_millis(100);
 /// The longest time that an option in milliseconds takes.
 const AGES: Duration = Duration::from_millis(i32::MAX as u64);
 const MOST: u32 = i32::MAX as u32;
@@ -45,8 +45,8 @@ fn exchange(kinds: (Kind, Kind), set: &dyn Fn(&Socket<'_>) -> zmq::Result<()>) {
             continue;
         }
         for (from, to) in [(&client, &server), (&server, &client)] {
-            let _ = from.send_timeout("message", PATIENCE);
-            let _ = to.recv_timeout(PATIENCE);
+            let _ = from.send_timeout("message", RECV_TIMEOUT);
+            let _ = to.recv_timeout(RECV_TIMEOUT);
         }
         let _ = server.unbind(&bound);
         let _ = client.disconnect(&bound);
@@ -291,10 +291,10 @@ const COMBINATIONS: &[Attack] = &[
                     println!("refused: {error}");
                     continue;
                 }
-                let _ = publisher.recv_timeout(PATIENCE);
+                let _ = publisher.recv_timeout(RECV_TIMEOUT);
                 if again {
                     subscriber.unsubscribe(&topic).unwrap();
-                    let _ = publisher.recv_timeout(PATIENCE);
+                    let _ = publisher.recv_timeout(RECV_TIMEOUT);
                 }
             }
         }
@@ -311,11 +311,11 @@ const COMBINATIONS: &[Attack] = &[
             subscriber.connect(&endpoint).unwrap();
             for first in [1, 0, 1, 2] {
                 let message = [&[first], vec![b'a'; length].as_slice()].concat();
-                if let Err(failed) = subscriber.send_timeout(message, PATIENCE) {
+                if let Err(failed) = subscriber.send_timeout(message, RECV_TIMEOUT) {
                     println!("refused: {failed}");
                     continue;
                 }
-                let _ = publisher.recv_timeout(PATIENCE);
+                let _ = publisher.recv_timeout(RECV_TIMEOUT);
             }
             let _ = subscriber.send_multipart([vec![2], [&[1], vec![b'a'; length].as_slice()].concat()]);
         }
@@ -376,16 +376,16 @@ const COMBINATIONS: &[Attack] = &[
                 if client.connect(&bound).is_err() {
                     continue;
                 }
-                let _ = client.send_multipart_timeout(["a", "b"], PATIENCE);
+                let _ = client.send_multipart_timeout(["a", "b"], RECV_TIMEOUT);
                 for raw in [false, true, false] {
-                    if let Ok(Some(parts)) = router.recv_multipart_timeout(PATIENCE) {
+                    if let Ok(Some(parts)) = router.recv_multipart_timeout(RECV_TIMEOUT) {
                         let id = parts.iter().next().unwrap().clone();
                         let _ = router.set_router_raw(raw);
                         let _ = router.send_multipart([id.clone(), "".into()]);
                         let _ = router.send_multipart([id.clone(), "".into(), "c".into()]);
                         let _ = router.send_multipart([id, "d".into()]);
                     }
-                    let _ = client.send_multipart_timeout(["e", "", "f"], PATIENCE);
+                    let _ = client.send_multipart_timeout(["e", "", "f"], RECV_TIMEOUT);
                 }
                 let _ = router.unbind(&bound);
             }
@@ -405,7 +405,7 @@ const COMBINATIONS: &[Attack] = &[
             req.set_req_correlate(flag(2)).unwrap();
             req.set_req_relaxed(flag(3)).unwrap();
             let _ = req.send("b");
-            if let Ok(Some(parts)) = router.recv_multipart_timeout(PATIENCE) {
+            if let Ok(Some(parts)) = router.recv_multipart_timeout(RECV_TIMEOUT) {
                 let _ = router.send_multipart(parts);
             }
             req.set_req_correlate(flag(0)).unwrap();
@@ -492,7 +492,7 @@ const DRAFT_COMBINATIONS: &[Attack] = &[
         server.set_sndhwm(1).unwrap();
         server.set_probe_router(true).unwrap();
         server.bind("inproc://late").unwrap();
-        let _ = server.recv_timeout(PATIENCE);
+        let _ = server.recv_timeout(RECV_TIMEOUT);
     }),
     ("metadata of great length", || {
         exchange((Kind::Router, Kind::Dealer), &|socket| {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use zmq::{Context, Dealer, PollEvents, Poller, Pull, Push, Rep, Req, Socket, SocketType};
 
 /// A wait that takes longer waits for what has come already.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RECV_TIMEOUT: Duration = Duration::from_secs(10);
 const ENDPOINTS: [&str; 2] = ["inproc://", "tcp://127.0.0.1:*"];
 
 /// Numbers that look random and are the same in every run.
@@ -81,7 +81,7 @@ fn sends_and_receives_on_polled_sockets() {
             scope.spawn(move || {
                 for _ in 0..ROUNDS {
                     peer.send("ask").unwrap();
-                    while peer.recv_timeout(PATIENCE).unwrap().expect("an answer") != "answer" {}
+                    while peer.recv_timeout(RECV_TIMEOUT).unwrap().expect("an answer") != "answer" {}
                 }
                 peer.send("done").unwrap();
             });
@@ -90,7 +90,7 @@ fn sends_and_receives_on_polled_sockets() {
         let (mut asked, mut done) = (0, 0);
         let mut events = Vec::new();
         while done < SOCKETS {
-            let found = poller.wait_into(&mut events, PATIENCE).unwrap();
+            let found = poller.wait_into(&mut events, RECV_TIMEOUT).unwrap();
             assert_ne!(found, 0, "nothing came any more after {asked} questions");
             for event in &events {
                 while let Some(message) = sockets[event.key].try_recv().unwrap() {
@@ -130,7 +130,7 @@ fn room_at_the_high_water_mark() {
             let received = &received;
             scope.spawn(move || {
                 for _ in 0..MESSAGES {
-                    peer.recv_timeout(PATIENCE).unwrap().expect("a message");
+                    peer.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message");
                     received.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -139,7 +139,7 @@ fn room_at_the_high_water_mark() {
         let mut left = [MESSAGES; SOCKETS];
         let mut events = Vec::new();
         while left.iter().any(|left| *left != 0) {
-            let found = poller.wait_into(&mut events, PATIENCE).unwrap();
+            let found = poller.wait_into(&mut events, RECV_TIMEOUT).unwrap();
             assert_ne!(found, 0, "no room any more, with {left:?} to send");
             for event in &events {
                 while left[event.key] != 0 && sockets[event.key].try_send("job").unwrap().is_sent() {
@@ -175,7 +175,7 @@ fn requests_and_replies_whose_turns_come_without_a_signal() {
             let server = connected(&context, Rep, &answering[number], REPLIES);
             scope.spawn(move || {
                 for _ in 0..ROUNDS {
-                    server.recv_timeout(PATIENCE).unwrap().expect("a request");
+                    server.recv_timeout(RECV_TIMEOUT).unwrap().expect("a request");
                     server.send("answer").unwrap();
                 }
             });
@@ -183,7 +183,7 @@ fn requests_and_replies_whose_turns_come_without_a_signal() {
             scope.spawn(move || {
                 for _ in 0..ROUNDS {
                     client.send("ask").unwrap();
-                    client.recv_timeout(PATIENCE).unwrap().expect("a reply");
+                    client.recv_timeout(RECV_TIMEOUT).unwrap().expect("a reply");
                 }
             });
         }
@@ -191,7 +191,7 @@ fn requests_and_replies_whose_turns_come_without_a_signal() {
         let mut numbers = Numbers(3);
         let mut events = Vec::new();
         while left != [(0, 0); PAIRS] {
-            let found = poller.wait_into(&mut events, PATIENCE).unwrap();
+            let found = poller.wait_into(&mut events, RECV_TIMEOUT).unwrap();
             assert_ne!(found, 0, "nobody's turn any more, with {left:?} left");
             for event in &events {
                 let (is_client, number) = event.key;

@@ -165,8 +165,8 @@ fn a_streamer_passes_work_on() {
 #[deadline::test]
 fn no_capture_socket_is_needed() {
     let context = Context::new().unwrap();
-    let frontend = bound(&context, Pull, "inproc://frontend").erase();
-    let backend = bound(&context, Push, "inproc://backend").erase();
+    let frontend = bound(&context, Pull, "inproc://frontend").into_untyped();
+    let backend = bound(&context, Push, "inproc://backend").into_untyped();
     thread::scope(|scope| {
         let forwarder = scope.spawn(move || proxy(frontend.as_ref(), &backend, None));
         connected(&context, Push, "inproc://frontend").send("job").unwrap();

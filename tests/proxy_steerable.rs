@@ -422,7 +422,7 @@ fn while_steered<C: SocketType, D: CanSend>(
 ) -> Result<()> {
     let context = Context::new().unwrap();
     let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
-    let control = bound(&context, control, "inproc://control").erase();
+    let control = bound(&context, control, "inproc://control").into_untyped();
     if control.kind() == Kind::Sub {
         control.subscribe("").unwrap();
     }

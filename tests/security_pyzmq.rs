@@ -63,7 +63,7 @@ impl Drop for Place {
 }
 
 /// Shorter than a test may take, so that it says what did not come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RECV_TIMEOUT: Duration = Duration::from_secs(30);
 
 fn lacks_curve() -> bool {
     skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
@@ -103,13 +103,13 @@ impl<'a> Server<'a> {
     }
 
     fn event(&self) -> AuthEvent {
-        self.authenticator.next_event(PATIENCE).unwrap().expect("an event")
+        self.authenticator.next_event(RECV_TIMEOUT).unwrap().expect("an event")
     }
 
     /// The client gets in, and its messages have this user id.
     fn lets_in<A: AsRef<str>>(&mut self, args: &[A], user: &str) -> zmq::Message {
         self.connect(args);
-        let message = self.socket.recv_timeout(PATIENCE).unwrap().expect("a message");
+        let message = self.socket.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message");
         assert_eq!((message.as_str(), message.gets("User-Id").as_deref()), (Some("Hello"), Some(user)));
         self.socket.send("World").unwrap();
         assert_eq!(self.clients.line(), "World");
@@ -150,7 +150,7 @@ impl Pyzmq {
         socket.connect(&self.endpoint).unwrap();
         socket.send("Hello").unwrap();
         assert_eq!(self.process.line(), format!("Hello from {user}"));
-        assert_eq!(socket.recv_timeout(PATIENCE).unwrap().expect("an answer"), "World");
+        assert_eq!(socket.recv_timeout(RECV_TIMEOUT).unwrap().expect("an answer"), "World");
     }
 
     fn refuses(&self, security: &Security) {

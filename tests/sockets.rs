@@ -1,4 +1,4 @@
-//! Sockets as such: every kind with each of its partners, what may cross threads, erasing and finding the kind again.
+//! Sockets as such: every kind with each of its partners, moves between threads, conversion to the untyped socket and back.
 
 mod common;
 
@@ -368,16 +368,16 @@ fn threads_take_turns_through_a_mutex() {
 }
 
 #[deadline::test]
-fn the_kind_is_erased_and_found_again() {
+fn socket_into_untyped_is_downcast_to_its_kind_again() {
     let context = Context::new().unwrap();
     let socket = context.socket(Req).unwrap();
     let handle = socket.as_raw();
-    let erased: Socket<'_> = socket.erase();
-    assert_eq!(erased.kind(), Kind::Req);
-    let erased = erased.downcast::<Rep>().unwrap_err();
-    let socket: Socket<'_, Req> = erased.downcast().unwrap();
-    assert_eq!(socket.as_raw(), handle, "it is the same socket all the time");
-    // To the kind that stands for all of them, always.
+    let untyped: Socket<'_> = socket.into_untyped();
+    assert_eq!(untyped.kind(), Kind::Req);
+    let untyped = untyped.downcast::<Rep>().unwrap_err();
+    let socket: Socket<'_, Req> = untyped.downcast().unwrap();
+    assert_eq!(socket.as_raw(), handle, "each conversion keeps the handle");
+    // `Kind` is the type of every untyped socket, so this downcast always succeeds.
     assert!(socket.downcast::<Kind>().is_ok());
 }
 

@@ -83,7 +83,7 @@ fn every_way_to_open_a_socket_says_where() {
     let mut lines = Vec::new();
     let typed = context.socket(Pair).unwrap();
     lines.push(line!() - 1);
-    let owned = context.owned_socket(Kind::Pair).unwrap().erase();
+    let owned = context.owned_socket(Kind::Pair).unwrap().into_untyped();
     lines.push(line!() - 1);
     let (helped, caller) = opened_here(&context);
     lines.push(caller.line());

@@ -150,7 +150,7 @@ fn keepalive_reaches_the_connection() {
             socket.set_tcp_keepalive_idle(Some(Duration::from_secs(idle))).unwrap();
             socket.set_tcp_keepalive_intvl(Some(Duration::from_secs(interval))).unwrap();
         };
-        let (pull, push) = (pull.erase(), push.erase());
+        let (pull, push) = (pull.into_untyped(), push.into_untyped());
         set(77, 11, 3, &pull);
         set(78, 12, 4, &push);
         push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();

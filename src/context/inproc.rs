@@ -52,17 +52,19 @@ impl Inner {
         let mut inproc = lock(&self.inproc);
         if let Some((bound, _)) = inproc.bound.get(name).filter(|(bound, _)| !kind.meets(*bound)) {
             let why = format_args!("{name:?}: bound by a {bound}, and a {kind} is no peer for it");
-            return Err(Errno::ENOCOMPATPROTO.because(CALL, why));
+            return Err(Errno::ENOCOMPATPROTO.with_detail(CALL, why));
         }
         if !inproc.bound.contains_key(name) && has_its_peer {
             let why = "has bound or connected before, and the name is not bound yet";
-            return Err(Errno::EINVAL.because(CALL, format_args!("{name:?}: a {kind} has one peer; this one {why}")));
+            return Err(
+                Errno::EINVAL.with_detail(CALL, format_args!("{name:?}: a {kind} has one peer; this one {why}"))
+            );
         }
         if !inproc.bound.contains_key(name) && !inproc.waiting.contains_key(name) {
             if inproc.stand_in.is_none() {
                 let stand_in = self.raw.socket(zmq_sys::ZMQ_DEALER);
                 inproc.stand_in = Some(stand_in.map_err(|errno| {
-                    errno.because(
+                    errno.with_detail(
                         CALL,
                         format_args!("{name:?}: the name is not bound yet, and no socket is left to stand in"),
                     )
@@ -100,7 +102,7 @@ impl Inner {
         let waiting = inproc.waiting.get(name);
         if let Some(other) = waiting.and_then(|waiting| waiting.kinds.iter().find(|other| !fits(other))) {
             let why = format_args!("{name:?}: a {other} waits for the name, and a {kind} is no peer for it");
-            return Err(Errno::ENOCOMPATPROTO.because("zmq_bind", why));
+            return Err(Errno::ENOCOMPATPROTO.with_detail("zmq_bind", why));
         }
         bind()?;
         let single_part_only = inproc.waiting.remove(name).unwrap_or_default().single_part_only;

@@ -57,8 +57,8 @@ pub(crate) struct Inner {
     /// Whether the context's threads run: the first socket starts them.
     started: AtomicBool,
     open_sockets: Arc<OpenSockets>,
-    /// The state of sockets that were given to C code, by the address of the handle.
-    given: Mutex<BTreeMap<usize, Record>>,
+    /// The records of sockets that are raw handles now ([`crate::Socket::into_raw`]), by the address of the handle.
+    raw_records: Mutex<BTreeMap<usize, Record>>,
     defaults: Mutex<Option<Defaults>>,
 }
 
@@ -89,7 +89,7 @@ impl Context {
     #[doc(alias = "zmq_ctx_new")]
     #[doc(alias = "zmq_init")]
     pub fn new() -> Result<Context> {
-        let raw = RawContext::new().map_err(|errno| errno.of("zmq_ctx_new"))?;
+        let raw = RawContext::new().map_err(|errno| errno.for_call("zmq_ctx_new"))?;
         let inner = Inner {
             raw,
             process: Process::current(),
@@ -97,7 +97,7 @@ impl Context {
             threads: Mutex::new(Threads { policy: UNSET, priority: UNSET }),
             started: AtomicBool::new(false),
             open_sockets: Arc::default(),
-            given: Mutex::default(),
+            raw_records: Mutex::default(),
             defaults: Mutex::default(),
         };
         Ok(Context { inner: Arc::new(inner) })
@@ -191,9 +191,9 @@ impl Context {
         // It only fails on a handle that is no context.
         let _ = self.inner.shutdown();
         let handle = Arc::new(Mutex::new(Some(self)));
-        let given = handle.clone();
+        let shared = handle.clone();
         // The last handle waits for what lingers, so a thread of its own drops this one.
-        let ender = spawn("zmq-terminate", move || drop(lock(&given).take()));
+        let ender = spawn("zmq-terminate", move || drop(lock(&shared).take()));
         if ender.is_err() {
             // Without a thread to wait in, the context stays as it is, shut down: that is better than waiting here.
             std::mem::forget(lock(&handle).take());
@@ -266,7 +266,7 @@ impl Inner {
         self.check_process(CALL)?;
         self.check_descriptors()?;
         kind.check_library()?;
-        let socket = self.raw.socket(kind.raw()).map_err(|errno| errno.because(CALL, kind))?;
+        let socket = self.raw.socket(kind.raw()).map_err(|errno| errno.with_detail(CALL, kind))?;
         self.started.store(true, Ordering::Relaxed);
         Ok(socket)
     }
@@ -283,7 +283,7 @@ impl Inner {
         match all {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
                 let errno = Errno::from_io(&error, Errno::EMFILE);
-                Err(errno.because("zmq_socket", format_args!("no descriptors left for {threads} threads")))
+                Err(errno.with_detail("zmq_socket", format_args!("no descriptors left for {threads} threads")))
             }
             _ => Ok(()),
         }
@@ -296,21 +296,21 @@ impl Inner {
     /// Keeps the state of a socket that is given to C code.
     pub(crate) fn keep_record(&self, handle: *mut c_void, record: Record) {
         if self.in_own_process() {
-            lock(&self.given).insert(handle.addr(), record);
+            lock(&self.raw_records).insert(handle.addr(), record);
         }
     }
 
     /// The state of a socket that comes back from C code. A record of another kind is of an earlier socket at the same
     /// address, which C code has closed.
     pub(crate) fn take_record(&self, handle: *mut c_void, kind: Kind) -> Option<Record> {
-        lock(&self.given).remove(&handle.addr()).filter(|record| record.kind == kind)
+        lock(&self.raw_records).remove(&handle.addr()).filter(|record| record.kind == kind)
     }
 
     fn shutdown(&self) -> Result<()> {
         // The lock keeps connections out: after `bind_waiting` a connection could not open a stand-in.
         let mut inproc = lock(&self.inproc);
         inproc.bind_waiting();
-        self.raw.shutdown().map_err(|errno| errno.of("zmq_ctx_shutdown"))
+        self.raw.shutdown().map_err(|errno| errno.for_call("zmq_ctx_shutdown"))
     }
 }
 

@@ -14,12 +14,12 @@ use crate::lock::lock;
 /// The open sockets of a context, and whether it has ended.
 #[derive(Default)]
 pub(crate) struct OpenSockets {
-    state: Mutex<State>,
+    state: Mutex<OpenList>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct OpenList {
     /// In the order in which they were opened.
     sockets: BTreeMap<u64, OpenSocket>,
     next: u64,
@@ -192,7 +192,7 @@ impl TerminateError {
 
 impl From<TerminateError> for Error {
     fn from(error: TerminateError) -> Error {
-        Errno::EAGAIN.because("zmq_ctx_term", Reason(&error.sockets))
+        Errno::EAGAIN.with_detail("zmq_ctx_term", Reason(&error.sockets))
     }
 }
 

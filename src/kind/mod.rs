@@ -168,7 +168,7 @@ macro_rules! kinds {
             fn try_from(number: i32) -> Result<Kind, Error> {
                 match number {
                     $($(#[cfg($cfg)])? zmq_sys::$number => Ok(Kind::$name),)*
-                    _ => Err(Errno::EINVAL.because("ZMQ_TYPE", format_args!("{number} is not a socket kind"))),
+                    _ => Err(Errno::EINVAL.with_detail("ZMQ_TYPE", format_args!("{number} is not a socket kind"))),
                 }
             }
         }
@@ -326,7 +326,7 @@ impl Kind {
     pub(crate) fn check_library(self) -> Result<(), Error> {
         if cfg!(not(zmq_patches = "safety")) && self.is_draft() {
             let why = format_args!("{self}: draft kinds need the vendored libzmq with its patches for safety");
-            return Err(Errno::EPROTONOSUPPORT.because("zmq_socket", why));
+            return Err(Errno::EPROTONOSUPPORT.with_detail("zmq_socket", why));
         }
         Ok(())
     }

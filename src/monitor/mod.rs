@@ -253,7 +253,7 @@ impl<T: SocketType> Socket<'_, T> {
         const CALL: &str = "zmq_socket_monitor_pipes_stats";
         let core = self.core();
         core.check_process(CALL)?;
-        let refused = |why| Errno::ENOTSUP.because(CALL, why);
+        let refused = |why| Errno::ENOTSUP.with_detail(CALL, why);
         if core.kind().is_thread_safe() {
             return Err(refused("not for thread-safe sockets"));
         }
@@ -263,7 +263,7 @@ impl<T: SocketType> Socket<'_, T> {
         match core.raw().pipes_stats() {
             Ok(()) => Ok(true),
             Err(Errno::EAGAIN) => Ok(false),
-            Err(Errno::EINVAL) => Err(Errno::EINVAL.because(CALL, "the socket has no monitor for PIPES_STATS")),
+            Err(Errno::EINVAL) => Err(Errno::EINVAL.with_detail(CALL, "the socket has no monitor for PIPES_STATS")),
             Err(errno) => Err(core.failed(CALL, errno)),
         }
     }
@@ -278,12 +278,12 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
         Format::Two => Events::from_raw(u64::MAX),
     };
     if !last.contains(options.events) {
-        return Err(Errno::EINVAL.because(CALL, format_args!("{:?}: not in this format of events", options.events)));
+        return Err(Errno::EINVAL.with_detail(CALL, format_args!("{:?}: not in this format of events", options.events)));
     }
     let _op = core.op_lock();
     let mut current = core.monitor_slot().lock();
     if current.as_ref().is_some_and(|handle| !handle.is_stopped()) {
-        return Err(Errno::EADDRINUSE.because(CALL, "the socket has a monitor already"));
+        return Err(Errno::EADDRINUSE.with_detail(CALL, "the socket has a monitor already"));
     }
 
     // Connections without ZMTP have no handshake.
@@ -291,10 +291,10 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
     let queue = Arc::new(NoticeQueue::new(options.events, arrival, options.capacity)?);
 
     let context = core.whole_context();
-    let pair = context.raw().socket(zmq_sys::ZMQ_PAIR).map_err(|errno| errno.of("zmq_socket"))?;
+    let pair = context.raw().socket(zmq_sys::ZMQ_PAIR).map_err(|errno| errno.for_call("zmq_socket"))?;
     let events = options.events | arrival | Events::MONITOR_STOPPED;
     let reader = MonitorReader::new(core.raw(), pair, &unique_name(), events.raw(), format);
-    let reader = reader.map_err(|errno| errno.of(CALL))?;
+    let reader = reader.map_err(|errno| errno.for_call(CALL))?;
     let handle = reader.handle().clone();
     let filled = queue.clone();
     // If no thread can be started, the closure is dropped, and the reader with it.
@@ -305,7 +305,7 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
 
 /// The error of a monitor for which the system has no descriptor or thread left.
 fn no_means(errno: Errno) -> Error {
-    errno.because(CALL, "no descriptor or thread for a monitor")
+    errno.with_detail(CALL, "no descriptor or thread for a monitor")
 }
 
 /// A name that no other monitor has. Users cannot connect to it: it is not UTF-8, and endpoints are.
@@ -528,7 +528,7 @@ impl Iterator for Notices<'_> {
 
 /// Waits until a descriptor is readable, and returns whether it is.
 fn wait_readable(call: &'static str, fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
-    let ready =
-        poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], deadline.left()).map_err(|error| error.errno().of(call))?;
+    let ready = poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], deadline.left())
+        .map_err(|error| error.errno().for_call(call))?;
     Ok(ready != 0)
 }

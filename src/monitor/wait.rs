@@ -197,7 +197,9 @@ fn connect_and_wait(core: &Core, text: &str, deadline: Deadline) -> Result<bool>
             return wait_for_name(core, text, deadline);
         }
         "udp" | "pgm" | "epgm" | "norm" => {
-            return Err(Errno::ENOTSUP.because(CALL, format_args!("{text:?}: there are no connections to wait for")));
+            return Err(
+                Errno::ENOTSUP.with_detail(CALL, format_args!("{text:?}: there are no connections to wait for"))
+            );
         }
         _ => {}
     }
@@ -214,7 +216,7 @@ fn connect_and_wait(core: &Core, text: &str, deadline: Deadline) -> Result<bool>
             None => return Ok(false),
         };
         match notice.event() {
-            Event::MonitorStopped => return Err(Errno::ETERM.of(CALL)),
+            Event::MonitorStopped => return Err(Errno::ETERM.for_call(CALL)),
             _ if !is_same_target(text, &notice.endpoint()) => {}
             Event::HandshakeSucceeded => done += 1,
             Event::Connected { .. } if is_raw => done += 1,
@@ -261,7 +263,7 @@ fn wait_for_name(core: &Core, text: &str, deadline: Deadline) -> Result<bool> {
             return Ok(false);
         }
         if raw::interrupted() {
-            return Err(Errno::EINTR.of(CALL));
+            return Err(Errno::EINTR.for_call(CALL));
         }
         process_commands(core, CALL)?;
         WakeUp::current().pause(deadline.cap(backoff.pause()));
@@ -279,7 +281,7 @@ fn wait_for_topics(core: &Core, count: u32, deadline: Deadline) -> Result<bool> 
     const CALL: &str = "ZMQ_TOPICS_COUNT";
     core.check_process(CALL)?;
     let failed = |errno| match errno {
-        Errno::EINVAL => Errno::ENOTSUP.because(CALL, "libzmq counts them from 4.3.5 on, on PUB and XPUB"),
+        Errno::EINVAL => Errno::ENOTSUP.with_detail(CALL, "libzmq counts them from 4.3.5 on, on PUB and XPUB"),
         _ => core.failed(CALL, errno),
     };
     loop {

@@ -26,7 +26,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         events: PollEvents,
     ) -> RegisterResult<'a> {
         self.locked.add(place, socket, events.raw()).map_err(|(socket, errno)| {
-            let error = if errno == Errno::EINVAL { already_there() } else { errno.of(ADD) };
+            let error = if errno == Errno::EINVAL { already_there() } else { errno.for_call(ADD) };
             (Registered::Socket(socket), error)
         })?;
         if let Err(error) = self.report_locked() {
@@ -44,7 +44,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             && let Some(fd) = self.locked.fd()
         {
             let registered = self.os.registry().register(&mut SourceFd(&fd.as_raw_fd()), LOCKED, Interest::READABLE);
-            registered.map_err(|error| errno(&error).of(ADD))?;
+            registered.map_err(|error| errno(&error).for_call(ADD))?;
             self.sees_locked = true;
         }
         Ok(())

@@ -159,9 +159,9 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// ```
     pub fn new() -> Result<Poller<'a, K>> {
         const CALL: &str = "zmq_poller_new";
-        raw::count_forks().map_err(|errno| errno.of(CALL))?;
+        raw::count_forks().map_err(|errno| errno.for_call(CALL))?;
         Ok(Poller {
-            os: mio::Poll::new().map_err(|error| errno(&error).of(CALL))?,
+            os: mio::Poll::new().map_err(|error| errno(&error).for_call(CALL))?,
             #[cfg(feature = "draft")]
             locked: LockedPoller::default(),
             os_events: mio::Events::with_capacity(EVENT_BATCH),
@@ -245,7 +245,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             return Err((source, error));
         }
         if self.places.contains_key(&key) {
-            return Err((source, Errno::EINVAL.because(ADD, "the key is taken")));
+            return Err((source, Errno::EINVAL.with_detail(ADD, "the key is taken")));
         }
         let place = self.free.pop().unwrap_or(self.slots.len());
         if place == self.slots.len() {
@@ -291,7 +291,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
 
     fn register_socket(&self, core: &Core, place: usize) -> Result<RawFd> {
         core.check_process(ADD)?;
-        let fd = core.raw().notification_fd().map_err(|errno| errno.because(ADD, "the socket gives no ZMQ_FD"))?;
+        let fd = core.raw().notification_fd().map_err(|errno| errno.with_detail(ADD, "the socket gives no ZMQ_FD"))?;
         if !core.add_poller(&self.used, place) {
             return Err(already_there());
         }
@@ -315,7 +315,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         registered.map_err(|error| match errno(&error).raw() {
             // The ZMQ_FD of a registered socket, obtained through C.
             libc::EEXIST => already_there(),
-            _ => errno(&error).because(ADD, "the system's poller refuses the descriptor"),
+            _ => errno(&error).with_detail(ADD, "the system's poller refuses the descriptor"),
         })
     }
 
@@ -349,7 +349,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         match &slot.source {
             Registered::Socket(_) => {}
             #[cfg(feature = "draft")]
-            Registered::Locked => self.locked.modify(place, events.raw()).map_err(|errno| errno.of(MODIFY))?,
+            Registered::Locked => self.locked.modify(place, events.raw()).map_err(|errno| errno.for_call(MODIFY))?,
             Registered::Fd(fd) => {
                 let fd = fd.as_fd().as_raw_fd();
                 let registry = self.os.registry();
@@ -360,7 +360,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
                     (Some(_), Some(new)) => registry.reregister(&mut SourceFd(&fd), Token(place), new),
                     (Some(_), None) => registry.deregister(&mut SourceFd(&fd)),
                 };
-                done.map_err(|error| errno(&error).of(MODIFY))?;
+                done.map_err(|error| errno(&error).for_call(MODIFY))?;
                 slot.fd = new.map(|_| fd);
             }
         }
@@ -594,12 +594,12 @@ fn errno(error: &io::Error) -> Errno {
 
 #[cold]
 fn unknown(call: &'static str) -> Error {
-    Errno::EINVAL.because(call, "nothing is registered under this key")
+    Errno::EINVAL.with_detail(call, "nothing is registered under this key")
 }
 
 #[cold]
 fn already_there() -> Error {
-    Errno::EINVAL.because(ADD, "the socket or descriptor is in this poller already")
+    Errno::EINVAL.with_detail(ADD, "the socket or descriptor is in this poller already")
 }
 
 impl<K> Drop for Poller<'_, K> {

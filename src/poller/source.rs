@@ -101,7 +101,7 @@ impl<'ctx> OwnedSource<'ctx> {
 
 impl<'ctx, T: SocketType> From<Socket<'ctx, T>> for OwnedSource<'ctx> {
     fn from(socket: Socket<'ctx, T>) -> OwnedSource<'ctx> {
-        OwnedSource(Registered::Socket(MaybeOwned::Owned(Box::new(socket.erase()))))
+        OwnedSource(Registered::Socket(MaybeOwned::Owned(Box::new(socket.into_untyped()))))
     }
 }
 

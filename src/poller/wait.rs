@@ -30,7 +30,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         events.clear();
         self.check_process(WAIT)?;
         if self.is_empty() && timeout.is_none() {
-            return Err(Errno::EINVAL.because(WAIT, "an empty poller and no time-out: the wait would never end"));
+            return Err(Errno::EINVAL.with_detail(WAIT, "an empty poller and no time-out: the wait would never end"));
         }
         self.see_interrupts()?;
         let deadline = Deadline::after(timeout);
@@ -54,7 +54,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         }
         outcome.map_err(|errno| {
             events.clear();
-            errno.of(WAIT)
+            errno.for_call(WAIT)
         })
     }
 
@@ -110,9 +110,9 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         let Some(slot) = &mut self.slots[place] else { return Ok(PollEvents::NONE) };
         #[cfg(feature = "draft")]
         if matches!(slot.source, Registered::Locked) {
-            return self.query_one_locked(place).map_err(|errno| errno.of(WAIT));
+            return self.query_one_locked(place).map_err(|errno| errno.for_call(WAIT));
         }
-        let revents = slot.query(&self.used).map_err(|errno| errno.of(WAIT))?;
+        let revents = slot.query(&self.used).map_err(|errno| errno.for_call(WAIT))?;
         self.activate(place);
         Ok(revents)
     }
@@ -133,10 +133,10 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
             return Ok(());
         }
         if let Some(fd) = raw::wake_fd() {
-            let own = fd.try_clone_to_owned().map_err(|error| errno(&error).of(WAIT))?;
+            let own = fd.try_clone_to_owned().map_err(|error| errno(&error).for_call(WAIT))?;
             let registered =
                 self.os.registry().register(&mut SourceFd(&own.as_raw_fd()), INTERRUPT, Interest::READABLE);
-            registered.map_err(|error| errno(&error).of(WAIT))?;
+            registered.map_err(|error| errno(&error).for_call(WAIT))?;
             self.interrupt = Some(own);
         }
         Ok(())

@@ -124,10 +124,10 @@ impl<'a> Engine<'a> {
     pub(super) fn run(&mut self, call: &'static str, control: &mut impl Control) -> Result<Unforwarded, ProxyError> {
         let outcome = self.forward(control);
         let [up, down] = &mut self.lanes;
-        let unforwarded = Unforwarded { to_backend: up.take_held(), to_frontend: down.take_held() };
+        let unforwarded = Unforwarded { to_backend: up.take_unforwarded(), to_frontend: down.take_unforwarded() };
         match outcome {
             Ok(()) => Ok(unforwarded),
-            Err(errno) => Err(ProxyError::new(errno.of(call), unforwarded)),
+            Err(errno) => Err(ProxyError::new(errno.for_call(call), unforwarded)),
         }
     }
 
@@ -301,12 +301,12 @@ impl<'a> Lane<'a> {
                 self.waits = Waits::ForCapture;
                 return Ok(());
             }
-            let was_held = !self.parts.is_empty();
-            if !was_held && !self.take_message()? {
+            let was_begun = !self.parts.is_empty();
+            if !was_begun && !self.take_message()? {
                 self.waits = Waits::ForMessage;
                 return Ok(());
             }
-            if !self.send_message(capture, was_held)? {
+            if !self.send_message(capture, was_begun)? {
                 return Ok(());
             }
         }
@@ -319,7 +319,7 @@ impl<'a> Lane<'a> {
     }
 
     /// The message that was taken and not forwarded.
-    fn take_held(&mut self) -> Option<Multipart> {
+    fn take_unforwarded(&mut self) -> Option<Multipart> {
         (!self.parts.is_empty()).then(|| std::mem::take(&mut self.parts))
     }
 
@@ -348,7 +348,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Forwards the message that was taken; false if it found no room and is held.
-    fn send_message(&mut self, capture: Option<&Core>, was_held: bool) -> Result<bool, Errno> {
+    fn send_message(&mut self, capture: Option<&Core>, was_begun: bool) -> Result<bool, Errno> {
         if self.is_one_socket() && self.to.kind() == Kind::Rep {
             return self.reply(capture).map(|()| true);
         }
@@ -359,7 +359,7 @@ impl<'a> Lane<'a> {
             Err(Errno::EMSGSIZE) if self.to.kind() == Kind::XSub => {}
             Err(Errno::EAGAIN) => {
                 self.waits = match self.waits {
-                    _ if !was_held => Waits::ForRoom,
+                    _ if !was_begun => Waits::ForRoom,
                     // The socket says that it has room, and has none for this message.
                     Waits::Pause(backoff) => Waits::Pause(backoff.doubled()),
                     _ => Waits::Pause(Backoff::new()),

@@ -61,11 +61,11 @@ pub struct ProxyHandle {
 
 struct Shared {
     waker: Waker,
-    state: Mutex<State>,
+    state: Mutex<ProxyState>,
     answered: Condvar,
 }
 
-struct State {
+struct ProxyState {
     phase: Phase,
     wanted: Mode,
     /// The number of commands that were given, and the number that the proxy has executed.
@@ -98,7 +98,7 @@ impl ProxyHandle {
     /// # }
     /// ```
     pub fn new() -> Result<ProxyHandle> {
-        let state = State {
+        let state = ProxyState {
             phase: Phase::NotStarted,
             wanted: Mode::Active,
             asked: 0,
@@ -143,7 +143,7 @@ impl ProxyHandle {
         {
             let mut state = self.shared.lock();
             if state.phase != Phase::NotStarted {
-                return Err(Errno::EINVAL.because(CALL, "the handle has served a proxy already").into());
+                return Err(Errno::EINVAL.with_detail(CALL, "the handle has served a proxy already").into());
             }
             state.phase = Phase::Runs;
         }
@@ -151,7 +151,7 @@ impl ProxyHandle {
             shared: &self.shared,
             statistics: ProxyStatistics::default(),
             // The report if the thread panics.
-            outcome: Err(Errno::ECANCELED.because(CALL, "the proxy's thread panicked")),
+            outcome: Err(Errno::ECANCELED.with_detail(CALL, "the proxy's thread panicked")),
         };
         let mut engine = Engine::new(frontend, backend, capture);
         let outcome = engine.run(CALL, &mut &*self.shared);
@@ -241,11 +241,11 @@ impl ProxyHandle {
 }
 
 fn terminated() -> Error {
-    Errno::ECANCELED.because(CALL, "the proxy was terminated")
+    Errno::ECANCELED.with_detail(CALL, "the proxy was terminated")
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ProxyState> {
         lock(&self.state)
     }
 

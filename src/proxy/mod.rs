@@ -94,13 +94,13 @@ fn check(
     };
     if let Some(kind) = capture.map(Core::kind).filter(|kind| turns_or_receives(*kind)) {
         let why = format_args!("a {kind} as capture socket would hold the proxy up for ever");
-        return Err(Errno::EINVAL.because(call, why));
+        return Err(Errno::EINVAL.with_detail(call, why));
     }
     let others = [capture, control];
     let mut known = vec![frontend, backend];
     for socket in others.into_iter().flatten() {
         if known.iter().any(|known| std::ptr::eq(*known, socket)) {
-            return Err(Errno::EINVAL.because(call, "the capture and control sockets are sockets of their own"));
+            return Err(Errno::EINVAL.with_detail(call, "the capture and control sockets are sockets of their own"));
         }
         known.push(socket);
     }

@@ -18,7 +18,7 @@ type Opened = (Socket<'static>, Vec<String>);
 type Opener = Box<dyn FnOnce(&Context) -> Result<Opened> + Send>;
 
 fn opener<T: SocketType>(spec: SocketSpec<T>) -> Opener {
-    Box::new(|context| spec.open(context).map(|(socket, endpoints)| (socket.erase(), endpoints)))
+    Box::new(|context| spec.open(context).map(|(socket, endpoints)| (socket.into_untyped(), endpoints)))
 }
 
 /// The sockets of a [`Proxy`] that is not started yet.

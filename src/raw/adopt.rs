@@ -33,19 +33,19 @@ impl Context {
     /// ```
     #[track_caller]
     pub unsafe fn socket_from_raw<T: SocketType>(&self, handle: *mut c_void, kind: T) -> Result<Socket<'static, T>> {
-        let Some(handle) = NonNull::new(handle) else { return Err(Errno::ENOTSOCK.of("zmq_getsockopt")) };
+        let Some(handle) = NonNull::new(handle) else { return Err(Errno::ENOTSOCK.for_call("zmq_getsockopt")) };
         // SAFETY: the caller's promise.
         let mut raw = unsafe { RawSocket::from_handle(handle) };
         let number = match raw.get_int(zmq_sys::ZMQ_TYPE) {
             Ok(number) => number,
             Err(errno) => {
                 raw.give_up();
-                return Err(errno.of("ZMQ_TYPE"));
+                return Err(errno.for_call("ZMQ_TYPE"));
             }
         };
         if number != kind.kind().raw() {
             raw.give_up();
-            return Err(Errno::EINVAL.because("ZMQ_TYPE", format_args!("{number} is not that of {}", kind.kind())));
+            return Err(Errno::EINVAL.with_detail("ZMQ_TYPE", format_args!("{number} is not that of {}", kind.kind())));
         }
         Socket::adopt(raw, self, kind)
     }

@@ -126,7 +126,7 @@ fn signal_outcome(rc: c_int, call: &'static str, signal: i32) -> Result<()> {
         return Ok(());
     }
     let errno = Errno::from_io(&io::Error::last_os_error(), Errno::EINVAL);
-    Err(errno.because(call, format_args!("{signal} is not a signal")))
+    Err(errno.with_detail(call, format_args!("{signal} is not a signal")))
 }
 
 /// Descriptors from this number on are beyond what `pselect` can watch, and libzmq does not look.

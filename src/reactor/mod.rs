@@ -320,7 +320,7 @@ impl<'a> Reactor<'a> {
         mut handler: impl FnMut(&mut Reactor<'a>, HandlerId) -> HandlerResult + 'a,
     ) -> Result<HandlerId> {
         if interval.is_zero() {
-            return Err(Errno::EINVAL.because(ADD_TIMER, "an interval of 0"));
+            return Err(Errno::EINVAL.with_detail(ADD_TIMER, "an interval of 0"));
         }
         let repeated = move |reactor: &mut Reactor<'a>, event: Event<HandlerId>| handler(reactor, event.key);
         let id = self.next_id();
@@ -367,7 +367,7 @@ impl<'a> Reactor<'a> {
     #[doc(alias = "zloop_timer_end")]
     pub fn remove(&mut self, id: HandlerId) -> Result<Option<OwnedSource<'a>>> {
         let Some(registration) = self.registration(id) else {
-            return Err(Errno::EINVAL.because(REMOVE, "the handler is gone"));
+            return Err(Errno::EINVAL.with_detail(REMOVE, "the handler is gone"));
         };
         let owned = match registration.trigger {
             Trigger::Source => self.poller.remove(id)?,
@@ -437,7 +437,7 @@ impl<'a> Reactor<'a> {
     #[doc(alias = "zloop_start")]
     pub fn run(&mut self) -> Result<Ended, ReactorError> {
         if self.running {
-            return Err(Errno::EINVAL.because(RUN, "the reactor is running already").into());
+            return Err(Errno::EINVAL.with_detail(RUN, "the reactor is running already").into());
         }
         self.running = true;
         let mut events = std::mem::take(&mut self.events);
@@ -516,7 +516,7 @@ impl<'a> Reactor<'a> {
         let added_at = registration.added_at;
         let Some(mut handler) = registration.handler.take() else { return Ok(()) };
         // Reading an error's source runs code of the user's, which may panic.
-        let called = || handler(self, event).map_err(|source| (end_told_by(source.as_ref()), source));
+        let called = || handler(self, event).map_err(|source| (cause_of_end(source.as_ref()), source));
         let mut outcome = catch_unwind(AssertUnwindSafe(called));
         match self.registration(id) {
             Some(registration) => registration.handler = Some(handler),
@@ -541,7 +541,7 @@ fn is_there(slots: &[Slot<'_>], id: HandlerId) -> bool {
 }
 
 /// The end of the loop that a handler's error stands for.
-fn end_told_by(error: &(dyn StdError + 'static)) -> Option<Ended> {
+fn cause_of_end(error: &(dyn StdError + 'static)) -> Option<Ended> {
     let mut next = Some(error);
     while let Some(error) = next {
         match errno_of(error) {

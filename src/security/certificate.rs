@@ -189,10 +189,10 @@ impl Certificate {
     pub fn set_metadata(&mut self, name: &str, value: &str) -> Result<()> {
         const CALL: &str = "set_metadata";
         if !zpl::is_name(name) || name.len() > 255 {
-            return Err(Errno::EINVAL.because(CALL, format_args!("{name:?} cannot be the name of a value")));
+            return Err(Errno::EINVAL.with_detail(CALL, format_args!("{name:?} cannot be the name of a value")));
         }
         if !zpl::is_value(value) {
-            return Err(Errno::EINVAL.because(CALL, format_args!("{value:?} cannot be written as a value")));
+            return Err(Errno::EINVAL.with_detail(CALL, format_args!("{value:?} cannot be written as a value")));
         }
         self.metadata.retain(|(known, _)| known != name);
         self.metadata.push((name.to_owned(), value.to_owned()));

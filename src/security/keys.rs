@@ -190,8 +190,8 @@ pub fn curve_keypair() -> Result<(PublicKey, SecretKey)> {
 /// The error of a CURVE function.
 fn failed(errno: Errno, call: &'static str) -> crate::Error {
     match errno {
-        Errno::ENOTSUP => errno.because(call, "this libzmq was built without curve"),
-        _ => errno.of(call),
+        Errno::ENOTSUP => errno.with_detail(call, "this libzmq was built without curve"),
+        _ => errno.for_call(call),
     }
 }
 

@@ -308,9 +308,11 @@ impl fmt::Debug for Security {
 fn check_text(what: &str, text: Option<&str>) -> Result<()> {
     match text {
         Some(text) if text.is_empty() || text.len() > 255 => {
-            Err(Errno::EINVAL.because(CALL, format_args!("{what} has {} bytes, not 1 to 255", text.len())))
+            Err(Errno::EINVAL.with_detail(CALL, format_args!("{what} has {} bytes, not 1 to 255", text.len())))
         }
-        Some(text) if text.contains('\0') => Err(Errno::EINVAL.because(CALL, format_args!("{what} contains a NUL"))),
+        Some(text) if text.contains('\0') => {
+            Err(Errno::EINVAL.with_detail(CALL, format_args!("{what} contains a NUL")))
+        }
         _ => Ok(()),
     }
 }
@@ -319,12 +321,12 @@ fn check_available(option: &str, what: &str) -> Result<()> {
     if find(option).is_some_and(|option| option.is_available()) {
         return Ok(());
     }
-    Err(Errno::ENOTSUP.because(CALL, format_args!("this libzmq was built without {what}")))
+    Err(Errno::ENOTSUP.with_detail(CALL, format_args!("this libzmq was built without {what}")))
 }
 
 fn check_curve(secret: &SecretKey, server: Option<&PublicKey>) -> Result<()> {
     check_available("ZMQ_CURVE_SERVER", "curve")?;
-    let missing = |what: &str| Err(Errno::EINVAL.because(CALL, format_args!("{what} is all zeros, which is none")));
+    let missing = |what: &str| Err(Errno::EINVAL.with_detail(CALL, format_args!("{what} is all zeros, which is none")));
     if *secret == SecretKey::from_bytes([0; 32]) {
         return missing("the secret key");
     }
@@ -362,7 +364,7 @@ impl<T: SocketType> Socket<'_, T> {
         let socket = self.as_ref();
         let kind = socket.kind().c_name();
         if matches!(kind, "ZMQ_STREAM" | "ZMQ_DGRAM") {
-            return Err(Errno::EINVAL.because(CALL, format_args!("a {kind} socket has no security")));
+            return Err(Errno::EINVAL.with_detail(CALL, format_args!("a {kind} socket has no security")));
         }
         security.check()?;
         let own = match &security.role {

@@ -333,7 +333,7 @@ impl<T: SocketType> SharedSocket<T> {
         let owner = self.owner.thread.as_ref().map(JoinHandle::thread);
         if owner.is_some_and(|owner| owner.id() == thread::current().id()) {
             let why = "this is the thread that would have to do it: use the socket that it was given";
-            return Err((job, Errno::from_raw(libc::EDEADLK).because("zmq_msg_send", why)));
+            return Err((job, Errno::from_raw(libc::EDEADLK).with_detail("zmq_msg_send", why)));
         }
         let mut state = lock(&queue.state);
         if let Some(error) = &state.ended {
@@ -350,7 +350,7 @@ impl<T: SocketType> SharedSocket<T> {
 
     fn why_ended(&self) -> Error {
         let ended = lock(&self.owner.queue.state).ended.clone();
-        ended.unwrap_or_else(|| Errno::ETERM.of("zmq_msg_send"))
+        ended.unwrap_or_else(|| Errno::ETERM.for_call("zmq_msg_send"))
     }
 }
 

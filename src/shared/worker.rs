@@ -44,13 +44,13 @@ impl<T: SocketType> Worker<T> {
             self.try_sends();
             self.try_recvs();
             if raw::interrupted() {
-                self.jobs.give_all_back(Errno::EINTR.of("zmq_poll"));
+                self.jobs.give_all_back(Errno::EINTR.for_call("zmq_poll"));
             }
             if let Err(errno) = self.wait() {
                 break errno;
             }
         };
-        self.jobs.end(errno.of("zmq_poll"));
+        self.jobs.end(errno.for_call("zmq_poll"));
     }
 
     /// Takes the jobs out of the queue. Returns `false` once the last handle is dropped.
@@ -197,7 +197,7 @@ impl<T> Drop for Jobs<T> {
     /// Fails the jobs if the thread panics, so that no caller waits for it.
     fn drop(&mut self) {
         if lock(&self.queue.state).ended.is_none() {
-            self.end(Errno::ECANCELED.because("zmq_poll", "the socket's thread has ended"));
+            self.end(Errno::ECANCELED.with_detail("zmq_poll", "the socket's thread has ended"));
         }
     }
 }
@@ -215,9 +215,9 @@ fn give_back<J>(jobs: &mut VecDeque<J>, mut is_over: impl FnMut(&J) -> bool, mut
 }
 
 fn no_room(job: SendJob) {
-    job.reply.set(Err(SendError::new(job.parts, Errno::EAGAIN.of("zmq_msg_send"))));
+    job.reply.set(Err(SendError::new(job.parts, Errno::EAGAIN.for_call("zmq_msg_send"))));
 }
 
 fn no_message(job: RecvJob) {
-    job.reply.set(Err(Errno::EAGAIN.of("zmq_msg_recv")));
+    job.reply.set(Err(Errno::EAGAIN.for_call("zmq_msg_recv")));
 }

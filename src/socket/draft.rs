@@ -285,7 +285,7 @@ impl<T: SocketType> Socket<'_, T> {
         const CALL: &str = "zmq_socket_get_peer_state";
         let id = id.as_ref();
         self.core().check_process(CALL)?;
-        let state = self.core().raw().peer_state(id).map_err(|errno| errno.because(CALL, LongId(id)))?;
+        let state = self.core().raw().peer_state(id).map_err(|errno| errno.with_detail(CALL, LongId(id)))?;
         Ok(PollEvents::from_raw(state))
     }
 
@@ -300,7 +300,7 @@ fn datagram(parts: Multipart) -> Result<(SocketAddr, Message)> {
     let (address, body) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     match address_of(&address) {
         Some(address) => Ok((address.into(), body)),
-        None => Err(Errno::EPROTO.because("zmq_msg_recv", format_args!("{}: no address", LongId(&address)))),
+        None => Err(Errno::EPROTO.with_detail("zmq_msg_recv", format_args!("{}: no address", LongId(&address)))),
     }
 }
 
@@ -317,30 +317,34 @@ impl Core {
 
     fn not_joined(&self, call: &'static str, group: &str, errno: Errno, why: &str) -> Error {
         match errno {
-            Errno::EINVAL => errno.because(call, format_args!("{group:?}: {why}")),
-            Errno::ENOTSUP => errno.because(call, format_args!("{group:?}: a {} socket has no groups", self.kind())),
-            _ => errno.because(call, format_args!("{group:?}")),
+            Errno::EINVAL => errno.with_detail(call, format_args!("{group:?}: {why}")),
+            Errno::ENOTSUP => {
+                errno.with_detail(call, format_args!("{group:?}: a {} socket has no groups", self.kind()))
+            }
+            _ => errno.with_detail(call, format_args!("{group:?}")),
         }
     }
 
     fn connect_peer(&self, endpoint: &str) -> Result<NonZeroU32> {
         const CALL: &str = "zmq_connect_peer";
         if self.kind() != Kind::Peer {
-            return Err(Errno::ENOTSUP.because(CALL, format_args!("{endpoint:?}: a {} socket is no PEER", self.kind())));
+            return Err(
+                Errno::ENOTSUP.with_detail(CALL, format_args!("{endpoint:?}: a {} socket is no PEER", self.kind()))
+            );
         }
         if self.raw().get_int(zmq_sys::ZMQ_IMMEDIATE) == Ok(1) {
             let why = format_args!("{endpoint:?}: with ZMQ_IMMEDIATE a peer has no number before it is connected");
-            return Err(Errno::EINVAL.because(CALL, why));
+            return Err(Errno::EINVAL.with_detail(CALL, why));
         }
         let id = self.connect_by(CALL, endpoint, |text| self.raw().connect_peer(text))?;
-        NonZeroU32::new(id).ok_or_else(|| Errno::EPROTO.of(CALL))
+        NonZeroU32::new(id).ok_or_else(|| Errno::EPROTO.for_call(CALL))
     }
 
     fn check_has_datagrams(&self, call: &'static str) -> Result<()> {
         if self.kind() == Kind::Dgram {
             return Ok(());
         }
-        Err(Errno::ENOTSUP.because(call, format_args!("a {} socket has no datagrams", self.kind())))
+        Err(Errno::ENOTSUP.with_detail(call, format_args!("a {} socket has no datagrams", self.kind())))
     }
 
     /// A message without an address is lost: another kind's message, or a body alone.
@@ -348,7 +352,7 @@ impl Core {
         const CALL: &str = "zmq_msg_recv";
         self.check_has_datagrams(CALL)?;
         if self.is_half_received() {
-            return Err(Errno::EFSM.because(CALL, "the body of a datagram is to be received first"));
+            return Err(Errno::EFSM.with_detail(CALL, "the body of a datagram is to be received first"));
         }
         Ok(())
     }
@@ -365,12 +369,12 @@ impl Core {
     fn check_group_message(&self, message: &RawMessage) -> Result<()> {
         let group = message.group().to_bytes();
         if group.is_empty() {
-            return Err(Errno::EINVAL.because(SEND, "a RADIO sends to a group, and the message has none"));
+            return Err(Errno::EINVAL.with_detail(SEND, "a RADIO sends to a group, and the message has none"));
         }
         let size = 1 + group.len() + message.len();
         if self.state.has_datagrams() && size > LARGEST_DATAGRAM {
             let why = format_args!("{size} bytes with the group, and a datagram has {LARGEST_DATAGRAM} at most");
-            return Err(Errno::EMSGSIZE.because(SEND, why));
+            return Err(Errno::EMSGSIZE.with_detail(SEND, why));
         }
         Ok(())
     }
@@ -378,7 +382,7 @@ impl Core {
     /// Checks a message of which all parts are here.
     pub(crate) fn check_whole(&self, parts: &Multipart) -> Result<()> {
         if self.kind() == Kind::Dgram && self.state.is_mid_message() {
-            return Err(Errno::EINVAL.because(SEND, "the body of the datagram begun is to be sent first"));
+            return Err(Errno::EINVAL.with_detail(SEND, "the body of the datagram begun is to be sent first"));
         }
         let last = parts.len() - 1;
         for (place, part) in parts.iter().enumerate() {
@@ -396,20 +400,20 @@ impl Core {
             return None;
         }
         Some(match message.routing_id() {
-            Some(id) => Errno::EHOSTUNREACH.because(SEND, format_args!("no peer has routing id {id}")),
-            None => Errno::EHOSTUNREACH.because(SEND, "the message has no routing id"),
+            Some(id) => Errno::EHOSTUNREACH.with_detail(SEND, format_args!("no peer has routing id {id}")),
+            None => Errno::EHOSTUNREACH.with_detail(SEND, "the message has no routing id"),
         })
     }
 }
 
 fn check_datagram_part(part: &RawMessage, is_body: bool, more: bool) -> Result<()> {
-    let refused = |why: &str| Err(Errno::EINVAL.because(SEND, why));
+    let refused = |why: &str| Err(Errno::EINVAL.with_detail(SEND, why));
     match (is_body, more) {
         (false, false) => refused("a datagram is an address and a body, and this is one part"),
         (true, true) => refused("a datagram is an address and a body, and this has more parts"),
         (true, false) if part.len() > LARGEST_DATAGRAM => {
             let why = format_args!("{} bytes, and a datagram has {LARGEST_DATAGRAM} at most", part.len());
-            Err(Errno::EMSGSIZE.because(SEND, why))
+            Err(Errno::EMSGSIZE.with_detail(SEND, why))
         }
         (true, false) => Ok(()),
         (false, true) => match address_of(part.content()) {
@@ -417,7 +421,7 @@ fn check_datagram_part(part: &RawMessage, is_body: bool, more: bool) -> Result<(
             Some(address) if address.port() != 0 && !address.ip().is_broadcast() => Ok(()),
             _ => {
                 let given = LongId(part.content());
-                Err(Errno::EINVAL.because(SEND, format_args!("{given}: not an IPv4 address and a port")))
+                Err(Errno::EINVAL.with_detail(SEND, format_args!("{given}: not an IPv4 address and a port")))
             }
         },
     }

@@ -240,7 +240,8 @@ impl Core {
         let text = endpoint::check_bind(CALL, endpoint, self.kind())?;
         self.check_bind(CALL, endpoint, &text)?;
         self.bind_checked(&text, || {
-            uninterrupted(|| self.raw().bind(&text)).map_err(|errno| errno.because(CALL, format_args!("{endpoint:?}")))
+            uninterrupted(|| self.raw().bind(&text))
+                .map_err(|errno| errno.with_detail(CALL, format_args!("{endpoint:?}")))
         })?;
         {
             let mut known = self.known();
@@ -269,12 +270,12 @@ impl Core {
 
     fn bind_fd(&self, endpoint: &str, fd: OwnedFd) -> Result<String> {
         const CALL: &str = "ZMQ_USE_FD";
-        let refused = |why: &str| Errno::EINVAL.because(CALL, format_args!("{}: {why}", fd.as_raw_fd()));
+        let refused = |why: &str| Errno::EINVAL.with_detail(CALL, format_args!("{}: {why}", fd.as_raw_fd()));
         let family = raw::prepare_listener(fd.as_fd()).map_err(|_| refused("not a listening stream socket"))?;
         if !endpoint::fits_family(endpoint, family) {
             return Err(refused("not a listening socket of that transport"));
         }
-        let set = |value| self.raw().set_int(zmq_sys::ZMQ_USE_FD, value).map_err(|errno| errno.of(CALL));
+        let set = |value| self.raw().set_int(zmq_sys::ZMQ_USE_FD, value).map_err(|errno| errno.for_call(CALL));
         let _op = self.op_lock();
         set(fd.as_raw_fd())?;
         let bound = self.bind_locked(endpoint);
@@ -307,7 +308,7 @@ impl Core {
             self.state.set_has_datagrams();
         }
         let connected = self.connect_checked(&text, || {
-            uninterrupted(|| connect(&text)).map_err(|errno| errno.because(call, format_args!("{endpoint:?}")))
+            uninterrupted(|| connect(&text)).map_err(|errno| errno.with_detail(call, format_args!("{endpoint:?}")))
         })?;
         self.note_endpoint(EndpointRole::Connected, endpoint);
         let mut known = self.known();
@@ -332,7 +333,7 @@ impl Core {
 
     fn connect_named(&self, id: &[u8], endpoint: &str) -> Result<()> {
         const CALL: &str = "ZMQ_CONNECT_ROUTING_ID";
-        let refused = |why: &str| Errno::EINVAL.because(CALL, format_args!("{}: {why}", LongId(id)));
+        let refused = |why: &str| Errno::EINVAL.with_detail(CALL, format_args!("{}: {why}", LongId(id)));
         if !matches!(self.kind(), Kind::Router | Kind::Stream) {
             return Err(refused(&format!("{} has no such option", self.kind())));
         }
@@ -354,11 +355,11 @@ impl Core {
                 return Err(refused("the socket may have peers under ids of their own, and one of them this id"));
             }
         }
-        let immediate = self.raw().get_int(zmq_sys::ZMQ_IMMEDIATE).map_err(|errno| errno.of("ZMQ_IMMEDIATE"))?;
+        let immediate = self.raw().get_int(zmq_sys::ZMQ_IMMEDIATE).map_err(|errno| errno.for_call("ZMQ_IMMEDIATE"))?;
         if immediate != 0 {
             return Err(refused("with ZMQ_IMMEDIATE a peer comes back under an id of its own"));
         }
-        self.raw().set_option(zmq_sys::ZMQ_CONNECT_ROUTING_ID, Some(id)).map_err(|errno| errno.of(CALL))?;
+        self.raw().set_option(zmq_sys::ZMQ_CONNECT_ROUTING_ID, Some(id)).map_err(|errno| errno.for_call(CALL))?;
         {
             let mut known = self.known();
             known.is_used = true;
@@ -404,7 +405,7 @@ impl Core {
         let text = endpoint::c_text(CALL, endpoint)?;
         // libzmq would unbind it.
         if !self.own_names(&text).is_empty() {
-            return Err(Errno::ENOENT.because(CALL, format_args!("{endpoint:?}: bound, not connected; unbind it")));
+            return Err(Errno::ENOENT.with_detail(CALL, format_args!("{endpoint:?}: bound, not connected; unbind it")));
         }
         self.check_ending(CALL, endpoint, &text)?;
         let disconnect = || uninterrupted(|| self.raw().disconnect(&text));
@@ -428,9 +429,9 @@ impl Core {
 /// `ENOENT` is mostly a text that is not the one libzmq keeps.
 fn missing(call: &'static str, errno: Errno, endpoint: &str, what: &str, hint: &str) -> Error {
     if errno == Errno::ENOENT {
-        return errno.because(call, format_args!("{endpoint:?}: not {what} it; take {hint}"));
+        return errno.with_detail(call, format_args!("{endpoint:?}: not {what} it; take {hint}"));
     }
-    errno.because(call, format_args!("{endpoint:?}"))
+    errno.with_detail(call, format_args!("{endpoint:?}"))
 }
 
 /// These calls process the socket's commands first, which a signal may interrupt before anything is done.

@@ -31,7 +31,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
                 Err(errno) => {
                     // The handle stays the caller's.
                     raw.give_up();
-                    return Err(errno.of("zmq_getsockopt"));
+                    return Err(errno.for_call("zmq_getsockopt"));
                 }
             }
         }
@@ -89,7 +89,8 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
         self.core().whole_context()
     }
 
-    /// This socket with its kind known at run time only.
+    /// Converts this socket to the untyped `Socket`, whose kind is known at run time only. [`Socket::downcast`] converts it
+    /// back.
     ///
     /// ```
     /// use zmq::{Pull, Socket, Sub};
@@ -97,13 +98,13 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let mut sockets: Vec<Socket<'_>> = Vec::new();
-    /// sockets.push(context.socket(Pull)?.erase());
-    /// sockets.push(context.socket(Sub)?.erase());
+    /// sockets.push(context.socket(Pull)?.into_untyped());
+    /// sockets.push(context.socket(Sub)?.into_untyped());
     /// assert!(sockets[0].try_recv()?.is_none());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn erase(self) -> Socket<'ctx> {
+    pub fn into_untyped(self) -> Socket<'ctx> {
         Socket { core: self.core.of_kind(), _context: PhantomData }
     }
 

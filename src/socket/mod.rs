@@ -189,9 +189,9 @@ impl Core {
         }
         match errno {
             Errno::EPROTO if self.state.conflating() == Conflating::Truncated => {
-                errno.because(call, "a peer sent a message of several parts, of which ZMQ_CONFLATE keeps one")
+                errno.with_detail(call, "a peer sent a message of several parts, of which ZMQ_CONFLATE keeps one")
             }
-            _ => errno.of(call),
+            _ => errno.for_call(call),
         }
     }
 

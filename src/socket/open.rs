@@ -131,7 +131,7 @@ impl Context {
         #[cfg(feature = "draft")]
         if kind.kind() == Kind::Dish {
             // A DISH sends nothing but the groups that it joins, and libzmq drops those beyond the high-water mark.
-            raw.set_int(zmq_sys::ZMQ_SNDHWM, 0).map_err(|errno| errno.of("ZMQ_SNDHWM"))?;
+            raw.set_int(zmq_sys::ZMQ_SNDHWM, 0).map_err(|errno| errno.for_call("ZMQ_SNDHWM"))?;
         }
         Ok(Socket::new(raw, self.inner().clone(), kind, opened_at))
     }

@@ -32,7 +32,7 @@ impl Core {
         let is_mark = matches!(number, zmq_sys::ZMQ_SNDHWM | zmq_sys::ZMQ_RCVHWM);
         if cfg!(not(zmq_patches = "safety")) && is_mark && self.is_used() {
             let why = "this libzmq accepts a mark only before the socket binds or connects";
-            return Err(Errno::EINVAL.because(name, why));
+            return Err(Errno::EINVAL.with_detail(name, why));
         }
         Ok(())
     }
@@ -44,7 +44,7 @@ impl Core {
             let known = self.known();
             (known.is_used, known.one_way)
         };
-        let refused = |why: &str| Err(Errno::EINVAL.because(name, format_args!("{value}: {why}")));
+        let refused = |why: &str| Err(Errno::EINVAL.with_detail(name, format_args!("{value}: {why}")));
         let stays = "it cannot be switched off again";
         match number {
             zmq_sys::ZMQ_ROUTER_RAW if options.raw && !value => return refused(stays),
@@ -84,7 +84,7 @@ impl Core {
     fn check_family(&self, call: &'static str, endpoint: &str) -> Result<()> {
         if self.kind() == Kind::Dgram && self.raw().get_int(zmq_sys::ZMQ_IPV6) == Ok(1) {
             let why = format_args!("{endpoint:?}: a ZMQ_DGRAM socket has IPv4 addresses alone; switch ZMQ_IPV6 off");
-            return Err(Errno::EINVAL.because(call, why));
+            return Err(Errno::EINVAL.with_detail(call, why));
         }
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Core {
             return Ok(());
         }
         let why = "the transport cannot be secured, and a mechanism or a ZMQ_ZAP_DOMAIN is set";
-        Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
+        Err(Errno::EINVAL.with_detail(call, format_args!("{endpoint:?}: {why}")))
     }
 
     /// Refuses a server with `ZMQ_ZAP_ENFORCE_DOMAIN` and no domain: PLAIN aborts the process when the first peer
@@ -124,7 +124,7 @@ impl Core {
             return Ok(());
         }
         let why = format_args!("{endpoint:?}: a {mechanism} server with ZMQ_ZAP_ENFORCE_DOMAIN needs a ZMQ_ZAP_DOMAIN");
-        Err(Errno::EINVAL.because(call, why))
+        Err(Errno::EINVAL.with_detail(call, why))
     }
 
     /// `ZMQ_ZAP_ENFORCE_DOMAIN` is of the draft API, so there is nothing to check.
@@ -143,7 +143,7 @@ impl Core {
             return Ok(());
         }
         let why = format_args!("{endpoint:?}: a name of {} bytes, a proxy takes 255", name.len());
-        Err(Errno::EINVAL.because(call, why))
+        Err(Errno::EINVAL.with_detail(call, why))
     }
 
     /// Refuses a connection that asks a ZAP handler about its peer and reconnects: libzmq applies the handler's answer
@@ -164,7 +164,7 @@ impl Core {
             return Ok(());
         }
         let why = "a socket whose peers a ZAP handler checks must bind, or have ZMQ_RECONNECT_IVL off";
-        Err(Errno::EINVAL.because(call, format_args!("{endpoint:?}: {why}")))
+        Err(Errno::EINVAL.with_detail(call, format_args!("{endpoint:?}: {why}")))
     }
 
     /// A remote peer can send messages of several frames, and `ZMQ_CONFLATE` keeps one frame with its MORE flag. A SUB that
@@ -174,7 +174,7 @@ impl Core {
             return Ok(());
         }
         let why = format_args!("{endpoint:?}: with ZMQ_CONFLATE this libzmq aborts over messages of several parts");
-        Err(Errno::ENOTSUP.because(call, why))
+        Err(Errno::ENOTSUP.with_detail(call, why))
     }
 
     /// Checks that `zmq_unbind` or `zmq_disconnect` can end an endpoint's connections now without an abort.
@@ -182,25 +182,25 @@ impl Core {
         // libzmq discards the other parts with the connection, and aborts the process when it reads on.
         if self.is_half_received() {
             let why = format_args!("{endpoint:?}: a message is half received; receive its other parts first");
-            return Err(Errno::EFSM.because(call, why));
+            return Err(Errno::EFSM.with_detail(call, why));
         }
         // If the name is bound later, libzmq sends an id or a welcome over the ended connection, and aborts.
         if endpoint::is_inproc(text) && self.context().inproc_is_waiting(text) {
             let why =
                 format_args!("{endpoint:?}: the name is not bound yet; the connection ends when the socket is closed");
-            return Err(Errno::EFSM.because(call, why));
+            return Err(Errno::EFSM.with_detail(call, why));
         }
         // These kinds read the first part of a message to answer `ZMQ_EVENTS`.
         let looks_ahead = matches!(self.kind(), Kind::Router | Kind::Rep | Kind::Sub | Kind::XSub | Kind::Stream);
         if looks_ahead && self.has_message()? {
             let why = format_args!("{endpoint:?}: a message is waiting; receive it first");
-            return Err(Errno::EFSM.because(call, why));
+            return Err(Errno::EFSM.with_detail(call, why));
         }
         Ok(())
     }
 
     pub(super) fn has_message(&self) -> Result<bool> {
-        let events = self.raw().events().map_err(|errno| errno.of("ZMQ_EVENTS"))?;
+        let events = self.raw().events().map_err(|errno| errno.for_call("ZMQ_EVENTS"))?;
         Ok(events.contains(PollEvents::POLLIN))
     }
 

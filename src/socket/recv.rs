@@ -502,7 +502,7 @@ impl Core {
     fn recv_into(&self, buffer: &mut [u8], wait: Wait) -> Result<Received> {
         const CALL: &str = "zmq_recv";
         if buffer.is_empty() {
-            return Err(Errno::EINVAL.because(CALL, "an empty buffer would lose the message"));
+            return Err(Errno::EINVAL.with_detail(CALL, "an empty buffer would lose the message"));
         }
         match self.recv_size(buffer, wait) {
             Ok(size) => Ok(Received { copied: size.min(buffer.len()), size }),

@@ -414,11 +414,11 @@ impl Core {
     fn send_error(&self, errno: Errno, part: &[u8]) -> Error {
         match errno {
             Errno::EHOSTUNREACH if matches!(self.kind(), Kind::Router | Kind::Stream) => {
-                errno.because(CALL, format_args!("no peer has the id {}", LongId(part)))
+                errno.with_detail(CALL, format_args!("no peer has the id {}", LongId(part)))
             }
             Errno::EMSGSIZE if self.kind() == Kind::XSub => {
                 let len = part.len() - 1;
-                errno.because(CALL, format_args!("a prefix of {len} bytes; the longest has {LONGEST_PREFIX}"))
+                errno.with_detail(CALL, format_args!("a prefix of {len} bytes; the longest has {LONGEST_PREFIX}"))
             }
             _ => self.failed(CALL, errno),
         }
@@ -427,7 +427,7 @@ impl Core {
     /// Sends a message of several parts whole.
     pub(crate) fn send_parts(&self, parts: Multipart, wait: Wait) -> Result<(), SendError<Multipart>> {
         if parts.is_empty() {
-            return Err(SendError::new(parts, Errno::EINVAL.because(CALL, "a message of no parts")));
+            return Err(SendError::new(parts, Errno::EINVAL.with_detail(CALL, "a message of no parts")));
         }
         if let Err(error) = self.check_parts(parts.len() > 1) {
             return Err(SendError::new(parts, error));
@@ -465,11 +465,13 @@ impl Core {
     #[inline]
     pub(crate) fn check_parts(&self, several: bool) -> Result<(), Error> {
         if several && self.kind().is_thread_safe() {
-            return Err(Errno::EINVAL.because(CALL, format_args!("messages of a {} socket have one part", self.kind())));
+            return Err(
+                Errno::EINVAL.with_detail(CALL, format_args!("messages of a {} socket have one part", self.kind()))
+            );
         }
         if (several || matches!(self.kind(), Kind::Req | Kind::Rep)) && self.is_single_part_only() {
             let why = "a message of several parts, and ZMQ_CONFLATE, here or at a peer, keeps one part";
-            return Err(Errno::EINVAL.because(CALL, why));
+            return Err(Errno::EINVAL.with_detail(CALL, why));
         }
         Ok(())
     }

@@ -264,7 +264,7 @@ impl<V: AsRef<[u8]>> Set<V> for Id {
         let value = value.as_ref();
         if value.first() == Some(&0) {
             // A ROUTER makes such ids itself, and aborts if another peer has the id that it makes next.
-            return Err(Errno::EINVAL.because(row.name, format_args!("{}: begins with a zero", LongId(value))));
+            return Err(Errno::EINVAL.with_detail(row.name, format_args!("{}: begins with a zero", LongId(value))));
         }
         <Bytes<1, 255> as Set<&[u8]>>::set(row, core, value)
     }
@@ -280,7 +280,7 @@ impl<const MAX: usize> Text<MAX> {
             return Err(row.refused(format_args!("a text of {} bytes", text.len()), format_args!("1..={MAX}")));
         }
         if text.contains('\0') {
-            return Err(Errno::EINVAL.because(row.name, "the text contains a NUL"));
+            return Err(Errno::EINVAL.with_detail(row.name, "the text contains a NUL"));
         }
         Ok(())
     }
@@ -348,7 +348,7 @@ impl Set<Option<&str>> for Proxy {
     fn set(row: Row, core: &Core, text: Option<&str>) -> Result<()> {
         if let (Some(text), Some(why)) = (text, row.missing()) {
             Text::<4096>::check(row, text)?;
-            return Err(Errno::EINVAL.because(row.name, why));
+            return Err(Errno::EINVAL.with_detail(row.name, why));
         }
         Text::<4096>::set(row, core, text)
     }

@@ -118,7 +118,7 @@ impl Core {
 
 #[cold]
 fn not_for(name: &'static str, kind: Kind) -> crate::Error {
-    Errno::EINVAL.because(name, format_args!("a {kind} socket has no such option"))
+    Errno::EINVAL.with_detail(name, format_args!("a {kind} socket has no such option"))
 }
 
 /// Makes the methods of each row, its [`OptionInfo`] and its test.
@@ -314,7 +314,7 @@ pub(crate) mod testing {
     fn is_there(name: &'static str, outcome: &Result<()>) -> bool {
         let Some(why) = (Row { name, number: 0 }).missing() else { return true };
         let Err(error) = outcome else { panic!("{name} is accepted by a libzmq that has it not") };
-        assert_eq!(*error, Errno::EINVAL.because(name, why));
+        assert_eq!(*error, Errno::EINVAL.with_detail(name, why));
         false
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct Row {
 impl Row {
     /// The error of a value that is not in the option's range.
     pub(crate) fn refused(self, value: impl fmt::Display, range: impl fmt::Display) -> Error {
-        Errno::EINVAL.because(self.name, format_args!("{value} is not in {range}"))
+        Errno::EINVAL.with_detail(self.name, format_args!("{value} is not in {range}"))
     }
 
     /// Why this libzmq does not have the option, if so.
@@ -39,8 +39,8 @@ impl Row {
     /// The error of a call that libzmq refused. It says why if this libzmq does not have the option.
     pub(crate) fn failed(self, errno: Errno, value: impl fmt::Display) -> Error {
         match self.missing() {
-            Some(why) if errno == Errno::EINVAL => errno.because(self.name, why),
-            _ => errno.because(self.name, value),
+            Some(why) if errno == Errno::EINVAL => errno.with_detail(self.name, why),
+            _ => errno.with_detail(self.name, value),
         }
     }
 

@@ -168,9 +168,9 @@ mod draft {
                 return Err(OPTION.refused(shown, "X- and 1 to 253 bytes without a colon"));
             }
             let text = CString::new(format!("{name}:{value}"))
-                .map_err(|_| Errno::EINVAL.because(OPTION.name, "the text contains a NUL"))?;
+                .map_err(|_| Errno::EINVAL.with_detail(OPTION.name, "the text contains a NUL"))?;
             if value.is_empty() {
-                return Err(Errno::EINVAL.because(OPTION.name, format_args!("{shown}: the value is empty")));
+                return Err(Errno::EINVAL.with_detail(OPTION.name, format_args!("{shown}: the value is empty")));
             }
             self.core()
                 .raw()
@@ -220,7 +220,7 @@ mod draft {
         pub fn set_priority(&self, priority: u32) -> Result<()> {
             raw::probe_priority(priority).map_err(|error| {
                 let errno = Errno::from_io(&error, Errno::EINVAL);
-                errno.because(PRIORITY.name, format_args!("{priority}: the system refuses it to this process"))
+                errno.with_detail(PRIORITY.name, format_args!("{priority}: the system refuses it to this process"))
             })?;
             Number::<0, MAX>::set(PRIORITY, self.core(), priority)
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use zmq::{Context, PollEvents, PollItem, Pub, Pull, Push, Sub, poll};
 
 use crate::common::{DEADLINE, eventually, greet};
-use crate::{PATIENCE, SHORT, accept, connecting, endpoint};
+use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint};
 
 /// SUB filters the first part out and looked for the other parts, which were not kept. libzmq aborted the process.
 #[deadline::test(patches = [3])]
@@ -40,13 +40,13 @@ fn conflating_socket_ignores_marks_that_are_set_later() {
         pull.set_conflate(true).unwrap();
         pull.connect(&push.bind(endpoint).unwrap()).unwrap();
         push.send("x").unwrap();
-        assert!(pull.recv_timeout(PATIENCE).unwrap().is_some());
+        assert!(pull.recv_timeout(RECV_TIMEOUT).unwrap().is_some());
         push.set_sndhwm(2).unwrap();
         pull.set_rcvhwm(2).unwrap();
         for number in 0..100 {
-            assert!(push.send_timeout("a", PATIENCE).unwrap().is_sent(), "{number}");
-            assert!(push.send_timeout("b", PATIENCE).unwrap().is_sent(), "{number}");
-            assert!(pull.recv_timeout(PATIENCE).unwrap().is_some());
+            assert!(push.send_timeout("a", RECV_TIMEOUT).unwrap().is_sent(), "{number}");
+            assert!(push.send_timeout("b", RECV_TIMEOUT).unwrap().is_sent(), "{number}");
+            assert!(pull.recv_timeout(RECV_TIMEOUT).unwrap().is_some());
             pull.try_recv().unwrap();
         }
     }
@@ -102,7 +102,7 @@ fn conflating_push_keeps_its_newest_message_until_the_bind() {
     push.send("new").unwrap();
     let pull = context.socket(Pull).unwrap();
     pull.bind("inproc://pull").unwrap();
-    assert_eq!(pull.recv_timeout(PATIENCE).unwrap().unwrap(), "new");
+    assert_eq!(pull.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "new");
 }
 
 /// Each send told the reader, which was a pipe of the sending socket until the bind. The thread of the sender then used what
@@ -126,7 +126,7 @@ fn conflating_pull_receives_when_it_binds_during_the_sends() {
                 bound.send(()).unwrap();
                 let start = Instant::now();
                 while pull.try_recv().unwrap().is_none_or(|message| message != "last") {
-                    assert!(start.elapsed() < PATIENCE, "the last message does not arrive in round {round}");
+                    assert!(start.elapsed() < RECV_TIMEOUT, "the last message does not arrive in round {round}");
                 }
             });
             is_bound.recv().unwrap();

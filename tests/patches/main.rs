@@ -24,7 +24,7 @@ use common::{DEADLINE, greet};
 use zmq::{Context, HasFd, PollEvents, PollItem, Socket, SocketType, poll};
 
 /// The time-out for an event that must happen.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RECV_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The time-out for an event that must not happen.
 const SHORT: Duration = Duration::from_millis(20);

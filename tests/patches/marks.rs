@@ -10,7 +10,7 @@ use zmq::security::{Authenticator, Security};
 use zmq::{Context, Dealer, PollEvents, PollItem, Pub, Pull, Push, Router, Socket, Sub, poll};
 
 use crate::common::{DEADLINE, in_own_process, skip_unless_patched};
-use crate::{PATIENCE, connecting, endpoint};
+use crate::{RECV_TIMEOUT, connecting, endpoint};
 
 /// The reader reports what it has read at multiples of half the mark. A writer that was full got no report any more.
 #[deadline::test(patches = [23])]
@@ -225,8 +225,8 @@ fn inproc_writer_continues_when_a_mark_is_lowered() {
     push.set_sndhwm(2).unwrap();
     pull.events().unwrap();
     for number in 0..2000 {
-        assert!(push.send_timeout("x", PATIENCE).unwrap().is_sent(), "{number}");
-        assert!(pull.recv_timeout(PATIENCE).unwrap().is_some(), "{number}");
+        assert!(push.send_timeout("x", RECV_TIMEOUT).unwrap().is_sent(), "{number}");
+        assert!(pull.recv_timeout(RECV_TIMEOUT).unwrap().is_some(), "{number}");
     }
 }
 
@@ -243,11 +243,11 @@ fn inproc_writer_continues_when_its_endpoint_is_bound_late() {
         router.set_rcvhwm(receiving).unwrap();
         router.bind("inproc://router").unwrap();
         for _ in 0..sending {
-            assert_eq!(router.recv_multipart_timeout(PATIENCE).unwrap().unwrap()[1], "early");
+            assert_eq!(router.recv_multipart_timeout(RECV_TIMEOUT).unwrap().unwrap()[1], "early");
         }
         for number in 0..2000 {
-            assert!(dealer.send_timeout("x", PATIENCE).unwrap().is_sent(), "{sending}, {receiving}: {number}");
-            assert!(router.recv_multipart_timeout(PATIENCE).unwrap().is_some());
+            assert!(dealer.send_timeout("x", RECV_TIMEOUT).unwrap().is_sent(), "{sending}, {receiving}: {number}");
+            assert!(router.recv_multipart_timeout(RECV_TIMEOUT).unwrap().is_some());
         }
     }
 }
@@ -301,8 +301,8 @@ fn dealers_continue_after_random_changes_of_marks() {
             while left.try_recv().unwrap().is_some() {}
             while right.try_recv().unwrap().is_some() {}
             for (from, to) in [(&left, &right), (&right, &left)] {
-                assert!(from.send_timeout("last", PATIENCE).unwrap().is_sent(), "{round}, {step}");
-                while to.recv_timeout(PATIENCE).unwrap().expect("the last") != "last" {}
+                assert!(from.send_timeout("last", RECV_TIMEOUT).unwrap().is_sent(), "{round}, {step}");
+                while to.recv_timeout(RECV_TIMEOUT).unwrap().expect("the last") != "last" {}
             }
         }
     }
@@ -322,7 +322,7 @@ fn zap_user_id_takes_no_place_in_the_pipe() {
     push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     for _ in 0..10 {
         push.send("x").unwrap();
-        assert_eq!(pull.recv_timeout(PATIENCE).unwrap().expect("a message"), "x");
+        assert_eq!(pull.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message"), "x");
     }
 }
 

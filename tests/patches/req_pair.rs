@@ -7,7 +7,7 @@ use std::time::Duration;
 use zmq::{Context, Pair, Rep, Req};
 
 use crate::common::DEADLINE;
-use crate::{PATIENCE, SHORT, greeted, listener, peer, process_commands};
+use crate::{RECV_TIMEOUT, SHORT, greeted, listener, peer, process_commands};
 
 /// The next request was taken for the rest of the one whose peer had left. It was sent without its envelope.
 #[deadline::test(patches = [1012])]
@@ -33,9 +33,9 @@ fn req_ends_a_request_whose_peer_left_with_the_last_part() {
         server.connect("inproc://client").unwrap();
         for _ in 0..3 {
             client.send("request").unwrap();
-            assert_eq!(server.recv_timeout(PATIENCE).unwrap().expect("a request"), "request");
+            assert_eq!(server.recv_timeout(RECV_TIMEOUT).unwrap().expect("a request"), "request");
             server.send("reply").unwrap();
-            assert_eq!(client.recv_timeout(PATIENCE).unwrap().expect("a reply"), "reply");
+            assert_eq!(client.recv_timeout(RECV_TIMEOUT).unwrap().expect("a reply"), "reply");
         }
     }
 }
@@ -63,7 +63,7 @@ fn pair_drops_the_rest_of_a_message_whose_peer_left() {
         if round % 4 < 2 {
             left.send("second half").unwrap();
         } else {
-            assert!(left.send_timeout("second half", PATIENCE).unwrap().is_sent());
+            assert!(left.send_timeout("second half", RECV_TIMEOUT).unwrap().is_sent());
         }
         left.send("whole").unwrap();
         let message = second.recv_multipart_timeout(DEADLINE).unwrap().unwrap();

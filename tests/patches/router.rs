@@ -9,7 +9,7 @@ use std::time::Duration;
 use zmq::{Context, Dealer, Errno, Rep, Req, Router};
 
 use crate::common::{DEADLINE, eventually, greet};
-use crate::{PATIENCE, SHORT, process_commands};
+use crate::{RECV_TIMEOUT, SHORT, process_commands};
 
 /// A peer can predict the next id that the ROUTER makes up. If a peer announced it, the next connection aborted the process.
 #[deadline::test(patches = [2])]
@@ -128,10 +128,10 @@ fn router_with_a_full_pipe_gets_its_connection_back() {
             process_commands(&dealer);
             eventually("the port is free", || dealer.bind(&endpoint).is_ok());
             // It is not read from before the connection is there, which has something to say at once.
-            assert!(dealer.send_timeout(round.to_string(), PATIENCE).unwrap().is_sent(), "{mark}: {round}");
+            assert!(dealer.send_timeout(round.to_string(), RECV_TIMEOUT).unwrap().is_sent(), "{mark}: {round}");
             thread::sleep(SHORT);
             for number in 0..=mark {
-                let message = router.recv_multipart_timeout(PATIENCE).unwrap();
+                let message = router.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
                 let message = message.unwrap_or_else(|| panic!("{mark}: {round}: {number} alone"));
                 assert_eq!(message[1], round.to_string().as_bytes());
             }
@@ -177,9 +177,9 @@ fn probe_router_works_when_the_endpoint_is_bound_late() {
     dealer.set_routing_id("d").unwrap();
     dealer.set_probe_router(true).unwrap();
     dealer.bind("inproc://dealer").unwrap();
-    assert_eq!(router.recv_multipart_timeout(PATIENCE).unwrap().expect("a probe"), ["d", ""]);
+    assert_eq!(router.recv_multipart_timeout(RECV_TIMEOUT).unwrap().expect("a probe"), ["d", ""]);
     router.send_multipart(["d", "hello"]).unwrap();
-    assert_eq!(dealer.recv_timeout(PATIENCE).unwrap().unwrap(), "hello");
+    assert_eq!(dealer.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "hello");
 }
 
 /// Runs `body`, which must return ETERM, in a thread of its own: the test fails if it never ends.

@@ -9,7 +9,7 @@ use zmq::monitor::Events;
 use zmq::{Context, Dealer, Kind, PollEvents, PollItem, Pull, Push, Rep, Router, Socket, Stream, poll};
 
 use crate::common::{DEADLINE, greet};
-use crate::{PATIENCE, SHORT, accept, connecting, endpoint, listener, peer, process_commands};
+use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, listener, peer, process_commands};
 
 /// The socket was closed, so nothing read the pipe to its end. The end of the context waited for the pipe.
 #[deadline::test(patches = [18])]
@@ -153,10 +153,10 @@ fn pull_without_reconnect_keeps_what_it_received() {
         drop(push);
         process_commands(&pull);
         if half {
-            assert_eq!(pull.recv_timeout(PATIENCE).unwrap().unwrap(), "b");
+            assert_eq!(pull.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "b");
         }
         for _ in usize::from(half)..100 {
-            assert_eq!(pull.recv_multipart_timeout(PATIENCE).unwrap().unwrap(), ["a", "b"]);
+            assert_eq!(pull.recv_multipart_timeout(RECV_TIMEOUT).unwrap().unwrap(), ["a", "b"]);
         }
     }
 }
@@ -190,7 +190,7 @@ fn push_with_immediate_sends_its_queue_after_a_disconnect() {
     }
     push.disconnect(&endpoint).unwrap();
     for number in 0..500 {
-        assert!(pull.recv_timeout(PATIENCE).unwrap().is_some(), "{number} alone");
+        assert!(pull.recv_timeout(RECV_TIMEOUT).unwrap().is_some(), "{number} alone");
     }
 }
 
@@ -226,10 +226,10 @@ fn stream_with_a_full_pipe_reports_the_end_of_a_connection() {
             }
             drop(peer);
             thread::sleep(SHORT);
-            assert_eq!(stream.recv_multipart_timeout(PATIENCE).unwrap().expect("a connection")[1], "");
+            assert_eq!(stream.recv_multipart_timeout(RECV_TIMEOUT).unwrap().expect("a connection")[1], "");
             let mut received = 0;
             loop {
-                let message = stream.recv_multipart_timeout(PATIENCE).unwrap();
+                let message = stream.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
                 let message = message.unwrap_or_else(|| panic!("no end where the mark is {mark}"));
                 if message[1].is_empty() {
                     break;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use zmq::monitor::Events;
 use zmq::{Context, Dgram, Dish, Push, Radio, sys};
 
-use crate::PATIENCE;
+use crate::RECV_TIMEOUT;
 use crate::common::{DEADLINE, in_own_process};
 
 fn plain() -> (UdpSocket, String) {
@@ -113,7 +113,7 @@ fn dish_receives_after_its_pipe_was_full() {
         while dish.try_recv().unwrap().is_some() {}
         let start = Instant::now();
         loop {
-            assert!(start.elapsed() < PATIENCE, "nothing arrives after {count} datagrams");
+            assert!(start.elapsed() < RECV_TIMEOUT, "nothing arrives after {count} datagrams");
             peer.send_to(b"\x04newsend", &address).unwrap();
             if dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|message| message == "end") {
                 break;

@@ -3,7 +3,7 @@
 use zmq::{Context, Pub, Sub, XPub, XSub};
 
 use crate::common::DEADLINE;
-use crate::{PATIENCE, process_commands};
+use crate::{RECV_TIMEOUT, process_commands};
 
 /// A pipe that had left stayed in the list of pipes to be answered, and its memory was read (valgrind shows it). If the memory
 /// belonged to a new pipe by then, the new peer got the subscription.
@@ -68,8 +68,8 @@ fn xpub_manual_answers_the_peer_that_subscribed() {
     }
     publisher.send("A").unwrap();
     publisher.send("B").unwrap();
-    assert_eq!(first.recv_timeout(PATIENCE).unwrap().unwrap(), "A");
-    assert_eq!(second.recv_timeout(PATIENCE).unwrap().unwrap(), "B");
+    assert_eq!(first.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "A");
+    assert_eq!(second.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "B");
     assert!(first.try_recv().unwrap().is_none());
     assert!(second.try_recv().unwrap().is_none());
 }

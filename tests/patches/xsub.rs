@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zmq::{Context, Sub, XPub, XSub};
 
-use crate::PATIENCE;
+use crate::RECV_TIMEOUT;
 use crate::common::{DEADLINE, eventually};
 
 /// Subscribes and unsubscribes many times. The publisher receives each change before the next one is sent.
@@ -24,7 +24,7 @@ fn subscribe_one_by_one(endpoint: &str) {
             } else {
                 subscriber.subscribe(topic).unwrap()
             }
-            let news = publisher.recv_timeout(PATIENCE).unwrap().unwrap_or_else(|| panic!("no {number}"));
+            let news = publisher.recv_timeout(RECV_TIMEOUT).unwrap().unwrap_or_else(|| panic!("no {number}"));
             assert_eq!(news, [u8::from(!end), topic[0], topic[1]]);
         }
     }
@@ -64,7 +64,7 @@ fn sub_sends_more_subscriptions_than_the_mark() {
             other.connect(&endpoint).unwrap();
         }
         for number in 0..2 * TOPICS {
-            assert!(publisher.recv_timeout(PATIENCE).unwrap().is_some(), "{endpoint}: {number} alone");
+            assert!(publisher.recv_timeout(RECV_TIMEOUT).unwrap().is_some(), "{endpoint}: {number} alone");
         }
     }
 }
@@ -83,12 +83,12 @@ fn sub_sends_its_subscriptions_again_after_a_reconnect() {
         subscriber.connect(&endpoint).unwrap();
         for topic in 0..TOPICS {
             subscriber.subscribe([topic]).unwrap();
-            assert_eq!(publisher.recv_timeout(PATIENCE).unwrap().expect("a subscription"), [1, topic]);
+            assert_eq!(publisher.recv_timeout(RECV_TIMEOUT).unwrap().expect("a subscription"), [1, topic]);
         }
         for _ in 0..4 {
             publisher.unbind(&endpoint).unwrap();
             for _ in 0..TOPICS {
-                assert_eq!(publisher.recv_timeout(PATIENCE).unwrap().expect("an end")[0], 0);
+                assert_eq!(publisher.recv_timeout(RECV_TIMEOUT).unwrap().expect("an end")[0], 0);
             }
             eventually("the port is free", || publisher.bind(&endpoint).is_ok());
             for number in 0..TOPICS {

@@ -32,8 +32,8 @@ struct Stamp {
 
 struct Known {
     stamp: Stamp,
-    /// Whether equal stamps mean an unchanged file.
-    settled: bool,
+    /// Every later change of the file changes the stamp, so that an equal stamp means an unchanged file.
+    shows_changes: bool,
     certificate: Option<Certificate>,
 }
 
@@ -96,21 +96,21 @@ impl KeyDirectory {
             };
             let before = old.remove(&name).filter(|known| known.stamp == stamp);
             let known = match before {
-                Some(known) if known.settled => known,
+                Some(known) if known.shows_changes => known,
                 before => {
-                    let mut settled = stamp.is_settled();
+                    let mut shows_changes = stamp.shows_changes();
                     let certificate = match Certificate::load_public(&path) {
                         Ok(certificate) => Some(certificate),
                         Err(error) => {
                             // The next attempt may succeed: descriptors may have run out.
-                            settled &= !matches!(error, CertificateError::Io { .. });
+                            shows_changes &= !matches!(error, CertificateError::Io { .. });
                             if before.is_none_or(|known| known.certificate.is_some()) {
                                 report(error.to_string());
                             }
                             None
                         }
                     };
-                    Known { stamp, settled, certificate }
+                    Known { stamp, shows_changes, certificate }
                 }
             };
             new.insert(name, known);
@@ -120,8 +120,8 @@ impl KeyDirectory {
 }
 
 impl Stamp {
-    /// Whether a later change would change the stamp.
-    fn is_settled(&self) -> bool {
+    /// The last change is older than a tick of the file system's clock, so that a later one has another time.
+    fn shows_changes(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (seconds, nanoseconds) = self.modified.max(self.changed);
         let last = Duration::new(seconds.max(0) as u64, nanoseconds.clamp(0, 999_999_999) as u32);

@@ -124,7 +124,7 @@ impl Authenticator {
     #[track_caller]
     pub fn start(context: &Context) -> Result<Authenticator> {
         let socket = context.open_plain(Router, Location::caller())?;
-        let handler = Handler::new().map_err(|error| Errno::from_io(&error, Errno::EMFILE).of("socketpair"))?;
+        let handler = Handler::new().map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call("socketpair"))?;
         let handler = Arc::new(handler);
         socket.bind(ENDPOINT)?;
         let served = handler.clone();
@@ -159,7 +159,7 @@ impl Authenticator {
     /// ```
     pub fn configure(&self, domain: &str, change: impl FnOnce(&mut Policy)) -> Result<()> {
         const CALL: &str = "configure";
-        self.handler(CALL)?.configure(domain, change).map_err(|errno| errno.of(CALL))
+        self.handler(CALL)?.configure(domain, change).map_err(|errno| errno.for_call(CALL))
     }
 
     /// Removes the policy of a domain, and returns whether the domain had one.
@@ -182,7 +182,7 @@ impl Authenticator {
     /// ```
     pub fn remove(&self, domain: &str) -> Result<bool> {
         const CALL: &str = "remove";
-        self.handler(CALL)?.remove(domain).map_err(|errno| errno.of(CALL))
+        self.handler(CALL)?.remove(domain).map_err(|errno| errno.for_call(CALL))
     }
 
     /// Waits up to `timeout`, or for ever, for the next event; `None` after the time-out.
@@ -274,7 +274,7 @@ impl Authenticator {
         if self.end(timeout) {
             return Ok(());
         }
-        Err(Errno::EAGAIN.because("stop", format_args!("a callback is still running after {timeout:?}")))
+        Err(Errno::EAGAIN.with_detail("stop", format_args!("a callback is still running after {timeout:?}")))
     }
 
     /// Ends the thread, and returns whether it has ended.

@@ -214,7 +214,7 @@ fn serve(handler: &Handler, socket: &Socket<'static, Router>) -> Result<(), Erro
             Ok(_) => {}
             // A caught signal ends the calls of the program's threads, not this one.
             Err(Errno::EINTR) => continue,
-            Err(errno) => return Err(errno.of("zmq_poll")),
+            Err(errno) => return Err(errno.for_call("zmq_poll")),
         }
         if items[1].raw_revents() != 0 {
             return Ok(());

@@ -1,7 +1,7 @@
 //! What Rust and a peer in another language say to each other; the peer is a process.
 //!
 //! A [`Talk`] says which kinds of socket meet and what each side does. It is held with Rust on either side, binding and
-//! connecting, over tcp and ipc, by each way of sending and receiving. Messages are written as `peer.c` explains.
+//! connecting, over tcp and ipc, by each style of calls. Messages are written as `peer.c` explains.
 
 mod notation;
 mod speaker;
@@ -15,7 +15,7 @@ use zmq::{Context, Dealer, Kind, Multipart, Req, Router, Socket, SocketType};
 
 use crate::common::{DEADLINE, Process, within_deadline};
 use notation::{described, frames};
-use speaker::{Speaker, Way};
+use speaker::{CallStyle, Speaker};
 
 /// Starts a peer: which functions it uses (`buffer` or `msg`), its kind of socket, and its steps.
 pub type StartPeer = fn(functions: &str, kind: &str, steps: &[&str]) -> Process;
@@ -392,16 +392,18 @@ pub enum Side {
     Right,
 }
 
-/// Holds a conversation in each way over each transport.
+/// Runs the conversation with each style of calls over each transport.
 pub fn converse(talk: fn() -> Talk, rust: Side, binder: Side, peer: StartPeer) {
     within_deadline(move || {
         let talk = talk();
         let (own, native) = if rust == Side::Left { (talk.left, talk.right) } else { (talk.right, talk.left) };
         let expected = native.observations();
-        for (way, functions) in [(Way::Slices, "msg"), (Way::Messages, "buffer"), (Way::Multiparts, "msg")] {
+        for (style, functions) in
+            [(CallStyle::Slices, "msg"), (CallStyle::Messages, "buffer"), (CallStyle::Multiparts, "msg")]
+        {
             let directory = Directory::new();
             for endpoint in ["tcp://127.0.0.1:*".to_owned(), directory.ipc()] {
-                println!("{way:?} over {endpoint}");
+                println!("{style:?} over {endpoint}");
                 let context = Context::new().unwrap();
                 let socket = open(&context, own.kind);
                 match own.option {
@@ -422,7 +424,7 @@ pub fn converse(talk: fn() -> Talk, rust: Side, binder: Side, peer: StartPeer) {
                     peer
                 };
 
-                let mut speaker = Speaker::new(socket, way, peer);
+                let mut speaker = Speaker::new(socket, style, peer);
                 own.steps.iter().for_each(|step| speaker.take(step));
                 assert_eq!(speaker.peers_observations(), expected);
             }

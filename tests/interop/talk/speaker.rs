@@ -17,7 +17,7 @@ const BUFFER: usize = 2 << 20;
 
 /// How Rust sends and receives.
 #[derive(Clone, Copy, Debug)]
-pub enum Way {
+pub enum CallStyle {
     /// `send(&[u8])` and `recv_into`.
     Slices,
     /// `send(Vec<u8>)`, which does not copy, and `recv`.
@@ -29,7 +29,7 @@ pub enum Way {
 /// The Rust side of a conversation.
 pub struct Speaker<'ctx> {
     socket: Socket<'ctx>,
-    way: Way,
+    style: CallStyle,
     peer: Process,
     /// What the peer has printed so far.
     observations: Vec<String>,
@@ -40,8 +40,8 @@ pub struct Speaker<'ctx> {
 }
 
 impl<'ctx> Speaker<'ctx> {
-    pub fn new(socket: Socket<'ctx>, way: Way, peer: Process) -> Speaker<'ctx> {
-        Speaker { socket, way, peer, observations: Vec::new(), leave_out: None, address: Vec::new() }
+    pub fn new(socket: Socket<'ctx>, style: CallStyle, peer: Process) -> Speaker<'ctx> {
+        Speaker { socket, style, peer, observations: Vec::new(), leave_out: None, address: Vec::new() }
     }
 
     /// What the peer has printed when it has ended.
@@ -96,26 +96,26 @@ impl<'ctx> Speaker<'ctx> {
 
     fn send(&self, frames: Vec<Vec<u8>>) {
         let last = frames.len() - 1;
-        match self.way {
-            Way::Slices => {
+        match self.style {
+            CallStyle::Slices => {
                 frames[..last].iter().for_each(|frame| self.socket.send_more(&frame[..]).unwrap());
                 self.socket.send(&frames[last][..]).unwrap();
             }
-            Way::Messages => {
+            CallStyle::Messages => {
                 for (index, frame) in frames.into_iter().enumerate() {
                     let message = Message::from(frame);
                     let sent = if index < last { self.socket.send_more(message) } else { self.socket.send(message) };
                     sent.unwrap();
                 }
             }
-            Way::Multiparts => self.socket.send_multipart(frames).unwrap(),
+            CallStyle::Multiparts => self.socket.send_multipart(frames).unwrap(),
         }
     }
 
     fn recv(&self) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();
-        match self.way {
-            Way::Slices => {
+        match self.style {
+            CallStyle::Slices => {
                 let mut buffer = vec![0; BUFFER];
                 loop {
                     let received = self.socket.recv_into(&mut buffer).unwrap();
@@ -126,14 +126,14 @@ impl<'ctx> Speaker<'ctx> {
                     }
                 }
             }
-            Way::Messages => loop {
+            CallStyle::Messages => loop {
                 let message = self.socket.recv().unwrap();
                 frames.push(message.to_vec());
                 if !message.more() {
                     return frames;
                 }
             },
-            Way::Multiparts => self.socket.recv_multipart().unwrap().iter().map(|part| part.to_vec()).collect(),
+            CallStyle::Multiparts => self.socket.recv_multipart().unwrap().iter().map(|part| part.to_vec()).collect(),
         }
     }
 
