@@ -48,7 +48,8 @@ fn main() -> common::Result {
 
     let mut items = [PollItem::fd(signals, PollEvents::POLLIN), PollItem::socket(&server, PollEvents::POLLIN)];
     loop {
-        // One wait for both: a signal is not missed, neither just before the wait nor while requests come in.
+        // One wait covers the socket and the signal: no signal is missed, neither just before the wait nor while
+        // requests arrive.
         poll(&mut items, None)?;
 
         if items[0].is_readable() {

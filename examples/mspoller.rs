@@ -50,7 +50,7 @@ fn read(args: Args) -> common::Result {
     while !interrupt::interrupted() {
         poll(&mut items, None)?;
 
-        // One message of each socket that is ready: neither keeps the other waiting.
+        // Each ready socket gives one message, so that neither starves the other.
         if items[0].is_readable() {
             let _task = receiver.recv()?;
         }

@@ -56,7 +56,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     statebe.set_linger(Some(Duration::ZERO))?;
     statebe.bind(&endpoint(name))?;
 
-    // One socket hears all peers. A peer that comes later is found then.
+    // One socket receives from all peers. A peer that starts later is connected then.
     let statefe = context.socket(Sub)?;
     statefe.subscribe("")?;
     for peer in peers {

@@ -188,7 +188,7 @@ fn route(mut broker: Broker, args: &Args, cloud: &str) -> common::Result {
             None => None,
         };
         let Some((request, is_local)) = next else { continue };
-        // One in so many goes to a peer, to try the way. The third step knows which peers have workers free.
+        // One request in so many goes to a peer, to exercise that route. peering3 knows which peers have free workers.
         let abroad = is_local && !broker.peers.is_empty() && (!has_workers || randof(args.abroad.get()) == 0);
         let unsent = if abroad { broker.offer_to_peers(broker.peers.iter(), request)? } else { Some(request) };
         let unsent = match unsent {

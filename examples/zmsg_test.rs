@@ -165,7 +165,7 @@ impl Zmsg {
         check(generated.len() == 5 && generated[0] == 0, "the address was made up by the ROUTER")?;
         check(is(message.address(), "address2"), "nothing but that address was taken off")?;
 
-        // It goes round once more, with another body.
+        // The message makes the round trip again with another body.
         message.body_fmt(format_args!("{}{}", 'W', "orld"));
         message.send(&output)?;
         let mut message = Zmsg::recv(&input)?;

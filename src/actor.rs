@@ -403,7 +403,7 @@ impl ActorPipe {
     /// Lets [`Actor::spawn`] return: the set-up is done. The first use of the pipe does so too.
     pub fn ready(&self) {
         if !self.said_ready.replace(true) && !self.is_terminated() {
-            // It fails if the owner has gone, which then does not wait.
+            // The write fails if the owner is gone, and then no owner waits for it.
             let _ = (&self.end.link).write(&[1]);
         }
     }

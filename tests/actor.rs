@@ -31,7 +31,7 @@ fn messages_go_both_ways_whole() {
         }
         for (number, actor) in actors.iter().enumerate() {
             assert_eq!(actor.recv().unwrap().unwrap(), [round.to_string(), number.to_string(), String::new()]);
-            // An empty message is one like any other.
+            // An empty message is delivered like any other.
             actor.send("").unwrap();
             assert_eq!(actor.recv().unwrap().unwrap(), [""]);
         }
@@ -142,7 +142,7 @@ fn the_owner_gets_everything_of_an_actor_that_has_ended() {
         for number in 0..messages {
             assert_eq!(actor.recv().unwrap().unwrap(), [number.to_string(), String::new()]);
         }
-        // A poll does not wait, and there is no message more.
+        // `try_recv` does not wait, and no other message is queued.
         poll(&mut [PollItem::socket(actor.as_ref(), PollEvents::POLLIN)], None).unwrap();
         for _ in 0..3 {
             assert!(actor.recv().unwrap().is_none());
@@ -201,7 +201,7 @@ fn a_panic_is_reported_and_nobody_hangs() {
     assert!(matches!(&error, ActorError::Panicked(text) if text == "told to: now"), "{error}");
     assert_eq!(zmq::Error::from(error).errno(), Errno::ECANCELED);
 
-    // Who is sending when it panics does not wait for ever.
+    // A send fails once the actor has panicked; it does not wait for ever.
     let actor = panics();
     let error = loop {
         if let Err(failed) = actor.send("now") {
@@ -215,7 +215,7 @@ fn a_panic_is_reported_and_nobody_hangs() {
 #[deadline::test]
 fn no_full_pipe_holds_up_the_end() {
     let context = Context::new().unwrap();
-    // It sends and never receives; nobody reads what it sends.
+    // This actor sends and never receives, and its owner receives nothing.
     let sent = Arc::new(AtomicUsize::new(0));
     let counts = sent.clone();
     let talks = Actor::spawn(&context, "talks", move |pipe| {
@@ -228,7 +228,7 @@ fn no_full_pipe_holds_up_the_end() {
     eventually("the pipe is full", || sent.load(Ordering::SeqCst) == 2000);
     talks.terminate(DEADLINE).unwrap();
 
-    // It receives nothing until it is told to end.
+    // This actor receives nothing until its owner terminates it.
     let deaf = Actor::spawn(&context, "deaf", |pipe| {
         pipe.ready();
         while !pipe.is_terminated() {
@@ -253,7 +253,7 @@ fn who_does_not_end_is_left_to_itself() {
     let stubborn = Actor::spawn(&context, "stubborn", move |pipe| {
         pipe.ready();
         gone.recv().unwrap_err();
-        // Its end of the pipe says that the owner has gone, and waits for nothing.
+        // The actor's end of the pipe reports that the owner is gone, and no call on it waits.
         assert!(pipe.recv()?.is_none());
         assert_eq!(pipe.send("late").unwrap_err().error().errno(), Errno::ECANCELED);
         sets.store(true, Ordering::SeqCst);
@@ -327,7 +327,7 @@ fn a_caught_signal_ends_what_waits() {
     starting.recv().unwrap();
     // SAFETY: the signal is caught.
     unsafe { libc::raise(libc::SIGINT) };
-    // It ends this wait and the actor's, whichever comes first.
+    // The signal ends this wait and the actor's, in any order.
     assert!(actor.recv().map_or_else(|error| error.errno() == Errno::EINTR, |message| message.is_none()));
     let error = spawning.join().unwrap().unwrap_err();
     assert!(matches!(error, ActorError::NotStarted(error) if error.errno() == Errno::EINTR));

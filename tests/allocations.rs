@@ -65,7 +65,7 @@ fn assert_allocates_nothing(mut work: impl FnMut()) {
     assert_eq!(count, 0, "allocations in 100 rounds");
 }
 
-#[test]
+#[deadline::test]
 fn the_counter_counts() {
     assert_eq!(allocations(|| black_box(Box::new(1))).0, 1);
     assert_eq!(allocations(|| black_box(Vec::<u8>::with_capacity(10))).0, 1);
@@ -125,7 +125,7 @@ fn over_the_wire_it_is_the_same() {
 fn waiting_allocates_nothing() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "inproc://pair");
-    // With a time-out the waiting is this library's own.
+    // With a time-out this library waits, not libzmq.
     left.set_sndtimeo(Some(Duration::from_secs(60))).unwrap();
     right.set_rcvtimeo(Some(Duration::from_secs(60))).unwrap();
     assert_allocates_nothing(|| {
@@ -136,7 +136,7 @@ fn waiting_allocates_nothing() {
     });
 }
 
-#[test]
+#[deadline::test]
 fn an_owner_is_taken_over_without_another_allocation() {
     let vec = vec![b'x'; 1000];
     assert_eq!(allocations(|| Message::from(vec)).0, 0);
@@ -191,7 +191,7 @@ fn forwarding_allocates_nothing_per_message() {
     for number in 0..MESSAGES {
         source.send_more(vec![b'x'; 100]).unwrap();
         source.send("body").unwrap();
-        // Often alone, so that the proxy waits anew for each.
+        // Every second message is received before the next is sent, so that the proxy waits for each.
         if number % 2 == 0 {
             assert_eq!(sink.recv_multipart().unwrap().len(), 2);
         }
@@ -270,7 +270,7 @@ fn a_reactor_allocates_nothing_per_event() {
     assert_eq!(COUNT.get() - first.get(), 0, "allocations in {:?} calls", calls.get());
 }
 
-#[test]
+#[deadline::test]
 fn timers_allocate_nothing_when_they_run() {
     let ran = Cell::new(0);
     let mut timers = Timers::new().unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, has_patch, owners_are_settled, pair};
+use common::{DEADLINE, eventually, has_patch, pair, wait_for_dropped_owners};
 use zmq::{
     Context, Dealer, Errno, Error, Kind, Message, Multipart, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub,
 };
@@ -66,7 +66,7 @@ fn endpoints_that_are_none() {
         says(&server.bind_scoped(endpoint).unwrap_err(), errno, "zmq_bind", words);
         says(&server.connect_scoped(endpoint).unwrap_err(), errno, "zmq_connect", words);
     }
-    // A port that is there to be chosen is none to connect to.
+    // A port that the system chooses can be bound, not connected to.
     for endpoint in ["tcp://127.0.0.1:0", "tcp://127.0.0.1:*"] {
         says(&server.connect(endpoint).unwrap_err(), Errno::EINVAL, "zmq_connect", endpoint);
     }
@@ -83,7 +83,7 @@ fn addresses_that_cannot_be_bound() {
     }
     let no_interface = "tcp://nosuchdevice:*";
     says(&server.bind(no_interface).unwrap_err(), Errno::ENODEV, "zmq_bind", no_interface);
-    // An address kept for documentation, which no machine has.
+    // No machine has this address: it is reserved for documentation.
     let elsewhere = "tcp://192.0.2.1:*";
     says(&server.bind(elsewhere).unwrap_err(), Errno::EADDRNOTAVAIL, "zmq_bind", elsewhere);
     still_serves(&context, &server);
@@ -102,7 +102,7 @@ fn ipc_paths_that_cannot_be_bound() {
     says(&server.bind(&long).unwrap_err(), Errno::ENAMETOOLONG, "zmq_bind", &limit);
     says(&server.connect(&long).unwrap_err(), Errno::ENAMETOOLONG, "zmq_connect", &limit);
 
-    // libzmq would delete it without a word.
+    // libzmq would delete the file without an error.
     fs::write(directory.join("precious"), "data").unwrap();
     says(&server.bind(&endpoint("precious")).unwrap_err(), Errno::EADDRINUSE, "zmq_bind", "no socket");
     assert_eq!(fs::read_to_string(directory.join("precious")).unwrap(), "data");
@@ -160,7 +160,7 @@ fn transports_and_kinds_that_do_not_fit() {
     for router in &routers {
         router.connect("inproc://pair").unwrap();
     }
-    // It would have to reject the second one, to which libzmq then cannot send its id.
+    // The PAIR would reject the second peer, and libzmq then could not send that peer its routing id.
     let error = context.socket(Pair).unwrap().bind("inproc://pair").unwrap_err();
     says(&error, Errno::ENOCOMPATPROTO, "zmq_bind", "inproc://pair");
     context.socket(Dealer).unwrap().bind("inproc://pair").unwrap();
@@ -196,7 +196,7 @@ fn option_values_out_of_range() {
     says(&server.set_routing_id([7; 256]).unwrap_err(), Errno::EINVAL, "ZMQ_ROUTING_ID", "256");
     says(&server.set_plain_username(Some("a\0b")).unwrap_err(), Errno::EINVAL, "ZMQ_PLAIN_USERNAME", "NUL");
     says(&server.set_rate(0).unwrap_err(), Errno::EINVAL, "ZMQ_RATE", "0");
-    // Nothing of it was kept.
+    // The refused values were not stored.
     assert_eq!(server.linger().unwrap(), None);
     assert_eq!(server.sndhwm().unwrap(), 1000);
     assert_eq!(server.maxmsgsize().unwrap(), None);
@@ -226,7 +226,7 @@ fn context_options_out_of_range() {
     says(&context.set_max_sockets(0).unwrap_err(), Errno::EINVAL, "ZMQ_MAX_SOCKETS", "0");
     says(&context.set_max_sockets(u32::MAX).unwrap_err(), Errno::EINVAL, "ZMQ_MAX_SOCKETS", "4294967295");
     says(&context.set_io_threads(100_000).unwrap_err(), Errno::EINVAL, "ZMQ_IO_THREADS", "100000");
-    // libzmq takes these, and aborts when the first socket is opened.
+    // libzmq accepts these values, and aborts when the first socket is opened.
     let error = context.set_thread_sched_policy(12_345).unwrap_err();
     says(&error, Errno::EINVAL, "ZMQ_THREAD_SCHED_POLICY", "12345");
     let error = context.add_thread_affinity_cpu(100_000).unwrap_err();
@@ -304,7 +304,7 @@ fn connections_do_not_end_in_the_middle_of_a_message() {
     client.connect(&endpoint).unwrap();
     server.send_multipart(["one", "two"]).unwrap();
     assert_eq!(client.recv().unwrap(), "one");
-    // libzmq would abort the process over the second part, which it could not find any more.
+    // libzmq would abort the process: it asserts that the second part exists.
     says(&client.disconnect(&endpoint).unwrap_err(), Errno::EFSM, "zmq_disconnect", "half received");
     assert_eq!(client.recv().unwrap(), "two");
     client.disconnect(&endpoint).unwrap();
@@ -321,8 +321,8 @@ fn conflating_sockets_and_messages_of_several_parts() {
     assert_eq!(failed.into_message(), ["a", "b"]);
     says(push.send_more("a").unwrap_err().error(), Errno::EINVAL, "zmq_msg_send", words);
 
-    // From a peer that does not conflate, the first part may come alone. Without the patch 0003 libzmq would then abort over
-    // the missing rest.
+    // The first part from a peer that does not conflate may arrive alone. Without patch 0003 libzmq would then abort
+    // because the other parts are missing.
     let (server, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
     client.set_conflate(true).unwrap();
     client.connect(&server.bind("inproc://dealer").unwrap()).unwrap();
@@ -338,8 +338,8 @@ fn conflating_sockets_and_messages_of_several_parts() {
         server.send("last").unwrap();
     }
 
-    // A SUB aborts inside libzmq over a part that it did not subscribe to: within the process, its peers are held to
-    // single parts.
+    // libzmq aborts if a conflating SUB receives a part that it did not subscribe to. Peers over inproc are therefore
+    // limited to single parts.
     let (publisher, subscriber) = (context.socket(Pub).unwrap(), context.socket(Sub).unwrap());
     publisher.bind("inproc://values").unwrap();
     subscriber.set_conflate(true).unwrap();
@@ -349,7 +349,7 @@ fn conflating_sockets_and_messages_of_several_parts() {
     publisher.send("A1").unwrap();
     publisher.send("A2").unwrap();
     assert_eq!(subscriber.recv().unwrap(), "A2");
-    // Over a wire they are not.
+    // Peers over tcp are not limited.
     let remote = subscriber.bind("tcp://127.0.0.1:*");
     if has_patch(3) {
         remote.unwrap();
@@ -365,7 +365,8 @@ fn an_xpub_receives_content_that_can_be_shared() {
     let (publisher, subscriber) = (context.socket(zmq::XPub).unwrap(), context.socket(zmq::XSub).unwrap());
     publisher.bind("inproc://upstream").unwrap();
     subscriber.connect("inproc://upstream").unwrap();
-    // Shared content comes in marked as shared and with no reference counted: a copy would free it while in use.
+    // libzmq marks received content as shared although it has no reference count. A copy would free the content while
+    // it is in use.
     let content = Message::from([b'x'; 300]);
     let kept = content.clone();
     for _ in 0..3 {
@@ -383,12 +384,12 @@ fn an_xpub_receives_content_that_can_be_shared() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn waits_that_would_never_end() {
     says(&zmq::poll(&mut [], None).unwrap_err(), Errno::EINVAL, "zmq_poll", "never end");
 }
 
-#[test]
+#[deadline::test]
 fn keys_and_texts_of_every_length() {
     for length in 0..200 {
         let text = "0".repeat(length);
@@ -404,7 +405,7 @@ fn keys_and_texts_of_every_length() {
     assert!(zmq::z85_decode("#####").is_err(), "more than 32 bits");
 }
 
-#[test]
+#[deadline::test]
 #[cfg(feature = "draft")]
 fn a_second_group_is_refused() {
     let mut message = Message::from("content");
@@ -439,7 +440,7 @@ fn counted() -> (Message, impl Fn() -> usize) {
     let freed = Arc::new(AtomicUsize::new(0));
     let message = Message::from_owner(Counted { freed: freed.clone(), panics: false });
     let count = move || {
-        owners_are_settled();
+        wait_for_dropped_owners();
         freed.load(Ordering::SeqCst)
     };
     (message, count)
@@ -447,7 +448,7 @@ fn counted() -> (Message, impl Fn() -> usize) {
 
 #[deadline::test]
 fn content_is_freed_exactly_once() {
-    // Never sent, shared or not.
+    // The message is dropped unsent, with and without a clone.
     let (message, freed) = counted();
     let clone = message.clone();
     drop(message);
@@ -455,7 +456,7 @@ fn content_is_freed_exactly_once() {
     drop(clone);
     assert_eq!(freed(), 1);
 
-    // Not sent, and given back.
+    // The message could not be sent and comes back.
     let context = Context::new().unwrap();
     let push = context.socket(Push).unwrap();
     let (message, freed) = counted();
@@ -469,7 +470,7 @@ fn content_is_freed_exactly_once() {
     drop(parts);
     assert_eq!(freed(), 1);
 
-    // Sent within the process, where the receiver holds the last reference, and over the network.
+    // The message is sent over inproc, after which the receiver has the last reference, and over tcp.
     for endpoint in ["inproc://freed", "tcp://127.0.0.1:*"] {
         let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
         right.connect(&left.bind(endpoint).unwrap()).unwrap();
@@ -477,18 +478,18 @@ fn content_is_freed_exactly_once() {
         left.send(message).unwrap();
         let received = right.recv_timeout(DEADLINE).unwrap().unwrap();
         assert_eq!(received, [7; 5000]);
-        // Within the process the receiver holds the sender's own content.
+        // Over inproc the receiver has the sender's content itself.
         assert!(freed() == 0 || endpoint.starts_with("tcp"));
         drop(received);
         eventually("the content is freed", || freed() == 1);
     }
 
-    // Dropped by a publisher that nobody listens to.
+    // A publisher without subscribers drops the message.
     let (message, freed) = counted();
     context.socket(Pub).unwrap().send(message).unwrap();
     assert_eq!(freed(), 1);
 
-    // Still unsent when the context ends.
+    // The message is still queued when the context ends.
     let ending = Context::builder().set_blocky(false).build().unwrap();
     let push = ending.socket(Push).unwrap();
     push.connect("ipc:///nowhere/nobody").unwrap();
@@ -506,9 +507,9 @@ fn a_panic_in_an_owner_goes_no_further() {
     let (left, right) = pair(&context, "tcp://127.0.0.1:*");
     let freed = Arc::new(AtomicUsize::new(0));
     let owner = || Message::from_owner(Counted { freed: freed.clone(), panics: true });
-    // On this thread, where a message is dropped, and on one of libzmq's, where it has been sent.
+    // The content of a dropped message is freed by this thread, that of a sent message by one of libzmq's threads.
     drop(owner());
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert_eq!(freed.load(Ordering::SeqCst), 1);
     left.send(owner()).unwrap();
     assert_eq!(right.recv_timeout(DEADLINE).unwrap().unwrap().len(), 5000);
@@ -540,7 +541,7 @@ fn an_owner_may_hold_sockets_and_contexts() {
         assert_eq!(right.recv_timeout(DEADLINE).unwrap().unwrap().len(), 5000);
     }
     eventually("the content is freed", || freed.load(Ordering::SeqCst) == 2);
-    // A socket of the very context whose thread frees the content.
+    // The socket is of the context whose I/O thread frees the content.
     let own = outer.owned_socket(Pull).unwrap();
     let counted = Counted { freed: freed.clone(), panics: false };
     left.send(Message::from_owner(Holder { _socket: own, _counted: counted })).unwrap();

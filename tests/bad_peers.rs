@@ -119,9 +119,9 @@ fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
     served(&server, &early);
     let mut open = Vec::new();
     for bytes in nonsense() {
-        // Those that say it and stay, and those that say it and go.
+        // One peer sends the bytes and stays connected, another sends them and closes.
         let mut stays = stream_to(&endpoint);
-        // It may have hung up already.
+        // The server may have closed the connection already.
         let _ = stays.write_all(&bytes);
         open.push(stays);
         let mut goes = stream_to(&endpoint);
@@ -130,7 +130,7 @@ fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
         hung_up(&mut goes);
         served(&server, &early);
     }
-    // With all of them hanging on, there is room for one who knows how to behave.
+    // While all bad peers are connected, a good one is served.
     let late = context.socket(Req).unwrap();
     late.connect(&endpoint).unwrap();
     served(&server, &late);
@@ -191,12 +191,12 @@ fn a_peer_that_sends_too_much_is_cut_off() {
     modest.connect(&endpoint).unwrap();
     served(&server, &modest);
 
-    // By hand, to see the connection end: a frame of 1001 bytes is announced.
+    // A raw stream announces a frame of 1001 bytes, to see that the server closes the connection.
     let mut greedy = stream_to(&endpoint);
     greedy.write_all(&[ready("REQ"), vec![1, 0, 2, 0, 0, 0, 0, 0, 0, 3, 0xe9]].concat()).unwrap();
     hung_up(&mut greedy);
 
-    // And through libzmq: nothing of it arrives, and the limit itself is not too much.
+    // The same through libzmq: the message does not arrive, and a message of exactly the limit does.
     let large = context.socket(Req).unwrap();
     large.connect(&endpoint).unwrap();
     large.send(vec![0; 1001]).unwrap();

@@ -65,7 +65,7 @@ fn why(path: &Path) -> String {
     error.strip_prefix(&format!("{}:", path.display())).unwrap_or_else(|| panic!("{error}")).trim_start().to_owned()
 }
 
-#[test]
+#[deadline::test]
 fn what_is_saved_is_loaded() {
     if lacks_curve() {
         return;
@@ -91,7 +91,7 @@ fn what_is_saved_is_loaded() {
     assert_eq!(left.len(), 4, "nothing else is left: {left:?}");
 }
 
-#[test]
+#[deadline::test]
 fn pyzmqs_names_are_found_without_their_ending() {
     let place = Place::new("names");
     let certificate = Certificate::of_public(PUBLIC.parse().unwrap());
@@ -161,7 +161,7 @@ fn secret_files_are_their_owners_alone() {
     });
 }
 
-#[test]
+#[deadline::test]
 fn what_cannot_be_written_says_so_and_leaves_nothing() {
     let place = Place::new("unwritable");
     let public = Certificate::of_public(PUBLIC.parse().unwrap());
@@ -196,7 +196,7 @@ fn a_name_that_is_none_leaves_no_secret() {
 }
 
 /// As czmq writes it: with comments, quotes of both kinds, and more than is needed.
-#[test]
+#[deadline::test]
 fn czmqs_files_are_read() {
     let place = Place::new("czmq");
     let text = format!(
@@ -222,7 +222,7 @@ fn czmqs_files_are_read() {
 }
 
 /// What was written by hand may say what only stands without quotes.
-#[test]
+#[deadline::test]
 fn what_is_loaded_can_be_saved() {
     let place = Place::new("again");
     let text = format!(
@@ -235,7 +235,7 @@ fn what_is_loaded_can_be_saved() {
     assert!(Certificate::load(place.file("bob")).unwrap() == certificate);
 }
 
-#[test]
+#[deadline::test]
 fn a_malformed_file_is_an_error_with_its_line() {
     let place = Place::new("malformed");
     let key = |text: &str| format!("# a comment\nmetadata\ncurve\n    public-key = \"{text}\"\n");
@@ -271,7 +271,7 @@ fn a_malformed_file_is_an_error_with_its_line() {
     assert!(why(&place.file("none")).contains("No such file"));
 }
 
-#[test]
+#[deadline::test]
 fn a_malformed_secret_is_an_error_that_keeps_it() {
     let place = Place::new("secret");
     let secret = |text: &str| format!("curve\n    public-key = \"{PUBLIC}\"\n    secret-key = \"{text}\"\n");
@@ -295,7 +295,7 @@ fn a_malformed_secret_is_an_error_that_keeps_it() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn metadata_that_cannot_be_written_is_refused() {
     let mut certificate = Certificate::of_public(PUBLIC.parse().unwrap());
     for (name, value) in [("", "x"), ("a b", "x"), ("a=b", "x"), ("a", "two\nlines"), ("a", "'\""), ("a", "\0")] {
@@ -325,7 +325,7 @@ fn pyzmq_reads_what_is_written_here() {
     let secret = certificate.secret_key().unwrap().to_z85();
     assert_eq!(pyzmq(&["load", place.file("alice.key").to_str().unwrap()]), [public.as_str(), "none"]);
     assert_eq!(pyzmq(&["load", place.file("alice.key_secret").to_str().unwrap()]), [&public, &*secret]);
-    // So it does under the names of czmq's.
+    // pyzmq loads the files under czmq's names as well.
     certificate.save(place.file("alice")).unwrap();
     assert_eq!(pyzmq(&["load", place.file("alice").to_str().unwrap()]), [public.as_str(), "none"]);
     assert_eq!(pyzmq(&["load", place.file("alice_secret").to_str().unwrap()]), [&public, &*secret]);
@@ -352,7 +352,7 @@ fn what_pyzmq_writes_is_read_here() {
         assert_eq!(&*certificate.secret_key().unwrap().to_z85(), keys[1]);
         assert_eq!(certificate.metadata("email"), Some("alice@example.org"));
     }
-    // What it has written for everybody to read, is written for its owner alone from then on.
+    // The secret file that pyzmq wrote was readable by everybody; saving makes it readable by its owner only.
     let certificate = Certificate::load(place.file("alice")).unwrap();
     certificate.save(place.file("alice.key")).unwrap();
     assert_eq!(mode(&place.file("alice.key_secret")), 0o600);

@@ -65,7 +65,7 @@ fn terminate_says_how_many_sockets_are_open_and_ends_when_they_are_gone() {
     let error = context.terminate(MOMENT).unwrap_err();
     assert_eq!(error.open_sockets(), 2);
     assert!(error.to_string().contains("2 sockets are still open"), "{error}");
-    // The context was shut down all the same.
+    // The failed call has shut the context down.
     assert_eq!(other.try_recv().unwrap_err().errno(), Errno::ETERM);
     drop(other);
     assert_eq!(Arc::strong_count(&trace), 2, "a socket is open, so nothing has been thrown away");
@@ -117,7 +117,7 @@ fn terminate_waits_for_other_handles() {
     let error = context.terminate(MOMENT).unwrap_err();
     assert_eq!(error.open_sockets(), 0);
     assert!(error.to_string().contains("handle"), "{error}");
-    // The other handle is of a context that was shut down.
+    // The other handle refers to the same context, which is shut down.
     assert_eq!(clone.socket(Req).unwrap_err().errno(), Errno::ETERM);
     clone.terminate(DEADLINE).unwrap();
 }
@@ -149,7 +149,7 @@ fn owned_sockets_keep_their_context() {
     client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     client.send("Hello").unwrap();
     assert_eq!(server.recv().unwrap(), "Hello");
-    // Opening more works through any of them, and the last one to go ends the context.
+    // Every clone opens sockets, and the last handle that is dropped ends the context.
     let again = server.context();
     drop(server);
     drop(client);
@@ -191,7 +191,7 @@ fn shutdown_ends_every_kind_of_waiting() {
         |socket| {
             let mut items = [PollItem::socket(socket, PollEvents::POLLIN)];
             match poll(&mut items, None) {
-                // libzmq may report the end as an event: the next call on the socket says what it is.
+                // libzmq may report the end as an event. The next call on the socket then returns ETERM.
                 Ok(_) => socket.try_recv().unwrap_err().errno(),
                 Err(error) => error.errno(),
             }
@@ -213,7 +213,7 @@ fn shutdown_ends_every_kind_of_waiting() {
     for _ in &waiting {
         begun.recv().unwrap();
     }
-    // Whether they wait already or only begin to makes no difference to what has to come of it.
+    // The outcome is the same for a thread that waits already and for one that begins to wait.
     thread::sleep(MOMENT);
     context.shutdown().unwrap();
     context.shutdown().unwrap();
@@ -358,7 +358,7 @@ fn what_a_closed_socket_sent_reaches_who_binds_the_name_later() {
     pull.bind("inproc://later").unwrap();
     assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "early");
 
-    // A socket with a port lets go of it, whatever else it waits for.
+    // The socket releases its port, even if it still waits for something else.
     let both = context.socket(Pull).unwrap();
     both.connect("inproc://never").unwrap();
     let endpoint = both.bind("tcp://127.0.0.1:*").unwrap();
@@ -435,7 +435,7 @@ fn several_threads_use_one_context() {
                     let name = |owner: usize| format!("inproc://{round}-{}", owner % THREADS);
                     let pull = context.socket(Pull).unwrap();
                     let push = context.socket(Push).unwrap();
-                    // Some connect before the name is bound and some after.
+                    // Half of the sockets connect before the name is bound, the others after.
                     if number % 2 == 0 {
                         pull.bind(&name(number)).unwrap();
                     }
@@ -467,14 +467,14 @@ fn a_handle_goes_to_c_and_comes_back() {
     assert_eq!(sent, 3);
     assert_eq!(pull.recv().unwrap(), "raw");
 
-    // SAFETY: as above; the handle is given up only where it is taken.
+    // SAFETY: as above; the handle stays ours except if the call succeeds.
     let refused = unsafe { kept.socket_from_raw(handle, Pub) }.unwrap_err();
     assert_eq!(refused.errno(), Errno::EINVAL);
     assert!(refused.to_string().contains("ZMQ_PUB"), "{refused}");
     // SAFETY: null is what is refused.
     let refused = unsafe { kept.socket_from_raw(std::ptr::null_mut(), Push) }.unwrap_err();
     assert_eq!(refused.errno(), Errno::ENOTSOCK);
-    // SAFETY: the handle is open, of this context, and nobody else's.
+    // SAFETY: the handle is open, of this context, and no other code uses it.
     let push = unsafe { kept.socket_from_raw(handle, Push) }.unwrap();
     push.send("safe again").unwrap();
     assert_eq!(pull.recv().unwrap(), "safe again");
@@ -491,7 +491,7 @@ fn an_adopted_socket_keeps_its_time_outs() {
         zmq::sys::zmq_setsockopt(handle, zmq::sys::ZMQ_RCVTIMEO, (&raw const milliseconds).cast(), size_of::<i32>())
     };
     assert_eq!(rc, 0);
-    // SAFETY: the handle is open, of this context, and nobody else's.
+    // SAFETY: the handle is open, of this context, and no other code uses it.
     let pull = unsafe { context.socket_from_raw(handle, Kind::Pull) }.unwrap();
     assert_eq!(pull.recv().unwrap_err().errno(), Errno::EAGAIN);
     assert_eq!(pull.rcvtimeo().unwrap(), Some(Duration::from_millis(30)));
@@ -518,7 +518,7 @@ fn what_is_known_of_a_socket_goes_with_its_handle() {
     server.set_xpub_manual(true).unwrap();
     server.bind("inproc://server").unwrap();
     let (handle, _) = server.into_raw();
-    // Nobody who connects now is taken to wait for the name: closed, it does not count any more.
+    // A later connection does not count as waiting for the name once its socket is closed.
     for _ in 0..100 {
         let mut client = None;
         eventually("the ones before are closed", || {
@@ -530,7 +530,7 @@ fn what_is_known_of_a_socket_goes_with_its_handle() {
         });
         client.unwrap().connect("inproc://server").unwrap();
     }
-    // SAFETY: the handle was given up above, and nobody else has it.
+    // SAFETY: the handle was given up above, and no other code has it.
     let server = unsafe { context.socket_from_raw(handle, zmq::XPub) }.unwrap();
     assert_eq!(server.set_xpub_manual(false).unwrap_err().errno(), Errno::EINVAL, "switched off it aborts");
     assert_eq!(server.disconnect("inproc://server").unwrap_err().errno(), Errno::ENOENT);

@@ -86,7 +86,7 @@ fn what_is_set_is_read() {
             assert_eq!(context.zero_copy_recv(), value);
         }
     }
-    // What any thread has anyway is no privilege.
+    // The policy and priority that every thread has need no privilege.
     context.set_thread_sched_policy(libc::SCHED_OTHER as u32).unwrap();
     assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
     context.set_thread_priority(0).unwrap();
@@ -135,19 +135,20 @@ fn a_builder_sets_what_it_is_told_and_fails_where_a_setter_does() {
 #[deadline::test]
 fn scheduling_that_the_system_refuses_is_refused_at_once() {
     let context = Context::new().unwrap();
-    // libzmq itself takes these, and aborts the process at the first socket.
+    // libzmq accepts these values, and aborts the process when the first socket is opened.
     out_of_range(context.set_thread_sched_policy(12_345), "ZMQ_THREAD_SCHED_POLICY", "12345");
     assert_eq!(context.thread_sched_policy(), None);
     works(&context);
 
-    // No such priority exists, and without one the policy does not either.
+    // The priority does not exist, and the policy requires one.
     let context = Context::new().unwrap();
     let policy = context.set_thread_sched_policy(libc::SCHED_FIFO as u32).unwrap_err();
     assert!(matches!(policy.errno(), Errno::EINVAL | Errno::EPERM), "{policy}");
     works(&context);
 
     let context = Context::new().unwrap();
-    // Any priority asks for the best nice value, which is a privilege. With it, the policy may follow.
+    // Every priority asks for the best nice value, which needs a privilege. A process with that privilege may set the
+    // policy.
     match context.set_thread_priority(1_000) {
         Err(error) => assert_eq!((error.errno(), error.call()), (Errno::EPERM, "ZMQ_THREAD_PRIORITY"), "{error}"),
         Ok(()) => {
@@ -227,7 +228,7 @@ fn a_full_context_says_emfile() {
         drop(open);
         common::eventually("a closed socket leaves its place", || context.socket(Pair).is_ok());
     }
-    // Counts from the first socket on.
+    // The limit takes effect with the first socket.
     let context = Context::builder().set_max_sockets(1).build().unwrap();
     let _open = context.socket(Pair).unwrap();
     context.set_max_sockets(2).unwrap();
@@ -285,7 +286,7 @@ fn a_context_that_is_not_blocky_ends_with_unsent_messages() {
     sender.connect("tcp://127.0.0.1:1").unwrap();
     sender.send("for nobody").unwrap();
     drop(sender);
-    // That this returns is the test: with the default it would wait for ever.
+    // This returns; with the default of ZMQ_BLOCKY it would wait for ever.
     drop(context);
 }
 
@@ -334,8 +335,8 @@ fn large_messages_arrive_with_and_without_zero_copy() {
         let receiver = context.socket(Dealer).unwrap();
         let sender = context.socket(Dealer).unwrap();
         sender.connect(&receiver.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        // Two parts that fit the receive buffer together. There they are an odd number of bytes apart, as in no
-        // two allocations: 1000, and the header of a long frame.
+        // Both parts fit the receive buffer. In it their contents are an odd number of bytes apart (1000 and the header
+        // of a long frame), which two allocations never are.
         let adjacent = || {
             sender.send_multipart([vec![7_u8; 1000], vec![8; 1000]]).unwrap();
             let parts = receiver.recv_multipart().unwrap();

@@ -80,7 +80,7 @@ fn no_message_is_lost_for_want_of_an_address() {
 }
 
 /// They would go by what is set, and whoever has set it would take them for secured.
-#[test]
+#[deadline::test]
 fn no_datagram_travels_where_security_is_set() {
     let context = Context::new().unwrap();
     let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
@@ -195,7 +195,7 @@ fn a_dgram_whose_port_is_taken_gives_its_messages_back() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn endpoints_that_make_no_sense_are_refused() {
     let context = Context::new().unwrap();
     let fails = |outcome: zmq::Result<()>, errno: Errno, why: &str| {

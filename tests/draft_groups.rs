@@ -166,7 +166,7 @@ fn a_radio_that_does_not_drop_says_that_it_is_full() {
     dish.recv().unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn groups_have_names_and_are_joined_once() {
     let context = Context::new().unwrap();
     let dish = context.socket(Dish).unwrap();

@@ -179,7 +179,7 @@ fn peers_number_each_other() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn connecting_a_peer_says_what_is_wrong() {
     let context = Context::new().unwrap();
     let peer = context.socket(Peer).unwrap();
@@ -210,7 +210,7 @@ fn connecting_a_peer_says_what_is_wrong() {
 const SINGLE: [Kind; 8] =
     [Kind::Server, Kind::Client, Kind::Radio, Kind::Dish, Kind::Gather, Kind::Scatter, Kind::Peer, Kind::Channel];
 
-#[test]
+#[deadline::test]
 fn several_parts_are_refused_and_come_back() {
     let context = Context::new().unwrap();
     for kind in SINGLE {
@@ -246,7 +246,7 @@ fn a_message_of_one_part_is_a_multipart_message_to_untyped_sockets() {
     });
 }
 
-#[test]
+#[deadline::test]
 fn only_those_who_understand_each_other_meet_in_one_process() {
     let context = Context::builder().set_blocky(false).build().unwrap();
     let fit = |left: Kind, right: Kind| {

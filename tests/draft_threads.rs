@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, within_deadline};
+use common::{DEADLINE, eventually};
 use zmq::security::Security;
 use zmq::{
     Channel, Client, Context, Dish, Gather, Message, Peer, PollEvents, PollItem, Radio, Scatter, Server, Socket,
     ThreadSafe, poll,
 };
 
-#[test]
+#[deadline::test]
 fn these_are_for_any_thread() {
     fn is_shared<T: ThreadSafe>()
     where
@@ -101,10 +101,10 @@ fn ask_and_answer(endpoint: &str) {
     assert_eq!(different.len(), ASKING * EACH);
 }
 
-#[test]
+#[deadline::test]
 fn threads_ask_through_one_client_and_answer_through_one_server() {
-    within_deadline(|| ask_and_answer("inproc://threads"));
-    within_deadline(|| ask_and_answer("tcp://127.0.0.1:*"));
+    ask_and_answer("inproc://threads");
+    ask_and_answer("tcp://127.0.0.1:*");
 }
 
 #[deadline::test]

@@ -82,7 +82,7 @@ fn bind_gives_an_ipc_path() {
 fn bind_gives_an_inproc_name_as_it_is() {
     let context = Context::new().unwrap();
     let socket = context.socket(Pair).unwrap();
-    // Longer than the buffers that are usual for endpoints.
+    // The second name is longer than the usual buffers for endpoints.
     for name in ["inproc://name".to_owned(), format!("inproc://{}", "n".repeat(1000))] {
         assert_eq!(socket.bind(&name).unwrap(), name);
     }
@@ -186,7 +186,7 @@ fn unbind_ends_connections() {
     let mut client = TcpStream::connect(address).unwrap();
     client.read_exact(&mut [0; 10]).unwrap();
     server.unbind(&endpoint).unwrap();
-    // Reading comes to an end, be it a rough one.
+    // The read ends, with or without an error.
     let _ = client.read_to_end(&mut Vec::new());
     eventually("nobody new is let in", || TcpStream::connect(address).is_err());
 }
@@ -350,7 +350,7 @@ fn names_that_libzmq_would_abort_over_are_refused() {
     assert_eq!(refused("", "inproc://peer").errno(), Errno::EINVAL);
     assert_eq!(refused(&"x".repeat(256), "inproc://peer").errno(), Errno::EINVAL);
     assert_eq!(refused("bob", "nonsense").call(), "zmq_connect");
-    // From here on somebody may have come in under a name of his own.
+    // From here on a peer may have connected under a routing id that it chose.
     router.bind("inproc://router").unwrap();
     assert_eq!(refused("bob", "inproc://peer").errno(), Errno::EINVAL);
     let error = context.socket(Kind::Dealer).unwrap().connect_with_routing_id("bob", "inproc://peer").unwrap_err();
@@ -412,7 +412,7 @@ fn a_bound_name_is_not_disconnected() {
     assert_eq!(error.errno(), Errno::ENOENT);
     assert!(error.to_string().contains("bound, not connected"), "{error}");
     drop(server.connect_scoped("inproc://server").unwrap());
-    // Nobody waits for a name that is bound.
+    // A connection to a bound name does not wait.
     for kind in [Kind::Router, Kind::Dealer] {
         context.socket(kind).unwrap().connect("inproc://server").unwrap();
     }
@@ -441,11 +441,11 @@ fn a_connection_that_nobody_bound_yet_stays() {
         let publisher = context.socket(zmq::XPub).unwrap();
         publisher.set_xpub_welcome_msg("welcome").unwrap();
         match publisher.bind("inproc://later") {
-            // A draft kind waits, which has other peers.
+            // The waiting socket is of a draft kind, which has other peers.
             Err(error) if error.errno() == Errno::ENOCOMPATPROTO => continue,
             bound => bound.unwrap(),
         };
-        // Now it is a connection like any: it ends, unless the welcome waits to be received.
+        // The connection can be ended like any other, except if the welcome message is to be received first.
         if let Err(error) = early.disconnect("inproc://later") {
             assert!(error.to_string().contains("receive it first"), "{kind}: {error}");
         }
@@ -486,7 +486,7 @@ fn a_welcome_for_who_left_before_is_dropped() {
         drop(early);
         let publisher = context.socket(zmq::XPub).unwrap();
         publisher.set_xpub_welcome_msg("welcome").unwrap();
-        // So that it is sometimes gone already, and sometimes not.
+        // The delay varies, so that the connection is gone in some rounds and not in others.
         std::thread::sleep(Duration::from_millis(number % 4));
         publisher.bind(&name).unwrap();
     }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, in_own_process, owners_are_settled};
+use common::{DEADLINE, eventually, in_own_process, wait_for_dropped_owners};
 use zmq::{Context, Errno, Flags, Kind, Message, PollEvents, PollItem, SocketRef, interrupt, poll};
 
 /// Runs `child` in a forked child, and expects it to end well and in time.
@@ -283,7 +283,7 @@ fn owners_are_dropped_in_a_child_whatever_other_threads_were_at() {
                 thread::spawn(move || {
                     while !done.load(Ordering::Relaxed) {
                         (0..50).for_each(|_| drop(Message::from_owner(Owner(None))));
-                        owners_are_settled();
+                        wait_for_dropped_owners();
                     }
                 })
             })

@@ -35,7 +35,7 @@ fn clients_of_asyncsrv_use_a_c_server() {
     let ids = server.rest();
     assert_eq!(ids.len(), 4);
     server.succeeds();
-    // Each of ten requests has two replies, and they come in the order in which the server has sent them.
+    // Each of ten requests has two replies, which arrive in the order in which the server sent them.
     let mut replies: BTreeMap<String, Vec<String>> = BTreeMap::new();
     while ids.iter().any(|id| replies.get(id).is_none_or(|replies| replies.len() < 20)) {
         let line = clients.line();

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::guide::{Directory, NOTHING, Port, example, interrupt, kill};
-use common::{Process, signal, within_deadline};
+use common::{Process, signal};
 use peers::Side::{C, Rust};
 use peers::{FOR_EVER, Side, c, check_results, check_tasks, elapsed_behind_marks, number_in, rust};
 use zmq::{Context, Dealer, Pull, Push, Rep, Req, Router, Sub, XPub};
@@ -176,7 +176,7 @@ fn wuserver_does_not_wait_for_a_slow_subscriber() {
     };
     let _slow = subscriber();
     let quick = subscriber();
-    // By now far more was published than an unread connection can hold.
+    // The program has by now published far more than an unread connection can hold.
     for _ in 0..100_000 {
         quick.recv().unwrap();
     }
@@ -222,71 +222,69 @@ fn wuclient_averages_a_hundred_updates_of_its_zip_code() {
 
 /// The three stages with one worker, which therefore has to do all the work.
 fn ventilate(ventilator: Side, worker: Side, sink: Side) {
-    within_deadline(move || {
-        let (tasks, results) = (Port::reserve(), Port::reserve());
-        let sink_process = match sink {
-            Rust => rust("tasksink", &["--endpoint", &results.bind()]),
-            C => c("tasksink", &[&results.bind()]),
-        };
-        let mut vent_process = match ventilator {
-            Rust => {
-                let (tasks, results) = (tasks.bind(), results.connect());
-                rust("taskvent", &["--endpoint", &tasks, "--sink", &results, "--longest", "3"])
-            }
-            C => c("taskvent", &[&tasks.bind(), &results.connect(), "3"]),
-        };
-        let worker_process = match worker {
-            Rust => rust("taskwork", &["--ventilator", &tasks.connect(), "--sink", &results.connect()]),
-            C => c("taskwork", &[&tasks.connect(), &results.connect()]),
-        };
-        vent_process.type_line("");
-
-        let expected = vent_process.rest();
-        vent_process.succeeds();
-        let collected = sink_process.rest();
-        sink_process.succeeds();
-        let worked = if worker == Rust { interrupt(worker_process) } else { kill(worker_process) };
-
-        if ventilator == Rust {
-            assert_eq!(expected[0], "Press Enter when the workers are ready: Sending tasks to workers...");
-            assert_eq!(expected.len(), 2);
+    let (tasks, results) = (Port::reserve(), Port::reserve());
+    let sink_process = match sink {
+        Rust => rust("tasksink", &["--endpoint", &results.bind()]),
+        C => c("tasksink", &[&results.bind()]),
+    };
+    let mut vent_process = match ventilator {
+        Rust => {
+            let (tasks, results) = (tasks.bind(), results.connect());
+            rust("taskvent", &["--endpoint", &tasks, "--sink", &results, "--longest", "3"])
         }
-        check_tasks(expected.last().unwrap(), &worked, 3);
-        check_results(sink, &collected);
-    });
+        C => c("taskvent", &[&tasks.bind(), &results.connect(), "3"]),
+    };
+    let worker_process = match worker {
+        Rust => rust("taskwork", &["--ventilator", &tasks.connect(), "--sink", &results.connect()]),
+        C => c("taskwork", &[&tasks.connect(), &results.connect()]),
+    };
+    vent_process.type_line("");
+
+    let expected = vent_process.rest();
+    vent_process.succeeds();
+    let collected = sink_process.rest();
+    sink_process.succeeds();
+    let worked = if worker == Rust { interrupt(worker_process) } else { kill(worker_process) };
+
+    if ventilator == Rust {
+        assert_eq!(expected[0], "Press Enter when the workers are ready: Sending tasks to workers...");
+        assert_eq!(expected.len(), 2);
+    }
+    check_tasks(expected.last().unwrap(), &worked, 3);
+    check_results(sink, &collected);
 }
 
-#[test]
+#[deadline::test]
 fn task_programs_pass_all_tasks_on() {
     ventilate(Rust, Rust, Rust);
 }
 
-#[test]
+#[deadline::test]
 fn c_taskvent_feeds_taskwork_and_tasksink() {
     ventilate(C, Rust, Rust);
 }
 
-#[test]
+#[deadline::test]
 fn c_taskwork_works_for_taskvent_and_tasksink() {
     ventilate(Rust, C, Rust);
 }
 
-#[test]
+#[deadline::test]
 fn c_tasksink_collects_from_taskwork() {
     ventilate(Rust, Rust, C);
 }
 
-#[test]
+#[deadline::test]
 fn taskvent_feeds_c_peers() {
     ventilate(Rust, C, C);
 }
 
-#[test]
+#[deadline::test]
 fn taskwork_works_between_c_peers() {
     ventilate(C, Rust, C);
 }
 
-#[test]
+#[deadline::test]
 fn tasksink_collects_from_c_peers() {
     ventilate(C, C, Rust);
 }
@@ -404,7 +402,7 @@ fn taskwork_leaves_its_queue_on_ctrl_c() {
     assert_eq!(sink.recv().unwrap(), "");
     let done = interrupt(worker)[0].split_terminator('.').count();
     assert!((1..500).contains(&done), "{done}");
-    // Whatever it printed it has also reported.
+    // The worker has reported every task that it printed.
     for _ in 1..done {
         assert_eq!(sink.recv().unwrap(), "");
     }

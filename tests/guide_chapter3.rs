@@ -47,7 +47,7 @@ fn rtreq_and_rtdealer_give_c_workers_tasks_and_fire_them() {
     for (program, kind) in FOREMEN {
         for own in ["0", "2"] {
             let port = Port::reserve();
-            // The last is the same in both.
+            // The last worker is the same for both programs.
             let workers = [(kind, "ONE"), (kind, "OTHER"), ("req", "REQ")]
                 .map(|(kind, id)| Process::start(&worker, &[kind, &port.connect(), id, "0"]));
             let (bind, connect) = (port.bind(), port.connect());
@@ -87,7 +87,7 @@ fn rtreq_and_rtdealer_end_without_a_worker_that_is_lost() {
         let broker = Process::start(example(program), &[&args[..], &["--pause", "5", "--patience", "400"]].concat());
         assert_eq!(ended(lost), ["Working"]);
         assert_eq!(ended(broker).len(), 1);
-        // The last that it has heard of anybody was that its own worker was ready to be fired.
+        // The last request that the broker received came from its own worker, which is to be fired.
         assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
     }
 }
@@ -171,7 +171,7 @@ fn rtdealer_v2_scatters_tasks_to_c_workers() {
         lines[0].strip_prefix(&prefix).unwrap_or_else(|| panic!("{lines:?}")).parse::<u32>().unwrap()
     });
     assert_eq!(a + b, 600);
-    // Two in three go to A; one run in a thousand million is further off.
+    // Two tasks in three go to A. One run in a thousand million is outside of these bounds.
     assert!((330..=470).contains(&a), "{a}");
 }
 
@@ -233,7 +233,7 @@ fn rtreq_and_rtdealer_fire_workers_once_and_ignore_nonsense() {
             }
         };
         assert_eq!(fired(), ["", "Fired!"]);
-        // It does not believe it. The broker is still there, since the other one has not asked again.
+        // The worker asks again. The broker still runs, since the other worker has not asked again.
         ask(&eager);
         ask(&eager);
         assert!(eager.recv_timeout(Duration::from_millis(100)).unwrap().is_none());
@@ -365,7 +365,7 @@ fn clients_of_lbbroker3_ask_again() {
     assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
     ended(broker);
     ended(worker);
-    // Now they wait for an answer that does not come.
+    // The clients now wait for a reply that does not come.
     assert_eq!(interrupt(clients), NOTHING);
 }
 
@@ -478,7 +478,7 @@ fn lbbrokers_survive_nonsense() {
         let messages =
             [vec![""], vec!["x"], vec!["", ""], vec!["", "nobody", "", "OK"], vec!["nobody", "", "OK"], vec![""; 9]];
 
-        // Each says that its sender is ready, so each takes one request with it.
+        // Each message tells the broker that its sender is ready, so each costs one request.
         let bad_worker = dealer(&context, &ipc(&directory, "backend"));
         for message in &messages {
             bad_worker.send_multipart(message.clone()).unwrap();
@@ -521,7 +521,7 @@ fn clients_and_workers_of_lbbrokers_survive_nonsense() {
             let mut message = Multipart::from(nonsense);
             message.wrap(worker.clone());
             backend.send_multipart(message).unwrap();
-            // It says something, and so it is still there.
+            // The broker replies, so it still runs.
             assert_eq!(backend.recv_multipart().unwrap()[0], worker);
         }
         backend.send_multipart([worker.clone(), "".into(), "me".into(), "".into(), "HELLO".into()]).unwrap();
@@ -532,7 +532,7 @@ fn clients_and_workers_of_lbbrokers_survive_nonsense() {
         let mut hello = frontend.recv_multipart().unwrap();
         let client = hello.unwrap().unwrap();
         assert_eq!(hello, ["HELLO"]);
-        // Not UTF-8.
+        // The request is not UTF-8.
         frontend.send_multipart([client, "".into(), (&[0xff_u8][..]).into()]).unwrap();
         loop {
             let line = program.line();
@@ -587,7 +587,7 @@ fn ctrl_c_ends_lbbrokers_whose_client_does_not_read() {
             let address = request(&worker, "HELLO");
             answer(&worker, address, &long);
         }
-        // It is ready again, so all answers have gone through the broker.
+        // The worker is ready again, so all replies have passed the broker.
         client.send_multipart(["", "last"]).unwrap();
         request(&worker, "last");
         assert_eq!(interrupt(broker), NOTHING);

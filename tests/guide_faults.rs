@@ -7,21 +7,19 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use common::Process;
 use common::guide::{Port, example};
-use common::{Process, within_deadline};
 
 /// The lines of a program with these arguments, separated by blanks. It must succeed.
 fn lines(name: &'static str, args: &str) -> Vec<String> {
     let args: Vec<String> = args.split(' ').filter(|arg| !arg.is_empty()).map(str::to_owned).collect();
-    within_deadline(move || {
-        let process = Process::start(example(name), &args.iter().map(String::as_str).collect::<Vec<_>>());
-        let lines = process.rest();
-        process.succeeds();
-        lines
-    })
+    let process = Process::start(example(name), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let lines = process.rest();
+    process.succeeds();
+    lines
 }
 
-#[test]
+#[deadline::test]
 fn slowjoiner_misses_all_of_many_updates_or_none() {
     let port = Port::reserve();
     assert_eq!(
@@ -34,7 +32,7 @@ fn slowjoiner_misses_all_of_many_updates_or_none() {
 }
 
 /// The client waits no longer than it says, and goes on with each of the cures.
-#[test]
+#[deadline::test]
 fn lostreply_waits_as_long_as_told() {
     let port = Port::reserve();
     let start = Instant::now();
@@ -44,7 +42,7 @@ fn lostreply_waits_as_long_as_told() {
     assert_eq!(printed[0], "A REQ: no reply to Hello 1 within 50 ms");
 }
 
-#[test]
+#[deadline::test]
 fn hwmdrop_drops_updates_above_the_mark() {
     let printed = lines("hwmdrop", "--hwm 3 --updates 50");
     assert_eq!(
@@ -56,7 +54,7 @@ fn hwmdrop_drops_updates_above_the_mark() {
     );
 }
 
-#[test]
+#[deadline::test]
 fn hwmblock_blocks_the_third_task_at_a_mark_of_one() {
     let start = Instant::now();
     let printed = lines("hwmblock", "--hwm 1 --timeout 120");
@@ -65,7 +63,7 @@ fn hwmblock_blocks_the_third_task_at_a_mark_of_one() {
     assert_eq!(printed[4], "The worker had 3 tasks, the last was \"task 3\"");
 }
 
-#[test]
+#[deadline::test]
 fn routerdrop_drops_messages_above_the_mark() {
     let printed = lines("routerdrop", "--hwm 1");
     assert_eq!(printed[2], "Alice has 2 of them, and what was for Bob is nowhere");
@@ -73,7 +71,7 @@ fn routerdrop_drops_messages_above_the_mark() {
 }
 
 /// Over a transport more messages fit between the two queues, and every message is accounted for.
-#[test]
+#[deadline::test]
 fn fault_programs_do_the_same_over_a_transport() {
     let number = |line: &str, word: usize| line.split(' ').nth(word).unwrap().parse::<u32>().unwrap();
     let printed = lines("hwmdrop", "--endpoint ipc://* --hwm 2 --updates 500 --patience 500");
@@ -94,9 +92,9 @@ fn fault_programs_do_the_same_over_a_transport() {
     assert!(printed[4].starts_with("MANDATORY, to Alice: message "), "{printed:?}");
 }
 
-#[test]
+#[deadline::test]
 fn fault_programs_say_in_words_what_is_wrong() {
-    let output = within_deadline(|| Command::new(example("hwclient")).args(["--endpoint", "tcp://"]).output().unwrap());
+    let output = Command::new(example("hwclient")).args(["--endpoint", "tcp://"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
@@ -105,7 +103,7 @@ fn fault_programs_say_in_words_what_is_wrong() {
 }
 
 /// A linger is how long the end waits at most, not how long it takes.
-#[test]
+#[deadline::test]
 fn lingerdrop_waits_until_the_message_is_delivered() {
     let port = Port::reserve();
     let start = Instant::now();
@@ -115,7 +113,7 @@ fn lingerdrop_waits_until_the_message_is_delivered() {
 }
 
 /// `tests/ui.rs` sees to it that the compiler does say that.
-#[test]
+#[deadline::test]
 fn forbidden_prints_programs_and_the_compilers_messages() {
     let cases = ["socket_shared_in_scope", "socket_shared_in_arc", "context_dropped_too_early", "sub_does_not_send"];
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");

@@ -70,7 +70,7 @@ fn is_task(line: &str) -> bool {
     line.len() == 4 && line.bytes().all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte))
 }
 
-#[test]
+#[deadline::test]
 fn peering_programs_print_their_syntax_without_names() {
     for name in ["peering1", "peering2", "peering3"] {
         let broker = Process::start(example(name), &[]);
@@ -91,7 +91,7 @@ fn ctrl_c_ends_peering_programs_whose_peers_are_not_there() {
         }
         interrupt(broker);
     }
-    // One whose peer does not answer.
+    // This broker has a peer that does not answer.
     let context = Context::new().unwrap();
     let silent = context.socket(Router).unwrap();
     silent.set_routing_id("DC2").unwrap();
@@ -99,7 +99,7 @@ fn ctrl_c_ends_peering_programs_whose_peers_are_not_there() {
     let broker = place.broker("peering2", "DC1 DC2 --workers 0");
     assert_eq!(silent.recv_multipart().unwrap().len(), 4);
     interrupt(broker);
-    // One that waits for Enter.
+    // This broker waits for Enter.
     let broker = place.start(&example("peering2"), "DC1");
     assert_eq!(broker.line(), "I: preparing broker at DC1...");
     assert!(broker.line_within(SECOND / 4).is_none());
@@ -150,7 +150,7 @@ fn peering2_serves_the_clients_of_a_c_broker() {
 #[deadline::test]
 fn peering2_is_served_by_a_c_broker() {
     let place = Place::new("peering2-asks");
-    // This one comes before its peer, and waits for it.
+    // The broker starts before its peer, and waits for it.
     let broker = place.broker("peering2", "DC1 DC2 --clients 4 --workers 0 --pause 0 --requests 5");
     assert_eq!(broker.line(), "I: preparing broker at DC1...");
     let peer = place.start(&c_program("peering_cloud.c"), "DC2 DC1 0 20 OK");
@@ -257,7 +257,8 @@ fn peering2_and_3_go_on_when_clients_workers_and_peers_leave() {
             client.send("HELLO").unwrap();
             client
         };
-        // Dropping a context waits until its connections are closed: workers and peers that leave have each their own.
+        // Each worker and peer that leaves has its own context, because dropping a context waits until its connections
+        // are closed.
         let worker = |context: &Context| {
             let worker = context.owned_socket(Dealer).unwrap();
             worker.set_linger(Some(Duration::ZERO)).unwrap();
@@ -269,7 +270,7 @@ fn peering2_and_3_go_on_when_clients_workers_and_peers_leave() {
             assert_eq!(client.recv().unwrap(), "HELLO");
         };
 
-        // A client that does not wait for its reply, and a peer that does not: the replies have no receiver.
+        // A client and a peer do not wait for their replies, which then have no receiver.
         let leaving = Context::new().unwrap();
         let first = worker(&leaving);
         first.send_multipart([&b""[..], &[1]]).unwrap();
@@ -288,8 +289,8 @@ fn peering2_and_3_go_on_when_clients_workers_and_peers_leave() {
         first.send_multipart(request).unwrap();
         answer(&first, &client());
 
-        // The first worker goes, though it was free, and is passed over. The next one talks nonsense before it works:
-        // the last of that is a reply to an unknown client.
+        // The first worker leaves while it is free, and the broker skips it. The next worker sends malformed messages
+        // before it works; the last of them is a reply to an unknown client.
         drop(first);
         drop(leaving);
         let leaving = Context::new().unwrap();
@@ -299,7 +300,7 @@ fn peering2_and_3_go_on_when_clients_workers_and_peers_leave() {
         }
         answer(&second, &client());
 
-        // It goes too, and a request waits for the next.
+        // The second worker leaves too, and a request waits for the next worker.
         drop(second);
         drop(leaving);
         let waiting = client();
@@ -378,7 +379,7 @@ fn peering3_keeps_tasks_while_its_c_peer_has_no_capacity() {
     lines_until(&broker, 1, |line| line == "I: connecting to state backend at 'DC2'");
     assert!(broker.line_within(SECOND / 2).is_none());
     assert_eq!(dismiss(poor).last().unwrap(), "0");
-    // It comes back with workers.
+    // The peer comes back with workers.
     let rich = place.start(&program, "DC2 DC1 0 4 task 1");
     lines_until(&broker, 4, is_task);
     assert_eq!(word(&rich), "served");
@@ -418,7 +419,7 @@ fn peering3_serves_its_own_clients_before_its_peers() {
     peer.connect(&place.endpoint("DC1", "cloud")).unwrap();
     let peer_asks = || peer.send_multipart(["DC1", "c", "", "BEEF"]);
 
-    // With an answer each both connections stand.
+    // One reply over each connection shows that both are established.
     client.send_multipart(["", "CAFE"]).unwrap();
     worker.send_multipart(worker.recv_multipart().unwrap()).unwrap();
     assert_eq!(client.recv_multipart().unwrap(), ["", "CAFE"]);
@@ -434,7 +435,7 @@ fn peering3_serves_its_own_clients_before_its_peers() {
         request = worker.recv_multipart().unwrap();
         order.push(request.back().unwrap().to_str().unwrap().to_owned());
     }
-    // The first may be served before all have come.
+    // The first client may be served before all have connected.
     assert_eq!(order[30..], ["BEEF"; 10], "{order:?}");
     assert_eq!(count(&order, "CAFE"), 20);
     drop(worker);
@@ -502,7 +503,7 @@ fn peering3_announces_its_capacity_to_new_peers_and_when_it_changes() {
     };
     let first = news();
     while first.recv_multipart().unwrap() != ["DC1", "3"] {}
-    // The workers are idle, and it says nothing; but it does to the next one that comes.
+    // The workers are idle, and the broker sends nothing; it sends its capacity to the next subscriber.
     assert!(first.recv_timeout(SECOND / 3).unwrap().is_none());
     let second = news();
     assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
@@ -515,7 +516,7 @@ fn peering3_announces_its_capacity_to_new_peers_and_when_it_changes() {
     assert_eq!(second.recv_multipart().unwrap(), ["DC1", "2"]);
     assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
 
-    // Other work of the broker is no news.
+    // Other work of the broker announces no capacity.
     let monitor = context.socket(Push).unwrap();
     monitor.connect(&place.endpoint("DC1", "monitor")).unwrap();
     monitor.send("FFFF").unwrap();
@@ -561,7 +562,7 @@ fn peering3_tells_of_tasks_that_are_lost_and_goes_on() {
     for line in lines {
         assert!(line.strip_prefix("E: CLIENT EXIT - lost task ").is_some_and(is_task), "{line}");
     }
-    // The three tasks are still there for the first worker that comes, and then what others ask.
+    // The first worker gets the three tasks, and then the requests of others.
     let program = c_program("peering_local.c");
     let worker = place.start(&program, "worker DC1 8 task");
     let client = place.start(&program, "client DC1 5 task");

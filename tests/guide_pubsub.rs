@@ -125,7 +125,7 @@ mod sync {
         say_ready(&context, &ports);
         assert_eq!(publisher.line(), "Waiting for subscribers");
         assert_eq!(publisher.line(), "Broadcasting messages");
-        // It cannot end, as it would have if it did not wait.
+        // The publisher still runs; without the wait it would have ended.
         assert_eq!(publisher.line_within(Duration::from_millis(500)), None);
         let mut updates = 0;
         while subscriber.recv().unwrap() != "END" {
@@ -142,7 +142,7 @@ mod sync {
         assert_eq!(publisher.line(), "Waiting for subscribers");
         assert_eq!(interrupt(publisher), NOTHING);
 
-        // Once with everything in the queue, once waiting for room in it.
+        // The first mark holds all updates; with the second the publisher waits for room.
         for hwm in [1_100_000, 1000] {
             let publisher = start("syncpub", &format!("{} --subscribers 1 --hwm {hwm}", ports.bind()));
             let context = Context::new().unwrap();
@@ -217,7 +217,7 @@ mod envelopes {
         let subscriber = context.socket(Sub).unwrap();
         subscriber.connect(&port.connect()).unwrap();
         subscriber.subscribe("").unwrap();
-        // It may come in between the two.
+        // The subscriber may join between the two messages.
         let mut message = subscriber.recv_multipart().unwrap();
         if message[0] == "B" {
             message = subscriber.recv_multipart().unwrap();
@@ -260,7 +260,7 @@ mod envelopes {
             subscriber.recv_multipart().unwrap();
             subscriber
         });
-        // By now far more was published than an unread connection can hold.
+        // The program has by now published far more than an unread connection can hold.
         for _ in 0..200_000 {
             subscribers[1].recv_multipart().unwrap();
         }

@@ -1,4 +1,5 @@
-//! Imports go down: the `use` lines and paths of src/ are checked against the tables of floors in CONTRIBUTING.md.
+//! Imports go down: the `use` lines and paths of src/ are checked against the tables of floors in CONTRIBUTING.md. Tests
+//! have deadlines.
 
 mod common;
 
@@ -520,4 +521,30 @@ fn house_refuses_exceptions_that_are_not_needed_and_unnamed_circles() {
         faults_with(&unnamed, "", ""),
         ["beside.rs: imports room/, and the way back is [room/, beside.rs], not []"]
     );
+}
+
+/// The tests in these files and folders are plain, each for its reason.
+const WITHOUT_DEADLINE: [(&str, &str); 7] = [
+    ("coverage/", "rustdoc may take longer than the deadline"),
+    ("deadline/", "it defines the attribute"),
+    ("fuzz.rs", "it runs many children, and each has a deadline"),
+    ("guide_header.rs", "it tests values only"),
+    ("options_fuzz.rs", "it runs many children, and each has a deadline"),
+    ("rebuild.rs", "cargo may take longer than the deadline"),
+    ("ui.rs", "the compiler may take longer than the deadline"),
+];
+
+#[deadline::test]
+fn tests_have_a_deadline_except_those_with_a_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = BTreeMap::new();
+    read_folder(&root.join("tests"), "", &mut files);
+    read_folder(&root.join("patterns/tests"), "patterns/", &mut files);
+    for (file, text) in files {
+        // A child process has its parent's deadline.
+        let mut tests = text.split("#[test]\n").skip(1).map(|test| test.split("\n}\n").next().unwrap_or(test));
+        let plain = tests.find(|test| !test.contains("in_own_process("));
+        let excepted = WITHOUT_DEADLINE.iter().any(|(name, _)| file.starts_with(name));
+        assert!(plain.is_none() || excepted, "{file}: has no #[deadline::test]: {}", plain.unwrap_or_default());
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use common::{eventually, owners_are_settled, within_deadline};
+use common::{eventually, wait_for_dropped_owners};
 use zmq::{Context, Dealer, Message, Pair, Pull, Push, Rep, Req};
 
 /// The longest content that is kept in the message itself.
@@ -18,14 +18,12 @@ const INLINE: usize = 33;
 
 /// Sends a message over `inproc://`, and gives what arrives.
 fn through_inproc(message: Message) -> Message {
-    within_deadline(move || {
-        let context = Context::new().unwrap();
-        let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-        left.bind("inproc://pair").unwrap();
-        right.connect("inproc://pair").unwrap();
-        left.send(message).unwrap();
-        right.recv().unwrap()
-    })
+    let context = Context::new().unwrap();
+    let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+    left.bind("inproc://pair").unwrap();
+    right.connect("inproc://pair").unwrap();
+    left.send(message).unwrap();
+    right.recv().unwrap()
 }
 
 /// An owner of bytes that counts how often it is dropped.
@@ -53,7 +51,7 @@ impl Drop for Counted {
     }
 }
 
-#[test]
+#[deadline::test]
 fn it_is_made_of_bytes_and_texts() {
     let text = String::from("Hello");
     let bytes = b"Hello".to_vec();
@@ -81,7 +79,7 @@ fn it_is_made_of_bytes_and_texts() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn empty_ones_are_made_of_everything_too() {
     for message in [
         Message::new(),
@@ -104,7 +102,7 @@ fn empty_ones_are_made_of_everything_too() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn its_size_is_filled_with_zeros_or_by_hand() {
     for size in [1, INLINE, INLINE + 1, 100_000] {
         assert_eq!(Message::with_size(size).unwrap(), vec![0; size]);
@@ -119,7 +117,7 @@ fn its_size_is_filled_with_zeros_or_by_hand() {
     assert!(error.to_string().contains(&usize::MAX.to_string()), "{error}");
 }
 
-#[test]
+#[deadline::test]
 fn long_content_is_handed_over_without_a_copy() {
     for size in [INLINE + 1, 1000, 1 << 20] {
         let vec = vec![b'x'; size];
@@ -148,7 +146,7 @@ fn long_content_is_handed_over_without_a_copy() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn owners_and_constants_are_handed_over_at_any_size() {
     static CONSTANT: [u8; 100] = [b'x'; 100];
     for size in [1, INLINE, INLINE + 1, 100] {
@@ -157,15 +155,15 @@ fn owners_and_constants_are_handed_over_at_any_size() {
         let place = owner.bytes.as_ptr();
         let message = through_inproc(Message::from_owner(owner));
         assert_eq!((message.as_ptr(), message.len()), (place, size));
-        owners_are_settled();
+        wait_for_dropped_owners();
         assert_eq!(dropped.load(SeqCst), 0);
         drop(message);
-        owners_are_settled();
+        wait_for_dropped_owners();
         assert_eq!(dropped.load(SeqCst), 1);
     }
 }
 
-#[test]
+#[deadline::test]
 fn short_content_is_kept_in_the_message() {
     let inside = |message: &Message| {
         let (start, place) = (std::ptr::from_ref(message).addr(), message.as_ptr().addr());
@@ -188,7 +186,7 @@ fn short_content_is_kept_in_the_message() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn slices_are_copied() {
     let content = vec![b'x'; 1000];
     for message in [Message::from(&content), Message::from(content.as_slice())] {
@@ -198,7 +196,7 @@ fn slices_are_copied() {
 }
 
 #[cfg(feature = "bytes")]
-#[test]
+#[deadline::test]
 fn bytes_go_in_and_out_without_a_copy() {
     use bytes::Bytes;
 
@@ -217,7 +215,7 @@ fn bytes_go_in_and_out_without_a_copy() {
     assert_eq!(Bytes::from(Message::new()), Bytes::new());
 }
 
-#[test]
+#[deadline::test]
 fn a_clone_shares_long_content_and_copies_short() {
     let long = Message::from(vec![b'x'; INLINE + 1]);
     assert!(!long.is_shared());
@@ -256,33 +254,33 @@ fn one_message_goes_to_many() {
 
 #[deadline::test]
 fn owners_are_dropped_once() {
-    // Never sent, and with clones that go in any order.
+    // The message is never sent, and its clones are dropped in any order.
     let (owner, dropped) = Counted::new(1000);
     let message = Message::from_owner(owner);
     let clones = [message.clone(), message.clone(), message.clone().clone()];
     drop(message);
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert_eq!(dropped.load(SeqCst), 0);
     assert_eq!(clones[2], vec![b'x'; 1000]);
     drop(clones);
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert_eq!(dropped.load(SeqCst), 1);
 
-    // Not sent for want of a peer, and replaced by what was received.
+    // The message cannot be sent without a peer, and a received message replaces it.
     let context = Context::new().unwrap();
     let (owner, dropped) = Counted::new(1000);
     let source = context.socket(Push).unwrap();
     let mut message = source.try_send(Message::from_owner(owner)).unwrap().into_unsent().unwrap();
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert_eq!(dropped.load(SeqCst), 0);
     let sink = context.socket(Pull).unwrap();
     source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     source.send("other content").unwrap();
     sink.recv_msg(&mut message).unwrap();
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert_eq!(dropped.load(SeqCst), 1);
 
-    // Over the wire: dropped by an I/O thread once it is written.
+    // Over tcp an I/O thread drops the owner when the message is written.
     let (owner, dropped) = Counted::new(100_000);
     source.send(Message::from_owner(owner)).unwrap();
     sink.recv().unwrap();
@@ -303,12 +301,12 @@ fn owners_of_what_is_never_delivered_are_dropped_with_the_context() {
     source.send_more(Message::from_owner(begun)).unwrap();
     drop((source, sink));
     context.terminate(common::DEADLINE).unwrap();
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert_eq!(dropped.load(SeqCst), 1);
     assert_eq!(dropped_begun.load(SeqCst), 1);
 }
 
-#[test]
+#[deadline::test]
 fn a_panic_in_an_owner_ends_there() {
     struct Panics(Vec<u8>, Arc<AtomicUsize>);
     impl AsRef<[u8]> for Panics {
@@ -325,7 +323,7 @@ fn a_panic_in_an_owner_ends_there() {
     let dropped = Arc::new(AtomicUsize::new(0));
     let message = Message::from_owner(Panics(vec![0; 100], dropped.clone()));
     drop(message);
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert_eq!(dropped.load(SeqCst), 1);
 }
 
@@ -350,10 +348,10 @@ fn several_threads_clone_one_message_at_once() {
             });
         }
     });
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert_eq!(dropped.load(SeqCst), 0);
     drop(message);
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert_eq!(dropped.load(SeqCst), 1, "every share was counted");
 }
 
@@ -386,14 +384,14 @@ fn the_first_clones_may_race() {
             });
         }
     });
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert!(counters.iter().all(|dropped| dropped.load(SeqCst) == 0));
     drop(messages);
-    owners_are_settled();
+    wait_for_dropped_owners();
     assert!(counters.iter().all(|dropped| dropped.load(SeqCst) == 1));
 }
 
-#[test]
+#[deadline::test]
 fn debug_shows_size_and_head() {
     for (message, text) in [
         (Message::new(), r#"Message(0 bytes, "")"#),
@@ -406,7 +404,7 @@ fn debug_shows_size_and_head() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn texts_are_checked() {
     assert_eq!(Message::from("caf\u{e9}").to_str().unwrap(), "caf\u{e9}");
     let latin = Message::from(b"caf\xe9");
@@ -414,7 +412,7 @@ fn texts_are_checked() {
     assert_eq!(latin.to_str().unwrap_err().valid_up_to(), 3);
 }
 
-#[test]
+#[deadline::test]
 #[expect(clippy::mutable_key_type, reason = "what changes inside a message has no part in its hash")]
 fn it_compares_and_hashes_as_its_bytes() {
     let hash = |value: &dyn Fn(&mut DefaultHasher)| {
@@ -470,7 +468,7 @@ fn connections_give_their_properties() {
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn inproc_gives_no_properties() {
     let received = through_inproc(Message::from(vec![0; 100]));
     for message in [received, Message::from("never sent")] {
@@ -487,7 +485,7 @@ fn a_received_message_is_sent_on() {
     let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
     client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     client.send_multipart(["a", "b"]).unwrap();
-    // A part that said "more" where it came from says so no more where it is sent last.
+    // A part that was received with MORE is sent without it if it is sent last.
     let first = server.recv().unwrap();
     assert!(first.more());
     server.recv().unwrap();
@@ -496,7 +494,7 @@ fn a_received_message_is_sent_on() {
 }
 
 #[cfg(feature = "draft")]
-#[test]
+#[deadline::test]
 fn a_group_is_set_once() {
     fn refused(message: &mut Message, group: &str, why: &str) {
         let error = message.set_group(group).unwrap_err();
@@ -523,7 +521,7 @@ fn a_group_is_set_once() {
 }
 
 #[cfg(feature = "draft")]
-#[test]
+#[deadline::test]
 fn a_routing_id_is_set_and_read() {
     use std::num::NonZeroU32;
 

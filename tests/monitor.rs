@@ -79,14 +79,14 @@ fn a_peer_that_is_not_there_is_tried_again() {
     assert!(matches!(notice.event(), Event::Closed { fd } if *fd > 2), "{notice:?}");
     let notice = next(&monitor);
     let Event::ConnectRetried { interval } = *notice.event() else { panic!("{notice:?}") };
-    // The interval, and up to as much again at random.
+    // The interval is random, between one and two times the option.
     assert!((7..14).contains(&interval.as_millis()), "{interval:?}");
     assert_eq!(notice.endpoint(), endpoint);
 }
 
 #[deadline::test]
 fn a_failed_bind_is_reported() {
-    // Without the patch, the error is that of sending the event.
+    // Without the patch, errno is that of sending the event.
     let errno = if skip_unless_patched(&[1007]) { Errno::EAGAIN } else { Errno::EADDRINUSE };
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
@@ -109,7 +109,7 @@ fn a_peer_that_speaks_something_else_is_reported() {
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     let address = endpoint.trim_start_matches("tcp://");
 
-    // Gone before its greeting is complete.
+    // This peer closes before its greeting is complete.
     TcpStream::connect(address).unwrap().write_all(&[0xff]).unwrap();
     assert!(matches!(next(&monitor).event(), Event::HandshakeFailedNoDetail { .. }));
 
@@ -123,7 +123,7 @@ fn a_peer_that_speaks_something_else_is_reported() {
     let mismatch = Event::HandshakeFailedProtocol { error: ProtocolError::ZMTP_MECHANISM_MISMATCH };
     assert_eq!(*notice.event(), mismatch);
     assert_eq!(notice.endpoint(), endpoint);
-    // The server hangs up.
+    // The server closes the connection.
     peer.read_to_end(&mut Vec::new()).unwrap();
 }
 
@@ -202,7 +202,7 @@ fn what_is_received_when() {
     let rest: Vec<Notice> = monitor.iter().map(Result::unwrap).collect();
     assert_eq!(rest.len(), 1);
     assert_eq!(rest[0].endpoint(), last);
-    // The end stays.
+    // The end is reported by every later call.
     for _ in 0..3 {
         assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
         assert_eq!(*monitor.try_recv().unwrap().unwrap().event(), Event::MonitorStopped);
@@ -264,18 +264,18 @@ fn a_socket_has_one_monitor_at_a_time() {
     let error = socket.monitor(Events::ALL).unwrap_err();
     assert_eq!(error.errno(), Errno::EADDRINUSE);
     assert!(error.to_string().contains("has a monitor already"), "{error}");
-    // The first goes on.
+    // The first monitor continues.
     let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
     assert_eq!(next(&first).endpoint(), endpoint);
 
     first.stop();
     let second = socket.monitor(Events::LISTENING).unwrap();
-    // It is not the first's to stop.
+    // The first handle cannot stop the second monitor.
     first.stop();
     drop(first);
     let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
     assert_eq!(next(&second).endpoint(), endpoint);
-    // A thousand one after the other: none leaves sockets behind.
+    // A thousand monitors, one after the other, leave no sockets behind.
     drop(second);
     for _ in 0..1000 {
         drop(socket.monitor(Events::ALL).unwrap());
@@ -336,9 +336,9 @@ fn a_monitor_works_while_its_socket_does() {
 fn what_a_context_lacks_is_an_error() {
     let context = Context::builder().set_max_sockets(2).build().unwrap();
     let socket = context.socket(Rep).unwrap();
-    // Two more are needed.
+    // A monitor needs two more sockets.
     assert_eq!(socket.monitor(Events::ALL).unwrap_err().errno(), Errno::EMFILE);
-    // It has not become unusable, and nothing stays behind.
+    // The socket still works, and the failed attempt leaves no sockets behind.
     eventually("the socket of the failed attempt is free again", || context.socket(Rep).is_ok());
     let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
     socket.unbind(&endpoint).unwrap();
@@ -359,7 +359,7 @@ fn what_a_context_lacks_is_an_error() {
 #[deadline::test]
 fn nobody_else_reads_a_monitor() {
     let context = Context::new().unwrap();
-    // Whatever name a monitor has, these PAIRs wait for it.
+    // These PAIRs wait for every name that a monitor could have.
     let socket = context.socket(Rep).unwrap();
     let thieves: Vec<_> = (0..200)
         .map(|number| {

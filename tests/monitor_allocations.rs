@@ -75,7 +75,7 @@ fn an_event_costs_no_allocation() {
         let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
         let address: SocketAddr = endpoint.trim_start_matches("tcp://").parse().unwrap();
         assert!(matches!(monitor.recv().unwrap().event(), Event::Listening { .. }));
-        // What is made once has been made.
+        // The first visits make all allocations that are made once.
         visits(&monitor, address, 10);
         let before = COUNT.load(Ordering::SeqCst);
         visits(&monitor, address, 100);

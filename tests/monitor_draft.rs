@@ -32,7 +32,7 @@ fn both_endpoints_are_there() {
         let at_client = client.monitor(two(Events::CONNECTED | Events::HANDSHAKE_SUCCEEDED)).unwrap();
         let endpoint = match server.bind(bound) {
             Ok(endpoint) => endpoint,
-            // A machine without IPv6.
+            // The machine has no IPv6.
             Err(error) if is_six && error.errno() != Errno::EINVAL => continue,
             Err(error) => panic!("{bound}: {error}"),
         };
@@ -67,13 +67,13 @@ fn the_first_format_has_one_endpoint() {
     let notice = next(&monitor);
     assert_eq!((notice.local(), notice.remote()), (None, None));
     assert_eq!(notice.endpoint(), endpoint);
-    // The event of the second.
+    // PIPES_STATS is an event of the second format.
     let other = context.socket(Rep).unwrap();
     let error = other.monitor(Events::PIPES_STATS).unwrap_err();
     assert_eq!(error.errno(), Errno::EINVAL);
     assert!(error.to_string().contains("PIPES_STATS"), "{error}");
     assert_eq!(format!("{:?}", Events::ALL_V2 | Events::ALL), format!("{:?}", Events::ALL_V2));
-    // Events that nobody knows yet are asked for all the same.
+    // Flags of unknown events are passed to libzmq.
     other.monitor(two(Events::from_raw(1 << 40))).unwrap();
 }
 
@@ -103,7 +103,7 @@ fn queues_are_counted() {
         return;
     }
     let context = Context::new().unwrap();
-    // Over inproc each end sees what the other has not taken.
+    // Over inproc each end counts the messages that the other has not received.
     let (sink, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
     let endpoint = sink.bind("inproc://queues").unwrap();
     let monitor = source.monitor(two(Events::PIPES_STATS)).unwrap();
@@ -111,13 +111,13 @@ fn queues_are_counted() {
     for _ in 0..7 {
         source.send("work").unwrap();
     }
-    // Its peer is a socket, which answers when it is used itself.
+    // The peer over inproc is a socket, which answers when it processes commands.
     source.request_pipes_stats().unwrap();
     poll(&mut [PollItem::socket(&sink, PollEvents::POLLIN)], Duration::ZERO).unwrap();
     poll(&mut [PollItem::socket(&source, PollEvents::POLLIN)], Duration::ZERO).unwrap();
     assert_eq!(*next(&monitor).event(), Event::PipesStats { outbound: 7, inbound: 0 });
 
-    // What has come in over the wire and is not received yet.
+    // Over tcp the inbound count is the messages that have arrived and are not received.
     let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
     let monitor = right.monitor(two(Events::PIPES_STATS)).unwrap();
     right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
@@ -144,7 +144,7 @@ fn statistics_need_their_monitor_and_a_connection() {
     assert!(socket.request_pipes_stats().unwrap());
     drop(monitor);
     assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
-    // Asked for and closed at once.
+    // The socket is closed right after the request.
     for _ in 0..200 {
         let socket = context.socket(Push).unwrap();
         let _monitor = socket.monitor(two(Events::ALL_V2)).unwrap();
@@ -172,7 +172,7 @@ fn a_socket_that_threads_share() {
                 while !done.load(Ordering::SeqCst) {
                     match client.monitor(options.clone()) {
                         Ok(monitor) => drop(monitor.recv_timeout(Duration::from_millis(1)).unwrap()),
-                        // One at a time.
+                        // A socket has one monitor at a time.
                         Err(error) => assert_eq!(error.errno(), Errno::EADDRINUSE),
                     }
                 }

@@ -37,7 +37,7 @@ fn three_thousand_peers_and_nobody_reads() {
         visit(&endpoint);
     }
     round_trip(&context);
-    // Listening; and for each peer that it came, did not shake hands, and went.
+    // The events: listening, and for each peer accepted, handshake failed and disconnected.
     let all = 1 + 3 * 3000;
     eventually("all is counted", || monitor.lost() == all - 1000);
     monitor.stop();
@@ -55,7 +55,7 @@ fn three_thousand_peers_and_a_slow_reader() {
     for _ in 0..3000 {
         visit(&endpoint);
     }
-    // What fits is there, in order and whole.
+    // The notices that fit the queue are there, in order.
     let mut open = std::collections::BTreeSet::new();
     let mut gone = 0;
     while gone < 3000 {
@@ -120,14 +120,14 @@ fn a_borrowed_socket_and_its_monitor() {
             let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
             visit(&endpoint);
             drop(server);
-            // The name is free again: the socket has really gone.
+            // The name can be bound again, so the socket is closed.
             let again = context.socket(Router).unwrap();
             eventually("the listener is closed", || again.bind(&endpoint).is_ok());
         }
         round_trip(&context);
         context.terminate(DEADLINE).unwrap();
     }
-    // What was reported outlives them all.
+    // The notices outlive the socket and the context.
     let reported: Vec<_> = monitor.iter().map(Result::unwrap).collect();
     assert!(matches!(reported[0].event(), Event::Listening { .. }));
     assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
@@ -212,7 +212,7 @@ fn a_context_shut_down_under_a_monitor() {
         let crowd = Crowd::at(&server.bind("tcp://127.0.0.1:*").unwrap());
         monitor.recv().unwrap();
         context.shutdown().unwrap();
-        // It ends although the socket is open.
+        // The iterator ends although the socket is open.
         assert!(monitor.iter().all(|notice| notice.is_ok()));
         assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
         assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);

@@ -37,11 +37,11 @@ fn connections_are_counted_from_the_beginning_on() {
         assert_eq!(monitor.connections(), count);
     }
     assert!(!monitor.wait_for_connections(4, SHORT).unwrap());
-    // Waiting has taken no notices.
+    // The wait has taken no notices from the monitor.
     for _ in 0..3 {
         assert_eq!(*monitor.try_recv().unwrap().unwrap().event(), Event::HandshakeSucceeded);
     }
-    // From several threads, for several counts.
+    // Several threads wait, each for another count.
     thread::scope(|scope| {
         let monitor = &monitor;
         let waiting: Vec<_> =
@@ -100,7 +100,7 @@ fn a_connection_that_is_not_there() {
         assert!(!client.connect_and_wait(endpoint, SHORT).unwrap(), "{endpoint}");
         assert!(start.elapsed() >= SHORT);
     }
-    // A peer that says nothing is no peer yet, and one of the wrong kind never is.
+    // A silent peer does not count, and a peer of the wrong kind never does.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = context.socket(Req).unwrap();
     assert!(!client.connect_and_wait(&format!("tcp://{}", silent.local_addr().unwrap()), SHORT).unwrap());
@@ -108,7 +108,7 @@ fn a_connection_that_is_not_there() {
     let endpoint = wrong.bind("tcp://127.0.0.1:*").unwrap();
     assert!(!context.socket(Req).unwrap().connect_and_wait(&endpoint, SHORT).unwrap());
 
-    // It goes on in the background.
+    // The connection is established in the background after the time-out.
     let client = context.socket(Push).unwrap();
     assert!(!client.connect_and_wait("inproc://late", SHORT).unwrap());
     client.send("early").unwrap();
@@ -230,7 +230,7 @@ fn topics_are_those_held_at_the_moment() {
     assert!(publisher.wait_for_topics(1, None).unwrap());
     assert!(!publisher.wait_for_topics(2, SHORT).unwrap(), "the same topic twice is one");
     drop(subscribers);
-    // What an XPUB is told has been waiting all along.
+    // The XPUB still receives the subscription messages that the wait has seen.
     assert_eq!(publisher.recv().unwrap(), "\u{1}same");
     assert_eq!(publisher.recv().unwrap(), "\u{0}same");
     if !skip_unless_patched(&[1006]) {
@@ -293,7 +293,7 @@ fn whatever_comes_meanwhile_is_handed_over() {
     peer.send("\u{0}a").unwrap();
     peer.send("\u{1}b").unwrap();
     let mut received = vec![Message::from("kept")];
-    // Two came and one went.
+    // Two subscribers came and one left.
     assert!(!publisher.wait_for_subscribers(2, SHORT, &mut received).unwrap());
     assert_eq!(received, ["kept", "\u{1}a", "hello", "\u{1}not a subscription", "\u{0}a", "\u{1}b"]);
     received.clear();
@@ -301,10 +301,10 @@ fn whatever_comes_meanwhile_is_handed_over() {
     peer.send("\u{1}d").unwrap();
     assert!(publisher.wait_for_subscribers(1, None, &mut received).unwrap());
     assert_eq!(received, ["\u{1}c"]);
-    // The rest is still there to be received.
+    // The other messages can still be received.
     assert_eq!(publisher.recv().unwrap(), "\u{1}d");
     assert!(publisher.wait_for_subscribers(0, None, &mut received).unwrap());
-    // Over a failure too.
+    // A failed wait keeps the messages too.
     peer.send("\u{1}e").unwrap();
     let stop = context.clone();
     let stopper = thread::spawn(move || {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use zmq::{Context, Dealer, Message, Multipart, Rep, Req, Router};
 
-#[test]
+#[deadline::test]
 fn it_is_made_of_whatever_messages_are_made_of() {
     let expected = ["a", "b"];
     assert_eq!(Multipart::from(["a", "b"]), expected);
@@ -24,7 +24,7 @@ fn it_is_made_of_whatever_messages_are_made_of() {
     assert!(Multipart::new().is_empty() && Multipart::default().is_empty());
 }
 
-#[test]
+#[deadline::test]
 fn it_turns_into_its_parts() {
     let message = Multipart::from(["a", "b"]);
     let parts: Vec<Message> = message.clone().into();
@@ -39,7 +39,7 @@ fn it_turns_into_its_parts() {
     assert_eq!(message.into_iter().next_back().unwrap(), "b");
 }
 
-#[test]
+#[deadline::test]
 fn parts_are_reached_from_both_ends_and_by_number() {
     let mut message = Multipart::new();
     assert!(message.front().is_none() && message.back().is_none() && message.get(0).is_none());
@@ -61,7 +61,7 @@ fn parts_are_reached_from_both_ends_and_by_number() {
     assert_eq!(message, ["B"]);
 }
 
-#[test]
+#[deadline::test]
 fn equality_is_that_of_the_parts() {
     let message = Multipart::from(["a", "b"]);
     assert_eq!(message, message.clone());
@@ -71,14 +71,14 @@ fn equality_is_that_of_the_parts() {
     assert_ne!(message, ["a", "c"]);
 }
 
-#[test]
+#[deadline::test]
 fn it_is_printed_a_line_a_part() {
     let message = Multipart::from([&b"text"[..], b"", b"\x00\xff", b"tab\t"]);
     assert_eq!(message.to_string(), "[004] text\n[000] \n[002] 00FF\n[004] 74616209\n");
     assert_eq!(format!("{:?}", Multipart::from(["a", ""])), r#"[Message(1 bytes, "a"), Message(0 bytes, "")]"#);
 }
 
-#[test]
+#[deadline::test]
 fn dump_writes_to_standard_error() {
     const ROLE: &str = "SAFE_ZMQ_DUMP";
     if std::env::var_os(ROLE).is_some() {
@@ -115,7 +115,7 @@ fn the_envelope_of_a_req_is_what_unwrap_takes_off() {
 
 #[deadline::test]
 fn envelopes_stack() {
-    // What a DEALER sends through a ROUTER and a DEALER comes to a REP with all its addresses.
+    // A message of a DEALER passes a ROUTER and a DEALER and reaches a REP with all addresses in its envelope.
     let context = Context::new().unwrap();
     let client = context.socket(Dealer).unwrap();
     client.set_routing_id("client").unwrap();
@@ -140,7 +140,7 @@ fn envelopes_stack() {
 fn many_parts_stay_in_order() {
     let context = Context::new().unwrap();
     let (left, right) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
-    // More parts than the high-water mark has messages: the mark counts parts, and lets a begun message end.
+    // The message has more parts than the high-water mark. The mark counts parts, and lets a begun message end.
     right.connect(&left.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     let message: Multipart = (0..5000_u32).map(|number| Message::from(number.to_be_bytes())).collect();
     right.send_multipart(&message).unwrap();
@@ -158,7 +158,7 @@ fn empty_parts_are_parts() {
     assert_eq!(left.recv_multipart().unwrap(), ["", "", ""]);
 }
 
-#[test]
+#[deadline::test]
 fn a_clone_shares_the_content() {
     let message = Multipart::from([vec![0; 1000]]);
     assert_eq!(message.clone()[0].as_ptr(), message[0].as_ptr());

@@ -102,7 +102,7 @@ fn req_correlate() {
     let request = next(&router);
     assert_eq!(request[2..], [&b""[..], b"numbered"]);
     assert_eq!(request[1].len(), 4);
-    // A reply with another number is none.
+    // A reply with another request id is dropped.
     let id = request[0].clone();
     router.send_multipart([id.clone(), b"none".to_vec(), vec![], b"wrong".to_vec()]).unwrap();
     router.send_multipart([id, request[1].clone(), vec![], b"right".to_vec()]).unwrap();
@@ -170,7 +170,7 @@ fn xpub_manual_with_subscribe_and_unsubscribe() {
     let publisher = context.socket(XPub).unwrap();
     publisher.set_xpub_manual(true).unwrap();
     let endpoint = publisher.bind(TCP).unwrap();
-    // XSUB takes what it gets; SUB would filter it.
+    // XSUB receives all messages; SUB would filter them.
     let subscriber = context.socket(XSub).unwrap();
     subscriber.connect(&endpoint).unwrap();
 
@@ -229,7 +229,7 @@ fn xpub_welcome_msg() {
     assert_eq!(text(&subscriber), "Hello");
     assert_eq!(text(&subscriber), "How are you");
 
-    // Empty, it is none again.
+    // An empty welcome message is no welcome message.
     publisher.set_xpub_welcome_msg("").unwrap();
     let subscriber = context.socket(XSub).unwrap();
     subscriber.connect(&endpoint).unwrap();
@@ -336,7 +336,7 @@ fn timeouts_end_a_wait() {
     let failed = sender.send("message").unwrap_err();
     assert_eq!(failed.error().errno(), Errno::EAGAIN);
     assert!(start.elapsed() >= short, "{:?}", start.elapsed());
-    // Zero does not wait at all, and none waits for ever: until somebody sends.
+    // A time-out of zero does not wait. None waits for ever: until a message is sent.
     receiver.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
     assert_eq!(receiver.recv().unwrap_err().errno(), Errno::EAGAIN);
     receiver.set_rcvtimeo(None).unwrap();
@@ -346,7 +346,7 @@ fn timeouts_end_a_wait() {
     let (begin, begins) = std::sync::mpsc::channel();
     let sending = std::thread::spawn(move || {
         begins.recv().unwrap();
-        // Longer than the limit that was there before.
+        // The message is sent after the former time-out.
         std::thread::sleep(2 * short);
         late.send("late").unwrap();
     });
@@ -376,7 +376,7 @@ fn high_water_marks() {
         assert_eq!(room(&sender, 2000), expected, "marks {sndhwm} and {rcvhwm}");
         receiver.unbind("inproc://marks").unwrap();
     }
-    // The mark of a publisher that drops.
+    // The mark of a publisher, which drops messages beyond it.
     let publisher = context.socket(Pub).unwrap();
     publisher.set_sndhwm(2).unwrap();
     publisher.bind("inproc://publisher").unwrap();

@@ -196,7 +196,7 @@ fn descriptors_that_would_abort_are_refused() {
     let connected = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     // SAFETY: no preconditions.
     let idle = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-    // SAFETY: just opened, and owned by nobody else.
+    // SAFETY: the descriptor was just opened, and no other code owns it.
     let idle = unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(idle) };
     let bad: [(&str, OwnedFd, &str); 7] = [
         ("a file", File::open("/dev/null").unwrap().into(), TCP),
@@ -250,7 +250,7 @@ fn linger_keeps_what_is_unsent_or_drops_it() {
         drop(sender);
         let keeps = linger != Some(Duration::ZERO);
         if !keeps {
-            // Ends at once, and the message with it.
+            // Dropping the socket ends it and its message at once.
             drop(sending);
         }
         let context = context();
@@ -281,7 +281,7 @@ fn maxmsgsize_disconnects_who_sends_more() {
     client.send([7; 1000]).unwrap();
     assert_eq!(next(&server), [[7; 1000]], "what is just small enough");
     client.send([7; 1001]).unwrap();
-    // What follows on the same connection is lost with it; what follows on the next one arrives.
+    // Later messages on the same connection are lost with it. Messages on the next connection arrive.
     let message = loop {
         let _ = client.send_timeout("small", Duration::from_millis(50)).unwrap();
         if let Some(message) = server.recv_timeout(Duration::from_millis(50)).unwrap() {

@@ -50,7 +50,7 @@ fn split(definitions: BTreeMap<String, String>) -> (BTreeMap<String, i32>, BTree
     (numbers, names)
 }
 
-#[test]
+#[deadline::test]
 fn the_table_has_every_socket_option_of_the_header_and_no_other() {
     let header = header();
     let (mut stable, mut aliases) = split(section(&header, "Socket options."));
@@ -83,7 +83,7 @@ fn the_table_has_every_socket_option_of_the_header_and_no_other() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn every_context_option_of_the_header_has_its_method() {
     let header = header();
     let mut of_header = section(&header, "Context options");
@@ -122,7 +122,7 @@ fn every_context_option_of_the_header_has_its_method() {
     assert!(of_sockets.contains_key("ZMQ_IPV6") && of_sockets.contains_key("ZMQ_BLOCKY"));
 }
 
-#[test]
+#[deadline::test]
 fn every_message_option_of_the_header_has_its_method() {
     let header = header();
     let mut of_header = section(&header, "Message options");
@@ -205,7 +205,8 @@ fn is_built_in(name: &str) -> bool {
 fn the_library_accepts_what_the_table_says_on_every_kind() {
     let mut wrong = Vec::new();
     for row in rows() {
-        // Its end waits until the sockets' descriptors are back; one context would be full before they are.
+        // Each option has its own context, whose end waits until the sockets are closed. One context would run out of
+        // sockets.
         let context = Context::new().unwrap();
         for &kind in Kind::ALL {
             let socket = context.socket(kind).unwrap();
@@ -216,9 +217,10 @@ fn the_library_accepts_what_the_table_says_on_every_kind() {
                 wrong.push(format!("{} set on {kind}: {accepted:?}", row.name));
             }
 
-            // libzmq takes only the one length that it knows for most of them.
+            // libzmq accepts one length for most options.
             let read = [4, 8, 32, 256].map(|len| get(&socket, row.number, len));
-            // What a kind stores for itself is read from that kind, what can be set and read from all of them.
+            // An option that a kind stores for itself can be read from that kind. An option that can be set and read
+            // can be read from every kind.
             let readable = there && row.get && (row.set || row.accepted.contains(kind));
             if read.contains(&Ok(())) != readable
                 || read.iter().any(|read| !matches!(read, Ok(()) | Err(Errno::EINVAL)))
@@ -228,7 +230,7 @@ fn the_library_accepts_what_the_table_says_on_every_kind() {
             assert!(
                 row.kinds == Kinds::NONE
                     || Kind::ALL.iter().all(|&kind| {
-                        // SUBSCRIBE is XPUB's too, once it is in manual mode.
+                        // XPUB accepts SUBSCRIBE too in manual mode.
                         !row.kinds.contains(kind) || row.accepted.contains(kind) || row.name.ends_with("SUBSCRIBE")
                     }),
                 "{}: kinds are not among the accepted",
@@ -380,7 +382,7 @@ fn durations_out_of_range_are_named() {
     out_of_range(socket.set_tcp_keepalive_idle(Some(Duration::ZERO)), "ZMQ_TCP_KEEPALIVE_IDLE", "0ns is not in 1s..=");
     out_of_range(socket.set_tcp_keepalive_intvl(Some(century)), "ZMQ_TCP_KEEPALIVE_INTVL", "3153600000s");
 
-    // The last that fits, and what is no whole unit.
+    // The largest value that fits, and values between two units.
     socket.set_linger(Some(Duration::from_millis(i32::MAX as u64))).unwrap();
     assert_eq!(socket.linger().unwrap(), Some(Duration::from_millis(i32::MAX as u64)));
     socket.set_heartbeat_ttl(Duration::from_millis(6_553_599)).unwrap();
@@ -447,7 +449,7 @@ fn texts_out_of_range_are_named_and_never_shown() {
     assert_eq!(socket.plain_password().unwrap(), None, "what is refused changes nothing");
     assert_eq!(socket.mechanism().unwrap(), zmq::sockopt::Mechanism::Null);
 
-    // A shut-down context refuses the password that would be right: its text is not shown either.
+    // A shut-down context refuses a valid password. The error does not show its text either.
     context.shutdown().unwrap();
     assert_eq!(socket.events().unwrap_err().errno(), Errno::ETERM, "the socket has noticed");
     let error = socket.set_plain_password(Some("hush")).unwrap_err();
@@ -463,7 +465,7 @@ fn routing_ids_have_1_to_255_bytes() {
     out_of_range(socket.set_routing_id([b'a'; 256]), "ZMQ_ROUTING_ID", "a length of 256");
     socket.set_routing_id([0xff; 255]).unwrap();
     assert_eq!(socket.routing_id().unwrap(), [0xff; 255]);
-    // A ROUTER makes these itself, and libzmq aborts where it makes one that a peer has announced.
+    // A ROUTER makes up ids of this form. libzmq aborts if it makes up one that a peer has announced.
     out_of_range(socket.set_routing_id([0, 1, 2, 3, 4]), "ZMQ_ROUTING_ID", "\\x00\\x01");
     assert_eq!(socket.routing_id().unwrap(), [0xff; 255]);
 }
@@ -490,7 +492,7 @@ fn a_subscription_has_8192_bytes_at_most() {
         let failed = subscriber.send_multipart_timeout([&long[..]], Duration::from_secs(1)).unwrap_err();
         assert_eq!(failed.error().errno(), Errno::EMSGSIZE);
     }
-    // What is no subscription may be as long as it likes.
+    // A message that is no subscription may have any length.
     subscriber.send([&[2], long.as_slice()].concat()).unwrap();
 }
 

@@ -105,7 +105,7 @@ fn several_events_of_one_item() {
         r#"PollItem { on: "socket", events: POLLIN | POLLOUT, revents: POLLIN | POLLOUT }"#
     );
 
-    // A descriptor whose other end is gone.
+    // The other end of this descriptor is closed.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut items = [PollItem::fd(writer.as_fd(), PollEvents::POLLOUT | PollEvents::POLLERR)];
@@ -183,7 +183,7 @@ fn a_shutdown_ends_the_wait() {
                     [PollItem::fd(near.as_fd(), PollEvents::POLLIN), PollItem::socket(&socket, PollEvents::POLLIN)];
                 poll(&mut items, timeout).unwrap_err()
             });
-            // Whether it waits already or begins to only now: the outcome is the same.
+            // The outcome is the same if the thread waits already and if it begins to wait now.
             thread::sleep(Duration::from_millis(5));
             context.shutdown().unwrap();
             let error = waiter.join().unwrap();
@@ -280,7 +280,7 @@ fn a_socket_in_two_items_misses_nothing() {
     const ROUNDS: u32 = 300;
     let context = Context::new().unwrap();
     let (ours, theirs) = pair(&context, "inproc://twice");
-    // Many between the two make it likely that a message comes between the two questions.
+    // Many sockets between the two make it likely that a message arrives between the two queries.
     let idle: Vec<Socket<'_, Pair>> = (0..200).map(|_| context.socket(Pair).unwrap()).collect();
     thread::scope(|scope| {
         scope.spawn(move || {

@@ -204,7 +204,7 @@ fn descriptors_stay_ready_until_they_are_read() {
     assert_eq!(poller.wait(LONG).unwrap()[0].revents, PollEvents::POLLIN | PollEvents::POLLOUT);
     poller.remove("fd").unwrap();
     assert_eq!(ready(&mut poller, Duration::ZERO), [""; 0]);
-    // It may be added again, with its bytes still there.
+    // The descriptor can be added again while bytes are unread.
     poller.add(near.as_fd(), "again", PollEvents::POLLIN).unwrap();
     assert_eq!(ready(&mut poller, LONG), ["again"]);
 }
@@ -276,7 +276,7 @@ fn what_is_wrong_is_refused_and_given_back() {
     let failed = poller.add_owned(OwnedFd::from(open()), 3, PollEvents::POLLIN).unwrap_err();
     assert!(failed.into_source().into_fd().is_some());
     assert_eq!(poller.len(), 2);
-    // What was refused left nothing behind.
+    // The refused source is not in the poller.
     poller.add(&b, 3, PollEvents::POLLIN).unwrap();
     assert_eq!(poller.len(), 3);
 }
@@ -311,7 +311,7 @@ fn sockets_outlive_the_pollers_that_borrowed_them() {
         assert_eq!(ready(&mut poller, LONG), [1]);
         a.recv().unwrap();
     }
-    // Not even a poller that is never dropped holds on to a socket that has moved on.
+    // A poller that is never dropped does not keep a socket that was moved to another thread.
     let mut poller = Poller::new().unwrap();
     poller.add(&a, 1, PollEvents::POLLIN).unwrap();
     assert_eq!(ready(&mut poller, Duration::ZERO), []);
@@ -410,7 +410,7 @@ fn the_end_of_the_context_is_reported() {
     assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
     let late = context.socket(Pull);
     assert!(late.is_err());
-    // The others go on without it.
+    // The other sockets are reported as before.
     poller.remove(1).unwrap();
     assert_eq!(ready(&mut poller, LONG), [2]);
 }
@@ -467,7 +467,7 @@ fn a_forked_child_is_refused() {
     let (a, to_a) = pair(&context, "inproc://a");
     let mut poller = Poller::new().unwrap();
     poller.add(&a, 1, PollEvents::POLLIN).unwrap();
-    // SAFETY: the child does nothing but call the library and leave.
+    // SAFETY: the child only calls the library and exits.
     let child = unsafe { libc::fork() };
     if child == 0 {
         let refused = [
@@ -493,7 +493,7 @@ fn a_forked_child_is_refused() {
     assert_eq!(ready(&mut poller, LONG), [1]);
 }
 
-#[test]
+#[deadline::test]
 fn it_says_what_is_in_it() {
     let context = Context::new().unwrap();
     let a = context.socket(Pull).unwrap();

@@ -79,7 +79,7 @@ fn of_poll(count: usize) -> Duration {
 
 #[deadline::test]
 fn many_sockets_cost_as_much_as_few() {
-    // It asks each socket every time: what the measure is to tell apart.
+    // zmq_poll queries every socket in each call, so the measurement must show the difference.
     let (few, many) = (of_poll(FEW), of_poll(MANY));
     assert!(many > few * 10, "zmq_poll: {few:?} for {FEW}, {many:?} for {MANY}");
     for (what, of) in [("poller", of_a_poller as fn(usize) -> Duration), ("reactor", of_a_reactor)] {

@@ -24,7 +24,7 @@ fn a_caught_signal_ends_a_wait() {
         let mut poller = Poller::new().unwrap();
         poller.add(&a, 1, PollEvents::POLLIN).unwrap();
         assert_eq!(ready(&mut poller, Duration::ZERO), []);
-        // The poller is older than the wish.
+        // The poller was made before the program asked for interrupts.
         interrupt::catch_signals().unwrap();
         for _ in 0..3 {
             thread::scope(|scope| {
@@ -98,7 +98,7 @@ fn the_interrupt_may_be_one_of_what_it_waits_for() {
                 assert_eq!(ready(&mut poller, LONG), [2]);
             });
             assert_eq!(ready(&mut poller, LONG), [2]);
-            // Without it, an interrupt ends the wait as ever.
+            // If the socket is not polled, an interrupt ends the wait.
             poller.modify(2, PollEvents::NONE).unwrap();
             assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR);
             poller.modify(2, PollEvents::POLLIN).unwrap();

@@ -77,7 +77,7 @@ fn sends_and_receives_on_polled_sockets() {
     thread::scope(|scope| {
         for endpoint in &endpoints {
             let peer = connected(&context, Dealer, endpoint, LONG);
-            // Sends the next only when the last is answered; what is sent between is noise.
+            // The next request is sent when the last is answered. The messages between are noise.
             scope.spawn(move || {
                 for _ in 0..ROUNDS {
                     peer.send("ask").unwrap();

@@ -103,7 +103,7 @@ fn a_descriptor_that_is_too_high_is_refused() {
         // SAFETY: duplicates an open descriptor to the lowest free number from 1024 on.
         let high = unsafe { libc::fcntl(near.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 1024) };
         assert!(high >= 1024);
-        // SAFETY: it was just opened, and nobody else has it.
+        // SAFETY: the descriptor was just opened, and no other code has it.
         let high = unsafe { OwnedFd::from_raw_fd(high) };
         let mut items = [PollItem::fd(high.as_fd(), PollEvents::POLLIN)];
         let mask = SignalMask::empty();
@@ -124,7 +124,7 @@ fn a_descriptor_that_is_too_high_is_refused() {
     });
 }
 
-#[test]
+#[deadline::test]
 fn a_mask_holds_signals() {
     let mut mask = SignalMask::empty();
     assert_eq!(format!("{mask:?}"), "{}");

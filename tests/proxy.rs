@@ -88,7 +88,7 @@ fn a_queue_shares_the_work() {
     while_forwarding(&context, frontend, backend, |_| {
         let servers = ["one", "other"].map(|name| (name, connected(&context, Rep, "inproc://backend")));
         let clients: Vec<_> = (0..6).map(|_| connected(&context, Req, "inproc://frontend")).collect();
-        // Each server takes its requests in turn: a client gets its answer from whichever had its question.
+        // Each server answers its requests in order, so a client gets its reply from the server that had its request.
         thread::scope(|scope| {
             for (name, server) in servers {
                 scope.spawn(move || {
@@ -114,7 +114,7 @@ fn a_forwarder_passes_news_down_and_subscriptions_up() {
         let publisher = connected(&context, XPub, "inproc://frontend");
         let subscriber = connected(&context, Sub, "inproc://backend");
         subscriber.subscribe("news").unwrap();
-        // The subscription has come all the way up, and was seen.
+        // The subscription has reached the publisher, and the capture socket has a copy.
         assert_eq!(publisher.recv().unwrap(), b"\x01news");
         assert_eq!(captured.recv().unwrap(), b"\x01news");
         publisher.send("gossip").unwrap();
@@ -200,7 +200,7 @@ fn every_kind_of_capture_socket_sees_the_same() {
     captures(Dealer, Dealer);
 }
 
-#[test]
+#[deadline::test]
 fn capture_sockets_that_would_hold_it_up_for_ever_are_refused() {
     let context = Context::new().unwrap();
     let (frontend, backend) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
@@ -229,7 +229,7 @@ fn capture_sockets_that_would_hold_it_up_for_ever_are_refused() {
 fn a_capture_socket_that_fails_tears_no_message() {
     let context = Context::new().unwrap();
     let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
-    // It says that it has room, and knows nobody.
+    // The ROUTER reports POLLOUT although it has no peer.
     let capture = context.socket(Router).unwrap();
     capture.set_router_mandatory(true).unwrap();
     let (source, sink) =

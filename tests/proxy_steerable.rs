@@ -96,7 +96,7 @@ fn what_comes_while_it_is_paused_or_ended_stays_in_the_sockets() {
     let (unforwarded, frontend, backend) = streamer.terminated();
     assert_eq!(unforwarded, None);
     assert!(sink.try_recv().unwrap().is_none());
-    // The sockets are whole: by hand and by another proxy they go on where the first one stopped.
+    // The sockets continue where the proxy stopped, by hand and in another proxy.
     assert_eq!(frontend.recv_multipart().unwrap(), ["0", "body"]);
     let streamer = Streamer::between(frontend, backend);
     for number in 1..10 {
@@ -140,7 +140,7 @@ fn nothing_is_lost_however_often_it_ends_while_its_receiver_is_full() {
         }
         let unforwarded;
         (unforwarded, frontend, backend) = streamer.terminated();
-        // The receiver's queues come first, then the proxy's message, then what is still in the frontend.
+        // The order is: the receiver's queue, the proxy's message, the frontend's queue.
         while let Some(message) = sink.try_recv_multipart().unwrap() {
             assert_eq!(message, [number.to_string(), "body".to_owned()]);
             number += 1;
@@ -224,7 +224,7 @@ fn the_context_ends_it_while_it_is_paused() {
     let streamer = Streamer::over(&context);
     let source = connected(&context, Push, "inproc://frontend");
     streamer.handle.pause().unwrap();
-    // News for a paused proxy's sockets wake it and change nothing.
+    // Messages for the sockets of a paused proxy wake it, and are not forwarded.
     for _ in 0..100 {
         source.send("job").unwrap();
     }
@@ -258,7 +258,7 @@ fn it_is_commanded_while_messages_never_stop_or_find_no_room() {
         }
         drop(stop);
     });
-    // Nobody receives any more, and every queue is full.
+    // No peer receives any more, and every queue is full.
     let source = connected(&context, Push, "inproc://frontend");
     while source.send_timeout("x", MOMENT).unwrap().is_sent() {}
     streamer.handle.pause().unwrap();
@@ -392,7 +392,7 @@ fn one_socket_may_be_both_sides() {
     let client = connected(&context, Req, "inproc://echo");
     for round in 1..10_u64 {
         client.send_multipart(["there", "and back"]).unwrap();
-        // In libzmq's own loop, a REP answers before it has the whole request, and that ends the proxy.
+        // In libzmq's own loop a REP replies before it has received the whole request, and that error ends the proxy.
         assert_eq!(client.recv_multipart().unwrap(), ["there", "and back"]);
         let statistics = handle.statistics().unwrap();
         assert_eq!(statistics.to_c(), [2 * round, 13 * round, 0, 0, 0, 0, 2 * round, 13 * round]);
@@ -401,7 +401,7 @@ fn one_socket_may_be_both_sides() {
     assert!(runs.join().unwrap().unwrap().is_empty());
 }
 
-#[test]
+#[deadline::test]
 fn sockets_that_cannot_serve_together_are_refused() {
     let context = Context::new().unwrap();
     let (a, b, c) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
@@ -447,7 +447,7 @@ fn text_commands_do_what_they_say() {
         assert_eq!(ask("PAUSE"), [""]);
         source.send("two!").unwrap();
         assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
-        // Nothing but RESUME resumes: in 4.3.5 anything of 5 bytes does.
+        // Only RESUME resumes the proxy; in 4.3.5 any command of 5 bytes does.
         for other in ["", "other", "PAUS", "RESUMES", "resume", "PAUSE"] {
             assert_eq!(ask(other), [""]);
         }
@@ -516,7 +516,7 @@ fn other_kinds_of_control_sockets() {
     .unwrap();
     while_steered(Pull, Push, |commander, _, _| commander.send("TERMINATE").unwrap()).unwrap();
     while_steered(Sub, Pub, |commander, _, _| {
-        // Until its subscription is there.
+        // The command is repeated until the SUB has subscribed.
         for _ in 0..100 {
             commander.send("TERMINATE").unwrap();
             thread::sleep(Duration::from_millis(1));
@@ -531,7 +531,7 @@ fn answers_that_nobody_reads_hold_nothing_up() {
         let accepted = (0..5000).filter(|_| commander.try_send("STATISTICS").unwrap().is_sent()).count();
         source.send("job").unwrap();
         assert_eq!(sink.recv().unwrap(), "job");
-        // They are all there, whole and in turn, for whom reads at last.
+        // All replies are queued in order, and the commander receives them now.
         for _ in 0..accepted {
             assert_eq!(commander.recv_multipart().unwrap().len(), 8);
         }

@@ -45,7 +45,7 @@ fn it_hands_its_endpoints_back() {
     assert!(broker.is_running());
     let endpoint = broker.frontend_endpoints()[0].clone();
     assert!(broker.terminate().unwrap().is_empty());
-    // Its sockets are closed: the endpoint is free soon.
+    // The proxy's sockets are closed, so the endpoint is free soon.
     let next = context.socket(Pull).unwrap();
     eventually("the endpoint is free", || next.bind(&endpoint).is_ok());
 }
@@ -81,7 +81,7 @@ fn what_fails_in_the_thread_is_reported() {
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_LINGER"));
     let error = streamer().capture(SocketSpec::new(Pair).connect("nowhere")).start(&context).unwrap_err();
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_connect"));
-    // Nothing is left of those that failed.
+    // The failed starts leave no open sockets.
     assert_eq!(context.open_sockets().len(), 1);
     let panicked = catch_unwind(AssertUnwindSafe(|| start(SocketSpec::new(Push).with(|_| panic!("on purpose")))));
     assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
@@ -128,7 +128,7 @@ fn it_ends_with_its_owner_and_with_its_context_in_any_order() {
                 eventually("it has ended", || !streamer.is_running());
                 let (error, unforwarded) = streamer.terminate().unwrap_err().into_parts();
                 assert_eq!(error.errno(), Errno::ETERM);
-                // Its backend has no peer, so it has received nothing.
+                // The backend has no peer, so the proxy has received nothing.
                 assert!(unforwarded.is_empty());
             }
             4 => {
@@ -177,7 +177,7 @@ fn a_caught_signal_ends_it_and_takes_nothing() {
     });
     let running = Proxy::builder(SocketSpec::new(Pull), SocketSpec::new(Push)).start(&context).unwrap();
     running.pause().unwrap();
-    // The capture socket takes two; then the loop waits for it.
+    // The capture socket takes two messages; then the proxy waits for it.
     assert_eq!((sink.recv().unwrap(), sink.recv().unwrap()), ("0".into(), "1".into()));
     // SAFETY: the signal is caught.
     unsafe { libc::raise(libc::SIGINT) };
@@ -211,14 +211,14 @@ fn proxy_hands_over_a_held_message_when_a_caught_signal_ends_it() {
     let streamer = Proxy::builder(frontend, backend).start(&context).unwrap();
     let source = context.socket(Push).unwrap();
     source.connect("inproc://frontend").unwrap();
-    // The proxy takes the third only if it is there before the second fills the sink.
+    // The proxy receives the third message only if it arrives before the second fills the sink.
     streamer.pause().unwrap();
     for name in ["one", "two", "three"] {
         source.send_multipart([name, "body"]).unwrap();
     }
     streamer.resume().unwrap();
     eventually("two were sent", || streamer.statistics().unwrap().backend.sent.messages == 2);
-    // Each command is taken between two messages: after this one the third has been tried.
+    // The proxy executes a command between two messages, so after this one it has tried the third.
     streamer.statistics().unwrap();
     // SAFETY: the signal is caught.
     unsafe { libc::raise(libc::SIGINT) };
@@ -246,7 +246,7 @@ fn dealers_as_backend_of_a_broker_whose_workers_come_late() {
     let client = context.socket(Req).unwrap();
     client.connect("inproc://frontend").unwrap();
     client.send("question").unwrap();
-    // Nobody could take it: it was not taken.
+    // No server is connected, so the proxy has not received the request.
     assert_eq!(broker.statistics().unwrap().to_c(), [0; 8]);
     let server = context.socket(Rep).unwrap();
     server.connect("inproc://backend").unwrap();
@@ -268,7 +268,7 @@ fn a_forked_child_is_refused_and_drops_in_peace() {
         Ok(())
     })
     .unwrap();
-    // SAFETY: the child only uses what is under test, and leaves without running what its parent left behind.
+    // SAFETY: the child only uses what is under test, and exits without running its parent's destructors.
     let child = unsafe { libc::fork() };
     if child == 0 {
         let refused = proxy.pause().unwrap_err().errno() == Errno::EINVAL

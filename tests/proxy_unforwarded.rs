@@ -57,7 +57,7 @@ impl<'ctx> Streamer<'ctx> {
 /// Waits until two messages are forwarded and the third has been taken.
 fn wait_until_it_holds_the_third(handle: &ProxyHandle) {
     eventually("two were sent", || handle.statistics().unwrap().backend.sent.messages == 2);
-    // Each command is taken between two messages: after this one the third has been tried.
+    // The proxy executes a command between two messages, so after this one it has tried the third.
     handle.statistics().unwrap();
 }
 
@@ -152,7 +152,7 @@ fn proxy_in_a_thread_hands_over_a_message_when_it_is_terminated() {
     let streamer = Proxy::builder(frontend, backend).start(&context).unwrap();
     let source = context.socket(Push).unwrap();
     source.connect("inproc://frontend").unwrap();
-    // The proxy takes the third only if it is there before the second fills the sink.
+    // The proxy receives the third message only if it arrives before the second fills the sink.
     streamer.pause().unwrap();
     for name in ["one", "two", "three"] {
         source.send(name).unwrap();
@@ -279,7 +279,7 @@ fn proxy_hands_over_a_message_in_each_direction() {
     assert!(server.try_recv().unwrap().is_none() && client.try_recv().unwrap().is_none());
 }
 
-/// The capture socket sends what it knows a peer for: the first part is the peer's id.
+/// The capture socket is a ROUTER: it sends the messages whose first part is the id of a peer.
 #[deadline::test]
 fn proxy_hands_over_a_held_message_when_capturing_another_fails() {
     let context = Context::new().unwrap();
@@ -322,7 +322,7 @@ fn proxy_hands_over_a_held_message_when_capturing_another_fails() {
         unforwarded
     });
     assert_eq!(unforwarded.to_backend.unwrap(), ["up", "three"]);
-    // It was sent, and not captured.
+    // The reply was sent, and not captured.
     assert_eq!(unforwarded.to_frontend, None);
     assert_eq!(client.try_recv_multipart().unwrap().unwrap(), ["nobody", "reply"]);
     for name in ["probe", "one", "two"] {
@@ -337,7 +337,7 @@ fn proxy_hands_over_a_request_when_capturing_it_fails() {
     socket.bind("inproc://echo").unwrap();
     client.connect("inproc://echo").unwrap();
     client.send_multipart(["question", "body"]).unwrap();
-    // It says that it has room, and knows nobody.
+    // The ROUTER reports POLLOUT although it has no peer.
     let capture = context.socket(Router).unwrap();
     capture.set_router_mandatory(true).unwrap();
     let (error, unforwarded) = proxy(&socket, &socket, Some(capture.as_ref())).unwrap_err().into_parts();
@@ -441,7 +441,7 @@ fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
         assert!(unforwarded.is_empty());
         assert_eq!(handle.statistics().unwrap().backend.sent.messages, 3);
         let received: Vec<_> = std::iter::from_fn(|| second.try_recv_multipart().unwrap()).collect();
-        // If not, the first sink had the whole message before it left.
+        // If the second sink did not get the message, the first had received it whole before it left.
         received.iter().any(|message| *message == long_message())
     });
 }
@@ -463,12 +463,12 @@ fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts
                 assert!(source.send_timeout("last", DEADLINE).unwrap().is_sent());
                 thread::sleep(delay);
                 drop(first);
-                // A PAIR refuses a second peer until it has seen the first one go.
+                // A PAIR refuses a second peer until it has processed the end of the first.
                 let mut second = context.socket(Pair).unwrap();
                 let mut next = None;
                 eventually("the second peer is accepted", || {
                     second.connect("inproc://backend").unwrap();
-                    // The first peer may have had the others.
+                    // The first peer may have received the other messages.
                     let _ = source.try_send("another").unwrap();
                     next = second.recv_multipart_timeout(Duration::from_millis(100)).unwrap();
                     if next.is_none() {
@@ -479,7 +479,7 @@ fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts
                 commands.terminate().unwrap();
                 next.unwrap()
             });
-            // The second peer leaves without the messages behind the first that it gets.
+            // The second peer leaves before it receives the messages behind its first.
             drop(handle.run(&frontend, &backend, None).unwrap());
             let statistics = handle.statistics().unwrap();
             assert_eq!(statistics.backend.sent, statistics.frontend.received);
@@ -539,7 +539,7 @@ fn proxy_hands_over_a_message_that_is_no_datagram() {
         let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
         assert_eq!((error.errno(), error.call()), (errno, "zmq_proxy"), "{message:?}");
         assert_eq!((unforwarded.to_backend, unforwarded.to_frontend), (Some(message), None));
-        // The DGRAM is not in the middle of a message.
+        // The DGRAM has sent the whole message.
         backend.send_to(address, "right").unwrap();
         let mut buffer = [0; 100];
         let (len, _) = other.recv_from(&mut buffer).unwrap();
@@ -556,7 +556,7 @@ fn proxy_hands_over_a_message_of_kinds_that_libzmq_locks() {
     let (frontend, source) = (context.socket(Gather).unwrap(), context.socket(Scatter).unwrap());
     frontend.bind("inproc://frontend").unwrap();
     source.connect("inproc://frontend").unwrap();
-    // It has no routing id.
+    // The message has no routing id.
     source.send("nobody").unwrap();
     let backend = context.socket(Server).unwrap();
     let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();

@@ -129,7 +129,7 @@ fn handlers_remove_themselves_and_each_other() {
     let mut reactor = Reactor::new().unwrap();
     for (socket, peer) in &pairs {
         peer.send("x").unwrap();
-        // Whoever is called first removes all: the others are ready too, and are not called.
+        // The first handler that is called removes all. The others are ready too, and are not called.
         let id = reactor.add(socket, IN, |reactor, event| {
             calls.set(calls.get() + 1);
             let all: Vec<_> = ids.borrow().clone();
@@ -139,7 +139,7 @@ fn handlers_remove_themselves_and_each_other() {
                 assert_eq!(reactor.remove(id).unwrap_err().errno(), Errno::EINVAL);
                 assert_eq!(reactor.modify(id, IN).unwrap_err().errno(), Errno::EINVAL);
             }
-            // What comes into a place is not taken for what was there.
+            // A new handler in a freed slot is not taken for the removed one.
             reactor.after(SHORT, |reactor, _| {
                 reactor.stop();
                 Ok(())
@@ -313,7 +313,7 @@ fn an_error_ends_the_loop_and_names_its_handler() {
         }
         other => panic!("{other:?}"),
     }
-    // It goes on where it was.
+    // The reactor continues.
     peer.send("end").unwrap();
     assert_eq!(reactor.run().unwrap(), Ended::Stopped);
 }
@@ -353,7 +353,7 @@ fn a_panic_is_contained_and_names_its_handler() {
     }
     assert!(matches!(reactor.run().unwrap_err(), ReactorError::Handler { .. }));
     assert_eq!(socket.recv().unwrap(), "x", "no handler has received it");
-    // A timer's too; and what a handler has captured may panic when the handler goes.
+    // A timer's panic ends the run too. The captured values of a handler may panic when they are dropped.
     reactor.after(Duration::ZERO, |_, _| panic!("timer"));
     let text = reactor.run().unwrap_err().to_string();
     assert!(text.ends_with("panicked: timer"), "{text}");
@@ -422,7 +422,7 @@ fn it_ends_with_the_context() {
         });
         assert_eq!(reactor.run().unwrap(), Ended::Terminated);
     });
-    // From inside a handler as well, however the error comes out of it.
+    // ETERM from inside a handler ends the run too, as each type of error.
     let mut reactor = Reactor::new().unwrap();
     reactor.after(Duration::ZERO, |_, _| Ok(idle.recv().map(drop)?));
     assert_eq!(reactor.run().unwrap(), Ended::Terminated);

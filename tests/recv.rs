@@ -77,7 +77,7 @@ fn parts_say_whether_more_follow() {
     let mut message = Message::new();
     right.recv_msg(&mut message).unwrap();
     assert!(message.more());
-    // A buffer cannot say, the socket can.
+    // A buffer has no MORE flag; the socket has ZMQ_RCVMORE.
     assert_eq!(right.recv_into(&mut [0; 1]).unwrap().size, 1);
     assert!(right.rcvmore().unwrap());
     assert!(!right.recv().unwrap().more());
@@ -210,7 +210,7 @@ fn a_shutdown_ends_a_receive_that_waits() {
             socket.set_rcvtimeo(limit).unwrap();
             thread::scope(|scope| {
                 let receiver = scope.spawn(move || receive(&socket));
-                // Whether it waits already or begins to only now: the outcome is the same.
+                // The outcome is the same if the thread waits already and if it begins to wait now.
                 thread::sleep(Duration::from_millis(2));
                 context.shutdown().unwrap();
                 let error = receiver.join().unwrap().unwrap_err();

@@ -5,7 +5,7 @@ mod common;
 use std::cell::OnceCell;
 use std::net::TcpStream;
 
-use common::owners_are_settled;
+use common::wait_for_dropped_owners;
 use zmq::{Context, Message, Pull, Push, Socket, Stream, Sub, XPub};
 
 /// Bytes with a destructor.
@@ -52,7 +52,7 @@ fn an_owner_receives_from_the_socket_that_receives_into_its_message() {
         assert!(message.ends_with(b"a short one"));
         assert!(publisher.try_recv().unwrap().is_none(), "there was one subscription");
     });
-    owners_are_settled();
+    wait_for_dropped_owners();
 }
 
 #[deadline::test]
@@ -72,7 +72,7 @@ fn an_owner_sends_on_the_socket_that_sends_its_message() {
     server.send_more(&id).unwrap();
     SERVER.with(|cell| assert!(cell.set((server, id)).is_ok()));
     SERVER.with(|cell| cell.get().unwrap().0.send(owned(0, send))).unwrap();
-    owners_are_settled();
+    wait_for_dropped_owners();
 }
 
 #[deadline::test]
@@ -93,5 +93,5 @@ fn an_owner_shuts_down_the_context_that_binds_a_name() {
     sink.disconnect("inproc://a").unwrap();
     source.events().unwrap();
     sink.bind("inproc://b").unwrap();
-    owners_are_settled();
+    wait_for_dropped_owners();
 }

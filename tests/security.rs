@@ -77,7 +77,7 @@ fn each_mechanism_is_set_up_in_one_call() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn what_is_set_is_what_was_asked_for() {
     let context = Context::new().unwrap();
     let socket = open(&context);
@@ -102,7 +102,7 @@ fn what_is_set_is_what_was_asked_for() {
     assert_eq!(socket.curve_serverkey().unwrap(), other);
 }
 
-#[test]
+#[deadline::test]
 fn no_socket_is_left_half_set_up() {
     let context = Context::new().unwrap();
     let long = "x".repeat(256);
@@ -137,7 +137,7 @@ fn no_socket_is_left_half_set_up() {
 }
 
 /// It would go by what is set, and whoever has set it would take it for secured.
-#[test]
+#[deadline::test]
 fn raw_data_does_not_travel_where_security_is_set() {
     let context = Context::new().unwrap();
     for kind in [Kind::Stream, Kind::Router] {
@@ -168,7 +168,7 @@ fn raw_data_does_not_travel_where_security_is_set() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn without_curve_the_errors_say_so() {
     if skip_unless(!zmq::has("curve"), "this libzmq has CURVE") {
         return;
@@ -192,7 +192,7 @@ fn without_curve_the_errors_say_so() {
 }
 
 #[cfg(feature = "gssapi")]
-#[test]
+#[deadline::test]
 fn gssapi_is_set_up_in_one_call() {
     let context = Context::new().unwrap();
     let socket = open(&context);
@@ -291,14 +291,14 @@ fn without_a_handler_plain_refuses_and_curve_lets_in() {
     connecter.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
     connecter.connect(&binder.bind(ANY_PORT).unwrap()).unwrap();
     connecter.send("Hello").unwrap();
-    // It goes on trying, and gets in as soon as there is one.
+    // The client reconnects until the handler exists, and is then accepted.
     assert_eq!(binder.recv_timeout(Duration::from_millis(100)).unwrap(), None);
     let authenticator = Authenticator::start(&context).unwrap();
     authenticator.configure("*", |policy| policy.allow_user("alice", "x")).unwrap();
     assert_eq!(binder.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
 }
 
-#[test]
+#[deadline::test]
 fn secrets_are_not_printed() {
     let secret = SecretKey::from_bytes([7; 32]);
     let mut policy = Policy::new();

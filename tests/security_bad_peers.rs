@@ -226,7 +226,7 @@ fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
     for secured in &secured {
         let mut open = Vec::new();
         for bytes in nonsense() {
-            // Those that say it and stay, and those that say it and go.
+            // One peer sends the bytes and stays connected, another sends them and closes.
             open.push(peer(&secured.endpoint, &bytes));
             let mut goes = peer(&secured.endpoint, &bytes);
             let _ = goes.shutdown(Shutdown::Write);
@@ -273,7 +273,7 @@ fn websockets_without_a_mechanism_do_not_get_by_the_handler() {
     let (secured, endpoint) = bound(&Security::null().with_domain("lan"));
     hung_up(&mut websocket(&endpoint));
     assert_eq!(secured.try_recv().unwrap(), None);
-    // One that has a mechanism is asked about.
+    // The handler is asked about a client with a mechanism.
     let client = || {
         let client = context.socket(Push).unwrap();
         client.connect(&endpoint).unwrap();

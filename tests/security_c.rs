@@ -44,7 +44,7 @@ fn c_lets_clients_in_by_key() {
     let connect = |secret, server_key| {
         let client = open(&context, &Security::curve_client(secret, server_key));
         client.connect(&endpoint).unwrap();
-        // Where it was refused already, there is nobody to wait for.
+        // If the client is refused already, no peer takes the message.
         let _ = client.try_send("Hello").unwrap();
         client
     };

@@ -158,7 +158,7 @@ impl Pyzmq {
         let socket = open(&context, Req);
         socket.secure(security).unwrap();
         socket.connect(&self.endpoint).unwrap();
-        // Where it was refused already, there is nobody to wait for.
+        // If the client is refused already, no peer takes the message.
         let _ = socket.try_send("Hello").unwrap();
         assert_eq!(self.process.line(), "HANDSHAKE_FAILED_AUTH 400");
     }
@@ -257,12 +257,12 @@ fn a_server_without_its_key_is_no_server() {
     socket.secure(&place.client("known", "unknown")).unwrap();
     socket.connect(&server.endpoint).unwrap();
     assert!(server.process.line().starts_with("HANDSHAKE_FAILED_PROTOCOL "));
-    // One that does not encrypt does not get in either.
+    // A client without encryption is refused too.
     for security in [Security::null(), Security::plain_client("alice", "hush")] {
         let socket = open(&context, Req);
         socket.secure(&security).unwrap();
         socket.connect(&server.endpoint).unwrap();
-        // Both sides notice: it depends on who closes first.
+        // The event depends on the side that closes first.
         let line = server.process.line();
         assert!(line.starts_with("HANDSHAKE_FAILED_") && !line.contains("AUTH"), "{line}");
     }

@@ -136,7 +136,7 @@ fn without_a_peer_a_message_comes_back() {
     message = assert_failed(socket.send(message), Errno::EAGAIN);
     assert_eq!((message.as_ptr(), message.len()), (place, 1000), "it is the same message all the time");
 
-    // The time-outs are over: it can be sent after all, and alone.
+    // After the time-outs the message can be sent, and only once.
     socket.set_sndtimeo(None).unwrap();
     let sink = context.socket(Pull).unwrap();
     sink.bind("inproc://sink").unwrap();
@@ -251,7 +251,7 @@ fn a_mandatory_router_gives_back_what_nobody_gets() {
     let alice = context.socket(Dealer).unwrap();
     alice.set_routing_id("alice").unwrap();
     alice.connect("inproc://router").unwrap();
-    // Asking for its events lets the socket see who has come.
+    // Reading ZMQ_EVENTS lets the ROUTER process the new connection.
     router.events().unwrap();
     router.send_multipart(parts).unwrap();
     assert_eq!(alice.recv_multipart().unwrap(), ["Hello"]);
@@ -282,7 +282,7 @@ fn a_mandatory_router_waits_for_a_peer_that_is_full() {
         assert!(sent < 10, "the marks are 1 and 1");
     };
     assert_eq!(unsent, ["full", "news"]);
-    // The other peer has room, so libzmq calls the socket ready: the time-out holds all the same.
+    // The other peer has room, so libzmq reports POLLOUT. The time-out still applies.
     let start = Instant::now();
     let unsent = router.send_multipart_timeout(unsent, SHORT).unwrap().into_unsent().unwrap();
     assert!(start.elapsed() >= SHORT);
@@ -356,7 +356,7 @@ fn a_shutdown_ends_a_send_that_waits() {
         thread::scope(|scope| {
             let socket = context.socket(Push).unwrap();
             scope.spawn(move || send(&socket));
-            // Whether it waits already or begins to only now: the outcome is the same.
+            // The outcome is the same if the thread waits already and if it begins to wait now.
             thread::sleep(Duration::from_millis(5));
             context.shutdown().unwrap();
         });
@@ -376,7 +376,7 @@ fn a_peer_that_goes_takes_nothing_from_the_next() {
 
     source.send_more("half of").unwrap();
     drop(first);
-    // What has begun goes down with its peer, at its end; then the socket is as good as new.
+    // The begun message is dropped with its peer when its last part is sent. Then the socket is usable again.
     let _ = source.send_with("a message", Flags::DONTWAIT);
     eventually("nobody is there", || !source.try_send("lost").unwrap().is_sent());
     let second = context.socket(Pull).unwrap();

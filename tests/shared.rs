@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Process, alone, eventually, role};
+use common::{DEADLINE, Process, alone, eventually, in_own_process, role};
 use zmq::{
     Context, Dealer, Errno, Kind, Multipart, Pair, Pull, Push, Rep, Req, Router, SharedSocket, Socket, SocketType, Sub,
     TrySend, interrupt,
@@ -28,7 +28,7 @@ fn connected<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socke
     socket
 }
 
-#[test]
+#[deadline::test]
 fn it_goes_to_every_thread() {
     fn is_shared<S: Clone + Send + Sync + 'static>() {}
     is_shared::<SharedSocket<Push>>();
@@ -83,7 +83,7 @@ fn a_full_socket_holds_senders_up_and_nothing_is_lost() {
     let source = SharedSocket::new(source).unwrap();
     source.send("1").unwrap();
     source.send("2").unwrap();
-    // The third does not fit.
+    // The third message does not fit.
     let TrySend::WouldBlock(unsent) = source.try_send(["3", "whole"]).unwrap() else { panic!("it is full") };
     assert_eq!(unsent, ["3", "whole"]);
     let start = Instant::now();
@@ -106,13 +106,13 @@ fn nothing_is_received_that_nobody_asked_for() {
     assert!(sink.try_recv().unwrap().is_none());
     assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
     let source = connected(&context, Push, "inproc://sink");
-    // What comes after a time-out is there for the next call.
+    // A message that arrives after a time-out is returned by the next call.
     for number in 0..50 {
         source.send(number.to_string()).unwrap();
         assert_eq!(sink.recv().unwrap(), [number.to_string()]);
         assert!(sink.recv_timeout(Duration::from_micros(number)).unwrap().is_none());
     }
-    // Time-outs that run against arrivals.
+    // The time-outs expire while messages arrive.
     let feeding = thread::spawn(move || {
         for number in 0..200 {
             source.send(number.to_string()).unwrap();
@@ -148,7 +148,7 @@ fn errors_come_back_to_who_called_with_the_message() {
     let question = router.recv().unwrap();
     router.send(question).unwrap();
     assert_eq!(request.recv().unwrap(), ["question"]);
-    // And one whose kind is known at run time only.
+    // A socket whose kind is known at run time only works too.
     let sub = SharedSocket::new(context.owned_socket(Kind::Sub).unwrap()).unwrap();
     assert_eq!(sub.send("no").unwrap_err().error().errno(), Errno::ENOTSUP);
     assert_eq!(sub.kind(), Kind::Sub);
@@ -189,7 +189,7 @@ fn work_on_the_socket_is_done_in_its_thread() {
     let endpoint = news.with(|socket| socket.bind("tcp://127.0.0.1:*")).unwrap().unwrap();
     let name = news.with(|_| thread::current().name().map(str::to_owned)).unwrap();
     assert_eq!(name.as_deref(), Some("zmq-shared"));
-    // It is done although somebody waits.
+    // The call runs although another thread waits in `recv`.
     let waits = news.clone();
     let waiting = thread::spawn(move || waits.recv().unwrap());
     news.with(|socket| socket.subscribe("sport")).unwrap().unwrap();
@@ -211,7 +211,7 @@ fn work_that_waits_for_its_own_thread_is_refused() {
     let inside = shared.clone();
     let refused = shared
         .with(move |socket| {
-            // Nobody else is there to do these.
+            // These calls would have to run in this thread itself.
             let unsent = inside.send("Hello").unwrap_err();
             assert_eq!(unsent.message(), &Multipart::from("Hello"));
             let errors = [unsent.into_parts().1, inside.recv().unwrap_err(), inside.with(|_| ()).unwrap_err()];
@@ -229,7 +229,7 @@ fn kinds_that_libzmq_locks_are_shared_as_others() {
     let server = SharedSocket::new(bound(&context, zmq::Server, "inproc://server")).unwrap();
     let client = SharedSocket::new(connected(&context, Kind::Client, "inproc://server")).unwrap();
     for _ in 0..3 {
-        // With nothing to do, it waits for the end of its context alone.
+        // The idle thread waits for the end of its context only.
         thread::sleep(MOMENT);
         assert!(server.try_recv().unwrap().is_none());
         let waiting = client.clone();
@@ -265,7 +265,7 @@ fn the_last_handle_closes_the_socket_wherever_it_is_dropped() {
         threads
             .with(move |_| {
                 gone.recv().unwrap_err();
-                // Dropped in the thread that it would wait for.
+                // The handle is dropped in the thread that its drop would wait for.
                 drop(inside);
             })
             .unwrap();
@@ -276,7 +276,7 @@ fn the_last_handle_closes_the_socket_wherever_it_is_dropped() {
     eventually("the socket is closed", || context.open_sockets().is_empty());
     context.terminate(DEADLINE).unwrap();
 
-    // The context may go first: its end waits for the socket.
+    // The context may be dropped first; its end waits for the socket.
     let context = Context::new().unwrap();
     let shared = SharedSocket::new(bound(&context, Pair, "inproc://pair")).unwrap();
     drop(context);
@@ -293,7 +293,7 @@ fn the_end_of_the_context_ends_every_call_and_closes_the_socket() {
     let (sends, receives) = (source.clone(), sink.clone());
     let sending = thread::spawn(move || sends.send(["waits", "for room"]).unwrap_err());
     let receiving = thread::spawn(move || receives.recv_timeout(DEADLINE).unwrap_err());
-    // The sockets close by themselves, although handles are held.
+    // The sockets close although handles exist.
     context.terminate(DEADLINE).unwrap();
     let failed = sending.join().unwrap();
     assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &["waits", "for room"].into()));
@@ -357,7 +357,7 @@ fn a_caught_signal_ends_what_waits_and_nothing_else() {
     assert_eq!(receiving.join().unwrap(), Errno::EINTR);
     let failed = sending.join().unwrap();
     assert_eq!((failed.error().errno(), failed.message()), (Errno::EINTR, &"message".into()));
-    // What need not wait goes on.
+    // Calls that need not wait work after the signal.
     source.send("Hello").unwrap();
     eventually("it arrives", || sink.try_recv().unwrap().is_some_and(|message| message == ["Hello"]));
     assert!(!lonely.try_send("message").unwrap().is_sent());
@@ -369,27 +369,25 @@ fn a_caught_signal_ends_what_waits_and_nothing_else() {
 
 #[test]
 fn a_forked_child_is_refused() {
-    const NAME: &str = "a_forked_child_is_refused";
-    if role().is_none() {
-        return Process::spawn(&mut alone(NAME, "alone")).succeeds();
-    }
-    let context = Context::new().unwrap();
-    let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
-    let source = SharedSocket::new(connected(&context, Push, "inproc://sink")).unwrap();
-    // SAFETY: the child only uses what is under test, and leaves without running what its parent left behind.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        let refused = source.send("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
-            && sink.try_recv().unwrap_err().errno() == Errno::ENOTSOCK
-            && sink.with(|_| ()).unwrap_err().errno() == Errno::ENOTSOCK;
-        drop((source, sink));
-        // SAFETY: no preconditions.
-        unsafe { libc::_exit(i32::from(!refused)) };
-    }
-    let mut status = -1;
-    // SAFETY: the pointer is to an int.
-    unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert_eq!(status, 0);
-    source.send("from the parent").unwrap();
-    assert_eq!(sink.recv().unwrap(), ["from the parent"]);
+    in_own_process("a_forked_child_is_refused", || {
+        let context = Context::new().unwrap();
+        let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
+        let source = SharedSocket::new(connected(&context, Push, "inproc://sink")).unwrap();
+        // SAFETY: the child only uses what is under test, and exits without running its parent's destructors.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let refused = source.send("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
+                && sink.try_recv().unwrap_err().errno() == Errno::ENOTSOCK
+                && sink.with(|_| ()).unwrap_err().errno() == Errno::ENOTSOCK;
+            drop((source, sink));
+            // SAFETY: no preconditions.
+            unsafe { libc::_exit(i32::from(!refused)) };
+        }
+        let mut status = -1;
+        // SAFETY: the pointer is to an int.
+        unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!(status, 0);
+        source.send("from the parent").unwrap();
+        assert_eq!(sink.recv().unwrap(), ["from the parent"]);
+    });
 }

@@ -11,7 +11,7 @@ use zmq::monitor::Events;
 use zmq::security::Authenticator;
 use zmq::{Actor, Context, Dealer, Errno, Kind, Proxy, Pub, Pull, Push, Router, Socket, SocketSpec, Sub};
 
-#[test]
+#[deadline::test]
 fn every_new_socket_starts_with_them() {
     let context = Context::new().unwrap();
     let before = context.socket(Pull).unwrap();
@@ -62,7 +62,7 @@ fn what_a_kind_does_not_have_is_skipped_there_and_nowhere_else() {
         socket.set_sndhwm(5)
     });
     for kind in Kind::ALL {
-        // Those that follow a skipped one are set.
+        // The options behind a skipped one are set.
         assert_eq!(context.socket(*kind).unwrap().sndhwm().unwrap(), 5, "{kind}");
     }
     let router = context.socket(Router).unwrap();
@@ -74,7 +74,7 @@ fn what_a_kind_does_not_have_is_skipped_there_and_nowhere_else() {
     publisher.send("news of today").unwrap();
     assert_eq!(subscriber.recv().unwrap(), "news of today");
 
-    // Outside of the defaults, such an option is refused as ever; so is reading it inside.
+    // Outside of `set_socket_defaults` such an option is refused. Inside of it, reading the option is refused.
     let error = context.socket(Kind::Pull).unwrap().subscribe("news").unwrap_err();
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_SUBSCRIBE"));
     context.set_socket_defaults(|socket| socket.req_correlate_is_read());
@@ -145,7 +145,7 @@ fn they_are_not_for_the_sockets_of_the_library_itself() {
     assert_eq!(opened, [(Kind::Router, here)]);
     drop(authenticator);
     drop(Actor::spawn(&context, "actor", |_| Ok(())).unwrap());
-    // Those that are described are the user's.
+    // The sockets of a SocketSpec have the defaults: they are the user's.
     let described = Proxy::builder(SocketSpec::new(Pull), SocketSpec::new(Push)).start(&context);
     assert_eq!(described.unwrap_err().errno(), Errno::EINVAL);
     context.clear_socket_defaults();

@@ -60,7 +60,7 @@ fn every_kind_talks_to_its_partners() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn the_table_has_every_kind_but_stream() {
     // The draft kinds, from 12 on, are tested by themselves.
     for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Stream && kind.raw() < 12) {
@@ -257,7 +257,7 @@ macro_rules! is_not {
     })*};
 }
 
-#[test]
+#[deadline::test]
 fn what_may_cross_threads() {
     is_send::<Context>();
     is_sync::<Context>();

@@ -65,7 +65,7 @@ fn endpoints_leave_the_report_with_their_bindings_and_connections() {
     for socket in context.open_sockets() {
         assert_eq!(ends_of(&socket), (vec![], vec![]), "{socket}");
     }
-    // What binds to a descriptor is no less bound.
+    // An endpoint bound by `bind_fd` is listed too.
     let listener: OwnedFd = std::net::TcpListener::bind("127.0.0.1:0").unwrap().into();
     let adopted = sink.bind_fd("tcp://127.0.0.1:*", listener).unwrap();
     assert_eq!(ends_of(&context.open_sockets()[0]), (vec![&*adopted], vec![]));
@@ -91,7 +91,7 @@ fn every_way_to_open_a_socket_says_where() {
     // SAFETY: the handle was just given up and is of this context and kind.
     let adopted = unsafe { context.socket_from_raw(handle, Pair).unwrap() };
     lines.push(line!() - 1);
-    // The one that was given up has left.
+    // The raw handle is not listed.
     lines.remove(1);
     let found: Vec<_> = context.open_sockets().iter().map(|socket| socket.opened_at().line()).collect();
     assert_eq!(found, lines);
@@ -122,7 +122,7 @@ fn a_report_can_be_made_while_sockets_come_and_go() {
     context.terminate(DEADLINE).unwrap();
 }
 
-#[test]
+#[deadline::test]
 fn ending_prints_nothing() {
     // The output of a process of its own is the whole of what is printed.
     if common::role().is_some() {

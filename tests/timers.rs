@@ -40,7 +40,7 @@ fn timers_repeat_in_their_intervals() {
     assert!((1..=3).contains(&fast_ones), "{fast_ones}");
 }
 
-#[test]
+#[deadline::test]
 fn intervals_are_whole_milliseconds_and_never_zero() {
     let mut timers = Timers::new().unwrap();
     let refused = |timers: &mut Timers<'_>, interval| timers.add(interval, |_, _| {}).unwrap_err();
@@ -75,7 +75,7 @@ fn a_cancelled_timer_is_gone() {
     assert_eq!(timers.timeout(), None);
 }
 
-#[test]
+#[deadline::test]
 fn a_timer_that_is_not_due_does_not_run() {
     let mut timers = Timers::new().unwrap();
     timers.add(LONG, |_, _| panic!("it is not due")).unwrap();
@@ -86,7 +86,7 @@ fn a_timer_that_is_not_due_does_not_run() {
 fn a_reset_begins_the_interval_again() {
     let mut timers = Timers::new().unwrap();
     let timer = timers.add(LONG, |_, _| {}).unwrap();
-    // More than once on a machine that is busy just when the reset is done.
+    // The reset is repeated if the machine is busy in between.
     eventually("more time is left than before", || {
         thread::sleep(SHORT);
         let before = timers.timeout().unwrap();
@@ -204,7 +204,7 @@ fn a_panic_passes_and_loses_no_other_timer() {
     assert_eq!(timers.timeout(), Some(Duration::ZERO), "the other is still due");
     timers.execute().unwrap();
     assert!(ran.get().1 >= 1);
-    // The one that panicked is called again.
+    // The timer that panicked is called again.
     let before = ran.get().1;
     while ran.get().1 < before + 2 {
         turn(&mut timers);

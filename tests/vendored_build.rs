@@ -77,7 +77,7 @@ fn deliver(push: &Socket<'_, Push>, pull: &Socket<'_, Pull>) {
     assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "x");
 }
 
-#[test]
+#[deadline::test]
 fn the_linked_library_is_the_one_that_was_declared() {
     let (major, minor, patch) = zmq::version();
     assert_eq!(linked::VERSION_NUMBER, (major * 10_000 + minor * 100 + patch).to_string());
@@ -96,7 +96,7 @@ fn the_linked_library_is_the_one_that_was_declared() {
     }
 }
 
-#[test]
+#[deadline::test]
 fn the_capabilities_that_the_build_declared_are_there() {
     for (name, declared) in [
         ("ipc", cfg!(zmq_has = "ipc")),
@@ -283,7 +283,7 @@ fn a_socket_can_be_tied_to_a_network_interface() {
             push.connect(&endpoint).unwrap();
             deliver(&push, &pull);
         }
-        // It takes a privilege on older systems.
+        // Older systems require a privilege for this.
         Err(error) => assert_eq!(error.errno(), Errno::EPERM, "{error}"),
     }
 }

@@ -27,7 +27,7 @@ fn a_connection_does_not_end_under_a_waiting_message() {
     assert_eq!(subscriber.recv_multipart().unwrap(), ["a", "b"]);
     subscriber.disconnect(&endpoint).unwrap();
     eventually("the publisher has seen it go", || {
-        // A socket ends its connections while it is used.
+        // A socket closes its connections while it processes commands.
         subscriber.events().unwrap();
         publisher.try_recv().unwrap().is_some_and(|message| message == [0])
     });
@@ -92,7 +92,7 @@ fn no_peer_gets_half_of_what_another_was_sent() {
         source.set_sndtimeo(Some(Duration::from_secs(1))).unwrap();
         source.send_more("first half").unwrap();
         drop(first);
-        // The end of the first is seen by one of the calls that follow, and each has to bear it.
+        // One of the following calls processes the end of the first connection, and each must cope with it.
         thread::sleep(Duration::from_micros(round % 100));
         source.send("second half").unwrap();
         source.send("whole").unwrap();

@@ -291,7 +291,7 @@ fn keys_get_in_by_a_directory_that_changes() {
 
     std::fs::remove_file(directory.join("alice.key")).unwrap();
     assert!(!lets_in());
-    // A directory that is away for a moment costs a moment.
+    // A directory that is missing for a moment refuses clients for that moment only.
     std::fs::remove_dir_all(&directory).unwrap();
     let last = context.socket(Dealer).unwrap();
     last.set_linger(Some(Duration::ZERO)).unwrap();
@@ -301,7 +301,7 @@ fn keys_get_in_by_a_directory_that_changes() {
     assert!(matches!(event(&authenticator), AuthEvent::BadCertificate { .. }));
     assert_eq!(decision(&authenticator).0, 300);
     if has_patch(1005) {
-        // As a whole: who asks while it is empty is refused.
+        // The directory is replaced in one step, since clients are refused while it is empty.
         let new = directory.with_extension("new");
         std::fs::create_dir(&new).unwrap();
         certificate.save_public(new.join("alice.key")).unwrap();
@@ -357,7 +357,7 @@ fn a_policy_that_panics_when_dropped_ends_nothing() {
         .configure("*", |policy| {
             policy.check_passwords(move |_| {
                 let _owned = &bomb;
-                // From now on the request has the last reference.
+                // The running request now has the last reference.
                 weak.upgrade().unwrap().remove("*").unwrap();
                 Verdict::allow("alice")
             });
@@ -411,7 +411,7 @@ fn a_malformed_request_is_refused_and_reported() {
     }
     // A request id that is too long is not sent back.
     assert_eq!(ask(&asker, &[b"", b"1.0", &long, b"d", b"a", b"i", b"NULL"])[2], b"");
-    // What has no envelope gets no answer.
+    // A request without an envelope gets no answer.
     let before = authenticator.statistics().unwrap().malformed;
     for frames in [&["x"][..], &["x", "", "1.0"]] {
         asker.send_multipart(frames.iter().map(|frame| zmq::Message::from(*frame)).collect::<Multipart>()).unwrap();

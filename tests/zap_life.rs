@@ -26,7 +26,7 @@ fn a_context_has_one_handler_at_a_time() {
     assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::ETERM);
 }
 
-#[test]
+#[deadline::test]
 fn nothing_freezes_in_any_order_of_dropping() {
     const ORDERS: [[usize; 4]; 24] = {
         let mut orders = [[0; 4]; 24];
@@ -81,7 +81,7 @@ fn the_end_of_the_context_ends_it() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     assert!(authenticator.is_running());
-    // It holds no handle of the context that would have to be dropped first.
+    // The authenticator holds no handle of the context, so the context can end before it.
     context.terminate(DEADLINE).unwrap();
     let AuthEvent::Ended { error: Some(error) } = event(&authenticator) else { panic!() };
     assert_eq!(error.errno(), Errno::ETERM);
@@ -149,7 +149,7 @@ fn clients_that_wait_when_it_stops_are_told_to_try_again() {
             policy.check_passwords(move |request| {
                 let (entered, left) = &*channels.lock().unwrap();
                 entered.send(()).unwrap();
-                // Ends when the other end is dropped.
+                // The wait ends when the sender is dropped.
                 let _ = left.recv();
                 Verdict::allow(request.credentials.user())
             });
@@ -158,7 +158,7 @@ fn clients_that_wait_when_it_stops_are_told_to_try_again() {
     let (server, endpoint) = server(&context, &Security::plain_server());
     let _first = client(&context, &Security::plain_client("first", "x"), &endpoint);
     inside.recv_timeout(DEADLINE).unwrap();
-    // This one asks as libzmq does, so that its request is there for certain.
+    // This DEALER sends a request as libzmq does, so that the request has certainly arrived.
     let asker = context.socket(Dealer).unwrap();
     asker.connect(HANDLER).unwrap();
     asker.send_multipart(["", "1.0", "1", "", "127.0.0.1", "", "PLAIN", "second", "x"]).unwrap();
@@ -209,7 +209,7 @@ fn configuring_inside_of_configuring_is_an_error() {
     let mut inner = None;
     authenticator.configure("*", |_| inner = Some(authenticator.configure("*", |_| ()))).unwrap();
     assert_eq!(inner.unwrap().unwrap_err().errno(), Errno::from_raw(libc::EDEADLK));
-    // One that panics changes nothing and holds nobody up.
+    // A closure that panics changes nothing and blocks no other call.
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         authenticator.configure("*", |policy| {
             policy.allow_any_key();

@@ -52,7 +52,7 @@ fn pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
     (left, right)
 }
 
-#[test]
+#[deadline::test]
 fn s_dump_prints_what_the_guide_shows() {
     let frames: [&[u8]; 8] =
         [b"", b"text", b"\x7f", b"~ !", b"\ttab he", "\u{4e2d}".as_bytes(), &[0, 1, 2, 3, 4], &[b'x'; 1001]];
@@ -77,7 +77,7 @@ fn s_dump_prints_what_the_guide_shows() {
     );
 }
 
-#[test]
+#[deadline::test]
 fn s_dump_keeps_an_empty_last_frame() {
     let outcome = printed("s_dump_keeps_an_empty_last_frame", &[], || {
         let context = Context::new().unwrap();
@@ -89,7 +89,7 @@ fn s_dump_keeps_an_empty_last_frame() {
     assert_eq!(printed, format!("{}\n[007] address\n[000] \n[000] \n", "-".repeat(40)));
 }
 
-#[test]
+#[deadline::test]
 fn s_console_puts_the_local_time_before_the_text() {
     // A zone that no machine is in by accident: five hours and a half east, without a name.
     const ZONE: (&str, &str) = ("TZ", "XYZ-5:30");
@@ -109,14 +109,14 @@ fn s_console_puts_the_local_time_before_the_text() {
     assert!(*before <= *time && *time <= *after, "{before} <= {time} <= {after}");
 }
 
-#[test]
+#[deadline::test]
 fn s_version_prints_the_linked_one() {
     let Some((_, printed)) = printed("s_version_prints_the_linked_one", &[], s_version) else { return };
     let (major, minor, patch) = zmq::version();
     assert_eq!(printed, format!("Current 0MQ version is {major}.{minor}.{patch}\n"));
 }
 
-#[test]
+#[deadline::test]
 fn s_version_assert_ends_the_program() {
     let outcome = printed("s_version_assert_ends_the_program", &[], || s_version_assert(99, 1));
     let Some((output, printed)) = outcome else { return };
@@ -128,7 +128,7 @@ fn s_version_assert_ends_the_program() {
     );
 }
 
-#[test]
+#[deadline::test]
 fn s_version_assert_lets_a_newer_one_be() {
     s_version_assert(4, 3);
     s_version_assert(3, 99);
@@ -196,7 +196,7 @@ fn s_set_id_gives_printable_names() {
     assert!(seen.len() > 15, "they are random: {seen:?}");
 }
 
-#[test]
+#[deadline::test]
 fn s_clock_and_s_sleep_count_milliseconds() {
     let start = s_clock();
     assert!(start > 1_700_000_000_000, "since 1970: {start}");
@@ -204,7 +204,7 @@ fn s_clock_and_s_sleep_count_milliseconds() {
     assert!(s_clock() - start >= 30);
 }
 
-#[test]
+#[deadline::test]
 fn s_catch_signals_ends_a_wait() {
     let outcome = printed("s_catch_signals_ends_a_wait", &[], || {
         s_catch_signals().unwrap();

@@ -119,8 +119,8 @@ impl<T: SocketType> Socket<'_, T> {
         }
     }
 
-    /// Sends a message to the peer with a number: [`Message::set_routing_id`] and [`Socket::send`] in one. Waits where
-    /// that peer is full.
+    /// Sends a message to the peer with a number: [`Message::set_routing_id`] and [`Socket::send`] in one. Waits while
+    /// that peer's queue is full.
     ///
     /// # Errors
     ///
@@ -258,7 +258,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `EHOSTUNREACH` if no peer has that id, `ENOTSUP` where an untyped socket is no ROUTER.
+    /// `EHOSTUNREACH` if no peer has that id, `ENOTSUP` if an untyped socket is no ROUTER.
     ///
     /// ```
     /// use zmq::{Context, Dealer, Errno, PollEvents, Router};

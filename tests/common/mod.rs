@@ -30,7 +30,7 @@ pub fn within_deadline<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'sta
     let (done, outcome) = channel();
     let worker = thread::spawn(move || {
         let result = test();
-        // Nobody listens any more where the deadline has passed.
+        // The receiver is gone if the deadline has passed.
         let _ = done.send(());
         result
     });
@@ -311,9 +311,9 @@ pub fn skip_unless_patched(patches: &[u16]) -> bool {
     skip_unless(lacking.is_empty(), &format!("this libzmq lacks the patches {lacking:04?}"))
 }
 
-/// Waits until every owner of a message that libzmq has let go of before is dropped, which happens in turn in a thread of
-/// the library's.
-pub fn owners_are_settled() {
+/// Waits until the owners of all messages that libzmq has freed so far are dropped. A thread of the library drops them in
+/// order, so the owner made here is dropped last.
+pub fn wait_for_dropped_owners() {
     struct Last(Sender<()>);
     impl AsRef<[u8]> for Last {
         fn as_ref(&self) -> &[u8] {

@@ -25,7 +25,7 @@ pub fn client<'a>(context: &'a Context, security: &Security, endpoint: &str) -> 
     client.set_reconnect_ivl(Some(Duration::from_secs(60))).unwrap();
     client.secure(security).unwrap();
     client.connect(endpoint).unwrap();
-    // Where it was refused already, there is nobody to wait for.
+    // If the client is refused already, no peer takes the message.
     let _ = client.try_send("Hello").unwrap();
     client
 }

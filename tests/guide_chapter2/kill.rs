@@ -6,70 +6,67 @@ use zmq::monitor::Events;
 use zmq::{Context, Push, Sub, XPub};
 
 use crate::common::guide::{NOTHING, Port, ended, interrupt};
-use crate::common::within_deadline;
 use crate::peers::Side::{C, Rust};
 use crate::peers::{FOR_EVER, Side, c, check_results, check_tasks, elapsed_behind_marks, rust};
 
 /// The three stages with one worker, which ends when the sink says so.
 fn ventilate_and_kill(ventilator: Side, worker: Side, sink: Side) {
-    within_deadline(move || {
-        let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
-        let sink_process = match sink {
-            Rust => rust("tasksink2", &["--endpoint", &results.bind(), "--controller", &control.bind()]),
-            C => c("tasksink2", &[&results.bind(), &control.bind()]),
-        };
-        // The worker in C does not wait until it hears its controller: so that one is to be there first.
-        let context = Context::new().unwrap();
-        assert!(context.socket(Sub).unwrap().connect_and_wait(&control.connect(), None).unwrap());
-        let worker_process = match worker {
-            Rust => {
-                let (tasks, results, control) = (tasks.connect(), results.connect(), control.connect());
-                rust("taskwork2", &["--ventilator", &tasks, "--sink", &results, "--controller", &control])
-            }
-            C => c("taskwork2", &[&tasks.connect(), &results.connect(), &control.connect()]),
-        };
-        let mut vent_process = match ventilator {
-            Rust => {
-                let (tasks, results) = (tasks.bind(), results.connect());
-                rust("taskvent", &["--endpoint", &tasks, "--sink", &results, "--longest", "5"])
-            }
-            C => c("taskvent", &[&tasks.bind(), &results.connect(), "5"]),
-        };
-        vent_process.type_line("");
+    let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
+    let sink_process = match sink {
+        Rust => rust("tasksink2", &["--endpoint", &results.bind(), "--controller", &control.bind()]),
+        C => c("tasksink2", &[&results.bind(), &control.bind()]),
+    };
+    // The worker in C does not wait for its controller, so the controller must start first.
+    let context = Context::new().unwrap();
+    assert!(context.socket(Sub).unwrap().connect_and_wait(&control.connect(), None).unwrap());
+    let worker_process = match worker {
+        Rust => {
+            let (tasks, results, control) = (tasks.connect(), results.connect(), control.connect());
+            rust("taskwork2", &["--ventilator", &tasks, "--sink", &results, "--controller", &control])
+        }
+        C => c("taskwork2", &[&tasks.connect(), &results.connect(), &control.connect()]),
+    };
+    let mut vent_process = match ventilator {
+        Rust => {
+            let (tasks, results) = (tasks.bind(), results.connect());
+            rust("taskvent", &["--endpoint", &tasks, "--sink", &results, "--longest", "5"])
+        }
+        C => c("taskvent", &[&tasks.bind(), &results.connect(), "5"]),
+    };
+    vent_process.type_line("");
 
-        let expected = vent_process.rest();
-        vent_process.succeeds();
-        let collected = sink_process.rest();
-        sink_process.succeeds();
-        let worked = worker_process.rest();
-        worker_process.succeeds();
+    let expected = vent_process.rest();
+    vent_process.succeeds();
+    let collected = sink_process.rest();
+    sink_process.succeeds();
+    let worked = worker_process.rest();
+    worker_process.succeeds();
 
-        check_tasks(expected.last().unwrap(), &worked, 5);
-        check_results(sink, &collected);
-    });
+    check_tasks(expected.last().unwrap(), &worked, 5);
+    check_results(sink, &collected);
 }
 
-#[test]
+#[deadline::test]
 fn task_programs_end_on_kill() {
     ventilate_and_kill(Rust, Rust, Rust);
 }
 
-#[test]
+#[deadline::test]
 fn c_taskwork2_ends_on_the_kill_of_tasksink2() {
     ventilate_and_kill(Rust, C, Rust);
 }
 
-#[test]
+#[deadline::test]
 fn taskwork2_ends_on_the_kill_of_a_c_sink() {
     ventilate_and_kill(Rust, Rust, C);
 }
 
-#[test]
+#[deadline::test]
 fn taskwork2_works_between_c_peers() {
     ventilate_and_kill(C, Rust, C);
 }
 
-#[test]
+#[deadline::test]
 fn tasksink2_collects_from_c_peers() {
     ventilate_and_kill(C, C, Rust);
 }
@@ -134,7 +131,7 @@ fn taskwork2_does_not_wait_for_a_missing_sink() {
     let worker = rust("taskwork2", &args);
     assert_eq!(interrupt(worker), NOTHING);
 
-    // Results without a sink do not keep it either, neither after Ctrl-C nor after the end.
+    // Results for a missing sink do not keep the worker running, neither after Ctrl-C nor after KILL.
     let context = Context::new().unwrap();
     let controller = context.socket(XPub).unwrap();
     controller.bind(&control.bind()).unwrap();
@@ -142,7 +139,7 @@ fn taskwork2_does_not_wait_for_a_missing_sink() {
     ventilator.bind(&tasks.bind()).unwrap();
     let worker = rust("taskwork2", &args);
     assert_eq!(controller.recv().unwrap(), "\u{1}");
-    // Sending waits for the worker.
+    // The send waits until the worker is connected.
     ventilator.send("1").unwrap();
     controller.send("KILL").unwrap();
     worker.rest();

@@ -115,8 +115,8 @@ fn rrbroker_and_msgqueue_give_each_worker_a_request() {
         let queue = Queue::new();
         let _broker = queue.broker(name);
         let workers = [queue.worker(Rust, FOR_EVER), queue.worker(Rust, FOR_EVER)];
-        // A client comes again until both have one: the first requests may all go to the worker that is first
-        // there.
+        // New clients ask until both workers have served one: the first worker that connects may get all early
+        // requests.
         let mut clients = Vec::new();
         for worker in &workers {
             clients.push(queue.client(Rust));
@@ -152,7 +152,7 @@ fn rrbroker_and_msgqueue_do_not_wait_for_workers_at_the_end() {
         assert!(stuck.connect_and_wait(&queue.backend.connect(), None).unwrap());
         let eager = client();
         eager.connect(&queue.frontend.connect()).unwrap();
-        // More than the connections on the way can hold.
+        // The requests are more than the connections on the way can hold.
         for _ in 0..40 {
             eager.send_multipart(["".into(), Message::with_size(1 << 20).unwrap()]).unwrap();
         }

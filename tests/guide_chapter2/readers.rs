@@ -20,7 +20,7 @@ fn msreader_and_mspoller_read_from_c_peers() {
         sink.bind(&results.bind()).unwrap();
         let mut ventilator = c("taskvent", &[&tasks.bind(), &results.connect(), "100"]);
         ventilator.type_line("");
-        // It ends once all of its tasks are handed over.
+        // The ventilator ends when all of its tasks are delivered.
         assert_eq!(ventilator.rest(), ["Total expected cost: 5050 msec"]);
         ventilator.succeeds();
         assert_eq!(interrupt(reader), NOTHING);
@@ -38,7 +38,7 @@ fn msreader_and_mspoller_empty_both_sockets() {
         let ventilator = context.socket(Push).unwrap();
         ventilator.bind(&tasks.bind()).unwrap();
         let server = context.socket(XPub).unwrap();
-        // With this a publisher waits too, so what is not read stops it.
+        // With ZMQ_XPUB_NODROP the publisher waits too, so unread updates stop it.
         server.set_xpub_nodrop(true).unwrap();
         server.bind(&weather.bind()).unwrap();
         let reader = rust(name, &["--ventilator", &tasks.connect(), "--weather", &weather.connect()]);

@@ -26,7 +26,7 @@ fn interrupt_cleans_up() {
         assert_eq!(printed[40..], lines);
         server.succeeds();
     }
-    // No client has ever come.
+    // This server has no client.
     let port = Port::reserve();
     let server = rust("interrupt", &["--endpoint", &port.bind()]);
     assert_eq!(interrupt(server), lines);
@@ -41,7 +41,7 @@ fn mtserver_works_for_five_clients_at_once() {
     for _ in 0..5 {
         assert_eq!(server.line(), "Received request: [Hello]");
     }
-    // A sixth one has to wait.
+    // A sixth client must wait.
     let _sixth = c("hwclient", &[&port.connect(), "1"]);
     assert_eq!(server.line_within(Duration::from_millis(300)), None);
     drop(clients);

@@ -1,7 +1,6 @@
 //! Durable subscribers: killed, away, back; and the swap of those that publish to them.
 
 use super::*;
-use crate::common::within_deadline;
 
 fn updates(numbers: std::ops::Range<u32>) -> Vec<String> {
     numbers.map(|number| format!("Update {number}")).chain(["END".to_owned()]).collect()
@@ -30,38 +29,36 @@ fn publisher(name: &str, directory: &Path, args: &str) -> Process {
 /// The output of a subscriber in its first life and in its second: it is ended in the middle, away while updates are
 /// published, which another subscriber tells of, and back.
 fn away_and_back(name: &'static str, end: fn(Process) -> Vec<String>) -> (Vec<String>, Vec<String>) {
-    within_deadline(move || {
-        let ports = Ports::reserve();
-        let directory = Directory::new(&format!("away-{}", ports.first.number()));
-        let args = format!("{} --subscribers 2 --delay 20", ports.bind());
-        let publisher = publisher(name, directory.path(), &args);
-        let other = start("durasub", &format!("{} --name Other", ports.connect()));
-        let subscriber = start("durasub", &ports.connect());
-        let mut first: Vec<String> = (0..3).map(|_| subscriber.line()).collect();
-        first.extend(end(subscriber));
-        while other.line() != "Update 7" {}
-        // The swap is there, with what is in it, for durapub2 alone.
-        assert_eq!(swap_files(directory.path()).iter().any(|size| *size > 8), name == "durapub2");
+    let ports = Ports::reserve();
+    let directory = Directory::new(&format!("away-{}", ports.first.number()));
+    let args = format!("{} --subscribers 2 --delay 20", ports.bind());
+    let publisher = publisher(name, directory.path(), &args);
+    let other = start("durasub", &format!("{} --name Other", ports.connect()));
+    let subscriber = start("durasub", &ports.connect());
+    let mut first: Vec<String> = (0..3).map(|_| subscriber.line()).collect();
+    first.extend(end(subscriber));
+    while other.line() != "Update 7" {}
+    // Only durapub2 has a swap file with content.
+    assert_eq!(swap_files(directory.path()).iter().any(|size| *size > 8), name == "durapub2");
 
-        let subscriber = start("durasub", &ports.connect());
-        let second = subscriber.rest();
-        subscriber.succeeds();
-        assert_eq!(other.rest(), ["Update 8", "Update 9", "END"]);
-        other.succeeds();
-        publisher.succeeds();
-        assert!(swap_files(directory.path()).is_empty());
-        (first, second)
-    })
+    let subscriber = start("durasub", &ports.connect());
+    let second = subscriber.rest();
+    subscriber.succeeds();
+    assert_eq!(other.rest(), ["Update 8", "Update 9", "END"]);
+    other.succeeds();
+    publisher.succeeds();
+    assert!(swap_files(directory.path()).is_empty());
+    (first, second)
 }
 
-#[test]
+#[deadline::test]
 fn durasub_misses_nothing_when_it_was_killed() {
     let (mut printed, second) = away_and_back("durapub", kill);
     append(&mut printed, second);
     assert_eq!(printed, updates(0..10));
 }
 
-#[test]
+#[deadline::test]
 fn durasub_misses_nothing_of_the_swap_when_it_was_killed() {
     let (mut printed, second) = away_and_back("durapub2", kill);
     append(&mut printed, second);
@@ -69,7 +66,7 @@ fn durasub_misses_nothing_of_the_swap_when_it_was_killed() {
 }
 
 /// Ctrl-C leaves it the time to acknowledge what it has printed.
-#[test]
+#[deadline::test]
 fn durasub_gets_each_update_once_when_it_was_interrupted() {
     let (mut printed, second) = away_and_back("durapub", interrupt);
     printed.extend(second);
@@ -101,7 +98,7 @@ fn durasub_misses_nothing_when_it_is_killed_again_and_again() {
         }
     }
     assert_eq!(printed, updates(0..20));
-    // If it was killed before it could acknowledge the end, the publisher waits for it once more.
+    // If the subscriber was killed before it acknowledged END, the publisher waits for it again.
     let _last = start("durasub", &ports.connect());
     publisher.succeeds();
     assert!(swap_files(directory.path()).is_empty());
@@ -132,8 +129,8 @@ fn durapub2_drops_updates_above_its_bounds() {
     sync.connect(&ports.second.connect()).unwrap();
     let mut message = subscriber.recv_multipart().unwrap();
 
-    // Two updates are in memory, and each of the others takes 8 bytes and 4: three fit, and with END's 3 and 4 no
-    // more.
+    // Two updates are in memory. Each of the others takes 8 bytes and a header of 4, so three fit; END, with 3 and 4
+    // bytes, does not.
     let mut errors = BufReader::new(errors).lines().map(Result::unwrap);
     for dropped in ["Update 5", "Update 6", "Update 7", "Update 8", "END"] {
         assert_eq!(errors.next().unwrap(), format!("No room left for Hello: {dropped} is dropped"));
@@ -173,7 +170,7 @@ fn ctrl_c_ends_durable_programs_without_peers() {
     let context = Context::new().unwrap();
     let sync = context.socket(Push).unwrap();
     sync.connect(&ports.second.connect()).unwrap();
-    // It listens, so it has begun to catch signals.
+    // The publisher listens, so it catches signals already.
     assert!(sync.connect_and_wait(&ports.second.connect(), Duration::from_secs(30)).unwrap());
     assert_eq!(interrupt(publisher), NOTHING);
 
@@ -195,7 +192,7 @@ fn durasub_repeats_what_may_have_been_lost() {
     publisher.bind(&ports.first.bind()).unwrap();
     let subscriber = start("durasub", &format!("{} --name Me", ports.connect()));
     assert_eq!(publisher.recv().unwrap(), b"\x01Me");
-    // None of these is an update for it.
+    // None of these messages is an update for the subscriber.
     publisher.send("Me").unwrap();
     publisher.send_multipart(["Me", "1"]).unwrap();
     publisher.send_multipart(["Meg", "1", "for Meg"]).unwrap();
@@ -221,7 +218,7 @@ fn durasub_gives_its_last_acknowledgement_a_moment() {
     assert_eq!(publisher.recv().unwrap(), b"\x01Hello");
     publisher.send_multipart(["Hello", "1", "END"]).unwrap();
     assert_eq!(subscriber.line(), "END");
-    // It is gone already, if it does not wait.
+    // A subscriber that did not wait would be gone by now.
     assert_eq!(publisher.recv().unwrap(), b"\x00Hello");
     let sync = context.socket(Pull).unwrap();
     sync.bind(&ports.second.bind()).unwrap();

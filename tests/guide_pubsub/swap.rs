@@ -35,7 +35,7 @@ fn swap_is_bounded_and_wraps_around() {
     let mut is_full = false;
     for _ in 0..100 {
         let number = numbers.next().unwrap();
-        // Three or four messages of 12 bytes fit: most wrap around at some time.
+        // Three or four messages of 12 bytes fit, so most positions are reached by wrapping around.
         while !swap.push(&number.to_be_bytes()).unwrap() {
             is_full = true;
             assert_eq!(swap.pop().unwrap().unwrap(), expected.next().unwrap().to_be_bytes());

@@ -21,7 +21,7 @@ fn conflating_sub_skips_parts_whose_message_was_replaced() {
     let fd = subscriber.fd().unwrap();
     for _ in 0..20 {
         publisher.write_all(b"\x01\x01Z").unwrap();
-        // Whether it is this part or the connection that the descriptor tells of does not matter, over twenty rounds.
+        // The descriptor may signal this part or the connection; twenty rounds meet both.
         poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], Duration::from_millis(10)).unwrap();
         assert!(subscriber.try_recv().unwrap().is_none());
     }

@@ -30,7 +30,7 @@ fn xpub_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
         if let Ok(count) = back.read(&mut buffer) {
             heard.extend(&buffer[..count]);
         }
-        // Only from the second round on, when it has surely come back.
+        // The check begins with the second round, when the peer has reconnected.
         publisher.send("news").unwrap();
     }
     assert_eq!(publisher.recv_timeout(DEADLINE).unwrap().unwrap(), "\x01");
@@ -46,7 +46,7 @@ fn router_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
     accept(&listener).write_all(&[ANONYMOUS, b"\x02\0a"].concat()).unwrap();
     let mut back = accept(&listener);
     back.write_all(&[ANONYMOUS, b"\x02\0b"].concat()).unwrap();
-    // It answers what it is told by its greeting: then what came with it is read.
+    // The socket answers the greeting, so it has read the data behind the greeting.
     back.read_exact(&mut [0]).unwrap();
     let first = router.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
     assert_eq!(first[1], "a");

@@ -78,7 +78,7 @@ fn router_receives_a_whole_message_when_another_peer_is_replaced() {
     assert_eq!(received, ["first", "one", "second", "one", "third", "three"]);
     let replacement = connect("second");
     for socket in [&second, &replacement] {
-        // It answers that it has seen the connection end.
+        // Each socket answers the end of its connection.
         process_commands(&router);
         process_commands(socket);
     }

@@ -27,7 +27,7 @@ fn req_ends_a_request_whose_peer_left_with_the_last_part() {
             if part + 1 == parts { client.send("last").unwrap() } else { client.send_more("part").unwrap() }
         }
         assert!(server.is_none());
-        // It waits for the reply, as it does if its peer goes right after a request.
+        // The REQ waits for the reply, as it does if its peer leaves right after a request.
         assert!(client.recv_timeout(SHORT).unwrap().is_none());
         let server = context.socket(Rep).unwrap();
         server.connect("inproc://client").unwrap();

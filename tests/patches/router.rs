@@ -119,7 +119,8 @@ fn router_with_a_full_pipe_gets_its_connection_back() {
         router.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
         router.connect(&endpoint).unwrap();
         for round in 0..5_u32 {
-            // As many as fit, so that the connection is lost while the queue is full and nothing waits before it.
+            // The peer sends as many messages as fit, so that the connection is lost while the queue is full and no
+            // data waits in the connection.
             for _ in 0..mark {
                 dealer.send(round.to_string()).unwrap();
             }
@@ -127,7 +128,7 @@ fn router_with_a_full_pipe_gets_its_connection_back() {
             dealer.unbind(&endpoint).unwrap();
             process_commands(&dealer);
             eventually("the port is free", || dealer.bind(&endpoint).is_ok());
-            // It is not read from before the connection is there, which has something to say at once.
+            // The ROUTER is not read before the connection exists, and the connection has data at once.
             assert!(dealer.send_timeout(round.to_string(), RECV_TIMEOUT).unwrap().is_sent(), "{mark}: {round}");
             thread::sleep(SHORT);
             for number in 0..=mark {
@@ -190,7 +191,7 @@ fn ends_with_eterm(body: impl FnOnce() -> Errno + Send + 'static) {
 }
 
 /// ROUTER and REP process commands before they drop a message. They forgot the command that ends the socket.
-#[test]
+#[deadline::test]
 fn router_and_rep_remember_a_shutdown_that_arrives_in_mid_call() {
     ends_with_eterm(|| {
         let context = Context::new().unwrap();
@@ -205,7 +206,7 @@ fn router_and_rep_remember_a_shutdown_that_arrives_in_mid_call() {
         dealer.send("hello").unwrap();
         router.recv_multipart().unwrap();
         while router.try_send_multipart(["d", "x"]).unwrap().is_sent() {}
-        // A send listens now and then: so, this one has, and the next does not.
+        // A send processes commands only now and then. This send has, so the next does not.
         thread::sleep(Duration::from_millis(5));
         assert!(!router.try_send_multipart(["d", "x"]).unwrap().is_sent());
         context.shutdown().unwrap();

@@ -15,7 +15,7 @@ use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, listener, peer, p
 #[deadline::test(patches = [18])]
 fn context_ends_when_a_lost_connection_has_unread_messages() {
     let part = vec![0; 100_000];
-    // A socket, and a peer of it that is full.
+    // The socket has a peer whose queue is full.
     let full = |context: &Context, other: &Context| {
         let dealer = context.owned_socket(Dealer).unwrap();
         dealer.set_rcvhwm(1).unwrap();
@@ -89,7 +89,7 @@ fn assert_pipe_is_read_to_its_end(kind: Kind, prepare: impl Fn(&Socket<'_>), beg
     assert_eq!(poll(&mut [PollItem::socket(&socket, PollEvents::POLLIN)], DEADLINE).unwrap(), 1);
     let begun = begin(&socket);
     drop(peer);
-    // In the middle of a message: libzmq takes in that the connection is lost, and aborted.
+    // libzmq processes the loss of the connection in the middle of a message; it aborted here.
     process_commands(&socket);
     for round in 0..3 {
         let message = socket.try_recv_multipart().unwrap().expect("what has come over the connection");
@@ -304,14 +304,14 @@ fn context_ends_for_every_linger_when_peers_vanish() {
         for _ in 0..round % 20 {
             said.extend(b"\x01\x01a\0\x01b\x04\x08\x04PING\0\x01c");
         }
-        // The last thing is cut off in some rounds.
+        // The last message is cut off in some rounds.
         said.truncate(said.len().saturating_sub(round as usize % 5));
         peer.write_all(&said).unwrap();
         if round % 4 < 2 && said.len() > 10 {
             dealer.recv_multipart().unwrap();
         }
         if round % 5 == 0 {
-            // Read to its end, there is no reset.
+            // The peer reads to the end, so the close resets nothing.
             peer.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
             let _ = peer.read_to_end(&mut Vec::new());
         }
@@ -342,7 +342,7 @@ fn connection_can_be_lost_in_mid_message_after_its_pipe_ended() {
     let (first, others) = connecting(&context, Push);
     let _greeted = peer(&first, &others, "PULL");
     drop(lost);
-    // libzmq notices that before it answers here.
+    // libzmq processes the loss before it answers this peer.
     let (second, others) = connecting(&context, Push);
     let _greeted = peer(&second, &others, "PULL");
 }

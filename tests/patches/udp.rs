@@ -103,7 +103,7 @@ fn dish_receives_after_its_pipe_was_full() {
     drop(reserved);
     dish.bind(&format!("udp://{address}")).unwrap();
     let (peer, _) = plain();
-    // One of these numbers of datagrams fills the pipe and leaves none behind.
+    // One of these numbers of datagrams fills the pipe exactly.
     for count in (4..16).cycle().take(150) {
         for _ in 0..count {
             peer.send_to(b"\x04newsit rains", &address).unwrap();

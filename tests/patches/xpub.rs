@@ -17,7 +17,7 @@ fn xpub_manual_forgets_subscriptions_of_peers_that_left() {
         let leaves = context.socket(Sub).unwrap();
         leaves.connect("inproc://publisher").unwrap();
         leaves.subscribe("A").unwrap();
-        // Others, so that its memory is given out again for one end of a connection or the other.
+        // Other connections, so that the freed memory is allocated again for one of their pipes.
         let mut leavers = vec![leaves];
         for _ in 0..round % 4 {
             leavers.push(context.socket(Sub).unwrap());
@@ -121,7 +121,7 @@ fn pub_drops_only_messages_without_room() {
             let message = subscriber.try_recv_multipart().unwrap().unwrap_or_else(|| panic!("no {number}"));
             assert_eq!(message, [&number.to_be_bytes()[..], b"more"]);
         }
-        // The first is full most of the time.
+        // The first subscriber's pipe is full most of the time.
         if number % 10 == 0 {
             assert!(subscribers[0].try_recv_multipart().unwrap().is_some());
         }

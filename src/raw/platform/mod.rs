@@ -1,5 +1,5 @@
-//! Questions to the operating system that have to be answered before libzmq would abort over them. What differs between
-//! systems is in one file for each: they have the same functions.
+//! Queries of the operating system for conditions under which libzmq would abort. Each system has a file, and all files
+//! have the same functions.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;

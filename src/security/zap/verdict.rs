@@ -30,7 +30,7 @@ impl Verdict {
         Verdict { user_id: user_id.into(), ..Verdict::new(200, "OK") }
     }
 
-    /// Refuses the client (status 400). The reason is for whoever reads the authenticator's events; the client does not
+    /// Refuses the client (status 400). The reason appears in the authenticator's events only; the client does not
     /// get it. A client of PLAIN or CURVE then stays away until its program disconnects and connects it again; one of NULL
     /// may come back by itself.
     pub fn deny(reason: impl Into<String>) -> Verdict {

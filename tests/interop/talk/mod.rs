@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use zmq::{Context, Dealer, Kind, Multipart, Req, Router, Socket, SocketType};
 
-use crate::common::{DEADLINE, Process, within_deadline};
+use crate::common::{DEADLINE, Process};
 use notation::{described, frames};
 use speaker::{CallStyle, Speaker};
 
@@ -285,12 +285,12 @@ macro_rules! conversations {
             binary_prefix pair stream
         }
 
-        #[test]
+        #[deadline::test]
         fn rust_router_answers_those_who_asked() {
             $crate::talk::rust_router_answers($peer);
         }
 
-        #[test]
+        #[deadline::test]
         fn their_router_answers_those_who_asked() {
             $crate::talk::their_router_answers($peer);
         }
@@ -299,22 +299,22 @@ macro_rules! conversations {
         mod $talk {
             use crate::talk::{Side, converse, $talk};
 
-            #[test]
+            #[deadline::test]
             fn rust_is_left_and_binds() {
                 converse($talk, Side::Left, Side::Left, super::$peer);
             }
 
-            #[test]
+            #[deadline::test]
             fn rust_is_left_and_connects() {
                 converse($talk, Side::Left, Side::Right, super::$peer);
             }
 
-            #[test]
+            #[deadline::test]
             fn rust_is_right_and_binds() {
                 converse($talk, Side::Right, Side::Right, super::$peer);
             }
 
-            #[test]
+            #[deadline::test]
             fn rust_is_right_and_connects() {
                 converse($talk, Side::Right, Side::Left, super::$peer);
             }
@@ -325,65 +325,61 @@ pub(crate) use conversations;
 
 /// A ROUTER makes ids up for peers that have none, and each reply finds the one who asked.
 pub fn rust_router_answers(peer: StartPeer) {
-    within_deadline(move || {
-        let context = Context::new().unwrap();
-        let router = open(&context, Router);
-        let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
-        let connect = format!("connect:{endpoint}");
-        let req = peer("msg", "REQ", &[&connect, "send:from REQ", "recv"]);
-        let dealer = peer("buffer", "DEALER", &[&connect, "send:|from DEALER", "recv"]);
+    let context = Context::new().unwrap();
+    let router = open(&context, Router);
+    let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+    let connect = format!("connect:{endpoint}");
+    let req = peer("msg", "REQ", &[&connect, "send:from REQ", "recv"]);
+    let dealer = peer("buffer", "DEALER", &[&connect, "send:|from DEALER", "recv"]);
 
-        // Both have asked before the first is answered.
-        let mut requests = [router.recv_multipart().unwrap(), router.recv_multipart().unwrap()];
-        requests.sort_by(|one, other| one.back().cmp(&other.back()));
-        let addresses = requests.each_mut().map(|request| request.unwrap().unwrap());
-        assert_eq!(requests, [Multipart::from(["from DEALER"]), Multipart::from(["from REQ"])]);
-        assert_ne!(addresses[0], addresses[1]);
-        for (address, reply) in addresses.into_iter().zip(["to DEALER", "to REQ"]) {
-            assert_eq!((address.len(), address[0]), (5, 0), "an id that the ROUTER made up");
-            let mut reply = Multipart::from([reply]);
-            reply.wrap(address);
-            router.send_multipart(reply).unwrap();
-        }
-        for (peer, reply) in [(req, "to REQ"), (dealer, "|to DEALER")] {
-            assert_eq!(peer.rest(), [described(&frames(reply)), "done".to_owned()]);
-            peer.succeeds();
-        }
-    });
+    // The ROUTER receives both requests before it sends the first reply.
+    let mut requests = [router.recv_multipart().unwrap(), router.recv_multipart().unwrap()];
+    requests.sort_by(|one, other| one.back().cmp(&other.back()));
+    let addresses = requests.each_mut().map(|request| request.unwrap().unwrap());
+    assert_eq!(requests, [Multipart::from(["from DEALER"]), Multipart::from(["from REQ"])]);
+    assert_ne!(addresses[0], addresses[1]);
+    for (address, reply) in addresses.into_iter().zip(["to DEALER", "to REQ"]) {
+        assert_eq!((address.len(), address[0]), (5, 0), "an id that the ROUTER made up");
+        let mut reply = Multipart::from([reply]);
+        reply.wrap(address);
+        router.send_multipart(reply).unwrap();
+    }
+    for (peer, reply) in [(req, "to REQ"), (dealer, "|to DEALER")] {
+        assert_eq!(peer.rest(), [described(&frames(reply)), "done".to_owned()]);
+        peer.succeeds();
+    }
 }
 
 /// The other language's ROUTER sends back as it came, and to whom it has the name of.
 pub fn their_router_answers(peer: StartPeer) {
-    within_deadline(move || {
-        let steps = ["bind:tcp://127.0.0.1:*", "recv", "echo", "recv", "recv", "send:b||to b", "send:a||to a"];
-        let peer = peer("msg", "ROUTER", &steps);
-        let endpoint = bound(&peer);
-        let context = Context::new().unwrap();
+    let steps = ["bind:tcp://127.0.0.1:*", "recv", "echo", "recv", "recv", "send:b||to b", "send:a||to a"];
+    let peer = peer("msg", "ROUTER", &steps);
+    let endpoint = bound(&peer);
+    let context = Context::new().unwrap();
 
-        let nameless = open(&context, Req);
-        nameless.connect(&endpoint).unwrap();
-        nameless.send_multipart(["from", "nameless"]).unwrap();
-        let line = peer.line();
-        let (address, request) = line.split_once('|').unwrap();
-        assert!(address.starts_with("5:00"), "{address}");
-        assert_eq!(request, described(&frames("|from|nameless")));
-        assert_eq!(nameless.recv_multipart().unwrap(), ["from", "nameless"]);
+    let nameless = open(&context, Req);
+    nameless.connect(&endpoint).unwrap();
+    nameless.send_multipart(["from", "nameless"]).unwrap();
+    let line = peer.line();
+    let (address, request) = line.split_once('|').unwrap();
+    assert!(address.starts_with("5:00"), "{address}");
+    assert_eq!(request, described(&frames("|from|nameless")));
+    assert_eq!(nameless.recv_multipart().unwrap(), ["from", "nameless"]);
 
-        let a = open(&context, Req);
-        a.set_routing_id("a").unwrap();
-        a.connect(&endpoint).unwrap();
-        a.send("from a").unwrap();
-        assert_eq!(peer.line(), described(&frames("a||from a")));
-        let b = open(&context, Dealer);
-        b.set_routing_id("b").unwrap();
-        b.connect(&endpoint).unwrap();
-        b.send_multipart(["", "from b"]).unwrap();
-        assert_eq!(peer.line(), described(&frames("b||from b")));
-        assert_eq!(a.recv_multipart().unwrap(), ["to a"]);
-        assert_eq!(b.recv_multipart().unwrap(), ["", "to b"]);
-        assert_eq!(peer.rest(), ["done"]);
-        peer.succeeds();
-    });
+    let a = open(&context, Req);
+    a.set_routing_id("a").unwrap();
+    a.connect(&endpoint).unwrap();
+    a.send("from a").unwrap();
+    assert_eq!(peer.line(), described(&frames("a||from a")));
+    let b = open(&context, Dealer);
+    b.set_routing_id("b").unwrap();
+    b.connect(&endpoint).unwrap();
+    b.send_multipart(["", "from b"]).unwrap();
+    assert_eq!(peer.line(), described(&frames("b||from b")));
+    assert_eq!(a.recv_multipart().unwrap(), ["to a"]);
+    assert_eq!(b.recv_multipart().unwrap(), ["", "to b"]);
+    assert_eq!(peer.rest(), ["done"]);
+    peer.succeeds();
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -394,42 +390,40 @@ pub enum Side {
 
 /// Runs the conversation with each style of calls over each transport.
 pub fn converse(talk: fn() -> Talk, rust: Side, binder: Side, peer: StartPeer) {
-    within_deadline(move || {
-        let talk = talk();
-        let (own, native) = if rust == Side::Left { (talk.left, talk.right) } else { (talk.right, talk.left) };
-        let expected = native.observations();
-        for (style, functions) in
-            [(CallStyle::Slices, "msg"), (CallStyle::Messages, "buffer"), (CallStyle::Multiparts, "msg")]
-        {
-            let directory = Directory::new();
-            for endpoint in ["tcp://127.0.0.1:*".to_owned(), directory.ipc()] {
-                println!("{style:?} over {endpoint}");
-                let context = Context::new().unwrap();
-                let socket = open(&context, own.kind);
-                match own.option {
-                    Some(Choice::RoutingId(id)) => socket.set_routing_id(&frames(id)[0]).unwrap(),
-                    Some(Choice::Subscribe(prefix)) => socket.subscribe(&frames(prefix)[0]).unwrap(),
-                    None => {}
-                }
-                let start = |place: String| {
-                    let option = native.option.iter().map(Choice::to_string);
-                    let args: Vec<_> = option.chain([place]).chain(native.steps.iter().map(Step::to_string)).collect();
-                    peer(functions, c_name(native.kind), &args.iter().map(String::as_str).collect::<Vec<_>>())
-                };
-                let peer = if rust == binder {
-                    start(format!("connect:{}", socket.bind(&endpoint).unwrap()))
-                } else {
-                    let peer = start(format!("bind:{endpoint}"));
-                    socket.connect(&bound(&peer)).unwrap();
-                    peer
-                };
-
-                let mut speaker = Speaker::new(socket, style, peer);
-                own.steps.iter().for_each(|step| speaker.take(step));
-                assert_eq!(speaker.peers_observations(), expected);
+    let talk = talk();
+    let (own, native) = if rust == Side::Left { (talk.left, talk.right) } else { (talk.right, talk.left) };
+    let expected = native.observations();
+    for (style, functions) in
+        [(CallStyle::Slices, "msg"), (CallStyle::Messages, "buffer"), (CallStyle::Multiparts, "msg")]
+    {
+        let directory = Directory::new();
+        for endpoint in ["tcp://127.0.0.1:*".to_owned(), directory.ipc()] {
+            println!("{style:?} over {endpoint}");
+            let context = Context::new().unwrap();
+            let socket = open(&context, own.kind);
+            match own.option {
+                Some(Choice::RoutingId(id)) => socket.set_routing_id(&frames(id)[0]).unwrap(),
+                Some(Choice::Subscribe(prefix)) => socket.subscribe(&frames(prefix)[0]).unwrap(),
+                None => {}
             }
+            let start = |place: String| {
+                let option = native.option.iter().map(Choice::to_string);
+                let args: Vec<_> = option.chain([place]).chain(native.steps.iter().map(Step::to_string)).collect();
+                peer(functions, c_name(native.kind), &args.iter().map(String::as_str).collect::<Vec<_>>())
+            };
+            let peer = if rust == binder {
+                start(format!("connect:{}", socket.bind(&endpoint).unwrap()))
+            } else {
+                let peer = start(format!("bind:{endpoint}"));
+                socket.connect(&bound(&peer)).unwrap();
+                peer
+            };
+
+            let mut speaker = Speaker::new(socket, style, peer);
+            own.steps.iter().for_each(|step| speaker.take(step));
+            assert_eq!(speaker.peers_observations(), expected);
         }
-    });
+    }
 }
 
 /// A socket that gives up in time to say where, and does not linger: when it is dropped, its peer has ended.
