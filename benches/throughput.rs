@@ -1,6 +1,6 @@
 //! Throughput and latency by the clock: this library beside C on the same libzmq and C on a stock libzmq.
 //!
-//! Two threads of one process over inproc and tcp, PUSH to PULL and REQ to REP. The programs run one after the other in
+//! Two threads of one process over inproc, tcp, and tcp with CURVE, PUSH to PULL and REQ to REP. The programs run one after the other in
 //! every round, and the ratios are the medians of the rounds' own ratios: what the machine does besides hits all of them.
 //! `cargo bench --bench throughput` prints the table; an argument that is a number is the number of rounds, any other
 //! keeps the rows whose name contains it: `cargo bench --bench throughput -- 3 inproc latency`.
@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Instant;
 
 use common::{Program, SIZES, print_row, shown};
-use zmq::{CanRecv, Context, Pull, Push, Rep, Req, Result, Socket};
+use zmq::security::{PublicKey, Security, curve_keypair};
+use zmq::{CanRecv, Context, Pull, Push, Rep, Req, Result, Socket, SocketType};
 
 /// Said by the first argument when the program runs as one of those that are compared.
 const WORK: &str = "work";
@@ -51,7 +52,10 @@ fn rows() -> Vec<Row> {
     let row = |(mode, transport, counts): (_, _, [u64; 5])| {
         SIZES.into_iter().zip(counts).map(move |(size, count)| Row { mode, transport, size, count })
     };
-    counts.into_iter().flat_map(row).collect()
+    // With CURVE the cryptography takes most of the time: this library's is dryoc's, C's is libsodium's.
+    let curve = [(1024, 100_000), (1 << 16, 5_000)];
+    let curve = curve.map(|(size, count)| Row { mode: "throughput", transport: "curve", size, count });
+    counts.into_iter().flat_map(row).chain(curve).collect()
 }
 
 fn main() -> ExitCode {
@@ -120,12 +124,18 @@ fn measured(program: &Program, row: &Row) -> f64 {
 fn exchange(mode: &str, transport: &str, size: usize, count: u64) -> Result<u128> {
     let context = Context::new()?;
     let address = if transport == "inproc" { "inproc://bench" } else { "tcp://127.0.0.1:*" };
+    let keys = if transport == "curve" { Some(curve_keypair()?) } else { None };
+    let (server, security) = match &keys {
+        Some((public, secret)) => (Some(public), Security::curve_server(secret)),
+        None => (None, Security::null()),
+    };
     let mut buffer = vec![0u8; size];
     if mode == "latency" {
         let socket = context.socket(Req)?;
+        socket.secure(&security)?;
         let endpoint = socket.bind(address)?;
         beside(
-            || replier(&context, &endpoint, size, count),
+            || replier(&connected(&context, Rep, &endpoint, server)?, size, count),
             || {
                 timed(count, || {
                     socket.send(buffer.as_slice())?;
@@ -135,8 +145,12 @@ fn exchange(mode: &str, transport: &str, size: usize, count: u64) -> Result<u128
         )
     } else {
         let socket = context.socket(Pull)?;
+        socket.secure(&security)?;
         let endpoint = socket.bind(address)?;
-        beside(|| pusher(&context, &endpoint, size, count), || timed(count, || take(&socket, &mut buffer)))
+        beside(
+            || pusher(&connected(&context, Push, &endpoint, server)?, size, count),
+            || timed(count, || take(&socket, &mut buffer)),
+        )
     }
 }
 
@@ -166,9 +180,23 @@ fn take<T: CanRecv>(socket: &Socket<'_, T>, buffer: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-fn pusher(context: &Context, endpoint: &str, size: usize, count: u64) -> Result<()> {
-    let socket = context.socket(Push)?;
+/// A socket that is connected to `endpoint`, with CURVE if the server has a key.
+fn connected<'c, T: SocketType>(
+    context: &'c Context,
+    kind: T,
+    endpoint: &str,
+    server: Option<&PublicKey>,
+) -> Result<Socket<'c, T>> {
+    let socket = context.socket(kind)?;
+    if let Some(server) = server {
+        let (_, secret) = curve_keypair()?;
+        socket.secure(&Security::curve_client(&secret, server))?;
+    }
     socket.connect(endpoint)?;
+    Ok(socket)
+}
+
+fn pusher(socket: &Socket<'_, Push>, size: usize, count: u64) -> Result<()> {
     let content = vec![0u8; size];
     for _ in 0..=count {
         socket.send(content.as_slice())?;
@@ -176,12 +204,10 @@ fn pusher(context: &Context, endpoint: &str, size: usize, count: u64) -> Result<
     Ok(())
 }
 
-fn replier(context: &Context, endpoint: &str, size: usize, count: u64) -> Result<()> {
-    let socket = context.socket(Rep)?;
-    socket.connect(endpoint)?;
+fn replier(socket: &Socket<'_, Rep>, size: usize, count: u64) -> Result<()> {
     let mut buffer = vec![0u8; size];
     for _ in 0..=count {
-        take(&socket, &mut buffer)?;
+        take(socket, &mut buffer)?;
         socket.send(buffer.as_slice())?;
     }
     Ok(())

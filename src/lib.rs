@@ -85,7 +85,7 @@
 //!
 //! # Features
 //!
-//! `curve` (default), `draft`, `gssapi`, `pgm`, `norm`, `vmci`, `bindgen` (default), `system`, `bytes`: see the README.
+//! `curve` (default), `draft`, `gssapi`, `pgm`, `norm`, `vmci`, `bindgen`, `system`, `bytes`: see the README.
 //!
 //! # License
 //!

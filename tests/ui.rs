@@ -35,8 +35,9 @@ fn compile(directories: impl Iterator<Item = PathBuf>, trybuild: &str) {
     run.env(CASES, env::join_paths(directories).unwrap());
     run.env("TRYBUILD", env::var_os("TRYBUILD").unwrap_or_else(|| trybuild.into()));
     share_what_is_built();
-    // trybuild does not copy this part of our profile, without which libzmq is built differently.
-    run.env("CARGO_PROFILE_DEV_BUILD_OVERRIDE_DEBUG", "true");
+    // trybuild does not copy these parts of our profile, without which libzmq is built differently.
+    run.env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
+    run.env("CARGO_PROFILE_DEV_BUILD_OVERRIDE_DEBUG", "line-tables-only");
     assert!(run.status().unwrap().success());
 }
 

@@ -14,18 +14,23 @@ static void check (int ok, const char *call)
     }
 }
 
-static void *bound (void *context, int type, const char *endpoint)
+static inline void *opened (void *context, int type)
 {
     void *socket = zmq_socket (context, type);
     check (socket != NULL, "zmq_socket");
+    return socket;
+}
+
+static inline void *bound (void *context, int type, const char *endpoint)
+{
+    void *socket = opened (context, type);
     check (zmq_bind (socket, endpoint) == 0, "zmq_bind");
     return socket;
 }
 
-static void *connected (void *context, int type, const char *endpoint)
+static inline void *connected (void *context, int type, const char *endpoint)
 {
-    void *socket = zmq_socket (context, type);
-    check (socket != NULL, "zmq_socket");
+    void *socket = opened (context, type);
     check (zmq_connect (socket, endpoint) == 0, "zmq_connect");
     return socket;
 }

@@ -1,5 +1,6 @@
 /* throughput MODE TRANSPORT SIZE COUNT: what libzmq's own performance programs measure, in two threads of one process.
- * MODE latency: COUNT round trips; MODE throughput: COUNT messages one way. Prints the nanoseconds it took. */
+ * MODE latency: COUNT round trips; MODE throughput: COUNT messages one way. TRANSPORT inproc, tcp, or curve, which is tcp
+ * with CURVE. Prints the nanoseconds it took. */
 
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
@@ -9,6 +10,8 @@
 
 static void *context;
 static char endpoint[256];
+static char server_public[41], server_secret[41];
+static int curve;
 static size_t size;
 static long count;
 
@@ -26,6 +29,31 @@ static char *buffer_of (size_t bytes)
     return buffer;
 }
 
+/* Gives a socket its keys if TRANSPORT is curve. The one that binds is the server. */
+static void secure (void *socket, int server)
+{
+    char public[41], secret[41];
+    if (!curve)
+        return;
+    if (server) {
+        check (zmq_setsockopt (socket, ZMQ_CURVE_SERVER, &server, sizeof server) == 0, "ZMQ_CURVE_SERVER");
+        check (zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, server_secret, 40) == 0, "ZMQ_CURVE_SECRETKEY");
+    } else {
+        check (zmq_curve_keypair (public, secret) == 0, "zmq_curve_keypair");
+        check (zmq_setsockopt (socket, ZMQ_CURVE_SERVERKEY, server_public, 40) == 0, "ZMQ_CURVE_SERVERKEY");
+        check (zmq_setsockopt (socket, ZMQ_CURVE_PUBLICKEY, public, 40) == 0, "ZMQ_CURVE_PUBLICKEY");
+        check (zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, secret, 40) == 0, "ZMQ_CURVE_SECRETKEY");
+    }
+}
+
+static void *client (int type)
+{
+    void *socket = opened (context, type);
+    secure (socket, 0);
+    check (zmq_connect (socket, endpoint) == 0, "zmq_connect");
+    return socket;
+}
+
 static void put (void *socket, const char *content)
 {
     check (zmq_send (socket, content, size, 0) >= 0, "zmq_send");
@@ -39,7 +67,7 @@ static void take (void *socket, char *buffer)
 /* The first message says that the connection stands; the clock runs from there. */
 static void *pusher (void *unused)
 {
-    void *socket = connected (context, ZMQ_PUSH, endpoint);
+    void *socket = client (ZMQ_PUSH);
     char *content = buffer_of (size);
     for (long i = 0; i <= count; i++)
         put (socket, content);
@@ -50,7 +78,7 @@ static void *pusher (void *unused)
 
 static void *replier (void *unused)
 {
-    void *socket = connected (context, ZMQ_REP, endpoint);
+    void *socket = client (ZMQ_REP);
     char *buffer = buffer_of (size);
     for (long i = 0; i <= count; i++) {
         take (socket, buffer);
@@ -68,12 +96,17 @@ int main (int argc, char **argv)
         return 0;
     }
     const int latency = strcmp (argv[1], "latency") == 0;
+    curve = strcmp (argv[2], "curve") == 0;
     const char *address = strcmp (argv[2], "inproc") == 0 ? "inproc://bench" : "tcp://127.0.0.1:*";
     size = strtoul (argv[3], NULL, 10);
     count = strtol (argv[4], NULL, 10);
 
     context = zmq_ctx_new ();
-    void *socket = bound (context, latency ? ZMQ_REQ : ZMQ_PULL, address);
+    void *socket = opened (context, latency ? ZMQ_REQ : ZMQ_PULL);
+    if (curve)
+        check (zmq_curve_keypair (server_public, server_secret) == 0, "zmq_curve_keypair");
+    secure (socket, 1);
+    check (zmq_bind (socket, address) == 0, "zmq_bind");
     size_t length = sizeof endpoint;
     check (zmq_getsockopt (socket, ZMQ_LAST_ENDPOINT, endpoint, &length) == 0, "zmq_getsockopt");
     char *buffer = buffer_of (size);

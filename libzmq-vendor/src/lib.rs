@@ -1,8 +1,8 @@
 //! Builds libzmq 4.3.5 from source, in a build script.
 //!
 //! The sources are those of the registry crate `zeromq-src`; the recipe is this crate's own. It configures libzmq for
-//! the target at least as completely as upstream's CMake does, always optimises it, and compiles what a message
-//! passes through as one translation unit. It links nothing: [`Build::compile`] says what there is to link.
+//! the target at least as completely as upstream's CMake does, optimises it in dev builds too, and compiles what
+//! a message passes through as one translation unit. It links nothing: [`Build::compile`] says what there is to link.
 //!
 //! ```no_run
 //! fn main() -> Result<(), libzmq_vendor::Error> {
