@@ -114,6 +114,34 @@ impl House {
     }
 }
 
+/// The circles of imports between the files of a room: for each circle its files, separated by commas. A module and the
+/// modules inside it are one thing, so imports from `name/` into `name/mod.rs` do not count.
+fn circles(house: &House, files: &Files) -> BTreeSet<String> {
+    let mut edges = BTreeSet::new();
+    for (file, text) in files {
+        let room = house.room(file).map(|(room, _)| room);
+        for path in imports(file, text, files).into_iter().flatten() {
+            let Some((mut imported, _)) = file_of(&path, files, &BTreeMap::new()) else { continue };
+            // A name that mod.rs only passes on is imported from the file that defines it.
+            let passed_on = path.last().and_then(|name| passed_on(&imported, files).remove(name));
+            if let Some((defining, _)) = passed_on.and_then(|path| file_of(&path, files, &BTreeMap::new())) {
+                imported = defining;
+            }
+            let is_inside = file.strip_suffix("mod.rs").is_some_and(|folder| imported.starts_with(folder));
+            if imported != *file && !is_inside && house.room(&imported).map(|(room, _)| room) == room {
+                edges.insert((file.clone(), imported));
+            }
+        }
+    }
+    let is_way = |from: &str, to: &str| !way(from, to, &edges).is_empty();
+    let circle = |(from, to): &(String, String)| {
+        let importing: BTreeSet<_> = edges.iter().map(|(file, _)| file.as_str()).collect();
+        let files = importing.into_iter().filter(|file| is_way(from, file) && is_way(file, from));
+        is_way(to, from).then(|| files.collect::<Vec<_>>().join(", "))
+    };
+    edges.iter().filter_map(circle).collect()
+}
+
 /// The shortest way from one room to another along imports, with both ends. Empty if there is none.
 fn way(from: &str, to: &str, imports: &BTreeSet<(String, String)>) -> Vec<String> {
     let mut ways = VecDeque::from([vec![from.to_owned()]]);
@@ -346,6 +374,22 @@ fn expand<'a>(tokens: &[&'a str], at: &mut usize, base: &[&'a str], found: &mut 
     }
 }
 
+/// The names that a file passes on by `pub use` without using them itself, each with its path.
+fn passed_on(file: &str, files: &Files) -> BTreeMap<String, Vec<String>> {
+    let tokens = tokens(&files[file]);
+    let module: Vec<&str> = file.trim_end_matches(".rs").trim_end_matches("/mod").split('/').collect();
+    let mut trees = Vec::new();
+    for at in (1..tokens.len()).filter(|&at| tokens[at] == "use" && matches!(tokens[at - 1], "pub" | ")")) {
+        expand(&tokens, &mut (at + 1), &[], &mut trees);
+    }
+    let is_used = |name: &str| tokens.iter().filter(|token| **token == name).count() > 1;
+    let named = trees.into_iter().filter_map(|Tree { path, .. }| {
+        let name = path.last().filter(|name| !is_used(name))?;
+        Some(((*name).to_owned(), resolve(&path, &module, file, files)?.ok()?))
+    });
+    named.collect()
+}
+
 /// The names that lib.rs gives to the crate's root, each with its path.
 fn reexports(text: &str) -> BTreeMap<String, Vec<String>> {
     let tokens = tokens(text);
@@ -388,6 +432,10 @@ fn read_folder(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>
     }
 }
 
+/// The circles inside a room, each with its reason.
+const CIRCLES: [(&str, &str); 1] =
+    [("raw/message.rs, raw/socket.rs", "a message is received in its final place, which saves a copy of 64 bytes")];
+
 #[deadline::test]
 fn imports_go_down_except_those_with_a_reason() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -399,6 +447,8 @@ fn imports_go_down_except_those_with_a_reason() {
     }
     let faults = house.faults(&files);
     assert!(faults.is_empty(), "see the floors in CONTRIBUTING.md:\n{}", faults.join("\n"));
+    let circles = circles(&house, &files);
+    assert_eq!(circles, CIRCLES.map(|(files, _)| files.to_owned()).into(), "circles inside a room");
 }
 
 /// The tables of a small house, and its files.
@@ -521,6 +571,22 @@ fn house_refuses_exceptions_that_are_not_needed_and_unnamed_circles() {
         faults_with(&unnamed, "", ""),
         ["beside.rs: imports room/, and the way back is [room/, beside.rs], not []"]
     );
+}
+
+#[deadline::test]
+fn house_finds_circles_inside_a_room() {
+    let circles_with = |texts: [(&str, &str); 3]| {
+        let mut files: Files = FILES.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        files.extend(texts.map(|(name, text)| (format!("room/{name}"), text.to_owned())));
+        circles(&House::read(&TABLES.replace("`room/low.rs`", "")), &files).into_iter().collect::<Vec<_>>()
+    };
+    let module = "mod a;\nmod b;\npub(crate) use a::A;\npub(crate) use b::B;\nuse c::C;\n";
+    let apart = [("mod.rs", module), ("a.rs", "use super::C;\n"), ("b.rs", "use super::A;\n")];
+    assert_eq!(circles_with(apart), [""; 0]);
+    let by_module = [("mod.rs", module), ("a.rs", "use super::B;\n"), ("b.rs", "use super::A;\n")];
+    assert_eq!(circles_with(by_module), ["room/a.rs, room/b.rs"]);
+    let by_path = [("mod.rs", module), ("a.rs", "use super::b::B;\n"), ("b.rs", "use crate::room::a::A;\n")];
+    assert_eq!(circles_with(by_path), ["room/a.rs, room/b.rs"]);
 }
 
 /// The tests in these files and folders are plain, each for its reason.
