@@ -5,6 +5,7 @@ mod common;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use common::proxy::streamer_that_holds_the_third;
 use common::{DEADLINE, alone, eventually, role};
 use zmq::{
     Context, Dealer, Errno, Kind, Pair, Proxy, Pub, Pull, Push, Rep, Req, Router, SocketSpec, Sub, XPub, XSub,
@@ -203,23 +204,7 @@ fn proxy_hands_over_a_held_message_when_a_caught_signal_ends_it() {
     }
     interrupt::catch_signals().unwrap();
     let context = Context::new().unwrap();
-    let sink = context.socket(Pull).unwrap();
-    sink.set_rcvhwm(1).unwrap();
-    sink.bind("inproc://sink").unwrap();
-    let frontend = SocketSpec::new(Pull).bind("inproc://frontend");
-    let backend = SocketSpec::new(Push).with(|socket| socket.set_sndhwm(1)).connect("inproc://sink");
-    let streamer = Proxy::builder(frontend, backend).start(&context).unwrap();
-    let source = context.socket(Push).unwrap();
-    source.connect("inproc://frontend").unwrap();
-    // The proxy receives the third message only if it arrives before the second fills the sink.
-    streamer.pause().unwrap();
-    for name in ["one", "two", "three"] {
-        source.send_multipart([name, "body"]).unwrap();
-    }
-    streamer.resume().unwrap();
-    eventually("two were sent", || streamer.statistics().unwrap().backend.sent.messages == 2);
-    // The proxy executes a command between two messages, so after this one it has tried the third.
-    streamer.statistics().unwrap();
+    let (streamer, sink) = streamer_that_holds_the_third(&context);
     // SAFETY: the signal is caught.
     unsafe { libc::raise(libc::SIGINT) };
     eventually("the proxy has ended", || !streamer.is_running());

@@ -1,17 +1,18 @@
 //! A message that a proxy has received and cannot send when it ends is handed to its caller.
 
 mod common;
+#[path = "proxy_unforwarded/refused.rs"]
+mod refused;
 
-use std::io::Write;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, TCP, eventually, greet};
+use common::proxy::{streamer_that_holds_the_third, wait_until_third_is_held};
+use common::{DEADLINE, eventually};
 use zmq::{
-    Context, Dealer, Errno, Message, Multipart, Pair, Proxy, ProxyError, ProxyHandle, Pull, Push, Rep, Req, Router,
-    Socket, SocketSpec, Unforwarded, XPub, XSub, proxy, proxy_steerable,
+    Context, Dealer, Errno, Message, Multipart, Pair, ProxyError, ProxyHandle, Pull, Push, Rep, Req, Router, Socket,
+    Unforwarded, proxy, proxy_steerable,
 };
 
 /// A PULL that a PUSH is connected to, and a PUSH whose peer has room for two messages and reads none.
@@ -54,13 +55,6 @@ impl<'ctx> Streamer<'ctx> {
     }
 }
 
-/// Waits until two messages are forwarded and the third has been taken.
-fn wait_until_it_holds_the_third(handle: &ProxyHandle) {
-    eventually("two were sent", || handle.statistics().unwrap().backend.sent.messages == 2);
-    // The proxy executes a command between two messages, so after this one it has tried the third.
-    handle.statistics().unwrap();
-}
-
 #[deadline::test]
 fn proxy_handle_hands_over_a_message_when_it_is_terminated() {
     let context = Context::new().unwrap();
@@ -71,7 +65,7 @@ fn proxy_handle_hands_over_a_message_when_it_is_terminated() {
         let handle = ProxyHandle::new().unwrap();
         let commands = handle.clone();
         let ending = thread::spawn(move || {
-            wait_until_it_holds_the_third(&commands);
+            wait_until_third_is_held(&commands);
             commands.terminate().unwrap();
         });
         let unforwarded = handle.run(&streamer.frontend, &streamer.backend, None).unwrap();
@@ -88,7 +82,7 @@ fn proxy_handle_hands_over_a_message_when_it_is_terminated_while_paused() {
     let handle = ProxyHandle::new().unwrap();
     let commands = handle.clone();
     let ending = thread::spawn(move || {
-        wait_until_it_holds_the_third(&commands);
+        wait_until_third_is_held(&commands);
         commands.pause().unwrap();
         commands.terminate().unwrap();
     });
@@ -129,7 +123,7 @@ fn proxy_hands_over_a_message_when_its_context_is_shut_down() {
     let handle = ProxyHandle::new().unwrap();
     let (commands, theirs) = (handle.clone(), context.clone());
     let ending = thread::spawn(move || {
-        wait_until_it_holds_the_third(&commands);
+        wait_until_third_is_held(&commands);
         theirs.shutdown().unwrap();
     });
     let failed = handle.run(&streamer.frontend, &streamer.backend, None).unwrap_err();
@@ -144,22 +138,8 @@ fn proxy_hands_over_a_message_when_its_context_is_shut_down() {
 #[deadline::test]
 fn proxy_in_a_thread_hands_over_a_message_when_it_is_terminated() {
     let context = Context::new().unwrap();
-    let sink = context.socket(Pull).unwrap();
-    sink.set_rcvhwm(1).unwrap();
-    sink.bind("inproc://sink").unwrap();
-    let frontend = SocketSpec::new(Pull).bind("inproc://frontend");
-    let backend = SocketSpec::new(Push).with(|socket| socket.set_sndhwm(1)).connect("inproc://sink");
-    let streamer = Proxy::builder(frontend, backend).start(&context).unwrap();
-    let source = context.socket(Push).unwrap();
-    source.connect("inproc://frontend").unwrap();
-    // The proxy receives the third message only if it arrives before the second fills the sink.
-    streamer.pause().unwrap();
-    for name in ["one", "two", "three"] {
-        source.send(name).unwrap();
-    }
-    streamer.resume().unwrap();
-    wait_until_it_holds_the_third(&streamer.handle());
-    assert_eq!(streamer.terminate().unwrap().to_backend.unwrap(), ["three"]);
+    let (streamer, _sink) = streamer_that_holds_the_third(&context);
+    assert_eq!(streamer.terminate().unwrap().to_backend.unwrap(), ["three", "body"]);
 }
 
 #[deadline::test]
@@ -220,7 +200,7 @@ fn proxy_error_drops_the_messages_when_it_becomes_an_error() {
         let handle = ProxyHandle::new().unwrap();
         let (commands, theirs) = (handle.clone(), context.clone());
         let ending = thread::spawn(move || {
-            wait_until_it_holds_the_third(&commands);
+            wait_until_third_is_held(&commands);
             theirs.shutdown().unwrap();
         });
         let outcome = handle.run(&streamer.frontend, &streamer.backend, None);
@@ -309,7 +289,7 @@ fn proxy_hands_over_a_held_message_when_capturing_another_fails() {
     let commands = handle.clone();
     let unforwarded = thread::scope(|scope| {
         let replying = scope.spawn(move || {
-            wait_until_it_holds_the_third(&commands);
+            wait_until_third_is_held(&commands);
             server.send_multipart(["nobody", "reply"]).unwrap();
             server
         });
@@ -355,7 +335,8 @@ fn long_message() -> Multipart {
 }
 
 /// Runs `round`, which interferes after a delay, with longer delays until it is too late several times: some of the rounds
-/// before interfere in the middle of sending.
+/// before interfere in the middle of sending. No event tells that: libzmq makes a message readable when its last part is
+/// sent, and the proxy executes commands between two messages.
 fn with_growing_delays(mut round: impl FnMut(Duration) -> bool) {
     let (mut in_time, mut too_late) = (0, 0);
     for step in 0..300 {
@@ -486,81 +467,4 @@ fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts
             second.join().unwrap() == long_message()
         })
     });
-}
-
-#[deadline::test]
-fn proxy_drops_a_message_whole_when_a_part_behind_the_first_is_too_long_a_subscription() {
-    let context = Context::new().unwrap();
-    let (frontend, backend) = (context.owned_socket(XSub).unwrap(), context.owned_socket(XPub).unwrap());
-    frontend.bind("inproc://frontend").unwrap();
-    let endpoint = backend.bind(TCP).unwrap();
-    let publisher = context.socket(XPub).unwrap();
-    publisher.connect("inproc://frontend").unwrap();
-    let handle = ProxyHandle::new().unwrap();
-    let commands = handle.clone();
-    let forwarder = thread::spawn(move || handle.run(&frontend, &backend, None));
-    let mut peer = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
-    greet(&mut peer, &[("Socket-Type", b"XSUB")]);
-    let long = [b"\x01".as_slice(), &[b'x'; 9000]].concat();
-    let long_frame = [b"\x02".as_slice(), &(long.len() as u64).to_be_bytes(), &long].concat();
-    peer.write_all(&[b"\x01\x05first", &*long_frame, b"\x01\x06second\x00\x04tail"].concat()).unwrap();
-    assert_eq!(publisher.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), ["second", "tail"]);
-    commands.terminate().unwrap();
-    assert!(forwarder.join().unwrap().unwrap().is_empty());
-}
-
-#[cfg(feature = "draft")]
-#[deadline::test]
-fn proxy_hands_over_a_message_that_is_no_datagram() {
-    use std::net::UdpSocket;
-
-    use zmq::Dgram;
-
-    let context = Context::new().unwrap();
-    let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
-    frontend.bind("inproc://frontend").unwrap();
-    source.connect("inproc://frontend").unwrap();
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let backend = context.socket(Dgram).unwrap();
-    backend.bind(&format!("udp://127.0.0.1:{port}")).unwrap();
-    let other = UdpSocket::bind("127.0.0.1:0").unwrap();
-    other.set_read_timeout(Some(DEADLINE)).unwrap();
-    let address = other.local_addr().unwrap();
-    let text = address.to_string();
-    let wrong = [
-        (Multipart::from([&*text, "body", "tail"]), Errno::EINVAL),
-        (Multipart::from([&*text, "body", "more", "tail"]), Errno::EINVAL),
-        (Multipart::from([&*text]), Errno::EINVAL),
-        (Multipart::from(["nowhere", "body"]), Errno::EINVAL),
-        (Multipart::from([text.as_bytes(), &[0; 8193]]), Errno::EMSGSIZE),
-    ];
-    for (message, errno) in wrong {
-        source.send_multipart(&message).unwrap();
-        let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
-        assert_eq!((error.errno(), error.call()), (errno, "zmq_proxy"), "{message:?}");
-        assert_eq!((unforwarded.to_backend, unforwarded.to_frontend), (Some(message), None));
-        // The DGRAM has sent the whole message.
-        backend.send_to(address, "right").unwrap();
-        let mut buffer = [0; 100];
-        let (len, _) = other.recv_from(&mut buffer).unwrap();
-        assert_eq!(&buffer[..len], b"right");
-    }
-}
-
-#[cfg(all(feature = "draft", zmq_patches = "safety"))]
-#[deadline::test]
-fn proxy_hands_over_a_message_of_kinds_that_libzmq_locks() {
-    use zmq::{Gather, Scatter, Server};
-
-    let context = Context::new().unwrap();
-    let (frontend, source) = (context.socket(Gather).unwrap(), context.socket(Scatter).unwrap());
-    frontend.bind("inproc://frontend").unwrap();
-    source.connect("inproc://frontend").unwrap();
-    // The message has no routing id.
-    source.send("nobody").unwrap();
-    let backend = context.socket(Server).unwrap();
-    let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
-    assert_eq!(error.errno(), Errno::EHOSTUNREACH);
-    assert_eq!(unforwarded.to_backend.unwrap(), ["nobody"]);
-    assert!(frontend.recv_timeout(Duration::ZERO).unwrap().is_none());
 }

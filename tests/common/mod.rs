@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 pub mod guide;
+pub mod proxy;
 mod python;
 pub mod zap;
 
