@@ -238,24 +238,23 @@ fn copy(from: &Path, to: &Path) {
 
 /// The C++ files that patches change. For a header it is the file of the same name, or else the first that includes it.
 fn changed_units(source: &Path) -> BTreeSet<PathBuf> {
-    let mut units: Vec<PathBuf> =
+    let mut files: Vec<PathBuf> =
         fs::read_dir(source.join("src")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    units.retain(|path| path.extension().is_some_and(|extension| extension == "cpp"));
-    units.sort();
-    let includes = |header: &str| {
-        let line = format!("#include \"{header}\"");
-        let includer = units.iter().find(|unit| fs::read_to_string(unit).unwrap().contains(&line));
-        includer.unwrap_or_else(|| panic!("no file includes {header}")).clone()
-    };
-    let paths: BTreeSet<String> =
-        all().unwrap().into_iter().flat_map(|patch| patch.files).map(|file| file.path).collect();
-    paths
-        .iter()
-        .map(|path| {
-            let unit = source.join(path).with_extension("cpp");
-            if unit.is_file() { unit } else { includes(path.rsplit('/').next().unwrap()) }
-        })
-        .collect()
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "cpp" || extension == "hpp"));
+    files.sort_by_key(|path| (path.extension().unwrap().to_owned(), path.clone()));
+    let changed = all().unwrap().into_iter().flat_map(|patch| patch.files);
+    changed.map(|file| unit_of(&source.join(file.path), &files)).collect()
+}
+
+/// The C++ file that `path` is, or belongs to. `files` has the C++ files before the headers.
+fn unit_of(path: &Path, files: &[PathBuf]) -> PathBuf {
+    let unit = path.with_extension("cpp");
+    if unit.is_file() {
+        return unit;
+    }
+    let line = format!("#include \"{}\"", path.file_name().unwrap().to_str().unwrap());
+    let includer = files.iter().find(|file| fs::read_to_string(file).unwrap().contains(&line));
+    unit_of(includer.unwrap_or_else(|| panic!("{} is not included", path.display())), files)
 }
 
 /// As with `LIBZMQ_VENDOR_SPLIT=1` and with upstream's CMake.
