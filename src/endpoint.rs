@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_endpoint_is_refused() {
+    fn malformed_endpoints_are_refused() {
         for text in ["", "tcp", "tcp:", "tcp://", "://x", "inproc://a\0b"] {
             assert_eq!(bind(text), Some(Errno::EINVAL), "{text:?}");
             assert_eq!(connect(text), Some(Errno::EINVAL), "{text:?}");

@@ -245,7 +245,7 @@ fn no_full_pipe_holds_up_the_end() {
 }
 
 #[deadline::test]
-fn who_does_not_end_is_left_to_itself() {
+fn actor_that_does_not_end_is_left_running() {
     let context = Context::new().unwrap();
     let (go, gone) = channel::<()>();
     let ended = Arc::new(AtomicBool::new(false));
@@ -269,7 +269,7 @@ fn who_does_not_end_is_left_to_itself() {
 }
 
 #[deadline::test]
-fn it_ends_with_its_context() {
+fn actor_ends_with_its_context() {
     let context = Context::new().unwrap();
     let actor = Actor::spawn(&context, "echo", echo).unwrap();
     let idle = Actor::spawn(&context, "echo", echo).unwrap();

@@ -66,7 +66,7 @@ fn why(path: &Path) -> String {
 }
 
 #[deadline::test]
-fn what_is_saved_is_loaded() {
+fn saved_certificate_is_loaded() {
     if lacks_curve() {
         return;
     }
@@ -162,7 +162,7 @@ fn secret_files_are_their_owners_alone() {
 }
 
 #[deadline::test]
-fn what_cannot_be_written_says_so_and_leaves_nothing() {
+fn failed_save_returns_an_error_and_leaves_no_file() {
     let place = Place::new("unwritable");
     let public = Certificate::of_public(PUBLIC.parse().unwrap());
     let error = public.save_secret(place.file("alice")).unwrap_err();
@@ -223,7 +223,7 @@ fn czmqs_files_are_read() {
 
 /// What was written by hand may say what only stands without quotes.
 #[deadline::test]
-fn what_is_loaded_can_be_saved() {
+fn loaded_certificate_can_be_saved() {
     let place = Place::new("again");
     let text = format!(
         "metadata\n    motto = it's \"so\"   # by hand\n    tab = \"a\tb\"\n    two words = 'x'\n    none =\ncurve\n    public-key = {PUBLIC}\n"
@@ -337,7 +337,7 @@ fn pyzmq_reads_what_is_written_here() {
 }
 
 #[deadline::test]
-fn what_pyzmq_writes_is_read_here() {
+fn certificate_reads_files_of_pyzmq() {
     if lacks_curve() {
         return;
     }

@@ -348,7 +348,7 @@ fn a_name_can_be_connected_to_before_it_is_bound() {
 }
 
 #[deadline::test]
-fn what_a_closed_socket_sent_reaches_who_binds_the_name_later() {
+fn message_of_a_closed_socket_reaches_a_later_bind() {
     let context = Context::new().unwrap();
     let push = context.socket(Push).unwrap();
     push.connect("inproc://later").unwrap();
@@ -512,7 +512,7 @@ fn a_handle_given_up_keeps_its_context() {
 
 /// What C code does not know of its socket is not forgotten while it has it.
 #[deadline::test]
-fn what_is_known_of_a_socket_goes_with_its_handle() {
+fn record_of_a_socket_goes_with_its_handle() {
     let context = Context::builder().set_max_sockets(20).build().unwrap();
     let server = context.owned_socket(zmq::XPub).unwrap();
     server.set_xpub_manual(true).unwrap();

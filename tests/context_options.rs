@@ -58,7 +58,7 @@ fn defaults_are_libzmqs() {
 }
 
 #[deadline::test]
-fn what_is_set_is_read() {
+fn context_options_read_back_their_values() {
     let context = Context::new().unwrap();
     for threads in [0, 2, 256] {
         context.set_io_threads(threads).unwrap();

@@ -281,8 +281,8 @@ fn a_signal_from_before_ends_the_wait_too() {
 }
 
 #[test]
-fn what_need_not_wait_goes_on_after_a_signal() {
-    in_own_process("what_need_not_wait_goes_on_after_a_signal", || {
+fn calls_that_need_not_wait_succeed_after_a_signal() {
+    in_own_process("calls_that_need_not_wait_succeed_after_a_signal", || {
         interrupt::catch_signals().unwrap();
         let context = Context::new().unwrap();
         let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());

@@ -52,7 +52,7 @@ impl Drop for Counted {
 }
 
 #[deadline::test]
-fn it_is_made_of_bytes_and_texts() {
+fn message_is_made_of_bytes_and_texts() {
     let text = String::from("Hello");
     let bytes = b"Hello".to_vec();
     for message in [
@@ -103,7 +103,7 @@ fn empty_ones_are_made_of_everything_too() {
 }
 
 #[deadline::test]
-fn its_size_is_filled_with_zeros_or_by_hand() {
+fn message_of_a_size_is_zero_or_filled_by_a_closure() {
     for size in [1, INLINE, INLINE + 1, 100_000] {
         assert_eq!(Message::with_size(size).unwrap(), vec![0; size]);
         let message = Message::fill(size, |content| {
@@ -233,7 +233,7 @@ fn a_clone_shares_long_content_and_copies_short() {
 }
 
 #[deadline::test]
-fn one_message_goes_to_many() {
+fn clones_of_a_message_go_to_many_sockets() {
     let context = Context::new().unwrap();
     let message = Message::from(vec![b'x'; 1000]);
     let source = context.socket(Push).unwrap();
@@ -414,7 +414,7 @@ fn texts_are_checked() {
 
 #[deadline::test]
 #[expect(clippy::mutable_key_type, reason = "what changes inside a message has no part in its hash")]
-fn it_compares_and_hashes_as_its_bytes() {
+fn message_compares_and_hashes_as_its_bytes() {
     let hash = |value: &dyn Fn(&mut DefaultHasher)| {
         let mut hasher = DefaultHasher::new();
         value(&mut hasher);

@@ -333,7 +333,7 @@ fn a_monitor_works_while_its_socket_does() {
 }
 
 #[deadline::test]
-fn what_a_context_lacks_is_an_error() {
+fn monitor_fails_when_the_context_has_no_free_sockets() {
     let context = Context::builder().set_max_sockets(2).build().unwrap();
     let socket = context.socket(Rep).unwrap();
     // A monitor needs two more sockets.
@@ -357,7 +357,7 @@ fn what_a_context_lacks_is_an_error() {
 }
 
 #[deadline::test]
-fn nobody_else_reads_a_monitor() {
+fn monitor_endpoint_cannot_be_guessed() {
     let context = Context::new().unwrap();
     // These PAIRs wait for every name that a monitor could have.
     let socket = context.socket(Rep).unwrap();

@@ -162,7 +162,7 @@ fn another_connection_is_not_taken_for_it() {
 }
 
 #[deadline::test]
-fn what_cannot_be_waited_for_is_refused() {
+fn waits_that_cannot_succeed_are_refused() {
     let context = Context::new().unwrap();
     let socket = context.socket(Sub).unwrap();
     for endpoint in ["udp://127.0.0.1:5555", "epgm://eth0;239.192.1.1:5555", "norm://127.0.0.1:5555"] {
@@ -282,7 +282,7 @@ fn subscribers_are_waited_for_and_what_they_said_is_handed_over() {
 }
 
 #[deadline::test]
-fn whatever_comes_meanwhile_is_handed_over() {
+fn wait_for_subscribers_hands_over_messages_that_arrive_meanwhile() {
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
     let endpoint = publisher.bind("inproc://upstream").unwrap();

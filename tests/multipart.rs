@@ -8,7 +8,7 @@ use std::process::Command;
 use zmq::{Context, Dealer, Message, Multipart, Rep, Req, Router};
 
 #[deadline::test]
-fn it_is_made_of_whatever_messages_are_made_of() {
+fn multipart_is_made_of_everything_that_messages_are_made_of() {
     let expected = ["a", "b"];
     assert_eq!(Multipart::from(["a", "b"]), expected);
     assert_eq!(Multipart::from(vec!["a".to_owned(), "b".to_owned()]), expected);
@@ -25,7 +25,7 @@ fn it_is_made_of_whatever_messages_are_made_of() {
 }
 
 #[deadline::test]
-fn it_turns_into_its_parts() {
+fn multipart_turns_into_its_parts() {
     let message = Multipart::from(["a", "b"]);
     let parts: Vec<Message> = message.clone().into();
     assert_eq!(parts, ["a", "b"]);
@@ -72,7 +72,7 @@ fn equality_is_that_of_the_parts() {
 }
 
 #[deadline::test]
-fn it_is_printed_a_line_a_part() {
+fn multipart_prints_a_line_for_each_part() {
     let message = Multipart::from([&b"text"[..], b"", b"\x00\xff", b"tab\t"]);
     assert_eq!(message.to_string(), "[004] text\n[000] \n[002] 00FF\n[004] 74616209\n");
     assert_eq!(format!("{:?}", Multipart::from(["a", ""])), r#"[Message(1 bytes, "a"), Message(0 bytes, "")]"#);

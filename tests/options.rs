@@ -497,7 +497,7 @@ fn a_subscription_has_8192_bytes_at_most() {
 }
 
 #[deadline::test]
-fn what_libzmq_cannot_take_back_stays() {
+fn options_that_libzmq_cannot_reset_stay_set() {
     let context = Context::new().unwrap();
     let router = context.socket(zmq::Router).unwrap();
     router.set_router_raw(false).unwrap();

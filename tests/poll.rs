@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(3600);
 
 #[deadline::test]
-fn what_is_ready_is_marked() {
+fn ready_items_have_revents() {
     let context = Context::new().unwrap();
     let (a, to_a) = pair(&context, "inproc://a");
     let (b, _to_b) = pair(&context, "inproc://b");

@@ -25,7 +25,7 @@ fn ready<K: Copy + Ord + Eq + std::hash::Hash>(
 }
 
 #[deadline::test]
-fn what_is_ready_is_reported_until_it_is_received() {
+fn poller_reports_a_socket_until_its_messages_are_received() {
     let context = Context::new().unwrap();
     let (a, to_a) = pair(&context, "inproc://a");
     let (b, _to_b) = pair(&context, "inproc://b");
@@ -252,7 +252,7 @@ fn owned_sockets_are_lent_back() {
 }
 
 #[deadline::test]
-fn what_is_wrong_is_refused_and_given_back() {
+fn poller_gives_back_refused_sources() {
     let context = Context::new().unwrap();
     let (a, b) = (context.socket(Pull).unwrap(), context.socket(Sub).unwrap());
     let (near, _far) = UnixStream::pair().unwrap();
@@ -282,7 +282,7 @@ fn what_is_wrong_is_refused_and_given_back() {
 }
 
 #[deadline::test]
-fn one_socket_in_two_pollers() {
+fn socket_is_reported_by_two_pollers() {
     let context = Context::new().unwrap();
     let (a, to_a) = pair(&context, "inproc://a");
     let (mut first, mut second) = (Poller::new().unwrap(), Poller::new().unwrap());
@@ -433,7 +433,7 @@ fn an_event_loop_of_another_kind_waits_on_its_descriptor() {
 
 /// Before it is closed, that is: the system goes on reporting a descriptor of which there is another copy.
 #[deadline::test]
-fn what_is_removed_is_not_watched_any_more() {
+fn poller_ignores_removed_sources() {
     for shut_down in [false, true] {
         let context = Context::new().unwrap();
         let (a, to_a) = pair(&context, "inproc://a");
@@ -494,7 +494,7 @@ fn a_forked_child_is_refused() {
 }
 
 #[deadline::test]
-fn it_says_what_is_in_it() {
+fn poller_debug_names_its_sources() {
     let context = Context::new().unwrap();
     let a = context.socket(Pull).unwrap();
     let mut poller = Poller::new().unwrap();

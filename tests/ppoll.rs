@@ -23,7 +23,7 @@ fn handle(signal: i32) {
 }
 
 #[deadline::test]
-fn what_is_ready_is_marked() {
+fn ready_items_have_revents() {
     let context = Context::new().unwrap();
     let (a, to_a) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
     a.bind("inproc://a").unwrap();

@@ -84,7 +84,7 @@ fn pause_pauses_and_resume_resumes() {
 }
 
 #[deadline::test]
-fn what_comes_while_it_is_paused_or_ended_stays_in_the_sockets() {
+fn paused_or_ended_proxy_leaves_messages_in_the_sockets() {
     let context = Context::new().unwrap();
     let streamer = Streamer::over(&context);
     let source = connected(&context, Push, "inproc://frontend");
@@ -106,7 +106,7 @@ fn what_comes_while_it_is_paused_or_ended_stays_in_the_sockets() {
 }
 
 #[deadline::test]
-fn nothing_is_lost_however_often_it_ends_while_its_receiver_is_full() {
+fn proxy_loses_no_message_when_it_ends_often_while_its_receiver_is_full() {
     const MESSAGES: u32 = 3000;
     let context = Context::new().unwrap();
     let (mut frontend, mut backend) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
@@ -234,7 +234,7 @@ fn the_context_ends_it_while_it_is_paused() {
 }
 
 #[deadline::test]
-fn it_is_commanded_while_messages_never_stop_or_find_no_room() {
+fn proxy_executes_commands_while_messages_never_stop_or_find_no_room() {
     let context = Context::new().unwrap();
     let streamer = Streamer::over(&context);
     let (stop, stopped) = channel::<()>();
@@ -383,7 +383,7 @@ fn proxy_hands_over_a_message_for_an_unknown_peer() {
 }
 
 #[deadline::test]
-fn one_socket_may_be_both_sides() {
+fn proxy_accepts_one_socket_as_both_sides() {
     let context = Context::new().unwrap();
     let echo = bound(&context, Rep, "inproc://echo");
     let handle = ProxyHandle::new().unwrap();

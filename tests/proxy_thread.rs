@@ -17,7 +17,7 @@ fn streamer() -> zmq::ProxyBuilder {
 }
 
 #[deadline::test]
-fn it_hands_its_endpoints_back() {
+fn proxy_returns_its_endpoints() {
     let context = Context::new().unwrap();
     let broker = Proxy::builder(
         SocketSpec::new(Router).with(|socket| socket.set_rcvhwm(7)).bind("tcp://127.0.0.1:*").bind("ipc://*"),
@@ -52,7 +52,7 @@ fn it_hands_its_endpoints_back() {
 }
 
 #[deadline::test]
-fn it_connects_too_and_reports_name_the_description() {
+fn proxy_connects_its_sockets_and_reports_name_the_description() {
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
     let news = publisher.bind("tcp://127.0.0.1:*").unwrap();
@@ -70,7 +70,7 @@ fn it_connects_too_and_reports_name_the_description() {
 }
 
 #[deadline::test]
-fn what_fails_in_the_thread_is_reported() {
+fn proxy_start_reports_failures_of_its_thread() {
     let context = Context::new().unwrap();
     let taken = context.socket(Pull).unwrap();
     let endpoint = taken.bind("tcp://127.0.0.1:*").unwrap();
@@ -92,7 +92,7 @@ fn what_fails_in_the_thread_is_reported() {
 }
 
 #[deadline::test]
-fn it_is_commanded_and_counted() {
+fn proxy_executes_commands_and_counts_messages() {
     let context = Context::new().unwrap();
     let streamer = streamer().start(&context).unwrap();
     let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
@@ -112,7 +112,7 @@ fn it_is_commanded_and_counted() {
 }
 
 #[deadline::test]
-fn it_ends_with_its_owner_and_with_its_context_in_any_order() {
+fn proxy_ends_with_its_owner_and_with_its_context_in_any_order() {
     for round in 0..6 {
         let context = Context::new().unwrap();
         let streamer = streamer().start(&context).unwrap();

@@ -394,7 +394,7 @@ fn an_error_that_panics_when_it_is_asked_is_contained_too() {
 }
 
 #[deadline::test]
-fn it_does_not_run_inside_itself() {
+fn reactor_does_not_run_inside_itself() {
     let mut reactor = Reactor::new().unwrap();
     reactor.after(Duration::ZERO, |reactor, _| {
         match reactor.run() {
@@ -410,7 +410,7 @@ fn it_does_not_run_inside_itself() {
 }
 
 #[deadline::test]
-fn it_ends_with_the_context() {
+fn reactor_ends_with_the_context() {
     let context = Context::new().unwrap();
     let (socket, idle) = (context.socket(Pull).unwrap(), context.socket(Router).unwrap());
     let mut reactor = Reactor::new().unwrap();
@@ -433,8 +433,8 @@ fn it_ends_with_the_context() {
 }
 
 #[deadline::test]
-fn it_ends_on_a_caught_signal() {
-    in_own_process("it_ends_on_a_caught_signal", || {
+fn reactor_ends_on_a_caught_signal() {
+    in_own_process("reactor_ends_on_a_caught_signal", || {
         interrupt::catch_signals().unwrap();
         let context = Context::new().unwrap();
         let (socket, peer) = pair(&context, "inproc://a");

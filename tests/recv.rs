@@ -139,7 +139,7 @@ fn a_text_that_is_none_keeps_its_bytes() {
 }
 
 #[deadline::test]
-fn whoever_does_not_want_to_wait_does_not() {
+fn recv_does_not_wait_if_told_so() {
     let context = Context::new().unwrap();
     let (_left, right) = pair(&context);
     assert!(right.try_recv().unwrap().is_none());
@@ -185,7 +185,7 @@ fn a_failed_receive_leaves_an_empty_message() {
 }
 
 #[deadline::test]
-fn what_comes_in_time_is_received() {
+fn recv_timeout_returns_messages_that_arrive_in_time() {
     for limit in [None, Some(LONG)] {
         for (receive, _) in WAITING {
             let context = Context::new().unwrap();

@@ -78,7 +78,7 @@ fn each_mechanism_is_set_up_in_one_call() {
 }
 
 #[deadline::test]
-fn what_is_set_is_what_was_asked_for() {
+fn secure_sets_the_options_of_its_mechanism() {
     let context = Context::new().unwrap();
     let socket = open(&context);
     socket.secure(&Security::plain_client("alice", "open sesame").with_domain("accounts")).unwrap();
@@ -226,7 +226,7 @@ fn plain_hello() -> Vec<u8> {
 /// A peer that breaks off while the handler decides, and comes back, would get the answer of the time before, or end the
 /// process: libzmq does not tell the connections apart that one socket makes in turn.
 #[deadline::test]
-fn who_asks_a_handler_does_not_connect_again() {
+fn client_of_a_slow_handler_does_not_reconnect() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     let (entered, inside) = channel();

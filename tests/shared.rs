@@ -29,14 +29,14 @@ fn connected<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socke
 }
 
 #[deadline::test]
-fn it_goes_to_every_thread() {
+fn shared_socket_goes_to_every_thread() {
     fn is_shared<S: Clone + Send + Sync + 'static>() {}
     is_shared::<SharedSocket<Push>>();
     is_shared::<SharedSocket>();
 }
 
 #[deadline::test]
-fn what_many_threads_send_and_receive_is_whole_and_complete() {
+fn shared_socket_keeps_messages_of_many_threads_whole() {
     const THREADS: usize = 4;
     const EACH: usize = 200;
     let context = Context::new().unwrap();
@@ -100,7 +100,7 @@ fn a_full_socket_holds_senders_up_and_nothing_is_lost() {
 }
 
 #[deadline::test]
-fn nothing_is_received_that_nobody_asked_for() {
+fn shared_socket_receives_only_on_request() {
     let context = Context::new().unwrap();
     let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
     assert!(sink.try_recv().unwrap().is_none());

@@ -51,7 +51,7 @@ fn time_outs_among_them_hold() {
 }
 
 #[deadline::test]
-fn what_a_kind_does_not_have_is_skipped_there_and_nowhere_else() {
+fn socket_defaults_skip_options_that_a_kind_lacks() {
     let context = Context::new().unwrap();
     context.set_socket_defaults(|socket| {
         socket.set_router_mandatory(true)?;
@@ -114,7 +114,7 @@ fn a_panic_in_them_leaves_nothing_behind() {
 }
 
 #[deadline::test]
-fn they_may_open_sockets_and_replace_themselves() {
+fn socket_defaults_may_open_sockets_and_replace_themselves() {
     let context = Context::new().unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
     let count = calls.clone();
@@ -133,7 +133,7 @@ fn they_may_open_sockets_and_replace_themselves() {
 }
 
 #[deadline::test]
-fn they_are_not_for_the_sockets_of_the_library_itself() {
+fn socket_defaults_skip_sockets_of_the_library_itself() {
     let refuse = |socket: &Socket<'_>| socket.bind("nowhere").map(drop);
     let context = Context::new().unwrap();
     context.set_socket_defaults(refuse);

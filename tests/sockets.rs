@@ -258,7 +258,7 @@ macro_rules! is_not {
 }
 
 #[deadline::test]
-fn what_may_cross_threads() {
+fn types_are_send_and_sync_as_documented() {
     is_send::<Context>();
     is_sync::<Context>();
     is_clone::<Context>();

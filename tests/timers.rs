@@ -161,7 +161,7 @@ fn a_handler_may_do_anything_with_the_timers() {
 }
 
 #[deadline::test]
-fn one_that_is_cancelled_in_the_same_turn_does_not_run() {
+fn timer_that_is_cancelled_in_the_same_run_does_not_run() {
     let ran = Rc::new(Cell::new(0));
     let ids: Rc<RefCell<Vec<TimerId>>> = Rc::default();
     let mut timers = Timers::new().unwrap();

@@ -16,7 +16,7 @@ const RECORDED_WITH: &str = "rustc 1.95.";
 const CASES: &str = "SAFE_ZMQ_UI_CASES";
 
 #[test]
-fn what_must_not_compile_does_not() {
+fn misuse_does_not_compile() {
     if let Some(directories) = env::var_os(CASES) {
         let tests = trybuild::TestCases::new();
         env::split_paths(&directories).for_each(|directory| tests.compile_fail(directory.join("*.rs")));
@@ -31,7 +31,7 @@ fn what_must_not_compile_does_not() {
 /// becomes of other words, where the caller's environment does not.
 fn compile(directories: impl Iterator<Item = PathBuf>, trybuild: &str) {
     let mut run = Command::new(env::current_exe().unwrap());
-    run.args(["--exact", "what_must_not_compile_does_not", "--nocapture"]);
+    run.args(["--exact", "misuse_does_not_compile", "--nocapture"]);
     run.env(CASES, env::join_paths(directories).unwrap());
     run.env("TRYBUILD", env::var_os("TRYBUILD").unwrap_or_else(|| trybuild.into()));
     share_what_is_built();

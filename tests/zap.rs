@@ -157,7 +157,7 @@ fn a_callback_gives_user_ids_and_metadata() {
 /// Peers say what they like of themselves, but nothing else than the handler does.
 #[cfg(feature = "draft")]
 #[deadline::test]
-fn what_a_verdict_says_counts_more_than_what_the_peer_does() {
+fn verdict_metadata_overrides_the_peers_metadata() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").with_metadata("X-Role", "guest");

@@ -11,8 +11,8 @@ use zmq::security::{AuthEvent, Authenticator, Certificate};
 use zmq::{Context, Dealer, Multipart, PublicKey};
 
 #[test]
-fn what_could_not_be_read_is_read_later() {
-    in_own_process("what_could_not_be_read_is_read_later", || {
+fn directory_rereads_a_file_that_was_unreadable() {
+    in_own_process("directory_rereads_a_file_that_was_unreadable", || {
         let path = std::env::temp_dir().join(format!("zmq-zap-descriptors-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         let key = PublicKey::from_bytes([7; 32]);

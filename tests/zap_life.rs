@@ -27,7 +27,7 @@ fn a_context_has_one_handler_at_a_time() {
 }
 
 #[deadline::test]
-fn nothing_freezes_in_any_order_of_dropping() {
+fn authenticator_and_sockets_drop_in_any_order() {
     const ORDERS: [[usize; 4]; 24] = {
         let mut orders = [[0; 4]; 24];
         let mut code = 0;
@@ -93,7 +93,7 @@ fn the_end_of_the_context_ends_it() {
 
 /// As a socket does, it lets a context that nobody else holds send what lingers.
 #[deadline::test]
-fn it_keeps_its_context_alive() {
+fn authenticator_keeps_its_context_alive() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     let other = Context::new().unwrap();

@@ -158,7 +158,7 @@ fn s_sendmore_leaves_the_message_open() {
 }
 
 #[deadline::test]
-fn where_c_gave_null_there_is_an_error() {
+fn s_recv_returns_an_error_where_c_returned_null() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
     server.bind("inproc://server").unwrap();

@@ -229,7 +229,7 @@ fn strlcpy_ends_the_string() {
 
 /// Where neither pkg-config nor the compiler finds anything.
 #[test]
-fn what_is_missing_is_named_with_where_it_comes_from() {
+fn missing_library_is_named_with_its_package() {
     use crate::system::System;
     use std::process::{self, Command};
     use std::{env, fs};
@@ -239,7 +239,7 @@ fn what_is_missing_is_named_with_where_it_comes_from() {
     fs::create_dir_all(&directory).unwrap();
     if env::var_os(ROLE).is_none() {
         let mut alone = Command::new(env::current_exe().unwrap());
-        alone.args(["--exact", "tests::what_is_missing_is_named_with_where_it_comes_from", "--nocapture"]);
+        alone.args(["--exact", "tests::missing_library_is_named_with_its_package", "--nocapture"]);
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().contains("PKG")) {
             alone.env_remove(name);
         }

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_says_why() {
+    fn malformed_network_is_refused_with_the_reason() {
         for (text, why) in [
             ("", "\"\" is not an IP address"),
             ("localhost", "\"localhost\" is not an IP address"),

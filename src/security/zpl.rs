@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deeper_is_left_out() {
+    fn nested_sections_are_left_out() {
         let text = "# head\n\na\n    one = 1\n        deeper = 2\n    two = 2\nb = 7\n\tthree = 3\r\n";
         let triple = |section: &str, name: &str, value: &str| (section.into(), name.into(), value.into());
         assert_eq!(
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_zpl_is_read_back() {
         for value in ["", "plain", "two words", "# no comment", "\"quoted\"", "it's", "a = b", "\u{1f600}"] {
             assert!(is_value(value));
             let mut text = String::new();

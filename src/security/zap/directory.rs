@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_is_reported_once() {
+    fn malformed_certificate_is_reported_once() {
         let place = Place::new("reports");
         fs::write(place.0.join("bad"), "curve\n    public-key = \"short\"\n").unwrap();
         fs::write(place.0.join(".hidden"), "not for us").unwrap();

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_policy_does_not_know_is_refused() {
+    fn policy_refuses_unknown_credentials() {
         let policy = Policy::new();
         let key = PublicKey::from_bytes([7; 32]);
         for credentials in [plain("alice", ""), Credentials::Curve(key), Credentials::Gssapi("alice".to_owned())] {
