@@ -1,9 +1,9 @@
 //! Throughput and latency by the clock: this library beside C on the same libzmq and C on a stock libzmq.
 //!
-//! Two threads of one process over inproc, tcp, and tcp with CURVE, PUSH to PULL and REQ to REP. The programs run one after the other in
-//! every round, and the ratios are the medians of the rounds' own ratios: what the machine does besides hits all of them.
-//! `cargo bench --bench throughput` prints the table; an argument that is a number is the number of rounds, any other
-//! keeps the rows whose name contains it: `cargo bench --bench throughput -- 3 inproc latency`.
+//! Two threads of one process over inproc, tcp, and tcp with CURVE, PUSH to PULL and REQ to REP. The programs run one after
+//! the other in every round, and the ratios are the medians of the rounds' own ratios, so that other work of the machine
+//! affects all programs alike. `cargo bench --bench throughput` prints the table; an argument that is a number is the number
+//! of rounds, any other keeps the rows whose name contains it: `cargo bench --bench throughput -- 3 inproc latency`.
 
 mod common;
 
