@@ -1,8 +1,11 @@
 //! A message that a proxy has received and cannot send when it ends is handed to its caller.
 
 mod common;
-#[path = "proxy_unforwarded/refused.rs"]
-mod refused;
+#[cfg(all(feature = "draft", zmq_patches = "safety"))]
+#[path = "proxy_unforwarded/draft.rs"]
+mod draft;
+#[path = "proxy_unforwarded/subscriptions.rs"]
+mod subscriptions;
 
 use std::sync::Arc;
 use std::thread;

@@ -1,60 +1,13 @@
-//! Messages that the socket to which the proxy forwards refuses: it drops some, and ends with others.
+//! Proxies between draft kinds: a RADIO drops the messages that it cannot send, other kinds end the proxy.
 
-use std::io::Write;
-use std::net::TcpStream;
-#[cfg(feature = "draft")]
 use std::net::UdpSocket;
-use std::thread;
-#[cfg(feature = "draft")]
 use std::time::Duration;
 
-use zmq::{Context, Multipart, ProxyHandle, XPub, XSub};
-#[cfg(feature = "draft")]
-use zmq::{Dgram, Dish, Errno, Gather, Message, Pull, Push, Radio, Scatter, Server, Socket, proxy};
+use zmq::{Context, Dgram, Dish, Errno, Gather, Message, Multipart, Pull, Push, Radio, Scatter, Server, Socket, proxy};
 
-#[cfg(feature = "draft")]
-use crate::common::eventually;
-use crate::common::{DEADLINE, TCP, greet};
+use crate::common::{DEADLINE, eventually};
 
-/// Runs a forwarder whose XPUB receives the frames from a peer, one of them a subscription that is too long for the XSUB.
-/// Gives the next message that the publisher receives, and the messages that the XPUB received and the XSUB sent.
-fn forward_subscriptions(frames: impl FnOnce(&[u8]) -> Vec<u8>) -> (Multipart, u64, u64) {
-    let context = Context::new().unwrap();
-    let (frontend, backend) = (context.owned_socket(XSub).unwrap(), context.owned_socket(XPub).unwrap());
-    frontend.bind("inproc://frontend").unwrap();
-    let endpoint = backend.bind(TCP).unwrap();
-    let publisher = context.socket(XPub).unwrap();
-    publisher.connect("inproc://frontend").unwrap();
-    let handle = ProxyHandle::new().unwrap();
-    let commands = handle.clone();
-    let forwarder = thread::spawn(move || handle.run(&frontend, &backend, None));
-    let mut peer = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
-    greet(&mut peer, &[("Socket-Type", b"XSUB")]);
-    let long = [b"\x01".as_slice(), &[b'x'; 9000]].concat();
-    peer.write_all(&frames(&[&(long.len() as u64).to_be_bytes(), &*long].concat())).unwrap();
-    let received = publisher.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
-    commands.terminate().unwrap();
-    assert!(forwarder.join().unwrap().unwrap().is_empty());
-    let statistics = commands.statistics().unwrap();
-    (received, statistics.backend.received.messages, statistics.frontend.sent.messages)
-}
-
-#[deadline::test]
-fn proxy_drops_a_subscription_that_is_too_long() {
-    let (received, by_backend, by_frontend) =
-        forward_subscriptions(|long| [b"\x02", long, b"\x00\x07\x01second"].concat());
-    assert_eq!((received, by_backend, by_frontend), (["\u{1}second"].into(), 2, 1));
-}
-
-#[deadline::test]
-fn proxy_drops_a_message_whole_when_a_part_behind_the_first_is_too_long_a_subscription() {
-    let (received, by_backend, by_frontend) =
-        forward_subscriptions(|long| [b"\x01\x05first\x02", long, b"\x01\x06second\x00\x04tail"].concat());
-    assert_eq!((received, by_backend, by_frontend), (["second", "tail"].into(), 2, 1));
-}
-
-/// Sends from a DISH's group to the DISH through a RADIO until it has a member: RADIO drops messages before that.
-#[cfg(feature = "draft")]
+/// Waits until the RADIO knows that the DISH has joined the group: it drops messages before that.
 fn radio_has_member(radio: &Socket<'_, Radio>, dish: &Socket<'_, Dish>) {
     eventually("the RADIO has a member", || {
         radio.send_to_group("news", "probe").unwrap();
@@ -63,14 +16,12 @@ fn radio_has_member(radio: &Socket<'_, Radio>, dish: &Socket<'_, Dish>) {
     while dish.recv_timeout(Duration::from_millis(100)).unwrap().is_some() {}
 }
 
-#[cfg(feature = "draft")]
 fn grouped(content: impl Into<Message>) -> Message {
     let mut message = content.into();
     message.set_group("news").unwrap();
     message
 }
 
-#[cfg(feature = "draft")]
 #[deadline::test]
 fn proxy_drops_a_message_without_a_group_and_hands_over_one_of_several_parts() {
     let context = Context::new().unwrap();
@@ -91,7 +42,6 @@ fn proxy_drops_a_message_without_a_group_and_hands_over_one_of_several_parts() {
     assert!(dish.recv_timeout(Duration::from_millis(20)).unwrap().is_none());
 }
 
-#[cfg(feature = "draft")]
 #[deadline::test]
 fn proxy_drops_a_message_that_is_too_long_for_the_datagrams_of_a_radio() {
     let context = Context::new().unwrap();
@@ -113,7 +63,6 @@ fn proxy_drops_a_message_that_is_too_long_for_the_datagrams_of_a_radio() {
     assert_eq!(dish.recv().unwrap(), "short");
 }
 
-#[cfg(feature = "draft")]
 #[deadline::test]
 fn proxy_hands_over_a_message_that_is_no_datagram() {
     let context = Context::new().unwrap();
@@ -147,7 +96,6 @@ fn proxy_hands_over_a_message_that_is_no_datagram() {
     }
 }
 
-#[cfg(all(feature = "draft", zmq_patches = "safety"))]
 #[deadline::test]
 fn proxy_hands_over_a_message_of_kinds_that_libzmq_locks() {
     let context = Context::new().unwrap();
