@@ -21,17 +21,18 @@ use engine::{Engine, Uncontrolled};
 /// Forwards messages between two sockets, whole and both ways, and copies each to `capture` if there is one.
 ///
 /// It returns only to report an error. [`ProxyHandle`] is a proxy that can be paused and ended, [`Proxy`] one in a thread
-/// of its own. The frontend is, by convention, the side that clients connect to: ROUTER and
-/// DEALER make a queue, XSUB and XPUB a forwarder, PULL and PUSH a streamer. The capture socket is a PUB, DEALER, PUSH
-/// or PAIR.
+/// of its own. The frontend is, by convention, the side that clients connect to: ROUTER and DEALER make a queue, XSUB and
+/// XPUB a forwarder, PULL and PUSH a streamer. The capture socket is a PUB, DEALER, PUSH or PAIR.
 ///
 /// No message is lost when the proxy ends: the error has those that it had received and not sent
 /// ([`ProxyError::unforwarded`]), with all their parts. A message that a ROUTER with `ZMQ_ROUTER_MANDATORY` refuses,
 /// because no peer has its id, or a DGRAM, because it is not an address and a body, ends the proxy and is among them; a
-/// message whose peer is full is tried again. A message whose peer leaves while its parts are sent is sent again as a
-/// whole; only a REQ cannot begin its request again, which is lost with the peer. An XSUB drops a subscription that is
-/// too long for [`Socket::send`](crate::Socket::send), and the proxy goes on. A message of several parts of which the
-/// proxy has received only some when the context is shut down is lost with the context.
+/// message whose peer is full is tried again. If a peer leaves while the parts of its message are sent, the message is
+/// sent again as a whole. It is lost with the peer, as messages in transit are, if libzmq does not report that: libzmq
+/// may discard the parts that are left and return success. A REQ cannot begin its request again, which is lost with the
+/// peer. An XSUB drops a subscription that is too long for [`Socket::send`](crate::Socket::send), and the proxy goes on.
+/// A message of several parts of which the proxy has received only some when the context is shut down is lost with the
+/// context.
 ///
 /// While the capture socket has no room nothing is forwarded. A ROUTER or XPUB always says that it has room, and drops
 /// messages as a capture socket.
