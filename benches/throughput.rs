@@ -55,7 +55,7 @@ fn rows() -> Vec<Row> {
     // With CURVE the cryptography takes most of the time: this library's is dryoc's, C's is libsodium's.
     let curve = [(1024, 100_000), (1 << 16, 5_000)];
     let curve = curve.map(|(size, count)| Row { mode: "throughput", transport: "curve", size, count });
-    counts.into_iter().flat_map(row).chain(curve).collect()
+    counts.into_iter().flat_map(row).chain(curve.into_iter().filter(|_| zmq::has("curve"))).collect()
 }
 
 fn main() -> ExitCode {

@@ -10,7 +10,7 @@ use std::process::{Command, exit};
 use std::thread;
 use std::time::Duration;
 
-/// Longer than the four builds take on a slow machine.
+/// Longer than the five builds take on a slow machine.
 const DEADLINE: Duration = Duration::from_secs(600);
 
 /// A package in a directory of its own, which is removed with it.
@@ -141,4 +141,8 @@ fn the_environment_chooses_the_tools() {
     assert_eq!(of(&calls, "c++", &["libzmq.cpp", "-DOTHER"]).len(), 1, "{calls:#?}");
     assert!(of(&calls, "c++", &["-DIN_CXX"]).is_empty(), "{calls:#?}");
     assert!(said.contains("Fresh libzmq-vendor ") && !said.contains("Fresh package "), "{said}");
+
+    // So has the level of optimisation.
+    let (_, calls) = package.build(&[("CARGO_PROFILE_DEV_OPT_LEVEL", "2")]);
+    assert_eq!(of(&calls, "c++", &["libzmq.cpp", "-O3"]).len(), 1, "{calls:#?}");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// Longer than libzmq takes to be compiled on a slow machine: Cargo may have to do that first.
 const DEADLINE: Duration = Duration::from_secs(900);
-/// The features that this test may have been built with: what is built already serves again.
+/// The features that this test may have been built with. libzmq then is the one that is built already.
 const FEATURES: &[(&str, bool)] = &[
     ("curve", cfg!(feature = "curve")),
     ("draft", cfg!(feature = "draft")),
