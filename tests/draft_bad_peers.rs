@@ -96,7 +96,7 @@ fn served(server: &Socket<'_>, client: &Socket<'_>) {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn bad_peers_disturb_nobody() {
     let pairs = [
         (Kind::Server, Kind::Client),
@@ -140,7 +140,7 @@ fn bad_peers_disturb_nobody() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_peer_and_a_channel_survive_bad_peers() {
     // A channel has one peer, so each bad one gets a channel of its own.
     for kind in [Kind::Peer, Kind::Channel] {

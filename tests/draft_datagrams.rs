@@ -40,7 +40,7 @@ fn dgram(context: &Context) -> (Socket<'_, Dgram>, SocketAddr) {
     (socket, address)
 }
 
-#[deadline::test]
+#[deadline::test(patches = [9, 12])]
 fn datagrams_go_there_and_back() {
     let context = Context::new().unwrap();
     let (socket, address) = dgram(&context);
@@ -59,7 +59,7 @@ fn datagrams_go_there_and_back() {
 }
 
 /// What was not received as a datagram is not lost as one either.
-#[deadline::test]
+#[deadline::test(patches = [9, 12])]
 fn no_message_is_lost_for_want_of_an_address() {
     let context = Context::new().unwrap();
     let (socket, address) = dgram(&context);
@@ -80,7 +80,7 @@ fn no_message_is_lost_for_want_of_an_address() {
 }
 
 /// They would go by what is set, and whoever has set it would take them for secured.
-#[deadline::test]
+#[deadline::test(patches = [7, 8, 9, 13])]
 fn no_datagram_travels_where_security_is_set() {
     let context = Context::new().unwrap();
     let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
@@ -96,7 +96,7 @@ fn no_datagram_travels_where_security_is_set() {
     radio.connect(&endpoint).unwrap();
 }
 
-#[deadline::test]
+#[deadline::test(patches = [9, 12])]
 fn two_dgrams_talk_in_parts() {
     let context = Context::new().unwrap();
     let ((left, _), (right, address)) = (dgram(&context), dgram(&context));
@@ -113,7 +113,7 @@ fn two_dgrams_talk_in_parts() {
     assert_eq!(parts.next().unwrap(), "in parts");
 }
 
-#[deadline::test]
+#[deadline::test(patches = [9, 12])]
 fn a_datagram_is_an_address_and_a_body() {
     let context = Context::new().unwrap();
     let (socket, address) = dgram(&context);
@@ -153,7 +153,7 @@ fn a_datagram_is_an_address_and_a_body() {
     assert_eq!(socket.recv_from().unwrap(), (address, "short".into()));
 }
 
-#[deadline::test]
+#[deadline::test(patches = [9, 12, 1003, 1004])]
 fn an_unbound_dgram_has_nowhere_to_send_from() {
     let context = Context::new().unwrap();
     let socket = context.socket(Dgram).unwrap();
@@ -177,7 +177,7 @@ fn an_unbound_dgram_has_nowhere_to_send_from() {
     eventually("it sends again", || socket.try_send_multipart(parts()).unwrap().is_sent());
 }
 
-#[deadline::test]
+#[deadline::test(patches = [9, 12])]
 fn a_dgram_whose_port_is_taken_gives_its_messages_back() {
     let context = Context::new().unwrap();
     // Without SO_REUSEADDR, which libzmq sets.
@@ -195,7 +195,7 @@ fn a_dgram_whose_port_is_taken_gives_its_messages_back() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
 fn endpoints_that_make_no_sense_are_refused() {
     let context = Context::new().unwrap();
     let fails = |outcome: zmq::Result<()>, errno: Errno, why: &str| {
@@ -250,7 +250,7 @@ fn dish<'a>(context: &'a Context, groups: &[&str]) -> (Socket<'a, Dish>, SocketA
     (dish, address)
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 8, 9, 13])]
 fn a_radio_reaches_a_dish_by_datagrams() {
     let long = "g".repeat(255);
     let context = Context::new().unwrap();
@@ -271,7 +271,7 @@ fn a_radio_reaches_a_dish_by_datagrams() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [9, 13])]
 fn what_a_radio_sends_is_a_datagram() {
     let context = Context::new().unwrap();
     let other = plain();
@@ -283,7 +283,7 @@ fn what_a_radio_sends_is_a_datagram() {
     assert_eq!(&buffer[..size], b"\x04newsit rains");
 }
 
-#[deadline::test]
+#[deadline::test(patches = [8, 13])]
 fn no_datagram_brings_a_dish_down() {
     let context = Context::new().unwrap();
     let (dish, address) = dish(&context, &["news"]);
@@ -306,7 +306,7 @@ fn no_datagram_brings_a_dish_down() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [9, 12, 1002])]
 fn a_burst_leaves_the_sockets_as_they_are() {
     let context = Context::new().unwrap();
     let (socket, address) = dgram(&context);
@@ -340,7 +340,7 @@ fn processor_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-#[test]
+#[deadline::test(patches = [8, 9, 10, 12, 13])]
 fn what_cannot_be_set_up_ends_quietly() {
     in_own_process("what_cannot_be_set_up_ends_quietly", || {
         let context = Context::builder().set_blocky(false).build().unwrap();

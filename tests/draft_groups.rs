@@ -31,7 +31,7 @@ fn errno(error: &zmq::Error) -> Errno {
     error.errno()
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn a_dish_receives_what_it_has_joined() {
     let long = "g".repeat(255);
     pairs(|radio, dish| {
@@ -60,7 +60,7 @@ fn a_dish_receives_what_it_has_joined() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn no_joining_is_lost() {
     // More than the high-water marks of 1000, before the connection and after it.
     pairs(|radio, dish| {
@@ -78,7 +78,7 @@ fn no_joining_is_lost() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn a_long_group_reaches_several() {
     // libzmq 4.3.5 frees such a group once for each that got it.
     let group = "a group of more than fourteen bytes";
@@ -112,7 +112,7 @@ fn a_long_group_reaches_several() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn what_a_full_dish_does_not_get_is_dropped_and_freed() {
     let context = Context::new().unwrap();
     let radio = context.socket(Radio).unwrap();
@@ -139,7 +139,7 @@ fn what_a_full_dish_does_not_get_is_dropped_and_freed() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn a_radio_that_does_not_drop_says_that_it_is_full() {
     let context = Context::new().unwrap();
     let radio = context.socket(Radio).unwrap();
@@ -166,7 +166,7 @@ fn a_radio_that_does_not_drop_says_that_it_is_full() {
     dish.recv().unwrap();
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn groups_have_names_and_are_joined_once() {
     let context = Context::new().unwrap();
     let dish = context.socket(Dish).unwrap();

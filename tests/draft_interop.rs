@@ -130,7 +130,7 @@ fn echo_all(socket: &Socket<'_>, sizes: &[usize]) {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_client_asks_a_c_server() {
     both_ways(Kind::Client, Kind::Server, Binds::Either, &["echo"], |socket, _, peer| {
         send_all(socket, &SIZES, None);
@@ -139,7 +139,7 @@ fn a_client_asks_a_c_server() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_c_client_asks_a_server() {
     both_ways(Kind::Server, Kind::Client, Binds::Either, &["send", "take"], |socket, _, peer| {
         echo_all(socket, &SIZES);
@@ -147,7 +147,7 @@ fn a_c_client_asks_a_server() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn channels_go_both_ways() {
     both_ways(Kind::Channel, Kind::Channel, Binds::Either, &["echo", "send"], |socket, _, peer| {
         send_all(socket, &SIZES, None);
@@ -157,7 +157,7 @@ fn channels_go_both_ways() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_peer_connects_to_a_c_peer() {
     both_ways(Kind::Peer, Kind::Peer, Binds::Theirs, &["echo"], |socket, id, peer| {
         send_all(socket, &SIZES, id);
@@ -166,7 +166,7 @@ fn a_peer_connects_to_a_c_peer() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_c_peer_connects_to_a_peer() {
     both_ways(Kind::Peer, Kind::Peer, Binds::Ours, &["send", "take"], |socket, _, peer| {
         echo_all(socket, &SIZES);
@@ -174,7 +174,7 @@ fn a_c_peer_connects_to_a_peer() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_scatter_feeds_a_c_gather() {
     both_ways(Kind::Scatter, Kind::Gather, Binds::Either, &["take"], |socket, _, peer| {
         send_all(socket, &SIZES, None);
@@ -182,7 +182,7 @@ fn a_scatter_feeds_a_c_gather() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_gather_is_fed_by_a_c_scatter() {
     both_ways(Kind::Gather, Kind::Scatter, Binds::Either, &["send"], |socket, _, _| take_all(socket, &SIZES));
 }
@@ -198,7 +198,7 @@ fn sync(radio: &Socket<'_>, peer: &Process) {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn a_radio_reaches_a_c_dish() {
     let join = format!("join:{GROUP}");
     both_ways(Kind::Radio, Kind::Dish, Binds::Either, &[&join, "await", "take"], |radio, _, peer| {
@@ -208,7 +208,7 @@ fn a_radio_reaches_a_c_dish() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn a_dish_hears_a_c_radio() {
     let group = format!("group:{GROUP}");
     both_ways(Kind::Dish, Kind::Radio, Binds::Either, &[&group, "sync", "send"], |dish, _, peer| {
@@ -223,7 +223,7 @@ fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 8, 13])]
 fn a_dish_hears_a_c_radio_by_datagrams() {
     let context = Context::new().unwrap();
     let dish = context.socket(Kind::Dish).unwrap();
@@ -238,7 +238,7 @@ fn a_dish_hears_a_c_radio_by_datagrams() {
     ends(peer);
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 9, 13])]
 fn a_radio_reaches_a_c_dish_by_datagrams() {
     let endpoint = format!("udp://127.0.0.1:{}", free_port());
     let peer = peer(Kind::Dish, &[&*format!("join:{GROUP}"), &*format!("bind:{endpoint}"), "await", "take"]);
@@ -252,7 +252,7 @@ fn a_radio_reaches_a_c_dish_by_datagrams() {
     ends(peer);
 }
 
-#[deadline::test]
+#[deadline::test(patches = [9, 12])]
 fn datagrams_go_to_a_c_peer_and_back() {
     let (ours, theirs) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
     let context = Context::new().unwrap();

@@ -16,7 +16,7 @@ fn press_ctrl_c() {
     assert_eq!(rc, 0);
 }
 
-#[test]
+#[deadline::test(patches = [13])]
 fn ctrl_c_ends_what_waits() {
     in_own_process("ctrl_c_ends_what_waits", || {
         interrupt::catch_signals().unwrap();

@@ -35,7 +35,7 @@ fn errno(error: &zmq::Error) -> Errno {
     error.errno()
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_server_answers_the_client_that_asked() {
     pairs(Server, Client, |server, client| {
         client.send("one").unwrap();
@@ -56,7 +56,7 @@ fn a_server_answers_the_client_that_asked() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_server_reaches_nobody_without_a_number_that_is_a_peers() {
     let context = Context::new().unwrap();
     for kind in [Kind::Server, Kind::Peer] {
@@ -77,7 +77,7 @@ fn a_server_reaches_nobody_without_a_number_that_is_a_peers() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_number_serves_no_more_once_its_peer_is_gone() {
     pairs(Server, Client, |server, client| {
         client.send("bye").unwrap();
@@ -89,7 +89,7 @@ fn a_number_serves_no_more_once_its_peer_is_gone() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13, 14])]
 fn a_full_peer_that_is_gone_is_unreachable() {
     let context = Context::new().unwrap();
     let server = context.socket(Server).unwrap();
@@ -113,7 +113,7 @@ fn a_full_peer_that_is_gone_is_unreachable() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_scatter_feeds_its_gatherers_in_turn() {
     pairs(Gather, Scatter, |gather, scatter| {
         for number in 0..10_u8 {
@@ -138,7 +138,7 @@ fn a_scatter_feeds_its_gatherers_in_turn() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_channel_has_one_peer() {
     pairs(Channel, Channel, |left, right| {
         left.send("from the left").unwrap();
@@ -159,7 +159,7 @@ fn a_channel_has_one_peer() {
     assert_eq!(right.recv().unwrap(), "still yours");
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn peers_number_each_other() {
     for endpoint in endpoints() {
         let context = Context::new().unwrap();
@@ -179,7 +179,7 @@ fn peers_number_each_other() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn connecting_a_peer_says_what_is_wrong() {
     let context = Context::new().unwrap();
     let peer = context.socket(Peer).unwrap();
@@ -210,7 +210,7 @@ fn connecting_a_peer_says_what_is_wrong() {
 const SINGLE: [Kind; 8] =
     [Kind::Server, Kind::Client, Kind::Radio, Kind::Dish, Kind::Gather, Kind::Scatter, Kind::Peer, Kind::Channel];
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn several_parts_are_refused_and_come_back() {
     let context = Context::new().unwrap();
     for kind in SINGLE {
@@ -238,7 +238,7 @@ fn several_parts_are_refused_and_come_back() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_message_of_one_part_is_a_multipart_message_to_untyped_sockets() {
     pairs(Kind::Gather, Kind::Scatter, |gather, scatter| {
         scatter.send_multipart(["one part"]).unwrap();
@@ -246,7 +246,7 @@ fn a_message_of_one_part_is_a_multipart_message_to_untyped_sockets() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn only_those_who_understand_each_other_meet_in_one_process() {
     let context = Context::builder().set_blocky(false).build().unwrap();
     let fit = |left: Kind, right: Kind| {
@@ -283,7 +283,7 @@ fn only_those_who_understand_each_other_meet_in_one_process() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn there_is_no_descriptor_and_poll_serves() {
     let context = Context::new().unwrap();
     for kind in SINGLE {
@@ -309,7 +309,7 @@ fn there_is_no_descriptor_and_poll_serves() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn time_outs_end_waiting() {
     let context = Context::new().unwrap();
     let client = context.socket(Client).unwrap();
@@ -321,7 +321,7 @@ fn time_outs_end_waiting() {
     assert!(client.send_timeout("nobody", Duration::from_millis(20)).unwrap().into_unsent().is_some());
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn hello_and_goodbye_come_from_the_library() {
     for endpoint in endpoints() {
         let context = Context::new().unwrap();
@@ -341,7 +341,7 @@ fn hello_and_goodbye_come_from_the_library() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_broken_connection_is_reported() {
     for [kind, other] in [[Kind::Client, Kind::Server], [Kind::Peer, Kind::Peer]] {
         let context = Context::new().unwrap();
@@ -357,7 +357,7 @@ fn a_broken_connection_is_reported() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13, 21])]
 fn a_hello_for_who_left_before_is_dropped() {
     for kind in [Kind::Server, Kind::Peer, Kind::Router, Kind::Dealer] {
         let context = Context::builder().set_blocky(false).build().unwrap();
@@ -383,7 +383,7 @@ fn a_hello_for_who_left_before_is_dropped() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn what_is_left_is_sent_after_closing() {
     for endpoint in endpoints() {
         let context = Context::new().unwrap();
@@ -401,7 +401,7 @@ fn what_is_left_is_sent_after_closing() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn shutting_the_context_down_ends_waiting() {
     let context = Context::new().unwrap();
     let client = context.socket(Client).unwrap();

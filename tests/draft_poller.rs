@@ -1,6 +1,6 @@
 //! Pollers of thread-safe sockets, which other threads use meanwhile.
 
-#![cfg(all(feature = "draft", zmq_patches = "safety"))]
+#![cfg(feature = "draft")]
 
 mod common;
 
@@ -27,7 +27,7 @@ fn ready(poller: &mut Poller<'_, char>, timeout: Duration) -> Vec<char> {
     keys
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn poller_waits_for_thread_safe_sockets_beside_others() {
     let context = Context::new().unwrap();
     let (a, to_a) = channels(&context, "inproc://a");
@@ -66,7 +66,7 @@ fn poller_waits_for_thread_safe_sockets_beside_others() {
     assert_eq!(ready(&mut poller, Duration::from_millis(5)), []);
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn wait_for_a_thread_safe_socket_ends_with_a_message_and_with_the_context() {
     let context = Context::new().unwrap();
     let (a, to_a) = channels(&context, "inproc://a");
@@ -85,7 +85,7 @@ fn wait_for_a_thread_safe_socket_ends_with_a_message_and_with_the_context() {
     assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn reactor_calls_handlers_of_thread_safe_sockets() {
     let context = Context::new().unwrap();
     let (a, to_a) = channels(&context, "inproc://a");
@@ -105,7 +105,7 @@ fn reactor_calls_handlers_of_thread_safe_sockets() {
     assert_eq!(reactor.run().unwrap(), Ended::Empty);
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn what_others_send_and_receive_hides_nothing() {
     const SENDERS: usize = 3;
     const EACH: usize = 3000;
@@ -155,7 +155,7 @@ fn what_others_send_and_receive_hides_nothing() {
     assert_eq!(count.load(Ordering::SeqCst), SENDERS * EACH);
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn room_at_the_high_water_mark() {
     const MESSAGES: usize = 3000;
     let context = Context::new().unwrap();
@@ -178,7 +178,7 @@ fn room_at_the_high_water_mark() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13, 28])]
 fn a_send_waits_for_a_connection_that_another_thread_makes() {
     let context = Context::new().unwrap();
     for transport in ["inproc://sink", "tcp://127.0.0.1:*"] {
@@ -194,7 +194,7 @@ fn a_send_waits_for_a_connection_that_another_thread_makes() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13, 28])]
 fn a_connection_that_another_thread_makes() {
     let context = Context::new().unwrap();
     let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());
@@ -212,7 +212,7 @@ fn a_connection_that_another_thread_makes() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_reactor_of_kinds_that_libzmq_locks() {
     let context = Context::new().unwrap();
     let (server, client) = (context.socket(Server).unwrap(), context.socket(Client).unwrap());

@@ -17,7 +17,7 @@ use zmq::{
     ThreadSafe, poll,
 };
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
 fn these_are_for_any_thread() {
     fn is_shared<T: ThreadSafe>()
     where
@@ -101,13 +101,13 @@ fn ask_and_answer(endpoint: &str) {
     assert_eq!(different.len(), ASKING * EACH);
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn threads_ask_through_one_client_and_answer_through_one_server() {
     ask_and_answer("inproc://threads");
     ask_and_answer("tcp://127.0.0.1:*");
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn two_that_tell_each_other_something_do_not_wait_for_each_other() {
     // Each has a thread of its own, and every message has libzmq tell the other side something.
     let context = Context::new().unwrap();
@@ -126,7 +126,7 @@ fn two_that_tell_each_other_something_do_not_wait_for_each_other() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn every_message_is_received_once() {
     for endpoint in ["inproc://once", "tcp://127.0.0.1:*"] {
         let context = Context::new().unwrap();
@@ -167,7 +167,7 @@ fn every_message_is_received_once() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn each_thread_gets_the_endpoint_that_it_bound() {
     let context = Context::new().unwrap();
     let server = context.socket(Server).unwrap();
@@ -190,7 +190,7 @@ fn each_thread_gets_the_endpoint_that_it_bound() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn options_are_set_while_others_send_and_receive() {
     let context = Context::new().unwrap();
     let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
@@ -237,7 +237,7 @@ fn options_are_set_while_others_send_and_receive() {
 }
 
 /// What one has set may be another's before it is through, which is nothing to panic over.
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn two_threads_secure_one_socket() {
     let context = Context::new().unwrap();
     let client = context.socket(Client).unwrap();
@@ -249,7 +249,7 @@ fn two_threads_secure_one_socket() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn threads_join_and_leave_while_others_send_and_receive() {
     let context = Context::new().unwrap();
     let radio = context.socket(Radio).unwrap();
@@ -292,7 +292,7 @@ fn threads_join_and_leave_while_others_send_and_receive() {
     });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn an_owned_socket_may_be_in_an_arc() {
     let context = Context::new().unwrap();
     let hub = Arc::new(context.owned_socket(Peer).unwrap());
@@ -316,7 +316,7 @@ fn an_owned_socket_may_be_in_an_arc() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_receive_does_not_keep_others_from_sending() {
     let context = Context::new().unwrap();
     let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, skip_unless, skip_unless_patched};
+use common::{DEADLINE, eventually, kinds, skip_unless};
 use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub};
 
 /// A directory of its own for each test, gone with it.
@@ -426,7 +426,7 @@ fn a_bound_name_is_not_disconnected() {
 /// an id to ask for, and crashes where the two do it at once.
 #[deadline::test]
 fn a_connection_that_nobody_bound_yet_stays() {
-    for &kind in Kind::ALL {
+    for kind in kinds() {
         let context = Context::builder().set_blocky(false).build().unwrap();
         let early = context.socket(kind).unwrap();
         if early.connect("inproc://later").is_err() {
@@ -472,11 +472,8 @@ fn a_pair_has_one_peer() {
 }
 
 /// A socket that has let go of the name again, because it had other endpoints, is not there to be welcomed.
-#[deadline::test]
+#[deadline::test(patches = [16])]
 fn a_welcome_for_who_left_before_is_dropped() {
-    if skip_unless_patched(&[16]) {
-        return;
-    }
     let context = Context::builder().set_blocky(false).build().unwrap();
     for number in 0..20 {
         let name = format!("inproc://late-{number}");

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, skip_unless_patched};
+use common::DEADLINE;
 use zmq::monitor::{Event, Events, Notice, Options, Version};
 use zmq::{Client, Context, Dealer, Errno, Monitor, PollEvents, PollItem, Pull, Push, Rep, Req, Server, Socket, poll};
 
@@ -97,11 +97,8 @@ fn stats_become(socket: &Socket<'_, impl zmq::SocketType>, monitor: &Monitor, ex
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [22])]
 fn queues_are_counted() {
-    if skip_unless_patched(&[22]) {
-        return;
-    }
     let context = Context::new().unwrap();
     // Over inproc each end counts the messages that the other has not received.
     let (sink, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
@@ -127,11 +124,8 @@ fn queues_are_counted() {
     stats_become(&right, &monitor, &Event::PipesStats { outbound: 0, inbound: 5 });
 }
 
-#[deadline::test]
+#[deadline::test(patches = [22])]
 fn statistics_need_their_monitor_and_a_connection() {
-    if skip_unless_patched(&[22]) {
-        return;
-    }
     let context = Context::new().unwrap();
     let socket = context.socket(Push).unwrap();
     assert_eq!(socket.request_pipes_stats().unwrap_err().errno(), Errno::EINVAL);
@@ -156,8 +150,7 @@ fn statistics_need_their_monitor_and_a_connection() {
 }
 
 /// Of a socket that threads share, one monitors while others connect and send.
-#[cfg(zmq_patches = "safety")]
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn a_socket_that_threads_share() {
     const ROUNDS: usize = 200;
     let context = Context::new().unwrap();

@@ -431,8 +431,7 @@ fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
     });
 }
 
-#[cfg(zmq_patches = "all")]
-#[deadline::test]
+#[deadline::test(patches = [1013, 1014])]
 fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts() {
     with_growing_delays(|delay| {
         let context = Context::new().unwrap();

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
-use common::{DEADLINE, eventually, skip_unless, skip_unless_patched};
+use common::{DEADLINE, eventually, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Credentials, Security, Verdict};
 use zmq::{Context, Pull, Push, Rep, Req, Socket};
 
@@ -206,11 +206,8 @@ fn nonsense() -> Vec<Vec<u8>> {
     all
 }
 
-#[deadline::test]
+#[deadline::test(patches = [1001])]
 fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
-    if skip_unless_patched(&[1001]) {
-        return;
-    }
     let context = Context::builder().set_blocky(false).build().unwrap();
     let (authenticator, plain) = plain(&context);
     let mut secured = vec![plain];
@@ -252,9 +249,9 @@ fn websocket(endpoint: &str) -> TcpStream {
     stream
 }
 
-#[deadline::test]
+#[deadline::test(patches = [26])]
 fn websockets_without_a_mechanism_do_not_get_by_the_handler() {
-    if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") || skip_unless_patched(&[26]) {
+    if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
         return;
     }
     let context = Context::builder().set_blocky(false).build().unwrap();

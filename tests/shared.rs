@@ -222,8 +222,8 @@ fn work_that_waits_for_its_own_thread_is_refused() {
     assert!(shared.try_recv().unwrap().is_none());
 }
 
-#[cfg(all(feature = "draft", zmq_patches = "safety"))]
-#[deadline::test]
+#[cfg(feature = "draft")]
+#[deadline::test(patches = [13])]
 fn kinds_that_libzmq_locks_are_shared_as_others() {
     let context = Context::new().unwrap();
     let server = SharedSocket::new(bound(&context, zmq::Server, "inproc://server")).unwrap();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use common::eventually;
+use common::{eventually, kinds};
 use zmq::{
     Context, Errno, Error, Kind, Message, Multipart, Pair, PollItem, Pub, Pull, Push, Rep, Req, SendError, Socket,
     SocketRef, Stream, Sub,
@@ -410,10 +410,12 @@ fn kinds_have_the_numbers_of_c() {
     for (number, kind) in (0..).zip(Kind::ALL) {
         assert_eq!(kind.raw(), number);
         assert_eq!(Kind::try_from(number).unwrap(), *kind);
-        let context = Context::new().unwrap();
-        assert_eq!(context.socket(*kind).unwrap().kind(), *kind);
         assert_eq!(kind.to_string(), kind.c_name());
         assert_eq!(kind.c_name(), format!("ZMQ_{kind:?}").to_uppercase());
+    }
+    let context = Context::new().unwrap();
+    for kind in kinds() {
+        assert_eq!(context.socket(kind).unwrap().kind(), kind);
     }
     // The draft kinds, 12 to 20, come with their feature.
     let draft = if cfg!(feature = "draft") { 0..0 } else { 12..21 };

@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq::{CanMultipart, CanRecv, Context, Pair, Socket};
+use zmq::{CanMultipart, CanRecv, Context, Kind, Pair, Socket};
 
 #[allow(unused_imports, reason = "as above")]
 pub use python::python_program;
@@ -26,15 +26,16 @@ pub use python::python_program;
 /// How long a test may take before it counts as hung.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Runs a test that must end by itself within [`DEADLINE`].
-pub fn within_deadline<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
+/// Runs a test that must end by itself within [`DEADLINE`], in a thread with the test's name.
+pub fn within_deadline<R: Send + 'static, T: FnOnce() -> R + Send + 'static>(test: T) -> R {
     let (done, outcome) = channel();
-    let worker = thread::spawn(move || {
+    let run = move || {
         let result = test();
         // The receiver is gone if the deadline has passed.
         let _ = done.send(());
         result
-    });
+    };
+    let worker = thread::Builder::new().name(name_of_test::<T>()).spawn(run).unwrap();
     match outcome.recv_timeout(DEADLINE) {
         Err(RecvTimeoutError::Timeout) => {
             kill_children();
@@ -45,6 +46,13 @@ pub fn within_deadline<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'sta
             Err(panic) => std::panic::resume_unwind(panic),
         },
     }
+}
+
+/// The name that the test harness gives the test whose body is this closure. The harness's own thread has it too, except with
+/// one test thread.
+fn name_of_test<T>() -> String {
+    let path = std::any::type_name::<T>().trim_end_matches("::{{closure}}");
+    path.split_once("::").map_or(path, |(_, path)| path).to_owned()
 }
 
 /// Waits until `condition` holds, looking at it again and again; panics after [`DEADLINE`].
@@ -288,11 +296,18 @@ pub fn c_program(source: &str) -> PathBuf {
     program
 }
 
-/// Reports the test as skipped, and returns true, if the linked libzmq lacks what the test needs.
+/// The test that this thread runs.
+fn current_test() -> String {
+    // With one test thread, as in the process of `alone`, the harness runs a `#[test]` in the main thread.
+    let argument = role().and_then(|_| std::env::args().nth(1));
+    argument.or_else(|| thread::current().name().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Reports the test of this thread as skipped, and returns true, if the linked libzmq lacks what the test needs.
 pub fn skip_unless(has_it: bool, why: &str) -> bool {
     if !has_it {
-        // `eprintln!` would not do: the output of a test that passes is not shown.
-        let _ = writeln!(std::io::stderr(), "skipped: {why}");
+        // The harness hides what a test that passes says by `eprintln!`.
+        let _ = writeln!(std::io::stderr(), "skipped: {}: {why}", current_test());
     }
     !has_it
 }
@@ -308,8 +323,38 @@ pub fn has_patch(number: u16) -> bool {
 
 /// Reports the test as skipped, and returns true, if the linked libzmq lacks one of these patches.
 pub fn skip_unless_patched(patches: &[u16]) -> bool {
-    let lacking: Vec<_> = patches.iter().copied().filter(|&number| !has_patch(number)).collect();
+    let lacking = lacking(patches);
     skip_unless(lacking.is_empty(), &format!("this libzmq lacks the patches {lacking:04?}"))
+}
+
+/// Reports a part of the test as skipped, and returns true, if the linked libzmq lacks one of these patches.
+pub fn skip_part_unless_patched(part: &str, patches: &[u16]) -> bool {
+    let lacking = lacking(patches);
+    skip_unless(lacking.is_empty(), &format!("a part, {part}: this libzmq lacks the patches {lacking:04?}"))
+}
+
+fn lacking(patches: &[u16]) -> Vec<u16> {
+    patches.iter().copied().filter(|&number| !has_patch(number)).collect()
+}
+
+/// The patches that [`Context::socket`] wants for draft kinds: without them the kinds wait for each other for ever, and peers
+/// and long groups abort the process.
+const FOR_DRAFT_KINDS: [u16; 6] = [6, 7, 8, 9, 12, 13];
+
+/// Whether [`Context::socket`] opens sockets of that kind.
+pub fn opens(kind: Kind) -> bool {
+    const FIRST_DRAFT: i32 = 12;
+    kind.raw() < FIRST_DRAFT || lacking(&FOR_DRAFT_KINDS).is_empty()
+}
+
+/// The kinds whose sockets can be opened. If the linked libzmq has no draft kinds for lack of patches, they are reported as a
+/// part of the test that is skipped.
+pub fn kinds() -> Vec<Kind> {
+    let (kinds, refused): (Vec<_>, Vec<_>) = Kind::ALL.iter().partition(|kind| opens(**kind));
+    if !refused.is_empty() {
+        skip_part_unless_patched("the draft kinds", &FOR_DRAFT_KINDS);
+    }
+    kinds
 }
 
 /// Waits until the owners of all messages that libzmq has freed so far are dropped. A thread of the library drops them in
