@@ -34,7 +34,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// `EINVAL` for an invalid name, and for a group that the socket has joined already; `ENOTSUP` if an untyped
     /// socket is no DISH; `ETERM` after the context was shut down.
     ///
-    /// ```
+    #[cfg_attr(zmq_patches = "safety", doc = "```")]
+    #[cfg_attr(not(zmq_patches = "safety"), doc = "```ignore (needs the patches 0006, 0007 and 0013)")]
     /// use zmq::{Context, Dish, Radio};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -72,7 +73,8 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// As [`Socket::join`], and `EINVAL` for a group that the socket has not joined.
     ///
-    /// ```
+    #[cfg_attr(zmq_patches = "safety", doc = "```")]
+    #[cfg_attr(not(zmq_patches = "safety"), doc = "```ignore (needs the patches 0006, 0007 and 0013)")]
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let dish = context.socket(zmq::Dish)?;
@@ -98,7 +100,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// As [`Socket::send`], with the message in the error; `EINVAL` for a name that is none, `EMSGSIZE` for a message
     /// that fits no datagram if the socket has connected over udp.
     ///
-    /// ```
+    #[cfg_attr(zmq_patches = "safety", doc = "```")]
+    #[cfg_attr(not(zmq_patches = "safety"), doc = "```ignore (needs the patches 0006, 0007 and 0013)")]
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let radio = context.socket(zmq::Radio)?;
@@ -127,7 +130,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// As [`Socket::send`], with the message in the error; `EHOSTUNREACH` if no peer has that number, or none any
     /// more.
     ///
-    /// ```
+    #[cfg_attr(zmq_patches = "safety", doc = "```")]
+    #[cfg_attr(not(zmq_patches = "safety"), doc = "```ignore (needs the patch 0013)")]
     /// use zmq::{Client, Context, Server};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -165,7 +169,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// As [`Socket::connect`]; `EINVAL` with [`Socket::set_immediate`], because a peer then gets its number after it
     /// has connected; `ENOTSUP` if an untyped socket is no PEER.
     ///
-    /// ```
+    #[cfg_attr(zmq_patches = "safety", doc = "```")]
+    #[cfg_attr(not(zmq_patches = "safety"), doc = "```ignore (needs the patch 0013)")]
     /// use zmq::{Context, Peer};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -195,7 +200,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// does not know here, and for port 0; `EMSGSIZE` for a body of more than 8192 bytes; `EAGAIN` after
     /// [`Socket::set_sndtimeo`]'s time while the socket is not bound; `ENOTSUP` if an untyped socket is no DGRAM.
     ///
-    /// ```
+    #[cfg_attr(zmq_patches = "safety", doc = "```")]
+    #[cfg_attr(not(zmq_patches = "safety"), doc = "```ignore (needs the patches 0009 and 0012)")]
     /// use zmq::{Context, Dgram};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
