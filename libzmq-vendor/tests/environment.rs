@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Longer than the five builds take on a slow machine.
 const DEADLINE: Duration = Duration::from_secs(600);
 
+/// Has the package's build script call `Build::patches`.
+const METHOD: &str = "PACKAGE_PATCHES";
+
 /// A package in a directory of its own, which is removed with it.
 struct Package {
     root: PathBuf,
@@ -54,7 +57,8 @@ impl Package {
             .current_dir(&self.root)
             .env("CALLS", &calls)
             .env_remove("LIBZMQ_VENDOR_SPLIT")
-            .env_remove("LIBZMQ_VENDOR_PATCHES");
+            .env_remove("LIBZMQ_VENDOR_PATCHES")
+            .env_remove(METHOD);
         for (variable, tool) in [("CC", "cc"), ("CXX", "c++"), ("AR", "ar")] {
             cargo.env(variable, tools.join(tool));
         }
@@ -89,8 +93,21 @@ fn start_deadline() {
     });
 }
 
+/// `Build::patches` chooses, unless the variable does.
 #[test]
-fn environment_chooses_the_patches() {
+fn environment_and_method_choose_the_patches() {
+    const VARIABLE: &str = "LIBZMQ_VENDOR_PATCHES";
+    const CHOICES: [(&[(&str, &str)], &str); 9] = [
+        (&[], "all"),
+        (&[(VARIABLE, "none")], "none"),
+        (&[(VARIABLE, "safety")], "safety"),
+        (&[(VARIABLE, "all")], "all"),
+        (&[(METHOD, "none")], "none"),
+        (&[(METHOD, "safety"), (VARIABLE, "")], "safety"),
+        (&[(METHOD, "none"), (VARIABLE, "all")], "all"),
+        (&[(METHOD, "all"), (VARIABLE, "none")], "none"),
+        (&[(METHOD, "all"), (VARIABLE, "safety")], "safety"),
+    ];
     start_deadline();
     let package = Package::new("patches");
     // A line of the patch 0014, and one of 1009.
@@ -102,13 +119,12 @@ fn environment_chooses_the_patches() {
             |file: &str, line: &str| fs::read_to_string(sources.as_ref().unwrap().join(file)).unwrap().contains(line);
         (has("pipe.hpp", "bool is_ending ()"), has("dist.hpp", "bool begin_beyond ("))
     };
-    for (value, patches) in
-        [("none", (false, false)), ("safety", (true, false)), ("all", (true, true)), ("", (true, true))]
-    {
-        package.build(&[("LIBZMQ_VENDOR_PATCHES", value)]);
-        assert_eq!(applied(), patches, "{value}");
+    for (variables, patches) in CHOICES {
+        let (said, _) = package.build(variables);
+        assert_eq!(applied(), (patches != "none", patches == "all"), "{variables:?}");
+        assert!(said.contains(&format!("the patches are {patches}\n")), "{variables:?}: {said}");
     }
-    let (succeeds, said, _) = package.try_build(&[("LIBZMQ_VENDOR_PATCHES", "some")]);
+    let (succeeds, said, _) = package.try_build(&[(VARIABLE, "some")]);
     assert!(!succeeds && said.contains("LIBZMQ_VENDOR_PATCHES must be none, safety or all"), "{said}");
 }
 

@@ -56,7 +56,16 @@ fn patches_have_every_field() {
     }
 }
 
-/// A test in `tests/patches/` names the patch in its attribute or in its first line: it is skipped without the patch.
+/// The numbers of patches in the code of tests: in the attribute `deadline::test`, and in calls of `tests/common`.
+fn numbers_of_patches(code: &str) -> BTreeSet<u16> {
+    let behind = |mark| code.split(mark).skip(1);
+    let lists = behind("test(patches = [").chain(behind("_patched(").filter_map(|call| Some(call.split_once('[')?.1)));
+    let lists = lists.chain(behind("has_patch("));
+    let numbers = lists.flat_map(|list| list.split([']', ')']).next().unwrap().split(", "));
+    numbers.filter_map(|number| number.parse().ok()).collect()
+}
+
+/// The attribute of a test that a patch names, or the body, names the patch: the test is skipped without it.
 #[test]
 fn tests_of_patches_exist_and_name_them() {
     for patch in patches() {
@@ -65,15 +74,32 @@ fn tests_of_patches_exist_and_name_them() {
             let lines: Vec<&str> = text.lines().collect();
             let at = lines.iter().position(|line| line.starts_with(&format!("fn {}(", test.name)));
             let at = at.unwrap_or_else(|| panic!("{}: {} has no test {}", patch.name, test.file, test.name));
-            let names = |line: &str| {
-                let numbers = line.split(|c: char| !c.is_ascii_digit());
-                line.contains("patche")
-                    && numbers.filter_map(|number| number.parse().ok()).any(|n: u16| n == patch.number)
-            };
-            let named = names(lines[at - 1]) || names(lines[at + 1]);
-            assert!(named || !test.file.starts_with("tests/patches/"), "{} does not name {}", test.name, patch.name);
+            let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#[")).count();
+            let end = at + lines[at..].iter().position(|line| *line == "}").unwrap();
+            let numbers = numbers_of_patches(&lines[at - attributes..end].join("\n"));
+            assert!(numbers.contains(&patch.number), "{} of {} does not name {}", test.name, test.file, patch.name);
         }
     }
+}
+
+#[test]
+fn tests_name_patches_that_exist() {
+    let existing: BTreeSet<u16> = patches().iter().map(|patch| patch.number).collect();
+    let (mut directories, mut named) = (vec![own("../tests")], BTreeSet::new());
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let numbers = numbers_of_patches(&read(&path));
+                let unknown: Vec<_> = numbers.difference(&existing).collect();
+                assert!(unknown.is_empty(), "{} names {unknown:04?}", path.display());
+                named.extend(numbers);
+            }
+        }
+    }
+    assert!(named.len() > 40, "{named:?}");
 }
 
 /// libzmq as released, in the registry crate.
@@ -257,53 +283,77 @@ fn unit_of(path: &Path, files: &[PathBuf]) -> PathBuf {
     unit_of(includer.unwrap_or_else(|| panic!("{} is not included", path.display())), files)
 }
 
-/// As with `LIBZMQ_VENDOR_SPLIT=1` and with upstream's CMake.
-#[cfg(target_os = "linux")]
-#[test]
-fn patched_files_compile_by_themselves() {
-    let source = env::temp_dir().join(format!("libzmq-vendor-split-{}", process::id()));
-    for part in ["src", "include", "external"] {
-        copy(&upstream().join(part), &source.join(part));
+/// The compilation of a file of libzmq by itself.
+struct Compilation {
+    libzmq: PathBuf,
+    draft: bool,
+    unit: PathBuf,
+}
+
+impl Compilation {
+    /// What the compiler says, if it fails.
+    fn fails(&self, flags: &[String]) -> Option<String> {
+        let mut command = Command::new(env::var_os("CXX").unwrap_or_else(|| "c++".into()));
+        command.args(["-std=c++11", "-O0", "-fsyntax-only", "-Isrc", "-Iinclude", "-I"]).arg(own("../zmq-sys/sodium"));
+        command.arg(&self.unit).args(flags);
+        let output = command.current_dir(&self.libzmq).output().unwrap();
+        let said = || format!("{}, draft {}\n", self.libzmq.join(&self.unit).display(), self.draft);
+        (!output.status.success()).then(|| said() + &String::from_utf8_lossy(&output.stderr))
     }
-    apply(Patches::All, &source).unwrap();
+}
+
+/// What the macros make of this machine, with CURVE and with or without the draft API.
+#[cfg(target_os = "linux")]
+fn configured(draft: bool, scratch: &Path) -> (String, Vec<String>) {
     let mut config = config(&TARGETS[0], true);
-    config.draft = true;
+    config.draft = draft;
     config.curve = true;
     let host = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let mut asked = cc::Build::new();
     asked.cpp(true).target(&host).host(&host).opt_level(0);
-    let scratch = source.join("probes");
+    let scratch = scratch.to_owned();
     config.probe = Box::new(move |probe| probe.ask(&asked, &scratch));
-    fs::write(source.join("src/platform.hpp"), platform_hpp(&config)).unwrap();
     let flags = MACROS.iter().filter(|row| row.place == Place::Flag);
-    let flags: Vec<_> = flags.filter_map(|row| Some(format!("-D{}={}", row.name, row.decide(&config)?))).collect();
+    let flags = flags.filter_map(|row| Some(format!("-D{}={}", row.name, row.decide(&config)?))).collect();
+    (platform_hpp(&config), flags)
+}
 
-    let units: Vec<PathBuf> = changed_units(&source).into_iter().collect();
-    let next = AtomicUsize::new(0);
-    let sodium = own("../zmq-sys/sodium");
-    let compiler = env::var_os("CXX").unwrap_or_else(|| "c++".into());
-    let compile = || {
-        let mut failed = Vec::new();
-        while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let mut command = Command::new(&compiler);
-            command
-                .args(["-std=c++11", "-fsyntax-only", "-Isrc", "-Iinclude", "-I"])
-                .arg(&sodium)
-                .args(&flags)
-                .arg(unit);
-            let output = command.current_dir(&source).output().unwrap();
-            if !output.status.success() {
-                failed.push(format!("{}\n{}", unit.display(), String::from_utf8_lossy(&output.stderr)));
-            }
+/// As with `LIBZMQ_VENDOR_SPLIT=1` and with upstream's CMake.
+#[cfg(target_os = "linux")]
+#[test]
+fn patched_files_compile_by_themselves() {
+    let root = env::temp_dir().join(format!("libzmq-vendor-split-{}", process::id()));
+    let [stable, draft] = [false, true].map(|draft| configured(draft, &root.join("probes")));
+    let mut compilations = Vec::new();
+    for patches in [Patches::Safety, Patches::All] {
+        let libzmq = root.join(patches.name());
+        for part in ["src", "include", "external"] {
+            copy(&upstream().join(part), &libzmq.join(part));
         }
-        failed
+        apply(patches, &libzmq).unwrap();
+        assert_eq!(stable.0, draft.0, "platform.hpp is one for both");
+        fs::write(libzmq.join("src/platform.hpp"), &draft.0).unwrap();
+        for unit in changed_units(&libzmq) {
+            // The others are the same without the draft API.
+            let mut drafts = vec![true];
+            drafts.extend(read(&libzmq.join(&unit)).contains("ZMQ_BUILD_DRAFT_API").then_some(false));
+            let compile = |draft| Compilation { libzmq: libzmq.clone(), draft, unit: unit.clone() };
+            compilations.extend(drafts.into_iter().map(compile));
+        }
+    }
+    let next = AtomicUsize::new(0);
+    let compile = || {
+        let next = || compilations.get(next.fetch_add(1, Ordering::Relaxed));
+        let failed = |it: &Compilation| it.fails(if it.draft { &draft.1 } else { &stable.1 });
+        std::iter::from_fn(next).filter_map(failed).collect::<Vec<_>>()
     };
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let failed: Vec<String> = thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(compile)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
-    fs::remove_dir_all(&source).unwrap();
-    assert!(units.len() > 20, "{units:?}");
+    fs::remove_dir_all(&root).unwrap();
+    let count = |draft| compilations.iter().filter(|it| it.draft == draft).count();
+    assert!(count(true) > 50 && count(false) >= 10, "{} with drafts, {} without", count(true), count(false));
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
