@@ -1,7 +1,7 @@
 //! A message that a proxy has received and cannot send when it ends is handed to its caller.
 
 mod common;
-#[cfg(all(feature = "draft", zmq_patches = "safety"))]
+#[cfg(feature = "draft")]
 #[path = "proxy_unforwarded/draft.rs"]
 mod draft;
 #[path = "proxy_unforwarded/subscriptions.rs"]

@@ -22,7 +22,7 @@ fn grouped(content: impl Into<Message>) -> Message {
     message
 }
 
-#[deadline::test]
+#[deadline::test(patches = [6, 7, 13])]
 fn proxy_drops_a_message_without_a_group_and_hands_over_one_of_several_parts() {
     let context = Context::new().unwrap();
     let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
@@ -42,7 +42,7 @@ fn proxy_drops_a_message_without_a_group_and_hands_over_one_of_several_parts() {
     assert!(dish.recv_timeout(Duration::from_millis(20)).unwrap().is_none());
 }
 
-#[deadline::test]
+#[deadline::test(patches = [8, 9, 13])]
 fn proxy_drops_a_message_that_is_too_long_for_the_datagrams_of_a_radio() {
     let context = Context::new().unwrap();
     let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
@@ -63,7 +63,7 @@ fn proxy_drops_a_message_that_is_too_long_for_the_datagrams_of_a_radio() {
     assert_eq!(dish.recv().unwrap(), "short");
 }
 
-#[deadline::test]
+#[deadline::test(patches = [9, 12])]
 fn proxy_hands_over_a_message_that_is_no_datagram() {
     let context = Context::new().unwrap();
     let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
@@ -96,7 +96,7 @@ fn proxy_hands_over_a_message_that_is_no_datagram() {
     }
 }
 
-#[deadline::test]
+#[deadline::test(patches = [13])]
 fn proxy_hands_over_a_message_of_kinds_that_libzmq_locks() {
     let context = Context::new().unwrap();
     let (frontend, source) = (context.socket(Gather).unwrap(), context.socket(Scatter).unwrap());
