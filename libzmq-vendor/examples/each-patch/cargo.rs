@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -67,7 +68,8 @@ impl Workspace {
         let script = messages.iter().find(links_zmq).ok_or("no build script says that it links libzmq")?;
         let source = Path::new(text(&script["out_dir"])?).join("libzmq").join("source");
         let mut found = BTreeMap::new();
-        for message in &messages {
+        // Cargo builds the package's program `hello` too.
+        for message in messages.iter().filter(|message| message["target"]["kind"][0] == "test") {
             if let (Some(name), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str()) {
                 let path = PathBuf::from(path);
                 let note = notes.join(path.file_name().ok_or("a program without a name")?).join("linked");
@@ -93,9 +95,10 @@ impl Workspace {
 }
 
 impl Program {
-    /// Runs one test: why it failed, or `None` if it passed.
+    /// Runs one test: how it failed, or `None` if it passed.
     pub fn fails(&self, test: &str) -> Result<Option<String>, String> {
-        let log = self.path.with_extension("log");
+        // Two threads may run the same program.
+        let log = self.path.with_extension(format!("{:?}.log", thread::current().id()));
         let output = fs::File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
         let (stdout, stderr) = output.map_err(|error| format!("{}: {error}", log.display()))?;
         let mut child = Command::new(&self.path)
@@ -106,6 +109,7 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(stderr)
+            .process_group(0)
             .spawn()
             .map_err(|error| format!("{}: {error}", self.path.display()))?;
         let start = Instant::now();
@@ -114,9 +118,10 @@ impl Program {
                 break status;
             }
             if start.elapsed() > DEADLINE {
-                let _ = child.kill();
+                // A test has child processes too.
+                run(Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]))?;
                 let _ = child.wait();
-                return Ok(Some(format!("not done within {DEADLINE:?}")));
+                return Ok(Some(format!("times out: ended after {DEADLINE:?}")));
             }
             thread::sleep(Duration::from_millis(10));
         };
@@ -128,9 +133,12 @@ impl Program {
         if status.success() {
             return Ok(None);
         }
-        let why = ["Assertion failed", "panicked at", "hung: "];
-        let line = said.lines().find(|line| why.iter().any(|why| line.contains(why)));
-        Ok(Some(format!("{status}, {}", line.unwrap_or_default())))
+        let line = |why: &[&str]| said.lines().find(|line| why.iter().any(|why| line.contains(why)));
+        // The test's own deadline comes before all that follows from it.
+        Ok(Some(match (line(&["hung: "]), line(&["Assertion failed", "panicked at"])) {
+            (Some(hung), _) => format!("times out: {hung}"),
+            (None, line) => format!("fails: {status}, {}", line.unwrap_or_default()),
+        }))
     }
 }
 
