@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use zmq::{Context, PollEvents, PollItem, Pub, Pull, Push, Sub, poll};
+use zmq::{Context, Kind, PollEvents, PollItem, Pub, Pull, Push, Sub, poll};
 
-use crate::common::{DEADLINE, eventually, greet};
+use crate::common::{DEADLINE, eventually, greet, in_own_process, pair};
 use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint};
 
 /// SUB filters the first part out and looked for the other parts, which were not kept. libzmq aborted the process.
@@ -103,6 +103,35 @@ fn conflating_push_keeps_its_newest_message_until_the_bind() {
     let pull = context.socket(Pull).unwrap();
     pull.bind("inproc://pull").unwrap();
     assert_eq!(pull.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "new");
+}
+
+/// The end of the connection took the place of the routing id that the bind, or the end of the context, asserts to be there.
+/// libzmq aborted the process.
+#[deadline::test(patches = [34])]
+fn conflating_socket_can_be_closed_before_its_endpoint_is_bound() {
+    in_own_process("conflate::conflating_socket_can_be_closed_before_its_endpoint_is_bound", || {
+        for (kind, peer) in [(Kind::Push, Kind::Pull), (Kind::Pull, Kind::Push)] {
+            for bound in [false, true] {
+                let context = Context::new().unwrap();
+                let socket = context.socket(kind).unwrap();
+                socket.set_conflate(true).unwrap();
+                socket.connect("inproc://late").unwrap();
+                // The crate then closes the socket when it is dropped, and not when the name is bound.
+                socket.bind("tcp://127.0.0.1:*").unwrap();
+                let (left, right) = pair(&context, "inproc://witness");
+                drop(socket);
+                // The reaper thread ends the connections of both sockets in this order.
+                drop(left);
+                eventually("the connection of the PAIR has ended", || right.events().unwrap().is_empty());
+                let peer = context.socket(peer).unwrap();
+                if bound {
+                    peer.bind("inproc://late").unwrap();
+                }
+                drop((right, peer));
+                context.terminate(DEADLINE).unwrap();
+            }
+        }
+    });
 }
 
 /// Each send told the reader, which was a pipe of the sending socket until the bind. The thread of the sender then used what
