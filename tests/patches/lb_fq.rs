@@ -82,7 +82,7 @@ fn router_receives_a_whole_message_when_another_peer_is_replaced() {
         router.events().unwrap();
         assert_eq!(router.recv_multipart().unwrap(), ["third", "one"]);
         assert_eq!([(); 2].map(|()| router.recv().unwrap()), ["second", "a"]);
-        // It answers that it has seen the connection end.
+        // The second peer answers the end of its connection.
         process_commands(&second);
         process_commands(&router);
         assert_eq!(router.recv().unwrap(), "b");

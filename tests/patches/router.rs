@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -143,29 +144,33 @@ fn router_with_a_full_pipe_gets_its_connection_back() {
 /// The routing id still belonged to the old connection. The next message of the peer was taken for a routing id.
 #[deadline::test(patches = [1011])]
 fn router_knows_a_peer_that_returns_before_its_messages_are_read() {
-    let context = Context::new().unwrap();
-    let router = context.socket(Router).unwrap();
-    let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
-    let connect = || {
-        let dealer = context.socket(Dealer).unwrap();
-        dealer.set_routing_id("d").unwrap();
-        dealer.connect(&endpoint).unwrap();
-        dealer
-    };
-    let dealer = connect();
-    for text in ["one", "two", "three"] {
-        dealer.send(text).unwrap();
+    for endpoint in ["inproc://router", "tcp://127.0.0.1:*"] {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        let endpoint = router.bind(endpoint).unwrap();
+        let connect = || {
+            let dealer = context.socket(Dealer).unwrap();
+            dealer.set_routing_id("d").unwrap();
+            dealer.connect(&endpoint).unwrap();
+            dealer
+        };
+        let dealer = connect();
+        for text in ["one", "two", "three"] {
+            dealer.send(text).unwrap();
+        }
+        process_commands(&router);
+        drop(dealer);
+        process_commands(&router);
+        let dealer = connect();
+        dealer.send("again").unwrap();
+        process_commands(&router);
+        let received = [(); 4].map(|()| router.recv_multipart_timeout(RECV_TIMEOUT).unwrap().expect("a message"));
+        let again =
+            received.iter().find(|message| message[1] == "again").expect("the message of the peer that returned");
+        assert_eq!(again[0], "d");
+        router.send_multipart(["d", "welcome"]).unwrap();
+        assert_eq!(dealer.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message"), "welcome");
     }
-    process_commands(&router);
-    drop(dealer);
-    process_commands(&router);
-    let dealer = connect();
-    dealer.send("again").unwrap();
-    let received = [(); 4].map(|()| router.recv_multipart_timeout(DEADLINE).unwrap().expect("a message"));
-    let again = received.iter().find(|message| message[1] == "again").expect("what it sent when it was back");
-    assert_eq!(again[0], "d");
-    router.send_multipart(["d", "welcome"]).unwrap();
-    assert_eq!(dealer.recv_timeout(DEADLINE).unwrap().expect("a message"), "welcome");
 }
 
 /// The ROUTER took the probe for the peer's routing id, and the routing id was lost.
@@ -181,6 +186,25 @@ fn probe_router_works_when_the_endpoint_is_bound_late() {
     assert_eq!(router.recv_multipart_timeout(RECV_TIMEOUT).unwrap().expect("a probe"), ["d", ""]);
     router.send_multipart(["d", "hello"]).unwrap();
     assert_eq!(dealer.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "hello");
+}
+
+/// The REP took the next reply for the rest of the malformed message, and dropped it.
+#[deadline::test(patches = [1001])]
+fn rep_answers_after_a_malformed_request_whose_sender_left() {
+    let context = Context::new().unwrap();
+    let server = context.socket(Rep).unwrap();
+    server.bind("inproc://server").unwrap();
+    let leaves = context.socket(Dealer).unwrap();
+    leaves.connect("inproc://server").unwrap();
+    leaves.send("malformed").unwrap();
+    drop(leaves);
+    process_commands(&server);
+    let client = context.socket(Req).unwrap();
+    client.connect("inproc://server").unwrap();
+    client.send("request").unwrap();
+    assert_eq!(server.recv_timeout(RECV_TIMEOUT).unwrap().expect("a request"), "request");
+    server.send("reply").unwrap();
+    assert_eq!(client.recv_timeout(RECV_TIMEOUT).unwrap().expect("a reply"), "reply");
 }
 
 /// Runs `body`, which must return ETERM, in a thread of its own: the test fails if it never ends.
@@ -232,30 +256,37 @@ fn router_and_rep_remember_a_shutdown_that_arrives_in_mid_call() {
     });
 }
 
-/// mailbox.cpp: a thread that had written to the mailbox, and had not signalled yet, hid the commands of others.
+/// mailbox.cpp: a thread that had written its command to the mailbox, and had not signalled yet, hid the commands of others.
 #[deadline::test(patches = [1008])]
-fn rep_answers_many_clients_at_the_lowest_marks() {
-    const CLIENTS: usize = 16;
-    const ROUNDS: usize = 4_000;
+fn router_drops_no_message_while_another_peer_sends_commands() {
     let context = Context::new().unwrap();
-    let server = context.socket(Rep).unwrap();
-    server.set_sndhwm(1).unwrap();
-    server.bind("inproc://server").unwrap();
-    thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            let client = context.socket(Req).unwrap();
-            client.set_rcvhwm(1).unwrap();
-            client.connect("inproc://server").unwrap();
-            scope.spawn(move || {
-                for _ in 0..ROUNDS {
-                    client.send("request").unwrap();
-                    client.recv_timeout(DEADLINE).unwrap().expect("a reply");
-                }
-            });
-        }
-        for _ in 0..CLIENTS * ROUNDS {
-            let request = server.recv_timeout(DEADLINE).unwrap().expect("a request");
-            server.send(request).unwrap();
-        }
+    let router = context.socket(Router).unwrap();
+    router.set_sndhwm(1).unwrap();
+    router.bind("inproc://router").unwrap();
+    let [dealer, other] = ["d", "other"].map(|name| {
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_rcvhwm(1).unwrap();
+        dealer.set_routing_id(name).unwrap();
+        dealer.connect("inproc://router").unwrap();
+        dealer.send("hello").unwrap();
+        router.recv_multipart().unwrap();
+        dealer
     });
+    let done = AtomicBool::new(false);
+    let dropped = thread::scope(|scope| {
+        scope.spawn(|| {
+            // A peer sends a command each time that it sets a mark.
+            let other = other;
+            while !done.load(Ordering::Relaxed) {
+                other.set_rcvhwm(1).unwrap();
+            }
+        });
+        let dropped = (0..50_000).find(|_| {
+            router.send_multipart(["d", "x"]).unwrap();
+            dealer.try_recv().unwrap().is_none()
+        });
+        done.store(true, Ordering::Relaxed);
+        dropped
+    });
+    assert_eq!(dropped, None);
 }

@@ -121,3 +121,20 @@ fn dish_receives_after_its_pipe_was_full() {
         }
     }
 }
+
+/// The new pipe was refused while the old one ended. The socket sent and received nothing more.
+#[deadline::test(patches = [1004])]
+fn dgram_sends_when_it_is_bound_again_at_once() {
+    let context = Context::new().unwrap();
+    let dgram = context.socket(Dgram).unwrap();
+    let (peer, address) = plain();
+    for round in 0..20 {
+        let (reserved, own) = plain();
+        drop(reserved);
+        let endpoint = format!("udp://{own}");
+        dgram.bind(&endpoint).unwrap();
+        assert!(dgram.send_multipart_timeout([&*address, "x"], RECV_TIMEOUT).unwrap().is_sent(), "{round}");
+        peer.recv_from(&mut [0]).unwrap();
+        dgram.unbind(&endpoint).unwrap();
+    }
+}
