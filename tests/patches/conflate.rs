@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use zmq::{Context, Kind, PollEvents, PollItem, Pub, Pull, Push, Sub, poll};
 
-use crate::common::{DEADLINE, eventually, greet, in_own_process, pair};
-use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint};
+use crate::common::{DEADLINE, eventually, greet, in_own_process};
+use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, wait_for_reaper};
 
 /// SUB filters the first part out and looked for the other parts, which were not kept. libzmq aborted the process.
 #[deadline::test(patches = [3])]
@@ -118,16 +118,13 @@ fn conflating_socket_can_be_closed_before_its_endpoint_is_bound() {
                 socket.connect("inproc://late").unwrap();
                 // The crate then closes the socket when it is dropped, and not when the name is bound.
                 socket.bind("tcp://127.0.0.1:*").unwrap();
-                let (left, right) = pair(&context, "inproc://witness");
                 drop(socket);
-                // The reaper thread ends the connections of both sockets in this order.
-                drop(left);
-                eventually("the connection of the PAIR has ended", || right.events().unwrap().is_empty());
+                wait_for_reaper(&context);
                 let peer = context.socket(peer).unwrap();
                 if bound {
                     peer.bind("inproc://late").unwrap();
                 }
-                drop((right, peer));
+                drop(peer);
                 context.terminate(DEADLINE).unwrap();
             }
         }

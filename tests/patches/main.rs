@@ -20,7 +20,7 @@ mod xsub;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use common::{DEADLINE, greet};
+use common::{DEADLINE, eventually, greet, pair};
 use zmq::{Context, HasFd, PollEvents, PollItem, Socket, SocketType, poll};
 
 /// The time-out for an event that must happen.
@@ -36,6 +36,14 @@ fn process_commands<T: HasFd>(socket: &Socket<'_, T>) {
     while poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], Duration::from_millis(60)).unwrap() == 1 {
         socket.events().unwrap();
     }
+}
+
+/// Waits until the reaper thread has ended the inproc connections of the sockets that are closed.
+fn wait_for_reaper(context: &Context) {
+    let (left, right) = pair(context, "inproc://reaped");
+    // The reaper thread takes sockets in the order in which they are closed.
+    drop(left);
+    eventually("the connection of the PAIR has ended", || right.events().unwrap().is_empty());
 }
 
 fn listener() -> TcpListener {

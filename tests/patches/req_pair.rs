@@ -1,13 +1,12 @@
 //! req.cpp, pair.cpp: peers that leave in the middle of a message, or return.
 
 use std::io::{Read, Write};
-use std::thread;
 use std::time::Duration;
 
 use zmq::{Context, Pair, Rep, Req};
 
 use crate::common::DEADLINE;
-use crate::{RECV_TIMEOUT, SHORT, greeted, listener, peer, process_commands};
+use crate::{RECV_TIMEOUT, SHORT, greeted, listener, peer, process_commands, wait_for_reaper};
 
 /// The next request was taken for the rest of the one whose peer had left. It was sent without its envelope.
 #[deadline::test(patches = [1012])]
@@ -22,7 +21,7 @@ fn req_ends_a_request_whose_peer_left_with_the_last_part() {
         for part in 0..parts {
             if part == lost {
                 server = None;
-                thread::sleep(SHORT);
+                wait_for_reaper(&context);
             }
             if part + 1 == parts { client.send("last").unwrap() } else { client.send_more("part").unwrap() }
         }
@@ -54,6 +53,7 @@ fn pair_drops_the_rest_of_a_message_whose_peer_left() {
             left.send_more("more").unwrap();
         }
         drop(first);
+        wait_for_reaper(&context);
         process_commands(&left);
         let second = context.socket(Pair).unwrap();
         second.connect("inproc://pair").unwrap();
@@ -69,6 +69,7 @@ fn pair_drops_the_rest_of_a_message_whose_peer_left() {
         let message = second.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
         assert_eq!(message, ["whole"], "round {round}");
         drop(second);
+        wait_for_reaper(&context);
         process_commands(&left);
     }
 }
