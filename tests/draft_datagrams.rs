@@ -272,7 +272,7 @@ fn a_radio_reaches_a_dish_by_datagrams() {
 }
 
 #[deadline::test(patches = [9, 13])]
-fn what_a_radio_sends_is_a_datagram() {
+fn radio_sends_its_message_as_a_datagram() {
     let context = Context::new().unwrap();
     let other = plain();
     let radio = context.socket(Radio).unwrap();
@@ -341,8 +341,8 @@ fn processor_time() -> Duration {
 }
 
 #[deadline::test(patches = [8, 9, 10, 12, 13])]
-fn what_cannot_be_set_up_ends_quietly() {
-    in_own_process("what_cannot_be_set_up_ends_quietly", || {
+fn udp_sockets_do_not_retry_when_they_cannot_be_set_up() {
+    in_own_process("udp_sockets_do_not_retry_when_they_cannot_be_set_up", || {
         let context = Context::builder().set_blocky(false).build().unwrap();
         // A device that is not there, and networks that this machine may not reach.
         let radio = context.socket(Radio).unwrap();

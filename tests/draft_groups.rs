@@ -113,7 +113,7 @@ fn a_long_group_reaches_several() {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn what_a_full_dish_does_not_get_is_dropped_and_freed() {
+fn radio_drops_and_frees_a_message_when_the_dish_is_full() {
     let context = Context::new().unwrap();
     let radio = context.socket(Radio).unwrap();
     radio.set_sndhwm(1).unwrap();

@@ -284,7 +284,7 @@ fn only_those_who_understand_each_other_meet_in_one_process() {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn there_is_no_descriptor_and_poll_serves() {
+fn thread_safe_sockets_have_no_descriptor_but_can_be_polled() {
     let context = Context::new().unwrap();
     for kind in SINGLE {
         let error = context.socket(kind).unwrap().fd().unwrap_err();
@@ -384,7 +384,7 @@ fn a_hello_for_who_left_before_is_dropped() {
 }
 
 #[deadline::test(patches = [13])]
-fn what_is_left_is_sent_after_closing() {
+fn scatter_sends_its_queue_when_it_is_dropped() {
     for endpoint in endpoints() {
         let context = Context::new().unwrap();
         let gather = context.socket(Gather).unwrap();

@@ -106,7 +106,7 @@ fn reactor_calls_handlers_of_thread_safe_sockets() {
 }
 
 #[deadline::test(patches = [13])]
-fn what_others_send_and_receive_hides_nothing() {
+fn poller_misses_no_event_when_other_threads_use_the_socket() {
     const SENDERS: usize = 3;
     const EACH: usize = 3000;
     let context = Context::new().unwrap();

@@ -184,7 +184,7 @@ fn chosen_events_only_and_always_the_end() {
 }
 
 #[deadline::test]
-fn what_is_received_when() {
+fn monitor_receives_events_in_order_and_the_end_for_ever() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
     let monitor = socket.monitor(Events::LISTENING).unwrap();

@@ -175,9 +175,9 @@ fn verdict_metadata_overrides_the_peers_metadata() {
     assert_eq!(message.gets("User-Id").as_deref(), Some("alice"));
 }
 
-/// Whoever is told that it may not get in stays away until it is told to connect again.
+/// A client that is refused (status 400) connects again only if its program says so.
 #[deadline::test(patches = [1005])]
-fn who_is_refused_gives_up_and_who_is_put_off_does_not() {
+fn client_gives_up_when_refused_and_retries_when_put_off() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     let mut roles = vec![(Security::plain_server(), Security::plain_client("alice", "x"))];

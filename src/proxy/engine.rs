@@ -354,9 +354,8 @@ impl<'a> Lane<'a> {
         }
         let received = Traffic::of(&self.parts);
         match send(self.to, &mut self.parts, capture.is_some()) {
-            Ok(()) => self.sent += received,
-            // One peer has sent a longer subscription than libzmq bears, which must not end the proxy for all.
-            Err(Errno::EMSGSIZE) if self.to.kind() == Kind::XSub => {}
+            Ok(true) => self.sent += received,
+            Ok(false) => {}
             Err(Errno::EAGAIN) => {
                 self.waits = match self.waits {
                     _ if !was_begun => Waits::ForRoom,
@@ -371,12 +370,12 @@ impl<'a> Lane<'a> {
         }
         self.waits = Waits::ForMessage;
         self.received += received;
-        let captured = capture.map_or(Ok(()), |capture| send(capture, &mut self.parts, false));
+        let captured = capture.map_or(Ok(false), |capture| send(capture, &mut self.parts, false));
         // The message is forwarded, whether it is captured or not.
         self.parts.clear();
         match captured {
             // EAGAIN: the capture socket's peer has just gone, and this message is not captured.
-            Ok(()) | Err(Errno::EAGAIN) => Ok(true),
+            Ok(_) | Err(Errno::EAGAIN) => Ok(true),
             Err(errno) => Err(errno),
         }
     }
@@ -405,21 +404,23 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// Sends a message if there is room for it. All parts are still there if that fails, or if `keep` is set. Only a message of
-/// one part is sent without a copy: libzmq has taken all of it, or nothing.
-fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<(), Errno> {
+/// Sends a message if there is room for it; false if the socket drops it. All parts are still there if that fails, or if
+/// `keep` is set. Only a message of one part is sent without a copy: libzmq has taken all of it, or nothing.
+fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<bool, Errno> {
     let several = parts.len() > 1;
     to.check_parts(several).map_err(|error| error.errno())?;
     #[cfg(feature = "draft")]
     if let Err(error) = to.check_whole(parts) {
         // A RADIO drops a message without a group, or too long for a datagram, as libzmq does.
-        return if to.kind() == Kind::Radio { Ok(()) } else { Err(error.errno()) };
+        return if to.kind() == Kind::Radio { Ok(false) } else { Err(error.errno()) };
     }
-    if !several
-        && !keep
-        && let Some(part) = parts.back_mut()
-    {
-        return to.send_part(part.raw_mut(), false, Wait::No);
+    let sent = match parts.back_mut() {
+        Some(part) if !several && !keep => to.send_part(part.raw_mut(), false, Wait::No),
+        _ => to.send_copies(parts, Wait::No).map_err(|failed| failed.errno),
+    };
+    match sent {
+        // One peer has sent a longer subscription than libzmq bears, which must not end the proxy for all.
+        Err(Errno::EMSGSIZE) if to.kind() == Kind::XSub => Ok(false),
+        sent => sent.map(|()| true),
     }
-    to.send_copies(parts, Wait::No).map_err(|failed| failed.errno)
 }

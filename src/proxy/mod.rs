@@ -30,7 +30,8 @@ use engine::{Engine, Uncontrolled};
 /// message whose peer is full is tried again. If a peer leaves while the parts of its message are sent, the message is
 /// sent again as a whole. It is lost with the peer, as messages in transit are, if libzmq does not report that: libzmq
 /// may discard the parts that are left and return success. A REQ cannot begin its request again, which is lost with the
-/// peer. An XSUB drops a subscription that is too long for [`Socket::send`](crate::Socket::send), and the proxy goes on.
+/// peer. An XSUB drops a subscription that is too long for [`Socket::send`](crate::Socket::send), and a RADIO a message that
+/// has no group or is too long for a datagram; the statistics count it as received and not as sent, and the proxy goes on.
 /// A message of several parts of which the proxy has received only some when the context is shut down is lost with the
 /// context.
 ///
