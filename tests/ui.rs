@@ -37,7 +37,7 @@ fn compile(directories: impl Iterator<Item = PathBuf>, trybuild: &str) {
     share_what_is_built();
     // trybuild does not copy these parts of our profile, without which libzmq is built differently.
     run.env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
-    run.env("CARGO_PROFILE_DEV_BUILD_OVERRIDE_DEBUG", "line-tables-only");
+    run.env("CARGO_PROFILE_DEV_BUILD_OVERRIDE_DEBUG", "false");
     assert!(run.status().unwrap().success());
 }
 

@@ -83,9 +83,9 @@ pub fn run(options: &Build) -> Result<Artifacts, Error> {
 /// A C++ compiler for the target, with the flags that every file gets.
 fn compiler(target: &Target) -> cc::Build {
     let mut build = cc::Build::new();
-    // A libzmq that is not optimised costs twice the instructions per message. -O2 compiles in two thirds of -O3's time.
-    let dev = matches!(env::var("OPT_LEVEL").as_deref(), Ok("0" | "1"));
-    build.cpp(true).opt_level(if dev { 2 } else { 3 }).debug(false).warnings(false).extra_warnings(false);
+    // A libzmq that is not optimised costs twice the instructions per message. -O1 compiles in half of -O3's time.
+    let dev = env::var("OPT_LEVEL").as_deref() == Ok("0");
+    build.cpp(true).opt_level(if dev { 1 } else { 3 }).debug(false).warnings(false).extra_warnings(false);
     if target.is_msvc() {
         build.flag("/EHsc");
     }

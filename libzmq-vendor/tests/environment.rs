@@ -135,9 +135,9 @@ fn the_environment_chooses_the_tools() {
     let flags = [("CFLAGS", "-DIN_C"), ("CXXFLAGS", "-DIN_CXX"), ("ARFLAGS", "v")];
     let (_, calls) = package.build(&flags);
     for unit in ["libzmq.cpp", "libzmq_aside.cpp"] {
-        assert_eq!(of(&calls, "c++", &[unit, "-DIN_CXX", "-O2"]).len(), 1, "{calls:#?}");
+        assert_eq!(of(&calls, "c++", &[unit, "-DIN_CXX", "-O1"]).len(), 1, "{calls:#?}");
     }
-    assert_eq!(of(&calls, "cc", &["sha1.c", "-DIN_C", "-O2"]).len(), 1, "{calls:#?}");
+    assert_eq!(of(&calls, "cc", &["sha1.c", "-DIN_C", "-O1"]).len(), 1, "{calls:#?}");
     assert!(of(&calls, "c++", &["-DIN_C "]).is_empty() && of(&calls, "cc", &["-DIN_CXX"]).is_empty(), "{calls:#?}");
     assert!(!of(&calls, "ar", &["libzmq.a", "libzmq.o", "libzmq_aside.o"]).is_empty(), "{calls:#?}");
     assert_eq!(of(&calls, "ar", &["libzmq.a"]).len(), of(&calls, "ar", &["libzmq.a", " v "]).len(), "{calls:#?}");
@@ -159,6 +159,6 @@ fn the_environment_chooses_the_tools() {
     assert!(said.contains("Fresh libzmq-vendor ") && !said.contains("Fresh package "), "{said}");
 
     // So has the level of optimisation.
-    let (_, calls) = package.build(&[("CARGO_PROFILE_DEV_OPT_LEVEL", "2")]);
+    let (_, calls) = package.build(&[("CARGO_PROFILE_DEV_OPT_LEVEL", "1")]);
     assert_eq!(of(&calls, "c++", &["libzmq.cpp", "-O3"]).len(), 1, "{calls:#?}");
 }
