@@ -100,7 +100,7 @@ fn run(args: Args) -> common::Result {
     }
     if let Some(proxy) = proxy {
         // A message that it could not forward is dropped with the outcome, as all are that are still in the queues.
-        let _ = proxy.terminate()?;
+        drop(proxy.terminate()?);
     }
     Ok(())
 }

@@ -53,7 +53,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | no memory fault | except (1) | except (1) | no | no |
 //! | no abort | except (2) | except (2) | no | no |
-//! | no freeze | except (3) | except (3) | no | no |
+//! | no freeze | except (3) | except (3), (5) | no | no |
 //! | no accepted message lost, mixed or reordered | except (4) | no | no | no |
 //!
 //! 1. A `ws://` client masks frames in place: content that was handed over without a copy changes, and read-only memory is a
@@ -63,7 +63,7 @@
 //! 2. The system's limit of descriptors is reached. A context is shut down while [`poll()`] waits for thread-safe and other
 //!    sockets at once. A conflating DEALER is closed before the inproc name that it connected to is bound.
 //!    `ZMQ_HELLO_MSG` with a mark of 1, connected to an inproc name before its bind. A duplicate of the descriptor that was
-//!    given to `bind_fd` is shut down.
+//!    given to `bind_fd` is shut down. 2^31 copies of one message are leaked ([`std::mem::forget`]).
 //! 3. A [`Stream`] waits for room at a peer that has left, until its messages are received. A descriptor that libzmq waits on
 //!    is made blocking. A SOCKS proxy's answer ends in its address. A closure for a [`SharedSocket`] panics while its
 //!    captures are dropped. The owner of a message's content holds the last handle of a [`SharedSocket`]: no owner is dropped
@@ -74,6 +74,9 @@
 //!    sends it alone. A conflating DEALER takes its message for a routing id if the inproc name is bound later.
 //!    `ZMQ_CONFLATE` can keep an older message than the newest. A DISH drops the groups it joins beyond the mark, and an XPUB
 //!    can miss ends of subscriptions.
+//! 5. The faults that the patches 1004, 1014 and 1018 cure: a DGRAM that is bound again never sends or receives; a PAIR that
+//!    only sends refuses the peer that comes back; a socket with a mark of 1 receives nothing if its ZAP handler gives user
+//!    ids.
 //!
 //! C documents these losses, and they are no faults: PUB, XPUB, ROUTER and RADIO drop messages at the mark or without a peer,
 //! and messages in transit are lost with their connection. `all` and `safety` also have patches against leaks and bypassed

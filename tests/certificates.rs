@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use common::{Process, in_own_process, python_program, skip_unless};
+use common::{Process, in_own_process, lacks_curve, python_program};
 use zmq::PublicKey;
 use zmq::security::{Certificate, CertificateError};
 
@@ -42,10 +42,6 @@ impl Drop for Place {
 /// A pair that `zmq_curve.txt` has as its example.
 const PUBLIC: &str = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
 const SECRET: &str = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
-
-fn lacks_curve() -> bool {
-    skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
-}
 
 /// With CURVE a secret key has to have its own public key beside it.
 fn certificate() -> Certificate {

@@ -11,16 +11,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{DEADLINE, Process, alone, in_own_process, role, skip_unless};
+use common::{DEADLINE, Process, alone, in_own_process, lacks_curve, role, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Policy, SecretText, Security, Verdict, ZapRequest};
 use zmq::sockopt::Mechanism;
 use zmq::{Context, Dealer, Errno, Kind, PublicKey, SecretKey, Socket};
 
 const ANY_PORT: &str = "tcp://127.0.0.1:*";
-
-fn lacks_curve() -> bool {
-    skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
-}
 
 fn open(context: &Context) -> Socket<'_, Dealer> {
     let socket = context.socket(Dealer).unwrap();

@@ -4,13 +4,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{DEADLINE, Process, c_program, skip_unless};
+use common::{DEADLINE, Process, c_program, lacks_curve};
 use zmq::security::{AuthEvent, Authenticator, Security};
 use zmq::{Context, Dealer, PublicKey, SecretKey, Socket};
-
-fn lacks_curve() -> bool {
-    skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
-}
 
 fn open<'a>(context: &'a Context, security: &Security) -> Socket<'a, Dealer> {
     let socket = context.socket(Dealer).unwrap();

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{Process, python_program, skip_unless};
+use common::{Process, lacks_curve, python_program};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Network, Policy, Security};
 use zmq::{Context, Rep, Req, Socket, SocketType};
 
@@ -64,10 +64,6 @@ impl Drop for Place {
 
 /// Shorter than a test may take, so that it says what did not come.
 const RECV_TIMEOUT: Duration = Duration::from_secs(30);
-
-fn lacks_curve() -> bool {
-    skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
-}
 
 fn open<T: SocketType>(context: &Context, kind: T) -> Socket<'_, T> {
     let socket = context.socket(kind).unwrap();

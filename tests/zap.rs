@@ -6,16 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::zap::{ANY_PORT, HANDLER, client, decision, event, is_let_in, server};
-use common::{DEADLINE, eventually, skip_part_unless_patched, skip_unless};
+use common::{DEADLINE, eventually, lacks_curve, skip_part_unless_patched, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Credentials, Network, Security, Verdict};
 use zmq::{Context, Dealer, Multipart, PublicKey, Socket};
 
 fn network(text: &str) -> Network {
     text.parse().unwrap()
-}
-
-fn lacks_curve() -> bool {
-    skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
 }
 
 #[deadline::test]

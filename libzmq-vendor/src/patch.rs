@@ -7,6 +7,7 @@
 mod tests;
 
 use crate::Error;
+use std::fmt;
 use std::fs;
 use std::iter::Peekable;
 use std::path::Path;
@@ -171,14 +172,15 @@ impl Patch {
     pub fn apply(&self, source: &Path) -> Result<(), Error> {
         for file in &self.files {
             let path = source.join(&file.path);
-            let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
-            let text = file.apply(&text).map_err(|why| self.fails(&file.path, &why))?;
-            fs::write(&path, text).map_err(|error| Error::io("write", &path, &error))?;
+            let fails = |why: &dyn fmt::Display| self.fails(&file.path, why);
+            let text = fs::read_to_string(&path).map_err(|error| fails(&error))?;
+            let text = file.apply(&text).map_err(|why| fails(&why))?;
+            fs::write(&path, text).map_err(|error| fails(&error))?;
         }
         Ok(())
     }
 
-    fn fails(&self, path: &str, why: &str) -> Error {
+    fn fails(&self, path: &str, why: &dyn fmt::Display) -> Error {
         Error::new(format!("the patch {} does not apply to {path}: {why}", self.name))
     }
 }

@@ -164,8 +164,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`TerminateError`] where that takes longer: it says which sockets are still open, where they were opened and what
-    /// they are bound and connected to. The context then goes on ending in the background. Nothing is ever printed.
+    /// [`TerminateError`] if that takes longer: it names the sockets that are still open, the places in the program that
+    /// opened them, and their endpoints. The context then goes on ending in the background. Nothing is ever printed.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {

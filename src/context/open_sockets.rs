@@ -26,7 +26,7 @@ struct OpenList {
     ended: bool,
 }
 
-/// A socket that is open: of what kind, where it was opened, and what it is bound and connected to.
+/// An open socket: its kind, the place in the program that opened it, and its endpoints.
 ///
 /// Made by [`crate::Context::open_sockets`] and [`TerminateError::sockets`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl OpenSocket {
         self.kind
     }
 
-    /// Where in the program it was opened: the call of [`crate::Context::socket`] or its like.
+    /// The place in the program that opened it: the call of [`crate::Context::socket`] or its like.
     pub fn opened_at(&self) -> &'static Location<'static> {
         self.opened_at
     }

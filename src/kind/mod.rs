@@ -14,7 +14,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A socket kind: one of the types [`Req`], [`Rep`], [`Router`] and so on, or [`Kind`] where it is known at run time.
+/// A socket kind: one of the types [`Req`], [`Rep`], [`Router`] and so on, or [`Kind`] if it is known at run time only.
 ///
 /// This trait is sealed: libzmq's kinds are all there are.
 #[diagnostic::on_unimplemented(
@@ -227,7 +227,7 @@ kinds! {
     Router = ZMQ_ROUTER, "ZMQ_ROUTER", CanSend CanRecv CanMultipart HasFd;
     /// Receives from its peers fairly.
     Pull = ZMQ_PULL, "ZMQ_PULL", CanRecv CanMultipart HasFd;
-    /// Sends to its peers in turn; waits where none has room.
+    /// Sends to its peers in turn; waits if none has room.
     Push = ZMQ_PUSH, "ZMQ_PUSH", CanSend CanMultipart HasFd;
     /// A [`Pub`] that receives the subscriptions of its peers as messages.
     XPub = ZMQ_XPUB, "ZMQ_XPUB", CanSend CanRecv CanMultipart HasFd;
@@ -252,7 +252,7 @@ kinds! {
     /// Receives from its peers fairly. For any thread. Draft.
     Gather = ZMQ_GATHER, "ZMQ_GATHER", CanRecv ThreadSafe;
     #[cfg(feature = "draft")]
-    /// Sends to its peers in turn; waits where none has room. For any thread. Draft.
+    /// Sends to its peers in turn; waits if none has room. For any thread. Draft.
     Scatter = ZMQ_SCATTER, "ZMQ_SCATTER", CanSend ThreadSafe;
     #[cfg(feature = "draft")]
     /// UDP datagrams: each message is an address and a body of up to 8192 bytes. Draft.
@@ -292,7 +292,7 @@ impl CanMultipart for Kind {}
 #[diagnostic::do_not_recommend]
 impl HasFd for Kind {}
 
-/// What a socket of run-time kind is allowed to try; `Sync` it never is.
+/// A socket of a run-time kind may try these. It is never `Sync`.
 #[cfg(feature = "draft")]
 const _: () = {
     #[diagnostic::do_not_recommend]
@@ -340,8 +340,8 @@ impl Kind {
         self == Kind::Pair
     }
 
-    /// Whether sockets of the two kinds are made for each other, as far as that matters: libzmq holds against it between
-    /// processes and not inside one, where draft kinds meet what they do not expect.
+    /// Whether sockets of the two kinds may be connected. libzmq checks that between processes. Inside one process it does
+    /// not, and draft kinds receive messages that they do not expect.
     pub(crate) fn meets(self, other: Kind) -> bool {
         #[cfg(feature = "draft")]
         return match self {

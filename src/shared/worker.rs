@@ -155,10 +155,7 @@ impl<T: SocketType> Worker<T> {
     fn context_end(&self) -> Result<PollItem<'_>, Errno> {
         let raw = self.socket.core().raw();
         // ZMQ_FD is edge-triggered: reading ZMQ_EVENTS resets it.
-        match raw.get_int(zmq_sys::ZMQ_EVENTS) {
-            Err(errno) if errno != Errno::EINTR => return Err(errno),
-            _ => {}
-        }
+        raw.events()?;
         match raw.notification_fd() {
             Ok(fd) => Ok(PollItem::fd(fd, PollEvents::POLLIN)),
             // A thread-safe socket has no ZMQ_FD. Polling it for POLLERR reports nothing but the end of its context.

@@ -303,6 +303,11 @@ fn current_test() -> String {
     argument.or_else(|| thread::current().name().map(str::to_owned)).unwrap_or_default()
 }
 
+/// Reports the test of this thread as skipped, and returns true, if the linked libzmq has no CURVE.
+pub fn lacks_curve() -> bool {
+    skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
+}
+
 /// Reports the test of this thread as skipped, and returns true, if the linked libzmq lacks what the test needs.
 pub fn skip_unless(has_it: bool, why: &str) -> bool {
     if !has_it {

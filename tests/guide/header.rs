@@ -20,7 +20,7 @@ pub struct Header {
     pub teaches: String,
     /// Each argument with its default, as `--help` shows them.
     pub arguments: Vec<String>,
-    /// The files besides its own that it is compiled from.
+    /// The files besides its own that it uses.
     pub other_files: Vec<String>,
     pub ends_by_itself: bool,
     /// The programs that run with it in the test.

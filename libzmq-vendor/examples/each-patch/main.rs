@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use variant::Variant;
 
-/// How often a test must pass with all patches, if not oftener.
+/// The fewest times that a test must pass with all patches.
 const BASELINE: u32 = 3;
 
 fn main() -> ExitCode {

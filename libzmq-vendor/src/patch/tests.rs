@@ -157,5 +157,5 @@ fn failures_name_the_patch_and_the_file() {
     std::fs::remove_dir_all(&directory).unwrap();
     assert_eq!(error, "the patch 0001-a does not apply to src/a.cpp: hunk 1 matches nothing");
     assert!(applied.is_ok() && text == "one\n2\nthree\n", "{applied:?} {text}");
-    assert!(none.contains("cannot read") && none.contains("a.cpp"), "{none}");
+    assert!(none.starts_with("the patch 0001-a does not apply to src/a.cpp: No such file"), "{none}");
 }

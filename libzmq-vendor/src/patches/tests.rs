@@ -308,7 +308,7 @@ struct Compilation {
 
 #[cfg(target_os = "linux")]
 impl Compilation {
-    /// What the compiler says, if it fails.
+    /// The compiler's message, if it fails.
     fn fails(&self) -> Option<String> {
         let mut command = Command::new(env::var_os("CXX").unwrap_or_else(|| "c++".into()));
         command.args(["-std=c++11", "-O0", "-fsyntax-only", "-Isrc", "-Iinclude", "-I"]).arg(own("../zmq-sys/sodium"));

@@ -30,7 +30,7 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-struct Known {
+struct KnownFile {
     stamp: Stamp,
     /// Every later change of the file changes the stamp, so that an equal stamp means an unchanged file.
     shows_changes: bool,
@@ -39,7 +39,7 @@ struct Known {
 
 pub(super) struct KeyDirectory {
     path: PathBuf,
-    known: Mutex<BTreeMap<OsString, Known>>,
+    known: Mutex<BTreeMap<OsString, KnownFile>>,
 }
 
 impl KeyDirectory {
@@ -63,7 +63,7 @@ impl KeyDirectory {
     }
 
     /// If the directory cannot be read to its end, the certificates that are known already stay.
-    fn read(&self, known: &mut BTreeMap<OsString, Known>, report: &mut dyn FnMut(String)) -> io::Result<()> {
+    fn read(&self, known: &mut BTreeMap<OsString, KnownFile>, report: &mut dyn FnMut(String)) -> io::Result<()> {
         let mut new = BTreeMap::new();
         let outcome = self.read_into(&mut new, known, report);
         if outcome.is_ok() {
@@ -75,8 +75,8 @@ impl KeyDirectory {
 
     fn read_into(
         &self,
-        new: &mut BTreeMap<OsString, Known>,
-        old: &mut BTreeMap<OsString, Known>,
+        new: &mut BTreeMap<OsString, KnownFile>,
+        old: &mut BTreeMap<OsString, KnownFile>,
         report: &mut dyn FnMut(String),
     ) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
@@ -110,7 +110,7 @@ impl KeyDirectory {
                             None
                         }
                     };
-                    Known { stamp, shows_changes, certificate }
+                    KnownFile { stamp, shows_changes, certificate }
                 }
             };
             new.insert(name, known);
