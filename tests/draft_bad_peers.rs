@@ -97,7 +97,7 @@ fn served(server: &Socket<'_>, client: &Socket<'_>) {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn bad_peers_disturb_nobody() {
+fn draft_sockets_go_on_when_peers_are_bad() {
     let pairs = [
         (Kind::Server, Kind::Client),
         (Kind::Radio, Kind::Dish),

@@ -154,7 +154,7 @@ fn a_datagram_is_an_address_and_a_body() {
 }
 
 #[deadline::test(patches = [9, 12, 1003, 1004])]
-fn an_unbound_dgram_has_nowhere_to_send_from() {
+fn dgram_cannot_send_when_it_is_unbound() {
     let context = Context::new().unwrap();
     let socket = context.socket(Dgram).unwrap();
     let address = "127.0.0.1:9";
@@ -178,7 +178,7 @@ fn an_unbound_dgram_has_nowhere_to_send_from() {
 }
 
 #[deadline::test(patches = [9, 12])]
-fn a_dgram_whose_port_is_taken_gives_its_messages_back() {
+fn dgram_returns_its_messages_when_its_port_is_taken() {
     let context = Context::new().unwrap();
     // Without SO_REUSEADDR, which libzmq sets.
     let taken = plain();
@@ -284,7 +284,7 @@ fn radio_sends_its_message_as_a_datagram() {
 }
 
 #[deadline::test(patches = [8, 13])]
-fn no_datagram_brings_a_dish_down() {
+fn dish_survives_every_datagram() {
     let context = Context::new().unwrap();
     let (dish, address) = dish(&context, &["news"]);
     let other = plain();

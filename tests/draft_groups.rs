@@ -79,7 +79,7 @@ fn no_joining_is_lost() {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn a_long_group_reaches_several() {
+fn long_group_reaches_several_dishes() {
     // libzmq 4.3.5 frees such a group once for each that got it.
     let group = "a group of more than fourteen bytes";
     for endpoint in endpoints() {

@@ -90,7 +90,7 @@ fn a_number_serves_no_more_once_its_peer_is_gone() {
 }
 
 #[deadline::test(patches = [13, 14])]
-fn a_full_peer_that_is_gone_is_unreachable() {
+fn peer_is_unreachable_when_it_is_full_and_gone() {
     let context = Context::new().unwrap();
     let server = context.socket(Server).unwrap();
     server.set_sndhwm(1).unwrap();
@@ -358,7 +358,7 @@ fn a_broken_connection_is_reported() {
 }
 
 #[deadline::test(patches = [13, 21])]
-fn a_hello_for_who_left_before_is_dropped() {
+fn hello_message_is_dropped_when_its_peer_has_left() {
     for kind in [Kind::Server, Kind::Peer, Kind::Router, Kind::Dealer] {
         let context = Context::builder().set_blocky(false).build().unwrap();
         let other = match kind {

@@ -179,7 +179,7 @@ fn room_at_the_high_water_mark() {
 }
 
 #[deadline::test(patches = [13, 28])]
-fn a_send_waits_for_a_connection_that_another_thread_makes() {
+fn send_waits_for_a_connection_that_another_thread_makes() {
     let context = Context::new().unwrap();
     for transport in ["inproc://sink", "tcp://127.0.0.1:*"] {
         let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());

@@ -108,7 +108,7 @@ fn threads_ask_through_one_client_and_answer_through_one_server() {
 }
 
 #[deadline::test(patches = [13])]
-fn two_that_tell_each_other_something_do_not_wait_for_each_other() {
+fn threads_do_not_deadlock_when_their_sockets_send_each_other_commands() {
     // Each has a thread of its own, and every message has libzmq tell the other side something.
     let context = Context::new().unwrap();
     let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());

@@ -473,7 +473,7 @@ fn a_pair_has_one_peer() {
 
 /// A socket that has let go of the name again, because it had other endpoints, is not there to be welcomed.
 #[deadline::test(patches = [16])]
-fn a_welcome_for_who_left_before_is_dropped() {
+fn welcome_message_is_dropped_when_its_peer_has_left() {
     let context = Context::builder().set_blocky(false).build().unwrap();
     for number in 0..20 {
         let name = format!("inproc://late-{number}");

@@ -211,7 +211,7 @@ fn topics_are_waited_for_and_what_is_sent_then_arrives() {
 }
 
 #[deadline::test]
-fn topics_are_those_held_at_the_moment() {
+fn topics_count_has_the_subscriptions_that_are_held() {
     if lacks_topics() {
         return;
     }

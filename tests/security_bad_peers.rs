@@ -251,7 +251,7 @@ fn websocket(endpoint: &str) -> TcpStream {
 }
 
 #[deadline::test(patches = [26])]
-fn websockets_without_a_mechanism_do_not_get_by_the_handler() {
+fn websocket_peer_does_not_bypass_zap_when_it_names_no_mechanism() {
     if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
         return;
     }

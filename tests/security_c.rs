@@ -108,7 +108,7 @@ fn c_clients_are_let_in_by_key() {
 
 /// The server is who it says, and yet there is no secret to be shared with the key that it gives: the client aborted.
 #[deadline::test(patches = [15])]
-fn a_key_of_small_order_ends_the_connection_and_nothing_else() {
+fn curve_ends_only_the_connection_when_a_key_has_a_small_order() {
     if lacks_curve() {
         return;
     }
