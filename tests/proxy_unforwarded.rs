@@ -9,7 +9,7 @@ mod subscriptions;
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::proxy::{streamer_that_holds_the_third, wait_until_third_is_held};
 use common::{DEADLINE, eventually};
@@ -337,22 +337,28 @@ fn long_message() -> Multipart {
     (0..50_000).map(|number| Message::from(&format!("{number}"))).collect()
 }
 
-/// Runs `round`, which interferes after a delay, with longer delays until it is too late several times: some of the rounds
-/// before interfere in the middle of sending. No event tells that: libzmq makes a message readable when its last part is
-/// sent, and the proxy executes commands between two messages.
-fn with_growing_delays(mut round: impl FnMut(Duration) -> bool) {
-    let (mut in_time, mut too_late) = (0, 0);
-    let mut delay = Duration::ZERO;
-    while too_late < 5 && delay < Duration::from_secs(2) {
-        if round(delay) {
-            in_time += 1;
-        } else {
-            too_late += 1;
-        }
-        // On a busy machine sending takes much longer, so the steps grow too.
-        delay += Duration::from_millis(1).max(delay / 8);
-    }
-    assert!(in_time > 0, "the message was always sent before");
+/// The shortest of three times in which a PUSH sends the long message.
+fn time_to_send() -> Duration {
+    let context = Context::new().unwrap();
+    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    sink.bind("inproc://sink").unwrap();
+    source.connect("inproc://sink").unwrap();
+    let times = [(); 3].map(|()| {
+        let message = long_message();
+        let start = Instant::now();
+        source.send_multipart(message).unwrap();
+        start.elapsed()
+    });
+    times.into_iter().min().unwrap()
+}
+
+/// Runs `round`, which interferes after a delay, with delays in the middle of sending. Some of the rounds must interfere in
+/// time. No event tells that: libzmq makes a message readable when its last part is sent, and the proxy executes commands
+/// between two messages.
+fn in_the_middle_of_sending(mut round: impl FnMut(Duration) -> bool) {
+    let quarter = time_to_send() / 4;
+    let in_time = (0..21).filter(|number| round(quarter * (number % 3 + 1))).count();
+    assert!(in_time > 0, "each message was sent or lost before");
 }
 
 /// A PULL that takes a long message and another from a PUSH, which finds room again once the PULL has taken the first.
@@ -370,7 +376,7 @@ fn full_source(context: &Context) -> (Socket<'_, Pull>, Socket<'_, Push>) {
 
 #[deadline::test]
 fn proxy_hands_over_a_message_when_its_context_is_shut_down_while_it_sends_the_parts() {
-    with_growing_delays(|delay| {
+    in_the_middle_of_sending(|delay| {
         let context = Context::new().unwrap();
         let (frontend, source) = full_source(&context);
         let (backend, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
@@ -399,7 +405,7 @@ fn proxy_hands_over_a_message_when_its_context_is_shut_down_while_it_sends_the_p
 
 #[deadline::test]
 fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
-    with_growing_delays(|delay| {
+    in_the_middle_of_sending(|delay| {
         let context = Context::new().unwrap();
         let (frontend, source) = full_source(&context);
         let backend = context.socket(Push).unwrap();
@@ -433,7 +439,7 @@ fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
 
 #[deadline::test(patches = [1013, 1014])]
 fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts() {
-    with_growing_delays(|delay| {
+    in_the_middle_of_sending(|delay| {
         let context = Context::new().unwrap();
         let (frontend, source) = full_source(&context);
         let (backend, first) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
