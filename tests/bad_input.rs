@@ -507,7 +507,7 @@ fn a_panic_in_an_owner_goes_no_further() {
     let (left, right) = pair(&context, "tcp://127.0.0.1:*");
     let freed = Arc::new(AtomicUsize::new(0));
     let owner = || Message::from_owner(Counted { freed: freed.clone(), panics: true });
-    // The content of a dropped message is freed by this thread, that of a sent message by one of libzmq's threads.
+    // This thread frees the content of a dropped message. A thread of libzmq frees that of a sent message.
     drop(owner());
     wait_for_dropped_owners();
     assert_eq!(freed.load(Ordering::SeqCst), 1);

@@ -445,7 +445,7 @@ fn a_connection_that_nobody_bound_yet_stays() {
             Err(error) if error.errno() == Errno::ENOCOMPATPROTO => continue,
             bound => bound.unwrap(),
         };
-        // The connection can be ended like any other, except if the welcome message is to be received first.
+        // `disconnect` succeeds, except if the welcome message has not been received.
         if let Err(error) = early.disconnect("inproc://later") {
             assert!(error.to_string().contains("receive it first"), "{kind}: {error}");
         }

@@ -87,7 +87,7 @@ fn rtreq_and_rtdealer_end_without_a_worker_that_is_lost() {
         let broker = Process::start(example(program), &[&args[..], &["--pause", "5", "--patience", "400"]].concat());
         assert_eq!(ended(lost), ["Working"]);
         assert_eq!(ended(broker).len(), 1);
-        // The last request that the broker received came from its own worker, which is to be fired.
+        // The last request came from a worker of the broker, so the broker waits until that worker is told to end.
         assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
     }
 }

@@ -86,7 +86,7 @@ fn a_peer_that_is_not_there_is_tried_again() {
 
 #[deadline::test]
 fn monitor_reports_a_failed_bind() {
-    // Without the patch, errno is that of sending the event.
+    // Without the patch, zmq_bind leaves the errno of the monitor's send.
     let is_lost = skip_part_unless_patched("the errno of zmq_bind", &[1007]);
     let errno = if is_lost { Errno::EAGAIN } else { Errno::EADDRINUSE };
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -160,7 +160,7 @@ fn room_at_the_high_water_mark() {
 fn requests_and_replies_whose_turns_come_without_a_signal() {
     const PAIRS: usize = 6;
     const ROUNDS: usize = 2_000;
-    // Without the patch libzmq drops a reply now and then if the mark is low, and its client waits for ever.
+    // Without the patch libzmq drops some replies if the mark is low. The clients of these replies wait for ever.
     let replies = if skip_part_unless_patched("replies at a low mark", &[1009]) { LONG } else { SHORT };
     let context = Context::new().unwrap();
     let (clients, answering): (Vec<_>, Vec<_>) = (0..PAIRS).map(|number| bound(&context, Req, number, SHORT)).unzip();

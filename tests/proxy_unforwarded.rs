@@ -18,6 +18,14 @@ use zmq::{
     Unforwarded, proxy, proxy_steerable,
 };
 
+/// A PULL as the frontend of a proxy, and the PUSH that is connected to it.
+fn source(context: &Context) -> (Socket<'_, Pull>, Socket<'_, Push>) {
+    let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+    frontend.bind("inproc://frontend").unwrap();
+    source.connect("inproc://frontend").unwrap();
+    (frontend, source)
+}
+
 /// A PULL that a PUSH is connected to, and a PUSH whose peer has room for two messages and reads none.
 struct Streamer<'ctx> {
     source: Socket<'ctx, Push>,
@@ -28,9 +36,7 @@ struct Streamer<'ctx> {
 
 impl<'ctx> Streamer<'ctx> {
     fn new(context: &'ctx Context) -> Streamer<'ctx> {
-        let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
-        frontend.bind("inproc://frontend").unwrap();
-        source.connect("inproc://frontend").unwrap();
+        let (frontend, source) = source(context);
         let (backend, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
         backend.set_sndhwm(1).unwrap();
         sink.set_rcvhwm(1).unwrap();
@@ -337,7 +343,7 @@ fn long_message() -> Multipart {
     (0..50_000).map(|number| Message::from(&format!("{number}"))).collect()
 }
 
-/// The shortest of three times in which a PUSH sends the long message.
+/// Sends the long message three times, and gives the shortest time.
 fn time_to_send() -> Duration {
     let context = Context::new().unwrap();
     let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());

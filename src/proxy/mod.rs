@@ -27,13 +27,15 @@ use engine::{Engine, Uncontrolled};
 /// No message is lost when the proxy ends: the error has those that it had received and not sent
 /// ([`ProxyError::unforwarded`]), with all their parts. A message that a ROUTER with `ZMQ_ROUTER_MANDATORY` refuses,
 /// because no peer has its id, or a DGRAM, because it is not an address and a body, ends the proxy and is among them; a
-/// message whose peer is full is tried again. If a peer leaves while the parts of its message are sent, the message is
-/// sent again as a whole. It is lost with the peer, as messages in transit are, if libzmq does not report that: libzmq
-/// may discard the parts that are left and return success. A REQ cannot begin its request again, which is lost with the
-/// peer. An XSUB drops a subscription that is too long for [`Socket::send`](crate::Socket::send), and a RADIO a message that
-/// has no group or is too long for a datagram; the statistics count it as received and not as sent, and the proxy goes on.
-/// A message of several parts of which the proxy has received only some when the context is shut down is lost with the
-/// context.
+/// message whose peer is full is tried again.
+///
+/// If a peer leaves while the parts of its message are sent, the proxy sends the whole message again. libzmq may discard the
+/// remaining parts instead and return success: the message is then lost with the peer, as messages in transit are. A REQ
+/// cannot begin its request again, so the request is lost with the peer. If the context is shut down while the proxy receives
+/// the parts of a message, that message is lost with the context.
+///
+/// An XSUB drops a subscription that is too long for [`Socket::send`](crate::Socket::send). A RADIO drops a message that has
+/// no group or is too long for a datagram. The proxy goes on, and the statistics count these messages as received only.
 ///
 /// While the capture socket has no room nothing is forwarded. A ROUTER or XPUB always says that it has room, and drops
 /// messages as a capture socket.

@@ -343,8 +343,8 @@ fn lacking(patches: &[u16]) -> Vec<u16> {
     patches.iter().copied().filter(|&number| !has_patch(number)).collect()
 }
 
-/// The patches that [`Context::socket`] wants for draft kinds: without them the kinds wait for each other for ever, and peers
-/// and long groups abort the process.
+/// The patches without which [`Context::socket`] refuses draft kinds. In a libzmq without them two sockets of these kinds can
+/// block each other for ever, and peers and long groups abort the process.
 const FOR_DRAFT_KINDS: [u16; 6] = [6, 7, 8, 9, 12, 13];
 
 /// Whether [`Context::socket`] opens sockets of that kind.

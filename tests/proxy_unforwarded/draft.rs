@@ -3,9 +3,10 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use zmq::{Context, Dgram, Dish, Errno, Gather, Message, Multipart, Pull, Push, Radio, Scatter, Server, Socket, proxy};
+use zmq::{Context, Dgram, Dish, Errno, Gather, Message, Multipart, Radio, Scatter, Server, Socket, proxy};
 
 use crate::common::{DEADLINE, eventually};
+use crate::source;
 
 /// Waits until the RADIO knows that the DISH has joined the group: it drops messages before that.
 fn radio_has_member(radio: &Socket<'_, Radio>, dish: &Socket<'_, Dish>) {
@@ -25,9 +26,7 @@ fn grouped(content: impl Into<Message>) -> Message {
 #[deadline::test(patches = [6, 7, 13])]
 fn proxy_drops_a_message_without_a_group_and_hands_over_one_of_several_parts() {
     let context = Context::new().unwrap();
-    let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
-    frontend.bind("inproc://frontend").unwrap();
-    source.connect("inproc://frontend").unwrap();
+    let (frontend, source) = source(&context);
     let (backend, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
     dish.join("news").unwrap();
     dish.connect(&backend.bind("inproc://radio").unwrap()).unwrap();
@@ -45,9 +44,7 @@ fn proxy_drops_a_message_without_a_group_and_hands_over_one_of_several_parts() {
 #[deadline::test(patches = [8, 9, 13])]
 fn proxy_drops_a_message_that_is_too_long_for_the_datagrams_of_a_radio() {
     let context = Context::new().unwrap();
-    let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
-    frontend.bind("inproc://frontend").unwrap();
-    source.connect("inproc://frontend").unwrap();
+    let (frontend, source) = source(&context);
     let (backend, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     dish.bind(&format!("udp://127.0.0.1:{port}")).unwrap();
@@ -66,9 +63,7 @@ fn proxy_drops_a_message_that_is_too_long_for_the_datagrams_of_a_radio() {
 #[deadline::test(patches = [9, 12])]
 fn proxy_hands_over_a_message_that_is_no_datagram() {
     let context = Context::new().unwrap();
-    let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
-    frontend.bind("inproc://frontend").unwrap();
-    source.connect("inproc://frontend").unwrap();
+    let (frontend, source) = source(&context);
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let backend = context.socket(Dgram).unwrap();
     backend.bind(&format!("udp://127.0.0.1:{port}")).unwrap();
