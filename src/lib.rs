@@ -63,7 +63,11 @@
 //! 2. The system's limit of descriptors is reached. A context is shut down while [`poll()`] waits for thread-safe and other
 //!    sockets at once. A conflating DEALER is closed before the inproc name that it connected to is bound.
 //!    `ZMQ_HELLO_MSG` with a mark of 1, connected to an inproc name before its bind. A duplicate of the descriptor that was
-//!    given to `bind_fd` is shut down. 2^31 copies of one message are leaked ([`std::mem::forget`]).
+//!    given to `bind_fd` is shut down. 2^31 copies of one message are leaked ([`std::mem::forget`]). A peer over `ws://` names
+//!    the protocol `ZWS2.0` to a socket with `ZMQ_HEARTBEAT_IVL`, or comes back to the full pipe of a ROUTER or REP that
+//!    connected. A connect over tcp or ws is answered by ICMP "protocol unreachable". The limit of threads is reached when a
+//!    context opens its first socket. A sandbox refuses a system call that libzmq needs. All assertions that can be reached
+//!    are in [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
 //! 3. A [`Stream`] waits for room at a peer that has left, until its messages are received. A descriptor that libzmq waits on
 //!    is made blocking. A SOCKS proxy's answer ends in its address. A closure for a [`SharedSocket`] panics while its
 //!    captures are dropped. The owner of a message's content holds the last handle of a [`SharedSocket`]: no owner is dropped
