@@ -30,7 +30,7 @@
 //!
 //! # What the compiler checks
 //!
-//! - A socket cannot outlive its context, so ending a context never waits for a forgotten socket.
+//! - A socket cannot outlive its context, so dropping a context never waits for a forgotten socket.
 //! - A socket is [`Send`] and not [`Sync`]: it may move to another thread, and two threads cannot use it at once.
 //!   Exceptions are the draft kinds that libzmq locks ([`ThreadSafe`]).
 //! - A [`Sub`] has no `send`, a [`Push`] no `recv`, and an option exists only on the kinds it applies to.
@@ -41,9 +41,12 @@
 //! default. [`Socket::set_linger`] bounds that per socket, [`ContextBuilder::set_blocky`] for all sockets of a context, and
 //! [`Context::terminate`] waits no longer than it is told.
 //!
+//! [`std::process::exit`], and a return from `main` while the context is in a `static`, drop no handle: messages that were
+//! sent and have not left are lost. Call [`Context::terminate`] before the process ends.
+//!
 //! # What each libzmq promises
 //!
-//! The vendored libzmq is 4.3.5 with [52 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
+//! The vendored libzmq is 4.3.5 with [53 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
 //! `LIBZMQ_VENDOR_PATCHES` in the environment of the build (`all`, `safety`, `none`) chooses among them, the feature
 //! `system` links the system's libzmq, and [`PATCHES`] says what is linked. "Except" points to the faults that are known
 //! and not mended yet, in libzmq or in this crate, by which safe code or a remote peer breaks the promise. A freeze is a

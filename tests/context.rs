@@ -3,8 +3,9 @@
 mod common;
 
 use std::path::PathBuf;
-use std::sync::mpsc::channel;
-use std::sync::{Arc, Barrier};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Barrier, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -111,15 +112,121 @@ fn terminate_gives_up_on_what_lingers_and_delivers_it_later() {
 }
 
 #[deadline::test]
-fn terminate_waits_for_other_handles() {
+fn terminate_does_not_wait_for_other_handles() {
+    static KEPT: LazyLock<Context> = LazyLock::new(|| Context::new().unwrap());
+    let push = KEPT.socket(Push).unwrap();
+    let pull = KEPT.socket(Pull).unwrap();
+    push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    push.send("arrives").unwrap();
+    assert_eq!(pull.recv().unwrap(), "arrives");
+    drop((push, pull));
+    let clone = KEPT.clone();
+    for _ in 0..2 {
+        KEPT.terminate(DEADLINE).unwrap();
+        clone.terminate(Duration::ZERO).unwrap();
+    }
+}
+
+#[deadline::test]
+fn context_answers_eterm_and_keeps_its_options_when_it_has_ended() {
+    let context = Context::builder().set_io_threads(3).set_blocky(false).build().unwrap();
+    context.set_max_sockets(77).unwrap();
+    context.terminate(DEADLINE).unwrap();
+    assert_eq!(context.socket(Req).unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(context.set_max_sockets(78).unwrap_err().errno(), Errno::ETERM);
+    assert_eq!((context.io_threads(), context.max_sockets(), context.blocky()), (3, 77, false));
+    context.shutdown().unwrap();
+    assert!(context.open_sockets().is_empty());
+}
+
+/// Calls on a context race with its end: none may use the C handle after libzmq has freed it.
+#[deadline::test]
+fn context_can_be_used_while_another_thread_terminates_it() {
+    for _ in 0..50 {
+        let context = Context::new().unwrap();
+        drop(context.socket(Pull).unwrap());
+        let start = Barrier::new(3);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    start.wait();
+                    loop {
+                        assert_eq!(context.io_threads(), 1);
+                        match context.socket(Pull) {
+                            Ok(socket) => drop(socket),
+                            Err(error) => break assert_eq!(error.errno(), Errno::ETERM),
+                        }
+                    }
+                });
+            }
+            start.wait();
+            context.terminate(DEADLINE).unwrap();
+        });
+    }
+}
+
+#[deadline::test]
+fn terminate_names_the_sockets_that_borrow_the_context() {
     let context = Context::new().unwrap();
-    let clone = context.clone();
+    let server = context.socket(Rep).unwrap();
+    server.bind("inproc://server").unwrap();
     let error = context.terminate(MOMENT).unwrap_err();
-    assert_eq!(error.open_sockets(), 0);
-    assert!(error.to_string().contains("handle"), "{error}");
-    // The other handle refers to the same context, which is shut down.
-    assert_eq!(clone.socket(Req).unwrap_err().errno(), Errno::ETERM);
-    clone.terminate(DEADLINE).unwrap();
+    assert_eq!(error.sockets()[0].bound().collect::<Vec<_>>(), ["inproc://server"]);
+    assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
+    drop(server);
+    context.terminate(DEADLINE).unwrap();
+}
+
+/// An owner whose destructor takes its time.
+struct Slow(Arc<AtomicBool>);
+
+impl AsRef<[u8]> for Slow {
+    fn as_ref(&self) -> &[u8] {
+        &[7; 100]
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        thread::sleep(MOMENT);
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[deadline::test]
+fn terminate_returns_when_every_owner_is_dropped() {
+    let context = Context::new().unwrap();
+    let dropped = Arc::new(AtomicBool::new(false));
+    let push = context.socket(Push).unwrap();
+    push.set_linger(Some(Duration::ZERO)).unwrap();
+    push.connect("ipc:///nowhere/nobody").unwrap();
+    push.send(Message::from_owner(Slow(dropped.clone()))).unwrap();
+    drop(push);
+    context.terminate(DEADLINE).unwrap();
+    assert!(dropped.load(Ordering::SeqCst));
+}
+
+/// An owner whose destructor ends its context, in the thread that drops owners.
+struct Ends(Context, Sender<bool>);
+
+impl AsRef<[u8]> for Ends {
+    fn as_ref(&self) -> &[u8] {
+        &[7; 100]
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.1.send(self.0.terminate(DEADLINE).is_ok());
+    }
+}
+
+#[deadline::test]
+fn terminate_returns_when_an_owner_calls_it() {
+    let context = Context::new().unwrap();
+    let (sender, ended) = channel();
+    drop(Message::from_owner(Ends(context, sender)));
+    assert!(ended.recv().unwrap());
 }
 
 #[deadline::test]
@@ -239,7 +346,7 @@ fn after_shutdown_every_call_fails_and_dropping_works() {
         socket.connect("ipc:///nowhere/nobody").unwrap_err(),
         socket.connect("inproc://never").unwrap_err(),
         socket.unbind("inproc://before").unwrap_err(),
-        socket.set_linger(None).unwrap_err(),
+        socket.set_rcvhwm(1).unwrap_err(),
         socket.linger().unwrap_err(),
         socket.events().unwrap_err(),
         context.socket(Req).unwrap_err(),
@@ -504,7 +611,7 @@ fn a_handle_given_up_keeps_its_context() {
     let context = Context::new().unwrap();
     let (handle, kept) = context.owned_socket(Pub).unwrap().into_raw();
     let error = context.terminate(MOMENT).unwrap_err();
-    assert!(error.to_string().contains("handle"), "{error}");
+    assert!(error.to_string().contains("C code"), "{error}");
     // SAFETY: the handle was given up, so it is this test's to close, once.
     assert_eq!(unsafe { zmq::sys::zmq_close(handle) }, 0);
     kept.terminate(DEADLINE).unwrap();

@@ -115,6 +115,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0032-conflate-reader-awake-race"
     "0033-pipe-ends-in-mid-message"
     "0034-conflate-message-as-routing-id"
+    "0054-linger-after-shutdown"
     "1001-rep-malformed-request"
     "1002-udp-would-block"
     "1003-udp-unbind"

@@ -14,8 +14,9 @@ use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::known::Record;
@@ -24,12 +25,16 @@ use crate::raw::{self, Process, RawContext, RawSocket};
 use crate::thread::spawn;
 use defaults::Defaults;
 use inproc::Inproc;
+use open_sockets::Cause;
 
 /// A ZeroMQ context: I/O threads, and the sockets that are opened in it.
 ///
 /// A program usually has one. It may be cloned and used from any thread; clones are the same context. The context ends
 /// when the last clone and the last owned socket are dropped. That drop waits, like `zmq_ctx_term`, until every message
 /// is sent or its socket's linger period is over: for ever by default. See [`Context::terminate`] for a bounded end.
+///
+/// [`std::process::exit`] drops no handle, and neither does a return from `main` if the context is in a `static`: messages
+/// that were sent and have not left are lost. Call [`Context::terminate`] first.
 ///
 /// A process made by `fork` cannot use what it inherits: there every call on an inherited socket fails with `ENOTSOCK`,
 /// and dropping it leaves the parent's alone. A new context works in the child.
@@ -136,7 +141,8 @@ impl Context {
     }
 
     /// Makes every call on this context's sockets fail with `ETERM`, now and from now on, and wakes those that wait.
-    /// Does not wait itself; the sockets still have to be dropped. Set [`crate::Socket::set_linger`] before, not after.
+    /// Does not wait itself; the sockets still have to be dropped. [`crate::Socket::set_linger`] can still be set, except
+    /// over a libzmq without the patches for safety.
     ///
     /// # Errors
     ///
@@ -159,46 +165,69 @@ impl Context {
         self.inner.shutdown()
     }
 
-    /// Ends the context within `timeout`: shuts it down, then waits until its sockets and its other handles are
-    /// dropped and what lingers is sent.
+    /// Ends the context within `timeout`: shuts it down, then waits until its sockets are dropped and the messages of
+    /// dropped sockets are sent or their linger periods are over. Other handles of the context do not count, so that a
+    /// context in a `static` can be ended too.
+    ///
+    /// From its start every call on the context and its sockets answers `ETERM`; options of the context can still be
+    /// read. After `Ok` no socket is open, and every owner of a message's memory ([`crate::Message::from_owner`]) that
+    /// was handed over to the context is dropped, except if an owner's own destructor calls this. Later calls return `Ok`.
     ///
     /// # Errors
     ///
     /// [`TerminateError`] if that takes longer: it names the sockets that are still open, the places in the program that
-    /// opened them, and their endpoints. The context then goes on ending in the background. Nothing is ever printed.
+    /// opened them, and their endpoints. The context then goes on ending in the background. A socket that is dropped
+    /// from then on gives up its unsent messages, and dropping handles returns at once. Messages of sockets that were
+    /// dropped before are still sent, if their linger periods allow it and the process lives. Over a libzmq without the
+    /// patches for safety, a socket that has answered `ETERM` keeps its linger period, in the background. Nothing is
+    /// ever printed.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
+    /// use std::sync::LazyLock;
     /// use std::time::Duration;
+    /// use zmq::{Context, Push};
     ///
-    /// let context = zmq::Context::new()?;
-    /// let socket = context.owned_socket(zmq::Push)?;
-    /// let error = context.terminate(Duration::from_millis(20)).unwrap_err();
+    /// static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new().expect("no descriptors left"));
+    ///
+    /// let socket = CONTEXT.socket(Push)?;
+    /// let error = CONTEXT.terminate(Duration::from_millis(20)).unwrap_err();
     /// assert_eq!(error.open_sockets(), 1);
+    /// drop(socket);
+    /// CONTEXT.terminate(Duration::from_secs(1))?;
     /// # Ok(())
     /// # }
     /// ```
     #[doc(alias = "zmq_ctx_term")]
     #[doc(alias = "zmq_term")]
     #[doc(alias = "zmq_ctx_destroy")]
-    pub fn terminate(self, timeout: Duration) -> Result<(), TerminateError> {
-        let start = Instant::now();
-        let open_sockets = self.inner.open_sockets.clone();
-        // In a forked child there is nothing to end: dropping the handle leaves the parent's context alone.
-        if self.inner.check_process("zmq_ctx_term").is_err() {
+    pub fn terminate(&self, timeout: Duration) -> Result<(), TerminateError> {
+        let deadline = Deadline::after(timeout);
+        // In a forked child there is nothing to end.
+        if !self.inner.in_own_process() {
             return Ok(());
         }
         // It only fails on a handle that is no context.
         let _ = self.inner.shutdown();
-        let handle = Arc::new(Mutex::new(Some(self)));
-        let shared = handle.clone();
-        // The last handle waits for what lingers, so a thread of its own drops this one.
-        let ender = spawn("zmq-terminate", move || drop(lock(&shared).take()));
-        if ender.is_err() {
-            // Without a thread to wait in, the context stays as it is, shut down: that is better than waiting here.
-            std::mem::forget(lock(&handle).take());
+        let open_sockets = &self.inner.open_sockets;
+        if let Some(ending) = self.inner.raw.end() {
+            let open_sockets = open_sockets.clone();
+            let ender = spawn("zmq-terminate", move || {
+                ending.term();
+                open_sockets.ended();
+            });
+            if let Err(error) = ender {
+                // The context stays as it is, shut down: waiting here could take longer than `timeout`.
+                return Err(self.inner.open_sockets.give_up(timeout, Cause::NoThread(error.errno())));
+            }
         }
-        open_sockets.wait(start, timeout)
+        if !open_sockets.wait_for_end(deadline) {
+            return Err(open_sockets.give_up(timeout, Cause::UnsentMessages));
+        }
+        if !raw::owners_are_dropped(deadline) {
+            return Err(open_sockets.give_up(timeout, Cause::Owners));
+        }
+        Ok(())
     }
 
     /// The C handle, for code that is half C. It stays this library's to end.
@@ -319,11 +348,12 @@ impl Drop for Inner {
         if !self.in_own_process() {
             return;
         }
+        // `Context::terminate` has ended the context before.
+        let Some(ending) = self.raw.end() else { return };
         lock(&self.inproc).bind_waiting();
-        let mut raw = self.raw.take();
         let open_sockets = self.open_sockets.clone();
         raw::wait_elsewhere(move || {
-            raw.term();
+            ending.term();
             open_sockets.ended();
         });
     }

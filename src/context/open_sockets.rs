@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::error::{Errno, Error};
 use crate::kind::Kind;
 use crate::lock::lock;
@@ -16,6 +18,8 @@ use crate::lock::lock;
 pub(crate) struct OpenSockets {
     state: Mutex<OpenList>,
     changed: Condvar,
+    /// Whether [`crate::Context::terminate`] has returned an error.
+    given_up: AtomicBool,
 }
 
 #[derive(Default)]
@@ -117,6 +121,11 @@ impl OpenSockets {
         self.changed.notify_all();
     }
 
+    /// Whether messages that are unsent when a socket is dropped are given up.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
     pub(super) fn count(&self) -> usize {
         lock(&self.state).sockets.len()
     }
@@ -125,37 +134,56 @@ impl OpenSockets {
         lock(&self.state).sockets.values().cloned().collect()
     }
 
-    /// Waits until the context has ended, at most until `timeout` after `start`.
-    pub(super) fn wait(&self, start: Instant, timeout: Duration) -> Result<(), TerminateError> {
-        let mut state = lock(&self.state);
-        while !state.ended {
-            let Some(left) = timeout.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) else {
-                return Err(TerminateError { sockets: state.sockets.values().cloned().collect(), timeout });
-            };
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        Ok(())
+    /// Waits until the context has ended, at most until `deadline`; says whether it has.
+    pub(super) fn wait_for_end(&self, deadline: Deadline) -> bool {
+        let state = lock(&self.state);
+        let going_on = |state: &mut OpenList| !state.ended;
+        let state = match deadline.left() {
+            None => self.changed.wait_while(state, going_on).unwrap_or_else(PoisonError::into_inner),
+            Some(left) => {
+                self.changed.wait_timeout_while(state, left, going_on).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.ended
+    }
+
+    /// The error of a context that has not ended within `timeout`. From then on unsent messages are given up.
+    pub(super) fn give_up(&self, timeout: Duration, cause: Cause) -> TerminateError {
+        self.given_up.store(true, Ordering::Relaxed);
+        TerminateError { sockets: self.sockets(), timeout, cause }
     }
 }
 
 /// A context that did not end in time, and the sockets that kept it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("zmq_ctx_term: not ended after {timeout:?}: {}", Reason(.sockets))]
+#[error("zmq_ctx_term: not ended after {timeout:?}: {}", Reason(self))]
 pub struct TerminateError {
     sockets: Vec<OpenSocket>,
     timeout: Duration,
+    cause: Cause,
 }
 
-struct Reason<'a>(&'a [OpenSocket]);
+/// The reason why a context without open sockets has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    UnsentMessages,
+    Owners,
+    NoThread(Errno),
+}
+
+struct Reason<'a>(&'a TerminateError);
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.len() {
-            0 => return f.write_str("unsent messages linger, or a handle of the context is still held"),
-            1 => f.write_str("1 socket is still open")?,
-            open => write!(f, "{open} sockets are still open")?,
+        let TerminateError { sockets, cause, .. } = self.0;
+        match (cause, sockets.len()) {
+            (Cause::NoThread(errno), _) => return write!(f, "no thread could be started to wait in: {errno}"),
+            (Cause::Owners, _) => return f.write_str("an owner of a message's memory is still being dropped"),
+            (Cause::UnsentMessages, 0) => return f.write_str("unsent messages linger, or C code has a socket open"),
+            (Cause::UnsentMessages, 1) => f.write_str("1 socket is still open")?,
+            (Cause::UnsentMessages, open) => write!(f, "{open} sockets are still open")?,
         }
-        for (index, socket) in self.0.iter().enumerate() {
+        for (index, socket) in sockets.iter().enumerate() {
             write!(f, "{} {socket}", if index == 0 { ':' } else { ';' })?;
         }
         Ok(())
@@ -192,7 +220,7 @@ impl TerminateError {
 
 impl From<TerminateError> for Error {
     fn from(error: TerminateError) -> Error {
-        Errno::EAGAIN.with_detail("zmq_ctx_term", Reason(&error.sockets))
+        Errno::EAGAIN.with_detail("zmq_ctx_term", Reason(&error))
     }
 }
 

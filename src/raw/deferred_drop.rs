@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use super::process::{Process, catching, count_forks, signals_caught};
+use crate::deadline::Deadline;
 use crate::thread::{drop_payload, spawn};
 
 /// A value to drop.
@@ -78,6 +79,24 @@ fn drop_all(owners: Receiver<Owner>) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(owner))) {
             drop_payload(payload);
         }
+    }
+}
+
+/// Waits until the owners that were given up so far are dropped, at most until `deadline`; says whether they are. On the
+/// thread that drops owners it does not wait: the owners that are left are dropped after the caller.
+pub(crate) fn owners_are_dropped(deadline: Deadline) -> bool {
+    let last = DROPPER.load(Ordering::Acquire);
+    // SAFETY: `last` is null, or a dropper that is never freed and never changed.
+    let Some(dropper) = unsafe { last.as_ref() }.filter(|dropper| dropper.process.is_current()) else { return true };
+    if DROPS_OWNERS.get() {
+        return true;
+    }
+    // The thread drops this sender after all owners before it.
+    let (sender, dropped) = channel::<()>();
+    drop(dropper.owners.send(Box::new(sender)));
+    match deadline.left() {
+        Some(left) => dropped.recv_timeout(left) == Err(RecvTimeoutError::Disconnected),
+        None => dropped.recv().is_err(),
     }
 }
 

@@ -257,6 +257,10 @@ impl Drop for Core {
         self.monitor.stop();
         let context = self.context.clone();
         let raw = self.raw.take();
+        if context.open_sockets().is_given_up() {
+            // ETERM: a libzmq without patch 0054, and the socket has answered ETERM before. It lingers in the background.
+            let _ = raw.set_int(zmq_sys::ZMQ_LINGER, 0);
+        }
         let known = std::mem::take(&mut *self.known());
         // A socket with remote endpoints is closed now, so that libzmq releases the addresses.
         let connected = if known.has_remote { Vec::new() } else { known.connected };

@@ -79,6 +79,9 @@ impl<T: SocketType> Socket<'_, T> {
     /// Texts, slices and arrays are copied, as `zmq_send` does. A `Vec`, `String`, `Box<[u8]>` or `Arc<[u8]>` is
     /// handed over, and sent without a copy.
     ///
+    /// `Ok` means that the message is queued. A process that ends by [`std::process::exit`], or whose context is in a
+    /// `static`, loses queued messages, except if it calls [`crate::Context::terminate`] first.
+    ///
     /// # Errors
     ///
     /// The message comes back in the error. `EAGAIN` after [`Socket::set_sndtimeo`]'s time, `EFSM` on a REQ that awaits

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use zmq::monitor::Events;
-use zmq::{Context, Dealer, Kind, PollEvents, PollItem, Pull, Push, Rep, Router, Socket, Stream, poll};
+use zmq::{Context, Dealer, Errno, Kind, PollEvents, PollItem, Pull, Push, Rep, Router, Socket, Stream, poll};
 
 use crate::common::{DEADLINE, greet};
 use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, listener, peer, process_commands};
@@ -345,4 +345,26 @@ fn connection_can_be_lost_in_mid_message_after_its_pipe_ended() {
     // libzmq processes the loss before it answers this peer.
     let (second, others) = connecting(&context, Push);
     let _greeted = peer(&second, &others, "PULL");
+}
+
+#[deadline::test(patches = [54])]
+fn socket_gives_up_unsent_messages_when_it_is_dropped_after_the_context_gave_up() {
+    for kind in [Kind::Push, Kind::Pair, Kind::Dealer, Kind::Req] {
+        let context = Context::new().unwrap();
+        let sockets: Vec<_> = (0..2)
+            .map(|_| {
+                let socket = context.owned_socket(kind).unwrap();
+                socket.connect("ipc:///nowhere/nobody").unwrap();
+                socket.send("never arrives").unwrap();
+                socket
+            })
+            .collect();
+        let error = context.terminate(SHORT).unwrap_err();
+        assert_eq!(error.open_sockets(), 2);
+        // One of them answers ETERM before it is dropped.
+        assert_eq!(sockets[0].send("").unwrap_err().error().errno(), Errno::ETERM);
+        let handle = context.clone();
+        drop((sockets, context));
+        handle.terminate(DEADLINE).unwrap_or_else(|error| panic!("{kind}: {error}"));
+    }
 }
