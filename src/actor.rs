@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::error::Error as StdError;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
@@ -101,17 +102,17 @@ enum Polled {
 impl PipeEnd {
     /// The two ends of a pipe.
     fn pair(context: &Context, opened_at: &'static Location<'static>) -> Result<(PipeEnd, PipeEnd)> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
         let (one, other) = (context.open_plain(Pair, opened_at)?, context.open_plain(Pair, opened_at)?);
         let name = loop {
-            let name = format!("inproc://zmq-actor-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-            match one.bind(&name) {
+            match one.bind(&unpredictable_name()) {
                 Ok(name) => break name,
                 Err(error) if error.errno() == Errno::EADDRINUSE => {}
                 Err(error) => return Err(error),
             }
         };
         other.connect(&name)?;
+        // Nobody needs the name any more. The connection goes on without it.
+        one.unbind(&name)?;
         let (link, other_link) =
             UnixStream::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call("socketpair"))?;
         let (there, back) = (Arc::<Direction>::default(), Arc::<Direction>::default());
@@ -194,6 +195,13 @@ impl PipeEnd {
         // If the pipe is full, a poller of the other end is awake already.
         let _ = self.socket.try_send("");
     }
+}
+
+/// A name that other code in the process cannot connect to before the pipe does: 128 random bits.
+fn unpredictable_name() -> String {
+    // Each `RandomState` has keys of its own, made from random bytes of the system's.
+    let random = || RandomState::new().build_hasher().finish();
+    format!("inproc://zmq-actor-{:016x}{:016x}", random(), random())
 }
 
 impl Drop for PipeEnd {
@@ -446,8 +454,9 @@ impl ActorPipe {
     /// The error contains the message. `ECANCELED` if the actor must end: the function may return this error, and has not
     /// failed. `ETERM` after the context was shut down, `EINTR` after a caught signal, `EINVAL` for a message of no parts.
     pub fn send(&self, message: impl Into<Multipart>) -> Result<(), SendError<Multipart>> {
+        let message = message.into();
         self.ready();
-        self.end.send(message.into())
+        self.end.send(message)
     }
 
     /// Whether the actor must end, for functions that do not wait for messages.

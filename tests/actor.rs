@@ -337,3 +337,29 @@ fn a_caught_signal_ends_what_waits() {
     assert!(matches!(error, ActorError::Failed(_)));
     context.terminate(DEADLINE).unwrap();
 }
+
+/// The names of pipes were counted, so that any code in the process could connect to the next one first.
+#[deadline::test]
+fn actor_pipe_is_taken_over_by_no_other_socket() {
+    let context = Context::new().unwrap();
+    let hijack = |name: &str| {
+        let hijacker = context.socket(zmq::Pair).unwrap();
+        hijacker.connect(name).unwrap();
+        hijacker
+    };
+    let mut hijackers: Vec<_> = (0..50).map(|number| hijack(&format!("inproc://zmq-actor-{number}"))).collect();
+    for _ in 0..3 {
+        let actor = Actor::spawn(&context, "echo", echo).unwrap();
+        // The report of open sockets names the pipe, which has no name any more.
+        let open = context.open_sockets();
+        let names = open.iter().flat_map(|socket| socket.bound().chain(socket.connected())).map(str::to_owned);
+        let known: std::collections::BTreeSet<String> = names.collect();
+        hijackers.extend(known.iter().map(|name| hijack(name)));
+        actor.send("for the actor").unwrap();
+        assert_eq!(actor.recv().unwrap().unwrap(), ["for the actor"]);
+        actor.terminate(DEADLINE).unwrap();
+    }
+    for hijacker in hijackers {
+        assert_eq!(hijacker.try_recv().unwrap(), None);
+    }
+}

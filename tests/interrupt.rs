@@ -487,3 +487,31 @@ fn room_is_found_as_soon_as_it_is_there() {
         });
     });
 }
+
+/// Each signal rounded the rest of the sleep up, so that the poll took twice as long.
+#[test]
+fn poll_of_nothing_keeps_its_time_under_signals() {
+    in_own_process("poll_of_nothing_keeps_its_time_under_signals", || {
+        count_user_signals();
+        for time in [Duration::from_millis(3), Duration::from_millis(500)] {
+            let ended = Arc::new(AtomicBool::new(false));
+            let (thread, poller) = waiting({
+                let ended = ended.clone();
+                move || {
+                    let start = Instant::now();
+                    assert_eq!(poll(&mut [], time).unwrap(), 0);
+                    ended.store(true, Ordering::SeqCst);
+                    start.elapsed()
+                }
+            });
+            while !ended.load(Ordering::SeqCst) {
+                // SAFETY: the thread has not been joined.
+                unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+                thread::sleep(Duration::from_micros(20));
+            }
+            let elapsed = poller.join().unwrap();
+            assert!(elapsed >= time, "{elapsed:?}");
+            assert!(elapsed < time + Duration::from_millis(100), "{time:?} took {elapsed:?}");
+        }
+    });
+}

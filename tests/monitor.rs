@@ -417,3 +417,28 @@ fn over_websockets() {
         until(&monitor, "both handshakes", |event| *event == Event::HandshakeSucceeded);
     }
 }
+
+/// The monitoring ended before the socket was closed, so that its last events were never reported.
+#[deadline::test]
+fn monitor_reports_the_last_events_of_a_socket_that_is_dropped() {
+    for transport in ["tcp://127.0.0.1:*".to_owned(), format!("ipc://@zmq-last-{}", std::process::id())] {
+        let context = Context::new().unwrap();
+        let server = context.socket(Rep).unwrap();
+        let monitor = server.monitor(Events::ALL).unwrap();
+        let endpoint = server.bind(&transport).unwrap();
+        let client = context.socket(Req).unwrap();
+        let of_client = client.monitor(Events::ALL).unwrap();
+        client.connect(&endpoint).unwrap();
+        assert!(monitor.wait_for_connections(1, DEADLINE).unwrap());
+        assert!(of_client.wait_for_connections(1, DEADLINE).unwrap());
+        let last = |monitor: &Monitor| -> Vec<Event> {
+            monitor.iter().map(|notice| notice.unwrap().event().clone()).collect()
+        };
+        drop(server);
+        let events = last(&monitor);
+        assert!(events.iter().any(|event| matches!(event, Event::Closed { .. })), "{transport}: {events:?}");
+        drop(client);
+        let events = last(&of_client);
+        assert!(events.iter().any(|event| matches!(event, Event::Disconnected { .. })), "{transport}: {events:?}");
+    }
+}

@@ -222,20 +222,45 @@ fn a_context_shut_down_under_a_monitor() {
     }
 }
 
+/// A socket that is dropped is monitored until its last connection has ended.
 #[deadline::test]
-fn the_end_does_not_wait_for_what_lingers() {
-    let endpoint = format!("ipc://@zmq-lingers-{}", std::process::id());
-    let context = Context::new().unwrap();
-    let source = context.owned_socket(Push).unwrap();
-    let monitor = source.monitor(Events::NONE).unwrap();
-    source.connect(&endpoint).unwrap();
-    source.send("lingers").unwrap();
-    drop(source);
-    assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
-    drop(monitor);
-    let sink = context.socket(Pull).unwrap();
-    sink.bind(&endpoint).unwrap();
-    assert_eq!(sink.recv().unwrap(), "lingers");
+fn monitor_ends_when_a_dropped_socket_has_sent_what_lingers() {
+    for how in ["sent", "stopped", "dropped", "shut down"] {
+        let endpoint = format!("ipc://@zmq-lingers-{}-{}", std::process::id(), how.len());
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let source = context.owned_socket(Push).unwrap();
+        // The end of the context waits for what lingers.
+        source.set_linger((how == "shut down").then_some(Duration::from_millis(500))).unwrap();
+        let monitor = source.monitor(Events::DISCONNECTED).unwrap();
+        source.connect(&endpoint).unwrap();
+        source.send("lingers").unwrap();
+        drop(source);
+        assert!(monitor.recv_timeout(Duration::from_millis(20)).unwrap().is_none(), "it lingers");
+        let end = || assert!(monitor.iter().all(|notice| notice.is_ok()));
+        match how {
+            "stopped" => {
+                monitor.stop();
+                assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+            }
+            "shut down" => {
+                context.shutdown().unwrap();
+                end();
+                continue;
+            }
+            "dropped" => {}
+            _ => {
+                let sink = context.socket(Pull).unwrap();
+                sink.bind(&endpoint).unwrap();
+                assert_eq!(sink.recv().unwrap(), "lingers");
+                end();
+                continue;
+            }
+        }
+        drop(monitor);
+        let sink = context.socket(Pull).unwrap();
+        sink.bind(&endpoint).unwrap();
+        assert_eq!(sink.recv().unwrap(), "lingers", "the I/O thread is not held up");
+    }
 }
 
 #[deadline::test]

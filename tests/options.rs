@@ -377,7 +377,11 @@ fn durations_out_of_range_are_named() {
     out_of_range(socket.set_handshake_ivl(Some(month)), "ZMQ_HANDSHAKE_IVL", "2592000s");
     out_of_range(socket.set_heartbeat_ivl(Some(month)), "ZMQ_HEARTBEAT_IVL", "2592000s");
     out_of_range(socket.set_heartbeat_timeout(Some(month)), "ZMQ_HEARTBEAT_TIMEOUT", "2592000s");
-    out_of_range(socket.set_heartbeat_ttl(Duration::from_millis(6_553_600)), "ZMQ_HEARTBEAT_TTL", "6553.6s");
+    // A peer of libzmq's misreads more than 65.5 s.
+    for above in [65_501, 66_000, 6_553_600, u64::MAX] {
+        let shown = format!("{:?} is not in 0..=65.5s", Duration::from_millis(above));
+        out_of_range(socket.set_heartbeat_ttl(Duration::from_millis(above)), "ZMQ_HEARTBEAT_TTL", &shown);
+    }
     out_of_range(socket.set_connect_timeout(Some(month)), "ZMQ_CONNECT_TIMEOUT", "2592000s");
     out_of_range(socket.set_tcp_maxrt(Some(month)), "ZMQ_TCP_MAXRT", "2592000s");
     let century = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -388,7 +392,12 @@ fn durations_out_of_range_are_named() {
     // The largest value that fits, and values between two units.
     socket.set_linger(Some(Duration::from_millis(i32::MAX as u64))).unwrap();
     assert_eq!(socket.linger().unwrap(), Some(Duration::from_millis(i32::MAX as u64)));
-    socket.set_heartbeat_ttl(Duration::from_millis(6_553_599)).unwrap();
+    for (set, is) in
+        [(0, 0), (1, 100), (99, 100), (100, 100), (101, 200), (150, 200), (65_401, 65_500), (65_500, 65_500)]
+    {
+        socket.set_heartbeat_ttl(Duration::from_millis(set)).unwrap();
+        assert_eq!(socket.heartbeat_ttl().unwrap(), Duration::from_millis(is), "a part of 100 ms is rounded up");
+    }
     socket.set_rcvtimeo(Some(Duration::from_nanos(1))).unwrap();
     assert_eq!(socket.rcvtimeo().unwrap(), Some(Duration::from_millis(1)), "a wait is never cut short");
     socket.set_heartbeat_timeout(Some(Duration::from_secs(1))).unwrap();
@@ -471,6 +480,10 @@ fn routing_ids_have_1_to_255_bytes() {
     // A ROUTER makes up ids of this form. libzmq aborts if it makes up one that a peer has announced.
     out_of_range(socket.set_routing_id([0, 1, 2, 3, 4]), "ZMQ_ROUTING_ID", "\\x00\\x01");
     assert_eq!(socket.routing_id().unwrap(), [0xff; 255]);
+    for id in [&[0][..], &[0, 1, 2, 3], &[0, 1, 2, 3, 4, 5]] {
+        socket.set_routing_id(id).unwrap();
+        assert_eq!(socket.routing_id().unwrap(), id, "a ROUTER makes only ids of 5 bytes");
+    }
 }
 
 #[deadline::test]

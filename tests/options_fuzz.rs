@@ -97,7 +97,7 @@ const EXTREMES: &[Attack] = extremes! {
     set_socks_proxy: Some("x"), Some(":"), Some("127.0.0.1:0"), Some("127.0.0.1:99999"), Some("[::1]:9"), Some("tcp://;"),
         Some(&"x".repeat(4096));
     set_heartbeat_ivl: Some(Duration::from_millis(1)), Some(AGES);
-    set_heartbeat_ttl: Duration::from_millis(100), Duration::from_millis(6_553_599);
+    set_heartbeat_ttl: Duration::from_millis(1), Duration::from_millis(65_500);
     set_heartbeat_timeout: Some(Duration::ZERO), Some(Duration::from_millis(1)), Some(AGES);
     set_connect_timeout: Some(Duration::from_millis(1)), Some(AGES);
     set_tcp_maxrt: Some(Duration::from_millis(1)), Some(AGES);

@@ -4,9 +4,10 @@ mod common;
 
 use std::cell::OnceCell;
 use std::net::TcpStream;
+use std::time::Duration;
 
 use common::wait_for_dropped_owners;
-use zmq::{Context, Message, Pull, Push, Socket, Stream, Sub, XPub};
+use zmq::{Context, Message, Multipart, Pull, Push, SendError, Socket, Stream, Sub, XPub};
 
 /// Bytes with a destructor.
 struct Owner {
@@ -94,4 +95,61 @@ fn an_owner_shuts_down_the_context_that_binds_a_name() {
     source.events().unwrap();
     sink.bind("inproc://b").unwrap();
     wait_for_dropped_owners();
+}
+
+/// Sends a first part while it is converted.
+struct SendsFirst<'a>(&'a Socket<'a, Push>);
+
+impl From<SendsFirst<'_>> for Message {
+    fn from(sender: SendsFirst<'_>) -> Message {
+        sender.0.send_more("head").unwrap();
+        "tail".into()
+    }
+}
+
+impl From<SendsFirst<'_>> for Multipart {
+    fn from(sender: SendsFirst<'_>) -> Multipart {
+        Message::from(sender).into()
+    }
+}
+
+/// The fast path was chosen before `into` ran. The socket took itself to be in the middle of a message afterwards, and
+/// discarded what was sent when its peer had left.
+#[deadline::test]
+fn every_send_decides_after_into_has_used_the_socket() {
+    type Send = fn(&Socket<'_, Push>) -> Result<(), SendError<Multipart>>;
+    let sends: [(&str, Send); 6] = [
+        ("send", |push| push.send(SendsFirst(push)).map_err(multipart)),
+        ("send_with", |push| push.send_with(SendsFirst(push), zmq::Flags::NONE).map_err(multipart)),
+        ("try_send", |push| push.try_send(SendsFirst(push)).map(|sent| assert!(sent.is_sent())).map_err(multipart)),
+        ("send_timeout", |push| {
+            let sent = push.send_timeout(SendsFirst(push), Duration::from_secs(5));
+            sent.map(|sent| assert!(sent.is_sent())).map_err(multipart)
+        }),
+        ("send_multipart", |push| push.send_multipart(SendsFirst(push))),
+        ("try_send_multipart", |push| push.try_send_multipart(SendsFirst(push)).map(|sent| assert!(sent.is_sent()))),
+    ];
+    for (name, send) in sends {
+        let context = Context::new().unwrap();
+        let push = context.socket(Push).unwrap();
+        let pull = context.socket(Pull).unwrap();
+        pull.bind("inproc://pull").unwrap();
+        push.connect("inproc://pull").unwrap();
+        send(&push).unwrap();
+        assert_eq!(pull.recv_multipart().unwrap(), ["head", "tail"], "{name}");
+        drop(pull);
+        while push.try_send("nobody is there").unwrap().is_sent() {}
+        assert!(!push.send_timeout("still nobody", Duration::from_millis(1)).unwrap().is_sent(), "{name}");
+        let pull = context.socket(Pull).unwrap();
+        pull.bind("inproc://next").unwrap();
+        push.connect("inproc://next").unwrap();
+        push.send("one").unwrap();
+        push.send_multipart(["two", "parts"]).unwrap();
+        assert_eq!(pull.recv_multipart().unwrap(), ["one"], "{name}");
+        assert_eq!(pull.recv_multipart().unwrap(), ["two", "parts"], "{name}");
+    }
+}
+
+fn multipart(failed: SendError) -> SendError<Multipart> {
+    panic!("{}", failed.error())
 }

@@ -2,13 +2,15 @@
 
 mod common;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::eventually;
 use zmq::{
-    Context, Dealer, Errno, Flags, Message, Multipart, Pair, Pull, Push, Rep, Req, Router, SendError, Socket,
-    SocketType, TrySend,
+    Context, Dealer, Errno, Flags, Kind, Message, Multipart, Pair, Pull, Push, Rep, Req, Router, SendError, Socket,
+    SocketType, Stream, TrySend, XPub, XSub,
 };
 
 /// Long enough to be told from no waiting at all.
@@ -383,4 +385,122 @@ fn a_peer_that_goes_takes_nothing_from_the_next() {
     second.connect(&endpoint).unwrap();
     source.send_multipart(["for", "the second"]).unwrap();
     assert_eq!(second.recv_multipart().unwrap(), ["for", "the second"]);
+}
+
+/// libzmq dropped a message without an id, and took the parts of the next ones for what they were not.
+#[deadline::test]
+fn stream_refuses_a_message_that_is_not_an_id_and_data() {
+    for raw_router in [false, true] {
+        let context = Context::new().unwrap();
+        let server: Socket<'_> = if raw_router {
+            let router = context.socket(Router).unwrap();
+            router.set_router_raw(true).unwrap();
+            router.into_untyped()
+        } else {
+            let stream = context.socket(Stream).unwrap();
+            stream.set_stream_notify(false).unwrap();
+            stream.into_untyped()
+        };
+        server.set_linger(Some(Duration::ZERO)).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        let mut client = TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap();
+        client.set_read_timeout(Some(LONG)).unwrap();
+        client.write_all(b"hello").unwrap();
+        let id = server.recv_multipart().unwrap()[0].to_vec();
+        let bytes = |part: &[u8]| Message::from(part);
+        let parts = |list: &[&[u8]]| list.iter().map(|part| Message::from(*part)).collect::<Multipart>();
+
+        let refused = |error: &zmq::Error, count: &str| {
+            assert_eq!(error.errno(), Errno::EINVAL);
+            assert!(error.to_string().contains(count), "{error}");
+        };
+        for attempt in 0..3 {
+            refused(server.send("data").unwrap_err().error(), "1 parts");
+            refused(server.send_with("data", Flags::DONTWAIT).unwrap_err().error(), "1 parts");
+            refused(server.try_send("data").unwrap_err().error(), "1 parts");
+            refused(server.send_timeout("data", SHORT).unwrap_err().error(), "1 parts");
+            let failed = server.send_multipart(["data"]).unwrap_err();
+            refused(failed.error(), "1 parts");
+            assert_eq!(failed.into_message(), ["data"]);
+            let failed = server.try_send_multipart(parts(&[&id, b"a", b"b"])).unwrap_err();
+            refused(failed.error(), "3 parts");
+            assert_eq!(failed.into_message().len(), 3);
+
+            // Part by part.
+            server.send_more(bytes(&id)).unwrap();
+            refused(server.send_more("more").unwrap_err().error(), "more than 2 parts");
+            refused(server.send_multipart(parts(&[&id, b"x"])).unwrap_err().error(), "3 parts");
+            server.send(format!("{attempt}a")).unwrap();
+            server.send_multipart(parts(&[&id, format!("{attempt}b").as_bytes()])).unwrap();
+        }
+        let mut received = [0; 12];
+        client.read_exact(&mut received).unwrap();
+        assert_eq!(&received, b"0a0b1a1b2a2b");
+    }
+}
+
+/// A message was lost in silence if a PUSH or DEALER learned between two of its parts that the peer had left.
+#[deadline::test]
+fn parts_are_refused_when_the_peer_of_the_parts_before_has_left() {
+    fn refused<T: zmq::CanSend + zmq::CanMultipart>(source: &Socket<'_, T>, sent: Result<(), SendError>) {
+        let failed = sent.unwrap_err();
+        assert_eq!(failed.error().errno(), Errno::ECONNRESET, "{}", failed.error());
+        assert_eq!(failed.into_message(), "second");
+        source.send_multipart(["whole", "again"]).unwrap();
+    }
+    fn check<T: SocketType + zmq::CanSend + zmq::CanMultipart + Copy>(source: T, sink: Kind) {
+        for last in [true, false] {
+            for waits in [true, false] {
+                let context = Context::new().unwrap();
+                let source = context.socket(source).unwrap();
+                let [first, second] = ["inproc://first", "inproc://second"].map(|name| {
+                    let sink = context.socket(sink).unwrap();
+                    sink.bind(name).unwrap();
+                    source.connect(name).unwrap();
+                    sink
+                });
+                source.send_more("first").unwrap();
+                drop(first);
+                // The end of the pipe is read, and confirmed by the reaper thread.
+                let (left, right) = pair(&context, Pair, Pair);
+                drop(left);
+                eventually("the reaper has closed the sockets", || right.events().unwrap().is_empty());
+                eventually("the socket has read that", || source.events().is_ok());
+                let sent = match (last, waits) {
+                    (true, true) => source.send("second"),
+                    (true, false) => source.try_send("second").map(|sent| assert!(sent.is_sent())),
+                    (false, true) => source.send_more("second"),
+                    (false, false) => source.send_with("second", Flags::SNDMORE | Flags::DONTWAIT),
+                };
+                refused(&source, sent);
+                assert_eq!(second.recv_multipart().unwrap(), ["whole", "again"]);
+                assert_eq!(second.try_recv_multipart().unwrap(), None);
+            }
+        }
+    }
+    check(Push, Kind::Pull);
+    check(Dealer, Kind::Dealer);
+}
+
+/// The first part went out, and the error came back with all of them.
+#[deadline::test]
+fn xsub_checks_every_part_before_the_first_goes_out() {
+    let long = [1; 9000];
+    for first in [&b""[..], b"refused", b"\x01topic", b"\0"] {
+        let context = Context::new().unwrap();
+        let (xsub, xpub) = pair(&context, XSub, XPub);
+        let parts = || [Message::from(first), Message::from(&long[..])];
+        for outcome in [
+            xsub.send_multipart(parts()),
+            xsub.try_send_multipart(parts()).map(drop),
+            xsub.send_multipart_timeout(parts(), SHORT).map(drop),
+        ] {
+            let failed = outcome.unwrap_err();
+            assert_eq!(failed.error().errno(), Errno::EMSGSIZE);
+            assert!(failed.error().to_string().contains("8999"), "{}", failed.error());
+            assert_eq!(failed.into_message().len(), 2);
+        }
+        xsub.send("next").unwrap();
+        assert_eq!(xpub.recv_multipart().unwrap(), ["next"]);
+    }
 }

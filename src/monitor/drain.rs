@@ -115,6 +115,9 @@ impl NoticeQueue {
     fn put(&self, number: u64, values: &[u64], endpoints: Endpoints) {
         let event = Events::from_raw(number);
         let mut state = self.lock();
+        if state.ended {
+            return;
+        }
         let was_ready = state.is_ready();
         if self.arrival.contains(event) {
             state.arrivals += 1;
@@ -135,7 +138,8 @@ impl NoticeQueue {
         }
     }
 
-    fn end(&self) {
+    /// Ends the queue. What is put into it later is dropped.
+    pub(super) fn end(&self) {
         let mut state = self.lock();
         if !state.is_ready() {
             self.ready.wake();

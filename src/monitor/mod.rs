@@ -352,6 +352,10 @@ impl Monitor {
     /// Receives a notice, and waits for it. Once the monitoring has ended and all others are received, every call returns
     /// [`Event::MonitorStopped`].
     ///
+    /// A socket that is dropped reports its last events, such as [`Event::Closed`] and [`Event::Disconnected`]. Its
+    /// monitoring ends when its last connection does: after the time of [`Socket::set_linger`](crate::Socket::set_linger)
+    /// at the latest.
+    ///
     /// # Errors
     ///
     /// `EINTR` after a caught signal ([`crate::interrupt`]), `ENOTSOCK` in a forked child.
@@ -437,7 +441,10 @@ impl Monitor {
     /// ```
     #[doc(alias = "zmq_socket_monitor")]
     pub fn stop(&self) {
-        self.handle.stop();
+        // libzmq's own end comes with the last connection of a socket that is closed.
+        if !self.handle.stop() {
+            self.queue.end();
+        }
     }
 
     /// The notices as they come, until the monitoring ends, without [`Event::MonitorStopped`]. The iterator goes on after

@@ -251,14 +251,16 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         if place == self.slots.len() {
             self.slots.push(None);
         }
+        // `Hash` and `Eq` of the key may panic, so the key comes before the source.
+        self.places.insert(key, place);
         let (source, fd) = match self.register(source, place, events) {
             Ok(done) => done,
             Err(failed) => {
                 self.free.push(place);
+                self.places.remove(&key);
                 return Err(failed);
             }
         };
-        self.places.insert(key, place);
         self.slots[place] = Some(Slot { key, source, events, fd, active: false });
         // No list may grow during a wait.
         for list in [&mut self.active, &mut *self.used.places()] {
@@ -391,9 +393,8 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     #[doc(alias = "zmq_poller_remove_fd")]
     pub fn remove(&mut self, key: K) -> Result<Option<OwnedSource<'a>>> {
         self.check_process(REMOVE)?;
-        let place = self.place(key, REMOVE)?;
+        let place = self.places.remove(&key).ok_or_else(|| unknown(REMOVE))?;
         let Some(slot) = self.slots[place].take() else { return Err(unknown(REMOVE)) };
-        self.places.remove(&key);
         if slot.active {
             self.active.retain(|active| *active != place);
         }
@@ -521,8 +522,9 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     #[doc(alias = "zmq_poller_wait")]
     #[doc(alias = "zmq_poller_wait_all")]
     pub fn wait(&mut self, timeout: impl Into<Option<Duration>>) -> Result<&[Event<K>]> {
+        let timeout = timeout.into();
         let mut events = std::mem::take(&mut self.events);
-        let outcome = self.wait_for(&mut events, timeout.into());
+        let outcome = self.wait_for(&mut events, timeout);
         self.events = events;
         outcome.map(|()| self.events.as_slice())
     }

@@ -409,6 +409,10 @@ impl<'a> Lane<'a> {
 fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<bool, Errno> {
     let several = parts.len() > 1;
     to.check_parts(several).map_err(|error| error.errno())?;
+    if to.check_raw_parts(parts.len(), false).is_err() {
+        // A STREAM drops a message that is not an id and data. One peer has sent it, which must not end the proxy for all.
+        return Ok(false);
+    }
     #[cfg(feature = "draft")]
     if let Err(error) = to.check_whole(parts) {
         // A RADIO drops a message without a group, or too long for a datagram, as libzmq does.

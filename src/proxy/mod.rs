@@ -29,13 +29,14 @@ use engine::{Engine, Uncontrolled};
 /// because no peer has its id, or a DGRAM, because it is not an address and a body, ends the proxy and is among them; a
 /// message whose peer is full is tried again.
 ///
-/// If a peer leaves while the parts of its message are sent, the proxy sends the whole message again. libzmq may discard the
-/// remaining parts instead and return success: the message is then lost with the peer, as messages in transit are. A REQ
-/// cannot begin its request again, so the request is lost with the peer. If the context is shut down while the proxy receives
-/// the parts of a message, that message is lost with the context.
+/// If a peer leaves while the parts of its message are sent, the proxy sends the whole message again. A libzmq without the
+/// patches may discard the remaining parts instead and return success: the message is then lost with the peer, as messages
+/// in transit are. A REQ cannot begin its request again, so the request is lost with the peer. If the context is shut down
+/// while the proxy receives the parts of a message, that message is lost with the context.
 ///
-/// An XSUB drops a subscription that is too long for [`Socket::send`](crate::Socket::send). A RADIO drops a message that has
-/// no group or is too long for a datagram. The proxy goes on, and the statistics count these messages as received only.
+/// An XSUB drops a subscription that is too long for [`Socket::send`](crate::Socket::send), a STREAM a message that is not
+/// an id and data. A RADIO drops a message that has no group or is too long for a datagram. The proxy goes on, and the
+/// statistics count these messages as received only.
 ///
 /// While the capture socket has no room nothing is forwarded. A ROUTER or XPUB always says that it has room, and drops
 /// messages as a capture socket.

@@ -48,7 +48,8 @@ impl RawSocket {
 
 /// Stops the monitor of a socket, from any thread, while the socket is open.
 ///
-/// The socket's owner calls [`MonitorHandle::stop`] before it closes the socket or gives it away.
+/// The socket's owner calls [`MonitorHandle::release`] before it closes the socket, and [`MonitorHandle::stop`] before it
+/// gives the socket away.
 #[derive(Debug)]
 pub(crate) struct MonitorHandle {
     /// The socket; `None` once the monitor is stopped.
@@ -64,21 +65,27 @@ unsafe impl Send for MonitorHandle {}
 unsafe impl Sync for MonitorHandle {}
 
 impl MonitorHandle {
-    /// Stops the monitor, once: the socket may have another monitor afterwards.
+    /// Stops the monitor, once: the socket may have another monitor afterwards. Returns `false` if it was stopped or
+    /// released before.
     ///
     /// It does not wait. libzmq reports the end to the PAIR, which the [`MonitorReader`] keeps open and which has no
     /// high-water mark.
-    pub(crate) fn stop(&self) {
+    pub(crate) fn stop(&self) -> bool {
         // A forked child must not touch its parent's sockets. A thread of the parent may hold the lock.
         if !self.process.is_current() {
-            return;
+            return true;
         }
         let mut socket = lock(&self.socket);
-        if let Some(handle) = socket.take() {
-            // SAFETY: the socket is open: its owner takes the handle out, under the lock, before closing it. Other threads
-            // may call libzmq at the same time (see Send). The call fails only if the monitor is stopped already.
-            unsafe { zmq_sys::zmq_socket_monitor(handle.as_ptr(), ptr::null(), 0) };
-        }
+        let Some(handle) = socket.take() else { return false };
+        // SAFETY: the socket is open: its owner takes the handle out, under the lock, before closing it. Other threads may
+        // call libzmq at the same time (see Send). The call fails only if the monitor is stopped already.
+        unsafe { zmq_sys::zmq_socket_monitor(handle.as_ptr(), ptr::null(), 0) };
+        true
+    }
+
+    /// Forgets the socket, which is about to be closed. The [`MonitorReader`] receives its last events.
+    pub(crate) fn release(&self) {
+        lock(&self.socket).take();
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

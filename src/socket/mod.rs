@@ -123,6 +123,7 @@ impl Core {
             pollers: PollerNotify::default(),
             lent_fd: OnceLock::new(),
         };
+        core.state.set_is_raw(kind == Kind::Stream);
         core.update_fast_path();
         core
     }
@@ -232,6 +233,7 @@ impl Core {
     }
 
     fn restore(&self, record: Record) {
+        self.state.set_is_raw(self.kind == Kind::Stream || record.known.one_way.raw);
         *self.known() = record.known;
         self.state.set_conflating(record.conflating);
         self.state.set_mid_message(record.mid_message);
@@ -253,8 +255,8 @@ impl Drop for Core {
         if !self.context.in_own_process() {
             return;
         }
-        // Before the socket is closed: see `MonitorSlot::stop`.
-        self.monitor.stop();
+        // Before the socket is closed: see `MonitorSlot::release`.
+        self.monitor.release();
         let context = self.context.clone();
         let raw = self.raw.take();
         if context.open_sockets().is_given_up() {

@@ -13,8 +13,16 @@ impl MonitorSlot {
         lock(&self.0)
     }
 
-    /// Ends the monitoring. To be called before the socket is closed: libzmq would report events until the socket's last
-    /// connection is gone, when nothing can stop it any more.
+    /// Leaves the monitoring to libzmq, which reports the last events of a closed socket and ends it with the socket's last
+    /// connection. To be called before the socket is closed: nothing stops the monitor through its handle afterwards.
+    pub(crate) fn release(&self) {
+        let handle = self.lock().take();
+        if let Some(handle) = handle {
+            handle.release();
+        }
+    }
+
+    /// Ends the monitoring. To be called before the socket's handle is given away.
     pub(crate) fn stop(&self) {
         let handle = self.lock().take();
         if let Some(handle) = handle {

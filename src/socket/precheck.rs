@@ -19,7 +19,7 @@ pub(crate) const LAST_ENDPOINT: Row = Row { name: "ZMQ_LAST_ENDPOINT", number: z
 impl Core {
     /// Whether the socket's connections carry raw bytes instead of ZMTP.
     pub(crate) fn is_raw(&self) -> bool {
-        self.kind() == Kind::Stream || self.known().one_way.raw
+        self.state.is_raw()
     }
 
     /// Whether the last part received has further parts behind it.
@@ -58,6 +58,10 @@ impl Core {
         }
         Row { name, number }.set_int(self.raw(), c_int::from(value))?;
         self.known().one_way = options;
+        if options.raw {
+            self.state.set_is_raw(true);
+            self.update_fast_path();
+        }
         Ok(())
     }
 

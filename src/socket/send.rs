@@ -86,8 +86,10 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// The message comes back in the error. `EAGAIN` after [`Socket::set_sndtimeo`]'s time, `EFSM` on a REQ that awaits
     /// a reply or a REP without a request, `EHOSTUNREACH` on a ROUTER with `ZMQ_ROUTER_MANDATORY`, a STREAM, SERVER or
-    /// PEER whose peer is unknown, `EINVAL` on a RADIO without a group or a DGRAM without an address, `ETERM` after the
-    /// context was shut down, `EINTR` after a caught signal ([`crate::interrupt`]).
+    /// PEER whose peer is unknown or has left, `EINVAL` on a RADIO without a group, a DGRAM without an address, or a STREAM
+    /// for a message that is not an id and data, `ECONNRESET` if the peer of the parts before this one has left (see
+    /// [`Socket::send_more`]), `ETERM` after the context was shut down, `EINTR` after a caught signal
+    /// ([`crate::interrupt`]).
     ///
     /// ```
     /// # use zmq::{Context, Pair};
@@ -115,10 +117,13 @@ impl<T: SocketType> Socket<'_, T> {
     }
 
     /// Sends a part of a message of which more parts follow. Nothing travels before the last part is sent.
+    /// [`Socket::send_multipart`] sends a message whole, and to another peer if one leaves in its middle.
     ///
     /// # Errors
     ///
-    /// As [`Socket::send`].
+    /// As [`Socket::send`]. `ECONNRESET` on PUSH, DEALER and PAIR if the peer of the parts before this one has left. The
+    /// message is lost, and the next part begins another one: send the message again from its first part. A REQ returns
+    /// no error, and its request is lost with the peer.
     ///
     /// ```
     /// # use zmq::{Context, Pair};
@@ -222,8 +227,9 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend,
     {
+        let message = message.into();
         let wait = Wait::Until(Deadline::after(timeout));
-        TrySend::from_outcome(self.core().send_message(message.into(), false, wait))
+        TrySend::from_outcome(self.core().send_message(message, false, wait))
     }
 
     /// Sends a multipart message as a whole: from an array or a `Vec` of parts, or a [`Multipart`].
@@ -303,8 +309,9 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSend + CanMultipart,
     {
+        let parts = parts.into();
         let wait = Wait::Until(Deadline::after(timeout));
-        TrySend::from_outcome(self.core().send_parts(parts.into(), wait))
+        TrySend::from_outcome(self.core().send_parts(parts, wait))
     }
 }
 
@@ -313,28 +320,27 @@ impl Core {
     /// message costs some per cent of sending it. If libzmq refuses the message, `send_slow` sends it.
     #[inline(always)]
     fn send_fast<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
-        if self.may_send_fast() {
-            match by_type::<M, Message>(&mut message) {
-                ByType::Bytes(content) => {
-                    if self.raw.send_bytes_unchecked(content) {
-                        return Ok(());
-                    }
+        match by_type::<M, Message>(&mut message) {
+            ByType::Bytes(content) => {
+                if self.may_send_fast() && self.raw.send_bytes_unchecked(content) {
+                    return Ok(());
                 }
-                ByType::Value(content) => {
-                    if self.raw.send_unchecked(content.raw_mut()) {
-                        // The message is empty now and needs no `zmq_msg_close`.
-                        std::mem::forget(message);
-                        return Ok(());
-                    }
+            }
+            ByType::Value(content) => {
+                if self.may_send_fast() && self.raw.send_unchecked(content.raw_mut()) {
+                    // The message is empty now and needs no `zmq_msg_close`.
+                    std::mem::forget(message);
+                    return Ok(());
                 }
-                ByType::Other => {
-                    let mut message = message.into();
-                    if self.raw.send_unchecked(message.raw_mut()) {
-                        message.forget_sent();
-                        return Ok(());
-                    }
-                    return self.send_slow(message);
+            }
+            ByType::Other => {
+                // `into` may use this socket, so it comes before the check.
+                let mut message = message.into();
+                if self.may_send_fast() && self.raw.send_unchecked(message.raw_mut()) {
+                    message.forget_sent();
+                    return Ok(());
                 }
+                return self.send_slow(message);
             }
         }
         self.send_slow(message.into())
@@ -360,12 +366,35 @@ impl Core {
         }
     }
 
-    /// Sends a part that `check_message` has checked.
+    /// Sends a part that `check_message` has checked. `ECONNRESET` if the peer of the parts before it has gone: the message
+    /// is lost, and the next part begins another.
     #[inline]
     pub(crate) fn send_part(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
         if self.kind() == Kind::XSub && is_too_long(part) {
             return Err(Errno::EMSGSIZE);
         }
+        if !self.has_chosen_peer() {
+            return self.send_part_to_any(part, more, wait);
+        }
+        // The peer has room for the other parts, or has gone: waiting does not help.
+        match self.send_part_to_any(part, more, Wait::No) {
+            Err(Errno::EAGAIN) if self.kind() == Kind::Req => {
+                // A REQ cannot begin its request again. The request is lost with the peer, as if the peer had gone a
+                // moment later.
+                *part = RawMessage::new();
+                self.note_part(more);
+                Ok(())
+            }
+            Err(Errno::EAGAIN) => {
+                self.finish_aborted_message(more);
+                Err(Errno::ECONNRESET)
+            }
+            sent => sent,
+        }
+    }
+
+    #[inline]
+    fn send_part_to_any(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
         if let Some(flags) = wait.flags_in_c(self.state.sndtimeo()) {
             match self.raw().send(part, flags | sndmore(more)) {
                 Err(Errno::EINTR) => {}
@@ -382,15 +411,7 @@ impl Core {
     #[cold]
     fn send_part_waiting(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
         self.wait(PollEvents::POLLOUT, wait.deadline(self.state.sndtimeo()), || {
-            match self.raw().send(part, sndmore(more) | zmq_sys::ZMQ_DONTWAIT) {
-                // The peer has gone in the middle of a message. If libzmq may wait, it discards the parts that are left;
-                // sent again, they would be a message of their own to another peer.
-                Err(Errno::EAGAIN) if self.has_chosen_peer() && wait != Wait::No => {
-                    *part = RawMessage::new();
-                    Ok(())
-                }
-                done => done,
-            }
+            self.raw().send(part, sndmore(more) | zmq_sys::ZMQ_DONTWAIT)
         })?;
         self.note_part(more);
         Ok(())
@@ -423,6 +444,8 @@ impl Core {
                 let len = part.len() - 1;
                 errno.with_detail(CALL, format_args!("a prefix of {len} bytes; the longest has {LONGEST_PREFIX}"))
             }
+            Errno::ECONNRESET => errno
+                .with_detail(CALL, "the peer has left in the middle of the message; send it again from its first part"),
             _ => self.failed(CALL, errno),
         }
     }
@@ -432,7 +455,7 @@ impl Core {
         if parts.is_empty() {
             return Err(SendError::new(parts, Errno::EINVAL.with_detail(CALL, "a message of no parts")));
         }
-        if let Err(error) = self.check_parts(parts.len() > 1) {
+        if let Err(error) = self.check_parts(parts.len() > 1).and_then(|()| self.check_raw_parts(parts.len(), false)) {
             return Err(SendError::new(parts, error));
         }
         #[cfg(feature = "draft")]
@@ -457,6 +480,7 @@ impl Core {
     #[inline]
     fn check_message(&self, message: &Message, more: bool) -> Result<(), Error> {
         self.check_parts(more)?;
+        self.check_raw_parts(1, more)?;
         #[cfg(feature = "draft")]
         self.check_part(message.raw(), more)?;
         #[cfg(not(feature = "draft"))]
@@ -479,6 +503,22 @@ impl Core {
         Ok(())
     }
 
+    /// Checks the number of `parts`, which `more` parts follow. A message to a peer without ZMTP is an id and data. libzmq
+    /// drops another one, and takes the parts that come next for what they are not.
+    #[inline]
+    pub(crate) fn check_raw_parts(&self, parts: usize, more: bool) -> Result<(), Error> {
+        if !self.is_raw() {
+            return Ok(());
+        }
+        let parts = usize::from(self.state.is_mid_message()) + parts;
+        if parts == if more { 1 } else { 2 } {
+            return Ok(());
+        }
+        let has = if more { "more than " } else { "" };
+        let why = format_args!("a message of a {} socket is an id and data; this has {has}{parts} parts", self.kind());
+        Err(Errno::EINVAL.with_detail(CALL, why))
+    }
+
     /// Sends copies that share the content of `parts`, so that `parts` is still whole after a failure.
     pub(crate) fn send_copies(&self, parts: &Multipart, wait: Wait) -> Result<(), PartFailed> {
         // After its first part a message cannot be taken back.
@@ -492,13 +532,12 @@ impl Core {
             let wait = if index > 0 { Wait::No } else { wait };
             match self.send_part(&mut part.raw().copy(), more, wait) {
                 Ok(()) => {}
+                Err(Errno::ECONNRESET) if index > 0 => {
+                    return Err(PartFailed { errno: Errno::EAGAIN, begun: true });
+                }
                 Err(Errno::EAGAIN) if index > 0 => {
-                    if self.kind() != Kind::Req {
-                        self.finish_aborted_message(more);
-                        return Err(PartFailed { errno: Errno::EAGAIN, begun: true });
-                    }
-                    // A REQ cannot send the request again before it is complete. The request is lost with the peer, as
-                    // if the peer had gone a moment later.
+                    self.finish_aborted_message(more);
+                    return Err(PartFailed { errno: Errno::EAGAIN, begun: true });
                 }
                 Err(errno) => return Err(PartFailed { errno, begun: index > 0 }),
             }

@@ -27,6 +27,8 @@ pub(super) struct State {
     conflating: AtomicU8,
     /// Whether the parts sent so far are of a message that is not complete.
     mid_message: AtomicBool,
+    /// Whether the socket's peers do not speak ZMTP: a STREAM, or a ROUTER with `ZMQ_ROUTER_RAW`.
+    is_raw: AtomicBool,
     /// Whether the socket has ever bound an inproc name.
     has_inproc_name: AtomicBool,
     /// Whether the socket has connected over udp, where a message is a datagram.
@@ -46,6 +48,7 @@ impl Default for State {
             epoch: AtomicU32::default(),
             conflating: AtomicU8::new(Conflating::No as u8),
             mid_message: AtomicBool::default(),
+            is_raw: AtomicBool::default(),
             has_inproc_name: AtomicBool::default(),
             #[cfg(feature = "draft")]
             has_datagrams: AtomicBool::default(),
@@ -87,6 +90,15 @@ impl State {
         self.mid_message.store(mid_message, Ordering::Relaxed);
     }
 
+    #[inline]
+    pub(super) fn is_raw(&self) -> bool {
+        self.is_raw.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_is_raw(&self, is_raw: bool) {
+        self.is_raw.store(is_raw, Ordering::Relaxed);
+    }
+
     pub(super) fn has_inproc_name(&self) -> bool {
         self.has_inproc_name.load(Ordering::Relaxed)
     }
@@ -125,7 +137,10 @@ impl Core {
         if matches!(self.kind, Kind::Radio | Kind::Dgram) {
             return true;
         }
-        matches!(self.kind, Kind::XSub | Kind::Req | Kind::Rep) || self.conflates() || self.state.is_mid_message()
+        matches!(self.kind, Kind::XSub | Kind::Req | Kind::Rep)
+            || self.conflates()
+            || self.state.is_raw()
+            || self.state.is_mid_message()
     }
 
     /// Whether this library looks at each message that was received.

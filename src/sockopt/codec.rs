@@ -166,6 +166,22 @@ impl<const UNIT: u32, const LARGEST: u32> IntCodec for Time<UNIT, LARGEST> {
     }
 }
 
+/// The time of `ZMQ_HEARTBEAT_TTL`: milliseconds in C, tenths of a second in the PING. Fractions are rounded up.
+pub(crate) struct TimeToLive;
+
+impl IntCodec for TimeToLive {
+    type Value = Duration;
+
+    fn encode(row: Row, value: Duration) -> Result<c_int> {
+        // A libzmq peer multiplies the tenths by 100 in 16 bits.
+        Time::<100_000, 655>::encode(row, value).map(|tenths| tenths * 100)
+    }
+
+    fn decode(row: Row, value: c_int) -> Result<Duration> {
+        Milliseconds::decode(row, value)
+    }
+}
+
 /// The largest number of keepalive probes that the system accepts. It refuses connections that ask for more.
 pub(crate) const MOST_PROBES: u32 = if cfg!(target_os = "linux") { 127 } else { MAX };
 
@@ -262,9 +278,10 @@ impl Get<Vec<u8>> for Id {
 impl<V: AsRef<[u8]>> Set<V> for Id {
     fn set(row: Row, core: &Core, value: V) -> Result<()> {
         let value = value.as_ref();
-        if value.first() == Some(&0) {
+        if value.len() == 5 && value[0] == 0 {
             // A ROUTER makes such ids itself, and aborts if another peer has the id that it makes next.
-            return Err(Errno::EINVAL.with_detail(row.name, format_args!("{}: begins with a zero", LongId(value))));
+            let why = format_args!("{}: 5 bytes that begin with a zero are an id of libzmq's own", LongId(value));
+            return Err(Errno::EINVAL.with_detail(row.name, why));
         }
         <Bytes<1, 255> as Set<&[u8]>>::set(row, core, value)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::codec::{
     AnyBytes, Byte, Bytes, CText, Filter, Flag, Id, Key, Latch, MAX, MOST_PROBES, Milliseconds, Number, OrDefault,
-    OrOff, ProbeTime, Proxy, Text, Time, Wide, WideOrNone,
+    OrOff, ProbeTime, Proxy, Text, TimeToLive, Wide, WideOrNone,
 };
 use super::kinds::accepted;
 use super::options;
@@ -27,9 +27,9 @@ options! {
     /// such thread.
     "ZMQ_AFFINITY" = ZMQ_AFFINITY: (Wide => u64), [affinity] [set_affinity], SocketType, 3;
 
-    /// The id by which a ROUTER knows this socket: 1 to 255 bytes, the first not zero; empty, the default, lets the
-    /// ROUTER make one. REQ, DEALER and ROUTER announce it; other kinds store it. Takes effect at the next bind or
-    /// connect. It cannot be made empty again.
+    /// The id by which a ROUTER knows this socket: 1 to 255 bytes, but not 5 bytes of which the first is zero,
+    /// since a ROUTER makes such ids itself; empty, the default, lets the ROUTER make one. REQ, DEALER and ROUTER announce
+    /// it; other kinds store it. Takes effect at the next bind or connect. It cannot be made empty again.
     #[doc(alias = "ZMQ_IDENTITY")]
     "ZMQ_ROUTING_ID" = ZMQ_ROUTING_ID: (Id => Vec<u8>, impl AsRef<[u8]>), [routing_id] [set_routing_id], SocketType,
         b"alice";
@@ -295,9 +295,9 @@ options! {
         [heartbeat_ivl] [set_heartbeat_ivl], SocketType, Some(Duration::from_millis(750));
 
     /// How long this socket may be silent before the peer drops the connection: zero, the default, leaves it to the
-    /// peer. Up to 6553.599 s, cut to tenths of a second; a libzmq peer misreads more than 65.5 s. Takes effect at the
-    /// next bind or connect.
-    "ZMQ_HEARTBEAT_TTL" = ZMQ_HEARTBEAT_TTL: (Time<1000, 6_553_599> => Duration), [heartbeat_ttl] [set_heartbeat_ttl],
+    /// peer. The unit is 100 ms, the range 0 to 65.5 s, and fractions are rounded up. `EINVAL` for more than 65.5 s: a
+    /// libzmq peer would misread it, and drop the connection again and again. Takes effect at the next bind or connect.
+    "ZMQ_HEARTBEAT_TTL" = ZMQ_HEARTBEAT_TTL: (TimeToLive => Duration), [heartbeat_ttl] [set_heartbeat_ttl],
         SocketType, Duration::from_millis(1500);
 
     /// How long to wait for any traffic after a ping before the connection is dropped, in milliseconds; `None`, the
