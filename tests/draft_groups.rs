@@ -199,3 +199,33 @@ fn groups_have_names_and_are_joined_once() {
     assert_eq!((errno(&error), error.call()), (Errno::ENOTSUP, "zmq_join"));
     assert!(error.detail().unwrap().contains("ZMQ_SUB"), "{error}");
 }
+
+/// A DISH took a heartbeat for the frame that names a group, and ended the connection.
+#[deadline::test(patches = [1024])]
+fn heartbeats_end_no_connection_of_radio_and_dish() {
+    for (of_radio, of_dish) in [(true, false), (false, true), (true, true)] {
+        let context = Context::new().unwrap();
+        let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
+        for (heartbeats, set) in [
+            (of_radio, radio.set_heartbeat_ivl(of_radio.then_some(Duration::from_millis(5)))),
+            (of_dish, dish.set_heartbeat_ivl(of_dish.then_some(Duration::from_millis(5)))),
+        ] {
+            set.unwrap_or_else(|error| panic!("{heartbeats}: {error}"));
+        }
+        let endpoint = radio.bind("tcp://127.0.0.1:*").unwrap();
+        dish.join("group").unwrap();
+        dish.connect(&endpoint).unwrap();
+        eventually("the RADIO knows the group", || {
+            radio.send_to_group("group", "first").unwrap();
+            dish.try_recv().unwrap().is_some()
+        });
+        while dish.recv_timeout(Duration::from_millis(50)).unwrap().is_some() {}
+        // A hundred heartbeats, of which some come between two messages.
+        for number in 0..500_u16 {
+            radio.send_to_group("group", number.to_be_bytes().to_vec()).unwrap();
+            let message = dish.recv_timeout(common::DEADLINE).unwrap().expect("the message arrives");
+            assert_eq!(message[..], number.to_be_bytes(), "{of_radio}, {of_dish}");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

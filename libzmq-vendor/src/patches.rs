@@ -134,4 +134,12 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1018-zap-user-id-lowers-mark"
     "1019-handshake-at-mark"
     "1020-immediate-disconnect-loses-messages"
+    "1023-heartbeat-ttl-overflow"
+    "1024-dish-heartbeat"
+    "1025-self-connection"
+    "1026-peer-leaves-in-mid-message"
+    "1027-commands-before-would-block"
+    "1028-conflate-newest-message"
+    "1029-router-handover-id"
+    "1030-router-peer-changes-id"
 };

@@ -1,6 +1,8 @@
 //! ypipe_conflate.hpp, socket_base.cpp: sockets with ZMQ_CONFLATE.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use zmq::{Context, Kind, PollEvents, PollItem, Pub, Pull, Push, Sub, poll};
@@ -146,7 +148,7 @@ fn conflating_pull_receives_when_it_binds_during_the_sends() {
             push.send("early").unwrap();
         }
         let (bound, is_bound) = std::sync::mpsc::channel();
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             let reader = scope.spawn(move || {
                 pull.bind(&endpoint).unwrap();
                 bound.send(()).unwrap();
@@ -157,11 +159,70 @@ fn conflating_pull_receives_when_it_binds_during_the_sends() {
             });
             is_bound.recv().unwrap();
             push.events().unwrap();
-            // A conflating pipe may keep an older message if the reader looks while the newest is written.
+            // Without 1028 a conflating pipe may keep an older message if the reader looks while the newest is written. The
+            // reader may have ended.
             while !reader.is_finished() {
-                push.send("last").unwrap();
-                std::thread::sleep(Duration::from_millis(1));
+                let _ = push.try_send("last").unwrap();
+                thread::sleep(Duration::from_millis(1));
             }
         });
+    }
+}
+
+/// The writer gave its message up if the reader looked at the same moment.
+#[deadline::test(patches = [1028])]
+fn conflating_pull_gets_the_newest_message_while_it_looks() {
+    let context = Context::new().unwrap();
+    let (push, pull) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    push.set_conflate(true).unwrap();
+    pull.set_conflate(true).unwrap();
+    push.connect(&pull.bind("inproc://pull").unwrap()).unwrap();
+    let (seen, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let (seen, done) = (&seen, &done);
+        scope.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                if let Some(message) = pull.try_recv().unwrap() {
+                    seen.store(u64::from_le_bytes(message[..].try_into().unwrap()), Ordering::SeqCst);
+                }
+            }
+        });
+        let end = Instant::now() + Duration::from_secs(6);
+        for number in (1_u64..).take_while(|_| Instant::now() < end) {
+            push.send(&number.to_le_bytes()[..]).unwrap();
+            let start = Instant::now();
+            while seen.load(Ordering::SeqCst) != number {
+                if start.elapsed() > 4 * RECV_TIMEOUT {
+                    done.store(true, Ordering::Relaxed);
+                    panic!("the newest message, {number}, is lost");
+                }
+                std::hint::spin_loop();
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// The mark of the pipe's end replaced the message.
+#[deadline::test(patches = [1028])]
+fn conflating_push_sends_its_last_message_when_it_is_closed() {
+    for endpoint in ["inproc://pull", "tcp://127.0.0.1:*"] {
+        for (source, sink) in [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer)] {
+            for number in 0..20 {
+                let context = Context::new().unwrap();
+                let (source, sink) = (context.socket(source).unwrap(), context.socket(sink).unwrap());
+                source.set_conflate(true).unwrap();
+                sink.set_conflate(true).unwrap();
+                source.connect(&sink.bind(endpoint).unwrap()).unwrap();
+                source.send("first").unwrap();
+                source.send("last").unwrap();
+                drop(source);
+                let mut received = sink.recv_timeout(RECV_TIMEOUT).unwrap();
+                if received.as_ref().is_some_and(|message| *message == "first") {
+                    received = sink.recv_timeout(RECV_TIMEOUT).unwrap();
+                }
+                assert_eq!(received, Some("last".into()), "{endpoint}, {number}");
+            }
+        }
     }
 }

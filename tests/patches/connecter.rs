@@ -3,10 +3,11 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use zmq::{Context, Push};
+use zmq::monitor::{Event, Events};
+use zmq::{Context, Kind, Push};
 
-use crate::common::in_own_process;
-use crate::{accept, endpoint, listener};
+use crate::common::{DEADLINE, eventually, in_own_process};
+use crate::{SHORT, accept, endpoint, listener};
 
 /// A refused connecter removed its poller handle at once, and again when its socket was closed. libzmq aborted the process.
 #[deadline::test(patches = [1])]
@@ -31,4 +32,40 @@ fn socks_connecter_can_be_closed_after_its_proxy_refused() {
             drop(socket);
         }
     });
+}
+
+/// The connection of the socket to itself counted as one to a server, and took what was sent.
+#[deadline::test(patches = [1025])]
+fn client_of_a_port_without_a_server_does_not_connect_to_itself() {
+    for (transport, kind) in ["tcp", "ws"]
+        .into_iter()
+        .flat_map(|transport| [Kind::Dealer, Kind::Pair, Kind::Push].map(|kind| (transport, kind)))
+    {
+        if !zmq::has(transport) && transport != "tcp" {
+            continue;
+        }
+        let port = listener().local_addr().unwrap().port();
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let client = context.socket(kind).unwrap();
+        client.set_reconnect_ivl(Some(Duration::from_millis(200))).unwrap();
+        let monitor = client.monitor(Events::ALL).unwrap();
+        // What a client meets by chance: the system gives it the port that it connects to.
+        client.connect(&format!("{transport}://127.0.0.1:{port};127.0.0.1:{port}")).unwrap();
+        client.send("hello").unwrap();
+        let mut retries = 0;
+        while retries < 2 {
+            match monitor.recv_timeout(DEADLINE).unwrap().unwrap().event() {
+                Event::ConnectRetried { .. } => retries += 1,
+                Event::Connected { .. } => panic!("{transport}, {kind}: connected to itself"),
+                _ => {}
+            }
+        }
+        drop(monitor);
+        let server = context.socket(if kind == Kind::Push { Kind::Pull } else { kind }).unwrap();
+        eventually("the port is free between two tries", || {
+            server.bind(&format!("{transport}://127.0.0.1:{port}")).is_ok()
+        });
+        // The client binds the server's port too, which the system refuses it now: it keeps its message.
+        assert_eq!(server.recv_timeout(SHORT).unwrap(), None);
+    }
 }

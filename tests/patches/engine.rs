@@ -116,3 +116,18 @@ fn engine_ignores_a_ping_after_its_connection_is_lost() {
     }
     assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "y");
 }
+
+/// The TTL was multiplied by 100 in 16 bits, so that 655.37 s became 1 ms, and the connection ended.
+#[deadline::test(patches = [1023])]
+fn peer_with_a_long_heartbeat_ttl_keeps_its_connection() {
+    for tenths in [656_u16, 1311, 0xffff] {
+        let context = Context::new().unwrap();
+        let (socket, listener) = connecting(&context, Dealer);
+        let mut other = peer(&socket, &listener, "DEALER");
+        other.write_all(&[&b"\x04\x07\x04PING"[..], &tenths.to_be_bytes()].concat()).unwrap();
+        // The longest time that a product of 16 bits could give is 65.5 s; these give 64, 28 and 65436 ms.
+        thread::sleep(Duration::from_millis(150));
+        other.write_all(b"\0\x05still").unwrap();
+        assert_eq!(socket.recv_timeout(DEADLINE).unwrap().unwrap(), "still");
+    }
+}

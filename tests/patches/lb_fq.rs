@@ -1,9 +1,9 @@
 //! lb.cpp, fq.cpp: messages of several parts while another peer leaves.
 
-use zmq::{Context, Dealer, Pull, Push, Router, Socket};
+use zmq::{Context, Dealer, Flags, Kind, Multipart, Pull, Push, Router, Socket};
 
 use crate::common::in_own_process;
-use crate::{SHORT, process_commands};
+use crate::{RECV_TIMEOUT, SHORT, process_commands, wait_for_reaper};
 
 /// The pipe that left changed places with another one, which got the rest of the message.
 #[deadline::test(patches = [33])]
@@ -105,4 +105,68 @@ fn dealer_sends_a_whole_message_when_another_peer_leaves() {
     dealer.send("whole").unwrap();
     assert_eq!(third.recv_multipart().unwrap(), ["third", "whole"]);
     assert_eq!(first.try_recv().unwrap(), None);
+}
+
+/// A message counted as sent whose peer had left between two of its parts, if the socket had learned that before.
+#[deadline::test(patches = [1026])]
+fn push_and_dealer_keep_a_message_whose_peer_leaves_between_its_parts() {
+    for kinds in [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Dealer, Kind::Router)] {
+        for parts in 2..5 {
+            for gone_after in 1..parts {
+                let context = Context::new().unwrap();
+                let source = context.socket(kinds.0).unwrap();
+                let [first, second] = ["inproc://first", "inproc://second"].map(|name| {
+                    let sink = context.socket(kinds.1).unwrap();
+                    sink.bind(name).unwrap();
+                    source.connect(name).unwrap();
+                    sink
+                });
+                let mut first = Some(first);
+                for part in 0..gone_after {
+                    source.send_with(format!("{part}"), Flags::SNDMORE).unwrap();
+                }
+                drop(first.take());
+                // The socket processes the end of the pipe before the next part.
+                wait_for_reaper(&context);
+                process_commands(&source);
+                let flags = if gone_after + 1 == parts { Flags::DONTWAIT } else { Flags::SNDMORE | Flags::DONTWAIT };
+                assert!(source.send_with("the next part", flags).is_err(), "{kinds:?}, {gone_after} of {parts}");
+                // Sent again, the message goes whole to another peer.
+                let whole: Multipart = (0..parts).map(|part| format!("{part}")).collect();
+                source.send_multipart(&whole).unwrap();
+                let mut received = second.recv_multipart_timeout(RECV_TIMEOUT).unwrap().unwrap();
+                if kinds.1 == Kind::Router {
+                    received.pop_front();
+                }
+                assert_eq!(received, whole);
+                assert_eq!(second.recv_multipart_timeout(SHORT).unwrap(), None);
+            }
+        }
+    }
+}
+
+/// A call that does not wait read commands once in a millisecond only, and answered EAGAIN until then.
+#[deadline::test(patches = [1027])]
+fn try_send_finds_the_room_that_peers_made() {
+    for (source, sink) in [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair)] {
+        let context = Context::new().unwrap();
+        let (source, sink) = (context.socket(source).unwrap(), context.socket(sink).unwrap());
+        source.set_sndhwm(1).unwrap();
+        sink.set_rcvhwm(1).unwrap();
+        source.connect(&sink.bind("inproc://sink").unwrap()).unwrap();
+        for number in 0..1000 {
+            while source.try_send("x").unwrap().is_sent() {}
+            while sink.try_recv().unwrap().is_some() {}
+            assert!(source.try_send("y").unwrap().is_sent(), "{number}: {source:?}");
+        }
+    }
+    // A peer that has just come.
+    for number in 0..200 {
+        let context = Context::new().unwrap();
+        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        source.bind("inproc://source").unwrap();
+        assert!(!source.try_send("x").unwrap().is_sent());
+        sink.connect("inproc://source").unwrap();
+        assert!(source.try_send("x").unwrap().is_sent(), "{number}");
+    }
 }

@@ -7,7 +7,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use zmq::{Context, Dealer, Errno, Rep, Req, Router};
+use zmq::monitor::Events;
+use zmq::{Context, Dealer, Errno, Rep, Req, Router, Stream};
 
 use crate::common::{DEADLINE, eventually, greet};
 use crate::{RECV_TIMEOUT, SHORT, process_commands, wait_for_reaper};
@@ -288,4 +289,155 @@ fn router_drops_no_message_while_another_peer_sends_commands() {
         dropped
     });
     assert_eq!(dropped, None);
+}
+
+/// An id of the peer's own was replaced if it began with a zero byte.
+#[deadline::test(patches = [2])]
+fn router_keeps_ids_that_begin_with_a_zero_and_are_not_like_its_own() {
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    router.set_router_mandatory(true).unwrap();
+    let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+    for id in [&[0][..], &[0, 0, 0, 1], &[0, 0, 0, 0, 0, 1], &[0; 255]] {
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_routing_id(id).unwrap();
+        dealer.connect(&endpoint).unwrap();
+        dealer.send("x").unwrap();
+        assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [id, b"x"]);
+        router.send_multipart([id, b"y"]).unwrap();
+        assert_eq!(dealer.recv_timeout(DEADLINE).unwrap().unwrap(), "y");
+    }
+}
+
+/// A STREAM waited for room at a client whose end it had not received yet, for ever.
+#[deadline::test(patches = [14])]
+fn stream_reports_a_client_that_left() {
+    for is_full in [false, true] {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        let server = context.socket(Stream).unwrap();
+        server.set_sndhwm(1).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        let mut client = TcpStream::connect(&endpoint["tcp://".len()..]).unwrap();
+        client.write_all(b"request").unwrap();
+        let id = server.recv_multipart_timeout(DEADLINE).unwrap().unwrap()[0].to_vec();
+        assert_eq!(server.recv_multipart_timeout(DEADLINE).unwrap().unwrap()[1], "request");
+        let answer = || [id.clone(), vec![b'x'; 100_000]];
+        while is_full && server.send_multipart_timeout(answer(), SHORT).unwrap().is_sent() {}
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(SHORT);
+                drop(client);
+            });
+            let failed = loop {
+                match server.send_multipart(answer()) {
+                    Ok(()) => {}
+                    Err(failed) => break failed,
+                }
+            };
+            assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
+        });
+        // The notice of its end.
+        assert_eq!(server.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&id[..], b""]);
+        assert_eq!(server.send_multipart(answer()).unwrap_err().error().errno(), Errno::EHOSTUNREACH);
+    }
+}
+
+/// What was left in the pipe of the old connection came under a generated id.
+#[deadline::test(patches = [1029])]
+fn router_receives_the_old_messages_of_a_peer_that_comes_back_under_its_id() {
+    for (endpoint, handover) in
+        ["tcp://127.0.0.1:*", "inproc://router"].into_iter().flat_map(|endpoint| [(endpoint, false), (endpoint, true)])
+    {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        router.set_router_handover(handover).unwrap();
+        let monitor = router.monitor(Events::DISCONNECTED).unwrap();
+        let endpoint = router.bind(endpoint).unwrap();
+        for visit in 0..10 {
+            let dealer = context.socket(Dealer).unwrap();
+            dealer.set_routing_id("peer").unwrap();
+            dealer.connect(&endpoint).unwrap();
+            for number in 0..5_u8 {
+                dealer.send([visit, number]).unwrap();
+            }
+            drop(dealer);
+            // The old connection has ended before the peer comes back.
+            if endpoint.starts_with("tcp") {
+                assert!(monitor.recv_timeout(DEADLINE).unwrap().is_some());
+            }
+            wait_for_reaper(&context);
+            process_commands(&router);
+        }
+        let mut received = 0;
+        while let Some(message) = router.recv_multipart_timeout(Duration::from_millis(200)).unwrap() {
+            assert_eq!(message[0], "peer", "{endpoint}, {handover}, {received}");
+            received += 1;
+        }
+        assert_eq!(received, 50, "{endpoint}, {handover}");
+    }
+}
+
+/// A ROUTER kept the first id of the peer that it connects to.
+#[deadline::test(patches = [1030])]
+fn router_knows_a_server_that_comes_back_under_another_id() {
+    for sends_first in [false, true] {
+        let context = Context::new().unwrap();
+        let router = context.socket(Router).unwrap();
+        router.set_router_mandatory(true).unwrap();
+        router.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
+        let mut endpoint = "tcp://127.0.0.1:*".to_owned();
+        for (round, name) in ["first", "second", "third"].into_iter().enumerate() {
+            let server = context.socket(Dealer).unwrap();
+            server.set_routing_id(name).unwrap();
+            eventually("the port is free", || match server.bind(&endpoint) {
+                Ok(bound) => {
+                    endpoint = bound;
+                    true
+                }
+                Err(_) => false,
+            });
+            if round == 0 {
+                router.connect(&endpoint).unwrap();
+            }
+            if sends_first {
+                server.send("hello").unwrap();
+                assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [name, "hello"]);
+            }
+            eventually("the server is known by its id", || router.send_multipart([name, "job"]).is_ok());
+            assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "job");
+            for old in ["first", "second", "third"].into_iter().filter(|old| *old != name) {
+                assert_eq!(router.send_multipart([old, "x"]).unwrap_err().error().errno(), Errno::EHOSTUNREACH);
+            }
+            drop(server);
+        }
+    }
+}
+
+/// An id that the user has set stays.
+#[deadline::test(patches = [1030])]
+fn router_keeps_the_id_that_was_set_for_a_server() {
+    let context = Context::new().unwrap();
+    let router = context.socket(Router).unwrap();
+    router.set_router_mandatory(true).unwrap();
+    router.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
+    let mut endpoint = "tcp://127.0.0.1:*".to_owned();
+    for (round, name) in ["first", "second"].into_iter().enumerate() {
+        let server = context.socket(Dealer).unwrap();
+        server.set_routing_id(name).unwrap();
+        eventually("the port is free", || match server.bind(&endpoint) {
+            Ok(bound) => {
+                endpoint = bound;
+                true
+            }
+            Err(_) => false,
+        });
+        if round == 0 {
+            router.connect_with_routing_id("mine", &endpoint).unwrap();
+        }
+        server.send("hello").unwrap();
+        assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), ["mine", "hello"]);
+        assert_eq!(router.send_multipart([name, "x"]).unwrap_err().error().errno(), Errno::EHOSTUNREACH);
+        router.send_multipart(["mine", "job"]).unwrap();
+        assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "job");
+    }
 }
