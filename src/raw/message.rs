@@ -19,9 +19,12 @@ use crate::error::Errno;
 
 /// An initialised message, closed when dropped.
 ///
-/// Content that several messages share is never written to. Copying one changes its flags inside libzmq without an
-/// atomic step, so code that copies it, or reads those flags through a shared reference, holds `busy`: that makes the
-/// type `Sync`.
+/// libzmq writes content while it receives it, and once more if a `ws://` client sends it: the client masks it in place.
+/// It masks only content that no other message and no owner has (see `keep_unwritten`), after the message has moved into
+/// libzmq. So content that Rust code can read is never written.
+///
+/// Copying a message changes its flags inside libzmq without an atomic step. Code that copies it, or reads those flags
+/// through a shared reference, holds `busy`. That makes the type `Sync`.
 pub(crate) struct RawMessage {
     msg: UnsafeCell<zmq_msg_t>,
     busy: AtomicBool,
@@ -153,7 +156,8 @@ impl RawMessage {
         let mut content = ManuallyDrop::new(content);
         // The capacity travels as the hint, so that no further allocation is needed to free the memory.
         let capacity = ptr::without_provenance_mut(content.capacity());
-        // SAFETY: the memory stays until free_vec, which gets the same pointer and capacity; Vec<u8> is Send.
+        // SAFETY: the memory stays until free_vec, which gets the same pointer and capacity. The message alone has it, so
+        // libzmq may write to it. Vec<u8> is Send.
         unsafe { RawMessage::from_parts(content.as_mut_ptr(), content.len(), Some(free_vec), capacity) }
     }
 
@@ -164,6 +168,7 @@ impl RawMessage {
         let data = Arc::into_raw(content);
         // SAFETY: the reference that into_raw gave keeps the content alive until free_arc; Arc<[u8]> is Send.
         unsafe { RawMessage::from_parts(data.cast(), len, Some(free_arc), ptr::without_provenance_mut(len)) }
+            .keep_unwritten()
     }
 
     /// A message that keeps `owner` alive and points to what it dereferences to.
@@ -177,13 +182,24 @@ impl RawMessage {
         let (data, len) = (content.as_ptr(), content.len());
         // SAFETY: the owner does not move and is not touched until free_owner, so its bytes stay; it is Send, so any
         // thread may drop it.
-        unsafe { RawMessage::from_parts(data, len, Some(free_owner::<T>), owner.cast()) }
+        unsafe { RawMessage::from_parts(data, len, Some(free_owner::<T>), owner.cast()) }.keep_unwritten()
+    }
+
+    /// Marks the content as shared with other messages. libzmq never clears the mark, and copies content that has it instead
+    /// of masking it in place. A libzmq with the patch 0035-ws-masks-foreign-memory masks no owner's content in place.
+    #[inline]
+    fn keep_unwritten(self) -> RawMessage {
+        if cfg!(not(zmq_patches = "safety")) {
+            drop(self.copy());
+        }
+        self
     }
 
     /// # Safety
     ///
-    /// `data` points to `len` bytes that stay valid and unwritten until libzmq calls `free` with `data` and `hint`,
-    /// once and on any thread (never, if there is no `free`).
+    /// `data` points to `len` bytes that stay valid and unwritten until libzmq calls `free` with `data` and `hint`, once
+    /// and on any thread (never, if there is no `free`). If others can read the bytes, or nobody may write them, and there
+    /// is a `free`, the caller calls `keep_unwritten`: until then libzmq may write them.
     #[inline(always)]
     unsafe fn from_parts(data: *const u8, len: usize, free: zmq_sys::zmq_free_fn, hint: *mut c_void) -> RawMessage {
         let mut place = MaybeUninit::uninit();
@@ -223,8 +239,9 @@ impl RawMessage {
         }
         // SAFETY: the message is initialised (type invariant); zmq_msg_data only reads the struct.
         let data = unsafe { zmq_sys::zmq_msg_data(self.as_ptr()) };
-        // SAFETY: a non-empty message has `len` initialised bytes at `data`, unwritten while borrowed: no method
-        // writes content after construction, and moving or closing the message needs it unborrowed.
+        // SAFETY: a non-empty message has `len` initialised bytes at `data`. They are unwritten while borrowed: no method
+        // writes content after construction, libzmq writes it only after the message has moved into libzmq, and moving or
+        // closing the message needs it unborrowed.
         unsafe { slice::from_raw_parts(data.cast(), len) }
     }
 

@@ -262,6 +262,9 @@ impl<const MIN: usize, const MAX: usize, V: AsRef<[u8]>> Set<V> for Bytes<MIN, M
         if !(MIN..=MAX).contains(&value.len()) {
             return Err(row.refused(format_args!("a length of {}", value.len()), format_args!("{MIN}..={MAX}")));
         }
+        if let Some(why) = row.missing() {
+            return Err(Errno::EINVAL.with_detail(row.name, why));
+        }
         row.set(core.raw(), Some(value), format_args!("{} bytes", value.len()))
     }
 }

@@ -28,9 +28,14 @@ impl Row {
             ("ZMQ_VMCI_", c"vmci", "this libzmq was built without vmci"),
             ("ZMQ_WSS_", c"WSS", "this libzmq was built without WSS"),
         ];
-        // The patch 0001-socks-handle-removed-twice.
-        if self.name == "ZMQ_SOCKS_PROXY" && cfg!(not(zmq_patches = "safety")) {
-            return Some("this libzmq aborts the process if a proxy refuses: it lacks the patch 0001");
+        if cfg!(not(zmq_patches = "safety")) {
+            match self.name {
+                "ZMQ_SOCKS_PROXY" => {
+                    return Some("a proxy overruns this libzmq's memory: it lacks the patches 0001 and 0036");
+                }
+                "ZMQ_HELLO_MSG" => return Some("this libzmq writes out of bounds: it lacks the patches 0021 and 0037"),
+                _ => {}
+            }
         }
         let family = FAMILIES.iter().find(|(prefix, ..)| self.name.starts_with(prefix));
         family.filter(|(_, capability, _)| !raw::has(capability)).map(|(.., why)| *why)

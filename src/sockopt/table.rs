@@ -254,13 +254,14 @@ options! {
         SocketType, true;
 
     /// How long a handshake may take before the connection is dropped: 30 s unless set, in milliseconds; `None` is for
-    /// ever. Takes effect at the next bind or connect. libzmq does not limit handshakes of WebSockets and STREAM.
+    /// ever. Takes effect at the next bind or connect. libzmq does not limit handshakes of WebSockets and STREAM. A SOCKS
+    /// proxy has the same time for its answers, before the handshake.
     "ZMQ_HANDSHAKE_IVL" = ZMQ_HANDSHAKE_IVL: (OrOff<Milliseconds> => Option<Duration>),
         [handshake_ivl] [set_handshake_ivl], SocketType, Some(Duration::from_secs(5));
 
     /// The SOCKS5 proxy, `host:port`, that tcp connects through; `None`, the default, is none. Takes effect at the next
-    /// connect. It is refused with a libzmq without the patches for safety, which aborts the process if the proxy does
-    /// not answer.
+    /// connect. `ZMQ_CONNECT_TIMEOUT` and `ZMQ_HANDSHAKE_IVL` bound the time that the proxy may take. The option is refused
+    /// with a libzmq without the patches for safety: a proxy can abort the process, or overrun its memory.
     "ZMQ_SOCKS_PROXY" = ZMQ_SOCKS_PROXY: (Proxy => Option<String>, Option<&str>), [socks_proxy] [set_socks_proxy],
         SocketType, Some("127.0.0.1:1080") => Some("127.0.0.1:1080".to_owned());
 
@@ -311,7 +312,7 @@ options! {
     "ZMQ_XPUB_VERBOSER" = ZMQ_XPUB_VERBOSER: (Flag => bool), [] [set_xpub_verboser], XPubKind (accepted::XPUB), true;
 
     /// How long an attempt to connect over tcp may take, in milliseconds; `None`, the default, is the system's choice.
-    /// Takes effect at the next connect.
+    /// Takes effect at the next connect. Through a SOCKS proxy it bounds the attempt up to the proxy's last answer.
     "ZMQ_CONNECT_TIMEOUT" = ZMQ_CONNECT_TIMEOUT: (OrOff<Milliseconds> => Option<Duration>),
         [connect_timeout] [set_connect_timeout], SocketType, Some(Duration::from_secs(3));
 

@@ -89,7 +89,7 @@ options! {
         SocketType, ReconnectStop::CONN_REFUSED;
 
     /// The message that every new peer is sent first; empty, the default, is none. Takes effect at the next bind or
-    /// connect. Draft.
+    /// connect. It is refused with a libzmq without the patches for safety, which writes out of bounds. Draft.
     "ZMQ_HELLO_MSG" = ZMQ_HELLO_MSG: (AnyBytes => impl AsRef<[u8]>), [] [set_hello_msg], GreetingKind, b"hello";
 
     /// The message that this socket receives when a peer that connected to it has left; empty, the default, is none.

@@ -6,14 +6,18 @@ mod common;
 mod conflate;
 mod connecter;
 mod engine;
+#[cfg(feature = "draft")]
+mod greetings;
 mod lb_fq;
 mod marks;
 mod msg;
 mod req_pair;
 mod router;
 mod session;
+mod socks;
 #[cfg(feature = "draft")]
 mod udp;
+mod ws;
 mod xpub;
 mod xsub;
 

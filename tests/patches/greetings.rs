@@ -1,0 +1,121 @@
+//! dealer.cpp, router.cpp, pipe.cpp: messages that libzmq itself sends to a new peer, when the mark is 1.
+
+use std::io::Write;
+use std::time::Duration;
+
+use zmq::{Kind, Socket};
+
+use crate::common::{self, DEADLINE, eventually};
+use crate::{connecting, greeted, peer};
+
+/// The endpoints, and whether the socket that connects does so before the bind.
+fn endpoints() -> Vec<(&'static str, bool)> {
+    let mut endpoints = vec![
+        ("inproc://greeting", false),
+        ("inproc://greeting", true),
+        ("tcp://127.0.0.1:*", false),
+        ("ipc://*", false),
+    ];
+    endpoints.extend(zmq::has("WS").then_some(("ws://127.0.0.1:*", false)));
+    endpoints
+}
+
+fn connect(binding: &Socket<'_>, connecting: &Socket<'_>, endpoint: &str, is_late: bool) {
+    if is_late {
+        connecting.connect(endpoint).unwrap();
+        binding.bind(endpoint).unwrap();
+    } else {
+        connecting.connect(&binding.bind(endpoint).unwrap()).unwrap();
+    }
+}
+
+/// The hello filled the pipe, and the probe deactivated it before it was attached. libzmq wrote out of bounds.
+#[deadline::test(patches = [37])]
+fn probe_follows_a_hello_that_fills_the_pipe() {
+    for (endpoint, is_late) in endpoints() {
+        for kind in [Kind::Dealer, Kind::Router] {
+            for binds in [true, false] {
+                let context = common::context();
+                let (prober, router) = (context.socket(kind).unwrap(), context.socket(Kind::Router).unwrap());
+                router.set_routing_id("router").unwrap();
+                router.set_rcvhwm(1).unwrap();
+                prober.set_sndhwm(1).unwrap();
+                prober.set_probe_router(true).unwrap();
+                prober.set_hello_msg("hello").unwrap();
+                let [binding, connecting] = if binds { [&prober, &router] } else { [&router, &prober] };
+                connect(binding, connecting, endpoint, is_late);
+                let receive = || {
+                    let mut received = None;
+                    eventually("a message arrives at the router", || {
+                        // The socket that has bound takes its peer when it is used.
+                        prober.events().unwrap();
+                        received = router.recv_multipart_timeout(Duration::from_millis(5)).unwrap();
+                        received.is_some()
+                    });
+                    received.unwrap().pop_back().unwrap()
+                };
+                assert_eq!(receive(), "hello", "{kind} {endpoint} {is_late} {binds}");
+                assert_eq!(receive(), "", "{kind} {endpoint} {is_late} {binds}");
+                if kind == Kind::Router {
+                    prober.set_router_mandatory(true).unwrap();
+                }
+                for number in 0..20 {
+                    let parts = [Some("router").filter(|_| kind == Kind::Router), Some("message")];
+                    let parts: Vec<_> = parts.into_iter().flatten().collect();
+                    prober.send_multipart(parts).unwrap();
+                    assert_eq!(receive(), "message", "{kind} {endpoint} {is_late} {binds}: {number}");
+                }
+            }
+        }
+    }
+}
+
+/// A message of the XPUB fills the pipe before the first subscription arrives.
+#[deadline::test]
+fn welcome_fills_the_pipe() {
+    for (endpoint, is_late) in endpoints() {
+        for binds in [true, false] {
+            let context = common::context();
+            let (xpub, sub) = (context.socket(Kind::XPub).unwrap(), context.socket(Kind::Sub).unwrap());
+            xpub.set_sndhwm(1).unwrap();
+            xpub.set_xpub_welcome_msg("welcome").unwrap();
+            sub.set_rcvhwm(1).unwrap();
+            for topic in ["welcome", "message"] {
+                sub.subscribe(topic).unwrap();
+            }
+            let [binding, connecting] = if binds { [&xpub, &sub] } else { [&sub, &xpub] };
+            connect(binding, connecting, endpoint, is_late);
+            eventually("the welcome arrives", || {
+                xpub.events().unwrap();
+                sub.recv_timeout(Duration::from_millis(5)).unwrap().is_some_and(|message| message == "welcome")
+            });
+            eventually("a message arrives", || {
+                xpub.send("message").unwrap();
+                sub.recv_timeout(Duration::from_millis(5)).unwrap().is_some_and(|message| message == "message")
+            });
+        }
+    }
+}
+
+/// The hiccup was read and never counted as written, so that a pipe that was empty counted as full.
+#[deadline::test(patches = [13, 39])]
+fn socket_receives_again_after_hiccups() {
+    for (kind, other) in [(Kind::Dealer, "ROUTER"), (Kind::Client, "SERVER"), (Kind::Peer, "PEER")] {
+        let context = common::context();
+        let (socket, listener) = connecting(&context, kind);
+        socket.set_rcvhwm(1).unwrap();
+        socket.set_hiccup_msg("hiccup").unwrap();
+        let mut stream = peer(&socket, &listener, other);
+        for _ in 0..3 {
+            for text in ["a", "b"] {
+                stream.write_all(&[0, 1, text.as_bytes()[0]]).unwrap();
+                assert_eq!(socket.recv_timeout(DEADLINE).unwrap().expect("a message"), text, "{kind}");
+            }
+            drop(stream);
+            assert_eq!(socket.recv_timeout(DEADLINE).unwrap().expect("the hiccup"), "hiccup", "{kind}");
+            stream = greeted(&listener, other);
+        }
+        stream.write_all(&[0, 1, b'z']).unwrap();
+        assert_eq!(socket.recv_timeout(DEADLINE).unwrap().expect("a message"), "z", "{kind}");
+    }
+}
