@@ -62,16 +62,16 @@
 //! 1. Closing a socket while the inproc name it connected to is bound is a data race. `bind_fd` on a thread-safe socket closes
 //!    the descriptor twice if the context ends during the call.
 //! 2. The system's limit of descriptors is reached. A context is shut down while [`poll()`] waits for thread-safe and other
-//!    sockets at once. A conflating DEALER is closed before the inproc name that it connected to is bound.
-//!    A duplicate of the descriptor that was given to `bind_fd` is shut down. 2^31 copies of one message are leaked ([`std::mem::forget`]). A peer over `ws://` names
-//!    the protocol `ZWS2.0` to a socket with `ZMQ_HEARTBEAT_IVL`, or comes back to the full pipe of a ROUTER or REP that
-//!    connected. A connect over tcp or ws is answered by ICMP "protocol unreachable". The limit of threads is reached when a
-//!    context opens its first socket. A sandbox refuses a system call that libzmq needs. All assertions that can be reached
-//!    are in [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
-//! 3. A [`Stream`] waits for room at a peer that has left, until its messages are received. A descriptor that libzmq waits on
-//!    is made blocking. A closure for a [`SharedSocket`] panics while its
-//!    captures are dropped. The owner of a message's content holds the last handle of a [`SharedSocket`]: no owner is dropped
-//!    after it.
+//!    sockets at once. A conflating DEALER is closed before the inproc name that it connected to is bound. A duplicate of
+//!    the descriptor that was given to `bind_fd` is shut down. 2^31 copies of one message are leaked
+//!    ([`std::mem::forget`]). A peer over `ws://` names the protocol `ZWS2.0` to a socket with `ZMQ_HEARTBEAT_IVL`, or
+//!    comes back to the full pipe of a ROUTER or REP that connected. A connect over tcp or ws is answered by ICMP "protocol
+//!    unreachable". The limit of threads is reached when a context opens its first socket. A sandbox refuses a system call
+//!    that libzmq needs. All assertions that can be reached are in
+//!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
+//! 3. A [`Stream`] waits for room at a peer that has left, until its messages are received. A descriptor that libzmq waits
+//!    on is made blocking. A closure for a [`SharedSocket`] panics while its captures are dropped. The owner of a message's
+//!    content holds the last handle of a [`SharedSocket`]: no owner is dropped after it.
 //! 4. An `Into<Message>` sends on the socket that it is converted for: later messages arrive nowhere. A [`Stream`] sends a
 //!    message that is not an id and one part. An [`XSub`] refuses a later part of a message whose first part is sent. A
 //!    [`Dealer`] or a [`Pair`] whose peer leaves in mid-message gives the last part back with no room for it, and a retry
@@ -87,8 +87,8 @@
 //! authentication.
 //!
 //! Over a libzmq without the patches for safety the crate refuses what is most dangerous there: draft kinds, SOCKS proxies,
-//! `ZMQ_HELLO_MSG`, `request_pipes_stats`, marks that change after the first bind or connect, and a SUB with `ZMQ_CONFLATE` over a wire.
-//! libzmq 4.3.4 also has the faults that 4.3.5 fixed.
+//! `ZMQ_HELLO_MSG`, `request_pipes_stats`, marks that change after the first bind or connect, and a SUB with `ZMQ_CONFLATE`
+//! over a wire. libzmq 4.3.4 also has the faults that 4.3.5 fixed.
 //!
 //! # Features
 //!
