@@ -56,6 +56,9 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// The descriptor is edge-triggered, and readable does not mean that a message is there. Call [`Socket::events`]
     /// when it was readable, and after *every* send, receive and change of subscriptions; otherwise a wake-up is lost.
+    /// If several tasks wait for one socket, a call of one of them can take the wake-up of another: after each call, wake the
+    /// tasks that wait for what [`Socket::events`] returns, as [the recipe for Tokio](crate::cookbook#a-socket-in-tokio)
+    /// does.
     ///
     /// The descriptor is for waiting only. If the system has epoll, it is an epoll descriptor that watches libzmq's
     /// own. Otherwise it is libzmq's own: never read from it or write to it, because a byte written to it aborts the

@@ -143,6 +143,15 @@
 //! # }
 //! ```
 //!
+//! # A socket in Tokio
+//!
+//! [`Socket::fd`](crate::Socket::fd) works with the `AsyncFd` of Tokio. Each call on the socket may take the wake-up that
+//! another task waits for, so the events are read after each call, and the tasks that wait for them are woken.
+//!
+//! ```
+#![doc = include_str!("async_socket.rs")]
+//! ```
+//!
 //! # Large data without a copy
 //!
 //! ```
