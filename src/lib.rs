@@ -74,10 +74,8 @@
 //!    content holds the last handle of a [`SharedSocket`]: no owner is dropped after it.
 //! 4. An `Into<Message>` sends on the socket that it is converted for: later messages arrive nowhere. A [`Stream`] sends a
 //!    message that is not an id and one part. An [`XSub`] refuses a later part of a message whose first part is sent. A
-//!    [`Dealer`] or a [`Pair`] whose peer leaves in mid-message gives the last part back with no room for it, and a retry
-//!    sends it alone. A conflating DEALER takes its message for a routing id if the inproc name is bound later.
-//!    `ZMQ_CONFLATE` can keep an older message than the newest. A DISH drops the groups it joins beyond the mark, and an XPUB
-//!    can miss ends of subscriptions.
+//!    conflating DEALER takes its message for a routing id if the inproc name is bound later. `ZMQ_CONFLATE` can keep an older
+//!    message than the newest. A DISH drops the groups it joins beyond the mark, and an XPUB can miss ends of subscriptions.
 //! 5. The faults that the patches 1004, 1014 and 1018 cure: a DGRAM that is bound again never sends or receives; a PAIR that
 //!    only sends refuses the peer that comes back; a socket with a mark of 1 receives nothing if its ZAP handler gives user
 //!    ids.

@@ -153,7 +153,7 @@ fn a_datagram_is_an_address_and_a_body() {
     assert_eq!(socket.recv_from().unwrap(), (address, "short".into()));
 }
 
-#[deadline::test(patches = [9, 12, 1003, 1004])]
+#[deadline::test(patches = [9, 12, 50, 1004])]
 fn dgram_cannot_send_when_it_is_unbound() {
     let context = Context::new().unwrap();
     let socket = context.socket(Dgram).unwrap();
@@ -175,6 +175,26 @@ fn dgram_cannot_send_when_it_is_unbound() {
     let port = free_port();
     socket.bind(&format!("udp://127.0.0.1:{port}")).unwrap();
     eventually("it sends again", || socket.try_send_multipart(parts()).unwrap().is_sent());
+}
+
+/// What was bound over udp could not be unbound: each port kept a descriptor until its socket was closed.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [6, 8, 9, 13, 50])]
+fn dish_keeps_no_descriptor_of_a_port_that_it_has_unbound() {
+    in_own_process("dish_keeps_no_descriptor_of_a_port_that_it_has_unbound", || {
+        let context = Context::new().unwrap();
+        let dish = context.socket(Dish).unwrap();
+        let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = descriptors();
+        for _ in 0..20 {
+            let endpoint = dish.bind(&format!("udp://127.0.0.1:{}", free_port())).unwrap();
+            dish.unbind(&endpoint).unwrap();
+        }
+        eventually("the descriptors are closed", || {
+            dish.try_recv().unwrap();
+            descriptors() <= before
+        });
+    });
 }
 
 #[deadline::test(patches = [9, 12])]

@@ -229,3 +229,29 @@ fn heartbeats_end_no_connection_of_radio_and_dish() {
         }
     }
 }
+
+/// RADIO did not process the reports of what a DISH had read, and dropped messages that had room.
+#[deadline::test(patches = [6, 7, 13, 1009])]
+fn radio_drops_only_messages_without_room() {
+    let context = Context::new().unwrap();
+    let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
+    radio.set_sndhwm(1).unwrap();
+    dish.set_rcvhwm(1).unwrap();
+    radio.bind("inproc://radio").unwrap();
+    dish.connect("inproc://radio").unwrap();
+    dish.join("news").unwrap();
+    eventually("the group is joined", || {
+        radio.send_to_group("news", "probe").unwrap();
+        dish.try_recv().unwrap().is_some()
+    });
+    while dish.try_recv().unwrap().is_some() {}
+    for number in 0..500_u16 {
+        radio.send_to_group("news", number.to_be_bytes()).unwrap();
+        assert_eq!(dish.try_recv().unwrap().expect("a message"), number.to_be_bytes());
+    }
+    // A message without room is dropped as before.
+    for _ in 0..10 {
+        radio.send_to_group("news", "x").unwrap();
+    }
+    assert_eq!(std::iter::from_fn(|| dish.try_recv().unwrap()).count(), 2);
+}

@@ -172,7 +172,7 @@ fn verdict_metadata_overrides_the_peers_metadata() {
 }
 
 /// A client that is refused (status 400) connects again only if its program says so.
-#[deadline::test(patches = [1005])]
+#[deadline::test(patches = [51])]
 fn client_gives_up_when_refused_and_retries_when_put_off() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
@@ -190,11 +190,15 @@ fn client_gives_up_when_refused_and_retries_when_put_off() {
                 })
                 .unwrap();
         };
-        let (server, endpoint) = server(&context, &server_role);
-        let client = context.socket(Dealer).unwrap();
-        client.set_linger(Some(Duration::ZERO)).unwrap();
+        let (server, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+        for (socket, role) in [(&server, &server_role), (&client, &client_role)] {
+            socket.set_linger(Some(Duration::ZERO)).unwrap();
+            // No handshake is given up for its time.
+            socket.set_handshake_ivl(None).unwrap();
+            socket.secure(role).unwrap();
+        }
+        let endpoint = server.bind(ANY_PORT).unwrap();
         client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
-        client.secure(&client_role).unwrap();
         check(|| Verdict::later("ask again"));
         client.connect(&endpoint).unwrap();
         for _ in 0..3 {
@@ -293,7 +297,7 @@ fn keys_get_in_by_a_directory_that_changes() {
     last.connect(&endpoint).unwrap();
     assert!(matches!(event(&authenticator), AuthEvent::BadCertificate { .. }));
     assert_eq!(decision(&authenticator).0, 300);
-    if !skip_part_unless_patched("a client that was put off gets in later", &[1005]) {
+    if !skip_part_unless_patched("a client that was put off gets in later", &[51]) {
         // The directory is replaced in one step, since clients are refused while it is empty.
         let new = directory.with_extension("new");
         std::fs::create_dir(&new).unwrap();

@@ -101,6 +101,9 @@ options! {
     /// The high-water mark for receiving: how many messages may queue from each peer, up to 1,073,741,823; 0 is no
     /// limit. 1000 unless set. Takes effect at once; with a libzmq without the patches for safety it must be set before
     /// the socket binds or connects. Over inproc the marks of both ends add up, to no limit if either has none.
+    ///
+    /// The mark counts for each connection, and what a connection has brought stays until it is received, also after the
+    /// connection is lost: peers that come back again and again to a socket that is not read fill the memory.
     "ZMQ_RCVHWM" = ZMQ_RCVHWM: (Number<0, LARGEST_MARK> => u32), [rcvhwm] [set_rcvhwm], SocketType, 7;
 
     /// How many routers a multicast packet may pass: 1 unless set, at least 1. Takes effect at the next bind or
@@ -148,7 +151,8 @@ options! {
         [tcp_keepalive_intvl] [set_tcp_keepalive_intvl], SocketType, Some(Duration::from_secs(10));
 
     /// Whether messages queue only for peers whose connection is complete: no unless set. Takes effect at the next bind
-    /// or connect. If it is on, messages that are queued for a peer are lost when its connection breaks.
+    /// or connect. If it is on, messages that are queued for a peer are lost when its connection breaks. Each connection that
+    /// is made again has a queue of its own for what it brings: see [`crate::Socket::set_rcvhwm`].
     #[doc(alias = "ZMQ_DELAY_ATTACH_ON_CONNECT")]
     "ZMQ_IMMEDIATE" = ZMQ_IMMEDIATE: (Flag => bool), [immediate] [set_immediate], SocketType, true;
 

@@ -226,3 +226,41 @@ fn conflating_push_sends_its_last_message_when_it_is_closed() {
         }
     }
 }
+
+/// Each send woke the reader, awake or not: the commands of a reader that did nothing filled the memory.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [32])]
+fn conflating_pull_is_woken_once_however_much_is_sent() {
+    in_own_process("conflate::conflating_pull_is_woken_once_however_much_is_sent", || {
+        for (push_binds, endpoint) in [(false, "inproc://pull"), (true, "inproc://pull"), (false, "tcp://127.0.0.1:*")]
+        {
+            let context = Context::new().unwrap();
+            let (push, pull) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+            push.set_conflate(true).unwrap();
+            pull.set_conflate(true).unwrap();
+            if push_binds {
+                pull.connect(&push.bind(endpoint).unwrap()).unwrap();
+            } else {
+                push.connect(&pull.bind(endpoint).unwrap()).unwrap();
+            }
+            push.send("first").unwrap();
+            assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "first");
+            assert!(pull.try_recv().unwrap().is_none());
+            let before = resident();
+            for _ in 0..500_000 {
+                push.send("again").unwrap();
+            }
+            let grown = resident().saturating_sub(before);
+            assert!(grown < 4 << 20, "{endpoint}: {grown} bytes");
+            push.send("last").unwrap();
+            while pull.recv_timeout(DEADLINE).unwrap().expect("the last message") != "last" {}
+        }
+    });
+}
+
+/// The memory of this process, in bytes.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}

@@ -8,8 +8,8 @@ use std::time::Duration;
 use zmq::monitor::Events;
 use zmq::{Context, Dealer, Errno, Kind, PollEvents, PollItem, Pull, Push, Rep, Router, Socket, Stream, poll};
 
-use crate::common::{DEADLINE, greet};
-use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, listener, peer, process_commands};
+use crate::common::{DEADLINE, eventually, greet};
+use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, greeted, listener, peer, process_commands};
 
 /// The socket was closed, so nothing read the pipe to its end. The end of the context waited for the pipe.
 #[deadline::test(patches = [18])]
@@ -207,6 +207,56 @@ fn second_connection_to_an_endpoint_outlives_the_first() {
     process_commands(&pull);
     second.write_all(b"\0\x01x").unwrap();
     assert_eq!(pull.recv_timeout(DEADLINE).unwrap().expect("a message"), "x");
+}
+
+/// The socket keeps its connections by the text that they were made with, and looked for the address that it stands for: a
+/// connection that had ended was there for ever, and connecting again did nothing.
+#[deadline::test(patches = [29])]
+fn connection_that_has_ended_is_forgotten_by_the_text_that_it_was_made_with() {
+    for prepare in [set_no_reconnect, |socket: &Socket<'_>| {
+        set_no_reconnect(socket);
+        set_immediate(socket);
+    }] {
+        let context = Context::new().unwrap();
+        let dealer = context.socket(Kind::Dealer).unwrap();
+        prepare(&dealer);
+        let listener = listener();
+        let endpoint = format!("tcp://localhost:{}", listener.local_addr().unwrap().port());
+        for _ in 0..3 {
+            dealer.connect(&endpoint).unwrap();
+            drop(greeted(&listener, "DEALER"));
+            process_commands(&dealer);
+        }
+    }
+}
+
+/// As above. After a reconnect the address stands in the place of the text.
+#[deadline::test(patches = [1020])]
+fn push_with_immediate_sends_its_queue_after_a_reconnect_to_a_host_name() {
+    let context = Context::new().unwrap();
+    let push = context.socket(Push).unwrap();
+    push.set_immediate(true).unwrap();
+    push.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+    let pull = context.socket(Pull).unwrap();
+    pull.set_rcvhwm(10).unwrap();
+    let first = listener();
+    let port = first.local_addr().unwrap().port();
+    let endpoint = format!("tcp://localhost:{port}");
+    push.connect(&endpoint).unwrap();
+    drop((greeted(&first, "PULL"), first));
+    eventually("the port is free", || pull.bind(&format!("tcp://127.0.0.1:{port}")).is_ok());
+    push.send("first").unwrap();
+    while pull.recv_timeout(Duration::from_millis(50)).unwrap().is_none() {
+        push.send("again").unwrap();
+    }
+    for _ in 0..500 {
+        push.send(vec![0; 100_000]).unwrap();
+    }
+    push.disconnect(&endpoint).unwrap();
+    for number in 0..500 {
+        let large = |message: zmq::Message| message.len() == 100_000;
+        while !large(pull.recv_timeout(RECV_TIMEOUT).unwrap().unwrap_or_else(|| panic!("{number} alone"))) {}
+    }
 }
 
 /// The empty message that reports the end was dropped at the mark.
