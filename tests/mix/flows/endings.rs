@@ -1,0 +1,169 @@
+//! The ends of contexts, sockets, owners and shared sockets: all of them come, and say what they should.
+
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zmq::monitor::{Event, Events};
+use zmq::{Context, Kind, Message, SharedSocket};
+
+use super::{Flow, Result, Stop};
+use crate::content::Owner;
+use crate::open;
+use crate::world::{free_port, within};
+
+/// The end of a context: it waits no longer than it is told, and what remains is dropped at once.
+pub fn terminate(flow: &mut Flow<'_>) -> Result {
+    let context = Context::new()?;
+    let kind = *flow.rng.pick(&[Kind::Push, Kind::Dealer, Kind::Pair, Kind::Req]);
+    let socket = context.owned_socket(kind)?;
+    let delivers = flow.rng.coin();
+    if delivers {
+        let receiver = context.owned_socket(*flow.rng.pick(&[Kind::Pull, Kind::Dealer]))?;
+        let endpoint = *flow.rng.pick(&["tcp://127.0.0.1:*", "inproc://x", "ipc://*"]);
+        socket.connect(&receiver.bind(endpoint)?)?;
+        let _ = socket.send_timeout(Message::from_owner(Owner::new(vec![1; 100])), Duration::from_millis(100))?;
+        let _ = receiver.recv_multipart_timeout(Duration::from_millis(100))?;
+    } else if open::avoids("drop-after-terminate") {
+        return Ok(());
+    } else {
+        // Nobody is there, and unsent messages are kept for ever.
+        socket.connect(&format!("tcp://127.0.0.1:{}", free_port()))?;
+        for _ in 0..1 + flow.rng.below(3) {
+            let _ = socket.send_timeout(Message::from_owner(Owner::new(vec![1; 100])), Duration::ZERO)?;
+        }
+    }
+    let start = Instant::now();
+    if delivers {
+        drop(socket);
+        let other = flow.rng.coin().then(|| context.clone());
+        if other.is_some() && open::avoids("terminate-other-handles") {
+            return Ok(());
+        }
+        return context.terminate(within()).map_err(|error| Stop::Fault(format!("nothing is open, and {error}")));
+    }
+    let ended = context.terminate(Duration::from_millis(flow.rng.below(30) as u64));
+    if ended.is_ok() {
+        return Err(Stop::Fault("a context with an open socket ended".to_owned()));
+    }
+    drop(socket);
+    if start.elapsed() > within() / 2 {
+        return Err(Stop::Fault(format!("the drop after terminate took {:?}", start.elapsed())));
+    }
+    Ok(())
+}
+
+/// The monitor of a socket that is dropped reports the last events.
+pub fn last_events(flow: &mut Flow<'_>) -> Result {
+    let (server, client) = (flow.socket(Kind::Pull)?, flow.socket(Kind::Push)?);
+    let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    let bound = flow.rng.coin();
+    let monitor = if bound { &server } else { &client }.monitor(Events::ALL)?;
+    client.connect(&endpoint)?;
+    client.send("x")?;
+    if server.recv_timeout(within())?.is_none() {
+        return Err(Stop::Fault("a message did not arrive".to_owned()));
+    }
+    drop(if bound { server } else { client });
+    if open::avoids("last-events") {
+        return Ok(());
+    }
+    let end = Instant::now() + within();
+    let mut seen = Vec::new();
+    while Instant::now() < end {
+        let Some(notice) = monitor.recv_timeout(Duration::from_millis(50))? else { continue };
+        if *notice.event() == Event::MonitorStopped {
+            let is_last = |event: &Event| match bound {
+                true => matches!(event, Event::Closed { .. }),
+                false => matches!(event, Event::Disconnected { .. } | Event::Closed { .. }),
+            };
+            return match seen.iter().any(is_last) {
+                true => Ok(()),
+                false => Err(Stop::Fault(format!("a monitor ends after {seen:?}"))),
+            };
+        }
+        seen.push(notice.event().clone());
+    }
+    Err(Stop::Fault("a monitor does not end with its socket".to_owned()))
+}
+
+/// An owner that has the last handle of a shared socket does not keep other owners from being dropped.
+pub fn owner_of_shared(flow: &mut Flow<'_>) -> Result {
+    struct WithShared(Owner, #[allow(dead_code, reason = "it is dropped")] SharedSocket);
+    impl AsRef<[u8]> for WithShared {
+        fn as_ref(&self) -> &[u8] {
+            self.0.as_ref()
+        }
+    }
+    struct Tells(std::sync::mpsc::Sender<()>);
+    impl AsRef<[u8]> for Tells {
+        fn as_ref(&self) -> &[u8] {
+            b"tells"
+        }
+    }
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    if open::avoids("owner-of-shared") {
+        return Ok(());
+    }
+    let shared = {
+        let kind = *flow.rng.pick(&[Kind::Pull, Kind::Dealer]);
+        SharedSocket::new(flow.socket(kind)?)?
+    };
+    if flow.rng.coin() {
+        let waiting = shared.clone();
+        flow.world.help(move || drop(waiting.recv_timeout(Duration::from_millis(5))));
+    }
+    drop(Message::from_owner(WithShared(Owner::new(vec![2; 100]), shared)));
+    let (tell, told) = channel();
+    drop(Message::from_owner(Tells(tell)));
+    told.recv_timeout(within()).map_err(|_| Stop::Fault("owners are no longer dropped".to_owned()))
+}
+
+/// A closure for a shared socket whose captures panic when they are dropped hurts nobody else.
+pub fn panicking_capture(flow: &mut Flow<'_>) -> Result {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            if !thread::panicking() {
+                std::panic::resume_unwind(Box::new("a capture that panics"));
+            }
+        }
+    }
+    if open::avoids("panicking-capture") {
+        return Ok(());
+    }
+    let context = Context::new()?;
+    let shared = SharedSocket::new(context.owned_socket(Kind::Pull)?)?;
+    let (busy, receiving) = (shared.clone(), shared.clone());
+    let shuts = flow.rng.coin();
+    let first = thread::spawn(move || {
+        busy.with(move |_| {
+            thread::sleep(Duration::from_millis(20));
+            shuts.then(|| context.shutdown().map(|()| context))
+        })
+    });
+    thread::sleep(Duration::from_millis(5));
+    let second = thread::spawn(move || {
+        let capture = Panics;
+        shared.with(move |_| {
+            let _captured = &capture;
+        })
+    });
+    thread::sleep(Duration::from_millis(5));
+    let (done, outcome) = channel();
+    let third = thread::spawn(move || {
+        let _ = receiving.recv_timeout(within() / 4);
+        let _ = done.send(());
+    });
+    let returned = outcome.recv_timeout(within()).is_ok();
+    let _ = (first.join(), second.join().is_err());
+    if !returned {
+        return Err(Stop::Fault("a receiver beside a closure that panicked waits".to_owned()));
+    }
+    let _ = third.join();
+    Ok(())
+}

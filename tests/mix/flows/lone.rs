@@ -1,0 +1,285 @@
+//! Flows of one shape each: promises of single calls and options.
+
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zmq::{Flags, Kind, Message, ProxyHandle, Socket};
+
+use super::ends::{Arrivals, Sender, receive, whole};
+use super::{Flow, Result, Stop};
+use crate::content;
+use crate::open;
+use crate::world::{free_port, within};
+
+/// A conflating receiver gets the newest message in the end, and none that is older than the last.
+pub fn conflate(flow: &mut Flow<'_>) -> Result {
+    if open::avoids("conflate-newest") {
+        return Ok(());
+    }
+    let pairs = [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pub, Kind::Sub)];
+    let (from, to) = *flow.rng.pick(&pairs);
+    let (sender, receiver) = (flow.socket(from)?, flow.socket(to)?);
+    receiver.set_conflate(true)?;
+    if from != Kind::Pub && flow.rng.coin() {
+        sender.set_conflate(true)?;
+    }
+    if to == Kind::Sub {
+        receiver.subscribe("")?;
+    }
+    flow.link_one(&sender, &[&receiver])?;
+    let (number, world) = (flow.world.number(), flow.world);
+    let (expect, expected) = channel();
+    let (tell, told) = channel();
+    thread::scope(|scope| {
+        let receiving = scope.spawn(move || -> Result {
+            let mut last = 0;
+            for newest in expected {
+                let end = Instant::now() + within();
+                while last < newest {
+                    // One look in a busy loop is what meets the moment of a write.
+                    if let Some(message) = receiver.try_recv()? {
+                        let stamp = whole([&message])?.map_or(last, |stamp| stamp.number);
+                        if stamp < last {
+                            return Err(Stop::Fault(format!("message {stamp} came after {last}")));
+                        }
+                        last = stamp;
+                    } else if world.has_ended() {
+                        return Err(Stop::Ended);
+                    } else if Instant::now() > end {
+                        return Err(Stop::Fault(format!("the newest message is {newest}, and {last} was received")));
+                    }
+                }
+                let _ = tell.send(());
+            }
+            Ok(())
+        });
+        let mut rng = flow.rng.fork();
+        let mut send = |number_of_message| -> Result {
+            let mut parts = content::parts(&mut rng, number, number_of_message, 1);
+            Ok(sender.send(parts.pop_front().expect("one part"))?)
+        };
+        let mut next = 1;
+        let sending = (0..1 + flow.rng.below(40)).try_for_each(|_| -> Result {
+            let newest = next + flow.rng.below(20) as u32;
+            let _ = expect.send(newest);
+            (next..=newest).try_for_each(&mut send)?;
+            next = newest + 1;
+            // A subscription may come after the first messages: the newest is sent until it arrives.
+            while told.recv_timeout(Duration::from_millis(5)).is_err() {
+                if receiving.is_finished() {
+                    return Err(Stop::Ended);
+                }
+                if from == Kind::Pub {
+                    send(newest)?;
+                }
+            }
+            Ok(())
+        });
+        drop(expect);
+        receiving.join().expect("no panic")?;
+        sending
+    })
+}
+
+/// `try_send` finds the room that there is once the receiver has taken everything.
+pub fn room(flow: &mut Flow<'_>) -> Result {
+    if open::avoids("try-send-room") {
+        return Ok(());
+    }
+    let pairs = [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair)];
+    let (from, to) = *flow.rng.pick(&pairs);
+    let (sender, receiver) = (flow.socket(from)?, flow.socket(to)?);
+    sender.set_sndhwm(1 + flow.rng.below(5) as u32)?;
+    receiver.set_rcvhwm(1 + flow.rng.below(5) as u32)?;
+    sender.set_sndbuf(Some(4096))?;
+    receiver.set_rcvbuf(Some(4096))?;
+    let endpoint = flow.link_one(&receiver, &[&sender])?;
+    let inproc = endpoint.starts_with("inproc");
+    for _ in 0..1 + flow.rng.below(20) {
+        let mut sent = 0;
+        while sent < 100_000 && sender.try_send(Message::from([7; 100]))?.is_sent() {
+            sent += 1;
+        }
+        flow.wait("all messages arrive", || {
+            while receiver.try_recv()?.is_some() {
+                sent -= 1;
+            }
+            Ok(sent == 0)
+        })?;
+        // Over a wire, an I/O thread has to take what it is told.
+        let mut tried = 0;
+        flow.wait("there is room", || {
+            tried += 1;
+            let is_sent = sender.try_send("once more")?.is_sent();
+            if inproc && !is_sent {
+                return Err(Stop::Fault("try_send finds no room, and the receiver has taken everything".to_owned()));
+            }
+            Ok(is_sent)
+        })?;
+        flow.wait("the message arrives", || Ok(receiver.try_recv()?.is_some()))?;
+    }
+    Ok(())
+}
+
+/// A client of a port that nobody listens on waits, and reaches the server that comes.
+pub fn down_port(flow: &mut Flow<'_>) -> Result {
+    let port = free_port();
+    let (from, to) = *flow.rng.pick(&[(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer)]);
+    let (client, server) = (flow.socket(from)?, flow.socket(to)?);
+    client.set_reconnect_ivl(Some(Duration::from_millis(2)))?;
+    // A client that tries often enough gets the port of its target for its own.
+    let own = flow.rng.coin() && !open::avoids("self-connection");
+    let source = if own { format!("127.0.0.1:{port};") } else { String::new() };
+    client.connect(&format!("tcp://{source}127.0.0.1:{port}"))?;
+    let mut sender = Sender { socket: &client, number: flow.world.number(), next: 0, group: None };
+    let mut rng = flow.rng.fork();
+    let count = 1 + flow.rng.below(10) as u32;
+    while sender.next < count {
+        sender.send(&mut rng)?;
+    }
+    thread::sleep(Duration::from_millis(flow.rng.below(20) as u64));
+    flow.wait("the port is free", || match server.bind(&format!("tcp://127.0.0.1:{port}")) {
+        Ok(_) => Ok(true),
+        Err(error) if error.errno() == zmq::Errno::EADDRINUSE && own => Ok(false),
+        Err(error) => Err(error.into()),
+    })?;
+    let mut arrivals = Arrivals::default();
+    let end = Instant::now() + within();
+    while arrivals.len() < count as usize {
+        if let Some(parts) = receive(&server, &mut rng)? {
+            whole(&parts)?.map_or(Ok(()), |stamp| arrivals.add(stamp))?;
+        } else if Instant::now() > end {
+            return Err(Stop::Fault(format!("messages {:?} are missing", arrivals.missing(sender.number, count))));
+        }
+    }
+    Ok(())
+}
+
+/// A message that is accepted after a conversion used the socket arrives, or was refused.
+pub fn reentrant(flow: &mut Flow<'_>) -> Result {
+    struct Reentrant<'a>(&'a Socket<'static>);
+    impl From<Reentrant<'_>> for Message {
+        fn from(reentrant: Reentrant<'_>) -> Message {
+            let _ = reentrant.0.send_with("head", Flags::SNDMORE | Flags::DONTWAIT);
+            "tail".into()
+        }
+    }
+    if open::avoids("reentrant-conversion") {
+        return Ok(());
+    }
+    let (sender, receiver) = (flow.socket(Kind::Push)?, flow.socket(Kind::Pull)?);
+    flow.link_one(&receiver, &[&sender])?;
+    match flow.rng.below(3) {
+        0 => sender.send(Reentrant(&sender))?,
+        1 => drop(sender.try_send(Reentrant(&sender))?),
+        _ => drop(sender.send_timeout(Reentrant(&sender), within())?),
+    }
+    let _ = receiver.recv_multipart_timeout(Duration::from_millis(50))?;
+    drop(receiver);
+    let mut sent = 0;
+    for number in 0..3 {
+        sent += u32::from(sender.send_timeout(format!("job {number}"), Duration::from_millis(20))?.is_sent());
+    }
+    let receiver = flow.socket(Kind::Pull)?;
+    let endpoint = format!("inproc://reentrant-{}", flow.world.number());
+    receiver.bind(&endpoint)?;
+    sender.connect(&endpoint)?;
+    sent += u32::from(sender.send_timeout("job 3", within())?.is_sent());
+    let mut received = 0;
+    // What was sent to a receiver that has gone is gone with it: a bind that is not seen to end may take messages.
+    while receiver.recv_multipart_timeout(Duration::from_millis(50))?.is_some() {
+        received += 1;
+    }
+    if received == 0 && sent > 0 {
+        return Err(Stop::Fault(format!("{sent} messages were accepted, and none arrived")));
+    }
+    Ok(())
+}
+
+/// A message of which a part is refused is not sent at all.
+pub fn refused_part(flow: &mut Flow<'_>) -> Result {
+    if open::avoids("refused-part") {
+        return Ok(());
+    }
+    let (publisher, subscriber) = (flow.socket(Kind::XPub)?, flow.socket(Kind::XSub)?);
+    flow.link_one(&publisher, &[&subscriber])?;
+    let long = [&[1], vec![b'x'; 9000].as_slice()].concat();
+    let first = *flow.rng.pick(&["first", ""]);
+    if subscriber.send_multipart([Message::from(first), Message::from(long)]).is_ok() {
+        return Err(Stop::Fault("a subscription of 9000 bytes is accepted".to_owned()));
+    }
+    subscriber.send("next")?;
+    let Some(parts) = publisher.recv_multipart_timeout(within())? else {
+        return Err(Stop::Fault("the message after one that was refused is lost".to_owned()));
+    };
+    if parts != ["next"] {
+        return Err(Stop::Fault(format!("{parts:?} came instead of the message after one that was refused")));
+    }
+    Ok(())
+}
+
+/// A proxy loses nothing, whenever it ends: messages are forwarded, given back, or still in its frontend.
+pub fn proxied(flow: &mut Flow<'_>) -> Result {
+    let (source, sink) = (flow.socket(Kind::Push)?, flow.socket(Kind::Pull)?);
+    let (front, back) = (flow.socket(Kind::Pull)?, flow.socket(Kind::Push)?);
+    for socket in [&source, &sink, &front, &back] {
+        flow.tune(socket)?;
+    }
+    flow.link_one(&front, &[&source])?;
+    flow.link_one(&sink, &[&back])?;
+    let (number, count) = (flow.world.number(), 1 + flow.rng.below(80) as u32);
+    let pause = Duration::from_micros(flow.rng.below(5000) as u64);
+    let world = flow.world;
+    let (mut send_rng, mut receive_rng) = (flow.rng.fork(), flow.rng.fork());
+    let handle = ProxyHandle::new()?;
+    let (over, ended) = channel::<()>();
+    thread::scope(|scope| -> Result {
+        let sending = scope.spawn(move || -> Result {
+            let mut sender = Sender { socket: &source, number, next: 0, group: None };
+            while sender.next < count {
+                sender.send(&mut send_rng)?;
+            }
+            // The sender stays until all is counted.
+            let _ = ended.recv();
+            Ok(())
+        });
+        let controller = handle.clone();
+        let proxying = scope.spawn(move || (handle.run(&front, &back, None), front, back));
+        let mut arrivals = Arrivals::default();
+        let start = Instant::now();
+        while start.elapsed() < pause {
+            if let Some(parts) = receive(&sink, &mut receive_rng)? {
+                whole(&parts)?.map_or(Ok(()), |stamp| arrivals.add(stamp))?;
+            }
+        }
+        let _ = controller.terminate();
+        let (outcome, front, back) = proxying.join().expect("no panic");
+        let given_back = outcome.map_err(zmq::Error::from)?.to_backend;
+        let mut after = Arrivals::default();
+        let end = Instant::now() + within();
+        if let Some(parts) = given_back {
+            whole(&parts)?.map_or(Ok(()), |stamp| after.add(stamp))?;
+        }
+        // What was forwarded may still be on its way, and what was not is in the frontend.
+        loop {
+            if let Some(parts) = receive(&sink, &mut receive_rng)? {
+                whole(&parts)?.map_or(Ok(()), |stamp| arrivals.add(stamp))?;
+            }
+            if let Some(parts) = front.recv_multipart_timeout(Duration::from_millis(5))? {
+                whole(&parts)?.map_or(Ok(()), |stamp| after.add(stamp))?;
+            }
+            if arrivals.len() + after.len() >= count as usize {
+                break;
+            }
+            if Instant::now() > end || world.has_ended() {
+                break;
+            }
+        }
+        drop((over, back));
+        arrivals.merge(after)?;
+        let missing = arrivals.missing(number, count);
+        let sent = sending.join().expect("no panic");
+        if missing.is_empty() { sent } else { Err(Stop::Fault(format!("messages {missing:?} are missing"))) }
+    })
+}

@@ -1,0 +1,186 @@
+//! Opening and closing sockets, their endpoints, and the end of the context.
+
+use std::time::Duration;
+
+use zmq::{Kind, Socket, SocketSpec};
+
+use super::{Row, SOCKETS, Thread, row};
+use crate::open;
+use crate::rng::Rng;
+
+pub const ROWS: &[Row] = &[
+    row("open", 40, open),
+    row("close", 8, |thread, rng| thread.sockets[rng.below(SOCKETS)] = None),
+    row("bind", 25, bind),
+    row("connect", 40, connect),
+    row("unbind", 8, |thread, rng| {
+        let endpoint = endpoint(thread, rng);
+        let _ = thread.socket(rng).map(|socket| socket.unbind(&endpoint));
+    }),
+    row("disconnect", 8, |thread, rng| {
+        let endpoint = endpoint(thread, rng);
+        let _ = thread.socket(rng).map(|socket| socket.disconnect(&endpoint));
+    }),
+    row("scoped", 4, scoped),
+    row("connect-with-routing-id", 4, |thread, rng| {
+        let endpoint = endpoint(thread, rng);
+        let id = *rng.pick(&["p", "q", "\0\0\0\0\x01", ""]);
+        let _ = thread.socket(rng).map(|socket| socket.connect_with_routing_id(id, &endpoint));
+    }),
+    row("connect-and-wait", 2, |thread, rng| {
+        let endpoint = endpoint(thread, rng);
+        let _ = thread.socket(rng).map(|socket| socket.connect_and_wait(&endpoint, Duration::from_millis(5)));
+    }),
+    row("connect-peer", 3, connect_peer),
+    row("spec", 3, spec),
+    row("downcast", 3, downcast),
+    row("last-endpoint", 3, |thread, rng| {
+        let socket = thread.socket(rng);
+        let _ = socket.map(|socket| (socket.last_endpoint(), socket.events(), socket.rcvmore(), socket.context()));
+    }),
+    row("open-sockets", 1, |thread, _| drop(format!("{:?}", thread.world.context.open_sockets()))),
+    row("shutdown", 1, shutdown),
+    row("own-context", 2, own_context),
+];
+
+fn open(thread: &mut Thread<'_>, rng: &mut Rng) {
+    let kind = *rng.pick(Kind::ALL);
+    let Ok(socket) = thread.world.context.owned_socket(kind) else { return };
+    if rng.one_in(3) {
+        let _ = socket.set_sndhwm(1 + rng.below(3) as u32);
+        let _ = socket.set_rcvhwm(1 + rng.below(3) as u32);
+    }
+    if rng.one_in(4) {
+        let _ = socket.set_linger(Some(Duration::from_millis(rng.below(50) as u64)));
+    }
+    if kind == Kind::Sub {
+        let _ = socket.subscribe("");
+    }
+    #[cfg(feature = "draft")]
+    if kind == Kind::Dish {
+        let _ = socket.join("a");
+    }
+    thread.sockets[rng.below(SOCKETS)] = Some(socket);
+}
+
+/// An endpoint to connect to, or to end.
+pub fn endpoint(thread: &Thread<'_>, rng: &mut Rng) -> String {
+    let name = format!("inproc://{}", rng.below(6));
+    if rng.coin() { name } else { thread.world.endpoint(rng).unwrap_or(name) }
+}
+
+fn bind(thread: &mut Thread<'_>, rng: &mut Rng) {
+    let inproc = format!("inproc://{}", rng.below(6));
+    let path = format!("ipc://{}/{}", thread.world.directory.display(), rng.below(4));
+    let endpoint = match rng.below(10) {
+        0 | 1 => "tcp://127.0.0.1:*",
+        2 => "ipc://*",
+        3 => path.as_str(),
+        4 => "ws://127.0.0.1:*/x",
+        5 => *rng.pick(&["tcp://[::1]:*", "udp://127.0.0.1:*", "ws://127.0.0.1:*", "tcp://lo:*", "udp://239.0.0.7:*"]),
+        _ => inproc.as_str(),
+    };
+    if endpoint.starts_with("ws") && open::avoids("ws-masking") {
+        return;
+    }
+    let bound = thread.socket(rng).map(|socket| socket.bind(endpoint));
+    if let Some(Ok(bound)) = bound
+        && !bound.starts_with("inproc")
+    {
+        thread.world.add_endpoint(rng, bound);
+    }
+}
+
+fn connect(thread: &mut Thread<'_>, rng: &mut Rng) {
+    let endpoint = endpoint(thread, rng);
+    let _ = thread.socket(rng).map(|socket| socket.connect(&endpoint));
+}
+
+/// Guards that end a bind and a connect, in both orders, with the socket used between.
+fn scoped(thread: &mut Thread<'_>, rng: &mut Rng) {
+    let (to, name) = (endpoint(thread, rng), format!("inproc://{}", rng.below(6)));
+    let Some(socket) = thread.socket(rng) else { return };
+    let (bound, connected) = (socket.bind_scoped(&name), socket.connect_scoped(&to));
+    let _ = socket.try_recv();
+    if rng.coin() {
+        drop((bound, connected));
+    } else {
+        drop((connected, bound));
+    }
+}
+
+#[cfg(feature = "draft")]
+fn connect_peer(thread: &mut Thread<'_>, rng: &mut Rng) {
+    let endpoint = endpoint(thread, rng);
+    let Some(socket) = thread.socket(rng) else { return };
+    let _ = socket.set_sndtimeo(Some(Duration::from_millis(1)));
+    if let Ok(id) = socket.connect_peer(&endpoint) {
+        let _ = socket.send_to_peer(id, "to a peer");
+    }
+}
+
+#[cfg(not(feature = "draft"))]
+fn connect_peer(_: &mut Thread<'_>, _: &mut Rng) {}
+
+fn spec(thread: &mut Thread<'_>, rng: &mut Rng) {
+    let mark = rng.below(3) as u32;
+    let spec = SocketSpec::new(*rng.pick(Kind::ALL))
+        .with(move |socket| socket.set_sndhwm(mark))
+        .bind(format!("inproc://{}", rng.below(6)))
+        .connect(endpoint(thread, rng));
+    if let Ok((socket, _)) = spec.open(&thread.world.context) {
+        thread.sockets[rng.below(SOCKETS)] = Some(socket);
+    }
+}
+
+/// The type of a socket is changed, to the right kind and to a wrong one, and erased again.
+fn downcast(thread: &mut Thread<'_>, rng: &mut Rng) {
+    fn through<T: zmq::SocketType>(socket: Socket<'static>) -> Socket<'static> {
+        socket.downcast::<T>().map_or_else(|socket| socket, Socket::into_untyped)
+    }
+    let place = &mut thread.sockets[rng.below(SOCKETS)];
+    if let Some(socket) = place.take() {
+        let socket = match rng.below(3) {
+            0 => through::<zmq::Push>(socket),
+            1 => through::<zmq::Router>(socket),
+            _ => through::<zmq::Sub>(socket),
+        };
+        *place = Some(socket);
+    }
+}
+
+fn shutdown(thread: &mut Thread<'_>, rng: &mut Rng) {
+    // Most programs go on to their end.
+    if rng.one_in(2) {
+        thread.world.ended.store(true, std::sync::atomic::Ordering::SeqCst);
+        let _ = thread.world.context.shutdown();
+    }
+}
+
+/// A context that has no sockets, or some that are dropped in any order with it.
+fn own_context(_: &mut Thread<'_>, rng: &mut Rng) {
+    let Ok(context) = zmq::Context::new() else { return };
+    let _ = context.set_blocky(false);
+    let _ = context.set_max_sockets(1 + rng.below(20) as u32);
+    context.set_socket_defaults(|socket| socket.set_sndhwm(7));
+    let mut sockets: Vec<_> =
+        (0..rng.below(4)).filter_map(|_| context.owned_socket(*rng.pick(Kind::ALL)).ok()).collect();
+    for socket in &sockets {
+        let _ = if rng.coin() { socket.bind("inproc://x").map(drop) } else { socket.connect("inproc://x") };
+        let _ = socket.try_send("x");
+    }
+    let shut = rng.coin();
+    if shut {
+        let _ = context.shutdown();
+    }
+    if rng.coin() {
+        sockets.reverse();
+    }
+    if rng.coin() {
+        drop(context);
+        drop(sockets);
+    } else {
+        drop(sockets);
+        let _ = context.terminate(Duration::from_secs(1));
+    }
+}
