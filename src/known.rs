@@ -18,16 +18,22 @@ pub(crate) type SinglePartOnly = Arc<AtomicBool>;
 pub(crate) struct Known {
     /// Whether the socket has bound or connected, or has set the id of the next peer that it connects to.
     pub(crate) is_used: bool,
-    /// Whether the socket has an endpoint that is not an inproc name.
-    pub(crate) has_remote: bool,
     /// The inproc names that the socket is bound to.
     pub(crate) bound: Vec<Box<CStr>>,
-    /// The inproc names that the socket has connected to.
-    pub(crate) connected: Vec<Box<CStr>>,
+    /// The connections to inproc names that have not ended, or whose messages linger.
+    pub(crate) connected: Vec<InprocConnection>,
     /// The flags of all inproc names that the socket has ever bound: connections outlast `unbind`.
     pub(crate) single_part_only: Vec<SinglePartOnly>,
     pub(crate) routing_ids: RoutingIds,
     pub(crate) one_way: OneWayOptions,
+}
+
+/// A connection to an inproc name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct InprocConnection {
+    pub(crate) name: Box<CStr>,
+    /// No other connection in the context has the number.
+    pub(crate) number: u64,
 }
 
 /// The routing ids that `ZMQ_CONNECT_ROUTING_ID` assigned to peers of a ROUTER or STREAM.

@@ -120,6 +120,8 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0037-probe-behind-hello"
     "0038-socks-proxy-never-answers"
     "0039-hiccup-message-uncounted"
+    "0040-inproc-close-during-bind"
+    "0041-inproc-linger-before-bind"
     "0050-udp-unbind"
     "0051-zap-status-300-waits"
     "0052-errno-after-monitor-event"

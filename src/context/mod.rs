@@ -4,6 +4,7 @@ mod defaults;
 mod inproc;
 mod open_sockets;
 
+pub(crate) use inproc::Closing;
 pub(crate) use open_sockets::{EndpointRole, OpenSockets};
 pub use open_sockets::{OpenSocket, TerminateError};
 
@@ -336,9 +337,9 @@ impl Inner {
     }
 
     fn shutdown(&self) -> Result<()> {
-        // The lock keeps connections out: after `bind_waiting` a connection could not open a stand-in.
+        // The lock keeps connections out: after `end` a connection could not open a stand-in.
         let mut inproc = lock(&self.inproc);
-        inproc.bind_waiting();
+        inproc.end();
         self.raw.shutdown().map_err(|errno| errno.for_call("zmq_ctx_shutdown"))
     }
 }
@@ -350,7 +351,7 @@ impl Drop for Inner {
         }
         // `Context::terminate` has ended the context before.
         let Some(ending) = self.raw.end() else { return };
-        lock(&self.inproc).bind_waiting();
+        lock(&self.inproc).end();
         let open_sockets = self.open_sockets.clone();
         raw::wait_elsewhere(move || {
             ending.term();

@@ -1,6 +1,7 @@
 //! The open sockets of a context, for reports of those that keep it from ending.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CString;
 use std::fmt;
 use std::io;
 use std::panic::Location;
@@ -114,6 +115,14 @@ impl OpenSockets {
             socket.bound.remove(endpoint);
             socket.connected.remove(endpoint);
         }
+    }
+
+    /// The endpoints of a socket.
+    pub(super) fn endpoints(&self, number: u64) -> Vec<CString> {
+        let state = lock(&self.state);
+        let endpoints =
+            state.sockets.get(&number).into_iter().flat_map(|socket| socket.bound().chain(socket.connected()));
+        endpoints.filter_map(|endpoint| CString::new(endpoint).ok()).collect()
     }
 
     pub(super) fn ended(&self) {

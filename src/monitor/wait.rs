@@ -258,7 +258,7 @@ fn wait_for_name(core: &Core, text: &str, deadline: Deadline) -> Result<bool> {
     let name = endpoint::c_text(CALL, text)?;
     // No descriptor signals that a name was bound.
     let mut backoff = Backoff::new();
-    while core.context().inproc_is_waiting(&name) {
+    while core.waits_for_name(&name) {
         if deadline.has_passed() {
             return Ok(false);
         }

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use super::{Core, Socket, SocketRef};
 use crate::context::EndpointRole;
@@ -10,6 +11,7 @@ use crate::endpoint;
 use crate::error::LongId;
 use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
+use crate::known::InprocConnection;
 use crate::raw;
 
 impl<T: SocketType> Socket<'_, T> {
@@ -207,7 +209,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// `ENOENT` without such a connection, `EINVAL`, `ETERM`. `EFSM` while a message is half received, and on ROUTER,
     /// REP, SUB, XSUB and STREAM while a message is waiting: libzmq would abort the process if the message ended with
-    /// its connection. `EFSM` also if an `inproc://` name is not bound yet.
+    /// its connection. With a libzmq without the patches for safety, `EFSM` also if an `inproc://` name is not bound yet.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -256,7 +258,6 @@ impl Core {
 
     fn bind_checked(&self, text: &CStr, bind: impl FnOnce() -> Result<()>) -> Result<()> {
         if !endpoint::is_inproc(text) {
-            self.known().has_remote = true;
             return bind();
         }
         let single_part_only = self.context().inproc_bind(self.kind(), text, bind)?;
@@ -321,13 +322,13 @@ impl Core {
 
     fn connect_checked<R>(&self, text: &CStr, connect: impl FnOnce() -> Result<R>) -> Result<R> {
         if !endpoint::is_inproc(text) {
-            self.known().has_remote = true;
             return connect();
         }
         let single_part_only = self.kind() == Kind::Sub && self.conflates();
         let has_its_peer = self.kind().has_one_peer() && self.is_used();
-        let connected = self.context().inproc_connect(text, self.kind(), single_part_only, has_its_peer, connect)?;
-        self.known().connected.push(text.into());
+        let (connected, connection) =
+            self.context().inproc_connect(text, self.kind(), single_part_only, has_its_peer, connect)?;
+        self.known().connected.push(connection);
         Ok(connected)
     }
 
@@ -380,7 +381,9 @@ impl Core {
             self.check_ending(CALL, endpoint, &text)?;
         }
         let unbind = || uninterrupted(|| self.raw().unbind(&text));
-        let outcome = if endpoint::is_inproc(&text) {
+        let outcome = if endpoint::is_inproc(&text) && own_names.is_empty() {
+            self.disconnect_inproc(&text, unbind)
+        } else if endpoint::is_inproc(&text) {
             let outcome = self.context().inproc_unbind(&own_names, || unbind().and_then(|()| self.process_ended()));
             self.known().bound.retain(|bound| **bound != *text);
             outcome
@@ -409,15 +412,32 @@ impl Core {
         }
         self.check_ending(CALL, endpoint, &text)?;
         let disconnect = || uninterrupted(|| self.raw().disconnect(&text));
-        let outcome = if endpoint::is_inproc(&text) {
-            self.context().inproc_disconnect(|| disconnect().and_then(|()| self.process_ended()))
-        } else {
-            disconnect()
-        };
+        let outcome = if endpoint::is_inproc(&text) { self.disconnect_inproc(&text, disconnect) } else { disconnect() };
         if outcome.is_ok() {
             self.forget_endpoint(endpoint);
         }
         outcome.map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
+    }
+
+    fn disconnect_inproc(&self, name: &CStr, disconnect: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
+        let linger = self.raw().get_int(zmq_sys::ZMQ_LINGER)?;
+        let linger = u64::try_from(linger).ok().map(Duration::from_millis);
+        let connections = self.connections_to(name);
+        self.context().inproc_disconnect(connections, linger, || disconnect().and_then(|()| self.process_ended()))?;
+        let lingering = self.context().inproc_waiting(self.connections_to(name));
+        let mut known = self.known();
+        known.connected.retain(|connection| *connection.name != *name);
+        known.connected.extend(lingering);
+        Ok(())
+    }
+
+    fn connections_to(&self, name: &CStr) -> Vec<InprocConnection> {
+        self.known().connected.iter().filter(|connection| *connection.name == *name).cloned().collect()
+    }
+
+    /// Whether a connection of this socket waits for the inproc name to be bound.
+    pub(crate) fn waits_for_name(&self, name: &CStr) -> bool {
+        !self.context().inproc_waiting(self.connections_to(name)).is_empty()
     }
 
     /// Has libzmq process what the end of a connection inside the context has to do on this side.

@@ -48,7 +48,6 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
         {
             let mut known = core.known();
             known.is_used = true;
-            known.has_remote = true;
             known.routing_ids.others_possible = true;
         }
         core.state.set_has_inproc_name();

@@ -34,7 +34,7 @@ use std::panic::Location;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use crate::context::{Context, EndpointRole, Inner};
+use crate::context::{Closing, Context, EndpointRole, Inner};
 use crate::error::{Errno, Error, Result};
 use crate::kind::Kind;
 use crate::known::{Conflating, Known, Record};
@@ -263,10 +263,8 @@ impl Drop for Core {
             // ETERM: a libzmq without patch 0054, and the socket has answered ETERM before. It lingers in the background.
             let _ = raw.set_int(zmq_sys::ZMQ_LINGER, 0);
         }
-        let known = std::mem::take(&mut *self.known());
-        // A socket with remote endpoints is closed now, so that libzmq releases the addresses.
-        let connected = if known.has_remote { Vec::new() } else { known.connected };
-        context.inproc_close(raw, &known.bound, connected);
+        let Known { bound, connected, .. } = std::mem::take(&mut *self.known());
+        context.inproc_close(Closing { socket: raw, number: self.number, bound, connected });
         context.open_sockets().remove(self.number);
     }
 }

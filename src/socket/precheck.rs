@@ -188,8 +188,9 @@ impl Core {
             let why = format_args!("{endpoint:?}: a message is half received; receive its other parts first");
             return Err(Errno::EFSM.with_detail(call, why));
         }
-        // If the name is bound later, libzmq sends an id or a welcome over the ended connection, and aborts.
-        if endpoint::is_inproc(text) && self.context().inproc_is_waiting(text) {
+        // If the name is bound later, libzmq sends an id or a welcome over the ended connection, and aborts, except with
+        // the patches 0016-welcome-for-closed-connection and 0040-inproc-close-during-bind.
+        if cfg!(not(zmq_patches = "safety")) && endpoint::is_inproc(text) && self.waits_for_name(text) {
             let why =
                 format_args!("{endpoint:?}: the name is not bound yet; the connection ends when the socket is closed");
             return Err(Errno::EFSM.with_detail(call, why));

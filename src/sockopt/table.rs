@@ -70,7 +70,8 @@ options! {
     /// How long unsent messages are kept when the socket closes or disconnects, and so how long the end of its context
     /// may have to wait for them: in milliseconds, `None` is for ever. The default is zero for SUB and XSUB and if the
     /// context is not [`crate::Context::blocky`], for ever otherwise. Takes effect at once, until the shutdown of the
-    /// context.
+    /// context. Messages to an `inproc://` name that is not bound are kept as long, and no longer than the context is
+    /// used; over a libzmq without the patches for safety, for ever.
     "ZMQ_LINGER" = ZMQ_LINGER: (OrDefault<Milliseconds> => Option<Duration>), [linger] [set_linger], SocketType,
         Some(Duration::from_millis(1500));
 

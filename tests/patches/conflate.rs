@@ -107,18 +107,82 @@ fn conflating_push_keeps_its_newest_message_until_the_bind() {
     assert_eq!(pull.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "new");
 }
 
+/// A DEALER always sends its routing id. Its next message took the place of the id.
+#[deadline::test(patches = [34])]
+fn conflating_dealer_keeps_its_routing_id_and_its_newest_message() {
+    let context = Context::new().unwrap();
+    for bound_first in [false, true] {
+        for peer in [Kind::Dealer, Kind::Router] {
+            let dealer = context.socket(Kind::Dealer).unwrap();
+            dealer.set_routing_id("alice").unwrap();
+            dealer.set_conflate(true).unwrap();
+            let endpoint = format!("inproc://{peer}-{bound_first}");
+            let peer = context.socket(peer).unwrap();
+            if bound_first {
+                peer.bind(&endpoint).unwrap();
+            }
+            dealer.connect(&endpoint).unwrap();
+            dealer.send("old").unwrap();
+            dealer.send("new").unwrap();
+            if !bound_first {
+                peer.bind(&endpoint).unwrap();
+            }
+            if peer.kind() == Kind::Router {
+                assert_eq!(peer.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "alice");
+            }
+            assert_eq!(peer.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "new");
+        }
+    }
+}
+
+/// The end of the connection took the place of the message.
+#[deadline::test(patches = [1028])]
+fn conflating_push_sends_its_newest_message_after_its_close() {
+    let context = Context::new().unwrap();
+    for endpoint in ["inproc://late", "inproc://bound", "tcp://127.0.0.1:*"] {
+        for disconnects in [false, true] {
+            let push = context.socket(Push).unwrap();
+            push.set_conflate(true).unwrap();
+            let pull = context.socket(Pull).unwrap();
+            let late = endpoint == "inproc://late";
+            let endpoint = if late { endpoint.to_owned() } else { pull.bind(endpoint).unwrap() };
+            push.connect(&endpoint).unwrap();
+            push.send("old").unwrap();
+            push.send("new").unwrap();
+            if disconnects {
+                push.disconnect(&endpoint).unwrap();
+            }
+            drop(push);
+            if late {
+                wait_for_reaper(&context);
+                pull.bind(&endpoint).unwrap();
+            }
+            let newest =
+                std::iter::from_fn(|| pull.recv_timeout(RECV_TIMEOUT).unwrap()).find(|message| message != "old");
+            assert_eq!(newest.unwrap(), "new", "{endpoint} {disconnects}");
+            pull.unbind(&endpoint).unwrap();
+        }
+    }
+}
+
 /// The end of the connection took the place of the routing id that the bind, or the end of the context, asserts to be there.
 /// libzmq aborted the process.
 #[deadline::test(patches = [34])]
 fn conflating_socket_can_be_closed_before_its_endpoint_is_bound() {
     in_own_process("conflate::conflating_socket_can_be_closed_before_its_endpoint_is_bound", || {
-        for (kind, peer) in [(Kind::Push, Kind::Pull), (Kind::Pull, Kind::Push)] {
+        for (kind, peer) in [
+            (Kind::Push, Kind::Pull),
+            (Kind::Pull, Kind::Push),
+            (Kind::Dealer, Kind::Dealer),
+            (Kind::Dealer, Kind::Router),
+            (Kind::Pub, Kind::Sub),
+            (Kind::Sub, Kind::Pub),
+        ] {
             for bound in [false, true] {
                 let context = Context::new().unwrap();
                 let socket = context.socket(kind).unwrap();
                 socket.set_conflate(true).unwrap();
                 socket.connect("inproc://late").unwrap();
-                // The crate then closes the socket when it is dropped, and not when the name is bound.
                 socket.bind("tcp://127.0.0.1:*").unwrap();
                 drop(socket);
                 wait_for_reaper(&context);

@@ -5,6 +5,7 @@
 mod common;
 mod conflate;
 mod connecter;
+mod ctx;
 mod engine;
 #[cfg(feature = "draft")]
 mod greetings;
