@@ -92,7 +92,7 @@ pub fn clear() {
 }
 
 /// A descriptor that is readable from a caught signal until [`clear`], for loops that wait on other things; `None` before
-/// [`catch_signals`]. Do not read from it.
+/// [`catch_signals`]. On systems without epoll, do not read from it, and leave it non-blocking.
 ///
 /// ```no_run
 /// use zmq::{PollEvents, PollItem, interrupt};
@@ -107,5 +107,5 @@ pub fn clear() {
 /// # }
 /// ```
 pub fn wake_fd() -> Option<BorrowedFd<'static>> {
-    raw::wake_fd()
+    raw::lent_wake_fd()
 }

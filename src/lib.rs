@@ -46,7 +46,7 @@
 //!
 //! # What each libzmq promises
 //!
-//! The vendored libzmq is 4.3.5 with [68 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
+//! The vendored libzmq is 4.3.5 with [72 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
 //! `LIBZMQ_VENDOR_PATCHES` in the environment of the build (`all`, `safety`, `none`) chooses among them, the feature
 //! `system` links the system's libzmq, and [`PATCHES`] says what is linked. "Except" points to the faults that are known
 //! and not mended yet, in libzmq or in this crate, by which safe code or a remote peer breaks the promise. A freeze is a
@@ -59,17 +59,16 @@
 //! | no freeze | except (3) | except (3), (5) | no | no |
 //! | no accepted message lost, mixed or reordered | except (4) | no | no | no |
 //!
-//! 1. `bind_fd` on a thread-safe socket closes the descriptor twice if the context ends during the call.
-//! 2. The system's limit of descriptors is reached. A context is shut down while [`poll()`] waits for thread-safe and other
-//!    sockets at once. A duplicate of the descriptor that was given to `bind_fd` is shut down. 2^31 copies of one message are leaked
+//! 1. Closing a socket while the inproc name it connected to is bound is a data race.
+//! 2. A context is shut down while [`poll()`] waits for thread-safe and other sockets at once. A conflating DEALER is
+//!    closed before the inproc name that it connected to is bound. 2^31 copies of one message are leaked
 //!    ([`std::mem::forget`]). A peer over `ws://` names the protocol `ZWS2.0` to a socket with `ZMQ_HEARTBEAT_IVL`, or
-//!    comes back to the full pipe of a ROUTER or REP that connected. A connect over tcp or ws is answered by ICMP "protocol
-//!    unreachable". The limit of threads is reached when a context opens its first socket. A sandbox refuses a system call
-//!    that libzmq needs. All assertions that can be reached are in
-//!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
-//! 3. A [`Stream`] waits for room at a peer that has left, until its messages are received. A descriptor that libzmq waits
-//!    on is made blocking. A closure for a [`SharedSocket`] panics while its captures are dropped. The owner of a message's
-//!    content holds the last handle of a [`SharedSocket`]: no owner is dropped after it.
+//!    comes back to the full pipe of a ROUTER or REP that connected. The limit of threads is reached when a context
+//!    opens its first socket. A sandbox refuses a system call that libzmq needs. All assertions that can be reached are
+//!    in [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
+//! 3. A [`Stream`] waits for room at a peer that has left, until its messages are received. A closure for a
+//!    [`SharedSocket`] panics while its captures are dropped. The owner of a message's content holds the last handle of
+//!    a [`SharedSocket`]: no owner is dropped after it.
 //! 4. An `Into<Message>` sends on the socket that it is converted for: later messages arrive nowhere. A [`Stream`] sends a
 //!    message that is not an id and one part. An [`XSub`] refuses a later part of a message whose first part is sent.
 //!    `ZMQ_CONFLATE` can keep an older message than the newest. A DISH drops the groups it joins beyond the mark, and an XPUB
@@ -107,6 +106,7 @@ mod context;
 pub mod cookbook;
 mod ctxopt;
 mod deadline;
+mod descriptors;
 mod endpoint;
 mod error;
 pub mod interrupt;

@@ -1,12 +1,12 @@
 //! `Waker`: ends another thread's wait for sockets, by a descriptor that becomes readable.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
-use crate::raw::{PollItem, Process};
+use crate::raw::{PollItem, Process, relay_fd};
 
 /// Wakes a thread that polls its descriptor. Any thread may wake it.
 #[derive(Debug)]
@@ -29,6 +29,12 @@ impl Waker {
     /// `EMFILE` or `ENFILE` for `call`, if no descriptor is left.
     pub(crate) fn new(call: &'static str) -> Result<Waker> {
         Waker::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call(call))
+    }
+
+    /// A descriptor that is readable while the waker's own is, to lend to users. Safe code could make that one blocking, or
+    /// read from it, and a wait would not end.
+    pub(crate) fn relay(&self) -> io::Result<OwnedFd> {
+        relay_fd(self.as_fd())
     }
 
     /// Makes the descriptor readable.

@@ -11,13 +11,12 @@ pub use open_sockets::{OpenSocket, TerminateError};
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::fmt;
-use std::fs::File;
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::deadline::Deadline;
+use crate::descriptors::check_spare;
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::known::Record;
@@ -309,14 +308,8 @@ impl Inner {
         }
         let threads = self.raw.get(zmq_sys::ZMQ_IO_THREADS).max(0) as usize + 1;
         // Two for each thread, one for the socket, one to spare.
-        let all: io::Result<Vec<File>> = (0..2 * threads + 2).map(|_| File::open("/dev/null")).collect();
-        match all {
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                let errno = Errno::from_io(&error, Errno::EMFILE);
-                Err(errno.with_detail("zmq_socket", format_args!("no descriptors left for {threads} threads")))
-            }
-            _ => Ok(()),
-        }
+        check_spare(2 * threads + 2)
+            .map_err(|errno| errno.with_detail("zmq_socket", format_args!("no descriptors left for {threads} threads")))
     }
 
     pub(crate) fn open_sockets(&self) -> &OpenSockets {

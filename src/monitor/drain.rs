@@ -1,11 +1,12 @@
 //! The thread that receives a monitor's events from libzmq, and the queue that it fills.
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::event::{Endpoints, Event, Events, Notice};
-use crate::error::{Errno, Result};
+use crate::error::{Errno, Error, Result};
 use crate::lock::lock;
 use crate::message::Message;
 use crate::raw::{Format, MonitorReader, RawMessage};
@@ -17,6 +18,8 @@ pub(super) struct NoticeQueue {
     state: Mutex<NoticeQueueState>,
     /// Readable while a notice can be taken, and after the end.
     ready: Waker,
+    /// The relay of `ready` that is lent to users.
+    lent: OwnedFd,
     /// The events that are kept.
     wanted: Events,
     /// The events that count as a new connection.
@@ -53,12 +56,18 @@ impl NoticeQueueState {
 }
 
 fn waker() -> Result<Waker> {
-    Waker::pair().map_err(|error| super::no_means(Errno::from_io(&error, Errno::EMFILE)))
+    Waker::pair().map_err(no_descriptor)
+}
+
+fn no_descriptor(error: io::Error) -> Error {
+    super::no_means(Errno::from_io(&error, Errno::EMFILE))
 }
 
 impl NoticeQueue {
     pub(super) fn new(wanted: Events, arrival: Events, capacity: usize) -> Result<NoticeQueue> {
-        Ok(NoticeQueue { state: Mutex::default(), ready: waker()?, wanted, arrival, capacity })
+        let ready = waker()?;
+        let lent = ready.relay().map_err(no_descriptor)?;
+        Ok(NoticeQueue { state: Mutex::default(), ready, lent, wanted, arrival, capacity })
     }
 
     fn lock(&self) -> MutexGuard<'_, NoticeQueueState> {
@@ -67,6 +76,10 @@ impl NoticeQueue {
 
     pub(super) fn ready(&self) -> BorrowedFd<'_> {
         self.ready.as_fd()
+    }
+
+    pub(super) fn lent(&self) -> BorrowedFd<'_> {
+        self.lent.as_fd()
     }
 
     /// Takes the oldest notice. Once the monitoring has ended and the queue is empty, every call returns the end.

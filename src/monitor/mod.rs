@@ -491,10 +491,11 @@ impl Drop for Monitor {
     }
 }
 
-/// For waiting on a monitor. Do not read from the descriptor.
+/// A descriptor that is readable while a notice can be taken, for loops that wait on other things. On systems without epoll,
+/// do not read from it, and leave it non-blocking.
 impl AsFd for Monitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.queue.ready()
+        self.queue.lent()
     }
 }
 

@@ -110,6 +110,8 @@ impl<K> Event<K> {
 pub struct Poller<'a, K = usize> {
     // Dropped first: no socket may be registered when it closes.
     os: mio::Poll,
+    /// The relay of `os` that is lent to users. Safe code could take events from `os`, or change what is registered.
+    lent: OwnedFd,
     #[cfg(feature = "draft")]
     locked: LockedPoller<'a>,
     os_events: mio::Events,
@@ -160,8 +162,11 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     pub fn new() -> Result<Poller<'a, K>> {
         const CALL: &str = "zmq_poller_new";
         raw::count_forks().map_err(|errno| errno.for_call(CALL))?;
+        let os = mio::Poll::new().map_err(|error| errno(&error).for_call(CALL))?;
+        let lent = raw::relay_fd(os.registry().as_fd()).map_err(|error| errno(&error).for_call(CALL))?;
         Ok(Poller {
-            os: mio::Poll::new().map_err(|error| errno(&error).for_call(CALL))?,
+            os,
+            lent,
             #[cfg(feature = "draft")]
             locked: LockedPoller::default(),
             os_events: mio::Events::with_capacity(EVENT_BATCH),
@@ -478,7 +483,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// ```
     #[doc(alias = "zmq_poller_fd")]
     pub fn wake_fd(&self) -> BorrowedFd<'_> {
-        self.os.registry().as_fd()
+        self.lent.as_fd()
     }
 
     /// The number of registered sockets and file descriptors.

@@ -43,7 +43,8 @@ pub use ppoll::SignalMask;
 #[cfg(feature = "draft")]
 pub(crate) use ppoll::{DESCRIPTORS, ppoll};
 pub(crate) use process::{
-    Process, catch_signals, catching, clear_interrupt, count_forks, interrupted, process_state, reset_wake_up, wake_fd,
+    Process, catch_signals, catching, clear_interrupt, count_forks, interrupted, lent_wake_fd, process_state,
+    reset_wake_up, wake_fd,
 };
 pub(crate) use socket::RawSocket;
 pub(crate) use timers::RawTimers;

@@ -85,12 +85,10 @@ impl<'a> PollItem<'a> {
 
 /// Waits until an item is ready, at most `timeout` milliseconds (-1: for ever), and gives the number of ready ones.
 ///
-/// [`Errno::EINVAL`] for more items than the process may have files open: the system refuses them, and libzmq aborts the
-/// process over that.
+/// [`Errno::EINVAL`] for more items than the process may have files open: the system refuses them. A libzmq without the patch
+/// 0048-descriptor-limit-lowered aborts the process over that.
 pub(crate) fn poll(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize, Errno> {
-    /// A process with a context may have more files open than this, so the limit need not be asked for.
-    const SMALL_LIST: usize = 8;
-    if items.len() > SMALL_LIST && items.len() as u64 > super::platform::most_files() {
+    if cfg!(not(zmq_patches = "safety")) && items.len() as u64 > super::platform::most_files() {
         return Err(Errno::EINVAL);
     }
     let count = c_int::try_from(items.len()).map_err(|_| Errno::EINVAL)?;

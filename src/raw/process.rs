@@ -5,12 +5,12 @@
 
 use std::ffi::c_int;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
-use super::platform::errno_location;
+use super::platform::{errno_location, relay_fd};
 use crate::error::{Errno, Result};
 use crate::lock::lock;
 
@@ -96,6 +96,8 @@ static CAUGHT: AtomicU32 = AtomicU32::new(0);
 /// The two ends of the wake-up pair: the handler writes to the first, blocked calls wait for the second. Never closed.
 static WRITE_END: AtomicI32 = AtomicI32::new(-1);
 static READ_END: AtomicI32 = AtomicI32::new(-1);
+/// The relay of the second end that is lent to users. Never closed.
+static LENT: AtomicI32 = AtomicI32::new(-1);
 static INSTALL: Mutex<()> = Mutex::new(());
 
 /// Whether SIGINT and SIGTERM are caught.
@@ -116,7 +118,18 @@ pub(crate) fn signals_caught() -> u32 {
 
 /// The descriptor that is readable from a caught signal until the interrupt is cleared.
 pub(crate) fn wake_fd() -> Option<BorrowedFd<'static>> {
-    let fd = READ_END.load(Ordering::SeqCst);
+    stored_fd(&READ_END)
+}
+
+/// A descriptor that is readable while [`wake_fd`] is, to lend to users. Safe code could make that one blocking, or read
+/// from it, and calls that wait would not end.
+pub(crate) fn lent_wake_fd() -> Option<BorrowedFd<'static>> {
+    stored_fd(&LENT)
+}
+
+/// The descriptor in one of the statics above.
+fn stored_fd(fd: &AtomicI32) -> Option<BorrowedFd<'static>> {
+    let fd = fd.load(Ordering::SeqCst);
     // SAFETY: once stored, the descriptor is open and never closed.
     (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
 }
@@ -168,9 +181,10 @@ pub(crate) fn catch_signals() -> io::Result<()> {
     }
     count_forks().map_err(|errno| io::Error::from_raw_os_error(errno.raw()))?;
     let (read, write) = wake_up_pair()?;
-    READ_END.store(read.as_raw_fd(), Ordering::SeqCst);
-    WRITE_END.store(write.as_raw_fd(), Ordering::SeqCst);
-    let _ = (read.into_raw_fd(), write.into_raw_fd());
+    let lent = relay_fd(read.as_fd())?;
+    READ_END.store(read.into_raw_fd(), Ordering::SeqCst);
+    WRITE_END.store(write.into_raw_fd(), Ordering::SeqCst);
+    LENT.store(lent.into_raw_fd(), Ordering::SeqCst);
     for signal in [libc::SIGINT, libc::SIGTERM] {
         install(signal)?;
     }
@@ -181,20 +195,25 @@ pub(crate) fn catch_signals() -> io::Result<()> {
 /// Gives a forked child a wake-up pair of its own under the old numbers: parent and child must not wake each other, nor
 /// read each other's bytes.
 fn separate_wake_up() {
-    let old = [READ_END.load(Ordering::SeqCst), WRITE_END.load(Ordering::SeqCst)];
-    if old[0] < 0 {
-        return;
-    }
+    let Some(old_read) = wake_fd() else { return };
     let Ok((read, write)) = wake_up_pair() else { return };
-    for (new, old) in [read, write].iter().zip(old) {
-        // SAFETY: both descriptors are open; the old one is ours, and stays open under its number.
-        unsafe { libc::dup2(new.as_raw_fd(), old) };
-        // SAFETY: as above; F_SETFD takes an int.
-        unsafe { libc::fcntl(old, libc::F_SETFD, libc::FD_CLOEXEC) };
+    replace(&READ_END, &read);
+    replace(&WRITE_END, &write);
+    if let Ok(lent) = relay_fd(old_read) {
+        replace(&LENT, &lent);
     }
     if interrupted() {
         wake();
     }
+}
+
+/// Makes the number of a descriptor in one of the statics above another name of `new`.
+fn replace(old: &AtomicI32, new: &impl AsRawFd) {
+    let old = old.load(Ordering::SeqCst);
+    // SAFETY: both descriptors are open; the old one is ours, and stays open under its number.
+    unsafe { libc::dup2(new.as_raw_fd(), old) };
+    // SAFETY: as above; F_SETFD takes an int.
+    unsafe { libc::fcntl(old, libc::F_SETFD, libc::FD_CLOEXEC) };
 }
 
 fn wake_up_pair() -> io::Result<(UnixStream, UnixStream)> {

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::time::Duration;
 
 use super::{Core, Socket, SocketRef};
@@ -25,12 +25,15 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// Over udp libzmq binds in the background: a port that is taken is no error, and nothing arrives.
     ///
+    /// While the process has no descriptor for a new connection, the listener pauses, and tries again every 100 ms. It reports
+    /// each try as [`crate::monitor::Event::AcceptFailed`].
+    ///
     /// # Errors
     ///
     /// They name the endpoint. `EINVAL` if the text is no endpoint (empty, no `://`, a NUL, a port above 65535),
     /// `EPROTONOSUPPORT` for an unknown transport, `ENOCOMPATPROTO` for one that does not fit the kind, `EADDRINUSE`,
     /// `EADDRNOTAVAIL`, `ENODEV` if the interface does not exist, `ENAMETOOLONG` for a path above the system's limit,
-    /// `EACCES`, `ENOENT`, `EMTHREAD` without an I/O thread, `ETERM`.
+    /// `EACCES`, `ENOENT`, `EMFILE` or `ENFILE` without a file descriptor, `EMTHREAD` without an I/O thread, `ETERM`.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -71,6 +74,9 @@ impl<T: SocketType> Socket<'_, T> {
 
     /// Accepts connections on a descriptor that listens already, such as one from a service manager, and gives the
     /// endpoint back. The text says the transport; its address is ignored.
+    ///
+    /// The socket owns the descriptor. A duplicate of it shares its state: it is made non-blocking, with a receive time-out
+    /// of 1 ms. A duplicate that accepts takes connections away, and one that is shut down ends the endpoint.
     ///
     /// # Errors
     ///
@@ -233,18 +239,24 @@ impl Core {
     fn bind(&self, endpoint: &str) -> Result<String> {
         self.check_process("zmq_bind")?;
         let _op = self.op_lock();
-        self.bind_locked(endpoint)
+        self.bind_locked(endpoint, None)
     }
 
-    fn bind_locked(&self, endpoint: &str) -> Result<String> {
+    /// Binds to `endpoint`, or with `fd` to the descriptor that `ZMQ_USE_FD` is set to.
+    fn bind_locked(&self, endpoint: &str, fd: Option<OwnedFd>) -> Result<String> {
         const CALL: &str = "zmq_bind";
         self.check_process(CALL)?;
         let text = endpoint::check_bind(CALL, endpoint, self.kind())?;
         self.check_bind(CALL, endpoint, &text)?;
+        if fd.is_none() {
+            self.check_descriptor(CALL, endpoint, &text)?;
+        }
         self.bind_checked(&text, || {
             uninterrupted(|| self.raw().bind(&text))
                 .map_err(|errno| errno.with_detail(CALL, format_args!("{endpoint:?}")))
         })?;
+        // The listener owns the descriptor now, and closes it, even if the context ends before this call does.
+        let _ = fd.map(IntoRawFd::into_raw_fd);
         {
             let mut known = self.known();
             known.is_used = true;
@@ -279,13 +291,9 @@ impl Core {
         let set = |value| self.raw().set_int(zmq_sys::ZMQ_USE_FD, value).map_err(|errno| errno.for_call(CALL));
         let _op = self.op_lock();
         set(fd.as_raw_fd())?;
-        let bound = self.bind_locked(endpoint);
-        // The next bind opens a socket of its own again. Where this fails, the context is gone and so is the next bind.
+        let bound = self.bind_locked(endpoint, Some(fd));
+        // The next bind opens a socket of its own again. If this fails, the context is gone and so is the next bind.
         let _ = set(-1);
-        if bound.is_ok() {
-            // The listener owns the descriptor now, and closes it.
-            let _ = std::os::fd::IntoRawFd::into_raw_fd(fd);
-        }
         bound
     }
 
@@ -306,6 +314,8 @@ impl Core {
         self.check_connect(call, endpoint, &text)?;
         #[cfg(feature = "draft")]
         if endpoint::is_udp(endpoint) {
+            // The I/O thread does not try again.
+            self.check_descriptor(call, endpoint, &text)?;
             self.state.set_has_datagrams();
         }
         let connected = self.connect_checked(&text, || {

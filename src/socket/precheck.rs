@@ -4,6 +4,7 @@
 use std::ffi::{CStr, c_int};
 
 use super::Core;
+use crate::descriptors::check_spare;
 use crate::endpoint;
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
@@ -81,6 +82,15 @@ impl Core {
         self.check_proxy(call, endpoint)?;
         self.check_zap_client(call, endpoint)?;
         self.check_conflating(call, endpoint, text)
+    }
+
+    /// Checks that there is a descriptor for an endpoint. If there is none, a libzmq without the patch
+    /// 0044-resolver-without-descriptors aborts the process in its look for the interface, and udp reports nothing.
+    pub(super) fn check_descriptor(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
+        if endpoint::is_inproc(text) {
+            return Ok(());
+        }
+        check_spare(1).map_err(|errno| errno.with_detail(call, format_args!("{endpoint:?}")))
     }
 
     /// A DGRAM with `ZMQ_IPV6` aborts the process over the first datagram.

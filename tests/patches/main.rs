@@ -6,6 +6,8 @@ mod common;
 mod conflate;
 mod connecter;
 mod ctx;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod engine;
 #[cfg(feature = "draft")]
 mod greetings;

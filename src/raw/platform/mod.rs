@@ -59,6 +59,9 @@ pub(crate) fn probe_scheduling(policy: c_int, priority: c_int) -> io::Result<()>
 
 /// Makes a listening stream socket non-blocking, as libzmq needs it, and gives its address family. An error if the
 /// descriptor is not a listening stream socket.
+///
+/// A duplicate of the descriptor can make it blocking again. The receive time-out bounds the wait of an accept in the I/O
+/// thread then; the patch 0046-used-descriptor-blocks sets both again before each accept.
 pub(crate) fn prepare_listener(fd: BorrowedFd<'_>) -> io::Result<c_int> {
     if int_option(fd, libc::SO_TYPE)? != libc::SOCK_STREAM || int_option(fd, libc::SO_ACCEPTCONN)? == 0 {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
@@ -75,6 +78,20 @@ pub(crate) fn prepare_listener(fd: BorrowedFd<'_>) -> io::Result<c_int> {
     let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
     // SAFETY: the descriptor is open (borrowed); F_SETFL takes an int.
     if flags == -1 || unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    let timeout = libc::timeval { tv_sec: 0, tv_usec: 1000 };
+    // SAFETY: the descriptor is open (borrowed), the length is that of the value.
+    let rc = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVTIMEO,
+            (&raw const timeout).cast(),
+            size_of::<libc::timeval>() as libc::socklen_t,
+        )
+    };
+    if rc != 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(c_int::from(address.ss_family))

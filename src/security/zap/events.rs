@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -115,6 +115,8 @@ pub(super) struct EventQueue {
     state: Mutex<EventQueueState>,
     /// Readable while the queue has an event, and after the end.
     signal: Waker,
+    /// The relay of `signal` that is lent to users.
+    lent: OwnedFd,
 }
 
 #[derive(Default)]
@@ -126,7 +128,9 @@ struct EventQueueState {
 
 impl EventQueue {
     pub(super) fn new() -> io::Result<EventQueue> {
-        Ok(EventQueue { state: Mutex::default(), signal: Waker::pair()? })
+        let signal = Waker::pair()?;
+        let lent = signal.relay()?;
+        Ok(EventQueue { state: Mutex::default(), signal, lent })
     }
 
     fn state(&self) -> MutexGuard<'_, EventQueueState> {
@@ -176,7 +180,7 @@ impl EventQueue {
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        self.signal.as_fd()
+        self.lent.as_fd()
     }
 }
 

@@ -289,7 +289,8 @@ impl Authenticator {
     }
 }
 
-/// A descriptor that is readable while an event can be taken, for loops that wait on other things. Do not read from it.
+/// A descriptor that is readable while an event can be taken, for loops that wait on other things. On systems without epoll,
+/// do not read from it, and leave it non-blocking.
 impl AsFd for Authenticator {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.handler.events.fd()

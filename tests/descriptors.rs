@@ -1,0 +1,679 @@
+//! Calls with few file descriptors left: each of the public interface in a process of its own, with 0 to 5 to spare. It
+//! succeeds, or its error says that there are no more; nothing aborts, hangs or loops.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::cell::Cell;
+use std::error::Error;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+use common::descriptors::{cpu_time_of_rest, use_up_descriptors};
+use common::{DEADLINE, Process, TCP, alone, context, kinds, pair, role, text};
+use zmq::monitor::{Event, Events};
+use zmq::security::{Authenticator, Certificate, Security};
+use zmq::{
+    Actor, ActorPipe, Context, Dealer, Pair, PollEvents, PollItem, Poller, Proxy, ProxyHandle, Pub, Pull, Push,
+    Reactor, Rep, Req, Router, SharedSocket, Socket, SocketSpec, Sub, Timers, XPub, curve_keypair, interrupt, poll,
+};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// A call, which is prepared while there are descriptors: the argument uses them up.
+type Call = fn(&Descriptors) -> Outcome;
+
+struct Descriptors {
+    spare: usize,
+    held: Cell<Vec<OwnedFd>>,
+}
+
+impl Descriptors {
+    /// Uses up all but the spare ones.
+    fn use_up(&self) {
+        self.held.set(use_up_descriptors(self.spare));
+    }
+
+    /// Makes room again.
+    fn free(&self) {
+        self.held.take();
+    }
+
+    /// Checks that no thread of the process loops.
+    fn rest(&self) {
+        assert!(cpu_time_of_rest() < Duration::from_millis(100), "a thread loops");
+    }
+}
+
+/// Runs each call of the named test with 0 to 5 descriptors to spare.
+fn try_all(test: &str, calls: &[(&str, Call)]) {
+    if let Some(role) = role() {
+        let (name, spare) = role.rsplit_once(' ').unwrap();
+        let (_, call) = calls.iter().find(|(other, _)| *other == name).unwrap();
+        let descriptors = Descriptors { spare: spare.parse().unwrap(), held: Cell::default() };
+        let outcome = call(&descriptors);
+        descriptors.free();
+        println!("\noutcome: {}", outcome.map_or_else(|error| error.to_string(), |()| "success".to_owned()));
+        return;
+    }
+    let roles = calls.iter().flat_map(|(name, _)| (0..=5).map(move |spare| format!("{name} {spare}")));
+    let roles: Mutex<Vec<String>> = Mutex::new(roles.collect());
+    let failed = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                loop {
+                    let Some(role) = roles.lock().unwrap().pop() else { return };
+                    let mut process = Process::spawn(&mut alone(test, &role));
+                    let lines = process.rest();
+                    let outcome = lines.iter().find_map(|line| line.strip_prefix("outcome: ")).unwrap_or("none");
+                    let status = process.wait();
+                    let is_good = status.success() && (outcome == "success" || outcome.contains("(EMFILE)"));
+                    let names_call = outcome == "success" || outcome.contains(": ");
+                    if !is_good || !names_call {
+                        failed.lock().unwrap().push(format!("{role}: {status}, {outcome}"));
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// Calls `call` with each item, and gives the last error.
+fn with_each<I>(items: impl IntoIterator<Item = I>, mut call: impl FnMut(I) -> zmq::Result<()>) -> Outcome {
+    let outcomes: Vec<_> = items.into_iter().map(&mut call).collect();
+    outcomes.into_iter().rfind(Result::is_err).unwrap_or(Ok(())).map_err(Into::into)
+}
+
+/// Endpoints to bind to. A ROUTER has no udp.
+fn endpoints() -> impl Iterator<Item = &'static str> {
+    let ws = zmq::has("WS").then_some("ws://127.0.0.1:*");
+    [TCP, "tcp://*:*", "tcp://lo:*", "ipc://*", "inproc://name"].into_iter().chain(ws)
+}
+
+/// Two PAIR sockets whose connection is made.
+fn connected_pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
+    let (left, right) = pair(context, TCP);
+    left.send("connected").unwrap();
+    assert_eq!(text(&right), "connected");
+    (left, right)
+}
+
+/// A message over a new connection.
+fn round_trip(server: &Socket<'_, Rep>, endpoint: &str) {
+    let context = context();
+    let client = context.socket(Req).unwrap();
+    client.connect(endpoint).unwrap();
+    client.send("Hello").unwrap();
+    assert_eq!(text(server), "Hello");
+}
+
+const SOCKETS: &[(&str, Call)] = &[
+    ("Context::new", |descriptors| {
+        descriptors.use_up();
+        drop(Context::new()?);
+        Ok(())
+    }),
+    ("Context::socket, the first", |descriptors| {
+        let contexts: Vec<_> = kinds().into_iter().map(|kind| (context(), kind)).collect();
+        descriptors.use_up();
+        with_each(&contexts, |(context, kind)| context.socket(*kind).map(drop))
+    }),
+    ("Context::socket, the first, with I/O threads", |descriptors| {
+        let context = Context::builder().set_io_threads(2).build()?;
+        descriptors.use_up();
+        let opened = context.socket(Pair).map(drop);
+        descriptors.free();
+        context.socket(Pair)?.bind(TCP)?;
+        Ok(opened?)
+    }),
+    ("Context::socket", |descriptors| {
+        let context = context();
+        let _first = context.socket(Pair)?;
+        descriptors.use_up();
+        with_each(kinds(), |kind| context.socket(kind).map(drop))
+    }),
+    ("Context::owned_socket", |descriptors| {
+        let context = context();
+        let _first = context.socket(Pair)?;
+        descriptors.use_up();
+        let _sockets = (0..10).map(|_| context.owned_socket(Dealer)).collect::<zmq::Result<Vec<_>>>()?;
+        Ok(())
+    }),
+    ("the end of sockets and of their context", |descriptors| {
+        let context = context();
+        let sockets = kinds().into_iter().map(|kind| context.owned_socket(kind)).collect::<zmq::Result<Vec<_>>>()?;
+        let (left, right) = (context.owned_socket(Pair)?, context.owned_socket(Pair)?);
+        right.connect(&left.bind(TCP)?)?;
+        left.send("connected")?;
+        assert_eq!(text(&right), "connected");
+        left.send("Hello")?;
+        descriptors.use_up();
+        assert_eq!(text(&right), "Hello");
+        drop((sockets, left, right));
+        context.terminate(DEADLINE)?;
+        Ok(())
+    }),
+    ("the end of a context whose sockets wait for inproc names", |descriptors| {
+        let context = context();
+        let socket = context.owned_socket(Dealer)?;
+        for number in 0..5 {
+            socket.connect(&format!("inproc://nobody-{number}"))?;
+        }
+        descriptors.use_up();
+        drop(socket);
+        context.terminate(DEADLINE)?;
+        Ok(())
+    }),
+    ("Context::shutdown", |descriptors| {
+        let context = context();
+        let socket = context.socket(Pull)?;
+        descriptors.use_up();
+        context.shutdown()?;
+        assert_eq!(socket.recv().unwrap_err().errno(), zmq::Errno::ETERM);
+        Ok(())
+    }),
+    ("SocketSpec::open", |descriptors| {
+        let context = context();
+        let _first = context.socket(Pair)?;
+        descriptors.use_up();
+        SocketSpec::new(Rep).bind(TCP).open(&context)?;
+        Ok(())
+    }),
+];
+
+#[deadline::test(patches = [44, 45, 47])]
+fn sockets_open_and_close_with_few_descriptors() {
+    try_all("sockets_open_and_close_with_few_descriptors", SOCKETS);
+}
+
+const ENDPOINTS: &[(&str, Call)] = &[
+    ("Socket::bind", |descriptors| {
+        let context = context();
+        let servers: Vec<_> = endpoints().map(|endpoint| (context.socket(Rep).unwrap(), endpoint)).collect();
+        descriptors.use_up();
+        let bound = with_each(&servers, |(server, endpoint)| server.bind(endpoint).map(drop));
+        descriptors.rest();
+        descriptors.free();
+        for (server, _) in &servers {
+            let endpoint = server.bind(TCP)?;
+            round_trip(server, &endpoint);
+        }
+        bound
+    }),
+    ("Socket::bind, IPv6", |descriptors| {
+        let context = context();
+        let server = context.socket(Rep)?;
+        server.set_ipv6(true)?;
+        descriptors.use_up();
+        Ok(server.bind("tcp://[::1]:*").map(drop)?)
+    }),
+    ("Socket::bind_fd", |descriptors| {
+        let context = context();
+        let server = context.socket(Rep)?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        descriptors.use_up();
+        let endpoint = server.bind_fd(TCP, listener.into())?;
+        descriptors.free();
+        round_trip(&server, &endpoint);
+        Ok(())
+    }),
+    ("Socket::connect", |descriptors| {
+        let context = context();
+        let server = context.socket(Pull)?;
+        let endpoints: Vec<_> = endpoints().map(|endpoint| server.bind(endpoint)).collect::<Result<_, _>>()?;
+        let clients: Vec<_> = endpoints.iter().map(|endpoint| (context.socket(Push).unwrap(), endpoint)).collect();
+        descriptors.use_up();
+        let connected =
+            with_each(&clients, |(client, endpoint)| client.connect(&endpoint.replace("0.0.0.0", "127.0.0.1")));
+        descriptors.rest();
+        descriptors.free();
+        if connected.is_ok() {
+            for (client, endpoint) in &clients {
+                client.send(endpoint.as_str())?;
+            }
+            for _ in &clients {
+                text(&server);
+            }
+        }
+        connected
+    }),
+    ("Socket::connect, by a host's name or with a source address", |descriptors| {
+        let context = context();
+        let server = context.socket(Pull)?;
+        let endpoint = server.bind(TCP)?;
+        let clients = [
+            endpoint.replace("127.0.0.1", "localhost"),
+            endpoint.replace("tcp://", "tcp://lo:0;"),
+            endpoint.replace("tcp://", "tcp://127.0.0.1:0;"),
+        ]
+        .map(|endpoint| (context.socket(Push).unwrap(), endpoint));
+        descriptors.use_up();
+        let connected = with_each(&clients, |(client, endpoint)| client.connect(endpoint));
+        descriptors.rest();
+        descriptors.free();
+        for (client, endpoint) in &clients {
+            client.send(endpoint.as_str())?;
+        }
+        for _ in &clients {
+            text(&server);
+        }
+        connected
+    }),
+    ("Socket::connect, through a proxy", |descriptors| {
+        let context = context();
+        let client = context.socket(Push)?;
+        let monitor = client.monitor(Events::ALL)?;
+        client.set_socks_proxy(Some("127.0.0.1:1"))?;
+        descriptors.use_up();
+        client.connect("tcp://127.0.0.1:2")?;
+        while !matches!(monitor.recv()?.event(), Event::ConnectRetried { .. }) {}
+        descriptors.rest();
+        Ok(())
+    }),
+    ("Socket::connect, to an inproc name that is not bound", |descriptors| {
+        let context = context();
+        let socket = context.socket(Dealer)?;
+        descriptors.use_up();
+        socket.connect("inproc://nobody")?;
+        Ok(())
+    }),
+    ("a listener", |descriptors| {
+        let context = context();
+        let server = context.socket(Rep)?;
+        let endpoints = endpoints().filter(|endpoint| !endpoint.starts_with("inproc"));
+        let endpoints: Vec<_> = endpoints.map(|endpoint| server.bind(endpoint)).collect::<Result<_, _>>()?;
+        let clients: Vec<_> = endpoints.iter().map(|_| context.socket(Req).unwrap()).collect();
+        descriptors.use_up();
+        for (client, endpoint) in clients.iter().zip(&endpoints) {
+            client.connect(&endpoint.replace("0.0.0.0", "127.0.0.1"))?;
+            client.send("Hello")?;
+        }
+        descriptors.rest();
+        descriptors.free();
+        for _ in &clients {
+            assert_eq!(text(&server), "Hello");
+            server.send("Hello")?;
+        }
+        Ok(())
+    }),
+    ("Socket::unbind and Socket::disconnect", |descriptors| {
+        let context = context();
+        let (server, client) = (context.socket(Pull)?, context.socket(Push)?);
+        let bound: Vec<_> = endpoints().map(|endpoint| server.bind(endpoint)).collect::<Result<_, _>>()?;
+        let endpoint = bound[0].as_str();
+        client.connect(endpoint)?;
+        client.send("Hello")?;
+        assert_eq!(text(&server), "Hello");
+        descriptors.use_up();
+        client.disconnect(endpoint)?;
+        bound.iter().try_for_each(|endpoint| server.unbind(endpoint))?;
+        Ok(())
+    }),
+    ("Socket::secure", |descriptors| {
+        let context = context();
+        let server = context.socket(Rep)?;
+        descriptors.use_up();
+        if zmq::has("curve") {
+            let (_, secret) = curve_keypair()?;
+            server.secure(&Security::curve_server(&secret))?;
+        }
+        server.secure(&Security::plain_server())?;
+        Ok(())
+    }),
+    ("Socket::monitor", |descriptors| {
+        let context = context();
+        let server = context.socket(Rep)?;
+        descriptors.use_up();
+        let monitor = server.monitor(Events::ALL);
+        let bound = server.bind(TCP);
+        let works = monitor.is_ok() && bound.is_ok();
+        if works {
+            assert!(matches!(monitor.as_ref().unwrap().recv()?.event(), Event::Listening { .. }));
+        }
+        descriptors.rest();
+        drop(monitor?);
+        bound?;
+        server.monitor(Events::ALL)?;
+        Ok(())
+    }),
+];
+
+#[deadline::test(patches = [44, 45, 48])]
+fn endpoints_bind_and_connect_with_few_descriptors() {
+    try_all("endpoints_bind_and_connect_with_few_descriptors", ENDPOINTS);
+}
+
+const WAITS: &[(&str, Call)] = &[
+    ("Socket::recv_timeout", |descriptors| {
+        let context = context();
+        let (left, right) = connected_pair(&context);
+        descriptors.use_up();
+        assert!(right.recv_timeout(Duration::from_millis(1))?.is_none());
+        left.send("Hello")?;
+        assert_eq!(text(&right), "Hello");
+        Ok(())
+    }),
+    ("Socket::fd", |descriptors| {
+        let context = context();
+        let socket = context.socket(Pull)?;
+        descriptors.use_up();
+        socket.fd()?;
+        Ok(())
+    }),
+    ("poll", |descriptors| {
+        let context = context();
+        let sockets: Vec<_> = kinds().into_iter().map(|kind| context.socket(kind)).collect::<Result<_, _>>()?;
+        let (near, _far) = UnixStream::pair()?;
+        descriptors.use_up();
+        let sockets = sockets.iter().map(|socket| PollItem::socket(socket, PollEvents::POLLIN));
+        let mut items: Vec<_> = sockets.chain([PollItem::fd(near.as_fd(), PollEvents::POLLIN)]).collect();
+        poll(&mut items, Duration::from_millis(1))?;
+        Ok(())
+    }),
+    ("Poller", |descriptors| {
+        let context = context();
+        let sockets: Vec<_> = kinds().into_iter().map(|kind| context.socket(kind)).collect::<Result<_, _>>()?;
+        descriptors.use_up();
+        let mut poller = Poller::new()?;
+        for (key, socket) in sockets.iter().enumerate() {
+            poller.add(socket, key, PollEvents::POLLIN)?;
+        }
+        poller.wait(Duration::from_millis(1))?;
+        poll(&mut [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)], Duration::ZERO)?;
+        Ok(())
+    }),
+    ("Reactor", |descriptors| {
+        let context = context();
+        let (left, right) = connected_pair(&context);
+        left.send("Hello")?;
+        descriptors.use_up();
+        let mut reactor = Reactor::new()?;
+        let add = reactor.add(&right, PollEvents::POLLIN, |reactor, _| {
+            reactor.stop();
+            Ok(())
+        });
+        add?;
+        reactor.run()?;
+        Ok(())
+    }),
+    ("Timers", |descriptors| {
+        descriptors.use_up();
+        let mut timers = Timers::new()?;
+        timers.add(Duration::from_millis(1), |_, _| ())?;
+        thread::sleep(timers.timeout().unwrap_or_default());
+        timers.execute()?;
+        Ok(())
+    }),
+    ("interrupt::catch_signals", |descriptors| {
+        let context = context();
+        let socket = context.socket(Pull)?;
+        descriptors.use_up();
+        let caught = interrupt::catch_signals();
+        assert!(socket.recv_timeout(Duration::from_millis(1))?.is_none());
+        Ok(caught?)
+    }),
+    ("fork", |descriptors| {
+        interrupt::catch_signals()?;
+        let context = context();
+        let socket = context.owned_socket(Pull)?;
+        descriptors.use_up();
+        // SAFETY: the child calls nothing that takes a lock of another thread.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            drop((socket, context));
+            // SAFETY: has no preconditions.
+            unsafe { libc::_exit(0) };
+        }
+        let mut status = 0;
+        // SAFETY: a child of this process, and a valid pointer.
+        assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+        assert_eq!(status, 0);
+        assert!(socket.recv_timeout(Duration::from_millis(1))?.is_none());
+        Ok(())
+    }),
+    ("Socket::connect_and_wait", |descriptors| {
+        let context = context();
+        let (server, client) = (context.socket(Pull)?, context.socket(Push)?);
+        let endpoint = server.bind(TCP)?;
+        descriptors.use_up();
+        client.connect_and_wait(&endpoint, Duration::from_millis(100))?;
+        Ok(())
+    }),
+    ("Monitor::wait_for_connections", |descriptors| {
+        let context = context();
+        let server = context.socket(Pull)?;
+        let monitor = server.monitor(Events::ALL)?;
+        descriptors.use_up();
+        assert!(!monitor.wait_for_connections(1, Duration::from_millis(1))?);
+        Ok(())
+    }),
+    ("Socket::wait_for_subscribers", |descriptors| {
+        let context = context();
+        let publisher = context.socket(XPub)?;
+        descriptors.use_up();
+        publisher.wait_for_subscribers(1, Duration::from_millis(1), &mut Vec::new())?;
+        Ok(())
+    }),
+    ("publishing", |descriptors| {
+        let context = context();
+        let (publisher, subscriber) = (context.socket(Pub)?, context.socket(Sub)?);
+        let endpoint = publisher.bind(TCP)?;
+        descriptors.use_up();
+        subscriber.subscribe("")?;
+        subscriber.connect(&endpoint)?;
+        publisher.send("news")?;
+        subscriber.recv_timeout(Duration::from_millis(10))?;
+        Ok(())
+    }),
+];
+
+#[deadline::test(patches = [44, 45, 47])]
+fn waits_end_with_few_descriptors() {
+    try_all("waits_end_with_few_descriptors", WAITS);
+}
+
+const THREADS: &[(&str, Call)] = &[
+    ("proxy_steerable", |descriptors| {
+        let context = context();
+        let (front, back) = (context.socket(Router)?, context.socket(Dealer)?);
+        let (control, commands) = pair(&context, "inproc://control");
+        commands.send("TERMINATE")?;
+        descriptors.use_up();
+        drop(zmq::proxy_steerable(&front, &back, None, &control)?);
+        Ok(())
+    }),
+    ("ProxyHandle", |descriptors| {
+        let context = context();
+        let (front, back) = (context.socket(Router)?, context.socket(Dealer)?);
+        descriptors.use_up();
+        let handle = ProxyHandle::new()?;
+        handle.terminate()?;
+        drop(handle.run(&front, &back, None)?);
+        Ok(())
+    }),
+    ("Proxy", |descriptors| {
+        let context = context();
+        let _first = context.socket(Pair)?;
+        let front = SocketSpec::new(Router).bind("inproc://front");
+        let back = SocketSpec::new(Dealer).bind(TCP);
+        descriptors.use_up();
+        let proxy = Proxy::builder(front, back).start(&context)?;
+        proxy.statistics()?;
+        drop(proxy.terminate()?);
+        Ok(())
+    }),
+    ("Actor", |descriptors| {
+        let context = context();
+        let _first = context.socket(Pair)?;
+        descriptors.use_up();
+        let actor = Actor::spawn(&context, "echo", |pipe: &ActorPipe| {
+            pipe.ready();
+            while let Some(message) = pipe.recv()? {
+                pipe.send(message)?;
+            }
+            Ok(())
+        })?;
+        actor.send("Hello")?;
+        actor.recv()?;
+        actor.terminate(DEADLINE)?;
+        Ok(())
+    }),
+    ("SharedSocket", |descriptors| {
+        let context = context();
+        let socket = context.owned_socket(Dealer)?;
+        descriptors.use_up();
+        let shared = SharedSocket::new(socket)?;
+        assert!(shared.try_recv()?.is_none());
+        assert!(shared.recv_timeout(Duration::from_millis(1))?.is_none());
+        shared.with(|socket| socket.bind(TCP))??;
+        Ok(())
+    }),
+    ("Authenticator", |descriptors| {
+        let context = context();
+        let _first = context.socket(Pair)?;
+        descriptors.use_up();
+        let authenticator = Authenticator::start(&context)?;
+        authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
+        authenticator.statistics()?;
+        assert!(authenticator.next_event(Duration::from_millis(1))?.is_none());
+        authenticator.stop(DEADLINE)?;
+        Ok(())
+    }),
+    ("Authenticator, with a client", |descriptors| {
+        let context = context();
+        let authenticator = Authenticator::start(&context)?;
+        authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
+        let (server, client) = (context.socket(Dealer)?, context.socket(Dealer)?);
+        server.secure(&Security::plain_server().with_domain("accounts"))?;
+        client.secure(&Security::plain_client("alice", "open sesame"))?;
+        let endpoint = server.bind(TCP)?;
+        descriptors.use_up();
+        client.connect(&endpoint)?;
+        descriptors.rest();
+        descriptors.free();
+        client.send("Hello")?;
+        assert_eq!(text(&server), "Hello");
+        Ok(())
+    }),
+    ("Certificate", |descriptors| {
+        if !zmq::has("curve") {
+            return Ok(());
+        }
+        let path = std::env::temp_dir().join(format!("zmq-descriptors-{}", std::process::id()));
+        descriptors.use_up();
+        let certificate = Certificate::generate()?;
+        let saved = certificate.save(&path).and_then(|()| Certificate::load(&path).map(drop));
+        descriptors.free();
+        for path in [path.clone(), path.with_file_name(format!("{}_secret", path.file_name().unwrap().display()))] {
+            let _ = std::fs::remove_file(path);
+        }
+        match saved {
+            // The error is that of the file system, without the name of the number.
+            Err(error) if error.to_string().contains("os error 24") => Err(format!("{error} (EMFILE)").into()),
+            saved => Ok(saved?),
+        }
+    }),
+];
+
+#[deadline::test(patches = [44, 45])]
+fn threads_of_the_library_start_and_end_with_few_descriptors() {
+    try_all("threads_of_the_library_start_and_end_with_few_descriptors", THREADS);
+}
+
+#[cfg(feature = "draft")]
+const DRAFTS: &[(&str, Call)] = &[
+    ("Socket::bind and Socket::connect over udp", |descriptors| {
+        let context = context();
+        let (radio, dish) = (context.socket(zmq::Radio)?, context.socket(zmq::Dish)?);
+        let port = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        let endpoint = format!("udp://127.0.0.1:{port}");
+        descriptors.use_up();
+        let bound = dish.bind(&endpoint);
+        let connected = radio.connect(&endpoint);
+        descriptors.rest();
+        bound?;
+        Ok(connected?)
+    }),
+    ("a socket that threads share", |descriptors| {
+        let context = context();
+        let (server, client) = (context.socket(zmq::Server)?, context.socket(zmq::Client)?);
+        let endpoint = server.bind(TCP)?;
+        descriptors.use_up();
+        client.connect(&endpoint)?;
+        client.send("Hello")?;
+        thread::scope(|scope| {
+            let received = scope.spawn(|| server.recv_timeout(Duration::from_millis(10)));
+            received.join().unwrap()
+        })?;
+        Ok(())
+    }),
+    ("ppoll", |descriptors| {
+        let context = context();
+        let socket = context.socket(Pull)?;
+        descriptors.use_up();
+        let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
+        zmq::ppoll(&mut items, Duration::from_millis(1), &zmq::SignalMask::of_thread())?;
+        Ok(())
+    }),
+];
+
+#[cfg(feature = "draft")]
+#[deadline::test(patches = [6, 7, 8, 9, 12, 13, 47])]
+fn drafts_work_with_few_descriptors() {
+    try_all("drafts_work_with_few_descriptors", DRAFTS);
+}
+
+/// A client of another process connects while this one has no descriptor: a peer must not be able to end it.
+#[deadline::test(patches = [45])]
+fn clients_of_other_processes_are_served_when_there_are_descriptors() {
+    const TEST: &str = "clients_of_other_processes_are_served_when_there_are_descriptors";
+    if role().is_some() {
+        let context = context();
+        let server = context.socket(Rep).unwrap();
+        let ws = zmq::has("WS").then_some("ws://127.0.0.1:*");
+        let endpoints = [TCP, "ipc://*"].into_iter().chain(ws);
+        let bound: Vec<_> = endpoints.map(|endpoint| server.bind(endpoint).unwrap()).collect();
+        let held = use_up_descriptors(0);
+        println!("\nbound: {}", bound.join(" "));
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).unwrap();
+        assert!(cpu_time_of_rest() < Duration::from_millis(100), "a listener loops");
+        drop(held);
+        for _ in &bound {
+            assert_eq!(text(&server), "Hello");
+            server.send("World").unwrap();
+        }
+        println!("served");
+        std::io::stdin().read_line(&mut line).unwrap();
+        return;
+    }
+    let mut process = Process::spawn(&mut alone(TEST, "server"));
+    let bound = loop {
+        if let Some(bound) = process.line().strip_prefix("bound: ") {
+            break bound.to_owned();
+        }
+    };
+    let context = context();
+    let clients: Vec<_> = bound.split(' ').map(|endpoint| (context.socket(Req).unwrap(), endpoint)).collect();
+    let mut silent = Vec::new();
+    for (client, endpoint) in &clients {
+        if let Some(address) = endpoint.strip_prefix("tcp://") {
+            silent.extend((0..20).map(|_| TcpStream::connect(address).unwrap()));
+        }
+        client.connect_and_wait(endpoint, Duration::from_millis(50)).unwrap();
+        client.send("Hello").unwrap();
+    }
+    process.type_line("go on");
+    for (client, _) in &clients {
+        assert_eq!(text(client), "World");
+    }
+    process.type_line("end");
+    process.succeeds();
+}
