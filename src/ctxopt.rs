@@ -1,13 +1,12 @@
 //! The context options: one row each, from which the methods of [`Context`] and [`ContextBuilder`] are made.
 
-use crate::context::{Context, ContextBuilder, Threads, UNSET};
+use crate::context::{self, Context, ContextBuilder, UNSET};
 use crate::error::{Errno, Error, Result};
 use crate::raw;
-use crate::thread::spawn;
 
 /// The largest `ZMQ_MAX_SOCKETS`: libzmq allocates a table of that size.
 const MAX_SOCKETS: u32 = 1 << 20;
-/// The largest `ZMQ_IO_THREADS`: libzmq aborts the process if the system refuses to start one.
+/// The largest `ZMQ_IO_THREADS`.
 const MAX_IO_THREADS: u32 = 256;
 
 pub(crate) fn out_of_range(name: &'static str, value: impl std::fmt::Display, range: &str) -> Error {
@@ -201,7 +200,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EPERM` or `EINVAL` if the system refuses it to a thread: libzmq would abort the process later.
+    /// `EPERM` or `EINVAL` if the system refuses it to a thread. If the system refuses it later, because the process has given
+    /// up a privilege, that is the error of [`Context::socket`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -218,10 +218,9 @@ impl Context {
     pub fn set_thread_sched_policy(&self, policy: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_SCHED_POLICY";
         let policy = number(NAME, policy, 0, i32::MAX as u32)?;
-        let mut threads = self.threads();
-        probe(NAME, policy, move || raw::probe_scheduling(policy, threads.priority))?;
-        threads.policy = policy;
-        self.set_scheduling(threads)
+        let priority = self.threads().priority;
+        probe(NAME, policy, move || raw::probe_scheduling(policy, priority))?;
+        self.set_scheduling(policy, priority)
     }
 
     /// Sets the scheduling priority of the context's threads. Takes effect when the context opens its first socket. It
@@ -232,7 +231,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EPERM` or `EINVAL` if the system refuses it to a thread: libzmq would abort the process later.
+    /// `EPERM` or `EINVAL` if the system refuses it to a thread. If the system refuses it later, because the process has given
+    /// up a privilege, that is the error of [`Context::socket`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -249,10 +249,9 @@ impl Context {
     pub fn set_thread_priority(&self, priority: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_PRIORITY";
         let priority = number(NAME, priority, 0, i32::MAX as u32)?;
-        let mut threads = self.threads();
-        probe(NAME, priority, move || raw::probe_scheduling(threads.policy, priority))?;
-        threads.priority = priority;
-        self.set_scheduling(threads)
+        let policy = self.threads().policy;
+        probe(NAME, priority, move || raw::probe_scheduling(policy, priority))?;
+        self.set_scheduling(policy, priority)
     }
 
     /// Sets policy and priority of the context's threads at once, which a real-time policy needs: without a priority
@@ -260,7 +259,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EPERM` or `EINVAL` if the system refuses it to a thread: libzmq would abort the process later.
+    /// `EPERM` or `EINVAL` if the system refuses it to a thread. If the system refuses it later, because the process has given
+    /// up a privilege, that is the error of [`Context::socket`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -279,20 +279,20 @@ impl Context {
         let policy = number(NAME, policy, 0, i32::MAX as u32)?;
         let priority = number("ZMQ_THREAD_PRIORITY", priority, 0, i32::MAX as u32)?;
         probe(NAME, policy, move || raw::probe_scheduling(policy, priority))?;
-        self.set_scheduling(Threads { policy, priority })
+        self.set_scheduling(policy, priority)
     }
 
     /// Sets a scheduling that the system has accepted.
-    fn set_scheduling(&self, threads: Threads) -> Result<()> {
+    fn set_scheduling(&self, policy: i32, priority: i32) -> Result<()> {
         for (name, option, value) in [
-            ("ZMQ_THREAD_SCHED_POLICY", zmq_sys::ZMQ_THREAD_SCHED_POLICY, threads.policy),
-            ("ZMQ_THREAD_PRIORITY", zmq_sys::ZMQ_THREAD_PRIORITY, threads.priority),
+            ("ZMQ_THREAD_SCHED_POLICY", zmq_sys::ZMQ_THREAD_SCHED_POLICY, policy),
+            ("ZMQ_THREAD_PRIORITY", zmq_sys::ZMQ_THREAD_PRIORITY, priority),
         ] {
             if value != UNSET {
                 self.raw().set(option, value).map_err(|errno| errno.with_detail(name, value))?;
             }
         }
-        self.set_threads(threads);
+        self.change_threads(|threads| (threads.policy, threads.priority) = (policy, priority));
         Ok(())
     }
 
@@ -301,7 +301,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if no thread of this process may run on it: libzmq would abort the process later.
+    /// `EINVAL` if no thread of this process may run on it. If the system refuses it later, that is the error of
+    /// [`Context::socket`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -318,7 +319,9 @@ impl Context {
         const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_ADD";
         let cpu = number(NAME, cpu, 0, i32::MAX as u32)?;
         probe(NAME, cpu, move || raw::probe_affinity(&[cpu as usize]))?;
-        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_ADD, cpu).map_err(|errno| errno.with_detail(NAME, cpu))
+        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_ADD, cpu).map_err(|errno| errno.with_detail(NAME, cpu))?;
+        self.change_threads(|threads| threads.cpus.extend([cpu as usize]));
+        Ok(())
     }
 
     /// Takes a processor out of those that [`Context::add_thread_affinity_cpu`] added.
@@ -340,7 +343,9 @@ impl Context {
     pub fn remove_thread_affinity_cpu(&self, cpu: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_REMOVE";
         let cpu = number(NAME, cpu, 0, i32::MAX as u32)?;
-        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_REMOVE, cpu).map_err(|errno| errno.with_detail(NAME, cpu))
+        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_REMOVE, cpu).map_err(|errno| errno.with_detail(NAME, cpu))?;
+        self.change_threads(|threads| threads.cpus.retain(|&added| added != cpu as usize));
+        Ok(())
     }
 
     /// The number before the names of the context's threads; 0 if there is none.
@@ -543,12 +548,6 @@ impl ContextBuilder {
 
 /// Tries a setting of threads in a thread of its own, which it changes.
 fn probe(name: &'static str, value: i32, setting: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<()> {
-    let outcome = match spawn("zmq-probe", setting) {
-        Ok(thread) => thread
-            .join()
-            .map_or(Err(Errno::EINVAL), |outcome| outcome.map_err(|error| Errno::from_io(&error, Errno::EINVAL))),
-        Err(error) => Err(error.errno()),
-    };
     let why = format_args!("{value}: the system refuses it to a thread of this process");
-    outcome.map_err(|errno| errno.with_detail(name, why))
+    context::probe(setting).map_err(|errno| errno.with_detail(name, why))
 }

@@ -5,6 +5,10 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use common::descriptors::fail_system_call;
+#[cfg(target_os = "linux")]
+use common::in_own_process;
 use common::skip_unless;
 #[cfg(feature = "draft")]
 use zmq::Dealer;
@@ -188,6 +192,54 @@ fn a_real_time_policy_reaches_the_threads_where_the_process_may_have_it() {
             })
             .collect();
         policies == [libc::SCHED_FIFO; 2]
+    });
+}
+
+/// A process may give up a privilege after it has set an option that needs it. libzmq would abort the process.
+#[cfg(target_os = "linux")]
+#[deadline::test]
+fn first_socket_reports_scheduling_that_the_system_refuses_by_then() {
+    in_own_process("first_socket_reports_scheduling_that_the_system_refuses_by_then", || {
+        let scheduled = Context::builder().set_thread_sched_policy(libc::SCHED_OTHER as u32).build().unwrap();
+        let placed = Context::new().unwrap();
+        let processors: Vec<u32> = (0..1024).filter(|&cpu| placed.add_thread_affinity_cpu(cpu).is_ok()).collect();
+        assert!(!processors.is_empty());
+        let calls = [libc::SYS_sched_setscheduler, libc::SYS_sched_setaffinity];
+        let refused = calls.into_iter().all(|call| fail_system_call(call, None, libc::EPERM).is_ok());
+        if skip_unless(refused, "this process may not filter its system calls") {
+            return;
+        }
+        for context in [&scheduled, &placed] {
+            let error = context.socket(Pair).unwrap_err();
+            assert_eq!((error.errno(), error.call()), (Errno::EPERM, "zmq_socket"), "{error}");
+        }
+        for processor in processors {
+            placed.remove_thread_affinity_cpu(processor).unwrap();
+        }
+        // Over libzmq as released every thread calls it.
+        if !common::skip_part_unless_patched("a context without scheduling options", &[59]) {
+            works(&placed);
+        }
+    });
+}
+
+/// libzmq would abort the process.
+#[cfg(target_os = "linux")]
+#[deadline::test]
+fn first_socket_reports_that_the_system_has_no_more_threads() {
+    in_own_process("first_socket_reports_that_the_system_has_no_more_threads", || {
+        let context = Context::new().unwrap();
+        let open = || {
+            let calls = [libc::SYS_clone3, libc::SYS_clone];
+            let refused = calls.into_iter().all(|call| fail_system_call(call, None, libc::EAGAIN).is_ok());
+            if !skip_unless(refused, "this process may not filter its system calls") {
+                let error = context.socket(Pair).unwrap_err();
+                assert_eq!(error.errno(), Errno::EAGAIN, "{error}");
+            }
+        };
+        // The filter is that of the thread.
+        std::thread::scope(|scope| scope.spawn(open).join().unwrap());
+        works(&context);
     });
 }
 

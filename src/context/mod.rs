@@ -3,10 +3,12 @@
 mod defaults;
 mod inproc;
 mod open_sockets;
+mod threads;
 
 pub(crate) use inproc::Closing;
 pub(crate) use open_sockets::{EndpointRole, OpenSockets};
 pub use open_sockets::{OpenSocket, TerminateError};
+pub(crate) use threads::{Threads, UNSET, probe};
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -67,16 +69,6 @@ pub(crate) struct Inner {
     defaults: Mutex<Option<Defaults>>,
 }
 
-/// The value of a scheduling option that was not set.
-pub(crate) const UNSET: i32 = -1;
-
-/// The scheduling options of the context's threads.
-#[derive(Clone, Copy)]
-pub(crate) struct Threads {
-    pub(crate) policy: i32,
-    pub(crate) priority: i32,
-}
-
 impl Context {
     /// Makes a context with the default options. Its threads start with its first socket.
     ///
@@ -99,7 +91,7 @@ impl Context {
             raw,
             process: Process::current(),
             inproc: Mutex::default(),
-            threads: Mutex::new(Threads { policy: UNSET, priority: UNSET }),
+            threads: Mutex::new(Threads::new()),
             started: AtomicBool::new(false),
             open_sockets: Arc::default(),
             raw_records: Mutex::default(),
@@ -258,11 +250,11 @@ impl Context {
     }
 
     pub(crate) fn threads(&self) -> Threads {
-        *lock(&self.inner.threads)
+        lock(&self.inner.threads).clone()
     }
 
-    pub(crate) fn set_threads(&self, threads: Threads) {
-        *lock(&self.inner.threads) = threads;
+    pub(crate) fn change_threads(&self, change: impl FnOnce(&mut Threads)) {
+        change(&mut lock(&self.inner.threads));
     }
 }
 
@@ -293,23 +285,24 @@ impl Inner {
     pub(crate) fn open_raw(&self, kind: Kind) -> Result<RawSocket> {
         const CALL: &str = "zmq_socket";
         self.check_process(CALL)?;
-        self.check_descriptors()?;
+        self.check_start()?;
         kind.check_library()?;
         let socket = self.raw.socket(kind.raw()).map_err(|errno| errno.with_detail(CALL, kind))?;
         self.started.store(true, Ordering::Relaxed);
         Ok(socket)
     }
 
-    /// Checks that there are descriptors for the context's threads to start with. If a thread gets the first of its two and
-    /// not the second, libzmq aborts the process.
-    fn check_descriptors(&self) -> Result<()> {
+    /// Checks that the context's threads can start, if they have not started yet.
+    fn check_start(&self) -> Result<()> {
         if self.started.load(Ordering::Relaxed) {
             return Ok(());
         }
         let threads = self.raw.get(zmq_sys::ZMQ_IO_THREADS).max(0) as usize + 1;
         // Two for each thread, one for the socket, one to spare.
         check_spare(2 * threads + 2)
-            .map_err(|errno| errno.with_detail("zmq_socket", format_args!("no descriptors left for {threads} threads")))
+            .map_err(|errno| errno.with_detail("zmq_socket", format_args!("no descriptors left for {threads} threads")))?;
+        let options = lock(&self.threads).clone();
+        options.check(threads)
     }
 
     pub(crate) fn open_sockets(&self) -> &OpenSockets {

@@ -20,7 +20,8 @@ impl Context {
     /// # Errors
     ///
     /// `EMFILE` if the context's `ZMQ_MAX_SOCKETS` or the process's descriptors are used up, `ETERM` after
-    /// [`Context::shutdown`], `EINVAL` in a forked child.
+    /// [`Context::shutdown`], `EINVAL` in a forked child. The first socket of a context starts its threads: `EAGAIN` if the
+    /// system has no more threads, `EPERM` or `EINVAL` if it refuses the scheduling that the context's options set.
     ///
     /// ```
     /// use zmq::{Context, Pub};

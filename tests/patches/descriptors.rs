@@ -411,7 +411,7 @@ fn connecters_survive_every_failure_of_a_connection() {
 }
 
 /// `send` failed for a reason that libzmq did not list, and it aborted the process.
-#[deadline::test(patches = [49])]
+#[deadline::test(patches = [57])]
 fn engines_survive_every_failure_of_send() {
     const TEST: &str = "descriptors::engines_survive_every_failure_of_send";
     let errnos = [libc::EACCES, libc::EOPNOTSUPP, libc::ENOMEM, libc::EPERM, libc::EMSGSIZE];

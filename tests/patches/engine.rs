@@ -4,9 +4,15 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use zmq::monitor::Events;
 use zmq::{Context, Dealer, Pull, Router, XPub};
 
+#[cfg(target_os = "linux")]
+use crate::common::descriptors::fail_system_call;
 use crate::common::{DEADLINE, greet};
+#[cfg(target_os = "linux")]
+use crate::common::{TCP, context, eventually, in_own_process, pair, skip_unless, text};
 use crate::{accept, connecting, endpoint, listener, peer};
 
 /// The greeting of a ZMTP 1 peer without a routing id.
@@ -130,4 +136,89 @@ fn peer_with_a_long_heartbeat_ttl_keeps_its_connection() {
         other.write_all(b"\0\x05still").unwrap();
         assert_eq!(socket.recv_timeout(DEADLINE).unwrap().unwrap(), "still");
     }
+}
+
+/// libzmq aborted the process over these failures. A connection that is not made again would keep later messages for ever.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [57])]
+fn connection_that_send_refuses_is_made_again() {
+    const ERRNOS: [i32; 8] = [
+        libc::EACCES,
+        libc::EDESTADDRREQ,
+        libc::EISCONN,
+        libc::EMSGSIZE,
+        libc::ENOMEM,
+        libc::EOPNOTSUPP,
+        libc::ENOBUFS,
+        libc::EPERM,
+    ];
+    const SIZE: usize = 1000;
+    /// The bytes before a message of such a size, in ZMTP, and in a WebSocket client's frame too.
+    const HEADER: usize = 9;
+
+    in_own_process("engine::connection_that_send_refuses_is_made_again", || {
+        let refused = ERRNOS.into_iter().enumerate().all(|(more, errno)| {
+            fail_system_call(libc::SYS_sendto, Some((2, (HEADER + SIZE + more) as u32)), errno).is_ok()
+        });
+        if skip_unless(refused, "this process may not filter its system calls") {
+            return;
+        }
+        let context = context();
+        let ws = zmq::has("WS").then_some("ws://127.0.0.1:*");
+        for endpoint in [TCP, "ipc://*"].into_iter().chain(ws) {
+            let (bound, connected) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+            let endpoint = bound.bind(endpoint).unwrap();
+            connected.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+            connected.connect(&endpoint).unwrap();
+            let ends = [(&connected, &bound), (&bound, &connected)];
+            // A server's frames have no mask, so another size would be refused.
+            for (sender, receiver) in ends.into_iter().take(if endpoint.starts_with("ws") { 1 } else { 2 }) {
+                let monitor = sender.monitor(Events::DISCONNECTED).unwrap();
+                for more in 0..ERRNOS.len() {
+                    let marker = format!("{endpoint} {more}");
+                    // The bound socket loses what it sends before it knows that the connection is lost.
+                    eventually("the connection is made again", || {
+                        sender.send(&marker[..]).unwrap();
+                        receiver
+                            .recv_timeout(Duration::from_millis(10))
+                            .unwrap()
+                            .is_some_and(|last| last == &marker[..])
+                    });
+                    while monitor.recv_timeout(Duration::ZERO).unwrap().is_some() {}
+                    // A message that is sent in one piece with a marker has another size, and is not refused.
+                    eventually("the connection is lost", || {
+                        sender.send(vec![0; SIZE + more]).unwrap();
+                        monitor.recv_timeout(Duration::from_millis(50)).unwrap().is_some()
+                    });
+                }
+            }
+        }
+    });
+}
+
+/// libzmq aborted the process.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [57])]
+fn connection_that_recv_refuses_is_lost() {
+    in_own_process("engine::connection_that_recv_refuses_is_lost", || {
+        // The size of the buffer for messages. The handshake reads smaller pieces.
+        let refused = fail_system_call(libc::SYS_recvfrom, Some((2, 8192)), libc::ENOMEM);
+        if skip_unless(refused.is_ok(), "this process may not filter its system calls") {
+            return;
+        }
+        let context = context();
+        let (pull, listener) = connecting(&context, Pull);
+        pull.connect(&endpoint(&listener)).unwrap();
+        for _ in 0..3 {
+            let mut peer = accept(&listener);
+            let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
+            greeting.resize(64, 0);
+            peer.write_all(&greeting).unwrap();
+            // The end, or a reset.
+            while peer.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
+        }
+        let (left, right) = pair(&context, "inproc://pair");
+        left.send("Hello").unwrap();
+        assert_eq!(text(&right), "Hello");
+    });
 }

@@ -18,9 +18,12 @@ mod req_pair;
 mod router;
 mod session;
 mod socks;
+#[cfg(target_os = "linux")]
+mod threads;
 #[cfg(feature = "draft")]
 mod udp;
 mod ws;
+mod ws_engine;
 mod xpub;
 mod xsub;
 

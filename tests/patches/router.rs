@@ -1,5 +1,6 @@
 //! router.cpp: ROUTER and REP.
 
+use std::ffi::CString;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use zmq::monitor::Events;
-use zmq::{Context, Dealer, Errno, Rep, Req, Router, Stream};
+use zmq::{Context, Dealer, Errno, Rep, Req, Router, Socket, SocketType, Stream};
 
-use crate::common::{DEADLINE, eventually, greet};
-use crate::{RECV_TIMEOUT, SHORT, process_commands, wait_for_reaper};
+use crate::common::{DEADLINE, TCP, context, eventually, greet, next};
+use crate::{RECV_TIMEOUT, SHORT, accept, endpoint, listener, process_commands, wait_for_reaper};
 
 /// A peer can predict the next id that the ROUTER makes up. If a peer announced it, the next connection aborted the process.
 #[deadline::test(patches = [2])]
@@ -35,6 +36,60 @@ fn router_renames_peers_that_announce_one_of_its_own_ids() {
     last.connect(&endpoint).unwrap();
     last.send("last").unwrap();
     assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&next(2)[..], b"last"]);
+}
+
+/// Connects to a peer under an id of the form that libzmq generates, which [`Socket::connect_with_routing_id`] refuses.
+fn connect_as<T: SocketType>(socket: &Socket<'_, T>, id: &[u8], endpoint: &str) {
+    let option = zmq::sys::ZMQ_CONNECT_ROUTING_ID;
+    // SAFETY: the socket is open and of this thread, the pointer and the length are of one slice.
+    let rc = unsafe { zmq::sys::zmq_setsockopt(socket.as_raw(), option, id.as_ptr().cast(), id.len()) };
+    assert_eq!(rc, 0);
+    let endpoint = CString::new(endpoint).unwrap();
+    // SAFETY: as above, and the text ends with a NUL.
+    assert_eq!(unsafe { zmq::sys::zmq_connect(socket.as_raw(), endpoint.as_ptr()) }, 0);
+}
+
+/// The ids begin anew after 2^32 connections. If a peer had the next one, libzmq aborted the process.
+#[deadline::test(patches = [61])]
+fn generated_routing_ids_skip_those_in_use() {
+    let after = |id: &[u8], by: u32| {
+        let number = u32::from_be_bytes(id[1..].try_into().unwrap());
+        [&[0][..], &number.wrapping_add(by).to_be_bytes()].concat()
+    };
+    let context = context();
+    let router = context.socket(Router).unwrap();
+    let target = router.bind(TCP).unwrap();
+    let peer = || {
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.connect(&target).unwrap();
+        dealer.send("Hello").unwrap();
+        let id = next(&router).remove(0);
+        (dealer, id)
+    };
+    let (_first, id) = peer();
+    let bound: Vec<_> = (1..3)
+        .map(|by| {
+            let dealer = context.socket(Dealer).unwrap();
+            connect_as(&router, &after(&id, by), &dealer.bind(TCP).unwrap());
+            dealer
+        })
+        .collect();
+    let (_second, second) = peer();
+    assert_eq!(second, after(&id, 3));
+    router.send_multipart([&after(&id, 2)[..], b"Hello"]).unwrap();
+    assert_eq!(next(&bound[1]), [b"Hello"]);
+
+    let stream = context.socket(Stream).unwrap();
+    let target = stream.bind(TCP).unwrap();
+    let peer = || TcpStream::connect(target.trim_start_matches("tcp://")).unwrap();
+    let _first = peer();
+    let id = next(&stream).remove(0);
+    let listener = listener();
+    connect_as(&stream, &after(&id, 1), &endpoint(&listener));
+    let _accepted = accept(&listener);
+    assert_eq!(next(&stream)[0], after(&id, 1));
+    let _second = peer();
+    assert_eq!(next(&stream)[0], after(&id, 2));
 }
 
 /// A message of the peer that nobody has received keeps its pipe in the ROUTER's table. The send waited for room in that pipe.
