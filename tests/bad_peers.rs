@@ -2,12 +2,12 @@
 
 mod common;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use common::{DEADLINE, kinds};
+use common::{DEADLINE, kinds, wait_for_close};
 use zmq::{Context, Rep, Req, Socket, Sub, XPub};
 
 /// The beginning of ZMTP 3.1, up to the name of the mechanism.
@@ -87,19 +87,6 @@ fn served(server: &Socket<'_, Rep>, client: &Socket<'_, Req>) {
     assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "answer");
 }
 
-/// Reads until the other side hangs up.
-fn hung_up(stream: &mut impl Read) {
-    let mut buffer = [0; 1024];
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
-            Err(error) => panic!("not hung up on: {error}"),
-        }
-    }
-}
-
 fn stream_to(endpoint: &str) -> TcpStream {
     let stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -124,7 +111,7 @@ fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
         let mut goes = stream_to(&endpoint);
         let _ = goes.write_all(&bytes);
         let _ = goes.shutdown(Shutdown::Write);
-        hung_up(&mut goes);
+        wait_for_close(&mut goes);
         served(&server, &early);
     }
     // While all bad peers are connected, a good one is served.
@@ -150,14 +137,14 @@ fn every_kind_bears_peers_that_do_not_speak_the_protocol() {
                     stream.set_read_timeout(Some(DEADLINE)).unwrap();
                     let _ = stream.write_all(&bytes);
                     let _ = stream.shutdown(Shutdown::Write);
-                    hung_up(&mut stream);
+                    wait_for_close(&mut stream);
                 } else {
                     let address = bound.split("://").nth(1).unwrap().trim_end_matches('/');
                     let mut stream = TcpStream::connect(address).unwrap();
                     stream.set_read_timeout(Some(DEADLINE)).unwrap();
                     let _ = stream.write_all(&bytes);
                     let _ = stream.shutdown(Shutdown::Write);
-                    hung_up(&mut stream);
+                    wait_for_close(&mut stream);
                 }
                 let _ = socket.try_recv();
             }
@@ -174,7 +161,7 @@ fn a_handshake_that_is_never_finished_is_cut_off() {
     for bytes in [&b""[..], SIGNATURE, &greeting()] {
         let mut stream = stream_to(&endpoint);
         stream.write_all(bytes).unwrap();
-        hung_up(&mut stream);
+        wait_for_close(&mut stream);
     }
 }
 
@@ -191,7 +178,7 @@ fn a_peer_that_sends_too_much_is_cut_off() {
     // A raw stream announces a frame of 1001 bytes, to see that the server closes the connection.
     let mut greedy = stream_to(&endpoint);
     greedy.write_all(&[ready("REQ"), vec![1, 0, 2, 0, 0, 0, 0, 0, 0, 3, 0xe9]].concat()).unwrap();
-    hung_up(&mut greedy);
+    wait_for_close(&mut greedy);
 
     // The same through libzmq: the message does not arrive, and a message of exactly the limit does.
     let large = context.socket(Req).unwrap();

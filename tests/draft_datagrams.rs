@@ -3,42 +3,14 @@
 #![cfg(feature = "draft")]
 
 mod common;
+#[path = "common/datagrams.rs"]
+mod datagrams;
 
-use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, in_own_process};
-use zmq::{Context, Dgram, Dish, Errno, Flags, Kind, Message, Multipart, Radio, Socket};
-
-/// A port that nobody has: libzmq does not say which one the system would choose.
-fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A plain socket that does not wait for ever.
-fn plain() -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    socket
-}
-
-/// A DGRAM socket that is bound, and where. libzmq binds in the background, and what comes before is lost.
-fn dgram(context: &Context) -> (Socket<'_, Dgram>, SocketAddr) {
-    let socket = context.socket(Dgram).unwrap();
-    let port = free_port();
-    let endpoint = format!("udp://127.0.0.1:{port}");
-    assert_eq!(socket.bind(&endpoint).unwrap(), endpoint);
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let probe = plain();
-    eventually("the socket is bound", || {
-        probe.send_to(b"probe", address).unwrap();
-        socket.recv_from_timeout(Duration::from_millis(10)).unwrap().is_some()
-    });
-    // Behind it nothing of the probing is left.
-    probe.send_to(b"end", address).unwrap();
-    while socket.recv_from().unwrap().1 != "end" {}
-    (socket, address)
-}
+use common::DEADLINE;
+use datagrams::{dgram, dish, plain, port};
+use zmq::{Context, Dgram, Dish, Errno, Kind, Message, Radio};
 
 #[deadline::test(patches = [9, 12])]
 fn datagrams_go_there_and_back() {
@@ -86,7 +58,7 @@ fn no_datagram_travels_where_security_is_set() {
     let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
     radio.secure(&zmq::security::Security::plain_client("alice", "hush")).unwrap();
     dish.set_zap_domain("lan").unwrap();
-    let endpoint = format!("udp://127.0.0.1:{}", free_port());
+    let endpoint = format!("udp://{}", port().address());
     for error in [radio.connect(&endpoint).unwrap_err(), dish.bind(&endpoint).unwrap_err()] {
         assert_eq!(error.errno(), Errno::EINVAL);
         assert!(error.to_string().contains("cannot be secured"), "{error}");
@@ -153,68 +125,6 @@ fn a_datagram_is_an_address_and_a_body() {
     assert_eq!(socket.recv_from().unwrap(), (address, "short".into()));
 }
 
-#[deadline::test(patches = [9, 12, 50, 1004])]
-fn dgram_cannot_send_when_it_is_unbound() {
-    let context = Context::new().unwrap();
-    let socket = context.socket(Dgram).unwrap();
-    let address = "127.0.0.1:9";
-    let parts = || Multipart::from([address, "x"]);
-    assert_eq!(socket.try_send_multipart(parts()).unwrap().into_unsent(), Some(parts()));
-    let outcome = socket.send_multipart_timeout(parts(), Duration::from_millis(20)).unwrap();
-    assert_eq!(outcome.into_unsent(), Some(parts()));
-    let failed = socket.send_with(address, Flags::SNDMORE | Flags::DONTWAIT).unwrap_err();
-    assert_eq!(failed.error().errno(), Errno::EAGAIN);
-    assert_eq!(failed.into_message(), address);
-    assert!(socket.try_recv_multipart().unwrap().is_none());
-    // And after it was bound.
-    let (socket, _) = dgram(&context);
-    let endpoint = socket.last_endpoint().unwrap().unwrap();
-    socket.unbind(&format!("udp://{endpoint}")).unwrap();
-    eventually("the socket is unbound", || socket.try_send_multipart(parts()).unwrap().into_unsent() == Some(parts()));
-    // The first part may be gone before: then the second is none.
-    let port = free_port();
-    socket.bind(&format!("udp://127.0.0.1:{port}")).unwrap();
-    eventually("it sends again", || socket.try_send_multipart(parts()).unwrap().is_sent());
-}
-
-/// What was bound over udp could not be unbound: each port kept a descriptor until its socket was closed.
-#[cfg(target_os = "linux")]
-#[deadline::test(patches = [6, 8, 9, 13, 50])]
-fn dish_keeps_no_descriptor_of_a_port_that_it_has_unbound() {
-    in_own_process("dish_keeps_no_descriptor_of_a_port_that_it_has_unbound", || {
-        let context = Context::new().unwrap();
-        let dish = context.socket(Dish).unwrap();
-        let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-        let before = descriptors();
-        for _ in 0..20 {
-            let endpoint = dish.bind(&format!("udp://127.0.0.1:{}", free_port())).unwrap();
-            dish.unbind(&endpoint).unwrap();
-        }
-        eventually("the descriptors are closed", || {
-            dish.try_recv().unwrap();
-            descriptors() <= before
-        });
-    });
-}
-
-#[deadline::test(patches = [9, 12])]
-fn dgram_returns_its_messages_when_its_port_is_taken() {
-    let context = Context::new().unwrap();
-    // Without SO_REUSEADDR, which libzmq sets.
-    let taken = plain();
-    let socket = context.socket(Dgram).unwrap();
-    // libzmq binds in the background, and does not say that it could not.
-    socket.bind(&format!("udp://{}", taken.local_addr().unwrap())).unwrap();
-    eventually("libzmq has given up", || {
-        socket.try_send_multipart(["127.0.0.1:9", "x"]).unwrap().into_unsent().is_some()
-    });
-    for _ in 0..3 {
-        let parts = Multipart::from(["127.0.0.1:9", "x"]);
-        let outcome = socket.send_multipart_timeout(parts, Duration::from_millis(5)).unwrap();
-        assert_eq!(outcome.into_unsent().unwrap(), ["127.0.0.1:9", "x"]);
-    }
-}
-
 #[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
 fn endpoints_that_make_no_sense_are_refused() {
     let context = Context::new().unwrap();
@@ -250,26 +160,6 @@ fn endpoints_that_make_no_sense_are_refused() {
     }
 }
 
-/// A DISH that is bound, and where.
-fn dish<'a>(context: &'a Context, groups: &[&str]) -> (Socket<'a, Dish>, SocketAddr) {
-    let dish = context.socket(Dish).unwrap();
-    groups.iter().for_each(|group| dish.join(group).unwrap());
-    dish.join("probe").unwrap();
-    let port = free_port();
-    dish.bind(&format!("udp://127.0.0.1:{port}")).unwrap();
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let probe = plain();
-    eventually("the socket is bound", || {
-        probe.send_to(b"\x05probe", address).unwrap();
-        dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
-    });
-    // Behind it nothing of the probing is left.
-    probe.send_to(b"\x05probeend", address).unwrap();
-    while dish.recv().unwrap() != "end" {}
-    dish.leave("probe").unwrap();
-    (dish, address)
-}
-
 #[deadline::test(patches = [6, 8, 9, 13])]
 fn a_radio_reaches_a_dish_by_datagrams() {
     let long = "g".repeat(255);
@@ -303,29 +193,6 @@ fn radio_sends_its_message_as_a_datagram() {
     assert_eq!(&buffer[..size], b"\x04newsit rains");
 }
 
-#[deadline::test(patches = [8, 13])]
-fn dish_survives_every_datagram() {
-    let context = Context::new().unwrap();
-    let (dish, address) = dish(&context, &["news"]);
-    let other = plain();
-    let mut datagrams: Vec<Vec<u8>> = vec![vec![], b"\x04new".to_vec(), b"\0".to_vec(), b"\x04news".to_vec()];
-    for first in 0..=255 {
-        datagrams.push(vec![first]);
-        datagrams.push(vec![first; 200]);
-        datagrams.push(vec![first; 300]);
-        datagrams.push(vec![first; 20_000]);
-    }
-    for datagram in &datagrams {
-        other.send_to(datagram, address).unwrap();
-        // Some are lost where they come too fast for the system.
-        let _ = dish.try_recv().unwrap();
-    }
-    eventually("it still receives", || {
-        other.send_to(b"\x04newsend", address).unwrap();
-        dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|message| message == "end")
-    });
-}
-
 #[deadline::test(patches = [9, 12, 1002])]
 fn a_burst_leaves_the_sockets_as_they_are() {
     let context = Context::new().unwrap();
@@ -350,47 +217,4 @@ fn a_burst_leaves_the_sockets_as_they_are() {
     socket.send_to(other.local_addr().unwrap(), "end").unwrap();
     let (size, _) = other.recv_from(&mut buffer).unwrap();
     assert_eq!(&buffer[..size], b"end");
-}
-
-/// How long this process has kept processors busy.
-fn processor_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a timespec.
-    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) }, 0);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-#[deadline::test(patches = [8, 9, 10, 12, 13])]
-fn udp_sockets_do_not_retry_when_they_cannot_be_set_up() {
-    in_own_process("udp_sockets_do_not_retry_when_they_cannot_be_set_up", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
-        // A device that is not there, and networks that this machine may not reach.
-        let radio = context.socket(Radio).unwrap();
-        radio.set_bindtodevice(Some("nosuchdev")).unwrap();
-        radio.connect("udp://127.0.0.1:9").unwrap();
-        let dish = context.socket(Dish).unwrap();
-        dish.set_bindtodevice(Some("nosuchdev")).unwrap();
-        dish.bind(&format!("udp://127.0.0.1:{}", free_port())).unwrap();
-        let dgram = context.socket(Dgram).unwrap();
-        dgram.set_bindtodevice(Some("nosuchdev")).unwrap();
-        dgram.bind(&format!("udp://127.0.0.1:{}", free_port())).unwrap();
-        for endpoint in
-            ["udp://239.1.1.1:9", "udp://127.0.0.1;239.1.1.1:9", "udp://lo;239.1.1.1:9", "udp://255.255.255.255:9"]
-        {
-            let _ = radio.connect(endpoint);
-            let _ = context.socket(Dish).unwrap().bind(endpoint);
-            let _ = context.socket(Dgram).unwrap().bind(endpoint);
-        }
-        let before = processor_time();
-        for _ in 0..20 {
-            radio.send_to_group("g", "x").unwrap();
-            let _ = dish.try_recv().unwrap();
-            let _ = dgram.try_recv_multipart().unwrap();
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        // Nothing is tried again and again: two tenths of a second would be gone with that.
-        assert!(processor_time() - before < Duration::from_millis(150), "{:?}", processor_time() - before);
-        drop((radio, dish, dgram));
-        context.terminate(DEADLINE).unwrap();
-    });
 }

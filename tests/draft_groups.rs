@@ -4,24 +4,17 @@
 
 mod common;
 
-use std::thread;
 use std::time::Duration;
 
-use common::eventually;
+use common::{TRANSPORTS, eventually};
 use zmq::{Context, Dish, Errno, Kind, Message, Radio, Socket, TrySend};
-
-/// An endpoint of each transport that the thread-safe kinds share.
-fn endpoints() -> Vec<String> {
-    let path = std::env::temp_dir().join(format!("zmq-groups-{}-{:?}", std::process::id(), thread::current().id()));
-    vec!["inproc://draft".to_owned(), "tcp://127.0.0.1:*".to_owned(), format!("ipc://{}", path.display())]
-}
 
 /// Two sockets that are connected, for each transport.
 fn pairs(mut test: impl FnMut(Socket<'_, Radio>, Socket<'_, Dish>)) {
-    for endpoint in endpoints() {
+    for endpoint in TRANSPORTS {
         let context = Context::new().unwrap();
         let (bound, connected) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
-        let endpoint = bound.bind(&endpoint).unwrap();
+        let endpoint = bound.bind(endpoint).unwrap();
         connected.connect(&endpoint).unwrap();
         test(bound, connected);
     }
@@ -76,40 +69,6 @@ fn no_joining_is_lost() {
             });
         }
     });
-}
-
-#[deadline::test(patches = [6, 7, 13])]
-fn long_group_reaches_several_dishes() {
-    // libzmq 4.3.5 frees such a group once for each that got it.
-    let group = "a group of more than fourteen bytes";
-    for endpoint in endpoints() {
-        let context = Context::new().unwrap();
-        let radios = [context.socket(Radio).unwrap(), context.socket(Radio).unwrap()];
-        let dishes = [(); 3].map(|()| context.socket(Dish).unwrap());
-        for (number, radio) in radios.iter().enumerate() {
-            let endpoint = if endpoint.starts_with("tcp") { endpoint.clone() } else { format!("{endpoint}-{number}") };
-            let endpoint = radio.bind(&endpoint).unwrap();
-            dishes.iter().for_each(|dish| dish.connect(&endpoint).unwrap());
-        }
-        // Both radios get the joining.
-        dishes.iter().for_each(|dish| dish.join(group).unwrap());
-        let mut heard = [[false; 2]; 3];
-        eventually("all hear both", || {
-            for (number, radio) in radios.iter().enumerate() {
-                for size in [1, 34, 5000] {
-                    radio.send_to_group(group, vec![number as u8; size]).unwrap();
-                }
-            }
-            for (dish, heard) in dishes.iter().zip(&mut heard) {
-                while let Some(message) = dish.try_recv().unwrap() {
-                    assert_eq!(message.group(), group);
-                    heard[usize::from(message[0])] = true;
-                }
-            }
-            heard == [[true; 2]; 3]
-        });
-        dishes.iter().for_each(|dish| dish.leave(group).unwrap());
-    }
 }
 
 #[deadline::test(patches = [6, 7, 13])]
@@ -198,60 +157,4 @@ fn groups_have_names_and_are_joined_once() {
     let error = other.join("g").unwrap_err();
     assert_eq!((errno(&error), error.call()), (Errno::ENOTSUP, "zmq_join"));
     assert!(error.detail().unwrap().contains("ZMQ_SUB"), "{error}");
-}
-
-/// A DISH took a heartbeat for the frame that names a group, and ended the connection.
-#[deadline::test(patches = [1024])]
-fn heartbeats_end_no_connection_of_radio_and_dish() {
-    for (of_radio, of_dish) in [(true, false), (false, true), (true, true)] {
-        let context = Context::new().unwrap();
-        let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
-        for (heartbeats, set) in [
-            (of_radio, radio.set_heartbeat_ivl(of_radio.then_some(Duration::from_millis(5)))),
-            (of_dish, dish.set_heartbeat_ivl(of_dish.then_some(Duration::from_millis(5)))),
-        ] {
-            set.unwrap_or_else(|error| panic!("{heartbeats}: {error}"));
-        }
-        let endpoint = radio.bind("tcp://127.0.0.1:*").unwrap();
-        dish.join("group").unwrap();
-        dish.connect(&endpoint).unwrap();
-        eventually("the RADIO knows the group", || {
-            radio.send_to_group("group", "first").unwrap();
-            dish.try_recv().unwrap().is_some()
-        });
-        while dish.recv_timeout(Duration::from_millis(50)).unwrap().is_some() {}
-        // A hundred heartbeats, of which some come between two messages.
-        for number in 0..500_u16 {
-            radio.send_to_group("group", number.to_be_bytes().to_vec()).unwrap();
-            let message = dish.recv_timeout(common::DEADLINE).unwrap().expect("the message arrives");
-            assert_eq!(message[..], number.to_be_bytes(), "{of_radio}, {of_dish}");
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-}
-
-/// RADIO did not process the reports of what a DISH had read, and dropped messages that had room.
-#[deadline::test(patches = [6, 7, 13, 1009])]
-fn radio_drops_only_messages_without_room() {
-    let context = Context::new().unwrap();
-    let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
-    radio.set_sndhwm(1).unwrap();
-    dish.set_rcvhwm(1).unwrap();
-    radio.bind("inproc://radio").unwrap();
-    dish.connect("inproc://radio").unwrap();
-    dish.join("news").unwrap();
-    eventually("the group is joined", || {
-        radio.send_to_group("news", "probe").unwrap();
-        dish.try_recv().unwrap().is_some()
-    });
-    while dish.try_recv().unwrap().is_some() {}
-    for number in 0..500_u16 {
-        radio.send_to_group("news", number.to_be_bytes()).unwrap();
-        assert_eq!(dish.try_recv().unwrap().expect("a message"), number.to_be_bytes());
-    }
-    // A message without room is dropped as before.
-    for _ in 0..10 {
-        radio.send_to_group("news", "x").unwrap();
-    }
-    assert_eq!(std::iter::from_fn(|| dish.try_recv().unwrap()).count(), 2);
 }

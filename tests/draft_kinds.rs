@@ -8,24 +8,18 @@ use std::num::NonZeroU32;
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually};
+use common::{DEADLINE, TRANSPORTS, eventually};
 use zmq::{
     Channel, Client, Context, Errno, Flags, Gather, Kind, Message, Multipart, Peer, PollEvents, PollItem, Scatter,
     Server, Socket, SocketType, poll,
 };
 
-/// An endpoint of each transport that the thread-safe kinds share.
-fn endpoints() -> Vec<String> {
-    let path = std::env::temp_dir().join(format!("zmq-draft-{}-{:?}", std::process::id(), thread::current().id()));
-    vec!["inproc://draft".to_owned(), "tcp://127.0.0.1:*".to_owned(), format!("ipc://{}", path.display())]
-}
-
 /// Two sockets that are connected, for each transport.
 fn pairs<L: SocketType, R: SocketType>(left: L, right: R, mut test: impl FnMut(Socket<'_, L>, Socket<'_, R>)) {
-    for endpoint in endpoints() {
+    for endpoint in TRANSPORTS {
         let context = Context::new().unwrap();
         let (bound, connected) = (context.socket(left).unwrap(), context.socket(right).unwrap());
-        let endpoint = bound.bind(&endpoint).unwrap();
+        let endpoint = bound.bind(endpoint).unwrap();
         connected.connect(&endpoint).unwrap();
         test(bound, connected);
     }
@@ -89,30 +83,6 @@ fn a_number_serves_no_more_once_its_peer_is_gone() {
     });
 }
 
-#[deadline::test(patches = [13, 14])]
-fn peer_is_unreachable_when_it_is_full_and_gone() {
-    let context = Context::new().unwrap();
-    let server = context.socket(Server).unwrap();
-    server.set_sndhwm(1).unwrap();
-    server.bind("inproc://full").unwrap();
-    let client = context.socket(Client).unwrap();
-    client.set_rcvhwm(1).unwrap();
-    client.connect("inproc://full").unwrap();
-    client.send("one").unwrap();
-    let from = server.recv().unwrap().routing_id().unwrap();
-    // It stays unread, and what comes behind it too: that the peer is gone comes last.
-    client.send("two").unwrap();
-    let mut message = Message::from("x");
-    message.set_routing_id(from).unwrap();
-    while server.try_send(&message).unwrap().is_sent() {}
-    thread::scope(|scope| {
-        let waits = scope.spawn(|| server.send(&message).unwrap_err().error().errno());
-        thread::sleep(Duration::from_millis(20));
-        drop(client);
-        assert_eq!(waits.join().unwrap(), Errno::EHOSTUNREACH);
-    });
-}
-
 #[deadline::test(patches = [13])]
 fn a_scatter_feeds_its_gatherers_in_turn() {
     pairs(Gather, Scatter, |gather, scatter| {
@@ -161,10 +131,10 @@ fn a_channel_has_one_peer() {
 
 #[deadline::test(patches = [13])]
 fn peers_number_each_other() {
-    for endpoint in endpoints() {
+    for endpoint in TRANSPORTS {
         let context = Context::new().unwrap();
         let [hub, left, right] = [(); 3].map(|()| context.socket(Peer).unwrap());
-        let endpoint = hub.bind(&endpoint).unwrap();
+        let endpoint = hub.bind(endpoint).unwrap();
         let (from_left, from_right) = (left.connect_peer(&endpoint).unwrap(), right.connect_peer(&endpoint).unwrap());
         left.send_to_peer(from_left, "left").unwrap();
         right.send_to_peer(from_right, "right").unwrap();
@@ -323,12 +293,12 @@ fn time_outs_end_waiting() {
 
 #[deadline::test(patches = [13])]
 fn hello_and_goodbye_come_from_the_library() {
-    for endpoint in endpoints() {
+    for endpoint in TRANSPORTS {
         let context = Context::new().unwrap();
         let server = context.socket(Server).unwrap();
         server.set_hello_msg("welcome").unwrap();
         server.set_disconnect_msg("gone").unwrap();
-        let endpoint = server.bind(&endpoint).unwrap();
+        let endpoint = server.bind(endpoint).unwrap();
         let client = context.socket(Client).unwrap();
         client.set_hello_msg("good day").unwrap();
         client.connect(&endpoint).unwrap();
@@ -357,38 +327,12 @@ fn a_broken_connection_is_reported() {
     }
 }
 
-#[deadline::test(patches = [13, 21])]
-fn hello_message_is_dropped_when_its_peer_has_left() {
-    for kind in [Kind::Server, Kind::Peer, Kind::Router, Kind::Dealer] {
-        let context = Context::builder().set_blocky(false).build().unwrap();
-        let other = match kind {
-            Kind::Server => Kind::Client,
-            Kind::Peer => Kind::Peer,
-            _ => Kind::Dealer,
-        };
-        let early = context.socket(other).unwrap();
-        early.set_linger(None).unwrap();
-        early.connect("inproc://late").unwrap();
-        drop(early);
-        let disconnected = context.socket(other).unwrap();
-        disconnected.set_linger(None).unwrap();
-        disconnected.connect("inproc://late").unwrap();
-        disconnected.disconnect("inproc://late").unwrap();
-        thread::sleep(Duration::from_millis(20));
-        let late = context.socket(kind).unwrap();
-        late.set_hello_msg("hello").unwrap();
-        late.bind("inproc://late").unwrap();
-        drop((late, disconnected));
-        context.terminate(DEADLINE).unwrap();
-    }
-}
-
 #[deadline::test(patches = [13])]
 fn scatter_sends_its_queue_when_it_is_dropped() {
-    for endpoint in endpoints() {
+    for endpoint in TRANSPORTS {
         let context = Context::new().unwrap();
         let gather = context.socket(Gather).unwrap();
-        let endpoint = gather.bind(&endpoint).unwrap();
+        let endpoint = gather.bind(endpoint).unwrap();
         let scatter = context.socket(Scatter).unwrap();
         scatter.connect(&endpoint).unwrap();
         for _ in 0..100 {

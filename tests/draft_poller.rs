@@ -179,22 +179,6 @@ fn room_at_the_high_water_mark() {
 }
 
 #[deadline::test(patches = [13, 28])]
-fn send_waits_for_a_connection_that_another_thread_makes() {
-    let context = Context::new().unwrap();
-    for transport in ["inproc://sink", "tcp://127.0.0.1:*"] {
-        let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());
-        let endpoint = sink.bind(transport).unwrap();
-        thread::scope(|scope| {
-            let sending = scope.spawn(|| source.send("Hello"));
-            thread::sleep(Duration::from_millis(50));
-            source.connect(&endpoint).unwrap();
-            sending.join().unwrap().unwrap();
-        });
-        assert_eq!(sink.recv().unwrap(), "Hello");
-    }
-}
-
-#[deadline::test(patches = [13, 28])]
 fn a_connection_that_another_thread_makes() {
     let context = Context::new().unwrap();
     let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());

@@ -108,25 +108,6 @@ fn threads_ask_through_one_client_and_answer_through_one_server() {
 }
 
 #[deadline::test(patches = [13])]
-fn threads_do_not_deadlock_when_their_sockets_send_each_other_commands() {
-    // Each has a thread of its own, and every message has libzmq tell the other side something.
-    let context = Context::new().unwrap();
-    let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
-    left.bind("inproc://both").unwrap();
-    right.connect("inproc://both").unwrap();
-    thread::scope(|scope| {
-        for socket in [&left, &right] {
-            scope.spawn(|| {
-                for _ in 0..20 * EACH {
-                    socket.send("x").unwrap();
-                    socket.recv().unwrap();
-                }
-            });
-        }
-    });
-}
-
-#[deadline::test(patches = [13])]
 fn every_message_is_received_once() {
     for endpoint in ["inproc://once", "tcp://127.0.0.1:*"] {
         let context = Context::new().unwrap();

@@ -479,21 +479,3 @@ fn a_pair_has_one_peer() {
     pair.send("the first").unwrap();
     assert_eq!(peer.recv_timeout(DEADLINE).unwrap().unwrap(), "the first");
 }
-
-/// A socket that has let go of the name again, because it had other endpoints, is not there to be welcomed.
-#[deadline::test(patches = [16])]
-fn welcome_message_is_dropped_when_its_peer_has_left() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
-    for number in 0..20 {
-        let name = format!("inproc://late-{number}");
-        let early = context.socket(Dealer).unwrap();
-        early.set_linger(None).unwrap();
-        early.connect(&name).unwrap();
-        drop(early);
-        let publisher = context.socket(zmq::XPub).unwrap();
-        publisher.set_xpub_welcome_msg("welcome").unwrap();
-        // The delay varies, so that the connection is gone in some rounds and not in others.
-        std::thread::sleep(Duration::from_millis(number % 4));
-        publisher.bind(&name).unwrap();
-    }
-}

@@ -3,14 +3,14 @@
 
 mod common;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
-use std::time::Duration;
 
-use common::{DEADLINE, eventually, skip_unless};
+use common::zap::refusal;
+use common::{DEADLINE, eventually, wait_for_close};
 use zmq::security::{AuthEvent, Authenticator, Credentials, Security, Verdict};
-use zmq::{Context, Pull, Push, Rep, Req, Socket};
+use zmq::{Context, Rep, Req, Socket};
 
 /// The beginning of ZMTP 3.1, up to the name of the mechanism.
 const SIGNATURE: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f";
@@ -58,14 +58,6 @@ fn is_denied(stream: &mut TcpStream) -> bool {
     !contains(&words, b"WELCOME")
 }
 
-/// Waits until the other side hangs up.
-fn hung_up(stream: &mut TcpStream) {
-    match stream.read_to_end(&mut Vec::new()) {
-        Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("not hung up on: {error}"),
-        _ => {}
-    }
-}
-
 fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
@@ -93,16 +85,6 @@ impl Secured<'_> {
         assert_eq!(self.server.recv_timeout(DEADLINE).unwrap().expect("the question"), "question");
         self.server.send("answer").unwrap();
         assert_eq!(client.recv_timeout(DEADLINE).unwrap().expect("the answer"), "answer");
-    }
-}
-
-/// The next event that is not of a client that was let in.
-fn refusal(authenticator: &Authenticator) -> AuthEvent {
-    loop {
-        match authenticator.next_event(DEADLINE).unwrap().expect("an event") {
-            AuthEvent::Allowed { .. } => {}
-            event => return event,
-        }
     }
 }
 
@@ -228,62 +210,11 @@ fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
             open.push(peer(&secured.endpoint, &bytes));
             let mut goes = peer(&secured.endpoint, &bytes);
             let _ = goes.shutdown(Shutdown::Write);
-            hung_up(&mut goes);
+            wait_for_close(&mut goes);
         }
         secured.serves(&context);
     }
     assert!(authenticator.is_running());
-}
-
-/// A peer that speaks ZWS2.0 without a mechanism, which there is over WebSockets, and has sent "Hello".
-fn websocket(endpoint: &str) -> TcpStream {
-    let address = endpoint.strip_prefix("ws://").unwrap().trim_end_matches('/');
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let head = format!("GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
-    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
-    stream.write_all(format!("{head}{key}Sec-WebSocket-Protocol: ZWS2.0\r\n\r\n").as_bytes()).unwrap();
-    // What comes before the answer is lost. Behind a mask of zeros: its routing id, which it has none of, and a message.
-    if stream.read(&mut [0; 1024]).is_ok_and(|count| count > 0) {
-        let _ = stream.write_all(b"\x82\x81\0\0\0\0\0\x82\x86\0\0\0\0\0Hello");
-    }
-    stream
-}
-
-#[deadline::test(patches = [26])]
-fn websocket_peer_does_not_bypass_zap_when_it_names_no_mechanism() {
-    if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
-        return;
-    }
-    let context = Context::builder().set_blocky(false).build().unwrap();
-    let authenticator = Authenticator::start(&context).unwrap();
-    authenticator.configure("lan", |policy| policy.deny(std::net::IpAddr::from([127, 0, 0, 1]))).unwrap();
-    let bound = |security: &Security| {
-        let server = context.socket(Pull).unwrap();
-        server.secure(security).unwrap();
-        let endpoint = server.bind("ws://127.0.0.1:*").unwrap();
-        (server, endpoint)
-    };
-    let (open, endpoint) = bound(&Security::null());
-    let _peer = websocket(&endpoint);
-    assert_eq!(open.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
-
-    let (secured, endpoint) = bound(&Security::null().with_domain("lan"));
-    let mut peer = websocket(&endpoint);
-    assert_eq!(secured.recv_timeout(Duration::from_millis(100)).unwrap(), None);
-    hung_up(&mut peer);
-    // The handler is asked about a client with a mechanism.
-    let client = || {
-        let client = context.socket(Push).unwrap();
-        client.connect(&endpoint).unwrap();
-        client
-    };
-    let _refused = client();
-    assert!(matches!(refusal(&authenticator), AuthEvent::Denied { client, .. } if client.address == "127.0.0.1"));
-    authenticator.configure("lan", |policy| policy.clear_networks()).unwrap();
-    let client = client();
-    client.send("Hello").unwrap();
-    assert_eq!(secured.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
 }
 
 /// Who asks and does not wait for the answer, at any time: in the middle of the authenticator's end, too.

@@ -105,20 +105,3 @@ fn c_clients_are_let_in_by_key() {
     }
     assert_eq!(server.try_recv().unwrap(), None);
 }
-
-/// The server is who it says, and yet there is no secret to be shared with the key that it gives: the client aborted.
-#[deadline::test(patches = [15])]
-fn curve_ends_only_the_connection_when_a_key_has_a_small_order() {
-    if lacks_curve() {
-        return;
-    }
-    let (public, secret) = zmq::curve_keypair().unwrap();
-    let server = Process::start(c_program("low_order.c"), &[&secret.to_z85()]);
-    let line = server.line();
-    let context = Context::new().unwrap();
-    let (_, own) = zmq::curve_keypair().unwrap();
-    let client = open(&context, &Security::curve_client(&own, &public));
-    client.connect(line.strip_prefix("bound ").unwrap()).unwrap();
-    assert_eq!(server.line(), "dropped");
-    server.succeeds();
-}

@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::zap::{ANY_PORT, HANDLER, client, decision, event, is_let_in, server};
+use common::zap::{ANY_PORT, HANDLER, client, decision, event, is_let_in, keys, server};
 use common::{DEADLINE, eventually, lacks_curve, skip_part_unless_patched, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Credentials, Network, Security, Verdict};
 use zmq::{Context, Dealer, Multipart, PublicKey, Socket};
@@ -169,58 +169,6 @@ fn verdict_metadata_overrides_the_peers_metadata() {
     assert_eq!(message.gets("X-Role").as_deref(), Some("guest"));
     assert_eq!(message.gets("X-Team").as_deref(), Some("red"), "only what the verdict says is to be relied on");
     assert_eq!(message.gets("User-Id").as_deref(), Some("alice"));
-}
-
-/// A client that is refused (status 400) connects again only if its program says so.
-#[deadline::test(patches = [51])]
-fn client_gives_up_when_refused_and_retries_when_put_off() {
-    let context = Context::new().unwrap();
-    let authenticator = Authenticator::start(&context).unwrap();
-    let mut roles = vec![(Security::plain_server(), Security::plain_client("alice", "x"))];
-    if !lacks_curve() {
-        let (_, server_role, client_role) = keys();
-        roles.push((server_role, client_role));
-    }
-    for (server_role, client_role) in roles {
-        let check = |verdict: fn() -> Verdict| {
-            authenticator
-                .configure("*", |policy| {
-                    policy.check_passwords(move |_| verdict());
-                    policy.check_keys(move |_| verdict());
-                })
-                .unwrap();
-        };
-        let (server, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
-        for (socket, role) in [(&server, &server_role), (&client, &client_role)] {
-            socket.set_linger(Some(Duration::ZERO)).unwrap();
-            // No handshake is given up for its time.
-            socket.set_handshake_ivl(None).unwrap();
-            socket.secure(role).unwrap();
-        }
-        let endpoint = server.bind(ANY_PORT).unwrap();
-        client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
-        check(|| Verdict::later("ask again"));
-        client.connect(&endpoint).unwrap();
-        for _ in 0..3 {
-            assert_eq!(decision(&authenticator).0, 300);
-        }
-        check(|| Verdict::deny("no"));
-        while decision(&authenticator).0 != 400 {}
-        let next = authenticator.next_event(Duration::from_millis(100)).unwrap();
-        assert_eq!(next, None, "it does not try again");
-        check(|| Verdict::allow("alice"));
-        client.disconnect(&endpoint).unwrap();
-        client.connect(&endpoint).unwrap();
-        client.send("Hello").unwrap();
-        assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
-        assert_eq!(decision(&authenticator).0, 200);
-    }
-}
-
-fn keys() -> (PublicKey, Security, Security) {
-    let (server_public, server_secret) = zmq::curve_keypair().unwrap();
-    let (public, secret) = zmq::curve_keypair().unwrap();
-    (public, Security::curve_server(&server_secret), Security::curve_client(&secret, &server_public))
 }
 
 #[deadline::test]

@@ -1,11 +1,11 @@
 //! The common part of the tests of the guide's programs: the programs, and ports that no other program takes.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, Socket, Type};
+use socket2::Type;
 
-use super::{Process, eventually, signal};
+use super::{HeldPort, Process, eventually, signal};
 
 /// The output of a silent program.
 pub const NOTHING: [&str; 0] = [];
@@ -47,22 +47,16 @@ pub fn kill(process: Process) -> Vec<String> {
     process.rest()
 }
 
-/// A tcp port that is free until a program of the test binds it. The system gives it to no other program while this
-/// value exists. A second socket may bind it, since both have SO_REUSEADDR and this one does not listen.
-pub struct Port {
-    holder: Socket,
-}
+/// A tcp port that is free until a program of the test binds it.
+pub struct Port(HeldPort);
 
 impl Port {
     pub fn reserve() -> Port {
-        let holder = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        holder.set_reuse_address(true).unwrap();
-        holder.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into()).unwrap();
-        Port { holder }
+        Port(HeldPort::new(Type::STREAM, Ipv4Addr::UNSPECIFIED))
     }
 
     pub fn number(&self) -> u16 {
-        self.holder.local_addr().unwrap().as_socket_ipv4().unwrap().port()
+        self.0.address().port()
     }
 
     /// The endpoint for the side that binds.

@@ -10,8 +10,8 @@ pub mod zap;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -19,6 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Type};
 use zmq::{CanMultipart, CanRecv, Context, Kind, Pair, Socket};
 
 #[allow(unused_imports, reason = "as above")]
@@ -68,6 +69,26 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 /// An endpoint of tcp with a port that the system chooses.
 pub const TCP: &str = "tcp://127.0.0.1:*";
 
+/// An endpoint of each transport of the draft kinds that libzmq locks, for a bind that gives the endpoint to connect to.
+pub const TRANSPORTS: [&str; 3] = ["inproc://bound", TCP, "ipc://*"];
+
+/// A port that the system gives to no other program while this value exists. A second socket may bind it, since both have
+/// SO_REUSEADDR and this one does not listen.
+pub struct HeldPort(socket2::Socket);
+
+impl HeldPort {
+    pub fn new(kind: Type, address: Ipv4Addr) -> HeldPort {
+        let holder = socket2::Socket::new(Domain::IPV4, kind, None).unwrap();
+        holder.set_reuse_address(true).unwrap();
+        holder.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+        HeldPort(holder)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap().as_socket().unwrap()
+    }
+}
+
 /// A context whose end does not wait for unsent messages.
 pub fn context() -> Context {
     Context::builder().set_blocky(false).build().unwrap()
@@ -111,6 +132,14 @@ pub fn greet(stream: &mut TcpStream, properties: &[(&str, &[u8])]) {
     let mut header = [0; 2];
     stream.read_exact(&mut header).unwrap();
     stream.read_exact(&mut vec![0; header[1].into()]).unwrap();
+}
+
+/// Waits until the peer has closed the connection.
+pub fn wait_for_close(stream: &mut impl Read) {
+    match stream.read_to_end(&mut Vec::new()) {
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("the connection is open: {error}"),
+        _ => {}
+    }
 }
 
 /// What tells a test that it runs alone, and in which role.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zmq::security::{AuthEvent, Authenticator, Security};
-use zmq::{Context, Dealer, Socket};
+use zmq::{Context, Dealer, PublicKey, Socket};
 
 use super::DEADLINE;
 
@@ -47,4 +47,21 @@ pub fn decision(authenticator: &Authenticator) -> (u16, String) {
 pub fn is_let_in(authenticator: &Authenticator, context: &Context, security: &Security, endpoint: &str) -> bool {
     let _client = client(context, security, endpoint);
     decision(authenticator).0 == 200
+}
+
+/// The next event that is not [`AuthEvent::Allowed`].
+pub fn refusal(authenticator: &Authenticator) -> AuthEvent {
+    loop {
+        match authenticator.next_event(DEADLINE).unwrap().expect("an event") {
+            AuthEvent::Allowed { .. } => {}
+            event => return event,
+        }
+    }
+}
+
+/// The public key of a client, and the roles of a CURVE server and of that client.
+pub fn keys() -> (PublicKey, Security, Security) {
+    let (server_public, server_secret) = zmq::curve_keypair().unwrap();
+    let (public, secret) = zmq::curve_keypair().unwrap();
+    (public, Security::curve_server(&server_secret), Security::curve_client(&secret, &server_public))
 }

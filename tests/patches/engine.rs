@@ -6,13 +6,15 @@ use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use zmq::monitor::Events;
+use zmq::security::{Authenticator, Security, Verdict};
 use zmq::{Context, Dealer, Pull, Router, XPub};
 
 #[cfg(target_os = "linux")]
 use crate::common::descriptors::fail_system_call;
-use crate::common::{DEADLINE, greet};
+use crate::common::zap::{decision, keys};
+use crate::common::{DEADLINE, TCP, greet, lacks_curve};
 #[cfg(target_os = "linux")]
-use crate::common::{TCP, context, eventually, in_own_process, pair, skip_unless, text};
+use crate::common::{context, eventually, in_own_process, pair, skip_unless, text};
 use crate::{accept, connecting, endpoint, listener, peer};
 
 /// The greeting of a ZMTP 1 peer without a routing id.
@@ -221,4 +223,51 @@ fn connection_that_recv_refuses_is_lost() {
         left.send("Hello").unwrap();
         assert_eq!(text(&right), "Hello");
     });
+}
+
+/// The engine ignored a status 300 that came late, and kept the connection. A client that is refused (status 400) connects
+/// again only if its program calls zmq_connect.
+#[deadline::test(patches = [51])]
+fn client_gives_up_when_refused_and_retries_when_put_off() {
+    let context = Context::new().unwrap();
+    let authenticator = Authenticator::start(&context).unwrap();
+    let mut roles = vec![(Security::plain_server(), Security::plain_client("alice", "x"))];
+    if !lacks_curve() {
+        let (_, server_role, client_role) = keys();
+        roles.push((server_role, client_role));
+    }
+    for (server_role, client_role) in roles {
+        let check = |verdict: fn() -> Verdict| {
+            authenticator
+                .configure("*", |policy| {
+                    policy.check_passwords(move |_| verdict());
+                    policy.check_keys(move |_| verdict());
+                })
+                .unwrap();
+        };
+        let (server, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
+        for (socket, role) in [(&server, &server_role), (&client, &client_role)] {
+            socket.set_linger(Some(Duration::ZERO)).unwrap();
+            // No handshake is given up for its time.
+            socket.set_handshake_ivl(None).unwrap();
+            socket.secure(role).unwrap();
+        }
+        let endpoint = server.bind(TCP).unwrap();
+        client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        check(|| Verdict::later("ask again"));
+        client.connect(&endpoint).unwrap();
+        for _ in 0..3 {
+            assert_eq!(decision(&authenticator).0, 300);
+        }
+        check(|| Verdict::deny("no"));
+        while decision(&authenticator).0 != 400 {}
+        let next = authenticator.next_event(Duration::from_millis(100)).unwrap();
+        assert_eq!(next, None, "it does not try again");
+        check(|| Verdict::allow("alice"));
+        client.disconnect(&endpoint).unwrap();
+        client.connect(&endpoint).unwrap();
+        client.send("Hello").unwrap();
+        assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+        assert_eq!(decision(&authenticator).0, 200);
+    }
 }

@@ -1,9 +1,10 @@
-//! dealer.cpp, router.cpp, pipe.cpp: messages that libzmq itself sends to a new peer, when the mark is 1.
+//! dealer.cpp, router.cpp, pipe.cpp: messages that libzmq itself sends to a new peer.
 
 use std::io::Write;
+use std::thread;
 use std::time::Duration;
 
-use zmq::{Kind, Socket};
+use zmq::{Errno, Kind, Socket};
 
 use crate::common::{self, DEADLINE, eventually};
 use crate::{connecting, greeted, peer};
@@ -117,5 +118,32 @@ fn socket_receives_again_after_hiccups() {
         }
         stream.write_all(&[0, 1, b'z']).unwrap();
         assert_eq!(socket.recv_timeout(DEADLINE).unwrap().expect("a message"), "z", "{kind}");
+    }
+}
+
+/// The write to the new pipe was asserted to work. libzmq aborted the process.
+#[deadline::test(patches = [13, 21])]
+fn hello_message_is_dropped_when_its_peer_has_left() {
+    for kind in [Kind::Server, Kind::Peer, Kind::Router, Kind::Dealer] {
+        let context = common::context();
+        let other = match kind {
+            Kind::Server => Kind::Client,
+            Kind::Peer => Kind::Peer,
+            _ => Kind::Dealer,
+        };
+        let early = context.socket(other).unwrap();
+        early.set_linger(None).unwrap();
+        early.connect("inproc://late").unwrap();
+        drop(early);
+        let disconnected = context.socket(other).unwrap();
+        disconnected.set_linger(None).unwrap();
+        disconnected.connect("inproc://late").unwrap();
+        disconnected.disconnect("inproc://late").unwrap();
+        thread::sleep(Duration::from_millis(20));
+        let late = context.socket(kind).unwrap();
+        late.set_hello_msg("hello").unwrap();
+        late.bind("inproc://late").unwrap();
+        drop((late, disconnected));
+        context.terminate(DEADLINE).unwrap();
     }
 }

@@ -6,17 +6,27 @@ mod common;
 mod conflate;
 mod connecter;
 mod ctx;
+mod curve;
+#[cfg(feature = "draft")]
+#[path = "../common/datagrams.rs"]
+mod datagrams;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod engine;
 #[cfg(feature = "draft")]
 mod greetings;
 mod lb_fq;
+#[cfg(feature = "draft")]
+mod mailbox_safe;
 mod marks;
 mod msg;
+mod mtrie;
+#[cfg(feature = "draft")]
+mod radio;
 mod req_pair;
 mod router;
 mod session;
+mod socket_base;
 mod socks;
 #[cfg(target_os = "linux")]
 mod threads;

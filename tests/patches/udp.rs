@@ -1,23 +1,16 @@
-//! udp_engine.cpp and session_base.cpp: udp.
+//! udp_engine.cpp, dgram.cpp, session_base.cpp, socket_base.cpp: udp.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
-use std::net::UdpSocket;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use zmq::monitor::Events;
-use zmq::{Context, Dgram, Dish, Push, Radio, sys};
+use zmq::{Context, Dgram, Dish, Errno, Flags, Multipart, Push, Radio, sys};
 
 use crate::RECV_TIMEOUT;
-use crate::common::{DEADLINE, in_own_process};
-
-fn plain() -> (UdpSocket, String) {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let address = socket.local_addr().unwrap().to_string();
-    (socket, address)
-}
+use crate::common::{DEADLINE, context, eventually, in_own_process};
+use crate::datagrams::{dgram, dish, plain, port};
 
 /// Sends a message by libzmq itself: the crate refuses what does not fit a datagram.
 fn send_raw(socket: *mut c_void, content: &[u8], group: Option<&CStr>, flags: c_int) {
@@ -39,7 +32,8 @@ fn radio_and_dgram_drop_messages_larger_than_a_datagram() {
     in_own_process("udp::radio_and_dgram_drop_messages_larger_than_a_datagram", || {
         let large = vec![0; 16 << 20];
         let context = Context::new().unwrap();
-        let (peer, address) = plain();
+        let peer = plain();
+        let address = peer.local_addr().unwrap();
         let mut buffer = [0; 100];
 
         let radio = context.socket(Radio).unwrap();
@@ -49,13 +43,12 @@ fn radio_and_dgram_drop_messages_larger_than_a_datagram() {
         let (size, _) = peer.recv_from(&mut buffer).unwrap();
         assert_eq!(&buffer[..size], b"\x04newssmall");
 
-        let (reserved, own) = plain();
-        drop(reserved);
+        let port = port();
         let dgram = context.socket(Dgram).unwrap();
-        dgram.bind(&format!("udp://{own}")).unwrap();
-        send_raw(dgram.as_raw(), address.as_bytes(), None, sys::ZMQ_SNDMORE);
+        dgram.bind(&format!("udp://{}", port.address())).unwrap();
+        send_raw(dgram.as_raw(), address.to_string().as_bytes(), None, sys::ZMQ_SNDMORE);
         send_raw(dgram.as_raw(), &large, None, 0);
-        dgram.send_to(address.parse().unwrap(), "small").unwrap();
+        dgram.send_to(address, "small").unwrap();
         let (size, _) = peer.recv_from(&mut buffer).unwrap();
         assert_eq!(&buffer[..size], b"small");
     });
@@ -99,14 +92,13 @@ fn dish_receives_after_its_pipe_was_full() {
     // An engine that ended is not replaced.
     dish.set_reconnect_ivl(None).unwrap();
     dish.join("news").unwrap();
-    let (reserved, address) = plain();
-    drop(reserved);
-    dish.bind(&format!("udp://{address}")).unwrap();
-    let (peer, _) = plain();
+    let port = port();
+    dish.bind(&format!("udp://{}", port.address())).unwrap();
+    let peer = plain();
     // One of these numbers of datagrams fills the pipe exactly.
     for count in (4..16).cycle().take(150) {
         for _ in 0..count {
-            peer.send_to(b"\x04newsit rains", &address).unwrap();
+            peer.send_to(b"\x04newsit rains", port.address()).unwrap();
         }
         // No event tells that the engine has read them.
         thread::sleep(Duration::from_millis(10));
@@ -114,7 +106,7 @@ fn dish_receives_after_its_pipe_was_full() {
         let start = Instant::now();
         loop {
             assert!(start.elapsed() < RECV_TIMEOUT, "nothing arrives after {count} datagrams");
-            peer.send_to(b"\x04newsend", &address).unwrap();
+            peer.send_to(b"\x04newsend", port.address()).unwrap();
             if dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|message| message == "end") {
                 break;
             }
@@ -127,14 +119,145 @@ fn dish_receives_after_its_pipe_was_full() {
 fn dgram_sends_when_it_is_bound_again_at_once() {
     let context = Context::new().unwrap();
     let dgram = context.socket(Dgram).unwrap();
-    let (peer, address) = plain();
+    let peer = plain();
+    let address = peer.local_addr().unwrap().to_string();
     for round in 0..20 {
-        let (reserved, own) = plain();
-        drop(reserved);
-        let endpoint = format!("udp://{own}");
+        let port = port();
+        let endpoint = format!("udp://{}", port.address());
         dgram.bind(&endpoint).unwrap();
         assert!(dgram.send_multipart_timeout([&*address, "x"], RECV_TIMEOUT).unwrap().is_sent(), "{round}");
         peer.recv_from(&mut [0]).unwrap();
         dgram.unbind(&endpoint).unwrap();
     }
+}
+
+/// The length of the group was read as a signed number, and not compared with the datagram. libzmq aborted the process.
+#[deadline::test(patches = [8, 13])]
+fn dish_survives_every_datagram() {
+    let context = Context::new().unwrap();
+    let (dish, address) = dish(&context, &["news"]);
+    let other = plain();
+    let mut datagrams: Vec<Vec<u8>> = vec![vec![], b"\x04new".to_vec(), b"\0".to_vec(), b"\x04news".to_vec()];
+    for first in 0..=255 {
+        datagrams.push(vec![first]);
+        datagrams.push(vec![first; 200]);
+        datagrams.push(vec![first; 300]);
+        datagrams.push(vec![first; 20_000]);
+    }
+    for datagram in &datagrams {
+        other.send_to(datagram, address).unwrap();
+        // The system drops some if they come too fast.
+        let _ = dish.try_recv().unwrap();
+    }
+    eventually("it still receives", || {
+        other.send_to(b"\x04newsend", address).unwrap();
+        dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|message| message == "end")
+    });
+}
+
+/// The processor time of this process.
+fn processor_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a timespec.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// The session made the engine again at once and without end, and its thread was busy.
+#[deadline::test(patches = [8, 9, 10, 12, 13])]
+fn udp_sockets_do_not_retry_when_they_cannot_be_set_up() {
+    in_own_process("udp::udp_sockets_do_not_retry_when_they_cannot_be_set_up", || {
+        let context = context();
+        // The device does not exist, and this machine may not reach the networks.
+        let radio = context.socket(Radio).unwrap();
+        radio.set_bindtodevice(Some("nosuchdev")).unwrap();
+        radio.connect("udp://127.0.0.1:9").unwrap();
+        let dish = context.socket(Dish).unwrap();
+        dish.set_bindtodevice(Some("nosuchdev")).unwrap();
+        dish.bind(&format!("udp://{}", port().address())).unwrap();
+        let dgram = context.socket(Dgram).unwrap();
+        dgram.set_bindtodevice(Some("nosuchdev")).unwrap();
+        dgram.bind(&format!("udp://{}", port().address())).unwrap();
+        for endpoint in
+            ["udp://239.1.1.1:9", "udp://127.0.0.1;239.1.1.1:9", "udp://lo;239.1.1.1:9", "udp://255.255.255.255:9"]
+        {
+            let _ = radio.connect(endpoint);
+            let _ = context.socket(Dish).unwrap().bind(endpoint);
+            let _ = context.socket(Dgram).unwrap().bind(endpoint);
+        }
+        let before = processor_time();
+        for _ in 0..20 {
+            radio.send_to_group("g", "x").unwrap();
+            let _ = dish.try_recv().unwrap();
+            let _ = dgram.try_recv_multipart().unwrap();
+            thread::sleep(Duration::from_millis(10));
+        }
+        // An I/O thread that tries without end takes the whole 200 ms.
+        assert!(processor_time() - before < Duration::from_millis(150), "{:?}", processor_time() - before);
+        drop((radio, dish, dgram));
+        context.terminate(DEADLINE).unwrap();
+    });
+}
+
+/// A DGRAM without a pipe closed the message that it refused.
+#[deadline::test(patches = [9, 12])]
+fn dgram_returns_its_messages_when_its_port_is_taken() {
+    let context = Context::new().unwrap();
+    // This socket has no SO_REUSEADDR, which libzmq's has.
+    let taken = plain();
+    let socket = context.socket(Dgram).unwrap();
+    // libzmq binds in the background, and does not report the failure.
+    socket.bind(&format!("udp://{}", taken.local_addr().unwrap())).unwrap();
+    eventually("libzmq has given up", || {
+        socket.try_send_multipart(["127.0.0.1:9", "x"]).unwrap().into_unsent().is_some()
+    });
+    for _ in 0..3 {
+        let parts = Multipart::from(["127.0.0.1:9", "x"]);
+        let outcome = socket.send_multipart_timeout(parts, Duration::from_millis(5)).unwrap();
+        assert_eq!(outcome.into_unsent().unwrap(), ["127.0.0.1:9", "x"]);
+    }
+}
+
+/// zmq_unbind did not find the endpoint, which stayed bound.
+#[deadline::test(patches = [9, 12, 50, 1004])]
+fn dgram_cannot_send_when_it_is_unbound() {
+    let context = Context::new().unwrap();
+    let socket = context.socket(Dgram).unwrap();
+    let address = "127.0.0.1:9";
+    let parts = || Multipart::from([address, "x"]);
+    assert_eq!(socket.try_send_multipart(parts()).unwrap().into_unsent(), Some(parts()));
+    let outcome = socket.send_multipart_timeout(parts(), Duration::from_millis(20)).unwrap();
+    assert_eq!(outcome.into_unsent(), Some(parts()));
+    let failed = socket.send_with(address, Flags::SNDMORE | Flags::DONTWAIT).unwrap_err();
+    assert_eq!(failed.error().errno(), Errno::EAGAIN);
+    assert_eq!(failed.into_message(), address);
+    assert!(socket.try_recv_multipart().unwrap().is_none());
+    // The same after it was bound.
+    let (socket, _) = dgram(&context);
+    let endpoint = socket.last_endpoint().unwrap().unwrap();
+    socket.unbind(&format!("udp://{endpoint}")).unwrap();
+    eventually("the socket is unbound", || socket.try_send_multipart(parts()).unwrap().into_unsent() == Some(parts()));
+    let port = port();
+    socket.bind(&format!("udp://{}", port.address())).unwrap();
+    eventually("it sends again", || socket.try_send_multipart(parts()).unwrap().is_sent());
+}
+
+/// zmq_unbind did not find the endpoint: each port kept a descriptor until its socket was closed.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [6, 8, 9, 13, 50])]
+fn dish_keeps_no_descriptor_of_a_port_that_it_has_unbound() {
+    in_own_process("udp::dish_keeps_no_descriptor_of_a_port_that_it_has_unbound", || {
+        let context = Context::new().unwrap();
+        let dish = context.socket(Dish).unwrap();
+        let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = descriptors();
+        for _ in 0..20 {
+            let endpoint = dish.bind(&format!("udp://{}", port().address())).unwrap();
+            dish.unbind(&endpoint).unwrap();
+        }
+        eventually("the descriptors are closed", || {
+            dish.try_recv().unwrap();
+            descriptors() <= before
+        });
+    });
 }

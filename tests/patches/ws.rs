@@ -1,10 +1,15 @@
-//! ws_encoder.cpp: WebSockets.
+//! ws_encoder.cpp, ws_engine.cpp: WebSockets.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
+use zmq::security::{AuthEvent, Authenticator, Security};
 use zmq::{Message, Pull, Push};
 
-use crate::common::{self, next, skip_unless};
+use crate::common::zap::refusal;
+use crate::common::{DEADLINE, context, next, skip_unless, wait_for_close};
 
 /// The client masked frames in place, and the memory of an `Arc` changed under its other holders.
 #[deadline::test(patches = [35])]
@@ -12,7 +17,7 @@ fn ws_client_leaves_memory_that_it_was_given_unchanged() {
     if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
         return;
     }
-    let context = common::context();
+    let context = context();
     let pull = context.socket(Pull).unwrap();
     let push = context.socket(Push).unwrap();
     push.connect(&pull.bind("ws://127.0.0.1:*/path").unwrap()).unwrap();
@@ -25,4 +30,57 @@ fn ws_client_leaves_memory_that_it_was_given_unchanged() {
         push.send(Message::from(&*shared)).unwrap();
         assert_eq!(next(&pull), [vec![1; size]]);
     }
+}
+
+/// A peer that speaks ZWS2.0 without a mechanism, and has sent "Hello".
+fn websocket(endpoint: &str) -> TcpStream {
+    let address = endpoint.strip_prefix("ws://").unwrap().trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let head = format!("GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    stream.write_all(format!("{head}{key}Sec-WebSocket-Protocol: ZWS2.0\r\n\r\n").as_bytes()).unwrap();
+    // The server drops frames that come before its answer. The frames, with masks of zeros, are an empty routing id and a
+    // message.
+    if stream.read(&mut [0; 1024]).is_ok_and(|count| count > 0) {
+        let _ = stream.write_all(b"\x82\x81\0\0\0\0\0\x82\x86\0\0\0\0\0Hello");
+    }
+    stream
+}
+
+/// The engine asked no ZAP handler about a peer without a mechanism.
+#[deadline::test(patches = [26])]
+fn websocket_peer_does_not_bypass_zap_when_it_names_no_mechanism() {
+    if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
+        return;
+    }
+    let context = context();
+    let authenticator = Authenticator::start(&context).unwrap();
+    authenticator.configure("lan", |policy| policy.deny(std::net::IpAddr::from([127, 0, 0, 1]))).unwrap();
+    let bound = |security: &Security| {
+        let server = context.socket(Pull).unwrap();
+        server.secure(security).unwrap();
+        let endpoint = server.bind("ws://127.0.0.1:*").unwrap();
+        (server, endpoint)
+    };
+    let (open, endpoint) = bound(&Security::null());
+    let _peer = websocket(&endpoint);
+    assert_eq!(open.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+
+    let (secured, endpoint) = bound(&Security::null().with_domain("lan"));
+    let mut peer = websocket(&endpoint);
+    assert_eq!(secured.recv_timeout(Duration::from_millis(100)).unwrap(), None);
+    wait_for_close(&mut peer);
+    // The engine asks the handler about a client with a mechanism.
+    let client = || {
+        let client = context.socket(Push).unwrap();
+        client.connect(&endpoint).unwrap();
+        client
+    };
+    let _refused = client();
+    assert!(matches!(refusal(&authenticator), AuthEvent::Denied { client, .. } if client.address == "127.0.0.1"));
+    authenticator.configure("lan", |policy| policy.clear_networks()).unwrap();
+    let client = client();
+    client.send("Hello").unwrap();
+    assert_eq!(secured.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
 }

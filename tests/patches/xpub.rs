@@ -1,7 +1,11 @@
 //! xpub.cpp, dist.cpp: PUB and XPUB.
 
-use zmq::{Context, Pub, Sub, XPub, XSub};
+use std::thread;
+use std::time::Duration;
 
+use zmq::{Context, Dealer, Pub, Sub, XPub, XSub};
+
+use crate::common::context;
 use crate::{RECV_TIMEOUT, process_commands};
 
 /// A pipe that had left stayed in the list of pipes to be answered, and its memory was read (valgrind shows it). If the memory
@@ -125,5 +129,23 @@ fn pub_drops_only_messages_without_room() {
         if number % 10 == 0 {
             assert!(subscribers[0].try_recv_multipart().unwrap().is_some());
         }
+    }
+}
+
+/// The write to the new pipe was asserted to work. libzmq aborted the process.
+#[deadline::test(patches = [16])]
+fn welcome_message_is_dropped_when_its_peer_has_left() {
+    let context = context();
+    for number in 0..20 {
+        let name = format!("inproc://late-{number}");
+        let early = context.socket(Dealer).unwrap();
+        early.set_linger(None).unwrap();
+        early.connect(&name).unwrap();
+        drop(early);
+        let publisher = context.socket(XPub).unwrap();
+        publisher.set_xpub_welcome_msg("welcome").unwrap();
+        // The delay varies, so that the connection is gone in some rounds and not in others.
+        thread::sleep(Duration::from_millis(number % 4));
+        publisher.bind(&name).unwrap();
     }
 }
