@@ -15,7 +15,7 @@ use crate::error::{Errno, Error, Result, SendError};
 use crate::kind::{CanRecv, CanSend, Kind, SocketType};
 use crate::lock::lock;
 use crate::multipart::Multipart;
-use crate::socket::{Socket, TrySend};
+use crate::socket::{Socket, TrySend, unless_again};
 use crate::thread::spawn;
 use crate::waker::Waker;
 use worker::Worker;
@@ -376,13 +376,6 @@ impl<R> Drop for ReplyGuard<R> {
         if let Some(reply) = self.0.take() {
             reply.set(Err(None));
         }
-    }
-}
-
-fn unless_again(received: Result<Multipart>) -> Result<Option<Multipart>> {
-    match received {
-        Err(error) if error.errno() == Errno::EAGAIN => Ok(None),
-        received => received.map(Some),
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::recv::unless_again;
 use super::wait::Wait;
 use super::{Core, Socket};
 use crate::deadline::Deadline;
@@ -257,7 +258,7 @@ impl<T: SocketType> Socket<'_, T> {
     {
         self.core().check_between_datagrams()?;
         let wait = Wait::Until(Deadline::after(timeout));
-        self.core().recv_parts_unless_again(wait)?.map(datagram).transpose()
+        unless_again(self.core().recv_parts(wait))?.map(datagram).transpose()
     }
 
     /// Whether a ROUTER has room for a message to the peer of a routing id: `POLLOUT` or nothing.

@@ -1,5 +1,6 @@
 //! Receiving.
 
+use std::ffi::c_int;
 use std::time::Duration;
 
 use super::wait::Wait;
@@ -16,7 +17,7 @@ use crate::raw::RawMessage;
 const CALL: &str = "zmq_msg_recv";
 
 /// `zmq_recv` returns an int; larger buffers cannot be reported.
-const MAX_REPORTABLE_LEN: usize = std::ffi::c_int::MAX as usize;
+const MAX_REPORTABLE_LEN: usize = c_int::MAX as usize;
 
 /// The outcome of [`Socket::recv_into`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -372,7 +373,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv + CanMultipart,
     {
-        self.core().recv_parts_unless_again(Wait::No)
+        unless_again(self.core().recv_parts(Wait::No))
     }
 
     /// Receives a whole multipart message, waiting for `timeout` at most: `None` after that.
@@ -401,25 +402,19 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv + CanMultipart,
     {
-        self.core().recv_parts_unless_again(Wait::Until(Deadline::after(timeout)))
+        unless_again(self.core().recv_parts(Wait::Until(Deadline::after(timeout))))
     }
 }
 
 impl Core {
-    /// Receives without flags. If the fast path fails, `recv_slow` receives.
+    /// Receives without flags. If the fast path fails, `recv_part` receives.
     #[inline(always)]
     fn recv_fast(&self) -> Result<Message> {
         let fast = self.may_recv_fast().then_some(&self.raw);
-        match RawMessage::received(fast, |message| self.recv_slow(message)) {
+        match RawMessage::received(fast, |message| self.recv_part(message, Wait::ByOption)) {
             Ok(message) => Ok(Message::from_raw(message)),
             Err(errno) => Err(self.failed(CALL, errno)),
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn recv_slow(&self, message: &mut RawMessage) -> Result<(), Errno> {
-        self.recv_part(message, Wait::ByOption)
     }
 
     /// Receives a message, or a part of one.
@@ -432,28 +427,19 @@ impl Core {
     }
 
     /// Receives a message with all its parts.
-    pub(crate) fn recv_parts(&self, wait: Wait) -> Result<Multipart> {
-        let first = self.recv_message(wait)?;
-        self.recv_remaining_parts(first)
-    }
-
-    /// Receives a message with all its parts: `None` if none comes in time.
-    pub(super) fn recv_parts_unless_again(&self, wait: Wait) -> Result<Option<Multipart>> {
-        unless_again(self.recv_message(wait))?.map(|first| self.recv_remaining_parts(first)).transpose()
-    }
-
-    /// Receives the parts behind `first`. They are there already: libzmq delivers messages whole, except on sockets that
-    /// conflate, which have no further parts.
-    fn recv_remaining_parts(&self, first: Message) -> Result<Multipart> {
+    pub(crate) fn recv_parts(&self, mut wait: Wait) -> Result<Multipart> {
         let mut parts = Multipart::new();
-        let mut more = self.is_followed(&first);
-        parts.push_back(first);
-        while more {
-            let part = self.recv_message(Wait::ByOption)?;
-            more = self.is_followed(&part);
+        loop {
+            let part = self.recv_message(wait)?;
+            let is_followed = self.is_followed(&part);
             parts.push_back(part);
+            if !is_followed {
+                return Ok(parts);
+            }
+            // The other parts are there already: libzmq delivers messages whole, except on sockets that conflate, which have
+            // no further parts.
+            wait = Wait::ByOption;
         }
-        Ok(parts)
     }
 
     /// Whether other parts of its message follow a part that was received.
@@ -461,28 +447,12 @@ impl Core {
         part.more() && !self.conflates()
     }
 
-    #[inline]
     pub(crate) fn recv_part(&self, part: &mut RawMessage, wait: Wait) -> Result<(), Errno> {
-        if !self.checks_received()
-            && let Some(flags) = wait.flags_in_c(self.state.rcvtimeo())
-        {
-            match self.raw().recv(part, flags) {
-                Err(Errno::EINTR) => {}
-                done => return done,
-            }
+        self.receive(wait, |flags| self.raw().recv(part, flags))?;
+        if self.kind() == Kind::XPub {
+            part.fix_refcount();
         }
-        self.recv_part_waiting(part, wait)
-    }
-
-    #[cold]
-    fn recv_part_waiting(&self, part: &mut RawMessage, wait: Wait) -> Result<(), Errno> {
-        self.wait(PollEvents::POLLIN, wait.deadline(self.state.rcvtimeo()), || {
-            self.unless_truncated(|| self.raw().recv(part, zmq_sys::ZMQ_DONTWAIT))?;
-            if self.kind() == Kind::XPub {
-                part.fix_refcount();
-            }
-            Ok(())
-        })
+        Ok(())
     }
 
     /// Receives into a buffer without flags, as [`Core::recv_fast`] does.
@@ -521,32 +491,31 @@ impl Core {
             buffer[..copied].copy_from_slice(&content[..copied]);
             return Ok(content.len());
         }
-        if !self.checks_received()
+        self.receive(wait, |flags| self.raw().recv_into(buffer, flags))
+    }
+
+    /// Receives with `receive`, which gets C's flags, unless libzmq would fail an assertion: see [`Conflating`].
+    #[inline]
+    fn receive<R>(&self, wait: Wait, mut receive: impl FnMut(c_int) -> Result<R, Errno>) -> Result<R, Errno> {
+        if !self.conflates()
             && let Some(flags) = wait.flags_in_c(self.state.rcvtimeo())
         {
-            match self.raw().recv_into(buffer, flags) {
+            match receive(flags) {
                 Err(Errno::EINTR) => {}
                 done => return done,
             }
         }
-        self.wait(PollEvents::POLLIN, wait.deadline(self.state.rcvtimeo()), || {
-            self.unless_truncated(|| self.raw().recv_into(buffer, zmq_sys::ZMQ_DONTWAIT))
-        })
-    }
-
-    /// Receives with `receive`, unless libzmq would fail an assertion: see [`Conflating`].
-    fn unless_truncated<R>(&self, receive: impl FnOnce() -> Result<R, Errno>) -> Result<R, Errno> {
-        match self.state.conflating() {
-            Conflating::No => receive(),
+        self.wait(PollEvents::POLLIN, wait.deadline(self.state.rcvtimeo()), || match self.state.conflating() {
+            Conflating::No => receive(zmq_sys::ZMQ_DONTWAIT),
             Conflating::Truncated => Err(Errno::EPROTO),
             Conflating::Yes => {
-                let received = receive()?;
+                let received = receive(zmq_sys::ZMQ_DONTWAIT)?;
                 if self.is_half_received() {
                     self.state.set_conflating(Conflating::Truncated);
                 }
                 Ok(received)
             }
-        }
+        })
     }
 }
 

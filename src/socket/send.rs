@@ -1,6 +1,5 @@
 //! Sending.
 
-use std::ffi::c_int;
 use std::time::Duration;
 
 use super::precheck::LONGEST_PREFIX;
@@ -317,7 +316,7 @@ impl<T: SocketType> Socket<'_, T> {
 
 impl Core {
     /// Sends without flags. If the fast path is allowed, libzmq gets bytes and messages without a move: moving a
-    /// message costs some per cent of sending it. If libzmq refuses the message, `send_slow` sends it.
+    /// message costs some per cent of sending it. If libzmq refuses the message, `send_message` sends it.
     #[inline(always)]
     fn send_fast<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
         match by_type::<M, Message>(&mut message) {
@@ -340,21 +339,18 @@ impl Core {
                     message.forget_sent();
                     return Ok(());
                 }
-                return self.send_slow(message);
+                return self.send_message(message, false, Wait::ByOption);
             }
         }
-        self.send_slow(message.into())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn send_slow(&self, message: Message) -> Result<(), SendError> {
-        self.send_message(message, false, Wait::ByOption)
+        self.send_message(message.into(), false, Wait::ByOption)
     }
 
     /// Sends a message, or a part of one that `more` parts follow.
     pub(super) fn send_message(&self, mut message: Message, more: bool, wait: Wait) -> Result<(), SendError> {
-        if let Err(error) = self.check_message(&message, more) {
+        let checked = self.check_parts(more).and_then(|()| self.check_raw_parts(1, more));
+        #[cfg(feature = "draft")]
+        let checked = checked.and_then(|()| self.check_part(message.raw(), more));
+        if let Err(error) = checked {
             return Err(SendError::new(message, error));
         }
         match self.send_part(message.raw_mut(), more, wait) {
@@ -362,11 +358,14 @@ impl Core {
                 message.forget_sent();
                 Ok(())
             }
-            Err(errno) => Err(self.not_sent(message, errno)),
+            Err(errno) => {
+                let error = self.send_error(errno, &message);
+                Err(SendError::new(message, error))
+            }
         }
     }
 
-    /// Sends a part that `check_message` has checked. `ECONNRESET` if the peer of the parts before it has gone: the message
+    /// Sends a part that was checked. `ECONNRESET` if the peer of the parts before it has gone: the message
     /// is lost, and the next part begins another.
     #[inline]
     pub(crate) fn send_part(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
@@ -395,8 +394,9 @@ impl Core {
 
     #[inline]
     fn send_part_to_any(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
+        let sndmore = if more { zmq_sys::ZMQ_SNDMORE } else { 0 };
         if let Some(flags) = wait.flags_in_c(self.state.sndtimeo()) {
-            match self.raw().send(part, flags | sndmore(more)) {
+            match self.raw().send(part, flags | sndmore) {
                 Err(Errno::EINTR) => {}
                 Ok(()) => {
                     self.note_part(more);
@@ -405,37 +405,26 @@ impl Core {
                 failed => return failed,
             }
         }
-        self.send_part_waiting(part, more, wait)
-    }
-
-    #[cold]
-    fn send_part_waiting(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
         self.wait(PollEvents::POLLOUT, wait.deadline(self.state.sndtimeo()), || {
-            self.raw().send(part, sndmore(more) | zmq_sys::ZMQ_DONTWAIT)
+            self.raw().send(part, sndmore | zmq_sys::ZMQ_DONTWAIT)
         })?;
         self.note_part(more);
         Ok(())
     }
 
+    /// The error for a message that was not sent; `part` is its first part, or the one that is too long.
     #[cold]
-    fn not_sent(&self, message: Message, errno: Errno) -> SendError {
+    fn send_error(&self, errno: Errno, part: &Message) -> Error {
         #[cfg(feature = "draft")]
         {
             if self.kind() == Kind::Dgram && errno != Errno::EAGAIN {
                 // libzmq has discarded the address that was sent before.
                 self.note_part(false);
             }
-            if let Some(error) = self.unreached(&message).filter(|error| error.errno() == errno) {
-                return SendError::new(message, error);
+            if let Some(error) = self.unreached(part).filter(|error| error.errno() == errno) {
+                return error;
             }
         }
-        let error = self.send_error(errno, &message);
-        SendError::new(message, error)
-    }
-
-    /// The error for a message that was not sent; `part` is its first part, or the one that is too long.
-    #[cold]
-    fn send_error(&self, errno: Errno, part: &[u8]) -> Error {
         match errno {
             Errno::EHOSTUNREACH if matches!(self.kind(), Kind::Router | Kind::Stream) => {
                 errno.with_detail(CALL, format_args!("no peer has the id {}", LongId(part)))
@@ -452,9 +441,9 @@ impl Core {
 
     /// Sends a message of several parts whole.
     pub(crate) fn send_parts(&self, parts: Multipart, wait: Wait) -> Result<(), SendError<Multipart>> {
-        if parts.is_empty() {
+        let Some(first) = parts.front() else {
             return Err(SendError::new(parts, Errno::EINVAL.with_detail(CALL, "a message of no parts")));
-        }
+        };
         if let Err(error) = self.check_parts(parts.len() > 1).and_then(|()| self.check_raw_parts(parts.len(), false)) {
             return Err(SendError::new(parts, error));
         }
@@ -469,23 +458,11 @@ impl Core {
                 Err(PartFailed { errno: Errno::EAGAIN, begun: true }) if wait != Wait::No => {}
                 Err(PartFailed { errno, .. }) => {
                     let named = parts.iter().find(|part| errno == Errno::EMSGSIZE && is_too_long(part.raw()));
-                    let error = self.send_error(errno, named.or(parts.front()).map_or(&[], |part| part));
+                    let error = self.send_error(errno, named.unwrap_or(first));
                     return Err(SendError::new(parts, error));
                 }
             }
         }
-    }
-
-    /// Checks a message, or a part of one that `more` parts follow.
-    #[inline]
-    fn check_message(&self, message: &Message, more: bool) -> Result<(), Error> {
-        self.check_parts(more)?;
-        self.check_raw_parts(1, more)?;
-        #[cfg(feature = "draft")]
-        self.check_part(message.raw(), more)?;
-        #[cfg(not(feature = "draft"))]
-        let _ = message;
-        Ok(())
     }
 
     /// Checks that the socket may send a message of one part, or of several. REQ and REP add a part of their own.
@@ -557,10 +534,6 @@ impl Core {
         }
         self.note_part(false);
     }
-}
-
-fn sndmore(more: bool) -> c_int {
-    if more { zmq_sys::ZMQ_SNDMORE } else { 0 }
 }
 
 /// Whether a message is a subscription, or the end of one, with a prefix longer than [`LONGEST_PREFIX`].

@@ -144,8 +144,7 @@ impl Core {
     }
 
     /// Whether this library looks at each message that was received.
-    #[inline]
-    pub(super) fn checks_received(&self) -> bool {
+    fn checks_received(&self) -> bool {
         self.kind == Kind::XPub || self.conflates()
     }
 

@@ -51,6 +51,8 @@ impl Wait {
 
 impl Core {
     /// Repeats `attempt` until it succeeds or the deadline has passed, and waits for `event` in between.
+    #[cold]
+    #[inline(never)]
     pub(super) fn wait<R>(
         &self,
         event: PollEvents,
