@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard};
 
 use super::RawSocket;
-use super::outcome::{check, last_errno, non_null};
+use super::outcome::{check, non_null};
 use super::process::count_forks;
 use crate::error::Errno;
 use crate::lock::lock;
@@ -140,13 +140,8 @@ struct Running<'a> {
 impl EndingContext {
     /// Ends the context: waits until every socket is closed and its linger period is over.
     pub(crate) fn term(self) {
-        loop {
-            // SAFETY: the handle is valid: `RawContext::end` returns it once, and nothing uses it since. After EINTR the
-            // context still lives, and libzmq asks for the call to be repeated.
-            let rc = unsafe { zmq_sys::zmq_ctx_term(self.handle.as_ptr()) };
-            if rc == 0 || last_errno() != Errno::EINTR {
-                return;
-            }
-        }
+        // SAFETY: the handle is valid: `RawContext::end` returns it once, and nothing uses it since. After EINTR the context
+        // still lives, and libzmq asks for the call to be repeated.
+        while check(unsafe { zmq_sys::zmq_ctx_term(self.handle.as_ptr()) }) == Err(Errno::EINTR) {}
     }
 }

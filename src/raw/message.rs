@@ -12,9 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use zmq_sys::zmq_msg_t;
 
 use super::RawSocket;
-#[cfg(feature = "draft")]
 use super::outcome::check;
-use super::outcome::last_errno;
 use crate::error::Errno;
 
 /// An initialised message, closed when dropped.
@@ -57,12 +55,12 @@ impl Drop for FlagsLock<'_> {
 
 impl RawMessage {
     /// Makes C initialise a message in its final place: moving 64 bytes whose address C has seen is a real copy, and
-    /// costs some per cent of a send. `None` if `init` returns -1, out of memory.
+    /// costs some per cent of a send. `init` fails if memory is out.
     #[inline(always)]
     fn init_at(
         place: &mut MaybeUninit<RawMessage>,
         init: impl FnOnce(*mut zmq_msg_t) -> c_int,
-    ) -> Option<&mut RawMessage> {
+    ) -> Result<&mut RawMessage, Errno> {
         let message = place.as_mut_ptr();
         // SAFETY: a field of a place that is there, initialised or not.
         let msg = unsafe { &raw mut (*message).msg };
@@ -70,11 +68,9 @@ impl RawMessage {
         let busy = unsafe { &raw mut (*message).busy };
         // SAFETY: the place is writable and aligned.
         unsafe { busy.write(AtomicBool::new(false)) };
-        if init(msg.cast()) == -1 {
-            return None;
-        }
+        check(init(msg.cast()))?;
         // SAFETY: C has initialised the one field, and the lines above the other.
-        Some(unsafe { &mut *message })
+        Ok(unsafe { &mut *message })
     }
 
     /// An empty message.
@@ -88,10 +84,14 @@ impl RawMessage {
 
     #[inline(always)]
     fn empty_at(place: &mut MaybeUninit<RawMessage>) -> &mut RawMessage {
-        // SAFETY: the pointer is to 64 writable, aligned bytes.
-        let message = RawMessage::init_at(place, |msg| unsafe { zmq_sys::zmq_msg_init(msg) });
-        // SAFETY: zmq_msg_init cannot fail.
-        unsafe { message.unwrap_unchecked() }
+        let init = |msg| {
+            // SAFETY: the pointer is to 64 writable, aligned bytes.
+            unsafe { zmq_sys::zmq_msg_init(msg) };
+            // zmq_msg_init cannot fail. The compiler then makes no check.
+            0
+        };
+        let Ok(message) = RawMessage::init_at(place, init) else { no_memory() };
+        message
     }
 
     /// A message received by `fast` ([`RawSocket::recv_unchecked`]), or by `slow` if that fails.
@@ -119,7 +119,7 @@ impl RawMessage {
         let mut place = MaybeUninit::uninit();
         // SAFETY: the pointer is to 64 writable, aligned bytes.
         let init = |msg| unsafe { zmq_sys::zmq_msg_init_size(msg, content.len()) };
-        let Some(message) = RawMessage::init_at(&mut place, init) else { no_memory() };
+        let Ok(message) = RawMessage::init_at(&mut place, init) else { no_memory() };
         // SAFETY: the message has `content.len()` writable bytes, which no other code knows yet.
         unsafe { ptr::copy_nonoverlapping(content.as_ptr(), message.data_mut(), content.len()) };
         // SAFETY: init_at has initialised it.
@@ -131,9 +131,7 @@ impl RawMessage {
         let mut place = MaybeUninit::uninit();
         // SAFETY: the pointer is to 64 writable, aligned bytes.
         let init = |msg| unsafe { zmq_sys::zmq_msg_init_size(msg, size) };
-        if RawMessage::init_at(&mut place, init).is_none() {
-            return Err(last_errno());
-        }
+        RawMessage::init_at(&mut place, init)?;
         // SAFETY: init_at has initialised it.
         let mut message: RawMessage = unsafe { place.assume_init() };
         let data = message.data_mut();
@@ -207,7 +205,7 @@ impl RawMessage {
         // SAFETY: the pointer is to 64 writable, aligned bytes; `data` comes from a slice and is not null; the rest is
         // the caller's promise.
         let init = |msg| unsafe { zmq_sys::zmq_msg_init_data(msg, data, len, free, hint) };
-        if RawMessage::init_at(&mut place, init).is_none() {
+        if RawMessage::init_at(&mut place, init).is_err() {
             no_memory();
         }
         // SAFETY: init_at has initialised it.

@@ -182,7 +182,7 @@ impl RawSocket {
     }
 
     /// `ZMQ_EVENTS`: what the socket is ready for. libzmq processes the socket's commands first; if a signal interrupts
-    /// that, it is asked again. The option's getter has a loop of its own, which an interrupt of the program ends.
+    /// that, it is asked again.
     pub(crate) fn events(&self) -> Result<PollEvents, Errno> {
         loop {
             match self.get_int(zmq_sys::ZMQ_EVENTS) {

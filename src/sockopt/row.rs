@@ -55,13 +55,7 @@ impl Row {
 
     /// Reads an int.
     pub(crate) fn get_int(self, socket: &RawSocket) -> Result<c_int> {
-        loop {
-            match socket.get_int(self.number) {
-                // ZMQ_EVENTS processes the socket's commands, which a signal may interrupt.
-                Err(Errno::EINTR) if !raw::interrupted() => {}
-                outcome => return outcome.map_err(|errno| self.not_readable(errno)),
-            }
-        }
+        socket.get_int(self.number).map_err(|errno| self.not_readable(errno))
     }
 
     /// Writes an int.

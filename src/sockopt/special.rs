@@ -1,10 +1,8 @@
 //! Options whose values are handles, or that must not be set alone.
 
-use std::ffi::c_short;
 use std::os::fd::BorrowedFd;
 
 use super::OptionInfo;
-use super::codec::{Get, Number};
 use super::kinds::{self, Kinds, accepted};
 use super::row::Row;
 use crate::error::Result;
@@ -32,7 +30,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `ETERM` after the context was shut down, `EINTR` after a caught signal.
+    /// `ETERM` after the context was shut down.
     ///
     /// ```
     /// use zmq::PollEvents;
@@ -48,8 +46,7 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "zmq_getsockopt")]
     pub fn events(&self) -> Result<PollEvents> {
         let row = Row { name: "ZMQ_EVENTS", number: zmq_sys::ZMQ_EVENTS };
-        let events = Number::<0, { c_short::MAX as u32 }>::get(row, self.core().raw())?;
-        Ok(PollEvents::from_raw(events as i32))
+        self.core().raw().events().map_err(|errno| row.failed(errno, "not readable"))
     }
 
     /// The descriptor that becomes readable when [`Socket::events`] may have changed, for the program's own event loop.
@@ -129,12 +126,12 @@ pub(crate) use draft::ROWS as DRAFT_ROWS;
 mod draft {
     use std::ffi::CString;
 
-    use super::{Get, Kinds, Number, OptionInfo, Row};
+    use super::{Kinds, OptionInfo, Row};
     use crate::error::{Errno, Result};
     use crate::kind::SocketType;
     use crate::raw;
     use crate::socket::Socket;
-    use crate::sockopt::codec::{MAX, Set};
+    use crate::sockopt::codec::{Get, MAX, Number, Set};
 
     const fn row(name: &'static str, number: i32, get: bool) -> OptionInfo {
         OptionInfo { name, number, get, set: true, kinds: Kinds::ALL, accepted: Kinds::ALL, draft: true }
