@@ -161,4 +161,6 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1028-conflate-newest-message"
     "1029-router-handover-id"
     "1030-router-peer-changes-id"
+    "1031-ends-of-subscriptions"
+    "1032-joins-of-dish"
 };

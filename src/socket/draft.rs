@@ -27,8 +27,9 @@ impl<T: SocketType> Socket<'_, T> {
     /// Receives the messages of a group from now on: those of every RADIO that this DISH is connected to, or gets
     /// connected to. The name has 1 to 255 bytes.
     ///
-    /// A DISH has no high-water mark for sending unless set. With [`Socket::set_sndhwm`], a RADIO that reads slowly can
-    /// miss the group.
+    /// A RADIO that reads slowly gets every join and leave in the end: what finds no room is kept, one change for each
+    /// group, and sent while the DISH is used. A DISH over a libzmq without the patches has no high-water mark for sending
+    /// unless set; with [`Socket::set_sndhwm`], such a RADIO can miss the group.
     ///
     /// # Errors
     ///

@@ -130,8 +130,9 @@ impl Context {
     ) -> Result<Socket<'ctx, T>> {
         let raw = self.inner().open_raw(kind.kind())?;
         #[cfg(feature = "draft")]
-        if kind.kind() == Kind::Dish {
-            // A DISH sends nothing but the groups that it joins, and libzmq drops those beyond the high-water mark.
+        if cfg!(not(zmq_patches = "all")) && kind.kind() == Kind::Dish {
+            // A DISH sends nothing but the groups that it joins, and libzmq drops those beyond the high-water mark, except
+            // with the patch 1032-joins-of-dish.
             raw.set_int(zmq_sys::ZMQ_SNDHWM, 0).map_err(|errno| errno.for_call("ZMQ_SNDHWM"))?;
         }
         Ok(Socket::new(raw, self.inner().clone(), kind, opened_at))

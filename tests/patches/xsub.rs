@@ -1,8 +1,9 @@
 //! xsub.cpp: SUB and XSUB.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use zmq::{Context, Sub, XPub, XSub};
+use zmq::{Context, Proxy, Socket, SocketSpec, Sub, XPub, XSub};
 
 use crate::RECV_TIMEOUT;
 use crate::common::{DEADLINE, eventually};
@@ -115,7 +116,192 @@ fn sub_sends_a_subscription_after_many_that_ended() {
     subscriber.subscribe("news").unwrap();
     let publisher = context.socket(XPub).unwrap();
     publisher.bind("inproc://late").unwrap();
-    while publisher.recv_timeout(DEADLINE).unwrap().expect("a subscription") != b"\x01news"[..] {}
+    eventually("the last subscription arrives", || {
+        // What found no room is sent while the socket is used.
+        subscriber.events().unwrap();
+        std::iter::from_fn(|| publisher.try_recv().unwrap()).any(|news| news == b"\x01news"[..])
+    });
     publisher.send("news").unwrap();
     assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().expect("a message"), "news");
+}
+
+/// The topics that a publisher knows of, by the subscriptions and ends that it has received.
+fn take_news(publisher: &Socket<'_, XPub>, known: &mut BTreeSet<Vec<u8>>) {
+    while let Some(news) = publisher.try_recv().unwrap() {
+        let topic = news[1..].to_vec();
+        if news[0] == 1 {
+            known.insert(topic)
+        } else {
+            known.remove(&topic)
+        };
+    }
+}
+
+/// A SUB, or an XSUB that is sent the same.
+enum Subscriber<'a> {
+    Sub(Socket<'a, Sub>),
+    XSub(Socket<'a, XSub>),
+}
+
+impl Subscriber<'_> {
+    fn change(&self, topic: &[u8], begins: bool) {
+        match self {
+            Subscriber::Sub(socket) if begins => socket.subscribe(topic).unwrap(),
+            Subscriber::Sub(socket) => socket.unsubscribe(topic).unwrap(),
+            Subscriber::XSub(socket) => socket.send([&[u8::from(begins)], topic].concat()).unwrap(),
+        }
+    }
+
+    fn use_it(&self) {
+        match self {
+            Subscriber::Sub(socket) => drop(socket.events().unwrap()),
+            Subscriber::XSub(socket) => drop(socket.events().unwrap()),
+        }
+    }
+}
+
+fn subscribers<'a>(context: &'a Context, endpoint: &str, mark: u32) -> [Subscriber<'a>; 2] {
+    let (sub, xsub) = (context.socket(Sub).unwrap(), context.socket(XSub).unwrap());
+    sub.set_sndhwm(mark).unwrap();
+    xsub.set_sndhwm(mark).unwrap();
+    sub.connect(endpoint).unwrap();
+    xsub.connect(endpoint).unwrap();
+    [Subscriber::Sub(sub), Subscriber::XSub(xsub)]
+}
+
+/// The room was counted from the subscriptions in force, which become fewer while their ends queue.
+#[deadline::test(patches = [1031])]
+fn sub_and_xsub_send_every_end_of_a_subscription() {
+    const TOPICS: u32 = 10_000;
+    for (endpoint, mark) in
+        ["inproc://publisher", "tcp://127.0.0.1:*"].into_iter().flat_map(|endpoint| [(endpoint, 1), (endpoint, 1000)])
+    {
+        for which in 0..2 {
+            let context = Context::new().unwrap();
+            let publisher = context.socket(XPub).unwrap();
+            // Over inproc the mark is the sum of both; over tcp each message would wait for the thread of the test.
+            if endpoint.starts_with("inproc") {
+                publisher.set_rcvhwm(mark).unwrap();
+            }
+            let endpoint = publisher.bind(endpoint).unwrap();
+            let [sub, xsub] = subscribers(&context, &endpoint, mark);
+            let subscriber = if which == 0 { &sub } else { &xsub };
+            let mut known = BTreeSet::new();
+            (0..TOPICS).for_each(|number| subscriber.change(&number.to_be_bytes(), true));
+            eventually("all subscriptions arrive", || {
+                subscriber.use_it();
+                take_news(&publisher, &mut known);
+                known.len() == TOPICS as usize
+            });
+            (0..TOPICS).for_each(|number| subscriber.change(&number.to_be_bytes(), false));
+            eventually("all ends arrive", || {
+                subscriber.use_it();
+                take_news(&publisher, &mut known);
+                known.is_empty()
+            });
+        }
+    }
+}
+
+/// Whatever is changed while the pipe is full, the publisher knows the topics that are in force in the end.
+#[deadline::test(patches = [1031])]
+fn publisher_knows_the_topics_in_force_after_many_changes() {
+    for (endpoint, mark) in
+        ["inproc://publisher", "tcp://127.0.0.1:*"].into_iter().flat_map(|endpoint| [(endpoint, 1), (endpoint, 20)])
+    {
+        let context = Context::new().unwrap();
+        let publisher = context.socket(XPub).unwrap();
+        publisher.set_rcvhwm(mark).unwrap();
+        let endpoint = publisher.bind(endpoint).unwrap();
+        for subscriber in subscribers(&context, &endpoint, mark) {
+            let (mut known, mut in_force) = (BTreeSet::new(), BTreeSet::new());
+            let mut random = 1_u32;
+            for round in 0..20_000 {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let topic = (random >> 16) % if round % 5000 < 2500 { 3 } else { 300 };
+                let topic = topic.to_be_bytes().to_vec();
+                let begins = in_force.insert(topic.clone());
+                if !begins {
+                    in_force.remove(&topic);
+                }
+                subscriber.change(&topic, begins);
+                if random % 4096 < 2 {
+                    take_news(&publisher, &mut known);
+                }
+            }
+            eventually("the publisher knows the topics in force", || {
+                subscriber.use_it();
+                take_news(&publisher, &mut known);
+                known == in_force
+            });
+        }
+    }
+}
+
+/// A forwarder, whose XSUB sends what its XPUB receives.
+#[deadline::test(patches = [1031])]
+fn forwarder_passes_on_every_end_of_a_subscription() {
+    const TOPICS: u32 = 10_000;
+    for leaves in [false, true] {
+        let context = Context::new().unwrap();
+        let forwarder = Proxy::builder(
+            SocketSpec::new(XSub).bind("tcp://127.0.0.1:*"),
+            SocketSpec::new(XPub).bind("inproc://back"),
+        );
+        let forwarder = forwarder.start(&context).unwrap();
+        let publisher = context.socket(XPub).unwrap();
+        publisher.connect(&forwarder.frontend_endpoints()[0]).unwrap();
+        let subscriber = context.socket(Sub).unwrap();
+        subscriber.connect("inproc://back").unwrap();
+        let mut known = BTreeSet::new();
+        (0..TOPICS).for_each(|number| subscriber.subscribe(number.to_be_bytes()).unwrap());
+        eventually("all subscriptions arrive", || {
+            subscriber.events().unwrap();
+            take_news(&publisher, &mut known);
+            known.len() == TOPICS as usize
+        });
+        if leaves {
+            drop(subscriber);
+            eventually("all ends arrive", || {
+                take_news(&publisher, &mut known);
+                known.is_empty()
+            });
+        } else {
+            (0..TOPICS).for_each(|number| subscriber.unsubscribe(number.to_be_bytes()).unwrap());
+            eventually("all ends arrive", || {
+                subscriber.events().unwrap();
+                take_news(&publisher, &mut known);
+                known.is_empty()
+            });
+        }
+    }
+}
+
+/// Each subscription queued while no publisher was there, and its end too: 63 MB in a million times.
+#[deadline::test(patches = [1031])]
+fn sub_keeps_no_history_of_its_subscriptions() {
+    let context = Context::new().unwrap();
+    for number in 0..2 {
+        let late = format!("inproc://late-{number}");
+        let [sub, xsub] = subscribers(&context, &late, 1000);
+        let subscriber = if number == 0 { sub } else { xsub };
+        for round in 0..50_000_u32 {
+            // One topic again and again, and each topic once.
+            subscriber.change(b"A", true);
+            subscriber.change(&round.to_be_bytes(), true);
+            subscriber.change(b"A", false);
+            subscriber.change(&round.to_be_bytes(), false);
+        }
+        subscriber.change(b"last", true);
+        let publisher = context.socket(XPub).unwrap();
+        publisher.bind(&late).unwrap();
+        let mut received = 0;
+        eventually("the last subscription arrives", || {
+            subscriber.use_it();
+            std::iter::from_fn(|| publisher.try_recv().unwrap())
+                .inspect(|_| received += 1)
+                .any(|news| news == b"\x01last"[..])
+        });
+        assert!(received < 3000, "{number}: {received}");
+    }
 }
