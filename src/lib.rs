@@ -54,26 +54,20 @@
 //!
 //! | promise | `all` (default) | `safety` | `none` | system's 4.3.4 or 4.3.5 |
 //! | --- | --- | --- | --- | --- |
-//! | no memory fault | except (1) | except (1) | no | no |
-//! | no abort | except (2) | except (2) | no | no |
-//! | no freeze | except (3) | except (3), (5) | no | no |
-//! | no accepted message lost, mixed or reordered | except (4) | no | no | no |
+//! | no memory fault | yes | yes | no | no |
+//! | no abort | except (1) | except (1) | no | no |
+//! | no freeze | except (2) | except (2), (4) | no | no |
+//! | no accepted message lost, mixed or reordered | except (3) | no | no | no |
 //!
-//! 1. Closing a socket while the inproc name it connected to is bound is a data race.
-//! 2. A context is shut down while [`poll()`] waits for thread-safe and other sockets at once. A conflating DEALER is
-//!    closed before the inproc name that it connected to is bound. 2^31 copies of one message are leaked
-//!    ([`std::mem::forget`]). A peer over `ws://` names the protocol `ZWS2.0` to a socket with `ZMQ_HEARTBEAT_IVL`, or
-//!    comes back to the full pipe of a ROUTER or REP that connected. The limit of threads is reached when a context
-//!    opens its first socket. A sandbox refuses a system call that libzmq needs. All assertions that can be reached are
-//!    in [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
-//! 3. A [`Stream`] waits for room at a peer that has left, until its messages are received. A closure for a
-//!    [`SharedSocket`] panics while its captures are dropped. The owner of a message's content holds the last handle of
-//!    a [`SharedSocket`]: no owner is dropped after it.
-//! 4. An `Into<Message>` sends on the socket that it is converted for: later messages arrive nowhere. A [`Stream`] sends a
-//!    message that is not an id and one part. An [`XSub`] refuses a later part of a message whose first part is sent.
-//!    `ZMQ_CONFLATE` can keep an older message than the newest. A DISH drops the groups it joins beyond the mark, and an XPUB
-//!    can miss ends of subscriptions.
-//! 5. The faults that the patches 1004, 1014 and 1018 cure: a DGRAM that is bound again never sends or receives; a PAIR that
+//! 1. A context is shut down while [`poll()`] waits for thread-safe and other sockets at once. 2^31 copies of one message are
+//!    leaked ([`std::mem::forget`]). `fs.epoll.max_user_watches` is reached. No memory is left. A sandbox refuses a system
+//!    call that libzmq needs. All assertions that can be reached are in
+//!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
+//! 2. A closure for a [`SharedSocket`] panics while its captures are dropped. The owner of a message's content holds the last
+//!    handle of a [`SharedSocket`]: no owner is dropped after it.
+//! 3. With `ZMQ_ROUTER_HANDOVER`, the unread messages of a connection are lost if another connection takes its routing id
+//!    while it lives.
+//! 4. The faults that the patches 1004, 1014 and 1018 cure: a DGRAM that is bound again never sends or receives; a PAIR that
 //!    only sends refuses the peer that comes back; a socket with a mark of 1 receives nothing if its ZAP handler gives user
 //!    ids.
 //!

@@ -233,7 +233,8 @@ kinds! {
     XPub = ZMQ_XPUB, "ZMQ_XPUB", CanSend CanRecv CanMultipart HasFd;
     /// A [`Sub`] that subscribes by sending messages: a byte 1 or 0, then the prefix, which has 8192 bytes at most.
     XSub = ZMQ_XSUB, "ZMQ_XSUB", CanSend CanRecv CanMultipart HasFd;
-    /// Raw TCP: each message is a routing id and a piece of data; an empty piece opens and ends a connection.
+    /// Raw TCP: each message is a routing id and a piece of data; an empty piece opens and ends a connection. The piece
+    /// that ends one waits for room too: a client that does not read cannot be disconnected while its queue is full.
     Stream = ZMQ_STREAM, "ZMQ_STREAM", CanSend CanRecv CanMultipart HasFd;
     #[cfg(feature = "draft")]
     /// Numbers its peers, and sends to the one whose number a message has. For any thread. Draft.
