@@ -105,7 +105,7 @@ fn xpub_manual_last_value() {
     assert_eq!(text(&first), "A: for all");
 }
 
-#[deadline::test]
+#[deadline::test(patches = [21, 37])]
 fn hello_msg() {
     for kind in [Kind::Router, Kind::Dealer] {
         for endpoint in [TCP, "inproc://hello"] {

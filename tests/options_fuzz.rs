@@ -483,7 +483,10 @@ const DRAFT_COMBINATIONS: &[Attack] = &[
         let client = context.socket(Kind::Dealer).unwrap();
         client.set_sndhwm(1).unwrap();
         client.set_probe_router(true).unwrap();
-        client.set_hello_msg("hello").unwrap();
+        if let Err(error) = client.set_hello_msg("hello") {
+            println!("refused: {error}");
+            return;
+        }
         client.set_conflate(true).unwrap();
         client.connect("inproc://late").unwrap();
         let _ = client.try_send("message");

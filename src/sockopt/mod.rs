@@ -69,7 +69,7 @@ pub static OPTIONS: &[&[OptionInfo]] = &[
 
 impl OptionInfo {
     /// Whether the linked libzmq was built with the feature that the option needs: CURVE, GSSAPI, NORM, VMCI or TLS.
-    /// `ZMQ_SOCKS_PROXY` needs the patches for safety.
+    /// `ZMQ_SOCKS_PROXY` and `ZMQ_HELLO_MSG` need the patches for safety.
     ///
     /// ```
     /// let option = zmq::sockopt::find("ZMQ_GSSAPI_SERVER").unwrap();
