@@ -163,4 +163,5 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1030-router-peer-changes-id"
     "1031-ends-of-subscriptions"
     "1032-joins-of-dish"
+    "1040-close-in-mid-batch"
 };

@@ -116,7 +116,7 @@ pub fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>
 }
 
 /// Says what a ZMTP 3 peer without security says first, with these properties, and reads the other's answer.
-pub fn greet(stream: &mut TcpStream, properties: &[(&str, &[u8])]) {
+pub fn greet(stream: &mut (impl Read + Write), properties: &[(&str, &[u8])]) {
     let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
     greeting.resize(64, 0);
     stream.write_all(&greeting).unwrap();

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
@@ -417,4 +418,98 @@ fn socket_gives_up_unsent_messages_when_it_is_dropped_after_the_context_gave_up(
         drop((sockets, context));
         handle.terminate(DEADLINE).unwrap_or_else(|error| panic!("{kind}: {error}"));
     }
+}
+
+/// The sizes of a message that the kernel cannot take at once, and of one that is written in one batch.
+const LARGE: usize = 200_000;
+const LAST: usize = 8000;
+
+/// The bytes of both messages on the wire: each has a flag and a length of eight bytes.
+const BOTH: usize = 9 + LARGE + 9 + LAST;
+
+/// A peer that the test plays, connected to a socket that has sent both messages.
+trait Peer: Read + Write + Sized {
+    fn connect(endpoint: &str) -> Self;
+}
+
+impl Peer for TcpStream {
+    fn connect(endpoint: &str) -> TcpStream {
+        let address: std::net::SocketAddr = endpoint.strip_prefix("tcp://").unwrap().parse().unwrap();
+        let peer = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        peer.set_recv_buffer_size(2304).unwrap();
+        peer.connect(&address.into()).unwrap();
+        peer.set_read_timeout(Some(DEADLINE)).unwrap();
+        peer.into()
+    }
+}
+
+impl Peer for UnixStream {
+    fn connect(endpoint: &str) -> UnixStream {
+        let peer = UnixStream::connect(endpoint.strip_prefix("ipc://").unwrap()).unwrap();
+        peer.set_read_timeout(Some(DEADLINE)).unwrap();
+        peer
+    }
+}
+
+/// A closed socket of the kind `kind` that has both messages to write, its context, and its peer.
+fn closed_while_writing<P: Peer>(endpoint: &str, kind: Kind, linger: Option<Duration>) -> (Context, P) {
+    let context = Context::new().unwrap();
+    let socket = context.socket(kind).unwrap();
+    socket.set_sndbuf(Some(4096)).unwrap();
+    socket.set_linger(linger).unwrap();
+    let mut peer = P::connect(&socket.bind(endpoint).unwrap());
+    let kind = match kind {
+        Kind::Push => "PULL",
+        Kind::Pair => "PAIR",
+        _ => "ROUTER",
+    };
+    greet(&mut peer, &[("Socket-Type", kind.as_bytes())]);
+    socket.send(vec![7; LARGE]).unwrap();
+    socket.send(vec![7; LAST]).unwrap();
+    drop(socket);
+    (context, peer)
+}
+
+fn writes_its_last_batch<P: Peer>(endpoint: &str) {
+    for kind in [Kind::Push, Kind::Pair, Kind::Dealer] {
+        // The kernel has room for a part of the last batch after one of these.
+        for unread in (0..=16_000).step_by(2000) {
+            let (context, mut peer) = closed_while_writing::<P>(endpoint, kind, None);
+            let read = 9 + LARGE - unread;
+            peer.read_exact(&mut vec![0; read]).unwrap();
+            let _ = context.terminate(SHORT);
+            let mut rest = Vec::new();
+            peer.read_to_end(&mut rest).unwrap();
+            assert_eq!(read + rest.len(), BOTH, "{kind}, {unread} bytes were unread");
+            context.terminate(DEADLINE).unwrap();
+        }
+    }
+}
+
+#[deadline::test(patches = [1040])]
+fn socket_writes_its_last_batch_when_it_closes_while_the_peer_does_not_read() {
+    writes_its_last_batch::<TcpStream>("tcp://127.0.0.1:*");
+    writes_its_last_batch::<UnixStream>("ipc://*");
+}
+
+fn gives_up_its_last_batch<P: Peer>(endpoint: &str) {
+    for unread in (0..=16_000).step_by(4000) {
+        let (context, mut peer) = closed_while_writing::<P>(endpoint, Kind::Push, Some(SHORT));
+        // The period of linger can be over before that.
+        let _ = peer.read_exact(&mut vec![0; 9 + LARGE - unread]);
+        context.terminate(DEADLINE).unwrap_or_else(|error| panic!("linger, {unread} bytes were unread: {error}"));
+
+        let (context, mut peer) = closed_while_writing::<P>(endpoint, Kind::Push, None);
+        peer.read_exact(&mut vec![0; 9 + LARGE - unread]).unwrap();
+        let _ = context.terminate(SHORT);
+        drop(peer);
+        context.terminate(DEADLINE).unwrap_or_else(|error| panic!("no peer, {unread} bytes were unread: {error}"));
+    }
+}
+
+/// The wait for the last batch is bounded, and the session and the engine end once.
+#[deadline::test]
+fn context_ends_when_a_closed_socket_cannot_write_its_last_batch() {
+    gives_up_its_last_batch::<TcpStream>("tcp://127.0.0.1:*");
+    gives_up_its_last_batch::<UnixStream>("ipc://*");
 }
