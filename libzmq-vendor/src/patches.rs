@@ -131,6 +131,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0050-udp-unbind"
     "0051-zap-status-300-waits"
     "0052-errno-after-monitor-event"
+    "0053-hiccup-of-closed-pipe"
     "0054-linger-after-shutdown"
     "0055-ws-heartbeat-without-mechanism"
     "0056-ws-reconnect-to-full-pipe"

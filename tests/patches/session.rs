@@ -378,6 +378,28 @@ fn context_ends_for_every_linger_when_peers_vanish() {
     }
 }
 
+/// The connection was made again while the socket was not used. The mark of the pipe's end was in the queue of the old
+/// connection, which was discarded: the session waited for it.
+#[deadline::test(patches = [53])]
+fn context_ends_when_a_subscriber_closes_that_has_not_noticed_a_reconnect() {
+    for kind in [Kind::Sub, Kind::XSub] {
+        for connected_again in [false, true] {
+            let context = Context::new().unwrap();
+            let (socket, listener) = (context.socket(kind).unwrap(), listener());
+            socket.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+            socket.set_linger(None).unwrap();
+            let lost = peer(&socket, &listener, "PUB");
+            process_commands(&socket);
+            drop(lost);
+            let again = connected_again.then(|| greeted(&listener, "PUB"));
+            thread::sleep(SHORT);
+            drop(socket);
+            let _again = again.unwrap_or_else(|| greeted(&listener, "PUB"));
+            context.terminate(DEADLINE).unwrap();
+        }
+    }
+}
+
 /// The session pulled the rest of the message from a pipe that had ended, and asserted that it was there.
 #[deadline::test(patches = [17])]
 fn connection_can_be_lost_in_mid_message_after_its_pipe_ended() {
