@@ -181,10 +181,7 @@ fn connection_that_send_refuses_is_made_again() {
                     // The bound socket loses what it sends before it knows that the connection is lost.
                     eventually("the connection is made again", || {
                         sender.send(&marker[..]).unwrap();
-                        receiver
-                            .recv_timeout(Duration::from_millis(10))
-                            .unwrap()
-                            .is_some_and(|last| last == &marker[..])
+                        receiver.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|last| last == marker[..])
                     });
                     while monitor.recv_timeout(Duration::ZERO).unwrap().is_some() {}
                     // A message that is sent in one piece with a marker has another size, and is not refused.
