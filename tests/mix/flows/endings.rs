@@ -15,38 +15,41 @@ use crate::world::{free_port, within};
 /// The end of a context: it waits no longer than it is told, and what remains is dropped at once.
 pub fn terminate(flow: &mut Flow<'_>) -> Result {
     let context = Context::new()?;
-    let kind = *flow.rng.pick(&[Kind::Push, Kind::Dealer, Kind::Pair, Kind::Req]);
-    let socket = context.owned_socket(kind)?;
-    let delivers = flow.rng.coin();
-    if delivers {
-        let receiver = context.owned_socket(*flow.rng.pick(&[Kind::Pull, Kind::Dealer]))?;
+    let (from, to) =
+        *flow.rng.pick(&[(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair)]);
+    let socket = context.owned_socket(from)?;
+    let owned = || Message::from_owner(Owner::new(vec![1; 100]));
+    if flow.rng.coin() {
+        let receiver = context.owned_socket(to)?;
         let endpoint = *flow.rng.pick(&["tcp://127.0.0.1:*", "inproc://x", "ipc://*"]);
         socket.connect(&receiver.bind(endpoint)?)?;
-        let _ = socket.send_timeout(Message::from_owner(Owner::new(vec![1; 100])), Duration::from_millis(100))?;
-        let _ = receiver.recv_multipart_timeout(Duration::from_millis(100))?;
-    } else if open::avoids("drop-after-terminate") {
-        return Ok(());
-    } else {
-        // Nobody is there, and unsent messages are kept for ever.
-        socket.connect(&format!("tcp://127.0.0.1:{}", free_port()))?;
-        for _ in 0..1 + flow.rng.below(3) {
-            let _ = socket.send_timeout(Message::from_owner(Owner::new(vec![1; 100])), Duration::ZERO)?;
+        socket.send(owned())?;
+        if receiver.recv_timeout(within())?.is_none() {
+            return Err(Stop::Fault("a message did not arrive".to_owned()));
         }
-    }
-    let start = Instant::now();
-    if delivers {
-        drop(socket);
-        let other = flow.rng.coin().then(|| context.clone());
-        if other.is_some() && open::avoids("terminate-other-handles") {
-            return Ok(());
-        }
+        drop((receiver, socket));
+        // Another handle does not count.
+        let _other = flow.rng.coin().then(|| context.clone());
         return context.terminate(within()).map_err(|error| Stop::Fault(format!("nothing is open, and {error}")));
     }
-    let ended = context.terminate(Duration::from_millis(flow.rng.below(30) as u64));
-    if ended.is_ok() {
+    // Nobody is there, and unsent messages are kept for ever.
+    socket.connect(&format!("tcp://127.0.0.1:{}", free_port()))?;
+    for _ in 0..1 + flow.rng.below(3) {
+        socket.send(owned())?;
+    }
+    let other = flow.rng.coin().then(|| context.clone());
+    if context.terminate(Duration::from_millis(flow.rng.below(30) as u64)).is_ok() {
         return Err(Stop::Fault("a context with an open socket ended".to_owned()));
     }
-    drop(socket);
+    let start = Instant::now();
+    if flow.rng.coin() {
+        drop((socket, other));
+        if let Err(error) = context.terminate(within()) {
+            return Err(Stop::Fault(format!("the socket is dropped, and {error}")));
+        }
+    } else {
+        drop((context, other, socket));
+    }
     if start.elapsed() > within() / 2 {
         return Err(Stop::Fault(format!("the drop after terminate took {:?}", start.elapsed())));
     }
@@ -105,9 +108,6 @@ pub fn owner_of_shared(flow: &mut Flow<'_>) -> Result {
         fn drop(&mut self) {
             let _ = self.0.send(());
         }
-    }
-    if open::avoids("owner-of-shared") {
-        return Ok(());
     }
     let shared = {
         let kind = *flow.rng.pick(&[Kind::Pull, Kind::Dealer]);

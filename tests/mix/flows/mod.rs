@@ -94,7 +94,7 @@ impl<M> From<SendError<M>> for Stop {
 fn start(thread: &mut Thread<'_>, rng: &mut Rng, name: &'static str, run: fn(&mut Flow<'_>) -> Result) {
     let world = thread.world;
     let mut rng = rng.fork();
-    let mut flow = Flow { world, heartbeats: rng.one_in(4), rng };
+    let mut flow = Flow { world, heartbeats: rng.one_in(4), secured: false, rng };
     if let Err(Stop::Fault(text)) = run(&mut flow)
         && !world.has_ended()
     {
@@ -107,6 +107,8 @@ pub struct Flow<'a> {
     pub rng: Rng,
     /// Whether sockets may send heartbeats.
     pub heartbeats: bool,
+    /// Whether its sockets have PLAIN or CURVE.
+    secured: bool,
 }
 
 /// The marks of sockets whose messages wait for room.
@@ -169,7 +171,7 @@ impl Flow<'_> {
     /// Binds one socket, and connects the others to it.
     pub fn link_one(&mut self, server: &Socket<'static>, clients: &[&Socket<'static>]) -> Result<String> {
         let (number, late) = (self.world.number(), self.rng.one_in(3));
-        let transports = if open::avoids("ws-masking") { 5 } else { 6 };
+        let transports = if self.secured && open::avoids("ws-curve") { 5 } else { 6 };
         let endpoint = match self.rng.below(transports) {
             0 | 1 => format!("inproc://flow-{number}"),
             2 => format!("ipc://{}/flow-{number}", self.world.directory.display()),
@@ -213,6 +215,7 @@ impl Flow<'_> {
         self.world.note(format_args!("{server:?}"));
         hub.secure(&server)?;
         leaves.iter().try_for_each(|leaf| leaf.secure(&client))?;
+        self.secured = true;
         Ok(true)
     }
 

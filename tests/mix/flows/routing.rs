@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use zmq::{Errno, Kind, PollEvents, PollItem, Socket};
 
 use super::{Flow, Result, Stop};
-use crate::open;
 use crate::world::{free_port, within};
 
 /// Receives two parts within the time of a flow.
@@ -41,12 +40,12 @@ pub fn stream_clients(flow: &mut Flow<'_>) -> Result {
         if same != id || body != text.as_bytes() {
             return Err(Stop::Fault(format!("a STREAM receives {body:?} of {same:?}, not {text:?} of {id:?}")));
         }
-        if flow.rng.one_in(3) && !open::avoids("stream-parts") {
+        if flow.rng.one_in(3) {
             let _ = server.try_send("one part");
             let _ = server.try_send_multipart([&id[..], b"two", b"three"]);
             let _ = server.try_send_multipart([&b"nobody"[..], b"x"]);
         }
-        if flow.rng.one_in(3) && !open::avoids("stream-departed") {
+        if flow.rng.one_in(3) {
             drop(client);
             std::thread::sleep(Duration::from_millis(flow.rng.below(3) as u64));
             let start = Instant::now();
@@ -88,9 +87,6 @@ pub fn stream_clients(flow: &mut Flow<'_>) -> Result {
 
 /// A peer with an id of its own comes again and again: its messages come under that id.
 pub fn handover(flow: &mut Flow<'_>) -> Result {
-    if open::avoids("handover-ids") {
-        return Ok(());
-    }
     let router = flow.socket(Kind::Router)?;
     router.set_router_handover(true)?;
     let mut endpoint: Option<String> = None;
@@ -122,9 +118,6 @@ fn check_id(id: &[u8]) -> Result {
 
 /// A ROUTER that connects reaches the server that is there now, by its id.
 pub fn server_comes_back(flow: &mut Flow<'_>) -> Result {
-    if open::avoids("server-comes-back") {
-        return Ok(());
-    }
     let port = free_port();
     let endpoint = format!("tcp://127.0.0.1:{port}");
     let router = flow.socket(Kind::Router)?;

@@ -70,9 +70,6 @@ fn exchange(flow: &mut Flow<'_>, pattern: &Pattern, skipped: u32) -> Result {
         (_, 1) => (1, 2 + flow.rng.below(2)),
         _ => (2 + flow.rng.below(2), 1),
     };
-    if pattern.from.c_name() == "ZMQ_RADIO" && open::avoids("radio-dish-heartbeats") {
-        flow.heartbeats = false;
-    }
     let from = (0..senders).map(|_| prepare(flow, pattern.from, pattern.fan)).collect::<Result<Vec<_>>>()?;
     let to = (0..receivers).map(|_| prepare(flow, pattern.to, pattern.fan)).collect::<Result<Vec<_>>>()?;
     let (from_refs, to_refs) = (from.iter().collect::<Vec<_>>(), to.iter().collect::<Vec<_>>());

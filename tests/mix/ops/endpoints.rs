@@ -5,7 +5,6 @@ use std::time::Duration;
 use zmq::{Kind, Socket, SocketSpec};
 
 use super::{Row, SOCKETS, Thread, row};
-use crate::open;
 use crate::rng::Rng;
 
 pub const ROWS: &[Row] = &[
@@ -80,9 +79,6 @@ fn bind(thread: &mut Thread<'_>, rng: &mut Rng) {
         5 => *rng.pick(&["tcp://[::1]:*", "udp://127.0.0.1:*", "ws://127.0.0.1:*", "tcp://lo:*", "udp://239.0.0.7:*"]),
         _ => inproc.as_str(),
     };
-    if endpoint.starts_with("ws") && open::avoids("ws-masking") {
-        return;
-    }
     let bound = thread.socket(rng).map(|socket| socket.bind(endpoint));
     if let Some(Ok(bound)) = bound
         && !bound.starts_with("inproc")

@@ -6,7 +6,6 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::{Row, Thread, row};
-use crate::open;
 use crate::rng::Rng;
 
 pub const ROWS: &[Row] = &[row("raw-client", 12, raw_client), row("raw-server", 5, raw_server), row("socks", 3, socks)];
@@ -131,7 +130,7 @@ impl<T: Read + Write> ReadWrite for T {}
 fn raw_server(thread: &mut Thread<'_>, rng: &mut Rng) {
     let Ok(listener) = TcpListener::bind("127.0.0.1:0") else { return };
     let (Ok(address), Ok(())) = (listener.local_addr(), listener.set_nonblocking(true)) else { return };
-    let transport = if rng.one_in(4) && !open::avoids("ws-masking") { "ws" } else { "tcp" };
+    let transport = if rng.one_in(4) { "ws" } else { "tcp" };
     thread.world.add_endpoint(rng, format!("{transport}://{address}"));
     serve(thread, listener, rng.fork(), talk);
 }
@@ -152,9 +151,6 @@ fn serve(thread: &Thread<'_>, listener: TcpListener, mut rng: Rng, talk: fn(TcpS
 
 /// A SOCKS5 proxy whose replies have all lengths and cuts, and a socket that uses it.
 fn socks(thread: &mut Thread<'_>, rng: &mut Rng) {
-    if open::avoids("socks-replies") {
-        return;
-    }
     let Ok(listener) = TcpListener::bind("127.0.0.1:0") else { return };
     let (Ok(address), Ok(())) = (listener.local_addr(), listener.set_nonblocking(true)) else { return };
     if let Some(socket) = thread.socket(rng) {
