@@ -71,6 +71,9 @@ fn heartbeats_end_no_connection_of_radio_and_dish() {
         ] {
             set.unwrap_or_else(|error| panic!("{heartbeats}: {error}"));
         }
+        // The default is the interval, in which a busy machine may not answer.
+        radio.set_heartbeat_timeout(Some(DEADLINE)).unwrap();
+        dish.set_heartbeat_timeout(Some(DEADLINE)).unwrap();
         let endpoint = radio.bind("tcp://127.0.0.1:*").unwrap();
         dish.join("group").unwrap();
         dish.connect(&endpoint).unwrap();
