@@ -4,7 +4,7 @@ use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
-use zmq::{Errno, Kind, Socket};
+use zmq::{Kind, Socket};
 
 use crate::common::{self, DEADLINE, eventually};
 use crate::{connecting, greeted, peer};
