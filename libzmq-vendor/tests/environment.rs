@@ -117,7 +117,7 @@ fn environment_and_method_choose_the_patches() {
             builds.map(|build| build.unwrap().path().join("out/libzmq/source/src")).find(|path| path.is_dir());
         let has =
             |file: &str, line: &str| fs::read_to_string(sources.as_ref().unwrap().join(file)).unwrap().contains(line);
-        (has("pipe.hpp", "bool is_ending ()"), has("dist.hpp", "bool begin_beyond ("))
+        (has("pipe.hpp", "bool is_ending ()"), has("dist.hpp", "bool has_room ()"))
     };
     for (variables, patches) in CHOICES {
         let (said, _) = package.build(variables);
