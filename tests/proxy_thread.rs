@@ -134,8 +134,7 @@ fn proxy_ends_with_its_owner_and_with_its_context_in_any_order() {
             }
             4 => {
                 drop(source);
-                let error = context.terminate(Duration::from_millis(20)).unwrap_err();
-                assert_eq!(error.open_sockets(), 0);
+                context.terminate(DEADLINE).unwrap();
             }
             _ => {
                 let keeps = context.clone();

@@ -299,8 +299,9 @@ impl Inner {
         }
         let threads = self.raw.get(zmq_sys::ZMQ_IO_THREADS).max(0) as usize + 1;
         // Two for each thread, one for the socket, one to spare.
-        check_spare(2 * threads + 2)
-            .map_err(|errno| errno.with_detail("zmq_socket", format_args!("no descriptors left for {threads} threads")))?;
+        check_spare(2 * threads + 2).map_err(|errno| {
+            errno.with_detail("zmq_socket", format_args!("no descriptors left for {threads} threads"))
+        })?;
         let options = lock(&self.threads).clone();
         options.check(threads)
     }
