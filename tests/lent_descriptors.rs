@@ -9,9 +9,13 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+#[cfg(feature = "draft")]
 use std::sync::Barrier;
+#[cfg(feature = "draft")]
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(feature = "draft")]
+use std::time::Instant;
 
 use common::{DEADLINE, TCP, context, in_own_process, next, pair, signal, skip_part_unless_patched, text};
 use zmq::monitor::{Event, Events};

@@ -162,7 +162,7 @@ fn inproc_name_gets_no_second_request_when_bound_between_two_tries() {
     for round in 0..500u32 {
         let context = Context::builder().set_max_sockets(20).build().unwrap();
         let client = LazyPirate::new(&context, "inproc://late").set_timeout(Duration::ZERO);
-        let asking = thread::spawn(move || client.set_retries(u32::MAX).request("Hello"));
+        let asking = thread::spawn(move || client.set_retries(100).request("Hello"));
         while context.open_sockets().is_empty() {
             thread::yield_now();
         }
@@ -175,10 +175,12 @@ fn inproc_name_gets_no_second_request_when_bound_between_two_tries() {
                 server.send("World").unwrap();
             }
         }
-        // The time-out is zero, so a reply comes in time by chance only. libzmq counts closed sockets for a while.
+        // The time-out is zero, so a reply comes in time by chance only. Sockets count until libzmq has closed them.
         match asking.join().unwrap() {
             Ok(reply) => assert_eq!(reply, ["World"]),
-            Err(failed) => assert_eq!(failed.errno(), Errno::EMFILE, "round {round}: {failed}"),
+            Err(failed) => {
+                assert!([Errno::EAGAIN, Errno::EMFILE].contains(&failed.errno()), "round {round}: {failed}");
+            }
         }
     }
 }
