@@ -74,7 +74,7 @@ fn radio_survives_a_udp_socket_that_the_system_refuses() {
         set(1);
         // `Socket::connect` would refuse the call.
         // SAFETY: the socket is open and this thread's; the text ends with a zero byte.
-        assert_eq!(unsafe { zmq::sys::zmq_connect(radio.as_raw(), c"udp://127.0.0.1:9".as_ptr()) }, 0);
+        assert_eq!(unsafe { sys::zmq_connect(radio.as_raw(), c"udp://127.0.0.1:9".as_ptr()) }, 0);
         // The I/O thread makes its attempts in this order.
         push.connect("tcp://127.0.0.1:9").unwrap();
         assert!(monitor.recv_timeout(DEADLINE).unwrap().is_some());
