@@ -346,7 +346,7 @@ fn after_shutdown_every_call_fails_and_dropping_works() {
         socket.connect("ipc:///nowhere/nobody").unwrap_err(),
         socket.connect("inproc://never").unwrap_err(),
         socket.unbind("inproc://before").unwrap_err(),
-        socket.set_rcvhwm(1).unwrap_err(),
+        socket.set_backlog(7).unwrap_err(),
         socket.linger().unwrap_err(),
         socket.events().unwrap_err(),
         context.socket(Req).unwrap_err(),
