@@ -440,7 +440,7 @@ fn stream_refuses_a_message_that_is_not_an_id_and_data() {
 }
 
 /// A message was lost in silence if a PUSH or DEALER learned between two of its parts that the peer had left.
-#[deadline::test]
+#[deadline::test(patches = [1026])]
 fn parts_are_refused_when_the_peer_of_the_parts_before_has_left() {
     fn refused<T: zmq::CanSend + zmq::CanMultipart>(source: &Socket<'_, T>, sent: Result<(), SendError>) {
         let failed = sent.unwrap_err();

@@ -283,7 +283,8 @@ impl<V: AsRef<[u8]>> Set<V> for Id {
         let value = value.as_ref();
         if value.len() == 5 && value[0] == 0 {
             // A ROUTER makes such ids itself, and aborts if another peer has the id that it makes next.
-            let why = format_args!("{}: 5 bytes that begin with a zero are an id of libzmq's own", LongId(value));
+            let id = LongId(value);
+            let why = format_args!("{id}: 5 bytes that begin with a zero are an id of libzmq's own");
             return Err(Errno::EINVAL.with_detail(row.name, why));
         }
         <Bytes<1, 255> as Set<&[u8]>>::set(row, core, value)
