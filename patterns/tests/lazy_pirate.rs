@@ -161,13 +161,13 @@ fn inproc_name_gets_the_request_once_when_bound_late() {
 fn inproc_name_gets_no_second_request_when_bound_between_two_tries() {
     for round in 0..500u32 {
         let context = Context::builder().set_max_sockets(20).build().unwrap();
+        let server = context.socket(Rep).unwrap();
         let client = LazyPirate::new(&context, "inproc://late").set_timeout(Duration::ZERO);
         let asking = thread::spawn(move || client.set_retries(100).request("Hello"));
-        while context.open_sockets().is_empty() && !asking.is_finished() {
+        while context.open_sockets().len() < 2 && !asking.is_finished() {
             thread::yield_now();
         }
         (0..round * 7 % 1000).for_each(|_| std::hint::spin_loop());
-        let server = context.socket(Rep).unwrap();
         server.bind("inproc://late").unwrap();
         while !asking.is_finished() {
             if let Some(request) = server.recv_timeout(Duration::from_millis(1)).unwrap() {
