@@ -178,10 +178,10 @@ impl Inner {
         }
         let waiting: Vec<_> = connected.into_iter().filter(|connection| inproc.is_waiting(connection)).collect();
         if ENDS_WAITING {
-            // After the shutdown no name can be bound.
-            let linger = socket.get_int(zmq_sys::ZMQ_LINGER).unwrap_or(-1);
+            // ETERM: no name can be bound after the shutdown.
+            let linger = socket.linger().unwrap_or(None);
             drop(socket);
-            inproc.end_waiting(waiting, u64::try_from(linger).ok().map(Duration::from_millis));
+            inproc.end_waiting(waiting, linger);
         } else {
             let is_waiting = |endpoint: &CStr| waiting.iter().any(|connection| *connection.name == *endpoint);
             for endpoint in self.open_sockets.endpoints(number).iter().filter(|endpoint| !is_waiting(endpoint)) {
@@ -192,7 +192,7 @@ impl Inner {
         }
     }
 
-    /// Those of the connections that wait for their names to be bound.
+    /// Returns those of `connections` that wait for their names to be bound.
     pub(crate) fn inproc_waiting(&self, mut connections: Vec<InprocConnection>) -> Vec<InprocConnection> {
         let mut inproc = lock(&self.inproc);
         inproc.forget_expired();

@@ -202,16 +202,11 @@ impl Context {
         // It only fails on a handle that is no context.
         let _ = self.inner.shutdown();
         let open_sockets = &self.inner.open_sockets;
-        if let Some(ending) = self.inner.raw.end() {
-            let open_sockets = open_sockets.clone();
-            let ender = spawn("zmq-terminate", move || {
-                ending.term();
-                open_sockets.ended();
-            });
-            if let Err(error) = ender {
-                // The context stays as it is, shut down: waiting here could take longer than `timeout`.
-                return Err(self.inner.open_sockets.give_up(timeout, Cause::NoThread(error.errno())));
-            }
+        if let Some(end) = self.inner.end()
+            && let Err(error) = spawn("zmq-terminate", end)
+        {
+            // The context stays as it is, shut down: waiting here could take longer than `timeout`.
+            return Err(open_sockets.give_up(timeout, Cause::NoThread(error.errno())));
         }
         if !open_sockets.wait_for_end(deadline) {
             return Err(open_sockets.give_up(timeout, Cause::UnsentMessages));
@@ -323,6 +318,16 @@ impl Inner {
         lock(&self.raw_records).remove(&handle.addr()).filter(|record| record.kind == kind)
     }
 
+    /// Ends the use of the C context. The closure waits until the context has ended; `None` if that was begun before.
+    fn end(&self) -> Option<impl FnOnce() + Send + use<>> {
+        let ending = self.raw.end()?;
+        let open_sockets = self.open_sockets.clone();
+        Some(move || {
+            ending.term();
+            open_sockets.ended();
+        })
+    }
+
     fn shutdown(&self) -> Result<()> {
         // The lock keeps connections out: after `end` a connection could not open a stand-in.
         let mut inproc = lock(&self.inproc);
@@ -337,13 +342,9 @@ impl Drop for Inner {
             return;
         }
         // `Context::terminate` has ended the context before.
-        let Some(ending) = self.raw.end() else { return };
+        let Some(end) = self.end() else { return };
         lock(&self.inproc).end();
-        let open_sockets = self.open_sockets.clone();
-        raw::wait_elsewhere(move || {
-            ending.term();
-            open_sockets.ended();
-        });
+        raw::wait_elsewhere(end);
     }
 }
 

@@ -56,7 +56,8 @@ impl<T: HasFd> AsyncSocket<T> {
     {
         loop {
             let received = self.socket.try_recv_multipart();
-            self.events()?;
+            // A failure must not lose the message. The next call meets it again.
+            let _ = self.events();
             if let Some(message) = received? {
                 return Ok(message);
             }
@@ -70,7 +71,8 @@ impl<T: HasFd> AsyncSocket<T> {
     {
         loop {
             let sent = self.socket.try_send_multipart(message);
-            self.events()?;
+            // A failure must not hide that the message was sent. The next call meets it again.
+            let _ = self.events();
             match sent.map_err(zmq::Error::from)?.into_unsent() {
                 None => return Ok(()),
                 Some(unsent) => message = unsent,

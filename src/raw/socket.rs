@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::mem;
 use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
+use std::time::Duration;
 
 use super::RawMessage;
 use super::outcome::{check, len};
@@ -190,6 +191,12 @@ impl RawSocket {
                 events => return events.map(PollEvents::from_raw),
             }
         }
+    }
+
+    /// `ZMQ_LINGER`: how long unsent messages are kept; `None` is for ever.
+    pub(crate) fn linger(&self) -> Result<Option<Duration>, Errno> {
+        let milliseconds = self.get_int(zmq_sys::ZMQ_LINGER)?;
+        Ok(u64::try_from(milliseconds).ok().map(Duration::from_millis))
     }
 
     /// The descriptor that signals events; it is open as long as the socket is.

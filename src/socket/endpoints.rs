@@ -3,7 +3,6 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
-use std::time::Duration;
 
 use super::{Core, Socket, SocketRef};
 use crate::context::EndpointRole;
@@ -430,8 +429,7 @@ impl Core {
     }
 
     fn disconnect_inproc(&self, name: &CStr, disconnect: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
-        let linger = self.raw().get_int(zmq_sys::ZMQ_LINGER)?;
-        let linger = u64::try_from(linger).ok().map(Duration::from_millis);
+        let linger = self.raw().linger()?;
         let connections = self.connections_to(name);
         self.context().inproc_disconnect(connections, linger, || disconnect().and_then(|()| self.process_ended()))?;
         let lingering = self.context().inproc_waiting(self.connections_to(name));

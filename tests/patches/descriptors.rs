@@ -125,18 +125,32 @@ fn bind_works_if_the_interfaces_cannot_be_listed() {
     });
 }
 
+/// A listener that has no descriptor for its client.
+struct Paused<'a> {
+    server: Socket<'a, Rep>,
+    endpoint: String,
+    monitor: Monitor,
+    held: Vec<OwnedFd>,
+    client: OwnedFd,
+}
+
+fn paused_listener<'a>(context: &'a Context, endpoint: &str) -> Paused<'a> {
+    let server = context.socket(Rep).unwrap();
+    let endpoint = server.bind(endpoint).unwrap();
+    let monitor = server.monitor(Events::ALL).unwrap();
+    let held = use_up_descriptors(1);
+    let client = silent_client(&endpoint);
+    wait_for(&monitor, accept_failed(Errno::EMFILE));
+    Paused { server, endpoint, monitor, held, client }
+}
+
 /// Over ipc libzmq aborted the process, and over tcp and ws its I/O thread tried again without end.
 #[deadline::test(patches = [45])]
 fn listener_waits_for_descriptors_and_serves_its_backlog() {
     in_own_process("descriptors::listener_waits_for_descriptors_and_serves_its_backlog", || {
         for endpoint in endpoints() {
             let context = context();
-            let server = context.socket(Rep).unwrap();
-            let endpoint = server.bind(endpoint).unwrap();
-            let monitor = server.monitor(Events::ALL).unwrap();
-            let held = use_up_descriptors(1);
-            let client = silent_client(&endpoint);
-            wait_for(&monitor, accept_failed(Errno::EMFILE));
+            let Paused { server, endpoint, monitor, held, client } = paused_listener(&context, endpoint);
             assert!(cpu_time_of_rest() < AT_REST, "{endpoint}: the listener does not pause");
             drop(held);
             wait_for(&monitor, |event| matches!(event, Event::Accepted { .. }));
@@ -158,12 +172,7 @@ fn listener_can_be_unbound_and_closed_while_it_waits_for_descriptors() {
         for endpoint in endpoints() {
             for unbinds in [true, false] {
                 let context = context();
-                let server = context.socket(Rep).unwrap();
-                let endpoint = server.bind(endpoint).unwrap();
-                let monitor = server.monitor(Events::ALL).unwrap();
-                let held = use_up_descriptors(1);
-                let client = silent_client(&endpoint);
-                wait_for(&monitor, accept_failed(Errno::EMFILE));
+                let Paused { server, endpoint, monitor, held, client } = paused_listener(&context, endpoint);
                 if unbinds {
                     server.unbind(&endpoint).unwrap();
                     wait_for(&monitor, |event| matches!(event, Event::Closed { .. }));

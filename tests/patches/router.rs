@@ -432,6 +432,20 @@ fn router_receives_the_old_messages_of_a_peer_that_comes_back_under_its_id() {
     }
 }
 
+/// A DEALER with the id `name`, bound to `endpoint` once the port is free. The port of `endpoint` is a number from then on.
+fn server<'a>(context: &'a Context, name: &str, endpoint: &mut String) -> Socket<'a, Dealer> {
+    let server = context.socket(Dealer).unwrap();
+    server.set_routing_id(name).unwrap();
+    eventually("the port is free", || match server.bind(endpoint) {
+        Ok(bound) => {
+            *endpoint = bound;
+            true
+        }
+        Err(_) => false,
+    });
+    server
+}
+
 /// A ROUTER kept the first id of the peer that it connects to.
 #[deadline::test(patches = [1030])]
 fn router_knows_a_server_that_comes_back_under_another_id() {
@@ -442,15 +456,7 @@ fn router_knows_a_server_that_comes_back_under_another_id() {
         router.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
         let mut endpoint = "tcp://127.0.0.1:*".to_owned();
         for (round, name) in ["first", "second", "third"].into_iter().enumerate() {
-            let server = context.socket(Dealer).unwrap();
-            server.set_routing_id(name).unwrap();
-            eventually("the port is free", || match server.bind(&endpoint) {
-                Ok(bound) => {
-                    endpoint = bound;
-                    true
-                }
-                Err(_) => false,
-            });
+            let server = server(&context, name, &mut endpoint);
             if round == 0 {
                 router.connect(&endpoint).unwrap();
             }
@@ -477,15 +483,7 @@ fn router_keeps_the_id_that_was_set_for_a_server() {
     router.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
     let mut endpoint = "tcp://127.0.0.1:*".to_owned();
     for (round, name) in ["first", "second"].into_iter().enumerate() {
-        let server = context.socket(Dealer).unwrap();
-        server.set_routing_id(name).unwrap();
-        eventually("the port is free", || match server.bind(&endpoint) {
-            Ok(bound) => {
-                endpoint = bound;
-                true
-            }
-            Err(_) => false,
-        });
+        let server = server(&context, name, &mut endpoint);
         if round == 0 {
             router.connect_with_routing_id("mine", &endpoint).unwrap();
         }
