@@ -111,7 +111,7 @@ impl PipeEnd {
             }
         };
         other.connect(&name)?;
-        // Nobody needs the name any more. The connection goes on without it.
+        // The connection does not need the name any more.
         one.unbind(&name)?;
         let (link, other_link) =
             UnixStream::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call("socketpair"))?;

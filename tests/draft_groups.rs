@@ -216,7 +216,7 @@ fn dish_tells_every_join_and_leave() {
         let mut peer = Peer::accept(&listener);
         (GROUPS / 2..GROUPS).for_each(|number| dish.join(&name(number)).unwrap());
         eventually("every join arrives", || {
-            // What found no room is sent while the socket is used.
+            // The socket sends changes that found no room while it is used.
             assert!(dish.try_recv().unwrap().is_none());
             peer.read();
             peer.groups.len() == GROUPS
@@ -230,7 +230,7 @@ fn dish_tells_every_join_and_leave() {
     }
 }
 
-/// Each join and leave queued while no RADIO was there.
+/// DISH queued each join and each leave while it had no RADIO.
 #[deadline::test(patches = [6, 7, 13, 1032])]
 fn dish_keeps_no_history_of_its_groups() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -55,7 +55,7 @@ impl Drop for FlagsLock<'_> {
 
 impl RawMessage {
     /// Makes C initialise a message in its final place: moving 64 bytes whose address C has seen is a real copy, and
-    /// costs some per cent of a send. `init` fails if memory is out.
+    /// costs some per cent of a send. `init` fails if no memory is left.
     #[inline(always)]
     fn init_at(
         place: &mut MaybeUninit<RawMessage>,
@@ -196,8 +196,8 @@ impl RawMessage {
     /// # Safety
     ///
     /// `data` points to `len` bytes that stay valid and unwritten until libzmq calls `free` with `data` and `hint`, once
-    /// and on any thread (never, if there is no `free`). If others can read the bytes, or nobody may write them, and there
-    /// is a `free`, the caller calls `keep_unwritten`: until then libzmq may write them.
+    /// and on any thread (never, if there is no `free`). If there is a `free`, libzmq may write the bytes until the caller
+    /// calls `keep_unwritten`. The caller must do so if the bytes are shared or read-only.
     #[inline(always)]
     unsafe fn from_parts(data: *const u8, len: usize, free: zmq_sys::zmq_free_fn, hint: *mut c_void) -> RawMessage {
         let mut place = MaybeUninit::uninit();

@@ -448,7 +448,7 @@ impl Core {
         !self.context().inproc_waiting(self.connections_to(name)).is_empty()
     }
 
-    /// Has libzmq process what the end of a connection inside the context has to do on this side.
+    /// Processes the commands by which libzmq ends this side of a connection inside the context.
     fn process_ended(&self) -> Result<(), Errno> {
         self.has_message().map(drop).map_err(|error| error.errno())
     }

@@ -481,7 +481,7 @@ impl Core {
     }
 
     /// Checks the number of `parts`, which `more` parts follow. A message to a peer without ZMTP is an id and data. libzmq
-    /// drops another one, and takes the parts that come next for what they are not.
+    /// drops a message of fewer or more parts, and then takes data for an id.
     #[inline]
     pub(crate) fn check_raw_parts(&self, parts: usize, more: bool) -> Result<(), Error> {
         if !self.is_raw() {

@@ -27,9 +27,9 @@ options! {
     /// such thread.
     "ZMQ_AFFINITY" = ZMQ_AFFINITY: (Wide => u64), [affinity] [set_affinity], SocketType, 3;
 
-    /// The id by which a ROUTER knows this socket: 1 to 255 bytes, but not 5 bytes of which the first is zero,
-    /// since a ROUTER makes such ids itself; empty, the default, lets the ROUTER make one. REQ, DEALER and ROUTER announce
-    /// it; other kinds store it. Takes effect at the next bind or connect. It cannot be made empty again.
+    /// The id by which a ROUTER knows this socket: 1 to 255 bytes. `EINVAL` for 5 bytes that begin with a zero: a ROUTER
+    /// makes such ids itself. Empty, the default, lets the ROUTER make one. REQ, DEALER and ROUTER announce the id; other
+    /// kinds store it. Takes effect at the next bind or connect. It cannot be made empty again.
     #[doc(alias = "ZMQ_IDENTITY")]
     "ZMQ_ROUTING_ID" = ZMQ_ROUTING_ID: (Id => Vec<u8>, impl AsRef<[u8]>), [routing_id] [set_routing_id], SocketType,
         b"alice";

@@ -38,7 +38,7 @@ pub fn cpu_time() -> Duration {
     time(usage.ru_utime) + time(usage.ru_stime)
 }
 
-/// The time that the threads of this process spend on a processor in 300 ms in which they have nothing to do.
+/// The processor time of this process in 300 ms without work.
 pub fn cpu_time_of_rest() -> Duration {
     let before = cpu_time();
     std::thread::sleep(Duration::from_millis(300));

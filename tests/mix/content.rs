@@ -45,7 +45,7 @@ pub fn content(stamp: Stamp, len: usize) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// What is wrong with the content.
+/// The difference between the content and its stamp.
 pub fn stamp(bytes: &[u8]) -> Result<Option<Stamp>, String> {
     if bytes.len() < HEADER || bytes[..4] != MAGIC {
         return Ok(None);
@@ -64,7 +64,7 @@ pub fn stamp(bytes: &[u8]) -> Result<Option<Stamp>, String> {
 static MADE: AtomicU64 = AtomicU64::new(0);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// An owner of content that libzmq may read, and nobody may write.
+/// An owner of content that must not be written.
 pub struct Owner {
     bytes: Vec<u8>,
     sum: u64,
@@ -153,7 +153,7 @@ fn check(shared: &[(Handle, u64)]) {
     }
 }
 
-/// A message of that content, made in one of the ways that there are.
+/// A message of that content, made in a random way.
 pub fn message(rng: &mut Rng, bytes: Vec<u8>) -> Message {
     match rng.below(10) {
         0 => Message::from(bytes),

@@ -119,7 +119,7 @@ impl World {
     }
 }
 
-/// A port of this machine that nobody listens on.
+/// A port of this machine without a listener.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }

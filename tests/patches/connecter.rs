@@ -49,7 +49,7 @@ fn client_of_a_port_without_a_server_does_not_connect_to_itself() {
         let client = context.socket(kind).unwrap();
         client.set_reconnect_ivl(Some(Duration::from_millis(200))).unwrap();
         let monitor = client.monitor(Events::ALL).unwrap();
-        // What a client meets by chance: the system gives it the port that it connects to.
+        // The source port is the target's. The system chooses such a port by chance.
         client.connect(&format!("{transport}://127.0.0.1:{port};127.0.0.1:{port}")).unwrap();
         client.send("hello").unwrap();
         let mut retries = 0;

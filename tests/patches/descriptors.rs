@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ffi::c_int;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -262,21 +262,10 @@ fn listener_survives_the_shutdown_of_a_duplicate() {
     });
 }
 
-/// Makes what a descriptor shares with its duplicates such that `accept` waits for ever.
+/// Lets `accept` wait for ever, on the descriptor and on its duplicates.
 fn make_blocking(listener: &TcpListener) {
     listener.set_nonblocking(false).unwrap();
-    let never = libc::timeval { tv_sec: 0, tv_usec: 0 };
-    // SAFETY: the descriptor is open, and the length is that of the value.
-    let rc = unsafe {
-        libc::setsockopt(
-            listener.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_RCVTIMEO,
-            (&raw const never).cast(),
-            size_of_val(&never) as libc::socklen_t,
-        )
-    };
-    assert_eq!(rc, 0);
+    socket2::SockRef::from(listener).set_read_timeout(None).unwrap();
 }
 
 /// The duplicate accepted the connection that the I/O thread was told of, and `accept` in that thread waited for the next.

@@ -140,7 +140,8 @@ fn peer_with_a_long_heartbeat_ttl_keeps_its_connection() {
     }
 }
 
-/// libzmq aborted the process over these failures. A connection that is not made again would keep later messages for ever.
+/// libzmq aborted the process over these failures. If the connection were not made again, it would keep later messages for
+/// ever.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [57])]
 fn connection_that_send_refuses_is_made_again() {

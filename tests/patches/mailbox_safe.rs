@@ -42,7 +42,7 @@ fn send_waits_for_a_connection_that_another_thread_makes() {
     }
 }
 
-/// SERVER reported EAGAIN for a full peer that left, and a send waited for ever.
+/// SERVER answered EAGAIN for a full peer that had left. A send then waited for ever.
 #[deadline::test(patches = [13, 14])]
 fn peer_is_unreachable_when_it_is_full_and_gone() {
     let context = Context::new().unwrap();

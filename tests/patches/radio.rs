@@ -82,7 +82,7 @@ fn heartbeats_end_no_connection_of_radio_and_dish() {
             dish.try_recv().unwrap().is_some()
         });
         while dish.recv_timeout(Duration::from_millis(50)).unwrap().is_some() {}
-        // A hundred heartbeats, of which some come between two messages.
+        // About a hundred heartbeats come, some of them between two messages.
         for number in 0..500_u16 {
             radio.send_to_group("group", number.to_be_bytes().to_vec()).unwrap();
             let message = dish.recv_timeout(DEADLINE).unwrap().expect("the message arrives");

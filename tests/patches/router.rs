@@ -397,7 +397,7 @@ fn stream_reports_a_client_that_left() {
     }
 }
 
-/// What was left in the pipe of the old connection came under a generated id.
+/// Messages that were left in the pipe of the old connection came under a generated id.
 #[deadline::test(patches = [1029])]
 fn router_receives_the_old_messages_of_a_peer_that_comes_back_under_its_id() {
     for (endpoint, handover) in

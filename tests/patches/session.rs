@@ -210,8 +210,8 @@ fn second_connection_to_an_endpoint_outlives_the_first() {
     assert_eq!(pull.recv_timeout(DEADLINE).unwrap().expect("a message"), "x");
 }
 
-/// The socket keeps its connections by the text that they were made with, and looked for the address that it stands for: a
-/// connection that had ended was there for ever, and connecting again did nothing.
+/// The socket keeps its connections by the text of their endpoint, and looked for the resolved address. So it kept a
+/// connection that had ended, and connecting again did nothing.
 #[deadline::test(patches = [29])]
 fn connection_that_has_ended_is_forgotten_by_the_text_that_it_was_made_with() {
     for prepare in [set_no_reconnect, |socket: &Socket<'_>| {
@@ -231,7 +231,7 @@ fn connection_that_has_ended_is_forgotten_by_the_text_that_it_was_made_with() {
     }
 }
 
-/// As above. After a reconnect the address stands in the place of the text.
+/// After a reconnect the socket looked for the resolved address, as in the test above.
 #[deadline::test(patches = [1020])]
 fn push_with_immediate_sends_its_queue_after_a_reconnect_to_a_host_name() {
     let context = Context::new().unwrap();

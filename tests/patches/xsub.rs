@@ -117,7 +117,7 @@ fn sub_sends_a_subscription_after_many_that_ended() {
     let publisher = context.socket(XPub).unwrap();
     publisher.bind("inproc://late").unwrap();
     eventually("the last subscription arrives", || {
-        // What found no room is sent while the socket is used.
+        // The socket sends changes that found no room while it is used.
         subscriber.events().unwrap();
         std::iter::from_fn(|| publisher.try_recv().unwrap()).any(|news| news == b"\x01news"[..])
     });
@@ -203,7 +203,7 @@ fn sub_and_xsub_send_every_end_of_a_subscription() {
     }
 }
 
-/// Whatever is changed while the pipe is full, the publisher knows the topics that are in force in the end.
+/// The publisher knows the topics in force after changes that were made while the pipe was full.
 #[deadline::test(patches = [1031])]
 fn publisher_knows_the_topics_in_force_after_many_changes() {
     for (endpoint, mark) in
@@ -277,7 +277,7 @@ fn forwarder_passes_on_every_end_of_a_subscription() {
     }
 }
 
-/// Each subscription queued while no publisher was there, and its end too: 63 MB in a million times.
+/// SUB queued each subscription and each end of one while it had no publisher: 63 MB after a million.
 #[deadline::test(patches = [1031])]
 fn sub_keeps_no_history_of_its_subscriptions() {
     let context = Context::new().unwrap();
@@ -286,7 +286,7 @@ fn sub_keeps_no_history_of_its_subscriptions() {
         let [sub, xsub] = subscribers(&context, &late, 1000);
         let subscriber = if number == 0 { sub } else { xsub };
         for round in 0..50_000_u32 {
-            // One topic again and again, and each topic once.
+            // The topic A in each round, and another topic once.
             subscriber.change(b"A", true);
             subscriber.change(&round.to_be_bytes(), true);
             subscriber.change(b"A", false);

@@ -32,7 +32,7 @@ pub fn terminate(flow: &mut Flow<'_>) -> Result {
         let _other = flow.rng.coin().then(|| context.clone());
         return context.terminate(within()).map_err(|error| Stop::Fault(format!("nothing is open, and {error}")));
     }
-    // Nobody is there, and unsent messages are kept for ever.
+    // The socket has no peer, and keeps its unsent messages for ever.
     socket.connect(&format!("tcp://127.0.0.1:{}", free_port()))?;
     for _ in 0..1 + flow.rng.below(3) {
         socket.send(owned())?;
@@ -123,7 +123,7 @@ pub fn owner_of_shared(flow: &mut Flow<'_>) -> Result {
     told.recv_timeout(within()).map_err(|_| Stop::Fault("owners are no longer dropped".to_owned()))
 }
 
-/// A closure for a shared socket whose captures panic when they are dropped hurts nobody else.
+/// Other users of a shared socket go on when the captures of a closure panic while they are dropped.
 pub fn panicking_capture(flow: &mut Flow<'_>) -> Result {
     struct Panics;
     impl Drop for Panics {

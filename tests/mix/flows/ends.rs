@@ -1,4 +1,4 @@
-//! Both ends of a flow: a message is sent and received in one of the ways that there are.
+//! Both ends of a flow: a message is sent and received in a random way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ impl Sender<'_> {
     }
 }
 
-/// Sends a message in one of the ways that there are, and waits for room.
+/// Sends a message in a random way, and waits for room.
 pub fn send(socket: &Socket<'static>, rng: &mut Rng, mut parts: Multipart) -> Result {
     let end = Instant::now() + within();
     let count = parts.len();
@@ -88,7 +88,7 @@ pub fn send(socket: &Socket<'static>, rng: &mut Rng, mut parts: Multipart) -> Re
     }
 }
 
-/// Receives a message in one of the ways that there are; none after a short time.
+/// Receives a message in a random way; none after a short time.
 pub fn receive(socket: &Socket<'static>, rng: &mut Rng) -> Result<Option<Multipart>> {
     let time = Duration::from_millis(20);
     let safe = is_thread_safe(socket.kind());

@@ -33,7 +33,7 @@ pub fn conflate(flow: &mut Flow<'_>) -> Result {
             for newest in expected {
                 let end = Instant::now() + within();
                 while last < newest {
-                    // One look in a busy loop is what meets the moment of a write.
+                    // A busy loop of single looks meets the moment of a write.
                     if let Some(message) = receiver.try_recv()? {
                         let stamp = whole([&message])?.map_or(last, |stamp| stamp.number);
                         if stamp < last {
@@ -115,7 +115,7 @@ pub fn room(flow: &mut Flow<'_>) -> Result {
     Ok(())
 }
 
-/// A client of a port that nobody listens on waits, and reaches the server that comes.
+/// A client of a port without a listener waits, and reaches a server that binds the port later.
 pub fn down_port(flow: &mut Flow<'_>) -> Result {
     let port = free_port();
     let (from, to) = *flow.rng.pick(&[(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer)]);
@@ -146,7 +146,7 @@ pub fn down_port(flow: &mut Flow<'_>) -> Result {
     Ok(())
 }
 
-/// A client whose own port is that of its target, as happens by chance, does not take itself for its server.
+/// A client does not connect to itself if the system gives it the port of its target.
 fn own_port(flow: &mut Flow<'_>, port: u16) -> Result {
     let client = flow.socket(Kind::Dealer)?;
     client.set_reconnect_ivl(Some(Duration::from_millis(2)))?;
@@ -186,7 +186,7 @@ pub fn reentrant(flow: &mut Flow<'_>) -> Result {
         return Err(Stop::Fault("a message that was sent while another was converted did not arrive".to_owned()));
     }
     drop(receiver);
-    // The sender hears that its peer has gone: nobody is left who could take a message.
+    // The sender has no peer once it has read that the receiver is gone.
     flow.wait("nobody takes messages", || Ok(!sender.events()?.contains(PollEvents::POLLOUT)))?;
     if sender.send_timeout("nobody is there", Duration::from_millis(5))?.is_sent() {
         return Err(Stop::Fault("a message is accepted for nobody".to_owned()));
@@ -255,7 +255,7 @@ pub fn proxied(flow: &mut Flow<'_>) -> Result {
         if let Some(parts) = given_back {
             whole(&parts)?.map_or(Ok(()), |stamp| after.add(stamp))?;
         }
-        // What was forwarded may still be on its way, and what was not is in the frontend.
+        // Forwarded messages may still be on their way. The other messages are in the frontend.
         loop {
             if let Some(parts) = receive(&sink, &mut receive_rng)? {
                 whole(&parts)?.map_or(Ok(()), |stamp| arrivals.add(stamp))?;

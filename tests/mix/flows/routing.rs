@@ -20,7 +20,7 @@ fn receive(flow: &Flow<'_>, socket: &Socket<'static>) -> Result<(Vec<u8>, Vec<u8
     }
 }
 
-/// Clients of a STREAM get what is sent to them, whatever else is sent. A client that has left stops nobody.
+/// Each client of a STREAM receives its messages. A client that has left does not stop the others.
 pub fn stream_clients(flow: &mut Flow<'_>) -> Result {
     let server = flow.socket(Kind::Stream)?;
     flow.tune(&server)?;

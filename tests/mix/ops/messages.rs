@@ -272,7 +272,7 @@ fn recv_into(thread: &mut Thread<'_>, rng: &mut Rng) {
     }
 }
 
-/// What one socket receives, another sends on, part by part.
+/// Receives from one socket and sends on another, part by part.
 fn forward(thread: &mut Thread<'_>, rng: &mut Rng) {
     let (Some(from), Some(to)) = (thread.socket(rng), thread.socket(rng)) else { return };
     for _ in 0..4 {

@@ -59,7 +59,7 @@ impl<'w> Thread<'w> {
         Thread { world, sockets: Default::default(), monitors: Vec::new(), shared: Vec::new() }
     }
 
-    /// One of the sockets, if its place is taken.
+    /// The socket of a random place, if the place is taken.
     fn socket(&self, rng: &mut Rng) -> Option<&Socket<'static>> {
         self.sockets[rng.below(SOCKETS)].as_ref()
     }

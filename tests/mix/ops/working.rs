@@ -1,4 +1,5 @@
-//! What runs in threads of its own: sockets that move, shared sockets, proxies, actors; and the faults of this tester's tests.
+//! Operations that run in other threads: sockets that move, shared sockets, proxies, actors. The faults of this tester's
+//! own tests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
