@@ -207,8 +207,8 @@ impl LazyPirate {
     /// Whether the socket is connected to an inproc name that is not bound yet. The request is queued there, and a new
     /// socket would only queue the same request once more.
     ///
-    /// `disconnect` refuses such a connection with `EFSM`. Any other connection it ends, which does no harm: the socket
-    /// is dropped then.
+    /// Only a libzmq without the patches for safety keeps such a connection: `disconnect` refuses it with `EFSM`. Any
+    /// other connection `disconnect` ends, with what is queued there, and the socket is dropped then.
     fn is_still_queued(&self) -> bool {
         let endpoint = &self.endpoints[self.next];
         endpoint.starts_with("inproc://")
