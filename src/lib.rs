@@ -27,6 +27,7 @@
 //! Every item that stands for a C function or constant carries its C name: search these pages for `zmq_setsockopt` or
 //! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send
 //! gives the message back, and `EINTR` is retried unless the program asked for Ctrl-C to end its calls ([`interrupt`]).
+//! [`surprises`] is a page of what libzmq does that you would not expect.
 //!
 //! # What the compiler checks
 //!
@@ -124,6 +125,7 @@ mod shared;
 mod socket;
 pub mod sockopt;
 mod spec;
+pub mod surprises;
 mod thread;
 mod timers;
 mod util;
