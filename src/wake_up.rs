@@ -28,12 +28,9 @@ impl WakeUp {
         }
     }
 
-    /// Sleeps for `duration`, or until a signal is caught.
+    /// Sleeps for `duration`, or until a signal arrives.
     pub(crate) fn pause(&self, duration: Duration) {
-        match self.item() {
-            // The caller asks for the interrupt itself, so the outcome does not matter.
-            Some(item) => drop(raw::poll(&mut [item], milliseconds(duration))),
-            None => std::thread::sleep(duration),
-        }
+        // The caller asks for the interrupt itself, so the outcome does not matter.
+        let _ = raw::poll(self.item().as_mut_slice(), milliseconds(duration));
     }
 }

@@ -5,12 +5,13 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Result, SendError};
 use crate::interrupt;
 use crate::kind::{CanMultipart, CanRecv, CanSend, SocketType};
+use crate::lock::lock;
 pub use crate::multipart::format_frame;
 use crate::socket::Socket;
 
@@ -135,7 +136,7 @@ pub fn s_set_id<T: SocketType>(socket: &Socket<'_, T>) -> Result<String> {
     Ok(id)
 }
 
-/// Sleeps for that many milliseconds.
+/// Sleeps for that many milliseconds, also if signals arrive meanwhile.
 ///
 /// ```
 /// let start = zmq::zhelpers::s_clock();
@@ -143,7 +144,9 @@ pub fn s_set_id<T: SocketType>(socket: &Socket<'_, T>) -> Result<String> {
 /// assert!(zmq::zhelpers::s_clock() > start);
 /// ```
 pub fn s_sleep(milliseconds: u64) {
-    thread::sleep(Duration::from_millis(milliseconds));
+    // A condition variable waits until an instant. `thread::sleep` begins again after a signal, with the rest rounded up.
+    let (nothing, never) = (Mutex::new(()), Condvar::new());
+    drop(never.wait_timeout_while(lock(&nothing), Duration::from_millis(milliseconds), |_| true));
 }
 
 /// The wall clock in milliseconds since 1970. To measure how long something takes, use [`std::time::Instant`].

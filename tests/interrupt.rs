@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use common::{DEADLINE, eventually, in_own_process, within_deadline};
+use zmq::zhelpers::s_sleep;
 use zmq::{
     Context, Dealer, Errno, Kind, Pair, PollEvents, PollItem, Pull, Push, Router, Socket, SocketRef, Sub, XPub,
     interrupt, poll,
@@ -488,18 +489,21 @@ fn room_is_found_as_soon_as_it_is_there() {
     });
 }
 
-/// Each signal rounded the rest of the sleep up, so that the poll took twice as long.
+/// Each signal rounded the rest of the sleep up, so that the call took twice as long.
 #[test]
-fn poll_of_nothing_keeps_its_time_under_signals() {
-    in_own_process("poll_of_nothing_keeps_its_time_under_signals", || {
+fn poll_of_nothing_and_s_sleep_keep_their_time_under_signals() {
+    const SLEEPS: [fn(Duration); 2] =
+        [|time| assert_eq!(poll(&mut [], time).unwrap(), 0), |time| s_sleep(time.as_millis() as u64)];
+    in_own_process("poll_of_nothing_and_s_sleep_keep_their_time_under_signals", || {
         count_user_signals();
-        for time in [Duration::from_millis(3), Duration::from_millis(500)] {
+        let times = [3, 500].map(Duration::from_millis);
+        for (time, sleep) in times.into_iter().flat_map(|time| SLEEPS.map(|sleep| (time, sleep))) {
             let ended = Arc::new(AtomicBool::new(false));
             let (thread, poller) = waiting({
                 let ended = ended.clone();
                 move || {
                     let start = Instant::now();
-                    assert_eq!(poll(&mut [], time).unwrap(), 0);
+                    sleep(time);
                     ended.store(true, Ordering::SeqCst);
                     start.elapsed()
                 }

@@ -23,7 +23,7 @@ use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::known::Record;
 use crate::lock::lock;
-use crate::raw::{self, Process, RawContext, RawSocket};
+use crate::raw::{self, EndingContext, Process, RawContext, RawSocket};
 use crate::thread::spawn;
 use defaults::Defaults;
 use inproc::Inproc;
@@ -64,6 +64,8 @@ pub(crate) struct Inner {
     /// Whether the context's threads run: the first socket starts them.
     started: AtomicBool,
     open_sockets: Arc<OpenSockets>,
+    /// The handle to end, between [`RawContext::end`] and the start of the thread that ends it.
+    ending: Arc<Mutex<Option<EndingContext>>>,
     /// The records of sockets that are raw handles now ([`crate::Socket::into_raw`]), by the address of the handle.
     raw_records: Mutex<BTreeMap<usize, Record>>,
     defaults: Mutex<Option<Defaults>>,
@@ -94,6 +96,7 @@ impl Context {
             threads: Mutex::new(Threads::new()),
             started: AtomicBool::new(false),
             open_sockets: Arc::default(),
+            ending: Arc::default(),
             raw_records: Mutex::default(),
             defaults: Mutex::default(),
         };
@@ -170,7 +173,8 @@ impl Context {
     /// [`TerminateError`] if that takes longer: it names the sockets that are still open, the places in the program that
     /// opened them, and their endpoints. The context then goes on ending in the background. A socket that is dropped
     /// from then on gives up its unsent messages, and dropping handles returns at once. Messages of sockets that were
-    /// dropped before are still sent, if their linger periods allow it and the process lives. Over a libzmq without the
+    /// dropped before are still sent, if their linger periods allow it and the process lives. If the system refuses a
+    /// thread, the context is shut down, and a later call ends it. Over a libzmq without the
     /// patches for safety, a socket that has answered `ETERM` keeps its linger period, in the background. Nothing is
     /// ever printed.
     ///
@@ -205,7 +209,7 @@ impl Context {
         if let Some(end) = self.inner.end()
             && let Err(error) = spawn("zmq-terminate", end)
         {
-            // The context stays as it is, shut down: waiting here could take longer than `timeout`.
+            // The context stays as it is, shut down, until the next call: waiting here could take longer than `timeout`.
             return Err(open_sockets.give_up(timeout, Cause::NoThread(error.errno())));
         }
         if !open_sockets.wait_for_end(deadline) {
@@ -318,13 +322,20 @@ impl Inner {
         lock(&self.raw_records).remove(&handle.addr()).filter(|record| record.kind == kind)
     }
 
-    /// Ends the use of the C context. The closure waits until the context has ended; `None` if that was begun before.
+    /// Ends the use of the C context. The closure waits until the context has ended; `None` if another one has begun to.
     fn end(&self) -> Option<impl FnOnce() + Send + use<>> {
-        let ending = self.raw.end()?;
-        let open_sockets = self.open_sockets.clone();
+        let mut ending = lock(&self.ending);
+        if let Some(handle) = self.raw.end() {
+            *ending = Some(handle);
+        }
+        ending.as_ref()?;
+        let (ending, open_sockets) = (self.ending.clone(), self.open_sockets.clone());
         Some(move || {
-            ending.term();
-            open_sockets.ended();
+            let handle = lock(&ending).take();
+            if let Some(handle) = handle {
+                handle.term();
+                open_sockets.ended();
+            }
         })
     }
 
@@ -344,6 +355,11 @@ impl Drop for Inner {
         // `Context::terminate` has ended the context before.
         let Some(end) = self.end() else { return };
         lock(&self.inproc).end();
+        if self.open_sockets.is_given_up() {
+            // `Context::terminate` could start no thread. If none can be started now either, the context is leaked.
+            drop(spawn("zmq-terminate", end));
+            return;
+        }
         raw::wait_elsewhere(end);
     }
 }

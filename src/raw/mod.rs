@@ -23,7 +23,7 @@ mod socket;
 mod timers;
 
 pub(crate) use by_type::{ByType, by_type};
-pub(crate) use context::RawContext;
+pub(crate) use context::{EndingContext, RawContext};
 pub(crate) use deferred_drop::{owners_are_dropped, wait_elsewhere};
 pub(crate) use global::{
     KeyText, curve_keypair, curve_public, decode_key, encode_key, has, strerror, version, z85_decode, z85_encode,

@@ -79,6 +79,14 @@ pub fn fail_system_call(number: libc::c_long, argument: Option<(usize, u32)>, er
     Ok(())
 }
 
+/// Makes `pthread_create` fail in this thread, or reports the test as skipped and returns false.
+#[cfg(target_os = "linux")]
+pub fn refuse_threads() -> bool {
+    let calls = [libc::SYS_clone3, libc::SYS_clone];
+    let refused = calls.into_iter().all(|call| fail_system_call(call, None, libc::EAGAIN).is_ok());
+    !super::skip_unless(refused, "this process may not filter its system calls")
+}
+
 #[cfg(target_os = "linux")]
 fn filter(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
     libc::sock_filter { code: code as u16, jt, jf, k }

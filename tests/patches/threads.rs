@@ -5,15 +5,8 @@ use std::time::Duration;
 
 use zmq::{Context, Errno, Pull, Router};
 
-use crate::common::descriptors::fail_system_call;
+use crate::common::descriptors::{fail_system_call, refuse_threads};
 use crate::common::{DEADLINE, Process, TCP, alone, context, in_own_process, pair, role, skip_unless, text};
-
-/// Makes `pthread_create` fail in this thread, or reports the test as skipped.
-fn refuse_threads() -> bool {
-    let calls = [libc::SYS_clone3, libc::SYS_clone];
-    let refused = calls.into_iter().all(|call| fail_system_call(call, None, libc::EAGAIN).is_ok());
-    !skip_unless(refused, "this process may not filter its system calls")
-}
 
 fn assert_works(context: &Context) {
     let (left, right) = pair(context, TCP);
