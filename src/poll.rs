@@ -36,7 +36,8 @@ impl<'a> PollItem<'a> {
         socket.into().core().untracked_item(events.raw())
     }
 
-    /// Waits for `events` on a file descriptor: a plain socket, a pipe, a terminal.
+    /// Waits for `events` on a file descriptor: a plain socket, a pipe, a terminal. The end of a pipe is `POLLERR`
+    /// without `POLLIN`: see [surprises](crate::surprises#the-end-of-a-pipe-is-pollerr-without-pollin).
     ///
     /// ```
     /// # use std::{io::Write, os::{fd::AsFd, unix::net::UnixStream}, time::Duration};

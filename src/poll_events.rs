@@ -23,7 +23,8 @@ bit_set! {
         POLLIN = ZMQ_POLLIN, "ZMQ_POLLIN";
         /// A message, or a byte, can be sent without waiting.
         POLLOUT = ZMQ_POLLOUT, "ZMQ_POLLOUT";
-        /// A file descriptor has an error. Never for ZeroMQ sockets.
+        /// A file descriptor has an error, or has ended: see
+        /// [surprises](crate::surprises#the-end-of-a-pipe-is-pollerr-without-pollin). Never for ZeroMQ sockets.
         POLLERR = ZMQ_POLLERR, "ZMQ_POLLERR";
         /// A file descriptor has urgent data. Never for ZeroMQ sockets.
         POLLPRI = ZMQ_POLLPRI, "ZMQ_POLLPRI";

@@ -150,7 +150,7 @@
 //! - Do: give each peer an id of its own, or none. With [`Socket::set_router_handover`] the second takes the place of
 //!   the first.
 //!
-//! ## A DEALER and a ROUTER that connect to each other have two connections, and the ROUTER reads one
+//! ## A ROUTER reads one of its two connections with a DEALER
 //!
 //! Each binds and connects to the other, and half of the messages of a DEALER with a routing id never arrive.
 //!

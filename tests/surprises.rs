@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -74,19 +76,34 @@ fn bind_again<T: SocketType>(socket: &Socket<'_, T>, endpoint: &str) {
     eventually("the endpoint is free", || socket.bind(endpoint).is_ok());
 }
 
-/// Returns whether `text` is a line of a comment that precedes a test in this file.
-fn has_test(title: &str) -> bool {
-    include_str!("surprises.rs").contains(&format!("\n/// {title}\n#[deadline::test"))
+/// Adds the parts of links to the page that follow `surprises#`, from the files of a folder.
+fn links(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            links(&path, found);
+        } else {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let ends = text.split("crate::surprises#").skip(1);
+            found.extend(ends.map(|rest| rest.split(')').next().unwrap().to_owned()));
+        }
+    }
 }
 
 #[deadline::test]
-fn each_entry_of_the_page_has_a_test() {
+fn each_entry_of_the_page_has_a_test_and_a_link() {
     let page = include_str!("../src/surprises.rs");
     let titles: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("//! ## ")).collect();
     assert!(titles.len() > 20, "{titles:?}");
-    for title in titles {
-        assert!(has_test(title), "{title}: has no test");
+    for title in &titles {
+        let comment = format!("\n/// {title}\n#[deadline::test");
+        assert!(include_str!("surprises.rs").contains(&comment), "{title}: has no test");
     }
+    // rustdoc makes these of the titles.
+    let anchors = titles.iter().map(|title| title.to_lowercase().replace(' ', "-").replace(',', ""));
+    let mut found = BTreeSet::new();
+    links(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert_eq!(found, anchors.collect());
 }
 
 /// A socket that was disconnected from an absent peer goes on connecting
@@ -314,7 +331,7 @@ fn curve_server_without_a_handler_lets_every_client_in() {
     }
 }
 
-/// A DEALER and a ROUTER that connect to each other have two connections, and the ROUTER reads one
+/// A ROUTER reads one of its two connections with a DEALER
 #[deadline::test]
 fn router_ignores_the_second_connection_of_a_dealer() {
     for endpoint in transports() {

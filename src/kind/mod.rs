@@ -212,6 +212,9 @@ kinds! {
     /// One peer, both ways: two threads of a program.
     Pair = ZMQ_PAIR, "ZMQ_PAIR", CanSend CanRecv CanMultipart HasFd;
     /// Sends each message to every subscriber with a matching prefix; never waits, drops for those that are full.
+    ///
+    /// More: [the slow joiner](crate::surprises#a-pub-drops-messages-before-the-subscription-arrives), and
+    /// [slow subscribers](crate::surprises#a-pub-drops-messages-for-a-subscriber-that-is-slow).
     Pub = ZMQ_PUB, "ZMQ_PUB", CanSend CanMultipart HasFd;
     /// Receives what it subscribed to. It starts with no subscription, which is nothing.
     Sub = ZMQ_SUB, "ZMQ_SUB", CanRecv CanMultipart HasFd;
@@ -223,11 +226,17 @@ kinds! {
     #[doc(alias = "ZMQ_XREQ")]
     Dealer = ZMQ_DEALER, "ZMQ_DEALER", CanSend CanRecv CanMultipart HasFd;
     /// Puts the sender's routing id before each message it receives, and sends to the peer whose id comes first.
+    ///
+    /// More: [unknown peers](crate::surprises#a-router-drops-messages-to-peers-that-it-does-not-know),
+    /// [two peers with one id](crate::surprises#a-router-ignores-a-second-peer-with-the-same-routing-id), and
+    /// [two connections with one DEALER](crate::surprises#a-router-reads-one-of-its-two-connections-with-a-dealer).
     #[doc(alias = "ZMQ_XREP")]
     Router = ZMQ_ROUTER, "ZMQ_ROUTER", CanSend CanRecv CanMultipart HasFd;
     /// Receives from its peers fairly.
     Pull = ZMQ_PULL, "ZMQ_PULL", CanRecv CanMultipart HasFd;
     /// Sends to its peers in turn; waits if none has room.
+    ///
+    /// More: [the first peer may get all messages](crate::surprises#messages-go-to-the-peers-that-are-connected-at-the-moment).
     Push = ZMQ_PUSH, "ZMQ_PUSH", CanSend CanMultipart HasFd;
     /// A [`Pub`] that receives the subscriptions of its peers as messages.
     XPub = ZMQ_XPUB, "ZMQ_XPUB", CanSend CanRecv CanMultipart HasFd;
@@ -235,6 +244,8 @@ kinds! {
     XSub = ZMQ_XSUB, "ZMQ_XSUB", CanSend CanRecv CanMultipart HasFd;
     /// Raw TCP: each message is a routing id and a piece of data; an empty piece opens and ends a connection. The piece
     /// that ends one waits for room too: a client that does not read cannot be disconnected while its queue is full.
+    ///
+    /// More: [clients that do not read](crate::surprises#a-stream-cannot-close-the-connection-of-a-client-that-does-not-read).
     Stream = ZMQ_STREAM, "ZMQ_STREAM", CanSend CanRecv CanMultipart HasFd;
     #[cfg(feature = "draft")]
     /// Numbers its peers, and sends to the one whose number a message has. For any thread. Draft.

@@ -166,7 +166,8 @@ pub enum Event {
         /// The error in the protocol.
         error: ProtocolError,
     },
-    /// The ZAP handler refused the peer, on this side or on the other.
+    /// The ZAP handler refused the peer, on this side or on the other. A client that was refused by 400 does not try
+    /// again: see [surprises](crate::surprises#a-client-that-a-zap-handler-refuses-never-tries-again).
     #[doc(alias = "ZMQ_EVENT_HANDSHAKE_FAILED_AUTH")]
     HandshakeFailedAuth {
         /// The handler's status: 300 for a temporary failure, 400 for a refusal, 500 for a fault of its own.

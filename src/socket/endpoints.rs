@@ -100,7 +100,15 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().bind_fd(endpoint, fd)
     }
 
-    /// Connects to an endpoint, in the background: the peer need not be there yet, and a lost connection is made again.
+    /// Connects to an endpoint, in the background: the peer need not be there yet, and a lost connection is made again,
+    /// except over inproc.
+    ///
+    /// More in the page of surprises: [messages that queue for an absent
+    /// peer](crate::surprises#a-connect-succeeds-without-a-peer-and-messages-queue-for-it), [options that are set too
+    /// late](crate::surprises#options-that-are-set-after-a-connect-do-not-change-its-connection), [a second connect to
+    /// the same
+    /// endpoint](crate::surprises#a-second-connect-to-the-same-endpoint-is-ignored-or-makes-a-second-connection), and
+    /// [inproc names that do not come back](crate::surprises#an-inproc-name-does-not-come-back).
     ///
     /// # Errors
     ///
@@ -208,7 +216,8 @@ impl<T: SocketType> Socket<'_, T> {
     }
 
     /// Ends the connections that [`Socket::connect`] made with the same text. Unsent messages may be lost after the
-    /// linger period.
+    /// linger period. Attempts to reach an absent peer go on until the socket is used: see
+    /// [surprises](crate::surprises#a-socket-that-was-disconnected-from-an-absent-peer-goes-on-connecting).
     ///
     /// # Errors
     ///

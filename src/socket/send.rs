@@ -73,7 +73,8 @@ impl<M> TrySend<M> {
 
 impl<T: SocketType> Socket<'_, T> {
     /// Sends a message: a text, bytes or a [`Message`]. PUSH, DEALER, REQ and PAIR wait for a peer with room; PUB, XPUB
-    /// and ROUTER drop the message instead.
+    /// and ROUTER drop the message instead: see
+    /// [surprises](crate::surprises#a-send-without-a-peer-waits-or-drops-the-message).
     ///
     /// Texts, slices and arrays are copied, as `zmq_send` does. A `Vec`, `String`, `Box<[u8]>` or `Arc<[u8]>` is
     /// handed over, and sent without a copy.

@@ -52,7 +52,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// The descriptor that becomes readable when [`Socket::events`] may have changed, for the program's own event loop.
     ///
     /// The descriptor is edge-triggered, and readable does not mean that a message is there. Call [`Socket::events`]
-    /// when it was readable, and after *every* send, receive and change of subscriptions; otherwise a wake-up is lost.
+    /// when it was readable, and after *every* send, receive and change of subscriptions; otherwise a wake-up is lost:
+    /// see [surprises](crate::surprises#the-descriptor-of-a-socket-is-not-readable-while-messages-are-there).
     /// If several tasks wait for one socket, a call of one of them can take the wake-up of another: after each call, wake the
     /// tasks that wait for what [`Socket::events`] returns, as [the recipe for Tokio](crate::cookbook#a-socket-in-tokio)
     /// does.
@@ -60,6 +61,10 @@ impl<T: SocketType> Socket<'_, T> {
     /// The descriptor is for waiting only. If the system has epoll, it is an epoll descriptor that watches libzmq's
     /// own. Otherwise it is libzmq's own: never read from it or write to it, because a byte written to it aborts the
     /// process.
+    ///
+    /// Linux bounds what all epoll descriptors of a user watch by `fs.epoll.max_user_watches`. This one watches one
+    /// descriptor, and libzmq watches each listener and each connection. At the limit this call fails with `ENOSPC`, and
+    /// libzmq aborts the process when it makes a connection.
     ///
     /// # Errors
     ///

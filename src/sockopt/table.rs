@@ -27,16 +27,20 @@ options! {
     /// such thread.
     "ZMQ_AFFINITY" = ZMQ_AFFINITY: (Wide => u64), [affinity] [set_affinity], SocketType, 3;
 
-    /// The id by which a ROUTER knows this socket: 1 to 255 bytes. `EINVAL` for 5 bytes that begin with a zero: a ROUTER
-    /// makes such ids itself. Empty, the default, lets the ROUTER make one. REQ, DEALER and ROUTER announce the id; other
-    /// kinds store it. Takes effect at the next bind or connect. It cannot be made empty again.
+    /// The id by which a ROUTER knows this socket: 1 to 255 bytes. `EINVAL` for 5 bytes that begin with a zero: a
+    /// ROUTER makes such ids itself. Empty, the default, lets the ROUTER make one. REQ, DEALER and ROUTER announce the
+    /// id; other kinds store it. Takes effect at the next bind or connect. It cannot be made empty again. Peers of one
+    /// ROUTER must not have the same id: see
+    /// [surprises](crate::surprises#a-router-ignores-a-second-peer-with-the-same-routing-id).
     #[doc(alias = "ZMQ_IDENTITY")]
     "ZMQ_ROUTING_ID" = ZMQ_ROUTING_ID: (Id => Vec<u8>, impl AsRef<[u8]>), [routing_id] [set_routing_id], SocketType,
         b"alice";
 
     /// Subscribes to messages that begin with these bytes, 8192 at most; no bytes subscribe to every message. Takes
     /// effect at once. Each repeated subscription needs an [`crate::Socket::unsubscribe`] of its own. On an XPUB with
-    /// `ZMQ_XPUB_MANUAL` it answers the subscription received last, and does nothing without one.
+    /// `ZMQ_XPUB_MANUAL` it answers the subscription received last, and does nothing without one. A publisher that came
+    /// back gets the subscriptions when the socket is used: see
+    /// [surprises](crate::surprises#a-sub-that-is-not-used-does-not-subscribe-again).
     "ZMQ_SUBSCRIBE" = ZMQ_SUBSCRIBE: (Bytes<0, LONGEST_PREFIX> => impl AsRef<[u8]>), [] [subscribe],
         SubscribingKind (accepted::SUBSCRIBING), b"A";
 
@@ -71,7 +75,8 @@ options! {
     /// may have to wait for them: in milliseconds, `None` is for ever. The default is zero for SUB and XSUB and if the
     /// context is not [`crate::Context::blocky`], for ever otherwise. Takes effect at once, until the shutdown of the
     /// context. Messages to an `inproc://` name that is not bound are kept as long, and no longer than the context is
-    /// used; over a libzmq without the patches for safety, for ever.
+    /// used; over a libzmq without the patches for safety, for ever. See
+    /// [surprises](crate::surprises#the-end-of-a-context-waits-for-ever-for-unsent-messages).
     "ZMQ_LINGER" = ZMQ_LINGER: (OrDefault<Milliseconds> => Option<Duration>), [linger] [set_linger], SocketType,
         Some(Duration::from_millis(1500));
 
@@ -97,6 +102,7 @@ options! {
     /// The high-water mark for sending: how many messages may queue for each peer, up to 1,073,741,823; 0 is no limit.
     /// 1000 unless set, 0 on a DISH. Takes effect at once; with a libzmq without the patches for safety it must be set
     /// before the socket binds or connects. Over inproc the marks of both ends add up, to no limit if either has none.
+    /// See [surprises](crate::surprises#a-high-water-mark-counts-at-each-end-of-each-connection).
     "ZMQ_SNDHWM" = ZMQ_SNDHWM: (Number<0, LARGEST_MARK> => u32), [sndhwm] [set_sndhwm], SocketType, 7;
 
     /// The high-water mark for receiving: how many messages may queue from each peer, up to 1,073,741,823; 0 is no
@@ -123,7 +129,8 @@ options! {
         Some(Duration::from_millis(300));
 
     /// Whether a message to an unknown peer fails with `EHOSTUNREACH`, and one to a full peer waits, instead of being
-    /// dropped silently: no unless set. Takes effect at once.
+    /// dropped silently: no unless set. Takes effect at once. See
+    /// [surprises](crate::surprises#a-router-drops-messages-to-peers-that-it-does-not-know).
     #[doc(alias = "ZMQ_FAIL_UNROUTABLE")]
     #[doc(alias = "ZMQ_ROUTER_BEHAVIOR")]
     "ZMQ_ROUTER_MANDATORY" = ZMQ_ROUTER_MANDATORY: (Flag => bool), [] [set_router_mandatory],
@@ -152,13 +159,16 @@ options! {
         [tcp_keepalive_intvl] [set_tcp_keepalive_intvl], SocketType, Some(Duration::from_secs(10));
 
     /// Whether messages queue only for peers whose connection is complete: no unless set. Takes effect at the next bind
-    /// or connect. If it is on, messages that are queued for a peer are lost when its connection breaks. Each connection that
-    /// is made again has a queue of its own for what it brings: see [`crate::Socket::set_rcvhwm`].
+    /// or connect. If it is on, messages that are queued for a peer are lost when its connection breaks. Each
+    /// connection that is made again has a queue of its own for what it brings: see [`crate::Socket::set_rcvhwm`]. No
+    /// effect over inproc. See
+    /// [surprises](crate::surprises#a-connect-succeeds-without-a-peer-and-messages-queue-for-it).
     #[doc(alias = "ZMQ_DELAY_ATTACH_ON_CONNECT")]
     "ZMQ_IMMEDIATE" = ZMQ_IMMEDIATE: (Flag => bool), [immediate] [set_immediate], SocketType, true;
 
     /// Whether an XPUB receives every subscription, repeated ones too: no unless set. Takes effect at once, and
-    /// switches [`crate::Socket::set_xpub_verboser`] off.
+    /// switches [`crate::Socket::set_xpub_verboser`] off. In a forwarder it hides ends of subscriptions: see
+    /// [surprises](crate::surprises#behind-a-forwarder-with-zmq_xpub_verbose-no-end-of-a-subscription-arrives).
     "ZMQ_XPUB_VERBOSE" = ZMQ_XPUB_VERBOSE: (Flag => bool), [] [set_xpub_verbose], XPubKind (accepted::XPUB), true;
 
     /// Whether a ROUTER talks raw TCP: no unless set. Takes effect at the next bind or connect. It cannot be taken
@@ -188,7 +198,8 @@ options! {
         [plain_password] [set_plain_password], SocketType, Some("secret") => Some("secret".into());
 
     /// Whether the socket is the server of CURVE security: no unless set. No takes CURVE back. Takes effect at the next
-    /// bind or connect.
+    /// bind or connect. Without a ZAP handler a CURVE server lets every client in: see
+    /// [surprises](crate::surprises#curve-without-a-zap-handler-lets-every-client-in).
     "ZMQ_CURVE_SERVER" = ZMQ_CURVE_SERVER: (Flag => bool), [curve_server] [set_curve_server], SocketType, true;
 
     /// The socket's own public key, which a CURVE client needs: zeros unless set. Makes CURVE the mechanism. Takes
@@ -210,7 +221,9 @@ options! {
         &PublicKey::from_bytes([7; 32]) => PublicKey::from_bytes([7; 32]);
 
     /// Whether the socket sends an empty message on each new connection, so that a ROUTER learns of it: no unless set.
-    /// Takes effect at the next connection. It cannot be combined with [`crate::Socket::set_router_raw`].
+    /// It cannot be combined with [`crate::Socket::set_router_raw`]. Takes effect at the next connection, and not when
+    /// a connection is made again: see
+    /// [surprises](crate::surprises#zmq_probe_router-is-silent-when-a-connection-is-made-again).
     "ZMQ_PROBE_ROUTER" = ZMQ_PROBE_ROUTER: (Latch => bool), [] [set_probe_router], ProbingKind (accepted::PROBING),
         true;
 
@@ -219,11 +232,14 @@ options! {
     "ZMQ_REQ_CORRELATE" = ZMQ_REQ_CORRELATE: (Flag => bool), [] [set_req_correlate], ReqKind (accepted::REQ), true;
 
     /// Whether a REQ may send again before the reply has come, and so abandon the first request: no unless set. Takes
-    /// effect at once. Set [`crate::Socket::set_req_correlate`] too, or a late reply answers the wrong request.
+    /// effect at once. Set [`crate::Socket::set_req_correlate`] too, or a late reply answers the wrong request. Without
+    /// the two a REQ waits for ever for the reply of a peer that is gone: see
+    /// [surprises](crate::surprises#a-req-waits-for-ever-for-the-reply-of-a-peer-that-is-gone).
     "ZMQ_REQ_RELAXED" = ZMQ_REQ_RELAXED: (Flag => bool), [] [set_req_relaxed], ReqKind (accepted::REQ), true;
 
     /// Whether only the newest message of each peer is kept: no unless set. Takes effect at the next bind or connect.
-    /// It keeps only the last part of a multipart message.
+    /// Messages of several parts are refused, and no mark counts: see
+    /// [surprises](crate::surprises#zmq_conflate-keeps-one-part-and-no-mark-counts).
     "ZMQ_CONFLATE" = ZMQ_CONFLATE: (Flag => bool), [conflate] [set_conflate], ConflatingKind, true;
 
     /// The domain that the ZAP handler is told: 1 to 255 bytes, `None` is the default. It turns ZAP on for NULL
@@ -272,7 +288,7 @@ options! {
 
     /// Whether a publisher waits, or fails with `EAGAIN`, if a subscriber is full, instead of dropping its messages: no
     /// unless set. Takes effect at once, except for subscribers that are full already. One full subscriber then delays
-    /// all.
+    /// all. See [surprises](crate::surprises#a-pub-drops-messages-for-a-subscriber-that-is-slow).
     "ZMQ_XPUB_NODROP" = ZMQ_XPUB_NODROP: (Flag => bool), [] [set_xpub_nodrop], PublishingKind (accepted::NODROP), true;
 
     /// Whether the program decides on subscriptions: no unless set. After receiving a subscription,
@@ -296,7 +312,8 @@ options! {
         true;
 
     /// How often the peer is pinged, in milliseconds; `None`, the default, is never. Takes effect at the next bind or
-    /// connect.
+    /// connect. A peer whose program hangs answers: see
+    /// [surprises](crate::surprises#heartbeats-are-answered-by-a-program-that-hangs).
     "ZMQ_HEARTBEAT_IVL" = ZMQ_HEARTBEAT_IVL: (OrOff<Milliseconds> => Option<Duration>),
         [heartbeat_ivl] [set_heartbeat_ivl], SocketType, Some(Duration::from_millis(750));
 

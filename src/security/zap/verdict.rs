@@ -31,8 +31,9 @@ impl Verdict {
     }
 
     /// Refuses the client (status 400). The reason appears in the authenticator's events only; the client does not
-    /// get it. A client of PLAIN or CURVE then stays away until its program disconnects and connects it again; one of NULL
-    /// may come back by itself.
+    /// get it. A client of PLAIN or CURVE then stays away until its program disconnects and connects it again; one of
+    /// NULL may come back by itself. See
+    /// [surprises](crate::surprises#a-client-that-a-zap-handler-refuses-never-tries-again).
     pub fn deny(reason: impl Into<String>) -> Verdict {
         Verdict::new(400, reason)
     }
