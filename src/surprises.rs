@@ -39,6 +39,13 @@
 //! - Why: the I/O thread asks the socket to end its side of the queue, and the answer waits in the mailbox.
 //! - Do: call [`Socket::events`] now and then after a disconnect, or drop the socket.
 //!
+//! ## The connections of an endpoint that is unbound or disconnected end when the socket is used
+//!
+//! [`Socket::unbind`] and [`Socket::disconnect`] return, and the peers stay connected.
+//!
+//! - Why: the end of each queue waits in the mailbox too.
+//! - Do: call [`Socket::events`] now and then afterwards, or drop the socket.
+//!
 //! ## A SUB that is not used does not subscribe again
 //!
 //! The publisher comes back, and the connection is made again. A SUB or XSUB misses what is published before the
@@ -180,13 +187,15 @@
 //! - Why: the queue of [`Socket::set_conflate`] has one place, for one part. The marks are ignored.
 //! - Do: send one part. Without the patch 1028 the newest message can be lost.
 //!
-//! ## Behind a forwarder with ZMQ_XPUB_VERBOSE no end of a subscription arrives
+//! ## Behind forwarders with ZMQ_XPUB_VERBOSE no end of a subscription arrives
 //!
 //! Two subscribers of a forwarder had one topic, and end it. The publisher behind the forwarder goes on sending it.
 //!
-//! - Why: with [`Socket::set_xpub_verbose`] an XPUB reports each repeated subscription and only the last end. The XSUB
-//!   of the forwarder counts both, and sends the end when its count is zero.
-//! - Do: set [`Socket::set_xpub_verboser`] at each forwarder.
+//! - Why: with [`Socket::set_xpub_verbose`] an XPUB passes on each repeated subscription and only the last end. The
+//!   XSUB of the forwarder counts both, and sends the end when its count is zero.
+//! - Do: leave the option off in forwarders. [`Socket::set_xpub_verboser`] serves in a single forwarder, and not in a
+//!   chain. With `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE` (draft) each end arrives, and the first one ends the topic for all
+//!   subscribers of the forwarder.
 //!
 //! ## A STREAM cannot close the connection of a client that does not read
 //!
@@ -323,6 +332,7 @@
 //! [`Socket::set_xpub_verbose`]: crate::Socket::set_xpub_verbose
 //! [`Socket::set_xpub_verboser`]: crate::Socket::set_xpub_verboser
 //! [`Socket::try_send`]: crate::Socket::try_send
+//! [`Socket::unbind`]: crate::Socket::unbind
 //! [`Socket::wait_for_subscribers`]: crate::Socket::wait_for_subscribers
 //! [`Socket::wait_for_topics`]: crate::Socket::wait_for_topics
 //! [`Verdict::later`]: crate::security::Verdict::later

@@ -7,13 +7,15 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use common::zap::{HANDLER, keys};
-use common::{DEADLINE, HeldPort, TCP, context, eventually, greet, lacks_curve, next, pair, text};
+use common::{
+    DEADLINE, HeldPort, Process, TCP, alone, context, eventually, greet, lacks_curve, next, pair, role, text,
+};
 use socket2::Type;
 use zmq::monitor::{Event, Events, Monitor};
 use zmq::security::Security;
@@ -142,6 +144,43 @@ fn disconnected_socket_connects_until_it_is_used() {
     }
 }
 
+/// The connections of an endpoint that is unbound or disconnected end when the socket is used
+#[deadline::test]
+fn connections_of_an_ended_endpoint_end_when_the_socket_is_used() {
+    let kinds = [
+        (Kind::Router, Kind::Dealer),
+        (Kind::Rep, Kind::Req),
+        (Kind::Push, Kind::Pull),
+        (Kind::Pull, Kind::Push),
+        (Kind::XPub, Kind::Sub),
+    ];
+    for (kind, peer) in kinds {
+        for (endpoint, binds) in wires().into_iter().flat_map(|endpoint| [(endpoint.clone(), true), (endpoint, false)])
+        {
+            let context = context();
+            let (socket, peer) = (context.socket(kind).unwrap(), context.socket(peer).unwrap());
+            let monitor = peer.monitor(Events::DISCONNECTED).unwrap();
+            let bound = if binds { socket.bind(&endpoint).unwrap() } else { peer.bind(&endpoint).unwrap() };
+            if binds {
+                peer.connect(&bound).unwrap()
+            } else {
+                socket.connect(&bound).unwrap()
+            };
+            wait_for_connections(&socket, &monitor, &bound, 1);
+            if binds {
+                socket.unbind(&bound).unwrap()
+            } else {
+                socket.disconnect(&bound).unwrap()
+            };
+            assert!(monitor.recv_timeout(SHORT / 4).unwrap().is_none(), "{bound}: {kind}");
+            eventually("the connection ends", || {
+                socket.events().unwrap();
+                monitor.try_recv().unwrap().is_some()
+            });
+        }
+    }
+}
+
 /// A SUB that is not used does not subscribe again
 #[deadline::test]
 fn idle_subscriber_subscribes_again_when_it_is_used() {
@@ -207,45 +246,83 @@ fn probe_router_probes_a_connection_once() {
     }
 }
 
-/// Behind a forwarder with ZMQ_XPUB_VERBOSE no end of a subscription arrives
-#[deadline::test]
-fn verbose_forwarder_passes_on_no_end_of_a_subscription() {
-    for endpoint in transports() {
-        for verboser in [false, true] {
-            let context = context();
-            let publisher = context.socket(XPub).unwrap();
-            let (front, back) = (context.socket(XSub).unwrap(), context.socket(XPub).unwrap());
-            front.connect(&publisher.bind(&endpoint).unwrap()).unwrap();
-            let set = if verboser { back.set_xpub_verboser(true) } else { back.set_xpub_verbose(true) };
-            set.unwrap();
-            let bound = back.bind(if endpoint.starts_with("inproc") { "inproc://back" } else { TCP }).unwrap();
-            let forward = |expected: &[u8]| {
+/// The sockets of a forwarder: the one of the publishers, and the one of the subscribers.
+type Forwarder<'a> = (Socket<'a, XSub>, Socket<'a, XPub>);
+
+/// Two subscribers of one topic end it, one after the other. Returns whether a publisher behind so many forwarders receives
+/// the first end, whether the second subscriber then still receives the topic, and whether the publisher receives the second
+/// end.
+fn ends_that_arrive(transport: &str, count: usize, set: &dyn Fn(&Forwarder<'_>)) -> [bool; 3] {
+    let context = context();
+    let publisher = context.socket(XPub).unwrap();
+    let mut bound = publisher.bind(transport).unwrap();
+    let mut forwarders = Vec::new();
+    for number in 0..count {
+        let forwarder = (context.socket(XSub).unwrap(), context.socket(XPub).unwrap());
+        set(&forwarder);
+        forwarder.0.connect(&bound).unwrap();
+        let is_inproc = transport.starts_with("inproc");
+        bound = forwarder.1.bind(&if is_inproc { format!("inproc://{number}") } else { TCP.to_owned() }).unwrap();
+        forwarders.insert(0, forwarder);
+    }
+    let subscribers = [context.socket(Sub).unwrap(), context.socket(Sub).unwrap()];
+    // Each change is followed by a subscription of its own, which passes each forwarder behind it.
+    let arrive = |topic: &str| {
+        let last = [b"\x01", topic.as_bytes()].concat();
+        for (front, back) in &forwarders {
+            loop {
                 let news = back.recv_timeout(DEADLINE).unwrap().expect("news");
-                assert_eq!(news, expected);
-                front.send(news).unwrap();
+                front.send(news.clone()).unwrap();
+                if news == last[..] {
+                    break;
+                }
+            }
+        }
+        let news = std::iter::repeat_with(|| next(&publisher).swap_remove(0));
+        news.take_while(|news| *news != last).any(|news| news == b"\0A")
+    };
+    for (subscriber, topic) in subscribers.iter().zip(["B", "C"]) {
+        subscriber.connect(&bound).unwrap();
+        subscriber.subscribe("A").unwrap();
+        subscriber.subscribe(topic).unwrap();
+        assert!(!arrive(topic));
+    }
+    let end = |subscriber: &Socket<'_, Sub>, topic| {
+        subscriber.unsubscribe("A").unwrap();
+        subscriber.subscribe(topic).unwrap();
+        arrive(topic)
+    };
+    let first = end(&subscribers[0], "D");
+    publisher.send("A").unwrap();
+    publisher.send("C").unwrap();
+    for (front, back) in forwarders.iter().rev() {
+        while {
+            let message = front.recv_timeout(DEADLINE).unwrap().expect("a message");
+            back.send(message.clone()).unwrap();
+            message != "C"
+        } {}
+    }
+    let receives = text(&subscribers[1]) == "A";
+    [first, receives, end(&subscribers[1], "E")]
+}
+
+/// Behind forwarders with ZMQ_XPUB_VERBOSE no end of a subscription arrives
+#[deadline::test]
+fn verbose_forwarders_pass_on_no_end_of_a_subscription() {
+    for transport in transports() {
+        let verbose = |forwarder: &Forwarder<'_>| forwarder.1.set_xpub_verbose(true).unwrap();
+        let verboser = |forwarder: &Forwarder<'_>| forwarder.1.set_xpub_verboser(true).unwrap();
+        let each = |set: &dyn Fn(&Forwarder<'_>)| [1, 2].map(|count| ends_that_arrive(&transport, count, set));
+        assert_eq!(each(&|_| {}), [[false, true, true]; 2], "{transport}");
+        assert_eq!(each(&verbose), [[false, true, false]; 2], "{transport}");
+        assert_eq!(each(&verboser), [[false, true, true], [false, true, false]], "{transport}");
+        #[cfg(feature = "draft")]
+        {
+            let pass_on = |forwarder: &Forwarder<'_>| {
+                verboser(forwarder);
+                forwarder.0.set_xsub_verbose_unsubscribe(true).unwrap();
             };
-            let subscribers = [context.socket(Sub).unwrap(), context.socket(Sub).unwrap()];
-            for subscriber in &subscribers {
-                subscriber.connect(&bound).unwrap();
-                subscriber.subscribe("A").unwrap();
-                forward(b"\x01A");
-            }
-            assert_eq!(next(&publisher), [b"\x01A"]);
-            subscribers[0].unsubscribe("A").unwrap();
-            if verboser {
-                forward(b"\0A");
-            }
-            subscribers[0].subscribe("B").unwrap();
-            forward(b"\x01B");
-            assert_eq!(next(&publisher), [b"\x01B"]);
-            subscribers[1].unsubscribe("A").unwrap();
-            forward(b"\0A");
-            subscribers[1].subscribe("C").unwrap();
-            forward(b"\x01C");
-            if verboser {
-                assert_eq!(next(&publisher), [b"\0A"]);
-            }
-            assert_eq!(next(&publisher), [b"\x01C"], "{endpoint}");
+            assert_eq!(each(&pass_on), [[true, false, true]; 2], "{transport}");
         }
     }
 }
@@ -639,6 +716,16 @@ fn req_waits_for_the_reply_of_a_peer_that_is_gone() {
 /// The end of a context waits for ever for unsent messages
 #[deadline::test]
 fn end_of_a_context_waits_for_unsent_messages() {
+    static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new().unwrap());
+    if role().is_some() {
+        let socket = CONTEXT.socket(Push).unwrap();
+        socket.connect("tcp://127.0.0.1:9").unwrap();
+        socket.send("lost").unwrap();
+        drop(socket);
+        // It does not wait.
+        std::process::exit(0);
+    }
+    Process::spawn(&mut alone("end_of_a_context_waits_for_unsent_messages", "exits")).succeeds();
     for (endpoint, _port) in absent() {
         for blocky in [true, false] {
             let context = Context::builder().set_blocky(blocky).build().unwrap();

@@ -216,8 +216,12 @@ impl<T: SocketType> Socket<'_, T> {
     }
 
     /// Ends the connections that [`Socket::connect`] made with the same text. Unsent messages may be lost after the
-    /// linger period. Attempts to reach an absent peer go on until the socket is used: see
-    /// [surprises](crate::surprises#a-socket-that-was-disconnected-from-an-absent-peer-goes-on-connecting).
+    /// linger period.
+    ///
+    /// Until the socket is used,
+    /// [connections](crate::surprises#the-connections-of-an-endpoint-that-is-unbound-or-disconnected-end-when-the-socket-is-used)
+    /// and [attempts to reach an absent
+    /// peer](crate::surprises#a-socket-that-was-disconnected-from-an-absent-peer-goes-on-connecting) go on.
     ///
     /// # Errors
     ///

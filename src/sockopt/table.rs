@@ -168,7 +168,7 @@ options! {
 
     /// Whether an XPUB receives every subscription, repeated ones too: no unless set. Takes effect at once, and
     /// switches [`crate::Socket::set_xpub_verboser`] off. In a forwarder it hides ends of subscriptions: see
-    /// [surprises](crate::surprises#behind-a-forwarder-with-zmq_xpub_verbose-no-end-of-a-subscription-arrives).
+    /// [surprises](crate::surprises#behind-forwarders-with-zmq_xpub_verbose-no-end-of-a-subscription-arrives).
     "ZMQ_XPUB_VERBOSE" = ZMQ_XPUB_VERBOSE: (Flag => bool), [] [set_xpub_verbose], XPubKind (accepted::XPUB), true;
 
     /// Whether a ROUTER talks raw TCP: no unless set. Takes effect at the next bind or connect. It cannot be taken
@@ -330,7 +330,8 @@ options! {
         [heartbeat_timeout] [set_heartbeat_timeout], SocketType, Some(Duration::from_millis(750));
 
     /// Whether an XPUB receives every subscription and every end of one, repeated ones too: no unless set. Takes effect
-    /// at once.
+    /// at once. In a chain of forwarders it hides ends: see
+    /// [surprises](crate::surprises#behind-forwarders-with-zmq_xpub_verbose-no-end-of-a-subscription-arrives).
     "ZMQ_XPUB_VERBOSER" = ZMQ_XPUB_VERBOSER: (Flag => bool), [] [set_xpub_verboser], XPubKind (accepted::XPUB), true;
 
     /// How long an attempt to connect over tcp may take, in milliseconds; `None`, the default, is the system's choice.

@@ -107,6 +107,9 @@ options! {
     "ZMQ_HICCUP_MSG" = ZMQ_HICCUP_MSG: (AnyBytes => impl AsRef<[u8]>), [] [set_hiccup_msg], HiccupKind, b"hiccup";
 
     /// Whether an XSUB forwards every end of a subscription: no unless set. Takes effect at once. Draft.
+    ///
+    /// The publisher stops sending a topic to this socket at the first end, also if other subscribers behind it still have
+    /// the topic.
     "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE" = ZMQ_XSUB_VERBOSE_UNSUBSCRIBE: (Flag => bool), [] [set_xsub_verbose_unsubscribe],
         XSubKind (accepted::XSUB), true;
 
