@@ -164,5 +164,6 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1030-router-peer-changes-id"
     "1031-ends-of-subscriptions"
     "1032-joins-of-dish"
+    "1033-ws-path"
     "1040-close-in-mid-batch"
 };

@@ -1,7 +1,7 @@
-//! ws_encoder.cpp, ws_engine.cpp: WebSockets.
+//! ws_address.cpp, ws_encoder.cpp, ws_engine.cpp: WebSockets.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,38 @@ fn ws_client_leaves_memory_that_it_was_given_unchanged() {
         // Content that libzmq allocated is masked in place.
         push.send(Message::from(&*shared)).unwrap();
         assert_eq!(next(&pull), [vec![1; size]]);
+    }
+}
+
+/// The last slash and the last colon of an endpoint were the limits of its path and its host.
+#[deadline::test(patches = [1033])]
+fn websocket_path_has_several_parts() {
+    if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
+        return;
+    }
+    let context = context();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    for path in ["", "/", "/a", "/a/b", "/a/b/", "//", "/a:1/b", "/a/b:70000", "/a;b%c/[d]:*", "/a:1"] {
+        let pull = context.socket(Pull).unwrap();
+        let bound = pull.bind(&format!("ws://127.0.0.1:*{path}")).unwrap_or_else(|error| panic!("{error}"));
+        let shown = if path.is_empty() { "/" } else { path };
+        let (address, port) = bound.strip_suffix(shown).unwrap_or_else(|| panic!("{bound}")).rsplit_once(':').unwrap();
+        assert_eq!((address, port.parse::<u16>().is_ok()), ("ws://127.0.0.1", true), "{bound}");
+        let push = context.socket(Push).unwrap();
+        push.connect(&bound).unwrap();
+        push.send("Hello").unwrap();
+        assert_eq!(next(&pull), [b"Hello"], "{bound}");
+        pull.unbind(&bound).unwrap();
+        pull.bind(&bound).unwrap();
+
+        // The server does not look at the path, but a proxy in front of it may.
+        let client = context.socket(Push).unwrap();
+        client.connect(&format!("ws://{}{path}", listener.local_addr().unwrap())).unwrap();
+        let mut request = [0; 1024];
+        let length = listener.accept().unwrap().0.read(&mut request).unwrap();
+        let request = String::from_utf8_lossy(&request[..length]);
+        assert!(request.starts_with(&format!("GET {shown} HTTP/1.1\r\nHost: 127.0.0.1\r\n")), "{request}");
+        client.disconnect(&format!("ws://{}{path}", listener.local_addr().unwrap())).unwrap();
     }
 }
 
