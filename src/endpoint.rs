@@ -1,5 +1,5 @@
-//! What an endpoint must look like before libzmq gets to see it: where it would wrap a port number, delete a file or
-//! abort the process.
+//! The syntax of endpoints, checked before libzmq's call: libzmq wraps a port number, deletes a file, aborts the process, or
+//! refuses the text without a reason.
 
 use std::ffi::{CStr, CString, c_int};
 use std::net::IpAddr;
@@ -10,6 +10,9 @@ use crate::kind::Kind;
 
 /// Where the ZAP protocol expects its handler.
 const ZAP: &str = "inproc://zeromq.zap.01";
+
+/// All transports of libzmq, in whatever build.
+const TRANSPORTS: [&str; 11] = ["tcp", "ipc", "inproc", "ws", "wss", "udp", "tipc", "vmci", "pgm", "epgm", "norm"];
 
 /// How long an `ipc://` path may be, in bytes: what fits a socket address, without its NUL.
 fn ipc_limit() -> usize {
@@ -49,6 +52,16 @@ pub(crate) fn check_bind(call: &'static str, endpoint: &str, kind: Kind) -> Resu
         _ => {}
     }
     Ok(text)
+}
+
+/// Checks an endpoint to bind a descriptor to. The address is ignored.
+pub(crate) fn check_bind_fd(call: &'static str, endpoint: &str, kind: Kind) -> Result<CString> {
+    let (transport, _) = split(call, endpoint)?;
+    if matches!(transport, "tcp" | "ws") {
+        let text = c_text(call, endpoint)?;
+        return check_datagrams(call, endpoint, transport, kind, true).map(|()| text);
+    }
+    check_bind(call, endpoint, kind)
 }
 
 /// Checks an endpoint to connect to.
@@ -133,14 +146,41 @@ fn check_multicast(call: &'static str, endpoint: &str, transport: &str, address:
     if makes_sense && network.len() < 255 && is_number(port, 65535) { Ok(()) } else { Err(refused()) }
 }
 
+/// Checks the form of an endpoint that is unbound or disconnected.
+pub(crate) fn check_form(call: &'static str, endpoint: &str) -> Result<CString> {
+    let text = c_text(call, endpoint)?;
+    split(call, endpoint)?;
+    Ok(text)
+}
+
 fn split<'a>(call: &'static str, endpoint: &'a str) -> Result<(&'a str, &'a str)> {
-    if endpoint.is_empty() {
-        return Err(invalid(call, endpoint, "an endpoint is transport://address"));
-    }
     match endpoint.split_once("://") {
-        Some((transport, address)) if !transport.is_empty() && !address.is_empty() => Ok((transport, address)),
+        Some((transport, address)) if !transport.is_empty() && !address.is_empty() => {
+            check_transport(call, endpoint, transport)?;
+            Ok((transport, address))
+        }
         _ => Err(invalid(call, endpoint, "an endpoint is transport://address")),
     }
+}
+
+/// libzmq compares the transport byte by byte.
+fn check_transport(call: &'static str, endpoint: &str, transport: &str) -> Result<()> {
+    let meant = transport.trim().to_ascii_lowercase();
+    if meant == transport || !TRANSPORTS.contains(&meant.as_str()) {
+        return Ok(());
+    }
+    let why = match transport.trim() {
+        trimmed if trimmed == meant => "a blank before or after the transport",
+        _ => "a transport is written in small letters",
+    };
+    Err(Errno::EPROTONOSUPPORT.with_detail(call, format_args!("{endpoint:?}: {why}")))
+}
+
+fn check_blanks(call: &'static str, endpoint: &str, address: &str) -> Result<()> {
+    if address.contains(char::is_whitespace) {
+        return Err(invalid(call, endpoint, "a blank in the address"));
+    }
+    Ok(())
 }
 
 /// libzmq writes the host and the path of a WebSocket into a request of 8192 bytes, and sends what lies behind it where
@@ -159,12 +199,18 @@ fn check_request(call: &'static str, endpoint: &str) -> Result<()> {
 
 /// libzmq reads the port with `atoi` and cuts it to 16 bits.
 fn check_port(call: &'static str, endpoint: &str, address: &str, lowest: u32) -> Result<()> {
-    // The path of a WebSocket comes after the port.
-    let authority = address.split('/').next().unwrap_or(address);
-    let Some((_, port)) = authority.rsplit_once(':') else { return Ok(()) };
-    if port.is_empty() || port == "*" || port.ends_with(']') {
-        // Nothing, any, or the end of an IPv6 address: libzmq says by itself where it is not good.
-        return Ok(());
+    let authority = authority(address);
+    check_blanks(call, endpoint, authority)?;
+    let port = match authority.rsplit_once(':') {
+        // `]` is the end of an IPv6 address.
+        Some((_, port)) if !port.is_empty() && !port.ends_with(']') => port,
+        _ => return Err(invalid(call, endpoint, "no port: the form is transport://address:port")),
+    };
+    if port == "*" {
+        return match lowest {
+            0 => Ok(()),
+            _ => Err(invalid(call, endpoint, "the port * is for binding")),
+        };
     }
     let number = port.parse::<u32>().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()));
     match number {
@@ -197,6 +243,21 @@ fn check_ipc_bind(call: &'static str, endpoint: &str, path: &str) -> Result<()> 
     }
 }
 
+/// Checks that no socket listens at the path of an ipc endpoint: tried by a connection, which ends at once.
+pub(crate) fn check_ipc_unused(call: &'static str, endpoint: &str) -> Result<()> {
+    let Some(path) = endpoint.strip_prefix("ipc://").filter(|path| !path.starts_with(['*', '@'])) else {
+        return Ok(());
+    };
+    match mio::net::UnixStream::connect(path) {
+        // The listener has a full backlog.
+        Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => Ok(()),
+        _ => {
+            let why = format_args!("{endpoint:?}: a socket listens at that path");
+            Err(Errno::EADDRINUSE.with_detail(call, why))
+        }
+    }
+}
+
 /// Checks an endpoint of a socket that carries raw data. The other transports carry messages, and of several parts too,
 /// which such a socket does not expect: libzmq aborts the process over them.
 pub(crate) fn check_raw(call: &'static str, endpoint: &str) -> Result<()> {
@@ -224,6 +285,50 @@ pub(crate) fn is_udp(endpoint: &str) -> bool {
     endpoint.starts_with("udp://")
 }
 
+/// Whether a bind to an endpoint opens a socket that listens.
+pub(crate) fn has_listener(endpoint: &str) -> bool {
+    ["tcp://", "ws://", "ipc://"].iter().any(|transport| endpoint.starts_with(transport))
+}
+
+/// Whether the system chooses the port or the path of an endpoint.
+pub(crate) fn is_wildcard(endpoint: &str) -> bool {
+    match endpoint.split_once("://") {
+        Some(("tcp" | "ws", address)) => matches!(authority(address).rsplit_once(':'), Some((_, "*" | "0"))),
+        Some(("ipc", path)) => path.starts_with('*'),
+        _ => false,
+    }
+}
+
+/// A host of an endpoint, without the brackets of an IPv6 address.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Host<'a> {
+    pub(crate) name: &'a str,
+    /// The network interface of an IPv6 address, behind `%`.
+    pub(crate) scope: Option<&'a str>,
+    pub(crate) port: &'a str,
+}
+
+/// The hosts of an endpoint over tcp, ws or udp: the one to connect from, if there is one, and the one to connect or bind
+/// to.
+pub(crate) fn hosts(endpoint: &str) -> impl Iterator<Item = Host<'_>> {
+    let address = match endpoint.split_once("://") {
+        Some(("ws" | "wss", address)) => authority(address),
+        Some(("tcp" | "udp", address)) => address,
+        _ => "",
+    };
+    address.split(';').filter_map(|part| {
+        let (host, port) = part.rsplit_once(':')?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let (name, scope) = host.rsplit_once('%').map_or((host, None), |(name, scope)| (name, Some(scope)));
+        Some(Host { name, scope, port })
+    })
+}
+
+/// The part of a WebSocket's address before its path.
+fn authority(address: &str) -> &str {
+    address.split_once('/').map_or(address, |(authority, _)| authority)
+}
+
 /// Whether a listening socket of this address family can serve an endpoint's transport.
 pub(crate) fn fits_family(endpoint: &str, family: c_int) -> bool {
     match endpoint.split_once("://") {
@@ -243,6 +348,57 @@ mod tests {
 
     fn connect(endpoint: &str) -> Option<Errno> {
         check_connect("zmq_connect", endpoint, Kind::Pair).err().map(|error| error.errno())
+    }
+
+    #[test]
+    fn hosts_are_what_libzmq_reads() {
+        let read = |endpoint| hosts(endpoint).map(|Host { name, scope, port }| (name, scope, port)).collect::<Vec<_>>();
+        assert_eq!(read("tcp://*:1"), [("*", None, "1")]);
+        assert_eq!(read("tcp://[::1]:1"), [("::1", None, "1")]);
+        assert_eq!(read("tcp://::1:1"), [("::1", None, "1")]);
+        assert_eq!(read("ws://[fe80::1%eth0]:80/a:1/b"), [("fe80::1", Some("eth0"), "80")]);
+        assert_eq!(read("tcp://lo:0;[::1]:2"), [("lo", None, "0"), ("::1", None, "2")]);
+        assert_eq!(read("udp://239.0.0.1:1"), [("239.0.0.1", None, "1")]);
+        for other in ["ipc://a:1", "inproc://a:1", "pgm://a:1", "tcp://a", "nonsense"] {
+            assert_eq!(read(other), [], "{other}");
+        }
+    }
+
+    #[test]
+    fn wildcards_are_the_ports_and_paths_that_the_system_chooses() {
+        for wildcard in ["tcp://*:*", "tcp://lo:0", "ws://127.0.0.1:*", "ws://[::1]:0/a:1/b", "ipc://*"] {
+            assert!(is_wildcard(wildcard), "{wildcard}");
+        }
+        for other in ["tcp://*:1", "ws://*:80/a:*", "ipc://a*", "inproc://*", "udp://*:*"] {
+            assert!(!is_wildcard(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn ports_are_not_left_out() {
+        for bad in ["tcp://*", "tcp://127.0.0.1:", "tcp://[::1]", "ws://127.0.0.1/a:1", "udp://127.0.0.1"] {
+            assert_eq!(bind(bad), Some(Errno::EINVAL), "{bad}");
+            assert_eq!(connect(bad), Some(Errno::EINVAL), "{bad}");
+        }
+        assert_eq!(connect("tcp://localhost:*"), Some(Errno::EINVAL));
+        let ignored = check_bind_fd("zmq_bind", "tcp://ignored", Kind::Pair);
+        assert!(ignored.is_ok());
+    }
+
+    #[test]
+    fn transports_have_small_letters_and_no_blanks() {
+        for bad in ["TCP://*:1", " tcp://*:1", "tcp ://*:1", "Ipc:///tmp/x", "INPROC://x", "\tws://*:80"] {
+            assert_eq!(bind(bad), Some(Errno::EPROTONOSUPPORT), "{bad:?}");
+            assert_eq!(connect(bad), Some(Errno::EPROTONOSUPPORT), "{bad:?}");
+        }
+        for bad in ["tcp://*:1 ", "tcp:// *:1", "tcp://*:1\n", "udp://*:1 "] {
+            assert_eq!(bind(bad), Some(Errno::EINVAL), "{bad:?}");
+            assert_eq!(connect(bad), Some(Errno::EINVAL), "{bad:?}");
+        }
+        for good in ["inproc:// name ", "ipc:///tmp/a b "] {
+            assert_eq!(bind(good), None, "{good:?}");
+            assert_eq!(connect(good), None, "{good:?}");
+        }
     }
 
     #[test]

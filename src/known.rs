@@ -24,6 +24,8 @@ pub(crate) struct Known {
     pub(crate) connected: Vec<InprocConnection>,
     /// The flags of all inproc names that the socket has ever bound: connections outlast `unbind`.
     pub(crate) single_part_only: Vec<SinglePartOnly>,
+    /// The endpoints over tcp, ws and ipc that the socket is bound to, and those over ws that it is connected to.
+    pub(crate) endpoints: Vec<EndpointTexts>,
     pub(crate) routing_ids: RoutingIds,
     pub(crate) one_way: OneWayOptions,
 }
@@ -34,6 +36,26 @@ pub(crate) struct InprocConnection {
     pub(crate) name: Box<CStr>,
     /// No other connection in the context has the number.
     pub(crate) number: u64,
+}
+
+/// The two texts of an endpoint.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct EndpointTexts {
+    /// The text under which libzmq keeps the endpoint: `ZMQ_LAST_ENDPOINT` after a bind, the text of the call after a connect.
+    pub(crate) kept: Box<str>,
+    /// The text of the call after a bind, `ZMQ_LAST_ENDPOINT` after a connect.
+    pub(crate) other: Box<str>,
+    pub(crate) end: LocalEnd,
+}
+
+/// What a socket has at an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LocalEnd {
+    Connection,
+    /// A listener that libzmq opened. Its address is free when libzmq has closed it.
+    Listener,
+    /// A descriptor of `bind_fd`. Duplicates of it may keep the address.
+    Descriptor,
 }
 
 /// The routing ids that `ZMQ_CONNECT_ROUTING_ID` assigned to peers of a ROUTER or STREAM.

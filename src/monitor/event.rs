@@ -151,6 +151,10 @@ pub enum Event {
     MonitorStopped,
     /// The handshake ended before it was done: the connection was lost, time was up, or there is no ZAP handler
     /// ([`Errno::EFAULT`]).
+    ///
+    /// A CURVE client with a wrong key of its server reports this too, and cannot be told from one whose peer left: the
+    /// server closes the connection without an answer. The server's monitor reports
+    /// [`HandshakeFailedProtocol`](Event::HandshakeFailedProtocol) with [`ProtocolError::ZMTP_CRYPTOGRAPHIC`].
     #[doc(alias = "ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL")]
     HandshakeFailedNoDetail {
         /// The error, if libzmq reported one.

@@ -1,6 +1,7 @@
 //! The only place with `unsafe`: one owner per C handle, one method per C function, and in `outcome` one function for each
 //! way in which C functions report failure.
 
+mod address;
 mod adopt;
 mod by_type;
 mod context;
@@ -22,6 +23,7 @@ mod process;
 mod socket;
 mod timers;
 
+pub(crate) use address::{ListenAddress, interface_number};
 pub(crate) use by_type::{ByType, by_type};
 pub(crate) use context::{EndingContext, RawContext};
 pub(crate) use deferred_drop::{owners_are_dropped, wait_elsewhere};

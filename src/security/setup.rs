@@ -175,6 +175,9 @@ impl Security {
 
     /// A client of CURVE, with its own secret key and the server's public one. Its own public key is derived.
     ///
+    /// If the server's key is wrong, the server closes the connection, and the client tries again and again. Its monitor
+    /// reports [`Event::HandshakeFailedNoDetail`](crate::monitor::Event::HandshakeFailedNoDetail), as for a peer that left.
+    ///
     /// ```
     /// use zmq::{Context, Req, security::Security};
     ///

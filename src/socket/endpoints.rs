@@ -4,13 +4,14 @@ use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 
+use super::address::wait_until_free;
 use super::{Core, Socket, SocketRef};
 use crate::context::EndpointRole;
 use crate::endpoint;
 use crate::error::LongId;
 use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
-use crate::known::InprocConnection;
+use crate::known::{InprocConnection, LocalEnd};
 use crate::raw;
 
 impl<T: SocketType> Socket<'_, T> {
@@ -19,8 +20,10 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// Endpoints are `tcp://interface:port`, `ipc://path`, `inproc://name`, `ws://interface:port/path`, and further
     /// transports that [`crate::has`] reports. Draft kinds that send datagrams have `udp://interface:port` with a
-    /// number for the port. `*` stands for all interfaces, a free port or a temporary path. An `ipc://` path takes over
-    /// an existing socket file.
+    /// number for the port. `*` stands for all interfaces, a free port or a temporary path.
+    ///
+    /// An `ipc://` path takes over an existing socket file, as in C, even if another socket or another process listens there:
+    /// new connections come to this socket, and neither side hears of it. [`Socket::bind_unused`] refuses that.
     ///
     /// Over udp libzmq binds in the background: a port that is taken is no error, and nothing arrives.
     ///
@@ -29,10 +32,12 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// They name the endpoint. `EINVAL` if the text is no endpoint (empty, no `://`, a NUL, a port above 65535),
-    /// `EPROTONOSUPPORT` for an unknown transport, `ENOCOMPATPROTO` for one that does not fit the kind, `EADDRINUSE`,
-    /// `EADDRNOTAVAIL`, `ENODEV` if the interface does not exist, `ENAMETOOLONG` for a path above the system's limit,
-    /// `EACCES`, `ENOENT`, `EMFILE` or `ENFILE` without a file descriptor, `EMTHREAD` without an I/O thread, `ETERM`.
+    /// They name the endpoint and say what is wrong with it. `EINVAL` if the text is no endpoint (empty, no `://`, a NUL, a
+    /// blank, no port, a port above 65535), if the scope of an IPv6 address does not exist, and if CURVE lacks one of its
+    /// keys. `EPROTONOSUPPORT` for an unknown transport, also one in capitals, `ENOCOMPATPROTO` for one that does not fit
+    /// the kind, `EADDRINUSE`, `EADDRNOTAVAIL`. `ENODEV` if no interface has the name (only tcp looks up host names), and
+    /// for an IPv6 address while [`Socket::ipv6`] is off. `ENAMETOOLONG` for a path above the system's limit, `EACCES`,
+    /// `ENOENT`, `EMFILE` or `ENFILE` without a file descriptor, `EMTHREAD` without an I/O thread, `ETERM`.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -49,6 +54,30 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "ZMQ_LAST_ENDPOINT")]
     pub fn bind(&self, endpoint: &str) -> Result<String> {
         self.core().bind(endpoint)
+    }
+
+    /// Binds as [`Socket::bind`] does, except to an `ipc://` path at which a socket listens. The listener sees a connection
+    /// that ends at once. If two sockets bind at the same moment, both may succeed, and the path is that of the second one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::bind`], and `EADDRINUSE` if a socket listens at the path.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let path = format!("ipc:///tmp/unused-{}.sock", std::process::id());
+    /// let server = context.socket(zmq::Rep)?;
+    /// server.bind_unused(&path)?;
+    /// let error = context.socket(zmq::Rep)?.bind_unused(&path).unwrap_err();
+    /// assert_eq!(error.errno(), zmq::Errno::EADDRINUSE);
+    /// # let _ = std::fs::remove_file(path.trim_start_matches("ipc://"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_bind")]
+    pub fn bind_unused(&self, endpoint: &str) -> Result<String> {
+        self.core().bind_unused(endpoint)
     }
 
     /// Binds for as long as the guard lives.
@@ -112,7 +141,8 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Socket::bind`], except those of listeners. A missing peer is no error. `EINVAL` if a PLAIN,
+    /// The errors of [`Socket::bind`], except those of listeners. A missing peer is no error, nor is a host name that
+    /// cannot be looked up now. `EINVAL` for an IPv6 address while [`Socket::ipv6`] is off. `EINVAL` if a PLAIN,
     /// CURVE or GSSAPI server, or a NULL socket with a domain, connects while [`Socket::reconnect_ivl`] is not `None`:
     /// libzmq would apply the ZAP handler's answer for one peer to the next, or abort the process.
     ///
@@ -191,12 +221,18 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().connect_named(id.as_ref(), endpoint)
     }
 
-    /// Stops accepting connections at an endpoint that [`Socket::bind`] gave back, and ends those that were made there;
-    /// only the connections of `inproc://` go on.
+    /// Stops accepting connections at an endpoint, and ends those that were made there; only the connections of
+    /// `inproc://` go on. The text is the one that [`Socket::bind`] was given or gave back. After a wildcard for the port or
+    /// the path it is the one that [`Socket::bind`] gave back.
+    ///
+    /// libzmq closes the listener in an I/O thread. The call waits for that, at most a second, so that the address is
+    /// free: any socket can bind to it at once. To bind to the address of a socket that is dropped, call `unbind` before the
+    /// drop, or [`Socket::close`] instead. The call does not wait for a descriptor of [`Socket::bind_fd`], of which
+    /// duplicates may be open.
     ///
     /// # Errors
     ///
-    /// `ENOENT` if the socket is not bound to it under the same text, `EINVAL`, `ETERM`; `EFSM` as with
+    /// `ENOENT` if the socket is not bound to it under that text, `EINVAL`, `ETERM`; `EFSM` as with
     /// [`Socket::disconnect`].
     ///
     /// ```
@@ -207,6 +243,9 @@ impl<T: SocketType> Socket<'_, T> {
     /// socket.unbind(&endpoint)?;
     /// let error = socket.unbind("tcp://127.0.0.1:*").unwrap_err();
     /// assert_eq!(error.errno(), zmq::Errno::ENOENT);
+    ///
+    /// let other = context.socket(zmq::Pull)?;
+    /// other.bind(&endpoint)?;
     /// # Ok(())
     /// # }
     /// ```
@@ -215,8 +254,34 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().unbind(endpoint)
     }
 
-    /// Ends the connections that [`Socket::connect`] made with the same text. Unsent messages may be lost after the
-    /// linger period.
+    /// Closes the socket as a drop does, and then waits until the addresses of its endpoints are free, at most a second, so
+    /// that another socket can bind to them at once. Unsent messages linger as after a drop.
+    ///
+    /// Unlike [`Socket::unbind`], it succeeds while a message is waiting; the message is lost.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let server = context.socket(zmq::Rep)?;
+    /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
+    /// server.close();
+    /// let next = context.socket(zmq::Rep)?;
+    /// next.bind(&endpoint)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_close")]
+    pub fn close(self) {
+        let addresses = self.core().listen_addresses();
+        let is_own = self.core().check_process("zmq_close").is_ok();
+        drop(self);
+        if is_own {
+            wait_until_free(&addresses);
+        }
+    }
+
+    /// Ends the connections that [`Socket::connect`] made with the same text; over ws, [`Socket::last_endpoint`] is another
+    /// text for them. Unsent messages may be lost after the linger period.
     ///
     /// Until the socket is used,
     /// [connections](crate::surprises#the-connections-of-an-endpoint-that-is-unbound-or-disconnected-end-when-the-socket-is-used)
@@ -254,18 +319,28 @@ impl Core {
         self.bind_locked(endpoint, None)
     }
 
+    fn bind_unused(&self, endpoint: &str) -> Result<String> {
+        const CALL: &str = "zmq_bind";
+        self.check_process(CALL)?;
+        let _op = self.op_lock();
+        endpoint::check_ipc_unused(CALL, endpoint)?;
+        self.bind_locked(endpoint, None)
+    }
+
     /// Binds to `endpoint`, or with `fd` to the descriptor that `ZMQ_USE_FD` is set to.
     fn bind_locked(&self, endpoint: &str, fd: Option<OwnedFd>) -> Result<String> {
         const CALL: &str = "zmq_bind";
         self.check_process(CALL)?;
-        let text = endpoint::check_bind(CALL, endpoint, self.kind())?;
+        let (end, text) = match fd {
+            None => (LocalEnd::Listener, endpoint::check_bind(CALL, endpoint, self.kind())?),
+            Some(_) => (LocalEnd::Descriptor, endpoint::check_bind_fd(CALL, endpoint, self.kind())?),
+        };
         self.check_bind(CALL, endpoint, &text)?;
         if fd.is_none() {
             self.check_descriptor(CALL, endpoint, &text)?;
         }
         self.bind_checked(&text, || {
-            uninterrupted(|| self.raw().bind(&text))
-                .map_err(|errno| errno.with_detail(CALL, format_args!("{endpoint:?}")))
+            uninterrupted(|| self.raw().bind(&text)).map_err(|errno| self.refused(CALL, errno, endpoint, true))
         })?;
         // The listener owns the descriptor now, and closes it, even if the context ends before this call does.
         let _ = fd.map(IntoRawFd::into_raw_fd);
@@ -275,8 +350,9 @@ impl Core {
             known.routing_ids.others_possible = true;
         }
         // Of udp libzmq keeps the text without its transport.
-        let bound = if endpoint::is_udp(endpoint) { endpoint.to_owned() } else { self.bound_endpoint()? };
+        let bound = if endpoint::is_udp(endpoint) { endpoint.to_owned() } else { self.last_endpoint()? };
         self.note_endpoint(EndpointRole::Bound, &bound);
+        self.note_bound(endpoint, &bound, end);
         Ok(bound)
     }
 
@@ -331,9 +407,10 @@ impl Core {
             self.state.set_has_datagrams();
         }
         let connected = self.connect_checked(&text, || {
-            uninterrupted(|| connect(&text)).map_err(|errno| errno.with_detail(call, format_args!("{endpoint:?}")))
+            uninterrupted(|| connect(&text)).map_err(|errno| self.refused(call, errno, endpoint, false))
         })?;
         self.note_endpoint(EndpointRole::Connected, endpoint);
+        self.note_connected(endpoint);
         let mut known = self.known();
         known.is_used = true;
         if !std::mem::take(&mut known.routing_ids.next_assigned) {
@@ -395,27 +472,39 @@ impl Core {
     fn unbind(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_unbind";
         self.check_process(CALL)?;
-        let _op = self.op_lock();
-        let text = endpoint::c_text(CALL, endpoint)?;
+        let op = self.op_lock();
+        let text = endpoint::check_form(CALL, endpoint)?;
         let own_names = self.own_names(&text);
         // Taking a name back ends no connection.
         if own_names.is_empty() {
             self.check_ending(CALL, endpoint, &text)?;
         }
-        let unbind = || uninterrupted(|| self.raw().unbind(&text));
-        let outcome = if endpoint::is_inproc(&text) && own_names.is_empty() {
-            self.disconnect_inproc(&text, unbind)
-        } else if endpoint::is_inproc(&text) {
-            let outcome = self.context().inproc_unbind(&own_names, || unbind().and_then(|()| self.process_ended()));
+        let unbind = |text: &CStr| uninterrupted(|| self.raw().unbind(text));
+        let outcome = if !endpoint::is_inproc(&text) {
+            self.end_endpoints(endpoint, true, unbind)
+        } else if own_names.is_empty() {
+            self.disconnect_inproc(&text, || unbind(&text)).map(|()| Vec::new())
+        } else {
+            let process_ended = |()| self.process_ended().map(|()| Vec::new());
+            let outcome = self.context().inproc_unbind(&own_names, || unbind(&text).and_then(process_ended));
             self.known().bound.retain(|bound| **bound != *text);
             outcome
-        } else {
-            unbind()
         };
-        if outcome.is_ok() {
-            self.forget_endpoint(endpoint);
+        drop(op);
+        match outcome {
+            Ok(addresses) => {
+                self.forget_endpoint(endpoint);
+                wait_until_free(&addresses);
+                Ok(())
+            }
+            Err(errno) if endpoint::is_wildcard(endpoint) => {
+                Err(missing(CALL, errno, endpoint, "a wildcard; take the endpoint that bind gave back"))
+            }
+            Err(errno) => {
+                let why = "not bound to it; take the text that bind was given, or the endpoint that bind gave back";
+                Err(missing(CALL, errno, endpoint, why))
+            }
         }
-        outcome.map_err(|errno| missing(CALL, errno, endpoint, "bound to", "the endpoint that bind gave back"))
     }
 
     /// `name` if this socket has bound it.
@@ -427,18 +516,24 @@ impl Core {
         const CALL: &str = "zmq_disconnect";
         self.check_process(CALL)?;
         let _op = self.op_lock();
-        let text = endpoint::c_text(CALL, endpoint)?;
+        let text = endpoint::check_form(CALL, endpoint)?;
         // libzmq would unbind it.
         if !self.own_names(&text).is_empty() {
             return Err(Errno::ENOENT.with_detail(CALL, format_args!("{endpoint:?}: bound, not connected; unbind it")));
         }
         self.check_ending(CALL, endpoint, &text)?;
-        let disconnect = || uninterrupted(|| self.raw().disconnect(&text));
-        let outcome = if endpoint::is_inproc(&text) { self.disconnect_inproc(&text, disconnect) } else { disconnect() };
+        let disconnect = |text: &CStr| uninterrupted(|| self.raw().disconnect(text));
+        let outcome = if endpoint::is_inproc(&text) {
+            self.disconnect_inproc(&text, || disconnect(&text))
+        } else {
+            self.end_endpoints(endpoint, false, disconnect).map(drop)
+        };
         if outcome.is_ok() {
             self.forget_endpoint(endpoint);
         }
-        outcome.map_err(|errno| missing(CALL, errno, endpoint, "connected to", "the text that connect was given"))
+        outcome.map_err(|errno| {
+            missing(CALL, errno, endpoint, "not connected to it; take the text that connect was given")
+        })
     }
 
     fn disconnect_inproc(&self, name: &CStr, disconnect: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
@@ -467,10 +562,10 @@ impl Core {
     }
 }
 
-/// `ENOENT` is mostly a text that is not the one libzmq keeps.
-fn missing(call: &'static str, errno: Errno, endpoint: &str, what: &str, hint: &str) -> Error {
+/// `ENOENT` is mostly a text that is not the one libzmq keeps, so the error says `why`.
+fn missing(call: &'static str, errno: Errno, endpoint: &str, why: &str) -> Error {
     if errno == Errno::ENOENT {
-        return errno.with_detail(call, format_args!("{endpoint:?}: not {what} it; take {hint}"));
+        return errno.with_detail(call, format_args!("{endpoint:?}: {why}"));
     }
     errno.with_detail(call, format_args!("{endpoint:?}"))
 }
@@ -511,7 +606,7 @@ impl BindGuard<'_> {
 
 impl Drop for BindGuard<'_> {
     fn drop(&mut self) {
-        // ENOENT or ETERM: it is not bound any more.
+        // ENOENT or ETERM: it is not bound any more. EFSM: a message is waiting, and the binding stays.
         let _ = self.socket.core().unbind(&self.endpoint);
     }
 }

@@ -1,5 +1,6 @@
 //! Sockets.
 
+mod address;
 #[cfg(feature = "draft")]
 mod draft;
 mod endpoints;

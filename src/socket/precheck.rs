@@ -9,6 +9,7 @@ use crate::endpoint;
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::poll_events::PollEvents;
+use crate::raw;
 use crate::sockopt::row::Row;
 
 /// The longest prefix of a subscription, in bytes: libzmq recurses once for each byte.
@@ -72,6 +73,7 @@ impl Core {
         self.check_family(call, endpoint)?;
         self.check_raw(call, endpoint)?;
         self.check_security(call, endpoint)?;
+        self.check_curve(call, endpoint, text)?;
         self.check_conflating(call, endpoint, text)
     }
 
@@ -79,7 +81,9 @@ impl Core {
     pub(super) fn check_connect(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
         self.check_raw(call, endpoint)?;
         self.check_security(call, endpoint)?;
+        self.check_curve(call, endpoint, text)?;
         self.check_proxy(call, endpoint)?;
+        self.check_address(call, endpoint)?;
         self.check_zap_client(call, endpoint)?;
         self.check_conflating(call, endpoint, text)
     }
@@ -148,12 +152,45 @@ impl Core {
         Ok(())
     }
 
+    /// Refuses CURVE without one of its keys. Each of the options makes CURVE the mechanism, and without the others no
+    /// handshake succeeds.
+    fn check_curve(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
+        const SECRET: (&str, c_int) = ("ZMQ_CURVE_SECRETKEY", zmq_sys::ZMQ_CURVE_SECRETKEY);
+        const PUBLIC: (&str, c_int) = ("ZMQ_CURVE_PUBLICKEY", zmq_sys::ZMQ_CURVE_PUBLICKEY);
+        const SERVER: (&str, c_int) = ("ZMQ_CURVE_SERVERKEY", zmq_sys::ZMQ_CURVE_SERVERKEY);
+        let socket = self.raw();
+        if endpoint::is_inproc(text) || socket.get_int(zmq_sys::ZMQ_MECHANISM) != Ok(zmq_sys::ZMQ_CURVE) {
+            return Ok(());
+        }
+        let (role, keys): (_, &[_]) = match socket.get_int(zmq_sys::ZMQ_CURVE_SERVER) {
+            Ok(1) => ("server", &[SECRET]),
+            _ => ("client", &[SERVER, PUBLIC, SECRET]),
+        };
+        for (name, number) in keys {
+            let mut key = [0; 32];
+            let read = socket.get_option(*number, &mut key);
+            let is_missing = key == [0; 32];
+            raw::wipe(&mut key);
+            read.map_err(|errno| errno.for_call(name))?;
+            if is_missing {
+                let why = format_args!("{endpoint:?}: a CURVE {role} needs {name}, which is not set");
+                return Err(Errno::EINVAL.with_detail(call, why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether connections over tcp go through a SOCKS proxy.
+    pub(super) fn has_proxy(&self) -> Result<bool> {
+        const PROXY: Row = Row { name: "ZMQ_SOCKS_PROXY", number: zmq_sys::ZMQ_SOCKS_PROXY };
+        Ok(PROXY.get_text(self.raw())?.is_some())
+    }
+
     /// A SOCKS proxy is sent the target's name in a field of 255 bytes; libzmq aborts the process over a longer name.
     fn check_proxy(&self, call: &'static str, endpoint: &str) -> Result<()> {
-        const PROXY: Row = Row { name: "ZMQ_SOCKS_PROXY", number: zmq_sys::ZMQ_SOCKS_PROXY };
         let name =
             endpoint.strip_prefix("tcp://").and_then(|address| address.rsplit_once(':')).map_or("", |(name, _)| name);
-        if name.len() <= 255 || PROXY.get_text(self.raw())?.is_none() {
+        if name.len() <= 255 || !self.has_proxy()? {
             return Ok(());
         }
         let why = format_args!("{endpoint:?}: a name of {} bytes, a proxy takes 255", name.len());
@@ -219,8 +256,8 @@ impl Core {
         Ok(events.contains(PollEvents::POLLIN))
     }
 
-    /// The endpoint of a bind that has just succeeded.
-    pub(super) fn bound_endpoint(&self) -> Result<String> {
+    /// The endpoint of a bind or connect that has just succeeded.
+    pub(super) fn last_endpoint(&self) -> Result<String> {
         LAST_ENDPOINT.get_text(self.raw()).map(Option::unwrap_or_default)
     }
 }

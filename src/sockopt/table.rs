@@ -198,24 +198,26 @@ options! {
         [plain_password] [set_plain_password], SocketType, Some("secret") => Some("secret".into());
 
     /// Whether the socket is the server of CURVE security: no unless set. No takes CURVE back. Takes effect at the next
-    /// bind or connect. Without a ZAP handler a CURVE server lets every client in: see
-    /// [surprises](crate::surprises#curve-without-a-zap-handler-lets-every-client-in).
+    /// bind or connect, which is `EINVAL` without the secret key. Without a ZAP handler a CURVE server lets every client
+    /// in: see [surprises](crate::surprises#curve-without-a-zap-handler-lets-every-client-in).
     "ZMQ_CURVE_SERVER" = ZMQ_CURVE_SERVER: (Flag => bool), [curve_server] [set_curve_server], SocketType, true;
 
     /// The socket's own public key, which a CURVE client needs: zeros unless set. Makes CURVE the mechanism. Takes
-    /// effect at the next bind or connect.
+    /// effect at the next bind or connect, which is `EINVAL` if a client has not set all three keys.
+    /// [`crate::security::Security::curve_client`] sets them all.
     "ZMQ_CURVE_PUBLICKEY" = ZMQ_CURVE_PUBLICKEY: (Key => PublicKey, &PublicKey),
         [curve_publickey] [set_curve_publickey], SocketType,
         &PublicKey::from_bytes([7; 32]) => PublicKey::from_bytes([7; 32]);
 
     /// The socket's own secret key, which CURVE clients and servers need: zeros unless set. Makes CURVE the mechanism.
-    /// Takes effect at the next bind or connect.
+    /// Takes effect at the next bind or connect, which is `EINVAL` if a client has not set all three keys.
     "ZMQ_CURVE_SECRETKEY" = ZMQ_CURVE_SECRETKEY: (Key => SecretKey, &SecretKey),
         [curve_secretkey] [set_curve_secretkey], SocketType,
         &SecretKey::from_bytes([7; 32]) => SecretKey::from_bytes([7; 32]);
 
     /// The public key of the server, which a CURVE client needs: zeros unless set. Makes the socket a CURVE client.
-    /// Takes effect at the next bind or connect.
+    /// Takes effect at the next bind or connect, which is `EINVAL` if the client has not set all three keys. A wrong key
+    /// looks like a peer that left: [`crate::monitor::Event::HandshakeFailedNoDetail`].
     "ZMQ_CURVE_SERVERKEY" = ZMQ_CURVE_SERVERKEY: (Key => PublicKey, &PublicKey),
         [curve_serverkey] [set_curve_serverkey], SocketType,
         &PublicKey::from_bytes([7; 32]) => PublicKey::from_bytes([7; 32]);
