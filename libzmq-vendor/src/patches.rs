@@ -122,6 +122,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0039-hiccup-message-uncounted"
     "0040-inproc-close-during-bind"
     "0041-inproc-linger-before-bind"
+    "0043-poll-after-shutdown"
     "0044-resolver-without-descriptors"
     "0045-listener-pauses"
     "0046-used-descriptor-blocks"
@@ -154,6 +155,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1018-zap-user-id-lowers-mark"
     "1019-handshake-at-mark"
     "1020-immediate-disconnect-loses-messages"
+    "1022-ws-curve-subscriptions"
     "1023-heartbeat-ttl-overflow"
     "1024-dish-heartbeat"
     "1025-self-connection"
@@ -165,5 +167,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1031-ends-of-subscriptions"
     "1032-joins-of-dish"
     "1033-ws-path"
+    "1036-router-handover-unread"
+    "1038-user-id-of-req-and-dish"
     "1040-close-in-mid-batch"
 };

@@ -5,15 +5,11 @@
 /// A name, and the programs that are left out.
 pub const OPEN: &[(&str, &str)] = &[
     ("actor-pipe-names", "a socket connects to the name of an actor's pipe"),
-    ("dish-user-id", "an authenticator gives user ids to the peers of a DISH that is bound"),
     ("heartbeat-close", "a sender closes while its receiver sends heartbeats"),
     ("last-events", "the monitor of a socket that is dropped is read to its end"),
     ("lent-descriptors", "a descriptor that is lent is read from, written into or made blocking"),
     ("linger-batch", "a sender closes while its last bytes have no room in the system's buffers"),
-    ("mixed-poll", "a poll over thread-safe and other sockets meets the shutdown of their context"),
-    ("panicking-capture", "a closure for a shared socket has captures whose drop panics"),
     ("subscription-ends", "an XPUB hears of all subscriptions and of their ends"),
-    ("ws-curve", "a flow over WebSockets is secured"),
 ];
 
 /// Whether programs keep off a fault.

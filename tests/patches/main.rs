@@ -27,6 +27,8 @@ mod req_pair;
 mod router;
 mod session;
 mod socket_base;
+#[cfg(feature = "draft")]
+mod socket_poller;
 mod socks;
 #[cfg(target_os = "linux")]
 mod threads;

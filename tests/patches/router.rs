@@ -494,3 +494,49 @@ fn router_keeps_the_id_that_was_set_for_a_server() {
         assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "job");
     }
 }
+
+/// The pipe of the old connection ended with all that was unread in it.
+#[deadline::test(patches = [1011, 1029, 1036])]
+fn router_receives_the_unread_messages_of_a_connection_that_is_replaced() {
+    const EACH: u8 = 20;
+    for (endpoint, is_read) in
+        [TCP, "ipc://*", "inproc://router"].into_iter().flat_map(|endpoint| [(endpoint, false), (endpoint, true)])
+    {
+        let context = context();
+        let router = context.socket(Router).unwrap();
+        router.set_router_handover(true).unwrap();
+        let endpoint = router.bind(endpoint).unwrap();
+        let peers: Vec<_> = (0..5)
+            .map(|peer| {
+                let dealer = context.socket(Dealer).unwrap();
+                dealer.set_routing_id("peer").unwrap();
+                dealer.connect(&endpoint).unwrap();
+                for number in 0..EACH {
+                    dealer.send_multipart([[peer, number], [0, 0]]).unwrap();
+                }
+                process_commands(&router);
+                if is_read && peer == 0 {
+                    // The connection is replaced in the middle of a message.
+                    assert_eq!(router.recv().unwrap(), "peer");
+                }
+                dealer
+            })
+            .collect();
+        let mut received = vec![Vec::new(); peers.len()];
+        if is_read {
+            let rest = router.recv_multipart().unwrap();
+            assert_eq!(rest, [[0, 0], [0, 0]], "{endpoint}");
+            received[0].push(0);
+        }
+        while let Some(message) = router.recv_multipart_timeout(Duration::from_millis(200)).unwrap() {
+            assert_eq!((&message[0], message.len()), (&"peer".into(), 3), "{endpoint}, {is_read}");
+            received[usize::from(message[1][0])].push(message[1][1]);
+        }
+        for numbers in received {
+            assert_eq!(numbers, (0..EACH).collect::<Vec<_>>(), "{endpoint}, {is_read}");
+        }
+        // The new connection has the id, and the old ones have ended.
+        router.send_multipart(["peer", "hello"]).unwrap();
+        assert_eq!(next(&peers[peers.len() - 1]), [b"hello"]);
+    }
+}

@@ -7,9 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use zmq::monitor::Events;
+use zmq::security::{AuthEvent, Authenticator, Security};
 use zmq::{Context, Dealer, Errno, Kind, PollEvents, PollItem, Pull, Push, Rep, Router, Socket, Stream, poll};
 
-use crate::common::{DEADLINE, eventually, greet};
+use crate::common::zap::keys;
+use crate::common::{DEADLINE, context, eventually, greet, lacks_curve, next};
 use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, greeted, listener, peer, process_commands};
 
 /// The socket was closed, so nothing read the pipe to its end. The end of the context waited for the pipe.
@@ -535,4 +537,96 @@ fn gives_up_its_last_batch<P: Peer>(endpoint: &str) {
 fn context_ends_when_a_closed_socket_cannot_write_its_last_batch() {
     gives_up_its_last_batch::<TcpStream>("tcp://127.0.0.1:*");
     gives_up_its_last_batch::<UnixStream>("ipc://*");
+}
+
+/// Sends a message to the socket that is bound, of which the other is the peer.
+fn deliver(bound: &Socket<'_>, peer: &Socket<'_>) {
+    let send = |from: &Socket<'_>, to: &Socket<'_>| {
+        assert!(from.send_timeout("message", DEADLINE).unwrap().is_sent());
+        let message = next(to);
+        assert_eq!(message[message.len() - 1], b"message");
+    };
+    match bound.kind() {
+        Kind::Req => {
+            send(bound, peer);
+            send(peer, bound);
+        }
+        Kind::Sub => {
+            bound.subscribe("").unwrap();
+            eventually("the XPUB knows the SUB", || {
+                bound.events().unwrap();
+                peer.recv_timeout(SHORT).unwrap().is_some()
+            });
+            send(peer, bound);
+        }
+        Kind::XPub => {
+            peer.subscribe("topic").unwrap();
+            eventually("the XPUB knows the SUB", || {
+                peer.events().unwrap();
+                bound.recv_timeout(SHORT).unwrap().is_some()
+            });
+        }
+        #[cfg(feature = "draft")]
+        Kind::Dish | Kind::Radio => {
+            let (dish, radio) = if bound.kind() == Kind::Dish { (bound, peer) } else { (peer, bound) };
+            dish.join("group").unwrap();
+            eventually("the message arrives", || {
+                radio.send_to_group("group", "message").unwrap();
+                dish.recv_timeout(SHORT).unwrap().is_some()
+            });
+        }
+        _ => send(peer, bound),
+    }
+}
+
+/// The sessions of REQ and DISH took the user id for a part of a message, and ended the connection, again and again.
+#[deadline::test(patches = [1038])]
+fn sessions_pass_the_user_id_of_a_peer() {
+    if lacks_curve() {
+        return;
+    }
+    let mut pairs = vec![
+        (Kind::Req, Kind::Rep),
+        (Kind::Rep, Kind::Req),
+        (Kind::Dealer, Kind::Dealer),
+        (Kind::Router, Kind::Dealer),
+        (Kind::Pull, Kind::Push),
+        (Kind::Pair, Kind::Pair),
+        (Kind::Sub, Kind::XPub),
+        (Kind::XPub, Kind::Sub),
+    ];
+    #[cfg(feature = "draft")]
+    pairs.extend([
+        (Kind::Dish, Kind::Radio),
+        (Kind::Radio, Kind::Dish),
+        (Kind::Server, Kind::Client),
+        (Kind::Gather, Kind::Scatter),
+        (Kind::Channel, Kind::Channel),
+    ]);
+    let (_, curve_server, curve_client) = keys();
+    let mechanisms = [
+        (Security::plain_server(), Security::plain_client("name", "password")),
+        // The user id is the public key, which a message does not hold in itself.
+        (curve_server, curve_client),
+    ];
+    for ((server, client), (kind, other)) in
+        mechanisms.iter().flat_map(|with| pairs.iter().map(move |pair| (with, pair)))
+    {
+        for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
+            if endpoint.starts_with("ws") && !zmq::has("WS") {
+                continue;
+            }
+            let context = context();
+            let authenticator = Authenticator::start(&context).unwrap();
+            authenticator.configure("", |policy| policy.allow_user("name", "password")).unwrap();
+            authenticator.configure("", |policy| policy.allow_any_key()).unwrap();
+            let (bound, peer) = (context.socket(*kind).unwrap(), context.socket(*other).unwrap());
+            bound.secure(server).unwrap();
+            peer.secure(client).unwrap();
+            peer.connect(&bound.bind(endpoint).unwrap()).unwrap();
+            deliver(&bound, &peer);
+            let event = authenticator.next_event(DEADLINE).unwrap().expect("an event");
+            assert!(matches!(&event, AuthEvent::Allowed { user_id, .. } if !user_id.is_empty()), "{event:?}");
+        }
+    }
 }

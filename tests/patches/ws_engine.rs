@@ -4,10 +4,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use zmq::{CanMultipart, CanRecv, CanSend, Context, Dealer, Rep, Router, Socket, SocketType};
+use zmq::security::{Authenticator, Security};
+use zmq::{CanMultipart, CanRecv, CanSend, Context, Dealer, Kind, Rep, Router, Socket, SocketType};
 
-use crate::common::{DEADLINE, context, next, skip_unless};
-use crate::{accept, connecting};
+use crate::common::zap::keys;
+use crate::common::{DEADLINE, context, eventually, lacks_curve, next, skip_unless};
+use crate::{SHORT, accept, connecting};
 
 const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
@@ -243,4 +245,62 @@ fn router_with_a_full_pipe_accepts_a_peer_without_a_mechanism_again() {
     }
     check(Router, &[b"\0Hello"], &[b"alice", b"Hello"], |_| ());
     check(Rep, &[b"\x01", b"\0Hello"], &[b"Hello"], |rep| rep.send("World").unwrap());
+}
+
+/// The engine dropped the commands SUBSCRIBE and CANCEL, which CURVE encrypts.
+#[deadline::test(patches = [1022])]
+fn subscriptions_arrive_over_ws_with_each_mechanism() {
+    if lacks_ws() || lacks_curve() {
+        return;
+    }
+    let (_, curve_server, curve_client) = keys();
+    let mechanisms = [
+        (Security::null(), Security::null()),
+        (Security::plain_server(), Security::plain_client("name", "password")),
+        (curve_server, curve_client),
+    ];
+    for (server, client) in &mechanisms {
+        for (sub_kind, sub_is_server) in
+            [(Kind::Sub, true), (Kind::Sub, false), (Kind::XSub, true), (Kind::XSub, false)]
+        {
+            let case = format!("{client:?}, {sub_kind}, {sub_is_server}");
+            let context = context();
+            // PLAIN needs one.
+            let authenticator = Authenticator::start(&context).unwrap();
+            authenticator.configure("", |policy| policy.allow_user("name", "password")).unwrap();
+            authenticator.configure("", |policy| policy.allow_any_key()).unwrap();
+            let publisher = context.socket(Kind::XPub).unwrap();
+            let subscriber = context.socket(sub_kind).unwrap();
+            let (bound, connecting) = if sub_is_server { (&subscriber, &publisher) } else { (&publisher, &subscriber) };
+            bound.secure(server).unwrap();
+            connecting.secure(client).unwrap();
+            // One topic is subscribed to before the connection, and one after it.
+            let change = |on: bool, topic: &str| match (sub_kind, on) {
+                (Kind::Sub, true) => subscriber.subscribe(topic).unwrap(),
+                (Kind::Sub, false) => subscriber.unsubscribe(topic).unwrap(),
+                _ => subscriber.send(format!("{}{topic}", if on { '\x01' } else { '\0' })).unwrap(),
+            };
+            change(true, "before");
+            connecting.connect(&bound.bind("ws://127.0.0.1:*").unwrap()).unwrap();
+            let told = || {
+                let mut message = None;
+                eventually("the publisher hears of the change", || {
+                    subscriber.events().unwrap();
+                    message = publisher.recv_timeout(SHORT).unwrap();
+                    message.is_some()
+                });
+                message.unwrap()
+            };
+            assert_eq!(told(), "\x01before", "{case}");
+            let long = "long ".repeat(100);
+            for topic in ["after", &long, ""] {
+                change(true, topic);
+                assert_eq!(told(), format!("\x01{topic}"), "{case}");
+                publisher.send(format!("{topic} news")).unwrap();
+                assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().unwrap(), format!("{topic} news"), "{case}");
+                change(false, topic);
+                assert_eq!(told(), format!("\0{topic}"), "{case}");
+            }
+        }
+    }
 }

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use zmq::security::Security;
 use zmq::{Errno, Error, Kind, SecretKey, SendError, Socket};
 
-use crate::open;
 use crate::ops::{Row, Thread, hostile};
 use crate::rng::Rng;
 use crate::world::{World, fault, free_port, within};
@@ -94,7 +93,7 @@ impl<M> From<SendError<M>> for Stop {
 fn start(thread: &mut Thread<'_>, rng: &mut Rng, name: &'static str, run: fn(&mut Flow<'_>) -> Result) {
     let world = thread.world;
     let mut rng = rng.fork();
-    let mut flow = Flow { world, heartbeats: rng.one_in(4), secured: false, rng };
+    let mut flow = Flow { world, heartbeats: rng.one_in(4), rng };
     if let Err(Stop::Fault(text)) = run(&mut flow)
         && !world.has_ended()
     {
@@ -107,8 +106,6 @@ pub struct Flow<'a> {
     pub rng: Rng,
     /// Whether sockets may send heartbeats.
     pub heartbeats: bool,
-    /// Whether its sockets have PLAIN or CURVE.
-    secured: bool,
 }
 
 /// The marks of sockets whose messages wait for room.
@@ -171,8 +168,7 @@ impl Flow<'_> {
     /// Binds one socket, and connects the others to it.
     pub fn link_one(&mut self, server: &Socket<'static>, clients: &[&Socket<'static>]) -> Result<String> {
         let (number, late) = (self.world.number(), self.rng.one_in(3));
-        let transports = if self.secured && open::avoids("ws-curve") { 5 } else { 6 };
-        let endpoint = match self.rng.below(transports) {
+        let endpoint = match self.rng.below(6) {
             0 | 1 => format!("inproc://flow-{number}"),
             2 => format!("ipc://{}/flow-{number}", self.world.directory.display()),
             5 if late => format!("ws://127.0.0.1:{}/flow", free_port()),
@@ -196,10 +192,6 @@ impl Flow<'_> {
 
     /// Sets PLAIN or CURVE on all, rarely, and returns whether it did.
     fn secure(&mut self, hub: &Socket<'static>, leaves: &[&Socket<'static>]) -> Result<bool> {
-        let is_dish = hub.kind().c_name() == "ZMQ_DISH" && self.world.authenticator.is_some();
-        if is_dish && open::avoids("dish-user-id") {
-            return Ok(false);
-        }
         let secret = SecretKey::from_bytes([5; 32]);
         let (server, client) = match self.rng.below(16) {
             // PLAIN refuses all clients without an authenticator.
@@ -215,7 +207,6 @@ impl Flow<'_> {
         self.world.note(format_args!("{server:?}"));
         hub.secure(&server)?;
         leaves.iter().try_for_each(|leaf| leaf.secure(&client))?;
-        self.secured = true;
         Ok(true)
     }
 

@@ -37,7 +37,7 @@ fn events(rng: &mut Rng) -> PollEvents {
 
 /// Whether sockets of this kind are waited for in one call with the others that are chosen.
 fn choice(rng: &mut Rng) -> impl Fn(&Socket<'static>) -> bool + use<> {
-    let (safe, mixed) = (rng.coin(), rng.one_in(3) && !open::avoids("mixed-poll"));
+    let (safe, mixed) = (rng.coin(), rng.one_in(3));
     move |socket| mixed || is_thread_safe(socket.kind()) == safe
 }
 

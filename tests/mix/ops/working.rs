@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zmq::{Actor, Kind, ProxyHandle, SharedSocket, Socket, SocketSpec};
 
-use super::{Row, SOCKETS, Thread, is_thread_safe, row};
+use super::{Row, SOCKETS, Thread, row};
 use crate::content::{self, Owner};
 use crate::open;
 use crate::rng::Rng;
@@ -159,10 +159,6 @@ fn thread_safe(_: &mut Thread<'_>, _: &mut Rng) {}
 fn proxy(thread: &mut Thread<'_>, rng: &mut Rng) {
     let (Some(front), Some(back)) = (thread.socket(rng), thread.socket(rng)) else { return };
     let capture = thread.socket(rng).filter(|_| rng.coin());
-    let safe = [front, back].into_iter().chain(capture).filter(|socket| is_thread_safe(socket.kind())).count();
-    if open::avoids("mixed-poll") && safe > 0 {
-        return;
-    }
     let Ok(handle) = ProxyHandle::new() else { return };
     let other = handle.clone();
     let pauses = rng.coin();
