@@ -24,6 +24,13 @@ pub(crate) fn drop_payload(payload: Box<dyn Any + Send>) {
     }
 }
 
+/// Drops a value of the user's, whose drop may panic. The panic hook has reported the panic.
+pub(crate) fn drop_user_value<T>(value: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        drop_payload(payload);
+    }
+}
+
 /// The text of a panic, from the payload that `catch_unwind` or `JoinHandle::join` returned.
 pub(crate) fn panic_text(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());

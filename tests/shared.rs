@@ -204,6 +204,73 @@ fn work_on_the_socket_is_done_in_its_thread() {
     assert_eq!(news.recv().unwrap(), ["sport of tomorrow"]);
 }
 
+/// Panics when it is dropped, unless its thread panics already.
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panic!("on purpose: the test wants to see who is told");
+        }
+    }
+}
+
+/// The thread of the socket dropped a closure that did not run. Its panic kept the thread from answering the other calls.
+#[deadline::test]
+fn capture_that_panics_on_drop_holds_up_no_other_call() {
+    let context = Context::new().unwrap();
+    let shared = SharedSocket::new(context.owned_socket(Dealer).unwrap()).unwrap();
+    let (go, gone) = channel::<()>();
+    thread::scope(|scope| {
+        let busy = scope.spawn(|| {
+            let context = context.clone();
+            shared.with(move |_| {
+                gone.recv().unwrap_err();
+                context.shutdown().unwrap();
+            })
+        });
+        // The closures and calls below wait in the queue, in different orders.
+        let calls: Vec<_> = (0..4)
+            .map(|number| {
+                thread::sleep(MOMENT);
+                let shared = &shared;
+                scope.spawn(move || {
+                    let capture = PanicsWhenDropped;
+                    let refused = match number % 2 {
+                        0 => shared.with(move |_| drop(capture)).unwrap_err(),
+                        _ => {
+                            std::mem::forget(capture);
+                            let unsent = shared.send("unsent").unwrap_err();
+                            assert_eq!(unsent.message(), &Multipart::from("unsent"));
+                            shared.recv().unwrap_err()
+                        }
+                    };
+                    assert_eq!(refused.errno(), Errno::ETERM);
+                })
+            })
+            .collect();
+        thread::sleep(MOMENT);
+        drop(go);
+        busy.join().unwrap().unwrap();
+        calls.into_iter().for_each(|call| call.join().unwrap());
+    });
+    eventually("the socket is closed", || context.open_sockets().is_empty());
+}
+
+#[deadline::test]
+fn capture_that_panics_after_its_closure_ran_tells_its_caller() {
+    let context = Context::new().unwrap();
+    let shared = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
+    let capture = PanicsWhenDropped;
+    let panicked = catch_unwind(AssertUnwindSafe(|| shared.with(move |_| drop(capture))));
+    panicked.unwrap_err();
+    assert!(shared.try_recv().unwrap().is_none());
+    // A result is dropped by the caller, in its own thread.
+    let panicked = catch_unwind(AssertUnwindSafe(|| drop(shared.with(|_| PanicsWhenDropped))));
+    panicked.unwrap_err();
+    assert!(shared.try_recv().unwrap().is_none());
+}
+
 #[deadline::test]
 fn work_that_waits_for_its_own_thread_is_refused() {
     let context = Context::new().unwrap();

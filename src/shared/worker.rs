@@ -11,6 +11,7 @@ use crate::lock::lock;
 use crate::poll_events::PollEvents;
 use crate::raw::{self, PollItem};
 use crate::socket::{Socket, Wait};
+use crate::thread::drop_user_value;
 use crate::wake_up::WakeUp;
 
 pub(super) struct Worker<T: SocketType> {
@@ -178,15 +179,17 @@ impl<T> Jobs<T> {
         state.ended = Some(error.clone());
         let jobs = std::mem::take(&mut state.jobs);
         drop(state);
+        let mut works = Vec::new();
         for job in jobs {
             match job {
                 Job::Send(job) => self.sends.push_back(job),
                 Job::Recv(job) => self.recvs.push_back(job),
-                // Its drop tells the caller.
-                Job::Run(work) => drop(work),
+                Job::Run(work) => works.push(work),
             }
         }
         self.give_all_back(error);
+        // The drop of a closure tells its caller. The drop of its captures is the user's code.
+        works.into_iter().for_each(drop_user_value);
     }
 }
 
