@@ -1,29 +1,73 @@
-//! The thread that drops the owners of memory that messages point into.
+//! The threads that drop the owners of memory that messages point into.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::VecDeque;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::process::{Process, catching, count_forks, signals_caught};
 use crate::deadline::Deadline;
-use crate::thread::{drop_payload, spawn};
+use crate::lock::lock;
+use crate::thread::{drop_user_value, spawn};
 
 /// A value to drop.
 type Owner = Box<dyn Send>;
 
-/// The thread that drops owners.
+/// An owner whose drop takes longer than this no longer holds up the owners behind it.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The queue of owners, and its threads. One thread drops the owners in order. The other is the watcher, which runs no
+/// code of the user's: it starts another thread if the first one has been busy with one owner for `PATIENCE`.
+///
+/// The watcher is started by the thread that hands over the first owner, and starts the others. So they have that thread's
+/// signal mask, processors and priority. Those of an I/O thread are libzmq's, or set for a context.
 struct Dropper {
-    /// The process that the thread runs in: a forked child has none of its parent's threads.
+    /// The process that the threads run in: a forked child has none of its parent's threads.
     process: Process,
-    owners: Sender<Owner>,
+    has_watcher: AtomicBool,
+    queue: Mutex<Queue>,
+    /// An owner was added.
+    added: Condvar,
+    /// Owners wait, and no thread is idle.
+    waiting: Condvar,
+    /// An owner was dropped.
+    dropped: Condvar,
+}
+
+struct Queue {
+    owners: VecDeque<Owner>,
+    /// How many owners were taken out of `owners`. The next one has this number.
+    taken: u64,
+    /// The numbers of the owners that are being dropped.
+    in_drop: Vec<u64>,
+    /// How many threads there are, and how many of them wait for an owner.
+    threads: usize,
+    idle: usize,
+    /// Whether the watcher waits for `PATIENCE` to pass.
+    is_watched: bool,
 }
 
 /// Null, or a dropper that is never freed. A lock would not do: a thread that exists only in the parent could hold it
 /// in a forked child.
 static DROPPER: AtomicPtr<Dropper> = AtomicPtr::new(ptr::null_mut());
+
+thread_local! {
+    /// Whether this is a thread that drops owners.
+    static DROPS_OWNERS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Starts the watcher, if this process has none. A thread that hands over an owner calls this.
+#[inline]
+pub(super) fn start() {
+    if !running().is_some_and(|dropper| dropper.has_watcher.load(Ordering::Acquire))
+        && let Some(dropper) = dropper()
+    {
+        dropper.start_watcher();
+    }
+}
 
 /// Drops `owner` in a thread of its own, soon.
 ///
@@ -31,77 +75,167 @@ static DROPPER: AtomicPtr<Dropper> = AtomicPtr::new(ptr::null_mut());
 /// may do anything, such as use the same socket, so it must not run there.
 pub(super) fn drop_elsewhere(owner: Owner) {
     match dropper() {
-        // The thread receives as long as there is a sender, so the send does not fail.
-        Some(dropper) => drop(dropper.owners.send(owner)),
-        // Without a thread the owner is leaked.
+        Some(dropper) => dropper.add(owner),
+        // If forks cannot be counted, the owner is leaked.
         None => std::mem::forget(owner),
     }
 }
 
-fn dropper() -> Option<&'static Dropper> {
+/// The dropper of this process, if it has one.
+fn running() -> Option<&'static Dropper> {
     let last = DROPPER.load(Ordering::Acquire);
-    // SAFETY: `last` is null, or a dropper that is never freed and never changed.
-    let running = unsafe { last.as_ref() }.filter(|dropper| dropper.process.is_current());
-    if running.is_some() {
-        return running;
-    }
-    let started = Box::into_raw(Box::new(start()?));
-    let first = match DROPPER.compare_exchange(last, started, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => started,
-        Err(first) => {
-            // The thread ends without a sender.
-            // SAFETY: `started` is the box above, and was not stored in DROPPER.
-            drop(unsafe { Box::from_raw(started) });
-            first
-        }
-    };
-    // SAFETY: `first` was stored in DROPPER, so it is never freed and never changed.
-    unsafe { first.as_ref() }
+    // SAFETY: `last` is null, or a dropper that is never freed; it is `Sync`.
+    unsafe { last.as_ref() }.filter(|dropper| dropper.process.is_current())
 }
 
-fn start() -> Option<Dropper> {
+/// The dropper of this process, which is made if there is none.
+fn dropper() -> Option<&'static Dropper> {
     // A message may be dropped before the process has made a context.
     count_forks().ok()?;
-    let (sender, owners) = channel();
-    let started = spawn("zmq-owners", || drop_all(owners));
-    started.ok().map(|_| Dropper { process: Process::current(), owners: sender })
+    let last = DROPPER.load(Ordering::Acquire);
+    if let Some(dropper) = running() {
+        return Some(dropper);
+    }
+    // If another thread is first, this one is leaked.
+    let made = Box::into_raw(Box::new(Dropper::new()));
+    let _ = DROPPER.compare_exchange(last, made, Ordering::AcqRel, Ordering::Acquire);
+    running()
 }
 
-thread_local! {
-    /// Whether this is the thread that drops owners.
-    static DROPS_OWNERS: Cell<bool> = const { Cell::new(false) };
-}
-
-fn drop_all(owners: Receiver<Owner>) {
-    DROPS_OWNERS.set(true);
-    for owner in owners {
-        // The panic hook has reported the panic. The other owners must be dropped too.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(owner))) {
-            drop_payload(payload);
+impl Dropper {
+    fn new() -> Dropper {
+        let (owners, in_drop) = (VecDeque::new(), Vec::new());
+        Dropper {
+            process: Process::current(),
+            has_watcher: AtomicBool::new(false),
+            queue: Mutex::new(Queue { owners, taken: 0, in_drop, threads: 0, idle: 0, is_watched: false }),
+            added: Condvar::new(),
+            waiting: Condvar::new(),
+            dropped: Condvar::new(),
         }
     }
+
+    fn start_watcher(&'static self) {
+        // Held, so that one thread starts it.
+        let _queue = lock(&self.queue);
+        if !self.has_watcher.load(Ordering::Acquire) {
+            let started = spawn("zmq-owner-watch", || self.watch());
+            // Without a thread the owners wait until the next call can start it.
+            self.has_watcher.store(started.is_ok(), Ordering::Release);
+        }
+    }
+
+    fn add(&'static self, owner: Owner) {
+        if !self.has_watcher.load(Ordering::Acquire) {
+            self.start_watcher();
+        }
+        let mut queue = lock(&self.queue);
+        queue.owners.push_back(owner);
+        self.added.notify_one();
+        self.call_watcher(&queue);
+    }
+
+    /// Wakes the watcher, if owners wait that no idle thread will take.
+    fn call_watcher(&self, queue: &Queue) {
+        if queue.is_stuck() && !queue.is_watched {
+            self.waiting.notify_one();
+        }
+    }
+
+    /// Starts threads that drop owners.
+    fn watch(&'static self) {
+        let mut queue = lock(&self.queue);
+        loop {
+            queue.is_watched = queue.is_stuck();
+            if !queue.is_watched {
+                queue = wait(&self.waiting, queue, Deadline::NEVER);
+                continue;
+            }
+            let taken = queue.taken;
+            if queue.threads > 0 {
+                let deadline = Deadline::after(PATIENCE);
+                while !deadline.has_passed() {
+                    queue = wait(&self.waiting, queue, deadline);
+                }
+            }
+            if queue.is_stuck() && queue.taken == taken {
+                if spawn("zmq-owners", || self.drop_owners()).is_ok() {
+                    queue.threads += 1;
+                    queue.idle += 1;
+                } else {
+                    queue = wait(&self.waiting, queue, Deadline::after(PATIENCE));
+                }
+            }
+        }
+    }
+
+    /// Drops owners, in a thread that counts as idle.
+    fn drop_owners(&self) {
+        DROPS_OWNERS.set(true);
+        let mut queue = lock(&self.queue);
+        loop {
+            let Some(owner) = queue.owners.pop_front() else {
+                // One idle thread is enough.
+                if queue.idle > 1 {
+                    break;
+                }
+                queue = wait(&self.added, queue, Deadline::NEVER);
+                continue;
+            };
+            let number = queue.taken;
+            queue.taken += 1;
+            queue.in_drop.push(number);
+            queue.idle -= 1;
+            self.call_watcher(&queue);
+            drop(queue);
+            drop_user_value(owner);
+            queue = lock(&self.queue);
+            queue.idle += 1;
+            queue.in_drop.retain(|dropped| *dropped != number);
+            self.dropped.notify_all();
+        }
+        queue.idle -= 1;
+        queue.threads -= 1;
+    }
 }
 
-/// Waits until the owners that were given up so far are dropped, at most until `deadline`; says whether they are. On the
-/// thread that drops owners it does not wait: the owners that are left are dropped after the caller.
-pub(crate) fn owners_are_dropped(deadline: Deadline) -> bool {
-    let last = DROPPER.load(Ordering::Acquire);
-    // SAFETY: `last` is null, or a dropper that is never freed and never changed.
-    let Some(dropper) = unsafe { last.as_ref() }.filter(|dropper| dropper.process.is_current()) else { return true };
-    if DROPS_OWNERS.get() {
-        return true;
+impl Queue {
+    /// Whether owners wait, and no thread will take them soon.
+    fn is_stuck(&self) -> bool {
+        !self.owners.is_empty() && self.idle == 0
     }
-    // The thread drops this sender after all owners before it.
-    let (sender, dropped) = channel::<()>();
-    drop(dropper.owners.send(Box::new(sender)));
+
+    /// The number of the first owner that is not dropped.
+    fn first_left(&self) -> u64 {
+        self.in_drop.iter().copied().min().unwrap_or(self.taken)
+    }
+}
+
+fn wait<'a>(condition: &Condvar, queue: MutexGuard<'a, Queue>, deadline: Deadline) -> MutexGuard<'a, Queue> {
     match deadline.left() {
-        Some(left) => dropped.recv_timeout(left) == Err(RecvTimeoutError::Disconnected),
-        None => dropped.recv().is_err(),
+        Some(left) => condition.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0,
+        None => condition.wait(queue).unwrap_or_else(PoisonError::into_inner),
     }
 }
 
-/// Runs `work`, which may wait long. It runs in a thread of its own if this is the thread that drops owners, or if
-/// signals are caught and must end the wait.
+/// Waits until the owners that were given up so far are dropped, at most until `deadline`; says whether they are. On a
+/// thread that drops owners it does not wait: the owner that is being dropped is one of them.
+pub(crate) fn owners_are_dropped(deadline: Deadline) -> bool {
+    let Some(dropper) = running().filter(|_| !DROPS_OWNERS.get()) else { return true };
+    dropper.start_watcher();
+    let mut queue = lock(&dropper.queue);
+    let end = queue.taken + queue.owners.len() as u64;
+    while queue.first_left() < end {
+        if deadline.has_passed() {
+            return false;
+        }
+        queue = wait(&dropper.dropped, queue, deadline);
+    }
+    true
+}
+
+/// Runs `work`, which may wait long. It runs in a thread of its own if this is a thread that drops owners, or if signals
+/// are caught and must end the wait.
 pub(crate) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) {
     if !DROPS_OWNERS.get() && !catching() {
         return work();
@@ -112,7 +246,7 @@ pub(crate) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) {
         work();
         drop(working);
     });
-    // If no thread can be started, `work` is given up: waiting would hold up all owners.
+    // If no thread can be started, `work` is given up: waiting would hold up owners.
     if started.is_ok() && !DROPS_OWNERS.get() {
         // Looking for a signal every 20 ms is often enough.
         const A_MOMENT: Duration = Duration::from_millis(20);

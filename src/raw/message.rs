@@ -174,6 +174,9 @@ impl RawMessage {
     where
         T: AsRef<[u8]> + Send + 'static,
     {
+        if mem::needs_drop::<T>() {
+            super::deferred_drop::start();
+        }
         let owner = Box::into_raw(owner);
         // SAFETY: the pointer comes from a live Box, and nothing but as_ref touches it until free_owner.
         let content = unsafe { (*owner).as_ref() };

@@ -1,0 +1,153 @@
+//! The threads that drop the owners of messages.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use common::{DEADLINE, TCP, in_own_process};
+use zmq::{Context, Message, Pull, Push, SharedSocket};
+
+/// An owner whose drop calls a function.
+struct Owner<F: FnMut() + Send>(F);
+
+impl<F: FnMut() + Send> AsRef<[u8]> for Owner<F> {
+    fn as_ref(&self) -> &[u8] {
+        &[b'o'; 100]
+    }
+}
+
+impl<F: FnMut() + Send> Drop for Owner<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+fn owned(drop: impl FnMut() + Send + 'static) -> Message {
+    Message::from_owner(Owner(drop))
+}
+
+/// A message whose owner's drop waits until the sender is dropped, and then counts.
+fn blocking(count: &Arc<AtomicUsize>) -> (Message, Sender<()>) {
+    let (release, released) = channel::<()>();
+    let count = count.clone();
+    let drop = move || {
+        released.recv().unwrap_err();
+        count.fetch_add(1, SeqCst);
+    };
+    (owned(drop), release)
+}
+
+/// One thread dropped all owners, and the first that blocked held up the others for ever.
+#[deadline::test]
+fn owners_that_block_do_not_hold_up_the_others() {
+    let context = Context::new().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let blocking: Vec<_> = (0..5).map(|_| blocking(&count)).collect();
+    let releases: Vec<_> = blocking
+        .into_iter()
+        .map(|(message, release)| {
+            drop(message);
+            release
+        })
+        .collect();
+    let (dropped, told) = channel();
+    drop(owned(move || dropped.send(()).unwrap()));
+    told.recv_timeout(DEADLINE).expect("the owner behind them is dropped");
+    assert_eq!(count.load(SeqCst), 0);
+
+    // The context has ended, and the owners are not dropped.
+    context.terminate(Duration::from_millis(50)).unwrap_err();
+    drop(releases);
+    context.terminate(DEADLINE).unwrap();
+    assert_eq!(count.load(SeqCst), 5);
+}
+
+#[deadline::test]
+fn terminate_waits_for_the_owners_of_every_thread() {
+    for round in 0..5 {
+        let context = Context::new().unwrap();
+        let count = Arc::new(AtomicUsize::new(0));
+        for number in 0..20 {
+            let count = count.clone();
+            // Some take longer than an owner may hold up the others.
+            let time = Duration::from_millis(if number % 8 == round { 150 } else { 0 });
+            drop(owned(move || {
+                thread::sleep(time);
+                count.fetch_add(1, SeqCst);
+            }));
+        }
+        context.terminate(DEADLINE).unwrap();
+        assert_eq!(count.load(SeqCst), 20);
+    }
+}
+
+/// The last handle of a shared socket waits while the socket's context lingers, for ever here.
+#[test]
+fn owner_that_closes_a_lingering_socket_does_not_hold_up_the_others() {
+    in_own_process("owner_that_closes_a_lingering_socket_does_not_hold_up_the_others", || {
+        let context = Context::new().unwrap();
+        let socket = context.owned_socket(Push).unwrap();
+        socket.connect("tcp://127.0.0.1:1").unwrap();
+        socket.send("unsent").unwrap();
+        let mut shared = Some(SharedSocket::new(socket).unwrap());
+        drop(context);
+        drop(owned(move || drop(shared.take())));
+        let (dropped, told) = channel();
+        drop(owned(move || dropped.send(()).unwrap()));
+        told.recv_timeout(DEADLINE).expect("the owner behind it is dropped");
+    });
+}
+
+/// Threads beyond the first end when they have nothing to do.
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_of_owners_end_after_a_spell_of_blocking() {
+    in_own_process("threads_of_owners_end_after_a_spell_of_blocking", || {
+        let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+        drop(owned(|| {}));
+        common::wait_for_dropped_owners();
+        let before = threads();
+        let count = Arc::new(AtomicUsize::new(0));
+        let releases: Vec<_> = (0..3).map(|_| blocking(&count)).map(|(_, release)| release).collect();
+        common::eventually("there is a thread for each", || threads() == before + 2);
+        drop(releases);
+        common::eventually("one thread is left", || threads() == before);
+        drop(owned(|| {}));
+        common::wait_for_dropped_owners();
+        assert_eq!(threads(), before);
+    });
+}
+
+/// An I/O thread that let the first owner go started the thread, which had the I/O thread's signal mask and processors.
+#[cfg(target_os = "linux")]
+#[test]
+fn owners_are_dropped_with_the_signal_mask_and_processors_of_the_program() {
+    fn status() -> Vec<String> {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let is_wanted = |line: &&str| line.starts_with("SigBlk") || line.starts_with("Cpus_allowed_list");
+        status.lines().filter(is_wanted).map(str::to_owned).collect()
+    }
+    in_own_process("owners_are_dropped_with_the_signal_mask_and_processors_of_the_program", || {
+        let context = Context::builder().add_thread_affinity_cpu(0).build().unwrap();
+        let (pull, push) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+        push.connect(&pull.bind(TCP).unwrap()).unwrap();
+        let (dropped, told) = channel();
+        // Another thread is started if the first one blocks.
+        let count = Arc::new(AtomicUsize::new(0));
+        let (message, release) = blocking(&count);
+        for message in [Some(message), None, None] {
+            let dropped = dropped.clone();
+            let message = message.unwrap_or_else(|| owned(move || dropped.send(status()).unwrap()));
+            push.send(message).unwrap();
+            pull.recv().unwrap();
+        }
+        for _ in 0..2 {
+            assert_eq!(told.recv_timeout(DEADLINE).unwrap(), status());
+        }
+        drop(release);
+    });
+}
