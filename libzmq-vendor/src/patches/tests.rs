@@ -2,7 +2,7 @@
 //! compiles file by file. The documents say how many there are.
 
 use super::{FIRST_OF_LOSSES, Patches, all, apply};
-use crate::macros::{Config, MACROS, Macro, Place, platform_hpp};
+use crate::macros::{Config, MACROS, Place, platform_hpp};
 use crate::patch::Patch;
 use crate::tests::{TARGETS, config};
 use serde_json::Value;
