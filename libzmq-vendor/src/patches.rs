@@ -155,6 +155,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1018-zap-user-id-lowers-mark"
     "1019-handshake-at-mark"
     "1020-immediate-disconnect-loses-messages"
+    "1021-linger-of-new-connection"
     "1022-ws-curve-subscriptions"
     "1023-heartbeat-ttl-overflow"
     "1024-dish-heartbeat"
@@ -168,6 +169,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1032-joins-of-dish"
     "1033-ws-path"
     "1036-router-handover-unread"
+    "1037-full-when-connection-ends"
     "1038-user-id-of-req-and-dish"
     "1040-close-in-mid-batch"
 };

@@ -238,7 +238,8 @@ kinds! {
     ///
     /// More: [the first peer may get all messages](crate::surprises#messages-go-to-the-peers-that-are-connected-at-the-moment).
     Push = ZMQ_PUSH, "ZMQ_PUSH", CanSend CanMultipart HasFd;
-    /// A [`Pub`] that receives the subscriptions of its peers as messages.
+    /// A [`Pub`] that receives the subscriptions of its peers as messages. It keeps those that are not received without a
+    /// bound: a program that never receives them uses a PUB.
     XPub = ZMQ_XPUB, "ZMQ_XPUB", CanSend CanRecv CanMultipart HasFd;
     /// A [`Sub`] that subscribes by sending messages: a byte 1 or 0, then the prefix, which has 8192 bytes at most.
     XSub = ZMQ_XSUB, "ZMQ_XSUB", CanSend CanRecv CanMultipart HasFd;

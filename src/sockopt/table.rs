@@ -77,6 +77,11 @@ options! {
     /// context. Messages to an `inproc://` name that is not bound are kept as long, and no longer than the context is
     /// used; over a libzmq without the patches for safety, for ever. See
     /// [surprises](crate::surprises#the-end-of-a-context-waits-for-ever-for-unsent-messages).
+    ///
+    /// A message counts as sent once the system has it. Over `tcp://` and `ws://` the system drops what it has not
+    /// transmitted if the peer sends something after the close, such as a heartbeat: a slow peer with
+    /// [`crate::Socket::set_heartbeat_ivl`] can lose the last messages. A socket that awaits the peer's answer before it
+    /// closes loses none.
     "ZMQ_LINGER" = ZMQ_LINGER: (OrDefault<Milliseconds> => Option<Duration>), [linger] [set_linger], SocketType,
         Some(Duration::from_millis(1500));
 
@@ -327,8 +332,9 @@ options! {
         SocketType, Duration::from_millis(1500);
 
     /// How long to wait for any traffic after a ping before the connection is dropped, in milliseconds; `None`, the
-    /// default, is as long as [`crate::Socket::heartbeat_ivl`], and cannot be set again. Takes effect at the next bind
-    /// or connect.
+    /// default, is as long as [`crate::Socket::heartbeat_ivl`], and cannot be set again. A socket that has reached its
+    /// receive mark reads no traffic, so it drops its connection after this time, with the messages in transit. Takes effect
+    /// at the next bind or connect.
     "ZMQ_HEARTBEAT_TIMEOUT" = ZMQ_HEARTBEAT_TIMEOUT: (OrDefault<Milliseconds> => Option<Duration>),
         [heartbeat_timeout] [set_heartbeat_timeout], SocketType, Some(Duration::from_millis(750));
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use zmq::monitor::Events;
 use zmq::security::{Authenticator, Security, Verdict};
-use zmq::{Context, Dealer, Pull, Router, XPub};
+use zmq::{Context, Dealer, Kind, Pull, Router, XPub};
 
 #[cfg(target_os = "linux")]
 use crate::common::descriptors::fail_system_call;
@@ -267,5 +267,45 @@ fn client_gives_up_when_refused_and_retries_when_put_off() {
         client.send("Hello").unwrap();
         assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
         assert_eq!(decision(&authenticator).0, 200);
+    }
+}
+
+/// The engine gave the connection up with what it had not read from it.
+#[deadline::test(patches = [1037])]
+fn full_socket_reads_a_connection_to_its_end_after_its_peer_closed() {
+    const COUNT: u8 = 6;
+    let transports = [TCP, "ipc://*", "ws://127.0.0.1:*"];
+    for (endpoint, sends_heartbeats) in
+        transports.into_iter().flat_map(|endpoint| [(endpoint, false), (endpoint, true)])
+    {
+        if endpoint.starts_with("ws") && !zmq::has("WS") {
+            continue;
+        }
+        for (sender, receiver) in [(Kind::Push, Kind::Pull), (Kind::Pair, Kind::Pair), (Kind::Dealer, Kind::Router)] {
+            // The engine reads 8192 bytes at once. A round with heartbeats takes long.
+            for size in [10, 3000, 20_000].into_iter().filter(|size| !sends_heartbeats || *size == 20_000) {
+                let context = Context::new().unwrap();
+                let (sender, receiver) = (context.socket(sender).unwrap(), context.socket(receiver).unwrap());
+                receiver.set_rcvhwm(1).unwrap();
+                sender.set_sndhwm(1).unwrap();
+                if sends_heartbeats {
+                    // The peer closes before it has read them all, and the system resets the connection.
+                    receiver.set_heartbeat_ivl(Some(Duration::from_millis(1))).unwrap();
+                    receiver.set_heartbeat_timeout(Some(Duration::from_millis(500))).unwrap();
+                }
+                sender.connect(&receiver.bind(endpoint).unwrap()).unwrap();
+                for number in 0..COUNT {
+                    sender.send(vec![number; size]).unwrap();
+                }
+                drop(sender);
+                // The connection ends, and the time-out of heartbeats passes if there are any.
+                thread::sleep(Duration::from_millis(if sends_heartbeats { 600 } else { 30 }));
+                for number in 0..COUNT {
+                    let message = receiver.recv_multipart_timeout(DEADLINE).unwrap();
+                    let message = message.unwrap_or_else(|| panic!("{endpoint}, {sends_heartbeats}, {size}, {number}"));
+                    assert_eq!(message[message.len() - 1], vec![number; size]);
+                }
+            }
+        }
     }
 }

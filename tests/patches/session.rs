@@ -1,17 +1,18 @@
 //! session_base.cpp, socket_base.cpp: connections that are lost or given up, and sockets that close.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
+use socket2::Type;
 use zmq::monitor::Events;
 use zmq::security::{AuthEvent, Authenticator, Security};
 use zmq::{Context, Dealer, Errno, Kind, PollEvents, PollItem, Pull, Push, Rep, Router, Socket, Stream, poll};
 
 use crate::common::zap::keys;
-use crate::common::{DEADLINE, context, eventually, greet, lacks_curve, next};
+use crate::common::{DEADLINE, HeldPort, context, eventually, greet, lacks_curve, next};
 use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, greeted, listener, peer, process_commands};
 
 /// The socket was closed, so nothing read the pipe to its end. The end of the context waited for the pipe.
@@ -459,7 +460,7 @@ trait Peer: Read + Write + Sized {
 impl Peer for TcpStream {
     fn connect(endpoint: &str) -> TcpStream {
         let address: std::net::SocketAddr = endpoint.strip_prefix("tcp://").unwrap().parse().unwrap();
-        let peer = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let peer = socket2::Socket::new(socket2::Domain::IPV4, Type::STREAM, None).unwrap();
         peer.set_recv_buffer_size(2304).unwrap();
         peer.connect(&address.into()).unwrap();
         peer.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -627,6 +628,39 @@ fn sessions_pass_the_user_id_of_a_peer() {
             deliver(&bound, &peer);
             let event = authenticator.next_event(DEADLINE).unwrap().expect("an event");
             assert!(matches!(&event, AuthEvent::Allowed { user_id, .. } if !user_id.is_empty()), "{event:?}");
+        }
+    }
+}
+
+/// The session of the second connection ended with a linger period of 0, if the socket had not heard of it when it closed.
+#[deadline::test(patches = [1021])]
+fn message_to_a_new_connection_survives_the_close_of_its_socket() {
+    // libzmq removes the file when the socket that is bound to it closes.
+    let ipc = format!("ipc://{}/zmq-new-connection-{}", std::env::temp_dir().display(), std::process::id());
+    for (sender, receiver) in [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer)] {
+        for late in ["tcp", "ipc", "ws"] {
+            if late == "ws" && !zmq::has("WS") {
+                continue;
+            }
+            for _ in 0..5 {
+                let context = Context::new().unwrap();
+                let [first, second] = [(); 2].map(|()| context.socket(receiver).unwrap());
+                let socket = context.socket(sender).unwrap();
+                // The second endpoint is bound after the socket has closed.
+                let port = HeldPort::new(Type::STREAM, Ipv4Addr::LOCALHOST);
+                let endpoint = if late == "ipc" { ipc.clone() } else { format!("{late}://{}", port.address()) };
+                socket.set_reconnect_ivl(Some(Duration::from_millis(5))).unwrap();
+                socket.connect(&first.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+                socket.send("0").unwrap();
+                socket.connect(&endpoint).unwrap();
+                socket.send("1").unwrap();
+                socket.send("2").unwrap();
+                drop(socket);
+                second.bind(&endpoint).unwrap();
+                let mut received: Vec<_> = [&first, &first, &second].map(|socket| next(socket).remove(0)).into();
+                received.sort_unstable();
+                assert_eq!(received, [b"0", b"1", b"2"]);
+            }
         }
     }
 }
