@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-#[cfg(target_os = "linux")]
 use zmq::monitor::Events;
 use zmq::security::{Authenticator, Security, Verdict};
 use zmq::{Context, Dealer, Kind, Pull, Router, XPub};
@@ -12,10 +11,10 @@ use zmq::{Context, Dealer, Kind, Pull, Router, XPub};
 #[cfg(target_os = "linux")]
 use crate::common::descriptors::fail_system_call;
 use crate::common::zap::{decision, keys};
-use crate::common::{DEADLINE, TCP, greet, lacks_curve};
+use crate::common::{DEADLINE, TCP, context, eventually, greet, lacks_curve};
 #[cfg(target_os = "linux")]
-use crate::common::{context, eventually, in_own_process, pair, skip_unless, text};
-use crate::{accept, connecting, endpoint, listener, peer};
+use crate::common::{in_own_process, pair, skip_unless, text};
+use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, listener, peer};
 
 /// The greeting of a ZMTP 1 peer without a routing id.
 const ANONYMOUS: &[u8] = b"\x01\0";
@@ -305,6 +304,64 @@ fn full_socket_reads_a_connection_to_its_end_after_its_peer_closed() {
                     let message = message.unwrap_or_else(|| panic!("{endpoint}, {sends_heartbeats}, {size}, {number}"));
                     assert_eq!(message[message.len() - 1], vec![number; size]);
                 }
+            }
+        }
+    }
+}
+
+/// epoll reports the close of an ipc connection to an engine that does not read. The engine ended the connection without
+/// reading the rest.
+#[deadline::test(patches = [1037])]
+fn socket_at_its_mark_receives_what_an_ipc_peer_sent_before_it_closed() {
+    // Linux reports a socket as writable if a quarter of its buffer is used, which is 53 KB with its own records.
+    const COUNT: usize = 14;
+    let pairs = [
+        (Kind::Push, Kind::Pull),
+        (Kind::Pair, Kind::Pair),
+        (Kind::Dealer, Kind::Dealer),
+        (Kind::Dealer, Kind::Router),
+        (Kind::XPub, Kind::Sub),
+        (Kind::XPub, Kind::XSub),
+        #[cfg(feature = "draft")]
+        (Kind::Client, Kind::Server),
+        #[cfg(feature = "draft")]
+        (Kind::Scatter, Kind::Gather),
+        #[cfg(feature = "draft")]
+        (Kind::Channel, Kind::Channel),
+    ];
+    for (from, to) in pairs {
+        for (last, sender_binds) in [(1000, false), (12_000, false), (1000, true)] {
+            let context = context();
+            let (sender, receiver) = (context.socket(from).unwrap(), context.socket(to).unwrap());
+            sender.set_linger(Some(DEADLINE)).unwrap();
+            receiver.set_rcvhwm(1).unwrap();
+            match to {
+                Kind::Sub => receiver.subscribe("").unwrap(),
+                Kind::XSub => receiver.send("\u{1}").unwrap(),
+                _ => {}
+            }
+            let monitor = sender.monitor(Events::ALL).unwrap();
+            let (server, client) = if sender_binds { (&sender, &receiver) } else { (&receiver, &sender) };
+            client.connect(&server.bind("ipc://*").unwrap()).unwrap();
+            assert!(monitor.wait_for_connections(1, DEADLINE).unwrap());
+            if from == Kind::XPub {
+                eventually("the XPUB has a subscription", || {
+                    receiver.events().unwrap();
+                    sender.try_recv().unwrap().is_some()
+                });
+            }
+            for number in 0..COUNT {
+                let size = if number + 1 == COUNT { last } else { 1000 };
+                sender.send(vec![number as u8; size]).unwrap();
+            }
+            drop(sender);
+            monitor.iter().for_each(drop);
+            // The receiver's I/O thread hears of the close.
+            thread::sleep(SHORT);
+            for number in 0..COUNT {
+                let parts = receiver.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
+                let parts = parts.unwrap_or_else(|| panic!("{from} to {to}: message {number} is lost"));
+                assert_eq!(parts.back().unwrap()[0], number as u8, "{from} to {to}");
             }
         }
     }

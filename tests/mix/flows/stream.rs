@@ -86,7 +86,7 @@ fn exchange(flow: &mut Flow<'_>, pattern: &Pattern, skipped: u32) -> Result {
         all: if pattern.fan == Fan::All { total * receivers } else { total },
         done: AtomicUsize::new(0),
         waiting: AtomicUsize::new(if pattern.fan == Fan::All { senders * receivers } else { 0 }),
-        stays: open::avoids("linger-batch") || flow.heartbeats && open::avoids("heartbeat-close"),
+        stays: flow.heartbeats && open::avoids("heartbeat-close"),
         expired: AtomicBool::new(false),
         failed: Mutex::new(None),
         arrivals: Mutex::new(Vec::new()),

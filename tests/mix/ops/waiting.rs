@@ -199,9 +199,6 @@ fn misuse_fd(thread: &mut Thread<'_>, rng: &mut Rng) {
             _ => drop(std::net::TcpStream::from(owned).shutdown(std::net::Shutdown::Both)),
         }
     }
-    if open::avoids("lent-descriptors") {
-        return;
-    }
     let how = rng.below(4);
     match rng.below(3) {
         0 => drop(thread.socket(rng).map(|socket| socket.fd().map(|fd| misuse(fd, how)))),
