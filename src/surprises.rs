@@ -1,7 +1,7 @@
 //! What libzmq does that you would not expect: what a program sees, why, and what to do.
 //!
 //! Every libzmq behaves so, with and without the [patches](crate::PATCHES), except if an entry says otherwise. The
-//! repository has a test of each entry, in `tests/surprises.rs`.
+//! repository has a test of each entry, in `tests/surprises/`.
 //!
 //! Several entries have one cause. An I/O thread makes connections and moves bytes. All else that concerns a socket
 //! (new peers, lost peers, subscriptions) waits in its mailbox until the program uses the socket: by a send, a receive,
@@ -49,9 +49,9 @@
 //! ## A SUB that is not used does not subscribe again
 //!
 //! The publisher comes back, and the connection is made again. A SUB or XSUB misses what is published before the
-//! program uses it.
+//! program uses it. So does a DISH with its groups.
 //!
-//! - Why: the socket itself sends its subscriptions again.
+//! - Why: the socket itself subscribes again.
 //! - Do: poll the socket, or wait in [`Socket::recv`]: both use it. In an event loop of your own, wait for
 //!   [`Socket::fd`] and call [`Socket::events`] when it is readable.
 //!
