@@ -224,6 +224,14 @@
 //! - Why: libzmq ignores the repetition for these four kinds. Two connections take turns, and each has its own queue.
 //! - Do: connect once. [`Socket::disconnect`] ends all connections of the endpoint.
 //!
+//! ## A bind takes an ipc path over from the socket that listens there
+//!
+//! The second [`Socket::bind`] to an `ipc://` path succeeds. The first socket keeps its connections and gets no new
+//! ones.
+//!
+//! - Why: libzmq removes the file of the path, which may be left of a process that has ended.
+//! - Do: bind by [`Socket::bind_unused`], which fails with `EADDRINUSE` if a socket listens at the path.
+//!
 //! # Security
 //!
 //! ## CURVE without a ZAP handler lets every client in
@@ -306,6 +314,7 @@
 //! [`Message::gets`]: crate::Message::gets
 //! [`Monitor::wait_for_connections`]: crate::Monitor::wait_for_connections
 //! [`Poller`]: crate::Poller
+//! [`Socket::bind_unused`]: crate::Socket::bind_unused
 //! [`Socket::bind`]: crate::Socket::bind
 //! [`Socket::connect_and_wait`]: crate::Socket::connect_and_wait
 //! [`Socket::connect`]: crate::Socket::connect

@@ -23,7 +23,9 @@ impl<T: SocketType> Socket<'_, T> {
     /// number for the port. `*` stands for all interfaces, a free port or a temporary path.
     ///
     /// An `ipc://` path takes over an existing socket file, as in C, even if another socket or another process listens there:
-    /// new connections come to this socket, and neither side hears of it. [`Socket::bind_unused`] refuses that.
+    /// new connections come to this socket, and neither side hears of it:
+    /// see [surprises](crate::surprises#a-bind-takes-an-ipc-path-over-from-the-socket-that-listens-there).
+    /// [`Socket::bind_unused`] refuses that.
     ///
     /// Over udp libzmq binds in the background: a port that is taken is no error, and nothing arrives.
     ///

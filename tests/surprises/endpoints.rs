@@ -1,8 +1,8 @@
 //! Endpoints and options.
 
-use zmq::{Dealer, Kind, Router};
+use zmq::{Dealer, Errno, Kind, Pull, Push, Router};
 
-use crate::common::{context, next};
+use crate::common::{context, next, text};
 use crate::{SHORT, counting, transports, wait_for_connections, wires};
 
 /// Options that are set after a connect do not change its connection
@@ -60,4 +60,24 @@ fn second_connect_makes_a_second_connection_of_some_kinds() {
     dealer.send("x").unwrap();
     dealer.send("x").unwrap();
     assert_ne!(next(&router)[0], next(&router)[0]);
+}
+
+/// A bind takes an ipc path over from the socket that listens there
+#[deadline::test]
+fn bind_takes_an_ipc_path_over() {
+    let path = std::env::temp_dir().join(format!("zmq-surprises-{}", std::process::id()));
+    let endpoint = format!("ipc://{}", path.display());
+    let context = context();
+    let sinks = [context.socket(Pull).unwrap(), context.socket(Pull).unwrap()];
+    for (number, sink) in sinks.iter().enumerate() {
+        sink.bind(&endpoint).unwrap();
+        let source = context.socket(Push).unwrap();
+        source.connect(&endpoint).unwrap();
+        source.send(number.to_string()).unwrap();
+        assert_eq!(text(sink), number.to_string());
+    }
+    let error = context.socket(Pull).unwrap().bind_unused(&endpoint).unwrap_err();
+    assert_eq!(error.errno(), Errno::EADDRINUSE);
+    drop(sinks);
+    let _ = std::fs::remove_file(path);
 }
