@@ -9,7 +9,6 @@ use zmq::{Context, Kind, Message, SharedSocket};
 
 use super::{Flow, Result, Stop};
 use crate::content::Owner;
-use crate::open;
 use crate::world::{free_port, within};
 
 /// The end of a context: it waits no longer than it is told, and what remains is dropped at once.

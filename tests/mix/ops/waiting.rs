@@ -9,7 +9,6 @@ use zmq::monitor::{Events, Options};
 use zmq::{PollEvents, PollItem, Poller, Reactor, Socket, Timers};
 
 use super::{Row, SOCKETS, Thread, is_thread_safe, row};
-use crate::open;
 use crate::rng::Rng;
 use crate::world::fault;
 

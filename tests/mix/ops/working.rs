@@ -8,7 +8,6 @@ use zmq::{Actor, Kind, ProxyHandle, SharedSocket, Socket, SocketSpec};
 
 use super::{Row, SOCKETS, Thread, row};
 use crate::content::{self, Owner};
-use crate::open;
 use crate::rng::Rng;
 use crate::world::fault;
 
