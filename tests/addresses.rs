@@ -328,7 +328,11 @@ fn bind_says_what_is_wrong_with_an_address() {
     let context = context();
     let mut cases = vec![
         ("tcp://[::1]:*", Errno::ENODEV, "needs ZMQ_IPV6"),
-        ("tcp://no-such-host.invalid:*", Errno::ENODEV, "no network interface with an IPv4 address"),
+        (
+            "tcp://no-such-host.invalid:*",
+            Errno::ENODEV,
+            "neither a network interface with an IPv4 address nor an address",
+        ),
         ("tcp://192.0.2.1:*", Errno::EADDRNOTAVAIL, "no interface of this machine"),
         ("tcp://:5555", Errno::ENODEV, "no interface before the port"),
         ("tcp://127.0.0.1%no-such:*", Errno::EINVAL, "the name or number \"no-such\""),
@@ -348,7 +352,7 @@ fn bind_says_what_is_wrong_with_an_address() {
     ];
     if zmq::has("WS") {
         cases.extend([
-            ("ws://localhost:*", Errno::ENODEV, "\"localhost\" is no network interface"),
+            ("ws://localhost:*", Errno::ENODEV, "\"localhost\" is neither a network interface"),
             ("ws://[::1]:*/path", Errno::ENODEV, "needs ZMQ_IPV6"),
             ("ws://127.0.0.1/path:80", Errno::EINVAL, "no port"),
             ("ws://127.0.0.1:80 ", Errno::EINVAL, "a blank"),

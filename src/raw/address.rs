@@ -53,9 +53,15 @@ impl ListenAddress {
 /// Binds a stream socket to the first `len` bytes of `address`, and closes it. The socket has `SO_REUSEADDR`, as libzmq's
 /// listeners have, so only a listener is in its way.
 fn bind<A>(family: c_int, address: &A, len: usize) -> io::Result<()> {
+    // A program that another thread starts meanwhile must not keep the address. Apple's systems have no such flag.
+    #[cfg(not(target_vendor = "apple"))]
+    const TYPE: c_int = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+    #[cfg(target_vendor = "apple")]
+    const TYPE: c_int = libc::SOCK_STREAM;
+
     assert!(len <= size_of::<A>());
     // SAFETY: no preconditions.
-    let fd = unsafe { libc::socket(family, libc::SOCK_STREAM, 0) };
+    let fd = unsafe { libc::socket(family, TYPE, 0) };
     if fd == -1 {
         return Err(io::Error::last_os_error());
     }

@@ -26,10 +26,11 @@ impl Core {
             Errno::EADDRNOTAVAIL if binds => Some("no interface of this machine has the address".to_owned()),
             _ => None,
         };
+        // A host name that tcp could not look up, or that ws does not look up.
         let no_interface = || match endpoint::hosts(endpoint).last() {
             Some(host) if binds && errno == Errno::ENODEV && host.name.parse::<IpAddr>().is_err() => {
                 let family = if self.has_ipv6() { "IPv6" } else { "IPv4" };
-                Some(format!("{:?} is no network interface with an {family} address, and no address", host.name))
+                Some(format!("{:?} is neither a network interface with an {family} address nor an address", host.name))
             }
             _ => None,
         };

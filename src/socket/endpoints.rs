@@ -1,11 +1,11 @@
 //! Binding and connecting.
 
 use std::ffi::CStr;
-use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 
 use super::address::wait_until_free;
-use super::{Core, Socket, SocketRef};
+use super::guards::{BindGuard, ConnectGuard};
+use super::{Core, Socket};
 use crate::context::EndpointRole;
 use crate::endpoint;
 use crate::error::LongId;
@@ -34,12 +34,16 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// They name the endpoint and say what is wrong with it. `EINVAL` if the text is no endpoint (empty, no `://`, a NUL, a
-    /// blank, no port, a port above 65535), if the scope of an IPv6 address does not exist, and if CURVE lacks one of its
-    /// keys. `EPROTONOSUPPORT` for an unknown transport, also one in capitals, `ENOCOMPATPROTO` for one that does not fit
-    /// the kind, `EADDRINUSE`, `EADDRNOTAVAIL`. `ENODEV` if no interface has the name (only tcp looks up host names), and
-    /// for an IPv6 address while [`Socket::ipv6`] is off. `ENAMETOOLONG` for a path above the system's limit, `EACCES`,
-    /// `ENOENT`, `EMFILE` or `ENFILE` without a file descriptor, `EMTHREAD` without an I/O thread, `ETERM`.
+    /// They name the endpoint and say what is wrong with it.
+    ///
+    /// - `EINVAL`: the text is no endpoint (empty, no `://`, a NUL, a blank, no port, a port above 65535), the scope of an
+    ///   IPv6 address does not exist, or CURVE lacks one of its keys.
+    /// - `EPROTONOSUPPORT`: an unknown transport, also one in capitals. `ENOCOMPATPROTO`: one that does not fit the kind.
+    /// - `EADDRINUSE`: another socket is bound there, or was until it was dropped a moment ago; [`Socket::unbind`] and
+    ///   [`Socket::close`] wait for that. `EADDRNOTAVAIL`: the address is not one of this machine's.
+    /// - `ENODEV`: no interface has the name (only tcp looks up host names), or an IPv6 address while [`Socket::ipv6`] is off.
+    /// - `ENAMETOOLONG`, `EACCES`, `ENOENT`: the path of `ipc://`.
+    /// - `EMFILE` or `ENFILE` without a file descriptor, `EMTHREAD` without an I/O thread, `ETERM`.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -471,7 +475,7 @@ impl Core {
         self.connect(endpoint)
     }
 
-    fn unbind(&self, endpoint: &str) -> Result<()> {
+    pub(super) fn unbind(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_unbind";
         self.check_process(CALL)?;
         let op = self.op_lock();
@@ -514,7 +518,7 @@ impl Core {
         self.known().bound.iter().filter(|bound| ***bound == *name).cloned().collect()
     }
 
-    fn disconnect(&self, endpoint: &str) -> Result<()> {
+    pub(super) fn disconnect(&self, endpoint: &str) -> Result<()> {
         const CALL: &str = "zmq_disconnect";
         self.check_process(CALL)?;
         let _op = self.op_lock();
@@ -579,79 +583,5 @@ fn uninterrupted<R>(mut call: impl FnMut() -> Result<R, Errno>) -> Result<R, Err
             Err(Errno::EINTR) if !raw::interrupted() => {}
             done => return done,
         }
-    }
-}
-
-/// A binding that ends with its scope: see [`Socket::bind_scoped`].
-#[must_use = "the socket is unbound when this is dropped"]
-pub struct BindGuard<'a> {
-    socket: SocketRef<'a>,
-    endpoint: String,
-}
-
-impl BindGuard<'_> {
-    /// The endpoint as libzmq resolved it.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Rep)?;
-    /// let bound = socket.bind_scoped("tcp://127.0.0.1:*")?;
-    /// assert!(bound.endpoint().starts_with("tcp://127.0.0.1:"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-}
-
-impl Drop for BindGuard<'_> {
-    fn drop(&mut self) {
-        // ENOENT or ETERM: it is not bound any more. EFSM: a message is waiting, and the binding stays.
-        let _ = self.socket.core().unbind(&self.endpoint);
-    }
-}
-
-/// A connection that ends with its scope: see [`Socket::connect_scoped`].
-#[must_use = "the socket is disconnected when this is dropped"]
-pub struct ConnectGuard<'a> {
-    socket: SocketRef<'a>,
-    endpoint: String,
-}
-
-impl ConnectGuard<'_> {
-    /// The endpoint as it was given.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Req)?;
-    /// let connected = socket.connect_scoped("inproc://server")?;
-    /// assert_eq!(connected.endpoint(), "inproc://server");
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-}
-
-impl Drop for ConnectGuard<'_> {
-    fn drop(&mut self) {
-        // ENOENT or ETERM: it is not connected any more. EFSM: a message is half received, and the connection stays.
-        let _ = self.socket.core().disconnect(&self.endpoint);
-    }
-}
-
-impl fmt::Debug for BindGuard<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("BindGuard").field(&self.endpoint).finish()
-    }
-}
-
-impl fmt::Debug for ConnectGuard<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ConnectGuard").field(&self.endpoint).finish()
     }
 }

@@ -5,6 +5,7 @@ mod address;
 mod draft;
 mod endpoints;
 mod flags;
+mod guards;
 mod handle;
 mod maybe_owned;
 mod monitor_slot;
@@ -17,8 +18,8 @@ mod send;
 mod state;
 mod wait;
 
-pub use endpoints::{BindGuard, ConnectGuard};
 pub use flags::Flags;
+pub use guards::{BindGuard, ConnectGuard};
 pub(crate) use maybe_owned::MaybeOwned;
 pub(crate) use poller_notify::Used;
 pub(crate) use precheck::{LAST_ENDPOINT, LONGEST_PREFIX};
