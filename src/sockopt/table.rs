@@ -246,7 +246,8 @@ options! {
 
     /// Whether only the newest message of each peer is kept: no unless set. Takes effect at the next bind or connect.
     /// Messages of several parts are refused, and no mark counts: see
-    /// [surprises](crate::surprises#zmq_conflate-keeps-one-part-and-no-mark-counts).
+    /// [surprises](crate::surprises#zmq_conflate-keeps-one-part-and-no-mark-counts). A SUB with it keeps changes of its
+    /// subscriptions that no publisher has taken, without a bound.
     "ZMQ_CONFLATE" = ZMQ_CONFLATE: (Flag => bool), [conflate] [set_conflate], ConflatingKind, true;
 
     /// The domain that the ZAP handler is told: 1 to 255 bytes, `None` is the default. It turns ZAP on for NULL

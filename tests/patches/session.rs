@@ -586,7 +586,7 @@ fn sessions_pass_the_user_id_of_a_peer() {
     if lacks_curve() {
         return;
     }
-    let mut pairs = vec![
+    let pairs = [
         (Kind::Req, Kind::Rep),
         (Kind::Rep, Kind::Req),
         (Kind::Dealer, Kind::Dealer),
@@ -595,9 +595,10 @@ fn sessions_pass_the_user_id_of_a_peer() {
         (Kind::Pair, Kind::Pair),
         (Kind::Sub, Kind::XPub),
         (Kind::XPub, Kind::Sub),
-    ];
+    ]
+    .into_iter();
     #[cfg(feature = "draft")]
-    pairs.extend([
+    let pairs = pairs.chain([
         (Kind::Dish, Kind::Radio),
         (Kind::Radio, Kind::Dish),
         (Kind::Server, Kind::Client),
@@ -611,7 +612,7 @@ fn sessions_pass_the_user_id_of_a_peer() {
         (curve_server, curve_client),
     ];
     for ((server, client), (kind, other)) in
-        mechanisms.iter().flat_map(|with| pairs.iter().map(move |pair| (with, pair)))
+        mechanisms.iter().flat_map(|with| pairs.clone().map(move |pair| (with, pair)))
     {
         for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
             if endpoint.starts_with("ws") && !zmq::has("WS") {
@@ -621,7 +622,7 @@ fn sessions_pass_the_user_id_of_a_peer() {
             let authenticator = Authenticator::start(&context).unwrap();
             authenticator.configure("", |policy| policy.allow_user("name", "password")).unwrap();
             authenticator.configure("", |policy| policy.allow_any_key()).unwrap();
-            let (bound, peer) = (context.socket(*kind).unwrap(), context.socket(*other).unwrap());
+            let (bound, peer) = (context.socket(kind).unwrap(), context.socket(other).unwrap());
             bound.secure(server).unwrap();
             peer.secure(client).unwrap();
             peer.connect(&bound.bind(endpoint).unwrap()).unwrap();
