@@ -324,7 +324,7 @@ fn conflating_pull_is_woken_once_however_much_is_sent() {
 
 /// The memory of this process, in bytes.
 #[cfg(target_os = "linux")]
-fn resident() -> usize {
+pub fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }

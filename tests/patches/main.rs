@@ -15,6 +15,8 @@ mod descriptors;
 mod engine;
 #[cfg(feature = "draft")]
 mod greetings;
+#[cfg(target_os = "linux")]
+mod gssapi;
 mod lb_fq;
 #[cfg(feature = "draft")]
 mod mailbox_safe;

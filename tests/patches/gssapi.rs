@@ -1,0 +1,269 @@
+//! gssapi_server.cpp and gssapi_mechanism_base.cpp: GSSAPI security, in a Kerberos realm that each test makes.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use socket2::Type;
+use zmq::monitor::{Event, Events};
+use zmq::{Context, Dealer, Rep, Socket};
+
+use super::conflate::resident;
+use crate::common::zap::HANDLER;
+use crate::common::{DEADLINE, HeldPort, Process, TCP, alone, c_program, context, role, skip_unless, wait_for_close};
+
+/// The service, whose key the clients of the tests use too.
+const SERVICE: &str = "zmq@localhost";
+
+/// The directories of Debian's Kerberos programs, one of which is not in each user's path.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    directories.map(|directory| directory.join(name)).find(|program| program.is_file())
+}
+
+/// A Kerberos realm with its KDC.
+struct Realm {
+    directory: PathBuf,
+    _kdc: Process,
+    _port: HeldPort,
+}
+
+impl Realm {
+    fn new([kdb5_util, kadmin, krb5kdc]: [PathBuf; 3]) -> Realm {
+        let directory =
+            std::env::temp_dir().join(format!("zmq-realm-{}-{:?}", std::process::id(), thread::current().id()));
+        fs::create_dir_all(&directory).unwrap();
+        let port = HeldPort::new(Type::DGRAM, Ipv4Addr::LOCALHOST);
+        let (address, place) = (port.address(), directory.display());
+        let client = format!(
+            "[libdefaults]\ndefault_realm = TEST\ndns_canonicalize_hostname = false\nrdns = false\n\
+             dns_lookup_kdc = false\ndns_lookup_realm = false\n[realms]\nTEST = {{\nkdc = {address}\n}}\n"
+        );
+        let server = format!(
+            "[realms]\nTEST = {{\ndatabase_name = {place}/database\nkey_stash_file = {place}/stash\n\
+             kdc_listen = {address}\nkdc_tcp_listen = \"\"\n}}\n[logging]\nkdc = FILE:{place}/log\n"
+        );
+        fs::write(directory.join("krb5.conf"), client).unwrap();
+        fs::write(directory.join("kdc.conf"), server).unwrap();
+        let keytab = format!("ktadd -k {place}/keytab zmq/localhost");
+        for (program, arguments) in [
+            (&kdb5_util, &["create", "-s", "-W", "-P", "secret", "-r", "TEST"][..]),
+            (&kadmin, &["-q", "addprinc -randkey zmq/localhost"]),
+            (&kadmin, &["-q", &keytab]),
+        ] {
+            let mut command = Command::new(program);
+            let output = in_realm_of(command.args(arguments), &directory).output().unwrap();
+            assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+        }
+        // The KDC says on standard error that it listens.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec \"$0\" -n 2>&1"]).arg(krb5kdc);
+        let kdc = Process::spawn(in_realm_of(&mut shell, &directory));
+        assert!(kdc.line().ends_with("starting..."));
+        Realm { directory, _kdc: kdc, _port: port }
+    }
+}
+
+impl Drop for Realm {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Sets the variables of Kerberos for the realm in this directory.
+fn in_realm_of<'a>(command: &'a mut Command, directory: &Path) -> &'a mut Command {
+    let file = |name: &str| directory.join(name).display().to_string();
+    command
+        .env("KRB5_CONFIG", file("krb5.conf"))
+        .env("KRB5_KDC_PROFILE", file("kdc.conf"))
+        .env("KRB5_KTNAME", file("keytab"))
+        .env("KRB5_CLIENT_KTNAME", file("keytab"))
+        .env("KRB5CCNAME", format!("FILE:{}", file("tickets")))
+        .env("KRB5RCACHENAME", "none:")
+}
+
+/// Runs the body of the named test in a process of its own, in a realm of its own. The test is skipped if libzmq has no
+/// GSSAPI, or if the programs of a KDC are not installed.
+fn in_realm(test: &str, body: impl FnOnce()) {
+    if role().is_some() {
+        return body();
+    }
+    let programs = ["kdb5_util", "kadmin.local", "krb5kdc"].map(program);
+    if skip_unless(zmq::has("gssapi"), "this libzmq has no GSSAPI")
+        || skip_unless(programs.iter().all(Option::is_some), "the programs of a KDC are not installed")
+    {
+        return;
+    }
+    let realm = Realm::new(programs.map(Option::unwrap));
+    Process::spawn(in_realm_of(&mut alone(test, "alone"), &realm.directory)).succeeds();
+}
+
+fn server(context: &Context, plaintext: bool) -> Socket<'_, Dealer> {
+    let server = context.socket(Dealer).unwrap();
+    server.set_gssapi_principal(SERVICE).unwrap();
+    server.set_gssapi_plaintext(plaintext).unwrap();
+    server.set_gssapi_server(true).unwrap();
+    server
+}
+
+fn client(context: &Context, plaintext: bool) -> Socket<'_, Dealer> {
+    let client = context.socket(Dealer).unwrap();
+    client.set_reconnect_ivl(None).unwrap();
+    client.set_linger(Some(Duration::ZERO)).unwrap();
+    client.set_gssapi_plaintext(plaintext).unwrap();
+    client.set_gssapi_service_principal(SERVICE).unwrap();
+    client
+}
+
+/// A pair over which a message has arrived.
+fn connected(context: &Context) -> (Socket<'_, Dealer>, Socket<'_, Dealer>) {
+    let (server, client) = (server(context, false), client(context, false));
+    client.connect(&server.bind(TCP).unwrap()).unwrap();
+    client.send("Hello").unwrap();
+    assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    (server, client)
+}
+
+/// How the handshake of a client with this server ends.
+fn verdict(context: &Context, server: &Socket<'_, Dealer>, plaintext: bool) -> Vec<Event> {
+    let failures =
+        Events::HANDSHAKE_FAILED_NO_DETAIL | Events::HANDSHAKE_FAILED_PROTOCOL | Events::HANDSHAKE_FAILED_AUTH;
+    let monitor = server.monitor(failures | Events::HANDSHAKE_SUCCEEDED | Events::DISCONNECTED).unwrap();
+    let client = client(context, plaintext);
+    client.connect(&server.bind(TCP).unwrap()).unwrap();
+    // If the client is refused already, no peer takes the message.
+    let _ = client.try_send("Hello").unwrap();
+    let mut events = Vec::new();
+    loop {
+        let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("an event");
+        match notice.event() {
+            Event::Disconnected { .. } => return events,
+            Event::HandshakeSucceeded => {
+                events.push(Event::HandshakeSucceeded);
+                assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+                return events;
+            }
+            event => events.push(event.clone()),
+        }
+    }
+}
+
+/// The server went on with the handshake whatever the ZAP handler answered.
+#[deadline::test(patches = [51, 70])]
+fn gssapi_server_refuses_clients_that_zap_refuses() {
+    in_realm("gssapi::gssapi_server_refuses_clients_that_zap_refuses", || {
+        let context = context();
+        let handler = context.socket(Rep).unwrap();
+        handler.bind(HANDLER).unwrap();
+        for (plaintext, status) in
+            [false, true].iter().flat_map(|&plaintext| [200, 300, 400, 500].map(|s| (plaintext, s)))
+        {
+            let events = thread::scope(|scope| {
+                let verdict = scope.spawn(|| verdict(&context, &server(&context, plaintext), plaintext));
+                let request = handler.recv_multipart_timeout(DEADLINE).unwrap().expect("a request");
+                assert_eq!((&request[5], &request[6]), (&"GSSAPI".into(), &"zmq/localhost@TEST".into()));
+                let (version, id) = (request[0].clone(), request[1].clone());
+                let status = status.to_string();
+                handler.send_multipart([version, id, status.into(), "".into(), "".into(), "".into()]).unwrap();
+                verdict.join().unwrap()
+            });
+            let end = match status {
+                200 => Event::HandshakeSucceeded,
+                status => Event::HandshakeFailedAuth { status },
+            };
+            assert_eq!(events, [end], "plaintext: {plaintext}");
+        }
+    });
+}
+
+/// The server did not look at ZMQ_ZAP_ENFORCE_DOMAIN.
+#[cfg(feature = "draft")]
+#[deadline::test(patches = [70])]
+fn gssapi_server_needs_a_handler_if_its_domain_is_enforced() {
+    in_realm("gssapi::gssapi_server_needs_a_handler_if_its_domain_is_enforced", || {
+        let context = context();
+        for plaintext in [false, true] {
+            for (domain, enforce) in [(None, false), (None, true), (Some("domain"), false), (Some("domain"), true)] {
+                let server = server(&context, plaintext);
+                domain.map_or(Ok(()), |domain| server.set_zap_domain(domain)).unwrap();
+                server.set_zap_enforce_domain(enforce).unwrap();
+                let end = match (domain, enforce) {
+                    (Some(_), true) => Event::HandshakeFailedNoDetail { errno: zmq::Errno::EFAULT },
+                    _ => Event::HandshakeSucceeded,
+                };
+                assert_eq!(verdict(&context, &server, plaintext), [end]);
+            }
+        }
+    });
+}
+
+/// decode_message asserted that a token of the peer is encrypted and not empty. libzmq aborted the process.
+#[deadline::test(patches = [71])]
+fn gssapi_peer_cannot_abort_by_what_it_wraps() {
+    in_realm("gssapi::gssapi_peer_cannot_abort_by_what_it_wraps", || {
+        let program = c_program("gssapi_peer.c");
+        let context = context();
+        for (when, wrap) in [("ready", "empty"), ("ready", "plain"), ("message", "empty"), ("message", "plain")] {
+            let server = server(&context, false);
+            let endpoint = server.bind(TCP).unwrap();
+            let peer = Process::start(&program, &["client", endpoint.rsplit(':').next().unwrap(), when, wrap]);
+            assert_eq!(peer.line(), "dropped", "{when}, {wrap}");
+
+            let peer = Process::start(&program, &["server", when, wrap]);
+            let client = client(&context, false);
+            client.connect(&format!("tcp://127.0.0.1:{}", peer.line().strip_prefix("bound ").unwrap())).unwrap();
+            assert_eq!(peer.line(), "dropped", "{when}, {wrap}");
+            for socket in [&server, &client] {
+                assert!(socket.try_recv().unwrap().is_none(), "{when}, {wrap}");
+            }
+        }
+        connected(&context);
+    });
+}
+
+/// Each message that was sent leaked, and the token of an INITIATE command with bytes behind it.
+#[deadline::test(patches = [71])]
+fn gssapi_frees_tokens() {
+    in_realm("gssapi::gssapi_frees_tokens", || {
+        const SIZE: usize = 1 << 20;
+        const COUNT: usize = 64;
+        let context = context();
+        let (server, client) = connected(&context);
+        let send = |count| {
+            for _ in 0..count {
+                client.send(vec![0; SIZE]).unwrap();
+                assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message").len(), SIZE);
+            }
+        };
+        let endpoint = server.last_endpoint().unwrap().unwrap();
+        let initiate = |count| {
+            for _ in 0..count {
+                let mut peer = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
+                let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0GSSAPI".to_vec();
+                greeting.resize(64, 0);
+                peer.write_all(&greeting).unwrap();
+                peer.read_exact(&mut [0; 64]).unwrap();
+                let mut command = b"\x08INITIATE".to_vec();
+                command.extend((SIZE as u32).to_be_bytes());
+                command.resize(command.len() + SIZE + 1, 1);
+                peer.write_all(&[6]).unwrap();
+                peer.write_all(&(command.len() as u64).to_be_bytes()).unwrap();
+                peer.write_all(&command).unwrap();
+                wait_for_close(&mut peer);
+            }
+        };
+        let steps: [(&str, &dyn Fn(usize)); 2] = [("messages", &send), ("INITIATE commands", &initiate)];
+        for (what, step) in steps {
+            step(4);
+            let before = resident();
+            step(COUNT);
+            let grown = resident().saturating_sub(before);
+            assert!(grown < COUNT * SIZE / 4, "{COUNT} {what}: {grown} bytes");
+        }
+    });
+}
