@@ -1,7 +1,7 @@
 //! Building and running one of upstream's test programs.
 
 use crate::Edition;
-use crate::cargo::Library;
+use crate::library::Library;
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ impl<'a> Builder<'a> {
         let program = self.directory.join(name);
         let mut compiler = self.compiler("CXX", "c++");
         compiler.arg(self.upstream.join("tests").join(name).with_extension("cpp"));
-        compiler.args(&self.common).args(&self.library.link).arg("-o").arg(&program);
+        compiler.args(&self.common).args(self.library.of_program()).arg("-o").arg(&program);
         finish(compiler)?;
         Ok(program)
     }
@@ -78,7 +78,7 @@ impl<'a> Builder<'a> {
             command.arg("-DZMQ_BUILD_DRAFT_API");
         }
         // The sources hold the platform.hpp that the library was built with.
-        command.arg("-I").arg(self.library.source.join("src"));
+        command.arg("-I").arg(self.library.source().join("src"));
         command.arg("-I").arg(self.upstream.join("external").join("unity"));
         command
     }
