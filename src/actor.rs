@@ -20,7 +20,8 @@ use crate::error::{Errno, Error, Result, SendError};
 use crate::kind::Pair;
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
-use crate::raw::{self, PollItem, Process};
+use crate::process::Process;
+use crate::raw::{self, PollItem};
 use crate::socket::{Socket, SocketRef, TrySend};
 use crate::thread::{panic_text, spawn};
 

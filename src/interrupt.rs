@@ -33,6 +33,7 @@
 use std::os::fd::BorrowedFd;
 
 use crate::error::{Errno, Result};
+use crate::process;
 use crate::raw;
 
 /// Catches SIGINT and SIGTERM from now on, for the whole process. Calling it again changes nothing.
@@ -74,7 +75,7 @@ pub fn catch_signals() -> Result<()> {
 /// ```
 #[doc(alias = "s_interrupted")]
 pub fn interrupted() -> bool {
-    raw::interrupted()
+    process::interrupted()
 }
 
 /// Clears the interrupt, so that calls may wait again.
@@ -88,7 +89,7 @@ pub fn interrupted() -> bool {
 /// }
 /// ```
 pub fn clear() {
-    raw::clear_interrupt();
+    process::clear_interrupt();
 }
 
 /// A descriptor that is readable from a caught signal until [`clear`], for loops that wait on other things; `None` before
@@ -107,5 +108,5 @@ pub fn clear() {
 /// # }
 /// ```
 pub fn wake_fd() -> Option<BorrowedFd<'static>> {
-    raw::lent_wake_fd()
+    process::lent_wake_fd()
 }

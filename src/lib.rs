@@ -116,6 +116,7 @@ mod poll_events;
 mod poller;
 #[cfg(feature = "draft")]
 mod ppoll;
+mod process;
 mod proxy;
 #[allow(unsafe_code)]
 mod raw;

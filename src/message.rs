@@ -264,11 +264,6 @@ impl Message {
     pub(crate) fn raw_mut(&mut self) -> &mut RawMessage {
         &mut self.0
     }
-
-    #[inline]
-    pub(crate) fn forget_sent(self) {
-        self.0.forget_sent();
-    }
 }
 
 #[cfg(feature = "draft")]
@@ -344,11 +339,8 @@ impl Message {
     pub fn set_group(&mut self, group: &str) -> Result<()> {
         const CALL: &str = "zmq_msg_set_group";
         let text = check_group(CALL, group)?;
-        if !self.0.group().is_empty() {
-            let why = format_args!("{group:?}: the message has a group already");
-            return Err(crate::error::Errno::EINVAL.with_detail(CALL, why));
-        }
-        self.0.set_group(&text).map_err(|errno| errno.with_detail(CALL, format_args!("{group:?}")))
+        let why = format_args!("{group:?}: the message has a group already");
+        self.0.set_group(&text).map_err(|errno| errno.with_detail(CALL, why))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
+use crate::process;
 use crate::raw::{self, PollItem};
 use crate::socket::SocketRef;
 use crate::wake_up::WakeUp;
@@ -204,7 +205,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
             (Ok(_), Some(copied)) => copied.hand_out(items),
             (Ok(found), None) => found,
             // The signal may be just what the caller waits for, by the interrupt's own descriptor.
-            (Err(Errno::EINTR), Some(copied)) if raw::interrupted() => {
+            (Err(Errno::EINTR), Some(copied)) if process::interrupted() => {
                 raw::poll(&mut copied.polled, 0).map_or(0, |_| copied.hand_out(items))
             }
             (Err(Errno::EINTR), _) => 0,
@@ -216,7 +217,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
         if deadline.has_passed() {
             return Ok(0);
         }
-        if raw::interrupted() {
+        if process::interrupted() {
             return Err(Errno::EINTR.for_call(CALL));
         }
         wake_up.reset();

@@ -1,11 +1,11 @@
 //! `zmq_ppoll`: polling under another signal mask.
 
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::poll::Merged;
+use crate::process;
 use crate::raw::{self, PollItem, SignalMask};
 use crate::wake_up::WakeUp;
 
@@ -50,31 +50,15 @@ pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>, m
     let wake_up = WakeUp::current();
     // libzmq would miss events of a socket that is in the list twice.
     let mut copied = Merged::new(items, wake_up.item());
-    check_descriptors(&copied.polled)?;
     loop {
-        raw::ppoll(&mut copied.polled, deadline.milliseconds(), mask).map_err(|errno| errno.for_call(CALL))?;
+        raw::ppoll(&mut copied.polled, deadline.milliseconds(), mask)?;
         let found = copied.hand_out(items);
         if found != 0 || deadline.has_passed() {
             return Ok(found);
         }
-        if raw::interrupted() {
+        if process::interrupted() {
             return Err(Errno::EINTR.for_call(CALL));
         }
         wake_up.reset();
     }
-}
-
-/// libzmq would write beyond its sets of descriptors, or abort.
-fn check_descriptors(items: &[PollItem<'_>]) -> Result<()> {
-    let beyond = |fd: RawFd| usize::try_from(fd).is_ok_and(|fd| fd >= raw::DESCRIPTORS);
-    for item in items {
-        let fd = item.descriptor().map_err(|errno| errno.for_call(CALL))?;
-        if beyond(fd) {
-            return Err(Errno::EINVAL.with_detail(CALL, format_args!("the descriptor {fd} is too high for pselect")));
-        }
-    }
-    if items.len() > raw::DESCRIPTORS {
-        return Err(Errno::EINVAL.with_detail(CALL, format_args!("{} items are too many for pselect", items.len())));
-    }
-    Ok(())
 }

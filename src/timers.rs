@@ -172,7 +172,7 @@ impl<'a> Timers<'a> {
     /// The time until the next timer is due, as the time-out for the loop's wait. `None` without timers.
     #[doc(alias = "zmq_timers_timeout")]
     pub fn timeout(&mut self) -> Option<Duration> {
-        if self.raw.due().iter().any(|timer| self.handlers.contains_key(timer)) {
+        if self.raw.is_due(|timer| self.handlers.contains_key(&timer)) {
             return Some(Duration::ZERO);
         }
         u64::try_from(self.raw.timeout()).ok().map(Duration::from_millis)
@@ -191,7 +191,7 @@ impl<'a> Timers<'a> {
         self.raw.execute().map_err(|errno| errno.for_call("zmq_timers_execute"))?;
         let mut executed = 0;
         // A handler may call this function in turn.
-        while let Some(timer) = self.raw.due().pop_front() {
+        while let Some(timer) = self.raw.next_due() {
             let Some(mut handler) = self.handlers.get_mut(&timer).and_then(Option::take) else { continue };
             let outcome = catch_unwind(AssertUnwindSafe(|| handler(self, TimerId(timer))));
             if let Some(place) = self.handlers.get_mut(&timer) {

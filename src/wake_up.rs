@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::deadline::milliseconds;
 use crate::poll_events::PollEvents;
+use crate::process;
 use crate::raw::{self, PollItem};
 
 /// The descriptor that a caught signal makes readable, if this process catches signals.
@@ -12,7 +13,7 @@ pub(crate) struct WakeUp(Option<BorrowedFd<'static>>);
 
 impl WakeUp {
     pub(crate) fn current() -> WakeUp {
-        WakeUp(if raw::catching() { raw::wake_fd() } else { None })
+        WakeUp(if process::catching() { process::wake_fd() } else { None })
     }
 
     /// The item to poll with, besides those of the wait itself.
@@ -24,7 +25,7 @@ impl WakeUp {
     /// once. To be called after every wait.
     pub(crate) fn reset(&self) {
         if self.0.is_some() {
-            raw::reset_wake_up();
+            process::reset_wake_up();
         }
     }
 

@@ -6,7 +6,8 @@ use std::os::unix::net::UnixStream;
 
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
-use crate::raw::{PollItem, Process, relay_fd};
+use crate::process::Process;
+use crate::raw::{PollItem, relay_fd};
 
 /// Wakes a thread that polls its descriptor. Any thread may wake it.
 #[derive(Debug)]

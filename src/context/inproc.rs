@@ -214,7 +214,7 @@ impl Inproc {
         if let Some(stand_in) = self.stand_in.take() {
             for name in waiting.into_keys() {
                 // EADDRINUSE: C code has bound the name, so no connection waits for it.
-                let _ = stand_in.bind(&name);
+                let _ = stand_in.op_lock().bind(&name);
             }
         }
         self.close_dropped();

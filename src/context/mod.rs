@@ -23,7 +23,8 @@ use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::known::Record;
 use crate::lock::lock;
-use crate::raw::{self, EndingContext, Process, RawContext, RawSocket};
+use crate::process::Process;
+use crate::raw::{self, ContextHandle, RawContext, RawSocket};
 use crate::thread::spawn;
 use defaults::Defaults;
 use inproc::Inproc;
@@ -65,7 +66,7 @@ pub(crate) struct Inner {
     started: AtomicBool,
     open_sockets: Arc<OpenSockets>,
     /// The handle to end, between [`RawContext::end`] and the start of the thread that ends it.
-    ending: Arc<Mutex<Option<EndingContext>>>,
+    ending: Arc<Mutex<Option<ContextHandle>>>,
     /// The records of sockets that are raw handles now ([`crate::Socket::into_raw`]), by the address of the handle.
     raw_records: Mutex<BTreeMap<usize, Record>>,
     defaults: Mutex<Option<Defaults>>,
@@ -221,7 +222,7 @@ impl Context {
         Ok(())
     }
 
-    /// The C handle, for code that is half C. It stays this library's to end.
+    /// The C handle, for code that is half C. It stays this library's to end. Null once [`Context::terminate`] was called.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -233,7 +234,7 @@ impl Context {
     /// # }
     /// ```
     pub fn as_raw(&self) -> *mut c_void {
-        self.inner.raw.as_ptr()
+        self.inner.raw.as_raw()
     }
 
     pub(crate) fn raw(&self) -> &RawContext {

@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::event::{Endpoints, Event, Events, Notice};
+use super::reader::MonitorReader;
 use crate::error::{Errno, Error, Result};
 use crate::lock::lock;
 use crate::message::Message;
-use crate::raw::{Format, MonitorReader, RawMessage};
+use crate::raw::{Format, RawMessage};
 use crate::waker::Waker;
 
 /// The queue between the thread, which fills it, and the monitor.

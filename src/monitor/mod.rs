@@ -55,6 +55,7 @@
 
 mod drain;
 mod event;
+mod reader;
 mod wait;
 
 pub use event::{Event, Events, Notice, ProtocolError};
@@ -66,13 +67,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use drain::{NoticeQueue, drain};
+use reader::MonitorReader;
 
 use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result};
 use crate::kind::SocketType;
 use crate::poll::poll;
 use crate::poll_events::PollEvents;
-use crate::raw::{Format, MonitorHandle, MonitorReader, PollItem, Process};
+use crate::process::Process;
+use crate::raw::{Format, MonitorHandle, PollItem};
 use crate::socket::{Core, Socket};
 use crate::thread::spawn;
 
@@ -280,9 +283,8 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
     if !last.contains(options.events) {
         return Err(Errno::EINVAL.with_detail(CALL, format_args!("{:?}: not in this format of events", options.events)));
     }
-    let _op = core.op_lock();
-    let mut current = core.monitor_slot().lock();
-    if current.as_ref().is_some_and(|handle| !handle.is_stopped()) {
+    let mut op = core.op_lock();
+    if op.is_monitored() {
         return Err(Errno::EADDRINUSE.with_detail(CALL, "the socket has a monitor already"));
     }
 
@@ -293,13 +295,12 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
     let context = core.whole_context();
     let pair = context.raw().socket(zmq_sys::ZMQ_PAIR).map_err(|errno| errno.for_call("zmq_socket"))?;
     let events = options.events | arrival | Events::MONITOR_STOPPED;
-    let reader = MonitorReader::new(core.raw(), pair, &unique_name(), events.raw(), format);
+    let reader = MonitorReader::new(&mut op, pair, &unique_name(), events.raw(), format);
     let reader = reader.map_err(|errno| errno.for_call(CALL))?;
     let handle = reader.handle().clone();
     let filled = queue.clone();
     // If no thread can be started, the closure is dropped, and the reader with it.
     spawn("zmq-monitor", move || drain(&reader, format, &filled)).map_err(|error| no_means(error.errno()))?;
-    *current = Some(handle.clone());
     Ok(Monitor { queue, handle, process: Process::current() })
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Errno, Result};
 use crate::kind::SocketType;
 use crate::kind::groups::{PublishingKind, XPubKind};
 use crate::message::Message;
-use crate::raw;
+use crate::process;
 use crate::socket::{Core, Socket, Wait, unless_again};
 use crate::wake_up::WakeUp;
 
@@ -262,7 +262,7 @@ fn wait_for_name(core: &Core, text: &str, deadline: Deadline) -> Result<bool> {
         if deadline.has_passed() {
             return Ok(false);
         }
-        if raw::interrupted() {
+        if process::interrupted() {
             return Err(Errno::EINTR.for_call(CALL));
         }
         process_commands(core, CALL)?;

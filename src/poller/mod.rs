@@ -29,9 +29,10 @@ use mio::{Interest, Token};
 
 use crate::error::{Errno, Error, Result};
 use crate::poll_events::PollEvents;
+use crate::process::Process;
+use crate::raw;
 #[cfg(feature = "draft")]
 use crate::raw::LockedPoller;
-use crate::raw::{self, Process};
 use crate::socket::{Core, Socket, Used};
 use source::Registered;
 

@@ -14,6 +14,7 @@ use super::{Event, Poller, Slot, errno};
 use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
+use crate::process;
 use crate::raw::{self, PollItem};
 use crate::socket::Used;
 
@@ -42,7 +43,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         }
         while outcome.is_ok() {
             let left = deadline.left();
-            let interrupted = raw::interrupted();
+            let interrupted = process::interrupted();
             let may_wait = events.is_empty() && !interrupted;
             outcome = self.poll_system(if may_wait { left } else { Some(Duration::ZERO) }, events);
             if !events.is_empty() || left.is_some_and(|left| left.is_zero()) {
@@ -129,10 +130,10 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
 
     /// Lets caught signals end the wait, once signals are caught.
     fn see_interrupts(&mut self) -> Result<()> {
-        if self.interrupt.is_some() || !raw::catching() {
+        if self.interrupt.is_some() || !process::catching() {
             return Ok(());
         }
-        if let Some(fd) = raw::wake_fd() {
+        if let Some(fd) = process::wake_fd() {
             let own = fd.try_clone_to_owned().map_err(|error| errno(&error).for_call(WAIT))?;
             let registered =
                 self.os.registry().register(&mut SourceFd(&own.as_raw_fd()), INTERRUPT, Interest::READABLE);

@@ -17,6 +17,7 @@ use crate::kind::Kind;
 use crate::message::Message;
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
+use crate::process;
 use crate::raw::{self, PollItem};
 use crate::socket::{Core, Wait};
 use crate::wake_up::WakeUp;
@@ -145,7 +146,7 @@ impl<'a> Engine<'a> {
                 }
             }
             // If messages come all the time, no wait is long enough to be interrupted.
-            if raw::interrupted() {
+            if process::interrupted() {
                 return Err(Errno::EINTR);
             }
         }
@@ -259,7 +260,7 @@ fn poll(items: &mut Items<'_>, timeout: Option<Duration>, wake_up: &WakeUp) -> R
 
 /// A signal that is not caught ends nothing.
 fn unless_interrupted(errno: Errno) -> Result<i32, Errno> {
-    if errno == Errno::EINTR && !raw::interrupted() { Ok(0) } else { Err(errno) }
+    if errno == Errno::EINTR && !process::interrupted() { Ok(0) } else { Err(errno) }
 }
 
 /// Whether sockets of this kind always say that they have room: they drop, or fail, for each peer.
@@ -332,7 +333,7 @@ impl<'a> Lane<'a> {
             match self.from.recv_part(part.raw_mut(), wait) {
                 Ok(()) => {}
                 Err(Errno::EAGAIN) if self.parts.is_empty() => return Ok(false),
-                Err(Errno::EINTR) if !raw::interrupted() => continue,
+                Err(Errno::EINTR) if !process::interrupted() => continue,
                 Err(errno) => {
                     // The context has ended in the middle of the message.
                     self.parts.clear();

@@ -8,9 +8,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::process::{Process, catching, count_forks, signals_caught};
+use super::process::count_forks;
 use crate::deadline::Deadline;
 use crate::lock::lock;
+use crate::process::{Process, catching, signals_caught};
 use crate::thread::{drop_user_value, spawn};
 
 /// A value to drop.

@@ -5,9 +5,10 @@ use std::ffi::{c_int, c_short, c_void};
 use std::os::fd::BorrowedFd;
 use std::ptr;
 
+use super::handle;
 use super::outcome::check;
-use super::process::Process;
 use crate::error::Errno;
+use crate::process::Process;
 use crate::socket::MaybeOwned;
 
 /// libzmq's own poller with the sockets that are in it, each under the number of its place in ours.
@@ -56,10 +57,10 @@ impl<'a> LockedPoller<'a> {
             self.handle = unsafe { zmq_sys::zmq_poller_new() };
         }
         let data = ptr::without_provenance_mut(place);
-        let handle = socket.core().raw().as_ptr();
-        // SAFETY: the poller's handle is valid, or null without memory, which libzmq refuses; the socket's is open
-        // (its type's invariant), and stays so while it is in `sockets`. The data is a number.
-        let rc = unsafe { zmq_sys::zmq_poller_add(self.handle, handle, data, events) };
+        let add = socket.core().raw().call(handle::POLLER_ADD);
+        // SAFETY: the poller's handle is valid, or null without memory, which libzmq refuses. The socket's is open or null,
+        // and stays so while it is in `sockets`. The data is a number.
+        let rc = unsafe { (add.function)(self.handle, add.handle, data, events) };
         if let Err(errno) = check(rc) {
             return Err((socket, errno));
         }
@@ -69,16 +70,16 @@ impl<'a> LockedPoller<'a> {
     }
 
     pub(crate) fn modify(&mut self, place: usize, events: c_short) -> Result<(), Errno> {
-        let socket = self.sockets.get(&place).ok_or(Errno::EINVAL)?.core().raw().as_ptr();
+        let modify = self.sockets.get(&place).ok_or(Errno::EINVAL)?.core().raw().call(handle::POLLER_MODIFY);
         // SAFETY: both handles are valid or null, which is refused (type invariant).
-        check(unsafe { zmq_sys::zmq_poller_modify(self.handle, socket, events) }).map(drop)
+        check(unsafe { (modify.function)(self.handle, modify.handle, events) }).map(drop)
     }
 
     pub(crate) fn remove(&mut self, place: usize) -> Option<MaybeOwned<'a>> {
         let socket = self.sockets.remove(&place)?;
-        let handle = socket.core().raw().as_ptr();
+        let remove = socket.core().raw().call(handle::POLLER_REMOVE);
         // SAFETY: as in `modify`. The call fails only for a socket that is not registered.
-        unsafe { zmq_sys::zmq_poller_remove(self.handle, handle) };
+        unsafe { (remove.function)(self.handle, remove.handle) };
         Some(socket)
     }
 

@@ -1,19 +1,20 @@
 //! `zmq_msg_t`: the owner of a message.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::{self, ManuallyDrop, MaybeUninit};
+use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use zmq_sys::zmq_msg_t;
 
-use super::RawSocket;
+#[cfg(feature = "draft")]
 use super::outcome::check;
+use super::outcome::last_errno;
 use crate::error::Errno;
+
+use shared::Msg;
 
 /// An initialised message, closed when dropped.
 ///
@@ -21,119 +22,122 @@ use crate::error::Errno;
 /// It masks only content that no other message and no owner has (see `keep_unwritten`), after the message has moved into
 /// libzmq. So content that Rust code can read is never written.
 ///
-/// Copying a message changes its flags inside libzmq without an atomic step. Code that copies it, or reads those flags
-/// through a shared reference, holds `busy`. That makes the type `Sync`.
-pub(crate) struct RawMessage {
-    msg: UnsafeCell<zmq_msg_t>,
-    busy: AtomicBool,
-}
+/// It is `Send`: libzmq counts content atomically, and the owners that a message can have are `Send`.
+pub(crate) struct RawMessage(Msg);
 
-// SAFETY: a message belongs to one thread at a time; its content is counted atomically, and what owners of handed-over
-// memory are dropped with is `Send` (see from_boxed_owner).
-unsafe impl Send for RawMessage {}
-// SAFETY: through a shared reference one can read the content, which is never written, and size and type, which only
-// exclusive access changes. All code that touches the flags takes `busy` (see FlagsLock).
-unsafe impl Sync for RawMessage {}
+/// What a shared reference to a message can reach.
+mod shared {
+    use std::cell::UnsafeCell;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Sole access to the parts of a message that copying it changes.
-struct FlagsLock<'a>(&'a AtomicBool);
+    use zmq_sys::zmq_msg_t;
 
-impl<'a> FlagsLock<'a> {
-    fn new(busy: &'a AtomicBool) -> Self {
-        while busy.swap(true, Ordering::Acquire) {
-            std::hint::spin_loop();
+    /// A `zmq_msg_t`. Through a shared reference, one can read the content and its size, and lock it for other calls.
+    pub(super) struct Msg {
+        msg: UnsafeCell<zmq_msg_t>,
+        busy: AtomicBool,
+    }
+
+    // SAFETY: `data` and `size` read what only an exclusive reference changes. Copying a message changes its flags without an
+    // atomic step: a thread that copies it, or reads those flags, gets at them through `lock`, one thread at a time.
+    unsafe impl Sync for Msg {}
+
+    impl Msg {
+        /// Not yet initialised: the caller initialises it or forgets it.
+        #[inline(always)]
+        pub(super) fn uninit() -> Msg {
+            Msg { msg: UnsafeCell::new(zmq_msg_t::uninit()), busy: AtomicBool::new(false) }
         }
-        FlagsLock(busy)
+
+        #[inline(always)]
+        pub(super) fn get_mut(&mut self) -> *mut zmq_msg_t {
+            self.msg.get_mut()
+        }
+
+        /// The first byte of the content, whatever it is if there is no content.
+        #[inline]
+        pub(super) fn data(&self) -> *const u8 {
+            // SAFETY: the message is initialised (invariant of RawMessage); the call only reads it.
+            unsafe { zmq_sys::zmq_msg_data(self.msg.get()) }.cast()
+        }
+
+        #[inline]
+        pub(super) fn size(&self) -> usize {
+            // SAFETY: as in data.
+            unsafe { zmq_sys::zmq_msg_size(self.msg.get()) }
+        }
+
+        /// Waits until no other thread has the lock.
+        pub(super) fn lock(&self) -> Locked<'_> {
+            while self.busy.swap(true, Ordering::Acquire) {
+                std::hint::spin_loop();
+            }
+            Locked(self)
+        }
+    }
+
+    /// A message that no other thread copies meanwhile.
+    pub(super) struct Locked<'a>(&'a Msg);
+
+    impl Locked<'_> {
+        pub(super) fn as_ptr(&self) -> *mut zmq_msg_t {
+            self.0.msg.get()
+        }
+    }
+
+    impl Drop for Locked<'_> {
+        fn drop(&mut self) {
+            self.0.busy.store(false, Ordering::Release);
+        }
     }
 }
 
-impl Drop for FlagsLock<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
+// The constructors fill the message that they return, without a function between: C has its address from then on, so moving
+// the 64 bytes would be a real copy, which costs some per cent of a send.
 impl RawMessage {
-    /// Makes C initialise a message in its final place: moving 64 bytes whose address C has seen is a real copy, and
-    /// costs some per cent of a send. `init` fails if no memory is left.
-    #[inline(always)]
-    fn init_at(
-        place: &mut MaybeUninit<RawMessage>,
-        init: impl FnOnce(*mut zmq_msg_t) -> c_int,
-    ) -> Result<&mut RawMessage, Errno> {
-        let message = place.as_mut_ptr();
-        // SAFETY: a field of a place that is there, initialised or not.
-        let msg = unsafe { &raw mut (*message).msg };
-        // SAFETY: as above.
-        let busy = unsafe { &raw mut (*message).busy };
-        // SAFETY: the place is writable and aligned.
-        unsafe { busy.write(AtomicBool::new(false)) };
-        check(init(msg.cast()))?;
-        // SAFETY: C has initialised the one field, and the lines above the other.
-        Ok(unsafe { &mut *message })
-    }
-
     /// An empty message.
-    #[inline]
-    pub(crate) fn new() -> RawMessage {
-        let mut place = MaybeUninit::uninit();
-        RawMessage::empty_at(&mut place);
-        // SAFETY: initialised just now.
-        unsafe { place.assume_init() }
-    }
-
     #[inline(always)]
-    fn empty_at(place: &mut MaybeUninit<RawMessage>) -> &mut RawMessage {
-        let init = |msg| {
-            // SAFETY: the pointer is to 64 writable, aligned bytes.
-            unsafe { zmq_sys::zmq_msg_init(msg) };
-            // zmq_msg_init cannot fail. The compiler then makes no check.
-            0
-        };
-        let Ok(message) = RawMessage::init_at(place, init) else { no_memory() };
+    pub(crate) fn new() -> RawMessage {
+        let mut message = RawMessage(Msg::uninit());
+        // SAFETY: the pointer is to 64 writable, aligned bytes. The call cannot fail.
+        unsafe { zmq_sys::zmq_msg_init(message.as_mut_ptr()) };
         message
     }
 
-    /// A message received by `fast` ([`RawSocket::recv_unchecked`]), or by `slow` if that fails.
+    /// A message received by `fast`, or by `slow` if that fails.
     #[inline(always)]
     pub(crate) fn received<E>(
-        fast: Option<&RawSocket>,
+        fast: impl FnOnce(&mut RawMessage) -> bool,
         slow: impl FnOnce(&mut RawMessage) -> Result<(), E>,
     ) -> Result<RawMessage, E> {
-        let mut place = MaybeUninit::uninit();
-        let message = RawMessage::empty_at(&mut place);
-        if !fast.is_some_and(|socket| socket.recv_unchecked(message))
-            && let Err(error) = slow(message)
-        {
-            // SAFETY: it is initialised, and not used again.
-            unsafe { place.assume_init_drop() };
-            return Err(error);
+        let mut message = RawMessage::new();
+        if !fast(&mut message) {
+            slow(&mut message)?;
         }
-        // SAFETY: initialised above.
-        Ok(unsafe { place.assume_init() })
+        Ok(message)
     }
 
     /// A message with a copy of `content`.
     #[inline(always)]
     pub(crate) fn copy_of(content: &[u8]) -> RawMessage {
-        let mut place = MaybeUninit::uninit();
+        let mut message = RawMessage(Msg::uninit());
         // SAFETY: the pointer is to 64 writable, aligned bytes.
-        let init = |msg| unsafe { zmq_sys::zmq_msg_init_size(msg, content.len()) };
-        let Ok(message) = RawMessage::init_at(&mut place, init) else { no_memory() };
+        if unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), content.len()) } == -1 {
+            no_memory(message);
+        }
         // SAFETY: the message has `content.len()` writable bytes, which no other code knows yet.
         unsafe { ptr::copy_nonoverlapping(content.as_ptr(), message.data_mut(), content.len()) };
-        // SAFETY: init_at has initialised it.
-        unsafe { place.assume_init() }
+        message
     }
 
     /// A message of `size` bytes that `fill` writes; they are zero before.
     pub(crate) fn filled(size: usize, fill: impl FnOnce(&mut [u8])) -> Result<RawMessage, Errno> {
-        let mut place = MaybeUninit::uninit();
+        let mut message = RawMessage(Msg::uninit());
         // SAFETY: the pointer is to 64 writable, aligned bytes.
-        let init = |msg| unsafe { zmq_sys::zmq_msg_init_size(msg, size) };
-        RawMessage::init_at(&mut place, init)?;
-        // SAFETY: init_at has initialised it.
-        let mut message: RawMessage = unsafe { place.assume_init() };
+        if unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), size) } == -1 {
+            mem::forget(message);
+            return Err(last_errno());
+        }
         let data = message.data_mut();
         // SAFETY: the message has `size` writable bytes.
         unsafe { ptr::write_bytes(data, 0, size) };
@@ -144,7 +148,7 @@ impl RawMessage {
 
     /// A message that points to `content`, never copied and never freed.
     pub(crate) fn from_static(content: &'static [u8]) -> RawMessage {
-        // SAFETY: the content lives for ever and is never written to.
+        // SAFETY: the content lives for ever. Without a free function libzmq takes it for constant, and never writes it.
         unsafe { RawMessage::from_parts(content.as_ptr(), content.len(), None, ptr::null_mut()) }
     }
 
@@ -178,7 +182,7 @@ impl RawMessage {
             super::deferred_drop::start();
         }
         let owner = Box::into_raw(owner);
-        // SAFETY: the pointer comes from a live Box, and nothing but as_ref touches it until free_owner.
+        // SAFETY: the pointer comes from a live Box, and nothing else has it: as_ref alone touches the owner until free_owner.
         let content = unsafe { (*owner).as_ref() };
         let (data, len) = (content.as_ptr(), content.len());
         // SAFETY: the owner does not move and is not touched until free_owner, so its bytes stay; it is Send, so any
@@ -203,27 +207,19 @@ impl RawMessage {
     /// calls `keep_unwritten`. The caller must do so if the bytes are shared or read-only.
     #[inline(always)]
     unsafe fn from_parts(data: *const u8, len: usize, free: zmq_sys::zmq_free_fn, hint: *mut c_void) -> RawMessage {
-        let mut place = MaybeUninit::uninit();
+        let mut message = RawMessage(Msg::uninit());
         let data = data.cast_mut().cast();
         // SAFETY: the pointer is to 64 writable, aligned bytes; `data` comes from a slice and is not null; the rest is
         // the caller's promise.
-        let init = |msg| unsafe { zmq_sys::zmq_msg_init_data(msg, data, len, free, hint) };
-        if RawMessage::init_at(&mut place, init).is_err() {
-            no_memory();
+        if unsafe { zmq_sys::zmq_msg_init_data(message.as_mut_ptr(), data, len, free, hint) } == -1 {
+            no_memory(message);
         }
-        // SAFETY: init_at has initialised it.
-        unsafe { place.assume_init() }
+        message
     }
 
-    /// For functions that only read size, type, content or metadata.
-    #[inline]
-    fn as_ptr(&self) -> *mut zmq_msg_t {
-        self.msg.get()
-    }
-
-    #[inline]
+    #[inline(always)]
     pub(crate) fn as_mut_ptr(&mut self) -> *mut zmq_msg_t {
-        self.msg.get_mut()
+        self.0.get_mut()
     }
 
     #[inline]
@@ -238,51 +234,46 @@ impl RawMessage {
         if len == 0 {
             return &[];
         }
-        // SAFETY: the message is initialised (type invariant); zmq_msg_data only reads the struct.
-        let data = unsafe { zmq_sys::zmq_msg_data(self.as_ptr()) };
         // SAFETY: a non-empty message has `len` initialised bytes at `data`. They are unwritten while borrowed: no method
         // writes content after construction, libzmq writes it only after the message has moved into libzmq, and moving or
         // closing the message needs it unborrowed.
-        unsafe { slice::from_raw_parts(data.cast(), len) }
+        unsafe { slice::from_raw_parts(self.0.data(), len) }
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        // SAFETY: the message is initialised (type invariant).
-        unsafe { zmq_sys::zmq_msg_size(self.as_ptr()) }
+        self.0.size()
     }
 
     #[inline]
     pub(crate) fn more(&self) -> bool {
-        let _flags = FlagsLock::new(&self.busy);
-        // SAFETY: the message is initialised (type invariant), and no other thread copies it meanwhile.
-        unsafe { zmq_sys::zmq_msg_more(self.as_ptr()) != 0 }
+        self.get(zmq_sys::ZMQ_MORE) == 1
     }
 
     /// An integer property; -1 if it is not there.
     pub(crate) fn get(&self, property: c_int) -> c_int {
-        let _flags = FlagsLock::new(&self.busy);
-        // SAFETY: as in more.
-        unsafe { zmq_sys::zmq_msg_get(self.as_ptr(), property) }
+        let locked = self.0.lock();
+        // SAFETY: the message is initialised (type invariant), and no other thread copies it meanwhile (`Locked`).
+        unsafe { zmq_sys::zmq_msg_get(locked.as_ptr(), property) }
     }
 
     /// A metadata property. The text belongs to the message.
     pub(crate) fn gets(&self, name: &CStr) -> Option<&CStr> {
-        // SAFETY: the message is initialised (type invariant), the name ends with a NUL; metadata is never changed
-        // while a message refers to it.
-        let value: *const c_char = unsafe { zmq_sys::zmq_msg_gets(self.as_ptr(), name.as_ptr()) };
-        // SAFETY: a non-null answer is a C string that lives as long as the message, which `self` borrows.
+        // SAFETY: the message is initialised (type invariant) and locked; the name ends with a NUL.
+        let value: *const c_char = unsafe { zmq_sys::zmq_msg_gets(self.0.lock().as_ptr(), name.as_ptr()) };
+        // SAFETY: a non-null answer is a C string of the message's metadata. libzmq changes no metadata that a message
+        // refers to, and the message refers to it until an exclusive reference changes or closes it.
         (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) })
     }
 
     /// A message that shares this one's content (short ones are copied).
     pub(crate) fn copy(&self) -> RawMessage {
         let mut copy = RawMessage::new();
-        let _flags = FlagsLock::new(&self.busy);
-        // SAFETY: both messages are initialised; what zmq_msg_copy changes in its source is guarded by the lock. It
-        // only fails on a message that is not initialised.
-        unsafe { zmq_sys::zmq_msg_copy(copy.as_mut_ptr(), self.as_ptr()) };
-        drop(_flags);
+        let locked = self.0.lock();
+        // SAFETY: both messages are initialised. The call writes the flags of its source, which is locked, and only fails on
+        // a message that is not initialised.
+        unsafe { zmq_sys::zmq_msg_copy(copy.as_mut_ptr(), locked.as_ptr()) };
+        drop(locked);
         copy
     }
 
@@ -295,19 +286,13 @@ impl RawMessage {
             mem::forget(self.copy());
         }
     }
-
-    /// Forgets a message that libzmq has just taken: its struct is an empty message, which needs no close.
-    #[inline]
-    pub(crate) fn forget_sent(self) {
-        mem::forget(self);
-    }
 }
 
 #[cfg(feature = "draft")]
 impl RawMessage {
     pub(crate) fn routing_id(&self) -> u32 {
-        // SAFETY: the message is initialised (type invariant); the routing id is changed by exclusive access alone.
-        unsafe { zmq_sys::zmq_msg_routing_id(self.as_ptr()) }
+        // SAFETY: the message is initialised (type invariant) and locked.
+        unsafe { zmq_sys::zmq_msg_routing_id(self.0.lock().as_ptr()) }
     }
 
     pub(crate) fn set_routing_id(&mut self, id: u32) -> Result<(), Errno> {
@@ -316,16 +301,21 @@ impl RawMessage {
     }
 
     pub(crate) fn group(&self) -> &CStr {
-        // SAFETY: the message is initialised (type invariant).
-        let group = unsafe { zmq_sys::zmq_msg_group(self.as_ptr()) };
-        // SAFETY: libzmq answers a C string inside the message, empty if no group is set.
+        // SAFETY: the message is initialised (type invariant) and locked.
+        let group = unsafe { zmq_sys::zmq_msg_group(self.0.lock().as_ptr()) };
+        // SAFETY: the answer is a C string, empty if no group is set. It is inside the message, or in memory that the message
+        // keeps, until an exclusive reference changes or closes the message.
         unsafe { CStr::from_ptr(group) }
     }
 
-    /// The caller makes sure that the message has no group yet: libzmq corrupts its memory when a second one is set.
+    /// # Errors
+    ///
+    /// `EINVAL` if the message has a group already: libzmq would corrupt its memory.
     pub(crate) fn set_group(&mut self, group: &CStr) -> Result<(), Errno> {
-        debug_assert!(self.group().is_empty());
-        // SAFETY: the message is initialised (type invariant), the text ends with a NUL.
+        if !self.group().is_empty() {
+            return Err(Errno::EINVAL);
+        }
+        // SAFETY: the message is initialised (type invariant) and has no group; the text ends with a NUL.
         check(unsafe { zmq_sys::zmq_msg_set_group(self.as_mut_ptr(), group.as_ptr()) }).map(drop)
     }
 }
@@ -338,9 +328,11 @@ impl Drop for RawMessage {
     }
 }
 
-/// Ends the program for lack of memory, as Rust's own allocations do, and every one of libzmq's but a message's.
+/// Ends the program for lack of memory, as Rust's own allocations do, and all of libzmq's except a message's. The message
+/// is not initialised, so it is not closed.
 #[cold]
-fn no_memory() -> ! {
+fn no_memory(message: RawMessage) -> ! {
+    mem::forget(message);
     handle_alloc_error(Layout::new::<RawMessage>())
 }
 

@@ -6,13 +6,11 @@ mod adopt;
 mod by_type;
 mod context;
 mod deferred_drop;
-#[cfg(feature = "draft")]
-mod draft;
 mod global;
+mod handle;
 #[cfg(feature = "draft")]
 mod locked;
 mod message;
-mod monitor;
 mod not_sync;
 mod outcome;
 mod platform;
@@ -25,28 +23,25 @@ mod timers;
 
 pub(crate) use address::{ListenAddress, interface_number};
 pub(crate) use by_type::{ByType, by_type};
-pub(crate) use context::{EndingContext, RawContext};
+pub(crate) use context::{ContextHandle, RawContext};
 pub(crate) use deferred_drop::{owners_are_dropped, wait_elsewhere};
 pub(crate) use global::{
     KeyText, curve_keypair, curve_public, decode_key, encode_key, has, strerror, version, z85_decode, z85_encode,
 };
+pub(crate) use handle::{Format, MonitorHandle, OpLock, RawSocket};
 #[cfg(feature = "draft")]
 pub(crate) use locked::LockedPoller;
 pub(crate) use message::RawMessage;
-pub(crate) use monitor::{Format, MonitorHandle, MonitorReader};
 pub(crate) use not_sync::NotSync;
 #[cfg(feature = "draft")]
 pub(crate) use platform::probe_priority;
-pub(crate) use platform::{local_time, prepare_listener, probe_affinity, probe_scheduling, relay_fd, wipe};
+pub(crate) use platform::{local_time, prepare_listener, probe_affinity, probe_scheduling, relay_fd};
 pub use poll::PollItem;
 pub(crate) use poll::poll;
 #[cfg(feature = "draft")]
 pub use ppoll::SignalMask;
 #[cfg(feature = "draft")]
-pub(crate) use ppoll::{DESCRIPTORS, ppoll};
-pub(crate) use process::{
-    Process, catch_signals, catching, clear_interrupt, count_forks, interrupted, lent_wake_fd, process_state,
-    reset_wake_up, wake_fd,
-};
-pub(crate) use socket::RawSocket;
+pub(crate) use ppoll::ppoll;
+pub(crate) use process::{catch_signals, count_forks};
+pub(crate) use socket::OptionValue;
 pub(crate) use timers::RawTimers;

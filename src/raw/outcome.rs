@@ -7,7 +7,7 @@ use crate::error::Errno;
 
 /// The calling thread's error number, as libzmq sees it.
 #[cold]
-fn last_errno() -> Errno {
+pub(super) fn last_errno() -> Errno {
     // SAFETY: zmq_errno has no preconditions; it reads a thread-local.
     Errno::from_raw(unsafe { zmq_sys::zmq_errno() })
 }

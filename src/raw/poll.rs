@@ -9,8 +9,8 @@ use super::RawSocket;
 #[cfg(feature = "draft")]
 use super::outcome::check;
 use super::outcome::len;
-use super::process::Process;
 use crate::error::Errno;
+use crate::process::Process;
 
 /// One socket or file descriptor to wait on, which it borrows.
 ///
@@ -28,8 +28,8 @@ pub struct PollItem<'a> {
 impl<'a> PollItem<'a> {
     /// libzmq ignores the descriptor of a socket's item, so the descriptor keeps the socket's process.
     pub(crate) fn of_socket(socket: &'a RawSocket, events: c_short) -> PollItem<'a> {
-        let (handle, process) = socket.origin();
-        let item = zmq_sys::zmq_pollitem_t { socket: handle, fd: process.to_int(), events, revents: 0 };
+        let fd = socket.process().to_int();
+        let item = zmq_sys::zmq_pollitem_t { socket: socket.address(), fd, events, revents: 0 };
         PollItem { item, _borrow: PhantomData }
     }
 
@@ -71,7 +71,8 @@ impl<'a> PollItem<'a> {
         }
         let mut fd: c_int = -1;
         let mut len = size_of::<c_int>();
-        // SAFETY: the socket is open and belongs to this thread (type invariant); libzmq writes at most `len` bytes.
+        // SAFETY: the socket is open while the item borrows it; it belongs to this thread, or libzmq takes its lock. libzmq
+        // writes at most `len` bytes, the size of the number.
         let rc =
             unsafe { zmq_sys::zmq_getsockopt(self.item.socket, zmq_sys::ZMQ_FD, (&raw mut fd).cast(), &raw mut len) };
         check(rc).map(|_| fd)
@@ -85,14 +86,26 @@ impl<'a> PollItem<'a> {
 
 /// Waits until an item is ready, at most `timeout` milliseconds (-1: for ever), and gives the number of ready ones.
 ///
-/// [`Errno::EINVAL`] for more items than the process may have files open: the system refuses them. A libzmq without the patch
-/// 0048-descriptor-limit-lowered aborts the process over that.
+/// # Errors
+///
+/// `ENOTSOCK` if the process inherited a socket through `fork`. `EINVAL` for more items than the process may have files
+/// open: the system refuses them, and a libzmq without the patch 0048-descriptor-limit-lowered aborts the process over that,
+/// as it still does if the limit is lowered during the call.
 pub(crate) fn poll(items: &mut [PollItem<'_>], timeout: c_long) -> Result<usize, Errno> {
     if cfg!(not(zmq_patches = "safety")) && items.len() as u64 > super::platform::most_files() {
         return Err(Errno::EINVAL);
     }
-    let count = c_int::try_from(items.len()).map_err(|_| Errno::EINVAL)?;
-    // SAFETY: PollItem is a transparent zmq_pollitem_t, so this is an array of that many; its sockets are open and
-    // belong to this thread (type invariant).
+    let count = countable(items)?;
+    // SAFETY: PollItem is a transparent zmq_pollitem_t, so this is an array of that many. Its sockets and descriptors are open
+    // while the items borrow them. Its sockets belong to this thread (type invariant), or are of kinds whose lock libzmq
+    // takes. libzmq writes the events of each item, and nothing else.
     len(unsafe { zmq_sys::zmq_poll(items.as_mut_ptr().cast(), count, timeout) })
+}
+
+/// The number of items, as C takes it.
+pub(super) fn countable(items: &[PollItem<'_>]) -> Result<c_int, Errno> {
+    if items.iter().any(PollItem::is_inherited) {
+        return Err(Errno::ENOTSOCK);
+    }
+    c_int::try_from(items.len()).map_err(|_| Errno::EINVAL)
 }

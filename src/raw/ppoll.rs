@@ -1,11 +1,12 @@
 //! `zmq_ppoll`, which is draft, and the signal masks that it takes.
 
-use std::ffi::{c_int, c_long};
+use std::ffi::c_long;
 use std::mem::MaybeUninit;
 use std::{fmt, io, ptr};
 
 use super::PollItem;
 use super::outcome::len;
+use super::poll::countable;
 use crate::error::{Errno, Result};
 
 /// A set of signals: those that are held back while [`crate::ppoll`] waits.
@@ -29,36 +30,28 @@ impl SignalMask {
     /// No signal is held back.
     #[doc(alias = "sigemptyset")]
     pub fn empty() -> SignalMask {
-        SignalMask::made(|set| {
-            // SAFETY: a valid pointer to a set, which the call initialises; it cannot fail.
-            unsafe { libc::sigemptyset(set) };
-        })
+        SignalMask::filled(false)
     }
 
     /// All signals are held back.
     #[doc(alias = "sigfillset")]
     pub fn full() -> SignalMask {
-        SignalMask::made(|set| {
-            // SAFETY: a valid pointer to a set, which the call initialises; it cannot fail.
-            unsafe { libc::sigfillset(set) };
-        })
+        SignalMask::filled(true)
+    }
+
+    fn filled(full: bool) -> SignalMask {
+        let mut set = MaybeUninit::zeroed();
+        let fill = if full { libc::sigfillset } else { libc::sigemptyset };
+        // SAFETY: a pointer to a set that may be written.
+        unsafe { fill(set.as_mut_ptr()) };
+        // SAFETY: the call has initialised it, and cannot fail.
+        SignalMask(unsafe { set.assume_init() })
     }
 
     /// The signals that the calling thread holds back.
     #[doc(alias = "pthread_sigmask")]
     pub fn of_thread() -> SignalMask {
-        SignalMask::made(|set| {
-            // SAFETY: a null pointer changes nothing, and a valid one gets the set; it cannot fail so.
-            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, ptr::null(), set) };
-        })
-    }
-
-    /// `init` initialises the set.
-    fn made(init: impl FnOnce(*mut libc::sigset_t)) -> SignalMask {
-        let mut set = MaybeUninit::zeroed();
-        init(set.as_mut_ptr());
-        // SAFETY: zeroed first and then initialised; any bytes are a set.
-        SignalMask(unsafe { set.assume_init() })
+        SignalMask::exchange(None)
     }
 
     /// Has the calling thread hold back these signals, and no others, and gives those that it held back before. A signal
@@ -78,10 +71,16 @@ impl SignalMask {
     /// ```
     #[doc(alias = "pthread_sigmask")]
     pub fn set_for_thread(&self) -> SignalMask {
-        SignalMask::made(|set| {
-            // SAFETY: two valid pointers; it cannot fail with this first argument.
-            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, set) };
-        })
+        SignalMask::exchange(Some(self))
+    }
+
+    /// The signals that the calling thread held back before it got `new`, or holds back now.
+    fn exchange(new: Option<&SignalMask>) -> SignalMask {
+        let mut before = SignalMask::empty();
+        let new = new.map_or(ptr::null(), |mask| &raw const mask.0);
+        // SAFETY: null or a pointer to a whole set, and a pointer to a set that may be written.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, new, &raw mut before.0) };
+        before
     }
 
     /// Holds a signal back.
@@ -91,8 +90,7 @@ impl SignalMask {
     /// `EINVAL` for a number that is not a signal's.
     #[doc(alias = "sigaddset")]
     pub fn add(&mut self, signal: i32) -> Result<()> {
-        // SAFETY: a valid pointer; the call checks the number.
-        signal_outcome(unsafe { libc::sigaddset(&raw mut self.0, signal) }, "sigaddset", signal)
+        self.change(true, "sigaddset", signal)
     }
 
     /// Lets a signal through.
@@ -102,14 +100,23 @@ impl SignalMask {
     /// `EINVAL` for a number that is not a signal's.
     #[doc(alias = "sigdelset")]
     pub fn remove(&mut self, signal: i32) -> Result<()> {
-        // SAFETY: a valid pointer; the call checks the number.
-        signal_outcome(unsafe { libc::sigdelset(&raw mut self.0, signal) }, "sigdelset", signal)
+        self.change(false, "sigdelset", signal)
+    }
+
+    fn change(&mut self, add: bool, call: &'static str, signal: i32) -> Result<()> {
+        let change = if add { libc::sigaddset } else { libc::sigdelset };
+        // SAFETY: a pointer to a whole set that may be written; the call checks the number.
+        if unsafe { change(&raw mut self.0, signal) } == 0 {
+            return Ok(());
+        }
+        let errno = Errno::from_io(&io::Error::last_os_error(), Errno::EINVAL);
+        Err(errno.with_detail(call, format_args!("{signal} is not a signal")))
     }
 
     /// Whether a signal is held back.
     #[doc(alias = "sigismember")]
     pub fn contains(&self, signal: i32) -> bool {
-        // SAFETY: a valid pointer; the call checks the number.
+        // SAFETY: a pointer to a whole set; the call checks the number.
         unsafe { libc::sigismember(&raw const self.0, signal) == 1 }
     }
 }
@@ -121,22 +128,26 @@ impl fmt::Debug for SignalMask {
     }
 }
 
-fn signal_outcome(rc: c_int, call: &'static str, signal: i32) -> Result<()> {
-    if rc == 0 {
-        return Ok(());
+/// As [`super::poll`], under another signal mask.
+///
+/// # Errors
+///
+/// Those of the call, and `EINVAL` for a descriptor that `pselect` cannot watch, or for more items: libzmq would write
+/// beyond its sets of descriptors.
+pub(crate) fn ppoll(items: &mut [PollItem<'_>], timeout: c_long, mask: &SignalMask) -> Result<usize> {
+    const CALL: &str = "zmq_ppoll";
+    let count = countable(items).map_err(|errno| errno.for_call(CALL))?;
+    for item in &*items {
+        let fd = item.descriptor().map_err(|errno| errno.for_call(CALL))?;
+        if usize::try_from(fd).is_ok_and(|fd| fd >= libc::FD_SETSIZE) {
+            return Err(Errno::EINVAL.with_detail(CALL, format_args!("the descriptor {fd} is too high for pselect")));
+        }
     }
-    let errno = Errno::from_io(&io::Error::last_os_error(), Errno::EINVAL);
-    Err(errno.with_detail(call, format_args!("{signal} is not a signal")))
-}
-
-/// Descriptors from this number on are beyond what `pselect` can watch, and libzmq does not look.
-pub(crate) const DESCRIPTORS: usize = libc::FD_SETSIZE;
-
-/// As [`super::poll`], under another signal mask. There are at most [`DESCRIPTORS`] items, with lower descriptors: the
-/// caller checks it.
-pub(crate) fn ppoll(items: &mut [PollItem<'_>], timeout: c_long, mask: &SignalMask) -> Result<usize, Errno> {
-    debug_assert!(items.len() <= DESCRIPTORS);
-    let count = c_int::try_from(items.len()).map_err(|_| Errno::EINVAL)?;
-    // SAFETY: as in poll; the mask is a valid set, and no descriptor is beyond the sets that libzmq makes.
-    len(unsafe { zmq_sys::zmq_ppoll(items.as_mut_ptr().cast(), count, timeout, &raw const mask.0) })
+    if items.len() > libc::FD_SETSIZE {
+        return Err(Errno::EINVAL.with_detail(CALL, format_args!("{} items are too many for pselect", items.len())));
+    }
+    // SAFETY: as in poll; the mask is a whole set, and every descriptor is inside the sets that libzmq makes: a descriptor
+    // stays as it is while its item borrows it.
+    let found = len(unsafe { zmq_sys::zmq_ppoll(items.as_mut_ptr().cast(), count, timeout, &raw const mask.0) });
+    found.map_err(|errno| errno.for_call(CALL))
 }

@@ -1,185 +1,116 @@
-//! `zmq_socket`'s handle and the functions that take it.
+//! The functions that take a socket.
 
-use std::ffi::{CStr, c_int, c_void};
-use std::mem;
+use std::ffi::{CStr, c_int};
 use std::os::fd::BorrowedFd;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::time::Duration;
 
 use super::RawMessage;
+use super::handle::{self, FastCalls, OpLock, RawSocket};
+#[cfg(feature = "draft")]
+use super::outcome::id;
 use super::outcome::{check, len};
-use super::process::Process;
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
 
-/// A socket handle with one owner, closed when dropped: open, or null once closed or given up (libzmq answers ENOTSOCK
-/// to null).
-///
-/// In a process that inherited it through `fork` libzmq gets to see null too, and nothing closes it: there its calls
-/// could wait for ever, pretend to send, or bring the parent down.
-///
-/// It is `Send` and not `Sync`: libzmq's ordinary sockets take one thread at a time and a full memory barrier on every
-/// hand-over, which is what moving a value between threads in safe Rust gives.
-#[derive(Debug)]
-pub(crate) struct RawSocket {
-    handle: *mut c_void,
-    process: Process,
+/// An option's value for C. libzmq reads some numbers in place, so they have the alignment of their type.
+pub(crate) enum OptionValue<'a> {
+    Int(c_int),
+    /// A `uint64_t` or an `int64_t`.
+    Wide(u64),
+    Bytes(&'a [u8]),
+    /// A null pointer and length 0, which clears some options.
+    Null,
 }
 
-// SAFETY: a libzmq socket may be used from any thread as long as only one uses it at a time; the type is not Sync and
-// has one owner.
-unsafe impl Send for RawSocket {}
+/// The place for an option's value from C.
+enum OptionPlace<'a> {
+    Int(&'a mut c_int),
+    Wide(&'a mut u64),
+    Bytes(&'a mut [u8]),
+}
 
 impl RawSocket {
-    /// # Safety
-    ///
-    /// `handle` must be an open socket. No other code may use or close it from now on.
-    pub(crate) unsafe fn from_handle(handle: NonNull<c_void>) -> RawSocket {
-        RawSocket { handle: handle.as_ptr(), process: Process::current() }
-    }
-
-    /// Gives the handle up without closing it.
-    pub(crate) fn give_up(&mut self) -> Option<NonNull<c_void>> {
-        NonNull::new(mem::replace(&mut self.handle, ptr::null_mut()))
-    }
-
-    /// Moves the handle to another owner.
-    pub(crate) fn take(&mut self) -> RawSocket {
-        RawSocket { handle: mem::replace(&mut self.handle, ptr::null_mut()), process: self.process }
-    }
-
-    /// Closes the socket, which never waits.
-    pub(crate) fn close(&mut self) {
-        let inherited = self.is_inherited();
-        if let Some(handle) = self.give_up().filter(|_| !inherited) {
-            // SAFETY: the handle was open and this its one owner. The call only fails on what is no socket.
-            unsafe { zmq_sys::zmq_close(handle.as_ptr()) };
-        }
-    }
-
-    /// The process that opened the socket.
-    pub(crate) fn process(&self) -> Process {
-        self.process
-    }
-
-    /// Whether this process got the socket through `fork`.
-    #[inline]
-    pub(crate) fn is_inherited(&self) -> bool {
-        !self.process.is_current()
-    }
-
-    /// The handle, inherited or not, and the process that opened it.
-    pub(crate) fn origin(&self) -> (*mut c_void, Process) {
-        (self.handle, self.process)
-    }
-
-    /// The handle for libzmq's calls. Null in a forked child.
-    #[inline]
-    pub(crate) fn as_ptr(&self) -> *mut c_void {
-        if self.is_inherited() { ptr::null_mut() } else { self.handle }
-    }
-
-    pub(crate) fn bind(&self, endpoint: &CStr) -> Result<(), Errno> {
-        // SAFETY: the handle is open or null (type invariant) and the text ends with a NUL.
-        check(unsafe { zmq_sys::zmq_bind(self.as_ptr(), endpoint.as_ptr()) }).map(drop)
-    }
-
-    pub(crate) fn connect(&self, endpoint: &CStr) -> Result<(), Errno> {
-        // SAFETY: as in bind.
-        check(unsafe { zmq_sys::zmq_connect(self.as_ptr(), endpoint.as_ptr()) }).map(drop)
-    }
-
     pub(crate) fn unbind(&self, endpoint: &CStr) -> Result<(), Errno> {
-        // SAFETY: as in bind.
-        check(unsafe { zmq_sys::zmq_unbind(self.as_ptr(), endpoint.as_ptr()) }).map(drop)
+        check(self.call(handle::UNBIND).with(endpoint)).map(drop)
     }
 
     pub(crate) fn disconnect(&self, endpoint: &CStr) -> Result<(), Errno> {
-        // SAFETY: as in bind.
-        check(unsafe { zmq_sys::zmq_disconnect(self.as_ptr(), endpoint.as_ptr()) }).map(drop)
+        check(self.call(handle::DISCONNECT).with(endpoint)).map(drop)
     }
 
     /// Sends `message`, which is empty afterwards if that succeeded. If it failed its content is unchanged, but it may
     /// have lost its metadata, and the flag that more parts follow it.
     #[inline]
     pub(crate) fn send(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
-        // SAFETY: the handle is open or null and the message initialised (type invariants).
-        check(unsafe { zmq_sys::zmq_msg_send(message.as_mut_ptr(), self.as_ptr(), flags) }).map(drop)
-    }
-
-    /// Sends a copy of `content`, and says whether that succeeded. The four `unchecked` methods are for sockets that this
-    /// process has opened, as the caller has checked with [`super::process_state`]; they give no reason of a failure.
-    #[inline(always)]
-    pub(crate) fn send_bytes_unchecked(&self, content: &[u8]) -> bool {
-        debug_assert!(!self.is_inherited());
-        // SAFETY: the handle is open or null (type invariant); libzmq reads `content.len()` bytes.
-        unsafe { zmq_sys::zmq_send(self.handle, content.as_ptr().cast(), content.len(), 0) != -1 }
-    }
-
-    /// As [`RawSocket::send`].
-    #[inline(always)]
-    pub(crate) fn send_unchecked(&self, message: &mut RawMessage) -> bool {
-        debug_assert!(!self.is_inherited());
-        // SAFETY: the handle is open or null and the message initialised (type invariants).
-        unsafe { zmq_sys::zmq_msg_send(message.as_mut_ptr(), self.handle, 0) != -1 }
-    }
-
-    /// As [`RawSocket::recv`].
-    #[inline(always)]
-    pub(crate) fn recv_unchecked(&self, message: &mut RawMessage) -> bool {
-        debug_assert!(!self.is_inherited());
-        // SAFETY: as in send_unchecked.
-        unsafe { zmq_sys::zmq_msg_recv(message.as_mut_ptr(), self.handle, 0) != -1 }
-    }
-
-    /// As [`RawSocket::recv_into`].
-    #[inline(always)]
-    pub(crate) fn recv_into_unchecked(&self, buffer: &mut [u8]) -> Option<usize> {
-        debug_assert!(!self.is_inherited());
-        // SAFETY: the handle is open or null; libzmq writes at most `buffer.len()` bytes to the buffer.
-        let rc = unsafe { zmq_sys::zmq_recv(self.handle, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
-        (rc != -1).then_some(rc as usize)
+        check(self.call(handle::MSG_SEND).with(message, flags)).map(drop)
     }
 
     /// Receives into `message`, whose old content is gone even if that fails.
     #[inline]
     pub(crate) fn recv(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
-        // SAFETY: as in send.
-        check(unsafe { zmq_sys::zmq_msg_recv(message.as_mut_ptr(), self.as_ptr(), flags) }).map(drop)
+        check(self.call(handle::MSG_RECV).with(message, flags)).map(drop)
     }
 
     /// Receives into `buffer` and gives the size of the whole message, which may be more than the buffer took.
     #[inline]
     pub(crate) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
-        // SAFETY: the handle is open or null; libzmq writes at most `buffer.len()` bytes to the buffer.
-        let rc = unsafe { zmq_sys::zmq_recv(self.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len(), flags) };
-        len(rc)
+        len(self.call(handle::RECV).with(buffer, flags))
     }
 
-    /// Sets an option to the given bytes; `None` passes a null pointer and length 0, which clears some options.
-    pub(crate) fn set_option(&self, option: c_int, value: Option<&[u8]>) -> Result<(), Errno> {
-        let (data, len) = value.map_or((ptr::null(), 0), |value| (value.as_ptr(), value.len()));
-        // SAFETY: the handle is open or null; pointer and length are those of one slice, or null and 0. Options whose code in
-        // libzmq reads more than the length says, or a null pointer, are never given less: the option table's codecs
-        // pass exactly the C type's size.
-        check(unsafe { zmq_sys::zmq_setsockopt(self.as_ptr(), option, data.cast(), len) }).map(drop)
+    pub(crate) fn set_option(&self, option: c_int, value: &OptionValue<'_>) -> Result<(), Errno> {
+        let (data, len) = match value {
+            OptionValue::Int(number) => (ptr::from_ref(number).cast(), size_of_val(number)),
+            OptionValue::Wide(number) => (ptr::from_ref(number).cast(), size_of_val(number)),
+            OptionValue::Bytes(bytes) => (bytes.as_ptr().cast(), bytes.len()),
+            OptionValue::Null => (ptr::null(), 0),
+        };
+        // libzmq reads an int for this option, whatever the length says.
+        #[cfg(feature = "draft")]
+        if option == zmq_sys::ZMQ_XSUB_VERBOSE_UNSUBSCRIBE && !matches!(value, OptionValue::Int(_)) {
+            return Err(Errno::EINVAL);
+        }
+        let set = self.call(handle::SET);
+        // SAFETY: the handle is open or null; pointer and length are those of one value, or null and 0. For all options except
+        // the one above, libzmq compares the length with that of the option's C type before it reads, and reads no null
+        // pointer. It reads numbers in place: these are aligned. tests/options_limits.rs tries every option of the tables at
+        // the limits of its C type.
+        check(unsafe { (set.function)(set.handle, option, data, len) }).map(drop)
+    }
+
+    /// Reads an option into `place` and gives the length that libzmq reports.
+    fn get(&self, option: c_int, place: OptionPlace<'_>) -> Result<usize, Errno> {
+        let (data, mut len) = match place {
+            OptionPlace::Int(number) => (ptr::from_mut(number).cast(), size_of::<c_int>()),
+            OptionPlace::Wide(number) => (ptr::from_mut(number).cast(), size_of::<u64>()),
+            OptionPlace::Bytes(bytes) => (bytes.as_mut_ptr().cast(), bytes.len()),
+        };
+        let get = self.call(handle::GET);
+        // SAFETY: the handle is open or null; libzmq writes at most `len` bytes, the size of the place, and writes some
+        // numbers in place: these are aligned. All bytes are a value of the place's type.
+        check(unsafe { (get.function)(get.handle, option, data, &raw mut len) }).map(|_| len)
     }
 
     /// Reads an option into `buffer` and gives the length that libzmq reports.
     pub(crate) fn get_option(&self, option: c_int, buffer: &mut [u8]) -> Result<usize, Errno> {
-        let mut len = buffer.len();
-        // SAFETY: the handle is open or null; libzmq writes at most `len` bytes, the slice's length.
-        let rc = unsafe { zmq_sys::zmq_getsockopt(self.as_ptr(), option, buffer.as_mut_ptr().cast(), &raw mut len) };
-        check(rc).map(|_| len)
+        self.get(option, OptionPlace::Bytes(buffer))
     }
-}
 
-impl RawSocket {
     /// Reads an option that is an int in C.
     pub(crate) fn get_int(&self, option: c_int) -> Result<c_int, Errno> {
-        let mut value = [0; size_of::<c_int>()];
-        self.get_option(option, &mut value)?;
-        Ok(c_int::from_ne_bytes(value))
+        let mut value = 0;
+        self.get(option, OptionPlace::Int(&mut value)).map(|_| value)
+    }
+
+    /// Reads an option that is a `uint64_t` or an `int64_t` in C.
+    pub(crate) fn get_wide(&self, option: c_int) -> Result<u64, Errno> {
+        let mut value = 0;
+        self.get(option, OptionPlace::Wide(&mut value)).map(|_| value)
+    }
+
+    /// Sets an option that is an int in C.
+    pub(crate) fn set_int(&self, option: c_int, value: c_int) -> Result<(), Errno> {
+        self.set_option(option, &OptionValue::Int(value))
     }
 
     /// `ZMQ_EVENTS`: what the socket is ready for. libzmq processes the socket's commands first; if a signal interrupts
@@ -205,10 +136,84 @@ impl RawSocket {
         // SAFETY: libzmq keeps it open until the socket is closed, which the borrow of `self` prevents.
         Ok(unsafe { BorrowedFd::borrow_raw(fd) })
     }
+}
 
-    /// Sets an option that is an int in C.
-    pub(crate) fn set_int(&self, option: c_int, value: c_int) -> Result<(), Errno> {
-        self.set_option(option, Some(&value.to_ne_bytes()))
+impl FastCalls<'_> {
+    /// Sends a copy of `content`, and says whether that succeeded. These calls give no reason of a failure.
+    #[inline(always)]
+    pub(crate) fn send_bytes(self, content: &[u8]) -> bool {
+        self.call(handle::SEND).with(content) != -1
+    }
+
+    /// As [`RawSocket::send`].
+    #[inline(always)]
+    pub(crate) fn send(self, message: &mut RawMessage) -> bool {
+        self.call(handle::MSG_SEND).with(message, 0) != -1
+    }
+
+    /// As [`RawSocket::recv`].
+    #[inline(always)]
+    pub(crate) fn recv(self, message: &mut RawMessage) -> bool {
+        self.call(handle::MSG_RECV).with(message, 0) != -1
+    }
+
+    /// As [`RawSocket::recv_into`].
+    #[inline(always)]
+    pub(crate) fn recv_into(self, buffer: &mut [u8]) -> Option<usize> {
+        let rc = self.call(handle::RECV).with(buffer, 0);
+        (rc != -1).then_some(rc as usize)
+    }
+}
+
+impl OpLock<'_> {
+    pub(crate) fn bind(&self, endpoint: &CStr) -> Result<(), Errno> {
+        check(self.socket.call(handle::BIND).with(endpoint)).map(drop)
+    }
+
+    pub(crate) fn connect(&self, endpoint: &CStr) -> Result<(), Errno> {
+        check(self.socket.call(handle::CONNECT).with(endpoint)).map(drop)
+    }
+
+    /// Connects, and gives the routing id of the new peer.
+    #[cfg(feature = "draft")]
+    pub(crate) fn connect_peer(&self, endpoint: &CStr) -> Result<u32, Errno> {
+        id(self.socket.call(handle::CONNECT_PEER).with(endpoint))
+    }
+}
+
+#[cfg(feature = "draft")]
+impl RawSocket {
+    pub(crate) fn join(&self, group: &CStr) -> Result<(), Errno> {
+        check(self.call(handle::JOIN).with(group)).map(drop)
+    }
+
+    pub(crate) fn leave(&self, group: &CStr) -> Result<(), Errno> {
+        check(self.call(handle::LEAVE).with(group)).map(drop)
+    }
+
+    /// Which poll events the peer of that routing id is ready for.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTSUP` for a socket of a thread-safe kind.
+    pub(crate) fn peer_state(&self, id: &[u8]) -> Result<c_int, Errno> {
+        let handle = self.used_by_one_thread()?;
+        // SAFETY: the handle is open or null, and no other thread uses the socket (checked above); the pointer and the length are
+        // those of one slice.
+        check(unsafe { zmq_sys::zmq_socket_get_peer_state(handle, id.as_ptr().cast(), id.len()) })
+    }
+
+    /// Asks for an event about each pipe; [`Errno::EAGAIN`] if the socket has none.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTSUP` for a socket of a thread-safe kind.
+    #[cfg(zmq_patches = "safety")]
+    pub(crate) fn pipes_stats(&self) -> Result<(), Errno> {
+        let handle = self.used_by_one_thread()?;
+        // SAFETY: the handle is open or null, and no other thread uses the socket (checked above). A pipe whose other end may be
+        // freed is not asked (patch 0022-commands-to-freed-pipe).
+        check(unsafe { zmq_sys::zmq_socket_monitor_pipes_stats(handle) }).map(drop)
     }
 }
 

@@ -1,8 +1,10 @@
 //! `zmq_timers_*`: the owner of a set of timers.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr::NonNull;
+use std::rc::Rc;
 
 use super::outcome::{check, non_null};
 use crate::error::Errno;
@@ -11,38 +13,41 @@ use crate::error::Errno;
 /// `zmq_timers_execute` may not call much else on them, and may not panic.
 #[derive(Debug)]
 pub(crate) struct RawTimers {
-    /// Valid until dropped, and used by one thread at a time: a pointer is neither `Send` nor `Sync`.
+    /// Valid until dropped. libzmq checks by itself that it is, but not that one thread uses it at a time: a pointer is neither
+    /// `Send` nor `Sync`.
     handle: NonNull<c_void>,
-    /// What the handlers are given: a box of this owner's, which stays where it is for as long as the handle is valid.
-    due: NonNull<VecDeque<c_int>>,
+    /// What the handlers are given. It stays where it is as long as the handle is valid.
+    due: Rc<RefCell<VecDeque<c_int>>>,
     last: c_int,
 }
 
 /// Writes down that a timer is due.
 extern "C" fn is_due(timer: c_int, due: *mut c_void) {
-    // SAFETY: the queue of a RawTimers, which lives as long as its timers; `execute` has no reference to it while libzmq
-    // calls this.
-    let due = unsafe { &mut *due.cast::<VecDeque<c_int>>() };
-    due.push_back(timer);
+    // SAFETY: the queue of a RawTimers, which lives longer than its timers.
+    let due = unsafe { &*due.cast::<RefCell<VecDeque<c_int>>>() };
+    // `execute`, which calls this, has not borrowed it.
+    due.borrow_mut().push_back(timer);
 }
 
 impl RawTimers {
     pub(crate) fn new() -> Result<RawTimers, Errno> {
         // SAFETY: no preconditions.
         let handle = non_null(unsafe { zmq_sys::zmq_timers_new() })?;
-        let due = NonNull::from(Box::leak(Box::default()));
-        Ok(RawTimers { handle, due, last: 0 })
+        Ok(RawTimers { handle, due: Rc::default(), last: 0 })
     }
 
-    /// The interval is in milliseconds. It is not 0, which would never let `execute` end, and so small that no time
-    /// overflows: the caller checks it.
+    /// The interval is in milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for an interval of 0, which would never let `execute` end, or one that a C long may not hold.
     pub(crate) fn add(&mut self, interval: usize) -> Result<c_int, Errno> {
-        debug_assert!(interval != 0);
+        check_interval(interval)?;
         if self.last == c_int::MAX {
             // libzmq counts its timers, and would count on.
             return Err(Errno::ENOMEM);
         }
-        let due = self.due.as_ptr().cast::<c_void>();
+        let due = Rc::as_ptr(&self.due).cast_mut().cast();
         // SAFETY: the handle is valid, and the queue lives as long as it (type invariants).
         self.last = check(unsafe { zmq_sys::zmq_timers_add(self.handle.as_ptr(), interval, Some(is_due), due) })?;
         Ok(self.last)
@@ -55,7 +60,7 @@ impl RawTimers {
 
     /// As for [`RawTimers::add`].
     pub(crate) fn set_interval(&mut self, timer: c_int, interval: usize) -> Result<(), Errno> {
-        debug_assert!(interval != 0);
+        check_interval(interval)?;
         // SAFETY: the handle is valid (type invariant), and no handler is running: `execute` borrows exclusively too.
         check(unsafe { zmq_sys::zmq_timers_set_interval(self.handle.as_ptr(), timer, interval) }).map(drop)
     }
@@ -77,19 +82,25 @@ impl RawTimers {
         check(unsafe { zmq_sys::zmq_timers_execute(self.handle.as_ptr()) }).map(drop)
     }
 
-    /// The timers that were due and are not dealt with yet.
-    pub(crate) fn due(&mut self) -> &mut VecDeque<c_int> {
-        // SAFETY: the box is this owner's, borrowed exclusively here; libzmq touches it in `execute` only.
-        unsafe { self.due.as_mut() }
+    /// Whether a timer for which `wanted` holds was due and is not dealt with yet.
+    pub(crate) fn is_due(&self, wanted: impl Fn(c_int) -> bool) -> bool {
+        self.due.borrow().iter().any(|timer| wanted(*timer))
     }
+
+    /// Takes the next timer that was due and is not dealt with yet.
+    pub(crate) fn next_due(&mut self) -> Option<c_int> {
+        self.due.borrow_mut().pop_front()
+    }
+}
+
+fn check_interval(interval: usize) -> Result<(), Errno> {
+    if (1..=i32::MAX as usize).contains(&interval) { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
 impl Drop for RawTimers {
     fn drop(&mut self) {
         let mut handle = self.handle.as_ptr();
-        // SAFETY: the handle is valid, and not used again.
+        // SAFETY: the handle is valid, and not used again. The timers end before `due`, which their handlers point to.
         unsafe { zmq_sys::zmq_timers_destroy(&raw mut handle) };
-        // SAFETY: it was leaked from a box, and libzmq, which had the other pointer, has no timers any more.
-        drop(unsafe { Box::from_raw(self.due.as_ptr()) });
     }
 }

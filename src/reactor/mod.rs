@@ -12,7 +12,7 @@ use crate::error::{Errno, Error, Result, SendError};
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
 use crate::poller::{AddError, Event, OwnedSource, Poller, Source};
-use crate::raw;
+use crate::process;
 use crate::socket::Socket;
 use crate::thread::panic_text;
 use schedule::Schedule;
@@ -488,7 +488,7 @@ impl<'a> Reactor<'a> {
             return Err(Exit::Ended(Ended::Stopped));
         }
         // The poller does not report an interrupt while something is ready.
-        if raw::interrupted() {
+        if process::interrupted() {
             return Err(Exit::Ended(Ended::Interrupted));
         }
         if self.is_empty() { Err(Exit::Ended(Ended::Empty)) } else { Ok(()) }
@@ -545,7 +545,7 @@ fn cause_of_end(error: &(dyn StdError + 'static)) -> Option<Ended> {
     let mut next = Some(error);
     while let Some(error) = next {
         match errno_of(error) {
-            Some(Errno::EINTR) if raw::interrupted() => return Some(Ended::Interrupted),
+            Some(Errno::EINTR) if process::interrupted() => return Some(Ended::Interrupted),
             Some(Errno::ETERM) => return Some(Ended::Terminated),
             _ => {}
         }

@@ -259,7 +259,7 @@ impl Certificate {
                     # others read it.\n";
         let secret: SecretText = secret.to_z85();
         let text = zpl::concat_secret(&[&self.text(head), "\n    secret-key = \"", &secret, "\"\n"]);
-        replace(path, 0o600, &text.0)
+        replace(path, 0o600, &text)
     }
 
     /// The text of both files up to the end of the line with the public key.
@@ -335,8 +335,8 @@ fn read(path: &Path, wants_secret: bool) -> Result<Certificate, CertificateError
     let bytes = read_bytes(path)?;
     let file = |why| CertificateError::File { path: path.to_owned(), why };
     let line = |line, why: String| CertificateError::Line { path: path.to_owned(), line, why };
-    let text = std::str::from_utf8(&bytes.0).map_err(|error| {
-        let before = &bytes.0[..error.valid_up_to()];
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
         line(before.split(|byte| *byte == b'\n').count(), "it is not UTF-8".to_owned())
     })?;
     let bad = |BadLine(number, why)| line(number, why.to_owned());
@@ -385,10 +385,10 @@ fn read_bytes(path: &Path) -> Result<SecretBytes, CertificateError> {
     if !file.metadata().map_err(failed)?.is_file() {
         return Err(CertificateError::File { path: path.to_owned(), why: "it is not a file" });
     }
-    let mut bytes = SecretBytes(vec![0; LONGEST + 1]);
+    let mut bytes = SecretBytes::new(vec![0; LONGEST + 1]);
     let mut length = 0;
     loop {
-        match file.read(&mut bytes.0[length..]) {
+        match file.read(&mut bytes[length..]) {
             Ok(0) if length > LONGEST => {
                 return Err(CertificateError::File { path: path.to_owned(), why: "it is longer than a certificate" });
             }
@@ -398,7 +398,7 @@ fn read_bytes(path: &Path) -> Result<SecretBytes, CertificateError> {
             Err(error) => return Err(failed(error)),
         }
     }
-    bytes.0.truncate(length);
+    bytes.truncate(length);
     Ok(bytes)
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use zeroize::Zeroize;
+
 use super::secret::{SecretText, equal, leave_no_copies};
 use super::z85::{Z85Error, z85_encode};
 use crate::error::{Errno, Result};
@@ -52,7 +54,7 @@ impl SecretKey {
     /// The key of these bytes. The caller must wipe its own copy.
     pub fn from_bytes(mut bytes: [u8; 32]) -> SecretKey {
         let key = SecretKey::copied(&bytes);
-        raw::wipe(&mut bytes);
+        bytes.zeroize();
         key
     }
 
@@ -103,7 +105,7 @@ fn read(text: &str, key: &mut [u8; 32]) -> Result<(), Z85Error> {
     let mut buffer: KeyText = [0; 41];
     buffer[..40].copy_from_slice(text.as_bytes());
     let read = raw::decode_key(&buffer, key).map_err(|_| Z85Error::NotZ85);
-    raw::wipe(&mut buffer);
+    buffer.zeroize();
     read
 }
 
@@ -147,7 +149,7 @@ impl fmt::Debug for SecretKey {
 
 impl Drop for SecretKey {
     fn drop(&mut self) {
-        raw::wipe(&mut *self.0);
+        self.0.zeroize();
     }
 }
 
@@ -182,7 +184,7 @@ pub fn curve_keypair() -> Result<(PublicKey, SecretKey)> {
     let made = raw::curve_keypair(&mut public_text, &mut secret_text)
         .and_then(|()| raw::decode_key(&public_text, &mut public.0))
         .and_then(|()| raw::decode_key(&secret_text, &mut secret.0));
-    raw::wipe(&mut secret_text);
+    secret_text.zeroize();
     leave_no_copies();
     made.map(|()| (public, secret)).map_err(|errno| failed(errno, CALL))
 }
@@ -219,7 +221,7 @@ pub fn curve_public(secret: &SecretKey) -> Result<PublicKey> {
     let made = raw::encode_key(&secret.0, &mut secret_text)
         .and_then(|()| raw::curve_public(&secret_text, &mut public_text))
         .and_then(|()| raw::decode_key(&public_text, &mut public.0));
-    raw::wipe(&mut secret_text);
+    secret_text.zeroize();
     leave_no_copies();
     made.map(|()| public).map_err(|errno| failed(errno, CALL))
 }

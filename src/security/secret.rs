@@ -4,7 +4,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::ops::Deref;
 
-use crate::raw;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A text that nobody else is to see, such as a password or a secret key: never printed, and wiped from memory when
 /// dropped.
@@ -72,26 +72,12 @@ impl Eq for SecretText {}
 
 impl Drop for SecretText {
     fn drop(&mut self) {
-        wipe_all(&mut std::mem::take(&mut self.0).into_bytes());
+        self.0.zeroize();
     }
 }
 
 /// Bytes that are wiped when dropped.
-pub(super) struct SecretBytes(pub(super) Vec<u8>);
-
-impl Drop for SecretBytes {
-    fn drop(&mut self) {
-        wipe_all(&mut self.0);
-    }
-}
-
-/// Wipes what a buffer holds, and what it may have held behind that.
-fn wipe_all(buffer: &mut Vec<u8>) {
-    buffer.clear();
-    // It has the room: nothing is moved.
-    buffer.resize(buffer.capacity(), 0);
-    raw::wipe(buffer);
-}
+pub(super) type SecretBytes = Zeroizing<Vec<u8>>;
 
 /// Whether two secrets are the same, in a time that depends on their lengths alone.
 pub(super) fn equal(left: &[u8], right: &[u8]) -> bool {
@@ -104,7 +90,7 @@ pub(super) fn equal(left: &[u8], right: &[u8]) -> bool {
 #[inline(never)]
 pub(super) fn leave_no_copies() {
     let mut stack = [0u8; 8192];
-    raw::wipe(black_box(&mut stack));
+    black_box(&mut stack).zeroize();
 }
 
 #[cfg(test)]

@@ -34,11 +34,7 @@ pub enum Z85Error {
 /// ```
 #[doc(alias = "zmq_z85_encode")]
 pub fn z85_encode(data: &[u8]) -> Result<String, Z85Error> {
-    let length = Z85Error::DataLength(data.len());
-    if !data.len().is_multiple_of(4) {
-        return Err(length);
-    }
-    raw::z85_encode(data).map_err(|_| length)
+    raw::z85_encode(data).map_err(|_| Z85Error::DataLength(data.len()))
 }
 
 /// The binary data that a Z85 text stands for.

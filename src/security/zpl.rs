@@ -124,8 +124,8 @@ pub(super) fn write_entry(text: &mut String, name: &str, value: &str) {
 
 /// Puts texts together, of which some are secret, without leaving parts of it behind.
 pub(super) fn concat_secret(texts: &[&str]) -> SecretBytes {
-    let mut bytes = SecretBytes(Vec::with_capacity(texts.iter().map(|text| text.len()).sum()));
-    texts.iter().for_each(|text| bytes.0.extend_from_slice(text.as_bytes()));
+    let mut bytes = SecretBytes::new(Vec::with_capacity(texts.iter().map(|text| text.len()).sum()));
+    texts.iter().for_each(|text| bytes.extend_from_slice(text.as_bytes()));
     bytes
 }
 

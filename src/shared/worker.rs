@@ -9,6 +9,7 @@ use crate::error::{Errno, Error, SendError};
 use crate::kind::SocketType;
 use crate::lock::lock;
 use crate::poll_events::PollEvents;
+use crate::process;
 use crate::raw::{self, PollItem};
 use crate::socket::{Socket, Wait};
 use crate::thread::drop_user_value;
@@ -44,7 +45,7 @@ impl<T: SocketType> Worker<T> {
             }
             self.try_sends();
             self.try_recvs();
-            if raw::interrupted() {
+            if process::interrupted() {
                 self.jobs.give_all_back(Errno::EINTR.for_call("zmq_poll"));
             }
             if let Err(errno) = self.wait() {
@@ -85,7 +86,7 @@ impl<T: SocketType> Worker<T> {
                     break;
                 }
                 // An uncaught signal ends no call.
-                Err(failed) if failed.error().errno() == Errno::EINTR && !raw::interrupted() => {
+                Err(failed) if failed.error().errno() == Errno::EINTR && !process::interrupted() => {
                     self.jobs.sends.push_front(SendJob { parts: failed.into_message(), waits, reply });
                 }
                 outcome => {
@@ -108,7 +109,9 @@ impl<T: SocketType> Worker<T> {
                     self.jobs.recvs.push_front(job);
                     break;
                 }
-                Err(error) if error.errno() == Errno::EINTR && !raw::interrupted() => self.jobs.recvs.push_front(job),
+                Err(error) if error.errno() == Errno::EINTR && !process::interrupted() => {
+                    self.jobs.recvs.push_front(job)
+                }
                 outcome => job.reply.set(outcome),
             }
         }

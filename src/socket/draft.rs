@@ -344,7 +344,7 @@ impl Core {
             let why = format_args!("{endpoint:?}: with ZMQ_IMMEDIATE a peer has no number before it is connected");
             return Err(Errno::EINVAL.with_detail(CALL, why));
         }
-        let id = self.connect_by(CALL, endpoint, |text| self.raw().connect_peer(text))?;
+        let id = self.connect_by(CALL, endpoint, |op, text| op.connect_peer(text))?;
         NonZeroU32::new(id).ok_or_else(|| Errno::EPROTO.for_call(CALL))
     }
 

@@ -12,7 +12,8 @@ use crate::error::LongId;
 use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::known::{InprocConnection, LocalEnd};
-use crate::raw;
+use crate::process;
+use crate::raw::{self, OpLock, OptionValue};
 
 impl<T: SocketType> Socket<'_, T> {
     /// Accepts connections at an endpoint, and returns the endpoint as libzmq resolved it: `tcp://127.0.0.1:*` becomes
@@ -321,20 +322,19 @@ impl<T: SocketType> Socket<'_, T> {
 impl Core {
     fn bind(&self, endpoint: &str) -> Result<String> {
         self.check_process("zmq_bind")?;
-        let _op = self.op_lock();
-        self.bind_locked(endpoint, None)
+        self.bind_locked(&self.op_lock(), endpoint, None)
     }
 
     fn bind_unused(&self, endpoint: &str) -> Result<String> {
         const CALL: &str = "zmq_bind";
         self.check_process(CALL)?;
-        let _op = self.op_lock();
+        let op = self.op_lock();
         endpoint::check_ipc_unused(CALL, endpoint)?;
-        self.bind_locked(endpoint, None)
+        self.bind_locked(&op, endpoint, None)
     }
 
     /// Binds to `endpoint`, or with `fd` to the descriptor that `ZMQ_USE_FD` is set to.
-    fn bind_locked(&self, endpoint: &str, fd: Option<OwnedFd>) -> Result<String> {
+    fn bind_locked(&self, op: &OpLock<'_>, endpoint: &str, fd: Option<OwnedFd>) -> Result<String> {
         const CALL: &str = "zmq_bind";
         self.check_process(CALL)?;
         let (end, text) = match fd {
@@ -346,7 +346,7 @@ impl Core {
             self.check_descriptor(CALL, endpoint, &text)?;
         }
         self.bind_checked(&text, || {
-            uninterrupted(|| self.raw().bind(&text)).map_err(|errno| self.refused(CALL, errno, endpoint, true))
+            uninterrupted(|| op.bind(&text)).map_err(|errno| self.refused(CALL, errno, endpoint, true))
         })?;
         // The listener owns the descriptor now, and closes it, even if the context ends before this call does.
         let _ = fd.map(IntoRawFd::into_raw_fd);
@@ -383,16 +383,16 @@ impl Core {
             return Err(refused("not a listening socket of that transport"));
         }
         let set = |value| self.raw().set_int(zmq_sys::ZMQ_USE_FD, value).map_err(|errno| errno.for_call(CALL));
-        let _op = self.op_lock();
+        let op = self.op_lock();
         set(fd.as_raw_fd())?;
-        let bound = self.bind_locked(endpoint, Some(fd));
+        let bound = self.bind_locked(&op, endpoint, Some(fd));
         // The next bind opens a socket of its own again. If this fails, the context is gone and so is the next bind.
         let _ = set(-1);
         bound
     }
 
     pub(crate) fn connect(&self, endpoint: &str) -> Result<()> {
-        self.connect_by("zmq_connect", endpoint, |text| self.raw().connect(text))
+        self.connect_by("zmq_connect", endpoint, |op, text| op.connect(text))
     }
 
     /// Connects by one of the calls that do so.
@@ -400,10 +400,10 @@ impl Core {
         &self,
         call: &'static str,
         endpoint: &str,
-        mut connect: impl FnMut(&CStr) -> Result<R, Errno>,
+        mut connect: impl FnMut(&OpLock<'_>, &CStr) -> Result<R, Errno>,
     ) -> Result<R> {
         self.check_process(call)?;
-        let _op = self.op_lock();
+        let op = self.op_lock();
         let text = endpoint::check_connect(call, endpoint, self.kind())?;
         self.check_connect(call, endpoint, &text)?;
         #[cfg(feature = "draft")]
@@ -413,7 +413,7 @@ impl Core {
             self.state.set_has_datagrams();
         }
         let connected = self.connect_checked(&text, || {
-            uninterrupted(|| connect(&text)).map_err(|errno| self.refused(call, errno, endpoint, false))
+            uninterrupted(|| connect(&op, &text)).map_err(|errno| self.refused(call, errno, endpoint, false))
         })?;
         self.note_endpoint(EndpointRole::Connected, endpoint);
         self.note_connected(endpoint);
@@ -465,7 +465,9 @@ impl Core {
         if immediate != 0 {
             return Err(refused("with ZMQ_IMMEDIATE a peer comes back under an id of its own"));
         }
-        self.raw().set_option(zmq_sys::ZMQ_CONNECT_ROUTING_ID, Some(id)).map_err(|errno| errno.for_call(CALL))?;
+        self.raw()
+            .set_option(zmq_sys::ZMQ_CONNECT_ROUTING_ID, &OptionValue::Bytes(id))
+            .map_err(|errno| errno.for_call(CALL))?;
         {
             let mut known = self.known();
             known.is_used = true;
@@ -580,7 +582,7 @@ fn missing(call: &'static str, errno: Errno, endpoint: &str, why: &str) -> Error
 fn uninterrupted<R>(mut call: impl FnMut() -> Result<R, Errno>) -> Result<R, Errno> {
     loop {
         match call() {
-            Err(Errno::EINTR) if !raw::interrupted() => {}
+            Err(Errno::EINTR) if !process::interrupted() => {}
             done => return done,
         }
     }

@@ -22,7 +22,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// A socket that C code opened and has perhaps used already.
     #[track_caller]
     pub(crate) fn adopt(mut raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
-        let handle = raw.origin().0;
+        let handle = raw.address();
         let mut options =
             [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE].map(|option| (option, 0));
         for (option, value) in &mut options {
@@ -195,7 +195,6 @@ impl<T: SocketType> Socket<'static, T> {
     /// ```
     pub fn into_raw(mut self) -> (*mut c_void, Context) {
         let context = self.context();
-        self.core().monitor.stop();
         let core = self.core.get_mut();
         let handle = core.raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
         let record = core.take_record();

@@ -8,7 +8,6 @@ mod flags;
 mod guards;
 mod handle;
 mod maybe_owned;
-mod monitor_slot;
 mod open;
 mod poller_notify;
 mod precheck;
@@ -41,8 +40,7 @@ use crate::error::{Errno, Error, Result};
 use crate::kind::Kind;
 use crate::known::{Conflating, Known, Record};
 use crate::lock::lock;
-use crate::raw::{self, NotSync, PollItem, RawSocket};
-use monitor_slot::MonitorSlot;
+use crate::raw::{self, NotSync, OpLock, PollItem, RawSocket};
 use poller_notify::PollerNotify;
 use state::State;
 
@@ -97,8 +95,6 @@ pub(crate) struct Core {
     /// The state that all other calls read. The lock is never held while libzmq, user code or another call on the
     /// socket runs.
     known: Mutex<Known>,
-    op_lock: Mutex<()>,
-    monitor: MonitorSlot,
     pollers: PollerNotify,
     /// The descriptor that [`crate::Socket::fd`] lends, made by its first call.
     lent_fd: OnceLock<OwnedFd>,
@@ -107,8 +103,8 @@ pub(crate) struct Core {
 /// Makes the compiler check that all fields except the handle are `Sync`.
 const _: fn(&Core) = |core| {
     fn is_sync<T: Sync>(_: &T) {}
-    let Core { raw: _, context, number, kind, state, known, op_lock, monitor, pollers, lent_fd } = core;
-    is_sync(&(context, number, kind, state, known, op_lock, monitor, pollers, lent_fd));
+    let Core { raw: _, context, number, kind, state, known, pollers, lent_fd } = core;
+    is_sync(&(context, number, kind, state, known, pollers, lent_fd));
 };
 
 impl Core {
@@ -120,8 +116,6 @@ impl Core {
             kind,
             state: State::default(),
             known: Mutex::default(),
-            op_lock: Mutex::default(),
-            monitor: MonitorSlot::default(),
             pollers: PollerNotify::default(),
             lent_fd: OnceLock::new(),
         };
@@ -140,7 +134,7 @@ impl Core {
     /// The handle for callers that we cannot observe.
     pub(crate) fn untracked_handle(&self) -> *mut c_void {
         self.mark_untracked();
-        self.raw.as_ptr()
+        self.raw.as_raw()
     }
 
     /// An item for an immediate call of `zmq_poll`. Pollers are notified.
@@ -198,10 +192,6 @@ impl Core {
         }
     }
 
-    pub(crate) fn monitor_slot(&self) -> &MonitorSlot {
-        &self.monitor
-    }
-
     fn known(&self) -> MutexGuard<'_, Known> {
         lock(&self.known)
     }
@@ -220,8 +210,8 @@ impl Core {
     }
 
     /// Lock for operations that need several libzmq calls. Send and receive do not take it.
-    pub(crate) fn op_lock(&self) -> MutexGuard<'_, ()> {
-        lock(&self.op_lock)
+    pub(crate) fn op_lock(&self) -> OpLock<'_> {
+        self.raw().op_lock()
     }
 
     /// Moves the socket's state into a `Record`, which the context keeps while C code owns the socket.
@@ -257,8 +247,6 @@ impl Drop for Core {
         if !self.context.in_own_process() {
             return;
         }
-        // Before the socket is closed: see `MonitorSlot::release`.
-        self.monitor.release();
         let context = self.context.clone();
         let raw = self.raw.take();
         if context.open_sockets().is_given_up() {

@@ -3,13 +3,14 @@
 
 use std::ffi::{CStr, c_int};
 
+use zeroize::Zeroize;
+
 use super::Core;
 use crate::descriptors::check_spare;
 use crate::endpoint;
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::poll_events::PollEvents;
-use crate::raw;
 use crate::sockopt::row::Row;
 
 /// The longest prefix of a subscription, in bytes: libzmq recurses once for each byte.
@@ -170,7 +171,7 @@ impl Core {
             let mut key = [0; 32];
             let read = socket.get_option(*number, &mut key);
             let is_missing = key == [0; 32];
-            raw::wipe(&mut key);
+            key.zeroize();
             read.map_err(|errno| errno.for_call(name))?;
             if is_missing {
                 let why = format_args!("{endpoint:?}: a CURVE {role} needs {name}, which is not set");

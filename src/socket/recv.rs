@@ -410,7 +410,7 @@ impl Core {
     /// Receives without flags. If the fast path fails, `recv_part` receives.
     #[inline(always)]
     fn recv_fast(&self) -> Result<Message> {
-        let fast = self.may_recv_fast().then_some(&self.raw);
+        let fast = |message: &mut RawMessage| self.raw.fast_recv().is_some_and(|socket| socket.recv(message));
         match RawMessage::received(fast, |message| self.recv_part(message, Wait::ByOption)) {
             Ok(message) => Ok(Message::from_raw(message)),
             Err(errno) => Err(self.failed(CALL, errno)),
@@ -458,9 +458,9 @@ impl Core {
     /// Receives into a buffer without flags, as [`Core::recv_fast`] does.
     #[inline(always)]
     fn recv_into_fast(&self, buffer: &mut [u8]) -> Result<Received> {
-        if self.may_recv_fast()
+        if let Some(socket) = self.raw.fast_recv()
             && (1..MAX_REPORTABLE_LEN).contains(&buffer.len())
-            && let Some(size) = self.raw.recv_into_unchecked(buffer)
+            && let Some(size) = socket.recv_into(buffer)
         {
             return Ok(Received { copied: size.min(buffer.len()), size });
         }

@@ -322,12 +322,12 @@ impl Core {
     fn send_fast<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
         match by_type::<M, Message>(&mut message) {
             ByType::Bytes(content) => {
-                if self.may_send_fast() && self.raw.send_bytes_unchecked(content) {
+                if self.raw.fast_send().is_some_and(|socket| socket.send_bytes(content)) {
                     return Ok(());
                 }
             }
             ByType::Value(content) => {
-                if self.may_send_fast() && self.raw.send_unchecked(content.raw_mut()) {
+                if self.raw.fast_send().is_some_and(|socket| socket.send(content.raw_mut())) {
                     // The message is empty now and needs no `zmq_msg_close`.
                     std::mem::forget(message);
                     return Ok(());
@@ -336,8 +336,8 @@ impl Core {
             ByType::Other => {
                 // `into` may use this socket, so it comes before the check.
                 let mut message = message.into();
-                if self.may_send_fast() && self.raw.send_unchecked(message.raw_mut()) {
-                    message.forget_sent();
+                if self.raw.fast_send().is_some_and(|socket| socket.send(message.raw_mut())) {
+                    std::mem::forget(message);
                     return Ok(());
                 }
                 return self.send_message(message, false, Wait::ByOption);
@@ -355,10 +355,7 @@ impl Core {
             return Err(SendError::new(message, error));
         }
         match self.send_part(message.raw_mut(), more, wait) {
-            Ok(()) => {
-                message.forget_sent();
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(errno) => {
                 let error = self.send_error(errno, &message);
                 Err(SendError::new(message, error))

@@ -9,19 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
 use super::Core;
 use crate::kind::Kind;
 use crate::known::Conflating;
-use crate::raw;
-
-/// Disables the fast path: `process_state()` never returns this value.
-const NO_STATE: u32 = u32::MAX;
 
 pub(super) struct State {
     /// `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO`: asking libzmq on every call would cost more than the call.
     rcvtimeo: AtomicI32,
     sndtimeo: AtomicI32,
-    /// The value of `process_state()` for which the fast path is allowed, or `NO_STATE`.
-    fast_send_key: AtomicU32,
-    fast_recv_key: AtomicU32,
-    /// Counts the changes of what the two keys depend on.
+    /// Counts the changes of what the fast path depends on.
     epoch: AtomicU32,
     /// A [`Conflating`].
     conflating: AtomicU8,
@@ -43,8 +36,6 @@ impl Default for State {
         State {
             rcvtimeo: AtomicI32::new(-1),
             sndtimeo: AtomicI32::new(-1),
-            fast_send_key: AtomicU32::new(NO_STATE),
-            fast_recv_key: AtomicU32::new(NO_STATE),
             epoch: AtomicU32::default(),
             conflating: AtomicU8::new(Conflating::No as u8),
             mid_message: AtomicBool::default(),
@@ -119,18 +110,6 @@ impl State {
 }
 
 impl Core {
-    /// Whether a send without flags needs nothing of this library but libzmq's call.
-    #[inline]
-    pub(super) fn may_send_fast(&self) -> bool {
-        self.state.fast_send_key.load(Ordering::Relaxed) == raw::process_state()
-    }
-
-    /// Whether a receive without flags needs nothing of this library but libzmq's call.
-    #[inline]
-    pub(super) fn may_recv_fast(&self) -> bool {
-        self.state.fast_recv_key.load(Ordering::Relaxed) == raw::process_state()
-    }
-
     /// Whether this library looks at each message before it is sent.
     fn checks_sent(&self) -> bool {
         #[cfg(feature = "draft")]
@@ -148,7 +127,7 @@ impl Core {
         self.kind == Kind::XPub || self.conflates()
     }
 
-    /// Recomputes the fast-path keys, again if another thread changed an input meanwhile.
+    /// Recomputes the condition of the fast path, again if another thread changed an input meanwhile.
     pub(super) fn update_fast_path(&self) {
         let mut epoch = self.state.epoch.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
         loop {
@@ -161,12 +140,11 @@ impl Core {
     }
 
     fn store_fast_path(&self, order: Ordering) {
-        let key = |is_checked: bool, timeout: c_int| {
-            let is_fast = !is_checked && timeout < 0 && !self.pollers.are_waiting();
-            if is_fast { self.raw.process().fast_path_key() } else { NO_STATE }
-        };
-        self.state.fast_send_key.store(key(self.checks_sent(), self.state.sndtimeo()), order);
-        self.state.fast_recv_key.store(key(self.checks_received(), self.state.rcvtimeo()), order);
+        // A call without flags then needs nothing of this library but libzmq's call.
+        let is_fast = |is_checked: bool, timeout: c_int| !is_checked && timeout < 0 && !self.pollers.are_waiting();
+        let send = is_fast(self.checks_sent(), self.state.sndtimeo());
+        let recv = is_fast(self.checks_received(), self.state.rcvtimeo());
+        self.raw.allow_fast(send, recv, order);
     }
 
     /// Keeps what an option was set to, if sending and receiving have to know.

@@ -10,6 +10,7 @@ use super::{Core, Flags};
 use crate::deadline::{Backoff, Deadline};
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
+use crate::process;
 use crate::raw::{self, PollItem};
 use crate::wake_up::WakeUp;
 
@@ -34,7 +35,7 @@ impl Wait {
     pub(super) fn flags_in_c(self, timeout: c_int) -> Option<c_int> {
         match self {
             Wait::No => Some(zmq_sys::ZMQ_DONTWAIT),
-            Wait::ByOption if timeout < 0 && !raw::catching() => Some(0),
+            Wait::ByOption if timeout < 0 && !process::catching() => Some(0),
             _ => None,
         }
     }
@@ -116,5 +117,5 @@ fn wait_ready(item: PollItem<'_>, deadline: Deadline) -> Result<bool, Errno> {
 /// `EINTR` if a caught signal says that waiting must end.
 #[cold]
 fn check_interrupt() -> Result<(), Errno> {
-    if raw::interrupted() { Err(Errno::EINTR) } else { Ok(()) }
+    if process::interrupted() { Err(Errno::EINTR) } else { Ok(()) }
 }

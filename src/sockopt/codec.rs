@@ -4,12 +4,54 @@ use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use zeroize::Zeroize;
+
+use super::CType;
 use super::row::Row;
 use crate::error::{Errno, LongId, Result};
-use crate::raw::{self, RawSocket};
+use crate::raw::{OptionValue, RawSocket};
 use crate::security::keys::{PublicKey, SecretKey};
 use crate::security::secret::SecretText;
 use crate::socket::Core;
+
+/// The C type of the options that a codec is for.
+pub(crate) trait InC {
+    const C_TYPE: CType;
+}
+
+macro_rules! in_c {
+    ($($codec:ty = $c_type:expr;)*) => {$(
+        impl InC for $codec {
+            const C_TYPE: CType = $c_type;
+        }
+    )*};
+}
+
+in_c! {
+    Latch = CType::Int;
+    Filter = CType::Uint32;
+    Wide = CType::Uint64;
+    WideOrNone = CType::Int64;
+    Id = CType::Bytes(255);
+    Proxy = CType::Text(4096);
+    Key = CType::Key;
+}
+
+impl<const MIN: usize, const MAX: usize> InC for Bytes<MIN, MAX> {
+    const C_TYPE: CType = CType::Bytes(MAX);
+}
+
+impl<const MAX: usize> InC for Text<MAX> {
+    const C_TYPE: CType = CType::Text(MAX);
+}
+
+impl<const MAX: usize> InC for CText<MAX> {
+    const C_TYPE: CType = CType::Text(MAX);
+}
+
+impl<C: IntCodec> InC for C {
+    const C_TYPE: CType = CType::Int;
+}
 
 /// A codec that reads an option as a `T`.
 pub(crate) trait Get<T> {
@@ -211,23 +253,15 @@ impl IntCodec for ProbeTime {
 /// A `uint64_t`.
 pub(crate) struct Wide;
 
-impl Wide {
-    fn read(row: Row, socket: &RawSocket) -> Result<[u8; 8]> {
-        let mut value = [0; 8];
-        row.get(socket, &mut value)?;
-        Ok(value)
-    }
-}
-
 impl Get<u64> for Wide {
     fn get(row: Row, socket: &RawSocket) -> Result<u64> {
-        Wide::read(row, socket).map(u64::from_ne_bytes)
+        row.get_wide(socket)
     }
 }
 
 impl Set<u64> for Wide {
     fn set(row: Row, core: &Core, value: u64) -> Result<()> {
-        row.set(core.raw(), Some(&value.to_ne_bytes()), value)
+        row.set(core.raw(), &OptionValue::Wide(value), value)
     }
 }
 
@@ -236,7 +270,7 @@ pub(crate) struct WideOrNone;
 
 impl Get<Option<u64>> for WideOrNone {
     fn get(row: Row, socket: &RawSocket) -> Result<Option<u64>> {
-        Wide::read(row, socket).map(|value| u64::try_from(i64::from_ne_bytes(value)).ok())
+        Ok(u64::try_from(row.get_wide(socket)?.cast_signed()).ok())
     }
 }
 
@@ -247,7 +281,7 @@ impl Set<Option<u64>> for WideOrNone {
             Some(Ok(number)) => number,
             Some(Err(_)) => return Err(row.refused(value.unwrap_or_default(), format_args!("0..={}", i64::MAX))),
         };
-        row.set(core.raw(), Some(&number.to_ne_bytes()), number)
+        row.set(core.raw(), &OptionValue::Wide(number.cast_unsigned()), number)
     }
 }
 
@@ -265,7 +299,7 @@ impl<const MIN: usize, const MAX: usize, V: AsRef<[u8]>> Set<V> for Bytes<MIN, M
         if let Some(why) = row.missing() {
             return Err(Errno::EINVAL.with_detail(row.name, why));
         }
-        row.set(core.raw(), Some(value), format_args!("{} bytes", value.len()))
+        row.set(core.raw(), &OptionValue::Bytes(value), format_args!("{} bytes", value.len()))
     }
 }
 
@@ -309,7 +343,11 @@ impl<const MAX: usize> Text<MAX> {
 
 /// Writes a text that a codec has checked.
 fn set_text(row: Row, core: &Core, text: Option<&[u8]>) -> Result<()> {
-    row.set(core.raw(), text, format_args!("a text of {} bytes", text.map_or(0, <[u8]>::len)))
+    row.set(
+        core.raw(),
+        &text.map_or(OptionValue::Null, OptionValue::Bytes),
+        format_args!("a text of {} bytes", text.map_or(0, <[u8]>::len)),
+    )
 }
 
 impl<const MAX: usize> Get<Option<String>> for Text<MAX> {
@@ -328,7 +366,7 @@ impl<const MAX: usize> Get<Option<SecretText>> for Text<MAX> {
             let text = &buffer[..length.saturating_sub(1)];
             (!text.is_empty()).then(|| SecretText::from(String::from_utf8_lossy(text).into_owned()))
         });
-        raw::wipe(&mut buffer);
+        buffer.zeroize();
         text
     }
 }
@@ -381,8 +419,8 @@ pub(crate) struct Filter;
 impl Set<Option<u32>> for Filter {
     fn set(row: Row, core: &Core, value: Option<u32>) -> Result<()> {
         match value {
-            Some(value) => row.set(core.raw(), Some(&value.to_ne_bytes()), value),
-            None => row.set(core.raw(), None, "clearing the filter"),
+            Some(value) => row.set(core.raw(), &OptionValue::Int(value.cast_signed()), value),
+            None => row.set(core.raw(), &OptionValue::Null, "clearing the filter"),
         }
     }
 }
@@ -421,14 +459,14 @@ impl<K: KeyBytes> Get<K> for Key {
         let mut bytes = [0; 32];
         row.get(socket, &mut bytes)?;
         let key = K::from_bytes(bytes);
-        raw::wipe(&mut bytes);
+        bytes.zeroize();
         Ok(key)
     }
 }
 
 impl<K: KeyBytes> Set<&K> for Key {
     fn set(row: Row, core: &Core, key: &K) -> Result<()> {
-        row.set(core.raw(), Some(key.as_bytes()), "a key of 32 bytes")
+        row.set(core.raw(), &OptionValue::Bytes(key.as_bytes()), "a key of 32 bytes")
     }
 }
 

@@ -29,6 +29,8 @@ pub struct OptionInfo {
     pub name: &'static str,
     /// Its number.
     pub number: i32,
+    /// The type of its value in C.
+    pub c_type: CType,
     /// Whether it can be read.
     pub get: bool,
     /// Whether it can be set.
@@ -39,6 +41,48 @@ pub struct OptionInfo {
     pub accepted: Kinds,
     /// Whether it belongs to the draft API.
     pub draft: bool,
+}
+
+/// The type that an option's value has in C.
+///
+/// ```
+/// use zmq::sockopt::{CType, find};
+///
+/// assert_eq!(find("ZMQ_LINGER").unwrap().c_type, CType::Int);
+/// assert_eq!(find("ZMQ_PLAIN_USERNAME").unwrap().c_type, CType::Text(255));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CType {
+    /// `int`.
+    Int,
+    /// `pid_t`, `uid_t` or `gid_t`: 32 bits. Null clears the option.
+    Uint32,
+    /// `int64_t`.
+    Int64,
+    /// `uint64_t`.
+    Uint64,
+    /// Bytes, up to this many.
+    Bytes(usize),
+    /// Characters, up to this many. `zmq_getsockopt` adds a NUL.
+    Text(usize),
+    /// A CURVE key: 32 bytes, or 40 characters of Z85 with or without a NUL.
+    Key,
+}
+
+impl CType {
+    /// `==` for constants.
+    pub(crate) const fn is(self, other: CType) -> bool {
+        match (self, other) {
+            (CType::Int, CType::Int)
+            | (CType::Uint32, CType::Uint32)
+            | (CType::Int64, CType::Int64)
+            | (CType::Uint64, CType::Uint64)
+            | (CType::Key, CType::Key) => true,
+            (CType::Bytes(one), CType::Bytes(other)) | (CType::Text(one), CType::Text(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 /// Old names that `zmq.h` keeps for options, each with the option's name today.
@@ -127,9 +171,10 @@ fn not_for(name: &'static str, kind: Kind) -> crate::Error {
 ///
 /// ```text
 /// /// Docs and other attributes of both methods.
-/// "C name" = constant: (Codec => Type, Argument), [getter] [setter], kinds (accepted), sample => read;
+/// "C name" = constant: C type by (Codec => Type, Argument), [getter] [setter], kinds (accepted), sample => read;
 /// ```
 ///
+/// - `C type` is a [`CType`]. It does not compile with a codec of another C type, and tests/options_limits.rs tries it.
 /// - `Codec` converts the value. The getter returns `Type`, by `Codec: Get<Type>`. The setter takes `Argument`, by
 ///   `Codec: Set<Argument>`; without `, Argument` it takes `Type`.
 /// - `[]` stands for a getter or setter that the option does not have.
@@ -142,7 +187,7 @@ macro_rules! options {
         draft: $draft:literal;
         $(
             $(#[$meta:meta])*
-            $name:literal = $number:ident: $types:tt,
+            $name:literal = $number:ident: $c_type:ident $(($most:expr))? by $types:tt,
             [$($get:ident)?] [$($set:ident)?], $kinds:ident $(($accepted:expr))?, $sample:expr $(=> $read:expr)?;
         )*
     ) => {
@@ -167,10 +212,13 @@ macro_rules! options {
             }
         )*
 
+        $(options! { @c_type ($crate::sockopt::CType::$c_type $(($most))?) $types })*
+
         pub(crate) static ROWS: &[$crate::sockopt::OptionInfo] = &[$(
             $crate::sockopt::OptionInfo {
                 name: $name,
                 number: zmq_sys::$number,
+                c_type: $crate::sockopt::CType::$c_type $(($most))?,
                 get: options!(@is $($get)?),
                 set: options!(@is $($set)?),
                 kinds: $crate::sockopt::kinds::$kinds,
@@ -187,6 +235,13 @@ macro_rules! options {
 
             $(options! { @test [$($get)?] [$($set)?] $name $kinds $sample, options!(@last $sample $(, $read)?) })*
         }
+    };
+
+    (@c_type ($c_type:expr) ($codec:ty => $($rest:tt)*)) => {
+        const _: () = assert!(
+            <$codec as $crate::sockopt::codec::InC>::C_TYPE.is($c_type),
+            "the codec is of another C type than the row states"
+        );
     };
 
     (@get [] $($rest:tt)*) => {};

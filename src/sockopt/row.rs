@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::fmt;
 
 use crate::error::{Errno, Error, Result};
-use crate::raw::{self, RawSocket};
+use crate::raw::{self, OptionValue, RawSocket};
 
 /// The name and the number of an option.
 #[derive(Clone, Copy)]
@@ -63,13 +63,18 @@ impl Row {
         socket.set_int(self.number, value).map_err(|errno| self.failed(errno, value))
     }
 
+    /// Reads a `uint64_t` or an `int64_t`.
+    pub(crate) fn get_wide(self, socket: &RawSocket) -> Result<u64> {
+        socket.get_wide(self.number).map_err(|errno| self.not_readable(errno))
+    }
+
     /// Reads into `buffer`, and returns how many bytes the value has.
     pub(crate) fn get(self, socket: &RawSocket, buffer: &mut [u8]) -> Result<usize> {
         socket.get_option(self.number, buffer).map_err(|errno| self.not_readable(errno))
     }
 
-    /// Writes bytes, or null if `value` is `None`. An error shows the value as `shown`, which must not reveal a secret.
-    pub(crate) fn set(self, socket: &RawSocket, value: Option<&[u8]>, shown: impl fmt::Display) -> Result<()> {
+    /// Writes a value. An error shows it as `shown`, which must not reveal a secret.
+    pub(crate) fn set(self, socket: &RawSocket, value: &OptionValue<'_>, shown: impl fmt::Display) -> Result<()> {
         socket.set_option(self.number, value).map_err(|errno| self.failed(errno, shown))
     }
 

@@ -2,27 +2,43 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::OptionInfo;
 use super::kinds::{self, Kinds, accepted};
 use super::row::Row;
+use super::{CType, OptionInfo};
 use crate::error::Result;
 use crate::kind::{HasFd, SocketType};
 use crate::poll_events::PollEvents;
 use crate::socket::{LAST_ENDPOINT, Socket};
 
-const fn row(name: &'static str, number: i32, get: bool, set: bool, kinds: Kinds, accepted: Kinds) -> OptionInfo {
-    OptionInfo { name, number, get, set, kinds, accepted, draft: false }
+const fn row(
+    name: &'static str,
+    number: i32,
+    c_type: CType,
+    get: bool,
+    set: bool,
+    kinds: Kinds,
+    accepted: Kinds,
+) -> OptionInfo {
+    OptionInfo { name, number, c_type, get, set, kinds, accepted, draft: false }
 }
 
 pub(crate) static ROWS: &[OptionInfo] = &[
-    row("ZMQ_FD", zmq_sys::ZMQ_FD, true, false, kinds::HasFd, kinds::HasFd),
-    row("ZMQ_EVENTS", zmq_sys::ZMQ_EVENTS, true, false, Kinds::ALL, Kinds::ALL),
-    row("ZMQ_TYPE", zmq_sys::ZMQ_TYPE, true, false, Kinds::ALL, Kinds::ALL),
-    row("ZMQ_LAST_ENDPOINT", zmq_sys::ZMQ_LAST_ENDPOINT, true, false, Kinds::ALL, Kinds::ALL),
-    row("ZMQ_USE_FD", zmq_sys::ZMQ_USE_FD, true, true, Kinds::ALL, Kinds::ALL),
-    row("ZMQ_CONNECT_ROUTING_ID", zmq_sys::ZMQ_CONNECT_ROUTING_ID, false, true, kinds::RoutingKind, accepted::ROUTING),
+    row("ZMQ_FD", zmq_sys::ZMQ_FD, CType::Int, true, false, kinds::HasFd, kinds::HasFd),
+    row("ZMQ_EVENTS", zmq_sys::ZMQ_EVENTS, CType::Int, true, false, Kinds::ALL, Kinds::ALL),
+    row("ZMQ_TYPE", zmq_sys::ZMQ_TYPE, CType::Int, true, false, Kinds::ALL, Kinds::ALL),
+    row("ZMQ_LAST_ENDPOINT", zmq_sys::ZMQ_LAST_ENDPOINT, CType::Text(usize::MAX), true, false, Kinds::ALL, Kinds::ALL),
+    row("ZMQ_USE_FD", zmq_sys::ZMQ_USE_FD, CType::Int, true, true, Kinds::ALL, Kinds::ALL),
+    row(
+        "ZMQ_CONNECT_ROUTING_ID",
+        zmq_sys::ZMQ_CONNECT_ROUTING_ID,
+        CType::Bytes(255),
+        false,
+        true,
+        kinds::RoutingKind,
+        accepted::ROUTING,
+    ),
     // zmq.h lists this context option among the socket options. Every socket refuses it.
-    row("ZMQ_BLOCKY", zmq_sys::ZMQ_BLOCKY, false, false, Kinds::NONE, Kinds::NONE),
+    row("ZMQ_BLOCKY", zmq_sys::ZMQ_BLOCKY, CType::Int, false, false, Kinds::NONE, Kinds::NONE),
 ];
 
 impl<T: SocketType> Socket<'_, T> {
@@ -131,19 +147,21 @@ pub(crate) use draft::ROWS as DRAFT_ROWS;
 mod draft {
     use std::ffi::CString;
 
-    use super::{Kinds, OptionInfo, Row};
+    use super::{CType, Kinds, OptionInfo, Row};
     use crate::error::{Errno, Result};
     use crate::kind::SocketType;
-    use crate::raw;
+    use crate::raw::{self, OptionValue};
     use crate::socket::Socket;
     use crate::sockopt::codec::{Get, MAX, Number, Set};
 
-    const fn row(name: &'static str, number: i32, get: bool) -> OptionInfo {
-        OptionInfo { name, number, get, set: true, kinds: Kinds::ALL, accepted: Kinds::ALL, draft: true }
+    const fn row(name: &'static str, number: i32, c_type: CType, get: bool) -> OptionInfo {
+        OptionInfo { name, number, c_type, get, set: true, kinds: Kinds::ALL, accepted: Kinds::ALL, draft: true }
     }
 
-    pub(crate) static ROWS: &[OptionInfo] =
-        &[row("ZMQ_METADATA", zmq_sys::ZMQ_METADATA, false), row("ZMQ_PRIORITY", zmq_sys::ZMQ_PRIORITY, true)];
+    pub(crate) static ROWS: &[OptionInfo] = &[
+        row("ZMQ_METADATA", zmq_sys::ZMQ_METADATA, CType::Bytes(usize::MAX), false),
+        row("ZMQ_PRIORITY", zmq_sys::ZMQ_PRIORITY, CType::Int, true),
+    ];
 
     impl<T: SocketType> Socket<'_, T> {
         /// Adds a property to the handshake of connections made from now on; the peer reads it with
@@ -179,7 +197,7 @@ mod draft {
             }
             self.core()
                 .raw()
-                .set_option(OPTION.number, Some(text.as_bytes()))
+                .set_option(OPTION.number, &OptionValue::Bytes(text.as_bytes()))
                 .map_err(|errno| OPTION.failed(errno, shown))
         }
 

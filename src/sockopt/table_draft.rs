@@ -20,134 +20,142 @@ options! {
 
     /// Whether peers are refused if a ZAP domain is set and no handler runs, and whether servers of PLAIN and CURVE
     /// fail to bind or connect without a domain: no unless set. Takes effect at the next bind or connect. Draft.
-    "ZMQ_ZAP_ENFORCE_DOMAIN" = ZMQ_ZAP_ENFORCE_DOMAIN: (Flag => bool), [zap_enforce_domain] [set_zap_enforce_domain],
-        SocketType, true;
+    "ZMQ_ZAP_ENFORCE_DOMAIN" = ZMQ_ZAP_ENFORCE_DOMAIN: Int by (Flag => bool),
+        [zap_enforce_domain] [set_zap_enforce_domain], SocketType, true;
 
     /// Windows' fast path for tcp on one machine: no unless set; no effect on other systems. Takes effect at the next
     /// bind or connect. Draft.
-    "ZMQ_LOOPBACK_FASTPATH" = ZMQ_LOOPBACK_FASTPATH: (Flag => bool), [loopback_fastpath] [set_loopback_fastpath],
+    "ZMQ_LOOPBACK_FASTPATH" = ZMQ_LOOPBACK_FASTPATH: Int by (Flag => bool), [loopback_fastpath] [set_loopback_fastpath],
         SocketType, true;
 
     /// Whether multicast comes back to the machine that sends it: yes unless set. Takes effect at the next bind or
     /// connect. Draft.
-    "ZMQ_MULTICAST_LOOP" = ZMQ_MULTICAST_LOOP: (Flag => bool), [multicast_loop] [set_multicast_loop], SocketType, false;
+    "ZMQ_MULTICAST_LOOP" = ZMQ_MULTICAST_LOOP: Int by (Flag => bool), [multicast_loop] [set_multicast_loop],
+        SocketType, false;
 
     /// The events for which a ROUTER receives an empty message after the peer's id, peers that connect or disconnect:
     /// none unless set. Takes effect at the next bind or connect. Draft.
-    "ZMQ_ROUTER_NOTIFY" = ZMQ_ROUTER_NOTIFY: (RouterNotify => RouterNotify), [router_notify] [set_router_notify],
+    "ZMQ_ROUTER_NOTIFY" = ZMQ_ROUTER_NOTIFY: Int by (RouterNotify => RouterNotify), [router_notify] [set_router_notify],
         RouterKind (accepted::ROUTER), RouterNotify::CONNECT | RouterNotify::DISCONNECT;
 
     /// Whether `ZMQ_XPUB_MANUAL` is on and the next message after a subscription goes to that subscriber alone: no
     /// unless set. Takes effect at once. It cannot be taken back. Draft.
-    "ZMQ_XPUB_MANUAL_LAST_VALUE" = ZMQ_XPUB_MANUAL_LAST_VALUE: (Latch => bool), [] [set_xpub_manual_last_value],
+    "ZMQ_XPUB_MANUAL_LAST_VALUE" = ZMQ_XPUB_MANUAL_LAST_VALUE: Int by (Latch => bool), [] [set_xpub_manual_last_value],
         XPubKind (accepted::XPUB), true;
 
     /// The user name for the SOCKS5 proxy: up to 255 bytes; `None`, the default, is none. Takes effect at the next
     /// connect. Draft.
-    "ZMQ_SOCKS_USERNAME" = ZMQ_SOCKS_USERNAME: (Text<255> => Option<String>, Option<&str>),
+    "ZMQ_SOCKS_USERNAME" = ZMQ_SOCKS_USERNAME: Text(255) by (Text<255> => Option<String>, Option<&str>),
         [socks_username] [set_socks_username], SocketType, Some("alice") => Some("alice".to_owned());
 
     /// The password for the SOCKS5 proxy: up to 255 bytes; `None`, the default, is none. Takes effect at the next
     /// connect. Draft.
-    "ZMQ_SOCKS_PASSWORD" = ZMQ_SOCKS_PASSWORD: (Text<255> => Option<SecretText>, Option<&str>),
+    "ZMQ_SOCKS_PASSWORD" = ZMQ_SOCKS_PASSWORD: Text(255) by (Text<255> => Option<SecretText>, Option<&str>),
         [socks_password] [set_socks_password], SocketType, Some("secret") => Some("secret".into());
 
     /// How many bytes a connection receives at once: 8192 unless set, 64 to 67,108,864. Each connection has a buffer of
     /// that size. Takes effect at the next bind or connect. Draft.
-    "ZMQ_IN_BATCH_SIZE" = ZMQ_IN_BATCH_SIZE: (Number<SMALLEST_BATCH, LARGEST_BATCH> => u32),
+    "ZMQ_IN_BATCH_SIZE" = ZMQ_IN_BATCH_SIZE: Int by (Number<SMALLEST_BATCH, LARGEST_BATCH> => u32),
         [in_batch_size] [set_in_batch_size], SocketType, 4096;
 
     /// How many bytes a connection sends at once: 8192 unless set, 1 to 67,108,864. Each connection has a buffer of
     /// that size. Takes effect at the next bind or connect. Draft.
-    "ZMQ_OUT_BATCH_SIZE" = ZMQ_OUT_BATCH_SIZE: (Number<1, LARGEST_BATCH> => u32), [out_batch_size] [set_out_batch_size],
-        SocketType, 4096;
+    "ZMQ_OUT_BATCH_SIZE" = ZMQ_OUT_BATCH_SIZE: Int by (Number<1, LARGEST_BATCH> => u32),
+        [out_batch_size] [set_out_batch_size], SocketType, 4096;
 
     /// The private key of a wss server, as PEM: none unless set. Takes effect at the next bind. Draft.
-    "ZMQ_WSS_KEY_PEM" = ZMQ_WSS_KEY_PEM: (AnyBytes => impl AsRef<[u8]>), [] [set_wss_key_pem], SocketType, b"PEM";
+    "ZMQ_WSS_KEY_PEM" = ZMQ_WSS_KEY_PEM: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [set_wss_key_pem],
+        SocketType, b"PEM";
 
     /// The certificate of a wss server, as PEM: none unless set. Takes effect at the next bind. Draft.
-    "ZMQ_WSS_CERT_PEM" = ZMQ_WSS_CERT_PEM: (AnyBytes => impl AsRef<[u8]>), [] [set_wss_cert_pem], SocketType, b"PEM";
+    "ZMQ_WSS_CERT_PEM" = ZMQ_WSS_CERT_PEM: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [set_wss_cert_pem],
+        SocketType, b"PEM";
 
     /// The certificates that a wss client trusts, as PEM: none unless set. Takes effect at the next connect. Draft.
-    "ZMQ_WSS_TRUST_PEM" = ZMQ_WSS_TRUST_PEM: (AnyBytes => impl AsRef<[u8]>), [] [set_wss_trust_pem], SocketType, b"PEM";
+    "ZMQ_WSS_TRUST_PEM" = ZMQ_WSS_TRUST_PEM: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>),
+        [] [set_wss_trust_pem], SocketType, b"PEM";
 
     /// The name that a wss client asks for and checks: none unless set. Takes effect at the next connect. Draft.
-    "ZMQ_WSS_HOSTNAME" = ZMQ_WSS_HOSTNAME: (AnyBytes => impl AsRef<[u8]>), [] [set_wss_hostname], SocketType,
-        b"example.org";
+    "ZMQ_WSS_HOSTNAME" = ZMQ_WSS_HOSTNAME: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [set_wss_hostname],
+        SocketType, b"example.org";
 
     /// Whether a wss client trusts the system's certificates: no unless set. Takes effect at the next connect. Draft.
-    "ZMQ_WSS_TRUST_SYSTEM" = ZMQ_WSS_TRUST_SYSTEM: (Flag => bool), [] [set_wss_trust_system], SocketType, true;
+    "ZMQ_WSS_TRUST_SYSTEM" = ZMQ_WSS_TRUST_SYSTEM: Int by (Flag => bool), [] [set_wss_trust_system], SocketType, true;
 
     /// Whether only the first part of a multipart message can be a subscription: no unless set. Takes effect at once.
     /// Draft.
-    "ZMQ_ONLY_FIRST_SUBSCRIBE" = ZMQ_ONLY_FIRST_SUBSCRIBE: (Flag => bool), [] [set_only_first_subscribe],
+    "ZMQ_ONLY_FIRST_SUBSCRIBE" = ZMQ_ONLY_FIRST_SUBSCRIBE: Int by (Flag => bool), [] [set_only_first_subscribe],
         ForwardingKind (accepted::FORWARDING), true;
 
     /// The events after which the socket does not connect again: none unless set. Takes effect at the next bind or
     /// connect. Draft.
-    "ZMQ_RECONNECT_STOP" = ZMQ_RECONNECT_STOP: (ReconnectStop => ReconnectStop), [reconnect_stop] [set_reconnect_stop],
-        SocketType, ReconnectStop::CONN_REFUSED;
+    "ZMQ_RECONNECT_STOP" = ZMQ_RECONNECT_STOP: Int by (ReconnectStop => ReconnectStop),
+        [reconnect_stop] [set_reconnect_stop], SocketType, ReconnectStop::CONN_REFUSED;
 
     /// The message that every new peer is sent first; empty, the default, is none. Takes effect at the next bind or
     /// connect. It is refused with a libzmq without the patches for safety, which writes out of bounds. Draft.
-    "ZMQ_HELLO_MSG" = ZMQ_HELLO_MSG: (AnyBytes => impl AsRef<[u8]>), [] [set_hello_msg], GreetingKind, b"hello";
+    "ZMQ_HELLO_MSG" = ZMQ_HELLO_MSG: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [set_hello_msg],
+        GreetingKind, b"hello";
 
     /// The message that this socket receives when a peer that connected to it has left; empty, the default, is none.
     /// Takes effect at the next bind or connect. Draft.
-    "ZMQ_DISCONNECT_MSG" = ZMQ_DISCONNECT_MSG: (AnyBytes => impl AsRef<[u8]>), [] [set_disconnect_msg], DisconnectKind,
-        b"gone";
+    "ZMQ_DISCONNECT_MSG" = ZMQ_DISCONNECT_MSG: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>),
+        [] [set_disconnect_msg], DisconnectKind, b"gone";
 
     /// How long the kernel polls the network card for this socket, in microseconds, up to 2,147,483,647; `None`, the
     /// default, and zero are not at all. It cannot be read. Takes effect at the next bind or connect. Draft.
-    "ZMQ_BUSY_POLL" = ZMQ_BUSY_POLL: (OrOff<Time<1, MAX>> => Option<Duration>), [] [set_busy_poll], SocketType,
+    "ZMQ_BUSY_POLL" = ZMQ_BUSY_POLL: Int by (OrOff<Time<1, MAX>> => Option<Duration>), [] [set_busy_poll], SocketType,
         Some(Duration::from_micros(50));
 
     /// The message that this socket receives when a connection that it made breaks and is made again; empty, the
     /// default, is none. Takes effect at the next bind or connect. Draft.
-    "ZMQ_HICCUP_MSG" = ZMQ_HICCUP_MSG: (AnyBytes => impl AsRef<[u8]>), [] [set_hiccup_msg], HiccupKind, b"hiccup";
+    "ZMQ_HICCUP_MSG" = ZMQ_HICCUP_MSG: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [set_hiccup_msg],
+        HiccupKind, b"hiccup";
 
     /// Whether an XSUB forwards every end of a subscription: no unless set. Takes effect at once. Draft.
     ///
     /// The publisher stops sending a topic to this socket at the first end, also if other subscribers behind it still have
     /// the topic.
-    "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE" = ZMQ_XSUB_VERBOSE_UNSUBSCRIBE: (Flag => bool), [] [set_xsub_verbose_unsubscribe],
-        XSubKind (accepted::XSUB), true;
+    "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE" = ZMQ_XSUB_VERBOSE_UNSUBSCRIBE: Int by (Flag => bool),
+        [] [set_xsub_verbose_unsubscribe], XSubKind (accepted::XSUB), true;
 
     /// How many subscriptions the socket holds. SUB and XSUB may count repeated ones each time. Draft.
-    "ZMQ_TOPICS_COUNT" = ZMQ_TOPICS_COUNT: (Number<0, MAX> => u32), [topics_count] [], TopicKind (accepted::TOPIC), 0;
+    "ZMQ_TOPICS_COUNT" = ZMQ_TOPICS_COUNT: Int by (Number<0, MAX> => u32), [topics_count] [],
+        TopicKind (accepted::TOPIC), 0;
 
     /// How a NORM sender controls its rate: congestion control unless set. Takes effect at the next bind or connect.
     /// Draft.
-    "ZMQ_NORM_MODE" = ZMQ_NORM_MODE: (NormMode => NormMode), [norm_mode] [set_norm_mode], SocketType, NormMode::Fixed;
+    "ZMQ_NORM_MODE" = ZMQ_NORM_MODE: Int by (NormMode => NormMode), [norm_mode] [set_norm_mode],
+        SocketType, NormMode::Fixed;
 
     /// Whether NORM receivers answer by unicast: no unless set. Takes effect at the next bind or connect. Draft.
-    "ZMQ_NORM_UNICAST_NACK" = ZMQ_NORM_UNICAST_NACK: (Flag => bool), [norm_unicast_nack] [set_norm_unicast_nack],
+    "ZMQ_NORM_UNICAST_NACK" = ZMQ_NORM_UNICAST_NACK: Int by (Flag => bool), [norm_unicast_nack] [set_norm_unicast_nack],
         SocketType, true;
 
     /// The size of NORM's buffers, in kilobytes: 2048 unless set, at least 1. Takes effect at the next bind or connect.
     /// Draft.
-    "ZMQ_NORM_BUFFER_SIZE" = ZMQ_NORM_BUFFER_SIZE: (Number<1, MAX> => u32), [norm_buffer_size] [set_norm_buffer_size],
-        SocketType, 1024;
+    "ZMQ_NORM_BUFFER_SIZE" = ZMQ_NORM_BUFFER_SIZE: Int by (Number<1, MAX> => u32),
+        [norm_buffer_size] [set_norm_buffer_size], SocketType, 1024;
 
     /// The payload of a NORM segment, in bytes: 1400 unless set, at least 1. Takes effect at the next bind or connect.
     /// Draft.
-    "ZMQ_NORM_SEGMENT_SIZE" = ZMQ_NORM_SEGMENT_SIZE: (Number<1, MAX> => u32),
+    "ZMQ_NORM_SEGMENT_SIZE" = ZMQ_NORM_SEGMENT_SIZE: Int by (Number<1, MAX> => u32),
         [norm_segment_size] [set_norm_segment_size], SocketType, 1200;
 
     /// How many segments a NORM block has: 16 unless set, 1 to 255. Takes effect at the next bind or connect. Draft.
-    "ZMQ_NORM_BLOCK_SIZE" = ZMQ_NORM_BLOCK_SIZE: (Number<1, 255> => u32), [norm_block_size] [set_norm_block_size],
-        SocketType, 32;
+    "ZMQ_NORM_BLOCK_SIZE" = ZMQ_NORM_BLOCK_SIZE: Int by (Number<1, 255> => u32),
+        [norm_block_size] [set_norm_block_size], SocketType, 32;
 
     /// How many parity segments a NORM block has: 4 unless set, 0 to 254. Takes effect at the next bind or connect.
     /// Draft.
-    "ZMQ_NORM_NUM_PARITY" = ZMQ_NORM_NUM_PARITY: (Number<0, 254> => u32), [norm_num_parity] [set_norm_num_parity],
-        SocketType, 8;
+    "ZMQ_NORM_NUM_PARITY" = ZMQ_NORM_NUM_PARITY: Int by (Number<0, 254> => u32),
+        [norm_num_parity] [set_norm_num_parity], SocketType, 8;
 
     /// How many parity segments NORM sends without being asked: 0 unless set, up to 254. Takes effect at the next bind
     /// or connect. Draft.
-    "ZMQ_NORM_NUM_AUTOPARITY" = ZMQ_NORM_NUM_AUTOPARITY: (Number<0, 254> => u32),
+    "ZMQ_NORM_NUM_AUTOPARITY" = ZMQ_NORM_NUM_AUTOPARITY: Int by (Number<0, 254> => u32),
         [norm_num_autoparity] [set_norm_num_autoparity], SocketType, 2;
 
     /// Whether NORM prefers new data to repair: no unless set. Takes effect at the next bind or connect. Draft.
-    "ZMQ_NORM_PUSH" = ZMQ_NORM_PUSH: (Flag => bool), [norm_push] [set_norm_push], SocketType, true;
+    "ZMQ_NORM_PUSH" = ZMQ_NORM_PUSH: Int by (Flag => bool), [norm_push] [set_norm_push], SocketType, true;
 }

@@ -4,6 +4,9 @@
 //! public key has a small order, a size is out of range, or the operating system gives no random bytes. An output buffer
 //! is unchanged after -1. It may overlap the text or the box, and may be uninitialised, as with libsodium. It must not
 //! overlap the nonce or a key.
+//!
+//! A function takes nonces and keys, and the places for keys, as references to arrays of bytes: C gives pointers that are not
+//! null to as many bytes, which no other thread uses meanwhile. An array of bytes has no alignment.
 
 use dryoc::classic::crypto_box::{
     PublicKey, SecretKey, crypto_box_detached_afternm_inplace, crypto_box_open_detached_afternm_inplace,
@@ -11,6 +14,7 @@ use dryoc::classic::crypto_box::{
 use dryoc::classic::crypto_core::{crypto_core_hsalsa20, crypto_scalarmult, crypto_scalarmult_base};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ffi::{c_int, c_uchar, c_ulonglong, c_void};
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::slice;
 use zeroize::{Zeroize, Zeroizing};
@@ -30,6 +34,9 @@ const ALIGNMENT: usize = 16;
 
 /// A key that seals and opens boxes: [`shared_key`] gives it, or it is a secretbox's. Both make the same box.
 type Key = [u8; KEY];
+type Nonce = [u8; NONCE];
+/// The place for a key, which may be uninitialised.
+type Room = [MaybeUninit<u8>; KEY];
 
 /// Gives the key of a pair, as `crypto_box_beforenm` does. `None` if the public key has a small order.
 fn shared_key(public_key: &PublicKey, secret_key: &SecretKey) -> Option<Zeroizing<Key>> {
@@ -46,19 +53,16 @@ fn shared_key(public_key: &PublicKey, secret_key: &SecretKey) -> Option<Zeroizin
 ///
 /// # Safety
 ///
-/// `text` must be valid for reads of `size` bytes, `nonce` of [`NONCE`], and `sealed` for writes of [`MAC`] and `size`
-/// bytes. `sealed` must not overlap `key`.
-unsafe fn seal(sealed: *mut c_uchar, text: *const c_uchar, size: usize, nonce: *const c_uchar, key: &Key) {
-    // SAFETY: the caller vouches for the pointer, and an array of bytes has no alignment.
-    let nonce: [u8; NONCE] = unsafe { *nonce.cast() };
-    // SAFETY: `sealed` has room for the proof and more.
-    let content = unsafe { sealed.add(MAC) };
+/// `text` must be valid for reads of `size` bytes, and `sealed` for writes of [`MAC`] and `size` bytes. `sealed` must not
+/// overlap `nonce` and `key`.
+unsafe fn seal(sealed: *mut c_uchar, text: *const c_uchar, size: usize, nonce: &Nonce, key: &Key) {
+    let content = sealed.wrapping_add(MAC);
     // SAFETY: the caller vouches for both pointers; they may overlap.
     unsafe { ptr::copy(text, content, size) };
     // SAFETY: `content` is not null, its bytes are initialised by now, and nothing else refers to them during the call.
     let content = unsafe { slice::from_raw_parts_mut(content, size) };
     let mut mac = [0; MAC];
-    crypto_box_detached_afternm_inplace(content, &mut mac, &nonce, key);
+    crypto_box_detached_afternm_inplace(content, &mut mac, nonce, key);
     // SAFETY: the caller vouches for the pointer, and an array of bytes has no alignment.
     unsafe { *sealed.cast() = mac };
 }
@@ -68,25 +72,16 @@ unsafe fn seal(sealed: *mut c_uchar, text: *const c_uchar, size: usize, nonce: *
 ///
 /// # Safety
 ///
-/// `sealed` must be valid for reads of [`MAC`] and `size` bytes, `nonce` of [`NONCE`], and `text` for writes of `size`
-/// bytes. `text` must not overlap `key`.
-unsafe fn open(
-    text: *mut c_uchar,
-    sealed: *const c_uchar,
-    size: usize,
-    nonce: *const c_uchar,
-    key: &Key,
-) -> Option<()> {
+/// `sealed` must be valid for reads of [`MAC`] and `size` bytes, and `text` for writes of `size` bytes. `text` must not
+/// overlap `nonce` and `key`.
+unsafe fn open(text: *mut c_uchar, sealed: *const c_uchar, size: usize, nonce: &Nonce, key: &Key) -> Option<()> {
     // SAFETY: the caller vouches for the pointer, and an array of bytes has no alignment.
-    let nonce: [u8; NONCE] = unsafe { *nonce.cast() };
-    // SAFETY: as above.
     let mac: [u8; MAC] = unsafe { *sealed.cast() };
-    // SAFETY: `size` bytes follow the proof.
-    let content = unsafe { sealed.add(MAC) };
+    let content = sealed.wrapping_add(MAC);
     if !ptr::eq(text, sealed) {
         // SAFETY: `content` is not null, its bytes are initialised, and nothing writes to them while they are copied.
         let mut opened = Zeroizing::new(unsafe { slice::from_raw_parts(content, size) }.to_vec());
-        crypto_box_open_detached_afternm_inplace(&mut opened, &mac, &nonce, key).ok()?;
+        crypto_box_open_detached_afternm_inplace(&mut opened, &mac, nonce, key).ok()?;
         // SAFETY: the caller vouches for `text`, and `opened` is memory of its own.
         unsafe { ptr::copy_nonoverlapping(opened.as_ptr(), text, size) };
         return Some(());
@@ -97,7 +92,7 @@ unsafe fn open(
     unsafe { ptr::copy(content, text, size) };
     // SAFETY: `text` is as `sealed` not null, its bytes are initialised, and nothing else refers to them during the call.
     let opened = unsafe { slice::from_raw_parts_mut(text, size) };
-    let done = crypto_box_open_detached_afternm_inplace(opened, &mac, &nonce, key).ok();
+    let done = crypto_box_open_detached_afternm_inplace(opened, &mac, nonce, key).ok();
     if done.is_none() {
         // dryoc leaves a box that is not authentic unchanged. The box goes back behind its proof.
         let proof = size.min(MAC);
@@ -112,23 +107,19 @@ unsafe fn open(
 ///
 /// # Safety
 ///
-/// `text` must be valid for reads of `size` bytes, `nonce` of [`NONCE`], and `sealed` for writes of `size` bytes. `sealed`
-/// must not overlap `key`.
+/// `text` must be valid for reads of `size` bytes, and `sealed` for writes of `size` bytes. `sealed` must not overlap
+/// `nonce` and `key`.
 unsafe fn seal_padded(
     sealed: *mut c_uchar,
     text: *const c_uchar,
     size: c_ulonglong,
-    nonce: *const c_uchar,
+    nonce: &Nonce,
     key: &Key,
 ) -> Option<()> {
     let size = usize::try_from(size).ok()?.checked_sub(ZEROS)?;
-    // SAFETY: `sealed` is at least `ZEROS` bytes, and `BOX_ZEROS` are fewer.
-    let proof = unsafe { sealed.add(BOX_ZEROS) };
-    // SAFETY: `text` is `ZEROS` and `size` bytes.
-    let text = unsafe { text.add(ZEROS) };
     // SAFETY: `BOX_ZEROS` and `MAC` together are `ZEROS`: `size` bytes are left of either buffer.
-    unsafe { seal(proof, text, size, nonce, key) };
-    // SAFETY: `sealed` is at least `BOX_ZEROS` bytes.
+    unsafe { seal(sealed.wrapping_add(BOX_ZEROS), text.wrapping_add(ZEROS), size, nonce, key) };
+    // SAFETY: `sealed` is at least `ZEROS` bytes, and `BOX_ZEROS` are fewer.
     unsafe { ptr::write_bytes(sealed, 0, BOX_ZEROS) };
     Some(())
 }
@@ -137,22 +128,18 @@ unsafe fn seal_padded(
 ///
 /// # Safety
 ///
-/// `sealed` must be valid for reads of `size` bytes, `nonce` of [`NONCE`], and `text` for writes of `size` bytes. `text`
-/// must not overlap `key`.
+/// `sealed` must be valid for reads of `size` bytes, and `text` for writes of `size` bytes. `text` must not overlap `nonce`
+/// and `key`.
 unsafe fn open_padded(
     text: *mut c_uchar,
     sealed: *const c_uchar,
     size: c_ulonglong,
-    nonce: *const c_uchar,
+    nonce: &Nonce,
     key: &Key,
 ) -> Option<()> {
     let size = usize::try_from(size).ok()?.checked_sub(ZEROS)?;
-    // SAFETY: `sealed` is at least `ZEROS` bytes, and `BOX_ZEROS` are fewer.
-    let proof = unsafe { sealed.add(BOX_ZEROS) };
-    // SAFETY: `text` is `ZEROS` and `size` bytes.
-    let content = unsafe { text.add(ZEROS) };
     // SAFETY: `BOX_ZEROS` and `MAC` together are `ZEROS`: `size` bytes are left of either buffer.
-    unsafe { open(content, proof, size, nonce, key) }?;
+    unsafe { open(text.wrapping_add(ZEROS), sealed.wrapping_add(BOX_ZEROS), size, nonce, key) }?;
     // SAFETY: `text` is at least `ZEROS` bytes.
     unsafe { ptr::write_bytes(text, 0, ZEROS) };
     Some(())
@@ -170,12 +157,10 @@ macro_rules! with_key {
             out: *mut c_uchar,
             input: *const c_uchar,
             size: c_ulonglong,
-            nonce: *const c_uchar,
-            key: *const c_uchar,
+            nonce: &Nonce,
+            key: &Key,
         ) -> c_int {
-            // SAFETY: C gives a key, which no output overlaps, and an array of bytes has no alignment.
-            let key = unsafe { &*key.cast() };
-            // SAFETY: C gives buffers of these sizes.
+            // SAFETY: C gives buffers of these sizes, and an output that does not overlap nonce and key.
             code(unsafe { $function(out, input, size, nonce, key) })
         }
     )*};
@@ -198,16 +183,12 @@ macro_rules! with_pair {
             out: *mut c_uchar,
             input: *const c_uchar,
             size: c_ulonglong,
-            nonce: *const c_uchar,
-            public_key: *const c_uchar,
-            secret_key: *const c_uchar,
+            nonce: &Nonce,
+            public_key: &PublicKey,
+            secret_key: &SecretKey,
         ) -> c_int {
-            // SAFETY: C gives a key, which nothing writes meanwhile, and an array of bytes has no alignment.
-            let public_key = unsafe { &*public_key.cast() };
-            // SAFETY: as above.
-            let secret_key = unsafe { &*secret_key.cast() };
             let Some(key) = shared_key(public_key, secret_key) else { return -1 };
-            // SAFETY: C gives buffers of these sizes.
+            // SAFETY: C gives buffers of these sizes, and an output that does not overlap the nonce. `key` is memory of its own.
             code(unsafe { $function(out, input, size, nonce, &key) })
         }
     )*};
@@ -227,7 +208,7 @@ unsafe fn seal_easy(
     sealed: *mut c_uchar,
     text: *const c_uchar,
     size: c_ulonglong,
-    nonce: *const c_uchar,
+    nonce: &Nonce,
     key: &Key,
 ) -> Option<()> {
     let size = usize::try_from(size).ok()?;
@@ -241,13 +222,13 @@ unsafe fn seal_easy(
 ///
 /// # Safety
 ///
-/// `sealed` must be valid for reads of `size` bytes, `nonce` of [`NONCE`], and `text` for writes of [`MAC`] bytes less
-/// than `size`. `text` must not overlap `key`.
+/// `sealed` must be valid for reads of `size` bytes, and `text` for writes of [`MAC`] bytes less than `size`. `text` must not
+/// overlap `nonce` and `key`.
 unsafe fn open_easy(
     text: *mut c_uchar,
     sealed: *const c_uchar,
     size: c_ulonglong,
-    nonce: *const c_uchar,
+    nonce: &Nonce,
     key: &Key,
 ) -> Option<()> {
     let size = usize::try_from(size).ok()?.checked_sub(MAC)?;
@@ -256,44 +237,38 @@ unsafe fn open_easy(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn zmq_sys_crypto_scalarmult_base(public_key: *mut c_uchar, secret_key: *const c_uchar) -> c_int {
+extern "C" fn zmq_sys_crypto_scalarmult_base(public_key: &mut Room, secret_key: &SecretKey) -> c_int {
     let mut result = PublicKey::default();
-    // SAFETY: C gives a key, which nothing writes meanwhile, and an array of bytes has no alignment.
-    crypto_scalarmult_base(&mut result, unsafe { &*secret_key.cast() });
-    // SAFETY: C gives room for a key.
-    unsafe { *public_key.cast() = result };
+    crypto_scalarmult_base(&mut result, secret_key);
+    fill(public_key, &result);
     0
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn zmq_sys_crypto_box_keypair(public_key: *mut c_uchar, secret_key: *mut c_uchar) -> c_int {
+extern "C" fn zmq_sys_crypto_box_keypair(public_key: &mut Room, secret_key: &mut Room) -> c_int {
     let mut secret = Zeroizing::new(SecretKey::default());
     if getrandom::fill(&mut *secret).is_err() {
         return -1;
     }
     let mut public = PublicKey::default();
     crypto_scalarmult_base(&mut public, &secret);
-    // SAFETY: C gives room for a key, and an array of bytes has no alignment.
-    unsafe { *public_key.cast() = public };
-    // SAFETY: C gives room for a key, which is not `secret`.
-    unsafe { ptr::copy_nonoverlapping(secret.as_ptr(), secret_key, KEY) };
+    fill(public_key, &public);
+    fill(secret_key, &secret);
     0
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn zmq_sys_crypto_box_beforenm(
-    key: *mut c_uchar,
-    public_key: *const c_uchar,
-    secret_key: *const c_uchar,
-) -> c_int {
-    // SAFETY: C gives a key, which nothing writes meanwhile, and an array of bytes has no alignment.
-    let public_key = unsafe { &*public_key.cast() };
-    // SAFETY: as above.
-    let secret_key = unsafe { &*secret_key.cast() };
+extern "C" fn zmq_sys_crypto_box_beforenm(key: &mut Room, public_key: &PublicKey, secret_key: &SecretKey) -> c_int {
     let Some(shared) = shared_key(public_key, secret_key) else { return -1 };
-    // SAFETY: C gives room for a key, which is not `shared`.
-    unsafe { ptr::copy_nonoverlapping(shared.as_ptr(), key, KEY) };
+    fill(key, &shared);
     0
+}
+
+/// Copies a key byte by byte: a copy as a whole may go over the stack and stay there.
+fn fill(room: &mut Room, key: &Key) {
+    for (place, byte) in room.iter_mut().zip(key) {
+        place.write(*byte);
+    }
 }
 
 /// Aborts the process if the operating system gives no random bytes, as libsodium does: the function returns nothing.
@@ -337,8 +312,7 @@ extern "C" fn zmq_sys_sodium_allocarray(count: usize, size: usize) -> *mut c_voi
     }
     // SAFETY: the memory is aligned for it and large enough.
     unsafe { *start.cast() = size };
-    // SAFETY: the memory is `ALIGNMENT` bytes or more.
-    unsafe { start.add(ALIGNMENT) }.cast()
+    start.wrapping_add(ALIGNMENT).cast()
 }
 
 #[unsafe(no_mangle)]
@@ -346,9 +320,8 @@ unsafe extern "C" fn zmq_sys_sodium_free(memory: *mut c_void) {
     if memory.is_null() {
         return;
     }
-    // SAFETY: `zmq_sys_sodium_allocarray` gave an address this far into its memory.
-    let start = unsafe { memory.cast::<u8>().sub(ALIGNMENT) };
-    // SAFETY: it wrote the size there.
+    let start = memory.cast::<u8>().wrapping_sub(ALIGNMENT);
+    // SAFETY: `zmq_sys_sodium_allocarray` gave an address this far into its memory, and wrote the size at its start.
     let size = unsafe { *start.cast::<usize>() };
     // SAFETY: it initialised as many bytes, and C no longer uses them.
     unsafe { slice::from_raw_parts_mut(memory.cast::<u8>(), size) }.zeroize();

@@ -20,6 +20,14 @@ pub struct zmq_msg_t {
     bytes: [MaybeUninit<u8>; 64],
 }
 
+impl zmq_msg_t {
+    /// Room for a message, for one of the `zmq_msg_init` functions to fill.
+    #[must_use]
+    pub const fn uninit() -> zmq_msg_t {
+        zmq_msg_t { align: [], bytes: [MaybeUninit::uninit(); 64] }
+    }
+}
+
 #[cfg(unix)]
 pub use libc::{iovec, sigset_t};
 

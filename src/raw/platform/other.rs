@@ -2,25 +2,7 @@
 
 use std::ffi::c_int;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
-
-#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
-pub(in crate::raw) fn errno_location() -> *mut c_int {
-    // SAFETY: has no preconditions.
-    unsafe { libc::__error() }
-}
-
-#[cfg(any(target_os = "netbsd", target_os = "openbsd"))]
-pub(in crate::raw) fn errno_location() -> *mut c_int {
-    // SAFETY: has no preconditions.
-    unsafe { libc::__errno() }
-}
-
-#[cfg(any(target_os = "emscripten", target_os = "hurd"))]
-pub(in crate::raw) fn errno_location() -> *mut c_int {
-    // SAFETY: has no preconditions.
-    unsafe { libc::__errno_location() }
-}
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// Whether libzmq's `nice(-20)` would succeed. The nice value is the process's here, so only the privilege is checked.
 pub(super) fn probe_nice() -> io::Result<()> {
@@ -36,6 +18,16 @@ pub(crate) fn probe_affinity(_cpus: &[usize]) -> io::Result<()> {
 /// A copy of `fd`: a kqueue that watches it would stay readable until its event is taken.
 pub(crate) fn relay_fd(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     fd.try_clone_to_owned()
+}
+
+/// Whether a socket listens. The crate socket2 asks some of these systems only.
+pub(super) fn is_listener(fd: &BorrowedFd<'_>) -> io::Result<bool> {
+    let mut listens: c_int = 0;
+    let mut len = size_of::<c_int>() as libc::socklen_t;
+    let value = (&raw mut listens).cast();
+    // SAFETY: the descriptor is open (borrowed); the system writes at most `len` bytes, the size of the value.
+    let rc = unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN, value, &raw mut len) };
+    if rc == 0 { Ok(listens != 0) } else { Err(io::Error::last_os_error()) }
 }
 
 /// libzmq does not set `SO_PRIORITY` here, so any priority will do.

@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::error::{Errno, Result};
 use crate::kind::Router;
-use crate::raw::Process;
+use crate::process::Process;
 use crate::thread::spawn;
 use worker::Handler;
 

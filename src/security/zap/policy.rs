@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use zeroize::Zeroize;
+
 use super::super::certificate::Certificate;
 use super::super::keys::PublicKey;
 use super::super::network::{Network, peer_address};
@@ -270,8 +272,8 @@ fn equal_padded(expected: &[u8], given: &[u8]) -> bool {
     };
     let (mut left, mut right) = (padded(expected), padded(given));
     let same = equal(&left, &right) & (expected.len() == given.len()) & (given.len() <= left.len());
-    crate::raw::wipe(&mut left);
-    crate::raw::wipe(&mut right);
+    left.zeroize();
+    right.zeroize();
     same
 }
 

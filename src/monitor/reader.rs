@@ -1,0 +1,62 @@
+//! The PAIR that receives a monitor's events from libzmq.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use crate::error::Errno;
+use crate::raw::{Format, MonitorHandle, OpLock, RawMessage, RawSocket};
+
+/// The PAIR that receives a monitor's events, and the handle that stops the monitor.
+///
+/// The monitor must stop before the PAIR closes. Otherwise the I/O thread that reports the next event blocks for ever, and
+/// with it all sockets of the context.
+#[derive(Debug)]
+pub(crate) struct MonitorReader {
+    handle: Arc<MonitorHandle>,
+    pair: RawSocket,
+}
+
+impl MonitorReader {
+    /// Monitors `socket`. `pair` is a new PAIR of the same context.
+    pub(crate) fn new(
+        socket: &mut OpLock<'_>,
+        pair: RawSocket,
+        name: &CStr,
+        events: u64,
+        format: Format,
+    ) -> Result<MonitorReader, Errno> {
+        // No limit: the I/O thread that reports an event would block on a full pipe.
+        pair.set_int(zmq_sys::ZMQ_RCVHWM, 0)?;
+        pair.set_int(zmq_sys::ZMQ_LINGER, 0)?;
+        let reader = MonitorReader { handle: socket.start_monitor(name, events, format)?, pair };
+        // From here on dropping the reader stops the monitor. It never waits: connecting to a bound name fails only after
+        // the context has ended, and then libzmq's own sends to the PAIR fail too.
+        while let Err(errno) = reader.pair.op_lock().connect(name) {
+            if errno != Errno::EINTR {
+                return Err(errno);
+            }
+        }
+        Ok(reader)
+    }
+
+    pub(crate) fn handle(&self) -> &Arc<MonitorHandle> {
+        &self.handle
+    }
+
+    /// Receives one part of an event, and waits for it. It fails once the context has ended.
+    pub(crate) fn recv(&self, part: &mut RawMessage) -> Result<(), Errno> {
+        loop {
+            match self.pair.recv(part, 0) {
+                Err(Errno::EINTR) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Drop for MonitorReader {
+    fn drop(&mut self) {
+        self.handle.stop();
+        self.pair.close();
+    }
+}

@@ -1,0 +1,138 @@
+//! Every option at the size limits of the C type that its row states, through the C interface. The buffers are as large as
+//! the length says and no larger, so that AddressSanitizer sees a read or a write beyond:
+//!
+//! ```sh
+//! RUNTIME=$(c++ -print-file-name=libasan.so)
+//! CXXFLAGS=-fsanitize=address cargo rustc --features draft --target-dir target/asan --test options_limits -- -Clink-arg=$RUNTIME
+//! LD_PRELOAD=$RUNTIME ASAN_OPTIONS=detect_leaks=0 target/asan/debug/deps/options_limits-*[0-9a-f]
+//! ```
+
+mod common;
+
+use std::ffi::c_int;
+
+use common::kinds;
+use zmq::sockopt::{CType, OPTIONS, OptionInfo};
+use zmq::{Context, Errno, Socket, sys};
+
+fn rows() -> impl Iterator<Item = &'static OptionInfo> {
+    OPTIONS.iter().copied().flatten().filter(|row| row.is_available())
+}
+
+fn outcome(rc: c_int) -> Result<(), Errno> {
+    // SAFETY: no preconditions.
+    if rc == 0 { Ok(()) } else { Err(Errno::from_raw(unsafe { sys::zmq_errno() })) }
+}
+
+/// Sets an option to a value that has memory of its own, without a byte to spare.
+fn set(socket: &Socket<'_>, row: &OptionInfo, value: &[u8]) -> Result<(), Errno> {
+    let value: Box<[u8]> = value.into();
+    // SAFETY: the handle is open; pointer and length are those of the slice.
+    outcome(unsafe { sys::zmq_setsockopt(socket.as_raw(), row.number, value.as_ptr().cast(), value.len()) })
+}
+
+/// Reads an option into a buffer without a byte to spare.
+fn get(socket: &Socket<'_>, row: &OptionInfo, len: usize) -> Result<Vec<u8>, Errno> {
+    let mut buffer = vec![0xaa_u8; len].into_boxed_slice();
+    let mut len = buffer.len();
+    // SAFETY: the handle is open; libzmq writes at most `len` bytes, the buffer's length.
+    outcome(unsafe { sys::zmq_getsockopt(socket.as_raw(), row.number, buffer.as_mut_ptr().cast(), &raw mut len) })?;
+    Ok(buffer[..len].to_vec())
+}
+
+/// Values of these lengths that libzmq accepts for the option, and lengths that it refuses for every option of the C type.
+fn limits(row: &OptionInfo) -> (Vec<Vec<u8>>, Vec<usize>) {
+    let number: c_int = match row.name {
+        // Off: any other number is a descriptor that libzmq would take for its own.
+        "ZMQ_USE_FD" => -1,
+        "ZMQ_HEARTBEAT_TTL" => 100,
+        _ => 1,
+    };
+    let sized = |len: usize| match row.name {
+        "ZMQ_METADATA" if len > 4 => [b"X-n:".to_vec(), vec![b'v'; len - 4]].concat(),
+        "ZMQ_METADATA" => b"X-n:value".to_vec(),
+        "ZMQ_TCP_ACCEPT_FILTER" => b"127.0.0.1\0".to_vec(),
+        _ => vec![b'x'; len],
+    };
+    match row.c_type {
+        CType::Int | CType::Uint32 => (vec![number.to_ne_bytes().to_vec()], vec![0, 1, 3, 5, 8]),
+        CType::Int64 | CType::Uint64 => (vec![1_u64.to_ne_bytes().to_vec()], vec![0, 1, 4, 7, 9]),
+        CType::Key => {
+            (vec![vec![7; 32], b"0".repeat(40), [b"0".repeat(40), vec![0]].concat()], vec![0, 31, 33, 39, 42])
+        }
+        CType::Bytes(usize::MAX) | CType::Text(usize::MAX) => (vec![sized(1), sized(1 << 20)], vec![]),
+        CType::Bytes(max) | CType::Text(max) => (vec![sized(1), sized(max)], vec![]),
+        other => panic!("{}: {other:?} has no limits here", row.name),
+    }
+}
+
+#[deadline::test]
+fn every_option_is_set_at_the_limits_of_its_c_type() {
+    let mut wrong = Vec::new();
+    for row in rows().filter(|row| row.set) {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        for kind in kinds().into_iter().filter(|kind| row.accepted.contains(*kind)) {
+            let (accepted, refused) = limits(row);
+            for value in accepted {
+                let outcome = set(&context.socket(kind).unwrap(), row, &value);
+                if outcome != Ok(()) {
+                    wrong.push(format!("{} of {} bytes on {kind}: {outcome:?}", row.name, value.len()));
+                }
+            }
+            // libzmq reads an int for this option, whatever the length says. Its setter passes an int.
+            let refused = refused.into_iter().filter(|_| row.name != "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE");
+            for len in refused {
+                let outcome = set(&context.socket(kind).unwrap(), row, &vec![1; len]);
+                // Socket::set_tcp_accept_filter and its kin clear their filter by a null pointer.
+                if outcome != Err(Errno::EINVAL) {
+                    wrong.push(format!("{} of {len} bytes on {kind}: {outcome:?}", row.name));
+                }
+            }
+            // What is longer than the row says is refused or accepted. It is not read beyond its end.
+            if let CType::Bytes(max) | CType::Text(max) = row.c_type
+                && max < 1 << 20
+            {
+                let _ = set(&context.socket(kind).unwrap(), row, &vec![b'x'; max + 1]);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[deadline::test]
+fn every_option_is_read_at_the_limits_of_its_c_type() {
+    let mut wrong = Vec::new();
+    for row in rows().filter(|row| row.get) {
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        for kind in kinds().into_iter().filter(|kind| row.accepted.contains(*kind)) {
+            let socket = context.socket(kind).unwrap();
+            let mut text = 0;
+            if row.set && matches!(row.c_type, CType::Bytes(_) | CType::Text(_)) {
+                let value = limits(row).0.pop().unwrap();
+                set(&socket, row, &value).unwrap_or_else(|error| panic!("{}: {error:?}", row.name));
+                text = value.len();
+            }
+            let len = match row.c_type {
+                CType::Int | CType::Uint32 => 4,
+                CType::Int64 | CType::Uint64 => 8,
+                CType::Key => 32,
+                CType::Bytes(_) => text,
+                // The NUL counts.
+                CType::Text(_) => text + 1,
+                other => panic!("{}: {other:?} has no length here", row.name),
+            };
+            let read = get(&socket, row, len);
+            if read.as_ref().map(Vec::len) != Ok(len) {
+                wrong.push(format!("{} read into {len} bytes on {kind}: {read:?}", row.name));
+            }
+            for shorter in [0, 1, len / 2, len.saturating_sub(1)].into_iter().filter(|shorter| *shorter < len) {
+                let read = get(&socket, row, shorter);
+                if read != Err(Errno::EINVAL) {
+                    wrong.push(format!("{} read into {shorter} bytes on {kind}: {read:?}", row.name));
+                }
+            }
+            let _ = get(&socket, row, len + 1);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
