@@ -47,7 +47,7 @@
 //!
 //! # What each libzmq promises
 //!
-//! The vendored libzmq is 4.3.5 with [93 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
+//! The vendored libzmq is 4.3.5 with [94 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
 //! `LIBZMQ_VENDOR_PATCHES` in the environment of the build (`all`, `safety`, `none`) chooses among them, the feature
 //! `system` links the system's libzmq, and [`PATCHES`] says what is linked. "Except" points to the faults that are known
 //! and not mended yet, in libzmq or in this crate, by which safe code or a remote peer breaks the promise. A freeze is a
@@ -57,18 +57,16 @@
 //! | --- | --- | --- | --- | --- |
 //! | no memory fault | yes | yes | no | no |
 //! | no abort | except (1) | except (1) | no | no |
-//! | no freeze | except (2) | except (2), (4) | no | no |
-//! | no accepted message lost, mixed or reordered | except (3) | no | no | no |
+//! | no freeze | yes | except (3) | no | no |
+//! | no accepted message lost, mixed or reordered | except (2) | no | no | no |
 //!
-//! 1. A context is shut down while [`poll()`] waits for thread-safe and other sockets at once. 2^31 copies of one message are
-//!    leaked ([`std::mem::forget`]). `fs.epoll.max_user_watches` is reached. No memory is left. A sandbox refuses a system
-//!    call that libzmq needs. All assertions that can be reached are in
+//! 1. 2^31 copies of one message are leaked ([`std::mem::forget`]). `fs.epoll.max_user_watches` is reached. No memory is left.
+//!    A sandbox refuses a system call that libzmq needs. All assertions that can be reached are in
 //!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
-//! 2. A closure for a [`SharedSocket`] panics while its captures are dropped. The owner of a message's content holds the last
-//!    handle of a [`SharedSocket`]: no owner is dropped after it.
-//! 3. With `ZMQ_ROUTER_HANDOVER`, the unread messages of a connection are lost if another connection takes its routing id
-//!    while it lives.
-//! 4. The faults that the patches 1004, 1014 and 1018 cure: a DGRAM that is bound again never sends or receives; a PAIR that
+//! 2. A socket at its receive mark does not read the answers to its heartbeats ([`Socket::set_heartbeat_timeout`]), and ends
+//!    the connection of a peer that lives. A socket closes, and a heartbeat of its peer comes afterwards: over `tcp://` and
+//!    `ws://` the system drops what it has not transmitted ([`Socket::set_linger`]).
+//! 3. The faults that the patches 1004, 1014 and 1018 cure: a DGRAM that is bound again never sends or receives; a PAIR that
 //!    only sends refuses the peer that comes back; a socket with a mark of 1 receives nothing if its ZAP handler gives user
 //!    ids.
 //!

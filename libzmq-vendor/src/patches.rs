@@ -173,5 +173,6 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1036-router-handover-unread"
     "1037-full-when-connection-ends"
     "1038-user-id-of-req-and-dish"
+    "1039-subscription-of-255-bytes"
     "1040-close-in-mid-batch"
 };

@@ -1,13 +1,13 @@
 //! The only place with `unsafe`: one owner per C handle, one method per C function, and in `outcome` one function for each
 //! way in which C functions report failure.
 
-mod address;
 mod adopt;
 mod by_type;
 mod context;
 mod deferred_drop;
 mod global;
 mod handle;
+mod interface;
 #[cfg(feature = "draft")]
 mod locked;
 mod message;
@@ -21,7 +21,6 @@ mod process;
 mod socket;
 mod timers;
 
-pub(crate) use address::{ListenAddress, interface_number};
 pub(crate) use by_type::{ByType, by_type};
 pub(crate) use context::{ContextHandle, RawContext};
 pub(crate) use deferred_drop::{owners_are_dropped, wait_elsewhere};
@@ -29,6 +28,7 @@ pub(crate) use global::{
     KeyText, curve_keypair, curve_public, decode_key, encode_key, has, strerror, version, z85_decode, z85_encode,
 };
 pub(crate) use handle::{Format, MonitorHandle, OpLock, RawSocket};
+pub(crate) use interface::interface_number;
 #[cfg(feature = "draft")]
 pub(crate) use locked::LockedPoller;
 pub(crate) use message::RawMessage;

@@ -3,16 +3,19 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
+use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::thread;
 use std::time::Duration;
+
+use socket2::{SockAddr, Type};
 
 use super::Core;
 use crate::deadline::{Backoff, Deadline};
 use crate::endpoint::{self, Host};
 use crate::error::{Errno, Error, Result};
 use crate::known::{EndpointTexts, Known, LocalEnd};
-use crate::raw::{self, ListenAddress};
+use crate::raw;
 
 /// How long `unbind` and `close` wait until the I/O thread has closed the listeners.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -176,6 +179,34 @@ fn is_missing(scope: &str) -> bool {
     matches!(errno, Some(libc::ENODEV | libc::ENXIO))
 }
 
+/// An address that one socket at a time listens at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ListenAddress {
+    Ip(SocketAddr),
+    /// The name of an `AF_UNIX` socket in Linux's abstract namespace, without the first byte, which is 0.
+    Abstract(String),
+}
+
+impl ListenAddress {
+    /// Whether no socket listens there, tried by a socket that binds and does not listen. If the try fails for another reason,
+    /// such as `EACCES`, a listener could not bind either, and the answer is yes. It is no if there is no descriptor.
+    fn is_free(&self) -> bool {
+        let errno = self.try_bind().err().and_then(|error| error.raw_os_error());
+        !matches!(errno, Some(libc::EADDRINUSE | libc::EMFILE | libc::ENFILE))
+    }
+
+    /// The socket has `SO_REUSEADDR`, as libzmq's listeners have, so only a listener is in its way.
+    fn try_bind(&self) -> io::Result<()> {
+        let address = match self {
+            ListenAddress::Ip(address) => SockAddr::from(*address),
+            ListenAddress::Abstract(name) => SockAddr::unix(format!("\0{name}"))?,
+        };
+        let socket = socket2::Socket::new(address.domain(), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address)
+    }
+}
+
 /// The address of a listener, from the text that libzmq gave it. `None` for the file of `ipc://`, which a bind takes over.
 fn listen_address(kept: &str) -> Option<ListenAddress> {
     if let Some(name) = kept.strip_prefix("ipc://@") {
@@ -201,5 +232,38 @@ pub(super) fn wait_until_free(addresses: &[ListenAddress]) {
             thread::sleep(deadline.cap(backoff.pause()));
             backoff = backoff.doubled();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn address_is_free_when_no_socket_listens_there() {
+        for text in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(text) else { continue };
+            let address = ListenAddress::Ip(listener.local_addr().unwrap());
+            assert!(!address.is_free(), "{address:?}");
+            drop(listener);
+            assert!(address.is_free(), "{address:?}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn abstract_name_is_free_when_no_socket_listens_there() {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::net::{SocketAddr, UnixListener};
+
+        let name = format!("safe-zmq-free-{}", std::process::id());
+        let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let address = ListenAddress::Abstract(name);
+        assert!(!address.is_free());
+        drop(listener);
+        assert!(address.is_free());
+        assert!(ListenAddress::Abstract("x".repeat(1000)).is_free());
     }
 }

@@ -1,12 +1,13 @@
 //! xsub.cpp: SUB and XSUB.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::time::Duration;
 
 use zmq::{Context, Proxy, Socket, SocketSpec, Sub, XPub, XSub};
 
-use crate::RECV_TIMEOUT;
 use crate::common::{DEADLINE, eventually};
+use crate::{RECV_TIMEOUT, connecting, peer};
 
 /// Subscribes and unsubscribes many times. The publisher receives each change before the next one is sent.
 fn subscribe_one_by_one(endpoint: &str) {
@@ -303,5 +304,36 @@ fn sub_keeps_no_history_of_its_subscriptions() {
                 .any(|news| news == b"\x01last"[..])
         });
         assert!(received < 3000, "{number}: {received}");
+    }
+}
+
+/// A frame of ZMTP 3.0: its flags and its content.
+fn frame(stream: &mut impl Read) -> (u8, Vec<u8>) {
+    const LARGE: u8 = 2;
+    let mut flags = [0];
+    stream.read_exact(&mut flags).unwrap();
+    let mut size = [0; 8];
+    let len = if flags[0] & LARGE != 0 { 8 } else { 1 };
+    stream.read_exact(&mut size[8 - len..]).unwrap();
+    let mut content = vec![0; usize::try_from(u64::from_be_bytes(size)).unwrap()];
+    stream.read_exact(&mut content).unwrap();
+    (flags[0], content)
+}
+
+/// With 255 bytes the length had the form of a large frame, and the flags were those of a small one.
+#[deadline::test(patches = [1039])]
+fn subscription_of_each_length_reaches_a_zmtp3_peer() {
+    let context = Context::new().unwrap();
+    let (subscriber, listener) = connecting(&context, Sub);
+    let mut publisher = peer(&subscriber, &listener, "PUB");
+    for len in [0, 1, 253, 254, 255, 256, 1000] {
+        let topic = vec![b't'; len];
+        subscriber.subscribe(&topic).unwrap();
+        subscriber.unsubscribe(&topic).unwrap();
+        for first in [1, 0] {
+            let (flags, content) = frame(&mut publisher);
+            assert_eq!(flags, if len + 1 > 255 { 2 } else { 0 }, "{len}");
+            assert_eq!(content, [&[first], &topic[..]].concat(), "{len}");
+        }
     }
 }
