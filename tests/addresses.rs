@@ -427,6 +427,17 @@ fn connect_says_what_is_wrong_with_an_address() {
 }
 
 #[deadline::test]
+fn connect_that_is_refused_leaves_no_routing_id_behind() {
+    let context = context();
+    let router = context.socket(Router).unwrap();
+    let peer = context.socket(Dealer).unwrap();
+    assert_says(&router.connect_with_routing_id("peer", "tcp://[::1]:5555").unwrap_err(), Errno::EINVAL, "ZMQ_IPV6");
+    router.connect_with_routing_id("peer", &peer.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    router.send_multipart(["peer", "Hello"]).unwrap();
+    assert_eq!(peer.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+}
+
+#[deadline::test]
 fn unbind_and_disconnect_say_what_is_wrong_with_a_text() {
     let context = context();
     let socket = context.socket(Pull).unwrap();

@@ -447,8 +447,8 @@ impl Core {
             return Err(refused("not 1 to 255 bytes long"));
         }
         // Before anything is set: an endpoint that cannot be connected to leaves no id behind.
-        endpoint::check_connect("zmq_connect", endpoint, self.kind())?;
-        self.check_raw("zmq_connect", endpoint)?;
+        let text = endpoint::check_connect("zmq_connect", endpoint, self.kind())?;
+        self.check_connect("zmq_connect", endpoint, &text)?;
         {
             let known = self.known();
             if known.routing_ids.assigned.contains(id) {

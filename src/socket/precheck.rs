@@ -109,7 +109,7 @@ impl Core {
     }
 
     /// STREAM data and datagrams bypass CURVE, PLAIN and ZAP: they are refused if security is set.
-    pub(super) fn check_raw(&self, call: &'static str, endpoint: &str) -> Result<()> {
+    fn check_raw(&self, call: &'static str, endpoint: &str) -> Result<()> {
         let is_raw = self.is_raw();
         if is_raw || endpoint::is_never_secured(endpoint) {
             self.check_unsecured(call, endpoint)?;
