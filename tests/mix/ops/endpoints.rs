@@ -1,5 +1,8 @@
 //! Opening and closing sockets, their endpoints, and the end of the context.
 
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use zmq::{Kind, Socket, SocketSpec};
@@ -7,10 +10,13 @@ use zmq::{Kind, Socket, SocketSpec};
 use super::{Row, SOCKETS, Thread, row};
 use crate::rng::Rng;
 
+const SHORT: Duration = Duration::from_millis(5);
+
 pub const ROWS: &[Row] = &[
     row("open", 40, open),
     row("close", 8, |thread, rng| thread.sockets[rng.below(SOCKETS)] = None),
     row("bind", 25, bind),
+    row("bind-fd", 4, bind_fd),
     row("connect", 40, connect),
     row("unbind", 8, |thread, rng| {
         let endpoint = endpoint(thread, rng);
@@ -28,7 +34,7 @@ pub const ROWS: &[Row] = &[
     }),
     row("connect-and-wait", 2, |thread, rng| {
         let endpoint = endpoint(thread, rng);
-        let _ = thread.socket(rng).map(|socket| socket.connect_and_wait(&endpoint, Duration::from_millis(5)));
+        let _ = thread.socket(rng).map(|socket| socket.connect_and_wait(&endpoint, SHORT));
     }),
     row("connect-peer", 3, connect_peer),
     row("spec", 3, spec),
@@ -84,6 +90,33 @@ fn bind(thread: &mut Thread<'_>, rng: &mut Rng) {
         && !bound.starts_with("inproc")
     {
         thread.world.add_endpoint(rng, bound);
+    }
+}
+
+/// A descriptor of which a duplicate is used beside the socket.
+fn bind_fd(thread: &mut Thread<'_>, rng: &mut Rng) {
+    let path = thread.world.directory.join(format!("fd-{}", thread.world.number()));
+    let (transport, fd) = match rng.below(3) {
+        0 => ("ipc://", UnixListener::bind(&path).map(OwnedFd::from)),
+        1 => ("ws://", TcpListener::bind("127.0.0.1:0").map(OwnedFd::from)),
+        _ => ("tcp://", TcpListener::bind("127.0.0.1:0").map(OwnedFd::from)),
+    };
+    let Ok(fd) = fd else { return };
+    // A wrong transport is refused.
+    let transport = if rng.one_in(8) { "tcp://" } else { transport };
+    let endpoint =
+        if transport == "ipc://" { format!("ipc://{}", path.display()) } else { format!("{transport}127.0.0.1:*") };
+    let duplicate = fd.try_clone();
+    let Some(Ok(bound)) = thread.socket(rng).map(|socket| socket.bind_fd(&endpoint, fd)) else { return };
+    thread.world.add_endpoint(rng, bound);
+    let Ok(duplicate) = duplicate else { return };
+    match rng.below(5) {
+        0 => drop(TcpStream::from(duplicate).shutdown(Shutdown::Both)),
+        1 => drop(TcpStream::from(duplicate).set_nonblocking(false)),
+        // The socket has made it non-blocking.
+        2 => drop(TcpListener::from(duplicate).accept()),
+        3 => std::mem::forget(duplicate),
+        _ => {}
     }
 }
 
@@ -149,7 +182,10 @@ fn shutdown(thread: &mut Thread<'_>, rng: &mut Rng) {
     // Most programs go on to their end.
     if rng.one_in(2) {
         thread.world.ended.store(true, std::sync::atomic::Ordering::SeqCst);
-        let _ = thread.world.context.shutdown();
+        let context = &thread.world.context;
+        // The other threads, and this one, use the context.
+        let ended = if rng.coin() { context.shutdown().is_ok() } else { context.terminate(SHORT).is_ok() };
+        thread.world.note(format_args!("ended: {ended}"));
     }
 }
 
