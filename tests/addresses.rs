@@ -471,9 +471,11 @@ fn curve_without_one_of_its_keys_is_refused() {
     if skip_unless(zmq::has("curve"), "this libzmq was built without CURVE") {
         return;
     }
+    type SetKey<'a> = &'a dyn Fn(&Socket<'_, Dealer>) -> zmq::Result<()>;
+
     let (server_key, _) = curve_keypair().unwrap();
     let (public, secret) = curve_keypair().unwrap();
-    let sets: [(&str, &dyn Fn(&Socket<'_, Dealer>) -> zmq::Result<()>); 3] = [
+    let sets: [(&str, SetKey<'_>); 3] = [
         ("ZMQ_CURVE_SERVERKEY", &|socket| socket.set_curve_serverkey(&server_key)),
         ("ZMQ_CURVE_PUBLICKEY", &|socket| socket.set_curve_publickey(&public)),
         ("ZMQ_CURVE_SECRETKEY", &|socket| socket.set_curve_secretkey(&secret)),

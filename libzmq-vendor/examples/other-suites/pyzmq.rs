@@ -94,7 +94,7 @@ fn outcomes(log: &Path) -> Result<Outcomes, String> {
         let is_test = line["$report_type"] == "TestReport";
         let of_test = outcomes.entry(test.to_owned());
         match outcome {
-            "failed" => drop(of_test.insert_entry(Outcome::Failed)),
+            "failed" => *of_test.or_insert(Outcome::Failed) = Outcome::Failed,
             // A test that is expected to fail, and does, is reported so too.
             "skipped" if is_test => drop(of_test.or_insert(Outcome::Skipped)),
             "passed" if is_test && line["when"] == "call" => drop(of_test.or_insert(Outcome::Passed)),
