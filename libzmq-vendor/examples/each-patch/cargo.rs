@@ -142,6 +142,28 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Runs random programs for some time: the fault that they find first, its seed, and the time that it takes.
+    pub fn hunt(&self, seconds: u32) -> Result<Option<String>, String> {
+        let output = Command::new(&self.path)
+            .args(["random_programs_find_no_fault", "--exact", "--nocapture"])
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+            .env("MALLOC_PERTURB_", "165")
+            .env("ZMQ_MIX_SECONDS", seconds.to_string())
+            .envs([("ZMQ_MIX_SEED", "1"), ("ZMQ_MIX_SHRINK_SECONDS", "0")])
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("{}: {error}", self.path.display()))?;
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        match said.lines().skip_while(|line| !line.contains("panicked at")).skip(1).take(2).collect::<Vec<_>>()[..] {
+            _ if output.status.success() => Ok(None),
+            [fault, seed] => Ok(Some(format!("{}\n    {fault}", seed.split(';').next().unwrap_or(seed)))),
+            _ => Err(format!("{} says\n{said}", self.path.display())),
+        }
+    }
+}
+
 fn lines(file: &Path) -> Result<Vec<String>, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(text.lines().map(str::to_owned).collect())

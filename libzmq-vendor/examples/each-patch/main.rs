@@ -2,7 +2,11 @@
 //!
 //! ```text
 //! cargo run -p libzmq-vendor --example each-patch [-- NUMBER ...]
+//! cargo run -p libzmq-vendor --example each-patch -- --mix SECONDS [NUMBER ...]
 //! ```
+//!
+//! With `--mix`, the random programs of `tests/mix` look for the fault of each patch instead, for so many seconds, from seed 1
+//! on.
 //!
 //! Cargo builds the test programs once, in `target/each-patch`. While it does, this program is the C++ compiler and the
 //! linker, and notes their arguments. For each patch it then compiles libzmq alone with the same arguments, and links the
@@ -44,14 +48,20 @@ fn main() -> ExitCode {
 /// Whether every chosen patch has tests, and all of them fail without it.
 fn run() -> Result<bool, String> {
     let all = libzmq_vendor::all_patches().map_err(|error| error.to_string())?;
+    let mut arguments = env::args().skip(1).peekable();
+    let mix = arguments.next_if_eq("--mix").is_some();
+    let seconds = mix.then(|| arguments.next().and_then(|seconds| seconds.parse().ok()));
     let mut chosen = Vec::new();
-    for argument in env::args().skip(1) {
+    for argument in arguments {
         let number = argument.parse::<u16>().ok();
         let patch = all.iter().find(|patch| Some(patch.number) == number);
         chosen.push(patch.ok_or_else(|| format!("there is no patch {argument}"))?);
     }
     if chosen.is_empty() {
         chosen = all.iter().collect();
+    }
+    if let Some(seconds) = seconds {
+        return hunt(&all, &chosen, seconds.ok_or("--mix needs a number of seconds")?);
     }
     let programs: BTreeSet<&str> =
         chosen.iter().flat_map(|patch| &patch.tests).map(|test| program(&test.file)).collect();
@@ -86,18 +96,34 @@ fn run() -> Result<bool, String> {
     Ok(bad.is_empty())
 }
 
-/// Runs the tests of a patch without it: whether each fails as it must, and a line that says so.
-fn test(workspace: &Workspace, all: &[Patch], patch: &Patch) -> Result<Vec<(bool, String)>, String> {
-    if patch.tests.is_empty() {
-        return Err("it has no test".to_owned());
+/// Prints what random programs find without each chosen patch. They take all processors, so one patch comes after the other.
+fn hunt(all: &[Patch], chosen: &[&Patch], seconds: u32) -> Result<bool, String> {
+    let workspace = Workspace::build(&BTreeSet::from(["mix"]))?;
+    for patch in chosen {
+        let variant = Variant::compile(&workspace, all, patch, &with_dependents(all, patch))?;
+        let found = variant.link(workspace.program("mix")?)?.hunt(seconds)?;
+        println!("{}: {}", patch.name, found.as_deref().unwrap_or("nothing"));
     }
+    Ok(true)
+}
+
+/// The number of a patch, and of those that build on it.
+fn with_dependents(all: &[Patch], patch: &Patch) -> BTreeSet<u16> {
     let mut without = BTreeSet::from([patch.number]);
     for other in all {
         if other.needs.iter().any(|number| without.contains(number)) {
             without.insert(other.number);
         }
     }
-    let variant = Variant::compile(workspace, all, patch, &without)?;
+    without
+}
+
+/// Runs the tests of a patch without it: whether each fails as it must, and a line that says so.
+fn test(workspace: &Workspace, all: &[Patch], patch: &Patch) -> Result<Vec<(bool, String)>, String> {
+    if patch.tests.is_empty() {
+        return Err("it has no test".to_owned());
+    }
+    let variant = Variant::compile(workspace, all, patch, &with_dependents(all, patch))?;
     let mut lines = Vec::new();
     for test in &patch.tests {
         let name = full_name(&test.file, &test.name);
