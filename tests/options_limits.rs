@@ -1,10 +1,9 @@
 //! Every option at the size limits of the C type that its row states, through the C interface. The buffers are as large as
-//! the length says and no larger, so that AddressSanitizer sees a read or a write beyond:
+//! the length says and no larger, so that AddressSanitizer or valgrind sees a read or a write beyond:
 //!
 //! ```sh
-//! RUNTIME=$(c++ -print-file-name=libasan.so)
-//! CXXFLAGS=-fsanitize=address cargo rustc --features draft --target-dir target/asan --test options_limits -- -Clink-arg=$RUNTIME
-//! LD_PRELOAD=$RUNTIME ASAN_OPTIONS=detect_leaks=0 target/asan/debug/deps/options_limits-*[0-9a-f]
+//! cargo test --features draft --test options_limits --no-run   # prints the program's path
+//! valgrind --error-exitcode=1 PROGRAM --test-threads 1
 //! ```
 
 mod common;

@@ -1,0 +1,49 @@
+//! The order in which the parts of a socket end: the monitor lets go of the socket, the socket closes, the context ends.
+
+mod common;
+
+use std::time::Duration;
+
+use common::kinds;
+use zmq::monitor::{Event, Events};
+use zmq::{Context, Pull, Push};
+
+/// A context waits for its open sockets when it ends: with the wrong order this would wait for ever.
+#[deadline::test]
+fn socket_closes_before_its_context_ends_if_it_is_the_last_handle() {
+    for kind in kinds() {
+        let context = Context::new().unwrap();
+        let socket = context.owned_socket(kind).unwrap();
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+        let monitor = socket.monitor(Events::ALL).unwrap();
+        drop(context);
+        drop(socket);
+        drop(monitor);
+    }
+}
+
+/// A monitor that is stopped after its socket was closed must not reach the socket: libzmq would use freed memory.
+#[deadline::test]
+fn monitor_lets_go_of_a_socket_that_is_dropped_or_given_away() {
+    let context = Context::new().unwrap();
+    let dropped = context.owned_socket(Pull).unwrap();
+    let endpoint = dropped.bind("tcp://127.0.0.1:*").unwrap();
+    let monitor = dropped.monitor(Events::ALL).unwrap();
+    drop(dropped);
+    let events: Vec<_> = monitor.iter().map(|notice| notice.unwrap().event().clone()).collect();
+    assert!(matches!(events.as_slice(), [.., Event::Closed { .. }]), "{endpoint}: {events:?}");
+    drop(monitor);
+
+    let given = context.owned_socket(Push).unwrap();
+    let monitor = given.monitor(Events::ALL).unwrap();
+    let (handle, context) = given.into_raw();
+    // SAFETY: the handle was just given up and is of this context and kind.
+    let taken = unsafe { context.socket_from_raw(handle, Push) }.unwrap();
+    let last: Vec<_> = monitor.iter().map(|notice| notice.unwrap().event().clone()).collect();
+    assert!(last.is_empty(), "{last:?}");
+    let second = taken.monitor(Events::ALL).unwrap();
+    drop(monitor);
+    taken.bind("tcp://127.0.0.1:*").unwrap();
+    let first = second.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert!(first.is_some(), "dropping the first monitor leaves the second alone");
+}
