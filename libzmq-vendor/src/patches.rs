@@ -140,6 +140,8 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0058-thread-refused"
     "0059-default-scheduling"
     "0061-generated-routing-id-in-use"
+    "0065-curve-client-hello-leak"
+    "0066-content-alignment"
     "0070-gssapi-zap-refusal"
     "0071-gssapi-tokens"
     "1001-rep-malformed-request"

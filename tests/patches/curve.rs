@@ -1,9 +1,12 @@
 //! curve_client_tools.hpp: the handshake of a CURVE client.
 
-use zmq::Dealer;
-use zmq::security::Security;
+use std::time::Duration;
 
-use crate::common::{Process, c_program, context, lacks_curve};
+use zmq::monitor::{Event, Events};
+use zmq::security::Security;
+use zmq::{Dealer, PublicKey};
+
+use crate::common::{DEADLINE, Process, TCP, c_program, context, in_own_process, lacks_curve};
 
 /// The client asserted that the short-term key of its server can be used. libzmq aborted the process.
 #[deadline::test(patches = [15])]
@@ -22,4 +25,43 @@ fn curve_ends_only_the_connection_when_a_key_has_a_small_order() {
     client.connect(line.strip_prefix("bound ").unwrap()).unwrap();
     assert_eq!(server.line(), "dropped");
     server.succeeds();
+}
+
+/// Each HELLO that was not encrypted leaked 240 bytes.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[deadline::test(patches = [65])]
+fn curve_client_frees_each_hello_that_it_cannot_encrypt() {
+    if lacks_curve() {
+        return;
+    }
+    in_own_process("curve::curve_client_frees_each_hello_that_it_cannot_encrypt", || {
+        const COUNT: usize = 500;
+        let context = context();
+        let (_, secret) = zmq::curve_keypair().unwrap();
+        let server = context.socket(Dealer).unwrap();
+        server.secure(&Security::curve_server(&secret)).unwrap();
+        let client = context.socket(Dealer).unwrap();
+        let mut small_order = [0; 32];
+        small_order[0] = 1;
+        client.secure(&Security::curve_client(&secret, &PublicKey::from_bytes(small_order))).unwrap();
+        client.set_handshake_ivl(Some(Duration::from_millis(1))).unwrap();
+        client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        let monitor = client.monitor(Events::HANDSHAKE_FAILED_PROTOCOL).unwrap();
+        client.connect(&server.bind(TCP).unwrap()).unwrap();
+        let fail = || {
+            for _ in 0..COUNT {
+                let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("an event");
+                assert!(matches!(notice.event(), Event::HandshakeFailedProtocol { .. }));
+                // The sockets hear of the connections that have ended.
+                for socket in [&client, &server] {
+                    socket.events().unwrap();
+                }
+            }
+            // SAFETY: has no preconditions.
+            unsafe { libc::mallinfo2() }.uordblks
+        };
+        let before = fail();
+        let after = fail();
+        assert!(after.saturating_sub(before) < COUNT * 100, "{before}, {after}");
+    });
 }

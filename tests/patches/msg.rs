@@ -1,13 +1,13 @@
-//! msg.cpp: the reference counter of a content.
+//! msg.cpp, decoder_allocators.cpp: the content of a message, and its reference counter.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
-use zmq::sys;
+use zmq::{Pull, Push, sys};
 
-use crate::common::{alone, role};
+use crate::common::{TCP, alone, context, role};
 
 const NAME: &str = "msg::content_with_too_many_copies_aborts_the_process";
 
@@ -43,4 +43,20 @@ fn content_with_too_many_copies_aborts_the_process() {
     *counter = 0x7fff_fffe;
     copy(message.as_mut_ptr());
     copy(message.as_mut_ptr());
+}
+
+/// The decoder put the contents behind its buffer, four bytes off.
+#[deadline::test(patches = [66])]
+fn content_of_a_received_message_is_aligned() {
+    let context = context();
+    let (pull, push) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+    push.connect(&pull.bind(TCP).unwrap()).unwrap();
+    for _ in 0..100 {
+        push.send(vec![0; 100]).unwrap();
+        let mut message = pull.recv().unwrap();
+        let second = message.as_raw().cast::<*mut *mut c_void>().wrapping_add(1);
+        // SAFETY: the message is large, so its second word is the pointer to its content.
+        let content = unsafe { *second };
+        assert!(content.is_aligned(), "{content:?}");
+    }
 }
