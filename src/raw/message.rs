@@ -2,7 +2,7 @@
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::{self, ManuallyDrop};
+use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::ptr;
 use std::slice;
 use std::sync::Arc;
@@ -28,9 +28,12 @@ pub(crate) struct RawMessage(Msg);
 /// What a shared reference to a message can reach.
 mod shared {
     use std::cell::UnsafeCell;
+    use std::mem::MaybeUninit;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use zmq_sys::zmq_msg_t;
+
+    use super::RawMessage;
 
     /// A `zmq_msg_t`. Through a shared reference, one can read the content and its size, and lock it for other calls.
     pub(super) struct Msg {
@@ -47,6 +50,18 @@ mod shared {
         #[inline(always)]
         pub(super) fn uninit() -> Msg {
             Msg { msg: UnsafeCell::new(zmq_msg_t::uninit()), busy: AtomicBool::new(false) }
+        }
+
+        /// As `uninit`, where the message is to stay: a value would be moved there.
+        #[inline(always)]
+        pub(super) fn uninit_in(place: &mut MaybeUninit<RawMessage>) -> &mut RawMessage {
+            let message = place.as_mut_ptr();
+            // SAFETY: a field of a place that may be written.
+            let busy = unsafe { &raw mut (*message).0.busy };
+            // SAFETY: as above.
+            unsafe { busy.write(AtomicBool::new(false)) };
+            // SAFETY: the other field may be uninitialised.
+            unsafe { &mut *message }
         }
 
         #[inline(always)]
@@ -93,15 +108,22 @@ mod shared {
 }
 
 // The constructors fill the message that they return, without a function between: C has its address from then on, so moving
-// the 64 bytes would be a real copy, which costs some per cent of a send.
+// the 64 bytes would be a real copy, which costs some per cent of a send. A message that is not initialised yet is in a
+// `ManuallyDrop` or a place, so that it is not closed.
 impl RawMessage {
     /// An empty message.
     #[inline(always)]
     pub(crate) fn new() -> RawMessage {
         let mut message = RawMessage(Msg::uninit());
-        // SAFETY: the pointer is to 64 writable, aligned bytes. The call cannot fail.
-        unsafe { zmq_sys::zmq_msg_init(message.as_mut_ptr()) };
+        message.init();
         message
+    }
+
+    /// Makes this an empty message. If it is initialised already, its content is leaked.
+    #[inline(always)]
+    fn init(&mut self) {
+        // SAFETY: the pointer is to 64 writable, aligned bytes. The call cannot fail.
+        unsafe { zmq_sys::zmq_msg_init(self.as_mut_ptr()) };
     }
 
     /// A message received by `fast`, or by `slow` if that fails.
@@ -110,34 +132,43 @@ impl RawMessage {
         fast: impl FnOnce(&mut RawMessage) -> bool,
         slow: impl FnOnce(&mut RawMessage) -> Result<(), E>,
     ) -> Result<RawMessage, E> {
-        let mut message = RawMessage::new();
-        if !fast(&mut message) {
-            slow(&mut message)?;
+        let mut place = MaybeUninit::uninit();
+        let message = Msg::uninit_in(&mut place);
+        message.init();
+        if !fast(message)
+            && let Err(error) = slow(message)
+        {
+            // SAFETY: it is initialised, and not used again.
+            unsafe { place.assume_init_drop() };
+            return Err(error);
         }
-        Ok(message)
+        // SAFETY: initialised above.
+        Ok(unsafe { place.assume_init() })
     }
 
     /// A message with a copy of `content`.
     #[inline(always)]
     pub(crate) fn copy_of(content: &[u8]) -> RawMessage {
-        let mut message = RawMessage(Msg::uninit());
+        let mut place = MaybeUninit::uninit();
+        let message = Msg::uninit_in(&mut place);
         // SAFETY: the pointer is to 64 writable, aligned bytes.
         if unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), content.len()) } == -1 {
-            no_memory(message);
+            no_memory();
         }
         // SAFETY: the message has `content.len()` writable bytes, which no other code knows yet.
         unsafe { ptr::copy_nonoverlapping(content.as_ptr(), message.data_mut(), content.len()) };
-        message
+        // SAFETY: initialised above.
+        unsafe { place.assume_init() }
     }
 
     /// A message of `size` bytes that `fill` writes; they are zero before.
     pub(crate) fn filled(size: usize, fill: impl FnOnce(&mut [u8])) -> Result<RawMessage, Errno> {
-        let mut message = RawMessage(Msg::uninit());
+        let mut message = ManuallyDrop::new(RawMessage(Msg::uninit()));
         // SAFETY: the pointer is to 64 writable, aligned bytes.
         if unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), size) } == -1 {
-            mem::forget(message);
             return Err(last_errno());
         }
+        let mut message = ManuallyDrop::into_inner(message);
         let data = message.data_mut();
         // SAFETY: the message has `size` writable bytes.
         unsafe { ptr::write_bytes(data, 0, size) };
@@ -207,14 +238,14 @@ impl RawMessage {
     /// calls `keep_unwritten`. The caller must do so if the bytes are shared or read-only.
     #[inline(always)]
     unsafe fn from_parts(data: *const u8, len: usize, free: zmq_sys::zmq_free_fn, hint: *mut c_void) -> RawMessage {
-        let mut message = RawMessage(Msg::uninit());
+        let mut message = ManuallyDrop::new(RawMessage(Msg::uninit()));
         let data = data.cast_mut().cast();
         // SAFETY: the pointer is to 64 writable, aligned bytes; `data` comes from a slice and is not null; the rest is
         // the caller's promise.
         if unsafe { zmq_sys::zmq_msg_init_data(message.as_mut_ptr(), data, len, free, hint) } == -1 {
-            no_memory(message);
+            no_memory();
         }
-        message
+        ManuallyDrop::into_inner(message)
     }
 
     #[inline(always)]
@@ -328,11 +359,9 @@ impl Drop for RawMessage {
     }
 }
 
-/// Ends the program for lack of memory, as Rust's own allocations do, and all of libzmq's except a message's. The message
-/// is not initialised, so it is not closed.
+/// Ends the program for lack of memory, as Rust's own allocations do, and all of libzmq's except a message's.
 #[cold]
-fn no_memory(message: RawMessage) -> ! {
-    mem::forget(message);
+fn no_memory() -> ! {
     handle_alloc_error(Layout::new::<RawMessage>())
 }
 
