@@ -248,13 +248,19 @@ pub(crate) fn check_ipc_unused(call: &'static str, endpoint: &str) -> Result<()>
     let Some(path) = endpoint.strip_prefix("ipc://").filter(|path| !path.starts_with(['*', '@'])) else {
         return Ok(());
     };
-    match mio::net::UnixStream::connect(path) {
-        // The listener has a full backlog.
-        Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => Ok(()),
-        _ => {
-            let why = format_args!("{endpoint:?}: a socket listens at that path");
-            Err(Errno::EADDRINUSE.with_detail(call, why))
+    let in_use = |why: &str| Err(Errno::EADDRINUSE.with_detail(call, format_args!("{endpoint:?}: {why}")));
+    let Err(error) = mio::net::UnixStream::connect(path) else {
+        return in_use("a socket listens at that path");
+    };
+    match error.raw_os_error() {
+        // Without a number, the path is refused later.
+        None | Some(libc::ENOENT | libc::ENOTDIR | libc::ECONNREFUSED) => Ok(()),
+        Some(errno @ (libc::EMFILE | libc::ENFILE)) => {
+            Err(Errno::from_raw(errno).with_detail(call, format_args!("{endpoint:?}")))
         }
+        Some(libc::EAGAIN) => in_use("a socket listens at that path, and has no room for another connection"),
+        // Such as EACCES.
+        _ => in_use(&format!("a socket may listen at that path: {error}")),
     }
 }
 

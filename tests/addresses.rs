@@ -57,6 +57,21 @@ fn bind_in_turn(tries: usize, end: impl Fn(Socket<'_, Rep>, &str)) {
     }
 }
 
+/// libzmq resolves the text of `unbind`.
+#[deadline::test]
+fn address_is_free_after_unbind_by_another_spelling() {
+    let context = context();
+    let held = HeldPort::new(Type::STREAM, Ipv4Addr::LOCALHOST);
+    let port = held.address().port();
+    let (given, other) = (format!("tcp://127.0.0.1:{port}"), format!("tcp://localhost:{port}"));
+    for _ in 0..100 {
+        let server = context.socket(Rep).unwrap();
+        server.bind(&given).unwrap();
+        server.unbind(&other).unwrap();
+        assert!(context.open_sockets().iter().all(|socket| socket.bound().len() == 0));
+    }
+}
+
 #[deadline::test]
 fn address_is_free_when_unbind_has_returned() {
     bind_in_turn(300, |server, endpoint| server.unbind(endpoint).unwrap());

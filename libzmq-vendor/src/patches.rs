@@ -172,7 +172,6 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1031-ends-of-subscriptions"
     "1032-joins-of-dish"
     "1033-ws-path"
-    "1036-router-handover-unread"
     "1037-full-when-connection-ends"
     "1038-user-id-of-req-and-dish"
     "1039-subscription-of-255-bytes"

@@ -20,6 +20,9 @@ type Owner = Box<dyn Send>;
 /// An owner whose drop takes longer than this no longer holds up the owners behind it.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// How many owners may be dropped at once. If the drops of so many block, the other owners wait.
+const MOST_THREADS: usize = 64;
+
 /// The queue of owners, and its threads. One thread drops the owners in order. The other is the watcher, which runs no
 /// code of the user's: it starts another thread if the first one has been busy with one owner for `PATIENCE`.
 ///
@@ -160,7 +163,7 @@ impl Dropper {
                 }
             }
             if queue.is_stuck() && queue.taken == taken {
-                if spawn("zmq-owners", || self.drop_owners()).is_ok() {
+                if queue.threads < MOST_THREADS && spawn("zmq-owners", || self.drop_owners()).is_ok() {
                     queue.threads += 1;
                     queue.idle += 1;
                 } else {

@@ -44,8 +44,15 @@ pub(crate) struct RawSocket {
 // has one owner.
 unsafe impl Send for RawSocket {}
 
-/// A function that takes the lock of a socket that threads share (`_sync` in libzmq's `socket_base.cpp`), with a socket for
-/// its handle and valid arguments of the other types.
+// All fields besides the pointer are `Sync`: see `NotSync`.
+const _: fn(&RawSocket) = |socket| {
+    fn is_sync<T: Sync>(_: &T) {}
+    let RawSocket { pointer: _, process, fast_send_key, fast_recv_key, monitor } = socket;
+    is_sync(&(process, fast_send_key, fast_recv_key, monitor));
+};
+
+/// A function that takes the lock of a socket that threads share (`_sync` in libzmq's `socket_base.cpp`), or does not touch
+/// the socket (`zmq_poller_modify`), with a socket for its handle and valid arguments of the other types.
 #[derive(Clone, Copy)]
 pub(super) struct Locking<F>(F);
 

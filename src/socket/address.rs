@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::thread;
 use std::time::Duration;
 
@@ -59,10 +59,13 @@ impl Core {
 
     /// The first fault of the hosts in an endpoint.
     fn fault(&self, endpoint: &str, binds: bool) -> Option<String> {
-        let fault = |Host { name, scope, .. }: Host<'_>| match name {
+        let hosts: Vec<_> = endpoint::hosts(endpoint).collect();
+        let fault = |(index, Host { name, scope, .. }): (usize, &Host<'_>)| match *name {
             "" if binds => Some("no interface before the port; * is all interfaces".to_owned()),
             "" => Some("no host before the port".to_owned()),
             "*" if !binds => Some("the host * is for binding".to_owned()),
+            // The label of the interface to connect from, such as eth0:1.
+            _ if index + 1 < hosts.len() && name.parse::<Ipv6Addr>().is_err() => None,
             _ if name.contains(':') && name.parse::<Ipv6Addr>().is_err() => {
                 Some("not an IPv6 address; with a port, one is [address]:port".to_owned())
             }
@@ -72,7 +75,7 @@ impl Core {
                 Some(format!("no network interface has the name or number {scope:?}"))
             }
         };
-        endpoint::hosts(endpoint).find_map(fault)
+        hosts.iter().enumerate().find_map(fault)
     }
 
     fn has_ipv6(&self) -> bool {
@@ -127,6 +130,11 @@ impl Core {
                 Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(errno),
             }
+            let is_noted = self.known().is_noted(&kept);
+            let kept = match ended {
+                Ok(()) if is_bound && !is_noted => self.other_spelling(&kept).unwrap_or(kept),
+                _ => kept,
+            };
             let known = self.known().forget_texts(&kept);
             if ended.is_ok() || known.is_some() {
                 self.forget_endpoint(&kept);
@@ -136,6 +144,17 @@ impl Core {
             }
         }
         outcome.map(|()| addresses)
+    }
+
+    /// The text under which libzmq kept the listener that it has found by `text`. Over tcp it resolves the text, such as
+    /// `tcp://localhost:5555`.
+    fn other_spelling(&self, text: &str) -> Option<Box<str>> {
+        let Host { name, port, .. } = endpoint::hosts(text).last().filter(|_| text.starts_with("tcp://"))?;
+        let resolved: Vec<_> = (name, port.parse().ok()?).to_socket_addrs().ok()?.map(ListenAddress::Ip).collect();
+        let known = self.known();
+        let is_meant =
+            |known: &&EndpointTexts| listen_address(&known.kept).is_some_and(|address| resolved.contains(&address));
+        known.endpoints.iter().find(is_meant).map(|known| known.kept.clone())
     }
 
     /// The addresses of the socket's listeners.
@@ -165,6 +184,10 @@ impl Known {
         kept
     }
 
+    fn is_noted(&self, kept: &str) -> bool {
+        self.endpoints.iter().any(|known| *known.kept == *kept)
+    }
+
     /// Forgets an endpoint, and says what the socket had there.
     fn forget_texts(&mut self, kept: &str) -> Option<LocalEnd> {
         let end = self.endpoints.iter().find(|known| *known.kept == *kept).map(|known| known.end);
@@ -189,10 +212,10 @@ pub(super) enum ListenAddress {
 
 impl ListenAddress {
     /// Whether no socket listens there, tried by a socket that binds and does not listen. If the try fails for another reason,
-    /// such as `EACCES`, a listener could not bind either, and the answer is yes. It is no if there is no descriptor.
+    /// such as `EACCES` or `EMFILE`, a listener could not bind either, and the answer is yes.
     fn is_free(&self) -> bool {
         let errno = self.try_bind().err().and_then(|error| error.raw_os_error());
-        !matches!(errno, Some(libc::EADDRINUSE | libc::EMFILE | libc::ENFILE))
+        errno != Some(libc::EADDRINUSE)
     }
 
     /// The socket has `SO_REUSEADDR`, as libzmq's listeners have, so only a listener is in its way.
@@ -227,11 +250,14 @@ fn listen_address(kept: &str) -> Option<ListenAddress> {
 pub(super) fn wait_until_free(addresses: &[ListenAddress]) {
     let deadline = Deadline::after(LONGEST_WAIT);
     let mut backoff = Backoff::new();
-    for address in addresses {
-        while !address.is_free() && !deadline.has_passed() {
-            thread::sleep(deadline.cap(backoff.pause()));
-            backoff = backoff.doubled();
+    let mut taken: Vec<_> = addresses.iter().collect();
+    loop {
+        taken.retain(|address| !address.is_free());
+        if taken.is_empty() || deadline.has_passed() {
+            break;
         }
+        thread::sleep(deadline.cap(backoff.pause()));
+        backoff = backoff.doubled();
     }
 }
 

@@ -68,7 +68,8 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::bind`], and `EADDRINUSE` if a socket listens at the path.
+    /// As [`Socket::bind`], and `EADDRINUSE` if a socket listens at the path, or if that cannot be tried, as without the right
+    /// to connect to it.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -235,11 +236,12 @@ impl<T: SocketType> Socket<'_, T> {
     /// libzmq closes the listener in an I/O thread. The call waits for that, at most a second, so that the address is
     /// free: any socket can bind to it at once. To bind to the address of a socket that is dropped, call `unbind` before the
     /// drop, or [`Socket::close`] instead. The call does not wait for a descriptor of [`Socket::bind_fd`], of which
-    /// duplicates may be open.
+    /// duplicates may be open. It takes the whole second if another socket listens at the address: one that was faster, or
+    /// a listener that a forked child has inherited.
     ///
     /// # Errors
     ///
-    /// `ENOENT` if the socket is not bound to it under that text, `EINVAL`, `ETERM`; `EFSM` as with
+    /// `ENOENT` if the socket is not bound to it under that text, `EINVAL`, `EPROTONOSUPPORT`, `ETERM`; `EFSM` as with
     /// [`Socket::disconnect`].
     ///
     /// ```
@@ -262,7 +264,8 @@ impl<T: SocketType> Socket<'_, T> {
     }
 
     /// Closes the socket as a drop does, and then waits until the addresses of its endpoints are free, at most a second, so
-    /// that another socket can bind to them at once. Unsent messages linger as after a drop.
+    /// that another socket can bind to them at once, with the exceptions of [`Socket::unbind`]. Unsent messages linger as
+    /// after a drop: if the socket is the last handle of its context, the call waits for them too.
     ///
     /// Unlike [`Socket::unbind`], it succeeds while a message is waiting; the message is lost.
     ///
@@ -279,12 +282,11 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     #[doc(alias = "zmq_close")]
     pub fn close(self) {
-        let addresses = self.core().listen_addresses();
+        // A thread of the parent may hold a lock of the socket in a forked child.
         let is_own = self.core().check_process("zmq_close").is_ok();
+        let addresses = if is_own { self.core().listen_addresses() } else { Vec::new() };
         drop(self);
-        if is_own {
-            wait_until_free(&addresses);
-        }
+        wait_until_free(&addresses);
     }
 
     /// Ends the connections that [`Socket::connect`] made with the same text; over ws, [`Socket::last_endpoint`] is another
@@ -297,7 +299,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `ENOENT` without such a connection, `EINVAL`, `ETERM`. `EFSM` while a message is half received, and on ROUTER,
+    /// `ENOENT` without such a connection, `EINVAL`, `EPROTONOSUPPORT`, `ETERM`. `EFSM` while a message is half received, and on ROUTER,
     /// REP, SUB, XSUB and STREAM while a message is waiting: libzmq would abort the process if the message ended with
     /// its connection. With a libzmq without the patches for safety, `EFSM` also if an `inproc://` name is not bound yet.
     ///
@@ -439,6 +441,7 @@ impl Core {
 
     fn connect_named(&self, id: &[u8], endpoint: &str) -> Result<()> {
         const CALL: &str = "ZMQ_CONNECT_ROUTING_ID";
+        self.check_process(CALL)?;
         let refused = |why: &str| Errno::EINVAL.with_detail(CALL, format_args!("{}: {why}", LongId(id)));
         if !matches!(self.kind(), Kind::Router | Kind::Stream) {
             return Err(refused(&format!("{} has no such option", self.kind())));

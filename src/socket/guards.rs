@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::SocketRef;
 
-/// A binding that ends with its scope: see [`Socket::bind_scoped`].
+/// A binding that ends with its scope: see [`Socket::bind_scoped`]. Its drop waits as [`Socket::unbind`] does, at most a
+/// second. If a message is waiting on a socket for which `unbind` answers `EFSM`, the binding stays.
 #[must_use = "the socket is unbound when this is dropped"]
 pub struct BindGuard<'a> {
     pub(super) socket: SocketRef<'a>,

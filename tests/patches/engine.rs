@@ -282,7 +282,8 @@ enum Heartbeats {
 /// The engine gave the connection up with what it had not read from it.
 #[deadline::test(patches = [1037])]
 fn full_socket_reads_a_connection_to_its_end_after_its_peer_closed() {
-    const COUNT: u8 = 6;
+    // The system has room for all, so it drops none if the connection is reset.
+    const COUNT: u8 = 4;
     // Time enough for the sender, which must send before it passes.
     const TIMEOUT: Duration = Duration::from_secs(5);
     let read_to_its_end = |endpoint: &str, sender: Kind, receiver: Kind, heartbeats, size: usize| {
