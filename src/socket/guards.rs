@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::SocketRef;
 
-/// A binding that ends with its scope: see [`Socket::bind_scoped`]. Its drop waits as [`Socket::unbind`] does, at most a
-/// second. If a message is waiting on a socket for which `unbind` answers `EFSM`, the binding stays.
+/// A binding that ends with its scope: see [`crate::Socket::bind_scoped`]. Its drop waits as [`crate::Socket::unbind`]
+/// does, at most a second. If a message is waiting on a socket for which `unbind` answers `EFSM`, the binding stays.
 #[must_use = "the socket is unbound when this is dropped"]
 pub struct BindGuard<'a> {
     pub(super) socket: SocketRef<'a>,
@@ -36,7 +36,7 @@ impl Drop for BindGuard<'_> {
     }
 }
 
-/// A connection that ends with its scope: see [`Socket::connect_scoped`].
+/// A connection that ends with its scope: see [`crate::Socket::connect_scoped`].
 #[must_use = "the socket is disconnected when this is dropped"]
 pub struct ConnectGuard<'a> {
     pub(super) socket: SocketRef<'a>,
