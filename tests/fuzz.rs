@@ -15,10 +15,10 @@ use zmq::{Context, Flags, Kind, Multipart, Socket};
 
 /// Runs the named test once for each role in a process of its own, and expects all of them to live.
 fn in_children(test: &str, roles: &[String]) {
-    // Two at a time, which is what a small machine does well.
-    for pair in roles.chunks(2) {
-        let children: Vec<Process> = pair.iter().map(|role| Process::spawn(&mut alone(test, role))).collect();
-        for (mut child, role) in children.into_iter().zip(pair) {
+    // Several at a time: they wait most of the time.
+    for roles in roles.chunks(6) {
+        let children: Vec<Process> = roles.iter().map(|role| Process::spawn(&mut alone(test, role))).collect();
+        for (mut child, role) in children.into_iter().zip(roles) {
             let lines = child.rest();
             let status = child.wait();
             let last = lines.iter().rev().find(|line| line.starts_with("case ")).map_or("", String::as_str);
