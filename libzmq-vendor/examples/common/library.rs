@@ -68,7 +68,7 @@ impl Library {
     }
 }
 
-/// What has libsodium behind CURVE for programs in C.
+/// The C file by which CURVE calls libsodium.
 fn curve() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../zmq-sys/sodium/libsodium.c").display().to_string()
 }

@@ -1,6 +1,7 @@
 //! Has Cargo build the test programs, and knows how it did.
 
-use crate::command::{cargo, run, text};
+use crate::command::{cargo, failed, run, text};
+use crate::places::Places;
 use crate::tools;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(150);
 
 /// A built library.
 pub struct Workspace {
-    /// libzmq's tree in the registry crate, without patches.
+    /// See [`Places::upstream`].
     pub upstream: PathBuf,
     /// The sources that Cargo compiled, with all patches.
     pub source: PathBuf,
@@ -39,15 +40,10 @@ pub struct Program {
 impl Workspace {
     /// Has Cargo build the test programs with these names.
     pub fn build(programs: &BTreeSet<&str>) -> Result<Workspace, String> {
-        let metadata = run(cargo().args(["metadata", "--format-version=1"]))?;
-        let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
-        let packages = metadata["packages"].as_array().ok_or("cargo metadata lists no packages")?;
-        let zeromq = packages.iter().find(|package| package["name"] == "zeromq-src").ok_or("no package zeromq-src")?;
-        let manifest = Path::new(text(&zeromq["manifest_path"])?);
-        let upstream = manifest.parent().ok_or("a manifest without a directory")?.join("vendor");
-        let directory = Path::new(text(&metadata["target_directory"])?).join("each-patch");
+        let Places { upstream, target } = Places::find()?;
+        let directory = target.join("each-patch");
         let notes = directory.join("notes");
-        fs::create_dir_all(&notes).map_err(|error| format!("{}: {error}", notes.display()))?;
+        fs::create_dir_all(&notes).map_err(|error| failed(&notes, error))?;
 
         let myself = env::current_exe().map_err(|error| error.to_string())?;
         let host = run(Command::new("rustc").args(["--print", "host-tuple"]))?.trim().to_uppercase().replace('-', "_");
@@ -78,7 +74,7 @@ impl Workspace {
         }
         let mut units = Vec::new();
         let compiled = notes.join(tools::COMPILED);
-        for entry in fs::read_dir(&compiled).map_err(|error| format!("{}: {error}", compiled.display()))? {
+        for entry in fs::read_dir(&compiled).map_err(|error| failed(&compiled, error))? {
             let path = entry.map_err(|error| error.to_string())?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             // One of an earlier build may be gone.
@@ -100,7 +96,7 @@ impl Program {
         // Two threads may run the same program.
         let log = self.path.with_extension(format!("{:?}.log", thread::current().id()));
         let output = fs::File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
-        let (stdout, stderr) = output.map_err(|error| format!("{}: {error}", log.display()))?;
+        let (stdout, stderr) = output.map_err(|error| failed(&log, error))?;
         let mut child = Command::new(&self.path)
             .args([test, "--exact", "--nocapture"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
@@ -111,7 +107,7 @@ impl Program {
             .stderr(stderr)
             .process_group(0)
             .spawn()
-            .map_err(|error| format!("{}: {error}", self.path.display()))?;
+            .map_err(|error| failed(&self.path, error))?;
         let start = Instant::now();
         let status = loop {
             if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
@@ -125,7 +121,7 @@ impl Program {
             }
             thread::sleep(Duration::from_millis(10));
         };
-        let said = fs::read(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let said = fs::read(&log).map_err(|error| failed(&log, error))?;
         let said = String::from_utf8_lossy(&said);
         if !said.contains("running 1 test") || said.contains("skipped: ") {
             return Err(format!("{test} does not run:\n{said}"));
@@ -140,9 +136,7 @@ impl Program {
             (None, line) => format!("fails: {status}, {}", line.unwrap_or_default()),
         }))
     }
-}
 
-impl Program {
     /// Runs random programs for some time: the fault that they find first, its seed, and the time that it takes.
     pub fn hunt(&self, seconds: u32) -> Result<Option<String>, String> {
         let output = Command::new(&self.path)
@@ -153,7 +147,7 @@ impl Program {
             .envs([("ZMQ_MIX_SEED", "1"), ("ZMQ_MIX_SHRINK_SECONDS", "0")])
             .stdin(Stdio::null())
             .output()
-            .map_err(|error| format!("{}: {error}", self.path.display()))?;
+            .map_err(|error| failed(&self.path, error))?;
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);
         match said.lines().skip_while(|line| !line.contains("panicked at")).skip(1).take(2).collect::<Vec<_>>()[..] {
@@ -165,6 +159,6 @@ impl Program {
 }
 
 fn lines(file: &Path) -> Result<Vec<String>, String> {
-    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text = fs::read_to_string(file).map_err(|error| failed(file, error))?;
     Ok(text.lines().map(str::to_owned).collect())
 }

@@ -15,6 +15,8 @@
 mod cargo;
 #[path = "../common/command.rs"]
 mod command;
+#[path = "../common/places.rs"]
+mod places;
 mod tools;
 mod variant;
 
@@ -35,14 +37,7 @@ fn main() -> ExitCode {
     if let Some(code) = tools::intercept() {
         return code;
     }
-    match run() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    command::exit_code(run())
 }
 
 /// Whether every chosen patch has tests, and all of them fail without it.

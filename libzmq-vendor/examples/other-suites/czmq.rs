@@ -1,12 +1,13 @@
 //! czmq's test program, which has a test for each class.
 
-use crate::place::{Place, failed};
+use crate::command::failed;
+use crate::place::Place;
 use crate::{Outcome, Outcomes, command};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The libraries that czmq can be built with. What it does with them is no matter of libzmq's.
+/// The libraries that czmq is built without. Its code for them does not call libzmq.
 const WITHOUT: [&str; 6] = ["uuid", "libsystemd", "liblz4", "libcurl", "nss", "libmicrohttpd"];
 
 /// The seconds that a test may take.

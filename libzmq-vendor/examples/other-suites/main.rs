@@ -14,6 +14,8 @@ mod czmq;
 #[path = "../common/library.rs"]
 mod library;
 mod place;
+#[path = "../common/places.rs"]
+mod places;
 mod pyzmq;
 
 use place::Place;
@@ -21,7 +23,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::process::ExitCode;
 
-/// What became of a test.
+/// The outcome of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Passed,
@@ -68,7 +70,7 @@ impl Suite {
     fn test(self, place: &Place, patches: &str) -> Result<Vec<String>, String> {
         let name = self.name();
         let mut outcomes = self.run(place, None)?;
-        for test in failed(&outcomes) {
+        for test in failures(&outcomes) {
             println!("{name}: {test} failed among others, and runs again alone");
             let again = self.run(place, Some(&[test]))?;
             outcomes.extend(again);
@@ -79,23 +81,16 @@ impl Suite {
         if passed == 0 {
             return Err(format!("no test of {name} passed"));
         }
-        Ok(failed(&outcomes))
+        Ok(failures(&outcomes))
     }
 }
 
-fn failed(outcomes: &Outcomes) -> Vec<String> {
+fn failures(outcomes: &Outcomes) -> Vec<String> {
     outcomes.iter().filter(|(_, outcome)| **outcome == Outcome::Failed).map(|(name, _)| name.clone()).collect()
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    command::exit_code(run())
 }
 
 /// Whether each test that fails over the chosen patches fails over none too.
@@ -127,7 +122,7 @@ fn run() -> Result<bool, String> {
     place.install("none")?;
     let mut good = true;
     for (suite, test) in failing {
-        let passes = failed(&suite.run(&place, Some(std::slice::from_ref(&test)))?).is_empty();
+        let passes = failures(&suite.run(&place, Some(std::slice::from_ref(&test)))?).is_empty();
         let verdict = if passes { "passes" } else { "fails too" };
         println!("{}: {test} fails over {patches}, and {verdict} over libzmq as released", suite.name());
         good &= !passes;

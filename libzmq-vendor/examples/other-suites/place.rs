@@ -1,8 +1,8 @@
 //! The directory of the suites, and the shared library in it.
 
-use crate::command::{cargo, run, text};
+use crate::command::{failed, run};
 use crate::library::Library;
-use serde_json::Value;
+use crate::places::Places;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
@@ -19,9 +19,7 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Result<Place, String> {
-        let metadata = run(cargo().args(["metadata", "--format-version=1", "--no-deps"]))?;
-        let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
-        let directory = Path::new(text(&metadata["target_directory"])?).join("other-suites");
+        let directory = Places::find()?.target.join("other-suites");
         fs::create_dir_all(&directory).map_err(|error| failed(&directory, error))?;
         Ok(Place { directory })
     }
@@ -96,8 +94,4 @@ impl Place {
         }
         Ok(directory)
     }
-}
-
-pub fn failed(path: &Path, error: std::io::Error) -> String {
-    format!("{}: {error}", path.display())
 }

@@ -1,7 +1,7 @@
 //! pyzmq's tests, by pytest.
 
-use crate::command;
-use crate::place::{Place, failed};
+use crate::command::{self, failed};
+use crate::place::Place;
 use crate::{Outcome, Outcomes};
 use serde_json::Value;
 use std::fs;
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 /// The release that the tests of this repository talk to.
 const VERSION: &str = "27.1.0";
 
-/// What builds pyzmq, and what its tests need.
+/// The packages that build pyzmq, and that its tests need.
 const TOOLS: [&str; 13] = [
     "cmake==4.4.5",
     "cython==3.3.1",
@@ -89,7 +89,7 @@ fn outcomes(log: &Path) -> Result<Outcomes, String> {
     // The test that has begun. It ended the process if it is the last.
     let mut running = None;
     for line in text.lines() {
-        let line: Value = serde_json::from_str(line).map_err(|error| format!("{}: {error}", log.display()))?;
+        let line: Value = serde_json::from_str(line).map_err(|error| failed(log, error))?;
         let (Some(test), Some(outcome)) = (line["nodeid"].as_str(), line["outcome"].as_str()) else { continue };
         let is_test = line["$report_type"] == "TestReport";
         let of_test = outcomes.entry(test.to_owned());

@@ -6,15 +6,17 @@
 //!
 //! `expected.tsv` says of each program that does not simply pass what becomes of it, and why.
 
-mod cargo;
 #[path = "../common/command.rs"]
 mod command;
 #[path = "../common/library.rs"]
 mod library;
+#[path = "../common/places.rs"]
+mod places;
 mod program;
 
-use cargo::Workspace;
+use command::{exit_code, failed};
 use library::Library;
+use places::Places;
 use program::{Builder, Outcome};
 use std::collections::BTreeMap;
 use std::env;
@@ -83,21 +85,15 @@ fn main() -> ExitCode {
         editions = vec![edition];
         names.remove(0);
     }
-    match editions.into_iter().map(|edition| test(edition, &names)).collect::<Result<Vec<bool>, String>>() {
-        Ok(good) if good.iter().all(|&good| good) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    let outcomes = editions.into_iter().map(|edition| test(edition, &names)).collect::<Result<Vec<bool>, String>>();
+    exit_code(outcomes.map(|good| good.iter().all(|&good| good)))
 }
 
 /// Tests one edition, and says whether everything was as expected.
 fn test(edition: Edition, only: &[String]) -> Result<bool, String> {
     let expected = expectations(edition)?;
-    let workspace = Workspace::find()?;
-    let mut programs = programs(&workspace)?;
+    let places = Places::find()?;
+    let mut programs = programs(&places)?;
     if let Some(stale) = expected.keys().find(|name| !programs.contains(name)) {
         return Err(format!("expected.tsv names {stale}, which is not among upstream's tests"));
     }
@@ -107,7 +103,7 @@ fn test(edition: Edition, only: &[String]) -> Result<bool, String> {
     println!("{}: {} of {total} programs are built", edition.name(), programs.len());
 
     let library = Library::build(edition.features(), &[])?;
-    let builder = Builder::new(&workspace.upstream, &library, edition, &workspace.target.join("upstream-tests"))?;
+    let builder = Builder::new(&places.upstream, &library, edition, &places.target.join("upstream-tests"))?;
     let mut results = in_parallel(&programs, |name| builder.build(name).and_then(|program| program::run(&program)));
     // The programs depend on timing, so one that fails among others gets a machine to itself.
     for (name, result) in programs.iter().zip(&mut results) {
@@ -143,9 +139,9 @@ fn expectations(edition: Edition) -> Result<BTreeMap<String, (Expected, &'static
 }
 
 /// The names of upstream's test programs.
-fn programs(workspace: &Workspace) -> Result<Vec<String>, String> {
-    let directory = workspace.upstream.join("tests");
-    let entries = fs::read_dir(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+fn programs(places: &Places) -> Result<Vec<String>, String> {
+    let directory = places.upstream.join("tests");
+    let entries = fs::read_dir(&directory).map_err(|error| failed(&directory, error))?;
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.strip_suffix(".cpp").map(str::to_owned))
         .filter(|name| name.starts_with("test_"))

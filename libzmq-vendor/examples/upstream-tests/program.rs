@@ -1,6 +1,7 @@
 //! Building and running one of upstream's test programs.
 
 use crate::Edition;
+use crate::command::failed;
 use crate::library::Library;
 use std::env;
 use std::fs::{self, File};
@@ -36,7 +37,7 @@ impl<'a> Builder<'a> {
     /// Compiles what all programs share.
     pub fn new(upstream: &'a Path, library: &'a Library, edition: Edition, directory: &Path) -> Result<Self, String> {
         let directory = directory.join(edition.name());
-        fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+        fs::create_dir_all(&directory).map_err(|error| failed(&directory, error))?;
         let mut builder = Builder { upstream, library, edition, directory, common: Vec::new() };
         for name in ["testutil", "testutil_monitoring", "testutil_security", "testutil_unity"] {
             let source = upstream.join("tests").join(name).with_extension("cpp");
@@ -96,13 +97,13 @@ fn finish(mut compiler: Command) -> Result<(), String> {
 pub fn run(program: &Path) -> Result<(Outcome, String), String> {
     let directory = program.with_extension("run");
     let log = program.with_extension("log");
-    fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    let file = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
-    let errors = file.try_clone().map_err(|error| format!("{}: {error}", log.display()))?;
+    fs::create_dir_all(&directory).map_err(|error| failed(&directory, error))?;
+    let file = File::create(&log).map_err(|error| failed(&log, error))?;
+    let errors = file.try_clone().map_err(|error| failed(&log, error))?;
     let mut command = Command::new(program);
     command.current_dir(&directory).stdin(Stdio::null()).stdout(file).stderr(errors);
     own_group(&mut command);
-    let mut child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
+    let mut child = command.spawn().map_err(|error| failed(program, error))?;
     let status = wait(&mut child);
     // Whatever the program left running.
     kill_group(child.id());
