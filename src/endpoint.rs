@@ -243,27 +243,6 @@ fn check_ipc_bind(call: &'static str, endpoint: &str, path: &str) -> Result<()> 
     }
 }
 
-/// Checks that no socket listens at the path of an ipc endpoint: tried by a connection, which ends at once.
-pub(crate) fn check_ipc_unused(call: &'static str, endpoint: &str) -> Result<()> {
-    let Some(path) = endpoint.strip_prefix("ipc://").filter(|path| !path.starts_with(['*', '@'])) else {
-        return Ok(());
-    };
-    let in_use = |why: &str| Err(Errno::EADDRINUSE.with_detail(call, format_args!("{endpoint:?}: {why}")));
-    let Err(error) = mio::net::UnixStream::connect(path) else {
-        return in_use("a socket listens at that path");
-    };
-    match error.raw_os_error() {
-        // Without a number, the path is refused later.
-        None | Some(libc::ENOENT | libc::ENOTDIR | libc::ECONNREFUSED) => Ok(()),
-        Some(errno @ (libc::EMFILE | libc::ENFILE)) => {
-            Err(Errno::from_raw(errno).with_detail(call, format_args!("{endpoint:?}")))
-        }
-        Some(libc::EAGAIN) => in_use("a socket listens at that path, and has no room for another connection"),
-        // Such as EACCES.
-        _ => in_use(&format!("a socket may listen at that path: {error}")),
-    }
-}
-
 /// Checks an endpoint of a socket that carries raw data. The other transports carry messages, and of several parts too,
 /// which such a socket does not expect: libzmq aborts the process over them.
 pub(crate) fn check_raw(call: &'static str, endpoint: &str) -> Result<()> {

@@ -48,7 +48,7 @@ pub(crate) struct EndpointTexts {
     pub(crate) end: LocalEnd,
 }
 
-/// What a socket has at an endpoint.
+/// The side of an endpoint that a socket has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LocalEnd {
     Connection,

@@ -111,7 +111,8 @@ impl Message {
     /// The owner is dropped soon after the last message that shares it is gone, in a thread of this library: libzmq lets go
     /// of messages in the middle of its work. The thread has the signal mask, the processors and the priority of the thread
     /// that made the first message with an owner. Owners are dropped in turn. If the drop of one takes longer than 100 ms,
-    /// another thread drops those behind it, with up to 64 threads. A panic in its `drop` is reported by the panic hook and goes no further.
+    /// another thread drops those behind it, with up to 64 threads. A panic in its `drop` is reported by the panic hook and
+    /// goes no further.
     ///
     /// ```
     /// use std::sync::Arc;

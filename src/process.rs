@@ -83,10 +83,11 @@ pub(crate) fn note_signal() {
 }
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-/// How many signals were caught, modulo 2^32.
+/// The count of caught signals, modulo 2^32.
 static CAUGHT: AtomicU32 = AtomicU32::new(0);
 /// Set before signals are caught, and never dropped.
 pub(crate) static WAKE_UP: OnceLock<WakeUpPair> = OnceLock::new();
+
 /// The handler writes to one end, and blocked calls wait for the other. Neither end blocks, and neither is lent: safe code
 /// could make it blocking, and a signal handler or a wait would not end.
 pub(crate) struct WakeUpPair {
@@ -117,7 +118,7 @@ pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// How many signals were caught: tells a signal that has come since from one that was not cleared.
+/// The count of caught signals. It tells a signal that came since an earlier look from one that was not cleared.
 pub(crate) fn signals_caught() -> u32 {
     CAUGHT.load(Ordering::SeqCst)
 }

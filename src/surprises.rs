@@ -73,7 +73,7 @@
 //!   security, no message properties ([`Message::gets`]) and no peers in other contexts.
 //! - Do: connect again, or use `ipc://`.
 //!
-//! ## A REQ waits for ever for the reply of a peer that is gone
+//! ## A REQ waits without end for the reply of a peer that is gone
 //!
 //! The peer took the request and left. A receive waits, and a send fails with `EFSM`, also after the peer has come
 //! back.
@@ -108,7 +108,7 @@
 //!
 //! ## A send without a peer waits, or drops the message
 //!
-//! PUSH, DEALER, REQ and PAIR wait for a peer, for ever by default. PUB, XPUB and ROUTER return `Ok` and drop the
+//! PUSH, DEALER, REQ and PAIR wait for a peer, by default without end. PUB, XPUB and ROUTER return `Ok` and drop the
 //! message.
 //!
 //! - Why: each pattern has its rule, and neither is an error to libzmq.
@@ -287,12 +287,12 @@
 //! # }
 //! ```
 //!
-//! ## The end of a context waits for ever for unsent messages
+//! ## The end of a context waits without end for unsent messages
 //!
 //! A program that sent to an absent peer does not end: dropping the context waits. [`std::process::exit`] does not
 //! wait, nor does the return from `main` if the context is in a `static`: unsent messages are lost.
 //!
-//! - Why: [`Socket::set_linger`] is for ever by default, except for SUB and XSUB.
+//! - Why: [`Socket::set_linger`] has no bound by default, except for SUB and XSUB.
 //! - Do: end the context by [`Context::terminate`](crate::Context::terminate), which bounds the wait.
 //!
 //! ```

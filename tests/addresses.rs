@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use common::{DEADLINE, HeldPort, context, skip_unless};
+use common::{DEADLINE, HeldPort, context, has_ipv6, lacks_curve, lacks_ipv6, skip_unless};
 use socket2::Type;
 use zmq::monitor::{Event, Events, ProtocolError};
 use zmq::security::Security;
@@ -37,8 +37,7 @@ fn connect<'ctx>(context: &'ctx Context, server: &Socket<'_, Rep>, endpoint: &st
     client
 }
 
-/// Binds sockets to one endpoint in turn, each after `end` has ended the one before. `open` is how many peers are still
-/// connected then.
+/// Binds sockets to one endpoint in turn, each after `end` has ended the one before, with and without a peer.
 fn bind_in_turn(tries: usize, end: impl Fn(Socket<'_, Rep>, &str)) {
     let port = HeldPort::new(Type::STREAM, Ipv4Addr::UNSPECIFIED);
     for endpoint in endpoints(port.address().port()) {
@@ -119,7 +118,7 @@ fn address_is_free_for_other_libraries_when_unbind_has_returned() {
 
 #[deadline::test]
 fn ipv6_address_is_free_when_unbind_has_returned() {
-    if skip_unless(TcpListener::bind("[::1]:0").is_ok(), "this machine has no IPv6") {
+    if lacks_ipv6() {
         return;
     }
     let context = context();
@@ -165,7 +164,7 @@ fn unbind_takes_the_text_that_bind_was_given_and_the_one_that_it_gave_back() {
     let port = port.address().port();
     let context = context();
     let path = std::env::temp_dir().join(format!("safe-zmq-text-{}", std::process::id()));
-    for has_ipv6 in [false, TcpListener::bind("[::1]:0").is_ok()] {
+    for ipv6 in [false, has_ipv6()] {
         let mut texts: Vec<_> = ["*", "0.0.0.0", "127.0.0.1"].map(|host| format!("tcp://{host}:{port}")).into();
         texts.push(format!("tcp://127.0.0.1:0{port}"));
         if zmq::has("WS") {
@@ -177,7 +176,7 @@ fn unbind_takes_the_text_that_bind_was_given_and_the_one_that_it_gave_back() {
         texts.extend([format!("ipc://{}", path.display()), "inproc://text".to_owned()]);
         for text in texts {
             let socket = context.socket(Rep).unwrap();
-            socket.set_ipv6(has_ipv6).unwrap();
+            socket.set_ipv6(ipv6).unwrap();
             let mut bound = socket.bind(&text).unwrap();
             for _ in 0..3 {
                 socket.unbind(&text).unwrap_or_else(|error| panic!("{bound}: {error}"));
@@ -199,7 +198,7 @@ fn unbind_takes_the_text_that_bind_was_given_and_the_one_that_it_gave_back() {
 #[cfg(target_os = "linux")]
 #[deadline::test]
 fn unbind_takes_a_text_that_stands_for_two_addresses() {
-    if skip_unless(TcpListener::bind("[::1]:0").is_ok(), "this machine has no IPv6") {
+    if lacks_ipv6() {
         return;
     }
     let port = HeldPort::new(Type::STREAM, Ipv4Addr::LOCALHOST);
@@ -309,7 +308,7 @@ fn disconnect_takes_the_text_of_connect_and_the_last_endpoint() {
             for text in [text, other] {
                 assert_eq!(source.disconnect(text).unwrap_err().errno(), Errno::ENOENT, "{text}");
             }
-            common::eventually("nobody is there", || !source.try_send("lost").unwrap().is_sent());
+            common::eventually("the PUSH has no peer", || !source.try_send("lost").unwrap().is_sent());
         }
     }
 }
@@ -336,6 +335,13 @@ fn disconnect_ends_one_of_two_websockets_after_a_repeated_connect() {
 fn assert_says(error: &zmq::Error, errno: Errno, text: &str) {
     assert_eq!(error.errno(), errno, "{error}");
     assert!(error.to_string().contains(text), "{text:?} is not in: {error}");
+}
+
+/// Asserts that the error names the call and the endpoint.
+#[track_caller]
+fn assert_names(error: &zmq::Error, call: &str, endpoint: &str) {
+    assert_eq!(error.call(), call);
+    assert!(error.to_string().contains(&format!("{endpoint:?}")), "{endpoint:?} is not in: {error}");
 }
 
 #[deadline::test]
@@ -376,9 +382,8 @@ fn bind_says_what_is_wrong_with_an_address() {
     }
     for (endpoint, errno, text) in cases {
         let error = context.socket(Pull).unwrap().bind(endpoint).unwrap_err();
+        assert_names(&error, "zmq_bind", endpoint);
         assert_says(&error, errno, text);
-        assert_says(&error, errno, &format!("{endpoint:?}"));
-        assert_eq!(error.call(), "zmq_bind");
     }
     let socket = context.socket(Pull).unwrap();
     socket.set_ipv6(true).unwrap();
@@ -418,11 +423,9 @@ fn connect_says_what_is_wrong_with_an_address() {
         ]);
     }
     for (endpoint, errno, text) in cases {
-        let socket = context.socket(Push).unwrap();
-        let error = socket.connect(endpoint).unwrap_err();
+        let error = context.socket(Push).unwrap().connect(endpoint).unwrap_err();
+        assert_names(&error, "zmq_connect", endpoint);
         assert_says(&error, errno, text);
-        assert_says(&error, errno, &format!("{endpoint:?}"));
-        assert_eq!(error.call(), "zmq_connect");
     }
     let socket = context.socket(Push).unwrap();
     socket.set_ipv6(true).unwrap();
@@ -483,7 +486,7 @@ fn connect_through_a_proxy_takes_an_ipv6_address_without_the_option() {
 
 #[deadline::test]
 fn curve_without_one_of_its_keys_is_refused() {
-    if skip_unless(zmq::has("curve"), "this libzmq was built without CURVE") {
+    if lacks_curve() {
         return;
     }
     type SetKey<'a> = &'a dyn Fn(&Socket<'_, Dealer>) -> zmq::Result<()>;
@@ -543,7 +546,7 @@ fn curve_without_one_of_its_keys_is_refused() {
 /// The docs say so, at the event and at the key.
 #[deadline::test]
 fn wrong_server_key_looks_like_a_peer_that_left() {
-    if skip_unless(zmq::has("curve"), "this libzmq was built without CURVE") {
+    if lacks_curve() {
         return;
     }
     let (_, server_secret) = curve_keypair().unwrap();

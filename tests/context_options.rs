@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
-use common::descriptors::fail_system_call;
+use common::descriptors::{fail_system_call, without_threads};
 #[cfg(target_os = "linux")]
 use common::in_own_process;
 use common::skip_unless;
@@ -32,14 +32,6 @@ fn works(context: &Context) {
     for socket in [&left, &right] {
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
-}
-
-/// The names of this process's threads.
-fn threads() -> BTreeSet<String> {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    // A thread may end between being listed and being asked.
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.map(|name| name.trim_end().to_owned()).collect()
 }
 
 #[deadline::test]
@@ -229,16 +221,10 @@ fn first_socket_reports_scheduling_that_the_system_refuses_by_then() {
 fn first_socket_reports_that_the_system_has_no_more_threads() {
     in_own_process("first_socket_reports_that_the_system_has_no_more_threads", || {
         let context = Context::new().unwrap();
-        let open = || {
-            let calls = [libc::SYS_clone3, libc::SYS_clone];
-            let refused = calls.into_iter().all(|call| fail_system_call(call, None, libc::EAGAIN).is_ok());
-            if !skip_unless(refused, "this process may not filter its system calls") {
-                let error = context.socket(Pair).unwrap_err();
-                assert_eq!(error.errno(), Errno::EAGAIN, "{error}");
-            }
-        };
-        // The filter is that of the thread.
-        std::thread::scope(|scope| scope.spawn(open).join().unwrap());
+        without_threads(|| {
+            let error = context.socket(Pair).unwrap_err();
+            assert_eq!(error.errno(), Errno::EAGAIN, "{error}");
+        });
         works(&context);
     });
 }
@@ -353,8 +339,10 @@ fn threads_carry_the_prefix() {
         let _socket = context.socket(Pair).unwrap();
         // The last character of the longer names is cut off. Threads name themselves once they run.
         common::eventually("every thread has its name", || {
-            let of_context: BTreeSet<String> =
-                threads().iter().filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)).collect();
+            let of_context: BTreeSet<String> = common::thread_names()
+                .iter()
+                .filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned))
+                .collect();
             let expected = (0..count).map(|number| format!("IO/{number}")).chain(["Reap".to_owned()]);
             of_context == expected.collect()
         });
@@ -375,7 +363,9 @@ fn a_prefix_may_be_a_text() {
     }
     context.set_thread_name_prefix_text("alice").unwrap();
     works(&context);
-    common::eventually("the threads have the name", || threads().iter().any(|name| name.starts_with("alice/ZMQbg/")));
+    common::eventually("the threads have the name", || {
+        common::thread_names().iter().any(|name| name.starts_with("alice/ZMQbg/"))
+    });
 }
 
 #[cfg(feature = "draft")]

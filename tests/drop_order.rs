@@ -8,7 +8,7 @@ use common::kinds;
 use zmq::monitor::{Event, Events};
 use zmq::{Context, Pull, Push};
 
-/// A context waits for its open sockets when it ends: with the wrong order this would wait for ever.
+/// The end of a context waits for its open sockets. In the wrong order it would wait without end.
 #[deadline::test]
 fn socket_closes_before_its_context_ends_if_it_is_the_last_handle() {
     for kind in kinds() {

@@ -3,11 +3,11 @@
 mod common;
 
 use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, has_patch, kinds, skip_unless};
+use common::{DEADLINE, eventually, has_patch, kinds, lacks_ipv6, skip_unless};
 use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub};
 
 /// A directory of its own for each test, gone with it.
@@ -106,7 +106,7 @@ fn several_endpoints_of_one_socket() {
 
 #[deadline::test]
 fn ipv6_has_brackets() {
-    if skip_unless(TcpListener::bind("[::1]:0").is_ok(), "this machine has no IPv6") {
+    if lacks_ipv6() {
         return;
     }
     let context = Context::new().unwrap();

@@ -87,7 +87,7 @@ fn every_option_is_set_at_the_limits_of_its_c_type() {
                     wrong.push(format!("{} of {len} bytes on {kind}: {outcome:?}", row.name));
                 }
             }
-            // What is longer than the row says is refused or accepted. It is not read beyond its end.
+            // libzmq may accept a value that is longer than the row says. It must not read beyond the end of the value.
             if let CType::Bytes(max) | CType::Text(max) = row.c_type
                 && max < 1 << 20
             {

@@ -8,6 +8,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use common::thread_names;
 use common::{DEADLINE, TCP, in_own_process};
 use zmq::{Context, Message, Pull, Push, SharedSocket};
 
@@ -41,7 +43,7 @@ fn blocking(count: &Arc<AtomicUsize>) -> (Message, Sender<()>) {
     (owned(drop), release)
 }
 
-/// One thread dropped all owners, and the first that blocked held up the others for ever.
+/// One thread dropped all owners. An owner that blocked held up all that came after it.
 #[deadline::test]
 fn owners_that_block_do_not_hold_up_the_others() {
     let context = Context::new().unwrap();
@@ -85,7 +87,8 @@ fn terminate_waits_for_the_owners_of_every_thread() {
     }
 }
 
-/// The last handle of a shared socket waits while the socket's context lingers, for ever here.
+/// The drop of the last handle of a shared socket ends the context of the socket. The end waits here for a message that is
+/// never sent.
 #[test]
 fn owner_that_closes_a_lingering_socket_does_not_hold_up_the_others() {
     in_own_process("owner_that_closes_a_lingering_socket_does_not_hold_up_the_others", || {
@@ -107,10 +110,7 @@ fn owner_that_closes_a_lingering_socket_does_not_hold_up_the_others() {
 #[test]
 fn threads_of_owners_end_after_a_spell_of_blocking() {
     in_own_process("threads_of_owners_end_after_a_spell_of_blocking", || {
-        // A thread that ends during the count has no file.
-        let name = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
-        let tasks = || std::fs::read_dir("/proc/self/task").unwrap().map(|thread| name(thread.unwrap()));
-        let threads = || tasks().filter(|name| name.trim() == "zmq-owners").count();
+        let threads = || thread_names().into_iter().filter(|name| name == "zmq-owners").count();
         drop(owned(|| {}));
         common::wait_for_dropped_owners();
         assert_eq!(threads(), 1);

@@ -157,32 +157,24 @@ fn the_error_converts_with_the_report() {
 #[deadline::test]
 fn terminate_ends_the_context_after_the_system_refused_a_thread() {
     const TEST: &str = "terminate_ends_the_context_after_the_system_refused_a_thread";
-    fn threads() -> usize {
-        std::fs::read_dir("/proc/self/task").unwrap().count()
-    }
     common::in_own_process(TEST, || {
         for ends_by_drop in [false, true] {
             let context = common::context();
             let open = context.owned_socket(Pull).unwrap();
-            let terminate = || {
-                if !common::descriptors::refuse_threads() {
-                    return false;
-                }
+            let refused = common::descriptors::without_threads(|| {
                 for _ in 0..2 {
                     let error = context.terminate(MOMENT).unwrap_err();
                     assert!(error.to_string().contains("no thread could be started"), "{error}");
                     assert_eq!(error.open_sockets(), 1);
                 }
-                true
-            };
-            // The filter is that of the thread.
-            if !thread::scope(|scope| scope.spawn(terminate).join().unwrap()) {
+            });
+            if !refused {
                 return;
             }
             if ends_by_drop {
-                let before = threads();
+                let before = common::thread_names().len();
                 drop((context, open));
-                common::eventually("the threads of the context end", || threads() < before);
+                common::eventually("the threads of the context end", || common::thread_names().len() < before);
             } else {
                 drop(open);
                 context.terminate(DEADLINE).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::zap::{ANY_PORT, HANDLER, client, decision, event, is_let_in, keys, server};
-use common::{DEADLINE, eventually, lacks_curve, skip_part_unless_patched, skip_unless};
+use common::{DEADLINE, eventually, lacks_curve, lacks_ipv6, skip_part_unless_patched};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Credentials, Network, Security, Verdict};
 use zmq::{Context, Dealer, Multipart, PublicKey, Socket};
 
@@ -40,7 +40,7 @@ fn addresses_are_allowed_and_denied_by_domain() {
 
 #[deadline::test]
 fn addresses_of_ipv6_are_known() {
-    if skip_unless(std::net::TcpListener::bind("[::1]:0").is_ok(), "there is no IPv6 here") {
+    if lacks_ipv6() {
         return;
     }
     let context = Context::new().unwrap();

@@ -175,9 +175,8 @@ impl Context {
     /// opened them, and their endpoints. The context then goes on ending in the background. A socket that is dropped
     /// from then on gives up its unsent messages, and dropping handles returns at once. Messages of sockets that were
     /// dropped before are still sent, if their linger periods allow it and the process lives. If the system refuses a
-    /// thread, the context is shut down, and a later call ends it. Over a libzmq without the
-    /// patches for safety, a socket that has answered `ETERM` keeps its linger period, in the background. Nothing is
-    /// ever printed.
+    /// thread, the context is shut down, and a later call ends it. Over a libzmq without the patches for safety, a socket
+    /// that has answered `ETERM` keeps its linger period, in the background. Nothing is ever printed.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -323,7 +322,8 @@ impl Inner {
         lock(&self.raw_records).remove(&handle.addr()).filter(|record| record.kind == kind)
     }
 
-    /// Ends the use of the C context. The closure waits until the context has ended; `None` if another one has begun to.
+    /// Ends the use of the C context. Returns a closure that waits until the context has ended, or `None` if another closure
+    /// has begun to wait.
     fn end(&self) -> Option<impl FnOnce() + Send + use<>> {
         let mut ending = lock(&self.ending);
         if let Some(handle) = self.raw.end() {

@@ -8,8 +8,8 @@ use crate::raw::{Format, MonitorHandle, OpLock, RawMessage, RawSocket};
 
 /// The PAIR that receives a monitor's events, and the handle that stops the monitor.
 ///
-/// The monitor must stop before the PAIR closes. Otherwise the I/O thread that reports the next event blocks for ever, and
-/// with it all sockets of the context.
+/// The monitor must stop before the PAIR closes. If the PAIR closes first, the I/O thread that reports the next event blocks
+/// without end, and all sockets of the context stop.
 #[derive(Debug)]
 pub(crate) struct MonitorReader {
     handle: Arc<MonitorHandle>,
@@ -29,8 +29,8 @@ impl MonitorReader {
         pair.set_int(zmq_sys::ZMQ_RCVHWM, 0)?;
         pair.set_int(zmq_sys::ZMQ_LINGER, 0)?;
         let reader = MonitorReader { handle: socket.start_monitor(name, events, format)?, pair };
-        // From here on dropping the reader stops the monitor. It never waits: connecting to a bound name fails only after
-        // the context has ended, and then libzmq's own sends to the PAIR fail too.
+        // The drop of the reader stops the monitor. It does not wait: a connect to a bound name fails only after the end of
+        // the context, and libzmq's own sends to the PAIR fail then too.
         while let Err(errno) = reader.pair.op_lock().connect(name) {
             if errno != Errno::EINTR {
                 return Err(errno);

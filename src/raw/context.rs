@@ -132,7 +132,7 @@ impl ContextHandle {
 
     /// Ends the context: waits until every socket is closed and its linger period is over.
     pub(crate) fn term(self) {
-        // SAFETY: the handle is valid (type invariant), and this its one owner. After EINTR the context still lives, and
+        // SAFETY: the handle is valid (type invariant), and `self` is its one owner. After EINTR the context still lives, and
         // libzmq asks for the call to be repeated.
         while check(unsafe { zmq_sys::zmq_ctx_term(self.0.as_ptr()) }) == Err(Errno::EINTR) {}
     }

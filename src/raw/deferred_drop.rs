@@ -20,7 +20,7 @@ type Owner = Box<dyn Send>;
 /// An owner whose drop takes longer than this no longer holds up the owners behind it.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How many owners may be dropped at once. If the drops of so many block, the other owners wait.
+/// The most owners that are dropped at once. If their drops block, the other owners wait.
 const MOST_THREADS: usize = 64;
 
 /// The queue of owners, and its threads. One thread drops the owners in order. The other is the watcher, which runs no
@@ -43,12 +43,13 @@ struct Dropper {
 
 struct Queue {
     owners: VecDeque<Owner>,
-    /// How many owners were taken out of `owners`. The next one has this number.
+    /// The count of owners that were taken out of `owners`, which is the number of the next one.
     taken: u64,
     /// The numbers of the owners that are being dropped.
     in_drop: Vec<u64>,
-    /// How many threads there are, and how many of them wait for an owner.
+    /// The threads that drop owners.
     threads: usize,
+    /// Those of `threads` that wait for an owner.
     idle: usize,
     /// Whether the watcher waits for `PATIENCE` to pass.
     is_watched: bool,
@@ -66,9 +67,7 @@ thread_local! {
 /// Starts the watcher, if this process has none. A thread that hands over an owner calls this.
 #[inline]
 pub(super) fn start() {
-    if !running().is_some_and(|dropper| dropper.has_watcher.load(Ordering::Acquire))
-        && let Some(dropper) = dropper()
-    {
+    if let Some(dropper) = running().or_else(dropper) {
         dropper.start_watcher();
     }
 }
@@ -119,8 +118,12 @@ impl Dropper {
         }
     }
 
+    /// Starts the watcher, if it does not run.
     fn start_watcher(&'static self) {
-        // Held, so that one thread starts it.
+        if self.has_watcher.load(Ordering::Acquire) {
+            return;
+        }
+        // The lock keeps other threads from starting it too.
         let _queue = lock(&self.queue);
         if !self.has_watcher.load(Ordering::Acquire) {
             let started = spawn("zmq-owner-watch", || self.watch());
@@ -130,9 +133,7 @@ impl Dropper {
     }
 
     fn add(&'static self, owner: Owner) {
-        if !self.has_watcher.load(Ordering::Acquire) {
-            self.start_watcher();
-        }
+        self.start_watcher();
         let mut queue = lock(&self.queue);
         queue.owners.push_back(owner);
         self.added.notify_one();

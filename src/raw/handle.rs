@@ -168,8 +168,8 @@ impl RawSocket {
         if let Some(monitor) = monitor {
             monitor.release();
         }
-        // SAFETY: the handle was open and this its one owner; its monitor uses it no more. The call only fails on what is no
-        // socket.
+        // SAFETY: the handle was open, and `self` was its one owner. The monitor does not use it any more. The call fails only
+        // for a handle that is not a socket's.
         unsafe { zmq_sys::zmq_close(pointer) };
     }
 
@@ -316,8 +316,7 @@ impl MonitorHandle {
     /// Stops the monitor, once: the socket may have another monitor afterwards. Returns `false` if it was stopped or
     /// released before.
     ///
-    /// It does not wait. libzmq reports the end to the PAIR, which its reader keeps open and which has no
-    /// high-water mark.
+    /// It does not wait. libzmq reports the end to the PAIR, which its reader keeps open and which has no high-water mark.
     pub(crate) fn stop(&self) -> bool {
         // A forked child must not touch its parent's sockets. A thread of the parent may hold the lock.
         if !self.process.is_current() {

@@ -25,7 +25,7 @@ use shared::Msg;
 /// It is `Send`: libzmq counts content atomically, and the owners that a message can have are `Send`.
 pub(crate) struct RawMessage(Msg);
 
-/// What a shared reference to a message can reach.
+/// The part of a message that a shared reference can reach.
 mod shared {
     use std::cell::UnsafeCell;
     use std::mem::MaybeUninit;

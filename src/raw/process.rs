@@ -1,4 +1,4 @@
-//! What tells this process that it was forked, or that SIGINT or SIGTERM was caught: see `process.rs` below `src/`.
+//! The handlers of forks and of SIGINT and SIGTERM. They note each in the state of `src/process.rs`.
 
 use std::ffi::c_int;
 use std::io;

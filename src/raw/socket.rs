@@ -124,7 +124,7 @@ impl RawSocket {
         }
     }
 
-    /// `ZMQ_LINGER`: how long unsent messages are kept; `None` is for ever.
+    /// `ZMQ_LINGER`: the time for which unsent messages are kept. `None` has no end.
     pub(crate) fn linger(&self) -> Result<Option<Duration>, Errno> {
         let milliseconds = self.get_int(zmq_sys::ZMQ_LINGER)?;
         Ok(u64::try_from(milliseconds).ok().map(Duration::from_millis))
@@ -198,8 +198,8 @@ impl RawSocket {
     /// `ENOTSUP` for a socket of a thread-safe kind.
     pub(crate) fn peer_state(&self, id: &[u8]) -> Result<c_int, Errno> {
         let handle = self.used_by_one_thread()?;
-        // SAFETY: the handle is open or null, and no other thread uses the socket (checked above); the pointer and the length are
-        // those of one slice.
+        // SAFETY: the handle is open or null, and no other thread uses the socket (checked above). The pointer and the length
+        // are those of one slice.
         check(unsafe { zmq_sys::zmq_socket_get_peer_state(handle, id.as_ptr().cast(), id.len()) })
     }
 
@@ -211,8 +211,8 @@ impl RawSocket {
     #[cfg(zmq_patches = "safety")]
     pub(crate) fn pipes_stats(&self) -> Result<(), Errno> {
         let handle = self.used_by_one_thread()?;
-        // SAFETY: the handle is open or null, and no other thread uses the socket (checked above). A pipe whose other end may be
-        // freed is not asked (patch 0022-commands-to-freed-pipe).
+        // SAFETY: the handle is open or null, and no other thread uses the socket (checked above). A pipe whose other end may
+        // be freed is not asked (patch 0022-commands-to-freed-pipe).
         check(unsafe { zmq_sys::zmq_socket_monitor_pipes_stats(handle) }).map(drop)
     }
 }

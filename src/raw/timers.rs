@@ -13,10 +13,10 @@ use crate::error::Errno;
 /// `zmq_timers_execute` may not call much else on them, and may not panic.
 #[derive(Debug)]
 pub(crate) struct RawTimers {
-    /// Valid until dropped. libzmq checks by itself that it is, but not that one thread uses it at a time: a pointer is neither
-    /// `Send` nor `Sync`.
+    /// Valid until dropped, and used by one thread at a time: a pointer is neither `Send` nor `Sync`. libzmq checks that it
+    /// is valid, and not which thread uses it.
     handle: NonNull<c_void>,
-    /// What the handlers are given. It stays where it is as long as the handle is valid.
+    /// The argument of the handlers. It stays where it is as long as the handle is valid.
     due: Rc<RefCell<VecDeque<c_int>>>,
     last: c_int,
 }

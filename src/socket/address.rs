@@ -1,5 +1,5 @@
-//! Addresses: why libzmq refuses one or never reaches it, the texts that stand for an endpoint, and the wait until the
-//! address of a listener is free.
+//! Addresses: why libzmq refuses one or never reaches it, the texts that stand for an endpoint, whether a socket listens at
+//! one, and the wait until the address of a listener is free.
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
@@ -17,7 +17,7 @@ use crate::error::{Errno, Error, Result};
 use crate::known::{EndpointTexts, Known, LocalEnd};
 use crate::raw;
 
-/// How long `unbind` and `close` wait until the I/O thread has closed the listeners.
+/// The longest wait of `unbind` and `close` for the I/O thread to close the listeners.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 impl Core {
@@ -126,7 +126,7 @@ impl Core {
             let ended = end(&c_text);
             match ended {
                 Ok(()) => outcome = Ok(()),
-                // Either it is none of the socket's, or it was ended under another spelling of its address.
+                // The socket does not have it, or has ended it under another spelling.
                 Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(errno),
             }
@@ -228,6 +228,36 @@ impl ListenAddress {
         socket.set_reuse_address(true)?;
         socket.bind(&address)
     }
+}
+
+/// Checks that no socket listens at the path of an ipc endpoint, tried by a connection that ends at once.
+///
+/// # Errors
+///
+/// `EADDRINUSE` if a socket listens there, or may do so; `EMFILE` or `ENFILE` without a descriptor to try with.
+pub(super) fn check_ipc_unused(call: &'static str, endpoint: &str) -> Result<()> {
+    let Some(path) = endpoint.strip_prefix("ipc://").filter(|path| !path.starts_with(['*', '@'])) else {
+        return Ok(());
+    };
+    let in_use = |why: &str| Err(Errno::EADDRINUSE.with_detail(call, format_args!("{endpoint:?}: {why}")));
+    let Err(error) = try_connect(path) else { return in_use("a socket listens at that path") };
+    match error.raw_os_error() {
+        // Without a number, the path is refused later.
+        None | Some(libc::ENOENT | libc::ENOTDIR | libc::ECONNREFUSED) => Ok(()),
+        Some(errno @ (libc::EMFILE | libc::ENFILE)) => {
+            Err(Errno::from_raw(errno).with_detail(call, format_args!("{endpoint:?}")))
+        }
+        Some(libc::EAGAIN) => in_use("a socket listens at that path, and has no room for another connection"),
+        // Such as EACCES.
+        _ => in_use(&format!("a socket may listen at that path: {error}")),
+    }
+}
+
+fn try_connect(path: &str) -> io::Result<()> {
+    let address = SockAddr::unix(path)?;
+    let socket = socket2::Socket::new(address.domain(), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&address)
 }
 
 /// The address of a listener, from the text that libzmq gave it. `None` for the file of `ipc://`, which a bind takes over.

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 
-use super::address::wait_until_free;
+use super::address::{check_ipc_unused, wait_until_free};
 use super::guards::{BindGuard, ConnectGuard};
 use super::{Core, Socket};
 use crate::context::EndpointRole;
@@ -299,9 +299,10 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `ENOENT` without such a connection, `EINVAL`, `EPROTONOSUPPORT`, `ETERM`. `EFSM` while a message is half received, and on ROUTER,
-    /// REP, SUB, XSUB and STREAM while a message is waiting: libzmq would abort the process if the message ended with
-    /// its connection. With a libzmq without the patches for safety, `EFSM` also if an `inproc://` name is not bound yet.
+    /// `ENOENT` without such a connection, `EINVAL`, `EPROTONOSUPPORT`, `ETERM`. `EFSM` while a message is half received, and
+    /// on ROUTER, REP, SUB, XSUB and STREAM while a message is waiting: libzmq would abort the process if the message ended
+    /// with its connection. With a libzmq without the patches for safety, `EFSM` also if an `inproc://` name is not bound
+    /// yet.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -331,7 +332,7 @@ impl Core {
         const CALL: &str = "zmq_bind";
         self.check_process(CALL)?;
         let op = self.op_lock();
-        endpoint::check_ipc_unused(CALL, endpoint)?;
+        check_ipc_unused(CALL, endpoint)?;
         self.bind_locked(&op, endpoint, None)
     }
 
@@ -502,20 +503,15 @@ impl Core {
             outcome
         };
         drop(op);
-        match outcome {
-            Ok(addresses) => {
-                self.forget_endpoint(endpoint);
-                wait_until_free(&addresses);
-                Ok(())
-            }
-            Err(errno) if endpoint::is_wildcard(endpoint) => {
-                Err(missing(CALL, errno, endpoint, "a wildcard; take the endpoint that bind gave back"))
-            }
-            Err(errno) => {
-                let why = "not bound to it; take the text that bind was given, or the endpoint that bind gave back";
-                Err(missing(CALL, errno, endpoint, why))
-            }
-        }
+        let why = if endpoint::is_wildcard(endpoint) {
+            "a wildcard; take the endpoint that bind gave back"
+        } else {
+            "not bound to it; take the text that bind was given, or the endpoint that bind gave back"
+        };
+        let addresses = outcome.map_err(|errno| missing(CALL, errno, endpoint, why))?;
+        self.forget_endpoint(endpoint);
+        wait_until_free(&addresses);
+        Ok(())
     }
 
     /// `name` if this socket has bound it.

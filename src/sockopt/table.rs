@@ -75,8 +75,8 @@ options! {
     /// may have to wait for them: in milliseconds, `None` is for ever. The default is zero for SUB and XSUB and if the
     /// context is not [`crate::Context::blocky`], for ever otherwise. Takes effect at once, until the shutdown of the
     /// context. Messages to an `inproc://` name that is not bound are kept as long, and no longer than the context is
-    /// used; over a libzmq without the patches for safety, for ever. See
-    /// [surprises](crate::surprises#the-end-of-a-context-waits-for-ever-for-unsent-messages).
+    /// used. A libzmq without the patches for safety keeps these without end. See
+    /// [surprises](crate::surprises#the-end-of-a-context-waits-without-end-for-unsent-messages).
     ///
     /// A message counts as sent once the system has it. Over `tcp://` and `ws://` the system drops what it has not
     /// transmitted if the peer sends something after the close, such as a heartbeat: a slow peer with
@@ -242,8 +242,8 @@ options! {
 
     /// Whether a REQ may send again before the reply has come, and so abandon the first request: no unless set. Takes
     /// effect at once. Set [`crate::Socket::set_req_correlate`] too, or a late reply answers the wrong request. Without
-    /// the two a REQ waits for ever for the reply of a peer that is gone: see
-    /// [surprises](crate::surprises#a-req-waits-for-ever-for-the-reply-of-a-peer-that-is-gone).
+    /// both options a REQ waits without end if its peer is gone: see
+    /// [surprises](crate::surprises#a-req-waits-without-end-for-the-reply-of-a-peer-that-is-gone).
     "ZMQ_REQ_RELAXED" = ZMQ_REQ_RELAXED: Int by (Flag => bool), [] [set_req_relaxed], ReqKind (accepted::REQ), true;
 
     /// Whether only the newest message of each peer is kept: no unless set. Takes effect at the next bind or connect.

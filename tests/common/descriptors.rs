@@ -79,12 +79,21 @@ pub fn fail_system_call(number: libc::c_long, argument: Option<(usize, u32)>, er
     Ok(())
 }
 
-/// Makes `pthread_create` fail in this thread, or reports the test as skipped and returns false.
+/// Runs `body` in a thread in which `pthread_create` fails. Reports the test as skipped, and returns false, if the system does
+/// not allow that.
 #[cfg(target_os = "linux")]
-pub fn refuse_threads() -> bool {
-    let calls = [libc::SYS_clone3, libc::SYS_clone];
-    let refused = calls.into_iter().all(|call| fail_system_call(call, None, libc::EAGAIN).is_ok());
-    !super::skip_unless(refused, "this process may not filter its system calls")
+pub fn without_threads(body: impl FnOnce() + Send) -> bool {
+    let run = || {
+        let calls = [libc::SYS_clone3, libc::SYS_clone];
+        let refused = calls.into_iter().all(|call| fail_system_call(call, None, libc::EAGAIN).is_ok());
+        if super::skip_unless(refused, "this process may not filter its system calls") {
+            return false;
+        }
+        body();
+        true
+    };
+    // A filter of system calls holds for one thread.
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap())
 }
 
 #[cfg(target_os = "linux")]

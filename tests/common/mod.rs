@@ -393,6 +393,25 @@ pub fn kinds() -> Vec<Kind> {
     kinds
 }
 
+/// The names of the threads of this process.
+#[cfg(target_os = "linux")]
+pub fn thread_names() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    // A thread may end between the list and the read of its name.
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.map(|name| name.trim_end().to_owned()).collect()
+}
+
+/// Reports the test as skipped, and returns true, if this machine has no IPv6.
+pub fn lacks_ipv6() -> bool {
+    skip_unless(has_ipv6(), "this machine has no IPv6")
+}
+
+/// Whether this machine has the IPv6 address of the loopback interface.
+pub fn has_ipv6() -> bool {
+    std::net::TcpListener::bind("[::1]:0").is_ok()
+}
+
 /// Waits until the owners of all messages that libzmq has freed so far are dropped. The end of a context waits for them.
 pub fn wait_for_dropped_owners() {
     Context::new().unwrap().terminate(DEADLINE).unwrap();

@@ -262,7 +262,7 @@ fn listener_survives_the_shutdown_of_a_duplicate() {
     });
 }
 
-/// Lets `accept` wait for ever, on the descriptor and on its duplicates.
+/// Makes the descriptor and its duplicates blocking, and gives `accept` no time-out.
 fn make_blocking(listener: &TcpListener) {
     listener.set_nonblocking(false).unwrap();
     socket2::SockRef::from(listener).set_read_timeout(None).unwrap();

@@ -275,7 +275,7 @@ enum Heartbeats {
     No,
     /// The peer closes before it has read them all, and the system resets the connection.
     Unread,
-    /// As above, and the time-out passes before the connection is read to its end.
+    /// The peer closes so too, and the time-out passes before the connection is read to its end.
     TimedOut,
 }
 

@@ -19,7 +19,7 @@ use crate::common::{DEADLINE, HeldPort, Process, TCP, alone, c_program, context,
 /// The service, whose key the clients of the tests use too.
 const SERVICE: &str = "zmq@localhost";
 
-/// The directories of Debian's Kerberos programs, one of which is not in each user's path.
+/// The path of a Kerberos program. Debian has some of them in /usr/sbin, which is not in the PATH of each user.
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);

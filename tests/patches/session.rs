@@ -540,7 +540,7 @@ fn context_ends_when_a_closed_socket_cannot_write_its_last_batch() {
     gives_up_its_last_batch::<UnixStream>("ipc://*");
 }
 
-/// Sends a message to the socket that is bound, of which the other is the peer.
+/// Sends a message from `peer` to `bound`, with what the kind of `bound` needs before that.
 fn deliver(bound: &Socket<'_>, peer: &Socket<'_>) {
     let send = |from: &Socket<'_>, to: &Socket<'_>| {
         assert!(from.send_timeout("message", DEADLINE).unwrap().is_sent());

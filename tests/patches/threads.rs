@@ -1,11 +1,10 @@
 //! ctx.cpp, thread.cpp: the start of a context's threads.
 
-use std::thread;
 use std::time::Duration;
 
 use zmq::{Context, Errno, Pull, Router};
 
-use crate::common::descriptors::{fail_system_call, refuse_threads};
+use crate::common::descriptors::{fail_system_call, without_threads};
 use crate::common::{DEADLINE, Process, TCP, alone, context, in_own_process, pair, role, skip_unless, text};
 
 fn assert_works(context: &Context) {
@@ -19,19 +18,11 @@ fn assert_works(context: &Context) {
 fn zmq_socket_fails_when_the_system_refuses_a_thread() {
     in_own_process("threads::zmq_socket_fails_when_the_system_refuses_a_thread", || {
         let context = context();
-        let refused = thread::scope(|scope| {
-            let open = || {
-                if !refuse_threads() {
-                    return false;
-                }
-                for _ in 0..3 {
-                    let error = context.socket(Router).unwrap_err();
-                    assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "zmq_socket"));
-                }
-                true
-            };
-            // The filter is that of the thread.
-            scope.spawn(open).join().unwrap()
+        let refused = without_threads(|| {
+            for _ in 0..3 {
+                let error = context.socket(Router).unwrap_err();
+                assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "zmq_socket"));
+            }
         });
         if refused {
             assert_works(&context);

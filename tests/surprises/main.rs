@@ -69,7 +69,7 @@ fn wait_for_connections<T: SocketType>(socket: &Socket<'_, T>, monitor: &Monitor
 /// Ends the connections of an endpoint, and binds it again.
 fn bind_again<T: SocketType>(socket: &Socket<'_, T>, endpoint: &str) {
     socket.unbind(endpoint).unwrap();
-    eventually("the endpoint is free", || socket.bind(endpoint).is_ok());
+    socket.bind(endpoint).unwrap();
 }
 
 /// Adds the parts of links to the page that follow `surprises#`, from the files of a folder.

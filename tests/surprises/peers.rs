@@ -233,7 +233,7 @@ fn inproc_connection_is_not_made_again() {
     assert!(pull.recv_timeout(SHORT).unwrap().is_none());
 }
 
-/// A REQ waits for ever for the reply of a peer that is gone
+/// A REQ waits without end for the reply of a peer that is gone
 #[deadline::test]
 fn req_waits_for_the_reply_of_a_peer_that_is_gone() {
     for endpoint in wires() {

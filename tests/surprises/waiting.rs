@@ -47,7 +47,7 @@ fn end_of_a_pipe_is_an_error_without_input() {
     assert_eq!(items[0].revents(), PollEvents::POLLIN | PollEvents::POLLERR);
 }
 
-/// The end of a context waits for ever for unsent messages
+/// The end of a context waits without end for unsent messages
 #[deadline::test]
 fn end_of_a_context_waits_for_unsent_messages() {
     static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context::new().unwrap());

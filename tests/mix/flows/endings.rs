@@ -31,7 +31,7 @@ pub fn terminate(flow: &mut Flow<'_>) -> Result {
         let _other = flow.rng.coin().then(|| context.clone());
         return context.terminate(within()).map_err(|error| Stop::Fault(format!("nothing is open, and {error}")));
     }
-    // The socket has no peer, and keeps its unsent messages for ever.
+    // The socket has no peer, and its linger period has no end.
     socket.connect(&format!("tcp://127.0.0.1:{}", free_port()))?;
     for _ in 0..1 + flow.rng.below(3) {
         socket.send(owned())?;

@@ -93,7 +93,7 @@ fn bind(thread: &mut Thread<'_>, rng: &mut Rng) {
     }
 }
 
-/// A descriptor of which a duplicate is used beside the socket.
+/// Binds a descriptor, and uses a duplicate of it beside the socket.
 fn bind_fd(thread: &mut Thread<'_>, rng: &mut Rng) {
     let path = thread.world.directory.join(format!("fd-{}", thread.world.number()));
     let (transport, fd) = match rng.below(3) {
