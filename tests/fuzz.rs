@@ -6,6 +6,8 @@ mod common;
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use common::{DEADLINE, Process, alone, kinds, opens, role, skip_part_unless_patched};
@@ -15,17 +17,24 @@ use zmq::{Context, Flags, Kind, Multipart, Socket};
 
 /// Runs the named test once for each role in a process of its own, and expects all of them to live.
 fn in_children(test: &str, roles: &[String]) {
-    // Several at a time: they wait most of the time.
-    for roles in roles.chunks(6) {
-        let children: Vec<Process> = roles.iter().map(|role| Process::spawn(&mut alone(test, role))).collect();
-        for (mut child, role) in children.into_iter().zip(roles) {
+    let next = AtomicUsize::new(0);
+    let run_each = || {
+        while let Some(role) = roles.get(next.fetch_add(1, Ordering::Relaxed)) {
+            // A name server that does not answer costs each lookup a second, instead of ten.
+            let mut child = Process::spawn(alone(test, role).env("RES_OPTIONS", "timeout:1 attempts:1"));
             let lines = child.rest();
             let status = child.wait();
             let last = lines.iter().rev().find(|line| line.starts_with("case ")).map_or("", String::as_str);
             assert_eq!(status.signal(), None, "{role} died: {last}");
             assert!(status.success(), "{role}: {status}: {last}");
         }
-    }
+    };
+    // The children wait most of the time.
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(run_each);
+        }
+    });
 }
 
 /// Names what is tried next, in case it is the last thing that this process does.
