@@ -1,6 +1,6 @@
 //! ws_engine.cpp: WebSocket peers that name no mechanism ("ZWS2.0"), as browsers do.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,12 @@ struct Peer {
 }
 
 impl Peer {
-    /// Connects to a socket.
+    /// Connects to a socket, without a mechanism.
     fn client(endpoint: &str) -> Peer {
+        Peer::client_with(endpoint, "ZWS2.0")
+    }
+
+    fn client_with(endpoint: &str, protocol: &str) -> Peer {
         let address = endpoint.trim_start_matches("ws://").trim_end_matches('/');
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -38,7 +42,7 @@ impl Peer {
             "Connection: Upgrade",
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
             "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Protocol: ZWS2.0",
+            &format!("Sec-WebSocket-Protocol: {protocol}"),
         ];
         stream.write_all(&head(&lines)).unwrap();
         read_head(&mut stream);
@@ -245,6 +249,60 @@ fn router_with_a_full_pipe_accepts_a_peer_without_a_mechanism_again() {
     }
     check(Router, &[b"\0Hello"], &[b"alice", b"Hello"], |_| ());
     check(Rep, &[b"\x01", b"\0Hello"], &[b"Hello"], |rep| rep.send("World").unwrap());
+}
+
+/// The engine took each of these frames for a full pipe, and did not notice either that the peer left.
+#[deadline::test(patches = [73])]
+fn engine_closes_the_connection_at_each_malformed_frame() {
+    fn closes_at(peer: &mut Peer, bytes: &[u8], case: &str) {
+        peer.stream.write_all(bytes).unwrap();
+        let error = loop {
+            match peer.read() {
+                Ok(_) => {}
+                Err(error) => break error.kind(),
+            }
+        };
+        assert!(matches!(error, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset), "{case}: {error}");
+    }
+
+    if lacks_ws() {
+        return;
+    }
+    const FRAGMENT: u8 = 0x02;
+    const TEXT: u8 = 0x81;
+    const UNKNOWN: u8 = 0x8f;
+    const MASKED: u8 = 0x80;
+    let wrong: [&[u8]; 3] =
+        [&[UNKNOWN, MASKED, 0, 0, 0, 0], &[FRAGMENT, MASKED, 0, 0, 0, 0], &[TEXT, MASKED, 0, 0, 0, 0]];
+    let unmasked: &[u8] = &[BINARY, 1, LAST];
+    let empty: [&[u8]; 3] = [
+        &[BINARY, MASKED, 0, 0, 0, 0],
+        &[BINARY, MASKED | 126, 0, 0, 0, 0, 0, 0],
+        &[BINARY, MASKED | 127, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ];
+    let context = context();
+    for frame in wrong.into_iter().chain([unmasked]).chain(empty) {
+        let router = context.socket(Router).unwrap();
+        let endpoint = router.bind("ws://127.0.0.1:*").unwrap();
+        // In the handshake.
+        closes_at(&mut Peer::client_with(&endpoint, "ZWS2.0/NULL"), frame, &format!("{frame:?}, handshake"));
+        // Before the routing id of the peer, and after a message.
+        closes_at(&mut Peer::client(&endpoint), frame, &format!("{frame:?}, first"));
+        let mut peer = Peer::client(&endpoint);
+        peer.send(BINARY, &last(b"alice"));
+        peer.send(BINARY, &last(b"question"));
+        closes_at(&mut peer, frame, &format!("{frame:?}, later"));
+        assert_eq!(next(&router), [&b"alice"[..], b"question"]);
+    }
+    // A server does not mask.
+    let masked: &[u8] = &[BINARY, MASKED | 1, 0, 0, 0, 0, LAST];
+    let empty: [&[u8]; 3] = [&[BINARY, 0], &[BINARY, 126, 0, 0], &[BINARY, 127, 0, 0, 0, 0, 0, 0, 0, 0]];
+    for frame in [&[UNKNOWN, 0][..], &[FRAGMENT, 0], &[TEXT, 0], masked].into_iter().chain(empty) {
+        let (dealer, listener) = connecting(&context, Dealer);
+        dealer.connect(&format!("ws://{}/", listener.local_addr().unwrap())).unwrap();
+        let mut peer = Peer::server(accept(&listener), b"");
+        closes_at(&mut peer, frame, &format!("{frame:?} from a server"));
+    }
 }
 
 /// The engine dropped the commands SUBSCRIBE and CANCEL, which CURVE encrypts.
