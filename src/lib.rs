@@ -114,6 +114,7 @@ mod lock;
 mod message;
 pub mod monitor;
 mod multipart;
+mod owners;
 mod poll;
 mod poll_events;
 mod poller;

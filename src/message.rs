@@ -8,6 +8,7 @@ use std::str::Utf8Error;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::owners;
 use crate::raw::RawMessage;
 
 /// Above this size, a message takes over its owner's memory; up to it, libzmq stores the bytes in the message itself,
@@ -132,7 +133,7 @@ impl Message {
     where
         T: AsRef<[u8]> + Send + 'static,
     {
-        Message(RawMessage::from_boxed_owner(Box::new(owner)))
+        Message(owners::message_of(owner))
     }
 
     /// The content as text, if it is UTF-8.

@@ -23,8 +23,9 @@ use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::known::Record;
 use crate::lock::lock;
+use crate::owners::{owners_are_dropped, wait_elsewhere};
 use crate::process::Process;
-use crate::raw::{self, ContextHandle, RawContext, RawSocket};
+use crate::raw::{ContextHandle, RawContext, RawSocket};
 use crate::thread::spawn;
 use defaults::Defaults;
 use inproc::Inproc;
@@ -215,7 +216,7 @@ impl Context {
         if !open_sockets.wait_for_end(deadline) {
             return Err(open_sockets.give_up(timeout, Cause::UnsentMessages));
         }
-        if !raw::owners_are_dropped(deadline) {
+        if !owners_are_dropped(deadline) {
             return Err(open_sockets.give_up(timeout, Cause::Owners));
         }
         Ok(())
@@ -361,7 +362,7 @@ impl Drop for Inner {
             drop(spawn("zmq-terminate", end));
             return;
         }
-        raw::wait_elsewhere(end);
+        wait_elsewhere(end);
     }
 }
 

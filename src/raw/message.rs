@@ -25,6 +25,12 @@ use shared::Msg;
 /// It is `Send`: libzmq counts content atomically, and the owners that a message can have are `Send`.
 pub(crate) struct RawMessage(Msg);
 
+/// What a message keeps alive and points into.
+pub(crate) trait Owner: AsRef<[u8]> + Send + 'static {
+    /// Takes the owner back from libzmq, in the middle of a call or on an I/O thread. Must not panic.
+    fn released(self: Box<Self>);
+}
+
 /// The part of a message that a shared reference can reach.
 mod shared {
     use std::cell::UnsafeCell;
@@ -205,13 +211,7 @@ impl RawMessage {
     }
 
     /// A message that keeps `owner` alive and points to what it dereferences to.
-    pub(crate) fn from_boxed_owner<T>(owner: Box<T>) -> RawMessage
-    where
-        T: AsRef<[u8]> + Send + 'static,
-    {
-        if mem::needs_drop::<T>() {
-            super::deferred_drop::start();
-        }
+    pub(crate) fn from_owner<T: Owner>(owner: Box<T>) -> RawMessage {
         let owner = Box::into_raw(owner);
         // SAFETY: the pointer comes from a live Box, and nothing else has it: as_ref alone touches the owner until free_owner.
         let content = unsafe { (*owner).as_ref() };
@@ -376,10 +376,7 @@ unsafe extern "C" fn free_arc(data: *mut c_void, hint: *mut c_void) {
     drop(unsafe { Arc::from_raw(content) });
 }
 
-unsafe extern "C" fn free_owner<T: Send + 'static>(_data: *mut c_void, hint: *mut c_void) {
-    // SAFETY: the hint is the pointer of Box::into_raw that from_boxed_owner handed over.
-    let owner = unsafe { Box::from_raw(hint.cast::<T>()) };
-    if mem::needs_drop::<T>() {
-        super::deferred_drop::drop_elsewhere(owner);
-    }
+unsafe extern "C" fn free_owner<T: Owner>(_data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: the hint is the pointer of Box::into_raw that from_owner handed over.
+    unsafe { Box::from_raw(hint.cast::<T>()) }.released();
 }

@@ -4,7 +4,6 @@
 mod adopt;
 mod by_type;
 mod context;
-mod deferred_drop;
 mod global;
 mod handle;
 mod interface;
@@ -23,7 +22,6 @@ mod timers;
 
 pub(crate) use by_type::{ByType, by_type};
 pub(crate) use context::{ContextHandle, RawContext};
-pub(crate) use deferred_drop::{owners_are_dropped, wait_elsewhere};
 pub(crate) use global::{
     KeyText, curve_keypair, curve_public, decode_key, encode_key, has, strerror, version, z85_decode, z85_encode,
 };
@@ -31,7 +29,7 @@ pub(crate) use handle::{Format, MonitorHandle, OpLock, RawSocket};
 pub(crate) use interface::interface_number;
 #[cfg(feature = "draft")]
 pub(crate) use locked::LockedPoller;
-pub(crate) use message::RawMessage;
+pub(crate) use message::{Owner, RawMessage};
 pub(crate) use not_sync::NotSync;
 #[cfg(feature = "draft")]
 pub(crate) use platform::probe_priority;
@@ -42,6 +40,6 @@ pub(crate) use poll::poll;
 pub use ppoll::SignalMask;
 #[cfg(feature = "draft")]
 pub(crate) use ppoll::ppoll;
-pub(crate) use process::{catch_signals, count_forks};
+pub(crate) use process::{PerProcess, catch_signals, count_forks};
 pub(crate) use socket::OptionValue;
 pub(crate) use timers::RawTimers;

@@ -3,15 +3,18 @@
 use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::ptr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use socket2::SockRef;
 
 use super::platform::relay_fd;
 use crate::error::Errno;
 use crate::lock::lock;
-use crate::process::{WAKE_UP, WakeUpPair, catching, interrupted, note_catching, note_fork, note_signal, wake};
+use crate::process::{
+    Process, WAKE_UP, WakeUpPair, catching, interrupted, note_catching, note_fork, note_signal, wake,
+};
 
 extern "C" fn in_child() {
     note_fork();
@@ -34,6 +37,42 @@ pub(crate) fn count_forks() -> Result<(), Errno> {
             Ok(())
         }
         errno => Err(Errno::from_raw(errno)),
+    }
+}
+
+/// A value that each process makes once and never frees. A forked child makes its own. A lock would not do: a thread that
+/// exists only in the parent could hold it in the child.
+pub(crate) struct PerProcess<T>(AtomicPtr<(Process, T)>);
+
+impl<T: Sync + 'static> PerProcess<T> {
+    pub(crate) const fn new() -> PerProcess<T> {
+        PerProcess(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// The value of this process, if it has one.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&'static T> {
+        // SAFETY: null, or a value that is never freed and that threads may share: it is `Sync`.
+        let last = unsafe { self.0.load(Ordering::Acquire).as_ref() };
+        last.filter(|(process, _)| process.is_current()).map(|(_, value)| value)
+    }
+
+    /// The value of this process, which is made if there is none. `None` if forks cannot be counted.
+    #[inline]
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> Option<&'static T> {
+        self.get().or_else(|| self.make(make))
+    }
+
+    #[cold]
+    fn make(&self, make: impl FnOnce() -> T) -> Option<&'static T> {
+        count_forks().ok()?;
+        let last = self.0.load(Ordering::Acquire);
+        if self.get().is_none() {
+            let made = Box::into_raw(Box::new((Process::current(), make())));
+            // If another thread is first, this value is leaked.
+            let _ = self.0.compare_exchange(last, made, Ordering::AcqRel, Ordering::Acquire);
+        }
+        self.get()
     }
 }
 
@@ -108,6 +147,6 @@ fn install(signal: c_int) -> io::Result<()> {
     action.sa_sigaction = on_signal as extern "C" fn(c_int) as usize;
     // SAFETY: the action is whole. Its handler has the signature that goes without SA_SIGINFO. The handler does atomic
     // operations and one write that does not block (see WakeUpPair), and leaves errno as it was.
-    let rc = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+    let rc = unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
     if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

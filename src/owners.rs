@@ -1,21 +1,56 @@
-//! The threads that drop the owners of memory that messages point into.
+//! Owners of memory that messages point into, and the threads that drop them.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::process::count_forks;
 use crate::deadline::Deadline;
 use crate::lock::lock;
-use crate::process::{Process, catching, signals_caught};
+use crate::process::{catching, signals_caught};
+use crate::raw::{Owner, PerProcess, RawMessage};
 use crate::thread::{drop_user_value, spawn};
 
+/// A message that keeps `owner` alive and points to what it dereferences to.
+pub(crate) fn message_of<T: AsRef<[u8]> + Send + 'static>(owner: T) -> RawMessage {
+    if mem::needs_drop::<T>()
+        && let Some(dropper) = dropper()
+    {
+        dropper.start_watcher();
+    }
+    RawMessage::from_owner(Box::new(DroppedElsewhere(owner)))
+}
+
+/// An owner that a thread of its own drops, soon.
+///
+/// libzmq frees messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor
+/// may do anything, such as use the same socket, so it must not run there.
+struct DroppedElsewhere<T>(T);
+
+impl<T: AsRef<[u8]>> AsRef<[u8]> for DroppedElsewhere<T> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+}
+
+impl<T: AsRef<[u8]> + Send + 'static> Owner for DroppedElsewhere<T> {
+    fn released(self: Box<Self>) {
+        if !mem::needs_drop::<T>() {
+            return;
+        }
+        match dropper() {
+            Some(dropper) => dropper.add(self),
+            // If forks cannot be counted, the owner is leaked.
+            None => mem::forget(self),
+        }
+    }
+}
+
 /// A value to drop.
-type Owner = Box<dyn Send>;
+type Dropped = Box<dyn Send>;
 
 /// An owner whose drop takes longer than this no longer holds up the owners behind it.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -29,8 +64,6 @@ const MOST_THREADS: usize = 64;
 /// The watcher is started by the thread that hands over the first owner, and starts the others. So they have that thread's
 /// signal mask, processors and priority. Those of an I/O thread are libzmq's, or set for a context.
 struct Dropper {
-    /// The process that the threads run in: a forked child has none of its parent's threads.
-    process: Process,
     has_watcher: AtomicBool,
     queue: Mutex<Queue>,
     /// An owner was added.
@@ -42,7 +75,7 @@ struct Dropper {
 }
 
 struct Queue {
-    owners: VecDeque<Owner>,
+    owners: VecDeque<Dropped>,
     /// The count of owners that were taken out of `owners`, which is the number of the next one.
     taken: u64,
     /// The numbers of the owners that are being dropped.
@@ -55,61 +88,24 @@ struct Queue {
     is_watched: bool,
 }
 
-/// Null, or a dropper that is never freed. A lock would not do: a thread that exists only in the parent could hold it
-/// in a forked child.
-static DROPPER: AtomicPtr<Dropper> = AtomicPtr::new(ptr::null_mut());
+/// A forked child makes its own: it has none of its parent's threads.
+static DROPPER: PerProcess<Dropper> = PerProcess::new();
 
 thread_local! {
     /// Whether this is a thread that drops owners.
     static DROPS_OWNERS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Starts the watcher, if this process has none. A thread that hands over an owner calls this.
+/// The dropper of this process. `None` if forks cannot be counted.
 #[inline]
-pub(super) fn start() {
-    if let Some(dropper) = running().or_else(dropper) {
-        dropper.start_watcher();
-    }
-}
-
-/// Drops `owner` in a thread of its own, soon.
-///
-/// libzmq frees messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor
-/// may do anything, such as use the same socket, so it must not run there.
-pub(super) fn drop_elsewhere(owner: Owner) {
-    match dropper() {
-        Some(dropper) => dropper.add(owner),
-        // If forks cannot be counted, the owner is leaked.
-        None => std::mem::forget(owner),
-    }
-}
-
-/// The dropper of this process, if it has one.
-fn running() -> Option<&'static Dropper> {
-    let last = DROPPER.load(Ordering::Acquire);
-    // SAFETY: `last` is null, or a dropper that is never freed; it is `Sync`.
-    unsafe { last.as_ref() }.filter(|dropper| dropper.process.is_current())
-}
-
-/// The dropper of this process, which is made if there is none.
 fn dropper() -> Option<&'static Dropper> {
-    // A message may be dropped before the process has made a context.
-    count_forks().ok()?;
-    let last = DROPPER.load(Ordering::Acquire);
-    if let Some(dropper) = running() {
-        return Some(dropper);
-    }
-    // If another thread is first, this one is leaked.
-    let made = Box::into_raw(Box::new(Dropper::new()));
-    let _ = DROPPER.compare_exchange(last, made, Ordering::AcqRel, Ordering::Acquire);
-    running()
+    DROPPER.get_or_make(Dropper::new)
 }
 
 impl Dropper {
     fn new() -> Dropper {
         let (owners, in_drop) = (VecDeque::new(), Vec::new());
         Dropper {
-            process: Process::current(),
             has_watcher: AtomicBool::new(false),
             queue: Mutex::new(Queue { owners, taken: 0, in_drop, threads: 0, idle: 0, is_watched: false }),
             added: Condvar::new(),
@@ -132,7 +128,7 @@ impl Dropper {
         }
     }
 
-    fn add(&'static self, owner: Owner) {
+    fn add(&'static self, owner: Dropped) {
         self.start_watcher();
         let mut queue = lock(&self.queue);
         queue.owners.push_back(owner);
@@ -226,7 +222,7 @@ fn wait<'a>(condition: &Condvar, queue: MutexGuard<'a, Queue>, deadline: Deadlin
 /// Waits until the owners that were given up so far are dropped, at most until `deadline`; says whether they are. On a
 /// thread that drops owners it does not wait: the owner that is being dropped is one of them.
 pub(crate) fn owners_are_dropped(deadline: Deadline) -> bool {
-    let Some(dropper) = running().filter(|_| !DROPS_OWNERS.get()) else { return true };
+    let Some(dropper) = DROPPER.get().filter(|_| !DROPS_OWNERS.get()) else { return true };
     dropper.start_watcher();
     let mut queue = lock(&dropper.queue);
     let end = queue.taken + queue.owners.len() as u64;
