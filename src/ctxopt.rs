@@ -56,7 +56,7 @@ macro_rules! context_options {
         #[doc(alias = $name)]
         #[doc(alias = "zmq_ctx_get")]
         pub fn $get(&self) -> u32 {
-            self.raw().get(zmq_sys::$option) as u32
+            self.handle().get(zmq_sys::$option) as u32
         }
 
         $(#[$doc])*
@@ -70,7 +70,7 @@ macro_rules! context_options {
         #[doc(alias = "zmq_ctx_set")]
         pub fn $set(&self, value: u32) -> Result<()> {
             let value = number($name, value, $min, $max)?;
-            self.raw().set(zmq_sys::$option, value).map_err(|errno| errno.with_detail($name, value))
+            self.handle().set(zmq_sys::$option, value).map_err(|errno| errno.with_detail($name, value))
         }
     };
     (@method Flag () ($(#[$doc:meta])*) $name:literal $option:ident ($get:ident) $set:ident $sample:literal) => {
@@ -80,7 +80,7 @@ macro_rules! context_options {
         #[doc(alias = $name)]
         #[doc(alias = "zmq_ctx_get")]
         pub fn $get(&self) -> bool {
-            self.raw().get(zmq_sys::$option) != 0
+            self.handle().get(zmq_sys::$option) != 0
         }
 
         $(#[$doc])*
@@ -93,7 +93,7 @@ macro_rules! context_options {
         #[doc(alias = $name)]
         #[doc(alias = "zmq_ctx_set")]
         pub fn $set(&self, value: bool) -> Result<()> {
-            self.raw().set(zmq_sys::$option, i32::from(value)).map_err(|errno| errno.with_detail($name, value))
+            self.handle().set(zmq_sys::$option, i32::from(value)).map_err(|errno| errno.with_detail($name, value))
         }
     };
     (@builder Number ($(#[$doc:meta])*) $name:literal $get:ident $set:ident $sample:literal) => {
@@ -161,7 +161,7 @@ impl Context {
     #[doc(alias = "ZMQ_SOCKET_LIMIT")]
     #[doc(alias = "zmq_ctx_get")]
     pub fn socket_limit(&self) -> u32 {
-        self.raw().get(zmq_sys::ZMQ_SOCKET_LIMIT) as u32
+        self.handle().get(zmq_sys::ZMQ_SOCKET_LIMIT) as u32
     }
 
     /// The size of the C message structure, in bytes: 64.
@@ -176,7 +176,7 @@ impl Context {
     #[doc(alias = "ZMQ_MSG_T_SIZE")]
     #[doc(alias = "zmq_ctx_get")]
     pub fn msg_t_size(&self) -> u32 {
-        self.raw().get(zmq_sys::ZMQ_MSG_T_SIZE) as u32
+        self.handle().get(zmq_sys::ZMQ_MSG_T_SIZE) as u32
     }
 
     /// The scheduling policy of the context's threads, as a number of `sched.h`; `None` if unset.
@@ -192,7 +192,7 @@ impl Context {
     #[doc(alias = "ZMQ_THREAD_SCHED_POLICY_DFLT")]
     #[doc(alias = "zmq_ctx_get")]
     pub fn thread_sched_policy(&self) -> Option<u32> {
-        u32::try_from(self.raw().get(zmq_sys::ZMQ_THREAD_SCHED_POLICY)).ok()
+        u32::try_from(self.handle().get(zmq_sys::ZMQ_THREAD_SCHED_POLICY)).ok()
     }
 
     /// Sets the scheduling policy of the context's threads, a number of `sched.h`. Takes effect when the context opens
@@ -289,7 +289,7 @@ impl Context {
             ("ZMQ_THREAD_PRIORITY", zmq_sys::ZMQ_THREAD_PRIORITY, priority),
         ] {
             if value != UNSET {
-                self.raw().set(option, value).map_err(|errno| errno.with_detail(name, value))?;
+                self.handle().set(option, value).map_err(|errno| errno.with_detail(name, value))?;
             }
         }
         self.change_threads(|threads| (threads.policy, threads.priority) = (policy, priority));
@@ -319,7 +319,7 @@ impl Context {
         const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_ADD";
         let cpu = number(NAME, cpu, 0, i32::MAX as u32)?;
         probe(NAME, cpu, move || raw::probe_affinity(&[cpu as usize]))?;
-        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_ADD, cpu).map_err(|errno| errno.with_detail(NAME, cpu))?;
+        self.handle().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_ADD, cpu).map_err(|errno| errno.with_detail(NAME, cpu))?;
         self.change_threads(|threads| threads.cpus.extend([cpu as usize]));
         Ok(())
     }
@@ -343,7 +343,9 @@ impl Context {
     pub fn remove_thread_affinity_cpu(&self, cpu: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_REMOVE";
         let cpu = number(NAME, cpu, 0, i32::MAX as u32)?;
-        self.raw().set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_REMOVE, cpu).map_err(|errno| errno.with_detail(NAME, cpu))?;
+        self.handle()
+            .set(zmq_sys::ZMQ_THREAD_AFFINITY_CPU_REMOVE, cpu)
+            .map_err(|errno| errno.with_detail(NAME, cpu))?;
         self.change_threads(|threads| threads.cpus.retain(|&added| added != cpu as usize));
         Ok(())
     }
@@ -360,7 +362,7 @@ impl Context {
     #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
     #[doc(alias = "zmq_ctx_get")]
     pub fn thread_name_prefix(&self) -> u32 {
-        self.raw().get(zmq_sys::ZMQ_THREAD_NAME_PREFIX) as u32
+        self.handle().get(zmq_sys::ZMQ_THREAD_NAME_PREFIX) as u32
     }
 
     /// Puts a number before the names of the context's threads, which tells contexts apart in a debugger: with 7 they
@@ -383,7 +385,7 @@ impl Context {
     pub fn set_thread_name_prefix(&self, prefix: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_NAME_PREFIX";
         let prefix = number(NAME, prefix, 0, i32::MAX as u32)?;
-        self.raw().set(zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix).map_err(|errno| errno.with_detail(NAME, prefix))
+        self.handle().set(zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix).map_err(|errno| errno.with_detail(NAME, prefix))
     }
 }
 
@@ -406,9 +408,8 @@ impl Context {
     #[doc(alias = "zmq_ctx_get_ext")]
     pub fn thread_name_prefix_text(&self) -> Result<String> {
         const NAME: &str = "ZMQ_THREAD_NAME_PREFIX";
-        // libzmq does not say how long the text is; 16 is the longest it takes, and unused bytes stay zero.
-        let mut text = [0; 16];
-        self.raw().get_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX, &mut text).map_err(|errno| errno.for_call(NAME))?;
+        // libzmq does not say how long the text is. The longest has 16 bytes.
+        let text = self.handle().get_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX).map_err(|errno| errno.for_call(NAME))?;
         let len = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
         Ok(String::from_utf8_lossy(&text[..len]).into_owned())
     }
@@ -435,7 +436,7 @@ impl Context {
         if !matches!(prefix.len(), 1..=3 | 5..=16) || prefix.contains('\0') {
             return Err(out_of_range(NAME, format_args!("{prefix:?}"), "1 to 16 bytes without NUL, 4 excepted"));
         }
-        self.raw()
+        self.handle()
             .set_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix.as_bytes())
             .map_err(|errno| errno.with_detail(NAME, format_args!("{prefix:?}")))
     }

@@ -85,7 +85,7 @@ impl Inner {
             );
         }
         if !is_bound && !ENDS_WAITING && inproc.stand_in.is_none() {
-            let stand_in = self.raw.socket(zmq_sys::ZMQ_DEALER);
+            let stand_in = self.handle.socket(zmq_sys::ZMQ_DEALER);
             inproc.stand_in = Some(stand_in.map_err(|errno| {
                 errno.with_detail(
                     CALL,

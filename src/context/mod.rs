@@ -1,6 +1,7 @@
 //! The context: what owns the I/O threads and holds the sockets together.
 
 mod defaults;
+mod handle;
 mod inproc;
 mod open_sockets;
 mod threads;
@@ -25,9 +26,10 @@ use crate::known::Record;
 use crate::lock::lock;
 use crate::owners::{owners_are_dropped, wait_elsewhere};
 use crate::process::Process;
-use crate::raw::{ContextHandle, RawContext, RawSocket};
+use crate::raw::{RawContext, RawSocket};
 use crate::thread::spawn;
 use defaults::Defaults;
+use handle::Handle;
 use inproc::Inproc;
 use open_sockets::Cause;
 
@@ -59,15 +61,15 @@ pub struct Context {
 
 /// The C context, shared by the clones of a `Context` and its sockets. The last of them ends it.
 pub(crate) struct Inner {
-    raw: RawContext,
+    handle: Handle,
     process: Process,
     inproc: Mutex<Inproc>,
     threads: Mutex<Threads>,
     /// Whether the context's threads run: the first socket starts them.
     started: AtomicBool,
     open_sockets: Arc<OpenSockets>,
-    /// The handle to end, between [`RawContext::end`] and the start of the thread that ends it.
-    ending: Arc<Mutex<Option<ContextHandle>>>,
+    /// The context to end, between [`Handle::end`] and the start of the thread that ends it.
+    ending: Arc<Mutex<Option<RawContext>>>,
     /// The records of sockets that are raw handles now ([`crate::Socket::into_raw`]), by the address of the handle.
     raw_records: Mutex<BTreeMap<usize, Record>>,
     defaults: Mutex<Option<Defaults>>,
@@ -90,9 +92,9 @@ impl Context {
     #[doc(alias = "zmq_ctx_new")]
     #[doc(alias = "zmq_init")]
     pub fn new() -> Result<Context> {
-        let raw = RawContext::new().map_err(|errno| errno.for_call("zmq_ctx_new"))?;
+        let handle = Handle::new().map_err(|errno| errno.for_call("zmq_ctx_new"))?;
         let inner = Inner {
-            raw,
+            handle,
             process: Process::current(),
             inproc: Mutex::default(),
             threads: Mutex::new(Threads::new()),
@@ -234,11 +236,11 @@ impl Context {
     /// # }
     /// ```
     pub fn as_raw(&self) -> *mut c_void {
-        self.inner.raw.as_raw()
+        self.inner.handle.as_raw()
     }
 
-    pub(crate) fn raw(&self) -> &RawContext {
-        &self.inner.raw
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.inner.handle
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
@@ -287,7 +289,7 @@ impl Inner {
         self.check_process(CALL)?;
         self.check_start()?;
         kind.check_library()?;
-        let socket = self.raw.socket(kind.raw()).map_err(|errno| errno.with_detail(CALL, kind))?;
+        let socket = self.handle.socket(kind.raw()).map_err(|errno| errno.with_detail(CALL, kind))?;
         self.started.store(true, Ordering::Relaxed);
         Ok(socket)
     }
@@ -297,7 +299,7 @@ impl Inner {
         if self.started.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let threads = self.raw.get(zmq_sys::ZMQ_IO_THREADS).max(0) as usize + 1;
+        let threads = self.handle.get(zmq_sys::ZMQ_IO_THREADS).max(0) as usize + 1;
         // Two for each thread, one for the socket, one to spare.
         check_spare(2 * threads + 2).map_err(|errno| {
             errno.with_detail("zmq_socket", format_args!("no descriptors left for {threads} threads"))
@@ -327,15 +329,15 @@ impl Inner {
     /// has begun to wait.
     fn end(&self) -> Option<impl FnOnce() + Send + use<>> {
         let mut ending = lock(&self.ending);
-        if let Some(handle) = self.raw.end() {
-            *ending = Some(handle);
+        if let Some(context) = self.handle.end() {
+            *ending = Some(context);
         }
         ending.as_ref()?;
         let (ending, open_sockets) = (self.ending.clone(), self.open_sockets.clone());
         Some(move || {
-            let handle = lock(&ending).take();
-            if let Some(handle) = handle {
-                handle.term();
+            let context = lock(&ending).take();
+            if let Some(context) = context {
+                context.term();
                 open_sockets.ended();
             }
         })
@@ -345,7 +347,7 @@ impl Inner {
         // The lock keeps connections out: after `end` a connection could not open a stand-in.
         let mut inproc = lock(&self.inproc);
         inproc.end();
-        self.raw.shutdown().map_err(|errno| errno.for_call("zmq_ctx_shutdown"))
+        self.handle.shutdown().map_err(|errno| errno.for_call("zmq_ctx_shutdown"))
     }
 }
 

@@ -293,7 +293,7 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
     let queue = Arc::new(NoticeQueue::new(options.events, arrival, options.capacity)?);
 
     let context = core.whole_context();
-    let pair = context.raw().socket(zmq_sys::ZMQ_PAIR).map_err(|errno| errno.for_call("zmq_socket"))?;
+    let pair = context.handle().socket(zmq_sys::ZMQ_PAIR).map_err(|errno| errno.for_call("zmq_socket"))?;
     let events = options.events | arrival | Events::MONITOR_STOPPED;
     let reader = MonitorReader::new(&mut op, pair, &unique_name(), events.raw(), format);
     let reader = reader.map_err(|errno| errno.for_call(CALL))?;

@@ -21,7 +21,7 @@ mod socket;
 mod timers;
 
 pub(crate) use by_type::{ByType, by_type};
-pub(crate) use context::{ContextHandle, RawContext};
+pub(crate) use context::RawContext;
 pub(crate) use global::{
     KeyText, curve_keypair, curve_public, decode_key, encode_key, has, strerror, version, z85_decode, z85_encode,
 };
