@@ -1,10 +1,9 @@
 //! What can go wrong, and what comes back when it does.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::string::FromUtf8Error;
-
-use crate::raw;
 
 /// The result of most calls of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -149,6 +148,22 @@ impl Errno {
         error.raw_os_error().map_or(otherwise, Errno)
     }
 
+    /// What the number means, in words: those of `zmq_strerror`. That function asks `strerror` for the system's errors, whose
+    /// buffer threads may share; std asks `strerror_r`.
+    pub(crate) fn text(self) -> Cow<'static, str> {
+        match self {
+            Errno::EFSM => "Operation cannot be accomplished in current state".into(),
+            Errno::ENOCOMPATPROTO => "The protocol is not compatible with the socket type".into(),
+            Errno::ETERM => "Context was terminated".into(),
+            Errno::EMTHREAD => "No thread available".into(),
+            Errno(number) => {
+                let mut text = io::Error::from_raw_os_error(number).to_string();
+                text.truncate(text.rfind(" (os error ").unwrap_or(text.len()));
+                text.into()
+            }
+        }
+    }
+
     /// This error as that of `call` in a forked child, on a thing that the parent made.
     pub(crate) fn inherited(self, call: &'static str, what: &str) -> Error {
         self.with_detail(call, format_args!("the {what} belongs to the process that this one was forked from"))
@@ -176,7 +191,7 @@ impl fmt::Debug for Errno {
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&raw::strerror(*self))?;
+        f.write_str(&self.text())?;
         match self.name() {
             Some(name) => write!(f, " ({name})"),
             None => write!(f, " (errno {})", self.0),

@@ -40,5 +40,5 @@ pub fn has(capability: &str) -> bool {
 /// ```
 #[doc(alias = "zmq_strerror")]
 pub fn strerror(errno: Errno) -> String {
-    raw::strerror(errno).into_owned()
+    errno.text().into_owned()
 }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::ffi::CStr;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -549,4 +550,14 @@ fn an_owner_may_hold_sockets_and_contexts() {
     eventually("the content is freed", || freed.load(Ordering::SeqCst) == 3);
     drop((left, right));
     outer.terminate(DEADLINE).unwrap();
+}
+
+#[deadline::test]
+fn errno_has_the_text_of_zmq_strerror() {
+    let own = [Errno::EFSM, Errno::ENOCOMPATPROTO, Errno::ETERM, Errno::EMTHREAD].map(Errno::raw);
+    for number in own.into_iter().chain(1..=131) {
+        // SAFETY: zmq_strerror takes any number. Its answer is a C string until its next call in this process.
+        let text = unsafe { CStr::from_ptr(zmq::sys::zmq_strerror(number)) };
+        assert_eq!(zmq::strerror(Errno::from_raw(number)), text.to_str().unwrap(), "{number}");
+    }
 }

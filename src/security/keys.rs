@@ -1,5 +1,6 @@
 //! CURVE keys.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::str::FromStr;
 
@@ -104,9 +105,22 @@ fn read(text: &str, key: &mut [u8; 32]) -> Result<(), Z85Error> {
     }
     let mut buffer: KeyText = [0; 41];
     buffer[..40].copy_from_slice(text.as_bytes());
-    let read = raw::decode_key(&buffer, key).map_err(|_| Z85Error::NotZ85);
+    let read = decode(&buffer, key).map_err(|_| Z85Error::NotZ85);
     buffer.zeroize();
     read
+}
+
+fn decode(text: &KeyText, key: &mut [u8; 32]) -> Result<(), Errno> {
+    raw::z85_decode(c_text(text)?, key)
+}
+
+/// A key's text as C takes it.
+///
+/// # Errors
+///
+/// `EINVAL` if a NUL comes before the end.
+fn c_text(text: &KeyText) -> Result<&CStr, Errno> {
+    CStr::from_bytes_with_nul(text).map_err(|_| Errno::EINVAL)
 }
 
 impl FromStr for PublicKey {
@@ -182,8 +196,8 @@ pub fn curve_keypair() -> Result<(PublicKey, SecretKey)> {
     let (mut public_text, mut secret_text): (KeyText, KeyText) = ([0; 41], [0; 41]);
     let (mut public, mut secret) = (PublicKey([0; 32]), SecretKey::empty());
     let made = raw::curve_keypair(&mut public_text, &mut secret_text)
-        .and_then(|()| raw::decode_key(&public_text, &mut public.0))
-        .and_then(|()| raw::decode_key(&secret_text, &mut secret.0));
+        .and_then(|()| decode(&public_text, &mut public.0))
+        .and_then(|()| decode(&secret_text, &mut secret.0));
     secret_text.zeroize();
     leave_no_copies();
     made.map(|()| (public, secret)).map_err(|errno| failed(errno, CALL))
@@ -218,9 +232,9 @@ pub fn curve_public(secret: &SecretKey) -> Result<PublicKey> {
     const CALL: &str = "zmq_curve_public";
     let (mut secret_text, mut public_text): (KeyText, KeyText) = ([0; 41], [0; 41]);
     let mut public = PublicKey([0; 32]);
-    let made = raw::encode_key(&secret.0, &mut secret_text)
-        .and_then(|()| raw::curve_public(&secret_text, &mut public_text))
-        .and_then(|()| raw::decode_key(&public_text, &mut public.0));
+    let made = raw::z85_encode(&*secret.0, &mut secret_text)
+        .and_then(|()| raw::curve_public(c_text(&secret_text)?, &mut public_text))
+        .and_then(|()| decode(&public_text, &mut public.0));
     secret_text.zeroize();
     leave_no_copies();
     made.map(|()| public).map_err(|errno| failed(errno, CALL))

@@ -34,7 +34,11 @@ pub enum Z85Error {
 /// ```
 #[doc(alias = "zmq_z85_encode")]
 pub fn z85_encode(data: &[u8]) -> Result<String, Z85Error> {
-    raw::z85_encode(data).map_err(|_| Z85Error::DataLength(data.len()))
+    let mut text = vec![0; data.len() / 4 * 5 + 1];
+    raw::z85_encode(data, &mut text).map_err(|_| Z85Error::DataLength(data.len()))?;
+    text.pop();
+    // Z85 is ASCII.
+    String::from_utf8(text).map_err(|_| Z85Error::NotZ85)
 }
 
 /// The binary data that a Z85 text stands for.
@@ -56,5 +60,7 @@ pub fn z85_decode(text: &str) -> Result<Vec<u8>, Z85Error> {
         return Ok(Vec::new());
     }
     let text = CString::new(text).map_err(|_| Z85Error::NotZ85)?;
-    raw::z85_decode(&text).map_err(|_| Z85Error::NotZ85)
+    let mut data = vec![0; text.count_bytes() / 5 * 4];
+    raw::z85_decode(&text, &mut data).map_err(|_| Z85Error::NotZ85)?;
+    Ok(data)
 }
