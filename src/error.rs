@@ -148,8 +148,8 @@ impl Errno {
         error.raw_os_error().map_or(otherwise, Errno)
     }
 
-    /// What the number means, in words: those of `zmq_strerror`. That function asks `strerror` for the system's errors, whose
-    /// buffer threads may share; std asks `strerror_r`.
+    /// What the number means, in words: those of `zmq_strerror` for libzmq's own four errors, the system's for the others.
+    /// For these, `zmq_strerror` asks `strerror`, whose buffer threads may share; std asks `strerror_r`.
     pub(crate) fn text(self) -> Cow<'static, str> {
         match self {
             Errno::EFSM => "Operation cannot be accomplished in current state".into(),

@@ -157,14 +157,12 @@ pub use poll::poll;
 pub use poll_events::PollEvents;
 pub use poller::{AddError, Event, OwnedSource, Poller, Source};
 #[cfg(feature = "draft")]
-pub use ppoll::ppoll;
+pub use ppoll::{SignalMask, ppoll};
 pub use proxy::{
     Proxy, ProxyBuilder, ProxyError, ProxyHandle, ProxyStatistics, SideStatistics, Traffic, Unforwarded, proxy,
     proxy_steerable,
 };
 pub use raw::PollItem;
-#[cfg(feature = "draft")]
-pub use raw::SignalMask;
 pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
 pub use shared::SharedSocket;

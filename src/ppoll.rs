@@ -1,15 +1,112 @@
 //! `zmq_ppoll`: polling under another signal mask.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::poll::Merged;
 use crate::process;
-use crate::raw::{self, PollItem, SignalMask};
+use crate::raw::{self, PollItem, SignalSet};
 use crate::wake_up::WakeUp;
 
 const CALL: &str = "zmq_ppoll";
+
+/// A signal mask: the set of signals that are blocked, such as while [`crate::ppoll`] waits.
+///
+/// ```
+/// use zmq::SignalMask;
+///
+/// # fn main() -> zmq::Result<()> {
+/// let mut mask = SignalMask::empty();
+/// mask.add(10)?;
+/// assert!(mask.contains(10) && !mask.contains(12));
+/// assert!(mask.add(-1).is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy)]
+#[doc(alias = "sigset_t")]
+pub struct SignalMask(SignalSet);
+
+impl SignalMask {
+    /// The mask that blocks no signal.
+    #[doc(alias = "sigemptyset")]
+    pub fn empty() -> SignalMask {
+        SignalMask(SignalSet::filled(false))
+    }
+
+    /// The mask that blocks all signals.
+    #[doc(alias = "sigfillset")]
+    pub fn full() -> SignalMask {
+        SignalMask(SignalSet::filled(true))
+    }
+
+    /// The calling thread's mask.
+    #[doc(alias = "pthread_sigmask")]
+    pub fn of_thread() -> SignalMask {
+        SignalMask(SignalSet::exchange(None))
+    }
+
+    /// Makes this the calling thread's mask, and returns the one before. A signal that must end a [`crate::ppoll`], and no
+    /// other call, is blocked except there.
+    ///
+    /// ```
+    /// use zmq::SignalMask;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// let mut mask = SignalMask::of_thread();
+    /// mask.add(10)?;
+    /// let before = mask.set_for_thread();
+    /// assert!(SignalMask::of_thread().contains(10));
+    /// before.set_for_thread();
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "pthread_sigmask")]
+    pub fn set_for_thread(&self) -> SignalMask {
+        SignalMask(SignalSet::exchange(Some(&self.0)))
+    }
+
+    /// Blocks a signal.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a number that is not a signal's.
+    #[doc(alias = "sigaddset")]
+    pub fn add(&mut self, signal: i32) -> Result<()> {
+        self.change(true, "sigaddset", signal)
+    }
+
+    /// Unblocks a signal.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a number that is not a signal's.
+    #[doc(alias = "sigdelset")]
+    pub fn remove(&mut self, signal: i32) -> Result<()> {
+        self.change(false, "sigdelset", signal)
+    }
+
+    fn change(&mut self, add: bool, call: &'static str, signal: i32) -> Result<()> {
+        self.0.change(add, signal).map_err(|error| {
+            Errno::from_io(&error, Errno::EINVAL).with_detail(call, format_args!("{signal} is not a signal"))
+        })
+    }
+
+    /// Whether a signal is blocked.
+    #[doc(alias = "sigismember")]
+    pub fn contains(&self, signal: i32) -> bool {
+        self.0.contains(signal)
+    }
+}
+
+impl fmt::Debug for SignalMask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No system has more signals.
+        f.debug_set().entries((1..=128).filter(|signal| self.contains(*signal))).finish()
+    }
+}
 
 /// As [`crate::poll`], except that `mask` replaces the calling thread's signal mask during the wait, and any signal that is
 /// handled meanwhile ends it.
@@ -51,7 +148,7 @@ pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>, m
     // libzmq would miss events of a socket that is in the list twice.
     let mut copied = Merged::new(items, wake_up.item());
     loop {
-        raw::ppoll(&mut copied.polled, deadline.milliseconds(), mask)?;
+        raw::ppoll(&mut copied.polled, deadline.milliseconds(), &mask.0)?;
         let found = copied.hand_out(items);
         if found != 0 || deadline.has_passed() {
             return Ok(found);

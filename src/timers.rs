@@ -1,6 +1,6 @@
 //! libzmq's own timers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::c_int;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -52,6 +52,8 @@ type Handler<'a> = Box<dyn FnMut(&mut Timers<'a>, TimerId) + 'a>;
 #[doc(alias = "zmq_timers_destroy")]
 pub struct Timers<'a> {
     raw: RawTimers,
+    /// The timers that were due and whose handlers have not run.
+    due: VecDeque<c_int>,
     /// The handlers of the timers that are not cancelled, without the handler that runs now.
     handlers: HashMap<c_int, Option<Handler<'a>>>,
 }
@@ -64,7 +66,7 @@ impl<'a> Timers<'a> {
     /// `ENOMEM` if no memory is left.
     pub fn new() -> Result<Timers<'a>> {
         let raw = RawTimers::new().map_err(|errno| errno.for_call("zmq_timers_new"))?;
-        Ok(Timers { raw, handlers: HashMap::new() })
+        Ok(Timers { raw, due: VecDeque::new(), handlers: HashMap::new() })
     }
 
     /// Runs `handler` every `interval`, rounded up to whole milliseconds. The first run is after one interval.
@@ -172,7 +174,7 @@ impl<'a> Timers<'a> {
     /// The time until the next timer is due, as the time-out for the loop's wait. `None` without timers.
     #[doc(alias = "zmq_timers_timeout")]
     pub fn timeout(&mut self) -> Option<Duration> {
-        if self.raw.is_due(|timer| self.handlers.contains_key(&timer)) {
+        if self.due.iter().any(|timer| self.handlers.contains_key(timer)) {
             return Some(Duration::ZERO);
         }
         u64::try_from(self.raw.timeout()).ok().map(Duration::from_millis)
@@ -188,10 +190,10 @@ impl<'a> Timers<'a> {
     /// None that is known.
     #[doc(alias = "zmq_timers_execute")]
     pub fn execute(&mut self) -> Result<usize> {
-        self.raw.execute().map_err(|errno| errno.for_call("zmq_timers_execute"))?;
+        self.raw.execute(&mut self.due).map_err(|errno| errno.for_call("zmq_timers_execute"))?;
         let mut executed = 0;
         // A handler may call this function in turn.
-        while let Some(timer) = self.raw.next_due() {
+        while let Some(timer) = self.due.pop_front() {
             let Some(mut handler) = self.handlers.get_mut(&timer).and_then(Option::take) else { continue };
             let outcome = catch_unwind(AssertUnwindSafe(|| handler(self, TimerId(timer))));
             if let Some(place) = self.handlers.get_mut(&timer) {

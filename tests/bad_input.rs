@@ -553,11 +553,10 @@ fn an_owner_may_hold_sockets_and_contexts() {
 }
 
 #[deadline::test]
-fn errno_has_the_text_of_zmq_strerror() {
-    let own = [Errno::EFSM, Errno::ENOCOMPATPROTO, Errno::ETERM, Errno::EMTHREAD].map(Errno::raw);
-    for number in own.into_iter().chain(1..=131) {
-        // SAFETY: zmq_strerror takes any number. Its answer is a C string until its next call in this process.
-        let text = unsafe { CStr::from_ptr(zmq::sys::zmq_strerror(number)) };
-        assert_eq!(zmq::strerror(Errno::from_raw(number)), text.to_str().unwrap(), "{number}");
+fn errors_of_libzmq_have_the_text_of_zmq_strerror() {
+    for errno in [Errno::EFSM, Errno::ENOCOMPATPROTO, Errno::ETERM, Errno::EMTHREAD] {
+        // SAFETY: zmq_strerror takes any number, and its answer for these is a constant C string.
+        let text = unsafe { CStr::from_ptr(zmq::sys::zmq_strerror(errno.raw())) };
+        assert_eq!(zmq::strerror(errno), text.to_str().unwrap());
     }
 }

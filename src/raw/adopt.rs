@@ -35,18 +35,7 @@ impl Context {
     pub unsafe fn socket_from_raw<T: SocketType>(&self, handle: *mut c_void, kind: T) -> Result<Socket<'static, T>> {
         let Some(handle) = NonNull::new(handle) else { return Err(Errno::ENOTSOCK.for_call("zmq_getsockopt")) };
         // SAFETY: the caller's promise.
-        let mut raw = unsafe { RawSocket::from_handle(handle) };
-        let number = match raw.get_int(zmq_sys::ZMQ_TYPE) {
-            Ok(number) => number,
-            Err(errno) => {
-                raw.give_up();
-                return Err(errno.for_call("ZMQ_TYPE"));
-            }
-        };
-        if number != kind.kind().raw() {
-            raw.give_up();
-            return Err(Errno::EINVAL.with_detail("ZMQ_TYPE", format_args!("{number} is not that of {}", kind.kind())));
-        }
+        let raw = unsafe { RawSocket::from_handle(handle) };
         Socket::adopt(raw, self, kind)
     }
 }

@@ -35,9 +35,7 @@ pub(crate) use platform::{local_time, prepare_listener, probe_affinity, probe_sc
 pub use poll::PollItem;
 pub(crate) use poll::poll;
 #[cfg(feature = "draft")]
-pub use ppoll::SignalMask;
-#[cfg(feature = "draft")]
-pub(crate) use ppoll::ppoll;
+pub(crate) use ppoll::{SignalSet, ppoll};
 pub(crate) use process::{PerProcess, catch_signals, count_forks};
 pub(crate) use socket::OptionValue;
 pub(crate) use timers::RawTimers;

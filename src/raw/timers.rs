@@ -76,20 +76,12 @@ impl RawTimers {
         unsafe { zmq_sys::zmq_timers_timeout(self.handle.as_ptr()) }
     }
 
-    /// Writes down the timers that are due, and starts their next intervals.
-    pub(crate) fn execute(&mut self) -> Result<(), Errno> {
+    /// Starts the next intervals of the timers that are due, and adds these timers to `due`.
+    pub(crate) fn execute(&mut self, due: &mut VecDeque<c_int>) -> Result<(), Errno> {
         // SAFETY: as in set_interval; the handlers are `is_due`.
-        check(unsafe { zmq_sys::zmq_timers_execute(self.handle.as_ptr()) }).map(drop)
-    }
-
-    /// Whether a timer for which `wanted` holds was due and is not dealt with yet.
-    pub(crate) fn is_due(&self, wanted: impl Fn(c_int) -> bool) -> bool {
-        self.due.borrow().iter().any(|timer| wanted(*timer))
-    }
-
-    /// Takes the next timer that was due and is not dealt with yet.
-    pub(crate) fn next_due(&mut self) -> Option<c_int> {
-        self.due.borrow_mut().pop_front()
+        check(unsafe { zmq_sys::zmq_timers_execute(self.handle.as_ptr()) })?;
+        due.append(&mut self.due.borrow_mut());
+        Ok(())
     }
 }
 

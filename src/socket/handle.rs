@@ -1,6 +1,6 @@
 //! `Socket` methods that concern the handle: its kind, its context, references, and handing it to C code and back.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Core, Socket, SocketRef};
 use crate::context::{Context, Inner};
-use crate::error::Result;
+use crate::error::{Errno, Result};
 use crate::kind::{Kind, SocketType};
 use crate::raw::{NotSync, RawSocket};
 
@@ -20,21 +20,21 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     }
 
     /// A socket that C code opened and has perhaps used already.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the socket is not of `kind`, and those of reading its options. The socket is not closed then.
     #[track_caller]
     pub(crate) fn adopt(mut raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
         let handle = raw.address();
-        let mut options =
-            [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE].map(|option| (option, 0));
-        for (option, value) in &mut options {
-            match raw.get_int(*option) {
-                Ok(number) => *value = number,
-                Err(errno) => {
-                    // The handle stays the caller's.
-                    raw.give_up();
-                    return Err(errno.for_call("zmq_getsockopt"));
-                }
+        let options = match read_adopted(&raw, kind.kind()) {
+            Ok(options) => options,
+            Err(error) => {
+                // The handle stays the caller's.
+                raw.give_up();
+                return Err(error);
             }
-        }
+        };
         let socket = Socket::new(raw, context.inner().clone(), kind, Location::caller());
         if let Some(record) = context.inner().take_record(handle, kind.kind()) {
             socket.core().restore(record);
@@ -177,6 +177,19 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     pub(crate) fn core(&self) -> &Core {
         self.core.get()
     }
+}
+
+/// The options of a socket that C code opened, if it is of `kind`.
+fn read_adopted(raw: &RawSocket, kind: Kind) -> Result<[(c_int, c_int); 3]> {
+    let number = raw.get_int(zmq_sys::ZMQ_TYPE).map_err(|errno| errno.for_call("ZMQ_TYPE"))?;
+    if number != kind.raw() {
+        return Err(Errno::EINVAL.with_detail("ZMQ_TYPE", format_args!("{number} is not that of {kind}")));
+    }
+    let mut options = [zmq_sys::ZMQ_RCVTIMEO, zmq_sys::ZMQ_SNDTIMEO, zmq_sys::ZMQ_CONFLATE].map(|option| (option, 0));
+    for (option, value) in &mut options {
+        *value = raw.get_int(*option).map_err(|errno| errno.for_call("zmq_getsockopt"))?;
+    }
+    Ok(options)
 }
 
 impl<T: SocketType> Socket<'static, T> {
