@@ -30,11 +30,14 @@
 //! # }
 //! ```
 
-use std::os::fd::BorrowedFd;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Mutex;
 
 use crate::error::{Errno, Result};
-use crate::process;
-use crate::raw;
+use crate::lock::lock;
+use crate::process::{self, WAKE_UP, WakeUpPair};
+use crate::raw::{self, PerProcess};
 
 /// Catches SIGINT and SIGTERM from now on, for the whole process. Calling it again changes nothing.
 ///
@@ -57,7 +60,27 @@ use crate::raw;
 /// ```
 #[doc(alias = "s_catch_signals")]
 pub fn catch_signals() -> Result<()> {
-    raw::catch_signals().map_err(|error| Errno::from_io(&error, Errno::EINVAL).for_call("sigaction"))
+    install().map_err(|error| Errno::from_io(&error, Errno::EINVAL).for_call("sigaction"))
+}
+
+fn install() -> io::Result<()> {
+    static INSTALL: PerProcess<Mutex<()>> = PerProcess::new();
+    let install = INSTALL.get_or_make(Mutex::default).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+    let _one_at_a_time = lock(install);
+    if process::catching() {
+        return Ok(());
+    }
+    if WAKE_UP.get().is_none() {
+        let (write_end, read_end) = WakeUpPair::ends()?;
+        let lent = raw::relay_fd(read_end.as_fd())?;
+        // The lock keeps other callers out, so the pair is not made twice.
+        let _ = WAKE_UP.set(WakeUpPair { write_end, read_end, lent });
+    }
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        raw::catch_signal(signal)?;
+    }
+    process::note_catching();
+    Ok(())
 }
 
 /// Whether a caught signal has come, since the start or since [`clear`].

@@ -1,40 +1,30 @@
-//! `by_type`: a generic argument, seen as a byte slice or as one other type.
+//! `by_type`: a generic argument, seen as a byte slice or as a message.
 
 use std::any::TypeId;
 use std::marker::PhantomData;
 
 use crate::message::Message;
 
-/// A type without lifetimes.
-///
-/// # Safety
-///
-/// The type must have no lifetime parameters: [`by_type`] does not compare lifetimes.
-pub(crate) unsafe trait NoLifetimes: 'static {}
-
-// SAFETY: `Message` has no parameters.
-unsafe impl NoLifetimes for Message {}
-
-/// A value of a generic type: a slice of bytes, a `V`, or of another type.
-pub(crate) enum ByType<'a, V> {
+/// A value of a generic type: a slice of bytes, a message, or of another type.
+pub(crate) enum ByType<'a> {
     Bytes(&'a [u8]),
-    Value(&'a mut V),
+    Message(&'a mut Message),
     Other,
 }
 
 /// Tells which of these `value` is. The answer depends on the type alone, so the compiler works it out.
 #[inline(always)]
-pub(crate) fn by_type<M, V: NoLifetimes>(value: &mut M) -> ByType<'_, V> {
+pub(crate) fn by_type<M>(value: &mut M) -> ByType<'_> {
     let id = type_id::<M>();
     if id == TypeId::of::<&'static [u8]>() {
         // SAFETY: the type is `&'x [u8]` for some lifetime 'x that outlives the borrow of `value`, and is read as that of
         // the borrow.
         return ByType::Bytes(unsafe { *(&raw const *value).cast::<&[u8]>() });
     }
-    if id == TypeId::of::<V>() {
-        // SAFETY: the type is V. By `NoLifetimes` it has no lifetimes that could differ, and `value` is borrowed
-        // exclusively for as long.
-        return ByType::Value(unsafe { &mut *(&raw mut *value).cast::<V>() });
+    if id == TypeId::of::<Message>() {
+        // SAFETY: the type is `Message`. It has no lifetime parameters that could differ, and `value` is borrowed exclusively
+        // for as long.
+        return ByType::Message(unsafe { &mut *(&raw mut *value).cast::<Message>() });
     }
     ByType::Other
 }
@@ -65,22 +55,18 @@ fn type_id<M>() -> TypeId {
 mod tests {
     use super::*;
 
-    fn of<M>(value: &mut M) -> ByType<'_, Message> {
-        by_type(value)
-    }
-
     #[test]
-    fn by_type_sees_bytes_and_values_of_the_type_asked_for() {
+    fn by_type_sees_bytes_and_messages() {
         let content = vec![1u8, 2, 3];
-        assert!(matches!(of(&mut content.as_slice()), ByType::Bytes([1, 2, 3])));
+        assert!(matches!(by_type(&mut content.as_slice()), ByType::Bytes([1, 2, 3])));
 
         let mut message = Message::from("Hello");
         let place = &raw const message;
-        assert!(matches!(of(&mut message), ByType::Value(seen) if &raw const *seen == place));
+        assert!(matches!(by_type(&mut message), ByType::Message(seen) if &raw const *seen == place));
 
-        assert!(matches!(of(&mut "Hello"), ByType::Other));
-        assert!(matches!(of(&mut content.clone()), ByType::Other));
-        assert!(matches!(of(&mut [1i8].as_slice()), ByType::Other));
-        assert!(matches!(of(&mut &message), ByType::Other));
+        assert!(matches!(by_type(&mut "Hello"), ByType::Other));
+        assert!(matches!(by_type(&mut content.clone()), ByType::Other));
+        assert!(matches!(by_type(&mut [1i8].as_slice()), ByType::Other));
+        assert!(matches!(by_type(&mut &message), ByType::Other));
     }
 }

@@ -29,13 +29,11 @@ pub(crate) use interface::interface_number;
 pub(crate) use locked::LockedPoller;
 pub(crate) use message::{Owner, RawMessage};
 pub(crate) use not_sync::NotSync;
-#[cfg(feature = "draft")]
-pub(crate) use platform::probe_priority;
-pub(crate) use platform::{local_time, prepare_listener, probe_affinity, probe_scheduling, relay_fd};
+pub(crate) use platform::{is_listener, local_time, probe_affinity, probe_scheduling, relay_fd};
 pub use poll::PollItem;
 pub(crate) use poll::poll;
 #[cfg(feature = "draft")]
 pub(crate) use ppoll::{SignalSet, ppoll};
-pub(crate) use process::{PerProcess, catch_signals, count_forks};
+pub(crate) use process::{PerProcess, catch_signal, count_forks};
 pub(crate) use socket::OptionValue;
 pub(crate) use timers::RawTimers;

@@ -4,17 +4,13 @@ use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use socket2::SockRef;
 
 use super::platform::relay_fd;
 use crate::error::Errno;
-use crate::lock::lock;
-use crate::process::{
-    Process, WAKE_UP, WakeUpPair, catching, interrupted, note_catching, note_fork, note_signal, wake,
-};
+use crate::process::{Process, WAKE_UP, WakeUpPair, interrupted, note_fork, note_signal, wake};
 
 extern "C" fn in_child() {
     note_fork();
@@ -96,27 +92,6 @@ fn errno_place() -> *mut c_int {
     unsafe { place() }
 }
 
-/// Catches SIGINT and SIGTERM from now on. A second call changes nothing.
-pub(crate) fn catch_signals() -> io::Result<()> {
-    static INSTALL: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = lock(&INSTALL);
-    if catching() {
-        return Ok(());
-    }
-    count_forks().map_err(|errno| io::Error::from_raw_os_error(errno.raw()))?;
-    if WAKE_UP.get().is_none() {
-        let (write_end, read_end) = WakeUpPair::ends()?;
-        let lent = relay_fd(read_end.as_fd())?;
-        // The lock keeps other callers out, so the pair is not made twice.
-        let _ = WAKE_UP.set(WakeUpPair { write_end, read_end, lent });
-    }
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        install(signal)?;
-    }
-    note_catching();
-    Ok(())
-}
-
 /// Gives a forked child a wake-up pair of its own under the old numbers: parent and child must not wake each other, nor
 /// read each other's bytes.
 fn separate_wake_up() {
@@ -141,7 +116,8 @@ fn replace(old: &impl AsFd, new: &impl AsFd) {
     let _ = SockRef::from(&old).set_cloexec(true);
 }
 
-fn install(signal: c_int) -> io::Result<()> {
+/// Has the process note a signal, instead of ending.
+pub(crate) fn catch_signal(signal: c_int) -> io::Result<()> {
     // SAFETY: a zeroed sigaction is a valid one: no flags (so no SA_RESTART), empty mask, default handler.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = on_signal as extern "C" fn(c_int) as usize;

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 
 use super::address::{check_ipc_unused, wait_until_free};
 use super::guards::{BindGuard, ConnectGuard};
+use super::precheck::prepare_listener;
 use super::{Core, Socket};
 use crate::context::EndpointRole;
 use crate::endpoint;
@@ -13,7 +14,7 @@ use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::known::{InprocConnection, LocalEnd};
 use crate::process;
-use crate::raw::{self, OpLock, OptionValue};
+use crate::raw::{OpLock, OptionValue};
 
 impl<T: SocketType> Socket<'_, T> {
     /// Accepts connections at an endpoint, and returns the endpoint as libzmq resolved it: `tcp://127.0.0.1:*` becomes
@@ -381,7 +382,7 @@ impl Core {
     fn bind_fd(&self, endpoint: &str, fd: OwnedFd) -> Result<String> {
         const CALL: &str = "ZMQ_USE_FD";
         let refused = |why: &str| Errno::EINVAL.with_detail(CALL, format_args!("{}: {why}", fd.as_raw_fd()));
-        let family = raw::prepare_listener(fd.as_fd()).map_err(|_| refused("not a listening stream socket"))?;
+        let family = prepare_listener(fd.as_fd()).map_err(|_| refused("not a listening stream socket"))?;
         if !endpoint::fits_family(endpoint, family) {
             return Err(refused("not a listening socket of that transport"));
         }

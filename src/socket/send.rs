@@ -320,13 +320,13 @@ impl Core {
     /// message costs some per cent of sending it. If libzmq refuses the message, `send_message` sends it.
     #[inline(always)]
     fn send_fast<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
-        match by_type::<M, Message>(&mut message) {
+        match by_type(&mut message) {
             ByType::Bytes(content) => {
                 if self.raw.fast_send().is_some_and(|socket| socket.send_bytes(content)) {
                     return Ok(());
                 }
             }
-            ByType::Value(content) => {
+            ByType::Message(content) => {
                 if self.raw.fast_send().is_some_and(|socket| socket.send(content.raw_mut())) {
                     // The message is empty now and needs no `zmq_msg_close`.
                     std::mem::forget(message);

@@ -146,11 +146,16 @@ pub(crate) use draft::ROWS as DRAFT_ROWS;
 #[cfg(feature = "draft")]
 mod draft {
     use std::ffi::CString;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    use std::{io, os::unix::net::UnixDatagram};
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    use socket2::SockRef;
 
     use super::{CType, Kinds, OptionInfo, Row};
     use crate::error::{Errno, Result};
     use crate::kind::SocketType;
-    use crate::raw::{self, OptionValue};
+    use crate::raw::OptionValue;
     use crate::socket::Socket;
     use crate::sockopt::codec::{Get, MAX, Number, Set};
 
@@ -241,12 +246,24 @@ mod draft {
         #[doc(alias = "ZMQ_PRIORITY")]
         #[doc(alias = "zmq_setsockopt")]
         pub fn set_priority(&self, priority: u32) -> Result<()> {
-            raw::probe_priority(priority).map_err(|error| {
-                let errno = Errno::from_io(&error, Errno::EINVAL);
-                errno.with_detail(PRIORITY.name, format_args!("{priority}: the system refuses it to this process"))
-            })?;
+            // libzmq sets it on Linux only.
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            check_priority(priority)?;
             Number::<0, MAX>::set(PRIORITY, self.core(), priority)
         }
+    }
+
+    /// Tries a priority on a socket.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn check_priority(priority: u32) -> Result<()> {
+        let tried = match i32::try_from(priority) {
+            Ok(_) => UnixDatagram::unbound().and_then(|socket| SockRef::from(&socket).set_priority(priority)),
+            Err(_) => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+        };
+        tried.map_err(|error| {
+            let errno = Errno::from_io(&error, Errno::EINVAL);
+            errno.with_detail(PRIORITY.name, format_args!("{priority}: the system refuses it to this process"))
+        })
     }
 
     const PRIORITY: Row = Row { name: "ZMQ_PRIORITY", number: zmq_sys::ZMQ_PRIORITY };

@@ -45,15 +45,6 @@ pub(crate) fn relay_fd(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 }
 
 /// Whether a socket listens.
-pub(super) fn is_listener(fd: &BorrowedFd<'_>) -> io::Result<bool> {
+pub(crate) fn is_listener(fd: &BorrowedFd<'_>) -> io::Result<bool> {
     SockRef::from(fd).is_listener()
-}
-
-/// Whether a socket of this process may have this `SO_PRIORITY`: tried on a socket.
-#[cfg(feature = "draft")]
-pub(crate) fn probe_priority(priority: u32) -> io::Result<()> {
-    if i32::try_from(priority).is_err() {
-        return Err(io::Error::from_raw_os_error(libc::EINVAL));
-    }
-    SockRef::from(&std::os::unix::net::UnixDatagram::unbound()?).set_priority(priority)
 }

@@ -11,17 +11,12 @@ use linux as system;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use other as system;
 
-#[cfg(feature = "draft")]
-pub(crate) use system::probe_priority;
-pub(crate) use system::{probe_affinity, relay_fd};
+pub(crate) use system::{is_listener, probe_affinity, relay_fd};
 
 use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::BorrowedFd;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use socket2::{SockRef, Type};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Reads the return code of a function that answers an error number, or 0.
 fn posix(rc: c_int) -> io::Result<()> {
@@ -48,22 +43,6 @@ pub(crate) fn probe_scheduling(policy: c_int, priority: c_int) -> io::Result<()>
     // SAFETY: the calling thread's own handle, and a pointer to a whole value. The system checks the numbers.
     posix(unsafe { libc::pthread_setschedparam(thread, policy, &raw const param) })?;
     if !real_time && priority > 0 { system::probe_nice() } else { Ok(()) }
-}
-
-/// Makes a listening stream socket non-blocking, as libzmq needs it, and gives its address family. An error if the
-/// descriptor is not a listening stream socket.
-///
-/// A duplicate of the descriptor can make it blocking again. The receive time-out bounds the wait of an accept in the I/O
-/// thread then; the patch 0046-used-descriptor-blocks sets both again before each accept.
-pub(crate) fn prepare_listener(fd: BorrowedFd<'_>) -> io::Result<c_int> {
-    let socket = SockRef::from(&fd);
-    if socket.r#type()? != Type::STREAM || !system::is_listener(&fd)? {
-        return Err(io::Error::from_raw_os_error(libc::EINVAL));
-    }
-    let family = socket.local_addr()?.family();
-    socket.set_nonblocking(true)?;
-    socket.set_read_timeout(Some(Duration::from_millis(1)))?;
-    Ok(c_int::from(family))
 }
 
 /// `RLIMIT_NOFILE`: how many files this process may have open.

@@ -21,17 +21,11 @@ pub(crate) fn relay_fd(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 }
 
 /// Whether a socket listens. The crate socket2 asks some of these systems only.
-pub(super) fn is_listener(fd: &BorrowedFd<'_>) -> io::Result<bool> {
+pub(crate) fn is_listener(fd: &BorrowedFd<'_>) -> io::Result<bool> {
     let mut listens: c_int = 0;
     let mut len = size_of::<c_int>() as libc::socklen_t;
     let value = (&raw mut listens).cast();
     // SAFETY: the descriptor is open (borrowed); the system writes at most `len` bytes, the size of the value.
     let rc = unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN, value, &raw mut len) };
     if rc == 0 { Ok(listens != 0) } else { Err(io::Error::last_os_error()) }
-}
-
-/// libzmq does not set `SO_PRIORITY` here, so any priority will do.
-#[cfg(feature = "draft")]
-pub(crate) fn probe_priority(_priority: u32) -> io::Result<()> {
-    Ok(())
 }
