@@ -3,13 +3,13 @@
 mod common;
 
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, in_own_process, wait_for_dropped_owners};
+use common::{DEADLINE, eventually, in_own_process};
 use zmq::{Context, Errno, Flags, Kind, Message, PollEvents, PollItem, SocketRef, interrupt, poll};
 
 /// Runs `child` in a forked child, and expects it to end well and in time.
@@ -275,25 +275,32 @@ fn owners_are_dropped_in_a_child_whatever_other_threads_were_at() {
             }
         }
     }
+    /// Hands over an owner, and waits until it is dropped.
+    fn hand_over() {
+        let (dropped, waiting) = channel();
+        drop(Message::from_owner(Owner(Some(dropped))));
+        waiting.recv_timeout(DEADLINE).unwrap();
+    }
     in_own_process("owners_are_dropped_in_a_child_whatever_other_threads_were_at", || {
-        let done = Arc::new(AtomicBool::new(false));
+        // std locks its list of threads while one of them starts or ends. A child that inherits this lock held cannot start a
+        // thread. So all threads, those of the library too, have started before the first fork, and end after the last.
+        hand_over();
+        let (done, started) = (Arc::new(AtomicBool::new(false)), Arc::new(Barrier::new(3)));
         let busy: Vec<_> = (0..2)
             .map(|_| {
-                let done = done.clone();
+                let (done, started) = (done.clone(), started.clone());
                 thread::spawn(move || {
+                    started.wait();
                     while !done.load(Ordering::Relaxed) {
                         (0..50).for_each(|_| drop(Message::from_owner(Owner(None))));
-                        wait_for_dropped_owners();
+                        hand_over();
                     }
                 })
             })
             .collect();
+        started.wait();
         for _ in 0..100 {
-            fork_and_wait(|| {
-                let (dropped, waiting) = channel();
-                drop(Message::from_owner(Owner(Some(dropped))));
-                waiting.recv_timeout(DEADLINE).unwrap();
-            });
+            fork_and_wait(hand_over);
         }
         done.store(true, Ordering::Relaxed);
         busy.into_iter().for_each(|thread| thread.join().unwrap());

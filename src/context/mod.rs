@@ -43,7 +43,9 @@ use open_sockets::Cause;
 /// that were sent and have not left are lost. Call [`Context::terminate`] first.
 ///
 /// A process made by `fork` cannot use what it inherits: there every call on an inherited socket fails with `ENOTSOCK`,
-/// and dropping it leaves the parent's alone. A new context works in the child.
+/// and dropping it leaves the parent's alone. A new context works in the child. [`Context::terminate`] and the owners of
+/// messages ([`crate::Message::from_owner`]) need threads of [`std::thread`]: these do not start in a child that was forked
+/// at the moment at which another thread of the parent started or ended.
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {

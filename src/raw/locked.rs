@@ -46,12 +46,19 @@ impl<'a> LockedPoller<'a> {
     }
 
     /// Adds a socket, or gives it back.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the place is taken: its socket would be closed while it is registered.
     pub(crate) fn add(
         &mut self,
         place: usize,
         socket: MaybeOwned<'a>,
         events: c_short,
     ) -> Result<(), (MaybeOwned<'a>, Errno)> {
+        if self.sockets.contains_key(&place) {
+            return Err((socket, Errno::EINVAL));
+        }
         if self.handle.is_null() {
             // SAFETY: no preconditions.
             self.handle = unsafe { zmq_sys::zmq_poller_new() };
