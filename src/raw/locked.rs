@@ -49,14 +49,15 @@ impl<'a> LockedPoller<'a> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the place is taken: its socket would be closed while it is registered.
+    /// `EINVAL` if the place is taken, since its socket would be closed while it is registered; if the socket is not of a
+    /// thread-safe kind; and if it is in the poller already.
     pub(crate) fn add(
         &mut self,
         place: usize,
         socket: MaybeOwned<'a>,
         events: c_short,
     ) -> Result<(), (MaybeOwned<'a>, Errno)> {
-        if self.sockets.contains_key(&place) {
+        if self.sockets.contains_key(&place) || !socket.core().kind().is_thread_safe() {
             return Err((socket, Errno::EINVAL));
         }
         if self.handle.is_null() {
@@ -103,7 +104,7 @@ impl<'a> LockedPoller<'a> {
     pub(crate) fn ready(&mut self) -> Result<impl Iterator<Item = (usize, c_short)> + '_, Errno> {
         let (events, room) = (self.events.as_mut_ptr(), self.events.len() as c_int);
         // SAFETY: the handle is valid or null, which is refused; the list has room for `room` events. Every socket in the
-        // poller is open (type invariant).
+        // poller is open (type invariant), and libzmq takes its lock.
         let found = match check(unsafe { zmq_sys::zmq_poller_wait_all(self.handle, events, room, 0) }) {
             // No socket is ready, or a signal interrupted the call. The caller calls again before it waits.
             Err(Errno::EAGAIN) => 0,
