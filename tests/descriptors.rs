@@ -1,26 +1,26 @@
-//! Calls with few file descriptors left: each of the public interface in a process of its own, with 0 to 5 to spare. It
-//! succeeds, or its error says that there are no more; nothing aborts, hangs or loops.
+//! Calls with few file descriptors left: each call runs in a process of its own, with 0 to 5 descriptors to spare. It
+//! succeeds, or its error is EMFILE. It does not abort, hang or loop.
 #![cfg(target_os = "linux")]
 
 mod common;
+#[path = "descriptors/threads.rs"]
+mod threads;
+#[path = "descriptors/waits.rs"]
+mod waits;
 
 use std::cell::Cell;
 use std::error::Error;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
 use common::descriptors::{cpu_time_of_rest, use_up_descriptors};
-use common::{DEADLINE, Process, TCP, alone, context, kinds, pair, role, text};
+use common::{DEADLINE, Process, TCP, alone, context, kinds, role, text};
 use zmq::monitor::{Event, Events};
-use zmq::security::{Authenticator, Certificate, Security};
-use zmq::{
-    Actor, ActorPipe, Context, Dealer, Pair, PollEvents, PollItem, Poller, Proxy, ProxyHandle, Pub, Pull, Push,
-    Reactor, Rep, Req, Router, SharedSocket, Socket, SocketSpec, Sub, Timers, XPub, curve_keypair, interrupt, poll,
-};
+use zmq::security::Security;
+use zmq::{Context, Dealer, Pair, Pull, Push, Rep, Req, Socket, SocketSpec, curve_keypair};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -95,14 +95,6 @@ fn with_each<I>(items: impl IntoIterator<Item = I>, mut call: impl FnMut(I) -> z
 fn endpoints() -> impl Iterator<Item = &'static str> {
     let ws = zmq::has("WS").then_some("ws://127.0.0.1:*");
     [TCP, "tcp://*:*", "tcp://lo:*", "ipc://*", "inproc://name"].into_iter().chain(ws)
-}
-
-/// Two PAIR sockets whose connection is made.
-fn connected_pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
-    let (left, right) = pair(context, TCP);
-    left.send("connected").unwrap();
-    assert_eq!(text(&right), "connected");
-    (left, right)
 }
 
 /// A message over a new connection.
@@ -350,243 +342,6 @@ fn endpoints_bind_and_connect_with_few_descriptors() {
     try_all("endpoints_bind_and_connect_with_few_descriptors", ENDPOINTS);
 }
 
-const WAITS: &[(&str, Call)] = &[
-    ("Socket::recv_timeout", |descriptors| {
-        let context = context();
-        let (left, right) = connected_pair(&context);
-        descriptors.use_up();
-        assert!(right.recv_timeout(Duration::from_millis(1))?.is_none());
-        left.send("Hello")?;
-        assert_eq!(text(&right), "Hello");
-        Ok(())
-    }),
-    ("Socket::fd", |descriptors| {
-        let context = context();
-        let socket = context.socket(Pull)?;
-        descriptors.use_up();
-        socket.fd()?;
-        Ok(())
-    }),
-    ("poll", |descriptors| {
-        let context = context();
-        let sockets: Vec<_> = kinds().into_iter().map(|kind| context.socket(kind)).collect::<Result<_, _>>()?;
-        let (near, _far) = UnixStream::pair()?;
-        descriptors.use_up();
-        let sockets = sockets.iter().map(|socket| PollItem::socket(socket, PollEvents::POLLIN));
-        let mut items: Vec<_> = sockets.chain([PollItem::fd(near.as_fd(), PollEvents::POLLIN)]).collect();
-        poll(&mut items, Duration::from_millis(1))?;
-        Ok(())
-    }),
-    ("Poller", |descriptors| {
-        let context = context();
-        let sockets: Vec<_> = kinds().into_iter().map(|kind| context.socket(kind)).collect::<Result<_, _>>()?;
-        descriptors.use_up();
-        let mut poller = Poller::new()?;
-        for (key, socket) in sockets.iter().enumerate() {
-            poller.add(socket, key, PollEvents::POLLIN)?;
-        }
-        poller.wait(Duration::from_millis(1))?;
-        poll(&mut [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)], Duration::ZERO)?;
-        Ok(())
-    }),
-    ("Reactor", |descriptors| {
-        let context = context();
-        let (left, right) = connected_pair(&context);
-        left.send("Hello")?;
-        descriptors.use_up();
-        let mut reactor = Reactor::new()?;
-        let add = reactor.add(&right, PollEvents::POLLIN, |reactor, _| {
-            reactor.stop();
-            Ok(())
-        });
-        add?;
-        reactor.run()?;
-        Ok(())
-    }),
-    ("Timers", |descriptors| {
-        descriptors.use_up();
-        let mut timers = Timers::new()?;
-        timers.add(Duration::from_millis(1), |_, _| ())?;
-        thread::sleep(timers.timeout().unwrap_or_default());
-        timers.execute()?;
-        Ok(())
-    }),
-    ("interrupt::catch_signals", |descriptors| {
-        let context = context();
-        let socket = context.socket(Pull)?;
-        descriptors.use_up();
-        let caught = interrupt::catch_signals();
-        assert!(socket.recv_timeout(Duration::from_millis(1))?.is_none());
-        Ok(caught?)
-    }),
-    ("fork", |descriptors| {
-        interrupt::catch_signals()?;
-        let context = context();
-        let socket = context.owned_socket(Pull)?;
-        descriptors.use_up();
-        // SAFETY: the child calls nothing that takes a lock of another thread.
-        let pid = unsafe { libc::fork() };
-        if pid == 0 {
-            drop((socket, context));
-            // SAFETY: has no preconditions.
-            unsafe { libc::_exit(0) };
-        }
-        let mut status = 0;
-        // SAFETY: a child of this process, and a valid pointer.
-        assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
-        assert_eq!(status, 0);
-        assert!(socket.recv_timeout(Duration::from_millis(1))?.is_none());
-        Ok(())
-    }),
-    ("Socket::connect_and_wait", |descriptors| {
-        let context = context();
-        let (server, client) = (context.socket(Pull)?, context.socket(Push)?);
-        let endpoint = server.bind(TCP)?;
-        descriptors.use_up();
-        client.connect_and_wait(&endpoint, Duration::from_millis(100))?;
-        Ok(())
-    }),
-    ("Monitor::wait_for_connections", |descriptors| {
-        let context = context();
-        let server = context.socket(Pull)?;
-        let monitor = server.monitor(Events::ALL)?;
-        descriptors.use_up();
-        assert!(!monitor.wait_for_connections(1, Duration::from_millis(1))?);
-        Ok(())
-    }),
-    ("Socket::wait_for_subscribers", |descriptors| {
-        let context = context();
-        let publisher = context.socket(XPub)?;
-        descriptors.use_up();
-        publisher.wait_for_subscribers(1, Duration::from_millis(1), &mut Vec::new())?;
-        Ok(())
-    }),
-    ("publishing", |descriptors| {
-        let context = context();
-        let (publisher, subscriber) = (context.socket(Pub)?, context.socket(Sub)?);
-        let endpoint = publisher.bind(TCP)?;
-        descriptors.use_up();
-        subscriber.subscribe("")?;
-        subscriber.connect(&endpoint)?;
-        publisher.send("news")?;
-        subscriber.recv_timeout(Duration::from_millis(10))?;
-        Ok(())
-    }),
-];
-
-#[deadline::test(patches = [44, 45, 47])]
-fn waits_end_with_few_descriptors() {
-    try_all("waits_end_with_few_descriptors", WAITS);
-}
-
-const THREADS: &[(&str, Call)] = &[
-    ("proxy_steerable", |descriptors| {
-        let context = context();
-        let (front, back) = (context.socket(Router)?, context.socket(Dealer)?);
-        let (control, commands) = pair(&context, "inproc://control");
-        commands.send("TERMINATE")?;
-        descriptors.use_up();
-        drop(zmq::proxy_steerable(&front, &back, None, &control)?);
-        Ok(())
-    }),
-    ("ProxyHandle", |descriptors| {
-        let context = context();
-        let (front, back) = (context.socket(Router)?, context.socket(Dealer)?);
-        descriptors.use_up();
-        let handle = ProxyHandle::new()?;
-        handle.terminate()?;
-        drop(handle.run(&front, &back, None)?);
-        Ok(())
-    }),
-    ("Proxy", |descriptors| {
-        let context = context();
-        let _first = context.socket(Pair)?;
-        let front = SocketSpec::new(Router).bind("inproc://front");
-        let back = SocketSpec::new(Dealer).bind(TCP);
-        descriptors.use_up();
-        let proxy = Proxy::builder(front, back).start(&context)?;
-        proxy.statistics()?;
-        drop(proxy.terminate()?);
-        Ok(())
-    }),
-    ("Actor", |descriptors| {
-        let context = context();
-        let _first = context.socket(Pair)?;
-        descriptors.use_up();
-        let actor = Actor::spawn(&context, "echo", |pipe: &ActorPipe| {
-            pipe.ready();
-            while let Some(message) = pipe.recv()? {
-                pipe.send(message)?;
-            }
-            Ok(())
-        })?;
-        actor.send("Hello")?;
-        actor.recv()?;
-        actor.terminate(DEADLINE)?;
-        Ok(())
-    }),
-    ("SharedSocket", |descriptors| {
-        let context = context();
-        let socket = context.owned_socket(Dealer)?;
-        descriptors.use_up();
-        let shared = SharedSocket::new(socket)?;
-        assert!(shared.try_recv()?.is_none());
-        assert!(shared.recv_timeout(Duration::from_millis(1))?.is_none());
-        shared.with(|socket| socket.bind(TCP))??;
-        Ok(())
-    }),
-    ("Authenticator", |descriptors| {
-        let context = context();
-        let _first = context.socket(Pair)?;
-        descriptors.use_up();
-        let authenticator = Authenticator::start(&context)?;
-        authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
-        authenticator.statistics()?;
-        assert!(authenticator.next_event(Duration::from_millis(1))?.is_none());
-        authenticator.stop(DEADLINE)?;
-        Ok(())
-    }),
-    ("Authenticator, with a client", |descriptors| {
-        let context = context();
-        let authenticator = Authenticator::start(&context)?;
-        authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
-        let (server, client) = (context.socket(Dealer)?, context.socket(Dealer)?);
-        server.secure(&Security::plain_server().with_domain("accounts"))?;
-        client.secure(&Security::plain_client("alice", "open sesame"))?;
-        let endpoint = server.bind(TCP)?;
-        descriptors.use_up();
-        client.connect(&endpoint)?;
-        descriptors.rest();
-        descriptors.free();
-        client.send("Hello")?;
-        assert_eq!(text(&server), "Hello");
-        Ok(())
-    }),
-    ("Certificate", |descriptors| {
-        if !zmq::has("curve") {
-            return Ok(());
-        }
-        let path = std::env::temp_dir().join(format!("zmq-descriptors-{}", std::process::id()));
-        descriptors.use_up();
-        let certificate = Certificate::generate()?;
-        let saved = certificate.save(&path).and_then(|()| Certificate::load(&path).map(drop));
-        descriptors.free();
-        for path in [path.clone(), path.with_file_name(format!("{}_secret", path.file_name().unwrap().display()))] {
-            let _ = std::fs::remove_file(path);
-        }
-        match saved {
-            // The error is that of the file system, without the name of the number.
-            Err(error) if error.to_string().contains("os error 24") => Err(format!("{error} (EMFILE)").into()),
-            saved => Ok(saved?),
-        }
-    }),
-];
-
-#[deadline::test(patches = [44, 45])]
-fn threads_of_the_library_start_and_end_with_few_descriptors() {
-    try_all("threads_of_the_library_start_and_end_with_few_descriptors", THREADS);
-}
-
 #[cfg(feature = "draft")]
 const DRAFTS: &[(&str, Call)] = &[
     ("Socket::bind and Socket::connect over udp", |descriptors| {
@@ -618,7 +373,7 @@ const DRAFTS: &[(&str, Call)] = &[
         let context = context();
         let socket = context.socket(Pull)?;
         descriptors.use_up();
-        let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
+        let mut items = [zmq::PollItem::socket(&socket, zmq::PollEvents::POLLIN)];
         zmq::ppoll(&mut items, Duration::from_millis(1), &zmq::SignalMask::of_thread())?;
         Ok(())
     }),

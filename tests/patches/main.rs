@@ -12,6 +12,8 @@ mod curve;
 mod datagrams;
 #[cfg(target_os = "linux")]
 mod descriptors;
+#[cfg(feature = "draft")]
+mod dish;
 mod engine;
 #[cfg(feature = "draft")]
 mod greetings;
@@ -28,6 +30,7 @@ mod radio;
 mod req_pair;
 mod router;
 mod session;
+mod session_close;
 mod socket_base;
 #[cfg(feature = "draft")]
 mod socket_poller;

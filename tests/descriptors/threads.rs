@@ -1,0 +1,117 @@
+//! Types of the library that start threads or are for several, and the files of certificates.
+
+use std::time::Duration;
+
+use zmq::security::{Authenticator, Certificate, Security};
+use zmq::{Actor, ActorPipe, Dealer, Pair, Proxy, ProxyHandle, Router, SharedSocket, SocketSpec};
+
+use crate::common::{DEADLINE, TCP, context, pair, text};
+use crate::{Call, try_all};
+
+const THREADS: &[(&str, Call)] = &[
+    ("proxy_steerable", |descriptors| {
+        let context = context();
+        let (front, back) = (context.socket(Router)?, context.socket(Dealer)?);
+        let (control, commands) = pair(&context, "inproc://control");
+        commands.send("TERMINATE")?;
+        descriptors.use_up();
+        drop(zmq::proxy_steerable(&front, &back, None, &control)?);
+        Ok(())
+    }),
+    ("ProxyHandle", |descriptors| {
+        let context = context();
+        let (front, back) = (context.socket(Router)?, context.socket(Dealer)?);
+        descriptors.use_up();
+        let handle = ProxyHandle::new()?;
+        handle.terminate()?;
+        drop(handle.run(&front, &back, None)?);
+        Ok(())
+    }),
+    ("Proxy", |descriptors| {
+        let context = context();
+        let _first = context.socket(Pair)?;
+        let front = SocketSpec::new(Router).bind("inproc://front");
+        let back = SocketSpec::new(Dealer).bind(TCP);
+        descriptors.use_up();
+        let proxy = Proxy::builder(front, back).start(&context)?;
+        proxy.statistics()?;
+        drop(proxy.terminate()?);
+        Ok(())
+    }),
+    ("Actor", |descriptors| {
+        let context = context();
+        let _first = context.socket(Pair)?;
+        descriptors.use_up();
+        let actor = Actor::spawn(&context, "echo", |pipe: &ActorPipe| {
+            pipe.ready();
+            while let Some(message) = pipe.recv()? {
+                pipe.send(message)?;
+            }
+            Ok(())
+        })?;
+        actor.send("Hello")?;
+        actor.recv()?;
+        actor.terminate(DEADLINE)?;
+        Ok(())
+    }),
+    ("SharedSocket", |descriptors| {
+        let context = context();
+        let socket = context.owned_socket(Dealer)?;
+        descriptors.use_up();
+        let shared = SharedSocket::new(socket)?;
+        assert!(shared.try_recv()?.is_none());
+        assert!(shared.recv_timeout(Duration::from_millis(1))?.is_none());
+        shared.with(|socket| socket.bind(TCP))??;
+        Ok(())
+    }),
+    ("Authenticator", |descriptors| {
+        let context = context();
+        let _first = context.socket(Pair)?;
+        descriptors.use_up();
+        let authenticator = Authenticator::start(&context)?;
+        authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
+        authenticator.statistics()?;
+        assert!(authenticator.next_event(Duration::from_millis(1))?.is_none());
+        authenticator.stop(DEADLINE)?;
+        Ok(())
+    }),
+    ("Authenticator, with a client", |descriptors| {
+        let context = context();
+        let authenticator = Authenticator::start(&context)?;
+        authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
+        let (server, client) = (context.socket(Dealer)?, context.socket(Dealer)?);
+        server.secure(&Security::plain_server().with_domain("accounts"))?;
+        client.secure(&Security::plain_client("alice", "open sesame"))?;
+        let endpoint = server.bind(TCP)?;
+        descriptors.use_up();
+        client.connect(&endpoint)?;
+        descriptors.rest();
+        descriptors.free();
+        client.send("Hello")?;
+        assert_eq!(text(&server), "Hello");
+        Ok(())
+    }),
+    ("Certificate", |descriptors| {
+        if !zmq::has("curve") {
+            return Ok(());
+        }
+        let path = std::env::temp_dir().join(format!("zmq-descriptors-{}", std::process::id()));
+        descriptors.use_up();
+        let certificate = Certificate::generate()?;
+        let saved = certificate.save(&path).and_then(|()| Certificate::load(&path).map(drop));
+        descriptors.free();
+        for path in [path.clone(), path.with_file_name(format!("{}_secret", path.file_name().unwrap().display()))] {
+            let _ = std::fs::remove_file(path);
+        }
+        match saved {
+            // The error is that of the file system, without the name of the number.
+            Err(error) if error.to_string().contains("os error 24") => Err(format!("{error} (EMFILE)").into()),
+            saved => Ok(saved?),
+        }
+    }),
+];
+
+#[deadline::test(patches = [44, 45])]
+fn threads_of_the_library_start_and_end_with_few_descriptors() {
+    try_all("threads::threads_of_the_library_start_and_end_with_few_descriptors", THREADS);
+}
