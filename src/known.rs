@@ -68,11 +68,9 @@ pub(crate) struct RoutingIds {
     pub(crate) next_assigned: bool,
 }
 
-/// Options that are on. `raw` and `manual` must stay on, and `raw` and `probe` exclude each other.
+/// Options that are on. `manual` must stay on, and `probe` excludes `ZMQ_ROUTER_RAW`.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct OneWayOptions {
-    /// `ZMQ_ROUTER_RAW`.
-    pub(crate) raw: bool,
     /// `ZMQ_PROBE_ROUTER`.
     pub(crate) probe: bool,
     /// `ZMQ_XPUB_MANUAL` or `ZMQ_XPUB_MANUAL_LAST_VALUE`.
@@ -97,4 +95,5 @@ pub(crate) struct Record {
     pub(crate) known: Known,
     pub(crate) conflating: Conflating,
     pub(crate) mid_message: bool,
+    pub(crate) is_raw: bool,
 }

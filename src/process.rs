@@ -25,7 +25,7 @@ pub(crate) fn process_state() -> u32 {
     STATE.load(Ordering::Relaxed)
 }
 
-/// The process that made something, to be told from the children that inherit it through `fork`.
+/// Identifies the process that made a value. A forked child that inherits the value is another process.
 ///
 /// Asking the system for the process id on every call would cost as much as the call, so forks are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +116,17 @@ pub(crate) fn catching() -> bool {
 /// Whether a signal was caught and the interrupt not cleared since.
 pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// Repeats `call` while a signal ends it. For calls that do not wait, because a caught signal ends waits only, and for the
+/// waits of the library's own threads.
+pub(crate) fn uninterrupted<R>(mut call: impl FnMut() -> Result<R, Errno>) -> Result<R, Errno> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            done => return done,
+        }
+    }
 }
 
 /// The count of caught signals. It tells a signal that came since an earlier look from one that was not cleared.

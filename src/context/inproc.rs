@@ -19,6 +19,7 @@ use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::known::{InprocConnection, SinglePartOnly};
 use crate::lock::lock;
+use crate::process::uninterrupted;
 use crate::raw::RawSocket;
 
 /// Whether libzmq ends connections that wait for a name without a race, and drops them after the linger period.
@@ -203,7 +204,7 @@ impl Inner {
 
 /// Unbinds or disconnects an endpoint, if the context is not shut down.
 fn end_endpoint(socket: &RawSocket, endpoint: &CStr) {
-    while socket.unbind(endpoint) == Err(Errno::EINTR) {}
+    let _ = uninterrupted(|| socket.unbind(endpoint));
 }
 
 impl Inproc {

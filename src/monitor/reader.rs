@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::sync::Arc;
 
 use crate::error::Errno;
+use crate::process::uninterrupted;
 use crate::raw::{Format, MonitorHandle, OpLock, RawMessage, RawSocket};
 
 /// The PAIR that receives a monitor's events, and the handle that stops the monitor.
@@ -31,11 +32,7 @@ impl MonitorReader {
         let reader = MonitorReader { handle: socket.start_monitor(name, events, format)?, pair };
         // The drop of the reader stops the monitor. It does not wait: a connect to a bound name fails only after the end of
         // the context, and libzmq's own sends to the PAIR fail then too.
-        while let Err(errno) = reader.pair.op_lock().connect(name) {
-            if errno != Errno::EINTR {
-                return Err(errno);
-            }
-        }
+        uninterrupted(|| reader.pair.op_lock().connect(name))?;
         Ok(reader)
     }
 
@@ -45,12 +42,7 @@ impl MonitorReader {
 
     /// Receives one part of an event, and waits for it. It fails once the context has ended.
     pub(crate) fn recv(&self, part: &mut RawMessage) -> Result<(), Errno> {
-        loop {
-            match self.pair.recv(part, 0) {
-                Err(Errno::EINTR) => {}
-                done => return done,
-            }
-        }
+        uninterrupted(|| self.pair.recv(part, 0))
     }
 }
 

@@ -11,6 +11,7 @@
 
 #[cfg(feature = "draft")]
 mod locked;
+mod register;
 mod source;
 mod wait;
 
@@ -24,8 +25,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mio::Token;
 use mio::unix::SourceFd;
-use mio::{Interest, Token};
 
 use crate::error::{Errno, Error, Result};
 use crate::poll_events::PollEvents;
@@ -33,7 +34,8 @@ use crate::process::Process;
 use crate::raw;
 #[cfg(feature = "draft")]
 use crate::raw::LockedPoller;
-use crate::socket::{Core, Socket, Used};
+use crate::socket::{Socket, Used};
+use register::interest;
 use source::Registered;
 
 const ADD: &str = "zmq_poller_add";
@@ -116,7 +118,7 @@ pub struct Poller<'a, K = usize> {
     #[cfg(feature = "draft")]
     locked: LockedPoller<'a>,
     os_events: mio::Events,
-    slots: Vec<Option<Slot<'a, K>>>,
+    slots: Vec<Option<Watched<'a, K>>>,
     free: Vec<usize>,
     places: HashMap<K, usize>,
     /// The user's descriptors.
@@ -133,7 +135,8 @@ pub struct Poller<'a, K = usize> {
     process: Process,
 }
 
-struct Slot<'a, K> {
+/// A source in a poller.
+struct Watched<'a, K> {
     key: K,
     source: Registered<'a>,
     events: PollEvents,
@@ -267,64 +270,13 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
                 return Err(failed);
             }
         };
-        self.slots[place] = Some(Slot { key, source, events, fd, active: false });
+        self.slots[place] = Some(Watched { key, source, events, fd, active: false });
         // No list may grow during a wait.
         for list in [&mut self.active, &mut *self.used.places()] {
             list.reserve(self.slots.len() - list.len().min(self.slots.len()));
         }
         self.activate(place);
         Ok(())
-    }
-
-    /// Makes the system report when to query the source, and returns the descriptor that it watches.
-    fn register(&mut self, source: Registered<'a>, place: usize, events: PollEvents) -> RegisterResult<'a> {
-        #[cfg(feature = "draft")]
-        let source = match source {
-            Registered::Socket(socket) if locked::is_locked(&socket) => {
-                return self.register_locked(socket, place, events);
-            }
-            source => source,
-        };
-        let registered = match &source {
-            Registered::Socket(socket) => self.register_socket(socket.core(), place).map(Some),
-            Registered::Fd(fd) => self.register_fd(fd.as_fd().as_raw_fd(), place, interest(events)),
-            #[cfg(feature = "draft")]
-            Registered::Locked => Ok(None),
-        };
-        match registered {
-            Ok(fd) => Ok((source, fd)),
-            Err(error) => Err((source, error)),
-        }
-    }
-
-    fn register_socket(&self, core: &Core, place: usize) -> Result<RawFd> {
-        core.check_process(ADD)?;
-        let fd = core.raw().notification_fd().map_err(|errno| errno.with_detail(ADD, "the socket gives no ZMQ_FD"))?;
-        if !core.add_poller(&self.used, place) {
-            return Err(already_there());
-        }
-        let reported = self.report(fd.as_raw_fd(), place, Interest::READABLE);
-        reported.map(|()| fd.as_raw_fd()).inspect_err(|_| core.remove_poller(&self.used))
-    }
-
-    fn register_fd(&mut self, fd: RawFd, place: usize, interest: Option<Interest>) -> Result<Option<RawFd>> {
-        if self.fds.contains(&fd) {
-            return Err(already_there());
-        }
-        if let Some(interest) = interest {
-            self.report(fd, place, interest)?;
-        }
-        self.fds.insert(fd);
-        Ok(interest.map(|_| fd))
-    }
-
-    fn report(&self, fd: RawFd, place: usize, interest: Interest) -> Result<()> {
-        let registered = self.os.registry().register(&mut SourceFd(&fd), Token(place), interest);
-        registered.map_err(|error| match errno(&error).raw() {
-            // The ZMQ_FD of a registered socket, obtained through C.
-            libc::EEXIST => already_there(),
-            _ => errno(&error).with_detail(ADD, "the system's poller refuses the descriptor"),
-        })
     }
 
     /// Changes the events waited for.
@@ -578,22 +530,6 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     fn check_process(&self, call: &'static str) -> Result<()> {
         if self.process.is_current() { Ok(()) } else { Err(Errno::ENOTSOCK.inherited(call, "socket")) }
     }
-}
-
-/// The events that the system must report for a descriptor of the user's.
-fn interest(events: PollEvents) -> Option<Interest> {
-    if events.is_empty() {
-        return None;
-    }
-    let wanted = [
-        (PollEvents::POLLIN, Interest::READABLE),
-        (PollEvents::POLLOUT, Interest::WRITABLE),
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        (PollEvents::POLLPRI, Interest::PRIORITY),
-    ];
-    let wanted = wanted.into_iter().filter(|(event, _)| events.contains(*event)).map(|(_, interest)| interest);
-    // The system reports errors always, but mio needs at least one interest.
-    Some(wanted.reduce(|all, one| all.add(one)).unwrap_or(Interest::READABLE))
 }
 
 fn errno(error: &io::Error) -> Errno {

@@ -10,11 +10,11 @@ use mio::unix::SourceFd;
 use mio::{Interest, Token};
 
 use super::source::Registered;
-use super::{Event, Poller, Slot, errno};
+use super::{Event, Poller, Watched, errno};
 use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
-use crate::process;
+use crate::process::{self, uninterrupted};
 use crate::raw::{self, PollItem};
 use crate::socket::Used;
 
@@ -144,7 +144,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
     }
 }
 
-impl<K> Slot<'_, K> {
+impl<K> Watched<'_, K> {
     /// The events that are ready.
     fn query(&mut self, used: &Arc<Used>) -> Result<PollEvents, Errno> {
         match &self.source {
@@ -155,12 +155,7 @@ impl<K> Slot<'_, K> {
             Registered::Fd(_) if self.events.is_empty() => Ok(PollEvents::NONE),
             Registered::Fd(fd) => {
                 let mut items = [PollItem::fd(fd.as_fd(), self.events)];
-                loop {
-                    match raw::poll(&mut items, 0) {
-                        Err(Errno::EINTR) => {}
-                        found => return found.map(|_| items[0].revents()),
-                    }
-                }
+                uninterrupted(|| raw::poll(&mut items, 0)).map(|_| items[0].revents())
             }
         }
     }
@@ -171,7 +166,7 @@ impl<K> Slot<'_, K> {
     }
 }
 
-fn activate<K>(slots: &mut [Option<Slot<'_, K>>], active: &mut Vec<usize>, place: usize) {
+fn activate<K>(slots: &mut [Option<Watched<'_, K>>], active: &mut Vec<usize>, place: usize) {
     // The source of a report or a use may have been removed since.
     if let Some(Some(slot)) = slots.get_mut(place)
         && !slot.active

@@ -22,8 +22,8 @@ struct Timer {
     id: HandlerId,
 }
 
-/// This many removed timers may stay in any list.
-const SMALL_LIST: usize = 32;
+/// This many removed timers may stay in a list of any length.
+const FEW_REMOVED: usize = 32;
 
 impl Schedule {
     /// Adds a timer. `None` is a time that an `Instant` cannot express: the timer is never due.
@@ -62,7 +62,7 @@ impl Schedule {
     /// Notes that the handler of a timer was removed.
     pub(super) fn removed(&mut self, is_there: impl Fn(HandlerId) -> bool) {
         self.removed += 1;
-        if self.removed > SMALL_LIST + self.timers.len() / 2 {
+        if self.removed > FEW_REMOVED + self.timers.len() / 2 {
             self.timers.retain(|timer| is_there(timer.id));
             self.removed = 0;
         }
@@ -125,7 +125,7 @@ mod tests {
             schedule.push(Instant::now().checked_add(Duration::from_secs(3600)), HandlerId { place, generation: 0 });
             schedule.removed(|id| id.place == 0);
         }
-        assert!(schedule.timers.len() <= 4 * SMALL_LIST, "{}", schedule.timers.len());
+        assert!(schedule.timers.len() <= 4 * FEW_REMOVED, "{}", schedule.timers.len());
         assert!(schedule.timeout(|id| id.place == 0).is_some());
         assert_eq!(schedule.timeout(|_| false), None);
     }

@@ -69,19 +69,19 @@ impl<T> Clone for SharedSocket<T> {
 
 /// The part that all handles share. Its drop ends the thread.
 struct Owner<T> {
-    queue: Arc<Queue<T>>,
+    queue: Arc<JobQueue<T>>,
     thread: Option<JoinHandle<()>>,
     kind: Kind,
     _kind: PhantomData<fn() -> T>,
 }
 
 /// The queue of jobs for the thread.
-struct Queue<T> {
+struct JobQueue<T> {
     waker: Waker,
-    state: Mutex<QueueState<T>>,
+    state: Mutex<JobQueueState<T>>,
 }
 
-struct QueueState<T> {
+struct JobQueueState<T> {
     jobs: Vec<Job<T>>,
     /// Whether the last handle is dropped.
     abandoned: bool,
@@ -162,8 +162,8 @@ impl<T: SocketType> SharedSocket<T> {
     pub fn new(socket: Socket<'static, T>) -> Result<SharedSocket<T>> {
         socket.core().check_process("pthread_create")?;
         let kind = socket.kind();
-        let state = QueueState { jobs: Vec::new(), abandoned: false, ended: None };
-        let queue = Arc::new(Queue { waker: Waker::new("socketpair")?, state: Mutex::new(state) });
+        let state = JobQueueState { jobs: Vec::new(), abandoned: false, ended: None };
+        let queue = Arc::new(JobQueue { waker: Waker::new("socketpair")?, state: Mutex::new(state) });
         let worker = Worker::new(socket, queue.clone());
         let thread = Some(spawn("zmq-shared", move || worker.work())?);
         Ok(SharedSocket { owner: Arc::new(Owner { queue, thread, kind, _kind: PhantomData }) })

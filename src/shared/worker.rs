@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Job, Queue, RecvJob, SendJob};
+use super::{Job, JobQueue, RecvJob, SendJob};
 use crate::deadline::{Backoff, milliseconds};
 use crate::error::{Errno, Error, SendError};
 use crate::kind::SocketType;
@@ -25,13 +25,13 @@ pub(super) struct Worker<T: SocketType> {
 }
 
 struct Jobs<T> {
-    queue: Arc<Queue<T>>,
+    queue: Arc<JobQueue<T>>,
     sends: VecDeque<SendJob>,
     recvs: VecDeque<RecvJob>,
 }
 
 impl<T: SocketType> Worker<T> {
-    pub(super) fn new(socket: Socket<'static, T>, queue: Arc<Queue<T>>) -> Worker<T> {
+    pub(super) fn new(socket: Socket<'static, T>, queue: Arc<JobQueue<T>>) -> Worker<T> {
         let jobs = Jobs { queue, sends: VecDeque::new(), recvs: VecDeque::new() };
         Worker { jobs, socket, retry: None }
     }

@@ -13,7 +13,7 @@ use crate::error::LongId;
 use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::known::{InprocConnection, LocalEnd};
-use crate::process;
+use crate::process::uninterrupted;
 use crate::raw::{OpLock, OptionValue};
 
 impl<T: SocketType> Socket<'_, T> {
@@ -576,14 +576,4 @@ fn missing(call: &'static str, errno: Errno, endpoint: &str, why: &str) -> Error
         return errno.with_detail(call, format_args!("{endpoint:?}: {why}"));
     }
     errno.with_detail(call, format_args!("{endpoint:?}"))
-}
-
-/// These calls process the socket's commands first, which a signal may interrupt before anything is done.
-fn uninterrupted<R>(mut call: impl FnMut() -> Result<R, Errno>) -> Result<R, Errno> {
-    loop {
-        match call() {
-            Err(Errno::EINTR) if !process::interrupted() => {}
-            done => return done,
-        }
-    }
 }

@@ -221,12 +221,13 @@ impl Core {
             known: std::mem::take(&mut self.known()),
             conflating: self.state.conflating(),
             mid_message: self.state.is_mid_message(),
+            is_raw: self.state.is_raw(),
         }
     }
 
     fn restore(&self, record: Record) {
-        self.state.set_is_raw(self.kind == Kind::Stream || record.known.one_way.raw);
         *self.known() = record.known;
+        self.state.set_is_raw(record.is_raw);
         self.state.set_conflating(record.conflating);
         self.state.set_mid_message(record.mid_message);
         self.update_fast_path();

@@ -45,7 +45,7 @@ impl Core {
         Ok(())
     }
 
-    /// Sets one of [`crate::known::OneWayOptions`].
+    /// Sets `ZMQ_ROUTER_RAW`, or one of [`crate::known::OneWayOptions`].
     pub(crate) fn set_one_way(&self, name: &'static str, number: c_int, value: bool) -> Result<()> {
         let _op = self.op_lock();
         let (is_used, mut options) = {
@@ -54,19 +54,20 @@ impl Core {
         };
         let refused = |why: &str| Err(Errno::EINVAL.with_detail(name, format_args!("{value}: {why}")));
         let stays = "it cannot be switched off again";
+        let is_raw = self.is_raw();
         match number {
-            zmq_sys::ZMQ_ROUTER_RAW if options.raw && !value => return refused(stays),
+            zmq_sys::ZMQ_ROUTER_RAW if is_raw && !value => return refused(stays),
             zmq_sys::ZMQ_ROUTER_RAW if value && is_used => return refused("the socket has bound or connected"),
             zmq_sys::ZMQ_ROUTER_RAW if options.probe && value => return refused("ZMQ_PROBE_ROUTER is on"),
-            zmq_sys::ZMQ_PROBE_ROUTER if options.raw && value => return refused("ZMQ_ROUTER_RAW is on"),
-            zmq_sys::ZMQ_ROUTER_RAW => options.raw = value,
+            zmq_sys::ZMQ_ROUTER_RAW => {}
+            zmq_sys::ZMQ_PROBE_ROUTER if is_raw && value => return refused("ZMQ_ROUTER_RAW is on"),
             zmq_sys::ZMQ_PROBE_ROUTER => options.probe = value,
             _ if options.manual && !value => return refused(stays),
             _ => options.manual = value,
         }
         Row { name, number }.set_int(self.raw(), c_int::from(value))?;
         self.known().one_way = options;
-        if options.raw {
+        if number == zmq_sys::ZMQ_ROUTER_RAW && value {
             self.state.set_is_raw(true);
             self.update_fast_path();
         }

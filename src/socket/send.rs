@@ -521,12 +521,9 @@ impl Core {
         Ok(())
     }
 
-    /// Finishes a message whose peer has gone in the middle. PUSH and DEALER, and PAIR with the patch
-    /// 1013-pair-peer-leaves-in-mid-message, discard its parts up to the last one, so that no other peer gets half of it.
+    /// Finishes a message whose peer has gone in the middle, for the kinds that discard its parts up to the last one.
     fn finish_aborted_message(&self, more: bool) {
-        let discards =
-            matches!(self.kind(), Kind::Push | Kind::Dealer) || cfg!(zmq_patches = "all") && self.kind() == Kind::Pair;
-        if more && discards {
+        if more && self.discards_aborted_messages() {
             // The part is discarded. If the call fails, the context has ended, and the message with it.
             let _ = self.raw().send(&mut RawMessage::new(), zmq_sys::ZMQ_DONTWAIT);
         }

@@ -169,11 +169,15 @@ impl Core {
         }
     }
 
-    /// Whether the next part goes to the peer of those before it, which these kinds choose in turn.
+    /// Whether the kind discards the rest of a message whose peer has gone, so that no other peer gets a part of it: PUSH
+    /// and DEALER, and PAIR with the patch 1013-pair-peer-leaves-in-mid-message.
+    pub(super) fn discards_aborted_messages(&self) -> bool {
+        matches!(self.kind, Kind::Push | Kind::Dealer) || cfg!(zmq_patches = "all") && self.kind == Kind::Pair
+    }
+
+    /// Whether the next part goes to the peer that was chosen for the first part.
     pub(super) fn has_chosen_peer(&self) -> bool {
-        self.state.is_mid_message()
-            && (matches!(self.kind, Kind::Push | Kind::Dealer | Kind::Req)
-                || cfg!(zmq_patches = "all") && self.kind == Kind::Pair)
+        self.state.is_mid_message() && (self.kind == Kind::Req || self.discards_aborted_messages())
     }
 
     #[inline]

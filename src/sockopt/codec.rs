@@ -33,7 +33,7 @@ in_c! {
     Wide = CType::Uint64;
     WideOrNone = CType::Int64;
     Id = CType::Bytes(255);
-    Proxy = CType::Text(4096);
+    SocksProxy = CType::Text(4096);
     Key = CType::Key;
 }
 
@@ -395,15 +395,15 @@ impl<const MAX: usize> Set<Option<&str>> for CText<MAX> {
 }
 
 /// The [`Text`] of `ZMQ_SOCKS_PROXY`, which is refused if this libzmq does not survive every proxy.
-pub(crate) struct Proxy;
+pub(crate) struct SocksProxy;
 
-impl Get<Option<String>> for Proxy {
+impl Get<Option<String>> for SocksProxy {
     fn get(row: Row, socket: &RawSocket) -> Result<Option<String>> {
         row.get_text(socket)
     }
 }
 
-impl Set<Option<&str>> for Proxy {
+impl Set<Option<&str>> for SocksProxy {
     fn set(row: Row, core: &Core, text: Option<&str>) -> Result<()> {
         if let (Some(text), Some(why)) = (text, row.missing()) {
             Text::<4096>::check(row, text)?;

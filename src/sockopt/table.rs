@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::codec::{
     AnyBytes, Byte, Bytes, CText, Filter, Flag, Id, Key, Latch, MAX, MOST_PROBES, Milliseconds, Number, OrDefault,
-    OrOff, ProbeTime, Proxy, Text, TimeToLive, Wide, WideOrNone,
+    OrOff, ProbeTime, SocksProxy, Text, TimeToLive, Wide, WideOrNone,
 };
 use super::kinds::accepted;
 use super::options;
@@ -294,7 +294,7 @@ options! {
     /// The SOCKS5 proxy, `host:port`, that tcp connects through; `None`, the default, is none. Takes effect at the next
     /// connect. `ZMQ_CONNECT_TIMEOUT` and `ZMQ_HANDSHAKE_IVL` bound the time that the proxy may take. The option is refused
     /// with a libzmq without the patches for safety: a proxy can abort the process, or overrun its memory.
-    "ZMQ_SOCKS_PROXY" = ZMQ_SOCKS_PROXY: Text(4096) by (Proxy => Option<String>, Option<&str>),
+    "ZMQ_SOCKS_PROXY" = ZMQ_SOCKS_PROXY: Text(4096) by (SocksProxy => Option<String>, Option<&str>),
         [socks_proxy] [set_socks_proxy], SocketType, Some("127.0.0.1:1080") => Some("127.0.0.1:1080".to_owned());
 
     /// Whether a publisher waits, or fails with `EAGAIN`, if a subscriber is full, instead of dropping its messages: no
