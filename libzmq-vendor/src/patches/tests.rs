@@ -56,6 +56,21 @@ fn patches_have_every_field() {
     }
 }
 
+/// The policy in UPDATE.md is that patches are small.
+#[test]
+fn update_md_names_the_patches_of_more_than_100_lines() {
+    let is_large = |patch: &Patch| {
+        let text = read(&own("patches").join(format!("{}.patch", patch.name)));
+        let changed = text.lines().filter(|line| line.starts_with(['+', '-']));
+        changed.filter(|line| !line.starts_with("+++ ") && !line.starts_with("--- ")).count() > 100
+    };
+    let numbers: Vec<String> =
+        patches().iter().filter(|patch| is_large(patch)).map(|patch| format!("{:04}", patch.number)).collect();
+    let (last, others) = numbers.split_last().unwrap();
+    let sentence = format!("It is small. {} and {last} change more than 100 lines each;", others.join(", "));
+    assert!(read(&own("UPDATE.md")).replace('\n', " ").contains(&sentence), "UPDATE.md must say: {sentence}");
+}
+
 /// The numbers of patches in the code of tests: in the attribute `deadline::test`, and in calls of `tests/common`.
 fn numbers_of_patches(code: &str) -> BTreeSet<u16> {
     let behind = |mark| code.split(mark).skip(1);
