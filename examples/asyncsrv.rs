@@ -135,7 +135,7 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     })?;
     // C counts hundred waits of 10 ms as a second, and a reply ends such a wait early; this timer keeps its beat.
     reactor.every(pause, |_, _| {
-        // Without a server the requests pile up. A request that there is no room for is made again at the next beat.
+        // Without a server the requests pile up. A request without room is sent again at the next beat.
         if client.try_send(format!("request #{}", number + 1))?.is_sent() {
             number += 1;
         }

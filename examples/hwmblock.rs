@@ -79,7 +79,7 @@ fn main() -> common::Result {
     Ok(())
 }
 
-/// Sends tasks until one has waited in vain. Gives the number of tasks that were sent, and the error of the last.
+/// Sends tasks until one times out. Returns the number of tasks that were sent, and the error of the last.
 fn send_until_full(ventilator: &Socket<'_, Push>, mut task: Message) -> common::Result<(usize, SendError)> {
     let mut sent = 0;
     loop {

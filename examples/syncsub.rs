@@ -51,7 +51,7 @@ fn collect(args: Args) -> common::Result {
     common::pause(args.delay)?;
 
     let syncclient = context.socket(Req)?;
-    // After Ctrl-C, a publisher that is not there is not waited for.
+    // After Ctrl-C, the program does not wait for an absent publisher.
     syncclient.set_linger(Some(Duration::ZERO))?;
     syncclient.connect(&args.sync)?;
     s_send(&syncclient, "")?;

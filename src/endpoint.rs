@@ -8,13 +8,13 @@ use std::os::unix::fs::FileTypeExt;
 use crate::error::{Errno, Error, Result};
 use crate::kind::Kind;
 
-/// Where the ZAP protocol expects its handler.
+/// The endpoint of the ZAP handler, by ZeroMQ's RFC 27.
 const ZAP: &str = "inproc://zeromq.zap.01";
 
-/// All transports of libzmq, in whatever build.
+/// The transports of libzmq, including those that this build lacks.
 const TRANSPORTS: [&str; 11] = ["tcp", "ipc", "inproc", "ws", "wss", "udp", "tipc", "vmci", "pgm", "epgm", "norm"];
 
-/// How long an `ipc://` path may be, in bytes: what fits a socket address, without its NUL.
+/// The greatest length of an `ipc://` path in bytes: `sun_path` holds it and a NUL.
 fn ipc_limit() -> usize {
     const { size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1 }
 }
@@ -71,7 +71,7 @@ pub(crate) fn check_connect(call: &'static str, endpoint: &str, kind: Kind) -> R
     check_datagrams(call, endpoint, transport, kind, false)?;
     match transport {
         "tcp" => {
-            // What comes before the semicolon is where to connect from: any port will do there.
+            // The address before the semicolon is the source. Its port may be 0 or *.
             let (source, target) = address.split_once(';').map_or((None, address), |(from, to)| (Some(from), to));
             if let Some(source) = source {
                 check_port(call, endpoint, source, 0)?;
@@ -113,8 +113,8 @@ fn check_udp(call: &'static str, endpoint: &str, address: &str) -> Result<()> {
     check_port(call, endpoint, address, 1)
 }
 
-/// What the multicast libraries cannot make sense of, libzmq takes for its own fault and aborts the process. So they get
-/// what they surely understand: `[interface;]address[,address...][;source]:port`, and for norm an id and a comma first.
+/// Admits `[interface;]address[,address...][;source]:port`, for norm with an id and a comma in front. libzmq aborts the
+/// process if a multicast library refuses the address, and the libraries accept this form.
 fn check_multicast(call: &'static str, endpoint: &str, transport: &str, address: &str) -> Result<()> {
     let refused = || invalid(call, endpoint, "not [interface;]address:port with addresses in numbers");
     let (network, port) = address.rsplit_once(':').ok_or_else(refused)?;
@@ -183,8 +183,8 @@ fn check_blanks(call: &'static str, endpoint: &str, address: &str) -> Result<()>
     Ok(())
 }
 
-/// libzmq writes the host and the path of a WebSocket into a request of 8192 bytes, and sends what lies behind it where
-/// they do not fit; a control character in them would be a header of its own.
+/// libzmq formats the host and the path of a WebSocket into a buffer of 8192 bytes. If they do not fit, it sends the
+/// memory behind the buffer. A line break in them would begin a header of its own.
 fn check_request(call: &'static str, endpoint: &str) -> Result<()> {
     const LONGEST: usize = 4096;
     if endpoint.len() > LONGEST {

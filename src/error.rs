@@ -1,4 +1,4 @@
-//! What can go wrong, and what comes back when it does.
+//! Errors: their numbers, and the types that calls return.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -92,7 +92,7 @@ errnos! {
     ECONNREFUSED = libc::ECONNREFUSED;
     /// The operation goes on in the background.
     EINPROGRESS = libc::EINPROGRESS;
-    /// What was asked for has been called off.
+    /// The operation was cancelled.
     ECANCELED = libc::ECANCELED;
     /// Not a socket.
     ENOTSOCK = libc::ENOTSOCK;
@@ -143,7 +143,7 @@ impl Errno {
         self.0
     }
 
-    /// The error number of an [`io::Error`]; `otherwise` if that has none, which errors of system calls always have.
+    /// The error number of an [`io::Error`], or `otherwise` if it has none. Errors of system calls have one.
     pub(crate) fn from_io(error: &io::Error, otherwise: Errno) -> Errno {
         error.raw_os_error().map_or(otherwise, Errno)
     }
@@ -273,7 +273,7 @@ impl Error {
         self.call
     }
 
-    /// What the call was about: the endpoint, the option's value, the limit that was passed.
+    /// The subject of the call: the endpoint, the option's value, the exceeded limit.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {

@@ -171,7 +171,7 @@ pub use spec::SocketSpec;
 pub use timers::{TimerId, Timers};
 pub use util::{has, strerror, version};
 
-/// Which [patches] the linked libzmq has.
+/// The set of [patches] that the linked libzmq has.
 ///
 /// - `"all"`: the vendored libzmq with all patches, by default.
 /// - `"safety"`: only the patches against memory faults, aborts, freezes, leaks and bypassed authentication, because

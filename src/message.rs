@@ -17,7 +17,7 @@ const INLINE: usize = 33;
 /// How many bytes of a message [`fmt::Debug`] shows.
 const SHOWN: usize = 32;
 
-/// A message, or one part of a multipart message: bytes that nobody changes.
+/// A message, or one part of a multipart message: immutable bytes.
 ///
 /// It is made from bytes or text by [`Into`], so that [`crate::Socket::send`] takes either. Slices, texts and arrays are
 /// copied; `Vec`, `String`, `Box<[u8]>`, `Arc<[u8]>`, `Bytes` (feature `bytes`) and any other owner are handed over
@@ -59,7 +59,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` where there is no memory for it.
+    /// `ENOMEM` if the system has no memory for it.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -77,7 +77,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` where there is no memory for it.
+    /// `ENOMEM` if the system has no memory for it.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -150,7 +150,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// Where it is not UTF-8: which byte is not.
+    /// The content is not UTF-8; the error has the place of the first invalid byte.
     ///
     /// ```
     /// let message = zmq::Message::from("text");
@@ -213,9 +213,9 @@ impl Message {
         (fd >= 0).then_some(fd)
     }
 
-    /// A property that the connection or its authentication gave a received message: `Socket-Type`, `Identity` (which
-    /// is what the manual calls `Routing-Id`), `Peer-Address`, `User-Id`, or one of the application's, `X-...`. Names
-    /// are case-sensitive. `None` where it is not set, and for `inproc://`.
+    /// A property that the connection or its authentication gave a received message: `Socket-Type`, `Identity` (in
+    /// the manual `Routing-Id`), `Peer-Address`, `User-Id`, or one of the application's, `X-...`. Names are
+    /// case-sensitive. `None` if it is not set, and for `inproc://`.
     ///
     /// ```
     /// # use zmq::{Context, Dealer};
@@ -281,7 +281,7 @@ impl Message {
         std::num::NonZeroU32::new(self.0.routing_id())
     }
 
-    /// Says which peer a SERVER or PEER is to send this message to. Draft.
+    /// Sets the peer to which a SERVER or PEER sends this message. Draft.
     ///
     /// # Errors
     ///
@@ -320,11 +320,11 @@ impl Message {
         self.0.group().to_string_lossy()
     }
 
-    /// Says which group a RADIO is to send this message to. Draft.
+    /// Sets the group to which a RADIO sends this message. Draft.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a group that is empty, longer than 255 bytes or contains a NUL, and where the message has a group
+    /// `EINVAL` if the group is empty, is longer than 255 bytes or contains a NUL, or if the message has a group
     /// already: setting a second one corrupts memory inside libzmq.
     ///
     /// ```

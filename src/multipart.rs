@@ -116,7 +116,7 @@ impl Multipart {
         self.0.pop_back()
     }
 
-    /// The first part: the address, where the message has one.
+    /// The first part: the address, if the message has one.
     ///
     /// ```
     /// use zmq::Multipart;
@@ -144,7 +144,7 @@ impl Multipart {
         self.0.back()
     }
 
-    /// The last part, to put another in its place; `None` where there is none, and [`Multipart::push_back`] makes one.
+    /// The last part, to replace it; `None` if the message is empty, and [`Multipart::push_back`] appends one.
     ///
     /// ```
     /// use zmq::Multipart;
@@ -255,7 +255,7 @@ impl Multipart {
     }
 }
 
-/// The lines of `s_dump`: `[size] content`, as text where every byte is printable ASCII and in hexadecimal otherwise.
+/// The lines of `s_dump`: `[size] content`, as text if every byte is printable ASCII, in hexadecimal otherwise.
 impl fmt::Display for Multipart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.iter().try_for_each(|part| writeln!(f, "{}", format_frame(part)))

@@ -57,7 +57,7 @@ impl<'a> PollItem<'a> {
         PollItem::of_fd(fd, events.raw())
     }
 
-    /// What was asked for.
+    /// The events that the item asks for.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -73,7 +73,7 @@ impl<'a> PollItem<'a> {
         PollEvents::from_raw(self.raw_events().into())
     }
 
-    /// What the last [`poll`] found.
+    /// The events that the last [`poll`] found.
     ///
     /// ```
     /// use std::time::Duration;
@@ -149,9 +149,9 @@ impl fmt::Debug for PollItem<'_> {
 ///
 /// # Errors
 ///
-/// `ETERM` where the context of one of the sockets was shut down, `EINTR` after a caught signal, `EBADF` or `EINVAL`
-/// for a file descriptor that the system does not want, `EINVAL` for more items than the process may have files open
-/// (`RLIMIT_NOFILE`), and for no items and no time-out, which would never end.
+/// `ETERM` if the context of one of the sockets was shut down, `EINTR` after a caught signal, `EBADF` or `EINVAL` if
+/// the system refuses a file descriptor. `EINVAL` also if there are more items than the process may have files open
+/// (`RLIMIT_NOFILE`), or neither items nor a time-out: such a call would never end.
 ///
 /// ```
 /// use std::time::Duration;
@@ -224,10 +224,10 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
     }
 }
 
-/// Items as libzmq is to see them: each socket once, and at the end what ends the wait early.
+/// The items that libzmq gets: each socket once, and at the end the item that ends the wait early.
 ///
-/// libzmq asks a socket anew for each of its items. News that come between two such questions are taken by the second,
-/// which may not be the one that waits for them, and nothing wakes the wait up.
+/// libzmq queries a socket again for each of its items. The second query can take a command that only the first item
+/// waits for. Nothing wakes the wait up then.
 pub(crate) struct Merged<'a> {
     pub(crate) polled: Vec<PollItem<'a>>,
     /// For each of the caller's items, its place in `polled`.
@@ -253,7 +253,7 @@ impl<'a> Merged<'a> {
         merged
     }
 
-    /// Gives the caller's items what was found, and counts the ready ones.
+    /// Copies the found events to the caller's items, and counts the ready items.
     pub(crate) fn hand_out(&self, items: &mut [PollItem<'_>]) -> usize {
         let mut found = 0;
         for (item, place) in items.iter_mut().zip(&self.places) {
@@ -268,7 +268,7 @@ impl<'a> Merged<'a> {
 
 /// Whether two items are for the same socket.
 fn any_socket_repeats(items: &[PollItem<'_>]) -> bool {
-    /// Up to here comparing each with each is cheapest, and takes no memory.
+    /// In a list up to this length, comparing all pairs is cheapest, and allocates nothing.
     const SMALL_LIST: usize = 16;
     let sockets = items.iter().filter_map(PollItem::handle);
     if items.len() <= SMALL_LIST {

@@ -10,10 +10,10 @@ use crate::socket::Socket;
 
 type Step<T> = Box<dyn FnOnce(&Socket<'static, T>, &mut Vec<String>) -> Result<()> + Send>;
 
-/// What a socket is to be: its kind, its options, what it binds and connects to. A thread that is to own the socket opens
-/// it from this.
+/// A description of a socket: its kind, its options and its endpoints. The thread that will own the socket opens it
+/// from the description.
 ///
-/// The steps are taken in the order in which they were given, so options that are to hold for an endpoint come before it.
+/// Opening takes the steps in the order in which they were added. An endpoint has the options that come before it.
 ///
 /// ```
 /// use std::time::Duration;

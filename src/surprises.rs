@@ -1,4 +1,4 @@
-//! What libzmq does that you would not expect: what a program sees, why, and what to do.
+//! Surprises of libzmq: what a program sees, why, and what to do.
 //!
 //! Every libzmq behaves so, with and without the [patches](crate::PATCHES), except if an entry says otherwise. The
 //! repository has a test of each entry, in `tests/surprises/`.

@@ -1,7 +1,7 @@
 //! The helpers of the guide's `zhelpers.h`, under their C names.
 //!
-//! They are what the guide's programs are written with. Where C had an artefact it is gone: [`s_recv`] does not cut at
-//! 255 bytes or at a NUL, and where C gave `NULL` there is an error.
+//! The guide's programs use them. The artefacts of C are gone: [`s_recv`] does not cut at 255 bytes or at a NUL, and
+//! returns an error instead of `NULL`.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ use crate::socket::Socket;
 ///
 /// # Errors
 ///
-/// As [`Socket::recv`], where C's `s_recv` gives `NULL`.
+/// As [`Socket::recv`]. C's `s_recv` returns `NULL` then.
 ///
 /// ```
 /// use zmq::zhelpers::{s_recv, s_send};
@@ -108,7 +108,7 @@ pub fn s_sendmore<T: CanSend + CanMultipart>(socket: &Socket<'_, T>, text: &str)
 /// ```
 pub fn s_dump<T: CanRecv + CanMultipart>(socket: &Socket<'_, T>) -> Result<()> {
     let message = socket.recv_multipart()?;
-    // Where nobody reads what is printed, there is nobody to tell.
+    // A closed standard output has no reader for the error either.
     let _ = writeln!(io::stdout(), "{}\n{}", "-".repeat(40), message.to_string().trim_end_matches('\n'));
     Ok(())
 }
@@ -174,7 +174,7 @@ macro_rules! s_console {
     };
 }
 
-/// What [`s_console!`](crate::s_console) calls.
+/// The function behind [`s_console!`](crate::s_console).
 #[doc(hidden)]
 pub fn console(text: &str) {
     let [year, month, day, hour, minute, second] = crate::raw::local_time();
@@ -189,7 +189,7 @@ pub fn console(text: &str) {
 ///
 /// # Panics
 ///
-/// Where `limit` is 0.
+/// If `limit` is 0.
 ///
 /// ```
 /// assert!(zmq::zhelpers::randof(6) < 6);
@@ -200,7 +200,7 @@ pub fn randof(limit: u32) -> u32 {
     assert!(limit != 0, "randof: there is no number below 0");
     if STATE.load(Ordering::Relaxed) == 0 {
         let seed = s_clock().unsigned_abs().rotate_left(32) ^ u64::from(std::process::id()) | 1;
-        // Whoever comes second takes the first one's seed.
+        // If two threads come at once, the second uses the seed of the first.
         let _ = STATE.compare_exchange(0, seed, Ordering::Relaxed, Ordering::Relaxed);
     }
     // SplitMix64: every step of the state gives a number of its own, so threads need no lock.
@@ -223,7 +223,7 @@ pub fn s_version() {
     let _ = writeln!(io::stdout(), "Current 0MQ version is {major}.{minor}.{patch}");
 }
 
-/// Ends the program with status 1, and says why, where the linked libzmq is older than needed.
+/// Ends the program with status 1, and prints the reason, if the linked libzmq is older than this version.
 ///
 /// ```
 /// zmq::zhelpers::s_version_assert(4, 3);

@@ -55,7 +55,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// What the file as a whole is refused for.
+/// The reason for which the whole file is refused.
 fn why(path: &Path) -> String {
     let error = Certificate::load(path).unwrap_err().to_string();
     error.strip_prefix(&format!("{}:", path.display())).unwrap_or_else(|| panic!("{error}")).trim_start().to_owned()
@@ -131,7 +131,7 @@ fn secret_files_are_their_owners_alone() {
         assert_eq!(mode(&secret), 0o600);
         fs::remove_file(&elsewhere).unwrap();
 
-        // Whatever appears in the directory meanwhile, nobody else may read the secret.
+        // No file that appears in the directory meanwhile may be readable by others.
         let (stop, looks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let watcher = thread::spawn({
             let (place, stop, looks) = (place.clone(), stop.clone(), looks.clone());
@@ -172,7 +172,7 @@ fn failed_save_returns_an_error_and_leaves_no_file() {
     assert_eq!(fs::read_dir(&place.0).unwrap().count(), 1);
 }
 
-/// Where the public file cannot be written for its name alone, no secret one is written first.
+/// If the name of the public file is invalid, no secret file is written before it.
 #[test]
 fn a_name_that_is_none_leaves_no_secret() {
     in_own_process("a_name_that_is_none_leaves_no_secret", || {
@@ -217,7 +217,7 @@ fn czmqs_files_are_read() {
     assert_eq!(Certificate::load(place.with("carol", text)).unwrap().public_key(), &with_hash);
 }
 
-/// What was written by hand may say what only stands without quotes.
+/// A file that was written by hand may have values that are valid only without quotes.
 #[deadline::test]
 fn loaded_certificate_can_be_saved() {
     let place = Place::new("again");

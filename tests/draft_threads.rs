@@ -49,7 +49,7 @@ const ASKING: usize = 6;
 const ANSWERING: usize = 3;
 const EACH: usize = 1000;
 
-/// Every request is answered once, whoever sends and receives it.
+/// Every request is answered once, whichever threads send and receive it.
 fn ask_and_answer(endpoint: &str) {
     let context = Context::new().unwrap();
     let server = context.socket(Server).unwrap();
@@ -61,7 +61,7 @@ fn ask_and_answer(endpoint: &str) {
         for _ in 0..ANSWERING {
             scope.spawn(|| {
                 while answered.load(Ordering::Relaxed) < ASKING * EACH {
-                    // Some of them wait in libzmq's poll, some where they receive.
+                    // Some threads wait in `zmq_poll`, some in their receive.
                     let mut items = [PollItem::socket(&server, PollEvents::POLLIN)];
                     poll(&mut items, Duration::from_millis(1)).unwrap();
                     if let Some(request) = server.recv_timeout(Duration::from_millis(5)).unwrap() {
@@ -162,7 +162,7 @@ fn each_thread_gets_the_endpoint_that_it_bound() {
                     assert_eq!(server.bind(&name).unwrap(), name);
                     let client = context.socket(Client).unwrap();
                     client.connect(if number % 2 == 0 { &endpoint } else { &name }).unwrap();
-                    // Nobody else has it.
+                    // The port belongs to this socket.
                     server.unbind(&endpoint).unwrap();
                     server.unbind(&name).unwrap();
                 }
@@ -211,13 +211,13 @@ fn options_are_set_while_others_send_and_receive() {
         echo.join().unwrap();
         done.store(true, Ordering::Relaxed);
     });
-    // What libzmq has is what is waited by.
+    // A receive waits by the time-out that libzmq has.
     left.set_rcvtimeo(Some(Duration::from_millis(10))).unwrap();
     assert_eq!(left.rcvtimeo().unwrap(), Some(Duration::from_millis(10)));
     assert_eq!(left.recv().unwrap_err().errno(), zmq::Errno::EAGAIN);
 }
 
-/// What one has set may be another's before it is through, which is nothing to panic over.
+/// One thread can overwrite an option that the other has just set. `secure` must not panic then.
 #[deadline::test(patches = [13])]
 fn two_threads_secure_one_socket() {
     let context = Context::new().unwrap();

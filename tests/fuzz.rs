@@ -50,7 +50,7 @@ fn kind_of(role: &str) -> Kind {
 /// Addresses that make sense to some transport, to none, or nearly.
 fn addresses(listening: u16) -> Vec<String> {
     let long = |len| "a".repeat(len);
-    // A port that is taken, so that nobody else can be met there.
+    // A port that is taken, so no other program can listen there.
     let port = listening.to_string();
     let mut all: Vec<String> = [
         "*",
@@ -230,7 +230,7 @@ fn no_endpoint_brings_the_process_down() {
     // Relative ipc paths end up here.
     std::env::set_current_dir(&directory).unwrap();
     for transport in TRANSPORTS {
-        // NORM sets itself up in the background, and libzmq aborts where the system refuses: over a port that is taken.
+        // NORM binds in the background, and libzmq aborts if that fails, as for a port that is taken.
         if transport == "norm" && zmq::has("norm") {
             continue;
         }
@@ -258,7 +258,7 @@ fn no_endpoint_brings_the_process_down() {
             }
             #[cfg(feature = "draft")]
             {
-                // Where it is a datagram that is sent: one that makes sense, and more than fit.
+                // For DGRAM: a valid datagram, and one that is too long.
                 let _ = socket.try_send_multipart(["127.0.0.1:9", "x"]);
                 let _ = socket.try_send_multipart([Message::from("127.0.0.1:9"), vec![0; 70_000].into()]);
                 let mut message = Message::from("x");
@@ -352,7 +352,7 @@ const MODES: [&str; 15] = [
     "goodbye",
 ];
 
-/// Sets an option where the kind has it, and says whether it has.
+/// Sets an option. Returns whether the kind has it.
 fn set_mode(socket: &Socket<'_>, mode: &str) -> bool {
     let set = match mode {
         "mandatory" => socket.set_router_mandatory(true),
@@ -393,7 +393,7 @@ fn drain(socket: &Socket<'_>, answer: bool) {
     }
 }
 
-/// What the draft kinds add: groups of all lengths, which several have joined, and numbers that are nobody's.
+/// The draft kinds' part: groups of all lengths, groups that both have joined, and routing ids that no peer has.
 #[cfg(feature = "draft")]
 fn talk_in_groups(left: &Socket<'_>, right: &Socket<'_>) {
     for len in [0, 1, 14, 15, 254, 255, 256, 1000] {
@@ -445,7 +445,7 @@ fn talk(left: &Socket<'_>, right: &Socket<'_>) {
             let _ = right.recv_timeout(Duration::from_millis(1));
         }
         for socket in [left, right] {
-            // What comes as a first part may be the id to answer to.
+            // The first part can be the id to answer to.
             if let Ok(Some(id)) = socket.try_recv() {
                 let _ = socket.try_send_multipart([id.clone(), "answer".into()]);
                 let _ = socket.try_send_multipart([id.clone(), "".into(), "answer".into()]);

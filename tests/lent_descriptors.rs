@@ -196,7 +196,7 @@ fn bound_descriptor_is_misused_by_the_owner_of_a_duplicate() {
     });
 }
 
-/// libzmq owned the descriptor, and `bind_fd` closed it besides: another file of the process could be closed instead.
+/// libzmq owned the descriptor, and `bind_fd` closed it too. Its number could belong to another file by then.
 #[cfg(feature = "draft")]
 #[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
 fn bound_descriptor_is_closed_once_if_the_context_ends_meanwhile() {

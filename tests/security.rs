@@ -132,9 +132,9 @@ fn no_socket_is_left_half_set_up() {
     assert_eq!(stream.secure(&Security::plain_server()).unwrap_err().errno(), Errno::EINVAL);
 }
 
-/// It would go by what is set, and whoever has set it would take it for secured.
+/// Raw data bypasses the security options, although the program has set them.
 #[deadline::test]
-fn raw_data_does_not_travel_where_security_is_set() {
+fn raw_data_is_refused_if_security_is_set() {
     let context = Context::new().unwrap();
     for kind in [Kind::Stream, Kind::Router] {
         let settings: [fn(&Socket<'_>) -> zmq::Result<()>; 4] = [
@@ -266,7 +266,7 @@ fn client_of_a_slow_handler_does_not_reconnect() {
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
-/// What the documentation says of servers whose context has no handler.
+/// The documentation of servers whose context has no handler says so.
 #[deadline::test]
 fn without_a_handler_plain_refuses_and_curve_lets_in() {
     let context = Context::new().unwrap();
@@ -310,7 +310,7 @@ fn secrets_are_not_printed() {
     assert!(shown.contains("PlainClient") && shown.contains("alice"), "{shown}");
 }
 
-/// What a secret is hidden under in this test, so that looking for it does not find what is looked for.
+/// The mask of a secret in this test. It keeps the search from finding its own pattern.
 const VEIL: u8 = 0x5a;
 
 /// A secret that is known here only under its veil.
@@ -331,13 +331,13 @@ impl Veiled {
         result
     }
 
-    /// Where in this process's writable memory parts of the secret are: heap, stacks and all. Parts, because who frees
-    /// memory writes on its beginning.
+    /// The places of the secret's parts in this process's writable memory: heap, stacks and all. It looks for parts,
+    /// because `free` overwrites the beginning of a block.
     fn places(&self) -> Vec<String> {
         let memory = fs::File::open("/proc/self/mem").unwrap();
         // Looking for it takes a copy of memory and of the secret's parts, which are left out by their addresses.
         let mut buffer = vec![0u8; 1 << 16];
-        // They are large, so as not to be where a small secret was.
+        // The buffers are large: a small one could get the memory that the secret had.
         let mut parts = Vec::with_capacity(1 << 12);
         parts.extend_from_slice(&self.0);
         let own = [&buffer, &parts].map(|own| own.as_ptr() as u64..own.as_ptr() as u64 + own.len() as u64);
@@ -374,7 +374,7 @@ impl Veiled {
     }
 }
 
-/// How much of a secret is looked for.
+/// The length of a part, in bytes.
 const PART: usize = 8;
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
@@ -390,7 +390,7 @@ fn wipe(secret: &mut [u8]) {
     }
 }
 
-/// Looks for secrets in a thread of its own, so as not to write where they were on the stack.
+/// Looks for secrets in a thread of its own, so the search does not overwrite the stack that had them.
 struct Searcher {
     ask: Sender<Veiled>,
     places: Receiver<Vec<String>>,

@@ -1,5 +1,5 @@
-//! Peers that do not keep to the protocol, at servers that ask an authenticator: nobody gets in who should not, what they
-//! say is reported, and those that keep to it are served all the while.
+//! Peers that violate the protocol, at servers that ask an authenticator: no such peer gets in, the authenticator
+//! reports its credentials, and the server goes on to serve other peers.
 
 mod common;
 
@@ -27,7 +27,7 @@ fn command(name: &[u8], body: &[u8]) -> Vec<u8> {
     [&[6][..], &(length as u64).to_be_bytes(), &[name.len() as u8], name, body].concat()
 }
 
-/// What a client of PLAIN says first.
+/// The first command of a PLAIN client.
 fn hello(username: &[u8], password: &[u8]) -> Vec<u8> {
     let body = [&[username.len() as u8][..], username, &[password.len() as u8], password].concat();
     command(b"HELLO", &body)
@@ -37,11 +37,11 @@ fn property(name: &[u8], value: &[u8]) -> Vec<u8> {
     [&[name.len() as u8][..], name, &(value.len() as u32).to_be_bytes(), value].concat()
 }
 
-/// A connection on which a peer has said this.
+/// A connection on which a peer has sent these bytes.
 fn peer(endpoint: &str, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    // It may have been hung up on already.
+    // The server may have closed the connection already.
     let _ = stream.write_all(bytes);
     stream
 }
@@ -76,7 +76,7 @@ impl Secured<'_> {
         Secured { server: socket, endpoint, client }
     }
 
-    /// A client that is to be served gets in, and the next message is its own.
+    /// A client with valid credentials gets in, and the next message is its own.
     fn serves(&self, context: &Context) {
         let client = context.socket(Req).unwrap();
         client.secure(&self.client).unwrap();
@@ -147,12 +147,12 @@ fn names_that_no_client_of_ours_sends_are_refused() {
     assert!(authenticator.is_running());
 }
 
-/// What a peer says at the wrong time, or not to the end; and who speaks no security at all.
+/// Commands at the wrong time, incomplete commands, and peers without a security mechanism.
 fn nonsense() -> Vec<Vec<u8>> {
     let message = [&[0, 4][..], b"body"].concat();
     let long = vec![0x61; 70_000];
     let mut all = vec![
-        // Older versions, and NULL, which would get in where nobody is asked.
+        // Older versions, and NULL, which would get in if no handler were asked.
         [&[1, 0][..], &[1, 0], &[5, 0], b"hello"].concat(),
         [SIGNATURE, b"\x01\x03\0\0", &message].concat(),
         [greeting(b"NULL"), command(b"READY", &property(b"Socket-Type", b"REQ")), message.clone()].concat(),
@@ -217,9 +217,9 @@ fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
     assert!(authenticator.is_running());
 }
 
-/// Who asks and does not wait for the answer, at any time: in the middle of the authenticator's end, too.
+/// A peer leaves before the authenticator answers, also while the authenticator, the context or the server ends.
 #[deadline::test]
-fn peers_that_go_while_they_are_decided_on_disturb_nobody() {
+fn authenticator_and_server_survive_peers_that_leave_before_the_answer() {
     for ends_first in ["nobody", "authenticator", "context", "server"] {
         let context = Context::builder().set_blocky(false).build().unwrap();
         let (authenticator, secured) = plain(&context);

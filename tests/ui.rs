@@ -1,7 +1,7 @@
-//! What must not compile: each case of `ui/` with the compiler's words beside it.
+//! Misuse that must not compile: each case of `ui/` with the compiler's output beside it.
 //!
-//! The words are compared as recorded, but only on the toolchain that they were recorded with. On others each case must
-//! fail for the same reasons, in whatever words; our own sentences must be there. After a change:
+//! The output is compared as recorded if the toolchain is the one of the record. On another toolchain each case must
+//! fail for the same reasons, and our own sentences must be in the output. After a change:
 //! `TRYBUILD=overwrite cargo test --test ui`.
 
 use std::env;
@@ -9,10 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the recorded output was written by.
+/// The compiler that wrote the recorded output.
 const RECORDED_WITH: &str = "rustc 1.95.";
 
-/// Tells the second run of this program where the cases are.
+/// The variable by which the second run of this program gets the directories of the cases.
 const CASES: &str = "SAFE_ZMQ_UI_CASES";
 
 #[test]
@@ -27,8 +27,8 @@ fn misuse_does_not_compile() {
     }
 }
 
-/// Compiles the cases of these directories, each of which must fail with the words beside it; `TRYBUILD` says what
-/// becomes of other words, where the caller's environment does not.
+/// Compiles the cases of these directories. Each must fail with the output beside it. `trybuild` decides about another
+/// output, if the caller's environment does not set `TRYBUILD`.
 fn compile(directories: impl Iterator<Item = PathBuf>, trybuild: &str) {
     let mut run = Command::new(env::current_exe().unwrap());
     run.args(["--exact", "misuse_does_not_compile", "--nocapture"]);
@@ -41,16 +41,16 @@ fn compile(directories: impl Iterator<Item = PathBuf>, trybuild: &str) {
     assert!(run.status().unwrap().success());
 }
 
-/// Has trybuild build among all that is built already, and not in a directory of its own: there, libzmq would be built
-/// again, which takes longer than all the cases.
+/// Lets trybuild use this target directory instead of its own, because building libzmq again takes longer than all the
+/// cases.
 fn share_what_is_built() {
     let own = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tests/trybuild");
     fs::create_dir_all(own.parent().unwrap()).unwrap();
-    // Where it is there already, it serves as it is.
+    // An existing link is the same.
     let _ = std::os::unix::fs::symlink("..", own);
 }
 
-/// Where the cases are: those of `draft` need that feature.
+/// The directories of the cases: those of `draft` need that feature.
 fn directories() -> impl Iterator<Item = &'static str> {
     std::iter::once("tests/ui").chain(cfg!(feature = "draft").then_some("tests/ui/draft"))
 }
@@ -61,7 +61,7 @@ fn rustc_version() -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Has this compiler write its words beside copies of the cases, and compares the reasons.
+/// Writes this compiler's output beside copies of the cases, and compares the reasons.
 fn same_reasons_in_other_words() {
     let copies = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ui-{}", std::process::id()));
     fs::create_dir_all(&copies).unwrap();
@@ -86,7 +86,7 @@ fn cases(directory: &Path) -> Vec<PathBuf> {
     files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// The errors of an output: as a whole where the sentence is ours, their codes where it is the compiler's.
+/// The errors of an output: our own sentences as a whole, and the codes of the compiler's own.
 fn reasons(output: &str) -> Vec<&str> {
     let errors = output.lines().filter(|line| line.starts_with("error"));
     let mut reasons: Vec<&str> = errors

@@ -128,7 +128,7 @@ fn systems(options: &Build, compiler: &cc::Build, scratch: &Path) -> Result<Vec<
     Ok(systems)
 }
 
-/// libzmq's C++ files, but for those that need GnuTLS.
+/// libzmq's C++ files, except those that need GnuTLS.
 fn cxx_files(source: &Path) -> Result<Vec<PathBuf>, Error> {
     let directory = source.join("src");
     let entries = fs::read_dir(&directory).map_err(|error| Error::io("read", &directory, &error))?;
@@ -197,7 +197,7 @@ fn archive(compiler: &mut cc::Build, objects: &[PathBuf], lib_dir: &Path) -> Res
         .map_err(|error| Error::new(error.to_string()))
 }
 
-/// What a program has to link after libzmq.
+/// The libraries that a program must link after libzmq.
 fn libs<'a>(target: &Target, systems: impl Iterator<Item = &'a System>, libcxx: bool) -> Vec<String> {
     let mut libs: Vec<String> = systems.flat_map(|system| system.libs.clone()).collect();
     libs.extend(cxx_library(target, libcxx));
@@ -233,7 +233,7 @@ fn cxx_library(target: &Target, libcxx: bool) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// What `zmq_has` says of a libzmq with these macros.
+/// The names for which `zmq_has` of a libzmq with these macros returns 1.
 fn capabilities(defined: &[&str]) -> Vec<&'static str> {
     [
         ("ZMQ_HAVE_IPC", "ipc"),

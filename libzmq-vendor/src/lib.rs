@@ -2,7 +2,8 @@
 //!
 //! The sources are those of the registry crate `zeromq-src`; the recipe is this crate's own. It configures libzmq for
 //! the target at least as completely as upstream's CMake does, optimises it in dev builds too, and compiles what
-//! a message passes through as one translation unit. It links nothing: [`Build::compile`] says what there is to link.
+//! a message passes through as one translation unit. It links nothing: [`Build::compile`] returns the libraries to
+//! link.
 //!
 //! ```no_run
 //! fn main() -> Result<(), libzmq_vendor::Error> {
@@ -44,7 +45,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What to build libzmq with.
+/// The choices for a build of libzmq.
 #[derive(Clone, Debug, Default)]
 pub struct Build {
     draft: bool,
@@ -72,9 +73,10 @@ pub struct Artifacts {
     pub patches: Patches,
     /// The names for which `zmq_has` answers 1.
     pub capabilities: Vec<&'static str>,
-    /// The libraries to link after libzmq, in link order. What defines `sodium.h`'s functions is not among them.
+    /// The libraries to link after libzmq, in link order. The library that defines the functions of `sodium.h` is not
+    /// among them.
     pub libs: Vec<String>,
-    /// Where to look for them, besides where the linker looks anyway.
+    /// The directories of those libraries that the linker does not search by itself.
     pub search: Vec<PathBuf>,
 }
 
@@ -122,9 +124,9 @@ impl Build {
         self
     }
 
-    /// Which patches are applied: all, unless this says otherwise. `LIBZMQ_VENDOR_PATCHES` in the environment (`none`,
-    /// `safety` or `all`) decides over it: a program's builder can set the environment, but cannot change the build
-    /// script that calls this.
+    /// The patches to apply; the default is all. The variable `LIBZMQ_VENDOR_PATCHES` in the environment (`none`,
+    /// `safety` or `all`) overrides it: a program's builder can set the environment, but cannot change the build script
+    /// that calls this.
     pub fn patches(&mut self, patches: Patches) -> &mut Build {
         self.patches = patches;
         self
@@ -137,8 +139,8 @@ impl Build {
     ///
     /// # Errors
     ///
-    /// What a feature needs is not there, the compiler does not work, `LIBZMQ_VENDOR_PATCHES` has another value than
-    /// `none`, `safety` and `all`, or libzmq's configuration for the target is not known; the text says what to do.
+    /// A library that a feature needs is missing, the compiler fails, `LIBZMQ_VENDOR_PATCHES` has another value than
+    /// `none`, `safety` and `all`, or libzmq's configuration for the target is not known. The text says what to do.
     pub fn compile(&self) -> Result<Artifacts, Error> {
         compile::run(self)
     }

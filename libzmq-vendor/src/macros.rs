@@ -5,7 +5,7 @@
 use crate::probe::Probe;
 use crate::target::{Os, Target};
 
-/// What the decisions depend on.
+/// The input of the decisions.
 pub struct Config {
     pub target: Target,
     pub draft: bool,
@@ -28,7 +28,7 @@ pub enum Place {
 }
 use Place::{Flag, Platform};
 
-/// What is decided about a macro.
+/// The decision about a macro.
 pub enum Rule {
     Always,
     Never,
@@ -46,7 +46,7 @@ pub struct Macro {
 }
 
 impl Macro {
-    /// The value to define the macro with, if it is to be defined.
+    /// The value of the macro, if it must be defined.
     pub fn decide(&self, config: &Config) -> Option<String> {
         match self.rule {
             Always => Some("1".to_owned()),
@@ -121,7 +121,7 @@ impl Config {
         self.target.is_uwp()
     }
 
-    /// Whether the C library has `strlcpy`. Where it does not, `platform.hpp` brings one.
+    /// Whether the C library has `strlcpy`. If not, `platform.hpp` defines one.
     pub fn strlcpy(&self) -> bool {
         match self.os() {
             Os::Linux => self.target.env == "musl" || (self.probe)(Probe::Strlcpy),
@@ -260,7 +260,7 @@ pub const MACROS: &[Macro] = &[
     flag("ZMQ_CUSTOM_PLATFORM_HPP", Never, "read by the tests, and given to them"),
     flag("UNITY_EXCLUDE_MATH_H", Never, "read by the tests, and given to them"),
 
-    // What the system's headers read.
+    // The system's headers read these.
     flag("_REENTRANT", When(Config::unix), "as upstream"),
     flag("_THREAD_SAFE", When(Config::unix), "as upstream"),
     flag("_GNU_SOURCE", When(Config::linux), "as upstream"),

@@ -14,8 +14,8 @@ const VARIABLE: &str = "LIBZMQ_VENDOR_PATCHES";
 /// The number of the first patch that [`Patches::Safety`] leaves out.
 const FIRST_OF_LOSSES: u16 = 1000;
 
-/// Which of the [patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md) are applied to
-/// libzmq.
+/// The set of [patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md) that a build
+/// applies to libzmq.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Patches {
     /// None: libzmq as released, to test interoperability against exactly that.

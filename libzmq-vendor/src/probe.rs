@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-/// What may be asked of the target's headers.
+/// A question to the target's headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// glibc has it since 2.38.
@@ -26,7 +26,7 @@ pub enum Probe {
     Afunix,
     /// Heimdal's GSSAPI lacks the header.
     GssapiGeneric,
-    /// Which C++ standard library the compiler uses, and the program therefore has to link.
+    /// The compiler uses libc++, which the program must link then.
     Libcxx,
     /// VMware's header, which no package installs.
     Vmci,

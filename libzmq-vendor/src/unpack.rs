@@ -17,7 +17,7 @@ const ROLE: &str = "LIBZMQ_VENDOR_UNPACK";
 /// The first argument of the child. The stand-in compilers get a compiler's arguments.
 const UNPACK: &str = "libzmq-vendor-unpack";
 
-/// What the child gets of the environment: what it takes to start programs and to write temporary files.
+/// The variables that the child inherits: those that it needs to start programs and to write temporary files.
 const INHERITED: &[&str] = &["PATH", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT", "windir", "LD_LIBRARY_PATH"];
 
 /// A target that `zeromq-src` knows; the files it unpacks do not depend on it.

@@ -158,7 +158,7 @@ fn the_environment_chooses_the_tools() {
     assert!(of(&calls, "c++", &["-DIN_CXX"]).is_empty(), "{calls:#?}");
     assert!(said.contains("Fresh libzmq-vendor ") && !said.contains("Fresh package "), "{said}");
 
-    // So has the level of optimisation.
+    // A changed opt-level compiles libzmq again.
     let (_, calls) = package.build(&[("CARGO_PROFILE_DEV_OPT_LEVEL", "1")]);
     assert_eq!(of(&calls, "c++", &["libzmq.cpp", "-O3"]).len(), 1, "{calls:#?}");
 }

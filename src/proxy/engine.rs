@@ -1,10 +1,10 @@
 //! The loop that every proxy runs.
 //!
-//! It is our own: in libzmq's a signal that comes while a part waits for room loses it, and what is left of its message is
-//! forwarded as a message of its own; and its commands PAUSE and RESUME are swapped. This one waits in [`Engine::wait`]
-//! only, so that a command or a signal is noticed at any time. It takes messages whole. A message that it has taken and
-//! that finds no room is held until there is room; asking for room before each message costs several times what forwarding
-//! does. A message that is still held at the end is [`Unforwarded`].
+//! `zmq_proxy` loses a part if a signal arrives while the part waits for room, and forwards the rest as another
+//! message. `zmq_proxy_steerable` swaps PAUSE and RESUME. This loop waits in [`Engine::wait`] only, so it notices a
+//! command or a signal at any time. It receives whole messages. It holds a message until there is room for it, because
+//! a poll for POLLOUT before each message costs several times as much as forwarding it. A message that is still held at
+//! the end is [`Unforwarded`].
 
 use std::ffi::{c_long, c_short};
 use std::time::Duration;

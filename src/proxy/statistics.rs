@@ -1,16 +1,16 @@
-//! What passed through a proxy.
+//! The counts of a proxy's traffic.
 
 use std::ops::AddAssign;
 
 use crate::multipart::Multipart;
 
-/// What went one way through one socket.
+/// The traffic of one socket in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 #[non_exhaustive]
 pub struct Traffic {
     /// Whole messages.
     pub messages: u64,
-    /// Parts of messages: what libzmq's own statistics count as messages.
+    /// Parts of messages. libzmq's own statistics count these as messages.
     pub parts: u64,
     /// Bytes of content.
     pub bytes: u64,
@@ -32,17 +32,17 @@ impl AddAssign for Traffic {
     }
 }
 
-/// What passed through one side of a proxy.
+/// The traffic of one side of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 #[non_exhaustive]
 pub struct SideStatistics {
-    /// What came in.
+    /// The traffic that the proxy received from this side.
     pub received: Traffic,
-    /// What went out.
+    /// The traffic that the proxy sent to this side.
     pub sent: Traffic,
 }
 
-/// What passed through a proxy since it started.
+/// The traffic of a proxy since it started.
 ///
 /// ```
 /// let statistics = zmq::ProxyStatistics::default();
@@ -60,8 +60,8 @@ pub struct ProxyStatistics {
 }
 
 impl ProxyStatistics {
-    /// The eight numbers that C's command STATISTICS is answered with: parts and bytes received and sent by the
-    /// frontend, then by the backend.
+    /// The eight numbers of the reply to C's command STATISTICS: parts and bytes that the frontend received and sent,
+    /// then those of the backend.
     pub fn to_c(&self) -> [u64; 8] {
         let [front, back] = [self.frontend, self.backend]
             .map(|side| [side.received.parts, side.received.bytes, side.sent.parts, side.sent.bytes]);

@@ -9,8 +9,8 @@
 //!
 //! [`Socket::secure`](crate::Socket::secure) sets a socket up. Servers ask their context's [`Authenticator`] about each
 //! client, which decides by the [`Policy`] of the server's domain. Keys are kept on disk as [`Certificate`]s, which czmq
-//! and pyzmq read and write too. Messages tell who sent them: `message.gets("User-Id")`. That is to be relied on only
-//! where a handler was asked: where none was, the peer itself may have said so.
+//! and pyzmq read and write too. `message.gets("User-Id")` names a message's sender. Rely on it only if a handler
+//! was asked: otherwise the peer itself can have set it.
 
 mod certificate;
 pub(crate) mod keys;

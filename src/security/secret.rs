@@ -6,10 +6,9 @@ use std::ops::Deref;
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// A text that nobody else is to see, such as a password or a secret key: never printed, and wiped from memory when
-/// dropped.
+/// A secret text, such as a password or a secret key: never printed, and wiped from memory when dropped.
 ///
-/// What libzmq has of it, as a socket's option or in the request that a ZAP handler gets, it does not wipe.
+/// libzmq does not wipe its own copies: those in a socket's options, and in the requests to a ZAP handler.
 ///
 /// ```
 /// use zmq::security::SecretText;
@@ -34,7 +33,7 @@ impl From<String> for SecretText {
     }
 }
 
-/// Copies the text; the original stays the caller's to wipe.
+/// Copies the text. The caller must wipe the original.
 impl From<&str> for SecretText {
     fn from(text: &str) -> SecretText {
         SecretText(text.to_owned())

@@ -8,22 +8,22 @@
 
 use super::secret::SecretBytes;
 
-/// A line that cannot be read, counted from 1, and why. What the line says is left out: it may be a secret.
+/// The number of a line that cannot be read, from 1 on, and the reason. The line is left out: it may be a secret.
 #[derive(Debug, PartialEq)]
 pub(super) struct BadLine(pub(super) usize, pub(super) &'static str);
 
-/// A name with its value, and where it stands.
+/// A name with its value, its section and its line.
 #[derive(Debug, PartialEq)]
 pub(super) struct Entry<'a> {
     pub(super) line: usize,
     pub(super) section: &'a str,
     pub(super) name: &'a str,
-    /// What follows the `=`.
+    /// The text behind the `=`.
     rest: &'a str,
 }
 
 impl<'a> Entry<'a> {
-    /// The value: what is in quotes, or what comes before a comment.
+    /// The value: the text in quotes, or the text before a comment.
     pub(super) fn value(&self) -> Result<&'a str, BadLine> {
         if let Some(quote) = self.rest.chars().next().filter(|first| matches!(first, '"' | '\'')) {
             let (value, behind) = self.rest[1..].split_once(quote).ok_or(BadLine(self.line, "a quote has no end"))?;
@@ -63,7 +63,7 @@ pub(super) fn is_value(value: &str) -> bool {
 pub(super) fn parse(text: &str) -> Result<Vec<Entry<'_>>, BadLine> {
     let mut entries = Vec::new();
     let mut section = None;
-    // How far the section's entries are indented: what is indented further belongs to one of them, and is left out.
+    // The indentation of the section's entries. A line that is indented further belongs to an entry, and is left out.
     let mut indentation = None;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
@@ -116,13 +116,13 @@ pub(super) fn write_entry(text: &mut String, name: &str, value: &str) {
     let quote = match (value.contains('"'), value.contains('\'')) {
         (false, _) => "\"",
         (true, false) => "'",
-        // It was read from between no quotes, where it can stand again.
+        // Such a value was read without quotes, so it can be written without them.
         (true, true) => "",
     };
     text.extend(["    ", name, " = ", quote, value, quote, "\n"]);
 }
 
-/// Puts texts together, of which some are secret, without leaving parts of it behind.
+/// Joins texts, some of them secret, without a reallocation that would leave a copy in freed memory.
 pub(super) fn concat_secret(texts: &[&str]) -> SecretBytes {
     let mut bytes = SecretBytes::new(Vec::with_capacity(texts.iter().map(|text| text.len()).sum()));
     texts.iter().for_each(|text| bytes.extend_from_slice(text.as_bytes()));

@@ -129,8 +129,8 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::send`], with the message in the error; `EHOSTUNREACH` if no peer has that number, or none any
-    /// more.
+    /// As [`Socket::send`], with the message in the error; `EHOSTUNREACH` if no connected peer has that
+    /// number.
     ///
     #[cfg_attr(zmq_patches = "safety", doc = "```")]
     #[cfg_attr(not(zmq_patches = "safety"), doc = "```ignore (needs the patch 0013)")]
@@ -200,7 +200,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// As [`Socket::send_multipart`], with address and body in the error; `EINVAL` for an IPv6 address, which libzmq
     /// does not know here, and for port 0; `EMSGSIZE` for a body of more than 8192 bytes; `EAGAIN` after
-    /// [`Socket::set_sndtimeo`]'s time while the socket is not bound; `ENOTSUP` if an untyped socket is no DGRAM.
+    /// [`Socket::set_sndtimeo`]'s time while the socket is not bound; `ENOTSUP` if an untyped socket is not a DGRAM.
     ///
     #[cfg_attr(zmq_patches = "safety", doc = "```")]
     #[cfg_attr(not(zmq_patches = "safety"), doc = "```ignore (needs the patches 0009 and 0012)")]
@@ -234,12 +234,12 @@ impl<T: SocketType> Socket<'_, T> {
         }
     }
 
-    /// Receives a datagram, waiting for it: where it came from, and its body.
+    /// Waits for a datagram, and receives it: the address of its sender, and its body.
     ///
     /// # Errors
     ///
     /// As [`Socket::recv`]; `EAGAIN` after [`Socket::set_rcvtimeo`]'s time; `EFSM` if [`Socket::recv`] has taken the
-    /// address of a datagram whose body is still there; `ENOTSUP` if an untyped socket is no DGRAM.
+    /// address of a datagram whose body is still there; `ENOTSUP` if an untyped socket is not a DGRAM.
     pub fn recv_from(&self) -> Result<(SocketAddr, Message)>
     where
         T: HasDatagrams,

@@ -8,11 +8,11 @@ use super::options;
 use super::types::{NormMode, ReconnectStop, RouterNotify};
 use crate::security::secret::SecretText;
 
-/// The largest batch of an engine: libzmq allocates one for each connection, and aborts where it cannot.
+/// The largest batch of an engine: libzmq allocates one for each connection, and aborts if that fails.
 const LARGEST_BATCH: u32 = 1 << 26;
 
-/// The smallest batch to receive: where a frame's header fills the buffer, libzmq takes what is behind it in memory for
-/// the frame.
+/// The smallest batch to receive: if a frame's header fills the buffer, libzmq reads the frame from the memory behind
+/// the buffer.
 const SMALLEST_BATCH: u32 = 64;
 
 options! {

@@ -1,5 +1,5 @@
-//! Everything that `zmq.h` declares is found in the documentation under its C name, or listed here with the reason; and
-//! the page `zmq::c_names`, which lists it all, is up to date. `ZMQ_BLESS=1 cargo test --test coverage` writes that page.
+//! Each name that `zmq.h` declares is in the documentation, or listed here with the reason why not. The page
+//! `zmq::c_names`, which lists all names, is up to date: `ZMQ_BLESS=1 cargo test --test coverage` writes it.
 
 #[path = "../common/cargo.rs"]
 mod cargo;
@@ -17,7 +17,7 @@ use items::{Public, public};
 /// C names that have the reason in common.
 type Group<T> = (&'static [T], &'static str);
 
-/// What Rust's standard library is for: the C name, what to use, and why nothing is wrapped.
+/// Functions that Rust's standard library replaces: the C name, the replacement, and the reason.
 const STD: &[Group<(&str, &str)>] = &[
     (
         &[
@@ -48,7 +48,7 @@ const STD: &[Group<(&str, &str)>] = &[
     ),
 ];
 
-/// What says nothing outside of C, and what it does there.
+/// Macros without a meaning outside of C, and their purpose in C.
 const C_ALONE: &[Group<&str>] = &[
     (&["ZMQ_EXPORT"], "it tells the C compiler how a function is exported"),
     (
@@ -57,15 +57,15 @@ const C_ALONE: &[Group<&str>] = &[
     ),
 ];
 
-/// What is declared outside of the draft part of the header, and serves nothing but that part.
+/// Names that only the draft API uses, although the stable part of the header declares them.
 const DRAFT_ALONE: &[&str] = &["ZMQ_GROUP_MAX_LENGTH"];
 
-/// What else there is to say of a C name.
+/// Notes on C names.
 const NOTES: &[(&str, &str)] = &[("zmq_msg_set", "where 4.3.5 has no property that can be set")];
 
-/// What `zmq.h` declares.
+/// The names that `zmq.h` declares.
 static HEADER: LazyLock<Declared> = LazyLock::new(|| declared(&header()));
-/// What this crate makes public.
+/// The public items of this crate.
 static PUBLIC: LazyLock<Public> = LazyLock::new(|| public(cfg!(feature = "draft")));
 
 /// The listed names; no name is listed twice.
@@ -86,14 +86,14 @@ fn everything_in_the_header_has_an_item_or_a_reason() {
     let draft = HEADER.draft.iter().filter(|_| cfg!(feature = "draft"));
     let expected = HEADER.stable.iter().chain(draft).map(String::as_str).filter(stable);
     let neither: Vec<_> = expected.filter(|name| !listed.contains(name) && PUBLIC.find(name).is_empty()).collect();
-    assert!(neither.is_empty(), "nobody who knows C finds these: {neither:#?}");
+    assert!(neither.is_empty(), "the documentation lacks these: {neither:#?}");
 
-    // An older header of the system lacks some.
+    // An older header of the system can lack some.
     let unknown: Vec<_> = listed.iter().filter(|name| cfg!(zmq_vendored) && !HEADER.declares(name)).collect();
     assert!(unknown.is_empty(), "zmq.h does not declare these: {unknown:?}");
 }
 
-/// An alias that is misspelt helps nobody.
+/// A misspelt alias is never found.
 #[cfg_attr(not(zmq_vendored), ignore = "the system's header may be another version's")]
 #[test]
 fn aliases_are_names_of_the_header() {
@@ -105,7 +105,7 @@ fn aliases_are_names_of_the_header() {
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
-/// The page of the stable API, and the one of what the draft API adds to it.
+/// The page of the stable API, and the page of the draft API's additions.
 #[cfg_attr(not(zmq_vendored), ignore = "the system's header may be another version's")]
 #[test]
 fn the_pages_of_c_names_are_up_to_date() {

@@ -74,7 +74,7 @@ fn engine_ignores_a_truncated_ping() {
     assert_eq!(&answer, b"\x04\x06\x04PONGc");
 }
 
-/// libzmq resumed the new engine, which had not stopped for want of room, and aborted the process.
+/// libzmq resumed the new engine, although it had not stopped reading, and aborted the process.
 #[deadline::test(patches = [24])]
 fn dealer_with_a_full_pipe_accepts_its_connection_again() {
     let context = Context::new().unwrap();
@@ -279,7 +279,7 @@ enum Heartbeats {
     TimedOut,
 }
 
-/// The engine gave the connection up with what it had not read from it.
+/// The engine dropped the connection with its unread data.
 #[deadline::test(patches = [1037])]
 fn full_socket_reads_a_connection_to_its_end_after_its_peer_closed() {
     // The system has room for all, so it drops none if the connection is reset.

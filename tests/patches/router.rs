@@ -92,7 +92,7 @@ fn generated_routing_ids_skip_those_in_use() {
     assert_eq!(next(&stream)[0], after(&id, 2));
 }
 
-/// A message of the peer that nobody has received keeps its pipe in the ROUTER's table. The send waited for room in that pipe.
+/// A message that has not been received keeps its peer's pipe in the ROUTER's table. The send waited for room in it.
 #[deadline::test(patches = [14])]
 fn mandatory_router_reports_a_full_peer_that_left() {
     let context = Context::new().unwrap();
@@ -364,7 +364,7 @@ fn router_keeps_ids_that_begin_with_a_zero_and_are_not_like_its_own() {
     }
 }
 
-/// A STREAM waited for room at a client whose end it had not received yet, for ever.
+/// A STREAM waited for ever for room at a client that had left, until it received the end.
 #[deadline::test(patches = [14])]
 fn stream_reports_a_client_that_left() {
     for is_full in [false, true] {

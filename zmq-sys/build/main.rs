@@ -11,11 +11,11 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What dependents are told about the libzmq that was linked.
+/// The facts about the linked libzmq that dependents get.
 struct Linked {
     /// "vendored" or "system".
     origin: &'static str,
-    /// Which patches the linked libzmq has: "all", "safety" or "none".
+    /// The set of patches that the linked libzmq has: "all", "safety" or "none".
     patches: &'static str,
     /// The directory that holds the include and the lib directory, as far as there is one.
     root: PathBuf,
@@ -28,7 +28,7 @@ struct Linked {
     capabilities: Vec<String>,
     /// Everything a C program must link, in link order, libzmq first.
     libs: Vec<String>,
-    /// Where those libraries are, as far as the linker does not look there anyway.
+    /// The directories of those libraries that the linker does not search by itself.
     search: Vec<PathBuf>,
     /// The folder of `libsodium.c`, which a C program without Rust compiles with.
     sodium: Option<PathBuf>,
@@ -92,8 +92,8 @@ fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// The environment decides over the feature: features of one crate add up over a whole program, and whoever builds that
-/// program must be able to take the choice back.
+/// `LIBZMQ_SYSTEM` overrides the feature: any crate of a program can turn the feature on, and the program's builder
+/// must be able to take it back.
 fn system_is_wanted() -> Result<bool, String> {
     println!("cargo::rerun-if-env-changed=LIBZMQ_SYSTEM");
     match env::var("LIBZMQ_SYSTEM").as_deref() {

@@ -17,10 +17,10 @@ mod bindings {
 pub use bindings::*;
 pub use types::*;
 
-/// Which libzmq is linked: `"vendored"` or `"system"`.
+/// The origin of the linked libzmq: `"vendored"` or `"system"`.
 pub const LINKED: &str = env!("ZMQ_SYS_LINKED");
 
-/// Which [patches] the linked libzmq has: `"all"`, `"safety"` or `"none"`; a system's libzmq has `"none"`.
+/// The set of [patches] that the linked libzmq has: `"all"`, `"safety"` or `"none"`; a system's libzmq has `"none"`.
 ///
 /// The patches say nothing of CURVE's cryptography: a vendored libzmq with `"none"` has the sources as released, and calls
 /// the crate dryoc instead of libsodium.
@@ -28,7 +28,7 @@ pub const LINKED: &str = env!("ZMQ_SYS_LINKED");
 /// [patches]: https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md
 pub const PATCHES: &str = env!("ZMQ_SYS_PATCHES");
 
-/// Where these bindings come from: `"generated"` from the header of the linked library when this crate was built, or
+/// The origin of these bindings: `"generated"` from the header of the linked library when this crate was built, or
 /// `"shipped"` with this crate.
 pub const BINDINGS: &str = env!("ZMQ_SYS_BINDINGS");
 

@@ -53,7 +53,8 @@ impl Variant {
         Ok(Variant { directory, objects })
     }
 
-    /// Links a test program with it. Its objects come before the library that Cargo built, whose own are not taken then.
+    /// Links a test program with this variant. The linker takes these objects instead of those in Cargo's library,
+    /// because they come first.
     pub fn link(&self, program: &Program) -> Result<Program, String> {
         let name = program.path.file_name().ok_or("a program without a name")?;
         let path = self.directory.join(name);

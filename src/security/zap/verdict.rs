@@ -49,14 +49,13 @@ impl Verdict {
         Verdict::new(500, reason)
     }
 
-    /// Gives the client's messages something else to be read by [`Message::gets`](crate::Message::gets).
+    /// Adds a property to the client's messages, which [`Message::gets`](crate::Message::gets) reads.
     ///
-    /// It counts more than what the client says of itself under that name. Under a name that the verdict leaves out, the
-    /// client's own word is read: what servers rely on has to be said of every client.
+    /// It overrides the client's own property of that name. Without it `gets` reads the client's own, so add a property
+    /// that servers rely on for every client.
     ///
-    /// The name has 1 to 255 bytes and is none of those that libzmq itself gives (`User-Id`, `Peer-Address`,
-    /// `Socket-Type`, `Identity`, `Routing-Id`), and there is no NUL in name and value; otherwise the client is refused with
-    /// status 500.
+    /// The name has 1 to 255 bytes and is not one of libzmq's (`User-Id`, `Peer-Address`, `Socket-Type`, `Identity`,
+    /// `Routing-Id`). Neither the name nor the value has a NUL. Otherwise the client is refused with status 500.
     pub fn with_metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Verdict {
         self.metadata.push((name.into(), value.into()));
         self

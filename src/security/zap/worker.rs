@@ -241,8 +241,8 @@ fn reply(socket: &Socket<'static, Router>, reply: Option<Multipart>) -> Result<(
     }
 }
 
-/// Answers the requests that have come or are on their way with "try again", so that no server waits in vain. New requests
-/// cannot come once the name is unbound.
+/// Answers the requests that have come or are on their way with "try again", so that no server waits for an answer that
+/// never comes. New requests cannot come after the name is unbound.
 fn answer_the_last(socket: &Socket<'static, Router>) {
     if socket.unbind(ENDPOINT).is_err() {
         return;

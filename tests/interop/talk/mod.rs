@@ -1,7 +1,7 @@
-//! What Rust and a peer in another language say to each other; the peer is a process.
+//! Conversations between Rust and a peer in another language. The peer is a process.
 //!
-//! A [`Talk`] says which kinds of socket meet and what each side does. It is held with Rust on either side, binding and
-//! connecting, over tcp and ipc, by each style of calls. Messages are written as `peer.c` explains.
+//! A [`Talk`] has the socket kind and the steps of each side. It runs with Rust on either side, binding and connecting,
+//! over tcp and ipc, by each style of calls. Messages are written as `peer.c` explains.
 
 mod notation;
 mod speaker;
@@ -17,10 +17,10 @@ use crate::common::{DEADLINE, Process};
 use notation::{described, frames};
 use speaker::{CallStyle, Speaker};
 
-/// Starts a peer: which functions it uses (`buffer` or `msg`), its kind of socket, and its steps.
+/// Starts a peer with the functions that it uses (`buffer` or `msg`), its socket kind, and its steps.
 pub type StartPeer = fn(functions: &str, kind: &str, steps: &[&str]) -> Process;
 
-/// What travels in every conversation: empty frames alone, first, in the middle and last, the sizes around the 33 bytes
+/// The messages of most conversations: empty frames alone, first, in the middle and last, the sizes around the 33 bytes
 /// that a message holds in itself, NULs and a mebibyte.
 const MESSAGES: &[&str] = &[
     "Hello",
@@ -40,10 +40,10 @@ const MESSAGES: &[&str] = &[
     "#255|#256||#65536|#1048576|#33|",
 ];
 
-/// What a publisher repeats until its subscriber has it.
+/// The message that a publisher repeats until its subscriber has received it.
 const SYNC: &str = "A sync";
 
-/// What one side of a conversation is, and what it does.
+/// One side of a conversation.
 struct Party {
     kind: Kind,
     option: Option<Choice>,
@@ -61,13 +61,13 @@ enum Step {
     Recv(String),
     /// Repeats [`SYNC`] until the other side has it.
     Publish,
-    /// Receives [`SYNC`], says so, and leaves its repetitions out from then on.
+    /// Receives [`SYNC`], reports it, and skips its repetitions from then on.
     Await,
-    /// A STREAM receives the notice that the other side is there: its address, and nothing.
+    /// A STREAM receives the notice of a connection: the address of the other side, and an empty frame.
     Greet,
     /// A STREAM sends these bytes to the address that it received last.
     Write(String),
-    /// A STREAM receives this many bytes, however they are cut.
+    /// A STREAM receives this many bytes, in any number of messages.
     Read(String),
 }
 
@@ -101,7 +101,7 @@ impl Party {
         Party { kind, option: None, steps: Vec::new() }
     }
 
-    /// What the peer prints in this role, after its endpoint.
+    /// The lines that the peer prints in this role, after its endpoint.
     fn observations(&self) -> Vec<String> {
         let received = self.steps.iter().filter_map(|step| match step {
             Step::Recv(message) => Some(described(&frames(message))),
@@ -134,7 +134,7 @@ impl Talk {
         self
     }
 
-    /// Left sends and right receives: not always the same frames.
+    /// Left sends and right receives. The frames can differ: a ROUTER adds an id.
     fn rightward(mut self, sent: &str, received: &str) -> Talk {
         self.left.steps.push(Step::Send(sent.to_owned()));
         self.right.steps.push(Step::Recv(received.to_owned()));
@@ -147,7 +147,7 @@ impl Talk {
         self
     }
 
-    /// Left publishes what right must not receive: it would come before the next message that does.
+    /// Left publishes messages that right must not receive. They would come before the next message that it does.
     fn unheard(mut self, messages: &[&str]) -> Talk {
         self.left.steps.extend(messages.iter().map(|message| Step::Send((*message).to_owned())));
         self
@@ -257,7 +257,7 @@ pub fn binary_prefix() -> Talk {
     })
 }
 
-/// The subscriptions are messages here. What an XSUB sends beside them goes up as it is.
+/// The subscriptions are messages here. Other messages of the XSUB arrive unchanged.
 pub fn xpub_xsub() -> Talk {
     let talk = topics(Talk::between(Kind::XPub, Kind::XSub).leftward("%0141", "%0141"));
     let talk = talk.for_each(&["up", "", "%02ff", "two|parts", "middle||empty", "||"], |talk, m| talk.leftward(m, m));
@@ -323,7 +323,7 @@ macro_rules! conversations {
 }
 pub(crate) use conversations;
 
-/// A ROUTER makes ids up for peers that have none, and each reply finds the one who asked.
+/// A ROUTER generates ids for peers without one, and each reply reaches the peer that asked.
 pub fn rust_router_answers(peer: StartPeer) {
     let context = Context::new().unwrap();
     let router = open(&context, Router);
@@ -339,7 +339,7 @@ pub fn rust_router_answers(peer: StartPeer) {
     assert_eq!(requests, [Multipart::from(["from DEALER"]), Multipart::from(["from REQ"])]);
     assert_ne!(addresses[0], addresses[1]);
     for (address, reply) in addresses.into_iter().zip(["to DEALER", "to REQ"]) {
-        assert_eq!((address.len(), address[0]), (5, 0), "an id that the ROUTER made up");
+        assert_eq!((address.len(), address[0]), (5, 0), "an id that the ROUTER generated");
         let mut reply = Multipart::from([reply]);
         reply.wrap(address);
         router.send_multipart(reply).unwrap();
@@ -350,7 +350,7 @@ pub fn rust_router_answers(peer: StartPeer) {
     }
 }
 
-/// The other language's ROUTER sends back as it came, and to whom it has the name of.
+/// The other language's ROUTER echoes a message, and sends to a routing id.
 pub fn their_router_answers(peer: StartPeer) {
     let steps = ["bind:tcp://127.0.0.1:*", "recv", "echo", "recv", "recv", "send:b||to b", "send:a||to a"];
     let peer = peer("msg", "ROUTER", &steps);
@@ -426,7 +426,8 @@ pub fn converse(talk: fn() -> Talk, rust: Side, binder: Side, peer: StartPeer) {
     }
 }
 
-/// A socket that gives up in time to say where, and does not linger: when it is dropped, its peer has ended.
+/// A socket whose time-outs are shorter than the test's, so that a failure names its call. It does not linger, because
+/// its peer has ended when it is dropped.
 fn open<T: SocketType>(context: &Context, kind: T) -> Socket<'_, T> {
     let socket = context.socket(kind).unwrap();
     socket.set_rcvtimeo(Some(DEADLINE / 2)).unwrap();
@@ -435,7 +436,7 @@ fn open<T: SocketType>(context: &Context, kind: T) -> Socket<'_, T> {
     socket
 }
 
-/// The kind as the peers know it.
+/// The peers' name of the kind.
 fn c_name(kind: Kind) -> &'static str {
     kind.c_name().trim_start_matches("ZMQ_")
 }
