@@ -10,14 +10,22 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error number as libzmq reports it: the system's `errno` values and libzmq's own four.
 ///
-/// It is an open set: a number that has no name here survives as it is.
+/// It is an open set: a number that has no name here survives as it is. [`Error`], [`SendError`] and [`RecvStringError`]
+/// can be compared with it. Its text is that of `zmq_strerror`, with its name.
 ///
 /// ```
 /// use zmq::Errno;
 ///
+/// # fn main() -> zmq::Result<()> {
 /// assert_eq!(Errno::EAGAIN.name(), Some("EAGAIN"));
 /// assert_eq!(Errno::from_raw(987_654).name(), None);
 /// assert_eq!(Errno::from_raw(987_654).raw(), 987_654);
+///
+/// # let context = zmq::Context::new()?;
+/// let error = context.socket(zmq::Rep)?.bind("tcp://127.0.0.1:70000").unwrap_err();
+/// assert!(error == Errno::EINVAL);
+/// # Ok(())
+/// # }
 /// ```
 #[doc(alias = "zmq_errno")]
 #[doc(alias = "ZMQ_HAUSNUMERO")]
@@ -199,6 +207,8 @@ impl fmt::Display for Errno {
     }
 }
 
+impl std::error::Error for Errno {}
+
 impl From<Errno> for io::ErrorKind {
     fn from(errno: Errno) -> io::ErrorKind {
         match errno {
@@ -212,7 +222,8 @@ impl From<Errno> for io::ErrorKind {
 
 /// A call that failed: which one, why, and on what.
 ///
-/// The text names the C function or option and the endpoint or value it was given.
+/// The text names the C function or option and the endpoint or value it was given. `{:?}` gives the same text, so a program
+/// prints it if its `main` returns the error; `{:#?}` gives the fields.
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {
@@ -222,10 +233,11 @@ impl From<Errno> for io::ErrorKind {
 /// assert_eq!(error.errno(), zmq::Errno::EINVAL);
 /// assert_eq!(error.call(), "zmq_bind");
 /// assert!(error.to_string().contains("tcp://127.0.0.1:70000"));
+/// assert_eq!(format!("{error:?}"), error.to_string());
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{call}: {errno}{}", Detail(.detail))]
 pub struct Error {
     errno: Errno,
@@ -288,6 +300,17 @@ impl Error {
     }
 }
 
+/// The error's text; `{:#?}` gives the fields.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return fmt::Display::fmt(self, f);
+        }
+        let Error { errno, call, detail } = self;
+        f.debug_struct("Error").field("errno", errno).field("call", call).field("detail", detail).finish()
+    }
+}
+
 impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
         io::Error::new(error.errno.into(), error)
@@ -297,9 +320,7 @@ impl From<Error> for io::Error {
 impl From<Errno> for io::Error {
     fn from(errno: Errno) -> io::Error {
         match errno {
-            Errno::EFSM | Errno::ENOCOMPATPROTO | Errno::ETERM | Errno::EMTHREAD => {
-                io::Error::new(errno.into(), errno.to_string())
-            }
+            Errno::EFSM | Errno::ENOCOMPATPROTO | Errno::ETERM | Errno::EMTHREAD => io::Error::new(errno.into(), errno),
             Errno(number) => io::Error::from_raw_os_error(number),
         }
     }
@@ -331,12 +352,12 @@ impl fmt::Display for LongId<'_> {
 /// client.connect("inproc://nobody-yet")?;
 /// client.send("first")?;
 /// let failed = client.send("second").unwrap_err();
-/// assert_eq!(failed.error().errno(), Errno::EFSM);
+/// assert_eq!(failed.errno(), Errno::EFSM);
 /// assert_eq!(failed.into_message().as_str(), Some("second"));
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{error}")]
 pub struct SendError<M = crate::Message> {
     message: M,
@@ -348,13 +369,27 @@ impl<M> SendError<M> {
         SendError { message, error }
     }
 
+    /// The reason as a number.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let failed = context.socket(zmq::Rep)?.send("no request came").unwrap_err();
+    /// assert_eq!(failed.errno(), zmq::Errno::EFSM);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn errno(&self) -> Errno {
+        self.error.errno
+    }
+
     /// Why it failed.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let failed = context.socket(zmq::Rep)?.send("no request came").unwrap_err();
-    /// assert_eq!(failed.error().errno(), zmq::Errno::EFSM);
+    /// assert_eq!(failed.error().call(), "zmq_msg_send");
     /// # Ok(())
     /// # }
     /// ```
@@ -406,6 +441,17 @@ impl<M> SendError<M> {
     }
 }
 
+/// The error's text, and the message; `{:#?}` gives the fields.
+impl<M: fmt::Debug> fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SendError { message, error } = self;
+        if f.alternate() {
+            return f.debug_struct("SendError").field("message", message).field("error", error).finish();
+        }
+        write!(f, "{error}; not sent: {message:?}")
+    }
+}
+
 impl<M> From<SendError<M>> for Error {
     fn from(failed: SendError<M>) -> Error {
         failed.error
@@ -419,7 +465,26 @@ impl<M> From<SendError<M>> for io::Error {
 }
 
 /// Why no string was received: the receive failed, or the bytes are not UTF-8 (and are handed over).
-#[derive(Debug, thiserror::Error)]
+///
+/// `?` turns it into an [`Error`] too.
+///
+/// ```
+/// use zmq::{Context, Errno, Pair, RecvStringError};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let context = Context::new()?;
+/// let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+/// left.bind("inproc://pair")?;
+/// right.connect("inproc://pair")?;
+/// left.send([0xff, 0xfe])?;
+/// let failed = right.recv_string().unwrap_err();
+/// assert_eq!(failed.errno(), Errno::EINVAL);
+/// let RecvStringError::NotUtf8(error) = failed else { panic!("{failed}") };
+/// assert_eq!(error.into_bytes(), [0xff, 0xfe]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RecvStringError {
     /// Nothing was received.
@@ -428,6 +493,38 @@ pub enum RecvStringError {
     /// The message was received and is not UTF-8; [`FromUtf8Error::into_bytes`] gives its content.
     #[error("zmq_recv: the message is not UTF-8: {0}")]
     NotUtf8(#[source] FromUtf8Error),
+}
+
+impl RecvStringError {
+    /// The reason as a number: `EINVAL` if the message is not UTF-8.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let failed = context.socket(zmq::Req)?.recv_string().unwrap_err();
+    /// assert_eq!(failed.errno(), zmq::Errno::EFSM);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn errno(&self) -> Errno {
+        match self {
+            RecvStringError::Recv(error) => error.errno,
+            RecvStringError::NotUtf8(_) => Errno::EINVAL,
+        }
+    }
+}
+
+/// The error's text; `{:#?}` gives the fields.
+impl fmt::Debug for RecvStringError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return fmt::Display::fmt(self, f);
+        }
+        match self {
+            RecvStringError::Recv(error) => f.debug_tuple("Recv").field(error).finish(),
+            RecvStringError::NotUtf8(error) => f.debug_tuple("NotUtf8").field(error).finish(),
+        }
+    }
 }
 
 impl From<RecvStringError> for Error {
@@ -448,4 +545,27 @@ impl From<RecvStringError> for io::Error {
             RecvStringError::NotUtf8(error) => io::Error::new(io::ErrorKind::InvalidData, error),
         }
     }
+}
+
+/// An error equals a number if its own number is that.
+macro_rules! compares_with_errno {
+    ($($error:ty $(, $parameter:ident)?;)*) => {$(
+        impl$(<$parameter>)? PartialEq<Errno> for $error {
+            fn eq(&self, errno: &Errno) -> bool {
+                self.errno() == *errno
+            }
+        }
+
+        impl$(<$parameter>)? PartialEq<$error> for Errno {
+            fn eq(&self, error: &$error) -> bool {
+                *self == error.errno()
+            }
+        }
+    )*};
+}
+
+compares_with_errno! {
+    Error;
+    SendError<M>, M;
+    RecvStringError;
 }
