@@ -262,6 +262,31 @@ impl Context {
     }
 }
 
+/// A new context, as [`Context::new`] makes it: for types that derive [`Default`].
+///
+/// # Panics
+///
+/// If [`Context::new`] fails, with the text of its error. A program that can run out of file descriptors must call that.
+///
+/// ```
+/// use zmq::Context;
+///
+/// #[derive(Default)]
+/// struct Server {
+///     context: Context,
+/// }
+/// assert_eq!(Server::default().context.io_threads(), 1);
+/// ```
+impl Default for Context {
+    #[track_caller]
+    fn default() -> Context {
+        match Context::new() {
+            Ok(context) => context,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // In a forked child the lock may be held by a thread that the child does not have.
