@@ -13,10 +13,18 @@ use crate::raw::{self, KeyText};
 
 /// A CURVE public key: 32 bytes, or 40 characters of Z85.
 ///
+/// It is made from a text by [`str::parse`] or [`TryFrom`], from an array of 32 bytes by [`From`], and from a slice by
+/// [`TryFrom`]: 32 bytes are the key itself, 40 are its text, and 41 its text with the NUL of C.
+///
 /// ```
+/// use zmq::PublicKey;
+///
 /// # fn main() -> Result<(), zmq::Z85Error> {
-/// let key: zmq::PublicKey = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID".parse()?;
+/// let key: PublicKey = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID".parse()?;
 /// assert_eq!(key.to_string(), "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID");
+/// assert_eq!(PublicKey::try_from("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID")?, key);
+/// assert_eq!(PublicKey::try_from(&key.as_bytes()[..])?, key);
+/// assert_eq!(PublicKey::from(*key.as_bytes()), key);
 /// # Ok(())
 /// # }
 /// ```
@@ -26,13 +34,18 @@ pub struct PublicKey([u8; 32]);
 
 /// A CURVE secret key: 32 bytes, or 40 characters of Z85. It is never printed, and wiped from memory when dropped.
 ///
+/// It is made as a [`PublicKey`] is. The caller must wipe the text or the bytes that it was made from.
+///
 /// This library wipes its own memory: the key, which stays in one place when the value is moved, and every buffer
 /// between the key and a text, a file or a socket. libzmq does not wipe the copy that a socket keeps.
 ///
 /// ```
+/// use zmq::SecretKey;
+///
 /// # fn main() -> Result<(), zmq::Z85Error> {
-/// let key: zmq::SecretKey = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs".parse()?;
+/// let key = SecretKey::try_from("D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs")?;
 /// assert_eq!(format!("{key:?}"), "SecretKey(..)");
+/// assert_eq!(SecretKey::from(*key.as_bytes()), key);
 /// # Ok(())
 /// # }
 /// ```
@@ -141,6 +154,61 @@ impl FromStr for SecretKey {
         read(text, &mut key.0)?;
         Ok(key)
     }
+}
+
+impl From<[u8; 32]> for PublicKey {
+    fn from(bytes: [u8; 32]) -> PublicKey {
+        PublicKey::from_bytes(bytes)
+    }
+}
+
+/// As [`SecretKey::from_bytes`].
+impl From<[u8; 32]> for SecretKey {
+    fn from(bytes: [u8; 32]) -> SecretKey {
+        SecretKey::from_bytes(bytes)
+    }
+}
+
+/// Reads a key as `ZMQ_CURVE_PUBLICKEY` does: 32 bytes are the key, 40 its text, and 41 its text with a NUL.
+fn read_slice(slice: &[u8], key: &mut [u8; 32]) -> Result<(), Z85Error> {
+    if slice.len() == key.len() {
+        key.copy_from_slice(slice);
+        return Ok(());
+    }
+    let text = match slice {
+        [text @ .., 0] if text.len() == 40 => text,
+        text if text.len() == 40 => text,
+        _ => return Err(Z85Error::KeySize(slice.len())),
+    };
+    read(std::str::from_utf8(text).map_err(|_| Z85Error::NotZ85)?, key)
+}
+
+macro_rules! keys_by_try_from {
+    ($($key:ident: $empty:expr;)*) => {$(
+        impl TryFrom<&str> for $key {
+            type Error = Z85Error;
+
+            fn try_from(text: &str) -> Result<$key, Z85Error> {
+                text.parse()
+            }
+        }
+
+        /// 32 bytes are the key itself, 40 its text, and 41 its text with the NUL of C.
+        impl TryFrom<&[u8]> for $key {
+            type Error = Z85Error;
+
+            fn try_from(slice: &[u8]) -> Result<$key, Z85Error> {
+                let mut key = $empty;
+                read_slice(slice, &mut key.0)?;
+                Ok(key)
+            }
+        }
+    )*};
+}
+
+keys_by_try_from! {
+    PublicKey: PublicKey([0; 32]);
+    SecretKey: SecretKey::empty();
 }
 
 impl fmt::Display for PublicKey {
@@ -264,6 +332,42 @@ mod tests {
             assert_eq!(bad.parse::<SecretKey>().unwrap_err(), why, "{bad:?}");
             assert_eq!(bad.parse::<PublicKey>().unwrap_err(), why, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn keys_are_made_from_texts_slices_and_arrays() {
+        let text = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
+        let with_nul = [text.as_bytes(), b"\0"].concat();
+        let (public, secret): (PublicKey, SecretKey) = (text.parse().unwrap(), text.parse().unwrap());
+        assert_eq!(PublicKey::try_from(text), Ok(public));
+        assert_eq!(SecretKey::try_from(text), Ok(secret.clone()));
+        for slice in [&secret.as_bytes()[..], text.as_bytes(), &with_nul] {
+            assert_eq!(PublicKey::try_from(slice), Ok(public), "{slice:?}");
+            assert_eq!(SecretKey::try_from(slice), Ok(secret.clone()), "{slice:?}");
+        }
+        assert_eq!(PublicKey::from(*public.as_bytes()), public);
+        assert_eq!(SecretKey::from(*secret.as_bytes()), secret);
+    }
+
+    #[test]
+    fn slices_of_other_lengths_and_other_texts_are_no_key() {
+        for (bad, why) in [
+            (&[][..], Z85Error::KeySize(0)),
+            (&[0; 31], Z85Error::KeySize(31)),
+            (&[0; 33], Z85Error::KeySize(33)),
+            (&[b'x'; 41], Z85Error::KeySize(41)),
+            (&[0; 42], Z85Error::KeySize(42)),
+            (&[b'"'; 40], Z85Error::NotZ85),
+            (&[0; 40], Z85Error::NotZ85),
+            (&[0xff; 40], Z85Error::NotZ85),
+            // 40 bytes of UTF-8, which are 20 characters.
+            ("\u{e9}".repeat(20).as_bytes(), Z85Error::NotZ85),
+        ] {
+            assert_eq!(SecretKey::try_from(bad).unwrap_err(), why, "{bad:?}");
+            assert_eq!(PublicKey::try_from(bad).unwrap_err(), why, "{bad:?}");
+        }
+        assert_eq!(PublicKey::try_from("short").unwrap_err(), Z85Error::KeyLength(5));
+        assert_eq!(Z85Error::KeySize(7).to_string(), "a key has 32 bytes, or 40 characters as text, not 7 bytes");
     }
 
     #[test]

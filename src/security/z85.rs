@@ -20,6 +20,9 @@ pub enum Z85Error {
     /// The text of a key has 40 characters.
     #[error("a key has 40 characters as text, not {0}")]
     KeyLength(usize),
+    /// A key that is given as bytes has 32 bytes, or 40 bytes of text.
+    #[error("a key has 32 bytes, or 40 characters as text, not {0} bytes")]
+    KeySize(usize),
 }
 
 /// Binary data as Z85 text.
