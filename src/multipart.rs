@@ -8,6 +8,24 @@ use crate::message::Message;
 
 /// A message of several parts, which travel together or not at all; what the guide calls a `zmsg`.
 ///
+/// It is made from arrays, slices, `Vec`s and iterators of everything that a [`Message`] is made from, and from one text or
+/// one `&[u8]` as its only part. The parts of a slice, or of a reference to an array or `Vec`, are cloned: a [`Message`] and
+/// an `Arc` then share their content. It turns into a `Vec<Vec<u8>>`, which copies the parts, into a `Vec<Message>` and into
+/// a `VecDeque<Message>`.
+///
+/// ```
+/// use zmq::Multipart;
+///
+/// let frames: Vec<String> = vec!["header".into(), "body".into()];
+/// let message = Multipart::from(&frames);
+/// assert_eq!(message, Multipart::from(["header", "body"]));
+/// assert_eq!(message, frames.iter().collect::<Multipart>());
+/// let copied: Vec<Vec<u8>> = message.into();
+/// assert_eq!(copied, [b"header".to_vec(), b"body".to_vec()]);
+/// ```
+///
+/// It can be changed at both ends, and has the envelopes of REQ and ROUTER:
+///
 /// ```
 /// use zmq::Multipart;
 ///
@@ -324,6 +342,27 @@ impl<M: Into<Message>> From<Vec<M>> for Multipart {
     }
 }
 
+/// Clones the parts.
+impl<M: Clone + Into<Message>> From<&[M]> for Multipart {
+    fn from(parts: &[M]) -> Multipart {
+        parts.iter().cloned().collect()
+    }
+}
+
+/// Clones the parts.
+impl<M: Clone + Into<Message>, const N: usize> From<&[M; N]> for Multipart {
+    fn from(parts: &[M; N]) -> Multipart {
+        parts.as_slice().into()
+    }
+}
+
+/// Clones the parts.
+impl<M: Clone + Into<Message>> From<&Vec<M>> for Multipart {
+    fn from(parts: &Vec<M>) -> Multipart {
+        parts.as_slice().into()
+    }
+}
+
 impl From<Message> for Multipart {
     fn from(part: Message) -> Multipart {
         Multipart::from([part])
@@ -351,6 +390,20 @@ impl From<&[u8]> for Multipart {
     }
 }
 
+/// A message of one part.
+impl<const N: usize> From<&[u8; N]> for Multipart {
+    fn from(part: &[u8; N]) -> Multipart {
+        Multipart::from([part])
+    }
+}
+
+/// A message of one part.
+impl From<Vec<u8>> for Multipart {
+    fn from(part: Vec<u8>) -> Multipart {
+        Multipart::from([part])
+    }
+}
+
 impl From<&Multipart> for Multipart {
     fn from(parts: &Multipart) -> Multipart {
         parts.clone()
@@ -360,6 +413,20 @@ impl From<&Multipart> for Multipart {
 impl From<Multipart> for Vec<Message> {
     fn from(parts: Multipart) -> Vec<Message> {
         parts.0.into()
+    }
+}
+
+/// Copies the parts.
+impl From<Multipart> for Vec<Vec<u8>> {
+    fn from(parts: Multipart) -> Vec<Vec<u8>> {
+        parts.iter().map(|part| part.to_vec()).collect()
+    }
+}
+
+/// Copies the parts.
+impl From<&Multipart> for Vec<Vec<u8>> {
+    fn from(parts: &Multipart) -> Vec<Vec<u8>> {
+        parts.iter().map(|part| part.to_vec()).collect()
     }
 }
 
@@ -437,7 +504,7 @@ mod tests {
         assert_eq!(message, ["a", "x", "d"]);
         assert_eq!(message.pop_back().unwrap(), "d");
         assert_eq!(message.pop_front().unwrap(), "a");
-        assert_eq!(Vec::from(message), ["x"]);
+        assert_eq!(message, ["x"]);
     }
 
     #[test]

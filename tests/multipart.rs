@@ -25,6 +25,58 @@ fn multipart_is_made_of_everything_that_messages_are_made_of() {
 }
 
 #[deadline::test]
+fn multipart_is_made_of_slices_and_references() {
+    let expected = ["a", "b"];
+    let (texts, strings) = (vec!["a", "b"], vec!["a".to_owned(), "b".to_owned()]);
+    assert_eq!(Multipart::from(&texts), expected);
+    assert_eq!(Multipart::from(&texts[..]), expected);
+    assert_eq!(Multipart::from(&["a", "b"]), expected);
+    assert_eq!(Multipart::from(&strings), expected);
+    assert_eq!(Multipart::from(&strings[..]), expected);
+    assert_eq!(Multipart::from(&[&strings[0], &strings[1]]), expected);
+    assert_eq!(Multipart::from(&[b"a".to_vec(), b"b".to_vec()][..]), expected);
+    assert_eq!(Multipart::from(&[*b"a", *b"b"]), expected);
+    assert_eq!(Multipart::from(&[&b"a"[..], b"b"]), expected);
+    assert_eq!(strings.iter().collect::<Multipart>(), expected);
+    let mut grown = Multipart::from(&texts[..1]);
+    grown.extend(&strings[1..]);
+    assert_eq!(grown, expected);
+
+    let part = Message::from(vec![b'x'; 1000]);
+    let parts = [part.clone(), part];
+    let shared = Multipart::from(&parts);
+    assert_eq!(shared[0].as_ptr(), parts[0].as_ptr());
+    assert_eq!(Multipart::from(&[] as &[Message]).len(), 0);
+}
+
+#[deadline::test]
+fn bytes_are_one_part() {
+    for message in [
+        Multipart::from(b"ab"),
+        Multipart::from(&b"ab"[..]),
+        Multipart::from(b"ab".to_vec()),
+        Multipart::from("ab"),
+        Multipart::from("ab".to_owned()),
+    ] {
+        assert_eq!(message, ["ab"]);
+    }
+}
+
+#[deadline::test]
+fn multipart_is_sent_from_slices_and_received_as_vecs() {
+    let context = Context::new().unwrap();
+    let (left, right) = common::pair(&context, "inproc://vecs");
+    let frames = vec!["key".to_owned(), String::new(), "value".to_owned()];
+    left.send_multipart(&frames).unwrap();
+    left.send_multipart(&frames[..2]).unwrap();
+    let received = right.recv_multipart().unwrap();
+    let copied = Vec::<Vec<u8>>::from(&received);
+    assert_eq!(copied, [b"key".to_vec(), vec![], b"value".to_vec()]);
+    assert_eq!(Vec::<Vec<u8>>::from(received), copied);
+    assert_eq!(right.recv_multipart().unwrap(), ["key", ""]);
+}
+
+#[deadline::test]
 fn multipart_turns_into_its_parts() {
     let message = Multipart::from(["a", "b"]);
     let parts: Vec<Message> = message.clone().into();
