@@ -1,9 +1,9 @@
 //! `bit_set!`, which declares the sets of flags whose bits are C's.
 //!
-//! The crate `bitflags` would give each of them some 30 more public methods and seven operators, and another `Debug`.
+//! The crate `bitflags` would give each of them some 25 more public methods, and another `Debug`.
 
 /// Declares a set of flags. A row is: docs, `NAME = constant, "C name";`, with `if cfg-predicate` before the `;` for a flag
-/// that not every build has.
+/// that not every build has. The set has the operators of a set of bits, and `raw` and `from_raw` for C's number.
 macro_rules! bit_set {
     (
         $(#[$meta:meta])*
@@ -28,23 +28,61 @@ macro_rules! bit_set {
             )*
             const NAMES: &'static [($name, &'static str)] = &[$($(#[cfg($cfg)])? ($name::$flag, stringify!($flag)),)*];
 
+            /// All flags that have a name in this build.
+            const NAMED: $name = {
+                let (mut named, mut at) = ($name(0), 0);
+                while at < $name::NAMES.len() {
+                    named.0 |= $name::NAMES[at].0.0;
+                    at += 1;
+                }
+                named
+            };
+
+            /// The set of C's number, with the bits that have no name here.
+            pub const fn from_raw(bits: $bits) -> $name {
+                $name(bits)
+            }
+
+            /// The set as C's number.
+            pub const fn raw(self) -> $bits {
+                self.0
+            }
+
+            /// Whether the set is empty.
+            pub const fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+
             /// Whether this set contains all flags of `other`.
             pub const fn contains(self, other: $name) -> bool {
                 self.0 & other.0 == other.0
             }
         }
 
-        impl std::ops::BitOr for $name {
-            type Output = $name;
-
-            fn bitor(self, other: $name) -> $name {
-                $name(self.0 | other.0)
-            }
+        $crate::bit_set::bit_set! { @operator
+            $name
+            /// The flags of either set.
+            BitOr::bitor, BitOrAssign::bitor_assign: |left, right| left | right
         }
 
-        impl std::ops::BitOrAssign for $name {
-            fn bitor_assign(&mut self, other: $name) {
-                self.0 |= other.0;
+        $crate::bit_set::bit_set! { @operator
+            $name
+            /// The flags of both sets.
+            BitAnd::bitand, BitAndAssign::bitand_assign: |left, right| left & right
+        }
+
+        $crate::bit_set::bit_set! { @operator
+            $name
+            /// The flags of the left set that the right set does not contain.
+            Sub::sub, SubAssign::sub_assign: |left, right| left & !right
+        }
+
+        /// The named flags that the set does not contain.
+        impl std::ops::Not for $name {
+            type Output = $name;
+
+            fn not(self) -> $name {
+                $name::NAMED - self
             }
         }
 
@@ -58,6 +96,29 @@ macro_rules! bit_set {
                     names.push(format!("{unknown:#x}"));
                 }
                 f.write_str(&if names.is_empty() { "NONE".to_owned() } else { names.join(" | ") })
+            }
+        }
+    };
+
+    (
+        @operator
+        $name:ident
+        $(#[$meta:meta])*
+        $operator:ident::$method:ident, $assign:ident::$assign_method:ident: |$left:ident, $right:ident| $bits:expr
+    ) => {
+        $(#[$meta])*
+        impl std::ops::$operator for $name {
+            type Output = $name;
+
+            fn $method(self, other: $name) -> $name {
+                let ($left, $right) = (self.0, other.0);
+                $name($bits)
+            }
+        }
+
+        impl std::ops::$assign for $name {
+            fn $assign_method(&mut self, other: $name) {
+                *self = std::ops::$operator::$method(*self, other);
             }
         }
     };
@@ -90,13 +151,28 @@ mod tests {
         assert_eq!(set, Two::FIRST | Two::SECOND);
         assert!(set.contains(Two::FIRST) && set.contains(Two::NONE));
         assert_eq!(Two::default(), Two::NONE);
+        assert!(Two::NONE.is_empty() && !set.is_empty());
+    }
+
+    #[test]
+    fn operators_keep_bits_without_a_name_except_not() {
+        let all = Two::FIRST | Two::SECOND;
+        let mut set = Two::from_raw(0x13);
+        assert_eq!((set & Two::SECOND, set - Two::SECOND), (Two::SECOND, Two::from_raw(0x11)));
+        assert_eq!((!set, !Two::FIRST, !Two::NONE), (Two::NONE, Two::SECOND, all));
+        set -= Two::FIRST;
+        assert_eq!(set.raw(), 0x12);
+        set &= all;
+        assert_eq!(set, Two::SECOND);
+        set |= Two::from_raw(0x10);
+        assert_eq!(set.raw(), 0x12);
     }
 
     #[test]
     fn debug_names_the_flags_and_shows_unknown_bits() {
         assert_eq!(format!("{:?}", Two::NONE), "NONE");
         assert_eq!(format!("{:?}", Two::FIRST | Two::SECOND), "FIRST | SECOND");
-        assert_eq!(format!("{:?}", Two(0x12)), "SECOND | 0x10");
-        assert_eq!(format!("{:?}", Two(0x20)), "0x20");
+        assert_eq!(format!("{:?}", Two::from_raw(0x12)), "SECOND | 0x10");
+        assert_eq!(format!("{:?}", Two::from_raw(0x20)), "0x20");
     }
 }

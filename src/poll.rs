@@ -70,7 +70,28 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn events(&self) -> PollEvents {
-        PollEvents::from_raw(self.raw_events().into())
+        PollEvents::from_raw(self.raw_events())
+    }
+
+    /// Sets the events that the next [`poll`] waits for. [`PollItem::revents`] stays as it is until then.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::{PollEvents, PollItem, poll};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let frontend = context.socket(zmq::Router)?;
+    /// let mut items = [PollItem::socket(&frontend, PollEvents::POLLIN)];
+    /// // No worker is free: requests can wait.
+    /// items[0].set_events(PollEvents::NONE);
+    /// assert_eq!(poll(&mut items, Duration::ZERO)?, 0);
+    /// items[0].set_events(items[0].events() | PollEvents::POLLIN);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_events(&mut self, events: PollEvents) {
+        self.set_raw_events(events.raw());
     }
 
     /// The events that the last [`poll`] found.
@@ -89,7 +110,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn revents(&self) -> PollEvents {
-        PollEvents::from_raw(self.raw_revents().into())
+        PollEvents::from_raw(self.raw_revents())
     }
 
     /// Whether the last [`poll`] found something to receive.
@@ -168,6 +189,66 @@ impl fmt::Debug for PollItem<'_> {
 /// let mut items = [PollItem::socket(&sink, PollEvents::POLLIN)];
 /// assert_eq!(poll(&mut items, Duration::from_secs(1))?, 1);
 /// assert!(items[0].is_readable());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// An item borrows its socket. A type that has sockets, and methods that take `&mut self`, makes the items in the loop: an item
+/// is a copy of four numbers, so this costs nothing. It takes out of the items what was found, and their borrow ends.
+///
+/// ```
+/// use std::time::Duration;
+/// use zmq::{Context, Dealer, PollEvents, PollItem, Pull, Result, Socket, poll};
+///
+/// struct Broker {
+///     frontend: Socket<'static, Pull>,
+///     backend: Socket<'static, Dealer>,
+///     forwarded: u64,
+/// }
+///
+/// impl Broker {
+///     /// Handles what arrives, until nothing has arrived for `idle`.
+///     fn run(&mut self, idle: Duration) -> Result<()> {
+///         loop {
+///             let mut items = [
+///                 PollItem::socket(&self.frontend, PollEvents::POLLIN),
+///                 PollItem::socket(&self.backend, PollEvents::POLLIN),
+///             ];
+///             if poll(&mut items, idle)? == 0 {
+///                 return Ok(());
+///             }
+///             let [frontend, backend] = items.map(|item| item.is_readable());
+///             if frontend {
+///                 self.forward()?;
+///             }
+///             if backend {
+///                 self.backend.recv()?;
+///             }
+///         }
+///     }
+///
+///     fn forward(&mut self) -> Result<()> {
+///         self.backend.send(self.frontend.recv()?)?;
+///         self.forwarded += 1;
+///         Ok(())
+///     }
+/// }
+/// # fn main() -> Result<()> {
+/// # let context = Context::new()?;
+/// # let (source, sink) = (context.socket(zmq::Push)?, context.socket(Dealer)?);
+/// # let mut broker = Broker {
+/// #     frontend: context.owned_socket(Pull)?,
+/// #     backend: context.owned_socket(Dealer)?,
+/// #     forwarded: 0,
+/// # };
+/// # broker.frontend.bind("inproc://frontend")?;
+/// # source.connect("inproc://frontend")?;
+/// # broker.backend.bind("inproc://backend")?;
+/// # sink.connect("inproc://backend")?;
+/// # source.send("one")?;
+/// # source.send("two")?;
+/// # broker.run(Duration::from_millis(50))?;
+/// # assert_eq!(broker.forwarded, 2);
 /// # Ok(())
 /// # }
 /// ```

@@ -7,6 +7,8 @@ use crate::bit_set::bit_set;
 bit_set! {
     /// Events to wait for, or events that are ready.
     ///
+    /// A set of flags with the operators `|`, `&`, `-` and `!`, and `|=`, `&=` and `-=`.
+    ///
     /// ```
     /// use zmq::PollEvents;
     ///
@@ -14,6 +16,13 @@ bit_set! {
     /// assert!(both.contains(PollEvents::POLLIN));
     /// assert!(!PollEvents::POLLIN.contains(both));
     /// assert!(!PollEvents::NONE.contains(PollEvents::POLLIN));
+    ///
+    /// let mut events = both;
+    /// events -= PollEvents::POLLOUT;
+    /// assert_eq!(events, PollEvents::POLLIN);
+    /// assert!((events & PollEvents::POLLOUT).is_empty());
+    /// assert!((!events).contains(PollEvents::POLLOUT));
+    /// assert_eq!(PollEvents::from_raw(both.raw()), both);
     /// ```
     #[doc(alias = "ZMQ_EVENTS")]
     PollEvents(c_short) {
@@ -32,30 +41,8 @@ bit_set! {
 }
 
 impl PollEvents {
-    pub(crate) fn from_raw(events: c_int) -> PollEvents {
+    /// The events of an int, which C has for `ZMQ_EVENTS` and for what functions return.
+    pub(crate) fn from_int(events: c_int) -> PollEvents {
         PollEvents(events as c_short)
-    }
-
-    /// The events that both sets contain.
-    pub(crate) fn only(self, other: PollEvents) -> PollEvents {
-        PollEvents(self.0 & other.0)
-    }
-
-    /// The events as C's number.
-    ///
-    /// ```
-    /// assert_eq!((zmq::PollEvents::POLLIN | zmq::PollEvents::POLLOUT).raw(), 3);
-    /// ```
-    pub const fn raw(self) -> c_short {
-        self.0
-    }
-
-    /// Whether the set is empty.
-    ///
-    /// ```
-    /// assert!(zmq::PollEvents::NONE.is_empty());
-    /// ```
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
     }
 }

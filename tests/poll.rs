@@ -115,6 +115,26 @@ fn several_events_of_one_item() {
 }
 
 #[deadline::test]
+fn poll_waits_for_the_events_that_were_set_last() {
+    let context = Context::new().unwrap();
+    let (socket, peer) = pair(&context, "inproc://a");
+    peer.send("Hello").unwrap();
+    let (near, mut far) = UnixStream::pair().unwrap();
+    far.write_all(b"x").unwrap();
+    let mut items = [PollItem::socket(&socket, PollEvents::POLLIN), PollItem::fd(near.as_fd(), PollEvents::POLLIN)];
+    assert_eq!(poll(&mut items, LONG).unwrap(), 2);
+
+    items.iter_mut().for_each(|item| item.set_events(PollEvents::NONE));
+    assert!(items.iter().all(|item| item.events().is_empty() && item.is_readable()));
+    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
+    assert!(items.iter().all(|item| item.revents().is_empty()));
+
+    items.iter_mut().for_each(|item| item.set_events(PollEvents::POLLOUT));
+    assert_eq!(poll(&mut items, LONG).unwrap(), 2);
+    assert!(items.iter().all(|item| item.revents() == PollEvents::POLLOUT));
+}
+
+#[deadline::test]
 fn a_time_out_is_kept() {
     let context = Context::new().unwrap();
     let (socket, _peer) = pair(&context, "inproc://a");

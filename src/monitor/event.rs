@@ -67,16 +67,6 @@ impl Events {
     #[cfg(feature = "draft")]
     #[doc(alias = "ZMQ_EVENT_ALL_V2")]
     pub const ALL_V2: Events = Events(zmq_sys::ZMQ_EVENT_ALL_V2 as u64);
-
-    /// The events of C's number, with those that this library does not know.
-    pub const fn from_raw(events: u64) -> Events {
-        Events(events)
-    }
-
-    /// The events as C's number.
-    pub const fn raw(self) -> u64 {
-        self.0
-    }
 }
 
 /// An event, with the values that libzmq reports.

@@ -63,7 +63,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         };
         for (place, revents) in ready {
             if let Some(Some(slot)) = self.slots.get(place) {
-                events.push(Event { key: slot.key, revents: PollEvents::from_raw(revents.into()) });
+                events.push(Event { key: slot.key, revents: PollEvents::from_raw(revents) });
             }
         }
         Ok(())
@@ -75,6 +75,6 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             return Ok(PollEvents::NONE);
         };
         let events = socket.core().raw().events()?;
-        Ok(events.only(slot.events))
+        Ok(events & slot.events)
     }
 }

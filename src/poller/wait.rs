@@ -148,7 +148,7 @@ impl<K> Watched<'_, K> {
     /// The events that are ready.
     fn query(&mut self, used: &Arc<Used>) -> Result<PollEvents, Errno> {
         match &self.source {
-            Registered::Socket(socket) => Ok(socket.core().query_events(used)?.only(self.events)),
+            Registered::Socket(socket) => Ok(socket.core().query_events(used)? & self.events),
             // `query_locked` queries them all together.
             #[cfg(feature = "draft")]
             Registered::Locked => Ok(PollEvents::NONE),

@@ -55,6 +55,10 @@ impl<'a> PollItem<'a> {
         self.item.revents = revents;
     }
 
+    pub(crate) fn set_raw_events(&mut self, events: c_short) {
+        self.item.events = events;
+    }
+
     pub(crate) fn add_events(&mut self, events: c_short) {
         self.item.events |= events;
     }

@@ -119,7 +119,7 @@ impl RawSocket {
         loop {
             match self.get_int(zmq_sys::ZMQ_EVENTS) {
                 Err(Errno::EINTR) => {}
-                events => return events.map(PollEvents::from_raw),
+                events => return events.map(PollEvents::from_int),
             }
         }
     }

@@ -294,7 +294,7 @@ impl<T: SocketType> Socket<'_, T> {
         let id = id.as_ref();
         self.core().check_process(CALL)?;
         let state = self.core().raw().peer_state(id).map_err(|errno| errno.with_detail(CALL, LongId(id)))?;
-        Ok(PollEvents::from_raw(state))
+        Ok(PollEvents::from_int(state))
     }
 
     fn send_typed(&self, message: Message) -> Result<(), SendError> {

@@ -24,14 +24,3 @@ bit_set! {
         SNDMORE = ZMQ_SNDMORE, "ZMQ_SNDMORE";
     }
 }
-
-impl Flags {
-    /// The flags as C's number.
-    ///
-    /// ```
-    /// assert_eq!(zmq::Flags::SNDMORE.raw(), 2);
-    /// ```
-    pub const fn raw(self) -> c_int {
-        self.0
-    }
-}
