@@ -129,6 +129,7 @@ impl Message {
     /// assert_eq!(&*Message::from_owner(Rest(shared)), [2, 3]);
     /// ```
     #[doc(alias = "zmq_msg_init_data")]
+    #[doc(alias = "zmq_free_fn")]
     pub fn from_owner<T>(owner: T) -> Message
     where
         T: AsRef<[u8]> + Send + 'static,

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::descriptors::{cpu_time_of_rest, use_up_descriptors};
-use common::{DEADLINE, Process, TCP, alone, context, kinds, role, text};
+use common::{DEADLINE, Process, TCP, alone, context, in_own_process, kinds, role, text};
 use zmq::monitor::{Event, Events};
 use zmq::security::Security;
 use zmq::{Context, Dealer, Pair, Pull, Push, Rep, Req, Socket, SocketSpec, curve_keypair};
@@ -95,6 +95,18 @@ fn with_each<I>(items: impl IntoIterator<Item = I>, mut call: impl FnMut(I) -> z
 fn endpoints() -> impl Iterator<Item = &'static str> {
     let ws = zmq::has("WS").then_some("ws://127.0.0.1:*");
     [TCP, "tcp://*:*", "tcp://lo:*", "ipc://*", "inproc://name"].into_iter().chain(ws)
+}
+
+#[deadline::test]
+fn default_context_panics_with_the_text_of_the_error() {
+    in_own_process("default_context_panics_with_the_text_of_the_error", || {
+        let files = use_up_descriptors(0);
+        let text = Context::new().unwrap_err().to_string();
+        let panic = std::panic::catch_unwind(Context::default).unwrap_err();
+        assert_eq!(panic.downcast_ref::<String>(), Some(&text));
+        drop(files);
+        drop(Context::default());
+    });
 }
 
 /// A message over a new connection.

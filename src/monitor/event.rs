@@ -218,6 +218,74 @@ impl Event {
             _ => Event::Unknown { number, values: values.to_vec() },
         }
     }
+
+    /// The event's number in C, such as `ZMQ_EVENT_LISTENING`.
+    ///
+    /// ```
+    /// use zmq::monitor::{Event, Events};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let server = context.socket(zmq::Rep)?;
+    /// let monitor = server.monitor(Events::ALL)?;
+    /// server.bind("tcp://127.0.0.1:*")?;
+    /// let notice = monitor.recv()?;
+    /// assert_eq!(notice.event().number(), u64::try_from(zmq::sys::ZMQ_EVENT_LISTENING).unwrap());
+    /// assert_eq!(Events::from_raw(notice.event().number()), Events::LISTENING);
+    /// let Event::Listening { fd } = *notice.event() else { panic!("{notice:?}") };
+    /// assert_eq!(notice.event().value(), fd.into());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn number(&self) -> u64 {
+        let event = match self {
+            Event::Connected { .. } => Events::CONNECTED,
+            Event::ConnectDelayed { .. } => Events::CONNECT_DELAYED,
+            Event::ConnectRetried { .. } => Events::CONNECT_RETRIED,
+            Event::Listening { .. } => Events::LISTENING,
+            Event::BindFailed { .. } => Events::BIND_FAILED,
+            Event::Accepted { .. } => Events::ACCEPTED,
+            Event::AcceptFailed { .. } => Events::ACCEPT_FAILED,
+            Event::Closed { .. } => Events::CLOSED,
+            Event::CloseFailed { .. } => Events::CLOSE_FAILED,
+            Event::Disconnected { .. } => Events::DISCONNECTED,
+            Event::MonitorStopped => Events::MONITOR_STOPPED,
+            Event::HandshakeFailedNoDetail { .. } => Events::HANDSHAKE_FAILED_NO_DETAIL,
+            Event::HandshakeSucceeded => Events::HANDSHAKE_SUCCEEDED,
+            Event::HandshakeFailedProtocol { .. } => Events::HANDSHAKE_FAILED_PROTOCOL,
+            Event::HandshakeFailedAuth { .. } => Events::HANDSHAKE_FAILED_AUTH,
+            #[cfg(feature = "draft")]
+            Event::PipesStats { .. } => Events::PIPES_STATS,
+            Event::Unknown { number, .. } => return *number,
+        };
+        event.raw()
+    }
+
+    /// The value that libzmq sent with the event: the descriptor, the error number, the interval in milliseconds, the status,
+    /// or the number of the protocol error; 0 for an event without a value. Of several values it is the first.
+    ///
+    /// It is read as a signed number: a descriptor that is -1 is -1 in both formats.
+    pub fn value(&self) -> i64 {
+        match self {
+            Event::Connected { fd }
+            | Event::Listening { fd }
+            | Event::Accepted { fd }
+            | Event::Closed { fd }
+            | Event::Disconnected { fd } => i64::from(*fd),
+            Event::ConnectDelayed { errno }
+            | Event::BindFailed { errno }
+            | Event::AcceptFailed { errno }
+            | Event::CloseFailed { errno }
+            | Event::HandshakeFailedNoDetail { errno } => i64::from(errno.raw()),
+            Event::ConnectRetried { interval } => interval.as_millis() as i64,
+            Event::HandshakeFailedProtocol { error } => i64::from(error.raw()),
+            Event::HandshakeFailedAuth { status } => i64::from(*status),
+            Event::MonitorStopped | Event::HandshakeSucceeded => 0,
+            #[cfg(feature = "draft")]
+            Event::PipesStats { outbound, .. } => *outbound as i64,
+            Event::Unknown { values, .. } => values.first().copied().unwrap_or_default() as i64,
+        }
+    }
 }
 
 /// An error in the protocol of a peer or a ZAP handler.
@@ -431,8 +499,22 @@ mod tests {
     }
 
     #[test]
+    fn event_gives_its_number_and_value_in_c() {
+        for (flag, name) in Events::NAMES {
+            let event = Event::new(flag.raw(), &[7, 8]);
+            let without_value = [Events::MONITOR_STOPPED, Events::HANDSHAKE_SUCCEEDED].contains(flag);
+            assert_eq!((event.number(), event.value()), (flag.raw(), if without_value { 0 } else { 7 }), "{name}");
+        }
+        for minus_one in [u64::from(u32::MAX), u64::MAX] {
+            assert_eq!(Event::new(1, &[minus_one]).value(), -1);
+        }
+        assert_eq!(Event::new(1 << 40, &[]).value(), 0);
+    }
+
+    #[test]
     fn event_keeps_unknown_numbers_and_values() {
         let event = Event::new(1 << 40, &[1, u64::MAX]);
+        assert_eq!((event.number(), event.value()), (1 << 40, 1));
         assert_eq!(event, Event::Unknown { number: 1 << 40, values: vec![1, u64::MAX] });
         assert_eq!(format!("{:?}", Events::from_raw(1 << 40) | Events::CLOSED), "CLOSED | 0x10000000000");
         assert_eq!(format!("{:?}", ProtocolError::from_raw(9)), "ProtocolError(0x9)");

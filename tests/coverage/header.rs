@@ -55,7 +55,8 @@ pub fn is_of_name(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter == '_'
 }
 
-fn is_error(name: &str) -> bool {
+/// Whether it is the name of an error number: those of the system, and libzmq's own.
+pub fn is_error(name: &str) -> bool {
     name.starts_with('E') && name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
 }
 

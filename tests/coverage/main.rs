@@ -60,6 +60,16 @@ const C_ALONE: &[Group<&str>] = &[
 /// Names that only the draft API uses, although the stable part of the header declares them.
 const DRAFT_ALONE: &[&str] = &["ZMQ_GROUP_MAX_LENGTH"];
 
+/// C names whose item is in an implementation of a trait, where rustdoc finds no aliases, or in the language.
+const OF_TRAITS: &[(&str, &str)] = &[
+    ("zmq_msg_close", "dropping the message"),
+    ("zmq_msg_copy", "[`Message::clone`](crate::Message#impl-Clone-for-Message)"),
+    ("zmq_msg_data", "[`Message::deref`](crate::Message#impl-Deref-for-Message), which is `&message[..]`"),
+    ("zmq_msg_init_buffer", "[`Message::from`](crate::Message#impl-From%3C%26%5Bu8%5D%3E-for-Message)"),
+    ("zmq_msg_move", "an assignment, or [`mem::take`](std::mem::take) where the source must stay"),
+    ("zmq_msg_size", "[`len`](slice::len) of the message, which is a slice"),
+];
+
 /// Notes on C names.
 const NOTES: &[(&str, &str)] = &[("zmq_msg_set", "where 4.3.5 has no property that can be set")];
 
@@ -87,6 +97,10 @@ fn everything_in_the_header_has_an_item_or_a_reason() {
     let expected = HEADER.stable.iter().chain(draft).map(String::as_str).filter(stable);
     let neither: Vec<_> = expected.filter(|name| !listed.contains(name) && PUBLIC.find(name).is_empty()).collect();
     assert!(neither.is_empty(), "the documentation lacks these: {neither:#?}");
+
+    let of_functions = OF_TRAITS.iter().map(|(name, _)| *name);
+    let unused: Vec<_> = of_functions.filter(|name| PUBLIC.find(name).is_empty()).collect();
+    assert!(unused.is_empty(), "search does not find these, which have no alias: {unused:?}");
 
     // An older header of the system can lack some.
     let unknown: Vec<_> = listed.iter().filter(|name| cfg!(zmq_vendored) && !HEADER.declares(name)).collect();

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::header::Declared;
+use crate::header::{Declared, is_error};
 use crate::items::{Item, Public};
-use crate::{C_ALONE, NOTES, STD};
+use crate::{C_ALONE, NOTES, OF_TRAITS, STD};
 
 /// The functions that serve every option: what has the option's constant too is left to that.
 const FOR_OPTIONS: &[&str] = &["zmq_getsockopt", "zmq_setsockopt", "zmq_ctx_get", "zmq_ctx_set"];
@@ -16,13 +16,15 @@ pub type Rows = BTreeMap<String, Vec<String>>;
 /// What the page says of this build's items.
 pub fn rows(public: &Public, header: &Declared) -> Rows {
     let declared = || header.stable.iter().chain(&header.draft);
-    let names: BTreeSet<_> = declared().chain(public.aliases.keys()).collect();
+    let errors = public.names.keys().filter(|name| is_error(name));
+    let names: BTreeSet<_> = declared().chain(public.aliases.keys()).chain(errors).collect();
     let options: BTreeSet<_> =
         declared().filter(|name| name.starts_with("ZMQ_")).flat_map(|name| public.find(name)).collect();
 
     let mut rows = Rows::new();
     for name in names {
-        let mut items = if header.declares(name) { public.find(name) } else { public.aliases[name].clone() };
+        let by_its_name = header.declares(name) || is_error(name);
+        let mut items = if by_its_name { public.find(name) } else { public.aliases[name].clone() };
         let mut cells = Vec::new();
         if FOR_OPTIONS.contains(&name.as_str()) {
             items.retain(|item| !options.contains(item));
@@ -31,7 +33,8 @@ pub fn rows(public: &Public, header: &Declared) -> Rows {
         // A getter stands before its setter.
         let mut items: Vec<_> = items.into_iter().collect();
         items.sort_by_key(|item| (item.path.replace("set_", ""), item.path.clone()));
-        cells.extend(items.iter().map(link));
+        let of_trait = OF_TRAITS.iter().filter(|(of_trait, _)| of_trait == name).map(|(_, item)| (*item).to_owned());
+        cells.extend(of_trait.chain(items.iter().map(link)));
         if !cells.is_empty() {
             rows.insert(name.clone(), cells);
         }
@@ -73,6 +76,9 @@ fn link(item: &Item) -> String {
 const ELSEWHERE: &str = "Of zhelpers.h and czmq, where the name differs";
 
 fn section(name: &str, header: &Declared) -> &'static str {
+    if is_error(name) {
+        return "Error numbers";
+    }
     match (header.declares(name), name.starts_with("zmq_")) {
         (true, true) => "Functions",
         (true, false) => "Constants",
@@ -85,7 +91,7 @@ fn section(name: &str, header: &Declared) -> &'static str {
 pub fn written(rows: &Rows, header: &Declared, draft: bool) -> String {
     let mut text =
         "<!-- Made by tests/coverage; `ZMQ_BLESS=1 cargo test --test coverage` writes it anew. -->\n".to_owned();
-    for title in ["Functions", "Constants", "Types", ELSEWHERE] {
+    for title in ["Functions", "Constants", "Error numbers", "Types", ELSEWHERE] {
         let mut of_section = rows.iter().filter(|(name, _)| section(name, header) == title).peekable();
         if of_section.peek().is_none() {
             continue;
