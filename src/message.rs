@@ -3,13 +3,14 @@
 use std::borrow::Borrow;
 use std::ffi::CString;
 use std::fmt;
+use std::io;
 use std::ops::Deref;
 use std::str::Utf8Error;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::owners;
-use crate::raw::RawMessage;
+use crate::raw::{MessageWriter, RawMessage};
 
 /// Above this size, a message takes over its owner's memory; up to it, libzmq stores the bytes in the message itself,
 /// which is faster than anything that has to be freed.
@@ -17,11 +18,12 @@ const INLINE: usize = 33;
 /// How many bytes of a message [`fmt::Debug`] shows.
 const SHOWN: usize = 32;
 
-/// A message, or one part of a multipart message: immutable bytes.
+/// A message, or one part of a multipart message: bytes.
 ///
 /// It is made from bytes or text by [`Into`], so that [`crate::Socket::send`] takes either. Slices, texts and arrays are
 /// copied; `Vec`, `String`, `Box<[u8]>`, `Arc<[u8]>`, `Bytes` (feature `bytes`) and any other owner are handed over
-/// without a copy; up to 33 bytes live in the message itself. Cloning shares the content.
+/// without a copy; up to 33 bytes live in the message itself. Cloning shares the content. [`Message::make_mut`] gives the
+/// bytes to write, and copies them first if they may be shared.
 ///
 /// ```
 /// use zmq::Message;
@@ -70,10 +72,14 @@ impl Message {
     /// ```
     #[doc(alias = "zmq_msg_init_size")]
     pub fn with_size(size: usize) -> Result<Message> {
-        Message::fill(size, |_| {})
+        match RawMessage::zeroed(size) {
+            Ok(message) => Ok(Message(message)),
+            Err(errno) => Err(errno.with_detail("zmq_msg_init_size", format_args!("{size} bytes"))),
+        }
     }
 
-    /// A message of `size` bytes that `write` fills in place: zero before, unshared until it returns.
+    /// A message of `size` bytes that `write` fills in place: zero before, unshared until it returns. If `write` can fail,
+    /// there is [`Message::try_fill`]; [`Message::written_by`] sets no bytes to zero that are written.
     ///
     /// # Errors
     ///
@@ -89,10 +95,67 @@ impl Message {
     #[doc(alias = "zmq_msg_init_size")]
     #[doc(alias = "zmq_msg_data")]
     pub fn fill(size: usize, write: impl FnOnce(&mut [u8])) -> Result<Message> {
-        match RawMessage::filled(size, write) {
-            Ok(message) => Ok(Message(message)),
-            Err(errno) => Err(errno.with_detail("zmq_msg_init_size", format_args!("{size} bytes"))),
-        }
+        let mut message = Message::with_size(size)?;
+        write(message.make_mut());
+        Ok(message)
+    }
+
+    /// As [`Message::fill`], with a closure that can fail.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is no memory, and the error of `write`.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use zmq::Message;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut file = &b"Hello, world"[..];
+    /// let message = Message::try_fill(5, |bytes| file.read_exact(bytes))?;
+    /// assert_eq!(message, "Hello");
+    /// assert!(Message::try_fill(100, |bytes| file.read_exact(bytes)).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_msg_init_size")]
+    pub fn try_fill<E: From<Error>>(size: usize, write: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Message, E> {
+        let mut message = Message::with_size(size)?;
+        write(message.make_mut())?;
+        Ok(message)
+    }
+
+    /// A message of `size` bytes that `write` writes from the first to the last, by [`io::Write`]. Bytes that it does not
+    /// write are zero.
+    ///
+    /// No byte is set to zero before it is written, which [`Message::fill`] must do: its closure can read the bytes. A writer
+    /// can only append, so the library knows which bytes have a value.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is no memory, and the error of `write`. Writing more than `size` bytes is an error of the writer
+    /// ([`io::ErrorKind::WriteZero`]).
+    ///
+    /// ```
+    /// use zmq::Message;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let (key, value) = ("temperature", 21);
+    /// let message = Message::written_by(14, |content| write!(content, "{key}={value}"))?;
+    /// assert_eq!(message, "temperature=21");
+    /// assert!(Message::written_by(10, |content| write!(content, "{key}={value}")).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_msg_init_size")]
+    pub fn written_by<E: From<Error>>(
+        size: usize,
+        write: impl FnOnce(&mut dyn io::Write) -> Result<(), E>,
+    ) -> Result<Message, E> {
+        let mut writer = MessageWriter::new(size)
+            .map_err(|errno| errno.with_detail("zmq_msg_init_size", format_args!("{size} bytes")))?;
+        write(&mut writer)?;
+        Ok(Message(writer.finish()))
     }
 
     /// A message that points to bytes which are there for ever: neither copied nor freed.
@@ -135,6 +198,37 @@ impl Message {
         T: AsRef<[u8]> + Send + 'static,
     {
         Message(owners::message_of(owner))
+    }
+
+    /// The content, to be written in place. It is copied first if another message or an owner may have it, as
+    /// [`Arc::make_mut`] does.
+    ///
+    /// It is written without a copy in a message that came over a connection, such as `tcp://`, `ipc://` or `ws://`; in one
+    /// that was made of a `Vec`, a `String`, a `Box<[u8]>`, a slice or by [`Message::fill`]; and if it has at most 33 bytes.
+    /// It is copied after the message was cloned once, also if the clones are gone, and if the content is constant or an
+    /// owner's. Over `inproc://` it is copied: libzmq does not tell whether the sender has handed an owner over. The message
+    /// of a copy has no properties ([`Message::gets`], [`Message::source_fd`]); the next call does not copy again.
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # right.connect(&left.bind("tcp://127.0.0.1:*")?)?;
+    /// left.send("Hello, world. How are you, and all the others?")?;
+    /// let mut message = right.recv()?;
+    /// message.make_mut().make_ascii_uppercase();
+    /// assert_eq!(message, "HELLO, WORLD. HOW ARE YOU, AND ALL THE OTHERS?");
+    ///
+    /// let clone = message.clone();
+    /// message.make_mut()[0] = b'J';
+    /// assert_eq!((&message[..5], &clone[..5]), (&b"JELLO"[..], &b"HELLO"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_msg_data")]
+    pub fn make_mut(&mut self) -> &mut [u8] {
+        self.0.make_mut()
     }
 
     /// The content as text, if it is UTF-8.
@@ -184,7 +278,7 @@ impl Message {
     #[doc(alias = "ZMQ_MORE")]
     #[doc(alias = "ZMQ_RCVMORE")]
     pub fn more(&self) -> bool {
-        self.0.more()
+        self.0.is_followed()
     }
 
     /// Whether the content may be shared with another message: clones, and constant content.
@@ -242,7 +336,8 @@ impl Message {
         self.0.gets(&property).map(|value| value.to_string_lossy())
     }
 
-    /// The C structure, for code that is half C. The message stays this library's to close.
+    /// The C structure, for code that is half C. The message stays this library's to close. C code that puts another content
+    /// into it must have asked for the structure after the last call of [`Message::make_mut`].
     ///
     /// ```
     /// let mut message = zmq::Message::from("Hello");
@@ -251,7 +346,7 @@ impl Message {
     /// ```
     #[doc(alias = "zmq_msg_t")]
     pub fn as_raw(&mut self) -> *mut zmq_sys::zmq_msg_t {
-        self.0.as_mut_ptr()
+        self.0.as_raw()
     }
 
     #[inline]

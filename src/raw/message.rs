@@ -2,6 +2,7 @@
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::io;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::ptr;
 use std::slice;
@@ -14,13 +15,14 @@ use super::outcome::check;
 use super::outcome::last_errno;
 use crate::error::Errno;
 
-use shared::Msg;
+use shared::{Msg, Notes};
 
 /// An initialised message, closed when dropped.
 ///
 /// libzmq writes content while it receives it, and once more if a `ws://` client sends it: the client masks it in place.
 /// It masks only content that no other message and no owner has (see `keep_unwritten`), after the message has moved into
-/// libzmq. So content that Rust code can read is never written.
+/// libzmq. So libzmq never writes content that Rust code can read. Rust code writes it by `make_mut`, which needs an
+/// exclusive reference to the message, and copies the content first unless this message alone has it (`owns_content`).
 ///
 /// It is `Send`: libzmq counts content atomically, and the owners that a message can have are `Send`.
 pub(crate) struct RawMessage(Msg);
@@ -41,32 +43,59 @@ mod shared {
 
     use super::RawMessage;
 
-    /// A `zmq_msg_t`. Through a shared reference, one can read the content and its size, and lock it for other calls.
+    /// A `zmq_msg_t`. Through a shared reference, one can read the content, its size and the notes, and lock it for other
+    /// calls.
     pub(super) struct Msg {
         msg: UnsafeCell<zmq_msg_t>,
         busy: AtomicBool,
+        pub(super) notes: Notes,
     }
 
-    // SAFETY: `data` and `size` read what only an exclusive reference changes. Copying a message changes its flags without an
-    // atomic step: a thread that copies it, or reads those flags, gets at them through `lock`, one thread at a time.
+    /// What this library knows of a message and libzmq does not tell. A message that libzmq receives into, or that C code may
+    /// change, loses its notes.
+    #[derive(Clone, Copy)]
+    pub(super) struct Notes(u8);
+
+    impl Notes {
+        pub(super) const NONE: Notes = Notes(0);
+        /// The content is of this message alone, unless `ZMQ_SHARED` says otherwise.
+        pub(super) const OWN: Notes = Notes(1);
+        /// More parts follow the message that this one is a copy of.
+        pub(super) const MORE: Notes = Notes(2);
+
+        pub(super) fn contains(self, other: Notes) -> bool {
+            self.0 & other.0 == other.0
+        }
+
+        pub(super) fn insert(&mut self, other: Notes) {
+            self.0 |= other.0;
+        }
+    }
+
+    // SAFETY: `data`, `size` and `notes` read what only an exclusive reference changes. Copying a message changes its flags
+    // without an atomic step: a thread that copies it, or reads those flags, gets at them through `lock`, one thread at a time.
     unsafe impl Sync for Msg {}
 
     impl Msg {
         /// Not yet initialised: the caller initialises it or forgets it.
         #[inline(always)]
-        pub(super) fn uninit() -> Msg {
-            Msg { msg: UnsafeCell::new(zmq_msg_t::uninit()), busy: AtomicBool::new(false) }
+        pub(super) fn uninit(notes: Notes) -> Msg {
+            Msg { msg: UnsafeCell::new(zmq_msg_t::uninit()), busy: AtomicBool::new(false), notes }
         }
 
         /// As `uninit`, where the message is to stay: a value would be moved there.
         #[inline(always)]
-        pub(super) fn uninit_in(place: &mut MaybeUninit<RawMessage>) -> &mut RawMessage {
+        pub(super) fn uninit_in(place: &mut MaybeUninit<RawMessage>, notes: Notes) -> &mut RawMessage {
             let message = place.as_mut_ptr();
             // SAFETY: a field of a place that may be written.
             let busy = unsafe { &raw mut (*message).0.busy };
             // SAFETY: as above.
             unsafe { busy.write(AtomicBool::new(false)) };
-            // SAFETY: the other field may be uninitialised.
+            // SAFETY: as above.
+            let its_notes = unsafe { &raw mut (*message).0.notes };
+            // SAFETY: as above.
+            unsafe { its_notes.write(notes) };
+            // SAFETY: the third field may be uninitialised.
             unsafe { &mut *message }
         }
 
@@ -113,6 +142,9 @@ mod shared {
     }
 }
 
+/// An empty message that has no notes, to receive into.
+pub(crate) struct Fresh<'a>(pub(super) &'a mut RawMessage);
+
 // The constructors fill the message that they return, without a function between: C has its address from then on, so moving
 // the 64 bytes would be a real copy, which costs some per cent of a send. A message that is not initialised yet is in a
 // `ManuallyDrop` or a place, so that it is not closed.
@@ -120,7 +152,7 @@ impl RawMessage {
     /// An empty message.
     #[inline(always)]
     pub(crate) fn new() -> RawMessage {
-        let mut message = RawMessage(Msg::uninit());
+        let mut message = RawMessage(Msg::uninit(Notes::NONE));
         message.init();
         message
     }
@@ -135,13 +167,13 @@ impl RawMessage {
     /// A message received by `fast`, or by `slow` if that fails.
     #[inline(always)]
     pub(crate) fn received<E>(
-        fast: impl FnOnce(&mut RawMessage) -> bool,
+        fast: impl FnOnce(Fresh<'_>) -> bool,
         slow: impl FnOnce(&mut RawMessage) -> Result<(), E>,
     ) -> Result<RawMessage, E> {
         let mut place = MaybeUninit::uninit();
-        let message = Msg::uninit_in(&mut place);
+        let message = Msg::uninit_in(&mut place, Notes::NONE);
         message.init();
-        if !fast(message)
+        if !fast(Fresh(message))
             && let Err(error) = slow(message)
         {
             // SAFETY: it is initialised, and not used again.
@@ -156,7 +188,7 @@ impl RawMessage {
     #[inline(always)]
     pub(crate) fn copy_of(content: &[u8]) -> RawMessage {
         let mut place = MaybeUninit::uninit();
-        let message = Msg::uninit_in(&mut place);
+        let message = Msg::uninit_in(&mut place, Notes::OWN);
         // SAFETY: the pointer is to 64 writable, aligned bytes.
         if unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), content.len()) } == -1 {
             no_memory();
@@ -167,20 +199,9 @@ impl RawMessage {
         unsafe { place.assume_init() }
     }
 
-    /// A message of `size` bytes that `fill` writes; they are zero before.
-    pub(crate) fn filled(size: usize, fill: impl FnOnce(&mut [u8])) -> Result<RawMessage, Errno> {
-        let mut message = ManuallyDrop::new(RawMessage(Msg::uninit()));
-        // SAFETY: the pointer is to 64 writable, aligned bytes.
-        if unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), size) } == -1 {
-            return Err(last_errno());
-        }
-        let mut message = ManuallyDrop::into_inner(message);
-        let data = message.data_mut();
-        // SAFETY: the message has `size` writable bytes.
-        unsafe { ptr::write_bytes(data, 0, size) };
-        // SAFETY: the bytes are initialised, and unshared: the message is new and borrowed here alone.
-        fill(unsafe { slice::from_raw_parts_mut(data, size) });
-        Ok(message)
+    /// A message of `size` zero bytes.
+    pub(crate) fn zeroed(size: usize) -> Result<RawMessage, Errno> {
+        MessageWriter::new(size).map(MessageWriter::finish)
     }
 
     /// A message that points to `content`, never copied and never freed.
@@ -196,8 +217,10 @@ impl RawMessage {
         // The capacity travels as the hint, so that no further allocation is needed to free the memory.
         let capacity = ptr::without_provenance_mut(content.capacity());
         // SAFETY: the memory stays until free_vec, which gets the same pointer and capacity. The message alone has it, so
-        // libzmq may write to it. Vec<u8> is Send.
-        unsafe { RawMessage::from_parts(content.as_mut_ptr(), content.len(), Some(free_vec), capacity) }
+        // libzmq may write to it, and the notes are right. Vec<u8> is Send.
+        unsafe {
+            RawMessage::from_parts_with(Notes::OWN, content.as_mut_ptr(), content.len(), Some(free_vec), capacity)
+        }
     }
 
     /// A message that keeps `content` alive and points into it.
@@ -238,7 +261,22 @@ impl RawMessage {
     /// calls `keep_unwritten`. The caller must do so if the bytes are shared or read-only.
     #[inline(always)]
     unsafe fn from_parts(data: *const u8, len: usize, free: zmq_sys::zmq_free_fn, hint: *mut c_void) -> RawMessage {
-        let mut message = ManuallyDrop::new(RawMessage(Msg::uninit()));
+        // SAFETY: the caller's promise. Without notes nothing is said of the content.
+        unsafe { RawMessage::from_parts_with(Notes::NONE, data, len, free, hint) }
+    }
+
+    /// # Safety
+    ///
+    /// As `from_parts`; the notes must be right.
+    #[inline(always)]
+    unsafe fn from_parts_with(
+        notes: Notes,
+        data: *const u8,
+        len: usize,
+        free: zmq_sys::zmq_free_fn,
+        hint: *mut c_void,
+    ) -> RawMessage {
+        let mut message = ManuallyDrop::new(RawMessage(Msg::uninit(notes)));
         let data = data.cast_mut().cast();
         // SAFETY: the pointer is to 64 writable, aligned bytes; `data` comes from a slice and is not null; the rest is
         // the caller's promise.
@@ -248,9 +286,22 @@ impl RawMessage {
         ManuallyDrop::into_inner(message)
     }
 
+    /// The C structure, for calls that put no content into it.
     #[inline(always)]
-    pub(crate) fn as_mut_ptr(&mut self) -> *mut zmq_msg_t {
+    pub(super) fn as_mut_ptr(&mut self) -> *mut zmq_msg_t {
         self.0.get_mut()
+    }
+
+    /// The C structure, for code that may put any content into it.
+    pub(crate) fn as_raw(&mut self) -> *mut zmq_msg_t {
+        self.forget_notes();
+        self.as_mut_ptr()
+    }
+
+    /// Forgets what is known of the content, which is about to change.
+    #[inline(always)]
+    pub(super) fn forget_notes(&mut self) {
+        self.0.notes = Notes::NONE;
     }
 
     #[inline]
@@ -265,10 +316,47 @@ impl RawMessage {
         if len == 0 {
             return &[];
         }
-        // SAFETY: a non-empty message has `len` initialised bytes at `data`. They are unwritten while borrowed: no method
-        // writes content after construction, libzmq writes it only after the message has moved into libzmq, and moving or
-        // closing the message needs it unborrowed.
+        // SAFETY: a non-empty message has `len` initialised bytes at `data`. They are unwritten while borrowed: after
+        // construction only `make_mut` writes content, and needs the message unborrowed. libzmq writes it only after the message
+        // has moved into libzmq, and moving or closing the message needs it unborrowed.
         unsafe { slice::from_raw_parts(self.0.data(), len) }
+    }
+
+    /// The content, to be written. It is copied first, unless this message alone has it; a copy has no metadata.
+    pub(crate) fn make_mut(&mut self) -> &mut [u8] {
+        let len = self.len();
+        if len == 0 {
+            return &mut [];
+        }
+        if !self.owns_content() {
+            let mut copy = RawMessage::copy_of(self.content());
+            if self.is_followed() {
+                copy.0.notes.insert(Notes::MORE);
+            }
+            #[cfg(feature = "draft")]
+            copy.copy_address(self);
+            *self = copy;
+        }
+        // SAFETY: a non-empty message has `len` initialised bytes at `data`. Nothing else reads or writes them as long as this
+        // message, which alone has them, is borrowed.
+        unsafe { slice::from_raw_parts_mut(self.data_mut(), len) }
+    }
+
+    /// Whether this message alone has its content, and the content may be written. libzmq does not tell whether an owner has
+    /// the content, so content counts as an owner's unless one of these is known:
+    ///
+    /// - It is inside the message.
+    /// - This library made it for this message alone (the notes), and the message was not copied: libzmq sets `ZMQ_SHARED` for
+    ///   both messages when it copies one, and for constant content.
+    /// - It came over a connection, and the message was not copied: `ZMQ_SRCFD` is in the metadata, which libzmq gives to the
+    ///   messages that it decodes, and drops when it sends them. It allocates their contents: each for one message, or as
+    ///   disjoint parts of a buffer that it does not read or write after the decoding.
+    fn owns_content(&self) -> bool {
+        let start = ptr::from_ref(&self.0).addr();
+        if (start..start + size_of::<Msg>()).contains(&self.0.data().addr()) {
+            return true;
+        }
+        self.get(zmq_sys::ZMQ_SHARED) == 0 && (self.0.notes.contains(Notes::OWN) || self.get(zmq_sys::ZMQ_SRCFD) >= 0)
     }
 
     #[inline]
@@ -276,9 +364,15 @@ impl RawMessage {
         self.0.size()
     }
 
+    /// Whether more parts follow the message, which was received and not changed since.
     #[inline]
     pub(crate) fn more(&self) -> bool {
         self.get(zmq_sys::ZMQ_MORE) == 1
+    }
+
+    /// Whether more parts follow the message, or the message that it is a copy of.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.more() || self.0.notes.contains(Notes::MORE)
     }
 
     /// An integer property; -1 if it is not there.
@@ -305,6 +399,9 @@ impl RawMessage {
         // a message that is not initialised.
         unsafe { zmq_sys::zmq_msg_copy(copy.as_mut_ptr(), locked.as_ptr()) };
         drop(locked);
+        if self.0.notes.contains(Notes::MORE) {
+            copy.0.notes.insert(Notes::MORE);
+        }
         copy
     }
 
@@ -319,8 +416,60 @@ impl RawMessage {
     }
 }
 
+/// A new message whose content is written from its start to its end.
+///
+/// Its content is uninitialised at first, and nothing reads it before `finish`.
+pub(crate) struct MessageWriter {
+    message: RawMessage,
+    written: usize,
+}
+
+impl MessageWriter {
+    pub(crate) fn new(size: usize) -> Result<MessageWriter, Errno> {
+        let mut message = ManuallyDrop::new(RawMessage(Msg::uninit(Notes::OWN)));
+        // SAFETY: the pointer is to 64 writable, aligned bytes.
+        if unsafe { zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), size) } == -1 {
+            return Err(last_errno());
+        }
+        Ok(MessageWriter { message: ManuallyDrop::into_inner(message), written: 0 })
+    }
+
+    /// The message. Bytes that were not written are zero.
+    pub(crate) fn finish(self) -> RawMessage {
+        let MessageWriter { mut message, written } = self;
+        let rest = message.len() - written;
+        let end = message.data_mut().wrapping_add(written);
+        // SAFETY: `rest` bytes follow those that were written, and no other code knows them.
+        unsafe { ptr::write_bytes(end, 0, rest) };
+        message
+    }
+}
+
+impl io::Write for MessageWriter {
+    /// Writes nothing if the message is full.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(self.message.len() - self.written);
+        let end = self.message.data_mut().wrapping_add(self.written);
+        // SAFETY: at least `count` bytes follow those that were written, and no reference to them exists.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), end, count) };
+        self.written += count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(feature = "draft")]
 impl RawMessage {
+    /// Copies the routing id and the group of a message.
+    fn copy_address(&mut self, from: &RawMessage) {
+        // Both calls take every value that a message can have, except the id 0, which a new message has.
+        let _ = self.set_routing_id(from.routing_id());
+        let _ = self.set_group(from.group());
+    }
+
     pub(crate) fn routing_id(&self) -> u32 {
         // SAFETY: the message is initialised (type invariant) and locked.
         unsafe { zmq_sys::zmq_msg_routing_id(self.0.lock().as_ptr()) }

@@ -27,7 +27,7 @@ pub(crate) use handle::{Format, MonitorHandle, OpLock, RawSocket};
 pub(crate) use interface::interface_number;
 #[cfg(feature = "draft")]
 pub(crate) use locked::LockedPoller;
-pub(crate) use message::{Owner, RawMessage};
+pub(crate) use message::{Fresh, MessageWriter, Owner, RawMessage};
 pub(crate) use not_sync::NotSync;
 pub(crate) use platform::{is_listener, local_time, probe_affinity, probe_scheduling, relay_fd};
 pub use poll::PollItem;

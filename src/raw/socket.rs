@@ -5,11 +5,11 @@ use std::os::fd::BorrowedFd;
 use std::ptr;
 use std::time::Duration;
 
-use super::RawMessage;
 use super::handle::{self, FastCalls, OpLock, RawSocket};
 #[cfg(feature = "draft")]
 use super::outcome::id;
 use super::outcome::{check, len};
+use super::{Fresh, RawMessage};
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
 
@@ -49,6 +49,7 @@ impl RawSocket {
     /// Receives into `message`, whose old content is gone even if that fails.
     #[inline]
     pub(crate) fn recv(&self, message: &mut RawMessage, flags: c_int) -> Result<(), Errno> {
+        message.forget_notes();
         check(self.call(handle::MSG_RECV).with(message, flags)).map(drop)
     }
 
@@ -153,8 +154,8 @@ impl FastCalls<'_> {
 
     /// As [`RawSocket::recv`].
     #[inline(always)]
-    pub(crate) fn recv(self, message: &mut RawMessage) -> bool {
-        self.call(handle::MSG_RECV).with(message, 0) != -1
+    pub(crate) fn recv(self, message: Fresh<'_>) -> bool {
+        self.call(handle::MSG_RECV).with(message.0, 0) != -1
     }
 
     /// As [`RawSocket::recv_into`].

@@ -12,7 +12,7 @@ use crate::known::Conflating;
 use crate::message::Message;
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
-use crate::raw::RawMessage;
+use crate::raw::{Fresh, RawMessage};
 
 const CALL: &str = "zmq_msg_recv";
 
@@ -410,7 +410,7 @@ impl Core {
     /// Receives without flags. If the fast path fails, `recv_part` receives.
     #[inline(always)]
     fn recv_fast(&self) -> Result<Message> {
-        let fast = |message: &mut RawMessage| self.raw.fast_recv().is_some_and(|socket| socket.recv(message));
+        let fast = |message: Fresh<'_>| self.raw.fast_recv().is_some_and(|socket| socket.recv(message));
         match RawMessage::received(fast, |message| self.recv_part(message, Wait::ByOption)) {
             Ok(message) => Ok(Message::from_raw(message)),
             Err(errno) => Err(self.failed(CALL, errno)),
@@ -444,7 +444,7 @@ impl Core {
 
     /// Whether other parts of its message follow a part that was received.
     pub(crate) fn is_followed(&self, part: &Message) -> bool {
-        part.more() && !self.conflates()
+        part.raw().more() && !self.conflates()
     }
 
     pub(crate) fn recv_part(&self, part: &mut RawMessage, wait: Wait) -> Result<(), Errno> {

@@ -64,9 +64,9 @@ const DRAFT_ALONE: &[&str] = &["ZMQ_GROUP_MAX_LENGTH"];
 const OF_TRAITS: &[(&str, &str)] = &[
     ("zmq_msg_close", "dropping the message"),
     ("zmq_msg_copy", "[`Message::clone`](crate::Message#impl-Clone-for-Message)"),
-    ("zmq_msg_data", "[`Message::deref`](crate::Message#impl-Deref-for-Message), which is `&message[..]`"),
+    ("zmq_msg_data", "[`&message[..]`](crate::Message#impl-Deref-for-Message)"),
     ("zmq_msg_init_buffer", "[`Message::from`](crate::Message#impl-From%3C%26%5Bu8%5D%3E-for-Message)"),
-    ("zmq_msg_move", "an assignment, or [`mem::take`](std::mem::take) where the source must stay"),
+    ("zmq_msg_move", "an assignment, or [`mem::take`](std::mem::take) if the source must stay valid"),
     ("zmq_msg_size", "[`len`](slice::len) of the message, which is a slice"),
 ];
 

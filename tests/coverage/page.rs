@@ -34,7 +34,12 @@ pub fn rows(public: &Public, header: &Declared) -> Rows {
         let mut items: Vec<_> = items.into_iter().collect();
         items.sort_by_key(|item| (item.path.replace("set_", ""), item.path.clone()));
         let of_trait = OF_TRAITS.iter().filter(|(of_trait, _)| of_trait == name).map(|(_, item)| (*item).to_owned());
-        cells.extend(of_trait.chain(items.iter().map(link)));
+        cells.extend(of_trait);
+        if !cells.is_empty() {
+            // The method says more than its type does.
+            items.retain(|item| item.path != "Message");
+        }
+        cells.extend(items.iter().map(link));
         if !cells.is_empty() {
             rows.insert(name.clone(), cells);
         }
