@@ -36,7 +36,7 @@ pub(crate) fn count_forks() -> Result<(), Errno> {
     }
 }
 
-/// A value that each process makes once and never frees. A forked child makes its own. A lock would not do: a thread that
+/// A value that each process makes once and keeps. A forked child makes its own. A lock would not do: a thread that
 /// exists only in the parent could hold it in the child.
 pub(crate) struct PerProcess<T>(AtomicPtr<(Process, T)>);
 
@@ -48,7 +48,7 @@ impl<T: Sync + 'static> PerProcess<T> {
     /// The value of this process, if it has one.
     #[inline]
     pub(crate) fn get(&self) -> Option<&'static T> {
-        // SAFETY: null, or a value that is never freed and that threads may share: it is `Sync`.
+        // SAFETY: null, or a value that is not freed once it is here, and that threads may share: it is `Sync`.
         let last = unsafe { self.0.load(Ordering::Acquire).as_ref() };
         last.filter(|(process, _)| process.is_current()).map(|(_, value)| value)
     }
@@ -65,8 +65,11 @@ impl<T: Sync + 'static> PerProcess<T> {
         let last = self.0.load(Ordering::Acquire);
         if self.get().is_none() {
             let made = Box::into_raw(Box::new((Process::current(), make())));
-            // If another thread is first, this value is leaked.
-            let _ = self.0.compare_exchange(last, made, Ordering::AcqRel, Ordering::Acquire);
+            if self.0.compare_exchange(last, made, Ordering::AcqRel, Ordering::Acquire).is_err() {
+                // Another thread was first.
+                // SAFETY: the pointer is that of a Box, and no other code has it.
+                drop(unsafe { Box::from_raw(made) });
+            }
         }
         self.get()
     }
