@@ -9,14 +9,24 @@ use std::sync::Arc;
 
 use super::{Core, Socket, SocketRef};
 use crate::context::{Context, Inner};
-use crate::error::{Errno, Result};
+use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::raw::{NotSync, RawSocket};
 
 impl<'ctx, T: SocketType> Socket<'ctx, T> {
-    pub(crate) fn new(raw: RawSocket, context: Arc<Inner>, kind: T, opened_at: &'static Location<'static>) -> Self {
-        let core = Core::new(raw, context, kind.kind(), opened_at);
-        Socket { core: NotSync::new(core), _context: PhantomData }
+    /// # Errors
+    ///
+    /// Those of [`NotSync::new`]; the core comes back.
+    pub(crate) fn new(
+        raw: RawSocket,
+        context: Arc<Inner>,
+        kind: T,
+        opened_at: &'static Location<'static>,
+    ) -> Result<Self, (Core, Error)> {
+        match NotSync::new(Core::new(raw, context, kind.kind(), opened_at)) {
+            Ok(core) => Ok(Socket { core, _context: PhantomData }),
+            Err((core, errno)) => Err((core, errno.for_call("ZMQ_THREAD_SAFE"))),
+        }
     }
 
     /// A socket that C code opened and has perhaps used already.
@@ -27,15 +37,21 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     #[track_caller]
     pub(crate) fn adopt(mut raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
         let handle = raw.address();
+        // If it is not adopted, the handle stays the caller's.
         let options = match read_adopted(&raw, kind.kind()) {
             Ok(options) => options,
             Err(error) => {
-                // The handle stays the caller's.
                 raw.give_up();
                 return Err(error);
             }
         };
-        let socket = Socket::new(raw, context.inner().clone(), kind, Location::caller());
+        let socket = match Socket::new(raw, context.inner().clone(), kind, Location::caller()) {
+            Ok(socket) => socket,
+            Err((mut core, error)) => {
+                core.raw.give_up();
+                return Err(error);
+            }
+        };
         if let Some(record) = context.inner().take_record(handle, kind.kind()) {
             socket.core().restore(record);
         }
@@ -104,7 +120,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// # }
     /// ```
     pub fn into_untyped(self) -> Socket<'ctx> {
-        Socket { core: self.core.of_kind(), _context: PhantomData }
+        Socket { core: self.core.untyped(), _context: PhantomData }
     }
 
     /// This socket as one of kind `U`.
@@ -126,16 +142,10 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// ```
     #[allow(clippy::result_large_err, reason = "it is the socket itself that comes back")]
     pub fn downcast<U: SocketType>(self) -> Result<Socket<'ctx, U>, Self> {
-        match U::from_kind(self.core().kind) {
-            Some(_) => Ok(Socket { core: self.core.of_kind(), _context: PhantomData }),
-            None => Err(self),
+        match self.core.of_kind() {
+            Ok(core) => Ok(Socket { core, _context: PhantomData }),
+            Err(core) => Err(Socket { core, _context: PhantomData }),
         }
-    }
-
-    /// This socket as one of the kind that it is known to be of.
-    pub(crate) fn assume_kind<U: SocketType>(self) -> Socket<'ctx, U> {
-        debug_assert!(U::from_kind(self.core().kind).is_some());
-        Socket { core: self.core.of_kind(), _context: PhantomData }
     }
 
     /// A borrowed reference without the kind, for poll lists and proxies.
@@ -206,9 +216,9 @@ impl<T: SocketType> Socket<'static, T> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn into_raw(mut self) -> (*mut c_void, Context) {
+    pub fn into_raw(self) -> (*mut c_void, Context) {
         let context = self.context();
-        let core = self.core.get_mut();
+        let mut core = self.core.into_inner();
         let handle = core.raw.give_up().map_or(std::ptr::null_mut(), NonNull::as_ptr);
         let record = core.take_record();
         context.inner().keep_record(handle, record);

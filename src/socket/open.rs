@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Socket;
 use crate::context::{Context, ContextBuilder};
-use crate::error::Result;
+use crate::error::{Errno, Result};
 use crate::kind::{Kind, SocketType};
 
 /// The type behind the context's `Defaults`.
@@ -119,7 +119,7 @@ impl Context {
     ) -> Result<Socket<'ctx, T>> {
         let socket = self.open_plain(kind.kind(), opened_at)?;
         self.apply_defaults(&socket)?;
-        Ok(socket.assume_kind())
+        socket.downcast().map_err(|socket| Errno::EINVAL.with_detail("ZMQ_TYPE", socket.kind()))
     }
 
     /// Opens a socket without the context's defaults: for this library's own threads.
@@ -135,7 +135,7 @@ impl Context {
             // with the patch 1032-joins-of-dish.
             raw.set_int(zmq_sys::ZMQ_SNDHWM, 0).map_err(|errno| errno.for_call("ZMQ_SNDHWM"))?;
         }
-        Ok(Socket::new(raw, self.inner().clone(), kind, opened_at))
+        Socket::new(raw, self.inner().clone(), kind, opened_at).map_err(|(_, error)| error)
     }
 
     fn apply_defaults(&self, socket: &Socket<'_, Kind>) -> Result<()> {
