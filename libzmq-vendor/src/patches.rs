@@ -144,6 +144,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0066-content-alignment"
     "0070-gssapi-zap-refusal"
     "0071-gssapi-tokens"
+    "0072-parts-of-departed-peer"
     "0073-ws-malformed-frame"
     "1001-rep-malformed-request"
     "1002-udp-would-block"

@@ -1,8 +1,10 @@
 //! lb.cpp, fq.cpp: messages of several parts while another peer leaves.
 
-use zmq::{Context, Dealer, Flags, Kind, Multipart, Pull, Push, Router, Socket};
+use std::sync::Arc;
 
-use crate::common::in_own_process;
+use zmq::{Context, Dealer, Flags, Kind, Message, Multipart, Pull, Push, Router, Socket};
+
+use crate::common::{TCP, context, eventually, in_own_process};
 use crate::{RECV_TIMEOUT, SHORT, process_commands, wait_for_reaper};
 
 /// The pipe that left changed places with another one, which got the rest of the message.
@@ -141,6 +143,58 @@ fn push_and_dealer_keep_a_message_whose_peer_leaves_between_its_parts() {
                 assert_eq!(received, whole);
                 assert_eq!(second.recv_multipart_timeout(SHORT).unwrap(), None);
             }
+        }
+    }
+}
+
+/// The parts that were not flushed stayed in a queue that nobody emptied.
+#[deadline::test(patches = [72])]
+fn parts_of_a_message_are_freed_when_their_peer_leaves_before_the_last() {
+    struct Owner(#[allow(dead_code, reason = "it is counted")] Arc<()>);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            b"the content of a part"
+        }
+    }
+    let kinds = [
+        (Kind::Push, Kind::Pull),
+        (Kind::Dealer, Kind::Dealer),
+        (Kind::Router, Kind::Dealer),
+        (Kind::Pair, Kind::Pair),
+        (Kind::Pub, Kind::Sub),
+        (Kind::XPub, Kind::XSub),
+    ];
+    for (from, to) in kinds {
+        for endpoint in ["inproc://left", TCP, "ipc://*"] {
+            let context = context();
+            let (source, sink) = (context.socket(from).unwrap(), context.socket(to).unwrap());
+            match to {
+                Kind::Sub => sink.subscribe("").unwrap(),
+                Kind::XSub => sink.send("\u{1}").unwrap(),
+                Kind::Dealer => sink.set_routing_id("sink").unwrap(),
+                _ => {}
+            }
+            sink.connect(&source.bind(endpoint).unwrap()).unwrap();
+            let send_more = |message: Message| source.send_with(message, Flags::SNDMORE | Flags::DONTWAIT);
+            if from == Kind::Router {
+                source.set_router_mandatory(true).unwrap();
+            }
+            eventually("the peer is there", || match from {
+                Kind::Router => send_more("sink".into()).is_ok(),
+                _ => {
+                    let _ = source.try_send("are you there?");
+                    sink.recv_timeout(SHORT).unwrap().is_some()
+                }
+            });
+            let owner = Arc::new(());
+            for _ in 0..2 {
+                send_more(Message::from_owner(Owner(owner.clone()))).unwrap();
+            }
+            drop(sink);
+            eventually("the parts are freed", || {
+                source.events().unwrap();
+                Arc::strong_count(&owner) == 1
+            });
         }
     }
 }
