@@ -3,7 +3,10 @@
 //! `ZMQ_MIX_INCLUDE=NAME`, or `all`, has programs meet them.
 
 /// A name, and the programs that are left out.
-pub const OPEN: &[(&str, &str)] = &[("heartbeat-close", "a sender closes while its receiver sends heartbeats")];
+pub const OPEN: &[(&str, &str)] = &[
+    ("heartbeat-close", "a sender closes while its receiver sends heartbeats"),
+    ("refused-peer", "a peer of a PAIR or CHANNEL comes back before the end of its connection is noticed"),
+];
 
 /// Whether programs keep off a fault.
 pub fn avoids(name: &str) -> bool {

@@ -121,7 +121,13 @@ impl World {
 
 /// A port of this machine without a listener.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    loop {
+        // Another thread may have lowered the limit of descriptors for a moment.
+        if let Ok(address) = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()) {
+            return address.port();
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn context(draw: u32) -> (Context, Option<Authenticator>) {

@@ -21,7 +21,9 @@ pub fn conflate(flow: &mut Flow<'_>) -> Result {
         sender.set_conflate(true)?;
     }
     if to == Kind::Sub {
-        receiver.subscribe("")?;
+        let mut topics = ["", "another"];
+        topics.rotate_left(flow.rng.below(2));
+        topics.iter().try_for_each(|topic| receiver.subscribe(topic))?;
     }
     flow.link_one(&sender, &[&receiver])?;
     let (number, world) = (flow.world.number(), flow.world);
@@ -55,6 +57,7 @@ pub fn conflate(flow: &mut Flow<'_>) -> Result {
             let mut parts = content::parts(&mut rng, number, number_of_message, 1);
             Ok(sender.send(parts.pop_front().expect("one part"))?)
         };
+        let closes = flow.rng.coin();
         let mut next = 1;
         let sending = (0..1 + flow.rng.below(40)).try_for_each(|_| -> Result {
             let newest = next + flow.rng.below(20) as u32;
@@ -72,6 +75,12 @@ pub fn conflate(flow: &mut Flow<'_>) -> Result {
             }
             Ok(())
         });
+        // A socket that is closed still delivers the newest message.
+        if sending.is_ok() && closes {
+            let _ = expect.send(next);
+            send(next)?;
+            drop(sender);
+        }
         drop(expect);
         receiving.join().expect("no panic")?;
         sending

@@ -1,10 +1,14 @@
 //! Flows: operations with a model. A flow opens sockets of its own in the program's context, sends numbered messages
 //! through them while the other threads do what they like, and knows which must arrive, and in which order.
 
+mod cut;
 mod echo;
 mod endings;
 mod ends;
+mod greetings;
+mod leaving;
 mod lone;
+mod relay;
 mod routing;
 mod stream;
 mod topics;
@@ -59,6 +63,15 @@ pub const ROWS: &[Row] = &[
     flow!("panicking-capture", 1, endings::panicking_capture),
     flow!("proxied", 3, lone::proxied),
     flow!("topics", 4, topics::run),
+    #[cfg(feature = "draft")]
+    flow!("groups", 2, topics::groups),
+    flow!("cut", 4, cut::run),
+    flow!("through-socks", 2, cut::through_socks),
+    flow!("between-sent-parts", 3, leaving::between_sent_parts),
+    flow!("between-received-parts", 3, leaving::between_received_parts),
+    flow!("hasty", 4, leaving::hasty),
+    flow!("greetings", 4, greetings::run),
+    flow!("heartbeats", 3, greetings::heartbeats),
     flow!("stream-clients", 4, routing::stream_clients),
     flow!("handover", 2, routing::handover),
     flow!("server-comes-back", 2, routing::server_comes_back),
@@ -135,6 +148,9 @@ impl Flow<'_> {
             socket.set_reconnect_ivl(Some(Duration::from_millis(2)))?;
         }
         if rng.one_in(6) {
+            socket.set_immediate(true)?;
+        }
+        if rng.one_in(6) {
             socket.set_sndbuf(Some(4096))?;
             socket.set_rcvbuf(Some(4096))?;
         }
@@ -194,7 +210,7 @@ impl Flow<'_> {
     /// Sets PLAIN or CURVE on all, rarely, and returns whether it did.
     fn secure(&mut self, hub: &Socket<'static>, leaves: &[&Socket<'static>]) -> Result<bool> {
         let secret = SecretKey::from_bytes([5; 32]);
-        let (server, client) = match self.rng.below(16) {
+        let (server, client) = match self.rng.below(12) {
             // PLAIN refuses all clients without an authenticator.
             0 if self.world.authenticator.is_some() => {
                 (Security::plain_server(), Security::plain_client("alice", "secret"))

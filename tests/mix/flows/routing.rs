@@ -46,6 +46,27 @@ pub fn stream_clients(flow: &mut Flow<'_>) -> Result {
             let _ = server.try_send_multipart([&b"nobody"[..], b"x"]);
         }
         if flow.rng.one_in(3) {
+            let (count, mut left) = (1 + flow.rng.below(40), 0);
+            for _ in 0..count {
+                client.write_all(&[b'l'; 100]).map_err(fault)?;
+                left += 100;
+                std::thread::sleep(Duration::from_micros(flow.rng.below(200) as u64));
+            }
+            drop(client);
+            while left > 0 {
+                let (_, body) = receive(flow, &server)?;
+                if body.is_empty() || body.len() > left {
+                    return Err(Stop::Fault(format!("{} bytes of {left} come from a client that left", body.len())));
+                }
+                left -= body.len();
+            }
+            let (_, body) = receive(flow, &server)?;
+            if !body.is_empty() {
+                return Err(Stop::Fault(format!("a STREAM receives {body:?}, not the end of a client that left")));
+            }
+            continue;
+        }
+        if flow.rng.one_in(3) {
             drop(client);
             std::thread::sleep(Duration::from_millis(flow.rng.below(3) as u64));
             let start = Instant::now();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use zmq::{Kind, Message, SharedSocket, Socket};
 
 use super::ends::{Arrivals, Sender, receive, whole};
-use super::{Flow, Result, Stop};
+use super::{Flow, MARKS, Result, Stop};
 use crate::open;
 use crate::ops::is_thread_safe;
 use crate::rng::Rng;
@@ -207,6 +207,9 @@ impl State<'_> {
         let mut sender = Sender { socket: &socket, number, next: skipped, group: is_radio.then_some(GROUP) };
         while sender.next < count {
             sender.send(rng)?;
+            if self.fan != Fan::All && rng.one_in(30) {
+                socket.set_sndhwm(*rng.pick(&MARKS))?;
+            }
             if rng.one_in(50) {
                 thread::sleep(Duration::from_millis(1));
             }
@@ -246,6 +249,12 @@ impl State<'_> {
                 continue;
             };
             deadline = Instant::now() + within();
+            if let End::Own(socket) = end
+                && self.fan != Fan::All
+                && rng.one_in(30)
+            {
+                socket.set_rcvhwm(*rng.pick(&MARKS))?;
+            }
             if let Some(number) = parts.back().and_then(|part| part.strip_prefix(SYNC)) {
                 if greeted.insert(number.to_vec()) {
                     self.waiting.fetch_sub(1, Ordering::SeqCst);

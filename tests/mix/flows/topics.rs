@@ -1,10 +1,19 @@
 //! Subscriptions: an XPUB that reads everything knows the subscriptions that there are at the end.
 
 use std::collections::BTreeSet;
+#[cfg(feature = "draft")]
+use std::time::Duration;
 
 use zmq::{Kind, SocketSpec};
 
+#[cfg(feature = "draft")]
+use super::Stop;
 use super::{Flow, Result};
+
+/// A number of topics or groups: a few, or many more than a mark.
+fn topics_of(flow: &mut Flow<'_>) -> usize {
+    1 + if flow.rng.one_in(4) { flow.rng.below(3000) } else { flow.rng.below(30) }
+}
 
 pub fn run(flow: &mut Flow<'_>) -> Result {
     let (publisher, subscriber) = (flow.socket(Kind::XPub)?, flow.socket(Kind::Sub)?);
@@ -22,10 +31,10 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
         subscriber.connect(&proxy.backend_endpoints()[0])?;
         Some(proxy)
     } else {
-        flow.link_one(&publisher, &[&subscriber])?;
+        flow.link(&publisher, &[&subscriber])?;
         None
     };
-    let topics: Vec<String> = (0..1 + flow.rng.below(30)).map(|topic| format!("topic-{topic}")).collect();
+    let topics: Vec<String> = (0..topics_of(flow)).map(|topic| format!("topic-{topic}")).collect();
     let mut wanted = BTreeSet::new();
     let mut known = BTreeSet::new();
     let hear = |known: &mut BTreeSet<Vec<u8>>| -> Result {
@@ -38,7 +47,7 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
         }
         Ok(())
     };
-    for _ in 0..flow.rng.below(300) {
+    for _ in 0..flow.rng.below(topics.len() * 3 + 100) {
         let topic = flow.rng.pick(&topics).clone().into_bytes();
         if wanted.remove(&topic) {
             subscriber.unsubscribe(&topic)?;
@@ -58,4 +67,42 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
     })?;
     drop(proxy);
     Ok(())
+}
+
+/// A DISH that joins and leaves groups receives the messages to those that it is in at the end.
+#[cfg(feature = "draft")]
+pub fn groups(flow: &mut Flow<'_>) -> Result {
+    let (radio, dish) = (flow.socket(Kind::Radio)?, flow.socket(Kind::Dish)?);
+    flow.tune(&radio)?;
+    flow.tune(&dish)?;
+    flow.link(&radio, &[&dish])?;
+    let groups: Vec<String> = (0..topics_of(flow)).map(|group| format!("group-{group}")).collect();
+    let mut wanted = BTreeSet::new();
+    for _ in 0..flow.rng.below(groups.len() * 3 + 100) {
+        let group = flow.rng.pick(&groups);
+        if wanted.remove(group) {
+            dish.leave(group)?;
+        } else {
+            dish.join(group)?;
+            wanted.insert(group.clone());
+        }
+        if flow.rng.one_in(50) {
+            radio.events()?;
+        }
+    }
+    let mut missing = wanted.clone();
+    flow.wait("a DISH receives the messages to its groups", || {
+        // A RADIO drops messages to groups that it does not know yet, and those that have no room.
+        for group in missing.iter().take(50) {
+            radio.send_to_group(group, "x")?;
+        }
+        while let Some(message) = dish.recv_timeout(Duration::from_millis(1))? {
+            let group = message.group().into_owned();
+            if !wanted.contains(&group) {
+                return Err(Stop::Fault(format!("a DISH receives of the group {group}, which it is not in")));
+            }
+            missing.remove(&group);
+        }
+        Ok(missing.is_empty())
+    })
 }

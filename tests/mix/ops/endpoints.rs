@@ -14,8 +14,18 @@ const SHORT: Duration = Duration::from_millis(5);
 
 pub const ROWS: &[Row] = &[
     row("open", 40, open),
-    row("close", 8, |thread, rng| thread.sockets[rng.below(SOCKETS)] = None),
+    row("drop", 8, |thread, rng| thread.sockets[rng.below(SOCKETS)] = None),
+    row("close", 4, |thread, rng| {
+        let _ = thread.sockets[rng.below(SOCKETS)].take().map(Socket::close);
+    }),
     row("bind", 25, bind),
+    row("bind-unused", 3, |thread, rng| {
+        let path = format!("ipc://{}/{}", thread.world.directory.display(), rng.below(4));
+        let endpoint = *rng.pick(&[path.as_str(), path.as_str(), "tcp://127.0.0.1:*", "inproc://0"]);
+        if let Some(Ok(bound)) = thread.socket(rng).map(|socket| socket.bind_unused(endpoint)) {
+            thread.world.add_endpoint(rng, bound);
+        }
+    }),
     row("bind-fd", 4, bind_fd),
     row("connect", 40, connect),
     row("unbind", 8, |thread, rng| {
@@ -46,6 +56,7 @@ pub const ROWS: &[Row] = &[
     row("open-sockets", 1, |thread, _| drop(format!("{:?}", thread.world.context.open_sockets()))),
     row("shutdown", 1, shutdown),
     row("own-context", 2, own_context),
+    row("names", 3, names),
 ];
 
 fn open(thread: &mut Thread<'_>, rng: &mut Rng) {
@@ -214,5 +225,46 @@ fn own_context(_: &mut Thread<'_>, rng: &mut Rng) {
     } else {
         drop(sockets);
         let _ = context.terminate(Duration::from_secs(1));
+    }
+}
+
+/// Sockets of two threads that connect to a name and bind it at the same time, and are closed or disconnected meanwhile.
+fn names(_: &mut Thread<'_>, rng: &mut Rng) {
+    let Ok(context) = zmq::Context::new() else { return };
+    let _ = context.set_blocky(false);
+    let few = rng.one_in(3);
+    if few {
+        let _ = context.set_max_sockets(3);
+    }
+    let rounds = 1 + rng.below(40);
+    let mut connecting = rng.fork();
+    let mut binding = rng.fork();
+    let open = |rng: &mut Rng| {
+        let kinds = [Kind::Dealer, Kind::Router, Kind::Push, Kind::Pull, Kind::Pair, Kind::Req];
+        let socket = context.owned_socket(*rng.pick(&kinds)).ok()?;
+        let _ =
+            (rng.one_in(3) && socket.set_conflate(true).is_ok(), rng.coin() && socket.set_probe_router(true).is_ok());
+        let _ = rng.coin() && socket.set_routing_id("x").is_ok();
+        let _ = rng.coin() && socket.set_linger(Some(Duration::from_millis(rng.below(3) as u64))).is_ok();
+        Some(socket)
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..rounds {
+                let Some(socket) = open(&mut connecting) else { continue };
+                let name = format!("inproc://{}", connecting.below(2));
+                let _ = socket.connect(&name);
+                let _ = (socket.try_send("x"), socket.try_recv());
+                let _ = connecting.coin() && socket.disconnect(&name).is_ok();
+            }
+        });
+        for _ in 0..rounds {
+            let Some(socket) = open(&mut binding) else { continue };
+            let _ = socket.bind(&format!("inproc://{}", binding.below(2)));
+            let _ = (socket.try_recv(), socket.try_send("y"));
+        }
+    });
+    if let Err(error) = context.terminate(crate::world::within()) {
+        crate::world::fault(&format!("a context whose sockets are dropped does not end: {error}"));
     }
 }

@@ -8,6 +8,7 @@ mod endpoints;
 pub mod hostile;
 mod messages;
 mod options;
+mod process;
 mod waiting;
 mod working;
 
@@ -32,8 +33,16 @@ const fn row(name: &'static str, weight: u32, run: fn(&mut Thread<'_>, &mut Rng)
     Row { name, weight, run }
 }
 
-static TABLE: &[&[Row]] =
-    &[endpoints::ROWS, messages::ROWS, options::ROWS, waiting::ROWS, working::ROWS, hostile::ROWS, flows::ROWS];
+static TABLE: &[&[Row]] = &[
+    endpoints::ROWS,
+    messages::ROWS,
+    options::ROWS,
+    waiting::ROWS,
+    working::ROWS,
+    process::ROWS,
+    hostile::ROWS,
+    flows::ROWS,
+];
 
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     TABLE.iter().copied().flatten()

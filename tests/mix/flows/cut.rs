@@ -1,0 +1,251 @@
+//! Connections that end and are made again, and a proxy between the ends: messages stay whole and in order, and arrive in
+//! the end.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use zmq::{Context, Errno, Flags, Kind, Multipart, Socket};
+
+use super::ends::{Arrivals, Sender, receive, whole};
+use super::relay::{self, Relay};
+use super::{Flow, Result, Stop};
+use crate::content::{self, Stamp};
+use crate::open;
+use crate::ops::is_thread_safe;
+use crate::rng::Rng;
+use crate::world::within;
+
+#[cfg(feature = "draft")]
+const GROUP: &str = "a";
+
+/// The kinds, and how often each is chosen.
+pub const PAIRS: &[(Kind, Kind)] = &[
+    (Kind::Push, Kind::Pull),
+    (Kind::Push, Kind::Pull),
+    (Kind::Dealer, Kind::Dealer),
+    (Kind::Dealer, Kind::Router),
+    (Kind::Pair, Kind::Pair),
+    (Kind::Pub, Kind::Sub),
+    (Kind::XPub, Kind::XSub),
+    #[cfg(feature = "draft")]
+    (Kind::Radio, Kind::Dish),
+    #[cfg(feature = "draft")]
+    (Kind::Scatter, Kind::Gather),
+    #[cfg(feature = "draft")]
+    (Kind::Client, Kind::Server),
+    #[cfg(feature = "draft")]
+    (Kind::Channel, Kind::Channel),
+];
+
+fn address(endpoint: &str) -> Result<SocketAddr> {
+    let address = endpoint.trim_start_matches("tcp://").parse();
+    address.map_err(|error| Stop::Fault(format!("{endpoint}: {error}")))
+}
+
+fn relay(
+    server: &str,
+    greeting: Option<fn(&mut std::net::TcpStream, &mut Rng) -> std::io::Result<()>>,
+    rng: &mut Rng,
+) -> Result<Relay> {
+    Relay::start(address(server)?, greeting, rng).map_err(|_| Stop::Ended)
+}
+
+/// Connections break at any byte. What arrives is whole, comes once, and in order if the receiver has one pipe; after the
+/// last break messages arrive again.
+pub fn run(flow: &mut Flow<'_>) -> Result {
+    let (from, to) = *flow.rng.pick(PAIRS);
+    if matches!(from.c_name(), "ZMQ_PAIR" | "ZMQ_CHANNEL") && open::avoids("refused-peer") {
+        return Ok(());
+    }
+    // A context of its own ends with its socket.
+    let own = flow.rng.one_in(3).then(Context::new).transpose()?;
+    let sender = flow.socket(from)?;
+    let receiver = match &own {
+        Some(context) => context.owned_socket(to)?,
+        None => flow.socket(to)?,
+    };
+    flow.tune(&sender)?;
+    flow.tune(&receiver)?;
+    subscribe(&receiver)?;
+    let receiver_connects = flow.rng.coin();
+    let (server, client) = if receiver_connects { (&sender, &receiver) } else { (&receiver, &sender) };
+    client.set_reconnect_ivl(Some(Duration::from_millis(1)))?;
+    if flow.rng.one_in(3) {
+        client.set_immediate(true)?;
+    }
+    #[cfg(feature = "draft")]
+    if flow.rng.coin() && receiver_connects {
+        // Some kinds have no such option.
+        let _ = client.set_hiccup_msg("hiccup");
+    }
+    if flow.heartbeats {
+        for socket in [&sender, &receiver] {
+            socket.set_heartbeat_ivl(Some(Duration::from_millis(5)))?;
+            socket.set_heartbeat_timeout(Some(Duration::from_millis(30)))?;
+        }
+    }
+    let relay = relay(&server.bind("tcp://127.0.0.1:*")?, None, &mut flow.rng)?;
+    client.connect(&format!("tcp://{}", relay.address))?;
+    let immediate = client.immediate()?;
+    flow.world.note(format_args!(
+        "{from} to {to}, receiver connects: {receiver_connects}, ZMQ_IMMEDIATE: {immediate}, own context: {}",
+        own.is_some(),
+    ));
+    // Each connection has a pipe of its own otherwise.
+    let ordered = receiver_connects && !immediate;
+    let mut course = Course { flow, sender: &sender, receiver: &receiver, ordered, next: 0, all: BTreeSet::new() };
+    for _ in 0..course.flow.rng.below(12) {
+        course.send_some()?;
+        course.receive_some()?;
+        let action = course.flow.rng.below(4);
+        course.flow.world.note(format_args!("cut, stall, go on, wait: {action}"));
+        match action {
+            0 => relay.cut(),
+            1 => relay.set_stalls(true),
+            2 => relay.set_stalls(false),
+            _ => std::thread::sleep(Duration::from_millis(course.flow.rng.below(40) as u64)),
+        }
+    }
+    relay.set_stalls(false);
+    course.arrive()?;
+    if let Some(context) = own {
+        // The socket hears nothing of the connection that is made again.
+        relay.cut();
+        std::thread::sleep(Duration::from_millis(flow.rng.below(30) as u64));
+        drop(receiver);
+        if let Err(error) = context.terminate(within()) {
+            return Err(Stop::Fault(format!("a context whose connections were cut does not end: {error}")));
+        }
+    }
+    Ok(())
+}
+
+fn subscribe(receiver: &Socket<'static>) -> Result {
+    match receiver.kind() {
+        Kind::Sub => receiver.subscribe("")?,
+        Kind::XSub => receiver.send("\u{1}")?,
+        #[cfg(feature = "draft")]
+        Kind::Dish => receiver.join(GROUP)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+struct Course<'a, 'w> {
+    flow: &'a mut Flow<'w>,
+    sender: &'a Socket<'static>,
+    receiver: &'a Socket<'static>,
+    /// Whether the receiver has one pipe, whose messages are in order.
+    ordered: bool,
+    next: u32,
+    all: BTreeSet<u32>,
+}
+
+impl Course<'_, '_> {
+    fn send_some(&mut self) -> Result {
+        for _ in 0..self.flow.rng.below(60) {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    /// Sends the next message, if there is room.
+    fn send(&mut self) -> Result {
+        let single = is_thread_safe(self.sender.kind());
+        let count = if single || self.flow.rng.coin() { 1 } else { 2 + self.flow.rng.below(2) as u8 };
+        let mut parts = content::parts(&mut self.flow.rng, 1, self.next, count);
+        self.next += 1;
+        #[cfg(feature = "draft")]
+        if self.sender.kind() == Kind::Radio {
+            parts[0].set_group(GROUP)?;
+        }
+        if self.flow.rng.coin() || single {
+            let sent = self.sender.try_send_multipart(parts)?.is_sent();
+            self.flow.world.note(format_args!("message {}: {sent}", self.next - 1));
+            return Ok(());
+        }
+        while let Some(part) = parts.pop_front() {
+            let flags = if parts.is_empty() { Flags::DONTWAIT } else { Flags::DONTWAIT | Flags::SNDMORE };
+            let sent = self.sender.send_with(part, flags);
+            self.flow.world.note(format_args!("part of {}: {}", self.next - 1, sent.is_ok()));
+            match sent {
+                Ok(()) => {}
+                // The peer may leave between the parts: the message is given up.
+                Err(failed) if matches!(failed.error().errno(), Errno::EAGAIN | Errno::ECONNRESET) => break,
+                Err(failed) => return Err(failed.into()),
+            }
+            if self.flow.rng.one_in(10) {
+                self.receive_some()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn receive_some(&mut self) -> Result {
+        for _ in 0..self.flow.rng.below(60) {
+            let Some(parts) = self.receiver.try_recv_multipart()? else { break };
+            self.check(&parts)?;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, parts: &Multipart) -> Result<Option<u32>> {
+        let skipped = usize::from(self.receiver.kind() == Kind::Router);
+        let Some(Stamp { number, .. }) = whole(parts.iter().skip(skipped))? else { return Ok(None) };
+        let newest = self.all.last().copied();
+        if !self.all.insert(number) {
+            return Err(Stop::Fault(format!("message {number} arrived twice")));
+        }
+        match newest {
+            Some(newest) if self.ordered && newest > number => {
+                Err(Stop::Fault(format!("message {number} arrived after {newest}")))
+            }
+            _ => Ok(Some(number)),
+        }
+    }
+
+    /// Sends until one of the messages that are sent from now on arrives.
+    fn arrive(&mut self) -> Result {
+        let (first, end) = (self.next, Instant::now() + within());
+        loop {
+            if self.flow.world.has_ended() {
+                return Err(Stop::Ended);
+            }
+            if Instant::now() > end {
+                return Err(Stop::Fault("nothing arrives over a connection that was made again".to_owned()));
+            }
+            self.send()?;
+            while let Some(parts) = self.receiver.recv_multipart_timeout(Duration::from_millis(1))? {
+                if self.check(&parts)?.is_some_and(|number| number >= first) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// A client reaches its server through a SOCKS5 proxy, whatever the lengths of its replies are.
+pub fn through_socks(flow: &mut Flow<'_>) -> Result {
+    let (sender, receiver) = (flow.socket(Kind::Push)?, flow.socket(Kind::Pull)?);
+    let endpoint = receiver.bind("tcp://127.0.0.1:*")?;
+    let proxy = relay(&endpoint, Some(relay::socks), &mut flow.rng)?;
+    sender.set_socks_proxy(Some(&proxy.address.to_string()))?;
+    sender.set_reconnect_ivl(Some(Duration::from_millis(1)))?;
+    // The name is one of the proxy's.
+    let name = *flow.rng.pick(&["tcp://server:7", "tcp://127.0.0.1:7"]);
+    sender.connect(name)?;
+    let (number, count) = (flow.world.number(), 1 + flow.rng.below(10) as u32);
+    let mut rng = flow.rng.fork();
+    let mut sender = Sender { socket: &sender, number, next: 0, group: None };
+    while sender.next < count {
+        sender.send(&mut rng)?;
+    }
+    let mut arrivals = Arrivals::default();
+    flow.wait("messages arrive through a SOCKS proxy", || {
+        if let Some(parts) = receive(&receiver, &mut rng)? {
+            whole(&parts)?.map_or(Ok(()), |stamp| arrivals.add(stamp))?;
+        }
+        Ok(arrivals.len() == count as usize)
+    })
+}

@@ -1,0 +1,104 @@
+//! The process: signals that interrupt calls, and a limit of descriptors that is lowered for a while.
+
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zmq::{Kind, PollEvents, PollItem};
+
+use super::{Row, Thread, row};
+use crate::rng::Rng;
+use crate::world::fault;
+
+pub const ROWS: &[Row] = &[row("signals", 3, signals), row("few-descriptors", 3, few_descriptors)];
+
+extern "C" fn nothing(_: libc::c_int) {}
+
+/// Calls that wait, in a thread that gets one signal after the other. A handler makes system calls return EINTR.
+fn signals(thread: &mut Thread<'_>, rng: &mut Rng) {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        // SAFETY: a zeroed sigaction is a valid one: no flags, so no SA_RESTART, and an empty mask.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
+        // SAFETY: the pointers are valid, and the handler does nothing.
+        let rc = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+        assert_eq!(rc, 0, "sigaction");
+    });
+    // SAFETY: it has no preconditions.
+    let myself = unsafe { libc::pthread_self() };
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                // SAFETY: the thread waits for the end of the scope, so it exists.
+                unsafe { libc::pthread_kill(myself, libc::SIGUSR1) };
+                thread::sleep(Duration::from_micros(100));
+            }
+        });
+        for _ in 0..1 + rng.below(3) {
+            interrupted(thread, rng);
+        }
+        over.store(true, Ordering::SeqCst);
+    });
+}
+
+fn interrupted(thread: &Thread<'_>, rng: &mut Rng) {
+    let time = Duration::from_millis(3);
+    if rng.one_in(3) {
+        let start = Instant::now();
+        // A signal without the library's handler does not end the wait.
+        if let Ok(count) = zmq::poll(&mut [], time)
+            && (count > 0 || start.elapsed() < time)
+        {
+            fault(&format!("a poll of nothing for {time:?} returned {count} after {:?}", start.elapsed()));
+        }
+        return;
+    }
+    let Some(socket) = thread.socket(rng) else { return };
+    match rng.below(4) {
+        0 => drop(socket.recv_timeout(time)),
+        1 => drop(socket.send_timeout("interrupted", time)),
+        2 => drop(zmq::poll(&mut [PollItem::socket(socket, PollEvents::POLLIN)], time)),
+        _ => drop(socket.bind("tcp://127.0.0.1:*").map(|endpoint| socket.unbind(&endpoint))),
+    }
+}
+
+/// Calls while the process has a few spare descriptors or none, beside the other threads.
+fn few_descriptors(thread: &mut Thread<'_>, rng: &mut Rng) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Ok((lowest, other)) = std::io::pipe() else { return };
+    let next = lowest.as_raw_fd();
+    drop((lowest, other));
+    let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is valid for writing.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut before) } != 0 {
+        return;
+    }
+    let lowered = libc::rlimit { rlim_cur: next as libc::rlim_t + rng.below(6) as libc::rlim_t, ..before };
+    // SAFETY: the pointer is valid.
+    let set = |limit: &libc::rlimit| unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) };
+    if set(&lowered) != 0 {
+        return;
+    }
+    let context = zmq::Context::new();
+    let sockets: Vec<_> =
+        (0..rng.below(4)).filter_map(|_| thread.world.context.owned_socket(*rng.pick(Kind::ALL)).ok()).collect();
+    for socket in sockets.iter().chain(thread.all()) {
+        let endpoint = super::endpoints::endpoint(thread, rng);
+        match rng.below(6) {
+            0 => drop(socket.bind("tcp://127.0.0.1:*")),
+            1 => drop(socket.bind("tcp://localhost:*")),
+            2 => drop(socket.bind("ipc://*")),
+            3 => drop(socket.bind("ws://lo:*")),
+            4 => drop(socket.monitor(zmq::monitor::Events::ALL)),
+            _ => drop((socket.connect(&endpoint), socket.try_send("few"))),
+        }
+    }
+    drop((zmq::Poller::<usize>::new(), zmq::Reactor::new(), context));
+    thread::sleep(Duration::from_millis(rng.below(5) as u64));
+    set(&before);
+}
