@@ -4,7 +4,7 @@
 
 /// A name, and the programs that are left out.
 pub const OPEN: &[(&str, &str)] = &[
-    ("heartbeat-close", "a sender closes while its receiver sends heartbeats"),
+    ("heartbeat-close", "a sender over tcp or ws closes while its receiver sends heartbeats"),
     ("refused-peer", "a peer of a PAIR or CHANNEL comes back before the end of its connection is noticed"),
 ];
 

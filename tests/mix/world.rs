@@ -6,12 +6,12 @@ use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use zmq::security::Authenticator;
-use zmq::{Context, Message, Socket};
+use zmq::{Context, Kind, Message, Socket};
 
 use crate::content;
 use crate::ops::Thread;
@@ -112,7 +112,7 @@ impl World {
     }
 
     /// A socket of the world's context whose linger lets its context end.
-    pub fn socket(&self, kind: zmq::Kind) -> zmq::Result<Socket<'static>> {
+    pub fn socket(&self, kind: Kind) -> zmq::Result<Socket<'static>> {
         let socket = self.context.owned_socket(kind)?;
         socket.set_linger(Some(Duration::from_secs(3) * patience()))?;
         Ok(socket)
@@ -130,6 +130,15 @@ pub fn free_port() -> u16 {
     }
 }
 
+/// Held by a thread that lowers the limit of descriptors.
+pub static FEW_DESCRIPTORS: RwLock<()> = RwLock::new(());
+
+/// Opens the first socket of a context. libzmq aborts if another thread has taken the descriptors that are then needed.
+pub fn start(context: &Context) {
+    let _enough = FEW_DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
+    drop(context.owned_socket(Kind::Pair));
+}
+
 fn context(draw: u32) -> (Context, Option<Authenticator>) {
     let mut rng = Rng::new(draw.into());
     let context = Context::builder().set_blocky(false).build().expect("a context");
@@ -137,6 +146,7 @@ fn context(draw: u32) -> (Context, Option<Authenticator>) {
     #[cfg(feature = "draft")]
     let _ = context.set_zero_copy_recv(!rng.one_in(4));
     let _ = context.set_ipv6(rng.one_in(8));
+    start(&context);
     let authenticator = rng.coin().then(|| {
         let authenticator = Authenticator::start(&context).expect("an authenticator");
         let configured = authenticator.configure("*", |policy| {

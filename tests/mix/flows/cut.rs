@@ -14,7 +14,7 @@ use crate::content::{self, Stamp};
 use crate::open;
 use crate::ops::is_thread_safe;
 use crate::rng::Rng;
-use crate::world::within;
+use crate::world::{start, within};
 
 #[cfg(feature = "draft")]
 const GROUP: &str = "a";
@@ -62,7 +62,10 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
     let own = flow.rng.one_in(3).then(Context::new).transpose()?;
     let sender = flow.socket(from)?;
     let receiver = match &own {
-        Some(context) => context.owned_socket(to)?,
+        Some(context) => {
+            start(context);
+            context.owned_socket(to)?
+        }
         None => flow.socket(to)?,
     };
     flow.tune(&sender)?;

@@ -9,11 +9,12 @@ use zmq::{Context, Kind, Message, SharedSocket};
 
 use super::{Flow, Result, Stop};
 use crate::content::Owner;
-use crate::world::{free_port, within};
+use crate::world::{free_port, start, within};
 
 /// The end of a context: it waits no longer than it is told, and what remains is dropped at once.
 pub fn terminate(flow: &mut Flow<'_>) -> Result {
     let context = Context::new()?;
+    start(&context);
     let (from, to) =
         *flow.rng.pick(&[(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair)]);
     let socket = context.owned_socket(from)?;
@@ -127,6 +128,7 @@ pub fn panicking_capture(flow: &mut Flow<'_>) -> Result {
         }
     }
     let context = Context::new()?;
+    start(&context);
     let shared = SharedSocket::new(context.owned_socket(Kind::Pull)?)?;
     let (busy, receiving) = (shared.clone(), shared.clone());
     let shuts = flow.rng.coin();

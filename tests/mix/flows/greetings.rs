@@ -24,9 +24,9 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
         prober.set_router_mandatory(true)?;
     }
     for socket in [&prober, &router] {
-        if flow.rng.coin() {
-            socket.set_sndhwm(1 + flow.rng.below(2) as u32)?;
-            socket.set_rcvhwm(1 + flow.rng.below(2) as u32)?;
+        if !flow.rng.one_in(3) {
+            socket.set_sndhwm(*flow.rng.pick(&[1, 1, 2]))?;
+            socket.set_rcvhwm(*flow.rng.pick(&[1, 1, 2]))?;
         }
     }
     let mut greetings = vec![""];
@@ -35,10 +35,15 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
         prober.set_hello_msg("hello")?;
         greetings.insert(0, "hello");
     }
+    flow.world.note(format_args!("{kind}: marks {} and {}, {greetings:?}", prober.sndhwm()?, router.rcvhwm()?));
+    let (server, client) = if flow.rng.coin() { (&router, &prober) } else { (&prober, &router) };
     if flow.rng.coin() {
-        flow.link_one(&router, &[&prober])?;
+        // The greetings wait for the name.
+        let name = format!("inproc://greetings-{}", flow.world.number());
+        client.connect(&name)?;
+        server.bind(&name)?;
     } else {
-        flow.link_one(&prober, &[&router])?;
+        flow.link_one(server, &[client])?;
     }
     for greeting in greetings {
         let (_, text) = receive(flow, &router, &prober)?;

@@ -78,6 +78,7 @@ fn exchange(flow: &mut Flow<'_>, pattern: &Pattern, skipped: u32) -> Result {
     let watched = flow.rng.one_in(4).then(|| from[0].monitor(zmq::monitor::Events::ALL)).transpose()?;
 
     let numbers: Vec<(u32, u32)> = from.iter().map(|_| (flow.world.number(), 1 + flow.rng.below(60) as u32)).collect();
+    let resets = flow.heartbeats && endpoints.iter().any(|endpoint| !is_local(endpoint));
     let total = numbers.iter().map(|(_, count)| count - skipped).sum::<u32>() as usize;
     let state = State {
         world: flow.world,
@@ -86,7 +87,7 @@ fn exchange(flow: &mut Flow<'_>, pattern: &Pattern, skipped: u32) -> Result {
         all: if pattern.fan == Fan::All { total * receivers } else { total },
         done: AtomicUsize::new(0),
         waiting: AtomicUsize::new(if pattern.fan == Fan::All { senders * receivers } else { 0 }),
-        stays: flow.heartbeats && open::avoids("heartbeat-close"),
+        stays: resets && open::avoids("heartbeat-close"),
         expired: AtomicBool::new(false),
         failed: Mutex::new(None),
         arrivals: Mutex::new(Vec::new()),
@@ -125,6 +126,11 @@ fn exchange(flow: &mut Flow<'_>, pattern: &Pattern, skipped: u32) -> Result {
     let mut merged = Arrivals::default();
     arrivals.into_iter().try_for_each(|arrivals| merged.merge(arrivals))?;
     complete(&merged, &numbers)
+}
+
+/// Whether a connection outlives what its peer has not read.
+fn is_local(endpoint: &str) -> bool {
+    endpoint.starts_with("inproc") || endpoint.starts_with("ipc")
 }
 
 fn prepare(flow: &mut Flow<'_>, kind: Kind, fan: Fan) -> Result<Socket<'static>> {

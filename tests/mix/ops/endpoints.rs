@@ -206,6 +206,7 @@ fn own_context(_: &mut Thread<'_>, rng: &mut Rng) {
     let _ = context.set_blocky(false);
     let _ = context.set_max_sockets(1 + rng.below(20) as u32);
     context.set_socket_defaults(|socket| socket.set_sndhwm(7));
+    crate::world::start(&context);
     let mut sockets: Vec<_> =
         (0..rng.below(4)).filter_map(|_| context.owned_socket(*rng.pick(Kind::ALL)).ok()).collect();
     for socket in &sockets {
@@ -236,6 +237,7 @@ fn names(_: &mut Thread<'_>, rng: &mut Rng) {
     if few {
         let _ = context.set_max_sockets(3);
     }
+    crate::world::start(&context);
     let rounds = 1 + rng.below(40);
     let mut connecting = rng.fork();
     let mut binding = rng.fork();

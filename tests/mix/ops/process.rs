@@ -2,7 +2,7 @@
 
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use zmq::{Kind, PollEvents, PollItem};
 
 use super::{Row, Thread, row};
 use crate::rng::Rng;
-use crate::world::fault;
+use crate::world::{FEW_DESCRIPTORS, fault};
 
 pub const ROWS: &[Row] = &[row("signals", 3, signals), row("few-descriptors", 3, few_descriptors)];
 
@@ -68,8 +68,7 @@ fn interrupted(thread: &Thread<'_>, rng: &mut Rng) {
 
 /// Calls while the process has a few spare descriptors or none, beside the other threads.
 fn few_descriptors(thread: &mut Thread<'_>, rng: &mut Rng) {
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one = FEW_DESCRIPTORS.write().unwrap_or_else(PoisonError::into_inner);
     let Ok((lowest, other)) = std::io::pipe() else { return };
     let next = lowest.as_raw_fd();
     drop((lowest, other));
