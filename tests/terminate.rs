@@ -1,6 +1,10 @@
 //! Ending a context in bounded time: what the report says of the sockets that are still open.
 
 mod common;
+#[path = "terminate/drops.rs"]
+mod drops;
+#[path = "terminate/eterm.rs"]
+mod eterm;
 
 use std::os::fd::OwnedFd;
 use std::panic::Location;

@@ -145,6 +145,9 @@ impl Context {
     /// Does not wait itself; the sockets still have to be dropped. [`crate::Socket::set_linger`] can still be set, except
     /// over a libzmq without the patches for safety.
     ///
+    /// libzmq looks for the shutdown about once in a millisecond if it can send, and with each hundredth message if it can
+    /// receive. Until then a send can succeed, and messages that wait can be received.
+    ///
     /// # Errors
     ///
     /// `EINVAL` in a forked child.
@@ -170,8 +173,8 @@ impl Context {
     /// dropped sockets are sent or their linger periods are over. Other handles of the context do not count, so that a
     /// context in a `static` can be ended too.
     ///
-    /// From its start every call on the context and its sockets answers `ETERM`; options of the context can still be
-    /// read. After `Ok` no socket is open, and every owner of a message's memory ([`crate::Message::from_owner`]) that
+    /// From its start every call on the context and its sockets answers `ETERM`, as after [`Context::shutdown`]; options of
+    /// the context can still be read. After `Ok` no socket is open, and every owner of a message's memory ([`crate::Message::from_owner`]) that
     /// was handed over to the context is dropped, except if an owner's own destructor calls this. Later calls return `Ok`.
     ///
     /// # Errors
@@ -374,6 +377,7 @@ impl Inner {
         // The lock keeps connections out: after `end` a connection could not open a stand-in.
         let mut inproc = lock(&self.inproc);
         inproc.end();
+        self.open_sockets.begin_shutdown();
         self.handle.shutdown().map_err(|errno| errno.for_call("zmq_ctx_shutdown"))
     }
 }

@@ -19,6 +19,7 @@ use crate::lock::lock;
 pub(crate) struct OpenSockets {
     state: Mutex<OpenList>,
     changed: Condvar,
+    shut_down: AtomicBool,
     /// Whether [`crate::Context::terminate`] has returned an error.
     given_up: AtomicBool,
 }
@@ -128,6 +129,15 @@ impl OpenSockets {
     pub(super) fn ended(&self) {
         lock(&self.state).ended = true;
         self.changed.notify_all();
+    }
+
+    pub(super) fn begin_shutdown(&self) {
+        self.shut_down.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the context was shut down.
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.shut_down.load(Ordering::SeqCst)
     }
 
     /// Whether messages that are unsent when a socket is dropped are given up.

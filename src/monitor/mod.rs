@@ -273,7 +273,7 @@ impl<T: SocketType> Socket<'_, T> {
 }
 
 fn start(core: &Core, options: &Options) -> Result<Monitor> {
-    core.check_process(CALL)?;
+    core.check_open(CALL)?;
     let format = options.format();
     let last = match format {
         Format::One => Events::ALL,

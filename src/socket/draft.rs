@@ -319,7 +319,7 @@ fn address_of(text: &[u8]) -> Option<SocketAddrV4> {
 
 impl Core {
     fn group(&self, call: &'static str, group: &str) -> Result<CString> {
-        self.check_process(call)?;
+        self.check_open(call)?;
         check_group(call, group)
     }
 

@@ -178,6 +178,16 @@ impl Core {
         self.raw.process().check(Errno::ENOTSOCK, call, "socket")
     }
 
+    /// Checks a call in which libzmq does not look for the end of the context.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTSOCK` in a forked child, `ETERM` after the context was shut down.
+    pub(crate) fn check_open(&self, call: &'static str) -> Result<()> {
+        self.check_process(call)?;
+        if self.context.open_sockets().is_shut_down() { Err(Errno::ETERM.for_call(call)) } else { Ok(()) }
+    }
+
     /// The error of a call on this socket that failed.
     #[cold]
     pub(crate) fn failed(&self, call: &'static str, errno: Errno) -> Error {

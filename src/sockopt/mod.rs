@@ -137,10 +137,10 @@ pub fn find(name: &str) -> Option<&'static OptionInfo> {
 }
 
 impl Core {
-    /// Checks that the socket is of one of `kinds`, and of this process. The compiler has checked the kind already,
-    /// except for an untyped socket.
+    /// Checks that the socket is of one of `kinds`, and that it is open. The compiler has checked the kind already, except
+    /// for an untyped socket.
     fn check_option(&self, row: Row, kinds: Kinds) -> Result<()> {
-        if kinds.contains(self.kind()) { self.check_process(row.name) } else { Err(not_for(row.name, self.kind())) }
+        if kinds.contains(self.kind()) { self.check_open(row.name) } else { Err(not_for(row.name, self.kind())) }
     }
 
     /// Gets an option as its codec reads it.
@@ -155,7 +155,11 @@ impl Core {
         if self.skips_options() && !kinds.contains(self.kind()) {
             return Ok(());
         }
-        self.check_option(row, kinds)?;
+        match self.check_option(row, kinds) {
+            // The period can be set after a shutdown.
+            Err(error) if error.errno() == Errno::ETERM && row.number == zmq_sys::ZMQ_LINGER => {}
+            checked => checked?,
+        }
         C::set(row, self, value)
     }
 }
@@ -389,6 +393,10 @@ pub(crate) mod testing {
             assert_eq!(get(&changed).unwrap(), expected);
             let fresh = get(&socket(&context, kinds)).unwrap();
             assert_ne!(fresh, expected, "the sample must differ from the initial value");
+            answers_eterm(kinds, &get);
+            if name != "ZMQ_LINGER" {
+                answers_eterm(kinds, &set);
+            }
         }
     }
 
@@ -398,6 +406,7 @@ pub(crate) mod testing {
         let outcome = set(&socket(&context, kinds));
         if is_there(name, &outcome) {
             outcome.unwrap();
+            answers_eterm(kinds, &set);
         }
     }
 
@@ -409,5 +418,14 @@ pub(crate) mod testing {
     ) {
         let context = Context::new().unwrap();
         assert_eq!(get(&socket(&context, kinds)).unwrap(), expected);
+        answers_eterm(kinds, &get);
+    }
+
+    /// Calls a getter or setter after the shutdown of its context. Sockets of other kinds refuse the option.
+    fn answers_eterm<R: Debug>(kinds: Kinds, call: &impl Fn(&Socket<'_>) -> Result<R>) {
+        let context = Context::new().unwrap();
+        let socket = socket(&context, kinds);
+        context.shutdown().unwrap();
+        assert_eq!(call(&socket).unwrap_err().errno(), Errno::ETERM);
     }
 }
