@@ -1,15 +1,21 @@
 //! Memory that is handed over to a message: libzmq never writes to it, over any transport and with any kind.
 
 mod common;
+#[cfg(feature = "draft")]
+#[path = "common/datagrams.rs"]
+mod datagrams;
 
 use std::cell::Cell;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{eventually, next, skip_unless};
+use common::{DEADLINE, TCP, eventually, lacks_curve, next, skip_unless};
+use zmq::security::{Authenticator, Security};
 use zmq::{
-    CanMultipart, CanRecv, Dealer, Message, Pair, Proxy, Pull, Push, Rep, Req, Router, Socket, SocketSpec, SocketType,
-    Sub, XPub, XSub,
+    CanMultipart, CanRecv, Dealer, Kind, Message, Pair, PollEvents, Proxy, Pull, Push, Rep, Req, Router, Socket,
+    SocketSpec, SocketType, Sub, XPub, XSub,
 };
 
 /// libzmq copies messages below 8192 bytes into a batch, and writes larger ones to the connection directly.
@@ -37,6 +43,13 @@ struct HandedOver {
 impl HandedOver {
     fn new(message: impl Into<Message>, other: impl Fn() -> Vec<u8> + 'static) -> HandedOver {
         HandedOver { message: message.into(), content: other(), other: Box::new(other) }
+    }
+
+    /// Sends the message, receives it, and looks at the memory.
+    fn travels(self, what: &str, send: impl FnOnce(Message), recv: impl FnOnce() -> Vec<u8>) {
+        send(self.message);
+        assert!(recv() == self.content, "{what}");
+        assert!((self.other)() == self.content, "{what}: memory that was handed over has changed");
     }
 }
 
@@ -84,10 +97,8 @@ fn assert_unwritten<A: SocketType, B: SocketType>(
         let (bound, connecting) = (context.socket(server).unwrap(), context.socket(client).unwrap());
         prepare(&bound, &connecting);
         connecting.connect(&bound.bind(endpoint).unwrap()).unwrap();
-        for HandedOver { message, content, other } in handed_over() {
-            send(&bound, &connecting, message);
-            assert!(recv(&bound, &connecting) == content, "{endpoint}");
-            assert!(other() == content, "{endpoint}: memory that was handed over has changed");
+        for message in handed_over() {
+            message.travels(endpoint, |message| send(&bound, &connecting, message), || recv(&bound, &connecting));
         }
     }
 }
@@ -171,12 +182,153 @@ fn memory_is_unwritten_when_a_proxy_forwards_it() {
         let proxy = Proxy::builder(frontend, SocketSpec::new(Push).connect(&endpoint)).start(&context).unwrap();
         let push = context.socket(Push).unwrap();
         push.connect("inproc://frontend").unwrap();
-        for HandedOver { message, content, other } in handed_over() {
-            push.send(message).unwrap();
-            assert!(last(&pull) == content, "{endpoint}");
-            assert!(other() == content, "{endpoint}: memory that was handed over has changed");
+        for message in handed_over() {
+            message.travels(&endpoint, |message| push.send(message).unwrap(), || last(&pull));
         }
         assert!(proxy.terminate().unwrap().is_empty());
+    }
+}
+
+/// A proxy receives small messages without a copy: they share the buffer that the engine has read into. The capture socket
+/// gets a message that shares the content of the one that is forwarded.
+#[deadline::test]
+fn received_memory_is_unwritten_when_a_proxy_forwards_and_captures_it() {
+    let backends = endpoints();
+    for (frontend, backend) in endpoints().into_iter().flat_map(|front| backends.iter().map(move |back| (front, back)))
+    {
+        let context = common::context();
+        let [forwarded, captured] = [(); 2].map(|()| context.socket(Pull).unwrap());
+        let backend = forwarded.bind(&backend.replace("handed-over", "backend")).unwrap();
+        captured.bind("inproc://capture").unwrap();
+        let proxy = Proxy::builder(SocketSpec::new(Pull).bind(frontend), SocketSpec::new(Push).connect(&backend))
+            .capture(SocketSpec::new(Push).connect("inproc://capture"));
+        let proxy = proxy.start(&context).unwrap();
+        let push = context.socket(Push).unwrap();
+        push.connect(&proxy.frontend_endpoints()[0]).unwrap();
+        let handed_over = handed_over();
+        for HandedOver { message, .. } in &handed_over {
+            push.send(message).unwrap();
+        }
+        // All captured messages are there before the first one is looked at.
+        let forwarded: Vec<_> = handed_over.iter().map(|_| last(&forwarded)).collect();
+        let captured: Vec<_> = handed_over.iter().map(|_| captured.recv_timeout(DEADLINE).unwrap().unwrap()).collect();
+        for ((HandedOver { content, other, .. }, forwarded), captured) in
+            handed_over.iter().zip(forwarded).zip(captured)
+        {
+            assert!(forwarded == *content, "{frontend}, {backend}");
+            assert!(*captured == **content, "{frontend}, {backend}: the captured message has changed");
+            assert!(other() == *content, "{frontend}, {backend}: memory that was handed over has changed");
+        }
+        assert!(proxy.terminate().unwrap().is_empty());
+    }
+}
+
+/// Mechanisms encrypt messages, or pass them through. Either end is the server, and either end sends.
+#[deadline::test]
+fn memory_is_unwritten_when_a_mechanism_protects_it() {
+    let mut mechanisms = vec![(Security::plain_server(), Security::plain_client("alice", "open sesame"))];
+    if !lacks_curve() {
+        let [(server_public, server), (_, client)] = [(); 2].map(|()| zmq::curve_keypair().unwrap());
+        mechanisms.push((Security::curve_server(&server), Security::curve_client(&client, &server_public)));
+    }
+    for (endpoint, (server, client)) in
+        endpoints().into_iter().flat_map(|endpoint| mechanisms.iter().map(move |mechanism| (endpoint, mechanism)))
+    {
+        if endpoint.starts_with("inproc") {
+            continue;
+        }
+        let context = common::context();
+        let authenticator = Authenticator::start(&context).unwrap();
+        authenticator
+            .configure("*", |policy| {
+                policy.allow_user("alice", "open sesame");
+                policy.allow_any_key();
+            })
+            .unwrap();
+        for [of_bound, of_connecting] in [[server, client], [client, server]] {
+            let (bound, connecting) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
+            bound.secure(of_bound).unwrap();
+            connecting.secure(of_connecting).unwrap();
+            // A socket whose peers a ZAP handler checks connects once.
+            connecting.set_reconnect_ivl(None).unwrap();
+            let what = format!("{endpoint}, {:?}", bound.mechanism().unwrap());
+            connecting.connect(&bound.bind(endpoint).unwrap()).unwrap();
+            for [source, sink] in [[&bound, &connecting], [&connecting, &bound]] {
+                for message in handed_over() {
+                    message.travels(&what, |message| source.send(message).unwrap(), || last(sink));
+                }
+            }
+        }
+    }
+}
+
+/// Peers without ZMTP get the bytes of the message as they are.
+#[deadline::test]
+fn memory_is_unwritten_when_a_raw_socket_sends_it() {
+    for (kind, binds) in [(Kind::Stream, true), (Kind::Stream, false), (Kind::Router, true), (Kind::Router, false)] {
+        let context = common::context();
+        let socket = context.socket(kind).unwrap();
+        if kind == Kind::Router {
+            socket.set_router_raw(true).unwrap();
+        }
+        let mut stream = if binds {
+            let endpoint = socket.bind(TCP).unwrap();
+            TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap()
+        } else {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+            socket.connect_with_routing_id("peer", &endpoint).unwrap();
+            listener.accept().unwrap().0
+        };
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(b"hello").unwrap();
+        let mut hello = next(&socket);
+        // STREAM reports the connection by an empty message.
+        if hello[1].is_empty() {
+            hello = next(&socket);
+        }
+        for message in handed_over() {
+            let mut received = vec![0; message.content.len()];
+            let send = |message| socket.send_multipart([hello[0][..].into(), message]).unwrap();
+            let recv = || {
+                stream.read_exact(&mut received).unwrap();
+                received
+            };
+            message.travels(&format!("{kind}, {binds}"), send, recv);
+        }
+    }
+}
+
+/// The same memory goes to several peers.
+#[deadline::test]
+fn memory_is_unwritten_when_several_peers_get_it() {
+    let context = common::context();
+    let xpub = context.socket(XPub).unwrap();
+    let subs: Vec<_> = endpoints()
+        .into_iter()
+        .flat_map(|endpoint| [endpoint; 2])
+        .enumerate()
+        .map(|(number, endpoint)| {
+            let sub = context.socket(Sub).unwrap();
+            sub.subscribe("").unwrap();
+            xpub.connect(&sub.bind(&endpoint.replace("over", &number.to_string())).unwrap()).unwrap();
+            sub
+        })
+        .collect();
+    eventually("all SUBs have subscribed", || {
+        xpub.send("probe").unwrap();
+        subs.iter().filter(|sub| sub.events().unwrap().contains(PollEvents::POLLIN)).count() == subs.len()
+    });
+    for message in handed_over() {
+        let recv = || {
+            let received: Vec<_> = subs
+                .iter()
+                .map(|sub| std::iter::repeat_with(|| last(sub)).find(|message| message != b"probe").unwrap())
+                .collect();
+            assert!(received.iter().all(|message| *message == received[0]));
+            received.into_iter().next().unwrap()
+        };
+        message.travels("several peers", |message| xpub.send(message).unwrap(), recv);
     }
 }
 
@@ -189,7 +341,7 @@ mod draft {
 
     /// The next message of a kind that has messages of one part.
     fn one<T: CanRecv>(socket: &Socket<'_, T>) -> Message {
-        socket.recv_timeout(common::DEADLINE).unwrap().expect("a message")
+        socket.recv_timeout(DEADLINE).unwrap().expect("a message")
     }
 
     /// Receives a request, and gives the number of the client.
@@ -226,20 +378,43 @@ mod draft {
                 radio.send_to_group("group", "").unwrap();
                 dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
             });
-            for HandedOver { message, content, other } in handed_over() {
-                peer.send_to_peer(number, message).unwrap();
-                assert!(*one(&bound) == *content, "{endpoint}");
-                assert!(other() == content, "{endpoint}: memory that was handed over has changed");
+            for message in handed_over() {
+                let send = |message| peer.send_to_peer(number, message).unwrap();
+                message.travels(endpoint, send, || one(&bound).to_vec());
             }
-            for HandedOver { message, content, other } in handed_over() {
-                radio.send_to_group("group", message).unwrap();
-                let mut received = one(&dish);
-                while received.is_empty() {
-                    received = one(&dish);
-                }
-                assert!(*received == *content, "{endpoint}");
-                assert!(other() == content, "{endpoint}: memory that was handed over has changed");
+            for message in handed_over() {
+                let send = |message| radio.send_to_group("group", message).unwrap();
+                let recv = || std::iter::repeat_with(|| one(&dish).to_vec()).find(|message| !message.is_empty());
+                message.travels(endpoint, send, || recv().unwrap());
             }
+        }
+    }
+
+    /// The messages of `limit` bytes or fewer.
+    fn at_most(limit: usize) -> impl Iterator<Item = HandedOver> {
+        handed_over().into_iter().filter(move |message| message.content.len() <= limit)
+    }
+
+    #[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
+    fn memory_is_unwritten_when_it_is_a_datagram() {
+        let context = common::context();
+        let (dish, address) = datagrams::dish(&context, &["group"]);
+        let radio = context.socket(Radio).unwrap();
+        radio.connect(&format!("udp://{address}")).unwrap();
+        for message in at_most(8000) {
+            let send = |message| radio.send_to_group("group", message).unwrap();
+            message.travels("RADIO", send, || one(&dish).to_vec());
+        }
+        let peer = datagrams::plain();
+        let address = peer.local_addr().unwrap();
+        let mut buffer = [0; 9000];
+        let mut receive = || {
+            let (size, _) = peer.recv_from(&mut buffer).unwrap();
+            buffer[..size].to_vec()
+        };
+        let (dgram, _) = datagrams::dgram(&context);
+        for message in at_most(8192) {
+            message.travels("DGRAM", |message| dgram.send_to(address, message).unwrap(), &mut receive);
         }
     }
 }
