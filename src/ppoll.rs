@@ -137,13 +137,13 @@ impl fmt::Debug for SignalMask {
 /// ```
 #[doc(alias = "zmq_ppoll")]
 pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>, mask: &SignalMask) -> Result<usize> {
+    let deadline = Deadline::after(timeout);
     if items.is_empty() {
         return Err(Errno::EINVAL.with_detail(CALL, "no items"));
     }
     if items.iter().any(PollItem::is_inherited) {
         return Err(Errno::ENOTSOCK.inherited(CALL, "socket"));
     }
-    let deadline = Deadline::after(timeout);
     let wake_up = WakeUp::current();
     // libzmq would miss events of a socket that is in the list twice.
     let mut copied = Merged::new(items, wake_up.item());

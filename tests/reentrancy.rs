@@ -1,13 +1,20 @@
-//! Owners of messages whose destructors use the very sockets and contexts that libzmq lets go of them in.
+//! User code that uses the very sockets and contexts that call it: destructors of owners, conversions, and captures.
 
 mod common;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
-use common::wait_for_dropped_owners;
-use zmq::{Context, Message, Multipart, Pull, Push, SendError, Socket, Stream, Sub, XPub};
+use common::{DEADLINE, eventually, wait_for_dropped_owners};
+use zmq::monitor::Events;
+use zmq::security::Authenticator;
+use zmq::{
+    Actor, Context, Errno, Flags, Kind, Message, Multipart, PollEvents, PollItem, Poller, Pull, Push, SendError,
+    SharedSocket, Socket, Stream, Sub, TrySend, XPub, poll,
+};
 
 /// Bytes with a destructor.
 struct Owner {
@@ -97,50 +104,98 @@ fn an_owner_shuts_down_the_context_that_binds_a_name() {
     wait_for_dropped_owners();
 }
 
-/// Sends a first part while it is converted.
-struct SendsFirst<'a>(&'a Socket<'a, Push>);
+/// Calls a closure while it is converted to a message, or to the time that a call waits.
+struct Calls<'a>(&'a dyn Fn(), &'static [u8]);
 
-impl From<SendsFirst<'_>> for Message {
-    fn from(sender: SendsFirst<'_>) -> Message {
-        sender.0.send_more("head").unwrap();
-        "tail".into()
+impl From<Calls<'_>> for Message {
+    fn from(calls: Calls<'_>) -> Message {
+        (calls.0)();
+        Message::from_static(calls.1)
     }
 }
 
-impl From<SendsFirst<'_>> for Multipart {
-    fn from(sender: SendsFirst<'_>) -> Multipart {
-        Message::from(sender).into()
+impl From<Calls<'_>> for Multipart {
+    fn from(calls: Calls<'_>) -> Multipart {
+        Message::from(calls).into()
     }
 }
+
+impl From<Calls<'_>> for Option<Duration> {
+    fn from(calls: Calls<'_>) -> Option<Duration> {
+        (calls.0)();
+        Some(Duration::from_millis(1))
+    }
+}
+
+fn sent<M>(outcome: Result<(), SendError<M>>) -> Result<bool, Errno> {
+    outcome.map(|()| true).map_err(|failed| failed.error().errno())
+}
+
+fn tried<M>(outcome: Result<TrySend<M>, SendError<M>>) -> Result<bool, Errno> {
+    outcome.map(|outcome| outcome.is_sent()).map_err(|failed| failed.error().errno())
+}
+
+/// Sends a message, and tells whether it is sent.
+type Send = fn(&Socket<'_>, Calls<'_>) -> Result<bool, Errno>;
+
+/// The sends that wait as [`Socket::set_sndtimeo`] says.
+const WAITING_SENDS: [(&str, Send); 8] = [
+    ("send", |socket, calls| sent(socket.send(calls))),
+    ("send_more", |socket, calls| sent(socket.send_more(calls))),
+    ("send_with", |socket, calls| sent(socket.send_with(calls, Flags::NONE))),
+    ("send_multipart", |socket, calls| sent(socket.send_multipart(calls))),
+    ("send_multipart of an array", |socket, calls| sent(socket.send_multipart([calls]))),
+    ("send_multipart of a Vec", |socket, calls| sent(socket.send_multipart(vec![calls]))),
+    ("send_multipart of what an iterator gives", |socket, calls| {
+        sent(socket.send_multipart(std::iter::once(calls).collect::<Multipart>()))
+    }),
+    ("send_multipart of what was appended", |socket, calls| {
+        let mut parts = Multipart::new();
+        parts.extend([calls]);
+        sent(socket.send_multipart(parts))
+    }),
+];
+
+/// The sends that do not wait, or as long as they are told.
+const BOUNDED_SENDS: [(&str, Send); 5] = [
+    ("send_with DONTWAIT", |socket, calls| match sent(socket.send_with(calls, Flags::DONTWAIT)) {
+        Err(Errno::EAGAIN) => Ok(false),
+        sent => sent,
+    }),
+    ("try_send", |socket, calls| tried(socket.try_send(calls))),
+    ("send_timeout", |socket, calls| tried(socket.send_timeout(calls, A_MOMENT))),
+    ("try_send_multipart", |socket, calls| tried(socket.try_send_multipart(calls))),
+    ("send_multipart_timeout", |socket, calls| tried(socket.send_multipart_timeout(calls, A_MOMENT))),
+];
+
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// The fast path was chosen before `into` ran. The socket took itself to be in the middle of a message afterwards, and
 /// discarded what was sent when its peer had left.
 #[deadline::test]
 fn every_send_decides_after_into_has_used_the_socket() {
-    type Send = fn(&Socket<'_, Push>) -> Result<(), SendError<Multipart>>;
-    let sends: [(&str, Send); 6] = [
-        ("send", |push| push.send(SendsFirst(push)).map_err(multipart)),
-        ("send_with", |push| push.send_with(SendsFirst(push), zmq::Flags::NONE).map_err(multipart)),
-        ("try_send", |push| push.try_send(SendsFirst(push)).map(|sent| assert!(sent.is_sent())).map_err(multipart)),
-        ("send_timeout", |push| {
-            let sent = push.send_timeout(SendsFirst(push), Duration::from_secs(5));
-            sent.map(|sent| assert!(sent.is_sent())).map_err(multipart)
-        }),
-        ("send_multipart", |push| push.send_multipart(SendsFirst(push))),
-        ("try_send_multipart", |push| push.try_send_multipart(SendsFirst(push)).map(|sent| assert!(sent.is_sent()))),
-    ];
-    for (name, send) in sends {
+    for ((name, send), (source, sink)) in WAITING_SENDS
+        .into_iter()
+        .chain(BOUNDED_SENDS)
+        .flat_map(|send| [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer)].map(|kinds| (send, kinds)))
+    {
         let context = Context::new().unwrap();
-        let push = context.socket(Push).unwrap();
-        let pull = context.socket(Pull).unwrap();
+        let push = context.socket(source).unwrap();
+        let pull = context.socket(sink).unwrap();
         pull.bind("inproc://pull").unwrap();
         push.connect("inproc://pull").unwrap();
-        send(&push).unwrap();
-        assert_eq!(pull.recv_multipart().unwrap(), ["head", "tail"], "{name}");
+        let call = || push.send_more("head").unwrap();
+        assert_eq!(send(&push, Calls(&call, b"tail")), Ok(true), "{name}");
+        let mut expected = Multipart::from(["head", "tail"]);
+        if name == "send_more" {
+            push.send("end").unwrap();
+            expected.push_back("end");
+        }
+        assert_eq!(pull.recv_multipart().unwrap(), expected, "{name}");
         drop(pull);
         while push.try_send("nobody is there").unwrap().is_sent() {}
-        assert!(!push.send_timeout("still nobody", Duration::from_millis(1)).unwrap().is_sent(), "{name}");
-        let pull = context.socket(Pull).unwrap();
+        assert!(!push.send_timeout("still nobody", A_MOMENT).unwrap().is_sent(), "{name}");
+        let pull = context.socket(sink).unwrap();
         pull.bind("inproc://next").unwrap();
         push.connect("inproc://next").unwrap();
         push.send("one").unwrap();
@@ -150,6 +205,346 @@ fn every_send_decides_after_into_has_used_the_socket() {
     }
 }
 
-fn multipart(failed: SendError) -> SendError<Multipart> {
-    panic!("{}", failed.error())
+/// A send that read the option before `into` would wait for ever.
+#[deadline::test]
+fn every_send_waits_as_the_options_say_that_into_has_set() {
+    for kind in [Kind::Push, Kind::Dealer, Kind::Pair, Kind::Req] {
+        let context = Context::new().unwrap();
+        let lonely = context.socket(kind).unwrap();
+        for (name, send) in WAITING_SENDS {
+            lonely.set_sndtimeo(None).unwrap();
+            let call = || lonely.set_sndtimeo(Some(Duration::ZERO)).unwrap();
+            assert_eq!(send(&lonely, Calls(&call, b"nobody is there")), Err(Errno::EAGAIN), "{kind}, {name}");
+        }
+        for (name, send) in BOUNDED_SENDS {
+            let call = || lonely.set_sndtimeo(None).unwrap();
+            assert_eq!(send(&lonely, Calls(&call, b"nobody is there")), Ok(false), "{kind}, {name}");
+        }
+    }
+}
+
+/// The peer that `into` connects gets the message.
+#[deadline::test]
+fn every_send_finds_the_peer_that_into_has_connected() {
+    for (name, send) in WAITING_SENDS.into_iter().chain(BOUNDED_SENDS) {
+        let context = Context::new().unwrap();
+        let (push, pull) = (context.socket(Kind::Push).unwrap(), context.socket(Pull).unwrap());
+        pull.bind("inproc://pull").unwrap();
+        let call = || push.connect("inproc://pull").unwrap();
+        assert_eq!(send(&push, Calls(&call, b"message")), Ok(true), "{name}");
+        if name == "send_more" {
+            push.send("end").unwrap();
+        }
+        assert_eq!(pull.recv().unwrap(), "message", "{name}");
+    }
+}
+
+#[deadline::test]
+fn shared_socket_is_used_by_the_message_that_it_sends() {
+    type Send = fn(&SharedSocket<Push>, Calls<'_>) -> Result<bool, Errno>;
+    let sends: [Send; 3] = [
+        |shared, calls| sent(shared.send(calls)),
+        |shared, calls| tried(shared.try_send(calls)),
+        |shared, calls| tried(shared.send_timeout(calls, DEADLINE)),
+    ];
+    let context = Context::new().unwrap();
+    let pull = context.socket(Pull).unwrap();
+    pull.bind("inproc://pull").unwrap();
+    let shared = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
+    shared.with(|push| push.connect("inproc://pull")).unwrap().unwrap();
+    for send in sends {
+        let call = || {
+            shared.send(["inner", "parts"]).unwrap();
+            shared.with(|push| push.set_sndhwm(7)).unwrap().unwrap();
+        };
+        assert_eq!(send(&shared, Calls(&call, b"outer")), Ok(true));
+        assert_eq!(pull.recv_multipart().unwrap(), ["inner", "parts"]);
+        assert_eq!(pull.recv_multipart().unwrap(), ["outer"]);
+    }
+}
+
+/// The thread of the socket drops what the work has captured.
+#[deadline::test]
+fn shared_socket_refuses_the_calls_of_what_its_work_has_captured() {
+    struct SendsWhenDropped(SharedSocket<Push>, mpsc::Sender<Errno>);
+
+    impl Drop for SendsWhenDropped {
+        fn drop(&mut self) {
+            let _ = self.1.send(self.0.send("from the drop").unwrap_err().error().errno());
+        }
+    }
+
+    let context = Context::new().unwrap();
+    let shared = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
+    let (sender, dropped) = mpsc::channel();
+    let captured = SendsWhenDropped(shared.clone(), sender);
+    shared.with(move |_| drop(captured)).unwrap();
+    assert_eq!(dropped.recv().unwrap(), Errno::from_raw(libc::EDEADLK));
+    shared.with(|push| push.events().map(drop)).unwrap().unwrap();
+}
+
+#[deadline::test]
+fn actor_and_its_pipe_are_used_by_the_messages_that_they_send() {
+    let context = Context::new().unwrap();
+    let actor = Actor::spawn(&context, "actor", |pipe| {
+        let call = || pipe.send(["inner", "parts"]).unwrap();
+        // The message before the first use of the pipe says that the actor is ready.
+        pipe.send(Calls(&call, b"outer")).map_err(|failed| failed.into_parts().1)?;
+        while let Some(message) = pipe.recv()? {
+            if message == ["end"] {
+                return Ok(());
+            }
+            pipe.send(message).map_err(|failed| failed.into_parts().1)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let call = || actor.send(["inner", "parts"]).unwrap();
+    actor.send(Calls(&call, b"outer")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(actor.recv().unwrap().unwrap(), ["inner", "parts"]);
+        assert_eq!(actor.recv().unwrap().unwrap(), ["outer"]);
+    }
+    let call = || {
+        actor.send("end").unwrap();
+        eventually("the actor has ended", || !actor.is_running());
+    };
+    assert_eq!(sent(actor.send(Calls(&call, b"too late"))), Err(Errno::ECANCELED));
+}
+
+/// Calls a closure each time that its bytes are asked for, and gives other bytes the second time.
+struct Bytes<'a> {
+    call: &'a dyn Fn(),
+    count: Cell<u32>,
+    first: &'a [u8],
+}
+
+impl AsRef<[u8]> for Bytes<'_> {
+    fn as_ref(&self) -> &[u8] {
+        (self.call)();
+        if self.count.replace(self.count.get() + 1) == 0 { self.first } else { &[b'x'; 300] }
+    }
+}
+
+/// Calls `set` with bytes that call `call` while they are read.
+fn read_once(name: &str, call: &dyn Fn(), first: &[u8], set: impl FnOnce(&Bytes<'_>) -> zmq::Result<()>) {
+    let bytes = Bytes { call, count: Cell::new(0), first };
+    set(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(bytes.count.get(), 1, "{name} reads its bytes once");
+}
+
+#[deadline::test]
+fn every_option_reads_its_bytes_once_and_may_be_set_meanwhile() {
+    type Set = fn(&Socket<'_>, &dyn AsRef<[u8]>) -> zmq::Result<()>;
+    let mut options: Vec<(&str, Kind, Set)> = vec![
+        ("set_routing_id", Kind::Dealer, |socket, bytes| socket.set_routing_id(bytes)),
+        ("subscribe", Kind::Sub, |socket, bytes| socket.subscribe(bytes)),
+        ("unsubscribe", Kind::Sub, |socket, bytes| socket.unsubscribe(bytes)),
+        ("set_xpub_welcome_msg", Kind::XPub, |socket, bytes| socket.set_xpub_welcome_msg(bytes)),
+    ];
+    #[cfg(feature = "draft")]
+    options.extend([
+        ("set_hello_msg", Kind::Dealer, (|socket, bytes| socket.set_hello_msg(bytes)) as Set),
+        ("set_disconnect_msg", Kind::Router, |socket, bytes| socket.set_disconnect_msg(bytes)),
+        ("set_hiccup_msg", Kind::Dealer, |socket, bytes| socket.set_hiccup_msg(bytes)),
+    ]);
+    for (name, kind, set) in options {
+        let context = Context::new().unwrap();
+        let socket = context.socket(kind).unwrap();
+        let call = || {
+            set(&socket, &"meanwhile").unwrap();
+            socket.events().unwrap();
+        };
+        read_once(name, &call, b"bytes", |bytes| set(&socket, bytes));
+        if name == "set_routing_id" {
+            assert_eq!(socket.routing_id().unwrap(), b"bytes");
+        }
+    }
+}
+
+/// The id is set for the next connection. One that is made between the two would get it.
+#[deadline::test]
+fn connect_with_routing_id_reads_the_id_before_it_sets_it() {
+    let context = Context::new().unwrap();
+    let router = context.socket(Kind::Router).unwrap();
+    router.set_router_mandatory(true).unwrap();
+    let [first, second, third] = ["inproc://first", "inproc://second", "inproc://third"].map(|endpoint| {
+        let dealer = context.socket(Kind::Dealer).unwrap();
+        dealer.bind(endpoint).unwrap();
+        dealer
+    });
+    let call = || router.connect_with_routing_id("second", "inproc://second").unwrap();
+    read_once("connect_with_routing_id", &call, b"first", |id| router.connect_with_routing_id(id, "inproc://first"));
+    for (id, dealer) in [("first", &first), ("second", &second)] {
+        router.send_multipart([id, "to it"]).unwrap();
+        assert_eq!(dealer.recv().unwrap(), "to it");
+    }
+    #[cfg(feature = "draft")]
+    read_once("peer_state", &|| drop(router.events()), b"first", |id| router.peer_state(id).map(drop));
+    // A peer that connects under an id of its own may have the id already.
+    let call = || router.connect("inproc://third").unwrap();
+    read_once("connect_with_routing_id", &call, b"third", |id| {
+        assert_eq!(router.connect_with_routing_id(id, "inproc://first").unwrap_err().errno(), Errno::EINVAL);
+        Ok(())
+    });
+    third.send("hello").unwrap();
+    assert_ne!(router.recv_multipart().unwrap()[0], "third");
+}
+
+/// An owner is asked for its bytes once, and gives memory to each message that it makes.
+#[deadline::test]
+fn message_asks_its_owner_for_its_bytes_once() {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+
+    struct Changing(Vec<u8>);
+
+    impl AsRef<[u8]> for Changing {
+        fn as_ref(&self) -> &[u8] {
+            if ASKED.fetch_add(1, Ordering::Relaxed) == 0 { &self.0[..3] } else { &self.0 }
+        }
+    }
+
+    let message = Message::from_owner(Changing(vec![b'x'; 1000]));
+    let copy = message.clone();
+    assert_eq!((message.len(), &copy[..]), (3, &b"xxx"[..]));
+    drop((message, copy));
+    assert_eq!(ASKED.load(Ordering::Relaxed), 1);
+}
+
+/// The socket, the monitor and the authenticator that wait are used by the time that they are told.
+#[deadline::test]
+fn every_wait_reads_its_time_before_it_looks() {
+    let context = Context::new().unwrap();
+    let (publisher, pull) = (context.socket(XPub).unwrap(), context.socket(Pull).unwrap());
+    let push = context.socket(Push).unwrap();
+    pull.bind("inproc://pull").unwrap();
+    push.connect("inproc://pull").unwrap();
+    let receive = || assert!(pull.try_recv().unwrap().is_some());
+    let item = || [PollItem::socket(&pull, PollEvents::POLLIN)];
+    push.send("message").unwrap();
+    assert_eq!(poll(&mut item(), Calls(&receive, b"")).unwrap(), 0);
+    let mut poller = Poller::new().unwrap();
+    poller.add(&pull, 1, PollEvents::POLLIN).unwrap();
+    push.send("message").unwrap();
+    assert!(poller.wait(Calls(&receive, b"")).unwrap().is_empty());
+
+    let monitor = pull.monitor(Events::ALL).unwrap();
+    let (left, right) = (context.socket(Push).unwrap(), context.socket(Push).unwrap());
+    let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+    let take = || assert!(monitor.recv_timeout(DEADLINE).unwrap().is_some());
+    assert!(monitor.recv_timeout(Calls(&take, b"")).unwrap().is_none());
+    let connect = || {
+        left.connect(&endpoint).unwrap();
+        assert!(monitor.wait_for_connections(1, DEADLINE).unwrap());
+    };
+    assert!(monitor.wait_for_connections(1, Calls(&connect, b"")).unwrap());
+    assert!(right.connect_and_wait("inproc://pull", Calls(&|| right.connect(&endpoint).unwrap(), b"")).unwrap());
+
+    let subscriber = context.socket(Sub).unwrap();
+    publisher.bind("inproc://publisher").unwrap();
+    subscriber.connect("inproc://publisher").unwrap();
+    let subscribe = || subscriber.subscribe("news").unwrap();
+    let mut received = Vec::new();
+    assert!(publisher.wait_for_subscribers(1, Calls(&subscribe, b""), &mut received).unwrap());
+    assert_eq!(received, ["\u{1}news"]);
+
+    let authenticator = Authenticator::start(&context).unwrap();
+    let use_it = || assert_eq!(authenticator.next_event(A_MOMENT).unwrap(), None);
+    assert_eq!(authenticator.next_event(Calls(&use_it, b"")).unwrap(), None);
+}
+
+#[cfg(feature = "draft")]
+mod draft {
+    use super::*;
+    use zmq::{Client, Dish, Gather, Peer, Server};
+
+    static LARGE: [u8; 9000] = [0; 9000];
+
+    #[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
+    fn radio_is_used_by_the_message_that_it_sends_to_a_group() {
+        let context = Context::new().unwrap();
+        let (radio, dish) = (context.socket(Kind::Radio).unwrap(), context.socket(Dish).unwrap());
+        radio.bind("inproc://radio").unwrap();
+        dish.join("group").unwrap();
+        dish.join("other").unwrap();
+        dish.connect("inproc://radio").unwrap();
+        let call = || radio.send_to_group("other", "inner").unwrap();
+        radio.send_to_group("group", Calls(&call, b"outer")).unwrap();
+        for (group, content) in [("other", "inner"), ("group", "outer")] {
+            let message = dish.recv().unwrap();
+            assert_eq!((&*message.group(), message.as_str()), (group, Some(content)));
+        }
+        // What fits no datagram is refused by a RADIO that has connected over udp.
+        radio.send_to_group("group", &LARGE[..]).unwrap();
+        let call = || radio.connect("udp://127.0.0.1:9").unwrap();
+        assert_eq!(sent(radio.send_to_group("group", Calls(&call, &LARGE))), Err(Errno::EMSGSIZE));
+    }
+
+    #[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
+    fn server_and_peer_are_used_by_the_message_that_they_send() {
+        let context = Context::new().unwrap();
+        let (server, client) = (context.socket(Server).unwrap(), context.socket(Client).unwrap());
+        server.bind("inproc://server").unwrap();
+        client.connect("inproc://server").unwrap();
+        client.send("hello").unwrap();
+        let id = server.recv().unwrap().routing_id().unwrap();
+        let call = || server.send_to_peer(id, "inner").unwrap();
+        server.send_to_peer(id, Calls(&call, b"outer")).unwrap();
+        assert_eq!([(); 2].map(|()| client.recv().unwrap()), ["inner", "outer"]);
+        let call = || client.send("inner").unwrap();
+        client.send(Calls(&call, b"outer")).unwrap();
+        assert_eq!([(); 2].map(|()| server.recv().unwrap()), ["inner", "outer"]);
+
+        let [bound, peer] = [(); 2].map(|()| context.socket(Peer).unwrap());
+        bound.bind("inproc://peer").unwrap();
+        let id = peer.connect_peer("inproc://peer").unwrap();
+        let call = || peer.send_to_peer(id, "inner").unwrap();
+        peer.send_to_peer(id, Calls(&call, b"outer")).unwrap();
+        assert_eq!([(); 2].map(|()| bound.recv().unwrap()), ["inner", "outer"]);
+    }
+
+    #[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
+    fn every_send_of_one_part_is_used_by_its_message() {
+        for (name, send) in WAITING_SENDS.into_iter().chain(BOUNDED_SENDS) {
+            if name.contains("multipart") || name == "send_more" {
+                continue;
+            }
+            let context = Context::new().unwrap();
+            let (scatter, gather) = (context.socket(Kind::Scatter).unwrap(), context.socket(Gather).unwrap());
+            gather.bind("inproc://gather").unwrap();
+            let call = || {
+                scatter.connect("inproc://gather").unwrap();
+                scatter.send("inner").unwrap();
+            };
+            assert_eq!(send(&scatter, Calls(&call, b"outer")), Ok(true), "{name}");
+            assert_eq!([(); 2].map(|()| gather.recv().unwrap()), ["inner", "outer"], "{name}");
+        }
+    }
+
+    /// A body that is sent alone would be taken for an address.
+    #[deadline::test(patches = [9, 12])]
+    fn dgram_is_used_by_the_body_that_it_sends() {
+        let context = Context::new().unwrap();
+        let port = common::HeldPort::new(socket2::Type::DGRAM, std::net::Ipv4Addr::LOCALHOST);
+        let dgram = context.socket(Kind::Dgram).unwrap();
+        dgram.bind(&format!("udp://{}", port.address())).unwrap();
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_read_timeout(Some(DEADLINE)).unwrap();
+        let address = peer.local_addr().unwrap();
+        let mut buffer = [0; 100];
+        let mut receives = |text: &str| {
+            let (size, _) = peer.recv_from(&mut buffer).unwrap();
+            assert_eq!(&buffer[..size], text.as_bytes());
+        };
+        let call = || dgram.send_to(address, "inner").unwrap();
+        dgram.send_to(address, Calls(&call, b"outer")).unwrap();
+        receives("inner");
+        receives("outer");
+        let call = || dgram.send_more(address.to_string()).unwrap();
+        assert_eq!(sent(dgram.send_to(address, Calls(&call, b"outer"))), Err(Errno::EINVAL));
+        dgram.send("body").unwrap();
+        receives("body");
+        dgram.send_to(address, "whole").unwrap();
+        receives("whole");
+    }
 }

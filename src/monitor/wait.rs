@@ -52,8 +52,8 @@ impl Monitor {
     /// # }
     /// ```
     pub fn wait_for_connections(&self, count: u64, timeout: impl Into<Option<Duration>>) -> Result<bool> {
-        self.check_process()?;
         let deadline = Deadline::after(timeout);
+        self.check_process()?;
         self.queue.wait_for_arrivals(count, |enough| {
             // A wait without a time-out ends after a day, and begins again.
             while !wait_readable(super::CALL, enough, deadline)? && deadline.is_never() {}

@@ -205,7 +205,8 @@ impl Authenticator {
     /// # }
     /// ```
     pub fn next_event(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<AuthEvent>> {
-        self.handler("next_event")?.events.next(timeout.into())
+        let timeout = timeout.into();
+        self.handler("next_event")?.events.next(timeout)
     }
 
     /// The numbers of its decisions so far.
