@@ -198,29 +198,3 @@ fn parts_of_a_message_are_freed_when_their_peer_leaves_before_the_last() {
         }
     }
 }
-
-/// A call that does not wait read commands once in a millisecond only, and answered EAGAIN until then.
-#[deadline::test(patches = [1027])]
-fn try_send_finds_the_room_that_peers_made() {
-    for (source, sink) in [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair)] {
-        let context = Context::new().unwrap();
-        let (source, sink) = (context.socket(source).unwrap(), context.socket(sink).unwrap());
-        source.set_sndhwm(1).unwrap();
-        sink.set_rcvhwm(1).unwrap();
-        source.connect(&sink.bind("inproc://sink").unwrap()).unwrap();
-        for number in 0..1000 {
-            while source.try_send("x").unwrap().is_sent() {}
-            while sink.try_recv().unwrap().is_some() {}
-            assert!(source.try_send("y").unwrap().is_sent(), "{number}: {source:?}");
-        }
-    }
-    // A peer that has just come.
-    for number in 0..200 {
-        let context = Context::new().unwrap();
-        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-        source.bind("inproc://source").unwrap();
-        assert!(!source.try_send("x").unwrap().is_sent());
-        sink.connect("inproc://source").unwrap();
-        assert!(source.try_send("x").unwrap().is_sent(), "{number}");
-    }
-}

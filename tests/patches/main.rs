@@ -39,6 +39,7 @@ mod socks;
 mod threads;
 #[cfg(feature = "draft")]
 mod udp;
+mod would_block;
 mod ws;
 mod ws_engine;
 mod xpub;

@@ -1,0 +1,224 @@
+//! socket_base.cpp: sends that do not wait, while there is room.
+
+use std::collections::BTreeMap;
+#[cfg(feature = "draft")]
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use zmq::{Context, Kind, Message, Socket};
+
+use crate::common::{DEADLINE, TCP, context, eventually, next, opens};
+
+/// How a message names the peer.
+enum To {
+    Any,
+    Id(Vec<u8>),
+    #[cfg(feature = "draft")]
+    Number(NonZeroU32),
+    #[cfg(feature = "draft")]
+    Group,
+}
+
+/// Two sockets that are connected, with marks of 1.
+struct Route<'a> {
+    source: Socket<'a>,
+    sink: Socket<'a>,
+    to: To,
+}
+
+impl Route<'_> {
+    /// Sends one byte.
+    fn try_send(&self) -> bool {
+        let message = Message::from("x");
+        #[cfg(feature = "draft")]
+        let message = match &self.to {
+            To::Number(number) => {
+                let mut message = message;
+                message.set_routing_id(*number).unwrap();
+                message
+            }
+            To::Group => {
+                let mut message = message;
+                message.set_group("group").unwrap();
+                message
+            }
+            _ => message,
+        };
+        match &self.to {
+            To::Id(id) => self.source.try_send_multipart([id[..].into(), message]).unwrap().is_sent(),
+            _ => self.source.try_send(message).unwrap().is_sent(),
+        }
+    }
+
+    /// Receives as many bytes. A STREAM has an id before them.
+    fn receive(&self, bytes: usize) {
+        let mut received = 0;
+        while received < bytes {
+            let part = self.sink.recv_timeout(DEADLINE).unwrap().expect("a message");
+            received += if part.more() { 0 } else { part.len() };
+        }
+    }
+}
+
+/// The endpoints that sockets of these kinds can bind.
+fn endpoints(source: Kind) -> Vec<&'static str> {
+    if source == Kind::Stream {
+        return vec![TCP];
+    }
+    let mut endpoints = vec!["inproc://source", TCP, "ipc://*"];
+    endpoints.extend(zmq::has("WS").then_some("ws://127.0.0.1:*"));
+    endpoints
+}
+
+fn sockets(context: &Context, source: Kind, sink: Kind) -> (Socket<'_>, Socket<'_>) {
+    let (source, sink) = (context.socket(source).unwrap(), context.socket(sink).unwrap());
+    source.set_sndhwm(1).unwrap();
+    sink.set_rcvhwm(1).unwrap();
+    match source.kind() {
+        Kind::Router => {
+            source.set_router_mandatory(true).unwrap();
+            sink.set_routing_id("sink").unwrap();
+        }
+        Kind::XPub => {
+            source.set_xpub_nodrop(true).unwrap();
+            sink.subscribe("").unwrap();
+        }
+        #[cfg(feature = "draft")]
+        Kind::Radio => {
+            source.set_xpub_nodrop(true).unwrap();
+            sink.join("group").unwrap();
+        }
+        _ => {}
+    }
+    (source, sink)
+}
+
+fn route<'a>(context: &'a Context, source: Kind, sink: Kind, endpoint: &str) -> Route<'a> {
+    let (source, sink) = sockets(context, source, sink);
+    #[cfg(feature = "draft")]
+    if source.kind() == Kind::Peer {
+        let number = source.connect_peer(&sink.bind(endpoint).unwrap()).unwrap();
+        return Route { source, sink, to: To::Number(number) };
+    }
+    sink.connect(&source.bind(endpoint).unwrap()).unwrap();
+    let to = match source.kind() {
+        Kind::Router => {
+            sink.send("hello").unwrap();
+            To::Id(next(&source).swap_remove(0))
+        }
+        // The notice of the connection.
+        Kind::Stream => To::Id(next(&source).swap_remove(0)),
+        Kind::XPub => {
+            eventually("the XPUB gets the subscription", || {
+                sink.events().unwrap();
+                source.try_recv().unwrap().is_some()
+            });
+            To::Any
+        }
+        #[cfg(feature = "draft")]
+        Kind::Server => {
+            sink.send("hello").unwrap();
+            To::Number(source.recv_timeout(DEADLINE).unwrap().expect("a message").routing_id().unwrap())
+        }
+        #[cfg(feature = "draft")]
+        Kind::Radio => {
+            eventually("the RADIO knows the group", || {
+                source.send_to_group("group", "probe").unwrap();
+                sink.recv_timeout(Duration::from_millis(5)).unwrap().is_some()
+            });
+            source.send_to_group("group", "end").unwrap();
+            while sink.recv_timeout(DEADLINE).unwrap().expect("the end") != "end" {}
+            To::Group
+        }
+        _ => To::Any,
+    };
+    Route { source, sink, to }
+}
+
+/// A call that does not wait read commands once in a millisecond only, and answered EAGAIN until then.
+#[deadline::test(patches = [1009, 1027])]
+fn try_send_finds_the_room_whatever_the_kind_and_the_transport() {
+    let mut kinds = vec![
+        (Kind::Push, Kind::Pull),
+        (Kind::Dealer, Kind::Dealer),
+        (Kind::Pair, Kind::Pair),
+        (Kind::XPub, Kind::Sub),
+        (Kind::Router, Kind::Dealer),
+        (Kind::Stream, Kind::Stream),
+    ];
+    #[cfg(feature = "draft")]
+    kinds.extend([
+        (Kind::Client, Kind::Server),
+        (Kind::Server, Kind::Client),
+        (Kind::Scatter, Kind::Gather),
+        (Kind::Channel, Kind::Channel),
+        (Kind::Peer, Kind::Peer),
+        (Kind::Radio, Kind::Dish),
+    ]);
+    let mut refused = BTreeMap::new();
+    for (source, sink) in kinds.into_iter().filter(|(source, _)| opens(*source)) {
+        for endpoint in endpoints(source) {
+            let context = context();
+            let route = route(&context, source, sink, endpoint);
+            let mut unread = 0;
+            eventually("the first message is sent", || route.try_send());
+            route.receive(1);
+            for _ in 0..if endpoint.starts_with("inproc") { 300 } else { 50 } {
+                while route.try_send() {
+                    unread += 1;
+                }
+                // The pipe of the source says that it has room before a message of it can arrive.
+                route.receive(unread);
+                unread = usize::from(route.try_send());
+                if unread == 0 {
+                    *refused.entry((source.to_string(), endpoint)).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    assert!(refused.is_empty(), "refused in spite of room: {refused:?}");
+}
+
+/// REQ may send again when it has received the reply. Its peer has read the request before.
+#[deadline::test(patches = [1027])]
+fn req_finds_room_for_its_next_request() {
+    for endpoint in endpoints(Kind::Req) {
+        let context = context();
+        let (req, rep) = sockets(&context, Kind::Req, Kind::Rep);
+        req.connect(&rep.bind(endpoint).unwrap()).unwrap();
+        for number in 0..100 {
+            let is_sent = req.try_send("request").unwrap().is_sent();
+            // The first connection may take its time.
+            if number == 0 && !is_sent {
+                req.send("request").unwrap();
+            }
+            assert!(number == 0 || is_sent, "{endpoint}, {number}");
+            assert_eq!(rep.recv_timeout(DEADLINE).unwrap().unwrap(), "request");
+            rep.send("reply").unwrap();
+            assert_eq!(req.recv_timeout(DEADLINE).unwrap().unwrap(), "reply");
+        }
+    }
+}
+
+/// A peer that has come since the last command was read.
+#[deadline::test(patches = [1027])]
+fn try_send_finds_the_peer_that_has_just_come() {
+    let mut kinds =
+        vec![(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair), (Kind::Req, Kind::Rep)];
+    #[cfg(feature = "draft")]
+    kinds.extend([(Kind::Client, Kind::Server), (Kind::Scatter, Kind::Gather), (Kind::Channel, Kind::Channel)]);
+    let mut refused = BTreeMap::new();
+    for (source_kind, sink_kind) in kinds.into_iter().filter(|(source, _)| opens(*source)) {
+        for _ in 0..50 {
+            let context = context();
+            let (source, sink) = sockets(&context, source_kind, sink_kind);
+            source.bind("inproc://source").unwrap();
+            assert!(!source.try_send("x").unwrap().is_sent());
+            sink.connect("inproc://source").unwrap();
+            if !source.try_send("x").unwrap().is_sent() {
+                *refused.entry(source_kind.to_string()).or_insert(0) += 1;
+            }
+        }
+    }
+    assert!(refused.is_empty(), "refused in spite of a peer: {refused:?}");
+}
