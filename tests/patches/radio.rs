@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use zmq::{Context, Dish, Radio};
 
-use crate::common::{DEADLINE, TRANSPORTS, context, eventually, wait_for_close};
+#[cfg(target_os = "linux")]
+use super::conflate::resident;
+#[cfg(target_os = "linux")]
+use crate::common::in_own_process;
+use crate::common::{DEADLINE, TCP, TRANSPORTS, context, eventually, wait_for_close};
 use crate::{listener, peer};
 
 /// The group was freed once for each DISH that got the message.
@@ -62,19 +66,19 @@ fn radio_closes_a_connection_that_joins_a_group_of_more_than_255_bytes() {
 /// A DISH took a heartbeat for the frame that names a group, and ended the connection.
 #[deadline::test(patches = [1024])]
 fn heartbeats_end_no_connection_of_radio_and_dish() {
-    for (of_radio, of_dish) in [(true, false), (false, true), (true, true)] {
+    let mut endpoints = vec![TCP, "ipc://*"];
+    endpoints.extend(zmq::has("WS").then_some("ws://127.0.0.1:*"));
+    for (endpoint, of_radio, of_dish) in endpoints.into_iter().flat_map(|endpoint| {
+        [(true, false), (false, true), (true, true)].map(|(of_radio, of_dish)| (endpoint, of_radio, of_dish))
+    }) {
         let context = Context::new().unwrap();
         let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
-        for (heartbeats, set) in [
-            (of_radio, radio.set_heartbeat_ivl(of_radio.then_some(Duration::from_millis(5)))),
-            (of_dish, dish.set_heartbeat_ivl(of_dish.then_some(Duration::from_millis(5)))),
-        ] {
-            set.unwrap_or_else(|error| panic!("{heartbeats}: {error}"));
-        }
+        radio.set_heartbeat_ivl(of_radio.then_some(Duration::from_millis(2))).unwrap();
+        dish.set_heartbeat_ivl(of_dish.then_some(Duration::from_millis(2))).unwrap();
         // The default is the interval, in which a busy machine may not answer.
         radio.set_heartbeat_timeout(Some(DEADLINE)).unwrap();
         dish.set_heartbeat_timeout(Some(DEADLINE)).unwrap();
-        let endpoint = radio.bind("tcp://127.0.0.1:*").unwrap();
+        let endpoint = radio.bind(endpoint).unwrap();
         dish.join("group").unwrap();
         dish.connect(&endpoint).unwrap();
         eventually("the RADIO knows the group", || {
@@ -82,11 +86,11 @@ fn heartbeats_end_no_connection_of_radio_and_dish() {
             dish.try_recv().unwrap().is_some()
         });
         while dish.recv_timeout(Duration::from_millis(50)).unwrap().is_some() {}
-        // About a hundred heartbeats come, some of them between two messages.
-        for number in 0..500_u16 {
-            radio.send_to_group("group", number.to_be_bytes().to_vec()).unwrap();
+        // Some twenty heartbeats come, some of them between two messages.
+        for number in 0..50_u8 {
+            radio.send_to_group("group", [number]).unwrap();
             let message = dish.recv_timeout(DEADLINE).unwrap().expect("the message arrives");
-            assert_eq!(message[..], number.to_be_bytes(), "{of_radio}, {of_dish}");
+            assert_eq!(message[..], [number], "{endpoint}, {of_radio}, {of_dish}");
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -116,4 +120,67 @@ fn radio_drops_only_messages_without_room() {
         radio.send_to_group("news", "x").unwrap();
     }
     assert_eq!(std::iter::from_fn(|| dish.try_recv().unwrap()).count(), 2);
+}
+
+/// DISH queued each join and each leave while it had no RADIO.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [6, 7, 13, 1032])]
+fn joins_and_leaves_take_no_memory_while_nobody_is_there() {
+    in_own_process("radio::joins_and_leaves_take_no_memory_while_nobody_is_there", || {
+        for late in ["inproc://late", "tcp://127.0.0.1:9", "ipc:///nowhere/at/all"] {
+            let context = context();
+            let dish = context.socket(Dish).unwrap();
+            dish.set_sndhwm(1000).unwrap();
+            dish.connect(late).unwrap();
+            let toggle = |count: u32| {
+                for round in 0..count {
+                    for group in ["again and again".to_owned(), format!("once {round}")] {
+                        dish.join(&group).unwrap();
+                        dish.leave(&group).unwrap();
+                    }
+                }
+            };
+            // The queue fills to the mark.
+            toggle(5_000);
+            let before = resident();
+            toggle(20_000);
+            let grown = resident().saturating_sub(before);
+            // A message has 64 bytes: without a bound these are 5 MB.
+            assert!(grown < 1 << 20, "{late}: {grown} bytes");
+        }
+    });
+}
+
+/// Joins and leaves beyond the mark were dropped. A RADIO sends to the groups in force.
+#[deadline::test(patches = [6, 7, 13, 1009, 1032])]
+fn radio_hears_of_the_groups_in_force_after_many_changes() {
+    const GROUPS: u32 = 1000;
+    for (endpoint, mark) in TRANSPORTS.into_iter().flat_map(|endpoint| [(endpoint, 1), (endpoint, 100)]) {
+        let context = context();
+        let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
+        dish.set_sndhwm(mark).unwrap();
+        dish.set_rcvhwm(0).unwrap();
+        radio.set_rcvhwm(mark).unwrap();
+        radio.set_sndhwm(0).unwrap();
+        dish.connect(&radio.bind(endpoint).unwrap()).unwrap();
+        let group = |number: u32| format!("group {number}");
+        (0..GROUPS).for_each(|number| dish.join(&group(number)).unwrap());
+        // Every other group is left again.
+        (0..GROUPS).step_by(2).for_each(|number| dish.leave(&group(number)).unwrap());
+        let expected: Vec<_> = (1..GROUPS).step_by(2).map(group).collect();
+        let mut heard = Vec::new();
+        eventually("the RADIO knows the groups in force", || {
+            heard.clear();
+            (0..GROUPS).for_each(|number| radio.send_to_group(&group(number), "news").unwrap());
+            // The last one tells that the others have come, or do not come.
+            radio.send_to_group(expected.last().unwrap(), "end").unwrap();
+            while let Some(message) = dish.recv_timeout(Duration::from_millis(20)).unwrap() {
+                if message == "end" {
+                    break;
+                }
+                heard.push(message.group().into_owned());
+            }
+            heard == expected
+        });
+    }
 }

@@ -2,11 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::time::Duration;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
+use socket2::Type;
 use zmq::{Context, Proxy, Socket, SocketSpec, Sub, XPub, XSub};
 
-use crate::common::{DEADLINE, eventually};
+#[cfg(target_os = "linux")]
+use super::conflate::resident;
+#[cfg(target_os = "linux")]
+use crate::common::in_own_process;
+use crate::common::{DEADLINE, HeldPort, TCP, context, eventually};
 use crate::{RECV_TIMEOUT, connecting, peer};
 
 /// Subscribes and unsubscribes many times. The publisher receives each change before the next one is sent.
@@ -126,9 +132,12 @@ fn sub_sends_a_subscription_after_many_that_ended() {
     assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().expect("a message"), "news");
 }
 
+/// How long a message may be on its way from an I/O thread.
+const A_MOMENT: Duration = Duration::from_millis(1);
+
 /// The topics that a publisher knows of, by the subscriptions and ends that it has received.
-fn take_news(publisher: &Socket<'_, XPub>, known: &mut BTreeSet<Vec<u8>>) {
-    while let Some(news) = publisher.try_recv().unwrap() {
+fn take_news(publisher: &Socket<'_, XPub>, known: &mut BTreeSet<Vec<u8>>, timeout: Duration) {
+    while let Some(news) = publisher.recv_timeout(timeout).unwrap() {
         let topic = news[1..].to_vec();
         if news[0] == 1 {
             known.insert(topic)
@@ -173,34 +182,54 @@ fn subscribers<'a>(context: &'a Context, endpoint: &str, mark: u32) -> [Subscrib
 /// The room was counted from the subscriptions in force, which become fewer while their ends queue.
 #[deadline::test(patches = [1031])]
 fn sub_and_xsub_send_every_end_of_a_subscription() {
-    const TOPICS: u32 = 10_000;
     for (endpoint, mark) in
-        ["inproc://publisher", "tcp://127.0.0.1:*"].into_iter().flat_map(|endpoint| [(endpoint, 1), (endpoint, 1000)])
+        ["inproc://publisher", TCP, "ipc://*"].into_iter().flat_map(|endpoint| [(endpoint, 1), (endpoint, 1000)])
     {
+        // Over inproc the mark is the sum of both. With a mark of 1 over the others, each message is a turn of the I/O thread.
+        let topics = if mark == 1 && !endpoint.starts_with("inproc") { 1_000 } else { 10_000 };
         for which in 0..2 {
             let context = Context::new().unwrap();
             let publisher = context.socket(XPub).unwrap();
-            // Over inproc the mark is the sum of both; over tcp each message would wait for the thread of the test.
-            if endpoint.starts_with("inproc") {
-                publisher.set_rcvhwm(mark).unwrap();
-            }
+            publisher.set_rcvhwm(mark).unwrap();
             let endpoint = publisher.bind(endpoint).unwrap();
             let [sub, xsub] = subscribers(&context, &endpoint, mark);
             let subscriber = if which == 0 { &sub } else { &xsub };
-            let mut known = BTreeSet::new();
-            (0..TOPICS).for_each(|number| subscriber.change(&number.to_be_bytes(), true));
-            eventually("all subscriptions arrive", || {
-                subscriber.use_it();
-                take_news(&publisher, &mut known);
-                known.len() == TOPICS as usize
-            });
-            (0..TOPICS).for_each(|number| subscriber.change(&number.to_be_bytes(), false));
-            eventually("all ends arrive", || {
-                subscriber.use_it();
-                take_news(&publisher, &mut known);
-                known.is_empty()
-            });
+            assert_all_arrive(
+                &publisher,
+                topics,
+                |topic, begins| subscriber.change(topic, begins),
+                || subscriber.use_it(),
+            );
         }
+    }
+}
+
+/// All of them queue: the queue has room for twice as many changes as there were topics.
+#[deadline::test(patches = [1031])]
+fn sub_sends_a_hundred_thousand_ends() {
+    let context = Context::new().unwrap();
+    let publisher = context.socket(XPub).unwrap();
+    let [sub, _] = subscribers(&context, &publisher.bind(TCP).unwrap(), 1);
+    assert_all_arrive(&publisher, 100_000, |topic, begins| sub.change(topic, begins), || sub.use_it());
+}
+
+/// Subscribes to so many topics, and ends that again: the publisher hears of all.
+fn assert_all_arrive(publisher: &Socket<'_, XPub>, topics: u32, change: impl Fn(&[u8], bool), use_it: impl Fn()) {
+    let mut known = BTreeSet::new();
+    for begins in [true, false] {
+        (0..topics).for_each(|number| change(&number.to_be_bytes(), begins));
+        wait_for_news(publisher, &mut known, if begins { topics as usize } else { 0 }, &use_it);
+    }
+}
+
+/// Receives until the publisher knows so many topics.
+fn wait_for_news(publisher: &Socket<'_, XPub>, known: &mut BTreeSet<Vec<u8>>, topics: usize, use_it: impl Fn()) {
+    let start = Instant::now();
+    while known.len() != topics {
+        // A socket sends changes that found no room while it is used.
+        use_it();
+        take_news(publisher, known, A_MOMENT);
+        assert!(start.elapsed() < DEADLINE, "the publisher knows {} of {topics} topics", known.len());
     }
 }
 
@@ -227,14 +256,15 @@ fn publisher_knows_the_topics_in_force_after_many_changes() {
                 }
                 subscriber.change(&topic, begins);
                 if random % 4096 < 2 {
-                    take_news(&publisher, &mut known);
+                    take_news(&publisher, &mut known, Duration::ZERO);
                 }
             }
-            eventually("the publisher knows the topics in force", || {
+            let start = Instant::now();
+            while known != in_force {
                 subscriber.use_it();
-                take_news(&publisher, &mut known);
-                known == in_force
-            });
+                take_news(&publisher, &mut known, A_MOMENT);
+                assert!(start.elapsed() < DEADLINE, "{endpoint}, {mark}: the publisher knows other topics");
+            }
         }
     }
 }
@@ -258,35 +288,74 @@ fn forwarder_passes_on_every_end_of_a_subscription() {
         (0..TOPICS).for_each(|number| subscriber.subscribe(number.to_be_bytes()).unwrap());
         eventually("all subscriptions arrive", || {
             subscriber.events().unwrap();
-            take_news(&publisher, &mut known);
+            take_news(&publisher, &mut known, Duration::ZERO);
             known.len() == TOPICS as usize
         });
         if leaves {
             drop(subscriber);
             eventually("all ends arrive", || {
-                take_news(&publisher, &mut known);
+                take_news(&publisher, &mut known, Duration::ZERO);
                 known.is_empty()
             });
         } else {
             (0..TOPICS).for_each(|number| subscriber.unsubscribe(number.to_be_bytes()).unwrap());
             eventually("all ends arrive", || {
                 subscriber.events().unwrap();
-                take_news(&publisher, &mut known);
+                take_news(&publisher, &mut known, Duration::ZERO);
                 known.is_empty()
             });
         }
     }
 }
 
+/// Two forwarders in a row, and all of their sockets with the same mark.
+#[deadline::test(patches = [1031])]
+fn forwarders_in_a_row_pass_on_every_end_of_a_subscription() {
+    for (endpoint, mark) in ["inproc", TCP].into_iter().flat_map(|endpoint| [(endpoint, 1), (endpoint, 1000)]) {
+        let context = Context::new().unwrap();
+        let name = |name: &str| if endpoint == "inproc" { format!("inproc://{name}") } else { endpoint.to_owned() };
+        let publisher = context.socket(XPub).unwrap();
+        publisher.set_rcvhwm(mark).unwrap();
+        let mut upstream = publisher.bind(&name("publisher")).unwrap();
+        let forwarders = ["first", "second"].map(|forwarder| {
+            let front = SocketSpec::new(XSub).with(move |xsub| xsub.set_sndhwm(mark)).connect(&upstream);
+            let back = SocketSpec::new(XPub).with(move |xpub| xpub.set_rcvhwm(mark)).bind(name(forwarder));
+            let forwarder = Proxy::builder(front, back).start(&context).unwrap();
+            upstream.clone_from(&forwarder.backend_endpoints()[0]);
+            forwarder
+        });
+        let [sub, xsub] = subscribers(&context, &upstream, mark);
+        let topics = if mark == 1 { 500 } else { 5_000 };
+        for subscriber in [sub, xsub] {
+            let change = |topic: &[u8], begins| subscriber.change(topic, begins);
+            assert_all_arrive(&publisher, topics, change, || subscriber.use_it());
+        }
+        // A subscriber that leaves ends its subscriptions.
+        let [sub, _] = subscribers(&context, &upstream, mark);
+        (0..topics).for_each(|number| sub.change(&number.to_be_bytes(), true));
+        let mut known = BTreeSet::new();
+        wait_for_news(&publisher, &mut known, topics as usize, || sub.use_it());
+        drop(sub);
+        wait_for_news(&publisher, &mut known, 0, || {});
+        drop(forwarders);
+    }
+}
+
 /// SUB queued each subscription and each end of one while it had no publisher: 63 MB after a million.
 #[deadline::test(patches = [1031])]
 fn sub_keeps_no_history_of_its_subscriptions() {
-    let context = Context::new().unwrap();
-    for number in 0..2 {
-        let late = format!("inproc://late-{number}");
+    for (late, which) in ["inproc://late", TCP, "ipc://@"].into_iter().flat_map(|late| [(late, 0), (late, 1)]) {
+        let context = context();
+        let publisher = context.socket(XPub).unwrap();
+        let port = HeldPort::new(Type::STREAM, Ipv4Addr::LOCALHOST);
+        let late = match late {
+            TCP => format!("tcp://{}", port.address()),
+            "ipc://@" => format!("ipc://@zmq-late-{}-{which}", std::process::id()),
+            inproc => inproc.to_owned(),
+        };
         let [sub, xsub] = subscribers(&context, &late, 1000);
-        let subscriber = if number == 0 { sub } else { xsub };
-        for round in 0..50_000_u32 {
+        let subscriber = if which == 0 { &sub } else { &xsub };
+        for round in 0..20_000_u32 {
             // The topic A in each round, and another topic once.
             subscriber.change(b"A", true);
             subscriber.change(&round.to_be_bytes(), true);
@@ -294,8 +363,7 @@ fn sub_keeps_no_history_of_its_subscriptions() {
             subscriber.change(&round.to_be_bytes(), false);
         }
         subscriber.change(b"last", true);
-        let publisher = context.socket(XPub).unwrap();
-        publisher.bind(&late).unwrap();
+        eventually("the publisher is bound", || publisher.bind(&late).is_ok());
         let mut received = 0;
         eventually("the last subscription arrives", || {
             subscriber.use_it();
@@ -303,8 +371,36 @@ fn sub_keeps_no_history_of_its_subscriptions() {
                 .inspect(|_| received += 1)
                 .any(|news| news == b"\x01last"[..])
         });
-        assert!(received < 3000, "{number}: {received}");
+        assert!(received < 3000, "{late}, {which}: {received}");
     }
+}
+
+/// The memory of the process while nobody is there.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [1031])]
+fn subscriptions_and_ends_take_no_memory_while_nobody_is_there() {
+    in_own_process("xsub::subscriptions_and_ends_take_no_memory_while_nobody_is_there", || {
+        for late in ["inproc://late", "tcp://127.0.0.1:9", "ipc:///nowhere/at/all"] {
+            let context = context();
+            for subscriber in subscribers(&context, late, 1000) {
+                let toggle = |count: u32| {
+                    for round in 0..count {
+                        subscriber.change(b"A", true);
+                        subscriber.change(&round.to_be_bytes(), true);
+                        subscriber.change(b"A", false);
+                        subscriber.change(&round.to_be_bytes(), false);
+                    }
+                };
+                // The queue fills to the mark.
+                toggle(5_000);
+                let before = resident();
+                toggle(20_000);
+                let grown = resident().saturating_sub(before);
+                // A message has 64 bytes: without a bound these are 5 MB.
+                assert!(grown < 1 << 20, "{late}: {grown} bytes");
+            }
+        }
+    });
 }
 
 /// A frame of ZMTP 3.0: its flags and its content.
