@@ -432,6 +432,54 @@ fn router_receives_the_old_messages_of_a_peer_that_comes_back_under_its_id() {
     }
 }
 
+/// A peer that comes back again and again while the ROUTER processes no command.
+#[deadline::test(patches = [1011, 1029])]
+fn router_receives_each_message_of_a_peer_that_keeps_coming_back_under_its_id() {
+    const VISITS: u8 = 20;
+    const MESSAGES: u8 = 5;
+    let mut endpoints = vec![TCP, "ipc://*", "inproc://router"];
+    endpoints.extend(zmq::has("WS").then_some("ws://127.0.0.1:*"));
+    for (endpoint, handover, waits) in endpoints.into_iter().flat_map(|endpoint| {
+        [(true, true), (true, false), (false, true), (false, false)]
+            .map(|(handover, waits)| (endpoint, handover, waits))
+    }) {
+        let what = format!("{endpoint}, handover: {handover}, the old connection has ended: {waits}");
+        let context = context();
+        let router = context.socket(Router).unwrap();
+        router.set_router_handover(handover).unwrap();
+        let monitor = router.monitor(Events::DISCONNECTED).unwrap();
+        let bound = router.bind(endpoint).unwrap();
+        for visit in 0..VISITS {
+            let dealer = context.socket(Dealer).unwrap();
+            // A ROUTER drops what comes over a second connection under an id, or over one that is replaced.
+            dealer.set_linger(if waits { None } else { Some(10 * SHORT) }).unwrap();
+            dealer.set_routing_id("peer").unwrap();
+            dealer.connect(&bound).unwrap();
+            for number in 0..MESSAGES {
+                dealer.send([visit, number]).unwrap();
+            }
+            drop(dealer);
+            match endpoint {
+                _ if !waits => {}
+                "inproc://router" => wait_for_reaper(&context),
+                _ => assert!(monitor.recv_timeout(DEADLINE).unwrap().is_some()),
+            }
+        }
+        let mut received = Vec::new();
+        let timeout = if waits { DEADLINE } else { 3 * SHORT };
+        while received.len() < usize::from(VISITS * MESSAGES) {
+            let Some(message) = router.recv_multipart_timeout(timeout).unwrap() else { break };
+            assert_eq!(message[0], "peer", "{what}");
+            received.push([message[1][0], message[1][1]]);
+        }
+        let sent = (0..VISITS).flat_map(|visit| (0..MESSAGES).map(move |number| [visit, number]));
+        if waits {
+            received.sort_unstable();
+            assert!(sent.eq(received), "{what}");
+        }
+    }
+}
+
 /// A DEALER with the id `name`, bound to `endpoint` once the port is free. The port of `endpoint` is a number from then on.
 fn server<'a>(context: &'a Context, name: &str, endpoint: &mut String) -> Socket<'a, Dealer> {
     let server = context.socket(Dealer).unwrap();
