@@ -8,9 +8,9 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, eventually, in_own_process, skip_unless};
+use common::{DEADLINE, eventually, in_own_process, opens, skip_unless};
 use zmq::monitor::{Event, Events, Notice, Options, ProtocolError};
-use zmq::{Context, Dealer, Errno, Monitor, Pair, PollEvents, PollItem, Pull, Push, Rep, Req, Router, poll};
+use zmq::{Context, Dealer, Errno, Kind, Monitor, Pair, PollEvents, PollItem, Pull, Push, Rep, Req, Router, poll};
 
 /// The next notice; a test that gets none has failed.
 #[track_caller]
@@ -417,12 +417,25 @@ fn over_websockets() {
 /// The monitoring ended before the socket was closed, so that its last events were never reported.
 #[deadline::test]
 fn monitor_reports_the_last_events_of_a_socket_that_is_dropped() {
-    for transport in ["tcp://127.0.0.1:*".to_owned(), format!("ipc://@zmq-last-{}", std::process::id())] {
+    let mut transports = vec!["tcp://127.0.0.1:*".to_owned(), "ipc://*".to_owned()];
+    transports.push(format!("ipc://@zmq-last-{}", std::process::id()));
+    if !skip_unless(zmq::has("WS"), "a part, ws: this libzmq has no WebSockets") {
+        transports.push("ws://127.0.0.1:*".to_owned());
+    }
+    let mut kinds = vec![(Kind::Rep, Kind::Req)];
+    #[cfg(feature = "draft")]
+    kinds.extend([(Kind::Server, Kind::Client), (Kind::Gather, Kind::Scatter)]);
+    for (transport, (of_server, of_client)) in
+        transports.iter().flat_map(|transport| kinds.iter().map(move |kinds| (transport, kinds)))
+    {
+        if !opens(*of_server) {
+            continue;
+        }
         let context = Context::new().unwrap();
-        let server = context.socket(Rep).unwrap();
+        let server = context.socket(*of_server).unwrap();
         let monitor = server.monitor(Events::ALL).unwrap();
-        let endpoint = server.bind(&transport).unwrap();
-        let client = context.socket(Req).unwrap();
+        let endpoint = server.bind(transport).unwrap();
+        let client = context.socket(*of_client).unwrap();
         let of_client = client.monitor(Events::ALL).unwrap();
         client.connect(&endpoint).unwrap();
         assert!(monitor.wait_for_connections(1, DEADLINE).unwrap());

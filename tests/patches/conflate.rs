@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use zmq::{Context, Kind, PollEvents, PollItem, Pub, Pull, Push, Sub, poll};
 
-use crate::common::{DEADLINE, eventually, greet, in_own_process};
+use crate::common::{DEADLINE, TCP, eventually, greet, in_own_process};
 use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, wait_for_reaper};
 
 /// SUB filters the first part out and looked for the other parts, which were not kept. libzmq aborted the process.
@@ -235,30 +235,49 @@ fn conflating_pull_receives_when_it_binds_during_the_sends() {
 
 /// The writer gave its message up if the reader looked at the same moment.
 #[deadline::test(patches = [1028])]
-fn conflating_pull_gets_the_newest_message_while_it_looks() {
+fn conflating_socket_gets_the_newest_message_while_it_looks() {
+    let mut endpoints = vec!["inproc://sink", TCP, "ipc://*"];
+    endpoints.extend(zmq::has("WS").then_some("ws://127.0.0.1:*"));
+    let kinds = [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pub, Kind::Sub)];
+    for (endpoint, kinds) in endpoints.into_iter().flat_map(|endpoint| kinds.map(|kinds| (endpoint, kinds))) {
+        // Two threads of the test meet at one pipe over inproc.
+        let time = Duration::from_millis(if endpoint.starts_with("inproc") { 800 } else { 100 });
+        assert_newest_arrives(endpoint, kinds, time);
+    }
+}
+
+fn assert_newest_arrives(endpoint: &str, (source, sink): (Kind, Kind), time: Duration) {
+    let what = format!("{endpoint}, {source}");
     let context = Context::new().unwrap();
-    let (push, pull) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-    push.set_conflate(true).unwrap();
-    pull.set_conflate(true).unwrap();
-    push.connect(&pull.bind("inproc://pull").unwrap()).unwrap();
+    let (source, sink) = (context.socket(source).unwrap(), context.socket(sink).unwrap());
+    source.set_conflate(true).unwrap();
+    sink.set_conflate(true).unwrap();
+    source.connect(&sink.bind(endpoint).unwrap()).unwrap();
+    if sink.kind() == Kind::Sub {
+        sink.subscribe("").unwrap();
+    }
+    eventually("a message arrives", || {
+        source.send(&0_u64.to_le_bytes()[..]).unwrap();
+        sink.recv_timeout(Duration::from_millis(5)).unwrap().is_some()
+    });
     let (seen, done) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let (seen, done) = (&seen, &done);
         scope.spawn(move || {
             while !done.load(Ordering::Relaxed) {
-                if let Some(message) = pull.try_recv().unwrap() {
+                if let Some(message) = sink.try_recv().unwrap() {
                     seen.store(u64::from_le_bytes(message[..].try_into().unwrap()), Ordering::SeqCst);
                 }
             }
         });
-        let end = Instant::now() + Duration::from_secs(6);
+        let end = Instant::now() + time;
         for number in (1_u64..).take_while(|_| Instant::now() < end) {
-            push.send(&number.to_le_bytes()[..]).unwrap();
+            source.send(&number.to_le_bytes()[..]).unwrap();
             let start = Instant::now();
             while seen.load(Ordering::SeqCst) != number {
                 if start.elapsed() > 4 * RECV_TIMEOUT {
                     done.store(true, Ordering::Relaxed);
-                    panic!("the newest message, {number}, is lost");
+                    panic!("{what}: the newest message, {number}, is lost");
                 }
                 std::hint::spin_loop();
             }
