@@ -1,10 +1,12 @@
 //! Addresses: when one is free again, the texts that stand for one, and what errors say about one.
 
 mod common;
+#[path = "addresses/kinds.rs"]
+mod kinds;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{DEADLINE, HeldPort, context, has_ipv6, lacks_curve, lacks_ipv6, skip_unless};
 use socket2::Type;
@@ -43,13 +45,17 @@ fn bind_in_turn(tries: usize, end: impl Fn(Socket<'_, Rep>, &str)) {
     for endpoint in endpoints(port.address().port()) {
         for has_peer in [false, true] {
             let context = context();
+            let mut took = Duration::ZERO;
             for turn in 0..tries {
                 let server = context.socket(Rep).unwrap();
-                server.bind(&endpoint).unwrap_or_else(|error| panic!("turn {turn}, peer {has_peer}: {error}"));
+                let bound = server.bind(&endpoint);
+                bound.unwrap_or_else(|error| panic!("turn {turn}, peer {has_peer}, the end took {took:?}: {error}"));
                 let peer = has_peer.then(|| connect(&context, &server, &endpoint));
                 // A peer leaves before its server or after it.
                 let peer = peer.filter(|_| turn % 2 == 0);
+                let start = Instant::now();
                 end(server, &endpoint);
+                took = start.elapsed();
                 drop(peer);
             }
         }
@@ -78,7 +84,7 @@ fn address_is_free_when_unbind_has_returned() {
 
 #[deadline::test]
 fn address_is_free_when_close_has_returned() {
-    bind_in_turn(100, |server, _| server.close());
+    bind_in_turn(300, |server, _| server.close());
 }
 
 #[deadline::test]
