@@ -47,6 +47,38 @@ fn lazy_pirate_asks_again_when_a_c_server_comes_back() {
     outcome.unwrap();
 }
 
+/// With 0 to 5 descriptors to spare, a request is answered, or its error says why it is not. The next one is answered.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [44, 45, 48])]
+fn lazy_pirate_survives_few_descriptors() {
+    const TEST: &str = "lazy_pirate_survives_few_descriptors";
+    let Some(role) = role() else {
+        let children: Vec<_> =
+            (0..=5).map(|spare: usize| Process::spawn(&mut alone(TEST, &spare.to_string()))).collect();
+        children.into_iter().for_each(Process::succeeds);
+        return;
+    };
+    let context = Context::new().unwrap();
+    let server = context.owned_socket(Rep).unwrap();
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    thread::spawn(move || {
+        while let Ok(request) = server.recv() {
+            server.send(request).unwrap();
+        }
+    });
+    let mut client = LazyPirate::new(&context, &endpoint).set_timeout(MOMENT).set_retries(2);
+    let held = common::descriptors::use_up_descriptors(role.parse().unwrap());
+    match client.request("Hello") {
+        Ok(reply) => assert_eq!(reply, ["Hello"]),
+        // The server's listener has no descriptor for the connection, and no reply comes.
+        Err(error) => assert!([Errno::EMFILE, Errno::EAGAIN].contains(&error.errno()), "{error}"),
+    }
+    assert!(common::descriptors::cpu_time_of_rest() < Duration::from_millis(100), "a thread loops");
+    drop(held);
+    let mut client = client.set_timeout(LONG);
+    assert_eq!(client.request("Hello").unwrap(), ["Hello"]);
+}
+
 #[deadline::test]
 fn late_replies_of_a_c_server_are_dropped() {
     let program = c_program("pirate.c");
