@@ -199,8 +199,8 @@ impl Security {
     }
 
     /// The server of GSSAPI (Kerberos), under its principal, such as `host@server.example.org`: 1 to 255 bytes. Name
-    /// types, and GSSAPI without encryption, are set with the single options. libzmq loses subscriptions over GSSAPI: a SUB
-    /// or XSUB receives nothing.
+    /// types, and GSSAPI without encryption, are set with the single options. `ws://` has no GSSAPI. libzmq loses
+    /// subscriptions over GSSAPI: a SUB or XSUB receives nothing.
     ///
     /// ```
     /// use zmq::{Context, Rep, security::Security, sockopt::Mechanism};

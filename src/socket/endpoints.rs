@@ -44,7 +44,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// - `EADDRINUSE`: another socket is bound there, or was until it was dropped a moment ago; [`Socket::unbind`] and
     ///   [`Socket::close`] wait for that. `EADDRNOTAVAIL`: the address is not one of this machine's.
     /// - `ENODEV`: no interface has the name (only tcp looks up host names), or an IPv6 address while [`Socket::ipv6`] is off.
-    /// - `ENAMETOOLONG`, `EACCES`, `ENOENT`: the path of `ipc://`.
+    /// - `ENAMETOOLONG`, `EACCES`, `ENOENT`: the path of `ipc://`. `ENOTSUP`: GSSAPI over `ws://`.
     /// - `EMFILE` or `ENFILE` without a file descriptor, `EMTHREAD` without an I/O thread, `ETERM`.
     ///
     /// ```

@@ -80,6 +80,7 @@ impl Core {
         self.check_family(call, endpoint)?;
         self.check_raw(call, endpoint)?;
         self.check_security(call, endpoint)?;
+        self.check_gssapi(call, endpoint)?;
         self.check_curve(call, endpoint, text)?;
         self.check_conflating(call, endpoint, text)
     }
@@ -88,6 +89,7 @@ impl Core {
     pub(super) fn check_connect(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
         self.check_raw(call, endpoint)?;
         self.check_security(call, endpoint)?;
+        self.check_gssapi(call, endpoint)?;
         self.check_curve(call, endpoint, text)?;
         self.check_proxy(call, endpoint)?;
         self.check_address(call, endpoint)?;
@@ -157,6 +159,16 @@ impl Core {
     #[allow(clippy::unused_self, reason = "as with drafts")]
     fn check_security(&self, _call: &'static str, _endpoint: &str) -> Result<()> {
         Ok(())
+    }
+
+    /// Refuses GSSAPI over a WebSocket: libzmq names no protocol for it, so no handshake succeeds. A libzmq that was built
+    /// without `NDEBUG` aborts the process when such a socket has connected.
+    fn check_gssapi(&self, call: &'static str, endpoint: &str) -> Result<()> {
+        let is_websocket = endpoint.starts_with("ws://") || endpoint.starts_with("wss://");
+        if !is_websocket || self.raw().get_int(zmq_sys::ZMQ_MECHANISM) != Ok(zmq_sys::ZMQ_GSSAPI) {
+            return Ok(());
+        }
+        Err(Errno::ENOTSUP.with_detail(call, format_args!("{endpoint:?}: there is no GSSAPI over WebSockets")))
     }
 
     /// Refuses CURVE without one of its keys. Each of the options makes CURVE the mechanism, and without the others no

@@ -5,12 +5,13 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use socket2::Type;
 use zmq::monitor::{Event, Events};
-use zmq::{Context, Dealer, Rep, Socket};
+use zmq::{Context, Dealer, Errno, Rep, Socket};
 
 use super::conflate::resident;
 use crate::common::zap::HANDLER;
@@ -193,7 +194,7 @@ fn gssapi_server_needs_a_handler_if_its_domain_is_enforced() {
                 domain.map_or(Ok(()), |domain| server.set_zap_domain(domain)).unwrap();
                 server.set_zap_enforce_domain(enforce).unwrap();
                 let end = match (domain, enforce) {
-                    (Some(_), true) => Event::HandshakeFailedNoDetail { errno: zmq::Errno::EFAULT },
+                    (Some(_), true) => Event::HandshakeFailedNoDetail { errno: Errno::EFAULT },
                     _ => Event::HandshakeSucceeded,
                 };
                 assert_eq!(verdict(&context, &server, plaintext), [end]);
@@ -266,4 +267,40 @@ fn gssapi_frees_tokens() {
             assert!(grown < COUNT * SIZE / 4, "{COUNT} {what}: {grown} bytes");
         }
     });
+}
+
+/// The mechanism wraps a copy of what the user hands over.
+#[deadline::test]
+fn gssapi_leaves_memory_that_is_handed_over_unwritten() {
+    in_realm("gssapi::gssapi_leaves_memory_that_is_handed_over_unwritten", || {
+        for (endpoint, plaintext) in
+            [TCP, "ipc://*"].iter().flat_map(|endpoint| [false, true].map(|text| (endpoint, text)))
+        {
+            let context = context();
+            let (server, client) = (server(&context, plaintext), client(&context, plaintext));
+            client.connect(&server.bind(endpoint).unwrap()).unwrap();
+            for size in [34, 1000, 8192, 20_000] {
+                let content: Arc<[u8]> = vec![b'a'; size].into();
+                // The server can send when it knows its client.
+                for [source, sink] in [[&client, &server], [&server, &client]] {
+                    source.send(content.clone()).unwrap();
+                    let received = sink.recv_timeout(DEADLINE).unwrap().expect("a message");
+                    assert!(received[..] == content[..], "{endpoint}, {plaintext}, {size}");
+                    assert!(content.iter().all(|byte| *byte == b'a'), "{endpoint}, {plaintext}, {size}: written");
+                }
+            }
+        }
+    });
+}
+
+/// The engine of a client asserts that it knows a protocol for the mechanism, in a build without `NDEBUG`.
+#[deadline::test]
+fn gssapi_is_refused_over_websockets() {
+    if skip_unless(zmq::has("gssapi") && zmq::has("WS"), "this libzmq lacks GSSAPI or WebSockets") {
+        return;
+    }
+    let context = context();
+    let (server, client) = (server(&context, false), client(&context, false));
+    assert_eq!(server.bind("ws://127.0.0.1:*").unwrap_err().errno(), Errno::ENOTSUP);
+    assert_eq!(client.connect("ws://127.0.0.1:9").unwrap_err().errno(), Errno::ENOTSUP);
 }
