@@ -422,20 +422,18 @@ fn monitor_reports_the_last_events_of_a_socket_that_is_dropped() {
     if !skip_unless(zmq::has("WS"), "a part, ws: this libzmq has no WebSockets") {
         transports.push("ws://127.0.0.1:*".to_owned());
     }
-    let mut kinds = vec![(Kind::Rep, Kind::Req)];
+    let kinds = [(Kind::Rep, Kind::Req)].into_iter();
     #[cfg(feature = "draft")]
-    kinds.extend([(Kind::Server, Kind::Client), (Kind::Gather, Kind::Scatter)]);
-    for (transport, (of_server, of_client)) in
-        transports.iter().flat_map(|transport| kinds.iter().map(move |kinds| (transport, kinds)))
+    let kinds = kinds.chain([(Kind::Server, Kind::Client), (Kind::Gather, Kind::Scatter)]);
+    for ((of_server, of_client), transport) in kinds
+        .filter(|(of_server, _)| opens(*of_server))
+        .flat_map(|kinds| transports.iter().map(move |transport| (kinds, transport)))
     {
-        if !opens(*of_server) {
-            continue;
-        }
         let context = Context::new().unwrap();
-        let server = context.socket(*of_server).unwrap();
+        let server = context.socket(of_server).unwrap();
         let monitor = server.monitor(Events::ALL).unwrap();
         let endpoint = server.bind(transport).unwrap();
-        let client = context.socket(*of_client).unwrap();
+        let client = context.socket(of_client).unwrap();
         let of_client = client.monitor(Events::ALL).unwrap();
         client.connect(&endpoint).unwrap();
         assert!(monitor.wait_for_connections(1, DEADLINE).unwrap());

@@ -336,14 +336,15 @@ fn read_once(name: &str, call: &dyn Fn(), first: &[u8], set: impl FnOnce(&Bytes<
 #[deadline::test]
 fn every_option_reads_its_bytes_once_and_may_be_set_meanwhile() {
     type Set = fn(&Socket<'_>, &dyn AsRef<[u8]>) -> zmq::Result<()>;
-    let mut options: Vec<(&str, Kind, Set)> = vec![
+    let options: [(&str, Kind, Set); 4] = [
         ("set_routing_id", Kind::Dealer, |socket, bytes| socket.set_routing_id(bytes)),
         ("subscribe", Kind::Sub, |socket, bytes| socket.subscribe(bytes)),
         ("unsubscribe", Kind::Sub, |socket, bytes| socket.unsubscribe(bytes)),
         ("set_xpub_welcome_msg", Kind::XPub, |socket, bytes| socket.set_xpub_welcome_msg(bytes)),
     ];
+    let options = options.into_iter();
     #[cfg(feature = "draft")]
-    options.extend([
+    let options = options.chain([
         ("set_hello_msg", Kind::Dealer, (|socket, bytes| socket.set_hello_msg(bytes)) as Set),
         ("set_disconnect_msg", Kind::Router, |socket, bytes| socket.set_disconnect_msg(bytes)),
         ("set_hiccup_msg", Kind::Dealer, |socket, bytes| socket.set_hiccup_msg(bytes)),

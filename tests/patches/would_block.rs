@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 #[cfg(feature = "draft")]
 use std::num::NonZeroU32;
+#[cfg(feature = "draft")]
 use std::time::Duration;
 
 use zmq::{Context, Kind, Message, Socket};
@@ -138,16 +139,17 @@ fn route<'a>(context: &'a Context, source: Kind, sink: Kind, endpoint: &str) -> 
 /// A call that does not wait read commands once in a millisecond only, and answered EAGAIN until then.
 #[deadline::test(patches = [1009, 1027])]
 fn try_send_finds_the_room_whatever_the_kind_and_the_transport() {
-    let mut kinds = vec![
+    let kinds = [
         (Kind::Push, Kind::Pull),
         (Kind::Dealer, Kind::Dealer),
         (Kind::Pair, Kind::Pair),
         (Kind::XPub, Kind::Sub),
         (Kind::Router, Kind::Dealer),
         (Kind::Stream, Kind::Stream),
-    ];
+    ]
+    .into_iter();
     #[cfg(feature = "draft")]
-    kinds.extend([
+    let kinds = kinds.chain([
         (Kind::Client, Kind::Server),
         (Kind::Server, Kind::Client),
         (Kind::Scatter, Kind::Gather),
@@ -156,7 +158,7 @@ fn try_send_finds_the_room_whatever_the_kind_and_the_transport() {
         (Kind::Radio, Kind::Dish),
     ]);
     let mut refused = BTreeMap::new();
-    for (source, sink) in kinds.into_iter().filter(|(source, _)| opens(*source)) {
+    for (source, sink) in kinds.filter(|(source, _)| opens(*source)) {
         for endpoint in endpoints(source) {
             let context = context();
             let route = route(&context, source, sink, endpoint);
@@ -203,12 +205,14 @@ fn req_finds_room_for_its_next_request() {
 /// A peer that has come since the last command was read.
 #[deadline::test(patches = [1027])]
 fn try_send_finds_the_peer_that_has_just_come() {
-    let mut kinds =
-        vec![(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair), (Kind::Req, Kind::Rep)];
+    let kinds =
+        [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair), (Kind::Req, Kind::Rep)]
+            .into_iter();
     #[cfg(feature = "draft")]
-    kinds.extend([(Kind::Client, Kind::Server), (Kind::Scatter, Kind::Gather), (Kind::Channel, Kind::Channel)]);
+    let kinds =
+        kinds.chain([(Kind::Client, Kind::Server), (Kind::Scatter, Kind::Gather), (Kind::Channel, Kind::Channel)]);
     let mut refused = BTreeMap::new();
-    for (source_kind, sink_kind) in kinds.into_iter().filter(|(source, _)| opens(*source)) {
+    for (source_kind, sink_kind) in kinds.filter(|(source, _)| opens(*source)) {
         for _ in 0..50 {
             let context = context();
             let (source, sink) = sockets(&context, source_kind, sink_kind);
