@@ -1,5 +1,5 @@
 //! Imports go down: the `use` lines and paths of src/ are checked against the tables of floors in CONTRIBUTING.md. Tests
-//! have deadlines.
+//! have deadlines. Calls of libzmq with a socket have a proof.
 
 mod common;
 #[path = "house/imports.rs"]
@@ -356,4 +356,71 @@ fn tests_have_a_deadline_except_those_with_a_reason() {
         let excepted = WITHOUT_DEADLINE.iter().any(|(name, _)| file.starts_with(name));
         assert!(plain.is_none() || excepted, "{file}: has no #[deadline::test]: {}", plain.unwrap_or_default());
     }
+}
+
+/// The calls of libzmq in src/raw/ with a socket that are not in a `Locking` constant: the file, the function, the number of
+/// calls, and the proof that the call may run beside calls of other threads.
+const SOCKET_CALLS: [(&str, &str, usize, &str); 8] = [
+    ("handle.rs", "zmq_close", 1, "`close` takes `&mut self`, and the monitor has given the handle up"),
+    ("handle.rs", "zmq_socket_monitor", 2, "`OpLock`; to stop a monitor, the lock that libzmq has for monitors"),
+    ("handle.rs", "zmq_socket_monitor_versioned", 1, "`OpLock`"),
+    ("poll.rs", "zmq_getsockopt", 1, "an item's socket belongs to this thread, or libzmq takes its lock"),
+    ("poll.rs", "zmq_poll", 1, "an item's socket belongs to this thread, or libzmq takes its lock"),
+    ("ppoll.rs", "zmq_ppoll", 1, "an item's socket belongs to this thread, or libzmq takes its lock"),
+    ("socket.rs", "zmq_socket_get_peer_state", 1, "`used_by_one_thread`"),
+    ("socket.rs", "zmq_socket_monitor_pipes_stats", 1, "`used_by_one_thread`"),
+];
+
+/// The functions of libzmq that take a socket or items of a poll, by the names of their parameters.
+fn functions_with_a_socket(bindings: &str) -> BTreeSet<String> {
+    let takes_socket = |parameters: &str| {
+        let names = parameters.split(',').filter_map(|parameter| parameter.split(':').next());
+        names.map(str::trim).any(|name| matches!(name, "s" | "s_" | "socket" | "frontend_" | "items_"))
+    };
+    let functions = bindings.split("pub fn zmq_").skip(1).filter_map(|text| text.split_once('('));
+    let found = functions.filter(|(_, rest)| rest.split(')').next().is_some_and(takes_socket));
+    found.map(|(name, _)| format!("zmq_{name}")).collect()
+}
+
+/// The number of uses of each of these functions in a file of src/raw/, without those in `Locking` constants, comments and
+/// names of calls in errors.
+fn socket_calls(text: &str, functions: &BTreeSet<String>) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for line in text.lines().filter_map(|line| line.split("//").next()) {
+        for name in functions {
+            for (at, _) in line.match_indices(name.as_str()) {
+                let (before, after) = (&line[..at], &line[at + name.len()..]);
+                let is_part = |text: Option<char>| text.is_some_and(|c| c.is_alphanumeric() || "_\"".contains(c));
+                if !is_part(before.chars().last()) && !is_part(after.chars().next()) && !before.ends_with(LOCKING) {
+                    *found.entry(name.clone()).or_default() += 1;
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The text before a function that takes the lock of the socket.
+const LOCKING: &str = "Locking(zmq_sys::";
+
+#[deadline::test]
+fn libzmq_is_called_with_a_socket_only_with_a_proof() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let functions = functions_with_a_socket(&fs::read_to_string(root.join("zmq-sys/src/shipped/draft.rs")).unwrap());
+    for name in ["zmq_bind", "zmq_join", "zmq_connect_peer", "zmq_poller_add", "zmq_proxy", "zmq_msg_recv"] {
+        assert!(functions.contains(name), "{name}");
+    }
+    let mut files = BTreeMap::new();
+    read_folder(&root.join("src/raw"), "", &mut files);
+    let calls = files.iter().flat_map(|(file, text)| {
+        socket_calls(text, &functions).into_iter().map(move |(name, count)| (file.as_str(), name, count))
+    });
+    let proved = SOCKET_CALLS.map(|(file, name, count, _)| (file, name.to_owned(), count));
+    let (calls, proved): (BTreeSet<_>, BTreeSet<_>) = (calls.collect(), proved.into());
+    assert_eq!(
+        calls, proved,
+        "a call with a socket needs a `Locking` constant, or a row in SOCKET_CALLS with its proof"
+    );
+    let unproved = socket_calls("unsafe { zmq_sys::zmq_bind(self.as_raw(), text.as_ptr()) }; // zmq_join", &functions);
+    assert_eq!(unproved, [("zmq_bind".to_owned(), 1)].into());
 }
