@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 
 mod common;
+#[path = "descriptors/connections.rs"]
+mod connections;
 #[path = "descriptors/threads.rs"]
 mod threads;
 #[path = "descriptors/waits.rs"]
@@ -93,8 +95,8 @@ fn with_each<I>(items: impl IntoIterator<Item = I>, mut call: impl FnMut(I) -> z
 
 /// Endpoints to bind to. A ROUTER has no udp.
 fn endpoints() -> impl Iterator<Item = &'static str> {
-    let ws = zmq::has("WS").then_some("ws://127.0.0.1:*");
-    [TCP, "tcp://*:*", "tcp://lo:*", "ipc://*", "inproc://name"].into_iter().chain(ws)
+    let ws = zmq::has("WS").then_some(["ws://127.0.0.1:*", "ws://lo:*"]);
+    [TCP, "tcp://*:*", "tcp://lo:*", "ipc://*", "inproc://name"].into_iter().chain(ws.into_iter().flatten())
 }
 
 #[deadline::test]
