@@ -245,6 +245,35 @@ fn draft_calls(calls: &mut Calls, socket: &Socket<'_>) {
     }
 }
 
+/// libzmq looks for the shutdown with each hundredth message that it receives, and about once in a millisecond when it sends.
+#[deadline::test]
+fn sends_and_receives_end_by_eterm_soon_after_a_shutdown() {
+    let context = Context::new().unwrap();
+    let (push, pull) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    push.set_sndhwm(0).unwrap();
+    pull.bind("inproc://name").unwrap();
+    push.connect("inproc://name").unwrap();
+    for _ in 0..500 {
+        push.send("x").unwrap();
+    }
+    context.shutdown().unwrap();
+    let mut received = 0;
+    let error = loop {
+        match pull.recv() {
+            Ok(_) => received += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.errno(), Errno::ETERM);
+    assert!(received < 100, "{received} messages were received");
+    let mut last = Ok(());
+    eventually("a send fails", || {
+        last = push.send("x");
+        last.is_err()
+    });
+    assert_eq!(last.unwrap_err().error().errno(), Errno::ETERM);
+}
+
 #[deadline::test]
 fn context_setters_answer_eterm_when_terminate_has_begun() {
     let context = Context::new().unwrap();
