@@ -145,8 +145,8 @@ impl Context {
     /// Does not wait itself; the sockets still have to be dropped. [`crate::Socket::set_linger`] can still be set, except
     /// over a libzmq without the patches for safety.
     ///
-    /// libzmq looks for the shutdown about once in a millisecond if it can send, and with each hundredth message if it can
-    /// receive. Until then a send can succeed, and messages that wait can be received.
+    /// A send that finds room looks for the shutdown about once in a millisecond. A receive that finds a message looks for it
+    /// with each hundredth message. Until then both succeed.
     ///
     /// # Errors
     ///
