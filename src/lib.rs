@@ -57,7 +57,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | no memory fault | yes | yes | no | no |
 //! | no abort | except (1) | except (1) | no | no |
-//! | no freeze | yes | except (3) | no | no |
+//! | no freeze | except (4) | except (3), (4) | no | no |
 //! | no accepted message lost, mixed or reordered | except (2) | no | no | no |
 //!
 //! 1. 2^31 copies of one message are leaked ([`std::mem::forget`]). `fs.epoll.max_user_watches` is reached. No memory is left.
@@ -69,11 +69,13 @@
 //!    the connection of a peer that lives. A socket closes, and a heartbeat of its peer comes afterwards: over `tcp://` and
 //!    `ws://` the system drops what it has not transmitted ([`Socket::set_linger`]). With `ZMQ_ROUTER_HANDOVER`, the unread
 //!    messages of a connection are lost if another connection takes its routing id while it lives. Over GSSAPI subscriptions
-//!    do not arrive.
+//!    do not arrive. A CHANNEL that connected with `ZMQ_IMMEDIATE` loses what it has not read if its peer closes.
 //! 3. The faults that the patches 1004, 1014, 1018, 1022, 1038 and 1039 cure. A DGRAM that is bound again never sends or
 //!    receives. A PAIR that only sends refuses the peer that comes back. A socket with a mark of 1, a REQ and a DISH receive
 //!    nothing if their ZAP handler gives user ids. A SUB receives nothing over `ws://` with CURVE, or after a subscription of
 //!    255 bytes to a publisher that speaks ZMTP 2.0 or 3.0.
+//! 4. A PAIR or CHANNEL at its receive mark has not noticed the end of its connection, and refuses the peer that comes back: it
+//!    receives nothing from that peer, which stays connected.
 //!
 //! C documents these losses, and they are no faults: PUB, XPUB, ROUTER and RADIO drop messages at the mark or without a peer,
 //! and messages in transit are lost with their connection. `all` and `safety` also have patches against leaks and bypassed
