@@ -13,6 +13,9 @@ use crate::world::{free_port, within};
 
 /// A conflating receiver gets the newest message in the end, and none that is older than the last.
 pub fn conflate(flow: &mut Flow<'_>) -> Result {
+    if flow.rng.one_in(3) {
+        return conflate_before_bind(flow);
+    }
     let pairs = [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pub, Kind::Sub)];
     let (from, to) = *flow.rng.pick(&pairs);
     let (sender, receiver) = (flow.socket(from)?, flow.socket(to)?);
@@ -85,6 +88,34 @@ pub fn conflate(flow: &mut Flow<'_>) -> Result {
         receiving.join().expect("no panic")?;
         sending
     })
+}
+
+/// A conflating sender that connects before the name is bound keeps its newest message and its id, also if it is closed.
+fn conflate_before_bind(flow: &mut Flow<'_>) -> Result {
+    let pairs = [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Dealer, Kind::Router)];
+    let (from, to) = *flow.rng.pick(&pairs);
+    let (sender, receiver) = (flow.socket(from)?, flow.socket(to)?);
+    sender.set_conflate(true)?;
+    if from == Kind::Dealer {
+        sender.set_routing_id("early")?;
+    }
+    let name = format!("inproc://conflate-{}", flow.world.number());
+    sender.connect(&name)?;
+    let count = 1 + flow.rng.below(3);
+    for number in 1..=count {
+        sender.send(format!("{number}"))?;
+    }
+    // A socket that is closed waits for the name.
+    let _open = flow.rng.coin().then_some(sender);
+    receiver.bind(&name)?;
+    let mut expected = vec![format!("{count}")];
+    if to == Kind::Router {
+        expected.insert(0, "early".to_owned());
+    }
+    match receiver.recv_multipart_timeout(within())? {
+        Some(parts) if parts.iter().map(|part| part.to_vec()).eq(expected.iter().map(|part| part.as_bytes())) => Ok(()),
+        parts => Err(Stop::Fault(format!("{parts:?} came instead of the newest message {expected:?}"))),
+    }
 }
 
 /// `try_send` finds the room that there is once the receiver has taken everything.
