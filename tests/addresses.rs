@@ -231,7 +231,7 @@ fn unbind_does_not_wait_for_a_descriptor_with_a_duplicate() {
     let socket = context.socket(Rep).unwrap();
     let text = format!("tcp://*:{}", listener.local_addr().unwrap().port());
     let bound = socket.bind_fd(&text, listener.into()).unwrap();
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     socket.unbind(&text).unwrap();
     assert!(start.elapsed() < Duration::from_secs(1), "it waited {:?}", start.elapsed());
     assert_eq!(socket.unbind(&bound).unwrap_err().errno(), Errno::ENOENT);
