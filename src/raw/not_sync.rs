@@ -23,6 +23,7 @@ impl<T: SocketType> NotSync<Core, T> {
     ///
     /// The core comes back with `EINVAL` if `T` does not stand for its kind, or if libzmq locks the sockets of that kind and
     /// not this one, and with the errors of asking for that.
+    #[allow(clippy::result_large_err, reason = "it is the core itself that comes back")]
     pub(crate) fn new(core: Core) -> Result<Self, (Core, Errno)> {
         let must_lock = core.kind().is_thread_safe();
         let locks = if must_lock { core.raw().get_int(zmq_sys::ZMQ_THREAD_SAFE) } else { Ok(0) };
@@ -45,6 +46,7 @@ impl<T: SocketType> NotSync<Core, T> {
     }
 
     /// The same core under a type that stands for its kind, or under the old one.
+    #[allow(clippy::result_large_err, reason = "it is the core itself that comes back")]
     pub(crate) fn of_kind<U: SocketType>(self) -> Result<NotSync<Core, U>, Self> {
         match U::from_kind(self.0.kind()) {
             Some(_) => Ok(NotSync(self.0, PhantomData)),

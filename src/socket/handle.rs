@@ -17,6 +17,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// # Errors
     ///
     /// Those of [`NotSync::new`]; the core comes back.
+    #[allow(clippy::result_large_err, reason = "it is the core itself that comes back")]
     pub(crate) fn new(
         raw: RawSocket,
         context: Arc<Inner>,
