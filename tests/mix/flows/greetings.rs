@@ -109,7 +109,7 @@ pub fn heartbeats(flow: &mut Flow<'_>) -> Result {
     }
     let monitors = [left.monitor(Events::DISCONNECTED)?, right.monitor(Events::DISCONNECTED)?];
     let endpoint = if flow.rng.coin() { flow.link_one(&left, &[&right])? } else { flow.link_one(&right, &[&left])? };
-    if from == Kind::Dealer && !flow.rng.one_in(3) {
+    if flow.rng.one_in(3) {
         let server = flow.socket(Kind::Dealer)?;
         if flow.rng.coin() {
             raw_heartbeats(flow, &server)?;
@@ -133,7 +133,7 @@ fn raw_heartbeats(flow: &mut Flow<'_>, server: &Socket<'static>) -> Result {
     let endpoint = server.bind("tcp://127.0.0.1:*")?;
     let Ok(mut peer) = TcpStream::connect(endpoint.trim_start_matches("tcp://")) else { return Err(Stop::Ended) };
     // The TTL is in tenths of a second.
-    let ttl = *flow.rng.pick(&[0, 50, 655, 656, 657, 6554, u16::MAX]);
+    let ttl = *flow.rng.pick(&[0, 50, 655, 656, 656, 657, 657, u16::MAX]);
     let mut talk = || -> std::io::Result<()> {
         peer.set_read_timeout(Some(within()))?;
         peer.write_all(&hostile::greeting())?;
