@@ -29,6 +29,7 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
             socket.set_rcvhwm(*flow.rng.pick(&[1, 1, 2]))?;
         }
     }
+    #[cfg_attr(not(feature = "draft"), allow(unused_mut, reason = "ZMQ_HELLO_MSG is of the draft API"))]
     let mut greetings = vec![""];
     #[cfg(feature = "draft")]
     if flow.rng.coin() && kind != Kind::Req {
