@@ -130,7 +130,6 @@ fn joins_and_leaves_take_no_memory_while_nobody_is_there() {
         for late in ["inproc://late", "tcp://127.0.0.1:9", "ipc:///nowhere/at/all"] {
             let context = context();
             let dish = context.socket(Dish).unwrap();
-            dish.set_sndhwm(1000).unwrap();
             dish.connect(late).unwrap();
             let toggle = |count: u32| {
                 for round in 0..count {
