@@ -182,7 +182,7 @@ fn try_send_finds_the_room_whatever_the_kind_and_the_transport() {
 }
 
 /// REQ may send again when it has received the reply. Its peer has read the request before.
-#[deadline::test(patches = [1027])]
+#[deadline::test]
 fn req_finds_room_for_its_next_request() {
     for endpoint in endpoints(Kind::Req) {
         let context = context();
