@@ -132,6 +132,7 @@ fn secret_files_are_their_owners_alone() {
         fs::remove_file(&elsewhere).unwrap();
 
         // No file that appears in the directory meanwhile may be readable by others.
+        fs::remove_file(&path).unwrap();
         let (stop, looks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let watcher = thread::spawn({
             let (place, stop, looks) = (place.clone(), stop.clone(), looks.clone());
@@ -146,7 +147,6 @@ fn secret_files_are_their_owners_alone() {
                 }
             }
         });
-        fs::remove_file(&path).unwrap();
         let mut rounds = 0;
         while looks.load(Ordering::Relaxed) < 2000 && !watcher.is_finished() || rounds < 100 {
             certificate.save_secret(&secret).unwrap();
