@@ -156,7 +156,7 @@ impl Errno {
         error.raw_os_error().map_or(otherwise, Errno)
     }
 
-    /// What the number means, in words: those of `zmq_strerror` for libzmq's own four errors, the system's for the others.
+    /// The text of the number: that of `zmq_strerror` for libzmq's own four errors, the system's for the others.
     /// For these, `zmq_strerror` asks `strerror`, whose buffer threads may share; std asks `strerror_r`.
     pub(crate) fn text(self) -> Cow<'static, str> {
         match self {

@@ -70,7 +70,8 @@
 //!    the connection of a peer that lives. A socket closes, and a heartbeat of its peer comes afterwards: over `tcp://` and
 //!    `ws://` the system drops what it has not transmitted ([`Socket::set_linger`]). With `ZMQ_ROUTER_HANDOVER`, the unread
 //!    messages of a connection are lost if another connection takes its routing id while it lives. Over GSSAPI subscriptions
-//!    do not arrive. A CHANNEL that connected with `ZMQ_IMMEDIATE` loses what it has not read if its peer closes.
+//!    do not arrive. An XSUB whose connection is made again between two parts of a message sends the rest as a message. A
+//!    CHANNEL that connected with `ZMQ_IMMEDIATE` loses what it has not read if its peer closes.
 //! 3. The faults that the patches 1004, 1014, 1018, 1022, 1038 and 1039 cure. A DGRAM that is bound again never sends or
 //!    receives. A PAIR that only sends refuses the peer that comes back. A socket with a mark of 1, a REQ and a DISH receive
 //!    nothing if their ZAP handler gives user ids. A SUB receives nothing over `ws://` with CURVE, or after a subscription of

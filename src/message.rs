@@ -204,7 +204,8 @@ impl Message {
     /// [`Arc::make_mut`] does.
     ///
     /// It is written without a copy in a message that came over a connection, such as `tcp://`, `ipc://` or `ws://`; in one
-    /// that was made of a `Vec`, a `String`, a `Box<[u8]>`, a slice or by [`Message::fill`]; and if it has at most 33 bytes.
+    /// that was made of a `Vec`, a `String`, a `Box<[u8]>`, a slice or by [`Message::fill`]; and in one of at most 33 bytes
+    /// whose content is neither constant nor an owner's.
     /// It is copied after the message was cloned once, also if the clones are gone, and if the content is constant or an
     /// owner's. Over `inproc://` it is copied: libzmq does not tell whether the sender has handed an owner over. The message
     /// of a copy has no properties ([`Message::gets`], [`Message::source_fd`]); the next call does not copy again.

@@ -12,7 +12,7 @@ use common::{DEADLINE, HeldPort, context, eventually, has_ipv6, lacks_curve, lac
 use socket2::Type;
 use zmq::monitor::{Event, Events, ProtocolError};
 use zmq::security::Security;
-use zmq::{Context, Dealer, Errno, Pull, Push, Rep, Req, Router, Socket, curve_keypair, curve_public};
+use zmq::{Context, Dealer, Errno, Pull, Push, Rep, Req, Router, Socket, SocketType, curve_keypair, curve_public};
 
 /// Endpoints of each transport whose address only one socket can listen at. `port` is held.
 fn endpoints(port: u16) -> Vec<String> {
@@ -39,6 +39,18 @@ fn connect<'ctx>(context: &'ctx Context, server: &Socket<'_, Rep>, endpoint: &st
     client
 }
 
+/// Binds a socket to an endpoint that another one has left in the time `took`. The end waits no longer than a second, in which
+/// a busy system may not free the address.
+fn bind_again<T: SocketType>(server: &Socket<'_, T>, endpoint: &str, took: Duration, case: &str) {
+    match server.bind(endpoint) {
+        Ok(_) => {}
+        Err(_) if took >= Duration::from_secs(1) => {
+            eventually("the address is free", || server.bind(endpoint).is_ok());
+        }
+        Err(error) => panic!("{case}, the end took {took:?}: {error}"),
+    }
+}
+
 /// Binds sockets to one endpoint in turn, each after `end` has ended the one before, with and without a peer.
 fn bind_in_turn(tries: usize, end: impl Fn(Socket<'_, Rep>, &str)) {
     let port = HeldPort::new(Type::STREAM, Ipv4Addr::UNSPECIFIED);
@@ -48,14 +60,7 @@ fn bind_in_turn(tries: usize, end: impl Fn(Socket<'_, Rep>, &str)) {
             let mut took = Duration::ZERO;
             for turn in 0..tries {
                 let server = context.socket(Rep).unwrap();
-                match server.bind(&endpoint) {
-                    Ok(_) => {}
-                    // The end waits no longer than a second, which a busy system may not keep.
-                    Err(_) if took >= Duration::from_secs(1) => {
-                        eventually("the address is free", || server.bind(&endpoint).is_ok());
-                    }
-                    Err(error) => panic!("turn {turn}, peer {has_peer}, the end took {took:?}: {error}"),
-                }
+                bind_again(&server, &endpoint, took, &format!("turn {turn}, peer {has_peer}"));
                 let peer = has_peer.then(|| connect(&context, &server, &endpoint));
                 // A peer leaves before its server or after it.
                 let peer = peer.filter(|_| turn % 2 == 0);

@@ -475,7 +475,7 @@ mod draft {
             let message = dish.recv().unwrap();
             assert_eq!((&*message.group(), message.as_str()), (group, Some(content)));
         }
-        // What fits no datagram is refused by a RADIO that has connected over udp.
+        // A RADIO that has connected over udp refuses messages that fit no datagram.
         radio.send_to_group("group", &LARGE[..]).unwrap();
         let call = || radio.connect("udp://127.0.0.1:9").unwrap();
         assert_eq!(sent(radio.send_to_group("group", Calls(&call, &LARGE))), Err(Errno::EMSGSIZE));

@@ -44,8 +44,9 @@ use open_sockets::Cause;
 ///
 /// A process made by `fork` cannot use what it inherits: there every call on an inherited socket fails with `ENOTSOCK`,
 /// and dropping it leaves the parent's alone. A new context works in the child. [`Context::terminate`] and the owners of
-/// messages ([`crate::Message::from_owner`]) need threads of [`std::thread`]: these do not start in a child that was forked
-/// at the moment at which another thread of the parent started or ended.
+/// messages ([`crate::Message::from_owner`]) need threads of [`std::thread`]: in a child that was forked at the moment
+/// at which another thread of the parent started or ended, they wait for ever.
+/// An option of an inherited context that is read or set may wait for ever too.
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {
@@ -174,8 +175,9 @@ impl Context {
     /// context in a `static` can be ended too.
     ///
     /// From its start every call on the context and its sockets answers `ETERM`, as after [`Context::shutdown`]; options of
-    /// the context can still be read. After `Ok` no socket is open, and every owner of a message's memory ([`crate::Message::from_owner`]) that
-    /// was handed over to the context is dropped, except if an owner's own destructor calls this. Later calls return `Ok`.
+    /// the context can still be read. After `Ok` no socket is open, and every owner of a message's memory
+    /// ([`crate::Message::from_owner`]) that was handed over to the context is dropped, except if an owner's own destructor
+    /// calls this. Later calls return `Ok`.
     ///
     /// # Errors
     ///

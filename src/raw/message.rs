@@ -27,7 +27,7 @@ use shared::{Msg, Notes};
 /// It is `Send`: libzmq counts content atomically, and the owners that a message can have are `Send`.
 pub(crate) struct RawMessage(Msg);
 
-/// What a message keeps alive and points into.
+/// A value that a message keeps alive and points into.
 pub(crate) trait Owner: AsRef<[u8]> + Send + 'static {
     /// Takes the owner back from libzmq, in the middle of a call or on an I/O thread. Must not panic.
     fn released(self: Box<Self>);

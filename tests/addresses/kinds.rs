@@ -3,12 +3,12 @@
 use std::any::Any;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::Type;
 use zmq::{Context, Kind, Socket};
 
-use super::endpoints;
+use super::{bind_again, endpoints};
 use crate::common::{DEADLINE, HeldPort, context, opens};
 
 /// Kinds that listen, each with the kind of its peer. The peer of a STREAM is a TCP connection.
@@ -61,16 +61,19 @@ fn bind_kinds_in_turn(end: impl Fn(Socket<'_>, &str)) {
         let is_fit = |endpoint: &String| kind != Kind::Stream || endpoint.starts_with("tcp");
         for endpoint in endpoints(port.address().port()).into_iter().filter(is_fit) {
             let context = context();
+            let mut took = Duration::ZERO;
             for turn in 0..30 {
                 let server = context.socket(kind).unwrap();
                 if kind == Kind::Stream {
                     server.set_stream_notify(false).unwrap();
                 }
-                server.bind(&endpoint).unwrap_or_else(|error| panic!("{kind}, turn {turn}: {error}"));
+                bind_again(&server, &endpoint, took, &format!("{kind}, turn {turn}"));
                 let peer = (turn % 3 > 0).then(|| connect_kind(&context, &server, peer, &endpoint));
                 // A peer leaves before its server or after it.
                 let peer = peer.filter(|_| turn % 3 == 1);
+                let start = Instant::now();
                 end(server, &endpoint);
+                took = start.elapsed();
                 drop(peer);
             }
         }

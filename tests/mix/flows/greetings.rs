@@ -1,4 +1,4 @@
-//! What libzmq itself sends: probes and hello messages to a new peer, and heartbeats.
+//! Messages that libzmq itself sends: probes and hello messages to a new peer, and heartbeats.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -65,7 +65,7 @@ pub fn between_sent_parts(flow: &mut Flow<'_>) -> Result {
         if refused {
             sender.send_multipart(content::parts(&mut rng, 1, number, count))?;
         }
-        // What was written before the end of the pipe was read goes with it.
+        // Messages that were written before the end of the pipe was read go with it.
         let mut found = !settles && !refused;
         let end = Instant::now() + within();
         while !found {

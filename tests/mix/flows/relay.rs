@@ -26,7 +26,7 @@ struct State {
     over: AtomicBool,
 }
 
-/// What the relay says to a client before it passes on anything.
+/// Talks to a client before the relay passes on anything.
 type Greeting = fn(&mut TcpStream, &mut Rng) -> std::io::Result<()>;
 
 impl Relay {
