@@ -255,7 +255,7 @@ fn shared_socket_is_used_by_the_message_that_it_sends() {
     for send in sends {
         let call = || {
             shared.send(["inner", "parts"]).unwrap();
-            shared.with(|push| push.set_sndhwm(7)).unwrap().unwrap();
+            shared.with(|push| push.set_linger(Some(DEADLINE))).unwrap().unwrap();
         };
         assert_eq!(send(&shared, Calls(&call, b"outer")), Ok(true));
         assert_eq!(pull.recv_multipart().unwrap(), ["inner", "parts"]);
