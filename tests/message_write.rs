@@ -225,12 +225,11 @@ fn make_mut_copies_what_c_code_has_put_into_a_message() {
     unsafe extern "C" fn free(_: *mut std::ffi::c_void, _: *mut std::ffi::c_void) {}
     let mut message = Message::from(vec![b'x'; 1000]);
     let raw = message.as_raw();
-    // SAFETY: the structure is an initialised message; the static lives for ever, and nothing frees it.
-    unsafe {
-        assert_eq!(zmq::sys::zmq_msg_close(raw), 0);
-        let content = CONSTANT.as_ptr().cast_mut().cast();
-        assert_eq!(zmq::sys::zmq_msg_init_data(raw, content, 100, Some(free), std::ptr::null_mut()), 0);
-    }
+    // SAFETY: the structure is an initialised message.
+    assert_eq!(unsafe { zmq::sys::zmq_msg_close(raw) }, 0);
+    let content = CONSTANT.as_ptr().cast_mut().cast();
+    // SAFETY: the structure is a closed message; the static lives for ever, and nothing frees it.
+    assert_eq!(unsafe { zmq::sys::zmq_msg_init_data(raw, content, 100, Some(free), std::ptr::null_mut()) }, 0);
     assert!(!message.is_shared());
     assert!(!is_written_in_place(&mut message));
     assert_eq!(CONSTANT, [b'c'; 100]);

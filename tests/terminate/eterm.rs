@@ -356,9 +356,8 @@ fn proxies_and_authenticators_end_by_eterm_when_terminate_has_begun() {
     }
     check! { calls, "Authenticator"; Authenticator::start(&context) }
     loop {
-        match authenticator.next_event(DEADLINE).unwrap().expect("an event") {
-            AuthEvent::Ended { error } => break calls.check("Authenticator", error.map_or(Ok(()), Err)),
-            _ => {}
+        if let AuthEvent::Ended { error } = authenticator.next_event(DEADLINE).unwrap().expect("an event") {
+            break calls.check("Authenticator", error.map_or(Ok(()), Err));
         }
     }
     assert!(matches!(reactor.run().unwrap(), Ended::Terminated));
