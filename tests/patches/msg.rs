@@ -5,9 +5,13 @@ use std::mem::MaybeUninit;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
-use zmq::{Pull, Push, sys};
+use zmq::sys;
+#[cfg(feature = "draft")]
+use zmq::{Pull, Push};
 
-use crate::common::{TCP, alone, context, role};
+#[cfg(feature = "draft")]
+use crate::common::{TCP, context};
+use crate::common::{alone, role};
 
 const NAME: &str = "msg::content_with_too_many_copies_aborts_the_process";
 
@@ -45,11 +49,13 @@ fn content_with_too_many_copies_aborts_the_process() {
     copy(message.as_mut_ptr());
 }
 
-/// The decoder put the contents behind its buffer, four bytes off.
+/// The decoder put the contents behind its buffer, at an odd address if the buffer has an odd size.
+#[cfg(feature = "draft")]
 #[deadline::test(patches = [66])]
 fn content_of_a_received_message_is_aligned() {
     let context = context();
     let (pull, push) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
+    pull.set_in_batch_size(8191).unwrap();
     push.connect(&pull.bind(TCP).unwrap()).unwrap();
     for _ in 0..100 {
         push.send(vec![0; 100]).unwrap();
