@@ -166,8 +166,8 @@ fn conflating_push_sends_its_newest_message_after_its_close() {
 }
 
 /// The end of the connection took the place of the routing id that the bind, or the end of the context, asserts to be there.
-/// libzmq aborted the process.
-#[deadline::test(patches = [41])]
+/// libzmq aborted the process. Each of the two patches prevents that.
+#[deadline::test(patches = [34, 41])]
 fn conflating_socket_can_be_closed_before_its_endpoint_is_bound() {
     in_own_process("conflate::conflating_socket_can_be_closed_before_its_endpoint_is_bound", || {
         for (kind, peer) in [
