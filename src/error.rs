@@ -156,8 +156,8 @@ impl Errno {
         error.raw_os_error().map_or(otherwise, Errno)
     }
 
-    /// The text of the number: that of `zmq_strerror` for libzmq's own four errors, the system's for the others.
-    /// For these, `zmq_strerror` asks `strerror`, whose buffer threads may share; std asks `strerror_r`.
+    /// The text that `zmq_strerror` has for the number. libzmq has texts for its own four errors. For the others it calls
+    /// `strerror`, whose buffer threads may share, so this function asks std, which calls `strerror_r`.
     pub(crate) fn text(self) -> Cow<'static, str> {
         match self {
             Errno::EFSM => "Operation cannot be accomplished in current state".into(),

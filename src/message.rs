@@ -72,14 +72,11 @@ impl Message {
     /// ```
     #[doc(alias = "zmq_msg_init_size")]
     pub fn with_size(size: usize) -> Result<Message> {
-        match RawMessage::zeroed(size) {
-            Ok(message) => Ok(Message(message)),
-            Err(errno) => Err(errno.with_detail("zmq_msg_init_size", format_args!("{size} bytes"))),
-        }
+        Message::written_by(size, |_| Ok(()))
     }
 
     /// A message of `size` bytes that `write` fills in place: zero before, unshared until it returns. If `write` can fail,
-    /// there is [`Message::try_fill`]; [`Message::written_by`] sets no bytes to zero that are written.
+    /// call [`Message::try_fill`]. [`Message::written_by`] does not set bytes to zero before it writes them.
     ///
     /// # Errors
     ///
@@ -95,9 +92,10 @@ impl Message {
     #[doc(alias = "zmq_msg_init_size")]
     #[doc(alias = "zmq_msg_data")]
     pub fn fill(size: usize, write: impl FnOnce(&mut [u8])) -> Result<Message> {
-        let mut message = Message::with_size(size)?;
-        write(message.make_mut());
-        Ok(message)
+        Message::try_fill(size, |content| {
+            write(content);
+            Ok(())
+        })
     }
 
     /// As [`Message::fill`], with a closure that can fail.
@@ -205,10 +203,10 @@ impl Message {
     ///
     /// It is written without a copy in a message that came over a connection, such as `tcp://`, `ipc://` or `ws://`; in one
     /// that was made of a `Vec`, a `String`, a `Box<[u8]>`, a slice or by [`Message::fill`]; and in one of at most 33 bytes
-    /// whose content is neither constant nor an owner's.
-    /// It is copied after the message was cloned once, also if the clones are gone, and if the content is constant or an
-    /// owner's. Over `inproc://` it is copied: libzmq does not tell whether the sender has handed an owner over. The message
-    /// of a copy has no properties ([`Message::gets`], [`Message::source_fd`]); the next call does not copy again.
+    /// whose content is neither constant nor an owner's. It is copied after the message was cloned once, also if the clones
+    /// are gone, and if the content is constant or an owner's. Over `inproc://` it is copied: libzmq does not tell whether the
+    /// sender has handed an owner over. The message of a copy has no properties ([`Message::gets`], [`Message::source_fd`]);
+    /// the next call does not copy again.
     ///
     /// ```
     /// # use zmq::{Context, Pair};

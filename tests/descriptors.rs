@@ -111,6 +111,21 @@ fn default_context_panics_with_the_text_of_the_error() {
     });
 }
 
+/// A client connects without descriptors, and sends a message when there are some.
+fn connect_secured(descriptors: &Descriptors, server: &Security, client: &Security, context: &Context) -> Outcome {
+    let (of_server, of_client) = (context.socket(Dealer)?, context.socket(Dealer)?);
+    of_server.secure(server)?;
+    of_client.secure(client)?;
+    let endpoint = of_server.bind(TCP)?;
+    descriptors.use_up();
+    of_client.connect(&endpoint)?;
+    descriptors.rest();
+    descriptors.free();
+    of_client.send("Hello")?;
+    assert_eq!(text(&of_server), "Hello");
+    Ok(())
+}
+
 /// A message over a new connection.
 fn round_trip(server: &Socket<'_, Rep>, endpoint: &str) {
     let context = context();

@@ -11,8 +11,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::zap::lets_in_alice_and_any_key;
 use common::{DEADLINE, TCP, eventually, lacks_curve, next, skip_unless};
-use zmq::security::{Authenticator, Security};
+use zmq::security::Security;
 use zmq::{
     CanMultipart, CanRecv, Dealer, Kind, Message, Pair, PollEvents, Proxy, Pull, Push, Rep, Req, Router, Socket,
     SocketSpec, SocketType, Sub, XPub, XSub,
@@ -238,13 +239,7 @@ fn memory_is_unwritten_when_a_mechanism_protects_it() {
             continue;
         }
         let context = common::context();
-        let authenticator = Authenticator::start(&context).unwrap();
-        authenticator
-            .configure("*", |policy| {
-                policy.allow_user("alice", "open sesame");
-                policy.allow_any_key();
-            })
-            .unwrap();
+        let _authenticator = lets_in_alice_and_any_key(&context);
         for [of_bound, of_connecting] in [[server, client], [client, server]] {
             let (bound, connecting) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
             bound.secure(of_bound).unwrap();

@@ -15,7 +15,7 @@ const INLINE: usize = 33;
 /// Sizes in the message, in the buffer of a connection, and in memory of their own.
 const SIZES: [usize; 6] = [1, INLINE, INLINE + 1, 1000, 10_000, 1_000_000];
 
-/// Writes a message, and says whether that was in place. What was there before is there but for the byte that was written.
+/// Writes the last byte of a message, and tells whether `make_mut` gave the old place. The other bytes must stay.
 fn is_written_in_place(message: &mut Message) -> bool {
     let (place, len) = (message.as_ptr(), message.len());
     let mut expected = message.to_vec();

@@ -207,7 +207,7 @@ fn every_send_decides_after_into_has_used_the_socket() {
     }
 }
 
-/// A send that read the option before `into` would wait for ever.
+/// A send must read `ZMQ_SNDTIMEO` after `into`. If it read the option before, it would wait without end.
 #[deadline::test]
 fn every_send_waits_as_the_options_say_that_into_has_set() {
     for kind in [Kind::Push, Kind::Dealer, Kind::Pair, Kind::Req] {

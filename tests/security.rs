@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use common::zap::lets_in_alice_and_any_key;
 use common::{DEADLINE, Process, alone, in_own_process, lacks_curve, role, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Policy, SecretText, Security, Verdict, ZapRequest};
 use zmq::sockopt::Mechanism;
@@ -37,13 +38,7 @@ fn talks(binder: &Socket<'_, Dealer>, connecter: &Socket<'_, Dealer>) {
 #[deadline::test]
 fn each_mechanism_is_set_up_in_one_call() {
     let context = Context::new().unwrap();
-    let authenticator = Authenticator::start(&context).unwrap();
-    authenticator
-        .configure("*", |policy| {
-            policy.allow_user("alice", "open sesame");
-            policy.allow_any_key();
-        })
-        .unwrap();
+    let _authenticator = lets_in_alice_and_any_key(&context);
     let mut pairs = vec![
         (Mechanism::Null, Security::null(), Security::null()),
         (Mechanism::Null, Security::null().with_domain("lan"), Security::null()),

@@ -44,9 +44,9 @@ use open_sockets::Cause;
 ///
 /// A process made by `fork` cannot use what it inherits: there every call on an inherited socket fails with `ENOTSOCK`,
 /// and dropping it leaves the parent's alone. A new context works in the child. [`Context::terminate`] and the owners of
-/// messages ([`crate::Message::from_owner`]) need threads of [`std::thread`]: in a child that was forked at the moment
-/// at which another thread of the parent started or ended, they wait for ever.
-/// An option of an inherited context that is read or set may wait for ever too.
+/// messages ([`crate::Message::from_owner`]) need threads of [`std::thread`]. If the child was forked while another thread
+/// of the parent started or ended, they wait for ever. Reading or setting an option of an inherited context may wait for
+/// ever too.
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {

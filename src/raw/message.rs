@@ -51,8 +51,8 @@ mod shared {
         pub(super) notes: Notes,
     }
 
-    /// What this library knows of a message and libzmq does not tell. A message that libzmq receives into, or that C code may
-    /// change, loses its notes.
+    /// Facts about a message that this library knows and libzmq does not tell. A message loses its notes if libzmq receives into
+    /// it, or if C code may change it.
     #[derive(Clone, Copy)]
     pub(super) struct Notes(u8);
 
@@ -197,11 +197,6 @@ impl RawMessage {
         unsafe { ptr::copy_nonoverlapping(content.as_ptr(), message.data_mut(), content.len()) };
         // SAFETY: initialised above.
         unsafe { place.assume_init() }
-    }
-
-    /// A message of `size` zero bytes.
-    pub(crate) fn zeroed(size: usize) -> Result<RawMessage, Errno> {
-        MessageWriter::new(size).map(MessageWriter::finish)
     }
 
     /// A message that points to `content`, never copied and never freed.

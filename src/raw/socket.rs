@@ -12,6 +12,7 @@ use super::outcome::{check, len};
 use super::{Fresh, RawMessage};
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
+use crate::process::uninterrupted;
 
 /// An option's value for C. libzmq reads some numbers in place, so they have the alignment of their type.
 pub(crate) enum OptionValue<'a> {
@@ -114,15 +115,10 @@ impl RawSocket {
         self.set_option(option, &OptionValue::Int(value))
     }
 
-    /// `ZMQ_EVENTS`: what the socket is ready for. libzmq processes the socket's commands first; if a signal interrupts
-    /// that, it is asked again.
+    /// `ZMQ_EVENTS`: the events that the socket is ready for. libzmq processes the socket's commands first, which a signal can
+    /// interrupt.
     pub(crate) fn events(&self) -> Result<PollEvents, Errno> {
-        loop {
-            match self.get_int(zmq_sys::ZMQ_EVENTS) {
-                Err(Errno::EINTR) => {}
-                events => return events.map(PollEvents::from_int),
-            }
-        }
+        uninterrupted(|| self.get_int(zmq_sys::ZMQ_EVENTS)).map(PollEvents::from_int)
     }
 
     /// `ZMQ_LINGER`: the time for which unsent messages are kept. `None` has no end.

@@ -178,7 +178,7 @@ impl Core {
         self.raw.process().check(Errno::ENOTSOCK, call, "socket")
     }
 
-    /// Checks a call in which libzmq does not look for the end of the context.
+    /// Checks that the context was not shut down. For calls that libzmq answers after a shutdown too.
     ///
     /// # Errors
     ///

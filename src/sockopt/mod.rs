@@ -156,7 +156,7 @@ impl Core {
             return Ok(());
         }
         match self.check_option(row, kinds) {
-            // The period can be set after a shutdown.
+            // ZMQ_LINGER can be set after a shutdown.
             Err(error) if error.errno() == Errno::ETERM && row.number == zmq_sys::ZMQ_LINGER => {}
             checked => checked?,
         }

@@ -30,6 +30,18 @@ pub fn client<'a>(context: &'a Context, security: &Security, endpoint: &str) -> 
     client
 }
 
+/// An authenticator that lets in the user alice, and each CURVE client.
+pub fn lets_in_alice_and_any_key(context: &Context) -> Authenticator {
+    let authenticator = Authenticator::start(context).unwrap();
+    authenticator
+        .configure("*", |policy| {
+            policy.allow_user("alice", "open sesame");
+            policy.allow_any_key();
+        })
+        .unwrap();
+    authenticator
+}
+
 pub fn event(authenticator: &Authenticator) -> AuthEvent {
     authenticator.next_event(DEADLINE).unwrap().expect("an event")
 }

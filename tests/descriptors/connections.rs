@@ -6,7 +6,7 @@ use std::time::Duration;
 use zmq::security::{Authenticator, Security};
 use zmq::{Dealer, Errno, Rep, SharedSocket, curve_keypair};
 
-use super::{Call, endpoints, try_all, with_each};
+use super::{Call, connect_secured, endpoints, try_all, with_each};
 use crate::common::{DEADLINE, TCP, context, eventually, text};
 
 const CALLS: &[(&str, Call)] = &[
@@ -77,17 +77,8 @@ const CALLS: &[(&str, Call)] = &[
         let authenticator = Authenticator::start(&context)?;
         let ((server_key, server_secret), (client_key, client_secret)) = (curve_keypair()?, curve_keypair()?);
         authenticator.configure("keys", |policy| policy.allow_key(client_key))?;
-        let (server, client) = (context.socket(Dealer)?, context.socket(Dealer)?);
-        server.secure(&Security::curve_server(&server_secret).with_domain("keys"))?;
-        client.secure(&Security::curve_client(&client_secret, &server_key))?;
-        let endpoint = server.bind(TCP)?;
-        descriptors.use_up();
-        client.connect(&endpoint)?;
-        descriptors.rest();
-        descriptors.free();
-        client.send("Hello")?;
-        assert_eq!(text(&server), "Hello");
-        Ok(())
+        let server = Security::curve_server(&server_secret).with_domain("keys");
+        connect_secured(descriptors, &server, &Security::curve_client(&client_secret, &server_key), &context)
     }),
 ];
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use zmq::security::{Authenticator, Certificate, Security};
 use zmq::{Actor, ActorPipe, Dealer, Pair, Proxy, ProxyHandle, Router, SharedSocket, SocketSpec};
 
-use crate::common::{DEADLINE, TCP, context, pair, text};
-use crate::{Call, try_all};
+use crate::common::{DEADLINE, TCP, context, pair};
+use crate::{Call, connect_secured, try_all};
 
 const THREADS: &[(&str, Call)] = &[
     ("proxy_steerable", |descriptors| {
@@ -79,17 +79,8 @@ const THREADS: &[(&str, Call)] = &[
         let context = context();
         let authenticator = Authenticator::start(&context)?;
         authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
-        let (server, client) = (context.socket(Dealer)?, context.socket(Dealer)?);
-        server.secure(&Security::plain_server().with_domain("accounts"))?;
-        client.secure(&Security::plain_client("alice", "open sesame"))?;
-        let endpoint = server.bind(TCP)?;
-        descriptors.use_up();
-        client.connect(&endpoint)?;
-        descriptors.rest();
-        descriptors.free();
-        client.send("Hello")?;
-        assert_eq!(text(&server), "Hello");
-        Ok(())
+        let server = Security::plain_server().with_domain("accounts");
+        connect_secured(descriptors, &server, &Security::plain_client("alice", "open sesame"), &context)
     }),
     ("Certificate", |descriptors| {
         if !zmq::has("curve") {
@@ -104,7 +95,7 @@ const THREADS: &[(&str, Call)] = &[
             let _ = std::fs::remove_file(path);
         }
         match saved {
-            // The error is that of the file system, without the name of the number.
+            // The file system reports the error. Its text has the number, and not the name EMFILE.
             Err(error) if error.to_string().contains("os error 24") => Err(format!("{error} (EMFILE)").into()),
             saved => Ok(saved?),
         }

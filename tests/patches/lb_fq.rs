@@ -147,7 +147,7 @@ fn push_and_dealer_keep_a_message_whose_peer_leaves_between_its_parts() {
     }
 }
 
-/// The parts that were not flushed stayed in a queue that nobody emptied.
+/// Parts that were written and not flushed leaked with the queue.
 #[deadline::test(patches = [72])]
 fn parts_of_a_message_are_freed_when_their_peer_leaves_before_the_last() {
     struct Owner(#[allow(dead_code, reason = "it is counted")] Arc<()>);
@@ -164,7 +164,7 @@ fn parts_of_a_message_are_freed_when_their_peer_leaves_before_the_last() {
         (Kind::Pub, Kind::Sub),
         (Kind::XPub, Kind::XSub),
     ];
-    // Over inproc the end of the peer is that of its socket; the others lose a connection.
+    // The endpoint, and whether the source binds. Over inproc the socket of the peer ends, over the others a connection.
     let connections = [("inproc://left", true), (TCP, true), ("ipc://*", true), (TCP, false), ("ipc://*", false)];
     for (from, to) in kinds {
         for (endpoint, binds) in connections {

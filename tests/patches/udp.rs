@@ -76,7 +76,7 @@ fn radio_ends_after_the_system_refused_a_udp_socket() {
             // `Socket::connect` would refuse the call.
             // SAFETY: the socket is open and this thread's; the text ends with a zero byte.
             assert_eq!(unsafe { sys::zmq_connect(radio.as_raw(), c"udp://127.0.0.1:9".as_ptr()) }, 0);
-            // A session has this to send when it ends: the default of `ZMQ_LINGER` is for ever.
+            // The message is unsent when the session ends. The default of `ZMQ_LINGER` has no limit.
             radio.send_to_group("news", "it rains").unwrap();
         }
         // The I/O thread makes its attempts in this order.

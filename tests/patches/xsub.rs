@@ -375,7 +375,7 @@ fn sub_keeps_no_history_of_its_subscriptions() {
     }
 }
 
-/// The memory of the process while nobody is there.
+/// The memory of a SUB grew with each subscription and each end while it had no publisher.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [1031])]
 fn subscriptions_and_ends_take_no_memory_while_nobody_is_there() {

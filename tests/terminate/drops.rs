@@ -11,8 +11,8 @@ use zmq::{Context, Kind, Message, Socket};
 use super::MOMENT;
 use crate::common::{TCP, context, eventually, opens};
 
-/// The longest time that a drop may take on a busy machine. Without an end it takes for ever, since the linger period has
-/// none by default.
+/// The longest time that a drop may take on a busy machine. A drop that lingers would not end: `ZMQ_LINGER` has no limit by
+/// default.
 const AT_ONCE: Duration = Duration::from_secs(20);
 
 /// The number of messages that must be unsent, which is more than the system's buffers hold.
@@ -38,7 +38,7 @@ impl Messages {
         Messages(Arc::new(()))
     }
 
-    /// A message of `SIZE` bytes, none of which is a subscription.
+    /// A message of `SIZE` bytes. An XPUB does not take its first byte for a subscription.
     fn make(&self) -> Message {
         Message::from_owner(Owner { content: vec![7; SIZE], _count: self.0.clone() })
     }
