@@ -33,6 +33,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Errno, Result};
 use crate::lock::lock;
@@ -43,7 +44,8 @@ use crate::raw::{self, PerProcess};
 ///
 /// # Errors
 ///
-/// `EMFILE` or `ENFILE` if no file descriptor is left, which it needs to wake calls that wait.
+/// `EMFILE` or `ENFILE` if no file descriptor is left, which it needs to wake calls that wait. `EAGAIN` in a child that was
+/// forked while another thread of the parent made the same call.
 ///
 /// ```no_run
 /// use zmq::interrupt;
@@ -71,10 +73,17 @@ fn install() -> io::Result<()> {
         return Ok(());
     }
     if WAKE_UP.get().is_none() {
+        /// Whether a thread is about to set the pair. In a forked child that inherits it, setting the pair would wait for ever
+        /// for that thread, which the child does not have.
+        static SETTING: AtomicBool = AtomicBool::new(false);
         let (write_end, read_end) = WakeUpPair::ends()?;
         let lent = raw::relay_fd(read_end.as_fd())?;
+        if SETTING.swap(true, Ordering::SeqCst) {
+            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        }
         // The lock keeps other callers out, so the pair is not made twice.
         let _ = WAKE_UP.set(WakeUpPair { write_end, read_end, lent });
+        SETTING.store(false, Ordering::SeqCst);
     }
     for signal in [libc::SIGINT, libc::SIGTERM] {
         raw::catch_signal(signal)?;

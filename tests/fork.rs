@@ -178,6 +178,49 @@ fn every_call_on_an_inherited_socket_fails_at_once() {
     });
 }
 
+/// Threads of the parent hold the locks of the context and of its options most of the time.
+#[test]
+fn options_of_an_inherited_context_can_be_read_and_not_set() {
+    in_own_process("options_of_an_inherited_context_can_be_read_and_not_set", || {
+        let context = Context::new().unwrap();
+        context.set_max_sockets(77).unwrap();
+        context.set_thread_name_prefix(7).unwrap();
+        context.set_thread_sched_policy(libc::SCHED_OTHER as u32).unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    context.set_io_threads(3).unwrap();
+                }
+            });
+            eventually("the other thread sets an option", || context.io_threads() == 3);
+            for _ in 0..200 {
+                fork_and_wait(|| {
+                    assert_eq!((context.io_threads(), context.max_sockets()), (3, 77));
+                    assert_eq!((context.thread_name_prefix(), context.ipv6()), (7, false));
+                    assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
+                    for refused in [
+                        context.set_io_threads(1),
+                        context.set_blocky(false),
+                        context.set_thread_sched_policy(0),
+                        context.set_thread_priority(1),
+                        context.set_thread_scheduling(0, 1),
+                        context.add_thread_affinity_cpu(0),
+                        context.remove_thread_affinity_cpu(0),
+                        context.set_thread_name_prefix(1),
+                    ] {
+                        let error = refused.unwrap_err();
+                        assert_eq!(error.errno(), Errno::EINVAL);
+                        assert!(error.to_string().contains("forked"), "{error}");
+                    }
+                    let _ = format!("{context:?}");
+                });
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    });
+}
+
 #[test]
 fn a_poll_item_of_the_parent_is_refused_too() {
     in_own_process("a_poll_item_of_the_parent_is_refused_too", || {

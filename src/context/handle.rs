@@ -1,33 +1,37 @@
 //! The handle of a context, which threads share, and what is left of it once the context ends.
 
+use std::array;
 use std::ffi::{c_int, c_void};
-use std::mem;
 use std::ptr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use crate::error::Errno;
 use crate::lock::lock;
+use crate::process::Process;
 use crate::raw::{RawContext, RawSocket};
 
-/// The lock is held for every call except `zmq_ctx_term`.
+/// The lock is held for every call except `zmq_ctx_term`. A forked child does not take it: a thread that exists only in the
+/// parent may hold it.
 pub(crate) struct Handle {
-    life: Mutex<Life>,
-    /// The handle for code outside this library, which a forked child can ask for too, without the lock.
+    /// `None` once [`Handle::end`] was called.
+    context: Mutex<Option<RawContext>>,
+    process: Process,
+    /// The handle for code outside this library, which a forked child can ask for too.
     address: AtomicPtr<c_void>,
+    /// The values of the options by their numbers, for a context that has ended and for a forked child.
+    values: [AtomicI32; END_OF_OPTIONS],
 }
 
-enum Life {
-    Running(RawContext),
-    /// [`Handle::end`] was called. The values are those that the options had then, by the number of the option.
-    Ending(Vec<c_int>),
-}
+/// Above the number of every context option.
+const END_OF_OPTIONS: usize = 128;
 
 impl Handle {
     pub(super) fn new() -> Result<Handle, Errno> {
         let context = RawContext::new()?;
         let address = AtomicPtr::new(context.as_raw());
-        Ok(Handle { life: Mutex::new(Life::Running(context)), address })
+        let values = array::from_fn(|option| AtomicI32::new(context.get(option as c_int)));
+        Ok(Handle { context: Mutex::new(Some(context)), process: Process::current(), address, values })
     }
 
     /// The handle for code outside this library. Null once the context has ended.
@@ -39,41 +43,37 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// `ETERM` once [`Handle::end`] was called, and those of the call.
+    /// `EINVAL` in a forked child, `ETERM` once [`Handle::end`] was called, and those of the call.
     fn running<R>(&self, call: impl FnOnce(&RawContext) -> Result<R, Errno>) -> Result<R, Errno> {
-        match &*lock(&self.life) {
-            Life::Running(context) => call(context),
-            Life::Ending(_) => Err(Errno::ETERM),
+        if !self.process.is_current() {
+            return Err(Errno::EINVAL);
         }
+        lock(&self.context).as_ref().map_or(Err(Errno::ETERM), call)
     }
 
     /// Ends the use of this handle, and returns it for `zmq_ctx_term`; `None` if that was done before.
     pub(super) fn end(&self) -> Option<RawContext> {
-        /// Above the number of every context option.
-        const END_OF_OPTIONS: c_int = 128;
-        let mut life = lock(&self.life);
-        let Life::Running(context) = &*life else { return None };
-        let values = (0..END_OF_OPTIONS).map(|option| context.get(option)).collect();
-        self.address.store(ptr::null_mut(), Ordering::Relaxed);
-        match mem::replace(&mut *life, Life::Ending(values)) {
-            Life::Running(context) => Some(context),
-            Life::Ending(_) => None,
+        let context = lock(&self.context).take()?;
+        for (option, value) in self.values.iter().enumerate() {
+            value.store(context.get(option as c_int), Ordering::Relaxed);
         }
+        self.address.store(ptr::null_mut(), Ordering::Relaxed);
+        Some(context)
     }
 
     pub(crate) fn set(&self, option: c_int, value: c_int) -> Result<(), Errno> {
-        self.running(|context| context.set(option, value))
+        self.running(|context| context.set(option, value))?;
+        self.get(option);
+        Ok(())
     }
 
-    /// The option's value, or the last one if the context has ended. A failure cannot be told from a value of -1, so the
-    /// caller asks for known options only.
+    /// The option's value. If the context has ended: its last value. In a forked child: the last value that this library has read
+    /// or set. A failure cannot be told from a value of -1, so the caller asks for known options only.
     pub(crate) fn get(&self, option: c_int) -> c_int {
-        match &*lock(&self.life) {
-            Life::Running(context) => context.get(option),
-            Life::Ending(values) => {
-                usize::try_from(option).ok().and_then(|option| values.get(option)).map_or(-1, |value| *value)
-            }
-        }
+        let Some(last) = usize::try_from(option).ok().and_then(|option| self.values.get(option)) else { return -1 };
+        let Ok(value) = self.running(|context| Ok(context.get(option))) else { return last.load(Ordering::Relaxed) };
+        last.store(value, Ordering::Relaxed);
+        value
     }
 
     #[cfg(feature = "draft")]

@@ -45,8 +45,8 @@ use open_sockets::Cause;
 /// A process made by `fork` cannot use what it inherits: there every call on an inherited socket fails with `ENOTSOCK`,
 /// and dropping it leaves the parent's alone. A new context works in the child. [`Context::terminate`] and the owners of
 /// messages ([`crate::Message::from_owner`]) need threads of [`std::thread`]. If the child was forked while another thread
-/// of the parent started or ended, they wait for ever. Reading or setting an option of an inherited context may wait for
-/// ever too.
+/// of the parent started or ended, they wait for ever. The options of an inherited context can be read. Setting one fails
+/// with `EINVAL`.
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {
@@ -354,6 +354,9 @@ impl Inner {
     /// The state of a socket that comes back from C code. A record of another kind is of an earlier socket at the same
     /// address, which C code has closed.
     pub(crate) fn take_record(&self, handle: *mut c_void, kind: Kind) -> Option<Record> {
+        if !self.in_own_process() {
+            return None;
+        }
         lock(&self.raw_records).remove(&handle.addr()).filter(|record| record.kind == kind)
     }
 
