@@ -219,6 +219,23 @@ fn make_mut_writes_a_message_that_was_not_sent() {
     assert_eq!(*shared, [b'x'; 1000]);
 }
 
+/// libzmq changes its flag in the same way.
+#[deadline::test]
+fn copied_part_that_was_not_sent_is_followed_by_no_part() {
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, "inproc://followed");
+    let socket = context.socket(zmq::Rep).unwrap();
+    for copied in [true, false] {
+        left.send_multipart([vec![b'x'; 1000], vec![]]).unwrap();
+        let mut message = right.recv().unwrap();
+        if copied {
+            assert!(!is_written_in_place(&mut message));
+        }
+        assert!(message.more() && right.recv().unwrap().is_empty());
+        assert!(!socket.send(message).unwrap_err().into_message().more());
+    }
+}
+
 /// libzmq reads and writes the memory that C code has put into the message.
 #[deadline::test]
 fn make_mut_copies_what_c_code_has_put_into_a_message() {

@@ -70,6 +70,10 @@ mod shared {
         pub(super) fn insert(&mut self, other: Notes) {
             self.0 |= other.0;
         }
+
+        pub(super) fn remove(&mut self, other: Notes) {
+            self.0 &= !other.0;
+        }
     }
 
     // SAFETY: `data`, `size` and `notes` read what only an exclusive reference changes. Copying a message changes its flags
@@ -363,6 +367,12 @@ impl RawMessage {
     #[inline]
     pub(crate) fn more(&self) -> bool {
         self.get(zmq_sys::ZMQ_MORE) == 1
+    }
+
+    /// Forgets that more parts followed the message that this one is a copy of: a send has failed, and has changed the same
+    /// in libzmq's flags.
+    pub(crate) fn forget_followed(&mut self) {
+        self.0.notes.remove(Notes::MORE);
     }
 
     /// Whether more parts follow the message, or the message that it is a copy of.

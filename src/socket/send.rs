@@ -357,6 +357,7 @@ impl Core {
         match self.send_part(message.raw_mut(), more, wait) {
             Ok(()) => Ok(()),
             Err(errno) => {
+                message.raw_mut().forget_followed();
                 let error = self.send_error(errno, &message);
                 Err(SendError::new(message, error))
             }
