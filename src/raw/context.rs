@@ -7,6 +7,7 @@ use super::RawSocket;
 use super::outcome::{check, non_null};
 use super::process::count_forks;
 use crate::error::Errno;
+use crate::process::uninterrupted;
 
 /// The handle of a context that is not terminated. A context that is dropped without [`RawContext::term`] is leaked.
 ///
@@ -73,6 +74,6 @@ impl RawContext {
     pub(crate) fn term(self) {
         // SAFETY: the handle is valid (type invariant), and `self` is its one owner. After EINTR the context still lives, and
         // libzmq asks for the call to be repeated.
-        while check(unsafe { zmq_sys::zmq_ctx_term(self.as_raw()) }) == Err(Errno::EINTR) {}
+        let _ = uninterrupted(|| check(unsafe { zmq_sys::zmq_ctx_term(self.as_raw()) }));
     }
 }
