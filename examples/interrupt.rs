@@ -37,7 +37,7 @@ fn main() -> common::Result {
 
     // From here on SIGINT and SIGTERM do not kill the program. C has its own handler, and a pipe that wakes the poll
     // up. Here both are in the library, which lends the end of the pipe that is read.
-    interrupt::catch_signals()?;
+    interrupt::catch_signals(interrupt::TERMINATION)?;
     let signals = interrupt::wake_fd().ok_or_else(|| common::failure("signals are not caught"))?;
 
     let context = Context::new()?;

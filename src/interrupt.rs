@@ -1,10 +1,15 @@
 //! Ctrl-C: signals that end blocking calls.
 //!
-//! By default a signal ends no call: a call that libzmq ends with `EINTR` is made again, with the time that it has left. A
-//! program that wants to clean up after Ctrl-C calls [`catch_signals`]. From then on SIGINT and SIGTERM do not kill the
-//! process. They make every call that waits, on every thread, fail with [`crate::Errno::EINTR`], and every call that begins
-//! to wait later. Calls that do not have to wait succeed as before, so remaining messages can be sent. Call it first in
-//! `main`: a call that already waits when signals begin to be caught does not notice them.
+//! By default a signal ends no call: a call that libzmq ends with `EINTR` is made again, with the time that it has left.
+//! There are two ways to change that:
+//!
+//! - [`catch_signals`], for a program that wants to clean up after Ctrl-C. From then on SIGINT and SIGTERM, or the signals
+//!   that it is given, do not kill the process. They make every call that waits, on every thread, fail with
+//!   [`crate::Errno::EINTR`], and every call that begins to wait later, until [`clear`]. Calls that do not have to wait
+//!   succeed as before, so remaining messages can be sent. Call it first in `main`: a call that already waits when signals
+//!   begin to be caught does not notice them.
+//! - [`Context::set_interruptible`](crate::Context::set_interruptible), for a program with signal handlers of its own, each
+//!   of which sets a flag. A call that waits fails with `EINTR` if a handler runs on its thread meanwhile, as in C.
 //!
 //! The drop of a context's last handle waits for lingering messages. A signal ends that wait too; the messages are then
 //! sent for as long as the process lives. So one Ctrl-C leaves a loop, and a second one leaves messages that no peer
@@ -14,7 +19,7 @@
 //! use zmq::{Context, Errno, Rep, interrupt};
 //!
 //! # fn main() -> zmq::Result<()> {
-//! interrupt::catch_signals()?;
+//! interrupt::catch_signals(interrupt::TERMINATION)?;
 //! let context = Context::new()?;
 //! let server = context.socket(Rep)?;
 //! server.bind("tcp://*:5555")?;
@@ -40,10 +45,19 @@ use crate::lock::lock;
 use crate::process::{self, WAKE_UP, WakeUpPair};
 use crate::raw::{self, PerProcess};
 
-/// Catches SIGINT and SIGTERM from now on, for the whole process. Calling it again changes nothing.
+/// The signals that ask a process to end: SIGINT, which Ctrl-C sends, and SIGTERM.
+pub const TERMINATION: &[i32] = &[libc::SIGINT, libc::SIGTERM];
+
+/// The signals that tell of a fault in the code that runs. A handler that returns would run again at once.
+const FAULTS: [i32; 7] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
+
+/// Catches signals from now on, for the whole process. Calling it again adds signals to those that are caught.
 ///
 /// # Errors
 ///
+/// `EINVAL` for a number that is no signal, for one that the system lets no process catch (SIGKILL, SIGSTOP), and for one that
+/// tells of a fault (SIGSEGV and its like). The signals before it in the list are caught then.
 /// `EMFILE` or `ENFILE` if no file descriptor is left, which it needs to wake calls that wait. `EAGAIN` in a child that was
 /// forked while another thread of the parent made the same call.
 ///
@@ -51,7 +65,7 @@ use crate::raw::{self, PerProcess};
 /// use zmq::interrupt;
 ///
 /// # fn main() -> zmq::Result<()> {
-/// interrupt::catch_signals()?;
+/// interrupt::catch_signals(interrupt::TERMINATION)?;
 /// let context = zmq::Context::new()?;
 /// let socket = context.socket(zmq::Pull)?;
 /// socket.bind("ipc://*")?;
@@ -61,17 +75,22 @@ use crate::raw::{self, PerProcess};
 /// # }
 /// ```
 #[doc(alias = "s_catch_signals")]
-pub fn catch_signals() -> Result<()> {
-    install().map_err(|error| Errno::from_io(&error, Errno::EINVAL).for_call("sigaction"))
+pub fn catch_signals(signals: &[i32]) -> Result<()> {
+    const CALL: &str = "sigaction";
+    prepare().map_err(|error| Errno::from_io(&error, Errno::EINVAL).for_call(CALL))?;
+    for &signal in signals {
+        let caught = if FAULTS.contains(&signal) { Err(Errno::EINVAL) } else { raw::catch_signal(signal) };
+        caught.map_err(|errno| errno.with_detail(CALL, format_args!("signal {signal}")))?;
+        process::note_catching();
+    }
+    Ok(())
 }
 
-fn install() -> io::Result<()> {
+/// Makes the descriptors with which a signal wakes calls that wait.
+fn prepare() -> io::Result<()> {
     static INSTALL: PerProcess<Mutex<()>> = PerProcess::new();
     let install = INSTALL.get_or_make(Mutex::default).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
     let _one_at_a_time = lock(install);
-    if process::catching() {
-        return Ok(());
-    }
     if WAKE_UP.get().is_none() {
         /// Whether a thread is about to set the pair. In a forked child that inherits it, setting the pair would wait for ever
         /// for that thread, which the child does not have.
@@ -85,10 +104,6 @@ fn install() -> io::Result<()> {
         let _ = WAKE_UP.set(WakeUpPair { write_end, read_end, lent });
         SETTING.store(false, Ordering::SeqCst);
     }
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        raw::catch_signal(signal)?;
-    }
-    process::note_catching();
     Ok(())
 }
 
@@ -98,7 +113,7 @@ fn install() -> io::Result<()> {
 /// use zmq::interrupt;
 ///
 /// # fn main() -> zmq::Result<()> {
-/// interrupt::catch_signals()?;
+/// interrupt::catch_signals(interrupt::TERMINATION)?;
 /// while !interrupt::interrupted() {
 ///     println!("working");
 /// }
@@ -131,7 +146,7 @@ pub fn clear() {
 /// use zmq::{PollEvents, PollItem, interrupt};
 ///
 /// # fn main() -> zmq::Result<()> {
-/// interrupt::catch_signals()?;
+/// interrupt::catch_signals(interrupt::TERMINATION)?;
 /// if let Some(fd) = interrupt::wake_fd() {
 ///     // This loop waits for nothing but Ctrl-C.
 ///     zmq::poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], None)?;

@@ -255,10 +255,15 @@ impl fmt::Debug for PollItem<'_> {
 #[doc(alias = "zmq_poll")]
 #[doc(alias = "ZMQ_POLLITEMS_DFLT")]
 pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) -> Result<usize> {
+    let interruptible = items.iter().any(PollItem::is_interruptible);
+    poll_all(items, timeout.into(), interruptible)
+}
+
+/// See [`poll`]. If `interruptible`, any signal handler ends the wait.
+pub(crate) fn poll_all(items: &mut [PollItem<'_>], timeout: Option<Duration>, interruptible: bool) -> Result<usize> {
     const CALL: &str = "zmq_poll";
     /// In milliseconds.
     const HOUR: c_long = 60 * 60 * 1000;
-    let timeout: Option<Duration> = timeout.into();
     if items.is_empty() && timeout.is_none() {
         return Err(Errno::EINVAL.with_detail(CALL, "no items and no time-out: the wait would never end"));
     }
@@ -289,7 +294,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) ->
             (Err(Errno::EINTR), Some(copied)) if process::interrupted() => {
                 raw::poll(&mut copied.polled, 0).map_or(0, |_| copied.hand_out(items))
             }
-            (Err(Errno::EINTR), _) => 0,
+            (Err(Errno::EINTR), _) if !interruptible => 0,
             (Err(errno), _) => return Err(errno.for_call(CALL)),
         };
         if found != 0 {

@@ -1,4 +1,4 @@
-//! This process: whether it is the one that made a thing, or a forked child that inherited it, and the SIGINT and SIGTERM
+//! This process: whether it is the one that made a thing, or a forked child that inherited it, and the signals
 //! that it catches, as a flag and as a file descriptor that becomes readable.
 //!
 //! Both are in one number, `process_state`, so that the fast path of a send or receive compares one number only.
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::error::{Errno, Result};
 
-/// The lowest bit says whether SIGINT and SIGTERM are caught. The other bits count the forks between the process that
+/// The lowest bit says whether signals are caught. The other bits count the forks between the process that
 /// began to count and this one.
 static STATE: AtomicU32 = AtomicU32::new(0);
 const CATCHING: u32 = 1;
@@ -55,13 +55,14 @@ impl Process {
         self.0
     }
 
-    /// As a number to be kept in an item of `zmq_poll`.
-    pub(crate) fn to_int(self) -> c_int {
-        self.0 as c_int
+    /// With a flag, as a number to be kept in an item of `zmq_poll`. A process leaves the lowest bit free.
+    pub(crate) fn to_int(self, flag: bool) -> c_int {
+        (self.0 | u32::from(flag)) as c_int
     }
 
-    pub(crate) fn from_int(number: c_int) -> Process {
-        Process(number as u32)
+    pub(crate) fn from_int(number: c_int) -> (Process, bool) {
+        let number = number as u32;
+        (Process(number & !CATCHING), number & CATCHING != 0)
     }
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn note_fork() {
     STATE.fetch_add(FORK, Ordering::Relaxed);
 }
 
-/// Notes that SIGINT and SIGTERM are caught from now on.
+/// Notes that signals are caught from now on.
 pub(crate) fn note_catching() {
     STATE.fetch_or(CATCHING, Ordering::SeqCst);
 }

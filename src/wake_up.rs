@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use crate::deadline::milliseconds;
+use crate::error::Errno;
 use crate::poll_events::PollEvents;
 use crate::process;
 use crate::raw::{self, PollItem};
@@ -30,8 +31,11 @@ impl WakeUp {
     }
 
     /// Sleeps for `duration`, or until a signal arrives.
-    pub(crate) fn pause(&self, duration: Duration) {
-        // The caller asks for the interrupt itself, so the outcome does not matter.
-        let _ = raw::poll(self.item().as_mut_slice(), milliseconds(duration));
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` if a signal handler has run.
+    pub(crate) fn pause(&self, duration: Duration) -> Result<(), Errno> {
+        raw::poll(self.item().as_mut_slice(), milliseconds(duration)).map(drop)
     }
 }

@@ -257,7 +257,7 @@ pub fn s_version_assert(want_major: u32, want_minor: u32) {
 /// # }
 /// ```
 pub fn s_catch_signals() -> Result<()> {
-    interrupt::catch_signals()
+    interrupt::catch_signals(interrupt::TERMINATION)
 }
 
 /// Whether a signal was caught.

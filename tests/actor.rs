@@ -310,7 +310,7 @@ fn a_caught_signal_ends_what_waits() {
     if role().is_none() {
         return Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
-    interrupt::catch_signals().unwrap();
+    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
     let context = Context::new().unwrap();
     let actor = Actor::spawn(&context, "echo", echo).unwrap();
     let theirs = context.clone();

@@ -4,11 +4,13 @@
 
 mod common;
 
-use std::thread;
+use std::num::NonZeroU32;
+use std::sync::mpsc::channel;
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use common::{eventually, in_own_process};
-use zmq::{Client, Context, Errno, Peer, PollEvents, PollItem, interrupt, poll};
+use zmq::{Client, Context, Errno, Peer, PollEvents, PollItem, Poller, Socket, interrupt, poll};
 
 fn press_ctrl_c() {
     // SAFETY: the signal is caught, and meant for this very process.
@@ -16,36 +18,91 @@ fn press_ctrl_c() {
     assert_eq!(rc, 0);
 }
 
+extern "C" fn handle(_signal: std::ffi::c_int) {}
+
+/// The calls that wait on a CLIENT without a peer, and on a PEER whose peer `full` has no room, in a thread each.
+fn wait_in_threads<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    client: &'scope Socket<'_, Client>,
+    peer: &'scope Socket<'_, Peer>,
+    full: NonZeroU32,
+) -> Vec<(ScopedJoinHandle<'scope, Errno>, libc::pthread_t)> {
+    type Wait<'a> = Box<dyn FnOnce() -> Errno + Send + 'a>;
+    let waits: [Wait<'scope>; 6] = [
+        Box::new(move || client.recv().map(drop).unwrap_err().errno()),
+        Box::new(move || client.recv_timeout(Duration::from_secs(600)).map(drop).unwrap_err().errno()),
+        Box::new(move || client.send("nobody").unwrap_err().error().errno()),
+        Box::new(move || peer.send_to_peer(full, "full").unwrap_err().error().errno()),
+        Box::new(move || poll(&mut [PollItem::socket(client, PollEvents::POLLIN)], None).map(drop).unwrap_err().errno()),
+        Box::new(move || {
+            let mut poller = Poller::new().unwrap();
+            poller.add(client, 1, PollEvents::POLLIN).unwrap();
+            poller.wait(None).unwrap_err().errno()
+        }),
+    ];
+    let (tell, told) = channel();
+    let start = |wait: Wait<'scope>| {
+        let tell = tell.clone();
+        let thread = scope.spawn(move || {
+            // SAFETY: no preconditions.
+            tell.send(unsafe { libc::pthread_self() }).unwrap();
+            wait()
+        });
+        (thread, told.recv().unwrap())
+    };
+    waits.into_iter().map(start).collect()
+}
+
+/// Opens the sockets of [`wait_in_threads`], runs `signal` while all wait, and expects that all calls end with EINTR.
+fn all_end_with_eintr(context: &Context, mut signal: impl FnMut(libc::pthread_t)) {
+    let client = context.socket(Client).unwrap();
+    let peer = context.socket(Peer).unwrap();
+    peer.set_sndhwm(1).unwrap();
+    let full = peer.connect_peer("inproc://nobody").unwrap();
+    let mut message = zmq::Message::from("x");
+    message.set_routing_id(full).unwrap();
+    while peer.try_send(&message).unwrap().is_sent() {}
+    thread::scope(|scope| {
+        let waiting = wait_in_threads(scope, &client, &peer, full);
+        thread::sleep(Duration::from_millis(100));
+        assert!(waiting.iter().all(|(thread, _)| !thread.is_finished()));
+        for (thread, number) in waiting {
+            eventually("the call ends", || {
+                if !thread.is_finished() {
+                    signal(number);
+                }
+                thread.is_finished()
+            });
+            assert_eq!(thread.join().unwrap(), Errno::EINTR);
+        }
+    });
+    interrupt::clear();
+    assert!(client.try_recv().unwrap().is_none());
+}
+
 #[deadline::test(patches = [13])]
 fn ctrl_c_ends_what_waits() {
     in_own_process("ctrl_c_ends_what_waits", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::builder().set_blocky(false).build().unwrap();
-        let client = context.socket(Client).unwrap();
-        let peer = context.socket(Peer).unwrap();
-        peer.set_sndhwm(1).unwrap();
-        let full = peer.connect_peer("inproc://nobody").unwrap();
-        let mut message = zmq::Message::from("x");
-        message.set_routing_id(full).unwrap();
-        while peer.try_send(&message).unwrap().is_sent() {}
-        thread::scope(|scope| {
-            let polls = || poll(&mut [PollItem::socket(&client, PollEvents::POLLIN)], None).map(drop);
-            let waiting = [
-                scope.spawn(|| client.recv().map(drop).unwrap_err().errno()),
-                scope.spawn(|| client.recv_timeout(Duration::from_secs(600)).map(drop).unwrap_err().errno()),
-                scope.spawn(|| client.send("nobody").unwrap_err().error().errno()),
-                scope.spawn(|| peer.send_to_peer(full, "full").unwrap_err().error().errno()),
-                scope.spawn(move || polls().unwrap_err().errno()),
-            ];
-            thread::sleep(Duration::from_millis(100));
-            assert!(waiting.iter().all(|thread| !thread.is_finished()));
-            press_ctrl_c();
-            eventually("all have ended", || waiting.iter().all(|thread| thread.is_finished()));
-            for thread in waiting {
-                assert_eq!(thread.join().unwrap(), Errno::EINTR);
+        all_end_with_eintr(&context, |_| {
+            if !interrupt::interrupted() {
+                press_ctrl_c();
             }
         });
-        interrupt::clear();
-        assert!(client.try_recv().unwrap().is_none());
+    });
+}
+
+#[deadline::test(patches = [13])]
+fn any_handler_ends_what_waits_in_an_interruptible_context() {
+    in_own_process("any_handler_ends_what_waits_in_an_interruptible_context", || {
+        // SAFETY: the handler does nothing.
+        unsafe { libc::signal(libc::SIGUSR1, handle as *const () as usize) };
+        let context = Context::builder().set_blocky(false).build().unwrap();
+        context.set_interruptible(true);
+        all_end_with_eintr(&context, |thread| {
+            // SAFETY: the thread has not been joined.
+            unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+        });
     });
 }

@@ -270,7 +270,7 @@ fn a_new_context_works_in_the_child() {
 #[test]
 fn parent_and_child_are_interrupted_each_for_itself() {
     in_own_process("parent_and_child_are_interrupted_each_for_itself", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         fork_and_wait(|| {
             // SAFETY: raises a signal that is caught in this process.
             unsafe { libc::raise(libc::SIGINT) };

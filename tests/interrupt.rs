@@ -24,11 +24,17 @@ extern "C" fn count(_signal: c_int) {
 
 /// Handles SIGUSR1, and lets it end system calls.
 fn count_user_signals() {
-    // SAFETY: a zeroed sigaction is a valid one: no flags (so no SA_RESTART), empty mask.
+    count_signals(libc::SIGUSR1, 0);
+}
+
+/// Handles a signal with the flags of `sigaction`.
+fn count_signals(signal: c_int, flags: c_int) {
+    // SAFETY: a zeroed sigaction is a valid one: no flags, empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_flags = flags;
     action.sa_sigaction = count as extern "C" fn(c_int) as usize;
     // SAFETY: the handler only counts.
-    let rc = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+    let rc = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
     assert_eq!(rc, 0);
 }
 
@@ -114,6 +120,81 @@ fn a_signal_that_nobody_asked_for_disturbs_no_call() {
         assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "forwarded");
         context.shutdown().unwrap();
         assert_eq!(forwarder.join().unwrap(), Errno::ETERM);
+    });
+}
+
+#[test]
+fn any_handler_ends_a_wait_on_sockets_of_an_interruptible_context() {
+    in_own_process("any_handler_ends_a_wait_on_sockets_of_an_interruptible_context", || {
+        for (signal, flags) in [(libc::SIGUSR1, 0), (libc::SIGUSR1, libc::SA_RESTART), (libc::SIGHUP, 0)] {
+            count_signals(signal, flags);
+            let context = Context::new().unwrap();
+            context.set_interruptible(true);
+            let mut waits = every_wait(&context);
+            // A wait for no socket has no context.
+            waits.retain(|(name, _)| *name != "sleep");
+            let socket = |kind| context.owned_socket(kind).unwrap();
+            let (a, b, c, d, e) =
+                (socket(Kind::Pull), socket(Kind::Sub), socket(Kind::Dealer), socket(Kind::Dealer), socket(Kind::Pull));
+            let monitor = a.monitor(zmq::monitor::Events::ALL).unwrap();
+            waits.push(("monitor", Box::new(move || (monitor.recv().unwrap_err(), a).0)));
+            waits.push((
+                "poller",
+                Box::new(move || {
+                    let mut poller = zmq::Poller::new().unwrap();
+                    poller.add(&b, 1, PollEvents::POLLIN).unwrap();
+                    poller.wait(None).unwrap_err()
+                }),
+            ));
+            waits.push(("name", Box::new(move || c.connect_and_wait("inproc://nobody", None).unwrap_err())));
+            waits.push(("connection", Box::new(move || d.connect_and_wait("ipc://@nobody", None).unwrap_err())));
+            let monitor = e.monitor(zmq::monitor::Events::ALL).unwrap();
+            let connections = move || (monitor.wait_for_connections(1, None).unwrap_err(), e).0;
+            waits.push(("connections", Box::new(connections)));
+            if zmq::version() >= (4, 3, 5) {
+                let publisher = context.owned_socket(zmq::Pub).unwrap();
+                waits.push(("topics", Box::new(move || publisher.wait_for_topics(1, None).unwrap_err())));
+            }
+            for (name, wait) in waits {
+                let (thread, waiter) = waiting(wait);
+                // A handler that runs before the wait begins does not end it.
+                eventually(name, || {
+                    // SAFETY: the thread has not been joined.
+                    unsafe { libc::pthread_kill(thread, signal) };
+                    waiter.is_finished()
+                });
+                assert_eq!(waiter.join().unwrap().errno(), Errno::EINTR, "{name}");
+            }
+
+            // Calls that do not wait go on.
+            let (push, pull) = pair(&context);
+            push.send("goes on").unwrap();
+            // SAFETY: the signal is handled.
+            unsafe { libc::raise(signal) };
+            assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "goes on");
+        }
+    });
+}
+
+#[test]
+fn catch_signals_catches_the_signals_of_its_list() {
+    in_own_process("catch_signals_catches_the_signals_of_its_list", || {
+        interrupt::catch_signals(&[libc::SIGUSR1]).unwrap();
+        interrupt::catch_signals(&[libc::SIGHUP, libc::SIGUSR2]).unwrap();
+        let context = Context::new().unwrap();
+        let socket = context.socket(Pull).unwrap();
+        for signal in [libc::SIGUSR1, libc::SIGUSR2, libc::SIGHUP] {
+            // SAFETY: the signal is caught.
+            unsafe { libc::raise(signal) };
+            assert!(interrupt::interrupted(), "{signal}");
+            assert_eq!(socket.recv().unwrap_err().errno(), Errno::EINTR, "{signal}");
+            interrupt::clear();
+        }
+        for refused in [libc::SIGKILL, libc::SIGSTOP, libc::SIGSEGV, libc::SIGABRT, 0, -1, 1000] {
+            let error = interrupt::catch_signals(&[refused]).unwrap_err();
+            assert_eq!(error.errno(), Errno::EINVAL);
+            assert!(error.to_string().contains(&format!("signal {refused}")), "{error}");
+        }
     });
 }
 
@@ -247,8 +328,8 @@ fn signal_process(signal: c_int) {
 fn a_caught_signal_ends_every_wait_on_every_thread() {
     in_own_process("a_caught_signal_ends_every_wait_on_every_thread", || {
         assert!(interrupt::wake_fd().is_none());
-        interrupt::catch_signals().unwrap();
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         for signal in [libc::SIGINT, libc::SIGTERM] {
             assert!(!interrupt::interrupted());
@@ -271,7 +352,7 @@ fn a_caught_signal_ends_every_wait_on_every_thread() {
 #[test]
 fn a_signal_from_before_ends_the_wait_too() {
     in_own_process("a_signal_from_before_ends_the_wait_too", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         signal_process(libc::SIGINT);
         let (begun, _begins) = channel();
@@ -284,7 +365,7 @@ fn a_signal_from_before_ends_the_wait_too() {
 #[test]
 fn calls_that_need_not_wait_succeed_after_a_signal() {
     in_own_process("calls_that_need_not_wait_succeed_after_a_signal", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
         left.bind("inproc://pair").unwrap();
@@ -319,7 +400,7 @@ fn calls_that_need_not_wait_succeed_after_a_signal() {
 #[test]
 fn a_proxy_forwards_while_signals_are_caught() {
     in_own_process("a_proxy_forwards_while_signals_are_caught", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let socket = |kind| context.owned_socket(kind).unwrap();
 
@@ -385,7 +466,7 @@ fn a_proxy_forwards_while_signals_are_caught() {
 #[test]
 fn the_wake_descriptor_follows_the_interrupt() {
     in_own_process("the_wake_descriptor_follows_the_interrupt", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let readable = || {
             let fd = std::os::fd::AsRawFd::as_raw_fd(&interrupt::wake_fd().unwrap());
             let mut item = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
@@ -408,7 +489,7 @@ fn the_wake_descriptor_follows_the_interrupt() {
 #[test]
 fn a_signal_ends_the_wait_for_what_lingers() {
     in_own_process("a_signal_ends_the_wait_for_what_lingers", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let source = context.socket(Push).unwrap();
         source.connect("tcp://127.0.0.1:1").unwrap();
@@ -431,7 +512,7 @@ fn a_signal_ends_the_wait_for_what_lingers() {
 #[test]
 fn the_interrupts_own_descriptor_can_be_waited_for() {
     in_own_process("the_interrupts_own_descriptor_can_be_waited_for", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         for _ in 0..200 {
             let (thread, waits) = waiting(|| {
                 let mut items = [PollItem::fd(interrupt::wake_fd().unwrap(), PollEvents::POLLIN)];
@@ -451,7 +532,7 @@ fn the_interrupts_own_descriptor_can_be_waited_for() {
 fn room_is_found_as_soon_as_it_is_there() {
     in_own_process("room_is_found_as_soon_as_it_is_there", || {
         const COUNT: usize = 50_000;
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         within_deadline(|| {
             let context = Context::new().unwrap();
             let router = context.socket(Router).unwrap();

@@ -13,7 +13,7 @@ fn an_interrupt_that_stands_can_be_waited_for() {
     const ROUNDS: usize = 20_000;
     static ROUND: AtomicUsize = AtomicUsize::new(0);
     static RAISED: AtomicUsize = AtomicUsize::new(0);
-    interrupt::catch_signals().unwrap();
+    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
     let fd = interrupt::wake_fd().unwrap();
     thread::spawn(|| {
         for round in 1..=ROUNDS {

@@ -44,7 +44,7 @@ fn is_readable(fd: BorrowedFd<'_>) -> bool {
 #[deadline::test]
 fn interrupt_ends_waits_after_its_descriptor_was_misused() {
     in_own_process("interrupt_ends_waits_after_its_descriptor_was_misused", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let fd = interrupt::wake_fd().unwrap();
         let context = context();
         let socket = context.socket(Pull).unwrap();
@@ -66,7 +66,7 @@ fn interrupt_ends_waits_after_its_descriptor_was_misused() {
 #[deadline::test]
 fn interrupt_of_a_forked_child_has_a_descriptor_of_its_own() {
     in_own_process("interrupt_of_a_forked_child_has_a_descriptor_of_its_own", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let fd = interrupt::wake_fd().unwrap();
         // SAFETY: the child calls nothing that takes a lock of another thread.
         let child = unsafe { libc::fork() };

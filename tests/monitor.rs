@@ -375,7 +375,7 @@ fn monitor_endpoint_cannot_be_guessed() {
 #[test]
 fn a_signal_ends_the_wait_for_a_notice() {
     in_own_process("a_signal_ends_the_wait_for_a_notice", || {
-        zmq::interrupt::catch_signals().unwrap();
+        zmq::interrupt::catch_signals(zmq::interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let socket = context.socket(Rep).unwrap();
         let monitor = socket.monitor(Events::LISTENING).unwrap();

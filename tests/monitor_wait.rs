@@ -317,7 +317,7 @@ fn wait_for_subscribers_hands_over_messages_that_arrive_meanwhile() {
 #[test]
 fn a_signal_ends_every_wait() {
     in_own_process("a_signal_ends_every_wait", || {
-        zmq::interrupt::catch_signals().unwrap();
+        zmq::interrupt::catch_signals(zmq::interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         // SAFETY: has no preconditions.
         unsafe { libc::raise(libc::SIGINT) };

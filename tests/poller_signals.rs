@@ -25,7 +25,7 @@ fn a_caught_signal_ends_a_wait() {
         poller.add(&a, 1, PollEvents::POLLIN).unwrap();
         assert_eq!(ready(&mut poller, Duration::ZERO), []);
         // The poller was made before the program asked for interrupts.
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         for _ in 0..3 {
             thread::scope(|scope| {
                 scope.spawn(|| {
@@ -76,7 +76,7 @@ fn a_signal_that_is_not_caught_ends_no_wait() {
 #[deadline::test]
 fn the_interrupt_may_be_one_of_what_it_waits_for() {
     in_own_process("the_interrupt_may_be_one_of_what_it_waits_for", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let a = context.socket(Pull).unwrap();
         let interrupts = interrupt::wake_fd().unwrap();

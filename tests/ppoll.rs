@@ -72,7 +72,7 @@ fn a_signal_that_was_held_back_ends_the_wait() {
 #[deadline::test]
 fn a_caught_interrupt_ends_the_wait_whichever_thread_got_it() {
     in_own_process("a_caught_interrupt_ends_the_wait_whichever_thread_got_it", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let socket = context.socket(Pair).unwrap();
         let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];

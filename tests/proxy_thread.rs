@@ -153,7 +153,7 @@ fn a_caught_signal_ends_it_and_takes_nothing() {
     if role().is_none() {
         return common::Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
-    interrupt::catch_signals().unwrap();
+    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
     let context = Context::new().unwrap();
     let capture = context.owned_socket(Push).unwrap();
     capture.set_sndhwm(1).unwrap();
@@ -201,7 +201,7 @@ fn proxy_hands_over_a_held_message_when_a_caught_signal_ends_it() {
     if role().is_none() {
         return common::Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
-    interrupt::catch_signals().unwrap();
+    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
     let context = Context::new().unwrap();
     let (streamer, sink) = streamer_that_holds_the_third(&context);
     // SAFETY: the signal is caught.

@@ -435,7 +435,7 @@ fn reactor_ends_with_the_context() {
 #[deadline::test]
 fn reactor_ends_on_a_caught_signal() {
     in_own_process("reactor_ends_on_a_caught_signal", || {
-        interrupt::catch_signals().unwrap();
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let (socket, peer) = pair(&context, "inproc://a");
         let raise = || {

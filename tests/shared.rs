@@ -411,7 +411,7 @@ fn a_caught_signal_ends_what_waits_and_nothing_else() {
     if role().is_none() {
         return Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
-    interrupt::catch_signals().unwrap();
+    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
     let context = Context::new().unwrap();
     let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
     let lonely = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();

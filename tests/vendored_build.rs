@@ -243,7 +243,7 @@ fn every_descriptor_closes_on_exec() {
             deliver(&push, &pull);
             pairs.push((pull, push));
         }
-        zmq::interrupt::catch_signals().unwrap();
+        zmq::interrupt::catch_signals(zmq::interrupt::TERMINATION).unwrap();
 
         let opened = opened_since(&before);
         // At least a listener and both ends of a connection for each.

@@ -247,7 +247,7 @@ fn processor_time() -> Duration {
 fn ctrl_c_does_not_end_it() {
     in_own_process("ctrl_c_does_not_end_it", || {
         within_deadline(|| {
-            zmq::interrupt::catch_signals().unwrap();
+            zmq::interrupt::catch_signals(zmq::interrupt::TERMINATION).unwrap();
             let context = Context::new().unwrap();
             let authenticator = Authenticator::start(&context).unwrap();
             authenticator.configure("*", |policy| policy.allow_user("alice", "hush")).unwrap();

@@ -70,7 +70,7 @@ pub fn failure(text: impl Into<String>) -> Failure {
 /// the way values are dropped as always: sockets are closed, threads joined. An end by Ctrl-C is no failure, so here
 /// EINTR becomes success.
 pub fn until_ctrl_c(program: impl FnOnce() -> Result) -> Result {
-    interrupt::catch_signals()?;
+    interrupt::catch_signals(interrupt::TERMINATION)?;
     match program() {
         Err(failure) if interrupt::interrupted() && failure.errno() == Some(Errno::EINTR) => Ok(()),
         result => result,

@@ -270,7 +270,7 @@ fn request_ends_with_eintr_when_a_signal_is_caught() {
     if role().is_none() {
         return Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
-    interrupt::catch_signals().unwrap();
+    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
     let context = Context::new().unwrap();
     let server = context.owned_socket(Rep).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();

@@ -75,6 +75,7 @@ pub(crate) struct Inner {
     ending: Arc<Mutex<Option<RawContext>>>,
     /// The records of sockets that are raw handles now ([`crate::Socket::into_raw`]), by the address of the handle.
     raw_records: Mutex<BTreeMap<usize, Record>>,
+    interruptible: AtomicBool,
     defaults: Mutex<Option<Defaults>>,
 }
 
@@ -105,6 +106,7 @@ impl Context {
             open_sockets: Arc::default(),
             ending: Arc::default(),
             raw_records: Mutex::default(),
+            interruptible: AtomicBool::new(false),
             defaults: Mutex::default(),
         };
         Ok(Context { inner: Arc::new(inner) })
@@ -140,6 +142,65 @@ impl Context {
     pub fn open_sockets(&self) -> Vec<OpenSocket> {
         // In a forked child none of them is open, and the lock may be held by a thread that the child does not have.
         if self.inner.in_own_process() { self.inner.open_sockets.sockets() } else { Vec::new() }
+    }
+
+    /// Whether calls that wait on sockets opened from now on fail with `EINTR` after any signal handler has run on their
+    /// thread: no unless set. See [`Context::set_interruptible`].
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// assert!(!context.interruptible());
+    /// context.set_interruptible(true);
+    /// assert!(context.interruptible());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn interruptible(&self) -> bool {
+        self.inner.interruptible()
+    }
+
+    /// Sets whether calls that wait on sockets opened from now on fail with `EINTR` after any signal handler has run on their
+    /// thread. By default they go on with the time that is left.
+    ///
+    /// This is for a program whose own handler sets a flag that its loop looks at. It makes no difference whether the handler
+    /// was installed with `SA_RESTART`. A send that fails so gives its message back. A wait for several sockets
+    /// ([`crate::poll()`], [`crate::Poller`]) fails if one of them was opened so, and so do a proxy and the calls of
+    /// such a socket's [`crate::monitor::Monitor`].
+    ///
+    /// A handler that runs between the look at the flag and the wait does not end the wait, as in C.
+    /// [`crate::interrupt::catch_signals`] has no such gap.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// use zmq::{Context, Errno, Pull};
+    ///
+    /// static RELOAD: AtomicBool = AtomicBool::new(false);
+    ///
+    /// extern "C" fn on_hangup(_: i32) {
+    ///     RELOAD.store(true, Ordering::SeqCst);
+    /// }
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// // SAFETY: the handler only stores to an atomic.
+    /// unsafe { libc::signal(libc::SIGHUP, on_hangup as *const () as usize) };
+    /// let context = Context::new()?;
+    /// context.set_interruptible(true);
+    /// let socket = context.socket(Pull)?;
+    /// # let thread = unsafe { libc::pthread_self() };
+    /// # std::thread::spawn(move || while !RELOAD.load(Ordering::SeqCst) {
+    /// #     std::thread::sleep(std::time::Duration::from_millis(100));
+    /// #     unsafe { libc::pthread_kill(thread, libc::SIGHUP) };
+    /// # });
+    /// // Another process sends SIGHUP meanwhile.
+    /// assert_eq!(socket.recv().unwrap_err().errno(), Errno::EINTR);
+    /// assert!(RELOAD.load(Ordering::SeqCst));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "EINTR")]
+    pub fn set_interruptible(&self, interruptible: bool) {
+        self.inner.interruptible.store(interruptible, Ordering::Relaxed);
     }
 
     /// Makes every call on this context's sockets fail with `ETERM`, now and from now on, and wakes those that wait.
@@ -309,6 +370,11 @@ impl Inner {
 
     pub(crate) fn check_process(&self, call: &'static str) -> Result<()> {
         self.process.check(Errno::EINVAL, call, "context")
+    }
+
+    /// Whether any signal handler ends the waits of the sockets that are opened from now on.
+    pub(crate) fn interruptible(&self) -> bool {
+        self.interruptible.load(Ordering::Relaxed)
     }
 
     /// Opens a socket of a kind.

@@ -72,7 +72,7 @@ use reader::MonitorReader;
 use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result};
 use crate::kind::SocketType;
-use crate::poll::poll;
+use crate::poll::poll_all;
 use crate::poll_events::PollEvents;
 use crate::process::Process;
 use crate::raw::{Format, MonitorHandle, PollItem};
@@ -301,7 +301,7 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
     let filled = queue.clone();
     // If no thread can be started, the closure is dropped, and the reader with it.
     spawn("zmq-monitor", move || drain(&reader, format, &filled)).map_err(|error| no_means(error.errno()))?;
-    Ok(Monitor { queue, handle, process: Process::current() })
+    Ok(Monitor { queue, handle, process: Process::current(), interruptible: core.interruptible() })
 }
 
 /// The error of a monitor for which the system has no descriptor or thread left.
@@ -347,6 +347,8 @@ pub struct Monitor {
     queue: Arc<NoticeQueue>,
     handle: Arc<MonitorHandle>,
     process: Process,
+    /// Whether any signal handler ends a wait.
+    interruptible: bool,
 }
 
 impl Monitor {
@@ -475,7 +477,7 @@ impl Monitor {
             if let Some(notice) = self.queue.take() {
                 return Ok(Some(notice));
             }
-            if !wait_readable(CALL, self.queue.ready(), deadline)? {
+            if !wait_readable(CALL, self.queue.ready(), deadline, self.interruptible)? {
                 return Ok(None);
             }
         }
@@ -536,8 +538,8 @@ impl Iterator for Notices<'_> {
 }
 
 /// Waits until a descriptor is readable, and returns whether it is.
-fn wait_readable(call: &'static str, fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
-    let ready = poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], deadline.left())
+fn wait_readable(call: &'static str, fd: BorrowedFd<'_>, deadline: Deadline, interruptible: bool) -> Result<bool> {
+    let ready = poll_all(&mut [PollItem::fd(fd, PollEvents::POLLIN)], deadline.left(), interruptible)
         .map_err(|error| error.errno().for_call(call))?;
     Ok(ready != 0)
 }

@@ -56,7 +56,7 @@ impl Monitor {
         self.check_process()?;
         self.queue.wait_for_arrivals(count, |enough| {
             // A wait without a time-out ends after a day, and begins again.
-            while !wait_readable(super::CALL, enough, deadline)? && deadline.is_never() {}
+            while !wait_readable(super::CALL, enough, deadline, self.interruptible)? && deadline.is_never() {}
             Ok(())
         })
     }
@@ -266,7 +266,8 @@ fn wait_for_name(core: &Core, text: &str, deadline: Deadline) -> Result<bool> {
             return Err(Errno::EINTR.for_call(CALL));
         }
         process_commands(core, CALL)?;
-        WakeUp::current().pause(deadline.cap(backoff.pause()));
+        let paused = WakeUp::current().pause(deadline.cap(backoff.pause()));
+        core.check_handler(paused).map_err(|errno| errno.for_call(CALL))?;
         backoff = backoff.doubled();
     }
     Ok(true)
@@ -292,7 +293,7 @@ fn wait_for_topics(core: &Core, count: u32, deadline: Deadline) -> Result<bool> 
             return Ok(true);
         }
         let commands = core.raw().notification_fd().map_err(|errno| core.failed("ZMQ_FD", errno))?;
-        if !wait_readable(CALL, commands, deadline)? && !deadline.is_never() {
+        if !wait_readable(CALL, commands, deadline, core.interruptible())? && !deadline.is_never() {
             return Ok(false);
         }
     }

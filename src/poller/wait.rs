@@ -62,7 +62,9 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
     /// Takes the system's reports, and queries the sources that they are about.
     fn poll_system(&mut self, timeout: Option<Duration>, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
         match self.os.poll(&mut self.os_events, timeout) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(errno(&error)),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted || self.interruptible() => {
+                return Err(errno(&error));
+            }
             _ => {}
         }
         // If no source was ready, all active ones are queried again: another thread may have used them.
@@ -82,6 +84,17 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
             self.query_locked(events)?;
         }
         self.query_active(fresh, events)
+    }
+
+    /// Whether any signal handler ends a wait.
+    #[cold]
+    fn interruptible(&self) -> bool {
+        self.slots.iter().enumerate().any(|(_place, slot)| match slot.as_ref().map(|slot| &slot.source) {
+            Some(Registered::Socket(socket)) => socket.core().interruptible(),
+            #[cfg(feature = "draft")]
+            Some(Registered::Locked) => self.locked.get(_place).is_some_and(|socket| socket.core().interruptible()),
+            Some(Registered::Fd(_)) | None => false,
+        })
     }
 
     /// Queries the active sources from index `from` on. Those that are not ready are no longer active.

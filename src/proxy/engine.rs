@@ -197,7 +197,7 @@ impl<'a> Engine<'a> {
         if let Some(item) = wake_up.item() {
             items.push(item);
         }
-        poll(&mut items, timeout, &wake_up)?;
+        self.poll(&mut items, timeout, &wake_up)?;
         let found = |place| items.found(place);
         let ready = |lane: &Lane<'_>| {
             let (from, to) = if std::ptr::eq(lane.from, self.frontend) {
@@ -236,8 +236,20 @@ impl<'a> Engine<'a> {
         if let Some(item) = wake_up.item() {
             items.push(item);
         }
-        poll(&mut items, timeout, &wake_up)?;
+        self.poll(&mut items, timeout, &wake_up)?;
         Ok(Ready { lanes: [false; 2], control: items.found(control_place) != 0 })
+    }
+
+    fn poll(&self, items: &mut Items<'_>, timeout: Option<Duration>, wake_up: &WakeUp) -> Result<(), Errno> {
+        let timeout: c_long = timeout.map_or(-1, milliseconds);
+        let found = raw::poll(&mut items.items[..items.count], timeout).map(drop);
+        wake_up.reset();
+        if found.is_err() {
+            // The events that it reports are not valid then.
+            items.items.iter_mut().for_each(|item| item.set_revents(0));
+        }
+        let sockets = [Some(self.frontend), Some(self.backend), self.capture];
+        sockets.into_iter().flatten().try_fold((), |(), socket| socket.check_handler(found))
     }
 }
 
@@ -245,22 +257,6 @@ impl<'a> Engine<'a> {
 struct Ready {
     lanes: [bool; 2],
     control: bool,
-}
-
-fn poll(items: &mut Items<'_>, timeout: Option<Duration>, wake_up: &WakeUp) -> Result<(), Errno> {
-    let timeout: c_long = timeout.map_or(-1, milliseconds);
-    let found = raw::poll(&mut items.items[..items.count], timeout);
-    wake_up.reset();
-    found.map(drop).or_else(|errno| {
-        // The events that it reports are not valid then.
-        items.items.iter_mut().for_each(|item| item.set_revents(0));
-        unless_interrupted(errno).map(drop)
-    })
-}
-
-/// A signal that is not caught ends nothing.
-fn unless_interrupted(errno: Errno) -> Result<i32, Errno> {
-    if errno == Errno::EINTR && !process::interrupted() { Ok(0) } else { Err(errno) }
 }
 
 /// Whether sockets of this kind always say that they have room: they drop, or fail, for each peer.

@@ -26,9 +26,10 @@ pub struct PollItem<'a> {
 }
 
 impl<'a> PollItem<'a> {
-    /// libzmq ignores the descriptor of a socket's item, so the descriptor keeps the socket's process.
-    pub(crate) fn of_socket(socket: &'a RawSocket, events: c_short) -> PollItem<'a> {
-        let fd = socket.process().to_int();
+    /// libzmq ignores the descriptor of a socket's item, so the descriptor keeps the socket's process, and whether any signal
+    /// handler ends the wait.
+    pub(crate) fn of_socket(socket: &'a RawSocket, events: c_short, interruptible: bool) -> PollItem<'a> {
+        let fd = socket.process().to_int(interruptible);
         let item = zmq_sys::zmq_pollitem_t { socket: socket.address(), fd, events, revents: 0 };
         PollItem { item, _borrow: PhantomData }
     }
@@ -48,7 +49,12 @@ impl<'a> PollItem<'a> {
 
     /// Whether the item's socket was inherited through `fork`.
     pub(crate) fn is_inherited(&self) -> bool {
-        self.is_socket() && !Process::from_int(self.item.fd).is_current()
+        self.is_socket() && !Process::from_int(self.item.fd).0.is_current()
+    }
+
+    /// Whether any signal handler ends a wait with the item.
+    pub(crate) fn is_interruptible(&self) -> bool {
+        self.is_socket() && Process::from_int(self.item.fd).1
     }
 
     pub(crate) fn set_revents(&mut self, revents: c_short) {

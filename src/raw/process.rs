@@ -1,4 +1,4 @@
-//! The handlers of forks and of SIGINT and SIGTERM. They note each in the state of `src/process.rs`.
+//! The handlers of forks and of the signals that are caught. They note each in the state of `src/process.rs`.
 
 use std::ffi::c_int;
 use std::io;
@@ -120,12 +120,12 @@ fn replace(old: &impl AsFd, new: &impl AsFd) {
 }
 
 /// Has the process note a signal, instead of ending.
-pub(crate) fn catch_signal(signal: c_int) -> io::Result<()> {
+pub(crate) fn catch_signal(signal: c_int) -> Result<(), Errno> {
     // SAFETY: a zeroed sigaction is a valid one: no flags (so no SA_RESTART), empty mask, default handler.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = on_signal as extern "C" fn(c_int) as usize;
     // SAFETY: the action is whole. Its handler has the signature that goes without SA_SIGINFO. The handler does atomic
     // operations and one write that does not block (see WakeUpPair), and leaves errno as it was.
     let rc = unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
-    if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if rc == 0 { Ok(()) } else { Err(Errno::from_io(&io::Error::last_os_error(), Errno::EINVAL)) }
 }

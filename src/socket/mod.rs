@@ -90,6 +90,8 @@ pub(crate) struct Core {
     /// The socket's number in `OpenSockets`.
     number: u64,
     kind: Kind,
+    /// Whether any signal handler ends a wait.
+    interruptible: bool,
     /// The state that `send` and `recv` read.
     state: State,
     /// The state that all other calls read. The lock is never held while libzmq, user code or another call on the
@@ -103,8 +105,8 @@ pub(crate) struct Core {
 /// Makes the compiler check that all fields except the handle are `Sync`.
 const _: fn(&Core) = |core| {
     fn is_sync<T: Sync>(_: &T) {}
-    let Core { raw: _, context, number, kind, state, known, pollers, lent_fd } = core;
-    is_sync(&(context, number, kind, state, known, pollers, lent_fd));
+    let Core { raw: _, context, number, kind, interruptible, state, known, pollers, lent_fd } = core;
+    is_sync(&(context, number, kind, interruptible, state, known, pollers, lent_fd));
 };
 
 impl Core {
@@ -112,6 +114,7 @@ impl Core {
         let core = Core {
             raw,
             number: context.open_sockets().add(kind, opened_at),
+            interruptible: context.interruptible(),
             context,
             kind,
             state: State::default(),
@@ -139,7 +142,12 @@ impl Core {
 
     /// An item for an immediate call of `zmq_poll`. Pollers are notified.
     pub(crate) fn poll_item(&self, events: c_short) -> PollItem<'_> {
-        PollItem::of_socket(self.raw(), events)
+        PollItem::of_socket(self.raw(), events, self.interruptible)
+    }
+
+    /// Whether any signal handler ends a wait: see [`Context::set_interruptible`].
+    pub(crate) fn interruptible(&self) -> bool {
+        self.interruptible
     }
 
     /// An item for callers that we cannot observe.

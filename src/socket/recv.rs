@@ -498,7 +498,7 @@ impl Core {
     #[inline]
     fn receive<R>(&self, wait: Wait, mut receive: impl FnMut(c_int) -> Result<R, Errno>) -> Result<R, Errno> {
         if !self.conflates()
-            && let Some(flags) = wait.flags_in_c(self.state.rcvtimeo())
+            && let Some(flags) = self.flags_in_c(wait, self.state.rcvtimeo())
         {
             match receive(flags) {
                 Err(Errno::EINTR) => {}

@@ -394,7 +394,7 @@ impl Core {
     #[inline]
     fn send_part_to_any(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
         let sndmore = if more { zmq_sys::ZMQ_SNDMORE } else { 0 };
-        if let Some(flags) = wait.flags_in_c(self.state.sndtimeo()) {
+        if let Some(flags) = self.flags_in_c(wait, self.state.sndtimeo()) {
             match self.raw().send(part, flags | sndmore) {
                 Err(Errno::EINTR) => {}
                 Ok(()) => {

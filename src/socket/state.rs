@@ -141,7 +141,9 @@ impl Core {
 
     fn store_fast_path(&self, order: Ordering) {
         // A call without flags then needs nothing of this library but libzmq's call.
-        let is_fast = |is_checked: bool, timeout: c_int| !is_checked && timeout < 0 && !self.pollers.are_waiting();
+        let is_fast = |is_checked: bool, timeout: c_int| {
+            !is_checked && timeout < 0 && !self.pollers.are_waiting() && !self.interruptible
+        };
         let send = is_fast(self.checks_sent(), self.state.sndtimeo());
         let recv = is_fast(self.checks_received(), self.state.rcvtimeo());
         self.raw.allow_fast(send, recv, order);

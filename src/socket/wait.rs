@@ -1,7 +1,7 @@
 //! Waiting: what blocking calls do beyond libzmq's own.
 //!
-//! libzmq itself waits if the call may wait for ever and no signal can end it. A time-out, `EINTR` and Ctrl-C are handled
-//! here: try without waiting, poll until the deadline, try again.
+//! libzmq itself waits if the call may wait for ever and no caught signal can end it. A time-out, `EINTR` and Ctrl-C are
+//! handled here: try without waiting, poll until the deadline, try again.
 
 use std::ffi::c_int;
 use std::time::Duration;
@@ -29,17 +29,6 @@ impl Wait {
         if flags.contains(Flags::DONTWAIT) { Wait::No } else { Wait::ByOption }
     }
 
-    /// The flags for libzmq's call, if libzmq's own waiting serves: it waits for ever and nothing but the socket ends the
-    /// wait, or it does not wait. `timeout` is the option's value.
-    #[inline]
-    pub(super) fn flags_in_c(self, timeout: c_int) -> Option<c_int> {
-        match self {
-            Wait::No => Some(zmq_sys::ZMQ_DONTWAIT),
-            Wait::ByOption if timeout < 0 && !process::catching() => Some(0),
-            _ => None,
-        }
-    }
-
     /// The deadline of the call. `timeout` is the option's value, in which -1 is never.
     pub(super) fn deadline(self, timeout: c_int) -> Deadline {
         match self {
@@ -51,6 +40,18 @@ impl Wait {
 }
 
 impl Core {
+    /// The flags for libzmq's call, if libzmq's own waiting serves: it waits for ever and nothing but the socket ends the
+    /// wait, or it does not wait. `timeout` is the option's value.
+    #[inline]
+    pub(super) fn flags_in_c(&self, wait: Wait, timeout: c_int) -> Option<c_int> {
+        match wait {
+            Wait::No => Some(zmq_sys::ZMQ_DONTWAIT),
+            // A signal does not end libzmq's own wait on a socket of a kind that threads share.
+            Wait::ByOption if timeout < 0 && !process::catching() && !self.interruptible() => Some(0),
+            _ => None,
+        }
+    }
+
     /// Repeats `attempt` until it succeeds or the deadline has passed, and waits for `event` in between.
     #[cold]
     #[inline(never)]
@@ -76,7 +77,7 @@ impl Core {
             if !misreported {
                 // A ROUTER with `ZMQ_ROUTER_MANDATORY` says that it can send as soon as any of its peers has room, an XPUB
                 // with `ZMQ_XPUB_NODROP` always.
-                misreported = wait_ready(self.poll_item(event.raw()), deadline)?;
+                misreported = self.wait_ready(self.poll_item(event.raw()), deadline)?;
                 continue;
             }
             // The event was wrong, so wait on ZMQ_FD. Read ZMQ_EVENTS first: pending commands would otherwise not signal
@@ -87,30 +88,34 @@ impl Core {
                 done => return done,
             }
             match self.raw().notification_fd() {
-                Ok(fd) => drop(wait_ready(PollItem::of_fd(fd, PollEvents::POLLIN.raw()), deadline)?),
+                Ok(fd) => drop(self.wait_ready(PollItem::of_fd(fd, PollEvents::POLLIN.raw()), deadline)?),
                 // The kinds that libzmq locks have no descriptor.
                 Err(_) => {
-                    WakeUp::current().pause(deadline.cap(backoff.pause()));
+                    self.check_handler(WakeUp::current().pause(deadline.cap(backoff.pause())))?;
                     backoff = backoff.doubled();
                 }
             }
         }
     }
-}
 
-/// Waits until the item is ready, the deadline has passed or a signal is caught; says whether the item is ready.
-fn wait_ready(item: PollItem<'_>, deadline: Deadline) -> Result<bool, Errno> {
-    let wake_up = WakeUp::current();
-    let timeout = deadline.milliseconds();
-    let ready = match wake_up.item() {
-        Some(wake_up) => raw::poll(&mut [item, wake_up], timeout),
-        None => raw::poll(&mut [item], timeout),
-    };
-    wake_up.reset();
-    match ready {
-        Ok(ready) => Ok(ready != 0),
-        Err(Errno::EINTR) => check_interrupt().map(|()| false),
-        Err(errno) => Err(errno),
+    /// Waits until the item is ready, the deadline has passed or a signal ends the wait; says whether the item is ready.
+    fn wait_ready(&self, item: PollItem<'_>, deadline: Deadline) -> Result<bool, Errno> {
+        let wake_up = WakeUp::current();
+        let timeout = deadline.milliseconds();
+        let ready = match wake_up.item() {
+            Some(wake_up) => raw::poll(&mut [item, wake_up], timeout),
+            None => raw::poll(&mut [item], timeout),
+        };
+        wake_up.reset();
+        self.check_handler(ready).map(|ready| ready != 0)
+    }
+
+    /// The outcome of a wait, in which a signal handler counts only if it is to end the call.
+    pub(crate) fn check_handler<R: Default>(&self, waited: Result<R, Errno>) -> Result<R, Errno> {
+        match waited {
+            Err(Errno::EINTR) if !self.interruptible() => check_interrupt().map(|()| R::default()),
+            waited => waited,
+        }
     }
 }
 

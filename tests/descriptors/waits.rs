@@ -86,12 +86,12 @@ const WAITS: &[(&str, Call)] = &[
         let context = context();
         let socket = context.socket(Pull)?;
         descriptors.use_up();
-        let caught = interrupt::catch_signals();
+        let caught = interrupt::catch_signals(interrupt::TERMINATION);
         assert!(socket.recv_timeout(Duration::from_millis(1))?.is_none());
         Ok(caught?)
     }),
     ("fork", |descriptors| {
-        interrupt::catch_signals()?;
+        interrupt::catch_signals(interrupt::TERMINATION)?;
         let context = context();
         let socket = context.owned_socket(Pull)?;
         descriptors.use_up();
