@@ -159,7 +159,7 @@ pub use monitor::Monitor;
 pub use multipart::Multipart;
 pub use poll::poll;
 pub use poll_events::PollEvents;
-pub use poller::{AddError, Event, OwnedSource, Poller, Source};
+pub use poller::{AddError, OwnedSource, Poller, PollerEvent, Source};
 #[cfg(feature = "draft")]
 pub use ppoll::{SignalMask, ppoll};
 pub use proxy::{

@@ -33,7 +33,9 @@ fn wait_in_threads<'scope>(
         Box::new(move || client.recv_timeout(Duration::from_secs(600)).map(drop).unwrap_err().errno()),
         Box::new(move || client.send("nobody").unwrap_err().error().errno()),
         Box::new(move || peer.send_to_peer(full, "full").unwrap_err().error().errno()),
-        Box::new(move || poll(&mut [PollItem::socket(client, PollEvents::POLLIN)], None).map(drop).unwrap_err().errno()),
+        Box::new(move || {
+            poll(&mut [PollItem::socket(client, PollEvents::POLLIN)], None).map(drop).unwrap_err().errno()
+        }),
         Box::new(move || {
             let mut poller = Poller::new().unwrap();
             poller.add(client, 1, PollEvents::POLLIN).unwrap();

@@ -9,7 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{alone, eventually, pair, role};
-use zmq::{Context, Dealer, Errno, Event, Kind, PollEvents, PollItem, Poller, Pull, Push, Rep, Req, Router, Sub, poll};
+use zmq::{
+    Context, Dealer, Errno, Kind, PollEvents, PollItem, Poller, PollerEvent, Pull, Push, Rep, Req, Router, Sub, poll,
+};
 
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(3600);
@@ -237,7 +239,7 @@ fn owned_sockets_are_lent_back() {
     sources[3].send("work").unwrap();
     let mut events = Vec::new();
     assert_eq!(poller.wait_into(&mut events, LONG).unwrap(), 1);
-    let Event { key, revents, .. } = events[0];
+    let PollerEvent { key, revents, .. } = events[0];
     assert_eq!((key, revents), (3, PollEvents::POLLIN));
     assert_eq!(poller.socket(key).unwrap().recv().unwrap(), "work");
     assert_eq!(ready(&mut poller, Duration::ZERO), []);

@@ -9,7 +9,7 @@ use mio::unix::SourceFd;
 
 use super::source::Registered;
 use super::wait::LOCKED;
-use super::{ADD, Event, Poller, RegisterResult, already_there, errno};
+use super::{ADD, Poller, PollerEvent, RegisterResult, already_there, errno};
 use crate::error::{Errno, Error};
 use crate::poll_events::PollEvents;
 use crate::socket::MaybeOwned;
@@ -51,7 +51,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     }
 
     /// Queries all thread-safe sockets.
-    pub(super) fn query_locked(&mut self, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
+    pub(super) fn query_locked(&mut self, events: &mut Vec<PollerEvent<K>>) -> Result<(), Errno> {
         if self.locked.is_empty() {
             return Ok(());
         }
@@ -63,7 +63,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         };
         for (place, revents) in ready {
             if let Some(Some(slot)) = self.slots.get(place) {
-                events.push(Event { key: slot.key, revents: PollEvents::from_raw(revents) });
+                events.push(PollerEvent { key: slot.key, revents: PollEvents::from_raw(revents) });
             }
         }
         Ok(())

@@ -49,7 +49,7 @@ const EVENT_BATCH: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "zmq_poller_event_t")]
-pub struct Event<K = usize> {
+pub struct PollerEvent<K = usize> {
     /// The key under which it was added.
     pub key: K,
     /// The events that are ready, among those waited for. A file descriptor may also have [`PollEvents::POLLERR`], which
@@ -57,7 +57,7 @@ pub struct Event<K = usize> {
     pub revents: PollEvents,
 }
 
-impl<K> Event<K> {
+impl<K> PollerEvent<K> {
     /// Whether it can receive.
     pub fn is_readable(&self) -> bool {
         self.revents.contains(PollEvents::POLLIN)
@@ -126,7 +126,7 @@ pub struct Poller<'a, K = usize> {
     /// The places of sources that are or may be ready.
     active: Vec<usize>,
     used: Arc<Used>,
-    events: Vec<Event<K>>,
+    events: Vec<PollerEvent<K>>,
     /// The descriptor registered for interrupts: a duplicate, since the user may register the original.
     interrupt: Option<OwnedFd>,
     /// Whether the descriptor of `locked` is registered.
@@ -479,7 +479,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// ```
     #[doc(alias = "zmq_poller_wait")]
     #[doc(alias = "zmq_poller_wait_all")]
-    pub fn wait(&mut self, timeout: impl Into<Option<Duration>>) -> Result<&[Event<K>]> {
+    pub fn wait(&mut self, timeout: impl Into<Option<Duration>>) -> Result<&[PollerEvent<K>]> {
         let timeout = timeout.into();
         let mut events = std::mem::take(&mut self.events);
         let outcome = self.wait_for(&mut events, timeout);
@@ -518,7 +518,11 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// # Errors
     ///
     /// As [`Poller::wait`].
-    pub fn wait_into(&mut self, events: &mut Vec<Event<K>>, timeout: impl Into<Option<Duration>>) -> Result<usize> {
+    pub fn wait_into(
+        &mut self,
+        events: &mut Vec<PollerEvent<K>>,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<usize> {
         self.wait_for(events, timeout.into())?;
         Ok(events.len())
     }

@@ -10,7 +10,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Token};
 
 use super::source::Registered;
-use super::{Event, Poller, Watched, errno};
+use super::{Poller, PollerEvent, Watched, errno};
 use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
 use crate::poll_events::PollEvents;
@@ -27,7 +27,7 @@ const INTERRUPT: Token = Token(usize::MAX);
 pub(super) const LOCKED: Token = Token(usize::MAX - 1);
 
 impl<K: Copy + Eq + Hash> Poller<'_, K> {
-    pub(super) fn wait_for(&mut self, events: &mut Vec<Event<K>>, timeout: Option<Duration>) -> Result<()> {
+    pub(super) fn wait_for(&mut self, events: &mut Vec<PollerEvent<K>>, timeout: Option<Duration>) -> Result<()> {
         events.clear();
         self.check_process(WAIT)?;
         if self.is_empty() && timeout.is_none() {
@@ -60,7 +60,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
     }
 
     /// Takes the system's reports, and queries the sources that they are about.
-    fn poll_system(&mut self, timeout: Option<Duration>, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
+    fn poll_system(&mut self, timeout: Option<Duration>, events: &mut Vec<PollerEvent<K>>) -> Result<(), Errno> {
         match self.os.poll(&mut self.os_events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted || self.interruptible() => {
                 return Err(errno(&error));
@@ -98,7 +98,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
     }
 
     /// Queries the active sources from index `from` on. Those that are not ready are no longer active.
-    fn query_active(&mut self, from: usize, events: &mut Vec<Event<K>>) -> Result<(), Errno> {
+    fn query_active(&mut self, from: usize, events: &mut Vec<PollerEvent<K>>) -> Result<(), Errno> {
         let mut next = from;
         while let Some(&place) = self.active.get(next) {
             let Some(slot) = &mut self.slots[place] else {
@@ -107,7 +107,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
             };
             let revents = slot.query(&self.used)?;
             if !revents.is_empty() {
-                events.push(Event { key: slot.key, revents });
+                events.push(PollerEvent { key: slot.key, revents });
             } else if !slot.stays_active() {
                 slot.active = false;
                 self.active.swap_remove(next);

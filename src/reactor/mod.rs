@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Errno, Error, Result, SendError};
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
-use crate::poller::{AddError, Event, OwnedSource, Poller, Source};
+use crate::poller::{AddError, OwnedSource, Poller, PollerEvent, Source};
 use crate::process;
 use crate::socket::Socket;
 use crate::thread::panic_text;
@@ -75,7 +75,7 @@ pub enum ReactorError {
     },
 }
 
-type Handler<'a> = Box<dyn FnMut(&mut Reactor<'a>, Event<HandlerId>) -> HandlerResult + 'a>;
+type Handler<'a> = Box<dyn FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a>;
 
 /// An event loop in the manner of czmq's zloop: it waits for sockets, file descriptors and timers, and calls their
 /// handlers.
@@ -118,7 +118,7 @@ pub struct Reactor<'a> {
     slots: Vec<Slot<'a>>,
     free: Vec<usize>,
     schedule: Schedule,
-    events: Vec<Event<HandlerId>>,
+    events: Vec<PollerEvent<HandlerId>>,
     running: bool,
     stopping: bool,
 }
@@ -200,7 +200,7 @@ impl<'a> Reactor<'a> {
         &mut self,
         source: impl Into<Source<'a>>,
         events: PollEvents,
-        handler: impl FnMut(&mut Reactor<'a>, Event<HandlerId>) -> HandlerResult + 'a,
+        handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
     ) -> Result<HandlerId> {
         let added_at = Location::caller();
         let id = self.next_id();
@@ -242,7 +242,7 @@ impl<'a> Reactor<'a> {
         &mut self,
         source: impl Into<OwnedSource<'a>>,
         events: PollEvents,
-        handler: impl FnMut(&mut Reactor<'a>, Event<HandlerId>) -> HandlerResult + 'a,
+        handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
     ) -> Result<HandlerId, AddError<'a>> {
         let added_at = Location::caller();
         let id = self.next_id();
@@ -278,7 +278,7 @@ impl<'a> Reactor<'a> {
         handler: impl FnOnce(&mut Reactor<'a>, HandlerId) -> HandlerResult + 'a,
     ) -> HandlerId {
         let mut handler = Some(handler);
-        let once = move |reactor: &mut Reactor<'a>, event: Event<HandlerId>| match handler.take() {
+        let once = move |reactor: &mut Reactor<'a>, event: PollerEvent<HandlerId>| match handler.take() {
             Some(handler) => handler(reactor, event.key),
             None => Ok(()),
         };
@@ -322,7 +322,7 @@ impl<'a> Reactor<'a> {
         if interval.is_zero() {
             return Err(Errno::EINVAL.with_detail(ADD_TIMER, "an interval of 0"));
         }
-        let repeated = move |reactor: &mut Reactor<'a>, event: Event<HandlerId>| handler(reactor, event.key);
+        let repeated = move |reactor: &mut Reactor<'a>, event: PollerEvent<HandlerId>| handler(reactor, event.key);
         let id = self.next_id();
         self.insert(id, Trigger::Every(interval), Location::caller(), Box::new(repeated));
         self.schedule.push(Instant::now().checked_add(interval), id);
@@ -455,7 +455,7 @@ impl<'a> Reactor<'a> {
     }
 
     /// Runs the timers that are due, waits once, and calls the handlers of what is ready.
-    fn run_once(&mut self, events: &mut Vec<Event<HandlerId>>) -> Result<(), Exit> {
+    fn run_once(&mut self, events: &mut Vec<PollerEvent<HandlerId>>) -> Result<(), Exit> {
         self.check_end()?;
         let (now, end) = (Instant::now(), self.schedule.end());
         while let Some((id, at)) = self.schedule.pop_due(now, end) {
@@ -497,7 +497,7 @@ impl<'a> Reactor<'a> {
     fn run_timer(&mut self, id: HandlerId, at: Instant) -> Result<(), Exit> {
         let Some(registration) = self.registration(id) else { return Ok(()) };
         let trigger = registration.trigger;
-        let outcome = self.call(Event { key: id, revents: PollEvents::NONE });
+        let outcome = self.call(PollerEvent { key: id, revents: PollEvents::NONE });
         match trigger {
             Trigger::Every(interval) if self.registration(id).is_some() => {
                 self.schedule.push(schedule::next(at, interval, Instant::now()), id);
@@ -510,7 +510,7 @@ impl<'a> Reactor<'a> {
     }
 
     /// Calls a handler, and keeps it if it is not removed meanwhile.
-    fn call(&mut self, event: Event<HandlerId>) -> Result<(), Exit> {
+    fn call(&mut self, event: PollerEvent<HandlerId>) -> Result<(), Exit> {
         let id = event.key;
         let Some(registration) = self.registration(id) else { return Ok(()) };
         let added_at = registration.added_at;
