@@ -346,13 +346,11 @@ fn names_that_libzmq_would_abort_over_are_refused() {
     let refused = |id: &str, endpoint: &str| router.connect_with_routing_id(id, endpoint).unwrap_err();
     router.connect_with_routing_id("alice", "inproc://peer").unwrap();
     let error = refused("alice", "inproc://other");
-    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID"));
+    let errno = if common::has_patch(42) { Errno::EADDRINUSE } else { Errno::EINVAL };
+    assert_eq!((error.errno(), error.call()), (errno, "ZMQ_CONNECT_ROUTING_ID"));
     assert_eq!(refused("", "inproc://peer").errno(), Errno::EINVAL);
     assert_eq!(refused(&"x".repeat(256), "inproc://peer").errno(), Errno::EINVAL);
     assert_eq!(refused("bob", "nonsense").call(), "zmq_connect");
-    // From here on a peer may have connected under a routing id that it chose.
-    router.bind("inproc://router").unwrap();
-    assert_eq!(refused("bob", "inproc://peer").errno(), Errno::EINVAL);
     let error = context.socket(Kind::Dealer).unwrap().connect_with_routing_id("bob", "inproc://peer").unwrap_err();
     assert!(error.to_string().contains("ZMQ_DEALER"), "{error}");
 }

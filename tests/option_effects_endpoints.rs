@@ -80,15 +80,19 @@ fn routing_ids_that_could_abort_are_refused() {
         socket.set_immediate(false).unwrap();
         socket.connect_with_routing_id("alice", "no endpoint").unwrap_err();
         socket.connect_with_routing_id("alice", &endpoint).unwrap();
-        refused(&socket, b"alice", &endpoint, "given before");
+        if !common::has_patch(42) {
+            refused(&socket, b"alice", &endpoint, "given before");
+        }
         socket.connect_with_routing_id([0], &endpoint).unwrap();
     }
-    let bound = context.socket(Router).unwrap();
-    bound.bind(TCP).unwrap();
-    refused(&bound, b"alice", &endpoint, "ids of their own");
-    let connected = context.socket(Router).unwrap();
-    connected.connect(&endpoint).unwrap();
-    refused(&connected, b"alice", &endpoint, "ids of their own");
+    if !common::has_patch(42) {
+        let bound = context.socket(Router).unwrap();
+        bound.bind(TCP).unwrap();
+        refused(&bound, b"alice", &endpoint, "ids of their own");
+        let connected = context.socket(Router).unwrap();
+        connected.connect(&endpoint).unwrap();
+        refused(&connected, b"alice", &endpoint, "ids of their own");
+    }
 }
 
 /// Whether a listener talks to a new connection: ZeroMQ greets first, and what a filter refuses is closed at once.

@@ -122,6 +122,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0039-hiccup-message-uncounted"
     "0040-inproc-close-during-bind"
     "0041-inproc-linger-before-bind"
+    "0042-connect-routing-id-in-use"
     "0043-poll-after-shutdown"
     "0044-resolver-without-descriptors"
     "0045-listener-pauses"

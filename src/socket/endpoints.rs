@@ -200,14 +200,14 @@ impl<T: SocketType> Socket<'_, T> {
 
     /// Connects to a peer that this socket knows under the given routing id, 1 to 255 bytes.
     ///
-    /// An id can be assigned once in a socket's life, on a ROUTER that has neither bound nor connected otherwise and
-    /// has `ZMQ_IMMEDIATE` off, and on a STREAM if it is not a zero and 4 more bytes. Otherwise a peer might have the
-    /// id, and libzmq would abort the process.
+    /// The id is any but a zero and 4 more bytes, and `ZMQ_IMMEDIATE` must be off. Over a libzmq without the patches for
+    /// safety, an id can be assigned once in a socket's life, and on a ROUTER only if it has neither bound nor connected
+    /// otherwise: if a peer has the id, libzmq aborts the process.
     ///
     /// # Errors
     ///
-    /// As [`Socket::connect`], and `EINVAL` for an id that cannot be assigned. If connecting itself fails, libzmq keeps
-    /// the id for the socket's next connection.
+    /// As [`Socket::connect`]; `EADDRINUSE` if a peer has the id; `EINVAL` for an id that cannot be assigned. If connecting
+    /// itself fails, libzmq keeps the id for the socket's next connection.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -454,13 +454,14 @@ impl Core {
         // Before anything is set: an endpoint that cannot be connected to leaves no id behind.
         let text = endpoint::check_connect("zmq_connect", endpoint, self.kind())?;
         self.check_connect("zmq_connect", endpoint, &text)?;
-        {
+        if id.len() == 5 && id[0] == 0 {
+            return Err(refused("looks like an id that libzmq makes itself"));
+        }
+        // With the patch 0042-connect-routing-id-in-use, libzmq refuses an id that a peer has.
+        if cfg!(not(zmq_patches = "safety")) {
             let known = self.known();
             if known.routing_ids.assigned.contains(id) {
                 return Err(refused("given before"));
-            }
-            if id.len() == 5 && id[0] == 0 {
-                return Err(refused("looks like an id that libzmq makes itself"));
             }
             if self.kind() == Kind::Router && known.routing_ids.others_possible {
                 return Err(refused("the socket may have peers under ids of their own, and one of them this id"));
@@ -479,7 +480,10 @@ impl Core {
             known.routing_ids.assigned.insert(id.into());
             known.routing_ids.next_assigned = true;
         }
-        self.connect(endpoint)
+        self.connect(endpoint).map_err(|error| match error.errno() {
+            Errno::EADDRINUSE => Errno::EADDRINUSE.with_detail(CALL, format_args!("{}: a peer has the id", LongId(id))),
+            _ => error,
+        })
     }
 
     pub(super) fn unbind(&self, endpoint: &str) -> Result<()> {

@@ -302,7 +302,8 @@ pub const COMBINATIONS: &[Attack] = &[
                 .connect_with_routing_id([0, 1, 2, 3, 4], &endpoint)
                 .unwrap_or_else(|error| println!("refused: {error}"));
             client.connect(&endpoint).unwrap();
-            client.connect_with_routing_id("bob", &endpoint).unwrap_err();
+            // It may be refused, and must not abort.
+            let _ = client.connect_with_routing_id("bob", &endpoint);
             for _ in 0..4 {
                 let _ = client.send_multipart(["alice", "hi"]);
                 let _ = server.recv_multipart_timeout(Duration::from_millis(50));

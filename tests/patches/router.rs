@@ -542,3 +542,54 @@ fn router_keeps_the_id_that_was_set_for_a_server() {
         assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "job");
     }
 }
+
+/// A peer chooses its id. If it had the one that the ROUTER was to give to the next peer, the process aborted.
+#[deadline::test(patches = [42])]
+fn connect_refuses_the_routing_id_of_a_peer_that_is_there() {
+    let context = context();
+    for (index, endpoint) in [TCP, "inproc://router"].into_iter().enumerate() {
+        let router = context.socket(Router).unwrap();
+        let target = router.bind(endpoint).unwrap();
+        let chooser = context.socket(Dealer).unwrap();
+        chooser.set_routing_id("alice").unwrap();
+        chooser.connect(&target).unwrap();
+        chooser.send("Hello").unwrap();
+        assert_eq!(next(&router), [&b"alice"[..], b"Hello"]);
+        let other = context.socket(Dealer).unwrap();
+        let other_endpoint = other.bind(if index == 0 { TCP } else { "inproc://other" }).unwrap();
+        let error = router.connect_with_routing_id("alice", &other_endpoint).unwrap_err();
+        assert_eq!((error.errno(), error.call()), (Errno::EADDRINUSE, "ZMQ_CONNECT_ROUTING_ID"));
+        assert!(error.to_string().contains("alice"), "{error}");
+
+        // The id is not kept for the next connection, and another one works on a socket that is bound and has peers.
+        router.connect_with_routing_id("bob", &other_endpoint).unwrap();
+        router.send_multipart(["bob", "to bob"]).unwrap();
+        router.send_multipart(["alice", "to alice"]).unwrap();
+        assert_eq!((next(&other), next(&chooser)), (vec![b"to bob".to_vec()], vec![b"to alice".to_vec()]));
+        other.send("from bob").unwrap();
+        assert_eq!(next(&router), [&b"bob"[..], b"from bob"]);
+        assert_eq!(router.connect_with_routing_id("bob", &target).unwrap_err().errno(), Errno::EADDRINUSE);
+
+        // A peer that chooses the id of another one later is not let in, as ever.
+        let late = context.socket(Dealer).unwrap();
+        late.set_routing_id("bob").unwrap();
+        late.connect(&target).unwrap();
+        chooser.send("again").unwrap();
+        assert_eq!(next(&router), [&b"alice"[..], b"again"]);
+
+        // Once the peer has left, its id is free.
+        drop(late);
+        router.disconnect(&other_endpoint).unwrap();
+        eventually("the id is free", || {
+            // Over inproc the peer has to take part in the end of the connection.
+            process_commands(&other);
+            router.connect_with_routing_id("bob", &other_endpoint).is_ok()
+        });
+    }
+    let stream = context.socket(Stream).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("tcp://{}", listener.local_addr().unwrap());
+    stream.connect_with_routing_id("alice", &target).unwrap();
+    assert_eq!(stream.connect_with_routing_id("alice", &target).unwrap_err().errno(), Errno::EADDRINUSE);
+    stream.connect_with_routing_id("bob", &target).unwrap();
+}
