@@ -147,6 +147,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0071-gssapi-tokens"
     "0072-parts-of-departed-peer"
     "0073-ws-malformed-frame"
+    "0077-frames-of-radio-and-dish-sessions"
     "1001-rep-malformed-request"
     "1002-udp-would-block"
     "1004-dgram-bound-again"

@@ -7,7 +7,6 @@ pub const OPEN: &[(&str, &str)] = &[
     ("heartbeat-close", "a sender over tcp or ws closes while its receiver sends heartbeats"),
     ("refused-peer", "a peer of a PAIR or CHANNEL comes back before the end of its connection is noticed"),
     ("channel-immediate", "the peer of a CHANNEL that connected with ZMQ_IMMEDIATE closes before all is read"),
-    ("radio-cut", "a connection of a RADIO ends between the group and the body of a message, which is leaked"),
 ];
 
 /// Whether programs keep off a fault.

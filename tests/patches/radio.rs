@@ -1,16 +1,25 @@
 //! radio.cpp, dish.cpp, dist.cpp: RADIO and DISH.
 
+#[cfg(target_os = "linux")]
+use std::io::Read;
 use std::io::Write;
+#[cfg(target_os = "linux")]
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use zmq::Socket;
 use zmq::{Context, Dish, Radio};
 
 #[cfg(target_os = "linux")]
 use super::conflate::resident;
 #[cfg(target_os = "linux")]
-use crate::common::in_own_process;
 use crate::common::{DEADLINE, TCP, TRANSPORTS, context, eventually, wait_for_close};
+#[cfg(target_os = "linux")]
+use crate::common::{greet, in_own_process};
+#[cfg(target_os = "linux")]
+use crate::{connecting, endpoint, greeted};
 use crate::{listener, peer};
 
 /// The group was freed once for each DISH that got the message.
@@ -182,4 +191,92 @@ fn radio_hears_of_the_groups_in_force_after_many_changes() {
             heard == expected
         });
     }
+}
+
+/// Connects to a socket that is bound, as a peer of the kind `kind`. The buffer of the system is small.
+#[cfg(target_os = "linux")]
+fn client(endpoint: &str, kind: &str) -> TcpStream {
+    let address: SocketAddr = endpoint.strip_prefix("tcp://").unwrap().parse().unwrap();
+    let peer = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    peer.set_recv_buffer_size(4096).unwrap();
+    peer.connect(&address.into()).unwrap();
+    let mut peer = TcpStream::from(peer);
+    peer.set_read_timeout(Some(DEADLINE)).unwrap();
+    greet(&mut peer, &[("Socket-Type", kind.as_bytes())]);
+    peer
+}
+
+/// The body of a message leaked at a RADIO, the group at a DISH.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [6, 7, 13, 77])]
+fn connections_that_end_between_group_and_body_leak_nothing() {
+    in_own_process("radio::connections_that_end_between_group_and_body_leak_nothing", || {
+        const COUNT: usize = 200;
+        // The engine writes 8192 bytes at once. This body and its group have 8191 as frames: each batch that a busy engine
+        // writes ends in the frame of the next group.
+        const BODY: usize = 8191 - 257 - 9;
+        let group = "g".repeat(255);
+        let context = context();
+        let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
+        radio.set_sndbuf(Some(4096)).unwrap();
+        let (radio_endpoint, dish_endpoint) = (radio.bind(TCP).unwrap(), dish.bind(TCP).unwrap());
+
+        // A connection that is accepted has a session of its own. A connection that is made again keeps its session.
+        let (connected_radio, dishes) = connecting(&context, Radio);
+        connected_radio.set_sndbuf(Some(4096)).unwrap();
+        connected_radio.connect(&endpoint(&dishes)).unwrap();
+        socket2::SockRef::from(&dishes).set_recv_buffer_size(4096).unwrap();
+        let (connected_dish, radios) = connecting(&context, Dish);
+        connected_dish.connect(&endpoint(&radios)).unwrap();
+
+        let play_dish = |radio: &Socket<'_, Radio>, mut peer: TcpStream| {
+            // The flags say that it is a command, and that the length has eight bytes.
+            let join = [b"\x04JOIN", group.as_bytes()].concat();
+            peer.write_all(&[&[6], &(join.len() as u64).to_be_bytes()[..], &join].concat()).unwrap();
+            peer.set_nonblocking(true).unwrap();
+            eventually("the RADIO knows the group", || {
+                radio.send_to_group(&group, vec![0; BODY]).unwrap();
+                peer.read(&mut [0]).is_ok()
+            });
+            for _ in 0..40 {
+                radio.send_to_group(&group, vec![0; BODY]).unwrap();
+            }
+        };
+        let play_radio = |dish: &Socket<'_, Dish>, mut peer: TcpStream| {
+            peer.write_all(&[&[1, 255], group.as_bytes()].concat()).unwrap();
+            peer.shutdown(Shutdown::Write).unwrap();
+            wait_for_close(&mut peer);
+            // The socket frees its end of the connection.
+            assert!(dish.try_recv().unwrap().is_none());
+        };
+        let steps: [(&str, &dyn Fn()); 4] = [
+            ("a RADIO that is bound", &|| play_dish(&radio, client(&radio_endpoint, "DISH"))),
+            ("a RADIO that connects", &|| play_dish(&connected_radio, greeted(&dishes, "DISH"))),
+            ("a DISH that is bound", &|| play_radio(&dish, client(&dish_endpoint, "RADIO"))),
+            ("a DISH that connects", &|| play_radio(&connected_dish, greeted(&radios, "RADIO"))),
+        ];
+        for (what, step) in steps {
+            (0..20).for_each(|_| step());
+            let before = resident();
+            (0..COUNT).for_each(|_| step());
+            let grown = resident().saturating_sub(before);
+            assert!(grown < COUNT * BODY / 4, "{what}: {grown} bytes");
+        }
+    });
+}
+
+/// The session read a frame that it had closed. libzmq aborted the process.
+#[deadline::test(patches = [6, 7, 13, 77])]
+fn dish_survives_messages_to_the_empty_group_at_its_mark() {
+    let listener = listener();
+    let context = context();
+    let dish = context.socket(Dish).unwrap();
+    dish.set_rcvhwm(1).unwrap();
+    dish.join("news").unwrap();
+    let mut peer = peer(&dish, &listener, "RADIO");
+    for _ in 0..100 {
+        peer.write_all(b"\x01\0\0\x04none").unwrap();
+    }
+    peer.write_all(b"\x01\x04news\0\x04some").unwrap();
+    assert_eq!(dish.recv_timeout(DEADLINE).unwrap().expect("a message"), "some");
 }

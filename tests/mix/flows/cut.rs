@@ -58,9 +58,6 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
     if matches!(from.c_name(), "ZMQ_PAIR" | "ZMQ_CHANNEL") && open::avoids("refused-peer") {
         return Ok(());
     }
-    if from.c_name() == "ZMQ_RADIO" && open::avoids("radio-cut") {
-        return Ok(());
-    }
     // A context of its own ends with its socket.
     let own = flow.rng.one_in(3).then(Context::new).transpose()?;
     let sender = flow.socket(from)?;
