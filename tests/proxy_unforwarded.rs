@@ -450,7 +450,7 @@ fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
     assert!(lost <= 5, "{lost} of 21 messages");
 }
 
-#[deadline::test(patches = [1013, 1014])]
+#[deadline::test(patches = [87, 1013])]
 fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts() {
     in_the_middle_of_sending(|delay| {
         let context = Context::new().unwrap();

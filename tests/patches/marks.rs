@@ -308,7 +308,7 @@ fn dealers_continue_after_random_changes_of_marks() {
 }
 
 /// The user id was counted as written and never as read. With a mark of 1 no message was received.
-#[deadline::test(patches = [1018])]
+#[deadline::test(patches = [88])]
 fn zap_user_id_takes_no_place_in_the_pipe() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();

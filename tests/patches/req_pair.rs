@@ -74,7 +74,7 @@ fn pair_drops_the_rest_of_a_message_whose_peer_left() {
 }
 
 /// PAIR refuses a second connection. The old one ended only when it was read to its end, and nothing received from it.
-#[deadline::test(patches = [1014])]
+#[deadline::test(patches = [87])]
 fn pair_that_only_sends_accepts_its_peer_again() {
     let context = Context::new().unwrap();
     let pair = context.socket(Pair).unwrap();

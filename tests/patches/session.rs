@@ -285,7 +285,7 @@ fn deliver(bound: &Socket<'_>, peer: &Socket<'_>) {
 }
 
 /// The sessions of REQ and DISH took the user id for a part of a message, and ended the connection, again and again.
-#[deadline::test(patches = [1038])]
+#[deadline::test(patches = [83])]
 fn sessions_pass_the_user_id_of_a_peer() {
     if lacks_curve() {
         return;

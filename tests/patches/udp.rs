@@ -121,7 +121,7 @@ fn dish_receives_after_its_pipe_was_full() {
 }
 
 /// The new pipe was refused while the old one ended. The socket sent and received nothing more.
-#[deadline::test(patches = [1004])]
+#[deadline::test(patches = [86])]
 fn dgram_sends_when_it_is_bound_again_at_once() {
     let context = Context::new().unwrap();
     let dgram = context.socket(Dgram).unwrap();
@@ -225,7 +225,7 @@ fn dgram_returns_its_messages_when_its_port_is_taken() {
 }
 
 /// zmq_unbind did not find the endpoint, which stayed bound.
-#[deadline::test(patches = [9, 12, 50, 1004])]
+#[deadline::test(patches = [9, 12, 50, 86])]
 fn dgram_cannot_send_when_it_is_unbound() {
     let context = Context::new().unwrap();
     let socket = context.socket(Dgram).unwrap();

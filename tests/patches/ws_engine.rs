@@ -306,7 +306,7 @@ fn engine_closes_the_connection_at_each_malformed_frame() {
 }
 
 /// The engine dropped the commands SUBSCRIBE and CANCEL, which CURVE encrypts.
-#[deadline::test(patches = [1022])]
+#[deadline::test(patches = [82])]
 fn subscriptions_arrive_over_ws_with_each_mechanism() {
     if lacks_ws() || lacks_curve() {
         return;

@@ -417,7 +417,7 @@ fn frame(stream: &mut impl Read) -> (u8, Vec<u8>) {
 }
 
 /// With 255 bytes the length had the form of a large frame, and the flags were those of a small one.
-#[deadline::test(patches = [1039])]
+#[deadline::test(patches = [84])]
 fn subscription_of_each_length_reaches_a_zmtp3_peer() {
     let context = Context::new().unwrap();
     let (subscriber, listener) = connecting(&context, Sub);

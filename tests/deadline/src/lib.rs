@@ -4,7 +4,7 @@ use proc_macro::{Delimiter, Group, TokenStream, TokenTree};
 
 /// `#[test]` with a deadline: runs the body of the function in `within_deadline` of `tests/common/mod.rs`.
 ///
-/// `#[deadline::test(patches = [12, 1004])]` reports the test as skipped if the linked libzmq lacks one of these patches
+/// `#[deadline::test(patches = [12, 1002])]` reports the test as skipped if the linked libzmq lacks one of these patches
 /// (`libzmq-vendor/patches`).
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, function: TokenStream) -> TokenStream {
