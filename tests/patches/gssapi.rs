@@ -11,11 +11,14 @@ use std::time::Duration;
 
 use socket2::Type;
 use zmq::monitor::{Event, Events};
-use zmq::{Context, Dealer, Errno, Rep, Socket};
+use zmq::{Context, Dealer, Errno, Kind, Rep, Socket, SocketType};
 
+use super::SHORT;
 use super::conflate::resident;
 use crate::common::zap::HANDLER;
-use crate::common::{DEADLINE, HeldPort, Process, TCP, alone, c_program, context, role, skip_unless, wait_for_close};
+use crate::common::{
+    DEADLINE, HeldPort, Process, TCP, alone, c_program, context, eventually, role, skip_unless, wait_for_close,
+};
 
 /// The service, whose key the clients of the tests use too.
 const SERVICE: &str = "zmq@localhost";
@@ -104,20 +107,28 @@ fn in_realm(test: &str, body: impl FnOnce()) {
     Process::spawn(in_realm_of(&mut alone(test, "alone"), &realm.directory)).succeeds();
 }
 
-fn server(context: &Context, plaintext: bool) -> Socket<'_, Dealer> {
-    let server = context.socket(Dealer).unwrap();
+fn set_server<T: SocketType>(server: &Socket<'_, T>, plaintext: bool) {
     server.set_gssapi_principal(SERVICE).unwrap();
     server.set_gssapi_plaintext(plaintext).unwrap();
     server.set_gssapi_server(true).unwrap();
+}
+
+fn set_client<T: SocketType>(client: &Socket<'_, T>, plaintext: bool) {
+    client.set_reconnect_ivl(None).unwrap();
+    client.set_linger(Some(Duration::ZERO)).unwrap();
+    client.set_gssapi_plaintext(plaintext).unwrap();
+    client.set_gssapi_service_principal(SERVICE).unwrap();
+}
+
+fn server(context: &Context, plaintext: bool) -> Socket<'_, Dealer> {
+    let server = context.socket(Dealer).unwrap();
+    set_server(&server, plaintext);
     server
 }
 
 fn client(context: &Context, plaintext: bool) -> Socket<'_, Dealer> {
     let client = context.socket(Dealer).unwrap();
-    client.set_reconnect_ivl(None).unwrap();
-    client.set_linger(Some(Duration::ZERO)).unwrap();
-    client.set_gssapi_plaintext(plaintext).unwrap();
-    client.set_gssapi_service_principal(SERVICE).unwrap();
+    set_client(&client, plaintext);
     client
 }
 
@@ -265,6 +276,51 @@ fn gssapi_frees_tokens() {
             step(COUNT);
             let grown = resident().saturating_sub(before);
             assert!(grown < COUNT * SIZE / 4, "{COUNT} {what}: {grown} bytes");
+        }
+    });
+}
+
+/// encode_message left out whether a message is a subscription or the end of one.
+#[deadline::test(patches = [85])]
+fn gssapi_subscriptions_arrive() {
+    in_realm("gssapi::gssapi_subscriptions_arrive", || {
+        for (sub_kind, sub_is_server) in
+            [(Kind::Sub, true), (Kind::Sub, false), (Kind::XSub, true), (Kind::XSub, false)]
+        {
+            let case = format!("{sub_kind}, {sub_is_server}");
+            let context = context();
+            let publisher = context.socket(Kind::XPub).unwrap();
+            let subscriber = context.socket(sub_kind).unwrap();
+            let (bound, connecting) = if sub_is_server { (&subscriber, &publisher) } else { (&publisher, &subscriber) };
+            set_server(bound, false);
+            set_client(connecting, false);
+            let change = |on: bool, topic: &str| match (sub_kind, on) {
+                (Kind::Sub, true) => subscriber.subscribe(topic).unwrap(),
+                (Kind::Sub, false) => subscriber.unsubscribe(topic).unwrap(),
+                _ => subscriber.send(format!("{}{topic}", if on { '\x01' } else { '\0' })).unwrap(),
+            };
+            let told = || {
+                let mut message = None;
+                eventually("the publisher hears of the change", || {
+                    subscriber.events().unwrap();
+                    message = publisher.recv_timeout(SHORT).unwrap();
+                    message.is_some()
+                });
+                message.unwrap()
+            };
+            // One topic is subscribed to before the connection, and others after it.
+            change(true, "before");
+            connecting.connect(&bound.bind(TCP).unwrap()).unwrap();
+            assert_eq!(told(), "\x01before", "{case}");
+            let long = "long ".repeat(100);
+            for topic in ["after", &long, ""] {
+                change(true, topic);
+                assert_eq!(told(), format!("\x01{topic}"), "{case}");
+                publisher.send(format!("{topic} news")).unwrap();
+                assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().unwrap(), format!("{topic} news"), "{case}");
+                change(false, topic);
+                assert_eq!(told(), format!("\0{topic}"), "{case}");
+            }
         }
     });
 }

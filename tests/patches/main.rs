@@ -25,6 +25,10 @@ mod mailbox_safe;
 mod marks;
 mod msg;
 mod mtrie;
+#[cfg(target_os = "linux")]
+mod norm;
+#[cfg(target_os = "linux")]
+mod pgm;
 #[cfg(feature = "draft")]
 mod radio;
 mod req_pair;

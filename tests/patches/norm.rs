@@ -1,0 +1,46 @@
+//! norm_engine.cpp: what a sender to a session of norm:// can do.
+
+use std::net::{Ipv4Addr, UdpSocket};
+
+use socket2::Type;
+use zmq::{Pub, Sub};
+
+use crate::common::{DEADLINE, HeldPort, Process, c_program, context, skip_unless};
+
+/// libzmq asserted that a sender sends nothing but streams.
+#[deadline::test(patches = [80])]
+fn norm_receiver_takes_streams_only() {
+    if skip_unless(zmq::has("norm"), "this libzmq has no NORM") {
+        return;
+    }
+    let program = c_program("norm_peer.c");
+    let context = context();
+    let port = HeldPort::new(Type::DGRAM, Ipv4Addr::LOCALHOST).address().port();
+    let sub = context.socket(Sub).unwrap();
+    sub.subscribe("").unwrap();
+    sub.connect(&format!("norm://127.0.0.1:{port}")).unwrap();
+    for number in 0..3 {
+        let node = (7 + number).to_string();
+        let peer = Process::start(&program, &[&port.to_string(), &node]);
+        assert_eq!(sub.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+        drop(peer);
+    }
+}
+
+/// libzmq asserted that NORM can open its sockets.
+#[deadline::test(patches = [79])]
+fn norm_session_ends_when_the_system_refuses_its_socket() {
+    if skip_unless(zmq::has("norm"), "this libzmq has no NORM") {
+        return;
+    }
+    let context = context();
+    let taken = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    let endpoint = format!("norm://127.0.0.1:{}", taken.local_addr().unwrap().port());
+    let (sub, publisher) = (context.socket(Sub).unwrap(), context.socket(Pub).unwrap());
+    sub.subscribe("").unwrap();
+    sub.connect(&endpoint).unwrap();
+    publisher.connect(&endpoint).unwrap();
+    publisher.send("lost").unwrap();
+    drop((sub, publisher));
+    context.terminate(DEADLINE).unwrap();
+}

@@ -1,0 +1,145 @@
+//! pgm_socket.cpp, pgm_receiver.cpp: what a sender to a group of epgm:// can do, whose packets are datagrams of UDP.
+
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::time::Duration;
+
+use zmq::{Pub, Sub};
+
+use crate::common::{DEADLINE, context, eventually, skip_unless};
+
+const GROUP: Ipv4Addr = Ipv4Addr::new(239, 192, 7, 13);
+const ORIGINAL_DATA: u8 = 4;
+/// The options of a packet that has further options behind its sequence number.
+const HAS_OPTIONS: u8 = 1;
+/// The offset of a packet in which no message begins.
+const NO_MESSAGE: [u8; 2] = [0xff; 2];
+
+/// The address of the interface that has a route to the group.
+fn interface() -> Option<Ipv4Addr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    socket.connect((GROUP, 7)).ok()?;
+    match socket.local_addr().unwrap().ip() {
+        IpAddr::V4(address) if !address.is_loopback() => Some(address),
+        _ => None,
+    }
+}
+
+/// The interface. Reports the test as skipped if libzmq has no PGM, or the system no such interface.
+fn usable() -> Option<Ipv4Addr> {
+    if skip_unless(zmq::has("pgm"), "this libzmq has no PGM") {
+        return None;
+    }
+    let interface = interface();
+    skip_unless(interface.is_some(), "no interface has a route to multicast groups");
+    interface
+}
+
+/// A sender to the group.
+struct Sender {
+    socket: UdpSocket,
+    port: u16,
+    sequence: u32,
+}
+
+impl Sender {
+    fn new(interface: Ipv4Addr, port: u16) -> Sender {
+        let socket = UdpSocket::bind((interface, 0)).unwrap();
+        Sender { socket, port, sequence: 1 }
+    }
+
+    /// Sends the next packet, with these options and this content.
+    fn send(&mut self, options: &[u8], content: &[u8]) {
+        let mut packet = [&7_u16.to_be_bytes()[..], &self.port.to_be_bytes()].concat();
+        packet.extend([ORIGINAL_DATA, if options.is_empty() { 0 } else { HAS_OPTIONS }, 0, 0]);
+        packet.extend(b"sender");
+        packet.extend((content.len() as u16).to_be_bytes());
+        packet.extend(self.sequence.to_be_bytes());
+        packet.extend(0_u32.to_be_bytes());
+        packet.extend(options);
+        packet.extend(content);
+        let checksum = checksum(&packet);
+        packet[6..8].copy_from_slice(&checksum.to_be_bytes());
+        self.socket.send_to(&packet, (GROUP, self.port)).unwrap();
+        self.sequence += 1;
+    }
+
+    /// Sends one of two fragments of a content of four bytes.
+    fn send_fragment(&mut self, offset: u32) {
+        const LENGTH: [u8; 4] = [0, 4, 0, 20];
+        // The last option, of sixteen bytes.
+        let mut options = [&LENGTH[..], &[0x81, 16, 0, 0]].concat();
+        options.extend((self.sequence - offset / 2).to_be_bytes());
+        options.extend(offset.to_be_bytes());
+        options.extend(4_u32.to_be_bytes());
+        self.send(&options, &[0, 0]);
+    }
+
+    /// Sends a message, which begins at the start of its packet.
+    fn send_message(&mut self, content: &str) {
+        self.send(&[], &[&[0, 0, content.len() as u8 + 1, 0], content.as_bytes()].concat());
+    }
+}
+
+/// The checksum of the Internet protocol.
+fn checksum(packet: &[u8]) -> u16 {
+    let words = packet.chunks(2).map(|word| u32::from(word[0]) << 8 | word.get(1).map_or(0, |&low| low.into()));
+    let sum: u32 = words.sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    !((sum & 0xffff) + (sum >> 16)) as u16
+}
+
+/// libzmq asserted that a packet has content, is in one piece, and has the offset of a message in it.
+#[deadline::test(patches = [78])]
+fn malformed_packets_to_a_group_are_dropped() {
+    let Some(interface) = usable() else { return };
+    let context = context();
+    // OpenPGM refuses a port that another socket has, whatever its options are.
+    let port = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port();
+    let sub = context.socket(Sub).unwrap();
+    sub.subscribe("").unwrap();
+    sub.connect(&format!("epgm://{interface};{GROUP}:{port}")).unwrap();
+    let mut sender = Sender::new(interface, port);
+    eventually("the SUB receives from the group", || {
+        sender.send_message("first");
+        sub.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
+    });
+    let behind_the_end = [0, 9, 2, 0, b'x'];
+    type Malformed<'a> = (&'a str, &'a dyn Fn(&mut Sender));
+    let malformed: [Malformed<'_>; 4] = [
+        ("one byte", &|sender| sender.send(&[], &[0])),
+        ("no content", &|sender| sender.send(&[], &[])),
+        ("fragments", &|sender| [0, 2].iter().for_each(|&offset| sender.send_fragment(offset))),
+        ("an offset behind the end", &|sender| {
+            // A frame of length 0 is an error: the stream begins anew.
+            sender.send(&[], &[&NO_MESSAGE[..], &[0]].concat());
+            sender.send(&[], &behind_the_end);
+        }),
+    ];
+    for (what, malformed) in malformed.iter().chain(malformed.iter().rev()) {
+        malformed(&mut sender);
+        sender.send_message(what);
+        loop {
+            let message = sub.recv_timeout(DEADLINE).unwrap().unwrap_or_else(|| panic!("nothing arrives after {what}"));
+            if message == *what {
+                break;
+            }
+            assert_eq!(message, "first");
+        }
+    }
+}
+
+/// libzmq asserted that OpenPGM can open its sockets.
+#[deadline::test(patches = [79])]
+fn pgm_session_ends_when_the_system_refuses_its_socket() {
+    let Some(interface) = usable() else { return };
+    let context = context();
+    let taken = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    let endpoint = format!("epgm://{interface};{GROUP}:{}", taken.local_addr().unwrap().port());
+    let (sub, publisher) = (context.socket(Sub).unwrap(), context.socket(Pub).unwrap());
+    sub.subscribe("").unwrap();
+    sub.connect(&endpoint).unwrap();
+    publisher.connect(&endpoint).unwrap();
+    publisher.send("lost").unwrap();
+    drop((sub, publisher));
+    context.terminate(DEADLINE).unwrap();
+}
