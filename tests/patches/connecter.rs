@@ -70,3 +70,46 @@ fn client_of_a_port_without_a_server_does_not_connect_to_itself() {
         assert_eq!(server.recv_timeout(SHORT).unwrap(), None);
     }
 }
+
+/// The range of the ports that `connect` chooses from, unless it needs more than half of them: those of this parity.
+#[cfg(target_os = "linux")]
+fn chosen_ports() -> impl Iterator<Item = u16> + Clone {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let mut ends = range.split_whitespace().map(|port| port.parse::<u16>().unwrap());
+    let (low, high) = (ends.next().unwrap(), ends.next().unwrap());
+    (low..=high).step_by(2)
+}
+
+/// The same over ws, with the source port that the system chooses: sooner or later it is the target's.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [1025])]
+fn ws_client_of_a_port_without_a_server_does_not_connect_to_itself() {
+    const CLIENTS: usize = 32;
+    if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
+        return;
+    }
+    let ports = chosen_ports();
+    let count = ports.clone().count();
+    let begin = std::process::id() as usize % (count / 2);
+    let port = ports.skip(begin).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port");
+    let context = Context::new().unwrap();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let client = context.socket(Push).unwrap();
+            client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+            let monitor = client.monitor(Events::CONNECTED | Events::CONNECT_RETRIED).unwrap();
+            client.connect(&format!("ws://127.0.0.1:{port}")).unwrap();
+            (client, monitor)
+        })
+        .collect();
+    let mut tries = 0;
+    while tries < 4 * count {
+        for (_, monitor) in &clients {
+            let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("a client tries again");
+            match notice.event() {
+                Event::Connected { .. } => panic!("connected to itself after {tries} tries"),
+                _ => tries += 1,
+            }
+        }
+    }
+}

@@ -19,12 +19,8 @@ fn norm_receiver_takes_streams_only() {
     let sub = context.socket(Sub).unwrap();
     sub.subscribe("").unwrap();
     sub.connect(&format!("norm://127.0.0.1:{port}")).unwrap();
-    for number in 0..3 {
-        let node = (7 + number).to_string();
-        let peer = Process::start(&program, &[&port.to_string(), &node]);
-        assert_eq!(sub.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
-        drop(peer);
-    }
+    let _peer = Process::start(&program, &[&port.to_string(), "7"]);
+    assert_eq!(sub.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
 }
 
 /// libzmq asserted that NORM can open its sockets.

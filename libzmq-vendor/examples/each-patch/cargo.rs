@@ -48,7 +48,7 @@ impl Workspace {
         let myself = env::current_exe().map_err(|error| error.to_string())?;
         let host = run(Command::new("rustc").args(["--print", "host-tuple"]))?.trim().to_uppercase().replace('-', "_");
         let mut build = cargo();
-        build.args(["test", "--package=safe-zmq", "--features=draft,gssapi", "--no-run"]);
+        build.args(["test", "--package=safe-zmq", "--features=draft,gssapi,norm,pgm", "--no-run"]);
         build.arg("--message-format=json-render-diagnostics").arg("--target-dir").arg(&directory);
         build.args(programs.iter().map(|name| format!("--test={name}")));
         build.env("CXX", &myself).env(format!("CARGO_TARGET_{host}_LINKER"), &myself).env(tools::NOTES, &notes);

@@ -10,7 +10,7 @@
 //!
 //! Cargo builds the test programs once, in `target/each-patch`. While it does, this program is the C++ compiler and the
 //! linker, and notes their arguments. For each patch it then compiles libzmq alone with the same arguments, and links the
-//! test programs again. Tests are built with the draft API and GSSAPI, as some patches are for them.
+//! test programs again. Tests are built with the draft API, GSSAPI, NORM and PGM, as some patches are for them.
 
 mod cargo;
 #[path = "../common/command.rs"]
