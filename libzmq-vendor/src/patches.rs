@@ -147,6 +147,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0071-gssapi-tokens"
     "0072-parts-of-departed-peer"
     "0073-ws-malformed-frame"
+    "0074-channel-leaks-parts"
     "0077-frames-of-radio-and-dish-sessions"
     "0078-pgm-malformed-packet"
     "0079-pgm-or-norm-refused"
@@ -184,4 +185,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1033-ws-path"
     "1037-full-when-connection-ends"
     "1040-close-in-mid-batch"
+    "1041-xsub-reconnects-in-mid-message"
+    "1042-channel-peer-comes-back"
+    "1043-pair-peer-waits"
 };

@@ -209,7 +209,8 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// One peer, both ways: two threads of a program.
+    /// One peer, both ways: two threads of a program. A second peer waits until the first one has left; a libzmq without
+    /// the patch 1043 ignores it for good.
     Pair = ZMQ_PAIR, "ZMQ_PAIR", CanSend CanRecv CanMultipart HasFd;
     /// Sends each message to every subscriber with a matching prefix; never waits, drops for those that are full.
     ///
@@ -274,7 +275,7 @@ kinds! {
     /// A [`Server`] among its like: numbers those that connect to it and those that it connects to. For any thread. Draft.
     Peer = ZMQ_PEER, "ZMQ_PEER", CanSend CanRecv CanSendToPeer CanConnectPeer ThreadSafe;
     #[cfg(feature = "draft")]
-    /// One peer, both ways: a [`Pair`] for any thread. Draft.
+    /// One peer, both ways: a [`Pair`] for any thread, with a second peer as there. Draft.
     Channel = ZMQ_CHANNEL, "ZMQ_CHANNEL", CanSend CanRecv ThreadSafe;
 }
 
@@ -344,7 +345,7 @@ impl Kind {
         Ok(())
     }
 
-    /// Whether a socket of this kind has one peer and turns away others.
+    /// Whether a socket of this kind has one peer at a time.
     pub(crate) fn has_one_peer(self) -> bool {
         #[cfg(feature = "draft")]
         if self == Kind::Channel {

@@ -5,8 +5,6 @@
 /// A name, and the programs that are left out.
 pub const OPEN: &[(&str, &str)] = &[
     ("heartbeat-close", "a sender over tcp or ws closes while its receiver sends heartbeats"),
-    ("refused-peer", "a peer of a PAIR or CHANNEL comes back before the end of its connection is noticed"),
-    ("channel-immediate", "the peer of a CHANNEL that connected with ZMQ_IMMEDIATE closes before all is read"),
 ];
 
 /// Whether programs keep off a fault.

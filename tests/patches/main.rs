@@ -1,6 +1,8 @@
 //! The patches of the vendored libzmq: each test fails without the patch that names it, and each module is about one
 //! component of libzmq.
 
+#[cfg(feature = "draft")]
+mod channel;
 #[path = "../common/mod.rs"]
 mod common;
 mod conflate;

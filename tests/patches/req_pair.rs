@@ -1,12 +1,20 @@
-//! req.cpp, pair.cpp: peers that leave in the middle of a message, or return.
+//! req.cpp, pair.cpp, and channel.cpp like it: peers that leave in the middle of a message, return, or come second.
 
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use zmq::{Context, Errno, Pair, Rep, Req};
+use zmq::monitor::Events;
+use zmq::{Context, Errno, Kind, Pair, Rep, Req, Socket};
 
-use crate::common::DEADLINE;
+use crate::common::{DEADLINE, TCP, context};
 use crate::{RECV_TIMEOUT, SHORT, greeted, listener, peer, process_commands, wait_for_reaper};
+
+/// The kinds that have one peer.
+const ONE_PEER: &[Kind] = &[
+    Kind::Pair,
+    #[cfg(feature = "draft")]
+    Kind::Channel,
+];
 
 /// The next request was taken for the rest of the one whose peer had left. It was sent without its envelope.
 #[deadline::test(patches = [1012])]
@@ -91,4 +99,115 @@ fn pair_that_only_sends_accepts_its_peer_again() {
     let mut received = [0; 3];
     second.read_exact(&mut received).unwrap();
     assert_eq!(&received, b"\0\x01b");
+}
+
+fn client<'ctx>(context: &'ctx Context, kind: Kind, endpoint: &str, message: &str) -> Socket<'ctx> {
+    let client = context.socket(kind).unwrap();
+    client.connect(endpoint).unwrap();
+    client.send(message).unwrap();
+    client
+}
+
+fn assert_receives(socket: &Socket<'_>, message: &str) {
+    let received = socket.recv_timeout(RECV_TIMEOUT).unwrap();
+    assert_eq!(received.unwrap_or_else(|| panic!("{}: no {message}", socket.kind())), message);
+}
+
+/// The socket did not read, as it was at its mark, and did not see the end of the old connection. It refused the new one for
+/// good.
+#[deadline::test(patches = [13, 1043])]
+fn peer_that_comes_back_at_the_mark_is_served() {
+    for (kind, endpoint) in ONE_PEER.iter().flat_map(|kind| [TCP, "ipc://*", "ws://127.0.0.1:*"].map(|to| (*kind, to)))
+    {
+        if endpoint.starts_with("ws") && !zmq::has("WS") {
+            continue;
+        }
+        let context = context();
+        let socket = context.socket(kind).unwrap();
+        socket.set_rcvhwm(1).unwrap();
+        let monitor = socket.monitor(Events::HANDSHAKE_SUCCEEDED).unwrap();
+        // Over ws, the first of two events tells of the HTTP request.
+        let connected = || {
+            for _ in 0..if endpoint.starts_with("ws") { 2 } else { 1 } {
+                monitor.recv_timeout(DEADLINE).unwrap().expect("a connection");
+            }
+        };
+        let endpoint = socket.bind(endpoint).unwrap();
+        for round in 0..3 {
+            let peer = client(&context, kind, &endpoint, "0");
+            connected();
+            for number in 1..5 {
+                peer.send(number.to_string()).unwrap();
+            }
+            drop(peer);
+            let peer = client(&context, kind, &endpoint, "again");
+            connected();
+            socket.events().unwrap();
+            for number in 0..5 {
+                assert_receives(&socket, &number.to_string());
+            }
+            assert_receives(&socket, "again");
+            socket.send(format!("{round}")).unwrap();
+            assert_receives(&peer, &format!("{round}"));
+        }
+        drop(socket);
+        context.terminate(DEADLINE).unwrap();
+    }
+}
+
+/// The socket refused a second peer for good, even if the first one had left and its end was about to be told.
+#[deadline::test(patches = [13, 1043])]
+fn second_peer_is_served_when_the_first_has_left() {
+    for (kind, endpoint) in ONE_PEER.iter().flat_map(|kind| ["inproc://one", TCP, "ipc://*"].map(|to| (*kind, to))) {
+        let context = context();
+        let socket = context.socket(kind).unwrap();
+        let endpoint = socket.bind(endpoint).unwrap();
+        let first = client(&context, kind, &endpoint, "first");
+        assert_receives(&socket, "first");
+        let second = client(&context, kind, &endpoint, "second");
+        // The first one is the peer as long as it is there.
+        assert_eq!(socket.recv_timeout(SHORT).unwrap(), None);
+        socket.send("to the first").unwrap();
+        assert_receives(&first, "to the first");
+        first.send("still there").unwrap();
+        assert_receives(&socket, "still there");
+        assert_eq!(second.try_recv().unwrap(), None);
+        drop(first);
+        assert_receives(&socket, "second");
+        socket.send("to the second").unwrap();
+        assert_receives(&second, "to the second");
+        // A third one waits when the socket closes.
+        let third = client(&context, kind, &endpoint, "third");
+        assert_eq!(socket.recv_timeout(SHORT).unwrap(), None);
+        drop((socket, second, third));
+        context.terminate(DEADLINE).unwrap();
+    }
+}
+
+/// Peers came and left while the first one stayed. What they brought was lost; without a bound it would fill the memory.
+#[deadline::test(patches = [13, 1043])]
+fn peers_that_leave_while_they_wait_are_received_up_to_a_bound() {
+    const KEPT: u32 = 100;
+    for &kind in ONE_PEER {
+        let context = context();
+        let socket = context.socket(kind).unwrap();
+        socket.bind("inproc://one").unwrap();
+        let first = client(&context, kind, "inproc://one", "first");
+        assert_receives(&socket, "first");
+        for number in 0..KEPT + 20 {
+            drop(client(&context, kind, "inproc://one", &number.to_string()));
+            wait_for_reaper(&context);
+            socket.events().unwrap();
+        }
+        let last = client(&context, kind, "inproc://one", "last");
+        socket.events().unwrap();
+        drop(first);
+        for number in 20..KEPT + 20 {
+            assert_receives(&socket, &number.to_string());
+        }
+        assert_receives(&socket, "last");
+        socket.send("to the last").unwrap();
+        assert_receives(&last, "to the last");
+        assert_eq!(socket.try_recv().unwrap(), None);
+    }
 }

@@ -6,14 +6,14 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use socket2::Type;
-use zmq::{Context, Proxy, Socket, SocketSpec, Sub, XPub, XSub};
+use zmq::{Context, Multipart, Proxy, Socket, SocketSpec, Sub, XPub, XSub};
 
 #[cfg(target_os = "linux")]
 use super::conflate::resident;
 #[cfg(target_os = "linux")]
 use crate::common::in_own_process;
 use crate::common::{DEADLINE, HeldPort, TCP, context, eventually};
-use crate::{RECV_TIMEOUT, connecting, peer};
+use crate::{RECV_TIMEOUT, connecting, peer, process_commands};
 
 /// Subscribes and unsubscribes many times. The publisher receives each change before the next one is sent.
 fn subscribe_one_by_one(endpoint: &str) {
@@ -430,6 +430,56 @@ fn subscription_of_each_length_reaches_a_zmtp3_peer() {
             let (flags, content) = frame(&mut publisher);
             assert_eq!(flags, if len + 1 > 255 { 2 } else { 0 }, "{len}");
             assert_eq!(content, [&[first], &topic[..]].concat(), "{len}");
+        }
+    }
+}
+
+/// The rest of the message went into the new queue of the pipe, and arrived as a message of its own.
+#[deadline::test(patches = [1041])]
+fn xsub_drops_the_rest_of_a_message_whose_connection_was_made_again() {
+    // The name of "ipc://*" cannot be bound again.
+    let ipc = format!("ipc://@zmq-cut-{}", std::process::id());
+    for endpoint in [TCP, &ipc, "ws://127.0.0.1:*"] {
+        if endpoint.starts_with("ws") && !zmq::has("WS") {
+            continue;
+        }
+        let context = Context::new().unwrap();
+        let [cut, other] = [(); 2].map(|()| context.socket(XPub).unwrap());
+        let xsub = context.socket(XSub).unwrap();
+        xsub.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
+        let endpoint = cut.bind(endpoint).unwrap();
+        xsub.connect(&endpoint).unwrap();
+        xsub.connect(&other.bind("inproc://other").unwrap()).unwrap();
+        xsub.send("connected").unwrap();
+        for publisher in [&cut, &other] {
+            assert_eq!(publisher.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message"), "connected");
+        }
+        for round in 0..4 {
+            xsub.send_more("first").unwrap();
+            if round % 2 == 0 {
+                xsub.send_more("more").unwrap();
+            }
+            cut.unbind(&endpoint).unwrap();
+            // The connection ends when both sockets have heard of it.
+            process_commands(&cut);
+            process_commands(&xsub);
+            if round >= 2 {
+                eventually("the port is free", || cut.bind(&endpoint).is_ok());
+                process_commands(&xsub);
+            }
+            xsub.send_more("rest").unwrap();
+            xsub.send("last").unwrap();
+            if round < 2 {
+                eventually("the port is free", || cut.bind(&endpoint).is_ok());
+            }
+            xsub.send_multipart(["a", "whole one"]).unwrap();
+            let more = if round % 2 == 0 { &["more"][..] } else { &[] };
+            let all: Multipart = [&["first"], more, &["rest", "last"]].concat().into_iter().collect();
+            assert_eq!(other.recv_multipart_timeout(RECV_TIMEOUT).unwrap().expect("all parts"), all);
+            for publisher in [&cut, &other] {
+                let message = publisher.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
+                assert_eq!(message.expect("the next message"), ["a", "whole one"], "{endpoint}");
+            }
         }
     }
 }

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use zmq::security::Security;
 use zmq::{Errno, Error, Kind, SecretKey, SendError, Socket};
 
-use crate::open;
 use crate::ops::{Row, Thread, hostile};
 use crate::rng::Rng;
 use crate::world::{World, fault, free_port, within};
@@ -148,8 +147,7 @@ impl Flow<'_> {
         if rng.one_in(4) {
             socket.set_reconnect_ivl(Some(Duration::from_millis(2)))?;
         }
-        let keeps = socket.kind().c_name() == "ZMQ_CHANNEL" && open::avoids("channel-immediate");
-        if rng.one_in(6) && !keeps {
+        if rng.one_in(6) {
             socket.set_immediate(true)?;
         }
         if rng.one_in(6) {
