@@ -47,7 +47,7 @@
 //!
 //! # What each libzmq promises
 //!
-//! The vendored libzmq is 4.3.5 with [97 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
+//! The vendored libzmq is 4.3.5 with [107 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
 //! `LIBZMQ_VENDOR_PATCHES` in the environment of the build (`all`, `safety`, `none`) chooses among them, the feature
 //! `system` links the system's libzmq, and [`PATCHES`] says what is linked. "Except" points to the faults that are known
 //! and not mended yet, in libzmq or in this crate, by which safe code or a remote peer breaks the promise. A freeze is a
@@ -57,27 +57,20 @@
 //! | --- | --- | --- | --- | --- |
 //! | no memory fault | yes | yes | no | no |
 //! | no abort | except (1) | except (1) | no | no |
-//! | no freeze | except (4) | except (3), (4) | no | no |
+//! | no freeze | yes | except (3) | no | no |
 //! | no accepted message lost, mixed or reordered | except (2) | no | no | no |
 //!
 //! 1. 2^31 copies of one message are leaked ([`std::mem::forget`]). `fs.epoll.max_user_watches` is reached. No memory is left.
 //!    A sandbox refuses a system call that libzmq needs. Another thread takes the last descriptors while a context opens its
 //!    first socket. The process gives up a privilege that an option for scheduling or `ZMQ_PRIORITY` needs, after it was set.
-//!    A sender to a group of `pgm://` or `norm://` sends malformed data (features `pgm`, `norm`; off by default).
 //!    All assertions that can be reached are in
 //!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
 //! 2. A socket at its receive mark does not read the answers to its heartbeats ([`Socket::set_heartbeat_timeout`]), and ends
 //!    the connection of a peer that lives. A socket closes, and a heartbeat of its peer comes afterwards: over `tcp://` and
 //!    `ws://` the system drops what it has not transmitted ([`Socket::set_linger`]). With `ZMQ_ROUTER_HANDOVER`, the unread
-//!    messages of a connection are lost if another connection takes its routing id while it lives. Over GSSAPI subscriptions
-//!    do not arrive. An XSUB whose connection is made again between two parts of a message sends the rest as a message. A
-//!    CHANNEL that connected with `ZMQ_IMMEDIATE` loses what it has not read if its peer closes.
-//! 3. The faults that the patches 1004, 1014, 1018, 1022, 1038 and 1039 cure. A DGRAM that is bound again never sends or
-//!    receives. A PAIR that only sends refuses the peer that comes back. A socket with a mark of 1, a REQ and a DISH receive
-//!    nothing if their ZAP handler gives user ids. A SUB receives nothing over `ws://` with CURVE, or after a subscription of
-//!    255 bytes to a publisher that speaks ZMTP 2.0 or 3.0.
-//! 4. A PAIR or CHANNEL at its receive mark has not noticed the end of its connection, and refuses the peer that comes back: it
-//!    receives nothing from that peer, which stays connected.
+//!    messages of a connection are lost if another connection takes its routing id while it lives.
+//! 3. The faults that the patches 1011 and 1025 cure. A ROUTER does not serve a peer that comes back before its old messages
+//!    are read. A client of a local port without a server can stay connected to itself.
 //!
 //! C documents these losses, and they are no faults: PUB, XPUB, ROUTER and RADIO drop messages at the mark or without a peer,
 //! and messages in transit are lost with their connection. `all` and `safety` also have patches against leaks and bypassed

@@ -159,6 +159,8 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0086-dgram-bound-again"
     "0087-pair-peer-comes-back"
     "0088-zap-user-id-lowers-mark"
+    "0089-channel-peer-comes-back"
+    "0090-pair-peer-waits"
     "1001-rep-malformed-request"
     "1002-udp-would-block"
     "1006-topics-count-of-departed-peers"
@@ -186,6 +188,4 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1037-full-when-connection-ends"
     "1040-close-in-mid-batch"
     "1041-xsub-reconnects-in-mid-message"
-    "1042-channel-peer-comes-back"
-    "1043-pair-peer-waits"
 };

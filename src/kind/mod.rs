@@ -210,7 +210,7 @@ macro_rules! kinds {
 
 kinds! {
     /// One peer, both ways: two threads of a program. A second peer waits until the first one has left; a libzmq without
-    /// the patch 1043 ignores it for good.
+    /// the patch 0090 ignores it for good.
     Pair = ZMQ_PAIR, "ZMQ_PAIR", CanSend CanRecv CanMultipart HasFd;
     /// Sends each message to every subscriber with a matching prefix; never waits, drops for those that are full.
     ///

@@ -54,7 +54,7 @@ fn channel_frees_the_parts_that_it_drops() {
 }
 
 /// CHANNEL with ZMQ_IMMEDIATE ended the pipe of its lost connection at once.
-#[deadline::test(patches = [13, 29, 1042])]
+#[deadline::test(patches = [13, 29, 89])]
 fn channel_with_immediate_reads_a_lost_connection_to_its_end() {
     let context = Context::new().unwrap();
     let channel = context.socket(Channel).unwrap();
@@ -78,7 +78,7 @@ fn channel_with_immediate_reads_a_lost_connection_to_its_end() {
 }
 
 /// The pipe of the old connection kept its place until it was read to its end, and nothing received from it.
-#[deadline::test(patches = [13, 1042])]
+#[deadline::test(patches = [13, 89])]
 fn channel_that_only_sends_accepts_its_peer_again() {
     let context = Context::new().unwrap();
     let (channel, address) = bound(&context);

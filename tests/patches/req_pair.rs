@@ -115,7 +115,7 @@ fn assert_receives(socket: &Socket<'_>, message: &str) {
 
 /// The socket did not read, as it was at its mark, and did not see the end of the old connection. It refused the new one for
 /// good.
-#[deadline::test(patches = [13, 1043])]
+#[deadline::test(patches = [13, 90])]
 fn peer_that_comes_back_at_the_mark_is_served() {
     for (kind, endpoint) in ONE_PEER.iter().flat_map(|kind| [TCP, "ipc://*", "ws://127.0.0.1:*"].map(|to| (*kind, to)))
     {
@@ -156,7 +156,7 @@ fn peer_that_comes_back_at_the_mark_is_served() {
 }
 
 /// The socket refused a second peer for good, even if the first one had left and its end was about to be told.
-#[deadline::test(patches = [13, 1043])]
+#[deadline::test(patches = [13, 90])]
 fn second_peer_is_served_when_the_first_has_left() {
     for (kind, endpoint) in ONE_PEER.iter().flat_map(|kind| ["inproc://one", TCP, "ipc://*"].map(|to| (*kind, to))) {
         let context = context();
@@ -185,7 +185,7 @@ fn second_peer_is_served_when_the_first_has_left() {
 }
 
 /// Peers came and left while the first one stayed. What they brought was lost; without a bound it would fill the memory.
-#[deadline::test(patches = [13, 1043])]
+#[deadline::test(patches = [13, 90])]
 fn peers_that_leave_while_they_wait_are_received_up_to_a_bound() {
     const KEPT: u32 = 100;
     for &kind in ONE_PEER {
