@@ -62,7 +62,7 @@ fn serve(args: Args) -> common::Result {
         println!("Send respond msg: World\n");
         let mut reply = Multipart::from(["World"]);
         // The id comes first: by it the ROUTER finds the client. An empty frame separates it from the reply.
-        reply.wrap(client);
+        reply.push_envelope(client);
         server.send_multipart(reply)?;
     }
     Ok(())

@@ -118,7 +118,7 @@ fn work(context: &Context, endpoint: &str) -> common::Result {
         // A request is the client's address, an empty frame and the text. The address goes back unchanged. C makes a C
         // string of it, which ends at the first NUL, so in C every client needs a printable name.
         let mut request = worker.recv_multipart()?;
-        let client = request.unwrap().unwrap_or_default();
+        let client = request.pop_envelope().unwrap_or_default();
         answer = match request.front() {
             Some(text) => {
                 println!("Worker: {}", String::from_utf8_lossy(text));
@@ -146,7 +146,7 @@ fn balance(frontend: &Socket<'_, Router>, backend: &Socket<'_, Router>) -> commo
         if from_worker {
             // A worker that sends a message is ready.
             let mut answer = backend.recv_multipart()?;
-            if let Some(worker) = answer.unwrap() {
+            if let Some(worker) = answer.pop_envelope() {
                 ready.push_back(worker);
             }
             // An answer begins with its client's address. READY is one frame alone.
@@ -156,7 +156,7 @@ fn balance(frontend: &Socket<'_, Router>, backend: &Socket<'_, Router>) -> commo
         }
         if from_client && let Some(worker) = ready.pop_front() {
             let mut request = frontend.recv_multipart()?;
-            request.wrap(worker);
+            request.push_envelope(worker);
             backend.send_multipart(request)?;
         }
     }

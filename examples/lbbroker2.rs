@@ -167,7 +167,7 @@ fn balance(pipe: &ActorPipe, frontend: &Socket<'_, Router>, backend: &Socket<'_,
         if from_worker {
             // A worker that sends a message is ready.
             let mut message = backend.recv_multipart()?;
-            if let Some(worker) = message.unwrap() {
+            if let Some(worker) = message.pop_envelope() {
                 ready.push_back(worker);
             }
             // C compares the beginning of the first frame, and so drops the answers to a client whose address begins
@@ -178,7 +178,7 @@ fn balance(pipe: &ActorPipe, frontend: &Socket<'_, Router>, backend: &Socket<'_,
         }
         if from_client && let Some(worker) = ready.pop_front() {
             let mut message = frontend.recv_multipart()?;
-            message.wrap(worker);
+            message.push_envelope(worker);
             backend.send_multipart(message)?;
         }
     }

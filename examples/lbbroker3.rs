@@ -129,7 +129,7 @@ impl<'ctx> Broker<'ctx> {
     fn handle_backend<'a>(&'a self, reactor: &mut Reactor<'a>) -> HandlerResult {
         let mut message = self.backend.recv_multipart()?;
         let mut ready = self.ready.borrow_mut();
-        if let Some(worker) = message.unwrap() {
+        if let Some(worker) = message.pop_envelope() {
             ready.push_back(worker);
         }
 
@@ -151,7 +151,7 @@ impl<'ctx> Broker<'ctx> {
         let mut ready = self.ready.borrow_mut();
         if let Some(worker) = ready.pop_front() {
             let mut message = self.frontend.recv_multipart()?;
-            message.wrap(worker);
+            message.push_envelope(worker);
             self.backend.send_multipart(message)?;
         }
         // While no worker is ready, requests wait in the socket.

@@ -115,7 +115,7 @@ fn hand_out(broker: &Socket<'_, Router>, args: &Args) -> common::Result {
         if request.len() != 3 || !request[1].is_empty() {
             continue;
         }
-        let Some(worker) = request.unwrap() else { continue };
+        let Some(worker) = request.pop_envelope() else { continue };
 
         let answer = if answers > args.workers { "This is the workload" } else { "END" };
         broker.send_multipart([worker, Message::new(), answer.into()])?;

@@ -97,7 +97,7 @@ impl Zmsg {
         self.0.front()
     }
 
-    /// Puts an address in front, and a delimiter behind it if one is given: [`Multipart::wrap`] with an empty
+    /// Puts an address in front, and a delimiter behind it if one is given: [`Multipart::push_envelope`] with an empty
     /// delimiter, [`Multipart::push_front`] without.
     fn wrap(&mut self, address: impl Into<Message>, delimiter: Option<&str>) {
         if let Some(delimiter) = delimiter {
@@ -106,9 +106,9 @@ impl Zmsg {
         self.push(address);
     }
 
-    /// Takes the address off, and the part behind it if it is empty: [`Multipart::unwrap`].
+    /// Takes the address off, and the part behind it if it is empty: [`Multipart::pop_envelope`].
     fn unwrap(&mut self) -> Option<Message> {
-        self.0.unwrap()
+        self.0.pop_envelope()
     }
 
     /// Prints the parts to standard error: [`Multipart::dump`].

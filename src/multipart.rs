@@ -30,9 +30,9 @@ use crate::message::Message;
 /// use zmq::Multipart;
 ///
 /// let mut message = Multipart::from(["body"]);
-/// message.wrap("address");
+/// message.push_envelope("address");
 /// assert_eq!(message.to_string(), "[007] address\n[000] \n[004] body\n");
-/// assert_eq!(message.unwrap().unwrap(), "address");
+/// assert_eq!(message.pop_envelope(), Some("address".into()));
 /// assert_eq!(message, ["body"]);
 /// ```
 #[doc(alias = "zmsg_t")]
@@ -199,11 +199,11 @@ impl Multipart {
     /// use zmq::Multipart;
     ///
     /// let mut message = Multipart::from(["body"]);
-    /// message.wrap("address");
+    /// message.push_envelope("address");
     /// assert_eq!(message, ["address", "", "body"]);
     /// ```
     #[doc(alias = "zmsg_wrap")]
-    pub fn wrap(&mut self, address: impl Into<Message>) {
+    pub fn push_envelope(&mut self, address: impl Into<Message>) {
         self.push_front(Message::new());
         self.push_front(address);
     }
@@ -214,11 +214,11 @@ impl Multipart {
     /// use zmq::Multipart;
     ///
     /// let mut message = Multipart::from(["address", "", "body"]);
-    /// assert_eq!(message.unwrap(), Some("address".into()));
+    /// assert_eq!(message.pop_envelope(), Some("address".into()));
     /// assert_eq!(message, ["body"]);
     /// ```
     #[doc(alias = "zmsg_unwrap")]
-    pub fn unwrap(&mut self) -> Option<Message> {
+    pub fn pop_envelope(&mut self) -> Option<Message> {
         let address = self.pop_front()?;
         if self.front().is_some_and(|part| part.is_empty()) {
             self.pop_front();
@@ -477,20 +477,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wrap_and_unwrap_are_inverse() {
+    fn pop_envelope_undoes_push_envelope() {
         let mut message = Multipart::from(["body", "more"]);
-        message.wrap("address");
+        message.push_envelope("address");
         assert_eq!(message, ["address", "", "body", "more"]);
-        assert_eq!(message.unwrap().unwrap(), "address");
+        assert_eq!(message.pop_envelope(), Some("address".into()));
         assert_eq!(message, ["body", "more"]);
     }
 
     #[test]
-    fn unwrap_takes_an_empty_part_only() {
+    fn pop_envelope_takes_an_empty_part_only() {
         let mut message = Multipart::from(["address", "body"]);
-        assert_eq!(message.unwrap().unwrap(), "address");
+        assert_eq!(message.pop_envelope(), Some("address".into()));
         assert_eq!(message, ["body"]);
-        assert!(Multipart::new().unwrap().is_none());
+        assert!(Multipart::new().pop_envelope().is_none());
     }
 
     #[test]

@@ -147,7 +147,7 @@ fn dump_writes_to_standard_error() {
 }
 
 #[deadline::test]
-fn the_envelope_of_a_req_is_what_unwrap_takes_off() {
+fn pop_envelope_takes_the_envelope_of_a_req_off() {
     let context = Context::new().unwrap();
     let (client, server) = (context.socket(Req).unwrap(), context.socket(Router).unwrap());
     client.set_routing_id("client").unwrap();
@@ -156,11 +156,11 @@ fn the_envelope_of_a_req_is_what_unwrap_takes_off() {
 
     let mut message = server.recv_multipart().unwrap();
     assert_eq!(message, ["client", "", "Hello", "World"]);
-    let address = message.unwrap().unwrap();
+    let address = message.pop_envelope().unwrap();
     assert_eq!(address, "client");
     assert_eq!(message, ["Hello", "World"]);
     message.push_back("!");
-    message.wrap(address);
+    message.push_envelope(address);
     server.send_multipart(message).unwrap();
     assert_eq!(client.recv_multipart().unwrap(), ["Hello", "World", "!"]);
 }

@@ -130,10 +130,10 @@ fn request_and_reply(client: &Socket<'_>, server: &Socket<'_>, what: &str) {
     client.send_multipart(request.to_vec()).unwrap();
     let mut received = server.recv_multipart().unwrap();
     if server.kind() == Kind::Router {
-        let address = received.unwrap().unwrap();
+        let address = received.pop_envelope().unwrap();
         assert_eq!(received, ["question"], "{what}");
         received = Multipart::from(["answer"]);
-        received.wrap(address);
+        received.push_envelope(address);
         server.send_multipart(received).unwrap();
     } else {
         assert_eq!(received, ["question"], "{what}");

@@ -91,7 +91,7 @@ fn manage(broker: &Socket<'_, Router>, options: &Options, own: &[ScopedJoinHandl
         if message.len() != 3 || !message[1].is_empty() {
             continue;
         }
-        let Some(worker) = message.unwrap() else { continue };
+        let Some(worker) = message.pop_envelope() else { continue };
 
         let answer = if start.elapsed() < duration {
             employed.insert(worker.clone());

@@ -65,7 +65,7 @@ impl<'ctx> Broker<'ctx> {
     pub fn recv_from_worker(&mut self) -> zmq::Result<Option<Multipart>> {
         // [worker][][READY] or [worker][][address][]...[body]
         let mut message = self.localbe.recv_multipart()?;
-        let worker = message.unwrap();
+        let worker = message.pop_envelope();
         let is_reply = message.len() > 1;
         if (is_reply || message == [READY])
             && let Some(worker) = worker
@@ -94,13 +94,13 @@ impl<'ctx> Broker<'ctx> {
     /// Hands a request to the worker that has been free for longest. Without a free worker the request comes back.
     pub fn offer_to_worker(&mut self, mut request: Multipart) -> super::Result<Option<Multipart>> {
         while let Some(worker) = self.workers.pop_front() {
-            request.wrap(worker);
+            request.push_envelope(worker);
             match offer(&self.localbe, request)? {
                 None => return Ok(None),
                 // This worker has gone.
                 Some(unsent) => request = unsent,
             }
-            request.unwrap();
+            request.pop_envelope();
         }
         Ok(Some(request))
     }

@@ -140,7 +140,7 @@ impl<'a> Peers<'a> {
 /// Receives a request of that text, and gives its address.
 fn request(worker: &Socket<'_, Req>, text: &str) -> Message {
     let mut request = worker.recv_multipart().unwrap();
-    let client = request.unwrap().unwrap();
+    let client = request.pop_envelope().unwrap();
     assert_eq!(request, [text]);
     client
 }
@@ -194,7 +194,7 @@ fn lbbrokers_stay_until_their_own_clients_are_served() {
         let workers = [peers.worker(), peers.worker(), peers.worker()];
         let mut requests = workers.each_ref().map(|worker| {
             let mut request = worker.recv_multipart().unwrap();
-            (request[2] == "HELLO", request.unwrap().unwrap(), worker)
+            (request[2] == "HELLO", request.pop_envelope().unwrap(), worker)
         });
         requests.sort_by_key(|(is_own, ..)| *is_own);
         for (is_own, client, worker) in requests {
@@ -257,22 +257,22 @@ fn clients_and_workers_of_lbbrokers_survive_nonsense() {
         let program = start_in(&directory, example(program), &args);
 
         let mut ready = backend.recv_multipart().unwrap();
-        let worker = ready.unwrap().unwrap();
+        let worker = ready.pop_envelope().unwrap();
         assert_eq!(ready, [if sign == "1" { "\u{1}" } else { "READY" }]);
         for nonsense in [vec![""], vec!["x"], vec!["x", ""], vec!["", "x"], vec!["x", "y", "z"]] {
             let mut message = Multipart::from(nonsense);
-            message.wrap(worker.clone());
+            message.push_envelope(worker.clone());
             backend.send_multipart(message).unwrap();
             // The broker replies, so it still runs.
             assert_eq!(backend.recv_multipart().unwrap()[0], worker);
         }
         backend.send_multipart([worker.clone(), "".into(), "me".into(), "".into(), "HELLO".into()]).unwrap();
         let mut last = backend.recv_multipart().unwrap();
-        assert_eq!(last.unwrap().unwrap(), worker);
+        assert_eq!(last.pop_envelope().unwrap(), worker);
         assert_eq!(last, ["me", "", "OK"]);
 
         let mut hello = frontend.recv_multipart().unwrap();
-        let client = hello.unwrap().unwrap();
+        let client = hello.pop_envelope().unwrap();
         assert_eq!(hello, ["HELLO"]);
         // The request is not UTF-8.
         frontend.send_multipart([client, "".into(), (&[0xff_u8][..]).into()]).unwrap();

@@ -335,13 +335,13 @@ pub fn rust_router_answers(peer: StartPeer) {
     // The ROUTER receives both requests before it sends the first reply.
     let mut requests = [router.recv_multipart().unwrap(), router.recv_multipart().unwrap()];
     requests.sort_by(|one, other| one.back().cmp(&other.back()));
-    let addresses = requests.each_mut().map(|request| request.unwrap().unwrap());
+    let addresses = requests.each_mut().map(|request| request.pop_envelope().unwrap());
     assert_eq!(requests, [Multipart::from(["from DEALER"]), Multipart::from(["from REQ"])]);
     assert_ne!(addresses[0], addresses[1]);
     for (address, reply) in addresses.into_iter().zip(["to DEALER", "to REQ"]) {
         assert_eq!((address.len(), address[0]), (5, 0), "an id that the ROUTER generated");
         let mut reply = Multipart::from([reply]);
-        reply.wrap(address);
+        reply.push_envelope(address);
         router.send_multipart(reply).unwrap();
     }
     for (peer, reply) in [(req, "to REQ"), (dealer, "|to DEALER")] {
