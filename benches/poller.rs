@@ -112,7 +112,8 @@ fn measured(column: &Column, sockets: usize, count: usize) -> f64 {
 /// Does what `benches/c/poller.c` does, and gives the nanoseconds.
 fn measure(mode: &str, sockets: usize, count: usize) -> Result<u128> {
     allow_many_files();
-    let context = Context::builder().set_max_sockets(sockets as u32 * 2 + 1).build()?;
+    let context = Context::new()?;
+    context.set_max_sockets(sockets as u32 * 2 + 1)?;
     let mut pairs = Vec::new();
     for number in 0..sockets {
         let (socket, peer) = (context.socket(Pair)?, context.socket(Pair)?);

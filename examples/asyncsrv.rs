@@ -72,7 +72,7 @@ fn main() -> common::Result {
 fn run(args: Args) -> common::Result {
     let context = Context::new()?;
     // Messages that are under way at the end are of no use.
-    context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
+    context.set_blocky(false)?;
 
     // The proxy is the server. Clients are in front, workers behind, and the workers get the requests in turn.
     let mut proxy = None;

@@ -59,10 +59,11 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
-    // Every socket waits no longer than this for messages that are under way at the end.
+    // The sockets of the broker and the workers wait no longer than this for messages that are under way at the end.
     let linger = Duration::from_millis(args.linger);
-    context.set_socket_defaults(move |socket| socket.set_linger(Some(linger)));
     let (frontend, backend) = (context.socket(Router)?, context.socket(Router)?);
+    frontend.set_linger(Some(linger))?;
+    backend.set_linger(Some(linger))?;
     if !args.no_broker {
         args.frontend = frontend.bind(&args.frontend)?;
         args.backend = backend.bind(&args.backend)?;
@@ -76,7 +77,7 @@ fn run(mut args: Args) -> common::Result {
             staff.push(scope.spawn(move || threads::run(context, || balance(&frontend, &backend))));
         }
         for _ in 0..args.workers {
-            staff.push(scope.spawn(|| threads::run(context, || work(context, &args.backend))));
+            staff.push(scope.spawn(|| threads::run(context, || work(context, &args.backend, linger))));
         }
         let start = |_| scope.spawn(|| threads::run(context, || ask(context, &args.frontend)));
         let clients: Vec<_> = (0..args.clients).map(start).collect();
@@ -105,8 +106,9 @@ fn ask(context: &Context, endpoint: &str) -> common::Result {
 }
 
 /// A worker asks too: for a request, with the answer to the one before.
-fn work(context: &Context, endpoint: &str) -> common::Result {
+fn work(context: &Context, endpoint: &str, linger: Duration) -> common::Result {
     let worker = context.socket(Req)?;
+    worker.set_linger(Some(linger))?;
     s_set_id(&worker)?;
     worker.connect(endpoint)?;
 

@@ -63,20 +63,21 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
-    // Every socket waits no longer than this for messages that are under way at the end.
+    // The sockets of the broker and the workers wait no longer than this for messages that are under way at the end.
     let (linger, patience) = (Duration::from_millis(args.linger), Duration::from_millis(args.patience));
-    context.set_socket_defaults(move |socket| socket.set_linger(Some(linger)));
     let mut staff = Vec::new();
     if !args.no_broker {
         // The sockets own their context, since they move to the actor.
         let (frontend, backend) = (context.owned_socket(Router)?, context.owned_socket(Router)?);
+        frontend.set_linger(Some(linger))?;
+        backend.set_linger(Some(linger))?;
         args.frontend = frontend.bind(&args.frontend)?;
         args.backend = backend.bind(&args.backend)?;
         staff.push(start(&context, "broker", move |pipe| balance(pipe, &frontend, &backend))?);
     }
     for _ in 0..args.workers {
         let endpoint = args.backend.clone();
-        staff.push(start(&context, "worker", move |pipe| work(pipe, &endpoint))?);
+        staff.push(start(&context, "worker", move |pipe| work(pipe, &endpoint, linger))?);
     }
     let mut clients = Vec::new();
     for _ in 0..args.clients {
@@ -130,9 +131,10 @@ fn ask(pipe: &ActorPipe, endpoint: &str) -> common::Result {
 }
 
 /// A worker answers each request by putting its answer in the request's place.
-fn work(pipe: &ActorPipe, endpoint: &str) -> common::Result {
+fn work(pipe: &ActorPipe, endpoint: &str, linger: Duration) -> common::Result {
     let context = pipe.context();
     let worker = context.socket(Req)?;
+    worker.set_linger(Some(linger))?;
     worker.connect(endpoint)?;
     pipe.ready();
 

@@ -72,10 +72,9 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
-    // Every socket waits no longer than this for messages that are under way at the end.
+    // The sockets of the broker and the workers wait no longer than this for messages that are under way at the end.
     let linger = Duration::from_millis(args.linger);
-    context.set_socket_defaults(move |socket| socket.set_linger(Some(linger)));
-    let broker = Broker::new(&context)?;
+    let broker = Broker::new(&context, linger)?;
     if !args.no_broker {
         args.frontend = broker.frontend.bind(&args.frontend)?;
         args.backend = broker.backend.bind(&args.backend)?;
@@ -83,7 +82,7 @@ fn run(mut args: Args) -> common::Result {
     let mut actors = Vec::new();
     for _ in 0..args.workers {
         let endpoint = args.backend.clone();
-        actors.push(start(&context, "worker", move |pipe| work(pipe, &endpoint))?);
+        actors.push(start(&context, "worker", move |pipe| work(pipe, &endpoint, linger))?);
     }
     let pause = Duration::from_millis(args.pause);
     for _ in 0..args.clients {
@@ -120,8 +119,10 @@ struct Broker<'ctx> {
 }
 
 impl<'ctx> Broker<'ctx> {
-    fn new(context: &'ctx Context) -> zmq::Result<Broker<'ctx>> {
+    fn new(context: &'ctx Context, linger: Duration) -> zmq::Result<Broker<'ctx>> {
         let (frontend, backend) = (context.socket(Router)?, context.socket(Router)?);
+        frontend.set_linger(Some(linger))?;
+        backend.set_linger(Some(linger))?;
         Ok(Broker { frontend, backend, ready: RefCell::default() })
     }
 
@@ -200,9 +201,10 @@ fn ask(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
 }
 
 /// A worker answers each request by putting its answer in the request's place.
-fn work(pipe: &ActorPipe, endpoint: &str) -> common::Result {
+fn work(pipe: &ActorPipe, endpoint: &str, linger: Duration) -> common::Result {
     let context = pipe.context();
     let worker = context.socket(Req)?;
+    worker.set_linger(Some(linger))?;
     worker.connect(endpoint)?;
     pipe.ready();
 

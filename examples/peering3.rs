@@ -81,7 +81,7 @@ fn main() -> common::Result {
 fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     let context = Context::new()?;
     // Messages that are under way at the end are of no use.
-    context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
+    context.set_blocky(false)?;
     let broker = Broker::prepare(&context, &args.directory, name, peers)?;
     broker.cloudfe.bind(&peering::endpoint(&args.directory, name, "cloud"))?;
 

@@ -103,7 +103,7 @@ enum Polled {
 impl PipeEnd {
     /// The two ends of a pipe.
     fn pair(context: &Context, opened_at: &'static Location<'static>) -> Result<(PipeEnd, PipeEnd)> {
-        let (one, other) = (context.open_plain(Pair, opened_at)?, context.open_plain(Pair, opened_at)?);
+        let (one, other) = (context.open(Pair, opened_at)?, context.open(Pair, opened_at)?);
         let name = loop {
             match one.bind(&unpredictable_name()) {
                 Ok(name) => break name,

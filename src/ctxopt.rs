@@ -1,6 +1,6 @@
-//! The context options: one row each, from which the methods of [`Context`] and [`ContextBuilder`] are made.
+//! The context options: one row each, from which the methods of [`Context`] are made.
 
-use crate::context::{self, Context, ContextBuilder, UNSET};
+use crate::context::{self, Context, UNSET};
 use crate::error::{Errno, Error, Result};
 use crate::raw;
 
@@ -39,22 +39,11 @@ macro_rules! context_options {
         impl Context {
             $(context_options!(@method $kind $range ($(#[$meta])*) $name $option ($get) $set $sample);)*
         }
-
-        impl ContextBuilder {
-            $(context_options!(@builder $kind ($(#[$meta])*) $name $get $set $sample);)*
-        }
     };
     (@example $get:ident $set:ident $sample:literal) => {
         concat!(
             "```\n# fn main() -> zmq::Result<()> {\nlet context = zmq::Context::new()?;\n",
             "context.", stringify!($set), "(", stringify!($sample), ")?;\n",
-            "assert_eq!(context.", stringify!($get), "(), ", stringify!($sample), ");\n# Ok(())\n# }\n```"
-        )
-    };
-    (@built $get:ident $set:ident $sample:literal) => {
-        concat!(
-            "```\n# fn main() -> zmq::Result<()> {\n",
-            "let context = zmq::Context::builder().", stringify!($set), "(", stringify!($sample), ").build()?;\n",
             "assert_eq!(context.", stringify!($get), "(), ", stringify!($sample), ");\n# Ok(())\n# }\n```"
         )
     };
@@ -103,24 +92,6 @@ macro_rules! context_options {
         #[doc(alias = "zmq_ctx_set")]
         pub fn $set(&self, value: bool) -> Result<()> {
             self.set_option($name, zmq_sys::$option, i32::from(value), value)
-        }
-    };
-    (@builder Number ($(#[$doc:meta])*) $name:literal $get:ident $set:ident $sample:literal) => {
-        $(#[$doc])*
-        ///
-        #[doc = context_options!(@built $get $set $sample)]
-        #[doc(alias = $name)]
-        pub fn $set(self, value: u32) -> Self {
-            self.with(move |context| context.$set(value))
-        }
-    };
-    (@builder Flag ($(#[$doc:meta])*) $name:literal $get:ident $set:ident $sample:literal) => {
-        $(#[$doc])*
-        ///
-        #[doc = context_options!(@built $get $set $sample)]
-        #[doc(alias = $name)]
-        pub fn $set(self, value: bool) -> Self {
-            self.with(move |context| context.$set(value))
         }
     };
 }
@@ -448,111 +419,6 @@ impl Context {
         self.handle()
             .set_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix.as_bytes())
             .map_err(|errno| errno.with_detail(NAME, format_args!("{prefix:?}")))
-    }
-}
-
-impl ContextBuilder {
-    /// The scheduling policy of the context's threads: see [`Context::set_thread_sched_policy`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::builder().set_thread_sched_policy(libc::SCHED_OTHER as u32).build()?;
-    /// assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
-    pub fn set_thread_sched_policy(self, policy: u32) -> Self {
-        self.with(move |context| context.set_thread_sched_policy(policy))
-    }
-
-    /// Policy and priority of the context's threads: see [`Context::set_thread_scheduling`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let builder = zmq::Context::builder().set_thread_scheduling(libc::SCHED_FIFO as u32, 1);
-    /// // EPERM if the process may not have real-time threads.
-    /// if let Err(error) = builder.build() {
-    ///     eprintln!("as it was: {error}");
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_THREAD_SCHED_POLICY")]
-    #[doc(alias = "ZMQ_THREAD_PRIORITY")]
-    pub fn set_thread_scheduling(self, policy: u32, priority: u32) -> Self {
-        self.with(move |context| context.set_thread_scheduling(policy, priority))
-    }
-
-    /// The scheduling priority of the context's threads: see [`Context::set_thread_priority`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let builder = zmq::Context::builder().set_thread_sched_policy(libc::SCHED_OTHER as u32).set_thread_priority(0);
-    /// assert!(builder.build().is_ok());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_THREAD_PRIORITY")]
-    pub fn set_thread_priority(self, priority: u32) -> Self {
-        self.with(move |context| context.set_thread_priority(priority))
-    }
-
-    /// A processor that the context's threads may run on: see [`Context::add_thread_affinity_cpu`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::builder().add_thread_affinity_cpu(0).build()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_THREAD_AFFINITY_CPU_ADD")]
-    pub fn add_thread_affinity_cpu(self, cpu: u32) -> Self {
-        self.with(move |context| context.add_thread_affinity_cpu(cpu))
-    }
-
-    /// Takes a processor out again: see [`Context::remove_thread_affinity_cpu`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let builder = zmq::Context::builder().add_thread_affinity_cpu(0).remove_thread_affinity_cpu(0);
-    /// let context = builder.build()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_THREAD_AFFINITY_CPU_REMOVE")]
-    pub fn remove_thread_affinity_cpu(self, cpu: u32) -> Self {
-        self.with(move |context| context.remove_thread_affinity_cpu(cpu))
-    }
-
-    /// A text before the names of the context's threads: see [`Context::set_thread_name_prefix_text`]. Draft.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::builder().set_thread_name_prefix_text("broker").build()?;
-    /// assert_eq!(context.thread_name_prefix_text()?, "broker");
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[cfg(feature = "draft")]
-    #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
-    pub fn set_thread_name_prefix_text(self, prefix: impl Into<String>) -> Self {
-        let prefix = prefix.into();
-        self.with(move |context| context.set_thread_name_prefix_text(&prefix))
-    }
-
-    /// A number before the names of the context's threads: see [`Context::set_thread_name_prefix`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::builder().set_thread_name_prefix(7).build()?;
-    /// assert_eq!(context.thread_name_prefix(), 7);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_THREAD_NAME_PREFIX")]
-    pub fn set_thread_name_prefix(self, prefix: u32) -> Self {
-        self.with(move |context| context.set_thread_name_prefix(prefix))
     }
 }
 

@@ -39,7 +39,7 @@
 //! # Ending a context
 //!
 //! libzmq keeps unsent messages: dropping the last handle of a context waits until they are delivered, for ever by
-//! default. [`Socket::set_linger`] bounds that per socket, [`ContextBuilder::set_blocky`] for all sockets of a context, and
+//! default. [`Socket::set_linger`] bounds that per socket, [`Context::set_blocky`] for all sockets of a context, and
 //! [`Context::terminate`] waits no longer than it is told.
 //!
 //! [`std::process::exit`], and a return from `main` while the context is in a `static`, drop no handle: messages that were
@@ -136,7 +136,7 @@ mod waker;
 pub mod zhelpers;
 
 pub use actor::{Actor, ActorError, ActorPipe, ActorResult};
-pub use context::{Context, ContextBuilder, OpenSocket, TerminateError};
+pub use context::{Context, OpenSocket, TerminateError};
 pub use error::{Errno, Error, RecvStringError, Result, SendError};
 #[cfg(feature = "draft")]
 pub use kind::{

@@ -213,8 +213,7 @@
 //! nothing.
 //!
 //! - Why: an endpoint copies the options when it is made. Each option's page says when the option takes effect.
-//! - Do: set options first. [`Context::set_socket_defaults`](crate::Context::set_socket_defaults) sets them for all new
-//!   sockets.
+//! - Do: set options first.
 //!
 //! ## A second connect to the same endpoint is ignored, or makes a second connection
 //!

@@ -289,22 +289,6 @@ fn actor_ends_with_its_context() {
 }
 
 #[deadline::test]
-fn the_defaults_of_the_context_are_not_for_pipes() {
-    let context = Context::new().unwrap();
-    context.set_socket_defaults(|socket| {
-        socket.set_rcvtimeo(Some(Duration::ZERO))?;
-        socket.set_sndhwm(1)
-    });
-    let actor = Actor::spawn(&context, "echo", echo).unwrap();
-    for _ in 0..100 {
-        actor.send("Hello").unwrap();
-    }
-    for _ in 0..100 {
-        assert_eq!(actor.recv().unwrap().unwrap(), ["Hello"]);
-    }
-}
-
-#[deadline::test]
 fn a_caught_signal_ends_what_waits() {
     const NAME: &str = "a_caught_signal_ends_what_waits";
     if role().is_none() {

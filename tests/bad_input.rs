@@ -234,7 +234,8 @@ fn context_options_out_of_range() {
     says(&error, Errno::EINVAL, "ZMQ_THREAD_AFFINITY_CPU_ADD", "100000");
     still_serves(&context, &context.socket(Rep).unwrap());
 
-    let idle = Context::builder().set_io_threads(0).build().unwrap();
+    let idle = Context::new().unwrap();
+    idle.set_io_threads(0).unwrap();
     let socket = idle.socket(Pull).unwrap();
     says(&socket.bind("tcp://127.0.0.1:*").unwrap_err(), Errno::EMTHREAD, "zmq_bind", "tcp://127.0.0.1:*");
     socket.bind("inproc://works").unwrap();
@@ -242,7 +243,8 @@ fn context_options_out_of_range() {
     socket.set_affinity(1 << 40).unwrap();
     says(&socket.bind("tcp://127.0.0.1:*").unwrap_err(), Errno::EMTHREAD, "zmq_bind", "tcp://127.0.0.1:*");
 
-    let full = Context::builder().set_max_sockets(1).build().unwrap();
+    let full = Context::new().unwrap();
+    full.set_max_sockets(1).unwrap();
     let _one = full.socket(Pub).unwrap();
     says(&full.socket(Sub).unwrap_err(), Errno::EMFILE, "zmq_socket", "ZMQ_SUB");
 }
@@ -491,7 +493,7 @@ fn content_is_freed_exactly_once() {
     assert_eq!(freed(), 1);
 
     // The message is still queued when the context ends.
-    let ending = Context::builder().set_blocky(false).build().unwrap();
+    let ending = common::context();
     let push = ending.socket(Push).unwrap();
     push.connect("ipc:///nowhere/nobody").unwrap();
     let (message, freed) = counted();

@@ -95,7 +95,7 @@ fn stream_to(endpoint: &str) -> TcpStream {
 
 #[deadline::test(patches = [1001])]
 fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = common::context();
     let server = context.socket(Rep).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     let early = context.socket(Req).unwrap();
@@ -123,7 +123,7 @@ fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
 
 #[deadline::test]
 fn every_kind_bears_peers_that_do_not_speak_the_protocol() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = common::context();
     for kind in kinds().into_iter().filter(|kind| !["ZMQ_STREAM", "ZMQ_DGRAM"].contains(&kind.c_name())) {
         for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
             if endpoint.starts_with("ws") && !zmq::has("WS") {
@@ -167,7 +167,7 @@ fn a_handshake_that_is_never_finished_is_cut_off() {
 
 #[deadline::test]
 fn a_peer_that_sends_too_much_is_cut_off() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = common::context();
     let server = context.socket(Rep).unwrap();
     server.set_maxmsgsize(Some(1000)).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();

@@ -131,7 +131,9 @@ fn terminate_does_not_wait_for_other_handles() {
 
 #[deadline::test]
 fn context_answers_eterm_and_keeps_its_options_when_it_has_ended() {
-    let context = Context::builder().set_io_threads(3).set_blocky(false).build().unwrap();
+    let context = Context::new().unwrap();
+    context.set_io_threads(3).unwrap();
+    context.set_blocky(false).unwrap();
     context.set_max_sockets(77).unwrap();
     context.terminate(DEADLINE).unwrap();
     assert_eq!(context.socket(Req).unwrap_err().errno(), Errno::ETERM);
@@ -241,7 +243,7 @@ fn a_linger_period_bounds_the_end() {
     drop(push);
     context.terminate(DEADLINE).unwrap();
 
-    let impatient = Context::builder().set_blocky(false).build().unwrap();
+    let impatient = common::context();
     let push = impatient.socket(Push).unwrap();
     push.connect("ipc:///nowhere/nobody").unwrap();
     push.send("nobody takes it").unwrap();
@@ -488,7 +490,8 @@ fn a_handle_given_up_keeps_its_context() {
 /// What C code does not know of its socket is not forgotten while it has it.
 #[deadline::test]
 fn record_of_a_socket_goes_with_its_handle() {
-    let context = Context::builder().set_max_sockets(20).build().unwrap();
+    let context = Context::new().unwrap();
+    context.set_max_sockets(20).unwrap();
     let server = context.owned_socket(zmq::XPub).unwrap();
     server.set_xpub_manual(true).unwrap();
     server.bind("inproc://server").unwrap();

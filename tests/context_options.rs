@@ -105,30 +105,6 @@ fn values_out_of_range_are_named_and_change_nothing() {
 }
 
 #[deadline::test]
-fn a_builder_sets_what_it_is_told_and_fails_where_a_setter_does() {
-    let context = Context::builder()
-        .set_io_threads(3)
-        .set_max_sockets(50)
-        .set_max_msgsz(1000)
-        .set_ipv6(true)
-        .set_blocky(false)
-        .set_thread_name_prefix(5)
-        .set_thread_sched_policy(libc::SCHED_OTHER as u32)
-        .set_thread_priority(0)
-        .build()
-        .unwrap();
-    assert_eq!((context.io_threads(), context.max_sockets(), context.max_msgsz()), (3, 50, 1000));
-    assert_eq!((context.ipv6(), context.blocky(), context.thread_name_prefix()), (true, false, 5));
-    assert_eq!(context.thread_sched_policy(), Some(libc::SCHED_OTHER as u32));
-    works(&context);
-
-    let error = Context::builder().set_io_threads(1).set_max_sockets(0).set_max_msgsz(u32::MAX).build().unwrap_err();
-    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_MAX_SOCKETS"), "the first that fails");
-    let error = Context::builder().add_thread_affinity_cpu(1 << 31).build().unwrap_err();
-    assert_eq!(error.call(), "ZMQ_THREAD_AFFINITY_CPU_ADD");
-}
-
-#[deadline::test]
 fn scheduling_that_the_system_refuses_is_refused_at_once() {
     let context = Context::new().unwrap();
     // libzmq accepts these values, and aborts the process when the first socket is opened.
@@ -157,7 +133,8 @@ fn scheduling_that_the_system_refuses_is_refused_at_once() {
 
 #[deadline::test]
 fn a_real_time_policy_reaches_the_threads_where_the_process_may_have_it() {
-    let context = Context::builder().set_thread_name_prefix(777).build().unwrap();
+    let context = Context::new().unwrap();
+    context.set_thread_name_prefix(777).unwrap();
     let set = context.set_thread_priority(3).and_then(|()| context.set_thread_sched_policy(libc::SCHED_FIFO as u32));
     if let Err(error) = set {
         assert!(matches!(error.errno(), Errno::EPERM | Errno::EINVAL), "{error}");
@@ -192,7 +169,8 @@ fn a_real_time_policy_reaches_the_threads_where_the_process_may_have_it() {
 #[deadline::test]
 fn first_socket_reports_scheduling_that_the_system_refuses_by_then() {
     in_own_process("first_socket_reports_scheduling_that_the_system_refuses_by_then", || {
-        let scheduled = Context::builder().set_thread_sched_policy(libc::SCHED_OTHER as u32).build().unwrap();
+        let scheduled = Context::new().unwrap();
+        scheduled.set_thread_sched_policy(libc::SCHED_OTHER as u32).unwrap();
         let placed = Context::new().unwrap();
         let processors: Vec<u32> = (0..1024).filter(|&cpu| placed.add_thread_affinity_cpu(cpu).is_ok()).collect();
         assert!(!processors.is_empty());
@@ -259,7 +237,8 @@ fn a_processor_that_is_not_there_is_refused_at_once() {
 #[deadline::test]
 fn a_full_context_says_emfile() {
     for most in [1, 2, 5] {
-        let context = Context::builder().set_max_sockets(most).build().unwrap();
+        let context = Context::new().unwrap();
+        context.set_max_sockets(most).unwrap();
         let open: Vec<_> = (0..most).map(|_| context.socket(Pair).unwrap()).collect();
         let error = context.socket(Pair).unwrap_err();
         assert_eq!((error.errno(), error.call()), (Errno::EMFILE, "zmq_socket"), "{error}");
@@ -267,7 +246,8 @@ fn a_full_context_says_emfile() {
         common::eventually("a closed socket leaves its place", || context.socket(Pair).is_ok());
     }
     // The limit takes effect with the first socket.
-    let context = Context::builder().set_max_sockets(1).build().unwrap();
+    let context = Context::new().unwrap();
+    context.set_max_sockets(1).unwrap();
     let _open = context.socket(Pair).unwrap();
     context.set_max_sockets(2).unwrap();
     assert_eq!(context.max_sockets(), 2);
@@ -276,7 +256,8 @@ fn a_full_context_says_emfile() {
 
 #[deadline::test]
 fn without_io_threads_only_inproc_works() {
-    let context = Context::builder().set_io_threads(0).build().unwrap();
+    let context = Context::new().unwrap();
+    context.set_io_threads(0).unwrap();
     let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
     for (outcome, call) in [
         (left.bind("tcp://127.0.0.1:*").map(drop), "zmq_bind"),
@@ -294,7 +275,8 @@ fn without_io_threads_only_inproc_works() {
 
 #[deadline::test]
 fn affinity_picks_among_the_io_threads() {
-    let context = Context::builder().set_io_threads(2).build().unwrap();
+    let context = Context::new().unwrap();
+    context.set_io_threads(2).unwrap();
     let socket = context.socket(Pair).unwrap();
     for (mask, outcome) in [(0b01, None), (0b10, None), (0b100, Some(Errno::EMTHREAD)), (0, None)] {
         socket.set_affinity(mask).unwrap();
@@ -319,7 +301,7 @@ fn sockets_start_with_what_the_context_says() {
 
 #[deadline::test]
 fn a_context_that_is_not_blocky_ends_with_unsent_messages() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = common::context();
     let sender = context.socket(Push).unwrap();
     sender.connect("tcp://127.0.0.1:1").unwrap();
     sender.send("for nobody").unwrap();
@@ -335,7 +317,9 @@ fn threads_carry_the_prefix() {
     }
     for count in [1, 4] {
         let prefix = format!("{}/ZMQbg/", 4710 + count);
-        let context = Context::builder().set_thread_name_prefix(4710 + count).set_io_threads(count).build().unwrap();
+        let context = Context::new().unwrap();
+        context.set_thread_name_prefix(4710 + count).unwrap();
+        context.set_io_threads(count).unwrap();
         let _socket = context.socket(Pair).unwrap();
         // The last character of the longer names is cut off. Threads name themselves once they run.
         common::eventually("every thread has its name", || {

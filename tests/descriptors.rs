@@ -147,7 +147,8 @@ const SOCKETS: &[(&str, Call)] = &[
         with_each(&contexts, |(context, kind)| context.socket(*kind).map(drop))
     }),
     ("Context::socket, the first, with I/O threads", |descriptors| {
-        let context = Context::builder().set_io_threads(2).build()?;
+        let context = Context::new()?;
+        context.set_io_threads(2)?;
         descriptors.use_up();
         let opened = context.socket(Pair).map(drop);
         descriptors.free();

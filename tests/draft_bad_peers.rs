@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use common::{DEADLINE, eventually};
-use zmq::{Context, Kind, Socket};
+use zmq::{Kind, Socket};
 
 /// A frame with those flags: 1 is that more follow, 4 that it is a command.
 fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
@@ -106,7 +106,7 @@ fn draft_sockets_go_on_when_peers_are_bad() {
         (Kind::Scatter, Kind::Gather),
     ];
     for (kind, other) in pairs {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = common::context();
         let server = context.socket(kind).unwrap();
         let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
         let client = context.socket(other).unwrap();
@@ -145,7 +145,7 @@ fn a_peer_and_a_channel_survive_bad_peers() {
     // A channel has one peer, so each bad one gets a channel of its own.
     for kind in [Kind::Peer, Kind::Channel] {
         for bad in nonsense() {
-            let context = Context::builder().set_blocky(false).build().unwrap();
+            let context = common::context();
             let server = context.socket(kind).unwrap();
             let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
             let mut stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();

@@ -86,7 +86,7 @@ fn all_end_with_eintr(context: &Context, mut signal: impl FnMut(libc::pthread_t)
 fn ctrl_c_ends_what_waits() {
     in_own_process("ctrl_c_ends_what_waits", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = common::context();
         all_end_with_eintr(&context, |_| {
             if !interrupt::interrupted() {
                 press_ctrl_c();
@@ -100,7 +100,7 @@ fn any_handler_ends_what_waits_in_an_interruptible_context() {
     in_own_process("any_handler_ends_what_waits_in_an_interruptible_context", || {
         // SAFETY: the handler does nothing.
         unsafe { libc::signal(libc::SIGUSR1, handle as *const () as usize) };
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = common::context();
         context.set_interruptible(true);
         all_end_with_eintr(&context, |thread| {
             // SAFETY: the thread has not been joined.

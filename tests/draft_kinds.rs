@@ -218,7 +218,7 @@ fn a_message_of_one_part_is_a_multipart_message_to_untyped_sockets() {
 
 #[deadline::test(patches = [6, 7, 13])]
 fn only_those_who_understand_each_other_meet_in_one_process() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = common::context();
     let fit = |left: Kind, right: Kind| {
         let pair = [left, right];
         let has = |a: Kind, b: Kind| pair == [a, b] || pair == [b, a];

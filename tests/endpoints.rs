@@ -427,7 +427,7 @@ fn connection_to_a_name_that_is_not_bound_ends_without_an_abort() {
     let ends: [fn(&Socket<'_>, &str) -> zmq::Result<()>; 2] =
         [|socket, name| socket.disconnect(name), |socket, name| socket.unbind(name)];
     for (kind, end) in kinds().into_iter().flat_map(|kind| ends.map(|end| (kind, end))) {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = common::context();
         let early = context.socket(kind).unwrap();
         // Connections that have ended linger until the bind.
         early.set_linger(None).unwrap();

@@ -235,7 +235,9 @@ fn no_endpoint_brings_the_process_down() {
             continue;
         }
         // A context for each, so that what is left behind has to be cleared away too.
-        let context = Context::builder().set_blocky(false).set_max_sockets(8000).build().unwrap();
+        let context = Context::new().unwrap();
+        context.set_blocky(false).unwrap();
+        context.set_max_sockets(8000).unwrap();
         for address in &addresses {
             let endpoint = format!("{transport}://{address}");
             if (transport == "ws" || transport == "udp") && asks_for_names(address) {
@@ -506,7 +508,7 @@ fn no_frames_bring_the_process_down() {
     let (kind, transport) = role.split_once(' ').unwrap();
     let first = kind_of(kind);
     for &second in Kind::ALL.iter().filter(|kind| opens(**kind)) {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = common::context();
         for (number, mode) in MODES.iter().enumerate() {
             case(format_args!("{first} {second} over {transport}, {mode}"));
             let endpoint = match transport {

@@ -331,7 +331,8 @@ fn a_monitor_works_while_its_socket_does() {
 
 #[deadline::test]
 fn monitor_fails_when_the_context_has_no_free_sockets() {
-    let context = Context::builder().set_max_sockets(2).build().unwrap();
+    let context = Context::new().unwrap();
+    context.set_max_sockets(2).unwrap();
     let socket = context.socket(Rep).unwrap();
     // A monitor needs two more sockets.
     assert_eq!(socket.monitor(Events::ALL).unwrap_err().errno(), Errno::EMFILE);
@@ -340,7 +341,8 @@ fn monitor_fails_when_the_context_has_no_free_sockets() {
     let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
     socket.unbind(&endpoint).unwrap();
 
-    let context = Context::builder().set_max_sockets(3).build().unwrap();
+    let context = Context::new().unwrap();
+    context.set_max_sockets(3).unwrap();
     let socket = context.socket(Rep).unwrap();
     for _ in 0..10 {
         eventually("the sockets of the last monitor are free again", || socket.monitor(Events::ALL).is_ok());

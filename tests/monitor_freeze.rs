@@ -227,7 +227,7 @@ fn a_context_shut_down_under_a_monitor() {
 fn monitor_ends_when_a_dropped_socket_has_sent_what_lingers() {
     for how in ["sent", "stopped", "dropped", "shut down"] {
         let endpoint = format!("ipc://@zmq-lingers-{}-{}", std::process::id(), how.len());
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = common::context();
         let source = context.owned_socket(Push).unwrap();
         // The end of the context waits for what lingers.
         source.set_linger((how == "shut down").then_some(Duration::from_millis(500))).unwrap();

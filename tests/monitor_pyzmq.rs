@@ -37,7 +37,7 @@ fn pyzmq_is_seen_to_come_and_go() {
 
 #[deadline::test]
 fn pyzmq_sees_us_come_and_go() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = common::context();
     let mut peer = Process::spawn(python_program("monitor.py").arg("bind"));
     let endpoint = peer.line();
     assert_eq!(peer.line(), format!("LISTENING {endpoint}"));

@@ -310,7 +310,7 @@ fn an_option_on_the_wrong_kind_is_an_error_that_names_both() {
 
     let kinds = kinds();
     for (name, attempt) in attempts {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = common::context();
         let row = rows().find(|row| row.name == name).unwrap();
         for &kind in &kinds {
             let socket = context.socket(kind).unwrap();

@@ -16,7 +16,7 @@ use combinations::COMBINATIONS;
 #[cfg(feature = "draft")]
 use combinations::DRAFT_COMBINATIONS;
 use common::Process;
-use zmq::{Context, Kind, Socket};
+use zmq::{Kind, Socket};
 
 /// Names the attack to the child.
 const ATTACK: &str = "ZMQ_TEST_ATTACK";
@@ -32,7 +32,7 @@ const MOST: u32 = i32::MAX as u32;
 
 /// Sets a value on both ends of a connection over each transport, and sends a message each way.
 fn exchange(kinds: (Kind, Kind), set: &dyn Fn(&Socket<'_>) -> zmq::Result<()>) {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = common::context();
     let directory = std::env::temp_dir().join(format!("options-fuzz-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     let endpoints =

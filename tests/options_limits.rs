@@ -12,7 +12,7 @@ use std::ffi::c_int;
 
 use common::kinds;
 use zmq::sockopt::{CType, OPTIONS, OptionInfo};
-use zmq::{Context, Errno, Socket, sys};
+use zmq::{Errno, Socket, sys};
 
 fn rows() -> impl Iterator<Item = &'static OptionInfo> {
     OPTIONS.iter().copied().flatten().filter(|row| row.is_available())
@@ -69,7 +69,7 @@ fn limits(row: &OptionInfo) -> (Vec<Vec<u8>>, Vec<usize>) {
 fn every_option_is_set_at_the_limits_of_its_c_type() {
     let mut wrong = Vec::new();
     for row in rows().filter(|row| row.set) {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = common::context();
         for kind in kinds().into_iter().filter(|kind| row.accepted.contains(*kind)) {
             let (accepted, refused) = limits(row);
             for value in accepted {
@@ -102,7 +102,7 @@ fn every_option_is_set_at_the_limits_of_its_c_type() {
 fn every_option_is_read_at_the_limits_of_its_c_type() {
     let mut wrong = Vec::new();
     for row in rows().filter(|row| row.get) {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = common::context();
         for kind in kinds().into_iter().filter(|kind| row.accepted.contains(*kind)) {
             let socket = context.socket(kind).unwrap();
             let mut text = 0;

@@ -135,7 +135,8 @@ fn owners_are_dropped_with_the_signal_mask_and_processors_of_the_program() {
         status.lines().filter(is_wanted).map(str::to_owned).collect()
     }
     in_own_process("owners_are_dropped_with_the_signal_mask_and_processors_of_the_program", || {
-        let context = Context::builder().add_thread_affinity_cpu(0).build().unwrap();
+        let context = Context::new().unwrap();
+        context.add_thread_affinity_cpu(0).unwrap();
         let (pull, push) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
         push.connect(&pull.bind(TCP).unwrap()).unwrap();
         let (dropped, told) = channel();

@@ -260,7 +260,6 @@ fn a_forked_child_is_refused_and_drops_in_peace() {
             && actor.send("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
             && actor.recv().unwrap_err().errno() == Errno::ENOTSOCK
             && context.open_sockets().is_empty();
-        context.set_socket_defaults(|_| Ok(()));
         drop((proxy, actor, context));
         // SAFETY: no preconditions.
         unsafe { libc::_exit(i32::from(!refused)) };

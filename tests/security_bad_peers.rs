@@ -107,7 +107,7 @@ fn plain(context: &Context) -> (Authenticator, Secured<'_>) {
 
 #[deadline::test]
 fn names_that_no_client_of_ours_sends_are_refused() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = common::context();
     let (authenticator, secured) = plain(&context);
     let long = [b'x'; 255];
     let cases: [(&[u8], &[u8], u16); 8] = [
@@ -191,7 +191,7 @@ fn nonsense() -> Vec<Vec<u8>> {
 
 #[deadline::test(patches = [1001])]
 fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = common::context();
     let (authenticator, plain) = plain(&context);
     let mut secured = vec![plain];
     authenticator.configure("lan", |policy| policy.deny(std::net::IpAddr::from([127, 0, 0, 2]))).unwrap();
@@ -221,7 +221,7 @@ fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
 #[deadline::test]
 fn authenticator_and_server_survive_peers_that_leave_before_the_answer() {
     for ends_first in ["nobody", "authenticator", "context", "server"] {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = common::context();
         let (authenticator, secured) = plain(&context);
         let (mut authenticator, mut secured) = (Some(authenticator), Some(secured));
         let endpoint = secured.as_ref().unwrap().endpoint.clone();

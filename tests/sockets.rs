@@ -70,7 +70,7 @@ fn the_table_has_every_kind_but_stream() {
 
 fn converse(one: Kind, other: Kind, talk: Talk, transport: &str, one_binds: bool) {
     let what = format!("{one} and {other} over {transport}, {} binds", if one_binds { one } else { other });
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = common::context();
     let (first, second) = (context.socket(one).unwrap(), context.socket(other).unwrap());
     if matches!(talk, Talk::ByName) {
         for (socket, name) in [(&first, "first"), (&second, "second")] {

@@ -193,7 +193,9 @@ fn the_priority_reaches_the_connection() {
 fn threads_have_names() {
     in_own_process("threads_have_names", || {
         let plain = Context::new().unwrap();
-        let numbered = Context::builder().set_thread_name_prefix(7).set_io_threads(2).build().unwrap();
+        let numbered = Context::new().unwrap();
+        numbered.set_thread_name_prefix(7).unwrap();
+        numbered.set_io_threads(2).unwrap();
         let _sockets = (plain.socket(Pull).unwrap(), numbered.socket(Pull).unwrap());
         for name in ["ZMQbg/Reaper", "ZMQbg/IO/0", "7/ZMQbg/Reaper", "7/ZMQbg/IO/0", "7/ZMQbg/IO/1"] {
             eventually(name, || threads().iter().filter(|(found, _)| found == name).count() == 1);
@@ -216,7 +218,8 @@ fn threads_run_on_the_processors_they_are_given() {
             return;
         }
         for cpu in [cpus[0], cpus[cpus.len() - 1]] {
-            let context = Context::builder().add_thread_affinity_cpu(cpu).build().unwrap();
+            let context = Context::new().unwrap();
+            context.add_thread_affinity_cpu(cpu).unwrap();
             let socket = context.socket(Pull).unwrap();
             let on_it = || {
                 threads().iter().filter(|(name, on)| name.starts_with("ZMQbg") && *on == cpu.to_string()).count() == 2
@@ -231,7 +234,8 @@ fn threads_run_on_the_processors_they_are_given() {
 fn every_descriptor_closes_on_exec() {
     in_own_process("every_descriptor_closes_on_exec", || {
         let before = descriptors();
-        let context = Context::builder().set_io_threads(2).build().unwrap();
+        let context = Context::new().unwrap();
+        context.set_io_threads(2).unwrap();
         let directory = tempdir("cloexec");
         let mut pairs = Vec::new();
         let mut endpoints = vec!["tcp://127.0.0.1:*".to_owned(), format!("ipc://{}/socket", directory.display())];

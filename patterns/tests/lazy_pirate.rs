@@ -209,7 +209,8 @@ fn inproc_name_gets_the_request_once_when_bound_late() {
 #[deadline::test]
 fn inproc_name_gets_no_second_request_when_bound_between_two_tries() {
     for round in 0..500u32 {
-        let context = Context::builder().set_max_sockets(20).build().unwrap();
+        let context = Context::new().unwrap();
+        context.set_max_sockets(20).unwrap();
         let server = context.socket(Rep).unwrap();
         let client = LazyPirate::new(&context, "inproc://late").set_timeout(Duration::ZERO);
         let asking = thread::spawn(move || client.set_retries(100).request("Hello"));

@@ -1,6 +1,5 @@
 //! The context: what owns the I/O threads and holds the sockets together.
 
-mod defaults;
 mod handle;
 mod inproc;
 mod open_sockets;
@@ -28,7 +27,6 @@ use crate::owners::{owners_are_dropped, wait_elsewhere};
 use crate::process::Process;
 use crate::raw::{RawContext, RawSocket};
 use crate::thread::spawn;
-use defaults::Defaults;
 use handle::Handle;
 use inproc::Inproc;
 use open_sockets::Cause;
@@ -76,11 +74,11 @@ pub(crate) struct Inner {
     /// The records of sockets that are raw handles now ([`crate::Socket::into_raw`]), by the address of the handle.
     raw_records: Mutex<BTreeMap<usize, Record>>,
     interruptible: AtomicBool,
-    defaults: Mutex<Option<Defaults>>,
 }
 
 impl Context {
-    /// Makes a context with the default options. Its threads start with its first socket.
+    /// Makes a context with the default options. Its threads start with its first socket. Options that count for the threads
+    /// or the sockets, such as [`Context::set_io_threads`], must be set before.
     ///
     /// # Errors
     ///
@@ -90,6 +88,9 @@ impl Context {
     /// # fn main() -> zmq::Result<()> {
     /// let context = zmq::Context::new()?;
     /// assert_eq!(context.io_threads(), 1);
+    /// context.set_io_threads(2)?;
+    /// context.set_blocky(false)?;
+    /// let socket = context.socket(zmq::Pull)?;
     /// # Ok(())
     /// # }
     /// ```
@@ -107,23 +108,8 @@ impl Context {
             ending: Arc::default(),
             raw_records: Mutex::default(),
             interruptible: AtomicBool::new(false),
-            defaults: Mutex::default(),
         };
         Ok(Context { inner: Arc::new(inner) })
-    }
-
-    /// Makes a context with options that are set before it is used.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::builder().set_io_threads(2).set_blocky(false).build()?;
-    /// assert_eq!(context.io_threads(), 2);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_ctx_set")]
-    pub fn builder() -> ContextBuilder {
-        ContextBuilder { steps: Vec::new() }
     }
 
     /// The sockets that are open now, in the order in which they were opened: for finding the one that was forgotten.
@@ -467,49 +453,5 @@ impl Drop for Inner {
             return;
         }
         wait_elsewhere(end);
-    }
-}
-
-/// The options of a context that is not made yet.
-///
-/// [`ContextBuilder::build`] sets them in the order given.
-#[must_use = "a builder does nothing until it builds"]
-pub struct ContextBuilder {
-    steps: Vec<Step>,
-}
-
-type Step = Box<dyn FnOnce(&Context) -> Result<()> + Send>;
-
-impl ContextBuilder {
-    pub(crate) fn with(mut self, step: impl FnOnce(&Context) -> Result<()> + Send + 'static) -> Self {
-        self.steps.push(Box::new(step));
-        self
-    }
-
-    /// Makes the context.
-    ///
-    /// # Errors
-    ///
-    /// As [`Context::new`], and as the setter of the first option that fails.
-    ///
-    /// ```
-    /// use zmq::{Context, Errno};
-    ///
-    /// assert!(Context::builder().set_io_threads(2).build().is_ok());
-    /// let error = Context::builder().set_io_threads(1000).build().unwrap_err();
-    /// assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_IO_THREADS"));
-    /// ```
-    pub fn build(self) -> Result<Context> {
-        let context = Context::new()?;
-        for step in self.steps {
-            step(&context)?;
-        }
-        Ok(context)
-    }
-}
-
-impl fmt::Debug for ContextBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ContextBuilder").field("options", &self.steps.len()).finish()
     }
 }

@@ -27,8 +27,6 @@ pub(super) struct State {
     /// Whether the socket has connected over udp, where a message is a datagram.
     #[cfg(feature = "draft")]
     has_datagrams: AtomicBool,
-    /// Whether setting an option that the kind does not have changes nothing, instead of being an error.
-    skips_options: AtomicBool,
 }
 
 impl Default for State {
@@ -43,7 +41,6 @@ impl Default for State {
             has_inproc_name: AtomicBool::default(),
             #[cfg(feature = "draft")]
             has_datagrams: AtomicBool::default(),
-            skips_options: AtomicBool::default(),
         }
     }
 }
@@ -185,17 +182,5 @@ impl Core {
     #[inline]
     pub(crate) fn conflates(&self) -> bool {
         self.state.conflating() != Conflating::No
-    }
-
-    /// Runs `work`, in which setting an option that the kind does not have changes nothing.
-    pub(super) fn skipping_options<R>(&self, work: impl FnOnce() -> R) -> R {
-        self.state.skips_options.store(true, Ordering::Relaxed);
-        let outcome = work();
-        self.state.skips_options.store(false, Ordering::Relaxed);
-        outcome
-    }
-
-    pub(crate) fn skips_options(&self) -> bool {
-        self.state.skips_options.load(Ordering::Relaxed)
     }
 }

@@ -149,12 +149,8 @@ impl Core {
         C::get(row, self.raw())
     }
 
-    /// Sets an option as its codec writes it. [`crate::Context::set_socket_defaults`] skips options that the socket's
-    /// kind does not have.
+    /// Sets an option as its codec writes it.
     fn set_option<C: Set<V>, V>(&self, row: Row, kinds: Kinds, value: V) -> Result<()> {
-        if self.skips_options() && !kinds.contains(self.kind()) {
-            return Ok(());
-        }
         match self.check_option(row, kinds) {
             // ZMQ_LINGER can be set after a shutdown.
             Err(error) if error.errno() == Errno::ETERM && row.number == zmq_sys::ZMQ_LINGER => {}

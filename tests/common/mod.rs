@@ -91,7 +91,9 @@ impl HeldPort {
 
 /// A context whose end does not wait for unsent messages.
 pub fn context() -> Context {
-    Context::builder().set_blocky(false).build().unwrap()
+    let context = Context::new().unwrap();
+    context.set_blocky(false).unwrap();
+    context
 }
 
 /// Receives the next message within [`DEADLINE`], as bytes.

@@ -9,7 +9,8 @@ use crate::common::{DEADLINE, eventually, has_patch, in_own_process};
 #[test]
 fn context_ends_when_a_name_was_never_bound() {
     in_own_process("inproc::context_ends_when_a_name_was_never_bound", || {
-        let full = Context::builder().set_max_sockets(1).build().unwrap();
+        let full = Context::new().unwrap();
+        full.set_max_sockets(1).unwrap();
         let socket = full.socket(Pair).unwrap();
         // Without the patch 0041 the context needs a socket that stands in for the peer when the context ends.
         if has_patch(41) {
@@ -34,7 +35,8 @@ fn context_ends_when_a_name_was_never_bound() {
         ];
         for end in enders {
             let sockets = if has_patch(41) { 2 } else { 3 };
-            let context = Context::builder().set_max_sockets(sockets).build().unwrap();
+            let context = Context::new().unwrap();
+            context.set_max_sockets(sockets).unwrap();
             let (first, second) = (context.owned_socket(Push).unwrap(), context.owned_socket(Pair).unwrap());
             first.connect("inproc://nobody").unwrap();
             second.connect("inproc://nobody either").unwrap();
@@ -49,7 +51,8 @@ fn context_ends_when_a_name_was_never_bound() {
 #[test]
 fn context_ends_when_many_names_were_never_bound() {
     in_own_process("inproc::context_ends_when_many_names_were_never_bound", || {
-        let context = Context::builder().set_max_sockets(40).build().unwrap();
+        let context = Context::new().unwrap();
+        context.set_max_sockets(40).unwrap();
         let sockets: Vec<_> = (0..39).map(|_| context.owned_socket(Push).unwrap()).collect();
         for (index, socket) in sockets.iter().enumerate() {
             for name in 0..10 {

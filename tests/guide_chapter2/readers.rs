@@ -34,7 +34,7 @@ fn msreader_and_mspoller_empty_both_sockets() {
         let (tasks, weather) = (Port::reserve(), Port::reserve());
         let context = Context::new().unwrap();
         // Messages that are left when the reader has gone are of no use.
-        context.set_socket_defaults(|socket| socket.set_linger(Some(Duration::ZERO)));
+        context.set_blocky(false).unwrap();
         let ventilator = context.socket(Push).unwrap();
         ventilator.bind(&tasks.bind()).unwrap();
         let server = context.socket(XPub).unwrap();

@@ -141,7 +141,8 @@ pub fn start(context: &Context) {
 
 fn context(draw: u32) -> (Context, Option<Authenticator>) {
     let mut rng = Rng::new(draw.into());
-    let context = Context::builder().set_blocky(false).build().expect("a context");
+    let context = Context::new().expect("a context");
+    context.set_blocky(false).expect("a context");
     let _ = context.set_io_threads(*rng.pick(&[1, 1, 1, 2, 3]));
     #[cfg(feature = "draft")]
     let _ = context.set_zero_copy_recv(!rng.one_in(4));

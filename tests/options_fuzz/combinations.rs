@@ -18,7 +18,7 @@ pub const COMBINATIONS: &[Attack] = &[
         });
     }),
     ("a SOCKS proxy that is not there", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         for pause in [0, 1, 10, 50, 150] {
             let socket = context.socket(Kind::Dealer).unwrap();
             if let Err(error) = socket.set_socks_proxy(Some("127.0.0.1:1")) {
@@ -31,7 +31,7 @@ pub const COMBINATIONS: &[Attack] = &[
         drop(context);
     }),
     ("reconnecting to nobody", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         for (ivl, max) in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (1, i32::MAX), (i32::MAX, 0), (i32::MAX, i32::MAX)] {
             let socket = context.socket(Kind::Dealer).unwrap();
             socket.set_reconnect_ivl(Some(Duration::from_millis(ivl as u64))).unwrap();
@@ -71,7 +71,7 @@ pub const COMBINATIONS: &[Attack] = &[
         }
     }),
     ("conflate before the bind", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         for kind in [Kind::Pull, Kind::Dealer, Kind::Router] {
             let sender = context.socket(if kind == Kind::Pull { Kind::Push } else { Kind::Dealer }).unwrap();
             sender.set_conflate(true).unwrap();
@@ -130,7 +130,7 @@ pub const COMBINATIONS: &[Attack] = &[
         use std::io::{Read, Write};
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = listener.local_addr().unwrap().to_string();
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         let socket = context.socket(Kind::Dealer).unwrap();
         if let Err(error) = socket.set_socks_proxy(Some(&proxy)) {
             println!("refused: {error}");
@@ -152,7 +152,7 @@ pub const COMBINATIONS: &[Attack] = &[
         std::thread::sleep(Duration::from_millis(50));
     }),
     ("subscriptions of great length", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         for length in [255, 1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 23] {
             println!("{length}");
             let topic = vec![b'a'; length];
@@ -176,7 +176,7 @@ pub const COMBINATIONS: &[Attack] = &[
         drop(context);
     }),
     ("subscriptions of great length by message", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         for length in [1, 8192, 8193, 1 << 20, 1 << 23] {
             println!("{length}");
             let publisher = context.socket(Kind::XPub).unwrap();
@@ -195,7 +195,7 @@ pub const COMBINATIONS: &[Attack] = &[
         }
     }),
     ("XPUB_MANUAL on and off", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         let publisher = context.socket(Kind::XPub).unwrap();
         publisher.set_xpub_manual(true).unwrap();
         let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
@@ -217,7 +217,7 @@ pub const COMBINATIONS: &[Attack] = &[
         }
     }),
     ("ids that ROUTER makes itself", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         let router = context.socket(Kind::Router).unwrap();
         let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
         let first = context.socket(Kind::Dealer).unwrap();
@@ -240,7 +240,7 @@ pub const COMBINATIONS: &[Attack] = &[
         router.recv_multipart_timeout(Duration::from_secs(5)).unwrap();
     }),
     ("ROUTER_RAW on and off", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         for peer in [Kind::Stream, Kind::Dealer, Kind::Router] {
             for endpoint in ["tcp://127.0.0.1:*", "inproc://raw"] {
                 let router = context.socket(Kind::Router).unwrap();
@@ -266,7 +266,7 @@ pub const COMBINATIONS: &[Attack] = &[
         }
     }),
     ("REQ options in mid-request", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         let router = context.socket(Kind::Router).unwrap();
         let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
         let req = context.socket(Kind::Req).unwrap();
@@ -288,7 +288,7 @@ pub const COMBINATIONS: &[Attack] = &[
         }
     }),
     ("names and announced ids", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         let server = context.socket(Kind::Router).unwrap();
         server.set_routing_id("alice").unwrap();
         server.set_router_handover(true).unwrap();
@@ -312,7 +312,10 @@ pub const COMBINATIONS: &[Attack] = &[
         }
     }),
     ("a context of extremes", || {
-        let context = Context::builder().set_io_threads(256).set_max_sockets(1 << 20).set_max_msgsz(0).build().unwrap();
+        let context = Context::new().unwrap();
+        context.set_io_threads(256).unwrap();
+        context.set_max_sockets(1 << 20).unwrap();
+        context.set_max_msgsz(0).unwrap();
         context.set_thread_name_prefix(MOST).unwrap();
         let socket = context.socket(Kind::Dealer).unwrap();
         socket.bind("tcp://127.0.0.1:*").unwrap();
@@ -354,7 +357,7 @@ pub const DRAFT_COMBINATIONS: &[Attack] = &[
         }
     }),
     ("hello before the bind", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         let client = context.socket(Kind::Dealer).unwrap();
         client.set_sndhwm(1).unwrap();
         client.set_probe_router(true).unwrap();
@@ -419,7 +422,7 @@ pub const DRAFT_COMBINATIONS: &[Attack] = &[
         });
     }),
     ("last value by hand", || {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         let publisher = context.socket(Kind::XPub).unwrap();
         publisher.set_xpub_manual_last_value(true).unwrap();
         let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();

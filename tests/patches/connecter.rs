@@ -48,7 +48,9 @@ fn client_of_a_port_without_a_server_does_not_connect_to_itself() {
         addresses.into_iter().flat_map(|address| [Kind::Dealer, Kind::Pair, Kind::Push].map(|kind| (address, kind)))
     {
         let port = TcpListener::bind(format!("{address}:0")).unwrap().local_addr().unwrap().port();
-        let context = Context::builder().set_blocky(false).set_ipv6(true).build().unwrap();
+        let context = Context::new().unwrap();
+        context.set_blocky(false).unwrap();
+        context.set_ipv6(true).unwrap();
         let client = context.socket(kind).unwrap();
         client.set_reconnect_ivl(Some(Duration::from_millis(100))).unwrap();
         let monitor = client.monitor(Events::ALL).unwrap();

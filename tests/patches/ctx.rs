@@ -84,7 +84,7 @@ fn received(socket: &Socket<'_>, count: usize) -> Vec<Vec<u8>> {
 fn names_are_bound_while_their_sockets_are_closed() {
     in_own_process("ctx::names_are_bound_while_their_sockets_are_closed", || {
         for &(kind, peer) in PEERS {
-            let context = Context::builder().set_blocky(false).build().unwrap();
+            let context = crate::common::context();
             for round in 0..rounds() {
                 let names = [0, 1].map(|number| format!("inproc://{round}-{number}"));
                 let waiting: Vec<_> = (0..2).map(|_| context.owned_socket(kind).unwrap()).collect();
@@ -231,7 +231,8 @@ fn message_of_a_disconnected_socket_reaches_a_later_bind() {
 #[deadline::test(patches = [41])]
 fn closed_sockets_are_freed_when_their_names_are_not_bound() {
     for linger in [Duration::ZERO, Duration::from_millis(10)] {
-        let context = Context::builder().set_max_sockets(2).build().unwrap();
+        let context = Context::new().unwrap();
+        context.set_max_sockets(2).unwrap();
         let mut name = 0;
         for &(kind, _) in PEERS {
             for has_port in [false, true] {
@@ -280,7 +281,8 @@ fn message_of_a_closed_socket_lingers_until_the_bind() {
         for (linger, arrives) in
             [(None, true), (Some(hour), true), (Some(Duration::from_millis(10)), false), (Some(Duration::ZERO), false)]
         {
-            let context = Context::builder().set_max_sockets(2).build().unwrap();
+            let context = Context::new().unwrap();
+            context.set_max_sockets(2).unwrap();
             let socket = context.socket(kind).unwrap();
             socket.set_linger(linger).unwrap();
             socket.connect("inproc://late").unwrap();
@@ -324,7 +326,8 @@ fn context_ends_with_a_waiting_socket_and_no_room_for_another() {
         for &(kind, _) in PEERS {
             for end in enders {
                 for closed_after in [false, true] {
-                    let context = Context::builder().set_max_sockets(1).build().unwrap();
+                    let context = Context::new().unwrap();
+                    context.set_max_sockets(1).unwrap();
                     let socket = context.owned_socket(kind).unwrap();
                     socket.connect("inproc://nobody").unwrap();
                     let _ = socket.try_send("lost");
@@ -344,7 +347,8 @@ fn context_ends_with_a_waiting_socket_and_no_room_for_another() {
 fn context_ends_while_names_are_bound_and_sockets_closed() {
     in_own_process("ctx::context_ends_while_names_are_bound_and_sockets_closed", || {
         for round in 0..rounds() {
-            let context = Context::builder().set_blocky(round % 2 == 0).build().unwrap();
+            let context = Context::new().unwrap();
+            context.set_blocky(round % 2 == 0).unwrap();
             thread::scope(|scope| {
                 for number in 0..2_u32 {
                     let context = &context;

@@ -23,7 +23,7 @@ const ANONYMOUS: &[u8] = b"\x01\0";
 /// libzmq aborted the process.
 #[deadline::test(patches = [4])]
 fn xpub_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = context();
     let (publisher, listener) = connecting(&context, XPub);
     publisher.set_rcvhwm(1).unwrap();
     publisher.connect(&endpoint(&listener)).unwrap();
@@ -46,7 +46,7 @@ fn xpub_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
 /// The same for the routing id of a ZMTP 1 peer.
 #[deadline::test(patches = [4])]
 fn router_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
-    let context = Context::builder().set_blocky(false).build().unwrap();
+    let context = context();
     let (router, listener) = connecting(&context, Router);
     router.set_rcvhwm(1).unwrap();
     router.connect(&endpoint(&listener)).unwrap();

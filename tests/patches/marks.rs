@@ -16,7 +16,7 @@ use crate::{RECV_TIMEOUT, connecting, endpoint};
 #[deadline::test(patches = [23])]
 fn raised_sndhwm_makes_room_at_once() {
     for raised in [20, 1000, 0] {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = crate::common::context();
         let (pusher, listener) = connecting(&context, Push);
         pusher.set_sndhwm(10).unwrap();
         pusher.connect(&endpoint(&listener)).unwrap();

@@ -368,7 +368,7 @@ fn router_keeps_ids_that_begin_with_a_zero_and_are_not_like_its_own() {
 #[deadline::test(patches = [14])]
 fn stream_reports_a_client_that_left() {
     for is_full in [false, true] {
-        let context = Context::builder().set_blocky(false).build().unwrap();
+        let context = context();
         let server = context.socket(Stream).unwrap();
         server.set_sndhwm(1).unwrap();
         let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();

@@ -51,7 +51,9 @@ fn context_starts_after_the_system_refused_a_thread() {
         // An arena for each thread would take the memory before the stacks do.
         return Process::spawn(alone(TEST, "alone").env("MALLOC_ARENA_MAX", "1")).succeeds();
     }
-    let context = Context::builder().set_blocky(false).set_io_threads(40).build().unwrap();
+    let context = Context::new().unwrap();
+    context.set_blocky(false).unwrap();
+    context.set_io_threads(40).unwrap();
     // The stack of a thread has 8 MiB unless the limit of the main thread's stack is another.
     let mut stack = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a valid pointer.
@@ -84,7 +86,8 @@ fn context_without_scheduling_options_calls_no_sched_setscheduler() {
         if skip_unless(refused, "this process may not filter its system calls") {
             return;
         }
-        let context = Context::builder().set_io_threads(2).build().unwrap();
+        let context = Context::new().unwrap();
+        context.set_io_threads(2).unwrap();
         let here = (0..1024).find(|&cpu| context.add_thread_affinity_cpu(cpu).is_ok());
         assert!(here.is_some(), "a processor");
         let error = context.set_thread_sched_policy(libc::SCHED_OTHER as u32).unwrap_err();

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use zmq::monitor::Events;
-use zmq::{Context, Dealer, Errno, Kind, PollEvents, Pull, Push, Req, Router, XPub};
+use zmq::{Dealer, Errno, Kind, PollEvents, Pull, Push, Req, Router, XPub};
 #[cfg(feature = "draft")]
 use zmq::{Dish, Radio};
 
@@ -226,7 +226,7 @@ fn inproc_connection_is_not_made_again() {
     eventually("the PUSH has no peer", || push.events().unwrap().is_empty());
     assert!(!push.send_timeout("waits", SHORT).unwrap().is_sent());
     assert_eq!(connections.connections(), 0);
-    let other = Context::builder().set_blocky(false).build().unwrap();
+    let other = crate::common::context();
     let stranger = other.socket(Push).unwrap();
     stranger.connect("inproc://name").unwrap();
     stranger.send("queues").unwrap();

@@ -62,7 +62,8 @@ fn end_of_a_context_waits_for_unsent_messages() {
     Process::spawn(&mut alone("waiting::end_of_a_context_waits_for_unsent_messages", "exits")).succeeds();
     for (endpoint, _port) in absent() {
         for blocky in [true, false] {
-            let context = Context::builder().set_blocky(blocky).build().unwrap();
+            let context = Context::new().unwrap();
+            context.set_blocky(blocky).unwrap();
             let push = context.socket(Push).unwrap();
             push.connect(&endpoint).unwrap();
             push.send("unsent").unwrap();

@@ -123,7 +123,7 @@ impl Authenticator {
     /// ```
     #[track_caller]
     pub fn start(context: &Context) -> Result<Authenticator> {
-        let socket = context.open_plain(Router, Location::caller())?;
+        let socket = context.open(Router, Location::caller())?;
         let handler = Handler::new().map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call("socketpair"))?;
         let handler = Arc::new(handler);
         socket.bind(ENDPOINT)?;

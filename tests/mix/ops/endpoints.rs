@@ -205,7 +205,6 @@ fn own_context(_: &mut Thread<'_>, rng: &mut Rng) {
     let Ok(context) = zmq::Context::new() else { return };
     let _ = context.set_blocky(false);
     let _ = context.set_max_sockets(1 + rng.below(20) as u32);
-    context.set_socket_defaults(|socket| socket.set_sndhwm(7));
     crate::world::start(&context);
     let mut sockets: Vec<_> =
         (0..rng.below(4)).filter_map(|_| context.owned_socket(*rng.pick(Kind::ALL)).ok()).collect();
