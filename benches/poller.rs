@@ -12,7 +12,8 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use common::print_row;
-use zmq::{Context, Pair, PollEvents, Poller, Reactor, Result, Socket};
+use zmq::{Context, Pair, PollEvents, Poller, Result, Socket};
+use zmq_patterns::Reactor;
 
 /// Said by the first argument when the program runs as one of those that are compared.
 const WORK: &str = "work";

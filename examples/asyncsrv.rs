@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::{format_frame, randof, s_set_id};
-use zmq::{Actor, ActorPipe, Context, Dealer, PollEvents, PollItem, Proxy, Reactor, Router, SocketSpec, poll};
+use zmq::{Context, Dealer, PollEvents, PollItem, Router, poll};
+use zmq_patterns::{Actor, ActorPipe, Proxy, Reactor};
 
 /// Asynchronous server: clients that do not wait for one reply before the next request, and a pool of workers for all.
 #[derive(Parser)]
@@ -77,9 +78,10 @@ fn run(args: Args) -> common::Result {
     // The proxy is the server. Clients are in front, workers behind, and the workers get the requests in turn.
     let mut proxy = None;
     if args.workers > 0 {
-        let frontend = SocketSpec::new(Router).bind(&args.bind);
-        let backend = SocketSpec::new(Dealer).bind(&args.backend);
-        proxy = Some(Proxy::builder(frontend, backend).start(&context)?);
+        let (frontend, backend) = (context.owned_socket(Router)?, context.owned_socket(Dealer)?);
+        frontend.bind(&args.bind)?;
+        backend.bind(&args.backend)?;
+        proxy = Some(Proxy::start(frontend, backend, None)?);
     }
     let mut threads = Vec::new();
     for _ in 0..args.clients {

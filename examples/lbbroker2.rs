@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::{format_frame, s_recv, s_send};
-use zmq::{Actor, ActorPipe, Context, PollEvents, PollItem, Req, Router, Socket, poll};
+use zmq::{Context, PollEvents, PollItem, Req, Router, Socket, poll};
+use zmq_patterns::{Actor, ActorPipe};
 
 /// The first message of a worker.
 const WORKER_READY: &str = "READY";

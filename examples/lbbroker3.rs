@@ -22,10 +22,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::{format_frame, s_send};
-use zmq::{
-    Actor, ActorPipe, Context, Event, HandlerId, HandlerResult, Message, PollEvents, PollItem, Reactor, Req, Router,
-    Socket, poll,
-};
+use zmq::{Context, Message, PollEvents, PollItem, PollerEvent, Req, Router, Socket, poll};
+use zmq_patterns::{Actor, ActorPipe, HandlerId, HandlerResult, Reactor};
 
 /// The first message of a worker.
 const WORKER_READY: &[u8] = &[1];
@@ -136,7 +134,8 @@ impl<'ctx> Broker<'ctx> {
 
         // The first worker is ready: requests are read again.
         if ready.len() == 1 {
-            let handler = |reactor: &mut Reactor<'a>, event: Event<HandlerId>| self.handle_frontend(reactor, event.key);
+            let handler =
+                |reactor: &mut Reactor<'a>, event: PollerEvent<HandlerId>| self.handle_frontend(reactor, event.key);
             reactor.add(&self.frontend, PollEvents::POLLIN, handler)?;
         }
         // C looks at the first byte only, and so drops the answers to a client whose address begins with 1. The byte of

@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use zmq::zhelpers::{randof, s_send, s_sendmore};
-use zmq::{Context, PollEvents, Pub, Reactor, Sub};
+use zmq::{Context, PollEvents, Pub, Sub};
+use zmq_patterns::Reactor;
 
 /// Broker peering, first step: brokers tell one another how many of their workers are free.
 #[derive(Parser)]

@@ -28,7 +28,8 @@ use std::time::Duration;
 use clap::Parser;
 use common::peering::{self, Broker, READY};
 use zmq::zhelpers::{format_frame, randof, s_send};
-use zmq::{ActorPipe, Context, PollEvents, PollItem, Req, interrupt, poll};
+use zmq::{Context, PollEvents, PollItem, Req, interrupt, poll};
+use zmq_patterns::ActorPipe;
 
 /// Broker peering, second step: brokers pass requests on to their own workers, and to one another.
 #[derive(Parser)]

@@ -24,7 +24,8 @@ use std::time::Duration;
 use clap::Parser;
 use common::peering::{self, Broker, READY};
 use zmq::zhelpers::{randof, s_recv, s_send};
-use zmq::{ActorPipe, Context, Multipart, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, XPub, interrupt, poll};
+use zmq::{Context, Multipart, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, XPub, interrupt, poll};
+use zmq_patterns::ActorPipe;
 
 /// Broker peering, complete: a cluster of brokers, each of which passes on requests when its own workers are busy.
 #[derive(Parser, Clone)]

@@ -184,7 +184,7 @@ impl Errno {
 
     /// This error as that of `call`, with what it was about.
     pub(crate) fn with_detail(self, call: &'static str, detail: impl fmt::Display) -> Error {
-        Error { errno: self, call, detail: Some(detail.to_string().into_boxed_str()) }
+        Error::new(self, call, detail)
     }
 }
 
@@ -257,6 +257,20 @@ impl fmt::Display for Detail<'_> {
 }
 
 impl Error {
+    /// An error of a library on top of this one: why, which call failed, and on what. An empty detail is none.
+    ///
+    /// ```
+    /// use zmq::{Errno, Error};
+    ///
+    /// let error = Error::new(Errno::ECANCELED, "zmq_msg_send", "the worker has ended");
+    /// assert!(error == Errno::ECANCELED);
+    /// assert_eq!(error.detail(), Some("the worker has ended"));
+    /// ```
+    pub fn new(errno: Errno, call: &'static str, detail: impl fmt::Display) -> Error {
+        let detail = detail.to_string();
+        Error { errno, call, detail: (!detail.is_empty()).then(|| detail.into_boxed_str()) }
+    }
+
     /// The reason as a number.
     ///
     /// ```
@@ -365,7 +379,15 @@ pub struct SendError<M = crate::Message> {
 }
 
 impl<M> SendError<M> {
-    pub(crate) fn new(message: M, error: Error) -> Self {
+    /// An error of a library on top of this one, which gives the message back.
+    ///
+    /// ```
+    /// use zmq::{Errno, Error, SendError};
+    ///
+    /// let error = Error::new(Errno::ECANCELED, "zmq_msg_send", "the worker has ended");
+    /// assert_eq!(SendError::new("job", error).into_message(), "job");
+    /// ```
+    pub fn new(message: M, error: Error) -> Self {
         SendError { message, error }
     }
 

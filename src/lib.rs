@@ -94,7 +94,6 @@
 #![deny(unsafe_code)]
 #![warn(rust_2018_idioms)]
 
-mod actor;
 mod bit_set;
 pub mod c_names;
 mod context;
@@ -121,12 +120,9 @@ mod process;
 mod proxy;
 #[allow(unsafe_code)]
 mod raw;
-mod reactor;
 pub mod security;
-mod shared;
 mod socket;
 pub mod sockopt;
-mod spec;
 pub mod surprises;
 mod thread;
 mod timers;
@@ -135,7 +131,6 @@ mod wake_up;
 mod waker;
 pub mod zhelpers;
 
-pub use actor::{Actor, ActorError, ActorPipe, ActorResult};
 pub use context::{Context, OpenSocket, TerminateError};
 pub use error::{Errno, Error, RecvStringError, Result, SendError};
 #[cfg(feature = "draft")]
@@ -156,15 +151,11 @@ pub use poller::{AddError, OwnedSource, Poller, PollerEvent, Source};
 #[cfg(feature = "draft")]
 pub use ppoll::{SignalMask, ppoll};
 pub use proxy::{
-    Proxy, ProxyBuilder, ProxyError, ProxyHandle, ProxyStatistics, SideStatistics, Traffic, Unforwarded, proxy,
-    proxy_steerable,
+    ProxyError, ProxyHandle, ProxyStatistics, SideStatistics, Traffic, Unforwarded, proxy, proxy_steerable,
 };
 pub use raw::PollItem;
-pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
-pub use shared::SharedSocket;
 pub use socket::{BindGuard, ConnectGuard, Flags, Received, Socket, SocketRef, TrySend};
-pub use spec::SocketSpec;
 pub use timers::{TimerId, Timers};
 pub use util::{has, strerror, version};
 

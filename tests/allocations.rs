@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::pair;
-use zmq::{Context, Ended, Flags, Message, Pair, PollEvents, PollItem, Poller, Pull, Push, Reactor, Timers, poll};
+use zmq::{Context, Flags, Message, Pair, PollEvents, PollItem, Poller, Pull, Push, Timers, poll};
+use zmq_patterns::{Ended, Reactor};
 
 thread_local! {
     /// Allocations of this thread: tests run side by side, and each must see its own.

@@ -22,7 +22,7 @@ use common::descriptors::{cpu_time_of_rest, use_up_descriptors};
 use common::{DEADLINE, Process, TCP, alone, context, in_own_process, kinds, role, text};
 use zmq::monitor::{Event, Events};
 use zmq::security::Security;
-use zmq::{Context, Dealer, Pair, Pull, Push, Rep, Req, Socket, SocketSpec, curve_keypair};
+use zmq::{Context, Dealer, Pair, Pull, Push, Rep, Req, Socket, curve_keypair};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -199,13 +199,6 @@ const SOCKETS: &[(&str, Call)] = &[
         descriptors.use_up();
         context.shutdown()?;
         assert_eq!(socket.recv().unwrap_err().errno(), zmq::Errno::ETERM);
-        Ok(())
-    }),
-    ("SocketSpec::open", |descriptors| {
-        let context = context();
-        let _first = context.socket(Pair)?;
-        descriptors.use_up();
-        SocketSpec::new(Rep).bind(TCP).open(&context)?;
         Ok(())
     }),
 ];

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::eventually;
-use zmq::{Channel, Client, Context, Ended, Errno, Gather, Pair, PollEvents, Poller, Reactor, Scatter, Server, Socket};
+use zmq::{Channel, Client, Context, Errno, Gather, Pair, PollEvents, Poller, Scatter, Server, Socket};
+use zmq_patterns::{Ended, Reactor};
 
 const MOMENT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(3600);

@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually};
+use common::{DEADLINE, bound, connected, eventually};
 use zmq::security::Security;
 use zmq::{
-    Channel, Client, Context, Dish, Gather, Message, Peer, PollEvents, PollItem, Radio, Scatter, Server, Socket,
+    Channel, Client, Context, Dish, Errno, Gather, Message, Peer, PollEvents, PollItem, Radio, Scatter, Server, Socket,
     ThreadSafe, poll,
 };
+use zmq_patterns::SharedSocket;
 
 #[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
 fn these_are_for_any_thread() {
@@ -214,7 +215,7 @@ fn options_are_set_while_others_send_and_receive() {
     // A receive waits by the time-out that libzmq has.
     left.set_rcvtimeo(Some(Duration::from_millis(10))).unwrap();
     assert_eq!(left.rcvtimeo().unwrap(), Some(Duration::from_millis(10)));
-    assert_eq!(left.recv().unwrap_err().errno(), zmq::Errno::EAGAIN);
+    assert_eq!(left.recv().unwrap_err().errno(), Errno::EAGAIN);
 }
 
 /// One thread can overwrite an option that the other has just set. `secure` must not panic then.
@@ -319,4 +320,28 @@ fn a_receive_does_not_keep_others_from_sending() {
         right.send(Message::from("wake up")).unwrap();
         polls.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), 1));
     });
+}
+
+#[deadline::test(patches = [13])]
+fn shared_socket_is_of_a_kind_that_libzmq_locks() {
+    let context = Context::new().unwrap();
+    let server = SharedSocket::new(bound(&context, Server, "inproc://server")).unwrap();
+    let client = SharedSocket::new(connected(&context, Client, "inproc://server")).unwrap();
+    for _ in 0..3 {
+        // The idle thread waits for the end of its context only.
+        thread::sleep(Duration::from_millis(30));
+        assert!(server.try_recv().unwrap().is_none());
+        let waiting = client.clone();
+        let reply = thread::spawn(move || waiting.recv().unwrap());
+        client.send("Hello").unwrap();
+        let request = server.recv().unwrap();
+        assert_eq!(request, ["Hello"]);
+        server.send(request).unwrap();
+        assert_eq!(reply.join().unwrap(), ["Hello"]);
+    }
+    assert_eq!(context.open_sockets().len(), 2);
+    context.shutdown().unwrap();
+    eventually("the sockets are closed", || context.open_sockets().is_empty());
+    assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(client.send("Hello").unwrap_err().error().errno(), Errno::ETERM);
 }

@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::zap::lets_in_alice_and_any_key;
-use common::{DEADLINE, TCP, eventually, lacks_curve, next, skip_unless};
+use common::{DEADLINE, TCP, bound, connected, eventually, lacks_curve, next, skip_unless};
 use zmq::security::Security;
 use zmq::{
-    CanMultipart, CanRecv, Dealer, Kind, Message, Pair, PollEvents, Proxy, Pull, Push, Rep, Req, Router, Socket,
-    SocketSpec, SocketType, Sub, XPub, XSub,
+    CanMultipart, CanRecv, Dealer, Kind, Message, Pair, PollEvents, Pull, Push, Rep, Req, Router, Socket, SocketType,
+    Sub, XPub, XSub,
 };
+use zmq_patterns::Proxy;
 
 /// libzmq copies messages below 8192 bytes into a batch, and writes larger ones to the connection directly.
 const SIZES: [usize; 4] = [34, 1000, 8192, 20_000];
@@ -179,8 +180,8 @@ fn memory_is_unwritten_when_a_proxy_forwards_it() {
         let context = common::context();
         let pull = context.socket(Pull).unwrap();
         let endpoint = pull.bind(endpoint).unwrap();
-        let frontend = SocketSpec::new(Pull).bind("inproc://frontend");
-        let proxy = Proxy::builder(frontend, SocketSpec::new(Push).connect(&endpoint)).start(&context).unwrap();
+        let frontend = bound(&context, Pull, "inproc://frontend");
+        let proxy = Proxy::start(frontend, connected(&context, Push, &endpoint), None).unwrap();
         let push = context.socket(Push).unwrap();
         push.connect("inproc://frontend").unwrap();
         for message in handed_over() {
@@ -201,11 +202,11 @@ fn received_memory_is_unwritten_when_a_proxy_forwards_and_captures_it() {
         let [forwarded, captured] = [(); 2].map(|()| context.socket(Pull).unwrap());
         let backend = forwarded.bind(&backend.replace("handed-over", "backend")).unwrap();
         captured.bind("inproc://capture").unwrap();
-        let proxy = Proxy::builder(SocketSpec::new(Pull).bind(frontend), SocketSpec::new(Push).connect(&backend))
-            .capture(SocketSpec::new(Push).connect("inproc://capture"));
-        let proxy = proxy.start(&context).unwrap();
-        let push = context.socket(Push).unwrap();
-        push.connect(&proxy.frontend_endpoints()[0]).unwrap();
+        let front = context.owned_socket(Pull).unwrap();
+        let push = connected(&context, Push, &front.bind(&frontend).unwrap());
+        let back = connected(&context, Push, &backend);
+        let capture = connected(&context, Push, "inproc://capture").into_untyped();
+        let proxy = Proxy::start(front, back, Some(capture)).unwrap();
         let handed_over = handed_over();
         for HandedOver { message, .. } in &handed_over {
             push.send(message).unwrap();

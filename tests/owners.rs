@@ -11,7 +11,8 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use common::thread_names;
 use common::{DEADLINE, TCP, in_own_process};
-use zmq::{Context, Message, Pull, Push, SharedSocket};
+use zmq::{Context, Message, Pull, Push};
+use zmq_patterns::SharedSocket;
 
 /// An owner whose drop calls a function.
 struct Owner<F: FnMut() + Send>(F);

@@ -4,7 +4,8 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use zmq::{Context, Ended, PollEvents, PollItem, Poller, Pull, Push, Reactor, Socket, poll};
+use zmq::{Context, PollEvents, PollItem, Poller, Pull, Push, Socket, poll};
+use zmq_patterns::{Ended, Reactor};
 
 const LONG: Duration = Duration::from_secs(3600);
 const ROUNDS: usize = 200;

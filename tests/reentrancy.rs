@@ -14,9 +14,10 @@ use common::{DEADLINE, eventually, wait_for_dropped_owners};
 use zmq::monitor::Events;
 use zmq::security::Authenticator;
 use zmq::{
-    Actor, Context, Errno, Flags, Kind, Message, Multipart, PollEvents, PollItem, Poller, Pull, Push, SendError,
-    SharedSocket, Socket, Stream, Sub, TrySend, XPub, poll,
+    Context, Errno, Flags, Kind, Message, Multipart, PollEvents, PollItem, Poller, Pull, Push, SendError, Socket,
+    Stream, Sub, TrySend, XPub, poll,
 };
+use zmq_patterns::{Actor, SharedSocket};
 
 /// Bytes with a destructor.
 struct Owner {

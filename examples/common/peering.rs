@@ -4,10 +4,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use zmq::zhelpers::randof;
-use zmq::{
-    Actor, ActorPipe, CanMultipart, CanRecv, Context, Errno, Message, Multipart, PollEvents, PollItem, Router, Socket,
-    poll,
-};
+use zmq::{CanMultipart, CanRecv, Context, Errno, Message, Multipart, PollEvents, PollItem, Router, Socket, poll};
+use zmq_patterns::{Actor, ActorPipe};
 
 /// The first message of a worker.
 pub const READY: [u8; 1] = [0x01];

@@ -2,6 +2,16 @@
 #![forbid(unsafe_code)]
 #![warn(rust_2018_idioms)]
 
+mod actor;
+mod deadline;
 mod lazy_pirate;
+mod proxy;
+mod reactor;
+mod shared;
+mod thread;
 
+pub use actor::{Actor, ActorError, ActorPipe, ActorResult};
 pub use lazy_pirate::{LazyPirate, RequestError};
+pub use proxy::Proxy;
+pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
+pub use shared::SharedSocket;

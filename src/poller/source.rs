@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::kind::SocketType;
 use crate::socket::{MaybeOwned, Socket, SocketRef};
 
-/// A socket or file descriptor that is lent to a [`crate::Poller`] or [`crate::Reactor`].
+/// A socket or file descriptor that is lent to a [`crate::Poller`].
 ///
 /// ```
 /// use std::os::fd::AsFd;
@@ -55,8 +55,8 @@ impl fmt::Debug for Source<'_> {
     }
 }
 
-/// A socket or file descriptor that a [`crate::Poller`] or [`crate::Reactor`] owns: a [`Socket`] or an [`OwnedFd`], into
-/// which a connection or a pipe can be converted.
+/// A socket or file descriptor that a [`crate::Poller`] owns: a [`Socket`] or an [`OwnedFd`], into which a connection or a
+/// pipe can be converted.
 ///
 /// ```
 /// use std::os::fd::OwnedFd;

@@ -118,8 +118,32 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         Ok(())
     }
 
-    /// The events of a key that are ready now; [`PollEvents::NONE`] if the key was removed.
-    pub(crate) fn query_again(&mut self, key: K) -> Result<PollEvents> {
+    /// The events of one source that are ready now, among those waited for: after [`Poller::wait`], what was done about one
+    /// source may have changed another. [`PollEvents::NONE`] if nothing is registered under the key.
+    ///
+    /// # Errors
+    ///
+    /// `ETERM` after the socket's context was shut down, `ENOTSOCK` in a forked child.
+    ///
+    /// ```
+    /// use zmq::{PollEvents, Poller};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// # let (left, right) = (context.socket(zmq::Pair)?, context.socket(zmq::Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// let mut poller = Poller::new()?;
+    /// poller.add(&right, "answers", PollEvents::POLLIN)?;
+    /// left.send("Hello")?;
+    /// assert_eq!(poller.query("answers")?, PollEvents::POLLIN);
+    /// right.recv()?;
+    /// assert_eq!(poller.query("answers")?, PollEvents::NONE);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn query(&mut self, key: K) -> Result<PollEvents> {
+        self.check_process(WAIT)?;
         let Some(&place) = self.places.get(&key) else { return Ok(PollEvents::NONE) };
         let Some(slot) = &mut self.slots[place] else { return Ok(PollEvents::NONE) };
         #[cfg(feature = "draft")]

@@ -5,13 +5,11 @@ mod engine;
 mod handle;
 mod outcome;
 mod statistics;
-mod thread;
 
 pub use control::proxy_steerable;
 pub use handle::ProxyHandle;
 pub use outcome::{ProxyError, Unforwarded};
 pub use statistics::{ProxyStatistics, SideStatistics, Traffic};
-pub use thread::{Proxy, ProxyBuilder};
 
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
@@ -20,8 +18,7 @@ use engine::{Engine, Uncontrolled};
 
 /// Forwards messages between two sockets, whole and both ways, and copies each to `capture` if there is one.
 ///
-/// It returns only to report an error. [`ProxyHandle`] is a proxy that can be paused and ended, [`Proxy`] one in a thread
-/// of its own. The frontend is, by convention, the side that clients connect to: ROUTER and DEALER make a queue, XSUB and
+/// It returns only to report an error. [`ProxyHandle`] is a proxy that can be paused and ended. The frontend is, by convention, the side that clients connect to: ROUTER and DEALER make a queue, XSUB and
 /// XPUB a forwarder, PULL and PUSH a streamer. The capture socket is a PUB, DEALER, PUSH or PAIR.
 ///
 /// No message is lost when the proxy ends: the error has those that it had received and not sent

@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Type};
-use zmq::{CanMultipart, CanRecv, Context, Kind, Pair, Socket};
+use zmq::{CanMultipart, CanRecv, Context, Kind, Pair, Socket, SocketType};
 
 #[allow(unused_imports, reason = "as above")]
 pub use python::python_program;
@@ -108,6 +108,20 @@ pub fn next<T: CanRecv + CanMultipart>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
 pub fn text<T: CanRecv + CanMultipart>(socket: &Socket<'_, T>) -> String {
     let [part]: [Vec<u8>; 1] = next(socket).try_into().expect("one part");
     String::from_utf8(part).unwrap()
+}
+
+/// A socket that is bound to an endpoint which needs no resolving.
+pub fn bound<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socket<'static, T> {
+    let socket = context.owned_socket(kind).unwrap();
+    socket.bind(endpoint).unwrap();
+    socket
+}
+
+/// A socket that is connected to an endpoint.
+pub fn connected<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socket<'static, T> {
+    let socket = context.owned_socket(kind).unwrap();
+    socket.connect(endpoint).unwrap();
+    socket
 }
 
 /// Two PAIR sockets that are connected: the one that binds, and the other.

@@ -1,8 +1,9 @@
 //! The common part of the tests of proxies: a proxy that holds a message for which its sink has no room.
 
-use zmq::{Context, Proxy, ProxyHandle, Pull, Push, Socket, SocketSpec};
+use zmq::{Context, ProxyHandle, Pull, Push, Socket};
+use zmq_patterns::Proxy;
 
-use super::eventually;
+use super::{bound, eventually};
 
 /// Waits until the proxy has forwarded two messages and holds the third.
 pub fn wait_until_third_is_held(handle: &ProxyHandle) {
@@ -16,17 +17,18 @@ pub fn streamer_that_holds_the_third(context: &Context) -> (Proxy, Socket<'_, Pu
     let sink = context.socket(Pull).unwrap();
     sink.set_rcvhwm(1).unwrap();
     sink.bind("inproc://sink").unwrap();
-    let frontend = SocketSpec::new(Pull).bind("inproc://frontend");
-    let backend = SocketSpec::new(Push).with(|socket| socket.set_sndhwm(1)).connect("inproc://sink");
-    let streamer = Proxy::builder(frontend, backend).start(context).unwrap();
+    let backend = context.owned_socket(Push).unwrap();
+    backend.set_sndhwm(1).unwrap();
+    backend.connect("inproc://sink").unwrap();
+    let streamer = Proxy::start(bound(context, Pull, "inproc://frontend"), backend, None).unwrap();
     let source = context.socket(Push).unwrap();
     source.connect("inproc://frontend").unwrap();
     // The proxy receives the third message only if it arrives before the second fills the sink.
-    streamer.pause().unwrap();
+    streamer.handle().pause().unwrap();
     for name in ["one", "two", "three"] {
         source.send_multipart([name, "body"]).unwrap();
     }
-    streamer.resume().unwrap();
-    wait_until_third_is_held(&streamer.handle());
+    streamer.handle().resume().unwrap();
+    wait_until_third_is_held(streamer.handle());
     (streamer, sink)
 }

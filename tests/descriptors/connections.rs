@@ -4,7 +4,8 @@ use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use zmq::security::{Authenticator, Security};
-use zmq::{Dealer, Errno, Rep, SharedSocket, curve_keypair};
+use zmq::{Dealer, Errno, Rep, curve_keypair};
+use zmq_patterns::SharedSocket;
 
 use super::{Call, connect_secured, endpoints, try_all, with_each};
 use crate::common::{DEADLINE, TCP, context, eventually, text};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use zmq::security::{Authenticator, Certificate, Security};
-use zmq::{Actor, ActorPipe, Dealer, Pair, Proxy, ProxyHandle, Router, SharedSocket, SocketSpec};
+use zmq::{Dealer, Pair, ProxyHandle, Router};
+use zmq_patterns::{Actor, ActorPipe, Proxy, SharedSocket};
 
 use crate::common::{DEADLINE, TCP, context, pair};
 use crate::{Call, connect_secured, try_all};
@@ -30,11 +31,12 @@ const THREADS: &[(&str, Call)] = &[
     ("Proxy", |descriptors| {
         let context = context();
         let _first = context.socket(Pair)?;
-        let front = SocketSpec::new(Router).bind("inproc://front");
-        let back = SocketSpec::new(Dealer).bind(TCP);
+        let (front, back) = (context.owned_socket(Router)?, context.owned_socket(Dealer)?);
         descriptors.use_up();
-        let proxy = Proxy::builder(front, back).start(&context)?;
-        proxy.statistics()?;
+        front.bind("inproc://front")?;
+        back.bind(TCP)?;
+        let proxy = Proxy::start(front, back, None)?;
+        proxy.handle().statistics()?;
         drop(proxy.terminate()?);
         Ok(())
     }),

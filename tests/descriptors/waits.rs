@@ -6,9 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use zmq::monitor::Events;
-use zmq::{
-    Context, Pair, PollEvents, PollItem, Poller, Pub, Pull, Push, Reactor, Socket, Sub, Timers, XPub, interrupt, poll,
-};
+use zmq::{Context, Pair, PollEvents, PollItem, Poller, Pub, Pull, Push, Socket, Sub, Timers, XPub, interrupt, poll};
+use zmq_patterns::Reactor;
 
 use crate::common::{TCP, context, kinds, pair, text};
 use crate::{Call, try_all};

@@ -3,9 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use zmq::{Context, Errno, Gather, PollEvents, PollItem, Poller, Proxy, Pull, Push, Socket, SocketSpec, poll};
+use zmq::{Context, Errno, Gather, PollEvents, PollItem, Poller, Pull, Push, Scatter, Socket, poll};
+use zmq_patterns::Proxy;
 
-use crate::common::{DEADLINE, context, kinds};
+use crate::common::{DEADLINE, bound, context, kinds};
 
 /// One socket of each kind.
 fn sockets(context: &Context) -> Vec<Socket<'_>> {
@@ -55,13 +56,12 @@ fn poll_over_thread_safe_and_other_sockets_reports_the_shutdown() {
 fn proxy_of_thread_safe_and_other_sockets_ends_at_the_shutdown() {
     for is_thread_safe_first in [true, false] {
         let context = context();
-        let (gather, push) = (SocketSpec::new(Gather), SocketSpec::new(Push));
         let proxy = if is_thread_safe_first {
-            Proxy::builder(gather.bind("inproc://in"), push.bind("inproc://out")).start(&context).unwrap()
+            Proxy::start(bound(&context, Gather, "inproc://in"), bound(&context, Push, "inproc://out"), None)
         } else {
-            let scatter = SocketSpec::new(zmq::Scatter).bind("inproc://out");
-            Proxy::builder(SocketSpec::new(Pull).bind("inproc://in"), scatter).start(&context).unwrap()
+            Proxy::start(bound(&context, Pull, "inproc://in"), bound(&context, Scatter, "inproc://out"), None)
         };
+        let proxy = proxy.unwrap();
         thread::sleep(Duration::from_millis(10));
         context.shutdown().unwrap();
         assert_eq!(proxy.terminate().unwrap_err().error().errno(), Errno::ETERM);

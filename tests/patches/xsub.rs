@@ -6,13 +6,14 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use socket2::Type;
-use zmq::{Context, Multipart, Proxy, Socket, SocketSpec, Sub, XPub, XSub};
+use zmq::{Context, Multipart, Socket, Sub, XPub, XSub};
+use zmq_patterns::Proxy;
 
 #[cfg(target_os = "linux")]
 use super::conflate::resident;
 #[cfg(target_os = "linux")]
 use crate::common::in_own_process;
-use crate::common::{DEADLINE, HeldPort, TCP, context, eventually};
+use crate::common::{DEADLINE, HeldPort, TCP, bound, connected, context, eventually};
 use crate::{RECV_TIMEOUT, connecting, peer, process_commands};
 
 /// Subscribes and unsubscribes many times. The publisher receives each change before the next one is sent.
@@ -275,13 +276,9 @@ fn forwarder_passes_on_every_end_of_a_subscription() {
     const TOPICS: u32 = 10_000;
     for leaves in [false, true] {
         let context = Context::new().unwrap();
-        let forwarder = Proxy::builder(
-            SocketSpec::new(XSub).bind("tcp://127.0.0.1:*"),
-            SocketSpec::new(XPub).bind("inproc://back"),
-        );
-        let forwarder = forwarder.start(&context).unwrap();
-        let publisher = context.socket(XPub).unwrap();
-        publisher.connect(&forwarder.frontend_endpoints()[0]).unwrap();
+        let front = context.owned_socket(XSub).unwrap();
+        let publisher = connected(&context, XPub, &front.bind("tcp://127.0.0.1:*").unwrap());
+        let _forwarder = Proxy::start(front, bound(&context, XPub, "inproc://back"), None).unwrap();
         let subscriber = context.socket(Sub).unwrap();
         subscriber.connect("inproc://back").unwrap();
         let mut known = BTreeSet::new();
@@ -318,11 +315,12 @@ fn forwarders_in_a_row_pass_on_every_end_of_a_subscription() {
         publisher.set_rcvhwm(mark).unwrap();
         let mut upstream = publisher.bind(&name("publisher")).unwrap();
         let forwarders = ["first", "second"].map(|forwarder| {
-            let front = SocketSpec::new(XSub).with(move |xsub| xsub.set_sndhwm(mark)).connect(&upstream);
-            let back = SocketSpec::new(XPub).with(move |xpub| xpub.set_rcvhwm(mark)).bind(name(forwarder));
-            let forwarder = Proxy::builder(front, back).start(&context).unwrap();
-            upstream.clone_from(&forwarder.backend_endpoints()[0]);
-            forwarder
+            let (front, back) = (context.owned_socket(XSub).unwrap(), context.owned_socket(XPub).unwrap());
+            front.set_sndhwm(mark).unwrap();
+            front.connect(&upstream).unwrap();
+            back.set_rcvhwm(mark).unwrap();
+            upstream = back.bind(&name(forwarder)).unwrap();
+            Proxy::start(front, back, None).unwrap()
         });
         let [sub, xsub] = subscribers(&context, &upstream, mark);
         let topics = if mark == 1 { 500 } else { 5_000 };

@@ -7,12 +7,13 @@ use std::time::Duration;
 use zmq::monitor::{Event, Events};
 use zmq::security::{AuthEvent, Authenticator, Security};
 use zmq::{
-    Actor, Context, Dealer, Ended, Errno, Error, Flags, Kind, Message, Pair, PollEvents, PollItem, Poller, Proxy,
-    ProxyHandle, Pull, Push, Reactor, Router, SharedSocket, Socket, SocketSpec, poll, proxy, proxy_steerable,
+    Context, Dealer, Errno, Error, Flags, Kind, Message, Pair, PollEvents, PollItem, Poller, ProxyHandle, Pull, Push,
+    Router, Socket, poll, proxy, proxy_steerable,
 };
+use zmq_patterns::{Actor, Ended, Proxy, Reactor, SharedSocket};
 
 use super::MOMENT;
-use crate::common::{DEADLINE, TCP, eventually, kinds, pair};
+use crate::common::{DEADLINE, TCP, bound, eventually, kinds, pair};
 
 /// The calls that did not answer ETERM.
 #[derive(Default)]
@@ -100,7 +101,6 @@ fn every_call_on_a_socket_answers_eterm_when_terminate_has_begun() {
             poller.wait(MOMENT).map(drop),
             context.socket(kind),
             context.owned_socket(kind),
-            SocketSpec::new(kind).open(&context),
         }
         let reported: Vec<_> = monitor.iter().collect::<Result<_, _>>().unwrap();
         assert!(reported.iter().all(|notice| !matches!(notice.event(), Event::Unknown { .. })));
@@ -339,8 +339,7 @@ fn proxies_and_authenticators_end_by_eterm_when_terminate_has_begun() {
     let context = Context::new().unwrap();
     let (front, back) = (context.owned_socket(Router).unwrap(), context.owned_socket(Dealer).unwrap());
     let (control, _commands) = pair(&context, "inproc://control");
-    let thread = Proxy::builder(SocketSpec::new(Pull).bind(TCP), SocketSpec::new(Push).bind(TCP));
-    let thread = thread.start(&context).unwrap();
+    let thread = Proxy::start(bound(&context, Pull, TCP), bound(&context, Push, TCP), None).unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     let mut reactor = Reactor::new().unwrap();
     reactor.add(&front, PollEvents::POLLIN, |_, _| Ok(())).unwrap();
@@ -352,7 +351,6 @@ fn proxies_and_authenticators_end_by_eterm_when_terminate_has_begun() {
         proxy_steerable(&front, &back, None, &control).map(drop),
         ProxyHandle::new().unwrap().run(&front, &back, None).map(drop),
         thread.terminate().map(drop),
-        Proxy::builder(SocketSpec::new(Pull), SocketSpec::new(Push)).start(&context),
     }
     check! { calls, "Authenticator"; Authenticator::start(&context) }
     loop {

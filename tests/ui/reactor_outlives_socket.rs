@@ -1,6 +1,7 @@
 //! A reactor borrows its sockets, and its handlers what they capture.
 
-use zmq::{Context, PollEvents, Pull, Reactor};
+use zmq::{Context, PollEvents, Pull};
+use zmq_patterns::Reactor;
 
 fn main() {
     let context = Context::new().unwrap();

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zmq::monitor::{Event, Events};
-use zmq::{Context, Kind, Message, SharedSocket};
+use zmq::{Context, Kind, Message};
+use zmq_patterns::SharedSocket;
 
 use super::{Flow, Result, Stop};
 use crate::content::Owner;

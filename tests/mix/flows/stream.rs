@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq::{Kind, Message, SharedSocket, Socket};
+use zmq::{Kind, Message, Socket};
+use zmq_patterns::SharedSocket;
 
 use super::ends::{Arrivals, Sender, receive, whole};
 use super::{Flow, MARKS, Result, Stop};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 #[cfg(feature = "draft")]
 use std::time::Duration;
 
-use zmq::{Kind, SocketSpec};
+use zmq::Kind;
+use zmq_patterns::Proxy;
 
 #[cfg(feature = "draft")]
 use super::Stop;
@@ -25,11 +26,14 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
         let (front, back) = (format!("inproc://topics-{number}-front"), format!("inproc://topics-{number}-back"));
         publisher.bind(&front)?;
         let mark = *flow.rng.pick(&[1, 10, 1000]);
-        let front = SocketSpec::new(Kind::XSub).with(move |socket| socket.set_sndhwm(mark)).connect(front);
-        let back = SocketSpec::new(Kind::XPub).with(move |socket| socket.set_rcvhwm(mark)).bind(back.clone());
-        let proxy = zmq::Proxy::builder(front, back).start(&flow.world.context)?;
-        subscriber.connect(&proxy.backend_endpoints()[0])?;
-        Some(proxy)
+        let context = &flow.world.context;
+        let (xsub, xpub) = (context.owned_socket(Kind::XSub)?, context.owned_socket(Kind::XPub)?);
+        xsub.set_sndhwm(mark)?;
+        xsub.connect(&front)?;
+        xpub.set_rcvhwm(mark)?;
+        xpub.bind(&back)?;
+        subscriber.connect(&back)?;
+        Some(Proxy::start(xsub, xpub, None)?)
     } else {
         flow.link(&publisher, &[&subscriber])?;
         None

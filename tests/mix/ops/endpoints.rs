@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-use zmq::{Kind, Socket, SocketSpec};
+use zmq::{Kind, Socket};
 
 use super::{Row, SOCKETS, Thread, row};
 use crate::rng::Rng;
@@ -47,7 +47,6 @@ pub const ROWS: &[Row] = &[
         let _ = thread.socket(rng).map(|socket| socket.connect_and_wait(&endpoint, SHORT));
     }),
     row("connect-peer", 3, connect_peer),
-    row("spec", 3, spec),
     row("downcast", 3, downcast),
     row("last-endpoint", 3, |thread, rng| {
         let socket = thread.socket(rng);
@@ -161,17 +160,6 @@ fn connect_peer(thread: &mut Thread<'_>, rng: &mut Rng) {
 
 #[cfg(not(feature = "draft"))]
 fn connect_peer(_: &mut Thread<'_>, _: &mut Rng) {}
-
-fn spec(thread: &mut Thread<'_>, rng: &mut Rng) {
-    let mark = rng.below(3) as u32;
-    let spec = SocketSpec::new(*rng.pick(Kind::ALL))
-        .with(move |socket| socket.set_sndhwm(mark))
-        .bind(format!("inproc://{}", rng.below(6)))
-        .connect(endpoint(thread, rng));
-    if let Ok((socket, _)) = spec.open(&thread.world.context) {
-        thread.sockets[rng.below(SOCKETS)] = Some(socket);
-    }
-}
 
 /// The type of a socket is changed, to the right kind and to a wrong one, and erased again.
 fn downcast(thread: &mut Thread<'_>, rng: &mut Rng) {

@@ -12,7 +12,8 @@ mod process;
 mod waiting;
 mod working;
 
-use zmq::{Kind, Monitor, SharedSocket, Socket};
+use zmq::{Kind, Monitor, Socket};
+use zmq_patterns::SharedSocket;
 
 use crate::flows;
 use crate::rng::Rng;

@@ -97,7 +97,7 @@ fn few_descriptors(thread: &mut Thread<'_>, rng: &mut Rng) {
             _ => drop((socket.connect(&endpoint), socket.try_send("few"))),
         }
     }
-    drop((zmq::Poller::<usize>::new(), zmq::Reactor::new(), context));
+    drop((zmq::Poller::<usize>::new(), zmq_patterns::Reactor::new(), context));
     thread::sleep(Duration::from_millis(rng.below(5) as u64));
     set(&before);
 }

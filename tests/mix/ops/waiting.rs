@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use zmq::monitor::{Events, Options};
-use zmq::{PollEvents, PollItem, Poller, Reactor, Socket, Timers};
+use zmq::{PollEvents, PollItem, Poller, Socket, Timers};
+use zmq_patterns::Reactor;
 
 use super::{Row, SOCKETS, Thread, is_thread_safe, row};
 use crate::rng::Rng;

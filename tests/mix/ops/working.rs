@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use zmq::{Actor, Kind, ProxyHandle, SharedSocket, Socket, SocketSpec};
+use zmq::{Kind, ProxyHandle, Socket};
+use zmq_patterns::{Actor, Proxy, SharedSocket};
 
 use super::{Row, SOCKETS, Thread, row};
 use crate::content::{self, Owner};
@@ -177,11 +178,14 @@ fn proxy(thread: &mut Thread<'_>, rng: &mut Rng) {
 fn proxy_thread(thread: &mut Thread<'_>, rng: &mut Rng) {
     let pairs = [(Kind::Router, Kind::Dealer), (Kind::XSub, Kind::XPub), (Kind::Pull, Kind::Push)];
     let (front, back) = *rng.pick(&pairs);
-    let front = SocketSpec::new(front).bind(format!("inproc://{}", rng.below(6)));
-    let back = SocketSpec::new(back).connect(super::endpoints::endpoint(thread, rng));
-    let Ok(proxy) = zmq::Proxy::builder(front, back).start(&thread.world.context) else { return };
+    let context = &thread.world.context;
+    let (Ok(front), Ok(back)) = (context.owned_socket(front), context.owned_socket(back)) else { return };
+    let _ = front.bind(&format!("inproc://{}", rng.below(6)));
+    let _ = back.connect(&super::endpoints::endpoint(thread, rng));
+    let Ok(proxy) = Proxy::start(front, back, None) else { return };
     std::thread::sleep(Duration::from_millis(rng.below(3) as u64));
-    let _ = (proxy.pause(), proxy.statistics(), proxy.resume());
+    let handle = proxy.handle();
+    let _ = (handle.pause(), handle.statistics(), handle.resume());
     if rng.coin() {
         let _ = proxy.terminate();
     }

@@ -1,5 +1,6 @@
 //! The event loop.
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
 
 use std::cell::{Cell, RefCell};
@@ -12,10 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::in_own_process;
-use zmq::{
-    Context, Ended, Errno, Kind, Pair, PollEvents, Pull, Push, Reactor, ReactorError, Rep, Req, Router, Socket,
-    interrupt,
-};
+use zmq::{Context, Errno, Kind, Pair, PollEvents, Pull, Push, Rep, Req, Router, Socket, interrupt};
+use zmq_patterns::{Ended, Reactor, ReactorError};
 
 const SHORT: Duration = Duration::from_millis(10);
 const LONG: Duration = Duration::from_secs(3600);

@@ -1,24 +1,27 @@
 //! One socket for many threads.
 
+mod waker;
 mod worker;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use zmq::{CanRecv, CanSend, Errno, Error, Kind, Multipart, Result, SendError, Socket, SocketType, TrySend};
+
 use crate::deadline::Deadline;
-use crate::error::{Errno, Error, Result, SendError};
-use crate::kind::{CanRecv, CanSend, Kind, SocketType};
-use crate::lock::lock;
-use crate::multipart::Multipart;
-use crate::socket::{Socket, TrySend, unless_again};
 use crate::thread::spawn;
-use crate::waker::Waker;
-use worker::Worker;
+use waker::Waker;
+use worker::{failed, work};
+
+/// The calls that errors name.
+const SEND: &str = "zmq_msg_send";
+const RECV: &str = "zmq_msg_recv";
+const WITH: &str = "SharedSocket::with";
 
 /// A handle of a socket that many threads may use at once. It can be cloned, and every clone sends and receives.
 ///
@@ -36,7 +39,8 @@ use worker::Worker;
 /// its callers: share a DEALER or ROUTER instead.
 ///
 /// ```
-/// use zmq::{Context, Pull, Push, SharedSocket};
+/// use zmq::{Context, Pull, Push};
+/// use zmq_patterns::SharedSocket;
 ///
 /// # fn main() -> zmq::Result<()> {
 /// let context = Context::new()?;
@@ -86,7 +90,7 @@ struct JobQueueState<T> {
     /// Whether the last handle is dropped.
     abandoned: bool,
     /// Why the thread has ended before that.
-    ended: Option<Error>,
+    ended: Option<Errno>,
 }
 
 enum Job<T> {
@@ -160,12 +164,17 @@ impl<T: SocketType> SharedSocket<T> {
     /// `EAGAIN` if no thread can be started, `EMFILE` or `ENFILE` if no file descriptor is left, `ENOTSOCK` in a forked
     /// child that inherited the socket. The socket is closed then.
     pub fn new(socket: Socket<'static, T>) -> Result<SharedSocket<T>> {
-        socket.core().check_process("pthread_create")?;
+        // A socket that is inherited from the parent of this process reads no option.
+        if let Err(error) = socket.events()
+            && error.errno() == Errno::ENOTSOCK
+        {
+            return Err(error);
+        }
         let kind = socket.kind();
         let state = JobQueueState { jobs: Vec::new(), abandoned: false, ended: None };
-        let queue = Arc::new(JobQueue { waker: Waker::new("socketpair")?, state: Mutex::new(state) });
-        let worker = Worker::new(socket, queue.clone());
-        let thread = Some(spawn("zmq-shared", move || worker.work())?);
+        let queue = Arc::new(JobQueue { waker: Waker::new()?, state: Mutex::new(state) });
+        let (socket, theirs) = (socket.into_untyped(), queue.clone());
+        let thread = Some(spawn("zmq-shared", move || work(socket, theirs))?);
         Ok(SharedSocket { owner: Arc::new(Owner { queue, thread, kind, _kind: PhantomData }) })
     }
 
@@ -199,7 +208,7 @@ impl<T: SocketType> SharedSocket<T> {
     where
         T: CanSend,
     {
-        TrySend::from_outcome(self.send_within(message.into(), None))
+        unless_full(self.send_within(message.into(), None))
     }
 
     /// Sends a message if the socket has room for it within `timeout`.
@@ -210,7 +219,8 @@ impl<T: SocketType> SharedSocket<T> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use zmq::{Context, Push, SharedSocket, TrySend};
+    /// # use zmq::{Context, Push, TrySend};
+    /// # use zmq_patterns::SharedSocket;
     /// # fn main() -> zmq::Result<()> {
     /// # let context = Context::new()?;
     /// let lonely = SharedSocket::new(context.owned_socket(Push)?)?;
@@ -229,7 +239,7 @@ impl<T: SocketType> SharedSocket<T> {
     where
         T: CanSend,
     {
-        TrySend::from_outcome(self.send_within(message.into(), Some(Deadline::after(timeout))))
+        unless_full(self.send_within(message.into(), Some(Deadline::after(timeout))))
     }
 
     /// Waits for a message. Each message goes to one caller.
@@ -282,7 +292,8 @@ impl<T: SocketType> SharedSocket<T> {
     /// If `work` does. The socket and its thread go on.
     ///
     /// ```
-    /// # use zmq::{Context, SharedSocket, Sub};
+    /// # use zmq::{Context, Sub};
+    /// # use zmq_patterns::SharedSocket;
     /// # fn main() -> zmq::Result<()> {
     /// # let context = Context::new()?;
     /// let news = SharedSocket::new(context.owned_socket(Sub)?)?;
@@ -328,29 +339,65 @@ impl<T: SocketType> SharedSocket<T> {
         let queue = &self.owner.queue;
         // A forked child does not have the thread, nor the threads that may hold the lock.
         if queue.waker.is_inherited() {
-            return Err((job, Errno::ENOTSOCK.inherited("zmq_msg_send", "socket")));
+            let why = "the socket belongs to the process that this one was forked from";
+            let error = Error::new(Errno::ENOTSOCK, job.call(), why);
+            return Err((job, error));
         }
         let owner = self.owner.thread.as_ref().map(JoinHandle::thread);
         if owner.is_some_and(|owner| owner.id() == thread::current().id()) {
             let why = "this is the thread that would have to do it: use the socket that it was given";
-            return Err((job, Errno::from_raw(libc::EDEADLK).with_detail("zmq_msg_send", why)));
+            let error = Error::new(Errno::from_raw(libc::EDEADLK), job.call(), why);
+            return Err((job, error));
         }
         let mut state = lock(&queue.state);
-        if let Some(error) = &state.ended {
-            return Err((job, error.clone()));
+        if let Some(errno) = state.ended {
+            let error = failed(errno, job.call());
+            return Err((job, error));
         }
         let was_empty = state.jobs.is_empty();
         state.jobs.push(job);
         drop(state);
         if was_empty {
             queue.waker.wake();
+            // After a caught signal the thread does not poll.
+            owner.inspect(|owner| owner.unpark());
         }
         Ok(())
     }
 
     fn why_ended(&self) -> Error {
-        let ended = lock(&self.owner.queue.state).ended.clone();
-        ended.unwrap_or_else(|| Errno::ETERM.for_call("zmq_msg_send"))
+        failed(lock(&self.owner.queue.state).ended.unwrap_or(Errno::ETERM), WITH)
+    }
+}
+
+impl<T> Job<T> {
+    /// The call that an error of the job names.
+    fn call(&self) -> &'static str {
+        match self {
+            Job::Send(_) => SEND,
+            Job::Recv(_) => RECV,
+            Job::Run(_) => WITH,
+        }
+    }
+}
+
+/// No invariant of the queue or a reply spans a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unless_full(outcome: Result<(), SendError<Multipart>>) -> Result<TrySend<Multipart>, SendError<Multipart>> {
+    match outcome {
+        Ok(()) => Ok(TrySend::Sent),
+        Err(failed) if failed.errno() == Errno::EAGAIN => Ok(TrySend::WouldBlock(failed.into_message())),
+        Err(failed) => Err(failed),
+    }
+}
+
+fn unless_again(received: Result<Multipart>) -> Result<Option<Multipart>> {
+    match received {
+        Err(error) if error.errno() == Errno::EAGAIN => Ok(None),
+        received => received.map(Some),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Actors: the handshake, both ways of their pipes, and every way in which they end.
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
 
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{DEADLINE, Process, alone, eventually, role};
-use zmq::{Actor, ActorError, ActorPipe, ActorResult, Context, Errno, PollEvents, PollItem, Rep, Req, interrupt, poll};
+use zmq::{Context, Errno, PollEvents, PollItem, Rep, Req, interrupt, poll};
+use zmq_patterns::{Actor, ActorError, ActorPipe, ActorResult};
 
 const MOMENT: Duration = Duration::from_millis(50);
 

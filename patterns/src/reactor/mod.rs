@@ -8,12 +8,11 @@ use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::error::{Errno, Error, Result, SendError};
-use crate::multipart::Multipart;
-use crate::poll_events::PollEvents;
-use crate::poller::{AddError, OwnedSource, Poller, PollerEvent, Source};
-use crate::process;
-use crate::socket::Socket;
+use zmq::interrupt::interrupted;
+use zmq::{
+    AddError, Errno, Error, Multipart, OwnedSource, PollEvents, Poller, PollerEvent, Result, SendError, Socket, Source,
+};
+
 use crate::thread::panic_text;
 use schedule::Schedule;
 
@@ -40,21 +39,19 @@ pub enum Ended {
     Stopped,
     /// The last handler was removed.
     Empty,
-    /// A signal was caught ([`crate::interrupt`]).
+    /// A signal was caught ([`zmq::interrupt`]).
     Interrupted,
     /// The context of one of the sockets was shut down.
     Terminated,
 }
 
 /// Why [`Reactor::run`] failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum ReactorError {
     /// Waiting failed.
-    #[error(transparent)]
-    Wait(#[from] Error),
+    Wait(Error),
     /// A handler returned an error.
-    #[error("the handler added at {added_at} failed: {source}")]
     Handler {
         /// The handler. It stays registered.
         id: HandlerId,
@@ -64,7 +61,6 @@ pub enum ReactorError {
         source: Box<dyn StdError + Send + Sync>,
     },
     /// A handler panicked.
-    #[error("the handler added at {added_at} panicked: {message}")]
     Panic {
         /// The handler. It stays registered, and may be called again.
         id: HandlerId,
@@ -75,7 +71,39 @@ pub enum ReactorError {
     },
 }
 
-type Handler<'a> = Box<dyn FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a>;
+impl fmt::Display for ReactorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReactorError::Wait(error) => error.fmt(f),
+            ReactorError::Handler { added_at, source, .. } => {
+                write!(f, "the handler added at {added_at} failed: {source}")
+            }
+            ReactorError::Panic { added_at, message, .. } => {
+                write!(f, "the handler added at {added_at} panicked: {message}")
+            }
+        }
+    }
+}
+
+impl StdError for ReactorError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            // Its text is that of the error already.
+            ReactorError::Wait(error) => error.source(),
+            ReactorError::Handler { source, .. } => Some(source.as_ref()),
+            ReactorError::Panic { .. } => None,
+        }
+    }
+}
+
+impl From<Error> for ReactorError {
+    fn from(error: Error) -> ReactorError {
+        ReactorError::Wait(error)
+    }
+}
+
+/// The function of a source gets an event, that of a timer none.
+type Handler<'a> = Box<dyn FnMut(&mut Reactor<'a>, HandlerId, Option<PollerEvent<HandlerId>>) -> HandlerResult + 'a>;
 
 /// An event loop in the manner of czmq's zloop: it waits for sockets, file descriptors and timers, and calls their
 /// handlers.
@@ -87,7 +115,8 @@ type Handler<'a> = Box<dyn FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> Ha
 /// ```
 /// use std::cell::Cell;
 /// use std::time::Duration;
-/// use zmq::{Context, Ended, PollEvents, Pull, Push, Reactor};
+/// use zmq::{Context, PollEvents, Pull, Push};
+/// use zmq_patterns::{Ended, Reactor};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let context = Context::new()?;
@@ -177,7 +206,8 @@ impl<'a> Reactor<'a> {
     /// ```
     /// use std::io::{Read, Write};
     /// use std::os::fd::AsFd;
-    /// use zmq::{PollEvents, Reactor};
+    /// use zmq::PollEvents;
+    /// use zmq_patterns::{Ended, Reactor};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (mut output, mut input) = std::io::pipe()?;
@@ -189,7 +219,7 @@ impl<'a> Reactor<'a> {
     ///     reactor.remove(event.key)?;
     ///     Ok(())
     /// })?;
-    /// assert_eq!(reactor.run()?, zmq::Ended::Empty);
+    /// assert_eq!(reactor.run()?, Ended::Empty);
     /// # Ok(())
     /// # }
     /// ```
@@ -200,11 +230,15 @@ impl<'a> Reactor<'a> {
         &mut self,
         source: impl Into<Source<'a>>,
         events: PollEvents,
-        handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
+        mut handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
     ) -> Result<HandlerId> {
         let added_at = Location::caller();
         let id = self.next_id();
         self.poller.add(source, id, events)?;
+        let handler = move |reactor: &mut Reactor<'a>, _, event: Option<_>| match event {
+            Some(event) => handler(reactor, event),
+            None => Ok(()),
+        };
         self.insert(id, Trigger::Source, added_at, Box::new(handler));
         Ok(id)
     }
@@ -216,7 +250,8 @@ impl<'a> Reactor<'a> {
     /// As [`Poller::add_owned`].
     ///
     /// ```
-    /// use zmq::{Context, PollEvents, Pull, Push, Reactor};
+    /// use zmq::{Context, PollEvents, Pull, Push};
+    /// use zmq_patterns::{Ended, Reactor};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let context = Context::new()?;
@@ -233,7 +268,7 @@ impl<'a> Reactor<'a> {
     ///     reactor.stop();
     ///     Ok(())
     /// })?;
-    /// assert_eq!(reactor.run()?, zmq::Ended::Stopped);
+    /// assert_eq!(reactor.run()?, Ended::Stopped);
     /// # Ok(())
     /// # }
     /// ```
@@ -242,11 +277,15 @@ impl<'a> Reactor<'a> {
         &mut self,
         source: impl Into<OwnedSource<'a>>,
         events: PollEvents,
-        handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
+        mut handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
     ) -> Result<HandlerId, AddError<'a>> {
         let added_at = Location::caller();
         let id = self.next_id();
         self.poller.add_owned(source, id, events)?;
+        let handler = move |reactor: &mut Reactor<'a>, _, event: Option<_>| match event {
+            Some(event) => handler(reactor, event),
+            None => Ok(()),
+        };
         self.insert(id, Trigger::Source, added_at, Box::new(handler));
         Ok(id)
     }
@@ -255,9 +294,10 @@ impl<'a> Reactor<'a> {
     ///
     /// ```
     /// use std::time::Duration;
+    /// use zmq_patterns::{Ended, Reactor};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut reactor = zmq::Reactor::new()?;
+    /// let mut reactor = Reactor::new()?;
     /// reactor.after(Duration::from_millis(5), |reactor, _| {
     ///     // It may set the next one.
     ///     reactor.after(Duration::from_millis(5), |reactor, _| {
@@ -266,7 +306,7 @@ impl<'a> Reactor<'a> {
     ///     });
     ///     Ok(())
     /// });
-    /// assert_eq!(reactor.run()?, zmq::Ended::Stopped);
+    /// assert_eq!(reactor.run()?, Ended::Stopped);
     /// # Ok(())
     /// # }
     /// ```
@@ -278,8 +318,8 @@ impl<'a> Reactor<'a> {
         handler: impl FnOnce(&mut Reactor<'a>, HandlerId) -> HandlerResult + 'a,
     ) -> HandlerId {
         let mut handler = Some(handler);
-        let once = move |reactor: &mut Reactor<'a>, event: PollerEvent<HandlerId>| match handler.take() {
-            Some(handler) => handler(reactor, event.key),
+        let once = move |reactor: &mut Reactor<'a>, id, _: Option<_>| match handler.take() {
+            Some(handler) => handler(reactor, id),
             None => Ok(()),
         };
         let id = self.next_id();
@@ -297,10 +337,11 @@ impl<'a> Reactor<'a> {
     ///
     /// ```
     /// use std::time::Duration;
+    /// use zmq_patterns::{Ended, Reactor};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let mut beats = 0;
-    /// let mut reactor = zmq::Reactor::new()?;
+    /// let mut reactor = Reactor::new()?;
     /// reactor.every(Duration::from_millis(2), move |reactor, timer| {
     ///     beats += 1;
     ///     if beats == 3 {
@@ -308,7 +349,7 @@ impl<'a> Reactor<'a> {
     ///     }
     ///     Ok(())
     /// })?;
-    /// assert_eq!(reactor.run()?, zmq::Ended::Empty);
+    /// assert_eq!(reactor.run()?, Ended::Empty);
     /// # Ok(())
     /// # }
     /// ```
@@ -320,9 +361,9 @@ impl<'a> Reactor<'a> {
         mut handler: impl FnMut(&mut Reactor<'a>, HandlerId) -> HandlerResult + 'a,
     ) -> Result<HandlerId> {
         if interval.is_zero() {
-            return Err(Errno::EINVAL.with_detail(ADD_TIMER, "an interval of 0"));
+            return Err(Error::new(Errno::EINVAL, ADD_TIMER, "an interval of 0"));
         }
-        let repeated = move |reactor: &mut Reactor<'a>, event: PollerEvent<HandlerId>| handler(reactor, event.key);
+        let repeated = move |reactor: &mut Reactor<'a>, id, _: Option<_>| handler(reactor, id);
         let id = self.next_id();
         self.insert(id, Trigger::Every(interval), Location::caller(), Box::new(repeated));
         self.schedule.push(Instant::now().checked_add(interval), id);
@@ -367,7 +408,7 @@ impl<'a> Reactor<'a> {
     #[doc(alias = "zloop_timer_end")]
     pub fn remove(&mut self, id: HandlerId) -> Result<Option<OwnedSource<'a>>> {
         let Some(registration) = self.registration(id) else {
-            return Err(Errno::EINVAL.with_detail(REMOVE, "the handler is gone"));
+            return Err(Error::new(Errno::EINVAL, REMOVE, "the handler is gone"));
         };
         let owned = match registration.trigger {
             Trigger::Source => self.poller.remove(id)?,
@@ -422,7 +463,7 @@ impl<'a> Reactor<'a> {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use zmq::{Reactor, ReactorError};
+    /// use zmq_patterns::{Reactor, ReactorError};
     ///
     /// # fn main() -> zmq::Result<()> {
     /// let mut reactor = Reactor::new()?;
@@ -437,7 +478,7 @@ impl<'a> Reactor<'a> {
     #[doc(alias = "zloop_start")]
     pub fn run(&mut self) -> Result<Ended, ReactorError> {
         if self.running {
-            return Err(Errno::EINVAL.with_detail(RUN, "the reactor is running already").into());
+            return Err(Error::new(Errno::EINVAL, RUN, "the reactor is running already").into());
         }
         self.running = true;
         let mut events = std::mem::take(&mut self.events);
@@ -473,10 +514,10 @@ impl<'a> Reactor<'a> {
             let mut event = *event;
             if number != 0 {
                 // An earlier handler may have received the message, or changed the events.
-                event.revents = self.poller.query_again(event.key)?;
+                event.revents = self.poller.query(event.key)?;
             }
             if !event.revents.is_empty() {
-                self.call(event)?;
+                self.call(event.key, Some(event))?;
                 self.check_end()?;
             }
         }
@@ -488,7 +529,7 @@ impl<'a> Reactor<'a> {
             return Err(Exit::Ended(Ended::Stopped));
         }
         // The poller does not report an interrupt while something is ready.
-        if process::interrupted() {
+        if interrupted() {
             return Err(Exit::Ended(Ended::Interrupted));
         }
         if self.is_empty() { Err(Exit::Ended(Ended::Empty)) } else { Ok(()) }
@@ -497,7 +538,7 @@ impl<'a> Reactor<'a> {
     fn run_timer(&mut self, id: HandlerId, at: Instant) -> Result<(), Exit> {
         let Some(registration) = self.registration(id) else { return Ok(()) };
         let trigger = registration.trigger;
-        let outcome = self.call(PollerEvent { key: id, revents: PollEvents::NONE });
+        let outcome = self.call(id, None);
         match trigger {
             Trigger::Every(interval) if self.registration(id).is_some() => {
                 self.schedule.push(schedule::next(at, interval, Instant::now()), id);
@@ -510,13 +551,12 @@ impl<'a> Reactor<'a> {
     }
 
     /// Calls a handler, and keeps it if it is not removed meanwhile.
-    fn call(&mut self, event: PollerEvent<HandlerId>) -> Result<(), Exit> {
-        let id = event.key;
+    fn call(&mut self, id: HandlerId, event: Option<PollerEvent<HandlerId>>) -> Result<(), Exit> {
         let Some(registration) = self.registration(id) else { return Ok(()) };
         let added_at = registration.added_at;
         let Some(mut handler) = registration.handler.take() else { return Ok(()) };
         // Reading an error's source runs code of the user's, which may panic.
-        let called = || handler(self, event).map_err(|source| (cause_of_end(source.as_ref()), source));
+        let called = || handler(self, id, event).map_err(|source| (cause_of_end(source.as_ref()), source));
         let mut outcome = catch_unwind(AssertUnwindSafe(called));
         match self.registration(id) {
             Some(registration) => registration.handler = Some(handler),
@@ -545,7 +585,7 @@ fn cause_of_end(error: &(dyn StdError + 'static)) -> Option<Ended> {
     let mut next = Some(error);
     while let Some(error) = next {
         match errno_of(error) {
-            Some(Errno::EINTR) if process::interrupted() => return Some(Ended::Interrupted),
+            Some(Errno::EINTR) if interrupted() => return Some(Ended::Interrupted),
             Some(Errno::ETERM) => return Some(Ended::Terminated),
             _ => {}
         }

@@ -8,28 +8,27 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::context::Context;
+use zmq::{
+    Context, Errno, Error, Multipart, Pair, PollEvents, PollItem, Result, SendError, Socket, SocketRef, TrySend, poll,
+};
+
 use crate::deadline::Deadline;
-use crate::error::{Errno, Error, Result, SendError};
-use crate::kind::Pair;
-use crate::multipart::Multipart;
-use crate::poll_events::PollEvents;
-use crate::process::Process;
-use crate::raw::{self, PollItem};
-use crate::socket::{Socket, SocketRef, TrySend};
-use crate::thread::{panic_text, spawn};
+use crate::thread::{Process, panic_text, spawn};
 
 /// The result of an actor's function: its error may be of any type.
 pub type ActorResult = Result<(), Box<dyn StdError + Send + Sync>>;
 
 /// How long dropping an [`Actor`] waits for its thread.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often the end of an actor looks for messages of the actor while no poll can wait for them.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A thread that runs one function, and the pipe over which it and its owner exchange messages.
 ///
@@ -40,7 +39,8 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 /// A pipe holds up to 2000 messages each way; an end that sends more waits. No end waits for one that is closed.
 ///
 /// ```
-/// use zmq::{Actor, Context};
+/// use zmq::Context;
+/// use zmq_patterns::Actor;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let context = Context::new()?;
@@ -102,8 +102,9 @@ enum Polled {
 
 impl PipeEnd {
     /// The two ends of a pipe.
-    fn pair(context: &Context, opened_at: &'static Location<'static>) -> Result<(PipeEnd, PipeEnd)> {
-        let (one, other) = (context.open(Pair, opened_at)?, context.open(Pair, opened_at)?);
+    #[track_caller]
+    fn pair(context: &Context) -> Result<(PipeEnd, PipeEnd)> {
+        let (one, other) = (context.owned_socket(Pair)?, context.owned_socket(Pair)?);
         let name = loop {
             match one.bind(&unpredictable_name()) {
                 Ok(name) => break name,
@@ -114,8 +115,7 @@ impl PipeEnd {
         other.connect(&name)?;
         // The connection does not need the name any more.
         one.unbind(&name)?;
-        let (link, other_link) =
-            UnixStream::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call("socketpair"))?;
+        let (link, other_link) = stream_pair()?;
         let (there, back) = (Arc::<Direction>::default(), Arc::<Direction>::default());
         let end = |socket, link, outgoing: &Arc<Direction>, incoming: &Arc<Direction>| PipeEnd {
             socket,
@@ -132,7 +132,7 @@ impl PipeEnd {
         let mut message = message;
         loop {
             if self.incoming.closed.load(Ordering::Acquire) {
-                let error = Errno::ECANCELED.with_detail("zmq_msg_send", "the other end of the pipe is closed");
+                let error = Error::new(Errno::ECANCELED, "zmq_msg_send", "the other end of the pipe is closed");
                 return Err(SendError::new(message, error));
             }
             match self.socket.try_send_multipart(message)? {
@@ -183,7 +183,14 @@ impl PipeEnd {
     /// Waits until the socket is ready, the other end closes, the deadline passes or a signal is caught.
     fn wait(&self, event: PollEvents, deadline: Deadline) -> Result<()> {
         let link = PollItem::fd(self.link.as_fd(), PollEvents::POLLIN);
-        crate::poll::poll(&mut [PollItem::socket(&self.socket, event), link], deadline.left()).map(drop)
+        poll(&mut [PollItem::socket(&self.socket, event), link], deadline.left()).map(drop)
+    }
+
+    /// Waits up to `timeout` until the other end closes. No caught signal ends this wait.
+    fn wait_for_close(&self, timeout: Duration) {
+        // A zero time-out is refused. Each outcome is for the caller to look at again.
+        let _ = self.link.set_read_timeout(Some(timeout.max(Duration::from_millis(1))));
+        let _ = (&self.link).read(&mut [0]);
     }
 
     /// Tells the other end that this one sends nothing more. It never waits.
@@ -196,6 +203,14 @@ impl PipeEnd {
         // If the pipe is full, a poller of the other end is awake already.
         let _ = self.socket.try_send("");
     }
+}
+
+/// Two streams that are connected.
+fn stream_pair() -> Result<(UnixStream, UnixStream)> {
+    UnixStream::pair().map_err(|error| {
+        let errno = error.raw_os_error().map_or(Errno::EMFILE, Errno::from_raw);
+        Error::new(errno, "socketpair", "")
+    })
 }
 
 /// A name that other code in the process cannot connect to before the pipe does: 128 random bits.
@@ -223,7 +238,8 @@ impl Actor {
     /// is then asked to end, and goes on alone).
     ///
     /// ```
-    /// use zmq::{Actor, ActorError, Context};
+    /// use zmq::Context;
+    /// use zmq_patterns::{Actor, ActorError};
     ///
     /// # fn main() -> zmq::Result<()> {
     /// let context = Context::new()?;
@@ -244,9 +260,9 @@ impl Actor {
     ) -> Result<Actor, ActorError> {
         const CALL: &str = "pthread_create";
         if name.contains('\0') {
-            return Err(Errno::EINVAL.with_detail(CALL, format_args!("{name:?} has a NUL")).into());
+            return Err(Error::new(Errno::EINVAL, CALL, format_args!("{name:?} has a NUL")).into());
         }
-        let (end, other) = PipeEnd::pair(context, Location::caller())?;
+        let (end, other) = PipeEnd::pair(context)?;
         let pipe = ActorPipe { end: other, said_ready: Cell::new(false) };
         let thread = spawn(name, move || {
             let outcome = catch_unwind(AssertUnwindSafe(|| body(&pipe)));
@@ -274,7 +290,7 @@ impl Actor {
     /// Waits until the actor is ready or has ended, and returns whether it is ready.
     fn was_ready(&self) -> Result<bool> {
         let mut byte = [0];
-        crate::poll::poll(&mut [PollItem::fd(self.end.link.as_fd(), PollEvents::POLLIN)], None)?;
+        poll(&mut [PollItem::fd(self.end.link.as_fd(), PollEvents::POLLIN)], None)?;
         loop {
             match (&self.end.link).read(&mut byte) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -328,7 +344,8 @@ impl Actor {
     /// The socket of the pipe, for polling: it is readable if a message can be received, and once the actor has ended.
     ///
     /// ```
-    /// use zmq::{Actor, Context, PollEvents, PollItem, poll};
+    /// use zmq::{Context, PollEvents, PollItem, poll};
+    /// use zmq_patterns::Actor;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let context = Context::new()?;
@@ -363,17 +380,12 @@ impl Actor {
         self.end.close();
         let deadline = Deadline::after(timeout);
         let is_itself = self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id());
-        while self.is_running() && !is_itself {
-            if deadline.has_passed() {
-                break;
-            }
-            // The actor may wait for room to send. No signal ends this wait, which has a deadline.
+        while self.is_running() && !is_itself && !deadline.has_passed() {
+            // The actor may wait for room to send.
             while matches!(self.end.try_recv(), Ok(Polled::Message(_))) {}
-            let link = PollItem::fd(self.end.link.as_fd(), PollEvents::POLLIN);
-            let socket = PollItem::socket(&self.end.socket, PollEvents::POLLIN);
-            if raw::poll(&mut [link, socket], deadline.milliseconds()).is_err() {
-                // The socket cannot be polled after its context has ended.
-                let _ = raw::poll(&mut [link], deadline.milliseconds());
+            if self.end.wait(PollEvents::POLLIN, deadline).is_err() {
+                // No poll waits after a caught signal, or after the context was shut down.
+                self.end.wait_for_close(LOOK_AGAIN.min(deadline.left().unwrap_or(LOOK_AGAIN)));
             }
         }
         if self.is_running() {
@@ -505,29 +517,53 @@ impl Polled {
 }
 
 /// Why an [`Actor`] failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum ActorError {
     /// Its thread or its pipe could not be created.
-    #[error(transparent)]
-    NotStarted(#[from] Error),
+    NotStarted(Error),
     /// Its function returned this error.
-    #[error("the actor failed: {0}")]
-    Failed(#[source] Box<dyn StdError + Send + Sync>),
+    Failed(Box<dyn StdError + Send + Sync>),
     /// Its function panicked with this text.
-    #[error("the actor panicked: {0}")]
     Panicked(String),
     /// It did not end within this time, and goes on alone.
-    #[error("the actor still runs after {0:?}")]
     StillRunning(Duration),
+}
+
+impl fmt::Display for ActorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ActorError::NotStarted(error) => error.fmt(f),
+            ActorError::Failed(error) => write!(f, "the actor failed: {error}"),
+            ActorError::Panicked(text) => write!(f, "the actor panicked: {text}"),
+            ActorError::StillRunning(timeout) => write!(f, "the actor still runs after {timeout:?}"),
+        }
+    }
+}
+
+impl StdError for ActorError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            // Its text is that of the error already.
+            ActorError::NotStarted(error) => error.source(),
+            ActorError::Failed(error) => Some(error.as_ref()),
+            ActorError::Panicked(_) | ActorError::StillRunning(_) => None,
+        }
+    }
+}
+
+impl From<Error> for ActorError {
+    fn from(error: Error) -> ActorError {
+        ActorError::NotStarted(error)
+    }
 }
 
 impl From<ActorError> for Error {
     fn from(failed: ActorError) -> Error {
         match failed {
             ActorError::NotStarted(error) => error,
-            ActorError::StillRunning(_) => Errno::EAGAIN.with_detail("pthread_join", failed),
-            _ => Errno::ECANCELED.with_detail("pthread_join", failed),
+            ActorError::StillRunning(_) => Error::new(Errno::EAGAIN, "pthread_join", failed),
+            _ => Error::new(Errno::ECANCELED, "pthread_join", failed),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One socket for many threads: nothing is lost, mixed or stuck, however they come and go.
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
 
 use std::collections::BTreeSet;
@@ -8,25 +9,11 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Process, alone, eventually, in_own_process, role};
-use zmq::{
-    Context, Dealer, Errno, Kind, Multipart, Pair, Pull, Push, Rep, Req, Router, SharedSocket, Socket, SocketType, Sub,
-    TrySend, interrupt,
-};
+use common::{DEADLINE, Process, alone, bound, connected, eventually, in_own_process, role};
+use zmq::{Context, Dealer, Errno, Kind, Multipart, Pair, Pull, Push, Rep, Req, Router, Sub, TrySend, interrupt};
+use zmq_patterns::SharedSocket;
 
 const MOMENT: Duration = Duration::from_millis(30);
-
-fn bound<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socket<'static, T> {
-    let socket = context.owned_socket(kind).unwrap();
-    socket.bind(endpoint).unwrap();
-    socket
-}
-
-fn connected<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socket<'static, T> {
-    let socket = context.owned_socket(kind).unwrap();
-    socket.connect(endpoint).unwrap();
-    socket
-}
 
 #[deadline::test]
 fn shared_socket_goes_to_every_thread() {
@@ -287,31 +274,6 @@ fn work_that_waits_for_its_own_thread_is_refused() {
         .unwrap();
     assert_eq!(refused, ([Errno::from_raw(libc::EDEADLK); 3], Kind::Pair));
     assert!(shared.try_recv().unwrap().is_none());
-}
-
-#[cfg(feature = "draft")]
-#[deadline::test(patches = [13])]
-fn kinds_that_libzmq_locks_are_shared_as_others() {
-    let context = Context::new().unwrap();
-    let server = SharedSocket::new(bound(&context, zmq::Server, "inproc://server")).unwrap();
-    let client = SharedSocket::new(connected(&context, Kind::Client, "inproc://server")).unwrap();
-    for _ in 0..3 {
-        // The idle thread waits for the end of its context only.
-        thread::sleep(MOMENT);
-        assert!(server.try_recv().unwrap().is_none());
-        let waiting = client.clone();
-        let reply = thread::spawn(move || waiting.recv().unwrap());
-        client.send("Hello").unwrap();
-        let request = server.recv().unwrap();
-        assert_eq!(request, ["Hello"]);
-        server.send(request).unwrap();
-        assert_eq!(reply.join().unwrap(), ["Hello"]);
-    }
-    assert_eq!(context.open_sockets().len(), 2);
-    context.shutdown().unwrap();
-    eventually("the sockets are closed", || context.open_sockets().is_empty());
-    assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
-    assert_eq!(client.send("Hello").unwrap_err().error().errno(), Errno::ETERM);
 }
 
 #[deadline::test]

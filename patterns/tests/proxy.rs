@@ -1,42 +1,33 @@
-//! Proxies in threads of their own: what they open, what they report, and that they end with whoever holds them.
+//! Proxies in threads of their own: what they report, and that they end with their owner.
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use common::proxy::streamer_that_holds_the_third;
-use common::{DEADLINE, alone, eventually, role};
-use zmq::{
-    Context, Dealer, Errno, Kind, Pair, Proxy, Pub, Pull, Push, Rep, Req, Router, SocketSpec, Sub, XPub, XSub,
-    interrupt,
-};
+use common::{DEADLINE, alone, bound, connected, eventually, role};
+use zmq::{Context, Dealer, Errno, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub, interrupt};
+use zmq_patterns::Proxy;
 
-fn streamer() -> zmq::ProxyBuilder {
-    Proxy::builder(SocketSpec::new(Pull).bind("inproc://frontend"), SocketSpec::new(Push).bind("inproc://backend"))
+fn streamer(context: &Context) -> Proxy {
+    let backend = bound(context, Push, "inproc://backend");
+    Proxy::start(bound(context, Pull, "inproc://frontend"), backend, None).unwrap()
 }
 
 #[deadline::test]
-fn proxy_returns_its_endpoints() {
+fn proxy_forwards_both_ways_and_captures() {
     let context = Context::new().unwrap();
-    let broker = Proxy::builder(
-        SocketSpec::new(Router).with(|socket| socket.set_rcvhwm(7)).bind("tcp://127.0.0.1:*").bind("ipc://*"),
-        SocketSpec::new(Kind::Dealer).bind("tcp://127.0.0.1:*"),
-    )
-    .capture(SocketSpec::new(Pub).bind("inproc://captured"))
-    .start(&context)
-    .unwrap();
-    assert!(broker.frontend_endpoints()[0].starts_with("tcp://127.0.0.1:"));
-    assert!(broker.frontend_endpoints()[1].starts_with("ipc://"));
-    assert_eq!(broker.capture_endpoints(), ["inproc://captured"]);
+    let (frontend, backend) = (context.owned_socket(Router).unwrap(), context.owned_socket(Dealer).unwrap());
+    let endpoints = [frontend.bind("tcp://127.0.0.1:*").unwrap(), frontend.bind("ipc://*").unwrap()];
+    let server = connected(&context, Rep, &backend.bind("tcp://127.0.0.1:*").unwrap());
+    let capture = bound(&context, Pub, "inproc://captured");
+    let broker = Proxy::start(frontend, backend, Some(capture.into_untyped())).unwrap();
     let captured = context.socket(Sub).unwrap();
     captured.subscribe("").unwrap();
     captured.connect("inproc://captured").unwrap();
-    let server = context.socket(Rep).unwrap();
-    server.connect(&broker.backend_endpoints()[0]).unwrap();
-    for endpoint in broker.frontend_endpoints() {
-        let client = context.socket(Req).unwrap();
-        client.connect(endpoint).unwrap();
+    for endpoint in &endpoints {
+        let client = connected(&context, Req, endpoint);
         client.send("question").unwrap();
         assert_eq!(server.recv().unwrap(), "question");
         server.send("answer").unwrap();
@@ -44,25 +35,20 @@ fn proxy_returns_its_endpoints() {
     }
     assert_eq!(captured.recv_multipart().unwrap().back().unwrap(), "question");
     assert!(broker.is_running());
-    let endpoint = broker.frontend_endpoints()[0].clone();
     assert!(broker.terminate().unwrap().is_empty());
     // The proxy's sockets are closed, so the endpoint is free soon.
     let next = context.socket(Pull).unwrap();
-    eventually("the endpoint is free", || next.bind(&endpoint).is_ok());
+    eventually("the endpoint is free", || next.bind(&endpoints[0]).is_ok());
 }
 
 #[deadline::test]
-fn proxy_connects_its_sockets_and_reports_name_the_description() {
+fn proxy_passes_subscriptions_on() {
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
     let news = publisher.bind("tcp://127.0.0.1:*").unwrap();
-    let (spec, line) = (SocketSpec::new(XSub).connect(&news), line!());
-    let forwarder = Proxy::builder(spec, SocketSpec::new(XPub).bind("inproc://news")).start(&context).unwrap();
-    assert!(forwarder.frontend_endpoints().is_empty());
-    let open = context.open_sockets();
-    assert!(open.iter().any(|socket| socket.kind() == Kind::XSub && socket.opened_at().line() == line));
-    let subscriber = context.socket(Sub).unwrap();
-    subscriber.connect("inproc://news").unwrap();
+    let backend = bound(&context, XPub, "inproc://news");
+    let _forwarder = Proxy::start(connected(&context, XSub, &news), backend, None).unwrap();
+    let subscriber = connected(&context, Sub, "inproc://news");
     subscriber.subscribe("news").unwrap();
     assert_eq!(publisher.recv().unwrap(), b"\x01news");
     publisher.send("news of today").unwrap();
@@ -70,41 +56,30 @@ fn proxy_connects_its_sockets_and_reports_name_the_description() {
 }
 
 #[deadline::test]
-fn proxy_start_reports_failures_of_its_thread() {
+fn proxy_returns_its_error_when_it_is_terminated() {
     let context = Context::new().unwrap();
-    let taken = context.socket(Pull).unwrap();
-    let endpoint = taken.bind("tcp://127.0.0.1:*").unwrap();
-    let start = |spec: SocketSpec<Push>| {
-        Proxy::builder(SocketSpec::new(Pull).bind("inproc://front"), spec).start(&context).unwrap_err()
-    };
-    assert_eq!(start(SocketSpec::new(Push).bind(&endpoint)).errno(), Errno::EADDRINUSE);
-    let error = start(SocketSpec::new(Push).with(|socket| socket.set_linger(Some(Duration::MAX))));
-    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_LINGER"));
-    let error = streamer().capture(SocketSpec::new(Pair).connect("nowhere")).start(&context).unwrap_err();
-    assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_connect"));
-    // The failed starts leave no open sockets.
-    assert_eq!(context.open_sockets().len(), 1);
-    let panicked = catch_unwind(AssertUnwindSafe(|| start(SocketSpec::new(Push).with(|_| panic!("on purpose")))));
-    assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
-    assert_eq!(context.open_sockets().len(), 1);
-    context.shutdown().unwrap();
-    assert_eq!(streamer().start(&context).unwrap_err().errno(), Errno::ETERM);
+    let [front, back] = ["inproc://front", "inproc://back"].map(|endpoint| bound(&context, Dealer, endpoint));
+    let capture = context.owned_socket(Pull).unwrap().into_untyped();
+    let proxy = Proxy::start(front, back, Some(capture)).unwrap();
+    eventually("it has ended", || !proxy.is_running());
+    assert_eq!(proxy.terminate().unwrap_err().error().errno(), Errno::EINVAL);
+    assert!(context.open_sockets().is_empty());
 }
 
 #[deadline::test]
 fn proxy_executes_commands_and_counts_messages() {
     let context = Context::new().unwrap();
-    let streamer = streamer().start(&context).unwrap();
+    let streamer = streamer(&context);
     let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
     source.connect("inproc://frontend").unwrap();
     sink.connect("inproc://backend").unwrap();
-    streamer.pause().unwrap();
+    streamer.handle().pause().unwrap();
     source.send("job").unwrap();
-    assert_eq!(streamer.statistics().unwrap().to_c(), [0; 8]);
-    streamer.resume().unwrap();
+    assert_eq!(streamer.handle().statistics().unwrap().to_c(), [0; 8]);
+    streamer.handle().resume().unwrap();
     assert_eq!(sink.recv().unwrap(), "job");
-    assert_eq!(streamer.statistics().unwrap().to_c(), [1, 3, 0, 0, 0, 0, 1, 3]);
-    let handle = streamer.handle();
+    assert_eq!(streamer.handle().statistics().unwrap().to_c(), [1, 3, 0, 0, 0, 0, 1, 3]);
+    let handle = streamer.handle().clone();
     handle.terminate().unwrap();
     eventually("it has ended", || !streamer.is_running());
     assert_eq!(handle.statistics().unwrap().to_c(), [1, 3, 0, 0, 0, 0, 1, 3]);
@@ -115,7 +90,7 @@ fn proxy_executes_commands_and_counts_messages() {
 fn proxy_ends_with_its_owner_and_with_its_context_in_any_order() {
     for round in 0..6 {
         let context = Context::new().unwrap();
-        let streamer = streamer().start(&context).unwrap();
+        let streamer = streamer(&context);
         let source = context.owned_socket(Push).unwrap();
         source.connect("inproc://frontend").unwrap();
         // The messages are more than the proxy can forward, since no peer receives.
@@ -148,8 +123,8 @@ fn proxy_ends_with_its_owner_and_with_its_context_in_any_order() {
 }
 
 #[deadline::test]
-fn a_caught_signal_ends_it_and_takes_nothing() {
-    const NAME: &str = "a_caught_signal_ends_it_and_takes_nothing";
+fn proxy_ends_by_a_caught_signal_and_takes_nothing() {
+    const NAME: &str = "proxy_ends_by_a_caught_signal_and_takes_nothing";
     if role().is_none() {
         return common::Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
@@ -175,8 +150,9 @@ fn a_caught_signal_ends_it_and_takes_nothing() {
         let outcome = zmq::proxy(&frontend, &backend, Some(capture.as_ref()));
         (outcome, frontend, backend, capture)
     });
-    let running = Proxy::builder(SocketSpec::new(Pull), SocketSpec::new(Push)).start(&context).unwrap();
-    running.pause().unwrap();
+    let (pull, push) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
+    let running = Proxy::start(pull, push, None).unwrap();
+    running.handle().pause().unwrap();
     // The capture socket takes two messages; then the proxy waits for it.
     assert_eq!((sink.recv().unwrap(), sink.recv().unwrap()), ("0".into(), "1".into()));
     // SAFETY: the signal is caught.
@@ -219,33 +195,29 @@ fn proxy_hands_over_a_held_message_when_a_caught_signal_ends_it() {
 }
 
 #[deadline::test]
-fn dealers_as_backend_of_a_broker_whose_workers_come_late() {
+fn proxy_leaves_requests_in_the_router_until_a_worker_comes() {
     let context = Context::new().unwrap();
-    let broker = Proxy::builder(
-        SocketSpec::new(Router).bind("inproc://frontend"),
-        SocketSpec::new(Dealer).bind("inproc://backend"),
-    )
-    .start(&context)
-    .unwrap();
+    let backend = bound(&context, Dealer, "inproc://backend");
+    let broker = Proxy::start(bound(&context, Router, "inproc://frontend"), backend, None).unwrap();
     let client = context.socket(Req).unwrap();
     client.connect("inproc://frontend").unwrap();
     client.send("question").unwrap();
     // No server is connected, so the proxy has not received the request.
-    assert_eq!(broker.statistics().unwrap().to_c(), [0; 8]);
+    assert_eq!(broker.handle().statistics().unwrap().to_c(), [0; 8]);
     let server = context.socket(Rep).unwrap();
     server.connect("inproc://backend").unwrap();
     assert_eq!(server.recv().unwrap(), "question");
 }
 
 #[deadline::test]
-fn a_forked_child_is_refused_and_drops_in_peace() {
-    const NAME: &str = "a_forked_child_is_refused_and_drops_in_peace";
+fn proxy_and_actor_refuse_a_forked_child_that_may_drop_them() {
+    const NAME: &str = "proxy_and_actor_refuse_a_forked_child_that_may_drop_them";
     if role().is_none() {
         return common::Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
     let context = Context::new().unwrap();
-    let proxy = streamer().start(&context).unwrap();
-    let actor = zmq::Actor::spawn(&context, "echo", |pipe| {
+    let proxy = streamer(&context);
+    let actor = zmq_patterns::Actor::spawn(&context, "echo", |pipe| {
         while let Some(message) = pipe.recv()? {
             pipe.send(message)?;
         }
@@ -255,8 +227,8 @@ fn a_forked_child_is_refused_and_drops_in_peace() {
     // SAFETY: the child only uses what is under test, and exits without running its parent's destructors.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let refused = proxy.pause().unwrap_err().errno() == Errno::EINVAL
-            && proxy.statistics().unwrap_err().errno() == Errno::EINVAL
+        let refused = proxy.handle().pause().unwrap_err().errno() == Errno::EINVAL
+            && proxy.handle().statistics().unwrap_err().errno() == Errno::EINVAL
             && actor.send("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
             && actor.recv().unwrap_err().errno() == Errno::ENOTSOCK
             && context.open_sockets().is_empty();

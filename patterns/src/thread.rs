@@ -1,0 +1,58 @@
+//! The threads of this crate, the process that they are in, and the panics of code that they run for users.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process;
+use std::thread::{Builder, JoinHandle};
+
+use zmq::{Errno, Error, Result};
+
+/// Starts a thread.
+///
+/// # Errors
+///
+/// `EAGAIN` if the system has no thread left.
+pub(crate) fn spawn<R: Send + 'static>(name: &str, body: impl FnOnce() -> R + Send + 'static) -> Result<JoinHandle<R>> {
+    let started = Builder::new().name(name.to_owned()).spawn(body);
+    started.map_err(|error| {
+        let errno = error.raw_os_error().map_or(Errno::EAGAIN, Errno::from_raw);
+        Error::new(errno, "pthread_create", format_args!("the thread {name:?}"))
+    })
+}
+
+/// The process that made a value. A forked child that inherits the value is another process, and has none of its threads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process(u32);
+
+impl Process {
+    pub(crate) fn current() -> Process {
+        Process(process::id())
+    }
+
+    pub(crate) fn is_current(self) -> bool {
+        self.0 == process::id()
+    }
+}
+
+/// Drops the payload of a panic. It is the user's: its drop may panic, and the drop of that second payload too, which is
+/// therefore leaked.
+fn drop_payload(payload: Box<dyn Any + Send>) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(second);
+    }
+}
+
+/// Drops a value of the user's, whose drop may panic. The panic hook has reported the panic.
+pub(crate) fn drop_user_value<T>(value: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        drop_payload(payload);
+    }
+}
+
+/// The text of a panic, from the payload that `catch_unwind` or `JoinHandle::join` returned.
+pub(crate) fn panic_text(payload: Box<dyn Any + Send>) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    drop_payload(payload);
+    text.unwrap_or_else(|| "a payload that is not a text".to_owned())
+}
