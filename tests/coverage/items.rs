@@ -25,6 +25,10 @@ pub struct Public {
     pub aliases: BTreeMap<String, BTreeSet<Item>>,
     /// The same for the items' own names.
     pub names: BTreeMap<String, BTreeSet<Item>>,
+    /// The number of modules, types, traits, functions, constants and macros.
+    pub items: usize,
+    /// The number of functions of types and traits.
+    pub methods: usize,
 }
 
 impl Public {
@@ -54,6 +58,12 @@ fn public_of(docs: &Value) -> Public {
     walk.items(&walk.item(&docs["root"])["inner"]["module"]["items"], "");
     let mut public = Public::default();
     for (item, own) in walk.found.into_values() {
+        let inner = &own["inner"];
+        if inner["function"].is_object() && !item.is_function {
+            public.methods += 1;
+        } else if !["variant", "struct_field", "assoc_const", "assoc_type"].iter().any(|part| !inner[part].is_null()) {
+            public.items += 1;
+        }
         let name = item.path.rsplit("::").next().unwrap_or_default();
         public.names.entry(name.to_owned()).or_default().insert(item.clone());
         for alias in attributes(own).flat_map(quoted) {
@@ -176,5 +186,7 @@ fn items_are_found_where_they_are_exported() {
         ]
     );
     assert_eq!(public.find("Renamed"), public.find("zmq_old"));
+    // A renamed struct, a module, a function of it and an enum; the method of the struct.
+    assert_eq!((public.items, public.methods), (4, 1));
     assert!(public.find("clone").is_empty() && public.find("Type").is_empty());
 }
