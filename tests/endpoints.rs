@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, has_patch, kinds, lacks_ipv6, skip_unless};
+use common::{has_patch, DEADLINE, eventually, has_patch, kinds, lacks_ipv6, skip_unless};
 use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub};
 
 /// A directory of its own for each test, gone with it.
@@ -346,7 +346,7 @@ fn names_that_libzmq_would_abort_over_are_refused() {
     let refused = |id: &str, endpoint: &str| router.connect_with_routing_id(id, endpoint).unwrap_err();
     router.connect_with_routing_id("alice", "inproc://peer").unwrap();
     let error = refused("alice", "inproc://other");
-    let errno = if common::has_patch(42) { Errno::EADDRINUSE } else { Errno::EINVAL };
+    let errno = if has_patch(42) { Errno::EADDRINUSE } else { Errno::EINVAL };
     assert_eq!((error.errno(), error.call()), (errno, "ZMQ_CONNECT_ROUTING_ID"));
     assert_eq!(refused("", "inproc://peer").errno(), Errno::EINVAL);
     assert_eq!(refused(&"x".repeat(256), "inproc://peer").errno(), Errno::EINVAL);
