@@ -24,7 +24,7 @@
 //! let server = context.socket(Rep)?;
 //! server.bind("tcp://*:5555")?;
 //! loop {
-//!     match server.recv() {
+//!     match server.recv_msg() {
 //!         Ok(request) => server.send(request)?,
 //!         Err(error) if error.errno() == Errno::EINTR => break,
 //!         Err(error) => return Err(error),
@@ -70,7 +70,7 @@ const FAULTS: [i32; 7] =
 /// let socket = context.socket(zmq::Pull)?;
 /// socket.bind("ipc://*")?;
 /// // Ctrl-C ends this wait.
-/// assert_eq!(socket.recv().unwrap_err().errno(), zmq::Errno::EINTR);
+/// assert_eq!(socket.recv_msg().unwrap_err().errno(), zmq::Errno::EINTR);
 /// # Ok(())
 /// # }
 /// ```

@@ -15,9 +15,9 @@
 //! client.connect(&endpoint)?;
 //!
 //! client.send("Hello")?;
-//! assert_eq!(server.recv()?.as_str(), Some("Hello"));
+//! assert_eq!(server.recv_msg()?.as_str(), Some("Hello"));
 //! server.send("World")?;
-//! assert_eq!(client.recv()?.as_str(), Some("World"));
+//! assert_eq!(client.recv_msg()?.as_str(), Some("World"));
 //! # Ok(())
 //! # }
 //! ```
@@ -155,7 +155,7 @@ pub use proxy::{
 };
 pub use raw::PollItem;
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
-pub use socket::{BindGuard, ConnectGuard, Flags, Received, Socket, SocketRef, TrySend};
+pub use socket::{BindGuard, ConnectGuard, Received, Socket, SocketRef, TrySend, Within};
 pub use timers::{TimerId, Timers};
 pub use util::{has, strerror, version};
 

@@ -215,7 +215,7 @@ impl Message {
     /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
     /// # right.connect(&left.bind("tcp://127.0.0.1:*")?)?;
     /// left.send("Hello, world. How are you, and all the others?")?;
-    /// let mut message = right.recv()?;
+    /// let mut message = right.recv_msg()?;
     /// message.make_mut().make_ascii_uppercase();
     /// assert_eq!(message, "HELLO, WORLD. HOW ARE YOU, AND ALL THE OTHERS?");
     ///
@@ -266,9 +266,9 @@ impl Message {
     /// # left.bind("inproc://pair")?;
     /// # right.connect("inproc://pair")?;
     /// left.send_multipart(["key", "value"])?;
-    /// let key = right.recv()?;
+    /// let key = right.recv_msg()?;
     /// assert!(key.more());
-    /// let value = right.recv()?;
+    /// let value = right.recv_msg()?;
     /// assert!(!value.more());
     /// # Ok(())
     /// # }
@@ -319,7 +319,7 @@ impl Message {
     /// let client = context.socket(Dealer)?;
     /// client.connect(&server.bind("tcp://127.0.0.1:*")?)?;
     /// client.send("Hello")?;
-    /// let message = server.recv()?;
+    /// let message = server.recv_msg()?;
     /// assert_eq!(message.gets("Socket-Type").as_deref(), Some("DEALER"));
     /// assert_eq!(message.gets("Peer-Address").as_deref(), Some("127.0.0.1"));
     /// # Ok(())

@@ -222,13 +222,13 @@ impl fmt::Debug for PollItem<'_> {
 ///                 self.forward()?;
 ///             }
 ///             if backend {
-///                 self.backend.recv()?;
+///                 self.backend.recv_msg()?;
 ///             }
 ///         }
 ///     }
 ///
 ///     fn forward(&mut self) -> Result<()> {
-///         self.backend.send(self.frontend.recv()?)?;
+///         self.backend.send(self.frontend.recv_msg()?)?;
 ///         self.forwarded += 1;
 ///         Ok(())
 ///     }

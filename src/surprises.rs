@@ -27,7 +27,7 @@
 //! push.set_immediate(true)?;
 //! push.set_linger(Some(Duration::ZERO))?;
 //! push.connect("tcp://127.0.0.1:9")?;
-//! assert!(!push.try_send("job")?.is_sent());
+//! assert!(!push.now().send("job")?.is_sent());
 //! # Ok(())
 //! # }
 //! ```
@@ -52,7 +52,7 @@
 //! program uses it. So does a DISH with its groups.
 //!
 //! - Why: the socket itself subscribes again.
-//! - Do: poll the socket, or wait in [`Socket::recv`]: both use it. In an event loop of your own, wait for
+//! - Do: poll the socket, or wait in [`Socket::recv_msg`]: both use it. In an event loop of your own, wait for
 //!   [`Socket::fd`] and call [`Socket::events`] when it is readable.
 //!
 //! ## ZMQ_PROBE_ROUTER is silent when a connection is made again
@@ -112,7 +112,7 @@
 //! message.
 //!
 //! - Why: each pattern has its rule, and neither is an error to libzmq.
-//! - Do: bound the wait by [`Socket::send_timeout`], [`Socket::try_send`] or [`Socket::set_sndtimeo`].
+//! - Do: bound the wait by [`Socket::within`], [`Socket::now`] or [`Socket::set_sndtimeo`].
 //!
 //! ## A PUB drops messages before the subscription arrives
 //!
@@ -202,7 +202,7 @@
 //! The empty message that ends a connection waits, as each message to that client does.
 //!
 //! - Why: the end of a connection queues behind its data.
-//! - Do: send by [`Socket::send_multipart_timeout`], and set [`Socket::set_tcp_maxrt`], after which the system ends the
+//! - Do: send by [`Socket::within`], and set [`Socket::set_tcp_maxrt`], after which the system ends the
 //!   connection of a client that takes nothing.
 //!
 //! # Endpoints and options
@@ -321,9 +321,8 @@
 //! [`Socket::events`]: crate::Socket::events
 //! [`Socket::fd`]: crate::Socket::fd
 //! [`Socket::monitor`]: crate::Socket::monitor
-//! [`Socket::recv`]: crate::Socket::recv
-//! [`Socket::send_multipart_timeout`]: crate::Socket::send_multipart_timeout
-//! [`Socket::send_timeout`]: crate::Socket::send_timeout
+//! [`Socket::recv_msg`]: crate::Socket::recv_msg
+//! [`Socket::within`]: crate::Socket::within
 //! [`Socket::set_conflate`]: crate::Socket::set_conflate
 //! [`Socket::set_heartbeat_ivl`]: crate::Socket::set_heartbeat_ivl
 //! [`Socket::set_heartbeat_ttl`]: crate::Socket::set_heartbeat_ttl
@@ -339,7 +338,7 @@
 //! [`Socket::set_xpub_nodrop`]: crate::Socket::set_xpub_nodrop
 //! [`Socket::set_xpub_verbose`]: crate::Socket::set_xpub_verbose
 //! [`Socket::set_xpub_verboser`]: crate::Socket::set_xpub_verboser
-//! [`Socket::try_send`]: crate::Socket::try_send
+//! [`Socket::now`]: crate::Socket::now
 //! [`Socket::unbind`]: crate::Socket::unbind
 //! [`Socket::wait_for_subscribers`]: crate::Socket::wait_for_subscribers
 //! [`Socket::wait_for_topics`]: crate::Socket::wait_for_topics

@@ -16,11 +16,11 @@ pub use crate::multipart::format_frame;
 use crate::socket::Socket;
 
 /// Receives one frame as a text, waiting for it. Bytes that are not UTF-8 become the replacement character: to receive
-/// routing ids, use [`Socket::recv`].
+/// routing ids, use [`Socket::recv_msg`].
 ///
 /// # Errors
 ///
-/// As [`Socket::recv`]. C's `s_recv` returns `NULL` then.
+/// As [`Socket::recv_msg`]. C's `s_recv` returns `NULL` then.
 ///
 /// ```
 /// use zmq::zhelpers::{s_recv, s_send};
@@ -36,7 +36,7 @@ use crate::socket::Socket;
 /// # }
 /// ```
 pub fn s_recv<T: CanRecv>(socket: &Socket<'_, T>) -> Result<String> {
-    Ok(String::from_utf8_lossy(&socket.recv()?).into_owned())
+    Ok(String::from_utf8_lossy(&socket.recv_msg()?).into_owned())
 }
 
 /// Sends a text as one frame, without a NUL, and gives its length in bytes.
@@ -54,7 +54,7 @@ pub fn s_recv<T: CanRecv>(socket: &Socket<'_, T>) -> Result<String> {
 /// # left.bind("inproc://pair")?;
 /// # right.connect("inproc://pair")?;
 /// assert_eq!(s_send(&left, "Hello")?, 5);
-/// assert_eq!(right.recv()?, "Hello");
+/// assert_eq!(right.recv_msg()?, "Hello");
 /// # Ok(())
 /// # }
 /// ```
@@ -91,7 +91,7 @@ pub fn s_sendmore<T: CanSend + CanMultipart>(socket: &Socket<'_, T>, text: &str)
 ///
 /// # Errors
 ///
-/// As [`Socket::recv`].
+/// As [`Socket::recv_msg`].
 ///
 /// ```
 /// # use zmq::{Context, Pair};

@@ -135,7 +135,7 @@ impl PipeEnd {
                 let error = Error::new(Errno::ECANCELED, "zmq_msg_send", "the other end of the pipe is closed");
                 return Err(SendError::new(message, error));
             }
-            match self.socket.try_send_multipart(message)? {
+            match self.socket.now().send_multipart(message)? {
                 TrySend::Sent => {
                     self.outgoing.sent.fetch_add(1, Ordering::Release);
                     return Ok(());
@@ -151,7 +151,7 @@ impl PipeEnd {
     fn try_recv(&self) -> Result<Polled> {
         // Read before the socket: all messages that were sent before closing can then be received.
         let closed = self.incoming.closed.load(Ordering::Acquire);
-        match self.socket.try_recv_multipart()? {
+        match self.socket.now().recv_multipart()? {
             None if closed => Ok(Polled::Closed),
             None => Ok(Polled::Nothing),
             Some(_) if self.incoming.closed.load(Ordering::Acquire) && self.has_all() => Ok(Polled::Closed),
@@ -201,7 +201,7 @@ impl PipeEnd {
         }
         let _ = self.link.shutdown(Shutdown::Write);
         // If the pipe is full, a poller of the other end is awake already.
-        let _ = self.socket.try_send("");
+        let _ = self.socket.now().send("");
     }
 }
 

@@ -30,7 +30,7 @@ type Setup = Box<dyn Fn(&Socket<'static, Req>) -> Result<()> + Send>;
 /// let server = context.owned_socket(Rep)?;
 /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
 /// let serving = std::thread::spawn(move || -> zmq::Result<()> {
-///     let request = server.recv()?;
+///     let request = server.recv_msg()?;
 ///     Ok(server.send(request)?)
 /// });
 ///

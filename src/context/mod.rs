@@ -179,7 +179,7 @@ impl Context {
     /// #     unsafe { libc::pthread_kill(thread, libc::SIGHUP) };
     /// # });
     /// // Another process sends SIGHUP meanwhile.
-    /// assert_eq!(socket.recv().unwrap_err().errno(), Errno::EINTR);
+    /// assert_eq!(socket.recv_msg().unwrap_err().errno(), Errno::EINTR);
     /// assert!(RELOAD.load(Ordering::SeqCst));
     /// # Ok(())
     /// # }
@@ -207,7 +207,7 @@ impl Context {
     /// let context = Context::new()?;
     /// let socket = context.socket(zmq::Pull)?;
     /// context.shutdown()?;
-    /// assert_eq!(socket.recv().unwrap_err().errno(), Errno::ETERM);
+    /// assert_eq!(socket.recv_msg().unwrap_err().errno(), Errno::ETERM);
     /// # Ok(())
     /// # }
     /// ```

@@ -55,7 +55,7 @@ impl<T: HasFd> AsyncSocket<T> {
         T: CanRecv + CanMultipart,
     {
         loop {
-            let received = self.socket.try_recv_multipart();
+            let received = self.socket.now().recv_multipart();
             // A failure must not lose the message. The next call meets it again.
             let _ = self.events();
             if let Some(message) = received? {
@@ -70,7 +70,7 @@ impl<T: HasFd> AsyncSocket<T> {
         T: CanSend + CanMultipart,
     {
         loop {
-            let sent = self.socket.try_send_multipart(message);
+            let sent = self.socket.now().send_multipart(message);
             // A failure must not hide that the message was sent. The next call meets it again.
             let _ = self.events();
             match sent.map_err(zmq::Error::from)?.into_unsent() {

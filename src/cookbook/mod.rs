@@ -39,7 +39,7 @@
 //! subscriber.subscribe("A")?;
 //! subscriber.connect(&publisher.bind("tcp://127.0.0.1:*")?)?;
 //!
-//! assert_eq!(publisher.recv()?, b"\x01A");
+//! assert_eq!(publisher.recv_msg()?, b"\x01A");
 //! publisher.send("B is for nobody")?;
 //! publisher.send("A is for you")?;
 //! assert_eq!(subscriber.recv_string()?, "A is for you");
@@ -71,7 +71,7 @@
 //!             results.connect("inproc://results")?;
 //!             results.send("ready")?;
 //!             loop {
-//!                 match jobs.recv()? {
+//!                 match jobs.recv_msg()? {
 //!                     end if end.is_empty() => return Ok(()),
 //!                     job => results.send(job.len().to_string())?,
 //!                 }
@@ -81,7 +81,7 @@
 //!     .collect();
 //!
 //! for _ in &workers {
-//!     results.recv()?; // all are there, so jobs are dealt out to all
+//!     results.recv_msg()?; // all are there, so jobs are dealt out to all
 //! }
 //! jobs.send("four")?;
 //! assert_eq!(results.recv_string()?, "4");
@@ -137,7 +137,7 @@
 //!     println!("nothing yet");
 //! }
 //! if items[0].is_readable() {
-//!     println!("a job: {:?}", jobs.recv()?);
+//!     println!("a job: {:?}", jobs.recv_msg()?);
 //! }
 //! # Ok(())
 //! # }
@@ -166,7 +166,7 @@
 //!
 //! let image: Arc<[u8]> = vec![0; 1 << 20].into();
 //! left.send(image.clone())?;
-//! let received: Message = right.recv()?;
+//! let received: Message = right.recv_msg()?;
 //! assert_eq!(received.as_ptr(), image.as_ptr());
 //! # Ok(())
 //! # }

@@ -32,7 +32,7 @@
 //! let client = context.socket(Req)?;
 //! client.connect(&endpoint)?;
 //! client.send("Hello")?;
-//! server.recv()?;
+//! server.recv_msg()?;
 //! // Closing the socket ends its monitor, and so the thread.
 //! drop(server);
 //! assert_eq!(log.join().unwrap()?, 1);

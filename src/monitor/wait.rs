@@ -127,7 +127,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// assert!(publisher.wait_for_topics(1, Duration::from_secs(5))?);
     /// publisher.send("weather: fine")?;
-    /// assert_eq!(subscriber.recv()?, "weather: fine");
+    /// assert_eq!(subscriber.recv_msg()?, "weather: fine");
     /// # Ok(())
     /// # }
     /// ```
@@ -148,7 +148,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`], except `EAGAIN`.
+    /// As [`Socket::recv_msg`], except `EAGAIN`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -169,7 +169,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// assert_eq!(received, ["\u{1}weather", "\u{1}weather"]);
     /// publisher.send("weather: fine")?;
     /// for subscriber in &subscribers {
-    ///     assert_eq!(subscriber.recv()?, "weather: fine");
+    ///     assert_eq!(subscriber.recv_msg()?, "weather: fine");
     /// }
     /// # Ok(())
     /// # }

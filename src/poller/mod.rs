@@ -100,8 +100,8 @@ impl<K> PollerEvent<K> {
 /// poller.add(&bulk, From::Bulk, PollEvents::POLLIN)?;
 /// for event in poller.wait(None)? {
 ///     match event.key {
-///         From::Urgent => println!("urgent: {:?}", urgent.recv()?),
-///         From::Bulk => assert_eq!(bulk.recv()?, "work"),
+///         From::Urgent => println!("urgent: {:?}", urgent.recv_msg()?),
+///         From::Bulk => assert_eq!(bulk.recv_msg()?, "work"),
 ///     }
 /// }
 /// # Ok(())
@@ -472,7 +472,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// let mut poller = Poller::new()?;
     /// poller.add(&socket, "jobs", PollEvents::POLLIN)?;
     /// for event in poller.wait(Duration::from_millis(10))? {
-    ///     println!("{}: {:?}", event.key, socket.recv()?);
+    ///     println!("{}: {:?}", event.key, socket.recv_msg()?);
     /// }
     /// # Ok(())
     /// # }
@@ -510,7 +510,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     ///     }
     ///     poller.remove(event.key)?;
     /// }
-    /// assert_eq!(sink.recv()?, "work");
+    /// assert_eq!(sink.recv_msg()?, "work");
     /// # Ok(())
     /// # }
     /// ```

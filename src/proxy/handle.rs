@@ -41,12 +41,12 @@ const CALL: &str = "zmq_proxy_steerable";
 ///         scope.spawn(move || handle.run(&frontend, &backend, None))
 ///     };
 ///     source.send("job")?;
-///     assert_eq!(sink.recv()?, "job");
+///     assert_eq!(sink.recv_msg()?, "job");
 ///     handle.pause()?;
 ///     source.send("next job")?;
 ///     assert_eq!(handle.statistics()?.backend.sent.messages, 1);
 ///     handle.resume()?;
-///     assert_eq!(sink.recv()?, "next job");
+///     assert_eq!(sink.recv_msg()?, "next job");
 ///     handle.terminate()?;
 ///     assert!(forwarder.join().unwrap()?.is_empty());
 ///     Ok(())

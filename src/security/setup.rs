@@ -52,7 +52,7 @@ const CALL: &str = "secure";
 /// client.connect(&endpoint)?;
 ///
 /// client.send("Hello")?;
-/// assert_eq!(server.recv()?.gets("User-Id"), Some(client_public.to_string().into()));
+/// assert_eq!(server.recv_msg()?.gets("User-Id"), Some(client_public.to_string().into()));
 /// # Ok(())
 /// # }
 /// ```

@@ -3,12 +3,10 @@
 use std::ffi::CString;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use super::recv::unless_again;
 use super::wait::Wait;
-use super::{Core, Socket};
-use crate::deadline::Deadline;
+use super::{Core, Socket, TrySend, Within};
 use crate::error::LongId;
 use crate::error::{Errno, Error, Result, SendError};
 use crate::kind::groups::RouterKind;
@@ -50,7 +48,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// radio.send_to_group("music", "la la la")?;
     /// radio.send_to_group("news", "it rains")?;
-    /// let message = dish.recv()?;
+    /// let message = dish.recv_msg()?;
     /// assert_eq!(message, "it rains");
     /// assert_eq!(message.group(), "news");
     /// # Ok(())
@@ -117,11 +115,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSendToGroup,
     {
-        let mut message = message.into();
-        match message.set_group(group) {
-            Ok(()) => self.send_typed(message),
-            Err(error) => Err(SendError::new(message, error)),
-        }
+        self.core().send_to_group(group, message.into(), Wait::ByOption)
     }
 
     /// Sends a message to the peer with a number: [`Message::set_routing_id`] and [`Socket::send`] in one. Waits while
@@ -144,10 +138,10 @@ impl<T: SocketType> Socket<'_, T> {
     /// client.connect(&endpoint)?;
     ///
     /// client.send("Hello")?;
-    /// let request = server.recv()?;
+    /// let request = server.recv_msg()?;
     /// let from = request.routing_id().ok_or("a SERVER's messages have one")?;
     /// server.send_to_peer(from, "World")?;
-    /// assert_eq!(client.recv()?, "World");
+    /// assert_eq!(client.recv_msg()?, "World");
     /// # Ok(())
     /// # }
     /// ```
@@ -157,11 +151,7 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanSendToPeer,
     {
-        let mut message = message.into();
-        match message.set_routing_id(id) {
-            Ok(()) => self.send_typed(message),
-            Err(error) => Err(SendError::new(message, error)),
-        }
+        self.core().send_to_peer(id, message.into(), Wait::ByOption)
     }
 
     /// Connects, and gives the number that this PEER sends to the new peer by: [`Socket::send_to_peer`].
@@ -182,7 +172,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// let right = context.socket(Peer)?;
     /// let id = right.connect_peer(&endpoint)?;
     /// right.send_to_peer(id, "Hello")?;
-    /// assert_eq!(left.recv()?, "Hello");
+    /// assert_eq!(left.recv_msg()?, "Hello");
     /// # Ok(())
     /// # }
     /// ```
@@ -227,39 +217,20 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: HasDatagrams,
     {
-        let datagram = Multipart::from([Message::from(address.to_string()), body.into()]);
-        match self.core().check_has_datagrams(SEND) {
-            Ok(()) => self.core().send_parts(datagram, Wait::ByOption),
-            Err(error) => Err(SendError::new(datagram, error)),
-        }
+        self.core().send_to(address, body.into(), Wait::ByOption)
     }
 
     /// Waits for a datagram, and receives it: the address of its sender, and its body.
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`]; `EAGAIN` after [`Socket::set_rcvtimeo`]'s time; `EFSM` if [`Socket::recv`] has taken the
+    /// As [`Socket::recv_msg`]; `EAGAIN` after [`Socket::set_rcvtimeo`]'s time; `EFSM` if [`Socket::recv_msg`] has taken the
     /// address of a datagram whose body is still there; `ENOTSUP` if an untyped socket is not a DGRAM.
     pub fn recv_from(&self) -> Result<(SocketAddr, Message)>
     where
         T: HasDatagrams,
     {
-        self.core().check_between_datagrams()?;
-        datagram(self.core().recv_parts(Wait::ByOption)?)
-    }
-
-    /// Receives a datagram, waiting for `timeout` at most: `None` after that.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::recv_from`], except `EAGAIN`.
-    pub fn recv_from_timeout(&self, timeout: Duration) -> Result<Option<(SocketAddr, Message)>>
-    where
-        T: HasDatagrams,
-    {
-        self.core().check_between_datagrams()?;
-        let wait = Wait::Until(Deadline::after(timeout));
-        unless_again(self.core().recv_parts(wait))?.map(datagram).transpose()
+        self.core().recv_from(Wait::ByOption)
     }
 
     /// Whether a ROUTER has room for a message to the peer of a routing id: `POLLOUT` or nothing.
@@ -296,9 +267,89 @@ impl<T: SocketType> Socket<'_, T> {
         let state = self.core().raw().peer_state(id).map_err(|errno| errno.with_detail(CALL, LongId(id)))?;
         Ok(PollEvents::from_int(state))
     }
+}
 
-    fn send_typed(&self, message: Message) -> Result<(), SendError> {
-        self.core().send_message(message, false, Wait::ByOption)
+/// # Draft kinds
+impl<T: SocketType> Within<'_, '_, T> {
+    /// Sends a message to a group: see [`Socket::send_to_group`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::send_to_group`], except `EAGAIN`.
+    pub fn send_to_group(self, group: &str, message: impl Into<Message>) -> Result<TrySend, SendError>
+    where
+        T: CanSendToGroup,
+    {
+        TrySend::from_outcome(self.core().send_to_group(group, message.into(), self.wait()))
+    }
+
+    /// Sends a message to the peer with a number: see [`Socket::send_to_peer`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::send_to_peer`], except `EAGAIN`.
+    pub fn send_to_peer(self, id: NonZeroU32, message: impl Into<Message>) -> Result<TrySend, SendError>
+    where
+        T: CanSendToPeer,
+    {
+        TrySend::from_outcome(self.core().send_to_peer(id, message.into(), self.wait()))
+    }
+
+    /// Sends a datagram to an address: see [`Socket::send_to`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::send_to`], except `EAGAIN`.
+    pub fn send_to(
+        self,
+        address: SocketAddr,
+        body: impl Into<Message>,
+    ) -> Result<TrySend<Multipart>, SendError<Multipart>>
+    where
+        T: HasDatagrams,
+    {
+        TrySend::from_outcome(self.core().send_to(address, body.into(), self.wait()))
+    }
+
+    /// Receives a datagram: see [`Socket::recv_from`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::recv_from`], except `EAGAIN`.
+    pub fn recv_from(self) -> Result<Option<(SocketAddr, Message)>>
+    where
+        T: HasDatagrams,
+    {
+        unless_again(self.core().recv_from(self.wait()))
+    }
+}
+
+impl Core {
+    fn send_to_group(&self, group: &str, mut message: Message, wait: Wait) -> Result<(), SendError> {
+        match message.set_group(group) {
+            Ok(()) => self.send_message(message, false, wait),
+            Err(error) => Err(SendError::new(message, error)),
+        }
+    }
+
+    fn send_to_peer(&self, id: NonZeroU32, mut message: Message, wait: Wait) -> Result<(), SendError> {
+        match message.set_routing_id(id) {
+            Ok(()) => self.send_message(message, false, wait),
+            Err(error) => Err(SendError::new(message, error)),
+        }
+    }
+
+    fn send_to(&self, address: SocketAddr, body: Message, wait: Wait) -> Result<(), SendError<Multipart>> {
+        let datagram = Multipart::from([Message::from(address.to_string()), body]);
+        match self.check_has_datagrams(SEND) {
+            Ok(()) => self.send_parts(datagram, wait),
+            Err(error) => Err(SendError::new(datagram, error)),
+        }
+    }
+
+    fn recv_from(&self, wait: Wait) -> Result<(SocketAddr, Message)> {
+        self.check_between_datagrams()?;
+        datagram(self.recv_parts(wait)?)
     }
 }
 

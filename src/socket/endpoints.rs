@@ -129,7 +129,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// let client = context.socket(zmq::Req)?;
     /// client.connect(&endpoint)?;
     /// client.send("Hello")?;
-    /// assert_eq!(server.recv()?, "Hello");
+    /// assert_eq!(server.recv_msg()?, "Hello");
     /// # Ok(())
     /// # }
     /// ```
@@ -163,7 +163,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// client.send("waits for the server to come")?;
     /// let server = context.socket(zmq::Rep)?;
     /// server.bind("inproc://server")?;
-    /// assert_eq!(server.recv()?, "waits for the server to come");
+    /// assert_eq!(server.recv_msg()?, "waits for the server to come");
     /// # Ok(())
     /// # }
     /// ```
@@ -186,7 +186,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// let source = context.socket(zmq::Push)?;
     /// let connected = source.connect_scoped(&endpoint)?;
     /// source.send("work")?;
-    /// assert_eq!(sink.recv()?, "work");
+    /// assert_eq!(sink.recv_msg()?, "work");
     /// drop(connected);
     /// assert!(source.disconnect(&endpoint).is_err());
     /// # Ok(())
@@ -217,7 +217,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// let client = context.socket(zmq::Router)?;
     /// client.connect_with_routing_id("alice", &endpoint)?;
     /// client.send_multipart(["alice", "Hello"])?;
-    /// assert_eq!(server.recv()?.as_str(), Some("Hello"));
+    /// assert_eq!(server.recv_msg()?.as_str(), Some("Hello"));
     /// # Ok(())
     /// # }
     /// ```
@@ -313,7 +313,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// let socket = context.socket(zmq::Push)?;
     /// socket.connect(&endpoint)?;
     /// socket.disconnect(&endpoint)?;
-    /// assert!(!socket.try_send("nobody is there")?.is_sent());
+    /// assert!(!socket.now().send("nobody is there")?.is_sent());
     /// # Ok(())
     /// # }
     /// ```

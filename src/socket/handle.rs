@@ -116,7 +116,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// let mut sockets: Vec<Socket<'_>> = Vec::new();
     /// sockets.push(context.socket(Pull)?.into_untyped());
     /// sockets.push(context.socket(Sub)?.into_untyped());
-    /// assert!(sockets[0].try_recv()?.is_none());
+    /// assert!(sockets[0].now().recv_msg()?.is_none());
     /// # Ok(())
     /// # }
     /// ```

@@ -4,7 +4,6 @@ mod address;
 #[cfg(feature = "draft")]
 mod draft;
 mod endpoints;
-mod flags;
 mod guards;
 mod handle;
 mod maybe_owned;
@@ -16,8 +15,8 @@ mod reference;
 mod send;
 mod state;
 mod wait;
+mod within;
 
-pub use flags::Flags;
 pub use guards::{BindGuard, ConnectGuard};
 pub(crate) use maybe_owned::MaybeOwned;
 pub(crate) use poller_notify::Used;
@@ -27,6 +26,7 @@ pub(crate) use recv::unless_again;
 pub use reference::SocketRef;
 pub use send::TrySend;
 pub(crate) use wait::Wait;
+pub use within::Within;
 
 use std::ffi::{c_short, c_void};
 use std::marker::PhantomData;

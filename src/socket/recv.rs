@@ -1,11 +1,9 @@
 //! Receiving.
 
 use std::ffi::c_int;
-use std::time::Duration;
 
 use super::wait::Wait;
-use super::{Core, Flags, Socket};
-use crate::deadline::Deadline;
+use super::{Core, Socket};
 use crate::error::{Errno, RecvStringError, Result};
 use crate::kind::{CanMultipart, CanRecv, Kind, SocketType};
 use crate::known::Conflating;
@@ -65,52 +63,25 @@ impl<T: SocketType> Socket<'_, T> {
     /// # left.bind("inproc://pair")?;
     /// # right.connect("inproc://pair")?;
     /// left.send(&b"bytes"[..])?;
-    /// assert_eq!(&*right.recv()?, b"bytes");
+    /// assert_eq!(&*right.recv_msg()?, b"bytes");
     /// # Ok(())
     /// # }
     /// ```
     #[doc(alias = "zmq_recv")]
     #[doc(alias = "zmq_msg_recv")]
     #[inline]
-    pub fn recv(&self) -> Result<Message>
+    pub fn recv_msg(&self) -> Result<Message>
     where
         T: CanRecv,
     {
         self.core().recv_fast()
     }
 
-    /// Receives with C's flags, for code that is ported line by line: with [`Flags::DONTWAIT`], `EAGAIN` is an error.
+    /// Receives into an existing message, as `zmq_msg_recv` does. Its old content is gone even if the call fails.
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`].
-    ///
-    /// ```
-    /// use zmq::{Errno, Flags};
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Pull)?;
-    /// let error = socket.recv_with(Flags::DONTWAIT).unwrap_err();
-    /// assert_eq!(error.errno(), Errno::EAGAIN);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_msg_recv")]
-    #[doc(alias = "zmq_recvmsg")]
-    #[inline]
-    pub fn recv_with(&self, flags: Flags) -> Result<Message>
-    where
-        T: CanRecv,
-    {
-        self.core().recv_message(Wait::from_flags(flags))
-    }
-
-    /// Receives into an existing message. Its old content is gone even if the call fails.
-    ///
-    /// # Errors
-    ///
-    /// As [`Socket::recv`].
+    /// As [`Socket::recv_msg`].
     ///
     /// ```
     /// use zmq::Message;
@@ -124,7 +95,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// left.send("two")?;
     /// let mut message = Message::new();
     /// for expected in ["one", "two"] {
-    ///     right.recv_msg(&mut message)?;
+    ///     right.recv(&mut message)?;
     ///     assert_eq!(message, expected);
     /// }
     /// # Ok(())
@@ -132,18 +103,18 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     #[doc(alias = "zmq_msg_recv")]
     #[inline]
-    pub fn recv_msg(&self, message: &mut Message) -> Result<()>
+    pub fn recv(&self, message: &mut Message) -> Result<()>
     where
         T: CanRecv,
     {
-        self.core().recv_part(message.raw_mut(), Wait::ByOption).map_err(|errno| self.core().failed(CALL, errno))
+        self.core().recv_to(message, Wait::ByOption)
     }
 
     /// Receives into a buffer. The end of a longer message is lost; [`Received`] has the message's size.
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`], and `EINVAL` for an empty buffer; the message then stays in the queue.
+    /// As [`Socket::recv_msg`], and `EINVAL` for an empty buffer; the message then stays in the queue.
     ///
     /// ```
     /// # use zmq::{Context, Pair};
@@ -170,86 +141,11 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().recv_into_fast(buffer)
     }
 
-    /// Receives into a buffer with C's flags, for code that is ported line by line: with [`Flags::DONTWAIT`], `EAGAIN` is
-    /// an error.
-    ///
-    /// # Errors
-    ///
-    /// As [`Socket::recv_into`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// # let (left, right) = (context.socket(zmq::Pair)?, context.socket(zmq::Pair)?);
-    /// # left.bind("inproc://pair")?;
-    /// # right.connect("inproc://pair")?;
-    /// use zmq::{Errno, Flags};
-    ///
-    /// let mut buffer = [0; 16];
-    /// let error = right.recv_into_with(&mut buffer, Flags::DONTWAIT).unwrap_err();
-    /// assert_eq!(error.errno(), Errno::EAGAIN);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_recv")]
-    pub fn recv_into_with(&self, buffer: &mut [u8], flags: Flags) -> Result<Received>
-    where
-        T: CanRecv,
-    {
-        self.core().recv_into(buffer, Wait::from_flags(flags))
-    }
-
-    /// Receives into a buffer if a message is there: `None` if not.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::recv_into`], except `EAGAIN`.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Pull)?;
-    /// assert!(socket.try_recv_into(&mut [0; 10])?.is_none());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_recv")]
-    #[doc(alias = "ZMQ_DONTWAIT")]
-    pub fn try_recv_into(&self, buffer: &mut [u8]) -> Result<Option<Received>>
-    where
-        T: CanRecv,
-    {
-        unless_again(self.core().recv_into(buffer, Wait::No))
-    }
-
-    /// Receives into a buffer, waiting for `timeout` at most: `None` after that.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::recv_into`], except `EAGAIN`.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Pull)?;
-    /// assert!(socket.recv_into_timeout(&mut [0; 10], std::time::Duration::from_millis(10))?.is_none());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_recv")]
-    #[doc(alias = "ZMQ_RCVTIMEO")]
-    pub fn recv_into_timeout(&self, buffer: &mut [u8], timeout: Duration) -> Result<Option<Received>>
-    where
-        T: CanRecv,
-    {
-        unless_again(self.core().recv_into(buffer, Wait::Until(Deadline::after(timeout))))
-    }
-
     /// Receives a text.
     ///
     /// # Errors
     ///
-    /// The errors of [`Socket::recv`], or the message's bytes if they are not UTF-8.
+    /// The errors of [`Socket::recv_msg`], or the message's bytes if they are not UTF-8.
     ///
     /// ```
     /// use zmq::RecvStringError;
@@ -271,61 +167,14 @@ impl<T: SocketType> Socket<'_, T> {
     where
         T: CanRecv,
     {
-        let message = self.core().recv_message(Wait::ByOption)?;
-        String::from_utf8(message.to_vec()).map_err(RecvStringError::NotUtf8)
-    }
-
-    /// Receives a message if one is there: `None` if not.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::recv`], except `EAGAIN`.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Pull)?;
-    /// assert!(socket.try_recv()?.is_none());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_DONTWAIT")]
-    pub fn try_recv(&self) -> Result<Option<Message>>
-    where
-        T: CanRecv,
-    {
-        unless_again(self.core().recv_message(Wait::No))
-    }
-
-    /// Receives a message, waiting for `timeout` at most: `None` after that.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::recv`], except `EAGAIN`.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Pull)?;
-    /// assert!(socket.recv_timeout(Duration::from_millis(10))?.is_none());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_RCVTIMEO")]
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<Message>>
-    where
-        T: CanRecv,
-    {
-        unless_again(self.core().recv_message(Wait::Until(Deadline::after(timeout))))
+        self.core().recv_string(Wait::ByOption)
     }
 
     /// Receives a whole multipart message, waiting for it.
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`].
+    /// As [`Socket::recv_msg`].
     ///
     /// ```
     /// # use zmq::{Context, Pair};
@@ -349,61 +198,6 @@ impl<T: SocketType> Socket<'_, T> {
     {
         self.core().recv_parts(Wait::ByOption)
     }
-
-    /// Receives a whole multipart message if one is there: `None` if not.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::recv`], except `EAGAIN`.
-    ///
-    /// ```
-    /// # use zmq::{Context, Pair};
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = Context::new()?;
-    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
-    /// # left.bind("inproc://pair")?;
-    /// # right.connect("inproc://pair")?;
-    /// assert!(right.try_recv_multipart()?.is_none());
-    /// left.send_multipart(["key", "value"])?;
-    /// assert_eq!(right.try_recv_multipart()?, Some(["key", "value"].into()));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn try_recv_multipart(&self) -> Result<Option<Multipart>>
-    where
-        T: CanRecv + CanMultipart,
-    {
-        unless_again(self.core().recv_parts(Wait::No))
-    }
-
-    /// Receives a whole multipart message, waiting for `timeout` at most: `None` after that.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::recv`], except `EAGAIN`.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// # use zmq::{Context, Pair};
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = Context::new()?;
-    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
-    /// # left.bind("inproc://pair")?;
-    /// # right.connect("inproc://pair")?;
-    /// left.send_multipart(["key", "value"])?;
-    /// match right.recv_multipart_timeout(Duration::from_secs(5))? {
-    ///     Some(message) => assert_eq!(message, ["key", "value"]),
-    ///     None => println!("nothing came"),
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn recv_multipart_timeout(&self, timeout: Duration) -> Result<Option<Multipart>>
-    where
-        T: CanRecv + CanMultipart,
-    {
-        unless_again(self.core().recv_parts(Wait::Until(Deadline::after(timeout))))
-    }
 }
 
 impl Core {
@@ -415,6 +209,16 @@ impl Core {
             Ok(message) => Ok(Message::from_raw(message)),
             Err(errno) => Err(self.failed(CALL, errno)),
         }
+    }
+
+    /// Receives into a message.
+    pub(super) fn recv_to(&self, message: &mut Message, wait: Wait) -> Result<()> {
+        self.recv_part(message.raw_mut(), wait).map_err(|errno| self.failed(CALL, errno))
+    }
+
+    pub(super) fn recv_string(&self, wait: Wait) -> Result<String, RecvStringError> {
+        let message = self.recv_message(wait)?;
+        String::from_utf8(message.to_vec()).map_err(RecvStringError::NotUtf8)
     }
 
     /// Receives a message, or a part of one.
@@ -469,7 +273,7 @@ impl Core {
 
     #[cold]
     #[inline(never)]
-    fn recv_into(&self, buffer: &mut [u8], wait: Wait) -> Result<Received> {
+    pub(super) fn recv_into(&self, buffer: &mut [u8], wait: Wait) -> Result<Received> {
         const CALL: &str = "zmq_recv";
         if buffer.is_empty() {
             return Err(Errno::EINVAL.with_detail(CALL, "an empty buffer would lose the message"));

@@ -1,11 +1,8 @@
 //! Sending.
 
-use std::time::Duration;
-
 use super::precheck::LONGEST_PREFIX;
 use super::wait::Wait;
-use super::{Core, Flags, Socket};
-use crate::deadline::Deadline;
+use super::{Core, Socket};
 use crate::error::LongId;
 use crate::error::{Errno, Error, SendError};
 use crate::kind::{CanMultipart, CanSend, Kind, SocketType};
@@ -33,7 +30,7 @@ impl<M> TrySend<M> {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let socket = context.socket(zmq::Push)?;
-    /// if !socket.try_send("status")?.is_sent() {
+    /// if !socket.now().send("status")?.is_sent() {
     ///     println!("nobody wants to know");
     /// }
     /// # Ok(())
@@ -49,7 +46,7 @@ impl<M> TrySend<M> {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let socket = context.socket(zmq::Push)?;
-    /// if let Some(message) = socket.try_send("job")?.into_unsent() {
+    /// if let Some(message) = socket.now().send("job")?.into_unsent() {
     ///     println!("left to do: {message:?}");
     /// }
     /// # Ok(())
@@ -100,8 +97,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// # right.connect("inproc://pair")?;
     /// left.send("text")?;
     /// left.send(vec![0; 100_000])?;
-    /// # right.recv()?;
-    /// # right.recv()?;
+    /// # right.recv_msg()?;
+    /// # right.recv_msg()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -147,91 +144,6 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().send_message(message.into(), true, Wait::ByOption)
     }
 
-    /// Sends with C's flags, for code that is ported line by line: with [`Flags::DONTWAIT`], `EAGAIN` is an error.
-    ///
-    /// # Errors
-    ///
-    /// As [`Socket::send`].
-    ///
-    /// ```
-    /// use zmq::Flags;
-    /// # use zmq::{Context, Pair};
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = Context::new()?;
-    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
-    /// # left.bind("inproc://pair")?;
-    /// # right.connect("inproc://pair")?;
-    /// left.send_with("header", Flags::SNDMORE)?;
-    /// left.send_with("body", Flags::SNDMORE | Flags::DONTWAIT)?;
-    /// left.send_with("end", Flags::NONE)?;
-    /// assert_eq!(right.recv_multipart()?.len(), 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_msg_send")]
-    #[doc(alias = "zmq_sendmsg")]
-    #[inline]
-    pub fn send_with(&self, message: impl Into<Message>, flags: Flags) -> Result<(), SendError>
-    where
-        T: CanSend,
-    {
-        self.core().send_message(message.into(), flags.contains(Flags::SNDMORE), Wait::from_flags(flags))
-    }
-
-    /// Sends a message if there is room for it now; gives it back if not.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::send`], except `EAGAIN`.
-    ///
-    /// ```
-    /// use zmq::TrySend;
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Push)?;
-    /// match socket.try_send("nobody is there")? {
-    ///     TrySend::Sent => unreachable!("a PUSH without peers has no room"),
-    ///     TrySend::WouldBlock(message) => assert_eq!(message.as_str(), Some("nobody is there")),
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_DONTWAIT")]
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<TrySend, SendError>
-    where
-        T: CanSend,
-    {
-        TrySend::from_outcome(self.core().send_message(message.into(), false, Wait::No))
-    }
-
-    /// Sends a message, waiting for room for `timeout` at most; gives it back after that.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::send`], except `EAGAIN`.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Push)?;
-    /// let outcome = socket.send_timeout("nobody is there", Duration::from_millis(10))?;
-    /// assert_eq!(outcome.into_unsent(), Some("nobody is there".into()));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_SNDTIMEO")]
-    pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<TrySend, SendError>
-    where
-        T: CanSend,
-    {
-        let message = message.into();
-        let wait = Wait::Until(Deadline::after(timeout));
-        TrySend::from_outcome(self.core().send_message(message, false, wait))
-    }
-
     /// Sends a multipart message as a whole: from an array or a `Vec` of parts, or a [`Multipart`].
     ///
     /// # Errors
@@ -257,61 +169,6 @@ impl<T: SocketType> Socket<'_, T> {
         T: CanSend + CanMultipart,
     {
         self.core().send_parts(parts.into(), Wait::ByOption)
-    }
-
-    /// Sends a multipart message if there is room for it now; gives it back whole if not.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::send_multipart`], except `EAGAIN`.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Push)?;
-    /// let outcome = socket.try_send_multipart(["nobody", "is there"])?;
-    /// assert_eq!(outcome.into_unsent(), Some(["nobody", "is there"].into()));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn try_send_multipart(&self, parts: impl Into<Multipart>) -> Result<TrySend<Multipart>, SendError<Multipart>>
-    where
-        T: CanSend + CanMultipart,
-    {
-        TrySend::from_outcome(self.core().send_parts(parts.into(), Wait::No))
-    }
-
-    /// Sends a multipart message, waiting for room for `timeout` at most; gives it back whole after that.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Socket::send_multipart`], except `EAGAIN`.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use zmq::TrySend;
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Push)?;
-    /// match socket.send_multipart_timeout(["key", "value"], Duration::from_millis(10))? {
-    ///     TrySend::Sent => unreachable!("a PUSH without peers has no room"),
-    ///     TrySend::WouldBlock(parts) => assert_eq!(parts, ["key", "value"]),
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn send_multipart_timeout(
-        &self,
-        parts: impl Into<Multipart>,
-        timeout: Duration,
-    ) -> Result<TrySend<Multipart>, SendError<Multipart>>
-    where
-        T: CanSend + CanMultipart,
-    {
-        let parts = parts.into();
-        let wait = Wait::Until(Deadline::after(timeout));
-        TrySend::from_outcome(self.core().send_parts(parts, wait))
     }
 }
 

@@ -6,7 +6,7 @@
 use std::ffi::c_int;
 use std::time::Duration;
 
-use super::{Core, Flags};
+use super::Core;
 use crate::deadline::{Backoff, Deadline};
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
@@ -15,7 +15,7 @@ use crate::raw::{self, PollItem};
 use crate::wake_up::WakeUp;
 
 /// How long a call may wait.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// As long as `ZMQ_SNDTIMEO` or `ZMQ_RCVTIMEO` says.
     ByOption,
@@ -25,10 +25,6 @@ pub(crate) enum Wait {
 }
 
 impl Wait {
-    pub(super) fn from_flags(flags: Flags) -> Wait {
-        if flags.contains(Flags::DONTWAIT) { Wait::No } else { Wait::ByOption }
-    }
-
     /// The deadline of the call. `timeout` is the option's value, in which -1 is never.
     pub(super) fn deadline(self, timeout: c_int) -> Deadline {
         match self {

@@ -101,7 +101,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///     let mut items = [PollItem::fd(right.fd()?, PollEvents::POLLIN)];
     ///     poll(&mut items, None)?;
     /// }
-    /// assert_eq!(right.try_recv()?, Some("Hello".into()));
+    /// assert_eq!(right.now().recv_msg()?, Some("Hello".into()));
     /// # Ok(())
     /// # }
     /// ```

@@ -124,12 +124,12 @@ options! {
         SocketType, 5;
 
     /// How long a receive waits before it fails with `EAGAIN`: in milliseconds, `None`, the default, is for ever. Takes
-    /// effect at once. See [`crate::Socket::recv_timeout`] for a single call.
+    /// effect at once. See [`crate::Socket::within`] for a single call.
     "ZMQ_RCVTIMEO" = ZMQ_RCVTIMEO: Int by (OrDefault<Milliseconds> => Option<Duration>), [rcvtimeo] [set_rcvtimeo],
         SocketType, Some(Duration::from_millis(300));
 
     /// How long a send waits before it fails with `EAGAIN`: in milliseconds, `None`, the default, is for ever. Takes
-    /// effect at once. See [`crate::Socket::send_timeout`] for a single call.
+    /// effect at once. See [`crate::Socket::within`] for a single call.
     "ZMQ_SNDTIMEO" = ZMQ_SNDTIMEO: Int by (OrDefault<Milliseconds> => Option<Duration>), [sndtimeo] [set_sndtimeo],
         SocketType, Some(Duration::from_millis(300));
 

@@ -129,7 +129,7 @@ type Handler<'a> = Box<dyn FnMut(&mut Reactor<'a>, HandlerId, Option<PollerEvent
 /// let mut reactor = Reactor::new()?;
 /// reactor.every(Duration::from_millis(5), |_, _| Ok(source.send("tick")?))?;
 /// reactor.add(&sink, PollEvents::POLLIN, |reactor, _| {
-///     sink.recv()?;
+///     sink.recv_msg()?;
 ///     received.set(received.get() + 1);
 ///     if received.get() == 3 {
 ///         reactor.stop();
@@ -263,7 +263,7 @@ impl<'a> Reactor<'a> {
     /// let mut reactor = Reactor::new()?;
     /// reactor.add_owned(sink, PollEvents::POLLIN, |reactor, event| {
     ///     if let Some(sink) = reactor.socket(event.key) {
-    ///         assert_eq!(sink.recv()?, "work");
+    ///         assert_eq!(sink.recv_msg()?, "work");
     ///     }
     ///     reactor.stop();
     ///     Ok(())

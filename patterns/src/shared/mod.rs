@@ -246,7 +246,7 @@ impl<T: SocketType> SharedSocket<T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv`], except that `ZMQ_RCVTIMEO` has no effect here.
+    /// As [`Socket::recv_msg`], except that `ZMQ_RCVTIMEO` has no effect here.
     #[doc(alias = "zmq_recv")]
     #[doc(alias = "zmq_msg_recv")]
     pub fn recv(&self) -> Result<Multipart>

@@ -71,7 +71,7 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 /// client.connect(&endpoint)?;
 ///
 /// client.send("Hello")?;
-/// assert_eq!(server.recv()?.gets("User-Id").as_deref(), Some("alice"));
+/// assert_eq!(server.recv_msg()?.gets("User-Id").as_deref(), Some("alice"));
 /// # Ok(())
 /// # }
 /// ```

@@ -226,7 +226,7 @@ fn serve(handler: &Handler, socket: &Socket<'static, Router>) -> Result<(), Erro
 }
 
 fn receive(socket: &Socket<'static, Router>) -> Result<Option<Multipart>, Error> {
-    match socket.try_recv_multipart() {
+    match socket.now().recv_multipart() {
         Err(error) if error.errno() == Errno::EINTR => Ok(None),
         received => received,
     }
@@ -235,7 +235,7 @@ fn receive(socket: &Socket<'static, Router>) -> Result<Option<Multipart>, Error>
 /// Sends a reply. It is dropped if the server that asked has gone.
 fn reply(socket: &Socket<'static, Router>, reply: Option<Multipart>) -> Result<(), Error> {
     let Some(reply) = reply else { return Ok(()) };
-    match socket.try_send_multipart(reply) {
+    match socket.now().send_multipart(reply) {
         Err(failed) if failed.error().errno() == Errno::ETERM => Err(failed.into()),
         _ => Ok(()),
     }
@@ -250,7 +250,7 @@ fn answer_the_last(socket: &Socket<'static, Router>) {
     // A server that connected before the unbind may still send its request.
     let start = Instant::now();
     while start.elapsed() < LAST_ANSWERS_TIMEOUT
-        && let Ok(Some(message)) = socket.recv_multipart_timeout(STRAGGLER_TIMEOUT)
+        && let Ok(Some(message)) = socket.within(STRAGGLER_TIMEOUT).recv_multipart()
     {
         let envelope = request::read(message).envelope;
         let verdict = Verdict::later("the authenticator has stopped");

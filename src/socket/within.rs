@@ -1,0 +1,296 @@
+//! Calls that wait for a given time, or not at all.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::recv::unless_again;
+use super::wait::Wait;
+use super::{Core, Received, Socket, TrySend};
+use crate::deadline::Deadline;
+use crate::error::{Errno, RecvStringError, Result, SendError};
+use crate::kind::{CanMultipart, CanRecv, CanSend, SocketType};
+use crate::message::Message;
+use crate::multipart::Multipart;
+
+/// A socket whose calls wait for a given time at most: made by [`Socket::now`] and [`Socket::within`].
+///
+/// Each method does what the method of [`Socket`] with its name does. If the time has passed, a receive gives `None` and a
+/// send gives its message back ([`TrySend`]): `EAGAIN` is no error here. `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` do not count.
+///
+/// ```
+/// use std::time::Duration;
+/// use zmq::{Context, Pull, Push};
+///
+/// # fn main() -> zmq::Result<()> {
+/// let context = Context::new()?;
+/// let (push, pull) = (context.socket(Push)?, context.socket(Pull)?);
+/// push.connect(&pull.bind("tcp://127.0.0.1:*")?)?;
+/// push.send("job")?;
+/// match pull.within(Duration::from_secs(5)).recv_msg()? {
+///     Some(job) => assert_eq!(job, "job"),
+///     None => println!("nothing came within five seconds"),
+/// }
+/// assert!(pull.now().recv_msg()?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "it does nothing until it sends or receives"]
+pub struct Within<'s, 'ctx, T> {
+    socket: &'s Socket<'ctx, T>,
+    wait: Wait,
+}
+
+/// # Waiting for a given time, or not at all
+impl<'ctx, T: SocketType> Socket<'ctx, T> {
+    /// This socket for one call that does not wait.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Dealer)?;
+    /// assert!(socket.now().recv_msg()?.is_none());
+    /// let outcome = socket.now().send("nobody is there")?;
+    /// assert_eq!(outcome.into_unsent(), Some("nobody is there".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "ZMQ_DONTWAIT")]
+    #[doc(alias = "ZMQ_NOBLOCK")]
+    #[inline]
+    pub fn now(&self) -> Within<'_, 'ctx, T> {
+        Within { socket: self, wait: Wait::No }
+    }
+
+    /// This socket for one call that waits for `timeout` at most; for ever if that is `None`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Dealer)?;
+    /// assert!(socket.within(Duration::from_millis(10)).recv_multipart()?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "ZMQ_RCVTIMEO")]
+    #[doc(alias = "ZMQ_SNDTIMEO")]
+    #[inline]
+    pub fn within(&self, timeout: impl Into<Option<Duration>>) -> Within<'_, 'ctx, T> {
+        Within { socket: self, wait: Wait::Until(Deadline::after(timeout)) }
+    }
+}
+
+impl<T: SocketType> fmt::Debug for Within<'_, '_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Within").field("socket", self.socket).field("wait", &self.wait).finish()
+    }
+}
+
+impl<T: SocketType> Within<'_, '_, T> {
+    pub(super) fn core(&self) -> &Core {
+        self.socket.core()
+    }
+
+    #[cfg(feature = "draft")]
+    pub(super) fn wait(&self) -> Wait {
+        self.wait
+    }
+
+    /// Receives into a message: see [`Socket::recv`]. False if the time has passed. The old content of the message is gone
+    /// then too.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::recv`], except `EAGAIN`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// assert!(!socket.now().recv(&mut zmq::Message::new())?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_msg_recv")]
+    #[must_use = "no message may have come"]
+    pub fn recv(self, message: &mut Message) -> Result<bool>
+    where
+        T: CanRecv,
+    {
+        Ok(unless_again(self.core().recv_to(message, self.wait))?.is_some())
+    }
+
+    /// Receives a message, or one part of a multipart message: see [`Socket::recv_msg`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::recv_msg`], except `EAGAIN`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// assert!(socket.within(std::time::Duration::from_millis(10)).recv_msg()?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_msg_recv")]
+    pub fn recv_msg(self) -> Result<Option<Message>>
+    where
+        T: CanRecv,
+    {
+        unless_again(self.core().recv_message(self.wait))
+    }
+
+    /// Receives into a buffer: see [`Socket::recv_into`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::recv_into`], except `EAGAIN`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// assert!(socket.now().recv_into(&mut [0; 10])?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_recv")]
+    pub fn recv_into(self, buffer: &mut [u8]) -> Result<Option<Received>>
+    where
+        T: CanRecv,
+    {
+        unless_again(self.core().recv_into(buffer, self.wait))
+    }
+
+    /// Receives a text: see [`Socket::recv_string`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::recv_string`], except `EAGAIN`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// assert!(socket.now().recv_string()?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_string(self) -> Result<Option<String>, RecvStringError>
+    where
+        T: CanRecv,
+    {
+        match self.core().recv_string(self.wait) {
+            Err(error) if error.errno() == Errno::EAGAIN => Ok(None),
+            received => received.map(Some),
+        }
+    }
+
+    /// Receives a whole multipart message: see [`Socket::recv_multipart`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::recv_multipart`], except `EAGAIN`.
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// assert!(right.now().recv_multipart()?.is_none());
+    /// left.send_multipart(["key", "value"])?;
+    /// assert_eq!(right.now().recv_multipart()?, Some(["key", "value"].into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_multipart(self) -> Result<Option<Multipart>>
+    where
+        T: CanRecv + CanMultipart,
+    {
+        unless_again(self.core().recv_parts(self.wait))
+    }
+
+    /// Sends a message: see [`Socket::send`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::send`], except `EAGAIN`.
+    ///
+    /// ```
+    /// use zmq::TrySend;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Push)?;
+    /// match socket.now().send("nobody is there")? {
+    ///     TrySend::Sent => unreachable!("a PUSH without peers has no room"),
+    ///     TrySend::WouldBlock(message) => assert_eq!(message.as_str(), Some("nobody is there")),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_send")]
+    #[doc(alias = "zmq_msg_send")]
+    pub fn send(self, message: impl Into<Message>) -> Result<TrySend, SendError>
+    where
+        T: CanSend,
+    {
+        TrySend::from_outcome(self.core().send_message(message.into(), false, self.wait))
+    }
+
+    /// Sends a part of a message of which more parts follow: see [`Socket::send_more`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::send_more`], except `EAGAIN`.
+    ///
+    /// ```
+    /// # use zmq::{Context, Pair};
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = Context::new()?;
+    /// # let (left, right) = (context.socket(Pair)?, context.socket(Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// // If there is room for the first part, there is room for the others.
+    /// if left.now().send_more("header")?.is_sent() {
+    ///     left.send("body")?;
+    /// }
+    /// assert_eq!(right.recv_multipart()?, ["header", "body"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "ZMQ_SNDMORE")]
+    pub fn send_more(self, message: impl Into<Message>) -> Result<TrySend, SendError>
+    where
+        T: CanSend + CanMultipart,
+    {
+        TrySend::from_outcome(self.core().send_message(message.into(), true, self.wait))
+    }
+
+    /// Sends a multipart message as a whole: see [`Socket::send_multipart`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Socket::send_multipart`], except `EAGAIN`.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let socket = context.socket(zmq::Push)?;
+    /// let outcome = socket.now().send_multipart(["nobody", "is there"])?;
+    /// assert_eq!(outcome.into_unsent(), Some(["nobody", "is there"].into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_multipart(self, parts: impl Into<Multipart>) -> Result<TrySend<Multipart>, SendError<Multipart>>
+    where
+        T: CanSend + CanMultipart,
+    {
+        TrySend::from_outcome(self.core().send_parts(parts.into(), self.wait))
+    }
+}
