@@ -181,10 +181,10 @@ fn exchange(path: &str, size: usize, count: u64) -> Result<()> {
     match path {
         "buffer" => one_by_one!(count, left.send(content.as_slice())?, right.recv_into(&mut buffer)?),
         "buffer-batch" => in_batches!(count, left.send(content.as_slice())?, right.recv_into(&mut buffer)?),
-        "message" => one_by_one!(count, left.send(Message::from(content.as_slice()))?, right.recv()?),
-        "message-batch" => in_batches!(count, left.send(Message::from(content.as_slice()))?, right.recv()?),
-        "shared" => one_by_one!(count, left.send(shared.clone())?, right.recv()?),
-        "owned" => one_by_one!(count, left.send(vec![0u8; size])?, right.recv()?),
+        "message" => one_by_one!(count, left.send(Message::from(content.as_slice()))?, right.recv_msg()?),
+        "message-batch" => in_batches!(count, left.send(Message::from(content.as_slice()))?, right.recv_msg()?),
+        "shared" => one_by_one!(count, left.send(shared.clone())?, right.recv_msg()?),
+        "owned" => one_by_one!(count, left.send(vec![0u8; size])?, right.recv_msg()?),
         _ => panic!("no such path: {path}"),
     }
     Ok(())
@@ -202,7 +202,7 @@ fn assert_no_copy() -> Result<()> {
     let shared: Arc<[u8]> = Arc::from(owned.as_slice());
     for (address, message) in [(owned.as_ptr(), Message::from(owned)), (shared.as_ptr(), Message::from(shared))] {
         left.send(message)?;
-        assert_eq!(right.recv()?.as_ptr(), address, "the content was copied");
+        assert_eq!(right.recv_msg()?.as_ptr(), address, "the content was copied");
     }
     Ok(())
 }

@@ -138,7 +138,7 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     // C counts hundred waits of 10 ms as a second, and a reply ends such a wait early; this timer keeps its beat.
     reactor.every(pause, |_, _| {
         // Without a server the requests pile up. A request without room is sent again at the next beat.
-        if client.try_send(format!("request #{}", number + 1))?.is_sent() {
+        if client.now().send(format!("request #{}", number + 1))?.is_sent() {
             number += 1;
         }
         Ok(())
@@ -161,7 +161,7 @@ fn worker(pipe: &ActorPipe, backend: &str, work: u32, replies: u32) -> common::R
     while !pipe.is_terminated() {
         let end = PollItem::socket(pipe.as_ref(), PollEvents::POLLIN);
         poll(&mut [end, PollItem::socket(&worker, PollEvents::POLLIN)], None)?;
-        let Some(request) = worker.try_recv_multipart()? else { continue };
+        let Some(request) = worker.now().recv_multipart()? else { continue };
 
         // The server's ROUTER has put the client's name in front: [client][request]. A reply goes back under that name.
         for _ in 0..randof(replies + 1) {

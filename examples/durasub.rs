@@ -63,7 +63,7 @@ fn collect(args: Args) -> common::Result {
     let mut is_end = false;
     // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
-        if let Some(message) = subscriber.recv_multipart_timeout(again)? {
+        if let Some(message) = subscriber.within(again).recv_multipart()? {
             let [Some(name), Some(number), Some(update)] = [message.get(0), message.get(1), message.get(2)] else {
                 continue;
             };
@@ -82,7 +82,7 @@ fn collect(args: Args) -> common::Result {
         // The update is printed before it is acknowledged: if the program is killed in between, the update comes again.
         // An acknowledgement may be lost with a connection, so it is repeated while no update comes.
         if let Some(number) = &last {
-            let is_sent = sync.try_send_multipart([args.name.as_bytes(), number])?.is_sent();
+            let is_sent = sync.now().send_multipart([args.name.as_bytes(), number])?.is_sent();
             if is_end && is_sent {
                 break;
             }

@@ -153,6 +153,6 @@ fn subscribe(subscriber: Socket<'_, Sub>, messages: u64) -> common::Result {
 /// topic, or 0 when it ends.
 fn listen(listener: Socket<'_, Pair>) -> common::Result {
     loop {
-        println!("{}", format_frame(&listener.recv()?));
+        println!("{}", format_frame(&listener.recv_msg()?));
     }
 }

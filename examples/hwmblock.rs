@@ -47,7 +47,7 @@ fn main() -> common::Result {
     let endpoint = ventilator.bind(&args.endpoint)?;
 
     // `send` would wait for the first worker. `try_send` does not wait: it gives the message back.
-    let TrySend::WouldBlock(task) = ventilator.try_send("task 1")? else {
+    let TrySend::WouldBlock(task) = ventilator.now().send("task 1")? else {
         return Err(common::failure("somebody is there"));
     };
     println!("Nobody is there: {:?} has to wait", task.to_str()?);

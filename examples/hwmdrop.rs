@@ -70,14 +70,14 @@ fn drop_updates(args: &Args) -> common::Result {
 
     let mut received = Vec::new();
     let patience = Duration::from_millis(args.patience);
-    while let Some(update) = subscriber.recv_timeout(patience)? {
+    while let Some(update) = subscriber.within(patience).recv_msg()? {
         received.push(update.to_str()?.to_owned());
     }
     // A publisher learns of new room when it processes its peers' commands. `send` does that now and then, `events`
     // always.
     publisher.events()?;
     publisher.send((args.updates + 1).to_string())?;
-    let next = subscriber.recv()?;
+    let next = subscriber.recv_msg()?;
 
     // Numbers in the messages show the subscriber that some are missing.
     println!(
@@ -99,14 +99,14 @@ fn hand_back(args: &Args) -> common::Result {
 
     for number in 1_u64.. {
         // `send` would wait here until the subscriber has made room.
-        if let TrySend::WouldBlock(update) = publisher.try_send(number.to_string())? {
-            while subscriber.try_recv()?.is_some() {}
+        if let TrySend::WouldBlock(update) = publisher.now().send(number.to_string())? {
+            while subscriber.now().recv_msg()?.is_some() {}
             print!("With NODROP, update {} is handed back to the publisher; ", update.to_str()?);
             publisher.send(update)?;
             break;
         }
     }
-    subscriber.recv()?;
+    subscriber.recv_msg()?;
     println!("when the subscriber has read, it is sent");
     Ok(())
 }

@@ -57,7 +57,7 @@ fn main() -> common::Result {
             break;
         }
         // `try_recv` does not wait, so the loop is soon back at the poll.
-        if items[1].is_readable() && server.try_recv()?.is_some() {
+        if items[1].is_readable() && server.now().recv_msg()?.is_some() {
             println!("W: recv");
             // C sends no reply. Its client then waits for ever, and so do all others: a REP socket takes no other
             // request before it has replied.

@@ -55,7 +55,7 @@ fn main() -> common::Result {
     let received = receiver.recv_string()?;
     // Both senders have ended, so no other message can come.
     ending.join().unwrap_or_else(|panic| resume_unwind(panic));
-    if receiver.try_recv()?.is_none() {
+    if receiver.now().recv_msg()?.is_none() {
         println!("Received {received:?}, and nothing else");
     }
     Ok(())

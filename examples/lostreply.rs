@@ -87,7 +87,7 @@ fn lose(context: &Context, server: &Socket<'_, Router>, args: &Args) -> common::
     server.recv_multipart()?;
 
     let timeout = Duration::from_millis(args.timeout);
-    if client.recv_timeout(timeout)?.is_none() {
+    if client.within(timeout).recv_msg()?.is_none() {
         println!("A REQ: no reply to Hello 1 within {} ms", args.timeout);
     }
     if let Err(failed) = client.send("Hello 2") {

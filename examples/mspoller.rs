@@ -52,10 +52,10 @@ fn read(args: Args) -> common::Result {
 
         // Each ready socket gives one message, so that neither starves the other.
         if items[0].is_readable() {
-            let _task = receiver.recv()?;
+            let _task = receiver.recv_msg()?;
         }
         if items[1].is_readable() {
-            let _update = subscriber.recv()?;
+            let _update = subscriber.recv_msg()?;
         }
     }
     Ok(())

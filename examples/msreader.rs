@@ -50,10 +50,10 @@ fn read(args: Args) -> common::Result {
     // No call waits that Ctrl-C could end, so the loops ask for it.
     while !interrupt::interrupted() {
         // Tasks go first: the weather waits until no task is left.
-        while !interrupt::interrupted() && receiver.try_recv()?.is_some() {
+        while !interrupt::interrupted() && receiver.now().recv_msg()?.is_some() {
             // A task would be worked on here.
         }
-        while !interrupt::interrupted() && subscriber.try_recv()?.is_some() {
+        while !interrupt::interrupted() && subscriber.now().recv_msg()?.is_some() {
             // An update would be looked at here.
         }
         // Without the pause the program keeps a processor busy. With it a message may be read late. mspoller needs no

@@ -91,7 +91,7 @@ fn serve(args: Args) -> common::Result {
     if let Some(reply) = unforwarded.to_frontend {
         clients.send_multipart(reply)?;
     }
-    while let Some(reply) = workers.try_recv_multipart()? {
+    while let Some(reply) = workers.now().recv_multipart()? {
         clients.send_multipart(reply)?;
     }
     Err(error.into())

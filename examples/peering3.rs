@@ -230,7 +230,7 @@ impl Cluster<'_> {
 
             // A message begins with 1 when a peer subscribes. The peer has missed earlier states. In C it does not know
             // of idle workers until one of them gets to work.
-            if subscription && self.statebe.recv()?.starts_with(&[1]) {
+            if subscription && self.statebe.recv_msg()?.starts_with(&[1]) {
                 announced = None;
             }
             // A worker that has its next task already is not announced.
@@ -267,14 +267,14 @@ impl Cluster<'_> {
     fn next_request(&self) -> zmq::Result<Option<Request>> {
         let has_workers = !self.broker.workers.is_empty();
         if (has_workers || !self.capacity.is_empty())
-            && let Some(message) = self.broker.localfe.try_recv_multipart()?
+            && let Some(message) = self.broker.localfe.now().recv_multipart()?
         {
             return Ok(Some(Request { message, is_local: true }));
         }
         if !has_workers {
             return Ok(None);
         }
-        let message = self.broker.cloudfe.try_recv_multipart()?;
+        let message = self.broker.cloudfe.now().recv_multipart()?;
         Ok(message.map(|message| Request { message, is_local: false }))
     }
 

@@ -64,7 +64,7 @@ fn main() -> common::Result {
     }
     println!("Sent {} messages to Alice, who reads nothing: no error", args.messages);
     let mut received = 0;
-    while alice.recv_timeout(Duration::from_millis(args.patience))?.is_some() {
+    while alice.within(Duration::from_millis(args.patience)).recv_msg()?.is_some() {
         received += 1;
     }
     println!("Alice has {received} of them, and what was for Bob is nowhere");
@@ -78,7 +78,7 @@ fn main() -> common::Result {
     router.events()?;
     for number in 1_u64.. {
         // `send_multipart` would wait for Alice here.
-        if let TrySend::WouldBlock(message) = router.try_send_multipart(["Alice", &number.to_string()])? {
+        if let TrySend::WouldBlock(message) = router.now().send_multipart(["Alice", &number.to_string()])? {
             println!("MANDATORY, to Alice: message {number} has to wait; handed back: {}", frames(&message));
             break;
         }

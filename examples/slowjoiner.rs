@@ -78,7 +78,7 @@ fn publish(args: &Args, patient: bool) -> common::Result<u32> {
     publisher.send("END")?;
 
     let mut received = 0;
-    while subscriber.recv()? != "END" {
+    while subscriber.recv_msg()? != "END" {
         received += 1;
     }
     Ok(received)

@@ -33,9 +33,9 @@ fn connect<'ctx>(context: &'ctx Context, server: &Socket<'_, Rep>, endpoint: &st
     client.set_reconnect_ivl(None).unwrap();
     client.connect(&endpoint.replace('*', "127.0.0.1")).unwrap();
     client.send("Hello").unwrap();
-    assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a request"), "Hello");
+    assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a request"), "Hello");
     server.send("World").unwrap();
-    assert_eq!(client.recv_timeout(DEADLINE).unwrap().expect("a reply"), "World");
+    assert_eq!(client.within(DEADLINE).recv_msg().unwrap().expect("a reply"), "World");
     client
 }
 
@@ -319,13 +319,13 @@ fn disconnect_takes_the_text_of_connect_and_the_last_endpoint() {
             source.connect(given).unwrap();
             let last = source.last_endpoint().unwrap().unwrap();
             source.send("Hello").unwrap();
-            assert_eq!(sink.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+            assert_eq!(sink.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
             let (text, other) = if takes_last { (&*last, given) } else { (given, &*last) };
             source.disconnect(text).unwrap_or_else(|error| panic!("{error}"));
             for text in [text, other] {
                 assert_eq!(source.disconnect(text).unwrap_err().errno(), Errno::ENOENT, "{text}");
             }
-            eventually("the PUSH has no peer", || !source.try_send("lost").unwrap().is_sent());
+            eventually("the PUSH has no peer", || !source.now().send("lost").unwrap().is_sent());
         }
     }
 }
@@ -469,7 +469,7 @@ fn connect_that_is_refused_leaves_no_routing_id_behind() {
     assert_says(&router.connect_with_routing_id("peer", "tcp://[::1]:5555").unwrap_err(), Errno::EINVAL, "ZMQ_IPV6");
     router.connect_with_routing_id("peer", &peer.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     router.send_multipart(["peer", "Hello"]).unwrap();
-    assert_eq!(peer.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    assert_eq!(peer.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 }
 
 #[deadline::test]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::pair;
-use zmq::{Context, Flags, Message, Pair, PollEvents, PollItem, Poller, Pull, Push, Timers, poll};
+use zmq::{Context, Message, Pair, PollEvents, PollItem, Poller, Pull, Push, Timers, poll};
 use zmq_patterns::{Ended, Reactor};
 
 thread_local! {
@@ -97,13 +97,13 @@ fn messages_are_sent_and_received() {
         let mut reused = Message::new();
         assert_allocates_nothing(|| {
             left.send(std::mem::take(&mut message)).unwrap();
-            message = right.recv().unwrap();
-            left.send_with(&message, Flags::DONTWAIT).unwrap();
-            right.recv_msg(&mut reused).unwrap();
-            assert!(left.try_send(message.clone()).unwrap().is_sent());
-            assert_eq!(right.try_recv().unwrap().unwrap().len(), size);
-            left.send_timeout(&message, Duration::from_secs(60)).unwrap().into_unsent();
-            right.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+            message = right.recv_msg().unwrap();
+            left.send(&message).unwrap();
+            right.recv(&mut reused).unwrap();
+            assert!(left.now().send(message.clone()).unwrap().is_sent());
+            assert_eq!(right.now().recv_msg().unwrap().unwrap().len(), size);
+            left.within(Duration::from_secs(60)).send(&message).unwrap().into_unsent();
+            right.within(Duration::from_secs(60)).recv_msg().unwrap().unwrap();
         });
     }
 }
@@ -118,7 +118,7 @@ fn over_the_wire_it_is_the_same() {
         source.send([b'x'; 1024]).unwrap();
         assert_eq!(sink.recv_into(&mut buffer).unwrap().size, 1024);
         source.send(b"more").unwrap();
-        assert_eq!(sink.recv().unwrap(), b"more");
+        assert_eq!(sink.recv_msg().unwrap(), b"more");
     });
 }
 
@@ -130,10 +130,10 @@ fn waiting_allocates_nothing() {
     left.set_sndtimeo(Some(Duration::from_secs(60))).unwrap();
     right.set_rcvtimeo(Some(Duration::from_secs(60))).unwrap();
     assert_allocates_nothing(|| {
-        assert!(right.try_recv().unwrap().is_none());
-        assert!(right.recv_timeout(Duration::from_micros(10)).unwrap().is_none());
+        assert!(right.now().recv_msg().unwrap().is_none());
+        assert!(right.within(Duration::from_micros(10)).recv_msg().unwrap().is_none());
         left.send("Hello").unwrap();
-        right.recv().unwrap();
+        right.recv_msg().unwrap();
     });
 }
 
@@ -233,7 +233,7 @@ fn a_poller_allocates_nothing_per_wait() {
         assert_eq!(poller.wait_into(&mut list, None).unwrap(), 21);
         for event in &list {
             match sockets.get(event.key) {
-                Some((socket, _)) => drop(socket.recv().unwrap()),
+                Some((socket, _)) => drop(socket.recv_msg().unwrap()),
                 None => (&near).read_exact(&mut [0]).unwrap(),
             }
             poller.modify(event.key, PollEvents::POLLIN).unwrap();
@@ -257,7 +257,7 @@ fn a_reactor_allocates_nothing_per_event() {
         .unwrap();
     reactor
         .add(&right, PollEvents::POLLIN, |reactor, _| {
-            right.recv()?;
+            right.recv_msg()?;
             let (ticks, received) = (calls.get().0, calls.get().1 + 1);
             calls.set((ticks, received));
             match received {

@@ -29,9 +29,9 @@ fn still_serves(context: &Context, server: &Socket<'_, Rep>) {
     let client = context.socket(Req).unwrap();
     client.connect(&endpoint).unwrap();
     client.send("still there?").unwrap();
-    assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "still there?");
+    assert_eq!(server.within(DEADLINE).recv_msg().unwrap().unwrap(), "still there?");
     server.send("yes").unwrap();
-    assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "yes");
+    assert_eq!(client.within(DEADLINE).recv_msg().unwrap().unwrap(), "yes");
 }
 
 #[deadline::test]
@@ -214,7 +214,7 @@ fn options_of_other_kinds_through_an_untyped_socket() {
     says(&push.set_req_relaxed(true).unwrap_err(), Errno::EINVAL, "ZMQ_REQ_RELAXED", "ZMQ_PUSH");
     let error = push.connect_with_routing_id("id", "tcp://127.0.0.1:1").unwrap_err();
     says(&error, Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID", "ZMQ_PUSH");
-    says(&push.recv().unwrap_err(), Errno::ENOTSUP, "zmq_msg_recv", "");
+    says(&push.recv_msg().unwrap_err(), Errno::ENOTSUP, "zmq_msg_recv", "");
     let sub = context.socket(Kind::Sub).unwrap();
     let failed = sub.send("kept").unwrap_err();
     says(failed.error(), Errno::ENOTSUP, "zmq_msg_send", "");
@@ -255,7 +255,7 @@ fn a_buffer_that_takes_nothing() {
     let (left, right) = pair(&context, "tcp://127.0.0.1:*");
     left.send("kept").unwrap();
     says(&right.recv_into(&mut []).unwrap_err(), Errno::EINVAL, "zmq_recv", "empty buffer");
-    assert_eq!(right.recv_timeout(DEADLINE).unwrap().unwrap(), "kept");
+    assert_eq!(right.within(DEADLINE).recv_msg().unwrap().unwrap(), "kept");
 }
 
 #[deadline::test]
@@ -263,7 +263,7 @@ fn sends_out_of_turn_or_to_nobody_give_the_message_back() {
     let context = Context::new().unwrap();
     let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
     client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-    says(&client.recv().unwrap_err(), Errno::EFSM, "zmq_msg_recv", "");
+    says(&client.recv_msg().unwrap_err(), Errno::EFSM, "zmq_msg_recv", "");
     assert_eq!(server.send("early").unwrap_err().into_message(), "early");
     client.send("first").unwrap();
     let failed = client.send("second").unwrap_err();
@@ -272,15 +272,15 @@ fn sends_out_of_turn_or_to_nobody_give_the_message_back() {
     let failed = client.send_multipart(["a", "b"]).unwrap_err();
     assert_eq!(failed.error().errno(), Errno::EFSM);
     assert_eq!(failed.into_message(), ["a", "b"]);
-    assert_eq!(server.recv().unwrap(), "first");
-    says(&server.recv().unwrap_err(), Errno::EFSM, "zmq_msg_recv", "");
+    assert_eq!(server.recv_msg().unwrap(), "first");
+    says(&server.recv_msg().unwrap_err(), Errno::EFSM, "zmq_msg_recv", "");
     server.send("answer").unwrap();
-    assert_eq!(client.recv().unwrap(), "answer");
+    assert_eq!(client.recv_msg().unwrap(), "answer");
 
     let push = context.socket(Push).unwrap();
-    assert_eq!(push.try_send("x").unwrap().into_unsent().unwrap(), "x");
-    assert_eq!(push.try_send_multipart(["a", "b"]).unwrap().into_unsent().unwrap(), ["a", "b"]);
-    assert_eq!(push.send_timeout("x", Duration::from_millis(5)).unwrap().into_unsent().unwrap(), "x");
+    assert_eq!(push.now().send("x").unwrap().into_unsent().unwrap(), "x");
+    assert_eq!(push.now().send_multipart(["a", "b"]).unwrap().into_unsent().unwrap(), ["a", "b"]);
+    assert_eq!(push.within(Duration::from_millis(5)).send("x").unwrap().into_unsent().unwrap(), "x");
 
     let router = context.socket(Router).unwrap();
     router.set_router_mandatory(true).unwrap();
@@ -294,9 +294,9 @@ fn a_message_of_no_parts() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "tcp://127.0.0.1:*");
     says(left.send_multipart(Multipart::new()).unwrap_err().error(), Errno::EINVAL, "zmq_msg_send", "no parts");
-    says(left.try_send_multipart(Multipart::new()).unwrap_err().error(), Errno::EINVAL, "zmq_msg_send", "no parts");
+    says(left.now().send_multipart(Multipart::new()).unwrap_err().error(), Errno::EINVAL, "zmq_msg_send", "no parts");
     left.send_multipart(["one"]).unwrap();
-    assert_eq!(right.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), ["one"]);
+    assert_eq!(right.within(DEADLINE).recv_multipart().unwrap().unwrap(), ["one"]);
 }
 
 #[deadline::test]
@@ -306,10 +306,10 @@ fn connections_do_not_end_in_the_middle_of_a_message() {
     let endpoint = server.bind("inproc://dealer").unwrap();
     client.connect(&endpoint).unwrap();
     server.send_multipart(["one", "two"]).unwrap();
-    assert_eq!(client.recv().unwrap(), "one");
+    assert_eq!(client.recv_msg().unwrap(), "one");
     // libzmq would abort the process: it asserts that the second part exists.
     says(&client.disconnect(&endpoint).unwrap_err(), Errno::EFSM, "zmq_disconnect", "half received");
-    assert_eq!(client.recv().unwrap(), "two");
+    assert_eq!(client.recv_msg().unwrap(), "two");
     client.disconnect(&endpoint).unwrap();
 }
 
@@ -332,11 +332,11 @@ fn conflating_sockets_and_messages_of_several_parts() {
     server.send_more("first").unwrap();
     assert_eq!(client.recv_multipart().unwrap(), ["first"]);
     if has_patch(3) {
-        assert!(client.try_recv().unwrap().is_none());
+        assert!(client.now().recv_msg().unwrap().is_none());
         server.send("last").unwrap();
-        assert_eq!(client.recv().unwrap(), "last");
+        assert_eq!(client.recv_msg().unwrap(), "last");
     } else {
-        says(&client.try_recv().unwrap_err(), Errno::EPROTO, "zmq_msg_recv", words);
+        says(&client.now().recv_msg().unwrap_err(), Errno::EPROTO, "zmq_msg_recv", words);
         says(&client.recv_into(&mut [0; 8]).unwrap_err(), Errno::EPROTO, "zmq_recv", words);
         server.send("last").unwrap();
     }
@@ -351,7 +351,7 @@ fn conflating_sockets_and_messages_of_several_parts() {
     says(publisher.send_more("A").unwrap_err().error(), Errno::EINVAL, "zmq_msg_send", words);
     publisher.send("A1").unwrap();
     publisher.send("A2").unwrap();
-    assert_eq!(subscriber.recv().unwrap(), "A2");
+    assert_eq!(subscriber.recv_msg().unwrap(), "A2");
     // Peers over tcp are not limited.
     let remote = subscriber.bind("tcp://127.0.0.1:*");
     if has_patch(3) {
@@ -463,12 +463,12 @@ fn content_is_freed_exactly_once() {
     let context = Context::new().unwrap();
     let push = context.socket(Push).unwrap();
     let (message, freed) = counted();
-    let message = push.try_send(message).unwrap().into_unsent().unwrap();
+    let message = push.now().send(message).unwrap().into_unsent().unwrap();
     assert_eq!(freed(), 0);
     drop(message);
     assert_eq!(freed(), 1);
     let (message, freed) = counted();
-    let parts = push.try_send_multipart(vec![message.clone(), message]).unwrap().into_unsent().unwrap();
+    let parts = push.now().send_multipart(vec![message.clone(), message]).unwrap().into_unsent().unwrap();
     assert_eq!(freed(), 0);
     drop(parts);
     assert_eq!(freed(), 1);
@@ -479,7 +479,7 @@ fn content_is_freed_exactly_once() {
         right.connect(&left.bind(endpoint).unwrap()).unwrap();
         let (message, freed) = counted();
         left.send(message).unwrap();
-        let received = right.recv_timeout(DEADLINE).unwrap().unwrap();
+        let received = right.within(DEADLINE).recv_msg().unwrap().unwrap();
         assert_eq!(received, [7; 5000]);
         // Over inproc the receiver has the sender's content itself.
         assert!(freed() == 0 || endpoint.starts_with("tcp"));
@@ -515,10 +515,10 @@ fn a_panic_in_an_owner_goes_no_further() {
     wait_for_dropped_owners();
     assert_eq!(freed.load(Ordering::SeqCst), 1);
     left.send(owner()).unwrap();
-    assert_eq!(right.recv_timeout(DEADLINE).unwrap().unwrap().len(), 5000);
+    assert_eq!(right.within(DEADLINE).recv_msg().unwrap().unwrap().len(), 5000);
     eventually("the content is freed", || freed.load(Ordering::SeqCst) == 2);
     left.send("still there").unwrap();
-    assert_eq!(right.recv_timeout(DEADLINE).unwrap().unwrap(), "still there");
+    assert_eq!(right.within(DEADLINE).recv_msg().unwrap().unwrap(), "still there");
 }
 
 #[deadline::test]
@@ -541,14 +541,14 @@ fn an_owner_may_hold_sockets_and_contexts() {
         inner.bind("inproc://held").unwrap();
         let counted = Counted { freed: freed.clone(), panics: false };
         left.send(Message::from_owner(Holder { _socket: inner, _counted: counted })).unwrap();
-        assert_eq!(right.recv_timeout(DEADLINE).unwrap().unwrap().len(), 5000);
+        assert_eq!(right.within(DEADLINE).recv_msg().unwrap().unwrap().len(), 5000);
     }
     eventually("the content is freed", || freed.load(Ordering::SeqCst) == 2);
     // The socket is of the context whose I/O thread frees the content.
     let own = outer.owned_socket(Pull).unwrap();
     let counted = Counted { freed: freed.clone(), panics: false };
     left.send(Message::from_owner(Holder { _socket: own, _counted: counted })).unwrap();
-    assert_eq!(right.recv_timeout(DEADLINE).unwrap().unwrap().len(), 5000);
+    assert_eq!(right.within(DEADLINE).recv_msg().unwrap().unwrap().len(), 5000);
     eventually("the content is freed", || freed.load(Ordering::SeqCst) == 3);
     drop((left, right));
     outer.terminate(DEADLINE).unwrap();

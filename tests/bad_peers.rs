@@ -82,9 +82,9 @@ fn nonsense() -> Vec<Vec<u8>> {
 /// One round trip, with a time limit.
 fn served(server: &Socket<'_, Rep>, client: &Socket<'_, Req>) {
     client.send("question").unwrap();
-    assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "question");
+    assert_eq!(server.within(DEADLINE).recv_msg().unwrap().unwrap(), "question");
     server.send("answer").unwrap();
-    assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "answer");
+    assert_eq!(client.within(DEADLINE).recv_msg().unwrap().unwrap(), "answer");
 }
 
 fn stream_to(endpoint: &str) -> TcpStream {
@@ -146,7 +146,7 @@ fn every_kind_bears_peers_that_do_not_speak_the_protocol() {
                     let _ = stream.shutdown(Shutdown::Write);
                     wait_for_close(&mut stream);
                 }
-                let _ = socket.try_recv();
+                let _ = socket.now().recv_msg();
             }
         }
     }
@@ -188,12 +188,12 @@ fn a_peer_that_sends_too_much_is_cut_off() {
     let exact = context.socket(Req).unwrap();
     exact.connect(&endpoint).unwrap();
     exact.send(vec![1; 1000]).unwrap();
-    let received = server.recv_timeout(DEADLINE).unwrap().unwrap();
+    let received = server.within(DEADLINE).recv_msg().unwrap().unwrap();
     assert_eq!(received, [1; 1000]);
     server.send("fits").unwrap();
-    assert_eq!(exact.recv_timeout(DEADLINE).unwrap().unwrap(), "fits");
+    assert_eq!(exact.within(DEADLINE).recv_msg().unwrap().unwrap(), "fits");
     served(&server, &modest);
-    assert!(server.try_recv().unwrap().is_none());
+    assert!(server.now().recv_msg().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -216,11 +216,11 @@ fn a_publisher_bears_odd_subscriptions() {
     subscriber.subscribe("A").unwrap();
     subscriber.connect(&endpoint).unwrap();
     loop {
-        let message = publisher.recv_timeout(DEADLINE).unwrap().unwrap();
+        let message = publisher.within(DEADLINE).recv_msg().unwrap().unwrap();
         if message == "\u{1}A" {
             break;
         }
     }
     publisher.send("A message").unwrap();
-    assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().unwrap(), "A message");
+    assert_eq!(subscriber.within(DEADLINE).recv_msg().unwrap().unwrap(), "A message");
 }

@@ -69,7 +69,7 @@ fn terminate_says_how_many_sockets_are_open_and_ends_when_they_are_gone() {
     assert_eq!(error.open_sockets(), 2);
     assert!(error.to_string().contains("2 sockets are still open"), "{error}");
     // The failed call has shut the context down.
-    assert_eq!(other.try_recv().unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(other.now().recv_msg().unwrap_err().errno(), Errno::ETERM);
     drop(other);
     assert_eq!(Arc::strong_count(&trace), 2, "a socket is open, so nothing has been thrown away");
     drop(sink);
@@ -82,7 +82,7 @@ fn terminate_waits_for_sockets_that_other_threads_give_up() {
     let workers: Vec<_> = (0..4)
         .map(|_| {
             let socket = context.owned_socket(Pull).unwrap();
-            thread::spawn(move || socket.recv().unwrap_err().errno())
+            thread::spawn(move || socket.recv_msg().unwrap_err().errno())
         })
         .collect();
     context.terminate(DEADLINE).unwrap();
@@ -110,7 +110,7 @@ fn terminate_gives_up_on_what_lingers_and_delivers_it_later() {
     let later = Context::new().unwrap();
     let pull = later.socket(Pull).unwrap();
     pull.bind(&endpoint).unwrap();
-    assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "unsent");
+    assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "unsent");
 }
 
 #[deadline::test]
@@ -120,7 +120,7 @@ fn terminate_does_not_wait_for_other_handles() {
     let pull = KEPT.socket(Pull).unwrap();
     push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     push.send("arrives").unwrap();
-    assert_eq!(pull.recv().unwrap(), "arrives");
+    assert_eq!(pull.recv_msg().unwrap(), "arrives");
     drop((push, pull));
     let clone = KEPT.clone();
     for _ in 0..2 {
@@ -176,7 +176,7 @@ fn terminate_names_the_sockets_that_borrow_the_context() {
     server.bind("inproc://server").unwrap();
     let error = context.terminate(MOMENT).unwrap_err();
     assert_eq!(error.sockets()[0].bound().collect::<Vec<_>>(), ["inproc://server"]);
-    assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(server.recv_msg().unwrap_err().errno(), Errno::ETERM);
     drop(server);
     context.terminate(DEADLINE).unwrap();
 }
@@ -259,7 +259,7 @@ fn owned_sockets_keep_their_context() {
     drop(context);
     client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     client.send("Hello").unwrap();
-    assert_eq!(server.recv().unwrap(), "Hello");
+    assert_eq!(server.recv_msg().unwrap(), "Hello");
     // Every clone opens sockets, and the last handle that is dropped ends the context.
     let again = server.context();
     drop(server);
@@ -279,15 +279,15 @@ fn clones_are_the_same_context() {
     let push = clone.socket(Push).unwrap();
     push.connect("inproc://shared").unwrap();
     push.send("through the clone").unwrap();
-    assert_eq!(pull.recv().unwrap(), "through the clone");
+    assert_eq!(pull.recv_msg().unwrap(), "through the clone");
 }
 
 #[deadline::test]
 fn shutdown_ends_every_kind_of_waiting() {
     type Wait = fn(&Socket<'static>) -> Errno;
     let waits: [Wait; 6] = [
-        |socket| socket.recv().unwrap_err().errno(),
-        |socket| socket.recv_timeout(2 * DEADLINE).unwrap_err().errno(),
+        |socket| socket.recv_msg().unwrap_err().errno(),
+        |socket| socket.within(2 * DEADLINE).recv_msg().unwrap_err().errno(),
         |socket| socket.recv_multipart().unwrap_err().errno(),
         |socket| {
             let failed = socket.send("kept").unwrap_err();
@@ -295,7 +295,7 @@ fn shutdown_ends_every_kind_of_waiting() {
             failed.error().errno()
         },
         |socket| {
-            let failed = socket.send_multipart_timeout(["a", "b"], 2 * DEADLINE).unwrap_err();
+            let failed = socket.within(2 * DEADLINE).send_multipart(["a", "b"]).unwrap_err();
             assert_eq!(failed.message().len(), 2);
             failed.error().errno()
         },
@@ -303,7 +303,7 @@ fn shutdown_ends_every_kind_of_waiting() {
             let mut items = [PollItem::socket(socket, PollEvents::POLLIN)];
             match poll(&mut items, None) {
                 // libzmq may report the end as an event. The next call on the socket then returns ETERM.
-                Ok(_) => socket.try_recv().unwrap_err().errno(),
+                Ok(_) => socket.now().recv_msg().unwrap_err().errno(),
                 Err(error) => error.errno(),
             }
         },
@@ -342,10 +342,10 @@ fn after_shutdown_every_call_fails_and_dropping_works() {
     let failed = socket.send("kept").unwrap_err();
     assert_eq!(failed.error().errno(), Errno::ETERM);
     assert_eq!(failed.into_message(), "kept");
-    assert_eq!(socket.try_send_multipart(["a", "b"]).unwrap_err().into_message(), ["a", "b"]);
+    assert_eq!(socket.now().send_multipart(["a", "b"]).unwrap_err().into_message(), ["a", "b"]);
     for error in [
-        socket.recv().unwrap_err(),
-        socket.try_recv().unwrap_err(),
+        socket.recv_msg().unwrap_err(),
+        socket.now().recv_msg().unwrap_err(),
         socket.bind("tcp://127.0.0.1:*").unwrap_err(),
         socket.connect("ipc:///nowhere/nobody").unwrap_err(),
         socket.connect("inproc://never").unwrap_err(),
@@ -386,7 +386,7 @@ fn sockets_move_between_threads() {
         .join()
         .unwrap();
         pull = thread::spawn(move || {
-            assert_eq!(pull.recv().unwrap(), hop.to_be_bytes());
+            assert_eq!(pull.recv_msg().unwrap(), hop.to_be_bytes());
             pull
         })
         .join()
@@ -421,7 +421,7 @@ fn several_threads_use_one_context() {
                         pull.bind(&name(number)).unwrap();
                     }
                     push.send("x").unwrap();
-                    assert_eq!(pull.recv().unwrap(), "x");
+                    assert_eq!(pull.recv_msg().unwrap(), "x");
                     barrier.wait();
                 }
             });
@@ -442,7 +442,7 @@ fn a_handle_goes_to_c_and_comes_back() {
     // SAFETY: an open socket that this thread alone uses, and three bytes.
     let sent = unsafe { zmq::sys::zmq_send(handle, b"raw".as_ptr().cast(), 3, 0) };
     assert_eq!(sent, 3);
-    assert_eq!(pull.recv().unwrap(), "raw");
+    assert_eq!(pull.recv_msg().unwrap(), "raw");
 
     // SAFETY: as above; the handle stays ours except if the call succeeds.
     let refused = unsafe { kept.socket_from_raw(handle, Pub) }.unwrap_err();
@@ -454,7 +454,7 @@ fn a_handle_goes_to_c_and_comes_back() {
     // SAFETY: the handle is open, of this context, and no other code uses it.
     let push = unsafe { kept.socket_from_raw(handle, Push) }.unwrap();
     push.send("safe again").unwrap();
-    assert_eq!(pull.recv().unwrap(), "safe again");
+    assert_eq!(pull.recv_msg().unwrap(), "safe again");
 }
 
 #[deadline::test]
@@ -470,7 +470,7 @@ fn an_adopted_socket_keeps_its_time_outs() {
     assert_eq!(rc, 0);
     // SAFETY: the handle is open, of this context, and no other code uses it.
     let pull = unsafe { context.socket_from_raw(handle, Kind::Pull) }.unwrap();
-    assert_eq!(pull.recv().unwrap_err().errno(), Errno::EAGAIN);
+    assert_eq!(pull.recv_msg().unwrap_err().errno(), Errno::EAGAIN);
     assert_eq!(pull.rcvtimeo().unwrap(), Some(Duration::from_millis(30)));
     drop(pull);
     context.terminate(DEADLINE).unwrap();

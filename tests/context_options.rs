@@ -28,7 +28,7 @@ fn works(context: &Context) {
     let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
     left.connect(&right.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     left.send("Hello").unwrap();
-    assert_eq!(right.recv_timeout(Duration::from_secs(30)).unwrap().unwrap().as_str(), Some("Hello"));
+    assert_eq!(right.within(Duration::from_secs(30)).recv_msg().unwrap().unwrap().as_str(), Some("Hello"));
     for socket in [&left, &right] {
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
@@ -270,7 +270,7 @@ fn without_io_threads_only_inproc_works() {
     left.bind("inproc://pair").unwrap();
     right.connect("inproc://pair").unwrap();
     right.send("Hello").unwrap();
-    assert_eq!(left.recv().unwrap().as_str(), Some("Hello"));
+    assert_eq!(left.recv_msg().unwrap().as_str(), Some("Hello"));
 }
 
 #[deadline::test]

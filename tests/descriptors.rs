@@ -198,7 +198,7 @@ const SOCKETS: &[(&str, Call)] = &[
         let socket = context.socket(Pull)?;
         descriptors.use_up();
         context.shutdown()?;
-        assert_eq!(socket.recv().unwrap_err().errno(), zmq::Errno::ETERM);
+        assert_eq!(socket.recv_msg().unwrap_err().errno(), zmq::Errno::ETERM);
         Ok(())
     }),
 ];
@@ -387,7 +387,7 @@ const DRAFTS: &[(&str, Call)] = &[
         client.connect(&endpoint)?;
         client.send("Hello")?;
         thread::scope(|scope| {
-            let received = scope.spawn(|| server.recv_timeout(Duration::from_millis(10)));
+            let received = scope.spawn(|| server.within(Duration::from_millis(10)).recv_msg());
             received.join().unwrap()
         })?;
         Ok(())

@@ -69,20 +69,20 @@ fn served(server: &Socket<'_>, client: &Socket<'_>) {
     match server.kind() {
         Kind::Radio => eventually("the dish hears the radio", || {
             server.send_to_group("good", "news").unwrap();
-            client.try_recv().unwrap().is_some_and(|message| message == "news")
+            client.now().recv_msg().unwrap().is_some_and(|message| message == "news")
         }),
         Kind::Dish => eventually("the radio reaches the dish", || {
             client.send_to_group("good", "news").unwrap();
-            server.try_recv().unwrap().is_some_and(|message| message == "news")
+            server.now().recv_msg().unwrap().is_some_and(|message| message == "news")
         }),
         Kind::Scatter => eventually("the gatherer is fed", || {
-            assert!(server.send_timeout("work", DEADLINE).unwrap().is_sent());
-            client.try_recv().unwrap().is_some_and(|message| message == "work")
+            assert!(server.within(DEADLINE).send("work").unwrap().is_sent());
+            client.now().recv_msg().unwrap().is_some_and(|message| message == "work")
         }),
         _ => {
             client.send("good").unwrap();
             let request = loop {
-                let message = server.recv_timeout(DEADLINE).unwrap().unwrap();
+                let message = server.within(DEADLINE).recv_msg().unwrap().unwrap();
                 if message == "good" {
                     break message;
                 }
@@ -91,7 +91,7 @@ fn served(server: &Socket<'_>, client: &Socket<'_>) {
                 return;
             }
             server.send(request).unwrap();
-            assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "good");
+            assert_eq!(client.within(DEADLINE).recv_msg().unwrap().unwrap(), "good");
         }
     }
 }
@@ -130,7 +130,7 @@ fn draft_sockets_go_on_when_peers_are_bad() {
                 let _ = stream.read_to_end(&mut Vec::new());
                 while server.kind() != Kind::Radio
                     && server.kind() != Kind::Scatter
-                    && server.try_recv().unwrap().is_some()
+                    && server.now().recv_msg().unwrap().is_some()
                 {}
             }
         }
@@ -156,16 +156,16 @@ fn a_peer_and_a_channel_survive_bad_peers() {
             let _ = stream.write_all(&bad);
             let _ = stream.shutdown(Shutdown::Write);
             let _ = stream.read_to_end(&mut Vec::new());
-            while server.try_recv().unwrap().is_some() {}
+            while server.now().recv_msg().unwrap().is_some() {}
             let client = context.socket(kind).unwrap();
             client.connect(&endpoint).unwrap();
             if kind == Kind::Channel {
                 // Its place is free once the channel has seen that the first peer is gone.
-                let _ = server.try_recv().unwrap();
+                let _ = server.now().recv_msg().unwrap();
             } else {
                 let id = client.connect_peer(&endpoint).unwrap();
                 client.send_to_peer(id, "good").unwrap();
-                assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "good");
+                assert_eq!(server.within(DEADLINE).recv_msg().unwrap().unwrap(), "good");
             }
             drop((server, client));
             context.terminate(DEADLINE).unwrap();

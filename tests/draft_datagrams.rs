@@ -27,7 +27,7 @@ fn datagrams_go_there_and_back() {
         let (len, from) = other.recv_from(&mut buffer).unwrap();
         assert_eq!((&buffer[..len], from), (&*body, address));
     }
-    assert_eq!(socket.recv_from_timeout(Duration::from_millis(10)).unwrap(), None);
+    assert_eq!(socket.within(Duration::from_millis(10)).recv_from().unwrap(), None);
 }
 
 /// What was not received as a datagram is not lost as one either.
@@ -36,10 +36,10 @@ fn no_message_is_lost_for_want_of_an_address() {
     let context = Context::new().unwrap();
     let (socket, address) = dgram(&context);
     plain().send_to(b"body", address).unwrap();
-    assert!(socket.recv().unwrap().more());
-    let errors = [socket.recv_from().unwrap_err(), socket.recv_from_timeout(Duration::ZERO).unwrap_err()];
+    assert!(socket.recv_msg().unwrap().more());
+    let errors = [socket.recv_from().unwrap_err(), socket.within(Duration::ZERO).recv_from().unwrap_err()];
     assert_eq!(errors.map(|error| error.errno()), [Errno::EFSM; 2]);
-    assert_eq!(socket.recv().unwrap(), "body");
+    assert_eq!(socket.recv_msg().unwrap(), "body");
 
     let (left, right) = (context.socket(Kind::Pair).unwrap(), context.socket(Kind::Pair).unwrap());
     left.bind("inproc://pair").unwrap();
@@ -48,7 +48,7 @@ fn no_message_is_lost_for_want_of_an_address() {
     assert_eq!((failed.error().errno(), failed.into_parts().0.len()), (Errno::ENOTSUP, 2));
     left.send("message").unwrap();
     assert_eq!(right.recv_from().unwrap_err().errno(), Errno::ENOTSUP);
-    assert_eq!(right.recv().unwrap(), "message");
+    assert_eq!(right.recv_msg().unwrap(), "message");
 }
 
 /// They would go by what is set, and whoever has set it would take them for secured.
@@ -97,8 +97,8 @@ fn a_datagram_is_an_address_and_a_body() {
     let failed = socket.send("lonely").unwrap_err();
     refused(failed.error(), Errno::EINVAL, "one part");
     assert_eq!(failed.into_message(), "lonely");
-    refused(socket.try_send("lonely").unwrap_err().error(), Errno::EINVAL, "one part");
-    refused(socket.send_timeout("lonely", DEADLINE).unwrap_err().error(), Errno::EINVAL, "one part");
+    refused(socket.now().send("lonely").unwrap_err().error(), Errno::EINVAL, "one part");
+    refused(socket.within(DEADLINE).send("lonely").unwrap_err().error(), Errno::EINVAL, "one part");
     refused(socket.send_multipart([&*text]).unwrap_err().error(), Errno::EINVAL, "one part");
     let failed = socket.send_multipart([&*text, "a", "b"]).unwrap_err();
     refused(failed.error(), Errno::EINVAL, "more parts");
@@ -171,7 +171,7 @@ fn a_radio_reaches_a_dish_by_datagrams() {
         for size in [0, 33, 34, 8192 - 1 - group.len()] {
             radio.send_to_group("music", "not joined").unwrap();
             radio.send_to_group(group, vec![7; size]).unwrap();
-            let message = dish.recv().unwrap();
+            let message = dish.recv_msg().unwrap();
             assert_eq!((message.group(), message.len()), (group.into(), size));
         }
         let failed = radio.send_to_group(group, vec![7; 8192 - group.len()]).unwrap_err();
@@ -202,7 +202,7 @@ fn a_burst_leaves_the_sockets_as_they_are() {
     for _ in 0..5000 {
         other.send_to(b"burst", address).unwrap();
     }
-    while socket.recv_from_timeout(Duration::from_millis(100)).unwrap().is_some() {}
+    while socket.within(Duration::from_millis(100)).recv_from().unwrap().is_some() {}
     for _ in 0..3 {
         other.send_to(b"after", address).unwrap();
         assert_eq!(socket.recv_from().unwrap().1, "after");
@@ -210,7 +210,7 @@ fn a_burst_leaves_the_sockets_as_they_are() {
     // And the same the other way.
     let target = plain();
     for _ in 0..5000 {
-        let _ = socket.send_multipart_timeout([target.local_addr().unwrap().to_string(), "x".into()], DEADLINE);
+        let _ = socket.within(DEADLINE).send_multipart([target.local_addr().unwrap().to_string(), "x".into()]);
     }
     let mut buffer = [0; 10];
     target.recv_from(&mut buffer).unwrap();

@@ -33,11 +33,12 @@ fn a_dish_receives_what_it_has_joined() {
             let text = format!("to {group}");
             eventually(group, || {
                 radio.send_to_group(group, &text).unwrap();
-                dish.recv_timeout(Duration::from_millis(20))
+                dish.within(Duration::from_millis(20))
+                    .recv_msg()
                     .unwrap()
                     .is_some_and(|message| message == text && message.group() == group)
             });
-            while dish.recv_timeout(Duration::from_millis(20)).unwrap().is_some() {}
+            while dish.within(Duration::from_millis(20)).recv_msg().unwrap().is_some() {}
         };
         dish.join("news").unwrap();
         hear("news");
@@ -49,7 +50,7 @@ fn a_dish_receives_what_it_has_joined() {
         // What came before "last" has been dealt with, so "news" has been left.
         radio.send_to_group("news", "nobody listens").unwrap();
         radio.send_to_group("last", "end").unwrap();
-        assert_eq!(dish.recv().unwrap(), "end");
+        assert_eq!(dish.recv_msg().unwrap(), "end");
     });
 }
 
@@ -65,7 +66,7 @@ fn no_joining_is_lost() {
         for dish in [&dish, &late] {
             eventually("the last group is heard", || {
                 radio.send_to_group("group 2999", "x").unwrap();
-                dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
+                dish.within(Duration::from_millis(10)).recv_msg().unwrap().is_some()
             });
         }
     });
@@ -90,7 +91,7 @@ fn radio_drops_and_frees_a_message_when_the_dish_is_full() {
     }
     for dish in &dishes {
         let mut got = 0;
-        while let Some(message) = dish.try_recv().unwrap() {
+        while let Some(message) = dish.now().recv_msg().unwrap() {
             assert_eq!(message.group(), "a group of more than fourteen bytes");
             got += 1;
         }
@@ -112,17 +113,17 @@ fn a_radio_that_does_not_drop_says_that_it_is_full() {
     let mut message = Message::from("x");
     message.set_group("g").unwrap();
     let mut sent = 0;
-    while radio.try_send(&message).unwrap().is_sent() {
+    while radio.now().send(&message).unwrap().is_sent() {
         sent += 1;
         assert!(sent < 100);
     }
     assert!(sent >= 1);
-    assert!(matches!(radio.send_timeout(&message, Duration::from_millis(10)).unwrap(), TrySend::WouldBlock(_)));
+    assert!(matches!(radio.within(Duration::from_millis(10)).send(&message).unwrap(), TrySend::WouldBlock(_)));
     for _ in 0..sent {
-        dish.recv().unwrap();
+        dish.recv_msg().unwrap();
     }
     radio.send(message).unwrap();
-    dish.recv().unwrap();
+    dish.recv_msg().unwrap();
 }
 
 #[deadline::test(patches = [6, 7, 13])]
@@ -150,8 +151,8 @@ fn groups_have_names_and_are_joined_once() {
     assert_eq!(failed.into_message(), "to whom");
     let failed = radio.send_to_group("", "to whom").unwrap_err();
     assert_eq!((failed.error().call(), &*failed.into_message()), ("zmq_msg_set_group", &b"to whom"[..]));
-    assert!(radio.try_send("to whom").is_err());
-    assert!(radio.send_timeout("to whom", Duration::ZERO).is_err());
+    assert!(radio.now().send("to whom").is_err());
+    assert!(radio.within(Duration::ZERO).send("to whom").is_err());
 
     let other = context.socket(Kind::Sub).unwrap();
     let error = other.join("g").unwrap_err();

@@ -112,9 +112,9 @@ fn is_sync(message: &Message) -> bool {
 /// Receives a message of each size.
 fn take_all(socket: &Socket<'_>, sizes: &[usize]) {
     for &size in sizes {
-        let mut message = socket.recv().unwrap();
+        let mut message = socket.recv_msg().unwrap();
         while is_sync(&message) {
-            message = socket.recv().unwrap();
+            message = socket.recv_msg().unwrap();
         }
         assert!(message == content(size), "{size}: {message:?}");
         assert_eq!(message.routing_id().is_some(), matches!(socket.kind(), Kind::Server | Kind::Peer));
@@ -124,7 +124,7 @@ fn take_all(socket: &Socket<'_>, sizes: &[usize]) {
 
 fn echo_all(socket: &Socket<'_>, sizes: &[usize]) {
     for &size in sizes {
-        let message = socket.recv().unwrap();
+        let message = socket.recv_msg().unwrap();
         assert!(message == content(size), "{size}: {message:?}");
         socket.send(message).unwrap();
     }
@@ -212,7 +212,7 @@ fn a_radio_reaches_a_c_dish() {
 fn a_dish_hears_a_c_radio() {
     let group = format!("group:{GROUP}");
     both_ways(Kind::Dish, Kind::Radio, Binds::Either, &[&group, "sync", "send"], |dish, _, peer| {
-        assert_eq!(dish.recv().unwrap(), "sync");
+        assert_eq!(dish.recv_msg().unwrap(), "sync");
         peer.type_line("heard");
         take_all(dish, &SIZES);
     });
@@ -232,7 +232,7 @@ fn a_dish_hears_a_c_radio_by_datagrams() {
     dish.bind(&endpoint).unwrap();
     let steps = [&*format!("connect:{endpoint}"), &*format!("group:{GROUP}"), "sync", "send"];
     let mut peer = peer(Kind::Radio, &steps);
-    assert_eq!(dish.recv().unwrap(), "sync");
+    assert_eq!(dish.recv_msg().unwrap(), "sync");
     peer.type_line("heard");
     take_all(&dish, &DATAGRAM_SIZES);
     ends(peer);

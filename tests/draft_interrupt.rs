@@ -29,8 +29,8 @@ fn wait_in_threads<'scope>(
 ) -> Vec<(ScopedJoinHandle<'scope, Errno>, libc::pthread_t)> {
     type Wait<'a> = Box<dyn FnOnce() -> Errno + Send + 'a>;
     let waits: [Wait<'scope>; 6] = [
-        Box::new(move || client.recv().map(drop).unwrap_err().errno()),
-        Box::new(move || client.recv_timeout(Duration::from_secs(600)).map(drop).unwrap_err().errno()),
+        Box::new(move || client.recv_msg().map(drop).unwrap_err().errno()),
+        Box::new(move || client.within(Duration::from_secs(600)).recv_msg().map(drop).unwrap_err().errno()),
         Box::new(move || client.send("nobody").unwrap_err().error().errno()),
         Box::new(move || peer.send_to_peer(full, "full").unwrap_err().error().errno()),
         Box::new(move || {
@@ -63,7 +63,7 @@ fn all_end_with_eintr(context: &Context, mut signal: impl FnMut(libc::pthread_t)
     let full = peer.connect_peer("inproc://nobody").unwrap();
     let mut message = zmq::Message::from("x");
     message.set_routing_id(full).unwrap();
-    while peer.try_send(&message).unwrap().is_sent() {}
+    while peer.now().send(&message).unwrap().is_sent() {}
     thread::scope(|scope| {
         let waiting = wait_in_threads(scope, &client, &peer, full);
         thread::sleep(Duration::from_millis(100));
@@ -79,7 +79,7 @@ fn all_end_with_eintr(context: &Context, mut signal: impl FnMut(libc::pthread_t)
         }
     });
     interrupt::clear();
-    assert!(client.try_recv().unwrap().is_none());
+    assert!(client.now().recv_msg().unwrap().is_none());
 }
 
 #[deadline::test(patches = [13])]

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use common::{DEADLINE, TRANSPORTS, eventually};
 use zmq::{
-    Channel, Client, Context, Errno, Flags, Gather, Kind, Message, Multipart, Peer, PollEvents, PollItem, Scatter,
-    Server, Socket, SocketType, poll,
+    Channel, Client, Context, Errno, Gather, Kind, Message, Multipart, Peer, PollEvents, PollItem, Scatter, Server,
+    Socket, SocketType, poll,
 };
 
 /// Two sockets that are connected, for each transport.
@@ -34,18 +34,18 @@ fn a_server_answers_the_client_that_asked() {
     pairs(Server, Client, |server, client| {
         client.send("one").unwrap();
         client.send("two").unwrap();
-        let request = server.recv().unwrap();
+        let request = server.recv_msg().unwrap();
         assert_eq!(request, "one");
         let from = request.routing_id().expect("a SERVER numbers its peers");
         server.send_to_peer(from, "first").unwrap();
         // The number stays the peer's.
-        let mut answer = server.recv().unwrap();
+        let mut answer = server.recv_msg().unwrap();
         assert_eq!(answer.routing_id(), Some(from));
         answer = Message::from("second");
         answer.set_routing_id(from).unwrap();
         server.send(answer).unwrap();
-        assert_eq!(client.recv().unwrap(), "first");
-        let last = client.recv().unwrap();
+        assert_eq!(client.recv_msg().unwrap(), "first");
+        let last = client.recv_msg().unwrap();
         assert_eq!((&*last, last.routing_id()), (&b"second"[..], None));
     });
 }
@@ -66,7 +66,7 @@ fn a_server_reaches_nobody_without_a_number_that_is_a_peers() {
         assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
         let message = failed.into_message();
         assert_eq!((&*message, message.routing_id()), (&b"to seven"[..], Some(id)));
-        let failed = socket.send_timeout(message, Duration::from_secs(1)).unwrap_err();
+        let failed = socket.within(Duration::from_secs(1)).send(message).unwrap_err();
         assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
     }
 }
@@ -75,7 +75,7 @@ fn a_server_reaches_nobody_without_a_number_that_is_a_peers() {
 fn a_number_serves_no_more_once_its_peer_is_gone() {
     pairs(Server, Client, |server, client| {
         client.send("bye").unwrap();
-        let from = server.recv().unwrap().routing_id().unwrap();
+        let from = server.recv_msg().unwrap().routing_id().unwrap();
         drop(client);
         eventually("the peer is gone", || {
             server.send_to_peer(from, "?").is_err_and(|failed| errno(failed.error()) == Errno::EHOSTUNREACH)
@@ -90,12 +90,12 @@ fn a_scatter_feeds_its_gatherers_in_turn() {
             scatter.send([number]).unwrap();
         }
         for number in 0..10_u8 {
-            assert_eq!(gather.recv().unwrap(), [number]);
+            assert_eq!(gather.recv_msg().unwrap(), [number]);
         }
     });
     let context = Context::new().unwrap();
     let scatter = context.socket(Scatter).unwrap();
-    assert!(!scatter.try_send("nobody").unwrap().is_sent());
+    assert!(!scatter.now().send("nobody").unwrap().is_sent());
     scatter.bind("inproc://work").unwrap();
     let gatherers = [(); 2].map(|()| context.socket(Gather).unwrap());
     gatherers.iter().for_each(|gather| gather.connect("inproc://work").unwrap());
@@ -103,8 +103,8 @@ fn a_scatter_feeds_its_gatherers_in_turn() {
         scatter.send("work").unwrap();
     }
     for gather in &gatherers {
-        assert_eq!((gather.recv().unwrap(), gather.recv().unwrap()), ("work".into(), "work".into()));
-        assert_eq!(gather.try_recv().unwrap(), None);
+        assert_eq!((gather.recv_msg().unwrap(), gather.recv_msg().unwrap()), ("work".into(), "work".into()));
+        assert_eq!(gather.now().recv_msg().unwrap(), None);
     }
 }
 
@@ -113,20 +113,20 @@ fn a_channel_has_one_peer() {
     pairs(Channel, Channel, |left, right| {
         left.send("from the left").unwrap();
         right.send("from the right").unwrap();
-        assert_eq!(right.recv().unwrap(), "from the left");
-        assert_eq!(left.recv().unwrap(), "from the right");
+        assert_eq!(right.recv_msg().unwrap(), "from the left");
+        assert_eq!(left.recv_msg().unwrap(), "from the right");
     });
     let context = Context::new().unwrap();
     let [left, right, third] = [(); 3].map(|()| context.socket(Channel).unwrap());
     left.bind("inproc://channel").unwrap();
     right.connect("inproc://channel").unwrap();
     right.send("first").unwrap();
-    assert_eq!(left.recv().unwrap(), "first");
+    assert_eq!(left.recv_msg().unwrap(), "first");
     third.connect("inproc://channel").unwrap();
-    let _ = third.try_send("in vain").unwrap();
-    assert_eq!(left.recv_timeout(Duration::from_millis(50)).unwrap(), None);
+    let _ = third.now().send("in vain").unwrap();
+    assert_eq!(left.within(Duration::from_millis(50)).recv_msg().unwrap(), None);
     left.send("still yours").unwrap();
-    assert_eq!(right.recv().unwrap(), "still yours");
+    assert_eq!(right.recv_msg().unwrap(), "still yours");
 }
 
 #[deadline::test(patches = [13])]
@@ -139,13 +139,13 @@ fn peers_number_each_other() {
         left.send_to_peer(from_left, "left").unwrap();
         right.send_to_peer(from_right, "right").unwrap();
         for _ in 0..2 {
-            let message = hub.recv().unwrap();
+            let message = hub.recv_msg().unwrap();
             let id = message.routing_id().unwrap();
             hub.send_to_peer(id, [&*message, b" it is"].concat()).unwrap();
         }
-        let answer = left.recv().unwrap();
+        let answer = left.recv_msg().unwrap();
         assert_eq!((&*answer, answer.routing_id()), (&b"left it is"[..], Some(from_left)));
-        assert_eq!(right.recv().unwrap(), "right it is");
+        assert_eq!(right.recv_msg().unwrap(), "right it is");
     }
 }
 
@@ -192,14 +192,14 @@ fn several_parts_are_refused_and_come_back() {
         let failed = socket.send_more("part").unwrap_err();
         error(failed.error());
         assert_eq!(failed.into_message(), "part");
-        let failed = socket.send_with("part", Flags::SNDMORE | Flags::DONTWAIT).unwrap_err();
+        let failed = socket.now().send_more("part").unwrap_err();
         error(failed.error());
         assert_eq!(failed.into_message(), "part");
         let parts = || Multipart::from(["one", "two"]);
         for outcome in [
             socket.send_multipart(parts()).map(drop),
-            socket.try_send_multipart(parts()).map(drop),
-            socket.send_multipart_timeout(parts(), Duration::ZERO).map(drop),
+            socket.now().send_multipart(parts()).map(drop),
+            socket.within(Duration::ZERO).send_multipart(parts()).map(drop),
         ] {
             let failed = outcome.unwrap_err();
             error(failed.error());
@@ -274,7 +274,7 @@ fn thread_safe_sockets_have_no_descriptor_but_can_be_polled() {
         assert!(items[0].is_readable() && !items[1].is_readable());
         assert_eq!(poll(&mut items, DEADLINE).unwrap(), 2);
         assert!(items[2].is_readable() && items[2].is_writable());
-        server.recv().unwrap();
+        server.recv_msg().unwrap();
         assert_eq!(poll(&mut items[..2], Duration::from_millis(10)).unwrap(), 0);
     });
 }
@@ -286,9 +286,9 @@ fn time_outs_end_waiting() {
     client.set_sndtimeo(Some(Duration::from_millis(20))).unwrap();
     client.set_rcvtimeo(Some(Duration::from_millis(20))).unwrap();
     assert_eq!(errno(client.send("nobody").unwrap_err().error()), Errno::EAGAIN);
-    assert_eq!(errno(&client.recv().unwrap_err()), Errno::EAGAIN);
-    assert!(client.recv_timeout(Duration::from_millis(20)).unwrap().is_none());
-    assert!(client.send_timeout("nobody", Duration::from_millis(20)).unwrap().into_unsent().is_some());
+    assert_eq!(errno(&client.recv_msg().unwrap_err()), Errno::EAGAIN);
+    assert!(client.within(Duration::from_millis(20)).recv_msg().unwrap().is_none());
+    assert!(client.within(Duration::from_millis(20)).send("nobody").unwrap().into_unsent().is_some());
 }
 
 #[deadline::test(patches = [13])]
@@ -302,11 +302,11 @@ fn hello_and_goodbye_come_from_the_library() {
         let client = context.socket(Client).unwrap();
         client.set_hello_msg("good day").unwrap();
         client.connect(&endpoint).unwrap();
-        assert_eq!(client.recv().unwrap(), "welcome", "{endpoint}");
-        let hello = server.recv().unwrap();
+        assert_eq!(client.recv_msg().unwrap(), "welcome", "{endpoint}");
+        let hello = server.recv_msg().unwrap();
         assert_eq!(hello, "good day", "{endpoint}");
         drop(client);
-        let gone = server.recv().unwrap();
+        let gone = server.recv_msg().unwrap();
         assert_eq!((&*gone, gone.routing_id()), (&b"gone"[..], hello.routing_id()), "{endpoint}");
     }
 }
@@ -321,9 +321,9 @@ fn a_broken_connection_is_reported() {
         let right = context.socket(kind).unwrap();
         right.set_hiccup_msg("broken").unwrap();
         right.connect(&endpoint).unwrap();
-        assert_eq!(right.recv().unwrap(), "connected", "{kind}");
+        assert_eq!(right.recv_msg().unwrap(), "connected", "{kind}");
         drop(left);
-        assert_eq!(right.recv().unwrap(), "broken", "{kind}");
+        assert_eq!(right.recv_msg().unwrap(), "broken", "{kind}");
     }
 }
 
@@ -340,7 +340,7 @@ fn scatter_sends_its_queue_when_it_is_dropped() {
         }
         drop(scatter);
         for _ in 0..100 {
-            assert_eq!(gather.recv().unwrap().len(), 10_000);
+            assert_eq!(gather.recv_msg().unwrap().len(), 10_000);
         }
     }
 }
@@ -350,7 +350,7 @@ fn shutting_the_context_down_ends_waiting() {
     let context = Context::new().unwrap();
     let client = context.socket(Client).unwrap();
     thread::scope(|scope| {
-        let threads = [(); 3].map(|()| scope.spawn(|| client.recv().unwrap_err().errno()));
+        let threads = [(); 3].map(|()| scope.spawn(|| client.recv_msg().unwrap_err().errno()));
         let sender = scope.spawn(|| client.send("nobody").unwrap_err().error().errno());
         thread::sleep(Duration::from_millis(50));
         context.shutdown().unwrap();
@@ -374,7 +374,7 @@ fn a_router_says_whether_a_peer_has_room() {
     dealer.send("ready").unwrap();
     router.recv_multipart().unwrap();
     assert_eq!(router.peer_state("d").unwrap(), PollEvents::POLLOUT);
-    while router.try_send_multipart(["d", "x"]).unwrap().is_sent() {}
+    while router.now().send_multipart(["d", "x"]).unwrap().is_sent() {}
     assert_eq!(router.peer_state(b"d").unwrap(), PollEvents::NONE);
     for id in ["", "stranger"] {
         let error = router.peer_state(id).unwrap_err();

@@ -48,12 +48,12 @@ fn poller_waits_for_thread_safe_sockets_beside_others() {
         to_b.send("x").unwrap();
         to_c.send("x").unwrap();
         while ready(&mut poller, LONG) != ['a', 'b', 'c'] {}
-        assert_eq!(a.recv().unwrap(), "x");
-        assert_eq!(poller.socket('b').unwrap().recv().unwrap(), "x");
-        assert_eq!(c.recv().unwrap(), "x");
+        assert_eq!(a.recv_msg().unwrap(), "x");
+        assert_eq!(poller.socket('b').unwrap().recv_msg().unwrap(), "x");
+        assert_eq!(c.recv_msg().unwrap(), "x");
         to_b.send("later").unwrap();
         assert_eq!(ready(&mut poller, LONG), ['b']);
-        assert_eq!(poller.socket('b').unwrap().recv().unwrap(), "later");
+        assert_eq!(poller.socket('b').unwrap().recv_msg().unwrap(), "later");
     }
     poller.modify('a', PollEvents::POLLOUT).unwrap();
     assert_eq!(ready(&mut poller, LONG), ['a']);
@@ -61,7 +61,7 @@ fn poller_waits_for_thread_safe_sockets_beside_others() {
     assert_eq!(ready(&mut poller, Duration::ZERO), []);
     let b = poller.remove('b').unwrap().unwrap().into_socket().unwrap();
     to_b.send("kept").unwrap();
-    assert_eq!(b.recv().unwrap(), "kept");
+    assert_eq!(b.recv_msg().unwrap(), "kept");
     assert!(poller.remove('a').unwrap().is_none());
     assert_eq!(poller.len(), 1);
     assert_eq!(ready(&mut poller, Duration::from_millis(5)), []);
@@ -79,7 +79,7 @@ fn wait_for_a_thread_safe_socket_ends_with_a_message_and_with_the_context() {
             scope.spawn(|| to_a.send("x").unwrap());
             assert_eq!(ready(&mut poller, LONG), ['a']);
         });
-        assert_eq!(a.recv().unwrap(), "x");
+        assert_eq!(a.recv_msg().unwrap(), "x");
     }
     context.shutdown().unwrap();
     assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
@@ -95,7 +95,7 @@ fn reactor_calls_handlers_of_thread_safe_sockets() {
     for socket in [&a, &b] {
         reactor
             .add(socket, PollEvents::POLLIN, |reactor, event| {
-                assert_eq!(socket.recv()?, "x");
+                assert_eq!(socket.recv_msg()?, "x");
                 reactor.remove(event.key)?;
                 Ok(())
             })
@@ -122,7 +122,7 @@ fn poller_misses_no_event_when_other_threads_use_the_socket() {
             loop {
                 // Nothing but a signal ends it.
                 poller.wait(None).unwrap();
-                while let Some(message) = sink.try_recv().unwrap() {
+                while let Some(message) = sink.now().recv_msg().unwrap() {
                     if message == "end" {
                         return own;
                     }
@@ -144,7 +144,7 @@ fn poller_misses_no_event_when_other_threads_use_the_socket() {
             });
         }
         while count.load(Ordering::SeqCst) < SENDERS * EACH {
-            if sink.recv_timeout(MOMENT).unwrap().is_some() {
+            if sink.within(MOMENT).recv_msg().unwrap().is_some() {
                 count.fetch_add(1, Ordering::SeqCst);
             }
         }
@@ -166,13 +166,13 @@ fn room_at_the_high_water_mark() {
     sink.bind("inproc://sink").unwrap();
     source.connect("inproc://sink").unwrap();
     thread::scope(|scope| {
-        scope.spawn(|| (0..MESSAGES).for_each(|_| drop(sink.recv().unwrap())));
+        scope.spawn(|| (0..MESSAGES).for_each(|_| drop(sink.recv_msg().unwrap())));
         let mut poller = Poller::new().unwrap();
         poller.add(&source, 1, PollEvents::POLLOUT).unwrap();
         let mut sent = 0;
         while sent < MESSAGES {
             poller.wait(None).unwrap();
-            while sent < MESSAGES && source.try_send("x").unwrap().is_sent() {
+            while sent < MESSAGES && source.now().send("x").unwrap().is_sent() {
                 sent += 1;
             }
         }
@@ -207,16 +207,16 @@ fn a_reactor_of_kinds_that_libzmq_locks() {
     left.bind("inproc://channel").unwrap();
     right.connect("inproc://channel").unwrap();
     let mut reactor = Reactor::new().unwrap();
-    reactor.add(&server, PollEvents::POLLIN, |_, _| Ok(server.send(server.recv()?)?)).unwrap();
+    reactor.add(&server, PollEvents::POLLIN, |_, _| Ok(server.send(server.recv_msg()?)?)).unwrap();
     reactor
         .add(&client, PollEvents::POLLIN, |_, _| {
-            assert_eq!(client.recv()?, "Hello");
+            assert_eq!(client.recv_msg()?, "Hello");
             Ok(left.send("done")?)
         })
         .unwrap();
     reactor
         .add(&right, PollEvents::POLLIN, |reactor, _| {
-            assert_eq!(right.recv()?, "done");
+            assert_eq!(right.recv_msg()?, "done");
             reactor.stop();
             Ok(())
         })

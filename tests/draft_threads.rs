@@ -65,7 +65,7 @@ fn ask_and_answer(endpoint: &str) {
                     // Some threads wait in `zmq_poll`, some in their receive.
                     let mut items = [PollItem::socket(&server, PollEvents::POLLIN)];
                     poll(&mut items, Duration::from_millis(1)).unwrap();
-                    if let Some(request) = server.recv_timeout(Duration::from_millis(5)).unwrap() {
+                    if let Some(request) = server.within(Duration::from_millis(5)).recv_msg().unwrap() {
                         let from = request.routing_id().unwrap();
                         server.send_to_peer(from, [&*request, b"!"].concat()).unwrap();
                         answered.fetch_add(1, Ordering::Relaxed);
@@ -83,7 +83,7 @@ fn ask_and_answer(endpoint: &str) {
                         let padding = "x".repeat(if number % 2 == 0 { 0 } else { 100 });
                         client.send(format!("{thread}/{number}/{padding}")).unwrap();
                         // Whosever answer it is.
-                        answers.push(client.recv().unwrap().as_str().unwrap().to_owned());
+                        answers.push(client.recv_msg().unwrap().as_str().unwrap().to_owned());
                     }
                     answers
                 })
@@ -123,7 +123,7 @@ fn every_message_is_received_once() {
                     scope.spawn(|| {
                         let mut numbers = Vec::new();
                         while left.load(Ordering::Relaxed) != 0 {
-                            let Some(message) = gather.recv_timeout(Duration::from_millis(5)).unwrap() else {
+                            let Some(message) = gather.within(Duration::from_millis(5)).recv_msg().unwrap() else {
                                 continue;
                             };
                             left.fetch_sub(1, Ordering::Relaxed);
@@ -197,7 +197,7 @@ fn options_are_set_while_others_send_and_receive() {
         }
         let echo = scope.spawn(|| {
             for _ in 0..5 * EACH {
-                right.send(right.recv().unwrap()).unwrap();
+                right.send(right.recv_msg().unwrap()).unwrap();
             }
         });
         let sender = scope.spawn(|| {
@@ -206,7 +206,7 @@ fn options_are_set_while_others_send_and_receive() {
             }
         });
         for number in 0..5 * EACH {
-            assert_eq!(left.recv().unwrap(), number.to_ne_bytes());
+            assert_eq!(left.recv_msg().unwrap(), number.to_ne_bytes());
         }
         sender.join().unwrap();
         echo.join().unwrap();
@@ -215,7 +215,7 @@ fn options_are_set_while_others_send_and_receive() {
     // A receive waits by the time-out that libzmq has.
     left.set_rcvtimeo(Some(Duration::from_millis(10))).unwrap();
     assert_eq!(left.rcvtimeo().unwrap(), Some(Duration::from_millis(10)));
-    assert_eq!(left.recv().unwrap_err().errno(), Errno::EAGAIN);
+    assert_eq!(left.recv_msg().unwrap_err().errno(), Errno::EAGAIN);
 }
 
 /// One thread can overwrite an option that the other has just set. `secure` must not panic then.
@@ -262,7 +262,7 @@ fn threads_join_and_leave_while_others_send_and_receive() {
             });
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    let _ = dish.recv_timeout(Duration::from_millis(1)).unwrap();
+                    let _ = dish.within(Duration::from_millis(1)).recv_msg().unwrap();
                 }
             });
         }
@@ -270,7 +270,7 @@ fn threads_join_and_leave_while_others_send_and_receive() {
     dish.join("last").unwrap();
     eventually("it still works", || {
         radio.send_to_group("last", "x").unwrap();
-        dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
+        dish.within(Duration::from_millis(10)).recv_msg().unwrap().is_some()
     });
 }
 
@@ -287,9 +287,9 @@ fn an_owned_socket_may_be_in_an_arc() {
                 let peer = context.socket(Peer).unwrap();
                 let id = peer.connect_peer("inproc://hub").unwrap();
                 peer.send_to_peer(id, [number]).unwrap();
-                let message = hub.recv().unwrap();
+                let message = hub.recv_msg().unwrap();
                 hub.send_to_peer(message.routing_id().unwrap(), message).unwrap();
-                assert_eq!(peer.recv().unwrap(), [number]);
+                assert_eq!(peer.recv_msg().unwrap(), [number]);
             })
         })
         .collect();
@@ -306,11 +306,11 @@ fn a_receive_does_not_keep_others_from_sending() {
     right.connect("inproc://both ways").unwrap();
     thread::scope(|scope| {
         // It waits in libzmq, under the socket's lock: which it gives back while it waits.
-        let waits = scope.spawn(|| left.recv().unwrap());
+        let waits = scope.spawn(|| left.recv_msg().unwrap());
         thread::sleep(Duration::from_millis(20));
         left.send("question").unwrap();
         left.set_linger(Some(Duration::ZERO)).unwrap();
-        assert_eq!(right.recv().unwrap(), "question");
+        assert_eq!(right.recv_msg().unwrap(), "question");
         right.send("answer").unwrap();
         assert_eq!(waits.join().unwrap(), "answer");
 

@@ -36,9 +36,9 @@ fn assert_served(context: &Context, server: &Socket<'_, Rep>, endpoint: &str) {
     let client = context.socket(Req).unwrap();
     client.connect(endpoint).unwrap();
     client.send(endpoint).unwrap();
-    assert_eq!(server.recv().unwrap(), endpoint);
+    assert_eq!(server.recv_msg().unwrap(), endpoint);
     server.send("World").unwrap();
-    assert_eq!(client.recv().unwrap(), "World");
+    assert_eq!(client.recv_msg().unwrap(), "World");
 }
 
 #[deadline::test]
@@ -117,7 +117,7 @@ fn ipv6_has_brackets() {
     assert!(endpoint.starts_with("tcp://[::1]:"), "{endpoint}");
     client.connect(&endpoint).unwrap();
     client.send("Hello").unwrap();
-    assert_eq!(server.recv().unwrap(), "Hello");
+    assert_eq!(server.recv_msg().unwrap(), "Hello");
     server.unbind(&endpoint).unwrap();
 }
 
@@ -199,9 +199,9 @@ fn inproc_connections_outlast_their_name() {
     client.connect("inproc://name").unwrap();
     server.unbind("inproc://name").unwrap();
     client.send("Hello").unwrap();
-    assert_eq!(server.recv().unwrap(), "Hello");
+    assert_eq!(server.recv_msg().unwrap(), "Hello");
     server.send("World").unwrap();
-    assert_eq!(client.recv().unwrap(), "World");
+    assert_eq!(client.recv_msg().unwrap(), "World");
 }
 
 #[deadline::test]
@@ -213,15 +213,15 @@ fn disconnect_ends_a_connection() {
         let endpoint = sink.bind(asked).unwrap();
         source.connect(&endpoint).unwrap();
         source.send("before").unwrap();
-        assert_eq!(sink.recv().unwrap(), "before");
+        assert_eq!(sink.recv_msg().unwrap(), "before");
         source.disconnect(&endpoint).unwrap();
-        eventually("nobody is there", || !source.try_send("after").unwrap().is_sent());
+        eventually("nobody is there", || !source.now().send("after").unwrap().is_sent());
         let error = source.disconnect(&endpoint).unwrap_err();
         assert_eq!((error.errno(), error.call()), (Errno::ENOENT, "zmq_disconnect"));
         assert!(error.to_string().contains(&endpoint), "{error}");
         source.connect(&endpoint).unwrap();
         source.send("again").unwrap();
-        while sink.recv().unwrap() != "again" {}
+        while sink.recv_msg().unwrap() != "again" {}
     }
 }
 
@@ -255,9 +255,9 @@ fn a_scope_ends_a_connection() {
         assert_eq!(connected.endpoint(), endpoint);
         assert_eq!(format!("{connected:?}"), format!("ConnectGuard({endpoint:?})"));
         source.send("inside").unwrap();
-        assert_eq!(sink.recv().unwrap(), "inside");
+        assert_eq!(sink.recv_msg().unwrap(), "inside");
     }
-    eventually("nobody is there", || !source.try_send("outside").unwrap().is_sent());
+    eventually("nobody is there", || !source.now().send("outside").unwrap().is_sent());
     assert_eq!(source.disconnect(&endpoint).unwrap_err().errno(), Errno::ENOENT);
 }
 
@@ -298,7 +298,7 @@ fn a_peer_need_not_be_there_yet() {
         source.connect(endpoint).unwrap();
         source.send("early").unwrap();
         sink.bind(endpoint).unwrap();
-        assert_eq!(sink.recv().unwrap(), "early");
+        assert_eq!(sink.recv_msg().unwrap(), "early");
     }
 }
 
@@ -312,13 +312,13 @@ fn a_lost_connection_is_made_again() {
     let endpoint = first.bind("tcp://127.0.0.1:*").unwrap();
     source.connect(&endpoint).unwrap();
     source.send("Hello").unwrap();
-    first.recv().unwrap();
+    first.recv_msg().unwrap();
     drop(first);
     let second = context.socket(Pull).unwrap();
     rebind(&second, &endpoint);
     eventually("it comes again", || {
         source.send("Hello").unwrap();
-        second.try_recv().unwrap().is_some()
+        second.now().recv_msg().unwrap().is_some()
     });
 }
 
@@ -333,8 +333,8 @@ fn a_peer_gets_the_name_that_it_is_connected_under() {
     });
     router.send_multipart(["bob", "Hello Bob"]).unwrap();
     router.send_multipart(["alice", "Hello Alice"]).unwrap();
-    assert_eq!(peers[0].recv().unwrap(), "Hello Alice");
-    assert_eq!(peers[1].recv().unwrap(), "Hello Bob");
+    assert_eq!(peers[0].recv_msg().unwrap(), "Hello Alice");
+    assert_eq!(peers[1].recv_msg().unwrap(), "Hello Bob");
     peers[0].send("World").unwrap();
     assert_eq!(router.recv_multipart().unwrap(), ["alice", "World"]);
 }
@@ -417,7 +417,7 @@ fn a_bound_name_is_not_disconnected() {
     let client = context.socket(Dealer).unwrap();
     client.connect("inproc://server").unwrap();
     client.send("found").unwrap();
-    assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "found");
+    assert_eq!(server.within(DEADLINE).recv_msg().unwrap().unwrap(), "found");
 }
 
 /// Without the patches for safety libzmq aborts if such a connection has ended when the name is bound by a socket with a
@@ -475,5 +475,5 @@ fn a_pair_has_one_peer() {
     let peer = context.socket(Pair).unwrap();
     peer.bind("inproc://first").unwrap();
     pair.send("the first").unwrap();
-    assert_eq!(peer.recv_timeout(DEADLINE).unwrap().unwrap(), "the first");
+    assert_eq!(peer.within(DEADLINE).recv_msg().unwrap().unwrap(), "the first");
 }

@@ -55,7 +55,7 @@ fn messages_arrive_when_the_context_is_dropped_or_terminated_before_the_process_
         let name = "messages_arrive_when_the_context_is_dropped_or_terminated_before_the_process_ends";
         let child = Process::spawn(common::alone(name, role).env("EXIT_ENDPOINT", &endpoint));
         for count in 0..MESSAGES {
-            let message = pull.recv_timeout(Duration::from_secs(10)).unwrap();
+            let message = pull.within(Duration::from_secs(10)).recv_msg().unwrap();
             assert!(message.is_some(), "{role}: {count} messages");
         }
         child.succeeds();

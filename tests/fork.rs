@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{DEADLINE, eventually, in_own_process};
-use zmq::{Context, Errno, Flags, Kind, Message, PollEvents, PollItem, SocketRef, interrupt, poll};
+use zmq::{Context, Errno, Kind, Message, PollEvents, PollItem, SocketRef, interrupt, poll};
 
 /// Runs `child` in a forked child, and expects it to end well and in time.
 ///
@@ -52,9 +52,9 @@ impl Drop for Killed {
 /// One round trip in the parent, which shows that its I/O threads and sockets work.
 fn round_trip(client: &zmq::Socket<'_, zmq::Req>, server: &zmq::Socket<'_, zmq::Rep>, text: &str) {
     client.send(text).unwrap();
-    assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), text);
+    assert_eq!(server.within(DEADLINE).recv_msg().unwrap().unwrap(), text);
     server.send("answer").unwrap();
-    assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "answer");
+    assert_eq!(client.within(DEADLINE).recv_msg().unwrap().unwrap(), "answer");
 }
 
 #[test]
@@ -133,15 +133,24 @@ fn every_call_on_an_inherited_socket_fails_at_once() {
             let failed = left.send("kept").unwrap_err();
             assert_eq!(failed.message(), "kept");
             refused("send", failed.into());
-            refused("try_send", left.try_send("x").unwrap_err().into());
-            refused("send_timeout", left.send_timeout("x", second).unwrap_err().into());
             refused("send_multipart", left.send_multipart(["x", "y"]).unwrap_err().into());
-            refused("recv", left.recv().unwrap_err());
-            refused("recv_with", left.recv_with(Flags::DONTWAIT).unwrap_err());
-            refused("try_recv", left.try_recv().unwrap_err());
-            refused("recv_timeout", left.recv_timeout(second).unwrap_err());
+            refused("send_more", left.send_more("x").unwrap_err().into());
+            refused("recv", left.recv(&mut Message::new()).unwrap_err());
+            refused("recv_msg", left.recv_msg().unwrap_err());
             refused("recv_into", left.recv_into(&mut [0; 8]).unwrap_err());
+            refused("recv_string", left.recv_string().unwrap_err().into());
             refused("recv_multipart", left.recv_multipart().unwrap_err());
+            for waits in [false, true] {
+                let view = || if waits { left.within(second) } else { left.now() };
+                refused("now().send", view().send("x").unwrap_err().into());
+                refused("now().send_more", view().send_more("x").unwrap_err().into());
+                refused("now().send_multipart", view().send_multipart(["x", "y"]).unwrap_err().into());
+                refused("now().recv", view().recv(&mut Message::new()).unwrap_err());
+                refused("now().recv_msg", view().recv_msg().unwrap_err());
+                refused("now().recv_into", view().recv_into(&mut [0; 8]).unwrap_err());
+                refused("now().recv_string", view().recv_string().unwrap_err().into());
+                refused("now().recv_multipart", view().recv_multipart().unwrap_err());
+            }
             refused("bind", left.bind("tcp://127.0.0.1:*").unwrap_err());
             refused("bind inproc", left.bind("inproc://other").unwrap_err());
             refused("connect", left.connect("inproc://pair").unwrap_err());
@@ -171,10 +180,10 @@ fn every_call_on_an_inherited_socket_fails_at_once() {
         });
 
         // Nothing of that reached the parent's sockets.
-        assert_eq!(left.try_recv().unwrap().unwrap(), "waiting");
-        assert!(right.try_recv().unwrap().is_none());
+        assert_eq!(left.now().recv_msg().unwrap().unwrap(), "waiting");
+        assert!(right.now().recv_msg().unwrap().is_none());
         left.send("still here").unwrap();
-        assert_eq!(right.recv_timeout(DEADLINE).unwrap().unwrap(), "still here");
+        assert_eq!(right.within(DEADLINE).recv_msg().unwrap().unwrap(), "still here");
     });
 }
 
@@ -247,7 +256,7 @@ fn a_new_context_works_in_the_child() {
                 let client = fresh.socket(zmq::Req).unwrap();
                 client.connect(&endpoint).unwrap();
                 client.send("from the child").unwrap();
-                assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "to the child");
+                assert_eq!(client.within(DEADLINE).recv_msg().unwrap().unwrap(), "to the child");
                 drop(client);
                 fresh.terminate(DEADLINE).unwrap();
             });
@@ -255,7 +264,7 @@ fn a_new_context_works_in_the_child() {
             unsafe { libc::_exit(i32::from(outcome.is_err())) };
         }
         let guard = Killed(pid);
-        assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "from the child");
+        assert_eq!(server.within(DEADLINE).recv_msg().unwrap().unwrap(), "from the child");
         server.send("to the child").unwrap();
         let mut status = 0;
         eventually("the forked child ends", || {
@@ -277,7 +286,7 @@ fn parent_and_child_are_interrupted_each_for_itself() {
             assert!(interrupt::interrupted());
             let fresh = Context::new().unwrap();
             let socket = fresh.socket(zmq::Pull).unwrap();
-            assert_eq!(socket.recv().unwrap_err().errno(), Errno::EINTR);
+            assert_eq!(socket.recv_msg().unwrap_err().errno(), Errno::EINTR);
         });
         assert!(!interrupt::interrupted());
         // The child's signal did not make the parent's descriptor readable, which would turn its waits into a busy loop.
@@ -299,7 +308,7 @@ fn parent_and_child_are_interrupted_each_for_itself() {
         });
         let context = Context::new().unwrap();
         let socket = context.socket(zmq::Pull).unwrap();
-        assert_eq!(socket.recv().unwrap_err().errno(), Errno::EINTR);
+        assert_eq!(socket.recv_msg().unwrap_err().errno(), Errno::EINTR);
     });
 }
 

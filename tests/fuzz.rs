@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, Process, alone, kinds, opens, role, skip_part_unless_patched};
+use common::{DEADLINE, Process, alone, kinds, opens, role, send_part, skip_part_unless_patched};
 #[cfg(feature = "draft")]
 use zmq::Message;
-use zmq::{Context, Flags, Kind, Multipart, Socket};
+use zmq::{Context, Kind, Multipart, Socket};
 
 /// Runs the named test once for each role in a process of its own, and expects all of them to live.
 fn in_children(test: &str, roles: &[String]) {
@@ -249,8 +249,8 @@ fn no_endpoint_brings_the_process_down() {
             socket.set_ipv6(address.contains('[')).unwrap();
             let bound = socket.bind(&endpoint);
             let connected = socket.connect(&endpoint);
-            let _ = socket.try_send("x");
-            let _ = socket.try_recv();
+            let _ = socket.now().send("x");
+            let _ = socket.now().recv_msg();
             if let Ok(bound) = &bound {
                 let _ = socket.unbind(bound);
             }
@@ -261,11 +261,11 @@ fn no_endpoint_brings_the_process_down() {
             #[cfg(feature = "draft")]
             {
                 // For DGRAM: a valid datagram, and one that is too long.
-                let _ = socket.try_send_multipart(["127.0.0.1:9", "x"]);
-                let _ = socket.try_send_multipart([Message::from("127.0.0.1:9"), vec![0; 70_000].into()]);
+                let _ = socket.now().send_multipart(["127.0.0.1:9", "x"]);
+                let _ = socket.now().send_multipart([Message::from("127.0.0.1:9"), vec![0; 70_000].into()]);
                 let mut message = Message::from("x");
                 message.set_group("group").unwrap();
-                let _ = socket.try_send(message);
+                let _ = socket.now().send(message);
                 let _ = socket.connect_peer(&endpoint);
             }
             for error in [bound.err(), connected.err()].into_iter().flatten() {
@@ -274,12 +274,12 @@ fn no_endpoint_brings_the_process_down() {
             if kind == Kind::Router || kind == Kind::Stream {
                 let named = context.socket(kind).unwrap();
                 let _ = named.connect_with_routing_id("id", &endpoint);
-                let _ = named.try_send_multipart(["id", "x"]);
+                let _ = named.now().send_multipart(["id", "x"]);
             }
         }
         // Time for the connections to come about.
         let socket = context.socket(kind).unwrap();
-        let _ = socket.recv_timeout(Duration::from_millis(50));
+        let _ = socket.within(Duration::from_millis(50)).recv_msg();
         drop(socket);
         context.terminate(DEADLINE).unwrap();
     }
@@ -382,12 +382,11 @@ fn set_mode(socket: &Socket<'_>, mode: &str) -> bool {
 /// Receives what is there, as parts, and answers some of it.
 fn drain(socket: &Socket<'_>, answer: bool) {
     for _ in 0..400 {
-        match socket.try_recv() {
+        match socket.now().recv_msg() {
             Ok(Some(message)) => {
                 let more = message.more();
                 if answer {
-                    let flags = if more { Flags::DONTWAIT | Flags::SNDMORE } else { Flags::DONTWAIT };
-                    let _ = socket.send_with(message, flags);
+                    let _ = send_part(socket, message, more);
                 }
             }
             Ok(None) | Err(_) => return,
@@ -408,8 +407,8 @@ fn talk_in_groups(left: &Socket<'_>, right: &Socket<'_>) {
                 let _ = message.set_group(&group);
                 let _ = message.set_routing_id(std::num::NonZeroU32::new(len as u32 + 1).unwrap());
                 let copy = message.clone();
-                let _ = socket.try_send(message);
-                let _ = socket.try_send(copy);
+                let _ = socket.now().send(message);
+                let _ = socket.now().send(copy);
             }
         }
         drain(left, true);
@@ -430,12 +429,11 @@ fn talk(left: &Socket<'_>, right: &Socket<'_>) {
     talk_in_groups(left, right);
     for (index, shape) in shapes().into_iter().enumerate() {
         for socket in [left, right] {
-            let _ = socket.try_send_multipart(Multipart::from(shape.clone()));
+            let _ = socket.now().send_multipart(Multipart::from(shape.clone()));
             for (place, part) in shape.iter().enumerate() {
                 // Messages that are not ended too: the next ones end them.
                 let more = place + 1 < shape.len() || index % 5 == 0;
-                let flags = if more { Flags::DONTWAIT | Flags::SNDMORE } else { Flags::DONTWAIT };
-                let _ = socket.send_with(part.clone(), flags);
+                let _ = send_part(socket, part.clone(), more);
             }
         }
         drain(left, index % 2 == 0);
@@ -444,14 +442,14 @@ fn talk(left: &Socket<'_>, right: &Socket<'_>) {
             let _ = left.subscribe("");
             let _ = right.subscribe("A");
             let _ = left.unsubscribe("never");
-            let _ = right.recv_timeout(Duration::from_millis(1));
+            let _ = right.within(Duration::from_millis(1)).recv_msg();
         }
         for socket in [left, right] {
             // The first part can be the id to answer to.
-            if let Ok(Some(id)) = socket.try_recv() {
-                let _ = socket.try_send_multipart([id.clone(), "answer".into()]);
-                let _ = socket.try_send_multipart([id.clone(), "".into(), "answer".into()]);
-                let _ = socket.try_send_multipart([id, "".into()]);
+            if let Ok(Some(id)) = socket.now().recv_msg() {
+                let _ = socket.now().send_multipart([id.clone(), "answer".into()]);
+                let _ = socket.now().send_multipart([id.clone(), "".into(), "answer".into()]);
+                let _ = socket.now().send_multipart([id, "".into()]);
             }
         }
     }
@@ -471,22 +469,22 @@ fn meet(context: &Context, endpoint: &str, kinds: (Kind, Kind), mode: &str) {
         return;
     }
     // Connected or not: some of what follows goes nowhere, which is one of the shapes it comes in.
-    let _ = right.recv_timeout(Duration::from_millis(5));
+    let _ = right.within(Duration::from_millis(5)).recv_msg();
     talk(&left, &right);
     // Options that are changed under a connection.
     for late in MODES {
         let _ = set_mode(&left, late);
     }
-    let _ = left.try_send_multipart(["late", "late"]);
-    let _ = right.try_send_multipart(["late", "late"]);
+    let _ = left.now().send_multipart(["late", "late"]);
+    let _ = right.now().send_multipart(["late", "late"]);
     drain(&left, true);
     drain(&right, true);
     // A connection that ends in the middle of a message.
     for part in ["one", "two", "three"] {
-        let _ = left.send_with(part, Flags::DONTWAIT | Flags::SNDMORE);
+        let _ = left.now().send_more(part);
     }
-    let _ = left.send_with("four", Flags::DONTWAIT);
-    let _ = right.try_recv();
+    let _ = left.now().send("four");
+    let _ = right.now().recv_msg();
     let _ = right.disconnect(&bound);
     let _ = left.unbind(&bound);
     talk(&left, &right);

@@ -67,7 +67,7 @@ fn asyncsrv_gives_up_to_four_replies_to_a_request() {
         client.send_multipart(["", &text]).unwrap();
         replies.insert(text, 0);
     }
-    while let Some(reply) = client.recv_multipart_timeout(SECOND).unwrap() {
+    while let Some(reply) = client.within(SECOND).recv_multipart().unwrap() {
         assert_eq!(reply.len(), 2);
         assert!(reply[0].is_empty());
         *replies.get_mut(reply[1].to_str().unwrap()).unwrap() += 1;

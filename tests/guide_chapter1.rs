@@ -104,7 +104,7 @@ fn hwserver_answers_before_it_ends() {
     client.send("Hello").unwrap();
     assert_eq!(server.line(), "Received Hello");
     assert_eq!(interrupt(server), NOTHING);
-    assert_eq!(client.recv().unwrap(), "World");
+    assert_eq!(client.recv_msg().unwrap(), "World");
 }
 
 #[deadline::test]
@@ -171,14 +171,14 @@ fn wuserver_does_not_wait_for_a_slow_subscriber() {
         socket.set_rcvhwm(1).unwrap();
         socket.connect(&endpoint).unwrap();
         socket.subscribe("").unwrap();
-        socket.recv().unwrap();
+        socket.recv_msg().unwrap();
         socket
     };
     let _slow = subscriber();
     let quick = subscriber();
     // The program has by now published far more than an unread connection can hold.
     for _ in 0..100_000 {
-        quick.recv().unwrap();
+        quick.recv_msg().unwrap();
     }
     assert_eq!(interrupt(server), NOTHING);
 }
@@ -204,7 +204,7 @@ fn wuclient_averages_a_hundred_updates_of_its_zip_code() {
     let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
     // The default filter, which ends with a blank.
     let client = rust("wuclient", &["--endpoint", &endpoint]);
-    assert_eq!(publisher.recv().unwrap(), b"\x0110001 ");
+    assert_eq!(publisher.recv_msg().unwrap(), b"\x0110001 ");
     // Messages that are no updates are not counted.
     for broken in ["10001 ", "10001 hot 10", "10001 99999999999 10"] {
         publisher.send(broken).unwrap();
@@ -301,13 +301,13 @@ fn taskvent_starts_at_the_end_of_its_input() {
     let worker = context.socket(Pull).unwrap();
     worker.connect(&tasks.connect()).unwrap();
 
-    assert_eq!(sink.recv().unwrap(), "0");
+    assert_eq!(sink.recv_msg().unwrap(), "0");
     let workloads: Vec<u64> = (0..100).map(|_| worker.recv_string().unwrap().parse().unwrap()).collect();
     assert!(workloads.iter().all(|workload| (1..=100).contains(workload)), "{workloads:?}");
     let lines = ventilator.rest();
     assert_eq!(number_in(&lines[1], "Total expected cost: ", " msec"), workloads.iter().sum::<u64>());
     ventilator.succeeds();
-    assert!(worker.try_recv().unwrap().is_none());
+    assert!(worker.now().recv_msg().unwrap().is_none());
 }
 
 /// Every mark is there when its result is; the clock runs from the start message to the last result.
@@ -399,12 +399,12 @@ fn taskwork_leaves_its_queue_on_ctrl_c() {
     for _ in 0..500 {
         ventilator.send("10").unwrap();
     }
-    assert_eq!(sink.recv().unwrap(), "");
+    assert_eq!(sink.recv_msg().unwrap(), "");
     let done = interrupt(worker)[0].split_terminator('.').count();
     assert!((1..500).contains(&done), "{done}");
     // The worker has reported every task that it printed.
     for _ in 1..done {
-        assert_eq!(sink.recv().unwrap(), "");
+        assert_eq!(sink.recv_msg().unwrap(), "");
     }
 }
 

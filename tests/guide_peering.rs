@@ -267,7 +267,7 @@ fn peering2_and_3_go_on_when_clients_workers_and_peers_leave() {
         };
         let answer = |worker: &Socket<'_, Dealer>, client: &Socket<'_, Req>| {
             worker.send_multipart(worker.recv_multipart().unwrap()).unwrap();
-            assert_eq!(client.recv().unwrap(), "HELLO");
+            assert_eq!(client.recv_msg().unwrap(), "HELLO");
         };
 
         // A client and a peer do not wait for their replies, which then have no receiver.
@@ -304,7 +304,7 @@ fn peering2_and_3_go_on_when_clients_workers_and_peers_leave() {
         drop(second);
         drop(leaving);
         let waiting = client();
-        assert!(waiting.recv_timeout(SECOND / 5).unwrap().is_none());
+        assert!(waiting.within(SECOND / 5).recv_msg().unwrap().is_none());
         let third = worker(&context);
         third.send_multipart([&b""[..], &[1]]).unwrap();
         answer(&third, &waiting);
@@ -340,7 +340,7 @@ fn peering_programs_survive_nonsense() {
             common::eventually("it asks its peer", || {
                 say();
                 news.send_multipart(["DC2", "1"]).unwrap();
-                request = peer.recv_multipart_timeout(SECOND / 100).unwrap();
+                request = peer.within(SECOND / 100).recv_multipart().unwrap();
                 request.is_some()
             });
             let request = request.unwrap();
@@ -483,7 +483,7 @@ fn peering3_announces_no_worker_that_has_its_next_task() {
         worker.send_multipart(request).unwrap();
         request = worker.recv_multipart().unwrap();
     }
-    let heard = news.recv_timeout(SECOND / 10).unwrap();
+    let heard = news.within(SECOND / 10).recv_msg().unwrap();
     assert!(heard.is_none(), "{heard:?}");
     worker.send_multipart(request).unwrap();
     assert_eq!(news.recv_multipart().unwrap(), ["DC1", "1"]);
@@ -504,7 +504,7 @@ fn peering3_announces_its_capacity_to_new_peers_and_when_it_changes() {
     let first = news();
     while first.recv_multipart().unwrap() != ["DC1", "3"] {}
     // The workers are idle, and the broker sends nothing; it sends its capacity to the next subscriber.
-    assert!(first.recv_timeout(SECOND / 3).unwrap().is_none());
+    assert!(first.within(SECOND / 3).recv_msg().unwrap().is_none());
     let second = news();
     assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
     assert_eq!(first.recv_multipart().unwrap(), ["DC1", "3"]);
@@ -512,7 +512,7 @@ fn peering3_announces_its_capacity_to_new_peers_and_when_it_changes() {
     let client = context.socket(Req).unwrap();
     client.connect(&place.endpoint("DC1", "localfe")).unwrap();
     client.send("0A1B").unwrap();
-    assert_eq!(client.recv().unwrap(), "0A1B");
+    assert_eq!(client.recv_msg().unwrap(), "0A1B");
     assert_eq!(second.recv_multipart().unwrap(), ["DC1", "2"]);
     assert_eq!(second.recv_multipart().unwrap(), ["DC1", "3"]);
 
@@ -521,7 +521,7 @@ fn peering3_announces_its_capacity_to_new_peers_and_when_it_changes() {
     monitor.connect(&place.endpoint("DC1", "monitor")).unwrap();
     monitor.send("FFFF").unwrap();
     lines_until(&broker, 1, |line| line == "FFFF");
-    assert!(second.recv_timeout(SECOND / 3).unwrap().is_none());
+    assert!(second.within(SECOND / 3).recv_msg().unwrap().is_none());
     interrupt(broker);
 }
 

@@ -128,7 +128,7 @@ mod sync {
         // The publisher still runs; without the wait it would have ended.
         assert_eq!(publisher.line_within(Duration::from_millis(500)), None);
         let mut updates = 0;
-        while subscriber.recv().unwrap() != "END" {
+        while subscriber.recv_msg().unwrap() != "END" {
             updates += 1;
         }
         assert_eq!(updates, 600_000);
@@ -153,7 +153,7 @@ mod sync {
             say_ready(&context, &ports);
             assert_eq!(publisher.line(), "Waiting for subscribers");
             assert_eq!(publisher.line(), "Broadcasting messages");
-            assert_eq!(subscriber.recv().unwrap(), "Rhubarb");
+            assert_eq!(subscriber.recv_msg().unwrap(), "Rhubarb");
             assert_eq!(publisher.line_within(Duration::from_millis(300)), None);
             assert_eq!(interrupt(publisher), NOTHING);
         }
@@ -166,12 +166,12 @@ mod sync {
         let publisher = context.socket(XPub).unwrap();
         publisher.bind(&ports.first.bind()).unwrap();
         let subscriber = start("syncsub", &format!("{} --delay 100000", ports.connect()));
-        assert_eq!(publisher.recv().unwrap(), b"\x01");
+        assert_eq!(publisher.recv_msg().unwrap(), b"\x01");
         assert_eq!(interrupt(subscriber), NOTHING);
 
-        assert_eq!(publisher.recv().unwrap(), b"\x00");
+        assert_eq!(publisher.recv_msg().unwrap(), b"\x00");
         let subscriber = start("syncsub", &format!("{} --delay 0", ports.connect()));
-        assert_eq!(publisher.recv().unwrap(), b"\x01");
+        assert_eq!(publisher.recv_msg().unwrap(), b"\x01");
         assert_eq!(interrupt(subscriber), NOTHING);
 
         let service = context.socket(Rep).unwrap();
@@ -237,7 +237,7 @@ mod envelopes {
         let publisher = context.socket(XPub).unwrap();
         publisher.bind(&port.bind()).unwrap();
         let subscriber = start("psenvsub", &format!("--endpoint {}", port.connect()));
-        assert_eq!(publisher.recv().unwrap(), b"\x01B");
+        assert_eq!(publisher.recv_msg().unwrap(), b"\x01B");
         publisher.send("B").unwrap();
         publisher.send_multipart(["B", "too", "much"]).unwrap();
         publisher.send_multipart([&b"B\xff"[..], b"\xfe"]).unwrap();

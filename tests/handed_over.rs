@@ -161,7 +161,7 @@ fn memory_is_unwritten_when_it_is_published() {
         if !is_subscribed.replace(true) {
             eventually("the SUB subscribes, which it does when it is used", || {
                 sub.events().unwrap();
-                xpub.recv_timeout(Duration::from_millis(5)).unwrap().is_some()
+                xpub.within(Duration::from_millis(5)).recv_msg().unwrap().is_some()
             });
         }
         xpub.send(message).unwrap();
@@ -213,7 +213,8 @@ fn received_memory_is_unwritten_when_a_proxy_forwards_and_captures_it() {
         }
         // All captured messages are there before the first one is looked at.
         let forwarded: Vec<_> = handed_over.iter().map(|_| last(&forwarded)).collect();
-        let captured: Vec<_> = handed_over.iter().map(|_| captured.recv_timeout(DEADLINE).unwrap().unwrap()).collect();
+        let captured: Vec<_> =
+            handed_over.iter().map(|_| captured.within(DEADLINE).recv_msg().unwrap().unwrap()).collect();
         for ((HandedOver { content, other, .. }, forwarded), captured) in
             handed_over.iter().zip(forwarded).zip(captured)
         {
@@ -337,7 +338,7 @@ mod draft {
 
     /// The next message of a kind that has messages of one part.
     fn one<T: CanRecv>(socket: &Socket<'_, T>) -> Message {
-        socket.recv_timeout(DEADLINE).unwrap().expect("a message")
+        socket.within(DEADLINE).recv_msg().unwrap().expect("a message")
     }
 
     /// Receives a request, and gives the number of the client.
@@ -372,7 +373,7 @@ mod draft {
             radio.connect(&dish.bind(&other_endpoint).unwrap()).unwrap();
             eventually("the DISH has joined", || {
                 radio.send_to_group("group", "").unwrap();
-                dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
+                dish.within(Duration::from_millis(10)).recv_msg().unwrap().is_some()
             });
             for message in handed_over() {
                 let send = |message| peer.send_to_peer(number, message).unwrap();

@@ -81,14 +81,14 @@ fn a_signal_that_nobody_asked_for_disturbs_no_call() {
         let context = Context::new().unwrap();
         type Receive = fn(&Socket<'static, Pull>) -> usize;
         let receives: [Receive; 5] = [
-            |pull| pull.recv().unwrap().len(),
-            |pull| pull.recv_timeout(2 * DEADLINE).unwrap().unwrap().len(),
+            |pull| pull.recv_msg().unwrap().len(),
+            |pull| pull.within(2 * DEADLINE).recv_msg().unwrap().unwrap().len(),
             |pull| pull.recv_into(&mut [0; 64]).unwrap().size,
             |pull| pull.recv_multipart().unwrap()[0].len(),
             |pull| {
                 let mut items = [PollItem::socket(pull, PollEvents::POLLIN)];
                 assert_eq!(poll(&mut items, None).unwrap(), 1);
-                pull.try_recv().unwrap().unwrap().len()
+                pull.now().recv_msg().unwrap().unwrap().len()
             },
         ];
         for receive in receives {
@@ -105,7 +105,7 @@ fn a_signal_that_nobody_asked_for_disturbs_no_call() {
         disturb(thread, 5);
         let pull = context.socket(Pull).unwrap();
         pull.connect(&endpoint).unwrap();
-        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "at last");
+        assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "at last");
         drop(sender.join().unwrap());
 
         let (frontend, backend) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
@@ -117,7 +117,7 @@ fn a_signal_that_nobody_asked_for_disturbs_no_call() {
         push.connect(&entry).unwrap();
         pull.connect(&exit).unwrap();
         push.send("forwarded").unwrap();
-        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "forwarded");
+        assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "forwarded");
         context.shutdown().unwrap();
         assert_eq!(forwarder.join().unwrap(), Errno::ETERM);
     });
@@ -171,7 +171,7 @@ fn any_handler_ends_a_wait_on_sockets_of_an_interruptible_context() {
             push.send("goes on").unwrap();
             // SAFETY: the signal is handled.
             unsafe { libc::raise(signal) };
-            assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "goes on");
+            assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "goes on");
         }
     });
 }
@@ -187,7 +187,7 @@ fn catch_signals_catches_the_signals_of_its_list() {
             // SAFETY: the signal is caught.
             unsafe { libc::raise(signal) };
             assert!(interrupt::interrupted(), "{signal}");
-            assert_eq!(socket.recv().unwrap_err().errno(), Errno::EINTR, "{signal}");
+            assert_eq!(socket.recv_msg().unwrap_err().errno(), Errno::EINTR, "{signal}");
             interrupt::clear();
         }
         for refused in [libc::SIGKILL, libc::SIGSTOP, libc::SIGSEGV, libc::SIGABRT, 0, -1, 1000] {
@@ -206,12 +206,12 @@ fn time_outs_are_kept_under_signals() {
         let context = Context::new().unwrap();
         type Wait = fn(&Socket<'static>, &Socket<'static>);
         let waits: [Wait; 7] = [
-            |pull, _| assert_eq!(pull.recv().unwrap_err().errno(), Errno::EAGAIN),
+            |pull, _| assert_eq!(pull.recv_msg().unwrap_err().errno(), Errno::EAGAIN),
             |pull, _| assert_eq!(pull.recv_into(&mut [0; 8]).unwrap_err().errno(), Errno::EAGAIN),
-            |pull, _| assert!(pull.recv_timeout(TIME).unwrap().is_none()),
+            |pull, _| assert!(pull.within(TIME).recv_msg().unwrap().is_none()),
             |pull, _| assert_eq!(poll(&mut [PollItem::socket(pull, PollEvents::POLLIN)], TIME).unwrap(), 0),
             |_, push| assert_eq!(push.send("kept").unwrap_err().message(), "kept"),
-            |_, push| assert_eq!(push.send_timeout("kept", TIME).unwrap().into_unsent().unwrap(), "kept"),
+            |_, push| assert_eq!(push.within(TIME).send("kept").unwrap().into_unsent().unwrap(), "kept"),
             |_, push| assert_eq!(push.send_multipart(["a", "b"]).unwrap_err().message(), &["a", "b"]),
         ];
         for (index, wait) in waits.into_iter().enumerate() {
@@ -261,14 +261,14 @@ fn every_wait(context: &Context) -> Vec<(&'static str, Wait)> {
     n.set_rcvtimeo(Some(2 * DEADLINE)).unwrap();
     let (p, q) = (socket(Kind::Pull), full(context));
     vec![
-        ("recv", Box::new(move || a.recv().unwrap_err())),
-        ("recv_timeout", Box::new(move || b.recv_timeout(2 * DEADLINE).unwrap_err())),
+        ("recv", Box::new(move || a.recv_msg().unwrap_err())),
+        ("recv_timeout", Box::new(move || b.within(2 * DEADLINE).recv_msg().unwrap_err())),
         ("recv_into", Box::new(move || c.recv_into(&mut [0; 8]).unwrap_err())),
-        ("recv_msg", Box::new(move || d.recv_msg(&mut zmq::Message::new()).unwrap_err())),
+        ("recv_msg", Box::new(move || d.recv(&mut zmq::Message::new()).unwrap_err())),
         ("recv_multipart", Box::new(move || e.recv_multipart().unwrap_err())),
         ("poll", Box::new(move || poll(&mut [PollItem::socket(&f, PollEvents::POLLIN)], None).unwrap_err())),
         ("send", Box::new(move || kept(g.send("kept").unwrap_err()))),
-        ("send_timeout", Box::new(move || kept(h.send_timeout("kept", 2 * DEADLINE).unwrap_err()))),
+        ("send_timeout", Box::new(move || kept(h.within(2 * DEADLINE).send("kept").unwrap_err()))),
         (
             "send_multipart",
             Box::new(move || {
@@ -279,7 +279,7 @@ fn every_wait(context: &Context) -> Vec<(&'static str, Wait)> {
         ),
         ("send_more", Box::new(move || kept(j.send_more("kept").unwrap_err()))),
         ("proxy", Box::new(move || zmq::proxy(&k, &l, Some(SocketRef::from(&m))).unwrap_err().into())),
-        ("rcvtimeo", Box::new(move || n.recv().unwrap_err())),
+        ("rcvtimeo", Box::new(move || n.recv_msg().unwrap_err())),
         (
             "poll with time",
             Box::new(move || poll(&mut [PollItem::socket(&o, PollEvents::POLLIN)], 2 * DEADLINE).unwrap_err()),
@@ -373,27 +373,27 @@ fn calls_that_need_not_wait_succeed_after_a_signal() {
         signal_process(libc::SIGINT);
 
         left.send("one").unwrap();
-        assert_eq!(right.recv().unwrap(), "one");
+        assert_eq!(right.recv_msg().unwrap(), "one");
         left.send_multipart(["two", "parts"]).unwrap();
         assert_eq!(right.recv_multipart().unwrap(), ["two", "parts"]);
-        assert!(left.try_send("three").unwrap().is_sent());
+        assert!(left.now().send("three").unwrap().is_sent());
         let mut items = [PollItem::socket(&right, PollEvents::POLLIN)];
         assert_eq!(poll(&mut items, None).unwrap(), 1);
-        assert_eq!(right.try_recv().unwrap().unwrap(), "three");
-        assert!(right.try_recv().unwrap().is_none());
-        assert!(right.recv_timeout(Duration::ZERO).unwrap().is_none());
+        assert_eq!(right.now().recv_msg().unwrap().unwrap(), "three");
+        assert!(right.now().recv_msg().unwrap().is_none());
+        assert!(right.within(Duration::ZERO).recv_msg().unwrap().is_none());
         assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
-        assert_eq!(full(&context).try_send("back").unwrap().into_unsent().unwrap(), "back");
+        assert_eq!(full(&context).now().send("back").unwrap().into_unsent().unwrap(), "back");
         let other = context.socket(Pull).unwrap();
         let endpoint = other.bind("tcp://127.0.0.1:*").unwrap();
         right.disconnect("inproc://pair").unwrap();
         other.unbind(&endpoint).unwrap();
         assert!(other.events().unwrap().is_empty());
 
-        assert_eq!(right.recv().unwrap_err().errno(), Errno::EINTR);
+        assert_eq!(right.recv_msg().unwrap_err().errno(), Errno::EINTR);
         interrupt::clear();
         assert!(!interrupt::interrupted());
-        assert!(other.recv_timeout(Duration::from_millis(20)).unwrap().is_none());
+        assert!(other.within(Duration::from_millis(20)).recv_msg().unwrap().is_none());
     });
 }
 
@@ -415,12 +415,12 @@ fn a_proxy_forwards_while_signals_are_caught() {
         server.connect(&exit).unwrap();
         for _ in 0..3 {
             client.send_multipart(["a", "question"]).unwrap();
-            assert_eq!(server.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), ["a", "question"]);
+            assert_eq!(server.within(DEADLINE).recv_multipart().unwrap().unwrap(), ["a", "question"]);
             server.send("answer").unwrap();
-            assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "answer");
+            assert_eq!(client.within(DEADLINE).recv_msg().unwrap().unwrap(), "answer");
         }
         for round in 0..6 {
-            let copy = copies.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
+            let copy = copies.within(DEADLINE).recv_multipart().unwrap().unwrap();
             assert_eq!(copy.len(), if round % 2 == 0 { 4 } else { 3 });
             assert_eq!(copy.back().unwrap(), if round % 2 == 0 { "question" } else { "answer" });
         }
@@ -439,7 +439,7 @@ fn a_proxy_forwards_while_signals_are_caught() {
         }
         sink.connect(&exit).unwrap();
         for number in 0..COUNT {
-            assert_eq!(sink.recv_timeout(DEADLINE).unwrap().unwrap(), number.to_be_bytes());
+            assert_eq!(sink.within(DEADLINE).recv_msg().unwrap().unwrap(), number.to_be_bytes());
         }
 
         // A socket that is both ends at once answers itself.
@@ -449,7 +449,7 @@ fn a_proxy_forwards_while_signals_are_caught() {
         let viewer = socket(Kind::Dealer);
         viewer.connect(&mirror).unwrap();
         viewer.send("me").unwrap();
-        assert_eq!(viewer.recv_timeout(DEADLINE).unwrap().unwrap(), "me");
+        assert_eq!(viewer.within(DEADLINE).recv_msg().unwrap().unwrap(), "me");
 
         signal_process(libc::SIGINT);
         for proxy in [queue, streamer, mirrored] {
@@ -550,17 +550,17 @@ fn room_is_found_as_soon_as_it_is_there() {
                     dealer.set_routing_id("dealer").unwrap();
                     dealer.connect(router_at).unwrap();
                     dealer.send("hello").unwrap();
-                    (0..COUNT).for_each(|_| drop(dealer.recv().unwrap()));
+                    (0..COUNT).for_each(|_| drop(dealer.recv_msg().unwrap()));
                 });
                 scope.spawn(move || {
                     let subscriber = context.socket(Sub).unwrap();
                     subscriber.set_rcvhwm(1).unwrap();
                     subscriber.subscribe("").unwrap();
                     subscriber.connect(publisher_at).unwrap();
-                    (0..COUNT).for_each(|_| drop(subscriber.recv().unwrap()));
+                    (0..COUNT).for_each(|_| drop(subscriber.recv_msg().unwrap()));
                 });
                 router.recv_multipart().unwrap();
-                publisher.recv().unwrap();
+                publisher.recv_msg().unwrap();
                 for _ in 0..COUNT {
                     router.send_multipart(["dealer", "x"]).unwrap();
                     publisher.send("x").unwrap();

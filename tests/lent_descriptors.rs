@@ -51,9 +51,9 @@ fn interrupt_ends_waits_after_its_descriptor_was_misused() {
         for _ in 0..3 {
             misuse(fd);
             assert!(!is_readable(fd));
-            assert!(socket.recv_timeout(SHORT).unwrap().is_none());
+            assert!(socket.within(SHORT).recv_msg().unwrap().is_none());
             signal(std::process::id(), libc::SIGINT);
-            assert_eq!(socket.recv_timeout(DEADLINE).unwrap_err().errno(), Errno::EINTR);
+            assert_eq!(socket.within(DEADLINE).recv_msg().unwrap_err().errno(), Errno::EINTR);
             assert!(is_readable(fd));
             misuse(fd);
             assert!(is_readable(fd), "it stays readable until the interrupt is cleared");
@@ -215,7 +215,7 @@ fn bound_descriptor_is_closed_once_if_the_context_ends_meanwhile() {
                     server.bind_fd(TCP, listener.into())
                 });
                 // This thread takes the end of the context in for the socket, while the other one binds.
-                scope.spawn(|| server.recv().unwrap_err());
+                scope.spawn(|| server.recv_msg().unwrap_err());
                 ready.wait();
                 (0..spins).for_each(|_| std::hint::spin_loop());
                 context.shutdown().unwrap();

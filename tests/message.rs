@@ -23,7 +23,7 @@ fn through_inproc(message: Message) -> Message {
     left.bind("inproc://pair").unwrap();
     right.connect("inproc://pair").unwrap();
     left.send(message).unwrap();
-    right.recv().unwrap()
+    right.recv_msg().unwrap()
 }
 
 /// An owner of bytes that counts how often it is dropped.
@@ -247,7 +247,7 @@ fn clones_of_a_message_go_to_many_sockets() {
         .collect();
     sinks.iter().for_each(|_| source.send(&message).unwrap());
     for sink in &sinks {
-        assert_eq!(sink.recv().unwrap().as_ptr(), message.as_ptr());
+        assert_eq!(sink.recv_msg().unwrap().as_ptr(), message.as_ptr());
     }
     assert_eq!(message, vec![b'x'; 1000]);
 }
@@ -270,20 +270,20 @@ fn owners_are_dropped_once() {
     let context = Context::new().unwrap();
     let (owner, dropped) = Counted::new(1000);
     let source = context.socket(Push).unwrap();
-    let mut message = source.try_send(Message::from_owner(owner)).unwrap().into_unsent().unwrap();
+    let mut message = source.now().send(Message::from_owner(owner)).unwrap().into_unsent().unwrap();
     wait_for_dropped_owners();
     assert_eq!(dropped.load(SeqCst), 0);
     let sink = context.socket(Pull).unwrap();
     source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     source.send("other content").unwrap();
-    sink.recv_msg(&mut message).unwrap();
+    sink.recv(&mut message).unwrap();
     wait_for_dropped_owners();
     assert_eq!(dropped.load(SeqCst), 1);
 
     // Over tcp an I/O thread drops the owner when the message is written.
     let (owner, dropped) = Counted::new(100_000);
     source.send(Message::from_owner(owner)).unwrap();
-    sink.recv().unwrap();
+    sink.recv_msg().unwrap();
     eventually("the sender has let go", || dropped.load(SeqCst) == 1);
 }
 
@@ -486,9 +486,9 @@ fn a_received_message_is_sent_on() {
     client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     client.send_multipart(["a", "b"]).unwrap();
     // A part that was received with MORE is sent without it if it is sent last.
-    let first = server.recv().unwrap();
+    let first = server.recv_msg().unwrap();
     assert!(first.more());
-    server.recv().unwrap();
+    server.recv_msg().unwrap();
     server.send(first).unwrap();
     assert_eq!(client.recv_multipart().unwrap(), ["a"]);
 }

@@ -140,13 +140,13 @@ fn make_mut_writes_messages_of_connections_in_place() {
         let (left, right) = pair(&context, endpoint);
         for size in SIZES {
             left.send(Message::from(Arc::<[u8]>::from(vec![b'x'; size]))).unwrap();
-            let mut message = right.recv().unwrap();
+            let mut message = right.recv_msg().unwrap();
             let fd = message.source_fd();
             assert!(fd.is_some(), "{endpoint}");
             assert!(is_written_in_place(&mut message), "{endpoint}, {size}");
             assert_eq!((message.source_fd(), message.gets("Socket-Type").as_deref()), (fd, Some("PAIR")));
             right.send(&message).unwrap();
-            assert_eq!(left.recv().unwrap(), message);
+            assert_eq!(left.recv_msg().unwrap(), message);
         }
     }
 }
@@ -159,11 +159,11 @@ fn written_messages_leave_their_neighbours_in_the_buffer_alone() {
     let sizes = |number: usize| INLINE + 1 + number % 300;
     for round in 0..10 {
         (0..200).for_each(|number| left.send(vec![number as u8; sizes(number)]).unwrap());
-        let mut messages: Vec<Message> = (0..200).map(|_| right.recv().unwrap()).collect();
+        let mut messages: Vec<Message> = (0..200).map(|_| right.recv_msg().unwrap()).collect();
         // More messages come into the same buffers meanwhile.
         (0..200).for_each(|_| left.send(vec![0xee; 100]).unwrap());
         messages.iter_mut().step_by(2).for_each(|message| message.make_mut().fill(0xff));
-        (0..200).for_each(|_| assert_eq!(right.recv().unwrap(), vec![0xee; 100]));
+        (0..200).for_each(|_| assert_eq!(right.recv_msg().unwrap(), vec![0xee; 100]));
         for (number, message) in messages.iter().enumerate() {
             let expected = if number % 2 == 0 { 0xff } else { number as u8 };
             assert_eq!(*message, vec![expected; sizes(number)], "{round}, {number}");
@@ -175,7 +175,7 @@ fn written_messages_leave_their_neighbours_in_the_buffer_alone() {
 fn received_from_owner(left: &Socket<'_, Pair>, right: &Socket<'_, Pair>) -> (Arc<[u8]>, Message) {
     let shared: Arc<[u8]> = vec![b'x'; 1000].into();
     left.send(shared.clone()).unwrap();
-    (shared, right.recv().unwrap())
+    (shared, right.recv_msg().unwrap())
 }
 
 #[deadline::test]
@@ -186,10 +186,10 @@ fn make_mut_copies_what_an_owner_sent_over_inproc() {
     assert!(!is_written_in_place(&mut message));
     assert_eq!(*shared, [b'x'; 1000]);
     left.send(Message::from_static(&CONSTANT)).unwrap();
-    assert!(!is_written_in_place(&mut right.recv().unwrap()));
+    assert!(!is_written_in_place(&mut right.recv_msg().unwrap()));
     assert_eq!(CONSTANT, [b'c'; 100]);
     left.send("short").unwrap();
-    assert!(is_written_in_place(&mut right.recv().unwrap()));
+    assert!(is_written_in_place(&mut right.recv_msg().unwrap()));
 }
 
 /// A message that owns its content owns nothing of the next content that is received into it.
@@ -201,7 +201,7 @@ fn make_mut_copies_what_was_received_into_a_message_that_owned_its_content() {
     assert!(is_written_in_place(&mut message));
     let shared: Arc<[u8]> = vec![b'x'; 1000].into();
     left.send(shared.clone()).unwrap();
-    right.recv_msg(&mut message).unwrap();
+    right.recv(&mut message).unwrap();
     assert!(!is_written_in_place(&mut message));
     assert_eq!(*shared, [b'x'; 1000]);
 }
@@ -227,11 +227,11 @@ fn copied_part_that_was_not_sent_is_followed_by_no_part() {
     let socket = context.socket(zmq::Rep).unwrap();
     for copied in [true, false] {
         left.send_multipart([vec![b'x'; 1000], vec![]]).unwrap();
-        let mut message = right.recv().unwrap();
+        let mut message = right.recv_msg().unwrap();
         if copied {
             assert!(!is_written_in_place(&mut message));
         }
-        assert!(message.more() && right.recv().unwrap().is_empty());
+        assert!(message.more() && right.recv_msg().unwrap().is_empty());
         assert!(!socket.send(message).unwrap_err().into_message().more());
     }
 }
@@ -257,10 +257,10 @@ fn copy_of_a_part_knows_that_more_parts_follow() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "inproc://parts");
     left.send_multipart(Multipart::from([vec![b'x'; 100], vec![b'y'; 100]])).unwrap();
-    let mut part = right.recv().unwrap();
+    let mut part = right.recv_msg().unwrap();
     assert!(!is_written_in_place(&mut part) && part.more() && part.clone().more());
     // The next content is another message's.
-    right.recv_msg(&mut part).unwrap();
+    right.recv(&mut part).unwrap();
     assert!(!part.more());
     assert!(!is_written_in_place(&mut part) && !part.more());
 }

@@ -371,7 +371,7 @@ fn monitor_endpoint_cannot_be_guessed() {
     let monitor = socket.monitor(Events::LISTENING).unwrap();
     let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
     assert_eq!(next(&monitor).endpoint(), endpoint);
-    assert!(thieves.iter().all(|thief| thief.try_recv().unwrap().is_none()));
+    assert!(thieves.iter().all(|thief| thief.now().recv_msg().unwrap().is_none()));
 }
 
 #[test]

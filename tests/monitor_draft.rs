@@ -181,7 +181,7 @@ fn a_socket_that_threads_share() {
         });
         scope.spawn(|| {
             while !done.load(Ordering::SeqCst) {
-                drop(server.recv_timeout(Duration::from_millis(1)).unwrap());
+                drop(server.within(Duration::from_millis(1)).recv_msg().unwrap());
             }
         });
     });

@@ -24,7 +24,7 @@ fn round_trip(context: &Context) {
     let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
     client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     client.send("Hello").unwrap();
-    assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("the context has not frozen"), "Hello");
+    assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("the context has not frozen"), "Hello");
 }
 
 #[deadline::test]
@@ -215,7 +215,7 @@ fn a_context_shut_down_under_a_monitor() {
         // The iterator ends although the socket is open.
         assert!(monitor.iter().all(|notice| notice.is_ok()));
         assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
-        assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
+        assert_eq!(server.recv_msg().unwrap_err().errno(), Errno::ETERM);
         drop(server);
         context.terminate(DEADLINE).unwrap();
         drop(crowd);
@@ -251,7 +251,7 @@ fn monitor_ends_when_a_dropped_socket_has_sent_what_lingers() {
             _ => {
                 let sink = context.socket(Pull).unwrap();
                 sink.bind(&endpoint).unwrap();
-                assert_eq!(sink.recv().unwrap(), "lingers");
+                assert_eq!(sink.recv_msg().unwrap(), "lingers");
                 end();
                 continue;
             }
@@ -259,7 +259,7 @@ fn monitor_ends_when_a_dropped_socket_has_sent_what_lingers() {
         drop(monitor);
         let sink = context.socket(Pull).unwrap();
         sink.bind(&endpoint).unwrap();
-        assert_eq!(sink.recv().unwrap(), "lingers", "the I/O thread is not held up");
+        assert_eq!(sink.recv_msg().unwrap(), "lingers", "the I/O thread is not held up");
     }
 }
 

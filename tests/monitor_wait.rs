@@ -114,7 +114,7 @@ fn a_connection_that_is_not_there() {
     client.send("early").unwrap();
     let late = context.socket(Pull).unwrap();
     late.bind("inproc://late").unwrap();
-    assert_eq!(late.recv().unwrap(), "early");
+    assert_eq!(late.recv_msg().unwrap(), "early");
 }
 
 #[deadline::test]
@@ -203,7 +203,7 @@ fn topics_are_waited_for_and_what_is_sent_then_arrives() {
             assert!(publisher.wait_for_topics(3, DEADLINE).unwrap(), "{endpoint} {round}");
             for (number, subscriber) in subscribers.iter().enumerate() {
                 publisher.send(format!("{number} says hello")).unwrap();
-                let received = subscriber.recv_timeout(DEADLINE).unwrap().expect("not lost to a slow joiner");
+                let received = subscriber.within(DEADLINE).recv_msg().unwrap().expect("not lost to a slow joiner");
                 assert_eq!(received, &*format!("{number} says hello"));
             }
         }
@@ -231,8 +231,8 @@ fn topics_count_has_the_subscriptions_that_are_held() {
     assert!(!publisher.wait_for_topics(2, SHORT).unwrap(), "the same topic twice is one");
     drop(subscribers);
     // The XPUB still receives the subscription messages that the wait has seen.
-    assert_eq!(publisher.recv().unwrap(), "\u{1}same");
-    assert_eq!(publisher.recv().unwrap(), "\u{0}same");
+    assert_eq!(publisher.recv_msg().unwrap(), "\u{1}same");
+    assert_eq!(publisher.recv_msg().unwrap(), "\u{0}same");
 
     let untyped = context.socket(Kind::Push).unwrap();
     assert_eq!(untyped.wait_for_topics(1, SHORT).unwrap_err().errno(), Errno::ENOTSUP);
@@ -272,7 +272,7 @@ fn subscribers_are_waited_for_and_what_they_said_is_handed_over() {
         assert_eq!(received, ["\u{1}news"; 5]);
         publisher.send("news: none").unwrap();
         for subscriber in &subscribers {
-            let message = subscriber.recv_timeout(DEADLINE).unwrap();
+            let message = subscriber.within(DEADLINE).recv_msg().unwrap();
             assert_eq!(message.expect("not lost to a slow joiner"), "news: none");
         }
     }
@@ -299,7 +299,7 @@ fn wait_for_subscribers_hands_over_messages_that_arrive_meanwhile() {
     assert!(publisher.wait_for_subscribers(1, None, &mut received).unwrap());
     assert_eq!(received, ["\u{1}c"]);
     // The other messages can still be received.
-    assert_eq!(publisher.recv().unwrap(), "\u{1}d");
+    assert_eq!(publisher.recv_msg().unwrap(), "\u{1}d");
     assert!(publisher.wait_for_subscribers(0, None, &mut received).unwrap());
     // A failed wait keeps the messages too.
     peer.send("\u{1}e").unwrap();

@@ -16,7 +16,7 @@ fn look<T: zmq::SocketType>(socket: &Socket<'_, T>) {
 
 /// How many messages find room.
 fn room<T: zmq::CanSend>(socket: &Socket<'_, T>, most: usize) -> usize {
-    (0..most).take_while(|_| socket.try_send("message").unwrap().is_sent()).count()
+    (0..most).take_while(|_| socket.now().send("message").unwrap().is_sent()).count()
 }
 
 #[deadline::test]
@@ -95,7 +95,7 @@ fn req_correlate() {
     let request = next(&router);
     assert_eq!(request[1..], [&b""[..], b"plain"]);
     router.send_multipart(request).unwrap();
-    client.recv().unwrap();
+    client.recv_msg().unwrap();
 
     client.set_req_correlate(true).unwrap();
     client.send("numbered").unwrap();
@@ -211,7 +211,7 @@ fn xpub_nodrop() {
         publisher.set_sndtimeo(Some(Duration::from_millis(10))).unwrap();
         let sent = publisher.send("message").map_err(|failed| failed.error().errno());
         assert_eq!(sent, if nodrop { Err(Errno::EAGAIN) } else { Ok(()) });
-        assert_eq!(std::iter::from_fn(|| stalled.try_recv().unwrap()).count(), 7, "both marks");
+        assert_eq!(std::iter::from_fn(|| stalled.now().recv_msg().unwrap()).count(), 7, "both marks");
     }
 }
 
@@ -302,7 +302,7 @@ fn conflate() {
         sender.send(number.to_string()).unwrap();
     }
     assert_eq!(text(&receiver), "5");
-    assert!(receiver.try_recv().unwrap().is_none());
+    assert!(receiver.now().recv_msg().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -329,7 +329,7 @@ fn timeouts_end_a_wait() {
     receiver.set_rcvtimeo(Some(short)).unwrap();
     sender.set_sndtimeo(Some(short)).unwrap();
     let start = Instant::now();
-    let error = receiver.recv().unwrap_err();
+    let error = receiver.recv_msg().unwrap_err();
     assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "zmq_msg_recv"), "{error}");
     assert!(start.elapsed() >= short, "{:?}", start.elapsed());
     let start = Instant::now();
@@ -338,7 +338,7 @@ fn timeouts_end_a_wait() {
     assert!(start.elapsed() >= short, "{:?}", start.elapsed());
     // A time-out of zero does not wait. None waits for ever: until a message is sent.
     receiver.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
-    assert_eq!(receiver.recv().unwrap_err().errno(), Errno::EAGAIN);
+    assert_eq!(receiver.recv_msg().unwrap_err().errno(), Errno::EAGAIN);
     receiver.set_rcvtimeo(None).unwrap();
     receiver.bind("inproc://receiver").unwrap();
     let late = context.owned_socket(Push).unwrap();
@@ -352,7 +352,7 @@ fn timeouts_end_a_wait() {
     });
     let start = Instant::now();
     begin.send(()).unwrap();
-    assert_eq!(receiver.recv().unwrap().as_str(), Some("late"));
+    assert_eq!(receiver.recv_msg().unwrap().as_str(), Some("late"));
     assert!(start.elapsed() >= 2 * short, "{:?}: the message was there before", start.elapsed());
     sending.join().unwrap();
 }
@@ -386,5 +386,5 @@ fn high_water_marks() {
     subscriber.connect("inproc://publisher").unwrap();
     look(&publisher);
     assert_eq!(room(&publisher, 20), 20);
-    assert_eq!(std::iter::from_fn(|| subscriber.try_recv().unwrap()).count(), 5);
+    assert_eq!(std::iter::from_fn(|| subscriber.now().recv_msg().unwrap()).count(), 5);
 }

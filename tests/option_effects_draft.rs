@@ -23,7 +23,7 @@ fn metadata() {
     client.set_metadata("X-Colons", "a:b").unwrap();
     client.connect(&endpoint).unwrap();
     client.send("Hello").unwrap();
-    let message = server.recv().unwrap();
+    let message = server.recv_msg().unwrap();
     assert_eq!(message.gets("X-Name").as_deref(), Some("alice"));
     assert_eq!(message.gets("X-Colons").as_deref(), Some("a:b"));
     assert_eq!(message.gets("X-Other"), None);
@@ -74,7 +74,7 @@ fn only_first_subscribe() {
         subscriber.connect(&publisher.bind(TCP).unwrap()).unwrap();
         subscriber.send_multipart(["a message", "\u{1}A"]).unwrap();
         subscriber.send("\u{1}marker").unwrap();
-        while publisher.recv_timeout(DEADLINE).unwrap().unwrap().as_str() != Some("\u{1}marker") {}
+        while publisher.within(DEADLINE).recv_msg().unwrap().unwrap().as_str() != Some("\u{1}marker") {}
         let expected = if only_first { 1 } else { 2 };
         assert_eq!(subscriber.topics_count().unwrap(), expected, "on the way out");
         assert_eq!(publisher.topics_count().unwrap(), expected, "on the way in");
@@ -209,7 +209,7 @@ fn priority() {
     let client = context.socket(Pair).unwrap();
     client.connect(&endpoint).unwrap();
     client.send("Hello").unwrap();
-    let fd = server.recv().unwrap().source_fd().unwrap();
+    let fd = server.recv_msg().unwrap().source_fd().unwrap();
     assert_eq!(system_option(fd, libc::SO_PRIORITY), 3);
 
     // Above 6 it is a privilege, and libzmq aborts the process that has it not.
@@ -242,7 +242,7 @@ fn a_plain_server_that_enforces_a_domain_needs_one() {
     client.connect(&endpoint).unwrap();
     // Nobody handles ZAP requests, so nobody gets in; the server lives.
     client.send("Hello").unwrap();
-    assert!(server.recv_timeout(Duration::from_millis(100)).unwrap().is_none());
+    assert!(server.within(Duration::from_millis(100)).recv_msg().unwrap().is_none());
     server.bind(TCP).unwrap();
 }
 
@@ -271,10 +271,10 @@ fn a_curve_server_that_enforces_a_domain_needs_one() {
     client.secure(&Security::curve_client(&secret, &server_public)).unwrap();
     client.connect(&endpoint).unwrap();
     client.send("Hello").unwrap();
-    assert!(server.recv_timeout(Duration::from_millis(100)).unwrap().is_none(), "there is no handler");
+    assert!(server.within(Duration::from_millis(100)).recv_msg().unwrap().is_none(), "there is no handler");
     let authenticator = Authenticator::start(&context).unwrap();
     authenticator.configure("global", |policy| policy.allow_key(public)).unwrap();
-    assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 }
 
 /// A NULL socket asks a handler only where it has a domain.
@@ -289,7 +289,7 @@ fn a_null_server_that_enforces_a_domain_wants_a_handler_for_it() {
         client.connect(&server.bind(TCP).unwrap()).unwrap();
         client.send("Hello").unwrap();
         let time = if domain.is_some() { Duration::from_millis(100) } else { DEADLINE };
-        server.recv_timeout(time).unwrap().is_some()
+        server.within(time).recv_msg().unwrap().is_some()
     };
     assert!(!hears(Some("global")));
     assert!(hears(None));

@@ -230,14 +230,14 @@ fn immediate() {
         let sender = context.socket(Push).unwrap();
         sender.set_immediate(immediate).unwrap();
         sender.connect("ipc:///nonexistent/socket").unwrap();
-        assert_eq!(sender.try_send("for nobody").unwrap().is_sent(), !immediate);
+        assert_eq!(sender.now().send("for nobody").unwrap().is_sent(), !immediate);
     }
     let sender = context.socket(Push).unwrap();
     sender.set_immediate(true).unwrap();
     sender.connect(&endpoint).unwrap();
     let receiver = context.socket(Pull).unwrap();
     receiver.bind(&endpoint).unwrap();
-    assert!(sender.send_timeout("for somebody", DEADLINE).unwrap().is_sent());
+    assert!(sender.within(DEADLINE).send("for somebody").unwrap().is_sent());
     assert_eq!(text(&receiver), "for somebody");
 }
 
@@ -287,8 +287,8 @@ fn maxmsgsize_disconnects_who_sends_more() {
     client.send([7; 1001]).unwrap();
     // Later messages on the same connection are lost with it. Messages on the next connection arrive.
     let message = loop {
-        let _ = client.send_timeout("small", Duration::from_millis(50)).unwrap();
-        if let Some(message) = server.recv_timeout(Duration::from_millis(50)).unwrap() {
+        let _ = client.within(Duration::from_millis(50)).send("small").unwrap();
+        if let Some(message) = server.within(Duration::from_millis(50)).recv_msg().unwrap() {
             break message;
         }
     };

@@ -505,12 +505,12 @@ fn a_subscription_has_8192_bytes_at_most() {
     for first in [1, 0] {
         subscriber.send([&[first], fits.as_slice()].concat()).unwrap();
         let long = [&[first], long.as_slice()].concat();
-        for outcome in [subscriber.send(&long[..]), subscriber.try_send(&long[..]).map(drop)] {
+        for outcome in [subscriber.send(&long[..]), subscriber.now().send(&long[..]).map(drop)] {
             let failed = outcome.unwrap_err();
             assert_eq!(failed.error().errno(), Errno::EMSGSIZE);
             assert_eq!(failed.into_message().len(), long.len(), "the message comes back");
         }
-        let failed = subscriber.send_multipart_timeout([&long[..]], Duration::from_secs(1)).unwrap_err();
+        let failed = subscriber.within(Duration::from_secs(1)).send_multipart([&long[..]]).unwrap_err();
         assert_eq!(failed.error().errno(), Errno::EMSGSIZE);
     }
     // A message that is no subscription may have any length.

@@ -50,8 +50,8 @@ fn exchange(kinds: (Kind, Kind), set: &dyn Fn(&Socket<'_>) -> zmq::Result<()>) {
             continue;
         }
         for (from, to) in [(&client, &server), (&server, &client)] {
-            let _ = from.send_timeout("message", RECV_TIMEOUT);
-            let _ = to.recv_timeout(RECV_TIMEOUT);
+            let _ = from.within(RECV_TIMEOUT).send("message");
+            let _ = to.within(RECV_TIMEOUT).recv_msg();
         }
         let _ = server.unbind(&bound);
         let _ = client.disconnect(&bound);

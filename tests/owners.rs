@@ -148,7 +148,7 @@ fn owners_are_dropped_with_the_signal_mask_and_processors_of_the_program() {
             let dropped = dropped.clone();
             let message = message.unwrap_or_else(|| owned(move || dropped.send(status()).unwrap()));
             push.send(message).unwrap();
-            pull.recv().unwrap();
+            pull.recv_msg().unwrap();
         }
         for _ in 0..2 {
             assert_eq!(told.recv_timeout(DEADLINE).unwrap(), status());

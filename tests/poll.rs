@@ -32,9 +32,9 @@ fn ready_items_have_revents() {
     assert_eq!(poll(&mut items, None).unwrap(), 2);
     assert_eq!(items.each_ref().map(PollItem::is_readable), [true, false, true]);
     assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 2, "until it is received");
-    c.recv().unwrap();
+    c.recv_msg().unwrap();
     assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 1);
-    a.recv().unwrap();
+    a.recv_msg().unwrap();
     assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
     assert!(items.iter().all(|item| item.revents().is_empty()), "old marks go");
 }
@@ -80,9 +80,9 @@ fn room_to_send_is_an_event() {
     source.connect("inproc://sink").unwrap();
     assert_eq!(poll(&mut items, LONG).unwrap(), 1);
     assert!(items[0].is_writable() && !items[0].is_readable());
-    while source.try_send("job").unwrap().is_sent() {}
+    while source.now().send("job").unwrap().is_sent() {}
     assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
-    while sink.try_recv().unwrap().is_some() {}
+    while sink.now().recv_msg().unwrap().is_some() {}
     assert_eq!(poll(&mut items, LONG).unwrap(), 1);
 }
 
@@ -170,7 +170,7 @@ fn a_message_ends_the_wait() {
             let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
             assert_eq!(poll(&mut items, timeout).unwrap(), 1);
         });
-        assert_eq!(socket.try_recv().unwrap().unwrap(), "Hello");
+        assert_eq!(socket.now().recv_msg().unwrap().unwrap(), "Hello");
     }
 }
 
@@ -274,7 +274,7 @@ fn the_descriptor_can_be_waited_for_and_nothing_else() {
     thread::scope(|scope| {
         scope.spawn(move || {
             for round in 0..1000_u32 {
-                assert_eq!(peer.recv().unwrap(), round.to_be_bytes());
+                assert_eq!(peer.recv_msg().unwrap(), round.to_be_bytes());
                 peer.send("").unwrap();
             }
         });
@@ -289,7 +289,7 @@ fn the_descriptor_can_be_waited_for_and_nothing_else() {
             } else {
                 wait_by_descriptor(&socket, &mut || edges.poll(&mut edge_events, None).unwrap());
             }
-            assert_eq!(socket.try_recv().unwrap().unwrap(), "");
+            assert_eq!(socket.now().recv_msg().unwrap().unwrap(), "");
         }
     });
 }
@@ -306,7 +306,7 @@ fn a_socket_in_two_items_misses_nothing() {
         scope.spawn(move || {
             for round in 0..ROUNDS {
                 theirs.send(round.to_string()).unwrap();
-                theirs.recv().unwrap();
+                theirs.recv_msg().unwrap();
             }
         });
         for round in 0..ROUNDS {

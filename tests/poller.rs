@@ -45,11 +45,11 @@ fn poller_reports_a_socket_until_its_messages_are_received() {
     to_a.send("1").unwrap();
     assert_eq!(ready(&mut poller, None), ['a', 'c']);
     assert_eq!(ready(&mut poller, Duration::ZERO), ['a', 'c']);
-    c.recv().unwrap();
+    c.recv_msg().unwrap();
     assert_eq!(ready(&mut poller, Duration::ZERO), ['a', 'c'], "one message is left");
-    c.recv().unwrap();
+    c.recv_msg().unwrap();
     assert_eq!(ready(&mut poller, None), ['a']);
-    a.recv().unwrap();
+    a.recv_msg().unwrap();
     assert_eq!(ready(&mut poller, Duration::ZERO), []);
 }
 
@@ -66,7 +66,7 @@ fn a_ready_one_does_not_hide_another() {
     for _ in 0..10 {
         to_b.send("comes").unwrap();
         assert_eq!(ready(&mut poller, None), ['a', 'b']);
-        b.recv().unwrap();
+        b.recv_msg().unwrap();
         assert_eq!(ready(&mut poller, None), ['a']);
     }
 }
@@ -85,12 +85,12 @@ fn a_send_that_takes_the_signal_loses_no_message() {
             0 => a.send("goes").unwrap(),
             1 => assert_eq!(a.events().unwrap(), PollEvents::POLLIN | PollEvents::POLLOUT),
             2 => drop(poll(&mut [PollItem::socket(&a, PollEvents::POLLOUT)], None).unwrap()),
-            3 => drop(a.send_timeout("goes", LONG).unwrap()),
+            3 => drop(a.within(LONG).send("goes").unwrap()),
             _ => a.set_linger(Some(Duration::ZERO)).unwrap(),
         }
         assert_eq!(ready(&mut poller, LONG), ['a'], "round {round}");
-        a.recv().unwrap();
-        while to_a.try_recv().unwrap().is_some() {}
+        a.recv_msg().unwrap();
+        while to_a.now().recv_msg().unwrap().is_some() {}
     }
 }
 
@@ -106,7 +106,7 @@ fn a_poll_item_made_before_may_be_used_at_any_time() {
         to_a.send("comes").unwrap();
         assert_eq!(poll(&mut items, None).unwrap(), 1);
         assert_eq!(ready(&mut poller, LONG), ['a']);
-        a.recv().unwrap();
+        a.recv_msg().unwrap();
         thread::scope(|scope| {
             let to_a = &mut to_a;
             scope.spawn(move || {
@@ -115,7 +115,7 @@ fn a_poll_item_made_before_may_be_used_at_any_time() {
             });
             assert_eq!(ready(&mut poller, LONG), ['a']);
         });
-        a.recv().unwrap();
+        a.recv_msg().unwrap();
     }
 }
 
@@ -132,11 +132,11 @@ fn a_state_that_changes_without_a_signal_is_seen() {
     for _ in 0..10 {
         assert_eq!(ready(&mut poller, Duration::ZERO), []);
         client.send("ask").unwrap();
-        server.recv().unwrap();
+        server.recv_msg().unwrap();
         assert_eq!(ready(&mut poller, LONG), ['s'], "it owes a reply");
         server.send("answer").unwrap();
         assert_eq!(ready(&mut poller, LONG), ['c']);
-        client.recv().unwrap();
+        client.recv_msg().unwrap();
     }
 }
 
@@ -170,9 +170,9 @@ fn room_at_the_high_water_mark() {
     poller.add(&source, 1, PollEvents::POLLOUT).unwrap();
     for _ in 0..100 {
         assert_eq!(ready(&mut poller, LONG), [1]);
-        while source.try_send("job").unwrap().is_sent() {}
+        while source.now().send("job").unwrap().is_sent() {}
         assert_eq!(ready(&mut poller, Duration::ZERO), []);
-        while sink.try_recv().unwrap().is_some() {}
+        while sink.now().recv_msg().unwrap().is_some() {}
     }
 }
 
@@ -194,7 +194,7 @@ fn descriptors_stay_ready_until_they_are_read() {
     far.write_all(b"x").unwrap();
     to_a.send("x").unwrap();
     assert_eq!(ready(&mut poller, LONG), ["fd", "socket"]);
-    a.recv().unwrap();
+    a.recv_msg().unwrap();
     assert_eq!(ready(&mut poller, LONG), ["fd"]);
 
     poller.modify("fd", PollEvents::POLLOUT).unwrap();
@@ -241,11 +241,11 @@ fn owned_sockets_are_lent_back() {
     assert_eq!(poller.wait_into(&mut events, LONG).unwrap(), 1);
     let PollerEvent { key, revents, .. } = events[0];
     assert_eq!((key, revents), (3, PollEvents::POLLIN));
-    assert_eq!(poller.socket(key).unwrap().recv().unwrap(), "work");
+    assert_eq!(poller.socket(key).unwrap().recv_msg().unwrap(), "work");
     assert_eq!(ready(&mut poller, Duration::ZERO), []);
     sources[3].send("more").unwrap();
     let sink = poller.remove(3).unwrap().unwrap().into_socket().unwrap().downcast::<Pull>().unwrap();
-    assert_eq!(sink.recv().unwrap(), "more");
+    assert_eq!(sink.recv_msg().unwrap(), "more");
     assert!(poller.socket(3).is_none());
     assert_eq!(poller.len(), 4);
     assert_eq!(poller.remove(3).unwrap_err().errno(), Errno::EINVAL);
@@ -295,7 +295,7 @@ fn socket_is_reported_by_two_pollers() {
         to_a.send("x").unwrap();
         assert_eq!(ready(&mut first, LONG), [1]);
         assert_eq!(ready(&mut second, LONG), [2], "the first has taken the signal");
-        a.recv().unwrap();
+        a.recv_msg().unwrap();
     }
     drop(first);
     to_a.send("x").unwrap();
@@ -311,7 +311,7 @@ fn sockets_outlive_the_pollers_that_borrowed_them() {
         poller.add(&a, 1, PollEvents::POLLIN).unwrap();
         to_a.send("x").unwrap();
         assert_eq!(ready(&mut poller, LONG), [1]);
-        a.recv().unwrap();
+        a.recv_msg().unwrap();
     }
     // A poller that is never dropped does not keep a socket that was moved to another thread.
     let mut poller = Poller::new().unwrap();
@@ -321,7 +321,7 @@ fn sockets_outlive_the_pollers_that_borrowed_them() {
     thread::scope(|scope| {
         scope.spawn(move || a.send("from another thread").unwrap());
     });
-    assert_eq!(to_a.recv().unwrap(), "from another thread");
+    assert_eq!(to_a.recv_msg().unwrap(), "from another thread");
 }
 
 #[deadline::test]
@@ -353,7 +353,7 @@ fn more_are_ready_than_the_system_reports_at_once() {
         seen = ready(&mut poller, LONG);
     }
     assert_eq!(seen, (0..400).collect::<Vec<_>>());
-    pairs.iter().for_each(|(socket, _)| drop(socket.recv().unwrap()));
+    pairs.iter().for_each(|(socket, _)| drop(socket.recv_msg().unwrap()));
     assert_eq!(ready(&mut poller, Duration::ZERO), []);
 }
 
@@ -429,7 +429,7 @@ fn an_event_loop_of_another_kind_waits_on_its_descriptor() {
         let mut items = [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)];
         assert_eq!(poll(&mut items, LONG).unwrap(), 1);
         assert_eq!(ready(&mut poller, Duration::ZERO), [1]);
-        a.recv().unwrap();
+        a.recv_msg().unwrap();
     }
 }
 

@@ -38,7 +38,7 @@ fn of_a_poller(count: usize) -> Duration {
         source.send("x").unwrap();
         let start = Instant::now();
         assert_eq!(poller.wait(LONG).unwrap().len(), 1);
-        sinks[count - 1].recv().unwrap();
+        sinks[count - 1].recv_msg().unwrap();
         start.elapsed()
     })
 }
@@ -49,7 +49,7 @@ fn of_a_reactor(count: usize) -> Duration {
     let mut reactor = Reactor::new().unwrap();
     for sink in &sinks {
         let handler = reactor.add(sink, PollEvents::POLLIN, |reactor, _| {
-            sink.recv()?;
+            sink.recv_msg()?;
             reactor.stop();
             Ok(())
         });
@@ -73,7 +73,7 @@ fn of_poll(count: usize) -> Duration {
         source.send("x").unwrap();
         let start = Instant::now();
         assert_eq!(poll(&mut items, LONG).unwrap(), 1);
-        sinks[count - 1].recv().unwrap();
+        sinks[count - 1].recv_msg().unwrap();
         start.elapsed()
     })
 }

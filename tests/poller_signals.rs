@@ -39,7 +39,7 @@ fn a_caught_signal_ends_a_wait() {
             assert_eq!(ready(&mut poller, Duration::ZERO), [], "one that need not wait goes on");
             to_a.send("x").unwrap();
             assert_eq!(ready(&mut poller, LONG), [1], "and what is ready is reported");
-            a.recv().unwrap();
+            a.recv_msg().unwrap();
             interrupt::clear();
             assert_eq!(ready(&mut poller, SHORT), []);
         }

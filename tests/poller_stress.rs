@@ -82,7 +82,7 @@ fn sends_and_receives_on_polled_sockets() {
             scope.spawn(move || {
                 for _ in 0..ROUNDS {
                     peer.send("ask").unwrap();
-                    while peer.recv_timeout(RECV_TIMEOUT).unwrap().expect("an answer") != "answer" {}
+                    while peer.within(RECV_TIMEOUT).recv_msg().unwrap().expect("an answer") != "answer" {}
                 }
                 peer.send("done").unwrap();
             });
@@ -94,7 +94,7 @@ fn sends_and_receives_on_polled_sockets() {
             let found = poller.wait_into(&mut events, RECV_TIMEOUT).unwrap();
             assert_ne!(found, 0, "nothing came any more after {asked} questions");
             for event in &events {
-                while let Some(message) = sockets[event.key].try_recv().unwrap() {
+                while let Some(message) = sockets[event.key].now().recv_msg().unwrap() {
                     if message == "done" {
                         done += 1;
                         continue;
@@ -104,7 +104,7 @@ fn sends_and_receives_on_polled_sockets() {
                 }
                 for _ in 0..2 {
                     let other = &sockets[numbers.below(SOCKETS)];
-                    drop(other.try_send("noise").unwrap());
+                    drop(other.now().send("noise").unwrap());
                     meddle(&sockets[numbers.below(SOCKETS)], &mut numbers);
                 }
             }
@@ -131,7 +131,7 @@ fn room_at_the_high_water_mark() {
             let received = &received;
             scope.spawn(move || {
                 for _ in 0..MESSAGES {
-                    peer.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message");
+                    peer.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message");
                     received.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -143,7 +143,7 @@ fn room_at_the_high_water_mark() {
             let found = poller.wait_into(&mut events, RECV_TIMEOUT).unwrap();
             assert_ne!(found, 0, "no room any more, with {left:?} to send");
             for event in &events {
-                while left[event.key] != 0 && sockets[event.key].try_send("job").unwrap().is_sent() {
+                while left[event.key] != 0 && sockets[event.key].now().send("job").unwrap().is_sent() {
                     left[event.key] -= 1;
                 }
                 if left[event.key] == 0 {
@@ -176,7 +176,7 @@ fn requests_and_replies_whose_turns_come_without_a_signal() {
             let server = connected(&context, Rep, &answering[number], replies);
             scope.spawn(move || {
                 for _ in 0..ROUNDS {
-                    server.recv_timeout(RECV_TIMEOUT).unwrap().expect("a request");
+                    server.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a request");
                     server.send("answer").unwrap();
                 }
             });
@@ -184,7 +184,7 @@ fn requests_and_replies_whose_turns_come_without_a_signal() {
             scope.spawn(move || {
                 for _ in 0..ROUNDS {
                     client.send("ask").unwrap();
-                    client.recv_timeout(RECV_TIMEOUT).unwrap().expect("a reply");
+                    client.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a reply");
                 }
             });
         }
@@ -202,14 +202,14 @@ fn requests_and_replies_whose_turns_come_without_a_signal() {
                     }
                     (true, true) => clients[number].send("ask").unwrap(),
                     (true, false) => {
-                        clients[number].recv().unwrap();
+                        clients[number].recv_msg().unwrap();
                         left[number].0 -= 1;
                     }
                     (false, true) => {
                         servers[number].send("answer").unwrap();
                         left[number].1 -= 1;
                     }
-                    (false, false) => drop(servers[number].recv().unwrap()),
+                    (false, false) => drop(servers[number].recv_msg().unwrap()),
                 }
                 meddle(&clients[numbers.below(PAIRS)], &mut numbers);
                 meddle(&servers[numbers.below(PAIRS)], &mut numbers);

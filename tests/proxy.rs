@@ -76,7 +76,7 @@ fn a_queue_takes_requests_there_and_replies_back() {
             assert_eq!(captured.recv_multipart().unwrap(), ["client", "", &format!("question {round}"), ""]);
             assert_eq!(captured.recv_multipart().unwrap(), ["client", "", &format!("answer {round}")]);
         }
-        assert!(captured.try_recv().unwrap().is_none());
+        assert!(captured.now().recv_msg().unwrap().is_none());
     });
 }
 
@@ -93,7 +93,7 @@ fn a_queue_shares_the_work() {
             for (name, server) in servers {
                 scope.spawn(move || {
                     for _ in 0..3 {
-                        server.recv().unwrap();
+                        server.recv_msg().unwrap();
                         server.send(name).unwrap();
                     }
                 });
@@ -115,14 +115,14 @@ fn a_forwarder_passes_news_down_and_subscriptions_up() {
         let subscriber = connected(&context, Sub, "inproc://backend");
         subscriber.subscribe("news").unwrap();
         // The subscription has reached the publisher, and the capture socket has a copy.
-        assert_eq!(publisher.recv().unwrap(), b"\x01news");
-        assert_eq!(captured.recv().unwrap(), b"\x01news");
+        assert_eq!(publisher.recv_msg().unwrap(), b"\x01news");
+        assert_eq!(captured.recv_msg().unwrap(), b"\x01news");
         publisher.send("gossip").unwrap();
         publisher.send_multipart(["news", "of today"]).unwrap();
         assert_eq!(subscriber.recv_multipart().unwrap(), ["news", "of today"]);
         assert_eq!(captured.recv_multipart().unwrap(), ["news", "of today"]);
         subscriber.unsubscribe("news").unwrap();
-        assert_eq!(publisher.recv().unwrap(), b"\x00news");
+        assert_eq!(publisher.recv_msg().unwrap(), b"\x00news");
     });
 }
 
@@ -137,7 +137,7 @@ fn a_forwarder_serves_plain_publishers() {
         subscriber.subscribe("").unwrap();
         eventually("the subscription arrives", || {
             publisher.send("news").unwrap();
-            subscriber.try_recv().unwrap().is_some_and(|message| message == "news")
+            subscriber.now().recv_msg().unwrap().is_some_and(|message| message == "news")
         });
     });
 }
@@ -170,7 +170,7 @@ fn no_capture_socket_is_needed() {
     thread::scope(|scope| {
         let forwarder = scope.spawn(move || proxy(frontend.as_ref(), &backend, None));
         connected(&context, Push, "inproc://frontend").send("job").unwrap();
-        assert_eq!(connected(&context, Pull, "inproc://backend").recv().unwrap(), "job");
+        assert_eq!(connected(&context, Pull, "inproc://backend").recv_msg().unwrap(), "job");
         context.shutdown().unwrap();
         assert_ended(forwarder.join().unwrap());
     });
@@ -240,7 +240,7 @@ fn a_capture_socket_that_fails_tears_no_message() {
     let (error, unforwarded) = proxy(&frontend, &backend, Some(capture.as_ref())).unwrap_err().into_parts();
     assert!(unforwarded.is_empty());
     assert_eq!(error.errno(), Errno::EHOSTUNREACH);
-    assert_eq!(sink.try_recv_multipart().unwrap().unwrap(), ["0", "body", "tail"]);
+    assert_eq!(sink.now().recv_multipart().unwrap().unwrap(), ["0", "body", "tail"]);
     for number in 1..3 {
         assert_eq!(frontend.recv_multipart().unwrap(), [&number.to_string(), "body", "tail"]);
     }

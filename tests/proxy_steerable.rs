@@ -69,13 +69,13 @@ fn pause_pauses_and_resume_resumes() {
     let sink = connected(&context, Pull, "inproc://backend");
     for round in 0..20 {
         source.send(format!("before {round}")).unwrap();
-        assert_eq!(sink.recv().unwrap(), format!("before {round}").as_str());
+        assert_eq!(sink.recv_msg().unwrap(), format!("before {round}").as_str());
         streamer.handle.pause().unwrap();
         streamer.handle.pause().unwrap();
         assert!(streamer.handle.is_paused().unwrap());
         source.send_multipart([format!("after {round}"), String::new()]).unwrap();
-        assert!(round > 1 || sink.recv_timeout(MOMENT).unwrap().is_none(), "a paused proxy forwards nothing");
-        assert!(sink.try_recv().unwrap().is_none());
+        assert!(round > 1 || sink.within(MOMENT).recv_msg().unwrap().is_none(), "a paused proxy forwards nothing");
+        assert!(sink.now().recv_msg().unwrap().is_none());
         streamer.handle.resume().unwrap();
         assert!(!streamer.handle.is_paused().unwrap());
         assert_eq!(sink.recv_multipart().unwrap(), [format!("after {round}"), String::new()]);
@@ -95,7 +95,7 @@ fn paused_or_ended_proxy_leaves_messages_in_the_sockets() {
     }
     let (unforwarded, frontend, backend) = streamer.terminated();
     assert_eq!(unforwarded, None);
-    assert!(sink.try_recv().unwrap().is_none());
+    assert!(sink.now().recv_msg().unwrap().is_none());
     // The sockets continue where the proxy stopped, by hand and in another proxy.
     assert_eq!(frontend.recv_multipart().unwrap(), ["0", "body"]);
     let streamer = Streamer::between(frontend, backend);
@@ -141,7 +141,7 @@ fn proxy_loses_no_message_when_it_ends_often_while_its_receiver_is_full() {
         let unforwarded;
         (unforwarded, frontend, backend) = streamer.terminated();
         // The order is: the receiver's queue, the proxy's message, the frontend's queue.
-        while let Some(message) = sink.try_recv_multipart().unwrap() {
+        while let Some(message) = sink.now().recv_multipart().unwrap() {
             assert_eq!(message, [number.to_string(), "body".to_owned()]);
             number += 1;
         }
@@ -171,7 +171,7 @@ fn statistics_count_both_ways_and_are_never_late() {
         client.send_multipart(["four", "4444"]).unwrap();
         assert_eq!(server.recv_multipart().unwrap().len(), 2);
         server.send("reply").unwrap();
-        assert_eq!(client.recv().unwrap(), "reply");
+        assert_eq!(client.recv_msg().unwrap(), "reply");
         let statistics = handle.statistics().unwrap();
         let (up, down) = (statistics.frontend.received, statistics.frontend.sent);
         // With the id and the empty part: 4 and 3 parts.
@@ -243,8 +243,8 @@ fn proxy_executes_commands_while_messages_never_stop_or_find_no_room() {
         let sink = connected(&context, Pull, "inproc://backend");
         scope.spawn(move || {
             while stopped.try_recv() != Err(std::sync::mpsc::TryRecvError::Disconnected) {
-                let _ = source.try_send("x").unwrap();
-                let _ = sink.try_recv().unwrap();
+                let _ = source.now().send("x").unwrap();
+                let _ = sink.now().recv_msg().unwrap();
             }
         });
         let mut last = 0;
@@ -260,7 +260,7 @@ fn proxy_executes_commands_while_messages_never_stop_or_find_no_room() {
     });
     // No peer receives any more, and every queue is full.
     let source = connected(&context, Push, "inproc://frontend");
-    while source.send_timeout("x", MOMENT).unwrap().is_sent() {}
+    while source.within(MOMENT).send("x").unwrap().is_sent() {}
     streamer.handle.pause().unwrap();
     streamer.handle.resume().unwrap();
     streamer.terminated();
@@ -325,7 +325,7 @@ fn a_full_capture_socket_holds_it_up_and_loses_nothing() {
             assert_eq!(frontend.recv_multipart().unwrap(), message);
         }
     }
-    assert!(captured.try_recv().unwrap().is_none() && sink.try_recv().unwrap().is_none());
+    assert!(captured.now().recv_msg().unwrap().is_none() && sink.now().recv_msg().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -355,10 +355,10 @@ fn a_mandatory_router_without_room_is_tried_again() {
     let (outcome, frontend) = runs.join().unwrap();
     let mut unforwarded = outcome.unwrap().to_backend;
     let mut left = Vec::new();
-    while let Some(message) = peer.try_recv_multipart().unwrap() {
+    while let Some(message) = peer.now().recv_multipart().unwrap() {
         left.push(message);
     }
-    while let Some(mut message) = unforwarded.take().or_else(|| frontend.try_recv_multipart().unwrap()) {
+    while let Some(mut message) = unforwarded.take().or_else(|| frontend.now().recv_multipart().unwrap()) {
         assert_eq!(message.pop_front().unwrap(), "peer");
         left.push(message);
     }
@@ -379,7 +379,7 @@ fn proxy_hands_over_a_message_for_an_unknown_peer() {
         assert_eq!(error.errno(), Errno::EHOSTUNREACH);
         assert_eq!(unforwarded.to_backend.unwrap(), [name, "hello"]);
     }
-    assert!(frontend.try_recv().unwrap().is_none());
+    assert!(frontend.now().recv_msg().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -443,17 +443,17 @@ fn text_commands_do_what_they_say() {
             commander.recv_multipart().unwrap()
         };
         source.send("one").unwrap();
-        assert_eq!(sink.recv().unwrap(), "one");
+        assert_eq!(sink.recv_msg().unwrap(), "one");
         assert_eq!(ask("PAUSE"), [""]);
         source.send("two!").unwrap();
-        assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
+        assert!(sink.within(MOMENT).recv_msg().unwrap().is_none());
         // Only RESUME resumes the proxy; in 4.3.5 any command of 5 bytes does.
         for other in ["", "other", "PAUS", "RESUMES", "resume", "PAUSE"] {
             assert_eq!(ask(other), [""]);
         }
-        assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
+        assert!(sink.within(MOMENT).recv_msg().unwrap().is_none());
         assert_eq!(ask("RESUME"), [""]);
-        assert_eq!(sink.recv().unwrap(), "two!");
+        assert_eq!(sink.recv_msg().unwrap(), "two!");
         let numbers: Vec<u64> =
             ask("STATISTICS").iter().map(|part| u64::from_ne_bytes((**part).try_into().unwrap())).collect();
         assert_eq!(numbers, [2, 7, 0, 0, 0, 0, 2, 7]);
@@ -472,7 +472,7 @@ fn a_program_in_c_commands_it() {
     let sink = connected(&context, Pull, "inproc://backend");
     let runs = thread::spawn(move || proxy_steerable(&frontend, &backend, None, &control));
     source.send("12345").unwrap();
-    assert_eq!(sink.recv().unwrap(), "12345");
+    assert_eq!(sink.recv_msg().unwrap(), "12345");
     let connect = format!("connect:{endpoint}");
     let command = |commands: &[&str]| {
         let mut steps = vec!["buffer", "REQ", connect.as_str()];
@@ -484,9 +484,9 @@ fn a_program_in_c_commands_it() {
     let expected: Vec<_> = [1, 5, 0, 0, 0, 0, 1, 5].map(|each| format!("8:{}", number(each))).into();
     assert_eq!(answers, ["0:", &expected.join("|"), "done"]);
     source.send("later").unwrap();
-    assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
+    assert!(sink.within(MOMENT).recv_msg().unwrap().is_none());
     assert_eq!(command(&["send:RESUME"]), ["0:", "done"]);
-    assert_eq!(sink.recv().unwrap(), "later");
+    assert_eq!(sink.recv_msg().unwrap(), "later");
     assert_eq!(command(&["send:TERMINATE"]), ["0:", "done"]);
     assert!(runs.join().unwrap().unwrap().is_empty());
 }
@@ -495,10 +495,10 @@ fn a_program_in_c_commands_it() {
 fn other_kinds_of_control_sockets() {
     while_steered(Pair, Pair, |commander, source, sink| {
         commander.send("PAUSE").unwrap();
-        assert_eq!(commander.recv().unwrap(), "");
+        assert_eq!(commander.recv_msg().unwrap(), "");
         source.send("job").unwrap();
         commander.send("RESUME").unwrap();
-        assert_eq!(sink.recv().unwrap(), "job");
+        assert_eq!(sink.recv_msg().unwrap(), "job");
         commander.send("TERMINATE").unwrap();
     })
     .unwrap();
@@ -506,12 +506,12 @@ fn other_kinds_of_control_sockets() {
         commander.send("STATISTICS").unwrap();
         assert_eq!(commander.recv_multipart().unwrap().len(), 8);
         commander.send("TERMINATE").unwrap();
-        assert_eq!(commander.recv().unwrap(), "");
+        assert_eq!(commander.recv_msg().unwrap(), "");
     })
     .unwrap();
     while_steered(Dealer, Req, |commander, _, _| {
         commander.send("TERMINATE").unwrap();
-        assert_eq!(commander.recv().unwrap(), "");
+        assert_eq!(commander.recv_msg().unwrap(), "");
     })
     .unwrap();
     while_steered(Pull, Push, |commander, _, _| commander.send("TERMINATE").unwrap()).unwrap();
@@ -528,9 +528,9 @@ fn other_kinds_of_control_sockets() {
 #[deadline::test]
 fn answers_that_nobody_reads_hold_nothing_up() {
     while_steered(Pair, Pair, |commander, source, sink| {
-        let accepted = (0..5000).filter(|_| commander.try_send("STATISTICS").unwrap().is_sent()).count();
+        let accepted = (0..5000).filter(|_| commander.now().send("STATISTICS").unwrap().is_sent()).count();
         source.send("job").unwrap();
-        assert_eq!(sink.recv().unwrap(), "job");
+        assert_eq!(sink.recv_msg().unwrap(), "job");
         // All replies are queued in order, and the commander receives them now.
         for _ in 0..accepted {
             assert_eq!(commander.recv_multipart().unwrap().len(), 8);
@@ -550,9 +550,9 @@ fn subscriptions_pass_a_steerable_forwarder() {
     let publisher = connected(&context, XPub, "inproc://frontend");
     let subscriber = connected(&context, Sub, "inproc://backend");
     subscriber.subscribe("news").unwrap();
-    assert_eq!(publisher.recv().unwrap(), b"\x01news");
+    assert_eq!(publisher.recv_msg().unwrap(), b"\x01news");
     publisher.send("news of today").unwrap();
-    assert_eq!(subscriber.recv().unwrap(), "news of today");
+    assert_eq!(subscriber.recv_msg().unwrap(), "news of today");
     let statistics = handle.statistics().unwrap();
     assert_eq!(statistics.to_c(), [1, 13, 1, 5, 1, 5, 1, 13]);
     handle.terminate().unwrap();

@@ -56,11 +56,11 @@ impl<'ctx> Streamer<'ctx> {
     fn check(&self, unforwarded: Unforwarded) {
         assert_eq!(unforwarded.to_frontend, None);
         assert_eq!(unforwarded.to_backend.unwrap(), ["three", "body", "tail"]);
-        assert!(self.frontend.try_recv().unwrap().is_none());
+        assert!(self.frontend.now().recv_msg().unwrap().is_none());
         for name in ["one", "two"] {
-            assert_eq!(self.sink.try_recv_multipart().unwrap().unwrap(), [name, "body", "tail"]);
+            assert_eq!(self.sink.now().recv_multipart().unwrap().unwrap(), [name, "body", "tail"]);
         }
-        assert!(self.sink.try_recv().unwrap().is_none());
+        assert!(self.sink.now().recv_msg().unwrap().is_none());
     }
 }
 
@@ -117,7 +117,7 @@ fn proxy_steerable_hands_over_a_message_when_it_is_terminated() {
             **parts_sent_by_backend == 6_u64.to_ne_bytes()
         });
         commander.send("TERMINATE").unwrap();
-        commander.recv().unwrap();
+        commander.recv_msg().unwrap();
     });
     let unforwarded = proxy_steerable(&streamer.frontend, &streamer.backend, None, &control).unwrap();
     ending.join().unwrap();
@@ -172,13 +172,13 @@ fn proxy_hands_over_a_message_to_the_frontend() {
     let commands = handle.clone();
     let asking = thread::spawn(move || {
         client.send("request").unwrap();
-        let reply = client.recv_timeout(DEADLINE).unwrap();
+        let reply = client.within(DEADLINE).recv_msg().unwrap();
         commands.terminate().unwrap();
         reply
     });
     thread::scope(|scope| {
         scope.spawn(move || {
-            let request = server.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
+            let request = server.within(DEADLINE).recv_multipart().unwrap().unwrap();
             server.send_multipart(request).unwrap();
         });
         assert!(handle.run(&frontend, &backend, None).unwrap().is_empty());
@@ -262,10 +262,10 @@ fn proxy_hands_over_a_message_in_each_direction() {
     assert_eq!(unforwarded.to_backend.unwrap(), ["up", "three"]);
     assert_eq!(unforwarded.to_frontend.unwrap(), ["down", "three", ""]);
     for name in ["one", "two"] {
-        assert_eq!(server.try_recv_multipart().unwrap().unwrap(), ["up", name]);
-        assert_eq!(client.try_recv_multipart().unwrap().unwrap(), ["down", name, ""]);
+        assert_eq!(server.now().recv_multipart().unwrap().unwrap(), ["up", name]);
+        assert_eq!(client.now().recv_multipart().unwrap().unwrap(), ["down", name, ""]);
     }
-    assert!(server.try_recv().unwrap().is_none() && client.try_recv().unwrap().is_none());
+    assert!(server.now().recv_msg().unwrap().is_none() && client.now().recv_msg().unwrap().is_none());
 }
 
 /// The capture socket is a ROUTER: it sends the messages whose first part is the id of a peer.
@@ -280,8 +280,8 @@ fn proxy_hands_over_a_held_message_when_capturing_another_fails() {
     captured.connect("inproc://capture").unwrap();
     // The ROUTER knows its peer once it has looked for messages.
     eventually("the capture socket knows its peer", || {
-        capture.try_recv().unwrap();
-        capture.try_send_multipart(["up", "probe"]).is_ok_and(|sent| sent.is_sent())
+        capture.now().recv_msg().unwrap();
+        capture.now().send_multipart(["up", "probe"]).is_ok_and(|sent| sent.is_sent())
     });
     let (frontend, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
     frontend.bind("inproc://frontend").unwrap();
@@ -306,16 +306,16 @@ fn proxy_hands_over_a_held_message_when_capturing_another_fails() {
         assert_eq!(error.errno(), Errno::EHOSTUNREACH);
         let server = replying.join().unwrap();
         for name in ["one", "two"] {
-            assert_eq!(server.try_recv_multipart().unwrap().unwrap(), ["up", name]);
+            assert_eq!(server.now().recv_multipart().unwrap().unwrap(), ["up", name]);
         }
         unforwarded
     });
     assert_eq!(unforwarded.to_backend.unwrap(), ["up", "three"]);
     // The reply was sent, and not captured.
     assert_eq!(unforwarded.to_frontend, None);
-    assert_eq!(client.try_recv_multipart().unwrap().unwrap(), ["nobody", "reply"]);
+    assert_eq!(client.now().recv_multipart().unwrap().unwrap(), ["nobody", "reply"]);
     for name in ["probe", "one", "two"] {
-        assert_eq!(captured.try_recv_multipart().unwrap().unwrap(), [name]);
+        assert_eq!(captured.now().recv_multipart().unwrap().unwrap(), [name]);
     }
 }
 
@@ -376,7 +376,7 @@ fn full_source(context: &Context) -> (Socket<'_, Pull>, Socket<'_, Push>) {
     source.connect("inproc://frontend").unwrap();
     source.send_multipart(long_message()).unwrap();
     source.send("next").unwrap();
-    assert!(!source.try_send("too many").unwrap().is_sent());
+    assert!(!source.now().send("too many").unwrap().is_sent());
     (frontend, source)
 }
 
@@ -393,7 +393,7 @@ fn proxy_hands_over_a_message_when_its_context_is_shut_down_while_it_sends_the_p
             let context = &context;
             scope.spawn(move || {
                 // The long message is taken.
-                assert!(source.send_timeout("last", DEADLINE).unwrap().is_sent());
+                assert!(source.within(DEADLINE).send("last").unwrap().is_sent());
                 thread::sleep(delay);
                 context.shutdown().unwrap();
             });
@@ -427,9 +427,9 @@ fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
         let (unforwarded, was_whole) = thread::scope(|scope| {
             let leaver = scope.spawn(move || {
                 // The long message is taken, and is on its way to the first sink.
-                assert!(source.send_timeout("last", DEADLINE).unwrap().is_sent());
+                assert!(source.within(DEADLINE).send("last").unwrap().is_sent());
                 thread::sleep(delay);
-                let was_whole = first.try_recv_multipart().unwrap().is_some();
+                let was_whole = first.now().recv_multipart().unwrap().is_some();
                 drop(first);
                 eventually("all were received", || commands.statistics().unwrap().frontend.received.messages == 3);
                 commands.terminate().unwrap();
@@ -440,7 +440,7 @@ fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
         });
         assert!(unforwarded.is_empty());
         assert_eq!(handle.statistics().unwrap().backend.sent.messages, 3);
-        let received: Vec<_> = std::iter::from_fn(|| second.try_recv_multipart().unwrap()).collect();
+        let received: Vec<_> = std::iter::from_fn(|| second.now().recv_multipart().unwrap()).collect();
         let is_sent_again = received.iter().any(|message| *message == long_message());
         // The last part can arrive at the first sink between its look and its end.
         lost += usize::from(!was_whole && !is_sent_again);
@@ -463,7 +463,7 @@ fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts
         thread::scope(|scope| {
             let context = &context;
             let second = scope.spawn(move || {
-                assert!(source.send_timeout("last", DEADLINE).unwrap().is_sent());
+                assert!(source.within(DEADLINE).send("last").unwrap().is_sent());
                 thread::sleep(delay);
                 drop(first);
                 // A PAIR refuses a second peer until it has processed the end of the first.
@@ -472,8 +472,8 @@ fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts
                 eventually("the second peer is accepted", || {
                     second.connect("inproc://backend").unwrap();
                     // The first peer may have received the other messages.
-                    let _ = source.try_send("another").unwrap();
-                    next = second.recv_multipart_timeout(Duration::from_millis(100)).unwrap();
+                    let _ = source.now().send("another").unwrap();
+                    next = second.within(Duration::from_millis(100)).recv_multipart().unwrap();
                     if next.is_none() {
                         second = context.socket(Pair).unwrap();
                     }

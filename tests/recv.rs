@@ -5,7 +5,7 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq::{Context, Errno, Error, Flags, Message, Pair, Pull, Push, RecvStringError, Rep, Req, Result, Socket};
+use zmq::{Context, Errno, Error, Message, Pair, Pull, Push, RecvStringError, Rep, Req, Result, Socket, Within};
 
 /// Long enough to be told from no waiting at all.
 const SHORT: Duration = Duration::from_millis(30);
@@ -19,12 +19,20 @@ fn pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
     (left, right)
 }
 
+/// Every method of [`Within`], which says whether it has received.
+const WITHIN: [fn(Within<'_, '_, Pair>) -> Result<bool>; 5] = [
+    |socket| socket.recv_msg().map(|message| message.is_some()),
+    |socket| socket.recv(&mut Message::new()),
+    |socket| socket.recv_into(&mut [0; 10]).map(|received| received.is_some()),
+    |socket| socket.recv_string().map(|text| text.is_some()).map_err(Error::from),
+    |socket| socket.recv_multipart().map(|parts| parts.is_some()),
+];
+
 /// Every form that waits as `ZMQ_RCVTIMEO` says, with the C function that its errors name.
 type Form = fn(&Socket<'_, Pair>) -> Result<()>;
-const WAITING: [(Form, &str); 6] = [
-    (|socket| socket.recv().map(drop), "zmq_msg_recv"),
-    (|socket| socket.recv_with(Flags::NONE).map(drop), "zmq_msg_recv"),
-    (|socket| socket.recv_msg(&mut Message::new()), "zmq_msg_recv"),
+const WAITING: [(Form, &str); 5] = [
+    (|socket| socket.recv_msg().map(drop), "zmq_msg_recv"),
+    (|socket| socket.recv(&mut Message::new()), "zmq_msg_recv"),
     (|socket| socket.recv_into(&mut [0; 10]).map(drop), "zmq_recv"),
     (|socket| socket.recv_string().map(drop).map_err(Error::from), "zmq_msg_recv"),
     (|socket| socket.recv_multipart().map(drop), "zmq_msg_recv"),
@@ -34,23 +42,34 @@ const WAITING: [(Form, &str); 6] = [
 fn every_form_receives() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context);
-    for _ in 0..9 {
+    for _ in 0..13 {
         left.send("Hello").unwrap();
     }
-    assert_eq!(right.recv().unwrap(), "Hello");
-    assert_eq!(right.recv_with(Flags::DONTWAIT).unwrap(), "Hello");
+    assert_eq!(right.recv_msg().unwrap(), "Hello");
     let mut message = Message::from(vec![0; 1000]);
-    right.recv_msg(&mut message).unwrap();
+    right.recv(&mut message).unwrap();
     assert_eq!(message, "Hello");
     let mut buffer = [0; 10];
     let received = right.recv_into(&mut buffer).unwrap();
     assert_eq!(&buffer[..received.copied], b"Hello");
     assert_eq!(right.recv_string().unwrap(), "Hello");
-    assert_eq!(right.try_recv().unwrap().unwrap(), "Hello");
-    assert_eq!(right.recv_timeout(LONG).unwrap().unwrap(), "Hello");
-    assert_eq!(right.recv_timeout(Duration::MAX).unwrap().unwrap(), "Hello");
-    assert_eq!(right.recv_timeout(Duration::ZERO).unwrap().unwrap(), "Hello");
-    assert!(right.try_recv().unwrap().is_none());
+    for view in [right.now(), right.within(LONG)] {
+        let mut message = Message::from(vec![0; 1000]);
+        assert!(view.recv(&mut message).unwrap());
+        assert_eq!(message, "Hello");
+    }
+    for view in [right.now(), right.within(LONG)] {
+        let mut buffer = [0; 3];
+        let received = view.recv_into(&mut buffer).unwrap().unwrap();
+        assert_eq!((&buffer, received.copied, received.size), (b"Hel", 3, 5));
+    }
+    assert_eq!(right.now().recv_string().unwrap().unwrap(), "Hello");
+    assert_eq!(right.within(LONG).recv_string().unwrap().unwrap(), "Hello");
+    assert_eq!(right.now().recv_msg().unwrap().unwrap(), "Hello");
+    assert_eq!(right.within(LONG).recv_msg().unwrap().unwrap(), "Hello");
+    assert_eq!(right.within(Duration::MAX).recv_msg().unwrap().unwrap(), "Hello");
+    assert_eq!(right.within(Duration::ZERO).recv_msg().unwrap().unwrap(), "Hello");
+    assert!(right.now().recv_msg().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -61,10 +80,10 @@ fn every_multipart_form_receives() {
         left.send_multipart(["a", "", "c"]).unwrap();
     }
     assert_eq!(right.recv_multipart().unwrap(), ["a", "", "c"]);
-    assert_eq!(right.try_recv_multipart().unwrap().unwrap(), ["a", "", "c"]);
-    assert_eq!(right.recv_multipart_timeout(LONG).unwrap().unwrap(), ["a", "", "c"]);
-    assert_eq!(right.recv_multipart_timeout(Duration::ZERO).unwrap().unwrap(), ["a", "", "c"]);
-    assert!(right.try_recv_multipart().unwrap().is_none());
+    assert_eq!(right.now().recv_multipart().unwrap().unwrap(), ["a", "", "c"]);
+    assert_eq!(right.within(LONG).recv_multipart().unwrap().unwrap(), ["a", "", "c"]);
+    assert_eq!(right.within(Duration::ZERO).recv_multipart().unwrap().unwrap(), ["a", "", "c"]);
+    assert!(right.now().recv_multipart().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -72,15 +91,15 @@ fn parts_say_whether_more_follow() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context);
     left.send_multipart(["a", "b", "c", "d"]).unwrap();
-    assert!(right.recv().unwrap().more());
+    assert!(right.recv_msg().unwrap().more());
     assert!(right.rcvmore().unwrap());
     let mut message = Message::new();
-    right.recv_msg(&mut message).unwrap();
+    right.recv(&mut message).unwrap();
     assert!(message.more());
     // A buffer has no MORE flag; the socket has ZMQ_RCVMORE.
     assert_eq!(right.recv_into(&mut [0; 1]).unwrap().size, 1);
     assert!(right.rcvmore().unwrap());
-    assert!(!right.recv().unwrap().more());
+    assert!(!right.recv_msg().unwrap().more());
     assert!(!right.rcvmore().unwrap());
 }
 
@@ -90,7 +109,7 @@ fn a_multipart_message_is_finished_from_where_it_stands() {
     let (left, right) = pair(&context);
     left.send_multipart(["a", "b", "c"]).unwrap();
     left.send("next").unwrap();
-    assert_eq!(right.recv().unwrap(), "a");
+    assert_eq!(right.recv_msg().unwrap(), "a");
     assert_eq!(right.recv_multipart().unwrap(), ["b", "c"]);
     assert_eq!(right.recv_multipart().unwrap(), ["next"]);
 }
@@ -108,7 +127,7 @@ fn a_buffer_takes_what_fits_and_tells() {
         let expected: Vec<u8> = (0..6).map(|index| if index < size.min(5) { b'x' } else { b'-' }).collect();
         assert_eq!(buffer[..], expected, "nothing is written behind what was received");
     }
-    assert!(right.try_recv().unwrap().is_none(), "the rest of a message is gone");
+    assert!(right.now().recv_msg().unwrap().is_none(), "the rest of a message is gone");
 }
 
 #[deadline::test]
@@ -118,7 +137,7 @@ fn an_empty_buffer_loses_nothing() {
     left.send("Hello").unwrap();
     let error = right.recv_into(&mut []).unwrap_err();
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_recv"));
-    assert_eq!(right.recv().unwrap(), "Hello");
+    assert_eq!(right.recv_msg().unwrap(), "Hello");
 }
 
 #[deadline::test]
@@ -139,27 +158,51 @@ fn a_text_that_is_none_keeps_its_bytes() {
 }
 
 #[deadline::test]
-fn recv_does_not_wait_if_told_so() {
+fn now_does_not_wait() {
     let context = Context::new().unwrap();
     let (_left, right) = pair(&context);
-    assert!(right.try_recv().unwrap().is_none());
-    assert!(right.try_recv_multipart().unwrap().is_none());
-    assert!(right.recv_timeout(Duration::ZERO).unwrap().is_none());
-    assert!(right.recv_multipart_timeout(Duration::ZERO).unwrap().is_none());
-    let error = right.recv_with(Flags::DONTWAIT).unwrap_err();
-    assert_eq!((error.errno(), error.call()), (Errno::EAGAIN, "zmq_msg_recv"));
+    // ZMQ_RCVTIMEO does not count.
+    for timeout in [None, Some(LONG)] {
+        right.set_rcvtimeo(timeout).unwrap();
+        for receive in WITHIN {
+            assert!(!receive(right.now()).unwrap());
+            assert!(!receive(right.within(Duration::ZERO)).unwrap());
+        }
+    }
+}
+
+#[deadline::test]
+fn within_empties_the_message_when_nothing_comes() {
+    let context = Context::new().unwrap();
+    let (_left, right) = pair(&context);
+    for view in [right.now(), right.within(SHORT)] {
+        let mut message = Message::from("old");
+        assert!(!view.recv(&mut message).unwrap());
+        assert!(message.is_empty());
+    }
+}
+
+#[deadline::test]
+fn within_keeps_the_bytes_of_a_text_that_is_not_utf_8() {
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context);
+    for view in [right.now(), right.within(LONG)] {
+        left.send(b"caf\xe9").unwrap();
+        let failed = view.recv_string().unwrap_err();
+        let RecvStringError::NotUtf8(error) = failed else { panic!("{failed}") };
+        assert_eq!(error.into_bytes(), b"caf\xe9");
+    }
 }
 
 #[deadline::test]
 fn a_time_out_is_kept() {
     let context = Context::new().unwrap();
     let (_left, right) = pair(&context);
-    let start = Instant::now();
-    assert!(right.recv_timeout(SHORT).unwrap().is_none());
-    assert!(start.elapsed() >= SHORT);
-    let start = Instant::now();
-    assert!(right.recv_multipart_timeout(SHORT).unwrap().is_none());
-    assert!(start.elapsed() >= SHORT);
+    for receive in WITHIN {
+        let start = Instant::now();
+        assert!(!receive(right.within(SHORT)).unwrap());
+        assert!(start.elapsed() >= SHORT);
+    }
 
     right.set_rcvtimeo(Some(SHORT)).unwrap();
     for (receive, call) in WAITING {
@@ -180,12 +223,28 @@ fn a_failed_receive_leaves_an_empty_message() {
     let (_left, right) = pair(&context);
     right.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
     let mut message = Message::from("old");
-    right.recv_msg(&mut message).unwrap_err();
+    right.recv(&mut message).unwrap_err();
     assert!(message.is_empty());
 }
 
 #[deadline::test]
-fn recv_timeout_returns_messages_that_arrive_in_time() {
+fn within_receives_a_message_that_arrives_in_time() {
+    for limit in [None, Some(LONG)] {
+        for receive in WITHIN {
+            let context = Context::new().unwrap();
+            let (left, right) = pair(&context);
+            thread::scope(|scope| {
+                let receiver = scope.spawn(move || receive(right.within(limit)));
+                thread::sleep(Duration::from_millis(2));
+                left.send("Hello").unwrap();
+                assert!(receiver.join().unwrap().unwrap());
+            });
+        }
+    }
+}
+
+#[deadline::test]
+fn rcvtimeo_lets_a_message_arrive_in_time() {
     for limit in [None, Some(LONG)] {
         for (receive, _) in WAITING {
             let context = Context::new().unwrap();
@@ -221,13 +280,14 @@ fn a_shutdown_ends_a_receive_that_waits() {
 }
 
 #[deadline::test]
-fn after_a_shutdown_trying_fails_too() {
+fn now_and_within_fail_after_a_shutdown() {
     let context = Context::new().unwrap();
     let (_left, right) = pair(&context);
     context.shutdown().unwrap();
-    assert_eq!(right.try_recv().unwrap_err().errno(), Errno::ETERM);
-    assert_eq!(right.recv_timeout(LONG).unwrap_err().errno(), Errno::ETERM);
-    assert_eq!(right.try_recv_multipart().unwrap_err().errno(), Errno::ETERM);
+    for receive in WITHIN {
+        assert_eq!(receive(right.now()).unwrap_err().errno(), Errno::ETERM);
+        assert_eq!(receive(right.within(LONG)).unwrap_err().errno(), Errno::ETERM);
+    }
 }
 
 #[deadline::test]
@@ -236,15 +296,15 @@ fn out_of_turn_is_an_error_and_changes_nothing() {
     let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
     server.bind("inproc://server").unwrap();
     client.connect("inproc://server").unwrap();
-    let error = client.recv().unwrap_err();
+    let error = client.recv_msg().unwrap_err();
     assert_eq!((error.errno(), error.call()), (Errno::EFSM, "zmq_msg_recv"));
-    assert_eq!(client.try_recv().unwrap_err().errno(), Errno::EFSM);
+    assert_eq!(client.now().recv_msg().unwrap_err().errno(), Errno::EFSM);
     assert_eq!(client.recv_into(&mut [0; 1]).unwrap_err().to_string(), format!("zmq_recv: {}", Errno::EFSM));
     client.send("Hello").unwrap();
-    assert_eq!(server.recv().unwrap(), "Hello");
-    assert_eq!(server.recv().unwrap_err().errno(), Errno::EFSM);
+    assert_eq!(server.recv_msg().unwrap(), "Hello");
+    assert_eq!(server.recv_msg().unwrap_err().errno(), Errno::EFSM);
     server.send("World").unwrap();
-    assert_eq!(client.recv().unwrap(), "World");
+    assert_eq!(client.recv_msg().unwrap(), "World");
 }
 
 #[deadline::test]
@@ -256,7 +316,7 @@ fn size_does_not_matter() {
         let content: Vec<u8> = (0..size).map(|index: usize| (index % 251) as u8).collect();
         source.send(content.as_slice()).unwrap();
         source.send(content.clone()).unwrap();
-        assert_eq!(sink.recv().unwrap(), content);
+        assert_eq!(sink.recv_msg().unwrap(), content);
         let mut buffer = vec![0; size + 1];
         assert_eq!(sink.recv_into(&mut buffer).unwrap().size, size);
         assert_eq!(buffer[..size], content);

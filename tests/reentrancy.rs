@@ -14,8 +14,8 @@ use common::{DEADLINE, eventually, wait_for_dropped_owners};
 use zmq::monitor::Events;
 use zmq::security::Authenticator;
 use zmq::{
-    Context, Errno, Flags, Kind, Message, Multipart, PollEvents, PollItem, Poller, Pull, Push, SendError, Socket,
-    Stream, Sub, TrySend, XPub, poll,
+    Context, Errno, Kind, Message, Multipart, PollEvents, PollItem, Poller, Pull, Push, SendError, Socket, Stream, Sub,
+    TrySend, XPub, poll,
 };
 use zmq_patterns::{Actor, SharedSocket};
 
@@ -47,7 +47,7 @@ fn an_owner_receives_from_the_socket_that_receives_into_its_message() {
         static PUBLISHER: OnceCell<Socket<'static, XPub>> = const { OnceCell::new() };
     }
     fn receive() {
-        PUBLISHER.with(|publisher| publisher.get().map(|publisher| publisher.try_recv().unwrap()));
+        PUBLISHER.with(|publisher| publisher.get().map(|publisher| publisher.now().recv_msg().unwrap()));
     }
     let context = Context::new().unwrap();
     let publisher = context.owned_socket(XPub).unwrap();
@@ -59,9 +59,9 @@ fn an_owner_receives_from_the_socket_that_receives_into_its_message() {
     PUBLISHER.with(|cell| {
         let publisher = cell.get().unwrap();
         let mut message = owned(100, receive);
-        publisher.recv_msg(&mut message).unwrap();
+        publisher.recv(&mut message).unwrap();
         assert!(message.ends_with(b"a short one"));
-        assert!(publisher.try_recv().unwrap().is_none(), "there was one subscription");
+        assert!(publisher.now().recv_msg().unwrap().is_none(), "there was one subscription");
     });
     wait_for_dropped_owners();
 }
@@ -78,8 +78,8 @@ fn an_owner_sends_on_the_socket_that_sends_its_message() {
     let server = context.owned_socket(Stream).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     let _client = TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap();
-    let id = server.recv().unwrap();
-    server.recv().unwrap();
+    let id = server.recv_msg().unwrap();
+    server.recv_msg().unwrap();
     server.send_more(&id).unwrap();
     SERVER.with(|cell| assert!(cell.set((server, id)).is_ok()));
     SERVER.with(|cell| cell.get().unwrap().0.send(owned(0, send))).unwrap();
@@ -142,10 +142,9 @@ fn tried<M>(outcome: Result<TrySend<M>, SendError<M>>) -> Result<bool, Errno> {
 type Send = fn(&Socket<'_>, Calls<'_>) -> Result<bool, Errno>;
 
 /// The sends that wait as [`Socket::set_sndtimeo`] says.
-const WAITING_SENDS: [(&str, Send); 8] = [
+const WAITING_SENDS: [(&str, Send); 7] = [
     ("send", |socket, calls| sent(socket.send(calls))),
     ("send_more", |socket, calls| sent(socket.send_more(calls))),
-    ("send_with", |socket, calls| sent(socket.send_with(calls, Flags::NONE))),
     ("send_multipart", |socket, calls| sent(socket.send_multipart(calls))),
     ("send_multipart of an array", |socket, calls| sent(socket.send_multipart([calls]))),
     ("send_multipart of a Vec", |socket, calls| sent(socket.send_multipart(vec![calls]))),
@@ -160,15 +159,13 @@ const WAITING_SENDS: [(&str, Send); 8] = [
 ];
 
 /// The sends that do not wait, or as long as they are told.
-const BOUNDED_SENDS: [(&str, Send); 5] = [
-    ("send_with DONTWAIT", |socket, calls| match sent(socket.send_with(calls, Flags::DONTWAIT)) {
-        Err(Errno::EAGAIN) => Ok(false),
-        sent => sent,
-    }),
-    ("try_send", |socket, calls| tried(socket.try_send(calls))),
-    ("send_timeout", |socket, calls| tried(socket.send_timeout(calls, A_MOMENT))),
-    ("try_send_multipart", |socket, calls| tried(socket.try_send_multipart(calls))),
-    ("send_multipart_timeout", |socket, calls| tried(socket.send_multipart_timeout(calls, A_MOMENT))),
+const BOUNDED_SENDS: [(&str, Send); 6] = [
+    ("now().send", |socket, calls| tried(socket.now().send(calls))),
+    ("now().send_more", |socket, calls| tried(socket.now().send_more(calls))),
+    ("now().send_multipart", |socket, calls| tried(socket.now().send_multipart(calls))),
+    ("within().send", |socket, calls| tried(socket.within(A_MOMENT).send(calls))),
+    ("within().send_more", |socket, calls| tried(socket.within(A_MOMENT).send_more(calls))),
+    ("within().send_multipart", |socket, calls| tried(socket.within(A_MOMENT).send_multipart(calls))),
 ];
 
 const A_MOMENT: Duration = Duration::from_millis(1);
@@ -190,14 +187,14 @@ fn every_send_decides_after_into_has_used_the_socket() {
         let call = || push.send_more("head").unwrap();
         assert_eq!(send(&push, Calls(&call, b"tail")), Ok(true), "{name}");
         let mut expected = Multipart::from(["head", "tail"]);
-        if name == "send_more" {
+        if name.ends_with("send_more") {
             push.send("end").unwrap();
             expected.push_back("end");
         }
         assert_eq!(pull.recv_multipart().unwrap(), expected, "{name}");
         push.disconnect("inproc://pull").unwrap();
-        assert_eq!(tried(push.try_send("nobody is there")), Ok(false), "{name}");
-        assert_eq!(tried(push.send_timeout("still nobody", A_MOMENT)), Ok(false), "{name}");
+        assert_eq!(tried(push.now().send("nobody is there")), Ok(false), "{name}");
+        assert_eq!(tried(push.within(A_MOMENT).send("still nobody")), Ok(false), "{name}");
         let pull = context.socket(sink).unwrap();
         pull.bind("inproc://next").unwrap();
         push.connect("inproc://next").unwrap();
@@ -235,10 +232,10 @@ fn every_send_finds_the_peer_that_into_has_connected() {
         pull.bind("inproc://pull").unwrap();
         let call = || push.connect("inproc://pull").unwrap();
         assert_eq!(send(&push, Calls(&call, b"message")), Ok(true), "{name}");
-        if name == "send_more" {
+        if name.ends_with("send_more") {
             push.send("end").unwrap();
         }
-        assert_eq!(pull.recv().unwrap(), "message", "{name}");
+        assert_eq!(pull.recv_msg().unwrap(), "message", "{name}");
     }
 }
 
@@ -384,7 +381,7 @@ fn connect_with_routing_id_reads_the_id_before_it_sets_it() {
     read_once("connect_with_routing_id", &call, b"first", |id| router.connect_with_routing_id(id, "inproc://first"));
     for (id, dealer) in [("first", &first), ("second", &second)] {
         router.send_multipart([id, "to it"]).unwrap();
-        assert_eq!(dealer.recv().unwrap(), "to it");
+        assert_eq!(dealer.recv_msg().unwrap(), "to it");
     }
     #[cfg(feature = "draft")]
     read_once("peer_state", &|| drop(router.events()), b"first", |id| router.peer_state(id).map(drop));
@@ -427,7 +424,7 @@ fn every_wait_reads_its_time_before_it_looks() {
     let push = context.socket(Push).unwrap();
     pull.bind("inproc://pull").unwrap();
     push.connect("inproc://pull").unwrap();
-    let receive = || assert!(pull.try_recv().unwrap().is_some());
+    let receive = || assert!(pull.now().recv_msg().unwrap().is_some());
     let item = || [PollItem::socket(&pull, PollEvents::POLLIN)];
     push.send("message").unwrap();
     assert_eq!(poll(&mut item(), Calls(&receive, b"")).unwrap(), 0);
@@ -479,7 +476,7 @@ mod draft {
         let call = || radio.send_to_group("other", "inner").unwrap();
         radio.send_to_group("group", Calls(&call, b"outer")).unwrap();
         for (group, content) in [("other", "inner"), ("group", "outer")] {
-            let message = dish.recv().unwrap();
+            let message = dish.recv_msg().unwrap();
             assert_eq!((&*message.group(), message.as_str()), (group, Some(content)));
         }
         // A RADIO that has connected over udp refuses messages that fit no datagram.
@@ -495,20 +492,20 @@ mod draft {
         server.bind("inproc://server").unwrap();
         client.connect("inproc://server").unwrap();
         client.send("hello").unwrap();
-        let id = server.recv().unwrap().routing_id().unwrap();
+        let id = server.recv_msg().unwrap().routing_id().unwrap();
         let call = || server.send_to_peer(id, "inner").unwrap();
         server.send_to_peer(id, Calls(&call, b"outer")).unwrap();
-        assert_eq!([(); 2].map(|()| client.recv().unwrap()), ["inner", "outer"]);
+        assert_eq!([(); 2].map(|()| client.recv_msg().unwrap()), ["inner", "outer"]);
         let call = || client.send("inner").unwrap();
         client.send(Calls(&call, b"outer")).unwrap();
-        assert_eq!([(); 2].map(|()| server.recv().unwrap()), ["inner", "outer"]);
+        assert_eq!([(); 2].map(|()| server.recv_msg().unwrap()), ["inner", "outer"]);
 
         let [bound, peer] = [(); 2].map(|()| context.socket(Peer).unwrap());
         bound.bind("inproc://peer").unwrap();
         let id = peer.connect_peer("inproc://peer").unwrap();
         let call = || peer.send_to_peer(id, "inner").unwrap();
         peer.send_to_peer(id, Calls(&call, b"outer")).unwrap();
-        assert_eq!([(); 2].map(|()| bound.recv().unwrap()), ["inner", "outer"]);
+        assert_eq!([(); 2].map(|()| bound.recv_msg().unwrap()), ["inner", "outer"]);
     }
 
     #[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
@@ -525,7 +522,7 @@ mod draft {
                 scatter.send("inner").unwrap();
             };
             assert_eq!(send(&scatter, Calls(&call, b"outer")), Ok(true), "{name}");
-            assert_eq!([(); 2].map(|()| gather.recv().unwrap()), ["inner", "outer"], "{name}");
+            assert_eq!([(); 2].map(|()| gather.recv_msg().unwrap()), ["inner", "outer"], "{name}");
         }
     }
 

@@ -29,9 +29,9 @@ fn open(context: &Context) -> Socket<'_, Dealer> {
 fn talks(binder: &Socket<'_, Dealer>, connecter: &Socket<'_, Dealer>) {
     connecter.connect(&binder.bind(ANY_PORT).unwrap()).unwrap();
     connecter.send("Hello").unwrap();
-    assert_eq!(binder.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    assert_eq!(binder.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
     binder.send("World").unwrap();
-    assert_eq!(connecter.recv_timeout(DEADLINE).unwrap().expect("a message"), "World");
+    assert_eq!(connecter.within(DEADLINE).recv_msg().unwrap().expect("a message"), "World");
 }
 
 /// Either side may be the server, and whatever the socket was before. One that connects does so once.
@@ -257,7 +257,7 @@ fn client_of_a_slow_handler_does_not_reconnect() {
     let event = authenticator.next_event(DEADLINE).unwrap();
     assert!(matches!(event, Some(AuthEvent::Allowed { .. })), "{event:?}");
     listener.set_nonblocking(true).unwrap();
-    assert_eq!(server.recv_timeout(Duration::from_millis(100)).unwrap(), None);
+    assert_eq!(server.within(Duration::from_millis(100)).recv_msg().unwrap(), None);
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
@@ -283,10 +283,10 @@ fn without_a_handler_plain_refuses_and_curve_lets_in() {
     connecter.connect(&binder.bind(ANY_PORT).unwrap()).unwrap();
     connecter.send("Hello").unwrap();
     // The client reconnects until the handler exists, and is then accepted.
-    assert_eq!(binder.recv_timeout(Duration::from_millis(100)).unwrap(), None);
+    assert_eq!(binder.within(Duration::from_millis(100)).recv_msg().unwrap(), None);
     let authenticator = Authenticator::start(&context).unwrap();
     authenticator.configure("*", |policy| policy.allow_user("alice", "x")).unwrap();
-    assert_eq!(binder.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    assert_eq!(binder.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 }
 
 #[deadline::test]

@@ -82,9 +82,9 @@ impl Secured<'_> {
         client.secure(&self.client).unwrap();
         client.connect(&self.endpoint).unwrap();
         client.send("question").unwrap();
-        assert_eq!(self.server.recv_timeout(DEADLINE).unwrap().expect("the question"), "question");
+        assert_eq!(self.server.within(DEADLINE).recv_msg().unwrap().expect("the question"), "question");
         self.server.send("answer").unwrap();
-        assert_eq!(client.recv_timeout(DEADLINE).unwrap().expect("the answer"), "answer");
+        assert_eq!(client.within(DEADLINE).recv_msg().unwrap().expect("the answer"), "answer");
     }
 }
 
@@ -142,7 +142,7 @@ fn names_that_no_client_of_ours_sends_are_refused() {
         let AuthEvent::Malformed { reason } = refusal(&authenticator) else { panic!("{why}") };
         assert_eq!(reason, format!("{why} is not UTF-8 (from 127.0.0.1)"));
     }
-    assert_eq!(secured.server.try_recv().unwrap(), None);
+    assert_eq!(secured.server.now().recv_msg().unwrap(), None);
     secured.serves(&context);
     assert!(authenticator.is_running());
 }

@@ -41,12 +41,12 @@ fn c_lets_clients_in_by_key() {
         let client = open(&context, &Security::curve_client(secret, server_key));
         client.connect(&endpoint).unwrap();
         // If the client is refused already, no peer takes the message.
-        let _ = client.try_send("Hello").unwrap();
+        let _ = client.now().send("Hello").unwrap();
         client
     };
     let client = connect(&known, &server_key);
     assert_eq!(server.line(), "Hello from known in C");
-    assert_eq!(client.recv_timeout(DEADLINE).unwrap().expect("an answer"), "World");
+    assert_eq!(client.within(DEADLINE).recv_msg().unwrap().expect("an answer"), "World");
     let _unknown = connect(&unknown, &server_key);
     assert_eq!(server.line(), "failed auth 400");
     let _mistaken = connect(&known, &known_key);
@@ -65,7 +65,7 @@ fn c_lets_everybody_in_without_a_handler() {
     client.connect(&endpoint).unwrap();
     client.send("Hello").unwrap();
     assert_eq!(server.line(), "Hello from nobody");
-    assert_eq!(client.recv_timeout(DEADLINE).unwrap().expect("an answer"), "World");
+    assert_eq!(client.within(DEADLINE).recv_msg().unwrap().expect("an answer"), "World");
 }
 
 #[deadline::test]
@@ -87,7 +87,7 @@ fn c_clients_are_let_in_by_key() {
     let event = || authenticator.next_event(DEADLINE).unwrap().expect("an event");
 
     let good = client(&server_key, &known);
-    let message = server.recv_timeout(DEADLINE).unwrap().expect("a message");
+    let message = server.within(DEADLINE).recv_msg().unwrap().expect("a message");
     assert_eq!((message.as_str(), message.gets("User-Id")), (Some("Hello"), Some(known_key.to_string().into())));
     server.send("World").unwrap();
     assert_eq!(good.rest(), ["World"]);
@@ -103,5 +103,5 @@ fn c_clients_are_let_in_by_key() {
         }
         event => panic!("{event:?}"),
     }
-    assert_eq!(server.try_recv().unwrap(), None);
+    assert_eq!(server.now().recv_msg().unwrap(), None);
 }

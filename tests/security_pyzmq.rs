@@ -105,7 +105,7 @@ impl<'a> Server<'a> {
     /// The client gets in, and its messages have this user id.
     fn lets_in<A: AsRef<str>>(&mut self, args: &[A], user: &str) -> zmq::Message {
         self.connect(args);
-        let message = self.socket.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message");
+        let message = self.socket.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message");
         assert_eq!((message.as_str(), message.gets("User-Id").as_deref()), (Some("Hello"), Some(user)));
         self.socket.send("World").unwrap();
         assert_eq!(self.clients.line(), "World");
@@ -121,7 +121,7 @@ impl<'a> Server<'a> {
             AuthEvent::Denied { status: 400, reason, .. } => assert_eq!(reason, why),
             event => panic!("{event:?}"),
         }
-        assert_eq!(self.socket.try_recv().unwrap(), None);
+        assert_eq!(self.socket.now().recv_msg().unwrap(), None);
     }
 }
 
@@ -146,7 +146,7 @@ impl Pyzmq {
         socket.connect(&self.endpoint).unwrap();
         socket.send("Hello").unwrap();
         assert_eq!(self.process.line(), format!("Hello from {user}"));
-        assert_eq!(socket.recv_timeout(RECV_TIMEOUT).unwrap().expect("an answer"), "World");
+        assert_eq!(socket.within(RECV_TIMEOUT).recv_msg().unwrap().expect("an answer"), "World");
     }
 
     fn refuses(&self, security: &Security) {
@@ -155,7 +155,7 @@ impl Pyzmq {
         socket.secure(security).unwrap();
         socket.connect(&self.endpoint).unwrap();
         // If the client is refused already, no peer takes the message.
-        let _ = socket.try_send("Hello").unwrap();
+        let _ = socket.now().send("Hello").unwrap();
         assert_eq!(self.process.line(), "HANDSHAKE_FAILED_AUTH 400");
     }
 }

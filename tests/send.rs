@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::eventually;
 use zmq::{
-    Context, Dealer, Errno, Flags, Kind, Message, Multipart, Pair, Pull, Push, Rep, Req, Router, SendError, Socket,
+    Context, Dealer, Errno, Kind, Message, Multipart, Pair, Pull, Push, Rep, Req, Router, SendError, Socket,
     SocketType, Stream, TrySend, XPub, XSub,
 };
 
@@ -60,14 +60,11 @@ fn every_form_sends() {
     left.send(String::from("string")).unwrap();
     left.send(&message).unwrap();
     left.send(message).unwrap();
-    left.send_with("flags", Flags::NONE).unwrap();
-    left.send_with("at once", Flags::DONTWAIT).unwrap();
-    assert!(left.try_send("try").unwrap().is_sent());
-    assert!(left.send_timeout("timeout", LONG).unwrap().is_sent());
-    for expected in
-        ["text", "array", "slice", "vec", "string", "message", "message", "flags", "at once", "try", "timeout"]
-    {
-        let received = right.recv().unwrap();
+    assert!(left.now().send("now").unwrap().is_sent());
+    assert!(left.within(LONG).send("in time").unwrap().is_sent());
+    assert!(left.within(None).send("without end").unwrap().is_sent());
+    for expected in ["text", "array", "slice", "vec", "string", "message", "message", "now", "in time", "without end"] {
+        let received = right.recv_msg().unwrap();
         assert_eq!(received, expected);
         assert!(!received.more());
     }
@@ -78,10 +75,11 @@ fn parts_arrive_together() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, Pair, Pair);
     left.send_more("first").unwrap();
-    left.send_with("second", Flags::SNDMORE | Flags::DONTWAIT).unwrap();
-    assert!(right.try_recv().unwrap().is_none(), "nothing travels before the last part");
-    left.send("third").unwrap();
-    assert_eq!(right.recv_multipart().unwrap(), ["first", "second", "third"]);
+    assert!(left.now().send_more("second").unwrap().is_sent());
+    assert!(left.within(LONG).send_more("third").unwrap().is_sent());
+    assert!(right.now().recv_msg().unwrap().is_none(), "nothing travels before the last part");
+    left.send("fourth").unwrap();
+    assert_eq!(right.recv_multipart().unwrap(), ["first", "second", "third", "fourth"]);
 }
 
 #[deadline::test]
@@ -93,8 +91,8 @@ fn every_multipart_form_sends() {
     left.send_multipart(vec![b"a".to_vec(), vec![], b"c".to_vec()]).unwrap();
     left.send_multipart(Message::from("one")).unwrap();
     left.send_multipart(&parts).unwrap();
-    assert!(left.try_send_multipart(["a", "b"]).unwrap().is_sent());
-    assert!(left.send_multipart_timeout(["c", "d"], LONG).unwrap().is_sent());
+    assert!(left.now().send_multipart(["a", "b"]).unwrap().is_sent());
+    assert!(left.within(LONG).send_multipart(["c", "d"]).unwrap().is_sent());
     assert_eq!(right.recv_multipart().unwrap(), ["a", "", "c"]);
     assert_eq!(right.recv_multipart().unwrap(), ["a", "", "c"]);
     assert_eq!(right.recv_multipart().unwrap(), ["one"]);
@@ -111,7 +109,7 @@ fn a_message_of_no_parts_is_refused() {
     let (left, _right) = pair(&context, Pair, Pair);
     let parts = assert_failed(left.send_multipart(Multipart::new()), Errno::EINVAL);
     assert!(parts.is_empty());
-    assert!(left.try_send_multipart(Multipart::new()).is_err());
+    assert!(left.now().send_multipart(Multipart::new()).is_err());
 }
 
 #[deadline::test]
@@ -121,13 +119,15 @@ fn without_a_peer_a_message_comes_back() {
     let mut message = letter();
     let place = message.as_ptr();
 
-    message = socket.try_send(message).unwrap().into_unsent().unwrap();
+    message = socket.now().send(message).unwrap().into_unsent().unwrap();
     let start = Instant::now();
-    message = socket.send_timeout(message, SHORT).unwrap().into_unsent().unwrap();
+    message = socket.within(SHORT).send(message).unwrap().into_unsent().unwrap();
     assert!(start.elapsed() >= SHORT);
-    message = socket.send_timeout(message, Duration::ZERO).unwrap().into_unsent().unwrap();
-    message = assert_failed(socket.send_with(message, Flags::DONTWAIT), Errno::EAGAIN);
-    message = assert_failed(socket.send_with(message, Flags::DONTWAIT | Flags::SNDMORE), Errno::EAGAIN);
+    message = socket.within(Duration::ZERO).send(message).unwrap().into_unsent().unwrap();
+    message = socket.now().send_more(message).unwrap().into_unsent().unwrap();
+    let start = Instant::now();
+    message = socket.within(SHORT).send_more(message).unwrap().into_unsent().unwrap();
+    assert!(start.elapsed() >= SHORT);
 
     socket.set_sndtimeo(Some(SHORT)).unwrap();
     let start = Instant::now();
@@ -144,8 +144,8 @@ fn without_a_peer_a_message_comes_back() {
     sink.bind("inproc://sink").unwrap();
     socket.connect("inproc://sink").unwrap();
     socket.send(message).unwrap();
-    assert_eq!(sink.recv().unwrap().as_ptr(), place);
-    assert!(sink.try_recv().unwrap().is_none());
+    assert_eq!(sink.recv_msg().unwrap().as_ptr(), place);
+    assert!(sink.now().recv_msg().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -155,9 +155,9 @@ fn without_a_peer_a_multipart_message_comes_back_whole() {
     let parts = letters();
     let expected = places(&parts);
 
-    let parts = socket.try_send_multipart(parts).unwrap().into_unsent().unwrap();
+    let parts = socket.now().send_multipart(parts).unwrap().into_unsent().unwrap();
     let start = Instant::now();
-    let parts = socket.send_multipart_timeout(parts, SHORT).unwrap().into_unsent().unwrap();
+    let parts = socket.within(SHORT).send_multipart(parts).unwrap().into_unsent().unwrap();
     assert!(start.elapsed() >= SHORT);
     socket.set_sndtimeo(Some(SHORT)).unwrap();
     let start = Instant::now();
@@ -171,7 +171,7 @@ fn without_a_peer_a_multipart_message_comes_back_whole() {
     socket.connect("inproc://peer").unwrap();
     socket.send_multipart(parts).unwrap();
     assert_eq!(places(&peer.recv_multipart().unwrap()), expected);
-    assert!(peer.try_recv().unwrap().is_none(), "no attempt left a part behind");
+    assert!(peer.now().recv_msg().unwrap().is_none(), "no attempt left a part behind");
 }
 
 #[deadline::test]
@@ -186,23 +186,23 @@ fn at_the_high_water_mark_messages_come_back() {
 
     let mut sent = 0;
     let unsent = loop {
-        match source.try_send(format!("{sent}")).unwrap() {
+        match source.now().send(format!("{sent}")).unwrap() {
             TrySend::Sent => sent += 1,
             TrySend::WouldBlock(message) => break message,
         }
         assert!(sent < 10, "the marks are 2 and 2");
     };
     assert_eq!(unsent, format!("{sent}"));
-    let parts = source.try_send_multipart(letters()).unwrap().into_unsent().unwrap();
+    let parts = source.now().send_multipart(letters()).unwrap().into_unsent().unwrap();
     assert_eq!(parts, letters());
-    let parts = source.send_multipart_timeout(parts, SHORT).unwrap().into_unsent().unwrap();
+    let parts = source.within(SHORT).send_multipart(parts).unwrap().into_unsent().unwrap();
 
     for number in 0..sent {
-        assert_eq!(sink.recv().unwrap(), format!("{number}"));
+        assert_eq!(sink.recv_msg().unwrap(), format!("{number}"));
     }
     source.send(unsent).unwrap();
     source.send_multipart(parts).unwrap();
-    assert_eq!(sink.recv().unwrap(), format!("{sent}"));
+    assert_eq!(sink.recv_msg().unwrap(), format!("{sent}"));
     assert_eq!(sink.recv_multipart().unwrap(), letters());
 }
 
@@ -212,7 +212,7 @@ fn a_req_takes_one_request_at_a_time() {
     let (client, server) = pair(&context, Req, Rep);
     client.send("first").unwrap();
     let message = assert_failed(client.send("second"), Errno::EFSM);
-    let failed = client.try_send(message).unwrap_err();
+    let failed = client.now().send(message).unwrap_err();
     assert_eq!(failed.error().errno(), Errno::EFSM, "trying does not hide it");
     let (message, error) = failed.into_parts();
     assert_eq!(error.errno(), Errno::EFSM);
@@ -220,15 +220,15 @@ fn a_req_takes_one_request_at_a_time() {
     let parts = assert_failed(client.send_multipart(letters()), Errno::EFSM);
     assert_eq!(parts, letters());
 
-    server.recv().unwrap();
+    server.recv_msg().unwrap();
     server.send("reply").unwrap();
     let message_of_server = assert_failed(server.send("a second reply"), Errno::EFSM);
     assert_eq!(message_of_server, "a second reply");
-    client.recv().unwrap();
+    client.recv_msg().unwrap();
     client.send(message).unwrap();
     assert_eq!(server.recv_multipart().unwrap(), ["second"], "nothing of what failed is in it");
     server.send("reply").unwrap();
-    client.recv().unwrap();
+    client.recv_msg().unwrap();
     client.send_multipart(parts).unwrap();
     assert_eq!(server.recv_multipart().unwrap(), letters());
 }
@@ -242,9 +242,9 @@ fn a_mandatory_router_gives_back_what_nobody_gets() {
 
     router.set_router_mandatory(true).unwrap();
     let parts = assert_failed(router.send_multipart(["alice", "Hello"]), Errno::EHOSTUNREACH);
-    let failed = router.try_send_multipart(parts).unwrap_err();
+    let failed = router.now().send_multipart(parts).unwrap_err();
     assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
-    let failed = router.send_multipart_timeout(failed.into_message(), LONG).unwrap_err();
+    let failed = router.within(LONG).send_multipart(failed.into_message()).unwrap_err();
     assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH, "which no waiting helps");
     let parts = failed.into_message();
     assert_eq!(parts, ["alice", "Hello"]);
@@ -277,7 +277,7 @@ fn a_mandatory_router_waits_for_a_peer_that_is_full() {
 
     let mut sent = 0;
     let unsent = loop {
-        match router.try_send_multipart(["full", "news"]).unwrap() {
+        match router.now().send_multipart(["full", "news"]).unwrap() {
             TrySend::Sent => sent += 1,
             TrySend::WouldBlock(parts) => break parts,
         }
@@ -286,7 +286,7 @@ fn a_mandatory_router_waits_for_a_peer_that_is_full() {
     assert_eq!(unsent, ["full", "news"]);
     // The other peer has room, so libzmq reports POLLOUT. The time-out still applies.
     let start = Instant::now();
-    let unsent = router.send_multipart_timeout(unsent, SHORT).unwrap().into_unsent().unwrap();
+    let unsent = router.within(SHORT).send_multipart(unsent).unwrap().into_unsent().unwrap();
     assert!(start.elapsed() >= SHORT);
 
     thread::scope(|scope| {
@@ -296,7 +296,7 @@ fn a_mandatory_router_waits_for_a_peer_that_is_full() {
                 assert_eq!(full.recv_multipart().unwrap(), ["news"]);
             }
         });
-        assert!(router.send_multipart_timeout(unsent, LONG).unwrap().is_sent());
+        assert!(router.within(LONG).send_multipart(unsent).unwrap().is_sent());
     });
 }
 
@@ -306,9 +306,9 @@ fn a_send_waits_for_a_peer() {
     for send in [
         |socket: &Socket<'_, Push>| socket.send("job").is_ok(),
         |socket: &Socket<'_, Push>| socket.send_multipart(["job"]).is_ok(),
-        |socket: &Socket<'_, Push>| socket.send_timeout("job", LONG).unwrap().is_sent(),
-        |socket: &Socket<'_, Push>| socket.send_timeout("job", Duration::MAX).unwrap().is_sent(),
-        |socket: &Socket<'_, Push>| socket.send_multipart_timeout(["job"], Duration::MAX).unwrap().is_sent(),
+        |socket: &Socket<'_, Push>| socket.within(LONG).send("job").unwrap().is_sent(),
+        |socket: &Socket<'_, Push>| socket.within(Duration::MAX).send("job").unwrap().is_sent(),
+        |socket: &Socket<'_, Push>| socket.within(Duration::MAX).send_multipart(["job"]).unwrap().is_sent(),
     ] {
         let source = context.socket(Push).unwrap();
         let endpoint = source.bind("tcp://127.0.0.1:*").unwrap();
@@ -319,7 +319,7 @@ fn a_send_waits_for_a_peer() {
             });
             let sink = context.socket(Pull).unwrap();
             sink.connect(&endpoint).unwrap();
-            assert_eq!(sink.recv().unwrap(), "job");
+            assert_eq!(sink.recv_msg().unwrap(), "job");
             sender.join().unwrap();
         });
     }
@@ -333,9 +333,9 @@ fn after_a_shutdown_messages_come_back() {
     assert_eq!(assert_failed(left.send("late"), Errno::ETERM), "late");
     assert_eq!(assert_failed(left.send_more("late"), Errno::ETERM), "late");
     assert_eq!(assert_failed(left.send_multipart(letters()), Errno::ETERM), letters());
-    assert_eq!(left.try_send("late").unwrap_err().error().errno(), Errno::ETERM);
-    assert_eq!(left.send_timeout("late", LONG).unwrap_err().into_message(), "late");
-    assert_eq!(left.send_multipart_timeout(letters(), LONG).unwrap_err().into_message(), letters());
+    assert_eq!(left.now().send("late").unwrap_err().error().errno(), Errno::ETERM);
+    assert_eq!(left.within(LONG).send("late").unwrap_err().into_message(), "late");
+    assert_eq!(left.within(LONG).send_multipart(letters()).unwrap_err().into_message(), letters());
 }
 
 #[deadline::test]
@@ -343,7 +343,7 @@ fn a_shutdown_ends_a_send_that_waits() {
     for send in [
         |socket: &Socket<'_, Push>| assert_eq!(assert_failed(socket.send(letter()), Errno::ETERM), letter()),
         |socket: &Socket<'_, Push>| {
-            let failed = socket.send_timeout(letter(), LONG).unwrap_err();
+            let failed = socket.within(LONG).send(letter()).unwrap_err();
             assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &letter()));
         },
         |socket: &Socket<'_, Push>| {
@@ -374,13 +374,13 @@ fn a_peer_that_goes_takes_nothing_from_the_next() {
     let first = context.socket(Pull).unwrap();
     first.connect(&endpoint).unwrap();
     source.send("for the first").unwrap();
-    first.recv().unwrap();
+    first.recv_msg().unwrap();
 
     source.send_more("half of").unwrap();
     drop(first);
     // The begun message is dropped with its peer when its last part is sent. Then the socket is usable again.
-    let _ = source.send_with("a message", Flags::DONTWAIT);
-    eventually("nobody is there", || !source.try_send("lost").unwrap().is_sent());
+    let _ = source.now().send("a message");
+    eventually("nobody is there", || !source.now().send("lost").unwrap().is_sent());
     let second = context.socket(Pull).unwrap();
     second.connect(&endpoint).unwrap();
     source.send_multipart(["for", "the second"]).unwrap();
@@ -416,13 +416,12 @@ fn stream_refuses_a_message_that_is_not_an_id_and_data() {
         };
         for attempt in 0..3 {
             refused(server.send("data").unwrap_err().error(), "1 parts");
-            refused(server.send_with("data", Flags::DONTWAIT).unwrap_err().error(), "1 parts");
-            refused(server.try_send("data").unwrap_err().error(), "1 parts");
-            refused(server.send_timeout("data", SHORT).unwrap_err().error(), "1 parts");
+            refused(server.now().send("data").unwrap_err().error(), "1 parts");
+            refused(server.within(SHORT).send("data").unwrap_err().error(), "1 parts");
             let failed = server.send_multipart(["data"]).unwrap_err();
             refused(failed.error(), "1 parts");
             assert_eq!(failed.into_message(), ["data"]);
-            let failed = server.try_send_multipart(parts(&[&id, b"a", b"b"])).unwrap_err();
+            let failed = server.now().send_multipart(parts(&[&id, b"a", b"b"])).unwrap_err();
             refused(failed.error(), "3 parts");
             assert_eq!(failed.into_message().len(), 3);
 
@@ -468,13 +467,13 @@ fn parts_are_refused_when_the_peer_of_the_parts_before_has_left() {
                 eventually("the socket has read that", || source.events().is_ok());
                 let sent = match (last, waits) {
                     (true, true) => source.send("second"),
-                    (true, false) => source.try_send("second").map(|sent| assert!(sent.is_sent())),
+                    (true, false) => source.now().send("second").map(drop),
                     (false, true) => source.send_more("second"),
-                    (false, false) => source.send_with("second", Flags::SNDMORE | Flags::DONTWAIT),
+                    (false, false) => source.now().send_more("second").map(drop),
                 };
                 refused(&source, sent);
                 assert_eq!(second.recv_multipart().unwrap(), ["whole", "again"]);
-                assert_eq!(second.try_recv_multipart().unwrap(), None);
+                assert_eq!(second.now().recv_multipart().unwrap(), None);
             }
         }
     }
@@ -492,8 +491,8 @@ fn xsub_checks_every_part_before_the_first_goes_out() {
         let parts = || [Message::from(first), Message::from(&long[..])];
         for outcome in [
             xsub.send_multipart(parts()),
-            xsub.try_send_multipart(parts()).map(drop),
-            xsub.send_multipart_timeout(parts(), SHORT).map(drop),
+            xsub.now().send_multipart(parts()).map(drop),
+            xsub.within(SHORT).send_multipart(parts()).map(drop),
         ] {
             let failed = outcome.unwrap_err();
             assert_eq!(failed.error().errno(), Errno::EMSGSIZE);

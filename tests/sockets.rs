@@ -111,17 +111,17 @@ fn subscribe(publisher: &Socket<'_>, subscriber: &Socket<'_>, what: &str) {
         // The subscriber learns of a peer that connected, and tells it, while it is being used.
         eventually(what, || {
             subscriber.events().unwrap();
-            publisher.try_recv().unwrap().is_some_and(|subscription| subscription == [1])
+            publisher.now().recv_msg().unwrap().is_some_and(|subscription| subscription == [1])
         });
         return;
     }
     // A PUB tells nobody of its subscriptions: one message after another, until the first comes through.
     eventually(what, || {
         publisher.send("are you there?").unwrap();
-        subscriber.try_recv().unwrap().is_some()
+        subscriber.now().recv_msg().unwrap().is_some()
     });
     publisher.send("now").unwrap();
-    while subscriber.recv().unwrap() != "now" {}
+    while subscriber.recv_msg().unwrap() != "now" {}
 }
 
 fn request_and_reply(client: &Socket<'_>, server: &Socket<'_>, what: &str) {
@@ -344,9 +344,9 @@ fn a_borrowing_socket_moves_between_scoped_threads() {
             .join()
             .unwrap()
     });
-    assert_eq!(left.recv().unwrap(), "from there");
+    assert_eq!(left.recv_msg().unwrap(), "from there");
     left.send("back here").unwrap();
-    assert_eq!(right.recv().unwrap(), "back here");
+    assert_eq!(right.recv_msg().unwrap(), "back here");
 }
 
 #[deadline::test]
@@ -363,7 +363,7 @@ fn threads_take_turns_through_a_mutex() {
             thread::spawn(move || (0..50).for_each(|_| source.lock().unwrap().send("job").unwrap()))
         })
         .collect();
-    (0..200).for_each(|_| assert_eq!(sink.recv().unwrap(), "job"));
+    (0..200).for_each(|_| assert_eq!(sink.recv_msg().unwrap(), "job"));
     workers.into_iter().for_each(|worker| worker.join().unwrap());
 }
 
@@ -388,7 +388,7 @@ fn an_untyped_socket_is_checked_by_libzmq() {
     let failed = socket.send("no").unwrap_err();
     assert_eq!(failed.error().errno(), Errno::ENOTSUP);
     assert_eq!(failed.into_message(), "no");
-    let error = context.socket(Kind::Push).unwrap().recv().unwrap_err();
+    let error = context.socket(Kind::Push).unwrap().recv_msg().unwrap_err();
     assert_eq!((error.errno(), error.call()), (Errno::ENOTSUP, "zmq_msg_recv"));
     let error = context.socket(Kind::Pub).unwrap().set_router_mandatory(true).unwrap_err();
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_ROUTER_MANDATORY"));
@@ -435,10 +435,10 @@ fn a_handle_goes_to_c_and_comes_back() {
     let (handle, kept) = sink.into_raw();
     // SAFETY: the handle was just given up, and is of this context and kind.
     let sink = unsafe { kept.socket_from_raw(handle, Pull) }.unwrap();
-    assert_eq!(sink.recv().unwrap_err().errno(), Errno::EAGAIN, "the time-out was taken over");
+    assert_eq!(sink.recv_msg().unwrap_err().errno(), Errno::EAGAIN, "the time-out was taken over");
     let source = context.socket(Push).unwrap();
     source.connect("inproc://sink").unwrap();
     source.send("still bound").unwrap();
     sink.set_rcvtimeo(None).unwrap();
-    assert_eq!(sink.recv().unwrap(), "still bound");
+    assert_eq!(sink.recv_msg().unwrap(), "still bound");
 }

@@ -74,7 +74,7 @@ fn threads() -> Vec<(String, String)> {
 /// One message from a PUSH to a PULL, after which both connections are complete.
 fn deliver(push: &Socket<'_, Push>, pull: &Socket<'_, Pull>) {
     push.send("x").unwrap();
-    assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "x");
+    assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "x");
 }
 
 #[deadline::test]
@@ -155,7 +155,7 @@ fn keepalive_reaches_the_connection() {
         set(78, 12, 4, &push);
         push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
         push.send("x").unwrap();
-        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "x");
+        assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "x");
 
         let mut found: Vec<[c_int; 4]> = Vec::new();
         for fd in descriptors().into_keys().filter(|&fd| connected_family(fd) == Some(libc::AF_INET)) {
@@ -390,7 +390,7 @@ fn time_is_monotonic() {
         push.set_heartbeat_ivl(Some(Duration::from_millis(5))).unwrap();
         push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
         deliver(&push, &pull);
-        assert!(pull.recv_timeout(Duration::from_millis(50)).unwrap().is_none());
+        assert!(pull.within(Duration::from_millis(50)).recv_msg().unwrap().is_none());
         let mut items = [zmq::PollItem::socket(&pull, zmq::PollEvents::POLLIN)];
         assert_eq!(zmq::poll(&mut items, Duration::from_millis(50)).unwrap(), 0);
         assert_eq!(asked(), before + 1, "libzmq takes its time from the wall clock");
@@ -408,9 +408,9 @@ fn a_round_trip_works_over_every_transport() {
         let client = context.socket(Req).unwrap();
         client.connect(&server.bind(endpoint).unwrap()).unwrap();
         client.send("Hello").unwrap();
-        assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "Hello", "{endpoint}");
+        assert_eq!(server.within(DEADLINE).recv_msg().unwrap().unwrap(), "Hello", "{endpoint}");
         server.send("World").unwrap();
-        assert_eq!(client.recv_timeout(DEADLINE).unwrap().unwrap(), "World", "{endpoint}");
+        assert_eq!(client.within(DEADLINE).recv_msg().unwrap().unwrap(), "World", "{endpoint}");
     }
 }
 

@@ -16,7 +16,7 @@ fn a_connection_does_not_end_under_a_waiting_message() {
     let subscriber = context.socket(Sub).unwrap();
     subscriber.subscribe("").unwrap();
     subscriber.connect(&endpoint).unwrap();
-    publisher.recv().unwrap();
+    publisher.recv_msg().unwrap();
     publisher.send_multipart(["a", "b"]).unwrap();
     let mut items = [PollItem::socket(&subscriber, PollEvents::POLLIN)];
     assert_eq!(poll(&mut items, None).unwrap(), 1);
@@ -29,12 +29,12 @@ fn a_connection_does_not_end_under_a_waiting_message() {
     eventually("the publisher has seen it go", || {
         // A socket closes its connections while it processes commands.
         subscriber.events().unwrap();
-        publisher.try_recv().unwrap().is_some_and(|message| message == [0])
+        publisher.now().recv_msg().unwrap().is_some_and(|message| message == [0])
     });
 
     // A guard that cannot disconnect leaves the connection, and the message, as they are.
     let guard = subscriber.connect_scoped(&endpoint).unwrap();
-    assert_eq!(publisher.recv().unwrap(), [1]);
+    assert_eq!(publisher.recv_msg().unwrap(), [1]);
     publisher.send_multipart(["c", "d"]).unwrap();
     eventually("the message is there", || subscriber.events().unwrap().contains(PollEvents::POLLIN));
     drop(guard);
@@ -62,7 +62,7 @@ fn routers_and_replies_are_not_disconnected_from_what_waits() {
     client.send("a").unwrap();
     assert!(server.events().unwrap().contains(PollEvents::POLLIN));
     assert_eq!(server.disconnect("inproc://client").unwrap_err().errno(), Errno::EFSM);
-    assert_eq!(server.recv().unwrap(), "a");
+    assert_eq!(server.recv_msg().unwrap(), "a");
 }
 
 #[deadline::test]

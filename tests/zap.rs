@@ -93,7 +93,7 @@ fn users_get_in_with_their_passwords() {
     let (server, endpoint) = server(&context, &Security::plain_server());
     let _alice = client(&context, &Security::plain_client("alice", "open sesame"), &endpoint);
     assert_eq!(decision(&authenticator), (200, "alice".to_owned()));
-    let message = server.recv().unwrap();
+    let message = server.recv_msg().unwrap();
     assert_eq!(message.gets("User-Id").as_deref(), Some("alice"));
     assert_eq!(message.gets("Peer-Address").as_deref(), Some("127.0.0.1"));
     for (name, password) in [("alice", "hush"), ("bob", "hush!"), ("eve", "hush")] {
@@ -143,7 +143,7 @@ fn a_callback_gives_user_ids_and_metadata() {
     let endpoint = server.bind(ANY_PORT).unwrap();
     let _alice = client(&context, &Security::plain_client("alice", "open sesame"), &endpoint);
     assert_eq!(decision(&authenticator), (200, "user alice".to_owned()));
-    let message = server.recv().unwrap();
+    let message = server.recv_msg().unwrap();
     assert_eq!(message.gets("User-Id").as_deref(), Some("user alice"));
     assert_eq!(message.gets("X-Role").as_deref(), Some("admin"));
     let _bob = client(&context, &Security::plain_client("bob", "x"), &endpoint);
@@ -165,7 +165,7 @@ fn verdict_metadata_overrides_the_peers_metadata() {
     client.secure(&Security::plain_client("alice", "x")).unwrap();
     client.connect(&endpoint).unwrap();
     client.send("Hello").unwrap();
-    let message = server.recv().unwrap();
+    let message = server.recv_msg().unwrap();
     assert_eq!(message.gets("X-Role").as_deref(), Some("guest"));
     assert_eq!(message.gets("X-Team").as_deref(), Some("red"), "only what the verdict says is to be relied on");
     assert_eq!(message.gets("User-Id").as_deref(), Some("alice"));
@@ -187,7 +187,7 @@ fn keys_get_in_by_a_list_or_a_callback_or_all() {
     authenticator.configure("*", |policy| policy.allow_key(public)).unwrap();
     let _client = client(&context, &client_role, &endpoint);
     assert_eq!(decision(&authenticator), (200, public.to_string()));
-    assert_eq!(server.recv().unwrap().gets("User-Id"), Some(public.to_string().into()));
+    assert_eq!(server.recv_msg().unwrap().gets("User-Id"), Some(public.to_string().into()));
     authenticator.configure("*", |policy| policy.remove_key(&public)).unwrap();
     assert!(!lets_in(), "no longer");
     let check = move |request: &zmq::security::ZapRequest| match request.credentials {
@@ -223,7 +223,7 @@ fn keys_get_in_by_a_directory_that_changes() {
     certificate.save_public(directory.join("alice.key")).unwrap();
     let alice = client(&context, &client_role, &endpoint);
     assert_eq!(decision(&authenticator), (200, public.to_string()));
-    let message = server.recv().unwrap();
+    let message = server.recv_msg().unwrap();
     assert_eq!(message.gets("email").as_deref(), Some("alice@example.org"));
     assert_eq!(message.gets("User-Id"), Some(public.to_string().into()));
     drop(alice);
@@ -252,7 +252,7 @@ fn keys_get_in_by_a_directory_that_changes() {
         certificate.save_public(new.join("alice.key")).unwrap();
         std::fs::rename(new, &directory).unwrap();
         last.send("Hello").unwrap();
-        assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+        assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }
@@ -319,7 +319,7 @@ fn a_policy_that_panics_when_dropped_ends_nothing() {
 /// Asks as libzmq does, from a socket of the context.
 fn ask(asker: &Socket<'_, Dealer>, frames: &[&[u8]]) -> Vec<Vec<u8>> {
     asker.send_multipart(frames.iter().map(|frame| frame.to_vec()).collect::<Vec<_>>()).unwrap();
-    let reply = asker.recv_multipart_timeout(DEADLINE).unwrap().expect("a reply");
+    let reply = asker.within(DEADLINE).recv_multipart().unwrap().expect("a reply");
     reply.iter().map(|frame| frame.to_vec()).collect()
 }
 

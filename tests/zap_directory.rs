@@ -30,7 +30,7 @@ fn directory_rereads_a_file_that_was_unreadable() {
             let mut request: Multipart = head.into();
             request.push_back(key.as_bytes().as_slice());
             asker.send_multipart(request).unwrap();
-            asker.recv_multipart_timeout(DEADLINE).unwrap().expect("an answer").get(3).unwrap().to_vec()
+            asker.within(DEADLINE).recv_multipart().unwrap().expect("an answer").get(3).unwrap().to_vec()
         };
         let limit = libc::rlimit { rlim_cur: 200, rlim_max: 200 };
         // SAFETY: a valid pointer. The process is this test's own.

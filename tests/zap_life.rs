@@ -59,7 +59,7 @@ fn authenticator_and_sockets_drop_in_any_order() {
                 client.connect(&server.bind(ANY_PORT).unwrap()).unwrap();
                 client.send("Hello").unwrap();
                 if answered {
-                    server.recv().unwrap();
+                    server.recv_msg().unwrap();
                 }
                 let (mut context, mut authenticator) = (Some(context), Some(authenticator));
                 let (mut server, mut client) = (Some(server), Some(client));
@@ -105,7 +105,7 @@ fn authenticator_keeps_its_context_alive() {
     drop(sender);
     drop(context);
     drop(authenticator);
-    assert_eq!(receiver.recv().unwrap(), "Hello");
+    assert_eq!(receiver.recv_msg().unwrap(), "Hello");
 }
 
 #[deadline::test]
@@ -164,8 +164,8 @@ fn clients_that_wait_when_it_stops_are_told_to_try_again() {
     asker.send_multipart(["", "1.0", "1", "", "127.0.0.1", "", "PLAIN", "second", "x"]).unwrap();
     assert_eq!(authenticator.stop(Duration::from_millis(1)).unwrap_err().errno(), Errno::EAGAIN);
     drop(leave);
-    assert_eq!(server.recv().unwrap().gets("User-Id").as_deref(), Some("first"));
-    let reply = asker.recv_multipart_timeout(DEADLINE).unwrap().expect("an answer");
+    assert_eq!(server.recv_msg().unwrap().gets("User-Id").as_deref(), Some("first"));
+    let reply = asker.within(DEADLINE).recv_multipart().unwrap().expect("an answer");
     assert_eq!(reply.get(3).unwrap(), "300");
 
     let mut next = None;
@@ -198,7 +198,7 @@ fn a_callback_may_use_the_authenticator_and_drop_it() {
     *slot.lock().unwrap() = Some(authenticator);
     let (server, endpoint) = server(&context, &Security::plain_server());
     let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
-    assert_eq!(server.recv().unwrap().gets("User-Id").as_deref(), Some("alice"));
+    assert_eq!(server.recv_msg().unwrap().gets("User-Id").as_deref(), Some("alice"));
     eventually("its endpoint is free", || Authenticator::start(&context).is_ok());
 }
 
@@ -229,7 +229,7 @@ fn many_clients_at_once() {
     let clients: Vec<_> =
         (0..200).map(|_| client(&context, &Security::plain_client("alice", "hush"), &endpoint)).collect();
     for _ in &clients {
-        server.recv().unwrap();
+        server.recv_msg().unwrap();
     }
     assert_eq!(authenticator.statistics().unwrap().allowed, 200);
 }
@@ -263,7 +263,7 @@ fn ctrl_c_does_not_end_it() {
             zmq::interrupt::clear();
             let (server, endpoint) = server(&context, &Security::plain_server());
             let _client = client(&context, &Security::plain_client("alice", "hush"), &endpoint);
-            assert_eq!(server.recv().unwrap().gets("User-Id").as_deref(), Some("alice"));
+            assert_eq!(server.recv_msg().unwrap().gets("User-Id").as_deref(), Some("alice"));
         });
     });
 }
@@ -294,7 +294,7 @@ fn a_forked_child_leaves_it_alone() {
             assert_eq!(status, 0);
             let (server, endpoint) = server(&context, &Security::plain_server());
             let _client = client(&context, &Security::plain_client("alice", "hush"), &endpoint);
-            assert_eq!(server.recv().unwrap().gets("User-Id").as_deref(), Some("alice"));
+            assert_eq!(server.recv_msg().unwrap().gets("User-Id").as_deref(), Some("alice"));
         });
     });
 }

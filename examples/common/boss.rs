@@ -84,7 +84,7 @@ fn manage(broker: &Socket<'_, Router>, options: &Options, own: &[ScopedJoinHandl
         if interrupt::interrupted() {
             break;
         }
-        let Some(mut message) = broker.recv_multipart_timeout(Duration::from_millis(10))? else {
+        let Some(mut message) = broker.within(Duration::from_millis(10)).recv_multipart()? else {
             continue;
         };
         // A request is [worker][][text]. Other messages are passed over.

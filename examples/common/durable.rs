@@ -132,7 +132,7 @@ impl<'a, B: Backlog> DurablePublisher<'a, B> {
         poll(&mut items, timeout)?;
 
         // Only an acknowledgement of the oldest update counts. Earlier updates have had theirs.
-        if let Some(message) = self.sync.try_recv_multipart()?
+        if let Some(message) = self.sync.now().recv_multipart()?
             && let (Some(name), Some(number)) = (message.get(0), message.get(1))
             && let Some(subscriber) = self.subscribers.get_mut(&**name)
             && number.as_str().and_then(|number| number.parse().ok()) == Some(subscriber.first)
@@ -142,7 +142,7 @@ impl<'a, B: Backlog> DurablePublisher<'a, B> {
             subscriber.send_first(name, &self.publisher)?;
         }
         // A subscription is the byte 1 and the name.
-        if let Some(message) = self.publisher.try_recv_multipart()?
+        if let Some(message) = self.publisher.now().recv_multipart()?
             && message.len() == 1
             && let [1, name @ ..] = &*message[0]
             && (1..=LONGEST_NAME).contains(&name.len())

@@ -125,7 +125,7 @@ impl<'ctx> Broker<'ctx> {
 
 /// Sends a message. If its peer is not there or has no room for it, it comes back.
 fn offer(router: &Socket<'_, Router>, message: Multipart) -> super::Result<Option<Multipart>> {
-    match router.try_send_multipart(message) {
+    match router.now().send_multipart(message) {
         Ok(sent) => Ok(sent.into_unsent()),
         Err(failed) if failed.error().errno() == Errno::EHOSTUNREACH => Ok(Some(failed.into_message())),
         Err(failed) => Err(failed.into()),
@@ -165,7 +165,7 @@ pub fn recv<T: CanRecv + CanMultipart>(
             return Ok(None);
         }
         // A REQ drops a message that is no reply to its request, and then has nothing to give.
-        if let Some(message) = socket.try_recv_multipart()? {
+        if let Some(message) = socket.now().recv_multipart()? {
             return Ok(Some(message));
         }
     }

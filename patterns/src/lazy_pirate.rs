@@ -175,12 +175,12 @@ impl LazyPirate {
             None => self.connected()?,
         };
         if !again {
-            match socket.send_multipart_timeout(request, self.timeout).map_err(|failed| failed.into_parts().1)? {
+            match socket.within(self.timeout).send_multipart(request).map_err(|failed| failed.into_parts().1)? {
                 TrySend::Sent => {}
                 TrySend::WouldBlock(_) => return Ok(None),
             }
         }
-        let reply = socket.recv_multipart_timeout(self.timeout.saturating_sub(start.elapsed()));
+        let reply = socket.within(self.timeout.saturating_sub(start.elapsed())).recv_multipart();
         self.socket = Some(socket);
         reply
     }

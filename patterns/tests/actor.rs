@@ -68,7 +68,7 @@ fn spawn_returns_when_the_set_up_is_done() {
                 return Ok(());
             }
             if items[0].is_readable() {
-                server.send(server.recv()?)?;
+                server.send(server.recv_msg()?)?;
             }
         }
     })
@@ -78,7 +78,7 @@ fn spawn_returns_when_the_set_up_is_done() {
     let client = context.socket(Req).unwrap();
     client.connect("inproc://server").unwrap();
     client.send("Hello").unwrap();
-    assert_eq!(client.recv().unwrap(), "Hello");
+    assert_eq!(client.recv_msg().unwrap(), "Hello");
     actor.terminate(DEADLINE).unwrap();
 }
 
@@ -346,6 +346,6 @@ fn actor_pipe_is_taken_over_by_no_other_socket() {
         actor.terminate(DEADLINE).unwrap();
     }
     for hijacker in hijackers {
-        assert_eq!(hijacker.try_recv().unwrap(), None);
+        assert_eq!(hijacker.now().recv_msg().unwrap(), None);
     }
 }

@@ -41,7 +41,7 @@ fn lazy_pirate_asks_again_when_a_c_server_comes_back() {
     while patient.bind(&endpoint).is_err() {
         thread::sleep(Duration::from_millis(5));
     }
-    assert_eq!(patient.recv().unwrap(), "die once");
+    assert_eq!(patient.recv_msg().unwrap(), "die once");
     patient.send("survived").unwrap();
     let (outcome, _client) = asking.join().unwrap();
     outcome.unwrap();
@@ -62,7 +62,7 @@ fn lazy_pirate_survives_few_descriptors() {
     let server = context.owned_socket(Rep).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     thread::spawn(move || {
-        while let Ok(request) = server.recv() {
+        while let Ok(request) = server.recv_msg() {
             server.send(request).unwrap();
         }
     });
@@ -146,7 +146,7 @@ fn lazy_pirate_asks_the_server_first_that_answered_last() {
     }
     // One request of ten went to the deaf server, over one socket.
     assert!(deaf.recv_multipart().is_ok());
-    assert!(deaf.try_recv().unwrap().is_none());
+    assert!(deaf.now().recv_msg().unwrap().is_none());
     serving.join().unwrap();
 }
 
@@ -194,7 +194,7 @@ fn inproc_name_gets_the_request_once_when_bound_late() {
     server.bind("inproc://late").unwrap();
     let mut served = 0;
     while !asking.is_finished() {
-        if let Some(request) = server.recv_timeout(Duration::from_millis(1)).unwrap() {
+        if let Some(request) = server.within(Duration::from_millis(1)).recv_msg().unwrap() {
             assert_eq!(request, "Hello");
             server.send("World").unwrap();
             served += 1;
@@ -220,7 +220,7 @@ fn inproc_name_gets_no_second_request_when_bound_between_two_tries() {
         (0..round * 7 % 1000).for_each(|_| std::hint::spin_loop());
         server.bind("inproc://late").unwrap();
         while !asking.is_finished() {
-            if let Some(request) = server.recv_timeout(Duration::from_millis(1)).unwrap() {
+            if let Some(request) = server.within(Duration::from_millis(1)).recv_msg().unwrap() {
                 assert_eq!(request, "Hello");
                 server.send("World").unwrap();
             }
@@ -277,7 +277,7 @@ fn request_ends_with_eintr_when_a_signal_is_caught() {
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     let mut client = LazyPirate::new(&context, endpoint).set_timeout(LONG).set_retries(1000);
     let asking = thread::spawn(move || (client.request("Hello").unwrap_err(), client));
-    assert_eq!(server.recv().unwrap(), "Hello");
+    assert_eq!(server.recv_msg().unwrap(), "Hello");
     common::signal(std::process::id(), libc::SIGINT);
     let (failed, mut client) = asking.join().unwrap();
     assert_eq!((failed.errno(), failed.tries()), (Errno::EINTR, 1));
@@ -285,7 +285,7 @@ fn request_ends_with_eintr_when_a_signal_is_caught() {
     // The reply to the first request is not taken for the reply to the second.
     server.send("late").unwrap();
     let serving = thread::spawn(move || {
-        let request = server.recv().unwrap();
+        let request = server.recv_msg().unwrap();
         server.send(request).unwrap();
     });
     assert_eq!(client.request("again").unwrap(), ["again"]);

@@ -29,9 +29,9 @@ fn proxy_forwards_both_ways_and_captures() {
     for endpoint in &endpoints {
         let client = connected(&context, Req, endpoint);
         client.send("question").unwrap();
-        assert_eq!(server.recv().unwrap(), "question");
+        assert_eq!(server.recv_msg().unwrap(), "question");
         server.send("answer").unwrap();
-        assert_eq!(client.recv().unwrap(), "answer");
+        assert_eq!(client.recv_msg().unwrap(), "answer");
     }
     assert_eq!(captured.recv_multipart().unwrap().back().unwrap(), "question");
     assert!(broker.is_running());
@@ -50,9 +50,9 @@ fn proxy_passes_subscriptions_on() {
     let _forwarder = Proxy::start(connected(&context, XSub, &news), backend, None).unwrap();
     let subscriber = connected(&context, Sub, "inproc://news");
     subscriber.subscribe("news").unwrap();
-    assert_eq!(publisher.recv().unwrap(), b"\x01news");
+    assert_eq!(publisher.recv_msg().unwrap(), b"\x01news");
     publisher.send("news of today").unwrap();
-    assert_eq!(subscriber.recv().unwrap(), "news of today");
+    assert_eq!(subscriber.recv_msg().unwrap(), "news of today");
 }
 
 #[deadline::test]
@@ -77,7 +77,7 @@ fn proxy_executes_commands_and_counts_messages() {
     source.send("job").unwrap();
     assert_eq!(streamer.handle().statistics().unwrap().to_c(), [0; 8]);
     streamer.handle().resume().unwrap();
-    assert_eq!(sink.recv().unwrap(), "job");
+    assert_eq!(sink.recv_msg().unwrap(), "job");
     assert_eq!(streamer.handle().statistics().unwrap().to_c(), [1, 3, 0, 0, 0, 0, 1, 3]);
     let handle = streamer.handle().clone();
     handle.terminate().unwrap();
@@ -94,7 +94,7 @@ fn proxy_ends_with_its_owner_and_with_its_context_in_any_order() {
         let source = context.owned_socket(Push).unwrap();
         source.connect("inproc://frontend").unwrap();
         // The messages are more than the proxy can forward, since no peer receives.
-        while source.send_timeout("job", Duration::from_millis(5)).unwrap().is_sent() {}
+        while source.within(Duration::from_millis(5)).send("job").unwrap().is_sent() {}
         match round {
             0 => drop((streamer, source, context)),
             1 => drop((source, streamer, context)),
@@ -154,7 +154,7 @@ fn proxy_ends_by_a_caught_signal_and_takes_nothing() {
     let running = Proxy::start(pull, push, None).unwrap();
     running.handle().pause().unwrap();
     // The capture socket takes two messages; then the proxy waits for it.
-    assert_eq!((sink.recv().unwrap(), sink.recv().unwrap()), ("0".into(), "1".into()));
+    assert_eq!((sink.recv_msg().unwrap(), sink.recv_msg().unwrap()), ("0".into(), "1".into()));
     // SAFETY: the signal is caught.
     unsafe { libc::raise(libc::SIGINT) };
     let (outcome, frontend, _backend, _capture) = plain.join().unwrap();
@@ -165,10 +165,10 @@ fn proxy_ends_by_a_caught_signal_and_takes_nothing() {
     assert_eq!(running.terminate().unwrap_err().error().errno(), Errno::EINTR);
     interrupt::clear();
     for number in 2..5 {
-        assert_eq!(frontend.recv().unwrap(), number.to_string().as_str());
+        assert_eq!(frontend.recv_msg().unwrap(), number.to_string().as_str());
     }
-    assert_eq!((captured.recv().unwrap(), captured.recv().unwrap()), ("0".into(), "1".into()));
-    assert!(captured.try_recv().unwrap().is_none() && sink.try_recv().unwrap().is_none());
+    assert_eq!((captured.recv_msg().unwrap(), captured.recv_msg().unwrap()), ("0".into(), "1".into()));
+    assert!(captured.now().recv_msg().unwrap().is_none() && sink.now().recv_msg().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -189,9 +189,9 @@ fn proxy_hands_over_a_held_message_when_a_caught_signal_ends_it() {
     assert_eq!(unforwarded.to_frontend, None);
     interrupt::clear();
     for name in ["one", "two"] {
-        assert_eq!(sink.try_recv_multipart().unwrap().unwrap(), [name, "body"]);
+        assert_eq!(sink.now().recv_multipart().unwrap().unwrap(), [name, "body"]);
     }
-    assert!(sink.try_recv().unwrap().is_none());
+    assert!(sink.now().recv_msg().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -206,7 +206,7 @@ fn proxy_leaves_requests_in_the_router_until_a_worker_comes() {
     assert_eq!(broker.handle().statistics().unwrap().to_c(), [0; 8]);
     let server = context.socket(Rep).unwrap();
     server.connect("inproc://backend").unwrap();
-    assert_eq!(server.recv().unwrap(), "question");
+    assert_eq!(server.recv_msg().unwrap(), "question");
 }
 
 #[deadline::test]
@@ -245,7 +245,7 @@ fn proxy_and_actor_refuse_a_forked_child_that_may_drop_them() {
     source.connect("inproc://frontend").unwrap();
     sink.connect("inproc://backend").unwrap();
     source.send("job").unwrap();
-    assert_eq!(sink.recv().unwrap(), "job");
+    assert_eq!(sink.recv_msg().unwrap(), "job");
     actor.send("Hello").unwrap();
     assert_eq!(actor.recv().unwrap().unwrap(), ["Hello"]);
     actor.terminate(DEADLINE).unwrap();

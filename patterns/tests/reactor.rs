@@ -37,7 +37,7 @@ fn readers_descriptors_and_timers_in_one_loop() {
     reactor
         .add(&socket, IN, |_, event| {
             assert!(event.is_readable());
-            log.borrow_mut().push(format!("socket {:?}", socket.recv()?.as_str().unwrap()));
+            log.borrow_mut().push(format!("socket {:?}", socket.recv_msg()?.as_str().unwrap()));
             (&far).write_all(b"x")?;
             Ok(())
         })
@@ -72,7 +72,7 @@ fn a_reader_is_called_until_it_has_received_all() {
     let mut reactor = Reactor::new().unwrap();
     reactor
         .add(&socket, IN, |reactor, _| {
-            socket.recv()?;
+            socket.recv_msg()?;
             received.set(received.get() + 1);
             if received.get() == 10 {
                 reactor.stop();
@@ -92,7 +92,7 @@ fn a_server_with_its_own_sockets() {
     let id = reactor
         .add_owned(server, IN, |reactor, event| {
             let server = reactor.socket(event.key).unwrap();
-            let request = server.recv()?;
+            let request = server.recv_msg()?;
             if request == "end" {
                 reactor.stop();
                 return Ok(());
@@ -107,7 +107,7 @@ fn a_server_with_its_own_sockets() {
             client.connect(&endpoint).unwrap();
             for _ in 0..100 {
                 client.send("ask").unwrap();
-                assert_eq!(client.recv().unwrap(), "ask");
+                assert_eq!(client.recv_msg().unwrap(), "ask");
             }
             client.send("end").unwrap();
         });
@@ -166,8 +166,8 @@ fn a_handler_that_receives_for_another_leaves_it_uncalled() {
             .add(socket, IN, |reactor, _| {
                 calls.set(calls.get() + 1);
                 // A second call would wait for ever here.
-                a.recv()?;
-                b.recv()?;
+                a.recv_msg()?;
+                b.recv_msg()?;
                 reactor.after(SHORT, |reactor, _| {
                     reactor.stop();
                     Ok(())
@@ -192,10 +192,10 @@ fn handlers_change_what_they_are_called_for() {
             if event.is_writable() {
                 socket.send("ask")?;
                 reactor.modify(event.key, IN)?;
-                assert_eq!(peer.recv()?, "ask");
+                assert_eq!(peer.recv_msg()?, "ask");
                 peer.send("answer")?;
             } else {
-                assert_eq!(socket.recv()?, "answer");
+                assert_eq!(socket.recv_msg()?, "answer");
                 reactor.modify(event.key, PollEvents::NONE)?;
                 reactor.after(SHORT, |reactor, _| {
                     reactor.stop();
@@ -260,7 +260,7 @@ fn a_timer_that_is_due_all_the_time_starves_nobody() {
     let mut reactor = Reactor::new().unwrap();
     fn again<'a>(reactor: &mut Reactor<'a>, peer: &'a Socket<'_, Pair>) {
         reactor.after(Duration::ZERO, move |reactor, _| {
-            drop(peer.try_send("x")?);
+            drop(peer.now().send("x")?);
             again(reactor, peer);
             Ok(())
         });
@@ -274,7 +274,7 @@ fn a_timer_that_is_due_all_the_time_starves_nobody() {
         .unwrap();
     reactor
         .add(&socket, IN, |reactor, _| {
-            socket.recv()?;
+            socket.recv_msg()?;
             received.set(received.get() + 1);
             if received.get() == 10 {
                 reactor.stop();
@@ -294,7 +294,7 @@ fn an_error_ends_the_loop_and_names_its_handler() {
     let (line, added) = (
         line!(),
         reactor.add(&socket, IN, |reactor, _| {
-            let message = socket.recv()?;
+            let message = socket.recv_msg()?;
             if message == "end" {
                 reactor.stop();
                 return Ok(());
@@ -351,7 +351,7 @@ fn a_panic_is_contained_and_names_its_handler() {
         }
     }
     assert!(matches!(reactor.run().unwrap_err(), ReactorError::Handler { .. }));
-    assert_eq!(socket.recv().unwrap(), "x", "no handler has received it");
+    assert_eq!(socket.recv_msg().unwrap(), "x", "no handler has received it");
     // A timer's panic ends the run too. The captured values of a handler may panic when they are dropped.
     reactor.after(Duration::ZERO, |_, _| panic!("timer"));
     let text = reactor.run().unwrap_err().to_string();
@@ -423,11 +423,11 @@ fn reactor_ends_with_the_context() {
     });
     // ETERM from inside a handler ends the run too, as each type of error.
     let mut reactor = Reactor::new().unwrap();
-    reactor.after(Duration::ZERO, |_, _| Ok(idle.recv().map(drop)?));
+    reactor.after(Duration::ZERO, |_, _| Ok(idle.recv_msg().map(drop)?));
     assert_eq!(reactor.run().unwrap(), Ended::Terminated);
     reactor.after(Duration::ZERO, |_, _| Ok(idle.send("x")?));
     assert_eq!(reactor.run().unwrap(), Ended::Terminated);
-    reactor.after(Duration::ZERO, |_, _| Ok(idle.recv().map(drop).map_err(std::io::Error::from)?));
+    reactor.after(Duration::ZERO, |_, _| Ok(idle.recv_msg().map(drop).map_err(std::io::Error::from)?));
     assert_eq!(reactor.run().unwrap(), Ended::Terminated);
 }
 
@@ -456,8 +456,8 @@ fn reactor_ends_on_a_caught_signal() {
         });
         interrupt::clear();
         reactor.remove(id).unwrap();
-        socket.recv().unwrap();
-        reactor.after(Duration::ZERO, |_, _| Ok(socket.recv().map(drop)?));
+        socket.recv_msg().unwrap();
+        reactor.after(Duration::ZERO, |_, _| Ok(socket.recv_msg().map(drop)?));
         thread::scope(|scope| {
             scope.spawn(raise);
             assert_eq!(reactor.run().unwrap(), Ended::Interrupted, "while a handler waits");

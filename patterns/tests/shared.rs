@@ -78,12 +78,12 @@ fn a_full_socket_holds_senders_up_and_nothing_is_lost() {
     assert!(start.elapsed() >= MOMENT);
     let sending = source.clone();
     let sender = thread::spawn(move || sending.send(unsent));
-    assert_eq!((sink.recv().unwrap(), sink.recv().unwrap()), ("1".into(), "2".into()));
+    assert_eq!((sink.recv_msg().unwrap(), sink.recv_msg().unwrap()), ("1".into(), "2".into()));
     assert_eq!(sink.recv_multipart().unwrap(), ["3", "whole"]);
     sender.join().unwrap().unwrap();
-    assert!(sink.try_recv().unwrap().is_none());
+    assert!(sink.now().recv_msg().unwrap().is_none());
     assert!(source.try_send("4").unwrap().is_sent());
-    assert_eq!(sink.recv().unwrap(), "4");
+    assert_eq!(sink.recv_msg().unwrap(), "4");
 }
 
 #[deadline::test]
@@ -166,7 +166,7 @@ fn a_mandatory_router_with_one_full_peer_is_tried_again() {
     }
     sender.join().unwrap();
     router.send(["free", "hello"]).unwrap();
-    assert_eq!(peers[1].recv().unwrap(), "hello");
+    assert_eq!(peers[1].recv_msg().unwrap(), "hello");
 }
 
 #[deadline::test]
@@ -181,7 +181,7 @@ fn work_on_the_socket_is_done_in_its_thread() {
     let waiting = thread::spawn(move || waits.recv().unwrap());
     news.with(|socket| socket.subscribe("sport")).unwrap().unwrap();
     let publisher = connected(&context, zmq::XPub, &endpoint);
-    assert_eq!(publisher.recv().unwrap(), b"\x01sport");
+    assert_eq!(publisher.recv_msg().unwrap(), b"\x01sport");
     publisher.send("sport of today").unwrap();
     assert_eq!(waiting.join().unwrap(), ["sport of today"]);
 

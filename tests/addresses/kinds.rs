@@ -28,7 +28,7 @@ fn listening_kinds() -> Vec<(Kind, Kind)> {
 
 /// A peer of `server`, of which a message has arrived.
 fn connect_kind(context: &Context, server: &Socket<'_>, kind: Kind, endpoint: &str) -> Box<dyn Any> {
-    let receive = || while server.recv_timeout(DEADLINE).unwrap().expect("a part").more() {};
+    let receive = || while server.within(DEADLINE).recv_msg().unwrap().expect("a part").more() {};
     let endpoint = endpoint.replace('*', "127.0.0.1");
     if kind == Kind::Stream {
         let mut client = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
@@ -42,7 +42,7 @@ fn connect_kind(context: &Context, server: &Socket<'_>, kind: Kind, endpoint: &s
     if kind == Kind::Sub {
         peer.subscribe("").unwrap();
         peer.connect(&endpoint).unwrap();
-        while peer.recv_timeout(Duration::from_millis(5)).unwrap().is_none() {
+        while peer.within(Duration::from_millis(5)).recv_msg().unwrap().is_none() {
             server.send("Hello").unwrap();
         }
     } else {

@@ -30,7 +30,7 @@ pub fn dgram(context: &Context) -> (Socket<'_, Dgram>, SocketAddr) {
     let probe = plain();
     eventually("the socket is bound", || {
         probe.send_to(b"probe", port.address()).unwrap();
-        socket.recv_from_timeout(Duration::from_millis(10)).unwrap().is_some()
+        socket.within(Duration::from_millis(10)).recv_from().unwrap().is_some()
     });
     // The other probes come before this datagram.
     probe.send_to(b"end", port.address()).unwrap();
@@ -48,11 +48,11 @@ pub fn dish<'a>(context: &'a Context, groups: &[&str]) -> (Socket<'a, Dish>, Soc
     let probe = plain();
     eventually("the socket is bound", || {
         probe.send_to(b"\x05probe", port.address()).unwrap();
-        dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
+        dish.within(Duration::from_millis(10)).recv_msg().unwrap().is_some()
     });
     // The other probes come before this datagram.
     probe.send_to(b"\x05probeend", port.address()).unwrap();
-    while dish.recv().unwrap() != "end" {}
+    while dish.recv_msg().unwrap() != "end" {}
     dish.leave("probe").unwrap();
     (dish, port.address())
 }

@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Type};
-use zmq::{CanMultipart, CanRecv, Context, Kind, Pair, Socket, SocketType};
+use zmq::{CanMultipart, CanRecv, CanSend, Context, Kind, Message, Pair, SendError, Socket, SocketType, TrySend};
 
 #[allow(unused_imports, reason = "as above")]
 pub use python::python_program;
@@ -99,8 +99,17 @@ pub fn context() -> Context {
 /// Receives the next message within [`DEADLINE`], as bytes.
 #[track_caller]
 pub fn next<T: CanRecv + CanMultipart>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
-    let message = socket.recv_multipart_timeout(DEADLINE).unwrap().expect("a message");
+    let message = socket.within(DEADLINE).recv_multipart().unwrap().expect("a message");
     message.iter().map(|part| part.to_vec()).collect()
+}
+
+/// Sends the last part of a message, or one of which `more` parts follow, without waiting.
+pub fn send_part<T: CanSend + CanMultipart>(
+    socket: &Socket<'_, T>,
+    part: impl Into<Message>,
+    more: bool,
+) -> Result<TrySend, SendError> {
+    if more { socket.now().send_more(part) } else { socket.now().send(part) }
 }
 
 /// Receives the next message within [`DEADLINE`], which must have one part, as text.

@@ -26,7 +26,7 @@ pub fn client<'a>(context: &'a Context, security: &Security, endpoint: &str) -> 
     client.secure(security).unwrap();
     client.connect(endpoint).unwrap();
     // If the client is refused already, no peer takes the message.
-    let _ = client.try_send("Hello").unwrap();
+    let _ = client.now().send("Hello").unwrap();
     client
 }
 

@@ -82,7 +82,7 @@ fn a_name_can_be_bound_again_after_its_socket_is_closed() {
         let push = context.socket(Push).unwrap();
         push.connect("inproc://again").unwrap();
         push.send(format!("round {round}")).unwrap();
-        assert_eq!(pull.recv().unwrap(), *format!("round {round}"));
+        assert_eq!(pull.recv_msg().unwrap(), *format!("round {round}"));
 
         pull.unbind("inproc://again").unwrap();
         rival.bind("inproc://again").unwrap();
@@ -97,7 +97,7 @@ fn a_name_can_be_connected_to_before_it_is_bound() {
     push.send("early").unwrap();
     let pull = context.socket(Pull).unwrap();
     pull.bind("inproc://later").unwrap();
-    assert_eq!(pull.recv().unwrap(), "early");
+    assert_eq!(pull.recv_msg().unwrap(), "early");
 }
 
 #[deadline::test]
@@ -109,7 +109,7 @@ fn message_of_a_closed_socket_reaches_a_later_bind() {
     drop(push);
     let pull = context.socket(Pull).unwrap();
     pull.bind("inproc://later").unwrap();
-    assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "early");
+    assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "early");
 
     // The socket releases its port, even if it still waits for something else.
     let both = context.socket(Pull).unwrap();

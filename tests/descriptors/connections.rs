@@ -99,7 +99,7 @@ const DRAFTS: &[(&str, Call)] = &[
         descriptors.rest();
         descriptors.free();
         client.send_to_peer(number, "Hello")?;
-        assert_eq!(server.recv_timeout(DEADLINE)?.expect("a message"), "Hello");
+        assert_eq!(server.within(DEADLINE).recv_msg()?.expect("a message"), "Hello");
         Ok(())
     }),
     ("Socket::monitor, of each kind", |descriptors| {

@@ -25,7 +25,7 @@ const WAITS: &[(&str, Call)] = &[
         let context = context();
         let (left, right) = connected_pair(&context);
         descriptors.use_up();
-        assert!(right.recv_timeout(Duration::from_millis(1))?.is_none());
+        assert!(right.within(Duration::from_millis(1)).recv_msg()?.is_none());
         left.send("Hello")?;
         assert_eq!(text(&right), "Hello");
         Ok(())
@@ -86,7 +86,7 @@ const WAITS: &[(&str, Call)] = &[
         let socket = context.socket(Pull)?;
         descriptors.use_up();
         let caught = interrupt::catch_signals(interrupt::TERMINATION);
-        assert!(socket.recv_timeout(Duration::from_millis(1))?.is_none());
+        assert!(socket.within(Duration::from_millis(1)).recv_msg()?.is_none());
         Ok(caught?)
     }),
     ("fork", |descriptors| {
@@ -105,7 +105,7 @@ const WAITS: &[(&str, Call)] = &[
         // SAFETY: a child of this process, and a valid pointer.
         assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
         assert_eq!(status, 0);
-        assert!(socket.recv_timeout(Duration::from_millis(1))?.is_none());
+        assert!(socket.within(Duration::from_millis(1)).recv_msg()?.is_none());
         Ok(())
     }),
     ("Socket::connect_and_wait", |descriptors| {
@@ -139,7 +139,7 @@ const WAITS: &[(&str, Call)] = &[
         subscriber.subscribe("")?;
         subscriber.connect(&endpoint)?;
         publisher.send("news")?;
-        subscriber.recv_timeout(Duration::from_millis(10))?;
+        subscriber.within(Duration::from_millis(10)).recv_msg()?;
         Ok(())
     }),
 ];

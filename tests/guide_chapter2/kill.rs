@@ -138,7 +138,7 @@ fn taskwork2_does_not_wait_for_a_missing_sink() {
     let ventilator = context.socket(Push).unwrap();
     ventilator.bind(&tasks.bind()).unwrap();
     let worker = rust("taskwork2", &args);
-    assert_eq!(controller.recv().unwrap(), "\u{1}");
+    assert_eq!(controller.recv_msg().unwrap(), "\u{1}");
     // The send waits until the worker is connected.
     ventilator.send("1").unwrap();
     controller.send("KILL").unwrap();

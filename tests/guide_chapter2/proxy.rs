@@ -52,16 +52,16 @@ fn wuproxy_hands_subscriptions_on() {
         subscriber
     };
     let first = subscriber("10001 ");
-    assert_eq!(publisher.recv().unwrap(), "\u{1}10001 ");
+    assert_eq!(publisher.recv_msg().unwrap(), "\u{1}10001 ");
     let second = subscriber("10001 ");
     second.subscribe("2").unwrap();
-    assert_eq!(publisher.recv().unwrap(), "\u{1}2");
+    assert_eq!(publisher.recv_msg().unwrap(), "\u{1}2");
     for update in ["10002 7 10", "20000 7 10", "10001 7 10"] {
         publisher.send(update).unwrap();
     }
-    assert_eq!(first.recv().unwrap(), "10001 7 10");
-    assert_eq!(second.recv().unwrap(), "20000 7 10");
-    assert_eq!(second.recv().unwrap(), "10001 7 10");
+    assert_eq!(first.recv_msg().unwrap(), "10001 7 10");
+    assert_eq!(second.recv_msg().unwrap(), "20000 7 10");
+    assert_eq!(second.recv_msg().unwrap(), "10001 7 10");
     drop(first);
     drop(second);
     let mut taken_back = [publisher.recv_string().unwrap(), publisher.recv_string().unwrap()];
@@ -113,7 +113,7 @@ fn wuproxy_does_not_wait_for_its_peers() {
         let mut reached = 0;
         while reached < times {
             publisher.send(&update).unwrap();
-            reached += usize::from(subscriber.recv_timeout(Duration::from_millis(100)).unwrap().is_some());
+            reached += usize::from(subscriber.within(Duration::from_millis(100)).recv_msg().unwrap().is_some());
         }
     };
     listens(&outside);

@@ -42,7 +42,7 @@ fn msreader_and_mspoller_empty_both_sockets() {
         server.set_xpub_nodrop(true).unwrap();
         server.bind(&weather.bind()).unwrap();
         let reader = rust(name, &["--ventilator", &tasks.connect(), "--weather", &weather.connect()]);
-        assert_eq!(server.recv().unwrap(), "\u{1}10001 ");
+        assert_eq!(server.recv_msg().unwrap(), "\u{1}10001 ");
         let padding = "9".repeat(5000);
         for _ in 0..4000 {
             ventilator.send(&padding).unwrap();
@@ -72,7 +72,7 @@ fn msreader_and_mspoller_end_whatever_their_peers_do() {
                 ventilator.bind(&tasks.bind()).unwrap();
                 // The flood begins when the reader is there, and ends when it takes no more.
                 ventilator.send("1").unwrap();
-                while ventilator.send_timeout("1", Duration::from_millis(500)).unwrap().is_sent() {
+                while ventilator.within(Duration::from_millis(500)).send("1").unwrap().is_sent() {
                     flooding.send(()).unwrap();
                 }
             });

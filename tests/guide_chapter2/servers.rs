@@ -79,7 +79,7 @@ fn mtserver_answers_before_it_ends() {
     for _ in 0..taken {
         assert_eq!(client.recv_multipart().unwrap(), ["", "World"]);
     }
-    assert!(client.recv_multipart_timeout(Duration::from_millis(100)).unwrap().is_none());
+    assert!(client.within(Duration::from_millis(100)).recv_multipart().unwrap().is_none());
 }
 
 /// A server whose endpoint is taken says so and ends.

@@ -166,18 +166,18 @@ fn lbbrokers_give_a_request_to_the_least_recently_used_worker() {
         let second_address = request(&b, "2");
         // When the answer is there, its worker stands in the queue.
         answer(&b, second_address, "by b");
-        assert_eq!(second.recv().unwrap(), "by b");
+        assert_eq!(second.recv_msg().unwrap(), "by b");
         answer(&a, first_address, "by a");
-        assert_eq!(first.recv().unwrap(), "by a");
+        assert_eq!(first.recv_msg().unwrap(), "by a");
 
         let third = peers.client("3");
         let third_address = request(&b, "3");
         let fourth = peers.client("4");
         let fourth_address = request(&a, "4");
         answer(&a, fourth_address, "by a again");
-        assert_eq!(fourth.recv().unwrap(), "by a again");
+        assert_eq!(fourth.recv_msg().unwrap(), "by a again");
         answer(&b, third_address, "by b again");
-        assert_eq!(third.recv().unwrap(), "by b again");
+        assert_eq!(third.recv_msg().unwrap(), "by b again");
         assert_eq!(interrupt(broker), NOTHING);
     }
 }
@@ -202,7 +202,7 @@ fn lbbrokers_stay_until_their_own_clients_are_served() {
             if is_own {
                 assert_eq!(broker.line(), "Client: OK");
             } else {
-                assert_eq!(outside.recv().unwrap(), "OK");
+                assert_eq!(outside.recv_msg().unwrap(), "OK");
             }
         }
         assert_eq!(ended(broker), NOTHING);
@@ -236,7 +236,7 @@ fn lbbrokers_survive_nonsense() {
         let worker = peers.worker();
         let address = request(&worker, "HELLO");
         answer(&worker, address, "OK");
-        assert_eq!(client.recv().unwrap(), "OK");
+        assert_eq!(client.recv_msg().unwrap(), "OK");
         assert_eq!(interrupt(broker), NOTHING);
     }
 }

@@ -177,7 +177,7 @@ fn ctrl_c_ends_durable_programs_without_peers() {
     let listener = context.socket(XPub).unwrap();
     listener.bind(&unused.first.bind()).unwrap();
     let subscriber = start("durasub", &unused.connect());
-    assert_eq!(listener.recv().unwrap(), b"\x01Hello");
+    assert_eq!(listener.recv_msg().unwrap(), b"\x01Hello");
     assert_eq!(interrupt(subscriber), NOTHING);
 }
 
@@ -191,7 +191,7 @@ fn durasub_repeats_what_may_have_been_lost() {
     let publisher = context.socket(XPub).unwrap();
     publisher.bind(&ports.first.bind()).unwrap();
     let subscriber = start("durasub", &format!("{} --name Me", ports.connect()));
-    assert_eq!(publisher.recv().unwrap(), b"\x01Me");
+    assert_eq!(publisher.recv_msg().unwrap(), b"\x01Me");
     // None of these messages is an update for the subscriber.
     publisher.send("Me").unwrap();
     publisher.send_multipart(["Me", "1"]).unwrap();
@@ -215,14 +215,14 @@ fn durasub_gives_its_last_acknowledgement_a_moment() {
     let publisher = context.socket(XPub).unwrap();
     publisher.bind(&ports.first.bind()).unwrap();
     let subscriber = start("durasub", &ports.connect());
-    assert_eq!(publisher.recv().unwrap(), b"\x01Hello");
+    assert_eq!(publisher.recv_msg().unwrap(), b"\x01Hello");
     publisher.send_multipart(["Hello", "1", "END"]).unwrap();
     assert_eq!(subscriber.line(), "END");
     // A subscriber that did not wait would be gone by now.
-    assert_eq!(publisher.recv().unwrap(), b"\x00Hello");
+    assert_eq!(publisher.recv_msg().unwrap(), b"\x00Hello");
     let sync = context.socket(Pull).unwrap();
     sync.bind(&ports.second.bind()).unwrap();
-    assert_eq!(sync.recv_timeout(Duration::from_secs(10)).unwrap().unwrap(), "Hello");
+    assert_eq!(sync.within(Duration::from_secs(10)).recv_msg().unwrap().unwrap(), "Hello");
     subscriber.succeeds();
 }
 

@@ -77,11 +77,11 @@ pub const COMBINATIONS: &[Attack] = &[
             sender.set_conflate(true).unwrap();
             sender.connect("inproc://late").unwrap();
             for _ in 0..3 {
-                let _ = sender.try_send_multipart(["a", "b"]);
+                let _ = sender.now().send_multipart(["a", "b"]);
             }
             let receiver = context.socket(kind).unwrap();
             receiver.bind("inproc://late").unwrap();
-            while let Ok(Some(_)) = receiver.recv_timeout(Duration::from_millis(20)) {}
+            while let Ok(Some(_)) = receiver.within(Duration::from_millis(20)).recv_msg() {}
             receiver.unbind("inproc://late").unwrap();
         }
     }),
@@ -165,10 +165,10 @@ pub const COMBINATIONS: &[Attack] = &[
                     println!("refused: {error}");
                     continue;
                 }
-                let _ = publisher.recv_timeout(RECV_TIMEOUT);
+                let _ = publisher.within(RECV_TIMEOUT).recv_msg();
                 if again {
                     subscriber.unsubscribe(&topic).unwrap();
-                    let _ = publisher.recv_timeout(RECV_TIMEOUT);
+                    let _ = publisher.within(RECV_TIMEOUT).recv_msg();
                 }
             }
         }
@@ -185,11 +185,11 @@ pub const COMBINATIONS: &[Attack] = &[
             subscriber.connect(&endpoint).unwrap();
             for first in [1, 0, 1, 2] {
                 let message = [&[first], vec![b'a'; length].as_slice()].concat();
-                if let Err(failed) = subscriber.send_timeout(message, RECV_TIMEOUT) {
+                if let Err(failed) = subscriber.within(RECV_TIMEOUT).send(message) {
                     println!("refused: {failed}");
                     continue;
                 }
-                let _ = publisher.recv_timeout(RECV_TIMEOUT);
+                let _ = publisher.within(RECV_TIMEOUT).recv_msg();
             }
             let _ = subscriber.send_multipart([vec![2], [&[1], vec![b'a'; length].as_slice()].concat()]);
         }
@@ -203,12 +203,12 @@ pub const COMBINATIONS: &[Attack] = &[
             let subscriber = context.socket(Kind::Sub).unwrap();
             subscriber.connect(&endpoint).unwrap();
             subscriber.subscribe("A").unwrap();
-            publisher.recv_timeout(DEADLINE).unwrap().unwrap();
+            publisher.within(DEADLINE).recv_msg().unwrap().unwrap();
             let _ = publisher.set_xpub_manual(false);
             drop(subscriber);
             // The peer's end arrives while the publisher does something else.
             for _ in 0..20 {
-                let _ = publisher.recv_timeout(Duration::from_millis(1));
+                let _ = publisher.within(Duration::from_millis(1)).recv_msg();
             }
             publisher.set_xpub_manual(true).unwrap();
             let _ = publisher.subscribe("B");
@@ -233,11 +233,11 @@ pub const COMBINATIONS: &[Attack] = &[
         }
         thief.connect(&endpoint).unwrap();
         thief.send("").unwrap();
-        router.recv_multipart_timeout(Duration::from_secs(5)).unwrap();
+        router.within(Duration::from_secs(5)).recv_multipart().unwrap();
         let victim = context.socket(Kind::Dealer).unwrap();
         victim.connect(&endpoint).unwrap();
         victim.send("").unwrap();
-        router.recv_multipart_timeout(Duration::from_secs(5)).unwrap();
+        router.within(Duration::from_secs(5)).recv_multipart().unwrap();
     }),
     ("ROUTER_RAW on and off", || {
         let context = crate::common::context();
@@ -250,16 +250,16 @@ pub const COMBINATIONS: &[Attack] = &[
                 if client.connect(&bound).is_err() {
                     continue;
                 }
-                let _ = client.send_multipart_timeout(["a", "b"], RECV_TIMEOUT);
+                let _ = client.within(RECV_TIMEOUT).send_multipart(["a", "b"]);
                 for raw in [false, true, false] {
-                    if let Ok(Some(parts)) = router.recv_multipart_timeout(RECV_TIMEOUT) {
+                    if let Ok(Some(parts)) = router.within(RECV_TIMEOUT).recv_multipart() {
                         let id = parts.iter().next().unwrap().clone();
                         let _ = router.set_router_raw(raw);
                         let _ = router.send_multipart([id.clone(), "".into()]);
                         let _ = router.send_multipart([id.clone(), "".into(), "c".into()]);
                         let _ = router.send_multipart([id, "d".into()]);
                     }
-                    let _ = client.send_multipart_timeout(["e", "", "f"], RECV_TIMEOUT);
+                    let _ = client.within(RECV_TIMEOUT).send_multipart(["e", "", "f"]);
                 }
                 let _ = router.unbind(&bound);
             }
@@ -279,11 +279,11 @@ pub const COMBINATIONS: &[Attack] = &[
             req.set_req_correlate(flag(2)).unwrap();
             req.set_req_relaxed(flag(3)).unwrap();
             let _ = req.send("b");
-            if let Ok(Some(parts)) = router.recv_multipart_timeout(RECV_TIMEOUT) {
+            if let Ok(Some(parts)) = router.within(RECV_TIMEOUT).recv_multipart() {
                 let _ = router.send_multipart(parts);
             }
             req.set_req_correlate(flag(0)).unwrap();
-            let _ = req.recv_timeout(Duration::from_millis(20));
+            let _ = req.within(Duration::from_millis(20)).recv_msg();
             req.set_req_relaxed(true).unwrap();
         }
     }),
@@ -306,8 +306,8 @@ pub const COMBINATIONS: &[Attack] = &[
             let _ = client.connect_with_routing_id("bob", &endpoint);
             for _ in 0..4 {
                 let _ = client.send_multipart(["alice", "hi"]);
-                let _ = server.recv_multipart_timeout(Duration::from_millis(50));
-                let _ = client.recv_multipart_timeout(Duration::from_millis(20));
+                let _ = server.within(Duration::from_millis(50)).recv_multipart();
+                let _ = client.within(Duration::from_millis(20)).recv_multipart();
             }
         }
     }),
@@ -367,13 +367,13 @@ pub const DRAFT_COMBINATIONS: &[Attack] = &[
         }
         client.set_conflate(true).unwrap();
         client.connect("inproc://late").unwrap();
-        let _ = client.try_send("message");
+        let _ = client.now().send("message");
         let server = context.socket(Kind::Router).unwrap();
         server.set_hello_msg("hello").unwrap();
         server.set_sndhwm(1).unwrap();
         server.set_probe_router(true).unwrap();
         server.bind("inproc://late").unwrap();
-        let _ = server.recv_timeout(RECV_TIMEOUT);
+        let _ = server.within(RECV_TIMEOUT).recv_msg();
     }),
     ("metadata of great length", || {
         exchange((Kind::Router, Kind::Dealer), &|socket| {
@@ -430,12 +430,12 @@ pub const DRAFT_COMBINATIONS: &[Attack] = &[
             let subscriber = context.socket(Kind::Sub).unwrap();
             subscriber.connect(&endpoint).unwrap();
             subscriber.subscribe("A").unwrap();
-            publisher.recv_timeout(DEADLINE).unwrap().unwrap();
+            publisher.within(DEADLINE).recv_msg().unwrap().unwrap();
             let _ = publisher.set_xpub_manual_last_value(false);
             let _ = publisher.set_xpub_manual(false);
             drop(subscriber);
             for _ in 0..20 {
-                let _ = publisher.recv_timeout(Duration::from_millis(1));
+                let _ = publisher.within(Duration::from_millis(1)).recv_msg();
             }
             publisher.set_xpub_manual_last_value(true).unwrap();
             let _ = publisher.subscribe("B");

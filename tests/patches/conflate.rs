@@ -25,11 +25,11 @@ fn conflating_sub_skips_parts_whose_message_was_replaced() {
         publisher.write_all(b"\x01\x01Z").unwrap();
         // The descriptor may signal this part or the connection; twenty rounds meet both.
         poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], Duration::from_millis(10)).unwrap();
-        assert!(subscriber.try_recv().unwrap().is_none());
+        assert!(subscriber.now().recv_msg().unwrap().is_none());
     }
     publisher.write_all(b"\x01\x02A1\0\x01b").unwrap();
     publisher.write_all(b"\0\x02A2").unwrap();
-    while subscriber.recv_timeout(DEADLINE).unwrap().unwrap() != "A2" {}
+    while subscriber.within(DEADLINE).recv_msg().unwrap().unwrap() != "A2" {}
 }
 
 /// A conflating pipe has no mark. A mark that was set later stopped it after that many messages had been replaced.
@@ -42,14 +42,14 @@ fn conflating_socket_ignores_marks_that_are_set_later() {
         pull.set_conflate(true).unwrap();
         pull.connect(&push.bind(endpoint).unwrap()).unwrap();
         push.send("x").unwrap();
-        assert!(pull.recv_timeout(RECV_TIMEOUT).unwrap().is_some());
+        assert!(pull.within(RECV_TIMEOUT).recv_msg().unwrap().is_some());
         push.set_sndhwm(2).unwrap();
         pull.set_rcvhwm(2).unwrap();
         for number in 0..100 {
-            assert!(push.send_timeout("a", RECV_TIMEOUT).unwrap().is_sent(), "{number}");
-            assert!(push.send_timeout("b", RECV_TIMEOUT).unwrap().is_sent(), "{number}");
-            assert!(pull.recv_timeout(RECV_TIMEOUT).unwrap().is_some());
-            pull.try_recv().unwrap();
+            assert!(push.within(RECV_TIMEOUT).send("a").unwrap().is_sent(), "{number}");
+            assert!(push.within(RECV_TIMEOUT).send("b").unwrap().is_sent(), "{number}");
+            assert!(pull.within(RECV_TIMEOUT).recv_msg().unwrap().is_some());
+            pull.now().recv_msg().unwrap();
         }
     }
 }
@@ -87,7 +87,7 @@ fn conflating_pub_and_sub_keep_every_subscription() {
         for topic in TOPICS {
             eventually(&format!("{case}: {topic} is subscribed to"), || {
                 publisher.send(topic).unwrap();
-                subscriber.recv_timeout(SHORT).unwrap().is_some_and(|message| message == topic)
+                subscriber.within(SHORT).recv_msg().unwrap().is_some_and(|message| message == topic)
             });
         }
     }
@@ -104,7 +104,7 @@ fn conflating_push_keeps_its_newest_message_until_the_bind() {
     push.send("new").unwrap();
     let pull = context.socket(Pull).unwrap();
     pull.bind("inproc://pull").unwrap();
-    assert_eq!(pull.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "new");
+    assert_eq!(pull.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "new");
 }
 
 /// A DEALER always sends its routing id. Its next message took the place of the id.
@@ -128,9 +128,9 @@ fn conflating_dealer_keeps_its_routing_id_and_its_newest_message() {
                 peer.bind(&endpoint).unwrap();
             }
             if peer.kind() == Kind::Router {
-                assert_eq!(peer.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "alice");
+                assert_eq!(peer.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "alice");
             }
-            assert_eq!(peer.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "new");
+            assert_eq!(peer.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "new");
         }
     }
 }
@@ -158,7 +158,7 @@ fn conflating_push_sends_its_newest_message_after_its_close() {
                 pull.bind(&endpoint).unwrap();
             }
             let newest =
-                std::iter::from_fn(|| pull.recv_timeout(RECV_TIMEOUT).unwrap()).find(|message| message != "old");
+                std::iter::from_fn(|| pull.within(RECV_TIMEOUT).recv_msg().unwrap()).find(|message| message != "old");
             assert_eq!(newest.unwrap(), "new", "{endpoint} {disconnects}");
             pull.unbind(&endpoint).unwrap();
         }
@@ -217,7 +217,7 @@ fn conflating_pull_receives_when_it_binds_during_the_sends() {
                 pull.bind(&endpoint).unwrap();
                 bound.send(()).unwrap();
                 let start = Instant::now();
-                while pull.try_recv().unwrap().is_none_or(|message| message != "last") {
+                while pull.now().recv_msg().unwrap().is_none_or(|message| message != "last") {
                     assert!(start.elapsed() < RECV_TIMEOUT, "the last message does not arrive in round {round}");
                 }
             });
@@ -226,7 +226,7 @@ fn conflating_pull_receives_when_it_binds_during_the_sends() {
             // Without 1028 a conflating pipe may keep an older message if the reader looks while the newest is written. The
             // reader may have ended.
             while !reader.is_finished() {
-                let _ = push.try_send("last").unwrap();
+                let _ = push.now().send("last").unwrap();
                 thread::sleep(Duration::from_millis(1));
             }
         });
@@ -258,14 +258,14 @@ fn assert_newest_arrives(endpoint: &str, (source, sink): (Kind, Kind), time: Dur
     }
     eventually("a message arrives", || {
         source.send(&0_u64.to_le_bytes()[..]).unwrap();
-        sink.recv_timeout(Duration::from_millis(5)).unwrap().is_some()
+        sink.within(Duration::from_millis(5)).recv_msg().unwrap().is_some()
     });
     let (seen, done) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let (seen, done) = (&seen, &done);
         scope.spawn(move || {
             while !done.load(Ordering::Relaxed) {
-                if let Some(message) = sink.try_recv().unwrap() {
+                if let Some(message) = sink.now().recv_msg().unwrap() {
                     seen.store(u64::from_le_bytes(message[..].try_into().unwrap()), Ordering::SeqCst);
                 }
             }
@@ -300,9 +300,9 @@ fn conflating_push_sends_its_last_message_when_it_is_closed() {
                 source.send("first").unwrap();
                 source.send("last").unwrap();
                 drop(source);
-                let mut received = sink.recv_timeout(RECV_TIMEOUT).unwrap();
+                let mut received = sink.within(RECV_TIMEOUT).recv_msg().unwrap();
                 if received.as_ref().is_some_and(|message| *message == "first") {
-                    received = sink.recv_timeout(RECV_TIMEOUT).unwrap();
+                    received = sink.within(RECV_TIMEOUT).recv_msg().unwrap();
                 }
                 assert_eq!(received, Some("last".into()), "{endpoint}, {number}");
             }
@@ -327,8 +327,8 @@ fn conflating_pull_is_woken_once_however_much_is_sent() {
                 push.connect(&pull.bind(endpoint).unwrap()).unwrap();
             }
             push.send("first").unwrap();
-            assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "first");
-            assert!(pull.try_recv().unwrap().is_none());
+            assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "first");
+            assert!(pull.now().recv_msg().unwrap().is_none());
             let before = resident();
             for _ in 0..500_000 {
                 push.send("again").unwrap();
@@ -336,7 +336,7 @@ fn conflating_pull_is_woken_once_however_much_is_sent() {
             let grown = resident().saturating_sub(before);
             assert!(grown < 4 << 20, "{endpoint}: {grown} bytes");
             push.send("last").unwrap();
-            while pull.recv_timeout(DEADLINE).unwrap().expect("the last message") != "last" {}
+            while pull.within(DEADLINE).recv_msg().unwrap().expect("the last message") != "last" {}
         }
     });
 }

@@ -67,7 +67,7 @@ fn rounds() -> u32 {
 fn received(socket: &Socket<'_>, count: usize) -> Vec<Vec<u8>> {
     let mut messages = Vec::new();
     while messages.len() < count {
-        let Some(message) = socket.recv_timeout(RECV_TIMEOUT).unwrap() else { break };
+        let Some(message) = socket.within(RECV_TIMEOUT).recv_msg().unwrap() else { break };
         if !message.more() {
             messages.push(message.to_vec());
         }
@@ -100,7 +100,7 @@ fn names_are_bound_while_their_sockets_are_closed() {
                         }
                     }
                     let _ = socket.subscribe("");
-                    let _ = socket.try_send("message");
+                    let _ = socket.now().send("message");
                     #[cfg(feature = "draft")]
                     if round % 2 == 1 {
                         let options = zmq::monitor::Options::new()
@@ -134,7 +134,7 @@ fn names_are_bound_while_their_sockets_are_closed() {
                             Err(error) => panic!("{kind} {peer}: {error}"),
                         }
                     }
-                    let _ = binder.try_recv();
+                    let _ = binder.now().recv_msg();
                 });
             }
             context.terminate(DEADLINE).unwrap();
@@ -185,12 +185,12 @@ fn disconnected_router_gets_no_routing_id_at_the_bind() {
             let context = Context::new().unwrap();
             let socket = context.socket(kind).unwrap();
             socket.connect("inproc://late").unwrap();
-            let _ = socket.try_send("message");
+            let _ = socket.now().send("message");
             socket.disconnect("inproc://late").unwrap();
             assert_eq!(socket.disconnect("inproc://late").unwrap_err().errno(), Errno::ENOENT, "{kind}");
             let binder = context.socket(peer).unwrap();
             binder.bind("inproc://late").unwrap();
-            let _ = binder.try_recv();
+            let _ = binder.now().recv_msg();
             let _ = socket.events();
             // The name serves the next connection.
             socket
@@ -213,18 +213,18 @@ fn message_of_a_disconnected_socket_reaches_a_later_bind() {
     let connected = push.connect_scoped("inproc://late").unwrap();
     push.send("early").unwrap();
     drop(connected);
-    assert!(!push.try_send("nobody is there").unwrap().is_sent());
+    assert!(!push.now().send("nobody is there").unwrap().is_sent());
     push.connect("inproc://other").unwrap();
     push.send("for another").unwrap();
     let (late, other) = (context.socket(Pull).unwrap(), context.socket(Pull).unwrap());
     late.bind("inproc://late").unwrap();
     other.bind("inproc://other").unwrap();
-    assert_eq!(late.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "early");
-    assert_eq!(other.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "for another");
+    assert_eq!(late.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "early");
+    assert_eq!(other.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "for another");
     // The next socket that binds the name gets nothing of it.
     late.unbind("inproc://late").unwrap();
     other.bind("inproc://late").unwrap();
-    assert!(other.try_recv().unwrap().is_none());
+    assert!(other.now().recv_msg().unwrap().is_none());
 }
 
 /// The sockets stayed until the end of the context.
@@ -258,7 +258,7 @@ fn closed_sockets_are_freed_when_their_names_are_not_bound() {
                     socket.bind("tcp://127.0.0.1:*").unwrap();
                 }
                 let _ = socket.subscribe("");
-                let _ = socket.try_send("message");
+                let _ = socket.now().send("message");
             }
         }
         // The names are free for all kinds.
@@ -270,7 +270,7 @@ fn closed_sockets_are_freed_when_their_names_are_not_bound() {
         let binder = binder.unwrap();
         eventually("nothing waits for the name", || binder.bind("inproc://shared").is_ok());
         binder.set_linger(Some(Duration::ZERO)).unwrap();
-        assert!(!binder.try_send("nobody is there").unwrap().is_sent());
+        assert!(!binder.now().send("nobody is there").unwrap().is_sent());
     }
 }
 
@@ -305,7 +305,7 @@ fn message_of_a_closed_socket_lingers_until_the_bind() {
             if arrives {
                 assert_eq!(received(&binder, 1), [b"message"], "{kind} {peer} {linger:?}");
             } else {
-                assert!(binder.try_recv().unwrap().is_none(), "{kind} {peer} {linger:?}");
+                assert!(binder.now().recv_msg().unwrap().is_none(), "{kind} {peer} {linger:?}");
             }
         }
     }
@@ -330,7 +330,7 @@ fn context_ends_with_a_waiting_socket_and_no_room_for_another() {
                     context.set_max_sockets(1).unwrap();
                     let socket = context.owned_socket(kind).unwrap();
                     socket.connect("inproc://nobody").unwrap();
-                    let _ = socket.try_send("lost");
+                    let _ = socket.now().send("lost");
                     if closed_after {
                         context.shutdown().unwrap();
                     }
@@ -361,7 +361,7 @@ fn context_ends_while_names_are_bound_and_sockets_closed() {
                                 if (turn + number) % 2 == 0 {
                                     let pull = context.socket(Pull)?;
                                     if pull.bind(&name).is_ok() {
-                                        pull.try_recv()?;
+                                        pull.now().recv_msg()?;
                                         pull.unbind(&name)?;
                                     }
                                 } else {
@@ -370,7 +370,7 @@ fn context_ends_while_names_are_bound_and_sockets_closed() {
                                         (turn % 3 > 0).then(|| Duration::from_millis(u64::from(turn % 2))),
                                     )?;
                                     push.connect(&name)?;
-                                    let _ = push.try_send("message")?;
+                                    let _ = push.now().send("message")?;
                                     if turn % 5 == 0 {
                                         // ENOENT: the other thread has unbound the name.
                                         push.disconnect(&name).or_else(|error| match error.errno() {
@@ -414,7 +414,7 @@ fn pub_serves_waiting_sub_beside_a_closed_one() {
     publisher.bind("inproc://news").unwrap();
     publisher.send("closed: dropped").unwrap();
     publisher.send("open: sent").unwrap();
-    assert_eq!(open.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "open: sent");
+    assert_eq!(open.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "open: sent");
 }
 
 /// The routing ids of a ROUTER and of a DEALER arrive, whichever socket was closed.
@@ -435,7 +435,7 @@ fn router_knows_the_routing_ids_of_waiting_sockets() {
     let router = context.socket(Router).unwrap();
     router.set_router_mandatory(true).unwrap();
     router.bind("inproc://late").unwrap();
-    let mut ids = [(); 2].map(|()| router.recv_multipart_timeout(RECV_TIMEOUT).unwrap().unwrap()[0].to_vec());
+    let mut ids = [(); 2].map(|()| router.within(RECV_TIMEOUT).recv_multipart().unwrap().unwrap()[0].to_vec());
     ids.sort();
     assert_eq!(ids, [b"first".to_vec(), b"second".to_vec()]);
     router.send_multipart(["second", "answer"]).unwrap();
@@ -454,5 +454,5 @@ fn pair_takes_a_waiting_peer_beside_a_closed_one() {
     let pair = context.socket(Pair).unwrap();
     pair.bind("inproc://pair").unwrap();
     open.send("message").unwrap();
-    assert_eq!(pair.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "message");
+    assert_eq!(pair.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "message");
 }

@@ -290,7 +290,7 @@ fn duplicate_of_a_bound_descriptor_cannot_stop_the_io_thread() {
             make_blocking(&duplicate);
             drop(silent_client(&target));
             left.send("still here").unwrap();
-            let message = right.recv_timeout(Duration::from_secs(5)).unwrap();
+            let message = right.within(Duration::from_secs(5)).recv_msg().unwrap();
             assert_eq!(message.expect("the I/O thread waits in accept"), "still here");
         }
         ends.store(true, Ordering::Relaxed);
@@ -340,10 +340,10 @@ fn sockets_work_while_the_limit_of_descriptors_is_zero() {
         assert_eq!(text(&right), "connected");
         limit_descriptors(0);
         // A wait that is bounded polls the socket.
-        let error = right.recv_timeout(Duration::from_millis(50)).unwrap_err();
+        let error = right.within(Duration::from_millis(50)).recv_msg().unwrap_err();
         assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_msg_recv"));
         let sender = thread::scope(|scope| {
-            let waits = scope.spawn(move || right.recv().unwrap());
+            let waits = scope.spawn(move || right.recv_msg().unwrap());
             left.send("Hello").unwrap();
             waits.join().unwrap()
         });

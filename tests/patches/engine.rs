@@ -40,7 +40,7 @@ fn xpub_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
         // The check begins with the second round, when the peer has reconnected.
         publisher.send("news").unwrap();
     }
-    assert_eq!(publisher.recv_timeout(DEADLINE).unwrap().unwrap(), "\x01");
+    assert_eq!(publisher.within(DEADLINE).recv_msg().unwrap().unwrap(), "\x01");
 }
 
 /// The same for the routing id of a ZMTP 1 peer.
@@ -55,9 +55,9 @@ fn router_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
     back.write_all(&[ANONYMOUS, b"\x02\0b"].concat()).unwrap();
     // The socket answers the greeting, so it has read the data behind the greeting.
     back.read_exact(&mut [0]).unwrap();
-    let first = router.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
+    let first = router.within(DEADLINE).recv_multipart().unwrap().unwrap();
     assert_eq!(first[1], "a");
-    assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&first[0][..], b"b"]);
+    assert_eq!(router.within(DEADLINE).recv_multipart().unwrap().unwrap(), [&first[0][..], b"b"]);
 }
 
 /// libzmq answered with 16 bytes of the memory behind the command.
@@ -92,7 +92,7 @@ fn dealer_with_a_full_pipe_accepts_its_connection_again() {
         router.send_multipart([&hello[0][..], b"x"]).unwrap();
     }
     thread::sleep(Duration::from_millis(300));
-    while dealer.recv_timeout(Duration::from_millis(50)).unwrap().is_some() {}
+    while dealer.within(Duration::from_millis(50)).recv_msg().unwrap().is_some() {}
     dealer.send("hello").unwrap();
     router.recv_multipart().unwrap();
 }
@@ -119,9 +119,9 @@ fn engine_ignores_a_ping_after_its_connection_is_lost() {
     drop(peer);
     thread::sleep(Duration::from_millis(150));
     for _ in 0..8 {
-        assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "x");
+        assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "x");
     }
-    assert_eq!(pull.recv_timeout(DEADLINE).unwrap().unwrap(), "y");
+    assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "y");
 }
 
 /// The TTL was multiplied by 100 in 16 bits, so that 655.37 s became 1 ms, and the connection ended.
@@ -135,7 +135,7 @@ fn peer_with_a_long_heartbeat_ttl_keeps_its_connection() {
         // The longest time that a product of 16 bits could give is 65.5 s; these give 64, 28 and 65436 ms.
         thread::sleep(Duration::from_millis(150));
         other.write_all(b"\0\x05still").unwrap();
-        assert_eq!(socket.recv_timeout(DEADLINE).unwrap().unwrap(), "still");
+        assert_eq!(socket.within(DEADLINE).recv_msg().unwrap().unwrap(), "still");
     }
 }
 
@@ -181,7 +181,11 @@ fn connection_that_send_refuses_is_made_again() {
                     // The bound socket loses what it sends before it knows that the connection is lost.
                     eventually("the connection is made again", || {
                         sender.send(&marker[..]).unwrap();
-                        receiver.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|last| last == marker[..])
+                        receiver
+                            .within(Duration::from_millis(10))
+                            .recv_msg()
+                            .unwrap()
+                            .is_some_and(|last| last == marker[..])
                     });
                     while monitor.recv_timeout(Duration::ZERO).unwrap().is_some() {}
                     // A message that is sent in one piece with a marker has another size, and is not refused.
@@ -264,7 +268,7 @@ fn client_gives_up_when_refused_and_retries_when_put_off() {
         client.disconnect(&endpoint).unwrap();
         client.connect(&endpoint).unwrap();
         client.send("Hello").unwrap();
-        assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+        assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
         assert_eq!(decision(&authenticator).0, 200);
     }
 }
@@ -304,7 +308,7 @@ fn full_socket_reads_a_connection_to_its_end_after_its_peer_closed() {
         // The connection ends.
         thread::sleep(if heartbeats == Heartbeats::TimedOut { TIMEOUT + SHORT } else { SHORT });
         for number in 0..COUNT {
-            let message = receiver.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
+            let message = receiver.within(RECV_TIMEOUT).recv_multipart().unwrap();
             let message = message.unwrap_or_else(|| panic!("{endpoint}, {heartbeats:?}, {size}, {number}"));
             assert_eq!(message[message.len() - 1], vec![number; size]);
         }
@@ -360,7 +364,7 @@ fn socket_at_its_mark_receives_what_an_ipc_peer_sent_before_it_closed() {
             if from == Kind::XPub {
                 eventually("the XPUB has a subscription", || {
                     receiver.events().unwrap();
-                    sender.try_recv().unwrap().is_some()
+                    sender.now().recv_msg().unwrap().is_some()
                 });
             }
             for number in 0..COUNT {
@@ -372,7 +376,7 @@ fn socket_at_its_mark_receives_what_an_ipc_peer_sent_before_it_closed() {
             // The receiver's I/O thread hears of the close.
             thread::sleep(SHORT);
             for number in 0..COUNT {
-                let parts = receiver.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
+                let parts = receiver.within(RECV_TIMEOUT).recv_multipart().unwrap();
                 let parts = parts.unwrap_or_else(|| panic!("{from} to {to}: message {number} is lost"));
                 assert_eq!(parts.back().unwrap()[0], number as u8, "{from} to {to}");
             }

@@ -63,7 +63,7 @@ fn probe_follows_a_hello_that_fills_the_pipe() {
                 eventually("a message arrives at the peer", || {
                     // The socket that has bound takes its peer when it is used.
                     prober.events().unwrap();
-                    received = peer.recv_multipart_timeout(Duration::from_millis(5)).unwrap();
+                    received = peer.within(Duration::from_millis(5)).recv_multipart().unwrap();
                     received.is_some()
                 });
                 received.unwrap()
@@ -81,7 +81,7 @@ fn probe_follows_a_hello_that_fills_the_pipe() {
                     Kind::Router => prober.send_multipart(["peer", "message"]).unwrap(),
                     Kind::Rep => {
                         peer.send_multipart(["", "request"]).unwrap();
-                        assert_eq!(prober.recv_timeout(DEADLINE).unwrap().expect("a request"), "request");
+                        assert_eq!(prober.within(DEADLINE).recv_msg().unwrap().expect("a request"), "request");
                         prober.send("message").unwrap();
                     }
                     _ => prober.send("message").unwrap(),
@@ -91,7 +91,7 @@ fn probe_follows_a_hello_that_fills_the_pipe() {
                 if kind == Kind::Req {
                     message.push_back("reply");
                     peer.send_multipart(message).unwrap();
-                    assert_eq!(prober.recv_timeout(DEADLINE).unwrap().expect("a reply"), "reply");
+                    assert_eq!(prober.within(DEADLINE).recv_msg().unwrap().expect("a reply"), "reply");
                 }
             }
         }
@@ -115,11 +115,11 @@ fn welcome_fills_the_pipe() {
             connect(binding, connecting, endpoint, is_late);
             eventually("the welcome arrives", || {
                 xpub.events().unwrap();
-                sub.recv_timeout(Duration::from_millis(5)).unwrap().is_some_and(|message| message == "welcome")
+                sub.within(Duration::from_millis(5)).recv_msg().unwrap().is_some_and(|message| message == "welcome")
             });
             eventually("a message arrives", || {
                 xpub.send("message").unwrap();
-                sub.recv_timeout(Duration::from_millis(5)).unwrap().is_some_and(|message| message == "message")
+                sub.within(Duration::from_millis(5)).recv_msg().unwrap().is_some_and(|message| message == "message")
             });
         }
     }
@@ -137,14 +137,14 @@ fn socket_receives_again_after_hiccups() {
         for _ in 0..3 {
             for text in ["a", "b"] {
                 stream.write_all(&[0, 1, text.as_bytes()[0]]).unwrap();
-                assert_eq!(socket.recv_timeout(DEADLINE).unwrap().expect("a message"), text, "{kind}");
+                assert_eq!(socket.within(DEADLINE).recv_msg().unwrap().expect("a message"), text, "{kind}");
             }
             drop(stream);
-            assert_eq!(socket.recv_timeout(DEADLINE).unwrap().expect("the hiccup"), "hiccup", "{kind}");
+            assert_eq!(socket.within(DEADLINE).recv_msg().unwrap().expect("the hiccup"), "hiccup", "{kind}");
             stream = greeted(&listener, other);
         }
         stream.write_all(&[0, 1, b'z']).unwrap();
-        assert_eq!(socket.recv_timeout(DEADLINE).unwrap().expect("a message"), "z", "{kind}");
+        assert_eq!(socket.within(DEADLINE).recv_msg().unwrap().expect("a message"), "z", "{kind}");
     }
 }
 

@@ -137,7 +137,7 @@ fn connected(context: &Context) -> (Socket<'_, Dealer>, Socket<'_, Dealer>) {
     let (server, client) = (server(context, false), client(context, false));
     client.connect(&server.bind(TCP).unwrap()).unwrap();
     client.send("Hello").unwrap();
-    assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
     (server, client)
 }
 
@@ -149,7 +149,7 @@ fn verdict(context: &Context, server: &Socket<'_, Dealer>, plaintext: bool) -> V
     let client = client(context, plaintext);
     client.connect(&server.bind(TCP).unwrap()).unwrap();
     // If the client is refused already, no peer takes the message.
-    let _ = client.try_send("Hello").unwrap();
+    let _ = client.now().send("Hello").unwrap();
     let mut events = Vec::new();
     loop {
         let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("an event");
@@ -157,7 +157,7 @@ fn verdict(context: &Context, server: &Socket<'_, Dealer>, plaintext: bool) -> V
             Event::Disconnected { .. } => return events,
             Event::HandshakeSucceeded => {
                 events.push(Event::HandshakeSucceeded);
-                assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+                assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
                 return events;
             }
             event => events.push(event.clone()),
@@ -177,7 +177,7 @@ fn gssapi_server_refuses_clients_that_zap_refuses() {
         {
             let events = thread::scope(|scope| {
                 let verdict = scope.spawn(|| verdict(&context, &server(&context, plaintext), plaintext));
-                let request = handler.recv_multipart_timeout(DEADLINE).unwrap().expect("a request");
+                let request = handler.within(DEADLINE).recv_multipart().unwrap().expect("a request");
                 assert_eq!((&request[5], &request[6]), (&"GSSAPI".into(), &"zmq/localhost@TEST".into()));
                 let (version, id) = (request[0].clone(), request[1].clone());
                 let status = status.to_string();
@@ -231,7 +231,7 @@ fn gssapi_peer_cannot_abort_by_what_it_wraps() {
             client.connect(&format!("tcp://127.0.0.1:{}", peer.line().strip_prefix("bound ").unwrap())).unwrap();
             assert_eq!(peer.line(), "dropped", "{when}, {wrap}");
             for socket in [&server, &client] {
-                assert!(socket.try_recv().unwrap().is_none(), "{when}, {wrap}");
+                assert!(socket.now().recv_msg().unwrap().is_none(), "{when}, {wrap}");
             }
         }
         connected(&context);
@@ -324,7 +324,7 @@ fn gssapi_frees_tokens() {
         let send = |count| {
             for _ in 0..count {
                 client.send(vec![0; SIZE]).unwrap();
-                assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message").len(), SIZE);
+                assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a message").len(), SIZE);
             }
         };
         let endpoint = server.last_endpoint().unwrap().unwrap();
@@ -407,7 +407,7 @@ fn gssapi_leaves_memory_that_is_handed_over_unwritten() {
                 // The server can send when it knows its client.
                 for [source, sink] in [[&client, &server], [&server, &client]] {
                     source.send(content.clone()).unwrap();
-                    let received = sink.recv_timeout(DEADLINE).unwrap().expect("a message");
+                    let received = sink.within(DEADLINE).recv_msg().unwrap().expect("a message");
                     assert!(received[..] == content[..], "{endpoint}, {plaintext}, {size}");
                     assert!(content.iter().all(|byte| *byte == b'a'), "{endpoint}, {plaintext}, {size}: written");
                 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use zmq::{Context, Dealer, Flags, Kind, Message, Multipart, Pull, Push, Router, Socket};
+use zmq::{Context, Dealer, Kind, Message, Multipart, Pull, Push, Router, Socket};
 
-use crate::common::{TCP, context, eventually, in_own_process};
+use crate::common::{TCP, context, eventually, in_own_process, send_part};
 use crate::{RECV_TIMEOUT, SHORT, process_commands, wait_for_reaper};
 
 /// The pipe that left changed places with another one, which got the rest of the message.
@@ -29,7 +29,7 @@ fn push_sends_a_message_to_one_peer_when_another_leaves() {
         push.send("after").unwrap();
         let mut whole = 0;
         for pull in pulls.iter().flatten() {
-            while let Some(message) = pull.recv_multipart_timeout(SHORT).unwrap() {
+            while let Some(message) = pull.within(SHORT).recv_multipart().unwrap() {
                 if message != ["before"] && message != ["after"] {
                     assert_eq!(message, ["a", "b"], "{turn}, {leaver}");
                     whole += 1;
@@ -72,7 +72,7 @@ fn router_receives_a_whole_message_when_another_peer_is_replaced() {
             router.recv_multipart().unwrap();
             peer
         });
-        assert_eq!(router.try_recv().unwrap(), None);
+        assert_eq!(router.now().recv_msg().unwrap(), None);
         // The ROUTER serves peers in the order in which it processes their commands.
         for peer in [&first, &second, &third] {
             peer.send("one").unwrap();
@@ -83,12 +83,12 @@ fn router_receives_a_whole_message_when_another_peer_is_replaced() {
         replacement.send_multipart(["a", "b"]).unwrap();
         router.events().unwrap();
         assert_eq!(router.recv_multipart().unwrap(), ["third", "one"]);
-        assert_eq!([(); 2].map(|()| router.recv().unwrap()), ["second", "a"]);
+        assert_eq!([(); 2].map(|()| router.recv_msg().unwrap()), ["second", "a"]);
         // The second peer answers the end of its connection.
         process_commands(&second);
         process_commands(&router);
-        assert_eq!(router.recv().unwrap(), "b");
-        assert_eq!(router.try_recv().unwrap(), None);
+        assert_eq!(router.recv_msg().unwrap(), "b");
+        assert_eq!(router.now().recv_msg().unwrap(), None);
     });
 }
 
@@ -99,14 +99,14 @@ fn dealer_sends_a_whole_message_when_another_peer_leaves() {
     let [first, second, third] = three_peers(&context, &dealer);
     for (peer, name) in [(&first, "first"), (&second, "second")] {
         dealer.send(name).unwrap();
-        assert_eq!(peer.recv().unwrap(), name);
+        assert_eq!(peer.recv_msg().unwrap(), name);
     }
     dealer.send_more("third").unwrap();
     drop(second);
     process_commands(&dealer);
     dealer.send("whole").unwrap();
     assert_eq!(third.recv_multipart().unwrap(), ["third", "whole"]);
-    assert_eq!(first.try_recv().unwrap(), None);
+    assert_eq!(first.now().recv_msg().unwrap(), None);
 }
 
 /// A message counted as sent whose peer had left between two of its parts, if the socket had learned that before.
@@ -125,23 +125,23 @@ fn push_and_dealer_keep_a_message_whose_peer_leaves_between_its_parts() {
                 });
                 let mut first = Some(first);
                 for part in 0..gone_after {
-                    source.send_with(format!("{part}"), Flags::SNDMORE).unwrap();
+                    source.send_more(format!("{part}")).unwrap();
                 }
                 drop(first.take());
                 // The socket processes the end of the pipe before the next part.
                 wait_for_reaper(&context);
                 process_commands(&source);
-                let flags = if gone_after + 1 == parts { Flags::DONTWAIT } else { Flags::SNDMORE | Flags::DONTWAIT };
-                assert!(source.send_with("the next part", flags).is_err(), "{kinds:?}, {gone_after} of {parts}");
+                let next = send_part(&source, "the next part", gone_after + 1 < parts);
+                assert!(next.is_err(), "{kinds:?}, {gone_after} of {parts}");
                 // Sent again, the message goes whole to another peer.
                 let whole: Multipart = (0..parts).map(|part| format!("{part}")).collect();
                 source.send_multipart(&whole).unwrap();
-                let mut received = second.recv_multipart_timeout(RECV_TIMEOUT).unwrap().unwrap();
+                let mut received = second.within(RECV_TIMEOUT).recv_multipart().unwrap().unwrap();
                 if kinds.1 == Kind::Router {
                     received.pop_front();
                 }
                 assert_eq!(received, whole);
-                assert_eq!(second.recv_multipart_timeout(SHORT).unwrap(), None);
+                assert_eq!(second.within(SHORT).recv_multipart().unwrap(), None);
             }
         }
     }
@@ -180,20 +180,20 @@ fn parts_of_a_message_are_freed_when_their_peer_leaves_before_the_last() {
             source.set_immediate(true).unwrap();
             let (server, client) = if binds { (&source, &sink) } else { (&sink, &source) };
             client.connect(&server.bind(endpoint).unwrap()).unwrap();
-            let send_more = |message: Message| source.send_with(message, Flags::SNDMORE | Flags::DONTWAIT);
+            let send_more = |message: Message| source.now().send_more(message);
             if from == Kind::Router {
                 source.set_router_mandatory(true).unwrap();
             }
             eventually("the peer is there", || match from {
-                Kind::Router => send_more("sink".into()).is_ok(),
+                Kind::Router => send_more("sink".into()).is_ok_and(|sent| sent.is_sent()),
                 _ => {
-                    let _ = source.try_send("are you there?");
-                    sink.recv_timeout(SHORT).unwrap().is_some()
+                    let _ = source.now().send("are you there?");
+                    sink.within(SHORT).recv_msg().unwrap().is_some()
                 }
             });
             let owner = Arc::new(());
             for _ in 0..2 {
-                send_more(Message::from_owner(Owner(owner.clone()))).unwrap();
+                assert!(send_more(Message::from_owner(Owner(owner.clone()))).unwrap().is_sent());
             }
             drop(sink);
             eventually("the parts are freed", || {

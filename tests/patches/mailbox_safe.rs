@@ -18,7 +18,7 @@ fn threads_do_not_deadlock_when_their_sockets_send_each_other_commands() {
             scope.spawn(|| {
                 for _ in 0..20_000 {
                     socket.send("x").unwrap();
-                    socket.recv().unwrap();
+                    socket.recv_msg().unwrap();
                 }
             });
         }
@@ -38,7 +38,7 @@ fn send_waits_for_a_connection_that_another_thread_makes() {
             source.connect(&endpoint).unwrap();
             sending.join().unwrap().unwrap();
         });
-        assert_eq!(sink.recv().unwrap(), "Hello");
+        assert_eq!(sink.recv_msg().unwrap(), "Hello");
     }
 }
 
@@ -53,12 +53,12 @@ fn peer_is_unreachable_when_it_is_full_and_gone() {
     client.set_rcvhwm(1).unwrap();
     client.connect("inproc://full").unwrap();
     client.send("one").unwrap();
-    let from = server.recv().unwrap().routing_id().unwrap();
+    let from = server.recv_msg().unwrap().routing_id().unwrap();
     // SERVER reads neither this message nor the end of the pipe behind it.
     client.send("two").unwrap();
     let mut message = Message::from("x");
     message.set_routing_id(from).unwrap();
-    while server.try_send(&message).unwrap().is_sent() {}
+    while server.now().send(&message).unwrap().is_sent() {}
     thread::scope(|scope| {
         let waits = scope.spawn(|| server.send(&message).unwrap_err().error().errno());
         thread::sleep(Duration::from_millis(20));

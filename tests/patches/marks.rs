@@ -21,12 +21,12 @@ fn raised_sndhwm_makes_room_at_once() {
         pusher.set_sndhwm(10).unwrap();
         pusher.connect(&endpoint(&listener)).unwrap();
         let mut sent = 0;
-        while pusher.try_send("x").unwrap().is_sent() {
+        while pusher.now().send("x").unwrap().is_sent() {
             sent += 1;
         }
         assert_eq!(sent, 10);
         pusher.set_sndhwm(raised).unwrap();
-        assert!(pusher.send_timeout("x", DEADLINE).unwrap().is_sent(), "{raised}");
+        assert!(pusher.within(DEADLINE).send("x").unwrap().is_sent(), "{raised}");
     }
 }
 
@@ -40,12 +40,12 @@ fn lowered_sndhwm_counts_what_the_peer_has_read() {
     puller.connect(&endpoint).unwrap();
     for _ in 0..400 {
         pusher.send("x").unwrap();
-        puller.recv().unwrap();
+        puller.recv_msg().unwrap();
     }
     pusher.set_sndhwm(5).unwrap();
     for _ in 0..100 {
-        assert!(pusher.send_timeout("x", DEADLINE).unwrap().is_sent());
-        puller.recv().unwrap();
+        assert!(pusher.within(DEADLINE).send("x").unwrap().is_sent());
+        puller.recv_msg().unwrap();
     }
 }
 
@@ -75,7 +75,7 @@ fn router_finishes_a_message_when_the_mark_is_lowered_in_its_middle() {
         router.set_sndhwm(1).unwrap();
         router.send("done").unwrap();
         for _ in 0..6 {
-            assert_eq!(dealer.recv().unwrap(), "x");
+            assert_eq!(dealer.recv_msg().unwrap(), "x");
         }
         let last = dealer.recv_multipart().unwrap();
         assert_eq!(last.len(), 2, "round {round}");
@@ -100,7 +100,7 @@ fn push_finishes_a_message_when_the_mark_is_lowered_in_its_middle() {
         push.set_sndhwm(1).unwrap();
         push.send("done").unwrap();
         for _ in 0..6 {
-            assert_eq!(pull.recv().unwrap(), "x");
+            assert_eq!(pull.recv_msg().unwrap(), "x");
         }
         assert!(push.events().is_ok());
         let last = pull.recv_multipart().unwrap();
@@ -128,13 +128,13 @@ fn pub_sends_whole_messages_when_the_mark_is_lowered_in_their_middle() {
     publisher.send("done").unwrap();
     publisher.set_sndhwm(2).unwrap();
     for _ in 0..2 {
-        assert_eq!(subscriber.recv().unwrap(), "x");
+        assert_eq!(subscriber.recv_msg().unwrap(), "x");
     }
     // The PUB processes the report of what the SUB has read.
     publisher.events().unwrap();
     publisher.send("x").unwrap();
-    assert_eq!(subscriber.recv_multipart_timeout(RECV_TIMEOUT).unwrap().unwrap(), ["begun", "done"]);
-    assert_eq!(subscriber.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "x");
+    assert_eq!(subscriber.within(RECV_TIMEOUT).recv_multipart().unwrap().unwrap(), ["begun", "done"]);
+    assert_eq!(subscriber.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "x");
 }
 
 /// Changes marks at both ends while peers connect and leave and readers pause. The last 2000 messages must arrive.
@@ -154,8 +154,8 @@ fn change_marks_under_traffic(endpoint: &str) {
         client.connect(&endpoint).unwrap();
         for (step, mark) in marks.into_iter().cycle().take(60).enumerate() {
             for _ in 0..8 {
-                let _ = server.try_send_multipart(["down", "x"]);
-                let _ = client.try_send_multipart(["up", "x"]);
+                let _ = server.now().send_multipart(["down", "x"]);
+                let _ = client.now().send_multipart(["up", "x"]);
             }
             match (step + round as usize) % 4 {
                 0 => server.set_sndhwm(mark).unwrap(),
@@ -164,13 +164,13 @@ fn change_marks_under_traffic(endpoint: &str) {
                 _ => server.set_rcvhwm(mark).unwrap(),
             }
             if step % 3 == 0 {
-                while let Some(message) = client.try_recv_multipart().unwrap() {
+                while let Some(message) = client.now().recv_multipart().unwrap() {
                     assert!(message.iter().eq(["down", "x"]), "{message:?}");
                     received += 1;
                 }
             }
             if step % 5 == 0 {
-                while let Some(message) = server.try_recv_multipart().unwrap() {
+                while let Some(message) = server.now().recv_multipart().unwrap() {
                     assert!(message.iter().eq(["up", "x"]), "{message:?}");
                     received += 1;
                 }
@@ -224,8 +224,8 @@ fn inproc_writer_continues_when_a_mark_is_lowered() {
     push.set_sndhwm(2).unwrap();
     pull.events().unwrap();
     for number in 0..2000 {
-        assert!(push.send_timeout("x", RECV_TIMEOUT).unwrap().is_sent(), "{number}");
-        assert!(pull.recv_timeout(RECV_TIMEOUT).unwrap().is_some(), "{number}");
+        assert!(push.within(RECV_TIMEOUT).send("x").unwrap().is_sent(), "{number}");
+        assert!(pull.within(RECV_TIMEOUT).recv_msg().unwrap().is_some(), "{number}");
     }
 }
 
@@ -237,16 +237,16 @@ fn inproc_writer_continues_when_its_endpoint_is_bound_late() {
         let dealer = context.socket(Dealer).unwrap();
         dealer.set_sndhwm(sending).unwrap();
         dealer.connect("inproc://router").unwrap();
-        while dealer.try_send("early").unwrap().is_sent() {}
+        while dealer.now().send("early").unwrap().is_sent() {}
         let router = context.socket(Router).unwrap();
         router.set_rcvhwm(receiving).unwrap();
         router.bind("inproc://router").unwrap();
         for _ in 0..sending {
-            assert_eq!(router.recv_multipart_timeout(RECV_TIMEOUT).unwrap().unwrap()[1], "early");
+            assert_eq!(router.within(RECV_TIMEOUT).recv_multipart().unwrap().unwrap()[1], "early");
         }
         for number in 0..2000 {
-            assert!(dealer.send_timeout("x", RECV_TIMEOUT).unwrap().is_sent(), "{sending}, {receiving}: {number}");
-            assert!(router.recv_multipart_timeout(RECV_TIMEOUT).unwrap().is_some());
+            assert!(dealer.within(RECV_TIMEOUT).send("x").unwrap().is_sent(), "{sending}, {receiving}: {number}");
+            assert!(router.within(RECV_TIMEOUT).recv_multipart().unwrap().is_some());
         }
     }
 }
@@ -275,7 +275,7 @@ fn dealers_continue_after_random_changes_of_marks() {
             _ => {
                 right.connect("inproc://marks").unwrap();
                 for _ in 0..random(5) {
-                    let _ = right.try_send("early").unwrap();
+                    let _ = right.now().send("early").unwrap();
                 }
                 if random(2) == 0 {
                     right.set_sndhwm(MARKS[random(8)]).unwrap();
@@ -294,14 +294,14 @@ fn dealers_continue_after_random_changes_of_marks() {
             }
             for socket in [&left, &right] {
                 for _ in 0..random(12) {
-                    let _ = socket.try_send("x").unwrap();
+                    let _ = socket.now().send("x").unwrap();
                 }
             }
-            while left.try_recv().unwrap().is_some() {}
-            while right.try_recv().unwrap().is_some() {}
+            while left.now().recv_msg().unwrap().is_some() {}
+            while right.now().recv_msg().unwrap().is_some() {}
             for (from, to) in [(&left, &right), (&right, &left)] {
-                assert!(from.send_timeout("last", RECV_TIMEOUT).unwrap().is_sent(), "{round}, {step}");
-                while to.recv_timeout(RECV_TIMEOUT).unwrap().expect("the last") != "last" {}
+                assert!(from.within(RECV_TIMEOUT).send("last").unwrap().is_sent(), "{round}, {step}");
+                while to.within(RECV_TIMEOUT).recv_msg().unwrap().expect("the last") != "last" {}
             }
         }
     }
@@ -321,7 +321,7 @@ fn zap_user_id_takes_no_place_in_the_pipe() {
     push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     for _ in 0..10 {
         push.send("x").unwrap();
-        assert_eq!(pull.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message"), "x");
+        assert_eq!(pull.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message"), "x");
     }
 }
 
@@ -339,7 +339,7 @@ fn while_peers_leave(work: impl Fn(&Socket<'_, Pub>)) {
             let subscriber = context.socket(Sub).unwrap();
             subscriber.connect(&endpoint).unwrap();
             subscriber.subscribe("").unwrap();
-            served += usize::from(subscriber.recv_timeout(Duration::from_millis(100)).unwrap().is_some());
+            served += usize::from(subscriber.within(Duration::from_millis(100)).recv_msg().unwrap().is_some());
         }
         served
     });

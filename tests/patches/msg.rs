@@ -59,7 +59,7 @@ fn content_of_a_received_message_is_aligned() {
     push.connect(&pull.bind(TCP).unwrap()).unwrap();
     for _ in 0..100 {
         push.send(vec![0; 100]).unwrap();
-        let mut message = pull.recv().unwrap();
+        let mut message = pull.recv_msg().unwrap();
         let second = message.as_raw().cast::<*mut *mut c_void>().wrapping_add(1);
         // SAFETY: the message is large, so its second word is the pointer to its content.
         let content = unsafe { *second };

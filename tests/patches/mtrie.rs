@@ -22,7 +22,7 @@ fn topics_count_has_no_topics_of_peers_that_left() {
         });
         assert!(publisher.wait_for_topics(3, DEADLINE).unwrap());
         drop(leaves);
-        while publisher.recv_timeout(DEADLINE).unwrap().expect("the end of a subscription") != b"\0a"[..] {}
+        while publisher.within(DEADLINE).recv_msg().unwrap().expect("the end of a subscription") != b"\0a"[..] {}
         assert!(publisher.wait_for_topics(2, Duration::ZERO).unwrap(), "{endpoint}");
         assert!(!publisher.wait_for_topics(3, Duration::ZERO).unwrap(), "{endpoint}");
         drop(stays);

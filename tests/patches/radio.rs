@@ -46,7 +46,7 @@ fn long_group_reaches_several_dishes() {
                 }
             }
             for (dish, heard) in dishes.iter().zip(&mut heard) {
-                while let Some(message) = dish.try_recv().unwrap() {
+                while let Some(message) = dish.now().recv_msg().unwrap() {
                     assert_eq!(message.group(), group);
                     heard[usize::from(message[0])] = true;
                 }
@@ -92,13 +92,13 @@ fn heartbeats_end_no_connection_of_radio_and_dish() {
         dish.connect(&endpoint).unwrap();
         eventually("the RADIO knows the group", || {
             radio.send_to_group("group", "first").unwrap();
-            dish.try_recv().unwrap().is_some()
+            dish.now().recv_msg().unwrap().is_some()
         });
-        while dish.recv_timeout(Duration::from_millis(50)).unwrap().is_some() {}
+        while dish.within(Duration::from_millis(50)).recv_msg().unwrap().is_some() {}
         // Some twenty heartbeats come, some of them between two messages.
         for number in 0..50_u8 {
             radio.send_to_group("group", [number]).unwrap();
-            let message = dish.recv_timeout(DEADLINE).unwrap().expect("the message arrives");
+            let message = dish.within(DEADLINE).recv_msg().unwrap().expect("the message arrives");
             assert_eq!(message[..], [number], "{endpoint}, {of_radio}, {of_dish}");
             thread::sleep(Duration::from_millis(1));
         }
@@ -117,18 +117,18 @@ fn radio_drops_only_messages_without_room() {
     dish.join("news").unwrap();
     eventually("the group is joined", || {
         radio.send_to_group("news", "probe").unwrap();
-        dish.try_recv().unwrap().is_some()
+        dish.now().recv_msg().unwrap().is_some()
     });
-    while dish.try_recv().unwrap().is_some() {}
+    while dish.now().recv_msg().unwrap().is_some() {}
     for number in 0..500_u16 {
         radio.send_to_group("news", number.to_be_bytes()).unwrap();
-        assert_eq!(dish.try_recv().unwrap().expect("a message"), number.to_be_bytes());
+        assert_eq!(dish.now().recv_msg().unwrap().expect("a message"), number.to_be_bytes());
     }
     // A message without room is dropped as before.
     for _ in 0..10 {
         radio.send_to_group("news", "x").unwrap();
     }
-    assert_eq!(std::iter::from_fn(|| dish.try_recv().unwrap()).count(), 2);
+    assert_eq!(std::iter::from_fn(|| dish.now().recv_msg().unwrap()).count(), 2);
 }
 
 /// DISH queued each join and each leave while it had no RADIO.
@@ -182,7 +182,7 @@ fn radio_hears_of_the_groups_in_force_after_many_changes() {
             (0..GROUPS).for_each(|number| radio.send_to_group(&group(number), "news").unwrap());
             // The last one tells that the others have come, or do not come.
             radio.send_to_group(expected.last().unwrap(), "end").unwrap();
-            while let Some(message) = dish.recv_timeout(Duration::from_millis(20)).unwrap() {
+            while let Some(message) = dish.within(Duration::from_millis(20)).recv_msg().unwrap() {
                 if message == "end" {
                     break;
                 }

@@ -35,14 +35,14 @@ fn req_ends_a_request_whose_peer_left_with_the_last_part() {
         }
         assert!(server.is_none());
         // The REQ waits for the reply, as it does if its peer leaves right after a request.
-        assert!(client.recv_timeout(SHORT).unwrap().is_none());
+        assert!(client.within(SHORT).recv_msg().unwrap().is_none());
         let server = context.socket(Rep).unwrap();
         server.connect("inproc://client").unwrap();
         for _ in 0..3 {
             client.send("request").unwrap();
-            assert_eq!(server.recv_timeout(RECV_TIMEOUT).unwrap().expect("a request"), "request");
+            assert_eq!(server.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a request"), "request");
             server.send("reply").unwrap();
-            assert_eq!(client.recv_timeout(RECV_TIMEOUT).unwrap().expect("a reply"), "reply");
+            assert_eq!(client.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a reply"), "reply");
         }
     }
 }
@@ -69,11 +69,11 @@ fn pair_drops_the_rest_of_a_message_whose_peer_left() {
         let refused = match round % 3 {
             0 => left.send_more("rest").unwrap_err(),
             1 => left.send("second half").unwrap_err(),
-            _ => left.send_timeout("second half", RECV_TIMEOUT).unwrap_err(),
+            _ => left.within(RECV_TIMEOUT).send("second half").unwrap_err(),
         };
         assert_eq!(refused.error().errno(), Errno::ECONNRESET);
         left.send("whole").unwrap();
-        let message = second.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
+        let message = second.within(DEADLINE).recv_multipart().unwrap().unwrap();
         assert_eq!(message, ["whole"], "round {round}");
         drop(second);
         wait_for_reaper(&context);

@@ -23,19 +23,19 @@ fn router_renames_peers_that_announce_one_of_its_own_ids() {
     let first = context.socket(Dealer).unwrap();
     first.connect(&endpoint).unwrap();
     first.send("first").unwrap();
-    let id = router.recv_multipart_timeout(DEADLINE).unwrap().unwrap()[0].to_vec();
+    let id = router.within(DEADLINE).recv_multipart().unwrap().unwrap()[0].to_vec();
     let number = u32::from_be_bytes(id[1..].try_into().unwrap());
     let next = |by: u32| [&[0][..], &number.wrapping_add(by).to_be_bytes()].concat();
 
     let mut thief = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
     greet(&mut thief, &[("Socket-Type", b"DEALER"), ("Identity", &next(2))]);
     thief.write_all(b"\0\x01x").unwrap();
-    assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&next(1)[..], b"x"], "a peer like any");
+    assert_eq!(router.within(DEADLINE).recv_multipart().unwrap().unwrap(), [&next(1)[..], b"x"], "a peer like any");
 
     let last = context.socket(Dealer).unwrap();
     last.connect(&endpoint).unwrap();
     last.send("last").unwrap();
-    assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&next(2)[..], b"last"]);
+    assert_eq!(router.within(DEADLINE).recv_multipart().unwrap().unwrap(), [&next(2)[..], b"last"]);
 }
 
 /// Connects to a peer under an id of the form that libzmq generates, which [`Socket::connect_with_routing_id`] refuses.
@@ -107,7 +107,7 @@ fn mandatory_router_reports_a_full_peer_that_left() {
     dealer.send("one").unwrap();
     router.recv_multipart().unwrap();
     dealer.send("two").unwrap();
-    while router.try_send_multipart(["dealer", "x"]).unwrap().is_sent() {}
+    while router.now().send_multipart(["dealer", "x"]).unwrap().is_sent() {}
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(20));
@@ -133,9 +133,9 @@ fn rep_sends_every_reply_that_has_room() {
         client.send_multipart([&[][..], &number.to_be_bytes()]).unwrap();
     }
     for number in 0..500_u16 {
-        let request = server.recv().unwrap();
+        let request = server.recv_msg().unwrap();
         server.send(request).unwrap();
-        let reply = client.try_recv_multipart().unwrap().expect("a reply");
+        let reply = client.now().recv_multipart().unwrap().expect("a reply");
         assert_eq!(reply, [&[][..], &number.to_be_bytes()]);
     }
 }
@@ -154,13 +154,13 @@ fn router_drops_only_messages_without_room() {
     router.recv_multipart().unwrap();
     for number in 0..500_u16 {
         router.send_multipart([b"d", &number.to_be_bytes()[..]]).unwrap();
-        assert_eq!(dealer.try_recv().unwrap().expect("a message"), number.to_be_bytes());
+        assert_eq!(dealer.now().recv_msg().unwrap().expect("a message"), number.to_be_bytes());
     }
     // A message without room is dropped as before.
     for _ in 0..10 {
         router.send_multipart(["d", "x"]).unwrap();
     }
-    assert_eq!(std::iter::from_fn(|| dealer.try_recv().unwrap()).count(), 2);
+    assert_eq!(std::iter::from_fn(|| dealer.now().recv_msg().unwrap()).count(), 2);
 }
 
 /// The full pipe had no room for the peer's routing id. The handshake did not end, and libzmq took the next message for a
@@ -186,10 +186,10 @@ fn router_with_a_full_pipe_gets_its_connection_back() {
             process_commands(&dealer);
             eventually("the port is free", || dealer.bind(&endpoint).is_ok());
             // The ROUTER is not read before the connection exists, and the connection has data at once.
-            assert!(dealer.send_timeout(round.to_string(), RECV_TIMEOUT).unwrap().is_sent(), "{mark}: {round}");
+            assert!(dealer.within(RECV_TIMEOUT).send(round.to_string()).unwrap().is_sent(), "{mark}: {round}");
             thread::sleep(SHORT);
             for number in 0..=mark {
-                let message = router.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
+                let message = router.within(RECV_TIMEOUT).recv_multipart().unwrap();
                 let message = message.unwrap_or_else(|| panic!("{mark}: {round}: {number} alone"));
                 assert_eq!(message[1], round.to_string().as_bytes());
             }
@@ -220,11 +220,11 @@ fn router_knows_a_peer_that_returns_before_its_messages_are_read() {
     router.events().unwrap();
     let dealer = connect();
     dealer.send("again").unwrap();
-    let received = [(); 4].map(|()| router.recv_multipart_timeout(RECV_TIMEOUT).unwrap().expect("a message"));
+    let received = [(); 4].map(|()| router.within(RECV_TIMEOUT).recv_multipart().unwrap().expect("a message"));
     let again = received.iter().find(|message| message[1] == "again").expect("the message of the peer that returned");
     assert_eq!(again[0], "d");
     router.send_multipart(["d", "welcome"]).unwrap();
-    assert_eq!(dealer.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message"), "welcome");
+    assert_eq!(dealer.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message"), "welcome");
 }
 
 /// The ROUTER took the probe for the peer's routing id, and the routing id was lost.
@@ -237,9 +237,9 @@ fn probe_router_works_when_the_endpoint_is_bound_late() {
     dealer.set_routing_id("d").unwrap();
     dealer.set_probe_router(true).unwrap();
     dealer.bind("inproc://dealer").unwrap();
-    assert_eq!(router.recv_multipart_timeout(RECV_TIMEOUT).unwrap().expect("a probe"), ["d", ""]);
+    assert_eq!(router.within(RECV_TIMEOUT).recv_multipart().unwrap().expect("a probe"), ["d", ""]);
     router.send_multipart(["d", "hello"]).unwrap();
-    assert_eq!(dealer.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "hello");
+    assert_eq!(dealer.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "hello");
 }
 
 /// The REP took the next reply for the rest of the malformed message, and dropped it.
@@ -257,9 +257,9 @@ fn rep_answers_after_a_malformed_request_whose_sender_left() {
     let client = context.socket(Req).unwrap();
     client.connect("inproc://server").unwrap();
     client.send("request").unwrap();
-    assert_eq!(server.recv_timeout(RECV_TIMEOUT).unwrap().expect("a request"), "request");
+    assert_eq!(server.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a request"), "request");
     server.send("reply").unwrap();
-    assert_eq!(client.recv_timeout(RECV_TIMEOUT).unwrap().expect("a reply"), "reply");
+    assert_eq!(client.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a reply"), "reply");
 }
 
 /// Runs `body`, which must return ETERM, in a thread of its own: the test fails if it never ends.
@@ -284,10 +284,10 @@ fn router_and_rep_remember_a_shutdown_that_arrives_in_mid_call() {
         dealer.connect("inproc://router").unwrap();
         dealer.send("hello").unwrap();
         router.recv_multipart().unwrap();
-        while router.try_send_multipart(["d", "x"]).unwrap().is_sent() {}
+        while router.now().send_multipart(["d", "x"]).unwrap().is_sent() {}
         // A send processes commands only now and then. This send has, so the next does not.
         thread::sleep(Duration::from_millis(5));
-        assert!(!router.try_send_multipart(["d", "x"]).unwrap().is_sent());
+        assert!(!router.now().send_multipart(["d", "x"]).unwrap().is_sent());
         context.shutdown().unwrap();
         router.send_multipart(["d", "x"]).unwrap_err().error().errno()
     });
@@ -303,11 +303,11 @@ fn router_and_rep_remember_a_shutdown_that_arrives_in_mid_call() {
         client.send_multipart(["", "two"]).unwrap();
         client.send("malformed").unwrap();
         for _ in 0..2 {
-            let request = server.recv().unwrap();
+            let request = server.recv_msg().unwrap();
             server.send(request).unwrap();
         }
         context.shutdown().unwrap();
-        server.recv().unwrap_err().errno()
+        server.recv_msg().unwrap_err().errno()
     });
 }
 
@@ -338,7 +338,7 @@ fn router_drops_no_message_while_another_peer_sends_commands() {
         });
         let dropped = (0..50_000).find(|_| {
             router.send_multipart(["d", "x"]).unwrap();
-            dealer.try_recv().unwrap().is_none()
+            dealer.now().recv_msg().unwrap().is_none()
         });
         done.store(true, Ordering::Relaxed);
         dropped
@@ -358,9 +358,9 @@ fn router_keeps_ids_that_begin_with_a_zero_and_are_not_like_its_own() {
         dealer.set_routing_id(id).unwrap();
         dealer.connect(&endpoint).unwrap();
         dealer.send("x").unwrap();
-        assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [id, b"x"]);
+        assert_eq!(router.within(DEADLINE).recv_multipart().unwrap().unwrap(), [id, b"x"]);
         router.send_multipart([id, b"y"]).unwrap();
-        assert_eq!(dealer.recv_timeout(DEADLINE).unwrap().unwrap(), "y");
+        assert_eq!(dealer.within(DEADLINE).recv_msg().unwrap().unwrap(), "y");
     }
 }
 
@@ -374,10 +374,10 @@ fn stream_reports_a_client_that_left() {
         let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
         let mut client = TcpStream::connect(&endpoint["tcp://".len()..]).unwrap();
         client.write_all(b"request").unwrap();
-        let id = server.recv_multipart_timeout(DEADLINE).unwrap().unwrap()[0].to_vec();
-        assert_eq!(server.recv_multipart_timeout(DEADLINE).unwrap().unwrap()[1], "request");
+        let id = server.within(DEADLINE).recv_multipart().unwrap().unwrap()[0].to_vec();
+        assert_eq!(server.within(DEADLINE).recv_multipart().unwrap().unwrap()[1], "request");
         let answer = || [id.clone(), vec![b'x'; 100_000]];
-        while is_full && server.send_multipart_timeout(answer(), SHORT).unwrap().is_sent() {}
+        while is_full && server.within(SHORT).send_multipart(answer()).unwrap().is_sent() {}
         thread::scope(|scope| {
             scope.spawn(|| {
                 thread::sleep(SHORT);
@@ -392,7 +392,7 @@ fn stream_reports_a_client_that_left() {
             assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
         });
         // The notice of its end.
-        assert_eq!(server.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [&id[..], b""]);
+        assert_eq!(server.within(DEADLINE).recv_multipart().unwrap().unwrap(), [&id[..], b""]);
         assert_eq!(server.send_multipart(answer()).unwrap_err().error().errno(), Errno::EHOSTUNREACH);
     }
 }
@@ -424,7 +424,7 @@ fn router_receives_the_old_messages_of_a_peer_that_comes_back_under_its_id() {
             process_commands(&router);
         }
         let mut received = 0;
-        while let Some(message) = router.recv_multipart_timeout(Duration::from_millis(200)).unwrap() {
+        while let Some(message) = router.within(Duration::from_millis(200)).recv_multipart().unwrap() {
             assert_eq!(message[0], "peer", "{endpoint}, {handover}, {received}");
             received += 1;
         }
@@ -468,7 +468,7 @@ fn router_receives_each_message_of_a_peer_that_keeps_coming_back_under_its_id() 
         let mut received = Vec::new();
         let timeout = if waits { DEADLINE } else { 3 * SHORT };
         while received.len() < usize::from(VISITS * MESSAGES) {
-            let Some(message) = router.recv_multipart_timeout(timeout).unwrap() else { break };
+            let Some(message) = router.within(timeout).recv_multipart().unwrap() else { break };
             assert_eq!(message[0], "peer", "{what}");
             received.push([message[1][0], message[1][1]]);
         }
@@ -510,10 +510,10 @@ fn router_knows_a_server_that_comes_back_under_another_id() {
             }
             if sends_first {
                 server.send("hello").unwrap();
-                assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), [name, "hello"]);
+                assert_eq!(router.within(DEADLINE).recv_multipart().unwrap().unwrap(), [name, "hello"]);
             }
             eventually("the server is known by its id", || router.send_multipart([name, "job"]).is_ok());
-            assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "job");
+            assert_eq!(server.within(DEADLINE).recv_msg().unwrap().unwrap(), "job");
             for old in ["first", "second", "third"].into_iter().filter(|old| *old != name) {
                 assert_eq!(router.send_multipart([old, "x"]).unwrap_err().error().errno(), Errno::EHOSTUNREACH);
             }
@@ -536,10 +536,10 @@ fn router_keeps_the_id_that_was_set_for_a_server() {
             router.connect_with_routing_id("mine", &endpoint).unwrap();
         }
         server.send("hello").unwrap();
-        assert_eq!(router.recv_multipart_timeout(DEADLINE).unwrap().unwrap(), ["mine", "hello"]);
+        assert_eq!(router.within(DEADLINE).recv_multipart().unwrap().unwrap(), ["mine", "hello"]);
         assert_eq!(router.send_multipart([name, "x"]).unwrap_err().error().errno(), Errno::EHOSTUNREACH);
         router.send_multipart(["mine", "job"]).unwrap();
-        assert_eq!(server.recv_timeout(DEADLINE).unwrap().unwrap(), "job");
+        assert_eq!(server.within(DEADLINE).recv_msg().unwrap().unwrap(), "job");
     }
 }
 

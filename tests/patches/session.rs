@@ -25,7 +25,7 @@ fn assert_pipe_is_read_to_its_end(kind: Kind, prepare: impl Fn(&Socket<'_>), beg
     // libzmq processes the loss of the connection in the middle of a message; it aborted here.
     process_commands(&socket);
     for round in 0..3 {
-        let message = socket.try_recv_multipart().unwrap().expect("what has come over the connection");
+        let message = socket.now().recv_multipart().unwrap().expect("what has come over the connection");
         let parts = match kind {
             Kind::Dealer => 2,
             Kind::Router => 3,
@@ -57,7 +57,7 @@ fn lost_connection_is_read_to_its_end() {
             0
         };
         let part = |socket: &Socket<'_>| {
-            socket.recv().unwrap();
+            socket.recv_msg().unwrap();
             1
         };
         for kind in [Kind::Dealer, Kind::Router, Kind::Rep] {
@@ -81,15 +81,15 @@ fn pull_without_reconnect_keeps_what_it_received() {
             push.send_multipart(["a", "b"]).unwrap();
         }
         if half {
-            assert_eq!(pull.recv().unwrap(), "a");
+            assert_eq!(pull.recv_msg().unwrap(), "a");
         }
         drop(push);
         process_commands(&pull);
         if half {
-            assert_eq!(pull.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "b");
+            assert_eq!(pull.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "b");
         }
         for _ in usize::from(half)..100 {
-            assert_eq!(pull.recv_multipart_timeout(RECV_TIMEOUT).unwrap().unwrap(), ["a", "b"]);
+            assert_eq!(pull.within(RECV_TIMEOUT).recv_multipart().unwrap().unwrap(), ["a", "b"]);
         }
     }
 }
@@ -105,7 +105,7 @@ fn immediate_can_be_unset_before_the_connection_is_lost() {
     process_commands(&dealer);
     drop(peer);
     process_commands(&dealer);
-    assert_eq!(dealer.try_recv().unwrap(), None);
+    assert_eq!(dealer.now().recv_msg().unwrap(), None);
 }
 
 /// The socket did not know which pipe belonged to the connection. The pipe ended without its linger period.
@@ -123,7 +123,7 @@ fn push_with_immediate_sends_its_queue_after_a_disconnect() {
     }
     push.disconnect(&endpoint).unwrap();
     for number in 0..500 {
-        assert!(pull.recv_timeout(RECV_TIMEOUT).unwrap().is_some(), "{number} alone");
+        assert!(pull.within(RECV_TIMEOUT).recv_msg().unwrap().is_some(), "{number} alone");
     }
 }
 
@@ -139,7 +139,7 @@ fn second_connection_to_an_endpoint_outlives_the_first() {
     drop(first);
     process_commands(&pull);
     second.write_all(b"\0\x01x").unwrap();
-    assert_eq!(pull.recv_timeout(DEADLINE).unwrap().expect("a message"), "x");
+    assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().expect("a message"), "x");
 }
 
 /// The socket keeps its connections by the text of their endpoint, and looked for the resolved address. So it kept a
@@ -179,7 +179,7 @@ fn push_with_immediate_sends_its_queue_after_a_reconnect_to_a_host_name() {
     drop((greeted(&first, "PULL"), first));
     eventually("the port is free", || pull.bind(&format!("tcp://127.0.0.1:{port}")).is_ok());
     push.send("first").unwrap();
-    while pull.recv_timeout(Duration::from_millis(50)).unwrap().is_none() {
+    while pull.within(Duration::from_millis(50)).recv_msg().unwrap().is_none() {
         push.send("again").unwrap();
     }
     for _ in 0..500 {
@@ -188,7 +188,7 @@ fn push_with_immediate_sends_its_queue_after_a_reconnect_to_a_host_name() {
     push.disconnect(&endpoint).unwrap();
     for number in 0..500 {
         let large = |message: zmq::Message| message.len() == 100_000;
-        while !large(pull.recv_timeout(RECV_TIMEOUT).unwrap().unwrap_or_else(|| panic!("{number} alone"))) {}
+        while !large(pull.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap_or_else(|| panic!("{number} alone"))) {}
     }
 }
 
@@ -209,10 +209,10 @@ fn stream_with_a_full_pipe_reports_the_end_of_a_connection() {
             }
             drop(peer);
             thread::sleep(SHORT);
-            assert_eq!(stream.recv_multipart_timeout(RECV_TIMEOUT).unwrap().expect("a connection")[1], "");
+            assert_eq!(stream.within(RECV_TIMEOUT).recv_multipart().unwrap().expect("a connection")[1], "");
             let mut received = 0;
             loop {
-                let message = stream.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
+                let message = stream.within(RECV_TIMEOUT).recv_multipart().unwrap();
                 let message = message.unwrap_or_else(|| panic!("no end where the mark is {mark}"));
                 if message[1].is_empty() {
                     break;
@@ -247,7 +247,7 @@ fn connection_can_be_lost_in_mid_message_after_its_pipe_ended() {
 /// Sends a message from `peer` to `bound`, with what the kind of `bound` needs before that.
 fn deliver(bound: &Socket<'_>, peer: &Socket<'_>) {
     let send = |from: &Socket<'_>, to: &Socket<'_>| {
-        assert!(from.send_timeout("message", DEADLINE).unwrap().is_sent());
+        assert!(from.within(DEADLINE).send("message").unwrap().is_sent());
         let message = next(to);
         assert_eq!(message[message.len() - 1], b"message");
     };
@@ -260,7 +260,7 @@ fn deliver(bound: &Socket<'_>, peer: &Socket<'_>) {
             bound.subscribe("").unwrap();
             eventually("the XPUB knows the SUB", || {
                 bound.events().unwrap();
-                peer.recv_timeout(SHORT).unwrap().is_some()
+                peer.within(SHORT).recv_msg().unwrap().is_some()
             });
             send(peer, bound);
         }
@@ -268,7 +268,7 @@ fn deliver(bound: &Socket<'_>, peer: &Socket<'_>) {
             peer.subscribe("topic").unwrap();
             eventually("the XPUB knows the SUB", || {
                 peer.events().unwrap();
-                bound.recv_timeout(SHORT).unwrap().is_some()
+                bound.within(SHORT).recv_msg().unwrap().is_some()
             });
         }
         #[cfg(feature = "draft")]
@@ -277,7 +277,7 @@ fn deliver(bound: &Socket<'_>, peer: &Socket<'_>) {
             dish.join("group").unwrap();
             eventually("the message arrives", || {
                 radio.send_to_group("group", "message").unwrap();
-                dish.recv_timeout(SHORT).unwrap().is_some()
+                dish.within(SHORT).recv_msg().unwrap().is_some()
             });
         }
         _ => send(peer, bound),

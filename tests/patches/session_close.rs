@@ -31,7 +31,7 @@ fn context_ends_when_a_lost_connection_has_unread_messages() {
         router.connect(&dealer.bind("ipc://*").unwrap()).unwrap();
         dealer.send("hello").unwrap();
         let id = router.recv_multipart().unwrap()[0].to_vec();
-        while router.send_multipart_timeout([&id, &part], Duration::from_millis(100)).unwrap().is_sent() {}
+        while router.within(Duration::from_millis(100)).send_multipart([&id, &part]).unwrap().is_sent() {}
         (dealer, router)
     };
 
@@ -40,7 +40,7 @@ fn context_ends_when_a_lost_connection_has_unread_messages() {
     drop(router);
     other.terminate(Duration::from_secs(20)).unwrap();
     // A message that has arrived can be received as long as its socket is open.
-    assert_eq!(dealer.recv().unwrap(), part);
+    assert_eq!(dealer.recv_msg().unwrap(), part);
     let (lost, router) = full(&context, &context);
     drop(router);
     thread::sleep(Duration::from_millis(20));
@@ -49,7 +49,7 @@ fn context_ends_when_a_lost_connection_has_unread_messages() {
 
     let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
     let (dealer, router) = full(&context, &other);
-    while dealer.send_timeout(&part, Duration::from_millis(100)).unwrap().is_sent() {}
+    while dealer.within(Duration::from_millis(100)).send(&part).unwrap().is_sent() {}
     drop(dealer);
     thread::sleep(Duration::from_millis(20));
     drop(router);
@@ -68,7 +68,7 @@ fn context_ends_when_a_connection_is_given_up_with_unsent_messages() {
         let mut peer = accept(&listener);
         greet(&mut peer, &[("Socket-Type", b"PULL")]);
         let part = vec![0; 100_000];
-        while pusher.send_timeout(&part, Duration::from_millis(100)).unwrap().is_sent() {}
+        while pusher.within(Duration::from_millis(100)).send(&part).unwrap().is_sent() {}
         if closed_first {
             drop(pusher);
             drop(peer);
@@ -110,7 +110,7 @@ fn context_ends_when_a_socket_is_closed_during_its_zap_request() {
         peer.read_to_end(&mut all).map(|_| all)
     });
     while !reading.is_finished() {
-        assert!(handler.recv_timeout(Duration::from_millis(5)).unwrap().is_none());
+        assert!(handler.within(Duration::from_millis(5)).recv_msg().unwrap().is_none());
     }
     assert!(reading.join().unwrap().unwrap().ends_with(b"last"));
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zmq::monitor::Events;
-use zmq::{Context, Dgram, Dish, Errno, Flags, Multipart, Push, Radio, sys};
+use zmq::{Context, Dgram, Dish, Errno, Multipart, Push, Radio, sys};
 
 use crate::RECV_TIMEOUT;
 use crate::common::{DEADLINE, context, eventually, in_own_process};
@@ -108,12 +108,12 @@ fn dish_receives_after_its_pipe_was_full() {
         }
         // No event tells that the engine has read them.
         thread::sleep(Duration::from_millis(10));
-        while dish.try_recv().unwrap().is_some() {}
+        while dish.now().recv_msg().unwrap().is_some() {}
         let start = Instant::now();
         loop {
             assert!(start.elapsed() < RECV_TIMEOUT, "nothing arrives after {count} datagrams");
             peer.send_to(b"\x04newsend", port.address()).unwrap();
-            if dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|message| message == "end") {
+            if dish.within(Duration::from_millis(10)).recv_msg().unwrap().is_some_and(|message| message == "end") {
                 break;
             }
         }
@@ -131,7 +131,7 @@ fn dgram_sends_when_it_is_bound_again_at_once() {
         let port = port();
         let endpoint = format!("udp://{}", port.address());
         dgram.bind(&endpoint).unwrap();
-        assert!(dgram.send_multipart_timeout([&*address, "x"], RECV_TIMEOUT).unwrap().is_sent(), "{round}");
+        assert!(dgram.within(RECV_TIMEOUT).send_multipart([&*address, "x"]).unwrap().is_sent(), "{round}");
         peer.recv_from(&mut [0]).unwrap();
         dgram.unbind(&endpoint).unwrap();
     }
@@ -153,11 +153,11 @@ fn dish_survives_every_datagram() {
     for datagram in &datagrams {
         other.send_to(datagram, address).unwrap();
         // The system drops some if they come too fast.
-        let _ = dish.try_recv().unwrap();
+        let _ = dish.now().recv_msg().unwrap();
     }
     eventually("it still receives", || {
         other.send_to(b"\x04newsend", address).unwrap();
-        dish.recv_timeout(Duration::from_millis(10)).unwrap().is_some_and(|message| message == "end")
+        dish.within(Duration::from_millis(10)).recv_msg().unwrap().is_some_and(|message| message == "end")
     });
 }
 
@@ -194,8 +194,8 @@ fn udp_sockets_do_not_retry_when_they_cannot_be_set_up() {
         let before = processor_time();
         for _ in 0..20 {
             radio.send_to_group("g", "x").unwrap();
-            let _ = dish.try_recv().unwrap();
-            let _ = dgram.try_recv_multipart().unwrap();
+            let _ = dish.now().recv_msg().unwrap();
+            let _ = dgram.now().recv_multipart().unwrap();
             thread::sleep(Duration::from_millis(10));
         }
         // An I/O thread that tries without end takes the whole 200 ms.
@@ -215,11 +215,11 @@ fn dgram_returns_its_messages_when_its_port_is_taken() {
     // libzmq binds in the background, and does not report the failure.
     socket.bind(&format!("udp://{}", taken.local_addr().unwrap())).unwrap();
     eventually("libzmq has given up", || {
-        socket.try_send_multipart(["127.0.0.1:9", "x"]).unwrap().into_unsent().is_some()
+        socket.now().send_multipart(["127.0.0.1:9", "x"]).unwrap().into_unsent().is_some()
     });
     for _ in 0..3 {
         let parts = Multipart::from(["127.0.0.1:9", "x"]);
-        let outcome = socket.send_multipart_timeout(parts, Duration::from_millis(5)).unwrap();
+        let outcome = socket.within(Duration::from_millis(5)).send_multipart(parts).unwrap();
         assert_eq!(outcome.into_unsent().unwrap(), ["127.0.0.1:9", "x"]);
     }
 }
@@ -231,21 +231,21 @@ fn dgram_cannot_send_when_it_is_unbound() {
     let socket = context.socket(Dgram).unwrap();
     let address = "127.0.0.1:9";
     let parts = || Multipart::from([address, "x"]);
-    assert_eq!(socket.try_send_multipart(parts()).unwrap().into_unsent(), Some(parts()));
-    let outcome = socket.send_multipart_timeout(parts(), Duration::from_millis(20)).unwrap();
+    assert_eq!(socket.now().send_multipart(parts()).unwrap().into_unsent(), Some(parts()));
+    let outcome = socket.within(Duration::from_millis(20)).send_multipart(parts()).unwrap();
     assert_eq!(outcome.into_unsent(), Some(parts()));
-    let failed = socket.send_with(address, Flags::SNDMORE | Flags::DONTWAIT).unwrap_err();
-    assert_eq!(failed.error().errno(), Errno::EAGAIN);
-    assert_eq!(failed.into_message(), address);
-    assert!(socket.try_recv_multipart().unwrap().is_none());
+    assert_eq!(socket.now().send_more(address).unwrap().into_unsent().unwrap(), address);
+    assert!(socket.now().recv_multipart().unwrap().is_none());
     // The same after it was bound.
     let (socket, _) = dgram(&context);
     let endpoint = socket.last_endpoint().unwrap().unwrap();
     socket.unbind(&format!("udp://{endpoint}")).unwrap();
-    eventually("the socket is unbound", || socket.try_send_multipart(parts()).unwrap().into_unsent() == Some(parts()));
+    eventually("the socket is unbound", || {
+        socket.now().send_multipart(parts()).unwrap().into_unsent() == Some(parts())
+    });
     let port = port();
     socket.bind(&format!("udp://{}", port.address())).unwrap();
-    eventually("it sends again", || socket.try_send_multipart(parts()).unwrap().is_sent());
+    eventually("it sends again", || socket.now().send_multipart(parts()).unwrap().is_sent());
 }
 
 /// zmq_unbind did not find the endpoint: each port kept a descriptor until its socket was closed.
@@ -262,7 +262,7 @@ fn dish_keeps_no_descriptor_of_a_port_that_it_has_unbound() {
             dish.unbind(&endpoint).unwrap();
         }
         eventually("the descriptors are closed", || {
-            dish.try_recv().unwrap();
+            dish.now().recv_msg().unwrap();
             descriptors() <= before
         });
     });

@@ -46,8 +46,8 @@ impl Route<'_> {
             _ => message,
         };
         match &self.to {
-            To::Id(id) => self.source.try_send_multipart([id[..].into(), message]).unwrap().is_sent(),
-            _ => self.source.try_send(message).unwrap().is_sent(),
+            To::Id(id) => self.source.now().send_multipart([id[..].into(), message]).unwrap().is_sent(),
+            _ => self.source.now().send(message).unwrap().is_sent(),
         }
     }
 
@@ -55,7 +55,7 @@ impl Route<'_> {
     fn receive(&self, bytes: usize) {
         let mut received = 0;
         while received < bytes {
-            let part = self.sink.recv_timeout(DEADLINE).unwrap().expect("a message");
+            let part = self.sink.within(DEADLINE).recv_msg().unwrap().expect("a message");
             received += if part.more() { 0 } else { part.len() };
         }
     }
@@ -112,23 +112,23 @@ fn route<'a>(context: &'a Context, source: Kind, sink: Kind, endpoint: &str) -> 
         Kind::XPub => {
             eventually("the XPUB gets the subscription", || {
                 sink.events().unwrap();
-                source.try_recv().unwrap().is_some()
+                source.now().recv_msg().unwrap().is_some()
             });
             To::Any
         }
         #[cfg(feature = "draft")]
         Kind::Server => {
             sink.send("hello").unwrap();
-            To::Number(source.recv_timeout(DEADLINE).unwrap().expect("a message").routing_id().unwrap())
+            To::Number(source.within(DEADLINE).recv_msg().unwrap().expect("a message").routing_id().unwrap())
         }
         #[cfg(feature = "draft")]
         Kind::Radio => {
             eventually("the RADIO knows the group", || {
                 source.send_to_group("group", "probe").unwrap();
-                sink.recv_timeout(Duration::from_millis(5)).unwrap().is_some()
+                sink.within(Duration::from_millis(5)).recv_msg().unwrap().is_some()
             });
             source.send_to_group("group", "end").unwrap();
-            while sink.recv_timeout(DEADLINE).unwrap().expect("the end") != "end" {}
+            while sink.within(DEADLINE).recv_msg().unwrap().expect("the end") != "end" {}
             To::Group
         }
         _ => To::Any,
@@ -189,15 +189,15 @@ fn req_finds_room_for_its_next_request() {
         let (req, rep) = sockets(&context, Kind::Req, Kind::Rep);
         req.connect(&rep.bind(endpoint).unwrap()).unwrap();
         for number in 0..100 {
-            let is_sent = req.try_send("request").unwrap().is_sent();
+            let is_sent = req.now().send("request").unwrap().is_sent();
             // The first connection may take its time.
             if number == 0 && !is_sent {
                 req.send("request").unwrap();
             }
             assert!(number == 0 || is_sent, "{endpoint}, {number}");
-            assert_eq!(rep.recv_timeout(DEADLINE).unwrap().unwrap(), "request");
+            assert_eq!(rep.within(DEADLINE).recv_msg().unwrap().unwrap(), "request");
             rep.send("reply").unwrap();
-            assert_eq!(req.recv_timeout(DEADLINE).unwrap().unwrap(), "reply");
+            assert_eq!(req.within(DEADLINE).recv_msg().unwrap().unwrap(), "reply");
         }
     }
 }
@@ -217,9 +217,9 @@ fn try_send_finds_the_peer_that_has_just_come() {
             let context = context();
             let (source, sink) = sockets(&context, source_kind, sink_kind);
             source.bind("inproc://source").unwrap();
-            assert!(!source.try_send("x").unwrap().is_sent());
+            assert!(!source.now().send("x").unwrap().is_sent());
             sink.connect("inproc://source").unwrap();
-            if !source.try_send("x").unwrap().is_sent() {
+            if !source.now().send("x").unwrap().is_sent() {
                 *refused.entry(source_kind.to_string()).or_insert(0) += 1;
             }
         }

@@ -97,11 +97,11 @@ fn websocket_peer_does_not_bypass_zap_when_it_names_no_mechanism() {
     };
     let (open, endpoint) = bound(&Security::null());
     let _peer = websocket(&endpoint);
-    assert_eq!(open.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    assert_eq!(open.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 
     let (secured, endpoint) = bound(&Security::null().with_domain("lan"));
     let mut peer = websocket(&endpoint);
-    assert_eq!(secured.recv_timeout(Duration::from_millis(100)).unwrap(), None);
+    assert_eq!(secured.within(Duration::from_millis(100)).recv_msg().unwrap(), None);
     wait_for_close(&mut peer);
     // The engine asks the handler about a client with a mechanism.
     let client = || {
@@ -114,5 +114,5 @@ fn websocket_peer_does_not_bypass_zap_when_it_names_no_mechanism() {
     authenticator.configure("lan", |policy| policy.clear_networks()).unwrap();
     let client = client();
     client.send("Hello").unwrap();
-    assert_eq!(secured.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    assert_eq!(secured.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 }

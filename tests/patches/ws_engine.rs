@@ -344,7 +344,7 @@ fn subscriptions_arrive_over_ws_with_each_mechanism() {
                 let mut message = None;
                 eventually("the publisher hears of the change", || {
                     subscriber.events().unwrap();
-                    message = publisher.recv_timeout(SHORT).unwrap();
+                    message = publisher.within(SHORT).recv_msg().unwrap();
                     message.is_some()
                 });
                 message.unwrap()
@@ -355,7 +355,7 @@ fn subscriptions_arrive_over_ws_with_each_mechanism() {
                 change(true, topic);
                 assert_eq!(told(), format!("\x01{topic}"), "{case}");
                 publisher.send(format!("{topic} news")).unwrap();
-                assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().unwrap(), format!("{topic} news"), "{case}");
+                assert_eq!(subscriber.within(DEADLINE).recv_msg().unwrap().unwrap(), format!("{topic} news"), "{case}");
                 change(false, topic);
                 assert_eq!(told(), format!("\0{topic}"), "{case}");
             }

@@ -37,13 +37,13 @@ fn xpub_manual_forgets_subscriptions_of_peers_that_left() {
             subscriber.connect("inproc://publisher").unwrap();
         }
         publisher.events().unwrap();
-        assert_eq!(publisher.recv().unwrap(), b"\x01A"[..]);
+        assert_eq!(publisher.recv_msg().unwrap(), b"\x01A"[..]);
         publisher.subscribe("A").unwrap();
         publisher.send("A").unwrap();
         for subscriber in &stay {
-            assert!(subscriber.try_recv().unwrap().is_none(), "{round}");
+            assert!(subscriber.now().recv_msg().unwrap().is_none(), "{round}");
         }
-        assert_eq!(publisher.recv().unwrap(), b"\0A"[..]);
+        assert_eq!(publisher.recv_msg().unwrap(), b"\0A"[..]);
         drop(stay);
         process_commands(&publisher);
     }
@@ -65,17 +65,17 @@ fn xpub_manual_answers_the_peer_that_subscribed() {
     second.send(b"\x01B").unwrap();
     publisher.events().unwrap();
     for _ in 0..3 {
-        let message = publisher.recv().unwrap();
+        let message = publisher.recv_msg().unwrap();
         if message[0] == 1 {
             publisher.subscribe(&message[1..]).unwrap();
         }
     }
     publisher.send("A").unwrap();
     publisher.send("B").unwrap();
-    assert_eq!(first.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "A");
-    assert_eq!(second.recv_timeout(RECV_TIMEOUT).unwrap().unwrap(), "B");
-    assert!(first.try_recv().unwrap().is_none());
-    assert!(second.try_recv().unwrap().is_none());
+    assert_eq!(first.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "A");
+    assert_eq!(second.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "B");
+    assert!(first.now().recv_msg().unwrap().is_none());
+    assert!(second.now().recv_msg().unwrap().is_none());
 }
 
 /// A peer that left cleared the pipe to which the next answer belongs.
@@ -89,7 +89,7 @@ fn xpub_manual_answers_a_peer_after_another_has_left() {
         let subscriber = context.socket(Sub).unwrap();
         subscriber.connect("inproc://publisher").unwrap();
         subscriber.subscribe(topic).unwrap();
-        assert_eq!(publisher.recv().unwrap()[1..], *topic.as_bytes());
+        assert_eq!(publisher.recv_msg().unwrap()[1..], *topic.as_bytes());
         subscriber
     };
     let other = subscriber("b");
@@ -99,7 +99,7 @@ fn xpub_manual_answers_a_peer_after_another_has_left() {
     process_commands(&publisher);
     publisher.subscribe("a").unwrap();
     publisher.send("a").unwrap();
-    assert_eq!(one.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message"), "a");
+    assert_eq!(one.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message"), "a");
 }
 
 /// PUB processed the reports of what subscribers had read once in a millisecond, and dropped messages in between.
@@ -122,12 +122,12 @@ fn pub_drops_only_messages_without_room() {
     for number in 0..1000_u16 {
         publisher.send_multipart([&number.to_be_bytes()[..], b"more"]).unwrap();
         for subscriber in &subscribers[1..] {
-            let message = subscriber.try_recv_multipart().unwrap().unwrap_or_else(|| panic!("no {number}"));
+            let message = subscriber.now().recv_multipart().unwrap().unwrap_or_else(|| panic!("no {number}"));
             assert_eq!(message, [&number.to_be_bytes()[..], b"more"]);
         }
         // The first subscriber's pipe is full most of the time.
         if number % 10 == 0 {
-            assert!(subscribers[0].try_recv_multipart().unwrap().is_some());
+            assert!(subscribers[0].now().recv_multipart().unwrap().is_some());
         }
     }
 }

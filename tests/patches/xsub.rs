@@ -33,7 +33,7 @@ fn subscribe_one_by_one(endpoint: &str) {
             } else {
                 subscriber.subscribe(topic).unwrap()
             }
-            let news = publisher.recv_timeout(RECV_TIMEOUT).unwrap().unwrap_or_else(|| panic!("no {number}"));
+            let news = publisher.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap_or_else(|| panic!("no {number}"));
             assert_eq!(news, [u8::from(!end), topic[0], topic[1]]);
         }
     }
@@ -73,7 +73,7 @@ fn sub_sends_more_subscriptions_than_the_mark() {
             other.connect(&endpoint).unwrap();
         }
         for number in 0..2 * TOPICS {
-            assert!(publisher.recv_timeout(RECV_TIMEOUT).unwrap().is_some(), "{endpoint}: {number} alone");
+            assert!(publisher.within(RECV_TIMEOUT).recv_msg().unwrap().is_some(), "{endpoint}: {number} alone");
         }
     }
 }
@@ -92,19 +92,19 @@ fn sub_sends_its_subscriptions_again_after_a_reconnect() {
         subscriber.connect(&endpoint).unwrap();
         for topic in 0..TOPICS {
             subscriber.subscribe([topic]).unwrap();
-            assert_eq!(publisher.recv_timeout(RECV_TIMEOUT).unwrap().expect("a subscription"), [1, topic]);
+            assert_eq!(publisher.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a subscription"), [1, topic]);
         }
         for _ in 0..4 {
             publisher.unbind(&endpoint).unwrap();
             for _ in 0..TOPICS {
-                assert_eq!(publisher.recv_timeout(RECV_TIMEOUT).unwrap().expect("an end")[0], 0);
+                assert_eq!(publisher.within(RECV_TIMEOUT).recv_msg().unwrap().expect("an end")[0], 0);
             }
             eventually("the port is free", || publisher.bind(&endpoint).is_ok());
             for number in 0..TOPICS {
                 eventually(&format!("{number} are back"), || {
                     // A socket sends its subscriptions anew while it is used.
                     subscriber.events().unwrap();
-                    publisher.try_recv().unwrap().is_some_and(|message| message[0] == 1)
+                    publisher.now().recv_msg().unwrap().is_some_and(|message| message[0] == 1)
                 });
             }
         }
@@ -127,10 +127,10 @@ fn sub_sends_a_subscription_after_many_that_ended() {
     eventually("the last subscription arrives", || {
         // The socket sends changes that found no room while it is used.
         subscriber.events().unwrap();
-        std::iter::from_fn(|| publisher.try_recv().unwrap()).any(|news| news == b"\x01news"[..])
+        std::iter::from_fn(|| publisher.now().recv_msg().unwrap()).any(|news| news == b"\x01news"[..])
     });
     publisher.send("news").unwrap();
-    assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().expect("a message"), "news");
+    assert_eq!(subscriber.within(DEADLINE).recv_msg().unwrap().expect("a message"), "news");
 }
 
 /// How long a message may be on its way from an I/O thread.
@@ -138,7 +138,7 @@ const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// The topics that a publisher knows of, by the subscriptions and ends that it has received.
 fn take_news(publisher: &Socket<'_, XPub>, known: &mut BTreeSet<Vec<u8>>, timeout: Duration) {
-    while let Some(news) = publisher.recv_timeout(timeout).unwrap() {
+    while let Some(news) = publisher.within(timeout).recv_msg().unwrap() {
         let topic = news[1..].to_vec();
         if news[0] == 1 {
             known.insert(topic)
@@ -365,7 +365,7 @@ fn sub_keeps_no_history_of_its_subscriptions() {
         let mut received = 0;
         eventually("the last subscription arrives", || {
             subscriber.use_it();
-            std::iter::from_fn(|| publisher.try_recv().unwrap())
+            std::iter::from_fn(|| publisher.now().recv_msg().unwrap())
                 .inspect(|_| received += 1)
                 .any(|news| news == b"\x01last"[..])
         });

@@ -12,9 +12,9 @@ use crate::source;
 fn radio_has_member(radio: &Socket<'_, Radio>, dish: &Socket<'_, Dish>) {
     eventually("the RADIO has a member", || {
         radio.send_to_group("news", "probe").unwrap();
-        dish.recv_timeout(Duration::from_millis(1)).unwrap().is_some()
+        dish.within(Duration::from_millis(1)).recv_msg().unwrap().is_some()
     });
-    while dish.recv_timeout(Duration::from_millis(100)).unwrap().is_some() {}
+    while dish.within(Duration::from_millis(100)).recv_msg().unwrap().is_some() {}
 }
 
 fn grouped(content: impl Into<Message>) -> Message {
@@ -37,8 +37,8 @@ fn proxy_drops_a_message_without_a_group_and_hands_over_one_of_several_parts() {
     let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_proxy"));
     assert_eq!((unforwarded.to_backend, unforwarded.to_frontend), (Some(["several", "parts"].into()), None));
-    assert_eq!(dish.recv().unwrap(), "in a group");
-    assert!(dish.recv_timeout(Duration::from_millis(20)).unwrap().is_none());
+    assert_eq!(dish.recv_msg().unwrap(), "in a group");
+    assert!(dish.within(Duration::from_millis(20)).recv_msg().unwrap().is_none());
 }
 
 #[deadline::test(patches = [8, 9, 13])]
@@ -57,7 +57,7 @@ fn proxy_drops_a_message_that_is_too_long_for_the_datagrams_of_a_radio() {
     let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
     assert_eq!(error.errno(), Errno::EINVAL);
     assert_eq!(unforwarded.to_backend.unwrap(), ["several", "parts"]);
-    assert_eq!(dish.recv().unwrap(), "short");
+    assert_eq!(dish.recv_msg().unwrap(), "short");
 }
 
 #[deadline::test(patches = [9, 12])]
@@ -103,5 +103,5 @@ fn proxy_hands_over_a_message_of_kinds_that_libzmq_locks() {
     let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
     assert_eq!(error.errno(), Errno::EHOSTUNREACH);
     assert_eq!(unforwarded.to_backend.unwrap(), ["nobody"]);
-    assert!(frontend.recv_timeout(Duration::ZERO).unwrap().is_none());
+    assert!(frontend.within(Duration::ZERO).recv_msg().unwrap().is_none());
 }

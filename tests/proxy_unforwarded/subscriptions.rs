@@ -24,7 +24,7 @@ fn forward_subscriptions(frames: impl FnOnce(&[u8]) -> Vec<u8>) -> (Multipart, u
     greet(&mut peer, &[("Socket-Type", b"XSUB")]);
     let long = [b"\x01".as_slice(), &[b'x'; 9000]].concat();
     peer.write_all(&frames(&[&(long.len() as u64).to_be_bytes(), &*long].concat())).unwrap();
-    let received = publisher.recv_multipart_timeout(DEADLINE).unwrap().unwrap();
+    let received = publisher.within(DEADLINE).recv_multipart().unwrap().unwrap();
     commands.terminate().unwrap();
     assert!(forwarder.join().unwrap().unwrap().is_empty());
     let statistics = commands.statistics().unwrap();

@@ -19,14 +19,14 @@ fn send_without_a_peer_waits_or_drops_the_message() {
             if bound {
                 socket.bind(TCP).unwrap();
             }
-            assert!(!socket.try_send("waits").unwrap().is_sent(), "{kind}");
+            assert!(!socket.now().send("waits").unwrap().is_sent(), "{kind}");
         }
     }
     for kind in [Kind::Pub, Kind::XPub] {
-        assert!(context.socket(kind).unwrap().try_send("dropped").unwrap().is_sent());
+        assert!(context.socket(kind).unwrap().now().send("dropped").unwrap().is_sent());
     }
     let router = context.socket(Router).unwrap();
-    assert!(router.try_send_multipart(["nobody", "dropped"]).unwrap().is_sent());
+    assert!(router.now().send_multipart(["nobody", "dropped"]).unwrap().is_sent());
 }
 
 /// A PUB drops messages before the subscription arrives
@@ -72,12 +72,12 @@ fn publisher_drops_messages_for_a_full_subscriber() {
             assert!(publisher.events().unwrap().contains(PollEvents::POLLOUT));
         }
         let mut received = 0;
-        while subscriber.recv_timeout(SHORT).unwrap().is_some() {
+        while subscriber.within(SHORT).recv_msg().unwrap().is_some() {
             received += 1;
         }
         assert!((1..SENT).contains(&received), "{endpoint}: {received}");
         publisher.set_xpub_nodrop(true).unwrap();
-        eventually("there is no room", || !publisher.try_send(&content[..]).unwrap().is_sent());
+        eventually("there is no room", || !publisher.now().send(&content[..]).unwrap().is_sent());
     }
 }
 
@@ -97,13 +97,13 @@ fn router_drops_messages_for_unknown_and_full_peers() {
         router.send_multipart(["D".to_owned(), number.to_string()]).unwrap();
     }
     assert_eq!((text(&dealer), text(&dealer)), ("0".to_owned(), "1".to_owned()));
-    assert!(dealer.try_recv().unwrap().is_none());
+    assert!(dealer.now().recv_msg().unwrap().is_none());
 
     router.set_router_mandatory(true).unwrap();
     router.events().unwrap();
     let error = router.send_multipart(["nobody", "refused"]).unwrap_err();
     assert_eq!(error.error().errno(), Errno::EHOSTUNREACH);
-    let sent = (0..5).filter(|_| router.try_send_multipart(["D", "x"]).unwrap().is_sent()).count();
+    let sent = (0..5).filter(|_| router.now().send_multipart(["D", "x"]).unwrap().is_sent()).count();
     assert_eq!(sent, 2);
 }
 
@@ -128,7 +128,7 @@ fn router_ignores_a_second_peer_with_the_same_id() {
                 }
             }
             peers[1].send("second").unwrap();
-            let received = router.recv_multipart_timeout(if handover { DEADLINE } else { SHORT }).unwrap();
+            let received = router.within(if handover { DEADLINE } else { SHORT }).recv_multipart().unwrap();
             assert_eq!(received.is_some(), handover, "{bound}");
         }
     }
@@ -158,7 +158,7 @@ fn router_ignores_the_second_connection_of_a_dealer() {
             dealer.send(number.to_string()).unwrap();
         }
         let mut received = 0;
-        while let Some(message) = router.recv_multipart_timeout(SHORT).unwrap() {
+        while let Some(message) = router.within(SHORT).recv_multipart().unwrap() {
             assert_eq!(message[0], "D");
             received += 1;
         }
@@ -182,7 +182,7 @@ fn push_sends_all_messages_to_the_first_peer() {
         for number in 0..10 {
             assert_eq!(text(&workers[0]), number.to_string());
         }
-        assert!(workers[1].recv_timeout(SHORT).unwrap().is_none());
+        assert!(workers[1].within(SHORT).recv_msg().unwrap().is_none());
     }
 }
 
@@ -202,7 +202,7 @@ fn marks_count_at_each_end_of_each_connection() {
         }
         let content = vec![0; 100_000];
         let mut sent = 0;
-        while push.send_timeout(&content[..], SHORT).unwrap().is_sent() {
+        while push.within(SHORT).send(&content[..]).unwrap().is_sent() {
             sent += 1;
         }
         if bound.starts_with("inproc") {
@@ -227,7 +227,7 @@ fn conflating_socket_keeps_one_part() {
         let error = push.send_multipart(["two", "parts"]).unwrap_err();
         assert_eq!(error.error().errno(), Errno::EINVAL);
         for number in 0..1000 {
-            assert!(push.try_send(number.to_string()).unwrap().is_sent());
+            assert!(push.now().send(number.to_string()).unwrap().is_sent());
         }
         let mut received = 1;
         while text(&pull) != "999" {
@@ -262,7 +262,7 @@ fn ends_that_arrive(transport: &str, count: usize, set: &dyn Fn(&Forwarder<'_>))
         let last = [b"\x01", topic.as_bytes()].concat();
         for (front, back) in &forwarders {
             loop {
-                let news = back.recv_timeout(DEADLINE).unwrap().expect("news");
+                let news = back.within(DEADLINE).recv_msg().unwrap().expect("news");
                 front.send(news.clone()).unwrap();
                 if news == last[..] {
                     break;
@@ -288,7 +288,7 @@ fn ends_that_arrive(transport: &str, count: usize, set: &dyn Fn(&Forwarder<'_>))
     publisher.send("C").unwrap();
     for (front, back) in forwarders.iter().rev() {
         while {
-            let message = front.recv_timeout(DEADLINE).unwrap().expect("a message");
+            let message = front.within(DEADLINE).recv_msg().unwrap().expect("a message");
             back.send(message.clone()).unwrap();
             message != "C"
         } {}
@@ -332,13 +332,13 @@ fn stream_cannot_close_a_client_that_does_not_read() {
         let address = endpoint.strip_prefix("tcp://").unwrap();
         let _silent = TcpStream::connect(address).unwrap();
         let id = next(&server).swap_remove(0);
-        while server.send_multipart_timeout([id.clone(), vec![0; 1 << 20]], SHORT).unwrap().is_sent() {}
+        while server.within(SHORT).send_multipart([id.clone(), vec![0; 1 << 20]]).unwrap().is_sent() {}
         if bounded {
             // The system gives the connection up.
             assert_eq!(next(&server), [id, vec![]]);
             continue;
         }
-        assert!(!server.send_multipart_timeout([id, vec![]], SHORT).unwrap().is_sent());
+        assert!(!server.within(SHORT).send_multipart([id, vec![]]).unwrap().is_sent());
         let mut other = TcpStream::connect(address).unwrap();
         let id = next(&server).swap_remove(0);
         server.send_multipart([id, b"Hello".to_vec()]).unwrap();

@@ -26,13 +26,13 @@ fn messages_queue_for_a_peer_that_is_absent() {
             socket.set_sndhwm(3).unwrap();
             socket.connect(&endpoint).unwrap();
             assert!(socket.events().unwrap().contains(PollEvents::POLLOUT));
-            let sent = (0..5).filter(|_| socket.try_send("queued").unwrap().is_sent()).count();
+            let sent = (0..5).filter(|_| socket.now().send("queued").unwrap().is_sent()).count();
             assert_eq!(sent, 3, "{endpoint}");
             let socket = context.socket(kind).unwrap();
             socket.set_immediate(true).unwrap();
             socket.connect(&endpoint).unwrap();
             // inproc ignores the option.
-            assert_eq!(socket.try_send("waits").unwrap().is_sent(), endpoint.starts_with("inproc"), "{endpoint}");
+            assert_eq!(socket.now().send("waits").unwrap().is_sent(), endpoint.starts_with("inproc"), "{endpoint}");
         }
     }
 }
@@ -131,10 +131,10 @@ fn idle_subscriber_subscribes_again_when_it_is_used() {
             assert_eq!(next(&publisher), [b"\0"]);
             wait_for_connections(&publisher, &connections, &endpoint, 2);
             publisher.send("lost").unwrap();
-            assert!(publisher.recv_timeout(SHORT).unwrap().is_none(), "{endpoint}: {kind} has subscribed");
+            assert!(publisher.within(SHORT).recv_msg().unwrap().is_none(), "{endpoint}: {kind} has subscribed");
             eventually("it subscribes", || {
                 subscriber.events().unwrap();
-                publisher.try_recv().unwrap().is_some_and(|news| news == b"\x01"[..])
+                publisher.now().recv_msg().unwrap().is_some_and(|news| news == b"\x01"[..])
             });
             publisher.send("arrives").unwrap();
             assert_eq!(text(&subscriber), "arrives", "{endpoint}");
@@ -159,14 +159,14 @@ fn idle_dish_joins_again_when_it_is_used() {
         dish.connect(&endpoint).unwrap();
         eventually("the first join", || {
             radio.send_to_group("news", "before").unwrap();
-            dish.try_recv().unwrap().is_some()
+            dish.now().recv_msg().unwrap().is_some()
         });
         bind_again(&radio, &endpoint);
         wait_for_connections(&radio, &connections, &endpoint, 2);
         radio.send_to_group("news", "lost").unwrap();
         eventually("the second join", || {
             radio.send_to_group("news", "after").unwrap();
-            dish.try_recv().unwrap().is_some_and(|message| {
+            dish.now().recv_msg().unwrap().is_some_and(|message| {
                 assert_ne!(message, "lost");
                 message == "after"
             })
@@ -217,20 +217,20 @@ fn inproc_connection_is_not_made_again() {
     pull.bind("inproc://name").unwrap();
     push.connect("inproc://name").unwrap();
     push.send("arrives").unwrap();
-    let message = pull.recv_timeout(DEADLINE).unwrap().expect("a message");
+    let message = pull.within(DEADLINE).recv_msg().unwrap().expect("a message");
     assert_eq!(message, "arrives");
     assert!(message.gets("Socket-Type").is_none());
     drop(pull);
     let pull = context.socket(Pull).unwrap();
     eventually("the name is free", || pull.bind("inproc://name").is_ok());
     eventually("the PUSH has no peer", || push.events().unwrap().is_empty());
-    assert!(!push.send_timeout("waits", SHORT).unwrap().is_sent());
+    assert!(!push.within(SHORT).send("waits").unwrap().is_sent());
     assert_eq!(connections.connections(), 0);
     let other = crate::common::context();
     let stranger = other.socket(Push).unwrap();
     stranger.connect("inproc://name").unwrap();
     stranger.send("queues").unwrap();
-    assert!(pull.recv_timeout(SHORT).unwrap().is_none());
+    assert!(pull.within(SHORT).recv_msg().unwrap().is_none());
 }
 
 /// A REQ waits without end for the reply of a peer that is gone
@@ -252,11 +252,11 @@ fn req_waits_for_the_reply_of_a_peer_that_is_gone() {
             bind_again(&router, &bound);
             wait_for_connections(&router, &connections, &bound, 2);
             if relaxed {
-                assert!(req.send_timeout("again", DEADLINE).unwrap().is_sent());
+                assert!(req.within(DEADLINE).send("again").unwrap().is_sent());
                 assert_eq!(next(&router).pop().unwrap(), b"again");
             } else {
-                assert_eq!(req.try_send("again").unwrap_err().error().errno(), Errno::EFSM);
-                assert!(req.recv_timeout(SHORT).unwrap().is_none());
+                assert_eq!(req.now().send("again").unwrap_err().error().errno(), Errno::EFSM);
+                assert!(req.within(SHORT).recv_msg().unwrap().is_none());
             }
         }
     }

@@ -190,14 +190,14 @@ fn send_unsent(socket: &Socket<'_>, peer: &dyn Any, messages: &Messages) {
             Kind::Rep => {
                 let peer: &Socket<'static> = peer.downcast_ref().unwrap();
                 peer.send_multipart(["", "request"]).unwrap();
-                socket.recv().unwrap();
+                socket.recv_msg().unwrap();
                 socket.send(messages.make()).unwrap();
             }
             #[cfg(feature = "draft")]
             Kind::Radio => socket.send_to_group("group", messages.make()).unwrap(),
             #[cfg(feature = "draft")]
             Kind::Server | Kind::Peer => {
-                let number = *number.get_or_insert_with(|| socket.recv().unwrap().routing_id().unwrap());
+                let number = *number.get_or_insert_with(|| socket.recv_msg().unwrap().routing_id().unwrap());
                 socket.send_to_peer(number, messages.make()).unwrap();
             }
             _ => socket.send(messages.make()).unwrap(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use zmq::monitor::{Event, Events};
 use zmq::security::{AuthEvent, Authenticator, Security};
 use zmq::{
-    Context, Dealer, Errno, Error, Flags, Kind, Message, Pair, PollEvents, PollItem, Poller, ProxyHandle, Pull, Push,
-    Router, Socket, poll, proxy, proxy_steerable,
+    Context, Dealer, Errno, Error, Kind, Message, Pair, PollEvents, PollItem, Poller, ProxyHandle, Pull, Push, Router,
+    Socket, poll, proxy, proxy_steerable,
 };
 use zmq_patterns::{Actor, Ended, Proxy, Reactor, SharedSocket};
 
@@ -82,9 +82,11 @@ fn every_call_on_a_socket_answers_eterm_when_terminate_has_begun() {
             let to = "127.0.0.1:9";
             check! { calls, kind;
                 socket.send_more(to),
+                socket.now().send_more(to),
+                socket.within(MOMENT).send_more(to),
                 socket.send_multipart([to, "x"]),
-                socket.try_send_multipart([to, "x"]),
-                socket.send_multipart_timeout([to, "x"], MOMENT),
+                socket.now().send_multipart([to, "x"]),
+                socket.within(MOMENT).send_multipart([to, "x"]),
             }
         }
         if !has(kind, "PUB PUSH RADIO SCATTER") {
@@ -170,17 +172,18 @@ fn send_calls(calls: &mut Calls, socket: &Socket<'_>) {
     check! { calls, kind;
         socket.send("x"),
         socket.send(vec![0; 1000]),
-        socket.send_with("x", Flags::DONTWAIT),
-        socket.try_send("x"),
-        socket.send_timeout("x", Duration::ZERO),
-        socket.send_timeout("x", MOMENT),
+        socket.now().send("x"),
+        socket.within(Duration::ZERO).send("x"),
+        socket.within(MOMENT).send("x"),
     }
     if !is_thread_safe(kind) {
         check! { calls, kind;
             socket.send_more("x"),
+            socket.now().send_more("x"),
+            socket.within(MOMENT).send_more("x"),
             socket.send_multipart(["x", "y"]),
-            socket.try_send_multipart(["x", "y"]),
-            socket.send_multipart_timeout(["x", "y"], MOMENT),
+            socket.now().send_multipart(["x", "y"]),
+            socket.within(MOMENT).send_multipart(["x", "y"]),
         }
     }
 }
@@ -189,23 +192,25 @@ fn receive_calls(calls: &mut Calls, socket: &Socket<'_>) {
     let kind = socket.kind();
     let mut buffer = [0; 8];
     check! { calls, kind;
-        socket.recv(),
-        socket.recv_with(Flags::DONTWAIT),
-        socket.recv_msg(&mut Message::new()),
+        socket.recv_msg(),
+        socket.recv(&mut Message::new()),
+        socket.now().recv(&mut Message::new()),
+        socket.within(MOMENT).recv(&mut Message::new()),
         socket.recv_into(&mut buffer),
-        socket.recv_into_with(&mut buffer, Flags::DONTWAIT),
-        socket.try_recv_into(&mut buffer),
-        socket.recv_into_timeout(&mut buffer, MOMENT),
+        socket.now().recv_into(&mut buffer),
+        socket.within(MOMENT).recv_into(&mut buffer),
         socket.recv_string(),
-        socket.try_recv(),
-        socket.recv_timeout(Duration::ZERO),
-        socket.recv_timeout(MOMENT),
+        socket.now().recv_string(),
+        socket.within(MOMENT).recv_string(),
+        socket.now().recv_msg(),
+        socket.within(Duration::ZERO).recv_msg(),
+        socket.within(MOMENT).recv_msg(),
     }
     if !is_thread_safe(kind) {
         check! { calls, kind;
             socket.recv_multipart(),
-            socket.try_recv_multipart(),
-            socket.recv_multipart_timeout(MOMENT),
+            socket.now().recv_multipart(),
+            socket.within(MOMENT).recv_multipart(),
         }
     }
 }
@@ -221,18 +226,31 @@ fn draft_calls(calls: &mut Calls, socket: &Socket<'_>) {
             check! { calls, kind; socket.join("group"), socket.leave("group") }
         }
         Kind::Radio => {
-            check! { calls, kind; socket.send_to_group("group", "x") }
+            check! { calls, kind;
+                socket.send_to_group("group", "x"),
+                socket.now().send_to_group("group", "x"),
+                socket.within(MOMENT).send_to_group("group", "x"),
+            }
         }
-        Kind::Server => {
-            check! { calls, kind; socket.send_to_peer(id, "x") }
-        }
-        Kind::Peer => {
-            check! { calls, kind; socket.send_to_peer(id, "x"), socket.connect_peer("tcp://127.0.0.1:1") }
+        Kind::Server | Kind::Peer => {
+            check! { calls, kind;
+                socket.send_to_peer(id, "x"),
+                socket.now().send_to_peer(id, "x"),
+                socket.within(MOMENT).send_to_peer(id, "x"),
+            }
+            if kind == Kind::Peer {
+                check! { calls, kind; socket.connect_peer("tcp://127.0.0.1:1") }
+            }
         }
         Kind::Dgram => {
             let address = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
             check! { calls, kind;
-                socket.send_to(address, "x"), socket.recv_from(), socket.recv_from_timeout(MOMENT)
+                socket.send_to(address, "x"),
+                socket.now().send_to(address, "x"),
+                socket.within(MOMENT).send_to(address, "x"),
+                socket.recv_from(),
+                socket.now().recv_from(),
+                socket.within(MOMENT).recv_from(),
             }
         }
         Kind::Router => {
@@ -257,11 +275,11 @@ fn sends_and_receives_end_by_eterm_soon_after_a_shutdown() {
         push.send("x").unwrap();
     }
     // The PULL has processed the bind: a message is there.
-    pull.recv().unwrap();
+    pull.recv_msg().unwrap();
     context.shutdown().unwrap();
     let mut received = 0;
     let error = loop {
-        match pull.recv() {
+        match pull.recv_msg() {
             Ok(_) => received += 1,
             Err(error) => break error,
         }

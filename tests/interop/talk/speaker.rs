@@ -127,7 +127,7 @@ impl<'ctx> Speaker<'ctx> {
                 }
             }
             CallStyle::Messages => loop {
-                let message = self.socket.recv().unwrap();
+                let message = self.socket.recv_msg().unwrap();
                 frames.push(message.to_vec());
                 if !message.more() {
                     return frames;

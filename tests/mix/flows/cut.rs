@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use zmq::{Context, Errno, Flags, Kind, Multipart, Socket};
+use zmq::{Context, Errno, Kind, Multipart, Socket};
 
 use super::ends::{Arrivals, Sender, receive, whole};
 use super::relay::{self, Relay};
 use super::{Flow, Result, Stop};
+use crate::common::send_part;
 use crate::content::{self, Stamp};
 use crate::ops::is_thread_safe;
 use crate::rng::Rng;
@@ -161,19 +162,20 @@ impl Course<'_, '_> {
             parts[0].set_group(GROUP)?;
         }
         if self.flow.rng.coin() || single {
-            let sent = self.sender.try_send_multipart(parts)?.is_sent();
+            let sent = self.sender.now().send_multipart(parts)?.is_sent();
             self.flow.world.note(format_args!("message {}: {sent}", self.next - 1));
             return Ok(());
         }
         while let Some(part) = parts.pop_front() {
-            let flags = if parts.is_empty() { Flags::DONTWAIT } else { Flags::DONTWAIT | Flags::SNDMORE };
-            let sent = self.sender.send_with(part, flags);
-            self.flow.world.note(format_args!("part of {}: {}", self.next - 1, sent.is_ok()));
-            match sent {
-                Ok(()) => {}
+            let sent = match send_part(self.sender, part, !parts.is_empty()) {
+                Ok(sent) => sent.is_sent(),
                 // The peer may leave between the parts: the message is given up.
-                Err(failed) if matches!(failed.error().errno(), Errno::EAGAIN | Errno::ECONNRESET) => break,
+                Err(failed) if failed.error().errno() == Errno::ECONNRESET => false,
                 Err(failed) => return Err(failed.into()),
+            };
+            self.flow.world.note(format_args!("part of {}: {sent}", self.next - 1));
+            if !sent {
+                break;
             }
             if self.flow.rng.one_in(10) {
                 self.receive_some()?;
@@ -184,7 +186,7 @@ impl Course<'_, '_> {
 
     fn receive_some(&mut self) -> Result {
         for _ in 0..self.flow.rng.below(60) {
-            let Some(parts) = self.receiver.try_recv_multipart()? else { break };
+            let Some(parts) = self.receiver.now().recv_multipart()? else { break };
             self.check(&parts)?;
         }
         Ok(())
@@ -216,7 +218,7 @@ impl Course<'_, '_> {
                 return Err(Stop::Fault("nothing arrives over a connection that was made again".to_owned()));
             }
             self.send()?;
-            while let Some(parts) = self.receiver.recv_multipart_timeout(Duration::from_millis(1))? {
+            while let Some(parts) = self.receiver.within(Duration::from_millis(1)).recv_multipart()? {
                 if self.check(&parts)?.is_some_and(|number| number >= first) {
                     return Ok(());
                 }

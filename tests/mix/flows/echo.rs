@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq::{Flags, Kind, Multipart, PollEvents, PollItem, Socket, TrySend};
+use zmq::{Kind, Multipart, PollEvents, PollItem, Socket, TrySend};
 
 use super::ends::{receive, whole};
 use super::{Flow, Result, Stop};
@@ -105,20 +105,17 @@ fn serve(state: &State<'_>, socket: &Socket<'static>, ids: Option<Vec<Vec<u8>>>,
             // A shared content can be taken apart and sent part by part too.
             if rng.one_in(4) && parts.len() > 1 && !is_thread_safe(socket.kind()) {
                 let first = parts.pop_front().expect("two parts");
-                match socket.send_with(first, Flags::SNDMORE | Flags::DONTWAIT) {
-                    Ok(()) => {
+                match socket.now().send_more(first)? {
+                    TrySend::Sent => {
                         while let Some(part) = parts.pop_front() {
                             if parts.is_empty() { socket.send(part)? } else { socket.send_more(part)? }
                         }
                         break;
                     }
-                    Err(failed) if failed.error().errno() == zmq::Errno::EAGAIN => {
-                        parts.push_front(failed.into_message());
-                    }
-                    Err(failed) => return Err(failed.into()),
+                    TrySend::WouldBlock(first) => parts.push_front(first),
                 }
             } else {
-                match socket.try_send_multipart(parts)? {
+                match socket.now().send_multipart(parts)? {
                     TrySend::Sent => break,
                     TrySend::WouldBlock(unsent) => parts = unsent,
                 }
@@ -157,14 +154,14 @@ fn ask(state: &State<'_>, socket: &Socket<'static>, rng: &mut Rng) -> Result {
             unsent = Some(content::parts(rng, number, sent, parts));
         }
         if let Some(parts) = unsent.take() {
-            unsent = socket.try_send_multipart(parts)?.into_unsent();
+            unsent = socket.now().send_multipart(parts)?.into_unsent();
             if unsent.is_none() {
                 sent += 1;
                 progress = true;
             }
         }
         while sent > received
-            && let Some(parts) = socket.try_recv_multipart()?
+            && let Some(parts) = socket.now().recv_multipart()?
         {
             let stamp = whole(&parts)?;
             let stamp = stamp.map(|stamp| (stamp.sender, stamp.number));

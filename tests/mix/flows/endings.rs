@@ -25,7 +25,7 @@ pub fn terminate(flow: &mut Flow<'_>) -> Result {
         let endpoint = *flow.rng.pick(&["tcp://127.0.0.1:*", "inproc://x", "ipc://*"]);
         socket.connect(&receiver.bind(endpoint)?)?;
         socket.send(owned())?;
-        if receiver.recv_timeout(within())?.is_none() {
+        if receiver.within(within()).recv_msg()?.is_none() {
             return Err(Stop::Fault("a message did not arrive".to_owned()));
         }
         drop((receiver, socket));
@@ -65,7 +65,7 @@ pub fn last_events(flow: &mut Flow<'_>) -> Result {
     let monitor = if bound { &server } else { &client }.monitor(Events::ALL)?;
     client.connect(&endpoint)?;
     client.send("x")?;
-    if server.recv_timeout(within())?.is_none() {
+    if server.within(within()).recv_msg()?.is_none() {
         return Err(Stop::Fault("a message did not arrive".to_owned()));
     }
     drop(if bound { server } else { client });

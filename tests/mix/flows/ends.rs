@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use zmq::{Flags, Message, Multipart, PollEvents, PollItem, Poller, Socket, TrySend};
+use zmq::{Message, Multipart, PollEvents, PollItem, Poller, Socket, TrySend};
 
 use super::{Result, Stop};
 use crate::content::{self, Stamp};
@@ -54,7 +54,11 @@ pub fn send(socket: &Socket<'static>, rng: &mut Rng, mut parts: Multipart) -> Re
             while let Some(part) = parts.pop_front() {
                 match (parts.is_empty(), rng.coin()) {
                     (false, true) => socket.send_more(part)?,
-                    (false, false) => socket.send_with(part, Flags::SNDMORE)?,
+                    (false, false) => {
+                        if let TrySend::WouldBlock(part) = socket.now().send_more(part)? {
+                            socket.send_more(part)?;
+                        }
+                    }
                     (true, _) => socket.send(part)?,
                 }
             }
@@ -68,12 +72,12 @@ pub fn send(socket: &Socket<'static>, rng: &mut Rng, mut parts: Multipart) -> Re
         let sent = if single && rng.coin() {
             let part = parts.pop_front().expect("one part");
             let sent =
-                if timed { socket.send_timeout(part, Duration::from_millis(3))? } else { socket.try_send(part)? };
+                if timed { socket.within(Duration::from_millis(3)).send(part)? } else { socket.now().send(part)? };
             sent.into_unsent().map(Multipart::from)
         } else if timed {
-            socket.send_multipart_timeout(parts, Duration::from_millis(3))?.into_unsent()
+            socket.within(Duration::from_millis(3)).send_multipart(parts)?.into_unsent()
         } else {
-            let sent: TrySend<Multipart> = socket.try_send_multipart(parts)?;
+            let sent: TrySend<Multipart> = socket.now().send_multipart(parts)?;
             sent.into_unsent()
         };
         let Some(unsent) = sent else { return Ok(()) };
@@ -94,12 +98,12 @@ pub fn receive(socket: &Socket<'static>, rng: &mut Rng) -> Result<Option<Multipa
     let safe = is_thread_safe(socket.kind());
     match rng.below(if safe { 4 } else { 6 }) {
         0 if !safe => {
-            let Some(first) = socket.recv_timeout(time)? else { return Ok(None) };
+            let Some(first) = socket.within(time).recv_msg()? else { return Ok(None) };
             rest(socket, first).map(Some)
         }
         1 => {
             zmq::poll(&mut [PollItem::socket(socket, PollEvents::POLLIN)], time)?;
-            Ok(socket.try_recv_multipart()?)
+            Ok(socket.now().recv_multipart()?)
         }
         2 => {
             // Without a descriptor for the poller, the other ends of the flow go on.
@@ -108,17 +112,17 @@ pub fn receive(socket: &Socket<'static>, rng: &mut Rng) -> Result<Option<Multipa
             {
                 poller.wait(time)?;
             }
-            Ok(socket.try_recv_multipart()?)
+            Ok(socket.now().recv_multipart()?)
         }
         3 if !safe => {
             let mut buffer = vec![0; 80_000];
-            let Some(received) = socket.recv_into_timeout(&mut buffer, time)? else { return Ok(None) };
+            let Some(received) = socket.within(time).recv_into(&mut buffer)? else { return Ok(None) };
             buffer.truncate(received.size);
             let first = Message::from(buffer);
             if socket.rcvmore()? { rest_after(socket, first).map(Some) } else { Ok(Some(first.into())) }
         }
         4 => by_fd(socket, time),
-        _ => Ok(socket.recv_multipart_timeout(time)?),
+        _ => Ok(socket.within(time).recv_multipart()?),
     }
 }
 
@@ -126,7 +130,7 @@ pub fn receive(socket: &Socket<'static>, rng: &mut Rng) -> Result<Option<Multipa
 fn by_fd(socket: &Socket<'static>, time: Duration) -> Result<Option<Multipart>> {
     let end = Instant::now() + time;
     // As above.
-    let Ok(fd) = socket.fd() else { return Ok(socket.try_recv_multipart()?) };
+    let Ok(fd) = socket.fd() else { return Ok(socket.now().recv_multipart()?) };
     while !socket.events()?.contains(PollEvents::POLLIN) {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -134,7 +138,7 @@ fn by_fd(socket: &Socket<'static>, time: Duration) -> Result<Option<Multipart>> 
         }
         zmq::poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], left)?;
     }
-    Ok(socket.try_recv_multipart()?)
+    Ok(socket.now().recv_multipart()?)
 }
 
 /// The parts after the first one: they are there if it is.
@@ -145,7 +149,7 @@ fn rest(socket: &Socket<'static>, first: Message) -> Result<Multipart> {
 fn rest_after(socket: &Socket<'static>, first: Message) -> Result<Multipart> {
     let mut parts = Multipart::from(first);
     loop {
-        let Some(part) = socket.try_recv()? else {
+        let Some(part) = socket.now().recv_msg()? else {
             return Err(Stop::Fault(format!("part {} of a message is not there", parts.len())));
         };
         let more = part.more();

@@ -78,7 +78,7 @@ fn send(flow: &Flow<'_>, prober: &Socket<'static>, text: &str) -> Result {
     if prober.kind() != Kind::Router {
         return Ok(prober.send(text)?);
     }
-    flow.wait("the ROUTER is known to its peer", || match prober.try_send_multipart(["router", text]) {
+    flow.wait("the ROUTER is known to its peer", || match prober.now().send_multipart(["router", text]) {
         Ok(sent) => Ok(sent.is_sent()),
         Err(failed) if failed.error().errno() == Errno::EHOSTUNREACH => Ok(false),
         Err(failed) => Err(failed.into()),
@@ -90,7 +90,7 @@ fn receive(flow: &Flow<'_>, socket: &Socket<'static>, peer: &Socket<'static>) ->
     let mut received = None;
     flow.wait(&format!("a {} receives from a {}", socket.kind(), peer.kind()), || {
         peer.events()?;
-        received = socket.recv_multipart_timeout(Duration::from_millis(5))?;
+        received = socket.within(Duration::from_millis(5)).recv_multipart()?;
         Ok(received.is_some())
     })?;
     let mut parts: Vec<Vec<u8>> = received.iter().flatten().map(|part| part.to_vec()).collect();
@@ -150,7 +150,7 @@ fn raw_heartbeats(flow: &mut Flow<'_>, server: &Socket<'static>) -> Result {
         peer.write_all(b"\0\x01A")
     };
     let talked = talk();
-    let arrived = talked.is_ok() && server.recv_timeout(within())?.is_some();
+    let arrived = talked.is_ok() && server.within(within()).recv_msg()?.is_some();
     if !arrived && !flow.world.has_ended() {
         return Err(Stop::Fault(format!("a peer with a TTL of {ttl} tenths of a second was disconnected: {talked:?}")));
     }
@@ -185,7 +185,7 @@ fn bare_websocket(flow: &mut Flow<'_>, server: &Socket<'static>) -> Result {
     let peers = (0..count).map(talk).collect::<std::io::Result<Vec<_>>>();
     std::thread::sleep(Duration::from_millis(20));
     let mut heard = 0;
-    while heard < count && server.recv_timeout(within())?.is_some() {
+    while heard < count && server.within(within()).recv_msg()?.is_some() {
         heard += 1;
     }
     if heard < count && !flow.world.has_ended() {

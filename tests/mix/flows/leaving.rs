@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use zmq::{Errno, Flags, Kind, Multipart, Socket};
+use zmq::{Errno, Kind, Multipart, Socket};
 
 use super::ends::{Arrivals, receive, whole};
 use super::{Flow, Result, Stop};
+use crate::common::send_part;
 use crate::content;
 use crate::world::within;
 
@@ -46,14 +47,13 @@ pub fn between_sent_parts(flow: &mut Flow<'_>) -> Result {
         let mut rng = flow.rng.fork();
         let (mut refused, settles) = (false, rng.coin());
         for (part, message) in content::parts(&mut rng, 1, number, count).into_iter().enumerate() {
-            let more = if part + 1 < usize::from(count) { Flags::SNDMORE } else { Flags::NONE };
-            match sender.send_with(message, more | Flags::DONTWAIT) {
-                Ok(()) => {}
-                Err(failed) if matches!(failed.error().errno(), Errno::EAGAIN | Errno::ECONNRESET) => {
-                    refused = true;
-                    break;
-                }
+            refused = match send_part(&sender, message, part + 1 < usize::from(count)) {
+                Ok(sent) => !sent.is_sent(),
+                Err(failed) if failed.error().errno() == Errno::ECONNRESET => true,
                 Err(failed) => return Err(failed.into()),
+            };
+            if refused {
+                break;
             }
             if part == place {
                 drop(leaver.take());
@@ -70,7 +70,7 @@ pub fn between_sent_parts(flow: &mut Flow<'_>) -> Result {
         let end = Instant::now() + within();
         while !found {
             for receiver in &receivers {
-                let Some(parts) = receiver.try_recv_multipart()? else { continue };
+                let Some(parts) = receiver.now().recv_multipart()? else { continue };
                 let stamp = whole(parts.iter().skip(usize::from(to == Kind::Router)))?;
                 found = stamp.is_some_and(|stamp| stamp.number == number);
                 // One that was not looked for may be there.
@@ -124,7 +124,7 @@ pub fn between_received_parts(flow: &mut Flow<'_>) -> Result {
                 let place = flow.rng.below(senders.len());
                 let (sender, number, next) = &mut senders[place];
                 let count = 1 + flow.rng.below(4) as u8;
-                if sender.try_send_multipart(content::parts(&mut rng, *number, *next, count))?.is_sent() {
+                if sender.now().send_multipart(content::parts(&mut rng, *number, *next, count))?.is_sent() {
                     sent += 1;
                 }
                 *next += 1;
@@ -136,7 +136,7 @@ pub fn between_received_parts(flow: &mut Flow<'_>) -> Result {
         }
         // Part by part, while peers leave.
         let mut parts = Multipart::new();
-        while let Some(part) = receiver.try_recv()? {
+        while let Some(part) = receiver.now().recv_msg()? {
             let more = part.more();
             parts.push_back(part);
             if !more {
@@ -206,7 +206,7 @@ pub fn hasty(flow: &mut Flow<'_>) -> Result {
     while count < next {
         let before = count;
         for (receiver, arrivals) in receivers.iter().zip(&mut last) {
-            let Some(parts) = receiver.try_recv_multipart()? else { continue };
+            let Some(parts) = receiver.now().recv_multipart()? else { continue };
             if let Some(stamp) = whole(&parts)? {
                 arrivals.add_in_any_order(stamp)?;
                 count += 1;

@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq::{Flags, Kind, Message, PollEvents, ProxyHandle, Socket};
+use zmq::{Kind, Message, PollEvents, ProxyHandle, Socket};
 
 use super::ends::{Arrivals, Sender, receive, whole};
 use super::{Flow, Result, Stop};
@@ -39,7 +39,7 @@ pub fn conflate(flow: &mut Flow<'_>) -> Result {
                 let end = Instant::now() + within();
                 while last < newest {
                     // A busy loop of single looks meets the moment of a write.
-                    if let Some(message) = receiver.try_recv()? {
+                    if let Some(message) = receiver.now().recv_msg()? {
                         let stamp = whole([&message])?.map_or(last, |stamp| stamp.number);
                         if stamp < last {
                             return Err(Stop::Fault(format!("message {stamp} came after {last}")));
@@ -112,7 +112,7 @@ fn conflate_before_bind(flow: &mut Flow<'_>) -> Result {
     if to == Kind::Router {
         expected.insert(0, "early".to_owned());
     }
-    match receiver.recv_multipart_timeout(within())? {
+    match receiver.within(within()).recv_multipart()? {
         Some(parts) if parts.iter().map(|part| part.to_vec()).eq(expected.iter().map(|part| part.as_bytes())) => Ok(()),
         parts => Err(Stop::Fault(format!("{parts:?} came instead of the newest message {expected:?}"))),
     }
@@ -131,11 +131,11 @@ pub fn room(flow: &mut Flow<'_>) -> Result {
     let inproc = endpoint.starts_with("inproc");
     for _ in 0..1 + flow.rng.below(20) {
         let mut sent = 0;
-        while sent < 100_000 && sender.try_send(Message::from([7; 100]))?.is_sent() {
+        while sent < 100_000 && sender.now().send(Message::from([7; 100]))?.is_sent() {
             sent += 1;
         }
         flow.wait("all messages arrive", || {
-            while receiver.try_recv()?.is_some() {
+            while receiver.now().recv_msg()?.is_some() {
                 sent -= 1;
             }
             Ok(sent == 0)
@@ -144,13 +144,13 @@ pub fn room(flow: &mut Flow<'_>) -> Result {
         let mut tried = 0;
         flow.wait("there is room", || {
             tried += 1;
-            let is_sent = sender.try_send("once more")?.is_sent();
+            let is_sent = sender.now().send("once more")?.is_sent();
             if inproc && !is_sent {
                 return Err(Stop::Fault("try_send finds no room, and the receiver has taken everything".to_owned()));
             }
             Ok(is_sent)
         })?;
-        flow.wait("the message arrives", || Ok(receiver.try_recv()?.is_some()))?;
+        flow.wait("the message arrives", || Ok(receiver.now().recv_msg()?.is_some()))?;
     }
     Ok(())
 }
@@ -209,7 +209,7 @@ pub fn reentrant(flow: &mut Flow<'_>) -> Result {
     struct Reentrant<'a>(&'a Socket<'static>);
     impl From<Reentrant<'_>> for Message {
         fn from(reentrant: Reentrant<'_>) -> Message {
-            let _ = reentrant.0.send_with("head", Flags::SNDMORE | Flags::DONTWAIT);
+            let _ = reentrant.0.now().send_more("head");
             "tail".into()
         }
     }
@@ -219,16 +219,16 @@ pub fn reentrant(flow: &mut Flow<'_>) -> Result {
     sender.connect(&endpoint)?;
     match flow.rng.below(3) {
         0 => sender.send(Reentrant(&sender))?,
-        1 => drop(sender.try_send(Reentrant(&sender))?),
-        _ => drop(sender.send_timeout(Reentrant(&sender), within())?),
+        1 => drop(sender.now().send(Reentrant(&sender))?),
+        _ => drop(sender.within(within()).send(Reentrant(&sender))?),
     }
-    if receiver.recv_multipart_timeout(within())?.is_none() {
+    if receiver.within(within()).recv_multipart()?.is_none() {
         return Err(Stop::Fault("a message that was sent while another was converted did not arrive".to_owned()));
     }
     drop(receiver);
     // The sender has no peer once it has read that the receiver is gone.
     flow.wait("nobody takes messages", || Ok(!sender.events()?.contains(PollEvents::POLLOUT)))?;
-    if sender.send_timeout("nobody is there", Duration::from_millis(5))?.is_sent() {
+    if sender.within(Duration::from_millis(5)).send("nobody is there")?.is_sent() {
         return Err(Stop::Fault("a message is accepted for nobody".to_owned()));
     }
     Ok(())
@@ -244,7 +244,7 @@ pub fn refused_part(flow: &mut Flow<'_>) -> Result {
         return Err(Stop::Fault("a subscription of 9000 bytes is accepted".to_owned()));
     }
     subscriber.send("next")?;
-    let Some(parts) = publisher.recv_multipart_timeout(within())? else {
+    let Some(parts) = publisher.within(within()).recv_multipart()? else {
         return Err(Stop::Fault("the message after one that was refused is lost".to_owned()));
     };
     if parts != ["next"] {
@@ -300,7 +300,7 @@ pub fn proxied(flow: &mut Flow<'_>) -> Result {
             if let Some(parts) = receive(&sink, &mut receive_rng)? {
                 whole(&parts)?.map_or(Ok(()), |stamp| arrivals.add(stamp))?;
             }
-            if let Some(parts) = front.recv_multipart_timeout(Duration::from_millis(5))? {
+            if let Some(parts) = front.within(Duration::from_millis(5)).recv_multipart()? {
                 whole(&parts)?.map_or(Ok(()), |stamp| after.add(stamp))?;
             }
             if arrivals.len() + after.len() >= count as usize {

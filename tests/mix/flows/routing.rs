@@ -11,7 +11,7 @@ use crate::world::{free_port, within};
 
 /// Receives two parts within the time of a flow.
 fn receive(flow: &Flow<'_>, socket: &Socket<'static>) -> Result<(Vec<u8>, Vec<u8>)> {
-    let Some(parts) = socket.recv_multipart_timeout(within())? else {
+    let Some(parts) = socket.within(within()).recv_multipart()? else {
         return Err(if flow.world.has_ended() { Stop::Ended } else { Stop::Fault("no message came".to_owned()) });
     };
     match &*parts.iter().map(|part| part.to_vec()).collect::<Vec<_>>() {
@@ -41,9 +41,9 @@ pub fn stream_clients(flow: &mut Flow<'_>) -> Result {
             return Err(Stop::Fault(format!("a STREAM receives {body:?} of {same:?}, not {text:?} of {id:?}")));
         }
         if flow.rng.one_in(3) {
-            let _ = server.try_send("one part");
-            let _ = server.try_send_multipart([&id[..], b"two", b"three"]);
-            let _ = server.try_send_multipart([&b"nobody"[..], b"x"]);
+            let _ = server.now().send("one part");
+            let _ = server.now().send_multipart([&id[..], b"two", b"three"]);
+            let _ = server.now().send_multipart([&b"nobody"[..], b"x"]);
         }
         if flow.rng.one_in(3) {
             let (count, mut left) = (1 + flow.rng.below(40), 0);
@@ -71,7 +71,7 @@ pub fn stream_clients(flow: &mut Flow<'_>) -> Result {
             std::thread::sleep(Duration::from_millis(flow.rng.below(3) as u64));
             let start = Instant::now();
             for _ in 0..3 {
-                match server.send_multipart_timeout([&id[..], b"gone"], within()) {
+                match server.within(within()).send_multipart([&id[..], b"gone"]) {
                     Ok(_) => {}
                     Err(failed) if failed.error().errno() == Errno::EHOSTUNREACH => {}
                     Err(failed) => return Err(failed.into()),
@@ -127,7 +127,7 @@ pub fn handover(flow: &mut Flow<'_>) -> Result {
         }
     }
     // The last of them stays for a moment: what an earlier one sent may be lost with its connection.
-    while let Some(parts) = router.recv_multipart_timeout(Duration::from_millis(20))? {
+    while let Some(parts) = router.within(Duration::from_millis(20)).recv_multipart()? {
         check_id(&parts[0])?;
     }
     Ok(())
@@ -158,7 +158,7 @@ pub fn server_comes_back(flow: &mut Flow<'_>) -> Result {
             std::thread::sleep(Duration::from_millis(2));
         }
         flow.wait("a ROUTER reaches the server that came back", || {
-            match router.try_send_multipart([id.as_str(), "x"]) {
+            match router.now().send_multipart([id.as_str(), "x"]) {
                 Ok(sent) => Ok(sent.is_sent()),
                 Err(failed) if failed.error().errno() == Errno::EHOSTUNREACH => {
                     zmq::poll(&mut [PollItem::socket(&router, PollEvents::POLLIN)], Duration::ZERO)?;
@@ -167,7 +167,7 @@ pub fn server_comes_back(flow: &mut Flow<'_>) -> Result {
                 Err(failed) => Err(failed.into()),
             }
         })?;
-        let Some(message) = server.recv_timeout(within())? else {
+        let Some(message) = server.within(within()).recv_msg()? else {
             return Err(Stop::Fault("a message to a server that came back is lost".to_owned()));
         };
         if &*message != b"x" {

@@ -42,7 +42,7 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
     let mut wanted = BTreeSet::new();
     let mut known = BTreeSet::new();
     let hear = |known: &mut BTreeSet<Vec<u8>>| -> Result {
-        while let Some(message) = publisher.try_recv()? {
+        while let Some(message) = publisher.now().recv_msg()? {
             match message.split_first() {
                 Some((1, topic)) => drop(known.insert(topic.to_vec())),
                 Some((0, topic)) => drop(known.remove(topic)),
@@ -100,7 +100,7 @@ pub fn groups(flow: &mut Flow<'_>) -> Result {
         for group in missing.iter().take(50) {
             radio.send_to_group(group, "x")?;
         }
-        while let Some(message) = dish.recv_timeout(Duration::from_millis(1))? {
+        while let Some(message) = dish.within(Duration::from_millis(1)).recv_msg()? {
             let group = message.group().into_owned();
             if !wanted.contains(&group) {
                 return Err(Stop::Fault(format!("a DISH receives of the group {group}, which it is not in")));

@@ -140,7 +140,7 @@ fn scoped(thread: &mut Thread<'_>, rng: &mut Rng) {
     let (to, name) = (endpoint(thread, rng), format!("inproc://{}", rng.below(6)));
     let Some(socket) = thread.socket(rng) else { return };
     let (bound, connected) = (socket.bind_scoped(&name), socket.connect_scoped(&to));
-    let _ = socket.try_recv();
+    let _ = socket.now().recv_msg();
     if rng.coin() {
         drop((bound, connected));
     } else {
@@ -198,7 +198,7 @@ fn own_context(_: &mut Thread<'_>, rng: &mut Rng) {
         (0..rng.below(4)).filter_map(|_| context.owned_socket(*rng.pick(Kind::ALL)).ok()).collect();
     for socket in &sockets {
         let _ = if rng.coin() { socket.bind("inproc://x").map(drop) } else { socket.connect("inproc://x") };
-        let _ = socket.try_send("x");
+        let _ = socket.now().send("x");
     }
     let shut = rng.coin();
     if shut {
@@ -243,14 +243,14 @@ fn names(_: &mut Thread<'_>, rng: &mut Rng) {
                 let Some(socket) = open(&mut connecting) else { continue };
                 let name = format!("inproc://{}", connecting.below(2));
                 let _ = socket.connect(&name);
-                let _ = (socket.try_send("x"), socket.try_recv());
+                let _ = (socket.now().send("x"), socket.now().recv_msg());
                 let _ = connecting.coin() && socket.disconnect(&name).is_ok();
             }
         });
         for _ in 0..rounds {
             let Some(socket) = open(&mut binding) else { continue };
             let _ = socket.bind(&format!("inproc://{}", binding.below(2)));
-            let _ = (socket.try_recv(), socket.try_send("y"));
+            let _ = (socket.now().recv_msg(), socket.now().send("y"));
         }
     });
     if let Err(error) = context.terminate(crate::world::within()) {

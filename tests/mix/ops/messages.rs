@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use zmq::{Errno, Flags, Message, Multipart, Socket};
+use zmq::{Message, Multipart, Socket};
 
 use super::{Row, Thread, row};
+use crate::common::send_part;
 use crate::content::{self, Owner, SIZES, Stamp};
 use crate::rng::Rng;
 use crate::world::fault;
@@ -15,15 +16,18 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 pub const ROWS: &[Row] = &[
     row("send", 40, |thread, rng| {
         let message = message(thread, rng);
-        let _ = thread.socket(rng).map(|socket| socket.try_send(message));
+        let _ = thread.socket(rng).map(|socket| socket.now().send(message));
     }),
-    row("send-timeout", 8, |thread, rng| {
+    row("send-within", 8, |thread, rng| {
         let message = message(thread, rng);
-        let _ = thread.socket(rng).map(|socket| socket.send_timeout(message, MILLISECOND));
+        let _ = thread.socket(rng).map(|socket| socket.within(MILLISECOND).send(message));
     }),
     row("send-part", 8, |thread, rng| {
-        let (message, flags) = (message(thread, rng), Flags::SNDMORE | Flags::DONTWAIT);
-        let _ = thread.socket(rng).map(|socket| socket.send_with(message, flags));
+        let message = message(thread, rng);
+        let _ = thread.socket(rng).map(|socket| match rng.coin() {
+            true => socket.now().send_more(message),
+            false => socket.within(MILLISECOND).send_more(message),
+        });
     }),
     row("send-multipart", 25, send_multipart),
     row("send-odd", 10, send_odd),
@@ -32,21 +36,21 @@ pub const ROWS: &[Row] = &[
     row("send-datagram", 2, send_datagram),
     row("recv", 40, |thread, rng| {
         let Some(socket) = thread.socket(rng) else { return };
-        if let Ok(Some(message)) = socket.try_recv() {
+        if let Ok(Some(message)) = socket.now().recv_msg() {
             check(&message);
             keep(thread, rng, message);
         }
     }),
-    row("recv-timeout", 8, |thread, rng| {
-        let received = thread.socket(rng).map(|socket| socket.recv_timeout(MILLISECOND));
+    row("recv-within", 8, |thread, rng| {
+        let received = thread.socket(rng).map(|socket| socket.within(MILLISECOND).recv_msg());
         if let Some(Ok(Some(message))) = received {
             check(&message);
         }
     }),
     row("recv-multipart", 25, |thread, rng| {
         let received = thread.socket(rng).map(|socket| match rng.coin() {
-            true => socket.try_recv_multipart(),
-            false => socket.recv_multipart_timeout(MILLISECOND),
+            true => socket.now().recv_multipart(),
+            false => socket.within(MILLISECOND).recv_multipart(),
         });
         if let Some(Ok(Some(parts))) = received {
             parts.iter().for_each(check);
@@ -57,16 +61,27 @@ pub const ROWS: &[Row] = &[
         let Some(socket) = thread.socket(rng) else { return };
         let mut message = Message::from("before");
         let _ = socket.set_rcvtimeo(Some(MILLISECOND));
-        if socket.recv_msg(&mut message).is_ok() {
-            check(&message);
+        let received = match rng.below(3) {
+            0 => socket.recv(&mut message).map(|()| true),
+            1 => socket.now().recv(&mut message),
+            _ => socket.within(MILLISECOND).recv(&mut message),
+        };
+        match received {
+            Ok(true) => check(&message),
+            _ if message.is_empty() => {}
+            _ => fault("a receive that got nothing left the old content in its message"),
         }
-        let _ = socket.recv_string();
+        let _ = match rng.below(3) {
+            0 => socket.recv_string().map(Some),
+            1 => socket.now().recv_string(),
+            _ => socket.within(MILLISECOND).recv_string(),
+        };
         let _ = socket.set_rcvtimeo(None);
     }),
     row("drain", 20, |thread, _| {
         for socket in thread.all() {
             for _ in 0..20 {
-                let Ok(Some(message)) = socket.try_recv() else { break };
+                let Ok(Some(message)) = socket.now().recv_msg() else { break };
                 check(&message);
             }
         }
@@ -146,9 +161,9 @@ fn send_multipart(thread: &mut Thread<'_>, rng: &mut Rng) {
     let len = parts.len();
     let Some(socket) = thread.socket(rng) else { return };
     let unsent = match if rng.coin() {
-        socket.try_send_multipart(parts)
+        socket.now().send_multipart(parts)
     } else {
-        socket.send_multipart_timeout(parts, MILLISECOND)
+        socket.within(MILLISECOND).send_multipart(parts)
     } {
         Ok(sent) => sent.into_unsent(),
         Err(error) => Some(error.into_parts().0),
@@ -178,10 +193,10 @@ fn send_odd(thread: &mut Thread<'_>, rng: &mut Rng) {
     ];
     let Some(socket) = thread.socket(rng) else { return };
     let parts: Vec<Message> = (0..rng.below(4)).map(|_| Message::from(*rng.pick(&ODD))).collect();
-    let _ = socket.try_send_multipart(parts);
+    let _ = socket.now().send_multipart(parts);
     if rng.one_in(3) {
         let id = if rng.coin() { "x" } else { "\0\0\0\0\x01" };
-        let _ = socket.try_send_multipart([id, ""]);
+        let _ = socket.now().send_multipart([id, ""]);
     }
 }
 
@@ -190,19 +205,18 @@ fn send_reentrant(thread: &mut Thread<'_>, rng: &mut Rng) {
     struct Reentrant<'a>(&'a Socket<'static>, bool);
     impl From<Reentrant<'_>> for Message {
         fn from(reentrant: Reentrant<'_>) -> Message {
-            let flags = if reentrant.1 { Flags::DONTWAIT | Flags::SNDMORE } else { Flags::DONTWAIT };
-            let _ = reentrant.0.send_with("sent while converting", flags);
-            let _ = reentrant.0.try_recv();
+            let _ = send_part(reentrant.0, "sent while converting", reentrant.1);
+            let _ = reentrant.0.now().recv_msg();
             Message::from("converted")
         }
     }
     let Some(socket) = thread.socket(rng) else { return };
     let value = Reentrant(socket, rng.coin());
     let _ = match rng.below(3) {
-        0 => socket.try_send(value),
-        1 => socket.send_timeout(value, MILLISECOND),
+        0 => socket.now().send(value),
+        1 => socket.within(MILLISECOND).send(value),
         _ => {
-            let _ = socket.try_send_multipart([Message::from("first"), Message::from(value)]);
+            let _ = socket.now().send_multipart([Message::from("first"), Message::from(value)]);
             return;
         }
     };
@@ -237,7 +251,7 @@ fn send_datagram(thread: &mut Thread<'_>, rng: &mut Rng) {
     if let Some(address) = address {
         let _ = socket.send_to(address, vec![b'd'; *rng.pick(&SIZES)]);
     }
-    let _ = socket.recv_from_timeout(MILLISECOND);
+    let _ = socket.within(MILLISECOND).recv_from();
 }
 
 #[cfg(not(feature = "draft"))]
@@ -247,14 +261,9 @@ fn send_datagram(_: &mut Thread<'_>, _: &mut Rng) {}
 fn recv_into(thread: &mut Thread<'_>, rng: &mut Rng) {
     let Some(socket) = thread.socket(rng) else { return };
     let mut buffer = vec![0xee; *rng.pick(&[0, 1, 10, 33, 100, 80_000])];
-    let received = match rng.below(3) {
-        0 => socket.try_recv_into(&mut buffer),
-        1 => socket.recv_into_timeout(&mut buffer, MILLISECOND),
-        _ => match socket.recv_into_with(&mut buffer, Flags::DONTWAIT) {
-            Ok(received) => Ok(Some(received)),
-            Err(error) if error.errno() == Errno::EAGAIN => Ok(None),
-            Err(error) => Err(error),
-        },
+    let received = match rng.coin() {
+        true => socket.now().recv_into(&mut buffer),
+        false => socket.within(MILLISECOND).recv_into(&mut buffer),
     };
     if let Ok(Some(received)) = received {
         let end = received.size.min(buffer.len());
@@ -276,9 +285,9 @@ fn recv_into(thread: &mut Thread<'_>, rng: &mut Rng) {
 fn forward(thread: &mut Thread<'_>, rng: &mut Rng) {
     let (Some(from), Some(to)) = (thread.socket(rng), thread.socket(rng)) else { return };
     for _ in 0..4 {
-        let Ok(Some(message)) = from.try_recv() else { return };
-        let flags = if message.more() { Flags::SNDMORE | Flags::DONTWAIT } else { Flags::DONTWAIT };
-        let _ = to.send_with(message, flags);
+        let Ok(Some(message)) = from.now().recv_msg() else { return };
+        let more = message.more();
+        let _ = send_part(to, message, more);
     }
 }
 

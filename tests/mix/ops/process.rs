@@ -59,8 +59,8 @@ fn interrupted(thread: &Thread<'_>, rng: &mut Rng) {
     }
     let Some(socket) = thread.socket(rng) else { return };
     match rng.below(4) {
-        0 => drop(socket.recv_timeout(time)),
-        1 => drop(socket.send_timeout("interrupted", time)),
+        0 => drop(socket.within(time).recv_msg()),
+        1 => drop(socket.within(time).send("interrupted")),
         2 => drop(zmq::poll(&mut [PollItem::socket(socket, PollEvents::POLLIN)], time)),
         _ => drop(socket.bind("tcp://127.0.0.1:*").map(|endpoint| socket.unbind(&endpoint))),
     }
@@ -94,7 +94,7 @@ fn few_descriptors(thread: &mut Thread<'_>, rng: &mut Rng) {
             2 => drop(socket.bind("ipc://*")),
             3 => drop(socket.bind("ws://lo:*")),
             4 => drop(socket.monitor(zmq::monitor::Events::ALL)),
-            _ => drop((socket.connect(&endpoint), socket.try_send("few"))),
+            _ => drop((socket.connect(&endpoint), socket.now().send("few"))),
         }
     }
     drop((zmq::Poller::<usize>::new(), zmq_patterns::Reactor::new(), context));

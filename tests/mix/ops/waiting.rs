@@ -74,7 +74,7 @@ fn poller(thread: &mut Thread<'_>, rng: &mut Rng) {
     for _ in 0..3 {
         let _ = poller.wait(if rng.one_in(3) { MILLISECOND } else { Duration::ZERO }).map(<[_]>::len);
         for socket in thread.all() {
-            let _ = socket.try_recv();
+            let _ = socket.now().recv_msg();
         }
         let key = rng.below(SOCKETS);
         let _ = if rng.coin() { poller.modify(key, events(rng)) } else { poller.remove(key).map(drop) };
@@ -95,7 +95,8 @@ fn poller_owned(thread: &mut Thread<'_>, rng: &mut Rng) {
     }
     for _ in 0..2 {
         let _ = poller.wait(MILLISECOND).map(<[_]>::len);
-        let _ = poller.socket(rng.below(SOCKETS)).map(|socket| (socket.try_recv(), socket.try_send("x").map(drop)));
+        let _ =
+            poller.socket(rng.below(SOCKETS)).map(|socket| (socket.now().recv_msg(), socket.now().send("x").map(drop)));
     }
     for place in 0..SOCKETS {
         if rng.coin()

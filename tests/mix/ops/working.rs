@@ -22,8 +22,8 @@ pub const ROWS: &[Row] = &[
         let bytes = vec![b'm'; 100];
         let message = content::message(rng, bytes);
         let moved = std::thread::spawn(move || {
-            let _ = socket.try_recv();
-            let _ = socket.try_send(message);
+            let _ = socket.now().recv_msg();
+            let _ = socket.now().send(message);
             back.then_some(socket)
         });
         thread.sockets[place] = moved.join().ok().flatten();
@@ -62,8 +62,8 @@ fn drop_in_owner(thread: &mut Thread<'_>, rng: &mut Rng) {
     }
     impl Drop for WithSocket {
         fn drop(&mut self) {
-            let _ = self.1.try_recv();
-            let _ = self.1.try_send("from an owner");
+            let _ = self.1.now().recv_msg();
+            let _ = self.1.now().send("from an owner");
         }
     }
     let Some(socket) = thread.sockets[rng.below(SOCKETS)].take() else { return };
@@ -130,8 +130,8 @@ fn thread_safe(thread: &mut Thread<'_>, rng: &mut Rng) {
         hammer(
             client,
             [
-                |client| drop(client.try_send("x")),
-                |client| drop(client.try_recv()),
+                |client| drop(client.now().send("x")),
+                |client| drop(client.now().recv_msg()),
                 |client| drop((client.bind("inproc://3"), client.unbind("inproc://3"), client.set_sndhwm(2))),
             ],
         );
@@ -142,11 +142,11 @@ fn thread_safe(thread: &mut Thread<'_>, rng: &mut Rng) {
             server,
             [
                 |server| {
-                    if let Ok(Some(message)) = server.try_recv() {
-                        let _ = server.try_send(message);
+                    if let Ok(Some(message)) = server.now().recv_msg() {
+                        let _ = server.now().send(message);
                     }
                 },
-                |server| drop(server.recv_timeout(MILLISECOND)),
+                |server| drop(server.within(MILLISECOND).recv_msg()),
                 |server| drop((server.connect("inproc://2"), server.disconnect("inproc://2"), server.events())),
             ],
         );
