@@ -46,7 +46,7 @@ fn main() -> common::Result {
     ventilator.set_sndhwm(args.hwm)?;
     let endpoint = ventilator.bind(&args.endpoint)?;
 
-    // `send` would wait for the first worker. `try_send` does not wait: it gives the message back.
+    // `send` would wait for the first worker. `now().send` does not wait, and gives the message back.
     let TrySend::WouldBlock(task) = ventilator.now().send("task 1")? else {
         return Err(common::failure("somebody is there"));
     };

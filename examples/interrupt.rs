@@ -56,7 +56,7 @@ fn main() -> common::Result {
             println!("W: interrupt received, killing server...");
             break;
         }
-        // `try_recv` does not wait, so the loop is soon back at the poll.
+        // `now().recv_msg` does not wait, so the loop is soon back at the poll.
         if items[1].is_readable() && server.now().recv_msg()?.is_some() {
             println!("W: recv");
             // C sends no reply. Its client then waits for ever, and so do all others: a REP socket takes no other

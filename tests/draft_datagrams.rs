@@ -8,7 +8,7 @@ mod datagrams;
 
 use std::time::Duration;
 
-use common::DEADLINE;
+use common::{DEADLINE, eventually};
 use datagrams::{dgram, dish, plain, port};
 use zmq::{Context, Dgram, Dish, Errno, Kind, Message, Radio};
 
@@ -28,6 +28,26 @@ fn datagrams_go_there_and_back() {
         assert_eq!((&buffer[..len], from), (&*body, address));
     }
     assert_eq!(socket.within(Duration::from_millis(10)).recv_from().unwrap(), None);
+}
+
+#[deadline::test(patches = [9, 12])]
+fn now_and_within_send_and_receive_a_datagram() {
+    let context = Context::new().unwrap();
+    let ((left, from), (right, to)) = (dgram(&context), dgram(&context));
+    assert!(left.now().send_to(to, "now").unwrap().is_sent());
+    assert_eq!(right.within(DEADLINE).recv_from().unwrap(), Some((from, "now".into())));
+    assert!(left.within(DEADLINE).send_to(to, "in time").unwrap().is_sent());
+    eventually("the datagram comes", || match right.now().recv_from().unwrap() {
+        Some(datagram) => datagram == (from, "in time".into()),
+        None => false,
+    });
+    assert_eq!(right.now().recv_from().unwrap(), None);
+
+    let unbound = context.socket(Dgram).unwrap();
+    for view in [unbound.now(), unbound.within(Duration::from_millis(10))] {
+        let unsent = view.send_to(to, "body").unwrap().into_unsent().unwrap();
+        assert_eq!(unsent, [to.to_string(), "body".to_owned()]);
+    }
 }
 
 /// What was not received as a datagram is not lost as one either.

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{TRANSPORTS, eventually};
+use common::{DEADLINE, TRANSPORTS, eventually};
 use zmq::{Context, Dish, Errno, Kind, Message, Radio, Socket, TrySend};
 
 /// Two sockets that are connected, for each transport.
@@ -124,6 +124,15 @@ fn a_radio_that_does_not_drop_says_that_it_is_full() {
     }
     radio.send(message).unwrap();
     dish.recv_msg().unwrap();
+    assert!(radio.now().send_to_group("g", "now").unwrap().is_sent());
+    assert_eq!(dish.recv_msg().unwrap(), "now");
+    assert!(radio.within(DEADLINE).send_to_group("g", "in time").unwrap().is_sent());
+    assert_eq!(dish.recv_msg().unwrap(), "in time");
+    while radio.now().send_to_group("g", "x").unwrap().is_sent() {}
+    for view in [radio.now(), radio.within(Duration::from_millis(10))] {
+        let message = view.send_to_group("g", "no room").unwrap().into_unsent().unwrap();
+        assert_eq!((&*message.group(), message.as_str()), ("g", Some("no room")));
+    }
 }
 
 #[deadline::test(patches = [6, 7, 13])]

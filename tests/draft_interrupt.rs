@@ -28,11 +28,15 @@ fn wait_in_threads<'scope>(
     full: NonZeroU32,
 ) -> Vec<(ScopedJoinHandle<'scope, Errno>, libc::pthread_t)> {
     type Wait<'a> = Box<dyn FnOnce() -> Errno + Send + 'a>;
-    let waits: [Wait<'scope>; 6] = [
+    let waits: [Wait<'scope>; 7] = [
         Box::new(move || client.recv_msg().map(drop).unwrap_err().errno()),
         Box::new(move || client.within(Duration::from_secs(600)).recv_msg().map(drop).unwrap_err().errno()),
         Box::new(move || client.send("nobody").unwrap_err().error().errno()),
         Box::new(move || peer.send_to_peer(full, "full").unwrap_err().error().errno()),
+        Box::new(move || {
+            let waits = peer.within(Duration::from_secs(600));
+            waits.send_to_peer(full, "full").unwrap_err().error().errno()
+        }),
         Box::new(move || {
             poll(&mut [PollItem::socket(client, PollEvents::POLLIN)], None).map(drop).unwrap_err().errno()
         }),

@@ -38,13 +38,17 @@ fn a_server_answers_the_client_that_asked() {
         assert_eq!(request, "one");
         let from = request.routing_id().expect("a SERVER numbers its peers");
         server.send_to_peer(from, "first").unwrap();
+        assert!(server.now().send_to_peer(from, "now").unwrap().is_sent());
+        assert!(server.within(DEADLINE).send_to_peer(from, "in time").unwrap().is_sent());
         // The number stays the peer's.
         let mut answer = server.recv_msg().unwrap();
         assert_eq!(answer.routing_id(), Some(from));
         answer = Message::from("second");
         answer.set_routing_id(from).unwrap();
         server.send(answer).unwrap();
-        assert_eq!(client.recv_msg().unwrap(), "first");
+        for expected in ["first", "now", "in time"] {
+            assert_eq!(client.recv_msg().unwrap(), expected);
+        }
         let last = client.recv_msg().unwrap();
         assert_eq!((&*last, last.routing_id()), (&b"second"[..], None));
     });
@@ -66,8 +70,26 @@ fn a_server_reaches_nobody_without_a_number_that_is_a_peers() {
         assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
         let message = failed.into_message();
         assert_eq!((&*message, message.routing_id()), (&b"to seven"[..], Some(id)));
+        for view in [socket.now(), socket.within(DEADLINE)] {
+            let failed = view.send_to_peer(id, "to seven").unwrap_err();
+            assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
+            assert_eq!(failed.into_message().routing_id(), Some(id));
+        }
         let failed = socket.within(Duration::from_secs(1)).send(message).unwrap_err();
         assert_eq!(failed.error().detail(), Some("no peer has routing id 7"));
+    }
+}
+
+#[deadline::test(patches = [13])]
+fn message_to_a_peer_without_room_comes_back() {
+    let context = Context::new().unwrap();
+    let peer = context.socket(Peer).unwrap();
+    peer.set_sndhwm(1).unwrap();
+    let full = peer.connect_peer("inproc://nobody").unwrap();
+    while peer.now().send_to_peer(full, "x").unwrap().is_sent() {}
+    for view in [peer.now(), peer.within(Duration::from_millis(10))] {
+        let message = view.send_to_peer(full, "no room").unwrap().into_unsent().unwrap();
+        assert_eq!((&*message, message.routing_id()), (&b"no room"[..], Some(full)));
     }
 }
 

@@ -9,6 +9,8 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(feature = "draft")]
+use common::has_patch;
 use common::{DEADLINE, eventually, in_own_process};
 use zmq::{Context, Errno, Kind, Message, PollEvents, PollItem, SocketRef, interrupt, poll};
 
@@ -121,6 +123,8 @@ fn every_call_on_an_inherited_socket_fails_at_once() {
         let listening = context.socket(zmq::Router).unwrap();
         let endpoint = listening.bind("tcp://127.0.0.1:*").unwrap();
         let naming = context.socket(zmq::Router).unwrap();
+        #[cfg(feature = "draft")]
+        let dgram = (has_patch(9) && has_patch(12)).then(|| context.socket(zmq::Dgram).unwrap());
 
         fork_and_wait(|| {
             let refused = |what: &str, error: zmq::Error| {
@@ -150,7 +154,20 @@ fn every_call_on_an_inherited_socket_fails_at_once() {
                 refused("now().recv_into", view().recv_into(&mut [0; 8]).unwrap_err());
                 refused("now().recv_string", view().recv_string().unwrap_err().into());
                 refused("now().recv_multipart", view().recv_multipart().unwrap_err());
+                #[cfg(feature = "draft")]
+                {
+                    let id = std::num::NonZeroU32::MIN;
+                    refused("now().send_to_group", view().send_to_group("group", "x").unwrap_err().into());
+                    refused("now().send_to_peer", view().send_to_peer(id, "x").unwrap_err().into());
+                    if let Some(dgram) = &dgram {
+                        let to = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
+                        let view = || if waits { dgram.within(second) } else { dgram.now() };
+                        refused("now().send_to", view().send_to(to, "x").unwrap_err().into());
+                        refused("now().recv_from", view().recv_from().unwrap_err());
+                    }
+                }
             }
+            #[cfg(feature = "draft")]
             refused("bind", left.bind("tcp://127.0.0.1:*").unwrap_err());
             refused("bind inproc", left.bind("inproc://other").unwrap_err());
             refused("connect", left.connect("inproc://pair").unwrap_err());

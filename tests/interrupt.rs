@@ -260,15 +260,17 @@ fn every_wait(context: &Context) -> Vec<(&'static str, Wait)> {
     let (n, o) = (socket(Kind::Pull), socket(Kind::Pull));
     n.set_rcvtimeo(Some(2 * DEADLINE)).unwrap();
     let (p, q) = (socket(Kind::Pull), full(context));
+    let [r, s, t, u, v] = [(); 5].map(|()| socket(Kind::Pull));
+    let (w, x) = (full(context), full(context));
     vec![
-        ("recv", Box::new(move || a.recv_msg().unwrap_err())),
-        ("recv_timeout", Box::new(move || b.within(2 * DEADLINE).recv_msg().unwrap_err())),
+        ("recv_msg", Box::new(move || a.recv_msg().unwrap_err())),
+        ("within().recv_msg", Box::new(move || b.within(2 * DEADLINE).recv_msg().unwrap_err())),
         ("recv_into", Box::new(move || c.recv_into(&mut [0; 8]).unwrap_err())),
-        ("recv_msg", Box::new(move || d.recv(&mut zmq::Message::new()).unwrap_err())),
+        ("recv", Box::new(move || d.recv(&mut zmq::Message::new()).unwrap_err())),
         ("recv_multipart", Box::new(move || e.recv_multipart().unwrap_err())),
         ("poll", Box::new(move || poll(&mut [PollItem::socket(&f, PollEvents::POLLIN)], None).unwrap_err())),
         ("send", Box::new(move || kept(g.send("kept").unwrap_err()))),
-        ("send_timeout", Box::new(move || kept(h.within(2 * DEADLINE).send("kept").unwrap_err()))),
+        ("within().send", Box::new(move || kept(h.within(2 * DEADLINE).send("kept").unwrap_err()))),
         (
             "send_multipart",
             Box::new(move || {
@@ -286,6 +288,20 @@ fn every_wait(context: &Context) -> Vec<(&'static str, Wait)> {
         ),
         ("sleep", Box::new(move || poll(&mut [], 2 * DEADLINE).unwrap_err())),
         ("streamer", Box::new(move || zmq::proxy(&p, &q, None).unwrap_err().into())),
+        ("recv_string", Box::new(move || r.recv_string().unwrap_err().into())),
+        ("within().recv", Box::new(move || s.within(2 * DEADLINE).recv(&mut zmq::Message::new()).unwrap_err())),
+        ("within().recv_into", Box::new(move || t.within(2 * DEADLINE).recv_into(&mut [0; 8]).unwrap_err())),
+        ("within().recv_string", Box::new(move || u.within(2 * DEADLINE).recv_string().unwrap_err().into())),
+        ("within().recv_multipart", Box::new(move || v.within(None).recv_multipart().unwrap_err())),
+        ("within().send_more", Box::new(move || kept(w.within(2 * DEADLINE).send_more("kept").unwrap_err()))),
+        (
+            "within().send_multipart",
+            Box::new(move || {
+                let (parts, error) = x.within(2 * DEADLINE).send_multipart(["a", "b"]).unwrap_err().into_parts();
+                assert_eq!(parts, ["a", "b"]);
+                error
+            }),
+        ),
     ]
 }
 

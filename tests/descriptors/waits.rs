@@ -21,7 +21,7 @@ fn connected_pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
 }
 
 const WAITS: &[(&str, Call)] = &[
-    ("Socket::recv_timeout", |descriptors| {
+    ("Within::recv_msg", |descriptors| {
         let context = context();
         let (left, right) = connected_pair(&context);
         descriptors.use_up();

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zmq::monitor::Events;
-use zmq::{Context, Dgram, Dish, Errno, Multipart, Push, Radio, sys};
+use zmq::{Context, Dgram, Dish, Multipart, Push, Radio, sys};
 
 use crate::RECV_TIMEOUT;
 use crate::common::{DEADLINE, context, eventually, in_own_process};

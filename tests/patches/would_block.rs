@@ -28,8 +28,8 @@ struct Route<'a> {
 }
 
 impl Route<'_> {
-    /// Sends one byte.
-    fn try_send(&self) -> bool {
+    /// Sends one byte, and says whether there was room for it.
+    fn sends(&self) -> bool {
         let message = Message::from("x");
         #[cfg(feature = "draft")]
         let message = match &self.to {
@@ -138,7 +138,7 @@ fn route<'a>(context: &'a Context, source: Kind, sink: Kind, endpoint: &str) -> 
 
 /// A call that does not wait read commands once in a millisecond only, and answered EAGAIN until then.
 #[deadline::test(patches = [1009, 1027])]
-fn try_send_finds_the_room_whatever_the_kind_and_the_transport() {
+fn now_finds_the_room_whatever_the_kind_and_the_transport() {
     let kinds = [
         (Kind::Push, Kind::Pull),
         (Kind::Dealer, Kind::Dealer),
@@ -163,15 +163,15 @@ fn try_send_finds_the_room_whatever_the_kind_and_the_transport() {
             let context = context();
             let route = route(&context, source, sink, endpoint);
             let mut unread = 0;
-            eventually("the first message is sent", || route.try_send());
+            eventually("the first message is sent", || route.sends());
             route.receive(1);
             for _ in 0..if endpoint.starts_with("inproc") { 300 } else { 50 } {
-                while route.try_send() {
+                while route.sends() {
                     unread += 1;
                 }
                 // The pipe of the source says that it has room before a message of it can arrive.
                 route.receive(unread);
-                unread = usize::from(route.try_send());
+                unread = usize::from(route.sends());
                 if unread == 0 {
                     *refused.entry((source.to_string(), endpoint)).or_insert(0) += 1;
                 }
@@ -204,7 +204,7 @@ fn req_finds_room_for_its_next_request() {
 
 /// A peer that has come since the last command was read.
 #[deadline::test(patches = [1027])]
-fn try_send_finds_the_peer_that_has_just_come() {
+fn now_finds_the_peer_that_has_just_come() {
     let kinds =
         [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair), (Kind::Req, Kind::Rep)]
             .into_iter();

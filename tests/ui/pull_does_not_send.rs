@@ -5,6 +5,7 @@ use zmq::{Context, Pull};
 fn main() {
     let context = Context::new().unwrap();
     let socket = context.socket(Pull).unwrap();
-    socket.try_send("job").unwrap();
+    socket.send("job").unwrap();
+    socket.now().send("job").unwrap();
     socket.send_multipart(["a", "job"]).unwrap();
 }

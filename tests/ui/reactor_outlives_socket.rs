@@ -7,5 +7,5 @@ fn main() {
     let context = Context::new().unwrap();
     let mut reactor = Reactor::new().unwrap();
     let socket = context.socket(Pull).unwrap();
-    reactor.add(&socket, PollEvents::POLLIN, |_, _| Ok(socket.recv().map(drop)?)).unwrap();
+    reactor.add(&socket, PollEvents::POLLIN, |_, _| Ok(socket.recv_msg().map(drop)?)).unwrap();
 }

@@ -118,7 +118,7 @@ fn conflate_before_bind(flow: &mut Flow<'_>) -> Result {
     }
 }
 
-/// `try_send` finds the room that there is once the receiver has taken everything.
+/// A send that does not wait finds the room that there is once the receiver has taken everything.
 pub fn room(flow: &mut Flow<'_>) -> Result {
     let pairs = [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair)];
     let (from, to) = *flow.rng.pick(&pairs);
@@ -146,7 +146,7 @@ pub fn room(flow: &mut Flow<'_>) -> Result {
             tried += 1;
             let is_sent = sender.now().send("once more")?.is_sent();
             if inproc && !is_sent {
-                return Err(Stop::Fault("try_send finds no room, and the receiver has taken everything".to_owned()));
+                return Err(Stop::Fault("a send finds no room, and the receiver has taken everything".to_owned()));
             }
             Ok(is_sent)
         })?;

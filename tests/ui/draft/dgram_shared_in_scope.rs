@@ -12,7 +12,7 @@ fn main() {
     let context = Context::new().unwrap();
     let socket = context.socket(Dgram).unwrap();
     scope(|scope| {
-        spawn(scope, || drop(socket.try_recv()));
-        drop(socket.try_recv());
+        spawn(scope, || drop(socket.now().recv_msg()));
+        drop(socket.now().recv_msg());
     });
 }

@@ -5,5 +5,5 @@ use zmq::{Context, Radio};
 fn main() {
     let context = Context::new().unwrap();
     let radio = context.socket(Radio).unwrap();
-    radio.recv().unwrap();
+    radio.recv_msg().unwrap();
 }
