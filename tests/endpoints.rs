@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{has_patch, DEADLINE, eventually, has_patch, kinds, lacks_ipv6, skip_unless};
+use common::{DEADLINE, eventually, has_patch, kinds, lacks_ipv6, skip_unless};
 use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub};
 
 /// A directory of its own for each test, gone with it.

@@ -42,7 +42,7 @@ fn channel_frees_the_parts_that_it_drops() {
         let mut exchange = |rounds: usize| {
             for _ in 0..rounds {
                 client.write_all(&messages).unwrap();
-                assert_eq!(channel.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message"), "x");
+                assert_eq!(channel.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message"), "x");
             }
         };
         exchange(20);
@@ -62,14 +62,14 @@ fn channel_with_immediate_reads_a_lost_connection_to_its_end() {
     let listener = listener();
     let mut first = peer(&channel, &listener, "CHANNEL");
     first.write_all(b"\0\x011\0\x012\0\x013").unwrap();
-    assert_eq!(channel.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message"), "1");
+    assert_eq!(channel.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message"), "1");
     drop(first);
     let mut second = greeted(&listener, "CHANNEL");
     second.write_all(b"\0\x014").unwrap();
     // The CHANNEL hears of the lost connection before it reads on.
     channel.events().unwrap();
     for number in ["2", "3", "4"] {
-        assert_eq!(channel.recv_timeout(RECV_TIMEOUT).unwrap().expect(number), number);
+        assert_eq!(channel.within(RECV_TIMEOUT).recv_msg().unwrap().expect(number), number);
     }
     channel.send("5").unwrap();
     let mut received = [0; 3];
@@ -92,9 +92,9 @@ fn channel_that_only_sends_accepts_its_peer_again() {
     let mut second = client(&address);
     // The CHANNEL hears of both before it sends.
     channel.events().unwrap();
-    assert!(channel.send_timeout("b", RECV_TIMEOUT).unwrap().is_sent());
+    assert!(channel.within(RECV_TIMEOUT).send("b").unwrap().is_sent());
     let mut received = [0; 3];
     second.read_exact(&mut received).unwrap();
     assert_eq!(&received, b"\0\x01b");
-    assert_eq!(channel.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message"), "x");
+    assert_eq!(channel.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message"), "x");
 }

@@ -295,7 +295,7 @@ fn gssapi_client_frees_a_refused_token_once() {
         client.connect(&endpoint).unwrap();
         // After it, the session waits for the next message.
         client.send("Hello").unwrap();
-        assert_eq!(server.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+        assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
         server.close();
 
         let rogue = TcpListener::bind(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
@@ -370,7 +370,7 @@ fn gssapi_subscriptions_arrive() {
                 let mut message = None;
                 eventually("the publisher hears of the change", || {
                     subscriber.events().unwrap();
-                    message = publisher.recv_timeout(SHORT).unwrap();
+                    message = publisher.within(SHORT).recv_msg().unwrap();
                     message.is_some()
                 });
                 message.unwrap()
@@ -384,7 +384,7 @@ fn gssapi_subscriptions_arrive() {
                 change(true, topic);
                 assert_eq!(told(), format!("\x01{topic}"), "{case}");
                 publisher.send(format!("{topic} news")).unwrap();
-                assert_eq!(subscriber.recv_timeout(DEADLINE).unwrap().unwrap(), format!("{topic} news"), "{case}");
+                assert_eq!(subscriber.within(DEADLINE).recv_msg().unwrap().unwrap(), format!("{topic} news"), "{case}");
                 change(false, topic);
                 assert_eq!(told(), format!("\0{topic}"), "{case}");
             }

@@ -20,7 +20,7 @@ fn norm_receiver_takes_streams_only() {
     sub.subscribe("").unwrap();
     sub.connect(&format!("norm://127.0.0.1:{port}")).unwrap();
     let _peer = Process::start(&program, &[&port.to_string(), "7"]);
-    assert_eq!(sub.recv_timeout(DEADLINE).unwrap().expect("a message"), "Hello");
+    assert_eq!(sub.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 }
 
 /// libzmq asserted that NORM can open its sockets.

@@ -101,7 +101,7 @@ fn malformed_packets_to_a_group_are_dropped() {
     let mut sender = Sender::new(interface, port);
     eventually("the SUB receives from the group", || {
         sender.send_message("first");
-        sub.recv_timeout(Duration::from_millis(10)).unwrap().is_some()
+        sub.within(Duration::from_millis(10)).recv_msg().unwrap().is_some()
     });
     let behind_the_end = [0, 9, 2, 0, b'x'];
     type Malformed<'a> = (&'a str, &'a dyn Fn(&mut Sender));
@@ -119,7 +119,7 @@ fn malformed_packets_to_a_group_are_dropped() {
         malformed(&mut sender);
         sender.send_message(what);
         loop {
-            let message = sub.recv_timeout(DEADLINE).unwrap().unwrap_or_else(|| panic!("nothing arrives after {what}"));
+            let message = sub.within(DEADLINE).recv_msg().unwrap().unwrap_or_else(|| panic!("nothing arrives after {what}"));
             if message == *what {
                 break;
             }

@@ -247,7 +247,7 @@ fn connections_that_end_between_group_and_body_leak_nothing() {
             peer.shutdown(Shutdown::Write).unwrap();
             wait_for_close(&mut peer);
             // The socket frees its end of the connection.
-            assert!(dish.try_recv().unwrap().is_none());
+            assert!(dish.now().recv_msg().unwrap().is_none());
         };
         let steps: [(&str, &dyn Fn()); 4] = [
             ("a RADIO that is bound", &|| play_dish(&radio, client(&radio_endpoint, "DISH"))),
@@ -278,5 +278,5 @@ fn dish_survives_messages_to_the_empty_group_at_its_mark() {
         peer.write_all(b"\x01\0\0\x04none").unwrap();
     }
     peer.write_all(b"\x01\x04news\0\x04some").unwrap();
-    assert_eq!(dish.recv_timeout(DEADLINE).unwrap().expect("a message"), "some");
+    assert_eq!(dish.within(DEADLINE).recv_msg().unwrap().expect("a message"), "some");
 }

@@ -109,7 +109,7 @@ fn client<'ctx>(context: &'ctx Context, kind: Kind, endpoint: &str, message: &st
 }
 
 fn assert_receives(socket: &Socket<'_>, message: &str) {
-    let received = socket.recv_timeout(RECV_TIMEOUT).unwrap();
+    let received = socket.within(RECV_TIMEOUT).recv_msg().unwrap();
     assert_eq!(received.unwrap_or_else(|| panic!("{}: no {message}", socket.kind())), message);
 }
 
@@ -166,19 +166,19 @@ fn second_peer_is_served_when_the_first_has_left() {
         assert_receives(&socket, "first");
         let second = client(&context, kind, &endpoint, "second");
         // The first one is the peer as long as it is there.
-        assert_eq!(socket.recv_timeout(SHORT).unwrap(), None);
+        assert_eq!(socket.within(SHORT).recv_msg().unwrap(), None);
         socket.send("to the first").unwrap();
         assert_receives(&first, "to the first");
         first.send("still there").unwrap();
         assert_receives(&socket, "still there");
-        assert_eq!(second.try_recv().unwrap(), None);
+        assert_eq!(second.now().recv_msg().unwrap(), None);
         drop(first);
         assert_receives(&socket, "second");
         socket.send("to the second").unwrap();
         assert_receives(&second, "to the second");
         // A third one waits when the socket closes.
         let third = client(&context, kind, &endpoint, "third");
-        assert_eq!(socket.recv_timeout(SHORT).unwrap(), None);
+        assert_eq!(socket.within(SHORT).recv_msg().unwrap(), None);
         drop((socket, second, third));
         context.terminate(DEADLINE).unwrap();
     }
@@ -208,6 +208,6 @@ fn peers_that_leave_while_they_wait_are_received_up_to_a_bound() {
         assert_receives(&socket, "last");
         socket.send("to the last").unwrap();
         assert_receives(&last, "to the last");
-        assert_eq!(socket.try_recv().unwrap(), None);
+        assert_eq!(socket.now().recv_msg().unwrap(), None);
     }
 }

@@ -450,7 +450,7 @@ fn xsub_drops_the_rest_of_a_message_whose_connection_was_made_again() {
         xsub.connect(&other.bind("inproc://other").unwrap()).unwrap();
         xsub.send("connected").unwrap();
         for publisher in [&cut, &other] {
-            assert_eq!(publisher.recv_timeout(RECV_TIMEOUT).unwrap().expect("a message"), "connected");
+            assert_eq!(publisher.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message"), "connected");
         }
         for round in 0..4 {
             xsub.send_more("first").unwrap();
@@ -473,9 +473,9 @@ fn xsub_drops_the_rest_of_a_message_whose_connection_was_made_again() {
             xsub.send_multipart(["a", "whole one"]).unwrap();
             let more = if round % 2 == 0 { &["more"][..] } else { &[] };
             let all: Multipart = [&["first"], more, &["rest", "last"]].concat().into_iter().collect();
-            assert_eq!(other.recv_multipart_timeout(RECV_TIMEOUT).unwrap().expect("all parts"), all);
+            assert_eq!(other.within(RECV_TIMEOUT).recv_multipart().unwrap().expect("all parts"), all);
             for publisher in [&cut, &other] {
-                let message = publisher.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
+                let message = publisher.within(RECV_TIMEOUT).recv_multipart().unwrap();
                 assert_eq!(message.expect("the next message"), ["a", "whole one"], "{endpoint}");
             }
         }

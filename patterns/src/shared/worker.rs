@@ -83,7 +83,7 @@ impl<T> Jobs<T> {
 
     fn try_sends(&mut self, socket: &Socket<'static>) {
         while let Some(SendJob { parts, waits, reply }) = self.sends.pop_front() {
-            match socket.try_send_multipart(parts) {
+            match socket.now().send_multipart(parts) {
                 Ok(TrySend::WouldBlock(parts)) => {
                     self.sends.push_front(SendJob { parts, waits, reply });
                     break;
@@ -106,7 +106,7 @@ impl<T> Jobs<T> {
 
     fn try_recvs(&mut self, socket: &Socket<'static>) {
         while let Some(job) = self.recvs.pop_front() {
-            match socket.try_recv_multipart() {
+            match socket.now().recv_multipart() {
                 Ok(None) => {
                     self.recvs.push_front(job);
                     break;
