@@ -42,7 +42,7 @@ const WAITING: [(Form, &str); 5] = [
 fn every_form_receives() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context);
-    for _ in 0..13 {
+    for _ in 0..14 {
         left.send("Hello").unwrap();
     }
     assert_eq!(right.recv_msg().unwrap(), "Hello");

@@ -102,6 +102,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// # }
     /// ```
     #[doc(alias = "zmq_msg_recv")]
+    #[doc(alias = "zmq_recvmsg")]
     #[inline]
     pub fn recv(&self, message: &mut Message) -> Result<()>
     where

@@ -104,6 +104,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
+    #[doc(alias = "zmq_sendmsg")]
     #[doc(alias = "zmq_send_const")]
     #[inline]
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError>
