@@ -70,6 +70,13 @@ impl Package {
         let calls = fs::read_to_string(&calls).unwrap_or_default();
         (output.status.success(), said, calls.lines().map(str::to_owned).collect())
     }
+
+    /// The files of libzmq that were built.
+    fn sources(&self) -> PathBuf {
+        let builds = fs::read_dir(self.root.join("target/debug/build")).unwrap();
+        let mut sources = builds.map(|build| build.unwrap().path().join("out/libzmq/source/src"));
+        sources.find(|path| path.is_dir()).unwrap()
+    }
 }
 
 impl Drop for Package {
@@ -112,11 +119,8 @@ fn environment_and_method_choose_the_patches() {
     let package = Package::new("patches");
     // A line of the patch 0014, and one of 1009.
     let applied = || {
-        let builds = fs::read_dir(package.root.join("target/debug/build")).unwrap();
-        let sources =
-            builds.map(|build| build.unwrap().path().join("out/libzmq/source/src")).find(|path| path.is_dir());
-        let has =
-            |file: &str, line: &str| fs::read_to_string(sources.as_ref().unwrap().join(file)).unwrap().contains(line);
+        let sources = package.sources();
+        let has = |file: &str, line: &str| fs::read_to_string(sources.join(file)).unwrap().contains(line);
         (has("pipe.hpp", "bool is_ending ()"), has("dist.hpp", "bool has_room ()"))
     };
     for (variables, patches) in CHOICES {
@@ -126,6 +130,24 @@ fn environment_and_method_choose_the_patches() {
     }
     let (succeeds, said, _) = package.try_build(&[(VARIABLE, "some")]);
     assert!(!succeeds && said.contains("LIBZMQ_VENDOR_PATCHES must be none, safety or all"), "{said}");
+}
+
+/// The two units hide a header that a file forgets to include.
+#[test]
+fn split_build_compiles_each_file_by_itself() {
+    start_deadline();
+    let package = Package::new("split");
+    let (_, calls) = package.build(&[("LIBZMQ_VENDOR_SPLIT", "1")]);
+    let names = fs::read_dir(package.sources()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    // These need GnuTLS.
+    let files: Vec<_> = names.filter(|name| name.ends_with(".cpp") && !name.starts_with("wss_")).collect();
+    assert!(files.len() > 100, "{files:?}");
+    for file in files {
+        assert_eq!(of(&calls, "c++", &[&format!("/source/src/{file} ")]).len(), 1, "{file}: {calls:#?}");
+    }
+    for unit in ["libzmq.cpp", "libzmq_aside.cpp"] {
+        assert!(of(&calls, "c++", &[unit]).is_empty(), "{calls:#?}");
+    }
 }
 
 #[test]
