@@ -3,9 +3,8 @@
 //! `ZMQ_MIX_INCLUDE=NAME`, or `all`, has programs meet them.
 
 /// A name, and the programs that are left out.
-pub const OPEN: &[(&str, &str)] = &[
-    ("heartbeat-close", "a sender over tcp or ws closes while its receiver sends heartbeats"),
-];
+pub const OPEN: &[(&str, &str)] =
+    &[("heartbeat-close", "a sender over tcp or ws closes while its receiver sends heartbeats")];
 
 /// Whether programs keep off a fault.
 pub fn avoids(name: &str) -> bool {
