@@ -119,7 +119,8 @@ fn malformed_packets_to_a_group_are_dropped() {
         malformed(&mut sender);
         sender.send_message(what);
         loop {
-            let message = sub.within(DEADLINE).recv_msg().unwrap().unwrap_or_else(|| panic!("nothing arrives after {what}"));
+            let message =
+                sub.within(DEADLINE).recv_msg().unwrap().unwrap_or_else(|| panic!("nothing arrives after {what}"));
             if message == *what {
                 break;
             }
