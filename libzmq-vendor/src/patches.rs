@@ -188,4 +188,5 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1037-full-when-connection-ends"
     "1040-close-in-mid-batch"
     "1041-xsub-reconnects-in-mid-message"
+    "1044-router-handover-unread"
 };

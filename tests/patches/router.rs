@@ -593,3 +593,71 @@ fn connect_refuses_the_routing_id_of_a_peer_that_is_there() {
     assert_eq!(stream.connect_with_routing_id("alice", &target).unwrap_err().errno(), Errno::EADDRINUSE);
     stream.connect_with_routing_id("bob", &target).unwrap();
 }
+
+/// The old connection lives when another one takes its routing id. Its pipe was ended with what it held.
+#[deadline::test(patches = [1029, 1044])]
+fn router_with_handover_receives_what_the_old_connection_has_brought() {
+    #[derive(Clone, Copy, Debug)]
+    enum Begun {
+        Nothing,
+        Prefetched,
+        HalfReceived,
+    }
+    for (endpoint, begun) in ["inproc://router", TCP, "ipc://*"]
+        .into_iter()
+        .flat_map(|endpoint| [Begun::Nothing, Begun::Prefetched, Begun::HalfReceived].map(|begun| (endpoint, begun)))
+    {
+        let context = context();
+        let router = context.socket(Router).unwrap();
+        router.set_router_handover(true).unwrap();
+        let monitor = router.monitor(Events::HANDSHAKE_SUCCEEDED).unwrap();
+        let bound = router.bind(endpoint).unwrap();
+        let connect = || {
+            let dealer = context.socket(Dealer).unwrap();
+            dealer.set_routing_id("peer").unwrap();
+            dealer.connect(&bound).unwrap();
+            dealer
+        };
+        let connected = || {
+            if !endpoint.starts_with("inproc") {
+                monitor.recv_timeout(DEADLINE).unwrap().expect("a connection");
+            }
+        };
+        let mut dealers = Vec::new();
+        for visit in 0..3_u8 {
+            let dealer = connect();
+            for number in 0..5_u8 {
+                dealer.send_multipart([&[visit, number][..], b"more", b"last"]).unwrap();
+            }
+            dealers.push(dealer);
+            connected();
+            match begun {
+                Begun::Nothing => {}
+                Begun::HalfReceived if visit == 0 => {
+                    process_commands(&router);
+                    assert_eq!(router.recv().unwrap(), "peer");
+                    assert_eq!(router.recv().unwrap(), [0, 0]);
+                    // The next connection comes between the parts.
+                    let _next = connect();
+                    connected();
+                    process_commands(&router);
+                    assert_eq!(router.recv_multipart().unwrap(), ["more", "last"]);
+                }
+                Begun::Prefetched | Begun::HalfReceived => process_commands(&router),
+            }
+        }
+        let first = usize::from(matches!(begun, Begun::HalfReceived));
+        for number in first..15 {
+            let message = router.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
+            let message = message.unwrap_or_else(|| panic!("{endpoint}, {begun:?}: no message {number}"));
+            assert_eq!(message[0], "peer", "{endpoint}, {begun:?}");
+            assert_eq!(message[1], [(number / 5) as u8, (number % 5) as u8], "{endpoint}, {begun:?}");
+            assert_eq!((&message[2], &message[3]), (&"more".into(), &"last".into()));
+        }
+        // The last connection is that of the id.
+        router.send_multipart(["peer", "answer"]).unwrap();
+        assert_eq!(dealers[2].recv_timeout(RECV_TIMEOUT).unwrap().expect("an answer"), "answer");
+        drop((router, dealers));
+        context.terminate(DEADLINE).unwrap();
+    }
+}
