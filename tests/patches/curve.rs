@@ -1,7 +1,5 @@
 //! curve_client_tools.hpp: the handshake of a CURVE client.
 
-use std::time::Duration;
-
 use zmq::monitor::{Event, Events};
 use zmq::security::Security;
 use zmq::{Dealer, PublicKey};
@@ -27,7 +25,7 @@ fn curve_ends_only_the_connection_when_a_key_has_a_small_order() {
     server.succeeds();
 }
 
-/// Each HELLO that was not encrypted leaked 240 bytes.
+/// A client that cannot encrypt its HELLO tries again when its socket disconnects. The HELLO before leaked: 240 bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[deadline::test(patches = [65])]
 fn curve_client_frees_each_hello_that_it_cannot_encrypt() {
@@ -44,16 +42,20 @@ fn curve_client_frees_each_hello_that_it_cannot_encrypt() {
         let mut small_order = [0; 32];
         small_order[0] = 1;
         client.secure(&Security::curve_client(&secret, &PublicKey::from_bytes(small_order))).unwrap();
-        client.set_handshake_ivl(Some(Duration::from_millis(1))).unwrap();
-        client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
         let monitor = client.monitor(Events::HANDSHAKE_FAILED_PROTOCOL).unwrap();
-        client.connect(&server.bind(TCP).unwrap()).unwrap();
-        // The least number of bytes in use while COUNT handshakes fail. What waits to be read or freed comes and goes.
+        let endpoint = server.bind(TCP).unwrap();
+        let fails = || {
+            let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("an event");
+            assert!(matches!(notice.event(), Event::HandshakeFailedProtocol { .. }));
+        };
+        // The least number of bytes in use while COUNT connections fail. What waits to be read or freed comes and goes.
         let least_in_use = || {
             let mut least = usize::MAX;
             for _ in 0..COUNT {
-                let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("an event");
-                assert!(matches!(notice.event(), Event::HandshakeFailedProtocol { .. }));
+                client.connect(&endpoint).unwrap();
+                fails();
+                client.disconnect(&endpoint).unwrap();
+                fails();
                 // The sockets hear of the connections that have ended.
                 for socket in [&client, &server] {
                     socket.events().unwrap();
