@@ -29,6 +29,12 @@
 //! gives the message back, and `EINTR` is retried unless the program asked for Ctrl-C to end its calls ([`interrupt`]).
 //! [`surprises`] is a page of what libzmq does that you would not expect.
 //!
+//! # On top
+//!
+//! [zmq-patterns](https://docs.rs/zmq-patterns) has what the public interface of this crate is enough for: `Reactor`, an event
+//! loop with timers; `Actor`, a thread with a pipe; `SharedSocket`, one socket for many threads; `Proxy` in a thread of its own;
+//! `LazyPirate`, a request with retries.
+//!
 //! # What the compiler checks
 //!
 //! - A socket cannot outlive its context, so dropping a context never waits for a forgotten socket.

@@ -108,8 +108,8 @@ impl fmt::Debug for SignalMask {
     }
 }
 
-/// As [`crate::poll`], except that `mask` replaces the calling thread's signal mask during the wait, and any signal that is
-/// handled meanwhile ends it.
+/// `zmq_ppoll`, for the completeness of `zmq.h`: as [`crate::poll`], except that `mask` replaces the calling thread's signal mask
+/// during the wait, and any signal that is handled meanwhile ends it.
 ///
 /// A program that waits for messages or a signal blocks the signal ([`SignalMask::set_for_thread`]) and lets it through
 /// here. It then cannot be missed between the check for the signal and the wait. [`crate::interrupt`] needs no mask.

@@ -18,8 +18,8 @@ pub struct TimerId(c_int);
 
 type Handler<'a> = Box<dyn FnMut(&mut Timers<'a>, TimerId) + 'a>;
 
-/// Repeating timers for a loop of one's own: it waits no longer than [`Timers::timeout`] says, and then calls
-/// [`Timers::execute`].
+/// Repeating timers of libzmq, for the completeness of `zmq.h`: a loop waits no longer than [`Timers::timeout`] says, and then
+/// calls [`Timers::execute`]. `zmq_patterns::Reactor` is a loop that has timers.
 ///
 /// A handler gets the [`Timers`] and may add, cancel and reset timers, its own too. In C it may not, because libzmq
 /// calls it while it walks its list. This library calls the handlers after that.

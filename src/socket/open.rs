@@ -5,7 +5,9 @@ use std::panic::Location;
 use super::Socket;
 use crate::context::Context;
 use crate::error::Result;
-use crate::kind::{Kind, SocketType};
+#[cfg(feature = "draft")]
+use crate::kind::Kind;
+use crate::kind::SocketType;
 
 impl Context {
     /// Opens a socket that borrows this context: it cannot outlive it.
