@@ -53,7 +53,7 @@
 //!
 //! # What each libzmq promises
 //!
-//! The vendored libzmq is 4.3.5 with [107 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
+//! The vendored libzmq is 4.3.5 with [108 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
 //! `LIBZMQ_VENDOR_PATCHES` in the environment of the build (`all`, `safety`, `none`) chooses among them, the feature
 //! `system` links the system's libzmq, and [`PATCHES`] says what is linked. "Except" points to the faults that are known
 //! and not mended yet, in libzmq or in this crate, by which safe code or a remote peer breaks the promise. A freeze is a
@@ -73,8 +73,7 @@
 //!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
 //! 2. A socket at its receive mark does not read the answers to its heartbeats ([`Socket::set_heartbeat_timeout`]), and ends
 //!    the connection of a peer that lives. A socket closes, and a heartbeat of its peer comes afterwards: over `tcp://` and
-//!    `ws://` the system drops what it has not transmitted ([`Socket::set_linger`]). With `ZMQ_ROUTER_HANDOVER`, the unread
-//!    messages of a connection are lost if another connection takes its routing id while it lives.
+//!    `ws://` the system drops what it has not transmitted ([`Socket::set_linger`]).
 //! 3. The faults that the patches 1011 and 1025 cure. A ROUTER does not serve a peer that comes back before its old messages
 //!    are read. A client of a local port without a server can stay connected to itself.
 //!
