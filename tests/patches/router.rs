@@ -635,8 +635,8 @@ fn router_with_handover_receives_what_the_old_connection_has_brought() {
                 Begun::Nothing => {}
                 Begun::HalfReceived if visit == 0 => {
                     process_commands(&router);
-                    assert_eq!(router.recv().unwrap(), "peer");
-                    assert_eq!(router.recv().unwrap(), [0, 0]);
+                    assert_eq!(router.recv_msg().unwrap(), "peer");
+                    assert_eq!(router.recv_msg().unwrap(), [0, 0]);
                     // The next connection comes between the parts.
                     let _next = connect();
                     connected();
@@ -648,7 +648,7 @@ fn router_with_handover_receives_what_the_old_connection_has_brought() {
         }
         let first = usize::from(matches!(begun, Begun::HalfReceived));
         for number in first..15 {
-            let message = router.recv_multipart_timeout(RECV_TIMEOUT).unwrap();
+            let message = router.within(RECV_TIMEOUT).recv_multipart().unwrap();
             let message = message.unwrap_or_else(|| panic!("{endpoint}, {begun:?}: no message {number}"));
             assert_eq!(message[0], "peer", "{endpoint}, {begun:?}");
             assert_eq!(message[1], [(number / 5) as u8, (number % 5) as u8], "{endpoint}, {begun:?}");
@@ -656,7 +656,7 @@ fn router_with_handover_receives_what_the_old_connection_has_brought() {
         }
         // The last connection is that of the id.
         router.send_multipart(["peer", "answer"]).unwrap();
-        assert_eq!(dealers[2].recv_timeout(RECV_TIMEOUT).unwrap().expect("an answer"), "answer");
+        assert_eq!(dealers[2].within(RECV_TIMEOUT).recv_msg().unwrap().expect("an answer"), "answer");
         drop((router, dealers));
         context.terminate(DEADLINE).unwrap();
     }
