@@ -203,7 +203,7 @@ fn received_memory_is_unwritten_when_a_proxy_forwards_and_captures_it() {
         let backend = forwarded.bind(&backend.replace("handed-over", "backend")).unwrap();
         captured.bind("inproc://capture").unwrap();
         let front = context.owned_socket(Pull).unwrap();
-        let push = connected(&context, Push, &front.bind(&frontend).unwrap());
+        let push = connected(&context, Push, &front.bind(frontend).unwrap());
         let back = connected(&context, Push, &backend);
         let capture = connected(&context, Push, "inproc://capture").into_untyped();
         let proxy = Proxy::start(front, back, Some(capture)).unwrap();
