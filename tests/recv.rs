@@ -5,7 +5,7 @@ mod common;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq::{Context, Errno, Error, Message, Pair, Pull, Push, RecvStringError, Rep, Req, Result, Socket, Within};
+use zmq::{Context, Errno, Error, Kind, Message, Pair, Pull, Push, RecvStringError, Rep, Req, Result, Socket, Within};
 
 /// Long enough to be told from no waiting at all.
 const SHORT: Duration = Duration::from_millis(30);
@@ -224,6 +224,22 @@ fn a_failed_receive_leaves_an_empty_message() {
     right.set_rcvtimeo(Some(Duration::ZERO)).unwrap();
     let mut message = Message::from("old");
     right.recv(&mut message).unwrap_err();
+    assert!(message.is_empty());
+
+    // libzmq does not touch the message for these errors.
+    let push = context.socket(Kind::Push).unwrap();
+    for receive in [
+        |socket: &Socket<'_>, message: &mut Message| socket.recv(message).map(|()| true),
+        |socket: &Socket<'_>, message: &mut Message| socket.now().recv(message),
+        |socket: &Socket<'_>, message: &mut Message| socket.within(LONG).recv(message),
+    ] {
+        message = Message::from("old");
+        assert_eq!(receive(&push, &mut message).unwrap_err().errno(), Errno::ENOTSUP);
+        assert!(message.is_empty());
+    }
+    context.shutdown().unwrap();
+    message = Message::from("old");
+    assert_eq!(right.now().recv(&mut message).unwrap_err().errno(), Errno::ETERM);
     assert!(message.is_empty());
 }
 

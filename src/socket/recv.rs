@@ -212,9 +212,12 @@ impl Core {
         }
     }
 
-    /// Receives into a message.
+    /// Receives into a message, which is empty after a failure. libzmq empties it for some errors, and not for others.
     pub(super) fn recv_to(&self, message: &mut Message, wait: Wait) -> Result<()> {
-        self.recv_part(message.raw_mut(), wait).map_err(|errno| self.failed(CALL, errno))
+        self.recv_part(message.raw_mut(), wait).map_err(|errno| {
+            *message = Message::new();
+            self.failed(CALL, errno)
+        })
     }
 
     pub(super) fn recv_string(&self, wait: Wait) -> Result<String, RecvStringError> {
