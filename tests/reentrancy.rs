@@ -474,7 +474,7 @@ mod draft {
         dish.join("other").unwrap();
         dish.connect("inproc://radio").unwrap();
         let call = || radio.send_to_group("other", "inner").unwrap();
-        let sends: [fn(&Socket<'_>, Calls<'_>) -> Result<bool, Errno>; 3] = [
+        let sends: [Send; 3] = [
             |radio, calls| sent(radio.send_to_group("group", calls)),
             |radio, calls| tried(radio.now().send_to_group("group", calls)),
             |radio, calls| tried(radio.within(A_MOMENT).send_to_group("group", calls)),
