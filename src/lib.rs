@@ -101,6 +101,7 @@
 
 mod bit_set;
 pub mod c_names;
+pub mod coming_from;
 mod context;
 pub mod cookbook;
 mod ctxopt;

@@ -1,0 +1,8 @@
+//! Coming from rust-zmq, pyzmq, cppzmq or czmq: the traps, and what the most used things are called here.
+//!
+//! Programs in C find each function and constant of zmq.h in [`crate::c_names`].
+//!
+#![doc = include_str!("rust_zmq.md")]
+#![doc = include_str!("pyzmq.md")]
+#![doc = include_str!("cppzmq.md")]
+#![doc = include_str!("czmq.md")]
