@@ -69,6 +69,7 @@
 //! 1. 2^31 copies of one message are leaked ([`std::mem::forget`]). `fs.epoll.max_user_watches` is reached. No memory is left.
 //!    A sandbox refuses a system call that libzmq needs. Another thread takes the last descriptors while a context opens its
 //!    first socket. The process gives up a privilege that an option for scheduling or `ZMQ_PRIORITY` needs, after it was set.
+//!    The system refuses an option of a `vmci://` connection (feature `vmci`; off by default).
 //!    All assertions that can be reached are in
 //!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
 //! 2. A socket at its receive mark does not read the answers to its heartbeats ([`Socket::set_heartbeat_timeout`]), and ends

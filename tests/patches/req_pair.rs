@@ -115,7 +115,7 @@ fn assert_receives(socket: &Socket<'_>, message: &str) {
 
 /// The socket did not read, as it was at its mark, and did not see the end of the old connection. It refused the new one for
 /// good.
-#[deadline::test(patches = [13, 90])]
+#[deadline::test(patches = [13, 90, 1037])]
 fn peer_that_comes_back_at_the_mark_is_served() {
     for (kind, endpoint) in ONE_PEER.iter().flat_map(|kind| [TCP, "ipc://*", "ws://127.0.0.1:*"].map(|to| (*kind, to)))
     {
