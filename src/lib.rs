@@ -1,8 +1,9 @@
 //! Safe ZeroMQ: libzmq 4.3.5 for Rust.
 //!
-//! The C library is vendored, compiled by the build and called directly; nothing is reimplemented, so what goes over
-//! the wire is exactly what libzmq sends. On top of it stand three types: a [`Context`], the [`Socket`]s it opens and
-//! the [`Message`]s they carry.
+//! The C library is vendored, compiled by the build and called directly: what goes over the wire is exactly what libzmq
+//! sends. On top of it stand three types: a [`Context`], the [`Socket`]s it opens and the [`Message`]s they carry. The library
+//! has code of its own where that of libzmq loses messages, cannot be interrupted, or is not stable: waits with a time-out,
+//! [`proxy()`], [`Poller`], and the thread that empties a [`Monitor`]'s queue.
 //!
 //! ```
 //! use zmq::{Context, Rep, Req};
@@ -26,8 +27,9 @@
 //!
 //! Every item that stands for a C function or constant carries its C name: search these pages for `zmq_setsockopt` or
 //! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send
-//! gives the message back, and `EINTR` is retried unless the program asked for Ctrl-C to end its calls ([`interrupt`]).
-//! [`surprises`] is a page of what libzmq does that you would not expect.
+//! gives the message back, and `EINTR` is retried unless the program asked for signals to end its calls ([`interrupt`]).
+//! [`surprises`] is a page of what libzmq does that you would not expect. [`coming_from`] leads from rust-zmq, pyzmq, cppzmq
+//! and czmq to here.
 //!
 //! # On top
 //!
@@ -37,7 +39,8 @@
 //!
 //! # What the compiler checks
 //!
-//! - A socket cannot outlive its context, so dropping a context never waits for a forgotten socket.
+//! - A socket cannot outlive its context, so dropping a context never waits for a forgotten socket. For structs, threads and
+//!   statics, [`Context::owned_socket`] opens a socket that keeps the context alive.
 //! - A socket is [`Send`] and not [`Sync`]: it may move to another thread, and two threads cannot use it at once.
 //!   Exceptions are the draft kinds that libzmq locks ([`ThreadSafe`]).
 //! - A [`Sub`] has no `send`, a [`Push`] no `recv`, and an option exists only on the kinds it applies to.

@@ -14,6 +14,8 @@ impl Context {
     ///
     /// The kind is one of the types [`crate::Req`], [`crate::Rep`] and so on, or a [`crate::Kind`] known at run time.
     ///
+    /// A struct that has both a context and its sockets, a thread and a static need [`Context::owned_socket`] instead.
+    ///
     /// # Errors
     ///
     /// `EMFILE` if the context's `ZMQ_MAX_SOCKETS` or the process's descriptors are used up, `ETERM` after
@@ -58,11 +60,14 @@ impl Context {
         self.open(kind, Location::caller())
     }
 
-    /// Opens a socket that keeps this context alive itself: for structs, threads and tasks.
+    /// Opens a socket that keeps this context alive itself: for structs, threads, statics and tasks. Its type has no lifetime
+    /// of a context: `Socket<'static, Pull>`. Everything else is as with [`Context::socket`].
     ///
     /// # Errors
     ///
     /// As [`Context::socket`].
+    ///
+    /// A thread takes its socket with it:
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -74,6 +79,50 @@ impl Context {
     /// sender.connect("inproc://jobs")?;
     /// sender.send("job")?;
     /// assert_eq!(worker.join().unwrap().unwrap(), "job");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A struct has a context and its sockets. The fields are dropped in any order:
+    ///
+    /// ```
+    /// use zmq::{Context, Rep, Result, Socket};
+    ///
+    /// struct Server {
+    ///     context: Context,
+    ///     requests: Socket<'static, Rep>,
+    /// }
+    ///
+    /// impl Server {
+    ///     fn new(endpoint: &str) -> Result<Server> {
+    ///         let context = Context::new()?;
+    ///         let requests = context.owned_socket(Rep)?;
+    ///         requests.bind(endpoint)?;
+    ///         Ok(Server { context, requests })
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let server = Server::new("tcp://127.0.0.1:*")?;
+    /// assert_eq!(server.context.open_sockets().len(), 1);
+    /// assert!(server.requests.now().recv_msg()?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A static has a context, and a socket behind a lock:
+    ///
+    /// ```
+    /// use std::sync::{LazyLock, Mutex};
+    /// use zmq::{Context, Pub, Result, Socket};
+    ///
+    /// static CONTEXT: LazyLock<Context> = LazyLock::new(Context::default);
+    /// static EVENTS: LazyLock<Mutex<Socket<'static, Pub>>> =
+    ///     LazyLock::new(|| Mutex::new(CONTEXT.owned_socket(Pub).expect("no descriptors left")));
+    ///
+    /// # fn main() -> Result<()> {
+    /// EVENTS.lock().unwrap().bind("inproc://events")?;
+    /// EVENTS.lock().unwrap().send("started")?;
     /// # Ok(())
     /// # }
     /// ```
