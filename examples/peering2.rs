@@ -19,6 +19,8 @@
 //! - 3+ x `Worker: [005] HELLO`
 
 mod common;
+#[path = "common/peering.rs"]
+mod peering;
 
 use std::io::{self, BufRead, Write};
 use std::num::NonZeroU32;
@@ -26,7 +28,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use clap::Parser;
-use common::peering::{self, Broker, READY};
+use peering::{Broker, READY};
 use zmq::zhelpers::{format_frame, randof, s_send};
 use zmq::{Context, PollEvents, PollItem, Req, interrupt, poll};
 use zmq_patterns::ActorPipe;

@@ -17,12 +17,14 @@
 //! - 20+ x `<hex>`
 
 mod common;
+#[path = "common/peering.rs"]
+mod peering;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Parser;
-use common::peering::{self, Broker, READY};
+use peering::{Broker, READY};
 use zmq::zhelpers::{randof, s_recv, s_send};
 use zmq::{Context, Multipart, PollEvents, PollItem, Pull, Push, Req, Socket, Sub, XPub, interrupt, poll};
 use zmq_patterns::ActorPipe;

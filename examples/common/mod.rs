@@ -5,7 +5,6 @@
 pub mod boss;
 pub mod durable;
 pub mod frames;
-pub mod peering;
 pub mod routing;
 pub mod threads;
 

@@ -90,7 +90,7 @@ impl<'ctx> Broker<'ctx> {
     }
 
     /// Hands a request to the worker that has been free for longest. Without a free worker the request comes back.
-    pub fn offer_to_worker(&mut self, mut request: Multipart) -> super::Result<Option<Multipart>> {
+    pub fn offer_to_worker(&mut self, mut request: Multipart) -> crate::common::Result<Option<Multipart>> {
         while let Some(worker) = self.workers.pop_front() {
             request.push_envelope(worker);
             match offer(&self.localbe, request)? {
@@ -108,7 +108,7 @@ impl<'ctx> Broker<'ctx> {
         &self,
         peers: impl ExactSizeIterator<Item = &'p String> + Clone,
         mut request: Multipart,
-    ) -> super::Result<Option<Multipart>> {
+    ) -> crate::common::Result<Option<Multipart>> {
         let count = peers.len();
         let first = randof(count.max(1) as u32) as usize;
         for peer in peers.cycle().skip(first).take(count) {
@@ -124,7 +124,7 @@ impl<'ctx> Broker<'ctx> {
 }
 
 /// Sends a message. If its peer is not there or has no room for it, it comes back.
-fn offer(router: &Socket<'_, Router>, message: Multipart) -> super::Result<Option<Multipart>> {
+fn offer(router: &Socket<'_, Router>, message: Multipart) -> crate::common::Result<Option<Multipart>> {
     match router.now().send_multipart(message) {
         Ok(sent) => Ok(sent.into_unsent()),
         Err(failed) if failed.error().errno() == Errno::EHOSTUNREACH => Ok(Some(failed.into_message())),
@@ -141,10 +141,10 @@ pub fn readable<'a>(socket: &'a Socket<'_, Router>, look: bool) -> PollItem<'a> 
 pub fn start(
     context: &Context,
     name: &str,
-    body: impl FnOnce(&ActorPipe) -> super::Result + Send + 'static,
+    body: impl FnOnce(&ActorPipe) -> crate::common::Result + Send + 'static,
 ) -> zmq::Result<Actor> {
     let body = move |pipe: &ActorPipe| {
-        let ended = super::until_ctrl_c(|| body(pipe));
+        let ended = crate::common::until_ctrl_c(|| body(pipe));
         Ok(ended.inspect_err(|failure| eprintln!("E: a thread has ended: {failure}"))?)
     };
     Ok(Actor::spawn(context, name, body)?)

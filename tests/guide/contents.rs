@@ -46,7 +46,7 @@ to pass. In a debug build that takes about ten seconds. `cargo run --release` is
 ## How to read them
 
 A program is read from top to bottom. Its header names the C original, and the other files that it uses. It is compiled
-with the whole folder `common/`: `mod.rs` has what every program needs (`until_ctrl_c`, `pause`, an error that prints what
+with files of the folder `common/`: `mod.rs` has what every program needs (`until_ctrl_c`, `pause`, an error that prints what
 went wrong), the other files have what two or more programs share. The fields whose names begin with `Test` say how
 `cargo test --test guide` runs the program: with shorter delays than a reader wants.
 
