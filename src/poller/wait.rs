@@ -137,7 +137,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
     /// poller.add(&right, "answers", PollEvents::POLLIN)?;
     /// left.send("Hello")?;
     /// assert_eq!(poller.query("answers")?, PollEvents::POLLIN);
-    /// right.recv()?;
+    /// right.recv_msg()?;
     /// assert_eq!(poller.query("answers")?, PollEvents::NONE);
     /// # Ok(())
     /// # }
