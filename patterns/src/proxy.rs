@@ -30,7 +30,7 @@ type Outcome = Result<Unforwarded, ProxyError>;
 /// let worker = context.socket(Pull)?;
 /// worker.connect("inproc://workers")?;
 /// source.send("job")?;
-/// assert_eq!(worker.recv()?, "job");
+/// assert_eq!(worker.recv_msg()?, "job");
 /// assert_eq!(streamer.handle().statistics()?.backend.sent.messages, 1);
 /// assert!(streamer.terminate()?.is_empty());
 /// # Ok(())

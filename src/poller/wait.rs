@@ -89,11 +89,13 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
     /// Whether any signal handler ends a wait.
     #[cold]
     fn interruptible(&self) -> bool {
-        self.slots.iter().enumerate().any(|(_place, slot)| match slot.as_ref().map(|slot| &slot.source) {
-            Some(Registered::Socket(socket)) => socket.core().interruptible(),
-            #[cfg(feature = "draft")]
-            Some(Registered::Locked) => self.locked.get(_place).is_some_and(|socket| socket.core().interruptible()),
-            Some(Registered::Fd(_)) | None => false,
+        #[cfg(feature = "draft")]
+        if self.locked.sockets().any(|socket| socket.core().interruptible()) {
+            return true;
+        }
+        self.slots.iter().flatten().any(|slot| match &slot.source {
+            Registered::Socket(socket) => socket.core().interruptible(),
+            _ => false,
         })
     }
 

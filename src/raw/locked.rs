@@ -41,6 +41,10 @@ impl<'a> LockedPoller<'a> {
         self.sockets.is_empty()
     }
 
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = &MaybeOwned<'a>> {
+        self.sockets.values()
+    }
+
     pub(crate) fn get(&self, place: usize) -> Option<&MaybeOwned<'a>> {
         self.sockets.get(&place)
     }
