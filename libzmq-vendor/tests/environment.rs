@@ -132,7 +132,7 @@ fn environment_and_method_choose_the_patches() {
     assert!(!succeeds && said.contains("LIBZMQ_VENDOR_PATCHES must be none, safety or all"), "{said}");
 }
 
-/// The two units hide a header that a file forgets to include.
+/// The two units hide a header that a file forgets to include: `patched_files_compile_by_themselves` finds those.
 #[test]
 fn split_build_compiles_each_file_by_itself() {
     start_deadline();
