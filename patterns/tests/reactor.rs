@@ -61,6 +61,22 @@ fn readers_descriptors_and_timers_in_one_loop() {
     assert_eq!(*log.borrow(), ["timer", r#"socket "Hello""#, "fd"]);
 }
 
+/// Runs the loop until its handler of the socket has received ten messages, one in each call.
+fn run_until_ten_are_received<'a>(reactor: &mut Reactor<'a>, socket: &'a Socket<'_, Pair>) {
+    let mut received = 0;
+    reactor
+        .add(socket, IN, move |reactor, _| {
+            socket.recv_msg()?;
+            received += 1;
+            if received == 10 {
+                reactor.stop();
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+}
+
 #[deadline::test]
 fn a_reader_is_called_until_it_has_received_all() {
     let context = Context::new().unwrap();
@@ -68,19 +84,8 @@ fn a_reader_is_called_until_it_has_received_all() {
     for _ in 0..10 {
         peer.send("x").unwrap();
     }
-    let received = Cell::new(0);
     let mut reactor = Reactor::new().unwrap();
-    reactor
-        .add(&socket, IN, |reactor, _| {
-            socket.recv_msg()?;
-            received.set(received.get() + 1);
-            if received.get() == 10 {
-                reactor.stop();
-            }
-            Ok(())
-        })
-        .unwrap();
-    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    run_until_ten_are_received(&mut reactor, &socket);
 }
 
 #[deadline::test]
@@ -256,7 +261,6 @@ fn timers_run_in_order_and_repeat() {
 fn a_timer_that_is_due_all_the_time_starves_nobody() {
     let context = Context::new().unwrap();
     let (socket, peer) = pair(&context, "inproc://a");
-    let received = Cell::new(0);
     let mut reactor = Reactor::new().unwrap();
     fn again<'a>(reactor: &mut Reactor<'a>, peer: &'a Socket<'_, Pair>) {
         reactor.after(Duration::ZERO, move |reactor, _| {
@@ -272,17 +276,7 @@ fn a_timer_that_is_due_all_the_time_starves_nobody() {
             Ok(())
         })
         .unwrap();
-    reactor
-        .add(&socket, IN, |reactor, _| {
-            socket.recv_msg()?;
-            received.set(received.get() + 1);
-            if received.get() == 10 {
-                reactor.stop();
-            }
-            Ok(())
-        })
-        .unwrap();
-    assert_eq!(reactor.run().unwrap(), Ended::Stopped);
+    run_until_ten_are_received(&mut reactor, &socket);
 }
 
 #[deadline::test]

@@ -103,7 +103,7 @@ pub fn next<T: CanRecv + CanMultipart>(socket: &Socket<'_, T>) -> Vec<Vec<u8>> {
     message.iter().map(|part| part.to_vec()).collect()
 }
 
-/// Sends the last part of a message, or one of which `more` parts follow, without waiting.
+/// Sends a part of a message without waiting. `more` says whether other parts follow it.
 pub fn send_part<T: CanSend + CanMultipart>(
     socket: &Socket<'_, T>,
     part: impl Into<Message>,

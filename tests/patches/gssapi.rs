@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use socket2::Type;
 use zmq::monitor::{Event, Events};
-use zmq::{Context, Dealer, Errno, Kind, Rep, Socket, SocketType};
+use zmq::{Context, Dealer, Errno, Rep, Socket, SocketType};
 
-use super::SHORT;
 use super::conflate::resident;
+use super::subscriptions_arrive;
 use crate::common::zap::HANDLER;
 use crate::common::{
     DEADLINE, HeldPort, Process, TCP, alone, c_program, context, eventually, role, skip_unless, wait_for_close,
@@ -351,44 +351,10 @@ fn gssapi_frees_tokens() {
 #[deadline::test(patches = [85])]
 fn gssapi_subscriptions_arrive() {
     in_realm("gssapi::gssapi_subscriptions_arrive", || {
-        for (sub_kind, sub_is_server) in
-            [(Kind::Sub, true), (Kind::Sub, false), (Kind::XSub, true), (Kind::XSub, false)]
-        {
-            let case = format!("{sub_kind}, {sub_is_server}");
-            let context = context();
-            let publisher = context.socket(Kind::XPub).unwrap();
-            let subscriber = context.socket(sub_kind).unwrap();
-            let (bound, connecting) = if sub_is_server { (&subscriber, &publisher) } else { (&publisher, &subscriber) };
+        subscriptions_arrive(TCP, "GSSAPI", |_, bound, connecting| {
             set_server(bound, false);
             set_client(connecting, false);
-            let change = |on: bool, topic: &str| match (sub_kind, on) {
-                (Kind::Sub, true) => subscriber.subscribe(topic).unwrap(),
-                (Kind::Sub, false) => subscriber.unsubscribe(topic).unwrap(),
-                _ => subscriber.send(format!("{}{topic}", if on { '\x01' } else { '\0' })).unwrap(),
-            };
-            let told = || {
-                let mut message = None;
-                eventually("the publisher hears of the change", || {
-                    subscriber.events().unwrap();
-                    message = publisher.within(SHORT).recv_msg().unwrap();
-                    message.is_some()
-                });
-                message.unwrap()
-            };
-            // One topic is subscribed to before the connection, and others after it.
-            change(true, "before");
-            connecting.connect(&bound.bind(TCP).unwrap()).unwrap();
-            assert_eq!(told(), "\x01before", "{case}");
-            let long = "long ".repeat(100);
-            for topic in ["after", &long, ""] {
-                change(true, topic);
-                assert_eq!(told(), format!("\x01{topic}"), "{case}");
-                publisher.send(format!("{topic} news")).unwrap();
-                assert_eq!(subscriber.within(DEADLINE).recv_msg().unwrap().unwrap(), format!("{topic} news"), "{case}");
-                change(false, topic);
-                assert_eq!(told(), format!("\0{topic}"), "{case}");
-            }
-        }
+        });
     });
 }
 

@@ -51,11 +51,15 @@ mod ws_engine;
 mod xpub;
 mod xsub;
 
+#[cfg(target_os = "linux")]
+use std::net::{Ipv4Addr, UdpSocket};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use common::{DEADLINE, eventually, greet, pair};
-use zmq::{Context, HasFd, PollEvents, PollItem, Socket, SocketType, poll};
+use common::{DEADLINE, context, eventually, greet, pair};
+use zmq::{Context, HasFd, Kind, PollEvents, PollItem, Socket, SocketType, poll};
+#[cfg(target_os = "linux")]
+use zmq::{Pub, Sub};
 
 /// The time-out for an event that must happen.
 const RECV_TIMEOUT: Duration = Duration::from_secs(5);
@@ -70,6 +74,62 @@ fn process_commands<T: HasFd>(socket: &Socket<'_, T>) {
     while poll(&mut [PollItem::fd(fd, PollEvents::POLLIN)], Duration::from_millis(60)).unwrap() == 1 {
         socket.events().unwrap();
     }
+}
+
+/// Subscribes by a SUB and an XSUB, which is the server or the client, and checks that the publisher hears of each change.
+/// `secure` sets the options of the server and the client; what it returns lives as long as the connection.
+fn subscriptions_arrive<R>(endpoint: &str, what: &str, secure: impl Fn(&Context, &Socket<'_>, &Socket<'_>) -> R) {
+    for (sub_kind, sub_is_server) in [(Kind::Sub, true), (Kind::Sub, false), (Kind::XSub, true), (Kind::XSub, false)] {
+        let case = format!("{what}, {sub_kind}, {sub_is_server}");
+        let context = context();
+        let publisher = context.socket(Kind::XPub).unwrap();
+        let subscriber = context.socket(sub_kind).unwrap();
+        let (bound, connecting) = if sub_is_server { (&subscriber, &publisher) } else { (&publisher, &subscriber) };
+        let _secured = secure(&context, bound, connecting);
+        let change = |on: bool, topic: &str| match (sub_kind, on) {
+            (Kind::Sub, true) => subscriber.subscribe(topic).unwrap(),
+            (Kind::Sub, false) => subscriber.unsubscribe(topic).unwrap(),
+            _ => subscriber.send(format!("{}{topic}", if on { '\x01' } else { '\0' })).unwrap(),
+        };
+        let told = || {
+            let mut message = None;
+            eventually("the publisher hears of the change", || {
+                subscriber.events().unwrap();
+                message = publisher.within(SHORT).recv_msg().unwrap();
+                message.is_some()
+            });
+            message.unwrap()
+        };
+        // One topic is subscribed to before the connection, and others after it.
+        change(true, "before");
+        connecting.connect(&bound.bind(endpoint).unwrap()).unwrap();
+        assert_eq!(told(), "\x01before", "{case}");
+        let long = "long ".repeat(100);
+        for topic in ["after", &long, ""] {
+            change(true, topic);
+            assert_eq!(told(), format!("\x01{topic}"), "{case}");
+            publisher.send(format!("{topic} news")).unwrap();
+            assert_eq!(subscriber.within(DEADLINE).recv_msg().unwrap().unwrap(), format!("{topic} news"), "{case}");
+            change(false, topic);
+            assert_eq!(told(), format!("\0{topic}"), "{case}");
+        }
+    }
+}
+
+/// Connects a SUB and a PUB to a multicast endpoint whose port is taken, and checks that their context ends. The endpoint is made
+/// of the port.
+#[cfg(target_os = "linux")]
+fn context_ends_if_the_port_is_taken(endpoint: impl FnOnce(u16) -> String) {
+    let context = context();
+    let taken = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    let endpoint = endpoint(taken.local_addr().unwrap().port());
+    let (sub, publisher) = (context.socket(Sub).unwrap(), context.socket(Pub).unwrap());
+    sub.subscribe("").unwrap();
+    sub.connect(&endpoint).unwrap();
+    publisher.connect(&endpoint).unwrap();
+    publisher.send("lost").unwrap();
+    drop((sub, publisher));
+    context.terminate(DEADLINE).unwrap();
 }
 
 /// Waits until the reaper thread has ended the inproc connections of the sockets that are closed.

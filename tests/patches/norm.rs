@@ -1,11 +1,12 @@
 //! norm_engine.cpp: what a sender to a session of norm:// can do.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::Ipv4Addr;
 
 use socket2::Type;
-use zmq::{Pub, Sub};
+use zmq::Sub;
 
 use crate::common::{DEADLINE, HeldPort, Process, c_program, context, skip_unless};
+use crate::context_ends_if_the_port_is_taken;
 
 /// libzmq asserted that a sender sends nothing but streams.
 #[deadline::test(patches = [80])]
@@ -29,14 +30,5 @@ fn norm_session_ends_when_the_system_refuses_its_socket() {
     if skip_unless(zmq::has("norm"), "this libzmq has no NORM") {
         return;
     }
-    let context = context();
-    let taken = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-    let endpoint = format!("norm://127.0.0.1:{}", taken.local_addr().unwrap().port());
-    let (sub, publisher) = (context.socket(Sub).unwrap(), context.socket(Pub).unwrap());
-    sub.subscribe("").unwrap();
-    sub.connect(&endpoint).unwrap();
-    publisher.connect(&endpoint).unwrap();
-    publisher.send("lost").unwrap();
-    drop((sub, publisher));
-    context.terminate(DEADLINE).unwrap();
+    context_ends_if_the_port_is_taken(|port| format!("norm://127.0.0.1:{port}"));
 }

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
-use zmq::{Pub, Sub};
+use zmq::Sub;
 
 use crate::common::{DEADLINE, context, eventually, skip_unless};
+use crate::context_ends_if_the_port_is_taken;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 192, 7, 13);
 const ORIGINAL_DATA: u8 = 4;
@@ -133,14 +134,5 @@ fn malformed_packets_to_a_group_are_dropped() {
 #[deadline::test(patches = [79])]
 fn pgm_session_ends_when_the_system_refuses_its_socket() {
     let Some(interface) = usable() else { return };
-    let context = context();
-    let taken = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-    let endpoint = format!("epgm://{interface};{GROUP}:{}", taken.local_addr().unwrap().port());
-    let (sub, publisher) = (context.socket(Sub).unwrap(), context.socket(Pub).unwrap());
-    sub.subscribe("").unwrap();
-    sub.connect(&endpoint).unwrap();
-    publisher.connect(&endpoint).unwrap();
-    publisher.send("lost").unwrap();
-    drop((sub, publisher));
-    context.terminate(DEADLINE).unwrap();
+    context_ends_if_the_port_is_taken(|port| format!("epgm://{interface};{GROUP}:{port}"));
 }

@@ -102,8 +102,15 @@ impl From<Error> for ReactorError {
     }
 }
 
-/// The function of a source gets an event, that of a timer none.
+/// A handler as the reactor keeps it. The event is `None` for the handler of a timer.
 type Handler<'a> = Box<dyn FnMut(&mut Reactor<'a>, HandlerId, Option<PollerEvent<HandlerId>>) -> HandlerResult + 'a>;
+
+/// The handler of a socket or descriptor, as the reactor keeps it.
+fn of_source<'a>(
+    mut handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
+) -> Handler<'a> {
+    Box::new(move |reactor, _, event| event.map_or(Ok(()), |event| handler(reactor, event)))
+}
 
 /// An event loop in the manner of czmq's zloop: it waits for sockets, file descriptors and timers, and calls their
 /// handlers.
@@ -230,16 +237,12 @@ impl<'a> Reactor<'a> {
         &mut self,
         source: impl Into<Source<'a>>,
         events: PollEvents,
-        mut handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
+        handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
     ) -> Result<HandlerId> {
         let added_at = Location::caller();
         let id = self.next_id();
         self.poller.add(source, id, events)?;
-        let handler = move |reactor: &mut Reactor<'a>, _, event: Option<_>| match event {
-            Some(event) => handler(reactor, event),
-            None => Ok(()),
-        };
-        self.insert(id, Trigger::Source, added_at, Box::new(handler));
+        self.insert(id, Trigger::Source, added_at, of_source(handler));
         Ok(id)
     }
 
@@ -277,16 +280,12 @@ impl<'a> Reactor<'a> {
         &mut self,
         source: impl Into<OwnedSource<'a>>,
         events: PollEvents,
-        mut handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
+        handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
     ) -> Result<HandlerId, AddError<'a>> {
         let added_at = Location::caller();
         let id = self.next_id();
         self.poller.add_owned(source, id, events)?;
-        let handler = move |reactor: &mut Reactor<'a>, _, event: Option<_>| match event {
-            Some(event) => handler(reactor, event),
-            None => Ok(()),
-        };
-        self.insert(id, Trigger::Source, added_at, Box::new(handler));
+        self.insert(id, Trigger::Source, added_at, of_source(handler));
         Ok(id)
     }
 
