@@ -8,8 +8,8 @@
 //!   [`crate::Errno::EINTR`], and every call that begins to wait later, until [`clear`]. Calls that do not have to wait
 //!   succeed as before, so remaining messages can be sent. Call it first in `main`: a call that already waits when signals
 //!   begin to be caught does not notice them.
-//! - [`Context::set_interruptible`](crate::Context::set_interruptible), for a program with signal handlers of its own, each
-//!   of which sets a flag. A call that waits fails with `EINTR` if a handler runs on its thread meanwhile, as in C.
+//! - [`Context::set_interruptible`](crate::Context::set_interruptible), for a program with signal handlers of its own. A call
+//!   that waits fails with `EINTR` if a handler runs on its thread meanwhile, as in C.
 //!
 //! The drop of a context's last handle waits for lingering messages. A signal ends that wait too; the messages are then
 //! sent for as long as the process lives. So one Ctrl-C leaves a loop, and a second one leaves messages that no peer

@@ -255,11 +255,10 @@ impl fmt::Debug for PollItem<'_> {
 #[doc(alias = "zmq_poll")]
 #[doc(alias = "ZMQ_POLLITEMS_DFLT")]
 pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) -> Result<usize> {
-    let interruptible = items.iter().any(PollItem::is_interruptible);
-    poll_all(items, timeout.into(), interruptible)
+    poll_all(items, timeout.into(), false)
 }
 
-/// See [`poll`]. If `interruptible`, any signal handler ends the wait.
+/// See [`poll`]. Any signal handler ends the wait if `interruptible` is true, or an item is interruptible.
 pub(crate) fn poll_all(items: &mut [PollItem<'_>], timeout: Option<Duration>, interruptible: bool) -> Result<usize> {
     const CALL: &str = "zmq_poll";
     /// In milliseconds.
@@ -294,7 +293,7 @@ pub(crate) fn poll_all(items: &mut [PollItem<'_>], timeout: Option<Duration>, in
             (Err(Errno::EINTR), Some(copied)) if process::interrupted() => {
                 raw::poll(&mut copied.polled, 0).map_or(0, |_| copied.hand_out(items))
             }
-            (Err(Errno::EINTR), _) if !interruptible => 0,
+            (Err(Errno::EINTR), _) if !interruptible && !items.iter().any(PollItem::is_interruptible) => 0,
             (Err(errno), _) => return Err(errno.for_call(CALL)),
         };
         if found != 0 {

@@ -34,6 +34,11 @@ impl Handle {
         Ok(Handle { context: Mutex::new(Some(context)), process: Process::current(), address, values })
     }
 
+    /// The process that made the context.
+    pub(super) fn process(&self) -> Process {
+        self.process
+    }
+
     /// The handle for code outside this library. Null once the context has ended.
     pub(super) fn as_raw(&self) -> *mut c_void {
         self.address.load(Ordering::Relaxed)

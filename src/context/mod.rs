@@ -24,7 +24,6 @@ use crate::kind::Kind;
 use crate::known::Record;
 use crate::lock::lock;
 use crate::owners::{owners_are_dropped, wait_elsewhere};
-use crate::process::Process;
 use crate::raw::{RawContext, RawSocket};
 use crate::thread::spawn;
 use handle::Handle;
@@ -63,7 +62,6 @@ pub struct Context {
 /// The C context, shared by the clones of a `Context` and its sockets. The last of them ends it.
 pub(crate) struct Inner {
     handle: Handle,
-    process: Process,
     inproc: Mutex<Inproc>,
     threads: Mutex<Threads>,
     /// Whether the context's threads run: the first socket starts them.
@@ -100,7 +98,6 @@ impl Context {
         let handle = Handle::new().map_err(|errno| errno.for_call("zmq_ctx_new"))?;
         let inner = Inner {
             handle,
-            process: Process::current(),
             inproc: Mutex::default(),
             threads: Mutex::new(Threads::new()),
             started: AtomicBool::new(false),
@@ -351,11 +348,11 @@ impl Inner {
     /// Whether this is the process that made the context. In a forked child the context's locks may be held by threads that
     /// the child does not have.
     pub(crate) fn in_own_process(&self) -> bool {
-        self.process.is_current()
+        self.handle.process().is_current()
     }
 
     pub(crate) fn check_process(&self, call: &'static str) -> Result<()> {
-        self.process.check(Errno::EINVAL, call, "context")
+        self.handle.process().check(Errno::EINVAL, call, "context")
     }
 
     /// Whether any signal handler ends the waits of the sockets that are opened from now on.

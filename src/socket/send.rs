@@ -114,7 +114,7 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().send_fast(message)
     }
 
-    /// Sends a part of a message of which more parts follow. Nothing travels before the last part is sent.
+    /// Sends a part of a message. More parts follow it. Nothing travels before the last part is sent.
     /// [`Socket::send_multipart`] sends a message whole, and to another peer if one leaves in its middle.
     ///
     /// # Errors

@@ -36,8 +36,8 @@ impl Wait {
 }
 
 impl Core {
-    /// The flags for libzmq's call, if libzmq's own waiting serves: it waits for ever and nothing but the socket ends the
-    /// wait, or it does not wait. `timeout` is the option's value.
+    /// The flags for a call that libzmq can make alone: one that does not wait, or one that waits for ever and that no signal
+    /// ends. `None` for other calls. `timeout` is the option's value.
     #[inline]
     pub(super) fn flags_in_c(&self, wait: Wait, timeout: c_int) -> Option<c_int> {
         match wait {
@@ -106,7 +106,7 @@ impl Core {
         self.check_handler(ready).map(|ready| ready != 0)
     }
 
-    /// The outcome of a wait, in which a signal handler counts only if it is to end the call.
+    /// The outcome of a wait, without `EINTR` if the signal does not end the call.
     pub(crate) fn check_handler<R: Default>(&self, waited: Result<R, Errno>) -> Result<R, Errno> {
         match waited {
             Err(Errno::EINTR) if !self.interruptible() => check_interrupt().map(|()| R::default()),

@@ -42,7 +42,7 @@ pub struct Within<'s, 'ctx, T> {
 
 /// # Waiting for a given time, or not at all
 impl<'ctx, T: SocketType> Socket<'ctx, T> {
-    /// This socket for one call that does not wait.
+    /// Makes one call that does not wait: `socket.now().recv_msg()`.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -61,7 +61,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
         Within { socket: self, wait: Wait::No }
     }
 
-    /// This socket for one call that waits for `timeout` at most; for ever if that is `None`.
+    /// Makes one call that waits for `timeout` at most: `socket.within(time).recv_msg()`. `None` is for ever.
     ///
     /// ```
     /// use std::time::Duration;
@@ -243,7 +243,7 @@ impl<T: SocketType> Within<'_, '_, T> {
         TrySend::from_outcome(self.core().send_message(message.into(), false, self.wait))
     }
 
-    /// Sends a part of a message of which more parts follow: see [`Socket::send_more`].
+    /// Sends a part of a message. More parts follow it: see [`Socket::send_more`].
     ///
     /// # Errors
     ///
