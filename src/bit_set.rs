@@ -3,7 +3,7 @@
 //! The crate `bitflags` would give each of them some 25 more public methods, and another `Debug`.
 
 /// Declares a set of flags. A row is: docs, `NAME = constant, "C name";`, with `if cfg-predicate` before the `;` for a flag
-/// that not every build has. The set has the operators of a set of bits, and `raw` and `from_raw` for C's number.
+/// that not every build has. The set has the operators of a set of bits, and converts from and to C's number.
 macro_rules! bit_set {
     (
         $(#[$meta:meta])*
@@ -38,24 +38,23 @@ macro_rules! bit_set {
                 named
             };
 
-            /// The set of C's number, with the bits that have no name here.
-            pub const fn from_raw(bits: $bits) -> $name {
-                $name(bits)
-            }
-
-            /// The set as C's number.
-            pub const fn raw(self) -> $bits {
-                self.0
-            }
-
-            /// Whether the set is empty.
-            pub const fn is_empty(self) -> bool {
-                self.0 == 0
-            }
-
             /// Whether this set contains all flags of `other`.
             pub const fn contains(self, other: $name) -> bool {
                 self.0 & other.0 == other.0
+            }
+        }
+
+        /// The set of C's number, with the bits that have no name here.
+        impl From<$bits> for $name {
+            fn from(bits: $bits) -> $name {
+                $name(bits)
+            }
+        }
+
+        /// The set as C's number.
+        impl From<$name> for $bits {
+            fn from(set: $name) -> $bits {
+                set.0
             }
         }
 
@@ -151,28 +150,28 @@ mod tests {
         assert_eq!(set, Two::FIRST | Two::SECOND);
         assert!(set.contains(Two::FIRST) && set.contains(Two::NONE));
         assert_eq!(Two::default(), Two::NONE);
-        assert!(Two::NONE.is_empty() && !set.is_empty());
+        assert_eq!((Two::from(2), c_int::from(set)), (Two::SECOND, 3));
     }
 
     #[test]
     fn operators_keep_bits_without_a_name_except_not() {
         let all = Two::FIRST | Two::SECOND;
-        let mut set = Two::from_raw(0x13);
-        assert_eq!((set & Two::SECOND, set - Two::SECOND), (Two::SECOND, Two::from_raw(0x11)));
+        let mut set = Two::from(0x13);
+        assert_eq!((set & Two::SECOND, set - Two::SECOND), (Two::SECOND, Two::from(0x11)));
         assert_eq!((!set, !Two::FIRST, !Two::NONE), (Two::NONE, Two::SECOND, all));
         set -= Two::FIRST;
-        assert_eq!(set.raw(), 0x12);
+        assert_eq!(c_int::from(set), 0x12);
         set &= all;
         assert_eq!(set, Two::SECOND);
-        set |= Two::from_raw(0x10);
-        assert_eq!(set.raw(), 0x12);
+        set |= Two::from(0x10);
+        assert_eq!(c_int::from(set), 0x12);
     }
 
     #[test]
     fn debug_names_the_flags_and_shows_unknown_bits() {
         assert_eq!(format!("{:?}", Two::NONE), "NONE");
         assert_eq!(format!("{:?}", Two::FIRST | Two::SECOND), "FIRST | SECOND");
-        assert_eq!(format!("{:?}", Two::from_raw(0x12)), "SECOND | 0x10");
-        assert_eq!(format!("{:?}", Two::from_raw(0x20)), "0x20");
+        assert_eq!(format!("{:?}", Two::from(0x12)), "SECOND | 0x10");
+        assert_eq!(format!("{:?}", Two::from(0x20)), "0x20");
     }
 }

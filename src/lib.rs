@@ -143,15 +143,12 @@ pub mod zhelpers;
 
 pub use context::{Context, OpenSocket, TerminateError};
 pub use error::{Errno, Error, RecvStringError, Result, SendError};
-#[cfg(feature = "draft")]
-pub use kind::{
-    CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, Channel, Client, Dgram, Dish, Gather, HasDatagrams, Peer,
-    Radio, Scatter, Server,
-};
 pub use kind::{
     CanMultipart, CanRecv, CanSend, Dealer, HasFd, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType, Stream,
     Sub, ThreadSafe, XPub, XSub,
 };
+#[cfg(feature = "draft")]
+pub use kind::{Channel, Client, Dgram, Dish, Gather, Peer, Radio, Scatter, Server};
 pub use message::Message;
 pub use monitor::Monitor;
 pub use multipart::Multipart;
@@ -165,7 +162,7 @@ pub use proxy::{
 };
 pub use raw::PollItem;
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
-pub use socket::{BindGuard, ConnectGuard, Received, Socket, SocketRef, TrySend, Within};
+pub use socket::{Received, Socket, SocketRef, TrySend, Within};
 pub use timers::{TimerId, Timers};
 pub use util::{has, strerror, version};
 

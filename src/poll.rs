@@ -34,7 +34,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn socket(socket: impl Into<SocketRef<'a>>, events: PollEvents) -> PollItem<'a> {
-        socket.into().core().untracked_item(events.raw())
+        socket.into().core().untracked_item(events.into())
     }
 
     /// Waits for `events` on a file descriptor: a plain socket, a pipe, a terminal. The end of a pipe is `POLLERR`
@@ -54,7 +54,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn fd(fd: BorrowedFd<'a>, events: PollEvents) -> PollItem<'a> {
-        PollItem::of_fd(fd, events.raw())
+        PollItem::of_fd(fd, events.into())
     }
 
     /// The events that the item asks for.
@@ -70,7 +70,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn events(&self) -> PollEvents {
-        PollEvents::from_raw(self.raw_events())
+        PollEvents::from(self.raw_events())
     }
 
     /// Sets the events that the next [`poll`] waits for. [`PollItem::revents`] stays as it is until then.
@@ -91,7 +91,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn set_events(&mut self, events: PollEvents) {
-        self.set_raw_events(events.raw());
+        self.set_raw_events(events.into());
     }
 
     /// The events that the last [`poll`] found.
@@ -110,7 +110,7 @@ impl<'a> PollItem<'a> {
     /// # }
     /// ```
     pub fn revents(&self) -> PollEvents {
-        PollEvents::from_raw(self.raw_revents())
+        PollEvents::from(self.raw_revents())
     }
 
     /// Whether the last [`poll`] found something to receive.

@@ -20,9 +20,9 @@ bit_set! {
     /// let mut events = both;
     /// events -= PollEvents::POLLOUT;
     /// assert_eq!(events, PollEvents::POLLIN);
-    /// assert!((events & PollEvents::POLLOUT).is_empty());
+    /// assert_eq!(events & PollEvents::POLLOUT, PollEvents::NONE);
     /// assert!((!events).contains(PollEvents::POLLOUT));
-    /// assert_eq!(PollEvents::from_raw(both.raw()), both);
+    /// assert_eq!(PollEvents::from(i16::from(both)), both);
     /// ```
     #[doc(alias = "ZMQ_EVENTS")]
     PollEvents(c_short) {

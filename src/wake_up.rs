@@ -19,7 +19,7 @@ impl WakeUp {
 
     /// The item to poll with, besides those of the wait itself.
     pub(crate) fn item(&self) -> Option<PollItem<'static>> {
-        self.0.map(|fd| PollItem::of_fd(fd, PollEvents::POLLIN.raw()))
+        self.0.map(|fd| PollItem::of_fd(fd, PollEvents::POLLIN.into()))
     }
 
     /// Makes the descriptor unreadable again if the interrupt was cleared meanwhile: otherwise the next wait would end at

@@ -46,7 +46,7 @@ impl Waker {
 
     /// The item to poll with.
     pub(crate) fn item(&self) -> PollItem<'_> {
-        PollItem::of_fd(self.as_fd(), PollEvents::POLLIN.raw())
+        PollItem::of_fd(self.as_fd(), PollEvents::POLLIN.into())
     }
 
     /// Makes the descriptor unreadable. To be called before the thread looks for its work, so that no wake-up is lost.

@@ -13,6 +13,7 @@ use socket2::Type;
 use zmq::monitor::{Event, Events, ProtocolError};
 use zmq::security::Security;
 use zmq::{Context, Dealer, Errno, Pull, Push, Rep, Req, Router, Socket, SocketType, curve_keypair, curve_public};
+use zmq_patterns::EndpointGuard;
 
 /// Endpoints of each transport whose address only one socket can listen at. `port` is held.
 fn endpoints(port: u16) -> Vec<String> {
@@ -116,7 +117,7 @@ fn address_is_free_when_a_scope_has_ended() {
     let server = context.socket(Rep).unwrap();
     for endpoint in endpoints(port.address().port()) {
         for _ in 0..30 {
-            let _bound = server.bind_scoped(&endpoint).unwrap();
+            let _bound = EndpointGuard::bind(&server, &endpoint).unwrap();
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::{DEADLINE, eventually, has_patch, kinds, lacks_ipv6, skip_unless};
 use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub};
+use zmq_patterns::EndpointGuard;
 
 /// A directory of its own for each test, gone with it.
 struct Directory(PathBuf);
@@ -232,12 +233,15 @@ fn a_scope_ends_a_binding() {
     for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://name"] {
         let (server, other) = (context.socket(Rep).unwrap(), context.socket(Rep).unwrap());
         let endpoint = {
-            let bound = server.bind_scoped(asked).unwrap();
+            let bound = EndpointGuard::bind(&server, asked).unwrap();
             assert_served(&context, &server, bound.endpoint());
             if !asked.starts_with("ipc") {
                 assert_eq!(other.bind(bound.endpoint()).unwrap_err().errno(), Errno::EADDRINUSE);
             }
-            assert_eq!(format!("{bound:?}"), format!("BindGuard({:?})", bound.endpoint()));
+            assert_eq!(
+                format!("{bound:?}"),
+                format!("EndpointGuard {{ endpoint: {:?}, is_bound: true }}", bound.endpoint())
+            );
             bound.endpoint().to_owned()
         };
         rebind(&other, &endpoint);
@@ -251,9 +255,9 @@ fn a_scope_ends_a_connection() {
     let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
     let endpoint = sink.bind("tcp://127.0.0.1:*").unwrap();
     {
-        let connected = source.connect_scoped(&endpoint).unwrap();
+        let connected = EndpointGuard::connect(&source, &endpoint).unwrap();
         assert_eq!(connected.endpoint(), endpoint);
-        assert_eq!(format!("{connected:?}"), format!("ConnectGuard({endpoint:?})"));
+        assert_eq!(format!("{connected:?}"), format!("EndpointGuard {{ endpoint: {endpoint:?}, is_bound: false }}"));
         source.send("inside").unwrap();
         assert_eq!(sink.recv_msg().unwrap(), "inside");
     }
@@ -265,14 +269,14 @@ fn a_scope_ends_a_connection() {
 fn guards_do_not_mind_that_the_end_came_before() {
     let context = Context::new().unwrap();
     let socket = context.socket(Dealer).unwrap();
-    let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
+    let bound = EndpointGuard::bind(&socket, "tcp://127.0.0.1:*").unwrap();
     let peer = context.socket(Dealer).unwrap();
     peer.bind("inproc://peer").unwrap();
-    let connected = socket.connect_scoped("inproc://peer").unwrap();
+    let connected = EndpointGuard::connect(&socket, "inproc://peer").unwrap();
     socket.unbind(bound.endpoint()).unwrap();
     socket.disconnect(connected.endpoint()).unwrap();
     drop((bound, connected));
-    let bound = socket.bind_scoped("tcp://127.0.0.1:*").unwrap();
+    let bound = EndpointGuard::bind(&socket, "tcp://127.0.0.1:*").unwrap();
     context.shutdown().unwrap();
     drop(bound);
 }
@@ -409,7 +413,7 @@ fn a_bound_name_is_not_disconnected() {
     let error = server.disconnect("inproc://server").unwrap_err();
     assert_eq!(error.errno(), Errno::ENOENT);
     assert!(error.to_string().contains("bound, not connected"), "{error}");
-    drop(server.connect_scoped("inproc://server").unwrap());
+    drop(EndpointGuard::connect(&server, "inproc://server").unwrap());
     // A connection to a bound name does not wait.
     for kind in [Kind::Router, Kind::Dealer] {
         context.socket(kind).unwrap().connect("inproc://server").unwrap();

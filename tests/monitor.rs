@@ -171,7 +171,7 @@ fn chosen_events_only_and_always_the_end() {
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     quiet.connect(&endpoint).unwrap();
     assert!(nothing.wait_for_connections(1, DEADLINE).unwrap());
-    assert!(nothing.try_recv().unwrap().is_none());
+    assert!(nothing.recv_timeout(Duration::ZERO).unwrap().is_none());
     drop(quiet);
     assert!(matches!(next(&monitor).event(), Event::Disconnected { .. }));
     assert_eq!(*next(&nothing).event(), Event::MonitorStopped);
@@ -184,7 +184,7 @@ fn monitor_receives_events_in_order_and_the_end_for_ever() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
     let monitor = socket.monitor(Events::LISTENING).unwrap();
-    assert!(monitor.try_recv().unwrap().is_none());
+    assert!(monitor.recv_timeout(Duration::ZERO).unwrap().is_none());
     let start = Instant::now();
     assert!(monitor.recv_timeout(Duration::from_millis(30)).unwrap().is_none());
     assert!(start.elapsed() >= Duration::from_millis(30));
@@ -192,7 +192,7 @@ fn monitor_receives_events_in_order_and_the_end_for_ever() {
     let endpoints: Vec<String> = (0..3).map(|_| socket.bind("tcp://127.0.0.1:*").unwrap()).collect();
     assert_eq!(monitor.recv().unwrap().endpoint(), endpoints[0]);
     assert_eq!(monitor.recv_timeout(None).unwrap().unwrap().endpoint(), endpoints[1]);
-    assert_eq!((&monitor).into_iter().next().unwrap().unwrap().endpoint(), endpoints[2]);
+    assert_eq!(monitor.iter().next().unwrap().unwrap().endpoint(), endpoints[2]);
 
     let last = socket.bind("tcp://127.0.0.1:*").unwrap();
     monitor.stop();
@@ -202,7 +202,7 @@ fn monitor_receives_events_in_order_and_the_end_for_ever() {
     // The end is reported by every later call.
     for _ in 0..3 {
         assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
-        assert_eq!(*monitor.try_recv().unwrap().unwrap().event(), Event::MonitorStopped);
+        assert_eq!(*monitor.recv_timeout(Duration::ZERO).unwrap().unwrap().event(), Event::MonitorStopped);
     }
     assert!(monitor.iter().next().is_none());
     assert_eq!(monitor.lost(), 0);
@@ -237,7 +237,7 @@ fn the_descriptor_is_readable_while_there_is_something() {
 fn the_newest_are_kept_and_the_others_counted() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
-    let monitor = socket.monitor(Options::new().set_events(Events::LISTENING).set_capacity(3)).unwrap();
+    let monitor = socket.monitor(Options::from(Events::LISTENING).set_capacity(3)).unwrap();
     let endpoints: Vec<String> = (0..10).map(|_| socket.bind("tcp://127.0.0.1:*").unwrap()).collect();
     eventually("the events are counted", || monitor.lost() == 7);
     monitor.stop();
@@ -245,10 +245,10 @@ fn the_newest_are_kept_and_the_others_counted() {
     assert_eq!(kept, endpoints[7..]);
     assert_eq!(monitor.lost(), 7);
 
-    let monitor = socket.monitor(Options::new().set_events(Events::LISTENING).set_capacity(0)).unwrap();
+    let monitor = socket.monitor(Options::from(Events::LISTENING).set_capacity(0)).unwrap();
     socket.bind("tcp://127.0.0.1:*").unwrap();
     eventually("the event is counted", || monitor.lost() == 1);
-    assert!(monitor.try_recv().unwrap().is_none());
+    assert!(monitor.recv_timeout(Duration::ZERO).unwrap().is_none());
     monitor.stop();
     assert_eq!(*next(&monitor).event(), Event::MonitorStopped);
 }
@@ -308,7 +308,7 @@ fn a_monitor_works_while_its_socket_does() {
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     let log = thread::spawn(move || {
         let mut counts = (0, 0);
-        for notice in &monitor {
+        for notice in monitor.iter() {
             match notice.unwrap().event() {
                 Event::HandshakeSucceeded => counts.0 += 1,
                 Event::Disconnected { .. } => counts.1 += 1,
@@ -348,7 +348,7 @@ fn monitor_fails_when_the_context_has_no_free_sockets() {
         eventually("the sockets of the last monitor are free again", || socket.monitor(Events::ALL).is_ok());
     }
 
-    let error = socket.monitor(Events::from_raw(1 << 20)).unwrap_err();
+    let error = socket.monitor(Events::from(1 << 20)).unwrap_err();
     assert_eq!(error.errno(), Errno::EINVAL);
     assert!(error.to_string().contains("0x100000"), "{error}");
     context.shutdown().unwrap();

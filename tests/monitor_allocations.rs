@@ -65,9 +65,9 @@ fn an_event_costs_no_allocation() {
     assert!(COUNT.load(Ordering::SeqCst) > counted, "the counter counts");
 
     #[cfg(not(feature = "draft"))]
-    let options = [Options::new()];
+    let options = [Options::default()];
     #[cfg(feature = "draft")]
-    let options = [Options::new(), Options::new().set_version(zmq::monitor::Version::Two)];
+    let options = [Options::default(), Options::default().set_version(zmq::monitor::Version::Two)];
     for options in options {
         let context = Context::new().unwrap();
         let server = context.socket(Router).unwrap();

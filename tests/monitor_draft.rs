@@ -12,7 +12,7 @@ use zmq::monitor::{Event, Events, Notice, Options, Version};
 use zmq::{Client, Context, Dealer, Errno, Monitor, PollEvents, PollItem, Pull, Push, Rep, Req, Server, Socket, poll};
 
 fn two(events: Events) -> Options {
-    Options::new().set_events(events).set_version(Version::Two)
+    Options::from(events).set_version(Version::Two)
 }
 
 #[track_caller]
@@ -62,7 +62,7 @@ fn both_endpoints_are_there() {
 fn the_first_format_has_one_endpoint() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
-    let monitor = socket.monitor(Options::new().set_version(Version::One)).unwrap();
+    let monitor = socket.monitor(Options::default().set_version(Version::One)).unwrap();
     let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
     let notice = next(&monitor);
     assert_eq!((notice.local(), notice.remote()), (None, None));
@@ -74,7 +74,7 @@ fn the_first_format_has_one_endpoint() {
     assert!(error.to_string().contains("PIPES_STATS"), "{error}");
     assert_eq!(format!("{:?}", Events::ALL_V2 | Events::ALL), format!("{:?}", Events::ALL_V2));
     // Flags of unknown events are passed to libzmq.
-    other.monitor(two(Events::from_raw(1 << 40))).unwrap();
+    other.monitor(two(Events::from(1 << 40))).unwrap();
 }
 
 /// Asks until what is reported is `expected`, which it becomes when the I/O thread has done its work.
@@ -85,7 +85,7 @@ fn stats_become(socket: &Socket<'_, impl zmq::SocketType>, monitor: &Monitor, ex
         let notice = loop {
             // What the connection answers is taken in when the socket is used.
             poll(&mut [PollItem::socket(socket, PollEvents::POLLIN)], Duration::from_millis(1)).unwrap();
-            if let Some(notice) = monitor.try_recv().unwrap() {
+            if let Some(notice) = monitor.recv_timeout(Duration::ZERO).unwrap() {
                 break notice;
             }
             assert!(start.elapsed() < DEADLINE, "no statistics");
@@ -159,7 +159,7 @@ fn a_socket_that_threads_share() {
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        for options in [two(Events::ALL), Options::new()] {
+        for options in [two(Events::ALL), Options::default()] {
             let (client, done) = (&client, &done);
             scope.spawn(move || {
                 while !done.load(Ordering::SeqCst) {

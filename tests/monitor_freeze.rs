@@ -31,7 +31,7 @@ fn round_trip(context: &Context) {
 fn three_thousand_peers_and_nobody_reads() {
     let context = Context::new().unwrap();
     let server = context.socket(Router).unwrap();
-    let monitor = server.monitor(zmq::monitor::Options::new().set_capacity(1000)).unwrap();
+    let monitor = server.monitor(zmq::monitor::Options::default().set_capacity(1000)).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     for _ in 0..3000 {
         visit(&endpoint);
@@ -304,7 +304,7 @@ fn a_forked_child_leaves_its_parents_monitor_alone() {
             if pid == 0 {
                 let refused = [
                     monitor.recv().map(drop),
-                    monitor.try_recv().map(drop),
+                    monitor.recv_timeout(Duration::ZERO).map(drop),
                     monitor.recv_timeout(Duration::from_secs(1)).map(drop),
                     monitor.wait_for_connections(1, None).map(drop),
                     monitor.iter().next().unwrap().map(drop),

@@ -65,7 +65,7 @@ fn routing_ids_that_could_abort_are_refused() {
     let context = context();
     let endpoint = context.socket(Dealer).unwrap().bind(TCP).unwrap();
     #[track_caller]
-    fn refused<T: zmq::sockopt::RoutingKind>(socket: &Socket<'_, T>, id: &[u8], endpoint: &str, why: &str) {
+    fn refused(socket: &Socket<'_>, id: &[u8], endpoint: &str, why: &str) {
         let error = socket.connect_with_routing_id(id, endpoint).unwrap_err();
         assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CONNECT_ROUTING_ID"), "{error}");
         assert!(error.to_string().contains(why), "{error}");
@@ -86,10 +86,10 @@ fn routing_ids_that_could_abort_are_refused() {
         socket.connect_with_routing_id([0], &endpoint).unwrap();
     }
     if !common::has_patch(42) {
-        let bound = context.socket(Router).unwrap();
+        let bound = context.socket(Kind::Router).unwrap();
         bound.bind(TCP).unwrap();
         refused(&bound, b"alice", &endpoint, "ids of their own");
-        let connected = context.socket(Router).unwrap();
+        let connected = context.socket(Kind::Router).unwrap();
         connected.connect(&endpoint).unwrap();
         refused(&connected, b"alice", &endpoint, "ids of their own");
     }

@@ -283,7 +283,7 @@ fn types_are_send_and_sync_as_documented() {
     // They borrow a socket, and stay on its thread.
     is_not!(Send: SocketRef<'static>, PollItem<'static>);
     is_not!(Sync: SocketRef<'static>, PollItem<'static>);
-    is_not!(Send: zmq::BindGuard<'static>, zmq::ConnectGuard<'static>);
+    is_not!(Send: zmq_patterns::EndpointGuard<'static>);
 }
 
 #[deadline::test]

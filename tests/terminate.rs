@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use common::DEADLINE;
 use zmq::{Context, Kind, OpenSocket, Pair, Pull, Push, Req, Result, Router, Socket};
+use zmq_patterns::EndpointGuard;
 
 const MOMENT: Duration = Duration::from_millis(20);
 
@@ -64,7 +65,7 @@ fn endpoints_leave_the_report_with_their_bindings_and_connections() {
     source.disconnect(&bound).unwrap();
     sink.unbind(&bound).unwrap();
     sink.bind("inproc://sink").unwrap();
-    drop(source.connect_scoped("inproc://sink").unwrap());
+    drop(EndpointGuard::connect(&source, "inproc://sink").unwrap());
     sink.unbind("inproc://sink").unwrap();
     for socket in context.open_sockets() {
         assert_eq!(ends_of(&socket), (vec![], vec![]), "{socket}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::{eventually, has_patch};
 use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Pull, Push, Rep, Req, Router, Sub, XPub, poll};
+use zmq_patterns::EndpointGuard;
 
 #[deadline::test]
 fn a_connection_does_not_end_under_a_waiting_message() {
@@ -33,7 +34,7 @@ fn a_connection_does_not_end_under_a_waiting_message() {
     });
 
     // A guard that cannot disconnect leaves the connection, and the message, as they are.
-    let guard = subscriber.connect_scoped(&endpoint).unwrap();
+    let guard = EndpointGuard::connect(&subscriber, &endpoint).unwrap();
     assert_eq!(publisher.recv_msg().unwrap(), [1]);
     publisher.send_multipart(["c", "d"]).unwrap();
     eventually("the message is there", || subscriber.events().unwrap().contains(PollEvents::POLLIN));

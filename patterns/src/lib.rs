@@ -4,6 +4,7 @@
 
 mod actor;
 mod deadline;
+mod guard;
 mod lazy_pirate;
 mod proxy;
 mod reactor;
@@ -11,6 +12,7 @@ mod shared;
 mod thread;
 
 pub use actor::{Actor, ActorError, ActorPipe, ActorResult};
+pub use guard::EndpointGuard;
 pub use lazy_pirate::{LazyPirate, RequestError};
 pub use proxy::Proxy;
 pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};

@@ -127,7 +127,7 @@ impl NoticeQueue {
     }
 
     fn put(&self, number: u64, values: &[u64], endpoints: Endpoints) {
-        let event = Events::from_raw(number);
+        let event = Events::from(number);
         let mut state = self.lock();
         if state.ended {
             return;
@@ -190,7 +190,7 @@ impl EventDecoder<'_> {
             #[cfg(feature = "draft")]
             Format::Two => self.two()?,
         };
-        Ok((number != Events::MONITOR_STOPPED.raw()).then_some((number, endpoints)))
+        Ok((number != Events::MONITOR_STOPPED.into()).then_some((number, endpoints)))
     }
 
     /// Two parts: 16 bits of event with 32 bits of value, and the endpoint.

@@ -231,7 +231,7 @@ impl Event {
     /// server.bind("tcp://127.0.0.1:*")?;
     /// let notice = monitor.recv()?;
     /// assert_eq!(notice.event().number(), u64::try_from(zmq::sys::ZMQ_EVENT_LISTENING).unwrap());
-    /// assert_eq!(Events::from_raw(notice.event().number()), Events::LISTENING);
+    /// assert_eq!(Events::from(notice.event().number()), Events::LISTENING);
     /// let Event::Listening { fd } = *notice.event() else { panic!("{notice:?}") };
     /// assert_eq!(notice.event().value(), fd.into());
     /// # Ok(())
@@ -258,7 +258,7 @@ impl Event {
             Event::PipesStats { .. } => Events::PIPES_STATS,
             Event::Unknown { number, .. } => return *number,
         };
-        event.raw()
+        event.into()
     }
 
     /// The value that libzmq sent with the event: the descriptor, the error number, the interval in milliseconds, the status,
@@ -488,7 +488,7 @@ mod tests {
 
     #[test]
     fn event_has_a_variant_for_every_flag_and_keeps_its_value() {
-        let known: Vec<Event> = Events::NAMES.iter().map(|(event, _)| Event::new(event.raw(), &[7, 7])).collect();
+        let known: Vec<Event> = Events::NAMES.iter().map(|(event, _)| Event::new((*event).into(), &[7, 7])).collect();
         assert!(!known.iter().any(|event| matches!(event, Event::Unknown { .. })), "{known:?}");
         assert_eq!(Event::new(1, &[7]), Event::Connected { fd: 7 });
         assert_eq!(Event::new(4, &[7]), Event::ConnectRetried { interval: Duration::from_millis(7) });
@@ -501,9 +501,9 @@ mod tests {
     #[test]
     fn event_gives_its_number_and_value_in_c() {
         for (flag, name) in Events::NAMES {
-            let event = Event::new(flag.raw(), &[7, 8]);
+            let event = Event::new((*flag).into(), &[7, 8]);
             let without_value = [Events::MONITOR_STOPPED, Events::HANDSHAKE_SUCCEEDED].contains(flag);
-            assert_eq!((event.number(), event.value()), (flag.raw(), if without_value { 0 } else { 7 }), "{name}");
+            assert_eq!((event.number(), event.value()), ((*flag).into(), if without_value { 0 } else { 7 }), "{name}");
         }
         for minus_one in [u64::from(u32::MAX), u64::MAX] {
             assert_eq!(Event::new(1, &[minus_one]).value(), -1);
@@ -516,7 +516,7 @@ mod tests {
         let event = Event::new(1 << 40, &[1, u64::MAX]);
         assert_eq!((event.number(), event.value()), (1 << 40, 1));
         assert_eq!(event, Event::Unknown { number: 1 << 40, values: vec![1, u64::MAX] });
-        assert_eq!(format!("{:?}", Events::from_raw(1 << 40) | Events::CLOSED), "CLOSED | 0x10000000000");
+        assert_eq!(format!("{:?}", Events::from(1 << 40) | Events::CLOSED), "CLOSED | 0x10000000000");
         assert_eq!(format!("{:?}", ProtocolError::from_raw(9)), "ProtocolError(0x9)");
     }
 

@@ -16,7 +16,7 @@
 //! // The events may be read in another thread, while this one works with the socket.
 //! let log = std::thread::spawn(move || -> zmq::Result<u32> {
 //!     let mut peers = 0;
-//!     for notice in &monitor {
+//!     for notice in monitor.iter() {
 //!         let notice = notice?;
 //!         match notice.event() {
 //!             Event::Listening { .. } => println!("listening at {}", notice.endpoint()),
@@ -92,8 +92,8 @@ const CALL: &str = "zmq_socket_monitor";
 /// # fn main() -> zmq::Result<()> {
 /// # let context = zmq::Context::new()?;
 /// let socket = context.socket(zmq::Router)?;
-/// let monitor = socket.monitor(Options::new().set_events(Events::DISCONNECTED).set_capacity(100))?;
-/// assert!(monitor.try_recv()?.is_none());
+/// let monitor = socket.monitor(Options::from(Events::DISCONNECTED).set_capacity(100))?;
+/// assert!(monitor.recv_timeout(std::time::Duration::ZERO)?.is_none());
 /// # Ok(())
 /// # }
 /// ```
@@ -121,22 +121,7 @@ pub enum Version {
 }
 
 impl Options {
-    /// All events of the first format, the newest 10,000 of them kept.
-    pub fn new() -> Options {
-        Options {
-            events: Events::ALL,
-            capacity: 10_000,
-            #[cfg(feature = "draft")]
-            version: Version::One,
-        }
-    }
-
-    /// The events to report.
-    pub fn set_events(self, events: Events) -> Options {
-        Options { events, ..self }
-    }
-
-    /// How many events are kept for the reader. If more come, the oldest are dropped, and [`Monitor::lost`] counts them.
+    /// How many events are kept for the reader: 10,000 unless set. If more come, the oldest are dropped, and [`Monitor::lost`] counts them.
     /// A kept event takes some 200 bytes. The end is always reported.
     pub fn set_capacity(self, capacity: usize) -> Options {
         Options { capacity, ..self }
@@ -150,7 +135,7 @@ impl Options {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let server = context.socket(zmq::Rep)?;
-    /// let monitor = server.monitor(Options::new().set_version(Version::Two))?;
+    /// let monitor = server.monitor(Options::default().set_version(Version::Two))?;
     /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
     /// assert_eq!(monitor.recv()?.local().as_deref(), Some(&*endpoint));
     /// # Ok(())
@@ -171,15 +156,22 @@ impl Options {
     }
 }
 
+/// All events of the first format.
 impl Default for Options {
     fn default() -> Options {
-        Options::new()
+        Events::ALL.into()
     }
 }
 
+/// These events, in the first format.
 impl From<Events> for Options {
     fn from(events: Events) -> Options {
-        Options::new().set_events(events)
+        Options {
+            events,
+            capacity: 10_000,
+            #[cfg(feature = "draft")]
+            version: Version::One,
+        }
     }
 }
 
@@ -235,7 +227,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// let server = context.socket(zmq::Pull)?;
     /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
     /// let client = context.socket(zmq::Push)?;
-    /// let monitor = client.monitor(Options::new().set_events(Events::PIPES_STATS).set_version(Version::Two))?;
+    /// let monitor = client.monitor(Options::from(Events::PIPES_STATS).set_version(Version::Two))?;
     /// assert!(!client.request_pipes_stats()?);
     /// client.connect(&endpoint)?;
     /// assert!(client.request_pipes_stats()?);
@@ -278,7 +270,7 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
     let last = match format {
         Format::One => Events::ALL,
         #[cfg(feature = "draft")]
-        Format::Two => Events::from_raw(u64::MAX),
+        Format::Two => Events::from(u64::MAX),
     };
     if !last.contains(options.events) {
         return Err(Errno::EINVAL.with_detail(CALL, format_args!("{:?}: not in this format of events", options.events)));
@@ -295,7 +287,7 @@ fn start(core: &Core, options: &Options) -> Result<Monitor> {
     let context = core.whole_context();
     let pair = context.handle().socket(zmq_sys::ZMQ_PAIR).map_err(|errno| errno.for_call("zmq_socket"))?;
     let events = options.events | arrival | Events::MONITOR_STOPPED;
-    let reader = MonitorReader::new(&mut op, pair, &unique_name(), events.raw(), format);
+    let reader = MonitorReader::new(&mut op, pair, &unique_name(), events.into(), format);
     let reader = reader.map_err(|errno| errno.for_call(CALL))?;
     let handle = reader.handle().clone();
     let filled = queue.clone();
@@ -320,8 +312,7 @@ fn unique_name() -> CString {
 
 /// The events of a socket, from [`Socket::monitor`]; dropping it ends the monitoring.
 ///
-/// Any thread may read it while another uses the socket, and several threads may: each notice goes to one of them. An
-/// iterator over `&monitor` waits for notices until the monitoring ends. To wait for sockets too, poll the monitor's
+/// Any thread may read it while another uses the socket, and several threads may: each notice goes to one of them. To wait for sockets too, poll the monitor's
 /// descriptor: it is readable while a notice can be received, and once the monitoring has ended.
 ///
 /// ```
@@ -383,23 +374,13 @@ impl Monitor {
         }
     }
 
-    /// Receives a notice, and waits for it up to `timeout`: `None` after that.
+    /// Receives a notice, and waits for it up to `timeout`: `None` after that. It does not wait if `timeout` is zero.
     ///
     /// # Errors
     ///
     /// As [`Monitor::recv`].
     pub fn recv_timeout(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<Notice>> {
         self.recv_until(Deadline::after(timeout))
-    }
-
-    /// Receives a notice without waiting: `None` if the monitor has none.
-    ///
-    /// # Errors
-    ///
-    /// `ENOTSOCK` in a forked child.
-    pub fn try_recv(&self) -> Result<Option<Notice>> {
-        self.check_process()?;
-        Ok(self.queue.take())
     }
 
     /// How many notices were dropped because they were not received in time: see [`Options::set_capacity`].
@@ -411,7 +392,7 @@ impl Monitor {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let socket = context.socket(zmq::Pull)?;
-    /// let monitor = socket.monitor(Options::new().set_capacity(1))?;
+    /// let monitor = socket.monitor(Options::default().set_capacity(1))?;
     /// socket.bind("tcp://127.0.0.1:*")?;
     /// let second = socket.bind("tcp://127.0.0.1:*")?;
     /// while monitor.lost() == 0 {
@@ -467,8 +448,21 @@ impl Monitor {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn iter(&self) -> Notices<'_> {
-        Notices { monitor: self, fused: false }
+    pub fn iter(&self) -> impl Iterator<Item = Result<Notice>> + '_ {
+        let mut has_ended = false;
+        std::iter::from_fn(move || {
+            if has_ended {
+                return None;
+            }
+            let notice = self.recv();
+            // An interrupt may be cleared; a monitor of another process stays unusable.
+            has_ended = match &notice {
+                Ok(notice) if *notice.event() == Event::MonitorStopped => return None,
+                Ok(_) => false,
+                Err(error) => error.errno() != Errno::EINTR,
+            };
+            Some(notice)
+        })
     }
 
     fn recv_until(&self, deadline: Deadline) -> Result<Option<Notice>> {
@@ -499,41 +493,6 @@ impl Drop for Monitor {
 impl AsFd for Monitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.queue.lent()
-    }
-}
-
-impl<'a> IntoIterator for &'a Monitor {
-    type Item = Result<Notice>;
-    type IntoIter = Notices<'a>;
-
-    fn into_iter(self) -> Notices<'a> {
-        self.iter()
-    }
-}
-
-/// The notices of a [`Monitor`], as they come.
-#[derive(Debug)]
-#[must_use = "an iterator does nothing until it is asked"]
-pub struct Notices<'a> {
-    monitor: &'a Monitor,
-    fused: bool,
-}
-
-impl Iterator for Notices<'_> {
-    type Item = Result<Notice>;
-
-    fn next(&mut self) -> Option<Result<Notice>> {
-        if self.fused {
-            return None;
-        }
-        let notice = self.monitor.recv();
-        // An interrupt may be cleared; a monitor of another process stays unusable.
-        self.fused = match &notice {
-            Ok(notice) if *notice.event() == Event::MonitorStopped => return None,
-            Ok(_) => false,
-            Err(error) => error.errno() != Errno::EINTR,
-        };
-        Some(notice)
     }
 }
 

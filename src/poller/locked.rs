@@ -25,7 +25,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         place: usize,
         events: PollEvents,
     ) -> RegisterResult<'a> {
-        self.locked.add(place, socket, events.raw()).map_err(|(socket, errno)| {
+        self.locked.add(place, socket, events.into()).map_err(|(socket, errno)| {
             let error = if errno == Errno::EINVAL { already_there() } else { errno.for_call(ADD) };
             (Registered::Socket(socket), error)
         })?;
@@ -63,7 +63,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         };
         for (place, revents) in ready {
             if let Some(Some(slot)) = self.slots.get(place) {
-                events.push(PollerEvent { key: slot.key, revents: PollEvents::from_raw(revents) });
+                events.push(PollerEvent { key: slot.key, revents: PollEvents::from(revents) });
             }
         }
         Ok(())

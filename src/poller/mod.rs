@@ -309,7 +309,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         match &slot.source {
             Registered::Socket(_) => {}
             #[cfg(feature = "draft")]
-            Registered::Locked => self.locked.modify(place, events.raw()).map_err(|errno| errno.for_call(MODIFY))?,
+            Registered::Locked => self.locked.modify(place, events.into()).map_err(|errno| errno.for_call(MODIFY))?,
             Registered::Fd(fd) => {
                 let fd = fd.as_fd().as_raw_fd();
                 let registry = self.os.registry();

@@ -76,7 +76,7 @@ struct ControlSocket<'a> {
 impl Control for ControlSocket<'_> {
     fn item(&self) -> Option<PollItem<'_>> {
         let event = if self.answer.is_some() { PollEvents::POLLOUT } else { PollEvents::POLLIN };
-        Some(self.socket.poll_item(event.raw()))
+        Some(self.socket.poll_item(event.into()))
     }
 
     fn poll_command(&mut self, mode: Mode, statistics: ProxyStatistics) -> Result<Mode, Errno> {

@@ -27,8 +27,8 @@ const BURST: usize = 1000;
 /// How often a paused proxy polls sockets that have no descriptor to wait on.
 const PAUSED_POLL: Duration = Duration::from_millis(50);
 
-const POLLIN: c_short = PollEvents::POLLIN.raw();
-const POLLOUT: c_short = PollEvents::POLLOUT.raw();
+const POLLIN: c_short = zmq_sys::ZMQ_POLLIN as c_short;
+const POLLOUT: c_short = zmq_sys::ZMQ_POLLOUT as c_short;
 
 /// The state of a proxy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

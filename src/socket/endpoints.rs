@@ -4,7 +4,6 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 
 use super::address::{check_ipc_unused, wait_until_free};
-use super::guards::{BindGuard, ConnectGuard};
 use super::precheck::prepare_listener;
 use super::{Core, Socket};
 use crate::context::EndpointRole;
@@ -89,26 +88,6 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().bind_unused(endpoint)
     }
 
-    /// Binds for as long as the guard lives.
-    ///
-    /// # Errors
-    ///
-    /// As [`Socket::bind`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Pull)?;
-    /// let bound = socket.bind_scoped("tcp://127.0.0.1:*")?;
-    /// println!("listening on {}", bound.endpoint());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_unbind")]
-    pub fn bind_scoped(&self, endpoint: &str) -> Result<BindGuard<'_>> {
-        Ok(BindGuard { endpoint: self.core().bind(endpoint)?, socket: self.as_ref() })
-    }
-
     /// Accepts connections on a descriptor that listens already, such as one from a service manager, and gives the
     /// endpoint back. The text says the transport; its address is ignored.
     ///
@@ -170,32 +149,6 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "zmq_connect")]
     pub fn connect(&self, endpoint: &str) -> Result<()> {
         self.core().connect(endpoint)
-    }
-
-    /// Connects for as long as the guard lives.
-    ///
-    /// # Errors
-    ///
-    /// As [`Socket::connect`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let sink = context.socket(zmq::Pull)?;
-    /// let endpoint = sink.bind("tcp://127.0.0.1:*")?;
-    /// let source = context.socket(zmq::Push)?;
-    /// let connected = source.connect_scoped(&endpoint)?;
-    /// source.send("work")?;
-    /// assert_eq!(sink.recv_msg()?, "work");
-    /// drop(connected);
-    /// assert!(source.disconnect(&endpoint).is_err());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_disconnect")]
-    pub fn connect_scoped(&self, endpoint: &str) -> Result<ConnectGuard<'_>> {
-        self.core().connect(endpoint)?;
-        Ok(ConnectGuard { endpoint: endpoint.to_owned(), socket: self.as_ref() })
     }
 
     /// Connects to a peer that this socket knows under the given routing id, 1 to 255 bytes.

@@ -4,7 +4,6 @@ mod address;
 #[cfg(feature = "draft")]
 mod draft;
 mod endpoints;
-mod guards;
 mod handle;
 mod maybe_owned;
 mod open;
@@ -17,7 +16,6 @@ mod state;
 mod wait;
 mod within;
 
-pub use guards::{BindGuard, ConnectGuard};
 pub(crate) use maybe_owned::MaybeOwned;
 pub(crate) use poller_notify::Used;
 pub(crate) use precheck::{LAST_ENDPOINT, LONGEST_PREFIX};

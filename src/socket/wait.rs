@@ -73,7 +73,7 @@ impl Core {
             if !misreported {
                 // A ROUTER with `ZMQ_ROUTER_MANDATORY` says that it can send as soon as any of its peers has room, an XPUB
                 // with `ZMQ_XPUB_NODROP` always.
-                misreported = self.wait_ready(self.poll_item(event.raw()), deadline)?;
+                misreported = self.wait_ready(self.poll_item(event.into()), deadline)?;
                 continue;
             }
             // The event was wrong, so wait on ZMQ_FD. Read ZMQ_EVENTS first: pending commands would otherwise not signal
@@ -84,7 +84,7 @@ impl Core {
                 done => return done,
             }
             match self.raw().notification_fd() {
-                Ok(fd) => drop(self.wait_ready(PollItem::of_fd(fd, PollEvents::POLLIN.raw()), deadline)?),
+                Ok(fd) => drop(self.wait_ready(PollItem::of_fd(fd, PollEvents::POLLIN.into()), deadline)?),
                 // The kinds that libzmq locks have no descriptor.
                 Err(_) => {
                     self.check_handler(WakeUp::current().pause(deadline.cap(backoff.pause())))?;

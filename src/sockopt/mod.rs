@@ -12,7 +12,7 @@ mod table_draft;
 mod types;
 
 pub(crate) use crate::kind::groups as kinds;
-pub use crate::kind::groups::*;
+pub use crate::kind::groups::Kinds;
 pub use types::*;
 
 use crate::error::{Errno, Result};
@@ -86,7 +86,7 @@ impl CType {
 }
 
 /// Old names that `zmq.h` keeps for options, each with the option's name today.
-pub const ALIASES: &[(&str, &str)] = &[
+const ALIASES: &[(&str, &str)] = &[
     ("ZMQ_IDENTITY", "ZMQ_ROUTING_ID"),
     ("ZMQ_CONNECT_RID", "ZMQ_CONNECT_ROUTING_ID"),
     ("ZMQ_DELAY_ATTACH_ON_CONNECT", "ZMQ_IMMEDIATE"),
@@ -124,7 +124,7 @@ impl OptionInfo {
     }
 }
 
-/// Finds an option by its C name; `None` if this build does not have it.
+/// Finds an option by its C name, or by an old name that `zmq.h` keeps for it; `None` if this build does not have it.
 ///
 /// ```
 /// let linger = zmq::sockopt::find("ZMQ_LINGER").unwrap();

@@ -107,7 +107,7 @@ const DRAFTS: &[(&str, Call)] = &[
         let context = context();
         let sockets: Vec<_> =
             crate::common::kinds().into_iter().map(|kind| context.socket(kind)).collect::<Result<_, _>>()?;
-        let second = || Options::new().set_events(Events::ALL_V2).set_version(Version::Two);
+        let second = || Options::from(Events::ALL_V2).set_version(Version::Two);
         descriptors.use_up();
         let monitored = with_each(&sockets, |socket| socket.monitor(second()).map(drop));
         descriptors.rest();

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Router, Socket, Sub};
+use zmq_patterns::EndpointGuard;
 
 use crate::RECV_TIMEOUT;
 use crate::common::{DEADLINE, eventually, in_own_process};
@@ -103,9 +104,7 @@ fn names_are_bound_while_their_sockets_are_closed() {
                     let _ = socket.now().send("message");
                     #[cfg(feature = "draft")]
                     if round % 2 == 1 {
-                        let options = zmq::monitor::Options::new()
-                            .set_version(zmq::monitor::Version::Two)
-                            .set_events(zmq::monitor::Events::ALL);
+                        let options = zmq::monitor::Options::default().set_version(zmq::monitor::Version::Two);
                         drop(socket.monitor(options).map(|_| socket.request_pipes_stats()));
                     }
                 }
@@ -210,7 +209,7 @@ fn disconnected_router_gets_no_routing_id_at_the_bind() {
 fn message_of_a_disconnected_socket_reaches_a_later_bind() {
     let context = Context::new().unwrap();
     let push = context.socket(Push).unwrap();
-    let connected = push.connect_scoped("inproc://late").unwrap();
+    let connected = EndpointGuard::connect(&push, "inproc://late").unwrap();
     push.send("early").unwrap();
     drop(connected);
     assert!(!push.now().send("nobody is there").unwrap().is_sent());

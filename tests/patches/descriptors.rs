@@ -429,7 +429,7 @@ fn engines_survive_every_failure_of_send() {
                 client.connect(&server.bind(bound).unwrap().replace("0.0.0.0", "127.0.0.1")).unwrap();
                 // The second connection is made after the first has failed. A wait for the monitor would need `send`.
                 for _ in 0..2 {
-                    eventually("it is connected", || monitor.try_recv().unwrap().is_some());
+                    eventually("it is connected", || monitor.recv_timeout(Duration::ZERO).unwrap().is_some());
                 }
             }
         },

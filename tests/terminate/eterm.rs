@@ -115,7 +115,6 @@ fn endpoint_calls(calls: &mut Calls, socket: &Socket<'_>, endpoint: &str) {
     check! { calls, kind;
         socket.bind(endpoint),
         socket.bind_unused(endpoint),
-        socket.bind_scoped(endpoint),
         socket.unbind(endpoint),
         socket.monitor(Events::ALL),
     }
@@ -129,7 +128,6 @@ fn endpoint_calls(calls: &mut Calls, socket: &Socket<'_>, endpoint: &str) {
     check! { calls, kind;
         socket.bind_fd(TCP, TcpListener::bind("127.0.0.1:0").unwrap().into()),
         socket.connect(peer),
-        socket.connect_scoped(peer),
         socket.connect_and_wait(peer, MOMENT),
         socket.disconnect(peer),
     }

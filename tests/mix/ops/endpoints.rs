@@ -6,6 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use zmq::{Kind, Socket};
+use zmq_patterns::EndpointGuard;
 
 use super::{Row, SOCKETS, Thread, row};
 use crate::rng::Rng;
@@ -139,7 +140,7 @@ fn connect(thread: &mut Thread<'_>, rng: &mut Rng) {
 fn scoped(thread: &mut Thread<'_>, rng: &mut Rng) {
     let (to, name) = (endpoint(thread, rng), format!("inproc://{}", rng.below(6)));
     let Some(socket) = thread.socket(rng) else { return };
-    let (bound, connected) = (socket.bind_scoped(&name), socket.connect_scoped(&to));
+    let (bound, connected) = (EndpointGuard::bind(socket, &name), EndpointGuard::connect(socket, &to));
     let _ = socket.now().recv_msg();
     if rng.coin() {
         drop((bound, connected));

@@ -55,7 +55,7 @@ fn poll(thread: &mut Thread<'_>, rng: &mut Rng) {
         items.push(PollItem::fd(left.as_fd(), PollEvents::POLLIN));
     }
     if let Ok(count) = zmq::poll(&mut items, if rng.coin() { MILLISECOND } else { Duration::ZERO }) {
-        let ready = items.iter().filter(|item| !item.revents().is_empty()).count();
+        let ready = items.iter().filter(|item| item.revents() != PollEvents::NONE).count();
         if ready != count {
             fault(&format!("poll: {count} of its items are ready, and {ready} have events"));
         }
@@ -143,8 +143,7 @@ fn timers(_: &mut Thread<'_>, rng: &mut Rng) {
 
 fn monitor(thread: &mut Thread<'_>, rng: &mut Rng) {
     let Some(socket) = thread.socket(rng) else { return };
-    let options =
-        Options::new().set_events(*rng.pick(&[Events::ALL, Events::DISCONNECTED])).set_capacity(rng.below(50));
+    let options = Options::from(*rng.pick(&[Events::ALL, Events::DISCONNECTED])).set_capacity(rng.below(50));
     #[cfg(feature = "draft")]
     let options = options.set_version(*rng.pick(&[zmq::monitor::Version::One, zmq::monitor::Version::Two]));
     let Ok(monitor) = socket.monitor(options) else { return };
@@ -163,7 +162,7 @@ fn monitor_recv(thread: &mut Thread<'_>, rng: &mut Rng) {
     let place = rng.below(thread.monitors.len());
     let monitor = &thread.monitors[place];
     for _ in 0..rng.below(10) {
-        let Ok(Some(notice)) = monitor.try_recv() else { break };
+        let Ok(Some(notice)) = monitor.recv_timeout(Duration::ZERO) else { break };
         drop(format!("{notice:?}"));
     }
     let _ = (monitor.lost(), monitor.connections(), monitor.recv_timeout(Duration::ZERO).map(drop));
