@@ -130,7 +130,7 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     let mut reactor = Reactor::new()?;
     reactor.add(&client, PollEvents::POLLIN, |_, _| {
         let reply = client.recv_multipart()?;
-        if let Some(text) = reply.back() {
+        if let Some(text) = reply.last() {
             println!("{id}{}", format_frame(text));
         }
         Ok(())

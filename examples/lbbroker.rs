@@ -121,7 +121,7 @@ fn work(context: &Context, endpoint: &str, linger: Duration) -> common::Result {
         // string of it, which ends at the first NUL, so in C every client needs a printable name.
         let mut request = worker.recv_multipart()?;
         let client = request.pop_envelope().unwrap_or_default();
-        answer = match request.front() {
+        answer = match request.first() {
             Some(text) => {
                 println!("Worker: {}", String::from_utf8_lossy(text));
                 Multipart::from([client, "".into(), "OK".into()])

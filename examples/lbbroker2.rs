@@ -142,7 +142,7 @@ fn work(pipe: &ActorPipe, endpoint: &str, linger: Duration) -> common::Result {
     s_send(&worker, WORKER_READY)?;
     while is_readable(&worker, pipe)? {
         let mut message = worker.recv_multipart()?;
-        if let Some(body) = message.back_mut() {
+        if let Some(body) = message.last_mut() {
             println!("Worker: {}", format_frame(body));
             *body = "OK".into();
         }

@@ -190,7 +190,7 @@ fn ask(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
         if !is_readable(&client, pipe)? {
             break;
         }
-        if let Some(text) = client.recv_multipart()?.back() {
+        if let Some(text) = client.recv_multipart()?.last() {
             println!("Client: {}", String::from_utf8_lossy(text));
         }
         // Nothing comes over the pipe but the end of the actor, which ends the pause.
@@ -210,7 +210,7 @@ fn work(pipe: &ActorPipe, endpoint: &str, linger: Duration) -> common::Result {
     worker.send(WORKER_READY)?;
     while is_readable(&worker, pipe)? {
         let mut message = worker.recv_multipart()?;
-        if let Some(body) = message.back_mut() {
+        if let Some(body) = message.last_mut() {
             println!("Worker: {}", format_frame(body));
             *body = "OK".into();
         }

@@ -84,7 +84,7 @@ fn serve(args: Args) -> common::Result {
     });
 
     // The clients still get the replies that the workers have sent since Ctrl-C.
-    let (error, unforwarded) = match ended {
+    let (unforwarded, error) = match ended {
         Ok(()) => return Ok(()),
         Err(failed) => failed.into_parts(),
     };

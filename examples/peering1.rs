@@ -69,7 +69,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     reactor.add(&statefe, PollEvents::POLLIN, |_, _| {
         // News is [broker][number]. Messages of another form are passed over.
         let news = statefe.recv_multipart()?;
-        if let (Some(peer), Some(free), 2) = (news.front(), news.back(), news.len()) {
+        if let (Some(peer), Some(free), 2) = (news.first(), news.last(), news.len()) {
             println!("{} - {} workers free", String::from_utf8_lossy(peer), String::from_utf8_lossy(free));
         }
         Ok(())

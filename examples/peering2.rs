@@ -120,7 +120,7 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration, requests: Option<u6
         }
         s_send(&client, "HELLO")?;
         let Some(reply) = peering::recv(pipe, &client, None)? else { break };
-        if let Some(text) = reply.back() {
+        if let Some(text) = reply.last() {
             println!("Client: {}", String::from_utf8_lossy(text));
         }
         // Nothing comes over the pipe but the end of the actor, which ends the pause.
@@ -139,7 +139,7 @@ fn worker(pipe: &ActorPipe, endpoint: &str) -> common::Result {
     worker.send(READY)?;
     while let Some(mut message) = peering::recv(pipe, &worker, None)? {
         // The envelope goes back unchanged, with another body: by it the reply finds the client.
-        if let Some(body) = message.back_mut() {
+        if let Some(body) = message.last_mut() {
             println!("Worker: {}", format_frame(body));
             *body = "OK".into();
         }

@@ -66,12 +66,12 @@ impl Zmsg {
 
     /// The last part: [`Multipart::back`].
     fn body(&self) -> Option<&Message> {
-        self.0.back()
+        self.0.last()
     }
 
     /// Puts a part in the place of the last one, or makes it: [`Multipart::back_mut`], [`Multipart::push_back`].
     fn body_set(&mut self, body: impl Into<Message>) {
-        match self.0.back_mut() {
+        match self.0.last_mut() {
             Some(last) => *last = body.into(),
             None => self.0.push_back(body),
         }
@@ -94,7 +94,7 @@ impl Zmsg {
 
     /// The first part: [`Multipart::front`].
     fn address(&self) -> Option<&Message> {
-        self.0.front()
+        self.0.first()
     }
 
     /// Puts an address in front, and a delimiter behind it if one is given: [`Multipart::push_envelope`] with an empty

@@ -154,12 +154,10 @@ pub use monitor::Monitor;
 pub use multipart::Multipart;
 pub use poll::poll;
 pub use poll_events::PollEvents;
-pub use poller::{AddError, OwnedSource, Poller, PollerEvent, Source};
+pub use poller::{Poller, PollerEvent, Source};
 #[cfg(feature = "draft")]
 pub use ppoll::{SignalMask, ppoll};
-pub use proxy::{
-    ProxyError, ProxyHandle, ProxyStatistics, SideStatistics, Traffic, Unforwarded, proxy, proxy_steerable,
-};
+pub use proxy::{ProxyHandle, ProxyStatistics, Traffic, Unforwarded, proxy, proxy_steerable};
 pub use raw::PollItem;
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
 pub use socket::{Received, Socket, SocketRef, TrySend, Within};

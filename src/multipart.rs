@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::ops::{Index, IndexMut};
+use std::ops::{Deref, DerefMut};
 
 use crate::message::Message;
 
@@ -24,6 +24,21 @@ use crate::message::Message;
 /// assert_eq!(copied, [b"header".to_vec(), b"body".to_vec()]);
 /// ```
 ///
+/// It is a slice of its parts, which has `len`, `first` (the address), `last` (the body), `get`, `iter` and their like for
+/// changes:
+///
+/// ```
+/// use zmq::Multipart;
+///
+/// let mut message = Multipart::from(["address", "", "question"]);
+/// assert_eq!(message[0], "address");
+/// assert_eq!(message[1..].len(), 2);
+/// if let Some(body) = message.last_mut() {
+///     *body = "answer".into();
+/// }
+/// assert_eq!(message.iter().map(|part| part.len()).sum::<usize>(), 13);
+/// ```
+///
 /// It can be changed at both ends, and has the envelopes of REQ and ROUTER:
 ///
 /// ```
@@ -38,7 +53,16 @@ use crate::message::Message;
 #[doc(alias = "zmsg_t")]
 #[doc(alias = "zmsg_dup")]
 #[doc(alias = "zmsg_destroy")]
+#[doc(alias = "zmsg_size")]
+#[doc(alias = "zmsg_parts")]
+#[doc(alias = "zmsg_first")]
+#[doc(alias = "zmsg_address")]
+#[doc(alias = "zmsg_last")]
+#[doc(alias = "zmsg_body")]
+#[doc(alias = "zmsg_body_set")]
+#[doc(alias = "zmsg_body_fmt")]
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
+// The deque is contiguous, so that its parts are one slice: adding in front moves them, and taking off at either end does not.
 pub struct Multipart(VecDeque<Message>);
 
 impl Multipart {
@@ -54,28 +78,6 @@ impl Multipart {
         Multipart::default()
     }
 
-    /// The number of parts.
-    ///
-    /// ```
-    /// use zmq::Multipart;
-    ///
-    /// assert_eq!(Multipart::from(["header", "body"]).len(), 2);
-    /// ```
-    #[doc(alias = "zmsg_size")]
-    #[doc(alias = "zmsg_parts")]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are no parts.
-    ///
-    /// ```
-    /// assert!(zmq::Multipart::new().is_empty());
-    /// ```
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Puts a part in front.
     ///
     /// ```
@@ -89,6 +91,7 @@ impl Multipart {
     #[doc(alias = "zmsg_prepend")]
     pub fn push_front(&mut self, part: impl Into<Message>) {
         self.0.push_front(part.into());
+        self.0.make_contiguous();
     }
 
     /// Adds a part at the end.
@@ -105,6 +108,7 @@ impl Multipart {
     #[doc(alias = "zmsg_append")]
     pub fn push_back(&mut self, part: impl Into<Message>) {
         self.0.push_back(part.into());
+        self.0.make_contiguous();
     }
 
     /// Takes the first part off.
@@ -134,64 +138,6 @@ impl Multipart {
         self.0.pop_back()
     }
 
-    /// The first part: the address, if the message has one.
-    ///
-    /// ```
-    /// use zmq::Multipart;
-    ///
-    /// let message = Multipart::from(["address", "", "body"]);
-    /// assert!(message.front().is_some_and(|address| *address == "address"));
-    /// ```
-    #[doc(alias = "zmsg_first")]
-    #[doc(alias = "zmsg_address")]
-    pub fn front(&self) -> Option<&Message> {
-        self.0.front()
-    }
-
-    /// The last part: the body.
-    ///
-    /// ```
-    /// use zmq::Multipart;
-    ///
-    /// let message = Multipart::from(["address", "", "body"]);
-    /// assert!(message.back().is_some_and(|body| *body == "body"));
-    /// ```
-    #[doc(alias = "zmsg_last")]
-    #[doc(alias = "zmsg_body")]
-    pub fn back(&self) -> Option<&Message> {
-        self.0.back()
-    }
-
-    /// The last part, to replace it; `None` if the message is empty, and [`Multipart::push_back`] appends one.
-    ///
-    /// ```
-    /// use zmq::Multipart;
-    ///
-    /// let mut message = Multipart::from(["address", "", "question"]);
-    /// if let Some(body) = message.back_mut() {
-    ///     *body = "answer".into();
-    /// }
-    /// assert_eq!(message, ["address", "", "answer"]);
-    /// ```
-    #[doc(alias = "zmsg_body_set")]
-    #[doc(alias = "zmsg_body_fmt")]
-    pub fn back_mut(&mut self) -> Option<&mut Message> {
-        self.0.back_mut()
-    }
-
-    /// The part of that index, counted from 0.
-    ///
-    /// ```
-    /// use zmq::Multipart;
-    ///
-    /// let message = Multipart::from(["key", "value"]);
-    /// assert_eq!(message.get(1).and_then(|part| part.as_str()), Some("value"));
-    /// assert!(message.get(2).is_none());
-    /// ```
-    pub fn get(&self, index: usize) -> Option<&Message> {
-        self.0.get(index)
-    }
-
     /// Puts an address and an empty part in front: the envelope that a REQ makes and a ROUTER sends by. For an address
     /// alone there is [`Multipart::push_front`].
     ///
@@ -204,7 +150,8 @@ impl Multipart {
     /// ```
     #[doc(alias = "zmsg_wrap")]
     pub fn push_envelope(&mut self, address: impl Into<Message>) {
-        self.push_front(Message::new());
+        let address = address.into();
+        self.0.push_front(Message::new());
         self.push_front(address);
     }
 
@@ -220,7 +167,7 @@ impl Multipart {
     #[doc(alias = "zmsg_unwrap")]
     pub fn pop_envelope(&mut self) -> Option<Message> {
         let address = self.pop_front()?;
-        if self.front().is_some_and(|part| part.is_empty()) {
+        if self.first().is_some_and(|part| part.is_empty()) {
             self.pop_front();
         }
         Some(address)
@@ -243,33 +190,20 @@ impl Multipart {
     pub fn dump(&self) {
         eprint!("{self}");
     }
+}
 
-    /// The parts in order.
-    ///
-    /// ```
-    /// use zmq::Multipart;
-    ///
-    /// let message = Multipart::from(["header", "body"]);
-    /// let size: usize = message.iter().map(|part| part.len()).sum();
-    /// assert_eq!(size, 10);
-    /// ```
-    pub fn iter(&self) -> std::collections::vec_deque::Iter<'_, Message> {
-        self.0.iter()
+/// The parts, as a slice.
+impl Deref for Multipart {
+    type Target = [Message];
+
+    fn deref(&self) -> &[Message] {
+        self.0.as_slices().0
     }
+}
 
-    /// The parts in order, to put others in their places.
-    ///
-    /// ```
-    /// use zmq::Multipart;
-    ///
-    /// let mut message = Multipart::from(["key", "secret"]);
-    /// for part in message.iter_mut().skip(1) {
-    ///     *part = "***".into();
-    /// }
-    /// assert_eq!(message, ["key", "***"]);
-    /// ```
-    pub fn iter_mut(&mut self) -> std::collections::vec_deque::IterMut<'_, Message> {
-        self.0.iter_mut()
+impl DerefMut for Multipart {
+    fn deref_mut(&mut self) -> &mut [Message] {
+        self.0.make_contiguous()
     }
 }
 
@@ -286,20 +220,6 @@ impl fmt::Debug for Multipart {
     }
 }
 
-impl Index<usize> for Multipart {
-    type Output = Message;
-
-    fn index(&self, index: usize) -> &Message {
-        &self.0[index]
-    }
-}
-
-impl IndexMut<usize> for Multipart {
-    fn index_mut(&mut self, index: usize) -> &mut Message {
-        &mut self.0[index]
-    }
-}
-
 impl<M: Into<Message>> FromIterator<M> for Multipart {
     fn from_iter<I: IntoIterator<Item = M>>(parts: I) -> Multipart {
         Multipart(parts.into_iter().map(Into::into).collect())
@@ -308,7 +228,9 @@ impl<M: Into<Message>> FromIterator<M> for Multipart {
 
 impl<M: Into<Message>> Extend<M> for Multipart {
     fn extend<I: IntoIterator<Item = M>>(&mut self, parts: I) {
-        self.0.extend(parts.into_iter().map(Into::into));
+        let parts: Vec<Message> = parts.into_iter().map(Into::into).collect();
+        self.0.extend(parts);
+        self.0.make_contiguous();
     }
 }
 
@@ -323,10 +245,10 @@ impl IntoIterator for Multipart {
 
 impl<'a> IntoIterator for &'a Multipart {
     type Item = &'a Message;
-    type IntoIter = std::collections::vec_deque::Iter<'a, Message>;
+    type IntoIter = std::slice::Iter<'a, Message>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.iter()
     }
 }
 
@@ -437,7 +359,8 @@ impl From<Multipart> for VecDeque<Message> {
 }
 
 impl From<VecDeque<Message>> for Multipart {
-    fn from(parts: VecDeque<Message>) -> Multipart {
+    fn from(mut parts: VecDeque<Message>) -> Multipart {
+        parts.make_contiguous();
         Multipart(parts)
     }
 }
@@ -499,7 +422,7 @@ mod tests {
         message.push_back("b");
         message.push_back("c");
         message.push_front("a");
-        *message.back_mut().unwrap() = "d".into();
+        *message.last_mut().unwrap() = "d".into();
         message[1] = "x".into();
         assert_eq!(message, ["a", "x", "d"]);
         assert_eq!(message.pop_back().unwrap(), "d");

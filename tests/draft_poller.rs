@@ -38,7 +38,7 @@ fn poller_waits_for_thread_safe_sockets_beside_others() {
     to_c.connect("inproc://c").unwrap();
     let mut poller = Poller::new().unwrap();
     poller.add(&a, 'a', PollEvents::POLLIN).unwrap();
-    poller.add_owned(b, 'b', PollEvents::POLLIN).unwrap();
+    poller.add(b, 'b', PollEvents::POLLIN).unwrap();
     poller.add(&c, 'c', PollEvents::POLLIN).unwrap();
     assert_eq!(poller.add(&a, 'd', PollEvents::POLLIN).unwrap_err().errno(), Errno::EINVAL);
     for _ in 0..10 {
@@ -59,10 +59,10 @@ fn poller_waits_for_thread_safe_sockets_beside_others() {
     assert_eq!(ready(&mut poller, LONG), ['a']);
     poller.modify('a', PollEvents::NONE).unwrap();
     assert_eq!(ready(&mut poller, Duration::ZERO), []);
-    let b = poller.remove('b').unwrap().unwrap().into_socket().unwrap();
+    let b = poller.remove('b').unwrap().into_socket().unwrap();
     to_b.send("kept").unwrap();
     assert_eq!(b.recv_msg().unwrap(), "kept");
-    assert!(poller.remove('a').unwrap().is_none());
+    assert!(poller.remove('a').unwrap().into_socket().is_none());
     assert_eq!(poller.len(), 1);
     assert_eq!(ready(&mut poller, Duration::from_millis(5)), []);
 }

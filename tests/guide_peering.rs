@@ -433,7 +433,7 @@ fn peering3_serves_its_own_clients_before_its_peers() {
     for _ in 0..40 {
         worker.send_multipart(request).unwrap();
         request = worker.recv_multipart().unwrap();
-        order.push(request.back().unwrap().to_str().unwrap().to_owned());
+        order.push(request.last().unwrap().to_str().unwrap().to_owned());
     }
     // The first client may be served before all have connected.
     assert_eq!(order[30..], ["BEEF"; 10], "{order:?}");

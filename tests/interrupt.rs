@@ -438,7 +438,7 @@ fn a_proxy_forwards_while_signals_are_caught() {
         for round in 0..6 {
             let copy = copies.within(DEADLINE).recv_multipart().unwrap().unwrap();
             assert_eq!(copy.len(), if round % 2 == 0 { 4 } else { 3 });
-            assert_eq!(copy.back().unwrap(), if round % 2 == 0 { "question" } else { "answer" });
+            assert_eq!(copy.last().unwrap(), if round % 2 == 0 { "question" } else { "answer" });
         }
 
         // Nobody takes what comes in, then somebody does: all of it comes through, in order.

@@ -94,18 +94,18 @@ fn multipart_turns_into_its_parts() {
 #[deadline::test]
 fn parts_are_reached_from_both_ends_and_by_number() {
     let mut message = Multipart::new();
-    assert!(message.front().is_none() && message.back().is_none() && message.get(0).is_none());
-    assert!(message.pop_front().is_none() && message.pop_back().is_none() && message.back_mut().is_none());
+    assert!(message.first().is_none() && message.last().is_none() && message.get(0).is_none());
+    assert!(message.pop_front().is_none() && message.pop_back().is_none() && message.last_mut().is_none());
     message.push_back("b");
     message.push_front("a");
     message.push_back(vec![b'c'; 3]);
     assert_eq!(message.len(), 3);
-    assert_eq!(message.front().unwrap(), "a");
-    assert_eq!(message.back().unwrap(), "ccc");
+    assert_eq!(message.first().unwrap(), "a");
+    assert_eq!(message.last().unwrap(), "ccc");
     assert_eq!(message.get(1).unwrap(), "b");
     assert!(message.get(3).is_none());
     message[1] = "B".into();
-    *message.back_mut().unwrap() = "C".into();
+    *message.last_mut().unwrap() = "C".into();
     message.iter_mut().next().unwrap().clone_from(&Message::from("A"));
     assert_eq!(message, ["A", "B", "C"]);
     assert_eq!(message.pop_back().unwrap(), "C");

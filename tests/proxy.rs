@@ -6,8 +6,8 @@ use std::thread;
 
 use common::{eventually, kinds};
 use zmq::{
-    CanRecv, CanSend, Context, Dealer, Errno, Kind, Multipart, Pair, ProxyError, ProxyHandle, Pub, Pull, Push, Rep,
-    Req, Result, Router, Socket, Sub, XPub, XSub, proxy,
+    CanRecv, CanSend, Context, Dealer, Errno, Kind, Multipart, Pair, ProxyHandle, Pub, Pull, Push, Rep, Req, Result,
+    Router, SendError, Socket, Sub, Unforwarded, XPub, XSub, proxy,
 };
 
 /// Two bound sockets that forward to each other, from another thread, while `test` runs. A third sees what passes.
@@ -41,8 +41,8 @@ impl Drop for Shutdown<'_> {
     }
 }
 
-fn assert_ended(outcome: Result<(), ProxyError>) {
-    let (error, _) = outcome.unwrap_err().into_parts();
+fn assert_ended(outcome: Result<(), SendError<Unforwarded>>) {
+    let (_, error) = outcome.unwrap_err().into_parts();
     assert_eq!((error.errno(), error.call()), (Errno::ETERM, "zmq_proxy"));
 }
 
@@ -237,7 +237,7 @@ fn a_capture_socket_that_fails_tears_no_message() {
     for number in 0..3 {
         source.send_multipart([number.to_string(), "body".to_owned(), "tail".to_owned()]).unwrap();
     }
-    let (error, unforwarded) = proxy(&frontend, &backend, Some(capture.as_ref())).unwrap_err().into_parts();
+    let (unforwarded, error) = proxy(&frontend, &backend, Some(capture.as_ref())).unwrap_err().into_parts();
     assert!(unforwarded.is_empty());
     assert_eq!(error.errno(), Errno::EHOSTUNREACH);
     assert_eq!(sink.now().recv_multipart().unwrap().unwrap(), ["0", "body", "tail"]);

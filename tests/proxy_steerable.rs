@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use common::{Process, c_program, eventually};
 use zmq::{
-    CanSend, Context, Dealer, Errno, Kind, Multipart, Pair, ProxyError, ProxyHandle, Pub, Pull, Push, Rep, Req, Result,
-    Router, Socket, SocketType, Sub, Unforwarded, XPub, XSub, proxy_steerable,
+    CanSend, Context, Dealer, Errno, Kind, Multipart, Pair, ProxyHandle, Pub, Pull, Push, Rep, Req, Result, Router,
+    SendError, Socket, SocketType, Sub, Unforwarded, XPub, XSub, proxy_steerable,
 };
 
 /// Long enough for a message to arrive that is not to.
@@ -28,7 +28,7 @@ fn connected<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socke
 }
 
 /// The outcome of a proxy, with its sockets.
-type Forwarded = (Result<Unforwarded, ProxyError>, Socket<'static, Pull>, Socket<'static, Push>);
+type Forwarded = (Result<Unforwarded, SendError<Unforwarded>>, Socket<'static, Pull>, Socket<'static, Push>);
 
 /// A streamer that runs in a thread, which returns its sockets at its end.
 struct Streamer {
@@ -173,13 +173,13 @@ fn statistics_count_both_ways_and_are_never_late() {
         server.send("reply").unwrap();
         assert_eq!(client.recv_msg().unwrap(), "reply");
         let statistics = handle.statistics().unwrap();
-        let (up, down) = (statistics.frontend.received, statistics.frontend.sent);
+        let (up, down) = (statistics.from_frontend, statistics.to_frontend);
         // With the id and the empty part: 4 and 3 parts.
         assert_eq!((up.messages, up.parts, up.bytes), (round, 4 * round, 10 * round));
         assert_eq!((down.messages, down.parts, down.bytes), (round, 3 * round, 7 * round));
-        assert_eq!((statistics.backend.sent, statistics.backend.received), (up, down));
+        assert_eq!((statistics.to_backend, statistics.from_backend), (up, down));
         let expected = [4, 10, 3, 7, 3, 7, 4, 10].map(|each| each * round);
-        assert_eq!(statistics.to_c(), expected);
+        assert_eq!(<[u64; 8]>::from(statistics), expected);
     }
     let last = handle.statistics().unwrap();
     handle.terminate().unwrap();
@@ -209,13 +209,13 @@ fn commands_before_the_start_and_after_the_end() {
         };
         // The context ends it, paused or not.
         context.shutdown().unwrap();
-        let (error, _) = runs.join().unwrap().unwrap_err().into_parts();
+        let (_, error) = runs.join().unwrap().unwrap_err().into_parts();
         assert_eq!((error.errno(), error.call()), (Errno::ETERM, "zmq_proxy_steerable"));
     });
     for outcome in [paused.pause(), paused.resume(), paused.terminate()] {
         assert_eq!(outcome.unwrap_err().errno(), Errno::ETERM);
     }
-    assert_eq!(paused.statistics().unwrap().to_c(), [0; 8]);
+    assert_eq!(<[u64; 8]>::from(paused.statistics().unwrap()), [0; 8]);
 }
 
 #[deadline::test]
@@ -228,7 +228,7 @@ fn the_context_ends_it_while_it_is_paused() {
     for _ in 0..100 {
         source.send("job").unwrap();
     }
-    assert_eq!(streamer.handle.statistics().unwrap().to_c(), [0; 8]);
+    assert_eq!(<[u64; 8]>::from(streamer.handle.statistics().unwrap()), [0; 8]);
     context.shutdown().unwrap();
     assert_eq!(streamer.thread.join().unwrap().0.unwrap_err().error().errno(), Errno::ETERM);
 }
@@ -252,8 +252,8 @@ fn proxy_executes_commands_while_messages_never_stop_or_find_no_room() {
             streamer.handle.pause().unwrap();
             let paused = streamer.handle.statistics().unwrap();
             assert_eq!(streamer.handle.statistics().unwrap(), paused);
-            assert!(paused.backend.sent.messages >= last);
-            last = paused.backend.sent.messages;
+            assert!(paused.to_backend.messages >= last);
+            last = paused.to_backend.messages;
             streamer.handle.resume().unwrap();
         }
         drop(stop);
@@ -289,7 +289,7 @@ fn many_threads_command_one_proxy() {
         }
     });
     streamer.handle.resume().unwrap();
-    assert_eq!(streamer.handle.statistics().unwrap().backend.sent.messages, 500);
+    assert_eq!(streamer.handle.statistics().unwrap().to_backend.messages, 500);
     streamer.terminated();
 }
 
@@ -312,7 +312,7 @@ fn a_full_capture_socket_holds_it_up_and_loses_nothing() {
     let theirs = handle.clone();
     let thread =
         thread::spawn(move || (theirs.run(&frontend, &backend, Some(capture.as_ref())), frontend, backend, capture));
-    eventually("two are captured", || handle.statistics().unwrap().backend.sent.messages == 2);
+    eventually("two are captured", || handle.statistics().unwrap().to_backend.messages == 2);
     handle.terminate().unwrap();
     let (outcome, frontend, _backend, _capture) = thread.join().unwrap();
     assert!(outcome.unwrap().is_empty());
@@ -375,7 +375,7 @@ fn proxy_hands_over_a_message_for_an_unknown_peer() {
     source.send_multipart(["nobody", "hello"]).unwrap();
     source.send_multipart(["somebody", "hello"]).unwrap();
     for name in ["nobody", "somebody"] {
-        let (error, unforwarded) = zmq::proxy(&frontend, &backend, None).unwrap_err().into_parts();
+        let (unforwarded, error) = zmq::proxy(&frontend, &backend, None).unwrap_err().into_parts();
         assert_eq!(error.errno(), Errno::EHOSTUNREACH);
         assert_eq!(unforwarded.to_backend.unwrap(), [name, "hello"]);
     }
@@ -395,7 +395,7 @@ fn proxy_accepts_one_socket_as_both_sides() {
         // In libzmq's own loop a REP replies before it has received the whole request, and that error ends the proxy.
         assert_eq!(client.recv_multipart().unwrap(), ["there", "and back"]);
         let statistics = handle.statistics().unwrap();
-        assert_eq!(statistics.to_c(), [2 * round, 13 * round, 0, 0, 0, 0, 2 * round, 13 * round]);
+        assert_eq!(<[u64; 8]>::from(statistics), [2 * round, 13 * round, 0, 0, 0, 0, 2 * round, 13 * round]);
     }
     handle.terminate().unwrap();
     assert!(runs.join().unwrap().unwrap().is_empty());
@@ -405,7 +405,7 @@ fn proxy_accepts_one_socket_as_both_sides() {
 fn sockets_that_cannot_serve_together_are_refused() {
     let context = Context::new().unwrap();
     let (a, b, c) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
-    let refused = |failed: ProxyError| assert_eq!(failed.error().errno(), Errno::EINVAL);
+    let refused = |failed: SendError<Unforwarded>| assert_eq!(failed.error().errno(), Errno::EINVAL);
     let handle = ProxyHandle::new().unwrap();
     refused(handle.run(&a, &b, Some(a.as_ref())).unwrap_err());
     refused(zmq::proxy(&a, &b, Some(b.as_ref())).unwrap_err());
@@ -554,7 +554,7 @@ fn subscriptions_pass_a_steerable_forwarder() {
     publisher.send("news of today").unwrap();
     assert_eq!(subscriber.recv_msg().unwrap(), "news of today");
     let statistics = handle.statistics().unwrap();
-    assert_eq!(statistics.to_c(), [1, 13, 1, 5, 1, 5, 1, 13]);
+    assert_eq!(<[u64; 8]>::from(statistics), [1, 13, 1, 5, 1, 5, 1, 13]);
     handle.terminate().unwrap();
     assert!(runs.join().unwrap().unwrap().is_empty());
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use common::proxy::{streamer_that_holds_the_third, wait_until_third_is_held};
 use common::{DEADLINE, eventually};
 use zmq::{
-    Context, Dealer, Errno, Message, Multipart, Pair, ProxyError, ProxyHandle, Pull, Push, Rep, Req, Router, Socket,
+    Context, Dealer, Errno, Message, Multipart, Pair, ProxyHandle, Pull, Push, Rep, Req, Router, SendError, Socket,
     Unforwarded, proxy, proxy_steerable,
 };
 
@@ -137,8 +137,8 @@ fn proxy_hands_over_a_message_when_its_context_is_shut_down() {
     });
     let failed = handle.run(&streamer.frontend, &streamer.backend, None).unwrap_err();
     ending.join().unwrap();
-    assert_eq!(failed.unforwarded().to_backend.as_ref().unwrap().len(), 3);
-    let (error, unforwarded) = failed.into_parts();
+    assert_eq!(failed.message().to_backend.as_ref().unwrap().len(), 3);
+    let (unforwarded, error) = failed.into_parts();
     assert_eq!((error.errno(), error.call()), (Errno::ETERM, "zmq_proxy_steerable"));
     assert_eq!(unforwarded.to_backend.unwrap(), ["three", "body", "tail"]);
     assert_eq!(unforwarded.to_frontend, None);
@@ -161,7 +161,7 @@ fn proxy_hands_over_a_message_to_the_frontend() {
     let server = context.socket(Dealer).unwrap();
     server.connect("inproc://backend").unwrap();
     server.send_multipart(["nobody", "", "reply"]).unwrap();
-    let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
+    let (unforwarded, error) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
     assert_eq!((error.errno(), error.call()), (Errno::EHOSTUNREACH, "zmq_proxy"));
     assert_eq!(unforwarded.to_frontend.unwrap(), ["nobody", "", "reply"]);
     assert_eq!(unforwarded.to_backend, None);
@@ -200,7 +200,7 @@ impl AsRef<[u8]> for Tracked {
 #[deadline::test]
 fn proxy_error_drops_the_messages_when_it_becomes_an_error() {
     /// Runs a proxy that holds a tracked message when its context is shut down.
-    fn run(tracked: &Arc<()>) -> Result<Unforwarded, ProxyError> {
+    fn run(tracked: &Arc<()>) -> Result<Unforwarded, SendError<Unforwarded>> {
         let context = Context::new().unwrap();
         let streamer = Streamer::new(&context);
         for message in ["one".into(), "two".into(), Message::from_owner(Tracked { _alive: Arc::clone(tracked) })] {
@@ -221,7 +221,7 @@ fn proxy_error_drops_the_messages_when_it_becomes_an_error() {
     }
     let tracked = Arc::new(());
     let failed = run(&tracked).unwrap_err();
-    assert_eq!(failed.unforwarded().to_backend.as_ref().unwrap(), &["three"]);
+    assert_eq!(failed.message().to_backend.as_ref().unwrap(), &["three"]);
     assert_eq!(Arc::strong_count(&tracked), 2);
     assert_eq!(failed.to_string(), failed.error().to_string());
     assert_eq!(std::io::Error::from(failed).kind(), std::io::ErrorKind::BrokenPipe);
@@ -252,7 +252,7 @@ fn proxy_hands_over_a_message_in_each_direction() {
     let ending = thread::spawn(move || {
         eventually("two were sent each way", || {
             let statistics = commands.statistics().unwrap();
-            (statistics.frontend.sent.messages, statistics.backend.sent.messages) == (2, 2)
+            (statistics.to_frontend.messages, statistics.to_backend.messages) == (2, 2)
         });
         commands.statistics().unwrap();
         commands.terminate().unwrap();
@@ -302,7 +302,7 @@ fn proxy_hands_over_a_held_message_when_capturing_another_fails() {
             server.send_multipart(["nobody", "reply"]).unwrap();
             server
         });
-        let (error, unforwarded) = handle.run(&frontend, &backend, Some(capture.as_ref())).unwrap_err().into_parts();
+        let (unforwarded, error) = handle.run(&frontend, &backend, Some(capture.as_ref())).unwrap_err().into_parts();
         assert_eq!(error.errno(), Errno::EHOSTUNREACH);
         let server = replying.join().unwrap();
         for name in ["one", "two"] {
@@ -329,7 +329,7 @@ fn proxy_hands_over_a_request_when_capturing_it_fails() {
     // The ROUTER reports POLLOUT although it has no peer.
     let capture = context.socket(Router).unwrap();
     capture.set_router_mandatory(true).unwrap();
-    let (error, unforwarded) = proxy(&socket, &socket, Some(capture.as_ref())).unwrap_err().into_parts();
+    let (unforwarded, error) = proxy(&socket, &socket, Some(capture.as_ref())).unwrap_err().into_parts();
     assert_eq!(error.errno(), Errno::EHOSTUNREACH);
     assert_eq!(unforwarded.to_backend.unwrap(), ["question", "body"]);
     assert_eq!(unforwarded.to_frontend, None);
@@ -399,9 +399,9 @@ fn proxy_hands_over_a_message_when_its_context_is_shut_down_while_it_sends_the_p
             });
             handle.run(&frontend, &backend, None)
         });
-        let (error, unforwarded) = outcome.unwrap_err().into_parts();
+        let (unforwarded, error) = outcome.unwrap_err().into_parts();
         assert_eq!(error.errno(), Errno::ETERM);
-        if handle.statistics().unwrap().backend.sent.messages > 0 {
+        if handle.statistics().unwrap().to_backend.messages > 0 {
             return false;
         }
         assert!(unforwarded.to_backend.expect("the message that was begun") == long_message());
@@ -431,7 +431,7 @@ fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
                 thread::sleep(delay);
                 let was_whole = first.now().recv_multipart().unwrap().is_some();
                 drop(first);
-                eventually("all were received", || commands.statistics().unwrap().frontend.received.messages == 3);
+                eventually("all were received", || commands.statistics().unwrap().from_frontend.messages == 3);
                 commands.terminate().unwrap();
                 was_whole
             });
@@ -439,7 +439,7 @@ fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
             (unforwarded, leaver.join().unwrap())
         });
         assert!(unforwarded.is_empty());
-        assert_eq!(handle.statistics().unwrap().backend.sent.messages, 3);
+        assert_eq!(handle.statistics().unwrap().to_backend.messages, 3);
         let received: Vec<_> = std::iter::from_fn(|| second.now().recv_multipart().unwrap()).collect();
         let is_sent_again = received.iter().any(|message| *message == long_message());
         // The last part can arrive at the first sink between its look and its end.
@@ -485,7 +485,7 @@ fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts
             // The second peer leaves before it receives the messages behind its first.
             drop(handle.run(&frontend, &backend, None).unwrap());
             let statistics = handle.statistics().unwrap();
-            assert_eq!(statistics.backend.sent, statistics.frontend.received);
+            assert_eq!(statistics.to_backend, statistics.from_frontend);
             second.join().unwrap() == long_message()
         })
     });

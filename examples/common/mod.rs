@@ -12,7 +12,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use zmq::{Errno, Message, Multipart, ProxyError, SendError, interrupt, poll};
+use zmq::{Errno, Message, Multipart, SendError, Unforwarded, interrupt, poll};
 
 /// The result of `main` and of all that it calls.
 pub type Result<T = ()> = std::result::Result<T, Failure>;
@@ -28,7 +28,7 @@ impl Failure {
         (self.0.downcast_ref().map(zmq::Error::errno))
             .or_else(|| self.0.downcast_ref::<SendError<Message>>().map(unsent))
             .or_else(|| self.0.downcast_ref().map(unsent_parts))
-            .or_else(|| self.0.downcast_ref::<ProxyError>().map(|failed| failed.error().errno()))
+            .or_else(|| self.0.downcast_ref::<SendError<Unforwarded>>().map(|failed| failed.error().errno()))
     }
 }
 

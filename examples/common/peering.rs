@@ -84,7 +84,7 @@ impl<'ctx> Broker<'ctx> {
     /// Sends a reply to its address: a peer, or one of the own clients. If that has gone meanwhile, the ROUTER drops
     /// the reply.
     pub fn reply(&self, reply: Multipart) -> zmq::Result<(), zmq::SendError<Multipart>> {
-        let is_for = |peer: &String| reply.front().is_some_and(|address| *address == *peer.as_str());
+        let is_for = |peer: &String| reply.first().is_some_and(|address| *address == *peer.as_str());
         let frontend = if self.peers.iter().any(is_for) { &self.cloudfe } else { &self.localfe };
         frontend.send_multipart(reply)
     }

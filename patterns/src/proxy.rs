@@ -3,11 +3,11 @@
 use std::fmt;
 use std::thread::JoinHandle;
 
-use zmq::{Context, ProxyError, ProxyHandle, Result, Socket, SocketType, Unforwarded};
+use zmq::{Context, ProxyHandle, Result, SendError, Socket, SocketType, Unforwarded};
 
 use crate::thread::{Process, spawn};
 
-type Outcome = Result<Unforwarded, ProxyError>;
+type Outcome = Result<Unforwarded, SendError<Unforwarded>>;
 
 /// A proxy that runs in a thread of its own, with sockets of its own.
 ///
@@ -31,8 +31,8 @@ type Outcome = Result<Unforwarded, ProxyError>;
 /// worker.connect("inproc://workers")?;
 /// source.send("job")?;
 /// assert_eq!(worker.recv_msg()?, "job");
-/// assert_eq!(streamer.handle().statistics()?.backend.sent.messages, 1);
-/// assert!(streamer.terminate()?.is_empty());
+/// assert_eq!(streamer.handle().statistics()?.to_backend.messages, 1);
+/// assert_eq!(streamer.terminate()?, Unforwarded::default());
 /// # Ok(())
 /// # }
 /// ```
@@ -86,12 +86,12 @@ impl Proxy {
     ///
     /// The error that the proxy had already ended with, and these messages: `ETERM` after its context was shut down,
     /// `EINTR` after a caught signal.
-    pub fn terminate(mut self) -> Result<Unforwarded, ProxyError> {
+    pub fn terminate(mut self) -> Result<Unforwarded, SendError<Unforwarded>> {
         self.end()
     }
 
     fn end(&mut self) -> Outcome {
-        let terminated = self.handle.terminate().map(|()| Unforwarded::default()).map_err(ProxyError::from);
+        let terminated = self.handle.terminate().map(|()| Unforwarded::default()).map_err(SendError::from);
         match self.thread.take() {
             // A forked child does not have the thread.
             Some(thread) if !self.process.is_current() => {

@@ -33,7 +33,7 @@ fn proxy_forwards_both_ways_and_captures() {
         server.send("answer").unwrap();
         assert_eq!(client.recv_msg().unwrap(), "answer");
     }
-    assert_eq!(captured.recv_multipart().unwrap().back().unwrap(), "question");
+    assert_eq!(captured.recv_multipart().unwrap().last().unwrap(), "question");
     assert!(broker.is_running());
     assert!(broker.terminate().unwrap().is_empty());
     // The proxy's sockets are closed, so the endpoint is free soon.
@@ -75,14 +75,14 @@ fn proxy_executes_commands_and_counts_messages() {
     sink.connect("inproc://backend").unwrap();
     streamer.handle().pause().unwrap();
     source.send("job").unwrap();
-    assert_eq!(streamer.handle().statistics().unwrap().to_c(), [0; 8]);
+    assert_eq!(<[u64; 8]>::from(streamer.handle().statistics().unwrap()), [0; 8]);
     streamer.handle().resume().unwrap();
     assert_eq!(sink.recv_msg().unwrap(), "job");
-    assert_eq!(streamer.handle().statistics().unwrap().to_c(), [1, 3, 0, 0, 0, 0, 1, 3]);
+    assert_eq!(<[u64; 8]>::from(streamer.handle().statistics().unwrap()), [1, 3, 0, 0, 0, 0, 1, 3]);
     let handle = streamer.handle().clone();
     handle.terminate().unwrap();
     eventually("it has ended", || !streamer.is_running());
-    assert_eq!(handle.statistics().unwrap().to_c(), [1, 3, 0, 0, 0, 0, 1, 3]);
+    assert_eq!(<[u64; 8]>::from(handle.statistics().unwrap()), [1, 3, 0, 0, 0, 0, 1, 3]);
     assert!(streamer.terminate().unwrap().is_empty());
 }
 
@@ -102,7 +102,7 @@ fn proxy_ends_with_its_owner_and_with_its_context_in_any_order() {
             3 => {
                 context.shutdown().unwrap();
                 eventually("it has ended", || !streamer.is_running());
-                let (error, unforwarded) = streamer.terminate().unwrap_err().into_parts();
+                let (unforwarded, error) = streamer.terminate().unwrap_err().into_parts();
                 assert_eq!(error.errno(), Errno::ETERM);
                 // The backend has no peer, so the proxy has received nothing.
                 assert!(unforwarded.is_empty());
@@ -158,7 +158,7 @@ fn proxy_ends_by_a_caught_signal_and_takes_nothing() {
     // SAFETY: the signal is caught.
     unsafe { libc::raise(libc::SIGINT) };
     let (outcome, frontend, _backend, _capture) = plain.join().unwrap();
-    let (error, unforwarded) = outcome.unwrap_err().into_parts();
+    let (unforwarded, error) = outcome.unwrap_err().into_parts();
     assert_eq!(error.errno(), Errno::EINTR);
     assert!(unforwarded.is_empty());
     eventually("the other one has ended, although paused", || !running.is_running());
@@ -183,7 +183,7 @@ fn proxy_hands_over_a_held_message_when_a_caught_signal_ends_it() {
     // SAFETY: the signal is caught.
     unsafe { libc::raise(libc::SIGINT) };
     eventually("the proxy has ended", || !streamer.is_running());
-    let (error, unforwarded) = streamer.terminate().unwrap_err().into_parts();
+    let (unforwarded, error) = streamer.terminate().unwrap_err().into_parts();
     assert_eq!(error.errno(), Errno::EINTR);
     assert_eq!(unforwarded.to_backend.unwrap(), ["three", "body"]);
     assert_eq!(unforwarded.to_frontend, None);
@@ -203,7 +203,7 @@ fn proxy_leaves_requests_in_the_router_until_a_worker_comes() {
     client.connect("inproc://frontend").unwrap();
     client.send("question").unwrap();
     // No server is connected, so the proxy has not received the request.
-    assert_eq!(broker.handle().statistics().unwrap().to_c(), [0; 8]);
+    assert_eq!(<[u64; 8]>::from(broker.handle().statistics().unwrap()), [0; 8]);
     let server = context.socket(Rep).unwrap();
     server.connect("inproc://backend").unwrap();
     assert_eq!(server.recv_msg().unwrap(), "question");

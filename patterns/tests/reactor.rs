@@ -95,7 +95,7 @@ fn a_server_with_its_own_sockets() {
     let server = context.owned_socket(Rep).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     let id = reactor
-        .add_owned(server, IN, |reactor, event| {
+        .add(server, IN, |reactor, event| {
             let server = reactor.socket(event.key).unwrap();
             let request = server.recv_msg()?;
             if request == "end" {
@@ -464,7 +464,7 @@ fn an_owned_descriptor_comes_back() {
     let (near, mut far) = UnixStream::pair().unwrap();
     let mut reactor = Reactor::new().unwrap();
     let id = reactor
-        .add_owned(OwnedFd::from(near), IN, |reactor, event| {
+        .add(OwnedFd::from(near), IN, |reactor, event| {
             let fd = reactor.remove(event.key)?.and_then(|source| source.into_fd()).unwrap();
             let mut text = String::new();
             UnixStream::from(fd).read_to_string(&mut text)?;
@@ -478,7 +478,7 @@ fn an_owned_descriptor_comes_back() {
     assert_eq!(reactor.remove(id).unwrap_err().errno(), Errno::EINVAL);
     let context = Context::new().unwrap();
     let socket = context.owned_socket(Push).unwrap();
-    let id = reactor.add_owned(socket, PollEvents::NONE, |_, _| Ok(())).unwrap();
+    let id = reactor.add(socket, PollEvents::NONE, |_, _| Ok(())).unwrap();
     assert!(reactor.remove(id).unwrap().unwrap().into_socket().is_some());
     assert_eq!(format!("{reactor:?}"), "Reactor { handlers: 0 }");
 }

@@ -25,17 +25,14 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         place: usize,
         events: PollEvents,
     ) -> RegisterResult<'a> {
-        self.locked.add(place, socket, events.into()).map_err(|(socket, errno)| {
-            let error = if errno == Errno::EINVAL { already_there() } else { errno.for_call(ADD) };
-            (Registered::Socket(socket), error)
-        })?;
-        if let Err(error) = self.report_locked() {
-            return match self.locked.remove(place) {
-                Some(socket) => Err((Registered::Socket(socket), error)),
-                None => Ok((Registered::Locked, None)),
-            };
+        self.locked
+            .add(place, socket, events.into())
+            .map_err(|errno| if errno == Errno::EINVAL { already_there() } else { errno.for_call(ADD) })?;
+        match self.report_locked() {
+            // libzmq's poller keeps a socket that it cannot remove: that has no effect.
+            Err(error) if self.locked.remove(place).is_some() => Err(error),
+            _ => Ok((Registered::Locked, None)),
         }
-        Ok((Registered::Locked, None))
     }
 
     /// Makes the system report when a thread-safe socket may be ready.

@@ -15,7 +15,7 @@ mod register;
 mod source;
 mod wait;
 
-pub use source::{AddError, OwnedSource, Source};
+pub use source::Source;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -147,7 +147,7 @@ struct Watched<'a, K> {
 }
 
 /// The source and the descriptor that the system watches for it; or the source and why it was not registered.
-type RegisterResult<'a> = std::result::Result<(Registered<'a>, Option<RawFd>), (Registered<'a>, Error)>;
+type RegisterResult<'a> = Result<(Registered<'a>, Option<RawFd>)>;
 
 impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// An empty poller.
@@ -188,7 +188,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         })
     }
 
-    /// Waits for `events` on a socket or file descriptor that is lent to the poller.
+    /// Waits for `events` on a socket or file descriptor, which is lent to the poller or moved into it: see [`Source`].
     ///
     /// [`PollEvents::NONE`] keeps it registered without waiting for it.
     ///
@@ -196,7 +196,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     ///
     /// `EINVAL` if the key is taken or the socket or descriptor is in this poller already, `EPERM` for a file that the
     /// system cannot wait on, as an ordinary file, `ETERM` after the socket's context was shut down, `ENOTSOCK` in a
-    /// forked child.
+    /// forked child. What was moved into a call that fails is closed.
     ///
     /// ```
     /// use std::time::Duration;
@@ -206,55 +206,27 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// # let context = zmq::Context::new()?;
     /// let publisher = context.socket(zmq::Pub)?;
     /// let mut poller = Poller::new()?;
-    /// poller.add(&publisher, "news", PollEvents::POLLIN | PollEvents::POLLOUT)?;
+    /// poller.add(&publisher, 0, PollEvents::POLLIN | PollEvents::POLLOUT)?;
+    /// for key in 1..=3 {
+    ///     let socket = context.owned_socket(zmq::Pull)?;
+    ///     socket.bind("tcp://127.0.0.1:*")?;
+    ///     poller.add(socket, key, PollEvents::POLLIN)?;
+    /// }
     /// let ready = poller.wait(Duration::ZERO)?;
-    /// assert_eq!((ready[0].key, ready[0].revents), ("news", PollEvents::POLLOUT));
+    /// assert_eq!((ready[0].key, ready[0].revents), (0, PollEvents::POLLOUT));
     /// # Ok(())
     /// # }
     /// ```
     #[doc(alias = "zmq_poller_add")]
     #[doc(alias = "zmq_poller_add_fd")]
     pub fn add(&mut self, source: impl Into<Source<'a>>, key: K, events: PollEvents) -> Result<()> {
-        self.insert(source.into().into_registered(), key, events).map_err(|(_, error)| error)
+        self.insert(source.into().into_registered(), key, events)
     }
 
-    /// Waits for `events` on a socket or file descriptor that the poller owns from now on: see [`Poller::socket`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Poller::add`]; the error contains the source.
-    ///
-    /// ```
-    /// use zmq::{PollEvents, Poller};
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let mut poller = Poller::new()?;
-    /// for port in 0..3 {
-    ///     let socket = context.owned_socket(zmq::Pull)?;
-    ///     socket.bind("tcp://127.0.0.1:*")?;
-    ///     poller.add_owned(socket, port, PollEvents::POLLIN)?;
-    /// }
-    /// assert_eq!(poller.len(), 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn add_owned(
-        &mut self,
-        source: impl Into<OwnedSource<'a>>,
-        key: K,
-        events: PollEvents,
-    ) -> Result<(), AddError<'a>> {
-        let inserted = self.insert(source.into().into_registered(), key, events);
-        inserted.map_err(|(source, error)| AddError::new(OwnedSource::new(source), error))
-    }
-
-    fn insert(&mut self, source: Registered<'a>, key: K, events: PollEvents) -> Result<(), (Registered<'a>, Error)> {
-        if let Err(error) = self.check_process(ADD) {
-            return Err((source, error));
-        }
+    fn insert(&mut self, source: Registered<'a>, key: K, events: PollEvents) -> Result<()> {
+        self.check_process(ADD)?;
         if self.places.contains_key(&key) {
-            return Err((source, Errno::EINVAL.with_detail(ADD, "the key is taken")));
+            return Err(Errno::EINVAL.with_detail(ADD, "the key is taken"));
         }
         let place = self.free.pop().unwrap_or(self.slots.len());
         if place == self.slots.len() {
@@ -329,7 +301,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         Ok(())
     }
 
-    /// Removes a socket or descriptor, and returns it if the poller owned it.
+    /// Removes a socket or descriptor, and returns it.
     ///
     /// # Errors
     ///
@@ -341,15 +313,15 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let mut poller = Poller::new()?;
-    /// poller.add_owned(context.socket(zmq::Pull)?, "jobs", PollEvents::POLLIN)?;
-    /// let socket = poller.remove("jobs")?.and_then(|source| source.into_socket());
+    /// poller.add(context.socket(zmq::Pull)?, "jobs", PollEvents::POLLIN)?;
+    /// let socket = poller.remove("jobs")?.into_socket();
     /// assert!(socket.is_some() && poller.is_empty());
     /// # Ok(())
     /// # }
     /// ```
     #[doc(alias = "zmq_poller_remove")]
     #[doc(alias = "zmq_poller_remove_fd")]
-    pub fn remove(&mut self, key: K) -> Result<Option<OwnedSource<'a>>> {
+    pub fn remove(&mut self, key: K) -> Result<Source<'a>> {
         self.check_process(REMOVE)?;
         let place = self.places.remove(&key).ok_or_else(|| unknown(REMOVE))?;
         let Some(slot) = self.slots[place].take() else { return Err(unknown(REMOVE)) };
@@ -373,10 +345,10 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
                 Registered::Fd(fd)
             }
         };
-        Ok(source.is_owned().then(|| OwnedSource::new(source)))
+        Ok(Source::new(source))
     }
 
-    /// The socket that the poller owns under this key.
+    /// The socket under this key, if it was not lent.
     ///
     /// ```
     /// use zmq::{PollEvents, Poller};
@@ -384,7 +356,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let mut poller = Poller::new()?;
-    /// poller.add_owned(context.socket(zmq::Pull)?, 7, PollEvents::POLLIN)?;
+    /// poller.add(context.socket(zmq::Pull)?, 7, PollEvents::POLLIN)?;
     /// if let Some(socket) = poller.socket(7) {
     ///     socket.bind("inproc://jobs")?;
     /// }
@@ -500,7 +472,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// let mut poller = Poller::new()?;
     /// let source = context.socket(zmq::Push)?;
     /// source.connect(&endpoint)?;
-    /// poller.add_owned(source, 1, PollEvents::POLLOUT)?;
+    /// poller.add(source, 1, PollEvents::POLLOUT)?;
     ///
     /// let mut events = Vec::new();
     /// poller.wait_into(&mut events, None)?;

@@ -30,10 +30,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             #[cfg(feature = "draft")]
             Registered::Locked => Ok(None),
         };
-        match registered {
-            Ok(fd) => Ok((source, fd)),
-            Err(error) => Err((source, error)),
-        }
+        registered.map(|fd| (source, fd))
     }
 
     fn register_socket(&self, core: &Core, place: usize) -> Result<RawFd> {

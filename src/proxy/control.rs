@@ -1,9 +1,9 @@
 //! Commands as text over a socket, as in C.
 
 use super::engine::{Control, Engine, Mode};
-use super::outcome::{ProxyError, Unforwarded};
+use super::outcome::Unforwarded;
 use super::statistics::ProxyStatistics;
-use crate::error::{Errno, Result};
+use crate::error::{Errno, Result, SendError};
 use crate::kind::Kind;
 use crate::message::Message;
 use crate::multipart::Multipart;
@@ -59,7 +59,7 @@ pub fn proxy_steerable<'a>(
     backend: impl Into<SocketRef<'a>>,
     capture: Option<SocketRef<'a>>,
     control: impl Into<SocketRef<'a>>,
-) -> Result<Unforwarded, ProxyError> {
+) -> Result<Unforwarded, SendError<Unforwarded>> {
     let (frontend, backend) = (frontend.into().core(), backend.into().core());
     let (capture, control) = (capture.map(SocketRef::core), control.into().core());
     super::check(CALL, frontend, backend, capture, Some(control))?;
@@ -95,7 +95,7 @@ impl Control for ControlSocket<'_> {
             _ => {}
         }
         if &*command == b"STATISTICS" {
-            message.extend(statistics.to_c().map(u64::to_ne_bytes));
+            message.extend(<[u64; 8]>::from(statistics).map(u64::to_ne_bytes));
         } else {
             message.push_back(Message::new());
         }

@@ -9,10 +9,10 @@
 use std::ffi::{c_long, c_short};
 use std::time::Duration;
 
-use super::outcome::{ProxyError, Unforwarded};
-use super::statistics::{ProxyStatistics, SideStatistics, Traffic};
+use super::outcome::Unforwarded;
+use super::statistics::{ProxyStatistics, Traffic};
 use crate::deadline::{Backoff, milliseconds};
-use crate::error::Errno;
+use crate::error::{Errno, SendError};
 use crate::kind::Kind;
 use crate::message::Message;
 use crate::multipart::Multipart;
@@ -122,13 +122,17 @@ impl<'a> Engine<'a> {
     }
 
     /// Forwards until a command or an error ends it. The outcome has the messages that were taken and not forwarded.
-    pub(super) fn run(&mut self, call: &'static str, control: &mut impl Control) -> Result<Unforwarded, ProxyError> {
+    pub(super) fn run(
+        &mut self,
+        call: &'static str,
+        control: &mut impl Control,
+    ) -> Result<Unforwarded, SendError<Unforwarded>> {
         let outcome = self.forward(control);
         let [up, down] = &mut self.lanes;
         let unforwarded = Unforwarded { to_backend: up.take_unforwarded(), to_frontend: down.take_unforwarded() };
         match outcome {
             Ok(()) => Ok(unforwarded),
-            Err(errno) => Err(ProxyError::new(errno.for_call(call), unforwarded)),
+            Err(errno) => Err(SendError::new(unforwarded, errno.for_call(call))),
         }
     }
 
@@ -156,11 +160,9 @@ impl<'a> Engine<'a> {
     pub(super) fn statistics(&self) -> ProxyStatistics {
         let [up, down] = &self.lanes;
         // The one lane of a single socket is both its sides.
-        let (from_back, to_front) = if self.directions == 2 { (down.received, down.sent) } else { Default::default() };
-        ProxyStatistics {
-            frontend: SideStatistics { received: up.received, sent: to_front },
-            backend: SideStatistics { received: from_back, sent: up.sent },
-        }
+        let (from_backend, to_frontend) =
+            if self.directions == 2 { (down.received, down.sent) } else { Default::default() };
+        ProxyStatistics { from_frontend: up.received, to_frontend, from_backend, to_backend: up.sent }
     }
 
     /// Waits until a lane can go on or there is a command.
@@ -415,7 +417,7 @@ fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<bool, Errno> {
         // A RADIO drops a message without a group, or too long for a datagram, as libzmq does.
         return if to.kind() == Kind::Radio { Ok(false) } else { Err(error.errno()) };
     }
-    let sent = match parts.back_mut() {
+    let sent = match parts.last_mut() {
         Some(part) if !several && !keep => to.send_part(part.raw_mut(), false, Wait::No),
         _ => to.send_copies(parts, Wait::No).map_err(|failed| failed.errno),
     };

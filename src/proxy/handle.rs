@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::engine::{Control, Engine, Mode};
-use super::outcome::{ProxyError, Unforwarded};
+use super::outcome::Unforwarded;
 use super::statistics::ProxyStatistics;
-use crate::error::{Errno, Error, Result};
+use crate::error::{Errno, Error, Result, SendError};
 use crate::lock::lock;
 use crate::raw::PollItem;
 use crate::socket::SocketRef;
@@ -44,7 +44,7 @@ const CALL: &str = "zmq_proxy_steerable";
 ///     assert_eq!(sink.recv_msg()?, "job");
 ///     handle.pause()?;
 ///     source.send("next job")?;
-///     assert_eq!(handle.statistics()?.backend.sent.messages, 1);
+///     assert_eq!(handle.statistics()?.to_backend.messages, 1);
 ///     handle.resume()?;
 ///     assert_eq!(sink.recv_msg()?, "next job");
 ///     handle.terminate()?;
@@ -135,7 +135,7 @@ impl ProxyHandle {
         frontend: impl Into<SocketRef<'a>>,
         backend: impl Into<SocketRef<'a>>,
         capture: Option<SocketRef<'a>>,
-    ) -> Result<Unforwarded, ProxyError> {
+    ) -> Result<Unforwarded, SendError<Unforwarded>> {
         let (frontend, backend) = (frontend.into().core(), backend.into().core());
         let capture = capture.map(SocketRef::core);
         super::check(CALL, frontend, backend, capture, None)?;

@@ -8,10 +8,10 @@ mod statistics;
 
 pub use control::proxy_steerable;
 pub use handle::ProxyHandle;
-pub use outcome::{ProxyError, Unforwarded};
-pub use statistics::{ProxyStatistics, SideStatistics, Traffic};
+pub use outcome::Unforwarded;
+pub use statistics::{ProxyStatistics, Traffic};
 
-use crate::error::{Errno, Result};
+use crate::error::{Errno, Result, SendError};
 use crate::kind::Kind;
 use crate::socket::{Core, SocketRef};
 use engine::{Engine, Uncontrolled};
@@ -22,7 +22,7 @@ use engine::{Engine, Uncontrolled};
 /// XPUB a forwarder, PULL and PUSH a streamer. The capture socket is a PUB, DEALER, PUSH or PAIR.
 ///
 /// No message is lost when the proxy ends: the error has those that it had received and not sent
-/// ([`ProxyError::unforwarded`]), with all their parts. A message that a ROUTER with `ZMQ_ROUTER_MANDATORY` refuses,
+/// ([`SendError::message`]), with all their parts. A message that a ROUTER with `ZMQ_ROUTER_MANDATORY` refuses,
 /// because no peer has its id, or a DGRAM, because it is not an address and a body, ends the proxy and is among them; a
 /// message whose peer is full is tried again.
 ///
@@ -71,7 +71,7 @@ pub fn proxy<'a>(
     frontend: impl Into<SocketRef<'a>>,
     backend: impl Into<SocketRef<'a>>,
     capture: Option<SocketRef<'a>>,
-) -> Result<(), ProxyError> {
+) -> Result<(), SendError<Unforwarded>> {
     const CALL: &str = "zmq_proxy";
     let (frontend, backend) = (frontend.into().core(), backend.into().core());
     let capture = capture.map(SocketRef::core);

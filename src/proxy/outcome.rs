@@ -1,8 +1,6 @@
 //! How a proxy ends: what it gives back to its caller.
 
-use std::io;
-
-use crate::error::Error;
+use crate::error::{Error, SendError};
 use crate::multipart::Multipart;
 
 /// The messages that a proxy had received and not yet sent when it ended: one in each direction at most.
@@ -43,66 +41,9 @@ impl Unforwarded {
     }
 }
 
-/// A proxy that ended with an error, and the messages that it had received and not sent.
-///
-/// `?` turns it into an [`Error`], which drops the messages; [`ProxyError::into_parts`] keeps them.
-///
-/// ```
-/// use zmq::{Context, Errno, Pull, Push, proxy};
-///
-/// # fn main() -> zmq::Result<()> {
-/// let context = Context::new()?;
-/// let (frontend, backend) = (context.socket(Pull)?, context.socket(Push)?);
-/// context.shutdown()?;
-/// let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
-/// assert_eq!(error.errno(), Errno::ETERM);
-/// assert!(unforwarded.is_empty());
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
-pub struct ProxyError {
-    error: Error,
-    unforwarded: Unforwarded,
-}
-
-impl ProxyError {
-    pub(super) fn new(error: Error, unforwarded: Unforwarded) -> ProxyError {
-        ProxyError { error, unforwarded }
-    }
-
-    /// Why the proxy ended.
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// The messages that the proxy had received and not sent.
-    pub fn unforwarded(&self) -> &Unforwarded {
-        &self.unforwarded
-    }
-
-    /// The reason, and the messages to keep.
-    pub fn into_parts(self) -> (Error, Unforwarded) {
-        (self.error, self.unforwarded)
-    }
-}
-
 /// A proxy that ended before it had received anything.
-impl From<Error> for ProxyError {
-    fn from(error: Error) -> ProxyError {
-        ProxyError::new(error, Unforwarded::default())
-    }
-}
-
-impl From<ProxyError> for Error {
-    fn from(failed: ProxyError) -> Error {
-        failed.error
-    }
-}
-
-impl From<ProxyError> for io::Error {
-    fn from(failed: ProxyError) -> io::Error {
-        failed.error.into()
+impl From<Error> for SendError<Unforwarded> {
+    fn from(error: Error) -> SendError<Unforwarded> {
+        SendError::new(Unforwarded::default(), error)
     }
 }

@@ -32,39 +32,34 @@ impl AddAssign for Traffic {
     }
 }
 
-/// The traffic of one side of a proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-#[non_exhaustive]
-pub struct SideStatistics {
-    /// The traffic that the proxy received from this side.
-    pub received: Traffic,
-    /// The traffic that the proxy sent to this side.
-    pub sent: Traffic,
-}
-
 /// The traffic of a proxy since it started.
 ///
 /// ```
 /// let statistics = zmq::ProxyStatistics::default();
-/// assert_eq!(statistics.frontend.received.messages, 0);
-/// assert_eq!(statistics.to_c(), [0; 8]);
+/// assert_eq!(statistics.from_frontend.messages, 0);
+/// assert_eq!(<[u64; 8]>::from(statistics), [0; 8]);
 /// ```
 #[doc(alias = "zmq_proxy_steerable")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 #[non_exhaustive]
 pub struct ProxyStatistics {
-    /// The side that clients connect to.
-    pub frontend: SideStatistics,
-    /// The side that services connect to.
-    pub backend: SideStatistics,
+    /// What the proxy received from the side that clients connect to.
+    pub from_frontend: Traffic,
+    /// What it sent to that side.
+    pub to_frontend: Traffic,
+    /// What it received from the side that services connect to.
+    pub from_backend: Traffic,
+    /// What it sent to that side.
+    pub to_backend: Traffic,
 }
 
-impl ProxyStatistics {
-    /// The eight numbers of the reply to C's command STATISTICS: parts and bytes that the frontend received and sent,
-    /// then those of the backend.
-    pub fn to_c(&self) -> [u64; 8] {
-        let [front, back] = [self.frontend, self.backend]
-            .map(|side| [side.received.parts, side.received.bytes, side.sent.parts, side.sent.bytes]);
-        [front[0], front[1], front[2], front[3], back[0], back[1], back[2], back[3]]
+/// The eight numbers of the reply to C's command STATISTICS: parts and bytes that the frontend received and sent, then those
+/// of the backend.
+impl From<ProxyStatistics> for [u64; 8] {
+    fn from(statistics: ProxyStatistics) -> [u64; 8] {
+        let ProxyStatistics { from_frontend, to_frontend, from_backend, to_backend } = statistics;
+        let [a, b, c, d] =
+            [from_frontend, to_frontend, from_backend, to_backend].map(|traffic| [traffic.parts, traffic.bytes]);
+        [a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]]
     }
 }

@@ -55,14 +55,9 @@ impl<'a> LockedPoller<'a> {
     ///
     /// `EINVAL` if the place is taken, since its socket would be closed while it is registered; if the socket is not of a
     /// thread-safe kind; and if it is in the poller already.
-    pub(crate) fn add(
-        &mut self,
-        place: usize,
-        socket: MaybeOwned<'a>,
-        events: c_short,
-    ) -> Result<(), (MaybeOwned<'a>, Errno)> {
+    pub(crate) fn add(&mut self, place: usize, socket: MaybeOwned<'a>, events: c_short) -> Result<(), Errno> {
         if self.sockets.contains_key(&place) || !socket.core().kind().is_thread_safe() {
-            return Err((socket, Errno::EINVAL));
+            return Err(Errno::EINVAL);
         }
         if self.handle.is_null() {
             // SAFETY: no preconditions.
@@ -73,9 +68,7 @@ impl<'a> LockedPoller<'a> {
         // SAFETY: the poller's handle is valid, or null without memory, which libzmq refuses. The socket's is open or null,
         // and stays so while it is in `sockets`. The data is a number.
         let rc = unsafe { (add.function)(self.handle, add.handle, data, events) };
-        if let Err(errno) = check(rc) {
-            return Err((socket, errno));
-        }
+        check(rc)?;
         self.sockets.insert(place, socket);
         self.events.resize(self.sockets.len(), NO_EVENT);
         Ok(())

@@ -22,8 +22,4 @@ impl<'a> MaybeOwned<'a> {
             MaybeOwned::Owned(socket) => Some(socket),
         }
     }
-
-    pub(crate) fn is_owned(&self) -> bool {
-        matches!(self, MaybeOwned::Owned(_))
-    }
 }

@@ -298,7 +298,7 @@ impl Core {
 
     /// Sends a message of several parts whole.
     pub(crate) fn send_parts(&self, parts: Multipart, wait: Wait) -> Result<(), SendError<Multipart>> {
-        let Some(first) = parts.front() else {
+        let Some(first) = parts.first() else {
             return Err(SendError::new(parts, Errno::EINVAL.with_detail(CALL, "a message of no parts")));
         };
         if let Err(error) = self.check_parts(parts.len() > 1).and_then(|()| self.check_raw_parts(parts.len(), false)) {

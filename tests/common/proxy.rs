@@ -7,7 +7,7 @@ use super::{bound, eventually};
 
 /// Waits until the proxy has forwarded two messages and holds the third.
 pub fn wait_until_third_is_held(handle: &ProxyHandle) {
-    eventually("two were sent", || handle.statistics().unwrap().backend.sent.messages == 2);
+    eventually("two were sent", || handle.statistics().unwrap().to_backend.messages == 2);
     // The proxy executes a command between two messages, so after this one it has tried the third.
     handle.statistics().unwrap();
 }

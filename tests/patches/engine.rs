@@ -378,7 +378,7 @@ fn socket_at_its_mark_receives_what_an_ipc_peer_sent_before_it_closed() {
             for number in 0..COUNT {
                 let parts = receiver.within(RECV_TIMEOUT).recv_multipart().unwrap();
                 let parts = parts.unwrap_or_else(|| panic!("{from} to {to}: message {number} is lost"));
-                assert_eq!(parts.back().unwrap()[0], number as u8, "{from} to {to}");
+                assert_eq!(parts.last().unwrap()[0], number as u8, "{from} to {to}");
             }
         }
     }

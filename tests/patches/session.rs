@@ -32,7 +32,7 @@ fn assert_pipe_is_read_to_its_end(kind: Kind, prepare: impl Fn(&Socket<'_>), beg
             _ => 1,
         };
         assert_eq!(message.len(), parts - if round == 0 { begun } else { 0 }, "{message:?}");
-        assert_eq!(*message.back().unwrap(), "x");
+        assert_eq!(*message.last().unwrap(), "x");
         if kind == Kind::Rep {
             socket.send("answer").unwrap();
         }

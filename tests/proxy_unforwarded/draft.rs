@@ -34,7 +34,7 @@ fn proxy_drops_a_message_without_a_group_and_hands_over_one_of_several_parts() {
     source.send("no group").unwrap();
     source.send(grouped("in a group")).unwrap();
     source.send_multipart(["several", "parts"]).unwrap();
-    let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
+    let (unforwarded, error) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_proxy"));
     assert_eq!((unforwarded.to_backend, unforwarded.to_frontend), (Some(["several", "parts"].into()), None));
     assert_eq!(dish.recv_msg().unwrap(), "in a group");
@@ -54,7 +54,7 @@ fn proxy_drops_a_message_that_is_too_long_for_the_datagrams_of_a_radio() {
     source.send(grouped(vec![0; 9000])).unwrap();
     source.send(grouped("short")).unwrap();
     source.send_multipart(["several", "parts"]).unwrap();
-    let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
+    let (unforwarded, error) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
     assert_eq!(error.errno(), Errno::EINVAL);
     assert_eq!(unforwarded.to_backend.unwrap(), ["several", "parts"]);
     assert_eq!(dish.recv_msg().unwrap(), "short");
@@ -80,7 +80,7 @@ fn proxy_hands_over_a_message_that_is_no_datagram() {
     ];
     for (message, errno) in wrong {
         source.send_multipart(&message).unwrap();
-        let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
+        let (unforwarded, error) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
         assert_eq!((error.errno(), error.call()), (errno, "zmq_proxy"), "{message:?}");
         assert_eq!((unforwarded.to_backend, unforwarded.to_frontend), (Some(message), None));
         // The DGRAM has sent the whole message.
@@ -100,7 +100,7 @@ fn proxy_hands_over_a_message_of_kinds_that_libzmq_locks() {
     // The message has no routing id.
     source.send("nobody").unwrap();
     let backend = context.socket(Server).unwrap();
-    let (error, unforwarded) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
+    let (unforwarded, error) = proxy(&frontend, &backend, None).unwrap_err().into_parts();
     assert_eq!(error.errno(), Errno::EHOSTUNREACH);
     assert_eq!(unforwarded.to_backend.unwrap(), ["nobody"]);
     assert!(frontend.within(Duration::ZERO).recv_msg().unwrap().is_none());

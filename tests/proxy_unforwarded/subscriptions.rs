@@ -28,7 +28,7 @@ fn forward_subscriptions(frames: impl FnOnce(&[u8]) -> Vec<u8>) -> (Multipart, u
     commands.terminate().unwrap();
     assert!(forwarder.join().unwrap().unwrap().is_empty());
     let statistics = commands.statistics().unwrap();
-    (received, statistics.backend.received.messages, statistics.frontend.sent.messages)
+    (received, statistics.from_backend.messages, statistics.to_frontend.messages)
 }
 
 #[deadline::test]

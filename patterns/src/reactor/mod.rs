@@ -9,9 +9,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
 use zmq::interrupt::interrupted;
-use zmq::{
-    AddError, Errno, Error, Multipart, OwnedSource, PollEvents, Poller, PollerEvent, Result, SendError, Socket, Source,
-};
+use zmq::{Errno, Error, Multipart, PollEvents, Poller, PollerEvent, Result, SendError, Socket, Source};
 
 use crate::thread::panic_text;
 use schedule::Schedule;
@@ -204,7 +202,7 @@ impl<'a> Reactor<'a> {
         })
     }
 
-    /// Calls `handler` when a socket or file descriptor that is lent to the reactor is ready for one of `events`.
+    /// Calls `handler` when a socket or file descriptor, lent to the reactor or moved into it, is ready for one of `events`.
     ///
     /// # Errors
     ///
@@ -242,49 +240,6 @@ impl<'a> Reactor<'a> {
         let added_at = Location::caller();
         let id = self.next_id();
         self.poller.add(source, id, events)?;
-        self.insert(id, Trigger::Source, added_at, of_source(handler));
-        Ok(id)
-    }
-
-    /// Calls `handler` when a socket or file descriptor that the reactor owns from now on is ready for one of `events`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Poller::add_owned`].
-    ///
-    /// ```
-    /// use zmq::{Context, PollEvents, Pull, Push};
-    /// use zmq_patterns::{Ended, Reactor};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let context = Context::new()?;
-    /// let sink = context.owned_socket(Pull)?;
-    /// let source = context.owned_socket(Push)?;
-    /// source.connect(&sink.bind("inproc://sink")?)?;
-    /// source.send("work")?;
-    ///
-    /// let mut reactor = Reactor::new()?;
-    /// reactor.add_owned(sink, PollEvents::POLLIN, |reactor, event| {
-    ///     if let Some(sink) = reactor.socket(event.key) {
-    ///         assert_eq!(sink.recv_msg()?, "work");
-    ///     }
-    ///     reactor.stop();
-    ///     Ok(())
-    /// })?;
-    /// assert_eq!(reactor.run()?, Ended::Stopped);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn add_owned(
-        &mut self,
-        source: impl Into<OwnedSource<'a>>,
-        events: PollEvents,
-        handler: impl FnMut(&mut Reactor<'a>, PollerEvent<HandlerId>) -> HandlerResult + 'a,
-    ) -> Result<HandlerId, AddError<'a>> {
-        let added_at = Location::caller();
-        let id = self.next_id();
-        self.poller.add_owned(source, id, events)?;
         self.insert(id, Trigger::Source, added_at, of_source(handler));
         Ok(id)
     }
@@ -396,8 +351,8 @@ impl<'a> Reactor<'a> {
         self.poller.modify(id, events)
     }
 
-    /// Removes a handler, which may be the one that runs, and returns its socket or descriptor if the reactor owned it. A
-    /// removed handler is not called any more.
+    /// Removes a handler, which may be the one that runs, and returns its socket or descriptor, `None` for a
+    /// timer. A removed handler is not called any more.
     ///
     /// # Errors
     ///
@@ -405,16 +360,16 @@ impl<'a> Reactor<'a> {
     #[doc(alias = "zloop_reader_end")]
     #[doc(alias = "zloop_poller_end")]
     #[doc(alias = "zloop_timer_end")]
-    pub fn remove(&mut self, id: HandlerId) -> Result<Option<OwnedSource<'a>>> {
+    pub fn remove(&mut self, id: HandlerId) -> Result<Option<Source<'a>>> {
         let Some(registration) = self.registration(id) else {
             return Err(Error::new(Errno::EINVAL, REMOVE, "the handler is gone"));
         };
-        let owned = match registration.trigger {
-            Trigger::Source => self.poller.remove(id)?,
+        let source = match registration.trigger {
+            Trigger::Source => Some(self.poller.remove(id)?),
             Trigger::Once | Trigger::Every(_) => None,
         };
         drop(self.take(id));
-        Ok(owned)
+        Ok(source)
     }
 
     /// Takes a handler out of its place.
@@ -430,7 +385,7 @@ impl<'a> Reactor<'a> {
         Some(registration)
     }
 
-    /// The socket that the reactor owns for this handler.
+    /// The socket of this handler, if it was not lent.
     pub fn socket(&self, id: HandlerId) -> Option<&Socket<'a>> {
         self.poller.socket(id)
     }

@@ -334,7 +334,7 @@ pub fn rust_router_answers(peer: StartPeer) {
 
     // The ROUTER receives both requests before it sends the first reply.
     let mut requests = [router.recv_multipart().unwrap(), router.recv_multipart().unwrap()];
-    requests.sort_by(|one, other| one.back().cmp(&other.back()));
+    requests.sort_by(|one, other| one.last().cmp(&other.last()));
     let addresses = requests.each_mut().map(|request| request.pop_envelope().unwrap());
     assert_eq!(requests, [Multipart::from(["from DEALER"]), Multipart::from(["from REQ"])]);
     assert_ne!(addresses[0], addresses[1]);

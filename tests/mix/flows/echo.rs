@@ -95,7 +95,7 @@ fn serve(state: &State<'_>, socket: &Socket<'static>, ids: Option<Vec<Vec<u8>>>,
         }
         let Some(mut parts) = receive(socket, rng)? else { continue };
         if let Some(ids) = &ids {
-            let id = parts.front().map(|id| id.to_vec()).unwrap_or_default();
+            let id = parts.first().map(|id| id.to_vec()).unwrap_or_default();
             if !ids.contains(&id) {
                 return Err(Stop::Fault(format!("a peer with an id of its own came as {id:?}")));
             }

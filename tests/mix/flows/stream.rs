@@ -263,7 +263,7 @@ impl State<'_> {
             {
                 let _ = socket.set_rcvhwm(*rng.pick(&MARKS));
             }
-            if let Some(number) = parts.back().and_then(|part| part.strip_prefix(SYNC)) {
+            if let Some(number) = parts.last().and_then(|part| part.strip_prefix(SYNC)) {
                 if greeted.insert(number.to_vec()) {
                     self.waiting.fetch_sub(1, Ordering::SeqCst);
                 }
