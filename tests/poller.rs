@@ -415,6 +415,19 @@ fn the_end_of_the_context_is_reported() {
 }
 
 #[deadline::test]
+fn wait_reports_a_shutdown_that_a_query_has_seen() {
+    let context = Context::new().unwrap();
+    let pull = context.socket(Pull).unwrap();
+    let mut poller = Poller::new().unwrap();
+    poller.add(&pull, 1, PollEvents::POLLIN).unwrap();
+    assert_eq!(ready(&mut poller, Duration::ZERO), []);
+    context.shutdown().unwrap();
+    let error = poller.query(1).unwrap_err();
+    assert_eq!((error.errno(), error.call()), (Errno::ETERM, "ZMQ_EVENTS"));
+    assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
+}
+
+#[deadline::test]
 fn an_event_loop_of_another_kind_waits_on_its_descriptor() {
     let context = Context::new().unwrap();
     let (a, to_a) = pair(&context, "inproc://a");

@@ -19,6 +19,7 @@ use crate::raw::{self, PollItem};
 use crate::socket::Used;
 
 const WAIT: &str = "zmq_poller_wait_all";
+const QUERY: &str = "ZMQ_EVENTS";
 
 /// The token of the interrupt.
 const INTERRUPT: Token = Token(usize::MAX);
@@ -145,16 +146,19 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
     /// # }
     /// ```
     pub fn query(&mut self, key: K) -> Result<PollEvents> {
-        self.check_process(WAIT)?;
+        self.check_process(QUERY)?;
         let Some(&place) = self.places.get(&key) else { return Ok(PollEvents::NONE) };
-        let Some(slot) = &mut self.slots[place] else { return Ok(PollEvents::NONE) };
-        #[cfg(feature = "draft")]
-        if matches!(slot.source, Registered::Locked) {
-            return self.query_one_locked(place).map_err(|errno| errno.for_call(WAIT));
-        }
-        let revents = slot.query(&self.used).map_err(|errno| errno.for_call(WAIT))?;
+        // A query that fails with ETERM has read the command that made the descriptor readable. The next wait must query the
+        // socket again: the system reports it no more.
         self.activate(place);
-        Ok(revents)
+        let Some(slot) = &mut self.slots[place] else { return Ok(PollEvents::NONE) };
+        let call = match &slot.source {
+            Registered::Fd(_) => "zmq_poll",
+            #[cfg(feature = "draft")]
+            Registered::Locked => return self.query_one_locked(place).map_err(|errno| errno.for_call(QUERY)),
+            Registered::Socket(_) => QUERY,
+        };
+        slot.query(&self.used).map_err(|errno| errno.for_call(call))
     }
 
     fn activate_used(&mut self) {
