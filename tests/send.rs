@@ -207,6 +207,30 @@ fn at_the_high_water_mark_messages_come_back() {
 }
 
 #[deadline::test]
+fn within_begins_its_time_when_the_method_is_called() {
+    /// Becomes a message after `SHORT`.
+    struct Slow;
+
+    impl From<Slow> for Message {
+        fn from(_: Slow) -> Message {
+            thread::sleep(SHORT);
+            Message::from("slow")
+        }
+    }
+
+    let context = Context::new().unwrap();
+    let (push, pull) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+    let start = Instant::now();
+    assert!(!push.within(SHORT).send(Slow).unwrap().is_sent());
+    assert!(start.elapsed() >= 2 * SHORT);
+    let call = pull.within(SHORT);
+    thread::sleep(SHORT);
+    let start = Instant::now();
+    assert!(call.recv_msg().unwrap().is_none());
+    assert!(start.elapsed() >= SHORT);
+}
+
+#[deadline::test]
 fn a_req_takes_one_request_at_a_time() {
     let context = Context::new().unwrap();
     let (client, server) = pair(&context, Req, Rep);

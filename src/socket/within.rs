@@ -12,10 +12,11 @@ use crate::kind::{CanMultipart, CanRecv, CanSend, SocketType};
 use crate::message::Message;
 use crate::multipart::Multipart;
 
-/// A socket whose calls wait for a given time at most: made by [`Socket::now`] and [`Socket::within`].
+/// One call on a socket, which waits for a given time at most: made by [`Socket::now`] and [`Socket::within`].
 ///
-/// Each method does what the method of [`Socket`] with its name does. If the time has passed, a receive gives `None` and a
-/// send gives its message back ([`TrySend`]): `EAGAIN` is no error here. `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` do not count.
+/// Each method does what the method of [`Socket`] with its name does. The time begins when the method is called, after its
+/// arguments are made. If the time has passed, a receive gives `None` and a send gives its message back ([`TrySend`]):
+/// `EAGAIN` is no error here. `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` do not count.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,7 +38,8 @@ use crate::multipart::Multipart;
 #[must_use = "it does nothing until it sends or receives"]
 pub struct Within<'s, 'ctx, T> {
     socket: &'s Socket<'ctx, T>,
-    wait: Wait,
+    /// `None` is for ever.
+    timeout: Option<Duration>,
 }
 
 /// # Waiting for a given time, or not at all
@@ -58,10 +60,11 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     #[doc(alias = "ZMQ_NOBLOCK")]
     #[inline]
     pub fn now(&self) -> Within<'_, 'ctx, T> {
-        Within { socket: self, wait: Wait::No }
+        self.within(Duration::ZERO)
     }
 
-    /// Makes one call that waits for `timeout` at most: `socket.within(time).recv_msg()`. `None` is for ever.
+    /// Makes one call that waits for `timeout` at most: `socket.within(time).recv_msg()`. `None` is for ever, a zero
+    /// [`Duration`] not at all. The time begins with that call, after its arguments are made.
     ///
     /// ```
     /// use std::time::Duration;
@@ -77,13 +80,13 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     #[doc(alias = "ZMQ_SNDTIMEO")]
     #[inline]
     pub fn within(&self, timeout: impl Into<Option<Duration>>) -> Within<'_, 'ctx, T> {
-        Within { socket: self, wait: Wait::Until(Deadline::after(timeout)) }
+        Within { socket: self, timeout: timeout.into() }
     }
 }
 
 impl<T: SocketType> fmt::Debug for Within<'_, '_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Within").field("socket", self.socket).field("wait", &self.wait).finish()
+        f.debug_struct("Within").field("socket", self.socket).field("timeout", &self.timeout).finish()
     }
 }
 
@@ -92,9 +95,13 @@ impl<T: SocketType> Within<'_, '_, T> {
         self.socket.core()
     }
 
-    #[cfg(feature = "draft")]
+    /// The wait of the call, whose time begins now.
+    #[inline]
     pub(super) fn wait(&self) -> Wait {
-        self.wait
+        match self.timeout {
+            Some(Duration::ZERO) => Wait::No,
+            timeout => Wait::Until(Deadline::after(timeout)),
+        }
     }
 
     /// Receives into a message: see [`Socket::recv`]. False if the time has passed. The old content of the message is gone
@@ -118,7 +125,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     where
         T: CanRecv,
     {
-        Ok(unless_again(self.core().recv_to(message, self.wait))?.is_some())
+        Ok(unless_again(self.core().recv_to(message, self.wait()))?.is_some())
     }
 
     /// Receives a message, or one part of a multipart message: see [`Socket::recv_msg`].
@@ -140,7 +147,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     where
         T: CanRecv,
     {
-        unless_again(self.core().recv_message(self.wait))
+        unless_again(self.core().recv_message(self.wait()))
     }
 
     /// Receives into a buffer: see [`Socket::recv_into`].
@@ -162,7 +169,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     where
         T: CanRecv,
     {
-        unless_again(self.core().recv_into(buffer, self.wait))
+        unless_again(self.core().recv_into(buffer, self.wait()))
     }
 
     /// Receives a text: see [`Socket::recv_string`].
@@ -183,7 +190,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     where
         T: CanRecv,
     {
-        match self.core().recv_string(self.wait) {
+        match self.core().recv_string(self.wait()) {
             Err(error) if error.errno() == Errno::EAGAIN => Ok(None),
             received => received.map(Some),
         }
@@ -212,7 +219,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     where
         T: CanRecv + CanMultipart,
     {
-        unless_again(self.core().recv_parts(self.wait))
+        unless_again(self.core().recv_parts(self.wait()))
     }
 
     /// Sends a message: see [`Socket::send`].
@@ -240,7 +247,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     where
         T: CanSend,
     {
-        TrySend::from_outcome(self.core().send_message(message.into(), false, self.wait))
+        TrySend::from_outcome(self.core().send_message(message.into(), false, self.wait()))
     }
 
     /// Sends a part of a message. More parts follow it: see [`Socket::send_more`].
@@ -269,7 +276,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     where
         T: CanSend + CanMultipart,
     {
-        TrySend::from_outcome(self.core().send_message(message.into(), true, self.wait))
+        TrySend::from_outcome(self.core().send_message(message.into(), true, self.wait()))
     }
 
     /// Sends a multipart message as a whole: see [`Socket::send_multipart`].
@@ -291,6 +298,6 @@ impl<T: SocketType> Within<'_, '_, T> {
     where
         T: CanSend + CanMultipart,
     {
-        TrySend::from_outcome(self.core().send_parts(parts.into(), self.wait))
+        TrySend::from_outcome(self.core().send_parts(parts.into(), self.wait()))
     }
 }
