@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
 use zmq::{Context, Dealer, Message, Multipart, Rep, Req, Router};
@@ -163,6 +164,21 @@ fn pop_envelope_takes_the_envelope_of_a_req_off() {
     message.push_envelope(address);
     server.send_multipart(message).unwrap();
     assert_eq!(client.recv_multipart().unwrap(), ["Hello", "World", "!"]);
+}
+
+#[deadline::test]
+fn push_envelope_leaves_the_message_alone_if_the_address_panics() {
+    struct Panics;
+
+    impl From<Panics> for Message {
+        fn from(_: Panics) -> Message {
+            panic!("no address")
+        }
+    }
+
+    let mut message = Multipart::from(["body"]);
+    assert!(catch_unwind(AssertUnwindSafe(|| message.push_envelope(Panics))).is_err());
+    assert_eq!(message, ["body"]);
 }
 
 #[deadline::test]
