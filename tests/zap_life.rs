@@ -268,6 +268,38 @@ fn ctrl_c_does_not_end_it() {
     });
 }
 
+/// A standing interrupt does not shorten the time in which requests that are on their way are answered.
+#[test]
+fn stop_answers_requests_that_come_after_ctrl_c() {
+    in_own_process("stop_answers_requests_that_come_after_ctrl_c", || {
+        within_deadline(|| {
+            zmq::interrupt::catch_signals(zmq::interrupt::TERMINATION).unwrap();
+            // SAFETY: the signal is caught.
+            unsafe { libc::raise(libc::SIGINT) };
+            let answers_after_stop = || {
+                let context = Context::new().unwrap();
+                let authenticator = Authenticator::start(&context).unwrap();
+                let asker = context.socket(Dealer).unwrap();
+                asker.connect(HANDLER).unwrap();
+                let stopping = thread::spawn(move || authenticator.stop(DEADLINE));
+                let mut answers = 0;
+                while answers < 5 && !stopping.is_finished() {
+                    let request = ["", "1.0", "1", "", "127.0.0.1", "", "PLAIN", "alice", "x"];
+                    let _ = asker.now().send_multipart(request).unwrap();
+                    // A pause that is shorter than the authenticator waits for the next request.
+                    thread::sleep(Duration::from_millis(1));
+                    let reply = asker.now().recv_multipart().unwrap();
+                    answers += usize::from(reply.is_some_and(|reply| reply[3] == "300"));
+                }
+                stopping.join().unwrap().unwrap();
+                answers
+            };
+            // On a busy machine a pause can be too long.
+            assert!((0..10).any(|_| answers_after_stop() == 5));
+        });
+    });
+}
+
 #[test]
 fn a_forked_child_leaves_it_alone() {
     in_own_process("a_forked_child_leaves_it_alone", || {

@@ -1,6 +1,7 @@
 //! The thread that answers requests.
 
 use std::collections::HashMap;
+use std::ffi::c_long;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -21,12 +22,13 @@ use crate::kind::Router;
 use crate::lock::lock;
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
+use crate::process::uninterrupted;
 use crate::raw::{self, PollItem};
 use crate::socket::Socket;
 use crate::thread::panic_text;
 
-/// How long to wait for requests that are on their way when the authenticator stops.
-const STRAGGLER_TIMEOUT: Duration = Duration::from_millis(10);
+/// How many milliseconds to wait for requests that are on their way when the authenticator stops.
+const STRAGGLER_MS: c_long = 10;
 /// How long to answer such requests. A peer that sends requests without end must not delay the stop.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -210,12 +212,8 @@ fn serve(handler: &Handler, socket: &Socket<'static, Router>) -> Result<(), Erro
     loop {
         let mut items =
             [PollItem::socket(socket, PollEvents::POLLIN), PollItem::fd(handler.stop.0.as_fd(), PollEvents::POLLIN)];
-        match raw::poll(&mut items, -1) {
-            Ok(_) => {}
-            // A caught signal ends the calls of the program's threads, not this one.
-            Err(Errno::EINTR) => continue,
-            Err(errno) => return Err(errno.for_call("zmq_poll")),
-        }
+        // A caught signal ends the calls of the program's threads, not this one.
+        uninterrupted(|| raw::poll(&mut items, -1)).map_err(|errno| errno.for_call("zmq_poll"))?;
         if items[1].raw_revents() != 0 {
             return Ok(());
         }
@@ -250,7 +248,8 @@ fn answer_the_last(socket: &Socket<'static, Router>) {
     // A server that connected before the unbind may still send its request.
     let start = Instant::now();
     while start.elapsed() < LAST_ANSWERS_TIMEOUT
-        && let Ok(Some(message)) = socket.within(STRAGGLER_TIMEOUT).recv_multipart()
+        && let Ok(1..) = uninterrupted(|| raw::poll(&mut [PollItem::socket(socket, PollEvents::POLLIN)], STRAGGLER_MS))
+        && let Ok(Some(message)) = receive(socket)
     {
         let envelope = request::read(message).envelope;
         let verdict = Verdict::later("the authenticator has stopped");
