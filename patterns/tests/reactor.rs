@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::panic_any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -387,6 +388,50 @@ fn an_error_that_panics_when_it_is_asked_is_contained_too() {
 }
 
 #[deadline::test]
+fn an_error_that_panics_when_it_is_dropped_is_contained_too() {
+    /// An error that the context was shut down.
+    #[derive(Debug)]
+    struct Spiteful(zmq::Error);
+    impl fmt::Display for Spiteful {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+    impl std::error::Error for Spiteful {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    impl Drop for Spiteful {
+        fn drop(&mut self) {
+            panic!("spite");
+        }
+    }
+    /// A value whose drop panics.
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("boom");
+        }
+    }
+    let spiteful = || Box::new(Spiteful(zmq::Error::new(Errno::ETERM, "a call", "")));
+    let mut reactor = Reactor::new().unwrap();
+    reactor.after(Duration::ZERO, |_, _| Err(spiteful()));
+    assert_eq!(reactor.run().unwrap(), Ended::Terminated);
+    // The handler removes itself, and the value that it captured is dropped, then its error.
+    let bomb = Bomb;
+    let remove_and_fail = move |reactor: &mut Reactor<'_>, id| {
+        let _captured = &bomb;
+        reactor.remove(id)?;
+        Err(spiteful().into())
+    };
+    reactor.every(SHORT, remove_and_fail).unwrap();
+    let text = reactor.run().unwrap_err().to_string();
+    assert!(text.ends_with("panicked: boom"), "{text}");
+    assert_eq!(reactor.run().unwrap(), Ended::Empty);
+}
+
+#[deadline::test]
 fn reactor_does_not_run_inside_itself() {
     let mut reactor = Reactor::new().unwrap();
     reactor.after(Duration::ZERO, |reactor, _| {
@@ -456,6 +501,42 @@ fn reactor_ends_on_a_caught_signal() {
             scope.spawn(raise);
             assert_eq!(reactor.run().unwrap(), Ended::Interrupted, "while a handler waits");
         });
+    });
+}
+
+#[deadline::test]
+fn reactor_ends_when_any_signal_handler_ends_a_wait() {
+    extern "C" fn nothing(_: libc::c_int) {}
+    in_own_process("reactor_ends_when_any_signal_handler_ends_a_wait", || {
+        // SAFETY: a handler that does nothing.
+        unsafe { libc::signal(libc::SIGUSR1, nothing as extern "C" fn(libc::c_int) as libc::sighandler_t) };
+        let context = Context::new().unwrap();
+        context.set_interruptible(true);
+        let socket = context.socket(Pull).unwrap();
+        // SAFETY: no preconditions.
+        let this_thread = unsafe { libc::pthread_self() };
+        for waits_in_handler in [false, true] {
+            let mut reactor = Reactor::new().unwrap();
+            if waits_in_handler {
+                reactor.after(Duration::ZERO, |_, _| Ok(socket.recv_msg().map(drop)?));
+            } else {
+                reactor.add(&socket, IN, |_, _| Ok(())).unwrap();
+            }
+            let has_ended = AtomicBool::new(false);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    // A handler that runs before the wait begins does not end it.
+                    while !has_ended.load(Ordering::SeqCst) {
+                        // SAFETY: the thread waits until this one has ended.
+                        unsafe { libc::pthread_kill(this_thread, libc::SIGUSR1) };
+                        thread::sleep(SHORT);
+                    }
+                });
+                let ended = reactor.run();
+                has_ended.store(true, Ordering::SeqCst);
+                assert_eq!(ended.unwrap(), Ended::Interrupted);
+            });
+        }
     });
 }
 

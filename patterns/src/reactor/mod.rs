@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use zmq::interrupt::interrupted;
 use zmq::{Errno, Error, Multipart, PollEvents, Poller, PollerEvent, Result, SendError, Socket, Source};
 
-use crate::thread::panic_text;
+use crate::thread::{drop_user_value, panic_text};
 use schedule::Schedule;
 
 const ADD_TIMER: &str = "zloop_timer";
@@ -37,7 +37,8 @@ pub enum Ended {
     Stopped,
     /// The last handler was removed.
     Empty,
-    /// A signal was caught ([`zmq::interrupt`]).
+    /// A signal was caught ([`zmq::interrupt`]), or any signal handler ran while this thread waited on a socket of an
+    /// interruptible context ([`zmq::Context::set_interruptible`]).
     Interrupted,
     /// The context of one of the sockets was shut down.
     Terminated,
@@ -51,7 +52,7 @@ pub enum ReactorError {
     Wait(Error),
     /// A handler returned an error.
     Handler {
-        /// The handler. It stays registered.
+        /// The handler. It stays registered, except one of [`Reactor::after`].
         id: HandlerId,
         /// The place in the program that added it.
         added_at: &'static Location<'static>,
@@ -60,7 +61,7 @@ pub enum ReactorError {
     },
     /// A handler panicked.
     Panic {
-        /// The handler. It stays registered, and may be called again.
+        /// The handler. It stays registered, and may be called again, except one of [`Reactor::after`].
         id: HandlerId,
         /// The place in the program that added it.
         added_at: &'static Location<'static>,
@@ -406,14 +407,14 @@ impl<'a> Reactor<'a> {
         self.stopping = true;
     }
 
-    /// Runs the loop until it is stopped, the last handler is removed, a signal is caught or a context is shut down. It
-    /// may be run again.
+    /// Runs the loop until it is stopped, the last handler is removed, a signal ends it ([`Ended::Interrupted`]) or a context
+    /// is shut down. It may be run again.
     ///
     /// # Errors
     ///
-    /// The error or the panic of a handler, with the handler's id: the handler stays, and the loop may be run again. A
-    /// handler's error about a caught signal or a context that was shut down ends the loop without failure. `ENOTSOCK` in
-    /// a forked child, `EINVAL` inside a handler, and the errors of [`Poller::wait`].
+    /// The error or the panic of a handler, with the handler's id. The handler stays, except one of [`Reactor::after`], and
+    /// the loop may be run again. A handler's `EINTR` or `ETERM` ends the loop without failure. `ENOTSOCK` in a forked child,
+    /// `EINVAL` inside a handler, and the errors of [`Poller::wait`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -517,13 +518,16 @@ impl<'a> Reactor<'a> {
             // The drop of captured values runs code of the user's, which may panic.
             None => {
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(move || drop(handler))) {
-                    outcome = Err(panic);
+                    drop_user_value(std::mem::replace(&mut outcome, Err(panic)));
                 }
             }
         }
         match outcome {
             Ok(Ok(())) => Ok(()),
-            Ok(Err((Some(ended), _))) => Err(Exit::Ended(ended)),
+            Ok(Err((Some(ended), source))) => {
+                drop_user_value(source);
+                Err(Exit::Ended(ended))
+            }
             Ok(Err((None, source))) => Err(Exit::Failed(ReactorError::Handler { id, added_at, source })),
             Err(panic) => Err(Exit::Failed(ReactorError::Panic { id, added_at, message: panic_text(panic) })),
         }
@@ -539,7 +543,7 @@ fn cause_of_end(error: &(dyn StdError + 'static)) -> Option<Ended> {
     let mut next = Some(error);
     while let Some(error) = next {
         match errno_of(error) {
-            Some(Errno::EINTR) if interrupted() => return Some(Ended::Interrupted),
+            Some(Errno::EINTR) => return Some(Ended::Interrupted),
             Some(Errno::ETERM) => return Some(Ended::Terminated),
             _ => {}
         }
