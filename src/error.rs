@@ -513,7 +513,7 @@ pub enum RecvStringError {
     #[error(transparent)]
     Recv(#[from] Error),
     /// The message was received and is not UTF-8; [`FromUtf8Error::into_bytes`] gives its content.
-    #[error("zmq_recv: the message is not UTF-8: {0}")]
+    #[error("zmq_msg_recv: the message is not UTF-8: {0}")]
     NotUtf8(#[source] FromUtf8Error),
 }
 
@@ -554,7 +554,7 @@ impl From<RecvStringError> for Error {
         match failed {
             RecvStringError::Recv(error) => error,
             RecvStringError::NotUtf8(error) => {
-                Errno::EINVAL.with_detail("zmq_recv", format_args!("not UTF-8: {error}"))
+                Errno::EINVAL.with_detail("zmq_msg_recv", format_args!("not UTF-8: {error}"))
             }
         }
     }

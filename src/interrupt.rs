@@ -11,9 +11,9 @@
 //! - [`Context::set_interruptible`](crate::Context::set_interruptible), for a program with signal handlers of its own. A call
 //!   that waits fails with `EINTR` if a handler runs on its thread meanwhile, as in C.
 //!
-//! The drop of a context's last handle waits for lingering messages. A signal ends that wait too; the messages are then
-//! sent for as long as the process lives. So one Ctrl-C leaves a loop, and a second one leaves messages that no peer
-//! fetches.
+//! The drop of a context's last handle waits for lingering messages. A signal of [`catch_signals`] ends that wait too; the
+//! messages are then sent for as long as the process lives. So one Ctrl-C leaves a loop, and a second one leaves messages
+//! that no peer fetches.
 //!
 //! ```no_run
 //! use zmq::{Context, Errno, Rep, interrupt};
@@ -77,7 +77,7 @@ const FAULTS: [i32; 7] =
 #[doc(alias = "s_catch_signals")]
 pub fn catch_signals(signals: &[i32]) -> Result<()> {
     const CALL: &str = "sigaction";
-    prepare().map_err(|error| Errno::from_io(&error, Errno::EINVAL).for_call(CALL))?;
+    prepare()?;
     for &signal in signals {
         let caught = if FAULTS.contains(&signal) { Err(Errno::EINVAL) } else { raw::catch_signal(signal) };
         caught.map_err(|errno| errno.with_detail(CALL, format_args!("signal {signal}")))?;
@@ -87,18 +87,20 @@ pub fn catch_signals(signals: &[i32]) -> Result<()> {
 }
 
 /// Makes the descriptors with which a signal wakes calls that wait.
-fn prepare() -> io::Result<()> {
+fn prepare() -> Result<()> {
     static INSTALL: PerProcess<Mutex<()>> = PerProcess::new();
-    let install = INSTALL.get_or_make(Mutex::default).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+    let failed = |call| move |error: io::Error| Errno::from_io(&error, Errno::EMFILE).for_call(call);
+    let install = INSTALL.get_or_make(Mutex::default).ok_or_else(|| Errno::ENOMEM.for_call("pthread_atfork"))?;
     let _one_at_a_time = lock(install);
     if WAKE_UP.get().is_none() {
         /// Whether a thread is about to set the pair. In a forked child that inherits it, setting the pair would wait for ever
         /// for that thread, which the child does not have.
         static SETTING: AtomicBool = AtomicBool::new(false);
-        let (write_end, read_end) = WakeUpPair::ends()?;
-        let lent = raw::relay_fd(read_end.as_fd())?;
+        let (write_end, read_end) = WakeUpPair::ends().map_err(failed("socketpair"))?;
+        let lent = raw::relay_fd(read_end.as_fd()).map_err(failed(raw::RELAY_CALL))?;
         if SETTING.swap(true, Ordering::SeqCst) {
-            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+            let why = "this process was forked while another thread made the same call";
+            return Err(Errno::EAGAIN.with_detail("catch_signals", why));
         }
         // The lock keeps other callers out, so the pair is not made twice.
         let _ = WAKE_UP.set(WakeUpPair { write_end, read_end, lent });

@@ -146,9 +146,10 @@ fn a_text_that_is_none_keeps_its_bytes() {
     let (left, right) = pair(&context);
     left.send(b"caf\xe9").unwrap();
     let failed = right.recv_string().unwrap_err();
-    assert!(failed.to_string().starts_with("zmq_recv: the message is not UTF-8: "), "{failed}");
+    assert!(failed.to_string().starts_with("zmq_msg_recv: the message is not UTF-8: "), "{failed}");
     let RecvStringError::NotUtf8(error) = failed else { panic!("{failed}") };
-    assert_eq!(error.into_bytes(), b"caf\xe9");
+    assert_eq!(error.as_bytes(), b"caf\xe9");
+    assert_eq!(Error::from(RecvStringError::NotUtf8(error)).call(), "zmq_msg_recv");
 
     left.send(b"caf\xe9").unwrap();
     let error = Error::from(right.recv_string().unwrap_err());

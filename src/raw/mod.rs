@@ -29,7 +29,7 @@ pub(crate) use interface::interface_number;
 pub(crate) use locked::LockedPoller;
 pub(crate) use message::{Fresh, MessageWriter, Owner, RawMessage};
 pub(crate) use not_sync::NotSync;
-pub(crate) use platform::{is_listener, local_time, probe_affinity, probe_scheduling, relay_fd};
+pub(crate) use platform::{RELAY_CALL, is_listener, local_time, probe_affinity, probe_scheduling, relay_fd};
 pub use poll::PollItem;
 pub(crate) use poll::poll;
 #[cfg(feature = "draft")]

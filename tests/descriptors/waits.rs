@@ -86,6 +86,9 @@ const WAITS: &[(&str, Call)] = &[
         let socket = context.socket(Pull)?;
         descriptors.use_up();
         let caught = interrupt::catch_signals(interrupt::TERMINATION);
+        if let Err(error) = &caught {
+            assert!(["socketpair", "epoll_create1", "fcntl"].contains(&error.call()), "{error}");
+        }
         assert!(socket.within(Duration::from_millis(1)).recv_msg()?.is_none());
         Ok(caught?)
     }),

@@ -29,6 +29,9 @@ pub(crate) fn probe_affinity(cpus: &[usize]) -> io::Result<()> {
     if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// The system call by which [`relay_fd`] makes a descriptor.
+pub(crate) const RELAY_CALL: &str = "epoll_create1";
+
 /// An epoll descriptor that is readable while `fd` is. It cannot be read from or written to.
 pub(crate) fn relay_fd(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: no preconditions.

@@ -13,7 +13,7 @@ use linux as system;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use other as system;
 
-pub(crate) use system::{is_listener, probe_affinity, relay_fd};
+pub(crate) use system::{RELAY_CALL, is_listener, probe_affinity, relay_fd};
 
 use std::ffi::c_int;
 use std::io;

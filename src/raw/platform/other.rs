@@ -15,6 +15,9 @@ pub(crate) fn probe_affinity(_cpus: &[usize]) -> io::Result<()> {
     Ok(())
 }
 
+/// The system call by which [`relay_fd`] makes a descriptor.
+pub(crate) const RELAY_CALL: &str = "fcntl";
+
 /// A copy of `fd`: a kqueue that watches it would stay readable until its event is taken.
 pub(crate) fn relay_fd(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     fd.try_clone_to_owned()
