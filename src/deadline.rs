@@ -20,10 +20,6 @@ impl Deadline {
         Deadline(timeout.into().and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 
-    pub(crate) fn is_never(self) -> bool {
-        self.0.is_none()
-    }
-
     /// The time that is left: zero once the deadline has passed, `None` if it is never.
     pub(crate) fn left(self) -> Option<Duration> {
         self.0.map(|deadline| deadline.saturating_duration_since(Instant::now()))
@@ -81,8 +77,8 @@ mod tests {
 
     #[test]
     fn deadline_is_never_without_a_timeout_and_beyond_instants() {
-        assert!(Deadline::after(None).is_never());
-        assert!(Deadline::after(Duration::MAX).is_never());
+        assert_eq!(Deadline::after(None), Deadline::NEVER);
+        assert_eq!(Deadline::after(Duration::MAX), Deadline::NEVER);
         assert_eq!(Deadline::NEVER.milliseconds(), -1);
         assert!(!Deadline::NEVER.has_passed());
         assert!(Deadline::now().has_passed());

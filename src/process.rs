@@ -108,7 +108,7 @@ impl WakeUpPair {
     }
 }
 
-/// Whether SIGINT and SIGTERM are caught.
+/// Whether signals are caught ([`crate::interrupt::catch_signals`]).
 #[inline]
 pub(crate) fn catching() -> bool {
     process_state() & CATCHING != 0

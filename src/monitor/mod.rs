@@ -352,7 +352,7 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// `EINTR` after a caught signal ([`crate::interrupt`]), `ENOTSOCK` in a forked child.
+    /// `EINTR` if a signal ended the wait ([`crate::interrupt`]), `ENOTSOCK` in a forked child.
     ///
     /// ```
     /// use zmq::monitor::{Event, Events};

@@ -55,9 +55,7 @@ impl Monitor {
         let deadline = Deadline::after(timeout);
         self.check_process()?;
         self.queue.wait_for_arrivals(count, |enough| {
-            // A wait without a time-out ends after a day, and begins again.
-            while !wait_readable(super::CALL, enough, deadline, self.interruptible)? && deadline.is_never() {}
-            Ok(())
+            wait_readable(super::CALL, enough, deadline, self.interruptible).map(drop)
         })
     }
 
@@ -80,7 +78,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// As [`Socket::connect`] and [`Socket::monitor`]: `EADDRINUSE` if the socket has a monitor, which reports the
     /// connection or waits for it with [`Monitor::wait_for_connections`]. `ENOTSUP` for `udp://`, `pgm://`, `epgm://` and
-    /// `norm://`, which make no connections, `EINTR` after a caught signal. If it fails after connecting, the connection
+    /// `norm://`, which make no connections, `EINTR` if a signal ended the wait. If it fails after connecting, the connection
     /// goes on in the background.
     ///
     /// ```
@@ -111,7 +109,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `ENOTSUP` with a libzmq before 4.3.5, `EINTR` after a caught signal, `ETERM` after the context was shut down.
+    /// `ENOTSUP` with a libzmq before 4.3.5, `EINTR` if a signal ended the wait, `ETERM` after the context was shut down.
     ///
     /// ```
     /// use std::time::Duration;
@@ -210,11 +208,7 @@ fn connect_and_wait(core: &Core, text: &str, deadline: Deadline) -> Result<bool>
     let steps = if matches!(transport, "ws" | "wss") && !is_raw { 2 } else { 1 };
     let mut done = 0;
     loop {
-        let notice = match monitor.recv_until(deadline)? {
-            Some(notice) => notice,
-            None if deadline.is_never() => continue,
-            None => return Ok(false),
-        };
+        let Some(notice) = monitor.recv_until(deadline)? else { return Ok(false) };
         match notice.event() {
             Event::MonitorStopped => return Err(Errno::ETERM.for_call(CALL)),
             _ if !is_same_target(text, &notice.endpoint()) => {}
@@ -293,7 +287,7 @@ fn wait_for_topics(core: &Core, count: u32, deadline: Deadline) -> Result<bool> 
             return Ok(true);
         }
         let commands = core.raw().notification_fd().map_err(|errno| core.failed("ZMQ_FD", errno))?;
-        if !wait_readable(CALL, commands, deadline, core.interruptible())? && !deadline.is_never() {
+        if !wait_readable(CALL, commands, deadline, core.interruptible())? {
             return Ok(false);
         }
     }
