@@ -14,7 +14,7 @@ pub(crate) fn out_of_range(name: &'static str, value: impl std::fmt::Display, ra
 }
 
 impl Context {
-    /// A value that is an int in C and a number from `min` to `max`, to set in this context.
+    /// A value that is an int in C and a number from `min` to `max`, to set in this context. Checks the process too.
     fn number(&self, name: &'static str, value: u32, min: u32, max: u32) -> Result<i32> {
         self.inner().check_process(name)?;
         if (min..=max).contains(&value) {
@@ -23,9 +23,9 @@ impl Context {
         Err(out_of_range(name, value, &format!("{min}..={max}")))
     }
 
-    /// Sets an option to a value that was checked. `given` is the value that the caller gave.
+    /// Sets an option to a value that was checked, in the process that made the context. `given` is the value that the caller
+    /// gave.
     fn set_option(&self, name: &'static str, option: i32, value: i32, given: impl std::fmt::Display) -> Result<()> {
-        self.inner().check_process(name)?;
         self.handle().set(option, value).map_err(|errno| errno.with_detail(name, given))
     }
 }
@@ -61,7 +61,7 @@ macro_rules! context_options {
         ///
         /// # Errors
         ///
-        /// `EINVAL` if the value is out of range.
+        /// `EINVAL` if the value is out of range, and in a forked child. `ETERM` after [`Context::terminate`].
         ///
         #[doc = context_options!(@example $get $set $sample)]
         #[doc(alias = $name)]
@@ -85,12 +85,13 @@ macro_rules! context_options {
         ///
         /// # Errors
         ///
-        /// None that libzmq 4.3.5 documents for a yes or no.
+        /// `EINVAL` in a forked child, `ETERM` after [`Context::terminate`].
         ///
         #[doc = context_options!(@example $get $set $sample)]
         #[doc(alias = $name)]
         #[doc(alias = "zmq_ctx_set")]
         pub fn $set(&self, value: bool) -> Result<()> {
+            self.inner().check_process($name)?;
             self.set_option($name, zmq_sys::$option, i32::from(value), value)
         }
     };
@@ -348,7 +349,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EINVAL` above 2,147,483,647.
+    /// `EINVAL` above 2,147,483,647, and in a forked child. `ETERM` after [`Context::terminate`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -373,7 +374,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EINVAL` in a forked child. libzmq 4.3.5 documents none: it fills the 16 bytes that the longest text takes.
+    /// `EINVAL` in a forked child, `ETERM` after [`Context::terminate`]: unlike the other options, it cannot be read then.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -398,7 +399,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for another length, for a NUL, and for exactly 4 bytes, which libzmq would take for a number.
+    /// `EINVAL` for another length, for a NUL, for exactly 4 bytes, which libzmq would take for a number, and in a forked child.
+    /// `ETERM` after [`Context::terminate`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {

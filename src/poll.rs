@@ -165,13 +165,13 @@ impl fmt::Debug for PollItem<'_> {
 
 /// Waits until one of the items is ready, and gives the number of those that are; 0 after `timeout`.
 ///
-/// `None` waits for ever, a zero [`Duration`] not at all. A signal does not end the wait, unless it is caught by
-/// [`crate::interrupt::catch_signals`]. It asks every socket every time: for many of them there is [`crate::Poller`].
+/// `None` waits for ever, a zero [`Duration`] not at all. A signal ends the wait only if the program asked for that: see
+/// [`crate::interrupt`]. It asks every socket every time: for many of them there is [`crate::Poller`].
 ///
 /// # Errors
 ///
-/// `ETERM` if the context of one of the sockets was shut down, `EINTR` after a caught signal, `EBADF` or `EINVAL` if
-/// the system refuses a file descriptor. `EINVAL` also if there are more items than the process may have files open
+/// `ETERM` if the context of one of the sockets was shut down, `EINTR` if a signal ended the wait, `EBADF` or `EINVAL`
+/// if the system refuses a file descriptor. `EINVAL` also if there are more items than the process may have files open
 /// (`RLIMIT_NOFILE`), or neither items nor a time-out: such a call would never end.
 ///
 /// ```

@@ -11,8 +11,9 @@ type Outcome = Result<Unforwarded, SendError<Unforwarded>>;
 
 /// A proxy that runs in a thread of its own, with sockets of its own.
 ///
-/// Dropping it ends the thread and closes the sockets, between two messages and without waiting for any. It drops the
-/// messages that the proxy had received and not sent; [`Proxy::terminate`] gives them back.
+/// Dropping it ends the thread between two messages, and closes the sockets. The messages that the proxy had received and not
+/// sent are dropped; [`Proxy::terminate`] gives them back. If it is the last that holds the [`Context`], dropping it waits for
+/// the context's unsent messages, as dropping the context does.
 ///
 /// ```
 /// use zmq::{Context, Pull, Push};
@@ -73,8 +74,8 @@ impl Proxy {
         &self.handle
     }
 
-    /// Whether the proxy still runs: not after [`ProxyHandle::terminate`], an error, a caught signal or the end of its
-    /// context.
+    /// Whether the proxy's thread still runs. It ends soon after [`ProxyHandle::terminate`], an error, a signal that ends waits
+    /// ([`zmq::interrupt`]) or the end of its context.
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
@@ -85,7 +86,7 @@ impl Proxy {
     /// # Errors
     ///
     /// The error that the proxy had already ended with, and these messages: `ETERM` after its context was shut down,
-    /// `EINTR` after a caught signal.
+    /// `EINTR` if a signal ended its wait.
     pub fn terminate(mut self) -> Result<Unforwarded, SendError<Unforwarded>> {
         self.end()
     }

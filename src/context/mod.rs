@@ -42,8 +42,10 @@ use open_sockets::Cause;
 /// A process made by `fork` cannot use what it inherits: there every call on an inherited socket fails with `ENOTSOCK`,
 /// and dropping it leaves the parent's alone. A new context works in the child. [`Context::terminate`] and the owners of
 /// messages ([`crate::Message::from_owner`]) need threads of [`std::thread`]. If the child was forked while another thread
-/// of the parent started or ended, they wait for ever. The options of an inherited context can be read. Setting one fails
-/// with `EINVAL`.
+/// of the parent started or ended, they wait for ever. The options of an inherited context can be read, except
+/// `thread_name_prefix_text` (draft). Setting one fails with `EINVAL`. A [`crate::Message`] that another thread of the parent
+/// clones, or reads a property of, at the moment of the fork stays locked in the child: there its `clone`, `more` and `gets`
+/// wait for ever.
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {
@@ -218,10 +220,10 @@ impl Context {
     /// dropped sockets are sent or their linger periods are over. Other handles of the context do not count, so that a
     /// context in a `static` can be ended too.
     ///
-    /// From its start every call on the context and its sockets answers `ETERM`, as after [`Context::shutdown`]; options of
-    /// the context can still be read. After `Ok` no socket is open, and every owner of a message's memory
-    /// ([`crate::Message::from_owner`]) that was handed over to the context is dropped, except if an owner's own destructor
-    /// calls this. Later calls return `Ok`.
+    /// From its start every call on the context and its sockets answers `ETERM`, as after [`Context::shutdown`]. Options of
+    /// the context can still be read, except `thread_name_prefix_text` (draft). After `Ok` no socket is open, and every
+    /// owner of a message's memory ([`crate::Message::from_owner`]) that was handed over to the context is dropped, except
+    /// if an owner's own destructor calls this. Later calls return `Ok`.
     ///
     /// # Errors
     ///

@@ -424,13 +424,13 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
 
     /// Waits until sources are ready, and returns all that are, in no particular order; none after `timeout`.
     ///
-    /// `None` waits for ever, a zero [`Duration`] not at all; fractions of a millisecond are rounded up. A signal does not
-    /// end the wait, unless [`crate::interrupt::catch_signals`] catches it. A source is reported again at every wait until
-    /// its messages are received, or it has no more room to send.
+    /// `None` waits for ever, a zero [`Duration`] not at all; fractions of a millisecond are rounded up. A signal ends the
+    /// wait only if the program asked for that: see [`crate::interrupt`]. A source is reported again at every wait until its
+    /// messages are received, or it has no more room to send.
     ///
     /// # Errors
     ///
-    /// `ETERM` if the context of one of the sockets was shut down, `EINTR` after a caught signal, `EINVAL` for an empty
+    /// `ETERM` if the context of one of the sockets was shut down, `EINTR` if a signal ended the wait, `EINVAL` for an empty
     /// poller and no time-out, which would never end, `EMFILE` or `ENFILE` if signals are caught and no descriptor is left
     /// for that, `ENOTSOCK` in a forked child. The next wait reports what was ready.
     ///

@@ -18,8 +18,9 @@ use engine::{Engine, Uncontrolled};
 
 /// Forwards messages between two sockets, whole and both ways, and copies each to `capture` if there is one.
 ///
-/// It returns only to report an error. [`ProxyHandle`] is a proxy that can be paused and ended. The frontend is, by convention, the side that clients connect to: ROUTER and DEALER make a queue, XSUB and
-/// XPUB a forwarder, PULL and PUSH a streamer. The capture socket is a PUB, DEALER, PUSH or PAIR.
+/// It returns only to report an error. [`ProxyHandle`] is a proxy that can be paused and ended; `zmq_patterns::Proxy` runs one
+/// in a thread of its own. The frontend is, by convention, the side that clients connect to: ROUTER and DEALER make a queue,
+/// XSUB and XPUB a forwarder, PULL and PUSH a streamer. The capture socket is a PUB, DEALER, PUSH or PAIR.
 ///
 /// No message is lost when the proxy ends: the error has those that it had received and not sent
 /// ([`SendError::message`]), with all their parts. A message that a ROUTER with `ZMQ_ROUTER_MANDATORY` refuses,
@@ -40,9 +41,9 @@ use engine::{Engine, Uncontrolled};
 ///
 /// # Errors
 ///
-/// `ETERM` once the context was shut down, `EINTR` after a caught signal (if [`crate::interrupt`] was set up before),
-/// `EINVAL` if the capture socket is one of the two, or of a kind that does not send at any time, and the errors of sending
-/// and receiving on the sockets.
+/// `ETERM` once the context was shut down, `EINTR` if a signal ended the wait ([`crate::interrupt`]), `EINVAL` if the
+/// capture socket is one of the two, or of a kind that does not send at any time, and the errors of sending and receiving on
+/// the sockets.
 ///
 /// ```
 /// use zmq::{Context, Dealer, Errno, Router, proxy};

@@ -53,7 +53,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// `EAGAIN` after [`Socket::set_rcvtimeo`]'s time, `EFSM` on a REQ that has sent no request or a REP that owes a
-    /// reply, `ETERM` after the context was shut down, `EINTR` after a caught signal ([`crate::interrupt`]).
+    /// reply, `ETERM` after the context was shut down, `EINTR` if a signal ended the wait ([`crate::interrupt`]).
     ///
     /// ```
     /// # use zmq::{Context, Pair};

@@ -85,7 +85,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// a reply or a REP without a request, `EHOSTUNREACH` on a ROUTER with `ZMQ_ROUTER_MANDATORY`, a STREAM, SERVER or
     /// PEER whose peer is unknown or has left, `EINVAL` on a RADIO without a group, a DGRAM without an address, or a STREAM
     /// for a message that is not an id and data, `ECONNRESET` if the peer of the parts before this one has left (see
-    /// [`Socket::send_more`]), `ETERM` after the context was shut down, `EINTR` after a caught signal
+    /// [`Socket::send_more`]), `ETERM` after the context was shut down, `EINTR` if a signal ended the wait
     /// ([`crate::interrupt`]).
     ///
     /// ```
