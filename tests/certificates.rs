@@ -90,7 +90,7 @@ fn saved_certificate_is_loaded() {
 #[deadline::test]
 fn pyzmqs_names_are_found_without_their_ending() {
     let place = Place::new("names");
-    let certificate = Certificate::of_public(PUBLIC.parse().unwrap());
+    let certificate = Certificate::from(PUBLIC.parse::<PublicKey>().unwrap());
     certificate.save(place.file("server.key")).unwrap();
     assert!(Certificate::load(place.file("server")).unwrap() == certificate);
     if !lacks_curve() {
@@ -160,7 +160,7 @@ fn secret_files_are_their_owners_alone() {
 #[deadline::test]
 fn failed_save_returns_an_error_and_leaves_no_file() {
     let place = Place::new("unwritable");
-    let public = Certificate::of_public(PUBLIC.parse().unwrap());
+    let public = Certificate::from(PUBLIC.parse::<PublicKey>().unwrap());
     let error = public.save_secret(place.file("alice")).unwrap_err();
     assert!(matches!(error, CertificateError::File { .. }));
     assert!(error.to_string().ends_with("alice: there is no secret key to be written"), "{error}");
@@ -293,7 +293,7 @@ fn a_malformed_secret_is_an_error_that_keeps_it() {
 
 #[deadline::test]
 fn metadata_that_cannot_be_written_is_refused() {
-    let mut certificate = Certificate::of_public(PUBLIC.parse().unwrap());
+    let mut certificate = Certificate::from(PUBLIC.parse::<PublicKey>().unwrap());
     for (name, value) in [("", "x"), ("a b", "x"), ("a=b", "x"), ("a", "two\nlines"), ("a", "'\""), ("a", "\0")] {
         assert_eq!(certificate.set_metadata(name, value).unwrap_err().errno(), zmq::Errno::EINVAL, "{name}={value}");
     }

@@ -113,7 +113,7 @@ fn monitor_works_after_its_descriptor_was_misused() {
 fn authenticator_works_after_its_descriptor_was_misused() {
     let context = context();
     let authenticator = Authenticator::start(&context).unwrap();
-    authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame")).unwrap();
+    authenticator.configure("accounts", |policy| policy.allow_users([("alice", "open sesame")])).unwrap();
     for _ in 0..3 {
         misuse(authenticator.as_fd());
         assert!(!is_readable(authenticator.as_fd()));

@@ -273,7 +273,7 @@ fn a_curve_server_that_enforces_a_domain_needs_one() {
     client.send("Hello").unwrap();
     assert!(server.within(Duration::from_millis(100)).recv_msg().unwrap().is_none(), "there is no handler");
     let authenticator = Authenticator::start(&context).unwrap();
-    authenticator.configure("global", |policy| policy.allow_key(public)).unwrap();
+    authenticator.configure("global", |policy| policy.allow_keys([public])).unwrap();
     assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 }
 

@@ -173,7 +173,7 @@ fn without_curve_the_errors_say_so() {
         zmq::curve_keypair().unwrap_err(),
         zmq::curve_public(&secret).unwrap_err(),
         Certificate::generate().unwrap_err(),
-        Certificate::of_secret(secret.clone()).unwrap_err(),
+        Certificate::try_from(secret.clone()).unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.errno(), Errno::ENOTSUP, "{error}");
@@ -285,7 +285,7 @@ fn without_a_handler_plain_refuses_and_curve_lets_in() {
     // The client reconnects until the handler exists, and is then accepted.
     assert_eq!(binder.within(Duration::from_millis(100)).recv_msg().unwrap(), None);
     let authenticator = Authenticator::start(&context).unwrap();
-    authenticator.configure("*", |policy| policy.allow_user("alice", "x")).unwrap();
+    authenticator.configure("*", |policy| policy.allow_users([("alice", "x")])).unwrap();
     assert_eq!(binder.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 }
 
@@ -293,7 +293,7 @@ fn without_a_handler_plain_refuses_and_curve_lets_in() {
 fn secrets_are_not_printed() {
     let secret = SecretKey::from_bytes([7; 32]);
     let mut policy = Policy::new();
-    policy.allow_user("alice", "open sesame");
+    policy.allow_users([("alice", "open sesame")]);
     let shown = format!(
         "{:?} {:?} {:?} {:?} {policy:?}",
         Security::plain_client("alice", "open sesame"),
@@ -473,7 +473,7 @@ fn secrets_are_wiped_wherever_they_were() {
         let password = Veiled::of(b"open sesame, and let me in");
         searcher.finds_nothing_after("passwords", &[&password], |is_there| {
             let mut policy = Policy::new();
-            password.lift(|password| policy.allow_user("alice", password));
+            password.lift(|password| policy.allow_users([("alice", password)]));
             let copy = policy.clone();
             let client = password.lift(|password| Security::plain_client("alice", password));
             policy.remove_user("alice");
@@ -499,7 +499,7 @@ fn secrets_are_wiped_wherever_they_were() {
         });
         let place = Place::new("wiped");
         searcher.finds_nothing_after("a certificate on disk", &[&bytes, &text], |_| {
-            let certificate = Certificate::of_secret(key()).unwrap();
+            let certificate = Certificate::try_from(key()).unwrap();
             certificate.save(place.0.join("key")).unwrap();
             let loaded = Certificate::load(place.0.join("key")).unwrap();
             assert_eq!(loaded.secret_key(), certificate.secret_key());

@@ -92,7 +92,7 @@ fn plain(context: &Context) -> (Authenticator, Secured<'_>) {
     let authenticator = Authenticator::start(context).unwrap();
     authenticator
         .configure("*", |policy| {
-            policy.allow_user("alice", "hush");
+            policy.allow_users([("alice", "hush")]);
             policy.check_passwords(|request| match &request.credentials {
                 Credentials::Plain { username, .. } if username == "panic" => panic!("as told"),
                 Credentials::Plain { username, .. } if username == "anybody" => Verdict::allow(username),
@@ -199,7 +199,7 @@ fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
     if zmq::has("curve") {
         let (server_public, server_secret) = zmq::curve_keypair().unwrap();
         let (public, secret) = zmq::curve_keypair().unwrap();
-        authenticator.configure("*", |policy| policy.allow_key(public)).unwrap();
+        authenticator.configure("*", |policy| policy.allow_keys([public])).unwrap();
         let client = Security::curve_client(&secret, &server_public);
         secured.push(Secured::open(&context, &Security::curve_server(&server_secret), client));
     }

@@ -77,7 +77,7 @@ fn c_clients_are_let_in_by_key() {
         [(); 3].map(|()| zmq::curve_keypair().unwrap());
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
-    authenticator.configure("*", |policy| policy.allow_key(known_key)).unwrap();
+    authenticator.configure("*", |policy| policy.allow_keys([known_key])).unwrap();
     let server = open(&context, &Security::curve_server(&server_secret));
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     let program = c_program("curve.c");

@@ -188,7 +188,7 @@ fn null_clients_are_let_in_by_pyzmq() {
 fn plain_clients_of_pyzmq_are_let_in_by_password() {
     let context = Context::new().unwrap();
     let mut server = Server::start(&context, &Security::plain_server(), |policy| {
-        policy.allow_user("alice", "open sesame");
+        policy.allow_users([("alice", "open sesame")]);
     });
     server.lets_in(&["mechanism=plain", "user=alice", "password=open sesame"], "alice");
     for args in [["user=alice", "password=hush"], ["user=bob", "password=open sesame"]] {

@@ -111,7 +111,7 @@ fn a_password_does_not_help_a_denied_address() {
     let authenticator = Authenticator::start(&context).unwrap();
     authenticator
         .configure("*", |policy| {
-            policy.allow_user("alice", "open sesame");
+            policy.allow_users([("alice", "open sesame")]);
             policy.deny(network("127.0.0.0/8"));
         })
         .unwrap();
@@ -182,9 +182,9 @@ fn keys_get_in_by_a_list_or_a_callback_or_all() {
     let (server, endpoint) = server(&context, &server_role);
     let lets_in = || is_let_in(&authenticator, &context, &client_role, &endpoint);
     assert!(!lets_in(), "no policy");
-    authenticator.configure("*", |policy| policy.allow_key(PublicKey::from_bytes([7; 32]))).unwrap();
+    authenticator.configure("*", |policy| policy.allow_keys([PublicKey::from_bytes([7; 32])])).unwrap();
     assert!(!lets_in(), "another key");
-    authenticator.configure("*", |policy| policy.allow_key(public)).unwrap();
+    authenticator.configure("*", |policy| policy.allow_keys([public])).unwrap();
     let _client = client(&context, &client_role, &endpoint);
     assert_eq!(decision(&authenticator), (200, public.to_string()));
     assert_eq!(server.recv_msg().unwrap().gets("User-Id"), Some(public.to_string().into()));
@@ -217,7 +217,7 @@ fn keys_get_in_by_a_directory_that_changes() {
     let lets_in = || is_let_in(&authenticator, &context, &client_role, &endpoint);
     assert!(!lets_in());
 
-    let mut certificate = Certificate::of_public(public);
+    let mut certificate = Certificate::from(public);
     certificate.set_metadata("email", "alice@example.org").unwrap();
     certificate.set_metadata("User-Id", "mallory").unwrap();
     certificate.save_public(directory.join("alice.key")).unwrap();
@@ -312,7 +312,7 @@ fn a_policy_that_panics_when_dropped_ends_nothing() {
     let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
     assert!(matches!(event(&authenticator), AuthEvent::Panicked { .. }));
     assert_eq!(decision(&authenticator).0, 500);
-    authenticator.configure("*", |policy| policy.allow_user("bob", "hush")).unwrap();
+    authenticator.configure("*", |policy| policy.allow_users([("bob", "hush")])).unwrap();
     assert!(is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
 }
 

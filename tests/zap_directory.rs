@@ -16,7 +16,7 @@ fn directory_rereads_a_file_that_was_unreadable() {
         let path = std::env::temp_dir().join(format!("zmq-zap-descriptors-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         let key = PublicKey::from_bytes([7; 32]);
-        Certificate::of_public(key).save_public(path.join("alice.key")).unwrap();
+        Certificate::from(key).save_public(path.join("alice.key")).unwrap();
         // From then on its times tell whether it has changed.
         thread::sleep(Duration::from_millis(2500));
 

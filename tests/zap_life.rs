@@ -47,7 +47,7 @@ fn authenticator_and_sockets_drop_in_any_order() {
             within_deadline(move || {
                 let context = Context::new().unwrap();
                 let authenticator = Authenticator::start(&context).unwrap();
-                authenticator.configure("*", |policy| policy.allow_user("alice", "hush")).unwrap();
+                authenticator.configure("*", |policy| policy.allow_users([("alice", "hush")])).unwrap();
                 let open = |security: Security| {
                     let socket = context.owned_socket(Dealer).unwrap();
                     socket.set_linger(Some(Duration::ZERO)).unwrap();
@@ -174,7 +174,7 @@ fn clients_that_wait_when_it_stops_are_told_to_try_again() {
         next.is_some()
     });
     let next = next.unwrap();
-    next.configure("*", |policy| policy.allow_user("second", "x")).unwrap();
+    next.configure("*", |policy| policy.allow_users([("second", "x")])).unwrap();
     assert!(is_let_in(&next, &context, &Security::plain_client("second", "x"), &endpoint));
 }
 
@@ -224,7 +224,7 @@ fn configuring_inside_of_configuring_is_an_error() {
 fn many_clients_at_once() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
-    authenticator.configure("*", |policy| policy.allow_user("alice", "hush")).unwrap();
+    authenticator.configure("*", |policy| policy.allow_users([("alice", "hush")])).unwrap();
     let (server, endpoint) = server(&context, &Security::plain_server());
     let clients: Vec<_> =
         (0..200).map(|_| client(&context, &Security::plain_client("alice", "hush"), &endpoint)).collect();
@@ -250,7 +250,7 @@ fn ctrl_c_does_not_end_it() {
             zmq::interrupt::catch_signals(zmq::interrupt::TERMINATION).unwrap();
             let context = Context::new().unwrap();
             let authenticator = Authenticator::start(&context).unwrap();
-            authenticator.configure("*", |policy| policy.allow_user("alice", "hush")).unwrap();
+            authenticator.configure("*", |policy| policy.allow_users([("alice", "hush")])).unwrap();
             for _ in 0..20 {
                 // SAFETY: the signal is caught.
                 unsafe { libc::kill(std::process::id() as i32, libc::SIGINT) };
@@ -306,7 +306,7 @@ fn a_forked_child_leaves_it_alone() {
         within_deadline(|| {
             let context = Context::new().unwrap();
             let authenticator = Authenticator::start(&context).unwrap();
-            authenticator.configure("*", |policy| policy.allow_user("alice", "hush")).unwrap();
+            authenticator.configure("*", |policy| policy.allow_users([("alice", "hush")])).unwrap();
             // SAFETY: the child calls nothing that another thread of the parent may hold a lock of, but for the allocator,
             // which glibc makes usable.
             let child = unsafe { libc::fork() };

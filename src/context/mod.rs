@@ -244,7 +244,7 @@ impl Context {
     ///
     /// let socket = CONTEXT.socket(Push)?;
     /// let error = CONTEXT.terminate(Duration::from_millis(20)).unwrap_err();
-    /// assert_eq!(error.open_sockets(), 1);
+    /// assert_eq!(error.sockets().len(), 1);
     /// drop(socket);
     /// CONTEXT.terminate(Duration::from_secs(1))?;
     /// # Ok(())

@@ -210,11 +210,6 @@ impl fmt::Display for Reason<'_> {
 }
 
 impl TerminateError {
-    /// How many sockets were still open.
-    pub fn open_sockets(&self) -> usize {
-        self.sockets.len()
-    }
-
     /// The sockets that were still open, in the order in which they were opened.
     ///
     /// ```

@@ -13,7 +13,7 @@ use super::keys::{PublicKey, SecretKey, curve_keypair, curve_public};
 use super::secret::{SecretBytes, SecretText};
 use super::z85::Z85Error;
 use super::zpl::{self, BadLine, Entry};
-use crate::error::{Errno, Result};
+use crate::error::{Errno, Error, Result};
 
 /// The largest certificate file in bytes. Longer files are refused.
 const LONGEST: usize = 1 << 16;
@@ -43,6 +43,7 @@ const LONGEST: usize = 1 << 16;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "zcert_new_from")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     public: PublicKey,
@@ -104,39 +105,6 @@ impl Certificate {
         Ok(Certificate { public, secret: Some(secret), metadata: Vec::new() })
     }
 
-    /// A certificate of this secret key and the public one that belongs to it.
-    ///
-    /// # Errors
-    ///
-    /// `ENOTSUP` if libzmq was built without CURVE (feature `curve`).
-    ///
-    /// ```
-    /// use zmq::security::Certificate;
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # if !zmq::has("curve") { return Ok(()); }
-    /// let (public, secret) = zmq::curve_keypair()?;
-    /// assert_eq!(Certificate::of_secret(secret)?.public_key(), &public);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn of_secret(secret: SecretKey) -> Result<Certificate> {
-        Ok(Certificate { public: curve_public(&secret)?, secret: Some(secret), metadata: Vec::new() })
-    }
-
-    /// A certificate of a public key alone, without the secret one.
-    ///
-    /// ```
-    /// use zmq::{PublicKey, security::Certificate};
-    ///
-    /// let certificate = Certificate::of_public(PublicKey::from_bytes([7; 32]));
-    /// assert!(certificate.secret_key().is_none());
-    /// ```
-    #[doc(alias = "zcert_new_from")]
-    pub fn of_public(public: PublicKey) -> Certificate {
-        Certificate { public, secret: None, metadata: Vec::new() }
-    }
-
     /// The public key.
     pub fn public_key(&self) -> &PublicKey {
         &self.public
@@ -158,7 +126,7 @@ impl Certificate {
     /// use zmq::{PublicKey, security::Certificate};
     ///
     /// # fn main() -> zmq::Result<()> {
-    /// let mut certificate = Certificate::of_public(PublicKey::from_bytes([7; 32]));
+    /// let mut certificate = Certificate::from(PublicKey::from_bytes([7; 32]));
     /// certificate.set_metadata("name", "Alice")?;
     /// assert_eq!(certificate.all_metadata().collect::<Vec<_>>(), [("name", "Alice")]);
     /// # Ok(())
@@ -179,7 +147,7 @@ impl Certificate {
     /// use zmq::{PublicKey, security::Certificate};
     ///
     /// # fn main() -> zmq::Result<()> {
-    /// let mut certificate = Certificate::of_public(PublicKey::from_bytes([7; 32]));
+    /// let mut certificate = Certificate::from(PublicKey::from_bytes([7; 32]));
     /// certificate.set_metadata("email", "alice@example.org")?;
     /// assert!(certificate.set_metadata("two words", "no").is_err());
     /// # Ok(())
@@ -229,7 +197,7 @@ impl Certificate {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let directory = std::env::temp_dir().join(format!("zmq-doc-public-{}", std::process::id()));
     /// # std::fs::create_dir_all(&directory)?;
-    /// let certificate = Certificate::of_public(PublicKey::from_bytes([7; 32]));
+    /// let certificate = Certificate::from(PublicKey::from_bytes([7; 32]));
     /// certificate.save_public(directory.join("bob"))?;
     /// assert!(Certificate::load(directory.join("bob"))? == certificate);
     /// # std::fs::remove_dir_all(&directory)?;
@@ -302,6 +270,41 @@ impl Certificate {
     /// ```
     pub fn load_public(path: impl AsRef<Path>) -> Result<Certificate, CertificateError> {
         read(path.as_ref(), false)
+    }
+}
+
+/// A certificate of this secret key and the public one that belongs to it. The error is `ENOTSUP` if libzmq was built without
+/// CURVE (feature `curve`).
+///
+/// ```
+/// use zmq::security::Certificate;
+///
+/// # fn main() -> zmq::Result<()> {
+/// # if !zmq::has("curve") { return Ok(()); }
+/// let (public, secret) = zmq::curve_keypair()?;
+/// assert_eq!(Certificate::try_from(secret)?.public_key(), &public);
+/// # Ok(())
+/// # }
+/// ```
+impl TryFrom<SecretKey> for Certificate {
+    type Error = Error;
+
+    fn try_from(secret: SecretKey) -> Result<Certificate> {
+        Ok(Certificate { public: curve_public(&secret)?, secret: Some(secret), metadata: Vec::new() })
+    }
+}
+
+/// A certificate of a public key alone, without the secret one.
+///
+/// ```
+/// use zmq::{PublicKey, security::Certificate};
+///
+/// let certificate = Certificate::from(PublicKey::from_bytes([7; 32]));
+/// assert!(certificate.secret_key().is_none());
+/// ```
+impl From<PublicKey> for Certificate {
+    fn from(public: PublicKey) -> Certificate {
+        Certificate { public, secret: None, metadata: Vec::new() }
     }
 }
 

@@ -42,7 +42,7 @@ const CALL: &str = "secure";
 /// let (client_public, client_secret) = zmq::curve_keypair()?;
 /// let context = Context::new()?;
 /// let authenticator = Authenticator::start(&context)?;
-/// authenticator.configure("*", |policy| policy.allow_key(client_public))?;
+/// authenticator.configure("*", |policy| policy.allow_keys([client_public]))?;
 ///
 /// let server = context.socket(Dealer)?;
 /// server.secure(&Security::curve_server(&server_secret))?;

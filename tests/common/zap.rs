@@ -35,7 +35,7 @@ pub fn lets_in_alice_and_any_key(context: &Context) -> Authenticator {
     let authenticator = Authenticator::start(context).unwrap();
     authenticator
         .configure("*", |policy| {
-            policy.allow_user("alice", "open sesame");
+            policy.allow_users([("alice", "open sesame")]);
             policy.allow_any_key();
         })
         .unwrap();

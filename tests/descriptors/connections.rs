@@ -77,7 +77,7 @@ const CALLS: &[(&str, Call)] = &[
         let context = context();
         let authenticator = Authenticator::start(&context)?;
         let ((server_key, server_secret), (client_key, client_secret)) = (curve_keypair()?, curve_keypair()?);
-        authenticator.configure("keys", |policy| policy.allow_key(client_key))?;
+        authenticator.configure("keys", |policy| policy.allow_keys([client_key]))?;
         let server = Security::curve_server(&server_secret).with_domain("keys");
         connect_secured(descriptors, &server, &Security::curve_client(&client_secret, &server_key), &context)
     }),

@@ -71,7 +71,7 @@ const THREADS: &[(&str, Call)] = &[
         let _first = context.socket(Pair)?;
         descriptors.use_up();
         let authenticator = Authenticator::start(&context)?;
-        authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
+        authenticator.configure("accounts", |policy| policy.allow_users([("alice", "open sesame")]))?;
         authenticator.statistics()?;
         assert!(authenticator.next_event(Duration::from_millis(1))?.is_none());
         authenticator.stop(DEADLINE)?;
@@ -80,7 +80,7 @@ const THREADS: &[(&str, Call)] = &[
     ("Authenticator, with a client", |descriptors| {
         let context = context();
         let authenticator = Authenticator::start(&context)?;
-        authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
+        authenticator.configure("accounts", |policy| policy.allow_users([("alice", "open sesame")]))?;
         let server = Security::plain_server().with_domain("accounts");
         connect_secured(descriptors, &server, &Security::plain_client("alice", "open sesame"), &context)
     }),

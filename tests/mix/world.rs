@@ -151,7 +151,7 @@ fn context(draw: u32) -> (Context, Option<Authenticator>) {
     let authenticator = rng.coin().then(|| {
         let authenticator = Authenticator::start(&context).expect("an authenticator");
         let configured = authenticator.configure("*", |policy| {
-            policy.allow_user("alice", "secret");
+            policy.allow_users([("alice", "secret")]);
             policy.allow_any_key();
         });
         configured.expect("a policy");

@@ -324,7 +324,7 @@ fn sessions_pass_the_user_id_of_a_peer() {
             }
             let context = context();
             let authenticator = Authenticator::start(&context).unwrap();
-            authenticator.configure("", |policy| policy.allow_user("name", "password")).unwrap();
+            authenticator.configure("", |policy| policy.allow_users([("name", "password")])).unwrap();
             authenticator.configure("", |policy| policy.allow_any_key()).unwrap();
             let (bound, peer) = (context.socket(kind).unwrap(), context.socket(other).unwrap());
             bound.secure(server).unwrap();

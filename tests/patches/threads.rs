@@ -72,7 +72,7 @@ fn context_starts_after_the_system_refused_a_thread() {
     }
     let open = context.owned_socket(Pull).unwrap();
     let error = context.terminate(Duration::from_millis(50)).unwrap_err();
-    assert_eq!(error.open_sockets(), 1);
+    assert_eq!(error.sockets().len(), 1);
     drop(open);
     context.terminate(DEADLINE).unwrap();
 }

@@ -321,7 +321,7 @@ fn subscriptions_arrive_over_ws_with_each_mechanism() {
         subscriptions_arrive("ws://127.0.0.1:*", &format!("{client:?}"), |context, bound, connecting| {
             // PLAIN needs one.
             let authenticator = Authenticator::start(context).unwrap();
-            authenticator.configure("", |policy| policy.allow_user("name", "password")).unwrap();
+            authenticator.configure("", |policy| policy.allow_users([("name", "password")])).unwrap();
             authenticator.configure("", |policy| policy.allow_any_key()).unwrap();
             bound.secure(server).unwrap();
             connecting.secure(client).unwrap();

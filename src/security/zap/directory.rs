@@ -167,7 +167,7 @@ mod tests {
         let mut knows = |byte| directory.find(&key(byte), &mut |report| reports.push(report)).unwrap().is_some();
         assert!(!knows(1));
         let file = place.0.join("alice.key");
-        Certificate::of_public(key(1)).save_public(&file).unwrap();
+        Certificate::from(key(1)).save_public(&file).unwrap();
         assert!(knows(1) && !knows(2));
         // A change in place, at once and of the same size: only the content shows it.
         let text = fs::read_to_string(&file).unwrap();
@@ -175,7 +175,7 @@ mod tests {
             fs::write(&file, text.replace(&key(1).to_string(), &key(byte).to_string())).unwrap();
             assert!(knows(byte) && !knows(byte - 1));
         }
-        Certificate::of_public(key(5)).save_public(place.0.join("bob")).unwrap();
+        Certificate::from(key(5)).save_public(place.0.join("bob")).unwrap();
         assert!(knows(4) && knows(5));
         fs::remove_file(&file).unwrap();
         assert!(!knows(4) && knows(5));

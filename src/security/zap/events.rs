@@ -26,7 +26,7 @@ const KEPT: usize = 1000;
 /// # fn main() -> zmq::Result<()> {
 /// let context = Context::new()?;
 /// let authenticator = Authenticator::start(&context)?;
-/// authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
+/// authenticator.configure("accounts", |policy| policy.allow_users([("alice", "open sesame")]))?;
 /// let server = context.socket(Dealer)?;
 /// server.secure(&Security::plain_server().with_domain("accounts"))?;
 /// let endpoint = server.bind("tcp://127.0.0.1:*")?;

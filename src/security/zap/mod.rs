@@ -60,7 +60,7 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 /// let home: Network = "127.0.0.0/8".parse()?;
 /// authenticator.configure("*", |policy| {
 ///     policy.allow(home);
-///     policy.allow_user("alice", "open sesame");
+///     policy.allow_users([("alice", "open sesame")]);
 /// })?;
 ///
 /// let server = context.socket(Rep)?;
@@ -152,8 +152,8 @@ impl Authenticator {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = Context::new()?;
     /// let authenticator = Authenticator::start(&context)?;
-    /// authenticator.configure("accounts", |policy| policy.allow_user("alice", "open sesame"))?;
-    /// authenticator.configure("accounts", |policy| policy.allow_user("bob", "hush"))?;
+    /// authenticator.configure("accounts", |policy| policy.allow_users([("alice", "open sesame")]))?;
+    /// authenticator.configure("accounts", |policy| policy.allow_users([("bob", "hush")]))?;
     /// # Ok(())
     /// # }
     /// ```

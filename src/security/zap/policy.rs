@@ -31,7 +31,7 @@ type Callback = Arc<dyn Fn(&ZapRequest) -> Verdict + Send + Sync>;
 /// let mut policy = Policy::new();
 /// policy.allow("192.168.0.0/16".parse::<Network>()?);
 /// policy.deny("192.168.1.13".parse::<Network>()?);
-/// policy.allow_user("alice", "open sesame");
+/// policy.allow_users([("alice", "open sesame")]);
 /// # Ok(())
 /// # }
 /// ```
@@ -80,22 +80,17 @@ impl Policy {
         self.denied.clear();
     }
 
-    /// Accepts a PLAIN client of this name with this password, which replaces an earlier one.
-    pub fn allow_user(&mut self, name: impl Into<String>, password: impl Into<SecretText>) {
-        self.users.insert(name.into(), password.into());
-    }
-
-    /// Accepts PLAIN clients by a map of names and passwords.
+    /// Accepts the PLAIN clients of these names and passwords. The password of a known name replaces the earlier one.
     ///
     /// ```
     /// use std::collections::HashMap;
     ///
-    /// let users = HashMap::from([("alice", "open sesame"), ("bob", "hush")]);
     /// let mut policy = zmq::security::Policy::new();
-    /// policy.allow_users(users);
+    /// policy.allow_users([("alice", "open sesame"), ("bob", "hush")]);
+    /// policy.allow_users(HashMap::from([("carol", "swordfish")]));
     /// ```
     pub fn allow_users<N: Into<String>, P: Into<SecretText>>(&mut self, users: impl IntoIterator<Item = (N, P)>) {
-        users.into_iter().for_each(|(name, password)| self.allow_user(name, password));
+        self.users.extend(users.into_iter().map(|(name, password)| (name.into(), password.into())));
     }
 
     /// Removes the PLAIN client of this name.
@@ -119,16 +114,13 @@ impl Policy {
         self.password_check = Some(Arc::new(check));
     }
 
-    /// Accepts the CURVE client of this key.
-    pub fn allow_key(&mut self, key: PublicKey) {
-        if !self.keys.contains(&key) {
-            self.keys.push(key);
-        }
-    }
-
     /// Accepts the CURVE clients of these keys.
     pub fn allow_keys(&mut self, keys: impl IntoIterator<Item = PublicKey>) {
-        keys.into_iter().for_each(|key| self.allow_key(key));
+        for key in keys {
+            if !self.keys.contains(&key) {
+                self.keys.push(key);
+            }
+        }
     }
 
     /// Removes the CURVE client of this key.
@@ -364,7 +356,7 @@ mod tests {
     fn keys_are_known_or_asked_for() {
         let [known, other, asked] = [1, 2, 3].map(|byte| PublicKey::from_bytes([byte; 32]));
         let mut policy = Policy::new();
-        policy.allow_key(known);
+        policy.allow_keys([known]);
         policy.check_keys(move |request| match request.credentials {
             Credentials::Curve(key) if key == asked => Verdict::allow("asked"),
             _ => Verdict::later("ask again"),

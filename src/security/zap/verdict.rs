@@ -6,11 +6,13 @@ const RESERVED: [&str; 5] = ["Identity", "Routing-Id", "Socket-Type", "User-Id",
 /// The answer to a client, and the metadata of its messages if it is let in.
 ///
 /// ```
-/// use zmq::security::Verdict;
+/// use zmq::security::{Policy, Verdict};
 ///
-/// let verdict = Verdict::allow("alice").with_metadata("X-Role", "admin");
-/// assert_eq!((verdict.status(), verdict.user_id()), (200, "alice"));
-/// assert_eq!(Verdict::deny("not today").status(), 400);
+/// let mut policy = Policy::new();
+/// policy.check_passwords(|request| match request.credentials.user().as_str() {
+///     "alice" => Verdict::allow("alice").with_metadata("X-Role", "admin"),
+///     _ => Verdict::deny("not today"),
+/// });
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -62,22 +64,22 @@ impl Verdict {
     }
 
     /// 200, 300, 400 or 500.
-    pub fn status(&self) -> u16 {
+    pub(super) fn status(&self) -> u16 {
         self.status
     }
 
     /// The reason.
-    pub fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         &self.text
     }
 
     /// The user id that messages have.
-    pub fn user_id(&self) -> &str {
+    pub(super) fn user_id(&self) -> &str {
         &self.user_id
     }
 
     /// Whether the client is let in.
-    pub fn is_allowed(&self) -> bool {
+    pub(super) fn is_allowed(&self) -> bool {
         self.status == 200
     }
 
