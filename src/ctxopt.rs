@@ -3,6 +3,7 @@
 use crate::context::{self, Context, UNSET};
 use crate::error::{Errno, Error, Result};
 use crate::raw;
+use crate::sockopt::value::{OptionId, OptionValue};
 
 /// The largest `ZMQ_MAX_SOCKETS`: libzmq allocates a table of that size.
 const MAX_SOCKETS: u32 = 1 << 20;
@@ -25,7 +26,7 @@ impl Context {
 
     /// Sets an option to a value that was checked, in the process that made the context. `given` is the value that the caller
     /// gave.
-    fn set_option(&self, name: &'static str, option: i32, value: i32, given: impl std::fmt::Display) -> Result<()> {
+    fn set_int(&self, name: &'static str, option: i32, value: i32, given: impl std::fmt::Display) -> Result<()> {
         self.handle().set(option, value).map_err(|errno| errno.with_detail(name, given))
     }
 }
@@ -68,7 +69,7 @@ macro_rules! context_options {
         #[doc(alias = "zmq_ctx_set")]
         pub fn $set(&self, value: u32) -> Result<()> {
             let number = self.number($name, value, $min, $max)?;
-            self.set_option($name, zmq_sys::$option, number, value)
+            self.set_int($name, zmq_sys::$option, number, value)
         }
     };
     (@method Flag () ($(#[$doc:meta])*) $name:literal $option:ident ($get:ident) $set:ident $sample:literal) => {
@@ -92,7 +93,7 @@ macro_rules! context_options {
         #[doc(alias = "zmq_ctx_set")]
         pub fn $set(&self, value: bool) -> Result<()> {
             self.inner().check_process($name)?;
-            self.set_option($name, zmq_sys::$option, i32::from(value), value)
+            self.set_int($name, zmq_sys::$option, i32::from(value), value)
         }
     };
 }
@@ -270,7 +271,7 @@ impl Context {
             ("ZMQ_THREAD_PRIORITY", zmq_sys::ZMQ_THREAD_PRIORITY, priority),
         ] {
             if value != UNSET {
-                self.set_option(name, option, value, value)?;
+                self.set_int(name, option, value, value)?;
             }
         }
         self.change_threads(|threads| (threads.policy, threads.priority) = (policy, priority));
@@ -300,7 +301,7 @@ impl Context {
         const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_ADD";
         let cpu = self.number(NAME, cpu, 0, i32::MAX as u32)?;
         probe(NAME, cpu, move || raw::probe_affinity(&[cpu as usize]))?;
-        self.set_option(NAME, zmq_sys::ZMQ_THREAD_AFFINITY_CPU_ADD, cpu, cpu)?;
+        self.set_int(NAME, zmq_sys::ZMQ_THREAD_AFFINITY_CPU_ADD, cpu, cpu)?;
         self.change_threads(|threads| threads.cpus.extend([cpu as usize]));
         Ok(())
     }
@@ -324,7 +325,7 @@ impl Context {
     pub fn remove_thread_affinity_cpu(&self, cpu: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_AFFINITY_CPU_REMOVE";
         let cpu = self.number(NAME, cpu, 0, i32::MAX as u32)?;
-        self.set_option(NAME, zmq_sys::ZMQ_THREAD_AFFINITY_CPU_REMOVE, cpu, cpu)?;
+        self.set_int(NAME, zmq_sys::ZMQ_THREAD_AFFINITY_CPU_REMOVE, cpu, cpu)?;
         self.change_threads(|threads| threads.cpus.retain(|&added| added != cpu as usize));
         Ok(())
     }
@@ -364,7 +365,7 @@ impl Context {
     pub fn set_thread_name_prefix(&self, prefix: u32) -> Result<()> {
         const NAME: &str = "ZMQ_THREAD_NAME_PREFIX";
         let prefix = self.number(NAME, prefix, 0, i32::MAX as u32)?;
-        self.set_option(NAME, zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix, prefix)
+        self.set_int(NAME, zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix, prefix)
     }
 }
 
@@ -421,6 +422,147 @@ impl Context {
         self.handle()
             .set_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX, prefix.as_bytes())
             .map_err(|errno| errno.with_detail(NAME, format_args!("{prefix:?}")))
+    }
+}
+
+/// An option that the program learns at run time, and how it is read and written, or why not.
+struct ContextOption {
+    name: &'static str,
+    number: i32,
+    get: Result<fn(&Context) -> Result<OptionValue>, &'static str>,
+    set: Result<fn(&Context, &OptionValue) -> Result<()>, &'static str>,
+}
+
+/// A row is `"C name" = constant: conversion of the value, [getter] [setter];`.
+macro_rules! context_rows {
+    ($($(#[$meta:meta])* $name:literal = $number:ident: $convert:ident, [$($get:ident)?] [$($set:ident)?];)*) => {
+        &[$(
+            $(#[$meta])*
+            ContextOption {
+                name: $name,
+                number: zmq_sys::$number,
+                get: context_rows!(@get $($get)?),
+                set: context_rows!(@set $name $convert $($set)?),
+            },
+        )*]
+    };
+    (@get) => { Err("it cannot be read") };
+    (@get $get:ident) => { Ok(|context| Ok(context.$get().into())) };
+    (@set $name:literal $convert:ident) => { Err("it cannot be set") };
+    (@set $name:literal $convert:ident $set:ident) => { Ok(|context, value| context.$set($convert($name, value)?)) };
+}
+
+static OPTIONS: &[ContextOption] = context_rows! {
+    "ZMQ_IO_THREADS" = ZMQ_IO_THREADS: number, [io_threads] [set_io_threads];
+    "ZMQ_MAX_SOCKETS" = ZMQ_MAX_SOCKETS: number, [max_sockets] [set_max_sockets];
+    "ZMQ_SOCKET_LIMIT" = ZMQ_SOCKET_LIMIT: number, [socket_limit] [];
+    "ZMQ_THREAD_PRIORITY" = ZMQ_THREAD_PRIORITY: number, [] [set_thread_priority];
+    "ZMQ_THREAD_SCHED_POLICY" = ZMQ_THREAD_SCHED_POLICY: number, [thread_sched_policy] [set_thread_sched_policy];
+    "ZMQ_MAX_MSGSZ" = ZMQ_MAX_MSGSZ: number, [max_msgsz] [set_max_msgsz];
+    "ZMQ_MSG_T_SIZE" = ZMQ_MSG_T_SIZE: number, [msg_t_size] [];
+    "ZMQ_THREAD_AFFINITY_CPU_ADD" = ZMQ_THREAD_AFFINITY_CPU_ADD: number, [] [add_thread_affinity_cpu];
+    "ZMQ_THREAD_AFFINITY_CPU_REMOVE" = ZMQ_THREAD_AFFINITY_CPU_REMOVE: number, [] [remove_thread_affinity_cpu];
+    #[cfg(not(feature = "draft"))]
+    "ZMQ_THREAD_NAME_PREFIX" = ZMQ_THREAD_NAME_PREFIX: number, [thread_name_prefix] [set_thread_name_prefix];
+    #[cfg(feature = "draft")]
+    "ZMQ_THREAD_NAME_PREFIX" = ZMQ_THREAD_NAME_PREFIX: any, [name_prefix] [set_name_prefix];
+    "ZMQ_IPV6" = ZMQ_IPV6: flag, [ipv6] [set_ipv6];
+    "ZMQ_BLOCKY" = ZMQ_BLOCKY: flag, [blocky] [set_blocky];
+    #[cfg(feature = "draft")]
+    "ZMQ_ZERO_COPY_RECV" = ZMQ_ZERO_COPY_RECV: flag, [zero_copy_recv] [set_zero_copy_recv];
+};
+
+/// Every option of a context is an int in C.
+fn number(name: &'static str, value: &OptionValue) -> Result<u32> {
+    match value.parsed() {
+        OptionValue::Int(number) => u32::try_from(number).map_err(|_| out_of_range(name, number, "0..=2147483647")),
+        other => Err(other.mismatch(name, "a number")),
+    }
+}
+
+fn flag(name: &'static str, value: &OptionValue) -> Result<bool> {
+    let value = value.parsed();
+    value.flag().ok_or_else(|| value.mismatch(name, "yes or no"))
+}
+
+#[cfg(feature = "draft")]
+fn any<'a>(_name: &'static str, value: &'a OptionValue) -> Result<&'a OptionValue> {
+    Ok(value)
+}
+
+/// The draft API has a text beside the number.
+#[cfg(feature = "draft")]
+impl Context {
+    fn name_prefix(&self) -> OptionValue {
+        match self.thread_name_prefix_text() {
+            Ok(text) if !text.is_empty() => text.parse::<u32>().map_or_else(|_| text.into(), OptionValue::from),
+            _ => self.thread_name_prefix().into(),
+        }
+    }
+
+    fn set_name_prefix(&self, value: &OptionValue) -> Result<()> {
+        match value {
+            OptionValue::Text(text) if text.parse::<u32>().is_err() => self.set_thread_name_prefix_text(text),
+            _ => self.set_thread_name_prefix(number("ZMQ_THREAD_NAME_PREFIX", value)?),
+        }
+    }
+}
+
+fn find(id: OptionId<'_>, call: &'static str) -> Result<&'static ContextOption> {
+    let found = OPTIONS.iter().find(|option| id.is(option.name, option.number));
+    found.ok_or_else(|| id.unknown(call, "context"))
+}
+
+impl Context {
+    /// Sets an option that the program learns at run time, by its name or number, to a value of any type that fits: see
+    /// [`OptionValue`]. The option's own method says what it does, and this call checks the same.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such option, or if the value has another type or is out of range: the text names the option and
+    /// the value. Otherwise the errors of the option's own method.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// context.set_option("ZMQ_IO_THREADS", 2)?;
+    /// context.set_option("blocky", "no")?;
+    /// assert_eq!((context.io_threads(), context.blocky()), (2, false));
+    ///
+    /// let error = context.set_option("io_threads", 257).unwrap_err();
+    /// assert!(error.to_string().ends_with("257 is not in 0..=256"), "{error}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_ctx_set")]
+    pub fn set_option<'a>(&self, option: impl Into<OptionId<'a>>, value: impl Into<OptionValue>) -> Result<()> {
+        let (id, value) = (option.into(), value.into());
+        let option = find(id, "zmq_ctx_set")?;
+        let set = option.set.map_err(|why| Errno::EINVAL.with_detail(option.name, why))?;
+        set(self, &value)
+    }
+
+    /// Reads an option that the program learns at run time, by its name or number.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such option, or if it cannot be read.
+    ///
+    /// ```
+    /// use zmq::sockopt::OptionValue;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// assert_eq!(context.option("io_threads")?, OptionValue::Int(1));
+    /// assert_eq!(context.option(zmq::sys::ZMQ_IPV6)?, OptionValue::Bool(false));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_ctx_get")]
+    pub fn option<'a>(&self, option: impl Into<OptionId<'a>>) -> Result<OptionValue> {
+        let option = find(option.into(), "zmq_ctx_get")?;
+        let get = option.get.map_err(|why| Errno::EINVAL.with_detail(option.name, why))?;
+        get(self)
     }
 }
 

@@ -35,5 +35,5 @@ pub(crate) use poll::poll;
 #[cfg(feature = "draft")]
 pub(crate) use ppoll::{SignalSet, ppoll};
 pub(crate) use process::{PerProcess, catch_signal, count_forks};
-pub(crate) use socket::OptionValue;
+pub(crate) use socket::RawValue;
 pub(crate) use timers::RawTimers;

@@ -15,7 +15,7 @@ use crate::poll_events::PollEvents;
 use crate::process::uninterrupted;
 
 /// An option's value for C. libzmq reads some numbers in place, so they have the alignment of their type.
-pub(crate) enum OptionValue<'a> {
+pub(crate) enum RawValue<'a> {
     Int(c_int),
     /// A `uint64_t` or an `int64_t`.
     Wide(u64),
@@ -60,16 +60,16 @@ impl RawSocket {
         len(self.call(handle::RECV).with(buffer, flags))
     }
 
-    pub(crate) fn set_option(&self, option: c_int, value: &OptionValue<'_>) -> Result<(), Errno> {
+    pub(crate) fn set_option(&self, option: c_int, value: &RawValue<'_>) -> Result<(), Errno> {
         let (data, len) = match value {
-            OptionValue::Int(number) => (ptr::from_ref(number).cast(), size_of_val(number)),
-            OptionValue::Wide(number) => (ptr::from_ref(number).cast(), size_of_val(number)),
-            OptionValue::Bytes(bytes) => (bytes.as_ptr().cast(), bytes.len()),
-            OptionValue::Null => (ptr::null(), 0),
+            RawValue::Int(number) => (ptr::from_ref(number).cast(), size_of_val(number)),
+            RawValue::Wide(number) => (ptr::from_ref(number).cast(), size_of_val(number)),
+            RawValue::Bytes(bytes) => (bytes.as_ptr().cast(), bytes.len()),
+            RawValue::Null => (ptr::null(), 0),
         };
         // libzmq reads an int for this option, whatever the length says.
         #[cfg(feature = "draft")]
-        if option == zmq_sys::ZMQ_XSUB_VERBOSE_UNSUBSCRIBE && !matches!(value, OptionValue::Int(_)) {
+        if option == zmq_sys::ZMQ_XSUB_VERBOSE_UNSUBSCRIBE && !matches!(value, RawValue::Int(_)) {
             return Err(Errno::EINVAL);
         }
         let set = self.call(handle::SET);
@@ -112,7 +112,7 @@ impl RawSocket {
 
     /// Sets an option that is an int in C.
     pub(crate) fn set_int(&self, option: c_int, value: c_int) -> Result<(), Errno> {
-        self.set_option(option, &OptionValue::Int(value))
+        self.set_option(option, &RawValue::Int(value))
     }
 
     /// `ZMQ_EVENTS`: the events that the socket is ready for. libzmq processes the socket's commands first, which a signal can

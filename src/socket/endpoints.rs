@@ -13,7 +13,7 @@ use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::known::{InprocConnection, LocalEnd};
 use crate::process::uninterrupted;
-use crate::raw::{OpLock, OptionValue};
+use crate::raw::{OpLock, RawValue};
 
 impl<T: SocketType> Socket<'_, T> {
     /// Accepts connections at an endpoint, and returns the endpoint as libzmq resolved it: `tcp://127.0.0.1:*` becomes
@@ -425,7 +425,7 @@ impl Core {
             return Err(refused("with ZMQ_IMMEDIATE a peer comes back under an id of its own"));
         }
         self.raw()
-            .set_option(zmq_sys::ZMQ_CONNECT_ROUTING_ID, &OptionValue::Bytes(id))
+            .set_option(zmq_sys::ZMQ_CONNECT_ROUTING_ID, &RawValue::Bytes(id))
             .map_err(|errno| errno.for_call(CALL))?;
         {
             let mut known = self.known();

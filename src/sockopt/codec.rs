@@ -8,8 +8,9 @@ use zeroize::Zeroize;
 
 use super::CType;
 use super::row::Row;
+use super::value::OptionValue;
 use crate::error::{Errno, LongId, Result};
-use crate::raw::{OptionValue, RawSocket};
+use crate::raw::{RawSocket, RawValue};
 use crate::security::keys::{PublicKey, SecretKey};
 use crate::security::secret::SecretText;
 use crate::socket::Core;
@@ -69,6 +70,20 @@ pub(crate) trait IntCodec {
 
     fn encode(row: Row, value: Self::Value) -> Result<c_int>;
     fn decode(row: Row, value: c_int) -> Result<Self::Value>;
+
+    /// Converts a parsed value whose type is known at run time. A number is C's.
+    fn from_value(row: Row, value: &OptionValue) -> Result<Self::Value> {
+        from_int::<Self>(row, value, "a number")
+    }
+}
+
+/// Converts a number of C's.
+fn from_int<C: IntCodec + ?Sized>(row: Row, value: &OptionValue, expected: &str) -> Result<C::Value> {
+    let OptionValue::Int(number) = value else { return Err(value.mismatch(row.name, expected)) };
+    match c_int::try_from(*number) {
+        Ok(number) => C::decode(row, number),
+        Err(_) => Err(row.refused(number, format_args!("{}..={}", c_int::MIN, c_int::MAX))),
+    }
 }
 
 impl<C: IntCodec> Get<C::Value> for C {
@@ -139,6 +154,10 @@ impl IntCodec for Flag {
     fn decode(_row: Row, value: c_int) -> Result<bool> {
         Ok(value != 0)
     }
+
+    fn from_value(row: Row, value: &OptionValue) -> Result<bool> {
+        value.flag().ok_or_else(|| value.mismatch(row.name, "yes or no"))
+    }
 }
 
 /// Yes or no, for an option that libzmq cannot switch off again, or not have on beside another.
@@ -163,6 +182,13 @@ impl<C: IntCodec> IntCodec for OrDefault<C> {
     fn decode(row: Row, value: c_int) -> Result<Option<C::Value>> {
         if value == -1 { Ok(None) } else { C::decode(row, value).map(Some) }
     }
+
+    fn from_value(row: Row, value: &OptionValue) -> Result<Option<C::Value>> {
+        match value {
+            OptionValue::None | OptionValue::Int(-1) => Ok(None),
+            _ => C::from_value(row, value).map(Some),
+        }
+    }
 }
 
 /// A value of `C`, or 0 for `None`: off, or no limit.
@@ -177,6 +203,21 @@ impl<C: IntCodec> IntCodec for OrOff<C> {
 
     fn decode(row: Row, value: c_int) -> Result<Option<C::Value>> {
         if value == 0 { Ok(None) } else { C::decode(row, value).map(Some) }
+    }
+
+    fn from_value(row: Row, value: &OptionValue) -> Result<Option<C::Value>> {
+        match value {
+            OptionValue::None | OptionValue::Int(0) => Ok(None),
+            _ => C::from_value(row, value).map(Some),
+        }
+    }
+}
+
+/// Converts a time, or a number in C's unit.
+fn from_time<C: IntCodec<Value = Duration>>(row: Row, value: &OptionValue) -> Result<Duration> {
+    match value {
+        OptionValue::Duration(time) => Ok(*time),
+        _ => from_int::<C>(row, value, "a time such as 250ms, nor a number"),
     }
 }
 
@@ -206,6 +247,10 @@ impl<const UNIT: u32, const LARGEST: u32> IntCodec for Time<UNIT, LARGEST> {
             Err(_) => Err(row.refused(value, "0..")),
         }
     }
+
+    fn from_value(row: Row, value: &OptionValue) -> Result<Duration> {
+        from_time::<Self>(row, value)
+    }
 }
 
 /// The time of `ZMQ_HEARTBEAT_TTL`: milliseconds in C, tenths of a second in the PING. Fractions are rounded up.
@@ -221,6 +266,10 @@ impl IntCodec for TimeToLive {
 
     fn decode(row: Row, value: c_int) -> Result<Duration> {
         Milliseconds::decode(row, value)
+    }
+
+    fn from_value(row: Row, value: &OptionValue) -> Result<Duration> {
+        from_time::<Self>(row, value)
     }
 }
 
@@ -248,6 +297,10 @@ impl IntCodec for ProbeTime {
     fn decode(row: Row, value: c_int) -> Result<Duration> {
         Seconds::decode(row, value)
     }
+
+    fn from_value(row: Row, value: &OptionValue) -> Result<Duration> {
+        from_time::<Self>(row, value)
+    }
 }
 
 /// A `uint64_t`.
@@ -261,7 +314,7 @@ impl Get<u64> for Wide {
 
 impl Set<u64> for Wide {
     fn set(row: Row, core: &Core, value: u64) -> Result<()> {
-        row.set(core.raw(), &OptionValue::Wide(value), value)
+        row.set(core.raw(), &RawValue::Wide(value), value)
     }
 }
 
@@ -281,7 +334,7 @@ impl Set<Option<u64>> for WideOrNone {
             Some(Ok(number)) => number,
             Some(Err(_)) => return Err(row.refused(value.unwrap_or_default(), format_args!("0..={}", i64::MAX))),
         };
-        row.set(core.raw(), &OptionValue::Wide(number.cast_unsigned()), number)
+        row.set(core.raw(), &RawValue::Wide(number.cast_unsigned()), number)
     }
 }
 
@@ -299,7 +352,7 @@ impl<const MIN: usize, const MAX: usize, V: AsRef<[u8]>> Set<V> for Bytes<MIN, M
         if let Some(why) = row.missing() {
             return Err(Errno::EINVAL.with_detail(row.name, why));
         }
-        row.set(core.raw(), &OptionValue::Bytes(value), format_args!("{} bytes", value.len()))
+        row.set(core.raw(), &RawValue::Bytes(value), format_args!("{} bytes", value.len()))
     }
 }
 
@@ -345,7 +398,7 @@ impl<const MAX: usize> Text<MAX> {
 fn set_text(row: Row, core: &Core, text: Option<&[u8]>) -> Result<()> {
     row.set(
         core.raw(),
-        &text.map_or(OptionValue::Null, OptionValue::Bytes),
+        &text.map_or(RawValue::Null, RawValue::Bytes),
         format_args!("a text of {} bytes", text.map_or(0, <[u8]>::len)),
     )
 }
@@ -419,8 +472,8 @@ pub(crate) struct Filter;
 impl Set<Option<u32>> for Filter {
     fn set(row: Row, core: &Core, value: Option<u32>) -> Result<()> {
         match value {
-            Some(value) => row.set(core.raw(), &OptionValue::Int(value.cast_signed()), value),
-            None => row.set(core.raw(), &OptionValue::Null, "clearing the filter"),
+            Some(value) => row.set(core.raw(), &RawValue::Int(value.cast_signed()), value),
+            None => row.set(core.raw(), &RawValue::Null, "clearing the filter"),
         }
     }
 }
@@ -466,7 +519,7 @@ impl<K: KeyBytes> Get<K> for Key {
 
 impl<K: KeyBytes> Set<&K> for Key {
     fn set(row: Row, core: &Core, key: &K) -> Result<()> {
-        row.set(core.raw(), &OptionValue::Bytes(key.as_bytes()), "a key of 32 bytes")
+        row.set(core.raw(), &RawValue::Bytes(key.as_bytes()), "a key of 32 bytes")
     }
 }
 
@@ -478,6 +531,13 @@ macro_rules! enumeration {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_meta])* #[doc(alias = $c_name)] $variant,)*
+        }
+
+        /// The number that C has for it.
+        impl From<$name> for $crate::sockopt::value::OptionValue {
+            fn from(value: $name) -> $crate::sockopt::value::OptionValue {
+                match value { $($name::$variant => zmq_sys::$number.into(),)* }
+            }
         }
 
         impl $crate::sockopt::codec::IntCodec for $name {

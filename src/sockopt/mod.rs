@@ -4,21 +4,25 @@
 //! [`OPTIONS`] lists the rows, for programs that show or check options.
 
 mod codec;
+mod dynamic;
 pub(crate) mod row;
 mod special;
 mod table;
 #[cfg(feature = "draft")]
 mod table_draft;
 mod types;
+pub(crate) mod value;
 
 pub(crate) use crate::kind::groups as kinds;
 pub use crate::kind::groups::Kinds;
 pub use types::*;
+pub use value::{OptionId, OptionValue};
 
 use crate::error::{Errno, Result};
 use crate::kind::Kind;
 use crate::socket::Core;
 use codec::{Get, Set};
+use dynamic::Access;
 use row::Row;
 
 /// One row of the table.
@@ -41,6 +45,7 @@ pub struct OptionInfo {
     pub accepted: Kinds,
     /// Whether it belongs to the draft API.
     pub draft: bool,
+    pub(crate) access: Access,
 }
 
 /// The type that an option's value has in C.
@@ -120,20 +125,23 @@ impl OptionInfo {
     /// assert_eq!(option.is_available(), zmq::has("gssapi"));
     /// ```
     pub fn is_available(&self) -> bool {
-        Row { name: self.name, number: self.number }.missing().is_none()
+        self.row().missing().is_none()
     }
 }
 
-/// Finds an option by its C name, or by an old name that `zmq.h` keeps for it; `None` if this build does not have it.
+/// Finds an option by its C name, an old name that `zmq.h` keeps for it, or its number; `None` if this build does not have it.
 ///
 /// ```
 /// let linger = zmq::sockopt::find("ZMQ_LINGER").unwrap();
 /// assert_eq!(linger.number, 17);
+/// assert_eq!(zmq::sockopt::find(17).unwrap().name, "ZMQ_LINGER");
 /// assert!(linger.is_available());
 /// ```
-pub fn find(name: &str) -> Option<&'static OptionInfo> {
-    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| *name);
-    OPTIONS.iter().copied().flatten().find(|option| option.name == name)
+pub fn find<'a>(option: impl Into<OptionId<'a>>) -> Option<&'static OptionInfo> {
+    let id = option.into();
+    let alias = ALIASES.iter().find(|(alias, _)| matches!(id, OptionId::Name(_)) && id.is(alias, 0));
+    let id = alias.map_or(id, |(_, name)| OptionId::Name(name));
+    OPTIONS.iter().copied().flatten().find(|option| id.is(option.name, option.number))
 }
 
 impl Core {
@@ -149,13 +157,18 @@ impl Core {
         C::get(row, self.raw())
     }
 
-    /// Sets an option as its codec writes it.
-    fn set_option<C: Set<V>, V>(&self, row: Row, kinds: Kinds, value: V) -> Result<()> {
+    /// As [`Core::check_option`], for setting the option.
+    fn check_set(&self, row: Row, kinds: Kinds) -> Result<()> {
         match self.check_option(row, kinds) {
             // ZMQ_LINGER can be set after a shutdown.
-            Err(error) if error.errno() == Errno::ETERM && row.number == zmq_sys::ZMQ_LINGER => {}
-            checked => checked?,
+            Err(error) if error.errno() == Errno::ETERM && row.number == zmq_sys::ZMQ_LINGER => Ok(()),
+            checked => checked,
         }
+    }
+
+    /// Sets an option as its codec writes it.
+    fn set_option<C: Set<V>, V>(&self, row: Row, kinds: Kinds, value: V) -> Result<()> {
+        self.check_set(row, kinds)?;
         C::set(row, self, value)
     }
 }
@@ -224,6 +237,10 @@ macro_rules! options {
                 kinds: $crate::sockopt::kinds::$kinds,
                 accepted: options!(@last $crate::sockopt::Kinds::ALL $(, $accepted)?),
                 draft: $draft,
+                access: $crate::sockopt::dynamic::Access {
+                    get: options!(@get_dynamic [$($get)?] $types),
+                    set: options!(@set_dynamic [$($set)?] $types),
+                },
             },
         )*];
 
@@ -242,6 +259,16 @@ macro_rules! options {
             <$codec as $crate::sockopt::codec::InC>::C_TYPE.is($c_type),
             "the codec is of another C type than the row states"
         );
+    };
+
+    (@get_dynamic [] $($rest:tt)*) => { $crate::sockopt::dynamic::NO_GET };
+    (@get_dynamic [$get:ident] ($codec:ty => $ty:ty $(, $argument:ty)?)) => {
+        Ok($crate::sockopt::dynamic::get_dynamic::<$codec, $ty>)
+    };
+
+    (@set_dynamic [] $($rest:tt)*) => { $crate::sockopt::dynamic::NO_SET };
+    (@set_dynamic [$set:ident] ($codec:ty => $($rest:tt)*)) => {
+        Ok(<$codec as $crate::sockopt::dynamic::SetDynamic>::set_dynamic)
     };
 
     (@get [] $($rest:tt)*) => {};
@@ -335,13 +362,13 @@ macro_rules! options {
         #[test]
         #[allow(deprecated)]
         fn $set() {
-            testing::sets($name, kinds::$kinds, |socket| socket.$set($sample));
+            testing::sets($name, kinds::$kinds, |socket| socket.$set($sample), &$sample.into());
         }
     };
     (@test [$get:ident] [] $name:literal $kinds:ident $sample:expr, $read:expr) => {
         #[test]
         fn $get() {
-            testing::gets(kinds::$kinds, |socket| socket.$get(), $read);
+            testing::gets($name, kinds::$kinds, |socket| socket.$get(), $read);
         }
     };
 }
@@ -357,7 +384,7 @@ pub(crate) mod bound {
 pub(crate) mod testing {
     use std::fmt::Debug;
 
-    use super::{Kinds, Row};
+    use super::{Kinds, OptionId, OptionValue, Row, find};
     use crate::{Context, Errno, Kind, Result, Socket};
 
     fn socket(context: &Context, kinds: Kinds) -> Socket<'_> {
@@ -389,6 +416,9 @@ pub(crate) mod testing {
             assert_eq!(get(&changed).unwrap(), expected);
             let fresh = get(&socket(&context, kinds)).unwrap();
             assert_ne!(fresh, expected, "the sample must differ from the initial value");
+            by_name(name, &changed.option(name).unwrap(), kinds, |socket| {
+                assert_eq!(get(socket).unwrap(), expected);
+            });
             answers_eterm(kinds, &get);
             if name != "ZMQ_LINGER" {
                 answers_eterm(kinds, &set);
@@ -397,23 +427,59 @@ pub(crate) mod testing {
     }
 
     /// Sets an option that cannot be read.
-    pub(crate) fn sets(name: &'static str, kinds: Kinds, set: impl Fn(&Socket<'_>) -> Result<()>) {
+    pub(crate) fn sets(
+        name: &'static str,
+        kinds: Kinds,
+        set: impl Fn(&Socket<'_>) -> Result<()>,
+        sample: &OptionValue,
+    ) {
         let context = Context::new().unwrap();
         let outcome = set(&socket(&context, kinds));
+        assert_eq!(outcome, socket(&context, kinds).set_option(name, sample.clone()), "the same by name");
         if is_there(name, &outcome) {
             outcome.unwrap();
+            by_name(name, sample, kinds, |_| {});
             answers_eterm(kinds, &set);
+        }
+    }
+
+    /// Sets the option by its name and by its number, to the value and to a text of it.
+    fn by_name(name: &'static str, value: &OptionValue, kinds: Kinds, check: impl Fn(&Socket<'_>)) {
+        let context = Context::new().unwrap();
+        let text = match value {
+            OptionValue::None => "none".to_owned(),
+            OptionValue::Bool(true) => "yes".to_owned(),
+            OptionValue::Bool(false) => "no".to_owned(),
+            OptionValue::Int(number) => number.to_string(),
+            OptionValue::Duration(time) => format!("{} us", time.as_micros()),
+            OptionValue::Text(text) => text.as_str().to_owned(),
+            OptionValue::Bytes(bytes) => String::from_utf8(bytes.clone()).unwrap(),
+        };
+        let short = name.trim_start_matches("ZMQ_").to_ascii_lowercase();
+        let number = find(name).unwrap().number;
+        for (id, value) in [
+            (OptionId::Name(&short), value.clone()),
+            (OptionId::Name(name), text.into()),
+            (number.into(), value.clone()),
+        ] {
+            let socket = socket(&context, kinds);
+            socket.set_option(id, value.clone()).unwrap_or_else(|error| panic!("{id:?} {value:?}: {error}"));
+            check(&socket);
         }
     }
 
     /// Reads an option that cannot be set.
     pub(crate) fn gets<V: PartialEq<E> + Debug, E: Debug>(
+        name: &'static str,
         kinds: Kinds,
         get: impl Fn(&Socket<'_>) -> Result<V>,
         expected: E,
     ) {
         let context = Context::new().unwrap();
         assert_eq!(get(&socket(&context, kinds)).unwrap(), expected);
+        let error = socket(&context, kinds).set_option(name, 1).unwrap_err();
+        assert_eq!(error, Errno::EINVAL.with_detail(name, "it cannot be set"));
+        socket(&context, kinds).option(name).unwrap();
         answers_eterm(kinds, &get);
     }
 

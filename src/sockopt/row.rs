@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::fmt;
 
 use crate::error::{Errno, Error, Result};
-use crate::raw::{self, OptionValue, RawSocket};
+use crate::raw::{self, RawSocket, RawValue};
 
 /// The name and the number of an option.
 #[derive(Clone, Copy)]
@@ -74,7 +74,7 @@ impl Row {
     }
 
     /// Writes a value. An error shows it as `shown`, which must not reveal a secret.
-    pub(crate) fn set(self, socket: &RawSocket, value: &OptionValue<'_>, shown: impl fmt::Display) -> Result<()> {
+    pub(crate) fn set(self, socket: &RawSocket, value: &RawValue<'_>, shown: impl fmt::Display) -> Result<()> {
         socket.set_option(self.number, value).map_err(|errno| self.failed(errno, shown))
     }
 

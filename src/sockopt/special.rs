@@ -1,45 +1,102 @@
 //! Options whose values are handles, or that must not be set alone.
 
+use std::ffi::c_short;
 use std::os::fd::BorrowedFd;
 
+use super::dynamic::{Access, Getter, NO_SET};
 use super::kinds::{self, Kinds, accepted};
 use super::row::Row;
 use super::{CType, OptionInfo};
 use crate::error::Result;
 use crate::kind::{HasFd, SocketType};
 use crate::poll_events::PollEvents;
-use crate::socket::{LAST_ENDPOINT, Socket};
+use crate::socket::{Core, LAST_ENDPOINT, Socket};
 
-const fn row(
-    name: &'static str,
-    number: i32,
-    c_type: CType,
-    get: bool,
-    set: bool,
-    kinds: Kinds,
-    accepted: Kinds,
-) -> OptionInfo {
-    OptionInfo { name, number, c_type, get, set, kinds, accepted, draft: false }
+/// A row of an int that every socket has, and that can be read.
+const INT: OptionInfo = OptionInfo {
+    name: "",
+    number: 0,
+    c_type: CType::Int,
+    get: true,
+    set: false,
+    kinds: Kinds::ALL,
+    accepted: Kinds::ALL,
+    draft: false,
+    access: by_method(""),
+};
+
+/// Why a row has no value: its method does more than to pass one.
+const fn by_method(why: &'static str) -> Access {
+    Access { get: Err(why), set: Err(why) }
+}
+
+const fn read_only(get: Getter) -> Access {
+    Access { get: Ok(get), set: NO_SET }
 }
 
 pub(crate) static ROWS: &[OptionInfo] = &[
-    row("ZMQ_FD", zmq_sys::ZMQ_FD, CType::Int, true, false, kinds::HasFd, kinds::HasFd),
-    row("ZMQ_EVENTS", zmq_sys::ZMQ_EVENTS, CType::Int, true, false, Kinds::ALL, Kinds::ALL),
-    row("ZMQ_TYPE", zmq_sys::ZMQ_TYPE, CType::Int, true, false, Kinds::ALL, Kinds::ALL),
-    row("ZMQ_LAST_ENDPOINT", zmq_sys::ZMQ_LAST_ENDPOINT, CType::Text(usize::MAX), true, false, Kinds::ALL, Kinds::ALL),
-    row("ZMQ_USE_FD", zmq_sys::ZMQ_USE_FD, CType::Int, true, true, Kinds::ALL, Kinds::ALL),
-    row(
-        "ZMQ_CONNECT_ROUTING_ID",
-        zmq_sys::ZMQ_CONNECT_ROUTING_ID,
-        CType::Bytes(255),
-        false,
-        true,
-        kinds::RoutingKind,
-        accepted::ROUTING,
-    ),
+    OptionInfo {
+        name: "ZMQ_FD",
+        number: zmq_sys::ZMQ_FD,
+        kinds: kinds::HasFd,
+        accepted: kinds::HasFd,
+        access: by_method("its value is a descriptor, which Socket::fd lends"),
+        ..INT
+    },
+    OptionInfo {
+        name: "ZMQ_EVENTS",
+        number: zmq_sys::ZMQ_EVENTS,
+        access: read_only(|row, core| core.ready_events(row).map(|events| i32::from(c_short::from(events)).into())),
+        ..INT
+    },
+    OptionInfo {
+        name: "ZMQ_TYPE",
+        number: zmq_sys::ZMQ_TYPE,
+        access: read_only(|_row, core| Ok(core.kind().raw().into())),
+        ..INT
+    },
+    OptionInfo {
+        name: "ZMQ_LAST_ENDPOINT",
+        number: zmq_sys::ZMQ_LAST_ENDPOINT,
+        c_type: CType::Text(usize::MAX),
+        access: read_only(|row, core| row.get_text(core.raw()).map(Into::into)),
+        ..INT
+    },
+    OptionInfo {
+        name: "ZMQ_USE_FD",
+        number: zmq_sys::ZMQ_USE_FD,
+        set: true,
+        access: by_method("its value is a descriptor, which Socket::bind_fd adopts"),
+        ..INT
+    },
+    OptionInfo {
+        name: "ZMQ_CONNECT_ROUTING_ID",
+        number: zmq_sys::ZMQ_CONNECT_ROUTING_ID,
+        c_type: CType::Bytes(255),
+        get: false,
+        set: true,
+        kinds: kinds::RoutingKind,
+        accepted: accepted::ROUTING,
+        access: by_method("Socket::connect_with_routing_id sets it for its connection"),
+        ..INT
+    },
     // zmq.h lists this context option among the socket options. Every socket refuses it.
-    row("ZMQ_BLOCKY", zmq_sys::ZMQ_BLOCKY, CType::Int, false, false, Kinds::NONE, Kinds::NONE),
+    OptionInfo {
+        name: "ZMQ_BLOCKY",
+        number: zmq_sys::ZMQ_BLOCKY,
+        get: false,
+        kinds: Kinds::NONE,
+        accepted: Kinds::NONE,
+        access: by_method("an option of contexts"),
+        ..INT
+    },
 ];
+
+impl Core {
+    fn ready_events(&self, row: Row) -> Result<PollEvents> {
+        self.raw().events().map_err(|errno| row.failed(errno, "not readable"))
+    }
+}
 
 impl<T: SocketType> Socket<'_, T> {
     /// The operations that the socket can do now without waiting: receive, send, both or none.
@@ -62,7 +119,7 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "zmq_getsockopt")]
     pub fn events(&self) -> Result<PollEvents> {
         let row = Row { name: "ZMQ_EVENTS", number: zmq_sys::ZMQ_EVENTS };
-        self.core().raw().events().map_err(|errno| row.failed(errno, "not readable"))
+        self.core().ready_events(row)
     }
 
     /// The descriptor that becomes readable when [`Socket::events`] may have changed, for the program's own event loop.
@@ -152,21 +209,74 @@ mod draft {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     use socket2::SockRef;
 
-    use super::{CType, Kinds, OptionInfo, Row};
+    use super::{Access, CType, Core, INT, OptionInfo, Row};
     use crate::error::{Errno, Result};
     use crate::kind::SocketType;
-    use crate::raw::OptionValue;
+    use crate::raw::RawValue;
     use crate::socket::Socket;
-    use crate::sockopt::codec::{Get, MAX, Number, Set};
-
-    const fn row(name: &'static str, number: i32, c_type: CType, get: bool) -> OptionInfo {
-        OptionInfo { name, number, c_type, get, set: true, kinds: Kinds::ALL, accepted: Kinds::ALL, draft: true }
-    }
+    use crate::sockopt::codec::{Get, IntCodec, MAX, Number, Set};
+    use crate::sockopt::dynamic::{NO_GET, get_dynamic};
+    use crate::sockopt::value::OptionValue;
 
     pub(crate) static ROWS: &[OptionInfo] = &[
-        row("ZMQ_METADATA", zmq_sys::ZMQ_METADATA, CType::Bytes(usize::MAX), false),
-        row("ZMQ_PRIORITY", zmq_sys::ZMQ_PRIORITY, CType::Int, true),
+        OptionInfo {
+            name: "ZMQ_METADATA",
+            number: zmq_sys::ZMQ_METADATA,
+            c_type: CType::Bytes(usize::MAX),
+            get: false,
+            set: true,
+            draft: true,
+            access: Access { get: NO_GET, set: Ok(set_metadata_dynamic) },
+            ..INT
+        },
+        OptionInfo {
+            name: "ZMQ_PRIORITY",
+            number: zmq_sys::ZMQ_PRIORITY,
+            set: true,
+            draft: true,
+            access: Access {
+                get: Ok(get_dynamic::<Priority, u32>),
+                set: Ok(|row, core, value| core.set_priority(Priority::from_value(row, &value.parsed())?)),
+            },
+            ..INT
+        },
     ];
+
+    type Priority = Number<0, MAX>;
+
+    /// Sets a property from a text as C has it: name and value with a colon between them.
+    fn set_metadata_dynamic(row: Row, core: &Core, value: &OptionValue) -> Result<()> {
+        let OptionValue::Text(text) = value else { return Err(value.mismatch(row.name, "a text")) };
+        match text.split_once(':') {
+            Some((name, value)) => core.set_metadata(name, value),
+            None => Err(value.mismatch(row.name, "a text such as X-name:value")),
+        }
+    }
+
+    impl Core {
+        fn set_metadata(&self, name: &str, value: &str) -> Result<()> {
+            const OPTION: Row = Row { name: "ZMQ_METADATA", number: zmq_sys::ZMQ_METADATA };
+            let shown = format!("{name:?}");
+            if !name.starts_with("X-") || !(3..=255).contains(&name.len()) || name.contains(':') {
+                return Err(OPTION.refused(shown, "X- and 1 to 253 bytes without a colon"));
+            }
+            let text = CString::new(format!("{name}:{value}"))
+                .map_err(|_| Errno::EINVAL.with_detail(OPTION.name, "the text contains a NUL"))?;
+            if value.is_empty() {
+                return Err(Errno::EINVAL.with_detail(OPTION.name, format_args!("{shown}: the value is empty")));
+            }
+            self.raw()
+                .set_option(OPTION.number, &RawValue::Bytes(text.as_bytes()))
+                .map_err(|errno| OPTION.failed(errno, shown))
+        }
+
+        fn set_priority(&self, priority: u32) -> Result<()> {
+            // libzmq sets it on Linux only.
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            check_priority(priority)?;
+            Priority::set(PRIORITY, self, priority)
+        }
+    }
 
     impl<T: SocketType> Socket<'_, T> {
         /// Adds a property to the handshake of connections made from now on; the peer reads it with
@@ -190,20 +300,7 @@ mod draft {
         #[doc(alias = "ZMQ_METADATA")]
         #[doc(alias = "zmq_setsockopt")]
         pub fn set_metadata(&self, name: &str, value: &str) -> Result<()> {
-            const OPTION: Row = Row { name: "ZMQ_METADATA", number: zmq_sys::ZMQ_METADATA };
-            let shown = format!("{name:?}");
-            if !name.starts_with("X-") || !(3..=255).contains(&name.len()) || name.contains(':') {
-                return Err(OPTION.refused(shown, "X- and 1 to 253 bytes without a colon"));
-            }
-            let text = CString::new(format!("{name}:{value}"))
-                .map_err(|_| Errno::EINVAL.with_detail(OPTION.name, "the text contains a NUL"))?;
-            if value.is_empty() {
-                return Err(Errno::EINVAL.with_detail(OPTION.name, format_args!("{shown}: the value is empty")));
-            }
-            self.core()
-                .raw()
-                .set_option(OPTION.number, &OptionValue::Bytes(text.as_bytes()))
-                .map_err(|errno| OPTION.failed(errno, shown))
+            self.core().set_metadata(name, value)
         }
 
         /// The priority that the socket's packets have inside this machine: 0 unless set. Draft.
@@ -223,7 +320,7 @@ mod draft {
         #[doc(alias = "ZMQ_PRIORITY")]
         #[doc(alias = "zmq_getsockopt")]
         pub fn priority(&self) -> Result<u32> {
-            Number::<0, MAX>::get(PRIORITY, self.core().raw())
+            Priority::get(PRIORITY, self.core().raw())
         }
 
         /// Sets the priority that the socket's packets have inside this machine (`SO_PRIORITY`), for connections made
@@ -246,10 +343,7 @@ mod draft {
         #[doc(alias = "ZMQ_PRIORITY")]
         #[doc(alias = "zmq_setsockopt")]
         pub fn set_priority(&self, priority: u32) -> Result<()> {
-            // libzmq sets it on Linux only.
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            check_priority(priority)?;
-            Number::<0, MAX>::set(PRIORITY, self.core(), priority)
+            self.core().set_priority(priority)
         }
     }
 

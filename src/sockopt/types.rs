@@ -5,7 +5,7 @@ use std::ffi::c_int;
 
 use super::codec::enumeration;
 #[cfg(feature = "draft")]
-use super::{codec::IntCodec, row::Row};
+use super::{codec::IntCodec, row::Row, value::OptionValue};
 #[cfg(feature = "draft")]
 use crate::{bit_set::bit_set, error::Result};
 
@@ -84,6 +84,13 @@ bit_set! {
 #[cfg(feature = "draft")]
 macro_rules! bit_set_codecs {
     ($($name:ident)*) => {$(
+        /// The number that C has for the set.
+        impl From<$name> for OptionValue {
+            fn from(value: $name) -> OptionValue {
+                value.0.into()
+            }
+        }
+
         impl IntCodec for $name {
             type Value = $name;
 

@@ -153,7 +153,7 @@ fn the_pages_of_c_names_are_up_to_date() {
 
 /// The most public items, and the most methods of types and traits, without the draft API and with it. A change that needs more
 /// says why one more is better than what is there.
-const MOST: [(bool, usize, usize); 2] = [(false, 132, 393), (true, 158, 482)];
+const MOST: [(bool, usize, usize); 2] = [(false, 134, 397), (true, 160, 486)];
 
 #[cfg_attr(feature = "gssapi", ignore = "the numbers are those without GSSAPI")]
 #[test]

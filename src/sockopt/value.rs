@@ -1,0 +1,224 @@
+//! Options whose names and values a program learns at run time: from a table, a command line or a configuration file.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::{Errno, Error};
+use crate::security::secret::SecretText;
+
+/// The value of an option, of any of the types that options have.
+///
+/// [`crate::Socket::set_option`] and [`crate::Context::set_option`] take it. They convert it to the type of the option:
+///
+/// | type | what is accepted |
+/// | --- | --- |
+/// | yes or no | `Bool`, the numbers 0 and 1, the texts `yes`, `on`, `true`, `no`, `off` and `false` |
+/// | number | `Int`, a text of digits |
+/// | time | `Duration`, `Int` in the unit that C has for the option, a text such as `50us`, `250ms`, `2s` or `250` |
+/// | text | `Text`; an empty one is `None` |
+/// | bytes | `Bytes`, `Text` |
+/// | CURVE key | `Text` of 40 characters, `Bytes` that are 32 or such a text |
+///
+/// Numbers mean the same as in C: -1 is `None` if it is the number that C has for it. The text `none` is `None`, except for
+/// options that are texts or bytes.
+///
+/// `{:?}` shows no text and no bytes, since they can be a password or a key.
+///
+/// With the feature `serde` it can be deserialized: from a boolean, an integer, a text, bytes or nothing.
+///
+/// ```
+/// use zmq::sockopt::OptionValue;
+/// use std::time::Duration;
+///
+/// # fn main() -> zmq::Result<()> {
+/// # let context = zmq::Context::new()?;
+/// let socket = context.socket(zmq::Pull)?;
+/// for value in [OptionValue::from("250ms"), OptionValue::Int(250), Duration::from_millis(250).into()] {
+///     socket.set_option("ZMQ_LINGER", value)?;
+///     assert_eq!(socket.linger()?, Some(Duration::from_millis(250)));
+/// }
+/// assert_eq!(format!("{:?}", OptionValue::from("open sesame")), "Text(..)");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionValue {
+    /// Off, no limit, or the system's choice: `None` of the option's own methods.
+    None,
+    /// Yes or no.
+    Bool(bool),
+    /// A number, as C has it.
+    Int(i128),
+    /// A time.
+    Duration(Duration),
+    /// A text. It is wiped from memory when dropped.
+    Text(SecretText),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+impl OptionValue {
+    /// The value that a text stands for, if the option is neither a text nor bytes.
+    pub(crate) fn parsed(&self) -> OptionValue {
+        let OptionValue::Text(text) = self else { return self.clone() };
+        let text = text.trim();
+        match text.to_ascii_lowercase().as_str() {
+            "none" => return OptionValue::None,
+            "yes" | "on" | "true" => return OptionValue::Bool(true),
+            "no" | "off" | "false" => return OptionValue::Bool(false),
+            _ => {}
+        }
+        if let Ok(number) = text.parse() {
+            return OptionValue::Int(number);
+        }
+        const UNITS: [(&str, fn(u64) -> Duration); 3] =
+            [("us", Duration::from_micros), ("ms", Duration::from_millis), ("s", Duration::from_secs)];
+        let time = UNITS.iter().find_map(|(unit, time)| {
+            let number = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+            Some(time(number))
+        });
+        time.map_or_else(|| self.clone(), OptionValue::Duration)
+    }
+
+    /// Whether a parsed value is yes or no.
+    pub(crate) fn flag(&self) -> Option<bool> {
+        match self {
+            OptionValue::Bool(value) => Some(*value),
+            OptionValue::Int(0) => Some(false),
+            OptionValue::Int(1) => Some(true),
+            _ => None,
+        }
+    }
+
+    /// The error of a parsed value that has another type than its option, which is no secret.
+    pub(crate) fn mismatch(&self, option: &'static str, expected: &str) -> Error {
+        let refused =
+            |value: &dyn fmt::Display| Errno::EINVAL.with_detail(option, format_args!("{value} is not {expected}"));
+        match self {
+            OptionValue::None => refused(&"none"),
+            OptionValue::Bool(value) => refused(value),
+            OptionValue::Int(value) => refused(value),
+            OptionValue::Duration(value) => refused(&format_args!("{value:?}")),
+            OptionValue::Text(value) => refused(&format_args!("{:?}", value.as_str())),
+            OptionValue::Bytes(value) => refused(&format_args!("a value of {} bytes", value.len())),
+        }
+    }
+}
+
+impl fmt::Debug for OptionValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OptionValue::None => f.write_str("None"),
+            OptionValue::Bool(value) => f.debug_tuple("Bool").field(value).finish(),
+            OptionValue::Int(value) => f.debug_tuple("Int").field(value).finish(),
+            OptionValue::Duration(value) => f.debug_tuple("Duration").field(value).finish(),
+            OptionValue::Text(_) => f.write_str("Text(..)"),
+            OptionValue::Bytes(_) => f.write_str("Bytes(..)"),
+        }
+    }
+}
+
+macro_rules! values {
+    ($($from:ty: |$value:ident| $made:expr;)*) => {$(
+        impl From<$from> for OptionValue {
+            fn from($value: $from) -> OptionValue {
+                $made
+            }
+        }
+    )*};
+}
+
+values! {
+    bool: |value| OptionValue::Bool(value);
+    u8: |value| OptionValue::Int(value.into());
+    i32: |value| OptionValue::Int(value.into());
+    u32: |value| OptionValue::Int(value.into());
+    i64: |value| OptionValue::Int(value.into());
+    u64: |value| OptionValue::Int(value.into());
+    Duration: |value| OptionValue::Duration(value);
+    SecretText: |value| OptionValue::Text(value);
+    String: |value| OptionValue::Text(value.into());
+    &str: |value| OptionValue::Text(value.into());
+    &String: |value| OptionValue::Text(value.as_str().into());
+    Vec<u8>: |value| OptionValue::Bytes(value);
+    &[u8]: |value| OptionValue::Bytes(value.to_vec());
+}
+
+impl<const N: usize> From<&[u8; N]> for OptionValue {
+    fn from(value: &[u8; N]) -> OptionValue {
+        OptionValue::Bytes(value.to_vec())
+    }
+}
+
+impl<T: Into<OptionValue>> From<Option<T>> for OptionValue {
+    fn from(value: Option<T>) -> OptionValue {
+        value.map_or(OptionValue::None, Into::into)
+    }
+}
+
+/// Which option: by its name, or by the number that `zmq.h` has for it.
+///
+/// The name is that in C. `ZMQ_` before it may be missing, and case does not matter: `ZMQ_RCVHWM` and `rcvhwm` are the same.
+///
+/// ```
+/// use zmq::{sockopt, sys};
+///
+/// for id in ["ZMQ_RCVHWM", "rcvhwm"] {
+///     assert_eq!(sockopt::find(id).unwrap().number, sys::ZMQ_RCVHWM);
+/// }
+/// assert_eq!(sockopt::find(sys::ZMQ_RCVHWM).unwrap().name, "ZMQ_RCVHWM");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptionId<'a> {
+    /// The option of this name.
+    Name(&'a str),
+    /// The option of this number.
+    Number(i32),
+}
+
+impl OptionId<'_> {
+    /// Whether it is the option of this name and number.
+    pub(crate) fn is(self, name: &str, number: i32) -> bool {
+        match self {
+            OptionId::Name(given) => without_prefix(given).eq_ignore_ascii_case(without_prefix(name)),
+            OptionId::Number(given) => given == number,
+        }
+    }
+
+    /// The error of an option that does not exist: of a `call`, on a `thing`.
+    pub(crate) fn unknown(self, call: &'static str, thing: &str) -> Error {
+        let refused =
+            |id: &dyn fmt::Display| Errno::EINVAL.with_detail(call, format_args!("{id} is no option of a {thing}"));
+        match self {
+            OptionId::Name(name) => refused(&format_args!("{name:?}")),
+            OptionId::Number(number) => refused(&format_args!("the number {number}")),
+        }
+    }
+}
+
+fn without_prefix(name: &str) -> &str {
+    const PREFIX: &str = "ZMQ_";
+    match name.get(..PREFIX.len()) {
+        Some(prefix) if prefix.eq_ignore_ascii_case(PREFIX) => &name[PREFIX.len()..],
+        _ => name,
+    }
+}
+
+impl<'a> From<&'a str> for OptionId<'a> {
+    fn from(name: &'a str) -> OptionId<'a> {
+        OptionId::Name(name)
+    }
+}
+
+impl<'a> From<&'a String> for OptionId<'a> {
+    fn from(name: &'a String) -> OptionId<'a> {
+        OptionId::Name(name)
+    }
+}
+
+impl From<i32> for OptionId<'_> {
+    fn from(number: i32) -> Self {
+        OptionId::Number(number)
+    }
+}
