@@ -29,7 +29,8 @@
 //! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send
 //! gives the message back, and `EINTR` is retried unless the program asked for signals to end its calls ([`interrupt`]).
 //! [`surprises`] is a page of what libzmq does that you would not expect. [`coming_from`] leads from rust-zmq, pyzmq, cppzmq
-//! and czmq to here.
+//! and czmq to here, and [seven programs](https://github.com/safe-zmq/safe-zmq/blob/main/examples/README.md#coming-from-c)
+//! show idioms of C, and what takes their place.
 //!
 //! # On top
 //!

@@ -327,7 +327,7 @@ impl Drop for Process {
     }
 }
 
-/// Compiles one of the package's C files of `tests/interop` against the header and the library that it is linked to, and
+/// Compiles a C file, by its path from `tests/interop`, against the header and the library that it is linked to, and
 /// gives the program. Each test binary has its own directory, and each test its own program file, so that tests
 /// running side by side do not meet.
 pub fn c_program(source: &str) -> PathBuf {
@@ -336,7 +336,8 @@ pub fn c_program(source: &str) -> PathBuf {
     let directory =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{}", env!("CARGO_CRATE_NAME"), std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
-    let program = directory.join(format!("{}-{number}", source.trim_end_matches(".c")));
+    let stem = Path::new(source).file_stem().unwrap().to_str().unwrap();
+    let program = directory.join(format!("{stem}-{number}"));
 
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let mut command = Command::new(compiler);

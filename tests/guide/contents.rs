@@ -74,6 +74,25 @@ const FAULTS: &str = "
 What the guide warns of, shown going wrong and then done right.
 ";
 
+const FROM_C: &str = r"
+## Coming from C
+
+What C programs do around a socket, and what takes its place here. These programs are not the guide's: each header says what
+the idiom is in C, what replaces it, and what the compiler checks. `cargo run --example from_c_NAME` runs one, and says how it
+is used. `cargo test --test from_c` runs each with itself, and with a program in C that does the same
+([tests/from_c](../tests/from_c)), on either side.
+
+| program | in C | here |
+| --- | --- | --- |
+| [notifier](from_c/notifier.rs) | a context in a `static`, a `__thread` socket, `atexit` | `LazyLock`, `thread_local!`, `Context::terminate` |
+| [chat](from_c/chat.rs) | `zmq_poll` over standard input and a socket | `poll` with `PollItem::fd`, and no line left in a buffer |
+| [secure_server](from_c/secure_server.rs) | CURVE's options, a ZAP thread, `zmq_socket_monitor` | `Socket::secure`, `Authenticator`, `Monitor`, in one poll |
+| [event_loop](from_c/event_loop.rs) | `ZMQ_FD` in an edge-triggered epoll, `ZMQ_EVENTS` | `Socket::fd` and `Socket::events` in the loop of mio |
+| [locked_publisher](from_c/locked_publisher.rs) | a global socket and a `pthread_mutex_t` | `Mutex<Socket<XPub>>`, and a message of several parts in one call |
+| [forked_worker](from_c/forked_worker.rs) | `fork`, and a context in the child | `Command`, and what an inherited socket does |
+| [options_file](from_c/options_file.rs) | a table of names, numbers and C types | `set_option` by name, of sockets and contexts |
+";
+
 /// Whether every program is there, and the file says what the headers say; with `ZMQ_BLESS` set it is written.
 pub fn check(directory: &Path, programs: &Programs) -> Result<(), String> {
     if let Some(missing) = GUIDE.split(' ').find(|name| !programs.contains_key(*name)) {
@@ -121,7 +140,7 @@ fn contents(programs: &Programs) -> String {
     table(&mut text, true);
     text += "\n## Besides\n";
     table(&mut text, false);
-    text
+    text + FROM_C
 }
 
 /// The guide's programs in their order, and then all others.
