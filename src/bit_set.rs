@@ -38,6 +38,11 @@ macro_rules! bit_set {
                 named
             };
 
+            /// Whether the set is empty.
+            pub const fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+
             /// Whether this set contains all flags of `other`.
             pub const fn contains(self, other: $name) -> bool {
                 self.0 & other.0 == other.0

@@ -56,7 +56,7 @@ fn chat(other: &Socket<'_, Pair>) -> Result<(), Box<dyn Error>> {
     }
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let context = Context::new()?;

@@ -69,7 +69,7 @@ fn exchange(socket: &Socket<'_, Pair>, count: u32) -> Result<(), Box<dyn Error>>
     Ok(())
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let context = Context::new()?;

@@ -69,7 +69,7 @@ fn work(jobs_endpoint: &str, results_endpoint: &str) -> Result<(), Box<dyn Error
     }
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {

@@ -86,7 +86,7 @@ fn talk(socket: &Socket<'_>) -> Result<(), Box<dyn Error>> {
     }
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let file = args.next().ok_or("usage: from_c_options_file FILE NAME...")?;
     let text = fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;

@@ -27,7 +27,7 @@ fn refusals() -> Events {
 }
 
 fn print_refusals(monitor: &Monitor) -> zmq::Result<()> {
-    while let Some(notice) = monitor.try_recv()? {
+    while let Some(notice) = monitor.recv_timeout(Duration::ZERO)? {
         match notice.event() {
             Event::HandshakeFailedAuth { status, .. } => println!("failed auth {status}"),
             event => println!("failed {event:?}"),
@@ -40,7 +40,7 @@ fn serve(secret: &SecretKey, client: PublicKey) -> Result<(), Box<dyn Error>> {
     let context = Context::new()?;
     // The handler runs before the first server binds, so no client comes in unasked.
     let authenticator = Authenticator::start(&context)?;
-    authenticator.configure("*", |policy| policy.allow_key(client))?;
+    authenticator.configure("*", |policy| policy.allow_keys([client]))?;
 
     let server = context.socket(Router)?;
     server.secure(&Security::curve_server(secret))?;
@@ -57,7 +57,7 @@ fn serve(secret: &SecretKey, client: PublicKey) -> Result<(), Box<dyn Error>> {
         poll(&mut items, None)?;
         print_refusals(&monitor)?;
         while let Some(mut message) = server.now().recv_multipart()? {
-            let (Some(id), Some(request)) = (message.pop_front(), message.back()) else { continue };
+            let (Some(id), Some(request)) = (message.pop_front(), message.last()) else { continue };
             // What the handler has found out about the client comes with each of its messages.
             let user = request.gets("User-Id").unwrap_or_default();
             println!("{} from {user}", request.as_str().unwrap_or_default());
@@ -94,7 +94,7 @@ fn secret_of(file: &str) -> Result<SecretKey, Box<dyn Error>> {
     Ok(certificate.secret_key().ok_or("the file has no secret key")?.clone())
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
