@@ -429,9 +429,12 @@ impl Context {
 struct ContextOption {
     name: &'static str,
     number: i32,
-    get: Result<fn(&Context) -> Result<OptionValue>, &'static str>,
-    set: Result<fn(&Context, &OptionValue) -> Result<()>, &'static str>,
+    get: Result<Getter, &'static str>,
+    set: Result<Setter, &'static str>,
 }
+
+type Getter = fn(&Context) -> Result<OptionValue>;
+type Setter = fn(&Context, &OptionValue) -> Result<()>;
 
 /// A row is `"C name" = constant: conversion of the value, [getter] [setter];`.
 macro_rules! context_rows {

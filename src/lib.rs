@@ -92,7 +92,7 @@
 //!
 //! # Features
 //!
-//! `curve` (default), `draft`, `gssapi`, `pgm`, `norm`, `vmci`, `bindgen`, `system`, `bytes`: see the README.
+//! `curve` (default), `draft`, `gssapi`, `pgm`, `norm`, `vmci`, `bindgen`, `system`, `bytes`, `serde`: see the README.
 //!
 //! # License
 //!

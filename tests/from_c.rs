@@ -35,6 +35,8 @@ use common::guide::{Directory, ended};
 use common::{Process, c_program, lacks_curve, within_deadline};
 
 type Main = fn() -> Result<(), Box<dyn Error>>;
+/// A test of two programs that talk with each other.
+type Pair = fn(Side, Side);
 
 const PROGRAMS: [(&str, Main); 7] = [
     ("chat", chat::main),
@@ -85,7 +87,7 @@ fn main() -> ExitCode {
         test("options_file_names_the_line_and_the_option", options_file_names_the_line_and_the_option),
         test("options_file_shows_options_of_the_file", options_file_shows_options_of_the_file),
     ];
-    let pairs: [(&str, fn(Side, Side)); 5] = [
+    let pairs: [(&str, Pair); 5] = [
         ("notifier_sends_to_a_listener", notifier_sends_to_a_listener),
         ("chat_of_two", chat_of_two),
         ("event_loops_exchange_messages", event_loops_exchange_messages),

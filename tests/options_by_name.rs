@@ -288,3 +288,40 @@ fn draft_options_are_set_and_read_by_name() {
     socket.set_option("reconnect_stop", zmq::sockopt::ReconnectStop::CONN_REFUSED).unwrap();
     assert_eq!(socket.reconnect_stop().unwrap(), zmq::sockopt::ReconnectStop::CONN_REFUSED);
 }
+
+#[cfg(feature = "serde")]
+#[deadline::test]
+fn option_values_are_deserialized_from_each_json_type() {
+    use std::collections::BTreeMap;
+
+    let read = |json: &str| serde_json::from_str::<OptionValue>(json);
+    for (json, value) in [
+        ("true", OptionValue::Bool(true)),
+        ("7", 7.into()),
+        ("-1", OptionValue::Int(-1)),
+        ("18446744073709551615", u64::MAX.into()),
+        ("\"250ms\"", "250ms".into()),
+        ("\"\\u0041\"", "A".into()),
+        ("[0, 255]", (&[0, 255]).into()),
+        ("[]", Vec::new().into()),
+        ("null", OptionValue::None),
+    ] {
+        assert_eq!(read(json).unwrap(), value, "{json}");
+    }
+    for json in ["1.5", "{}", "[256]", "[\"a\"]"] {
+        assert!(read(json).is_err(), "{json}");
+    }
+    assert!(read("1.5").unwrap_err().to_string().contains("expected a boolean, an integer, a text, bytes or nothing"));
+
+    let file =
+        r#"{"context": {"io_threads": 2, "blocky": false}, "socket": [["router_mandatory", true], ["linger", 0]]}"#;
+    let mut file: BTreeMap<String, serde_json::Value> = serde_json::from_str(file).unwrap();
+    let of_context: BTreeMap<String, OptionValue> = serde_json::from_value(file.remove("context").unwrap()).unwrap();
+    let of_socket: Vec<(String, OptionValue)> = serde_json::from_value(file.remove("socket").unwrap()).unwrap();
+    let context = Context::new().unwrap();
+    of_context.into_iter().for_each(|(name, value)| context.set_option(&name, value).unwrap());
+    assert_eq!((context.io_threads(), context.blocky()), (2, false));
+    let socket = context.socket(zmq::Router).unwrap();
+    of_socket.into_iter().for_each(|(name, value)| socket.set_option(&name, value).unwrap());
+    assert_eq!(socket.linger().unwrap(), Some(Duration::ZERO));
+}

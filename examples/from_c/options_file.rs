@@ -34,12 +34,11 @@ use zmq::{Context, Kind, Socket};
 fn open<'a>(text: &str, context: &'a Context) -> Result<Socket<'a>, Box<dyn Error>> {
     let (mut section, mut socket) = ("", None);
     for (number, line) in (1..).zip(text.lines().map(str::trim)) {
-        let outcome = match line {
-            "" => Ok(()),
-            "[context]" | "[socket]" => Ok(section = line),
-            _ => apply(section, line, context, &mut socket),
-        };
-        outcome.map_err(|error| format!("line {number}: {error}"))?;
+        match line {
+            "" => {}
+            "[context]" | "[socket]" => section = line,
+            _ => apply(section, line, context, &mut socket).map_err(|error| format!("line {number}: {error}"))?,
+        }
     }
     socket.ok_or_else(|| "the file has no socket".into())
 }

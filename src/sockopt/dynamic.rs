@@ -90,7 +90,7 @@ fn number<N: TryFrom<i128>>(row: Row, value: &OptionValue) -> Result<N> {
 }
 
 /// A text, or `None` if it is empty.
-fn text<'a>(row: Row, value: &'a OptionValue) -> Result<Option<&'a str>> {
+fn text(row: Row, value: &OptionValue) -> Result<Option<&str>> {
     let text = match value {
         OptionValue::None => "",
         OptionValue::Text(text) => text.as_str(),

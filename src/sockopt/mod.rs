@@ -4,6 +4,8 @@
 //! [`OPTIONS`] lists the rows, for programs that show or check options.
 
 mod codec;
+#[cfg(feature = "serde")]
+mod deserialize;
 mod dynamic;
 pub(crate) mod row;
 mod special;

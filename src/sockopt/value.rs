@@ -72,12 +72,10 @@ impl OptionValue {
         if let Ok(number) = text.parse() {
             return OptionValue::Int(number);
         }
-        const UNITS: [(&str, fn(u64) -> Duration); 3] =
-            [("us", Duration::from_micros), ("ms", Duration::from_millis), ("s", Duration::from_secs)];
-        let time = UNITS.iter().find_map(|(unit, time)| {
-            let number = text.strip_suffix(unit)?.trim_end().parse().ok()?;
-            Some(time(number))
-        });
+        let number = |unit| text.strip_suffix(unit).and_then(|number| number.trim_end().parse().ok());
+        let time = (number("us").map(Duration::from_micros))
+            .or_else(|| number("ms").map(Duration::from_millis))
+            .or_else(|| number("s").map(Duration::from_secs));
         time.map_or_else(|| self.clone(), OptionValue::Duration)
     }
 

@@ -18,6 +18,7 @@ const FEATURES: &[(&str, bool)] = &[
     ("bindgen", cfg!(feature = "bindgen")),
     ("system", cfg!(feature = "system")),
     ("bytes", cfg!(feature = "bytes")),
+    ("serde", cfg!(feature = "serde")),
 ];
 
 /// A command of Cargo's, with the draft API or without, and otherwise with the features of this test.
