@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use common::{DEADLINE, TCP, context, next, skip_unless, text};
+use zmq::sockopt::OptionValue;
 use zmq::{Context, Dealer, Errno, Kind, Pull, Push, Rep, Req, Router, Socket, Stream};
 
 /// A directory that goes with the test.
@@ -117,7 +118,7 @@ fn tcp_accept_filter() {
     let context = context();
     let socket = context.socket(Rep).unwrap();
     let greeted = |filter: Option<&str>| {
-        socket.set_tcp_accept_filter(filter).unwrap();
+        socket.set_option("ZMQ_TCP_ACCEPT_FILTER", filter).unwrap();
         let endpoint = socket.bind(TCP).unwrap();
         is_greeted(TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap())
     };
@@ -133,23 +134,22 @@ fn tcp_accept_filter() {
 fn ipc_filters() {
     // SAFETY: no preconditions.
     let (uid, gid) = (unsafe { libc::getuid() }, unsafe { libc::getgid() });
-    type Set = fn(&Socket<'_, Rep>, Option<u32>) -> zmq::Result<()>;
-    let filters: [(&str, Set, u32, u32); 3] = [
-        ("uid", |socket, uid| socket.set_ipc_filter_uid(uid), uid, uid + 1),
-        ("gid", |socket, gid| socket.set_ipc_filter_gid(gid), gid, 0x7fff_fff0),
-        ("pid", |socket, pid| socket.set_ipc_filter_pid(pid), std::process::id(), std::process::id() + 1),
-    ];
+    let filters =
+        [("uid", uid, uid + 1), ("gid", gid, 0x7fff_fff0), ("pid", std::process::id(), std::process::id() + 1)];
     let directory = Directory::new("ipc-filters");
     let context = context();
-    for (name, set, own, other) in filters {
+    for (name, own, other) in filters {
         let socket = context.socket(Rep).unwrap();
         let greeted = |step: &str, filter: Option<u32>| {
-            set(&socket, filter).unwrap();
+            socket.set_option(&*format!("ipc_filter_{name}"), filter).unwrap();
             let (path, endpoint) = directory.socket(&format!("{name}-{step}"));
             socket.bind(&endpoint).unwrap();
             is_greeted(UnixStream::connect(path).unwrap())
         };
-        if skip_unless(cfg!(zmq_vendored) || set(&socket, None).is_ok(), "this libzmq cannot ask who its peer is") {
+        if skip_unless(
+            cfg!(zmq_vendored) || socket.set_option("ipc_filter_pid", OptionValue::None).is_ok(),
+            "this libzmq cannot ask who its peer is",
+        ) {
             return;
         }
         assert!(!greeted("other", Some(other)), "{name}");

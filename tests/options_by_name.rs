@@ -325,3 +325,51 @@ fn option_values_are_deserialized_from_each_json_type() {
     of_socket.into_iter().for_each(|(name, value)| socket.set_option(&name, value).unwrap());
     assert_eq!(socket.linger().unwrap(), Some(Duration::ZERO));
 }
+
+#[deadline::test]
+fn options_without_methods_are_set_and_read_by_name() {
+    let context = Context::new().unwrap();
+    let set = |name: &str, value: OptionValue, read: Option<OptionValue>| {
+        let option = zmq::sockopt::find(name).unwrap();
+        let socket = context.socket(Kind::Dealer).unwrap();
+        let outcome = socket.set_option(name, value);
+        if !option.is_available() {
+            return assert_eq!(outcome.unwrap_err().errno(), Errno::EINVAL, "{name}");
+        }
+        outcome.unwrap();
+        assert_eq!(read.is_some(), option.get, "{name}");
+        if let Some(read) = read {
+            assert_eq!(socket.option(name).unwrap(), read, "{name}");
+            assert_ne!(context.socket(Kind::Dealer).unwrap().option(name).unwrap(), read, "{name}");
+        }
+    };
+    set("ipv4only", false.into(), Some(false.into()));
+    set("tcp_accept_filter", "127.0.0.1/8".into(), None);
+    for name in ["ipc_filter_pid", "ipc_filter_uid", "ipc_filter_gid"] {
+        set(name, 1.into(), None);
+        set(name, OptionValue::None, None);
+    }
+    for name in ["vmci_buffer_size", "vmci_buffer_min_size", "vmci_buffer_max_size"] {
+        set(name, 65536.into(), None);
+    }
+    set("vmci_connect_timeout", "3s".into(), None);
+    #[cfg(feature = "draft")]
+    {
+        for name in ["wss_key_pem", "wss_cert_pem", "wss_trust_pem", "wss_hostname"] {
+            set(name, "PEM".into(), None);
+        }
+        set("wss_trust_system", true.into(), None);
+        for (name, value) in [
+            ("norm_mode", sys::ZMQ_NORM_FIXED),
+            ("norm_buffer_size", 1024),
+            ("norm_segment_size", 1200),
+            ("norm_block_size", 32),
+            ("norm_num_parity", 8),
+            ("norm_num_autoparity", 2),
+        ] {
+            set(name, value.into(), Some(value.into()));
+        }
+        set("norm_unicast_nack", true.into(), Some(true.into()));
+        set("norm_push", true.into(), Some(true.into()));
+    }
+}

@@ -16,6 +16,7 @@ use combinations::COMBINATIONS;
 #[cfg(feature = "draft")]
 use combinations::DRAFT_COMBINATIONS;
 use common::Process;
+use zmq::sockopt::OptionValue;
 use zmq::{Kind, Socket};
 
 /// Names the attack to the child.
@@ -92,7 +93,6 @@ const EXTREMES: &[Attack] = extremes! {
     set_tcp_keepalive: Some(true), Some(false);
     set_immediate: true;
     set_ipv6: true;
-    set_ipv4only: false;
     set_plain_server: true;
     set_plain_username: Some(&"u".repeat(255));
     set_plain_password: Some(&"p".repeat(255));
@@ -107,15 +107,10 @@ const EXTREMES: &[Attack] = extremes! {
     set_connect_timeout: Some(Duration::from_millis(1)), Some(AGES);
     set_tcp_maxrt: Some(Duration::from_millis(1)), Some(AGES);
     set_bindtodevice: Some("lo"), Some("nosuchdevice0"), Some("x"), Some(&"x".repeat(15));
-    set_tcp_accept_filter: Some("0.0.0.0/0"), Some("127.0.0.1/32"), Some("::1"), Some("::/0"), Some("127.0.0.1/1"), None;
-    set_ipc_filter_pid: Some(0), Some(u32::MAX), None;
-    set_ipc_filter_uid: Some(0), Some(u32::MAX), None;
-    set_ipc_filter_gid: Some(0), Some(u32::MAX), None;
     set_conflate: true;
     set_probe_router: true;
     set_gssapi_server: true;
     set_gssapi_plaintext: true;
-    set_vmci_buffer_size: u64::MAX;
 };
 
 #[cfg(feature = "draft")]
@@ -133,15 +128,40 @@ const DRAFT_EXTREMES: &[Attack] = extremes! {
     set_priority: 0, 6, 7, MOST, u32::MAX;
     set_hello_msg: [0; 1], vec![1; 1 << 20];
     set_hiccup_msg: [0; 1], vec![1; 1 << 20];
-    set_norm_buffer_size: MOST;
-    set_wss_key_pem: "no key";
 };
+
+/// Options that are set by name only: each with each value.
+const BY_NAME: Attack = ("set_option", || {
+    let values = [
+        OptionValue::None,
+        true.into(),
+        0.into(),
+        1.into(),
+        u32::MAX.into(),
+        u64::MAX.into(),
+        "0.0.0.0/0".into(),
+        "127.0.0.1/32".into(),
+        "::/0".into(),
+        "127.0.0.1/1".into(),
+        "no key".into(),
+    ];
+    let prefixes = ["ZMQ_VMCI_", "ZMQ_IPV4ONLY", "ZMQ_TCP_ACCEPT_FILTER", "ZMQ_IPC_FILTER_", "ZMQ_WSS_", "ZMQ_NORM_"];
+    for option in zmq::sockopt::OPTIONS.iter().copied().flatten() {
+        if prefixes.iter().any(|prefix| option.name.starts_with(prefix)) {
+            for value in &values {
+                println!("{} {value:?}", option.name);
+                exchange((Kind::Dealer, Kind::Dealer), &|socket| socket.set_option(option.name, value.clone()));
+            }
+        }
+    }
+});
 
 /// Values that are dangerous together, or in one order.
 fn attacks() -> Vec<Attack> {
     let all: &[&[Attack]] = &[
         EXTREMES,
         COMBINATIONS,
+        &[BY_NAME],
         #[cfg(feature = "draft")]
         DRAFT_EXTREMES,
         #[cfg(feature = "draft")]

@@ -82,7 +82,7 @@ fn every_option_is_set_at_the_limits_of_its_c_type() {
             let refused = refused.into_iter().filter(|_| row.name != "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE");
             for len in refused {
                 let outcome = set(&context.socket(kind).unwrap(), row, &vec![1; len]);
-                // Socket::set_tcp_accept_filter and its kin clear their filter by a null pointer.
+                // Filters are cleared by a null pointer.
                 if outcome != Err(Errno::EINVAL) {
                     wrong.push(format!("{} of {len} bytes on {kind}: {outcome:?}", row.name));
                 }

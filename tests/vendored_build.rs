@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{DEADLINE, eventually, in_own_process, skip_unless};
+use zmq::sockopt::OptionValue;
 use zmq::{Context, Errno, Pull, Push, Rep, Req, Socket};
 
 /// The open descriptors of this process, and what they are.
@@ -312,18 +313,15 @@ fn ipc_peers_are_filtered_by_who_they_are() {
     let gid = unsafe { libc::getegid() };
     let pid = std::process::id();
     let context = Context::new().unwrap();
-    type Set = fn(&Socket<'static, Rep>, Option<u32>) -> zmq::Result<()>;
-    let filters: [(Set, u32); 3] =
-        [(Socket::set_ipc_filter_pid, pid), (Socket::set_ipc_filter_uid, uid), (Socket::set_ipc_filter_gid, gid)];
-    for (set, own) in filters {
+    for (filter, own) in [("ipc_filter_pid", pid), ("ipc_filter_uid", uid), ("ipc_filter_gid", gid)] {
         for (wanted, greeted) in [(own, true), (own + 1, false)] {
             let server = context.owned_socket(Rep).unwrap();
-            set(&server, Some(wanted)).unwrap();
+            server.set_option(filter, wanted).unwrap();
             assert_eq!(is_greeted(&server.bind("ipc://*").unwrap()), greeted, "{wanted}");
         }
         let server = context.owned_socket(Rep).unwrap();
-        set(&server, Some(own + 1)).unwrap();
-        set(&server, None).unwrap();
+        server.set_option(filter, own + 1).unwrap();
+        server.set_option(filter, OptionValue::None).unwrap();
         assert!(is_greeted(&server.bind("ipc://*").unwrap()), "the filter was cleared");
     }
 }

@@ -73,7 +73,7 @@ impl<K> PollerEvent<K> {
 ///
 /// The cost of a wait depends on how many are ready, not on how many are registered; [`crate::poll`] asks each every time.
 /// Sockets are lent to the poller ([`Poller::add`]), and the compiler checks that it does not outlive them, or they are
-/// given to it ([`Poller::add_owned`]) and lent back by key ([`Poller::socket`]). They may be used as usual meanwhile.
+/// given to it ([`Poller::add`]) and lent back by key ([`Poller::socket`]). They may be used as usual meanwhile.
 ///
 /// A poller belongs to one thread, as the sockets in it do.
 ///

@@ -164,8 +164,52 @@ keys! { PublicKey: to_string; &PublicKey: to_string; SecretKey: to_z85; &SecretK
 impl<T: SocketType> Socket<'_, T> {
     /// Sets an option that the program learns at run time, by its name or number, to a value of any type that fits: see
     /// [`OptionValue`]. The option's own method says what it does, and this call checks the same. Options that adopt a
-    /// descriptor, or belong to one connection, have their method only.
+    /// descriptor, or belong to one connection, have their method only. These options are set here only, with their effect at the
+    /// next bind or connect:
     ///
+    /// | option | value | unless set |
+    /// | --- | --- | --- |
+    /// | `ZMQ_IPV4ONLY`: deprecated for [`Socket::set_ipv6`] | yes or no | yes |
+    /// | `ZMQ_TCP_ACCEPT_FILTER`: adds an address or a network (`address/bits`) whose tcp connections are accepted; deprecated for a ZAP handler, as the next three | text; none empties the filter | all are accepted |
+    /// | `ZMQ_IPC_FILTER_PID`, `_UID`, `_GID`: add a process, user or group whose ipc connections are accepted | number; none empties the filter | all are accepted |
+    /// | `ZMQ_VMCI_BUFFER_SIZE`, `_MIN_SIZE`, `_MAX_SIZE`: VMCI's buffers, in bytes; they cannot be read | number | the system's choice |
+    /// | `ZMQ_VMCI_CONNECT_TIMEOUT`: how long an attempt to connect may take, in milliseconds; it cannot be read | time | the system's choice |
+    ///
+    #[cfg_attr(
+        feature = "draft",
+        doc = "Draft options that are set here only, with their effect at the next bind or connect:"
+    )]
+    #[cfg_attr(feature = "draft", doc = "")]
+    #[cfg_attr(feature = "draft", doc = "| option | value | unless set |")]
+    #[cfg_attr(feature = "draft", doc = "| --- | --- | --- |")]
+    #[cfg_attr(
+        feature = "draft",
+        doc = "| `ZMQ_WSS_KEY_PEM`, `ZMQ_WSS_CERT_PEM`: the key and certificate of a wss server | PEM | none |"
+    )]
+    #[cfg_attr(
+        feature = "draft",
+        doc = "| `ZMQ_WSS_TRUST_PEM`, `ZMQ_WSS_TRUST_SYSTEM`: the certificates that a wss client trusts, and whether it trusts the system's | PEM; yes or no | none; no |"
+    )]
+    #[cfg_attr(
+        feature = "draft",
+        doc = "| `ZMQ_WSS_HOSTNAME`: the name that a wss client asks for and checks | text | none |"
+    )]
+    #[cfg_attr(
+        feature = "draft",
+        doc = "| `ZMQ_NORM_MODE`: how a NORM sender controls its rate, `ZMQ_NORM_FIXED` to `ZMQ_NORM_CCE_ECNONLY` | 0 to 4 | 1: congestion control |"
+    )]
+    #[cfg_attr(
+        feature = "draft",
+        doc = "| `ZMQ_NORM_UNICAST_NACK`, `ZMQ_NORM_PUSH`: whether receivers answer by unicast, and whether new data goes before repair | yes or no | no |"
+    )]
+    #[cfg_attr(feature = "draft", doc = "| `ZMQ_NORM_BUFFER_SIZE`: in kilobytes | 1 or more | 2048 |")]
+    #[cfg_attr(feature = "draft", doc = "| `ZMQ_NORM_SEGMENT_SIZE`: in bytes | 1 or more | 1400 |")]
+    #[cfg_attr(feature = "draft", doc = "| `ZMQ_NORM_BLOCK_SIZE`: in segments | 1 to 255 | 16 |")]
+    #[cfg_attr(
+        feature = "draft",
+        doc = "| `ZMQ_NORM_NUM_PARITY`, `ZMQ_NORM_NUM_AUTOPARITY`: parity segments of a block, and those sent without being asked | 0 to 254 | 4; 0 |"
+    )]
+    #[cfg_attr(feature = "draft", doc = "")]
     /// # Errors
     ///
     /// `EINVAL` if there is no such option, if the value has another type or is out of range, or for a socket of a kind without
@@ -192,6 +236,33 @@ impl<T: SocketType> Socket<'_, T> {
     /// # }
     /// ```
     #[doc(alias = "zmq_setsockopt")]
+    #[doc(alias = "ZMQ_VMCI_BUFFER_SIZE")]
+    #[doc(alias = "ZMQ_VMCI_BUFFER_MIN_SIZE")]
+    #[doc(alias = "ZMQ_VMCI_BUFFER_MAX_SIZE")]
+    #[doc(alias = "ZMQ_VMCI_CONNECT_TIMEOUT")]
+    #[doc(alias = "ZMQ_IPV4ONLY")]
+    #[doc(alias = "ZMQ_TCP_ACCEPT_FILTER")]
+    #[doc(alias = "ZMQ_IPC_FILTER_PID")]
+    #[doc(alias = "ZMQ_IPC_FILTER_UID")]
+    #[doc(alias = "ZMQ_IPC_FILTER_GID")]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_WSS_KEY_PEM"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_WSS_CERT_PEM"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_WSS_TRUST_PEM"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_WSS_HOSTNAME"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_WSS_TRUST_SYSTEM"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_MODE"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_UNICAST_NACK"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_BUFFER_SIZE"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_SEGMENT_SIZE"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_BLOCK_SIZE"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_NUM_PARITY"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_NUM_AUTOPARITY"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_PUSH"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_FIXED"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_CC"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_CCL"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_CCE"))]
+    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_CCE_ECNONLY"))]
     pub fn set_option<'a>(&self, option: impl Into<OptionId<'a>>, value: impl Into<OptionValue>) -> Result<()> {
         self.core().set_by_id(option.into(), &value.into())
     }

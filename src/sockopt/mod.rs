@@ -192,7 +192,8 @@ fn not_for(name: &'static str, kind: Kind) -> crate::Error {
 /// - `C type` is a [`CType`]. It does not compile with a codec of another C type, and tests/options_limits.rs tries it.
 /// - `Codec` converts the value. The getter returns `Type`, by `Codec: Get<Type>`. The setter takes `Argument`, by
 ///   `Codec: Set<Argument>`; without `, Argument` it takes `Type`.
-/// - `[]` stands for a getter or setter that the option does not have.
+/// - `[]` stands for a getter or setter that the option does not have, and `[by_name]` for one that is no method:
+///   [`crate::Socket::option`] and [`crate::Socket::set_option`] have it. tests/options_by_name.rs tries these.
 /// - `kinds` is the trait that bounds the methods, and the set of the same name. `accepted` is the set of kinds on
 ///   which libzmq accepts the option; without `(accepted)` it is every kind.
 /// - The example and the test pass `sample` to the setter, and expect `read` from the getter; without `=> read` they
@@ -274,6 +275,7 @@ macro_rules! options {
     };
 
     (@get [] $($rest:tt)*) => {};
+    (@get [by_name] $($rest:tt)*) => {};
     (
         @get [$get:ident] ($codec:ty => $ty:ty $(, $argument:ty)?) $name:literal $number:ident $kinds:ident
         { $example:expr } $(#[$meta:meta])*
@@ -298,6 +300,7 @@ macro_rules! options {
     };
 
     (@set [] $($rest:tt)*) => {};
+    (@set [by_name] $($rest:tt)*) => {};
     (@set [$set:ident] ($codec:ty => $ty:ty, $argument:ty) $($rest:tt)*) => {
         options! { @set [$set] ($codec => $argument) $($rest)* }
     };
@@ -353,6 +356,7 @@ macro_rules! options {
     (@last $default:expr) => { $default };
     (@last $default:expr, $given:expr) => { $given };
 
+    (@test [$($get:ident)?] [by_name] $($rest:tt)*) => {};
     (@test [$get:ident] [$set:ident] $name:literal $kinds:ident $sample:expr, $read:expr) => {
         #[test]
         #[allow(deprecated)]

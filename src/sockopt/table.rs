@@ -366,25 +366,17 @@ options! {
     "ZMQ_MULTICAST_MAXTPDU" = ZMQ_MULTICAST_MAXTPDU: Int by (Number<1, MAX> => u32),
         [multicast_maxtpdu] [set_multicast_maxtpdu], SocketType, 1400;
 
-    /// The size of VMCI buffers, in bytes; 0, the default, is the system's choice, 65,546 by libzmq's manual. It cannot
-    /// be read. Takes effect at the next bind or connect.
-    "ZMQ_VMCI_BUFFER_SIZE" = ZMQ_VMCI_BUFFER_SIZE: Uint64 by (Wide => u64), [] [set_vmci_buffer_size],
+    "ZMQ_VMCI_BUFFER_SIZE" = ZMQ_VMCI_BUFFER_SIZE: Uint64 by (Wide => u64), [] [by_name],
         SocketType, 65536;
 
-    /// The smallest size of VMCI buffers, in bytes; 0, the default, is the system's choice, 128 by libzmq's manual. It
-    /// cannot be read. Takes effect at the next bind or connect.
-    "ZMQ_VMCI_BUFFER_MIN_SIZE" = ZMQ_VMCI_BUFFER_MIN_SIZE: Uint64 by (Wide => u64), [] [set_vmci_buffer_min_size],
+    "ZMQ_VMCI_BUFFER_MIN_SIZE" = ZMQ_VMCI_BUFFER_MIN_SIZE: Uint64 by (Wide => u64), [] [by_name],
         SocketType, 128;
 
-    /// The largest size of VMCI buffers, in bytes; 0, the default, is the system's choice, 262,144 by libzmq's manual.
-    /// It cannot be read. Takes effect at the next bind or connect.
-    "ZMQ_VMCI_BUFFER_MAX_SIZE" = ZMQ_VMCI_BUFFER_MAX_SIZE: Uint64 by (Wide => u64), [] [set_vmci_buffer_max_size],
+    "ZMQ_VMCI_BUFFER_MAX_SIZE" = ZMQ_VMCI_BUFFER_MAX_SIZE: Uint64 by (Wide => u64), [] [by_name],
         SocketType, 262_144;
 
-    /// How long an attempt to connect over VMCI may take, in milliseconds; `None`, the default, is the system's choice.
-    /// It cannot be read. Takes effect at the next connect.
     "ZMQ_VMCI_CONNECT_TIMEOUT" = ZMQ_VMCI_CONNECT_TIMEOUT: Int by (OrDefault<Milliseconds> => Option<Duration>),
-        [] [set_vmci_connect_timeout], SocketType, Some(Duration::from_secs(3));
+        [] [by_name], SocketType, Some(Duration::from_secs(3));
 
     /// The type of the socket's own GSSAPI principal: host-based unless set. Takes effect at the next bind or connect.
     "ZMQ_GSSAPI_PRINCIPAL_NAMETYPE" = ZMQ_GSSAPI_PRINCIPAL_NAMETYPE: Int by (GssapiNameType => GssapiNameType),
@@ -401,31 +393,17 @@ options! {
     "ZMQ_BINDTODEVICE" = ZMQ_BINDTODEVICE: Text(15) by (Text<15> => Option<String>, Option<&str>),
         [bindtodevice] [set_bindtodevice], SocketType, Some("lo") => Some("lo".to_owned());
 
-    /// Whether the socket speaks only IPv4: yes unless set. Takes effect at the next bind or connect.
-    #[deprecated = "use set_ipv6 with the opposite value"]
-    "ZMQ_IPV4ONLY" = ZMQ_IPV4ONLY: Int by (Flag => bool), [ipv4only] [set_ipv4only], SocketType, false;
+    "ZMQ_IPV4ONLY" = ZMQ_IPV4ONLY: Int by (Flag => bool), [by_name] [by_name], SocketType, false;
 
-    /// Adds an address, or a network as `address/bits`, to the filter of tcp connections. An empty filter, the default,
-    /// accepts all; `None` empties it. Takes effect at the next bind.
-    #[deprecated = "libzmq recommends a ZAP handler"]
     "ZMQ_TCP_ACCEPT_FILTER" = ZMQ_TCP_ACCEPT_FILTER: Text(254) by (CText<254> => Option<&str>),
-        [] [set_tcp_accept_filter], SocketType, Some("127.0.0.1/8");
+        [] [by_name], SocketType, Some("127.0.0.1/8");
 
-    /// Adds a process to the filter of ipc connections. An empty filter, the default, accepts all; `None` empties it.
-    /// Takes effect at the next bind.
-    #[deprecated = "libzmq recommends a ZAP handler"]
-    "ZMQ_IPC_FILTER_PID" = ZMQ_IPC_FILTER_PID: Uint32 by (Filter => Option<u32>), [] [set_ipc_filter_pid],
+    "ZMQ_IPC_FILTER_PID" = ZMQ_IPC_FILTER_PID: Uint32 by (Filter => Option<u32>), [] [by_name],
         SocketType, Some(1);
 
-    /// Adds a user to the filter of ipc connections. An empty filter, the default, accepts all; `None` empties it.
-    /// Takes effect at the next bind.
-    #[deprecated = "libzmq recommends a ZAP handler"]
-    "ZMQ_IPC_FILTER_UID" = ZMQ_IPC_FILTER_UID: Uint32 by (Filter => Option<u32>), [] [set_ipc_filter_uid],
+    "ZMQ_IPC_FILTER_UID" = ZMQ_IPC_FILTER_UID: Uint32 by (Filter => Option<u32>), [] [by_name],
         SocketType, Some(0);
 
-    /// Adds a group to the filter of ipc connections. An empty filter, the default, accepts all; `None` empties it.
-    /// Takes effect at the next bind.
-    #[deprecated = "libzmq recommends a ZAP handler"]
-    "ZMQ_IPC_FILTER_GID" = ZMQ_IPC_FILTER_GID: Uint32 by (Filter => Option<u32>), [] [set_ipc_filter_gid],
+    "ZMQ_IPC_FILTER_GID" = ZMQ_IPC_FILTER_GID: Uint32 by (Filter => Option<u32>), [] [by_name],
         SocketType, Some(0);
 }

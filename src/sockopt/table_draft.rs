@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::codec::{AnyBytes, Flag, Latch, MAX, Number, OrOff, Text, Time};
 use super::kinds::accepted;
 use super::options;
-use super::types::{NormMode, ReconnectStop, RouterNotify};
+use super::types::{ReconnectStop, RouterNotify};
 use crate::security::secret::SecretText;
 
 /// The largest batch of an engine: libzmq allocates one for each connection, and aborts if that fails.
@@ -63,24 +63,19 @@ options! {
     "ZMQ_OUT_BATCH_SIZE" = ZMQ_OUT_BATCH_SIZE: Int by (Number<1, LARGEST_BATCH> => u32),
         [out_batch_size] [set_out_batch_size], SocketType, 4096;
 
-    /// The private key of a wss server, as PEM: none unless set. Takes effect at the next bind. Draft.
-    "ZMQ_WSS_KEY_PEM" = ZMQ_WSS_KEY_PEM: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [set_wss_key_pem],
+    "ZMQ_WSS_KEY_PEM" = ZMQ_WSS_KEY_PEM: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [by_name],
         SocketType, b"PEM";
 
-    /// The certificate of a wss server, as PEM: none unless set. Takes effect at the next bind. Draft.
-    "ZMQ_WSS_CERT_PEM" = ZMQ_WSS_CERT_PEM: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [set_wss_cert_pem],
+    "ZMQ_WSS_CERT_PEM" = ZMQ_WSS_CERT_PEM: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [by_name],
         SocketType, b"PEM";
 
-    /// The certificates that a wss client trusts, as PEM: none unless set. Takes effect at the next connect. Draft.
     "ZMQ_WSS_TRUST_PEM" = ZMQ_WSS_TRUST_PEM: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>),
-        [] [set_wss_trust_pem], SocketType, b"PEM";
+        [] [by_name], SocketType, b"PEM";
 
-    /// The name that a wss client asks for and checks: none unless set. Takes effect at the next connect. Draft.
-    "ZMQ_WSS_HOSTNAME" = ZMQ_WSS_HOSTNAME: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [set_wss_hostname],
+    "ZMQ_WSS_HOSTNAME" = ZMQ_WSS_HOSTNAME: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [by_name],
         SocketType, b"example.org";
 
-    /// Whether a wss client trusts the system's certificates: no unless set. Takes effect at the next connect. Draft.
-    "ZMQ_WSS_TRUST_SYSTEM" = ZMQ_WSS_TRUST_SYSTEM: Int by (Flag => bool), [] [set_wss_trust_system], SocketType, true;
+    "ZMQ_WSS_TRUST_SYSTEM" = ZMQ_WSS_TRUST_SYSTEM: Int by (Flag => bool), [] [by_name], SocketType, true;
 
     /// Whether only the first part of a multipart message can be a subscription: no unless set. Takes effect at once.
     /// Draft.
@@ -123,39 +118,26 @@ options! {
     "ZMQ_TOPICS_COUNT" = ZMQ_TOPICS_COUNT: Int by (Number<0, MAX> => u32), [topics_count] [],
         TopicKind (accepted::TOPIC), 0;
 
-    /// How a NORM sender controls its rate: congestion control unless set. Takes effect at the next bind or connect.
-    /// Draft.
-    "ZMQ_NORM_MODE" = ZMQ_NORM_MODE: Int by (NormMode => NormMode), [norm_mode] [set_norm_mode],
-        SocketType, NormMode::Fixed;
+    "ZMQ_NORM_MODE" = ZMQ_NORM_MODE: Int by (Number<0, 4> => u32), [by_name] [by_name],
+        SocketType, 0;
 
-    /// Whether NORM receivers answer by unicast: no unless set. Takes effect at the next bind or connect. Draft.
-    "ZMQ_NORM_UNICAST_NACK" = ZMQ_NORM_UNICAST_NACK: Int by (Flag => bool), [norm_unicast_nack] [set_norm_unicast_nack],
+    "ZMQ_NORM_UNICAST_NACK" = ZMQ_NORM_UNICAST_NACK: Int by (Flag => bool), [by_name] [by_name],
         SocketType, true;
 
-    /// The size of NORM's buffers, in kilobytes: 2048 unless set, at least 1. Takes effect at the next bind or connect.
-    /// Draft.
     "ZMQ_NORM_BUFFER_SIZE" = ZMQ_NORM_BUFFER_SIZE: Int by (Number<1, MAX> => u32),
-        [norm_buffer_size] [set_norm_buffer_size], SocketType, 1024;
+        [by_name] [by_name], SocketType, 1024;
 
-    /// The payload of a NORM segment, in bytes: 1400 unless set, at least 1. Takes effect at the next bind or connect.
-    /// Draft.
     "ZMQ_NORM_SEGMENT_SIZE" = ZMQ_NORM_SEGMENT_SIZE: Int by (Number<1, MAX> => u32),
-        [norm_segment_size] [set_norm_segment_size], SocketType, 1200;
+        [by_name] [by_name], SocketType, 1200;
 
-    /// How many segments a NORM block has: 16 unless set, 1 to 255. Takes effect at the next bind or connect. Draft.
     "ZMQ_NORM_BLOCK_SIZE" = ZMQ_NORM_BLOCK_SIZE: Int by (Number<1, 255> => u32),
-        [norm_block_size] [set_norm_block_size], SocketType, 32;
+        [by_name] [by_name], SocketType, 32;
 
-    /// How many parity segments a NORM block has: 4 unless set, 0 to 254. Takes effect at the next bind or connect.
-    /// Draft.
     "ZMQ_NORM_NUM_PARITY" = ZMQ_NORM_NUM_PARITY: Int by (Number<0, 254> => u32),
-        [norm_num_parity] [set_norm_num_parity], SocketType, 8;
+        [by_name] [by_name], SocketType, 8;
 
-    /// How many parity segments NORM sends without being asked: 0 unless set, up to 254. Takes effect at the next bind
-    /// or connect. Draft.
     "ZMQ_NORM_NUM_AUTOPARITY" = ZMQ_NORM_NUM_AUTOPARITY: Int by (Number<0, 254> => u32),
-        [norm_num_autoparity] [set_norm_num_autoparity], SocketType, 2;
+        [by_name] [by_name], SocketType, 2;
 
-    /// Whether NORM prefers new data to repair: no unless set. Takes effect at the next bind or connect. Draft.
-    "ZMQ_NORM_PUSH" = ZMQ_NORM_PUSH: Int by (Flag => bool), [norm_push] [set_norm_push], SocketType, true;
+    "ZMQ_NORM_PUSH" = ZMQ_NORM_PUSH: Int by (Flag => bool), [by_name] [by_name], SocketType, true;
 }

@@ -36,23 +36,6 @@ enumeration! {
 }
 
 #[cfg(feature = "draft")]
-enumeration! {
-    /// How a NORM sender controls its rate. Draft.
-    NormMode {
-        /// The fixed rate of `ZMQ_RATE`.
-        Fixed = ZMQ_NORM_FIXED "ZMQ_NORM_FIXED",
-        /// Congestion control.
-        Cc = ZMQ_NORM_CC "ZMQ_NORM_CC",
-        /// Congestion control for lossy networks.
-        Ccl = ZMQ_NORM_CCL "ZMQ_NORM_CCL",
-        /// Congestion control by explicit notification too.
-        Cce = ZMQ_NORM_CCE "ZMQ_NORM_CCE",
-        /// Congestion control by explicit notification only.
-        CceEcnOnly = ZMQ_NORM_CCE_ECNONLY "ZMQ_NORM_CCE_ECNONLY",
-    }
-}
-
-#[cfg(feature = "draft")]
 bit_set! {
     /// The events of peers that a ROUTER reports. Draft.
     RouterNotify(c_int) {

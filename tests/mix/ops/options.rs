@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use zmq::sockopt::{OPTIONS, OptionInfo, OptionValue};
 use zmq::{PublicKey, SecretKey, Socket};
 
 use super::{Row, Thread, row};
@@ -9,6 +10,7 @@ use crate::rng::Rng;
 
 pub const ROWS: &[Row] = &[
     row("set-option", 40, set_option),
+    row("set-by-name", 2, set_by_name),
     row("subscribe", 15, subscribe),
     row("secure", 3, secure),
     row("set-metadata", 1, set_metadata),
@@ -93,16 +95,7 @@ const SETTERS: &[Setter] = setters! {
     set_xpub_verboser: true, false;
     set_connect_timeout: None, Some(ms(1)), Some(ms(100));
     set_tcp_maxrt: None, Some(ms(100));
-    set_vmci_buffer_size: 65536;
-    set_vmci_buffer_min_size: 128;
-    set_vmci_buffer_max_size: 65536;
-    set_vmci_connect_timeout: None;
     set_bindtodevice: None, Some("lo");
-    set_ipv4only: true, false;
-    set_tcp_accept_filter: None, Some("127.0.0.1"), Some("10.0.0.0/8");
-    set_ipc_filter_pid: None, Some(1);
-    set_ipc_filter_uid: None, Some(0);
-    set_ipc_filter_gid: None, Some(0);
 };
 
 #[cfg(not(feature = "draft"))]
@@ -120,11 +113,6 @@ const DRAFT_SETTERS: &[Setter] = setters! {
     set_socks_password: None, Some("secret");
     set_in_batch_size: 64, 65, 8192;
     set_out_batch_size: 1, 64, 8192;
-    set_wss_key_pem: "PEM";
-    set_wss_cert_pem: "PEM";
-    set_wss_trust_pem: "PEM";
-    set_wss_hostname: "localhost";
-    set_wss_trust_system: true;
     set_only_first_subscribe: true, false;
     set_reconnect_stop: zmq::sockopt::ReconnectStop::CONN_REFUSED, zmq::sockopt::ReconnectStop::AFTER_DISCONNECT;
     set_hello_msg: "", "hello", [7; 100];
@@ -133,14 +121,6 @@ const DRAFT_SETTERS: &[Setter] = setters! {
     set_busy_poll: None, Some(Duration::from_micros(1));
     set_xsub_verbose_unsubscribe: true, false;
     set_priority: 0, 6;
-    set_norm_mode: zmq::sockopt::NormMode::Fixed;
-    set_norm_unicast_nack: true;
-    set_norm_buffer_size: 1024;
-    set_norm_segment_size: 1200;
-    set_norm_block_size: 32;
-    set_norm_num_parity: 8;
-    set_norm_num_autoparity: 2;
-    set_norm_push: true;
 };
 
 /// The names of the setters.
@@ -154,6 +134,29 @@ fn set_option(thread: &mut Thread<'_>, rng: &mut Rng) {
     if let Some(socket) = thread.socket(rng) {
         set(socket, rng);
     }
+}
+
+/// An option that has no setter.
+fn set_by_name(thread: &mut Thread<'_>, rng: &mut Rng) {
+    let rows: Vec<_> =
+        OPTIONS.iter().copied().flatten().filter(|option| option.set && is_set_by_name(option)).collect();
+    let value: OptionValue = match rng.below(6) {
+        0 => OptionValue::None,
+        1 => rng.coin().into(),
+        2 => 1.into(),
+        3 => 65536.into(),
+        4 => "127.0.0.1".into(),
+        _ => "10.0.0.0/8".into(),
+    };
+    let name = rng.pick(&rows).name;
+    let _ = thread.socket(rng).map(|socket| (socket.set_option(name, value), socket.option(name)));
+}
+
+/// Whether an option is set by [`Socket::set_option`] only.
+pub fn is_set_by_name(option: &OptionInfo) -> bool {
+    ["ZMQ_VMCI_", "ZMQ_IPV4ONLY", "ZMQ_TCP_ACCEPT_FILTER", "ZMQ_IPC_FILTER_", "ZMQ_WSS_", "ZMQ_NORM_"]
+        .iter()
+        .any(|prefix| option.name.starts_with(prefix))
 }
 
 fn subscribe(thread: &mut Thread<'_>, rng: &mut Rng) {
