@@ -25,7 +25,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
 use zmq::PublicKey;
@@ -130,13 +130,14 @@ fn start(side: Side, name: &'static str, args: &[&str]) -> Process {
 
 /// A program in C, compiled once.
 fn c(name: &'static str) -> PathBuf {
-    static COMPILED: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
-    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    static COMPILED: Mutex<BTreeMap<&str, Arc<OnceLock<PathBuf>>>> = Mutex::new(BTreeMap::new());
+    // Several are compiled at once.
+    let program = COMPILED.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default().clone();
     let source = match name {
         "curve" => "curve.c".to_owned(),
         _ => format!("../from_c/{name}.c"),
     };
-    compiled.entry(name).or_insert_with(|| c_program(&source)).clone()
+    program.get_or_init(|| c_program(&source)).clone()
 }
 
 /// The endpoint that a program has bound.
