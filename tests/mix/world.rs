@@ -59,9 +59,12 @@ pub struct World {
     /// Whether each operation is printed.
     pub trace: bool,
     next: AtomicU32,
-    /// The operation that each thread is in.
-    places: Vec<Mutex<String>>,
+    places: Places,
 }
+
+/// The operation that each thread is in, and since when; none before the first one and after the last one. The last place is
+/// that of the thread that runs the program.
+type Places = Arc<[Mutex<Option<(String, Instant)>>]>;
 
 impl World {
     /// A number that nothing else of this run has.
@@ -82,7 +85,11 @@ impl World {
 
     pub fn enter(&self, thread: usize, place: String) {
         self.note(format_args!("{thread}: {place}"));
-        *self.places[thread].lock().unwrap_or_else(PoisonError::into_inner) = place;
+        *self.places[thread].lock().unwrap_or_else(PoisonError::into_inner) = Some((place, Instant::now()));
+    }
+
+    fn leave(&self, thread: usize) {
+        *self.places[thread].lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub fn add_endpoint(&self, rng: &mut Rng, endpoint: String) {
@@ -160,22 +167,17 @@ fn context(draw: u32) -> (Context, Option<Authenticator>) {
     (context, authenticator)
 }
 
-/// The place of a thread that has made its calls.
-const LAST: &str = "dropping what is left";
-
-/// Ends the process if it does not end by itself in time, and says where its threads are.
-fn watch(world: &Arc<World>, done: Arc<AtomicBool>) {
-    let world = Arc::downgrade(world);
-    let places = move || -> String {
-        let Some(world) = world.upgrade() else { return "ending the context".to_owned() };
-        let places = world.places.iter().map(|place| place.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        places.filter(|place| !place.is_empty() && place != LAST).collect::<Vec<_>>().join("; ")
+/// Ends the process if an operation does not end in time, and names each that is late.
+fn watch(places: Places, done: Arc<AtomicBool>) {
+    let late = move |place: &Mutex<Option<(String, Instant)>>| {
+        let place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        place.as_ref().filter(|(_, since)| since.elapsed() > within() * 2).map(|(name, _)| name.clone())
     };
     thread::spawn(move || {
-        let end = Instant::now() + within() * 2;
         while !done.load(Ordering::SeqCst) {
-            if Instant::now() > end {
-                fault(&format!("hung: {}", places()));
+            let hung: Vec<String> = places.iter().filter_map(late).collect();
+            if !hung.is_empty() {
+                fault(&format!("hung: {}", hung.join("; ")));
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -187,6 +189,7 @@ pub fn run(program: &Program, trace: bool) {
     let directory = std::env::temp_dir().join(format!("zmq-mix-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a directory");
     let (context, authenticator) = context(program.context);
+    let places: Places = (0..program.threads.len() + 1).map(|_| Mutex::default()).collect();
     let world = Arc::new(World {
         context,
         authenticator,
@@ -198,10 +201,10 @@ pub fn run(program: &Program, trace: bool) {
         directory: directory.clone(),
         trace,
         next: AtomicU32::new(1),
-        places: (0..program.threads.len() + 1).map(|_| Mutex::default()).collect(),
+        places: places.clone(),
     });
     let done = Arc::new(AtomicBool::new(false));
-    watch(&world, done.clone());
+    watch(places, done.clone());
     thread::scope(|scope| {
         for (number, ops) in program.threads.iter().enumerate() {
             let world = &world;
@@ -215,7 +218,9 @@ pub fn run(program: &Program, trace: bool) {
                         fault(&format!("{} panicked", op.row.name));
                     }
                 }
-                world.enter(number, LAST.to_owned());
+                world.enter(number, "dropping what is left".to_owned());
+                drop(thread);
+                world.leave(number);
             });
         }
     });

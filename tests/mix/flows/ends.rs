@@ -34,12 +34,20 @@ impl Sender<'_> {
             let mut parts = parts;
             let mut message = parts.pop_front().expect("one part");
             if rng.coin() {
-                return Ok(self.socket.send_to_group(group, message)?);
+                return in_time("send_to_group", self.socket.within(within()).send_to_group(group, message)?);
             }
             message.set_group(group)?;
             return send(self.socket, rng, message.into());
         }
         send(self.socket, rng, parts)
+    }
+}
+
+/// The outcome of a send that has waited for room.
+fn in_time<M>(call: &str, sent: TrySend<M>) -> Result {
+    match sent {
+        TrySend::Sent => Ok(()),
+        TrySend::WouldBlock(_) => Err(Stop::Fault(format!("{call}: there was no room"))),
     }
 }
 
@@ -49,22 +57,25 @@ pub fn send(socket: &Socket<'static>, rng: &mut Rng, mut parts: Multipart) -> Re
     let count = parts.len();
     let single = count == 1;
     match rng.below(if single { 6 } else { 3 }) {
-        0 => return Ok(socket.send_multipart(parts)?),
+        0 => return in_time("send_multipart", socket.within(within()).send_multipart(parts)?),
         1 if !is_thread_safe(socket.kind()) => {
             while let Some(part) = parts.pop_front() {
                 match (parts.is_empty(), rng.coin()) {
-                    (false, true) => socket.send_more(part)?,
+                    (false, true) => in_time("send_more", socket.within(within()).send_more(part)?)?,
                     (false, false) => {
                         if let TrySend::WouldBlock(part) = socket.now().send_more(part)? {
-                            socket.send_more(part)?;
+                            in_time("send_more", socket.within(within()).send_more(part)?)?;
                         }
                     }
-                    (true, _) => socket.send(part)?,
+                    (true, _) => in_time("send", socket.within(within()).send(part)?)?,
                 }
             }
             return Ok(());
         }
-        3 => return Ok(socket.send(parts.pop_front().expect("one part"))?),
+        3 => {
+            let part = parts.pop_front().expect("one part");
+            return in_time("send", socket.within(within()).send(part)?);
+        }
         _ => {}
     }
     let timed = rng.coin();
