@@ -21,6 +21,7 @@ mod engine;
 mod greetings;
 #[cfg(target_os = "linux")]
 mod gssapi;
+mod handover;
 mod lb_fq;
 #[cfg(feature = "draft")]
 mod mailbox_safe;
