@@ -1,6 +1,7 @@
 //! req.cpp, pair.cpp, and channel.cpp like it: peers that leave in the middle of a message, return, or come second.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use zmq::monitor::Events;
@@ -45,6 +46,34 @@ fn req_ends_a_request_whose_peer_left_with_the_last_part() {
             assert_eq!(client.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a reply"), "reply");
         }
     }
+}
+
+/// The first frame of a reply met the mark, and the session waited for the second one. The first frame came again once there
+/// was room, and the session gave the connection up for good.
+#[deadline::test(patches = [64])]
+fn req_receives_a_reply_that_has_waited_for_room() {
+    let context = context();
+    let client = context.socket(Req).unwrap();
+    client.set_req_correlate(true).unwrap();
+    client.set_req_relaxed(true).unwrap();
+    client.set_rcvhwm(1).unwrap();
+    let listener = listener();
+    let mut server = peer(&client, &listener, "ROUTER");
+    let request = |server: &mut TcpStream, text: &str| {
+        client.send(text).unwrap();
+        // The id, the empty frame and the text.
+        let mut frames = vec![0; 6 + 2 + 2 + text.len()];
+        server.read_exact(&mut frames).unwrap();
+        frames
+    };
+    let first = request(&mut server, "first");
+    let second = request(&mut server, "second");
+    // The first reply fills the pipe. It can be received only after the session has met the second one.
+    server.write_all(&[first, second].concat()).unwrap();
+    assert_eq!(client.within(RECV_TIMEOUT).recv_msg().unwrap().expect("the second reply"), "second");
+    let third = request(&mut server, "third");
+    server.write_all(&third).unwrap();
+    assert_eq!(client.within(RECV_TIMEOUT).recv_msg().unwrap().expect("the third reply"), "third");
 }
 
 /// The next peer received the rest of the message as a message of its own.
