@@ -143,6 +143,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0060-router-message-of-freed-pipe"
     "0061-generated-routing-id-in-use"
     "0062-router-handover-of-full-pipe"
+    "0063-pgm-restart-without-room"
     "0064-req-reply-id-at-mark"
     "0065-curve-client-hello-leak"
     "0066-content-alignment"

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
-use zmq::Sub;
+use zmq::{Context, Socket, Sub};
 
-use crate::common::{DEADLINE, context, eventually, skip_unless};
-use crate::context_ends_if_the_port_is_taken;
+use crate::common::{context, eventually, skip_unless};
+use crate::{RECV_TIMEOUT, context_ends_if_the_port_is_taken};
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 192, 7, 13);
 const ORIGINAL_DATA: u8 = 4;
@@ -89,11 +89,8 @@ fn checksum(packet: &[u8]) -> u16 {
     !((sum & 0xffff) + (sum >> 16)) as u16
 }
 
-/// libzmq asserted that a packet has content, is in one piece, and has the offset of a message in it.
-#[deadline::test(patches = [78])]
-fn malformed_packets_to_a_group_are_dropped() {
-    let Some(interface) = usable() else { return };
-    let context = context();
+/// A SUB that has received its first message from a sender, and may receive more of the same.
+fn receiving(context: &Context, interface: Ipv4Addr) -> (Socket<'_, Sub>, Sender) {
     // OpenPGM refuses a port that another socket has, whatever its options are.
     let port = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port();
     let sub = context.socket(Sub).unwrap();
@@ -104,6 +101,28 @@ fn malformed_packets_to_a_group_are_dropped() {
         sender.send_message("first");
         sub.within(Duration::from_millis(10)).recv_msg().unwrap().is_some()
     });
+    (sub, sender)
+}
+
+/// Receives the next message that is not one of [`receiving`].
+#[track_caller]
+fn next_but_first(sub: &Socket<'_, Sub>, expected: &[u8]) {
+    loop {
+        let message = sub.within(RECV_TIMEOUT).recv_msg().unwrap();
+        let message = message.unwrap_or_else(|| panic!("nothing arrives instead of {expected:?}"));
+        if message == expected {
+            break;
+        }
+        assert_eq!(message, "first", "instead of {expected:?}");
+    }
+}
+
+/// libzmq asserted that a packet has content, is in one piece, and has the offset of a message in it.
+#[deadline::test(patches = [78])]
+fn malformed_packets_to_a_group_are_dropped() {
+    let Some(interface) = usable() else { return };
+    let context = context();
+    let (sub, mut sender) = receiving(&context, interface);
     let behind_the_end = [0, 9, 2, 0, b'x'];
     type Malformed<'a> = (&'a str, &'a dyn Fn(&mut Sender));
     let malformed: [Malformed<'_>; 4] = [
@@ -119,15 +138,29 @@ fn malformed_packets_to_a_group_are_dropped() {
     for (what, malformed) in malformed.iter().chain(malformed.iter().rev()) {
         malformed(&mut sender);
         sender.send_message(what);
-        loop {
-            let message =
-                sub.within(DEADLINE).recv_msg().unwrap().unwrap_or_else(|| panic!("nothing arrives after {what}"));
-            if message == *what {
-                break;
-            }
-            assert_eq!(message, "first");
-        }
+        next_but_first(&sub, what.as_bytes());
     }
+}
+
+/// A changed mark makes the receiver try again. libzmq asserted that its message has room then.
+#[deadline::test(patches = [63])]
+fn sub_at_its_mark_receives_from_a_group_when_its_mark_is_set() {
+    const MESSAGES: u8 = 20;
+    let Some(interface) = usable() else { return };
+    let context = context();
+    let (sub, mut sender) = receiving(&context, interface);
+    sub.set_rcvhwm(1).unwrap();
+    let frames = (0..MESSAGES).flat_map(|number| [2, 0, number]);
+    sender.send(&[], &[0, 0].into_iter().chain(frames).collect::<Vec<u8>>());
+    for number in 0..MESSAGES {
+        // Unless all are received, the next message waits for room.
+        for _ in 0..10 {
+            sub.set_rcvhwm(1).unwrap();
+        }
+        next_but_first(&sub, &[number]);
+    }
+    sender.send_message("last");
+    next_but_first(&sub, b"last");
 }
 
 /// libzmq asserted that OpenPGM can open its sockets.
