@@ -258,8 +258,8 @@ options! {
         SocketType, "global" => Some("global".to_owned());
 
     /// Whether a new peer gets a routing id that another peer has, and the old peer is disconnected: no unless set,
-    /// which ignores the new peer. The ROUTER receives first what the old connection has brought; a libzmq without the
-    /// patch 1044 loses it. Takes effect at once.
+    /// which ignores the new peer. The ROUTER receives what the old connection has brought before what the new one
+    /// brings, for up to 100 old connections at a time; a libzmq without the patch 1044 loses it. Takes effect at once.
     "ZMQ_ROUTER_HANDOVER" = ZMQ_ROUTER_HANDOVER: Int by (Flag => bool), [] [set_router_handover],
         RouterKind (accepted::ROUTER), true;
 

@@ -191,3 +191,95 @@ fn router_with_handover_receives_what_the_old_connection_has_brought() {
         context.terminate(DEADLINE).unwrap();
     }
 }
+
+/// What was taken from old connections came before all else: other peers waited for as long as one came back and sent.
+#[deadline::test(patches = [1029, 1044])]
+fn router_with_handover_serves_other_peers_beside_one_that_keeps_coming_back() {
+    const VISITS: u8 = 20;
+    const MESSAGES: u8 = 10;
+    let context = context();
+    let (router, bound) = router(&context, "inproc://router");
+    let other = dealer(&context, "other", &bound);
+    for number in 0..VISITS / 2 {
+        other.send([number]).unwrap();
+    }
+    let mut dealers = Vec::new();
+    let (mut of_other, mut of_peer) = (Vec::new(), Vec::new());
+    let mut receive = || {
+        let Some(message) = router.now().recv_multipart().unwrap() else { return None };
+        let of = if message[0] == "other" { &mut of_other } else { &mut of_peer };
+        of.push(message[1].to_vec());
+        Some(of_other.len())
+    };
+    let mut served = None;
+    for visit in 0..VISITS {
+        let dealer = dealer(&context, "peer", &bound);
+        for number in 0..MESSAGES {
+            dealer.send([visit, number]).unwrap();
+        }
+        dealers.push(dealer);
+        router.events().unwrap();
+        // The peer brings more than is received until it comes again.
+        for _ in 0..MESSAGES / 2 {
+            served = receive();
+        }
+    }
+    assert_eq!(served, Some(usize::from(VISITS / 2)), "messages of the other peer");
+    while receive().is_some() {}
+    let sent = (0..VISITS).flat_map(|visit| (0..MESSAGES).map(move |number| vec![visit, number]));
+    assert!(sent.eq(of_peer));
+    assert!((0..VISITS / 2).map(|number| vec![number]).eq(of_other));
+}
+
+/// A peer that came back again and again filled the memory with what it had brought.
+#[deadline::test(patches = [1029, 1044])]
+fn router_with_handover_keeps_what_a_hundred_old_connections_have_brought() {
+    const KEPT: u8 = 100;
+    const LAST: u8 = KEPT + 20;
+    let context = context();
+    let (router, bound) = router(&context, "inproc://router");
+    let mut dealers = Vec::new();
+    for round in 0..3 {
+        for number in 0..=LAST {
+            let dealer = dealer(&context, "peer", &bound);
+            dealer.send([number]).unwrap();
+            router.events().unwrap();
+            dealers.push(dealer);
+        }
+        // The first message is read ahead, and the last connection lives.
+        for number in (0..=KEPT).chain([LAST]) {
+            let message = router.now().recv_multipart().unwrap();
+            let message = message.unwrap_or_else(|| panic!("round {round}: no message {number}"));
+            assert_eq!((&message[0], &message[1]), (&"peer".into(), &[number].into()), "round {round}");
+        }
+        assert_eq!(router.now().recv_multipart().unwrap(), None);
+    }
+}
+
+/// The mark that the pipe had when its messages arrived was a higher one.
+#[deadline::test(patches = [1029, 1044])]
+fn router_with_handover_receives_what_came_before_its_mark_was_lowered() {
+    let context = context();
+    let (router, bound) = router(&context, "inproc://router");
+    router.set_rcvhwm(100).unwrap();
+    let connect = || {
+        let dealer = context.socket(Dealer).unwrap();
+        dealer.set_sndhwm(1).unwrap();
+        dealer.set_routing_id("peer").unwrap();
+        dealer.connect(&bound).unwrap();
+        dealer
+    };
+    let old = connect();
+    for number in 0..50 {
+        old.send([number]).unwrap();
+    }
+    router.events().unwrap();
+    router.set_rcvhwm(1).unwrap();
+    let new = connect();
+    new.send([50]).unwrap();
+    process_commands(&router);
+    for number in 0..=50 {
+        let message = router.within(RECV_TIMEOUT).recv_multipart().unwrap();
+        assert_eq!(message.unwrap_or_else(|| panic!("no message {number}"))[1], [number]);
+    }
+}
