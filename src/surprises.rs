@@ -96,6 +96,15 @@
 //! # }
 //! ```
 //!
+//! ## A PAIR that never receives keeps its peer from coming back
+//!
+//! The peer of a PAIR or CHANNEL sends as many messages as the receive mark of the other end, leaves and comes back. The
+//! new connection is made, and gets nothing that the other end sends.
+//!
+//! - Why: a connection at its receive mark is not read, so that its end is not seen. The new connection waits for it.
+//! - Do: receive what comes, also if the program needs none of it. If the peer never sends, use PUSH and PULL. A libzmq
+//!   without the patch 0090 ignores the new connection for good.
+//!
 //! ## Heartbeats are answered by a program that hangs
 //!
 //! [`Socket::set_heartbeat_ivl`] reports no lost peer while the peer's program hangs or does not use its socket.

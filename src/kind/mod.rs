@@ -210,7 +210,8 @@ macro_rules! kinds {
 
 kinds! {
     /// One peer, both ways: two threads of a program. A second peer waits until the first one has left; a libzmq without
-    /// the patch 0090 ignores it for good.
+    /// the patch 0090 ignores it for good. An end that never receives
+    /// [may not see that](crate::surprises#a-pair-that-never-receives-keeps-its-peer-from-coming-back).
     Pair = ZMQ_PAIR, "ZMQ_PAIR", CanSend CanRecv CanMultipart HasFd;
     /// Sends each message to every subscriber with a matching prefix; never waits, drops for those that are full.
     ///
@@ -275,7 +276,7 @@ kinds! {
     /// A [`Server`] among its like: numbers those that connect to it and those that it connects to. For any thread. Draft.
     Peer = ZMQ_PEER, "ZMQ_PEER", CanSend CanRecv CanSendToPeer CanConnectPeer ThreadSafe;
     #[cfg(feature = "draft")]
-    /// One peer, both ways: a [`Pair`] for any thread, with a second peer as there. Draft.
+    /// One peer, both ways: a [`Pair`] for any thread, with a second peer as there, also if an end never receives. Draft.
     Channel = ZMQ_CHANNEL, "ZMQ_CHANNEL", CanSend CanRecv ThreadSafe;
 }
 

@@ -11,7 +11,7 @@ use zmq::{Dish, Radio};
 
 #[cfg(feature = "draft")]
 use crate::common::opens;
-use crate::common::{DEADLINE, TCP, context, eventually, greet, next, text};
+use crate::common::{DEADLINE, TCP, context, eventually, greet, has_patch, next, text};
 use crate::{RETRY, SHORT, absent, bind_again, counting, wait_for_connections, wires};
 
 /// A connect succeeds without a peer, and messages queue for it
@@ -259,6 +259,51 @@ fn req_waits_for_the_reply_of_a_peer_that_is_gone() {
                 assert!(req.within(SHORT).recv_msg().unwrap().is_none());
             }
         }
+    }
+}
+
+/// A PAIR that never receives keeps its peer from coming back
+#[deadline::test]
+fn pair_that_never_receives_sends_nothing_to_the_peer_that_comes_back() {
+    let kinds = [
+        Kind::Pair,
+        #[cfg(feature = "draft")]
+        Kind::Channel,
+    ];
+    for (kind, endpoint) in kinds.into_iter().flat_map(|kind| wires().into_iter().map(move |endpoint| (kind, endpoint)))
+    {
+        let context = context();
+        let socket = context.socket(kind).unwrap();
+        socket.set_rcvhwm(1).unwrap();
+        let connections = counting(&socket);
+        let bound = socket.bind(&endpoint).unwrap();
+        let peer = || {
+            let peer = context.socket(kind).unwrap();
+            peer.set_linger(None).unwrap();
+            peer.connect(&bound).unwrap();
+            peer
+        };
+        let first = peer();
+        wait_for_connections(&socket, &connections, &bound, 1);
+        for number in 0..4 {
+            first.send(format!("{number}")).unwrap();
+        }
+        drop(first);
+        let second = peer();
+        wait_for_connections(&socket, &connections, &bound, 2);
+        assert!(socket.now().send("lost").unwrap().is_sent(), "{bound}");
+        assert_eq!(second.within(SHORT).recv_msg().unwrap(), None, "{bound}");
+        if !has_patch(90) {
+            continue;
+        }
+        for number in 0..4 {
+            assert_eq!(socket.within(DEADLINE).recv_msg().unwrap().unwrap(), format!("{number}"), "{bound}");
+        }
+        eventually("the peer is served", || {
+            let _ = socket.now().send("news").unwrap();
+            socket.events().unwrap();
+            second.now().recv_msg().unwrap().is_some()
+        });
     }
 }
 
