@@ -118,7 +118,7 @@ fn run(args: Args) -> common::Result {
         }
 
         // Messages go to the subscriber, subscriptions to the publisher, and a copy of each to the tap.
-        common::until_ctrl_c(|| Ok(proxy(&frontend, &backend, Some((&capture).into()))?))?;
+        common::until_ctrl_c(|| Ok(proxy(&frontend, &backend, &capture)?))?;
 
         // Ctrl-C ends every call that waits, so all threads end.
         for thread in threads {

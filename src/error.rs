@@ -29,6 +29,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 #[doc(alias = "zmq_errno")]
 #[doc(alias = "ZMQ_HAUSNUMERO")]
+#[doc(alias = "EAGAIN")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Errno(i32);
 
@@ -49,6 +50,11 @@ macro_rules! errnos {
                     _ => None,
                 }
             }
+        }
+
+        /// The numbers under the names that they have in rust-zmq: `error == Error::EAGAIN`.
+        impl Error {
+            $(#[doc(hidden)] pub const $name: Errno = Errno::$name;)*
         }
     };
 }

@@ -121,6 +121,7 @@ mod lock;
 mod message;
 pub mod monitor;
 mod multipart;
+mod or_none;
 mod owners;
 mod poll;
 mod poll_events;
@@ -132,6 +133,7 @@ mod proxy;
 #[allow(unsafe_code)]
 mod raw;
 pub mod security;
+mod slips;
 mod socket;
 pub mod sockopt;
 pub mod surprises;
@@ -161,6 +163,8 @@ pub use ppoll::{SignalMask, ppoll};
 pub use proxy::{ProxyHandle, ProxyStatistics, Traffic, Unforwarded, proxy, proxy_steerable};
 pub use raw::PollItem;
 pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
+#[doc(hidden)]
+pub use slips::{DONTWAIT, SNDMORE, ZMQ_DONTWAIT, ZMQ_SNDMORE};
 pub use socket::{Received, Socket, SocketRef, TrySend, Within};
 pub use timers::{TimerId, Timers};
 pub use util::{has, strerror, version};

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::ffi::CString;
 use std::fmt;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::str::Utf8Error;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const SHOWN: usize = 32;
 /// It is made from bytes or text by [`Into`], so that [`crate::Socket::send`] takes either. Slices, texts and arrays are
 /// copied; `Vec`, `String`, `Box<[u8]>`, `Arc<[u8]>`, `Bytes` (feature `bytes`) and any other owner are handed over
 /// without a copy; up to 33 bytes live in the message itself. Cloning shares the content. [`Message::make_mut`] gives the
-/// bytes to write, and copies them first if they may be shared.
+/// bytes to write, and copies them first if they may be shared; so does `message[0] = b'x'`.
 ///
 /// ```
 /// use zmq::Message;
@@ -470,6 +470,13 @@ impl Deref for Message {
     #[inline]
     fn deref(&self) -> &[u8] {
         self.0.content()
+    }
+}
+
+/// Writes the content in place. It is copied first if another message or an owner may have it: see [`Message::make_mut`].
+impl DerefMut for Message {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.make_mut()
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
+use crate::or_none::OrNone;
 use crate::poll_events::PollEvents;
 use crate::process;
 use crate::raw::{self, PollItem};
@@ -254,7 +255,7 @@ impl fmt::Debug for PollItem<'_> {
 /// ```
 #[doc(alias = "zmq_poll")]
 #[doc(alias = "ZMQ_POLLITEMS_DFLT")]
-pub fn poll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>) -> Result<usize> {
+pub fn poll(items: &mut [PollItem<'_>], timeout: impl OrNone<Duration>) -> Result<usize> {
     poll_all(items, timeout.into(), false)
 }
 

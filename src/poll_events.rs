@@ -25,6 +25,12 @@ bit_set! {
     /// assert_eq!(PollEvents::from(i16::from(both)), both);
     /// ```
     #[doc(alias = "ZMQ_EVENTS")]
+    #[doc(alias = "POLLIN")]
+    #[doc(alias = "POLLOUT")]
+    #[doc(alias = "POLLERR")]
+    #[doc(alias = "ZMQ_POLLIN")]
+    #[doc(alias = "ZMQ_POLLOUT")]
+    #[doc(alias = "ZMQ_POLLERR")]
     PollEvents(c_short) {
         /// No event.
         NONE;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::error::{Errno, Result};
+use crate::or_none::OrNone;
 use crate::poll::Merged;
 use crate::process;
 use crate::raw::{self, PollItem, SignalSet};
@@ -136,7 +137,7 @@ impl fmt::Debug for SignalMask {
 /// # }
 /// ```
 #[doc(alias = "zmq_ppoll")]
-pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl Into<Option<Duration>>, mask: &SignalMask) -> Result<usize> {
+pub fn ppoll(items: &mut [PollItem<'_>], timeout: impl OrNone<Duration>, mask: &SignalMask) -> Result<usize> {
     let deadline = Deadline::after(timeout);
     if items.is_empty() {
         return Err(Errno::EINVAL.with_detail(CALL, "no items"));

@@ -94,19 +94,19 @@ const EXTREMES: &[Attack] = extremes! {
     set_immediate: true;
     set_ipv6: true;
     set_plain_server: true;
-    set_plain_username: Some(&"u".repeat(255));
-    set_plain_password: Some(&"p".repeat(255));
+    set_plain_username: "u".repeat(255).as_str();
+    set_plain_password: "p".repeat(255).as_str();
     set_zap_domain: &"d".repeat(255);
     set_tos: 0, 1, 0x28, 0xe0, 255;
     set_handshake_ivl: None, Some(Duration::from_millis(1)), Some(AGES);
     set_socks_proxy: Some("x"), Some(":"), Some("127.0.0.1:0"), Some("127.0.0.1:99999"), Some("[::1]:9"), Some("tcp://;"),
-        Some(&"x".repeat(4096));
+        "x".repeat(4096).as_str();
     set_heartbeat_ivl: Some(Duration::from_millis(1)), Some(AGES);
     set_heartbeat_ttl: Duration::from_millis(1), Duration::from_millis(65_500);
     set_heartbeat_timeout: Some(Duration::ZERO), Some(Duration::from_millis(1)), Some(AGES);
     set_connect_timeout: Some(Duration::from_millis(1)), Some(AGES);
     set_tcp_maxrt: Some(Duration::from_millis(1)), Some(AGES);
-    set_bindtodevice: Some("lo"), Some("nosuchdevice0"), Some("x"), Some(&"x".repeat(15));
+    set_bindtodevice: Some("lo"), Some("nosuchdevice0"), Some("x"), "x".repeat(15).as_str();
     set_conflate: true;
     set_probe_router: true;
     set_gssapi_server: true;
@@ -118,8 +118,8 @@ const DRAFT_EXTREMES: &[Attack] = extremes! {
     set_zap_enforce_domain: true;
     set_loopback_fastpath: true;
     set_multicast_loop: false;
-    set_socks_username: Some(&"u".repeat(255));
-    set_socks_password: Some(&"p".repeat(255));
+    set_socks_username: "u".repeat(255).as_str();
+    set_socks_password: "p".repeat(255).as_str();
     set_in_batch_size: 1, 8, 9, 63, 64, 65, 1 << 26, MOST;
     set_out_batch_size: 1, 2, 9, 1 << 26, MOST;
     set_busy_poll: Some(Duration::from_micros(1)), Some(Duration::from_micros(i32::MAX as u64));

@@ -72,6 +72,7 @@ use reader::MonitorReader;
 use crate::deadline::Deadline;
 use crate::error::{Errno, Error, Result};
 use crate::kind::SocketType;
+use crate::or_none::OrNone;
 use crate::poll::poll_all;
 use crate::poll_events::PollEvents;
 use crate::process::Process;
@@ -379,7 +380,7 @@ impl Monitor {
     /// # Errors
     ///
     /// As [`Monitor::recv`].
-    pub fn recv_timeout(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<Notice>> {
+    pub fn recv_timeout(&self, timeout: impl OrNone<Duration>) -> Result<Option<Notice>> {
         self.recv_until(Deadline::after(timeout))
     }
 

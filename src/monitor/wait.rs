@@ -10,6 +10,7 @@ use crate::error::{Errno, Result};
 use crate::kind::SocketType;
 use crate::kind::groups::{PublishingKind, XPubKind};
 use crate::message::Message;
+use crate::or_none::OrNone;
 use crate::process;
 use crate::socket::{Core, Socket, Wait, unless_again};
 use crate::wake_up::WakeUp;
@@ -51,7 +52,7 @@ impl Monitor {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn wait_for_connections(&self, count: u64, timeout: impl Into<Option<Duration>>) -> Result<bool> {
+    pub fn wait_for_connections(&self, count: u64, timeout: impl OrNone<Duration>) -> Result<bool> {
         let deadline = Deadline::after(timeout);
         self.check_process()?;
         self.queue.wait_for_arrivals(count, |enough| {
@@ -94,7 +95,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// # }
     /// ```
     #[doc(alias = "zmq_connect")]
-    pub fn connect_and_wait(&self, endpoint: &str, timeout: impl Into<Option<Duration>>) -> Result<bool> {
+    pub fn connect_and_wait(&self, endpoint: &str, timeout: impl OrNone<Duration>) -> Result<bool> {
         connect_and_wait(self.core(), endpoint, Deadline::after(timeout))
     }
 
@@ -129,7 +130,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn wait_for_topics(&self, count: u32, timeout: impl Into<Option<Duration>>) -> Result<bool>
+    pub fn wait_for_topics(&self, count: u32, timeout: impl OrNone<Duration>) -> Result<bool>
     where
         T: PublishingKind,
     {
@@ -175,7 +176,7 @@ impl<T: SocketType> Socket<'_, T> {
     pub fn wait_for_subscribers(
         &self,
         count: usize,
-        timeout: impl Into<Option<Duration>>,
+        timeout: impl OrNone<Duration>,
         received: &mut Vec<Message>,
     ) -> Result<bool>
     where

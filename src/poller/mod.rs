@@ -29,6 +29,7 @@ use mio::Token;
 use mio::unix::SourceFd;
 
 use crate::error::{Errno, Error, Result};
+use crate::or_none::OrNone;
 use crate::poll_events::PollEvents;
 use crate::process::Process;
 use crate::raw;
@@ -451,7 +452,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// ```
     #[doc(alias = "zmq_poller_wait")]
     #[doc(alias = "zmq_poller_wait_all")]
-    pub fn wait(&mut self, timeout: impl Into<Option<Duration>>) -> Result<&[PollerEvent<K>]> {
+    pub fn wait(&mut self, timeout: impl OrNone<Duration>) -> Result<&[PollerEvent<K>]> {
         let timeout = timeout.into();
         let mut events = std::mem::take(&mut self.events);
         let outcome = self.wait_for(&mut events, timeout);
@@ -490,11 +491,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// # Errors
     ///
     /// As [`Poller::wait`].
-    pub fn wait_into(
-        &mut self,
-        events: &mut Vec<PollerEvent<K>>,
-        timeout: impl Into<Option<Duration>>,
-    ) -> Result<usize> {
+    pub fn wait_into(&mut self, events: &mut Vec<PollerEvent<K>>, timeout: impl OrNone<Duration>) -> Result<usize> {
         self.wait_for(events, timeout.into())?;
         Ok(events.len())
     }

@@ -7,6 +7,7 @@ use crate::error::{Errno, Result, SendError};
 use crate::kind::Kind;
 use crate::message::Message;
 use crate::multipart::Multipart;
+use crate::or_none::OrNone;
 use crate::poll_events::PollEvents;
 use crate::raw::PollItem;
 use crate::socket::{Core, SocketRef, Wait, unless_again};
@@ -57,11 +58,11 @@ const CALL: &str = "zmq_proxy_steerable";
 pub fn proxy_steerable<'a>(
     frontend: impl Into<SocketRef<'a>>,
     backend: impl Into<SocketRef<'a>>,
-    capture: Option<SocketRef<'a>>,
+    capture: impl OrNone<SocketRef<'a>>,
     control: impl Into<SocketRef<'a>>,
 ) -> Result<Unforwarded, SendError<Unforwarded>> {
     let (frontend, backend) = (frontend.into().core(), backend.into().core());
-    let (capture, control) = (capture.map(SocketRef::core), control.into().core());
+    let (capture, control) = (capture.into().map(SocketRef::core), control.into().core());
     super::check(CALL, frontend, backend, capture, Some(control))?;
     let mut control = ControlSocket { socket: control, answer: None };
     Engine::new(frontend, backend, capture).run(CALL, &mut control)

@@ -8,6 +8,7 @@ use super::outcome::Unforwarded;
 use super::statistics::ProxyStatistics;
 use crate::error::{Errno, Error, Result, SendError};
 use crate::lock::lock;
+use crate::or_none::OrNone;
 use crate::raw::PollItem;
 use crate::socket::SocketRef;
 use crate::waker::Waker;
@@ -134,10 +135,10 @@ impl ProxyHandle {
         &self,
         frontend: impl Into<SocketRef<'a>>,
         backend: impl Into<SocketRef<'a>>,
-        capture: Option<SocketRef<'a>>,
+        capture: impl OrNone<SocketRef<'a>>,
     ) -> Result<Unforwarded, SendError<Unforwarded>> {
         let (frontend, backend) = (frontend.into().core(), backend.into().core());
-        let capture = capture.map(SocketRef::core);
+        let capture = capture.into().map(SocketRef::core);
         super::check(CALL, frontend, backend, capture, None)?;
         self.shared.check_process()?;
         {

@@ -13,6 +13,7 @@ pub use statistics::{ProxyStatistics, Traffic};
 
 use crate::error::{Errno, Result, SendError};
 use crate::kind::Kind;
+use crate::or_none::OrNone;
 use crate::socket::{Core, SocketRef};
 use engine::{Engine, Uncontrolled};
 
@@ -68,14 +69,15 @@ use engine::{Engine, Uncontrolled};
 #[doc(alias = "ZMQ_QUEUE")]
 #[doc(alias = "ZMQ_FORWARDER")]
 #[doc(alias = "ZMQ_STREAMER")]
+#[doc(alias = "proxy_with_capture")]
 pub fn proxy<'a>(
     frontend: impl Into<SocketRef<'a>>,
     backend: impl Into<SocketRef<'a>>,
-    capture: Option<SocketRef<'a>>,
+    capture: impl OrNone<SocketRef<'a>>,
 ) -> Result<(), SendError<Unforwarded>> {
     const CALL: &str = "zmq_proxy";
     let (frontend, backend) = (frontend.into().core(), backend.into().core());
-    let capture = capture.map(SocketRef::core);
+    let capture = capture.into().map(SocketRef::core);
     check(CALL, frontend, backend, capture, None)?;
     // Without commands, only an error ends it.
     Engine::new(frontend, backend, capture).run(CALL, &mut Uncontrolled).map(drop)

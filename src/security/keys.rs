@@ -183,12 +183,20 @@ fn read_slice(slice: &[u8], key: &mut [u8; 32]) -> Result<(), Z85Error> {
     read(std::str::from_utf8(text).map_err(|_| Z85Error::NotZ85)?, key)
 }
 
-macro_rules! keys_by_try_from {
+macro_rules! keys_are_made_from {
     ($($key:ident: $empty:expr;)*) => {$(
         impl TryFrom<&str> for $key {
             type Error = Z85Error;
 
             fn try_from(text: &str) -> Result<$key, Z85Error> {
+                text.parse()
+            }
+        }
+
+        impl TryFrom<&String> for $key {
+            type Error = Z85Error;
+
+            fn try_from(text: &String) -> Result<$key, Z85Error> {
                 text.parse()
             }
         }
@@ -203,10 +211,35 @@ macro_rules! keys_by_try_from {
                 Ok(key)
             }
         }
+
+        /// As from a slice.
+        impl<const N: usize> TryFrom<&[u8; N]> for $key {
+            type Error = Z85Error;
+
+            fn try_from(array: &[u8; N]) -> Result<$key, Z85Error> {
+                array.as_slice().try_into()
+            }
+        }
+
+        /// As from a slice.
+        impl TryFrom<&Vec<u8>> for $key {
+            type Error = Z85Error;
+
+            fn try_from(bytes: &Vec<u8>) -> Result<$key, Z85Error> {
+                bytes.as_slice().try_into()
+            }
+        }
+
+        /// The same key.
+        impl From<&$key> for $key {
+            fn from(key: &$key) -> $key {
+                key.clone()
+            }
+        }
     )*};
 }
 
-keys_by_try_from! {
+keys_are_made_from! {
     PublicKey: PublicKey([0; 32]);
     SecretKey: SecretKey::empty();
 }
@@ -259,6 +292,7 @@ impl Eq for SecretKey {}
 /// # }
 /// ```
 #[doc(alias = "zmq_curve_keypair")]
+#[doc(alias = "CurveKeyPair")]
 pub fn curve_keypair() -> Result<(PublicKey, SecretKey)> {
     const CALL: &str = "zmq_curve_keypair";
     let (mut public_text, mut secret_text): (KeyText, KeyText) = ([0; 41], [0; 41]);

@@ -384,8 +384,8 @@ impl<T: SocketType> Socket<'_, T> {
             Role::Null => self.set_plain_server(false)?,
             Role::PlainServer => self.set_plain_server(true)?,
             Role::PlainClient { username, password } => {
-                self.set_plain_username(Some(username))?;
-                self.set_plain_password(Some(password))?;
+                self.set_plain_username(username.as_str())?;
+                self.set_plain_password(password.as_str())?;
             }
             Role::CurveServer { secret } => {
                 self.set_curve_secretkey(secret)?;

@@ -70,6 +70,13 @@ impl<'a, T: SocketType> From<&'a Socket<'_, T>> for SocketRef<'a> {
     }
 }
 
+/// For arguments that can be missing, such as the capture socket of a proxy.
+impl<'a, T: SocketType> From<&'a Socket<'_, T>> for Option<SocketRef<'a>> {
+    fn from(socket: &'a Socket<'_, T>) -> Option<SocketRef<'a>> {
+        Some(socket.as_ref())
+    }
+}
+
 impl fmt::Debug for SocketRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SocketRef").field(&self.kind()).finish()

@@ -11,6 +11,7 @@ use crate::error::{Errno, RecvStringError, Result, SendError};
 use crate::kind::{CanMultipart, CanRecv, CanSend, SocketType};
 use crate::message::Message;
 use crate::multipart::Multipart;
+use crate::or_none::OrNone;
 
 /// One call on a socket, which waits for a given time at most: made by [`Socket::now`] and [`Socket::within`].
 ///
@@ -79,7 +80,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     #[doc(alias = "ZMQ_RCVTIMEO")]
     #[doc(alias = "ZMQ_SNDTIMEO")]
     #[inline]
-    pub fn within(&self, timeout: impl Into<Option<Duration>>) -> Within<'_, 'ctx, T> {
+    pub fn within(&self, timeout: impl OrNone<Duration>) -> Within<'_, 'ctx, T> {
         Within { socket: self, timeout: timeout.into() }
     }
 }

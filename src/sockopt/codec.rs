@@ -1,6 +1,7 @@
 //! Codecs: how an option's value in Rust becomes its value in C, and back.
 
 use std::ffi::c_int;
+use std::fmt::Display;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -35,7 +36,10 @@ in_c! {
     WideOrNone = CType::Int64;
     Id = CType::Bytes(255);
     SocksProxy = CType::Text(4096);
-    Key = CType::Key;
+}
+
+impl<K> InC for Key<K> {
+    const C_TYPE: CType = CType::Key;
 }
 
 impl<const MIN: usize, const MAX: usize> InC for Bytes<MIN, MAX> {
@@ -479,7 +483,7 @@ impl Set<Option<u32>> for Filter {
 }
 
 /// A CURVE key, as 32 bytes.
-pub(crate) struct Key;
+pub(crate) struct Key<K>(PhantomData<K>);
 
 /// The types of CURVE keys.
 pub(crate) trait KeyBytes {
@@ -507,7 +511,7 @@ impl KeyBytes for SecretKey {
     }
 }
 
-impl<K: KeyBytes> Get<K> for Key {
+impl<K: KeyBytes> Get<K> for Key<K> {
     fn get(row: Row, socket: &RawSocket) -> Result<K> {
         let mut bytes = [0; 32];
         row.get(socket, &mut bytes)?;
@@ -517,8 +521,9 @@ impl<K: KeyBytes> Get<K> for Key {
     }
 }
 
-impl<K: KeyBytes> Set<&K> for Key {
-    fn set(row: Row, core: &Core, key: &K) -> Result<()> {
+impl<K: KeyBytes, V: TryInto<K, Error: Display>> Set<V> for Key<K> {
+    fn set(row: Row, core: &Core, value: V) -> Result<()> {
+        let key = value.try_into().map_err(|error| Errno::EINVAL.with_detail(row.name, error))?;
         row.set(core.raw(), &RawValue::Bytes(key.as_bytes()), "a key of 32 bytes")
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::codec::{Bytes, CText, Filter, Get, Id, IntCodec, Key, Latch, Set, SocksProxy, Text, Wide, WideOrNone};
+use super::codec::{
+    Bytes, CText, Filter, Get, Id, IntCodec, Key, KeyBytes, Latch, Set, SocksProxy, Text, Wide, WideOrNone,
+};
 use super::row::Row;
 use super::value::{OptionId, OptionValue};
 use super::{OptionInfo, find};
@@ -137,14 +139,15 @@ impl SetDynamic for Id {
     }
 }
 
-impl SetDynamic for Key {
+impl<K: KeyBytes> SetDynamic for Key<K>
+where
+    for<'a> &'a [u8]: TryInto<K, Error: fmt::Display>,
+{
     fn set_dynamic(row: Row, core: &Core, value: &OptionValue) -> Result<()> {
-        // A public key is wiped as well.
-        let key = match value {
-            OptionValue::Text(_) | OptionValue::Bytes(_) => SecretKey::try_from(bytes(row, value)?),
-            _ => return Err(Errno::EINVAL.with_detail(row.name, "the value is no key")),
-        };
-        Key::set(row, core, &key.map_err(|error| Errno::EINVAL.with_detail(row.name, error))?)
+        match value {
+            OptionValue::Text(_) | OptionValue::Bytes(_) => Self::set(row, core, bytes(row, value)?),
+            _ => Err(Errno::EINVAL.with_detail(row.name, "the value is no key")),
+        }
     }
 }
 

@@ -191,7 +191,7 @@ fn not_for(name: &'static str, kind: Kind) -> crate::Error {
 ///
 /// - `C type` is a [`CType`]. It does not compile with a codec of another C type, and tests/options_limits.rs tries it.
 /// - `Codec` converts the value. The getter returns `Type`, by `Codec: Get<Type>`. The setter takes `Argument`, by
-///   `Codec: Set<Argument>`; without `, Argument` it takes `Type`.
+///   `Codec: Set<Argument>`; without `, Argument` it takes `Type`. Instead of an `Option<V>` it takes an `impl OrNone<V>`.
 /// - `[]` stands for a getter or setter that the option does not have, and `[by_name]` for one that is no method:
 ///   [`crate::Socket::option`] and [`crate::Socket::set_option`] have it. tests/options_by_name.rs tries these.
 /// - `kinds` is the trait that bounds the methods, and the set of the same name. `accepted` is the set of kinds on
@@ -301,12 +301,34 @@ macro_rules! options {
 
     (@set [] $($rest:tt)*) => {};
     (@set [by_name] $($rest:tt)*) => {};
+    (@set [$set:ident] ($codec:ty => Option<&str>) $($rest:tt)*) => {
+        options! {
+            @setter [$set<'v>] ($codec => Option<&str>, impl $crate::or_none::OrNone<&'v str>) [.into()]
+            $($rest)*
+        }
+    };
+    (@set [$set:ident] ($codec:ty => Option<$some:ty>) $($rest:tt)*) => {
+        options! {
+            @setter [$set] ($codec => Option<$some>, impl $crate::or_none::OrNone<$some>) [.into()]
+            $($rest)*
+        }
+    };
+    (@set [$set:ident] ($codec:ty => $ty:ty, Option<&str>) $($rest:tt)*) => {
+        options! { @set [$set] ($codec => Option<&str>) $($rest)* }
+    };
+    (@set [$set:ident] ($codec:ty => $ty:ty, Option<$some:ty>) $($rest:tt)*) => {
+        options! { @set [$set] ($codec => Option<$some>) $($rest)* }
+    };
     (@set [$set:ident] ($codec:ty => $ty:ty, $argument:ty) $($rest:tt)*) => {
         options! { @set [$set] ($codec => $argument) $($rest)* }
     };
+    (@set [$set:ident] ($codec:ty => $argument:ty) $($rest:tt)*) => {
+        options! { @setter [$set] ($codec => _, $argument) [] $($rest)* }
+    };
     (
-        @set [$set:ident] ($codec:ty => $argument:ty) $name:literal $number:ident $kinds:ident
-        { $example:expr } $(#[$meta:meta])*
+        @setter [$set:ident $(<$life:lifetime>)?]
+        ($codec:ty => $value:ty, $argument:ty) [$($into:tt)*]
+        $name:literal $number:ident $kinds:ident { $example:expr } $(#[$meta:meta])*
     ) => {
         $(#[$meta])*
         ///
@@ -318,12 +340,12 @@ macro_rules! options {
         #[doc = $example]
         #[doc(alias = $name)]
         #[doc(alias = "zmq_setsockopt")]
-        pub fn $set(&self, value: $argument) -> $crate::error::Result<()>
+        pub fn $set$(<$life>)?(&self, value: $argument) -> $crate::error::Result<()>
         where
             T: $crate::sockopt::bound::$kinds,
         {
             let row = $crate::sockopt::Row { name: $name, number: zmq_sys::$number };
-            self.core().set_option::<$codec, _>(row, $crate::sockopt::kinds::$kinds, value)
+            self.core().set_option::<$codec, $value>(row, $crate::sockopt::kinds::$kinds, value $($into)*)
         }
     };
 

@@ -1,5 +1,6 @@
 //! THE TABLE: the stable options, in the order of their numbers, then the deprecated ones.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use super::codec::{
@@ -60,12 +61,12 @@ options! {
     /// The system's send buffer of each connection, in bytes, 0 to 2,147,483,647; `None`, the default, is the system's
     /// choice. Takes effect at the next bind or connect over tcp.
     "ZMQ_SNDBUF" = ZMQ_SNDBUF: Int by (OrDefault<Number<0, MAX>> => Option<u32>), [sndbuf] [set_sndbuf], SocketType,
-        Some(65536);
+        65536 => Some(65536);
 
     /// The system's receive buffer of each connection, in bytes, 0 to 2,147,483,647; `None`, the default, is the
     /// system's choice. Takes effect at the next bind or connect over tcp.
     "ZMQ_RCVBUF" = ZMQ_RCVBUF: Int by (OrDefault<Number<0, MAX>> => Option<u32>), [rcvbuf] [set_rcvbuf], SocketType,
-        Some(65536);
+        65536 => Some(65536);
 
     /// Whether more parts of the message follow the part received last. [`crate::Message::more`] tells the same of the
     /// message itself.
@@ -83,12 +84,12 @@ options! {
     /// [`crate::Socket::set_heartbeat_ivl`] can lose the last messages. A socket that awaits the peer's answer before it
     /// closes loses none.
     "ZMQ_LINGER" = ZMQ_LINGER: Int by (OrDefault<Milliseconds> => Option<Duration>), [linger] [set_linger], SocketType,
-        Some(Duration::from_millis(1500));
+        Duration::from_millis(1500) => Some(Duration::from_millis(1500));
 
     /// How long to wait before connecting again: 100 ms unless set, plus a random part of up to as much; `None` and
     /// zero are never. Takes effect at the next bind or connect.
     "ZMQ_RECONNECT_IVL" = ZMQ_RECONNECT_IVL: Int by (OrDefault<Milliseconds> => Option<Duration>),
-        [reconnect_ivl] [set_reconnect_ivl], SocketType, Some(Duration::from_millis(250));
+        [reconnect_ivl] [set_reconnect_ivl], SocketType, Duration::from_millis(250) => Some(Duration::from_millis(250));
 
     /// How many connections may wait to be accepted: 100 unless set, 0 to 2,147,483,647. Takes effect at the next bind.
     "ZMQ_BACKLOG" = ZMQ_BACKLOG: Int by (Number<0, MAX> => u32), [backlog] [set_backlog], SocketType, 7;
@@ -97,12 +98,12 @@ options! {
     /// keeps the delay as it is. A value below [`crate::Socket::reconnect_ivl`] is the delay itself. Takes effect at
     /// the next bind or connect.
     "ZMQ_RECONNECT_IVL_MAX" = ZMQ_RECONNECT_IVL_MAX: Int by (OrOff<Milliseconds> => Option<Duration>),
-        [reconnect_ivl_max] [set_reconnect_ivl_max], SocketType, Some(Duration::from_secs(2));
+        [reconnect_ivl_max] [set_reconnect_ivl_max], SocketType, Duration::from_secs(2) => Some(Duration::from_secs(2));
 
     /// The largest frame that a peer may send, in bytes, 0 to 9,223,372,036,854,775,807; a peer that sends more is
     /// disconnected. `None`, the default, is no limit. Takes effect at the next bind or connect, except over inproc.
     "ZMQ_MAXMSGSIZE" = ZMQ_MAXMSGSIZE: Int64 by (WideOrNone => Option<u64>), [maxmsgsize] [set_maxmsgsize], SocketType,
-        Some(1 << 40);
+        1 << 40 => Some(1 << 40);
 
     /// The high-water mark for sending: how many messages may queue for each peer, up to 1,073,741,823; 0 is no limit.
     /// 1000 unless set, 0 on a DISH. Takes effect at once; with a libzmq without the patches for safety it must be set
@@ -126,12 +127,12 @@ options! {
     /// How long a receive waits before it fails with `EAGAIN`: in milliseconds, `None`, the default, is for ever. Takes
     /// effect at once. See [`crate::Socket::within`] for a single call.
     "ZMQ_RCVTIMEO" = ZMQ_RCVTIMEO: Int by (OrDefault<Milliseconds> => Option<Duration>), [rcvtimeo] [set_rcvtimeo],
-        SocketType, Some(Duration::from_millis(300));
+        SocketType, Duration::from_millis(300) => Some(Duration::from_millis(300));
 
     /// How long a send waits before it fails with `EAGAIN`: in milliseconds, `None`, the default, is for ever. Takes
     /// effect at once. See [`crate::Socket::within`] for a single call.
     "ZMQ_SNDTIMEO" = ZMQ_SNDTIMEO: Int by (OrDefault<Milliseconds> => Option<Duration>), [sndtimeo] [set_sndtimeo],
-        SocketType, Some(Duration::from_millis(300));
+        SocketType, Duration::from_millis(300) => Some(Duration::from_millis(300));
 
     /// Whether a message to an unknown peer fails with `EHOSTUNREACH`, and one to a full peer waits, instead of being
     /// dropped silently: no unless set. Takes effect at once. See
@@ -144,24 +145,26 @@ options! {
     /// Whether TCP keeps idle connections alive; `None`, the default, is the system's choice. Takes effect at the next
     /// bind or connect.
     "ZMQ_TCP_KEEPALIVE" = ZMQ_TCP_KEEPALIVE: Int by (OrDefault<Flag> => Option<bool>),
-        [tcp_keepalive] [set_tcp_keepalive], SocketType, Some(true);
+        [tcp_keepalive] [set_tcp_keepalive], SocketType, true => Some(true);
 
     /// How many unanswered probes TCP sends before it gives a connection up: at least 1, on Linux 127 at most; `None`,
     /// the default, is the system's choice. Needs [`crate::Socket::set_tcp_keepalive`]. Takes effect at the next bind
     /// or connect.
     "ZMQ_TCP_KEEPALIVE_CNT" = ZMQ_TCP_KEEPALIVE_CNT: Int by (OrDefault<Number<1, MOST_PROBES>> => Option<u32>),
-        [tcp_keepalive_cnt] [set_tcp_keepalive_cnt], SocketType, Some(3);
+        [tcp_keepalive_cnt] [set_tcp_keepalive_cnt], SocketType, 3 => Some(3);
 
     /// How long a connection is idle before TCP probes it: at least a second, on Linux 32,767 at most, in seconds;
     /// `None`, the default, is the system's choice. Needs [`crate::Socket::set_tcp_keepalive`]. Takes effect at the
     /// next bind or connect.
     "ZMQ_TCP_KEEPALIVE_IDLE" = ZMQ_TCP_KEEPALIVE_IDLE: Int by (OrDefault<ProbeTime> => Option<Duration>),
-        [tcp_keepalive_idle] [set_tcp_keepalive_idle], SocketType, Some(Duration::from_secs(60));
+        [tcp_keepalive_idle] [set_tcp_keepalive_idle], SocketType,
+        Duration::from_secs(60) => Some(Duration::from_secs(60));
 
     /// How long TCP waits between probes: at least a second, on Linux 32,767 at most, in seconds; `None`, the default,
     /// is the system's choice. Needs [`crate::Socket::set_tcp_keepalive`]. Takes effect at the next bind or connect.
     "ZMQ_TCP_KEEPALIVE_INTVL" = ZMQ_TCP_KEEPALIVE_INTVL: Int by (OrDefault<ProbeTime> => Option<Duration>),
-        [tcp_keepalive_intvl] [set_tcp_keepalive_intvl], SocketType, Some(Duration::from_secs(10));
+        [tcp_keepalive_intvl] [set_tcp_keepalive_intvl], SocketType,
+        Duration::from_secs(10) => Some(Duration::from_secs(10));
 
     /// Whether messages queue only for peers whose connection is complete: no unless set. Takes effect at the next bind
     /// or connect. If it is on, messages that are queued for a peer are lost when its connection breaks. Each
@@ -196,12 +199,12 @@ options! {
     /// The user name of a PLAIN client: 1 to 255 bytes; `None`, the default, takes PLAIN back. Makes the socket a PLAIN
     /// client. Takes effect at the next bind or connect.
     "ZMQ_PLAIN_USERNAME" = ZMQ_PLAIN_USERNAME: Text(255) by (Text<255> => Option<String>, Option<&str>),
-        [plain_username] [set_plain_username], SocketType, Some("alice") => Some("alice".to_owned());
+        [plain_username] [set_plain_username], SocketType, "alice" => Some("alice".to_owned());
 
     /// The password of a PLAIN client: 1 to 255 bytes; `None`, the default, takes PLAIN back. Makes the socket a PLAIN
     /// client. Takes effect at the next bind or connect.
     "ZMQ_PLAIN_PASSWORD" = ZMQ_PLAIN_PASSWORD: Text(255) by (Text<255> => Option<SecretText>, Option<&str>),
-        [plain_password] [set_plain_password], SocketType, Some("secret") => Some("secret".into());
+        [plain_password] [set_plain_password], SocketType, "secret" => Some("secret".into());
 
     /// Whether the socket is the server of CURVE security: no unless set. No takes CURVE back. Takes effect at the next
     /// bind or connect, which is `EINVAL` without the secret key. Without a ZAP handler a CURVE server lets every client
@@ -211,20 +214,23 @@ options! {
     /// The socket's own public key, which a CURVE client needs: zeros unless set. Makes CURVE the mechanism. Takes
     /// effect at the next bind or connect, which is `EINVAL` if a client has not set all three keys.
     /// [`crate::security::Security::curve_client`] sets them all.
-    "ZMQ_CURVE_PUBLICKEY" = ZMQ_CURVE_PUBLICKEY: Key by (Key => PublicKey, &PublicKey),
+    "ZMQ_CURVE_PUBLICKEY" = ZMQ_CURVE_PUBLICKEY: Key by
+        (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Display>),
         [curve_publickey] [set_curve_publickey], SocketType,
         &PublicKey::from_bytes([7; 32]) => PublicKey::from_bytes([7; 32]);
 
     /// The socket's own secret key, which CURVE clients and servers need: zeros unless set. Makes CURVE the mechanism.
     /// Takes effect at the next bind or connect, which is `EINVAL` if a client has not set all three keys.
-    "ZMQ_CURVE_SECRETKEY" = ZMQ_CURVE_SECRETKEY: Key by (Key => SecretKey, &SecretKey),
+    "ZMQ_CURVE_SECRETKEY" = ZMQ_CURVE_SECRETKEY: Key by
+        (Key<SecretKey> => SecretKey, impl TryInto<SecretKey, Error: Display>),
         [curve_secretkey] [set_curve_secretkey], SocketType,
         &SecretKey::from_bytes([7; 32]) => SecretKey::from_bytes([7; 32]);
 
     /// The public key of the server, which a CURVE client needs: zeros unless set. Makes the socket a CURVE client.
     /// Takes effect at the next bind or connect, which is `EINVAL` if the client has not set all three keys. A wrong key
     /// looks like a peer that left: [`crate::monitor::Event::HandshakeFailedNoDetail`].
-    "ZMQ_CURVE_SERVERKEY" = ZMQ_CURVE_SERVERKEY: Key by (Key => PublicKey, &PublicKey),
+    "ZMQ_CURVE_SERVERKEY" = ZMQ_CURVE_SERVERKEY: Key by
+        (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Display>),
         [curve_serverkey] [set_curve_serverkey], SocketType,
         &PublicKey::from_bytes([7; 32]) => PublicKey::from_bytes([7; 32]);
 
@@ -290,13 +296,13 @@ options! {
     /// ever. Takes effect at the next bind or connect. libzmq does not limit handshakes of WebSockets and STREAM. A SOCKS
     /// proxy has the same time for its answers, before the handshake.
     "ZMQ_HANDSHAKE_IVL" = ZMQ_HANDSHAKE_IVL: Int by (OrOff<Milliseconds> => Option<Duration>),
-        [handshake_ivl] [set_handshake_ivl], SocketType, Some(Duration::from_secs(5));
+        [handshake_ivl] [set_handshake_ivl], SocketType, Duration::from_secs(5) => Some(Duration::from_secs(5));
 
     /// The SOCKS5 proxy, `host:port`, that tcp connects through; `None`, the default, is none. Takes effect at the next
     /// connect. `ZMQ_CONNECT_TIMEOUT` and `ZMQ_HANDSHAKE_IVL` bound the time that the proxy may take. The option is refused
     /// with a libzmq without the patches for safety: a proxy can abort the process, or overrun its memory.
     "ZMQ_SOCKS_PROXY" = ZMQ_SOCKS_PROXY: Text(4096) by (SocksProxy => Option<String>, Option<&str>),
-        [socks_proxy] [set_socks_proxy], SocketType, Some("127.0.0.1:1080") => Some("127.0.0.1:1080".to_owned());
+        [socks_proxy] [set_socks_proxy], SocketType, "127.0.0.1:1080" => Some("127.0.0.1:1080".to_owned());
 
     /// Whether a publisher waits, or fails with `EAGAIN`, if a subscriber is full, instead of dropping its messages: no
     /// unless set. Takes effect at once, except for subscribers that are full already. One full subscriber then delays
@@ -328,7 +334,7 @@ options! {
     /// connect. A peer whose program hangs answers: see
     /// [surprises](crate::surprises#heartbeats-are-answered-by-a-program-that-hangs).
     "ZMQ_HEARTBEAT_IVL" = ZMQ_HEARTBEAT_IVL: Int by (OrOff<Milliseconds> => Option<Duration>),
-        [heartbeat_ivl] [set_heartbeat_ivl], SocketType, Some(Duration::from_millis(750));
+        [heartbeat_ivl] [set_heartbeat_ivl], SocketType, Duration::from_millis(750) => Some(Duration::from_millis(750));
 
     /// How long this socket may be silent before the peer drops the connection: zero, the default, leaves it to the
     /// peer. The unit is 100 ms, the range 0 to 65.5 s, and fractions are rounded up. `EINVAL` for more than 65.5 s: a
@@ -341,7 +347,8 @@ options! {
     /// receive mark reads no traffic, so it drops its connection after this time, with the messages in transit. Takes effect
     /// at the next bind or connect.
     "ZMQ_HEARTBEAT_TIMEOUT" = ZMQ_HEARTBEAT_TIMEOUT: Int by (OrDefault<Milliseconds> => Option<Duration>),
-        [heartbeat_timeout] [set_heartbeat_timeout], SocketType, Some(Duration::from_millis(750));
+        [heartbeat_timeout] [set_heartbeat_timeout], SocketType,
+        Duration::from_millis(750) => Some(Duration::from_millis(750));
 
     /// Whether an XPUB receives every subscription and every end of one, repeated ones too: no unless set. Takes effect
     /// at once. In a chain of forwarders it hides ends: see
@@ -352,12 +359,12 @@ options! {
     /// How long an attempt to connect over tcp may take, in milliseconds; `None`, the default, is the system's choice.
     /// Takes effect at the next connect. Through a SOCKS proxy it bounds the attempt up to the proxy's last answer.
     "ZMQ_CONNECT_TIMEOUT" = ZMQ_CONNECT_TIMEOUT: Int by (OrOff<Milliseconds> => Option<Duration>),
-        [connect_timeout] [set_connect_timeout], SocketType, Some(Duration::from_secs(3));
+        [connect_timeout] [set_connect_timeout], SocketType, Duration::from_secs(3) => Some(Duration::from_secs(3));
 
     /// How long TCP tries to deliver before it gives a connection up, in milliseconds; `None`, the default, is the
     /// system's choice. Takes effect at the next bind or connect.
     "ZMQ_TCP_MAXRT" = ZMQ_TCP_MAXRT: Int by (OrOff<Milliseconds> => Option<Duration>), [tcp_maxrt] [set_tcp_maxrt],
-        SocketType, Some(Duration::from_secs(3));
+        SocketType, Duration::from_secs(3) => Some(Duration::from_secs(3));
 
     /// Whether libzmq lets several threads use the socket at once: no stable kind does.
     "ZMQ_THREAD_SAFE" = ZMQ_THREAD_SAFE: Int by (Flag => bool), [thread_safe] [], SocketType, false;
@@ -376,7 +383,7 @@ options! {
         SocketType, 262_144;
 
     "ZMQ_VMCI_CONNECT_TIMEOUT" = ZMQ_VMCI_CONNECT_TIMEOUT: Int by (OrDefault<Milliseconds> => Option<Duration>),
-        [] [by_name], SocketType, Some(Duration::from_secs(3));
+        [] [by_name], SocketType, Duration::from_secs(3);
 
     /// The type of the socket's own GSSAPI principal: host-based unless set. Takes effect at the next bind or connect.
     "ZMQ_GSSAPI_PRINCIPAL_NAMETYPE" = ZMQ_GSSAPI_PRINCIPAL_NAMETYPE: Int by (GssapiNameType => GssapiNameType),
@@ -391,7 +398,7 @@ options! {
     /// The network interface that connections are tied to: 1 to 15 bytes; `None`, the default, is none. Usually needs a
     /// privilege. Takes effect at the next bind or connect.
     "ZMQ_BINDTODEVICE" = ZMQ_BINDTODEVICE: Text(15) by (Text<15> => Option<String>, Option<&str>),
-        [bindtodevice] [set_bindtodevice], SocketType, Some("lo") => Some("lo".to_owned());
+        [bindtodevice] [set_bindtodevice], SocketType, "lo" => Some("lo".to_owned());
 
     "ZMQ_IPV4ONLY" = ZMQ_IPV4ONLY: Int by (Flag => bool), [by_name] [by_name], SocketType, false;
 

@@ -46,12 +46,12 @@ options! {
     /// The user name for the SOCKS5 proxy: up to 255 bytes; `None`, the default, is none. Takes effect at the next
     /// connect. Draft.
     "ZMQ_SOCKS_USERNAME" = ZMQ_SOCKS_USERNAME: Text(255) by (Text<255> => Option<String>, Option<&str>),
-        [socks_username] [set_socks_username], SocketType, Some("alice") => Some("alice".to_owned());
+        [socks_username] [set_socks_username], SocketType, "alice" => Some("alice".to_owned());
 
     /// The password for the SOCKS5 proxy: up to 255 bytes; `None`, the default, is none. Takes effect at the next
     /// connect. Draft.
     "ZMQ_SOCKS_PASSWORD" = ZMQ_SOCKS_PASSWORD: Text(255) by (Text<255> => Option<SecretText>, Option<&str>),
-        [socks_password] [set_socks_password], SocketType, Some("secret") => Some("secret".into());
+        [socks_password] [set_socks_password], SocketType, "secret" => Some("secret".into());
 
     /// How many bytes a connection receives at once: 8192 unless set, 64 to 67,108,864. Each connection has a buffer of
     /// that size. Takes effect at the next bind or connect. Draft.
@@ -100,7 +100,7 @@ options! {
     /// How long the kernel polls the network card for this socket, in microseconds, up to 2,147,483,647; `None`, the
     /// default, and zero are not at all. It cannot be read. Takes effect at the next bind or connect. Draft.
     "ZMQ_BUSY_POLL" = ZMQ_BUSY_POLL: Int by (OrOff<Time<1, MAX>> => Option<Duration>), [] [set_busy_poll], SocketType,
-        Some(Duration::from_micros(50));
+        Duration::from_micros(50);
 
     /// The message that this socket receives when a connection that it made breaks and is made again; empty, the
     /// default, is none. Takes effect at the next bind or connect. Draft.

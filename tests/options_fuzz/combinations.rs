@@ -132,7 +132,7 @@ pub const COMBINATIONS: &[Attack] = &[
         let proxy = listener.local_addr().unwrap().to_string();
         let context = crate::common::context();
         let socket = context.socket(Kind::Dealer).unwrap();
-        if let Err(error) = socket.set_socks_proxy(Some(&proxy)) {
+        if let Err(error) = socket.set_socks_proxy(proxy.as_str()) {
             println!("refused: {error}");
             return;
         }

@@ -20,7 +20,7 @@ fn socks_connecter_can_be_closed_after_its_proxy_refused() {
             let context = Context::new().unwrap();
             let socket = context.socket(Push).unwrap();
             socket.set_linger(Some(Duration::ZERO)).unwrap();
-            socket.set_socks_proxy(Some(&address)).unwrap();
+            socket.set_socks_proxy(address.as_str()).unwrap();
             socket.set_reconnect_ivl(Some(Duration::from_secs(60))).unwrap();
             socket.connect("tcp://127.0.0.1:9").unwrap();
             let mut stream = accept(&proxy);

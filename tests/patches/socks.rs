@@ -36,7 +36,7 @@ fn name(length: u8) -> Vec<u8> {
 /// A socket that connects through the proxy, and tries again at once.
 fn proxied<'ctx>(context: &'ctx Context, proxy: &TcpListener) -> Socket<'ctx, Dealer> {
     let socket = context.socket(Dealer).unwrap();
-    socket.set_socks_proxy(Some(&proxy.local_addr().unwrap().to_string())).unwrap();
+    socket.set_socks_proxy(proxy.local_addr().unwrap().to_string().as_str()).unwrap();
     socket.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
     socket
 }
@@ -87,7 +87,7 @@ fn assert_connects(replies: &[(Vec<u8>, usize)]) {
         let clients: Vec<_> = (0..replies.len())
             .map(|index| {
                 let socket = context.socket(Push).unwrap();
-                socket.set_socks_proxy(Some(&proxy.local_addr().unwrap().to_string())).unwrap();
+                socket.set_socks_proxy(proxy.local_addr().unwrap().to_string().as_str()).unwrap();
                 socket.connect(&format!("tcp://{index}.invalid:7")).unwrap();
                 socket.send(index.to_string()).unwrap();
                 socket
@@ -214,9 +214,9 @@ fn socks_connecter_sends_names_and_passwords_of_every_length() {
         let (user, password) = ("u".repeat(user), "p".repeat(password));
         let proxy = listener();
         let socket = proxied(&context, &proxy);
-        socket.set_socks_username(Some(&user)).unwrap();
+        socket.set_socks_username(user.as_str()).unwrap();
         if !password.is_empty() {
-            socket.set_socks_password(Some(&password)).unwrap();
+            socket.set_socks_password(password.as_str()).unwrap();
         }
         socket.connect("tcp://name.invalid:7").unwrap();
         // Every answer but the success of version 1 ends the connection.

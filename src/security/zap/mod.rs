@@ -23,6 +23,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::error::{Errno, Result};
 use crate::kind::Router;
+use crate::or_none::OrNone;
 use crate::process::Process;
 use crate::thread::spawn;
 use worker::Handler;
@@ -204,7 +205,7 @@ impl Authenticator {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn next_event(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<AuthEvent>> {
+    pub fn next_event(&self, timeout: impl OrNone<Duration>) -> Result<Option<AuthEvent>> {
         let timeout = timeout.into();
         self.handler("next_event")?.events.next(timeout)
     }

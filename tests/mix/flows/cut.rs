@@ -232,7 +232,7 @@ pub fn through_socks(flow: &mut Flow<'_>) -> Result {
     let (sender, receiver) = (flow.socket(Kind::Push)?, flow.socket(Kind::Pull)?);
     let endpoint = receiver.bind("tcp://127.0.0.1:*")?;
     let proxy = relay(&endpoint, Some(relay::socks), &mut flow.rng)?;
-    sender.set_socks_proxy(Some(&proxy.address.to_string()))?;
+    sender.set_socks_proxy(proxy.address.to_string().as_str())?;
     sender.set_reconnect_ivl(Some(Duration::from_millis(1)))?;
     // The name is one of the proxy's.
     let name = *flow.rng.pick(&["tcp://server:7", "tcp://127.0.0.1:7"]);

@@ -154,7 +154,7 @@ fn socks(thread: &mut Thread<'_>, rng: &mut Rng) {
     let Ok(listener) = TcpListener::bind("127.0.0.1:0") else { return };
     let (Ok(address), Ok(())) = (listener.local_addr(), listener.set_nonblocking(true)) else { return };
     if let Some(socket) = thread.socket(rng) {
-        let _ = socket.set_socks_proxy(Some(&address.to_string()));
+        let _ = socket.set_socks_proxy(address.to_string().as_str());
         let _ = socket.set_connect_timeout(Some(Duration::from_millis(100)));
         let _ = socket.connect("tcp://127.0.0.1:1");
     }

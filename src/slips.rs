@@ -1,0 +1,184 @@
+//! The names that methods have in C and in rust-zmq, if other names take their place here.
+//!
+//! A call does not compile, and the error names the method to call. The compiler finds a method of another crate neither by
+//! its alias nor by a name that is only like its own. It knows the aliases of a crate's types and functions. All names here are
+//! hidden from the documentation.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::message::Message;
+use crate::socket::Socket;
+
+/// The type of `ZMQ_SNDMORE`. An argument too many is reported with its type, so the type's name is the cure.
+#[derive(Debug, Clone, Copy)]
+pub struct CallSendMoreInstead;
+
+/// The type of `ZMQ_DONTWAIT`: `socket.now().recv_msg()`.
+#[derive(Debug, Clone, Copy)]
+pub struct CallNowFirst;
+
+/// rust-zmq's name of `ZMQ_SNDMORE`.
+pub const SNDMORE: CallSendMoreInstead = CallSendMoreInstead;
+/// A part that others follow is sent by `send_more`.
+pub const ZMQ_SNDMORE: CallSendMoreInstead = CallSendMoreInstead;
+/// rust-zmq's name of `ZMQ_DONTWAIT`.
+pub const DONTWAIT: CallNowFirst = CallNowFirst;
+/// A call that does not wait is one on `Socket::now()`.
+pub const ZMQ_DONTWAIT: CallNowFirst = CallNowFirst;
+
+/// Declares methods that cannot be called. A row is: the trait that no type implements, its message and label; then the methods.
+macro_rules! slips {
+    ($(
+        $slip:ident: $message:literal, $label:literal {
+            $(impl[$($kind:ident)?] $of:ty { $($name:ident($($argument:ident),*) -> $returned:ty;)* })*
+        }
+    )*) => {$(
+        #[diagnostic::on_unimplemented(message = $message, label = $label)]
+        pub trait $slip {}
+
+        $(
+            impl$(<$kind>)? $of {
+                $(
+                    #[doc(hidden)]
+                    #[allow(non_camel_case_types, reason = "an argument and its type have one name")]
+                    pub fn $name<'slip, $($argument),*>(&'slip self, $(_: $argument),*) -> $returned
+                    where
+                        &'slip Self: $slip,
+                    {
+                        unreachable!("no type implements the trait")
+                    }
+                )*
+            }
+        )*
+    )*};
+}
+
+slips! {
+    End: "a context ends when it is dropped", "to end it within a time, call `terminate(timeout)`" {
+        impl[] Context {
+            term() -> Result<()>;
+            destroy() -> Result<()>;
+        }
+    }
+
+    GetOption: "each option has a method: `linger()` for `ZMQ_LINGER`", "call the option's method" {
+        impl[T] Socket<'_, T> {
+            getsockopt(option) -> Result<()>;
+        }
+        impl[] Context {
+            get(option) -> Result<()>;
+        }
+    }
+
+    SetOption: "each option has a method: `set_linger(..)` for `ZMQ_LINGER`", "call the option's method" {
+        impl[T] Socket<'_, T> {
+            setsockopt(option, value) -> Result<()>;
+        }
+        impl[] Context {
+            set(option, value) -> Result<()>;
+        }
+    }
+
+    Getter: "the getter of an option has no `get_` in its name", "call it without `get_`" {
+        impl[T] Socket<'_, T> {
+            get_affinity() -> Result<()>;
+            get_backlog() -> Result<()>;
+            get_connect_timeout() -> Result<()>;
+            get_curve_publickey() -> Result<()>;
+            get_curve_secretkey() -> Result<()>;
+            get_curve_serverkey() -> Result<()>;
+            get_fd() -> Result<()>;
+            get_gssapi_principal() -> Result<()>;
+            get_gssapi_service_principal() -> Result<()>;
+            get_handshake_ivl() -> Result<()>;
+            get_heartbeat_ivl() -> Result<()>;
+            get_heartbeat_timeout() -> Result<()>;
+            get_heartbeat_ttl() -> Result<()>;
+            get_linger() -> Result<()>;
+            get_maxmsgsize() -> Result<()>;
+            get_multicast_hops() -> Result<()>;
+            get_plain_password() -> Result<()>;
+            get_plain_username() -> Result<()>;
+            get_rate() -> Result<()>;
+            get_rcvbuf() -> Result<()>;
+            get_rcvhwm() -> Result<()>;
+            get_rcvtimeo() -> Result<()>;
+            get_reconnect_ivl() -> Result<()>;
+            get_reconnect_ivl_max() -> Result<()>;
+            get_recovery_ivl() -> Result<()>;
+            get_sndbuf() -> Result<()>;
+            get_sndhwm() -> Result<()>;
+            get_sndtimeo() -> Result<()>;
+            get_socks_proxy() -> Result<()>;
+            get_tcp_keepalive() -> Result<()>;
+            get_tcp_keepalive_cnt() -> Result<()>;
+            get_tcp_keepalive_idle() -> Result<()>;
+            get_tcp_keepalive_intvl() -> Result<()>;
+            get_tos() -> Result<()>;
+            get_zap_domain() -> Result<()>;
+        }
+        impl[] Context {
+            get_io_threads() -> Result<()>;
+        }
+    }
+
+    SetIdentity: "`ZMQ_IDENTITY` is an old name of `ZMQ_ROUTING_ID`", "call `set_routing_id(..)`" {
+        impl[T] Socket<'_, T> {
+            set_identity(id) -> Result<()>;
+        }
+    }
+
+    GetIdentity: "`ZMQ_IDENTITY` is an old name of `ZMQ_ROUTING_ID`", "call `routing_id()`" {
+        impl[T] Socket<'_, T> {
+            get_identity() -> Result<()>;
+        }
+    }
+
+    GetType: "the kind of a socket is `kind()`", "call `kind()`" {
+        impl[T] Socket<'_, T> {
+            get_socket_type() -> Result<()>;
+        }
+    }
+
+    RecvBytes: "`recv_msg()` receives bytes: a `Message` is a slice of them", "call `recv_msg()`" {
+        impl[T] Socket<'_, T> {
+            recv_bytes(flags) -> Result<Vec<u8>>;
+        }
+    }
+
+    PollOne: "`within(time)` waits for one socket", "call `within(time).recv_msg()`, or `zmq::poll` for several sockets" {
+        impl[T] Socket<'_, T> {
+            poll(events, timeout) -> Result<()>;
+        }
+    }
+
+    AsPollItem: "poll items are made by `PollItem::socket`", "call `PollItem::socket(&socket, events)`" {
+        impl[T] Socket<'_, T> {
+            as_poll_item(events) -> ();
+        }
+    }
+
+    Size: "a message is a slice of bytes", "call `len()`" {
+        impl[] Message {
+            size() -> usize;
+        }
+    }
+
+    Data: "a message is a slice of bytes", "read `&message[..]`, write `message.make_mut()`" {
+        impl[] Message {
+            data() -> ();
+        }
+    }
+
+    Close: "a message is freed when it is dropped", "remove the call" {
+        impl[] Message {
+            close() -> ();
+        }
+    }
+
+    ToRaw: "an error has its number in `errno()`", "call `errno().raw()`, or compare the error with an `Errno`" {
+        impl[] Error {
+            to_raw() -> i32;
+        }
+    }
+}
