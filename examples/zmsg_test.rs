@@ -64,12 +64,12 @@ impl Zmsg {
         self.0.len()
     }
 
-    /// The last part: [`Multipart::back`].
+    /// The last part: `last` of a [`Multipart`].
     fn body(&self) -> Option<&Message> {
         self.0.last()
     }
 
-    /// Puts a part in the place of the last one, or makes it: [`Multipart::back_mut`], [`Multipart::push_back`].
+    /// Puts a part in the place of the last one, or makes it: `last_mut` of a [`Multipart`], [`Multipart::push_back`].
     fn body_set(&mut self, body: impl Into<Message>) {
         match self.0.last_mut() {
             Some(last) => *last = body.into(),
@@ -92,7 +92,7 @@ impl Zmsg {
         self.0.pop_front()
     }
 
-    /// The first part: [`Multipart::front`].
+    /// The first part: `first` of a [`Multipart`].
     fn address(&self) -> Option<&Message> {
         self.0.first()
     }

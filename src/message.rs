@@ -636,6 +636,14 @@ impl From<&Message> for Message {
     }
 }
 
+/// Takes the content, and leaves an empty message, as `zmq_msg_send` does: one message serves for receiving and sending.
+impl From<&mut Message> for Message {
+    #[inline]
+    fn from(message: &mut Message) -> Message {
+        std::mem::take(message)
+    }
+}
+
 /// Shares the memory; up to 33 bytes are copied.
 #[cfg(feature = "bytes")]
 impl From<bytes::Bytes> for Message {

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::mem;
 use std::ops::{Deref, DerefMut};
 
 use crate::message::Message;
@@ -61,9 +63,14 @@ use crate::message::Message;
 #[doc(alias = "zmsg_body")]
 #[doc(alias = "zmsg_body_set")]
 #[doc(alias = "zmsg_body_fmt")]
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-// The deque is contiguous, so that its parts are one slice: adding in front moves them, and taking off at either end does not.
-pub struct Multipart(VecDeque<Message>);
+#[derive(Default)]
+pub struct Multipart {
+    /// Empty messages in the places of parts that were taken off the front, then the parts. A slice of the parts costs
+    /// nothing then, and an envelope that is taken off leaves room for the next one.
+    list: Vec<Message>,
+    /// The place of the first part.
+    start: usize,
+}
 
 impl Multipart {
     /// A message of no parts yet.
@@ -90,8 +97,14 @@ impl Multipart {
     #[doc(alias = "zmsg_push")]
     #[doc(alias = "zmsg_prepend")]
     pub fn push_front(&mut self, part: impl Into<Message>) {
-        self.0.push_front(part.into());
-        self.0.make_contiguous();
+        let part = part.into();
+        match self.start.checked_sub(1) {
+            Some(start) => {
+                self.list[start] = part;
+                self.start = start;
+            }
+            None => self.list.insert(0, part),
+        }
     }
 
     /// Adds a part at the end.
@@ -107,8 +120,13 @@ impl Multipart {
     #[doc(alias = "zmsg_add")]
     #[doc(alias = "zmsg_append")]
     pub fn push_back(&mut self, part: impl Into<Message>) {
-        self.0.push_back(part.into());
-        self.0.make_contiguous();
+        let part = part.into();
+        // A program that uses the parts as a queue does not grow the list.
+        if self.list.len() == self.list.capacity() && self.start * 2 >= self.list.len() {
+            self.list.drain(..self.start);
+            self.start = 0;
+        }
+        self.list.push(part);
     }
 
     /// Takes the first part off.
@@ -122,7 +140,9 @@ impl Multipart {
     /// ```
     #[doc(alias = "zmsg_pop")]
     pub fn pop_front(&mut self) -> Option<Message> {
-        self.0.pop_front()
+        let part = mem::take(self.first_mut()?);
+        self.start += 1;
+        Some(part)
     }
 
     /// Takes the last part off.
@@ -135,7 +155,7 @@ impl Multipart {
     /// assert_eq!(message, ["header"]);
     /// ```
     pub fn pop_back(&mut self) -> Option<Message> {
-        self.0.pop_back()
+        if self.is_empty() { None } else { self.list.pop() }
     }
 
     /// Puts an address and an empty part in front: the envelope that a REQ makes and a ROUTER sends by. For an address
@@ -151,7 +171,7 @@ impl Multipart {
     #[doc(alias = "zmsg_wrap")]
     pub fn push_envelope(&mut self, address: impl Into<Message>) {
         let address = address.into();
-        self.0.push_front(Message::new());
+        self.push_front(Message::new());
         self.push_front(address);
     }
 
@@ -175,7 +195,8 @@ impl Multipart {
 
     /// Drops all parts, and keeps the memory of the list.
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.list.clear();
+        self.start = 0;
     }
 
     /// Prints the message to standard error, a line a part, as the guide's `zmsg_dump` does.
@@ -192,21 +213,6 @@ impl Multipart {
     }
 }
 
-/// The parts, as a slice.
-impl Deref for Multipart {
-    type Target = [Message];
-
-    fn deref(&self) -> &[Message] {
-        self.0.as_slices().0
-    }
-}
-
-impl DerefMut for Multipart {
-    fn deref_mut(&mut self) -> &mut [Message] {
-        self.0.make_contiguous()
-    }
-}
-
 /// The lines of `s_dump`: `[size] content`, as text if every byte is printable ASCII, in hexadecimal otherwise.
 impl fmt::Display for Multipart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -220,26 +226,66 @@ impl fmt::Debug for Multipart {
     }
 }
 
+impl Deref for Multipart {
+    type Target = [Message];
+
+    fn deref(&self) -> &[Message] {
+        &self.list[self.start..]
+    }
+}
+
+impl DerefMut for Multipart {
+    fn deref_mut(&mut self) -> &mut [Message] {
+        &mut self.list[self.start..]
+    }
+}
+
+impl AsRef<[Message]> for Multipart {
+    fn as_ref(&self) -> &[Message] {
+        self
+    }
+}
+
+impl Clone for Multipart {
+    fn clone(&self) -> Multipart {
+        self.as_ref().into()
+    }
+}
+
+impl PartialEq for Multipart {
+    fn eq(&self, other: &Multipart) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Multipart {}
+
+impl Hash for Multipart {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
 impl<M: Into<Message>> FromIterator<M> for Multipart {
     fn from_iter<I: IntoIterator<Item = M>>(parts: I) -> Multipart {
-        Multipart(parts.into_iter().map(Into::into).collect())
+        Multipart { list: parts.into_iter().map(Into::into).collect(), start: 0 }
     }
 }
 
 impl<M: Into<Message>> Extend<M> for Multipart {
     fn extend<I: IntoIterator<Item = M>>(&mut self, parts: I) {
-        let parts: Vec<Message> = parts.into_iter().map(Into::into).collect();
-        self.0.extend(parts);
-        self.0.make_contiguous();
+        self.list.extend(parts.into_iter().map(Into::into));
     }
 }
 
 impl IntoIterator for Multipart {
     type Item = Message;
-    type IntoIter = std::collections::vec_deque::IntoIter<Message>;
+    type IntoIter = std::vec::IntoIter<Message>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        let mut parts = self.list.into_iter();
+        parts.by_ref().take(self.start).for_each(drop);
+        parts
     }
 }
 
@@ -334,7 +380,9 @@ impl From<&Multipart> for Multipart {
 
 impl From<Multipart> for Vec<Message> {
     fn from(parts: Multipart) -> Vec<Message> {
-        parts.0.into()
+        let Multipart { mut list, start } = parts;
+        list.drain(..start);
+        list
     }
 }
 
@@ -354,14 +402,13 @@ impl From<&Multipart> for Vec<Vec<u8>> {
 
 impl From<Multipart> for VecDeque<Message> {
     fn from(parts: Multipart) -> VecDeque<Message> {
-        parts.0
+        Vec::from(parts).into()
     }
 }
 
 impl From<VecDeque<Message>> for Multipart {
-    fn from(mut parts: VecDeque<Message>) -> Multipart {
-        parts.make_contiguous();
-        Multipart(parts)
+    fn from(parts: VecDeque<Message>) -> Multipart {
+        Multipart { list: parts.into(), start: 0 }
     }
 }
 
@@ -428,6 +475,42 @@ mod tests {
         assert_eq!(message.pop_back().unwrap(), "d");
         assert_eq!(message.pop_front().unwrap(), "a");
         assert_eq!(message, ["x"]);
+    }
+
+    #[test]
+    fn parts_are_a_slice_whatever_was_taken_off_and_put_in_front() {
+        for taken in 0..4 {
+            let mut message = Multipart::from(["a", "b", "c", "d"]);
+            let mut expected = vec!["a", "b", "c", "d"];
+            for _ in 0..taken {
+                assert_eq!(message.pop_front().unwrap(), expected.remove(0));
+            }
+            let same: Multipart = expected.iter().copied().collect();
+            assert_eq!((&message, message.len(), &message[..]), (&same, 4 - taken, &same[..]));
+            assert_eq!(message.clone(), same);
+            assert_eq!(Vec::<Message>::from(message.clone()), expected);
+            assert_eq!(message.clone().into_iter().collect::<Multipart>(), same);
+            for part in ["y", "x", "w", "v", "u"] {
+                message.push_front(part);
+                expected.insert(0, part);
+            }
+            assert_eq!(Vec::<Message>::from(message.clone()), expected);
+            while message.pop_back().is_some() {}
+            assert!(message.is_empty() && message.pop_front().is_none() && message.first().is_none());
+            message.push_back("z");
+            assert_eq!(message, ["z"]);
+        }
+        let mut queue = Multipart::from(["0", "1", "2"]);
+        for number in 3..1000 {
+            queue.push_back(number.to_string());
+            assert_eq!(queue.pop_front().unwrap(), (number - 3).to_string());
+        }
+        assert!(queue.len() == 3 && queue.list.capacity() <= 16, "{}", queue.list.capacity());
+        let mut message = Multipart::from(["address", "", "body"]);
+        message.pop_envelope();
+        assert!(message.pop_back().is_some() && message.pop_back().is_none());
+        message.push_front("only");
+        assert_eq!(message, ["only"]);
     }
 
     #[test]

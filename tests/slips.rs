@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{TCP, pair};
-use zmq::{Context, Errno, Pub, Router, SocketRef, proxy};
+use zmq::{Context, Errno, Pub, Rep, Router, SocketRef, proxy};
 
 #[deadline::test]
 fn setters_take_a_value_an_option_or_none() {
@@ -111,4 +111,22 @@ fn errors_of_sends_and_receives_compare_with_numbers() {
     let failed = socket.send_multipart(["nobody", "text"]).unwrap_err();
     assert_eq!(failed.errno(), Errno::EHOSTUNREACH);
     assert!(failed == zmq::Error::EHOSTUNREACH);
+}
+
+#[deadline::test]
+fn one_message_is_received_into_and_sent_again() {
+    let context = Context::new().unwrap();
+    let (left, right) = pair(&context, TCP);
+    let mut message = zmq::Message::new();
+    for content in ["short", "a text that does not fit into the message itself"] {
+        left.send(content).unwrap();
+        right.recv(&mut message).unwrap();
+        right.send(&mut message).unwrap();
+        assert!(message.is_empty());
+        assert_eq!(left.recv_msg().unwrap(), content);
+    }
+    let replier = context.socket(Rep).unwrap();
+    let mut message = zmq::Message::from("not sent");
+    assert_eq!(replier.send(&mut message).unwrap_err().into_message(), "not sent");
+    assert!(message.is_empty());
 }
