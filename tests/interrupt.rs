@@ -616,3 +616,53 @@ fn poll_of_nothing_and_s_sleep_keep_their_time_under_signals() {
         }
     });
 }
+
+/// Whether a thread of this process sleeps in a system call.
+#[cfg(target_os = "linux")]
+fn is_asleep(thread: libc::pid_t) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
+    state.rsplit(')').next().is_some_and(|rest| rest.starts_with(" S"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn one_signal_ends_a_wait_of_libzmq_on_a_socket_of_an_interruptible_context() {
+    in_own_process("one_signal_ends_a_wait_of_libzmq_on_a_socket_of_an_interruptible_context", || {
+        count_user_signals();
+        let context = Context::new().unwrap();
+        context.set_interruptible(true);
+        type Call = fn(&Socket<'static>) -> Errno;
+        let calls: [(&str, Kind, Call); 7] = [
+            ("recv_msg", Kind::Pull, |socket| socket.recv_msg().unwrap_err().errno()),
+            ("recv", Kind::Pull, |socket| socket.recv(&mut zmq::Message::new()).unwrap_err().errno()),
+            ("recv_into", Kind::Pull, |socket| socket.recv_into(&mut [0; 8]).unwrap_err().errno()),
+            ("recv_multipart", Kind::Pull, |socket| socket.recv_multipart().unwrap_err().errno()),
+            ("send of bytes", Kind::Push, |socket| socket.send("nobody").unwrap_err().errno()),
+            ("send of a message", Kind::Push, |socket| {
+                let failed = socket.send(zmq::Message::from("nobody")).unwrap_err();
+                assert_eq!(*failed.message(), "nobody");
+                failed.errno()
+            }),
+            ("send of a Vec", Kind::Push, |socket| socket.send(vec![7; 100]).unwrap_err().errno()),
+        ];
+        for (name, kind, call) in calls {
+            let socket = context.owned_socket(kind).unwrap();
+            let (tell, told) = channel();
+            let (thread, waiter) = waiting(move || {
+                // SAFETY: has no preconditions.
+                tell.send(unsafe { libc::gettid() }).unwrap();
+                call(&socket)
+            });
+            let number = told.recv().unwrap();
+            let mut seen = 0;
+            eventually("the thread sleeps", || {
+                seen = if is_asleep(number) { seen + 1 } else { 0 };
+                seen == 4
+            });
+            // SAFETY: the thread has not been joined.
+            unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+            eventually(name, || waiter.is_finished());
+            assert_eq!(waiter.join().unwrap(), Errno::EINTR, "{name}");
+        }
+    });
+}

@@ -23,7 +23,7 @@ mod timers;
 pub(crate) use by_type::{ByType, by_type};
 pub(crate) use context::RawContext;
 pub(crate) use global::{KeyText, curve_keypair, curve_public, has, version, z85_decode, z85_encode};
-pub(crate) use handle::{Format, MonitorHandle, OpLock, RawSocket};
+pub(crate) use handle::{FastCalls, Format, MonitorHandle, OpLock, RawSocket};
 pub(crate) use interface::interface_number;
 #[cfg(feature = "draft")]
 pub(crate) use locked::LockedPoller;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::handle::{self, FastCalls, OpLock, RawSocket};
 #[cfg(feature = "draft")]
 use super::outcome::id;
-use super::outcome::{check, len};
+use super::outcome::{check, last_errno, len};
 use super::{Fresh, RawMessage};
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
@@ -136,6 +136,11 @@ impl RawSocket {
 }
 
 impl FastCalls<'_> {
+    /// Why the call that was just made has failed.
+    pub(crate) fn errno(self) -> Errno {
+        last_errno()
+    }
+
     /// Sends a copy of `content`, and says whether that succeeded. These calls give no reason of a failure.
     #[inline(always)]
     pub(crate) fn send_bytes(self, content: &[u8]) -> bool {

@@ -205,8 +205,13 @@ impl Core {
     /// Receives without flags. If the fast path fails, `recv_part` receives.
     #[inline(always)]
     fn recv_fast(&self) -> Result<Message> {
-        let fast = |message: Fresh<'_>| self.raw.fast_recv().is_some_and(|socket| socket.recv(message));
-        match RawMessage::received(fast, |message| self.recv_part(message, Wait::ByOption)) {
+        let fast = self.raw.fast_recv();
+        let receive = |message: Fresh<'_>| fast.is_some_and(|socket| socket.recv(message));
+        let slow = |message: &mut RawMessage| {
+            self.check_fast(fast)?;
+            self.recv_part(message, Wait::ByOption)
+        };
+        match RawMessage::received(receive, slow) {
             Ok(message) => Ok(Message::from_raw(message)),
             Err(errno) => Err(self.failed(CALL, errno)),
         }
@@ -266,12 +271,11 @@ impl Core {
     /// Receives into a buffer without flags, as [`Core::recv_fast`] does.
     #[inline(always)]
     fn recv_into_fast(&self, buffer: &mut [u8]) -> Result<Received> {
-        if let Some(socket) = self.raw.fast_recv()
-            && (1..MAX_REPORTABLE_LEN).contains(&buffer.len())
-            && let Some(size) = socket.recv_into(buffer)
-        {
+        let fast = self.raw.fast_recv().filter(|_| (1..MAX_REPORTABLE_LEN).contains(&buffer.len()));
+        if let Some(size) = fast.and_then(|socket| socket.recv_into(buffer)) {
             return Ok(Received { copied: size.min(buffer.len()), size });
         }
+        self.check_fast(fast).map_err(|errno| errno.for_call("zmq_recv"))?;
         self.recv_into(buffer, Wait::ByOption)
     }
 
@@ -309,7 +313,7 @@ impl Core {
             && let Some(flags) = self.flags_in_c(wait, self.state.rcvtimeo())
         {
             match receive(flags) {
-                Err(Errno::EINTR) => {}
+                Err(Errno::EINTR) if self.goes_on(flags) => {}
                 done => return done,
             }
         }

@@ -181,28 +181,46 @@ impl Core {
     fn send_fast<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
         match by_type(&mut message) {
             ByType::Bytes(content) => {
-                if self.raw.fast_send().is_some_and(|socket| socket.send_bytes(content)) {
+                let fast = self.raw.fast_send();
+                if fast.is_some_and(|socket| socket.send_bytes(content)) {
                     return Ok(());
                 }
+                let checked = self.check_fast(fast);
+                self.send_slow(message.into(), checked)
             }
             ByType::Message(content) => {
-                if self.raw.fast_send().is_some_and(|socket| socket.send(content.raw_mut())) {
+                let fast = self.raw.fast_send();
+                if fast.is_some_and(|socket| socket.send(content.raw_mut())) {
                     // The message is empty now and needs no `zmq_msg_close`.
                     std::mem::forget(message);
                     return Ok(());
                 }
+                let checked = self.check_fast(fast);
+                self.send_slow(message.into(), checked)
             }
             ByType::Other => {
                 // `into` may use this socket, so it comes before the check.
                 let mut message = message.into();
-                if self.raw.fast_send().is_some_and(|socket| socket.send(message.raw_mut())) {
+                let fast = self.raw.fast_send();
+                if fast.is_some_and(|socket| socket.send(message.raw_mut())) {
                     std::mem::forget(message);
                     return Ok(());
                 }
-                return self.send_message(message, false, Wait::ByOption);
+                self.send_slow(message, self.check_fast(fast))
             }
         }
-        self.send_message(message.into(), false, Wait::ByOption)
+    }
+
+    /// Sends a message that was not sent on the fast path, unless a signal has ended the call there.
+    #[cold]
+    fn send_slow(&self, mut message: Message, fast: Result<(), Errno>) -> Result<(), SendError> {
+        match fast {
+            Ok(()) => self.send_message(message, false, Wait::ByOption),
+            Err(errno) => {
+                message.raw_mut().forget_followed();
+                Err(SendError::new(message, self.failed(CALL, errno)))
+            }
+        }
     }
 
     /// Sends a message, or a part of one that `more` parts follow.
@@ -255,7 +273,7 @@ impl Core {
         let sndmore = if more { zmq_sys::ZMQ_SNDMORE } else { 0 };
         if let Some(flags) = self.flags_in_c(wait, self.state.sndtimeo()) {
             match self.raw().send(part, flags | sndmore) {
-                Err(Errno::EINTR) => {}
+                Err(Errno::EINTR) if self.goes_on(flags) => {}
                 Ok(()) => {
                     self.note_part(more);
                     return Ok(());

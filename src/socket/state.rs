@@ -139,7 +139,7 @@ impl Core {
     fn store_fast_path(&self, order: Ordering) {
         // A call without flags then needs nothing of this library but libzmq's call.
         let is_fast = |is_checked: bool, timeout: c_int| {
-            !is_checked && timeout < 0 && !self.pollers.are_waiting() && !self.interruptible
+            !is_checked && timeout < 0 && !self.pollers.are_waiting() && !self.must_watch_signals()
         };
         let send = is_fast(self.checks_sent(), self.state.sndtimeo());
         let recv = is_fast(self.checks_received(), self.state.rcvtimeo());

@@ -1,7 +1,7 @@
 //! Waiting: what blocking calls do beyond libzmq's own.
 //!
-//! libzmq itself waits if the call may wait for ever and no caught signal can end it. A time-out, `EINTR` and Ctrl-C are
-//! handled here: try without waiting, poll until the deadline, try again.
+//! libzmq itself waits if the call may wait for ever, and a signal ends either no wait or libzmq's own too. A time-out and
+//! Ctrl-C are handled here: try without waiting, poll until the deadline, try again.
 
 use std::ffi::c_int;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::deadline::{Backoff, Deadline};
 use crate::error::Errno;
 use crate::poll_events::PollEvents;
 use crate::process;
-use crate::raw::{self, PollItem};
+use crate::raw::{self, FastCalls, PollItem};
 use crate::wake_up::WakeUp;
 
 /// How long a call may wait.
@@ -36,15 +36,39 @@ impl Wait {
 }
 
 impl Core {
-    /// The flags for a call that libzmq can make alone: one that does not wait, or one that waits for ever and that no signal
-    /// ends. `None` for other calls. `timeout` is the option's value.
+    /// The flags for a call that libzmq can make alone: one that does not wait, or one that waits for ever and that only
+    /// signals end which end libzmq's own wait. `None` for other calls. `timeout` is the option's value.
     #[inline]
     pub(super) fn flags_in_c(&self, wait: Wait, timeout: c_int) -> Option<c_int> {
         match wait {
             Wait::No => Some(zmq_sys::ZMQ_DONTWAIT),
-            // A signal does not end libzmq's own wait on a socket of a kind that threads share.
-            Wait::ByOption if timeout < 0 && !process::catching() && !self.interruptible() => Some(0),
+            Wait::ByOption if timeout < 0 && !process::catching() && !self.must_watch_signals() => Some(0),
             _ => None,
+        }
+    }
+
+    /// Whether a signal ends a wait on this socket, but not libzmq's own: libzmq waits for sockets of the kinds that threads
+    /// share without noticing signals.
+    pub(super) fn must_watch_signals(&self) -> bool {
+        self.interruptible && self.kind.is_thread_safe()
+    }
+
+    /// Whether a call with C's `flags` is to be made again after `EINTR`: no if it could wait, and a signal ends waits.
+    pub(super) fn goes_on(&self, flags: c_int) -> bool {
+        !self.interruptible || flags & zmq_sys::ZMQ_DONTWAIT != 0
+    }
+
+    /// Checks why a call on the fast path has failed, if one was made.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` if a signal has ended it, and ends calls of this socket. After any other failure the slow path makes the call
+    /// again.
+    #[cold]
+    pub(super) fn check_fast(&self, failed: Option<FastCalls<'_>>) -> Result<(), Errno> {
+        match failed {
+            Some(fast) if self.interruptible && fast.errno() == Errno::EINTR => Err(Errno::EINTR),
+            _ => Ok(()),
         }
     }
 
