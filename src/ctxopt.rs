@@ -130,34 +130,11 @@ context_options! {
 }
 
 impl Context {
-    /// The largest value that libzmq documents for [`Context::set_max_sockets`]: 65,535, or what `select` can watch.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::new()?;
-    /// context.set_max_sockets(context.socket_limit())?;
-    /// assert_eq!(context.max_sockets(), context.socket_limit());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_SOCKET_LIMIT")]
-    #[doc(alias = "zmq_ctx_get")]
-    pub fn socket_limit(&self) -> u32 {
+    fn socket_limit(&self) -> u32 {
         self.handle().get(zmq_sys::ZMQ_SOCKET_LIMIT) as u32
     }
 
-    /// The size of the C message structure, in bytes: 64.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// assert_eq!(context.msg_t_size(), 64);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "ZMQ_MSG_T_SIZE")]
-    #[doc(alias = "zmq_ctx_get")]
-    pub fn msg_t_size(&self) -> u32 {
+    fn msg_t_size(&self) -> u32 {
         self.handle().get(zmq_sys::ZMQ_MSG_T_SIZE) as u32
     }
 
@@ -545,7 +522,9 @@ impl Context {
         set(self, &value)
     }
 
-    /// Reads an option that the program learns at run time, by its name or number.
+    /// Reads an option that the program learns at run time, by its name or number. Two can be read here only:
+    /// `ZMQ_SOCKET_LIMIT`, the largest value that libzmq documents for [`Context::set_max_sockets`], 65,535 or what `select` can
+    /// watch; and `ZMQ_MSG_T_SIZE`, the size of the C message structure, 64 bytes.
     ///
     /// # Errors
     ///
@@ -558,10 +537,13 @@ impl Context {
     /// # let context = zmq::Context::new()?;
     /// assert_eq!(context.option("io_threads")?, OptionValue::Int(1));
     /// assert_eq!(context.option(zmq::sys::ZMQ_IPV6)?, OptionValue::Bool(false));
+    /// assert_eq!(context.option("ZMQ_MSG_T_SIZE")?, OptionValue::Int(64));
     /// # Ok(())
     /// # }
     /// ```
     #[doc(alias = "zmq_ctx_get")]
+    #[doc(alias = "ZMQ_SOCKET_LIMIT")]
+    #[doc(alias = "ZMQ_MSG_T_SIZE")]
     pub fn option<'a>(&self, option: impl Into<OptionId<'a>>) -> Result<OptionValue> {
         let option = find(option.into(), "zmq_ctx_get")?;
         let get = option.get.map_err(|why| Errno::EINVAL.with_detail(option.name, why))?;

@@ -39,9 +39,9 @@ fn defaults_are_libzmqs() {
     let context = Context::new().unwrap();
     assert_eq!(context.io_threads(), 1);
     assert_eq!(context.max_sockets(), 1023);
-    assert_eq!(context.socket_limit(), 65535);
+    assert_eq!(context.option("socket_limit").unwrap(), 65535.into());
     assert_eq!(context.max_msgsz(), 2_147_483_647);
-    assert_eq!(context.msg_t_size(), 64);
+    assert_eq!(context.option("msg_t_size").unwrap(), 64.into());
     assert_eq!(context.thread_sched_policy(), None);
     assert_eq!(context.thread_name_prefix(), 0);
     assert!(!context.ipv6());

@@ -129,22 +129,6 @@ impl Context {
         if self.inner.in_own_process() { self.inner.open_sockets.sockets() } else { Vec::new() }
     }
 
-    /// Whether calls that wait on sockets opened from now on fail with `EINTR` after any signal handler has run on their
-    /// thread: no unless set. See [`Context::set_interruptible`].
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::new()?;
-    /// assert!(!context.interruptible());
-    /// context.set_interruptible(true);
-    /// assert!(context.interruptible());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn interruptible(&self) -> bool {
-        self.inner.interruptible()
-    }
-
     /// Sets whether calls that wait on sockets opened from now on fail with `EINTR` after any signal handler has run on their
     /// thread. By default they go on with the time that is left.
     ///
