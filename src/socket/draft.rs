@@ -276,6 +276,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # Errors
     ///
     /// The errors of [`Socket::send_to_group`], except `EAGAIN`.
+    #[inline(always)]
     pub fn send_to_group(self, group: &str, message: impl Into<Message>) -> Result<TrySend, SendError>
     where
         T: CanSendToGroup,
@@ -288,6 +289,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # Errors
     ///
     /// The errors of [`Socket::send_to_peer`], except `EAGAIN`.
+    #[inline(always)]
     pub fn send_to_peer(self, id: NonZeroU32, message: impl Into<Message>) -> Result<TrySend, SendError>
     where
         T: CanSendToPeer,
@@ -300,6 +302,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # Errors
     ///
     /// The errors of [`Socket::send_to`], except `EAGAIN`.
+    #[inline(always)]
     pub fn send_to(
         self,
         address: SocketAddr,
@@ -316,6 +319,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # Errors
     ///
     /// The errors of [`Socket::recv_from`], except `EAGAIN`.
+    #[inline(always)]
     pub fn recv_from(self) -> Result<Option<(SocketAddr, Message)>>
     where
         T: HasDatagrams,

@@ -91,6 +91,7 @@ impl<T: SocketType> fmt::Debug for Within<'_, '_, T> {
     }
 }
 
+// The methods are inlined into their callers. There the compiler knows the time of `Socket::now`, and compares nothing.
 impl<T: SocketType> Within<'_, '_, T> {
     pub(super) fn core(&self) -> &Core {
         self.socket.core()
@@ -122,6 +123,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// ```
     #[doc(alias = "zmq_msg_recv")]
     #[must_use = "no message may have come"]
+    #[inline(always)]
     pub fn recv(self, message: &mut Message) -> Result<bool>
     where
         T: CanRecv,
@@ -144,6 +146,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # }
     /// ```
     #[doc(alias = "zmq_msg_recv")]
+    #[inline(always)]
     pub fn recv_msg(self) -> Result<Option<Message>>
     where
         T: CanRecv,
@@ -166,6 +169,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # }
     /// ```
     #[doc(alias = "zmq_recv")]
+    #[inline(always)]
     pub fn recv_into(self, buffer: &mut [u8]) -> Result<Option<Received>>
     where
         T: CanRecv,
@@ -187,6 +191,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline(always)]
     pub fn recv_string(self) -> Result<Option<String>, RecvStringError>
     where
         T: CanRecv,
@@ -216,6 +221,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline(always)]
     pub fn recv_multipart(self) -> Result<Option<Multipart>>
     where
         T: CanRecv + CanMultipart,
@@ -244,6 +250,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// ```
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
+    #[inline(always)]
     pub fn send(self, message: impl Into<Message>) -> Result<TrySend, SendError>
     where
         T: CanSend,
@@ -273,6 +280,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # }
     /// ```
     #[doc(alias = "ZMQ_SNDMORE")]
+    #[inline(always)]
     pub fn send_more(self, message: impl Into<Message>) -> Result<TrySend, SendError>
     where
         T: CanSend + CanMultipart,
@@ -295,6 +303,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline(always)]
     pub fn send_multipart(self, parts: impl Into<Multipart>) -> Result<TrySend<Multipart>, SendError<Multipart>>
     where
         T: CanSend + CanMultipart,
