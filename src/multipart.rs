@@ -496,7 +496,7 @@ mod tests {
             }
             assert_eq!(Vec::<Message>::from(message.clone()), expected);
             while message.pop_back().is_some() {}
-            assert!(message.is_empty() && message.pop_front().is_none() && message.first().is_none());
+            assert!(message.is_empty() && message.pop_front().is_none());
             message.push_back("z");
             assert_eq!(message, ["z"]);
         }

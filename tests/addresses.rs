@@ -512,8 +512,8 @@ fn curve_without_one_of_its_keys_is_refused() {
     let (server_key, _) = curve_keypair().unwrap();
     let (public, secret) = curve_keypair().unwrap();
     let sets: [(&str, SetKey<'_>); 3] = [
-        ("ZMQ_CURVE_SERVERKEY", &|socket| socket.set_curve_serverkey(&server_key)),
-        ("ZMQ_CURVE_PUBLICKEY", &|socket| socket.set_curve_publickey(&public)),
+        ("ZMQ_CURVE_SERVERKEY", &|socket| socket.set_curve_serverkey(server_key)),
+        ("ZMQ_CURVE_PUBLICKEY", &|socket| socket.set_curve_publickey(public)),
         ("ZMQ_CURVE_SECRETKEY", &|socket| socket.set_curve_secretkey(&secret)),
     ];
     let context = context();

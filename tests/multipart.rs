@@ -95,7 +95,7 @@ fn multipart_turns_into_its_parts() {
 #[deadline::test]
 fn parts_are_reached_from_both_ends_and_by_number() {
     let mut message = Multipart::new();
-    assert!(message.first().is_none() && message.last().is_none() && message.get(0).is_none());
+    assert!(message.is_empty());
     assert!(message.pop_front().is_none() && message.pop_back().is_none() && message.last_mut().is_none());
     message.push_back("b");
     message.push_front("a");

@@ -59,7 +59,7 @@ fn curve_keys_are_set_from_texts_and_bytes() {
         &|| socket.set_curve_serverkey(&public.as_bytes().to_vec()),
     ];
     for set in set {
-        socket.set_curve_serverkey(&others).unwrap();
+        socket.set_curve_serverkey(others).unwrap();
         set().unwrap();
         assert_eq!(socket.curve_serverkey().unwrap(), public);
     }

@@ -379,7 +379,7 @@ impl<T: SocketType> Socket<'_, T> {
             self.set_zap_domain(domain)?;
         }
         // Each of these options changes the mechanism and some the role as well: the one that decides on both is last.
-        own.map_or(Ok(()), |own| self.set_curve_publickey(&own))?;
+        own.map_or(Ok(()), |own| self.set_curve_publickey(own))?;
         match &security.role {
             Role::Null => self.set_plain_server(false)?,
             Role::PlainServer => self.set_plain_server(true)?,

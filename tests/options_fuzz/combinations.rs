@@ -87,14 +87,14 @@ pub const COMBINATIONS: &[Attack] = &[
     }),
     ("CURVE without keys", || {
         let settings: [fn(&Socket<'_>) -> zmq::Result<()>; 5] = [
-            |socket| socket.set_curve_serverkey(&PublicKey::from_bytes([0; 32])),
-            |socket| socket.set_curve_publickey(&PublicKey::from_bytes([0; 32])),
-            |socket| socket.set_curve_secretkey(&SecretKey::from_bytes([0; 32])),
-            |socket| socket.set_curve_serverkey(&PublicKey::from_bytes([0xff; 32])),
+            |socket| socket.set_curve_serverkey(PublicKey::from_bytes([0; 32])),
+            |socket| socket.set_curve_publickey(PublicKey::from_bytes([0; 32])),
+            |socket| socket.set_curve_secretkey(SecretKey::from_bytes([0; 32])),
+            |socket| socket.set_curve_serverkey(PublicKey::from_bytes([0xff; 32])),
             |socket| {
                 let mut one = [0; 32];
                 one[0] = 1;
-                socket.set_curve_serverkey(&PublicKey::from_bytes(one))
+                socket.set_curve_serverkey(PublicKey::from_bytes(one))
             },
         ];
         for client in settings {
@@ -104,7 +104,7 @@ pub const COMBINATIONS: &[Attack] = &[
                         return client(socket);
                     }
                     socket.set_curve_server(true)?;
-                    server.map_or(Ok(()), |key| socket.set_curve_secretkey(&SecretKey::from_bytes(key)))
+                    server.map_or(Ok(()), |key| socket.set_curve_secretkey(SecretKey::from_bytes(key)))
                 });
             }
         }
@@ -121,7 +121,7 @@ pub const COMBINATIONS: &[Attack] = &[
                     1 if socket.kind() == Kind::Router => socket.set_plain_server(true),
                     1 => socket.set_plain_username(Some("alice")),
                     _ if socket.kind() == Kind::Router => socket.set_curve_server(true),
-                    _ => socket.set_curve_serverkey(&PublicKey::from_bytes([7; 32])),
+                    _ => socket.set_curve_serverkey(PublicKey::from_bytes([7; 32])),
                 });
             }
         }
@@ -385,13 +385,13 @@ pub const DRAFT_COMBINATIONS: &[Attack] = &[
             socket.set_metadata("X-long", &"v".repeat(1 << 20))?;
             if socket.kind() == Kind::Router {
                 socket.set_curve_server(true)?;
-                return socket.set_curve_secretkey(&SecretKey::from_bytes([7; 32]));
+                return socket.set_curve_secretkey(SecretKey::from_bytes([7; 32]));
             }
             let server = zmq::curve_public(&SecretKey::from_bytes([7; 32]))?;
             let (public, secret) = zmq::curve_keypair()?;
-            socket.set_curve_publickey(&public)?;
+            socket.set_curve_publickey(public)?;
             socket.set_curve_secretkey(&secret)?;
-            socket.set_curve_serverkey(&server)
+            socket.set_curve_serverkey(server)
         });
         exchange((Kind::Router, Kind::Dealer), &|socket| {
             socket.set_metadata("X-long", &"v".repeat(1 << 20))?;
@@ -418,7 +418,7 @@ pub const DRAFT_COMBINATIONS: &[Attack] = &[
             if socket.kind() == Kind::Router {
                 return socket.set_curve_server(true);
             }
-            socket.set_curve_serverkey(&PublicKey::from_bytes([7; 32]))
+            socket.set_curve_serverkey(PublicKey::from_bytes([7; 32]))
         });
     }),
     ("last value by hand", || {

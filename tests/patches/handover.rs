@@ -206,7 +206,7 @@ fn router_with_handover_serves_other_peers_beside_one_that_keeps_coming_back() {
     let mut dealers = Vec::new();
     let (mut of_other, mut of_peer) = (Vec::new(), Vec::new());
     let mut receive = || {
-        let Some(message) = router.now().recv_multipart().unwrap() else { return None };
+        let message = router.now().recv_multipart().unwrap()?;
         let of = if message[0] == "other" { &mut of_other } else { &mut of_peer };
         of.push(message[1].to_vec());
         Some(of_other.len())
