@@ -64,9 +64,7 @@ fn collect(args: Args) -> common::Result {
     // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
     while !interrupt::interrupted() {
         if let Some(message) = subscriber.within(again).recv_multipart()? {
-            let [Some(name), Some(number), Some(update)] = [message.first(), message.get(1), message.get(2)] else {
-                continue;
-            };
+            let [name, number, update, ..] = &message[..] else { continue };
             // The subscription also lets through names that begin with this one.
             if *name != args.name {
                 continue;

@@ -44,7 +44,7 @@ fn collect(args: Args) -> common::Result {
     while left != Some(0) && !interrupt::interrupted() {
         // The frames of a message come together, so it is received whole.
         let message = subscriber.recv_multipart()?;
-        if let [Some(address), Some(contents), None] = [message.first(), message.get(1), message.get(2)] {
+        if let [address, contents] = &message[..] {
             println!("[{}] {}", String::from_utf8_lossy(address), String::from_utf8_lossy(contents));
             left = left.map(|left| left - 1);
         }

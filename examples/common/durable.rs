@@ -133,7 +133,7 @@ impl<'a, B: Backlog> DurablePublisher<'a, B> {
 
         // Only an acknowledgement of the oldest update counts. Earlier updates have had theirs.
         if let Some(message) = self.sync.now().recv_multipart()?
-            && let (Some(name), Some(number)) = (message.first(), message.get(1))
+            && let [name, number, ..] = &message[..]
             && let Some(subscriber) = self.subscribers.get_mut(&**name)
             && number.as_str().and_then(|number| number.parse().ok()) == Some(subscriber.first)
             && subscriber.backlog.pop()?

@@ -217,14 +217,14 @@ options! {
     "ZMQ_CURVE_PUBLICKEY" = ZMQ_CURVE_PUBLICKEY: Key by
         (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Display>),
         [curve_publickey] [set_curve_publickey], SocketType,
-        &PublicKey::from_bytes([7; 32]) => PublicKey::from_bytes([7; 32]);
+        PublicKey::from_bytes([7; 32]);
 
     /// The socket's own secret key, which CURVE clients and servers need: zeros unless set. Makes CURVE the mechanism.
     /// Takes effect at the next bind or connect, which is `EINVAL` if a client has not set all three keys.
     "ZMQ_CURVE_SECRETKEY" = ZMQ_CURVE_SECRETKEY: Key by
         (Key<SecretKey> => SecretKey, impl TryInto<SecretKey, Error: Display>),
         [curve_secretkey] [set_curve_secretkey], SocketType,
-        &SecretKey::from_bytes([7; 32]) => SecretKey::from_bytes([7; 32]);
+        SecretKey::from_bytes([7; 32]);
 
     /// The public key of the server, which a CURVE client needs: zeros unless set. Makes the socket a CURVE client.
     /// Takes effect at the next bind or connect, which is `EINVAL` if the client has not set all three keys. A wrong key
@@ -232,7 +232,7 @@ options! {
     "ZMQ_CURVE_SERVERKEY" = ZMQ_CURVE_SERVERKEY: Key by
         (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Display>),
         [curve_serverkey] [set_curve_serverkey], SocketType,
-        &PublicKey::from_bytes([7; 32]) => PublicKey::from_bytes([7; 32]);
+        PublicKey::from_bytes([7; 32]);
 
     /// Whether the socket sends an empty message on each new connection, so that a ROUTER learns of it: no unless set.
     /// It cannot be combined with [`crate::Socket::set_router_raw`]. Takes effect at the next connection, and not when

@@ -66,9 +66,9 @@ const SETTERS: &[Setter] = setters! {
     set_plain_username: None, Some("alice");
     set_plain_password: None, Some("secret");
     set_curve_server: true, false;
-    set_curve_publickey: &PublicKey::from_bytes([1; 32]);
-    set_curve_secretkey: &SecretKey::from_bytes([2; 32]);
-    set_curve_serverkey: &PublicKey::from_bytes([3; 32]);
+    set_curve_publickey: PublicKey::from_bytes([1; 32]);
+    set_curve_secretkey: SecretKey::from_bytes([2; 32]);
+    set_curve_serverkey: PublicKey::from_bytes([3; 32]);
     set_probe_router: true;
     set_req_correlate: true, false;
     set_req_relaxed: true, false;
