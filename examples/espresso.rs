@@ -89,14 +89,14 @@ fn run(args: Args) -> common::Result {
     frontend.connect(&args.frontend)?;
     let backend = context.socket(XPub)?;
     // After Ctrl-C, subscribers that do not read are not waited for.
-    backend.set_linger(Some(Duration::ZERO))?;
+    backend.set_linger(Duration::ZERO)?;
     backend.bind(&args.backend)?;
 
     let publisher = if args.no_publisher {
         None
     } else {
         let publisher = context.socket(Pub)?;
-        publisher.set_linger(Some(Duration::ZERO))?;
+        publisher.set_linger(Duration::ZERO)?;
         publisher.bind(&args.publisher)?;
         Some(publisher)
     };

@@ -57,7 +57,7 @@ fn main() -> common::Result {
     worker.set_rcvhwm(args.hwm)?;
     worker.connect(&endpoint)?;
     // With a time-out `send` waits no longer than that. After it `send` fails, with the message in the error.
-    ventilator.set_sndtimeo(Some(Duration::from_millis(args.timeout)))?;
+    ventilator.set_sndtimeo(Duration::from_millis(args.timeout))?;
     let (sent, failed) = send_until_full(&ventilator, task)?;
     let reason = failed.error().to_string();
     let task = failed.into_message();

@@ -45,7 +45,7 @@ fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Rep)?;
     // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
-    server.set_linger(Some(Duration::from_millis(args.linger)))?;
+    server.set_linger(Duration::from_millis(args.linger))?;
     server.bind(&args.endpoint)?;
 
     // While requests come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.

@@ -44,7 +44,7 @@ fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Rep)?;
     // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
-    server.set_linger(Some(Duration::from_millis(args.linger)))?;
+    server.set_linger(Duration::from_millis(args.linger))?;
     server.bind(&args.endpoint)?;
 
     while !interrupt::interrupted() {

@@ -97,7 +97,7 @@ fn ask(context: &Context, endpoint: &str) -> common::Result {
     let client = context.socket(Req)?;
     s_set_id(&client)?;
     // After Ctrl-C the answer is of no use.
-    client.set_linger(Some(Duration::ZERO))?;
+    client.set_linger(Duration::ZERO)?;
     client.connect(endpoint)?;
 
     s_send(&client, "HELLO")?;

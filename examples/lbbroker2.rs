@@ -120,7 +120,7 @@ fn is_readable(socket: &Socket<'_, Req>, pipe: &ActorPipe) -> zmq::Result<bool> 
 fn ask(pipe: &ActorPipe, endpoint: &str) -> common::Result {
     let context = pipe.context();
     let client = context.socket(Req)?;
-    client.set_linger(Some(Duration::ZERO))?;
+    client.set_linger(Duration::ZERO)?;
     client.connect(endpoint)?;
     pipe.ready();
 

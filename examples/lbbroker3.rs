@@ -181,7 +181,7 @@ fn is_readable(socket: &Socket<'_, Req>, pipe: &ActorPipe) -> zmq::Result<bool> 
 fn ask(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     let context = pipe.context();
     let client = context.socket(Req)?;
-    client.set_linger(Some(Duration::ZERO))?;
+    client.set_linger(Duration::ZERO)?;
     client.connect(endpoint)?;
     pipe.ready();
 

@@ -55,7 +55,7 @@ fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let clients = context.socket(Router)?;
     // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
-    clients.set_linger(Some(Duration::from_millis(args.linger)))?;
+    clients.set_linger(Duration::from_millis(args.linger))?;
     clients.bind(&args.endpoint)?;
     // Threads of one process meet over inproc, without a network.
     let workers = context.socket(Dealer)?;

@@ -54,7 +54,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     let context = Context::new()?;
     let statebe = context.socket(Pub)?;
     // News that is not read by the end is of no use.
-    statebe.set_linger(Some(Duration::ZERO))?;
+    statebe.set_linger(Duration::ZERO)?;
     statebe.bind(&endpoint(name))?;
 
     // One socket receives from all peers. A peer that starts later is connected then.

@@ -40,7 +40,7 @@ fn publish(args: Args) -> common::Result {
     let context = Context::new()?;
     let publisher = context.socket(Pub)?;
     // After Ctrl-C, subscribers that do not read are not waited for.
-    publisher.set_linger(Some(Duration::ZERO))?;
+    publisher.set_linger(Duration::ZERO)?;
     publisher.bind(&args.endpoint)?;
 
     // A publisher never waits for its subscribers, so the loop asks for Ctrl-C.

@@ -44,7 +44,7 @@ fn work(args: Args) -> common::Result {
     let context = Context::new()?;
     let responder = context.socket(Rep)?;
     // After Ctrl-C, a broker that is gone is waited for no longer than this.
-    responder.set_linger(Some(Duration::from_millis(args.linger)))?;
+    responder.set_linger(Duration::from_millis(args.linger))?;
     responder.connect(&args.endpoint)?;
 
     // While requests come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.

@@ -65,7 +65,7 @@ fn main() -> common::Result {
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
     let broker = context.socket(Router)?;
-    broker.set_linger(Some(Duration::from_millis(args.linger)))?;
+    broker.set_linger(Duration::from_millis(args.linger))?;
     if !args.no_broker {
         args.endpoint = broker.bind(&args.endpoint)?;
     }
@@ -87,7 +87,7 @@ fn work(context: &Context, args: &Args) -> common::Result {
     let worker = context.socket(Req)?;
     s_set_id(&worker)?;
     // A request that the broker has not fetched by the end is of no use.
-    worker.set_linger(Some(Duration::ZERO))?;
+    worker.set_linger(Duration::ZERO)?;
     worker.connect(&args.endpoint)?;
 
     let mut total = 0;

@@ -42,7 +42,7 @@ fn work(context: &Context, options: &boss::Options) -> common::Result {
     // An address that can be read makes a trace readable. The broker takes any bytes.
     s_set_id(&worker)?;
     // A request that the broker has not fetched by the end is of no use.
-    worker.set_linger(Some(Duration::ZERO))?;
+    worker.set_linger(Duration::ZERO)?;
     worker.connect(&options.connect)?;
 
     let mut total = 0;

@@ -53,7 +53,7 @@ fn publish(args: &Args, patient: bool) -> common::Result<u32> {
 
     // The subscriber comes first and finds no publisher. libzmq tries again a little later, by itself.
     let subscriber = context.socket(Sub)?;
-    subscriber.set_reconnect_ivl(Some(Duration::from_millis(args.retry)))?;
+    subscriber.set_reconnect_ivl(Duration::from_millis(args.retry))?;
     let monitor = subscriber.monitor(Events::CONNECT_RETRIED)?;
     subscriber.connect(&args.endpoint)?;
     subscriber.subscribe("")?;

@@ -69,7 +69,7 @@ fn serve(args: Args) -> common::Result {
     let outcome = broadcast(&publisher, &syncservice, &args);
     if interrupt::interrupted() {
         // Without this the program would wait until every subscriber has all updates.
-        publisher.set_linger(Some(Duration::ZERO))?;
+        publisher.set_linger(Duration::ZERO)?;
     }
     outcome
 }

@@ -52,7 +52,7 @@ fn collect(args: Args) -> common::Result {
 
     let syncclient = context.socket(Req)?;
     // After Ctrl-C, the program does not wait for an absent publisher.
-    syncclient.set_linger(Some(Duration::ZERO))?;
+    syncclient.set_linger(Duration::ZERO)?;
     syncclient.connect(&args.sync)?;
     s_send(&syncclient, "")?;
     s_recv(&syncclient)?;

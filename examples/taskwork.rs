@@ -46,7 +46,7 @@ fn work(args: Args) -> common::Result {
     receiver.connect(&args.ventilator)?;
     let sender = context.socket(Push)?;
     // After Ctrl-C, a sink that is gone is waited for no longer than this.
-    sender.set_linger(Some(Duration::from_millis(args.linger)))?;
+    sender.set_linger(Duration::from_millis(args.linger))?;
     sender.connect(&args.sink)?;
 
     // While tasks are in the queue, no call waits that Ctrl-C could end. The loop asks for it too.

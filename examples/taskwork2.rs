@@ -63,7 +63,7 @@ fn work(args: Args) -> common::Result {
     receiver.connect(&args.ventilator)?;
     let sender = context.socket(Push)?;
     // At the end, a sink that is gone is waited for no longer than this.
-    sender.set_linger(Some(Duration::from_millis(args.linger)))?;
+    sender.set_linger(Duration::from_millis(args.linger))?;
     sender.connect(&args.sink)?;
 
     let mut items =

@@ -40,7 +40,7 @@ fn bridge(args: Args) -> common::Result {
     frontend.connect(&args.frontend)?;
     let backend = context.socket(XPub)?;
     // Old weather is worth nothing: at the end, updates that a slow subscriber has not read are dropped.
-    backend.set_linger(Some(Duration::ZERO))?;
+    backend.set_linger(Duration::ZERO)?;
     // C goes on if it cannot bind, and forwards nothing. Here the program ends with an error.
     backend.bind(&args.backend)?;
 

@@ -36,7 +36,7 @@ fn publish(args: Args) -> common::Result {
     let context = Context::new()?;
     let publisher = context.socket(Pub)?;
     // Old weather is worth nothing: at the end, updates that a slow subscriber has not read are dropped.
-    publisher.set_linger(Some(Duration::ZERO))?;
+    publisher.set_linger(Duration::ZERO)?;
     publisher.bind(&args.endpoint)?;
 
     // A publisher never waits for its subscribers, so the loop asks for Ctrl-C.

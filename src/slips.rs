@@ -61,7 +61,7 @@ slips! {
         }
     }
 
-    GetOption: "each option has a method: `linger()` for `ZMQ_LINGER`", "call the option's method" {
+    GetOption: "each option has a method: `linger()` for `ZMQ_LINGER`", "call that, or `option(..)` by number" {
         impl[T] Socket<'_, T> {
             getsockopt(option) -> Result<()>;
         }
@@ -70,7 +70,7 @@ slips! {
         }
     }
 
-    SetOption: "each option has a method: `set_linger(..)` for `ZMQ_LINGER`", "call the option's method" {
+    SetOption: "each option has a method: `set_linger(..)` for `ZMQ_LINGER`", "call that, or `set_option(..)` by number" {
         impl[T] Socket<'_, T> {
             setsockopt(option, value) -> Result<()>;
         }

@@ -25,7 +25,7 @@
 //! # let context = zmq::Context::new()?;
 //! let push = context.socket(zmq::Push)?;
 //! push.set_immediate(true)?;
-//! push.set_linger(Some(Duration::ZERO))?;
+//! push.set_linger(Duration::ZERO)?;
 //! push.connect("tcp://127.0.0.1:9")?;
 //! assert!(!push.now().send("job")?.is_sent());
 //! # Ok(())

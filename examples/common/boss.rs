@@ -50,7 +50,7 @@ pub fn run(options: &Options, work: impl Fn(&Context) -> Result + Sync) -> Resul
     let context = Context::new()?;
     let broker = context.socket(Router)?;
     // Answers that a worker does not fetch are not waited for without end.
-    broker.set_linger(Some(Duration::from_millis(options.linger)))?;
+    broker.set_linger(Duration::from_millis(options.linger))?;
     if !options.no_broker {
         broker.bind(&options.bind)?;
     }

@@ -75,7 +75,7 @@ impl<'a, B: Backlog> DurablePublisher<'a, B> {
         let updates = context.socket(XPub)?;
         updates.set_xpub_verbose(true)?;
         // Updates that are still in this socket at the end are either acknowledged or given up.
-        updates.set_linger(Some(Duration::ZERO))?;
+        updates.set_linger(Duration::ZERO)?;
         updates.bind(publisher)?;
         Ok(DurablePublisher {
             publisher: updates,

@@ -62,7 +62,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let context = Context::new()?;
     let other = context.socket(Pair)?;
     // The end waits this long for the last lines to leave, also if the other side is gone.
-    other.set_linger(Some(Duration::from_secs(5)))?;
+    other.set_linger(Duration::from_secs(5))?;
     match args[..] {
         ["bind", endpoint] => println!("bound {}", other.bind(endpoint)?),
         ["connect", endpoint] => other.connect(endpoint)?,

@@ -74,7 +74,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let context = Context::new()?;
     let socket = context.socket(Pair)?;
-    socket.set_linger(Some(Duration::from_secs(5)))?;
+    socket.set_linger(Duration::from_secs(5))?;
     // Low marks make both directions stop and go.
     socket.set_sndhwm(10)?;
     socket.set_rcvhwm(10)?;

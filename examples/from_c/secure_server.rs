@@ -70,7 +70,7 @@ fn serve(secret: &SecretKey, client: PublicKey) -> Result<(), Box<dyn Error>> {
 fn ask(secret: &SecretKey, endpoint: &str, server: &PublicKey) -> Result<(), Box<dyn Error>> {
     let context = Context::new()?;
     let client = context.socket(Dealer)?;
-    client.set_linger(Some(Duration::ZERO))?;
+    client.set_linger(Duration::ZERO)?;
     // A client that is refused is refused once.
     client.set_reconnect_ivl(None)?;
     client.secure(&Security::curve_client(secret, server))?;

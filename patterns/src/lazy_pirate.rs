@@ -189,7 +189,7 @@ impl LazyPirate {
     fn connected(&self) -> Result<Socket<'static, Req>> {
         let socket = self.context.owned_socket(Req)?;
         self.setup.iter().try_for_each(|set| set(&socket))?;
-        socket.set_linger(Some(Duration::ZERO))?;
+        socket.set_linger(Duration::ZERO)?;
         socket.connect(&self.endpoints[self.next])?;
         Ok(socket)
     }

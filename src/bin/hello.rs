@@ -19,8 +19,8 @@ fn main() -> zmq::Result<()> {
     client.connect(&endpoint)?;
 
     // If one side fails, the other ends too.
-    server.set_rcvtimeo(Some(Duration::from_secs(10)))?;
-    client.set_rcvtimeo(Some(Duration::from_secs(10)))?;
+    server.set_rcvtimeo(Duration::from_secs(10))?;
+    client.set_rcvtimeo(Duration::from_secs(10))?;
 
     thread::scope(|scope| {
         let serving = scope.spawn(|| serve(server));

@@ -51,7 +51,7 @@ use open_sockets::Cause;
 /// # fn main() -> zmq::Result<()> {
 /// let context = zmq::Context::new()?;
 /// let sender = context.socket(zmq::Push)?;
-/// sender.set_linger(Some(std::time::Duration::ZERO))?;
+/// sender.set_linger(std::time::Duration::ZERO)?;
 /// # Ok(())
 /// # }
 /// ```

@@ -42,7 +42,7 @@ impl Context {
     ///
     /// fn open<T: SocketType>(context: &Context, kind: T) -> Result<Socket<'_, T>> {
     ///     let socket = context.socket(kind)?;
-    ///     socket.set_linger(Some(Duration::from_secs(1)))?;
+    ///     socket.set_linger(Duration::from_secs(1))?;
     ///     socket.set_rcvhwm(10_000)?;
     ///     Ok(socket)
     /// }
