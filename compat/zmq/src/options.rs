@@ -1,6 +1,5 @@
 //! The options of sockets.
 
-use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use safe::sockopt;
@@ -278,12 +277,6 @@ impl Socket {
 
     pub fn set_affinity(&self, value: u64) -> Result<()> {
         Ok(self.inner.set_affinity(value)?)
-    }
-
-    /// A descriptor that is readable when the events may have changed. It is for waiting only: nothing can be read from it
-    /// or written to it.
-    pub fn get_fd(&self) -> Result<RawFd> {
-        Ok(self.inner.fd()?.as_raw_fd())
     }
 
     pub fn get_events(&self) -> Result<PollEvents> {

@@ -1,4 +1,4 @@
-//! The raw pointers in rust-zmq's interface: sockets that are given to C code and taken back, poll items, and monitors.
+//! The raw pointers in rust-zmq's interface: sockets that are given to C code and taken back, descriptors, poll items and monitors.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_void};
@@ -61,6 +61,16 @@ impl Socket {
     /// The pointer, for code that is half C.
     pub fn as_mut_ptr(&mut self) -> *mut c_void {
         self.inner.as_raw()
+    }
+
+    /// libzmq's own descriptor. It is for waiting only: a byte that is written to it aborts the process. async_zmq waits until
+    /// it is writable, which the descriptor of `safe::Socket::fd` never is.
+    pub fn get_fd(&self) -> Result<RawFd> {
+        let (mut fd, mut size): (RawFd, usize) = (-1, size_of::<RawFd>());
+        let option = zmq_sys::ZMQ_FD as i32;
+        let place = (&raw mut fd).cast();
+        // SAFETY: the socket is open, and this thread's as it is not `Sync`; the place has the size of the number.
+        check(unsafe { zmq_sys::zmq_getsockopt(self.inner.as_raw(), option, place, &raw mut size) }).map(|_| fd)
     }
 
     /// Sends the socket's events to a PAIR of libzmq's that is bound to `monitor_endpoint`.
