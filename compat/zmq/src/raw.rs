@@ -1,4 +1,5 @@
-//! The raw pointers in rust-zmq's interface: sockets that are given to C code and taken back, descriptors, poll items and monitors.
+//! The raw pointers in rust-zmq's interface: sockets that are given to C code and taken back, descriptors, poll items
+//! and monitors.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_void};
@@ -31,8 +32,8 @@ impl Socket {
         handle
     }
 
-    /// Takes back a socket. If its context has ended or is ending, the socket is closed, and the calls on the returned one
-    /// fail with `ETERM`.
+    /// Takes back a socket. If its context has ended or is ending, the socket is closed, and the calls on the returned
+    /// one fail with `ETERM`.
     ///
     /// # Safety
     ///
@@ -47,7 +48,8 @@ impl Socket {
         if let Some(inner) = context.upgrade()
             && let Ok(safe) = inner.as_ref()
         {
-            // SAFETY: the caller's promise: the handle is an open socket, of the context that is in `GIVEN_AWAY` with it.
+            // SAFETY: the caller's promise: the handle is an open socket, of the context that is in `GIVEN_AWAY` with
+            // it.
             let adopted = unsafe { safe.socket_from_raw(sock, socket_type.kind()) };
             if let Ok(adopted) = adopted {
                 return Socket { inner: adopted, context: Context { inner } };
@@ -63,8 +65,8 @@ impl Socket {
         self.inner.as_raw()
     }
 
-    /// libzmq's own descriptor. It is for waiting only: a byte that is written to it aborts the process. async_zmq waits until
-    /// it is writable, which the descriptor of `safe::Socket::fd` never is.
+    /// libzmq's own descriptor. It is for waiting only: a byte that is written to it aborts the process. async_zmq
+    /// waits until it is writable, which the descriptor of `safe::Socket::fd` never is.
     pub fn get_fd(&self) -> Result<RawFd> {
         let (mut fd, mut size): (RawFd, usize) = (-1, size_of::<RawFd>());
         let option = zmq_sys::ZMQ_FD as i32;
@@ -158,8 +160,9 @@ impl<'a> PollItem<'a> {
 /// Waits until an item is ready, for `timeout` milliseconds at most. -1 is for ever.
 pub fn poll(items: &mut [PollItem<'_>], timeout: i64) -> Result<i32> {
     let count = items.len().try_into().map_err(|_| Error::EINVAL)?;
-    // SAFETY: `PollItem` is a transparent zmq_pollitem_t. Its socket is open and this thread's (see its field), or null. libzmq
-    // writes the events of each item, and nothing else. A descriptor that is not open is reported as an error.
+    // SAFETY: `PollItem` is a transparent zmq_pollitem_t. Its socket is open and this thread's (see its field), or
+    // null. libzmq writes the events of each item, and nothing else. A descriptor that is not open is reported as an
+    // error.
     check(unsafe { zmq_sys::zmq_poll(items.as_mut_ptr().cast(), count, timeout as _) })
 }
 

@@ -1,4 +1,5 @@
-//! What rust-zmq's own tests do not look at: signals, raw pointers, the numbers of options, and where this library differs.
+//! What rust-zmq's own tests do not look at: signals, raw pointers, the numbers of options, and where this library
+//! differs.
 
 use std::ffi::CStr;
 use std::os::fd::AsRawFd;
