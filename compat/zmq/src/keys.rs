@@ -76,7 +76,7 @@ pub fn z85_encode(data: &[u8]) -> std::result::Result<String, EncodeError> {
 /// `BadLength` also for a text that is not Z85. rust-zmq returns zeros for the rest of such a text, and so a key that
 /// can be guessed.
 pub fn z85_decode(data: &str) -> std::result::Result<Vec<u8>, DecodeError> {
-    if data.len() % 5 != 0 {
+    if !data.len().is_multiple_of(5) {
         return Err(DecodeError::BadLength);
     }
     CString::new(data)?;

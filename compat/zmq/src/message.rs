@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 pub struct Message(pub(crate) safe::Message);
 
 impl Message {
+    #[allow(clippy::new_without_default, reason = "rust-zmq's has no Default")]
     #[inline]
     pub fn new() -> Message {
         Message(safe::Message::new())
