@@ -177,8 +177,10 @@ fn error_has_the_number_and_the_text_of_libzmq() {
     within_a_minute(|| {
         for error in [Error::EAGAIN, Error::EINTR, Error::ENOTSUP, Error::EADDRINUSE, Error::EFSM, Error::ETERM] {
             assert_eq!(Error::from_raw(error.to_raw()), error);
+            // SAFETY: no preconditions.
+            let text = unsafe { zmq_sys::zmq_strerror(error.to_raw()) };
             // SAFETY: libzmq returns a C string, which no call changes for these numbers.
-            let text = unsafe { CStr::from_ptr(zmq_sys::zmq_strerror(error.to_raw())) };
+            let text = unsafe { CStr::from_ptr(text) };
             assert_eq!(text.to_str().unwrap(), error.message());
             assert_eq!(format!("{error} {error:?}"), format!("{0} {0}", error.message()));
         }
