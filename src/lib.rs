@@ -32,11 +32,45 @@
 //! and czmq to here, and [seven programs](https://github.com/safe-zmq/safe-zmq/blob/main/examples/README.md#coming-from-c)
 //! show idioms of C, and what takes their place.
 //!
+//! # Which type for which job
+//!
+//! | job | type |
+//! | --- | --- |
+//! | send and receive | [`Socket`], of a kind that the compiler knows ([`Req`], [`Router`], ...) or of any ([`Kind`]) |
+//! | one part, and all parts of a message | [`Message`], [`Multipart`] |
+//! | hand over memory without a copy | [`Message::from`] of a `Vec` or `Arc`, [`Message::from_owner`], [`Message::from_static`] |
+//! | forward between sockets | [`proxy()`]; [`ProxyHandle`] to pause and end it, and for its statistics |
+//! | see connections, handshakes and failures | [`Socket::monitor`], [`monitor`] |
+//! | encrypt, and ask who a peer is | [`Socket::secure`], [`security`] |
+//! | set options, typed or from a file | methods such as [`Socket::set_linger`]; [`Socket::set_option`], [`sockopt`] |
+//!
+//! # Ways to wait
+//!
+//! | wait | by |
+//! | --- | --- |
+//! | until it is done | [`Socket::recv_msg`], [`Socket::send`] and their like |
+//! | not at all, or for a time | [`Socket::now`], [`Socket::within`] in front of the same calls |
+//! | for one of several sockets and descriptors | [`poll()`]; [`Poller`], if they are many |
+//! | in another event loop, such as Tokio's | [`Socket::fd`], [`cookbook`] |
+//! | for a time to act | [`Timers`] |
+//! | until Ctrl-C or another signal | [`interrupt`], [`Context::set_interruptible`] |
+//! | until a peer is there | [`Socket::connect_and_wait`], [`Socket::wait_for_topics`], [`Monitor::wait_for_connections`] |
+//!
+//! # Modules
+//!
+//! - [`interrupt`]: signals that end the calls which wait.
+//! - [`monitor`]: what happens to a socket's connections.
+//! - [`security`]: CURVE keys and certificates, PLAIN, GSSAPI, and the handler that lets peers in.
+//! - [`sockopt`]: the list of all options, and the values of options that are set by name.
+//! - [`zhelpers`]: `s_send`, `s_recv`, `s_dump` and the rest of the guide's zhelpers.h.
+//! - [`c_names`], [`coming_from`], [`surprises`], [`cookbook`]: pages to read.
+//! - [`sys`]: the raw bindings.
+//!
 //! # On top
 //!
 //! [zmq-patterns](https://docs.rs/zmq-patterns) has what the public interface of this crate is enough for: `Reactor`, an event
 //! loop with timers; `Actor`, a thread with a pipe; `SharedSocket`, one socket for many threads; `Proxy` in a thread of its own;
-//! `LazyPirate`, a request with retries.
+//! `LazyPirate`, a request with retries; `EndpointGuard`, which unbinds or disconnects when it is dropped.
 //!
 //! # What the compiler checks
 //!
@@ -92,7 +126,19 @@
 //!
 //! # Features
 //!
-//! `curve` (default), `draft`, `gssapi`, `pgm`, `norm`, `vmci`, `bindgen`, `system`, `bytes`, `serde`: see the README.
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `curve` (default) | CURVE in the vendored libzmq |
+//! | `draft` | the draft API: kinds that threads share, UDP datagrams, more options |
+//! | `bytes` | [`Message`] from and to `bytes::Bytes` |
+//! | `serde` | values of options from configuration files |
+//! | `gssapi`, `pgm`, `norm`, `vmci` | these in the vendored libzmq, by libraries of the system |
+//! | `system` | links the system's libzmq, 4.3.4 or later |
+//! | `bindgen` | makes the bindings anew when it builds |
+//!
+//! # Platforms
+//!
+//! Unix only. It is developed and tested on Linux.
 //!
 //! # License
 //!
