@@ -150,6 +150,9 @@
 #![deny(unsafe_code)]
 #![warn(rust_2018_idioms)]
 
+// The documentation shows the methods of `Socket` in the order of the modules.
+mod socket;
+
 mod bit_set;
 pub mod c_names;
 pub mod coming_from;
@@ -180,7 +183,6 @@ mod proxy;
 mod raw;
 pub mod security;
 mod slips;
-mod socket;
 pub mod sockopt;
 pub mod surprises;
 mod thread;

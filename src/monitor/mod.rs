@@ -176,6 +176,7 @@ impl From<Events> for Options {
     }
 }
 
+/// # Monitoring
 impl<T: SocketType> Socket<'_, T> {
     /// Monitors this socket: the [`Monitor`] gets its events from now on. Begin before binding and connecting to miss
     /// none.

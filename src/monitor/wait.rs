@@ -66,6 +66,7 @@ impl Monitor {
     }
 }
 
+/// # Waiting for peers
 impl<T: SocketType> Socket<'_, T> {
     /// Connects to an endpoint, waits up to `timeout` until the connection is ready, and returns whether it is.
     ///

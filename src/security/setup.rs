@@ -340,6 +340,7 @@ fn check_curve(secret: &SecretKey, server: Option<&PublicKey>) -> Result<()> {
     Ok(())
 }
 
+/// # Security
 impl<T: SocketType> Socket<'_, T> {
     /// Secures the connections of later calls of [`Socket::bind`] and [`Socket::connect`]. Existing connections and
     /// bound endpoints stay as they are. A later call replaces an earlier one. The call sets several options in turn,

@@ -21,6 +21,7 @@ const SEND: &str = "zmq_msg_send";
 /// The capacity of libzmq's datagrams, in bytes.
 const LARGEST_DATAGRAM: usize = 8192;
 
+/// # Draft kinds
 impl<T: SocketType> Socket<'_, T> {
     /// Receives the messages of a group from now on: those of every RADIO that this DISH is connected to, or gets
     /// connected to. The name has 1 to 255 bytes.

@@ -15,6 +15,7 @@ use crate::known::{InprocConnection, LocalEnd};
 use crate::process::uninterrupted;
 use crate::raw::{OpLock, RawValue};
 
+/// # Binding and connecting
 impl<T: SocketType> Socket<'_, T> {
     /// Accepts connections at an endpoint, and returns the endpoint as libzmq resolved it: `tcp://127.0.0.1:*` becomes
     /// `tcp://127.0.0.1:49152`. Peers connect to the resolved endpoint, and [`Socket::unbind`] takes it.

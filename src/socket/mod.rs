@@ -1,20 +1,26 @@
 //! Sockets.
 
+// The documentation shows the methods of `Socket` in the order of these modules.
+mod endpoints;
+
+mod send;
+
+mod recv;
+
+mod within;
+
+mod handle;
+
 mod address;
 #[cfg(feature = "draft")]
 mod draft;
-mod endpoints;
-mod handle;
 mod maybe_owned;
 mod open;
 mod poller_notify;
 mod precheck;
-mod recv;
 mod reference;
-mod send;
 mod state;
 mod wait;
-mod within;
 
 pub(crate) use maybe_owned::MaybeOwned;
 pub(crate) use poller_notify::Used;

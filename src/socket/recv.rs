@@ -47,6 +47,7 @@ impl Received {
     }
 }
 
+/// # Receiving
 impl<T: SocketType> Socket<'_, T> {
     /// Receives a message, or one part of a multipart message, waiting for it.
     ///

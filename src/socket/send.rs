@@ -68,6 +68,7 @@ impl<M> TrySend<M> {
     }
 }
 
+/// # Sending
 impl<T: SocketType> Socket<'_, T> {
     /// Sends a message: a text, bytes or a [`Message`]. PUSH, DEALER, REQ and PAIR wait for a peer with room; PUB, XPUB
     /// and ROUTER drop the message instead: see

@@ -44,6 +44,7 @@ pub struct Within<'s, 'ctx, T> {
 }
 
 /// # Waiting for a given time, or not at all
+/// # How long a call waits
 impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// Makes one call that does not wait: `socket.now().recv_msg()`.
     ///

@@ -164,6 +164,7 @@ macro_rules! keys {
 
 keys! { PublicKey: to_string; &PublicKey: to_string; SecretKey: to_z85; &SecretKey: to_z85; }
 
+/// # Options by name or number
 impl<T: SocketType> Socket<'_, T> {
     /// Sets an option that the program learns at run time, by its name or number, to a value of any type that fits: see
     /// [`OptionValue`]. The option's own method says what it does, and this call checks the same. Options that adopt a

@@ -200,33 +200,32 @@ fn not_for(name: &'static str, kind: Kind) -> crate::Error {
 ///   expect `sample`.
 macro_rules! options {
     (
-        draft: $draft:literal;
+        draft: $draft:tt;
         $(
             $(#[$meta:meta])*
             $name:literal = $number:ident: $c_type:ident $(($most:expr))? by $types:tt,
             [$($get:ident)?] [$($set:ident)?], $kinds:ident $(($accepted:expr))?, $sample:expr $(=> $read:expr)?;
         )*
     ) => {
-        $(
-            impl<T: $crate::kind::SocketType> $crate::socket::Socket<'_, T> {
-                options! {
-                    @get [$($get)?] $types $name $number $kinds
-                    { options!(
-                        @example $name [$($get)?] [$($set)?] $sample,
-                        options!(@last stringify!($sample) $(, stringify!($read))?)
-                    ) }
-                    $(#[$meta])* #[doc = options!(@range $types)]
-                }
-                options! {
-                    @set [$($set)?] $types $name $number $kinds
-                    { options!(
-                        @example $name [$($get)?] [$($set)?] $sample,
-                        options!(@last stringify!($sample) $(, stringify!($read))?)
-                    ) }
-                    $(#[$meta])* #[doc = options!(@range $types)]
-                }
+        #[doc = options!(@heading $draft)]
+        impl<T: $crate::kind::SocketType> $crate::socket::Socket<'_, T> {$(
+            options! {
+                @get [$($get)?] $types $name $number $kinds
+                { options!(
+                    @example $name [$($get)?] [$($set)?] $sample,
+                    options!(@last stringify!($sample) $(, stringify!($read))?)
+                ) }
+                $(#[$meta])* #[doc = options!(@range $types)]
             }
-        )*
+            options! {
+                @set [$($set)?] $types $name $number $kinds
+                { options!(
+                    @example $name [$($get)?] [$($set)?] $sample,
+                    options!(@last stringify!($sample) $(, stringify!($read))?)
+                ) }
+                $(#[$meta])* #[doc = options!(@range $types)]
+            }
+        )*}
 
         $(options! { @c_type ($crate::sockopt::CType::$c_type $(($most))?) $types })*
 
@@ -256,6 +255,9 @@ macro_rules! options {
             $(options! { @test [$($get)?] [$($set)?] $name $kinds $sample, options!(@last $sample $(, $read)?) })*
         }
     };
+
+    (@heading false) => { "# Options" };
+    (@heading true) => { "# Draft options" };
 
     (@c_type ($c_type:expr) ($codec:ty => $($rest:tt)*)) => {
         const _: () = assert!(

@@ -98,6 +98,7 @@ impl Core {
     }
 }
 
+/// # What the socket reports
 impl<T: SocketType> Socket<'_, T> {
     /// The operations that the socket can do now without waiting: receive, send, both or none.
     ///
