@@ -12,27 +12,26 @@ use std::process::Command;
 /// The compiler that wrote the recorded output.
 const RECORDED_WITH: &str = "rustc 1.95.";
 
-/// The variable by which the second run of this program gets the directories of the cases.
+/// The variable by which the second run of this program gets the directory of the cases.
 const CASES: &str = "SAFE_ZMQ_UI_CASES";
 
 #[test]
 fn misuse_does_not_compile() {
-    if let Some(directories) = env::var_os(CASES) {
-        let tests = trybuild::TestCases::new();
-        env::split_paths(&directories).for_each(|directory| tests.compile_fail(directory.join("*.rs")));
+    if let Some(directory) = env::var_os(CASES) {
+        trybuild::TestCases::new().compile_fail(Path::new(&directory).join("*.rs"));
     } else if rustc_version().starts_with(RECORDED_WITH) {
-        compile(directories().map(PathBuf::from), "wip");
+        compile(Path::new(DIRECTORY), "wip");
     } else {
         same_reasons_in_other_words();
     }
 }
 
-/// Compiles the cases of these directories. Each must fail with the output beside it. `trybuild` decides about another
+/// Compiles the cases of a directory. Each must fail with the output beside it. `trybuild` decides about another
 /// output, if the caller's environment does not set `TRYBUILD`.
-fn compile(directories: impl Iterator<Item = PathBuf>, trybuild: &str) {
+fn compile(directory: &Path, trybuild: &str) {
     let mut run = Command::new(env::current_exe().unwrap());
     run.args(["--exact", "misuse_does_not_compile", "--nocapture"]);
-    run.env(CASES, env::join_paths(directories).unwrap());
+    run.env(CASES, directory);
     run.env("TRYBUILD", env::var_os("TRYBUILD").unwrap_or_else(|| trybuild.into()));
     share_what_is_built();
     // trybuild does not copy these parts of our profile, without which libzmq is built differently.
@@ -50,10 +49,8 @@ fn share_what_is_built() {
     let _ = std::os::unix::fs::symlink("..", own);
 }
 
-/// The directories of the cases: those of `draft` need that feature.
-fn directories() -> impl Iterator<Item = &'static str> {
-    std::iter::once("tests/ui").chain(cfg!(feature = "draft").then_some("tests/ui/draft"))
-}
+/// The directory of the cases. With the feature `draft` these are the cases that need it: the others are the same.
+const DIRECTORY: &str = if cfg!(feature = "draft") { "tests/ui/draft" } else { "tests/ui" };
 
 fn rustc_version() -> String {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
@@ -65,13 +62,13 @@ fn rustc_version() -> String {
 fn same_reasons_in_other_words() {
     let copies = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ui-{}", std::process::id()));
     fs::create_dir_all(&copies).unwrap();
-    let cases: Vec<PathBuf> = directories().flat_map(|directory| cases(Path::new(directory))).collect();
+    let cases = cases(Path::new(DIRECTORY));
     assert!(!cases.is_empty());
     for case in &cases {
         fs::copy(case, copies.join(case.file_name().unwrap())).unwrap();
     }
 
-    compile(std::iter::once(copies.clone()), "overwrite");
+    compile(&copies, "overwrite");
 
     for case in &cases {
         let recorded = fs::read_to_string(case.with_extension("stderr")).unwrap();
