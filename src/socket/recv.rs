@@ -209,7 +209,7 @@ impl Core {
         let fast = self.raw.fast_recv();
         let receive = |message: Fresh<'_>| fast.is_some_and(|socket| socket.recv(message));
         let slow = |message: &mut RawMessage| {
-            self.check_fast(fast)?;
+            fast.map_or(Ok(()), |socket| self.check_fast(socket))?;
             self.recv_part(message, Wait::ByOption)
         };
         match RawMessage::received(receive, slow) {
@@ -272,11 +272,14 @@ impl Core {
     /// Receives into a buffer without flags, as [`Core::recv_fast`] does.
     #[inline(always)]
     fn recv_into_fast(&self, buffer: &mut [u8]) -> Result<Received> {
-        let fast = self.raw.fast_recv().filter(|_| (1..MAX_REPORTABLE_LEN).contains(&buffer.len()));
-        if let Some(size) = fast.and_then(|socket| socket.recv_into(buffer)) {
-            return Ok(Received { copied: size.min(buffer.len()), size });
+        if let Some(socket) = self.raw.fast_recv()
+            && (1..MAX_REPORTABLE_LEN).contains(&buffer.len())
+        {
+            if let Some(size) = socket.recv_into(buffer) {
+                return Ok(Received { copied: size.min(buffer.len()), size });
+            }
+            self.check_fast(socket).map_err(|errno| errno.for_call("zmq_recv"))?;
         }
-        self.check_fast(fast).map_err(|errno| errno.for_call("zmq_recv"))?;
         self.recv_into(buffer, Wait::ByOption)
     }
 

@@ -182,32 +182,32 @@ impl Core {
     fn send_fast<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
         match by_type(&mut message) {
             ByType::Bytes(content) => {
-                let fast = self.raw.fast_send();
-                if fast.is_some_and(|socket| socket.send_bytes(content)) {
+                let Some(socket) = self.raw.fast_send() else { return self.send_slow(message.into(), Ok(())) };
+                if socket.send_bytes(content) {
                     return Ok(());
                 }
-                let checked = self.check_fast(fast);
+                let checked = self.check_fast(socket);
                 self.send_slow(message.into(), checked)
             }
             ByType::Message(content) => {
-                let fast = self.raw.fast_send();
-                if fast.is_some_and(|socket| socket.send(content.raw_mut())) {
+                let Some(socket) = self.raw.fast_send() else { return self.send_slow(message.into(), Ok(())) };
+                if socket.send(content.raw_mut()) {
                     // The message is empty now and needs no `zmq_msg_close`.
                     std::mem::forget(message);
                     return Ok(());
                 }
-                let checked = self.check_fast(fast);
+                let checked = self.check_fast(socket);
                 self.send_slow(message.into(), checked)
             }
             ByType::Other => {
                 // `into` may use this socket, so it comes before the check.
                 let mut message = message.into();
-                let fast = self.raw.fast_send();
-                if fast.is_some_and(|socket| socket.send(message.raw_mut())) {
+                let Some(socket) = self.raw.fast_send() else { return self.send_slow(message, Ok(())) };
+                if socket.send(message.raw_mut()) {
                     std::mem::forget(message);
                     return Ok(());
                 }
-                self.send_slow(message, self.check_fast(fast))
+                self.send_slow(message, self.check_fast(socket))
             }
         }
     }

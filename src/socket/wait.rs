@@ -58,18 +58,15 @@ impl Core {
         !self.interruptible || flags & zmq_sys::ZMQ_DONTWAIT != 0
     }
 
-    /// Checks why a call on the fast path has failed, if one was made.
+    /// Checks why the call on the fast path that was just made has failed.
     ///
     /// # Errors
     ///
     /// `EINTR` if a signal has ended it, and ends calls of this socket. After any other failure the slow path makes the call
     /// again.
     #[cold]
-    pub(super) fn check_fast(&self, failed: Option<FastCalls<'_>>) -> Result<(), Errno> {
-        match failed {
-            Some(fast) if self.interruptible && fast.errno() == Errno::EINTR => Err(Errno::EINTR),
-            _ => Ok(()),
-        }
+    pub(super) fn check_fast(&self, failed: FastCalls<'_>) -> Result<(), Errno> {
+        if self.interruptible && failed.errno() == Errno::EINTR { Err(Errno::EINTR) } else { Ok(()) }
     }
 
     /// Repeats `attempt` until it succeeds or the deadline has passed, and waits for `event` in between.
