@@ -140,7 +140,7 @@ fn handlers_remove_themselves_and_each_other() {
             let all: Vec<_> = ids.borrow().clone();
             assert!(all.contains(&event.key));
             for id in all {
-                assert!(reactor.remove(id)?.is_none());
+                assert!(reactor.remove(id)?.is_some_and(|source| source.into_fd().is_none()));
                 assert_eq!(reactor.remove(id).unwrap_err().errno(), Errno::EINVAL);
                 assert_eq!(reactor.modify(id, IN).unwrap_err().errno(), Errno::EINVAL);
             }
