@@ -454,15 +454,12 @@ static OPTIONS: &[ContextOption] = context_rows! {
 
 /// Every option of a context is an int in C.
 fn number(name: &'static str, value: &OptionValue) -> Result<u32> {
-    match value.parsed() {
-        OptionValue::Int(number) => u32::try_from(number).map_err(|_| out_of_range(name, number, "0..=2147483647")),
-        other => Err(other.mismatch(name, "a number")),
-    }
+    let number = value.parsed().int(name, "a number")?;
+    u32::try_from(number).map_err(|_| out_of_range(name, number, "0..=2147483647"))
 }
 
 fn flag(name: &'static str, value: &OptionValue) -> Result<bool> {
-    let value = value.parsed();
-    value.flag().ok_or_else(|| value.mismatch(name, "yes or no"))
+    value.parsed().flag(name)
 }
 
 #[cfg(feature = "draft")]

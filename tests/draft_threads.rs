@@ -36,7 +36,6 @@ fn these_are_for_any_thread() {
     // libzmq says the same of each kind.
     let context = Context::new().unwrap();
     for &kind in zmq::Kind::ALL {
-        #[allow(deprecated)]
         let locked = context.socket(kind).unwrap().thread_safe().unwrap();
         let shared = matches!(
             kind.c_name(),

@@ -113,7 +113,6 @@ fn is_greeted(mut stream: impl Read) -> bool {
 }
 
 #[deadline::test]
-#[allow(deprecated)]
 fn tcp_accept_filter() {
     let context = context();
     let socket = context.socket(Rep).unwrap();
@@ -130,7 +129,6 @@ fn tcp_accept_filter() {
 }
 
 #[deadline::test]
-#[allow(deprecated)]
 fn ipc_filters() {
     // SAFETY: no preconditions.
     let (uid, gid) = (unsafe { libc::getuid() }, unsafe { libc::getgid() });

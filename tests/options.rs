@@ -258,7 +258,6 @@ fn publishers_subscribe_by_hand_alone() {
 type Attempt = fn(&Socket<'_>) -> Result<(), Error>;
 
 /// The options that do not apply to every kind, each with a call of its safe method.
-#[allow(deprecated)]
 fn restricted() -> Vec<(&'static str, Attempt)> {
     macro_rules! attempts {
         ($($name:literal: |$socket:ident| $call:expr;)*) => { vec![$(($name, (|$socket| $call) as Attempt)),*] };
@@ -409,7 +408,6 @@ fn durations_out_of_range_are_named() {
 }
 
 #[deadline::test]
-#[allow(deprecated)]
 fn texts_out_of_range_are_named_and_never_shown() {
     let context = Context::new().unwrap();
     let socket = context.socket(Kind::Dealer).unwrap();

@@ -305,7 +305,6 @@ fn is_greeted(endpoint: &str) -> bool {
 }
 
 #[deadline::test]
-#[allow(deprecated)]
 fn ipc_peers_are_filtered_by_who_they_are() {
     // SAFETY: no preconditions.
     let uid = unsafe { libc::geteuid() };

@@ -1,7 +1,6 @@
 //! Codecs: how an option's value in Rust becomes its value in C, and back.
 
 use std::ffi::c_int;
-use std::fmt::Display;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -83,8 +82,8 @@ pub(crate) trait IntCodec {
 
 /// Converts a number of C's.
 fn from_int<C: IntCodec + ?Sized>(row: Row, value: &OptionValue, expected: &str) -> Result<C::Value> {
-    let OptionValue::Int(number) = value else { return Err(value.mismatch(row.name, expected)) };
-    match c_int::try_from(*number) {
+    let number = value.int(row.name, expected)?;
+    match c_int::try_from(number) {
         Ok(number) => C::decode(row, number),
         Err(_) => Err(row.refused(number, format_args!("{}..={}", c_int::MIN, c_int::MAX))),
     }
@@ -160,7 +159,7 @@ impl IntCodec for Flag {
     }
 
     fn from_value(row: Row, value: &OptionValue) -> Result<bool> {
-        value.flag().ok_or_else(|| value.mismatch(row.name, "yes or no"))
+        value.flag(row.name)
     }
 }
 
@@ -521,9 +520,8 @@ impl<K: KeyBytes> Get<K> for Key<K> {
     }
 }
 
-impl<K: KeyBytes, V: TryInto<K, Error: Display>> Set<V> for Key<K> {
-    fn set(row: Row, core: &Core, value: V) -> Result<()> {
-        let key = value.try_into().map_err(|error| Errno::EINVAL.with_detail(row.name, error))?;
+impl<K: KeyBytes> Set<K> for Key<K> {
+    fn set(row: Row, core: &Core, key: K) -> Result<()> {
         row.set(core.raw(), &RawValue::Bytes(key.as_bytes()), "a key of 32 bytes")
     }
 }

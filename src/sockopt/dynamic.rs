@@ -53,8 +53,7 @@ impl<C: IntCodec> SetDynamic for C {
 
 impl SetDynamic for Latch {
     fn set_dynamic(row: Row, core: &Core, value: &OptionValue) -> Result<()> {
-        let value = value.parsed();
-        Latch::set(row, core, value.flag().ok_or_else(|| value.mismatch(row.name, "yes or no"))?)
+        Latch::set(row, core, value.parsed().flag(row.name)?)
     }
 }
 
@@ -86,9 +85,9 @@ impl SetDynamic for Filter {
 
 /// A number from 0 to the largest of its type.
 fn number<N: TryFrom<i128>>(row: Row, value: &OptionValue) -> Result<N> {
-    let OptionValue::Int(given) = value else { return Err(value.mismatch(row.name, "a number")) };
+    let given = value.int(row.name, "a number")?;
     let largest = u128::MAX >> (128 - 8 * size_of::<N>());
-    N::try_from(*given).map_err(|_| row.refused(given, format_args!("0..={largest}")))
+    N::try_from(given).map_err(|_| row.refused(given, format_args!("0..={largest}")))
 }
 
 /// A text, or `None` if it is empty.
@@ -145,7 +144,10 @@ where
 {
     fn set_dynamic(row: Row, core: &Core, value: &OptionValue) -> Result<()> {
         match value {
-            OptionValue::Text(_) | OptionValue::Bytes(_) => Self::set(row, core, bytes(row, value)?),
+            OptionValue::Text(_) | OptionValue::Bytes(_) => {
+                let key = bytes(row, value)?.try_into();
+                Self::set(row, core, key.map_err(|error| Errno::EINVAL.with_detail(row.name, error))?)
+            }
             _ => Err(Errno::EINVAL.with_detail(row.name, "the value is no key")),
         }
     }
@@ -171,49 +173,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// descriptor, or belong to one connection, have their method only. These options are set here only, with their effect at the
     /// next bind or connect:
     ///
-    /// | option | value | unless set |
-    /// | --- | --- | --- |
-    /// | `ZMQ_IPV4ONLY`: deprecated for [`Socket::set_ipv6`] | yes or no | yes |
-    /// | `ZMQ_TCP_ACCEPT_FILTER`: adds an address or a network (`address/bits`) whose tcp connections are accepted; deprecated for a ZAP handler, as the next three | text; none empties the filter | all are accepted |
-    /// | `ZMQ_IPC_FILTER_PID`, `_UID`, `_GID`: add a process, user or group whose ipc connections are accepted | number; none empties the filter | all are accepted |
-    /// | `ZMQ_VMCI_BUFFER_SIZE`, `_MIN_SIZE`, `_MAX_SIZE`: VMCI's buffers, in bytes; they cannot be read | number | the system's choice |
-    /// | `ZMQ_VMCI_CONNECT_TIMEOUT`: how long an attempt to connect may take, in milliseconds; it cannot be read | time | the system's choice |
-    ///
-    #[cfg_attr(
-        feature = "draft",
-        doc = "Draft options that are set here only, with their effect at the next bind or connect:"
-    )]
-    #[cfg_attr(feature = "draft", doc = "")]
-    #[cfg_attr(feature = "draft", doc = "| option | value | unless set |")]
-    #[cfg_attr(feature = "draft", doc = "| --- | --- | --- |")]
-    #[cfg_attr(
-        feature = "draft",
-        doc = "| `ZMQ_WSS_KEY_PEM`, `ZMQ_WSS_CERT_PEM`: the key and certificate of a wss server | PEM | none |"
-    )]
-    #[cfg_attr(
-        feature = "draft",
-        doc = "| `ZMQ_WSS_TRUST_PEM`, `ZMQ_WSS_TRUST_SYSTEM`: the certificates that a wss client trusts, and whether it trusts the system's | PEM; yes or no | none; no |"
-    )]
-    #[cfg_attr(
-        feature = "draft",
-        doc = "| `ZMQ_WSS_HOSTNAME`: the name that a wss client asks for and checks | text | none |"
-    )]
-    #[cfg_attr(
-        feature = "draft",
-        doc = "| `ZMQ_NORM_MODE`: how a NORM sender controls its rate, `ZMQ_NORM_FIXED` to `ZMQ_NORM_CCE_ECNONLY` | 0 to 4 | 1: congestion control |"
-    )]
-    #[cfg_attr(
-        feature = "draft",
-        doc = "| `ZMQ_NORM_UNICAST_NACK`, `ZMQ_NORM_PUSH`: whether receivers answer by unicast, and whether new data goes before repair | yes or no | no |"
-    )]
-    #[cfg_attr(feature = "draft", doc = "| `ZMQ_NORM_BUFFER_SIZE`: in kilobytes | 1 or more | 2048 |")]
-    #[cfg_attr(feature = "draft", doc = "| `ZMQ_NORM_SEGMENT_SIZE`: in bytes | 1 or more | 1400 |")]
-    #[cfg_attr(feature = "draft", doc = "| `ZMQ_NORM_BLOCK_SIZE`: in segments | 1 to 255 | 16 |")]
-    #[cfg_attr(
-        feature = "draft",
-        doc = "| `ZMQ_NORM_NUM_PARITY`, `ZMQ_NORM_NUM_AUTOPARITY`: parity segments of a block, and those sent without being asked | 0 to 254 | 4; 0 |"
-    )]
-    #[cfg_attr(feature = "draft", doc = "")]
+    #[doc = include_str!("by_name.md")]
+    #[cfg_attr(feature = "draft", doc = include_str!("by_name_draft.md"))]
     /// # Errors
     ///
     /// `EINVAL` if there is no such option, if the value has another type or is out of range, or for a socket of a kind without
@@ -240,33 +201,40 @@ impl<T: SocketType> Socket<'_, T> {
     /// # }
     /// ```
     #[doc(alias = "zmq_setsockopt")]
-    #[doc(alias = "ZMQ_VMCI_BUFFER_SIZE")]
-    #[doc(alias = "ZMQ_VMCI_BUFFER_MIN_SIZE")]
-    #[doc(alias = "ZMQ_VMCI_BUFFER_MAX_SIZE")]
-    #[doc(alias = "ZMQ_VMCI_CONNECT_TIMEOUT")]
-    #[doc(alias = "ZMQ_IPV4ONLY")]
-    #[doc(alias = "ZMQ_TCP_ACCEPT_FILTER")]
-    #[doc(alias = "ZMQ_IPC_FILTER_PID")]
-    #[doc(alias = "ZMQ_IPC_FILTER_UID")]
-    #[doc(alias = "ZMQ_IPC_FILTER_GID")]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_WSS_KEY_PEM"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_WSS_CERT_PEM"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_WSS_TRUST_PEM"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_WSS_HOSTNAME"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_WSS_TRUST_SYSTEM"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_MODE"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_UNICAST_NACK"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_BUFFER_SIZE"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_SEGMENT_SIZE"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_BLOCK_SIZE"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_NUM_PARITY"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_NUM_AUTOPARITY"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_PUSH"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_FIXED"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_CC"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_CCL"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_CCE"))]
-    #[cfg_attr(feature = "draft", doc(alias = "ZMQ_NORM_CCE_ECNONLY"))]
+    #[doc(alias(
+        "ZMQ_VMCI_BUFFER_SIZE",
+        "ZMQ_VMCI_BUFFER_MIN_SIZE",
+        "ZMQ_VMCI_BUFFER_MAX_SIZE",
+        "ZMQ_VMCI_CONNECT_TIMEOUT",
+        "ZMQ_IPV4ONLY",
+        "ZMQ_TCP_ACCEPT_FILTER",
+        "ZMQ_IPC_FILTER_PID",
+        "ZMQ_IPC_FILTER_UID",
+        "ZMQ_IPC_FILTER_GID"
+    ))]
+    #[cfg_attr(
+        feature = "draft",
+        doc(alias(
+            "ZMQ_WSS_KEY_PEM",
+            "ZMQ_WSS_CERT_PEM",
+            "ZMQ_WSS_TRUST_PEM",
+            "ZMQ_WSS_HOSTNAME",
+            "ZMQ_WSS_TRUST_SYSTEM",
+            "ZMQ_NORM_MODE",
+            "ZMQ_NORM_UNICAST_NACK",
+            "ZMQ_NORM_BUFFER_SIZE",
+            "ZMQ_NORM_SEGMENT_SIZE",
+            "ZMQ_NORM_BLOCK_SIZE",
+            "ZMQ_NORM_NUM_PARITY",
+            "ZMQ_NORM_NUM_AUTOPARITY",
+            "ZMQ_NORM_PUSH",
+            "ZMQ_NORM_FIXED",
+            "ZMQ_NORM_CC",
+            "ZMQ_NORM_CCL",
+            "ZMQ_NORM_CCE",
+            "ZMQ_NORM_CCE_ECNONLY"
+        ))
+    )]
     pub fn set_option<'a>(&self, option: impl Into<OptionId<'a>>, value: impl Into<OptionValue>) -> Result<()> {
         self.core().set_by_id(option.into(), &value.into())
     }

@@ -131,7 +131,8 @@ impl OptionInfo {
     }
 }
 
-/// Finds an option by its C name, an old name that `zmq.h` keeps for it, or its number; `None` if this build does not have it.
+/// Finds an option by its C name, an old name that `zmq.h` keeps for it, or its number; `None` if this build does not have
+/// it.
 ///
 /// ```
 /// let linger = zmq::sockopt::find("ZMQ_LINGER").unwrap();
@@ -191,7 +192,8 @@ fn not_for(name: &'static str, kind: Kind) -> crate::Error {
 ///
 /// - `C type` is a [`CType`]. It does not compile with a codec of another C type, and tests/options_limits.rs tries it.
 /// - `Codec` converts the value. The getter returns `Type`, by `Codec: Get<Type>`. The setter takes `Argument`, by
-///   `Codec: Set<Argument>`; without `, Argument` it takes `Type`. Instead of an `Option<V>` it takes an `impl OrNone<V>`.
+///   `Codec: Set<Argument>`; without `, Argument` it takes `Type`. Instead of an `Option<V>` it takes an `impl OrNone<V>`. The
+///   setter of a key converts its argument by `TryInto`, before it looks at the socket.
 /// - `[]` stands for a getter or setter that the option does not have, and `[by_name]` for one that is no method:
 ///   [`crate::Socket::option`] and [`crate::Socket::set_option`] have it. tests/options_by_name.rs tries these.
 /// - `kinds` is the trait that bounds the methods, and the set of the same name. `accepted` is the set of kinds on
@@ -303,6 +305,13 @@ macro_rules! options {
 
     (@set [] $($rest:tt)*) => {};
     (@set [by_name] $($rest:tt)*) => {};
+    (@set [$set:ident] (Key<$key:ty> => $ty:ty, $argument:ty) $name:literal $($rest:tt)*) => {
+        options! {
+            @setter [$set] (Key<$key> => $key, $argument)
+            [.try_into().map_err(|error| $crate::error::Errno::EINVAL.with_detail($name, error))?]
+            $name $($rest)*
+        }
+    };
     (@set [$set:ident] ($codec:ty => Option<&str>) $($rest:tt)*) => {
         options! {
             @setter [$set<'v>] ($codec => Option<&str>, impl $crate::or_none::OrNone<&'v str>) [.into()]
@@ -383,14 +392,12 @@ macro_rules! options {
     (@test [$($get:ident)?] [by_name] $($rest:tt)*) => {};
     (@test [$get:ident] [$set:ident] $name:literal $kinds:ident $sample:expr, $read:expr) => {
         #[test]
-        #[allow(deprecated)]
         fn $set() {
             testing::round_trip($name, kinds::$kinds, |socket| socket.$set($sample), |socket| socket.$get(), $read);
         }
     };
     (@test [] [$set:ident] $name:literal $kinds:ident $sample:expr, $read:expr) => {
         #[test]
-        #[allow(deprecated)]
         fn $set() {
             testing::sets($name, kinds::$kinds, |socket| socket.$set($sample), &$sample.into());
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::{Errno, Error};
+use crate::error::{Errno, Error, Result};
 use crate::security::secret::SecretText;
 
 /// The value of an option, of any of the types that options have.
@@ -79,13 +79,21 @@ impl OptionValue {
         time.map_or_else(|| self.clone(), OptionValue::Duration)
     }
 
-    /// Whether a parsed value is yes or no.
-    pub(crate) fn flag(&self) -> Option<bool> {
+    /// Converts a parsed value to yes or no.
+    pub(crate) fn flag(&self, option: &'static str) -> Result<bool> {
         match self {
-            OptionValue::Bool(value) => Some(*value),
-            OptionValue::Int(0) => Some(false),
-            OptionValue::Int(1) => Some(true),
-            _ => None,
+            OptionValue::Bool(value) => Ok(*value),
+            OptionValue::Int(0) => Ok(false),
+            OptionValue::Int(1) => Ok(true),
+            _ => Err(self.mismatch(option, "yes or no")),
+        }
+    }
+
+    /// Converts a parsed value to a number. The option expects `expected`.
+    pub(crate) fn int(&self, option: &'static str, expected: &str) -> Result<i128> {
+        match self {
+            OptionValue::Int(number) => Ok(*number),
+            _ => Err(self.mismatch(option, expected)),
         }
     }
 

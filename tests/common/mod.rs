@@ -374,6 +374,13 @@ pub fn skip_unless(has_it: bool, why: &str) -> bool {
     !has_it
 }
 
+/// Whether an option has no method of its own: `Socket::set_option` alone sets it.
+pub fn has_no_method(option: &zmq::sockopt::OptionInfo) -> bool {
+    ["ZMQ_VMCI_", "ZMQ_IPV4ONLY", "ZMQ_TCP_ACCEPT_FILTER", "ZMQ_IPC_FILTER_", "ZMQ_WSS_", "ZMQ_NORM_"]
+        .iter()
+        .any(|prefix| option.name.starts_with(prefix))
+}
+
 /// Whether the linked libzmq has the patch with this number. The patches for safety are those below 1000.
 pub fn has_patch(number: u16) -> bool {
     match zmq::PATCHES {

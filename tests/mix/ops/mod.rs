@@ -19,7 +19,7 @@ use crate::flows;
 use crate::rng::Rng;
 use crate::world::World;
 
-pub use options::{is_set_by_name, names as option_names};
+pub use options::names as option_names;
 
 /// One operation.
 #[derive(Debug)]

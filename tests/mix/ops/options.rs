@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use zmq::sockopt::{OPTIONS, OptionInfo, OptionValue};
+use zmq::sockopt::{OPTIONS, OptionValue};
 use zmq::{PublicKey, SecretKey, Socket};
 
 use super::{Row, Thread, row};
+use crate::common::has_no_method;
 use crate::rng::Rng;
 
 pub const ROWS: &[Row] = &[
@@ -33,7 +34,6 @@ const fn ms(milliseconds: u64) -> Duration {
 }
 
 /// Each option is here: `every_option_is_set_by_programs` compares this table with `zmq::sockopt::OPTIONS`.
-#[allow(deprecated, reason = "deprecated options are options too")]
 const SETTERS: &[Setter] = setters! {
     set_affinity: 0, 1, 2;
     set_routing_id: "x", "y", "a long routing id of more than 33 bytes, which is no inline message", [0, 0, 0, 0, 1];
@@ -138,8 +138,7 @@ fn set_option(thread: &mut Thread<'_>, rng: &mut Rng) {
 
 /// An option that has no setter.
 fn set_by_name(thread: &mut Thread<'_>, rng: &mut Rng) {
-    let rows: Vec<_> =
-        OPTIONS.iter().copied().flatten().filter(|option| option.set && is_set_by_name(option)).collect();
+    let rows: Vec<_> = OPTIONS.iter().copied().flatten().filter(|option| option.set && has_no_method(option)).collect();
     let value: OptionValue = match rng.below(6) {
         0 => OptionValue::None,
         1 => rng.coin().into(),
@@ -150,13 +149,6 @@ fn set_by_name(thread: &mut Thread<'_>, rng: &mut Rng) {
     };
     let name = rng.pick(&rows).name;
     let _ = thread.socket(rng).map(|socket| (socket.set_option(name, value), socket.option(name)));
-}
-
-/// Whether an option is set by [`Socket::set_option`] only.
-pub fn is_set_by_name(option: &OptionInfo) -> bool {
-    ["ZMQ_VMCI_", "ZMQ_IPV4ONLY", "ZMQ_TCP_ACCEPT_FILTER", "ZMQ_IPC_FILTER_", "ZMQ_WSS_", "ZMQ_NORM_"]
-        .iter()
-        .any(|prefix| option.name.starts_with(prefix))
 }
 
 fn subscribe(thread: &mut Thread<'_>, rng: &mut Rng) {
