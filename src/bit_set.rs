@@ -155,6 +155,7 @@ mod tests {
         assert_eq!(set, Two::FIRST | Two::SECOND);
         assert!(set.contains(Two::FIRST) && set.contains(Two::NONE));
         assert_eq!(Two::default(), Two::NONE);
+        assert!(Two::NONE.is_empty() && !set.is_empty());
         assert_eq!((Two::from(2), c_int::from(set)), (Two::SECOND, 3));
     }
 

@@ -404,7 +404,7 @@ fn calls_that_need_not_wait_succeed_after_a_signal() {
         let endpoint = other.bind("tcp://127.0.0.1:*").unwrap();
         right.disconnect("inproc://pair").unwrap();
         other.unbind(&endpoint).unwrap();
-        assert!(other.events().unwrap() == PollEvents::NONE);
+        assert!(other.events().unwrap().is_empty());
 
         assert_eq!(right.recv_msg().unwrap_err().errno(), Errno::EINTR);
         interrupt::clear();

@@ -29,7 +29,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             .add(place, socket, events.into())
             .map_err(|errno| if errno == Errno::EINVAL { already_there() } else { errno.for_call(ADD) })?;
         match self.report_locked() {
-            // libzmq's poller keeps a socket that it cannot remove: that has no effect.
+            // A socket that libzmq cannot remove stays in its poller, and counts as added.
             Err(error) if self.locked.remove(place).is_some() => Err(error),
             _ => Ok((Registered::Locked, None)),
         }

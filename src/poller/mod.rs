@@ -73,8 +73,8 @@ impl<K> PollerEvent<K> {
 /// A lasting set of sockets and file descriptors to wait on, each under a key of the user's choice.
 ///
 /// The cost of a wait depends on how many are ready, not on how many are registered; [`crate::poll`] asks each every time.
-/// Sockets are lent to the poller ([`Poller::add`]), and the compiler checks that it does not outlive them, or they are
-/// given to it ([`Poller::add`]) and lent back by key ([`Poller::socket`]). They may be used as usual meanwhile.
+/// [`Poller::add`] takes a socket by reference, and the compiler checks that the poller does not outlive it. Or it takes the
+/// socket itself, which [`Poller::socket`] lends back by its key. Sockets may be used as usual meanwhile.
 ///
 /// A poller belongs to one thread, as the sockets in it do.
 ///
@@ -147,7 +147,7 @@ struct Watched<'a, K> {
     active: bool,
 }
 
-/// The source and the descriptor that the system watches for it; or the source and why it was not registered.
+/// The source, and the descriptor that the system watches for it.
 type RegisterResult<'a> = Result<(Registered<'a>, Option<RawFd>)>;
 
 impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {

@@ -66,7 +66,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
 
 /// The events that the system must report for a descriptor of the user's.
 pub(super) fn interest(events: PollEvents) -> Option<Interest> {
-    if events == PollEvents::NONE {
+    if events.is_empty() {
         return None;
     }
     let wanted = [

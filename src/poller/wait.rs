@@ -109,7 +109,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
                 continue;
             };
             let revents = slot.query(&self.used)?;
-            if revents != PollEvents::NONE {
+            if !revents.is_empty() {
                 events.push(PollerEvent { key: slot.key, revents });
             } else if !slot.stays_active() {
                 slot.active = false;
@@ -195,7 +195,7 @@ impl<K> Watched<'_, K> {
             // `query_locked` queries them all together.
             #[cfg(feature = "draft")]
             Registered::Locked => Ok(PollEvents::NONE),
-            Registered::Fd(_) if self.events == PollEvents::NONE => Ok(PollEvents::NONE),
+            Registered::Fd(_) if self.events.is_empty() => Ok(PollEvents::NONE),
             Registered::Fd(fd) => {
                 let mut items = [PollItem::fd(fd.as_fd(), self.events)];
                 uninterrupted(|| raw::poll(&mut items, 0)).map(|_| items[0].revents())

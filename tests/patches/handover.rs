@@ -142,12 +142,7 @@ fn router_with_handover_receives_what_the_old_connection_has_brought() {
         router.set_router_handover(true).unwrap();
         let monitor = router.monitor(Events::HANDSHAKE_SUCCEEDED).unwrap();
         let bound = router.bind(endpoint).unwrap();
-        let connect = || {
-            let dealer = context.socket(Dealer).unwrap();
-            dealer.set_routing_id("peer").unwrap();
-            dealer.connect(&bound).unwrap();
-            dealer
-        };
+        let connect = || dealer(&context, "peer", &bound);
         let connected = || {
             if !endpoint.starts_with("inproc") {
                 monitor.recv_timeout(DEADLINE).unwrap().expect("a connection");
@@ -184,7 +179,7 @@ fn router_with_handover_receives_what_the_old_connection_has_brought() {
             assert_eq!(message[1], [(number / 5) as u8, (number % 5) as u8], "{endpoint}, {begun:?}");
             assert_eq!((&message[2], &message[3]), (&"more".into(), &"last".into()));
         }
-        // The last connection is that of the id.
+        // The routing id belongs to the last connection.
         router.send_multipart(["peer", "answer"]).unwrap();
         assert_eq!(dealers[2].within(RECV_TIMEOUT).recv_msg().unwrap().expect("an answer"), "answer");
         drop((router, dealers));

@@ -223,7 +223,7 @@ fn inproc_connection_is_not_made_again() {
     drop(pull);
     let pull = context.socket(Pull).unwrap();
     eventually("the name is free", || pull.bind("inproc://name").is_ok());
-    eventually("the PUSH has no peer", || push.events().unwrap() == PollEvents::NONE);
+    eventually("the PUSH has no peer", || push.events().unwrap().is_empty());
     assert!(!push.within(SHORT).send("waits").unwrap().is_sent());
     assert_eq!(connections.connections(), 0);
     let other = crate::common::context();

@@ -471,7 +471,7 @@ impl<'a> Reactor<'a> {
                 // An earlier handler may have received the message, or changed the events.
                 event.revents = self.poller.query(event.key)?;
             }
-            if event.revents != PollEvents::NONE {
+            if !event.revents.is_empty() {
                 self.call(event.key, Some(event))?;
                 self.check_end()?;
             }

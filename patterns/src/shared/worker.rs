@@ -130,7 +130,7 @@ impl<T> Jobs<T> {
             events |= PollEvents::POLLOUT;
         }
         // The end of the context must close the socket, also if no job waits. POLLERR reports nothing else.
-        let asked = if events == PollEvents::NONE { PollEvents::POLLERR } else { events };
+        let asked = if events.is_empty() { PollEvents::POLLERR } else { events };
         let mut items = [self.queue.waker.item(), PollItem::socket(socket, asked)];
         match poll(&mut items, self.retry.filter(|_| sends)) {
             Ok(_) => {}
