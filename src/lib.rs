@@ -58,7 +58,7 @@
 //!
 //! # Modules
 //!
-//! - [`interrupt`]: signals that end the calls which wait.
+//! - [`interrupt`]: signals that end calls that wait.
 //! - [`monitor`]: what happens to a socket's connections.
 //! - [`security`]: CURVE keys and certificates, PLAIN, GSSAPI, and the handler that lets peers in.
 //! - [`sockopt`]: the list of all options, and the values of options that are set by name.
@@ -150,7 +150,7 @@
 #![deny(unsafe_code)]
 #![warn(rust_2018_idioms)]
 
-// The documentation shows the methods of `Socket` in the order of the modules.
+// The documentation shows the methods of `Socket` in the order of the modules: see `socket/mod.rs`.
 mod socket;
 
 mod bit_set;

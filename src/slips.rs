@@ -1,8 +1,7 @@
 //! The names that methods have in C and in rust-zmq, if other names take their place here.
 //!
-//! A call does not compile, and the error names the method to call. The compiler finds a method of another crate neither by
-//! its alias nor by a name that is only like its own. It knows the aliases of a crate's types and functions. All names here are
-//! hidden from the documentation.
+//! A call does not compile, and the error names the method to call. The compiler suggests no method of another crate by an alias
+//! or by a similar name. It suggests types and functions by their aliases. All names here are hidden from the documentation.
 
 use crate::context::Context;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! A notifier: any function of any thread reports what happened, and nobody passes a context around.
+//! A notifier: any function of any thread reports what happened, and takes no context as an argument.
 //!
 //! In C: a `static void *context`, made by `pthread_once`; a `__thread void *socket`, since no two threads may use one socket;
 //! and a `zmq_ctx_term` in `atexit`, which hangs if a thread has left its socket open.

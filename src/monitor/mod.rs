@@ -122,8 +122,8 @@ pub enum Version {
 }
 
 impl Options {
-    /// How many events are kept for the reader: 10,000 unless set. If more come, the oldest are dropped, and [`Monitor::lost`] counts them.
-    /// A kept event takes some 200 bytes. The end is always reported.
+    /// How many events are kept for the reader: 10,000 unless set. If more come, the oldest are dropped, and
+    /// [`Monitor::lost`] counts them. A kept event takes some 200 bytes. The end is always reported.
     pub fn set_capacity(self, capacity: usize) -> Options {
         Options { capacity, ..self }
     }
@@ -314,8 +314,8 @@ fn unique_name() -> CString {
 
 /// The events of a socket, from [`Socket::monitor`]; dropping it ends the monitoring.
 ///
-/// Any thread may read it while another uses the socket, and several threads may: each notice goes to one of them. To wait for sockets too, poll the monitor's
-/// descriptor: it is readable while a notice can be received, and once the monitoring has ended.
+/// Any thread may read it while another uses the socket, and several threads may: each notice goes to one of them. To wait for
+/// sockets too, poll the monitor's descriptor: it is readable while a notice can be received, and once the monitoring has ended.
 ///
 /// ```
 /// use std::os::fd::AsFd;

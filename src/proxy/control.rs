@@ -18,8 +18,8 @@ const CALL: &str = "zmq_proxy_steerable";
 ///
 /// The commands are the texts `PAUSE`, `RESUME`, `TERMINATE` and `STATISTICS`. Each is answered with an empty message,
 /// `STATISTICS` with eight parts, each a `u64` in the machine's byte order: parts and bytes received and sent by the
-/// frontend, then by the backend (`[u64; 8]::from` of a [`ProxyStatistics`]). Any other command changes nothing, and is answered with
-/// an empty message too. In libzmq 4.3.5 `PAUSE` and `RESUME` are swapped; here they do what they say.
+/// frontend, then by the backend (`[u64; 8]::from` of a [`ProxyStatistics`]). Any other command changes nothing, and is
+/// answered with an empty message too. In libzmq 4.3.5 `PAUSE` and `RESUME` are swapped; here they do what they say.
 ///
 /// The control socket is a REP or a PAIR. With a ROUTER or DEALER, the last part of a message is the command, and those
 /// before it go back with the answer; a SUB or PULL gets commands and answers none. An answer that finds no room waits, and

@@ -43,13 +43,13 @@ impl AddAssign for Traffic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 #[non_exhaustive]
 pub struct ProxyStatistics {
-    /// What the proxy received from the side that clients connect to.
+    /// Received from the frontend, the side that clients connect to.
     pub from_frontend: Traffic,
-    /// What it sent to that side.
+    /// Sent to the frontend.
     pub to_frontend: Traffic,
-    /// What it received from the side that services connect to.
+    /// Received from the backend, the side that services connect to.
     pub from_backend: Traffic,
-    /// What it sent to that side.
+    /// Sent to the backend.
     pub to_backend: Traffic,
 }
 

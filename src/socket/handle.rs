@@ -13,7 +13,7 @@ use crate::error::{Errno, Error, Result};
 use crate::kind::{Kind, SocketType};
 use crate::raw::{NotSync, RawSocket};
 
-/// # The socket itself: closing, its kind, its descriptor, its C handle
+/// # The socket itself: its kind, its context, its C handle
 impl<'ctx, T: SocketType> Socket<'ctx, T> {
     /// # Errors
     ///

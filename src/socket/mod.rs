@@ -1,6 +1,6 @@
 //! Sockets.
 
-// The documentation shows the methods of `Socket` in the order of these modules.
+// The documentation shows the methods of `Socket` in the order of these modules. Blank lines keep rustfmt from sorting them.
 mod endpoints;
 
 mod send;

@@ -1,7 +1,7 @@
 //! Waiting: what blocking calls do beyond libzmq's own.
 //!
-//! libzmq itself waits if the call may wait for ever, and a signal ends either no wait or libzmq's own too. A time-out and
-//! Ctrl-C are handled here: try without waiting, poll until the deadline, try again.
+//! libzmq itself waits if the call has no time-out, and no signal must end it or a signal ends libzmq's own wait too. A time-out
+//! and Ctrl-C are handled here: try without waiting, poll until the deadline, try again.
 
 use std::ffi::c_int;
 use std::time::Duration;
@@ -36,8 +36,8 @@ impl Wait {
 }
 
 impl Core {
-    /// The flags for a call that libzmq can make alone: one that does not wait, or one that waits for ever and that only
-    /// signals end which end libzmq's own wait. `None` for other calls. `timeout` is the option's value.
+    /// The flags for a call that libzmq can make alone. The call does not wait; or it has no time-out, and every signal that
+    /// must end it ends libzmq's own wait. `None` for other calls. `timeout` is the option's value.
     #[inline]
     pub(super) fn flags_in_c(&self, wait: Wait, timeout: c_int) -> Option<c_int> {
         match wait {
@@ -47,13 +47,14 @@ impl Core {
         }
     }
 
-    /// Whether a signal ends a wait on this socket, but not libzmq's own: libzmq waits for sockets of the kinds that threads
-    /// share without noticing signals.
+    /// Whether a signal must end a wait on this socket, and does not end libzmq's own. libzmq notices no signal while it waits
+    /// for a socket of a kind that threads share.
     pub(super) fn must_watch_signals(&self) -> bool {
         self.interruptible && self.kind.is_thread_safe()
     }
 
-    /// Whether a call with C's `flags` is to be made again after `EINTR`: no if it could wait, and a signal ends waits.
+    /// Whether a call with C's `flags` is made again after `EINTR`. It is not if it can wait and a signal ends waits on this
+    /// socket.
     pub(super) fn goes_on(&self, flags: c_int) -> bool {
         !self.interruptible || flags & zmq_sys::ZMQ_DONTWAIT != 0
     }

@@ -39,14 +39,13 @@ use crate::or_none::OrNone;
 #[must_use = "it does nothing until it sends or receives"]
 pub struct Within<'s, 'ctx, T> {
     socket: &'s Socket<'ctx, T>,
-    /// `None` is for ever.
+    /// `None` waits for ever.
     timeout: Option<Duration>,
 }
 
-/// # Waiting for a given time, or not at all
 /// # How long a call waits
 impl<'ctx, T: SocketType> Socket<'ctx, T> {
-    /// Makes one call that does not wait: `socket.now().recv_msg()`.
+    /// `socket.now().recv_msg()` does not wait.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -65,8 +64,8 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
         self.within(Duration::ZERO)
     }
 
-    /// Makes one call that waits for `timeout` at most: `socket.within(time).recv_msg()`. `None` is for ever, a zero
-    /// [`Duration`] not at all. The time begins with that call, after its arguments are made.
+    /// `socket.within(timeout).recv_msg()` waits for `timeout` at most. `None` waits for ever, a zero [`Duration`] not at all.
+    /// The time begins when the second method is called, after its arguments are made.
     ///
     /// ```
     /// use std::time::Duration;

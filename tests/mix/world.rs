@@ -62,8 +62,8 @@ pub struct World {
     places: Places,
 }
 
-/// The operation that each thread is in, and since when; none before the first one and after the last one. The last place is
-/// that of the thread that runs the program.
+/// The operation that each thread is in, and since when: `None` before the first one and after the last one. The thread that
+/// runs the program has the last place.
 type Places = Arc<[Mutex<Option<(String, Instant)>>]>;
 
 impl World {

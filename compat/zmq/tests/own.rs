@@ -1,5 +1,5 @@
-//! What rust-zmq's own tests do not look at: signals, raw pointers, the numbers of options, and where this library
-//! differs.
+//! Signals, raw pointers, the numbers of options, and the differences from rust-zmq: rust-zmq's own tests do not look at
+//! these.
 
 use std::ffi::CStr;
 use std::os::fd::AsRawFd;
