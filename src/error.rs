@@ -1,6 +1,7 @@
 //! Errors: their numbers, and the types that calls return.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::string::FromUtf8Error;
@@ -277,6 +278,11 @@ impl Error {
         Error { errno, call, detail: (!detail.is_empty()).then(|| detail.into_boxed_str()) }
     }
 
+    /// This error as that of another call.
+    pub(crate) fn for_call(self, call: &'static str) -> Error {
+        Error { call, ..self }
+    }
+
     /// The reason as a number.
     ///
     /// ```
@@ -334,6 +340,13 @@ impl fmt::Debug for Error {
 impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
         io::Error::new(error.errno.into(), error)
+    }
+}
+
+/// The error of a conversion that cannot fail.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Error {
+        match never {}
     }
 }
 

@@ -77,7 +77,7 @@
 //! - A socket cannot outlive its context, so dropping a context never waits for a forgotten socket. For structs, threads and
 //!   statics, [`Context::owned_socket`] opens a socket that keeps the context alive.
 //! - A socket is [`Send`] and not [`Sync`]: it may move to another thread, and two threads cannot use it at once.
-//!   Exceptions are the draft kinds that libzmq locks ([`ThreadSafe`]).
+//!   Exceptions are the draft kinds that libzmq locks (trait `ThreadSafe`, feature `draft`).
 //! - A [`Sub`] has no `send`, a [`Push`] no `recv`, and an option exists only on the kinds it applies to.
 //!
 //! # Ending a context
@@ -192,14 +192,14 @@ mod wake_up;
 mod waker;
 pub mod zhelpers;
 
-pub use context::{Context, OpenSocket, TerminateError};
+pub use context::{Context, OpenSocket};
 pub use error::{Errno, Error, RecvStringError, Result, SendError};
 pub use kind::{
     CanMultipart, CanRecv, CanSend, Dealer, HasFd, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType, Stream,
-    Sub, ThreadSafe, XPub, XSub,
+    Sub, XPub, XSub,
 };
 #[cfg(feature = "draft")]
-pub use kind::{Channel, Client, Dgram, Dish, Gather, Peer, Radio, Scatter, Server};
+pub use kind::{Channel, Client, Dgram, Dish, Gather, Peer, Radio, Scatter, Server, ThreadSafe};
 pub use message::Message;
 pub use monitor::Monitor;
 pub use multipart::Multipart;
@@ -210,7 +210,7 @@ pub use poller::{Poller, PollerEvent, Source};
 pub use ppoll::{SignalMask, ppoll};
 pub use proxy::{ProxyHandle, ProxyStatistics, Traffic, Unforwarded, proxy, proxy_steerable};
 pub use raw::PollItem;
-pub use security::{PublicKey, SecretKey, Z85Error, curve_keypair, curve_public, z85_decode, z85_encode};
+pub use security::{PublicKey, SecretKey, curve_keypair, curve_public, z85_decode, z85_encode};
 #[doc(hidden)]
 pub use slips::{DONTWAIT, SNDMORE, ZMQ_DONTWAIT, ZMQ_SNDMORE};
 pub use socket::{Received, Socket, SocketRef, TrySend, Within};

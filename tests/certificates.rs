@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use common::{Process, in_own_process, lacks_curve, python_program};
-use zmq::PublicKey;
-use zmq::security::{Certificate, CertificateError};
+use zmq::security::Certificate;
+use zmq::{Errno, PublicKey};
 
 /// A directory that goes with its test.
 struct Place(PathBuf);
@@ -57,8 +57,15 @@ fn mode(path: &Path) -> u32 {
 
 /// The reason for which the whole file is refused.
 fn why(path: &Path) -> String {
-    let error = Certificate::load(path).unwrap_err().to_string();
-    error.strip_prefix(&format!("{}:", path.display())).unwrap_or_else(|| panic!("{error}")).trim_start().to_owned()
+    let error = Certificate::load(path).unwrap_err();
+    assert_eq!(error.errno(), Errno::EINVAL);
+    why_of(&error, path)
+}
+
+/// What an error says of a file.
+fn why_of(error: &zmq::Error, path: &Path) -> String {
+    let detail = error.detail().unwrap_or_default();
+    detail.strip_prefix(&format!("{}:", path.display())).unwrap_or_else(|| panic!("{error}")).trim_start().to_owned()
 }
 
 #[deadline::test]
@@ -162,10 +169,11 @@ fn failed_save_returns_an_error_and_leaves_no_file() {
     let place = Place::new("unwritable");
     let public = Certificate::from(PUBLIC.parse::<PublicKey>().unwrap());
     let error = public.save_secret(place.file("alice")).unwrap_err();
-    assert!(matches!(error, CertificateError::File { .. }));
+    assert_eq!(error.errno(), Errno::EINVAL);
     assert!(error.to_string().ends_with("alice: there is no secret key to be written"), "{error}");
     let error = public.save(place.file("none/alice")).unwrap_err();
-    assert!(error.to_string().starts_with(&place.file("none/alice").display().to_string()), "{error}");
+    assert_eq!(error.errno(), Errno::ENOENT);
+    assert_eq!(error.detail(), Some(&*place.file("none/alice").display().to_string()));
     fs::create_dir(place.file("directory")).unwrap();
     assert!(public.save(place.file("directory")).is_err());
     assert!(public.save("/").is_err());
@@ -184,7 +192,7 @@ fn a_name_that_is_none_leaves_no_secret() {
         fs::create_dir("directory").unwrap();
         for name in ["", ".", "..", "directory/", "directory/.", "directory/..", "none/", "/"] {
             let error = certificate().save(name).unwrap_err();
-            assert_eq!(error.to_string(), format!("{name}: it has no file name"));
+            assert_eq!(error.detail(), Some(&*format!("{name}: it has no file name")));
         }
         assert_eq!(fs::read_dir("directory").unwrap().count(), 0);
         assert_eq!(fs::read_dir(".").unwrap().count(), 1);
@@ -242,7 +250,7 @@ fn a_malformed_file_is_an_error_with_its_line() {
         (key("").into(), "4: public-key: a key has 40 characters as text, not 0"),
         (key(&PUBLIC[1..]).into(), "4: public-key: a key has 40 characters as text, not 39"),
         (key(&format!("{PUBLIC}0")).into(), "4: public-key: a key has 40 characters as text, not 41"),
-        (key(&"~".repeat(40)).into(), "4: public-key: zmq_z85_decode: not a Z85 text"),
+        (key(&"~".repeat(40)).into(), "4: public-key: not a Z85 text"),
         (key(&"0".repeat(40)).into(), "the public key is all zeros, which is none"),
         (key(&format!("{PUBLIC}\"\n    public-key = \"{PUBLIC}")).into(), "5: there is a public-key already"),
         (format!("curve\n    public-key = \"{PUBLIC}\n").into(), "2: a quote has no end"),
@@ -264,7 +272,7 @@ fn a_malformed_file_is_an_error_with_its_line() {
     }
     fs::create_dir(place.file("directory")).unwrap();
     assert_eq!(why(&place.file("directory")), "it is not a file");
-    assert!(why(&place.file("none")).contains("No such file"));
+    assert_eq!(Certificate::load(place.file("none")).unwrap_err().errno(), Errno::ENOENT);
 }
 
 #[deadline::test]
@@ -274,7 +282,7 @@ fn a_malformed_secret_is_an_error_that_keeps_it() {
     place.with("alice", format!("curve\n    public-key = \"{PUBLIC}\"\n"));
     let mut cases = vec![
         (SECRET[1..].to_owned(), "3: secret-key: a key has 40 characters as text, not 39"),
-        (format!("~{}", &SECRET[1..]), "3: secret-key: zmq_z85_decode: not a Z85 text"),
+        (format!("~{}", &SECRET[1..]), "3: secret-key: not a Z85 text"),
         (format!("{SECRET}\" behind"), "3: there is something behind the quotes"),
         (format!("{SECRET}\"\n    secret-key = \"{SECRET}"), "4: there is a secret-key already"),
     ];
@@ -286,7 +294,7 @@ fn a_malformed_secret_is_an_error_that_keeps_it() {
     for (text, expected) in cases {
         let path = place.with("alice_secret", secret(&text));
         let error = Certificate::load(place.file("alice")).unwrap_err();
-        assert_eq!(error.to_string().strip_prefix(&format!("{}:", path.display())).unwrap().trim_start(), expected);
+        assert_eq!(why_of(&error, &path), expected);
         assert!(!format!("{error:?} {error}").contains(&SECRET[1..]), "{error:?}");
     }
 }
@@ -295,7 +303,7 @@ fn a_malformed_secret_is_an_error_that_keeps_it() {
 fn metadata_that_cannot_be_written_is_refused() {
     let mut certificate = Certificate::from(PUBLIC.parse::<PublicKey>().unwrap());
     for (name, value) in [("", "x"), ("a b", "x"), ("a=b", "x"), ("a", "two\nlines"), ("a", "'\""), ("a", "\0")] {
-        assert_eq!(certificate.set_metadata(name, value).unwrap_err().errno(), zmq::Errno::EINVAL, "{name}={value}");
+        assert_eq!(certificate.set_metadata(name, value).unwrap_err().errno(), Errno::EINVAL, "{name}={value}");
     }
     certificate.set_metadata("a", "1").unwrap();
     certificate.set_metadata("a", "2").unwrap();

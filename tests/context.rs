@@ -66,7 +66,7 @@ fn terminate_says_how_many_sockets_are_open_and_ends_when_they_are_gone() {
     let other = context.owned_socket(Rep).unwrap();
 
     let error = context.terminate(MOMENT).unwrap_err();
-    assert_eq!(error.sockets().len(), 2);
+    assert_eq!(context.open_sockets().len(), 2);
     assert!(error.to_string().contains("2 sockets are still open"), "{error}");
     // The failed call has shut the context down.
     assert_eq!(other.now().recv_msg().unwrap_err().errno(), Errno::ETERM);
@@ -103,9 +103,9 @@ fn terminate_gives_up_on_what_lingers_and_delivers_it_later() {
     let start = Instant::now();
     let error = context.terminate(MOMENT).unwrap_err();
     assert!(start.elapsed() >= MOMENT);
-    assert_eq!(error.sockets().len(), 0);
+    assert_eq!(context.open_sockets().len(), 0);
     assert!(error.to_string().contains("linger"), "{error}");
-    assert_eq!(zmq::Error::from(error).errno(), Errno::EAGAIN);
+    assert_eq!(error.errno(), Errno::EAGAIN);
 
     let later = Context::new().unwrap();
     let pull = later.socket(Pull).unwrap();
@@ -175,7 +175,7 @@ fn terminate_names_the_sockets_that_borrow_the_context() {
     let server = context.socket(Rep).unwrap();
     server.bind("inproc://server").unwrap();
     let error = context.terminate(MOMENT).unwrap_err();
-    assert_eq!(error.sockets()[0].bound().collect::<Vec<_>>(), ["inproc://server"]);
+    assert!(error.to_string().contains("bound to inproc://server"), "{error}");
     assert_eq!(server.recv_msg().unwrap_err().errno(), Errno::ETERM);
     drop(server);
     context.terminate(DEADLINE).unwrap();
@@ -369,7 +369,8 @@ fn a_forgotten_socket_does_not_freeze_the_program() {
 
     let context = Context::new().unwrap();
     std::mem::forget(context.owned_socket(Rep).unwrap());
-    assert_eq!(context.terminate(MOMENT).unwrap_err().sockets().len(), 1);
+    assert_eq!(context.terminate(MOMENT).unwrap_err().errno(), Errno::EAGAIN);
+    assert_eq!(context.open_sockets().len(), 1);
 }
 
 #[deadline::test]

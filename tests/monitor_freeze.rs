@@ -268,8 +268,8 @@ fn terminating_does_not_wait_for_a_monitor() {
     let context = Context::new().unwrap();
     let server = context.owned_socket(Router).unwrap();
     let monitor = server.monitor(Events::ALL).unwrap();
-    let error = context.clone().terminate(Duration::from_millis(50)).unwrap_err();
-    assert_eq!(error.sockets().len(), 1, "a monitor's own sockets are not the user's to close");
+    context.terminate(Duration::from_millis(50)).unwrap_err();
+    assert_eq!(context.open_sockets().len(), 1, "a monitor's own sockets are not the user's to close");
     drop(server);
     context.terminate(DEADLINE).unwrap();
     assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);

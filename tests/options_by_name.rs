@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use zmq::sockopt::{OPTIONS, OptionValue};
+use zmq::sockopt::{OptionInfo, OptionValue};
 use zmq::{Context, Errno, Error, Kind, SecretKey, Socket, curve_keypair, sys};
 
 /// The error of a refused value: it names the option and shows the value.
@@ -172,7 +172,7 @@ fn passwords_and_keys_are_never_shown() {
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_CURVE_SECRETKEY"));
     assert!(!error.to_string().contains(&text[1..]), "{error}");
     assert!(socket.set_option("curve_secretkey", 7).is_err());
-    assert_ne!(socket.curve_secretkey().unwrap(), SecretKey::from_bytes([7; 32]));
+    assert_ne!(socket.curve_secretkey().unwrap(), SecretKey::from([7; 32]));
 }
 
 /// The errors of a get and a set by name.
@@ -196,8 +196,8 @@ fn rows_say_why_they_cannot_be_got_or_set_by_name() {
     assert_eq!(why("ZMQ_ROUTER_MANDATORY"), [Some("it cannot be read".to_owned()), None]);
 
     // All other rows can be got and set as the table says.
-    for row in OPTIONS.iter().copied().flatten().filter(|row| row.is_available()) {
-        let Some(kind) = row.kinds.iter().next() else { continue };
+    for row in OptionInfo::all().filter(|row| row.is_available()) {
+        let Some(kind) = Kind::ALL.iter().copied().find(|kind| row.applies_to(*kind)) else { continue };
         let socket = context.socket(kind).unwrap();
         let [get, set] = errors(&socket, row.name);
         let by_method = ["ZMQ_FD", "ZMQ_USE_FD", "ZMQ_CONNECT_ROUTING_ID"].contains(&row.name);
@@ -330,7 +330,7 @@ fn option_values_are_deserialized_from_each_json_type() {
 fn options_without_methods_are_set_and_read_by_name() {
     let context = Context::new().unwrap();
     let set = |name: &str, value: OptionValue, read: Option<OptionValue>| {
-        let option = zmq::sockopt::find(name).unwrap();
+        let option = OptionInfo::find(name).unwrap();
         let socket = context.socket(Kind::Dealer).unwrap();
         let outcome = socket.set_option(name, value);
         if !option.is_available() {

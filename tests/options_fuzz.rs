@@ -143,7 +143,7 @@ const BY_NAME: Attack = ("set_option", || {
         "127.0.0.1/1".into(),
         "no key".into(),
     ];
-    for option in zmq::sockopt::OPTIONS.iter().copied().flatten().filter(|option| common::has_no_method(option)) {
+    for option in zmq::sockopt::OptionInfo::all().filter(|option| common::has_no_method(option)) {
         for value in &values {
             println!("{} {value:?}", option.name);
             exchange((Kind::Dealer, Kind::Dealer), &|socket| socket.set_option(option.name, value.clone()));

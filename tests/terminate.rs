@@ -34,10 +34,11 @@ fn the_report_says_which_sockets_are_open_and_where_they_were_opened() {
     let idle = context.owned_socket(Pull).unwrap();
 
     let error = context.terminate(MOMENT).unwrap_err();
-    assert_eq!(error.sockets().len(), 3);
-    let kinds: Vec<_> = error.sockets().iter().map(OpenSocket::kind).collect();
+    let sockets = context.open_sockets();
+    assert_eq!(sockets.len(), 3);
+    let kinds: Vec<_> = sockets.iter().map(OpenSocket::kind).collect();
     assert_eq!(kinds, [Kind::Router, Kind::Req, Kind::Pull]);
-    let [first, second, third] = error.sockets() else { unreachable!() };
+    let [first, second, third] = &sockets[..] else { unreachable!() };
     assert_eq!(ends_of(first), (vec!["inproc://front", &tcp], vec![]));
     assert_eq!(ends_of(second), (vec![], vec!["inproc://front", &tcp]));
     assert_eq!(ends_of(third), (vec![], vec![]));
@@ -46,7 +47,6 @@ fn the_report_says_which_sockets_are_open_and_where_they_were_opened() {
     let text = error.to_string();
     let expected = format!("ZMQ_ROUTER opened at {}, bound to inproc://front and {tcp}; ZMQ_REQ", first.opened_at());
     assert!(text.contains("3 sockets are still open: ") && text.contains(&expected), "{text}");
-    assert!(zmq::Error::from(error).to_string().contains(&expected));
     drop((router, req, idle));
 }
 
@@ -170,7 +170,7 @@ fn terminate_ends_the_context_after_the_system_refused_a_thread() {
                 for _ in 0..2 {
                     let error = context.terminate(MOMENT).unwrap_err();
                     assert!(error.to_string().contains("no thread could be started"), "{error}");
-                    assert_eq!(error.sockets().len(), 1);
+                    assert_eq!(context.open_sockets().len(), 1);
                 }
             });
             if !refused {

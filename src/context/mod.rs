@@ -6,8 +6,8 @@ mod open_sockets;
 mod threads;
 
 pub(crate) use inproc::Closing;
+pub use open_sockets::OpenSocket;
 pub(crate) use open_sockets::{EndpointRole, OpenSockets};
-pub use open_sockets::{OpenSocket, TerminateError};
 pub(crate) use threads::{Threads, UNSET, probe};
 
 use std::collections::BTreeMap;
@@ -111,16 +111,18 @@ impl Context {
         Ok(Context { inner: Arc::new(inner) })
     }
 
-    /// The sockets that are open now, in the order in which they were opened: for finding the one that was forgotten.
+    /// The sockets that are open now, in the order in which they were opened. They show which one keeps
+    /// [`Context::terminate`] from ending the context.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
     /// let context = zmq::Context::new()?;
-    /// let socket = context.socket(zmq::Rep)?;
-    /// socket.bind("inproc://echo")?;
-    /// for socket in context.open_sockets() {
-    ///     println!("{socket}");
-    /// }
+    /// let forgotten = context.owned_socket(zmq::Pull)?;
+    /// forgotten.bind("inproc://jobs")?;
+    /// let open = context.open_sockets();
+    /// assert_eq!(open[0].kind(), zmq::Kind::Pull);
+    /// assert!(open[0].bound().eq(["inproc://jobs"]));
+    /// println!("opened in line {}: {}", open[0].opened_at().line(), open[0]);
     /// # Ok(())
     /// # }
     /// ```
@@ -211,8 +213,9 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`TerminateError`] if that takes longer: it names the sockets that are still open, the places in the program that
-    /// opened them, and their endpoints. The context then goes on ending in the background. A socket that is dropped
+    /// `EAGAIN` if that takes longer. The error's text names the sockets that are still open, the places in the program
+    /// that opened them, and their endpoints; [`Context::open_sockets`] lists them. The context then goes on ending in
+    /// the background. A socket that is dropped
     /// from then on gives up its unsent messages, and dropping handles returns at once. Messages of sockets that were
     /// dropped before are still sent, if their linger periods allow it and the process lives. If the system refuses a
     /// thread, the context is shut down, and a later call ends it. Over a libzmq without the patches for safety, a socket
@@ -228,7 +231,8 @@ impl Context {
     ///
     /// let socket = CONTEXT.socket(Push)?;
     /// let error = CONTEXT.terminate(Duration::from_millis(20)).unwrap_err();
-    /// assert_eq!(error.sockets().len(), 1);
+    /// assert!(error.to_string().contains("1 socket is still open: ZMQ_PUSH opened at"));
+    /// assert_eq!(CONTEXT.open_sockets().len(), 1);
     /// drop(socket);
     /// CONTEXT.terminate(Duration::from_secs(1))?;
     /// # Ok(())
@@ -237,7 +241,7 @@ impl Context {
     #[doc(alias = "zmq_ctx_term")]
     #[doc(alias = "zmq_term")]
     #[doc(alias = "zmq_ctx_destroy")]
-    pub fn terminate(&self, timeout: Duration) -> Result<(), TerminateError> {
+    pub fn terminate(&self, timeout: Duration) -> Result<()> {
         let deadline = Deadline::after(timeout);
         // In a forked child there is nothing to end.
         if !self.inner.in_own_process() {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 use std::fmt;
-use std::io;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -34,7 +33,7 @@ struct OpenList {
 
 /// An open socket: its kind, the place in the program that opened it, and its endpoints.
 ///
-/// Made by [`crate::Context::open_sockets`] and [`TerminateError::sockets`].
+/// Made by [`crate::Context::open_sockets`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenSocket {
     kind: Kind,
@@ -167,79 +166,38 @@ impl OpenSockets {
     }
 
     /// The error of a context that has not ended within `timeout`. From then on unsent messages are given up.
-    pub(super) fn give_up(&self, timeout: Duration, cause: Cause) -> TerminateError {
+    pub(super) fn give_up(&self, timeout: Duration, cause: Cause) -> Error {
         self.given_up.store(true, Ordering::Relaxed);
-        TerminateError { sockets: self.sockets(), timeout, cause }
+        let reason = Reason { cause, sockets: self.sockets() };
+        Errno::EAGAIN.with_detail("zmq_ctx_term", format_args!("not ended after {timeout:?}: {reason}"))
     }
 }
 
-/// A context that did not end in time, and the sockets that kept it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("zmq_ctx_term: not ended after {timeout:?}: {}", Reason(self))]
-pub struct TerminateError {
-    sockets: Vec<OpenSocket>,
-    timeout: Duration,
-    cause: Cause,
-}
-
-/// The reason why a context without open sockets has not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The cause for which a context has not ended, if no socket is open.
 pub(super) enum Cause {
     UnsentMessages,
     Owners,
     NoThread(Errno),
 }
 
-struct Reason<'a>(&'a TerminateError);
+/// The cause, and the sockets that are still open.
+struct Reason {
+    cause: Cause,
+    sockets: Vec<OpenSocket>,
+}
 
-impl fmt::Display for Reason<'_> {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TerminateError { sockets, cause, .. } = self.0;
-        match (cause, sockets.len()) {
+        match (&self.cause, self.sockets.len()) {
             (Cause::NoThread(errno), _) => return write!(f, "no thread could be started to wait in: {errno}"),
             (Cause::Owners, _) => return f.write_str("an owner of a message's memory is still being dropped"),
             (Cause::UnsentMessages, 0) => return f.write_str("unsent messages linger, or C code has a socket open"),
             (Cause::UnsentMessages, 1) => f.write_str("1 socket is still open")?,
             (Cause::UnsentMessages, open) => write!(f, "{open} sockets are still open")?,
         }
-        for (index, socket) in sockets.iter().enumerate() {
+        for (index, socket) in self.sockets.iter().enumerate() {
             write!(f, "{} {socket}", if index == 0 { ':' } else { ';' })?;
         }
         Ok(())
-    }
-}
-
-impl TerminateError {
-    /// The sockets that were still open, in the order in which they were opened.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// use std::time::Duration;
-    ///
-    /// let context = zmq::Context::new()?;
-    /// let forgotten = context.owned_socket(zmq::Pull)?;
-    /// forgotten.bind("inproc://jobs")?;
-    /// let error = context.terminate(Duration::from_millis(20)).unwrap_err();
-    /// let socket = &error.sockets()[0];
-    /// assert_eq!(socket.kind(), zmq::Kind::Pull);
-    /// assert!(socket.bound().eq(["inproc://jobs"]));
-    /// println!("opened in line {}: {error}", socket.opened_at().line());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn sockets(&self) -> &[OpenSocket] {
-        &self.sockets
-    }
-}
-
-impl From<TerminateError> for Error {
-    fn from(error: TerminateError) -> Error {
-        Errno::EAGAIN.with_detail("zmq_ctx_term", Reason(&error))
-    }
-}
-
-impl From<TerminateError> for io::Error {
-    fn from(error: TerminateError) -> io::Error {
-        io::Error::new(io::ErrorKind::TimedOut, error)
     }
 }

@@ -7,21 +7,13 @@ use super::{Client, Peer, Radio, Server, XSub};
 use super::{Dealer, Kind, Pub, Pull, Push, Req, Router, SocketType as AnyKind, Stream, Sub, XPub};
 
 /// A set of socket kinds.
-///
-/// ```
-/// use zmq::{Kind, sockopt::Kinds};
-///
-/// assert!(Kinds::ALL.contains(Kind::Req));
-/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Kinds(u32);
+pub(crate) struct Kinds(u32);
 
 impl Kinds {
-    /// Every kind.
-    pub const ALL: Kinds = Kinds(u32::MAX);
+    pub(crate) const ALL: Kinds = Kinds(u32::MAX);
 
-    /// No kind.
-    pub const NONE: Kinds = Kinds(0);
+    pub(crate) const NONE: Kinds = Kinds(0);
 
     pub(crate) const fn of(kinds: &[Kind]) -> Kinds {
         let mut bits = 0;
@@ -34,25 +26,11 @@ impl Kinds {
     }
 
     /// The kinds, in the order of their numbers.
-    ///
-    /// ```
-    /// use zmq::{Kind, sockopt::Kinds};
-    ///
-    /// assert_eq!(Kinds::ALL.iter().next(), Some(Kind::Pair));
-    /// assert_eq!(Kinds::NONE.iter().next(), None);
-    /// ```
-    pub fn iter(self) -> impl Iterator<Item = Kind> {
+    fn iter(self) -> impl Iterator<Item = Kind> {
         Kind::ALL.iter().copied().filter(move |kind| self.contains(*kind))
     }
 
-    /// Whether `kind` is in the set.
-    ///
-    /// ```
-    /// use zmq::{Kind, sockopt};
-    ///
-    /// assert!(!sockopt::find("ZMQ_SUBSCRIBE").unwrap().kinds.contains(Kind::Pub));
-    /// ```
-    pub const fn contains(self, kind: Kind) -> bool {
+    pub(crate) const fn contains(self, kind: Kind) -> bool {
         self.0 & (1 << kind.raw()) != 0
     }
 }

@@ -7,13 +7,16 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::keys::{PublicKey, SecretKey, curve_keypair, curve_public};
 use super::secret::{SecretBytes, SecretText};
-use super::z85::Z85Error;
 use super::zpl::{self, BadLine, Entry};
 use crate::error::{Errno, Error, Result};
+
+const LOAD: &str = "Certificate::load";
+const SAVE: &str = "Certificate::save";
 
 /// The largest certificate file in bytes. Longer files are refused.
 const LONGEST: usize = 1 << 16;
@@ -49,39 +52,6 @@ pub struct Certificate {
     public: PublicKey,
     secret: Option<SecretKey>,
     metadata: Vec<(String, String)>,
-}
-
-/// The error of reading or writing a certificate. Its texts never show a file's content.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CertificateError {
-    /// The file could not be opened, read or written.
-    #[error("{}: {error}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        #[source]
-        error: io::Error,
-    },
-    /// A line of the file is malformed.
-    #[error("{}:{line}: {why}", .path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// The fault.
-        why: String,
-    },
-    /// The file as a whole is not a certificate.
-    #[error("{}: {why}", .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The fault.
-        why: &'static str,
-    },
 }
 
 impl Certificate {
@@ -174,9 +144,10 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// If a file cannot be written.
+    /// The system's error if a file cannot be written, `EINVAL` if the path does not end with the name of a file. The
+    /// error's detail begins with the path.
     #[doc(alias = "zcert_save")]
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), CertificateError> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         check_name(path)?;
         if self.secret.is_some() {
@@ -189,7 +160,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written.
+    /// As [`Certificate::save`].
     ///
     /// ```
     /// use zmq::{PublicKey, security::Certificate};
@@ -205,7 +176,7 @@ impl Certificate {
     /// # }
     /// ```
     #[doc(alias = "zcert_save_public")]
-    pub fn save_public(&self, path: impl AsRef<Path>) -> Result<(), CertificateError> {
+    pub fn save_public(&self, path: impl AsRef<Path>) -> Result<()> {
         let head = "# A public CURVE certificate of ZeroMQ. It may be given to anybody; who gets it should make sure\n\
                     # that it is the right one.\n";
         let text = self.text(head) + "\n";
@@ -216,12 +187,12 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written, or the certificate has no secret key.
+    /// As [`Certificate::save`]. `EINVAL` if the certificate has no secret key.
     #[doc(alias = "zcert_save_secret")]
-    pub fn save_secret(&self, path: impl AsRef<Path>) -> Result<(), CertificateError> {
+    pub fn save_secret(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let Some(secret) = &self.secret else {
-            return Err(CertificateError::File { path: path.to_owned(), why: "there is no secret key to be written" });
+            return Err(refused(SAVE, path, "there is no secret key to be written"));
         };
         let head = "# A SECRET CURVE certificate of ZeroMQ. It is for its owner alone: do not give it away, nor let\n\
                     # others read it.\n";
@@ -246,10 +217,11 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// If the file does not exist, is not readable or is not a certificate. The error names the file and the line. A
-    /// secret file without the public key of its secret key is not a certificate.
+    /// The system's error if the file does not exist or cannot be read, such as `ENOENT`. `EINVAL` if it is not a
+    /// certificate, as a secret file without the public key of its secret key. The error's detail begins with the path and
+    /// the line, and has no part of the file's content.
     #[doc(alias = "zcert_load")]
-    pub fn load(path: impl AsRef<Path>) -> Result<Certificate, CertificateError> {
+    pub fn load(path: impl AsRef<Path>) -> Result<Certificate> {
         let path = path.as_ref();
         let names = ["_secret", "", ".key_secret", ".key"];
         let found = names.iter().map(|behind| with_behind(path, behind)).find(|path| path.is_file());
@@ -263,12 +235,13 @@ impl Certificate {
     /// As [`Certificate::load`].
     ///
     /// ```
-    /// use zmq::{PublicKey, security::Certificate};
+    /// use zmq::{Errno, security::Certificate};
     ///
     /// let error = Certificate::load_public("/there/is/none").unwrap_err();
-    /// assert!(error.to_string().starts_with("/there/is/none: "));
+    /// assert_eq!(error.errno(), Errno::ENOENT);
+    /// assert_eq!(error.detail(), Some("/there/is/none"));
     /// ```
-    pub fn load_public(path: impl AsRef<Path>) -> Result<Certificate, CertificateError> {
+    pub fn load_public(path: impl AsRef<Path>) -> Result<Certificate> {
         read(path.as_ref(), false)
     }
 }
@@ -319,13 +292,24 @@ impl fmt::Debug for Certificate {
     }
 }
 
+/// The error of a file that is not a certificate, or of a certificate that cannot be saved. The text has no part of a
+/// file's content.
+fn refused(call: &'static str, path: &Path, why: &str) -> Error {
+    Errno::EINVAL.with_detail(call, format_args!("{}: {why}", path.display()))
+}
+
+/// The error of the system for a file or directory.
+pub(super) fn io_failed(call: &'static str, path: &Path, error: &io::Error) -> Error {
+    Errno::from_io(error, Errno::EINVAL).with_detail(call, path.display())
+}
+
 /// Whether a path ends with the name of a file: a suffix after a slash or dots would become the whole name.
-fn check_name(path: &Path) -> Result<(), CertificateError> {
+fn check_name(path: &Path) -> Result<()> {
     let name = path.file_name().map(OsStrExt::as_bytes);
     if name.is_some_and(|name| path.as_os_str().as_bytes().ends_with(name)) {
         return Ok(());
     }
-    Err(CertificateError::File { path: path.to_owned(), why: "it has no file name" })
+    Err(refused(SAVE, path, "it has no file name"))
 }
 
 fn with_behind(path: &Path, behind: &str) -> PathBuf {
@@ -334,10 +318,10 @@ fn with_behind(path: &Path, behind: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn read(path: &Path, wants_secret: bool) -> Result<Certificate, CertificateError> {
+fn read(path: &Path, wants_secret: bool) -> Result<Certificate> {
     let bytes = read_bytes(path)?;
-    let file = |why| CertificateError::File { path: path.to_owned(), why };
-    let line = |line, why: String| CertificateError::Line { path: path.to_owned(), line, why };
+    let file = |why| refused(LOAD, path, why);
+    let line = |line, why: String| Errno::EINVAL.with_detail(LOAD, format_args!("{}:{line}: {why}", path.display()));
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
         line(before.split(|byte| *byte == b'\n').count(), "it is not UTF-8".to_owned())
@@ -368,33 +352,29 @@ fn read(path: &Path, wants_secret: bool) -> Result<Certificate, CertificateError
 }
 
 /// Reads the key of an entry, unless an earlier one had it.
-fn set_once<K: std::str::FromStr<Err = Z85Error>>(
-    key: &mut Option<K>,
-    entry: &Entry<'_>,
-) -> Result<(), (usize, String)> {
+fn set_once<K: FromStr<Err = Error>>(key: &mut Option<K>, entry: &Entry<'_>) -> Result<(), (usize, String)> {
     if key.is_some() {
         return Err((entry.line, format!("there is a {} already", entry.name)));
     }
     let text = entry.word().map_err(|BadLine(line, why)| (line, why.to_owned()))?;
-    *key = Some(text.parse().map_err(|error| (entry.line, format!("{}: {error}", entry.name)))?);
+    let bad = |error: Error| (entry.line, format!("{}: {}", entry.name, error.detail().unwrap_or_default()));
+    *key = Some(text.parse().map_err(bad)?);
     Ok(())
 }
 
 /// Reads a file as a whole, into memory that is wiped.
-fn read_bytes(path: &Path) -> Result<SecretBytes, CertificateError> {
-    let failed = |error| CertificateError::Io { path: path.to_owned(), error };
+fn read_bytes(path: &Path) -> Result<SecretBytes> {
+    let failed = |error| io_failed(LOAD, path, &error);
     // Without O_NONBLOCK opening a pipe would wait for a writer.
     let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {
-        return Err(CertificateError::File { path: path.to_owned(), why: "it is not a file" });
+        return Err(refused(LOAD, path, "it is not a file"));
     }
     let mut bytes = SecretBytes::new(vec![0; LONGEST + 1]);
     let mut length = 0;
     loop {
         match file.read(&mut bytes[length..]) {
-            Ok(0) if length > LONGEST => {
-                return Err(CertificateError::File { path: path.to_owned(), why: "it is longer than a certificate" });
-            }
+            Ok(0) if length > LONGEST => return Err(refused(LOAD, path, "it is longer than a certificate")),
             Ok(0) => break,
             Ok(count) => length += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -407,9 +387,9 @@ fn read_bytes(path: &Path) -> Result<SecretBytes, CertificateError> {
 
 /// Writes a file under a temporary name and renames it: other programs never see half of it, nor the new content with
 /// the old permissions.
-fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), CertificateError> {
+fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<()> {
     check_name(path)?;
-    let failed = |error| CertificateError::Io { path: path.to_owned(), error };
+    let failed = |error| io_failed(SAVE, path, &error);
     let (new, mut file) = create_beside(path, mode).map_err(failed)?;
     let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, path));
     written.map_err(|error| {

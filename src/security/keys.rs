@@ -7,8 +7,8 @@ use std::str::FromStr;
 use zeroize::Zeroize;
 
 use super::secret::{SecretText, equal, leave_no_copies};
-use super::z85::{Z85Error, z85_encode};
-use crate::error::{Errno, Result};
+use super::z85::{DECODE, not_z85, z85_encode};
+use crate::error::{Errno, Error, Result};
 use crate::raw::{self, KeyText};
 
 /// A CURVE public key: 32 bytes, or 40 characters of Z85.
@@ -19,7 +19,7 @@ use crate::raw::{self, KeyText};
 /// ```
 /// use zmq::PublicKey;
 ///
-/// # fn main() -> Result<(), zmq::Z85Error> {
+/// # fn main() -> zmq::Result<()> {
 /// let key: PublicKey = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID".parse()?;
 /// assert_eq!(key.to_string(), "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID");
 /// assert_eq!(PublicKey::try_from("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID")?, key);
@@ -42,7 +42,7 @@ pub struct PublicKey([u8; 32]);
 /// ```
 /// use zmq::SecretKey;
 ///
-/// # fn main() -> Result<(), zmq::Z85Error> {
+/// # fn main() -> zmq::Result<()> {
 /// let key = SecretKey::try_from("D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs")?;
 /// assert_eq!(format!("{key:?}"), "SecretKey(..)");
 /// assert_eq!(SecretKey::from(*key.as_bytes()), key);
@@ -65,13 +65,6 @@ impl PublicKey {
 }
 
 impl SecretKey {
-    /// The key of these bytes. The caller must wipe its own copy.
-    pub fn from_bytes(mut bytes: [u8; 32]) -> SecretKey {
-        let key = SecretKey::copied(&bytes);
-        bytes.zeroize();
-        key
-    }
-
     /// The key's bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -80,7 +73,7 @@ impl SecretKey {
     /// The key as text, for storing it. The text is wiped when dropped, too.
     ///
     /// ```
-    /// let key = zmq::SecretKey::from_bytes([7; 32]);
+    /// let key = zmq::SecretKey::from([7; 32]);
     /// assert_eq!(key.to_z85().parse::<zmq::SecretKey>(), Ok(key));
     /// ```
     pub fn to_z85(&self) -> SecretText {
@@ -112,13 +105,14 @@ fn text(bytes: &[u8; 32]) -> String {
 }
 
 /// Decodes a key's text into `key`.
-fn read(text: &str, key: &mut [u8; 32]) -> Result<(), Z85Error> {
+fn read(text: &str, key: &mut [u8; 32]) -> Result<()> {
     if text.len() != 40 {
-        return Err(Z85Error::KeyLength(text.len()));
+        let detail = format_args!("a key has 40 characters as text, not {}", text.len());
+        return Err(Errno::EINVAL.with_detail(DECODE, detail));
     }
     let mut buffer: KeyText = [0; 41];
     buffer[..40].copy_from_slice(text.as_bytes());
-    let read = decode(&buffer, key).map_err(|_| Z85Error::NotZ85);
+    let read = decode(&buffer, key).map_err(|_| not_z85());
     buffer.zeroize();
     read
 }
@@ -137,9 +131,9 @@ fn c_text(text: &KeyText) -> Result<&CStr, Errno> {
 }
 
 impl FromStr for PublicKey {
-    type Err = Z85Error;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<PublicKey, Z85Error> {
+    fn from_str(text: &str) -> Result<PublicKey> {
         let mut bytes = [0; 32];
         read(text, &mut bytes)?;
         Ok(PublicKey(bytes))
@@ -147,9 +141,9 @@ impl FromStr for PublicKey {
 }
 
 impl FromStr for SecretKey {
-    type Err = Z85Error;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<SecretKey, Z85Error> {
+    fn from_str(text: &str) -> Result<SecretKey> {
         let mut key = SecretKey::empty();
         read(text, &mut key.0)?;
         Ok(key)
@@ -162,15 +156,17 @@ impl From<[u8; 32]> for PublicKey {
     }
 }
 
-/// As [`SecretKey::from_bytes`].
+/// The key of these bytes. The caller must wipe its own copy.
 impl From<[u8; 32]> for SecretKey {
-    fn from(bytes: [u8; 32]) -> SecretKey {
-        SecretKey::from_bytes(bytes)
+    fn from(mut bytes: [u8; 32]) -> SecretKey {
+        let key = SecretKey::copied(&bytes);
+        bytes.zeroize();
+        key
     }
 }
 
 /// Reads a key as `ZMQ_CURVE_PUBLICKEY` does: 32 bytes are the key, 40 its text, and 41 its text with a NUL.
-fn read_slice(slice: &[u8], key: &mut [u8; 32]) -> Result<(), Z85Error> {
+fn read_slice(slice: &[u8], key: &mut [u8; 32]) -> Result<()> {
     if slice.len() == key.len() {
         key.copy_from_slice(slice);
         return Ok(());
@@ -178,34 +174,37 @@ fn read_slice(slice: &[u8], key: &mut [u8; 32]) -> Result<(), Z85Error> {
     let text = match slice {
         [text @ .., 0] if text.len() == 40 => text,
         text if text.len() == 40 => text,
-        _ => return Err(Z85Error::KeySize(slice.len())),
+        _ => {
+            let detail = format_args!("a key has 32 bytes, or 40 characters as text, not {} bytes", slice.len());
+            return Err(Errno::EINVAL.with_detail(DECODE, detail));
+        }
     };
-    read(std::str::from_utf8(text).map_err(|_| Z85Error::NotZ85)?, key)
+    read(std::str::from_utf8(text).map_err(|_| not_z85())?, key)
 }
 
 macro_rules! keys_are_made_from {
     ($($key:ident: $empty:expr;)*) => {$(
         impl TryFrom<&str> for $key {
-            type Error = Z85Error;
+            type Error = Error;
 
-            fn try_from(text: &str) -> Result<$key, Z85Error> {
+            fn try_from(text: &str) -> Result<$key> {
                 text.parse()
             }
         }
 
         impl TryFrom<&String> for $key {
-            type Error = Z85Error;
+            type Error = Error;
 
-            fn try_from(text: &String) -> Result<$key, Z85Error> {
+            fn try_from(text: &String) -> Result<$key> {
                 text.parse()
             }
         }
 
         /// 32 bytes are the key itself, 40 its text, and 41 its text with the NUL of C.
         impl TryFrom<&[u8]> for $key {
-            type Error = Z85Error;
+            type Error = Error;
 
-            fn try_from(slice: &[u8]) -> Result<$key, Z85Error> {
+            fn try_from(slice: &[u8]) -> Result<$key> {
                 let mut key = $empty;
                 read_slice(slice, &mut key.0)?;
                 Ok(key)
@@ -214,18 +213,18 @@ macro_rules! keys_are_made_from {
 
         /// As from a slice.
         impl<const N: usize> TryFrom<&[u8; N]> for $key {
-            type Error = Z85Error;
+            type Error = Error;
 
-            fn try_from(array: &[u8; N]) -> Result<$key, Z85Error> {
+            fn try_from(array: &[u8; N]) -> Result<$key> {
                 array.as_slice().try_into()
             }
         }
 
         /// As from a slice.
         impl TryFrom<&Vec<u8>> for $key {
-            type Error = Z85Error;
+            type Error = Error;
 
-            fn try_from(bytes: &Vec<u8>) -> Result<$key, Z85Error> {
+            fn try_from(bytes: &Vec<u8>) -> Result<$key> {
                 bytes.as_slice().try_into()
             }
         }
@@ -306,7 +305,7 @@ pub fn curve_keypair() -> Result<(PublicKey, SecretKey)> {
 }
 
 /// The error of a CURVE function.
-fn failed(errno: Errno, call: &'static str) -> crate::Error {
+fn failed(errno: Errno, call: &'static str) -> Error {
     match errno {
         Errno::ENOTSUP => errno.with_detail(call, "this libzmq was built without curve"),
         _ => errno.for_call(call),
@@ -323,7 +322,7 @@ fn failed(errno: Errno, call: &'static str) -> crate::Error {
 /// # fn main() -> zmq::Result<()> {
 /// # if !zmq::has("curve") { return Ok(()); }
 /// // The key that some program wrote down when it made the pair.
-/// let secret = zmq::SecretKey::from_bytes([7; 32]);
+/// let secret = zmq::SecretKey::from([7; 32]);
 /// let public = zmq::curve_public(&secret)?;
 /// assert_eq!(public, zmq::curve_public(&secret)?);
 /// # Ok(())
@@ -353,15 +352,24 @@ mod tests {
         assert_eq!(text.parse::<SecretKey>().unwrap().to_z85().as_str(), text);
     }
 
+    fn text_of(length: usize) -> Error {
+        Error::new(Errno::EINVAL, DECODE, format_args!("a key has 40 characters as text, not {length}"))
+    }
+
+    fn bytes_of(length: usize) -> Error {
+        let detail = format_args!("a key has 32 bytes, or 40 characters as text, not {length} bytes");
+        Error::new(Errno::EINVAL, DECODE, detail)
+    }
+
     #[test]
     fn only_forty_characters_of_z85_are_a_key() {
         for (bad, why) in [
-            ("", Z85Error::KeyLength(0)),
-            ("HelloWorld", Z85Error::KeyLength(10)),
-            (&"x".repeat(41), Z85Error::KeyLength(41)),
-            (&"x".repeat(4000), Z85Error::KeyLength(4000)),
-            (&"\"".repeat(40), Z85Error::NotZ85),
-            (&"~".repeat(40), Z85Error::NotZ85),
+            ("", text_of(0)),
+            ("HelloWorld", text_of(10)),
+            (&"x".repeat(41), text_of(41)),
+            (&"x".repeat(4000), text_of(4000)),
+            (&"\"".repeat(40), not_z85()),
+            (&"~".repeat(40), not_z85()),
         ] {
             assert_eq!(bad.parse::<SecretKey>().unwrap_err(), why, "{bad:?}");
             assert_eq!(bad.parse::<PublicKey>().unwrap_err(), why, "{bad:?}");
@@ -386,27 +394,30 @@ mod tests {
     #[test]
     fn slices_of_other_lengths_and_other_texts_are_no_key() {
         for (bad, why) in [
-            (&[][..], Z85Error::KeySize(0)),
-            (&[0; 31], Z85Error::KeySize(31)),
-            (&[0; 33], Z85Error::KeySize(33)),
-            (&[b'x'; 41], Z85Error::KeySize(41)),
-            (&[0; 42], Z85Error::KeySize(42)),
-            (&[b'"'; 40], Z85Error::NotZ85),
-            (&[0; 40], Z85Error::NotZ85),
-            (&[0xff; 40], Z85Error::NotZ85),
+            (&[][..], bytes_of(0)),
+            (&[0; 31], bytes_of(31)),
+            (&[0; 33], bytes_of(33)),
+            (&[b'x'; 41], bytes_of(41)),
+            (&[0; 42], bytes_of(42)),
+            (&[b'"'; 40], not_z85()),
+            (&[0; 40], not_z85()),
+            (&[0xff; 40], not_z85()),
             // 40 bytes of UTF-8, which are 20 characters.
-            ("\u{e9}".repeat(20).as_bytes(), Z85Error::NotZ85),
+            ("\u{e9}".repeat(20).as_bytes(), not_z85()),
         ] {
             assert_eq!(SecretKey::try_from(bad).unwrap_err(), why, "{bad:?}");
             assert_eq!(PublicKey::try_from(bad).unwrap_err(), why, "{bad:?}");
         }
-        assert_eq!(PublicKey::try_from("short").unwrap_err(), Z85Error::KeyLength(5));
-        assert_eq!(Z85Error::KeySize(7).to_string(), "a key has 32 bytes, or 40 characters as text, not 7 bytes");
+        assert_eq!(PublicKey::try_from("short").unwrap_err(), text_of(5));
+        assert_eq!(
+            PublicKey::try_from(&[0; 7]).unwrap_err().to_string(),
+            "zmq_z85_decode: Invalid argument (EINVAL): a key has 32 bytes, or 40 characters as text, not 7 bytes"
+        );
     }
 
     #[test]
     fn a_secret_key_is_not_printed() {
-        let secret = SecretKey::from_bytes([0x41; 32]);
+        let secret = SecretKey::from([0x41; 32]);
         assert_eq!(format!("{secret:?}"), "SecretKey(..)");
     }
 }

@@ -21,10 +21,10 @@ mod z85;
 mod zap;
 mod zpl;
 
-pub use certificate::{Certificate, CertificateError};
+pub use certificate::Certificate;
 pub use keys::{PublicKey, SecretKey, curve_keypair, curve_public};
-pub use network::{Network, NetworkError};
+pub use network::Network;
 pub use secret::SecretText;
 pub use setup::Security;
-pub use z85::{Z85Error, z85_decode, z85_encode};
+pub use z85::{z85_decode, z85_encode};
 pub use zap::{AuthEvent, AuthStatistics, Authenticator, ClientInfo, Credentials, Policy, Verdict, ZapRequest};

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::error::{Errno, Error, Result};
+
 /// A network of addresses, `10.0.0.0/8` or `2001:db8::/32`, or a single address.
 ///
 /// IPv4 addresses are those of the IPv6 network `::ffff:0:0/96`: so `::ffff:10.0.0.0/104` is `10.0.0.0/8`, and `::/0` is
@@ -25,20 +27,7 @@ pub struct Network {
     prefix: u32,
 }
 
-/// Why a text is no network.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NetworkError {
-    /// What comes before the slash is not an IP address.
-    #[error("{0:?} is not an IP address")]
-    Address(String),
-    /// What comes after the slash is not a number of bits that such an address has.
-    #[error("{0:?}: the bits of the network are not a number from 0 to {1}")]
-    Prefix(String, u32),
-    /// The address has bits that are not the network's: the network is likely another than meant.
-    #[error("{0} has bits outside of its network, which is {1}")]
-    HostBits(String, Network),
-}
+const CALL: &str = "Network";
 
 /// The bits before an IPv4 address in its IPv6 form.
 const MAPPED: u32 = 96;
@@ -55,7 +44,8 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// For more bits than the address has, and for an address that is not the network's first.
+    /// `EINVAL` if the address has fewer bits than `prefix`, or has bits outside of the network: then another network is
+    /// likely to be meant.
     ///
     /// ```
     /// use zmq::security::Network;
@@ -64,15 +54,16 @@ impl Network {
     /// assert_eq!(network.to_string(), "10.0.0.0/8");
     /// assert!(Network::new([10, 0, 0, 1], 8).is_err());
     /// ```
-    pub fn new(address: impl Into<IpAddr>, prefix: u32) -> Result<Network, NetworkError> {
+    pub fn new(address: impl Into<IpAddr>, prefix: u32) -> Result<Network> {
         let address = address.into();
         let (offset, most) = if address.is_ipv4() { (MAPPED, 32) } else { (0, 128) };
         if prefix > most {
-            return Err(NetworkError::Prefix(prefix.to_string(), most));
+            return Err(not_a_prefix(&prefix.to_string(), most));
         }
         let network = Network { first: bits(address) & mask(prefix + offset), prefix: prefix + offset };
         if network.first != bits(address) {
-            return Err(NetworkError::HostBits(format!("{address}/{prefix}"), network));
+            let detail = format_args!("{address}/{prefix} has bits outside of its network, which is {network}");
+            return Err(Errno::EINVAL.with_detail(CALL, detail));
         }
         Ok(network)
     }
@@ -90,23 +81,30 @@ impl From<IpAddr> for Network {
     }
 }
 
+fn not_a_prefix(bits: &str, most: u32) -> Error {
+    let detail = format_args!("{bits:?}: the bits of the network are not a number from 0 to {most}");
+    Errno::EINVAL.with_detail(CALL, detail)
+}
+
 fn mask(prefix: u32) -> u128 {
     u128::MAX.checked_shl(128 - prefix).unwrap_or(0)
 }
 
 impl FromStr for Network {
-    type Err = NetworkError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Network, NetworkError> {
+    fn from_str(text: &str) -> Result<Network> {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().map_err(|_| NetworkError::Address(address.to_owned()))?;
+        let address: IpAddr = address
+            .parse()
+            .map_err(|_| Errno::EINVAL.with_detail(CALL, format_args!("{address:?} is not an IP address")))?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
             None => most,
             Some(bits) if !bits.is_empty() && bits.bytes().all(|digit| digit.is_ascii_digit()) => {
-                bits.parse().map_err(|_| NetworkError::Prefix(bits.to_owned(), most))?
+                bits.parse().map_err(|_| not_a_prefix(bits, most))?
             }
-            Some(bits) => return Err(NetworkError::Prefix(bits.to_owned(), most)),
+            Some(bits) => return Err(not_a_prefix(bits, most)),
         };
         Network::new(address, prefix)
     }
@@ -187,7 +185,7 @@ mod tests {
             ("10.0.0.1/8", "10.0.0.1/8 has bits outside of its network, which is 10.0.0.0/8"),
             ("2001:db8::1/32", "2001:db8::1/32 has bits outside of its network, which is 2001:db8::/32"),
         ] {
-            assert_eq!(text.parse::<Network>().unwrap_err().to_string(), why);
+            assert_eq!(text.parse::<Network>().unwrap_err().detail(), Some(why));
         }
     }
 

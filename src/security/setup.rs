@@ -7,7 +7,7 @@ use super::secret::SecretText;
 use crate::error::{Errno, Result};
 use crate::kind::SocketType;
 use crate::socket::Socket;
-use crate::sockopt::find;
+use crate::sockopt::OptionInfo;
 
 /// The call that errors name.
 const CALL: &str = "secure";
@@ -322,7 +322,7 @@ fn check_text(what: &str, text: Option<&str>) -> Result<()> {
 }
 
 fn check_available(option: &str, what: &str) -> Result<()> {
-    if find(option).is_some_and(|option| option.is_available()) {
+    if OptionInfo::find(option).is_some_and(|option| option.is_available()) {
         return Ok(());
     }
     Err(Errno::ENOTSUP.with_detail(CALL, format_args!("this libzmq was built without {what}")))
@@ -331,7 +331,7 @@ fn check_available(option: &str, what: &str) -> Result<()> {
 fn check_curve(secret: &SecretKey, server: Option<&PublicKey>) -> Result<()> {
     check_available("ZMQ_CURVE_SERVER", "curve")?;
     let missing = |what: &str| Err(Errno::EINVAL.with_detail(CALL, format_args!("{what} is all zeros, which is none")));
-    if *secret == SecretKey::from_bytes([0; 32]) {
+    if *secret == SecretKey::from([0; 32]) {
         return missing("the secret key");
     }
     if server.is_some_and(|key| key.as_bytes() == &[0; 32]) {

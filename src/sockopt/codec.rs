@@ -506,7 +506,7 @@ impl KeyBytes for SecretKey {
     }
 
     fn from_bytes(bytes: [u8; 32]) -> Self {
-        SecretKey::from_bytes(bytes)
+        SecretKey::from(bytes)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use super::OptionInfo;
 use super::codec::{
     Bytes, CText, Filter, Get, Id, IntCodec, Key, KeyBytes, Latch, Set, SocksProxy, Text, Wide, WideOrNone,
 };
 use super::row::Row;
 use super::value::{OptionId, OptionValue};
-use super::{OptionInfo, find};
-use crate::error::{Errno, Result};
+use crate::error::{Errno, Error, Result};
 use crate::kind::SocketType;
 use crate::security::keys::{PublicKey, SecretKey};
 use crate::socket::{Core, Socket};
@@ -140,13 +140,13 @@ impl SetDynamic for Id {
 
 impl<K: KeyBytes> SetDynamic for Key<K>
 where
-    for<'a> &'a [u8]: TryInto<K, Error: fmt::Display>,
+    for<'a> &'a [u8]: TryInto<K, Error = Error>,
 {
     fn set_dynamic(row: Row, core: &Core, value: &OptionValue) -> Result<()> {
         match value {
             OptionValue::Text(_) | OptionValue::Bytes(_) => {
                 let key = bytes(row, value)?.try_into();
-                Self::set(row, core, key.map_err(|error| Errno::EINVAL.with_detail(row.name, error))?)
+                Self::set(row, core, key.map_err(|error| error.for_call(row.name))?)
             }
             _ => Err(Errno::EINVAL.with_detail(row.name, "the value is no key")),
         }
@@ -265,14 +265,14 @@ impl<T: SocketType> Socket<'_, T> {
 
 impl Core {
     fn set_by_id(&self, id: OptionId<'_>, value: &OptionValue) -> Result<()> {
-        let option = find(id).ok_or_else(|| id.unknown("zmq_setsockopt", "socket"))?;
+        let option = OptionInfo::find(id).ok_or_else(|| id.unknown("zmq_setsockopt", "socket"))?;
         self.check_set(option.row(), option.kinds)?;
         let set = option.access.set.map_err(|why| Errno::EINVAL.with_detail(option.name, why))?;
         set(option.row(), self, value)
     }
 
     fn get_by_id(&self, id: OptionId<'_>) -> Result<OptionValue> {
-        let option = find(id).ok_or_else(|| id.unknown("zmq_getsockopt", "socket"))?;
+        let option = OptionInfo::find(id).ok_or_else(|| id.unknown("zmq_getsockopt", "socket"))?;
         self.check_option(option.row(), option.kinds)?;
         let get = option.access.get.map_err(|why| Errno::EINVAL.with_detail(option.name, why))?;
         get(option.row(), self)

@@ -1,7 +1,7 @@
 //! The socket options, and the tables that their methods are made from.
 //!
 //! Every option of `zmq.h` is one row. A row makes the methods of [`crate::Socket`] that get and set the option.
-//! [`OPTIONS`] lists the rows, for programs that show or check options.
+//! [`OptionInfo::all`] lists the rows, for programs that show or check options.
 
 mod codec;
 #[cfg(feature = "serde")]
@@ -16,7 +16,7 @@ mod types;
 pub(crate) mod value;
 
 pub(crate) use crate::kind::groups as kinds;
-pub use crate::kind::groups::Kinds;
+use crate::kind::groups::Kinds;
 pub use types::*;
 pub use value::{OptionId, OptionValue};
 
@@ -41,22 +41,22 @@ pub struct OptionInfo {
     pub get: bool,
     /// Whether it can be set.
     pub set: bool,
-    /// The kinds that it applies to: their sockets have its methods.
-    pub kinds: Kinds,
-    /// The kinds on which libzmq accepts it, with or without effect.
-    pub accepted: Kinds,
     /// Whether it belongs to the draft API.
     pub draft: bool,
+    /// The kinds whose sockets have its methods.
+    pub(crate) kinds: Kinds,
+    /// The kinds on which libzmq accepts it.
+    pub(crate) accepted: Kinds,
     pub(crate) access: Access,
 }
 
 /// The type that an option's value has in C.
 ///
 /// ```
-/// use zmq::sockopt::{CType, find};
+/// use zmq::sockopt::{CType, OptionInfo};
 ///
-/// assert_eq!(find("ZMQ_LINGER").unwrap().c_type, CType::Int);
-/// assert_eq!(find("ZMQ_PLAIN_USERNAME").unwrap().c_type, CType::Text(255));
+/// assert_eq!(OptionInfo::find("ZMQ_LINGER").unwrap().c_type, CType::Int);
+/// assert_eq!(OptionInfo::find("ZMQ_PLAIN_USERNAME").unwrap().c_type, CType::Text(255));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -101,15 +101,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("ZMQ_ROUTER_BEHAVIOR", "ZMQ_ROUTER_MANDATORY"),
 ];
 
-/// Every option of `zmq.h` that this build has, in the order of the table.
-///
-/// ```
-/// use zmq::{Kind, sockopt};
-///
-/// let of_router = sockopt::OPTIONS.iter().copied().flatten().filter(|option| option.kinds.contains(Kind::Router));
-/// assert!(of_router.into_iter().any(|option| option.name == "ZMQ_ROUTER_MANDATORY"));
-/// ```
-pub static OPTIONS: &[&[OptionInfo]] = &[
+/// The tables of this build.
+static TABLES: &[&[OptionInfo]] = &[
     table::ROWS,
     special::ROWS,
     #[cfg(feature = "draft")]
@@ -119,32 +112,70 @@ pub static OPTIONS: &[&[OptionInfo]] = &[
 ];
 
 impl OptionInfo {
+    /// Every socket option of `zmq.h` that this build has, in the order of the table.
+    ///
+    /// ```
+    /// use zmq::{Kind, sockopt::OptionInfo};
+    ///
+    /// let mut of_router = OptionInfo::all().filter(|option| option.applies_to(Kind::Router));
+    /// assert!(of_router.any(|option| option.name == "ZMQ_ROUTER_MANDATORY"));
+    /// ```
+    pub fn all() -> impl Iterator<Item = &'static OptionInfo> {
+        TABLES.iter().copied().flatten()
+    }
+
+    /// Finds an option by its C name, an old name that `zmq.h` keeps for it, or its number. `None` if this build does not
+    /// have it.
+    ///
+    /// ```
+    /// use zmq::sockopt::OptionInfo;
+    ///
+    /// let linger = OptionInfo::find("ZMQ_LINGER").unwrap();
+    /// assert_eq!(linger.number, 17);
+    /// assert_eq!(OptionInfo::find(17).unwrap().name, "ZMQ_LINGER");
+    /// assert!(linger.is_available());
+    /// ```
+    pub fn find<'a>(option: impl Into<OptionId<'a>>) -> Option<&'static OptionInfo> {
+        let id = option.into();
+        let alias = ALIASES.iter().find(|(alias, _)| matches!(id, OptionId::Name(_)) && id.is(alias, 0));
+        let id = alias.map_or(id, |(_, name)| OptionId::Name(name));
+        OptionInfo::all().find(|option| id.is(option.name, option.number))
+    }
+
+    /// Whether sockets of this kind have the option's methods.
+    ///
+    /// ```
+    /// use zmq::{Kind, sockopt::OptionInfo};
+    ///
+    /// assert!(!OptionInfo::find("ZMQ_SUBSCRIBE").unwrap().applies_to(Kind::Pub));
+    /// ```
+    pub fn applies_to(&self, kind: Kind) -> bool {
+        self.kinds.contains(kind)
+    }
+
+    /// Whether libzmq accepts the option on sockets of this kind, with or without effect.
+    ///
+    /// ```
+    /// use zmq::{Kind, sockopt::OptionInfo};
+    ///
+    /// // REP is built on ROUTER.
+    /// let mandatory = OptionInfo::find("ZMQ_ROUTER_MANDATORY").unwrap();
+    /// assert!(mandatory.is_accepted_by(Kind::Rep) && !mandatory.applies_to(Kind::Rep));
+    /// ```
+    pub fn is_accepted_by(&self, kind: Kind) -> bool {
+        self.accepted.contains(kind)
+    }
+
     /// Whether the linked libzmq was built with the feature that the option needs: CURVE, GSSAPI, NORM, VMCI or TLS.
     /// `ZMQ_SOCKS_PROXY` and `ZMQ_HELLO_MSG` need the patches for safety.
     ///
     /// ```
-    /// let option = zmq::sockopt::find("ZMQ_GSSAPI_SERVER").unwrap();
+    /// let option = zmq::sockopt::OptionInfo::find("ZMQ_GSSAPI_SERVER").unwrap();
     /// assert_eq!(option.is_available(), zmq::has("gssapi"));
     /// ```
     pub fn is_available(&self) -> bool {
         self.row().missing().is_none()
     }
-}
-
-/// Finds an option by its C name, an old name that `zmq.h` keeps for it, or its number; `None` if this build does not have
-/// it.
-///
-/// ```
-/// let linger = zmq::sockopt::find("ZMQ_LINGER").unwrap();
-/// assert_eq!(linger.number, 17);
-/// assert_eq!(zmq::sockopt::find(17).unwrap().name, "ZMQ_LINGER");
-/// assert!(linger.is_available());
-/// ```
-pub fn find<'a>(option: impl Into<OptionId<'a>>) -> Option<&'static OptionInfo> {
-    let id = option.into();
-    let alias = ALIASES.iter().find(|(alias, _)| matches!(id, OptionId::Name(_)) && id.is(alias, 0));
-    let id = alias.map_or(id, |(_, name)| OptionId::Name(name));
-    OPTIONS.iter().copied().flatten().find(|option| id.is(option.name, option.number))
 }
 
 impl Core {
@@ -239,7 +270,7 @@ macro_rules! options {
                 get: options!(@is $($get)?),
                 set: options!(@is $($set)?),
                 kinds: $crate::sockopt::kinds::$kinds,
-                accepted: options!(@last $crate::sockopt::Kinds::ALL $(, $accepted)?),
+                accepted: options!(@last $crate::sockopt::kinds::Kinds::ALL $(, $accepted)?),
                 draft: $draft,
                 access: $crate::sockopt::dynamic::Access {
                     get: options!(@get_dynamic [$($get)?] $types),
@@ -308,7 +339,7 @@ macro_rules! options {
     (@set [$set:ident] (Key<$key:ty> => $ty:ty, $argument:ty) $name:literal $($rest:tt)*) => {
         options! {
             @setter [$set] (Key<$key> => $key, $argument)
-            [.try_into().map_err(|error| $crate::error::Errno::EINVAL.with_detail($name, error))?]
+            [.try_into().map_err(|error| $crate::Error::from(error.into()).for_call($name))?]
             $name $($rest)*
         }
     };
@@ -374,9 +405,9 @@ macro_rules! options {
             # use std::time::Duration;\n\
             # use zmq::{PublicKey, SecretKey, sockopt::*};\n\
             # let context = zmq::Context::new()?;\n\
-            # let option = find(\"", $name, "\").unwrap();\n\
+            # let option = OptionInfo::find(\"", $name, "\").unwrap();\n\
             # if !option.is_available() { return Ok(()); }\n\
-            # let socket = context.socket(option.kinds.iter().next().unwrap())?;\n",
+            # let socket = context.socket(zmq::Kind::ALL.iter().copied().find(|kind| option.applies_to(*kind)).unwrap())?;\n",
             $("socket.", stringify!($set), "(", stringify!($sample), ")?;\n",)?
             $("assert_eq!(socket.", stringify!($get), "()?, ", $read, ");\n",)?
             "# Ok(())\n# }\n```"
@@ -421,7 +452,7 @@ pub(crate) mod bound {
 pub(crate) mod testing {
     use std::fmt::Debug;
 
-    use super::{Kinds, OptionId, OptionValue, Row, find};
+    use super::{Kinds, OptionId, OptionInfo, OptionValue, Row};
     use crate::{Context, Errno, Kind, Result, Socket};
 
     fn socket(context: &Context, kinds: Kinds) -> Socket<'_> {
@@ -493,7 +524,7 @@ pub(crate) mod testing {
             OptionValue::Bytes(bytes) => String::from_utf8(bytes.clone()).unwrap(),
         };
         let short = name.trim_start_matches("ZMQ_").to_ascii_lowercase();
-        let number = find(name).unwrap().number;
+        let number = OptionInfo::find(name).unwrap().number;
         for (id, value) in [
             (OptionId::Name(&short), value.clone()),
             (OptionId::Name(name), text.into()),

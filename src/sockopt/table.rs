@@ -1,6 +1,5 @@
 //! THE TABLE: the stable options, in the order of their numbers, then the deprecated ones.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use super::codec::{
@@ -10,6 +9,7 @@ use super::codec::{
 use super::kinds::accepted;
 use super::options;
 use super::types::{GssapiNameType, Mechanism};
+use crate::error::Error;
 use crate::security::keys::{PublicKey, SecretKey};
 use crate::security::secret::SecretText;
 use crate::socket::LONGEST_PREFIX;
@@ -215,22 +215,22 @@ options! {
     /// effect at the next bind or connect, which is `EINVAL` if a client has not set all three keys.
     /// [`crate::security::Security::curve_client`] sets them all.
     "ZMQ_CURVE_PUBLICKEY" = ZMQ_CURVE_PUBLICKEY: Key by
-        (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Display>),
+        (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Into<Error>>),
         [curve_publickey] [set_curve_publickey], SocketType,
         PublicKey::from_bytes([7; 32]);
 
     /// The socket's own secret key, which CURVE clients and servers need: zeros unless set. Makes CURVE the mechanism.
     /// Takes effect at the next bind or connect, which is `EINVAL` if a client has not set all three keys.
     "ZMQ_CURVE_SECRETKEY" = ZMQ_CURVE_SECRETKEY: Key by
-        (Key<SecretKey> => SecretKey, impl TryInto<SecretKey, Error: Display>),
+        (Key<SecretKey> => SecretKey, impl TryInto<SecretKey, Error: Into<Error>>),
         [curve_secretkey] [set_curve_secretkey], SocketType,
-        SecretKey::from_bytes([7; 32]);
+        SecretKey::from([7; 32]);
 
     /// The public key of the server, which a CURVE client needs: zeros unless set. Makes the socket a CURVE client.
     /// Takes effect at the next bind or connect, which is `EINVAL` if the client has not set all three keys. A wrong key
     /// looks like a peer that left: [`crate::monitor::Event::HandshakeFailedNoDetail`].
     "ZMQ_CURVE_SERVERKEY" = ZMQ_CURVE_SERVERKEY: Key by
-        (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Display>),
+        (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Into<Error>>),
         [curve_serverkey] [set_curve_serverkey], SocketType,
         PublicKey::from_bytes([7; 32]);
 

@@ -171,9 +171,9 @@ impl<T: Into<OptionValue>> From<Option<T>> for OptionValue {
 /// use zmq::{sockopt, sys};
 ///
 /// for id in ["ZMQ_RCVHWM", "rcvhwm"] {
-///     assert_eq!(sockopt::find(id).unwrap().number, sys::ZMQ_RCVHWM);
+///     assert_eq!(sockopt::OptionInfo::find(id).unwrap().number, sys::ZMQ_RCVHWM);
 /// }
-/// assert_eq!(sockopt::find(sys::ZMQ_RCVHWM).unwrap().name, "ZMQ_RCVHWM");
+/// assert_eq!(sockopt::OptionInfo::find(sys::ZMQ_RCVHWM).unwrap().name, "ZMQ_RCVHWM");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionId<'a> {

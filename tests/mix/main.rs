@@ -189,7 +189,7 @@ const OTHER_SETTERS: [(&str, &str); 5] = [
 
 #[test]
 fn every_option_is_set_by_programs() {
-    for option in zmq::sockopt::OPTIONS.iter().copied().flatten().filter(|option| option.set) {
+    for option in zmq::sockopt::OptionInfo::all().filter(|option| option.set) {
         let setter = option.name.replace("ZMQ_", "set_").to_lowercase();
         let other = OTHER_SETTERS.iter().any(|(name, _)| *name == option.name) || common::has_no_method(option);
         assert!(other != ops::option_names().any(|name| name == setter), "{}: {setter}", option.name);

@@ -89,7 +89,7 @@ pub const COMBINATIONS: &[Attack] = &[
         let settings: [fn(&Socket<'_>) -> zmq::Result<()>; 5] = [
             |socket| socket.set_curve_serverkey(PublicKey::from_bytes([0; 32])),
             |socket| socket.set_curve_publickey(PublicKey::from_bytes([0; 32])),
-            |socket| socket.set_curve_secretkey(SecretKey::from_bytes([0; 32])),
+            |socket| socket.set_curve_secretkey(SecretKey::from([0; 32])),
             |socket| socket.set_curve_serverkey(PublicKey::from_bytes([0xff; 32])),
             |socket| {
                 let mut one = [0; 32];
@@ -104,7 +104,7 @@ pub const COMBINATIONS: &[Attack] = &[
                         return client(socket);
                     }
                     socket.set_curve_server(true)?;
-                    server.map_or(Ok(()), |key| socket.set_curve_secretkey(SecretKey::from_bytes(key)))
+                    server.map_or(Ok(()), |key| socket.set_curve_secretkey(SecretKey::from(key)))
                 });
             }
         }
@@ -385,9 +385,9 @@ pub const DRAFT_COMBINATIONS: &[Attack] = &[
             socket.set_metadata("X-long", &"v".repeat(1 << 20))?;
             if socket.kind() == Kind::Router {
                 socket.set_curve_server(true)?;
-                return socket.set_curve_secretkey(SecretKey::from_bytes([7; 32]));
+                return socket.set_curve_secretkey(SecretKey::from([7; 32]));
             }
-            let server = zmq::curve_public(&SecretKey::from_bytes([7; 32]))?;
+            let server = zmq::curve_public(&SecretKey::from([7; 32]))?;
             let (public, secret) = zmq::curve_keypair()?;
             socket.set_curve_publickey(public)?;
             socket.set_curve_secretkey(&secret)?;

@@ -203,7 +203,7 @@ fn socket_gives_up_unsent_messages_when_it_is_dropped_after_the_context_gave_up(
             })
             .collect();
         let error = context.terminate(SHORT).unwrap_err();
-        assert_eq!(error.sockets().len(), 2);
+        assert!(error.to_string().contains("2 sockets are still open"), "{error}");
         // One of them answers ETERM before it is dropped.
         assert_eq!(sockets[0].send("").unwrap_err().error().errno(), Errno::ETERM);
         let handle = context.clone();

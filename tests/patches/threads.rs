@@ -72,7 +72,7 @@ fn context_starts_after_the_system_refused_a_thread() {
     }
     let open = context.owned_socket(Pull).unwrap();
     let error = context.terminate(Duration::from_millis(50)).unwrap_err();
-    assert_eq!(error.sockets().len(), 1);
+    assert!(error.to_string().contains("1 socket is still open"), "{error}");
     drop(open);
     context.terminate(DEADLINE).unwrap();
 }

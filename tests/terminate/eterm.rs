@@ -55,7 +55,7 @@ fn is_thread_safe(kind: Kind) -> bool {
 /// Calls `terminate`, which gives up at once since sockets are open.
 fn begin_to_terminate(context: &Context) {
     let error = context.terminate(Duration::ZERO).unwrap_err();
-    assert!(!error.sockets().is_empty());
+    assert!(error.to_string().contains("still open"), "{error}");
 }
 
 #[deadline::test]

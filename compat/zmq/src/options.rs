@@ -173,7 +173,7 @@ macro_rules! options {
 
                 /// Takes 32 bytes, or the 40 characters of Z85.
                 pub fn $set_key(&self, value: &[u8]) -> Result<()> {
-                    Ok(self.inner.$set_key(&$kind::from_bytes(key(value)?))?)
+                    Ok(self.inner.$set_key(&$kind::from(key(value)?))?)
                 }
             )*
         }

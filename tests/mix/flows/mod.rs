@@ -209,7 +209,7 @@ impl Flow<'_> {
 
     /// Sets PLAIN or CURVE on all, rarely, and returns whether it did.
     fn secure(&mut self, hub: &Socket<'static>, leaves: &[&Socket<'static>]) -> Result<bool> {
-        let secret = SecretKey::from_bytes([5; 32]);
+        let secret = SecretKey::from([5; 32]);
         let (server, client) = match self.rng.below(12) {
             // PLAIN refuses all clients without an authenticator.
             0 if self.world.authenticator.is_some() => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zmq::sockopt::{OPTIONS, OptionValue};
+use zmq::sockopt::{OptionInfo, OptionValue};
 use zmq::{PublicKey, SecretKey, Socket};
 
 use super::{Row, Thread, row};
@@ -33,7 +33,7 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Each option is here: `every_option_is_set_by_programs` compares this table with `zmq::sockopt::OPTIONS`.
+/// Each option is here: `every_option_is_set_by_programs` compares this table with `OptionInfo::all`.
 const SETTERS: &[Setter] = setters! {
     set_affinity: 0, 1, 2;
     set_routing_id: "x", "y", "a long routing id of more than 33 bytes, which is no inline message", [0, 0, 0, 0, 1];
@@ -67,7 +67,7 @@ const SETTERS: &[Setter] = setters! {
     set_plain_password: None, Some("secret");
     set_curve_server: true, false;
     set_curve_publickey: PublicKey::from_bytes([1; 32]);
-    set_curve_secretkey: SecretKey::from_bytes([2; 32]);
+    set_curve_secretkey: SecretKey::from([2; 32]);
     set_curve_serverkey: PublicKey::from_bytes([3; 32]);
     set_probe_router: true;
     set_req_correlate: true, false;
@@ -138,7 +138,7 @@ fn set_option(thread: &mut Thread<'_>, rng: &mut Rng) {
 
 /// An option that has no setter.
 fn set_by_name(thread: &mut Thread<'_>, rng: &mut Rng) {
-    let rows: Vec<_> = OPTIONS.iter().copied().flatten().filter(|option| option.set && has_no_method(option)).collect();
+    let rows: Vec<_> = OptionInfo::all().filter(|option| option.set && has_no_method(option)).collect();
     let value: OptionValue = match rng.below(6) {
         0 => OptionValue::None,
         1 => rng.coin().into(),
@@ -172,7 +172,7 @@ fn set_metadata(_: &mut Thread<'_>, _: &mut Rng) {}
 /// The options of a mechanism, set together.
 fn secure(thread: &mut Thread<'_>, rng: &mut Rng) {
     let Some(socket) = thread.socket(rng) else { return };
-    let secret = SecretKey::from_bytes([9; 32]);
+    let secret = SecretKey::from([9; 32]);
     let security = match rng.below(5) {
         0 => zmq::security::Security::plain_server(),
         1 => zmq::security::Security::plain_client("alice", "secret"),
