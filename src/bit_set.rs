@@ -2,8 +2,8 @@
 //!
 //! The crate `bitflags` would give each of them some 25 more public methods, and another `Debug`.
 
-/// Declares a set of flags. A row is: docs, `NAME = constant, "C name";`, with `if cfg-predicate` before the `;` for a flag
-/// that not every build has. The set has the operators of a set of bits, and converts from and to C's number.
+/// Declares a set of flags. A row has docs and `NAME = constant, "C name";`. A flag that some builds lack has
+/// `if cfg-predicate` before the `;`. The set has the bit operators, and converts from and to C's number.
 macro_rules! bit_set {
     (
         $(#[$meta:meta])*

@@ -15,7 +15,7 @@ pub(crate) fn out_of_range(name: &'static str, value: impl std::fmt::Display, ra
 }
 
 impl Context {
-    /// A value that is an int in C and a number from `min` to `max`, to set in this context. Checks the process too.
+    /// Checks that `value` is from `min` to `max`, and that this process made the context. Returns the value as C's int.
     fn number(&self, name: &'static str, value: u32, min: u32, max: u32) -> Result<i32> {
         self.inner().check_process(name)?;
         if (min..=max).contains(&value) {
@@ -24,8 +24,7 @@ impl Context {
         Err(out_of_range(name, value, &format!("{min}..={max}")))
     }
 
-    /// Sets an option to a value that was checked, in the process that made the context. `given` is the value that the caller
-    /// gave.
+    /// Sets an option. The caller has checked the value and the process. `given` is the value that the error shows.
     fn set_int(&self, name: &'static str, option: i32, value: i32, given: impl std::fmt::Display) -> Result<()> {
         self.handle().set(option, value).map_err(|errno| errno.with_detail(name, given))
     }
@@ -107,18 +106,18 @@ context_options! {
     /// The largest number of sockets in the context: 1023 unless set, 1 to 1,048,576. Takes effect when the context
     /// opens its first socket.
     ///
-    /// A closed socket counts until its messages are sent. A socket that was closed while it waited for an `inproc://`
-    /// name counts until the name is bound. One more counts from the first connection to such a name on: the context's
-    /// own.
+    /// A closed socket counts until its messages are sent or its linger period is over. With a libzmq without the patches for
+    /// safety, a socket that is closed while it waits for an `inproc://` name counts until the name is bound, and the context
+    /// opens one more socket at the first connection to such a name.
     #[doc(alias = "ZMQ_MAX_SOCKETS_DFLT")]
     "ZMQ_MAX_SOCKETS" = ZMQ_MAX_SOCKETS: Number (1, MAX_SOCKETS), max_sockets / set_max_sockets, 4096;
-    /// A message size limit, in bytes: 2,147,483,647 unless set. libzmq 4.3.5 stores and reports it, and enforces
-    /// nothing; [`crate::Socket::set_maxmsgsize`] does.
+    /// A message size limit, in bytes: 2,147,483,647 unless set. libzmq 4.3.5 stores and reports it, and does not enforce it.
+    /// It enforces [`crate::Socket::set_maxmsgsize`].
     "ZMQ_MAX_MSGSZ" = ZMQ_MAX_MSGSZ: Number (0, i32::MAX as u32), max_msgsz / set_max_msgsz, 1000000;
     /// Whether sockets opened from now on start with IPv6 on: no unless set.
     "ZMQ_IPV6" = ZMQ_IPV6: Flag (), ipv6 / set_ipv6, true;
     /// Whether sockets opened from now on keep unsent messages for ever when they close (yes unless set) or drop them
-    /// at once: their first value of `ZMQ_LINGER` is for ever or zero.
+    /// at once: the option sets their initial `ZMQ_LINGER`, for ever or zero.
     "ZMQ_BLOCKY" = ZMQ_BLOCKY: Flag (), blocky / set_blocky, false;
 }
 
@@ -255,8 +254,8 @@ impl Context {
         Ok(())
     }
 
-    /// Adds a processor, counted from 0, to those that the context's threads may run on; all unless one is added.
-    /// Takes effect when the context opens its first socket.
+    /// Adds a processor, counted from 0, to those that the context's threads may run on. If none is added, they may run on
+    /// all. Takes effect when the context opens its first socket.
     ///
     /// # Errors
     ///
@@ -283,7 +282,7 @@ impl Context {
         Ok(())
     }
 
-    /// Takes a processor out of those that [`Context::add_thread_affinity_cpu`] added.
+    /// Removes a processor that [`Context::add_thread_affinity_cpu`] added.
     ///
     /// # Errors
     ///
@@ -322,8 +321,8 @@ impl Context {
         self.handle().get(zmq_sys::ZMQ_THREAD_NAME_PREFIX) as u32
     }
 
-    /// Puts a number before the names of the context's threads, which tells contexts apart in a debugger: with 7 they
-    /// are `7/ZMQbg/IO/0` and so on. Takes effect when the context opens its first socket.
+    /// Puts a number before the names of the context's threads, to tell contexts apart in a debugger. With 7 the names are
+    /// `7/ZMQbg/IO/0` and so on. Takes effect when the context opens its first socket.
     ///
     /// # Errors
     ///
@@ -352,7 +351,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EINVAL` in a forked child, `ETERM` after [`Context::terminate`]: unlike the other options, it cannot be read then.
+    /// `EINVAL` in a forked child, `ETERM` after [`Context::terminate`]. The other options can be read in both cases.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -366,7 +365,7 @@ impl Context {
     pub fn thread_name_prefix_text(&self) -> Result<String> {
         const NAME: &str = "ZMQ_THREAD_NAME_PREFIX";
         self.inner().check_process(NAME)?;
-        // libzmq does not say how long the text is. The longest has 16 bytes.
+        // libzmq does not report the length of the text. The longest has 16 bytes.
         let text = self.handle().get_bytes(zmq_sys::ZMQ_THREAD_NAME_PREFIX).map_err(|errno| errno.for_call(NAME))?;
         let len = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
         Ok(String::from_utf8_lossy(&text[..len]).into_owned())
@@ -402,7 +401,7 @@ impl Context {
     }
 }
 
-/// An option that the program learns at run time, and how it is read and written, or why not.
+/// An option that a program names at run time. `get` and `set` have a function, or the reason why the option has none.
 struct ContextOption {
     name: &'static str,
     number: i32,
@@ -452,7 +451,7 @@ static OPTIONS: &[ContextOption] = context_rows! {
     "ZMQ_ZERO_COPY_RECV" = ZMQ_ZERO_COPY_RECV: flag, [zero_copy_recv] [set_zero_copy_recv];
 };
 
-/// Every option of a context is an int in C.
+/// The number for an option that is an int in C.
 fn number(name: &'static str, value: &OptionValue) -> Result<u32> {
     let number = value.parsed().int(name, "a number")?;
     u32::try_from(number).map_err(|_| out_of_range(name, number, "0..=2147483647"))
@@ -467,7 +466,7 @@ fn any<'a>(_name: &'static str, value: &'a OptionValue) -> Result<&'a OptionValu
     Ok(value)
 }
 
-/// The draft API has a text beside the number.
+/// `ZMQ_THREAD_NAME_PREFIX` is a number or a text in the draft API.
 #[cfg(feature = "draft")]
 impl Context {
     fn name_prefix(&self) -> OptionValue {
@@ -492,7 +491,7 @@ fn find(id: OptionId<'_>, call: &'static str) -> Result<&'static ContextOption> 
 
 impl Context {
     /// Sets an option that the program learns at run time, by its name or number, to a value of any type that fits: see
-    /// [`OptionValue`]. The option's own method says what it does, and this call checks the same.
+    /// [`OptionValue`]. The option's own method documents its effect, and this call makes the same checks.
     ///
     /// # Errors
     ///
@@ -519,9 +518,9 @@ impl Context {
         set(self, &value)
     }
 
-    /// Reads an option that the program learns at run time, by its name or number. Two can be read here only:
-    /// `ZMQ_SOCKET_LIMIT`, the largest value that libzmq documents for [`Context::set_max_sockets`], 65,535 or what `select` can
-    /// watch; and `ZMQ_MSG_T_SIZE`, the size of the C message structure, 64 bytes.
+    /// Reads an option that the program learns at run time, by its name or number. Two options have no method of their own:
+    /// `ZMQ_SOCKET_LIMIT`, the largest value that libzmq documents for [`Context::set_max_sockets`], 65,535 or the number of
+    /// descriptors that `select` can watch; and `ZMQ_MSG_T_SIZE`, the size of the C message structure, 64 bytes.
     ///
     /// # Errors
     ///
@@ -548,7 +547,7 @@ impl Context {
     }
 }
 
-/// Tries a setting of threads in a thread of its own, which it changes.
+/// Tries a setting in a new thread, because the setting changes its thread.
 fn probe(name: &'static str, value: i32, setting: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<()> {
     let why = format_args!("{value}: the system refuses it to a thread of this process");
     context::probe(setting).map_err(|errno| errno.with_detail(name, why))

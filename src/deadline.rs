@@ -15,7 +15,7 @@ impl Deadline {
         Deadline(Some(Instant::now()))
     }
 
-    /// `timeout` from now. `None` is never, and so is what no `Instant` can express.
+    /// The deadline `timeout` from now. It is never if `timeout` is `None`, or longer than an `Instant` can express.
     pub(crate) fn after(timeout: impl Into<Option<Duration>>) -> Deadline {
         Deadline(timeout.into().and_then(|timeout| Instant::now().checked_add(timeout)))
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deadline_is_never_without_a_timeout_and_beyond_instants() {
+    fn deadline_is_never_if_the_timeout_is_none_or_too_long() {
         assert_eq!(Deadline::after(None), Deadline::NEVER);
         assert_eq!(Deadline::after(Duration::MAX), Deadline::NEVER);
         assert_eq!(Deadline::NEVER.milliseconds(), -1);

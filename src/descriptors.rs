@@ -1,4 +1,4 @@
-//! File descriptors that libzmq will need, looked for before the call.
+//! A check, before a call of libzmq, that the process can open the file descriptors that the call needs.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -16,7 +16,7 @@ pub(crate) fn check_spare(count: usize) -> Result<(), Errno> {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
             Err(Errno::from_io(&error, Errno::EMFILE))
         }
-        // Sockets may be forbidden here for a reason that does not concern libzmq's descriptors.
+        // Another error, such as that of a sandbox without these sockets, does not concern libzmq's descriptors.
         _ => Ok(()),
     }
 }

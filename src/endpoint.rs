@@ -19,7 +19,7 @@ fn ipc_limit() -> usize {
     const { size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1 }
 }
 
-/// A text as C wants it.
+/// The text as a C string.
 pub(crate) fn c_text(call: &'static str, text: &str) -> Result<CString> {
     CString::new(text).map_err(|_| invalid(call, text, "it contains a NUL"))
 }
@@ -90,7 +90,8 @@ pub(crate) fn check_connect(call: &'static str, endpoint: &str, kind: Kind) -> R
     Ok(text)
 }
 
-/// DGRAM sockets bind to udp and do nothing else: over other transports what they send makes no sense.
+/// Refuses endpoints of a DGRAM, except for a bind to `udp://`. A DGRAM does not connect, and its messages make no sense with
+/// other transports.
 #[cfg(feature = "draft")]
 fn check_datagrams(call: &'static str, endpoint: &str, transport: &str, kind: Kind, binds: bool) -> Result<()> {
     if kind != Kind::Dgram || (binds && transport == "udp") {
@@ -105,7 +106,7 @@ fn check_datagrams(_: &'static str, _: &str, _: &str, _: Kind, _: bool) -> Resul
     Ok(())
 }
 
-/// libzmq does not say which port the system chose.
+/// Checks the port of a `udp://` endpoint. `*` is refused, because libzmq does not report the port that the system chose.
 fn check_udp(call: &'static str, endpoint: &str, address: &str) -> Result<()> {
     if address.rsplit_once(':').is_some_and(|(_, port)| port == "*") {
         return Err(invalid(call, endpoint, "udp has no way to say which port was chosen: name one"));
@@ -113,8 +114,8 @@ fn check_udp(call: &'static str, endpoint: &str, address: &str) -> Result<()> {
     check_port(call, endpoint, address, 1)
 }
 
-/// Admits `[interface;]address[,address...][;source]:port`, for norm with an id and a comma in front. libzmq aborts the
-/// process if a multicast library refuses the address, and the libraries accept this form.
+/// Accepts `[interface;]address[,address...][;source]:port`, and for norm an id and a comma before it. libzmq aborts the
+/// process if a multicast library refuses the address. The libraries accept this form.
 fn check_multicast(call: &'static str, endpoint: &str, transport: &str, address: &str) -> Result<()> {
     let refused = || invalid(call, endpoint, "not [interface;]address:port with addresses in numbers");
     let (network, port) = address.rsplit_once(':').ok_or_else(refused)?;
@@ -163,7 +164,7 @@ fn split<'a>(call: &'static str, endpoint: &'a str) -> Result<(&'a str, &'a str)
     }
 }
 
-/// libzmq compares the transport byte by byte.
+/// Refuses a known transport in capital letters or with blanks: libzmq compares the transport byte by byte.
 fn check_transport(call: &'static str, endpoint: &str, transport: &str) -> Result<()> {
     let meant = transport.trim().to_ascii_lowercase();
     if meant == transport || !TRANSPORTS.contains(&meant.as_str()) {
@@ -183,8 +184,8 @@ fn check_blanks(call: &'static str, endpoint: &str, address: &str) -> Result<()>
     Ok(())
 }
 
-/// libzmq formats the host and the path of a WebSocket into a buffer of 8192 bytes. If they do not fit, it sends the
-/// memory behind the buffer. A line break in them would begin a header of its own.
+/// Checks the endpoint of a WebSocket. libzmq formats its host and path into a buffer of 8192 bytes. If they do not fit, it
+/// sends the memory behind the buffer. A line break in them would begin another header.
 fn check_request(call: &'static str, endpoint: &str) -> Result<()> {
     const LONGEST: usize = 4096;
     if endpoint.len() > LONGEST {
@@ -197,7 +198,8 @@ fn check_request(call: &'static str, endpoint: &str) -> Result<()> {
     Ok(())
 }
 
-/// libzmq reads the port with `atoi` and cuts it to 16 bits.
+/// Checks that the port is a number from `lowest` to 65535, or `*` if `lowest` is 0. libzmq reads it with `atoi` and cuts it
+/// to 16 bits.
 fn check_port(call: &'static str, endpoint: &str, address: &str, lowest: u32) -> Result<()> {
     let authority = authority(address);
     check_blanks(call, endpoint, authority)?;
@@ -228,7 +230,8 @@ fn check_ipc_length(call: &'static str, endpoint: &str, path: &str) -> Result<()
     Err(Errno::ENAMETOOLONG.with_detail(call, why))
 }
 
-/// libzmq deletes whatever is at the path. That is how it takes over a socket file left behind; anything else stays.
+/// Checks a path to bind to. libzmq deletes any file at the path, to take over a socket file that was left behind. This check
+/// refuses a path with a file that is not a socket.
 fn check_ipc_bind(call: &'static str, endpoint: &str, path: &str) -> Result<()> {
     check_ipc_length(call, endpoint, path)?;
     if path == "*" || path.starts_with('@') {
@@ -243,8 +246,8 @@ fn check_ipc_bind(call: &'static str, endpoint: &str, path: &str) -> Result<()> 
     }
 }
 
-/// Checks an endpoint of a socket that carries raw data. The other transports carry messages, and of several parts too,
-/// which such a socket does not expect: libzmq aborts the process over them.
+/// Checks an endpoint of a socket that carries raw data. inproc and WebSockets carry messages, also of several parts. libzmq
+/// aborts the process if such a socket gets one.
 pub(crate) fn check_raw(call: &'static str, endpoint: &str) -> Result<()> {
     match split(call, endpoint)?.0 {
         "inproc" | "ws" | "wss" => {
@@ -255,7 +258,7 @@ pub(crate) fn check_raw(call: &'static str, endpoint: &str) -> Result<()> {
     }
 }
 
-/// Whether an endpoint is one of the transports that know no security.
+/// Whether an endpoint's transport has no security.
 pub(crate) fn is_never_secured(endpoint: &str) -> bool {
     ["udp://", "pgm://", "epgm://", "norm://"].iter().any(|transport| endpoint.starts_with(transport))
 }
@@ -265,7 +268,7 @@ pub(crate) fn is_inproc(endpoint: &CStr) -> bool {
     endpoint.to_bytes().starts_with(b"inproc://")
 }
 
-/// Whether an endpoint is one of datagrams.
+/// Whether an endpoint's transport is udp.
 pub(crate) fn is_udp(endpoint: &str) -> bool {
     endpoint.starts_with("udp://")
 }
@@ -293,8 +296,8 @@ pub(crate) struct Host<'a> {
     pub(crate) port: &'a str,
 }
 
-/// The hosts of an endpoint over tcp, ws or udp: the one to connect from, if there is one, and the one to connect or bind
-/// to.
+/// The hosts of an endpoint over tcp, ws or udp: the source of a connection, if the endpoint has one, and the host to connect
+/// or bind to.
 pub(crate) fn hosts(endpoint: &str) -> impl Iterator<Item = Host<'_>> {
     let address = match endpoint.split_once("://") {
         Some(("ws" | "wss", address)) => authority(address),
@@ -336,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_what_libzmq_reads() {
+    fn hosts_splits_endpoints_as_libzmq_does() {
         let read = |endpoint| hosts(endpoint).map(|Host { name, scope, port }| (name, scope, port)).collect::<Vec<_>>();
         assert_eq!(read("tcp://*:1"), [("*", None, "1")]);
         assert_eq!(read("tcp://[::1]:1"), [("::1", None, "1")]);
@@ -350,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn wildcards_are_the_ports_and_paths_that_the_system_chooses() {
+    fn is_wildcard_is_true_if_the_system_chooses_the_port_or_path() {
         for wildcard in ["tcp://*:*", "tcp://lo:0", "ws://127.0.0.1:*", "ws://[::1]:0/a:1/b", "ipc://*"] {
             assert!(is_wildcard(wildcard), "{wildcard}");
         }
@@ -360,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_not_left_out() {
+    fn endpoint_is_refused_without_a_port() {
         for bad in ["tcp://*", "tcp://127.0.0.1:", "tcp://[::1]", "ws://127.0.0.1/a:1", "udp://127.0.0.1"] {
             assert_eq!(bind(bad), Some(Errno::EINVAL), "{bad}");
             assert_eq!(connect(bad), Some(Errno::EINVAL), "{bad}");
@@ -371,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn transports_have_small_letters_and_no_blanks() {
+    fn endpoint_is_refused_with_capitals_or_blanks_in_the_transport() {
         for bad in ["TCP://*:1", " tcp://*:1", "tcp ://*:1", "Ipc:///tmp/x", "INPROC://x", "\tws://*:80"] {
             assert_eq!(bind(bad), Some(Errno::EPROTONOSUPPORT), "{bad:?}");
             assert_eq!(connect(bad), Some(Errno::EPROTONOSUPPORT), "{bad:?}");
@@ -387,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_endpoints_are_refused() {
+    fn endpoint_is_refused_if_malformed() {
         for text in ["", "tcp", "tcp:", "tcp://", "://x", "inproc://a\0b"] {
             assert_eq!(bind(text), Some(Errno::EINVAL), "{text:?}");
             assert_eq!(connect(text), Some(Errno::EINVAL), "{text:?}");
@@ -395,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_do_not_wrap() {
+    fn port_is_refused_if_out_of_range() {
         for good in ["tcp://*:0", "tcp://*:65535", "tcp://*:*", "tcp://[::1]:5555", "ws://*:80/path", "tcp://lo:*"] {
             assert_eq!(bind(good), None, "{good}");
         }
@@ -411,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_websocket_request_has_room_for_its_endpoint() {
+    fn websocket_endpoint_is_refused_if_too_long_or_with_blanks() {
         let long = format!("ws://localhost:80/{}", "x".repeat(4096));
         assert_eq!(bind(&long), Some(Errno::ENAMETOOLONG));
         assert_eq!(connect(&long), Some(Errno::ENAMETOOLONG));
@@ -422,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn multicast_addresses_are_numbers() {
+    fn multicast_endpoint_is_refused_without_numeric_addresses() {
         for good in [
             "pgm://239.1.1.1:5555",
             "epgm://eth0;239.1.1.1,239.1.1.2:5555",
@@ -448,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn ipc_paths_name_their_limit() {
+    fn ipc_path_above_the_limit_is_refused_with_the_limit() {
         let fits = format!("ipc://{}", "x".repeat(ipc_limit()));
         let long = format!("{fits}x");
         assert_eq!(connect(&fits), None);
@@ -458,13 +461,13 @@ mod tests {
     }
 
     #[test]
-    fn wss_is_not_bound() {
+    fn check_bind_refuses_wss() {
         assert_eq!(bind("wss://*:1"), Some(Errno::EPROTONOSUPPORT));
         assert_eq!(connect("wss://localhost:1"), None);
     }
 
     #[test]
-    fn only_a_handler_binds_the_zap_endpoint() {
+    fn check_bind_refuses_the_zap_endpoint_except_for_rep_and_router() {
         assert_eq!(bind(ZAP), Some(Errno::EINVAL));
         assert!(check_bind("zmq_bind", ZAP, Kind::Rep).is_ok());
         assert!(check_bind("zmq_bind", ZAP, Kind::Router).is_ok());

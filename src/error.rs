@@ -11,8 +11,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error number as libzmq reports it: the system's `errno` values and libzmq's own four.
 ///
-/// It is an open set: a number that has no name here survives as it is. [`Error`], [`SendError`] and [`RecvStringError`]
-/// can be compared with it. Its text is that of `zmq_strerror`, with its name.
+/// The set is open: a number without a name here is kept. [`Error`], [`SendError`] and [`RecvStringError`] can be compared
+/// with it. Its text is that of `zmq_strerror`, with its name.
 ///
 /// ```
 /// use zmq::Errno;
@@ -61,13 +61,13 @@ macro_rules! errnos {
 }
 
 errnos! {
-    /// The call would have to wait, and was asked not to, or the time-out passed.
+    /// The call would have to wait and must not, or its time-out has passed.
     EAGAIN = libc::EAGAIN;
     /// A signal arrived.
     EINTR = libc::EINTR;
     /// An argument is out of its range, or makes no sense here.
     EINVAL = libc::EINVAL;
-    /// A handle is not what it should be.
+    /// A handle or address is not valid.
     EFAULT = libc::EFAULT;
     /// No memory.
     ENOMEM = libc::ENOMEM;
@@ -179,17 +179,17 @@ impl Errno {
         }
     }
 
-    /// This error as that of `call` in a forked child, on a thing that the parent made.
+    /// The error of `call` in a forked child, for a `what` that the parent made.
     pub(crate) fn inherited(self, call: &'static str, what: &str) -> Error {
         self.with_detail(call, format_args!("the {what} belongs to the process that this one was forked from"))
     }
 
-    /// This error as that of `call`, with no more to say.
+    /// The error of `call`, without a detail.
     pub(crate) fn for_call(self, call: &'static str) -> Error {
         Error { errno: self, call, detail: None }
     }
 
-    /// This error as that of `call`, with what it was about.
+    /// The error of `call`, with a detail.
     pub(crate) fn with_detail(self, call: &'static str, detail: impl fmt::Display) -> Error {
         Error::new(self, call, detail)
     }
@@ -227,7 +227,7 @@ impl From<Errno> for io::ErrorKind {
     }
 }
 
-/// A call that failed: which one, why, and on what.
+/// A call that failed, with the reason, and the endpoint or value.
 ///
 /// The text names the C function or option and the endpoint or value it was given. `{:?}` gives the same text, so a program
 /// prints it if its `main` returns the error; `{:#?}` gives the fields.
@@ -264,7 +264,7 @@ impl fmt::Display for Detail<'_> {
 }
 
 impl Error {
-    /// An error of a library on top of this one: why, which call failed, and on what. An empty detail is none.
+    /// An error of a library on top of this one: the reason, the call that failed, and a detail. An empty detail is none.
     ///
     /// ```
     /// use zmq::{Errno, Error};
@@ -359,7 +359,7 @@ impl From<Errno> for io::Error {
     }
 }
 
-/// A routing id in an error's text.
+/// A routing id in an error's text, cut to 32 bytes.
 pub(crate) struct LongId<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for LongId<'_> {
@@ -373,8 +373,8 @@ impl fmt::Display for LongId<'_> {
 
 /// A send that failed, and the message that was not sent.
 ///
-/// `?` turns it into an [`Error`], which drops the message; [`SendError::into_message`] keeps it. Its content is as it
-/// was; what it knew of the connection that it was received from ([`crate::Message::gets`]) may be gone.
+/// `?` turns it into an [`Error`], which drops the message; [`SendError::into_message`] keeps it. Its content is unchanged.
+/// The properties of the connection that it was received from ([`crate::Message::gets`]) may be gone.
 ///
 /// ```
 /// use zmq::{Context, Errno, Req};
@@ -424,7 +424,7 @@ impl<M> SendError<M> {
         self.error.errno
     }
 
-    /// Why it failed.
+    /// The reason as an [`Error`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -452,7 +452,7 @@ impl<M> SendError<M> {
         &self.message
     }
 
-    /// The message that was not sent, to keep.
+    /// Returns the message that was not sent.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -505,7 +505,7 @@ impl<M> From<SendError<M>> for io::Error {
     }
 }
 
-/// Why no string was received: the receive failed, or the bytes are not UTF-8 (and are handed over).
+/// The error of receiving a string: the receive failed, or the message is not UTF-8, and the error has its bytes.
 ///
 /// `?` turns it into an [`Error`] too.
 ///
@@ -588,7 +588,7 @@ impl From<RecvStringError> for io::Error {
     }
 }
 
-/// An error equals a number if its own number is that.
+/// An error equals an [`Errno`] if its own number is the same.
 macro_rules! compares_with_errno {
     ($($error:ty $(, $parameter:ident)?;)*) => {$(
         impl$(<$parameter>)? PartialEq<Errno> for $error {

@@ -1,19 +1,19 @@
 //! Ctrl-C: signals that end blocking calls.
 //!
 //! By default a signal ends no call: a call that libzmq ends with `EINTR` is made again, with the time that it has left.
-//! There are two ways to change that:
+//! Two functions change that:
 //!
-//! - [`catch_signals`], for a program that wants to clean up after Ctrl-C. From then on SIGINT and SIGTERM, or the signals
-//!   that it is given, do not kill the process. They make every call that waits, on every thread, fail with
-//!   [`crate::Errno::EINTR`], and every call that begins to wait later, until [`clear`]. Calls that do not have to wait
+//! - [`catch_signals`], for a program that wants to clean up after Ctrl-C. From then on the signals that it is called with
+//!   (SIGINT and SIGTERM in [`TERMINATION`]) do not kill the process. They make every call that waits, on every thread, fail
+//!   with [`crate::Errno::EINTR`], and every call that begins to wait later, until [`clear`]. Calls that do not have to wait
 //!   succeed as before, so remaining messages can be sent. Call it first in `main`: a call that already waits when signals
 //!   begin to be caught does not notice them.
 //! - [`Context::set_interruptible`](crate::Context::set_interruptible), for a program with signal handlers of its own. A call
 //!   that waits fails with `EINTR` if a handler runs on its thread meanwhile, as in C.
 //!
 //! The drop of a context's last handle waits for lingering messages. A signal of [`catch_signals`] ends that wait too; the
-//! messages are then sent for as long as the process lives. So one Ctrl-C leaves a loop, and a second one leaves messages
-//! that no peer fetches.
+//! messages are then sent for as long as the process lives. So a first Ctrl-C ends a loop, and a second one ends the wait for
+//! messages that no peer receives.
 //!
 //! ```no_run
 //! use zmq::{Context, Errno, Rep, interrupt};
@@ -48,7 +48,7 @@ use crate::raw::{self, PerProcess};
 /// The signals that ask a process to end: SIGINT, which Ctrl-C sends, and SIGTERM.
 pub const TERMINATION: &[i32] = &[libc::SIGINT, libc::SIGTERM];
 
-/// The signals that tell of a fault in the code that runs. A handler that returns would run again at once.
+/// The signals that report a fault in the running code. A handler that returns would run again at once.
 const FAULTS: [i32; 7] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
 
@@ -57,8 +57,8 @@ const FAULTS: [i32; 7] =
 /// # Errors
 ///
 /// `EINVAL` for a number that is no signal, for one that the system lets no process catch (SIGKILL, SIGSTOP), and for one that
-/// tells of a fault (SIGSEGV and its like). The signals before it in the list are caught then.
-/// `EMFILE` or `ENFILE` if no file descriptor is left, which it needs to wake calls that wait. `EAGAIN` in a child that was
+/// reports a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT). The signals before it in the list are caught
+/// all the same. `EMFILE` or `ENFILE` if no file descriptor is left for waking calls that wait. `EAGAIN` in a child that was
 /// forked while another thread of the parent made the same call.
 ///
 /// ```no_run

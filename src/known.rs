@@ -34,7 +34,7 @@ pub(crate) struct Known {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct InprocConnection {
     pub(crate) name: Box<CStr>,
-    /// No other connection in the context has the number.
+    /// The number is unique in the context.
     pub(crate) number: u64,
 }
 

@@ -1,9 +1,9 @@
 //! Safe ZeroMQ: libzmq 4.3.5 for Rust.
 //!
-//! The C library is vendored, compiled by the build and called directly: what goes over the wire is exactly what libzmq
-//! sends. On top of it stand three types: a [`Context`], the [`Socket`]s it opens and the [`Message`]s they carry. The library
-//! has code of its own where that of libzmq loses messages, cannot be interrupted, or is not stable: waits with a time-out,
-//! [`proxy()`], [`Poller`], and the thread that empties a [`Monitor`]'s queue.
+//! libzmq is vendored, compiled by the build and called directly: the bytes on the wire are libzmq's own. The main types are
+//! a [`Context`], the [`Socket`]s that it opens and the [`Message`]s that they carry. This crate has code of its own if
+//! libzmq's loses messages, cannot be interrupted, or is not stable: for waits with a time-out, for [`proxy()`] and
+//! [`Poller`], and for the thread that empties a [`Monitor`]'s queue.
 //!
 //! ```
 //! use zmq::{Context, Rep, Req};
@@ -28,9 +28,10 @@
 //! Every item that stands for a C function or constant carries its C name: search these pages for `zmq_setsockopt` or
 //! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send
 //! gives the message back, and `EINTR` is retried unless the program asked for signals to end its calls ([`interrupt`]).
-//! [`surprises`] is a page of what libzmq does that you would not expect. [`coming_from`] leads from rust-zmq, pyzmq, cppzmq
-//! and czmq to here, and [seven programs](https://github.com/safe-zmq/safe-zmq/blob/main/examples/README.md#coming-from-c)
-//! show idioms of C, and what takes their place.
+//! [`surprises`] lists behaviour of libzmq that you would not expect. [`coming_from`] has the traps and the names for users of
+//! rust-zmq, pyzmq, cppzmq and czmq.
+//! [Seven programs](https://github.com/safe-zmq/safe-zmq/blob/main/examples/README.md#coming-from-c) show idioms of C, and
+//! what takes their place.
 //!
 //! # Which type for which job
 //!
@@ -41,7 +42,7 @@
 //! | hand over memory without a copy | [`Message::from`] of a `Vec` or `Arc`, [`Message::from_owner`], [`Message::from_static`] |
 //! | forward between sockets | [`proxy()`]; [`ProxyHandle`] to pause and end it, and for its statistics |
 //! | see connections, handshakes and failures | [`Socket::monitor`], [`monitor`] |
-//! | encrypt, and ask who a peer is | [`Socket::secure`], [`security`] |
+//! | encrypt, and authenticate peers | [`Socket::secure`], [`security`] |
 //! | set options, typed or from a file | methods such as [`Socket::set_linger`]; [`Socket::set_option`], [`sockopt`] |
 //!
 //! # Ways to wait
@@ -54,12 +55,12 @@
 //! | in another event loop, such as Tokio's | [`Socket::fd`], [`cookbook`] |
 //! | for a time to act | [`Timers`] |
 //! | until Ctrl-C or another signal | [`interrupt`], [`Context::set_interruptible`] |
-//! | until a peer is there | [`Socket::connect_and_wait`], [`Socket::wait_for_topics`], [`Monitor::wait_for_connections`] |
+//! | until peers are ready | [`Socket::connect_and_wait`], [`Socket::wait_for_topics`], [`Monitor::wait_for_connections`] |
 //!
 //! # Modules
 //!
 //! - [`interrupt`]: signals that end calls that wait.
-//! - [`monitor`]: what happens to a socket's connections.
+//! - [`monitor`]: the events of a socket's connections.
 //! - [`security`]: CURVE keys and certificates, PLAIN, GSSAPI, and the handler that lets peers in.
 //! - [`sockopt`]: the list of all options, and the values of options that are set by name.
 //! - [`zhelpers`]: `s_send`, `s_recv`, `s_dump` and the rest of the guide's zhelpers.h.
@@ -68,9 +69,9 @@
 //!
 //! # On top
 //!
-//! [zmq-patterns](https://docs.rs/zmq-patterns) has what the public interface of this crate is enough for: `Reactor`, an event
-//! loop with timers; `Actor`, a thread with a pipe; `SharedSocket`, one socket for many threads; `Proxy` in a thread of its own;
-//! `LazyPirate`, a request with retries; `EndpointGuard`, which unbinds or disconnects when it is dropped.
+//! [zmq-patterns](https://docs.rs/zmq-patterns) has types that need only the public interface of this crate: `Reactor`, an
+//! event loop with timers; `Actor`, a thread with a pipe; `SharedSocket`, one socket for many threads; `Proxy` in a thread of
+//! its own; `LazyPirate`, a request with retries; `EndpointGuard`, which unbinds or disconnects when it is dropped.
 //!
 //! # What the compiler checks
 //!
@@ -84,7 +85,7 @@
 //!
 //! libzmq keeps unsent messages: dropping the last handle of a context waits until they are delivered, for ever by
 //! default. [`Socket::set_linger`] bounds that per socket, [`Context::set_blocky`] for all sockets of a context, and
-//! [`Context::terminate`] waits no longer than it is told.
+//! [`Context::terminate`] has a time-out.
 //!
 //! [`std::process::exit`], and a return from `main` while the context is in a `static`, drop no handle: messages that were
 //! sent and have not left are lost. Call [`Context::terminate`] before the process ends.
@@ -93,9 +94,9 @@
 //!
 //! The vendored libzmq is 4.3.5 with [112 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
 //! `LIBZMQ_VENDOR_PATCHES` in the environment of the build (`all`, `safety`, `none`) chooses among them, the feature
-//! `system` links the system's libzmq, and [`PATCHES`] says what is linked. "Except" points to the faults that are known
-//! and not mended yet, in libzmq or in this crate, by which safe code or a remote peer breaks the promise. A freeze is a
-//! wait without end: of a call that has no timeout and could go on, of the end of a context, or of a thread of libzmq's.
+//! `system` links the system's libzmq, and [`PATCHES`] names the set that is linked. "Except" points to the faults that are
+//! known and not mended yet, in libzmq or in this crate, by which safe code or a remote peer breaks the promise. A freeze is
+//! a wait without end: of a call that has no timeout and could go on, of the end of a context, or of a thread of libzmq.
 //!
 //! | promise | `all` (default) | `safety` | `none` | system's 4.3.4 or 4.3.5 |
 //! | --- | --- | --- | --- | --- |
@@ -116,13 +117,13 @@
 //! 3. The faults that the patches 1011 and 1025 cure. A ROUTER does not serve a peer that comes back before its old messages
 //!    are read. A client of a local port without a server can stay connected to itself.
 //!
-//! C documents these losses, and they are no faults: PUB, XPUB, ROUTER and RADIO drop messages at the mark or without a peer,
-//! and messages in transit are lost with their connection. `all` and `safety` also have patches against leaks and bypassed
-//! authentication.
+//! These losses are documented behaviour of libzmq, not faults: PUB, XPUB, ROUTER and RADIO drop messages at the mark or
+//! without a peer, and messages in transit are lost with their connection. `all` and `safety` also have patches against leaks
+//! and bypassed authentication.
 //!
-//! Over a libzmq without the patches for safety the crate refuses what is most dangerous there: draft kinds, SOCKS proxies,
-//! `ZMQ_HELLO_MSG`, `request_pipes_stats`, marks that change after the first bind or connect, and a SUB with `ZMQ_CONFLATE`
-//! over a wire. libzmq 4.3.4 also has the faults that 4.3.5 fixed.
+//! With a libzmq without the patches for safety, the crate refuses the features that are most dangerous there: draft kinds,
+//! SOCKS proxies, `ZMQ_HELLO_MSG`, `request_pipes_stats`, marks that change after the first bind or connect, and a SUB with
+//! `ZMQ_CONFLATE` over a wire. libzmq 4.3.4 also has the faults that 4.3.5 fixed.
 //!
 //! # Features
 //!

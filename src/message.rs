@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 use crate::owners;
 use crate::raw::{MessageWriter, RawMessage};
 
-/// Above this size, a message takes over its owner's memory; up to it, libzmq stores the bytes in the message itself,
-/// which is faster than anything that has to be freed.
+/// The largest content that libzmq stores in the message itself, which is faster than any memory that must be freed. A larger
+/// message takes over its owner's memory.
 const INLINE: usize = 33;
-/// How many bytes of a message [`fmt::Debug`] shows.
+/// The number of bytes that [`fmt::Debug`] shows of a message.
 const SHOWN: usize = 32;
 
 /// A message, or one part of a multipart message: bytes.
@@ -75,8 +75,8 @@ impl Message {
         Message::written_by(size, |_| Ok(()))
     }
 
-    /// A message of `size` bytes that `write` fills in place: zero before, unshared until it returns. If `write` can fail,
-    /// call [`Message::try_fill`]. [`Message::written_by`] does not set bytes to zero before it writes them.
+    /// A message of `size` bytes that `write` fills in place. The bytes are zero before. If `write` can fail, call
+    /// [`Message::try_fill`]. [`Message::written_by`] does not set bytes to zero before it writes them.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if there is no memory, and the error of `write`.
+    /// `ENOMEM` if the system has no memory for it, and the error of `write`.
     ///
     /// ```
     /// use std::io::Read;
@@ -126,13 +126,13 @@ impl Message {
     /// A message of `size` bytes that `write` writes from the first to the last, by [`io::Write`]. Bytes that it does not
     /// write are zero.
     ///
-    /// No byte is set to zero before it is written, which [`Message::fill`] must do: its closure can read the bytes. A writer
-    /// can only append, so the library knows which bytes have a value.
+    /// No byte is set to zero before it is written. [`Message::fill`] must do that, because its closure can read the bytes. A
+    /// writer can only append, so the library knows which bytes have a value.
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if there is no memory, and the error of `write`. Writing more than `size` bytes is an error of the writer
-    /// ([`io::ErrorKind::WriteZero`]).
+    /// `ENOMEM` if the system has no memory for it, and the error of `write`. Writing more than `size` bytes is an error of
+    /// the writer ([`io::ErrorKind::WriteZero`]).
     ///
     /// ```
     /// use zmq::Message;
@@ -156,7 +156,7 @@ impl Message {
         Ok(Message(writer.finish()))
     }
 
-    /// A message that points to bytes which are there for ever: neither copied nor freed.
+    /// A message that points to static bytes, which are neither copied nor freed.
     ///
     /// ```
     /// let message = zmq::Message::from_static(b"Hello");
@@ -170,11 +170,11 @@ impl Message {
 
     /// A message that keeps `owner` and points to its bytes, such as a memory-mapped file.
     ///
-    /// The owner is dropped soon after the last message that shares it is gone, in a thread of this library: libzmq lets go
-    /// of messages in the middle of its work. The thread has the signal mask, the processors and the priority of the thread
-    /// that made the first message with an owner. Owners are dropped in turn. If the drop of one takes longer than 100 ms,
-    /// another thread drops those behind it, with up to 64 threads. A panic in its `drop` is reported by the panic hook and
-    /// goes no further.
+    /// The owner is dropped soon after the last message that shares it is gone, in a thread of this library, because libzmq
+    /// frees messages in the middle of its calls. The thread has the signal mask, the processors and the priority of the
+    /// thread that made the first message with an owner. Owners are dropped one after another. If one drop takes longer than
+    /// 100 ms, another thread drops the owners behind it, up to 64 threads. The panic hook reports a panic in `drop`, and the
+    /// thread goes on.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -198,15 +198,15 @@ impl Message {
         Message(owners::message_of(owner))
     }
 
-    /// The content, to be written in place. It is copied first if another message or an owner may have it, as
+    /// The content, for writing in place. It is copied first if another message or an owner may have it, as
     /// [`Arc::make_mut`] does.
     ///
-    /// It is written without a copy in a message that came over a connection, such as `tcp://`, `ipc://` or `ws://`; in one
-    /// that was made of a `Vec`, a `String`, a `Box<[u8]>`, a slice or by [`Message::fill`]; and in one of at most 33 bytes
-    /// whose content is neither constant nor an owner's. It is copied after the message was cloned once, also if the clones
-    /// are gone, and if the content is constant or an owner's. Over `inproc://` it is copied: libzmq does not tell whether the
-    /// sender has handed an owner over. The message of a copy has no properties ([`Message::gets`], [`Message::source_fd`]);
-    /// the next call does not copy again.
+    /// A message of at most 33 bytes is not copied, unless its content is constant or an owner's. A larger one is not copied
+    /// if it came over a connection such as `tcp://`, `ipc://` or `ws://`, or was made of a `Vec`, a `String`, a `Box<[u8]>`,
+    /// a slice or by [`Message::fill`]. It is copied if it was ever cloned, also if the clones are gone; if its content is
+    /// constant or an owner's; and if it came over `inproc://`, because libzmq does not report whether the sender handed an
+    /// owner over. A copy has no properties ([`Message::gets`], [`Message::source_fd`]), and the next call does not copy it
+    /// again.
     ///
     /// ```
     /// # use zmq::{Context, Pair};
@@ -280,7 +280,8 @@ impl Message {
         self.0.is_followed()
     }
 
-    /// Whether the content may be shared with another message: clones, and constant content.
+    /// Whether the content may be shared with another message. Constant content is shared. Other content is shared once the
+    /// message was cloned, except content of up to 33 bytes, which a clone copies.
     ///
     /// ```
     /// let message = zmq::Message::from(vec![0; 1000]);
@@ -294,8 +295,8 @@ impl Message {
         self.0.get(zmq_sys::ZMQ_SHARED) == 1
     }
 
-    /// The number of the descriptor of the connection that a received message came from; it may be closed, or another
-    /// connection's, by now. `None` for `inproc://`. Deprecated in libzmq.
+    /// The descriptor number of the connection that a received message came from. By now it may be closed, or be another
+    /// connection's. `None` for `inproc://`. Deprecated in libzmq.
     ///
     /// ```
     /// assert_eq!(zmq::Message::from("not received").source_fd(), None);
@@ -335,8 +336,8 @@ impl Message {
         self.0.gets(&property).map(|value| value.to_string_lossy())
     }
 
-    /// The C structure, for code that is half C. The message stays this library's to close. C code that puts another content
-    /// into it must have asked for the structure after the last call of [`Message::make_mut`].
+    /// The C structure, for code that is half C. Only this library may close the message. C code that puts another content
+    /// into it must get the structure after the last call of [`Message::make_mut`].
     ///
     /// ```
     /// let mut message = zmq::Message::from("Hello");
@@ -380,7 +381,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// None that libzmq documents for an id that is not 0.
+    /// libzmq documents none for an id that is not 0.
     ///
     /// ```
     /// use std::num::NonZeroU32;
@@ -441,7 +442,7 @@ impl Message {
     }
 }
 
-/// The name of a group as C wants it.
+/// The name of a group as a C string.
 #[cfg(feature = "draft")]
 pub(crate) fn check_group(call: &'static str, group: &str) -> Result<CString> {
     let refused = |why| crate::error::Errno::EINVAL.with_detail(call, format_args!("{group:?}: {why}"));
@@ -543,7 +544,7 @@ impl<const N: usize> PartialEq<&[u8; N]> for Message {
     }
 }
 
-/// Size and head of the content.
+/// The size of the content, and its first 32 bytes.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head = &self[..self.len().min(SHOWN)];

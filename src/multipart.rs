@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 
 use crate::message::Message;
 
-/// A message of several parts, which travel together or not at all; what the guide calls a `zmsg`.
+/// A message of several parts, which arrive together or not at all. The guide calls it a `zmsg`.
 ///
 /// It is made from arrays, slices, `Vec`s and iterators of everything that a [`Message`] is made from, and from one text or
 /// one `&[u8]` as its only part. The parts of a slice, or of a reference to an array or `Vec`, are cloned: a [`Message`] and
@@ -26,8 +26,8 @@ use crate::message::Message;
 /// assert_eq!(copied, [b"header".to_vec(), b"body".to_vec()]);
 /// ```
 ///
-/// It is a slice of its parts, which has `len`, `first` (the address), `last` (the body), `get`, `iter` and their like for
-/// changes:
+/// It dereferences to the slice of its parts, which has `len`, `first` (the address), `last` (the body), `get`, `iter`, and
+/// `last_mut` and others for changes:
 ///
 /// ```
 /// use zmq::Multipart;
@@ -65,15 +65,15 @@ use crate::message::Message;
 #[doc(alias = "zmsg_body_fmt")]
 #[derive(Default)]
 pub struct Multipart {
-    /// Empty messages in the places of parts that were taken off the front, then the parts. A slice of the parts costs
-    /// nothing then, and an envelope that is taken off leaves room for the next one.
+    /// Empty messages in the places of parts that were taken off the front, then the parts. So the parts are one slice, and an
+    /// envelope that is taken off leaves room for the next one.
     list: Vec<Message>,
     /// The place of the first part.
     start: usize,
 }
 
 impl Multipart {
-    /// A message of no parts yet.
+    /// A message without parts.
     ///
     /// ```
     /// let mut message = zmq::Multipart::new();
@@ -121,7 +121,7 @@ impl Multipart {
     #[doc(alias = "zmsg_append")]
     pub fn push_back(&mut self, part: impl Into<Message>) {
         let part = part.into();
-        // A program that uses the parts as a queue does not grow the list.
+        // Removes the empty messages, so that the list does not grow in a program that uses the parts as a queue.
         if self.list.len() == self.list.capacity() && self.start * 2 >= self.list.len() {
             self.list.drain(..self.start);
             self.start = 0;
@@ -158,8 +158,8 @@ impl Multipart {
         if self.is_empty() { None } else { self.list.pop() }
     }
 
-    /// Puts an address and an empty part in front: the envelope that a REQ makes and a ROUTER sends by. For an address
-    /// alone there is [`Multipart::push_front`].
+    /// Puts an address and an empty part in front: the envelope that a REQ makes and a ROUTER sends by.
+    /// [`Multipart::push_front`] puts an address alone in front.
     ///
     /// ```
     /// use zmq::Multipart;
@@ -199,7 +199,7 @@ impl Multipart {
         self.start = 0;
     }
 
-    /// Prints the message to standard error, a line a part, as the guide's `zmsg_dump` does.
+    /// Prints the message to standard error, one line for each part, as the guide's `zmsg_dump` does.
     ///
     /// ```
     /// use zmq::Multipart;
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn pop_envelope_takes_an_empty_part_only() {
+    fn pop_envelope_keeps_a_part_that_is_not_empty() {
         let mut message = Multipart::from(["address", "body"]);
         assert_eq!(message.pop_envelope(), Some("address".into()));
         assert_eq!(message, ["body"]);
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_go_in_and_come_out_at_both_ends() {
+    fn multipart_adds_and_removes_parts_at_both_ends() {
         let mut message = Multipart::new();
         message.push_back("b");
         message.push_back("c");
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_a_slice_whatever_was_taken_off_and_put_in_front() {
+    fn multipart_is_a_slice_after_parts_are_removed_and_added() {
         for taken in 0..4 {
             let mut message = Multipart::from(["a", "b", "c", "d"]);
             let mut expected = vec!["a", "b", "c", "d"];

@@ -14,7 +14,7 @@ use crate::process::{catching, signals_caught};
 use crate::raw::{Owner, PerProcess, RawMessage};
 use crate::thread::{drop_user_value, spawn};
 
-/// A message that keeps `owner` alive and points to what it dereferences to.
+/// A message that keeps `owner` alive and points to its bytes.
 pub(crate) fn message_of<T: AsRef<[u8]> + Send + 'static>(owner: T) -> RawMessage {
     if mem::needs_drop::<T>()
         && let Some(dropper) = dropper()
@@ -24,7 +24,7 @@ pub(crate) fn message_of<T: AsRef<[u8]> + Send + 'static>(owner: T) -> RawMessag
     RawMessage::from_owner(Box::new(DroppedElsewhere(owner)))
 }
 
-/// An owner that a thread of its own drops, soon.
+/// An owner that a thread of this library drops.
 ///
 /// libzmq frees messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor
 /// may do anything, such as use the same socket, so it must not run there.
@@ -52,7 +52,7 @@ impl<T: AsRef<[u8]> + Send + 'static> Owner for DroppedElsewhere<T> {
 /// A value to drop.
 type Dropped = Box<dyn Send>;
 
-/// An owner whose drop takes longer than this no longer holds up the owners behind it.
+/// If the drop of an owner takes longer than this, another thread drops the owners behind it.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The most owners that are dropped at once. If their drops block, the other owners wait.
@@ -61,8 +61,8 @@ const MOST_THREADS: usize = 64;
 /// The queue of owners, and its threads. One thread drops the owners in order. The other is the watcher, which runs no
 /// code of the user's: it starts another thread if the first one has been busy with one owner for `PATIENCE`.
 ///
-/// The watcher is started by the thread that hands over the first owner, and starts the others. So they have that thread's
-/// signal mask, processors and priority. Those of an I/O thread are libzmq's, or set for a context.
+/// The thread that makes the first message with an owner starts the watcher, and the watcher starts the others. So all have
+/// the signal mask, processors and priority of that thread, and not of an I/O thread, for which libzmq or a context sets them.
 struct Dropper {
     has_watcher: AtomicBool,
     queue: Mutex<Queue>,
@@ -80,9 +80,9 @@ struct Queue {
     taken: u64,
     /// The numbers of the owners that are being dropped.
     in_drop: Vec<u64>,
-    /// The threads that drop owners.
+    /// The number of threads that drop owners.
     threads: usize,
-    /// Those of `threads` that wait for an owner.
+    /// The number of `threads` that wait for an owner.
     idle: usize,
     /// Whether the watcher waits for `PATIENCE` to pass.
     is_watched: bool,
@@ -219,8 +219,8 @@ fn wait<'a>(condition: &Condvar, queue: MutexGuard<'a, Queue>, deadline: Deadlin
     }
 }
 
-/// Waits until the owners that were given up so far are dropped, at most until `deadline`; says whether they are. On a
-/// thread that drops owners it does not wait: the owner that is being dropped is one of them.
+/// Waits until the owners that were released so far are dropped, at most until `deadline`, and returns whether they are. On a
+/// thread that drops owners it does not wait: the owner that this thread is dropping is one of them.
 pub(crate) fn owners_are_dropped(deadline: Deadline) -> bool {
     let Some(dropper) = DROPPER.get().filter(|_| !DROPS_OWNERS.get()) else { return true };
     dropper.start_watcher();
@@ -247,9 +247,9 @@ pub(crate) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) {
         work();
         drop(working);
     });
-    // If no thread can be started, `work` is given up: waiting would hold up owners.
+    // If no thread can be started, `work` does not run: on this thread it would hold up owners.
     if started.is_ok() && !DROPS_OWNERS.get() {
-        // Looking for a signal every 20 ms is often enough.
+        // Checking for a signal every 20 ms is often enough.
         const A_MOMENT: Duration = Duration::from_millis(20);
         while done.recv_timeout(A_MOMENT) == Err(RecvTimeoutError::Timeout) && signals_caught() == before {}
     }

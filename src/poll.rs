@@ -164,10 +164,10 @@ impl fmt::Debug for PollItem<'_> {
     }
 }
 
-/// Waits until one of the items is ready, and gives the number of those that are; 0 after `timeout`.
+/// Waits until one of the items is ready, and returns the number of those that are; 0 after `timeout`.
 ///
 /// `None` waits for ever, a zero [`Duration`] not at all. A signal ends the wait only if the program asked for that: see
-/// [`crate::interrupt`]. It asks every socket every time: for many of them there is [`crate::Poller`].
+/// [`crate::interrupt`]. Each call queries every socket. [`crate::Poller`] is faster for many sockets.
 ///
 /// # Errors
 ///
@@ -194,8 +194,8 @@ impl fmt::Debug for PollItem<'_> {
 /// # }
 /// ```
 ///
-/// An item borrows its socket. A type that has sockets, and methods that take `&mut self`, makes the items in the loop: an item
-/// is a copy of four numbers, so this costs nothing. It takes out of the items what was found, and their borrow ends.
+/// An item borrows its socket. A type that has sockets, and methods that take `&mut self`, makes the items in the loop, which
+/// costs nothing: an item is four numbers. After it has read the results from the items, their borrow ends.
 ///
 /// ```
 /// use std::time::Duration;
@@ -272,7 +272,7 @@ pub(crate) fn poll_all(items: &mut [PollItem<'_>], timeout: Option<Duration>, in
     }
     let deadline = Deadline::after(timeout);
     let wake_up = WakeUp::current();
-    // C wants one array, so what ends the wait early goes behind a copy of the items.
+    // `zmq_poll` takes one array, so the item of the wake-up is appended to a copy of the items.
     let mut copied = match wake_up.item() {
         None if !any_socket_repeats(items) => None,
         wake_up => Some(Merged::new(items, wake_up)),
@@ -290,7 +290,7 @@ pub(crate) fn poll_all(items: &mut [PollItem<'_>], timeout: Option<Duration>, in
         let found = match (ready, &mut copied) {
             (Ok(_), Some(copied)) => copied.hand_out(items),
             (Ok(found), None) => found,
-            // The signal may be just what the caller waits for, by the interrupt's own descriptor.
+            // An item of the caller may have the interrupt's own descriptor, which is ready now.
             (Err(Errno::EINTR), Some(copied)) if process::interrupted() => {
                 raw::poll(&mut copied.polled, 0).map_or(0, |_| copied.hand_out(items))
             }
@@ -310,10 +310,10 @@ pub(crate) fn poll_all(items: &mut [PollItem<'_>], timeout: Option<Duration>, in
     }
 }
 
-/// The items that libzmq gets: each socket once, and at the end the item that ends the wait early.
+/// The items that libzmq gets: each socket once, and at the end the item of the wake-up.
 ///
 /// libzmq queries a socket again for each of its items. The second query can take a command that only the first item
-/// waits for. Nothing wakes the wait up then.
+/// waits for. Nothing ends the wait then.
 pub(crate) struct Merged<'a> {
     pub(crate) polled: Vec<PollItem<'a>>,
     /// For each of the caller's items, its place in `polled`.
@@ -344,7 +344,7 @@ impl<'a> Merged<'a> {
         let mut found = 0;
         for (item, place) in items.iter_mut().zip(&self.places) {
             let revents = self.polled[*place].raw_revents();
-            // A descriptor's errors are reported unasked.
+            // A descriptor's errors are reported although no item asks for them.
             item.set_revents(if item.is_socket() { revents & item.raw_events() } else { revents });
             found += usize::from(item.raw_revents() != 0);
         }

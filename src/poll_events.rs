@@ -47,7 +47,7 @@ bit_set! {
 }
 
 impl PollEvents {
-    /// The events of an int, which C has for `ZMQ_EVENTS` and for what functions return.
+    /// The events of an int, the C type of `ZMQ_EVENTS` and of the events that functions return.
     pub(crate) fn from_int(events: c_int) -> PollEvents {
         PollEvents(events as c_short)
     }

@@ -1,7 +1,8 @@
-//! This process: whether it is the one that made a thing, or a forked child that inherited it, and the signals
-//! that it catches, as a flag and as a file descriptor that becomes readable.
+//! This process. `Process` tells the process that made a value from a forked child that inherited it. A caught signal sets a
+//! flag, and makes a file descriptor readable.
 //!
-//! Both are in one number, `process_state`, so that the fast path of a send or receive compares one number only.
+//! `process_state` has both the forks and whether signals are caught, so that the fast path of a send or receive compares one
+//! number only.
 
 use std::ffi::c_int;
 use std::io::{self, Read, Write};
@@ -37,7 +38,7 @@ impl Process {
         Process(process_state() & !CATCHING)
     }
 
-    /// Whether this process is the one that made it.
+    /// Whether this process is the one that made the value.
     #[inline]
     pub(crate) fn is_current(self) -> bool {
         self == Process::current()
@@ -55,7 +56,7 @@ impl Process {
         self.0
     }
 
-    /// With a flag, as a number to be kept in an item of `zmq_poll`. A process leaves the lowest bit free.
+    /// The process and a flag as one number, for an item of `zmq_poll`. A process leaves the lowest bit free.
     pub(crate) fn to_int(self, flag: bool) -> c_int {
         (self.0 | u32::from(flag)) as c_int
     }
@@ -89,8 +90,8 @@ static CAUGHT: AtomicU32 = AtomicU32::new(0);
 /// Set before signals are caught, and never dropped.
 pub(crate) static WAKE_UP: OnceLock<WakeUpPair> = OnceLock::new();
 
-/// The handler writes to one end, and blocked calls wait for the other. Neither end blocks, and neither is lent: safe code
-/// could make it blocking, and a signal handler or a wait would not end.
+/// The signal handler writes to one end, and calls that wait poll the other. Both ends are non-blocking. Neither is lent: safe
+/// code could make it blocking, and then a signal handler or a wait would not end.
 pub(crate) struct WakeUpPair {
     pub(crate) write_end: UnixStream,
     pub(crate) read_end: UnixStream,
@@ -130,7 +131,7 @@ pub(crate) fn uninterrupted<R>(mut call: impl FnMut() -> Result<R, Errno>) -> Re
     }
 }
 
-/// The count of caught signals. It tells a signal that came since an earlier look from one that was not cleared.
+/// The count of caught signals. It grows with each signal, also if an earlier one was not cleared.
 pub(crate) fn signals_caught() -> u32 {
     CAUGHT.load(Ordering::SeqCst)
 }

@@ -1,4 +1,4 @@
-//! The names that methods have in C and in rust-zmq, if other names take their place here.
+//! The names that methods have in C and in rust-zmq, if they have other names here.
 //!
 //! A call does not compile, and the error names the method to call. The compiler suggests no method of another crate by an alias
 //! or by a similar name. It suggests types and functions by their aliases. All names here are hidden from the documentation.
@@ -8,24 +8,24 @@ use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::socket::Socket;
 
-/// The type of `ZMQ_SNDMORE`. An argument too many is reported with its type, so the type's name is the cure.
+/// The type of `ZMQ_SNDMORE`. The compiler reports a superfluous argument with its type, so the type's name says what to call.
 #[derive(Debug, Clone, Copy)]
 pub struct CallSendMoreInstead;
 
-/// The type of `ZMQ_DONTWAIT`: `socket.now().recv_msg()`.
+/// The type of `ZMQ_DONTWAIT`, which `socket.now().recv_msg()` replaces.
 #[derive(Debug, Clone, Copy)]
 pub struct CallNowFirst;
 
 /// rust-zmq's name of `ZMQ_SNDMORE`.
 pub const SNDMORE: CallSendMoreInstead = CallSendMoreInstead;
-/// A part that others follow is sent by `send_more`.
+/// C's name. `Socket::send_more` sends a part that others follow.
 pub const ZMQ_SNDMORE: CallSendMoreInstead = CallSendMoreInstead;
 /// rust-zmq's name of `ZMQ_DONTWAIT`.
 pub const DONTWAIT: CallNowFirst = CallNowFirst;
-/// A call that does not wait is one on `Socket::now()`.
+/// C's name. A method of `Socket::now()` does not wait.
 pub const ZMQ_DONTWAIT: CallNowFirst = CallNowFirst;
 
-/// Declares methods that cannot be called. A row is: the trait that no type implements, its message and label; then the methods.
+/// Declares methods that cannot be called. A row has the trait that no type implements, its message and label, and the methods.
 macro_rules! slips {
     ($(
         $slip:ident: $message:literal, $label:literal {

@@ -48,8 +48,8 @@
 //!
 //! ## A SUB that is not used does not subscribe again
 //!
-//! The publisher comes back, and the connection is made again. A SUB or XSUB misses what is published before the
-//! program uses it. So does a DISH with its groups.
+//! The publisher comes back, and the connection is made again. A SUB or XSUB misses the messages that are published before
+//! the program uses the socket. So does a DISH with its groups.
 //!
 //! - Why: the socket itself subscribes again.
 //! - Do: poll the socket, or wait in [`Socket::recv_msg`]: both use it. In an event loop of your own, wait for
@@ -101,8 +101,8 @@
 //! The peer of a PAIR or CHANNEL sends as many messages as the receive mark of the other end, leaves and comes back. The
 //! new connection is made, and gets nothing that the other end sends.
 //!
-//! - Why: a connection at its receive mark is not read, so that its end is not seen. The new connection waits for it.
-//! - Do: receive what comes, also if the program needs none of it. If the peer never sends, use PUSH and PULL. A libzmq
+//! - Why: a connection at its receive mark is not read, so libzmq does not notice its end. The new connection waits for it.
+//! - Do: receive the messages, also if the program needs none of them. If the peer never sends, use PUSH and PULL. A libzmq
 //!   without the patch 0090 ignores the new connection for good.
 //!
 //! ## Heartbeats are answered by a program that hangs
@@ -127,7 +127,7 @@
 //!
 //! A SUB that has connected misses the first messages: the slow joiner.
 //!
-//! - Why: the PUB filters, and drops what no subscription that has arrived matches.
+//! - Why: the PUB filters, and drops messages that match no subscription that has arrived.
 //! - Do: [`Socket::wait_for_topics`] and [`Socket::wait_for_subscribers`] wait for subscriptions. A connection alone is
 //!   not enough.
 //!
@@ -198,13 +198,13 @@
 //!
 //! ## Behind forwarders with ZMQ_XPUB_VERBOSE no end of a subscription arrives
 //!
-//! Two subscribers of a forwarder had one topic, and end it. The publisher behind the forwarder goes on sending it.
+//! Two subscribers of a forwarder have one topic, and unsubscribe. The publisher behind the forwarder goes on sending it.
 //!
-//! - Why: with [`Socket::set_xpub_verbose`] an XPUB passes on each repeated subscription and only the last end. The
-//!   XSUB of the forwarder counts both, and sends the end when its count is zero.
+//! - Why: with [`Socket::set_xpub_verbose`] an XPUB passes on each repeated subscription and only the last unsubscription.
+//!   The XSUB of the forwarder counts both, and sends the unsubscription when its count is zero.
 //! - Do: leave the option off in forwarders. [`Socket::set_xpub_verboser`] serves in a single forwarder, and not in a
-//!   chain. With `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE` (draft) each end arrives, and the first one ends the topic for all
-//!   subscribers of the forwarder.
+//!   chain. With `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE` (draft) each unsubscription arrives, and the first one ends the topic for
+//!   all subscribers of the forwarder.
 //!
 //! ## A STREAM cannot close the connection of a client that does not read
 //!
@@ -237,7 +237,7 @@
 //! The second [`Socket::bind`] to an `ipc://` path succeeds. The first socket keeps its connections and gets no new
 //! ones.
 //!
-//! - Why: libzmq removes the file of the path, which may be left of a process that has ended.
+//! - Why: libzmq removes the file of the path, which a process that has ended may have left.
 //! - Do: bind by [`Socket::bind_unused`], which fails with `EADDRINUSE` if a socket listens at the path.
 //!
 //! # Security
@@ -276,7 +276,7 @@
 //! on `POLLIN` never sees the end. For the end of a stream socket both are set.
 //!
 //! - Why: the system reports `POLLHUP`, which ZeroMQ does not have.
-//! - Do: read on either.
+//! - Do: read if either is set.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,4 +1,4 @@
-//! The threads that this library starts, and the panics of code that they run for users.
+//! The threads that this library starts, and the panics of users' code that it runs.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +16,8 @@ pub(crate) fn spawn<R: Send + 'static>(name: &str, body: impl FnOnce() -> R + Se
     started.map_err(|error| Errno::from_io(&error, Errno::EAGAIN).for_call("pthread_create"))
 }
 
-/// Drops the payload of a panic. It is the user's: its drop may panic, and the drop of that second payload too, which is
-/// therefore leaked.
+/// Drops the payload of a panic. Users' code made it, and its drop may panic too. The payload of that second panic is leaked,
+/// because its drop may also panic.
 pub(crate) fn drop_payload(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);

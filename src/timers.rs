@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::{Errno, Error, Result};
 use crate::raw::RawTimers;
 
-/// The longest interval in milliseconds, which libzmq can count in a C long everywhere.
+/// The longest interval in milliseconds. It fits into a C long on every system.
 const LONGEST: u128 = i32::MAX as u128;
 
 /// The id of a timer in a [`Timers`].
@@ -18,11 +18,11 @@ pub struct TimerId(c_int);
 
 type Handler<'a> = Box<dyn FnMut(&mut Timers<'a>, TimerId) + 'a>;
 
-/// Repeating timers of libzmq, for the completeness of `zmq.h`: a loop waits no longer than [`Timers::timeout`] says, and then
-/// calls [`Timers::execute`]. `zmq_patterns::Reactor` is a loop that has timers.
+/// Repeating timers of libzmq, for the completeness of `zmq.h`: a loop waits for [`Timers::timeout`] at most, and then calls
+/// [`Timers::execute`]. `zmq_patterns::Reactor` is a loop that has timers.
 ///
-/// A handler gets the [`Timers`] and may add, cancel and reset timers, its own too. In C it may not, because libzmq
-/// calls it while it walks its list. This library calls the handlers after that.
+/// A handler gets the [`Timers`] and may add, cancel and reset timers, its own too. In C it must not, because libzmq
+/// calls it while it iterates over its list. This library calls the handlers afterwards.
 ///
 /// ```
 /// use std::cell::Cell;
@@ -59,7 +59,7 @@ pub struct Timers<'a> {
 }
 
 impl<'a> Timers<'a> {
-    /// No timers yet.
+    /// An empty set of timers.
     ///
     /// # Errors
     ///
@@ -192,7 +192,7 @@ impl<'a> Timers<'a> {
     pub fn execute(&mut self) -> Result<usize> {
         self.raw.execute(&mut self.due).map_err(|errno| errno.for_call("zmq_timers_execute"))?;
         let mut executed = 0;
-        // A handler may call this function in turn.
+        // A handler may call this function too.
         while let Some(timer) = self.due.pop_front() {
             let Some(mut handler) = self.handlers.get_mut(&timer).and_then(Option::take) else { continue };
             let outcome = catch_unwind(AssertUnwindSafe(|| handler(self, TimerId(timer))));

@@ -1,4 +1,4 @@
-//! What the linked libzmq is and can do.
+//! The version and the capabilities of the linked libzmq, and the texts of error numbers.
 
 use std::ffi::CString;
 
@@ -21,7 +21,7 @@ pub fn version() -> (u32, u32, u32) {
 }
 
 /// Whether the linked libzmq has a capability: `ipc`, `curve`, `gssapi`, `pgm`, `tipc`, `norm`, `vmci`, `draft`, `WS`,
-/// `WSS`. Names are case-sensitive; one that libzmq does not know is not there.
+/// `WSS`. Names are case-sensitive. `false` for a name that libzmq does not know.
 ///
 /// ```
 /// assert!(zmq::has("ipc"));
@@ -33,7 +33,7 @@ pub fn has(capability: &str) -> bool {
     CString::new(capability).is_ok_and(|capability| raw::has(&capability))
 }
 
-/// What an error number means, in words.
+/// The text of an error number.
 ///
 /// ```
 /// assert_eq!(zmq::strerror(zmq::Errno::ETERM), "Context was terminated");

@@ -23,7 +23,7 @@ impl WakeUp {
     }
 
     /// Makes the descriptor unreadable again if the interrupt was cleared meanwhile: otherwise the next wait would end at
-    /// once. To be called after every wait.
+    /// once. Must be called after every wait.
     pub(crate) fn reset(&self) {
         if self.0.is_some() {
             process::reset_wake_up();

@@ -32,8 +32,8 @@ impl Waker {
         Waker::pair().map_err(|error| Errno::from_io(&error, Errno::EMFILE).for_call(call))
     }
 
-    /// A descriptor that is readable while the waker's own is, to lend to users. Safe code could make that one blocking, or
-    /// read from it, and a wait would not end.
+    /// A descriptor that is readable while the waker's own is, to lend to users. Safe code could make the waker's own
+    /// descriptor blocking, or read from it, and then a wait would not end.
     pub(crate) fn relay(&self) -> io::Result<OwnedFd> {
         relay_fd(self.as_fd())
     }
@@ -49,7 +49,7 @@ impl Waker {
         PollItem::of_fd(self.as_fd(), PollEvents::POLLIN.into())
     }
 
-    /// Makes the descriptor unreadable. To be called before the thread looks for its work, so that no wake-up is lost.
+    /// Makes the descriptor unreadable. Must be called before the thread checks for work, so that no wake-up is lost.
     pub(crate) fn reset(&self) {
         let mut bytes = [0; 64];
         while matches!((&self.read_end).read(&mut bytes), Ok(read) if read == bytes.len()) {}

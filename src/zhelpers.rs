@@ -39,7 +39,7 @@ pub fn s_recv<T: CanRecv>(socket: &Socket<'_, T>) -> Result<String> {
     Ok(String::from_utf8_lossy(&socket.recv_msg()?).into_owned())
 }
 
-/// Sends a text as one frame, without a NUL, and gives its length in bytes.
+/// Sends a text as one frame, without a NUL, and returns its length in bytes.
 ///
 /// # Errors
 ///
@@ -62,7 +62,7 @@ pub fn s_send<T: CanSend>(socket: &Socket<'_, T>, text: &str) -> Result<usize, S
     socket.send(text).map(|()| text.len())
 }
 
-/// Sends a text as one frame of a message of which more follow, and gives its length in bytes.
+/// Sends a text as a frame that other frames of the message follow, and returns its length in bytes.
 ///
 /// # Errors
 ///
@@ -86,8 +86,8 @@ pub fn s_sendmore<T: CanSend + CanMultipart>(socket: &Socket<'_, T>, text: &str)
     socket.send_more(text).map(|()| text.len())
 }
 
-/// Receives a whole multipart message and prints it: a line of 40 dashes, then a line a frame as [`format_frame`] makes
-/// it.
+/// Receives a whole multipart message and prints it: a line of 40 dashes, then one line for each frame, as [`format_frame`]
+/// makes it.
 ///
 /// # Errors
 ///
@@ -113,7 +113,7 @@ pub fn s_dump<T: CanRecv + CanMultipart>(socket: &Socket<'_, T>) -> Result<()> {
     Ok(())
 }
 
-/// Gives the socket a random printable routing id of the form `0A1B-2C3D`, and gives it back. Counts for the next
+/// Sets a random printable routing id of the form `0A1B-2C3D`, and returns it. It takes effect at the next
 /// [`Socket::connect`] or [`Socket::bind`].
 ///
 /// # Errors
@@ -200,10 +200,10 @@ pub fn randof(limit: u32) -> u32 {
     assert!(limit != 0, "randof: there is no number below 0");
     if STATE.load(Ordering::Relaxed) == 0 {
         let seed = s_clock().unsigned_abs().rotate_left(32) ^ u64::from(std::process::id()) | 1;
-        // If two threads come at once, the second uses the seed of the first.
+        // If two threads set the seed at once, the second uses the seed of the first.
         let _ = STATE.compare_exchange(0, seed, Ordering::Relaxed, Ordering::Relaxed);
     }
-    // SplitMix64: every step of the state gives a number of its own, so threads need no lock.
+    // SplitMix64: every step of the state gives another number, so threads need no lock.
     const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut z = STATE.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn random_numbers_stay_below_their_limit_and_reach_it() {
+    fn randof_returns_every_number_below_its_limit() {
         let mut seen = [false; 6];
         for _ in 0..10_000 {
             seen[randof(6) as usize] = true;
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_counts_milliseconds() {
+    fn s_clock_counts_milliseconds() {
         let before = s_clock();
         s_sleep(20);
         assert!(s_clock() - before >= 19);
