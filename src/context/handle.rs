@@ -1,4 +1,4 @@
-//! The handle of a context, which threads share, and what is left of it once the context ends.
+//! The handle of a context, which threads share, and the values of its options, which outlast it.
 
 use std::array;
 use std::ffi::{c_int, c_void};
@@ -11,8 +11,8 @@ use crate::lock::lock;
 use crate::process::Process;
 use crate::raw::{RawContext, RawSocket};
 
-/// The lock is held for every call except `zmq_ctx_term`. A forked child does not take it: a thread that exists only in the
-/// parent may hold it.
+/// A context's handle. Its lock is held for every call except `zmq_ctx_term`. A forked child does not take the lock: a thread
+/// that exists only in the parent may hold it.
 pub(crate) struct Handle {
     /// `None` once [`Handle::end`] was called.
     context: Mutex<Option<RawContext>>,
@@ -72,8 +72,8 @@ impl Handle {
         Ok(())
     }
 
-    /// The option's value. If the context has ended: its last value. In a forked child: the last value that this library has read
-    /// or set. A failure cannot be told from a value of -1, so the caller asks for known options only.
+    /// The option's value. After the end of the context it is the last value, and in a forked child the last value that this
+    /// library has read or set. A failure is -1 too, so the caller must ask for known options only.
     pub(crate) fn get(&self, option: c_int) -> c_int {
         let Some(last) = usize::try_from(option).ok().and_then(|option| self.values.get(option)) else { return -1 };
         let Ok(value) = self.running(|context| Ok(context.get(option))) else { return last.load(Ordering::Relaxed) };

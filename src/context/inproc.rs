@@ -144,8 +144,8 @@ impl Inner {
         Ok(single_part_only)
     }
 
-    /// Disconnects a socket from an inproc name with `disconnect`, which also clears away the socket's end of the
-    /// connections: the name must not be bound before that.
+    /// Disconnects a socket from an inproc name with `disconnect`, which also removes the socket's end of the connections: the
+    /// name must not be bound before that.
     pub(crate) fn inproc_disconnect<E>(
         &self,
         connections: Vec<InprocConnection>,
@@ -174,7 +174,7 @@ impl Inner {
         inproc.forget_expired();
         for name in &bound {
             inproc.bound.remove(name);
-            // libzmq's reaper frees names some time after the close: without this, binding one again could fail.
+            // libzmq's reaper frees names some time after the close. Without this call, the next bind of a name could fail.
             end_endpoint(&socket, name);
         }
         let waiting: Vec<_> = connected.into_iter().filter(|connection| inproc.is_waiting(connection)).collect();

@@ -1,4 +1,4 @@
-//! The context: what owns the I/O threads and holds the sockets together.
+//! The context, which owns the I/O threads and in which sockets are opened.
 
 mod handle;
 mod inproc;
@@ -39,13 +39,13 @@ use open_sockets::Cause;
 /// [`std::process::exit`] drops no handle, and neither does a return from `main` if the context is in a `static`: messages
 /// that were sent and have not left are lost. Call [`Context::terminate`] first.
 ///
-/// A process made by `fork` cannot use what it inherits: there every call on an inherited socket fails with `ENOTSOCK`,
-/// and dropping it leaves the parent's alone. A new context works in the child. [`Context::terminate`] and the owners of
-/// messages ([`crate::Message::from_owner`]) need threads of [`std::thread`]. If the child was forked while another thread
+/// A forked child cannot use an inherited context or its sockets: every call on an inherited socket fails with `ENOTSOCK`,
+/// and the drop of one does not change the parent's. A new context works in the child. [`Context::terminate`] and the owners
+/// of messages ([`crate::Message::from_owner`]) need threads of [`std::thread`]. If the child was forked while another thread
 /// of the parent started or ended, they wait for ever. The options of an inherited context can be read, except
-/// `thread_name_prefix_text` (draft). Setting one fails with `EINVAL`. A [`crate::Message`] that another thread of the parent
-/// clones, or reads a property of, at the moment of the fork stays locked in the child: there its `clone`, `more` and `gets`
-/// wait for ever.
+/// `thread_name_prefix_text` (draft). Setting one fails with `EINVAL`. If another thread of the parent clones a
+/// [`crate::Message`], or reads a property of it, at the moment of the fork, the message stays locked in the child: its
+/// `clone`, `more` and `gets` wait for ever.
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {
@@ -77,8 +77,8 @@ pub(crate) struct Inner {
 }
 
 impl Context {
-    /// Makes a context with the default options. Its threads start with its first socket. Options that count for the threads
-    /// or the sockets, such as [`Context::set_io_threads`], must be set before.
+    /// Makes a context with the default options. Its threads start with its first socket. Options that affect the threads or
+    /// the sockets, such as [`Context::set_io_threads`], must be set before.
     ///
     /// # Errors
     ///
@@ -134,12 +134,12 @@ impl Context {
     /// Sets whether calls that wait on sockets opened from now on fail with `EINTR` after any signal handler has run on their
     /// thread. By default they go on with the time that is left.
     ///
-    /// This is for a program whose own handler sets a flag that its loop looks at. It makes no difference whether the handler
-    /// was installed with `SA_RESTART`. A send that fails so gives its message back. A wait for several sockets
-    /// ([`crate::poll()`], [`crate::Poller`]) fails if one of them was opened so, and so do a proxy and the calls of
+    /// This is for a program whose own handler sets a flag that its loop checks. It makes no difference whether the handler
+    /// was installed with `SA_RESTART`. A send that fails with `EINTR` gives its message back. A wait for several sockets
+    /// ([`crate::poll()`], [`crate::Poller`]) also fails if one of them is such a socket, and so do a proxy and the calls of
     /// such a socket's [`crate::monitor::Monitor`].
     ///
-    /// A handler that runs between the look at the flag and the wait does not end the wait, as in C.
+    /// A handler that runs between the check of the flag and the wait does not end the wait, as in C.
     /// [`crate::interrupt::catch_signals`] has no such gap.
     ///
     /// ```
@@ -174,12 +174,12 @@ impl Context {
         self.inner.interruptible.store(interruptible, Ordering::Relaxed);
     }
 
-    /// Makes every call on this context's sockets fail with `ETERM`, now and from now on, and wakes those that wait.
-    /// Does not wait itself; the sockets still have to be dropped. [`crate::Socket::set_linger`] can still be set, except
-    /// over a libzmq without the patches for safety.
+    /// Makes every call on this context's sockets fail with `ETERM` from now on, also calls that wait already. It does not
+    /// wait itself. The sockets must still be dropped. [`crate::Socket::set_linger`] still works, except with a libzmq without
+    /// the patches for safety.
     ///
-    /// A send that finds room looks for the shutdown about once in a millisecond. A receive that finds a message looks for it
-    /// with each hundredth message. Until then both succeed.
+    /// A send that finds room checks for the shutdown about once in a millisecond. A receive that finds a message checks for
+    /// it with each hundredth message. Until then both succeed.
     ///
     /// # Errors
     ///
@@ -206,8 +206,8 @@ impl Context {
     /// dropped sockets are sent or their linger periods are over. Other handles of the context do not count, so that a
     /// context in a `static` can be ended too.
     ///
-    /// From its start every call on the context and its sockets answers `ETERM`, as after [`Context::shutdown`]. Options of
-    /// the context can still be read, except `thread_name_prefix_text` (draft). After `Ok` no socket is open, and every
+    /// From its start every call on the context and its sockets fails with `ETERM`, as after [`Context::shutdown`]. Options
+    /// of the context can still be read, except `thread_name_prefix_text` (draft). After `Ok` no socket is open, and every
     /// owner of a message's memory ([`crate::Message::from_owner`]) that was handed over to the context is dropped, except
     /// if an owner's own destructor calls this. Later calls return `Ok`.
     ///
@@ -215,11 +215,11 @@ impl Context {
     ///
     /// `EAGAIN` if that takes longer. The error's text names the sockets that are still open, the places in the program
     /// that opened them, and their endpoints; [`Context::open_sockets`] lists them. The context then goes on ending in
-    /// the background. A socket that is dropped
-    /// from then on gives up its unsent messages, and dropping handles returns at once. Messages of sockets that were
-    /// dropped before are still sent, if their linger periods allow it and the process lives. If the system refuses a
-    /// thread, the context is shut down, and a later call ends it. Over a libzmq without the patches for safety, a socket
-    /// that has answered `ETERM` keeps its linger period, in the background. Nothing is ever printed.
+    /// the background. A socket that is dropped from then on gives up its unsent messages, and dropping handles returns at
+    /// once. Messages of sockets that were dropped before are still sent, if their linger periods allow it and the process
+    /// lives. If the system refuses a thread, the context is shut down, and a later call ends it. With a libzmq without the
+    /// patches for safety, a socket keeps its linger period, in the background, if a call on it has failed with `ETERM`.
+    /// The method prints nothing.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -243,11 +243,11 @@ impl Context {
     #[doc(alias = "zmq_ctx_destroy")]
     pub fn terminate(&self, timeout: Duration) -> Result<()> {
         let deadline = Deadline::after(timeout);
-        // In a forked child there is nothing to end.
+        // A forked child has no context to end.
         if !self.inner.in_own_process() {
             return Ok(());
         }
-        // It only fails on a handle that is no context.
+        // `zmq_ctx_shutdown` fails only for a handle that is no context.
         let _ = self.inner.shutdown();
         let open_sockets = &self.inner.open_sockets;
         if let Some(end) = self.inner.end()
@@ -265,7 +265,7 @@ impl Context {
         Ok(())
     }
 
-    /// The C handle, for code that is half C. It stays this library's to end. Null once [`Context::terminate`] was called.
+    /// The C handle, for code that is half C. Only this library may end it. Null once [`Context::terminate`] was called.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -305,7 +305,8 @@ impl Context {
 ///
 /// # Panics
 ///
-/// If [`Context::new`] fails, with the text of its error. A program that can run out of file descriptors must call that.
+/// If [`Context::new`] fails, with the text of its error. A program that can run out of file descriptors must call
+/// [`Context::new`] itself.
 ///
 /// ```
 /// use zmq::Context;
@@ -418,7 +419,8 @@ impl Inner {
     }
 
     fn shutdown(&self) -> Result<()> {
-        // The lock keeps connections out: after `end` a connection could not open a stand-in.
+        // The lock is held until the shutdown. A connect between `end` and the shutdown could open another stand-in, which
+        // would keep the context from ending.
         let mut inproc = lock(&self.inproc);
         inproc.end();
         self.open_sockets.begin_shutdown();

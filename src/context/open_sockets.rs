@@ -42,7 +42,7 @@ pub struct OpenSocket {
     connected: BTreeSet<Box<str>>,
 }
 
-/// How a socket has an endpoint.
+/// Whether a socket is bound or connected to an endpoint.
 #[derive(Clone, Copy)]
 pub(crate) enum EndpointRole {
     Bound,
@@ -60,12 +60,12 @@ impl OpenSocket {
         self.opened_at
     }
 
-    /// The endpoints that it is bound to, as [`crate::Socket::bind`] gave them back.
+    /// The endpoints that it is bound to, as [`crate::Socket::bind`] returned them.
     pub fn bound(&self) -> impl ExactSizeIterator<Item = &str> {
         self.bound.iter().map(|endpoint| &**endpoint)
     }
 
-    /// The endpoints that it was told to connect to.
+    /// The endpoints that it connects to, as they were given to [`crate::Socket::connect`].
     pub fn connected(&self) -> impl ExactSizeIterator<Item = &str> {
         self.connected.iter().map(|endpoint| &**endpoint)
     }
@@ -84,7 +84,7 @@ impl fmt::Display for OpenSocket {
 }
 
 impl OpenSockets {
-    /// Adds a socket, and gives its number.
+    /// Adds a socket, and returns its number.
     pub(crate) fn add(&self, kind: Kind, opened_at: &'static Location<'static>) -> u64 {
         let mut state = lock(&self.state);
         let number = state.next;
@@ -109,7 +109,8 @@ impl OpenSockets {
         }
     }
 
-    /// To libzmq, unbinding and disconnecting are the same call, which ends all that has that text.
+    /// Removes an endpoint from both sets: unbinding and disconnecting are the same call in libzmq, which ends all endpoints
+    /// with that text.
     pub(crate) fn remove_endpoint(&self, number: u64, endpoint: &str) {
         if let Some(socket) = lock(&self.state).sockets.get_mut(&number) {
             socket.bound.remove(endpoint);
@@ -139,7 +140,7 @@ impl OpenSockets {
         self.shut_down.load(Ordering::SeqCst)
     }
 
-    /// Whether messages that are unsent when a socket is dropped are given up.
+    /// Whether a socket that is dropped gives up its unsent messages.
     pub(crate) fn is_given_up(&self) -> bool {
         self.given_up.load(Ordering::Relaxed)
     }
@@ -152,7 +153,7 @@ impl OpenSockets {
         lock(&self.state).sockets.values().cloned().collect()
     }
 
-    /// Waits until the context has ended, at most until `deadline`; says whether it has.
+    /// Waits until the context has ended, at most until `deadline`, and returns whether it has.
     pub(super) fn wait_for_end(&self, deadline: Deadline) -> bool {
         let state = lock(&self.state);
         let going_on = |state: &mut OpenList| !state.ended;
@@ -165,7 +166,8 @@ impl OpenSockets {
         state.ended
     }
 
-    /// The error of a context that has not ended within `timeout`. From then on unsent messages are given up.
+    /// The error of a context that has not ended within `timeout`. Sockets that are dropped after this call give up their
+    /// unsent messages.
     pub(super) fn give_up(&self, timeout: Duration, cause: Cause) -> Error {
         self.given_up.store(true, Ordering::Relaxed);
         let reason = Reason { cause, sockets: self.sockets() };

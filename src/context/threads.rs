@@ -26,8 +26,8 @@ impl Threads {
         Threads { policy: UNSET, priority: UNSET, cpus: BTreeSet::new() }
     }
 
-    /// Checks that the system permits `count` threads with these options. What the setters found may have changed: the process
-    /// may have given up a privilege.
+    /// Checks that the system permits `count` threads with these options. The setters have checked the options too, but the
+    /// process may have given up a privilege since.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ fn check_count(count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Tries a setting of threads in a thread of its own, which it changes.
+/// Tries a setting in a new thread, because the setting changes its thread.
 pub(crate) fn probe(setting: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<(), Errno> {
     match spawn("zmq-probe", setting) {
         Ok(thread) => thread
