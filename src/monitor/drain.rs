@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::raw::{Format, RawMessage};
 use crate::waker::Waker;
 
-/// The queue between the thread, which fills it, and the monitor.
+/// The queue that the thread fills and the monitor reads.
 #[derive(Debug)]
 pub(super) struct NoticeQueue {
     state: Mutex<NoticeQueueState>,
@@ -152,7 +152,7 @@ impl NoticeQueue {
         }
     }
 
-    /// Ends the queue. What is put into it later is dropped.
+    /// Ends the queue. Events that are put into it later are dropped.
     pub(super) fn end(&self) {
         let mut state = self.lock();
         if !state.is_ready() {
@@ -163,7 +163,7 @@ impl NoticeQueue {
     }
 }
 
-/// Receives events until the monitor stops, and then ends the thread: nothing has to wake it.
+/// Receives events until the monitor stops. libzmq reports the stop as an event, so the thread needs no waker.
 pub(super) fn drain(reader: &MonitorReader, format: Format, queue: &NoticeQueue) {
     let mut decoder = EventDecoder { reader, part: RawMessage::new(), values: Vec::new() };
     // A receive fails once the context has ended.

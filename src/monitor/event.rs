@@ -142,8 +142,8 @@ pub enum Event {
     /// The handshake ended before it was done: the connection was lost, time was up, or there is no ZAP handler
     /// ([`Errno::EFAULT`]).
     ///
-    /// A CURVE client with a wrong key of its server reports this too, and cannot be told from one whose peer left: the
-    /// server closes the connection without an answer. The server's monitor reports
+    /// The monitor of a CURVE client with a wrong key of its server reports this too, as if the peer had left: the server
+    /// closes the connection without an answer. The server's monitor reports
     /// [`HandshakeFailedProtocol`](Event::HandshakeFailedProtocol) with [`ProtocolError::ZMTP_CRYPTOGRAPHIC`].
     #[doc(alias = "ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL")]
     HandshakeFailedNoDetail {
@@ -443,11 +443,11 @@ impl Notice {
         &self.event
     }
 
-    /// The endpoint: where the socket is bound, for connections that came in; what it connects to, for others. Empty at
-    /// the end.
+    /// The endpoint that the socket is bound to, for accepted connections, or that it connects to, for others. Empty for
+    /// [`Event::MonitorStopped`].
     ///
     /// An `ipc://` path that is not UTF-8 is shown with replacement characters. In the second format this is the remote
-    /// endpoint, if there is one, or else the local one.
+    /// endpoint, or the local one if the remote one is empty.
     pub fn endpoint(&self) -> Cow<'_, str> {
         match &self.endpoints {
             Endpoints::None => Cow::Borrowed(""),
@@ -457,8 +457,7 @@ impl Notice {
         }
     }
 
-    /// This side's endpoint, empty if there is none, such as before a connection is made. In the second format only:
-    /// `None` in the first.
+    /// The endpoint of this side, empty if there is none, such as before a connection is made. `None` in the first format.
     #[cfg(feature = "draft")]
     pub fn local(&self) -> Option<Cow<'_, str>> {
         match &self.endpoints {
@@ -467,8 +466,7 @@ impl Notice {
         }
     }
 
-    /// The other side's endpoint, empty if there is none, such as for a listener. In the second format only: `None`
-    /// in the first.
+    /// The endpoint of the peer's side, empty if there is none, such as for a listener. `None` in the first format.
     #[cfg(feature = "draft")]
     pub fn remote(&self) -> Option<Cow<'_, str>> {
         match &self.endpoints {

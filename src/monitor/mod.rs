@@ -122,13 +122,13 @@ pub enum Version {
 }
 
 impl Options {
-    /// How many events are kept for the reader: 10,000 unless set. If more come, the oldest are dropped, and
+    /// Sets the number of events that are kept for the reader: 10,000 unless set. If more come, the oldest are dropped, and
     /// [`Monitor::lost`] counts them. A kept event takes some 200 bytes. The end is always reported.
     pub fn set_capacity(self, capacity: usize) -> Options {
         Options { capacity, ..self }
     }
 
-    /// The format in which libzmq reports events.
+    /// Sets the format in which libzmq reports events.
     ///
     /// ```
     /// use zmq::monitor::{Event, Options, Version};
@@ -181,8 +181,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// Monitors this socket: the [`Monitor`] gets its events from now on. Begin before binding and connecting to miss
     /// none.
     ///
-    /// A socket has one monitor at a time: another may begin once this one is dropped or stopped. It uses two of the
-    /// context's `ZMQ_MAX_SOCKETS`, a thread, and a few descriptors.
+    /// A socket has one monitor at a time. The next one can begin once this one is dropped or stopped. A monitor uses two of
+    /// the context's `ZMQ_MAX_SOCKETS`, a thread, and a few descriptors.
     ///
     /// # Errors
     ///
@@ -209,9 +209,9 @@ impl<T: SocketType> Socket<'_, T> {
         start(self.core(), &options.into())
     }
 
-    /// Asks how full this socket's queues are: a monitor in the second format that reports [`Events::PIPES_STATS`] gets
-    /// an [`Event::PipesStats`] for each connection, once the socket is next used. Returns whether the socket has any
-    /// connection.
+    /// Requests the number of messages in this socket's queues: a monitor in the second format that reports
+    /// [`Events::PIPES_STATS`] gets an [`Event::PipesStats`] for each connection, once the socket is next used. Returns
+    /// whether the socket has any connection.
     ///
     /// # Errors
     ///
@@ -314,8 +314,9 @@ fn unique_name() -> CString {
 
 /// The events of a socket, from [`Socket::monitor`]; dropping it ends the monitoring.
 ///
-/// Any thread may read it while another uses the socket, and several threads may: each notice goes to one of them. To wait for
-/// sockets too, poll the monitor's descriptor: it is readable while a notice can be received, and once the monitoring has ended.
+/// Any thread may read it while another uses the socket. Several threads may read it: each notice goes to one of them. To wait
+/// for sockets too, poll the monitor's descriptor. It is readable while a notice can be received, and once the monitoring has
+/// ended.
 ///
 /// ```
 /// use std::os::fd::AsFd;
@@ -345,7 +346,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Receives a notice, and waits for it. Once the monitoring has ended and all others are received, every call returns
+    /// Receives a notice, and waits for it. Once the monitoring has ended and all notices are received, every call returns
     /// [`Event::MonitorStopped`].
     ///
     /// A socket that is dropped reports its last events, such as [`Event::Closed`] and [`Event::Disconnected`]. Its
@@ -385,7 +386,7 @@ impl Monitor {
         self.recv_until(Deadline::after(timeout))
     }
 
-    /// How many notices were dropped because they were not received in time: see [`Options::set_capacity`].
+    /// The number of notices that were dropped because they were not received in time: see [`Options::set_capacity`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -427,7 +428,7 @@ impl Monitor {
     /// ```
     #[doc(alias = "zmq_socket_monitor")]
     pub fn stop(&self) {
-        // libzmq's own end comes with the last connection of a socket that is closed.
+        // The socket is closed, and libzmq reports the end only with its last connection.
         if !self.handle.stop() {
             self.queue.end();
         }

@@ -30,8 +30,8 @@ impl MonitorReader {
         pair.set_int(zmq_sys::ZMQ_RCVHWM, 0)?;
         pair.set_int(zmq_sys::ZMQ_LINGER, 0)?;
         let reader = MonitorReader { handle: socket.start_monitor(name, events, format)?, pair };
-        // The drop of the reader stops the monitor. It does not wait: a connect to a bound name fails only after the end of
-        // the context, and libzmq's own sends to the PAIR fail then too.
+        // If the connect fails, the drop of the reader stops the monitor, and does not wait: a connect to a bound name fails
+        // only after the end of the context, and libzmq's own sends to the PAIR fail then too.
         uninterrupted(|| reader.pair.op_lock().connect(name))?;
         Ok(reader)
     }

@@ -60,7 +60,7 @@ impl Monitor {
         })
     }
 
-    /// How many connections have been made since the monitoring began, as [`Monitor::wait_for_connections`] counts them.
+    /// The number of connections since the monitoring began, as [`Monitor::wait_for_connections`] counts them.
     pub fn connections(&self) -> u64 {
         if self.check_process().is_err() { 0 } else { self.queue.arrivals() }
     }
@@ -70,9 +70,10 @@ impl Monitor {
 impl<T: SocketType> Socket<'_, T> {
     /// Connects to an endpoint, waits up to `timeout` until the connection is ready, and returns whether it is.
     ///
-    /// It is ready once the handshake is done: the peer speaks ZMTP, its kind goes with this one, and each side has let
-    /// the other in. On a STREAM, and with `ZMQ_ROUTER_RAW`, it is ready with the transport. Over `inproc://` it is ready
-    /// once the name is bound. After the time-out, connecting goes on in the background as after [`Socket::connect`].
+    /// It is ready once the handshake is done: the peer speaks ZMTP, the two kinds are compatible, and neither side refuses
+    /// the other. On a STREAM, and with `ZMQ_ROUTER_RAW`, it is ready once the transport is connected. Over
+    /// `inproc://` it is ready once the name is bound. After the time-out, connecting goes on in the background as after
+    /// [`Socket::connect`].
     ///
     /// DEALER, REQ, PUB and SUB connect to an endpoint once: a second connect makes no new connection to wait for.
     ///
@@ -141,10 +142,10 @@ impl<T: SocketType> Socket<'_, T> {
     /// Waits up to `timeout` for `count` subscriptions, and returns whether they came. All messages that it receives
     /// meanwhile, subscriptions included, are put into `received`, also if it fails.
     ///
-    /// It counts the subscriptions received by this call, less those that are taken back. An XPUB receives repeated
-    /// subscriptions to a topic only with [`Socket::set_xpub_verbose`], set before the peers come. With it, the number is
-    /// that of the subscribers, if each subscribes to one topic. They get all messages sent from then on. The subscription
-    /// of a lost peer is taken back only if no other peer has its topic, or with [`Socket::set_xpub_verboser`].
+    /// It counts the subscriptions received by this call, minus the unsubscriptions. An XPUB receives repeated subscriptions
+    /// to a topic only with [`Socket::set_xpub_verbose`], set before the peers come. With it, the count is the number of
+    /// subscribers, if each subscribes to one topic. They get all messages sent from then on. The XPUB receives the
+    /// unsubscription of a lost peer only if no other peer has its topic, or with [`Socket::set_xpub_verboser`].
     ///
     /// # Errors
     ///
@@ -227,8 +228,8 @@ fn connect_and_wait(core: &Core, text: &str, deadline: Deadline) -> Result<bool>
 
 /// Whether an event's endpoint is the one that the socket connected to.
 ///
-/// libzmq reports the text that `connect` was given. After a name was resolved and the connection lost, it reports the
-/// resolved address.
+/// libzmq reports the text of the `connect`. After it has resolved a name and lost the connection, it reports the resolved
+/// address.
 fn is_same_target(given: &str, reported: &str) -> bool {
     let split = |endpoint: &'_ str| -> Option<(String, Option<IpAddr>, String)> {
         let (transport, address) = endpoint.split_once("://")?;
@@ -282,7 +283,7 @@ fn wait_for_topics(core: &Core, count: u32, deadline: Deadline) -> Result<bool> 
         _ => core.failed(CALL, errno),
     };
     loop {
-        // libzmq takes subscriptions in when it processes commands, which any use of the socket makes it do.
+        // libzmq reads subscriptions when it processes commands, as every use of the socket makes it do.
         process_commands(core, CALL)?;
         let topics = core.raw().get_int(TOPICS_COUNT).map_err(failed)?;
         if u32::try_from(topics).is_ok_and(|topics| topics >= count) {
