@@ -43,7 +43,7 @@ const ADD: &str = "zmq_poller_add";
 const MODIFY: &str = "zmq_poller_modify";
 const REMOVE: &str = "zmq_poller_remove";
 
-/// How many descriptors the system reports at once. It reports the others the next time.
+/// The number of descriptors that the system reports at once. It reports the others the next time.
 const EVENT_BATCH: usize = 256;
 
 /// A socket or file descriptor that is ready: its key and its events.
@@ -72,7 +72,7 @@ impl<K> PollerEvent<K> {
 
 /// A lasting set of sockets and file descriptors to wait on, each under a key of the user's choice.
 ///
-/// The cost of a wait depends on how many are ready, not on how many are registered; [`crate::poll`] asks each every time.
+/// The cost of a wait depends on how many are ready, not on how many are registered; [`crate::poll`] queries each every time.
 /// [`Poller::add`] takes a socket by reference, and the compiler checks that the poller does not outlive it. Or it takes the
 /// socket itself, which [`Poller::socket`] lends back by its key. Sockets may be used as usual meanwhile.
 ///
@@ -141,7 +141,7 @@ struct Watched<'a, K> {
     key: K,
     source: Registered<'a>,
     events: PollEvents,
-    /// The descriptor registered with the system. libzmq no longer tells it once the context is shut down.
+    /// The descriptor registered with the system. libzmq does not report it any more once the context is shut down.
     fd: Option<RawFd>,
     /// Whether its place is in `active`.
     active: bool,
@@ -196,8 +196,8 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// # Errors
     ///
     /// `EINVAL` if the key is taken or the socket or descriptor is in this poller already, `EPERM` for a file that the
-    /// system cannot wait on, as an ordinary file, `ETERM` after the socket's context was shut down, `ENOTSOCK` in a
-    /// forked child. What was moved into a call that fails is closed.
+    /// system cannot wait on, such as an ordinary file, `ETERM` after the socket's context was shut down, `ENOTSOCK` in a
+    /// forked child. A socket or descriptor that was moved into a call that fails is closed.
     ///
     /// ```
     /// use std::time::Duration;
@@ -331,7 +331,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         }
         self.free.push(place);
         if let Some(fd) = slot.fd {
-            // Before it can be closed. It fails only if the system does not know the descriptor.
+            // This must be done before the descriptor is closed. It fails only if the system does not know the descriptor.
             let _ = self.os.registry().deregister(&mut SourceFd(&fd));
         }
         let source = match slot.source {
@@ -349,7 +349,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         Ok(Source::new(source))
     }
 
-    /// The socket under this key, if it was not lent.
+    /// The socket that was moved into the poller under this key. `None` for a lent one.
     ///
     /// ```
     /// use zmq::{PollEvents, Poller};
@@ -433,7 +433,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     ///
     /// `ETERM` if the context of one of the sockets was shut down, `EINTR` if a signal ended the wait, `EINVAL` for an empty
     /// poller and no time-out, which would never end, `EMFILE` or `ENFILE` if signals are caught and no descriptor is left
-    /// for that, `ENOTSOCK` in a forked child. The next wait reports what was ready.
+    /// for that, `ENOTSOCK` in a forked child. After an error, the next wait reports the sources that were ready.
     ///
     /// ```
     /// use std::time::Duration;
@@ -461,7 +461,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     }
 
     /// As [`Poller::wait`], into the caller's list, so that the poller may be used while the caller iterates over the list.
-    /// The list is cleared first; reused, it does not allocate.
+    /// The list is cleared first. A list that is used again does not allocate.
     ///
     /// ```
     /// use zmq::{PollEvents, Poller};

@@ -15,7 +15,7 @@ use crate::poll_events::PollEvents;
 use crate::socket::Core;
 
 impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
-    /// Makes the system report when to query the source, and returns the descriptor that it watches.
+    /// Registers the source with the system's poller, and returns the descriptor that the system watches.
     pub(super) fn register(&mut self, source: Registered<'a>, place: usize, events: PollEvents) -> RegisterResult<'a> {
         #[cfg(feature = "draft")]
         let source = match source {

@@ -38,7 +38,7 @@ impl<'a> Source<'a> {
         self.0
     }
 
-    /// The socket, if it is one that was not lent; [`Socket::downcast`] gives its kind back.
+    /// The socket, if the source is an owned socket. [`Socket::downcast`] gives its kind back.
     pub fn into_socket(self) -> Option<Socket<'a>> {
         match self.0 {
             Registered::Socket(MaybeOwned::Owned(socket)) => Some(*socket),
@@ -46,7 +46,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The file descriptor, if it is one that was not lent.
+    /// The file descriptor, if the source is an owned descriptor.
     pub fn into_fd(self) -> Option<OwnedFd> {
         match self.0 {
             Registered::Fd(MaybeOwnedFd::Owned(fd)) => Some(fd),

@@ -121,8 +121,8 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         Ok(())
     }
 
-    /// The events of one source that are ready now, among those waited for: after [`Poller::wait`], what was done about one
-    /// source may have changed another. [`PollEvents::NONE`] if nothing is registered under the key.
+    /// The events of one source that are ready now, among those waited for. A call that handles one source after
+    /// [`Poller::wait`] may change another. [`PollEvents::NONE`] if nothing is registered under the key.
     ///
     /// # Errors
     ///
@@ -148,8 +148,8 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
     pub fn query(&mut self, key: K) -> Result<PollEvents> {
         self.check_process(QUERY)?;
         let Some(&place) = self.places.get(&key) else { return Ok(PollEvents::NONE) };
-        // A query that fails with ETERM has read the command that made the descriptor readable. The next wait must query the
-        // socket again: the system reports it no more.
+        // A query that fails with ETERM has read the command that made the descriptor readable. The system does not report the
+        // socket again, so the next wait must query it.
         self.activate(place);
         let Some(slot) = &mut self.slots[place] else { return Ok(PollEvents::NONE) };
         let call = match &slot.source {
@@ -171,7 +171,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         activate(&mut self.slots, &mut self.active, place);
     }
 
-    /// Lets caught signals end the wait, once signals are caught.
+    /// Registers the descriptor of the interrupt once signals are caught, so that they end the wait.
     fn see_interrupts(&mut self) -> Result<()> {
         if self.interrupt.is_some() || !process::catching() {
             return Ok(());
