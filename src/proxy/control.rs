@@ -22,11 +22,11 @@ const CALL: &str = "zmq_proxy_steerable";
 /// answered with an empty message too. In libzmq 4.3.5 `PAUSE` and `RESUME` are swapped; here they do what they say.
 ///
 /// The control socket is a REP or a PAIR. With a ROUTER or DEALER, the last part of a message is the command, and those
-/// before it go back with the answer; a SUB or PULL gets commands and answers none. An answer that finds no room waits, and
-/// with it further commands, but not the forwarding.
+/// before it go back with the answer; a SUB or PULL gets commands and answers none. An answer that finds no room waits.
+/// Further commands wait for it, and the proxy goes on forwarding.
 ///
-/// `TERMINATE` ends it with the messages that it had received and not sent. For Rust programs there is
-/// [`crate::ProxyHandle`], without a socket in between.
+/// `TERMINATE` ends the proxy, which returns the messages that it had received and not sent. A Rust program can use
+/// [`crate::ProxyHandle`], which needs no control socket.
 ///
 /// # Errors
 ///

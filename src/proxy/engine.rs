@@ -22,9 +22,9 @@ use crate::raw::{self, PollItem};
 use crate::socket::{Core, Wait};
 use crate::wake_up::WakeUp;
 
-/// How many messages go in one direction before the other direction goes on, as in libzmq.
+/// The number of messages that go in one direction before the other direction is served, as in libzmq.
 const BURST: usize = 1000;
-/// How often a paused proxy polls sockets that have no descriptor to wait on.
+/// The interval at which a paused proxy polls sockets that have no descriptor to wait on.
 const PAUSED_POLL: Duration = Duration::from_millis(50);
 
 const POLLIN: c_short = zmq_sys::ZMQ_POLLIN as c_short;
@@ -40,14 +40,14 @@ pub(super) enum Mode {
 
 /// The source of a proxy's commands.
 pub(super) trait Control {
-    /// The item that becomes ready when a command is there.
+    /// The item that becomes ready when a command arrives.
     fn item(&self) -> Option<PollItem<'_>>;
 
     /// Takes the command and answers it, without waiting, between two messages.
     fn poll_command(&mut self, mode: Mode, statistics: ProxyStatistics) -> Result<Mode, Errno>;
 }
 
-/// No commands come.
+/// The control of a proxy that takes no commands.
 pub(super) struct Uncontrolled;
 
 impl Control for Uncontrolled {
@@ -66,7 +66,7 @@ enum Waits {
     ForMessage,
     ForRoom,
     ForCapture,
-    /// For nothing that can be polled: it tries again after the pause.
+    /// No event can be polled for, so the lane tries again after the pause.
     Pause(Backoff),
 }
 
@@ -75,7 +75,7 @@ struct Lane<'a> {
     from: &'a Core,
     to: &'a Core,
     waits: Waits,
-    /// The parts of a message that was taken and not forwarded yet; the same memory for all messages.
+    /// The parts of a message that was received and not forwarded yet. All messages use the same memory.
     parts: Multipart,
     received: Traffic,
     sent: Traffic,
@@ -91,7 +91,7 @@ pub(super) struct Engine<'a> {
     mode: Mode,
 }
 
-/// The items of one wait; there are never more than the two sides, the capture, the control and the wake-up.
+/// The items of one wait: at most the two sides, the capture, the control and the wake-up.
 struct Items<'a> {
     items: [PollItem<'a>; 5],
     count: usize,
@@ -102,7 +102,7 @@ impl<'a> Items<'a> {
         Items { items: [filler; 5], count: 0 }
     }
 
-    /// Its place.
+    /// Adds an item, and returns its place.
     fn push(&mut self, item: PollItem<'a>) -> usize {
         self.items[self.count] = item;
         self.count += 1;
@@ -121,7 +121,7 @@ impl<'a> Engine<'a> {
         Engine { frontend, backend, capture, lanes, directions, mode: Mode::Active }
     }
 
-    /// Forwards until a command or an error ends it. The outcome has the messages that were taken and not forwarded.
+    /// Forwards until a command or an error ends the proxy. The outcome has the messages that were received and not forwarded.
     pub(super) fn run(
         &mut self,
         call: &'static str,
@@ -137,7 +137,7 @@ impl<'a> Engine<'a> {
     }
 
     fn forward(&mut self, control: &mut impl Control) -> Result<(), Errno> {
-        // A command that was given before the start is taken first.
+        // A command from before the start is executed first.
         self.mode = control.poll_command(self.mode, self.statistics())?;
         while self.mode != Mode::Terminated {
             let ready = self.wait(control)?;
@@ -149,7 +149,7 @@ impl<'a> Engine<'a> {
                     self.lanes[way].forward(self.capture)?;
                 }
             }
-            // If messages come all the time, no wait is long enough to be interrupted.
+            // If messages come all the time, no wait blocks, and a signal ends none.
             if process::interrupted() {
                 return Err(Errno::EINTR);
             }
@@ -159,13 +159,13 @@ impl<'a> Engine<'a> {
 
     pub(super) fn statistics(&self) -> ProxyStatistics {
         let [up, down] = &self.lanes;
-        // The one lane of a single socket is both its sides.
+        // A single socket has one lane, which counts as frontend to backend.
         let (from_backend, to_frontend) =
             if self.directions == 2 { (down.received, down.sent) } else { Default::default() };
         ProxyStatistics { from_frontend: up.received, to_frontend, from_backend, to_backend: up.sent }
     }
 
-    /// Waits until a lane can go on or there is a command.
+    /// Waits until a lane can go on or a command arrives.
     fn wait(&self, control: &impl Control) -> Result<Ready, Errno> {
         if self.mode == Mode::Paused {
             return self.wait_paused(control);
@@ -220,7 +220,7 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Waits for a command or the end of the context, whatever messages come meanwhile.
+    /// Waits for a command or the end of the context. Messages do not end the wait.
     fn wait_paused(&self, control: &impl Control) -> Result<Ready, Errno> {
         let mut timeout = None;
         let wake_up = WakeUp::current();
@@ -247,7 +247,7 @@ impl<'a> Engine<'a> {
         let found = raw::poll(&mut items.items[..items.count], timeout).map(drop);
         wake_up.reset();
         if found.is_err() {
-            // The events that it reports are not valid then.
+            // A poll that fails leaves events in the items that are not valid.
             items.items.iter_mut().for_each(|item| item.set_revents(0));
         }
         let sockets = [Some(self.frontend), Some(self.backend), self.capture];
@@ -261,7 +261,7 @@ struct Ready {
     control: bool,
 }
 
-/// Whether sockets of this kind always say that they have room: they drop, or fail, for each peer.
+/// Whether sockets of this kind always report POLLOUT. If a peer has no room, the send drops the message or fails.
 fn always_says_it_has_room(kind: Kind) -> bool {
     matches!(kind, Kind::Pub | Kind::XPub | Kind::XSub | Kind::Router | Kind::Stream)
 }
@@ -285,7 +285,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Forwards the messages that are there and find room.
+    /// Forwards messages while one can be received and finds room, up to `BURST`.
     fn forward(&mut self, capture: Option<&Core>) -> Result<(), Errno> {
         // A REP that is both sides has room once it has a request.
         if self.parts.is_empty() && !self.is_one_socket() && !has_room(self.to)? {
@@ -293,7 +293,7 @@ impl<'a> Lane<'a> {
             return Ok(());
         }
         for _ in 0..BURST {
-            // Every message that is forwarded must be captured too, so room is asked for.
+            // Every message that is forwarded must be captured too, so the capture socket must have room.
             if let Some(capture) = capture
                 && !has_room(capture)?
             {
@@ -317,12 +317,12 @@ impl<'a> Lane<'a> {
         std::ptr::eq(self.from, self.to)
     }
 
-    /// The message that was taken and not forwarded.
+    /// Takes out the message that was received and not forwarded.
     fn take_unforwarded(&mut self) -> Option<Multipart> {
         (!self.parts.is_empty()).then(|| std::mem::take(&mut self.parts))
     }
 
-    /// Takes the next message with all its parts; false if none is there.
+    /// Receives the next message with all its parts; false if none can be received.
     fn take_message(&mut self) -> Result<bool, Errno> {
         loop {
             let mut part = Message::new();
@@ -346,7 +346,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Forwards the message that was taken; false if it found no room and is held.
+    /// Forwards the message that was received; false if it found no room and is held.
     fn send_message(&mut self, capture: Option<&Core>, was_begun: bool) -> Result<bool, Errno> {
         if self.is_one_socket() && self.to.kind() == Kind::Rep {
             return self.reply(capture).map(|()| true);
@@ -358,13 +358,13 @@ impl<'a> Lane<'a> {
             Err(Errno::EAGAIN) => {
                 self.waits = match self.waits {
                     _ if !was_begun => Waits::ForRoom,
-                    // The socket says that it has room, and has none for this message.
+                    // The socket reports POLLOUT, and has no room for this message.
                     Waits::Pause(backoff) => Waits::Pause(backoff.doubled()),
                     _ => Waits::Pause(Backoff::new()),
                 };
                 return Ok(false);
             }
-            // The message is held, for the caller of the proxy.
+            // The message is held, and goes to the caller of the proxy.
             Err(errno) => return Err(errno),
         }
         self.waits = Waits::ForMessage;
@@ -379,7 +379,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Sends a REP its own request back.
+    /// Answers the request of a REP that is both sides: the reply is the request itself.
     fn reply(&mut self, capture: Option<&Core>) -> Result<(), Errno> {
         let traffic = Traffic::of(&self.parts);
         if let Some(capture) = capture
@@ -403,13 +403,13 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// Sends a message if there is room for it; false if the socket drops it. All parts are still there if that fails, or if
-/// `keep` is set. Only a message of one part is sent without a copy: libzmq has taken all of it, or nothing.
+/// Sends a message if there is room for it; false if the socket drops it. `parts` keeps the message if the send fails, or if
+/// `keep` is set. Only a message of one part is sent without a copy: libzmq takes all of it, or nothing.
 fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<bool, Errno> {
     let several = parts.len() > 1;
     to.check_parts(several).map_err(|error| error.errno())?;
     if to.check_raw_parts(parts.len(), false).is_err() {
-        // A STREAM drops a message that is not an id and data. One peer has sent it, which must not end the proxy for all.
+        // A STREAM drops a message that is not an id and data. The peer that sent it must not end the proxy for all.
         return Ok(false);
     }
     #[cfg(feature = "draft")]
@@ -422,7 +422,7 @@ fn send(to: &Core, parts: &mut Multipart, keep: bool) -> Result<bool, Errno> {
         _ => to.send_copies(parts, Wait::No).map_err(|failed| failed.errno),
     };
     match sent {
-        // One peer has sent a longer subscription than libzmq bears, which must not end the proxy for all.
+        // An XSUB drops a subscription that is too long for libzmq. The peer that sent it must not end the proxy for all.
         Err(Errno::EMSGSIZE) if to.kind() == Kind::XSub => Ok(false),
         sent => sent.map(|()| true),
     }

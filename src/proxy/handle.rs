@@ -15,12 +15,12 @@ use crate::waker::Waker;
 
 const CALL: &str = "zmq_proxy_steerable";
 
-/// A proxy that other threads pause, resume, end and read the statistics of, as with `zmq_proxy_steerable` in C.
+/// A handle by which other threads pause, resume and end a proxy and read its statistics, as by `zmq_proxy_steerable` in C.
 ///
 /// One thread calls [`ProxyHandle::run`] and forwards; clones of the handle command it from any other. Every command waits
-/// until the proxy has taken it, which it does between two messages: after [`ProxyHandle::pause`] nothing is forwarded
+/// until the proxy has executed it, which it does between two messages: after [`ProxyHandle::pause`] nothing is forwarded
 /// any more. Messages that come meanwhile stay in the queues of the sockets, up to their high-water marks, and stay there
-/// when the proxy ends. [`ProxyHandle::run`] gives back the messages that it has received and not sent.
+/// when the proxy ends. [`ProxyHandle::run`] returns the messages that it has received and not sent.
 ///
 /// ```
 /// use zmq::{Context, ProxyHandle, Pull, Push};
@@ -110,7 +110,7 @@ impl ProxyHandle {
         Ok(ProxyHandle { shared: Arc::new(shared) })
     }
 
-    /// Forwards as [`crate::proxy`] does, in this thread, until [`ProxyHandle::terminate`], and gives the messages that it
+    /// Forwards as [`crate::proxy`] does, in this thread, until [`ProxyHandle::terminate`], and returns the messages that it
     /// had received and not sent. A handle serves one run.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl ProxyHandle {
         let mut run = Run {
             shared: &self.shared,
             statistics: ProxyStatistics::default(),
-            // The report if the thread panics.
+            // The outcome that is reported if the thread panics.
             outcome: Err(Errno::ECANCELED.with_detail(CALL, "the proxy's thread panicked")),
         };
         let mut engine = Engine::new(frontend, backend, capture);

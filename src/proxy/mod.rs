@@ -24,9 +24,9 @@ use engine::{Engine, Uncontrolled};
 /// XSUB and XPUB a forwarder, PULL and PUSH a streamer. The capture socket is a PUB, DEALER, PUSH or PAIR.
 ///
 /// No message is lost when the proxy ends: the error has those that it had received and not sent
-/// ([`SendError::message`]), with all their parts. A message that a ROUTER with `ZMQ_ROUTER_MANDATORY` refuses,
-/// because no peer has its id, or a DGRAM, because it is not an address and a body, ends the proxy and is among them; a
-/// message whose peer is full is tried again.
+/// ([`SendError::message`]), with all their parts. The proxy ends if a ROUTER with `ZMQ_ROUTER_MANDATORY` refuses a message,
+/// because no peer has its id, or a DGRAM, because it is not an address and a body. That message is among them. A message
+/// whose peer is full is tried again.
 ///
 /// If a peer leaves while the parts of its message are sent, the proxy sends the whole message again. A libzmq without the
 /// patches may discard the remaining parts instead and return success: the message is then lost with the peer, as messages
@@ -43,7 +43,7 @@ use engine::{Engine, Uncontrolled};
 /// # Errors
 ///
 /// `ETERM` once the context was shut down, `EINTR` if a signal ended the wait ([`crate::interrupt`]), `EINVAL` if the
-/// capture socket is one of the two, or of a kind that does not send at any time, and the errors of sending and receiving on
+/// capture socket is one of the two, or of a kind that cannot send at any time, and the errors of sending and receiving on
 /// the sockets.
 ///
 /// ```
@@ -79,11 +79,11 @@ pub fn proxy<'a>(
     let (frontend, backend) = (frontend.into().core(), backend.into().core());
     let capture = capture.into().map(SocketRef::core);
     check(CALL, frontend, backend, capture, None)?;
-    // Without commands, only an error ends it.
+    // Only an error ends a proxy without commands.
     Engine::new(frontend, backend, capture).run(CALL, &mut Uncontrolled).map(drop)
 }
 
-/// Checks that the sockets can serve together.
+/// Checks that the sockets can make a proxy: the kind of the capture socket, that they differ, and their process.
 fn check(
     call: &'static str,
     frontend: &Core,

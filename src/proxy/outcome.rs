@@ -1,4 +1,4 @@
-//! How a proxy ends: what it gives back to its caller.
+//! The messages that a proxy returns to its caller when it ends.
 
 use crate::error::{Error, SendError};
 use crate::multipart::Multipart;
@@ -35,7 +35,7 @@ pub struct Unforwarded {
 }
 
 impl Unforwarded {
-    /// Whether there is no such message.
+    /// Whether the proxy had sent every message that it had received.
     pub fn is_empty(&self) -> bool {
         self.to_backend.is_none() && self.to_frontend.is_none()
     }
