@@ -56,7 +56,7 @@ impl<T: HasFd> AsyncSocket<T> {
     {
         loop {
             let received = self.socket.now().recv_multipart();
-            // A failure must not lose the message. The next call meets it again.
+            // A failure must not lose the message. The next call fails again.
             let _ = self.events();
             if let Some(message) = received? {
                 return Ok(message);
@@ -71,7 +71,7 @@ impl<T: HasFd> AsyncSocket<T> {
     {
         loop {
             let sent = self.socket.now().send_multipart(message);
-            // A failure must not hide that the message was sent. The next call meets it again.
+            // A failure must not hide that the message was sent. The next call fails again.
             let _ = self.events();
             match sent.map_err(zmq::Error::from)?.into_unsent() {
                 None => return Ok(()),

@@ -1,4 +1,4 @@
-//! Short programs, one for each pattern: whole, and run as tests.
+//! Short programs, one for each pattern. They are complete, and run as tests.
 //!
 //! # Request and reply
 //!
@@ -27,7 +27,8 @@
 //!
 //! # Publish and subscribe, without a slow joiner
 //!
-//! What is published before a subscription has arrived is lost. An XPUB receives subscriptions, so it can wait for one.
+//! A message that is published before a subscription has arrived is lost. An XPUB receives subscriptions, so it can wait for
+//! one.
 //!
 //! ```
 //! use zmq::{Context, Sub, XPub};
@@ -95,7 +96,7 @@
 //!
 //! # Answering by routing id
 //!
-//! A ROUTER sees who asks, and may answer in any order.
+//! A ROUTER receives the routing id of the client before each request, and may answer in any order.
 //!
 //! ```
 //! use zmq::{Context, Dealer, Router};
