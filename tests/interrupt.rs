@@ -617,6 +617,45 @@ fn poll_of_nothing_and_s_sleep_keep_their_time_under_signals() {
     });
 }
 
+/// At every hundredth receive libzmq looks for commands without waiting. A signal ends that look, also between the parts of a
+/// message.
+#[test]
+fn signals_tear_no_message_on_a_socket_of_an_interruptible_context() {
+    const MESSAGES: u32 = 100_000;
+    in_own_process("signals_tear_no_message_on_a_socket_of_an_interruptible_context", || {
+        count_user_signals();
+        let context = Context::new().unwrap();
+        context.set_interruptible(true);
+        let (push, pull) = pair(&context);
+        let (thread, receiver) = waiting(move || {
+            let mut number = 0;
+            while number < MESSAGES {
+                match pull.recv_multipart() {
+                    Ok(parts) => {
+                        assert_eq!(parts, [number.to_string().as_str(), "more", "more", "last"]);
+                        number += 1;
+                    }
+                    Err(error) => assert_eq!(error.errno(), Errno::EINTR),
+                }
+            }
+        });
+        let sender = thread::spawn(move || {
+            for number in 0..MESSAGES {
+                push.send_multipart([number.to_string().as_str(), "more", "more", "last"]).unwrap();
+            }
+            // The socket lives until all is received.
+            push
+        });
+        while !receiver.is_finished() {
+            // SAFETY: the thread has not been joined.
+            unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+            thread::sleep(Duration::from_micros(20));
+        }
+        receiver.join().unwrap();
+        sender.join().unwrap();
+    });
+}
+
 /// Whether a thread of this process sleeps in a system call.
 #[cfg(target_os = "linux")]
 fn is_asleep(thread: libc::pid_t) -> bool {

@@ -251,8 +251,8 @@ impl Core {
                 return Ok(parts);
             }
             // The other parts are there already: libzmq delivers messages whole, except on sockets that conflate, which have
-            // no further parts.
-            wait = Wait::ByOption;
+            // no further parts. A call that does not wait is not ended by a signal, which would lose the parts before.
+            wait = Wait::No;
         }
     }
 
