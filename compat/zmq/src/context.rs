@@ -38,7 +38,7 @@ impl Context {
 
     pub fn socket(&self, socket_type: SocketType) -> Result<Socket> {
         let inner = self.context()?.owned_socket(socket_type.kind())?;
-        Ok(Socket { inner, context: self.clone() })
+        Ok(Socket::new(inner, self.clone()))
     }
 
     /// Ends the context: waits until its sockets are dropped and their messages sent. No signal ends the wait.

@@ -55,7 +55,8 @@ impl Message {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
+        // rust-zmq ignores the flags of the format.
+        write!(f, "{:?}", &**self)
     }
 }
 

@@ -23,7 +23,7 @@ fn given_away() -> MutexGuard<'static, BTreeMap<usize, (Weak<Inner>, SocketType)
 impl Socket {
     /// Gives the socket away as a pointer, and up its share of the context. The end of the context waits for it.
     pub fn into_raw(self) -> *mut c_void {
-        let Socket { inner, context } = self;
+        let Socket { inner, context, .. } = self;
         let entry = (Arc::downgrade(&context.inner), SocketType::of_kind(inner.kind()));
         let (handle, inner) = inner.into_raw();
         given_away().insert(handle.addr(), entry);
@@ -52,7 +52,7 @@ impl Socket {
             // it.
             let adopted = unsafe { safe.socket_from_raw(sock, socket_type.kind()) };
             if let Ok(adopted) = adopted {
-                return Socket { inner: adopted, context: Context { inner } };
+                return Socket::new(adopted, Context { inner });
             }
         }
         // SAFETY: as above: the handle is open, and this is its last use.

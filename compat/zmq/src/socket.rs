@@ -1,5 +1,6 @@
 //! `Socket`: sending, receiving and endpoints.
 
+use std::cell::Cell;
 use std::os::fd::{AsRawFd, RawFd};
 
 use safe::{Errno, Multipart, SendError, TrySend};
@@ -9,6 +10,8 @@ use crate::{Context, DONTWAIT, Error, Message, PollEvents, PollItem, Result, SND
 pub struct Socket {
     pub(crate) inner: safe::Socket<'static>,
     pub(crate) context: Context,
+    /// Whether the parts up to the last one are dropped: the peer has left that got the parts before them.
+    drops_rest: Cell<bool>,
 }
 
 pub trait Sendable {
@@ -38,6 +41,10 @@ fn waits(flags: i32) -> bool {
 }
 
 impl Socket {
+    pub(crate) fn new(inner: safe::Socket<'static>, context: Context) -> Socket {
+        Socket { inner, context, drops_rest: Cell::new(false) }
+    }
+
     pub fn bind(&self, endpoint: &str) -> Result<()> {
         self.inner.bind(endpoint)?;
         Ok(())
@@ -62,7 +69,7 @@ impl Socket {
 
     #[inline]
     fn send_part(&self, message: Message, flags: i32) -> Result<()> {
-        if flags & (DONTWAIT | SNDMORE) == 0 {
+        if flags & (DONTWAIT | SNDMORE) == 0 && !self.drops_rest.get() {
             return self.inner.send(message.0).or_else(unsent);
         }
         self.send_with_flags(message.0, flags)
@@ -70,16 +77,25 @@ impl Socket {
 
     fn send_with_flags(&self, message: safe::Message, flags: i32) -> Result<()> {
         let more = flags & SNDMORE != 0;
-        if waits(flags) {
-            return self.inner.send_more(message).or_else(unsent);
+        if self.drops_rest.get() {
+            self.drops_rest.set(more);
+            return Ok(());
         }
         let now = self.inner.now();
-        match if more { now.send_more(message) } else { now.send(message) } {
+        let sent = match (waits(flags), more) {
+            // Other parts follow: one without flags does not come here.
+            (true, _) => self.inner.send_more(message).map(|()| TrySend::Sent),
+            (false, true) => now.send_more(message),
+            (false, false) => now.send(message),
+        };
+        match sent {
             Ok(TrySend::Sent) => Ok(()),
             Ok(TrySend::WouldBlock(_)) => Err(Error::EAGAIN),
-            // The peer has left in the middle of the message.
-            Err(failed) if failed.errno() == Errno::ECONNRESET => Err(Error::EAGAIN),
-            Err(failed) => Err(failed.errno().into()),
+            Err(failed) => {
+                // For the safe library the next part begins another message. In C it is one more part of the lost one.
+                self.drops_rest.set(more && failed.errno() == Errno::ECONNRESET);
+                if waits(flags) { unsent(failed) } else { Err(again(failed.errno())) }
+            }
         }
     }
 
@@ -158,6 +174,11 @@ impl Socket {
     pub fn poll(&self, events: PollEvents, timeout_ms: i64) -> Result<i32> {
         poll(&mut [self.as_poll_item(events)], timeout_ms)
     }
+}
+
+/// What a send that does not wait returns if the peer has left in the middle of the message, or if it failed otherwise.
+fn again(errno: Errno) -> Error {
+    if errno == Errno::ECONNRESET { Error::EAGAIN } else { errno.into() }
 }
 
 /// What a send that could wait returns if it failed. libzmq drops the rest of a message whose peer has left.

@@ -214,6 +214,38 @@ fn flags_of_sends_and_receives_are_those_of_c() {
 }
 
 #[test]
+fn rest_of_a_message_is_dropped_if_its_peer_leaves() {
+    within_a_minute(|| {
+        let context = Context::new();
+        let (push, stays) = (context.socket(zmq::PUSH).unwrap(), context.socket(zmq::PULL).unwrap());
+        push.bind("inproc://jobs").unwrap();
+        stays.connect("inproc://jobs").unwrap();
+        stays.set_rcvtimeo(200).unwrap();
+        let mut lost = 0;
+        for flags in [0, zmq::DONTWAIT].into_iter().cycle().take(20) {
+            let leaves = context.socket(zmq::PULL).unwrap();
+            leaves.connect("inproc://jobs").unwrap();
+            // The socket hears of the peer. Of two messages in a row, each peer gets one.
+            push.get_events().unwrap();
+            for part in ["a", "b", "c"] {
+                push.send(part, if part == "c" { flags } else { flags | zmq::SNDMORE }).unwrap();
+            }
+            push.send("d", flags | zmq::SNDMORE).unwrap();
+            drop(leaves);
+            // The end of the peer arrives meanwhile.
+            thread::sleep(Duration::from_millis(20));
+            push.get_events().unwrap();
+            lost += i32::from(push.send("e", flags | zmq::SNDMORE) == Err(Error::EAGAIN));
+            assert_eq!(push.send("f", flags), Ok(()));
+        }
+        assert!(lost > 0, "no peer left in the middle of a message");
+        while let Ok(parts) = stays.recv_multipart(0) {
+            assert!(parts == [b"a", b"b", b"c"] || parts == [b"d", b"e", b"f"], "{parts:?}");
+        }
+    });
+}
+
+#[test]
 fn proxy_ends_when_its_control_socket_says_so() {
     within_a_minute(|| {
         let context = Context::new();
