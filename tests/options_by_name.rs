@@ -228,6 +228,24 @@ fn sockets_of_other_kinds_and_of_ended_contexts_refuse_options_by_name() {
 }
 
 #[deadline::test]
+fn bytes_of_an_option_are_converted_before_the_socket_is_looked_at() {
+    struct Ends<'a>(&'a Context);
+
+    impl AsRef<[u8]> for Ends<'_> {
+        fn as_ref(&self) -> &[u8] {
+            self.0.shutdown().unwrap();
+            b"id"
+        }
+    }
+
+    let context = Context::new().unwrap();
+    let socket = context.socket(zmq::Dealer).unwrap();
+    let error = socket.set_routing_id(Ends(&context)).unwrap_err();
+    assert_eq!(error.errno(), Errno::ETERM);
+    assert_eq!(error, socket.set_routing_id("id").unwrap_err());
+}
+
+#[deadline::test]
 fn context_options_are_set_and_read_by_name() {
     let context = Context::new().unwrap();
     context.set_option("ZMQ_IO_THREADS", 2).unwrap();

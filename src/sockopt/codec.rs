@@ -346,9 +346,8 @@ pub(crate) struct Bytes<const MIN: usize, const MAX: usize>;
 /// Any number of bytes.
 pub(crate) type AnyBytes = Bytes<0, { usize::MAX }>;
 
-impl<const MIN: usize, const MAX: usize, V: AsRef<[u8]>> Set<V> for Bytes<MIN, MAX> {
-    fn set(row: Row, core: &Core, value: V) -> Result<()> {
-        let value = value.as_ref();
+impl<const MIN: usize, const MAX: usize> Set<&[u8]> for Bytes<MIN, MAX> {
+    fn set(row: Row, core: &Core, value: &[u8]) -> Result<()> {
         if !(MIN..=MAX).contains(&value.len()) {
             return Err(row.refused(format_args!("a length of {}", value.len()), format_args!("{MIN}..={MAX}")));
         }
@@ -368,16 +367,15 @@ impl Get<Vec<u8>> for Id {
     }
 }
 
-impl<V: AsRef<[u8]>> Set<V> for Id {
-    fn set(row: Row, core: &Core, value: V) -> Result<()> {
-        let value = value.as_ref();
+impl Set<&[u8]> for Id {
+    fn set(row: Row, core: &Core, value: &[u8]) -> Result<()> {
         if value.len() == 5 && value[0] == 0 {
             // A ROUTER makes such ids itself, and aborts if another peer has the id that it makes next.
             let id = LongId(value);
             let why = format_args!("{id}: 5 bytes that begin with a zero are an id of libzmq's own");
             return Err(Errno::EINVAL.with_detail(row.name, why));
         }
-        <Bytes<1, 255> as Set<&[u8]>>::set(row, core, value)
+        Bytes::<1, 255>::set(row, core, value)
     }
 }
 

@@ -128,13 +128,13 @@ fn bytes(row: Row, value: &OptionValue) -> Result<&[u8]> {
 
 impl<const MIN: usize, const MAX: usize> SetDynamic for Bytes<MIN, MAX> {
     fn set_dynamic(row: Row, core: &Core, value: &OptionValue) -> Result<()> {
-        <Self as Set<&[u8]>>::set(row, core, bytes(row, value)?)
+        Self::set(row, core, bytes(row, value)?)
     }
 }
 
 impl SetDynamic for Id {
     fn set_dynamic(row: Row, core: &Core, value: &OptionValue) -> Result<()> {
-        <Id as Set<&[u8]>>::set(row, core, bytes(row, value)?)
+        Id::set(row, core, bytes(row, value)?)
     }
 }
 

@@ -224,7 +224,8 @@ fn not_for(name: &'static str, kind: Kind) -> crate::Error {
 /// - `C type` is a [`CType`]. It does not compile with a codec of another C type, and tests/options_limits.rs tries it.
 /// - `Codec` converts the value. The getter returns `Type`, by `Codec: Get<Type>`. The setter takes `Argument`, by
 ///   `Codec: Set<Argument>`; without `, Argument` it takes `Type`. Instead of an `Option<V>` it takes an `impl OrNone<V>`. The
-///   setter of a key converts its argument by `TryInto`, before it looks at the socket.
+///   setter of a key converts its argument by `TryInto`, and an `impl AsRef<[u8]>` becomes a `&[u8]`, before the setter looks
+///   at the socket: these are calls of the user's code.
 /// - `[]` stands for a getter or setter that the option does not have, and `[by_name]` for one that is no method:
 ///   [`crate::Socket::option`] and [`crate::Socket::set_option`] have it. tests/options_by_name.rs tries these.
 /// - `kinds` is the trait that bounds the methods, and the set of the same name. `accepted` is the set of kinds on
@@ -354,6 +355,12 @@ macro_rules! options {
             @setter [$set] ($codec => Option<$some>, impl $crate::or_none::OrNone<$some>) [.into()]
             $($rest)*
         }
+    };
+    (@set [$set:ident] ($codec:ty => impl AsRef<[u8]>) $($rest:tt)*) => {
+        options! { @setter [$set] ($codec => &[u8], impl AsRef<[u8]>) [.as_ref()] $($rest)* }
+    };
+    (@set [$set:ident] ($codec:ty => $ty:ty, impl AsRef<[u8]>) $($rest:tt)*) => {
+        options! { @set [$set] ($codec => impl AsRef<[u8]>) $($rest)* }
     };
     (@set [$set:ident] ($codec:ty => $ty:ty, Option<&str>) $($rest:tt)*) => {
         options! { @set [$set] ($codec => Option<&str>) $($rest)* }
