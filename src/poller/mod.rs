@@ -238,8 +238,9 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         let (source, fd) = match self.register(source, place, events) {
             Ok(done) => done,
             Err(failed) => {
-                self.free.push(place);
+                // The place is free only once the key has left it, whose `Hash` and `Eq` may panic here too.
                 self.places.remove(&key);
+                self.free.push(place);
                 return Err(failed);
             }
         };

@@ -141,7 +141,7 @@ impl FastCalls<'_> {
         last_errno()
     }
 
-    /// Sends a copy of `content`, and says whether that succeeded. These calls give no reason of a failure.
+    /// Sends a copy of `content`, and says whether that succeeded. [`FastCalls::errno`] is the reason of a failure.
     #[inline(always)]
     pub(crate) fn send_bytes(self, content: &[u8]) -> bool {
         self.call(handle::SEND).with(content) != -1

@@ -76,7 +76,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// Texts, slices and arrays are copied, as `zmq_send` does. A `Vec`, `String`, `Box<[u8]>` or `Arc<[u8]>` is
     /// handed over, and sent without a copy. `&mut message` takes the content of a [`Message`] and leaves it empty, so that
-    /// one message serves for receiving and sending.
+    /// one message serves for receiving and sending. It is empty after a failure too: the content is in the error.
     ///
     /// `Ok` means that the message is queued. A process that ends by [`std::process::exit`], or whose context is in a
     /// `static`, loses queued messages, except if it calls [`crate::Context::terminate`] first.
