@@ -468,6 +468,12 @@ fn reactor_ends_with_the_context() {
     assert_eq!(reactor.run().unwrap(), Ended::Terminated);
     reactor.after(Duration::ZERO, |_, _| Ok(idle.recv_msg().map(drop).map_err(std::io::Error::from)?));
     assert_eq!(reactor.run().unwrap(), Ended::Terminated);
+    reactor.after(Duration::ZERO, |_, _| Ok(idle.recv_string().map(drop)?));
+    assert_eq!(reactor.run().unwrap(), Ended::Terminated);
+    reactor.after(Duration::ZERO, |_, _| Ok(idle.send_multipart(["x", "y"])?));
+    assert_eq!(reactor.run().unwrap(), Ended::Terminated);
+    reactor.after(Duration::ZERO, |_, _| Ok(zmq::proxy(&socket, &idle, None)?));
+    assert_eq!(reactor.run().unwrap(), Ended::Terminated);
 }
 
 #[deadline::test]

@@ -9,7 +9,10 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
 use zmq::interrupt::interrupted;
-use zmq::{Errno, Error, Multipart, PollEvents, Poller, PollerEvent, Result, SendError, Socket, Source};
+use zmq::{
+    Errno, Error, Multipart, PollEvents, Poller, PollerEvent, RecvStringError, Result, SendError, Socket, Source,
+    Unforwarded,
+};
 
 use crate::thread::{drop_user_value, panic_text};
 use schedule::Schedule;
@@ -556,10 +559,12 @@ fn cause_of_end(error: &(dyn StdError + 'static)) -> Option<Ended> {
 
 /// The errno of an error, if it is one of this library.
 fn errno_of(error: &(dyn StdError + 'static)) -> Option<Errno> {
-    let itself = error.downcast_ref::<Error>();
-    let sending = || error.downcast_ref::<SendError>().map(SendError::error);
-    let sending_parts = || error.downcast_ref::<SendError<Multipart>>().map(SendError::error);
-    itself.or_else(sending).or_else(sending_parts).map(Error::errno)
+    let itself = error.downcast_ref::<Error>().map(Error::errno);
+    let sending = || error.downcast_ref::<SendError>().map(SendError::errno);
+    let sending_parts = || error.downcast_ref::<SendError<Multipart>>().map(SendError::errno);
+    let forwarding = || error.downcast_ref::<SendError<Unforwarded>>().map(SendError::errno);
+    let receiving = || error.downcast_ref::<RecvStringError>().map(RecvStringError::errno);
+    itself.or_else(sending).or_else(sending_parts).or_else(forwarding).or_else(receiving)
 }
 
 impl From<Error> for Exit {
