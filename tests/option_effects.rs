@@ -1,4 +1,4 @@
-//! Options that cannot be read back, or that say how messages flow: each is observed to do what it says.
+//! Options that cannot be read back, and options that change how messages flow: each test observes an option's effect.
 
 mod common;
 
@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 use common::{TCP, context, next, text};
 use zmq::{Dealer, Errno, Kind, Pub, Pull, Push, Req, Router, Socket, Stream, Sub, XPub, XSub};
 
-/// Lets a socket see what its inproc peers have done: a call that may not wait does not always look.
+/// Has a socket process the commands of its inproc peers. A call that does not wait does not always process them.
 fn look<T: zmq::SocketType>(socket: &Socket<'_, T>) {
     socket.events().unwrap();
 }
 
-/// How many messages find room.
+/// The number of messages that the socket accepts, up to `most`.
 fn room<T: zmq::CanSend>(socket: &Socket<'_, T>, most: usize) -> usize {
     (0..most).take_while(|_| socket.now().send("message").unwrap().is_sent()).count()
 }
 
 #[deadline::test]
-fn router_mandatory() {
+fn router_mandatory_reports_unknown_peers() {
     let context = context();
     let router = context.socket(Router).unwrap();
     router.send_multipart(["nobody", "dropped"]).unwrap();
@@ -33,7 +33,7 @@ fn router_mandatory() {
 }
 
 #[deadline::test]
-fn router_handover() {
+fn router_handover_gives_the_id_to_the_new_peer() {
     for handover in [false, true] {
         let context = context();
         let router = context.socket(Router).unwrap();
@@ -52,7 +52,7 @@ fn router_handover() {
 }
 
 #[deadline::test]
-fn router_raw() {
+fn router_raw_exchanges_plain_tcp_data() {
     let context = context();
     let router = context.socket(Router).unwrap();
     router.set_router_raw(true).unwrap();
@@ -67,11 +67,11 @@ fn router_raw() {
     router.send_multipart([&question[0][..], b"answer"]).unwrap();
     let mut answer = [0; 6];
     stream.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"answer", "no greeting of ZeroMQ's before it");
+    assert_eq!(&answer, b"answer", "no ZMTP greeting before it");
 }
 
 #[deadline::test]
-fn probe_router() {
+fn probe_router_sends_an_empty_message_at_the_connect() {
     for kind in [Kind::Dealer, Kind::Req, Kind::Router] {
         let context = context();
         let router = context.socket(Router).unwrap();
@@ -80,12 +80,12 @@ fn probe_router() {
         client.set_routing_id("alice").unwrap();
         client.set_probe_router(true).unwrap();
         client.connect(&endpoint).unwrap();
-        assert_eq!(next(&router), [&b"alice"[..], b""], "{kind} has sent nothing itself");
+        assert_eq!(next(&router), [&b"alice"[..], b""], "{kind} sent only the probe");
     }
 }
 
 #[deadline::test]
-fn req_correlate() {
+fn req_correlate_drops_replies_with_another_request_id() {
     let context = context();
     let router = context.socket(Router).unwrap();
     let endpoint = router.bind(TCP).unwrap();
@@ -110,7 +110,7 @@ fn req_correlate() {
 }
 
 #[deadline::test]
-fn req_relaxed() {
+fn req_relaxed_allows_a_second_request() {
     let context = context();
     let router = context.socket(Router).unwrap();
     let endpoint = router.bind(TCP).unwrap();
@@ -128,8 +128,8 @@ fn req_relaxed() {
     assert_eq!(text(&client), "second", "the first was given up");
 }
 
-/// Two subscribers to the same, one after the other; what the publisher received for the second, and for the end of the
-/// first's subscription.
+/// Subscribes two sockets to one topic, one after the other. Returns the messages that the publisher received for the second
+/// subscription, and for the end of the first one.
 fn verbose(set: impl Fn(&Socket<'_, XPub>)) -> (Vec<String>, Vec<String>) {
     let context = context();
     let publisher = context.socket(XPub).unwrap();
@@ -155,7 +155,7 @@ fn verbose(set: impl Fn(&Socket<'_, XPub>)) -> (Vec<String>, Vec<String>) {
 }
 
 #[deadline::test]
-fn xpub_verbose_and_verboser() {
+fn xpub_verbose_and_verboser_pass_on_repeated_subscriptions() {
     let none = Vec::<String>::new();
     assert_eq!(verbose(|_| {}), (none.clone(), none.clone()));
     let again = vec!["\u{1}A".to_owned()];
@@ -165,7 +165,7 @@ fn xpub_verbose_and_verboser() {
 }
 
 #[deadline::test]
-fn xpub_manual_with_subscribe_and_unsubscribe() {
+fn xpub_manual_filters_by_the_subscriptions_of_the_publisher() {
     let context = context();
     let publisher = context.socket(XPub).unwrap();
     publisher.set_xpub_manual(true).unwrap();
@@ -191,7 +191,7 @@ fn xpub_manual_with_subscribe_and_unsubscribe() {
 }
 
 #[deadline::test]
-fn xpub_nodrop() {
+fn xpub_nodrop_refuses_messages_above_the_marks() {
     for (kind, nodrop) in [(Kind::XPub, false), (Kind::Pub, false), (Kind::XPub, true), (Kind::Pub, true)] {
         let context = context();
         let publisher = context.socket(kind).unwrap();
@@ -206,17 +206,17 @@ fn xpub_nodrop() {
         assert_eq!(
             room(&publisher, 20),
             if nodrop { 7 } else { 20 },
-            "{kind}: what does not fit is refused or dropped"
+            "{kind}: messages above the marks are refused or dropped"
         );
         publisher.set_sndtimeo(Some(Duration::from_millis(10))).unwrap();
         let sent = publisher.send("message").map_err(|failed| failed.error().errno());
         assert_eq!(sent, if nodrop { Err(Errno::EAGAIN) } else { Ok(()) });
-        assert_eq!(std::iter::from_fn(|| stalled.now().recv_msg().unwrap()).count(), 7, "both marks");
+        assert_eq!(std::iter::from_fn(|| stalled.now().recv_msg().unwrap()).count(), 7, "the sum of both marks");
     }
 }
 
 #[deadline::test]
-fn xpub_welcome_msg() {
+fn xpub_welcome_msg_is_sent_to_new_subscribers() {
     let context = context();
     let publisher = context.socket(XPub).unwrap();
     publisher.set_xpub_welcome_msg("Hello").unwrap();
@@ -229,7 +229,7 @@ fn xpub_welcome_msg() {
     assert_eq!(text(&subscriber), "Hello");
     assert_eq!(text(&subscriber), "How are you");
 
-    // An empty welcome message is no welcome message.
+    // An empty welcome message switches the option off.
     publisher.set_xpub_welcome_msg("").unwrap();
     let subscriber = context.socket(XSub).unwrap();
     subscriber.connect(&endpoint).unwrap();
@@ -240,7 +240,7 @@ fn xpub_welcome_msg() {
 }
 
 #[deadline::test]
-fn stream_notify() {
+fn stream_notify_reports_connects_and_disconnects() {
     for notify in [true, false] {
         let context = context();
         let socket = context.socket(Stream).unwrap();
@@ -267,7 +267,7 @@ fn stream_notify() {
 }
 
 #[deadline::test]
-fn subscribe_and_unsubscribe() {
+fn subscribe_and_unsubscribe_are_counted_per_topic() {
     let context = context();
     let publisher = context.socket(XPub).unwrap();
     let endpoint = publisher.bind(TCP).unwrap();
@@ -291,7 +291,7 @@ fn subscribe_and_unsubscribe() {
 }
 
 #[deadline::test]
-fn conflate() {
+fn conflate_keeps_the_newest_message() {
     let context = context();
     let sender = context.socket(Push).unwrap();
     sender.bind("inproc://sender").unwrap();
@@ -306,7 +306,7 @@ fn conflate() {
 }
 
 #[deadline::test]
-fn invert_matching() {
+fn invert_matching_passes_messages_that_match_no_topic() {
     let context = context();
     let publisher = context.socket(XPub).unwrap();
     publisher.set_invert_matching(true).unwrap();
@@ -358,7 +358,7 @@ fn timeouts_end_a_wait() {
 }
 
 #[deadline::test]
-fn high_water_marks() {
+fn high_water_marks_bound_the_queued_messages() {
     let context = context();
     for mark in [1, 3, 50] {
         let sender = context.socket(Push).unwrap();

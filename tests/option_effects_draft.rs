@@ -1,4 +1,4 @@
-//! Options of the draft API: each is observed to do what it says.
+//! Options of the draft API: each test observes an option's effect.
 
 #![cfg(feature = "draft")]
 
@@ -13,7 +13,7 @@ use zmq::sockopt::RouterNotify;
 use zmq::{Dealer, Errno, Kind, Pair, Router, Sub, XPub, XSub};
 
 #[deadline::test]
-fn metadata() {
+fn metadata_reaches_the_peer() {
     let context = context();
     let server = context.socket(Pair).unwrap();
     let endpoint = server.bind(TCP).unwrap();
@@ -30,7 +30,7 @@ fn metadata() {
 }
 
 #[deadline::test]
-fn router_notify() {
+fn router_notify_reports_connects_and_disconnects() {
     let both = RouterNotify::CONNECT | RouterNotify::DISCONNECT;
     for notify in [RouterNotify::NONE, RouterNotify::CONNECT, RouterNotify::DISCONNECT, both] {
         let context = context();
@@ -64,7 +64,7 @@ fn router_notify() {
 }
 
 #[deadline::test]
-fn only_first_subscribe() {
+fn only_first_subscribe_ignores_later_parts() {
     for only_first in [false, true] {
         let context = context();
         let publisher = context.socket(XPub).unwrap();
@@ -76,13 +76,13 @@ fn only_first_subscribe() {
         subscriber.send("\u{1}marker").unwrap();
         while publisher.within(DEADLINE).recv_msg().unwrap().unwrap().as_str() != Some("\u{1}marker") {}
         let expected = if only_first { 1 } else { 2 };
-        assert_eq!(subscriber.topics_count().unwrap(), expected, "on the way out");
-        assert_eq!(publisher.topics_count().unwrap(), expected, "on the way in");
+        assert_eq!(subscriber.topics_count().unwrap(), expected, "sent by the XSUB");
+        assert_eq!(publisher.topics_count().unwrap(), expected, "received by the XPUB");
     }
 }
 
 #[deadline::test]
-fn xpub_manual_last_value() {
+fn xpub_manual_last_value_sends_to_the_last_subscriber() {
     let context = context();
     let publisher = context.socket(XPub).unwrap();
     publisher.set_xpub_manual_last_value(true).unwrap();
@@ -106,7 +106,7 @@ fn xpub_manual_last_value() {
 }
 
 #[deadline::test(patches = [21, 37])]
-fn hello_msg() {
+fn hello_msg_is_sent_to_new_peers() {
     for kind in [Kind::Router, Kind::Dealer] {
         for endpoint in [TCP, "inproc://hello"] {
             let context = context();
@@ -121,7 +121,7 @@ fn hello_msg() {
 }
 
 #[deadline::test]
-fn disconnect_msg() {
+fn disconnect_msg_is_received_when_a_peer_leaves() {
     let context = context();
     let server = context.socket(Router).unwrap();
     server.set_disconnect_msg("gone").unwrap();
@@ -136,7 +136,7 @@ fn disconnect_msg() {
 }
 
 #[deadline::test]
-fn hiccup_msg() {
+fn hiccup_msg_is_received_when_the_connection_is_lost() {
     let context = context();
     let server = context.socket(Router).unwrap();
     let endpoint = server.bind(TCP).unwrap();
@@ -150,7 +150,7 @@ fn hiccup_msg() {
 }
 
 #[deadline::test]
-fn xsub_verbose_unsubscribe() {
+fn xsub_verbose_unsubscribe_sends_every_end() {
     for verbose in [false, true] {
         let context = context();
         let publisher = context.socket(XPub).unwrap();
@@ -172,7 +172,7 @@ fn xsub_verbose_unsubscribe() {
 }
 
 #[deadline::test]
-fn topics_count() {
+fn topics_count_counts_subscribed_topics() {
     let context = context();
     let publisher = context.socket(XPub).unwrap();
     let subscriber = context.socket(Sub).unwrap();
@@ -189,7 +189,7 @@ fn topics_count() {
     assert_eq!((subscriber.topics_count().unwrap(), publisher.topics_count().unwrap()), (1, 1));
 }
 
-/// A number that the system keeps for a socket.
+/// An int option of the system's socket.
 fn system_option(fd: RawFd, option: i32) -> i32 {
     let mut value = 0;
     let mut len = size_of::<i32>() as libc::socklen_t;
@@ -200,7 +200,7 @@ fn system_option(fd: RawFd, option: i32) -> i32 {
 }
 
 #[deadline::test]
-fn priority() {
+fn priority_sets_so_priority() {
     let context = context();
     let server = context.socket(Pair).unwrap();
     server.set_priority(3).unwrap();
@@ -212,7 +212,7 @@ fn priority() {
     let fd = server.recv_msg().unwrap().source_fd().unwrap();
     assert_eq!(system_option(fd, libc::SO_PRIORITY), 3);
 
-    // Above 6 it is a privilege, and libzmq aborts the process that has it not.
+    // A priority above 6 needs a privilege. libzmq aborts a process that does not have it.
     match client.set_priority(7) {
         Ok(()) => assert_eq!(client.priority().unwrap(), 7),
         Err(error) => {
@@ -240,13 +240,13 @@ fn a_plain_server_that_enforces_a_domain_needs_one() {
     let client = context.socket(Pair).unwrap();
     client.set_plain_username(Some("alice")).unwrap();
     client.connect(&endpoint).unwrap();
-    // Nobody handles ZAP requests, so nobody gets in; the server lives.
+    // ZAP requests have no handler, so no client is accepted. The server goes on.
     client.send("Hello").unwrap();
     assert!(server.within(Duration::from_millis(100)).recv_msg().unwrap().is_none());
     server.bind(TCP).unwrap();
 }
 
-/// Without one it would ask no handler, and let everybody in.
+/// Without a domain the server would ask no ZAP handler, and accept every client.
 #[deadline::test]
 fn a_curve_server_that_enforces_a_domain_needs_one() {
     if skip_unless(zmq::has("curve"), "this libzmq has no CURVE") {
@@ -277,9 +277,9 @@ fn a_curve_server_that_enforces_a_domain_needs_one() {
     assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 }
 
-/// A NULL socket asks a handler only where it has a domain.
+/// A NULL socket asks a handler only if it has a domain.
 #[deadline::test]
-fn a_null_server_that_enforces_a_domain_wants_a_handler_for_it() {
+fn null_server_that_enforces_domains_asks_zap_only_if_it_has_one() {
     let context = context();
     let hears = |domain: Option<&str>| {
         let server = context.socket(Pair).unwrap();

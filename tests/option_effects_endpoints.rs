@@ -1,4 +1,4 @@
-//! Options of connections: who gets in, over which descriptor, under which name, and what becomes of unsent messages.
+//! Options of connections: routing ids, accept filters, adopted descriptors, limits, and the fate of unsent messages.
 
 mod common;
 
@@ -14,7 +14,7 @@ use common::{DEADLINE, TCP, context, next, skip_unless, text};
 use zmq::sockopt::OptionValue;
 use zmq::{Context, Dealer, Errno, Kind, Pull, Push, Rep, Req, Router, Socket, Stream};
 
-/// A directory that goes with the test.
+/// A temporary directory that is removed when this is dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -38,7 +38,7 @@ impl Drop for Directory {
 }
 
 #[deadline::test]
-fn connect_routing_id() {
+fn connect_routing_id_names_the_peer() {
     let context = context();
     let peer = context.socket(Dealer).unwrap();
     let endpoint = peer.bind(TCP).unwrap();
@@ -96,7 +96,8 @@ fn routing_ids_that_could_abort_are_refused() {
     }
 }
 
-/// Whether a listener talks to a new connection: ZeroMQ greets first, and what a filter refuses is closed at once.
+/// Whether a listener greets a new connection. libzmq sends its greeting first, and closes a connection at once if a filter
+/// refuses it.
 fn is_greeted(mut stream: impl Read) -> bool {
     let mut first = [0];
     match stream.read(&mut first) {
@@ -113,7 +114,7 @@ fn is_greeted(mut stream: impl Read) -> bool {
 }
 
 #[deadline::test]
-fn tcp_accept_filter() {
+fn tcp_accept_filter_closes_other_connections() {
     let context = context();
     let socket = context.socket(Rep).unwrap();
     let greeted = |filter: Option<&str>| {
@@ -124,12 +125,12 @@ fn tcp_accept_filter() {
     assert!(!greeted(Some("10.0.0.0/8")));
     assert!(greeted(Some("127.0.0.0/8")), "filters add up");
     assert!(greeted(None), "no filter");
-    assert!(!greeted(Some("127.0.0.2")), "the former are gone");
+    assert!(!greeted(Some("127.0.0.2")), "the former filters are gone");
     assert!(greeted(Some("127.0.0.1/32")));
 }
 
 #[deadline::test]
-fn ipc_filters() {
+fn ipc_filters_close_connections_of_other_peers() {
     // SAFETY: no preconditions.
     let (uid, gid) = (unsafe { libc::getuid() }, unsafe { libc::getgid() });
     let filters =
@@ -146,18 +147,18 @@ fn ipc_filters() {
         };
         if skip_unless(
             cfg!(zmq_vendored) || socket.set_option("ipc_filter_pid", OptionValue::None).is_ok(),
-            "this libzmq cannot ask who its peer is",
+            "this libzmq cannot read its peer's credentials",
         ) {
             return;
         }
         assert!(!greeted("other", Some(other)), "{name}");
         assert!(greeted("own", Some(own)), "{name}: filters add up");
         assert!(greeted("none", None), "{name}: no filter");
-        assert!(!greeted("again", Some(other)), "{name}: the former are gone");
+        assert!(!greeted("again", Some(other)), "{name}: the former filters are gone");
     }
 }
 
-/// Sends a message from a client to a server that is bound, and back.
+/// Sends a message from a new client to the bound server, and one back.
 #[track_caller]
 fn talks(context: &Context, server: &Socket<'_, Rep>, endpoint: &str) {
     let client = context.socket(Req).unwrap();
@@ -169,7 +170,7 @@ fn talks(context: &Context, server: &Socket<'_, Rep>, endpoint: &str) {
 }
 
 #[deadline::test]
-fn use_fd() {
+fn use_fd_adopts_a_listening_socket() {
     let directory = Directory::new("use-fd");
     let context = context();
     let server = context.socket(Rep).unwrap();
@@ -184,7 +185,7 @@ fn use_fd() {
     talks(&context, &server, &endpoint);
 
     let own = server.bind(TCP).unwrap();
-    assert_ne!(own, address, "the next bind opens a socket of its own");
+    assert_ne!(own, address, "the next bind opens its own socket");
     talks(&context, &server, &own);
 }
 
@@ -220,7 +221,7 @@ fn descriptors_that_would_abort_are_refused() {
 }
 
 #[deadline::test]
-fn immediate() {
+fn immediate_queues_no_message_for_an_absent_peer() {
     let directory = Directory::new("immediate");
     let (_, endpoint) = directory.socket("late");
     let context = context();
@@ -240,7 +241,7 @@ fn immediate() {
 }
 
 #[deadline::test]
-fn linger_keeps_what_is_unsent_or_drops_it() {
+fn linger_keeps_or_drops_unsent_messages() {
     let directory = Directory::new("linger");
     for linger in [Some(Duration::ZERO), Some(DEADLINE), None] {
         let (path, endpoint) = directory.socket("late");
@@ -252,7 +253,7 @@ fn linger_keeps_what_is_unsent_or_drops_it() {
         drop(sender);
         let keeps = linger != Some(Duration::ZERO);
         if !keeps {
-            // Dropping the socket ends it and its message at once.
+            // The end of the context drops the message at once.
             drop(sending);
         }
         let context = context();
@@ -272,7 +273,7 @@ fn linger_keeps_what_is_unsent_or_drops_it() {
 }
 
 #[deadline::test]
-fn maxmsgsize_disconnects_who_sends_more() {
+fn maxmsgsize_disconnects_peers_that_send_larger_messages() {
     let context = context();
     let server = context.socket(Pull).unwrap();
     server.set_maxmsgsize(Some(1000)).unwrap();
@@ -281,7 +282,7 @@ fn maxmsgsize_disconnects_who_sends_more() {
     client.set_reconnect_ivl(Some(Duration::from_millis(1))).unwrap();
     client.connect(&endpoint).unwrap();
     client.send([7; 1000]).unwrap();
-    assert_eq!(next(&server), [[7; 1000]], "what is just small enough");
+    assert_eq!(next(&server), [[7; 1000]], "a message of the largest size");
     client.send([7; 1001]).unwrap();
     // Later messages on the same connection are lost with it. Messages on the next connection arrive.
     let message = loop {
@@ -294,7 +295,7 @@ fn maxmsgsize_disconnects_who_sends_more() {
 }
 
 #[deadline::test]
-fn keepalive_at_its_limits_lets_connections_through() {
+fn connections_work_when_keepalive_is_at_its_limits() {
     let longest = Duration::from_secs(if cfg!(target_os = "linux") { 32_767 } else { 7200 });
     for (count, time) in [(1, Duration::from_secs(1)), (127, longest)] {
         let context = context();

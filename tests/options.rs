@@ -1,4 +1,4 @@
-//! The option table against the header and against the library itself, and what setters refuse.
+//! The option table against the header and against the library itself, and the values that setters refuse.
 
 mod common;
 
@@ -25,7 +25,7 @@ fn header() -> String {
     std::fs::read_to_string(found.unwrap_or_else(|| panic!("no zmq.h in {directories:?}"))).unwrap()
 }
 
-/// What `zmq.h` defines below a comment that begins with `title`, up to the next comment: names and what they stand for.
+/// The definitions of `zmq.h` below a comment that begins with `title`, up to the next comment: names and their values.
 fn section(header: &str, title: &str) -> BTreeMap<String, String> {
     let mut lines = header.lines().skip_while(|line| !line.starts_with(&format!("/*  {title}")));
     assert!(lines.next().is_some(), "zmq.h has no section {title:?}");
@@ -59,7 +59,7 @@ fn the_table_has_every_socket_option_of_the_header_and_no_other() {
     let (deprecated, names) = split(section(&header, "Deprecated options and aliases"));
     stable.extend(deprecated);
     aliases.extend(names);
-    // The other name of a flag of send and receive stands among those of the options.
+    // zmq.h lists the old name of a send and receive flag among the aliases of options.
     assert_eq!(aliases.remove("ZMQ_NOBLOCK").as_deref(), Some("ZMQ_DONTWAIT"));
     let draft =
         if cfg!(feature = "draft") { split(section(&header, "DRAFT Socket options.")).0 } else { BTreeMap::new() };
@@ -115,7 +115,7 @@ fn every_context_option_of_the_header_has_its_method() {
     }
     assert_eq!(reviewed, of_header.keys().map(String::as_str).collect());
 
-    // Two more that contexts take stand among the socket options.
+    // zmq.h lists two more context options among the socket options.
     methods! { "ZMQ_IPV6": ipv6 set_ipv6; "ZMQ_BLOCKY": blocky set_blocky; }
     let of_sockets = section(&header, "Socket options.");
     assert!(of_sockets.contains_key("ZMQ_IPV6") && of_sockets.contains_key("ZMQ_BLOCKY"));
@@ -131,7 +131,7 @@ fn every_message_option_of_the_header_has_its_method() {
     assert_eq!(of_header.keys().map(String::as_str).collect::<Vec<_>>(), reviewed);
 }
 
-/// A value in C's form that every option of that name takes, where it takes any.
+/// A value in C's form that the option accepts, if it accepts any.
 fn sample(name: &str) -> Vec<u8> {
     let int = |value: c_int| value.to_ne_bytes().to_vec();
     match name {
@@ -161,7 +161,7 @@ fn sample(name: &str) -> Vec<u8> {
         | "ZMQ_HELLO_MSG"
         | "ZMQ_DISCONNECT_MSG"
         | "ZMQ_HICCUP_MSG" => b"some text".to_vec(),
-        // Off: any other number is a descriptor that libzmq would take for its own.
+        // -1 is off. libzmq would adopt any other number as a descriptor.
         "ZMQ_USE_FD" => int(-1),
         "ZMQ_HEARTBEAT_TTL" => int(100),
         _ => int(1),
@@ -188,7 +188,7 @@ fn outcome(rc: c_int) -> Result<(), Errno> {
     if rc == 0 { Ok(()) } else { Err(Errno::from_raw(unsafe { sys::zmq_errno() })) }
 }
 
-/// Whether this libzmq was built with what an option needs.
+/// Whether this libzmq was built with the capability that an option needs.
 fn is_built_in(name: &str) -> bool {
     const NEEDS: [(&str, &str); 5] = [
         ("ZMQ_CURVE_", "curve"),
@@ -201,7 +201,7 @@ fn is_built_in(name: &str) -> bool {
 }
 
 #[deadline::test]
-fn the_library_accepts_what_the_table_says_on_every_kind() {
+fn libzmq_accepts_each_option_on_the_kinds_of_its_row() {
     let mut wrong = Vec::new();
     let kinds = kinds();
     for row in rows() {
@@ -241,7 +241,7 @@ fn the_library_accepts_what_the_table_says_on_every_kind() {
 }
 
 #[deadline::test]
-fn publishers_subscribe_by_hand_alone() {
+fn publishers_accept_subscribe_options_only_in_manual_mode() {
     let context = Context::new().unwrap();
     for kind in [Kind::XPub, Kind::Pub] {
         for option in [sys::ZMQ_SUBSCRIBE, sys::ZMQ_UNSUBSCRIBE] {
@@ -253,7 +253,7 @@ fn publishers_subscribe_by_hand_alone() {
     }
 }
 
-/// Tries an option of some kinds on a socket of every kind.
+/// A call of one option's method.
 type Attempt = fn(&Socket<'_>) -> Result<(), Error>;
 
 /// The options that do not apply to every kind, each with a call of its safe method.
@@ -330,7 +330,7 @@ fn an_option_on_the_wrong_kind_is_an_error_that_names_both() {
     }
 }
 
-/// The error of a value that is out of range: it has to name the option and to show the value.
+/// Checks the error of a value that is out of range: it must name the option and show the value.
 #[track_caller]
 fn out_of_range(outcome: zmq::Result<()>, name: &str, shown: &str) {
     let error = outcome.expect_err(name);
@@ -362,7 +362,7 @@ fn numbers_out_of_range_are_named() {
     out_of_range(socket.set_maxmsgsize(Some(1 << 63)), "ZMQ_MAXMSGSIZE", "9223372036854775808");
     socket.set_maxmsgsize(Some(i64::MAX as u64)).unwrap();
     socket.set_rate(1).unwrap();
-    assert_eq!((socket.sndhwm().unwrap(), socket.rate().unwrap()), (1000, 1), "what is refused changes nothing");
+    assert_eq!((socket.sndhwm().unwrap(), socket.rate().unwrap()), (1000, 1), "a refused value changes nothing");
 }
 
 #[deadline::test]
@@ -379,7 +379,7 @@ fn durations_out_of_range_are_named() {
     out_of_range(socket.set_handshake_ivl(Some(month)), "ZMQ_HANDSHAKE_IVL", "2592000s");
     out_of_range(socket.set_heartbeat_ivl(Some(month)), "ZMQ_HEARTBEAT_IVL", "2592000s");
     out_of_range(socket.set_heartbeat_timeout(Some(month)), "ZMQ_HEARTBEAT_TIMEOUT", "2592000s");
-    // A peer of libzmq's misreads more than 65.5 s.
+    // A libzmq peer misreads a TTL of more than 65.5 s.
     for above in [65_501, 66_000, 6_553_600, u64::MAX] {
         let shown = format!("{:?} is not in 0..=65.5s", Duration::from_millis(above));
         out_of_range(socket.set_heartbeat_ttl(Duration::from_millis(above)), "ZMQ_HEARTBEAT_TTL", &shown);
@@ -453,12 +453,12 @@ fn texts_out_of_range_are_named_and_never_shown() {
         assert!(too_long(&socket).unwrap_err().to_string().contains("bytes is not in 1..="));
         assert!(with_nul(&socket).unwrap_err().to_string().contains("NUL"));
     }
-    assert_eq!(socket.plain_password().unwrap(), None, "what is refused changes nothing");
+    assert_eq!(socket.plain_password().unwrap(), None, "a refused value changes nothing");
     assert_eq!(socket.mechanism().unwrap(), sockopt::Mechanism::Null);
 
     // A shut-down context refuses a valid password. The error does not show its text either.
     context.shutdown().unwrap();
-    assert_eq!(socket.events().unwrap_err().errno(), Errno::ETERM, "the socket has noticed");
+    assert_eq!(socket.events().unwrap_err().errno(), Errno::ETERM, "the socket knows of the shutdown");
     let error = socket.set_plain_password(Some("hush")).unwrap_err();
     assert_eq!(error.errno(), Errno::ETERM);
     assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
@@ -534,7 +534,7 @@ fn options_that_libzmq_cannot_reset_stay_set() {
 }
 
 #[deadline::test]
-fn filters_that_are_none_are_refused() {
+fn invalid_tcp_accept_filters_are_refused() {
     let context = Context::new().unwrap();
     let socket = context.socket(Kind::Dealer).unwrap();
     for text in ["localhost", "127.0.0.1/33", "127.0.0.1/x", "999.0.0.1", "127.0.0.1\0", &"k".repeat(255)] {
@@ -544,7 +544,7 @@ fn filters_that_are_none_are_refused() {
 }
 
 #[deadline::test]
-fn options_that_this_libzmq_lacks_say_so() {
+fn options_name_the_capability_that_libzmq_was_built_without() {
     let context = Context::new().unwrap();
     let socket = context.socket(Kind::Dealer).unwrap();
     let tries: [(&str, &str, Attempt); 3] = [

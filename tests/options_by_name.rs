@@ -1,5 +1,5 @@
-//! Options by name or number, with values whose types are known at run time. That each row of the table is set so, and then
-//! shown by its own getter, is tested beside the table, in `src/sockopt/`.
+//! Options by name or number, with values whose types are known at run time. The tests in `src/sockopt/` set each row of the
+//! table by name, and read it by its own getter.
 
 mod common;
 
@@ -96,7 +96,7 @@ fn values_out_of_range_are_refused_as_by_the_methods() {
     same("routing_id", b"\0abcd".into(), socket.set_routing_id(b"\0abcd"));
     same("zap_domain", "hush\0hush".into(), socket.set_zap_domain("hush\0hush"));
 
-    // Numbers that no argument of the methods can be.
+    // Numbers outside the argument types of the methods.
     refused(socket.set_option("sndhwm", -5), "ZMQ_SNDHWM", "-5 is not in 0..=1073741823");
     refused(
         socket.set_option("sndhwm", "1000000000000"),
@@ -228,7 +228,7 @@ fn sockets_of_other_kinds_and_of_ended_contexts_refuse_options_by_name() {
 }
 
 #[deadline::test]
-fn bytes_of_an_option_are_converted_before_the_socket_is_looked_at() {
+fn setters_convert_their_bytes_before_they_check_the_socket() {
     struct Ends<'a>(&'a Context);
 
     impl AsRef<[u8]> for Ends<'_> {

@@ -1,5 +1,5 @@
-//! Extreme and contradictory option values, each in a process of its own: libzmq aborts the process over what it did not
-//! expect, and nothing that safe code can set may get that far.
+//! Extreme and contradictory option values, each in its own process. libzmq aborts the process if a value breaks an assertion,
+//! and safe code must not be able to set such a value.
 
 #[path = "options_fuzz/combinations.rs"]
 mod combinations;
@@ -17,13 +17,13 @@ use common::Process;
 use zmq::sockopt::OptionValue;
 use zmq::{Kind, Socket};
 
-/// Names the attack to the child.
+/// The environment variable that names the attack to the child.
 const ATTACK: &str = "ZMQ_TEST_ATTACK";
 
-/// An attack is a name and what the child does; it may fail in every way but by dying.
+/// The name of an attack, and the function that the child runs. The function may get any error, and must not abort.
 type Attack = (&'static str, fn());
 
-/// How long a child waits for a message that may never come.
+/// The time-out for a message that may never arrive.
 const RECV_TIMEOUT: Duration = Duration::from_millis(100);
 /// The longest time that an option in milliseconds takes.
 const AGES: Duration = Duration::from_millis(i32::MAX as u64);
@@ -165,7 +165,7 @@ fn attacks() -> Vec<Attack> {
     all.concat()
 }
 
-/// The attack of `a_death_is_seen`.
+/// The attack of `child_that_aborts_is_reported`.
 const SUICIDE: Attack = ("suicide", || std::process::abort());
 
 /// Runs the attack that the environment of a child names. In the suite itself it runs nothing.
@@ -192,7 +192,7 @@ fn death_of(name: &str) -> Option<String> {
 }
 
 #[test]
-fn no_value_that_is_accepted_brings_the_process_down() {
+fn accepted_option_values_do_not_abort_the_process() {
     let attacks = Mutex::new(attacks());
     let dead = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -210,7 +210,7 @@ fn no_value_that_is_accepted_brings_the_process_down() {
 }
 
 #[test]
-fn a_death_is_seen() {
-    let death = death_of(SUICIDE.0).expect("it died");
+fn child_that_aborts_is_reported() {
+    let death = death_of(SUICIDE.0).expect("the child died");
     assert!(death.contains(&format!("signal {:?}", Some(libc::SIGABRT))), "{death}");
 }

@@ -1,5 +1,5 @@
-//! Every option at the size limits of the C type that its row states, through the C interface. The buffers are as large as
-//! the length says and no larger, so that AddressSanitizer or valgrind sees a read or a write beyond:
+//! Every option at the size limits of the C type that its row states, through the C interface. The buffers are exactly
+//! as large as the length says, so that AddressSanitizer or valgrind sees a read or a write beyond:
 //!
 //! ```sh
 //! cargo test --features draft --test options_limits --no-run   # prints the program's path
@@ -23,14 +23,14 @@ fn outcome(rc: c_int) -> Result<(), Errno> {
     if rc == 0 { Ok(()) } else { Err(Errno::from_raw(unsafe { sys::zmq_errno() })) }
 }
 
-/// Sets an option to a value that has memory of its own, without a byte to spare.
+/// Sets an option from a buffer of exactly the value's length.
 fn set(socket: &Socket<'_>, row: &OptionInfo, value: &[u8]) -> Result<(), Errno> {
     let value: Box<[u8]> = value.into();
     // SAFETY: the handle is open; pointer and length are those of the slice.
     outcome(unsafe { sys::zmq_setsockopt(socket.as_raw(), row.number, value.as_ptr().cast(), value.len()) })
 }
 
-/// Reads an option into a buffer without a byte to spare.
+/// Reads an option into a buffer of exactly `len` bytes.
 fn get(socket: &Socket<'_>, row: &OptionInfo, len: usize) -> Result<Vec<u8>, Errno> {
     let mut buffer = vec![0xaa_u8; len].into_boxed_slice();
     let mut len = buffer.len();
@@ -42,7 +42,7 @@ fn get(socket: &Socket<'_>, row: &OptionInfo, len: usize) -> Result<Vec<u8>, Err
 /// Values of these lengths that libzmq accepts for the option, and lengths that it refuses for every option of the C type.
 fn limits(row: &OptionInfo) -> (Vec<Vec<u8>>, Vec<usize>) {
     let number: c_int = match row.name {
-        // Off: any other number is a descriptor that libzmq would take for its own.
+        // -1 is off. libzmq would adopt any other number as a descriptor.
         "ZMQ_USE_FD" => -1,
         "ZMQ_HEARTBEAT_TTL" => 100,
         _ => 1,

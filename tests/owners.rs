@@ -44,7 +44,7 @@ fn blocking(count: &Arc<AtomicUsize>) -> (Message, Sender<()>) {
     (owned(drop), release)
 }
 
-/// One thread dropped all owners. An owner that blocked held up all that came after it.
+/// If one thread dropped all owners, an owner that blocks would hold up all later ones.
 #[deadline::test]
 fn owners_that_block_do_not_hold_up_the_others() {
     let context = Context::new().unwrap();
@@ -62,7 +62,7 @@ fn owners_that_block_do_not_hold_up_the_others() {
     told.recv_timeout(DEADLINE).expect("the owner behind them is dropped");
     assert_eq!(count.load(SeqCst), 0);
 
-    // The context has ended, and the owners are not dropped.
+    // The context has ended, but the owners are not dropped yet.
     context.terminate(Duration::from_millis(50)).unwrap_err();
     drop(releases);
     context.terminate(DEADLINE).unwrap();
@@ -76,7 +76,7 @@ fn terminate_waits_for_the_owners_of_every_thread() {
         let count = Arc::new(AtomicUsize::new(0));
         for number in 0..20 {
             let count = count.clone();
-            // Some take longer than an owner may hold up the others.
+            // Some drops take longer than an owner may hold up the others.
             let time = Duration::from_millis(if number % 8 == round { 150 } else { 0 });
             drop(owned(move || {
                 thread::sleep(time);
@@ -126,7 +126,7 @@ fn threads_of_owners_end_after_a_spell_of_blocking() {
     });
 }
 
-/// An I/O thread that let the first owner go started the thread, which had the I/O thread's signal mask and processors.
+/// The first owner is released by an I/O thread. A thread that it starts would inherit its signal mask and processors.
 #[cfg(target_os = "linux")]
 #[test]
 fn owners_are_dropped_with_the_signal_mask_and_processors_of_the_program() {

@@ -1,4 +1,4 @@
-//! Waiting on several things at once.
+//! [`poll`] waits for several sockets and descriptors at once.
 
 mod common;
 
@@ -36,11 +36,11 @@ fn ready_items_have_revents() {
     assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 1);
     a.recv_msg().unwrap();
     assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0);
-    assert!(items.iter().all(|item| item.revents().is_empty()), "old marks go");
+    assert!(items.iter().all(|item| item.revents().is_empty()), "old events are cleared");
 }
 
 #[deadline::test]
-fn sockets_and_descriptors_wait_together() {
+fn poll_waits_for_sockets_and_descriptors_together() {
     let context = Context::new().unwrap();
     let (socket, peer) = pair(&context, "inproc://a");
     let (near, mut far) = UnixStream::pair().unwrap();
@@ -68,14 +68,14 @@ fn sockets_and_descriptors_wait_together() {
 }
 
 #[deadline::test]
-fn room_to_send_is_an_event() {
+fn poll_reports_pollout_when_a_socket_has_room() {
     let context = Context::new().unwrap();
     let source = context.socket(Push).unwrap();
     source.set_sndhwm(1).unwrap();
     let sink = context.socket(Pull).unwrap();
     sink.set_rcvhwm(1).unwrap();
     let mut items = [PollItem::socket(&source, PollEvents::POLLOUT)];
-    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0, "nobody is there");
+    assert_eq!(poll(&mut items, Duration::ZERO).unwrap(), 0, "no peer is connected");
     sink.bind("inproc://sink").unwrap();
     source.connect("inproc://sink").unwrap();
     assert_eq!(poll(&mut items, LONG).unwrap(), 1);
@@ -87,7 +87,7 @@ fn room_to_send_is_an_event() {
 }
 
 #[deadline::test]
-fn several_events_of_one_item() {
+fn poll_reports_all_events_of_an_item() {
     let context = Context::new().unwrap();
     let (socket, peer) = pair(&context, "inproc://a");
     peer.send("Hello").unwrap();
@@ -135,7 +135,7 @@ fn poll_waits_for_the_events_that_were_set_last() {
 }
 
 #[deadline::test]
-fn a_time_out_is_kept() {
+fn poll_waits_for_the_whole_timeout() {
     let context = Context::new().unwrap();
     let (socket, _peer) = pair(&context, "inproc://a");
     let (near, _far) = UnixStream::pair().unwrap();
@@ -151,7 +151,7 @@ fn a_time_out_is_kept() {
 }
 
 #[deadline::test]
-fn a_wait_that_could_never_end_is_refused() {
+fn poll_refuses_an_empty_list_without_a_timeout() {
     let error = poll(&mut [], None).unwrap_err();
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_poll"));
 }
@@ -213,7 +213,7 @@ fn a_shutdown_ends_the_wait() {
 }
 
 #[deadline::test]
-fn hundreds_of_items() {
+fn poll_takes_hundreds_of_items() {
     let context = Context::new().unwrap();
     let sockets: Vec<_> = (0..300)
         .map(|number| {
@@ -246,7 +246,7 @@ fn any_kind_of_reference_makes_an_item() {
 }
 
 #[deadline::test]
-fn the_socket_tells_its_events_itself() {
+fn socket_events_have_pollin_when_a_message_waits() {
     let context = Context::new().unwrap();
     let (socket, peer) = pair(&context, "inproc://a");
     assert_eq!(socket.events().unwrap(), PollEvents::POLLOUT);
@@ -254,16 +254,17 @@ fn the_socket_tells_its_events_itself() {
     assert_eq!(socket.events().unwrap(), PollEvents::POLLIN | PollEvents::POLLOUT);
 }
 
-/// In the manner of the event loop that `wait` stands for, with nothing but the descriptor and the events.
+/// Waits until the socket is readable, as an event loop does that has only ZMQ_FD and ZMQ_EVENTS. `wait` waits for the
+/// descriptor.
 fn wait_by_descriptor(socket: &Socket<'_, Pair>, wait: &mut dyn FnMut()) {
     while !socket.events().unwrap().contains(PollEvents::POLLIN) {
         wait();
     }
 }
 
-/// Over libzmq's own descriptor, whatever is written to it aborts the process, and whoever reads from it takes a wake-up.
+/// A write to libzmq's own descriptor would abort the process, and a read from it would take a wake-up.
 #[deadline::test]
-fn the_descriptor_can_be_waited_for_and_nothing_else() {
+fn socket_descriptor_can_be_polled_but_not_read_or_written() {
     let context = Context::new().unwrap();
     let (socket, peer) = pair(&context, "tcp://127.0.0.1:*");
     let mut file = std::fs::File::from(socket.fd().unwrap().try_clone_to_owned().unwrap());
@@ -294,9 +295,10 @@ fn the_descriptor_can_be_waited_for_and_nothing_else() {
     });
 }
 
-/// libzmq asks a socket anew for each of its items, and what comes meanwhile is told to one of them alone.
+/// zmq_poll queries a socket once for each of its items. A message that arrives between two queries is reported for one item
+/// only.
 #[deadline::test]
-fn a_socket_in_two_items_misses_nothing() {
+fn poll_misses_no_event_of_a_socket_in_two_items() {
     const ROUNDS: u32 = 300;
     let context = Context::new().unwrap();
     let (ours, theirs) = pair(&context, "inproc://twice");
@@ -315,7 +317,7 @@ fn a_socket_in_two_items_misses_nothing() {
             items.push(PollItem::socket(&ours, PollEvents::POLLERR));
             assert_eq!(poll(&mut items, None).unwrap(), 1);
             assert!(items[0].is_readable());
-            assert_eq!(items.last().unwrap().revents(), PollEvents::NONE, "it asked for something else");
+            assert_eq!(items.last().unwrap().revents(), PollEvents::NONE, "the item waits for other events");
             assert_eq!(ours.recv_string().unwrap(), round.to_string());
             ours.send("").unwrap();
         }
@@ -323,8 +325,8 @@ fn a_socket_in_two_items_misses_nothing() {
 }
 
 #[test]
-fn more_items_than_the_process_may_have_files() {
-    const NAME: &str = "more_items_than_the_process_may_have_files";
+fn poll_refuses_more_items_than_the_process_may_have_files() {
+    const NAME: &str = "poll_refuses_more_items_than_the_process_may_have_files";
     in_own_process(NAME, || {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let mut files = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -336,7 +338,7 @@ fn more_items_than_the_process_may_have_files() {
         theirs.write_all(b"x").unwrap();
         let mut items = [PollItem::fd(ours.as_fd(), PollEvents::POLLIN); 65];
         assert_eq!(poll(&mut items[..64], LONG).unwrap(), 64);
-        // The system refuses so many, over which libzmq aborts the process.
+        // The system refuses so many descriptors, and libzmq would abort the process.
         assert_eq!(poll(&mut items, LONG).unwrap_err().errno(), Errno::EINVAL);
     });
 }

@@ -1,4 +1,4 @@
-//! The lasting poller.
+//! [`Poller`]: its sources stay registered between waits.
 
 mod common;
 
@@ -14,7 +14,7 @@ use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Poller, PollerEvent, Pul
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(3600);
 
-/// The keys of what is ready, sorted.
+/// The keys of the ready sources, sorted.
 fn ready<K: Copy + Ord + Eq + std::hash::Hash>(
     poller: &mut Poller<'_, K>,
     timeout: impl Into<Option<Duration>>,
@@ -52,7 +52,7 @@ fn poller_reports_a_socket_until_its_messages_are_received() {
 }
 
 #[deadline::test]
-fn a_ready_one_does_not_hide_another() {
+fn ready_socket_does_not_hide_another() {
     let context = Context::new().unwrap();
     let (a, to_a) = pair(&context, "inproc://a");
     let (b, to_b) = pair(&context, "inproc://b");
@@ -93,7 +93,7 @@ fn a_send_that_takes_the_signal_loses_no_message() {
 }
 
 #[deadline::test]
-fn a_poll_item_made_before_may_be_used_at_any_time() {
+fn poller_reports_a_socket_when_an_older_poll_item_is_polled() {
     let context = Context::new().unwrap();
     let (a, mut to_a) = pair(&context, "inproc://a");
     let mut items = [PollItem::socket(&a, PollEvents::POLLIN)];
@@ -118,7 +118,7 @@ fn a_poll_item_made_before_may_be_used_at_any_time() {
 }
 
 #[deadline::test]
-fn a_state_that_changes_without_a_signal_is_seen() {
+fn poller_sees_states_that_change_without_a_signal() {
     let context = Context::new().unwrap();
     let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
     let mut poller = Poller::new().unwrap();
@@ -131,7 +131,7 @@ fn a_state_that_changes_without_a_signal_is_seen() {
         assert_eq!(ready(&mut poller, Duration::ZERO), []);
         client.send("ask").unwrap();
         server.recv_msg().unwrap();
-        assert_eq!(ready(&mut poller, LONG), ['s'], "it owes a reply");
+        assert_eq!(ready(&mut poller, LONG), ['s'], "the REP must reply");
         server.send("answer").unwrap();
         assert_eq!(ready(&mut poller, LONG), ['c']);
         client.recv_msg().unwrap();
@@ -139,7 +139,7 @@ fn a_state_that_changes_without_a_signal_is_seen() {
 }
 
 #[deadline::test]
-fn connecting_makes_room() {
+fn poller_reports_pollout_when_a_peer_connects() {
     let context = Context::new().unwrap();
     let (source, bound) = (context.socket(Push).unwrap(), context.socket(Dealer).unwrap());
     let mut poller = Poller::new().unwrap();
@@ -157,7 +157,7 @@ fn connecting_makes_room() {
 }
 
 #[deadline::test]
-fn room_at_the_high_water_mark() {
+fn poller_reports_pollout_when_a_full_peer_has_room_again() {
     let context = Context::new().unwrap();
     let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
     source.set_sndhwm(1).unwrap();
@@ -210,7 +210,7 @@ fn descriptors_stay_ready_until_they_are_read() {
 }
 
 #[deadline::test]
-fn the_end_of_a_connection_is_an_event_that_stays() {
+fn poller_reports_a_closed_connection_in_every_wait() {
     let (near, far) = UnixStream::pair().unwrap();
     let mut poller = Poller::new().unwrap();
     poller.add(OwnedFd::from(near), 1, PollEvents::POLLIN).unwrap();
@@ -223,7 +223,7 @@ fn the_end_of_a_connection_is_an_event_that_stays() {
 }
 
 #[deadline::test]
-fn owned_sockets_are_lent_back() {
+fn poller_lends_the_sockets_that_it_owns() {
     let context = Context::new().unwrap();
     let mut poller = Poller::new().unwrap();
     let mut sources = Vec::new();
@@ -322,7 +322,7 @@ fn sockets_outlive_the_pollers_that_borrowed_them() {
 }
 
 #[deadline::test]
-fn a_place_is_used_again() {
+fn poller_accepts_a_source_after_another_was_removed() {
     let context = Context::new().unwrap();
     let mut poller = Poller::new().unwrap();
     for round in 0..50 {
@@ -336,7 +336,7 @@ fn a_place_is_used_again() {
 }
 
 #[deadline::test]
-fn more_are_ready_than_the_system_reports_at_once() {
+fn poller_reports_all_of_400_ready_sockets() {
     let context = Context::new().unwrap();
     let pairs: Vec<_> = (0..400).map(|number| pair(&context, &format!("inproc://{number}"))).collect();
     let mut poller = Poller::new().unwrap();
@@ -355,7 +355,7 @@ fn more_are_ready_than_the_system_reports_at_once() {
 }
 
 #[deadline::test]
-fn a_wait_ends_when_something_comes() {
+fn wait_ends_when_a_message_arrives() {
     let context = Context::new().unwrap();
     let sink = context.socket(Pull).unwrap();
     let endpoint = sink.bind("tcp://127.0.0.1:*").unwrap();
@@ -373,7 +373,7 @@ fn a_wait_ends_when_something_comes() {
 }
 
 #[deadline::test]
-fn a_wait_lasts_as_long_as_it_is_told() {
+fn wait_lasts_for_the_whole_timeout() {
     let context = Context::new().unwrap();
     let sink = context.socket(Pull).unwrap();
     let mut poller = Poller::new().unwrap();
@@ -389,7 +389,7 @@ fn a_wait_lasts_as_long_as_it_is_told() {
 }
 
 #[deadline::test]
-fn the_end_of_the_context_is_reported() {
+fn wait_reports_the_end_of_a_context() {
     let context = Context::new().unwrap();
     let other = Context::new().unwrap();
     let sink = context.socket(Pull).unwrap();
@@ -404,7 +404,7 @@ fn the_end_of_the_context_is_reported() {
         });
         assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
     });
-    assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM, "every time");
+    assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM, "in every wait");
     to_a.send("x").unwrap();
     assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::ETERM);
     let late = context.socket(Pull);
@@ -428,7 +428,7 @@ fn wait_reports_a_shutdown_that_a_query_has_seen() {
 }
 
 #[deadline::test]
-fn an_event_loop_of_another_kind_waits_on_its_descriptor() {
+fn wake_fd_is_readable_when_a_socket_is_ready() {
     let context = Context::new().unwrap();
     let (a, to_a) = pair(&context, "inproc://a");
     let mut poller = Poller::new().unwrap();
@@ -443,7 +443,7 @@ fn an_event_loop_of_another_kind_waits_on_its_descriptor() {
     }
 }
 
-/// Before it is closed, that is: the system goes on reporting a descriptor of which there is another copy.
+/// epoll goes on reporting a closed descriptor if a copy of it is open. The poller must remove it before it is closed.
 #[deadline::test]
 fn poller_ignores_removed_sources() {
     for shut_down in [false, true] {
@@ -470,8 +470,8 @@ fn poller_ignores_removed_sources() {
 }
 
 #[deadline::test]
-fn a_forked_child_is_refused() {
-    const TEST: &str = "a_forked_child_is_refused";
+fn poller_refuses_a_forked_child() {
+    const TEST: &str = "poller_refuses_a_forked_child";
     if role().is_none() {
         return common::Process::spawn(&mut alone(TEST, "forks")).succeeds();
     }
@@ -491,7 +491,7 @@ fn a_forked_child_is_refused() {
         ];
         drop(poller);
         let right = refused.iter().all(|errno| *errno == Errno::ENOTSOCK);
-        // SAFETY: ends the child at once, without what the test harness does at exit.
+        // SAFETY: ends the child at once, without the exit handlers of the test harness.
         unsafe { libc::_exit(if right { 0 } else { 1 }) };
     }
     let mut status = 0;
@@ -500,7 +500,7 @@ fn a_forked_child_is_refused() {
         unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) == child }
     });
     assert_eq!(status, 0);
-    // The child, which dropped its copy, has taken nothing from the parent.
+    // The child dropped its copy of the poller. The parent's poller works as before.
     to_a.send("x").unwrap();
     assert_eq!(ready(&mut poller, LONG), [1]);
 }

@@ -1,4 +1,4 @@
-//! What a wait costs does not depend on how many sockets there are.
+//! The cost of a wait does not depend on the number of sockets.
 
 mod common;
 
@@ -12,7 +12,7 @@ const ROUNDS: usize = 200;
 const FEW: usize = 4;
 const MANY: usize = 800;
 
-/// So many sockets, and one that sends to the last of them.
+/// `count` sockets, and one that sends to the last of them.
 fn sockets(context: &Context, count: usize) -> (Vec<Socket<'_, Pull>>, Socket<'_, Push>) {
     let sinks: Vec<_> = (0..count).map(|_| context.socket(Pull).unwrap()).collect();
     let source = context.socket(Push).unwrap();
@@ -21,7 +21,7 @@ fn sockets(context: &Context, count: usize) -> (Vec<Socket<'_, Pull>>, Socket<'_
     (sinks, source)
 }
 
-/// The shortest of many rounds: what else the machine does makes none of them shorter.
+/// The shortest of many rounds. Other load of the machine makes no round shorter.
 fn shortest(mut round: impl FnMut() -> Duration) -> Duration {
     (0..ROUNDS).map(|_| round()).min().unwrap()
 }
@@ -79,7 +79,7 @@ fn of_poll(count: usize) -> Duration {
 }
 
 #[deadline::test]
-fn many_sockets_cost_as_much_as_few() {
+fn wait_costs_as_much_with_many_sockets_as_with_few() {
     // zmq_poll queries every socket in each call, so the measurement must show the difference.
     let (few, many) = (of_poll(FEW), of_poll(MANY));
     assert!(many > few * 10, "zmq_poll: {few:?} for {FEW}, {many:?} for {MANY}");

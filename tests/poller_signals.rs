@@ -11,7 +11,7 @@ use zmq::{Context, Errno, PollEvents, Poller, Pull, interrupt};
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(3600);
 
-/// The keys of what is ready.
+/// The keys of the ready sources.
 fn ready(poller: &mut Poller<'_, i32>, timeout: Duration) -> Vec<i32> {
     poller.wait(timeout).unwrap().iter().map(|event| event.key).collect()
 }
@@ -35,10 +35,10 @@ fn a_caught_signal_ends_a_wait() {
                 });
                 assert_eq!(poller.wait(None).unwrap_err().errno(), Errno::EINTR);
             });
-            assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR, "one that begins later too");
-            assert_eq!(ready(&mut poller, Duration::ZERO), [], "one that need not wait goes on");
+            assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR, "a wait that begins later ends too");
+            assert_eq!(ready(&mut poller, Duration::ZERO), [], "a call that does not wait is not interrupted");
             to_a.send("x").unwrap();
-            assert_eq!(ready(&mut poller, LONG), [1], "and what is ready is reported");
+            assert_eq!(ready(&mut poller, LONG), [1], "a ready socket is reported");
             a.recv_msg().unwrap();
             interrupt::clear();
             assert_eq!(ready(&mut poller, SHORT), []);
@@ -47,9 +47,9 @@ fn a_caught_signal_ends_a_wait() {
 }
 
 #[deadline::test]
-fn a_signal_that_is_not_caught_ends_no_wait() {
+fn wait_goes_on_after_a_signal_that_is_not_caught() {
     extern "C" fn nothing(_: libc::c_int) {}
-    in_own_process("a_signal_that_is_not_caught_ends_no_wait", || {
+    in_own_process("wait_goes_on_after_a_signal_that_is_not_caught", || {
         // SAFETY: a handler that does nothing.
         unsafe { libc::signal(libc::SIGUSR1, nothing as extern "C" fn(libc::c_int) as libc::sighandler_t) };
         let context = Context::new().unwrap();
@@ -74,8 +74,8 @@ fn a_signal_that_is_not_caught_ends_no_wait() {
 }
 
 #[deadline::test]
-fn the_interrupt_may_be_one_of_what_it_waits_for() {
-    in_own_process("the_interrupt_may_be_one_of_what_it_waits_for", || {
+fn poller_reports_the_descriptor_of_the_interrupt() {
+    in_own_process("poller_reports_the_descriptor_of_the_interrupt", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let a = context.socket(Pull).unwrap();
@@ -98,7 +98,7 @@ fn the_interrupt_may_be_one_of_what_it_waits_for() {
                 assert_eq!(ready(&mut poller, LONG), [2]);
             });
             assert_eq!(ready(&mut poller, LONG), [2]);
-            // If the socket is not polled, an interrupt ends the wait.
+            // If the interrupt's descriptor is not polled, an interrupt ends the wait.
             poller.modify(2, PollEvents::NONE).unwrap();
             assert_eq!(poller.wait(LONG).unwrap_err().errno(), Errno::EINTR);
             poller.modify(2, PollEvents::POLLIN).unwrap();

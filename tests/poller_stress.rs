@@ -1,8 +1,8 @@
-//! No readiness is ever lost, whatever is done with the polled sockets meanwhile.
+//! A poller misses no event, however the polled sockets are used between its waits.
 //!
-//! In each test the poller's thread and its peers wait for each other, so a single lost wake-up brings everything to a
-//! halt, and a wait comes back empty. Between waits the sockets are used in ways that take the signals of their
-//! descriptors: each of these tests fails if the poller is not told of such uses.
+//! In each test the poller's thread and its peers wait for each other. A single lost wake-up stops all of them, and a wait
+//! returns no event. Between waits the sockets are used in ways that take the signals of their descriptors. Each test fails
+//! if the poller is not notified of such uses.
 
 mod common;
 
@@ -13,11 +13,11 @@ use std::time::Duration;
 use common::skip_part_unless_patched;
 use zmq::{Context, Dealer, PollEvents, Poller, Pull, Push, Rep, Req, Socket, SocketType};
 
-/// A wait that takes longer waits for what has come already.
+/// A wait that takes longer has missed an event.
 const RECV_TIMEOUT: Duration = Duration::from_secs(10);
 const ENDPOINTS: [&str; 2] = ["inproc://", "tcp://127.0.0.1:*"];
 
-/// Numbers that look random and are the same in every run.
+/// Pseudo-random numbers, which are the same in every run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -31,7 +31,7 @@ impl Numbers {
 
 /// A queue of this length is full all the time.
 const SHORT: u32 = 2;
-/// With one of this length the peer, as it receives, sends no signals that could stand in for a lost one.
+/// With a queue of this length a peer that receives sends no signals, which could replace a lost one.
 const LONG: u32 = 100_000;
 
 fn bound<T: SocketType>(context: &Context, kind: T, number: usize, queue: u32) -> (Socket<'_, T>, String) {
@@ -65,7 +65,7 @@ fn meddle<T: SocketType>(socket: &Socket<'_, T>, numbers: &mut Numbers) {
 }
 
 #[deadline::test]
-fn sends_and_receives_on_polled_sockets() {
+fn poller_misses_no_message_when_polled_sockets_send_and_receive() {
     const SOCKETS: usize = 12;
     const ROUNDS: usize = 2_000;
     let context = Context::new().unwrap();
@@ -92,7 +92,7 @@ fn sends_and_receives_on_polled_sockets() {
         let mut events = Vec::new();
         while done < SOCKETS {
             let found = poller.wait_into(&mut events, RECV_TIMEOUT).unwrap();
-            assert_ne!(found, 0, "nothing came any more after {asked} questions");
+            assert_ne!(found, 0, "no event after {asked} questions");
             for event in &events {
                 while let Some(message) = sockets[event.key].now().recv_msg().unwrap() {
                     if message == "done" {
@@ -114,7 +114,7 @@ fn sends_and_receives_on_polled_sockets() {
 }
 
 #[deadline::test]
-fn room_at_the_high_water_mark() {
+fn poller_misses_no_pollout_at_the_high_water_mark() {
     const SOCKETS: usize = 8;
     const MESSAGES: u64 = 4_000;
     let context = Context::new().unwrap();
@@ -141,7 +141,7 @@ fn room_at_the_high_water_mark() {
         let mut events = Vec::new();
         while left.iter().any(|left| *left != 0) {
             let found = poller.wait_into(&mut events, RECV_TIMEOUT).unwrap();
-            assert_ne!(found, 0, "no room any more, with {left:?} to send");
+            assert_ne!(found, 0, "no POLLOUT, with {left:?} to send");
             for event in &events {
                 while left[event.key] != 0 && sockets[event.key].now().send("job").unwrap().is_sent() {
                     left[event.key] -= 1;
@@ -157,7 +157,7 @@ fn room_at_the_high_water_mark() {
 }
 
 #[deadline::test]
-fn requests_and_replies_whose_turns_come_without_a_signal() {
+fn poller_misses_no_state_of_req_and_rep_that_changes_without_a_signal() {
     const PAIRS: usize = 6;
     const ROUNDS: usize = 2_000;
     // Without the patch libzmq drops some replies if the mark is low. The clients of these replies wait for ever.
@@ -193,7 +193,7 @@ fn requests_and_replies_whose_turns_come_without_a_signal() {
         let mut events = Vec::new();
         while left != [(0, 0); PAIRS] {
             let found = poller.wait_into(&mut events, RECV_TIMEOUT).unwrap();
-            assert_ne!(found, 0, "nobody's turn any more, with {left:?} left");
+            assert_ne!(found, 0, "no event, with {left:?} left");
             for event in &events {
                 let (is_client, number) = event.key;
                 match (is_client, event.is_writable()) {

@@ -1,4 +1,4 @@
-//! Waiting under another signal mask, which is draft.
+//! [`ppoll`] waits under another signal mask. It is draft.
 #![cfg(feature = "draft")]
 
 mod common;
@@ -50,8 +50,8 @@ fn ready_items_have_revents() {
 }
 
 #[deadline::test]
-fn a_signal_that_was_held_back_ends_the_wait() {
-    in_own_process("a_signal_that_was_held_back_ends_the_wait", || {
+fn ppoll_ends_when_it_unblocks_a_pending_signal() {
+    in_own_process("ppoll_ends_when_it_unblocks_a_pending_signal", || {
         handle(libc::SIGUSR1);
         let context = Context::new().unwrap();
         let socket = context.socket(Pair).unwrap();
@@ -62,16 +62,16 @@ fn a_signal_that_was_held_back_ends_the_wait() {
         assert!(!open.contains(libc::SIGUSR1) && SignalMask::of_thread().contains(libc::SIGUSR1));
         // SAFETY: the signal is handled.
         unsafe { libc::raise(libc::SIGUSR1) };
-        assert_eq!(ppoll(&mut items, SHORT, &mask).unwrap(), 0, "it is held back here too");
+        assert_eq!(ppoll(&mut items, SHORT, &mask).unwrap(), 0, "this mask blocks the signal too");
         assert_eq!(ppoll(&mut items, LONG, &open).unwrap_err().errno(), Errno::EINTR);
-        assert!(SignalMask::of_thread().contains(libc::SIGUSR1), "the mask is what it was");
-        assert_eq!(ppoll(&mut items, SHORT, &open).unwrap(), 0, "it comes once");
+        assert!(SignalMask::of_thread().contains(libc::SIGUSR1), "ppoll restores the mask");
+        assert_eq!(ppoll(&mut items, SHORT, &open).unwrap(), 0, "the signal is delivered once");
     });
 }
 
 #[deadline::test]
-fn a_caught_interrupt_ends_the_wait_whichever_thread_got_it() {
-    in_own_process("a_caught_interrupt_ends_the_wait_whichever_thread_got_it", || {
+fn ppoll_ends_when_another_thread_catches_an_interrupt() {
+    in_own_process("ppoll_ends_when_another_thread_catches_an_interrupt", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let socket = context.socket(Pair).unwrap();
@@ -88,8 +88,8 @@ fn a_caught_interrupt_ends_the_wait_whichever_thread_got_it() {
 }
 
 #[deadline::test]
-fn a_descriptor_that_is_too_high_is_refused() {
-    in_own_process("a_descriptor_that_is_too_high_is_refused", || {
+fn ppoll_refuses_descriptors_above_the_limit_of_select() {
+    in_own_process("ppoll_refuses_descriptors_above_the_limit_of_select", || {
         let (near, _far) = UnixStream::pair().unwrap();
         let mut files = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: a valid pointer.
@@ -125,7 +125,7 @@ fn a_descriptor_that_is_too_high_is_refused() {
 }
 
 #[deadline::test]
-fn a_mask_holds_signals() {
+fn signal_mask_adds_and_removes_signals() {
     let mut mask = SignalMask::empty();
     assert_eq!(format!("{mask:?}"), "{}");
     mask.add(libc::SIGTERM).unwrap();

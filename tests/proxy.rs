@@ -1,4 +1,4 @@
-//! Forwarding: the three devices of the guide, and what the capture socket sees.
+//! Proxies: the three devices of the guide, and the messages that the capture socket gets.
 
 mod common;
 
@@ -10,7 +10,7 @@ use zmq::{
     Router, SendError, Socket, Sub, Unforwarded, XPub, XSub, proxy,
 };
 
-/// Two bound sockets that forward to each other, from another thread, while `test` runs. A third sees what passes.
+/// Runs a proxy between two bound sockets in another thread while `test` runs. `test` gets the peer of the capture socket.
 fn while_forwarding<F, B>(
     context: &Context,
     frontend: Socket<'_, F>,
@@ -32,7 +32,7 @@ fn while_forwarding<F, B>(
     });
 }
 
-/// Ends the forwarding, also where the test panics: else that would count as hung.
+/// Ends the proxy, also if the test panics. Otherwise the test would wait for the proxy's thread.
 struct Shutdown<'a>(&'a Context);
 
 impl Drop for Shutdown<'_> {
@@ -59,7 +59,7 @@ fn connected<'ctx, T: zmq::SocketType>(context: &'ctx Context, kind: T, endpoint
 }
 
 #[deadline::test]
-fn a_queue_takes_requests_there_and_replies_back() {
+fn queue_forwards_requests_and_their_replies() {
     let context = Context::new().unwrap();
     let frontend = bound(&context, Router, "inproc://frontend");
     let backend = bound(&context, Dealer, "inproc://backend");
@@ -106,7 +106,7 @@ fn a_queue_shares_the_work() {
 }
 
 #[deadline::test]
-fn a_forwarder_passes_news_down_and_subscriptions_up() {
+fn forwarder_passes_messages_to_subscribers_and_subscriptions_to_publishers() {
     let context = Context::new().unwrap();
     let frontend = bound(&context, XSub, "inproc://frontend");
     let backend = bound(&context, XPub, "inproc://backend");
@@ -163,7 +163,7 @@ fn a_streamer_passes_work_on() {
 }
 
 #[deadline::test]
-fn no_capture_socket_is_needed() {
+fn proxy_needs_no_capture_socket() {
     let context = Context::new().unwrap();
     let frontend = bound(&context, Pull, "inproc://frontend").into_untyped();
     let backend = bound(&context, Push, "inproc://backend").into_untyped();
@@ -177,7 +177,7 @@ fn no_capture_socket_is_needed() {
 }
 
 #[deadline::test]
-fn every_kind_of_capture_socket_sees_the_same() {
+fn capture_sockets_of_several_kinds_get_the_messages() {
     fn captures<S: CanSend, R: CanRecv + zmq::CanMultipart>(capture: S, reader: R) {
         let context = Context::new().unwrap();
         let frontend = bound(&context, Pull, "inproc://frontend");
@@ -201,13 +201,13 @@ fn every_kind_of_capture_socket_sees_the_same() {
 }
 
 #[deadline::test]
-fn capture_sockets_that_would_hold_it_up_for_ever_are_refused() {
+fn proxy_refuses_capture_sockets_that_would_hold_it_up_for_ever() {
     let context = Context::new().unwrap();
     let (frontend, backend) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
     for kind in kinds() {
         let capture = context.socket(kind).unwrap();
         let handle = ProxyHandle::new().unwrap();
-        // One that may run is told to end at once.
+        // A proxy that is allowed to run ends at once.
         handle.terminate().unwrap();
         let outcome = handle.run(&frontend, &backend, Some(capture.as_ref()));
         let (receives_only, takes_turns) = match kind {
@@ -226,7 +226,7 @@ fn capture_sockets_that_would_hold_it_up_for_ever_are_refused() {
 }
 
 #[deadline::test]
-fn a_capture_socket_that_fails_tears_no_message() {
+fn proxy_tears_no_message_when_its_capture_socket_fails() {
     let context = Context::new().unwrap();
     let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
     // The ROUTER reports POLLOUT although it has no peer.

@@ -1,4 +1,4 @@
-//! A proxy whose thread gets signals: nothing is lost.
+//! A proxy loses no message when its thread gets signals.
 
 mod common;
 
@@ -11,7 +11,7 @@ use zmq::{Context, Errno, Pull, Push, proxy};
 extern "C" fn nothing(_signal: c_int) {}
 
 #[deadline::test]
-fn a_signal_takes_nothing_from_a_proxy() {
+fn proxy_loses_no_message_when_its_thread_gets_signals() {
     const MESSAGES: u32 = 200;
     // SAFETY: the handler does nothing; no other test of this program uses the signal.
     unsafe { libc::signal(libc::SIGUSR1, nothing as extern "C" fn(c_int) as usize) };

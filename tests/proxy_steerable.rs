@@ -1,4 +1,4 @@
-//! The proxy that can be commanded: pausing, resuming, ending, counting; what it holds is never lost.
+//! Steerable proxies: pause, resume, terminate and statistics. Messages that a proxy holds are never lost.
 
 mod common;
 
@@ -12,7 +12,7 @@ use zmq::{
     SendError, Socket, SocketType, Sub, Unforwarded, XPub, XSub, proxy_steerable,
 };
 
-/// Long enough for a message to arrive that is not to.
+/// Long enough for a message to arrive that must not arrive.
 const MOMENT: Duration = Duration::from_millis(50);
 
 fn bound<T: SocketType>(context: &Context, kind: T, endpoint: &str) -> Socket<'static, T> {
@@ -51,7 +51,7 @@ impl Streamer {
         Streamer::between(bound(context, Pull, "inproc://frontend"), bound(context, Push, "inproc://backend"))
     }
 
-    /// Ends it, and gives the message that it had received and not sent.
+    /// Terminates the proxy. Returns the message that it had received and not sent, and its sockets.
     fn terminated(self) -> (Option<Multipart>, Socket<'static, Pull>, Socket<'static, Push>) {
         self.handle.terminate().unwrap();
         let (outcome, frontend, backend) = self.thread.join().unwrap();
@@ -188,7 +188,7 @@ fn statistics_count_both_ways_and_are_never_late() {
 }
 
 #[deadline::test]
-fn commands_before_the_start_and_after_the_end() {
+fn handle_takes_commands_before_the_start_and_refuses_them_after_the_end() {
     let context = Context::new().unwrap();
     let (frontend, backend) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
     let early = ProxyHandle::new().unwrap();
@@ -207,7 +207,7 @@ fn commands_before_the_start_and_after_the_end() {
             let paused = paused.clone();
             scope.spawn(move || paused.run(&frontend, &backend, None))
         };
-        // The context ends it, paused or not.
+        // The end of the context ends the proxy, paused or not.
         context.shutdown().unwrap();
         let (_, error) = runs.join().unwrap().unwrap_err().into_parts();
         assert_eq!((error.errno(), error.call()), (Errno::ETERM, "zmq_proxy_steerable"));
@@ -219,7 +219,7 @@ fn commands_before_the_start_and_after_the_end() {
 }
 
 #[deadline::test]
-fn the_context_ends_it_while_it_is_paused() {
+fn end_of_the_context_ends_a_paused_proxy() {
     let context = Context::new().unwrap();
     let streamer = Streamer::over(&context);
     let source = connected(&context, Push, "inproc://frontend");
@@ -294,7 +294,7 @@ fn many_threads_command_one_proxy() {
 }
 
 #[deadline::test]
-fn a_full_capture_socket_holds_it_up_and_loses_nothing() {
+fn full_capture_socket_holds_up_the_proxy_and_loses_no_message() {
     let context = Context::new().unwrap();
     let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
     let capture = context.owned_socket(Push).unwrap();
@@ -329,7 +329,7 @@ fn a_full_capture_socket_holds_it_up_and_loses_nothing() {
 }
 
 #[deadline::test]
-fn a_mandatory_router_without_room_is_tried_again() {
+fn proxy_tries_a_mandatory_router_without_room_again() {
     let context = Context::new().unwrap();
     let frontend = bound(&context, Pull, "inproc://frontend");
     let backend = context.owned_socket(Router).unwrap();
@@ -402,7 +402,7 @@ fn proxy_accepts_one_socket_as_both_sides() {
 }
 
 #[deadline::test]
-fn sockets_that_cannot_serve_together_are_refused() {
+fn proxy_refuses_one_socket_in_two_roles() {
     let context = Context::new().unwrap();
     let (a, b, c) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
     let refused = |failed: SendError<Unforwarded>| assert_eq!(failed.error().errno(), Errno::EINVAL);
@@ -414,7 +414,7 @@ fn sockets_that_cannot_serve_together_are_refused() {
     refused(proxy_steerable(&a, &b, Some(c.as_ref()), &c).unwrap_err());
 }
 
-/// A streamer whose control socket `control` is, and what commands it.
+/// Runs a streamer with the control socket `control` while `test` runs. `commander` is connected to the control socket.
 fn while_steered<C: SocketType, D: CanSend>(
     control: C,
     commander: D,
@@ -463,7 +463,7 @@ fn text_commands_do_what_they_say() {
 }
 
 #[deadline::test]
-fn a_program_in_c_commands_it() {
+fn c_program_commands_a_steerable_proxy() {
     let context = Context::new().unwrap();
     let (frontend, backend) = (bound(&context, Pull, "inproc://frontend"), bound(&context, Push, "inproc://backend"));
     let control = context.owned_socket(Rep).unwrap();
@@ -492,7 +492,7 @@ fn a_program_in_c_commands_it() {
 }
 
 #[deadline::test]
-fn other_kinds_of_control_sockets() {
+fn control_sockets_may_be_of_several_kinds() {
     while_steered(Pair, Pair, |commander, source, sink| {
         commander.send("PAUSE").unwrap();
         assert_eq!(commander.recv_msg().unwrap(), "");
@@ -526,7 +526,7 @@ fn other_kinds_of_control_sockets() {
 }
 
 #[deadline::test]
-fn answers_that_nobody_reads_hold_nothing_up() {
+fn unread_replies_do_not_hold_up_a_steerable_proxy() {
     while_steered(Pair, Pair, |commander, source, sink| {
         let accepted = (0..5000).filter(|_| commander.now().send("STATISTICS").unwrap().is_sent()).count();
         source.send("job").unwrap();

@@ -186,7 +186,7 @@ fn proxy_hands_over_a_message_to_the_frontend() {
     assert_eq!(asking.join().unwrap().unwrap(), "request");
 }
 
-/// Content that shows whether it is still there.
+/// Content whose reference count shows whether it has been dropped.
 struct Tracked {
     _alive: Arc<()>,
 }
@@ -278,7 +278,7 @@ fn proxy_hands_over_a_held_message_when_capturing_another_fails() {
     let captured = context.socket(Dealer).unwrap();
     captured.set_routing_id("up").unwrap();
     captured.connect("inproc://capture").unwrap();
-    // The ROUTER knows its peer once it has looked for messages.
+    // The ROUTER knows its peer after it has tried to receive.
     eventually("the capture socket knows its peer", || {
         capture.now().recv_msg().unwrap();
         capture.now().send_multipart(["up", "probe"]).is_ok_and(|sent| sent.is_sent())
@@ -359,15 +359,16 @@ fn time_to_send() -> Duration {
 }
 
 /// Runs `round`, which interferes after a delay, with delays in the middle of sending. Some of the rounds must interfere in
-/// time. No event tells that: libzmq makes a message readable when its last part is sent, and the proxy executes commands
-/// between two messages.
+/// time. No event shows that a proxy is sending: libzmq makes a message readable when its last part is sent, and the proxy
+/// executes commands between two messages.
 fn in_the_middle_of_sending(mut round: impl FnMut(Duration) -> bool) {
     let quarter = time_to_send() / 4;
     let in_time = (0..21).filter(|number| round(quarter * (number % 3 + 1))).count();
     assert!(in_time > 0, "each message was sent or lost before");
 }
 
-/// A PULL that takes a long message and another from a PUSH, which finds room again once the PULL has taken the first.
+/// A PULL and its PUSH, with a long message and another one in their queues. The PUSH has room again when the PULL has received
+/// the long message.
 fn full_source(context: &Context) -> (Socket<'_, Pull>, Socket<'_, Push>) {
     let (frontend, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
     frontend.set_rcvhwm(1).unwrap();
@@ -442,7 +443,7 @@ fn proxy_sends_a_message_again_when_its_peer_leaves_while_it_sends_the_parts() {
         assert_eq!(handle.statistics().unwrap().to_backend.messages, 3);
         let received: Vec<_> = std::iter::from_fn(|| second.now().recv_multipart().unwrap()).collect();
         let is_sent_again = received.iter().any(|message| *message == long_message());
-        // The last part can arrive at the first sink between its look and its end.
+        // The last part can arrive at the first sink between its receive and its end.
         lost += usize::from(!was_whole && !is_sent_again);
         is_sent_again
     });
@@ -482,7 +483,7 @@ fn proxy_holds_a_message_when_the_peer_of_a_pair_leaves_while_it_sends_the_parts
                 commands.terminate().unwrap();
                 next.unwrap()
             });
-            // The second peer leaves before it receives the messages behind its first.
+            // The second peer leaves before it receives the messages after its first.
             drop(handle.run(&frontend, &backend, None).unwrap());
             let statistics = handle.statistics().unwrap();
             assert_eq!(statistics.to_backend, statistics.from_frontend);

@@ -1,4 +1,4 @@
-//! What Cargo does when nothing has changed.
+//! Cargo builds nothing again if nothing has changed.
 
 #[path = "common/cargo.rs"]
 mod cargo;

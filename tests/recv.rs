@@ -1,4 +1,4 @@
-//! Receiving: every form, time-outs, buffers that are too short, texts that are none.
+//! Receiving: every form, time-outs, buffers that are too short, messages that are not UTF-8.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use zmq::{Context, Errno, Error, Kind, Message, Pair, Pull, Push, RecvStringError, Rep, Req, Result, Socket, Within};
 
-/// Long enough to be told from no waiting at all.
+/// Long enough to be distinguished from no wait.
 const SHORT: Duration = Duration::from_millis(30);
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -19,7 +19,7 @@ fn pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
     (left, right)
 }
 
-/// Every method of [`Within`], which says whether it has received.
+/// Every receiving method of [`Within`]. Each call returns whether it has received.
 const WITHIN: [fn(Within<'_, '_, Pair>) -> Result<bool>; 5] = [
     |socket| socket.recv_msg().map(|message| message.is_some()),
     |socket| socket.recv(&mut Message::new()),
@@ -104,7 +104,7 @@ fn parts_say_whether_more_follow() {
 }
 
 #[deadline::test]
-fn a_multipart_message_is_finished_from_where_it_stands() {
+fn recv_multipart_receives_the_remaining_parts_of_a_message() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context);
     left.send_multipart(["a", "b", "c"]).unwrap();
@@ -115,7 +115,7 @@ fn a_multipart_message_is_finished_from_where_it_stands() {
 }
 
 #[deadline::test]
-fn a_buffer_takes_what_fits_and_tells() {
+fn recv_into_fills_the_buffer_and_reports_the_size_of_the_message() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context);
     for size in [0, 4, 5, 6, 100_000] {
@@ -125,13 +125,13 @@ fn a_buffer_takes_what_fits_and_tells() {
         assert_eq!((received.copied, received.size), (size.min(5), size));
         assert_eq!(received.is_truncated(), size > 5);
         let expected: Vec<u8> = (0..6).map(|index| if index < size.min(5) { b'x' } else { b'-' }).collect();
-        assert_eq!(buffer[..], expected, "nothing is written behind what was received");
+        assert_eq!(buffer[..], expected, "no byte behind the content is written");
     }
-    assert!(right.now().recv_msg().unwrap().is_none(), "the rest of a message is gone");
+    assert!(right.now().recv_msg().unwrap().is_none(), "the rest of a truncated message is dropped");
 }
 
 #[deadline::test]
-fn an_empty_buffer_loses_nothing() {
+fn recv_into_refuses_an_empty_buffer_and_keeps_the_message() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context);
     left.send("Hello").unwrap();
@@ -141,7 +141,7 @@ fn an_empty_buffer_loses_nothing() {
 }
 
 #[deadline::test]
-fn a_text_that_is_none_keeps_its_bytes() {
+fn recv_string_returns_the_bytes_when_they_are_not_utf_8() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context);
     left.send(b"caf\xe9").unwrap();
@@ -162,7 +162,7 @@ fn a_text_that_is_none_keeps_its_bytes() {
 fn now_does_not_wait() {
     let context = Context::new().unwrap();
     let (_left, right) = pair(&context);
-    // ZMQ_RCVTIMEO does not count.
+    // ZMQ_RCVTIMEO does not apply.
     for timeout in [None, Some(LONG)] {
         right.set_rcvtimeo(timeout).unwrap();
         for receive in WITHIN {
@@ -173,7 +173,7 @@ fn now_does_not_wait() {
 }
 
 #[deadline::test]
-fn within_empties_the_message_when_nothing_comes() {
+fn within_clears_the_message_when_none_arrives() {
     let context = Context::new().unwrap();
     let (_left, right) = pair(&context);
     for view in [right.now(), right.within(SHORT)] {
@@ -196,7 +196,7 @@ fn within_keeps_the_bytes_of_a_text_that_is_not_utf_8() {
 }
 
 #[deadline::test]
-fn a_time_out_is_kept() {
+fn recv_waits_for_the_whole_timeout() {
     let context = Context::new().unwrap();
     let (_left, right) = pair(&context);
     for receive in WITHIN {
@@ -308,7 +308,7 @@ fn now_and_within_fail_after_a_shutdown() {
 }
 
 #[deadline::test]
-fn out_of_turn_is_an_error_and_changes_nothing() {
+fn receive_out_of_turn_fails_and_changes_no_state() {
     let context = Context::new().unwrap();
     let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
     server.bind("inproc://server").unwrap();
@@ -325,7 +325,7 @@ fn out_of_turn_is_an_error_and_changes_nothing() {
 }
 
 #[deadline::test]
-fn size_does_not_matter() {
+fn recv_receives_messages_of_every_size() {
     let context = Context::new().unwrap();
     let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
     source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();

@@ -138,7 +138,7 @@ fn tried<M>(outcome: Result<TrySend<M>, SendError<M>>) -> Result<bool, Errno> {
     outcome.map(|outcome| outcome.is_sent()).map_err(|failed| failed.error().errno())
 }
 
-/// Sends a message, and tells whether it is sent.
+/// Sends a message, and returns whether it is sent.
 type Send = fn(&Socket<'_>, Calls<'_>) -> Result<bool, Errno>;
 
 /// The sends that wait as [`Socket::set_sndtimeo`] says.
@@ -148,17 +148,17 @@ const WAITING_SENDS: [(&str, Send); 7] = [
     ("send_multipart", |socket, calls| sent(socket.send_multipart(calls))),
     ("send_multipart of an array", |socket, calls| sent(socket.send_multipart([calls]))),
     ("send_multipart of a Vec", |socket, calls| sent(socket.send_multipart(vec![calls]))),
-    ("send_multipart of what an iterator gives", |socket, calls| {
+    ("send_multipart of a collected iterator", |socket, calls| {
         sent(socket.send_multipart(std::iter::once(calls).collect::<Multipart>()))
     }),
-    ("send_multipart of what was appended", |socket, calls| {
+    ("send_multipart of appended parts", |socket, calls| {
         let mut parts = Multipart::new();
         parts.extend([calls]);
         sent(socket.send_multipart(parts))
     }),
 ];
 
-/// The sends that do not wait, or as long as they are told.
+/// The sends that do not wait, or that wait for a given time.
 const BOUNDED_SENDS: [(&str, Send); 6] = [
     ("now().send", |socket, calls| tried(socket.now().send(calls))),
     ("now().send_more", |socket, calls| tried(socket.now().send_more(calls))),
@@ -170,8 +170,8 @@ const BOUNDED_SENDS: [(&str, Send); 6] = [
 
 const A_MOMENT: Duration = Duration::from_millis(1);
 
-/// The fast path was chosen before `into` ran. The socket took itself to be in the middle of a message afterwards, and
-/// discarded what was sent when its peer had left.
+/// A send must choose between the fast path and the slow one after `into`. If it chose before, the socket would record that it
+/// is in the middle of a message, and discard messages when its peer has left.
 #[deadline::test]
 fn every_send_decides_after_into_has_used_the_socket() {
     for ((name, send), (source, sink)) in WAITING_SENDS
@@ -207,7 +207,7 @@ fn every_send_decides_after_into_has_used_the_socket() {
 
 /// A send must read `ZMQ_SNDTIMEO` after `into`. If it read the option before, it would wait without end.
 #[deadline::test]
-fn every_send_waits_as_the_options_say_that_into_has_set() {
+fn every_send_reads_sndtimeo_after_into_has_set_it() {
     for kind in [Kind::Push, Kind::Dealer, Kind::Pair, Kind::Req] {
         let context = Context::new().unwrap();
         let lonely = context.socket(kind).unwrap();
@@ -263,9 +263,9 @@ fn shared_socket_is_used_by_the_message_that_it_sends() {
     }
 }
 
-/// The thread of the socket drops what the work has captured.
+/// The socket's thread drops the values that the work has captured.
 #[deadline::test]
-fn shared_socket_refuses_the_calls_of_what_its_work_has_captured() {
+fn shared_socket_refuses_calls_in_the_drop_of_values_that_its_work_has_captured() {
     struct SendsWhenDropped(SharedSocket<Push>, mpsc::Sender<Errno>);
 
     impl Drop for SendsWhenDropped {
@@ -366,7 +366,7 @@ fn every_option_reads_its_bytes_once_and_may_be_set_meanwhile() {
     }
 }
 
-/// The id is set for the next connection. One that is made between the two would get it.
+/// ZMQ_CONNECT_ROUTING_ID applies to the next connection. A connection that `as_ref` makes after the id is set would get it.
 #[deadline::test]
 fn connect_with_routing_id_reads_the_id_before_it_sets_it() {
     let context = Context::new().unwrap();
@@ -396,7 +396,7 @@ fn connect_with_routing_id_reads_the_id_before_it_sets_it() {
     assert_eq!(router.recv_multipart().unwrap(), ["third", "hello"]);
 }
 
-/// An owner is asked for its bytes once, and gives memory to each message that it makes.
+/// An owner's `as_ref` is called once. All copies of the message have the bytes that it returned.
 #[deadline::test]
 fn message_asks_its_owner_for_its_bytes_once() {
     static ASKED: AtomicU32 = AtomicU32::new(0);
@@ -416,9 +416,9 @@ fn message_asks_its_owner_for_its_bytes_once() {
     assert_eq!(ASKED.load(Ordering::Relaxed), 1);
 }
 
-/// The socket, the monitor and the authenticator that wait are used by the time that they are told.
+/// The conversion of the time-out uses the socket, monitor or authenticator that waits.
 #[deadline::test]
-fn every_wait_reads_its_time_before_it_looks() {
+fn every_wait_converts_its_timeout_before_it_queries() {
     let context = Context::new().unwrap();
     let (publisher, pull) = (context.socket(XPub).unwrap(), context.socket(Pull).unwrap());
     let push = context.socket(Push).unwrap();

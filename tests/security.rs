@@ -1,4 +1,4 @@
-//! Setting sockets up, and keeping secrets.
+//! The set-up of secured sockets, and the secrecy of keys and passwords.
 
 mod common;
 
@@ -25,7 +25,7 @@ fn open(context: &Context) -> Socket<'_, Dealer> {
     socket
 }
 
-/// A message gets through from the one that connects to the one that binds.
+/// Connects the two sockets, and sends a message each way.
 fn talks(binder: &Socket<'_, Dealer>, connecter: &Socket<'_, Dealer>) {
     connecter.connect(&binder.bind(ANY_PORT).unwrap()).unwrap();
     connecter.send("Hello").unwrap();
@@ -34,7 +34,7 @@ fn talks(binder: &Socket<'_, Dealer>, connecter: &Socket<'_, Dealer>) {
     assert_eq!(connecter.within(DEADLINE).recv_msg().unwrap().expect("a message"), "World");
 }
 
-/// Either side may be the server, and whatever the socket was before. One that connects does so once.
+/// Either side may be the server, and the socket may have had any role before. The connecter does not connect again.
 #[deadline::test]
 fn each_mechanism_is_set_up_in_one_call() {
     let context = Context::new().unwrap();
@@ -94,7 +94,7 @@ fn secure_sets_the_options_of_its_mechanism() {
 }
 
 #[deadline::test]
-fn no_socket_is_left_half_set_up() {
+fn secure_changes_no_option_when_it_fails() {
     let context = Context::new().unwrap();
     let long = "x".repeat(256);
     let zeros = SecretKey::from([0; 32]);
@@ -160,7 +160,7 @@ fn raw_data_is_refused_if_security_is_set() {
 }
 
 #[deadline::test]
-fn without_curve_the_errors_say_so() {
+fn errors_name_curve_when_libzmq_was_built_without_it() {
     if skip_unless(!zmq::has("curve"), "this libzmq has CURVE") {
         return;
     }
@@ -214,8 +214,8 @@ fn plain_hello() -> Vec<u8> {
     greeting
 }
 
-/// A peer that breaks off while the handler decides, and comes back, would get the answer of the time before, or end the
-/// process: libzmq does not tell the connections apart that one socket makes in turn.
+/// libzmq does not distinguish the connections that one socket makes one after the other. If the socket connected again while
+/// the handler decides, the new connection would get the answer to the old one, or the process would abort.
 #[deadline::test]
 fn client_of_a_slow_handler_does_not_reconnect() {
     let context = Context::new().unwrap();
@@ -308,7 +308,7 @@ fn secrets_are_not_printed() {
 /// The mask of a secret in this test. It keeps the search from finding its own pattern.
 const VEIL: u8 = 0x5a;
 
-/// A secret that is known here only under its veil.
+/// A secret that the test stores only masked.
 #[derive(Clone)]
 struct Veiled(Arc<Vec<u8>>);
 
@@ -317,7 +317,7 @@ impl Veiled {
         Veiled(Arc::new(secret.iter().map(|byte| byte ^ VEIL).collect()))
     }
 
-    /// The secret, for as long as it is used. It is wiped.
+    /// Calls `using` with the secret, and wipes the secret afterwards.
     fn lift<R>(&self, using: impl FnOnce(&str) -> R) -> R {
         let mut text = self.0.to_vec();
         text.iter_mut().for_each(|byte| *byte ^= VEIL);
@@ -326,11 +326,11 @@ impl Veiled {
         result
     }
 
-    /// The places of the secret's parts in this process's writable memory: heap, stacks and all. It looks for parts,
-    /// because `free` overwrites the beginning of a block.
+    /// The addresses of the secret's parts in all writable memory of this process. The search is for parts because `free`
+    /// overwrites the beginning of a block.
     fn places(&self) -> Vec<String> {
         let memory = fs::File::open("/proc/self/mem").unwrap();
-        // Looking for it takes a copy of memory and of the secret's parts, which are left out by their addresses.
+        // The search has copies of memory and of the secret's parts. Their addresses are left out.
         let mut buffer = vec![0u8; 1 << 16];
         // The buffers are large: a small one could get the memory that the secret had.
         let mut parts = Vec::with_capacity(1 << 12);
@@ -385,7 +385,7 @@ fn wipe(secret: &mut [u8]) {
     }
 }
 
-/// Looks for secrets in a thread of its own, so the search does not overwrite the stack that had them.
+/// Searches for secrets in another thread, so that the search does not overwrite the stack that had them.
 struct Searcher {
     ask: Sender<Veiled>,
     places: Receiver<Vec<String>>,
@@ -408,7 +408,8 @@ impl Searcher {
         self.places.recv().unwrap()
     }
 
-    /// Runs `using` with secrets that are in memory meanwhile, and nowhere afterwards.
+    /// Runs `using`, and checks that the secrets are not in memory afterwards. `using` gets a function that checks that they
+    /// are in memory.
     fn finds_nothing_after(&self, what: &str, secrets: &[&Veiled], using: impl FnOnce(&dyn Fn())) {
         let is_there = || {
             for secret in secrets {
@@ -422,19 +423,19 @@ impl Searcher {
     }
 }
 
-/// Looks for secrets in the whole memory of a process that has used them, as somebody with a core dump would.
+/// Searches the whole memory of a process that has used secrets, as a reader of its core dump could.
 #[cfg(target_os = "linux")]
 #[test]
-fn secrets_are_wiped_wherever_they_were() {
-    const TEST: &str = "secrets_are_wiped_wherever_they_were";
+fn secrets_are_wiped_from_all_memory() {
+    const TEST: &str = "secrets_are_wiped_from_all_memory";
     if role().is_none() {
-        // The first call of a shared library's function is bound by the dynamic linker, which leaves registers on the stack,
-        // and in them parts of what was copied before.
+        // The dynamic linker binds a shared library's function when it is first called. It leaves registers on the stack, which
+        // have parts of the data that was copied before.
         return Process::spawn(alone(TEST, "alone").env("LD_BIND_NOW", "1")).succeeds();
     }
     in_own_process(TEST, || {
         let searcher = Searcher::start();
-        // A key of zmq_curve_keypair's, under the veil, and its bytes.
+        // A key that zmq_curve_keypair made, masked, and its bytes.
         let text = Veiled::of(b"D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs");
         let bytes = text.lift(|text| Veiled::of(text.parse::<SecretKey>().unwrap().as_bytes()));
         let key = || text.lift(|text| text.parse::<SecretKey>().unwrap());
@@ -481,7 +482,7 @@ fn secrets_are_wiped_wherever_they_were() {
             drop((policy, copy, client));
         });
 
-        // libzmq keeps it as long as the socket is there: reading it leaves no more.
+        // libzmq keeps the password while the socket is open. Reading the option must leave no further copy.
         let password = Veiled::of(b"swordfish, and nothing else");
         let context = Context::new().unwrap();
         let socket = open(&context);
@@ -511,7 +512,7 @@ fn secrets_are_wiped_wherever_they_were() {
     });
 }
 
-/// A directory that goes with its test.
+/// A temporary directory that is removed when this is dropped.
 struct Place(PathBuf);
 
 impl Place {

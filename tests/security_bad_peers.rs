@@ -12,7 +12,7 @@ use common::{DEADLINE, eventually, wait_for_close};
 use zmq::security::{AuthEvent, Authenticator, Credentials, Security, Verdict};
 use zmq::{Context, Rep, Req, Socket};
 
-/// The beginning of ZMTP 3.1, up to the name of the mechanism.
+/// The signature, with which a ZMTP greeting begins.
 const SIGNATURE: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f";
 
 fn greeting(mechanism: &[u8]) -> Vec<u8> {
@@ -21,7 +21,7 @@ fn greeting(mechanism: &[u8]) -> Vec<u8> {
     greeting
 }
 
-/// A command frame: the long form, in which any length has its place.
+/// A command frame in the long form, which can state any length.
 fn command(name: &[u8], body: &[u8]) -> Vec<u8> {
     let length = 1 + name.len() + body.len();
     [&[6][..], &(length as u64).to_be_bytes(), &[name.len() as u8], name, body].concat()
@@ -46,7 +46,8 @@ fn peer(endpoint: &str, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// Waits until the other side has answered a denied client: libzmq's command of PLAIN for it begins with another letter.
+/// Whether the server has answered with ERROR, and not with WELCOME. The search leaves out the first letter of ERROR, because
+/// libzmq's PLAIN mechanism sends another one.
 fn is_denied(stream: &mut TcpStream) -> bool {
     let (mut words, mut buffer) = (Vec::new(), [0; 1024]);
     while !contains(&words, b"RROR\x03") {
@@ -76,7 +77,7 @@ impl Secured<'_> {
         Secured { server: socket, endpoint, client }
     }
 
-    /// A client with valid credentials gets in, and the next message is its own.
+    /// Checks that a client with valid credentials is accepted, and that the next message is from this client.
     fn serves(&self, context: &Context) {
         let client = context.socket(Req).unwrap();
         client.secure(&self.client).unwrap();
@@ -106,7 +107,7 @@ fn plain(context: &Context) -> (Authenticator, Secured<'_>) {
 }
 
 #[deadline::test]
-fn names_that_no_client_of_ours_sends_are_refused() {
+fn plain_server_refuses_wrong_and_malformed_credentials() {
     let context = common::context();
     let (authenticator, secured) = plain(&context);
     let long = [b'x'; 255];

@@ -1,4 +1,4 @@
-//! CURVE with native peers: each side as the server, clients that get in and clients that do not.
+//! CURVE with native peers: each side as the server, clients that are accepted and clients that are refused.
 
 mod common;
 
@@ -11,13 +11,13 @@ use zmq::{Context, Dealer, PublicKey, SecretKey, Socket};
 fn open<'a>(context: &'a Context, security: &Security) -> Socket<'a, Dealer> {
     let socket = context.socket(Dealer).unwrap();
     socket.set_linger(Some(Duration::ZERO)).unwrap();
-    // Whoever is refused is refused once.
+    // A client that is refused does not connect again.
     socket.set_reconnect_ivl(None).unwrap();
     socket.secure(security).unwrap();
     socket
 }
 
-/// Starts a native server, which knows one client or lets all in.
+/// Starts a native server, which accepts one client or all.
 fn c_server(secret: &SecretKey, client: Option<&PublicKey>) -> (Process, String) {
     let client = client.map(PublicKey::to_string);
     let secret = secret.to_z85();
@@ -29,7 +29,7 @@ fn c_server(secret: &SecretKey, client: Option<&PublicKey>) -> (Process, String)
 }
 
 #[deadline::test]
-fn c_lets_clients_in_by_key() {
+fn c_server_accepts_clients_by_key() {
     if lacks_curve() {
         return;
     }
@@ -54,7 +54,7 @@ fn c_lets_clients_in_by_key() {
 }
 
 #[deadline::test]
-fn c_lets_everybody_in_without_a_handler() {
+fn c_server_without_a_handler_accepts_every_client() {
     if lacks_curve() {
         return;
     }
@@ -69,7 +69,7 @@ fn c_lets_everybody_in_without_a_handler() {
 }
 
 #[deadline::test]
-fn c_clients_are_let_in_by_key() {
+fn c_clients_are_accepted_by_key() {
     if lacks_curve() {
         return;
     }

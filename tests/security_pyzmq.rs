@@ -1,5 +1,5 @@
 //! Secured conversations with pyzmq, which brings its own libzmq and its own authenticator, as a process: each side as the
-//! server, clients that get in and clients that do not.
+//! server, clients that are accepted and clients that are refused.
 
 mod common;
 
@@ -11,7 +11,7 @@ use common::{Process, lacks_curve, python_program};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Network, Policy, Security};
 use zmq::{Context, Rep, Req, Socket, SocketType};
 
-/// A directory that goes with its test: the certificates of a server, a known and an unknown client.
+/// A temporary directory with the certificates of a server, a known and an unknown client. It is removed when this is dropped.
 struct Place(PathBuf);
 
 impl Place {
@@ -45,7 +45,7 @@ impl Place {
         Security::curve_client(self.certificate(name).secret_key().unwrap(), self.certificate(server).public_key())
     }
 
-    /// The arguments of a client of pyzmq's.
+    /// The arguments of a pyzmq client.
     fn pyzmq_client(&self, name: &str, server: &str) -> [String; 3] {
         let path = self.0.display();
         [
@@ -62,23 +62,23 @@ impl Drop for Place {
     }
 }
 
-/// Shorter than a test may take, so that it says what did not come.
+/// Shorter than a test may take, so that the test reports the missing message.
 const RECV_TIMEOUT: Duration = Duration::from_secs(30);
 
 fn open<T: SocketType>(context: &Context, kind: T) -> Socket<'_, T> {
     let socket = context.socket(kind).unwrap();
     socket.set_linger(Some(Duration::ZERO)).unwrap();
-    // Whoever is refused is refused once.
+    // A client that is refused does not connect again.
     socket.set_reconnect_ivl(None).unwrap();
     socket
 }
 
-/// A server here, with its authenticator, for clients of pyzmq's.
+/// A server of this library, with its authenticator, for pyzmq clients.
 struct Server<'a> {
     authenticator: Authenticator,
     socket: Socket<'a, Rep>,
     endpoint: String,
-    /// The process in which all clients are, one after the other.
+    /// The process that runs all clients, one after the other.
     clients: Process,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Server<'a> {
         self.authenticator.next_event(RECV_TIMEOUT).unwrap().expect("an event")
     }
 
-    /// The client gets in, and its messages have this user id.
+    /// Checks that the client is accepted, and that its message has this user id. Returns the message.
     fn lets_in<A: AsRef<str>>(&mut self, args: &[A], user: &str) -> zmq::Message {
         self.connect(args);
         let message = self.socket.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message");
@@ -113,7 +113,7 @@ impl<'a> Server<'a> {
         message
     }
 
-    /// The client is refused, as both sides say, and no message of it comes.
+    /// Checks that both sides report the refusal of the client, and that no message arrives.
     fn refuses<A: AsRef<str>>(&mut self, args: &[A], why: &str) {
         self.connect(args);
         assert_eq!(self.clients.line(), "HANDSHAKE_FAILED_AUTH 400");
@@ -125,7 +125,7 @@ impl<'a> Server<'a> {
     }
 }
 
-/// A server of pyzmq's, with its authenticator, for clients here.
+/// A pyzmq server, with its authenticator, for clients of this library.
 struct Pyzmq {
     process: Process,
     endpoint: String,
@@ -238,9 +238,9 @@ fn curve_clients_are_let_in_by_pyzmq() {
     server.lets_in(&place.client("unknown", "server"), &place.key("unknown"));
 }
 
-/// Who has the wrong key of the server finds out, and no handler is asked.
+/// The server reports a client that has the wrong server key as a protocol error. It asks no handler.
 #[deadline::test]
-fn a_server_without_its_key_is_no_server() {
+fn curve_client_with_the_wrong_server_key_is_refused() {
     if lacks_curve() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Sending: every form, and what becomes of a message that could not be sent.
+//! Sending: every form, and the return of messages that could not be sent.
 
 mod common;
 
@@ -13,7 +13,7 @@ use zmq::{
     SocketType, Stream, TrySend, XPub, XSub,
 };
 
-/// Long enough to be told from no waiting at all.
+/// Long enough to be distinguished from no wait.
 const SHORT: Duration = Duration::from_millis(30);
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -26,7 +26,7 @@ fn pair<A: SocketType, B: SocketType>(context: &Context, one: A, other: B) -> (S
     (one, other)
 }
 
-/// A message that is not copied when it is sent, so that its place tells whether it is still the same.
+/// A message that is not copied when it is sent. Its address shows whether it is the same message.
 fn letter() -> Message {
     Message::from(vec![b'x'; 1000])
 }
@@ -77,7 +77,7 @@ fn parts_arrive_together() {
     left.send_more("first").unwrap();
     assert!(left.now().send_more("second").unwrap().is_sent());
     assert!(left.within(LONG).send_more("third").unwrap().is_sent());
-    assert!(right.now().recv_msg().unwrap().is_none(), "nothing travels before the last part");
+    assert!(right.now().recv_msg().unwrap().is_none(), "no part arrives before the last is sent");
     left.send("fourth").unwrap();
     assert_eq!(right.recv_multipart().unwrap(), ["first", "second", "third", "fourth"]);
 }
@@ -237,7 +237,7 @@ fn a_req_takes_one_request_at_a_time() {
     client.send("first").unwrap();
     let message = assert_failed(client.send("second"), Errno::EFSM);
     let failed = client.now().send(message).unwrap_err();
-    assert_eq!(failed.error().errno(), Errno::EFSM, "trying does not hide it");
+    assert_eq!(failed.error().errno(), Errno::EFSM, "now() reports the error too");
     let (message, error) = failed.into_parts();
     assert_eq!(error.errno(), Errno::EFSM);
     assert_eq!(message, "second");
@@ -250,7 +250,7 @@ fn a_req_takes_one_request_at_a_time() {
     assert_eq!(message_of_server, "a second reply");
     client.recv_msg().unwrap();
     client.send(message).unwrap();
-    assert_eq!(server.recv_multipart().unwrap(), ["second"], "nothing of what failed is in it");
+    assert_eq!(server.recv_multipart().unwrap(), ["second"], "no part of a failed send is in the request");
     server.send("reply").unwrap();
     client.recv_msg().unwrap();
     client.send_multipart(parts).unwrap();
@@ -258,7 +258,7 @@ fn a_req_takes_one_request_at_a_time() {
 }
 
 #[deadline::test]
-fn a_mandatory_router_gives_back_what_nobody_gets() {
+fn mandatory_router_returns_messages_for_unknown_peers() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
     router.bind("inproc://router").unwrap();
@@ -269,7 +269,7 @@ fn a_mandatory_router_gives_back_what_nobody_gets() {
     let failed = router.now().send_multipart(parts).unwrap_err();
     assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
     let failed = router.within(LONG).send_multipart(failed.into_message()).unwrap_err();
-    assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH, "which no waiting helps");
+    assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH, "within() does not wait for an unknown peer");
     let parts = failed.into_message();
     assert_eq!(parts, ["alice", "Hello"]);
     assert_eq!(assert_failed(router.send_more("alice"), Errno::EHOSTUNREACH), "alice");
@@ -390,7 +390,7 @@ fn a_shutdown_ends_a_send_that_waits() {
 }
 
 #[deadline::test]
-fn a_peer_that_goes_takes_nothing_from_the_next() {
+fn peer_that_leaves_in_mid_message_does_not_affect_the_next_peer() {
     let context = Context::new().unwrap();
     let source = context.socket(Push).unwrap();
     source.set_linger(Some(Duration::ZERO)).unwrap();
@@ -404,14 +404,14 @@ fn a_peer_that_goes_takes_nothing_from_the_next() {
     drop(first);
     // The begun message is dropped with its peer when its last part is sent. Then the socket is usable again.
     let _ = source.now().send("a message");
-    eventually("nobody is there", || !source.now().send("lost").unwrap().is_sent());
+    eventually("the peer has left", || !source.now().send("lost").unwrap().is_sent());
     let second = context.socket(Pull).unwrap();
     second.connect(&endpoint).unwrap();
     source.send_multipart(["for", "the second"]).unwrap();
     assert_eq!(second.recv_multipart().unwrap(), ["for", "the second"]);
 }
 
-/// libzmq dropped a message without an id, and took the parts of the next ones for what they were not.
+/// libzmq would drop a message without an id, and then take the id of the next message for data.
 #[deadline::test]
 fn stream_refuses_a_message_that_is_not_an_id_and_data() {
     for raw_router in [false, true] {
@@ -462,7 +462,7 @@ fn stream_refuses_a_message_that_is_not_an_id_and_data() {
     }
 }
 
-/// A message was lost in silence if a PUSH or DEALER learned between two of its parts that the peer had left.
+/// Without the patch a PUSH or DEALER loses a message silently if it learns between two parts that the peer has left.
 #[deadline::test(patches = [1026])]
 fn parts_are_refused_when_the_peer_of_the_parts_before_has_left() {
     fn refused<T: zmq::CanSend + zmq::CanMultipart>(source: &Socket<'_, T>, sent: Result<(), SendError>) {
@@ -488,7 +488,7 @@ fn parts_are_refused_when_the_peer_of_the_parts_before_has_left() {
                 let (left, right) = pair(&context, Pair, Pair);
                 drop(left);
                 eventually("the reaper has closed the sockets", || right.events().unwrap().is_empty());
-                eventually("the socket has read that", || source.events().is_ok());
+                eventually("the socket has read the end of the pipe", || source.events().is_ok());
                 let sent = match (last, waits) {
                     (true, true) => source.send("second"),
                     (true, false) => source.now().send("second").map(drop),
@@ -505,7 +505,7 @@ fn parts_are_refused_when_the_peer_of_the_parts_before_has_left() {
     check(Dealer, Kind::Dealer);
 }
 
-/// The first part went out, and the error came back with all of them.
+/// If each part were checked when it is sent, the first part would go out, and the error would return all parts.
 #[deadline::test]
 fn xsub_checks_every_part_before_the_first_goes_out() {
     let long = [1; 9000];

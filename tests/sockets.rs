@@ -17,7 +17,7 @@ use zmq::{
 
 const TRANSPORTS: [&str; 2] = ["inproc://here", "tcp://127.0.0.1:*"];
 
-/// How two kinds talk: all that differs between the pairs of the table.
+/// How two kinds talk. The pairs of the table differ in nothing else.
 #[derive(Clone, Copy, Debug)]
 enum Talk {
     /// The first sends, the second receives; no answer.
@@ -28,7 +28,7 @@ enum Talk {
     Request,
     /// Plain messages, both ways.
     BothWays,
-    /// A ROUTER calls another one by the name it has.
+    /// A ROUTER addresses its peer by the peer's routing id.
     ByName,
 }
 
@@ -61,7 +61,7 @@ fn every_kind_talks_to_its_partners() {
 }
 
 #[deadline::test]
-fn the_table_has_every_kind_but_stream() {
+fn table_of_pairs_has_every_kind_except_stream() {
     // The draft kinds, from 12 on, are tested by themselves.
     for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Stream && kind.raw() < 12) {
         assert!(PAIRS.iter().any(|(one, other, _)| one == kind || other == kind), "{kind}");
@@ -100,7 +100,7 @@ fn assert_arrives<const N: usize>(from: &Socket<'_>, to: &Socket<'_>, parts: [&s
     assert_eq!(to.recv_multipart().unwrap(), parts, "{what}");
 }
 
-/// Subscribes to everything, and waits until the publisher knows.
+/// Subscribes to everything, and waits until the publisher has the subscription.
 fn subscribe(publisher: &Socket<'_>, subscriber: &Socket<'_>, what: &str) {
     if subscriber.kind() == Kind::Sub {
         subscriber.subscribe("").unwrap();
@@ -108,14 +108,14 @@ fn subscribe(publisher: &Socket<'_>, subscriber: &Socket<'_>, what: &str) {
         subscriber.send(&[1][..]).unwrap();
     }
     if publisher.kind() == Kind::XPub {
-        // The subscriber learns of a peer that connected, and tells it, while it is being used.
+        // The subscriber processes the new connection, and sends its subscription, only while it is used.
         eventually(what, || {
             subscriber.events().unwrap();
             publisher.now().recv_msg().unwrap().is_some_and(|subscription| subscription == [1])
         });
         return;
     }
-    // A PUB tells nobody of its subscriptions: one message after another, until the first comes through.
+    // A PUB does not report its subscriptions. Messages are sent until the first one arrives.
     eventually(what, || {
         publisher.send("are you there?").unwrap();
         subscriber.now().recv_msg().unwrap().is_some()
@@ -147,7 +147,7 @@ fn request_and_reply(client: &Socket<'_>, server: &Socket<'_>, what: &str) {
     }
 }
 
-/// The first is a ROUTER. It may send once the other's name has come to it.
+/// The first is a ROUTER. It can send when it has received the other's routing id.
 fn by_name(first: &Socket<'_>, second: &Socket<'_>, what: &str) {
     first.set_router_mandatory(true).unwrap();
     let mut message = Multipart::from(["second", "Hello"]);
@@ -178,7 +178,7 @@ fn a_stream_serves_a_plain_tcp_client() {
 
     let opened = server.recv_multipart().unwrap();
     assert_eq!(opened.len(), 2);
-    assert_eq!(opened[1], "", "an empty frame says that somebody connected");
+    assert_eq!(opened[1], "", "an empty frame reports a new connection");
     let id = &opened[0];
 
     client.write_all(b"GET").unwrap();
@@ -190,7 +190,7 @@ fn a_stream_serves_a_plain_tcp_client() {
     client.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"200 OK");
 
-    // An empty frame ends the connection; libzmq finishes that while the socket is being used.
+    // An empty frame ends the connection. libzmq finishes this only while the socket is used.
     server.send_multipart([id.clone(), Message::new()]).unwrap();
     client.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
     eventually("the connection ends", || {
@@ -203,7 +203,7 @@ fn a_stream_serves_a_plain_tcp_client() {
 }
 
 #[deadline::test]
-fn a_stream_hears_that_its_client_went() {
+fn stream_reports_that_its_client_has_disconnected() {
     let context = Context::new().unwrap();
     let server = context.socket(Stream).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
@@ -229,7 +229,7 @@ fn a_stream_is_a_plain_tcp_client() {
 }
 
 #[deadline::test]
-fn a_stream_without_notices_keeps_quiet() {
+fn stream_without_stream_notify_reports_no_connections() {
     let context = Context::new().unwrap();
     let server = context.socket(Stream).unwrap();
     server.set_stream_notify(false).unwrap();
@@ -280,7 +280,7 @@ fn types_are_send_and_sync_as_documented() {
     is_send::<SendError<Multipart>>();
     is_sync::<SendError<Multipart>>();
 
-    // They borrow a socket, and stay on its thread.
+    // These types borrow a socket, and stay on its thread.
     is_not!(Send: SocketRef<'static>, PollItem<'static>);
     is_not!(Sync: SocketRef<'static>, PollItem<'static>);
     is_not!(Send: zmq_patterns::EndpointGuard<'static>);
@@ -319,7 +319,7 @@ fn an_owned_socket_keeps_its_context() {
     socket.bind("inproc://jobs").unwrap();
     drop(context);
     let worker = thread::spawn(move || {
-        // The handle that the socket gives is of the same context: inproc names meet.
+        // The socket returns a handle of the same context, which has the same inproc names.
         let context = socket.context();
         let source = context.socket(Push).unwrap();
         source.connect("inproc://jobs").unwrap();
@@ -350,7 +350,7 @@ fn a_borrowing_socket_moves_between_scoped_threads() {
 }
 
 #[deadline::test]
-fn threads_take_turns_through_a_mutex() {
+fn threads_share_a_socket_through_a_mutex() {
     let context = Context::new().unwrap();
     let sink = context.socket(Pull).unwrap();
     sink.bind("inproc://sink").unwrap();
@@ -396,7 +396,7 @@ fn an_untyped_socket_is_checked_by_libzmq() {
 }
 
 #[deadline::test]
-fn references_forget_the_kind() {
+fn socket_refs_are_untyped() {
     let context = Context::new().unwrap();
     let (jobs, news) = (context.socket(Pull).unwrap(), context.socket(Sub).unwrap());
     let references: [SocketRef<'_>; 2] = [jobs.as_ref(), (&news).into()];
@@ -427,7 +427,7 @@ fn kinds_have_the_numbers_of_c() {
 }
 
 #[deadline::test]
-fn a_handle_goes_to_c_and_comes_back() {
+fn socket_is_made_from_its_raw_handle_again() {
     let context = Context::new().unwrap();
     let sink = context.owned_socket(Pull).unwrap();
     sink.set_rcvtimeo(Some(Duration::from_millis(1))).unwrap();
@@ -435,7 +435,7 @@ fn a_handle_goes_to_c_and_comes_back() {
     let (handle, kept) = sink.into_raw();
     // SAFETY: the handle was just given up, and is of this context and kind.
     let sink = unsafe { kept.socket_from_raw(handle, Pull) }.unwrap();
-    assert_eq!(sink.recv_msg().unwrap_err().errno(), Errno::EAGAIN, "the time-out was taken over");
+    assert_eq!(sink.recv_msg().unwrap_err().errno(), Errno::EAGAIN, "the socket keeps its time-out");
     let source = context.socket(Push).unwrap();
     source.connect("inproc://sink").unwrap();
     source.send("still bound").unwrap();

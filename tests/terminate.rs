@@ -1,4 +1,4 @@
-//! Ending a context in bounded time: what the report says of the sockets that are still open.
+//! Ending a context in bounded time, and the report of the sockets that are still open.
 
 mod common;
 #[path = "terminate/drops.rs"]
@@ -79,7 +79,7 @@ fn endpoints_leave_the_report_with_their_bindings_and_connections() {
 }
 
 #[deadline::test]
-fn every_way_to_open_a_socket_says_where() {
+fn every_way_to_open_a_socket_records_the_caller() {
     #[track_caller]
     fn opened_here(context: &Context) -> (Socket<'static, Req>, &'static Location<'static>) {
         (context.owned_socket(Req).unwrap(), Location::caller())
@@ -105,7 +105,7 @@ fn every_way_to_open_a_socket_says_where() {
 }
 
 #[deadline::test]
-fn a_report_can_be_made_while_sockets_come_and_go() {
+fn open_sockets_are_listed_while_sockets_open_and_close() {
     let context = Context::new().unwrap();
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -128,8 +128,8 @@ fn a_report_can_be_made_while_sockets_come_and_go() {
 }
 
 #[deadline::test]
-fn ending_prints_nothing() {
-    // The output of a process of its own is the whole of what is printed.
+fn terminate_prints_nothing() {
+    // The test runs in its own process, because it checks all output of the process.
     if common::role().is_some() {
         let context = Context::new().unwrap();
         let held = context.owned_socket(Push).unwrap();
@@ -138,13 +138,13 @@ fn ending_prints_nothing() {
         let _ = context.terminate(MOMENT).unwrap_err();
         std::process::exit(0);
     }
-    let output = common::alone("ending_prints_nothing", "alone").output().unwrap();
+    let output = common::alone("terminate_prints_nothing", "alone").output().unwrap();
     assert!(output.status.success());
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[deadline::test]
-fn the_error_converts_with_the_report() {
+fn terminate_error_keeps_the_report_when_it_is_converted() {
     fn leaks() -> Result<()> {
         let context = Context::new()?;
         let socket = context.owned_socket(Pull)?;
@@ -157,7 +157,7 @@ fn the_error_converts_with_the_report() {
     assert!(error.detail().unwrap().contains("ZMQ_PULL opened at"), "{error}");
 }
 
-/// A later call waited for a thread that had not started, and blamed unsent messages.
+/// If the thread counted as started, a later call would wait for it, and blame unsent messages.
 #[cfg(target_os = "linux")]
 #[deadline::test]
 fn terminate_ends_the_context_after_the_system_refused_a_thread() {

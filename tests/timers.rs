@@ -49,7 +49,7 @@ fn intervals_are_whole_milliseconds_and_never_zero() {
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "zmq_timers_add"));
     let longest = Duration::from_millis(i32::MAX as u64);
     assert_eq!(refused(&mut timers, longest + Duration::from_nanos(1)).errno(), Errno::EINVAL);
-    assert_eq!(timers.timeout(), None, "what was refused is not there");
+    assert_eq!(timers.timeout(), None, "a refused timer is not added");
     let timer = timers.add(longest, |_, _| {}).unwrap();
     assert!(timers.timeout().unwrap() > longest - LONG);
     assert_eq!(timers.set_interval(timer, Duration::ZERO).unwrap_err().errno(), Errno::EINVAL);
@@ -60,7 +60,7 @@ fn intervals_are_whole_milliseconds_and_never_zero() {
 }
 
 #[deadline::test]
-fn a_cancelled_timer_is_gone() {
+fn cancelled_timer_does_not_run() {
     let mut timers = Timers::new().unwrap();
     let timer = timers.add(SHORT, |_, _| panic!("it was cancelled")).unwrap();
     let other = timers.add(LONG, |_, _| {}).unwrap();
@@ -96,9 +96,9 @@ fn a_reset_begins_the_interval_again() {
     });
 }
 
-/// In C each of these from inside a handler is use after free, or goes on for ever.
+/// In C each of these calls inside a handler is a use after free, or never returns.
 #[deadline::test]
-fn a_handler_may_do_anything_with_the_timers() {
+fn handlers_may_call_every_method_of_their_timers() {
     let calls = Rc::new(Cell::new([0; 6]));
     let count = |place: usize| {
         let calls = calls.clone();
@@ -182,7 +182,7 @@ fn timer_that_is_cancelled_in_the_same_run_does_not_run() {
 }
 
 #[deadline::test]
-fn a_panic_passes_and_loses_no_other_timer() {
+fn panic_of_a_handler_is_passed_on_and_loses_no_other_timer() {
     let ran = Rc::new(Cell::new((0, 0)));
     let mut timers = Timers::new().unwrap();
     for _ in 0..2 {
@@ -212,7 +212,7 @@ fn a_panic_passes_and_loses_no_other_timer() {
 }
 
 #[deadline::test]
-fn many_timers() {
+fn execute_runs_a_thousand_timers() {
     let ran = Cell::new(0);
     let mut timers = Timers::new().unwrap();
     for _ in 0..1000 {

@@ -1,7 +1,7 @@
 //! Misuse that must not compile: each case of `ui/` with the compiler's output beside it.
 //!
 //! The output is compared as recorded if the toolchain is the one of the record. On another toolchain each case must
-//! fail for the same reasons, and our own sentences must be in the output. After a change:
+//! fail for the same reasons, and the sentences of this library must be in the output. After a change:
 //! `TRYBUILD=overwrite cargo test --test ui`.
 
 use std::env;
@@ -12,7 +12,7 @@ use std::process::Command;
 /// The compiler that wrote the recorded output.
 const RECORDED_WITH: &str = "rustc 1.95.";
 
-/// The variable by which the second run of this program gets the directory of the cases.
+/// The environment variable that gives the second run of this program the directory of the cases.
 const CASES: &str = "SAFE_ZMQ_UI_CASES";
 
 #[test]
@@ -26,8 +26,8 @@ fn misuse_does_not_compile() {
     }
 }
 
-/// Compiles the cases of a directory. Each must fail with the output beside it. `trybuild` decides about another
-/// output, if the caller's environment does not set `TRYBUILD`.
+/// Compiles the cases of a directory. Each must fail with the output beside it. The variable `TRYBUILD` tells trybuild how to
+/// handle another output. Its value is `trybuild` if the caller's environment does not set it.
 fn compile(directory: &Path, trybuild: &str) {
     let mut run = Command::new(env::current_exe().unwrap());
     run.args(["--exact", "misuse_does_not_compile", "--nocapture"]);
@@ -45,11 +45,11 @@ fn compile(directory: &Path, trybuild: &str) {
 fn share_what_is_built() {
     let own = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tests/trybuild");
     fs::create_dir_all(own.parent().unwrap()).unwrap();
-    // An existing link is the same.
+    // If the link exists, it is the same.
     let _ = std::os::unix::fs::symlink("..", own);
 }
 
-/// The directory of the cases. With the feature `draft` these are the cases that need it: the others are the same.
+/// The directory of the cases. With the feature `draft` only the cases that need it are compiled.
 const DIRECTORY: &str = if cfg!(feature = "draft") { "tests/ui/draft" } else { "tests/ui" };
 
 fn rustc_version() -> String {
@@ -83,7 +83,7 @@ fn cases(directory: &Path) -> Vec<PathBuf> {
     files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// The errors of an output: our own sentences as a whole, and the codes of the compiler's own.
+/// The errors of an output: whole sentences of this library, and only the codes of other errors.
 fn reasons(output: &str) -> Vec<&str> {
     let errors = output.lines().filter(|line| line.starts_with("error"));
     let mut reasons: Vec<&str> = errors

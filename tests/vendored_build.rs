@@ -1,5 +1,5 @@
-//! What the linked libzmq was compiled with, seen on the running library: each of these is what a build with less of
-//! libzmq's configuration lacks without a word.
+//! The configuration that the linked libzmq was compiled with, checked on the running library. A build with less of libzmq's
+//! configuration lacks these features silently.
 
 #![cfg(target_os = "linux")]
 
@@ -18,12 +18,12 @@ use common::{DEADLINE, eventually, in_own_process, skip_unless};
 use zmq::sockopt::OptionValue;
 use zmq::{Context, Errno, Pull, Push, Rep, Req, Socket};
 
-/// The open descriptors of this process, and what they are.
+/// The open descriptors of this process, and their targets.
 fn descriptors() -> BTreeMap<c_int, String> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir("/proc/self/fd").unwrap() {
         let path = entry.unwrap().path();
-        // The directory being read is not meant.
+        // The descriptor of this directory is left out.
         if let Ok(target) = fs::read_link(&path).map(|target| target.to_string_lossy().into_owned())
             && !target.starts_with("/proc/")
         {
@@ -33,7 +33,7 @@ fn descriptors() -> BTreeMap<c_int, String> {
     found
 }
 
-/// The descriptors that are there now and were not before.
+/// The descriptors that are open now and were not open before.
 fn opened_since(before: &BTreeMap<c_int, String>) -> BTreeMap<c_int, String> {
     let mut now = descriptors();
     now.retain(|number, _| !before.contains_key(number));
@@ -59,7 +59,7 @@ fn connected_family(fd: c_int) -> Option<c_int> {
         .then_some(c_int::from(address.ss_family))
 }
 
-/// The threads of this process by name.
+/// The names of this process's threads, and the processors that they may run on.
 fn threads() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc/self/task").unwrap() {
@@ -79,7 +79,7 @@ fn deliver(push: &Socket<'_, Push>, pull: &Socket<'_, Pull>) {
 }
 
 #[deadline::test]
-fn the_linked_library_is_the_one_that_was_declared() {
+fn linked_libzmq_is_the_declared_one() {
     let (major, minor, patch) = zmq::version();
     assert_eq!(linked::VERSION_NUMBER, (major * 10_000 + minor * 100 + patch).to_string());
     let loaded = fs::read_to_string("/proc/self/maps").unwrap();
@@ -98,7 +98,7 @@ fn the_linked_library_is_the_one_that_was_declared() {
 }
 
 #[deadline::test]
-fn the_capabilities_that_the_build_declared_are_there() {
+fn linked_libzmq_has_the_declared_capabilities() {
     for (name, declared) in [
         ("ipc", cfg!(zmq_has = "ipc")),
         ("tipc", cfg!(zmq_has = "tipc")),
@@ -113,7 +113,7 @@ fn the_capabilities_that_the_build_declared_are_there() {
     ] {
         assert_eq!(zmq::has(name), declared, "{name}");
     }
-    if skip_unless(cfg!(zmq_vendored), "what a system libzmq was built with is its distributor's choice") {
+    if skip_unless(cfg!(zmq_vendored), "the distributor of a system libzmq chooses its capabilities") {
         return;
     }
     assert!(zmq::has("ipc"));
@@ -140,8 +140,8 @@ fn signals_between_threads_are_eventfds() {
 }
 
 #[test]
-fn keepalive_reaches_the_connection() {
-    in_own_process("keepalive_reaches_the_connection", || {
+fn keepalive_options_are_set_on_connections() {
+    in_own_process("keepalive_options_are_set_on_connections", || {
         let context = Context::new().unwrap();
         let pull = context.socket(Pull).unwrap();
         let push = context.socket(Push).unwrap();
@@ -174,8 +174,8 @@ fn keepalive_reaches_the_connection() {
 
 #[test]
 #[cfg(feature = "draft")]
-fn the_priority_reaches_the_connection() {
-    in_own_process("the_priority_reaches_the_connection", || {
+fn priority_is_set_on_connections() {
+    in_own_process("priority_is_set_on_connections", || {
         let context = Context::new().unwrap();
         let pull = context.socket(Pull).unwrap();
         let push = context.socket(Push).unwrap();
@@ -266,7 +266,7 @@ fn every_descriptor_closes_on_exec() {
 }
 
 #[deadline::test]
-fn a_network_interface_is_an_address_to_bind_to() {
+fn bind_accepts_the_name_of_a_network_interface() {
     let context = Context::new().unwrap();
     let pull = context.socket(Pull).unwrap();
     let endpoint = pull.bind("tcp://lo:*").unwrap();
@@ -293,7 +293,7 @@ fn a_socket_can_be_tied_to_a_network_interface() {
     }
 }
 
-/// Connects to an ipc endpoint without ZMTP, and says whether the server greets or hangs up.
+/// Connects to an ipc endpoint without ZMTP. Returns whether the server greets, or closes the connection.
 fn is_greeted(endpoint: &str) -> bool {
     let mut stream = UnixStream::connect(endpoint.strip_prefix("ipc://").unwrap()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -305,7 +305,7 @@ fn is_greeted(endpoint: &str) -> bool {
 }
 
 #[deadline::test]
-fn ipc_peers_are_filtered_by_who_they_are() {
+fn ipc_filters_accept_peers_by_process_user_and_group() {
     // SAFETY: no preconditions.
     let uid = unsafe { libc::geteuid() };
     // SAFETY: no preconditions.
@@ -344,14 +344,14 @@ fn a_temporary_ipc_endpoint_is_in_a_private_directory() {
     eventually("the directory is gone", || !directory.exists());
 }
 
-/// How often the wall clock was asked for. A libzmq that was compiled without a monotonic clock asks it for every
-/// time-out, and its timers then jump with it.
+/// The number of reads of the wall clock. A libzmq that was compiled without a monotonic clock reads it for every time-out,
+/// and its timers jump with it.
 #[cfg(zmq_vendored)]
 static WALL_CLOCK: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
-/// Takes the place of the C library's function for everything that is linked into this program, libzmq included.
+/// Replaces the C library's function in all code that is linked into this program, libzmq included.
 #[cfg(zmq_vendored)]
-// SAFETY: it has the C function's type and does what that does.
+// SAFETY: it has the type of the C function, and does the same.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn gettimeofday(time: *mut libc::timeval, _zone: *mut libc::c_void) -> c_int {
     WALL_CLOCK.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
@@ -367,7 +367,7 @@ unsafe extern "C" fn gettimeofday(time: *mut libc::timeval, _zone: *mut libc::c_
 fn time_is_monotonic() {
     in_own_process("time_is_monotonic", || {
         let asked = || WALL_CLOCK.load(std::sync::atomic::Ordering::SeqCst);
-        // OpenPGM and NORM ask for it when they are set up.
+        // OpenPGM and NORM read the wall clock when they are set up.
         let context = Context::new().unwrap();
         let before = asked();
         let mut now = libc::timeval { tv_sec: 0, tv_usec: 0 };
@@ -378,7 +378,7 @@ fn time_is_monotonic() {
 
         let archive = fs::read(Path::new(linked::LIB).join("libzmq.a")).unwrap();
         let names = |symbol: &[u8]| archive.windows(symbol.len()).any(|window| window == symbol);
-        assert!(names(b"\0zmq_msg_send\0"), "not the archive that it is taken for");
+        assert!(names(b"\0zmq_msg_send\0"), "the archive is not libzmq's");
         assert!(names(b"\0clock_gettime\0"));
 
         // Time-outs of calls, and timers of connections.
@@ -390,7 +390,7 @@ fn time_is_monotonic() {
         assert!(pull.within(Duration::from_millis(50)).recv_msg().unwrap().is_none());
         let mut items = [zmq::PollItem::socket(&pull, zmq::PollEvents::POLLIN)];
         assert_eq!(zmq::poll(&mut items, Duration::from_millis(50)).unwrap(), 0);
-        assert_eq!(asked(), before + 1, "libzmq takes its time from the wall clock");
+        assert_eq!(asked(), before + 1, "libzmq reads the wall clock");
     });
 }
 

@@ -1,4 +1,4 @@
-//! Messages of several parts stay whole: whatever ends, goes away or is interrupted in the middle of one.
+//! Messages of several parts stay whole when a connection or a peer ends in the middle of one.
 
 mod common;
 
@@ -10,7 +10,7 @@ use zmq::{Context, Dealer, Errno, PollEvents, PollItem, Pull, Push, Rep, Req, Ro
 use zmq_patterns::EndpointGuard;
 
 #[deadline::test]
-fn a_connection_does_not_end_under_a_waiting_message() {
+fn disconnect_is_refused_while_a_message_waits() {
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
     let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
@@ -27,7 +27,7 @@ fn a_connection_does_not_end_under_a_waiting_message() {
     assert!(error.to_string().contains(&endpoint), "{error}");
     assert_eq!(subscriber.recv_multipart().unwrap(), ["a", "b"]);
     subscriber.disconnect(&endpoint).unwrap();
-    eventually("the publisher has seen it go", || {
+    eventually("the publisher receives the end of the subscription", || {
         // A socket closes its connections while it processes commands.
         subscriber.events().unwrap();
         publisher.now().recv_msg().unwrap().is_some_and(|message| message == [0])
@@ -37,13 +37,13 @@ fn a_connection_does_not_end_under_a_waiting_message() {
     let guard = EndpointGuard::connect(&subscriber, &endpoint).unwrap();
     assert_eq!(publisher.recv_msg().unwrap(), [1]);
     publisher.send_multipart(["c", "d"]).unwrap();
-    eventually("the message is there", || subscriber.events().unwrap().contains(PollEvents::POLLIN));
+    eventually("the message has arrived", || subscriber.events().unwrap().contains(PollEvents::POLLIN));
     drop(guard);
     assert_eq!(subscriber.recv_multipart().unwrap(), ["c", "d"]);
 }
 
 #[deadline::test]
-fn routers_and_replies_are_not_disconnected_from_what_waits() {
+fn disconnect_of_a_router_or_rep_is_refused_while_a_message_waits() {
     let context = Context::new().unwrap();
     let dealer = context.socket(Dealer).unwrap();
     dealer.bind("inproc://dealer").unwrap();
@@ -85,7 +85,7 @@ fn router_receives_from_a_name_that_is_bound_after_a_disconnect() {
 }
 
 #[deadline::test]
-fn no_peer_gets_half_of_what_another_was_sent() {
+fn peer_gets_no_half_of_a_message_to_another_peer() {
     let context = Context::new().unwrap();
     for round in 0..500 {
         let source = context.socket(Push).unwrap();

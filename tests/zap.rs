@@ -1,4 +1,4 @@
-//! The authenticator: whom it lets in, and what it reports.
+//! The authenticator: the clients that it lets in, and the events that it reports.
 
 mod common;
 
@@ -31,7 +31,7 @@ fn addresses_are_allowed_and_denied_by_domain() {
     assert!(!lets_in("elsewhere"), "no policy, no entry");
     authenticator.configure("*", |policy| policy.clear_networks()).unwrap();
     assert!(lets_in("elsewhere"));
-    assert!(!lets_in("hostile"), "its own policy is the one that counts");
+    assert!(!lets_in("hostile"), "the policy of the domain applies");
     assert!(authenticator.remove("hostile").unwrap());
     assert!(lets_in("hostile"));
     assert_eq!(authenticator.statistics().unwrap().allowed, 3);
@@ -39,7 +39,7 @@ fn addresses_are_allowed_and_denied_by_domain() {
 }
 
 #[deadline::test]
-fn addresses_of_ipv6_are_known() {
+fn policies_match_ipv6_addresses() {
     if lacks_ipv6() {
         return;
     }
@@ -61,13 +61,13 @@ fn addresses_of_ipv6_are_known() {
     };
     assert!(lets_in("one", "tcp://[::1]:*", "[::1]"));
     assert!(!lets_in("mapped", "tcp://[::1]:*", "[::1]"));
-    // An IPv4 client of a socket that speaks both has an address of either form.
+    // The address of an IPv4 client of a dual-stack socket may have the IPv4 form or the IPv6 form.
     assert!(lets_in("mapped", "tcp://*:*", "127.0.0.1"));
     assert!(!lets_in("one", "tcp://*:*", "127.0.0.1"));
 }
 
 #[deadline::test]
-fn processes_of_this_machine_have_no_network() {
+fn ipc_clients_match_no_network() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     authenticator.configure("lan", |policy| policy.allow(network("10.0.0.0/8"))).unwrap();
@@ -104,7 +104,7 @@ fn users_get_in_with_their_passwords() {
     assert!(!is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
 }
 
-/// A client that knows the password has the address looked at all the same.
+/// The authenticator checks the address also if the password is right.
 #[deadline::test]
 fn a_password_does_not_help_a_denied_address() {
     let context = Context::new().unwrap();
@@ -150,7 +150,7 @@ fn a_callback_gives_user_ids_and_metadata() {
     assert_eq!(decision(&authenticator), (300, "come back".to_owned()));
 }
 
-/// Peers say what they like of themselves, but nothing else than the handler does.
+/// A peer can announce any metadata. It cannot change the metadata of the handler's verdict.
 #[cfg(feature = "draft")]
 #[deadline::test]
 fn verdict_metadata_overrides_the_peers_metadata() {
@@ -167,12 +167,12 @@ fn verdict_metadata_overrides_the_peers_metadata() {
     client.send("Hello").unwrap();
     let message = server.recv_msg().unwrap();
     assert_eq!(message.gets("X-Role").as_deref(), Some("guest"));
-    assert_eq!(message.gets("X-Team").as_deref(), Some("red"), "only what the verdict says is to be relied on");
+    assert_eq!(message.gets("X-Team").as_deref(), Some("red"), "other metadata of the peer is kept");
     assert_eq!(message.gets("User-Id").as_deref(), Some("alice"));
 }
 
 #[deadline::test]
-fn keys_get_in_by_a_list_or_a_callback_or_all() {
+fn clients_are_let_in_by_a_list_of_keys_a_callback_or_any_key() {
     if lacks_curve() {
         return;
     }
@@ -189,7 +189,7 @@ fn keys_get_in_by_a_list_or_a_callback_or_all() {
     assert_eq!(decision(&authenticator), (200, public.to_string()));
     assert_eq!(server.recv_msg().unwrap().gets("User-Id"), Some(public.to_string().into()));
     authenticator.configure("*", |policy| policy.remove_key(&public)).unwrap();
-    assert!(!lets_in(), "no longer");
+    assert!(!lets_in(), "the key was removed");
     let check = move |request: &zmq::security::ZapRequest| match request.credentials {
         Credentials::Curve(key) if key == public => Verdict::allow("alice"),
         _ => Verdict::deny("who?"),
@@ -203,7 +203,7 @@ fn keys_get_in_by_a_list_or_a_callback_or_all() {
 }
 
 #[deadline::test]
-fn keys_get_in_by_a_directory_that_changes() {
+fn clients_are_let_in_by_a_directory_of_keys_that_changes() {
     if lacks_curve() {
         return;
     }
@@ -236,7 +236,7 @@ fn keys_get_in_by_a_directory_that_changes() {
 
     std::fs::remove_file(directory.join("alice.key")).unwrap();
     assert!(!lets_in());
-    // A directory that is missing for a moment refuses clients for that moment only.
+    // If the directory is missing for a time, clients are refused for that time only.
     std::fs::remove_dir_all(&directory).unwrap();
     let last = context.socket(Dealer).unwrap();
     last.set_linger(Some(Duration::ZERO)).unwrap();
@@ -291,9 +291,9 @@ fn a_panicking_callback_refuses_and_is_reported() {
     assert_eq!((statistics.panicked, statistics.denied, statistics.allowed), (2, 2, 1));
 }
 
-/// What a callback owns may panic when it is dropped, wherever that happens to be.
+/// A value that a callback owns may panic when it is dropped, in any thread.
 #[deadline::test]
-fn a_policy_that_panics_when_dropped_ends_nothing() {
+fn authenticator_goes_on_when_the_drop_of_a_policy_panics() {
     let context = Context::new().unwrap();
     let authenticator = Arc::new(Authenticator::start(&context).unwrap());
     let bomb = Bomb;
@@ -316,7 +316,7 @@ fn a_policy_that_panics_when_dropped_ends_nothing() {
     assert!(is_let_in(&authenticator, &context, &Security::plain_client("bob", "hush"), &endpoint));
 }
 
-/// Asks as libzmq does, from a socket of the context.
+/// Sends a ZAP request from a socket of the context, as libzmq does. Returns the reply.
 fn ask(asker: &Socket<'_, Dealer>, frames: &[&[u8]]) -> Vec<Vec<u8>> {
     asker.send_multipart(frames.iter().map(|frame| frame.to_vec()).collect::<Vec<_>>()).unwrap();
     let reply = asker.within(DEADLINE).recv_multipart().unwrap().expect("a reply");
@@ -368,7 +368,7 @@ fn a_malformed_request_is_refused_and_reported() {
 }
 
 #[deadline::test]
-fn metadata_that_cannot_be_sent_is_a_refusal() {
+fn verdict_with_invalid_metadata_is_a_refusal() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").with_metadata("Socket-Type", "PUB");

@@ -1,4 +1,4 @@
-//! A directory of certificates while the process has no descriptors left: who is refused for that is let in later.
+//! A directory of certificates while the process has no descriptors left. A client that is refused then is let in later.
 
 mod common;
 
@@ -17,7 +17,7 @@ fn directory_rereads_a_file_that_was_unreadable() {
         std::fs::create_dir_all(&path).unwrap();
         let key = PublicKey::from_bytes([7; 32]);
         Certificate::from(key).save_public(path.join("alice.key")).unwrap();
-        // From then on its times tell whether it has changed.
+        // After this time the times of the file show whether it has changed.
         thread::sleep(Duration::from_millis(2500));
 
         let context = Context::new().unwrap();
@@ -36,7 +36,7 @@ fn directory_rereads_a_file_that_was_unreadable() {
         // SAFETY: a valid pointer. The process is this test's own.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
         let mut taken: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-        // One is for the directory, and none for what is in it.
+        // One descriptor is left for the directory, and none for its files.
         taken.pop();
         assert_eq!(ask(), b"400");
         let AuthEvent::BadCertificate { reason } = authenticator.next_event(DEADLINE).unwrap().unwrap() else {

@@ -1,4 +1,4 @@
-//! The authenticator's life: one at a time, ended in any order and in every way, and nothing freezes meanwhile.
+//! The start and the end of authenticators: one at a time, ended in any order and in every way. No call hangs.
 
 mod common;
 
@@ -77,7 +77,7 @@ fn authenticator_and_sockets_drop_in_any_order() {
 }
 
 #[deadline::test]
-fn the_end_of_the_context_ends_it() {
+fn end_of_the_context_ends_the_authenticator() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     assert!(authenticator.is_running());
@@ -91,7 +91,7 @@ fn the_end_of_the_context_ends_it() {
     authenticator.stop(Duration::ZERO).unwrap();
 }
 
-/// As a socket does, it lets a context that nobody else holds send what lingers.
+/// The authenticator holds its context, as a socket does, so that messages of closed sockets are still sent.
 #[deadline::test]
 fn authenticator_keeps_its_context_alive() {
     let context = Context::new().unwrap();
@@ -133,12 +133,12 @@ fn stopping_does_not_wait_for_a_callback_that_hangs() {
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::EADDRINUSE);
     leave.send(()).unwrap();
-    eventually("it stops when the callback returns", || Authenticator::start(&context).is_ok());
+    eventually("the authenticator stops when the callback returns", || Authenticator::start(&context).is_ok());
 }
 
-/// Whoever has asked is told to ask again, and so gets in with the next authenticator.
+/// A client whose request waits gets status 300. It asks again, and the next authenticator lets it in.
 #[deadline::test]
-fn clients_that_wait_when_it_stops_are_told_to_try_again() {
+fn clients_that_wait_when_the_authenticator_stops_get_status_300() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     let (entered, inside) = channel();
@@ -169,7 +169,7 @@ fn clients_that_wait_when_it_stops_are_told_to_try_again() {
     assert_eq!(reply.get(3).unwrap(), "300");
 
     let mut next = None;
-    eventually("its endpoint is free", || {
+    eventually("the handler's endpoint is free", || {
         next = Authenticator::start(&context).ok();
         next.is_some()
     });
@@ -199,7 +199,7 @@ fn a_callback_may_use_the_authenticator_and_drop_it() {
     let (server, endpoint) = server(&context, &Security::plain_server());
     let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
     assert_eq!(server.recv_msg().unwrap().gets("User-Id").as_deref(), Some("alice"));
-    eventually("its endpoint is free", || Authenticator::start(&context).is_ok());
+    eventually("the handler's endpoint is free", || Authenticator::start(&context).is_ok());
 }
 
 #[deadline::test]
@@ -221,7 +221,7 @@ fn configuring_inside_of_configuring_is_an_error() {
 }
 
 #[deadline::test]
-fn many_clients_at_once() {
+fn authenticator_serves_many_clients_at_once() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
     authenticator.configure("*", |policy| policy.allow_users([("alice", "hush")])).unwrap();
@@ -234,7 +234,7 @@ fn many_clients_at_once() {
     assert_eq!(authenticator.statistics().unwrap().allowed, 200);
 }
 
-/// What this process has computed so far.
+/// The processor time that this process has used.
 fn processor_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a valid pointer.
@@ -242,10 +242,10 @@ fn processor_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Signals are for the program's own threads.
+/// A caught signal ends calls of the program's threads. The thread of the authenticator goes on.
 #[test]
-fn ctrl_c_does_not_end_it() {
-    in_own_process("ctrl_c_does_not_end_it", || {
+fn ctrl_c_does_not_end_the_authenticator() {
+    in_own_process("ctrl_c_does_not_end_the_authenticator", || {
         within_deadline(|| {
             zmq::interrupt::catch_signals(zmq::interrupt::TERMINATION).unwrap();
             let context = Context::new().unwrap();
@@ -259,7 +259,10 @@ fn ctrl_c_does_not_end_it() {
             let before = processor_time();
             thread::sleep(Duration::from_millis(300));
             let used = processor_time() - before;
-            assert!(used < Duration::from_millis(150), "a standing interrupt makes it spin: {used:?}");
+            assert!(
+                used < Duration::from_millis(150),
+                "the authenticator spins while an interrupt is pending: {used:?}"
+            );
             zmq::interrupt::clear();
             let (server, endpoint) = server(&context, &Security::plain_server());
             let _client = client(&context, &Security::plain_client("alice", "hush"), &endpoint);
@@ -268,7 +271,7 @@ fn ctrl_c_does_not_end_it() {
     });
 }
 
-/// A standing interrupt does not shorten the time in which requests that are on their way are answered.
+/// A pending interrupt does not shorten the time in which `stop` answers late requests.
 #[test]
 fn stop_answers_requests_that_come_after_ctrl_c() {
     in_own_process("stop_answers_requests_that_come_after_ctrl_c", || {
@@ -301,14 +304,14 @@ fn stop_answers_requests_that_come_after_ctrl_c() {
 }
 
 #[test]
-fn a_forked_child_leaves_it_alone() {
-    in_own_process("a_forked_child_leaves_it_alone", || {
+fn forked_child_does_not_affect_the_authenticator() {
+    in_own_process("forked_child_does_not_affect_the_authenticator", || {
         within_deadline(|| {
             let context = Context::new().unwrap();
             let authenticator = Authenticator::start(&context).unwrap();
             authenticator.configure("*", |policy| policy.allow_users([("alice", "hush")])).unwrap();
-            // SAFETY: the child calls nothing that another thread of the parent may hold a lock of, but for the allocator,
-            // which glibc makes usable.
+            // SAFETY: the child takes no lock that another thread of the parent may hold, except the allocator's, which glibc
+            // makes usable.
             let child = unsafe { libc::fork() };
             if child == 0 {
                 let failed = authenticator.configure("*", |_| ()).is_err()

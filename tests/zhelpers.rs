@@ -1,4 +1,4 @@
-//! The guide's helpers: what they print, which only another process sees, and what their C versions got wrong.
+//! The guide's helpers: their output, which only another process can read, and the faults of their C versions.
 
 mod common;
 
@@ -11,17 +11,18 @@ use zmq::zhelpers::{
 };
 use zmq::{Context, Dealer, Errno, Pair, Rep, Req, Router, Socket};
 
-/// Tells a child which test it is to play the other part of.
+/// The environment variable that is set in the child of a test.
 const ROLE: &str = "SAFE_ZMQ_ROLE";
-/// What a child prints before and after the output that is looked at; the test harness prints around it.
+/// A child prints these before and after the output that is checked. The test harness prints around them.
 const BEGIN: &str = "<<<begin\n";
 const END: &str = "end>>>\n";
 
-/// Runs `print` in a process of its own, which is this program with this one test, and gives what it printed.
+/// Runs `print` in a child process, which runs only this test of this program. Returns the child's output, and `None` in the
+/// child.
 fn printed(test: &str, environment: &[(&str, &str)], print: impl FnOnce()) -> Option<(Output, String)> {
     if std::env::var_os(ROLE).is_some() {
         use std::io::Write;
-        // A hung child ends by itself, and then the one that waits for it.
+        // A hung child aborts, and the test that waits for it fails.
         std::thread::spawn(|| {
             std::thread::sleep(DEADLINE);
             eprintln!("hung: not done within {DEADLINE:?}");
@@ -53,10 +54,10 @@ fn pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
 }
 
 #[deadline::test]
-fn s_dump_prints_what_the_guide_shows() {
+fn s_dump_prints_the_format_of_the_guide() {
     let frames: [&[u8]; 8] =
         [b"", b"text", b"\x7f", b"~ !", b"\ttab he", "\u{4e2d}".as_bytes(), &[0, 1, 2, 3, 4], &[b'x'; 1001]];
-    let outcome = printed("s_dump_prints_what_the_guide_shows", &[], || {
+    let outcome = printed("s_dump_prints_the_format_of_the_guide", &[], || {
         let context = Context::new().unwrap();
         let (left, right) = pair(&context);
         left.send_multipart(Vec::from(frames)).unwrap();
@@ -91,7 +92,7 @@ fn s_dump_keeps_an_empty_last_frame() {
 
 #[deadline::test]
 fn s_console_puts_the_local_time_before_the_text() {
-    // A zone that no machine is in by accident: five hours and a half east, without a name.
+    // A time zone that no machine has by accident: five and a half hours east, under a name that does not exist.
     const ZONE: (&str, &str) = ("TZ", "XYZ-5:30");
     let now = || {
         let output = Command::new("date").arg("+%y-%m-%d %H:%M:%S").env(ZONE.0, ZONE.1).output().unwrap();
@@ -105,13 +106,13 @@ fn s_console_puts_the_local_time_before_the_text() {
     let after = now();
     let (time, text) = printed.split_at(before.len());
     assert_eq!(text, " 3 workers ready\n");
-    // Digits in the order of their weight: texts compare as times do.
+    // The digits are in the order of their weight, so the texts compare as the times do.
     assert!(*before <= *time && *time <= *after, "{before} <= {time} <= {after}");
 }
 
 #[deadline::test]
-fn s_version_prints_the_linked_one() {
-    let Some((_, printed)) = printed("s_version_prints_the_linked_one", &[], s_version) else { return };
+fn s_version_prints_the_linked_version() {
+    let Some((_, printed)) = printed("s_version_prints_the_linked_version", &[], s_version) else { return };
     let (major, minor, patch) = zmq::version();
     assert_eq!(printed, format!("Current 0MQ version is {major}.{minor}.{patch}\n"));
 }
@@ -129,14 +130,14 @@ fn s_version_assert_ends_the_program() {
 }
 
 #[deadline::test]
-fn s_version_assert_lets_a_newer_one_be() {
+fn s_version_assert_returns_when_libzmq_is_new_enough() {
     s_version_assert(4, 3);
     s_version_assert(3, 99);
     s_version_assert(0, 0);
 }
 
 #[deadline::test]
-fn s_recv_cuts_nothing() {
+fn s_recv_truncates_no_text() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context);
     for text in ["", "Hello", "a\0b", &"x".repeat(255), &"x".repeat(256), &"x".repeat(100_000)] {
@@ -158,7 +159,7 @@ fn s_sendmore_leaves_the_message_open() {
 }
 
 #[deadline::test]
-fn s_recv_returns_an_error_where_c_returned_null() {
+fn s_recv_returns_an_error_when_c_returns_null() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
     server.bind("inproc://server").unwrap();

@@ -30,7 +30,7 @@ pub const COMBINATIONS: &[Attack] = &[
         }
         drop(context);
     }),
-    ("reconnecting to nobody", || {
+    ("reconnecting without a peer", || {
         let context = crate::common::context();
         for (ivl, max) in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (1, i32::MAX), (i32::MAX, 0), (i32::MAX, i32::MAX)] {
             let socket = context.socket(Kind::Dealer).unwrap();
@@ -172,7 +172,7 @@ pub const COMBINATIONS: &[Attack] = &[
                 }
             }
         }
-        // The context ends what still holds its subscription.
+        // The end of the context closes the last subscribers, which did not unsubscribe.
         drop(context);
     }),
     ("subscriptions of great length by message", || {
@@ -206,7 +206,7 @@ pub const COMBINATIONS: &[Attack] = &[
             publisher.within(DEADLINE).recv_msg().unwrap().unwrap();
             let _ = publisher.set_xpub_manual(false);
             drop(subscriber);
-            // The peer's end arrives while the publisher does something else.
+            // The end of the peer arrives while the publisher receives.
             for _ in 0..20 {
                 let _ = publisher.within(Duration::from_millis(1)).recv_msg();
             }
@@ -421,7 +421,7 @@ pub const DRAFT_COMBINATIONS: &[Attack] = &[
             socket.set_curve_serverkey(PublicKey::from_bytes([7; 32]))
         });
     }),
-    ("last value by hand", || {
+    ("XPUB_MANUAL_LAST_VALUE on and off", || {
         let context = crate::common::context();
         let publisher = context.socket(Kind::XPub).unwrap();
         publisher.set_xpub_manual_last_value(true).unwrap();

@@ -8,7 +8,7 @@ use zmq::{Context, Dgram, Dish, Errno, Gather, Message, Multipart, Radio, Scatte
 use crate::common::{DEADLINE, eventually};
 use crate::source;
 
-/// Waits until the RADIO knows that the DISH has joined the group: it drops messages before that.
+/// Waits until the RADIO knows that the DISH has joined the group. The RADIO drops messages before that.
 fn radio_has_member(radio: &Socket<'_, Radio>, dish: &Socket<'_, Dish>) {
     eventually("the RADIO has a member", || {
         radio.send_to_group("news", "probe").unwrap();

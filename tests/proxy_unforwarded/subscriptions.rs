@@ -39,7 +39,7 @@ fn proxy_drops_a_subscription_that_is_too_long() {
 }
 
 #[deadline::test]
-fn proxy_drops_a_message_whole_when_a_part_behind_the_first_is_too_long_a_subscription() {
+fn proxy_drops_the_whole_message_when_a_later_part_is_a_subscription_that_is_too_long() {
     let (received, by_backend, by_frontend) =
         forward_subscriptions(|long| [b"\x01\x05first\x02", long, b"\x01\x06second\x00\x04tail"].concat());
     assert_eq!((received, by_backend, by_frontend), (["second", "tail"].into(), 2, 1));

@@ -40,7 +40,7 @@ fn transports() -> Vec<String> {
     transports
 }
 
-/// Endpoints at which no socket listens, with what holds their ports.
+/// Endpoints at which no socket listens, with the holders of their ports.
 fn absent() -> Vec<(String, Option<HeldPort>)> {
     let hold = |endpoint: String| {
         let Some(transport) = endpoint.strip_suffix("127.0.0.1:*") else { return (endpoint, None) };

@@ -240,9 +240,9 @@ fn conflating_socket_keeps_one_part() {
 /// The sockets of a forwarder: the one of the publishers, and the one of the subscribers.
 type Forwarder<'a> = (Socket<'a, XSub>, Socket<'a, XPub>);
 
-/// Two subscribers of one topic end it, one after the other. Returns whether a publisher behind so many forwarders receives
-/// the first end, whether the second subscriber then still receives the topic, and whether the publisher receives the second
-/// end.
+/// Two subscribers of one topic unsubscribe, one after the other. Returns whether a publisher behind `count` forwarders
+/// receives the first end, whether the second subscriber still receives the topic then, and whether the publisher receives the
+/// second end.
 fn ends_that_arrive(transport: &str, count: usize, set: &dyn Fn(&Forwarder<'_>)) -> [bool; 3] {
     let context = context();
     let publisher = context.socket(XPub).unwrap();
@@ -257,7 +257,7 @@ fn ends_that_arrive(transport: &str, count: usize, set: &dyn Fn(&Forwarder<'_>))
         forwarders.insert(0, forwarder);
     }
     let subscribers = [context.socket(Sub).unwrap(), context.socket(Sub).unwrap()];
-    // Each change is followed by a subscription of its own, which passes each forwarder behind it.
+    // The test subscribes to another topic after each change. That subscription passes each forwarder after the change.
     let arrive = |topic: &str| {
         let last = [b"\x01", topic.as_bytes()].concat();
         for (front, back) in &forwarders {

@@ -62,7 +62,7 @@ fn disconnected_socket_connects_until_it_is_used() {
             }
             let (used, monitor) = connect();
             let mut quiet = Instant::now();
-            eventually("it gives up", || {
+            eventually("the socket gives up", || {
                 used.events().unwrap();
                 while monitor.recv_timeout(Duration::ZERO).unwrap().is_some() {
                     quiet = Instant::now();
@@ -132,7 +132,7 @@ fn idle_subscriber_subscribes_again_when_it_is_used() {
             wait_for_connections(&publisher, &connections, &endpoint, 2);
             publisher.send("lost").unwrap();
             assert!(publisher.within(SHORT).recv_msg().unwrap().is_none(), "{endpoint}: {kind} has subscribed");
-            eventually("it subscribes", || {
+            eventually("the subscriber subscribes again", || {
                 subscriber.events().unwrap();
                 publisher.now().recv_msg().unwrap().is_some_and(|news| news == b"\x01"[..])
             });

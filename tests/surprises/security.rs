@@ -12,7 +12,7 @@ use crate::common::zap::{HANDLER, keys};
 use crate::common::{DEADLINE, context, lacks_curve, text};
 use crate::{RETRY, SHORT, wires};
 
-/// A ZAP handler that gives each client the status that it is told, and reports each.
+/// Starts a ZAP handler that answers each request with the status in the first value, and reports each answer.
 fn start_handler(context: &Context) -> (Arc<AtomicU32>, Receiver<u32>) {
     let handler = context.owned_socket(Rep).unwrap();
     handler.bind(HANDLER).unwrap();

@@ -56,7 +56,7 @@ fn end_of_a_context_waits_for_unsent_messages() {
         socket.connect("tcp://127.0.0.1:9").unwrap();
         socket.send("lost").unwrap();
         drop(socket);
-        // It does not wait.
+        // The exit of the process does not wait.
         std::process::exit(0);
     }
     Process::spawn(&mut alone("waiting::end_of_a_context_waits_for_unsent_messages", "exits")).succeeds();

@@ -1,4 +1,4 @@
-//! After `terminate` gave up, dropping what remains returns at once, and gives up what is unsent.
+//! Drops of sockets and contexts after `terminate` gave up: they return at once, and drop unsent messages.
 
 use std::any::Any;
 use std::net::TcpStream;
@@ -48,7 +48,7 @@ impl Messages {
     }
 }
 
-/// The ways in which the last handles go.
+/// The orders in which the last handles are dropped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Order {
     SocketsFirst,
@@ -83,7 +83,7 @@ fn give_up(what: &str, context: Context, sockets: Vec<Socket<'static>>, messages
     eventually(&format!("{what}: the messages are freed"), || messages.unsent() == 0);
 }
 
-/// Kinds that keep messages for a peer that is not there.
+/// Kinds that queue messages for an absent peer.
 fn kinds_that_wait_for_a_peer() -> Vec<Kind> {
     let mut kinds = vec![Kind::Push, Kind::Pair, Kind::Dealer, Kind::Req];
     #[cfg(feature = "draft")]

@@ -131,7 +131,7 @@ fn endpoint_calls(calls: &mut Calls, socket: &Socket<'_>, endpoint: &str) {
         socket.connect_and_wait(peer, MOMENT),
         socket.disconnect(peer),
     }
-    // The others have no inproc, or one peer.
+    // These kinds have no inproc, or only one peer.
     if !has(kind, "STREAM PAIR CHANNEL") {
         check! { calls, kind;
             socket.bind("inproc://name"),
@@ -144,7 +144,7 @@ fn endpoint_calls(calls: &mut Calls, socket: &Socket<'_>, endpoint: &str) {
     }
 }
 
-/// The test of each option (`cargo test --lib sockopt`) looks at its setter and getter.
+/// The test of each option (`cargo test --lib sockopt`) checks its setter and getter.
 fn option_calls(calls: &mut Calls, socket: &Socket<'_>) {
     let kind = socket.kind();
     check! { calls, kind; socket.events(), socket.last_endpoint(), socket.linger(), socket.set_sndhwm(1) }
@@ -261,7 +261,7 @@ fn draft_calls(calls: &mut Calls, socket: &Socket<'_>) {
     }
 }
 
-/// libzmq looks for the shutdown with each hundredth message that it receives, and about once in a millisecond when it sends.
+/// libzmq checks for the shutdown with each hundredth message that it receives, and about once in a millisecond when it sends.
 #[deadline::test]
 fn sends_and_receives_end_by_eterm_soon_after_a_shutdown() {
     let context = Context::new().unwrap();

@@ -2,7 +2,7 @@
 
 use zmq::{Context, Push};
 
-/// `std::thread::spawn`, whose place in the standard library is not to be part of the recorded output.
+/// `std::thread::spawn`, whose place in the standard library must not be part of the recorded output.
 fn spawn(task: impl FnOnce() + Send + 'static) {
     std::thread::spawn(task);
 }

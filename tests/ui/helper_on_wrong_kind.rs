@@ -1,4 +1,4 @@
-//! The helpers of the guide ask the same of their sockets.
+//! The helpers of the guide accept the same kinds of sockets.
 
 use zmq::zhelpers::{s_recv, s_send};
 use zmq::{Context, Pub, Sub};

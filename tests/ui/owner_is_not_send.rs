@@ -1,4 +1,4 @@
-//! What owns a message's bytes is dropped on any thread, so it must be `Send`.
+//! The owner of a message's bytes is dropped on any thread, so it must be `Send`.
 
 use std::rc::Rc;
 use zmq::Message;

@@ -1,4 +1,4 @@
-//! A reactor borrows its sockets, and its handlers what they capture.
+//! A reactor borrows its sockets. Its handlers borrow the values that they capture.
 
 use zmq::{Context, PollEvents, Pull};
 use zmq_patterns::Reactor;

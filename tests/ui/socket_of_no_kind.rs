@@ -1,4 +1,4 @@
-//! What a socket is made of is a kind.
+//! A socket is opened with a kind, and with no other type.
 
 use zmq::Context;
 

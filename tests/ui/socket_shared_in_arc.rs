@@ -1,9 +1,9 @@
-//! and not in an `Arc`.
+//! Two threads cannot use one socket at once in an `Arc`.
 
 use std::sync::Arc;
 use zmq::{Context, Push};
 
-/// `std::thread::spawn`, whose place in the standard library is not to be part of the recorded output.
+/// `std::thread::spawn`, whose place in the standard library must not be part of the recorded output.
 fn spawn(task: impl FnOnce() + Send + 'static) {
     std::thread::spawn(task);
 }

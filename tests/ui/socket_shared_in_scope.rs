@@ -1,9 +1,9 @@
-//! Two threads cannot use one socket at once: not by reference,
+//! Two threads cannot use one socket at once by reference.
 
 use std::thread::{Scope, scope};
 use zmq::{Context, Push};
 
-/// `Scope::spawn`, whose place in the standard library is not to be part of the recorded output.
+/// `Scope::spawn`, whose place in the standard library must not be part of the recorded output.
 fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, task: impl FnOnce() + Send + 'scope) {
     scope.spawn(task);
 }

@@ -1,4 +1,4 @@
-//! What any thread may use has no descriptor to wait on.
+//! A socket that any thread may use has no descriptor to wait on.
 
 use zmq::{Channel, Context};
 

@@ -1,4 +1,4 @@
-//! Datagrams are for a DGRAM.
+//! Only a DGRAM sends datagrams.
 
 use zmq::{Client, Context};
 

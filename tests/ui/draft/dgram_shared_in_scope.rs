@@ -3,7 +3,7 @@
 use std::thread::{Scope, scope};
 use zmq::{Context, Dgram};
 
-/// `Scope::spawn`, whose place in the standard library is not to be part of the recorded output.
+/// `Scope::spawn`, whose place in the standard library must not be part of the recorded output.
 fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, task: impl FnOnce() + Send + 'scope) {
     scope.spawn(task);
 }

@@ -1,4 +1,4 @@
-//! A DISH only receives,
+//! A DISH only receives.
 
 use zmq::{Context, Dish};
 

@@ -1,4 +1,4 @@
-//! or a GATHER receive one.
+//! A GATHER does not receive multipart messages.
 
 use zmq::{Context, Gather};
 

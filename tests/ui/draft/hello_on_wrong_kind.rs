@@ -1,4 +1,4 @@
-//! A GATHER greets nobody.
+//! A GATHER has no hello message.
 
 use zmq::{Context, Gather};
 

@@ -1,4 +1,4 @@
-//! and a RADIO only sends.
+//! A RADIO only sends.
 
 use zmq::{Context, Radio};
 

@@ -1,9 +1,9 @@
-//! A reference for poll lists stays in its thread, even of a socket that is for any thread.
+//! A reference for poll lists stays in its thread, even if any thread may use its socket.
 
 use std::thread::{Scope, scope};
 use zmq::{Client, Context};
 
-/// `Scope::spawn`, whose place in the standard library is not to be part of the recorded output.
+/// `Scope::spawn`, whose place in the standard library must not be part of the recorded output.
 fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, task: impl FnOnce() + Send + 'scope) {
     scope.spawn(task);
 }

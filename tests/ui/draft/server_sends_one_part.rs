@@ -1,4 +1,4 @@
-//! Nor does a SERVER send a multipart message,
+//! A SERVER does not send multipart messages.
 
 use zmq::{Context, Server};
 

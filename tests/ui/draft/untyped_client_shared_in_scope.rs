@@ -1,9 +1,9 @@
-//! A socket whose kind is known at run time only is for one thread at a time, whatever its kind.
+//! A socket whose kind is known only at run time is for one thread at a time, also if its kind is thread-safe.
 
 use std::thread::{Scope, scope};
 use zmq::{Context, Kind};
 
-/// `Scope::spawn`, whose place in the standard library is not to be part of the recorded output.
+/// `Scope::spawn`, whose place in the standard library must not be part of the recorded output.
 fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, task: impl FnOnce() + Send + 'scope) {
     scope.spawn(task);
 }
