@@ -27,7 +27,7 @@ fn client(address: &str) -> TcpStream {
     stream
 }
 
-/// CHANNEL drops messages of several parts. Their content was leaked.
+/// CHANNEL drops messages of several parts, and leaks their content.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [13, 74])]
 fn channel_frees_the_parts_that_it_drops() {
@@ -53,7 +53,7 @@ fn channel_frees_the_parts_that_it_drops() {
     });
 }
 
-/// CHANNEL with ZMQ_IMMEDIATE ended the pipe of its lost connection at once.
+/// CHANNEL with ZMQ_IMMEDIATE ends the pipe of a lost connection at once.
 #[deadline::test(patches = [13, 29, 89])]
 fn channel_with_immediate_reads_a_lost_connection_to_its_end() {
     let context = Context::new().unwrap();
@@ -66,7 +66,7 @@ fn channel_with_immediate_reads_a_lost_connection_to_its_end() {
     drop(first);
     let mut second = greeted(&listener, "CHANNEL");
     second.write_all(b"\0\x014").unwrap();
-    // The CHANNEL hears of the lost connection before it reads on.
+    // The CHANNEL processes the loss of the connection before it reads on.
     channel.events().unwrap();
     for number in ["2", "3", "4"] {
         assert_eq!(channel.within(RECV_TIMEOUT).recv_msg().unwrap().expect(number), number);
@@ -77,7 +77,7 @@ fn channel_with_immediate_reads_a_lost_connection_to_its_end() {
     assert_eq!(&received, b"\0\x015");
 }
 
-/// The pipe of the old connection kept its place until it was read to its end, and nothing received from it.
+/// CHANNEL keeps the pipe of the old connection until it has read it to its end. A CHANNEL that only sends never does.
 #[deadline::test(patches = [13, 89])]
 fn channel_that_only_sends_accepts_its_peer_again() {
     let context = Context::new().unwrap();
@@ -90,7 +90,7 @@ fn channel_that_only_sends_accepts_its_peer_again() {
     drop(first);
     monitor.recv_timeout(DEADLINE).unwrap().expect("the end of the connection");
     let mut second = client(&address);
-    // The CHANNEL hears of both before it sends.
+    // The CHANNEL processes both changes before it sends.
     channel.events().unwrap();
     assert!(channel.within(RECV_TIMEOUT).send("b").unwrap().is_sent());
     let mut received = [0; 3];

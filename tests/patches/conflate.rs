@@ -10,7 +10,7 @@ use zmq::{Context, Kind, PollEvents, PollItem, Pub, Pull, Push, Sub, poll};
 use crate::common::{DEADLINE, TCP, eventually, greet, in_own_process};
 use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, wait_for_reaper};
 
-/// SUB filters the first part out and looked for the other parts, which were not kept. libzmq aborted the process.
+/// SUB filters the first part out and reads the other parts, which the pipe has not kept. libzmq aborts the process.
 #[deadline::test(patches = [3])]
 fn conflating_sub_skips_parts_whose_message_was_replaced() {
     let context = Context::new().unwrap();
@@ -32,7 +32,7 @@ fn conflating_sub_skips_parts_whose_message_was_replaced() {
     while subscriber.within(DEADLINE).recv_msg().unwrap().unwrap() != "A2" {}
 }
 
-/// A conflating pipe has no mark. A mark that was set later stopped it after that many messages had been replaced.
+/// A conflating pipe has no mark. A mark that is set later stops it when that many messages have been replaced.
 #[deadline::test(patches = [23])]
 fn conflating_socket_ignores_marks_that_are_set_later() {
     for endpoint in ["inproc://push", "tcp://127.0.0.1:*"] {
@@ -54,7 +54,7 @@ fn conflating_socket_ignores_marks_that_are_set_later() {
     }
 }
 
-/// The newest subscription replaced the others.
+/// The newest subscription replaces the others.
 #[deadline::test(patches = [1015])]
 fn conflating_pub_and_sub_keep_every_subscription() {
     const TOPICS: [&str; 3] = ["a", "b", "c"];
@@ -93,7 +93,7 @@ fn conflating_pub_and_sub_keep_every_subscription() {
     }
 }
 
-/// The newest message was taken for the routing id of its socket.
+/// The bind takes the newest message for the routing id of its socket.
 #[deadline::test(patches = [34])]
 fn conflating_push_keeps_its_newest_message_until_the_bind() {
     let context = Context::new().unwrap();
@@ -107,7 +107,7 @@ fn conflating_push_keeps_its_newest_message_until_the_bind() {
     assert_eq!(pull.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "new");
 }
 
-/// A DEALER always sends its routing id. Its next message took the place of the id.
+/// A DEALER always sends its routing id. Its next message replaces the id.
 #[deadline::test(patches = [34])]
 fn conflating_dealer_keeps_its_routing_id_and_its_newest_message() {
     let context = Context::new().unwrap();
@@ -135,7 +135,7 @@ fn conflating_dealer_keeps_its_routing_id_and_its_newest_message() {
     }
 }
 
-/// The end of the connection took the place of the message.
+/// The end of the connection replaces the message.
 #[deadline::test(patches = [1028])]
 fn conflating_push_sends_its_newest_message_after_its_close() {
     let context = Context::new().unwrap();
@@ -165,8 +165,8 @@ fn conflating_push_sends_its_newest_message_after_its_close() {
     }
 }
 
-/// The end of the connection took the place of the routing id that the bind, or the end of the context, asserts to be there.
-/// libzmq aborted the process. Each of the two patches prevents that.
+/// The end of the connection replaces the routing id. The bind, or the end of the context, asserts that the pipe has a routing
+/// id, and libzmq aborts the process. Each of the two patches prevents this.
 #[deadline::test(patches = [34, 41])]
 fn conflating_socket_can_be_closed_before_its_endpoint_is_bound() {
     in_own_process("conflate::conflating_socket_can_be_closed_before_its_endpoint_is_bound", || {
@@ -197,8 +197,8 @@ fn conflating_socket_can_be_closed_before_its_endpoint_is_bound() {
     });
 }
 
-/// Each send told the reader, which was a pipe of the sending socket until the bind. The thread of the sender then used what
-/// the thread of the binder used, and the binder received nothing more.
+/// Each send notifies the reader, which is a pipe of the sending socket until the bind. The threads of the sender and of the
+/// binder then use the pipe at the same time, and the binder receives no more messages.
 #[deadline::test(patches = [32])]
 fn conflating_pull_receives_when_it_binds_during_the_sends() {
     let context = Context::new().unwrap();
@@ -223,7 +223,7 @@ fn conflating_pull_receives_when_it_binds_during_the_sends() {
             });
             is_bound.recv().unwrap();
             push.events().unwrap();
-            // Without 1028 a conflating pipe may keep an older message if the reader looks while the newest is written. The
+            // Without 1028 a conflating pipe may keep an older message if the reader reads while the newest is written. The
             // reader may have ended.
             while !reader.is_finished() {
                 let _ = push.now().send("last").unwrap();
@@ -233,7 +233,7 @@ fn conflating_pull_receives_when_it_binds_during_the_sends() {
     }
 }
 
-/// The writer gave its message up if the reader looked at the same moment.
+/// The writer drops its message if the reader reads the pipe at the same moment.
 #[deadline::test(patches = [1028])]
 fn conflating_socket_gets_the_newest_message_while_it_looks() {
     let mut endpoints = vec!["inproc://sink", TCP, "ipc://*"];
@@ -286,7 +286,7 @@ fn assert_newest_arrives(endpoint: &str, (source, sink): (Kind, Kind), time: Dur
     });
 }
 
-/// The mark of the pipe's end replaced the message.
+/// The mark of the pipe's end replaces the message.
 #[deadline::test(patches = [1028])]
 fn conflating_push_sends_its_last_message_when_it_is_closed() {
     for endpoint in ["inproc://pull", "tcp://127.0.0.1:*"] {
@@ -310,7 +310,8 @@ fn conflating_push_sends_its_last_message_when_it_is_closed() {
     }
 }
 
-/// Each send woke the reader, awake or not: the commands of a reader that did nothing filled the memory.
+/// Each send sends the reader a command, also if the reader is awake. The commands of a reader that is not used fill the
+/// memory.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [32])]
 fn conflating_pull_is_woken_once_however_much_is_sent() {

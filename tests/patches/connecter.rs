@@ -10,7 +10,7 @@ use zmq::{Context, Kind, Push};
 use crate::common::{DEADLINE, eventually, has_ipv6, in_own_process, skip_unless};
 use crate::{SHORT, accept, endpoint, listener};
 
-/// A refused connecter removed its poller handle at once, and again when its socket was closed. libzmq aborted the process.
+/// A refused connecter removes its poller handle at once, and again when its socket is closed. libzmq aborts the process.
 #[deadline::test(patches = [1])]
 fn socks_connecter_can_be_closed_after_its_proxy_refused() {
     in_own_process("connecter::socks_connecter_can_be_closed_after_its_proxy_refused", || {
@@ -27,7 +27,7 @@ fn socks_connecter_can_be_closed_after_its_proxy_refused() {
             let mut greeting = [0; 3];
             stream.read_exact(&mut greeting).unwrap();
             assert_eq!(greeting[0], 5, "SOCKS 5");
-            // It accepts no method of authentication.
+            // The proxy accepts no method of authentication.
             stream.write_all(&[5, 0xff]).unwrap();
             assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "the connecter has closed its connection");
             drop(socket);
@@ -35,7 +35,7 @@ fn socks_connecter_can_be_closed_after_its_proxy_refused() {
     });
 }
 
-/// The connection of the socket to itself counted as one to a server, and took what was sent.
+/// A connection of the socket to itself counts as one to a server, and the socket sends its messages over it.
 #[deadline::test(patches = [1025])]
 fn client_of_a_port_without_a_server_does_not_connect_to_itself() {
     let mut addresses = vec!["127.0.0.1"];
@@ -68,12 +68,13 @@ fn client_of_a_port_without_a_server_does_not_connect_to_itself() {
         drop(monitor);
         let server = context.socket(if kind == Kind::Push { Kind::Pull } else { kind }).unwrap();
         eventually("the port is free between two tries", || server.bind(&format!("tcp://{address}:{port}")).is_ok());
-        // The client binds the server's port too, which the system refuses it now: it keeps its message.
+        // The client binds its source port, which is the server's now. The system refuses this, and the client keeps its
+        // message.
         assert_eq!(server.within(SHORT).recv_msg().unwrap(), None);
     }
 }
 
-/// The range of the ports that `connect` chooses from, unless it needs more than half of them: those of this parity.
+/// The ports that `connect` chooses from, unless it needs more than half of the range: those with the parity of the first one.
 #[cfg(target_os = "linux")]
 fn chosen_ports() -> impl Iterator<Item = u16> + Clone {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
@@ -82,7 +83,7 @@ fn chosen_ports() -> impl Iterator<Item = u16> + Clone {
     (low..=high).step_by(2)
 }
 
-/// The same over ws, with the source port that the system chooses: sooner or later it is the target's.
+/// The same over ws, with a source port that the system chooses. Sooner or later it chooses the target's.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [1025])]
 fn ws_client_of_a_port_without_a_server_does_not_connect_to_itself() {

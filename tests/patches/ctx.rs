@@ -59,7 +59,7 @@ fn peers_that_send() -> impl Iterator<Item = (Kind, Kind)> {
     })
 }
 
-/// How often a race is tried.
+/// The number of tries of a race.
 fn rounds() -> u32 {
     std::env::var("ZMQ_ROUNDS").ok().map_or(20, |rounds| rounds.parse().unwrap())
 }
@@ -79,8 +79,8 @@ fn received(socket: &Socket<'_>, count: usize) -> Vec<Vec<u8>> {
     messages
 }
 
-/// The bind moved a pipe to its thread, while commands for the pipe were processed in the reaper thread or the thread of the
-/// socket that had connected.
+/// The bind moves a pipe to its thread, while the reaper thread, or the thread of the socket that has connected, processes
+/// commands for the pipe.
 #[deadline::test(patches = [40])]
 fn names_are_bound_while_their_sockets_are_closed() {
     in_own_process("ctx::names_are_bound_while_their_sockets_are_closed", || {
@@ -129,7 +129,6 @@ fn names_are_bound_while_their_sockets_are_closed() {
                     for name in &names {
                         match binder.bind(name) {
                             Ok(_) => {}
-                            // A ROUTER that waits is no peer for a PAIR.
                             Err(error) => panic!("{kind} {peer}: {error}"),
                         }
                     }
@@ -141,7 +140,8 @@ fn names_are_bound_while_their_sockets_are_closed() {
     });
 }
 
-/// Every message that was sent before the close arrives, whether the name is bound before, after or meanwhile.
+/// With the patch every message that is sent before the close arrives, whether the bind comes before the close, after it or at
+/// the same time.
 #[deadline::test(patches = [40])]
 fn messages_arrive_when_their_socket_is_closed_during_the_bind() {
     for (kind, peer) in peers_that_send() {
@@ -176,7 +176,7 @@ fn messages_arrive_when_their_socket_is_closed_during_the_bind() {
     }
 }
 
-/// The bind sent a routing id over the connection that had ended: `Assertion failed: written`.
+/// The bind sends a routing id over the connection that has ended: `Assertion failed: written`.
 #[deadline::test(patches = [40])]
 fn disconnected_router_gets_no_routing_id_at_the_bind() {
     in_own_process("ctx::disconnected_router_gets_no_routing_id_at_the_bind", || {
@@ -220,13 +220,13 @@ fn message_of_a_disconnected_socket_reaches_a_later_bind() {
     other.bind("inproc://other").unwrap();
     assert_eq!(late.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "early");
     assert_eq!(other.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "for another");
-    // The next socket that binds the name gets nothing of it.
+    // The next socket that binds the name gets no message.
     late.unbind("inproc://late").unwrap();
     other.bind("inproc://late").unwrap();
     assert!(other.now().recv_msg().unwrap().is_none());
 }
 
-/// The sockets stayed until the end of the context.
+/// The sockets stay until the end of the context.
 #[deadline::test(patches = [41])]
 fn closed_sockets_are_freed_when_their_names_are_not_bound() {
     for linger in [Duration::ZERO, Duration::from_millis(10)] {
@@ -310,7 +310,7 @@ fn message_of_a_closed_socket_lingers_until_the_bind() {
     }
 }
 
-/// zmq_ctx_term opened a socket for each name, and aborted if there was no room: `Assertion failed: s`.
+/// zmq_ctx_term opens a socket for each name, and aborts if the context has no room for another: `Assertion failed: s`.
 #[deadline::test(patches = [41])]
 fn context_ends_with_a_waiting_socket_and_no_room_for_another() {
     in_own_process("ctx::context_ends_with_a_waiting_socket_and_no_room_for_another", || {
@@ -382,7 +382,7 @@ fn context_ends_while_names_are_bound_and_sockets_closed() {
                             })();
                             match ended {
                                 Err(error) if error.errno() == Errno::ETERM => break,
-                                // The sockets that linger take all places.
+                                // The sockets that linger use up the limit of sockets.
                                 Err(error) => assert_eq!(error.errno(), Errno::EMFILE, "{error}"),
                                 Ok(()) => {}
                             }
@@ -397,7 +397,7 @@ fn context_ends_while_names_are_bound_and_sockets_closed() {
     });
 }
 
-/// The PUB gets the subscriptions of a SUB that is open, and none of one that is closed and did not linger.
+/// With the patch the PUB gets the subscriptions of a SUB that is open, and none of one that is closed and did not linger.
 #[deadline::test(patches = [41])]
 fn pub_serves_waiting_sub_beside_a_closed_one() {
     let context = Context::new().unwrap();
@@ -416,7 +416,7 @@ fn pub_serves_waiting_sub_beside_a_closed_one() {
     assert_eq!(open.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "open: sent");
 }
 
-/// The routing ids of a ROUTER and of a DEALER arrive, whichever socket was closed.
+/// With the patch the routing id of each DEALER arrives, whether the DEALER is closed or open.
 #[deadline::test(patches = [40])]
 fn router_knows_the_routing_ids_of_waiting_sockets() {
     let context = Context::new().unwrap();
@@ -440,7 +440,7 @@ fn router_knows_the_routing_ids_of_waiting_sockets() {
     router.send_multipart(["second", "answer"]).unwrap();
 }
 
-/// A PAIR that is closed and did not linger leaves the place to the next.
+/// With the patch a PAIR that is closed and did not linger leaves its place to the next one.
 #[deadline::test(patches = [41])]
 fn pair_takes_a_waiting_peer_beside_a_closed_one() {
     let context = Context::new().unwrap();

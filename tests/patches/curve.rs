@@ -6,7 +6,7 @@ use zmq::{Dealer, PublicKey};
 
 use crate::common::{DEADLINE, Process, TCP, c_program, context, in_own_process, lacks_curve};
 
-/// The client asserted that the short-term key of its server can be used. libzmq aborted the process.
+/// The client asserts that the short-term key of its server can be used. libzmq aborts the process.
 #[deadline::test(patches = [15])]
 fn curve_ends_only_the_connection_when_a_key_has_a_small_order() {
     if lacks_curve() {
@@ -25,7 +25,7 @@ fn curve_ends_only_the_connection_when_a_key_has_a_small_order() {
     server.succeeds();
 }
 
-/// A client that cannot encrypt its HELLO tries again when its socket disconnects. The HELLO before leaked: 240 bytes.
+/// A client that cannot encrypt its HELLO tries again when its socket disconnects. The earlier HELLO leaks: 240 bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[deadline::test(patches = [65])]
 fn curve_client_frees_each_hello_that_it_cannot_encrypt() {
@@ -33,7 +33,7 @@ fn curve_client_frees_each_hello_that_it_cannot_encrypt() {
         return;
     }
     in_own_process("curve::curve_client_frees_each_hello_that_it_cannot_encrypt", || {
-        // The queues of a connection that has not ended yet have 48 KiB: less than half of what leaked.
+        // The queues of a connection that has not ended yet have 48 KiB: less than half of the leak.
         const COUNT: usize = 1000;
         let context = context();
         let (_, secret) = zmq::curve_keypair().unwrap();
@@ -49,7 +49,7 @@ fn curve_client_frees_each_hello_that_it_cannot_encrypt() {
             let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("an event");
             assert!(matches!(notice.event(), Event::HandshakeFailedProtocol { .. }));
         };
-        // The least number of bytes in use while COUNT connections fail. What waits to be read or freed comes and goes.
+        // The least number of bytes in use while COUNT connections fail. It leaves out bytes that wait to be read or freed.
         let least_in_use = || {
             let mut least = usize::MAX;
             for _ in 0..COUNT {
@@ -57,7 +57,7 @@ fn curve_client_frees_each_hello_that_it_cannot_encrypt() {
                 fails();
                 client.disconnect(&endpoint).unwrap();
                 fails();
-                // The sockets hear of the connections that have ended.
+                // The sockets process the ends of their connections.
                 for socket in [&client, &server] {
                     socket.events().unwrap();
                 }

@@ -29,7 +29,7 @@ fn endpoints() -> impl Iterator<Item = &'static str> {
     [TCP, "ipc://*"].into_iter().chain(ws)
 }
 
-/// A client that says nothing.
+/// A client that sends nothing.
 fn silent_client(endpoint: &str) -> OwnedFd {
     let (transport, address) = endpoint.split_once("://").unwrap();
     if transport == "ipc" {
@@ -50,14 +50,14 @@ fn accept_failed(wanted: Errno) -> impl FnMut(&Event) -> bool {
     move |event| matches!(event, Event::AcceptFailed { errno } if *errno == wanted)
 }
 
-/// A message between two sockets of the context, which needs its I/O thread.
+/// Sends a message between two sockets of the context, which needs its I/O thread.
 fn assert_io_thread_works(context: &Context) {
     let (left, right) = pair(context, TCP);
     left.send("still here").unwrap();
     assert_eq!(text(&right), "still here");
 }
 
-/// Runs `body` in a process of its own for each failure of a system call, which it makes fail first.
+/// Runs `body` in another process for each error of a system call. `fail` makes the call fail.
 fn for_each_failure(
     test: &str,
     failures: &[Errno],
@@ -73,7 +73,7 @@ fn for_each_failure(
     }
 }
 
-/// `getifaddrs` failed, and libzmq aborted the process.
+/// `getifaddrs` fails, and libzmq aborts the process.
 #[deadline::test(patches = [44])]
 fn bind_reports_used_up_descriptors() {
     in_own_process("descriptors::bind_reports_used_up_descriptors", || {
@@ -92,7 +92,7 @@ fn bind_reports_used_up_descriptors() {
     });
 }
 
-/// A connecter looks up its source address in the I/O thread, and libzmq aborted the process.
+/// A connecter looks up its source address in the I/O thread, and libzmq aborts the process.
 #[deadline::test(patches = [44])]
 fn connecter_with_a_source_address_waits_for_a_descriptor() {
     in_own_process("descriptors::connecter_with_a_source_address_waits_for_a_descriptor", || {
@@ -110,7 +110,7 @@ fn connecter_with_a_source_address_waits_for_a_descriptor() {
     });
 }
 
-/// A sandbox without netlink made libzmq abort the process.
+/// libzmq aborts the process in a sandbox without netlink.
 #[deadline::test(patches = [44])]
 fn bind_works_if_the_interfaces_cannot_be_listed() {
     const TEST: &str = "descriptors::bind_works_if_the_interfaces_cannot_be_listed";
@@ -144,7 +144,7 @@ fn paused_listener<'a>(context: &'a Context, endpoint: &str) -> Paused<'a> {
     Paused { server, endpoint, monitor, held, client }
 }
 
-/// Over ipc libzmq aborted the process, and over tcp and ws its I/O thread tried again without end.
+/// Over ipc libzmq aborts the process, and over tcp and ws its I/O thread tries again without end.
 #[deadline::test(patches = [45])]
 fn listener_waits_for_descriptors_and_serves_its_backlog() {
     in_own_process("descriptors::listener_waits_for_descriptors_and_serves_its_backlog", || {
@@ -165,7 +165,7 @@ fn listener_waits_for_descriptors_and_serves_its_backlog() {
     });
 }
 
-/// A listener that pauses has no handle in its poller, which ending it must not remove.
+/// A listener that pauses has no handle in its poller, and its end must not remove one.
 #[deadline::test(patches = [45])]
 fn listener_can_be_unbound_and_closed_while_it_waits_for_descriptors() {
     in_own_process("descriptors::listener_can_be_unbound_and_closed_while_it_waits_for_descriptors", || {
@@ -185,7 +185,7 @@ fn listener_can_be_unbound_and_closed_while_it_waits_for_descriptors() {
     });
 }
 
-/// libzmq aborted the process over a failure of `accept` that it did not list.
+/// libzmq aborts the process if `accept` fails with an errno that it does not list.
 #[deadline::test(patches = [45])]
 fn listener_survives_every_failure_of_accept() {
     const TEST: &str = "descriptors::listener_survives_every_failure_of_accept";
@@ -240,7 +240,7 @@ fn listeners() -> Vec<(&'static str, OwnedFd, OwnedFd)> {
     [tcp(TCP), ipc].into_iter().chain(ws).collect()
 }
 
-/// `accept` failed by EINVAL, and libzmq aborted the process.
+/// `accept` fails with EINVAL, and libzmq aborts the process.
 #[deadline::test(patches = [45])]
 fn listener_survives_the_shutdown_of_a_duplicate() {
     in_own_process("descriptors::listener_survives_the_shutdown_of_a_duplicate", || {
@@ -251,7 +251,7 @@ fn listener_survives_the_shutdown_of_a_duplicate() {
             let monitor = server.monitor(Events::ACCEPT_FAILED).unwrap();
             server.bind_fd(transport, fd).unwrap();
             TcpStream::from(duplicate).shutdown(std::net::Shutdown::Both).unwrap();
-            // Over ipc it is EAGAIN.
+            // Over ipc the errno is EAGAIN.
             wait_for(&monitor, |event| matches!(event, Event::AcceptFailed { .. }));
             servers.push(server);
         }
@@ -268,7 +268,8 @@ fn make_blocking(listener: &TcpListener) {
     socket2::SockRef::from(listener).set_read_timeout(None).unwrap();
 }
 
-/// The duplicate accepted the connection that the I/O thread was told of, and `accept` in that thread waited for the next.
+/// The duplicate accepts the connection that epoll has reported to the I/O thread, and `accept` in that thread waits for the
+/// next one.
 #[deadline::test(patches = [46])]
 fn duplicate_of_a_bound_descriptor_cannot_stop_the_io_thread() {
     in_own_process("descriptors::duplicate_of_a_bound_descriptor_cannot_stop_the_io_thread", || {
@@ -301,7 +302,7 @@ fn duplicate_of_a_bound_descriptor_cannot_stop_the_io_thread() {
     });
 }
 
-/// The reaper thread had no descriptor for the signaler of the closed socket, and libzmq aborted the process.
+/// The reaper thread has no descriptor for the signaler of the closed socket, and libzmq aborts the process.
 #[cfg(feature = "draft")]
 #[deadline::test(patches = [47])]
 fn thread_safe_sockets_close_without_descriptors() {
@@ -330,7 +331,7 @@ fn thread_safe_sockets_close_without_descriptors() {
     });
 }
 
-/// `poll` refuses every descriptor, and libzmq aborted the process.
+/// `poll` refuses every descriptor, and libzmq aborts the process.
 #[deadline::test(patches = [48])]
 fn sockets_work_while_the_limit_of_descriptors_is_zero() {
     in_own_process("descriptors::sockets_work_while_the_limit_of_descriptors_is_zero", || {
@@ -356,7 +357,7 @@ fn sockets_work_while_the_limit_of_descriptors_is_zero() {
     });
 }
 
-/// `poll` refuses more items than the limit, and libzmq aborted the process.
+/// `poll` refuses more items than the limit, and libzmq aborts the process.
 #[deadline::test(patches = [48])]
 fn poll_reports_more_items_than_the_limit_of_descriptors() {
     fn poll_all<T: SocketType>(sockets: &[Socket<'_, T>]) -> zmq::Result<usize> {
@@ -375,13 +376,13 @@ fn poll_reports_more_items_than_the_limit_of_descriptors() {
     });
 }
 
-/// Connecting failed for a reason that the connecter did not list, and libzmq aborted the process.
+/// libzmq aborts the process if a connect fails with an errno that the connecter does not list.
 #[deadline::test(patches = [49])]
 fn connecters_survive_every_failure_of_a_connection() {
     const TEST: &str = "descriptors::connecters_survive_every_failure_of_a_connection";
     let errnos = [libc::ENOPROTOOPT, libc::ENOBUFS, libc::EHOSTDOWN, libc::ENOMEM, libc::ENONET];
     let errnos = errnos.map(Errno::from_raw);
-    // The connecters read why connecting has failed from SO_ERROR.
+    // The connecters read the errno of a failed connect from SO_ERROR.
     let fail = |errno| fail_system_call(libc::SYS_getsockopt, Some((2, libc::SO_ERROR as u32)), errno);
     for_each_failure(TEST, &errnos, fail, |errno| {
         let context = context();
@@ -408,7 +409,7 @@ fn connecters_survive_every_failure_of_a_connection() {
     });
 }
 
-/// `send` failed for a reason that libzmq did not list, and it aborted the process.
+/// libzmq aborts the process if `send` fails with an errno that it does not list.
 #[deadline::test(patches = [57])]
 fn engines_survive_every_failure_of_send() {
     const TEST: &str = "descriptors::engines_survive_every_failure_of_send";
@@ -429,7 +430,7 @@ fn engines_survive_every_failure_of_send() {
                 client.connect(&server.bind(bound).unwrap().replace("0.0.0.0", "127.0.0.1")).unwrap();
                 // The second connection is made after the first has failed. A wait for the monitor would need `send`.
                 for _ in 0..2 {
-                    eventually("it is connected", || monitor.recv_timeout(Duration::ZERO).unwrap().is_some());
+                    eventually("the client is connected", || monitor.recv_timeout(Duration::ZERO).unwrap().is_some());
                 }
             }
         },

@@ -25,7 +25,7 @@ impl Peer {
         Peer { stream, pending: Vec::new(), groups: BTreeSet::new(), commands: 0 }
     }
 
-    /// Reads the JOIN and LEAVE commands that are there.
+    /// Reads the JOIN and LEAVE commands that have arrived.
     fn read(&mut self) {
         let mut buffer = [0; 65536];
         while let Ok(count @ 1..) = self.stream.read(&mut buffer) {
@@ -47,7 +47,7 @@ impl Peer {
     }
 }
 
-/// Joins and leaves beyond the mark were dropped.
+/// DISH drops joins and leaves beyond the mark.
 #[deadline::test(patches = [6, 7, 13, 1032])]
 fn dish_tells_every_join_and_leave() {
     const GROUPS: usize = 20_000;
@@ -76,7 +76,7 @@ fn dish_tells_every_join_and_leave() {
     }
 }
 
-/// DISH queued each join and each leave while it had no RADIO.
+/// DISH queues each join and each leave while it has no RADIO.
 #[deadline::test(patches = [6, 7, 13, 1032])]
 fn dish_keeps_no_history_of_its_groups() {
     let listener = listener();

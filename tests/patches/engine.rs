@@ -1,4 +1,4 @@
-//! zmtp_engine.cpp, stream_engine_base.cpp: what a peer sends in and after its handshake.
+//! zmtp_engine.cpp, stream_engine_base.cpp: the data that a peer sends in its handshake and after it.
 
 use std::io::{Read, Write};
 use std::thread;
@@ -19,8 +19,8 @@ use crate::{RECV_TIMEOUT, SHORT, accept, connecting, endpoint, listener, peer};
 /// The greeting of a ZMTP 1 peer without a routing id.
 const ANONYMOUS: &[u8] = b"\x01\0";
 
-/// A ZMTP 1 peer subscribes to everything by its handshake. If the pipe had no room for that subscription after a reconnect,
-/// libzmq aborted the process.
+/// A ZMTP 1 peer subscribes to everything by its handshake. If the pipe has no room for that subscription after a reconnect,
+/// libzmq aborts the process.
 #[deadline::test(patches = [4])]
 fn xpub_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
     let context = context();
@@ -60,7 +60,7 @@ fn router_with_a_full_pipe_accepts_a_zmtp_1_peer_again() {
     assert_eq!(router.within(DEADLINE).recv_multipart().unwrap().unwrap(), [&first[0][..], b"b"]);
 }
 
-/// libzmq answered with 16 bytes of the memory behind the command.
+/// libzmq answers with 16 bytes of the memory behind the command.
 #[deadline::test(patches = [27])]
 fn engine_ignores_a_truncated_ping() {
     let context = Context::new().unwrap();
@@ -74,7 +74,7 @@ fn engine_ignores_a_truncated_ping() {
     assert_eq!(&answer, b"\x04\x06\x04PONGc");
 }
 
-/// libzmq resumed the new engine, although it had not stopped reading, and aborted the process.
+/// libzmq resumes the new engine, although it has not stopped reading, and aborts the process.
 #[deadline::test(patches = [24])]
 fn dealer_with_a_full_pipe_accepts_its_connection_again() {
     let context = Context::new().unwrap();
@@ -97,8 +97,7 @@ fn dealer_with_a_full_pipe_accepts_its_connection_again() {
     router.recv_multipart().unwrap();
 }
 
-/// The pipe is full, the connection is lost, and a PING is among the data to be read. libzmq answered it and aborted the
-/// process.
+/// The pipe is full, the connection is lost, and a PING is among the data to be read. libzmq answers it and aborts the process.
 #[deadline::test(patches = [25])]
 fn engine_ignores_a_ping_after_its_connection_is_lost() {
     let context = Context::new().unwrap();
@@ -124,7 +123,7 @@ fn engine_ignores_a_ping_after_its_connection_is_lost() {
     assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "y");
 }
 
-/// The TTL was multiplied by 100 in 16 bits, so that 655.37 s became 1 ms, and the connection ended.
+/// The TTL is multiplied by 100 in 16 bits. 655.37 s become 1 ms, and the connection ends.
 #[deadline::test(patches = [1023])]
 fn peer_with_a_long_heartbeat_ttl_keeps_its_connection() {
     for tenths in [656_u16, 1311, 0xffff] {
@@ -139,8 +138,7 @@ fn peer_with_a_long_heartbeat_ttl_keeps_its_connection() {
     }
 }
 
-/// libzmq aborted the process over these failures. If the connection were not made again, it would keep later messages for
-/// ever.
+/// libzmq aborts the process over these failures. If the connection were not made again, it would keep later messages for ever.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [57])]
 fn connection_that_send_refuses_is_made_again() {
@@ -178,7 +176,7 @@ fn connection_that_send_refuses_is_made_again() {
                 let monitor = sender.monitor(Events::DISCONNECTED).unwrap();
                 for more in 0..ERRNOS.len() {
                     let marker = format!("{endpoint} {more}");
-                    // The bound socket loses what it sends before it knows that the connection is lost.
+                    // The bound socket loses the messages that it sends before it knows that the connection is lost.
                     eventually("the connection is made again", || {
                         sender.send(&marker[..]).unwrap();
                         receiver
@@ -199,7 +197,7 @@ fn connection_that_send_refuses_is_made_again() {
     });
 }
 
-/// libzmq aborted the process.
+/// libzmq aborts the process if `recv` fails with ENOMEM.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [57])]
 fn connection_that_recv_refuses_is_lost() {
@@ -226,7 +224,7 @@ fn connection_that_recv_refuses_is_lost() {
     });
 }
 
-/// The engine ignored a status 300 that came late, and kept the connection. A client that is refused (status 400) connects
+/// The engine ignores a status 300 that comes late, and keeps the connection. A client that is refused (status 400) connects
 /// again only if its program calls zmq_connect.
 #[deadline::test(patches = [51])]
 fn client_gives_up_when_refused_and_retries_when_put_off() {
@@ -249,7 +247,7 @@ fn client_gives_up_when_refused_and_retries_when_put_off() {
         let (server, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
         for (socket, role) in [(&server, &server_role), (&client, &client_role)] {
             socket.set_linger(Some(Duration::ZERO)).unwrap();
-            // No handshake is given up for its time.
+            // Handshakes have no time-out.
             socket.set_handshake_ivl(None).unwrap();
             socket.secure(role).unwrap();
         }
@@ -263,7 +261,7 @@ fn client_gives_up_when_refused_and_retries_when_put_off() {
         check(|| Verdict::deny("no"));
         while decision(&authenticator).0 != 400 {}
         let next = authenticator.next_event(Duration::from_millis(100)).unwrap();
-        assert_eq!(next, None, "it does not try again");
+        assert_eq!(next, None, "the refused client does not try again");
         check(|| Verdict::allow("alice"));
         client.disconnect(&endpoint).unwrap();
         client.connect(&endpoint).unwrap();
@@ -279,11 +277,11 @@ enum Heartbeats {
     No,
     /// The peer closes before it has read them all, and the system resets the connection.
     Unread,
-    /// The peer closes so too, and the time-out passes before the connection is read to its end.
+    /// The same, and the time-out passes before the connection is read to its end.
     TimedOut,
 }
 
-/// The engine dropped the connection with its unread data.
+/// The engine drops the connection with its unread data.
 #[deadline::test(patches = [1037])]
 fn full_socket_reads_a_connection_to_its_end_after_its_peer_closed() {
     // The system has room for all, so it drops none if the connection is reset.
@@ -326,8 +324,8 @@ fn full_socket_reads_a_connection_to_its_end_after_its_peer_closed() {
     }
 }
 
-/// epoll reports the close of an ipc connection to an engine that does not read. The engine ended the connection without
-/// reading the rest.
+/// epoll reports the close of an ipc connection to an engine that does not read. The engine ends the connection without reading
+/// the rest.
 #[deadline::test(patches = [1037])]
 fn socket_at_its_mark_receives_what_an_ipc_peer_sent_before_it_closed() {
     // Linux reports a socket as writable if a quarter of its buffer is used, which is 53 KB with its own records.
@@ -373,7 +371,7 @@ fn socket_at_its_mark_receives_what_an_ipc_peer_sent_before_it_closed() {
             }
             drop(sender);
             monitor.iter().for_each(drop);
-            // The receiver's I/O thread hears of the close.
+            // The receiver's I/O thread is notified of the close.
             thread::sleep(SHORT);
             for number in 0..COUNT {
                 let parts = receiver.within(RECV_TIMEOUT).recv_multipart().unwrap();

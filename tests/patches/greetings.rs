@@ -38,7 +38,7 @@ fn set_raw(socket: &Socket<'_>, option: c_int, value: &[u8]) {
     assert_eq!(rc, 0, "{socket:?}");
 }
 
-/// The hello filled the pipe, and the probe deactivated it before it was attached. libzmq wrote out of bounds.
+/// The hello fills the pipe, and the probe deactivates it before it is attached. libzmq writes out of bounds.
 #[deadline::test(patches = [37])]
 fn probe_follows_a_hello_that_fills_the_pipe() {
     for ((endpoint, is_late), kind) in endpoints()
@@ -68,7 +68,7 @@ fn probe_follows_a_hello_that_fills_the_pipe() {
                 });
                 received.unwrap()
             };
-            // A REQ has a session of its own, which sends no hello.
+            // The session of a REQ, req_session_t, sends no hello.
             if kind != Kind::Req || endpoint.starts_with("inproc") {
                 assert_eq!(receive().pop_back().unwrap(), "hello", "{what}");
             }
@@ -98,9 +98,9 @@ fn probe_follows_a_hello_that_fills_the_pipe() {
     }
 }
 
-/// A message of the XPUB fills the pipe before the first subscription arrives.
+/// With and without the patches: the welcome message of the XPUB fills the pipe.
 #[deadline::test]
-fn welcome_fills_the_pipe() {
+fn xpub_sends_messages_after_a_welcome_that_fills_the_pipe() {
     for (endpoint, is_late) in endpoints() {
         for binds in [true, false] {
             let context = common::context();
@@ -125,7 +125,7 @@ fn welcome_fills_the_pipe() {
     }
 }
 
-/// The hiccup was read and never counted as written, so that a pipe that was empty counted as full.
+/// The hiccup is read and never counted as written. A pipe that is empty then counts as full.
 #[deadline::test(patches = [13, 39])]
 fn socket_receives_again_after_hiccups() {
     for (kind, other) in [(Kind::Dealer, "ROUTER"), (Kind::Client, "SERVER"), (Kind::Peer, "PEER")] {
@@ -148,7 +148,7 @@ fn socket_receives_again_after_hiccups() {
     }
 }
 
-/// The write to the new pipe was asserted to work. libzmq aborted the process.
+/// libzmq asserts that the write to the new pipe works, and aborts the process.
 #[deadline::test(patches = [13, 21])]
 fn hello_message_is_dropped_when_its_peer_has_left() {
     for kind in [Kind::Server, Kind::Peer, Kind::Router, Kind::Dealer] {

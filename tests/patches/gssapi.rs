@@ -91,8 +91,8 @@ fn in_realm_of<'a>(command: &'a mut Command, directory: &Path) -> &'a mut Comman
         .env("KRB5RCACHENAME", "none:")
 }
 
-/// Runs the body of the named test in a process of its own, in a realm of its own. The test is skipped if libzmq has no
-/// GSSAPI, or if the programs of a KDC are not installed.
+/// Runs the body of the named test in another process, in a new realm. The test is skipped if libzmq has no GSSAPI, or if the
+/// programs of a KDC are not installed.
 fn in_realm(test: &str, body: impl FnOnce()) {
     if role().is_some() {
         return body();
@@ -141,7 +141,7 @@ fn connected(context: &Context) -> (Socket<'_, Dealer>, Socket<'_, Dealer>) {
     (server, client)
 }
 
-/// How the handshake of a client with this server ends.
+/// The events at the end of a client's handshake with this server.
 fn verdict(context: &Context, server: &Socket<'_, Dealer>, plaintext: bool) -> Vec<Event> {
     let failures =
         Events::HANDSHAKE_FAILED_NO_DETAIL | Events::HANDSHAKE_FAILED_PROTOCOL | Events::HANDSHAKE_FAILED_AUTH;
@@ -165,7 +165,7 @@ fn verdict(context: &Context, server: &Socket<'_, Dealer>, plaintext: bool) -> V
     }
 }
 
-/// The server went on with the handshake whatever the ZAP handler answered.
+/// The server goes on with the handshake whatever the ZAP handler answers.
 #[deadline::test(patches = [51, 70])]
 fn gssapi_server_refuses_clients_that_zap_refuses() {
     in_realm("gssapi::gssapi_server_refuses_clients_that_zap_refuses", || {
@@ -193,7 +193,7 @@ fn gssapi_server_refuses_clients_that_zap_refuses() {
     });
 }
 
-/// The server did not look at ZMQ_ZAP_ENFORCE_DOMAIN.
+/// The server ignores ZMQ_ZAP_ENFORCE_DOMAIN.
 #[cfg(feature = "draft")]
 #[deadline::test(patches = [70])]
 fn gssapi_server_needs_a_handler_if_its_domain_is_enforced() {
@@ -214,7 +214,7 @@ fn gssapi_server_needs_a_handler_if_its_domain_is_enforced() {
     });
 }
 
-/// decode_message asserted that a token of the peer is encrypted and not empty. libzmq aborted the process.
+/// decode_message asserts that a token of the peer is encrypted and not empty. libzmq aborts the process.
 #[deadline::test(patches = [71])]
 fn gssapi_peer_cannot_abort_by_what_it_wraps() {
     in_realm("gssapi::gssapi_peer_cannot_abort_by_what_it_wraps", || {
@@ -247,7 +247,7 @@ fn greet(peer: &mut TcpStream, as_server: u8) {
     peer.read_exact(&mut [0; 64]).unwrap();
 }
 
-/// An INITIATE command with a token that no peer accepts, and what is behind the token.
+/// An INITIATE command with a token that no peer accepts, and the bytes `behind` the token.
 fn initiate_frame(size: usize, behind: &[u8]) -> Vec<u8> {
     let mut command = b"\x08INITIATE".to_vec();
     command.extend((size as u32).to_be_bytes());
@@ -272,7 +272,7 @@ fn read_initiate(peer: &mut TcpStream) {
     assert!(command.starts_with(b"\x08INITIATE"));
 }
 
-/// How many bytes of a connection of 127.0.0.1 the system has not transmitted, and how many nobody has read.
+/// The numbers of bytes of a connection of 127.0.0.1 that the system has not transmitted, and that its program has not read.
 fn queues(from: u16, to: u16) -> (u64, u64) {
     let connections = fs::read_to_string("/proc/net/tcp").unwrap();
     let ends = format!(" 0100007F:{from:04X} 0100007F:{to:04X} ");
@@ -284,7 +284,7 @@ fn queues(from: u16, to: u16) -> (u64, u64) {
     (unsent, unread)
 }
 
-/// The client freed the token of its server again, when it asked for its next command.
+/// The client frees the token of its server again when it makes its next command.
 #[deadline::test(patches = [71])]
 fn gssapi_client_frees_a_refused_token_once() {
     in_realm("gssapi::gssapi_client_frees_a_refused_token_once", || {
@@ -293,7 +293,7 @@ fn gssapi_client_frees_a_refused_token_once() {
         client.set_reconnect_ivl(Some(Duration::from_millis(10))).unwrap();
         let endpoint = server.bind(TCP).unwrap();
         client.connect(&endpoint).unwrap();
-        // After it, the session waits for the next message.
+        // After this message, the session waits for the next one.
         client.send("Hello").unwrap();
         assert_eq!(server.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
         server.close();
@@ -303,7 +303,7 @@ fn gssapi_client_frees_a_refused_token_once() {
         peer.set_read_timeout(Some(DEADLINE)).unwrap();
         greet(&mut peer, 1);
         read_initiate(&mut peer);
-        // The C library returns so much memory to the system when it is freed.
+        // The C library returns a block of this size to the system when it is freed.
         peer.write_all(&initiate_frame(1 << 20, &[])).unwrap();
         let (server, client_port) = (peer.local_addr().unwrap().port(), peer.peer_addr().unwrap().port());
         eventually("the token is transmitted", || queues(server, client_port).0 == 0);
@@ -313,7 +313,7 @@ fn gssapi_client_frees_a_refused_token_once() {
     });
 }
 
-/// Each message that was sent leaked, and the token of an INITIATE command with bytes behind it.
+/// Each message that is sent leaks, and the token of an INITIATE command with bytes behind it.
 #[deadline::test(patches = [71])]
 fn gssapi_frees_tokens() {
     in_realm("gssapi::gssapi_frees_tokens", || {
@@ -347,7 +347,7 @@ fn gssapi_frees_tokens() {
     });
 }
 
-/// encode_message left out whether a message is a subscription or the end of one.
+/// encode_message leaves out whether a message is a subscription or the end of one.
 #[deadline::test(patches = [85])]
 fn gssapi_subscriptions_arrive() {
     in_realm("gssapi::gssapi_subscriptions_arrive", || {
@@ -358,7 +358,7 @@ fn gssapi_subscriptions_arrive() {
     });
 }
 
-/// The mechanism wraps a copy of what the user hands over.
+/// With and without the patches the mechanism wraps a copy of the memory that the user hands over.
 #[deadline::test]
 fn gssapi_leaves_memory_that_is_handed_over_unwritten() {
     in_realm("gssapi::gssapi_leaves_memory_that_is_handed_over_unwritten", || {

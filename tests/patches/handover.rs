@@ -30,8 +30,8 @@ fn prefetch(router: &Socket<'_, Router>) {
     eventually("a message arrives", || router.events().unwrap().contains(PollEvents::POLLIN));
 }
 
-/// The ROUTER kept the pipe of the message that it had read ahead, and ended the pipe once the message was received. The
-/// pipe was freed by then, and a new connection had its memory.
+/// The ROUTER keeps a pointer to the pipe of the message that it has read ahead, and ends the pipe when the message is
+/// received. The pipe is freed by then, and a new connection has its memory.
 #[deadline::test(patches = [60])]
 fn router_forgets_the_pipe_of_its_message_when_the_pipe_has_ended() {
     for comes_back in [true, false] {
@@ -81,8 +81,8 @@ fn router_forgets_the_pipe_of_its_message_when_the_pipe_has_ended() {
     }
 }
 
-/// The pipe of the old connection stays while a message of it is received. The ROUTER entered the pipe as one with room, and
-/// asserted that it has none when the old peer read again.
+/// The pipe of the old connection stays while a message of it is received. The ROUTER enters the pipe as one with room, and
+/// asserts that it has none when the old peer reads again.
 #[deadline::test(patches = [62])]
 fn old_connection_makes_room_after_its_routing_id_is_taken_over() {
     for (endpoint, half_received) in
@@ -124,7 +124,7 @@ fn old_connection_makes_room_after_its_routing_id_is_taken_over() {
     }
 }
 
-/// The old connection lives when another one takes its routing id. Its pipe was ended with what it held.
+/// The old connection is open when another one takes its routing id. The ROUTER ends its pipe, and loses the messages in it.
 #[deadline::test(patches = [1029, 1044])]
 fn router_with_handover_receives_what_the_old_connection_has_brought() {
     #[derive(Clone, Copy, Debug)]
@@ -187,7 +187,7 @@ fn router_with_handover_receives_what_the_old_connection_has_brought() {
     }
 }
 
-/// What was taken from old connections came before all else: other peers waited for as long as one came back and sent.
+/// The ROUTER receives the messages of old connections before all others. Other peers wait as long as one comes back and sends.
 #[deadline::test(patches = [1029, 1044])]
 fn router_with_handover_serves_other_peers_beside_one_that_keeps_coming_back() {
     const VISITS: u8 = 20;
@@ -214,7 +214,7 @@ fn router_with_handover_serves_other_peers_beside_one_that_keeps_coming_back() {
         }
         dealers.push(dealer);
         router.events().unwrap();
-        // The peer brings more than is received until it comes again.
+        // The peer sends more messages than are received before it comes again.
         for _ in 0..MESSAGES / 2 {
             served = receive();
         }
@@ -226,7 +226,7 @@ fn router_with_handover_serves_other_peers_beside_one_that_keeps_coming_back() {
     assert!((0..VISITS / 2).map(|number| vec![number]).eq(of_other));
 }
 
-/// A peer that came back again and again filled the memory with what it had brought.
+/// A peer that comes back again and again fills the memory with its messages.
 #[deadline::test(patches = [1029, 1044])]
 fn router_with_handover_keeps_what_a_hundred_old_connections_have_brought() {
     const KEPT: u8 = 100;
@@ -252,7 +252,7 @@ fn router_with_handover_keeps_what_a_hundred_old_connections_have_brought() {
     }
 }
 
-/// The mark that the pipe had when its messages arrived was a higher one.
+/// The ROUTER loses the messages of the old connection, whose pipe had a higher mark when they arrived.
 #[deadline::test(patches = [1029, 1044])]
 fn router_with_handover_receives_what_came_before_its_mark_was_lowered() {
     let context = context();

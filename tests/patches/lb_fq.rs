@@ -7,7 +7,7 @@ use zmq::{Context, Dealer, Kind, Message, Multipart, Pull, Push, Router, Socket}
 use crate::common::{TCP, context, eventually, in_own_process, send_part};
 use crate::{RECV_TIMEOUT, SHORT, process_commands, wait_for_reaper};
 
-/// The pipe that left changed places with another one, which got the rest of the message.
+/// The pipe that leaves changes places with another one, which gets the rest of the message.
 #[deadline::test(patches = [33])]
 fn push_sends_a_message_to_one_peer_when_another_leaves() {
     for (turn, leaver) in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)] {
@@ -51,8 +51,8 @@ fn three_peers<'ctx>(context: &'ctx Context, dealer: &Socket<'ctx, Dealer>) -> [
     })
 }
 
-/// The pipe that ended changed places with that of the message, and the other part was looked for in the pipe of the first
-/// peer, which was empty. libzmq aborted the process.
+/// The pipe that ends changes places with the pipe of the message. The ROUTER then reads the other part from the pipe of the
+/// first peer, which is empty. libzmq aborts the process.
 #[deadline::test(patches = [33])]
 fn router_receives_a_whole_message_when_another_peer_is_replaced() {
     in_own_process("lb_fq::router_receives_a_whole_message_when_another_peer_is_replaced", || {
@@ -109,7 +109,7 @@ fn dealer_sends_a_whole_message_when_another_peer_leaves() {
     assert_eq!(first.now().recv_msg().unwrap(), None);
 }
 
-/// A message counted as sent whose peer had left between two of its parts, if the socket had learned that before.
+/// A message whose peer leaves between two of its parts counts as sent, if the socket has processed the end of the pipe before.
 #[deadline::test(patches = [1026])]
 fn push_and_dealer_keep_a_message_whose_peer_leaves_between_its_parts() {
     for kinds in [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Dealer, Kind::Router)] {
@@ -147,7 +147,7 @@ fn push_and_dealer_keep_a_message_whose_peer_leaves_between_its_parts() {
     }
 }
 
-/// Parts that were written and not flushed leaked with the queue.
+/// Parts that are written and not flushed leak with the queue.
 #[deadline::test(patches = [72])]
 fn parts_of_a_message_are_freed_when_their_peer_leaves_before_the_last() {
     struct Owner(#[allow(dead_code, reason = "it is counted")] Arc<()>);
@@ -176,7 +176,7 @@ fn parts_of_a_message_are_freed_when_their_peer_leaves_before_the_last() {
                 Kind::Dealer => sink.set_routing_id("sink").unwrap(),
                 _ => {}
             }
-            // A socket that connects keeps its queue otherwise.
+            // Without ZMQ_IMMEDIATE a socket that connects keeps its queue.
             source.set_immediate(true).unwrap();
             let (server, client) = if binds { (&source, &sink) } else { (&sink, &source) };
             client.connect(&server.bind(endpoint).unwrap()).unwrap();
@@ -184,7 +184,7 @@ fn parts_of_a_message_are_freed_when_their_peer_leaves_before_the_last() {
             if from == Kind::Router {
                 source.set_router_mandatory(true).unwrap();
             }
-            eventually("the peer is there", || match from {
+            eventually("the peer is connected", || match from {
                 Kind::Router => send_more("sink".into()).is_ok_and(|sent| sent.is_sent()),
                 _ => {
                     let _ = source.now().send("are you there?");

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use zmq::{Channel, Client, Context, Errno, Gather, Message, Scatter, Server};
 
-/// Each thread held the lock of its own socket and waited for that of the other.
+/// Each thread holds the lock of its own socket and waits for that of the other.
 #[deadline::test(patches = [13])]
 fn threads_do_not_deadlock_when_their_sockets_send_each_other_commands() {
-    // Each socket has a thread of its own, and each message makes libzmq send the other socket a command.
+    // Each socket has its own thread, and each message makes libzmq send the other socket a command.
     let context = Context::new().unwrap();
     let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
     left.bind("inproc://both").unwrap();
@@ -25,7 +25,7 @@ fn threads_do_not_deadlock_when_their_sockets_send_each_other_commands() {
     });
 }
 
-/// The thread that waited in the send was not told of the new connection.
+/// The thread that waits in the send is not notified of the new connection.
 #[deadline::test(patches = [13, 28])]
 fn send_waits_for_a_connection_that_another_thread_makes() {
     let context = Context::new().unwrap();
@@ -42,7 +42,7 @@ fn send_waits_for_a_connection_that_another_thread_makes() {
     }
 }
 
-/// SERVER answered EAGAIN for a full peer that had left. A send then waited for ever.
+/// SERVER answers EAGAIN for a full peer that has left. A send then waits for ever.
 #[deadline::test(patches = [13, 14])]
 fn peer_is_unreachable_when_it_is_full_and_gone() {
     let context = Context::new().unwrap();

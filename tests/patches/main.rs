@@ -1,5 +1,5 @@
-//! The patches of the vendored libzmq: each test fails without the patch that names it, and each module is about one
-//! component of libzmq.
+//! The patches of the vendored libzmq: each test fails without the patch that names it. Each module is about one component of
+//! libzmq. A fault in the comment of a test is that of libzmq without the patch.
 
 #[cfg(feature = "draft")]
 mod channel;
@@ -77,8 +77,8 @@ fn process_commands<T: HasFd>(socket: &Socket<'_, T>) {
     }
 }
 
-/// Subscribes by a SUB and an XSUB, which is the server or the client, and checks that the publisher hears of each change.
-/// `secure` sets the options of the server and the client; what it returns lives as long as the connection.
+/// Subscribes by a SUB and by an XSUB, as server and as client, and checks that the publisher receives each change. `secure`
+/// sets the options of the server and the client. Its return value lives as long as the connection.
 fn subscriptions_arrive<R>(endpoint: &str, what: &str, secure: impl Fn(&Context, &Socket<'_>, &Socket<'_>) -> R) {
     for (sub_kind, sub_is_server) in [(Kind::Sub, true), (Kind::Sub, false), (Kind::XSub, true), (Kind::XSub, false)] {
         let case = format!("{what}, {sub_kind}, {sub_is_server}");
@@ -94,7 +94,7 @@ fn subscriptions_arrive<R>(endpoint: &str, what: &str, secure: impl Fn(&Context,
         };
         let told = || {
             let mut message = None;
-            eventually("the publisher hears of the change", || {
+            eventually("the publisher receives the change", || {
                 subscriber.events().unwrap();
                 message = publisher.within(SHORT).recv_msg().unwrap();
                 message.is_some()
@@ -117,8 +117,8 @@ fn subscriptions_arrive<R>(endpoint: &str, what: &str, secure: impl Fn(&Context,
     }
 }
 
-/// Connects a SUB and a PUB to a multicast endpoint whose port is taken, and checks that their context ends. The endpoint is made
-/// of the port.
+/// Connects a SUB and a PUB to a multicast endpoint whose port is taken, and checks that their context ends. The endpoint is
+/// made of the port.
 #[cfg(target_os = "linux")]
 fn context_ends_if_the_port_is_taken(endpoint: impl FnOnce(u16) -> String) {
     let context = context();

@@ -12,7 +12,7 @@ use zmq::{Context, Dealer, PollEvents, PollItem, Pub, Pull, Push, Router, Socket
 use crate::common::{DEADLINE, in_own_process, skip_unless_patched};
 use crate::{RECV_TIMEOUT, connecting, endpoint};
 
-/// The reader reports what it has read at multiples of half the mark. A writer that was full got no report any more.
+/// The reader reports what it has read at multiples of half the mark. A writer that is full gets no further report.
 #[deadline::test(patches = [23])]
 fn raised_sndhwm_makes_room_at_once() {
     for raised in [20, 1000, 0] {
@@ -30,7 +30,7 @@ fn raised_sndhwm_makes_room_at_once() {
     }
 }
 
-/// The sender had not been told yet what was read. With a low mark it seemed to be full.
+/// The sender has no report yet of the messages that were read. With a low mark its pipe seems to be full.
 #[deadline::test(patches = [23])]
 fn lowered_sndhwm_counts_what_the_peer_has_read() {
     let context = Context::new().unwrap();
@@ -49,7 +49,7 @@ fn lowered_sndhwm_counts_what_the_peer_has_read() {
     }
 }
 
-/// libzmq gave up the first parts, but kept the pipe in its list of writable pipes. It aborted the process later, or wrote
+/// libzmq gives up the first parts, but keeps the pipe in its list of writable pipes. Later it aborts the process, or writes
 /// beyond the list.
 #[deadline::test(patches = [23])]
 fn router_finishes_a_message_when_the_mark_is_lowered_in_its_middle() {
@@ -109,7 +109,7 @@ fn push_finishes_a_message_when_the_mark_is_lowered_in_its_middle() {
     }
 }
 
-/// The first part stayed in the pipe, and the next message was sent as the rest of it.
+/// The first part stays in the pipe, and the next message is sent as the rest of it.
 #[deadline::test(patches = [23])]
 fn pub_sends_whole_messages_when_the_mark_is_lowered_in_their_middle() {
     let context = Context::new().unwrap();
@@ -212,7 +212,7 @@ fn dealers_lose_nothing_when_marks_change_over_tcp() {
     change_marks_under_traffic("tcp://127.0.0.1:*");
 }
 
-/// Each end took the other's change for the mark of both ends. The reader then reported too seldom for the writer.
+/// Each end takes the other's change for the mark of both ends. The reader then reports too seldom for the writer.
 #[deadline::test(patches = [23])]
 fn inproc_writer_continues_when_a_mark_is_lowered() {
     let context = Context::new().unwrap();
@@ -229,7 +229,7 @@ fn inproc_writer_continues_when_a_mark_is_lowered() {
     }
 }
 
-/// The bind raised or removed the mark, and the writer was not told.
+/// The bind raises or removes the mark, and the writer is not notified.
 #[deadline::test(patches = [23])]
 fn inproc_writer_continues_when_its_endpoint_is_bound_late() {
     for (sending, receiving) in [(1, 0), (1, 1000), (3, 7), (7, 3), (1000, 1000)] {
@@ -307,7 +307,7 @@ fn dealers_continue_after_random_changes_of_marks() {
     }
 }
 
-/// The user id was counted as written and never as read. With a mark of 1 no message was received.
+/// The user id is counted as written and never as read. With a mark of 1 no message is received.
 #[deadline::test(patches = [88])]
 fn zap_user_id_takes_no_place_in_the_pipe() {
     let context = Context::new().unwrap();
@@ -345,7 +345,7 @@ fn while_peers_leave(work: impl Fn(&Socket<'_, Pub>)) {
     });
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(1500) {
-        // Has libzmq take note of those that leave.
+        // libzmq processes the ends of connections in this call.
         poll(&mut [PollItem::socket(&publisher, PollEvents::POLLIN)], Duration::ZERO).unwrap();
         publisher.send("Hello").unwrap();
         work(&publisher);
@@ -354,7 +354,7 @@ fn while_peers_leave(work: impl Fn(&Socket<'_, Pub>)) {
     assert!(peers.join().unwrap() > 0, "there were subscribers");
 }
 
-/// The socket sent commands to pipes that were freed already.
+/// The socket sends commands to pipes that are freed already.
 #[test]
 fn pub_changes_marks_while_peers_leave() {
     if skip_unless_patched(&[22]) {
@@ -374,7 +374,7 @@ fn pub_changes_marks_while_peers_leave() {
     });
 }
 
-/// The socket sent commands to pipes that were freed already.
+/// The socket sends commands to pipes that are freed already.
 #[cfg(feature = "draft")]
 #[deadline::test(patches = [22])]
 fn pub_requests_pipes_stats_while_peers_leave() {

@@ -15,8 +15,8 @@ use crate::common::{alone, role};
 
 const NAME: &str = "msg::content_with_too_many_copies_aborts_the_process";
 
-/// The counter wrapped round, and the content was freed while copies used it. 2^31 copies take long, so the test sets the
-/// counter of the content.
+/// The counter wraps round, and the content is freed while copies use it. 2^31 copies take long, so the test sets the counter
+/// of the content.
 #[deadline::test(patches = [5])]
 fn content_with_too_many_copies_aborts_the_process() {
     if role().is_none() {
@@ -49,7 +49,7 @@ fn content_with_too_many_copies_aborts_the_process() {
     copy(message.as_mut_ptr());
 }
 
-/// The decoder put the contents behind its buffer, at an odd address if the buffer has an odd size.
+/// The decoder puts the contents behind its buffer, at an odd address if the buffer has an odd size.
 #[cfg(feature = "draft")]
 #[deadline::test(patches = [66])]
 fn content_of_a_received_message_is_aligned() {

@@ -6,7 +6,7 @@ use zmq::{Context, Sub, XPub};
 
 use crate::common::{DEADLINE, TCP};
 
-/// The topics of a peer that left without unsubscribing were still counted.
+/// The topics of a peer that left without unsubscribing are still counted.
 #[deadline::test(patches = [1006])]
 fn topics_count_has_no_topics_of_peers_that_left() {
     for endpoint in ["inproc://publisher", TCP] {

@@ -1,4 +1,4 @@
-//! norm_engine.cpp: what a sender to a session of norm:// can do.
+//! norm_engine.cpp: sessions of norm://, and senders to them.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use zmq::Sub;
 use crate::common::{DEADLINE, HeldPort, Process, c_program, context, skip_unless};
 use crate::context_ends_if_the_port_is_taken;
 
-/// libzmq asserted that a sender sends nothing but streams.
+/// libzmq asserts that a sender sends only streams.
 #[deadline::test(patches = [80])]
 fn norm_receiver_takes_streams_only() {
     if skip_unless(zmq::has("norm"), "this libzmq has no NORM") {
@@ -24,7 +24,7 @@ fn norm_receiver_takes_streams_only() {
     assert_eq!(sub.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 }
 
-/// libzmq asserted that NORM can open its sockets.
+/// libzmq asserts that NORM can open its sockets.
 #[deadline::test(patches = [79])]
 fn norm_session_ends_when_the_system_refuses_its_socket() {
     if skip_unless(zmq::has("norm"), "this libzmq has no NORM") {

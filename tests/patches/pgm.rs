@@ -1,4 +1,4 @@
-//! pgm_socket.cpp, pgm_receiver.cpp: what a sender to a group of epgm:// can do, whose packets are datagrams of UDP.
+//! pgm_socket.cpp, pgm_receiver.cpp: groups of epgm://, and senders to them. The packets are UDP datagrams.
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::Duration;
@@ -89,7 +89,7 @@ fn checksum(packet: &[u8]) -> u16 {
     !((sum & 0xffff) + (sum >> 16)) as u16
 }
 
-/// A SUB that has received its first message from a sender, and may receive more of the same.
+/// A SUB that has received its first message from a sender, and may receive further copies of it.
 fn receiving(context: &Context, interface: Ipv4Addr) -> (Socket<'_, Sub>, Sender) {
     // OpenPGM refuses a port that another socket has, whatever its options are.
     let port = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port();
@@ -117,7 +117,7 @@ fn next_but_first(sub: &Socket<'_, Sub>, expected: &[u8]) {
     }
 }
 
-/// libzmq asserted that a packet has content, is in one piece, and has the offset of a message in it.
+/// libzmq asserts that a packet has content, is in one piece, and has the offset of a message in it.
 #[deadline::test(patches = [78])]
 fn malformed_packets_to_a_group_are_dropped() {
     let Some(interface) = usable() else { return };
@@ -142,7 +142,7 @@ fn malformed_packets_to_a_group_are_dropped() {
     }
 }
 
-/// A changed mark makes the receiver try again. libzmq asserted that its message has room then.
+/// A changed mark makes the receiver try again. libzmq asserts that its message has room then.
 #[deadline::test(patches = [63])]
 fn sub_at_its_mark_receives_from_a_group_when_its_mark_is_set() {
     const MESSAGES: u8 = 20;
@@ -163,7 +163,7 @@ fn sub_at_its_mark_receives_from_a_group_when_its_mark_is_set() {
     next_but_first(&sub, b"last");
 }
 
-/// libzmq asserted that OpenPGM can open its sockets.
+/// libzmq asserts that OpenPGM can open its sockets.
 #[deadline::test(patches = [79])]
 fn pgm_session_ends_when_the_system_refuses_its_socket() {
     let Some(interface) = usable() else { return };

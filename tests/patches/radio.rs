@@ -22,7 +22,7 @@ use crate::common::{greet, in_own_process};
 use crate::{connecting, endpoint, greeted};
 use crate::{listener, peer};
 
-/// The group was freed once for each DISH that got the message.
+/// The group is freed once for each DISH that gets the message.
 #[deadline::test(patches = [6, 7, 13])]
 fn long_group_reaches_several_dishes() {
     let group = "a group of more than fourteen bytes";
@@ -39,7 +39,7 @@ fn long_group_reaches_several_dishes() {
         // Both radios get the JOIN.
         dishes.iter().for_each(|dish| dish.join(group).unwrap());
         let mut heard = [[false; 2]; 3];
-        eventually("all hear both", || {
+        eventually("each DISH receives from both", || {
             for (number, radio) in radios.iter().enumerate() {
                 for size in [1, 34, 5000] {
                     radio.send_to_group(group, vec![number as u8; size]).unwrap();
@@ -57,7 +57,7 @@ fn long_group_reaches_several_dishes() {
     }
 }
 
-/// The session asserted that the group in a JOIN or LEAVE command is not too long. libzmq aborted the process.
+/// The session asserts that the group in a JOIN or LEAVE command is not too long. libzmq aborts the process.
 #[deadline::test(patches = [7, 13])]
 fn radio_closes_a_connection_that_joins_a_group_of_more_than_255_bytes() {
     for name in ["JOIN", "LEAVE"] {
@@ -72,7 +72,7 @@ fn radio_closes_a_connection_that_joins_a_group_of_more_than_255_bytes() {
     }
 }
 
-/// A DISH took a heartbeat for the frame that names a group, and ended the connection.
+/// A DISH takes a heartbeat for the frame that names a group, and ends the connection.
 #[deadline::test(patches = [1024])]
 fn heartbeats_end_no_connection_of_radio_and_dish() {
     let mut endpoints = vec![TCP, "ipc://*"];
@@ -105,7 +105,7 @@ fn heartbeats_end_no_connection_of_radio_and_dish() {
     }
 }
 
-/// RADIO did not process the reports of what a DISH had read, and dropped messages that had room.
+/// RADIO does not process the reports of what a DISH has read, and drops messages that have room.
 #[deadline::test(patches = [6, 7, 13, 1009])]
 fn radio_drops_only_messages_without_room() {
     let context = Context::new().unwrap();
@@ -131,7 +131,7 @@ fn radio_drops_only_messages_without_room() {
     assert_eq!(std::iter::from_fn(|| dish.now().recv_msg().unwrap()).count(), 2);
 }
 
-/// DISH queued each join and each leave while it had no RADIO.
+/// DISH queues each join and each leave while it has no RADIO.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [6, 7, 13, 1032])]
 fn joins_and_leaves_take_no_memory_while_nobody_is_there() {
@@ -159,7 +159,7 @@ fn joins_and_leaves_take_no_memory_while_nobody_is_there() {
     });
 }
 
-/// Joins and leaves beyond the mark were dropped. A RADIO sends to the groups in force.
+/// DISH drops joins and leaves beyond the mark. The RADIO then does not know the groups in force.
 #[deadline::test(patches = [6, 7, 13, 1009, 1032])]
 fn radio_hears_of_the_groups_in_force_after_many_changes() {
     const GROUPS: u32 = 1000;
@@ -180,7 +180,7 @@ fn radio_hears_of_the_groups_in_force_after_many_changes() {
         eventually("the RADIO knows the groups in force", || {
             heard.clear();
             (0..GROUPS).for_each(|number| radio.send_to_group(&group(number), "news").unwrap());
-            // The last one tells that the others have come, or do not come.
+            // When this message arrives, each of the others has arrived or was dropped.
             radio.send_to_group(expected.last().unwrap(), "end").unwrap();
             while let Some(message) = dish.within(Duration::from_millis(20)).recv_msg().unwrap() {
                 if message == "end" {
@@ -206,7 +206,7 @@ fn client(endpoint: &str, kind: &str) -> TcpStream {
     peer
 }
 
-/// The body of a message leaked at a RADIO, the group at a DISH.
+/// The body of a message leaks at a RADIO, the group at a DISH.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [6, 7, 13, 77])]
 fn connections_that_end_between_group_and_body_leak_nothing() {
@@ -228,7 +228,7 @@ fn connections_that_end_between_group_and_body_leak_nothing() {
         let monitor = limit(&radio);
         let (radio_endpoint, dish_endpoint) = (radio.bind(TCP).unwrap(), dish.bind(TCP).unwrap());
 
-        // A connection that is accepted has a session of its own. A connection that is made again keeps its session.
+        // Each connection that is accepted has a new session. A connection that is made again keeps its session.
         let (connected_radio, dishes) = connecting(&context, Radio);
         let connected_monitor = limit(&connected_radio);
         connected_radio.connect(&endpoint(&dishes)).unwrap();
@@ -274,7 +274,7 @@ fn connections_that_end_between_group_and_body_leak_nothing() {
     });
 }
 
-/// The session read a frame that it had closed. libzmq aborted the process.
+/// The session reads a frame that it has closed. libzmq aborts the process.
 #[deadline::test(patches = [6, 7, 13, 77])]
 fn dish_survives_messages_to_the_empty_group_at_its_mark() {
     let listener = listener();

@@ -1,4 +1,4 @@
-//! req.cpp, pair.cpp, and channel.cpp like it: peers that leave in the middle of a message, return, or come second.
+//! req.cpp, pair.cpp, channel.cpp: peers that leave in the middle of a message, that come back, or that are a second peer.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ const ONE_PEER: &[Kind] = &[
     Kind::Channel,
 ];
 
-/// The next request was taken for the rest of the one whose peer had left. It was sent without its envelope.
+/// The REQ takes the next request for the rest of the one whose peer has left, and sends it without its envelope.
 #[deadline::test(patches = [1012])]
 fn req_ends_a_request_whose_peer_left_with_the_last_part() {
     for (parts, lost) in [(2, 1), (3, 1), (3, 2), (4, 3)] {
@@ -48,8 +48,8 @@ fn req_ends_a_request_whose_peer_left_with_the_last_part() {
     }
 }
 
-/// The first frame of a reply met the mark, and the session waited for the second one. The first frame came again once there
-/// was room, and the session gave the connection up for good.
+/// The first frame of a reply meets the mark, and the session waits for the second one. The first frame comes again when there
+/// is room, and the session gives the connection up for good.
 #[deadline::test(patches = [64])]
 fn req_receives_a_reply_that_has_waited_for_room() {
     let context = context();
@@ -76,7 +76,7 @@ fn req_receives_a_reply_that_has_waited_for_room() {
     assert_eq!(client.within(RECV_TIMEOUT).recv_msg().unwrap().expect("the third reply"), "third");
 }
 
-/// The next peer received the rest of the message as a message of its own.
+/// The next peer receives the rest of the message as a whole message.
 #[deadline::test(patches = [1013])]
 fn pair_drops_the_rest_of_a_message_whose_peer_left() {
     let context = Context::new().unwrap();
@@ -94,7 +94,7 @@ fn pair_drops_the_rest_of_a_message_whose_peer_left() {
         process_commands(&left);
         let second = context.socket(Pair).unwrap();
         second.connect("inproc://pair").unwrap();
-        // The next part is refused, and what follows it is a message of its own.
+        // The next part is refused, and the part after it begins a new message.
         let refused = match round % 3 {
             0 => left.send_more("rest").unwrap_err(),
             1 => left.send("second half").unwrap_err(),
@@ -110,7 +110,7 @@ fn pair_drops_the_rest_of_a_message_whose_peer_left() {
     }
 }
 
-/// PAIR refuses a second connection. The old one ended only when it was read to its end, and nothing received from it.
+/// PAIR refuses a second connection. The old one ends only when it is read to its end, and a PAIR that only sends never reads.
 #[deadline::test(patches = [87])]
 fn pair_that_only_sends_accepts_its_peer_again() {
     let context = Context::new().unwrap();
@@ -142,7 +142,7 @@ fn assert_receives(socket: &Socket<'_>, message: &str) {
     assert_eq!(received.unwrap_or_else(|| panic!("{}: no {message}", socket.kind())), message);
 }
 
-/// The socket did not read, as it was at its mark, and did not see the end of the old connection. It refused the new one for
+/// The socket does not read while it is at its mark, and does not see the end of the old connection. It refuses the new one for
 /// good.
 #[deadline::test(patches = [13, 90, 1037])]
 fn peer_that_comes_back_at_the_mark_is_served() {
@@ -155,7 +155,7 @@ fn peer_that_comes_back_at_the_mark_is_served() {
         let socket = context.socket(kind).unwrap();
         socket.set_rcvhwm(1).unwrap();
         let monitor = socket.monitor(Events::HANDSHAKE_SUCCEEDED).unwrap();
-        // Over ws, the first of two events tells of the HTTP request.
+        // Over ws, the first of two events reports the HTTP request.
         let connected = || {
             for _ in 0..if endpoint.starts_with("ws") { 2 } else { 1 } {
                 monitor.recv_timeout(DEADLINE).unwrap().expect("a connection");
@@ -184,7 +184,7 @@ fn peer_that_comes_back_at_the_mark_is_served() {
     }
 }
 
-/// The socket refused a second peer for good, even if the first one had left and its end was about to be told.
+/// The socket refuses a second peer for good, even if the first one has left and the socket has not processed its end yet.
 #[deadline::test(patches = [13, 90])]
 fn second_peer_is_served_when_the_first_has_left() {
     for (kind, endpoint) in ONE_PEER.iter().flat_map(|kind| ["inproc://one", TCP, "ipc://*"].map(|to| (*kind, to))) {
@@ -194,7 +194,7 @@ fn second_peer_is_served_when_the_first_has_left() {
         let first = client(&context, kind, &endpoint, "first");
         assert_receives(&socket, "first");
         let second = client(&context, kind, &endpoint, "second");
-        // The first one is the peer as long as it is there.
+        // The first one is the peer as long as it is connected.
         assert_eq!(socket.within(SHORT).recv_msg().unwrap(), None);
         socket.send("to the first").unwrap();
         assert_receives(&first, "to the first");
@@ -213,7 +213,7 @@ fn second_peer_is_served_when_the_first_has_left() {
     }
 }
 
-/// Peers came and left while the first one stayed. What they brought was lost; without a bound it would fill the memory.
+/// Peers come and leave while the first one stays. Their messages are lost. Without a bound they would fill the memory.
 #[deadline::test(patches = [13, 90])]
 fn peers_that_leave_while_they_wait_are_received_up_to_a_bound() {
     const KEPT: u32 = 100;

@@ -14,7 +14,7 @@ use zmq::{Context, Dealer, Errno, Rep, Req, Router, Socket, SocketType, Stream};
 use crate::common::{DEADLINE, TCP, context, eventually, greet, next};
 use crate::{RECV_TIMEOUT, SHORT, accept, endpoint, listener, process_commands, wait_for_reaper};
 
-/// A peer can predict the next id that the ROUTER makes up. If a peer announced it, the next connection aborted the process.
+/// A peer can predict the next id that the ROUTER generates. If a peer announces it, the next connection aborts the process.
 #[deadline::test(patches = [2])]
 fn router_renames_peers_that_announce_one_of_its_own_ids() {
     let context = Context::new().unwrap();
@@ -30,7 +30,7 @@ fn router_renames_peers_that_announce_one_of_its_own_ids() {
     let mut thief = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
     greet(&mut thief, &[("Socket-Type", b"DEALER"), ("Identity", &next(2))]);
     thief.write_all(b"\0\x01x").unwrap();
-    assert_eq!(router.within(DEADLINE).recv_multipart().unwrap().unwrap(), [&next(1)[..], b"x"], "a peer like any");
+    assert_eq!(router.within(DEADLINE).recv_multipart().unwrap().unwrap(), [&next(1)[..], b"x"], "a generated id");
 
     let last = context.socket(Dealer).unwrap();
     last.connect(&endpoint).unwrap();
@@ -49,7 +49,7 @@ fn connect_as<T: SocketType>(socket: &Socket<'_, T>, id: &[u8], endpoint: &str) 
     assert_eq!(unsafe { zmq::sys::zmq_connect(socket.as_raw(), endpoint.as_ptr()) }, 0);
 }
 
-/// The ids begin anew after 2^32 connections. If a peer had the next one, libzmq aborted the process.
+/// The ids begin anew after 2^32 connections. If a peer has the next one, libzmq aborts the process.
 #[deadline::test(patches = [61])]
 fn generated_routing_ids_skip_those_in_use() {
     let after = |id: &[u8], by: u32| {
@@ -92,7 +92,7 @@ fn generated_routing_ids_skip_those_in_use() {
     assert_eq!(next(&stream)[0], after(&id, 2));
 }
 
-/// A message that has not been received keeps its peer's pipe in the ROUTER's table. The send waited for room in it.
+/// A message that has not been received keeps its peer's pipe in the ROUTER's table. The send waits for room in the pipe.
 #[deadline::test(patches = [14])]
 fn mandatory_router_reports_a_full_peer_that_left() {
     let context = Context::new().unwrap();
@@ -118,8 +118,8 @@ fn mandatory_router_reports_a_full_peer_that_left() {
     });
 }
 
-/// REP did not process the peer's reports of what it had read while requests were waiting. The mark seemed to be reached, the
-/// reply was dropped, and its client waited for ever.
+/// REP does not process the peer's reports of what it has read while requests wait. The mark seems to be reached, the reply is
+/// dropped, and its client waits for ever.
 #[deadline::test(patches = [1009])]
 fn rep_sends_every_reply_that_has_room() {
     let context = Context::new().unwrap();
@@ -163,7 +163,7 @@ fn router_drops_only_messages_without_room() {
     assert_eq!(std::iter::from_fn(|| dealer.now().recv_msg().unwrap()).count(), 2);
 }
 
-/// The full pipe had no room for the peer's routing id. The handshake did not end, and libzmq took the next message for a
+/// The full pipe has no room for the peer's routing id. The handshake does not end, and libzmq takes the next message for a
 /// part of it.
 #[deadline::test(patches = [1019])]
 fn router_with_a_full_pipe_gets_its_connection_back() {
@@ -197,7 +197,7 @@ fn router_with_a_full_pipe_gets_its_connection_back() {
     }
 }
 
-/// The routing id still belonged to the old connection. The next message of the peer was taken for a routing id.
+/// The routing id still belongs to the old connection. The ROUTER takes the next message of the peer for a routing id.
 #[deadline::test(patches = [1011])]
 fn router_knows_a_peer_that_returns_before_its_messages_are_read() {
     let context = Context::new().unwrap();
@@ -227,7 +227,7 @@ fn router_knows_a_peer_that_returns_before_its_messages_are_read() {
     assert_eq!(dealer.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message"), "welcome");
 }
 
-/// The ROUTER took the probe for the peer's routing id, and the routing id was lost.
+/// The ROUTER takes the probe for the peer's routing id, and the routing id is lost.
 #[deadline::test(patches = [31])]
 fn probe_router_works_when_the_endpoint_is_bound_late() {
     let context = Context::new().unwrap();
@@ -242,7 +242,7 @@ fn probe_router_works_when_the_endpoint_is_bound_late() {
     assert_eq!(dealer.within(RECV_TIMEOUT).recv_msg().unwrap().unwrap(), "hello");
 }
 
-/// The REP took the next reply for the rest of the malformed message, and dropped it.
+/// The REP takes the next reply for the rest of the malformed message, and drops it.
 #[deadline::test(patches = [1001])]
 fn rep_answers_after_a_malformed_request_whose_sender_left() {
     let context = Context::new().unwrap();
@@ -262,14 +262,15 @@ fn rep_answers_after_a_malformed_request_whose_sender_left() {
     assert_eq!(client.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a reply"), "reply");
 }
 
-/// Runs `body`, which must return ETERM, in a thread of its own: the test fails if it never ends.
+/// Runs `body`, which must return ETERM, in another thread. The test fails if the thread does not end.
 fn ends_with_eterm(body: impl FnOnce() -> Errno + Send + 'static) {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || tell.send(body()));
     assert_eq!(told.recv_timeout(DEADLINE), Ok(Errno::ETERM));
 }
 
-/// ROUTER and REP process commands before they drop a message. They forgot the command that ends the socket.
+/// With the patches ROUTER and REP process commands before they drop a message. They must not forget a command that ends the
+/// socket.
 #[deadline::test]
 fn router_and_rep_remember_a_shutdown_that_arrives_in_mid_call() {
     ends_with_eterm(|| {
@@ -311,7 +312,7 @@ fn router_and_rep_remember_a_shutdown_that_arrives_in_mid_call() {
     });
 }
 
-/// mailbox.cpp: a thread that had written its command to the mailbox, and had not signalled yet, hid the commands of others.
+/// mailbox.cpp: a thread that has written its command to the mailbox, and has not signalled yet, hides the commands of others.
 #[deadline::test(patches = [1008])]
 fn router_drops_no_message_while_another_peer_sends_commands() {
     let context = Context::new().unwrap();
@@ -346,7 +347,7 @@ fn router_drops_no_message_while_another_peer_sends_commands() {
     assert_eq!(dropped, None);
 }
 
-/// An id of the peer's own was replaced if it began with a zero byte.
+/// The ROUTER replaces an id that a peer has chosen if it begins with a zero byte.
 #[deadline::test(patches = [2])]
 fn router_keeps_ids_that_begin_with_a_zero_and_are_not_like_its_own() {
     let context = Context::new().unwrap();
@@ -364,7 +365,7 @@ fn router_keeps_ids_that_begin_with_a_zero_and_are_not_like_its_own() {
     }
 }
 
-/// A STREAM waited for ever for room at a client that had left, until it received the end.
+/// A STREAM waits for room at a client that has left, until it receives the notice of the end.
 #[deadline::test(patches = [14])]
 fn stream_reports_a_client_that_left() {
     for is_full in [false, true] {
@@ -391,13 +392,13 @@ fn stream_reports_a_client_that_left() {
             };
             assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
         });
-        // The notice of its end.
+        // The notice of the end.
         assert_eq!(server.within(DEADLINE).recv_multipart().unwrap().unwrap(), [&id[..], b""]);
         assert_eq!(server.send_multipart(answer()).unwrap_err().error().errno(), Errno::EHOSTUNREACH);
     }
 }
 
-/// Messages that were left in the pipe of the old connection came under a generated id.
+/// Messages that are left in the pipe of the old connection come under a generated id.
 #[deadline::test(patches = [1029])]
 fn router_receives_the_old_messages_of_a_peer_that_comes_back_under_its_id() {
     for (endpoint, handover) in
@@ -432,7 +433,8 @@ fn router_receives_the_old_messages_of_a_peer_that_comes_back_under_its_id() {
     }
 }
 
-/// A peer that comes back again and again while the ROUTER processes no command.
+/// A peer comes back again and again while the ROUTER processes no command. Some of its messages are lost, or come under a
+/// generated id.
 #[deadline::test(patches = [1011, 1029])]
 fn router_receives_each_message_of_a_peer_that_keeps_coming_back_under_its_id() {
     const VISITS: u8 = 20;
@@ -451,7 +453,7 @@ fn router_receives_each_message_of_a_peer_that_keeps_coming_back_under_its_id() 
         let bound = router.bind(endpoint).unwrap();
         for visit in 0..VISITS {
             let dealer = context.socket(Dealer).unwrap();
-            // A ROUTER drops what comes over a second connection under an id, or over one that is replaced.
+            // A ROUTER drops messages of a second connection under an id, and of a connection that is replaced.
             dealer.set_linger(if waits { None } else { Some(10 * SHORT) }).unwrap();
             dealer.set_routing_id("peer").unwrap();
             dealer.connect(&bound).unwrap();
@@ -480,7 +482,7 @@ fn router_receives_each_message_of_a_peer_that_keeps_coming_back_under_its_id() 
     }
 }
 
-/// A DEALER with the id `name`, bound to `endpoint` once the port is free. The port of `endpoint` is a number from then on.
+/// A DEALER with the id `name`, bound to `endpoint` when the port is free. Then the port in `endpoint` is a number.
 fn server<'a>(context: &'a Context, name: &str, endpoint: &mut String) -> Socket<'a, Dealer> {
     let server = context.socket(Dealer).unwrap();
     server.set_routing_id(name).unwrap();
@@ -494,7 +496,7 @@ fn server<'a>(context: &'a Context, name: &str, endpoint: &mut String) -> Socket
     server
 }
 
-/// A ROUTER kept the first id of the peer that it connects to.
+/// A ROUTER keeps the first id of the peer that it connects to.
 #[deadline::test(patches = [1030])]
 fn router_knows_a_server_that_comes_back_under_another_id() {
     for sends_first in [false, true] {
@@ -522,7 +524,7 @@ fn router_knows_a_server_that_comes_back_under_another_id() {
     }
 }
 
-/// An id that the user has set stays.
+/// With the patch too, an id that the user has set stays.
 #[deadline::test(patches = [1030])]
 fn router_keeps_the_id_that_was_set_for_a_server() {
     let context = Context::new().unwrap();
@@ -543,7 +545,7 @@ fn router_keeps_the_id_that_was_set_for_a_server() {
     }
 }
 
-/// A peer chooses its id. If it had the one that the ROUTER was to give to the next peer, the process aborted.
+/// A peer chooses its id. If it has the id that ZMQ_CONNECT_ROUTING_ID sets for the next connection, libzmq aborts the process.
 #[deadline::test(patches = [42])]
 fn connect_refuses_the_routing_id_of_a_peer_that_is_there() {
     let context = context();
@@ -570,14 +572,14 @@ fn connect_refuses_the_routing_id_of_a_peer_that_is_there() {
         assert_eq!(next(&router), [&b"bob"[..], b"from bob"]);
         assert_eq!(router.connect_with_routing_id("bob", &target).unwrap_err().errno(), Errno::EADDRINUSE);
 
-        // A peer that chooses the id of another one later is not let in, as ever.
+        // A peer that chooses the id of another one later is ignored, as without the patch.
         let late = context.socket(Dealer).unwrap();
         late.set_routing_id("bob").unwrap();
         late.connect(&target).unwrap();
         chooser.send("again").unwrap();
         assert_eq!(next(&router), [&b"alice"[..], b"again"]);
 
-        // Once the peer has left, its id is free.
+        // When the peer has left, its id is free.
         drop(late);
         router.disconnect(&other_endpoint).unwrap();
         eventually("the id is free", || {

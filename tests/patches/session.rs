@@ -22,10 +22,10 @@ fn assert_pipe_is_read_to_its_end(kind: Kind, prepare: impl Fn(&Socket<'_>), beg
     assert_eq!(poll(&mut [PollItem::socket(&socket, PollEvents::POLLIN)], DEADLINE).unwrap(), 1);
     let begun = begin(&socket);
     drop(peer);
-    // libzmq processes the loss of the connection in the middle of a message; it aborted here.
+    // libzmq processes the loss of the connection in the middle of a message. Without the patch it aborts here.
     process_commands(&socket);
     for round in 0..3 {
-        let message = socket.now().recv_multipart().unwrap().expect("what has come over the connection");
+        let message = socket.now().recv_multipart().unwrap().expect("a message of the lost connection");
         let parts = match kind {
             Kind::Dealer => 2,
             Kind::Router => 3,
@@ -47,8 +47,8 @@ fn set_no_reconnect(socket: &Socket<'_>) {
     socket.set_reconnect_ivl(None).unwrap();
 }
 
-/// A connection with ZMQ_IMMEDIATE, or without a reconnect, took along what it had received. In the middle of a message libzmq
-/// aborted the process.
+/// The loss of a connection with ZMQ_IMMEDIATE, or without a reconnect, drops the messages that it has received. In the middle
+/// of a message libzmq aborts the process.
 #[deadline::test(patches = [29])]
 fn lost_connection_is_read_to_its_end() {
     for prepare in [set_immediate, set_no_reconnect] {
@@ -94,7 +94,7 @@ fn pull_without_reconnect_keeps_what_it_received() {
     }
 }
 
-/// The connection was made with ZMQ_IMMEDIATE and was lost without it. libzmq aborted the process.
+/// The connection is made with ZMQ_IMMEDIATE and is lost without it. libzmq aborts the process.
 #[deadline::test(patches = [29])]
 fn immediate_can_be_unset_before_the_connection_is_lost() {
     let context = Context::new().unwrap();
@@ -108,7 +108,7 @@ fn immediate_can_be_unset_before_the_connection_is_lost() {
     assert_eq!(dealer.now().recv_msg().unwrap(), None);
 }
 
-/// The socket did not know which pipe belonged to the connection. The pipe ended without its linger period.
+/// The socket does not know which pipe belongs to the connection. The pipe ends without its linger period.
 #[deadline::test(patches = [1020])]
 fn push_with_immediate_sends_its_queue_after_a_disconnect() {
     let context = Context::new().unwrap();
@@ -127,7 +127,7 @@ fn push_with_immediate_sends_its_queue_after_a_disconnect() {
     }
 }
 
-/// The socket keeps its pipes by endpoint. It ended the wrong one of two.
+/// The socket keeps its pipes by endpoint. It ends the wrong one of two.
 #[deadline::test(patches = [29])]
 fn second_connection_to_an_endpoint_outlives_the_first() {
     let context = Context::new().unwrap();
@@ -142,8 +142,8 @@ fn second_connection_to_an_endpoint_outlives_the_first() {
     assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().expect("a message"), "x");
 }
 
-/// The socket keeps its connections by the text of their endpoint, and looked for the resolved address. So it kept a
-/// connection that had ended, and connecting again did nothing.
+/// The socket keeps its connections by the text of their endpoint, and looks for the resolved address. So it keeps a connection
+/// that has ended, and connecting again does nothing.
 #[deadline::test(patches = [29])]
 fn connection_that_has_ended_is_forgotten_by_the_text_that_it_was_made_with() {
     for prepare in [set_no_reconnect, |socket: &Socket<'_>| {
@@ -163,7 +163,7 @@ fn connection_that_has_ended_is_forgotten_by_the_text_that_it_was_made_with() {
     }
 }
 
-/// After a reconnect the socket looked for the resolved address, as in the test above.
+/// After a reconnect the socket looks for the resolved address, as in the test above.
 #[deadline::test(patches = [1020])]
 fn push_with_immediate_sends_its_queue_after_a_reconnect_to_a_host_name() {
     let context = Context::new().unwrap();
@@ -192,7 +192,7 @@ fn push_with_immediate_sends_its_queue_after_a_reconnect_to_a_host_name() {
     }
 }
 
-/// The empty message that reports the end was dropped at the mark.
+/// The empty message that reports the end is dropped at the mark.
 #[deadline::test(patches = [1017])]
 fn stream_with_a_full_pipe_reports_the_end_of_a_connection() {
     for mark in 1..4 {
@@ -213,7 +213,7 @@ fn stream_with_a_full_pipe_reports_the_end_of_a_connection() {
             let mut received = 0;
             loop {
                 let message = stream.within(RECV_TIMEOUT).recv_multipart().unwrap();
-                let message = message.unwrap_or_else(|| panic!("no end where the mark is {mark}"));
+                let message = message.unwrap_or_else(|| panic!("no end with a mark of {mark}"));
                 if message[1].is_empty() {
                     break;
                 }
@@ -224,7 +224,7 @@ fn stream_with_a_full_pipe_reports_the_end_of_a_connection() {
     }
 }
 
-/// The session pulled the rest of the message from a pipe that had ended, and asserted that it was there.
+/// The session pulls the rest of the message from a pipe that has ended, and asserts that the pipe has it.
 #[deadline::test(patches = [17])]
 fn connection_can_be_lost_in_mid_message_after_its_pipe_ended() {
     let context = Context::new().unwrap();
@@ -244,7 +244,7 @@ fn connection_can_be_lost_in_mid_message_after_its_pipe_ended() {
     let _greeted = peer(&second, &others, "PULL");
 }
 
-/// Sends a message from `peer` to `bound`, with what the kind of `bound` needs before that.
+/// Sends a message from `peer` to `bound`, after the steps that the kind of `bound` needs.
 fn deliver(bound: &Socket<'_>, peer: &Socket<'_>) {
     let send = |from: &Socket<'_>, to: &Socket<'_>| {
         assert!(from.within(DEADLINE).send("message").unwrap().is_sent());
@@ -284,7 +284,7 @@ fn deliver(bound: &Socket<'_>, peer: &Socket<'_>) {
     }
 }
 
-/// The sessions of REQ and DISH took the user id for a part of a message, and ended the connection, again and again.
+/// The sessions of REQ and DISH take the user id for a part of a message, and end the connection, again and again.
 #[deadline::test(patches = [83])]
 fn sessions_pass_the_user_id_of_a_peer() {
     if lacks_curve() {

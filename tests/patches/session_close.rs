@@ -14,7 +14,7 @@ use zmq::{Context, Dealer, Errno, Kind, Push, Rep, Router};
 use crate::common::{DEADLINE, HeldPort, greet, next};
 use crate::{SHORT, accept, connecting, endpoint, greeted, listener, peer, process_commands};
 
-/// The socket was closed, so nothing read the pipe to its end. The end of the context waited for the pipe.
+/// The socket is closed, so no call reads the pipe to its end. The end of the context waits for the pipe.
 #[deadline::test(patches = [18])]
 fn context_ends_when_a_lost_connection_has_unread_messages() {
     let part = vec![0; 100_000];
@@ -82,7 +82,7 @@ fn context_ends_when_a_connection_is_given_up_with_unsent_messages() {
     }
 }
 
-/// The session sent what was left, but never ended its pipe to the ZAP handler.
+/// The session sends the remaining messages, but never ends its pipe to the ZAP handler.
 #[deadline::test(patches = [19])]
 fn context_ends_when_a_socket_is_closed_during_its_zap_request() {
     let listener = listener();
@@ -168,8 +168,8 @@ fn context_ends_for_every_linger_when_peers_vanish() {
     }
 }
 
-/// The connection was made again while the socket was not used. The mark of the pipe's end was in the queue of the old
-/// connection, which was discarded: the session waited for it.
+/// The connection is made again while the socket is not used. The mark of the pipe's end is in the queue of the old connection,
+/// which is discarded. The session waits for the mark.
 #[deadline::test(patches = [53])]
 fn context_ends_when_a_subscriber_closes_that_has_not_noticed_a_reconnect() {
     for kind in [Kind::Sub, Kind::XSub] {
@@ -212,7 +212,8 @@ fn socket_gives_up_unsent_messages_when_it_is_dropped_after_the_context_gave_up(
     }
 }
 
-/// The session of the second connection ended with a linger period of 0, if the socket had not heard of it when it closed.
+/// The session of the second connection ends with a linger period of 0, if the socket has not processed the connection when it
+/// closes.
 #[deadline::test(patches = [1021])]
 fn message_to_a_new_connection_survives_the_close_of_its_socket() {
     // libzmq removes the file when the socket that is bound to it closes.
@@ -333,7 +334,7 @@ fn gives_up_its_last_batch<P: Peer>(endpoint: &str) {
     }
 }
 
-/// The wait for the last batch is bounded, and the session and the engine end once.
+/// With the patch the wait for the last batch is bounded, and the session and the engine end once.
 #[deadline::test]
 fn context_ends_when_a_closed_socket_cannot_write_its_last_batch() {
     gives_up_its_last_batch::<TcpStream>("tcp://127.0.0.1:*");

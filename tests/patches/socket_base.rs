@@ -6,7 +6,7 @@ use zmq::{Context, Errno, Monitor, Pull, Push, Rep};
 use crate::common::DEADLINE;
 use crate::{endpoint, listener};
 
-/// The send of the monitor's event changed errno.
+/// The send of the monitor's event changes errno.
 #[deadline::test(patches = [52])]
 fn bind_on_a_monitored_socket_reports_its_own_errno() {
     let context = Context::new().unwrap();
@@ -16,8 +16,8 @@ fn bind_on_a_monitored_socket_reports_its_own_errno() {
     assert_eq!(socket.bind(&endpoint(&taken)).unwrap_err().errno(), Errno::EADDRINUSE);
 }
 
-/// A PLAIN server without a ZAP handler refuses each client. The monitor event changed the errno of the refusal to EAGAIN, so
-/// that the connection stayed, and waited for ever.
+/// A PLAIN server without a ZAP handler refuses each client. The monitor event changes the errno of the refusal to EAGAIN. The
+/// connection stays, and waits for ever.
 #[deadline::test(patches = [52])]
 fn monitored_server_ends_the_connection_of_a_client_that_it_refuses() {
     for events in [Events::HANDSHAKE_FAILED_NO_DETAIL, Events::ALL] {
@@ -26,7 +26,7 @@ fn monitored_server_ends_the_connection_of_a_client_that_it_refuses() {
         server.set_plain_server(true).unwrap();
         client.set_plain_username(Some("alice")).unwrap();
         client.set_plain_password(Some("x")).unwrap();
-        // No handshake is given up for its time.
+        // Handshakes have no time-out.
         server.set_handshake_ivl(None).unwrap();
         client.set_handshake_ivl(None).unwrap();
         let at_server = server.monitor(events).unwrap();

@@ -13,7 +13,7 @@ fn sockets(context: &Context) -> Vec<Socket<'_>> {
     kinds().into_iter().map(|kind| context.socket(kind).unwrap()).collect()
 }
 
-/// The second wait asked the other socket for its descriptor, and asserted that it answers.
+/// The second wait asks the other socket for its descriptor, and asserts that the socket returns one.
 #[deadline::test(patches = [6, 7, 8, 9, 12, 13, 43])]
 fn poll_over_thread_safe_and_other_sockets_reports_the_shutdown() {
     for is_shut_down_before in [true, false] {

@@ -1,4 +1,4 @@
-//! socks.cpp, socks_connecter.cpp: what a SOCKS5 proxy answers.
+//! socks.cpp, socks_connecter.cpp: the answers of a SOCKS5 proxy.
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
@@ -69,7 +69,7 @@ fn read<const N: usize>(stream: &mut TcpStream) -> [u8; N] {
 /// Waits until the client has closed its connection.
 fn wait_for_end(mut stream: TcpStream) {
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    // An error is a reset, because the client has not read what was sent.
+    // An error is a reset, because the client has not read all bytes.
     if let Err(error) = std::io::copy(&mut stream, &mut std::io::sink()) {
         assert_ne!(error.kind(), ErrorKind::WouldBlock, "the client has not closed its connection");
     }
@@ -107,7 +107,7 @@ fn assert_connects(replies: &[(Vec<u8>, usize)]) {
                     let signature = read::<10>(&mut server);
                     let answer = [&reply[..], &signature].concat();
                     client.write_all(&answer[..*cut]).unwrap();
-                    // Until the client has read the first piece, which nothing tells.
+                    // The client must read the first piece alone. No event reports that it has.
                     thread::sleep(Duration::from_millis(if *cut > 0 { 20 } else { 0 }));
                     client.write_all(&answer[*cut..]).unwrap();
                     relay(client, server);
@@ -130,13 +130,13 @@ fn relay(client: TcpStream, server: TcpStream) {
     let _ = back.join();
 }
 
-/// Names of 128 bytes and more had a negative length.
+/// Names of 128 bytes and more have a negative length.
 #[deadline::test(patches = [36])]
 fn socks_connecter_reads_names_of_every_length() {
     assert_connects(&(0..=255).map(|length| (name(length), 0)).collect::<Vec<_>>());
 }
 
-/// After its first five bytes a reply was read again in full.
+/// After its first five bytes a reply is read again in full.
 #[deadline::test(patches = [36])]
 fn socks_connecter_reads_replies_that_arrive_in_pieces() {
     let replies = [v4(), v6(), name(0), name(1), name(128), name(255)];
@@ -144,7 +144,7 @@ fn socks_connecter_reads_replies_that_arrive_in_pieces() {
     assert_connects(&cuts.collect::<Vec<_>>());
 }
 
-/// Bytes behind the reply overran the decoder.
+/// Bytes behind the reply overrun the decoder.
 #[deadline::test(patches = [36])]
 fn socks_connecter_reads_nothing_behind_a_reply() {
     in_own_process("socks::socks_connecter_reads_nothing_behind_a_reply", || {
@@ -169,7 +169,7 @@ fn socks_connecter_reads_nothing_behind_a_reply() {
     });
 }
 
-/// Each byte of a proxy's answers that the protocol does not allow ends the connection.
+/// With the patch each byte of a proxy's answers that the protocol does not allow ends the connection.
 #[deadline::test(patches = [1])]
 fn socks_connecter_refuses_every_wrong_byte() {
     let context = common::context();
@@ -205,7 +205,7 @@ fn socks_connecter_refuses_every_wrong_byte() {
     }
 }
 
-/// The lengths of user names and passwords have one byte.
+/// With the patch too, user names and passwords of every length that one byte can state are sent.
 #[cfg(feature = "draft")]
 #[deadline::test(patches = [1])]
 fn socks_connecter_sends_names_and_passwords_of_every_length() {
@@ -238,11 +238,11 @@ fn socks_connecter_sends_names_and_passwords_of_every_length() {
     }
 }
 
-/// At each point a proxy may stop to answer.
+/// A proxy may stop answering at each point. The connecter then waits for ever.
 #[deadline::test(patches = [38])]
 fn socks_connecter_gives_a_silent_proxy_up() {
     const TIMEOUT: Duration = Duration::from_millis(40);
-    /// How often a busy machine may be late.
+    /// The number of tries on a busy machine.
     const TRIES: u32 = 50;
     for bounded_by_connect_timeout in [true, false] {
         let context = common::context();

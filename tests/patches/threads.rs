@@ -13,7 +13,7 @@ fn assert_works(context: &Context) {
     assert_eq!(text(&right), "Hello");
 }
 
-/// libzmq aborted the process.
+/// libzmq aborts the process if it cannot start a thread.
 #[deadline::test(patches = [58])]
 fn zmq_socket_fails_when_the_system_refuses_a_thread() {
     in_own_process("threads::zmq_socket_fails_when_the_system_refuses_a_thread", || {
@@ -42,7 +42,7 @@ fn limit_memory(room: u64) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
 }
 
-/// The system starts some of the threads, as their stacks do not all fit. libzmq aborted the process. Without the assertion,
+/// The system starts some of the threads, as their stacks do not all fit. libzmq aborts the process. Without the assertion,
 /// `zmq_ctx_term` would read that the reaper thread of the first start was done, and end the context under its sockets.
 #[deadline::test(patches = [58])]
 fn context_starts_after_the_system_refused_a_thread() {
@@ -77,7 +77,7 @@ fn context_starts_after_the_system_refused_a_thread() {
     context.terminate(DEADLINE).unwrap();
 }
 
-/// libzmq set the policy that each thread had, and aborted the process.
+/// libzmq sets the scheduling policy of each thread to the one that the thread has, and aborts the process if the call fails.
 #[deadline::test(patches = [59])]
 fn context_without_scheduling_options_calls_no_sched_setscheduler() {
     in_own_process("threads::context_without_scheduling_options_calls_no_sched_setscheduler", || {

@@ -12,7 +12,7 @@ use crate::RECV_TIMEOUT;
 use crate::common::{DEADLINE, context, eventually, in_own_process};
 use crate::datagrams::{dgram, dish, plain, port};
 
-/// Sends a message by libzmq itself: the crate refuses what does not fit a datagram.
+/// Sends a message by libzmq itself: the crate refuses messages that do not fit a datagram.
 fn send_raw(socket: *mut c_void, content: &[u8], group: Option<&CStr>, flags: c_int) {
     let mut message = MaybeUninit::<sys::zmq_msg_t>::uninit();
     let message = message.as_mut_ptr();
@@ -26,7 +26,7 @@ fn send_raw(socket: *mut c_void, content: &[u8], group: Option<&CStr>, flags: c_
     assert_eq!(unsafe { sys::zmq_msg_send(message, socket, flags) }, content.len() as c_int);
 }
 
-/// The message was copied to a buffer of 8192 bytes.
+/// The message is copied to a buffer of 8192 bytes.
 #[deadline::test(patches = [9])]
 fn radio_and_dgram_drop_messages_larger_than_a_datagram() {
     in_own_process("udp::radio_and_dgram_drop_messages_larger_than_a_datagram", || {
@@ -54,7 +54,7 @@ fn radio_and_dgram_drop_messages_larger_than_a_datagram() {
     });
 }
 
-/// The session asserted that the system gives it a socket.
+/// The session asserts that the system gives it a socket.
 #[deadline::test(patches = [11])]
 fn radio_ends_after_the_system_refused_a_udp_socket() {
     in_own_process("udp::radio_ends_after_the_system_refused_a_udp_socket", || {
@@ -89,7 +89,7 @@ fn radio_ends_after_the_system_refused_a_udp_socket() {
     });
 }
 
-/// After its pipe was full, the engine read a datagram that was not there, took that for a lost connection, and ended.
+/// After its pipe was full, the engine reads although no datagram has arrived, takes the error for a lost connection, and ends.
 #[deadline::test(patches = [1002])]
 fn dish_receives_after_its_pipe_was_full() {
     let context = Context::new().unwrap();
@@ -106,7 +106,7 @@ fn dish_receives_after_its_pipe_was_full() {
         for _ in 0..count {
             peer.send_to(b"\x04newsit rains", port.address()).unwrap();
         }
-        // No event tells that the engine has read them.
+        // No event reports that the engine has read them.
         thread::sleep(Duration::from_millis(10));
         while dish.now().recv_msg().unwrap().is_some() {}
         let start = Instant::now();
@@ -120,7 +120,7 @@ fn dish_receives_after_its_pipe_was_full() {
     }
 }
 
-/// The new pipe was refused while the old one ended. The socket sent and received nothing more.
+/// DGRAM refuses the new pipe while the old one ends. The socket sends and receives no more messages.
 #[deadline::test(patches = [86])]
 fn dgram_sends_when_it_is_bound_again_at_once() {
     let context = Context::new().unwrap();
@@ -137,7 +137,7 @@ fn dgram_sends_when_it_is_bound_again_at_once() {
     }
 }
 
-/// The length of the group was read as a signed number, and not compared with the datagram. libzmq aborted the process.
+/// The length of the group is read as a signed number, and not compared with the datagram. libzmq aborts the process.
 #[deadline::test(patches = [8, 13])]
 fn dish_survives_every_datagram() {
     let context = Context::new().unwrap();
@@ -155,7 +155,7 @@ fn dish_survives_every_datagram() {
         // The system drops some if they come too fast.
         let _ = dish.now().recv_msg().unwrap();
     }
-    eventually("it still receives", || {
+    eventually("the DISH still receives", || {
         other.send_to(b"\x04newsend", address).unwrap();
         dish.within(Duration::from_millis(10)).recv_msg().unwrap().is_some_and(|message| message == "end")
     });
@@ -169,7 +169,7 @@ fn processor_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// The session made the engine again at once and without end, and its thread was busy.
+/// The session makes the engine again at once and without end, and its thread is busy.
 #[deadline::test(patches = [8, 9, 10, 12, 13])]
 fn udp_sockets_do_not_retry_when_they_cannot_be_set_up() {
     in_own_process("udp::udp_sockets_do_not_retry_when_they_cannot_be_set_up", || {
@@ -205,7 +205,7 @@ fn udp_sockets_do_not_retry_when_they_cannot_be_set_up() {
     });
 }
 
-/// A DGRAM without a pipe closed the message that it refused.
+/// A DGRAM without a pipe closes the message that it refuses.
 #[deadline::test(patches = [9, 12])]
 fn dgram_returns_its_messages_when_its_port_is_taken() {
     let context = Context::new().unwrap();
@@ -224,7 +224,7 @@ fn dgram_returns_its_messages_when_its_port_is_taken() {
     }
 }
 
-/// zmq_unbind did not find the endpoint, which stayed bound.
+/// zmq_unbind does not find the endpoint, which stays bound.
 #[deadline::test(patches = [9, 12, 50, 86])]
 fn dgram_cannot_send_when_it_is_unbound() {
     let context = Context::new().unwrap();
@@ -236,7 +236,7 @@ fn dgram_cannot_send_when_it_is_unbound() {
     assert_eq!(outcome.into_unsent(), Some(parts()));
     assert_eq!(socket.now().send_more(address).unwrap().into_unsent().unwrap(), address);
     assert!(socket.now().recv_multipart().unwrap().is_none());
-    // The same after it was bound.
+    // The same when it is unbound again.
     let (socket, _) = dgram(&context);
     let endpoint = socket.last_endpoint().unwrap().unwrap();
     socket.unbind(&format!("udp://{endpoint}")).unwrap();
@@ -245,10 +245,10 @@ fn dgram_cannot_send_when_it_is_unbound() {
     });
     let port = port();
     socket.bind(&format!("udp://{}", port.address())).unwrap();
-    eventually("it sends again", || socket.now().send_multipart(parts()).unwrap().is_sent());
+    eventually("the DGRAM sends again", || socket.now().send_multipart(parts()).unwrap().is_sent());
 }
 
-/// zmq_unbind did not find the endpoint: each port kept a descriptor until its socket was closed.
+/// zmq_unbind does not find the endpoint. Each port keeps a descriptor until its socket is closed.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [6, 8, 9, 13, 50])]
 fn dish_keeps_no_descriptor_of_a_port_that_it_has_unbound() {

@@ -28,7 +28,7 @@ struct Route<'a> {
 }
 
 impl Route<'_> {
-    /// Sends one byte, and says whether there was room for it.
+    /// Sends one byte, and returns whether there was room for it.
     fn sends(&self) -> bool {
         let message = Message::from("x");
         #[cfg(feature = "draft")]
@@ -51,7 +51,7 @@ impl Route<'_> {
         }
     }
 
-    /// Receives as many bytes. A STREAM has an id before them.
+    /// Receives this number of bytes. A STREAM has an id before them.
     fn receive(&self, bytes: usize) {
         let mut received = 0;
         while received < bytes {
@@ -136,7 +136,7 @@ fn route<'a>(context: &'a Context, source: Kind, sink: Kind, endpoint: &str) -> 
     Route { source, sink, to }
 }
 
-/// A call that does not wait read commands once in a millisecond only, and answered EAGAIN until then.
+/// A call that does not wait reads commands only once in a millisecond, and answers EAGAIN until then.
 #[deadline::test(patches = [1009, 1027])]
 fn now_finds_the_room_whatever_the_kind_and_the_transport() {
     let kinds = [
@@ -169,7 +169,7 @@ fn now_finds_the_room_whatever_the_kind_and_the_transport() {
                 while route.sends() {
                     unread += 1;
                 }
-                // The pipe of the source says that it has room before a message of it can arrive.
+                // The source's pipe gets the report of room before the source's next message can arrive.
                 route.receive(unread);
                 unread = usize::from(route.sends());
                 if unread == 0 {
@@ -181,7 +181,7 @@ fn now_finds_the_room_whatever_the_kind_and_the_transport() {
     assert!(refused.is_empty(), "refused in spite of room: {refused:?}");
 }
 
-/// REQ may send again when it has received the reply. Its peer has read the request before.
+/// With and without the patches REQ finds room when it has received the reply: its peer has read the request before.
 #[deadline::test]
 fn req_finds_room_for_its_next_request() {
     for endpoint in endpoints(Kind::Req) {
@@ -190,7 +190,7 @@ fn req_finds_room_for_its_next_request() {
         req.connect(&rep.bind(endpoint).unwrap()).unwrap();
         for number in 0..100 {
             let is_sent = req.now().send("request").unwrap().is_sent();
-            // The first connection may take its time.
+            // The connection may not be complete at the first request.
             if number == 0 && !is_sent {
                 req.send("request").unwrap();
             }
@@ -202,7 +202,7 @@ fn req_finds_room_for_its_next_request() {
     }
 }
 
-/// A peer that has come since the last command was read.
+/// The socket does not know a peer that has connected since it last read commands.
 #[deadline::test(patches = [1027])]
 fn now_finds_the_peer_that_has_just_come() {
     let kinds =

@@ -11,7 +11,7 @@ use zmq::{Message, Pull, Push};
 use crate::common::zap::refusal;
 use crate::common::{DEADLINE, context, next, skip_unless, wait_for_close};
 
-/// The client masked frames in place, and the memory of an `Arc` changed under its other holders.
+/// The client masks frames in place, and the memory of an `Arc` changes for its other holders.
 #[deadline::test(patches = [35])]
 fn ws_client_leaves_memory_that_it_was_given_unchanged() {
     if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
@@ -32,7 +32,7 @@ fn ws_client_leaves_memory_that_it_was_given_unchanged() {
     }
 }
 
-/// The last slash and the last colon of an endpoint were the limits of its path and its host.
+/// The last slash and the last colon of an endpoint are the limits of its path and its host.
 #[deadline::test(patches = [1033])]
 fn websocket_path_has_several_parts() {
     if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
@@ -53,7 +53,7 @@ fn websocket_path_has_several_parts() {
         pull.unbind(&bound).unwrap();
         pull.bind(&bound).unwrap();
 
-        // The server does not look at the path, but a proxy in front of it may.
+        // The server ignores the path, but a proxy in front of it may use it.
         let client = context.socket(Push).unwrap();
         client.connect(&format!("ws://{}{path}", listener.local_addr().unwrap())).unwrap();
         let mut request = [0; 1024];
@@ -80,7 +80,7 @@ fn websocket(endpoint: &str) -> TcpStream {
     stream
 }
 
-/// The engine asked no ZAP handler about a peer without a mechanism.
+/// The engine asks no ZAP handler about a peer without a mechanism.
 #[deadline::test(patches = [26])]
 fn websocket_peer_does_not_bypass_zap_when_it_names_no_mechanism() {
     if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {

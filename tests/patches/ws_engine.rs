@@ -19,7 +19,7 @@ const PONG: u8 = 0x8a;
 /// The first byte of a part that is the last of its message.
 const LAST: u8 = 0;
 
-/// A peer that the test plays. A client masks what it sends, here by zeros.
+/// A peer that the test plays. A client masks its frames, here with zeros.
 struct Peer {
     stream: TcpStream,
     is_client: bool,
@@ -155,7 +155,7 @@ fn exchange<T: CanSend + CanRecv + CanMultipart>(
     while peer.read().is_ok() {}
 }
 
-/// libzmq asserted that there is a mechanism after its ping, and aborted the process.
+/// libzmq asserts after its ping that the connection has a mechanism, and aborts the process.
 #[deadline::test(patches = [55])]
 fn bound_socket_sends_heartbeats_to_a_peer_without_a_mechanism() {
     if lacks_ws() {
@@ -179,7 +179,7 @@ fn bound_socket_sends_heartbeats_to_a_peer_without_a_mechanism() {
     assert_eq!(peer.read().unwrap(), (BINARY, last(b"")));
     assert_eq!(peer.read().unwrap(), (PING, Vec::new()));
     peer.send(PONG, b"");
-    // A DEALER does not take the routing id for a message, after a pong neither.
+    // A DEALER does not take the routing id for a message, not even after a pong.
     peer.send(BINARY, &last(b"alice"));
     exchange(&dealer, &mut peer, timeout, &["answer"]);
 }
@@ -201,7 +201,7 @@ fn connected_socket_sends_heartbeats_to_a_peer_without_a_mechanism() {
     exchange(&dealer, &mut peer, timeout, &["answer"]);
 }
 
-/// A peer that answers no ping is lost, as one with a mechanism is.
+/// With the patch a peer that answers no ping is lost, as one with a mechanism is.
 #[deadline::test(patches = [55])]
 fn silent_peer_without_a_mechanism_is_lost() {
     if lacks_ws() {
@@ -219,7 +219,7 @@ fn silent_peer_without_a_mechanism_is_lost() {
     assert!(pings > 0);
 }
 
-/// The peer's routing id found no room in the pipe after a reconnect, and libzmq aborted the process.
+/// The peer's routing id finds no room in the pipe after a reconnect, and libzmq aborts the process.
 #[deadline::test(patches = [56])]
 fn router_with_a_full_pipe_accepts_a_peer_without_a_mechanism_again() {
     fn check<T: SocketType + CanRecv + CanMultipart>(
@@ -251,7 +251,7 @@ fn router_with_a_full_pipe_accepts_a_peer_without_a_mechanism_again() {
     check(Rep, &[b"\x01", b"\0Hello"], &[b"Hello"], |rep| rep.send("World").unwrap());
 }
 
-/// The engine took each of these frames for a full pipe, and did not notice either that the peer left.
+/// The engine takes each of these frames for a full pipe, and does not notice that the peer leaves.
 #[deadline::test(patches = [73])]
 fn engine_closes_the_connection_at_each_malformed_frame() {
     fn closes_at(peer: &mut Peer, bytes: &[u8], case: &str) {
@@ -305,7 +305,7 @@ fn engine_closes_the_connection_at_each_malformed_frame() {
     }
 }
 
-/// The engine dropped the commands SUBSCRIBE and CANCEL, which CURVE encrypts.
+/// The engine drops the commands SUBSCRIBE and CANCEL, which CURVE encrypts.
 #[deadline::test(patches = [82])]
 fn subscriptions_arrive_over_ws_with_each_mechanism() {
     if lacks_ws() || lacks_curve() {
@@ -319,7 +319,7 @@ fn subscriptions_arrive_over_ws_with_each_mechanism() {
     ];
     for (server, client) in &mechanisms {
         subscriptions_arrive("ws://127.0.0.1:*", &format!("{client:?}"), |context, bound, connecting| {
-            // PLAIN needs one.
+            // PLAIN needs a ZAP handler.
             let authenticator = Authenticator::start(context).unwrap();
             authenticator.configure("", |policy| policy.allow_users([("name", "password")])).unwrap();
             authenticator.configure("", |policy| policy.allow_any_key()).unwrap();

@@ -8,8 +8,8 @@ use zmq::{Context, Dealer, Pub, Sub, XPub, XSub};
 use crate::common::context;
 use crate::{RECV_TIMEOUT, process_commands};
 
-/// A pipe that had left stayed in the list of pipes to be answered, and its memory was read (valgrind shows it). If the memory
-/// belonged to a new pipe by then, the new peer got the subscription.
+/// A pipe that has left stays in the list of pipes to be answered, and its memory is read (valgrind shows it). If the memory
+/// belongs to a new pipe by then, the new peer gets the subscription.
 #[deadline::test(patches = [30])]
 fn xpub_manual_forgets_subscriptions_of_peers_that_left() {
     let context = Context::new().unwrap();
@@ -31,7 +31,7 @@ fn xpub_manual_forgets_subscriptions_of_peers_that_left() {
             drop(leaver);
             process_commands(&publisher);
         }
-        // An XSUB receives what it has not subscribed to as well.
+        // An XSUB also receives messages that it has not subscribed to.
         let stay: Vec<_> = (0..4).map(|_| context.socket(XSub).unwrap()).collect();
         for subscriber in &stay {
             subscriber.connect("inproc://publisher").unwrap();
@@ -49,7 +49,7 @@ fn xpub_manual_forgets_subscriptions_of_peers_that_left() {
     }
 }
 
-/// Messages of peers took entries of the list of pipes to be answered.
+/// Messages of peers take entries of the list of pipes to be answered.
 #[deadline::test(patches = [30])]
 fn xpub_manual_answers_the_peer_that_subscribed() {
     let context = Context::new().unwrap();
@@ -78,7 +78,7 @@ fn xpub_manual_answers_the_peer_that_subscribed() {
     assert!(second.now().recv_msg().unwrap().is_none());
 }
 
-/// A peer that left cleared the pipe to which the next answer belongs.
+/// A peer that leaves clears the pipe to which the next answer belongs.
 #[deadline::test(patches = [30])]
 fn xpub_manual_answers_a_peer_after_another_has_left() {
     let context = Context::new().unwrap();
@@ -102,7 +102,7 @@ fn xpub_manual_answers_a_peer_after_another_has_left() {
     assert_eq!(one.within(RECV_TIMEOUT).recv_msg().unwrap().expect("a message"), "a");
 }
 
-/// PUB processed the reports of what subscribers had read once in a millisecond, and dropped messages in between.
+/// PUB processes the reports of what subscribers have read once in a millisecond, and drops messages in between.
 #[deadline::test(patches = [1009])]
 fn pub_drops_only_messages_without_room() {
     let context = Context::new().unwrap();
@@ -132,7 +132,7 @@ fn pub_drops_only_messages_without_room() {
     }
 }
 
-/// The write to the new pipe was asserted to work. libzmq aborted the process.
+/// libzmq asserts that the write to the new pipe works, and aborts the process.
 #[deadline::test(patches = [16])]
 fn welcome_message_is_dropped_when_its_peer_has_left() {
     let context = context();

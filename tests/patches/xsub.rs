@@ -39,14 +39,14 @@ fn subscribe_one_by_one(endpoint: &str) {
     }
 }
 
-/// SUB did not process the reports of what the publisher had read. The pipe seemed to be full.
+/// SUB does not process the reports of what the publisher has read. The pipe seems to be full.
 #[deadline::test(patches = [1009])]
 fn sub_sends_subscriptions_that_have_room() {
     subscribe_one_by_one("inproc://publisher");
     subscribe_one_by_one("tcp://127.0.0.1:*");
 }
 
-/// Subscriptions beyond the mark were lost, before a connection existed or while its thread was busy.
+/// Subscriptions beyond the mark are lost before a connection exists, or while its thread is busy.
 #[deadline::test(patches = [1009])]
 fn sub_sends_more_subscriptions_than_the_mark() {
     const TOPICS: u16 = 5_000;
@@ -78,7 +78,7 @@ fn sub_sends_more_subscriptions_than_the_mark() {
     }
 }
 
-/// Subscriptions that the lost connection had read already still counted towards the mark.
+/// Subscriptions that the lost connection has read already still count towards the mark.
 #[deadline::test(patches = [1009])]
 fn sub_sends_its_subscriptions_again_after_a_reconnect() {
     const TOPICS: u8 = 100;
@@ -111,7 +111,7 @@ fn sub_sends_its_subscriptions_again_after_a_reconnect() {
     }
 }
 
-/// The room was counted from the subscriptions in force. Those that had ended were queued as well.
+/// The room is counted from the subscriptions in force. Those that have ended are queued as well.
 #[deadline::test(patches = [1009])]
 fn sub_sends_a_subscription_after_many_that_ended() {
     let context = Context::new().unwrap();
@@ -133,7 +133,7 @@ fn sub_sends_a_subscription_after_many_that_ended() {
     assert_eq!(subscriber.within(DEADLINE).recv_msg().unwrap().expect("a message"), "news");
 }
 
-/// How long a message may be on its way from an I/O thread.
+/// The time that a message may need from an I/O thread to the socket.
 const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// The topics that a publisher knows of, by the subscriptions and ends that it has received.
@@ -148,7 +148,7 @@ fn take_news(publisher: &Socket<'_, XPub>, known: &mut BTreeSet<Vec<u8>>, timeou
     }
 }
 
-/// A SUB, or an XSUB that is sent the same.
+/// A SUB, or an XSUB that gets the same changes as messages.
 enum Subscriber<'a> {
     Sub(Socket<'a, Sub>),
     XSub(Socket<'a, XSub>),
@@ -187,13 +187,13 @@ fn subscribers<'a>(context: &'a Context, endpoint: &str, mark: u32) -> [Subscrib
     [Subscriber::Sub(sub), Subscriber::XSub(xsub)]
 }
 
-/// The room was counted from the subscriptions in force, which become fewer while their ends queue.
+/// The room is counted from the subscriptions in force, which become fewer while their ends queue.
 #[deadline::test(patches = [1031])]
 fn sub_and_xsub_send_every_end_of_a_subscription() {
     for (endpoint, mark) in
         ["inproc://publisher", TCP, "ipc://*"].into_iter().flat_map(|endpoint| [(endpoint, 1), (endpoint, 1000)])
     {
-        // Over inproc the mark is the sum of both. With a mark of 1 over the others, each message is a turn of the I/O thread.
+        // Over inproc the mark is the sum of both. With a mark of 1 over the others, the I/O thread wakes up for each message.
         let topics = if mark == 1 && !endpoint.starts_with("inproc") { 1_000 } else { 10_000 };
         for which in 0..2 {
             let context = Context::new().unwrap();
@@ -212,7 +212,7 @@ fn sub_and_xsub_send_every_end_of_a_subscription() {
     }
 }
 
-/// All of them queue: the queue has room for twice as many changes as there were topics.
+/// With the patch all of them queue: the queue has room for twice as many changes as there were topics.
 #[deadline::test(patches = [1031])]
 fn sub_sends_a_hundred_thousand_ends() {
     let context = Context::new().unwrap();
@@ -221,7 +221,7 @@ fn sub_sends_a_hundred_thousand_ends() {
     assert_all_arrive(&publisher, 100_000, |topic, begins| sub.change(topic, begins), || sub.use_it());
 }
 
-/// Subscribes to so many topics, and ends that again: the publisher hears of all.
+/// Subscribes to `topics` topics, and unsubscribes again. Checks that the publisher receives all changes.
 fn assert_all_arrive(publisher: &Socket<'_, XPub>, topics: u32, change: impl Fn(&[u8], bool), use_it: impl Fn()) {
     let mut known = BTreeSet::new();
     for begins in [true, false] {
@@ -230,7 +230,7 @@ fn assert_all_arrive(publisher: &Socket<'_, XPub>, topics: u32, change: impl Fn(
     }
 }
 
-/// Receives until the publisher knows so many topics.
+/// Receives until the publisher knows `topics` topics.
 fn wait_for_news(publisher: &Socket<'_, XPub>, known: &mut BTreeSet<Vec<u8>>, topics: usize, use_it: impl Fn()) {
     let start = Instant::now();
     while known.len() != topics {
@@ -241,7 +241,7 @@ fn wait_for_news(publisher: &Socket<'_, XPub>, known: &mut BTreeSet<Vec<u8>>, to
     }
 }
 
-/// The publisher knows the topics in force after changes that were made while the pipe was full.
+/// The publisher does not know the topics in force after changes that were made while the pipe was full.
 #[deadline::test(patches = [1031])]
 fn publisher_knows_the_topics_in_force_after_many_changes() {
     let endpoints = ["inproc://publisher", "tcp://127.0.0.1:*"].into_iter();
@@ -252,7 +252,7 @@ fn publisher_knows_the_topics_in_force_after_many_changes() {
         let publisher = context.socket(XPub).unwrap();
         publisher.set_rcvhwm(mark).unwrap();
         let endpoint = publisher.bind(endpoint).unwrap();
-        // One of them alone has topics: an XPUB tells of a topic that another subscriber has too only once.
+        // Only one of them has topics, because an XPUB reports a topic of two subscribers once.
         let subscriber = &subscribers(&context, &endpoint, mark)[which];
         let (mut known, mut in_force) = (BTreeSet::new(), BTreeSet::new());
         let mut random = 1_u32;
@@ -284,7 +284,7 @@ fn publisher_knows_the_topics_in_force_after_many_changes() {
     }
 }
 
-/// A forwarder, whose XSUB sends what its XPUB receives.
+/// The XSUB of a forwarder, which sends what its XPUB receives, loses ends of subscriptions.
 #[deadline::test(patches = [1031])]
 fn forwarder_passes_on_every_end_of_a_subscription() {
     const TOPICS: u32 = 10_000;
@@ -319,7 +319,7 @@ fn forwarder_passes_on_every_end_of_a_subscription() {
     }
 }
 
-/// Two forwarders in a row, and all of their sockets with the same mark.
+/// Two forwarders in a row, whose sockets all have the same mark, lose ends of subscriptions.
 #[deadline::test(patches = [1031])]
 fn forwarders_in_a_row_pass_on_every_end_of_a_subscription() {
     for (endpoint, mark) in ["inproc", TCP].into_iter().flat_map(|endpoint| [(endpoint, 1), (endpoint, 1000)]) {
@@ -353,7 +353,7 @@ fn forwarders_in_a_row_pass_on_every_end_of_a_subscription() {
     }
 }
 
-/// SUB queued each subscription and each end of one while it had no publisher: 63 MB after a million.
+/// SUB queues each subscription and each end of one while it has no publisher: 63 MB after a million.
 #[deadline::test(patches = [1031])]
 fn sub_keeps_no_history_of_its_subscriptions() {
     for (late, which) in ["inproc://late", TCP, "ipc://@"].into_iter().flat_map(|late| [(late, 0), (late, 1)]) {
@@ -387,7 +387,7 @@ fn sub_keeps_no_history_of_its_subscriptions() {
     }
 }
 
-/// The memory of a SUB grew with each subscription and each end while it had no publisher.
+/// The memory of a SUB grows with each subscription and each end while it has no publisher.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [1031])]
 fn subscriptions_and_ends_take_no_memory_while_nobody_is_there() {
@@ -428,7 +428,7 @@ fn frame(stream: &mut impl Read) -> (u8, Vec<u8>) {
     (flags[0], content)
 }
 
-/// With 255 bytes the length had the form of a large frame, and the flags were those of a small one.
+/// With 255 bytes the length has the form of a large frame, and the flags are those of a small one.
 #[deadline::test(patches = [84])]
 fn subscription_of_each_length_reaches_a_zmtp3_peer() {
     let context = Context::new().unwrap();
@@ -446,7 +446,7 @@ fn subscription_of_each_length_reaches_a_zmtp3_peer() {
     }
 }
 
-/// The rest of the message went into the new queue of the pipe, and arrived as a message of its own.
+/// The rest of the message goes into the new queue of the pipe, and arrives as a whole message.
 #[deadline::test(patches = [1041])]
 fn xsub_drops_the_rest_of_a_message_whose_connection_was_made_again() {
     // The name of "ipc://*" cannot be bound again.
@@ -472,7 +472,7 @@ fn xsub_drops_the_rest_of_a_message_whose_connection_was_made_again() {
                 xsub.send_more("more").unwrap();
             }
             cut.unbind(&endpoint).unwrap();
-            // The connection ends when both sockets have heard of it.
+            // The connection ends when both sockets have processed its end.
             process_commands(&cut);
             process_commands(&xsub);
             if round >= 2 {
