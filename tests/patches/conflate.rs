@@ -235,7 +235,7 @@ fn conflating_pull_receives_when_it_binds_during_the_sends() {
 
 /// The writer drops its message if the reader reads the pipe at the same moment.
 #[deadline::test(patches = [1028])]
-fn conflating_socket_gets_the_newest_message_while_it_looks() {
+fn conflating_socket_gets_the_newest_message_while_it_reads() {
     let mut endpoints = vec!["inproc://sink", TCP, "ipc://*"];
     endpoints.extend(zmq::has("WS").then_some("ws://127.0.0.1:*"));
     let kinds = [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pub, Kind::Sub)];

@@ -49,7 +49,7 @@ impl Peer {
 
 /// DISH drops joins and leaves beyond the mark.
 #[deadline::test(patches = [6, 7, 13, 1032])]
-fn dish_tells_every_join_and_leave() {
+fn dish_sends_every_join_and_leave() {
     const GROUPS: usize = 20_000;
     for mark in [1, 1000] {
         let listener = listener();

@@ -126,7 +126,7 @@ fn old_connection_makes_room_after_its_routing_id_is_taken_over() {
 
 /// The old connection is open when another one takes its routing id. The ROUTER ends its pipe, and loses the messages in it.
 #[deadline::test(patches = [1029, 1044])]
-fn router_with_handover_receives_what_the_old_connection_has_brought() {
+fn router_with_handover_receives_the_messages_of_the_old_connection() {
     #[derive(Clone, Copy, Debug)]
     enum Begun {
         Nothing,
@@ -228,7 +228,7 @@ fn router_with_handover_serves_other_peers_beside_one_that_keeps_coming_back() {
 
 /// A peer that comes back again and again fills the memory with its messages.
 #[deadline::test(patches = [1029, 1044])]
-fn router_with_handover_keeps_what_a_hundred_old_connections_have_brought() {
+fn router_with_handover_keeps_the_messages_of_a_hundred_old_connections() {
     const KEPT: u8 = 100;
     const LAST: u8 = KEPT + 20;
     let context = context();
@@ -254,7 +254,7 @@ fn router_with_handover_keeps_what_a_hundred_old_connections_have_brought() {
 
 /// The ROUTER loses the messages of the old connection, whose pipe had a higher mark when they arrived.
 #[deadline::test(patches = [1029, 1044])]
-fn router_with_handover_receives_what_came_before_its_mark_was_lowered() {
+fn router_with_handover_receives_messages_from_before_its_mark_was_lowered() {
     let context = context();
     let (router, bound) = router(&context, "inproc://router");
     router.set_rcvhwm(100).unwrap();

@@ -134,8 +134,8 @@ fn radio_drops_only_messages_without_room() {
 /// DISH queues each join and each leave while it has no RADIO.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [6, 7, 13, 1032])]
-fn joins_and_leaves_take_no_memory_while_nobody_is_there() {
-    in_own_process("radio::joins_and_leaves_take_no_memory_while_nobody_is_there", || {
+fn joins_and_leaves_take_no_memory_while_the_dish_has_no_radio() {
+    in_own_process("radio::joins_and_leaves_take_no_memory_while_the_dish_has_no_radio", || {
         for late in ["inproc://late", "tcp://127.0.0.1:9", "ipc:///nowhere/at/all"] {
             let context = context();
             let dish = context.socket(Dish).unwrap();
@@ -161,7 +161,7 @@ fn joins_and_leaves_take_no_memory_while_nobody_is_there() {
 
 /// DISH drops joins and leaves beyond the mark. The RADIO then does not know the groups in force.
 #[deadline::test(patches = [6, 7, 13, 1009, 1032])]
-fn radio_hears_of_the_groups_in_force_after_many_changes() {
+fn radio_knows_the_groups_in_force_after_many_changes() {
     const GROUPS: u32 = 1000;
     for (endpoint, mark) in TRANSPORTS.into_iter().flat_map(|endpoint| [(endpoint, 1), (endpoint, 100)]) {
         let context = context();

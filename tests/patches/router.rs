@@ -547,7 +547,7 @@ fn router_keeps_the_id_that_was_set_for_a_server() {
 
 /// A peer chooses its id. If it has the id that ZMQ_CONNECT_ROUTING_ID sets for the next connection, libzmq aborts the process.
 #[deadline::test(patches = [42])]
-fn connect_refuses_the_routing_id_of_a_peer_that_is_there() {
+fn connect_refuses_the_routing_id_of_a_connected_peer() {
     let context = context();
     for (index, endpoint) in [TCP, "inproc://router"].into_iter().enumerate() {
         let router = context.socket(Router).unwrap();

@@ -145,7 +145,7 @@ fn second_connection_to_an_endpoint_outlives_the_first() {
 /// The socket keeps its connections by the text of their endpoint, and looks for the resolved address. So it keeps a connection
 /// that has ended, and connecting again does nothing.
 #[deadline::test(patches = [29])]
-fn connection_that_has_ended_is_forgotten_by_the_text_that_it_was_made_with() {
+fn connection_that_has_ended_is_forgotten_under_its_unresolved_endpoint() {
     for prepare in [set_no_reconnect, |socket: &Socket<'_>| {
         set_no_reconnect(socket);
         set_immediate(socket);

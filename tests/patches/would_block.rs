@@ -138,7 +138,7 @@ fn route<'a>(context: &'a Context, source: Kind, sink: Kind, endpoint: &str) -> 
 
 /// A call that does not wait reads commands only once in a millisecond, and answers EAGAIN until then.
 #[deadline::test(patches = [1009, 1027])]
-fn now_finds_the_room_whatever_the_kind_and_the_transport() {
+fn now_sends_when_there_is_room_for_each_kind_and_transport() {
     let kinds = [
         (Kind::Push, Kind::Pull),
         (Kind::Dealer, Kind::Dealer),
@@ -204,7 +204,7 @@ fn req_finds_room_for_its_next_request() {
 
 /// The socket does not know a peer that has connected since it last read commands.
 #[deadline::test(patches = [1027])]
-fn now_finds_the_peer_that_has_just_come() {
+fn now_sends_to_a_peer_that_has_just_connected() {
     let kinds =
         [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair), (Kind::Req, Kind::Rep)]
             .into_iter();

@@ -390,8 +390,8 @@ fn sub_keeps_no_history_of_its_subscriptions() {
 /// The memory of a SUB grows with each subscription and each end while it has no publisher.
 #[cfg(target_os = "linux")]
 #[deadline::test(patches = [1031])]
-fn subscriptions_and_ends_take_no_memory_while_nobody_is_there() {
-    in_own_process("xsub::subscriptions_and_ends_take_no_memory_while_nobody_is_there", || {
+fn subscriptions_and_ends_take_no_memory_while_the_sub_has_no_publisher() {
+    in_own_process("xsub::subscriptions_and_ends_take_no_memory_while_the_sub_has_no_publisher", || {
         for late in ["inproc://late", "tcp://127.0.0.1:9", "ipc:///nowhere/at/all"] {
             let context = context();
             for subscriber in subscribers(&context, late, 1000) {
