@@ -618,7 +618,7 @@ fn poll_of_nothing_and_s_sleep_keep_their_time_under_signals() {
 }
 
 /// At every hundredth receive libzmq looks for commands without waiting. A signal ends that look, also between the parts of a
-/// message.
+/// message. A hundred is not a multiple of three, so the look falls on each part in turn.
 #[test]
 fn signals_tear_no_message_on_a_socket_of_an_interruptible_context() {
     const MESSAGES: u32 = 100_000;
@@ -632,7 +632,7 @@ fn signals_tear_no_message_on_a_socket_of_an_interruptible_context() {
             while number < MESSAGES {
                 match pull.recv_multipart() {
                     Ok(parts) => {
-                        assert_eq!(parts, [number.to_string().as_str(), "more", "more", "last"]);
+                        assert_eq!(parts, [number.to_string().as_str(), "more", "last"]);
                         number += 1;
                     }
                     Err(error) => assert_eq!(error.errno(), Errno::EINTR),
@@ -641,7 +641,7 @@ fn signals_tear_no_message_on_a_socket_of_an_interruptible_context() {
         });
         let sender = thread::spawn(move || {
             for number in 0..MESSAGES {
-                push.send_multipart([number.to_string().as_str(), "more", "more", "last"]).unwrap();
+                push.send_multipart([number.to_string().as_str(), "more", "last"]).unwrap();
             }
             // The socket lives until all is received.
             push
