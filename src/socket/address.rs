@@ -126,7 +126,7 @@ impl Core {
             let ended = end(&c_text);
             match ended {
                 Ok(()) => outcome = Ok(()),
-                // The socket does not have it, or has ended it under another spelling.
+                // The socket does not have the endpoint, or has ended it under another spelling.
                 Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(errno),
             }
@@ -188,7 +188,7 @@ impl Known {
         self.endpoints.iter().any(|known| *known.kept == *kept)
     }
 
-    /// Forgets an endpoint, and says what the socket had there.
+    /// Forgets an endpoint, and returns the socket's side of it.
     fn forget_texts(&mut self, kept: &str) -> Option<LocalEnd> {
         let end = self.endpoints.iter().find(|known| *known.kept == *kept).map(|known| known.end);
         self.endpoints.retain(|known| *known.kept != *kept);
@@ -218,7 +218,7 @@ impl ListenAddress {
         errno != Some(libc::EADDRINUSE)
     }
 
-    /// The socket has `SO_REUSEADDR`, as libzmq's listeners have, so only a listener is in its way.
+    /// Binds a socket with `SO_REUSEADDR`, as libzmq's listeners have, so that only a listener makes it fail.
     fn try_bind(&self) -> io::Result<()> {
         let address = match self {
             ListenAddress::Ip(address) => SockAddr::from(*address),
@@ -234,7 +234,7 @@ impl ListenAddress {
 ///
 /// # Errors
 ///
-/// `EADDRINUSE` if a socket listens there, or may do so; `EMFILE` or `ENFILE` without a descriptor to try with.
+/// `EADDRINUSE` if a socket listens there, or may listen; `EMFILE` or `ENFILE` if no descriptor is left for the try.
 pub(super) fn check_ipc_unused(call: &'static str, endpoint: &str) -> Result<()> {
     let Some(path) = endpoint.strip_prefix("ipc://").filter(|path| !path.starts_with(['*', '@'])) else {
         return Ok(());
@@ -242,7 +242,7 @@ pub(super) fn check_ipc_unused(call: &'static str, endpoint: &str) -> Result<()>
     let in_use = |why: &str| Err(Errno::EADDRINUSE.with_detail(call, format_args!("{endpoint:?}: {why}")));
     let Err(error) = try_connect(path) else { return in_use("a socket listens at that path") };
     match error.raw_os_error() {
-        // Without a number, the path is refused later.
+        // An error without an errno: the path is too long for a socket address, and the bind refuses it.
         None | Some(libc::ENOENT | libc::ENOTDIR | libc::ECONNREFUSED) => Ok(()),
         Some(errno @ (libc::EMFILE | libc::ENFILE)) => {
             Err(Errno::from_raw(errno).with_detail(call, format_args!("{endpoint:?}")))

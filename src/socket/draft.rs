@@ -26,14 +26,14 @@ impl<T: SocketType> Socket<'_, T> {
     /// Receives the messages of a group from now on: those of every RADIO that this DISH is connected to, or gets
     /// connected to. The name has 1 to 255 bytes.
     ///
-    /// A RADIO that reads slowly gets every join and leave in the end: what finds no room is kept, one change for each
-    /// group, and sent while the DISH is used. A DISH over a libzmq without the patches has no high-water mark for sending
+    /// A RADIO that reads slowly gets every join and leave in the end. The DISH keeps those that find no room, one for each
+    /// group, and sends them while it is used. Over a libzmq without the patches, a DISH has no high-water mark for sending
     /// unless set; with [`Socket::set_sndhwm`], such a RADIO can miss the group.
     ///
     /// # Errors
     ///
     /// `EINVAL` for an invalid name, and for a group that the socket has joined already; `ENOTSUP` if an untyped
-    /// socket is no DISH; `ETERM` after the context was shut down.
+    /// socket is not a DISH; `ETERM` after the context was shut down.
     ///
     #[cfg_attr(zmq_patches = "safety", doc = "```")]
     #[cfg_attr(not(zmq_patches = "safety"), doc = "```ignore (needs the patches 0006, 0007 and 0013)")]
@@ -98,7 +98,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::send`], with the message in the error; `EINVAL` for a name that is none, `EMSGSIZE` for a message
+    /// As [`Socket::send`], with the message in the error; `EINVAL` for an invalid name, `EMSGSIZE` for a message
     /// that fits no datagram if the socket has connected over udp.
     ///
     #[cfg_attr(zmq_patches = "safety", doc = "```")]
@@ -155,12 +155,12 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().send_to_peer(id, message.into(), Wait::ByOption)
     }
 
-    /// Connects, and gives the number that this PEER sends to the new peer by: [`Socket::send_to_peer`].
+    /// Connects, and returns the number of the new peer, for [`Socket::send_to_peer`].
     ///
     /// # Errors
     ///
     /// As [`Socket::connect`]; `EINVAL` with [`Socket::set_immediate`], because a peer then gets its number after it
-    /// has connected; `ENOTSUP` if an untyped socket is no PEER.
+    /// has connected; `ENOTSUP` if an untyped socket is not a PEER.
     ///
     #[cfg_attr(zmq_patches = "safety", doc = "```")]
     #[cfg_attr(not(zmq_patches = "safety"), doc = "```ignore (needs the patch 0013)")]
@@ -189,8 +189,8 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::send_multipart`], with address and body in the error; `EINVAL` for an IPv6 address, which libzmq
-    /// does not know here, and for port 0; `EMSGSIZE` for a body of more than 8192 bytes; `EAGAIN` after
+    /// As [`Socket::send_multipart`], with address and body in the error; `EINVAL` for an IPv6 address, which a DGRAM
+    /// does not support, and for port 0; `EMSGSIZE` for a body of more than 8192 bytes; `EAGAIN` after
     /// [`Socket::set_sndtimeo`]'s time while the socket is not bound; `ENOTSUP` if an untyped socket is not a DGRAM.
     ///
     #[cfg_attr(zmq_patches = "safety", doc = "```")]
@@ -225,8 +225,8 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`Socket::recv_msg`]; `EAGAIN` after [`Socket::set_rcvtimeo`]'s time; `EFSM` if [`Socket::recv_msg`] has taken the
-    /// address of a datagram whose body is still there; `ENOTSUP` if an untyped socket is not a DGRAM.
+    /// As [`Socket::recv_msg`]; `EAGAIN` after [`Socket::set_rcvtimeo`]'s time; `EFSM` if [`Socket::recv_msg`] has received
+    /// the address of a datagram and not yet its body; `ENOTSUP` if an untyped socket is not a DGRAM.
     pub fn recv_from(&self) -> Result<(SocketAddr, Message)>
     where
         T: HasDatagrams,
@@ -238,7 +238,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// `EHOSTUNREACH` if no peer has that id, `ENOTSUP` if an untyped socket is no ROUTER.
+    /// `EHOSTUNREACH` if no peer has that id, `ENOTSUP` if an untyped socket is not a ROUTER.
     ///
     /// ```
     /// use zmq::{Context, Dealer, Errno, PollEvents, Router};
@@ -368,7 +368,7 @@ fn datagram(parts: Multipart) -> Result<(SocketAddr, Message)> {
     }
 }
 
-/// The address of a datagram: libzmq writes it with a NUL behind it.
+/// The address of a datagram. libzmq writes it with a NUL at its end.
 fn address_of(text: &[u8]) -> Option<SocketAddrV4> {
     std::str::from_utf8(text.strip_suffix(b"\0").unwrap_or(text)).ok()?.parse().ok()
 }
@@ -411,7 +411,7 @@ impl Core {
         Err(Errno::ENOTSUP.with_detail(call, format_args!("a {} socket has no datagrams", self.kind())))
     }
 
-    /// A message without an address is lost: another kind's message, or a body alone.
+    /// Checks that the socket is a DGRAM, and that the next part is an address: `recv_from` would lose any other message.
     fn check_between_datagrams(&self) -> Result<()> {
         const CALL: &str = "zmq_msg_recv";
         self.check_has_datagrams(CALL)?;
@@ -421,7 +421,7 @@ impl Core {
         Ok(())
     }
 
-    /// Checks a part against what libzmq does not say clearly, or not at all.
+    /// Refuses parts that libzmq loses, or refuses without a clear error.
     pub(super) fn check_part(&self, part: &RawMessage, more: bool) -> Result<()> {
         match self.kind() {
             Kind::Radio => self.check_group_message(part),
@@ -443,7 +443,7 @@ impl Core {
         Ok(())
     }
 
-    /// Checks a message of which all parts are here.
+    /// Checks all parts of a message.
     pub(crate) fn check_whole(&self, parts: &Multipart) -> Result<()> {
         if self.kind() == Kind::Dgram && self.state.is_mid_message() {
             return Err(Errno::EINVAL.with_detail(SEND, "the body of the datagram begun is to be sent first"));
@@ -458,7 +458,7 @@ impl Core {
         Ok(())
     }
 
-    /// The error of a message that reached no peer, if the message shows it.
+    /// The `EHOSTUNREACH` of a message on a SERVER or PEER, which names its routing id. `None` for other kinds.
     pub(super) fn unreached(&self, message: &Message) -> Option<Error> {
         if !matches!(self.kind(), Kind::Server | Kind::Peer) {
             return None;
@@ -481,7 +481,7 @@ fn check_datagram_part(part: &RawMessage, is_body: bool, more: bool) -> Result<(
         }
         (true, false) => Ok(()),
         (false, true) => match address_of(part.content()) {
-            // libzmq takes the broadcast address for a mistake.
+            // libzmq takes the broadcast address for an invalid one: it is `INADDR_NONE`.
             Some(address) if address.port() != 0 && !address.ip().is_broadcast() => Ok(()),
             _ => {
                 let given = LongId(part.content());

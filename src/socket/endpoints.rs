@@ -36,7 +36,7 @@ impl<T: SocketType> Socket<'_, T> {
     ///
     /// # Errors
     ///
-    /// They name the endpoint and say what is wrong with it.
+    /// They name the endpoint and its fault.
     ///
     /// - `EINVAL`: the text is no endpoint (empty, no `://`, a NUL, a blank, no port, a port above 65535), the scope of an
     ///   IPv6 address does not exist, or CURVE lacks one of its keys.
@@ -65,12 +65,12 @@ impl<T: SocketType> Socket<'_, T> {
     }
 
     /// Binds as [`Socket::bind`] does, except to an `ipc://` path at which a socket listens. The listener sees a connection
-    /// that ends at once. If two sockets bind at the same moment, both may succeed, and the path is that of the second one.
+    /// that ends at once. If two sockets bind at the same moment, both may succeed, and the second one has the path.
     ///
     /// # Errors
     ///
-    /// As [`Socket::bind`], and `EADDRINUSE` if a socket listens at the path, or if that cannot be tried, as without the right
-    /// to connect to it.
+    /// As [`Socket::bind`], and `EADDRINUSE` if a socket listens at the path, or if no connection can be tried, for example
+    /// without the permission.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -89,8 +89,8 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().bind_unused(endpoint)
     }
 
-    /// Accepts connections on a descriptor that listens already, such as one from a service manager, and gives the
-    /// endpoint back. The text says the transport; its address is ignored.
+    /// Accepts connections on a descriptor that listens already, such as one from a service manager, and returns the
+    /// endpoint. The text gives the transport; its address is ignored.
     ///
     /// The socket owns the descriptor. A duplicate of it shares its state: it is made non-blocking, with a receive time-out
     /// of 1 ms. A duplicate that accepts takes connections away, and one that is shut down ends the endpoint.
@@ -98,7 +98,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::bind`], and `EINVAL` if the descriptor is not a listening stream socket of that transport:
-    /// libzmq would abort the process over it. The descriptor is closed then.
+    /// libzmq would abort the process. The descriptor is closed then.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -154,8 +154,8 @@ impl<T: SocketType> Socket<'_, T> {
 
     /// Connects to a peer that this socket knows under the given routing id, 1 to 255 bytes.
     ///
-    /// The id is any but a zero and 4 more bytes, and `ZMQ_IMMEDIATE` must be off. Over a libzmq without the patches for
-    /// safety, an id can be assigned once in a socket's life, and on a ROUTER only if it has neither bound nor connected
+    /// Every id is allowed except a zero byte and 4 more, and `ZMQ_IMMEDIATE` must be off. Over a libzmq without the patches
+    /// for safety, an id can be assigned once in a socket's life, and on a ROUTER only if it has neither bound nor connected
     /// otherwise: if a peer has the id, libzmq aborts the process.
     ///
     /// # Errors
@@ -185,14 +185,14 @@ impl<T: SocketType> Socket<'_, T> {
     }
 
     /// Stops accepting connections at an endpoint, and ends those that were made there; only the connections of
-    /// `inproc://` go on. The text is the one that [`Socket::bind`] was given or gave back. After a wildcard for the port or
-    /// the path it is the one that [`Socket::bind`] gave back.
+    /// `inproc://` go on. The text is the argument or the result of [`Socket::bind`]. If the argument had a wildcard for the
+    /// port or the path, the text is the result.
     ///
     /// libzmq closes the listener in an I/O thread. The call waits for that, at most a second, so that the address is
     /// free: any socket can bind to it at once. To bind to the address of a socket that is dropped, call `unbind` before the
     /// drop, or [`Socket::close`] instead. The call does not wait for a descriptor of [`Socket::bind_fd`], of which
-    /// duplicates may be open. It takes the whole second if another socket listens at the address: one that was faster, or
-    /// a listener that a forked child has inherited.
+    /// duplicates may be open. It takes the whole second if another socket listens at the address: one that has bound to it
+    /// meanwhile, or a listener that a forked child has inherited.
     ///
     /// # Errors
     ///
@@ -244,8 +244,8 @@ impl<T: SocketType> Socket<'_, T> {
         wait_until_free(&addresses);
     }
 
-    /// Ends the connections that [`Socket::connect`] made with the same text; over ws, [`Socket::last_endpoint`] is another
-    /// text for them. Unsent messages may be lost after the linger period.
+    /// Ends the connections that [`Socket::connect`] made with the same text; over ws, the text of [`Socket::last_endpoint`]
+    /// ends them too. Unsent messages may be lost after the linger period.
     ///
     /// Until the socket is used,
     /// [connections](crate::surprises#the-connections-of-an-endpoint-that-is-unbound-or-disconnected-end-when-the-socket-is-used)
@@ -313,7 +313,7 @@ impl Core {
             known.is_used = true;
             known.routing_ids.others_possible = true;
         }
-        // Of udp libzmq keeps the text without its transport.
+        // libzmq keeps the text of a udp endpoint without its transport.
         let bound = if endpoint::is_udp(endpoint) { endpoint.to_owned() } else { self.last_endpoint()? };
         self.note_endpoint(EndpointRole::Bound, &bound);
         self.note_bound(endpoint, &bound, end);
@@ -344,7 +344,7 @@ impl Core {
         let op = self.op_lock();
         set(fd.as_raw_fd())?;
         let bound = self.bind_locked(&op, endpoint, Some(fd));
-        // The next bind opens a socket of its own again. If this fails, the context is gone and so is the next bind.
+        // The next bind must open its own descriptor again. If this call fails, the context has ended, and no bind follows.
         let _ = set(-1);
         bound
     }
@@ -353,7 +353,7 @@ impl Core {
         self.connect_by("zmq_connect", endpoint, |op, text| op.connect(text))
     }
 
-    /// Connects by one of the calls that do so.
+    /// Connects by `connect`, which makes one of libzmq's calls that connect.
     pub(super) fn connect_by<R>(
         &self,
         call: &'static str,
@@ -405,7 +405,7 @@ impl Core {
         if id.is_empty() || id.len() > 255 {
             return Err(refused("not 1 to 255 bytes long"));
         }
-        // Before anything is set: an endpoint that cannot be connected to leaves no id behind.
+        // Check the endpoint before the option is set: an endpoint that cannot be connected to must leave no id behind.
         let text = endpoint::check_connect("zmq_connect", endpoint, self.kind())?;
         self.check_connect("zmq_connect", endpoint, &text)?;
         if id.len() == 5 && id[0] == 0 {
@@ -446,7 +446,7 @@ impl Core {
         let op = self.op_lock();
         let text = endpoint::check_form(CALL, endpoint)?;
         let own_names = self.own_names(&text);
-        // Taking a name back ends no connection.
+        // Unbinding an inproc name ends no connection.
         if own_names.is_empty() {
             self.check_ending(CALL, endpoint, &text)?;
         }
@@ -528,7 +528,8 @@ impl Core {
     }
 }
 
-/// `ENOENT` is mostly a text that is not the one libzmq keeps, so the error says `why`.
+/// The error of an unbind or disconnect. `ENOENT` mostly means that libzmq keeps the endpoint under another text, so the
+/// error then says `why`.
 fn missing(call: &'static str, errno: Errno, endpoint: &str, why: &str) -> Error {
     if errno == Errno::ENOENT {
         return errno.with_detail(call, format_args!("{endpoint:?}: {why}"));

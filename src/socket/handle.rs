@@ -39,7 +39,7 @@ impl<'ctx, T: SocketType> Socket<'ctx, T> {
     #[track_caller]
     pub(crate) fn adopt(mut raw: RawSocket, context: &Context, kind: T) -> Result<Self> {
         let handle = raw.address();
-        // If it is not adopted, the handle stays the caller's.
+        // If the socket is not adopted, the caller keeps the handle.
         let options = match read_adopted(&raw, kind.kind()) {
             Ok(options) => options,
             Err(error) => {

@@ -273,7 +273,8 @@ impl Drop for Core {
         let context = self.context.clone();
         let raw = self.raw.take();
         if context.open_sockets().is_given_up() {
-            // ETERM: a libzmq without patch 0054, and the socket has answered ETERM before. It lingers in the background.
+            // The call fails with ETERM if libzmq lacks the patch 0054 and the socket has returned ETERM before. The socket
+            // then lingers in the background.
             let _ = raw.set_int(zmq_sys::ZMQ_LINGER, 0);
         }
         let Known { bound, connected, .. } = std::mem::take(&mut *self.known());

@@ -10,7 +10,7 @@ use crate::kind::Kind;
 use crate::kind::SocketType;
 
 impl Context {
-    /// Opens a socket that borrows this context: it cannot outlive it.
+    /// Opens a socket that borrows this context, and cannot outlive it.
     ///
     /// The kind is one of the types [`crate::Req`], [`crate::Rep`] and so on, or a [`crate::Kind`] known at run time.
     ///
@@ -141,8 +141,8 @@ impl Context {
         let raw = self.inner().open_raw(kind.kind())?;
         #[cfg(feature = "draft")]
         if cfg!(not(zmq_patches = "all")) && kind.kind() == Kind::Dish {
-            // A DISH sends nothing but the groups that it joins, and libzmq drops those beyond the high-water mark, except
-            // with the patch 1032-joins-of-dish.
+            // A DISH sends its joins and leaves only. libzmq drops those beyond the high-water mark, except with the patch
+            // 1032-joins-of-dish.
             raw.set_int(zmq_sys::ZMQ_SNDHWM, 0).map_err(|errno| errno.for_call("ZMQ_SNDHWM"))?;
         }
         Socket::new(raw, self.inner().clone(), kind, opened_at).map_err(|(_, error)| error)

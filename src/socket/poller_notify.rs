@@ -49,7 +49,7 @@ impl PollerNotify {
 }
 
 impl Core {
-    /// To be called before every use of the socket.
+    /// Must be called before every use of the socket.
     #[inline]
     pub(super) fn notify_pollers(&self) {
         if self.pollers.are_waiting() {
@@ -83,7 +83,7 @@ impl Core {
         }
     }
 
-    /// Has a poller notified of every use from now on; false if it is already.
+    /// Adds a poller, which is notified of every use from now on. False if it was added before.
     pub(crate) fn add_poller(&self, used: &Arc<Used>, place: usize) -> bool {
         let mut pollers = lock(&self.pollers.pollers);
         if pollers.iter().any(|poller| Arc::ptr_eq(used, &poller.used)) {

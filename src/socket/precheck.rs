@@ -30,7 +30,7 @@ impl Core {
         self.state.is_raw()
     }
 
-    /// Whether the last part received has further parts behind it.
+    /// Whether more parts follow the last part received.
     pub(crate) fn is_half_received(&self) -> bool {
         self.raw().get_int(zmq_sys::ZMQ_RCVMORE) == Ok(1)
     }
@@ -97,8 +97,8 @@ impl Core {
         self.check_conflating(call, endpoint, text)
     }
 
-    /// Checks that there is a descriptor for an endpoint. If there is none, a libzmq without the patch
-    /// 0044-resolver-without-descriptors aborts the process in its look for the interface, and udp reports nothing.
+    /// Checks that a descriptor is left for an endpoint. If none is left, a libzmq without the patch
+    /// 0044-resolver-without-descriptors aborts the process while it looks up the interface, and udp reports nothing.
     pub(super) fn check_descriptor(&self, call: &'static str, endpoint: &str, text: &CStr) -> Result<()> {
         if endpoint::is_inproc(text) {
             return Ok(());
@@ -106,7 +106,7 @@ impl Core {
         check_spare(1).map_err(|errno| errno.with_detail(call, format_args!("{endpoint:?}")))
     }
 
-    /// A DGRAM with `ZMQ_IPV6` aborts the process over the first datagram.
+    /// Refuses a DGRAM with `ZMQ_IPV6`: its first datagram aborts the process.
     #[cfg(feature = "draft")]
     fn check_family(&self, call: &'static str, endpoint: &str) -> Result<()> {
         if self.kind() == Kind::Dgram && self.raw().get_int(zmq_sys::ZMQ_IPV6) == Ok(1) {
@@ -154,7 +154,7 @@ impl Core {
         Err(Errno::EINVAL.with_detail(call, why))
     }
 
-    /// `ZMQ_ZAP_ENFORCE_DOMAIN` is of the draft API, so there is nothing to check.
+    /// Checks nothing: `ZMQ_ZAP_ENFORCE_DOMAIN` belongs to the draft API.
     #[cfg(not(feature = "draft"))]
     #[allow(clippy::unused_self, reason = "as with drafts")]
     fn check_security(&self, _call: &'static str, _endpoint: &str) -> Result<()> {
@@ -205,7 +205,7 @@ impl Core {
         Ok(PROXY.get_text(self.raw())?.is_some())
     }
 
-    /// A SOCKS proxy is sent the target's name in a field of 255 bytes; libzmq aborts the process over a longer name.
+    /// Refuses a host name of more than 255 bytes, which the SOCKS protocol has no room for: libzmq aborts the process.
     fn check_proxy(&self, call: &'static str, endpoint: &str) -> Result<()> {
         let name =
             endpoint.strip_prefix("tcp://").and_then(|address| address.rsplit_once(':')).map_or("", |(name, _)| name);
@@ -281,11 +281,11 @@ impl Core {
     }
 }
 
-/// Makes a listening stream socket non-blocking, as libzmq needs it, and gives its address family. An error if the
+/// Makes a listening stream socket non-blocking, as libzmq needs it, and returns its address family. Fails if the
 /// descriptor is not a listening stream socket.
 ///
-/// A duplicate of the descriptor can make it blocking again. The receive time-out bounds the wait of an accept in the I/O
-/// thread then; the patch 0046-used-descriptor-blocks sets both again before each accept.
+/// A duplicate of the descriptor can make it blocking again. The receive time-out then bounds the wait of an accept in the
+/// I/O thread; the patch 0046-used-descriptor-blocks sets both again before each accept.
 pub(super) fn prepare_listener(fd: BorrowedFd<'_>) -> io::Result<c_int> {
     let socket = SockRef::from(&fd);
     if socket.r#type()? != Type::STREAM || !raw::is_listener(&fd)? {

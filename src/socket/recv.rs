@@ -296,9 +296,9 @@ impl Core {
         }
     }
 
-    /// Receives into a buffer, and gives the size of the message.
+    /// Receives into a buffer, and returns the size of the message.
     fn recv_size(&self, buffer: &mut [u8], wait: Wait) -> Result<usize, Errno> {
-        // Some messages must be received whole before they can be copied.
+        // `zmq_recv` would close an XPUB's message with a wrong reference count, and cannot report the size of a large one.
         if self.kind() == Kind::XPub || buffer.len() >= MAX_REPORTABLE_LEN {
             let mut message = RawMessage::new();
             self.recv_part(&mut message, wait)?;

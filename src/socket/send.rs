@@ -117,7 +117,7 @@ impl<T: SocketType> Socket<'_, T> {
     }
 
     /// Sends a part of a message. More parts follow it. Nothing travels before the last part is sent.
-    /// [`Socket::send_multipart`] sends a message whole, and to another peer if one leaves in its middle.
+    /// [`Socket::send_multipart`] sends a whole message, and begins it again with another peer if the first one leaves.
     ///
     /// # Errors
     ///
@@ -224,7 +224,7 @@ impl Core {
         }
     }
 
-    /// Sends a message, or a part of one that `more` parts follow.
+    /// Sends a message, or a part of one. With `more`, other parts follow it.
     pub(super) fn send_message(&self, mut message: Message, more: bool, wait: Wait) -> Result<(), SendError> {
         let checked = self.check_parts(more).and_then(|()| self.check_raw_parts(1, more));
         #[cfg(feature = "draft")]
@@ -357,8 +357,8 @@ impl Core {
         Ok(())
     }
 
-    /// Checks the number of `parts`, which `more` parts follow. A message to a peer without ZMTP is an id and data. libzmq
-    /// drops a message of fewer or more parts, and then takes data for an id.
+    /// Checks the number of `parts`. With `more`, others follow them. A message to a peer without ZMTP is an id and data.
+    /// libzmq drops a message of fewer or more parts, and then takes data for an id.
     #[inline]
     pub(crate) fn check_raw_parts(&self, parts: usize, more: bool) -> Result<(), Error> {
         if !self.is_raw() {

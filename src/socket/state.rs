@@ -14,7 +14,7 @@ pub(super) struct State {
     /// `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO`: asking libzmq on every call would cost more than the call.
     rcvtimeo: AtomicI32,
     sndtimeo: AtomicI32,
-    /// Counts the changes of what the fast path depends on.
+    /// Counts the changes of the inputs of the fast path's condition.
     epoch: AtomicU32,
     /// A [`Conflating`].
     conflating: AtomicU8,
@@ -107,7 +107,7 @@ impl State {
 }
 
 impl Core {
-    /// Whether this library looks at each message before it is sent.
+    /// Whether this library checks each message before it is sent.
     fn checks_sent(&self) -> bool {
         #[cfg(feature = "draft")]
         if matches!(self.kind, Kind::Radio | Kind::Dgram) {
@@ -119,7 +119,7 @@ impl Core {
             || self.state.is_mid_message()
     }
 
-    /// Whether this library looks at each message that was received.
+    /// Whether this library checks each message that was received.
     fn checks_received(&self) -> bool {
         self.kind == Kind::XPub || self.conflates()
     }
@@ -137,7 +137,7 @@ impl Core {
     }
 
     fn store_fast_path(&self, order: Ordering) {
-        // A call without flags then needs nothing of this library but libzmq's call.
+        // On the fast path, a call without flags is libzmq's call alone.
         let is_fast = |is_checked: bool, timeout: c_int| {
             !is_checked && timeout < 0 && !self.pollers.are_waiting() && !self.must_watch_signals()
         };
@@ -146,19 +146,19 @@ impl Core {
         self.raw.allow_fast(send, recv, order);
     }
 
-    /// Keeps what an option was set to, if sending and receiving have to know.
+    /// Stores the value of an option that sending and receiving depend on.
     pub(crate) fn remember(&self, option: c_int, value: c_int) {
         match option {
             zmq_sys::ZMQ_RCVTIMEO => self.state.rcvtimeo.store(value, Ordering::Relaxed),
             zmq_sys::ZMQ_SNDTIMEO => self.state.sndtimeo.store(value, Ordering::Relaxed),
-            // Connections that are there stay as they are when the option is switched off again.
+            // Existing connections still conflate after the option is switched off.
             zmq_sys::ZMQ_CONFLATE if value != 0 && !self.conflates() => self.state.set_conflating(Conflating::Yes),
             _ => {}
         }
         self.update_fast_path();
     }
 
-    /// Keeps whether the part just sent was the last of its message.
+    /// Stores whether more parts follow the part just sent.
     #[inline]
     pub(super) fn note_part(&self, more: bool) {
         // The kinds that threads share have no messages of several parts, so no other thread changes an input.

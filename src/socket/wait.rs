@@ -1,7 +1,6 @@
-//! Waiting: what blocking calls do beyond libzmq's own.
+//! Waiting with a time-out, and with signals that end the wait: try without waiting, poll until the deadline, try again.
 //!
-//! libzmq itself waits if the call has no time-out, and no signal must end it or a signal ends libzmq's own wait too. A time-out
-//! and Ctrl-C are handled here: try without waiting, poll until the deadline, try again.
+//! libzmq itself waits if the call has no time-out, and if every signal that must end the call ends libzmq's wait too.
 
 use std::ffi::c_int;
 use std::time::Duration;
@@ -25,7 +24,7 @@ pub(crate) enum Wait {
 }
 
 impl Wait {
-    /// The deadline of the call. `timeout` is the option's value, in which -1 is never.
+    /// The deadline of the call. `timeout` is the option's value; -1 is no deadline.
     pub(super) fn deadline(self, timeout: c_int) -> Deadline {
         match self {
             Wait::ByOption => Deadline::after(u64::try_from(timeout).ok().map(Duration::from_millis)),
@@ -53,18 +52,17 @@ impl Core {
         self.interruptible && self.kind.is_thread_safe()
     }
 
-    /// Whether a call with C's `flags` is made again after `EINTR`. It is not if it can wait and a signal ends waits on this
-    /// socket.
+    /// Whether a call with C's `flags` is made again after `EINTR`: no, if it can wait and signals end waits on this socket.
     pub(super) fn goes_on(&self, flags: c_int) -> bool {
         !self.interruptible || flags & zmq_sys::ZMQ_DONTWAIT != 0
     }
 
-    /// Checks why the call on the fast path that was just made has failed.
+    /// Checks the error of a call on the fast path that has just failed.
     ///
     /// # Errors
     ///
-    /// `EINTR` if a signal has ended it, and ends calls of this socket. After any other failure the slow path makes the call
-    /// again.
+    /// `EINTR` if a signal has ended the call, and signals end waits on this socket. After any other failure the slow path
+    /// makes the call again.
     #[cold]
     pub(super) fn check_fast(&self, failed: FastCalls<'_>) -> Result<(), Errno> {
         if self.interruptible && failed.errno() == Errno::EINTR { Err(Errno::EINTR) } else { Ok(()) }
@@ -93,8 +91,8 @@ impl Core {
             }
             check_interrupt()?;
             if !misreported {
-                // A ROUTER with `ZMQ_ROUTER_MANDATORY` says that it can send as soon as any of its peers has room, an XPUB
-                // with `ZMQ_XPUB_NODROP` always.
+                // A ROUTER with `ZMQ_ROUTER_MANDATORY` reports POLLOUT as soon as any of its peers has room. An XPUB with
+                // `ZMQ_XPUB_NODROP` always reports it.
                 misreported = self.wait_ready(self.poll_item(event.into()), deadline)?;
                 continue;
             }
@@ -116,7 +114,7 @@ impl Core {
         }
     }
 
-    /// Waits until the item is ready, the deadline has passed or a signal ends the wait; says whether the item is ready.
+    /// Waits until the item is ready, the deadline has passed or a signal ends the wait. True if the item is ready.
     fn wait_ready(&self, item: PollItem<'_>, deadline: Deadline) -> Result<bool, Errno> {
         let wake_up = WakeUp::current();
         let timeout = deadline.milliseconds();

@@ -15,9 +15,9 @@ use crate::or_none::OrNone;
 
 /// One call on a socket, which waits for a given time at most: made by [`Socket::now`] and [`Socket::within`].
 ///
-/// Each method does what the method of [`Socket`] with its name does. The time begins when the method is called, after its
+/// Each method does the same as the method of [`Socket`] with its name. The time begins when the method is called, after its
 /// arguments are made. If the time has passed, a receive gives `None` and a send gives its message back ([`TrySend`]):
-/// `EAGAIN` is no error here. `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` do not count.
+/// `EAGAIN` is no error here. `ZMQ_RCVTIMEO` and `ZMQ_SNDTIMEO` have no effect.
 ///
 /// ```
 /// use std::time::Duration;
@@ -106,8 +106,8 @@ impl<T: SocketType> Within<'_, '_, T> {
         }
     }
 
-    /// Receives into a message: see [`Socket::recv`]. False if the time has passed. The old content of the message is gone
-    /// then too.
+    /// Receives into a message: see [`Socket::recv`]. Returns false if the time has passed. The old content of the message is
+    /// gone in either case.
     ///
     /// # Errors
     ///
