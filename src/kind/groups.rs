@@ -126,13 +126,13 @@ groups! {
     HiccupKind: "a `{Self}` socket reports no hiccup: DEALER, CLIENT and PEER do", Dealer Client Peer;
 }
 
-/// The kinds on which libzmq accepts an option, with those on which the option has no effect: kinds built on others.
+/// The kinds on which libzmq accepts an option, including kinds that are built on others, on which it has no effect.
 pub(crate) mod accepted {
     use super::{Kind, Kinds};
 
     /// REP is built on ROUTER.
     pub(crate) const ROUTER: Kinds = Kinds::of(&[Kind::Router, Kind::Rep]);
-    /// REP again, and STREAM, which has the code for ids.
+    /// REP is built on ROUTER, and STREAM has the same code for ids.
     pub(crate) const ROUTING: Kinds = Kinds::of(&[Kind::Router, Kind::Rep, Kind::Stream]);
     pub(crate) const PROBING: Kinds = Kinds::of(&[Kind::Router, Kind::Rep, Kind::Dealer, Kind::Req]);
     pub(crate) const REQ: Kinds = Kinds::of(&[Kind::Req]);

@@ -1,4 +1,4 @@
-//! The socket kinds, and what each of them can do.
+//! The socket kinds, and the traits of their abilities.
 
 pub(crate) mod groups;
 
@@ -16,7 +16,7 @@ mod sealed {
 
 /// A socket kind: one of the types [`Req`], [`Rep`], [`Router`] and so on, or [`Kind`] if it is known at run time only.
 ///
-/// This trait is sealed: libzmq's kinds are all there are.
+/// This trait is sealed: libzmq has no other kinds.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a socket kind",
     label = "a kind is one of `zmq::Req`, `zmq::Rep` and so on, or a `zmq::Kind`"
@@ -211,20 +211,21 @@ macro_rules! kinds {
 kinds! {
     /// One peer, both ways: two threads of a program. A second peer waits until the first one has left; a libzmq without
     /// the patch 0090 ignores it for good. An end that never receives
-    /// [may not see that](crate::surprises#a-pair-that-never-receives-keeps-its-peer-from-coming-back).
+    /// [may keep its peer from coming back](crate::surprises#a-pair-that-never-receives-keeps-its-peer-from-coming-back).
     Pair = ZMQ_PAIR, "ZMQ_PAIR", CanSend CanRecv CanMultipart HasFd;
-    /// Sends each message to every subscriber with a matching prefix; never waits, drops for those that are full.
+    /// Sends each message to every subscriber with a matching prefix. It never waits: it drops messages for subscribers that
+    /// are full.
     ///
     /// More: [the slow joiner](crate::surprises#a-pub-drops-messages-before-the-subscription-arrives), and
     /// [slow subscribers](crate::surprises#a-pub-drops-messages-for-a-subscriber-that-is-slow).
     Pub = ZMQ_PUB, "ZMQ_PUB", CanSend CanMultipart HasFd;
-    /// Receives what it subscribed to. It starts with no subscription, which is nothing.
+    /// Receives the messages that it has subscribed to. A new SUB has no subscription, and receives nothing.
     Sub = ZMQ_SUB, "ZMQ_SUB", CanRecv CanMultipart HasFd;
     /// Sends a request, then receives its reply, in turns.
     Req = ZMQ_REQ, "ZMQ_REQ", CanSend CanRecv CanMultipart HasFd;
-    /// Receives a request, then sends the reply to whoever asked, in turns.
+    /// Receives a request, then sends the reply to the peer that asked, in turns.
     Rep = ZMQ_REP, "ZMQ_REP", CanSend CanRecv CanMultipart HasFd;
-    /// Sends to its peers in turn, receives from all fairly, with no turns to keep.
+    /// Sends to its peers in turn and receives from all fairly. Sends and receives come in any order.
     #[doc(alias = "ZMQ_XREQ")]
     Dealer = ZMQ_DEALER, "ZMQ_DEALER", CanSend CanRecv CanMultipart HasFd;
     /// Puts the sender's routing id before each message it receives, and sends to the peer whose id comes first.
@@ -240,8 +241,8 @@ kinds! {
     ///
     /// More: [the first peer may get all messages](crate::surprises#messages-go-to-the-peers-that-are-connected-at-the-moment).
     Push = ZMQ_PUSH, "ZMQ_PUSH", CanSend CanMultipart HasFd;
-    /// A [`Pub`] that receives the subscriptions of its peers as messages. It keeps those that are not received without a
-    /// bound: a program that never receives them uses a PUB.
+    /// A [`Pub`] that receives the subscriptions of its peers as messages. Subscriptions queue without a bound until they are
+    /// received: use a PUB if the program never receives them.
     XPub = ZMQ_XPUB, "ZMQ_XPUB", CanSend CanRecv CanMultipart HasFd;
     /// A [`Sub`] that subscribes by sending messages: a byte 1 or 0, then the prefix, which has 8192 bytes at most.
     XSub = ZMQ_XSUB, "ZMQ_XSUB", CanSend CanRecv CanMultipart HasFd;
@@ -254,14 +255,14 @@ kinds! {
     /// Numbers its peers, and sends to the one whose number a message has. For any thread. Draft.
     Server = ZMQ_SERVER, "ZMQ_SERVER", CanSend CanRecv CanSendToPeer ThreadSafe;
     #[cfg(feature = "draft")]
-    /// Sends to its servers in turn and receives from all fairly, with no turns to keep. For any thread. Draft.
+    /// Sends to its servers in turn and receives from all fairly. Sends and receives come in any order. For any thread. Draft.
     Client = ZMQ_CLIENT, "ZMQ_CLIENT", CanSend CanRecv ThreadSafe;
     #[cfg(feature = "draft")]
-    /// Sends each message to all who have joined its group; never waits, drops for those that are full. For any thread.
-    /// Draft.
+    /// Sends each message to every DISH that has joined its group. It never waits: it drops messages for peers that are full.
+    /// For any thread. Draft.
     Radio = ZMQ_RADIO, "ZMQ_RADIO", CanSend CanSendToGroup ThreadSafe;
     #[cfg(feature = "draft")]
-    /// Receives the messages of the groups that it has joined, which are none at first. For any thread. Draft.
+    /// Receives the messages of the groups that it has joined. A new DISH has joined none. For any thread. Draft.
     Dish = ZMQ_DISH, "ZMQ_DISH", CanRecv CanJoin ThreadSafe;
     #[cfg(feature = "draft")]
     /// Receives from its peers fairly. For any thread. Draft.
@@ -273,10 +274,12 @@ kinds! {
     /// UDP datagrams: each message is an address and a body of up to 8192 bytes. Draft.
     Dgram = ZMQ_DGRAM, "ZMQ_DGRAM", CanSend CanRecv CanMultipart HasFd HasDatagrams;
     #[cfg(feature = "draft")]
-    /// A [`Server`] among its like: numbers those that connect to it and those that it connects to. For any thread. Draft.
+    /// A [`Server`] whose peers are PEERs too: it numbers those that connect to it and those that it connects to. For any
+    /// thread. Draft.
     Peer = ZMQ_PEER, "ZMQ_PEER", CanSend CanRecv CanSendToPeer CanConnectPeer ThreadSafe;
     #[cfg(feature = "draft")]
-    /// One peer, both ways: a [`Pair`] for any thread, with a second peer as there, also if an end never receives. Draft.
+    /// One peer, both ways: a [`Pair`] for any thread. A second peer waits as there, and an end that never receives may keep
+    /// its peer from coming back. Draft.
     Channel = ZMQ_CHANNEL, "ZMQ_CHANNEL", CanSend CanRecv ThreadSafe;
 }
 
@@ -323,8 +326,8 @@ const _: () = {
 };
 
 impl Kind {
-    /// Whether libzmq locks the sockets of this kind, so that their messages have one part and no descriptor is there to
-    /// wait on.
+    /// Whether libzmq locks the sockets of this kind. Their messages then have one part, and they have no descriptor to wait
+    /// on.
     pub(crate) const fn is_thread_safe(self) -> bool {
         // Every kind from SERVER on is of the draft API.
         self.raw() >= FIRST_DRAFT && self.raw() != DGRAM
@@ -376,7 +379,8 @@ impl Kind {
     }
 }
 
-/// The first number of a draft kind, and the one of those that libzmq does not lock: the header has them for draft builds.
+/// The first number of a draft kind, and the number of the only draft kind that libzmq does not lock. `zmq.h` defines the names
+/// in draft builds only.
 const FIRST_DRAFT: i32 = 12;
 const DGRAM: i32 = 18;
 

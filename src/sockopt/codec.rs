@@ -74,13 +74,13 @@ pub(crate) trait IntCodec {
     fn encode(row: Row, value: Self::Value) -> Result<c_int>;
     fn decode(row: Row, value: c_int) -> Result<Self::Value>;
 
-    /// Converts a parsed value whose type is known at run time. A number is C's.
+    /// Converts a parsed value whose type is known at run time. A number means the same as in C.
     fn from_value(row: Row, value: &OptionValue) -> Result<Self::Value> {
         from_int::<Self>(row, value, "a number")
     }
 }
 
-/// Converts a number of C's.
+/// Converts a number that means the same as in C.
 fn from_int<C: IntCodec + ?Sized>(row: Row, value: &OptionValue, expected: &str) -> Result<C::Value> {
     let number = value.int(row.name, expected)?;
     match c_int::try_from(number) {
@@ -163,7 +163,7 @@ impl IntCodec for Flag {
     }
 }
 
-/// Yes or no, for an option that libzmq cannot switch off again, or not have on beside another.
+/// Yes or no, for an option that must not be switched off again, or that excludes another one.
 pub(crate) struct Latch;
 
 impl Set<bool> for Latch {
@@ -438,7 +438,7 @@ impl<const MAX: usize> Set<Option<&str>> for Text<MAX> {
     }
 }
 
-/// A [`Text`] with a NUL behind it: libzmq reads the value as a C string.
+/// A [`Text`] with a NUL at its end: libzmq reads the value as a C string.
 pub(crate) struct CText<const MAX: usize>;
 
 impl<const MAX: usize> Set<Option<&str>> for CText<MAX> {
@@ -448,7 +448,7 @@ impl<const MAX: usize> Set<Option<&str>> for CText<MAX> {
     }
 }
 
-/// The [`Text`] of `ZMQ_SOCKS_PROXY`, which is refused if this libzmq does not survive every proxy.
+/// The [`Text`] of `ZMQ_SOCKS_PROXY`, which is refused if a proxy can abort this libzmq or overrun its memory.
 pub(crate) struct SocksProxy;
 
 impl Get<Option<String>> for SocksProxy {
@@ -467,7 +467,7 @@ impl Set<Option<&str>> for SocksProxy {
     }
 }
 
-/// A number of the system's, such as a user id, that is added to a filter. `None` clears the filter.
+/// A number that the system gives, such as a user id. It is added to a filter; `None` clears the filter.
 pub(crate) struct Filter;
 
 impl Set<Option<u32>> for Filter {
@@ -524,7 +524,7 @@ impl<K: KeyBytes> Set<K> for Key<K> {
     }
 }
 
-/// An enumeration whose numbers are C's.
+/// An enumeration with the numbers of `zmq.h`.
 macro_rules! enumeration {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $number:ident $c_name:literal),* $(,)? }) => {
         $(#[$meta])*

@@ -18,7 +18,7 @@ pub(crate) type Getter = fn(Row, &Core) -> Result<OptionValue>;
 /// Writes an option.
 pub(crate) type Setter = fn(Row, &Core, &OptionValue) -> Result<()>;
 
-/// How an option is read and written by its row, or why not.
+/// The functions that read and write the option of a row. An error has the reason why there is none.
 #[derive(Clone, Copy)]
 pub(crate) struct Access {
     pub(crate) get: Result<Getter, &'static str>,
@@ -28,7 +28,7 @@ pub(crate) struct Access {
 pub(crate) const NO_GET: Result<Getter, &str> = Err("it cannot be read");
 pub(crate) const NO_SET: Result<Setter, &str> = Err("it cannot be set");
 
-/// The functions have no names to show.
+/// Shows no fields: the functions have no names.
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("..")
@@ -98,7 +98,7 @@ fn text(row: Row, value: &OptionValue) -> Result<Option<&str>> {
         OptionValue::Bytes(bytes) => std::str::from_utf8(bytes).map_err(|_| {
             Errno::EINVAL.with_detail(row.name, format_args!("a value of {} bytes is no text", bytes.len()))
         })?,
-        // The value can be a password of digits.
+        // The error does not show the value, which can be a password of digits.
         _ => return Err(Errno::EINVAL.with_detail(row.name, "the value is no text")),
     };
     Ok((!text.is_empty()).then_some(text))
@@ -168,10 +168,9 @@ keys! { PublicKey: to_string; &PublicKey: to_string; SecretKey: to_z85; &SecretK
 
 /// # Options by name or number
 impl<T: SocketType> Socket<'_, T> {
-    /// Sets an option that the program learns at run time, by its name or number, to a value of any type that fits: see
-    /// [`OptionValue`]. The option's own method says what it does, and this call checks the same. Options that adopt a
-    /// descriptor, or belong to one connection, have their method only. These options are set here only, with their effect at the
-    /// next bind or connect:
+    /// Sets an option by its name or number, to a value of any type that fits: see [`OptionValue`]. The option's own method
+    /// documents its effect, and this call makes the same checks. Options that adopt a descriptor, or belong to one connection,
+    /// have their method only. These options can be set here only, and take effect at the next bind or connect:
     ///
     #[doc = include_str!("by_name.md")]
     #[cfg_attr(feature = "draft", doc = include_str!("by_name_draft.md"))]
@@ -239,7 +238,7 @@ impl<T: SocketType> Socket<'_, T> {
         self.core().set_by_id(option.into(), &value.into())
     }
 
-    /// Reads an option that the program learns at run time, by its name or number.
+    /// Reads an option by its name or number.
     ///
     /// # Errors
     ///

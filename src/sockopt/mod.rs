@@ -92,7 +92,7 @@ impl CType {
     }
 }
 
-/// Old names that `zmq.h` keeps for options, each with the option's name today.
+/// Old names that `zmq.h` keeps for options, each with the option's present name.
 const ALIASES: &[(&str, &str)] = &[
     ("ZMQ_IDENTITY", "ZMQ_ROUTING_ID"),
     ("ZMQ_CONNECT_RID", "ZMQ_CONNECT_ROUTING_ID"),
@@ -221,13 +221,13 @@ fn not_for(name: &'static str, kind: Kind) -> crate::Error {
 /// "C name" = constant: C type by (Codec => Type, Argument), [getter] [setter], kinds (accepted), sample => read;
 /// ```
 ///
-/// - `C type` is a [`CType`]. It does not compile with a codec of another C type, and tests/options_limits.rs tries it.
+/// - `C type` is a [`CType`]. A codec of another C type does not compile. tests/options_limits.rs tries the limits of the type.
 /// - `Codec` converts the value. The getter returns `Type`, by `Codec: Get<Type>`. The setter takes `Argument`, by
 ///   `Codec: Set<Argument>`; without `, Argument` it takes `Type`. Instead of an `Option<V>` it takes an `impl OrNone<V>`. The
-///   setter of a key converts its argument by `TryInto`, and an `impl AsRef<[u8]>` becomes a `&[u8]`, before the setter looks
-///   at the socket: these are calls of the user's code.
-/// - `[]` stands for a getter or setter that the option does not have, and `[by_name]` for one that is no method:
-///   [`crate::Socket::option`] and [`crate::Socket::set_option`] have it. tests/options_by_name.rs tries these.
+///   setter of a key converts its argument by `TryInto`, and an `impl AsRef<[u8]>` becomes a `&[u8]`, before the setter checks
+///   the socket: these conversions run code of the user.
+/// - `[]` stands for a getter or setter that the option does not have, and `[by_name]` for one that has no method of its own:
+///   [`crate::Socket::option`] reads the option, [`crate::Socket::set_option`] sets it. tests/options_by_name.rs tries these.
 /// - `kinds` is the trait that bounds the methods, and the set of the same name. `accepted` is the set of kinds on
 ///   which libzmq accepts the option; without `(accepted)` it is every kind.
 /// - The example and the test pass `sample` to the setter, and expect `read` from the getter; without `=> read` they
@@ -467,10 +467,10 @@ pub(crate) mod testing {
         context.socket(*kind).unwrap()
     }
 
-    /// Whether this libzmq has the option; if it has not, the error must say why.
+    /// Whether this libzmq has the option. If it lacks the option, the error must say why.
     fn is_there(name: &'static str, outcome: &Result<()>) -> bool {
         let Some(why) = (Row { name, number: 0 }).missing() else { return true };
-        let Err(error) = outcome else { panic!("{name} is accepted by a libzmq that has it not") };
+        let Err(error) = outcome else { panic!("this libzmq lacks {name}, and accepts it") };
         assert_eq!(*error, Errno::EINVAL.with_detail(name, why));
         false
     }

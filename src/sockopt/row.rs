@@ -19,7 +19,7 @@ impl Row {
         Errno::EINVAL.with_detail(self.name, format_args!("{value} is not in {range}"))
     }
 
-    /// Why this libzmq does not have the option, if so.
+    /// The reason why this libzmq does not have the option, or `None` if it has the option.
     pub(crate) fn missing(self) -> Option<&'static str> {
         const FAMILIES: [(&str, &std::ffi::CStr, &str); 5] = [
             ("ZMQ_CURVE_", c"curve", "this libzmq was built without curve"),
@@ -68,7 +68,7 @@ impl Row {
         socket.get_wide(self.number).map_err(|errno| self.not_readable(errno))
     }
 
-    /// Reads into `buffer`, and returns how many bytes the value has.
+    /// Reads into `buffer`, and returns the length of the value in bytes.
     pub(crate) fn get(self, socket: &RawSocket, buffer: &mut [u8]) -> Result<usize> {
         socket.get_option(self.number, buffer).map_err(|errno| self.not_readable(errno))
     }

@@ -25,7 +25,8 @@ const INT: OptionInfo = OptionInfo {
     access: by_method(""),
 };
 
-/// Why a row has no value: its method does more than to pass one.
+/// The access of an option that has a method only, because reading or setting it takes more than a value. `why` is the text
+/// of the error.
 const fn by_method(why: &'static str) -> Access {
     Access { get: Err(why), set: Err(why) }
 }
@@ -129,16 +130,16 @@ impl<T: SocketType> Socket<'_, T> {
     /// when it was readable, and after *every* send, receive and change of subscriptions; otherwise a wake-up is lost:
     /// see [surprises](crate::surprises#the-descriptor-of-a-socket-is-not-readable-while-messages-are-there).
     /// If several tasks wait for one socket, a call of one of them can take the wake-up of another: after each call, wake the
-    /// tasks that wait for what [`Socket::events`] returns, as [the recipe for Tokio](crate::cookbook#a-socket-in-tokio)
+    /// tasks that wait for the events of [`Socket::events`], as [the recipe for Tokio](crate::cookbook#a-socket-in-tokio)
     /// does.
     ///
     /// The descriptor is for waiting only. If the system has epoll, it is an epoll descriptor that watches libzmq's
     /// own. Otherwise it is libzmq's own: never read from it or write to it, because a byte written to it aborts the
     /// process.
     ///
-    /// Linux bounds what all epoll descriptors of a user watch by `fs.epoll.max_user_watches`. This one watches one
-    /// descriptor, and libzmq watches each listener and each connection. At the limit this call fails with `ENOSPC`, and
-    /// libzmq aborts the process when it makes a connection.
+    /// On Linux, `fs.epoll.max_user_watches` bounds the number of descriptors that all epoll descriptors of a user watch. This
+    /// one watches one descriptor, and libzmq watches each listener and each connection. At the limit this call fails with
+    /// `ENOSPC`, and libzmq aborts the process when it makes a connection.
     ///
     /// # Errors
     ///
@@ -245,7 +246,7 @@ mod draft {
 
     type Priority = Number<0, MAX>;
 
-    /// Sets a property from a text as C has it: name and value with a colon between them.
+    /// Sets a property from a text in C's format: name, colon, value.
     fn set_metadata_dynamic(row: Row, core: &Core, value: &OptionValue) -> Result<()> {
         let OptionValue::Text(text) = value else { return Err(value.mismatch(row.name, "a text")) };
         match text.split_once(':') {
@@ -272,7 +273,7 @@ mod draft {
         }
 
         fn set_priority(&self, priority: u32) -> Result<()> {
-            // libzmq sets it on Linux only.
+            // libzmq sets the priority on Linux only.
             #[cfg(any(target_os = "linux", target_os = "android"))]
             check_priority(priority)?;
             Priority::set(PRIORITY, self, priority)

@@ -45,7 +45,7 @@ options! {
     "ZMQ_SUBSCRIBE" = ZMQ_SUBSCRIBE: Bytes(LONGEST_PREFIX) by (Bytes<0, LONGEST_PREFIX> => impl AsRef<[u8]>),
         [] [subscribe], SubscribingKind (accepted::SUBSCRIBING), b"A";
 
-    /// Takes one subscription to these bytes back; one that does not exist is no error. Takes effect at once.
+    /// Ends one subscription to these bytes. A subscription that does not exist is no error. Takes effect at once.
     "ZMQ_UNSUBSCRIBE" = ZMQ_UNSUBSCRIBE: Bytes(LONGEST_PREFIX) by (Bytes<0, LONGEST_PREFIX> => impl AsRef<[u8]>),
         [] [unsubscribe], SubscribingKind (accepted::SUBSCRIBING), b"A";
 
@@ -68,18 +68,18 @@ options! {
     "ZMQ_RCVBUF" = ZMQ_RCVBUF: Int by (OrDefault<Number<0, MAX>> => Option<u32>), [rcvbuf] [set_rcvbuf], SocketType,
         65536 => Some(65536);
 
-    /// Whether more parts of the message follow the part received last. [`crate::Message::more`] tells the same of the
+    /// Whether more parts of the message follow the part received last. [`crate::Message::more`] returns the same for the
     /// message itself.
     "ZMQ_RCVMORE" = ZMQ_RCVMORE: Int by (Flag => bool), [rcvmore] [], SocketType, false;
 
     /// How long unsent messages are kept when the socket closes or disconnects, and so how long the end of its context
     /// may have to wait for them: in milliseconds, `None` is for ever. The default is zero for SUB and XSUB and if the
     /// context is not [`crate::Context::blocky`], for ever otherwise. Takes effect at once, until the shutdown of the
-    /// context. Messages to an `inproc://` name that is not bound are kept as long, and no longer than the context is
-    /// used. A libzmq without the patches for safety keeps these without end. See
+    /// context. Messages to an `inproc://` name that is not bound are kept for the same time, and not longer than the
+    /// context is used. A libzmq without the patches for safety keeps these without end. See
     /// [surprises](crate::surprises#the-end-of-a-context-waits-without-end-for-unsent-messages).
     ///
-    /// A message counts as sent once the system has it. Over `tcp://` and `ws://` the system drops what it has not
+    /// A message counts as sent once the system has it. Over `tcp://` and `ws://` the system drops data that it has not
     /// transmitted if the peer sends something after the close, such as a heartbeat: a slow peer with
     /// [`crate::Socket::set_heartbeat_ivl`] can lose the last messages. A socket that awaits the peer's answer before it
     /// closes loses none.
@@ -115,8 +115,8 @@ options! {
     /// limit. 1000 unless set. Takes effect at once; with a libzmq without the patches for safety it must be set before
     /// the socket binds or connects. Over inproc the marks of both ends add up, to no limit if either has none.
     ///
-    /// The mark counts for each connection, and what a connection has brought stays until it is received, also after the
-    /// connection is lost: peers that come back again and again to a socket that is not read fill the memory.
+    /// The mark counts for each connection. Messages stay queued until they are received, also after their connection is
+    /// lost: peers that come back again and again to a socket that is not read fill the memory.
     "ZMQ_RCVHWM" = ZMQ_RCVHWM: Int by (Number<0, LARGEST_MARK> => u32), [rcvhwm] [set_rcvhwm], SocketType, 7;
 
     /// How many routers a multicast packet may pass: 1 unless set, at least 1. Takes effect at the next bind or
@@ -168,7 +168,7 @@ options! {
 
     /// Whether messages queue only for peers whose connection is complete: no unless set. Takes effect at the next bind
     /// or connect. If it is on, messages that are queued for a peer are lost when its connection breaks. Each
-    /// connection that is made again has a queue of its own for what it brings: see [`crate::Socket::set_rcvhwm`]. No
+    /// connection that is made again has its own queue of received messages: see [`crate::Socket::set_rcvhwm`]. No
     /// effect over inproc. See
     /// [surprises](crate::surprises#a-connect-succeeds-without-a-peer-and-messages-queue-for-it).
     #[doc(alias = "ZMQ_DELAY_ATTACH_ON_CONNECT")]
@@ -180,8 +180,8 @@ options! {
     "ZMQ_XPUB_VERBOSE" = ZMQ_XPUB_VERBOSE: Int by (Flag => bool), [] [set_xpub_verbose],
         XPubKind (accepted::XPUB), true;
 
-    /// Whether a ROUTER talks raw TCP: no unless set. Takes effect at the next bind or connect. It cannot be taken
-    /// back, nor combined with [`crate::Socket::set_probe_router`]: libzmq would abort the process when it sends an
+    /// Whether a ROUTER talks raw TCP: no unless set. Takes effect at the next bind or connect. It cannot be switched
+    /// off again, nor combined with [`crate::Socket::set_probe_router`]: libzmq would abort the process when it sends an
     /// empty message to a raw peer. [`crate::Stream`] replaces it.
     "ZMQ_ROUTER_RAW" = ZMQ_ROUTER_RAW: Int by (Latch => bool), [] [set_router_raw], RouterKind (accepted::ROUTER), true;
 
@@ -192,27 +192,28 @@ options! {
     /// The security mechanism, which the security options set so far determine: NULL unless one is set.
     "ZMQ_MECHANISM" = ZMQ_MECHANISM: Int by (Mechanism => Mechanism), [mechanism] [], SocketType, Mechanism::Null;
 
-    /// Whether the socket is the server of PLAIN security: no unless set. No takes PLAIN back. Takes effect at the next
-    /// bind or connect. Without a ZAP handler a PLAIN server refuses every client.
+    /// Whether the socket is the server of PLAIN security: no unless set. Setting it to no makes NULL the mechanism.
+    /// Takes effect at the next bind or connect. Without a ZAP handler a PLAIN server refuses every client.
     "ZMQ_PLAIN_SERVER" = ZMQ_PLAIN_SERVER: Int by (Flag => bool), [plain_server] [set_plain_server], SocketType, true;
 
-    /// The user name of a PLAIN client: 1 to 255 bytes; `None`, the default, takes PLAIN back. Makes the socket a PLAIN
-    /// client. Takes effect at the next bind or connect.
+    /// The user name of a PLAIN client: 1 to 255 bytes, `None` is the default. Makes the socket a PLAIN client; `None`
+    /// makes NULL the mechanism. Takes effect at the next bind or connect.
     "ZMQ_PLAIN_USERNAME" = ZMQ_PLAIN_USERNAME: Text(255) by (Text<255> => Option<String>, Option<&str>),
         [plain_username] [set_plain_username], SocketType, "alice" => Some("alice".to_owned());
 
-    /// The password of a PLAIN client: 1 to 255 bytes; `None`, the default, takes PLAIN back. Makes the socket a PLAIN
-    /// client. Takes effect at the next bind or connect.
+    /// The password of a PLAIN client: 1 to 255 bytes, `None` is the default. Makes the socket a PLAIN client; `None`
+    /// makes NULL the mechanism. Takes effect at the next bind or connect.
     "ZMQ_PLAIN_PASSWORD" = ZMQ_PLAIN_PASSWORD: Text(255) by (Text<255> => Option<SecretText>, Option<&str>),
         [plain_password] [set_plain_password], SocketType, "secret" => Some("secret".into());
 
-    /// Whether the socket is the server of CURVE security: no unless set. No takes CURVE back. Takes effect at the next
-    /// bind or connect, which is `EINVAL` without the secret key. Without a ZAP handler a CURVE server lets every client
-    /// in: see [surprises](crate::surprises#curve-without-a-zap-handler-lets-every-client-in).
+    /// Whether the socket is the server of CURVE security: no unless set. Setting it to no makes NULL the mechanism.
+    /// Takes effect at the next bind or connect, which fails with `EINVAL` without the secret key. Without a ZAP handler
+    /// a CURVE server lets every client in: see
+    /// [surprises](crate::surprises#curve-without-a-zap-handler-lets-every-client-in).
     "ZMQ_CURVE_SERVER" = ZMQ_CURVE_SERVER: Int by (Flag => bool), [curve_server] [set_curve_server], SocketType, true;
 
     /// The socket's own public key, which a CURVE client needs: zeros unless set. Makes CURVE the mechanism. Takes
-    /// effect at the next bind or connect, which is `EINVAL` if a client has not set all three keys.
+    /// effect at the next bind or connect, which fails with `EINVAL` if a client has not set all three keys.
     /// [`crate::security::Security::curve_client`] sets them all.
     "ZMQ_CURVE_PUBLICKEY" = ZMQ_CURVE_PUBLICKEY: Key by
         (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Into<Error>>),
@@ -220,15 +221,15 @@ options! {
         PublicKey::from_bytes([7; 32]);
 
     /// The socket's own secret key, which CURVE clients and servers need: zeros unless set. Makes CURVE the mechanism.
-    /// Takes effect at the next bind or connect, which is `EINVAL` if a client has not set all three keys.
+    /// Takes effect at the next bind or connect, which fails with `EINVAL` if a client has not set all three keys.
     "ZMQ_CURVE_SECRETKEY" = ZMQ_CURVE_SECRETKEY: Key by
         (Key<SecretKey> => SecretKey, impl TryInto<SecretKey, Error: Into<Error>>),
         [curve_secretkey] [set_curve_secretkey], SocketType,
         SecretKey::from([7; 32]);
 
     /// The public key of the server, which a CURVE client needs: zeros unless set. Makes the socket a CURVE client.
-    /// Takes effect at the next bind or connect, which is `EINVAL` if the client has not set all three keys. A wrong key
-    /// looks like a peer that left: [`crate::monitor::Event::HandshakeFailedNoDetail`].
+    /// Takes effect at the next bind or connect, which fails with `EINVAL` if the client has not set all three keys. A
+    /// wrong key is reported as a peer that left: [`crate::monitor::Event::HandshakeFailedNoDetail`].
     "ZMQ_CURVE_SERVERKEY" = ZMQ_CURVE_SERVERKEY: Key by
         (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Into<Error>>),
         [curve_serverkey] [set_curve_serverkey], SocketType,
@@ -253,19 +254,19 @@ options! {
     "ZMQ_REQ_RELAXED" = ZMQ_REQ_RELAXED: Int by (Flag => bool), [] [set_req_relaxed], ReqKind (accepted::REQ), true;
 
     /// Whether only the newest message of each peer is kept: no unless set. Takes effect at the next bind or connect.
-    /// Messages of several parts are refused, and no mark counts: see
+    /// Messages of several parts are refused, and high-water marks have no effect: see
     /// [surprises](crate::surprises#zmq_conflate-keeps-one-part-and-no-mark-counts). A SUB with it keeps changes of its
-    /// subscriptions that no publisher has taken, without a bound.
+    /// subscriptions without a bound until a publisher takes them.
     "ZMQ_CONFLATE" = ZMQ_CONFLATE: Int by (Flag => bool), [conflate] [set_conflate], ConflatingKind, true;
 
-    /// The domain that the ZAP handler is told: 1 to 255 bytes, `None` is the default. It turns ZAP on for NULL
+    /// The domain in the requests to the ZAP handler: 1 to 255 bytes, `None` is the default. It turns ZAP on for NULL
     /// security too. Takes effect at the next bind or connect. It cannot be made empty again.
     "ZMQ_ZAP_DOMAIN" = ZMQ_ZAP_DOMAIN: Text(255) by (Text<255> => Option<String>, &str), [zap_domain] [set_zap_domain],
         SocketType, "global" => Some("global".to_owned());
 
-    /// Whether a new peer gets a routing id that another peer has, and the old peer is disconnected: no unless set,
-    /// which ignores the new peer. The ROUTER receives what the old connection has brought before what the new one
-    /// brings, for up to 100 old connections at a time; a libzmq without the patch 1044 loses it. Takes effect at once.
+    /// Whether a new peer takes over the routing id of another peer, which is disconnected: no unless set, and the new
+    /// peer is ignored. The ROUTER receives the messages of the old connection before those of the new one, for up to 100
+    /// old connections at a time; a libzmq without the patch 1044 loses them. Takes effect at once.
     "ZMQ_ROUTER_HANDOVER" = ZMQ_ROUTER_HANDOVER: Int by (Flag => bool), [] [set_router_handover],
         RouterKind (accepted::ROUTER), true;
 
@@ -310,9 +311,9 @@ options! {
     "ZMQ_XPUB_NODROP" = ZMQ_XPUB_NODROP: Int by (Flag => bool), [] [set_xpub_nodrop],
         PublishingKind (accepted::NODROP), true;
 
-    /// Whether the program decides on subscriptions: no unless set. After receiving a subscription,
-    /// [`crate::Socket::subscribe`] and [`crate::Socket::unsubscribe`] answer it. Takes effect at once. It cannot be
-    /// taken back: libzmq would forget which of the peers that it remembers have left.
+    /// Whether the program decides on subscriptions: no unless set. [`crate::Socket::subscribe`] and
+    /// [`crate::Socket::unsubscribe`] answer the subscription that was received last. Takes effect at once. It cannot be
+    /// switched off again: libzmq would keep pointers to peers that have left.
     "ZMQ_XPUB_MANUAL" = ZMQ_XPUB_MANUAL: Int by (Latch => bool), [] [set_xpub_manual], XPubKind (accepted::XPUB), true;
 
     /// The message that each new subscriber receives first, if it subscribed to the message's beginning; empty, the
@@ -325,8 +326,8 @@ options! {
     "ZMQ_STREAM_NOTIFY" = ZMQ_STREAM_NOTIFY: Int by (Flag => bool), [] [set_stream_notify],
         StreamKind (accepted::STREAM), false;
 
-    /// Whether subscriptions say what is *not* wanted: no unless set. Publisher and subscriber must set the same. Takes
-    /// effect at once.
+    /// Whether subscriptions name the messages that are *not* wanted: no unless set. Publisher and subscriber must set the
+    /// same. Takes effect at once.
     "ZMQ_INVERT_MATCHING" = ZMQ_INVERT_MATCHING: Int by (Flag => bool), [invert_matching] [set_invert_matching],
         MatchingKind, true;
 
@@ -343,9 +344,9 @@ options! {
         SocketType, Duration::from_millis(1500);
 
     /// How long to wait for any traffic after a ping before the connection is dropped, in milliseconds; `None`, the
-    /// default, is as long as [`crate::Socket::heartbeat_ivl`], and cannot be set again. A socket that has reached its
-    /// receive mark reads no traffic, so it drops its connection after this time, with the messages in transit. Takes effect
-    /// at the next bind or connect.
+    /// default, stands for [`crate::Socket::heartbeat_ivl`], and cannot be set. A socket that has reached its receive mark
+    /// reads no traffic, so it drops its connection after this time, with the messages in transit. Takes effect at the next
+    /// bind or connect.
     "ZMQ_HEARTBEAT_TIMEOUT" = ZMQ_HEARTBEAT_TIMEOUT: Int by (OrDefault<Milliseconds> => Option<Duration>),
         [heartbeat_timeout] [set_heartbeat_timeout], SocketType,
         Duration::from_millis(750) => Some(Duration::from_millis(750));

@@ -39,7 +39,7 @@ options! {
         RouterKind (accepted::ROUTER), RouterNotify::CONNECT | RouterNotify::DISCONNECT;
 
     /// Whether `ZMQ_XPUB_MANUAL` is on and the next message after a subscription goes to that subscriber alone: no
-    /// unless set. Takes effect at once. It cannot be taken back. Draft.
+    /// unless set. Takes effect at once. It cannot be switched off again. Draft.
     "ZMQ_XPUB_MANUAL_LAST_VALUE" = ZMQ_XPUB_MANUAL_LAST_VALUE: Int by (Latch => bool), [] [set_xpub_manual_last_value],
         XPubKind (accepted::XPUB), true;
 
@@ -87,7 +87,7 @@ options! {
     "ZMQ_RECONNECT_STOP" = ZMQ_RECONNECT_STOP: Int by (ReconnectStop => ReconnectStop),
         [reconnect_stop] [set_reconnect_stop], SocketType, ReconnectStop::CONN_REFUSED;
 
-    /// The message that every new peer is sent first; empty, the default, is none. Takes effect at the next bind or
+    /// The message that every new peer receives first; empty, the default, is none. Takes effect at the next bind or
     /// connect. It is refused with a libzmq without the patches for safety, which writes out of bounds. Draft.
     "ZMQ_HELLO_MSG" = ZMQ_HELLO_MSG: Bytes(usize::MAX) by (AnyBytes => impl AsRef<[u8]>), [] [set_hello_msg],
         GreetingKind, b"hello";
@@ -98,7 +98,7 @@ options! {
         [] [set_disconnect_msg], DisconnectKind, b"gone";
 
     /// How long the kernel polls the network card for this socket, in microseconds, up to 2,147,483,647; `None`, the
-    /// default, and zero are not at all. It cannot be read. Takes effect at the next bind or connect. Draft.
+    /// default, and zero switch it off. It cannot be read. Takes effect at the next bind or connect. Draft.
     "ZMQ_BUSY_POLL" = ZMQ_BUSY_POLL: Int by (OrOff<Time<1, MAX>> => Option<Duration>), [] [set_busy_poll], SocketType,
         Duration::from_micros(50);
 
@@ -109,8 +109,8 @@ options! {
 
     /// Whether an XSUB forwards every end of a subscription: no unless set. Takes effect at once. Draft.
     ///
-    /// The publisher stops sending a topic to this socket at the first end, also if other subscribers behind it still have
-    /// the topic.
+    /// The publisher stops sending a topic to this socket at the first end, even if other subscribers behind this socket
+    /// still have the topic.
     "ZMQ_XSUB_VERBOSE_UNSUBSCRIBE" = ZMQ_XSUB_VERBOSE_UNSUBSCRIBE: Int by (Flag => bool),
         [] [set_xsub_verbose_unsubscribe], XSubKind (accepted::XSUB), true;
 

@@ -10,7 +10,7 @@ use crate::security::secret::SecretText;
 ///
 /// [`crate::Socket::set_option`] and [`crate::Context::set_option`] take it. They convert it to the type of the option:
 ///
-/// | type | what is accepted |
+/// | type | accepted values |
 /// | --- | --- |
 /// | yes or no | `Bool`, the numbers 0 and 1, the texts `yes`, `on`, `true`, `no`, `off` and `false` |
 /// | number | `Int`, a text of digits |
@@ -97,7 +97,7 @@ impl OptionValue {
         }
     }
 
-    /// The error of a parsed value that has another type than its option, which is no secret.
+    /// The error of a parsed value of a wrong type. It shows the value, so the option must not be a secret.
     pub(crate) fn mismatch(&self, option: &'static str, expected: &str) -> Error {
         let refused =
             |value: &dyn fmt::Display| Errno::EINVAL.with_detail(option, format_args!("{value} is not {expected}"));
@@ -163,7 +163,7 @@ impl<T: Into<OptionValue>> From<Option<T>> for OptionValue {
     }
 }
 
-/// Which option: by its name, or by the number that `zmq.h` has for it.
+/// The name of an option, or the number that `zmq.h` has for it.
 ///
 /// The name is that in C. `ZMQ_` before it may be missing, and case does not matter: `ZMQ_RCVHWM` and `rcvhwm` are the same.
 ///
@@ -192,7 +192,7 @@ impl OptionId<'_> {
         }
     }
 
-    /// The error of an option that does not exist: of a `call`, on a `thing`.
+    /// The error of `call` for an option that a `thing` does not have.
     pub(crate) fn unknown(self, call: &'static str, thing: &str) -> Error {
         let refused =
             |id: &dyn fmt::Display| Errno::EINVAL.with_detail(call, format_args!("{id} is no option of a {thing}"));
