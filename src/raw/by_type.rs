@@ -12,7 +12,7 @@ pub(crate) enum ByType<'a> {
     Other,
 }
 
-/// Tells which of these `value` is. The answer depends on the type alone, so the compiler works it out.
+/// Tells which of these `value` is. The answer depends on the type alone, so the compiler evaluates it.
 #[inline(always)]
 pub(crate) fn by_type<M>(value: &mut M) -> ByType<'_> {
     let id = type_id::<M>();

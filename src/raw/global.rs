@@ -51,7 +51,7 @@ pub(crate) fn curve_keypair(public: &mut KeyText, secret: &mut KeyText) -> Resul
 
 /// # Errors
 ///
-/// `EINVAL` if `secret` has not 40 characters, and those of the call.
+/// `EINVAL` if `secret` does not have 40 characters, and those of the call.
 pub(crate) fn curve_public(secret: &CStr, public: &mut KeyText) -> Result<(), Errno> {
     if secret.count_bytes() != 40 {
         return Err(Errno::EINVAL);

@@ -23,11 +23,11 @@ const NO_STATE: u32 = u32::MAX;
 
 /// A socket handle with one owner: open, or null once closed or given up (libzmq answers ENOTSOCK to null).
 ///
-/// In a process that inherited it through `fork` libzmq gets to see null too, and nothing closes it: there its calls
-/// could wait for ever, pretend to send, or bring the parent down.
+/// In a process that inherited the handle through `fork`, libzmq gets null too, and nothing closes the handle. A call there
+/// could wait for ever, pretend to send, or abort the parent.
 ///
-/// It is `Send` and not `Sync`: libzmq's ordinary sockets take one thread at a time and a full memory barrier on every
-/// hand-over, which is what moving a value between threads in safe Rust gives.
+/// It is `Send` and not `Sync`. An ordinary socket of libzmq takes one thread at a time, and needs a full memory barrier when
+/// another thread gets it. Moving a value between threads in safe Rust is such a barrier.
 #[derive(Debug)]
 pub(crate) struct RawSocket {
     pointer: *mut c_void,
@@ -173,8 +173,8 @@ impl RawSocket {
         unsafe { zmq_sys::zmq_close(pointer) };
     }
 
-    /// Keeps out the other threads that bind, connect or monitor the socket, or set an option with this library's copy of
-    /// it. Sends and receives do not take the lock.
+    /// Locks the socket for an operation that needs several libzmq calls: bind, connect, monitor, or set an option of which
+    /// this library has a copy. Sends and receives do not take the lock.
     pub(crate) fn op_lock(&self) -> OpLock<'_> {
         OpLock { socket: self, monitor: lock(&self.monitor) }
     }
@@ -190,7 +190,7 @@ impl RawSocket {
         !self.process.is_current()
     }
 
-    /// The handle, inherited or not, for `zmq_poll`, which asks the socket by functions that take its lock.
+    /// The handle, inherited or not, for `zmq_poll`, which queries the socket by functions that take its lock.
     pub(crate) fn address(&self) -> *mut c_void {
         self.pointer
     }
@@ -206,7 +206,7 @@ impl RawSocket {
         Call { function: function.0, handle: self.as_raw() }
     }
 
-    /// Says whether sends and receives may take the fast path.
+    /// Sets whether sends and receives may take the fast path.
     pub(crate) fn allow_fast(&self, send: bool, recv: bool, order: Ordering) {
         let key = |allowed| if allowed { self.process.fast_path_key() } else { NO_STATE };
         self.fast_send_key.store(key(send), order);
@@ -250,7 +250,7 @@ impl FastCalls<'_> {
 /// The monitor that a socket has, if it has one.
 pub(super) type MonitorSlot = Option<Arc<MonitorHandle>>;
 
-/// Keeps out the other threads that bind, connect or monitor the socket, or set an option with this library's copy of it.
+/// The lock of [`RawSocket::op_lock`]. It is also the lock of the monitor.
 pub(crate) struct OpLock<'a> {
     pub(super) socket: &'a RawSocket,
     monitor: MutexGuard<'a, MonitorSlot>,

@@ -7,7 +7,7 @@ use std::io;
 ///
 /// # Errors
 ///
-/// `ENODEV` or `ENXIO` if no interface has the name or number; `EMFILE` or `ENFILE` without a descriptor to ask with.
+/// `ENODEV` or `ENXIO` if no interface has the name or number; `EMFILE` or `ENFILE` if no descriptor is left for the query.
 pub(crate) fn interface_number(scope: &str) -> io::Result<u32> {
     let missing = || io::Error::from_raw_os_error(libc::ENODEV);
     if let Ok(number) = scope.parse::<c_uint>() {

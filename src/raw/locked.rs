@@ -11,7 +11,7 @@ use crate::error::Errno;
 use crate::process::Process;
 use crate::socket::MaybeOwned;
 
-/// libzmq's own poller with the sockets that are in it, each under the number of its place in ours.
+/// libzmq's poller and the sockets in it, each under the number of its place in the `Poller`.
 ///
 /// The handle is valid, or null until a socket is added. Every socket that is registered with it is in `sockets`,
 /// borrowed or owned, and therefore open.

@@ -51,14 +51,14 @@ mod shared {
         pub(super) notes: Notes,
     }
 
-    /// Facts about a message that this library knows and libzmq does not tell. A message loses its notes if libzmq receives into
-    /// it, or if C code may change it.
+    /// Facts about a message that libzmq does not report. A message loses its notes if libzmq receives into it, or if C code
+    /// may change it.
     #[derive(Clone, Copy)]
     pub(super) struct Notes(u8);
 
     impl Notes {
         pub(super) const NONE: Notes = Notes(0);
-        /// The content is of this message alone, unless `ZMQ_SHARED` says otherwise.
+        /// The content belongs to this message alone, unless `ZMQ_SHARED` is set.
         pub(super) const OWN: Notes = Notes(1);
         /// More parts follow the message that this one is a copy of.
         pub(super) const MORE: Notes = Notes(2);
@@ -76,8 +76,8 @@ mod shared {
         }
     }
 
-    // SAFETY: `data`, `size` and `notes` read what only an exclusive reference changes. Copying a message changes its flags
-    // without an atomic step: a thread that copies it, or reads those flags, gets at them through `lock`, one thread at a time.
+    // SAFETY: `data`, `size` and `notes` read fields that only an exclusive reference changes. Copying a message changes its
+    // flags without an atomic step: a thread that copies it, or reads those flags, needs the lock.
     unsafe impl Sync for Msg {}
 
     impl Msg {
@@ -87,7 +87,7 @@ mod shared {
             Msg { msg: UnsafeCell::new(zmq_msg_t::uninit()), busy: AtomicBool::new(false), notes }
         }
 
-        /// As `uninit`, where the message is to stay: a value would be moved there.
+        /// As `uninit`, in the place where the message must stay: a returned value would be moved there.
         #[inline(always)]
         pub(super) fn uninit_in(place: &mut MaybeUninit<RawMessage>, notes: Notes) -> &mut RawMessage {
             let message = place.as_mut_ptr();
@@ -108,7 +108,7 @@ mod shared {
             self.msg.get_mut()
         }
 
-        /// The first byte of the content, whatever it is if there is no content.
+        /// The address of the content, and any address if the content is empty.
         #[inline]
         pub(super) fn data(&self) -> *const u8 {
             // SAFETY: the message is initialised (invariant of RawMessage); the call only reads it.
@@ -149,9 +149,9 @@ mod shared {
 /// An empty message that has no notes, to receive into.
 pub(crate) struct Fresh<'a>(pub(super) &'a mut RawMessage);
 
-// The constructors fill the message that they return, without a function between: C has its address from then on, so moving
-// the 64 bytes would be a real copy, which costs some per cent of a send. A message that is not initialised yet is in a
-// `ManuallyDrop` or a place, so that it is not closed.
+// The constructors fill the message that they return, and call no function that returns one. C has got the address of the
+// message, so moving the 64 bytes would be a real copy, which costs some per cent of a send. A message that is not initialised
+// yet is in a `ManuallyDrop` or a place, so that it is not closed.
 impl RawMessage {
     /// An empty message.
     #[inline(always)]
@@ -213,7 +213,7 @@ impl RawMessage {
     #[inline]
     pub(crate) fn from_vec(content: Vec<u8>) -> RawMessage {
         let mut content = ManuallyDrop::new(content);
-        // The capacity travels as the hint, so that no further allocation is needed to free the memory.
+        // The hint is the capacity, so that no further allocation is needed to free the memory.
         let capacity = ptr::without_provenance_mut(content.capacity());
         // SAFETY: the memory stays until free_vec, which gets the same pointer and capacity. The message alone has it, so
         // libzmq may write to it, and the notes are right. Vec<u8> is Send.
@@ -232,7 +232,7 @@ impl RawMessage {
             .keep_unwritten()
     }
 
-    /// A message that keeps `owner` alive and points to what it dereferences to.
+    /// A message that keeps `owner` alive and points to its bytes.
     pub(crate) fn from_owner<T: Owner>(owner: Box<T>) -> RawMessage {
         let owner = Box::into_raw(owner);
         // SAFETY: the pointer comes from a live Box, and nothing else has it: as_ref alone touches the owner until free_owner.
@@ -260,7 +260,7 @@ impl RawMessage {
     /// calls `keep_unwritten`. The caller must do so if the bytes are shared or read-only.
     #[inline(always)]
     unsafe fn from_parts(data: *const u8, len: usize, free: zmq_sys::zmq_free_fn, hint: *mut c_void) -> RawMessage {
-        // SAFETY: the caller's promise. Without notes nothing is said of the content.
+        // SAFETY: the caller's promise. Without notes, nothing is assumed about the content.
         unsafe { RawMessage::from_parts_with(Notes::NONE, data, len, free, hint) }
     }
 
@@ -297,7 +297,7 @@ impl RawMessage {
         self.as_mut_ptr()
     }
 
-    /// Forgets what is known of the content, which is about to change.
+    /// Forgets the notes on the content, which is about to change.
     #[inline(always)]
     pub(super) fn forget_notes(&mut self) {
         self.0.notes = Notes::NONE;
@@ -369,8 +369,8 @@ impl RawMessage {
         self.get(zmq_sys::ZMQ_MORE) == 1
     }
 
-    /// Forgets that more parts followed the message that this one is a copy of: a send has failed, and has changed the same
-    /// in libzmq's flags.
+    /// Forgets that more parts followed the message that this one is a copy of. A send has failed, and has cleared the MORE
+    /// flag of libzmq's message.
     pub(crate) fn forget_followed(&mut self) {
         self.0.notes.remove(Notes::MORE);
     }
@@ -410,12 +410,12 @@ impl RawMessage {
         copy
     }
 
-    /// Corrects the reference count of a message that an XPUB received: libzmq makes it with the flags of the message that
-    /// came in, of which one says that the content is shared, and counts no reference. The next copy would be freed while
-    /// it is in use.
+    /// Corrects the reference count of a message that an XPUB received. libzmq makes the message with the flags of the
+    /// incoming one, including the flag that the content is shared, and counts no reference. The content of the next copy
+    /// would be freed while it is in use.
     pub(crate) fn fix_refcount(&mut self) {
         if self.get(zmq_sys::ZMQ_SHARED) == 1 {
-            // Counts one reference, which from now on is this message's own.
+            // Counts one reference, which is this message's own from now on.
             mem::forget(self.copy());
         }
     }
@@ -513,7 +513,7 @@ impl Drop for RawMessage {
     }
 }
 
-/// Ends the program for lack of memory, as Rust's own allocations do, and all of libzmq's except a message's.
+/// Ends the program for lack of memory, as Rust's allocations do, and all allocations of libzmq except those of messages.
 #[cold]
 fn no_memory() -> ! {
     handle_alloc_error(Layout::new::<RawMessage>())

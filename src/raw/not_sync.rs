@@ -22,7 +22,7 @@ impl<T: SocketType> NotSync<Core, T> {
     /// # Errors
     ///
     /// The core comes back with `EINVAL` if `T` does not stand for its kind, or if libzmq locks the sockets of that kind and
-    /// not this one, and with the errors of asking for that.
+    /// not this one; and with the error of reading `ZMQ_THREAD_SAFE`.
     #[allow(clippy::result_large_err, reason = "it is the core itself that comes back")]
     pub(crate) fn new(core: Core) -> Result<Self, (Core, Errno)> {
         let must_lock = core.kind().is_thread_safe();

@@ -12,24 +12,24 @@ pub(super) fn last_errno() -> Errno {
     Errno::from_raw(unsafe { zmq_sys::zmq_errno() })
 }
 
-/// Reads the return code of a function that answers -1 on failure.
+/// Reads the return code of a function that returns -1 on failure.
 #[inline]
 pub(super) fn check(rc: c_int) -> Result<c_int, Errno> {
     if rc == -1 { Err(last_errno()) } else { Ok(rc) }
 }
 
-/// Reads the answer of a function that gives a number of bytes or of things, and -1 on failure.
+/// Reads the return code of a function that returns a number of bytes or items, and -1 on failure.
 #[inline]
 pub(super) fn len(rc: c_int) -> Result<usize, Errno> {
     check(rc).map(|len| len as usize)
 }
 
-/// Reads the answer of a function that gives null on failure.
+/// Reads the pointer of a function that returns null on failure.
 pub(super) fn non_null<T>(pointer: *mut T) -> Result<NonNull<T>, Errno> {
     NonNull::new(pointer).ok_or_else(last_errno)
 }
 
-/// Reads the answer of a function that gives a routing id, and 0 on failure.
+/// Reads the number of a function that returns a routing id, and 0 on failure.
 #[cfg(feature = "draft")]
 pub(super) fn id(id: u32) -> Result<u32, Errno> {
     if id == 0 { Err(last_errno()) } else { Ok(id) }

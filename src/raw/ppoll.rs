@@ -51,8 +51,8 @@ impl SignalSet {
 ///
 /// # Errors
 ///
-/// Those of the call, and `EINVAL` for a descriptor that `pselect` cannot watch, or for more items: libzmq would write
-/// beyond its sets of descriptors.
+/// Those of the call, and `EINVAL` for a descriptor that `pselect` cannot watch, or for more than `FD_SETSIZE` items: libzmq
+/// would write beyond its sets of descriptors.
 pub(crate) fn ppoll(items: &mut [PollItem<'_>], timeout: c_long, mask: &SignalSet) -> Result<usize> {
     const CALL: &str = "zmq_ppoll";
     let count = countable(items).map_err(|errno| errno.for_call(CALL))?;

@@ -20,7 +20,7 @@ extern "C" fn in_child() {
 /// Counts forks from now on.
 pub(crate) fn count_forks() -> Result<(), Errno> {
     // There is no lock, because a forked child could find it held by a thread that it does not have. If two threads
-    // register at the same time, each fork counts twice, which serves as well.
+    // register at the same time, each fork counts twice, which does no harm.
     static COUNTING: AtomicBool = AtomicBool::new(false);
     if COUNTING.load(Ordering::Acquire) {
         return Ok(());
@@ -113,13 +113,13 @@ fn separate_wake_up() {
 /// Makes the number of `old` another name of `new`.
 fn replace(old: &impl AsFd, new: &impl AsFd) {
     let old = old.as_fd();
-    // SAFETY: both descriptors are open. The number of the old one stays open, as its owner expects, and names what has the
-    // same type.
+    // SAFETY: both descriptors are open. The number of the old one stays open, as its owner expects, and names a descriptor of
+    // the same type.
     unsafe { libc::dup2(new.as_fd().as_raw_fd(), old.as_raw_fd()) };
     let _ = SockRef::from(&old).set_cloexec(true);
 }
 
-/// Has the process note a signal, instead of ending.
+/// Makes the process note a signal instead of ending.
 pub(crate) fn catch_signal(signal: c_int) -> Result<(), Errno> {
     // SAFETY: a zeroed sigaction is a valid one: no flags (so no SA_RESTART), empty mask, default handler.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };

@@ -54,7 +54,7 @@ impl RawSocket {
         check(self.call(handle::MSG_RECV).with(message, flags)).map(drop)
     }
 
-    /// Receives into `buffer` and gives the size of the whole message, which may be more than the buffer took.
+    /// Receives into `buffer` and returns the size of the whole message, which may be larger than the buffer.
     #[inline]
     pub(crate) fn recv_into(&self, buffer: &mut [u8], flags: c_int) -> Result<usize, Errno> {
         len(self.call(handle::RECV).with(buffer, flags))
@@ -136,12 +136,12 @@ impl RawSocket {
 }
 
 impl FastCalls<'_> {
-    /// Why the call that was just made has failed.
+    /// The error of the call that has just failed.
     pub(crate) fn errno(self) -> Errno {
         last_errno()
     }
 
-    /// Sends a copy of `content`, and says whether that succeeded. [`FastCalls::errno`] is the reason of a failure.
+    /// Sends a copy of `content`. False if that failed: [`FastCalls::errno`] has the error.
     #[inline(always)]
     pub(crate) fn send_bytes(self, content: &[u8]) -> bool {
         self.call(handle::SEND).with(content) != -1
@@ -193,7 +193,7 @@ impl RawSocket {
         check(self.call(handle::LEAVE).with(group)).map(drop)
     }
 
-    /// Which poll events the peer of that routing id is ready for.
+    /// The poll events that the peer of a routing id is ready for.
     ///
     /// # Errors
     ///

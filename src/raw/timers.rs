@@ -9,19 +9,19 @@ use std::rc::Rc;
 use super::outcome::{check, non_null};
 use crate::error::Errno;
 
-/// libzmq's timers, whose handlers only write down which timers are due: what is called from inside
-/// `zmq_timers_execute` may not call much else on them, and may not panic.
+/// libzmq's timers. Their handlers only record which timers are due: a handler runs inside `zmq_timers_execute`, where most
+/// other calls on the timers and panics are not allowed.
 #[derive(Debug)]
 pub(crate) struct RawTimers {
     /// Valid until dropped, and used by one thread at a time: a pointer is neither `Send` nor `Sync`. libzmq checks that it
     /// is valid, and not which thread uses it.
     handle: NonNull<c_void>,
-    /// The argument of the handlers. It stays where it is as long as the handle is valid.
+    /// The argument of the handlers. It does not move as long as the handle is valid.
     due: Rc<RefCell<VecDeque<c_int>>>,
     last: c_int,
 }
 
-/// Writes down that a timer is due.
+/// Records that a timer is due.
 extern "C" fn is_due(timer: c_int, due: *mut c_void) {
     // SAFETY: the queue of a RawTimers, which lives longer than its timers.
     let due = unsafe { &*due.cast::<RefCell<VecDeque<c_int>>>() };
@@ -44,7 +44,7 @@ impl RawTimers {
     pub(crate) fn add(&mut self, interval: usize) -> Result<c_int, Errno> {
         check_interval(interval)?;
         if self.last == c_int::MAX {
-            // libzmq counts its timers, and would count on.
+            // libzmq numbers its timers from 1 on, and the next number would overflow.
             return Err(Errno::ENOMEM);
         }
         let due = Rc::as_ptr(&self.due).cast_mut().cast();

@@ -20,7 +20,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Reads the return code of a function that answers an error number, or 0.
+/// Reads the return code of a function that returns an error number, or 0.
 fn posix(rc: c_int) -> io::Result<()> {
     if rc == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(rc)) }
 }

@@ -23,7 +23,7 @@ pub(crate) fn relay_fd(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     fd.try_clone_to_owned()
 }
 
-/// Whether a socket listens. The crate socket2 asks some of these systems only.
+/// Whether a socket listens. socket2 has the query for some of these systems only.
 pub(crate) fn is_listener(fd: &BorrowedFd<'_>) -> io::Result<bool> {
     let mut listens: c_int = 0;
     let mut len = size_of::<c_int>() as libc::socklen_t;
