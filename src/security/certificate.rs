@@ -137,7 +137,8 @@ impl Certificate {
         Ok(())
     }
 
-    /// Writes the public part to `path` and, if the secret key is there, all of it to `path` with `_secret` behind.
+    /// Writes the public part to `path`. If the certificate has its secret key, writes both parts to `path` with the suffix
+    /// `_secret`.
     ///
     /// The secret file has mode 0600 when it is created. Existing files are replaced as a whole: a program that reads
     /// them meanwhile gets the old file or the new one.
@@ -212,7 +213,7 @@ impl Certificate {
         text
     }
 
-    /// Reads a certificate: with its secret key from `path` with `_secret` behind if that file exists, otherwise from
+    /// Reads a certificate: with its secret key from `path` with the suffix `_secret` if that file exists, otherwise from
     /// `path`. If neither exists, `.key` is added to `path` as in pyzmq. `path` may also name a secret file itself.
     ///
     /// # Errors
@@ -385,7 +386,7 @@ fn read_bytes(path: &Path) -> Result<SecretBytes> {
     Ok(bytes)
 }
 
-/// Writes a file under a temporary name and renames it: other programs never see half of it, nor the new content with
+/// Writes a file under a temporary name and renames it: other programs never see a part of it, nor the new content with
 /// the old permissions.
 fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<()> {
     check_name(path)?;
@@ -399,14 +400,14 @@ fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<()> {
     })
 }
 
-/// A new file in the directory of `path`, which ends with a name, with this mode from the first.
+/// Creates a new file with this mode in the directory of `path`. `path` ends with the name of a file.
 fn create_beside(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     loop {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let new = path.with_file_name(format!(".zmq-{}-{number}", std::process::id()));
         match OpenOptions::new().write(true).create_new(true).mode(mode).open(&new) {
-            // An earlier process of the same number left the file. The next name is tried.
+            // An earlier process with the same id has left the file. The next name is tried.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => return created.map(|file| (new, file)),
         }

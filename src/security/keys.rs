@@ -80,12 +80,12 @@ impl SecretKey {
         SecretText::from(text(&self.0))
     }
 
-    /// The key of all zeros, to be written to.
+    /// A key of zeros, for the caller to write to.
     fn empty() -> SecretKey {
         SecretKey(Box::new([0; 32]))
     }
 
-    /// The bytes are written to their final place, without a copy on the way.
+    /// The key of these bytes, which are written to their final place without another copy.
     fn copied(bytes: &[u8; 32]) -> SecretKey {
         let mut key = SecretKey::empty();
         key.0.copy_from_slice(bytes);
@@ -99,7 +99,7 @@ impl Clone for SecretKey {
     }
 }
 
-/// 32 bytes are a multiple of 4, so they always have a text.
+/// The text of a key. Encoding cannot fail: 32 is a multiple of 4.
 fn text(bytes: &[u8; 32]) -> String {
     z85_encode(bytes).unwrap_or_default()
 }
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn only_forty_characters_of_z85_are_a_key() {
+    fn key_from_text_must_have_forty_characters_of_z85() {
         for (bad, why) in [
             ("", text_of(0)),
             ("HelloWorld", text_of(10)),
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn slices_of_other_lengths_and_other_texts_are_no_key() {
+    fn key_from_slice_refuses_other_lengths_and_other_texts() {
         for (bad, why) in [
             (&[][..], bytes_of(0)),
             (&[0; 31], bytes_of(31)),
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_key_is_not_printed() {
+    fn secret_key_is_not_printed() {
         let secret = SecretKey::from([0x41; 32]);
         assert_eq!(format!("{secret:?}"), "SecretKey(..)");
     }

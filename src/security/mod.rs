@@ -1,4 +1,4 @@
-//! Security: who may connect, and whether others can listen in.
+//! Security: authentication of peers, and encryption.
 //!
 //! | mechanism | the client shows | encrypted | server and client |
 //! | --- | --- | --- | --- |
@@ -8,7 +8,7 @@
 //! | GSSAPI | Kerberos tickets (feature `gssapi`) | yes | `Security::gssapi_server`, `Security::gssapi_client` |
 //!
 //! [`Socket::secure`](crate::Socket::secure) sets a socket up. Servers ask their context's [`Authenticator`] about each
-//! client, which decides by the [`Policy`] of the server's domain. Keys are kept on disk as [`Certificate`]s, which czmq
+//! client. It decides by the [`Policy`] of the server's domain. Keys are kept on disk as [`Certificate`]s, which czmq
 //! and pyzmq read and write too. `message.gets("User-Id")` names a message's sender. Rely on it only if a handler
 //! was asked: otherwise the peer itself can have set it.
 

@@ -8,8 +8,8 @@ use crate::error::{Errno, Error, Result};
 
 /// A network of addresses, `10.0.0.0/8` or `2001:db8::/32`, or a single address.
 ///
-/// IPv4 addresses are those of the IPv6 network `::ffff:0:0/96`: so `::ffff:10.0.0.0/104` is `10.0.0.0/8`, and `::/0` is
-/// every address.
+/// An IPv4 address is also an address of the IPv6 network `::ffff:0:0/96`: `::ffff:10.0.0.0/104` is `10.0.0.0/8`, and `::/0`
+/// is every address.
 ///
 /// ```
 /// use zmq::security::Network;
@@ -126,9 +126,9 @@ impl fmt::Debug for Network {
     }
 }
 
-/// The address of a peer as a ZAP request has it.
+/// The address of a peer, from the text of a ZAP request.
 pub(super) fn peer_address(text: &str) -> Option<IpAddr> {
-    // The addresses of a link have their interface behind them.
+    // A link-local address has its interface after a `%`.
     let address = text.split_once('%').map_or(text, |(address, _)| address);
     address.parse().ok()
 }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_in_their_networks() {
+    fn network_contains_its_addresses() {
         for (text, inside, outside) in [
             ("10.0.0.0/8", "10.255.255.255", "11.0.0.0"),
             ("10.0.0.0/8", "::ffff:10.1.2.3", "::ffff:11.1.2.3"),

@@ -1,4 +1,4 @@
-//! Secrets in memory: wiped, not printed, and compared without a hint of where they differ.
+//! Secrets in memory: wiped when dropped, not printed, and compared in a time that does not depend on their content.
 
 use std::fmt;
 use std::hint::black_box;
@@ -84,8 +84,7 @@ pub(super) fn equal(left: &[u8], right: &[u8]) -> bool {
     (left.len() == right.len()) & (differing == 0)
 }
 
-/// Overwrites what libzmq's functions, which have just returned, left on the stack: they make key pairs there and do not
-/// wipe it.
+/// Overwrites the stack that libzmq's functions have just used: they make key pairs there, and do not wipe them.
 #[inline(never)]
 pub(super) fn leave_no_copies() {
     let mut stack = [0u8; 8192];
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_not_printed() {
+    fn secret_text_is_not_printed() {
         assert_eq!(format!("{:?}", SecretText::from("hush")), "SecretText(..)");
     }
 }

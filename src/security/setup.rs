@@ -22,11 +22,10 @@ const CALL: &str = "secure";
 ///
 /// - a PLAIN server refuses every client,
 /// - a CURVE server encrypts, and accepts every client,
-/// - a NULL socket with a domain accepts every client,
+/// - a NULL socket with a domain accepts every client.
 ///
-/// the latter two unless the draft option `ZMQ_ZAP_ENFORCE_DOMAIN` is set beside a domain: then every client is
-/// refused. If a handler has stopped or is slow, a client waits [`handshake_ivl`](Socket::handshake_ivl) at most, 30 s
-/// unless set, and then tries again.
+/// With a domain and the draft option `ZMQ_ZAP_ENFORCE_DOMAIN`, each of them refuses every client. If a handler has stopped
+/// or is slow, a client waits [`handshake_ivl`](Socket::handshake_ivl) at most, 30 s unless set, and then tries again.
 ///
 /// `inproc://` connections never have security: they stay in the process. Raw data of STREAM, and of ROUTER with
 /// [`Socket::set_router_raw`], cannot be secured, nor can `udp://`, `pgm://`, `epgm://` and `norm://`: a socket with
@@ -222,7 +221,7 @@ impl Security {
     }
 
     /// A client of GSSAPI (Kerberos), with its own principal and the server's: 1 to 255 bytes each. With `None` the
-    /// client has the principal of the available tickets.
+    /// client takes the principal of the available tickets.
     ///
     /// ```
     /// use zmq::{Context, Req, security::Security};
@@ -243,9 +242,8 @@ impl Security {
         Security::new(Role::GssapiClient { principal: principal.map(str::to_owned), server: server.into() })
     }
 
-    /// The ZAP domain of this socket's clients: 1 to 255 bytes. A handler may have a policy for it. The domain counts
-    /// for servers and for NULL; a NULL socket without a domain asks no handler. A socket keeps its domain until
-    /// another is set.
+    /// The ZAP domain of this socket's clients: 1 to 255 bytes. A handler may have a policy for it. Servers and NULL
+    /// sockets use it; a NULL socket without a domain asks no handler. A socket keeps its domain until another is set.
     ///
     /// ```
     /// use zmq::{Context, Rep, security::Security};
@@ -264,7 +262,7 @@ impl Security {
         self
     }
 
-    /// Checks all values before the first option is set, so that no socket is left with some of them.
+    /// Checks all values before the first option is set, so that no socket gets only some of them.
     fn check(&self) -> Result<()> {
         check_text("the domain", self.domain.as_deref())?;
         match &self.role {
@@ -308,7 +306,7 @@ impl fmt::Debug for Security {
     }
 }
 
-/// The text itself is not shown: it may be a password.
+/// The error does not show the text, which may be a password.
 fn check_text(what: &str, text: Option<&str>) -> Result<()> {
     match text {
         Some(text) if text.is_empty() || text.len() > 255 => {
@@ -379,7 +377,7 @@ impl<T: SocketType> Socket<'_, T> {
         if let Some(domain) = &security.domain {
             self.set_zap_domain(domain)?;
         }
-        // Each of these options changes the mechanism and some the role as well: the one that decides on both is last.
+        // Each option changes the mechanism, and some change the role too. The option that determines both is set last.
         own.map_or(Ok(()), |own| self.set_curve_publickey(own))?;
         match &security.role {
             Role::Null => self.set_plain_server(false)?,

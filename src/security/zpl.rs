@@ -8,7 +8,7 @@
 
 use super::secret::SecretBytes;
 
-/// The number of a line that cannot be read, from 1 on, and the reason. The line is left out: it may be a secret.
+/// The number of a line that cannot be read, from 1 on, and the reason. The text of the line is left out: it may be a secret.
 #[derive(Debug, PartialEq)]
 pub(super) struct BadLine(pub(super) usize, pub(super) &'static str);
 
@@ -18,7 +18,7 @@ pub(super) struct Entry<'a> {
     pub(super) line: usize,
     pub(super) section: &'a str,
     pub(super) name: &'a str,
-    /// The text behind the `=`.
+    /// The text after the `=`.
     rest: &'a str,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Entry<'a> {
         Ok(self.rest.split('#').next().unwrap_or_default().trim_end())
     }
 
-    /// As [`Entry::value`], of a value without spaces: there, a `#` outside of quotes is one of its letters.
+    /// As [`Entry::value`], for a value without spaces: a `#` outside of quotes is one of its characters.
     pub(super) fn word(&self) -> Result<&'a str, BadLine> {
         if self.rest.starts_with(['"', '\'']) {
             return self.value();
@@ -45,7 +45,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The letters of names besides ASCII's own letters and digits.
+/// The characters of names besides ASCII letters and digits.
 const OTHERS: &str = "-$_@.&+/";
 
 /// Whether a name can be written.
@@ -105,7 +105,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Entry<'_>>, BadLine> {
     Ok(entries)
 }
 
-/// Writes a section's head.
+/// Writes the line that begins a section.
 pub(super) fn write_section(text: &mut String, name: &str) {
     text.push_str(name);
     text.push('\n');
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_sections_are_left_out() {
+    fn parse_skips_nested_sections() {
         let text = "# head\n\na\n    one = 1\n        deeper = 2\n    two = 2\nb = 7\n\tthree = 3\r\n";
         let triple = |section: &str, name: &str, value: &str| (section.into(), name.into(), value.into());
         assert_eq!(
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_says_where_and_why() {
+    fn parse_names_the_line_and_the_fault() {
         for (text, line, why) in [
             ("    n = 1\n", 1, "it is indented, and no section has begun"),
             ("s\n    n = \"1\n", 2, "a quote has no end"),

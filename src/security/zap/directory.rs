@@ -117,7 +117,7 @@ impl KeyDirectory {
 }
 
 impl Stamp {
-    /// The last change is older than a tick of the file system's clock, so that a later one has another time.
+    /// Whether the last change is older than a tick of the file system's clock, so that a later one has another time.
     fn shows_changes(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (seconds, nanoseconds) = self.modified.max(self.changed);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_read_again_when_it_changes() {
+    fn directory_is_read_again_when_it_changes() {
         let place = Place::new("changes");
         let directory = KeyDirectory::new(place.0.clone());
         let mut reports = Vec::new();
@@ -204,16 +204,16 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_not_there_is_an_error() {
+    fn find_fails_when_the_directory_does_not_exist() {
         let directory = KeyDirectory::new("/there/is/none".into());
         let error = directory.find(&key(1), &mut |_| {}).unwrap_err();
         assert_eq!(error.errno(), Errno::ENOENT);
         assert_eq!(error.detail(), Some("/there/is/none"));
     }
 
-    /// Opening a pipe waits for a writer.
+    /// Opening the pipe would wait for a writer.
     #[test]
-    fn a_pipe_is_left_alone() {
+    fn pipe_in_a_directory_is_not_opened() {
         let place = Place::new("pipe");
         let pipe = place.0.join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());

@@ -140,8 +140,8 @@ impl Authenticator {
         Err(Errno::EINVAL.inherited(call, "authenticator"))
     }
 
-    /// Changes the policy of a domain, or creates it: `*` serves all domains without a policy of their own. Requests meet
-    /// the old policy or the new one, and nothing in between.
+    /// Changes the policy of a domain, or creates it: `*` serves all domains without a policy of their own. A request gets
+    /// the old policy or the new one, never one that is half changed.
     ///
     /// # Errors
     ///
@@ -238,7 +238,7 @@ impl Authenticator {
         })
     }
 
-    /// Whether it still answers requests, which it does not after [`Context::shutdown`].
+    /// Whether it still answers requests. It does not after [`Context::shutdown`].
     ///
     /// ```
     /// use zmq::{Context, security::Authenticator};
@@ -308,7 +308,7 @@ impl fmt::Debug for Authenticator {
 impl Drop for Authenticator {
     fn drop(&mut self) {
         if !self.process.is_current() {
-            // The thread is the parent's. Here its locks may stay locked for ever.
+            // The thread runs in the parent. In this process its locks may stay locked for ever.
             std::mem::forget(self.handler.clone());
             return;
         }

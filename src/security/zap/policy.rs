@@ -55,7 +55,7 @@ impl Policy {
         Policy::default()
     }
 
-    /// Adds a network to those whose clients pass the check of the address. All other networks are then refused.
+    /// Adds a network whose clients pass the check of the address. Clients of all other networks are then refused.
     /// Clients over `ipc://` have no address: see [`Policy::allow_local`].
     #[doc(alias = "zauth_allow")]
     pub fn allow(&mut self, network: impl Into<Network>) {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_pass_the_lists() {
+    fn policy_admits_addresses_by_its_lists() {
         let mut policy = Policy::new();
         let null = |policy: &Policy, address: &str| status(policy, address, Credentials::Null) == 200;
         for address in ["10.0.0.1", "::1", "localhost:0:0:77", ""] {
@@ -305,7 +305,7 @@ mod tests {
 
         policy.allow(network("10.0.0.0/8"));
         assert!(null(&policy, "10.0.1.7"));
-        assert!(!null(&policy, "10.0.0.7"), "what is denied stays denied");
+        assert!(!null(&policy, "10.0.0.7"), "deny overrides allow");
         assert!(!null(&policy, "11.0.0.1"));
         assert!(!null(&policy, "::1"));
         assert!(!null(&policy, "localhost:0:0:77"));
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_known_or_asked_for() {
+    fn policy_asks_the_callback_about_unknown_keys() {
         let [known, other, asked] = [1, 2, 3].map(|byte| PublicKey::from_bytes([byte; 32]));
         let mut policy = Policy::new();
         policy.allow_keys([known]);
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_that_cannot_be_sent_is_a_refusal() {
+    fn verdict_becomes_a_refusal_when_it_cannot_be_sent() {
         for bad in [
             Verdict::allow("a\0b"),
             Verdict::allow("a").with_metadata("", "x"),

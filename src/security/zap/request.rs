@@ -1,4 +1,4 @@
-//! Requests and replies as they travel (RFC 27).
+//! The wire format of requests and replies (RFC 27).
 
 use super::super::keys::PublicKey;
 use super::super::secret::SecretText;
@@ -7,7 +7,7 @@ use crate::message::Message;
 use crate::multipart::Multipart;
 
 const VERSION: &[u8] = b"1.0";
-/// The longest frame of those that are no credentials, as the protocol has it.
+/// The longest frame that the protocol allows, except for credentials.
 const LONGEST: usize = 255;
 
 /// The request of a server about a client that wants to connect.
@@ -77,7 +77,7 @@ impl Credentials {
     }
 }
 
-/// The frames that a reply needs, also that to a malformed request.
+/// The frames that a reply needs, even a reply to a malformed request.
 pub(super) struct Envelope {
     /// The frames up to the delimiter.
     address: Vec<Message>,
@@ -90,7 +90,7 @@ pub(super) struct Incoming {
     pub(super) request: Result<ZapRequest, String>,
 }
 
-/// Reads a request behind the sender's routing id.
+/// Reads a request, which follows the sender's routing id.
 pub(super) fn read(mut message: Multipart) -> Incoming {
     let Some(sender) = message.pop_front() else {
         return Incoming { envelope: None, request: Err("there is nothing in it".to_owned()) };

@@ -1,4 +1,4 @@
-//! `Verdict`: what an authenticator answers about a client.
+//! `Verdict`: the answer of an authenticator about a client.
 
 /// The names of metadata that libzmq itself gives to messages.
 const RESERVED: [&str; 5] = ["Identity", "Routing-Id", "Socket-Type", "User-Id", "Peer-Address"];
@@ -40,13 +40,14 @@ impl Verdict {
         Verdict::new(400, reason)
     }
 
-    /// Puts the client off (status 300): it is disconnected without a word, and tries again as its
-    /// [`reconnect_ivl`](crate::Socket::reconnect_ivl) says.
+    /// Puts the client off (status 300): it is disconnected without an error, and tries again after its
+    /// [`reconnect_ivl`](crate::Socket::reconnect_ivl).
     pub fn later(reason: impl Into<String>) -> Verdict {
         Verdict::new(300, reason)
     }
 
-    /// Refuses the client because something went wrong here (status 500): to the client it is as [`Verdict::deny`].
+    /// Refuses the client because of an error of the server (status 500). The effect on the client is that of
+    /// [`Verdict::deny`].
     pub fn failed(reason: impl Into<String>) -> Verdict {
         Verdict::new(500, reason)
     }
@@ -83,7 +84,7 @@ impl Verdict {
         self.status == 200
     }
 
-    /// This verdict, if it can be sent as it is.
+    /// This verdict if it can be sent, otherwise a refusal with status 500.
     pub(super) fn checked(self) -> Verdict {
         if self.user_id.contains('\0') {
             return Verdict::failed("there is a NUL in the user id");

@@ -82,7 +82,7 @@ impl Handler {
         let _ = (&self.stop.1).write(&[1]);
     }
 
-    /// Replaces the policy of a domain by a changed copy: no request meets half of the change, or waits for it.
+    /// Replaces the policy of a domain by a changed copy: no request gets a policy that is half changed, or waits.
     ///
     /// # Errors
     ///
@@ -204,7 +204,7 @@ pub(super) fn run(handler: &Handler, socket: Socket<'static, Router>) {
     end.is_reached = true;
     drop(end);
     handler.ended.notify_all();
-    // After a shutdown of the context, the thread that shut it down may wait for this handle of it.
+    // The handle is dropped last: after a shutdown of the context, the thread that shut it down may wait for the drop.
     drop(context);
 }
 
