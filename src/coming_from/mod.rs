@@ -1,4 +1,4 @@
-//! Coming from rust-zmq, pyzmq, cppzmq or czmq: the traps, and what the most used things are called here.
+//! Coming from rust-zmq, pyzmq, cppzmq or czmq: the traps, and the names here of the most used things.
 //!
 //! Programs in C find each function and constant of zmq.h in [`crate::c_names`].
 //!
