@@ -2,7 +2,7 @@
 
 use std::env;
 
-/// What `zmq_has` may say of the linked library, and the cfg that says the same of this build.
+/// The names that `zmq_has` knows. If the linked library has one, the cfg `zmq_has` has it too.
 const CAPABILITIES: &[&str] = &["curve", "gssapi", "pgm", "norm", "vmci", "tipc", "ipc", "draft", "WS", "WSS"];
 
 fn main() {
@@ -15,7 +15,7 @@ fn main() {
     if fact("LINKED") == "vendored" {
         println!("cargo:rustc-cfg=zmq_vendored");
     }
-    // The patches for safety are among all.
+    // All patches include those for safety.
     let patches = fact("PATCHES");
     for (cfg, sets) in [("safety", &["safety", "all"][..]), ("all", &["all"])] {
         if sets.contains(&&*patches) {

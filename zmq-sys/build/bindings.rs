@@ -1,4 +1,4 @@
-//! Writes the bindings: generated from the header in use where that is possible, else those shipped with this crate.
+//! Writes the bindings: generated from the header in use if possible, otherwise those that are shipped with this crate.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 const STABLE: &str = include_str!("../src/shipped/stable.rs");
 const DRAFT: &str = include_str!("../src/shipped/draft.rs");
 
-/// Writes the bindings for the `zmq.h` in `include` to `target`, and says where they come from.
+/// Writes the bindings for the `zmq.h` in `include` to `target`, and returns their origin.
 /// An empty `include` stands for no header.
 pub fn write(include: &Path, version: (u32, u32, u32), target: &Path) -> Result<&'static str, String> {
     let generated = if include.as_os_str().is_empty() { None } else { generated(include) };
@@ -58,7 +58,8 @@ pub fn shipped_version() -> (u32, u32, u32) {
     (number("MAJOR: i32 = "), number("MINOR: i32 = "), number("PATCH: i32 = "))
 }
 
-/// The shipped bindings, made to declare the version that is linked: every libzmq that may be linked has what they bind.
+/// The shipped bindings, with the version of the linked libzmq. Every libzmq that may be linked has everything that they
+/// declare.
 fn shipped((major, minor, patch): (u32, u32, u32)) -> String {
     let text = if cfg!(feature = "draft") { DRAFT } else { STABLE };
     text.lines()

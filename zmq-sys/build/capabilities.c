@@ -1,4 +1,4 @@
-/* Prints the version of the libzmq that is linked and, one to a line, what it says it can do. */
+/* Prints the version of the linked libzmq and, one per line, the capabilities that it reports. */
 
 #include <stdio.h>
 #include <zmq.h>

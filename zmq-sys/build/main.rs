@@ -1,4 +1,4 @@
-//! Chooses the libzmq to link, links it, makes the bindings that fit it, and tells dependents what was linked.
+//! Chooses the libzmq to link, links it, makes the bindings that fit it, and reports its facts to dependents.
 
 mod bindings;
 mod docs_rs;
@@ -92,8 +92,8 @@ fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// `LIBZMQ_SYSTEM` overrides the feature: any crate of a program can turn the feature on, and the program's builder
-/// must be able to take it back.
+/// `LIBZMQ_SYSTEM` overrides the feature: any crate of a program can turn the feature on, and the person who builds the
+/// program must be able to turn it off.
 fn system_is_wanted() -> Result<bool, String> {
     println!("cargo::rerun-if-env-changed=LIBZMQ_SYSTEM");
     match env::var("LIBZMQ_SYSTEM").as_deref() {

@@ -48,7 +48,8 @@ pub fn link() -> Result<Linked, String> {
     })
 }
 
-/// Some pkg-configs leave out the directory where the compiler looks anyway, but bindgen and dependents must know it.
+/// The directory of `zmq.h`. Some pkg-configs leave out the compiler's default directory, which bindgen and dependents must
+/// know.
 fn include_dir(library: &Library) -> Result<PathBuf, String> {
     library
         .include_paths
@@ -66,8 +67,8 @@ fn pkg_config_dir(variable: &str) -> Option<PathBuf> {
     pkg_config::get_variable("libzmq", variable).ok().filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// Asks the library itself what it can do, where a program for the target runs here; elsewhere no more is known than what
-/// every libzmq of that platform can do, and whether drafts can be linked.
+/// The capabilities that the library itself reports, if a program for the target runs here. Otherwise those that every libzmq
+/// of the platform has, and `draft` if the feature is on.
 fn capabilities(library: &Library, include: &Path, version: (u32, u32, u32)) -> Result<Vec<String>, String> {
     let draft = cfg!(feature = "draft");
     let no_drafts = || {

@@ -1,4 +1,4 @@
-/* What libzmq uses of libsodium, under names of this crate's own: a program may link libsodium besides.
+/* The functions of libsodium that libzmq uses, under names of this crate: a program may link libsodium too.
  *
  * src/curve.rs defines the functions. Each has the meaning that libsodium's documentation gives to the function whose
  * name it replaces. libzmq's own sources include this file as <sodium.h>.

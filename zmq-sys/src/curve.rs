@@ -1,4 +1,4 @@
-//! The functions of `sodium/sodium.h`, which libzmq calls for CURVE, by the crate dryoc.
+//! The functions of `sodium/sodium.h`, which libzmq calls for CURVE, implemented with the crate dryoc.
 //!
 //! Each function has the meaning of libsodium's function of the same name. It returns 0, or -1 if a box is not authentic, a
 //! public key has a small order, a size is out of range, or the operating system gives no random bytes. An output buffer
@@ -19,20 +19,20 @@ use std::ptr;
 use std::slice;
 use zeroize::{Zeroize, Zeroizing};
 
-/// The size of a public key, of a secret key, and of the key that both give together.
+/// The size of a public key, of a secret key, and of the key that is derived from both.
 const KEY: usize = 32;
 const NONCE: usize = 24;
-/// The size of the code that proves that a box is authentic.
+/// The size of the message authentication code of a box.
 const MAC: usize = 16;
 /// How many zeros NaCl's interface has before a text.
 const ZEROS: usize = 32;
 /// How many zeros NaCl's interface has before a box.
 const BOX_ZEROS: usize = 16;
 
-/// libsodium's allocator aligns for every type. The space for the size is as large.
+/// The alignment of allocated memory, for every type as with libsodium. The space for the size is as large.
 const ALIGNMENT: usize = 16;
 
-/// A key that seals and opens boxes: [`shared_key`] gives it, or it is a secretbox's. Both make the same box.
+/// A key that seals and opens boxes: the result of [`shared_key`], or the key of a secretbox. Both make the same box.
 type Key = [u8; KEY];
 type Nonce = [u8; NONCE];
 /// The place for a key, which may be uninitialised.
@@ -49,7 +49,7 @@ fn shared_key(public_key: &PublicKey, secret_key: &SecretKey) -> Option<Zeroizin
     Some(key)
 }
 
-/// Seals the `size` bytes at `text`: writes the box's proof and then as many bytes to `sealed`.
+/// Seals the `size` bytes at `text`: writes the MAC of the box and then as many bytes to `sealed`.
 ///
 /// # Safety
 ///
@@ -94,7 +94,7 @@ unsafe fn open(text: *mut c_uchar, sealed: *const c_uchar, size: usize, nonce: &
     let opened = unsafe { slice::from_raw_parts_mut(text, size) };
     let done = crypto_box_open_detached_afternm_inplace(opened, &mac, nonce, key).ok();
     if done.is_none() {
-        // dryoc leaves a box that is not authentic unchanged. The box goes back behind its proof.
+        // dryoc leaves a box that is not authentic unchanged. Move its content back to the place after the MAC.
         let proof = size.min(MAC);
         opened.copy_within(..size - proof, proof);
         opened[..proof].copy_from_slice(&mac[..proof]);
@@ -103,7 +103,7 @@ unsafe fn open(text: *mut c_uchar, sealed: *const c_uchar, size: usize, nonce: &
 }
 
 /// [`seal`] as NaCl has it: `size` and `text` include [`ZEROS`] bytes before the text, and as many are written to `sealed`
-/// before its content: [`BOX_ZEROS`] zeros and the proof.
+/// before its content: [`BOX_ZEROS`] zeros and the MAC.
 ///
 /// # Safety
 ///
@@ -275,7 +275,7 @@ fn fill(room: &mut Room, key: &Key) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_sys_randombytes(buffer: *mut c_uchar, size: c_ulonglong) {
     let size = usize::try_from(size).expect("no buffer is larger than memory");
-    // A slice's address is not null, and C may give a null pointer for nothing.
+    // With the size 0, C may give a null pointer, from which no slice can be made.
     if size == 0 {
         return;
     }
@@ -286,8 +286,8 @@ unsafe extern "C" fn zmq_sys_randombytes(buffer: *mut c_uchar, size: c_ulonglong
     getrandom::fill(buffer).expect("the operating system gives random bytes");
 }
 
-/// Draws a byte, so that a system without random bytes is found before a key is made. There is no state to prepare, nor to
-/// share with a forked child.
+/// Draws a byte, to detect a system without random bytes before a key is made. The random bytes have no state to prepare, or
+/// to share with a forked child.
 #[unsafe(no_mangle)]
 extern "C" fn zmq_sys_sodium_init() -> c_int {
     if getrandom::fill(&mut [0]).is_ok() { 0 } else { -1 }
@@ -299,7 +299,7 @@ fn layout(size: usize) -> Option<Layout> {
 }
 
 /// Memory that [`zmq_sys_sodium_free`] wipes. libsodium's memory is also locked, kept out of core dumps, and has pages
-/// around it that trap. This memory is not: libzmq copies all that it keeps there from, or to, memory without these.
+/// around it that trap. This memory has none of these: libzmq copies its content from or to ordinary memory anyway.
 #[unsafe(no_mangle)]
 extern "C" fn zmq_sys_sodium_allocarray(count: usize, size: usize) -> *mut c_void {
     let Some((size, layout)) = count.checked_mul(size).and_then(|size| Some((size, layout(size)?))) else {

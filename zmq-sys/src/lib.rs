@@ -22,7 +22,7 @@ pub const LINKED: &str = env!("ZMQ_SYS_LINKED");
 
 /// The set of [patches] that the linked libzmq has: `"all"`, `"safety"` or `"none"`; a system's libzmq has `"none"`.
 ///
-/// The patches say nothing of CURVE's cryptography: a vendored libzmq with `"none"` has the sources as released, and calls
+/// The patches do not concern CURVE's cryptography: a vendored libzmq with `"none"` has the sources as released, and calls
 /// the crate dryoc instead of libsodium.
 ///
 /// [patches]: https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md

@@ -2,18 +2,18 @@
 
 use core::mem::MaybeUninit;
 
-/// What ØMQ takes for a file descriptor or, on Windows, a socket handle.
+/// A file descriptor or, on Windows, a socket handle.
 #[cfg(not(windows))]
 pub type zmq_fd_t = core::ffi::c_int;
-/// What ØMQ takes for a file descriptor or, on Windows, a socket handle.
+/// A file descriptor or, on Windows, a socket handle.
 #[cfg(windows)]
 pub type zmq_fd_t = std::os::windows::raw::SOCKET;
 
 /// A message: 64 bytes that belong to libzmq, aligned like a pointer.
 ///
 /// It holds no message before one of the `zmq_msg_init` functions has filled it, and it must then go through
-/// [`zmq_msg_close`](crate::zmq_msg_close) or be sent. It is neither `Copy` nor `Clone`:
-/// [`zmq_msg_move`](crate::zmq_msg_move) and [`zmq_msg_copy`](crate::zmq_msg_copy) do that.
+/// [`zmq_msg_close`](crate::zmq_msg_close) or be sent. It is neither `Copy` nor `Clone`: call
+/// [`zmq_msg_move`](crate::zmq_msg_move) or [`zmq_msg_copy`](crate::zmq_msg_copy) instead.
 #[repr(C)]
 pub struct zmq_msg_t {
     align: [usize; 0],
@@ -36,12 +36,12 @@ pub use libc::{iovec, sigset_t};
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct iovec {
-    /// Where the memory begins.
+    /// The start of the memory.
     pub iov_base: *mut core::ffi::c_void,
     /// Its length in bytes.
     pub iov_len: usize,
 }
 
-/// Windows has no signal masks: where a function takes one, it is ignored.
+/// Windows has no signal masks: functions ignore the argument.
 #[cfg(not(unix))]
 pub type sigset_t = core::ffi::c_void;

@@ -1,4 +1,5 @@
-//! The shipped bindings are exactly what bindgen makes of the vendored header, with and without drafts, for every platform.
+//! The shipped bindings are exactly those that bindgen makes of the vendored header, with and without drafts, for every
+//! platform.
 //!
 //! `UPDATE_BINDINGS=1 cargo test -p safe-zmq-sys --test bindings` writes them anew. Without libclang the tests have
 //! nothing to compare with and say so. With `ZMQ_REQUIRE_LIBCLANG=1` they fail instead.
@@ -22,7 +23,7 @@ const TARGETS: [&str; 8] = [
     "i686-pc-windows-gnu",
 ];
 
-/// What `zmq.h` needs of the C library's headers, as any compiler knows it by itself.
+/// The types that `zmq.h` needs from the C library's headers, made of types that every compiler knows.
 const C_HEADERS: &str = "
     typedef __SIZE_TYPE__ size_t;
     typedef __UINT8_TYPE__ uint8_t;
@@ -35,7 +36,7 @@ fn is_set(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| value == "1")
 }
 
-/// Whether the vendored header and libclang are there. libclang is loaded for one thread, hence for each test.
+/// Whether the vendored header and libclang are there. libclang is loaded for one thread, so each test loads it.
 fn can_generate(test: &str) -> bool {
     if zmq_sys::LINKED != "vendored" {
         skip(test, "the bindings are shipped for the vendored libzmq, but the system's is linked");
@@ -47,7 +48,7 @@ fn can_generate(test: &str) -> bool {
     false
 }
 
-/// Says so past the capture of the test harness, which knows no skipped tests.
+/// Reports a skipped test on standard error, past the capture of the test harness, which knows no skipped tests.
 fn skip(test: &str, reason: &str) {
     writeln!(stderr(), "skipped {test}: {reason}").expect("standard error takes text");
 }

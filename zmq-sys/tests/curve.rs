@@ -78,7 +78,7 @@ impl Libsodium {
         Some(sodium)
     }
 
-    /// The function of one of ours, which has the same name behind a prefix.
+    /// libsodium's function for one of ours, whose name has a prefix.
     fn symbol(&self, name: &str) -> *mut c_void {
         let name = CString::new(name.trim_start_matches("zmq_sys_")).unwrap();
         // SAFETY: the handle is an open library's, and the name a C string.
@@ -121,7 +121,7 @@ fn random_vec(size: usize) -> Vec<u8> {
 fn by_key(function: WithKey, input: &[u8], out: usize, nonce: &[u8; 24], key: &[u8; 32]) -> Option<Vec<u8>> {
     let mut written = vec![0xAA; out];
     let size = input.len() as c_ulonglong;
-    // SAFETY: the buffers are as large as the function needs: `out` is what it writes for this input.
+    // SAFETY: the buffers are as large as the function needs: it writes `out` bytes for this input.
     let code = unsafe { function(written.as_mut_ptr(), input.as_ptr(), size, nonce.as_ptr(), key.as_ptr()) };
     assert!(code == 0 || (code == -1 && written.iter().all(|byte| *byte == 0xAA)), "{code}: {written:x?}");
     (code == 0).then_some(written)
@@ -161,7 +161,8 @@ fn keypair() -> ([u8; 32], [u8; 32]) {
     (public_key, secret_key)
 }
 
-/// Around the sizes of a block, of several that are computed side by side, and of what libzmq's handshake seals.
+/// Sizes around those of a block, of several blocks that are computed side by side, and of the texts that libzmq's handshake
+/// seals.
 fn sizes() -> impl Iterator<Item = usize> {
     (0..=300).chain([511, 512, 513, 767, 768, 769, 1023, 1024, 1025, 2047, 4096, 5000, 65_535, 65_536, 65_537])
 }
@@ -255,7 +256,7 @@ fn keys_are_those_of_libsodium() {
     let base: unsafe extern "C" fn(*mut u8, *const u8) -> c_int =
         unsafe { std::mem::transmute(sodium.symbol("crypto_scalarmult_base")) };
     for _ in 0..50 {
-        // Any 32 bytes are a secret key, and a public one: those of the curve's twist and those above its field too.
+        // Any 32 bytes are a secret key and a public key, even those of the curve's twist and those above its field.
         let (mut public_key, secret_key): ([u8; 32], [u8; 32]) = (random(), random());
         let expected = agree(sodium.agree("crypto_box_beforenm"), &public_key, &secret_key);
         let key = agree(zmq_sys_crypto_box_beforenm, &public_key, &secret_key);
@@ -299,7 +300,7 @@ fn public_keys_of_small_order_are_refused_as_by_libsodium() {
             let nonce = random();
             assert_eq!(by_pair(zmq_sys_crypto_box, &[0; 64], &nonce, &public_key, &secret_key), None);
             assert_eq!(by_pair(zmq_sys_crypto_box_open, &[0; 64], &nonce, &public_key, &secret_key), None);
-            // The highest bit counts for nothing.
+            // The highest bit has no effect.
             public_key[31] |= 0x80;
         }
     }
@@ -331,13 +332,13 @@ fn boxes_are_made_and_opened_in_place() {
         // SAFETY: the buffer has room for the text.
         assert_eq!(unsafe { open(start, start, size, nonce.as_ptr(), key.as_ptr()) }, 0);
         assert_eq!(&buffer[..text.len()], text);
-        // libsodium leaves the bytes behind the text as they were.
+        // libsodium does not change the bytes after the text.
         assert_eq!(buffer[text.len()..], expected[text.len()..]);
     }
 }
 
 #[test]
-fn boxes_of_nothing_take_a_null_pointer_for_the_text() {
+fn empty_box_takes_a_null_pointer_for_the_text() {
     let (key, nonce): ([u8; 32], [u8; 24]) = (random(), random());
     let (_, seal) = SEALS[1];
     let (_, open) = OPENS[1];

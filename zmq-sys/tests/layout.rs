@@ -1,4 +1,4 @@
-//! Types and constants are the C compiler's: it lays out and evaluates the header of the linked libzmq here.
+//! Types and constants agree with those that the C compiler makes of the header of the linked libzmq.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,7 +6,7 @@ use std::io::{Write as _, stderr};
 use std::path::Path;
 use std::process::Command;
 
-/// Compiles a C program against the header in use, runs it and returns what it prints; says why where that cannot be.
+/// Compiles a C program against the header in use, runs it and returns its output. Reports the reason if it cannot run.
 fn run_c(test: &str, source: &Path) -> Option<String> {
     let (host, target) = (env!("ZMQ_SYS_HOST"), env!("ZMQ_SYS_TARGET"));
     if host != target {

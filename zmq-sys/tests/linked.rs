@@ -7,7 +7,7 @@ macro_rules! functions {
     ($($name:ident)*) => { [$((stringify!($name), zmq_sys::$name as *const ())),*] };
 }
 
-/// As many as zmq.h of libzmq 4.3.4 and 4.3.5 declares without drafts.
+/// The functions that zmq.h of libzmq 4.3.4 and 4.3.5 declares without drafts.
 const STABLE: [(&str, *const ()); 70] = functions! {
     zmq_errno zmq_strerror zmq_version zmq_ctx_new zmq_ctx_term zmq_ctx_shutdown zmq_ctx_set zmq_ctx_get
     zmq_init zmq_term zmq_ctx_destroy zmq_msg_init zmq_msg_init_size zmq_msg_init_data zmq_msg_send zmq_msg_recv
@@ -41,7 +41,7 @@ fn every_declared_function_is_linked() {
     let listed: Vec<&str> = STABLE.iter().chain(&DRAFT).map(|(name, _)| *name).collect();
     assert_eq!(declared, listed);
     for (name, address) in STABLE.iter().chain(&DRAFT) {
-        // The optimiser must not conclude that nobody asks.
+        // The optimiser must not remove the address as unused.
         assert_ne!(std::hint::black_box(*address), ptr::null(), "{name}");
     }
 }
@@ -63,7 +63,7 @@ fn capabilities_are_those_of_the_linked_library() {
         // SAFETY: the pointer is to a string that ends with NUL and lives through the call.
         let has = unsafe { zmq_sys::zmq_has(name.as_ptr()) } == 1;
         let name = name.to_str().expect("the names are ASCII");
-        // The system's library cannot be asked while one builds for another machine.
+        // In a cross build, the system's library cannot be asked.
         let complete = zmq_sys::LINKED == "vendored" || env!("ZMQ_SYS_HOST") == env!("ZMQ_SYS_TARGET");
         assert!(told.contains(&name) == has || (has && !complete), "{name}: {has}, but the build says {told:?}");
     }
