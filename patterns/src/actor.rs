@@ -27,7 +27,7 @@ pub type ActorResult = Result<(), Box<dyn StdError + Send + Sync>>;
 /// How long dropping an [`Actor`] waits for its thread.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often the end of an actor looks for messages of the actor while no poll can wait for them.
+/// The interval in which [`Actor::terminate`] tries to receive the actor's messages while no poll can wait for them.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A thread that runs one function, and the pipe over which it and its owner exchange messages.
@@ -73,8 +73,8 @@ pub struct ActorPipe {
     said_ready: Cell<bool>,
 }
 
-/// One end of a pipe. Each end counts what it sends, so that the other knows when it has everything. The empty message
-/// after the last one only wakes pollers.
+/// One end of a pipe. Each end counts the messages that it sends, so that the other end knows when it has received all. The
+/// empty message after the last one only wakes pollers.
 struct PipeEnd {
     socket: Socket<'static, Pair>,
     /// A stream to the other end, which shuts it down when it closes. The actor also writes a byte to it when it is ready.
@@ -149,7 +149,7 @@ impl PipeEnd {
     }
 
     fn try_recv(&self) -> Result<Polled> {
-        // Read before the socket: all messages that were sent before closing can then be received.
+        // Read the flag before the socket: all messages that were sent before closing can then be received.
         let closed = self.incoming.closed.load(Ordering::Acquire);
         match self.socket.now().recv_multipart()? {
             None if closed => Ok(Polled::Closed),
@@ -188,7 +188,7 @@ impl PipeEnd {
 
     /// Waits up to `timeout` until the other end closes. No caught signal ends this wait.
     fn wait_for_close(&self, timeout: Duration) {
-        // A zero time-out is refused. Each outcome is for the caller to look at again.
+        // A zero time-out is refused. The outcome does not matter, because the caller checks the pipe again.
         let _ = self.link.set_read_timeout(Some(timeout.max(Duration::from_millis(1))));
         let _ = (&self.link).read(&mut [0]);
     }
@@ -215,7 +215,7 @@ fn stream_pair() -> Result<(UnixStream, UnixStream)> {
 
 /// A name that other code in the process cannot connect to before the pipe does: 128 random bits.
 fn unpredictable_name() -> String {
-    // Each `RandomState` has keys of its own, made from random bytes of the system's.
+    // Each `RandomState` has its own keys, made from random bytes of the system.
     let random = || RandomState::new().build_hasher().finish();
     format!("inproc://zmq-actor-{:016x}{:016x}", random(), random())
 }
@@ -270,7 +270,7 @@ impl Actor {
                 Ok(outcome) => outcome.or_else(|error| pipe.failed(error)),
                 Err(panic) => Err(ActorError::Panicked(panic_text(panic))),
             };
-            // Last, because it tells the owner that the body has ended.
+            // Dropped last, because the drop tells the owner that the body has ended.
             drop(pipe);
             outcome
         })?;
@@ -408,7 +408,7 @@ impl Actor {
 impl Drop for Actor {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            // The outcome is for callers of `terminate`.
+            // Only `terminate` reports the outcome.
             let _ = self.end_within(DROP_TIMEOUT);
         }
     }
@@ -516,7 +516,7 @@ impl Polled {
     }
 }
 
-/// Why an [`Actor`] failed.
+/// The error of an [`Actor`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ActorError {
@@ -544,7 +544,7 @@ impl fmt::Display for ActorError {
 impl StdError for ActorError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            // Its text is that of the error already.
+            // `Display` shows this error already, so the source is the next one.
             ActorError::NotStarted(error) => error.source(),
             ActorError::Failed(error) => Some(error.as_ref()),
             ActorError::Panicked(_) | ActorError::StillRunning(_) => None,

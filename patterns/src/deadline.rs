@@ -9,7 +9,7 @@ pub(crate) struct Deadline(Option<Instant>);
 impl Deadline {
     pub(crate) const NEVER: Deadline = Deadline(None);
 
-    /// `timeout` from now. What no `Instant` can express is never.
+    /// `timeout` from now, or never if no `Instant` can express it.
     pub(crate) fn after(timeout: Duration) -> Deadline {
         Deadline(Instant::now().checked_add(timeout))
     }

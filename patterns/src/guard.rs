@@ -5,8 +5,8 @@ use std::fmt;
 use zmq::{Kind, Result, Socket, SocketType};
 
 /// An endpoint that a socket has for as long as the guard lives. The guard's drop calls [`Socket::unbind`], which waits at
-/// most a second, or [`Socket::disconnect`]. Their errors are ignored: if a message is waiting on a socket for which they
-/// answer `EFSM`, the endpoint stays.
+/// most a second, or [`Socket::disconnect`]. Their errors are ignored: if they fail with `EFSM`, because a message is
+/// waiting, the endpoint stays.
 ///
 /// ```
 /// use zmq_patterns::EndpointGuard;

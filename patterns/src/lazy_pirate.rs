@@ -10,13 +10,12 @@ use zmq::{Context, Errno, Error, Multipart, Req, Result, Socket, TrySend};
 
 type Setup = Box<dyn Fn(&Socket<'static, Req>) -> Result<()> + Send>;
 
-/// A client whose every request is answered or fails in bounded time, whatever becomes of the servers: the guide's Lazy
-/// Pirate, as one call.
+/// A client whose requests are answered or fail in bounded time, even if servers die: the guide's Lazy Pirate, as one call.
 ///
-/// `LazyPirate` sends a request again if no reply comes in time, up to a given number of times, over a new REQ socket
-/// each. The old socket is dropped with every reply that may still arrive there, so a late reply is never taken for the
-/// reply to a later request. With several endpoints each try goes to the next one. The endpoint that answered is asked
-/// first the next time.
+/// `LazyPirate` sends a request again if no reply comes in time, up to a given number of times, each time over a new REQ
+/// socket. The old socket is dropped with every reply that may still arrive there, so a late reply is never taken for the
+/// reply to a later request. With several endpoints each try goes to the next one. The next request begins with the endpoint
+/// that answered last.
 ///
 /// A request that is sent again may be served twice: its server may have died, or been slow, after serving it.
 ///
@@ -118,15 +117,14 @@ impl LazyPirate {
         self
     }
 
-    /// Sends a request and gives its reply. Reports of open sockets name the place of this call for the sockets that it
+    /// Sends a request and returns its reply. Reports of open sockets name the place of this call for the sockets that it
     /// opens.
     ///
     /// # Errors
     ///
-    /// [`RequestError`], which gives the request back and says how often it was sent to which endpoint. It comes with
-    /// `EAGAIN` if no try was answered in time. It comes at once with `EINTR` after a caught signal, with `ETERM` after
-    /// the context was shut down, with `EINVAL` for a request of no parts, and with any error of opening a socket and
-    /// connecting it.
+    /// [`RequestError`], which contains the request, and the number of tries at each endpoint. `EAGAIN` if no try was
+    /// answered in time. At once: `EINTR` after a caught signal, `ETERM` after the context was shut down, `EINVAL` for a
+    /// request of no parts, and any error of opening a socket and connecting it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -207,8 +205,8 @@ impl LazyPirate {
     /// Whether the socket is connected to an inproc name that is not bound yet. The request is queued there, and a new
     /// socket would only queue the same request once more.
     ///
-    /// Only a libzmq without the patches for safety keeps such a connection: `disconnect` refuses it with `EFSM`. Any
-    /// other connection `disconnect` ends, with what is queued there, and the socket is dropped then.
+    /// Only a libzmq without the patches for safety keeps such a connection: `disconnect` refuses it with `EFSM`.
+    /// `disconnect` ends any other connection with its queued messages, and the socket is dropped then.
     fn is_still_queued(&self) -> bool {
         let endpoint = &self.endpoints[self.next];
         endpoint.starts_with("inproc://")
@@ -229,7 +227,7 @@ impl fmt::Debug for LazyPirate {
     }
 }
 
-/// A request that was not answered. Its text says why, and how many tries went to which endpoint.
+/// The error of a request that was not answered. Its text has the reason, and the number of tries at each endpoint.
 #[derive(Debug)]
 pub struct RequestError {
     request: Multipart,
@@ -239,7 +237,7 @@ pub struct RequestError {
 }
 
 impl RequestError {
-    /// Why the last try failed: `EAGAIN` if no reply came in time, else the number of [`RequestError::error`].
+    /// The error number of the last try: `EAGAIN` if no reply came in time, otherwise that of [`RequestError::error`].
     pub fn errno(&self) -> Errno {
         self.error.as_ref().map_or(Errno::EAGAIN, Error::errno)
     }

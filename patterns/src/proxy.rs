@@ -12,8 +12,8 @@ type Outcome = Result<Unforwarded, SendError<Unforwarded>>;
 /// A proxy that runs in a thread of its own, with sockets of its own.
 ///
 /// Dropping it ends the thread between two messages, and closes the sockets. The messages that the proxy had received and not
-/// sent are dropped; [`Proxy::terminate`] gives them back. If it is the last that holds the [`Context`], dropping it waits for
-/// the context's unsent messages, as dropping the context does.
+/// sent are dropped; [`Proxy::terminate`] returns them. If nothing else keeps the [`Context`] alive, dropping the proxy waits
+/// for the context's unsent messages, as dropping the context does.
 ///
 /// ```
 /// use zmq::{Context, Pull, Push};
@@ -80,8 +80,8 @@ impl Proxy {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Ends the proxy, waits until its sockets are closed, which takes no longer than forwarding a message, and gives the
-    /// messages that it had received and not sent.
+    /// Ends the proxy, and waits until its sockets are closed, which takes no longer than forwarding a message. Returns the
+    /// messages that the proxy had received and not sent.
     ///
     /// # Errors
     ///

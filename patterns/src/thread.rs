@@ -34,15 +34,15 @@ impl Process {
     }
 }
 
-/// Drops the payload of a panic. It is the user's: its drop may panic, and the drop of that second payload too, which is
-/// therefore leaked.
+/// Drops the payload of a panic. The payload is a value of the user, so its drop may panic. The payload of that second panic
+/// is leaked, because its drop may panic too.
 fn drop_payload(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);
     }
 }
 
-/// Drops a value of the user's, whose drop may panic. The panic hook has reported the panic.
+/// Drops a value of the user. Its drop may panic; the panic hook has then reported the panic.
 pub(crate) fn drop_user_value<T>(value: T) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
         drop_payload(payload);

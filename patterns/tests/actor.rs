@@ -24,7 +24,7 @@ fn echo(pipe: &ActorPipe) -> ActorResult {
 }
 
 #[deadline::test]
-fn messages_go_both_ways_whole() {
+fn pipe_carries_whole_messages_both_ways() {
     let context = Context::new().unwrap();
     let actors: Vec<_> = (0..3).map(|_| Actor::spawn(&context, "echo", echo).unwrap()).collect();
     for round in 0..100 {
@@ -83,7 +83,7 @@ fn spawn_returns_when_the_set_up_is_done() {
 }
 
 #[deadline::test]
-fn spawn_reports_what_fails_in_the_set_up() {
+fn spawn_reports_errors_of_the_set_up() {
     let context = Context::new().unwrap();
     let failed = Actor::spawn(&context, "fails", |pipe| {
         pipe.context().owned_socket(Rep)?.bind("nowhere")?;
@@ -105,7 +105,7 @@ fn spawn_reports_what_fails_in_the_set_up() {
 }
 
 #[deadline::test]
-fn a_body_that_never_says_ready_is_ready_with_its_first_use_of_the_pipe_or_its_end() {
+fn spawn_returns_when_the_body_uses_its_pipe_or_ends() {
     let context = Context::new().unwrap();
     let bodies: [fn(&ActorPipe) -> ActorResult; 5] = [
         |pipe| Ok(pipe.recv().map(drop)?),
@@ -130,7 +130,7 @@ fn a_body_that_never_says_ready_is_ready_with_its_first_use_of_the_pipe_or_its_e
 }
 
 #[deadline::test]
-fn the_owner_gets_everything_of_an_actor_that_has_ended() {
+fn owner_receives_all_messages_when_the_actor_has_ended() {
     let context = Context::new().unwrap();
     for messages in [0, 1, 500, 1900] {
         let actor = Actor::spawn(&context, "short", move |pipe| {
@@ -157,7 +157,7 @@ fn the_owner_gets_everything_of_an_actor_that_has_ended() {
 }
 
 #[deadline::test]
-fn an_actor_gets_everything_that_was_sent_before_its_end() {
+fn actor_receives_all_messages_sent_before_its_end() {
     let context = Context::new().unwrap();
     for messages in [0, 1, 1900] {
         let (count, counted) = channel();
@@ -185,7 +185,7 @@ fn an_actor_gets_everything_that_was_sent_before_its_end() {
 }
 
 #[deadline::test]
-fn a_panic_is_reported_and_nobody_hangs() {
+fn panic_of_an_actor_is_reported_and_ends_all_waits() {
     let context = Context::new().unwrap();
     let panics = || {
         Actor::spawn(&context, "panics", |pipe| {
@@ -215,7 +215,7 @@ fn a_panic_is_reported_and_nobody_hangs() {
 }
 
 #[deadline::test]
-fn no_full_pipe_holds_up_the_end() {
+fn full_pipe_does_not_delay_the_end_of_an_actor() {
     let context = Context::new().unwrap();
     // This actor sends and never receives, and its owner receives nothing.
     let sent = Arc::new(AtomicUsize::new(0));
@@ -291,8 +291,8 @@ fn actor_ends_with_its_context() {
 }
 
 #[deadline::test]
-fn a_caught_signal_ends_what_waits() {
-    const NAME: &str = "a_caught_signal_ends_what_waits";
+fn caught_signal_ends_the_waits_of_owner_and_actor() {
+    const NAME: &str = "caught_signal_ends_the_waits_of_owner_and_actor";
     if role().is_none() {
         return Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
@@ -324,9 +324,9 @@ fn a_caught_signal_ends_what_waits() {
     context.terminate(DEADLINE).unwrap();
 }
 
-/// The names of pipes were counted, so that any code in the process could connect to the next one first.
+/// If the names of pipes were counted, any code in the process could connect to the next one first.
 #[deadline::test]
-fn actor_pipe_is_taken_over_by_no_other_socket() {
+fn other_socket_cannot_take_over_an_actor_pipe() {
     let context = Context::new().unwrap();
     let hijack = |name: &str| {
         let hijacker = context.socket(zmq::Pair).unwrap();

@@ -1,4 +1,4 @@
-//! Proxies in threads of their own: what they report, and that they end with their owner.
+//! `Proxy`: its reports, and its end with its owner or its context.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -240,7 +240,7 @@ fn proxy_and_actor_refuse_a_forked_child_that_may_drop_them() {
     // SAFETY: the pointer is to an int.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(status, 0);
-    // The parent's go on.
+    // The parent's proxy and actor still run.
     let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
     source.connect("inproc://frontend").unwrap();
     sink.connect("inproc://backend").unwrap();

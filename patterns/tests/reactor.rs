@@ -29,7 +29,7 @@ fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>, So
 }
 
 #[deadline::test]
-fn readers_descriptors_and_timers_in_one_loop() {
+fn reactor_serves_sockets_descriptors_and_timers() {
     let context = Context::new().unwrap();
     let (socket, peer) = pair(&context, "inproc://a");
     let (near, far) = UnixStream::pair().unwrap();
@@ -79,7 +79,7 @@ fn run_until_ten_are_received<'a>(reactor: &mut Reactor<'a>, socket: &'a Socket<
 }
 
 #[deadline::test]
-fn a_reader_is_called_until_it_has_received_all() {
+fn handler_is_called_again_while_messages_wait() {
     let context = Context::new().unwrap();
     let (socket, peer) = pair(&context, "inproc://a");
     for _ in 0..10 {
@@ -90,7 +90,7 @@ fn a_reader_is_called_until_it_has_received_all() {
 }
 
 #[deadline::test]
-fn a_server_with_its_own_sockets() {
+fn reactor_lends_and_returns_a_socket_that_it_owns() {
     let context = Context::new().unwrap();
     let mut reactor = Reactor::new().unwrap();
     let server = context.owned_socket(Rep).unwrap();
@@ -159,7 +159,7 @@ fn handlers_remove_themselves_and_each_other() {
 }
 
 #[deadline::test]
-fn a_handler_that_receives_for_another_leaves_it_uncalled() {
+fn handler_is_not_called_when_another_has_received_its_message() {
     let context = Context::new().unwrap();
     let (a, to_a) = pair(&context, "inproc://a");
     let (b, to_b) = pair(&context, "inproc://b");
@@ -187,7 +187,7 @@ fn a_handler_that_receives_for_another_leaves_it_uncalled() {
 }
 
 #[deadline::test]
-fn handlers_change_what_they_are_called_for() {
+fn handler_changes_its_events() {
     let context = Context::new().unwrap();
     let (socket, peer) = pair(&context, "inproc://a");
     let phase = Cell::new(0);
@@ -259,7 +259,7 @@ fn timers_run_in_order_and_repeat() {
 }
 
 #[deadline::test]
-fn a_timer_that_is_due_all_the_time_starves_nobody() {
+fn timer_that_is_always_due_does_not_starve_sockets() {
     let context = Context::new().unwrap();
     let (socket, peer) = pair(&context, "inproc://a");
     let mut reactor = Reactor::new().unwrap();
@@ -281,7 +281,7 @@ fn a_timer_that_is_due_all_the_time_starves_nobody() {
 }
 
 #[deadline::test]
-fn an_error_ends_the_loop_and_names_its_handler() {
+fn error_of_a_handler_ends_the_loop_and_names_the_handler() {
     let context = Context::new().unwrap();
     let (socket, peer) = pair(&context, "inproc://a");
     peer.send("bad").unwrap();
@@ -313,7 +313,7 @@ fn an_error_ends_the_loop_and_names_its_handler() {
 }
 
 #[deadline::test]
-fn a_panic_is_contained_and_names_its_handler() {
+fn panic_of_a_handler_ends_the_loop_and_names_the_handler() {
     struct Spiteful;
     impl Drop for Spiteful {
         fn drop(&mut self) {
@@ -367,7 +367,7 @@ fn a_panic_is_contained_and_names_its_handler() {
 }
 
 #[deadline::test]
-fn an_error_that_panics_when_it_is_asked_is_contained_too() {
+fn reactor_survives_an_error_whose_source_panics() {
     #[derive(Debug)]
     struct Secretive;
     impl fmt::Display for Secretive {
@@ -388,7 +388,7 @@ fn an_error_that_panics_when_it_is_asked_is_contained_too() {
 }
 
 #[deadline::test]
-fn an_error_that_panics_when_it_is_dropped_is_contained_too() {
+fn reactor_survives_an_error_whose_drop_panics() {
     /// An error that the context was shut down.
     #[derive(Debug)]
     struct Spiteful(zmq::Error);
@@ -547,7 +547,7 @@ fn reactor_ends_when_any_signal_handler_ends_a_wait() {
 }
 
 #[deadline::test]
-fn an_owned_descriptor_comes_back() {
+fn remove_returns_an_owned_descriptor() {
     let (near, mut far) = UnixStream::pair().unwrap();
     let mut reactor = Reactor::new().unwrap();
     let id = reactor

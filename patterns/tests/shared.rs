@@ -1,4 +1,4 @@
-//! One socket for many threads: nothing is lost, mixed or stuck, however they come and go.
+//! `SharedSocket`: many threads lose and mix no messages, and do not hang, in any order of calls and drops.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -16,7 +16,7 @@ use zmq_patterns::SharedSocket;
 const MOMENT: Duration = Duration::from_millis(30);
 
 #[deadline::test]
-fn shared_socket_goes_to_every_thread() {
+fn shared_socket_is_clone_send_and_sync() {
     fn is_shared<S: Clone + Send + Sync + 'static>() {}
     is_shared::<SharedSocket<Push>>();
     is_shared::<SharedSocket>();
@@ -59,7 +59,7 @@ fn shared_socket_keeps_messages_of_many_threads_whole() {
 }
 
 #[deadline::test]
-fn a_full_socket_holds_senders_up_and_nothing_is_lost() {
+fn send_waits_while_the_socket_is_full() {
     let context = Context::new().unwrap();
     let sink = context.owned_socket(Pull).unwrap();
     sink.set_rcvhwm(1).unwrap();
@@ -118,7 +118,7 @@ fn shared_socket_receives_only_on_request() {
 }
 
 #[deadline::test]
-fn errors_come_back_to_who_called_with_the_message() {
+fn error_returns_the_message_to_its_caller() {
     let context = Context::new().unwrap();
     let router = bound(&context, Router, "inproc://router");
     router.set_router_mandatory(true).unwrap();
@@ -142,7 +142,7 @@ fn errors_come_back_to_who_called_with_the_message() {
 }
 
 #[deadline::test]
-fn a_mandatory_router_with_one_full_peer_is_tried_again() {
+fn send_is_tried_again_when_a_peer_of_a_mandatory_router_is_full() {
     let context = Context::new().unwrap();
     let router = context.owned_socket(Router).unwrap();
     router.set_router_mandatory(true).unwrap();
@@ -170,7 +170,7 @@ fn a_mandatory_router_with_one_full_peer_is_tried_again() {
 }
 
 #[deadline::test]
-fn work_on_the_socket_is_done_in_its_thread() {
+fn with_runs_work_in_the_thread_of_the_socket() {
     let context = Context::new().unwrap();
     let news = SharedSocket::new(context.owned_socket(Sub).unwrap()).unwrap();
     let endpoint = news.with(|socket| socket.bind("tcp://127.0.0.1:*")).unwrap().unwrap();
@@ -206,7 +206,8 @@ impl Drop for PanicsWhenDropped {
     }
 }
 
-/// The thread of the socket dropped a closure that did not run. Its panic kept the thread from answering the other calls.
+/// The thread of the socket drops a closure that does not run. If that drop panics, the thread must still answer the other
+/// calls.
 #[deadline::test]
 fn capture_that_panics_on_drop_holds_up_no_other_call() {
     let context = Context::new().unwrap();
@@ -254,7 +255,7 @@ fn capture_that_panics_on_drop_holds_up_no_other_call() {
 }
 
 #[deadline::test]
-fn capture_that_panics_after_its_closure_ran_tells_its_caller() {
+fn capture_that_panics_after_its_closure_ran_panics_in_the_caller() {
     let context = Context::new().unwrap();
     let shared = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
     let capture = PanicsWhenDropped;
@@ -268,7 +269,7 @@ fn capture_that_panics_after_its_closure_ran_tells_its_caller() {
 }
 
 #[deadline::test]
-fn work_that_waits_for_its_own_thread_is_refused() {
+fn call_inside_work_on_the_same_socket_is_refused() {
     let context = Context::new().unwrap();
     let shared = SharedSocket::new(bound(&context, Pair, "inproc://pair")).unwrap();
     let inside = shared.clone();
@@ -286,7 +287,7 @@ fn work_that_waits_for_its_own_thread_is_refused() {
 }
 
 #[deadline::test]
-fn the_last_handle_closes_the_socket_wherever_it_is_dropped() {
+fn last_handle_closes_the_socket_wherever_it_is_dropped() {
     let context = Context::new().unwrap();
     let one = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
     let other = one.clone();
@@ -323,7 +324,7 @@ fn the_last_handle_closes_the_socket_wherever_it_is_dropped() {
 }
 
 #[deadline::test]
-fn the_end_of_the_context_ends_every_call_and_closes_the_socket() {
+fn end_of_the_context_ends_every_call_and_closes_the_socket() {
     let context = Context::new().unwrap();
     let idle = SharedSocket::new(context.owned_socket(Pull).unwrap()).unwrap();
     let source = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
@@ -377,8 +378,8 @@ fn requests_and_replies_of_one_thread_stay_together_over_a_dealer() {
 }
 
 #[deadline::test]
-fn a_caught_signal_ends_what_waits_and_nothing_else() {
-    const NAME: &str = "a_caught_signal_ends_what_waits_and_nothing_else";
+fn caught_signal_ends_only_calls_that_wait() {
+    const NAME: &str = "caught_signal_ends_only_calls_that_wait";
     if role().is_none() {
         return Process::spawn(&mut alone(NAME, "alone")).succeeds();
     }
@@ -406,8 +407,8 @@ fn a_caught_signal_ends_what_waits_and_nothing_else() {
 }
 
 #[test]
-fn a_forked_child_is_refused() {
-    in_own_process("a_forked_child_is_refused", || {
+fn shared_socket_refuses_a_forked_child() {
+    in_own_process("shared_socket_refuses_a_forked_child", || {
         let context = Context::new().unwrap();
         let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
         let source = SharedSocket::new(connected(&context, Push, "inproc://sink")).unwrap();

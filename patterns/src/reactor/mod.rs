@@ -32,7 +32,7 @@ pub struct HandlerId {
 /// The result of a handler: an error ends the loop, which returns it. `?` converts any error.
 pub type HandlerResult = std::result::Result<(), Box<dyn StdError + Send + Sync>>;
 
-/// Why [`Reactor::run`] ended.
+/// The reason for the end of [`Reactor::run`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ended {
@@ -47,7 +47,7 @@ pub enum Ended {
     Terminated,
 }
 
-/// Why [`Reactor::run`] failed.
+/// The error of [`Reactor::run`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReactorError {
@@ -90,7 +90,7 @@ impl fmt::Display for ReactorError {
 impl StdError for ReactorError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            // Its text is that of the error already.
+            // `Display` shows this error already, so the source is the next one.
             ReactorError::Wait(error) => error.source(),
             ReactorError::Handler { source, .. } => Some(source.as_ref()),
             ReactorError::Panic { .. } => None,
@@ -173,7 +173,7 @@ struct Registration<'a> {
     added_at: &'static Location<'static>,
 }
 
-/// When a handler is called: when a socket or descriptor is ready, once, or in intervals.
+/// The condition for a handler's call: a ready socket or descriptor, a delay, or an interval.
 #[derive(Clone, Copy)]
 enum Trigger {
     Source,
@@ -181,7 +181,7 @@ enum Trigger {
     Every(Duration),
 }
 
-/// Why the loop is left.
+/// The reason for leaving the loop.
 enum Exit {
     Ended(Ended),
     Failed(ReactorError),
@@ -389,7 +389,7 @@ impl<'a> Reactor<'a> {
         Some(registration)
     }
 
-    /// The socket of this handler, if it was not lent.
+    /// The socket of this handler, if the reactor owns it.
     pub fn socket(&self, id: HandlerId) -> Option<&Socket<'a>> {
         self.poller.socket(id)
     }
@@ -453,7 +453,7 @@ impl<'a> Reactor<'a> {
         }
     }
 
-    /// Runs the timers that are due, waits once, and calls the handlers of what is ready.
+    /// Runs the timers that are due, waits once, and calls the handlers of the sockets and descriptors that are ready.
     fn run_once(&mut self, events: &mut Vec<PollerEvent<HandlerId>>) -> Result<(), Exit> {
         self.check_end()?;
         let (now, end) = (Instant::now(), self.schedule.end());
@@ -501,7 +501,7 @@ impl<'a> Reactor<'a> {
             Trigger::Every(interval) if self.registration(id).is_some() => {
                 self.schedule.push(schedule::next(at, interval, Instant::now()), id);
             }
-            // Its call consumed the values that it had captured.
+            // The call has consumed the handler's captured values.
             Trigger::Once => drop(self.take(id)),
             _ => {}
         }
@@ -513,12 +513,12 @@ impl<'a> Reactor<'a> {
         let Some(registration) = self.registration(id) else { return Ok(()) };
         let added_at = registration.added_at;
         let Some(mut handler) = registration.handler.take() else { return Ok(()) };
-        // Reading an error's source runs code of the user's, which may panic.
+        // Reading an error's source runs code of the user, which may panic.
         let called = || handler(self, id, event).map_err(|source| (cause_of_end(source.as_ref()), source));
         let mut outcome = catch_unwind(AssertUnwindSafe(called));
         match self.registration(id) {
             Some(registration) => registration.handler = Some(handler),
-            // The drop of captured values runs code of the user's, which may panic.
+            // The drop of captured values runs code of the user, which may panic.
             None => {
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(move || drop(handler))) {
                     drop_user_value(std::mem::replace(&mut outcome, Err(panic)));
@@ -541,7 +541,7 @@ fn is_there(slots: &[Slot<'_>], id: HandlerId) -> bool {
     slots.get(id.place).is_some_and(|slot| slot.generation == id.generation && slot.registration.is_some())
 }
 
-/// The end of the loop that a handler's error stands for.
+/// The end of the loop that a handler's error causes without failure. `None` for other errors.
 fn cause_of_end(error: &(dyn StdError + 'static)) -> Option<Ended> {
     let mut next = Some(error);
     while let Some(error) = next {

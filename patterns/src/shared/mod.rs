@@ -34,9 +34,9 @@ const WITH: &str = "SharedSocket::with";
 /// When the last handle is dropped the thread ends and closes the socket as its own drop would. After the context was shut
 /// down the socket is closed at once, and every call fails with `ETERM`.
 ///
-/// A call wakes the thread and waits for it: some 10 microseconds and a few allocations, against a fraction of a
-/// microsecond for a [`Socket`] of the caller's own. A socket for each thread is faster. A REQ or REP alternates across all
-/// its callers: share a DEALER or ROUTER instead.
+/// A call wakes the thread and waits for it. That takes some 10 microseconds and a few allocations. A call on a thread's own
+/// [`Socket`] takes a fraction of a microsecond, so a socket for each thread is faster. A REQ or REP alternates across all its
+/// callers: share a DEALER or ROUTER instead.
 ///
 /// ```
 /// use zmq::{Context, Pull, Push};
@@ -89,7 +89,7 @@ struct JobQueueState<T> {
     jobs: Vec<Job<T>>,
     /// Whether the last handle is dropped.
     abandoned: bool,
-    /// Why the thread has ended before that.
+    /// The error that ended the thread before that.
     ended: Option<Errno>,
 }
 
@@ -164,7 +164,7 @@ impl<T: SocketType> SharedSocket<T> {
     /// `EAGAIN` if no thread can be started, `EMFILE` or `ENFILE` if no file descriptor is left, `ENOTSOCK` in a forked
     /// child that inherited the socket. The socket is closed then.
     pub fn new(socket: Socket<'static, T>) -> Result<SharedSocket<T>> {
-        // A socket that is inherited from the parent of this process reads no option.
+        // On a socket that this process inherited through `fork`, reading any option fails.
         if let Err(error) = socket.events()
             && error.errno() == Errno::ENOTSOCK
         {
@@ -381,7 +381,7 @@ impl<T> Job<T> {
     }
 }
 
-/// No invariant of the queue or a reply spans a panic.
+/// Locks a mutex, poisoned or not: a panic leaves neither the queue nor a reply inconsistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -406,7 +406,7 @@ type Panic = Box<dyn std::any::Any + Send>;
 /// The outcome of some work: its result, its panic, or `None` if it did not run.
 type WorkReply<R> = Arc<Reply<Result<R, Option<Panic>>>>;
 
-/// Sets a reply, by its drop if the work does not run.
+/// Sets a reply. If the work does not run, the drop sets it.
 struct ReplyGuard<R>(Option<WorkReply<R>>);
 
 impl<R> ReplyGuard<R> {

@@ -42,7 +42,7 @@ impl Waker {
         PollItem::fd(self.read_end.as_fd(), PollEvents::POLLIN)
     }
 
-    /// Makes the descriptor unreadable. To be called before the thread looks for its work, so that no wake-up is lost.
+    /// Makes the descriptor unreadable. Must be called before the thread takes its jobs, so that no wake-up is lost.
     pub(super) fn reset(&self) {
         let mut bytes = [0; 64];
         while matches!((&self.read_end).read(&mut bytes), Ok(read) if read == bytes.len()) {}

@@ -15,13 +15,14 @@ use crate::thread::drop_user_value;
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 
-/// How often a thread without jobs looks whether its context has ended, after a caught signal.
+/// The interval in which a thread without jobs checks, after a caught signal, whether its context has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Carries the jobs out, until the last handle is dropped or the context ends. The socket is untyped, since the compiler does
 /// not know here whether its kind sends or receives.
 pub(super) fn work<T: SocketType>(mut socket: Socket<'static>, queue: Arc<JobQueue<T>>) {
-    // Dropped, and so given back, before the socket: closing it waits if it is the last that holds its context.
+    // The jobs are dropped, and so given back, before the socket: closing the socket waits if nothing else keeps its context
+    // alive.
     let mut jobs = Jobs { queue, sends: VecDeque::new(), recvs: VecDeque::new(), retry: None };
     let errno = loop {
         jobs.queue.waker.reset();
@@ -30,7 +31,7 @@ pub(super) fn work<T: SocketType>(mut socket: Socket<'static>, queue: Arc<JobQue
             match job {
                 Job::Send(job) => jobs.sends.push_back(job),
                 Job::Recv(job) => jobs.recvs.push_back(job),
-                // After the jobs before it, except those that must wait.
+                // The work runs after the jobs before it, except those that must wait.
                 Job::Run(work) => {
                     jobs.attempt(&socket);
                     socket = lend(socket, work);
@@ -75,7 +76,7 @@ impl<T> Jobs<T> {
         (!state.abandoned).then(|| std::mem::take(&mut state.jobs))
     }
 
-    /// Sends and receives what can be without waiting, and gives back the jobs that must not wait.
+    /// Carries out the jobs that need not wait, and gives back those that must not wait.
     fn attempt(&mut self, socket: &Socket<'static>) {
         self.try_sends(socket);
         self.try_recvs(socket);
@@ -119,7 +120,7 @@ impl<T> Jobs<T> {
         give_back(&mut self.recvs, |job| !job.waits || job.reply.is_cancelled(), |job| job.fail(Errno::EAGAIN));
     }
 
-    /// Waits for the next job, and for what the jobs need.
+    /// Waits for the next job, and for the events that the jobs need.
     fn wait(&mut self, socket: &Socket<'static>) -> Result<(), Errno> {
         let (sends, recvs) = (!self.sends.is_empty(), !self.recvs.is_empty());
         let mut events = PollEvents::NONE;
@@ -175,7 +176,7 @@ impl<T> Jobs<T> {
             }
         }
         self.give_all_back(errno);
-        // The drop of a closure tells its caller. The drop of its captures is the user's code.
+        // The drop of a closure sets its reply. The drop of its captures runs code of the user.
         works.into_iter().for_each(drop_user_value);
     }
 }

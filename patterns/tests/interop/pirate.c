@@ -1,6 +1,6 @@
 /* pirate ENDPOINT: a REP server in C that a client cannot rely on. It prints the endpoint that it is bound to, then each
- * request. A request that begins with "die" ends it without a reply; one that begins with "slow" is answered after 300 ms;
- * all are answered with what they say. */
+ * request. A request that begins with "die" ends it without a reply; one that begins with "slow" is answered after 300 ms.
+ * The reply is the request itself. */
 
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -23,7 +23,7 @@ int main (int argc, char **argv)
     void *context = zmq_ctx_new ();
     void *server = zmq_socket (context, ZMQ_REP);
     check (server != NULL, "zmq_socket");
-    /* A server before this one may not have let go of the port yet. */
+    /* An earlier server may still have the port. */
     int bound = -1;
     for (int tries = 0; tries < 1000 && bound != 0; tries++) {
         bound = zmq_bind (server, argv[1]);
