@@ -1,7 +1,7 @@
 //! Instructions per message, counted exactly: this library beside C on the same libzmq and C on a stock libzmq.
 //!
 //! Two PAIR sockets over inproc in one thread. Each program runs twice under callgrind, with two numbers of messages, and
-//! the difference is what the messages cost. `cargo bench --bench instructions` prints the table; arguments keep the
+//! the difference is the cost of the messages. `cargo bench --bench instructions` prints the table; arguments keep the
 //! rows whose name contains one of them: `cargo bench --bench instructions -- buffer`.
 
 mod common;
@@ -13,15 +13,15 @@ use std::thread;
 use common::{Program, SIZES, print_row, shown};
 use zmq::{Context, Message, Pair, Result};
 
-/// Said by the first argument when the program runs as one of those that are counted.
+/// The first argument of a run that is counted.
 const WORK: &str = "work";
 const BATCH: u64 = 100;
-/// What the goals of this project allow against C on the same library, and ask for against C on a stock one.
+/// The goals: the largest ratio to C on the same library, and to C on a stock one.
 const GOALS: [f64; 2] = [1.03, 0.85];
 
 /// One row of the table.
 struct Row {
-    /// What C calls, and what it is here.
+    /// The argument of the programs for the row, and the name of the row.
     path: &'static str,
     what: &'static str,
     size: usize,
@@ -114,15 +114,15 @@ fn table(wanted: &[String]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Two numbers of messages: multiples of the 500 after which a pipe tells how much was read, or few where a copy of
-/// 1 MiB drowns everything else.
+/// Two numbers of messages: multiples of 500, after which a pipe reports its reads, or few if copies of 1 MiB take nearly all
+/// instructions.
 fn message_counts(row: &Row) -> [u64; 2] {
     if row.size < 1 << 20 || row.path == "shared" { [1_000, 5_000] } else { [10, 30] }
 }
 
 fn per_message(program: &Program, row: &Row) -> f64 {
     let counts = message_counts(row);
-    // Both at once: what else the machine does has no influence on the counts.
+    // Both runs at once: other work of the machine does not change the counts.
     let [few, many] = thread::scope(|scope| {
         counts
             .map(|count| scope.spawn(move || instructions(program, row, count)))
@@ -190,7 +190,7 @@ fn exchange(path: &str, size: usize, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// What is handed over arrives where it was: the receiver sees the sender's own memory.
+/// Checks that content which is handed over is not copied: the receiver gets the sender's memory.
 fn assert_no_copy() -> Result<()> {
     let context = Context::new()?;
     let left = context.socket(Pair)?;

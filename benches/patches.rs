@@ -1,4 +1,4 @@
-//! The cost of the patches of libzmq that look for room before a message is dropped: a send by C on the linked libzmq, and
+//! The cost of the patches of libzmq that check for room before a message is dropped: a send by C on the linked libzmq, and
 //! on a stock one, to a peer that never reads, with and without another that reads.
 //!
 //! ```text
@@ -22,7 +22,7 @@ const PEERS: [&str; 3] = ["none", "full", "full and reading"];
 /// The numbers of messages that are counted and timed.
 const COUNTED: u64 = 2_000;
 const TIMED: u64 = 100_000;
-/// The least time of so many runs counts.
+/// The number of runs, of which the shortest counts.
 const ROUNDS: usize = 5;
 
 fn main() -> ExitCode {

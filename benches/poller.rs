@@ -1,4 +1,4 @@
-//! What a wake-up costs with few and with many sockets: `Poller` and `Reactor` beside `zmq_poll` and `zmq_poller` in C.
+//! The cost of a wake-up with few and with many sockets: `Poller` and `Reactor` beside `zmq_poll` and `zmq_poller` in C.
 //!
 //! One of the sockets gets a message, all are waited on, and the message is received, in one thread. The programs run one
 //! after the other in every round, and the ratios are the medians of the rounds' own ratios.
@@ -15,12 +15,12 @@ use common::print_row;
 use zmq::{Context, Pair, PollEvents, Poller, Result, Socket};
 use zmq_patterns::Reactor;
 
-/// Said by the first argument when the program runs as one of those that are compared.
+/// The first argument of a run that is compared.
 const WORK: &str = "work";
 const ROUNDS: usize = 7;
-/// How many sockets there are, and how many messages a run sends.
+/// The number of sockets, and the number of messages of a run.
 const ROWS: [(usize, usize); 4] = [(2, 100_000), (10, 100_000), (100, 30_000), (1000, 4_000)];
-/// The sockets are taken in an order that jumps about, the same in each program.
+/// The step from a socket to the next one that gets a message: uses are spread, and have the same order in each program.
 const STEP: usize = 7919;
 
 fn main() -> ExitCode {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// One column: whose program, and what it does.
+/// One column of the table: a program, and its mode.
 struct Column {
     name: String,
     path: std::path::PathBuf,
@@ -110,7 +110,7 @@ fn measured(column: &Column, sockets: usize, count: usize) -> f64 {
     common::text(&common::run(&mut command)).trim().parse().expect("nanoseconds")
 }
 
-/// Does what `benches/c/poller.c` does, and gives the nanoseconds.
+/// Does the same as `benches/c/poller.c`, and returns the nanoseconds.
 fn measure(mode: &str, sockets: usize, count: usize) -> Result<u128> {
     allow_many_files();
     let context = Context::new()?;

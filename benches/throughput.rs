@@ -15,7 +15,7 @@ use common::{Program, SIZES, print_row, shown};
 use zmq::security::{PublicKey, Security, curve_keypair};
 use zmq::{CanRecv, Context, Pull, Push, Rep, Req, Result, Socket, SocketType};
 
-/// Said by the first argument when the program runs as one of those that are compared.
+/// The first argument of a run that is compared.
 const WORK: &str = "work";
 const ROUNDS: usize = 7;
 
@@ -120,7 +120,7 @@ fn measured(program: &Program, row: &Row) -> f64 {
     common::text(&common::run(&mut command)).trim().parse().expect("nanoseconds")
 }
 
-/// Sends `count` messages, or as many there and back, as `benches/c/throughput.c` does, and gives the nanoseconds.
+/// Sends `count` messages, or as many there and back, as `benches/c/throughput.c` does, and returns the nanoseconds.
 fn exchange(mode: &str, transport: &str, size: usize, count: u64) -> Result<u128> {
     let context = Context::new()?;
     let address = if transport == "inproc" { "inproc://bench" } else { "tcp://127.0.0.1:*" };
@@ -164,7 +164,7 @@ fn beside(peer: impl FnOnce() -> Result<()> + Send, work: impl FnOnce() -> Resul
     })
 }
 
-/// The first message says that the connection stands; the clock runs from there.
+/// The nanoseconds of `count` steps. A first step waits for the connection, and is not timed.
 fn timed(count: u64, mut step: impl FnMut() -> Result<()>) -> Result<u128> {
     step()?;
     let start = Instant::now();

@@ -1,4 +1,4 @@
-/* What the two C programs share: sockets, checks, and which libzmq answers. */
+/* Shared code of the C programs: sockets, checks, and the version of libzmq. */
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static inline void *connected (void *context, int type, const char *endpoint)
     return socket;
 }
 
-/* The version and the file that the functions come from: the program itself where libzmq is linked statically. */
+/* Prints libzmq's version and file. The file is the program itself if libzmq is linked statically. */
 static void print_library (void)
 {
     int major, minor, patch;

@@ -9,7 +9,7 @@ enum { BATCH = 100 };
 static void *left, *right;
 static char *content, *buffer;
 static size_t size;
-/* What keeps the shared content alive, as the reference count of an Arc does. */
+/* Keeps the shared content alive, as the reference count of an Arc does. */
 static atomic_size_t references = 1;
 
 static void send_buffer (void)

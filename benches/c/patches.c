@@ -1,6 +1,6 @@
 /* patches KIND TRANSPORT PEERS COUNT: sends COUNT messages by a PUB, XPUB, ROUTER or PUSH. Prints the nanoseconds of a send
- * and how many messages the peer that reads has received. The benchmark counts what `send_batch` executes, and its system
- * calls, which are those between two of `getppid`. */
+ * and the percentage of messages that the reading peer has received. The benchmark counts the instructions of `send_batch`, and
+ * its system calls, which are those between two of `getppid`. */
 
 #include <time.h>
 #include <unistd.h>

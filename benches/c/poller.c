@@ -1,5 +1,5 @@
 /* poller MODE SOCKETS COUNT: sends to one of SOCKETS sockets, waits on all, and receives, COUNT times, in one thread over
- * PAIRs on inproc. MODE poll: zmq_poll; MODE poller: zmq_poller_wait, which is draft. Prints the nanoseconds it took. */
+ * PAIRs on inproc. MODE poll: zmq_poll; MODE poller: zmq_poller_wait, which is draft. Prints the nanoseconds of the run. */
 
 #define _POSIX_C_SOURCE 200809L
 #include <sys/resource.h>
@@ -7,7 +7,7 @@
 
 #include "common.h"
 
-/* The sockets are taken in an order that jumps about, the same in each program. */
+/* The step from a socket to the next one that gets a message: uses are spread, and have the same order in each program. */
 enum { STEP = 7919 };
 
 static long long now (void)

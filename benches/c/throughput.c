@@ -1,6 +1,6 @@
-/* throughput MODE TRANSPORT SIZE COUNT: what libzmq's own performance programs measure, in two threads of one process.
+/* throughput MODE TRANSPORT SIZE COUNT: measures as libzmq's own performance programs do, in two threads of one process.
  * MODE latency: COUNT round trips; MODE throughput: COUNT messages one way. TRANSPORT inproc, tcp, or curve, which is tcp
- * with CURVE. Prints the nanoseconds it took. */
+ * with CURVE. Prints the nanoseconds of the run. */
 
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
@@ -64,7 +64,7 @@ static void take (void *socket, char *buffer)
     check (zmq_recv (socket, buffer, size, 0) == (int) size, "zmq_recv");
 }
 
-/* The first message says that the connection stands; the clock runs from there. */
+/* Sends COUNT messages, and a first one with which the receiver waits for the connection before it starts the clock. */
 static void *pusher (void *unused)
 {
     void *socket = client (ZMQ_PUSH);

@@ -1,15 +1,15 @@
-//! What the benchmarks share: C programs on two libraries, arguments, and a table.
+//! Shared code of the benchmarks: C programs on two libraries, arguments, and a table.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The sizes that are measured: 33 bytes are the most that live in a `zmq_msg_t`, 34 the least that do not.
+/// The sizes that are measured: 33 bytes are the most that fit into a `zmq_msg_t`, 34 the least that do not.
 #[allow(dead_code, reason = "not every benchmark goes by size")]
 pub const SIZES: [usize; 5] = [1, 33, 34, 1024, 1 << 20];
 
 /// One of the programs that are compared.
 pub struct Program {
-    /// Whose it is: the head of its column.
+    /// The head of its column.
     pub name: &'static str,
     /// The file to run.
     pub path: PathBuf,
@@ -67,7 +67,7 @@ pub fn run(command: &mut Command) -> Output {
     output
 }
 
-/// What a command printed.
+/// The standard output of a command.
 pub fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -80,7 +80,7 @@ pub fn is_optimised() -> bool {
     !cfg!(debug_assertions)
 }
 
-/// The arguments that are ours: Cargo adds `--bench`.
+/// The arguments without `--bench`, which Cargo adds.
 pub fn arguments() -> Vec<String> {
     std::env::args().skip(1).filter(|argument| argument != "--bench").collect()
 }
