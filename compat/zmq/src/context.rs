@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{Error, Result, Socket, SocketType};
 
-/// The context of the library below, or why it could not be made.
+/// The context of safe-zmq, or the error of making it.
 pub(crate) type Inner = Result<safe::Context>;
 
 #[derive(Clone)]

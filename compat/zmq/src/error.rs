@@ -56,9 +56,9 @@ errors! {
 }
 
 impl Error {
-    /// The text of the number, as libzmq has it.
+    /// libzmq's text for the number.
     pub fn message(self) -> &'static str {
-        // A text of the system's is made once for each number, and never freed.
+        // The text is made once for each number, and never freed.
         static TEXTS: Mutex<BTreeMap<i32, &'static str>> = Mutex::new(BTreeMap::new());
         let raw = self.to_raw();
         let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! The public interface of rust-zmq 0.10, over safe-zmq: see [compat/README.md].
 //!
-//! Types, functions and values are those of rust-zmq, so its documentation counts here too. A comment names what
-//! differs.
+//! Types, functions and values are those of rust-zmq, so its documentation applies here too. Comments name the
+//! differences.
 //!
 //! [compat/README.md]: https://github.com/safe-zmq/safe-zmq/blob/main/compat/README.md
 

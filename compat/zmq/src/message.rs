@@ -44,7 +44,7 @@ impl Message {
         self.0.more()
     }
 
-    /// A property of the message's connection. `None` also if it is not UTF-8.
+    /// A property of the message's connection. `None` if it does not exist, or is not UTF-8.
     pub fn gets<'a>(&'a mut self, property: &str) -> Option<&'a str> {
         match self.0.gets(property) {
             Some(Cow::Borrowed(value)) => Some(value),

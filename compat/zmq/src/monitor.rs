@@ -15,7 +15,7 @@ macro_rules! socket_events {
 
             /// # Panics
             ///
-            /// If the number is no event's.
+            /// If no event has the number.
             pub fn from_raw(raw: u16) -> SocketEvent {
                 match u32::from(raw) {
                     $(zmq_sys::$number => SocketEvent::$name,)*

@@ -16,7 +16,7 @@ pub enum Mechanism {
     ZMQ_GSSAPI,
 }
 
-/// How a number of C is written in the library below.
+/// The conversion between a number in C and the value of a safe-zmq method.
 trait Number {
     type Safe;
 
@@ -88,7 +88,7 @@ impl<const UNIT: u64> Number for Time<UNIT> {
     }
 }
 
-/// As C has it in tenths of a second: the rest is cut off.
+/// A time in milliseconds, rounded down to tenths of a second as in C.
 struct Tenths;
 
 impl Number for Tenths {

@@ -21,19 +21,19 @@ fn given_away() -> MutexGuard<'static, BTreeMap<usize, (Weak<Inner>, SocketType)
 }
 
 impl Socket {
-    /// Gives the socket away as a pointer, and up its share of the context. The end of the context waits for it.
+    /// Gives the socket away as a pointer, and drops its handle of the context. The end of the context waits for the socket.
     pub fn into_raw(self) -> *mut c_void {
         let Socket { inner, context, .. } = self;
         let entry = (Arc::downgrade(&context.inner), SocketType::of_kind(inner.kind()));
         let (handle, inner) = inner.into_raw();
         given_away().insert(handle.addr(), entry);
-        // The last share waits for the socket, which another thread may take back.
+        // The drop of the context's last handle waits for the socket, which another thread may take back.
         drop((inner, context));
         handle
     }
 
-    /// Takes back a socket. If its context has ended or is ending, the socket is closed, and the calls on the returned
-    /// one fail with `ETERM`.
+    /// Takes back a socket. If its context has ended or is ending, the socket is closed, and calls on the returned socket fail
+    /// with `ETERM`.
     ///
     /// # Safety
     ///
@@ -75,7 +75,7 @@ impl Socket {
         check(unsafe { zmq_sys::zmq_getsockopt(self.inner.as_raw(), option, place, &raw mut size) }).map(|_| fd)
     }
 
-    /// Sends the socket's events to a PAIR of libzmq's that is bound to `monitor_endpoint`.
+    /// Makes libzmq bind a PAIR to `monitor_endpoint`, which sends the socket's events.
     pub fn monitor(&self, monitor_endpoint: &str, events: i32) -> Result<()> {
         let endpoint = CString::new(monitor_endpoint).map_err(|_| Error::EINVAL)?;
         // SAFETY: the socket is open, and this thread's as it is not `Sync`; the text ends with a NUL.
@@ -96,11 +96,11 @@ fn ended_socket(socket_type: SocketType) -> Socket {
 }
 
 impl Message {
-    /// A message of `len` bytes: zeros here.
+    /// A message of `len` bytes. Here they are zeros.
     ///
     /// # Safety
     ///
-    /// None is asked of the caller here.
+    /// This function has no conditions.
     #[deprecated(since = "0.9.1", note = "use `with_size`")]
     pub unsafe fn with_capacity_unallocated(len: usize) -> Message {
         Message::with_size(len)

@@ -10,7 +10,7 @@ use crate::{Context, DONTWAIT, Error, Message, PollEvents, PollItem, Result, SND
 pub struct Socket {
     pub(crate) inner: safe::Socket<'static>,
     pub(crate) context: Context,
-    /// Whether the parts up to the last one are dropped: the peer has left that got the parts before them.
+    /// Whether the other parts of the message are dropped, because the peer that got the first ones has left.
     drops_rest: Cell<bool>,
 }
 
@@ -83,7 +83,7 @@ impl Socket {
         }
         let now = self.inner.now();
         let sent = match (waits(flags), more) {
-            // Other parts follow: one without flags does not come here.
+            // Other parts follow: a send without flags does not reach this match.
             (true, _) => self.inner.send_more(message).map(|()| TrySend::Sent),
             (false, true) => now.send_more(message),
             (false, false) => now.send(message),
@@ -92,7 +92,7 @@ impl Socket {
             Ok(TrySend::Sent) => Ok(()),
             Ok(TrySend::WouldBlock(_)) => Err(Error::EAGAIN),
             Err(failed) => {
-                // For the safe library the next part begins another message. In C it is one more part of the lost one.
+                // In safe-zmq the next part begins another message. In C it belongs to the lost message.
                 self.drops_rest.set(more && failed.errno() == Errno::ECONNRESET);
                 if waits(flags) { unsent(failed) } else { Err(again(failed.errno())) }
             }
@@ -109,7 +109,7 @@ impl Socket {
         self.send(data, flags)
     }
 
-    /// Sends the parts one by one, each as the iterator gives it. No part is no message.
+    /// Sends the parts one by one, as the iterator gives them. An iterator without parts sends no message.
     pub fn send_multipart<I, T>(&self, iter: I, flags: i32) -> Result<()>
     where
         I: IntoIterator<Item = T>,
@@ -131,7 +131,7 @@ impl Socket {
         if self.inner.now().recv(&mut msg.0)? { Ok(()) } else { Err(Error::EAGAIN) }
     }
 
-    /// Receives into a buffer, and gives the size of the message.
+    /// Receives into a buffer, and returns the size of the message.
     pub fn recv_into(&self, bytes: &mut [u8], flags: i32) -> Result<usize> {
         if bytes.is_empty() {
             return self.recv_msg(flags).map(|message| message.len());
@@ -176,12 +176,12 @@ impl Socket {
     }
 }
 
-/// What a send that does not wait returns if the peer has left in the middle of the message, or if it failed otherwise.
+/// The error of a failed send with `DONTWAIT`: `EAGAIN` if the peer has left in the middle of the message.
 fn again(errno: Errno) -> Error {
     if errno == Errno::ECONNRESET { Error::EAGAIN } else { errno.into() }
 }
 
-/// What a send that could wait returns if it failed. libzmq drops the rest of a message whose peer has left.
+/// The result of a failed send without `DONTWAIT`. libzmq drops the rest of a message whose peer has left.
 #[cold]
 fn unsent(failed: SendError) -> Result<()> {
     match failed.errno() {

@@ -1,5 +1,5 @@
-//! Signals, raw pointers, the numbers of options, and the differences from rust-zmq: rust-zmq's own tests do not look at
-//! these.
+//! Signals, raw pointers, the numbers of options, and the differences from rust-zmq, which rust-zmq's own tests do not
+//! cover.
 
 use std::ffi::CStr;
 use std::os::fd::AsRawFd;
@@ -225,7 +225,7 @@ fn rest_of_a_message_is_dropped_if_its_peer_leaves() {
         for flags in [0, zmq::DONTWAIT].into_iter().cycle().take(20) {
             let leaves = context.socket(zmq::PULL).unwrap();
             leaves.connect("inproc://jobs").unwrap();
-            // The socket hears of the peer. Of two messages in a row, each peer gets one.
+            // The socket processes the peer's connection. Of two messages in a row, each peer gets one.
             push.get_events().unwrap();
             for part in ["a", "b", "c"] {
                 push.send(part, if part == "c" { flags } else { flags | zmq::SNDMORE }).unwrap();
@@ -246,7 +246,7 @@ fn rest_of_a_message_is_dropped_if_its_peer_leaves() {
 }
 
 #[test]
-fn proxy_ends_when_its_control_socket_says_so() {
+fn proxy_ends_when_its_control_socket_receives_terminate() {
     within_a_minute(|| {
         let context = Context::new();
         let (control, theirs) = pair(&context, "inproc://control");
