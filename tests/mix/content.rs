@@ -41,7 +41,7 @@ pub fn content(stamp: Stamp, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// The stamp of a received part; none if it is not one of ours.
+/// The stamp of a received part. `None` if the part has no stamp.
 ///
 /// # Errors
 ///
@@ -113,7 +113,7 @@ pub fn check_owners(within: Duration) {
     }
 }
 
-/// The handles that were given away and kept, with their sums.
+/// Handles to content that was handed over to messages, with the sums of the content.
 static SHARED: Mutex<Vec<(Handle, u64)>> = Mutex::new(Vec::new());
 
 enum Handle {
@@ -142,7 +142,7 @@ fn keep(handle: Handle) {
     shared.push((handle, sum));
 }
 
-/// Checks that the content which others hold too was not written.
+/// Checks that content that was handed over by Arc or Bytes was not written.
 pub fn check_shared() {
     check(&SHARED.lock().unwrap());
 }

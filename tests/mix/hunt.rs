@@ -1,4 +1,4 @@
-//! Runs programs in child processes, tells whether they failed, and shrinks those that did.
+//! Runs programs in child processes, finds out whether they fail, and shrinks those that do.
 //!
 //! A program with several threads does not fail in every run. So a program that failed is run again, to learn how often it
 //! fails, and while it is shrunk each candidate is run often enough.
@@ -31,7 +31,7 @@ pub struct Found {
     pub after: Duration,
     pub failure: Failure,
     pub program: Program,
-    /// How many runs of the whole program fail, and of how many.
+    /// The number of runs of the whole program that fail, and the number of all its runs.
     pub fails: (u32, u32),
 }
 
@@ -109,7 +109,7 @@ impl Hunt<'_> {
         let runs = (3 * RUNS).div_ceil(again);
         let same = |program: &Program| fails(program, runs).filter(|failure| failure.fault == found.failure.fault);
         let mut best = found.program.clone();
-        // A flow names itself.
+        // The fault of a flow has the name of the flow.
         let alone = best
             .alone(|op| found.failure.fault.split_whitespace().any(|word| word.trim_end_matches(':') == op.row.name));
         if let Some(candidate) = alone.into_iter().find(|candidate| same(candidate).is_some()) {
@@ -151,7 +151,7 @@ pub fn run_file(test: &str, path: &Path, trace: bool) -> Option<Failure> {
         command.env("ZMQ_MIX_TRACE", "1");
     }
     let mut child = command.spawn().expect("a child process");
-    // The child ends by itself if one of its operations is late. Many that are slow take longer than one may.
+    // The child ends by itself if one of its operations is late. Many slow operations together may take longer.
     let end = Instant::now() + within() * 20;
     let status = loop {
         match child.try_wait().expect("the child's status") {
@@ -172,7 +172,7 @@ pub fn run_file(test: &str, path: &Path, trace: bool) -> Option<Failure> {
     }
 }
 
-/// The first line of the first kind that the output has, without what differs between runs.
+/// The first line with the first mark that the output has, without the words that differ between runs.
 fn name(output: &str) -> Option<String> {
     let line = MARKS.iter().find_map(|mark| output.lines().find(|line| line.contains(mark)))?;
     // The test harness has begun the line.

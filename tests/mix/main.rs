@@ -66,7 +66,10 @@ fn random_programs_find_no_fault() {
     if is_child() {
         return;
     }
-    if common::skip_unless(zmq::PATCHES == "all", "this libzmq lacks patches, and the faults they cure are found") {
+    if common::skip_unless(
+        zmq::PATCHES == "all",
+        "this libzmq lacks patches, and programs find the faults that they cure",
+    ) {
         return;
     }
     if let Ok(path) = std::env::var("ZMQ_MIX_PROGRAM") {
@@ -118,7 +121,7 @@ fn replay(path: &Path) {
     println!("{} passes {runs} times", path.display());
 }
 
-/// Prints what is needed to see the fault again.
+/// Prints the fault, and the program with which it can be seen again.
 fn report(hunt: &Hunt<'_>, found: Found) -> ! {
     let path = hunt.directory.join("smallest.txt");
     let _ = std::fs::write(&path, found.program.text());
@@ -160,14 +163,14 @@ fn hunt_shrinks_a_program_to_the_call_that_fails() {
         assert!(found.contains(fault), "{name}: {found}");
         assert_eq!(program, format!("context 00000001\nthread\n{name} 00000007\n"));
     }
-    // It waits for the owner, so it is not run again.
+    // Each run waits for the owner in vain, so the program is not shrunk.
     let forgets = Program::parse("thread\nfault-owner 7").unwrap();
     let failure = hunt().run(&forgets).expect("a program that fails");
     assert!(failure.fault.contains("FAULT: of # owners # were dropped"), "{}", failure.fault);
 }
 
 #[test]
-fn programs_survive_being_written_and_read() {
+fn programs_are_the_same_after_text_and_parse() {
     for seed in 0..100 {
         let program = Program::generate(seed);
         assert_eq!(Program::parse(&program.text()).unwrap(), program);

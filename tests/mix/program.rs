@@ -10,7 +10,7 @@
 //! ```
 //!
 //! An operation is a name of the table in `ops/mod.rs` and a number. The number is the seed of all choices that the
-//! operation makes, so an operation does the same wherever it stands.
+//! operation makes, so an operation does the same in every place of a program.
 
 use crate::ops::{self, Row};
 use crate::rng::Rng;
@@ -90,7 +90,7 @@ impl Program {
     }
 
     /// The program without the operations from `start` to `end`, counted through all threads. A thread that becomes empty
-    /// goes too.
+    /// is left out too.
     pub fn without(&self, start: usize, end: usize) -> Program {
         let mut place = 0;
         let threads = self.threads.iter().map(|ops| {
@@ -104,7 +104,7 @@ impl Program {
         Program { context: self.context, threads }
     }
 
-    /// A program of one operation, for each that is chosen.
+    /// A program of one operation, for each operation that `choose` accepts.
     pub fn alone(&self, choose: impl Fn(&Op) -> bool) -> Vec<Program> {
         let chosen = self.threads.iter().flatten().filter(|op| choose(op));
         chosen.map(|op| Program { context: self.context, threads: vec![vec![*op]] }).collect()

@@ -34,7 +34,7 @@ impl Rng {
         &all[self.below(all.len())]
     }
 
-    /// The source of choices of something that runs beside its caller.
+    /// A source of choices for code that runs at the same time as its caller.
     pub fn fork(&mut self) -> Rng {
         Rng(self.next())
     }

@@ -27,7 +27,7 @@ pub fn fault(text: &str) -> ! {
     std::process::exit(FAULT)
 }
 
-/// How much longer everything may take: sanitizers are slow.
+/// The factor for all times: sanitizers are slow.
 pub fn patience() -> u32 {
     std::env::var("ZMQ_MIX_PATIENCE").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1)
 }
@@ -42,7 +42,7 @@ const ENDPOINTS: usize = 12;
 
 pub struct World {
     pub context: Context,
-    /// The authenticator of the context, which lets the clients of flows in. Chaos does not stop it.
+    /// The authenticator of the context, which lets the clients of flows in. No operation stops it.
     pub authenticator: Option<Authenticator>,
     /// Whether the context was shut down, or is about to be.
     pub ended: AtomicBool,
@@ -67,7 +67,7 @@ pub struct World {
 type Places = Arc<[Mutex<Option<(String, Instant)>>]>;
 
 impl World {
-    /// A number that nothing else of this run has.
+    /// A number that is unique in this run.
     pub fn number(&self) -> u32 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -76,7 +76,7 @@ impl World {
         self.ended.load(Ordering::SeqCst)
     }
 
-    /// Prints what is chosen, if operations are printed.
+    /// Prints a choice, if operations are printed.
     pub fn note(&self, text: std::fmt::Arguments<'_>) {
         if self.trace {
             let _ = std::io::stderr().write_all(format!("    {text}\n").as_bytes());
@@ -244,7 +244,7 @@ fn end(world: Arc<World>) {
     drop(world.authenticator);
     let context = world.context;
     if let Err(error) = context.terminate(within()) {
-        // Forgotten sockets would be a reason.
+        // Forgotten sockets keep a context from ending.
         if forgotten.is_empty() {
             fault(&format!("the context does not end: {error}"));
         }

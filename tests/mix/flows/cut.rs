@@ -19,7 +19,7 @@ use crate::world::{start, within};
 #[cfg(feature = "draft")]
 const GROUP: &str = "a";
 
-/// The kinds, and how often each is chosen.
+/// The kinds of sender and receiver. A pair that is listed twice is chosen twice as often.
 pub const PAIRS: &[(Kind, Kind)] = &[
     (Kind::Push, Kind::Pull),
     (Kind::Push, Kind::Pull),
@@ -52,8 +52,8 @@ fn relay(
     Relay::start(address(server)?, greeting, rng).map_err(|_| Stop::Ended)
 }
 
-/// Connections break at any byte. What arrives is whole, comes once, and in order if the receiver has one pipe; after the
-/// last break messages arrive again.
+/// Connections break at any byte. Each message that arrives is whole, and arrives once. If the receiver has one pipe, messages
+/// are in order. After the last break messages arrive again.
 pub fn run(flow: &mut Flow<'_>) -> Result {
     let (from, to) = *flow.rng.pick(PAIRS);
     // A context of its own ends with its socket.
@@ -93,7 +93,7 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
         "{from} to {to}, receiver connects: {receiver_connects}, ZMQ_IMMEDIATE: {immediate}, own context: {}",
         own.is_some(),
     ));
-    // Each connection has a pipe of its own otherwise.
+    // Otherwise each connection has its own pipe.
     let ordered = receiver_connects && !immediate;
     let mut course = Course { flow, sender: &sender, receiver: &receiver, ordered, next: 0, all: BTreeSet::new() };
     for _ in 0..course.flow.rng.below(12) {
@@ -111,7 +111,7 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
     relay.set_stalls(false);
     course.arrive()?;
     if let Some(context) = own {
-        // The socket hears nothing of the connection that is made again.
+        // The socket processes no commands of the connection that is made again.
         relay.cut();
         std::thread::sleep(Duration::from_millis(flow.rng.below(30) as u64));
         drop(receiver);
@@ -169,7 +169,7 @@ impl Course<'_, '_> {
         while let Some(part) = parts.pop_front() {
             let sent = match send_part(self.sender, part, !parts.is_empty()) {
                 Ok(sent) => sent.is_sent(),
-                // The peer may leave between the parts: the message is given up.
+                // If the peer leaves between the parts, the message is given up.
                 Err(failed) if failed.error().errno() == Errno::ECONNRESET => false,
                 Err(failed) => return Err(failed.into()),
             };
@@ -227,14 +227,14 @@ impl Course<'_, '_> {
     }
 }
 
-/// A client reaches its server through a SOCKS5 proxy, whatever the lengths of its replies are.
+/// A client reaches its server through a SOCKS5 proxy, for all lengths of the proxy's replies.
 pub fn through_socks(flow: &mut Flow<'_>) -> Result {
     let (sender, receiver) = (flow.socket(Kind::Push)?, flow.socket(Kind::Pull)?);
     let endpoint = receiver.bind("tcp://127.0.0.1:*")?;
     let proxy = relay(&endpoint, Some(relay::socks), &mut flow.rng)?;
     sender.set_socks_proxy(proxy.address.to_string().as_str())?;
     sender.set_reconnect_ivl(Some(Duration::from_millis(1)))?;
-    // The name is one of the proxy's.
+    // Only the proxy reads the name.
     let name = *flow.rng.pick(&["tcp://server:7", "tcp://127.0.0.1:7"]);
     sender.connect(name)?;
     let (number, count) = (flow.world.number(), 1 + flow.rng.below(10) as u32);

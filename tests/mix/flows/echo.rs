@@ -1,4 +1,4 @@
-//! Requests and replies: each reply is the request, and comes in the order of the requests.
+//! Requests and replies: each reply equals its request, and replies arrive in the order of the requests.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ pub fn run(flow: &mut Flow<'_>, client: Kind, server: Kind) -> Result {
     let hub = flow.socket(server)?;
     flow.tune(&hub)?;
     if server == Kind::Router {
-        // Without it, replies that have no room are dropped.
+        // Without ZMQ_ROUTER_MANDATORY, replies that have no room are dropped.
         hub.set_router_mandatory(true)?;
     }
     let mut clients = Vec::new();
@@ -54,7 +54,7 @@ pub fn run(flow: &mut Flow<'_>, client: Kind, server: Kind) -> Result {
             scope.spawn(move || {
                 keep(ask(state, &socket, &mut rng));
                 state.running.fetch_sub(1, Ordering::SeqCst);
-                // The server may still send, and expects the client to be there.
+                // The server may still send, which fails if the client has left.
                 while !state.over.load(Ordering::SeqCst) {
                     thread::sleep(Duration::from_millis(1));
                 }
@@ -68,7 +68,7 @@ pub fn run(flow: &mut Flow<'_>, client: Kind, server: Kind) -> Result {
     failed.map_or(Ok(()), Err)
 }
 
-/// The id that a socket announces, if it has one of its own.
+/// Sets the routing id of a socket, or none, and returns it.
 fn id(socket: &Socket<'static>, rng: &mut Rng, number: u8) -> Option<Vec<u8>> {
     let mut id = match rng.below(4) {
         0 => b"id".to_vec(),
@@ -87,7 +87,7 @@ struct State<'a> {
     over: &'a AtomicBool,
 }
 
-/// Sends each message back as it came, until all clients have their replies.
+/// Sends each message back unchanged, until all clients have their replies.
 fn serve(state: &State<'_>, socket: &Socket<'static>, ids: Option<Vec<Vec<u8>>>, rng: &mut Rng) -> Result {
     while state.running.load(Ordering::SeqCst) > 0 {
         if state.world.has_ended() {
@@ -102,7 +102,7 @@ fn serve(state: &State<'_>, socket: &Socket<'static>, ids: Option<Vec<Vec<u8>>>,
         }
         let end = Instant::now() + within();
         loop {
-            // A shared content can be taken apart and sent part by part too.
+            // The parts can be sent one by one too.
             if rng.one_in(4) && parts.len() > 1 && !is_thread_safe(socket.kind()) {
                 let first = parts.pop_front().expect("two parts");
                 match socket.now().send_more(first)? {
@@ -132,7 +132,7 @@ fn serve(state: &State<'_>, socket: &Socket<'static>, ids: Option<Vec<Vec<u8>>>,
     Ok(())
 }
 
-/// Sends requests, some of them before their replies have come, and receives the replies.
+/// Sends requests, some of them before earlier replies have arrived, and receives the replies.
 fn ask(state: &State<'_>, socket: &Socket<'static>, rng: &mut Rng) -> Result {
     let single = is_thread_safe(socket.kind());
     let window = if socket.kind() == Kind::Req { 1 } else { 1 + rng.below(12) as u32 };

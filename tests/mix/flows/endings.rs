@@ -1,4 +1,4 @@
-//! The ends of contexts, sockets, owners and shared sockets: all of them come, and say what they should.
+//! The ends of contexts, sockets, owners and shared sockets: each ends in time, and reports its end.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -12,7 +12,7 @@ use super::{Flow, Result, Stop};
 use crate::content::Owner;
 use crate::world::{free_port, start, within};
 
-/// The end of a context: it waits no longer than it is told, and what remains is dropped at once.
+/// `Context::terminate` waits no longer than its time-out. The context ends at once when its last socket is dropped.
 pub fn terminate(flow: &mut Flow<'_>) -> Result {
     let context = Context::new()?;
     start(&context);
@@ -57,7 +57,7 @@ pub fn terminate(flow: &mut Flow<'_>) -> Result {
     Ok(())
 }
 
-/// The monitor of a socket that is dropped reports the close of what the socket had bound, and ends.
+/// The monitor of a socket that is dropped reports that the socket's listener is closed, and ends.
 pub fn last_events(flow: &mut Flow<'_>) -> Result {
     let (server, client) = (flow.socket(Kind::Pull)?, flow.socket(Kind::Push)?);
     let endpoint = server.bind("tcp://127.0.0.1:*")?;

@@ -14,10 +14,10 @@ use crate::world::within;
 /// Sends numbered messages.
 pub struct Sender<'a> {
     pub socket: &'a Socket<'static>,
-    /// The sender's number, which no other has.
+    /// The number of the sender, which is unique.
     pub number: u32,
     pub next: u32,
-    /// A frame before each message, or a group.
+    /// The group of each message.
     #[cfg_attr(not(feature = "draft"), allow(dead_code, reason = "groups are of the draft API"))]
     pub group: Option<&'static str>,
 }
@@ -103,7 +103,7 @@ pub fn send(socket: &Socket<'static>, rng: &mut Rng, mut parts: Multipart) -> Re
     }
 }
 
-/// Receives a message in a random way; none after a short time.
+/// Receives a message in a random way. `None` after a short time.
 pub fn receive(socket: &Socket<'static>, rng: &mut Rng) -> Result<Option<Multipart>> {
     let time = Duration::from_millis(20);
     let safe = is_thread_safe(socket.kind());
@@ -137,10 +137,10 @@ pub fn receive(socket: &Socket<'static>, rng: &mut Rng) -> Result<Option<Multipa
     }
 }
 
-/// The recipe of `Socket::fd`: the events are read until there are none, and then it is waited for the descriptor.
+/// The recipe of `Socket::fd`: read the events until there are none, and then wait for the descriptor.
 fn by_fd(socket: &Socket<'static>, time: Duration) -> Result<Option<Multipart>> {
     let end = Instant::now() + time;
-    // As above.
+    // Without a descriptor, the other ends of the flow go on.
     let Ok(fd) = socket.fd() else { return Ok(socket.now().recv_multipart()?) };
     while !socket.events()?.contains(PollEvents::POLLIN) {
         let left = end.saturating_duration_since(Instant::now());
@@ -152,7 +152,7 @@ fn by_fd(socket: &Socket<'static>, time: Duration) -> Result<Option<Multipart>> 
     Ok(socket.now().recv_multipart()?)
 }
 
-/// The parts after the first one: they are there if it is.
+/// Receives the parts after the first one. They have arrived if the first one has.
 fn rest(socket: &Socket<'static>, first: Message) -> Result<Multipart> {
     if first.more() { rest_after(socket, first) } else { Ok(first.into()) }
 }
@@ -171,7 +171,7 @@ fn rest_after(socket: &Socket<'static>, first: Message) -> Result<Multipart> {
     }
 }
 
-/// The stamp of a whole message; none if it is not of a flow.
+/// The stamp of a whole message. `None` if the message is not of a flow.
 pub fn whole<'a>(parts: impl IntoIterator<Item = &'a Message>) -> Result<Option<Stamp>> {
     let mut first = None;
     let mut count = 0;
@@ -221,7 +221,7 @@ impl Arrivals {
         }
     }
 
-    /// The numbers of a sender's messages, up to `count`, that are not there.
+    /// The numbers of a sender's messages, up to `count`, that did not arrive.
     pub fn missing(&self, sender: u32, count: u32) -> Vec<u32> {
         (0..count).filter(|number| !self.all.contains(&(sender, *number))).collect()
     }

@@ -18,7 +18,7 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
     let (prober, router) = (flow.socket(kind)?, flow.socket(Kind::Router)?);
     prober.set_probe_router(true)?;
     router.set_routing_id("router")?;
-    // Without it, what has no room is dropped.
+    // Without ZMQ_ROUTER_MANDATORY, messages that have no room are dropped.
     router.set_router_mandatory(true)?;
     if kind == Kind::Router {
         prober.set_router_mandatory(true)?;
@@ -39,7 +39,7 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
     flow.world.note(format_args!("{kind}: marks {} and {}, {greetings:?}", prober.sndhwm()?, router.rcvhwm()?));
     let (server, client) = if flow.rng.coin() { (&router, &prober) } else { (&prober, &router) };
     if flow.rng.coin() {
-        // The greetings wait for the name.
+        // The greetings wait until the name is bound.
         let name = format!("inproc://greetings-{}", flow.world.number());
         client.connect(&name)?;
         server.bind(&name)?;
@@ -85,7 +85,8 @@ fn send(flow: &Flow<'_>, prober: &Socket<'static>, text: &str) -> Result {
     })
 }
 
-/// Receives a message: the parts before its last one, and that one. The peer takes its connection when it is used.
+/// Receives a message, and returns the parts before the last one, and the last one. The peer attaches its connection when it
+/// is used.
 fn receive(flow: &Flow<'_>, socket: &Socket<'static>, peer: &Socket<'static>) -> Result<(Vec<Vec<u8>>, Vec<u8>)> {
     let mut received = None;
     flow.wait(&format!("a {} receives from a {}", socket.kind(), peer.kind()), || {
@@ -98,7 +99,7 @@ fn receive(flow: &Flow<'_>, socket: &Socket<'static>, peer: &Socket<'static>) ->
     Ok((parts, last))
 }
 
-/// A connection that sends heartbeats stays, whatever its kinds, its transport and the TTL that its peer announces are.
+/// A connection with heartbeats stays, for all kinds, all transports, and all TTLs that its peer announces.
 pub fn heartbeats(flow: &mut Flow<'_>) -> Result {
     let (from, to) = *flow.rng.pick(PAIRS);
     let (left, right) = (flow.socket(from)?, flow.socket(to)?);
@@ -157,7 +158,8 @@ fn raw_heartbeats(flow: &mut Flow<'_>, server: &Socket<'static>) -> Result {
     Ok(())
 }
 
-/// A peer of ws:// that speaks no mechanism comes, also again while its pipe is full, gets heartbeats, and is heard.
+/// Peers over ws:// without a mechanism connect while the pipes of the server are full, and get heartbeats. Their messages
+/// arrive.
 fn bare_websocket(flow: &mut Flow<'_>, server: &Socket<'static>) -> Result {
     server.set_heartbeat_ivl(Some(Duration::from_millis(5)))?;
     server.set_heartbeat_timeout(Some(within()))?;

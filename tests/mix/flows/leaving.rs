@@ -1,5 +1,5 @@
-//! Peers that come and leave between the parts of a message, and sockets that disconnect or close soon after a send: what
-//! was accepted arrives whole at a peer that is there.
+//! Peers that come and leave between the parts of a message, and sockets that disconnect or close soon after a send. A message
+//! that was accepted arrives whole at a peer that stays.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::common::send_part;
 use crate::content;
 use crate::world::within;
 
-/// Waits until the sockets that were dropped are closed, and has this one process what it was told.
+/// Waits until the sockets that were dropped are closed, and makes this one process its commands.
 fn settle(flow: &Flow<'_>, socket: &Socket<'static>) -> Result {
     let (closed, waiting) = (flow.socket(Kind::Pair)?, flow.socket(Kind::Pair)?);
     let endpoint = format!("inproc://settle-{}", flow.world.number());
@@ -69,7 +69,7 @@ pub fn between_sent_parts(flow: &mut Flow<'_>) -> Result {
             }
             sender.send_multipart(content::parts(&mut rng, 1, number, count))?;
         }
-        // Messages that were written before the end of the pipe was read go with it.
+        // Messages that were written before the sender read the end of the pipe are lost with the pipe.
         let mut found = !settles && !refused;
         let end = Instant::now() + within();
         while !found {
@@ -77,7 +77,7 @@ pub fn between_sent_parts(flow: &mut Flow<'_>) -> Result {
                 let Some(parts) = receiver.now().recv_multipart()? else { continue };
                 let stamp = whole(parts.iter().skip(usize::from(to == Kind::Router)))?;
                 found = stamp.is_some_and(|stamp| stamp.number == number);
-                // One that was not looked for may be there.
+                // An earlier message that was not waited for may have arrived.
                 if stamp.is_none_or(|stamp| stamp.number > number) {
                     return Err(Stop::Fault(format!("{stamp:?} arrived instead of message {number}")));
                 }
@@ -104,7 +104,7 @@ pub fn between_received_parts(flow: &mut Flow<'_>) -> Result {
     let _ = receiver.set_router_handover(true);
     let endpoint = format!("inproc://leaving-{}", flow.world.number());
     receiver.bind(&endpoint)?;
-    // Peers with the same id replace each other, and what is on its way is lost.
+    // Peers with the same id replace each other, and messages on their way are lost.
     let replaced = flow.rng.one_in(3);
     let mut senders = Vec::new();
     let mut arrivals = Arrivals::default();
@@ -138,7 +138,7 @@ pub fn between_received_parts(flow: &mut Flow<'_>) -> Result {
         if flow.rng.coin() {
             continue;
         }
-        // Part by part, while peers leave.
+        // Receives part by part, while peers leave.
         let mut parts = Multipart::new();
         while let Some(part) = receiver.now().recv_msg()? {
             let more = part.more();
@@ -168,7 +168,7 @@ pub fn between_received_parts(flow: &mut Flow<'_>) -> Result {
     })
 }
 
-/// A sender connects, sends, disconnects and closes in a hurry. All that it was told is sent arrives.
+/// A sender connects, sends, disconnects and closes in a hurry. All messages that it accepted arrive.
 pub fn hasty(flow: &mut Flow<'_>) -> Result {
     let (from, to) = *flow.rng.pick(&[(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer)]);
     let receivers = (0..1 + flow.rng.below(3)).map(|_| flow.socket(to)).collect::<Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! Flows of one shape each: promises of single calls and options.
+//! Flows that share no shape with others: they check promises of single calls and options.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -11,7 +11,7 @@ use super::{Flow, Result, Stop};
 use crate::content;
 use crate::world::{free_port, within};
 
-/// A conflating receiver gets the newest message in the end, and none that is older than the last.
+/// A conflating receiver gets the newest message in the end, and none that is older than one before.
 pub fn conflate(flow: &mut Flow<'_>) -> Result {
     if flow.rng.one_in(3) {
         return conflate_before_bind(flow);
@@ -38,7 +38,7 @@ pub fn conflate(flow: &mut Flow<'_>) -> Result {
             for newest in expected {
                 let end = Instant::now() + within();
                 while last < newest {
-                    // A busy loop of single looks meets the moment of a write.
+                    // A busy loop of single receives meets the moment of a write.
                     if let Some(message) = receiver.now().recv_msg()? {
                         let stamp = whole([&message])?.map_or(last, |stamp| stamp.number);
                         if stamp < last {
@@ -67,7 +67,7 @@ pub fn conflate(flow: &mut Flow<'_>) -> Result {
             let _ = expect.send(newest);
             (next..=newest).try_for_each(&mut send)?;
             next = newest + 1;
-            // A subscription may come after the first messages: the newest is sent until it arrives.
+            // A subscription may arrive after the first messages, so the newest is sent until it arrives.
             while told.recv_timeout(Duration::from_millis(5)).is_err() {
                 if receiving.is_finished() {
                     return Err(Stop::Ended);
@@ -105,7 +105,7 @@ fn conflate_before_bind(flow: &mut Flow<'_>) -> Result {
     for number in 1..=count {
         sender.send(format!("{number}"))?;
     }
-    // A socket that is closed waits for the name.
+    // A closed socket waits until the name is bound.
     let _open = flow.rng.coin().then_some(sender);
     receiver.bind(&name)?;
     let mut expected = vec![format!("{count}")];
@@ -118,7 +118,7 @@ fn conflate_before_bind(flow: &mut Flow<'_>) -> Result {
     }
 }
 
-/// A send that does not wait finds the room that there is once the receiver has taken everything.
+/// A send that does not wait finds room when the receiver has received all messages.
 pub fn room(flow: &mut Flow<'_>) -> Result {
     let pairs = [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Pair, Kind::Pair)];
     let (from, to) = *flow.rng.pick(&pairs);
@@ -140,7 +140,7 @@ pub fn room(flow: &mut Flow<'_>) -> Result {
             }
             Ok(sent == 0)
         })?;
-        // Over a wire, an I/O thread has to take what it is told.
+        // Except over inproc, an I/O thread must process its commands first.
         let mut tried = 0;
         flow.wait("there is room", || {
             tried += 1;
@@ -161,7 +161,7 @@ pub fn down_port(flow: &mut Flow<'_>) -> Result {
     let (from, to) = *flow.rng.pick(&[(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer)]);
     let (client, server) = (flow.socket(from)?, flow.socket(to)?);
     client.set_reconnect_ivl(Some(Duration::from_millis(2)))?;
-    // A client that tries often enough gets the port of its target for its own.
+    // A client that tries often enough gets the port of its target as its own port.
     if flow.rng.one_in(3) {
         return own_port(flow, port);
     }
@@ -204,7 +204,7 @@ fn own_port(flow: &mut Flow<'_>, port: u16) -> Result {
     Ok(())
 }
 
-/// A message that is accepted after a conversion used the socket arrives, or was refused.
+/// If the conversion of a message uses the socket, a message arrives all the same.
 pub fn reentrant(flow: &mut Flow<'_>) -> Result {
     struct Reentrant<'a>(&'a Socket<'static>);
     impl From<Reentrant<'_>> for Message {
@@ -227,14 +227,14 @@ pub fn reentrant(flow: &mut Flow<'_>) -> Result {
     }
     drop(receiver);
     // The sender has no peer once it has read that the receiver is gone.
-    flow.wait("nobody takes messages", || Ok(!sender.events()?.contains(PollEvents::POLLOUT)))?;
+    flow.wait("the sender has no peer", || Ok(!sender.events()?.contains(PollEvents::POLLOUT)))?;
     if sender.within(Duration::from_millis(5)).send("nobody is there")?.is_sent() {
-        return Err(Stop::Fault("a message is accepted for nobody".to_owned()));
+        return Err(Stop::Fault("a message is accepted without a peer".to_owned()));
     }
     Ok(())
 }
 
-/// A message of which a part is refused is not sent at all.
+/// If a part of a message is refused, no part of it is sent.
 pub fn refused_part(flow: &mut Flow<'_>) -> Result {
     let (publisher, subscriber) = (flow.socket(Kind::XPub)?, flow.socket(Kind::XSub)?);
     flow.link_one(&publisher, &[&subscriber])?;
@@ -274,7 +274,7 @@ pub fn proxied(flow: &mut Flow<'_>) -> Result {
             while sender.next < count {
                 sender.send(&mut send_rng)?;
             }
-            // The sender stays until all is counted.
+            // The sender stays until all messages are counted.
             let _ = ended.recv();
             Ok(())
         });

@@ -1,5 +1,5 @@
-//! Flows: operations with a model. A flow opens sockets of its own in the program's context, sends numbered messages
-//! through them while the other threads do what they like, and knows which must arrive, and in which order.
+//! Flows: operations with a model. A flow opens its own sockets in the program's context, sends numbered messages through
+//! them while the other threads run their operations, and knows which must arrive, and in which order.
 
 mod cut;
 mod echo;
@@ -80,7 +80,7 @@ pub const ROWS: &[Row] = &[
 
 /// Why a flow ends early.
 pub enum Stop {
-    /// The context was shut down, or something that the flow needs is not there.
+    /// The context was shut down, or the flow lacks something that it needs.
     Ended,
     Fault(String),
 }
@@ -90,7 +90,7 @@ pub type Result<T = ()> = std::result::Result<T, Stop>;
 impl From<Error> for Stop {
     fn from(error: Error) -> Stop {
         match error.errno() {
-            // The port that was free is taken; the sockets that a context can have are used up.
+            // The port that was free is taken, or the context has no room for another socket.
             Errno::EADDRINUSE | Errno::EMFILE => Stop::Ended,
             _ => Stop::Fault(error.to_string()),
         }
@@ -121,7 +121,7 @@ pub struct Flow<'a> {
     pub heartbeats: bool,
 }
 
-/// The marks of sockets whose messages wait for room.
+/// High-water marks of sockets whose messages wait for room.
 const MARKS: [u32; 7] = [0, 1, 2, 3, 5, 10, 1000];
 
 impl Flow<'_> {
@@ -172,11 +172,11 @@ impl Flow<'_> {
         Ok(())
     }
 
-    /// Connects the others to one socket, which is bound before or after, or connects it to each of the others.
+    /// Connects the leaves to the hub, which is bound before or after, or connects the hub to each leaf.
     pub fn link(&mut self, hub: &Socket<'static>, leaves: &[&Socket<'static>]) -> Result<Vec<String>> {
-        // A server whose clients an authenticator checks has to bind.
+        // A server whose clients an authenticator checks must bind.
         if !self.secure(hub, leaves)? && self.rng.one_in(3) {
-            // Each leaf has an endpoint of its own.
+            // Each leaf has its own endpoint.
             return leaves.iter().map(|leaf| self.link_one(leaf, &[hub])).collect();
         }
         Ok(vec![self.link_one(hub, leaves)?])
@@ -227,7 +227,7 @@ impl Flow<'_> {
         Ok(true)
     }
 
-    /// Peers that never complete a handshake come to an endpoint, and leave.
+    /// Connects peers to an endpoint that leave before they complete a handshake.
     pub fn knock(&mut self, endpoint: &str) {
         for _ in 0..self.rng.below(3) {
             hostile::knock(endpoint, &mut self.rng);

@@ -1,4 +1,4 @@
-//! A relay between a client and a server over tcp: it stalls connections, cuts them, and is a SOCKS5 proxy if it must.
+//! A relay between a client and a server over tcp: it stalls connections, cuts them, and can be a SOCKS5 proxy.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -26,7 +26,7 @@ struct State {
     over: AtomicBool,
 }
 
-/// Talks to a client before the relay passes on anything.
+/// Talks to a client before the relay passes anything on.
 type Greeting = fn(&mut TcpStream, &mut Rng) -> std::io::Result<()>;
 
 impl Relay {
@@ -110,7 +110,7 @@ impl State {
         Ok(())
     }
 
-    /// Passes on what comes until one of both ends, or until the next cut.
+    /// Passes bytes on until one side ends, or until the next cut.
     fn pass(&self, mut from: &TcpStream, mut to: &TcpStream, cuts: usize) {
         let goes_on = || self.cuts.load(Ordering::SeqCst) == cuts && !self.over.load(Ordering::SeqCst);
         let waits = |error: &std::io::Error| {

@@ -106,7 +106,7 @@ pub fn stream_clients(flow: &mut Flow<'_>) -> Result {
     Ok(())
 }
 
-/// A peer with an id of its own comes again and again: its messages come under that id.
+/// A peer with its own id connects again and again. Its messages arrive under that id.
 pub fn handover(flow: &mut Flow<'_>) -> Result {
     let router = flow.socket(Kind::Router)?;
     router.set_router_handover(true)?;
@@ -126,7 +126,7 @@ pub fn handover(flow: &mut Flow<'_>) -> Result {
             check_id(&id)?;
         }
     }
-    // The last of them stays for a moment: what an earlier one sent may be lost with its connection.
+    // Messages of a peer that was replaced may be lost with its connection.
     while let Some(parts) = router.within(Duration::from_millis(20)).recv_multipart()? {
         check_id(&parts[0])?;
     }
@@ -137,7 +137,7 @@ fn check_id(id: &[u8]) -> Result {
     if id == b"A" { Ok(()) } else { Err(Stop::Fault(format!("a peer with the id A came as {id:?}"))) }
 }
 
-/// A ROUTER that connects reaches the server that is there now, by its id.
+/// A ROUTER that connects reaches the server that has bound the endpoint now, by its id.
 pub fn server_comes_back(flow: &mut Flow<'_>) -> Result {
     let port = free_port();
     let endpoint = format!("tcp://127.0.0.1:{port}");

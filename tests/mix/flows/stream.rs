@@ -52,7 +52,7 @@ pub const CLIENT_SERVER: Pattern = pattern(Kind::Client, Kind::Server, Fan::Spre
 #[cfg(feature = "draft")]
 pub const CHANNEL_CHANNEL: Pattern = pattern(Kind::Channel, Kind::Channel, Fan::One);
 
-/// A message that receivers of a `Fan::All` wait for: they are then subscribed.
+/// The first message to the receivers of a `Fan::All`. A receiver that has got it is subscribed.
 const SYNC: &[u8] = b"\xf5mix sync";
 const GROUP: &str = "a";
 
@@ -75,7 +75,7 @@ fn exchange(flow: &mut Flow<'_>, pattern: &Pattern, skipped: u32) -> Result {
     let to = (0..receivers).map(|_| prepare(flow, pattern.to, pattern.fan)).collect::<Result<Vec<_>>>()?;
     let (from_refs, to_refs) = (from.iter().collect::<Vec<_>>(), to.iter().collect::<Vec<_>>());
     let endpoints = if senders == 1 { flow.link(&from[0], &to_refs)? } else { flow.link(&to[0], &from_refs)? };
-    // A flow that is watched goes on as it does without.
+    // A flow with a monitor goes on as it does without one.
     let watched = flow.rng.one_in(4).then(|| from[0].monitor(zmq::monitor::Events::ALL)).transpose()?;
 
     let numbers: Vec<(u32, u32)> = from.iter().map(|_| (flow.world.number(), 1 + flow.rng.below(60) as u32)).collect();
@@ -129,7 +129,7 @@ fn exchange(flow: &mut Flow<'_>, pattern: &Pattern, skipped: u32) -> Result {
     complete(&merged, &numbers)
 }
 
-/// Whether a connection outlives what its peer has not read.
+/// Whether a peer can read the rest of a connection that was closed while bytes of the peer were unread.
 fn is_local(endpoint: &str) -> bool {
     endpoint.starts_with("inproc") || endpoint.starts_with("ipc")
 }
@@ -151,7 +151,7 @@ fn prepare(flow: &mut Flow<'_>, kind: Kind, fan: Fan) -> Result<Socket<'static>>
     Ok(socket)
 }
 
-/// Whether every message of every sender arrived.
+/// Checks that every message of every sender arrived.
 fn complete(arrivals: &Arrivals, numbers: &[(u32, u32)]) -> Result {
     for &(sender, count) in numbers {
         let missing = arrivals.missing(sender, count);
@@ -171,15 +171,15 @@ enum End {
 struct State<'a> {
     world: &'a World,
     fan: Fan,
-    /// The messages that each receiver gets, or all of them together.
+    /// The number of messages that each receiver gets, or that all receivers get together.
     total: usize,
-    /// The messages that all receivers get together.
+    /// The number of messages that all receivers get together.
     all: usize,
-    /// The messages that have arrived at all receivers together.
+    /// The number of messages that have arrived at all receivers together.
     done: AtomicUsize,
-    /// The senders of which receivers have not got a first message yet.
+    /// The number of pairs of a sender and a receiver that has not got the sender's first message yet.
     waiting: AtomicUsize,
-    /// Whether senders stay until all has arrived.
+    /// Whether senders stay until all messages have arrived.
     stays: bool,
     /// Whether a receiver has waited too long.
     expired: AtomicBool,

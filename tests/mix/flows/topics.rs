@@ -1,4 +1,4 @@
-//! Subscriptions: an XPUB that reads everything knows the subscriptions that there are at the end.
+//! Subscriptions: an XPUB that receives all messages knows the subscriptions at the end.
 
 use std::collections::BTreeSet;
 #[cfg(feature = "draft")]
@@ -11,7 +11,7 @@ use zmq_patterns::Proxy;
 use super::Stop;
 use super::{Flow, Result};
 
-/// A number of topics or groups: a few, or many more than a mark.
+/// A number of topics or groups: a few, or many more than a high-water mark.
 fn topics_of(flow: &mut Flow<'_>) -> usize {
     1 + if flow.rng.one_in(4) { flow.rng.below(3000) } else { flow.rng.below(30) }
 }
@@ -20,7 +20,7 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
     let (publisher, subscriber) = (flow.socket(Kind::XPub)?, flow.socket(Kind::Sub)?);
     flow.tune(&publisher)?;
     flow.tune(&subscriber)?;
-    // Through a forwarder, or straight.
+    // With a proxy in between, or without.
     let number = flow.world.number();
     let proxy = if flow.rng.one_in(3) {
         let (front, back) = (format!("inproc://topics-{number}-front"), format!("inproc://topics-{number}-back"));
@@ -65,7 +65,7 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
     }
     flow.wait("the XPUB knows the subscriptions of the SUB", || {
         hear(&mut known)?;
-        // A socket works while it is used.
+        // A socket processes its commands when it is used.
         subscriber.events()?;
         Ok(known == wanted)
     })?;
@@ -73,7 +73,7 @@ pub fn run(flow: &mut Flow<'_>) -> Result {
     Ok(())
 }
 
-/// A DISH that joins and leaves groups receives the messages to those that it is in at the end.
+/// A DISH that joins and leaves groups receives the messages to its groups at the end.
 #[cfg(feature = "draft")]
 pub fn groups(flow: &mut Flow<'_>) -> Result {
     let (radio, dish) = (flow.socket(Kind::Radio)?, flow.socket(Kind::Dish)?);

@@ -79,7 +79,7 @@ fn open(thread: &mut Thread<'_>, rng: &mut Rng) {
     thread.sockets[rng.below(SOCKETS)] = Some(socket);
 }
 
-/// An endpoint to connect to, or to end.
+/// An endpoint to connect to, to unbind or to disconnect.
 pub fn endpoint(thread: &Thread<'_>, rng: &mut Rng) -> String {
     let name = format!("inproc://{}", rng.below(6));
     if rng.coin() { name } else { thread.world.endpoint(rng).unwrap_or(name) }
@@ -104,7 +104,7 @@ fn bind(thread: &mut Thread<'_>, rng: &mut Rng) {
     }
 }
 
-/// Binds a descriptor, and uses a duplicate of it beside the socket.
+/// Binds a descriptor, and uses a duplicate of it at the same time.
 fn bind_fd(thread: &mut Thread<'_>, rng: &mut Rng) {
     let path = thread.world.directory.join(format!("fd-{}", thread.world.number()));
     let (transport, fd) = match rng.below(3) {
@@ -162,7 +162,7 @@ fn connect_peer(thread: &mut Thread<'_>, rng: &mut Rng) {
 #[cfg(not(feature = "draft"))]
 fn connect_peer(_: &mut Thread<'_>, _: &mut Rng) {}
 
-/// The type of a socket is changed, to the right kind and to a wrong one, and erased again.
+/// Changes the type of a socket, to the right kind or to a wrong one, and back.
 fn downcast(thread: &mut Thread<'_>, rng: &mut Rng) {
     fn through<T: zmq::SocketType>(socket: Socket<'static>) -> Socket<'static> {
         socket.downcast::<T>().map_or_else(|socket| socket, Socket::into_untyped)
@@ -179,7 +179,7 @@ fn downcast(thread: &mut Thread<'_>, rng: &mut Rng) {
 }
 
 fn shutdown(thread: &mut Thread<'_>, rng: &mut Rng) {
-    // Most programs go on to their end.
+    // Half of these operations do nothing, so that more programs go on to their end.
     if rng.one_in(2) {
         thread.world.ended.store(true, std::sync::atomic::Ordering::SeqCst);
         let context = &thread.world.context;

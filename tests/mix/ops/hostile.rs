@@ -1,4 +1,4 @@
-//! Peers that are not libzmq: they write cut and wrong ZMTP, WebSockets and SOCKS5, and close when they like.
+//! Peers that are not libzmq: they write cut and wrong ZMTP, WebSockets and SOCKS5, and close at any time.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -74,7 +74,7 @@ fn talk(mut stream: impl Read + Write, rng: &mut Rng) {
     }
 }
 
-/// Connects to a socket that somebody has bound.
+/// Connects to an endpoint that another operation has bound.
 fn raw_client(thread: &mut Thread<'_>, rng: &mut Rng) {
     let Some(endpoint) = thread.world.endpoint(rng) else { return };
     attack(&endpoint, rng);

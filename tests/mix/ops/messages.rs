@@ -91,10 +91,10 @@ pub const ROWS: &[Row] = &[
     row("look-at-message", 3, look),
 ];
 
-/// A content that no one may write: it stands in read-only memory.
+/// Content that must not be written: it is in read-only memory.
 static TEXT: &[u8] = b"a text in read-only memory, longer than the 33 bytes of an inline message";
 
-/// Ends the process if the message is one of ours and not whole.
+/// Ends the process if the message has a stamp and is not whole.
 fn check(message: &Message) {
     if let Err(wrong) = content::stamp(message) {
         fault(&format!("received {wrong}"));
@@ -257,7 +257,7 @@ fn send_datagram(thread: &mut Thread<'_>, rng: &mut Rng) {
 #[cfg(not(feature = "draft"))]
 fn send_datagram(_: &mut Thread<'_>, _: &mut Rng) {}
 
-/// Receives into a buffer that is too small, or large enough, and must not be written behind the received bytes.
+/// Receives into a buffer that is too small, or large enough, and must not be written after the received bytes.
 fn recv_into(thread: &mut Thread<'_>, rng: &mut Rng) {
     let Some(socket) = thread.socket(rng) else { return };
     let mut buffer = vec![0xee; *rng.pick(&[0, 1, 10, 33, 100, 80_000])];
@@ -268,7 +268,7 @@ fn recv_into(thread: &mut Thread<'_>, rng: &mut Rng) {
     if let Ok(Some(received)) = received {
         let end = received.size.min(buffer.len());
         if buffer[end..].iter().any(|byte| *byte != 0xee) {
-            fault(&format!("{received:?}: bytes behind the message are written"));
+            fault(&format!("{received:?}: bytes after the message are written"));
         }
         if received.is_truncated() != (received.size > buffer.len()) {
             fault(&format!("{received:?} into {} bytes", buffer.len()));

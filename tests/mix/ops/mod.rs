@@ -1,8 +1,8 @@
 //! THE TABLE: the operations that programs are made of. An operation is one row.
 //!
-//! A row's function makes its choices with the [`Rng`] that it is given, and does nothing if what it chose is not there.
-//! Every error of the library is a fine answer. Whatever must hold after a call is checked in the function: it ends the
-//! process by [`crate::world::fault`].
+//! A row's function makes its choices with the [`Rng`] that it is given. It does nothing if the socket or value that it chose
+//! does not exist. Every error of the library is allowed. The function checks the facts that must hold after a call, and ends
+//! the process by [`crate::world::fault`] if one does not.
 
 mod endpoints;
 pub mod hostile;
@@ -25,7 +25,8 @@ pub use options::names as option_names;
 #[derive(Debug)]
 pub struct Row {
     pub name: &'static str,
-    /// How often programs have it, among all. A row of weight 0 is for the tests of this tester.
+    /// The share of the row in programs is its weight over the sum of all weights. A row of weight 0 is for the tests of this
+    /// tester.
     pub weight: u32,
     pub run: fn(&mut Thread<'_>, &mut Rng),
 }
@@ -56,7 +57,7 @@ pub fn find(name: &str) -> Option<&'static Row> {
 /// The number of sockets that a thread has at once.
 const SOCKETS: usize = 5;
 
-/// The state of one thread of a program. Its fields are dropped in an order that each run chooses by itself.
+/// The state of one thread of a program. At the end its sockets are dropped first, then its monitors and shared sockets.
 pub struct Thread<'w> {
     pub world: &'w World,
     sockets: [Option<Socket<'static>>; SOCKETS],

@@ -41,7 +41,7 @@ const SETTERS: &[Setter] = setters! {
     set_recovery_ivl: ms(0), ms(1000);
     set_sndbuf: None, Some(1), Some(4096);
     set_rcvbuf: None, Some(1), Some(4096);
-    // A period without end keeps a context from ending, as it must: the flow `terminate` has it.
+    // An infinite linger period keeps a context from ending, as it must. The flow `terminate` has one.
     set_linger: Some(ms(0)), Some(ms(20)), Some(ms(1000));
     set_reconnect_ivl: None, Some(ms(1)), Some(ms(20));
     set_reconnect_ivl_max: None, Some(ms(1)), Some(ms(50));

@@ -66,7 +66,7 @@ fn interrupted(thread: &Thread<'_>, rng: &mut Rng) {
     }
 }
 
-/// Calls while the process has a few spare descriptors or none, beside the other threads.
+/// Calls while the process has a few spare descriptors or none, and while the other threads go on.
 fn few_descriptors(thread: &mut Thread<'_>, rng: &mut Rng) {
     let _one = FEW_DESCRIPTORS.write().unwrap_or_else(PoisonError::into_inner);
     let Ok((lowest, other)) = std::io::pipe() else { return };

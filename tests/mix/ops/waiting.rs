@@ -35,13 +35,13 @@ fn events(rng: &mut Rng) -> PollEvents {
     }
 }
 
-/// Whether sockets of this kind are waited for in one call with the others that are chosen.
+/// Chooses the sockets for one wait: those that libzmq locks, the others, or both.
 fn choice(rng: &mut Rng) -> impl Fn(&Socket<'static>) -> bool + use<> {
     let (safe, mixed) = (rng.coin(), rng.one_in(3));
     move |socket| mixed || is_thread_safe(socket.kind()) == safe
 }
 
-/// Sockets that are waited for in one call.
+/// The sockets for one wait.
 fn together<'a>(thread: &'a Thread<'_>, rng: &mut Rng) -> Vec<&'a Socket<'static>> {
     let chosen = choice(rng);
     thread.all().filter(|socket| chosen(socket)).collect()
@@ -81,7 +81,7 @@ fn poller(thread: &mut Thread<'_>, rng: &mut Rng) {
     }
 }
 
-/// A poller that owns the sockets, and is kept for ever, dropped, or asked for them again.
+/// A poller that owns sockets. It gives some of them back, and is dropped with the others.
 fn poller_owned(thread: &mut Thread<'_>, rng: &mut Rng) {
     let Ok(mut poller) = Poller::<usize>::new() else { return };
     let chosen = choice(rng);

@@ -52,7 +52,7 @@ pub const ROWS: &[Row] = &[
     }),
 ];
 
-/// A content whose owner has a socket, which is used and closed when the content is no longer needed.
+/// Content whose owner has a socket. The socket is used and closed when the owner is dropped.
 fn drop_in_owner(thread: &mut Thread<'_>, rng: &mut Rng) {
     struct WithSocket(Owner, Socket<'static>);
     impl AsRef<[u8]> for WithSocket {
@@ -67,7 +67,7 @@ fn drop_in_owner(thread: &mut Thread<'_>, rng: &mut Rng) {
         }
     }
     let Some(socket) = thread.sockets[rng.below(SOCKETS)].take() else { return };
-    // A socket in a message that waits in its own context's queues keeps the context from ending.
+    // The message is not sent: a socket in a message in the queues of its own context keeps the context from ending.
     let message = zmq::Message::from_owner(WithSocket(Owner::new(vec![b'o'; 100]), socket));
     let copy = message.clone();
     drop(message);
