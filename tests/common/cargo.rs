@@ -5,9 +5,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than libzmq takes to be compiled on a slow machine: Cargo may have to do that first.
+/// Longer than a slow machine takes to compile libzmq, which Cargo may have to do first.
 const DEADLINE: Duration = Duration::from_secs(900);
-/// The features that this test may have been built with. libzmq then is the one that is built already.
+/// The features of this package, and whether this test was built with them. With the same features, Cargo uses the libzmq
+/// that is built already.
 const FEATURES: &[(&str, bool)] = &[
     ("curve", cfg!(feature = "curve")),
     ("draft", cfg!(feature = "draft")),
@@ -31,7 +32,7 @@ pub fn cargo(command: &str, draft: bool) -> Command {
     cargo
 }
 
-/// Runs it, expects success, and gives what it said.
+/// Runs the command, expects success, and returns its standard error.
 pub fn run(mut command: Command) -> String {
     let name = format!("{command:?}");
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("cannot run {name}: {error}"));

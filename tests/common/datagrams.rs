@@ -21,7 +21,7 @@ pub fn port() -> HeldPort {
     HeldPort::new(Type::DGRAM, Ipv4Addr::LOCALHOST)
 }
 
-/// A DGRAM socket that is bound, and its address. libzmq binds in the background, and datagrams that come before are lost.
+/// A DGRAM socket that is bound, and its address. libzmq binds in the background, and datagrams that arrive earlier are lost.
 pub fn dgram(context: &Context) -> (Socket<'_, Dgram>, SocketAddr) {
     let socket = context.socket(Dgram).unwrap();
     let port = port();

@@ -45,8 +45,8 @@ pub fn cpu_time_of_rest() -> Duration {
     cpu_time() - before
 }
 
-/// Makes a system call fail by `errno` in this thread and in those that it starts, for ever. With `argument`, only calls
-/// fail whose argument of that number has that value.
+/// Makes a system call fail with `errno` in this thread and in those that it starts, for ever. `argument` is the index and the
+/// value of an argument: only calls with that value fail.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub fn fail_system_call(number: libc::c_long, argument: Option<(usize, u32)>, er
     let skip_unless = |value: u32, skipped: u8| filter(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, skipped, value);
     let answer = |action: u32| filter(libc::BPF_RET | libc::BPF_K, 0, 0, action);
     let arguments = offset_of!(libc::seccomp_data, args);
-    // The value of the lower half on a little-endian machine.
+    // On a little-endian machine the lower half of an argument comes first.
     let (index, value) = argument.unwrap_or((0, 0));
     let mut program = vec![load(offset_of!(libc::seccomp_data, nr))];
     if argument.is_some() {

@@ -18,9 +18,9 @@ pub fn example(name: &str) -> PathBuf {
     program
 }
 
-/// Ctrl-C ends a program, and well; gives what it has printed since.
+/// Sends SIGINT to a program, and expects that it ends with success. Returns the lines that were not read yet.
 pub fn interrupt(process: Process) -> Vec<String> {
-    // Before the program has begun to catch it, it would be killed.
+    // SIGINT would kill a program that does not catch it yet.
     if Path::new("/proc/self/status").exists() {
         eventually("the program catches Ctrl-C", || catches(process.id(), libc::SIGINT));
     }
@@ -34,14 +34,14 @@ fn catches(process: u32, signal: i32) -> bool {
     u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (signal - 1)) != 0
 }
 
-/// Waits until a program has ended by itself, and well; gives what it has printed since.
+/// Waits until a program ends by itself, and expects success. Returns the lines that were not read yet.
 pub fn ended(process: Process) -> Vec<String> {
     let lines = process.rest();
     process.succeeds();
     lines
 }
 
-/// Ends a program that runs until it is killed, and gives what it has printed.
+/// Kills a program, and returns the lines that were not read yet.
 pub fn kill(process: Process) -> Vec<String> {
     signal(process.id(), libc::SIGKILL);
     process.rest()
@@ -70,7 +70,7 @@ impl Port {
     }
 }
 
-/// A directory of a test's own, for programs whose endpoints are files. It goes with this.
+/// A directory for programs whose endpoints are files. It is removed when this is dropped.
 pub struct Directory(PathBuf);
 
 impl Directory {

@@ -1,4 +1,4 @@
-//! What several test files share: deadlines, child processes that end with their test, native C peers and Python ones.
+//! Helpers of several test files: deadlines, child processes that end with their test, peers in C and in Python.
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
@@ -25,7 +25,7 @@ use zmq::{CanMultipart, CanRecv, CanSend, Context, Kind, Message, Pair, SendErro
 #[allow(unused_imports, reason = "as above")]
 pub use python::python_program;
 
-/// How long a test may take before it counts as hung.
+/// The time after which a test counts as hung.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Runs a test that must end by itself within [`DEADLINE`], in a thread with the test's name.
@@ -57,7 +57,7 @@ fn name_of_test<T>() -> String {
     path.split_once("::").map_or(path, |(_, path)| path).to_owned()
 }
 
-/// Waits until `condition` holds, looking at it again and again; panics after [`DEADLINE`].
+/// Checks `condition` again and again until it holds; panics after [`DEADLINE`].
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
@@ -140,7 +140,8 @@ pub fn pair<'ctx>(context: &'ctx Context, endpoint: &str) -> (Socket<'ctx, Pair>
     (left, right)
 }
 
-/// Says what a ZMTP 3 peer without security says first, with these properties, and reads the other's answer.
+/// Does the handshake of a ZMTP 3 peer without security. Sends the greeting and a READY with these properties, and reads those
+/// of the other side.
 pub fn greet(stream: &mut (impl Read + Write), properties: &[(&str, &[u8])]) {
     let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL".to_vec();
     greeting.resize(64, 0);
@@ -167,7 +168,7 @@ pub fn wait_for_close(stream: &mut impl Read) {
     }
 }
 
-/// What tells a test that it runs alone, and in which role.
+/// The environment variable with the role of a test that runs alone.
 const ROLE: &str = "ZMQ_TEST_ROLE";
 
 /// The role in which this process runs a test alone; `None` in the process that runs all tests.
@@ -175,15 +176,15 @@ pub fn role() -> Option<String> {
     std::env::var(ROLE).ok()
 }
 
-/// The command that runs the named test of this file alone, in a process of its own, where [`role`] gives `role`.
+/// The command that runs the named test of this file alone, in a process of its own. [`role`] returns `role` there.
 pub fn alone(test: &str, role: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, role);
     command
 }
 
-/// Runs the body of the named test, which is the one that calls this, in a process of its own: what it does or looks at
-/// is the whole process's.
+/// Runs a body that changes or checks the state of its whole process in a process of its own. `test` is the name of the test
+/// that calls this.
 pub fn in_own_process(test: &str, body: impl FnOnce()) {
     if role().is_some() {
         return body();
@@ -191,7 +192,7 @@ pub fn in_own_process(test: &str, body: impl FnOnce()) {
     Process::spawn(&mut alone(test, "alone")).succeeds();
 }
 
-/// The child processes that have not ended yet: what a hung test holds is never dropped.
+/// The child processes that have not ended yet. The values of a hung test are never dropped, so this list kills its children.
 static CHILDREN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 fn children() -> MutexGuard<'static, BTreeSet<u32>> {
@@ -218,12 +219,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program with its output and input piped; what it writes to standard error is the test's.
+    /// Starts a program with its output and input piped. It shares the test's standard error.
     pub fn start(program: impl AsRef<OsStr>, args: &[&str]) -> Process {
         Process::spawn(Command::new(program).args(args))
     }
 
-    /// As [`Process::start`], with a command that is prepared already.
+    /// As [`Process::start`], with a prepared command.
     pub fn spawn(command: &mut Command) -> Process {
         let name = format!("{command:?}");
         let mut child = command
@@ -252,7 +253,7 @@ impl Process {
         }
     }
 
-    /// The next line of output, or `None` where the program has closed its output.
+    /// The next line of output, or `None` if the program has closed its output.
     pub fn line_or_end(&self) -> Option<String> {
         match self.lines.recv_timeout(DEADLINE) {
             Ok(line) => Some(line),
@@ -266,7 +267,7 @@ impl Process {
         self.lines.recv_timeout(time).ok()
     }
 
-    /// The lines that are left, after which the program has closed its output.
+    /// The lines that are left, until the program closes its output.
     pub fn rest(&self) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
@@ -278,16 +279,16 @@ impl Process {
         }
     }
 
-    /// Types a line into the program.
+    /// Writes a line to the program's standard input.
     pub fn type_line(&mut self, line: &str) {
         let input = self.child.stdin.as_mut().unwrap();
-        // In one piece: the program may end as soon as it has some of it.
+        // One write: the program may end as soon as it has read a part of the line.
         if let Err(error) = input.write_all(format!("{line}\n").as_bytes()) {
             panic!("{}: {error}, {:?}", self.name, self.child.wait());
         }
     }
 
-    /// Types all that there is to type: what the program reads then ends.
+    /// Writes the text to the program's standard input, and closes it.
     pub fn type_all(&mut self, text: &str) {
         if let Some(mut input) = self.child.stdin.take() {
             // A program that does not read may have ended already.
@@ -364,10 +365,10 @@ pub fn lacks_curve() -> bool {
     skip_unless(zmq::has("curve"), "this libzmq has no CURVE")
 }
 
-/// Reports the test of this thread as skipped, and returns true, if the linked libzmq lacks what the test needs.
+/// Reports the test of this thread as skipped, and returns true, if `has_it` is false.
 pub fn skip_unless(has_it: bool, why: &str) -> bool {
     if !has_it {
-        // The harness hides what a test that passes says by `eprintln!`.
+        // The harness hides the output of `eprintln!` if the test passes.
         let line = format!("skipped: {}: {why}\n", current_test());
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
@@ -416,8 +417,8 @@ pub fn opens(kind: Kind) -> bool {
     kind.raw() < FIRST_DRAFT || lacking(&FOR_DRAFT_KINDS).is_empty()
 }
 
-/// The kinds whose sockets can be opened. If the linked libzmq has no draft kinds for lack of patches, they are reported as a
-/// part of the test that is skipped.
+/// The kinds whose sockets can be opened. If the linked libzmq lacks patches for the draft kinds, they are reported as a
+/// skipped part of the test.
 pub fn kinds() -> Vec<Kind> {
     let (kinds, refused): (Vec<_>, Vec<_>) = Kind::ALL.iter().partition(|kind| opens(**kind));
     if !refused.is_empty() {

@@ -5,11 +5,11 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The command that runs a Python file of `tests/interop` in a process of its own; its output is not buffered. The first
-/// call makes the Python that has pyzmq, where `.ci/setup --tests` has not done so yet.
+/// call installs a Python with pyzmq, if `.ci/setup --tests` has not done so yet.
 pub fn python_program(source: &str) -> Command {
     let mut command = Command::new(python());
     command.arg("-u").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(source));
-    // Another Python's modules do not fit this one, and nothing is left behind among the sources.
+    // Modules of another Python do not fit this one. No bytecode is written beside the sources.
     command.env_remove("PYTHONPATH").env_remove("PYTHONHOME").env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }

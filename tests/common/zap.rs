@@ -1,4 +1,4 @@
-//! What the tests of the authenticator share: servers, clients, and what it says of them.
+//! Helpers of the authenticator's tests: servers, clients, and the events of the authenticator.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub fn server<'a>(context: &'a Context, security: &Security) -> (Socket<'a, Deal
     (server, endpoint)
 }
 
-/// A client that is refused tries again only after a minute, so that each has one event.
+/// A client that is refused tries again only after a minute, so each client causes one event.
 pub fn client<'a>(context: &'a Context, security: &Security, endpoint: &str) -> Socket<'a, Dealer> {
     let client = context.socket(Dealer).unwrap();
     client.set_linger(Some(Duration::ZERO)).unwrap();
@@ -55,7 +55,7 @@ pub fn decision(authenticator: &Authenticator) -> (u16, String) {
     }
 }
 
-/// Whether a client gets in, as the authenticator says.
+/// Whether the authenticator lets a client in.
 pub fn is_let_in(authenticator: &Authenticator, context: &Context, security: &Security, endpoint: &str) -> bool {
     let _client = client(context, security, endpoint);
     decision(authenticator).0 == 200
