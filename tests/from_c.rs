@@ -1,7 +1,7 @@
 //! The programs of `examples/from_c`: each talks to itself, and to a program in C that does the same in C's way, on either side.
 //!
-//! This program contains them all. To run one, it starts itself with the name in the environment: so the tests need no examples
-//! that Cargo has built, and run over every libzmq.
+//! This program contains them all. To run one, it starts itself with the program's name in the environment. So the tests need
+//! no examples that Cargo has built, and run over every libzmq.
 
 mod common;
 
@@ -54,7 +54,7 @@ const PROGRAM: &str = "FROM_C_PROGRAM";
 /// Most programs wait most of the time.
 const MAX_CONCURRENT: usize = 4;
 
-/// Which of the two a program is.
+/// The language of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Side {
     Rust,
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
         let (_, program) = PROGRAMS.iter().find(|(program, _)| *program == name).expect("one of the programs");
         return match program() {
             Ok(()) => ExitCode::SUCCESS,
-            // As Rust prints the error of a `main`.
+            // Rust prints the error of a `main` in this form.
             Err(error) => {
                 eprintln!("Error: {error:?}");
                 ExitCode::FAILURE
@@ -83,13 +83,13 @@ fn main() -> ExitCode {
         test("secure_server_lets_c_in_by_key", secure_server_lets_c_in_by_key),
         test("secure_client_is_let_in_by_c", secure_client_is_let_in_by_c),
         test("secure_client_and_server_talk", secure_client_and_server_talk),
-        test("forked_workers_of_c_may_be_forks", || squares(C, None)),
+        test("forked_worker_in_c_hires_forks", || squares(C, None)),
         test("options_file_names_the_line_and_the_option", options_file_names_the_line_and_the_option),
         test("options_file_shows_options_of_the_file", options_file_shows_options_of_the_file),
     ];
     let pairs: [(&str, Pair); 5] = [
         ("notifier_sends_to_a_listener", notifier_sends_to_a_listener),
-        ("chat_of_two", chat_of_two),
+        ("chat_exchanges_lines_and_ends_on_both_sides", chat_exchanges_lines_and_ends_on_both_sides),
         ("event_loops_exchange_messages", event_loops_exchange_messages),
         ("locked_publisher_tears_no_message", locked_publisher_tears_no_message),
         ("options_file_opens_either_side", options_file_opens_either_side),
@@ -119,7 +119,7 @@ fn command(side: Side, name: &'static str) -> Command {
         Rust => Command::new(std::env::current_exe().unwrap()),
         C => Command::new(c(name)),
     };
-    // A program in C passes it on to a worker in Rust.
+    // A program in C passes the variable on to a worker in Rust.
     command.env(PROGRAM, name);
     command
 }
@@ -131,7 +131,7 @@ fn start(side: Side, name: &'static str, args: &[&str]) -> Process {
 /// A program in C, compiled once.
 fn c(name: &'static str) -> PathBuf {
     static COMPILED: Mutex<BTreeMap<&str, Arc<OnceLock<PathBuf>>>> = Mutex::new(BTreeMap::new());
-    // Several are compiled at once.
+    // Several programs can be compiled at once.
     let program = COMPILED.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default().clone();
     let source = match name {
         "curve" => "curve.c".to_owned(),
@@ -172,7 +172,7 @@ fn notifier_sends_to_a_listener(sender: Side, listener: Side) {
     ended(sender);
 }
 
-fn chat_of_two(binding: Side, connecting: Side) {
+fn chat_exchanges_lines_and_ends_on_both_sides(binding: Side, connecting: Side) {
     let mut alice = start(binding, "chat", &["bind", "tcp://127.0.0.1:*"]);
     let mut bob = start(connecting, "chat", &["connect", &bound(&alice)]);
     alice.type_line("Hello");
@@ -205,20 +205,20 @@ fn locked_publisher_tears_no_message(publisher: Side, subscriber: Side) {
     assert_eq!(ended(publisher), ["subscribed news"]);
 }
 
-/// Workers that are the program itself, or a program of that side.
+/// Runs a boss. Its workers are forks or copies of the boss, or a program of the worker's language.
 fn squares(boss: Side, worker: Option<Side>) {
     let program = match worker {
         None => None,
         Some(Rust) => Some(std::env::current_exe().unwrap()),
         Some(C) => Some(c("forked_worker")),
     };
-    // A boss in Rust hires itself unless it is told otherwise.
+    // A boss in Rust hires copies of itself if it gets no program.
     let program = program.filter(|_| (boss, worker) != (Rust, Some(Rust)));
     let boss = Process::spawn(command(boss, "forked_worker").args(["hire", "3", "10"]).args(program));
     assert_eq!(ended(boss), ["the squares of 1 to 10 add up to 385"]);
 }
 
-/// Two new keys, of a server and of its client, in files.
+/// Three new keys in files: of a server, of its client, and of a client that the server does not know.
 struct Keys {
     server: Certificate,
     client: Certificate,
@@ -255,7 +255,7 @@ fn secret(certificate: &Certificate) -> String {
     certificate.secret_key().unwrap().to_z85().as_str().to_owned()
 }
 
-/// The end of the input is the end of a server.
+/// Ends a server by the end of its input.
 fn end_server(mut server: Process) {
     server.type_all("");
     ended(server);

@@ -45,7 +45,7 @@ static int hire(int workers, long count, const char *program)
             execl(program, program, "work", jobs_endpoint, results_endpoint, (char *) NULL);
             check(-1, "execl");
         }
-        // The parent's context and sockets are not touched, and no atexit handler of the parent's runs.
+        // The child does not touch the parent's context and sockets, and runs no atexit handler of the parent.
         _exit(work(jobs_endpoint, results_endpoint));
     }
     long sum = 0;

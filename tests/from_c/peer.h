@@ -1,4 +1,4 @@
-// What the C programs of this folder share: each call is checked, and each program has a deadline.
+// Helpers of the C programs in this folder. Each call is checked, and each program has a deadline.
 
 #include <zmq.h>
 

@@ -1,6 +1,6 @@
 // Peer of asyncsrv.rs: asyncsrv_client ENDPOINT COUNT. A DEALER, whose routing id is its process id and a byte that is no
-// text, sends requests without a delimiter until it has COUNT replies: each has to be one frame, the text of one of its
-// requests, and there may be four at most of each.
+// text, sends requests without a delimiter until it has COUNT replies. Each reply must be one frame, the text of one of its
+// requests. A request has four replies at most.
 
 #define PROGRAM "asyncsrv_client.c"
 #include "peering.h"
@@ -13,7 +13,7 @@ int main(int argc, char **argv)
     check(argc == 3, "arguments");
     int wanted = atoi(argv[2]);
     unsigned char id[] = {(unsigned char) getpid(), (unsigned char) (getpid() >> 8), 0xff, 0, 0x80};
-    // The first byte of an id is not 0: those are given by the other side.
+    // The first byte of an id is not 0: ids that begin with 0 are made by the other side.
     id[0] |= 1;
     void *context = zmq_ctx_new();
     void *client = open_socket(context, ZMQ_DEALER, id, sizeof id);

@@ -1,4 +1,4 @@
-"""Certificates as pyzmq has them.
+"""Certificate files of pyzmq.
 
     certificates.py create DIRECTORY NAME [KEY VALUE]   makes a pair of files and prints their names
     certificates.py load FILE                           prints the public key, and the secret one if it is there

@@ -1,8 +1,8 @@
 /* A native peer with CURVE.
  *
  *     curve server SECRET [CLIENT]   binds and prints "bound" and the endpoint, then each message with its user id, which
- *                                    it answers, and each handshake that failed. Its ZAP handler knows CLIENT alone, or,
- *                                    without it, there is none. Ends at the end of its input.
+ *                                    it answers, and each handshake that failed. Its ZAP handler knows CLIENT alone.
+ *                                    Without CLIENT there is no handler. Ends at the end of its input.
  *     curve client ENDPOINT SERVER SECRET
  *                                    sends "Hello" and prints the answer, or why the handshake failed.
  *
@@ -45,7 +45,7 @@ static void set_int (void *socket, int option, int value)
     set (socket, option, &value, sizeof value);
 }
 
-/* The pair of keys that belongs to the secret one. */
+/* Sets the secret key and the public key that belongs to it. */
 static void set_own_keys (void *socket, const char *secret)
 {
     char public_key[41];

@@ -5,7 +5,7 @@
  *     bind:ENDPOINT     prints "bound" and the resolved endpoint
  *     connect:ENDPOINT  PEER connects by zmq_connect_peer, and sends to that peer
  *     join:GROUP
- *     group:GROUP       the group of what is sent from now on
+ *     group:GROUP       the group of all messages sent from now on
  *     to:ADDRESS        the address that datagrams go to from now on
  *     sync              sends "sync" again and again until a line arrives on standard input
  *     await             receives until it is "sync", says so, and leaves its repetitions out from then on
@@ -28,7 +28,7 @@
 enum { DEADLINE_S = 60, REPEAT_MS = 10, MAX_SIZE = 65536 };
 
 static const size_t sizes[] = {0, 1, 29, 33, 34, 255, 256, 7000, MAX_SIZE};
-/* What fits a datagram with the longest group. */
+/* The sizes that fit a datagram with the longest group. */
 static const size_t datagram_sizes[] = {0, 1, 29, 33, 34, 255, 256, 7000};
 
 static void *sock;
@@ -70,7 +70,7 @@ static void new_message (zmq_msg_t *msg, size_t size)
         data[i] = byte_of (size, i);
 }
 
-/* Sends a message to whom the steps before have named. */
+/* Sends a message to the peer, group or address that the steps before have named. */
 static void send_message (zmq_msg_t *msg)
 {
     if (kind == ZMQ_RADIO)
@@ -161,7 +161,7 @@ static void echo_one (size_t size)
 static void sync_until_told (void)
 {
     struct pollfd told = {STDIN_FILENO, POLLIN, 0};
-    /* Being interrupted tells nothing. */
+    /* EINTR does not end the loop. */
     while (poll (&told, 1, REPEAT_MS) <= 0) {
         zmq_msg_t msg;
         check (zmq_msg_init_buffer (&msg, "sync", 4), "zmq_msg_init_buffer");
@@ -215,7 +215,7 @@ static int kind_named (const char *name)
     fail ("no such kind: %s", name);
 }
 
-/* What is behind the colon of a step of that name. */
+/* The text after the colon of a step of that name. */
 static const char *argument (const char *step, const char *name)
 {
     size_t length = strlen (name);

@@ -32,7 +32,7 @@ int main(int argc, char **argv)
                 check(receive_text(sync, frame, sizeof frame) && strcmp(frame, name) == 0, "name of an acknowledgement");
                 check(!receive_text(sync, frame, sizeof frame), "number of an acknowledgement");
                 acknowledged = atoi(frame) - 1000;
-                // It may say again what it has said before.
+                // The subscriber may repeat an earlier acknowledgement.
                 check(acknowledged == number || acknowledged == number - 1, "acknowledged number");
             } while (acknowledged != number);
         }

@@ -1,5 +1,5 @@
-// Peer of durapub.rs: durasub PUBLISHER SYNC NAME. Subscribes to its name, prints each update [NAME][number][update], of
-// which the numbers are to be consecutive, and answers each with [NAME][number]. It ends after the update END.
+// Peer of durapub.rs: durasub PUBLISHER SYNC NAME. Subscribes to its name, prints each update [NAME][number][update], whose
+// numbers must be consecutive, and answers each with [NAME][number]. It ends after the update END.
 
 #define PROGRAM "durasub.c"
 #include "frames.h"
@@ -22,7 +22,7 @@ int main(int argc, char **argv)
         check(receive_text(subscriber, digits, sizeof digits), "number");
         check(!receive_text(subscriber, update, sizeof update), "update");
         unsigned long long number = strtoull(digits, NULL, 10);
-        // Before the first acknowledgement is there, an update may come twice.
+        // An update may arrive twice before the publisher has the first acknowledgement.
         if (last == 0 || number != last) {
             check(number > 0 && (last == 0 || number == last + 1), "consecutive numbers");
             printf("%s\n", update);

@@ -1,6 +1,6 @@
-// Peer of the proxy of espresso.rs: espressopub ENDPOINT. Waits for the subscriptions to A and B, which the proxy is to pass
-// on, publishes what is wanted and what is not, and waits for the end of both subscriptions. Any other frame ends it with
-// status 1.
+// Peer of the proxy of espresso.rs: espressopub ENDPOINT. Waits for the subscriptions to A and B, which the proxy must
+// forward, publishes messages that match and messages that do not, and waits for the end of both subscriptions. Any other
+// frame ends it with status 1.
 
 #define PROGRAM "espressopub.c"
 #include "frames.h"

@@ -1,5 +1,5 @@
-// Peer of the proxy of espresso.rs: espressosub ENDPOINT. Subscribes to A and B, prints five messages, which are to be of the
-// form X-NNNNN with one of these letters, and leaves.
+// Peer of the proxy of espresso.rs: espressosub ENDPOINT. Subscribes to A and B, prints five messages, which must have the form
+// X-NNNNN with one of these letters, and leaves.
 
 #define PROGRAM "espressosub.c"
 #include "frames.h"

@@ -1,4 +1,4 @@
-// The common part of the C peers of the guide's programs: messages whose frames, and their number, can be checked.
+// The common part of the C peers of the guide's programs: messages whose frames can be checked and counted.
 // PROGRAM is the peer's name, defined before this is included.
 
 #include <stdio.h>
@@ -77,7 +77,7 @@ static inline void send_text(void *socket, const char *text, int flags)
     check(zmq_send(socket, text, strlen(text), flags) == (int) strlen(text), "send");
 }
 
-// Whether nothing comes for so many milliseconds.
+// Whether no message arrives for so many milliseconds.
 static inline int is_quiet(void *socket, long milliseconds)
 {
     zmq_pollitem_t item = {socket, 0, ZMQ_POLLIN, 0};

@@ -46,7 +46,7 @@ static void write_all (const void *buffer, size_t size)
     check (write (peer, buffer, size) == (ssize_t) size, "write");
 }
 
-/* Reads a frame of ZMTP, and gives its size. */
+/* Reads a frame of ZMTP, and returns its size. */
 static size_t receive (uint8_t *body)
 {
     uint8_t flags, length[8] = {0};

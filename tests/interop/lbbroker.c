@@ -1,7 +1,7 @@
 // Broker between the clients and workers of lbbroker.rs, lbbroker2.rs and lbbroker3.rs: lbbroker FRONTEND BACKEND READY
-// ANSWERS. Ends after so many answers. Any client's message but [address][][HELLO], and any worker's but
-// [address][][READY] (or the byte 1, if that is 1) and [address][][client][][OK] ends it with status 1, and so does
-// a worker that says more than once that it is ready.
+// ANSWERS. Ends after so many answers. Any message of a client except [address][][HELLO], and any message of a worker except
+// [address][][READY] (or the byte 1, if READY is 1) and [address][][client][][OK], ends it with status 1. So does a worker that
+// says more than once that it is ready.
 
 #define PROGRAM "lbbroker.c"
 #include "frames.h"
@@ -23,7 +23,7 @@ int main(int argc, char **argv)
     void *backend = zmq_socket(context, ZMQ_ROUTER);
     check(zmq_bind(frontend, argv[1]) == 0 && zmq_bind(backend, argv[2]) == 0, "bind");
 
-    // Each worker's address, the client that it works for and whether it works; those that are ready in their order.
+    // The address of each worker, its client and whether it works; then the ready workers in their order.
     struct frame known[MAX_WORKERS], client_of[MAX_WORKERS];
     int working[MAX_WORKERS] = {0}, ready[MAX_WORKERS];
     int count = 0, idle = 0;

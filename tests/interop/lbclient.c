@@ -1,5 +1,5 @@
-// Client of lbbroker.rs, lbbroker2.rs and lbbroker3.rs: lbclient FRONTEND COUNT [ID]. Asks so many times, with that
-// address or one that the broker makes up. Any answer but [OK] ends it with status 1.
+// Client of lbbroker.rs, lbbroker2.rs and lbbroker3.rs: lbclient FRONTEND COUNT [ID]. Asks COUNT times, with the address ID
+// or one that the broker makes up. Any answer except [OK] ends it with status 1.
 
 #define PROGRAM "lbclient.c"
 #include "frames.h"

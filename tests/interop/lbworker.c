@@ -1,5 +1,5 @@
-// Worker of lbbroker.rs, lbbroker2.rs and lbbroker3.rs: lbworker BACKEND READY COUNT. Says READY (or the byte 1, if
-// that is 1), answers so many requests and leaves. Any request but [address][][HELLO] ends it with status 1.
+// Worker of lbbroker.rs, lbbroker2.rs and lbbroker3.rs: lbworker BACKEND READY COUNT. Sends READY (or the byte 1, if READY
+// is 1), answers COUNT requests and leaves. Any request except [address][][HELLO] ends it with status 1.
 
 #define PROGRAM "lbworker.c"
 #include "frames.h"

@@ -2,7 +2,7 @@
  *
  *     low_order SECRET
  *
- * Prints "bound" and the endpoint, and "dropped" once the client has hung up on the WELCOME. SECRET is in Z85.
+ * Prints "bound" and the endpoint, and "dropped" when the client has closed the connection after the WELCOME. SECRET is in Z85.
  */
 #include <zmq.h>
 
@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* libsodium's: NaCl's interface, with 32 bytes of zeros before the text and 16 before the box. */
+/* From libsodium, with NaCl's interface: 32 bytes of zeros before the text, and 16 before the box. */
 int crypto_box (unsigned char *box, const unsigned char *text, unsigned long long size, const unsigned char *nonce,
                 const unsigned char *public_key, const unsigned char *secret_key);
 

@@ -1,4 +1,4 @@
-/* A NORM peer that sends a file, data, and then a stream with the message "Hello" as libzmq has it.
+/* A NORM peer that sends a file, data, and then a stream with the message "Hello" as libzmq sends it.
  *
  *     norm_peer PORT NODE
  *
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Of normApi.h, which is C++. */
+/* Declarations of normApi.h, which is C++. */
 typedef const void *handle;
 extern handle NormCreateInstance (bool priority_boost);
 extern handle NormCreateSession (handle instance, const char *address, uint16_t port, uint32_t node);
@@ -48,7 +48,7 @@ int main (int argc, char *argv[])
     check (NormStartSender (session, 1, BUFFER, SEGMENT, BLOCK, PARITY, 0), "NormStartSender");
 
     static const char data[100];
-    /* A file that is there. */
+    /* A file that exists. */
     check (NormFileEnqueue (session, argv[0], NULL, 0) != NULL, "NormFileEnqueue");
     check (NormDataEnqueue (session, data, sizeof data, NULL, 0) != NULL, "NormDataEnqueue");
 

@@ -8,7 +8,7 @@
  *     connect:ENDPOINT
  *     send:MESSAGE
  *     recv             prints the message
- *     echo             sends the message received last back as it came
+ *     echo             sends the message received last back unchanged
  *     publish:MESSAGE  sends it again and again until a line arrives on standard input
  *     await:MESSAGE    receives and prints that message, and leaves its repetitions out from then on
  *     greet            a STREAM's notice of a connection: receives and prints it, without the address
@@ -172,7 +172,7 @@ static void send_message (const struct message *message)
     }
 }
 
-/* Receives one frame, and tells whether more follow. */
+/* Receives one frame, and returns whether more follow. */
 static int recv_frame (struct message *message)
 {
     int more;

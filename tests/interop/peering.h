@@ -8,7 +8,7 @@
 
 enum { DEADLINE_S = 60 };
 
-// A socket that throws away what is under way when it is closed; `id` may be NULL.
+// A socket that discards unsent messages when it is closed; `id` may be NULL.
 static inline void *open_socket(void *context, int kind, const void *id, size_t id_size)
 {
     int none = 0;
@@ -48,7 +48,7 @@ static inline void add_text(struct message *message, const char *text)
     add(message, text, strlen(text));
 }
 
-// Whether it was sent: not if it is a ROUTER's, whose peer is unknown.
+// Sends a message, and returns whether it was sent. A ROUTER does not send it to an unknown peer.
 static inline int try_send(void *socket, const struct message *message)
 {
     for (int i = 0; i < message->count; i++) {
@@ -61,7 +61,7 @@ static inline int try_send(void *socket, const struct message *message)
     return 1;
 }
 
-// Whether the other side of the pipe that is our standard input wants this program to end.
+// The poll item of standard input, which is readable when this program must end.
 static inline zmq_pollitem_t until_told(void)
 {
     return (zmq_pollitem_t){.fd = STDIN_FILENO, .events = ZMQ_POLLIN};

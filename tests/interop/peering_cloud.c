@@ -1,11 +1,12 @@
 // Peer of peering2.rs and peering3.rs: peering_cloud NAME PEER ASK SERVE BODY [CAPACITY]. A broker of that name:
 //
 // - It asks PEER ASK times, one request after the other, each of a client with another binary id. With BODY "OK" a
-//   request is "HELLO" and its reply "OK", with "task" it is a task of four digits, which has to come back.
+//   request is "HELLO" and its reply "OK", with "task" it is a task of four digits, which must come back.
 // - It answers what PEER asks: [PEER][client][][request]. After SERVE requests it prints "served".
 // - With CAPACITY it publishes that as its state every 20 ms, prints the states of PEER, and asks after the first one.
 //
-// It prints "asked" when it has all replies, and ends when told to, with the number of requests that it has answered.
+// It prints "asked" when it has all replies. It ends when a line arrives on standard input, and prints the number of requests
+// that it has answered.
 
 #define PROGRAM "peering_cloud.c"
 #include "peering.h"
@@ -20,7 +21,7 @@ static const char *request_text(int number)
     return text;
 }
 
-// Sends the request with that number; says whether PEER was there.
+// Sends the request with that number, and returns whether PEER was connected.
 static int ask(void *cloudbe, int number)
 {
     struct message request = {0};

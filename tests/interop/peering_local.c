@@ -1,10 +1,11 @@
 // Local peers of peering2.rs and peering3.rs, for the broker of that name:
 //
 //   peering_local worker BROKER COUNT BODY     a REQ with a binary id, which says READY and answers COUNT requests; it
-//                                              prints the number of frames of each and ends when told to
+//                                              prints the number of frames of each, and ends when a line arrives on
+//                                              standard input
 //   peering_local client BROKER COUNT BODY     a REQ that asks COUNT times
 //
-// With BODY "OK" a request is "HELLO" and its reply "OK", with "task" it is four digits, which have to come back.
+// With BODY "OK" a request is "HELLO" and its reply "OK", with "task" it is four digits, which must come back.
 
 #define PROGRAM "peering_local.c"
 #include "peering.h"
@@ -24,7 +25,7 @@ static void work(void *context, const char *broker, int count)
         if (items[0].revents)
             break;
         struct message request = receive(worker);
-        // [client][][body], with the name of a peer in front if it is that one's client
+        // [client][][body], with the name of a peer in front if the client is the peer's
         int last = request.count - 1;
         check(request.count == 3 || request.count == 4, "three frames or four");
         check(request.frames[last - 2].size == 5 && !request.frames[last - 2].data[0], "the id of a client");

@@ -1,5 +1,6 @@
 // Peer of peering1.rs: peering_state NAME PEER COUNT. A broker of that name, which says every 5 ms that 7 of its workers
-// are free. When it has heard of PEER COUNT times, name and one digit, it prints "heard"; it ends when told to.
+// are free. When it has received COUNT states of PEER, name and one digit, it prints "heard". It ends when a line arrives on
+// standard input.
 
 #define PROGRAM "peering_state.c"
 #include "peering.h"

@@ -1,5 +1,5 @@
-// Peer of psenvpub.rs: psenvsub ENDPOINT COUNT. Subscribes to B and prints COUNT messages, which are to have the frame [B]
-// and one more.
+// Peer of psenvpub.rs: psenvsub ENDPOINT COUNT. Subscribes to B and prints COUNT messages, which must have the frame [B] and
+// one more.
 
 #define PROGRAM "psenvsub.c"
 #include "frames.h"

@@ -1,6 +1,6 @@
 // Broker of the workers of rtreq.rs, rtdealer.rs and rtmama.rs: rtbroker ENDPOINT WORKERS TASKS [ASK WORK END]. Gives each
 // worker so many tasks and fires it then, prints how many each has had, and expects no further request. The texts
-// are those of rtreq if there are none. Any message but [XXXX-XXXX][][ASK] ends it with status 1.
+// are those of rtreq if there are none. Any message except [XXXX-XXXX][][ASK] ends it with status 1.
 
 #define PROGRAM "rtbroker.c"
 #include "frames.h"

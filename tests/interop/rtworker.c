@@ -1,6 +1,6 @@
 // Worker of rtreq.rs, rtdealer.rs and rtmama.rs: rtworker req|dealer ENDPOINT ID TASKS [ASK WORK END]. Asks for work and
-// does it until it is fired, and expects nothing more then. If TASKS is not 0, it leaves instead when it has been given
-// so many, without a word. The texts are those of rtreq if there are none. Any other answer ends it with status 1.
+// does it until it is fired, and expects nothing more then. If TASKS is not 0, it leaves after so many tasks instead, without
+// a message. The texts are those of rtreq if there are none. Any other answer ends it with status 1.
 
 #define PROGRAM "rtworker.c"
 #include "frames.h"

@@ -1,4 +1,4 @@
-"""A peer whose connections are secured, and what becomes of them.
+"""A peer whose connections are secured. It prints their messages and failures.
 
     security.py server NAME=VALUE...   binds, with an authenticator of pyzmq's; prints "bound ENDPOINT", then each message
                                        with its user id, which it answers, and each handshake that failed; ends when its
@@ -67,7 +67,7 @@ def serve(values):
     socket.bind("tcp://127.0.0.1:*")
     print("bound", socket.last_endpoint.decode(), flush=True)
 
-    # Its input's end comes as the end of this connection.
+    # The thread below sends a message over this connection at the end of standard input.
     ended, end = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
     ended.bind("inproc://end")
 
@@ -109,7 +109,7 @@ def ask(values):
     try:
         socket.send(b"Hello", zmq.NOBLOCK)
     except zmq.Again:
-        pass  # It was refused already: there is nobody to wait for.
+        pass  # The server has refused this client already.
     poller = zmq.Poller()
     poller.register(socket, zmq.POLLIN)
     poller.register(failures, zmq.POLLIN)

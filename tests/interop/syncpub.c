@@ -11,7 +11,7 @@ int main(int argc, char **argv)
     int subscribers = atoi(argv[3]);
     long updates = atol(argv[4]);
     void *context = zmq_ctx_new();
-    // A PUB that can be asked who has subscribed.
+    // An XPUB receives the subscriptions, which a PUB does not.
     void *publisher = zmq_socket(context, ZMQ_XPUB);
     int hwm = 1100000, yes = 1;
     check(zmq_setsockopt(publisher, ZMQ_SNDHWM, &hwm, sizeof hwm) == 0, "mark");

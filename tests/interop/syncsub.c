@@ -1,5 +1,5 @@
-// Peer of syncpub.rs: syncsub PUBLISHER SYNC. Subscribes to everything, sends an empty request, which is to be answered
-// with an empty reply, and counts the updates up to [END]. Any frame but [Rhubarb] ends it with status 1.
+// Peer of syncpub.rs: syncsub PUBLISHER SYNC. Subscribes to everything, sends an empty request, which must have an empty
+// reply, and counts the updates up to [END]. Any other frame than [Rhubarb] ends it with status 1.
 
 #define PROGRAM "syncsub.c"
 #include "frames.h"

@@ -1,4 +1,4 @@
-//! Relays what safe-zmq-sys says of the linked libzmq as `DEP_ZMQ_*`, which only build scripts see.
+//! Passes on the facts of the linked libzmq that safe-zmq-sys gives as `DEP_ZMQ_*`, which only build scripts see.
 
 use std::env;
 

@@ -147,20 +147,20 @@ impl Talk {
         self
     }
 
-    /// Left publishes messages that right must not receive. They would come before the next message that it does.
+    /// Left publishes messages that right must not receive. They would arrive before the next message that it receives.
     fn unheard(mut self, messages: &[&str]) -> Talk {
         self.left.steps.extend(messages.iter().map(|message| Step::Send((*message).to_owned())));
         self
     }
 
-    /// Right has subscribed when this is over: left repeats itself.
+    /// Left repeats a message until right has subscribed and received it.
     fn synchronized(mut self) -> Talk {
         self.left.steps.push(Step::Publish);
         self.right.steps.push(Step::Await);
         self
     }
 
-    /// Right has subscribed when this is over: left receives the subscription.
+    /// Left receives the subscription of right.
     fn subscribed(mut self, subscription: &str) -> Talk {
         self.left.steps.push(Step::Recv(subscription.to_owned()));
         self
@@ -201,7 +201,7 @@ pub fn req_rep() -> Talk {
     })
 }
 
-/// The DEALER makes the delimiter that a REQ would: alone, and behind the addresses of two hops.
+/// The DEALER sends the delimiter that a REQ would send: alone, and after the addresses of two hops.
 pub fn dealer_rep() -> Talk {
     Talk::between(Kind::Dealer, Kind::Rep).for_each(MESSAGES, |talk, m| {
         let (near, far) = (format!("|{m}"), format!("hop|%0001||{m}"));
@@ -286,12 +286,12 @@ macro_rules! conversations {
         }
 
         #[deadline::test]
-        fn rust_router_answers_those_who_asked() {
+        fn rust_router_answers_the_peers_that_asked() {
             $crate::talk::rust_router_answers($peer);
         }
 
         #[deadline::test]
-        fn their_router_answers_those_who_asked() {
+        fn native_router_answers_the_peers_that_asked() {
             $crate::talk::their_router_answers($peer);
         }
     };

@@ -1,8 +1,8 @@
-//! How messages are written.
+//! The notation of messages.
 
 use std::sync::LazyLock;
 
-/// The longest frame's content; the other long ones are its beginnings.
+/// The content of the longest frame. The other long frames have its first bytes.
 static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| (0..1 << 20).map(|i| (i * 167 + (i >> 8) * 13) as u8).collect());
 /// The longest content that the peer prints in full.
 const SHOWN: usize = 34;

@@ -10,12 +10,12 @@ use super::notation::{described, frames};
 use super::{SYNC, Step};
 use crate::common::Process;
 
-/// How often a publisher repeats itself.
+/// The interval at which a publisher repeats its message.
 const REPEAT: Duration = Duration::from_millis(10);
 /// Longer than the longest frame.
 const BUFFER: usize = 2 << 20;
 
-/// How Rust sends and receives.
+/// The calls by which Rust sends and receives.
 #[derive(Clone, Copy, Debug)]
 pub enum CallStyle {
     /// `send(&[u8])` and `recv_into`.
@@ -31,11 +31,11 @@ pub struct Speaker<'ctx> {
     socket: Socket<'ctx>,
     style: CallStyle,
     peer: Process,
-    /// What the peer has printed so far.
+    /// The lines that the peer has printed so far.
     observations: Vec<String>,
     /// The message whose repetitions do not count.
     leave_out: Option<Vec<Vec<u8>>>,
-    /// Where a STREAM writes to.
+    /// The address to which a STREAM writes.
     address: Vec<u8>,
 }
 
@@ -44,7 +44,7 @@ impl<'ctx> Speaker<'ctx> {
         Speaker { socket, style, peer, observations: Vec::new(), leave_out: None, address: Vec::new() }
     }
 
-    /// What the peer has printed when it has ended.
+    /// Waits for the end of the peer, and returns all lines that it has printed.
     pub fn peers_observations(mut self) -> Vec<String> {
         self.observations.extend(self.peer.rest());
         self.peer.succeeds();
@@ -137,7 +137,7 @@ impl<'ctx> Speaker<'ctx> {
         }
     }
 
-    /// Gives what the peer says when it has heard.
+    /// Sends [`SYNC`] again and again until the peer prints a line, and returns the line.
     fn publish_until_heard(&mut self) -> String {
         let Speaker { socket, peer, .. } = self;
         let (say, heard) = channel();

@@ -15,7 +15,7 @@ pub const SODIUM: &str = env!("ZMQ_SODIUM");
 /// The version that `zmq.h` states, as one number.
 pub const VERSION_NUMBER: &str = env!("ZMQ_VERSION_NUMBER");
 
-/// The arguments behind a C program's file that compile and link it with this libzmq.
+/// The arguments after a C program's file that compile and link it with this libzmq.
 pub fn c_flags() -> Vec<String> {
     let mut flags = Vec::new();
     if !INCLUDE.is_empty() {
