@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&args, trials).exit_code()
 }
 
-/// The programs' files: what they share is in a directory.
+/// The files of the programs. The files that they share are in a directory.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = directory.read_dir().unwrap().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()

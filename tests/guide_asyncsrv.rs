@@ -62,7 +62,7 @@ fn asyncsrv_gives_up_to_four_replies_to_a_request() {
     client.connect(&port.connect()).unwrap();
     let mut replies: BTreeMap<String, usize> = BTreeMap::new();
     for number in 0..150 {
-        // A request of more than one frame is answered as it came, too.
+        // The reply to a request of two frames has the same frames.
         let text = format!("{number}");
         client.send_multipart(["", &text]).unwrap();
         replies.insert(text, 0);

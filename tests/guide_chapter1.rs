@@ -81,7 +81,7 @@ fn hwclient_is_served_by_a_c_server() {
 }
 
 #[deadline::test]
-fn hwclient_may_come_before_its_server() {
+fn hwclient_may_start_before_its_server() {
     let port = Port::reserve();
     let client = rust("hwclient", &["--endpoint", &port.connect()]);
     assert_eq!(client.line(), "Connecting to hello world server...");
@@ -93,7 +93,7 @@ fn hwclient_may_come_before_its_server() {
     assert_eq!(interrupt(server), received_hello(10));
 }
 
-/// Ctrl-C in the middle of the work, which it cuts short: the answer that is owed is still sent.
+/// Ctrl-C cuts the work short. The server still sends the reply to the request that it has received.
 #[deadline::test]
 fn hwserver_answers_before_it_ends() {
     let port = Port::reserve();
@@ -119,7 +119,7 @@ fn hwserver_says_which_endpoint_is_in_use() {
 }
 
 #[deadline::test]
-fn version_is_the_one_that_c_sees() {
+fn version_prints_the_same_as_a_c_program() {
     let ours = rust("version", &[]);
     let theirs = c("version", &[]);
     let lines = ours.rest();
@@ -158,7 +158,7 @@ fn wuserver_serves_a_c_client() {
     assert_eq!(interrupt(server), NOTHING);
 }
 
-/// One subscriber does not read: what is queued for it must not keep the server from ending.
+/// One subscriber does not read. The messages in its queue must not keep the server from ending.
 #[deadline::test]
 fn wuserver_does_not_wait_for_a_slow_subscriber() {
     // The buffers of such a connection are small.
@@ -196,13 +196,13 @@ fn wuclient_is_served_by_a_c_server() {
     }
 }
 
-/// Exactly a hundred updates of the filter's own, and a mean that is rounded towards zero as C does it.
+/// The client takes exactly a hundred updates that match its filter, and rounds the mean towards zero as C does.
 #[deadline::test]
 fn wuclient_averages_a_hundred_updates_of_its_zip_code() {
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
     let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
-    // The default filter, which ends with a blank.
+    // The default filter ends with a blank.
     let client = rust("wuclient", &["--endpoint", &endpoint]);
     assert_eq!(publisher.recv_msg().unwrap(), b"\x0110001 ");
     // Messages that are no updates are not counted.
@@ -220,7 +220,7 @@ fn wuclient_averages_a_hundred_updates_of_its_zip_code() {
     client.succeeds();
 }
 
-/// The three stages with one worker, which therefore has to do all the work.
+/// Runs the three stages with one worker, which therefore does all the work.
 fn ventilate(ventilator: Side, worker: Side, sink: Side) {
     let (tasks, results) = (Port::reserve(), Port::reserve());
     let sink_process = match sink {
@@ -289,7 +289,7 @@ fn tasksink_collects_from_c_peers() {
     ventilate(C, C, Rust);
 }
 
-/// Without a terminal there is no Enter: the end of the input starts the work too.
+/// Without a terminal there is no Enter, so the end of the input starts the work too.
 #[deadline::test]
 fn taskvent_starts_at_the_end_of_its_input() {
     let (tasks, results) = (Port::reserve(), Port::reserve());
@@ -310,9 +310,9 @@ fn taskvent_starts_at_the_end_of_its_input() {
     assert!(worker.now().recv_msg().unwrap().is_none());
 }
 
-/// Every mark is there when its result is; the clock runs from the start message to the last result.
+/// The sink prints a mark as soon as its result arrives. The clock runs from the start message to the last result.
 #[deadline::test]
-fn tasksink_marks_at_once_and_measures() {
+fn tasksink_prints_each_mark_at_once_and_measures_the_time() {
     let port = Port::reserve();
     let (mut sink, mut output) = Unbuffered::start(&example("tasksink"), &["--endpoint", &port.bind()]);
 
@@ -341,9 +341,9 @@ fn tasksink_marks_at_once_and_measures() {
     assert!(sink.0.wait().unwrap().success());
 }
 
-/// Results may overtake the ventilator's message; there are a hundred marks all the same.
+/// Results may overtake the ventilator's message. The sink prints a hundred marks all the same.
 #[deadline::test]
-fn tasksinks_take_the_start_late_too() {
+fn tasksinks_take_results_before_the_start_message() {
     for name in ["tasksink", "tasksink2"] {
         let (port, controller) = (Port::reserve(), Port::reserve());
         let endpoint = port.bind();
@@ -365,8 +365,7 @@ fn tasksinks_take_the_start_late_too() {
     }
 }
 
-/// Ctrl-C on a worker whose sink is not there, and in a long task: its results cannot be delivered, and it ends all the
-/// same.
+/// Ctrl-C in a long task ends a worker without a sink, although its results cannot be delivered.
 #[deadline::test]
 fn taskwork_does_not_wait_for_a_missing_sink() {
     let (tasks, results) = (Port::reserve(), Port::reserve());
@@ -386,7 +385,7 @@ fn taskwork_does_not_wait_for_a_missing_sink() {
     assert!(worker.0.wait().unwrap().success());
 }
 
-/// With a queue full of work no call ever waits; Ctrl-C ends the program after the task at hand.
+/// With a full queue no call of the worker waits. Ctrl-C ends the worker after the current task.
 #[deadline::test]
 fn taskwork_leaves_its_queue_on_ctrl_c() {
     let (tasks, results) = (Port::reserve(), Port::reserve());
@@ -408,7 +407,7 @@ fn taskwork_leaves_its_queue_on_ctrl_c() {
     }
 }
 
-/// So it is with servers that have more requests than they can answer.
+/// Ctrl-C ends servers that have more requests than they can answer.
 #[deadline::test]
 fn servers_leave_their_queues_on_ctrl_c() {
     for name in ["hwserver", "hwserver2", "hwserver3", "hwserver4"] {
@@ -450,7 +449,7 @@ fn hwclient2_to_4_are_served_by_a_c_server() {
     }
 }
 
-/// A ROUTER in C sees the frames: the id that the client chose, the empty one, the request.
+/// The ROUTER in C receives three frames: the id that the client chose, the empty frame, and the request.
 #[deadline::test]
 fn hwclient3_and_4_are_served_by_a_c_router() {
     for name in ["hwclient3", "hwclient4"] {
@@ -471,7 +470,7 @@ fn hwclient3_and_4_are_served_by_a_c_router() {
 }
 
 #[deadline::test]
-fn hwclient4_waits_for_a_reply_that_is_one() {
+fn hwclient4_ignores_messages_that_are_no_replies() {
     let port = Port::reserve();
     let context = Context::new().unwrap();
     let server = context.socket(Router).unwrap();
@@ -508,8 +507,8 @@ fn hwserver2_answers_before_it_works() {
     assert_eq!(interrupt(server), ["Received request msg: Hello", "Send respond msg: World", ""]);
 }
 
-/// C clients whose ids are no texts, or longer than C's buffer, and messages that are no requests: the servers answer
-/// what they can and are not put out of step.
+/// The C clients have ids that are no texts, or longer than C's buffer, and also send messages that are no requests. The
+/// servers answer each request, and nothing else.
 #[deadline::test]
 fn hwserver3_and_4_serve_any_client() {
     let long = format!("id:%{}", "AB".repeat(255));
@@ -522,7 +521,7 @@ fn hwserver3_and_4_serve_any_client() {
             args.extend(id);
             args.extend([&connect[..], "send:|Hello", "recv"]);
             args.extend(["send:alone", "send:no|Hello", "send:|Hello|too many", "send:"]);
-            // An empty request is one.
+            // An empty request is valid.
             args.extend(["send:|", "recv", "send:|Hello", "recv"]);
             let client = c("peer", &args);
             for _ in 0..3 {

@@ -19,7 +19,7 @@ use std::net::TcpStream;
 use common::eventually;
 use common::guide::Port;
 
-/// Waits until a program listens at a port. A SUB that connects before subscribes only when it is used again.
+/// Waits until a program listens at a port. A SUB that connects earlier sends its subscriptions only when it is used again.
 fn listens(port: &Port) {
-    eventually("somebody listens", || TcpStream::connect(("127.0.0.1", port.number())).is_ok());
+    eventually("the program listens", || TcpStream::connect(("127.0.0.1", port.number())).is_ok());
 }

@@ -1,4 +1,4 @@
-//! The programs of the guide's chapter 3 that route by address: with native C peers in every role, and in bad company.
+//! The programs of the guide's chapter 3 that route by address: with native C peers in every role, and with bad peers.
 
 mod common;
 #[path = "guide_chapter3/lbbrokers.rs"]
@@ -19,7 +19,7 @@ fn start_in(directory: &Directory, program: impl AsRef<std::ffi::OsStr>, args: &
     Process::spawn(Command::new(program).args(args).current_dir(directory.path()))
 }
 
-/// The endpoint of a socket in a directory, for this process, which is elsewhere.
+/// The endpoint of a socket in a directory, for this process, which works in another directory.
 fn ipc(directory: &Directory, name: &str) -> String {
     format!("ipc://{}/{name}.ipc", directory.path().display())
 }
@@ -57,7 +57,7 @@ fn rtreq_and_rtdealer_give_c_workers_tasks_and_fire_them() {
     }
 }
 
-/// The C broker looks at every frame and at the form of the addresses, and counts.
+/// The C broker checks every frame and the form of the addresses, and counts the tasks.
 #[deadline::test]
 fn workers_of_rtreq_and_rtdealer_serve_a_c_broker() {
     let broker = c_program("rtbroker.c");
@@ -70,7 +70,7 @@ fn workers_of_rtreq_and_rtdealer_serve_a_c_broker() {
     }
 }
 
-/// A worker has gone with its task: the broker still ends, and not before it has looked for it.
+/// A worker leaves with its task. The broker still ends, after it has waited for the worker for a while.
 #[deadline::test]
 fn rtreq_and_rtdealer_end_without_a_worker_that_is_lost() {
     let worker = c_program("rtworker.c");
@@ -83,7 +83,7 @@ fn rtreq_and_rtdealer_end_without_a_worker_that_is_lost() {
         let broker = Process::start(example(program), &[&args[..], &["--pause", "5", "--patience", "400"]].concat());
         assert_eq!(ended(lost), ["Working"]);
         assert_eq!(ended(broker).len(), 1);
-        // The last request came from a worker of the broker, so the broker waits until that worker is told to end.
+        // The broker's own worker asks last, after the duration of 500 ms. The broker then waits 400 ms for the lost worker.
         assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
     }
 }
@@ -295,7 +295,7 @@ fn demonstrations_print_the_same_over_any_transport() {
     }
 }
 
-/// The class prints both messages that it receives before it says that all is well.
+/// The program prints both messages that it receives to standard error.
 #[deadline::test]
 fn zmsg_dumps_what_it_receives() {
     let directory = Directory::new("zmsg");

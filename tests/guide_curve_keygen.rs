@@ -1,4 +1,4 @@
-//! `curve_keygen`: the keys that it makes are keys, and no two pairs are the same.
+//! `curve_keygen` makes valid keys, and a new pair each time.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! The programs that show what goes wrong: with other numbers than their headers', and that what `forbidden` prints is what
-//! the compiler says.
+//! The programs that show what goes wrong, with other numbers than in their headers. `forbidden` prints the messages of the
+//! compiler.
 
 mod common;
 
@@ -33,7 +33,7 @@ fn slowjoiner_misses_all_of_many_updates_or_none() {
 
 /// The client waits no longer than it says, and goes on with each of the cures.
 #[deadline::test]
-fn lostreply_waits_as_long_as_told() {
+fn lostreply_waits_for_its_timeout() {
     let port = Port::reserve();
     let start = Instant::now();
     let printed = lines("lostreply", &format!("--endpoint tcp://127.0.0.1:{} --timeout 50", port.number()));
@@ -102,7 +102,7 @@ fn fault_programs_say_in_words_what_is_wrong() {
     );
 }
 
-/// A linger is how long the end waits at most, not how long it takes.
+/// A linger is the longest wait at the end. The wait ends when the message is delivered.
 #[deadline::test]
 fn lingerdrop_waits_until_the_message_is_delivered() {
     let port = Port::reserve();
@@ -112,7 +112,7 @@ fn lingerdrop_waits_until_the_message_is_delivered() {
     assert_eq!(printed[3], "Received \"with a linger of 3600000 ms\", and nothing else");
 }
 
-/// `tests/ui.rs` sees to it that the compiler does say that.
+/// `tests/ui.rs` compares these messages with those of the compiler.
 #[deadline::test]
 fn forbidden_prints_programs_and_the_compilers_messages() {
     let cases = ["socket_shared_in_scope", "socket_shared_in_arc", "context_dropped_too_early", "sub_does_not_send"];

@@ -1,5 +1,5 @@
-//! Ctrl-C ends the guide's long-running programs, and well, while a peer sends without a pause, so that no call of theirs
-//! ever waits, and where one does not take what is for it.
+//! Ctrl-C ends the guide's long-running programs with success: while peers send without a pause, so that no call of the program
+//! waits, and while a peer does not read.
 
 mod common;
 
@@ -12,10 +12,10 @@ use common::Process;
 use common::guide::{Directory, Port, example, interrupt};
 use zmq::{CanMultipart, CanSend, Context, Dealer, Multipart, Push, Socket, XPub};
 
-/// How many messages say that the program does nothing but read.
+/// The number of messages after which the program surely does nothing but read.
 const MANY: usize = 20_000;
 
-/// Several send more than one can read.
+/// Several peers send more than one program can read.
 const FLOODERS: usize = 3;
 
 /// Starts a program, sends it one message over and over, and ends it by Ctrl-C in the middle of that.
@@ -27,7 +27,7 @@ fn flood<T: CanSend + CanMultipart>(
 ) {
     thread::scope(|scope| {
         let (flooding, flooded) = channel();
-        // A binding socket there can be only one of.
+        // Only one socket can bind the endpoint.
         let (count, open) = (if format!("{kind:?}") == "XPub" { 1 } else { FLOODERS }, &open);
         for flooding in vec![flooding; count] {
             scope.spawn(move || {
@@ -56,7 +56,7 @@ fn start(directory: &Directory, name: &str, args: &str) -> Process {
     program
 }
 
-/// Workers that say without end that they are ready.
+/// The workers say again and again that they are ready.
 #[deadline::test]
 fn brokers_end_on_ctrl_c_in_a_flood_of_workers() {
     let nobody = "--clients 0 --workers 0";
@@ -75,7 +75,7 @@ fn brokers_end_on_ctrl_c_in_a_flood_of_workers() {
     }
 }
 
-/// Clients that ask without end, and do not read the answers.
+/// The clients send requests without a pause, and do not read the replies.
 #[deadline::test]
 fn servers_end_on_ctrl_c_in_a_flood_of_clients() {
     let directory = Directory::new("flood-servers");
@@ -97,7 +97,7 @@ fn servers_end_on_ctrl_c_in_a_flood_of_clients() {
     }
 }
 
-/// Publishers that wait for their subscriber alone.
+/// The publisher waits for its subscriber only.
 #[deadline::test]
 fn subscribers_end_on_ctrl_c_in_a_flood_of_updates() {
     let directory = Directory::new("flood-subscribers");
@@ -117,7 +117,7 @@ fn subscribers_end_on_ctrl_c_in_a_flood_of_updates() {
     }
 }
 
-/// Acknowledgements for updates that there never were.
+/// The acknowledgements are for updates that were never sent.
 #[deadline::test]
 fn publishers_end_on_ctrl_c_in_a_flood_of_acknowledgements() {
     let directory = Directory::new("flood-publishers");
@@ -130,7 +130,7 @@ fn publishers_end_on_ctrl_c_in_a_flood_of_acknowledgements() {
     }
 }
 
-/// Megabytes of replies, since a REP gives a client its envelope back.
+/// The replies are megabytes, since a REP returns the client's envelope.
 #[deadline::test]
 fn servers_end_on_ctrl_c_when_a_client_does_not_read() {
     const REQUESTS: usize = 200;

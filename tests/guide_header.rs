@@ -1,4 +1,4 @@
-//! That the headers of the guide's programs are read as they are meant, and that a wrong one is found out.
+//! The headers of the guide's programs: valid ones are parsed, and malformed ones are refused with the reason.
 
 #[path = "guide/header.rs"]
 #[allow(dead_code, reason = "what a run needs is not looked at here")]

@@ -37,13 +37,13 @@ impl Place {
     }
 }
 
-/// Tells a C peer to end, which it does well only if all was right.
+/// Ends a C peer, which succeeds only if all its checks passed.
 fn dismiss(mut peer: Process) -> Vec<String> {
     peer.type_all("\n");
     ended(peer)
 }
 
-/// The next lines that a broker prints, until `count` of them are such; without what it says at the start.
+/// The next lines that a broker prints, until `is_such` holds for `count` of them, without those that begin with `I: `.
 fn lines_until(broker: &Process, count: usize, is_such: impl Fn(&str) -> bool) -> Vec<String> {
     let (mut lines, mut found) = (Vec::new(), 0);
     while found < count {
@@ -107,7 +107,7 @@ fn ctrl_c_ends_peering_programs_whose_peers_are_not_there() {
 }
 
 #[deadline::test]
-fn peering1_hears_and_is_heard_by_a_c_broker_that_never_stops_talking() {
+fn peering1_exchanges_states_with_a_c_broker_that_sends_without_a_pause() {
     let place = Place::new("peering1-c");
     let peer = place.start(&c_program("peering_state.c"), "DC2 DC1 5");
     let broker = place.broker("peering1", "DC1 DC2 --pause 50");
@@ -118,7 +118,7 @@ fn peering1_hears_and_is_heard_by_a_c_broker_that_never_stops_talking() {
 }
 
 #[deadline::test]
-fn peering1_hears_two_others() {
+fn peering1_receives_the_states_of_two_others() {
     let place = Place::new("peering1-three");
     let names = ["DC1", "DC2", "DC3"];
     let brokers = [0, 1, 2].map(|own| {
@@ -323,7 +323,7 @@ fn peering_programs_survive_nonsense() {
     news.bind(&place.endpoint("DC2", "state")).unwrap();
     let say = || nonsense.iter().for_each(|parts| news.send_multipart(parts.to_vec()).unwrap());
     let broker = place.broker("peering1", "DC1 DC2");
-    common::eventually("it hears the news", || {
+    common::eventually("the broker receives a state", || {
         say();
         broker.line_within(SECOND / 100).is_some_and(|line| line == "DC4 - 9 workers free")
     });
@@ -337,7 +337,7 @@ fn peering_programs_survive_nonsense() {
         let broker = place.broker(name, &format!("DC1 DC2 --clients 1 --workers 0 --pause 0 {more}"));
         for _ in 0..3 {
             let mut request = None;
-            common::eventually("it asks its peer", || {
+            common::eventually("the broker asks its peer", || {
                 say();
                 news.send_multipart(["DC2", "1"]).unwrap();
                 request = peer.within(SECOND / 100).recv_multipart().unwrap();
@@ -402,7 +402,7 @@ fn peering3_works_for_a_c_broker_and_tells_it_its_capacity() {
     interrupt(broker);
 }
 
-/// The only worker is busy until requests of an own client and of a peer wait, twenty of each.
+/// The only worker is busy until twenty requests of a client and twenty of a peer wait.
 #[deadline::test]
 fn peering3_serves_its_own_clients_before_its_peers() {
     let place = Place::new("peering3-order");
@@ -442,7 +442,7 @@ fn peering3_serves_its_own_clients_before_its_peers() {
     assert!(interrupt(broker).len() <= 3);
 }
 
-/// A cluster of two, one in C: each works for the other while its own clients are busy.
+/// In a cluster of two, one of them in C, each broker works for the other.
 #[deadline::test]
 fn peering3_shares_work_with_a_c_broker_in_both_directions() {
     let place = Place::new("peering3-both");
@@ -458,7 +458,7 @@ fn peering3_shares_work_with_a_c_broker_in_both_directions() {
     assert_eq!(interrupt(broker), NOTHING);
 }
 
-/// The worker has the next task before its capacity is announced, so peers do not hear of it.
+/// The worker has its next task before its capacity would be announced, so peers receive no announcement.
 #[deadline::test]
 fn peering3_announces_no_worker_that_has_its_next_task() {
     let place = Place::new("peering3-silent");
@@ -554,7 +554,7 @@ fn peering3_does_every_task_in_a_cluster_of_three() {
 }
 
 #[deadline::test]
-fn peering3_tells_of_tasks_that_are_lost_and_goes_on() {
+fn peering3_reports_lost_tasks_and_goes_on() {
     let place = Place::new("peering3-lost");
     let broker = place.broker("peering3", "DC1 --clients 3 --workers 0 --pause 0 --timeout 50");
     let lines = lines_until(&broker, 3, |line| line.starts_with("E: "));

@@ -93,7 +93,7 @@ mod sync {
         expect_all(subscribers);
     }
 
-    /// A subscriber that has said it is ready, and is not: its subscription comes later.
+    /// The subscriber says that it is ready before it has subscribed.
     #[deadline::test]
     fn syncpub_waits_for_the_subscription_itself() {
         let ports = Ports::reserve();
@@ -111,7 +111,7 @@ mod sync {
         publisher.succeeds();
     }
 
-    /// Far more updates than there is room for, in the queues and on the way.
+    /// The updates are far more than the queues and the connection can hold.
     #[deadline::test]
     fn syncpub_waits_for_a_slow_subscriber() {
         let ports = Ports::reserve();
@@ -283,9 +283,9 @@ mod espresso {
         digits.len() == 5 && digits.bytes().all(|digit| digit.is_ascii_digit())
     }
 
-    /// As the original with a foreign publisher: two subscriptions, five messages, the ends of both subscriptions.
+    /// The proxy prints what the original prints: two subscriptions, five messages, the ends of both subscriptions.
     #[deadline::test]
-    fn espresso_hands_subscriptions_on_to_a_c_publisher() {
+    fn espresso_forwards_subscriptions_to_a_c_publisher() {
         let ports = Ports::reserve();
         let publisher = Process::start(c_program("espressopub.c"), &[&ports.first.bind()]);
         let (front, back, sub) = (ports.first.connect(), ports.second.bind(), ports.second.connect());
@@ -332,7 +332,7 @@ mod espresso {
         assert_eq!(interrupt(proxy), [" interrupted"]);
     }
 
-    /// The program's own proxy stands aside, without peers.
+    /// The program's own proxy has no peers.
     #[deadline::test]
     fn publisher_and_subscriber_of_espresso_use_a_c_proxy() {
         let (ports, unused) = (Ports::reserve(), Ports::reserve());

@@ -61,7 +61,7 @@ rtdealer is [rtdealer_v2](rtdealer_v2.rs), since today's guide gave its name to 
 call lruqueue and lruqueue2 are lbbroker and lbbroker2 today.
 "#;
 
-/// The guide's programs, today's and those of its older editions, in the order in which they are to be read.
+/// The programs of the guide and of its older editions, in the order for reading.
 const GUIDE: &str = "\
     hwserver hwclient hwserver2 hwclient2 hwserver3 hwclient3 hwserver4 hwclient4 version wuserver wuclient \
     taskvent taskwork tasksink msreader mspoller rrclient rrworker rrbroker msgqueue wuproxy taskwork2 tasksink2 \
@@ -93,7 +93,7 @@ is used. `cargo test --test from_c` runs each with itself, and with a program in
 | [options_file](from_c/options_file.rs) | a table of names, numbers and C types | `set_option` by name, of sockets and contexts |
 ";
 
-/// Whether every program is there, and the file says what the headers say; with `ZMQ_BLESS` set it is written.
+/// Checks that every program exists, and that the file matches the headers. Writes the file if `ZMQ_BLESS` is set.
 pub fn check(directory: &Path, programs: &Programs) -> Result<(), String> {
     if let Some(missing) = GUIDE.split(' ').find(|name| !programs.contains_key(*name)) {
         return Err(format!("there is no {missing}"));
@@ -149,7 +149,7 @@ fn in_order(programs: &Programs) -> impl Iterator<Item = &Header> {
     listed.chain(programs.values().filter(|program| !GUIDE.split(' ').any(|name| name == program.name)))
 }
 
-/// A program's row but for its last column.
+/// A program's row without its last column.
 fn row(program: &Header) -> String {
     let Header { name, teaches, partners, run, .. } = program;
     let mut row = format!("| [{name}]({name}.rs) | {teaches} | `cargo run --example {name}");
@@ -168,7 +168,7 @@ fn row(program: &Header) -> String {
     row + " |"
 }
 
-/// Of a test's arguments those that a reader needs too: names, which come first, and endpoints. Others make it shorter.
+/// The arguments of a test that a reader needs too: names, which come first, and endpoints. The others make the test shorter.
 fn needed(args: &[String], with_names: bool) -> String {
     let names = args.iter().take_while(|arg| with_names && !arg.starts_with("--"));
     let endpoints = args.windows(2).filter(|pair| pair[1].contains("://")).flatten();

@@ -20,7 +20,7 @@ pub struct Header {
     pub teaches: String,
     /// Each argument with its default, as `--help` shows them.
     pub arguments: Vec<String>,
-    /// The files besides its own that it uses.
+    /// The other files that it uses.
     pub other_files: Vec<String>,
     pub ends_by_itself: bool,
     /// The programs that run with it in the test.
@@ -33,7 +33,7 @@ pub struct Header {
     pub prints: Output,
 }
 
-/// A program that takes part in a run, so many times.
+/// A program that takes part in a run, and how many times.
 pub struct Member {
     pub count: usize,
     pub program: String,
@@ -46,7 +46,7 @@ pub struct Output {
     groups: Vec<Group>,
 }
 
-/// Lines that come together, a number of times.
+/// Lines that are printed together, and how many times.
 struct Group {
     least: usize,
     or_more: bool,
@@ -64,7 +64,7 @@ impl fmt::Display for Malformed {
 
 type Parsed<T> = Result<T, Malformed>;
 
-/// The fields in their order, those that may be missing with `true`.
+/// The fields in their order, with `true` if a field may be missing.
 const FIELDS: [(&str, bool); 11] = [
     ("Chapter", false),
     ("Original", false),
@@ -129,7 +129,7 @@ impl Header {
         }
         let [chapter, original, replaces, teaches, arguments, other_files, ends, partners, run, input, prints] =
             <[Option<String>; FIELDS.len()]>::try_from(fields).unwrap();
-        // Those that were not optional are there.
+        // The fields that are not optional are `Some` here.
         let (chapter, original, arguments) = (chapter.unwrap(), original.unwrap(), arguments.unwrap());
         let original = Some(original).filter(|original| original != "none");
         let no_replacement = match (&original, replaces.as_deref()) {
@@ -216,7 +216,7 @@ fn words(text: &str) -> Parsed<Vec<String>> {
     if quoted { Err(Malformed(format!("a quote in {text:?} does not end"))) } else { Ok(words) }
 }
 
-/// `10 x` before something.
+/// Splits a count, such as `10 x ` or `10+ x `, from the text after it.
 fn count(text: &str) -> Parsed<(usize, bool, &str)> {
     let Some((number, what)) = text.split_once(" x ") else {
         return Ok((1, false, text));
@@ -255,7 +255,7 @@ fn pattern(line: &str) -> String {
 }
 
 impl Output {
-    /// Whether these are the lines, of which there may be no fewer and no more.
+    /// Checks that `lines` are exactly those that the header names.
     pub fn check(&self, lines: &[String]) -> Result<(), String> {
         if self.in_order {
             let groups = self.groups.iter().map(|group| {

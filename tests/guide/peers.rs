@@ -29,7 +29,7 @@ pub fn c_peer(name: &'static str) -> PathBuf {
     peers.entry(name).or_insert_with(|| c_program(&format!("{name}.c"))).clone()
 }
 
-/// Which of the two a program of a test is.
+/// The language of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
     Rust,
@@ -42,13 +42,14 @@ pub fn number_in(line: &str, before: &str, after: &str) -> u64 {
     number.unwrap_or_else(|| panic!("{line:?}")).parse().unwrap()
 }
 
-/// The milliseconds that a sink prints, behind its hundred marks.
+/// The milliseconds that a sink prints after its hundred marks.
 pub fn elapsed_behind_marks(printed: &str) -> u64 {
     let marks = ":.........".repeat(10);
     number_in(printed.trim_end(), &format!("{marks}Total elapsed time: "), " msec")
 }
 
-/// A hundred tasks of up to so many milliseconds, which the only worker has printed, and their sum, which the ventilator has.
+/// Checks the hundred tasks that the only worker has printed. Each takes 1 to `longest` milliseconds, and their sum is the
+/// number that the ventilator has printed.
 pub fn check_tasks(expected: &str, worked: &[String], longest: u64) {
     assert_eq!(worked.len(), 1, "{worked:?}");
     let workloads: Vec<u64> = worked[0].split_terminator('.').map(|task| task.parse().unwrap()).collect();

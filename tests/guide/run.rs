@@ -12,7 +12,7 @@ use crate::header::{Header, Member};
 /// All programs by their names.
 pub type Programs = BTreeMap<String, Header>;
 
-/// Runs a program with its partners, and holds what it does against its header.
+/// Runs a program with its partners, and checks its output and its end against its header.
 pub fn run(program: &Header, programs: &Programs) -> Result<(), String> {
     let directory = Directory::new(&format!("guide-{}", program.name));
     let mut ports = Ports::new();
@@ -54,12 +54,12 @@ pub fn run(program: &Header, programs: &Programs) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a program ends by itself: a count makes an end of what would go on for ever.
+/// Whether a program ends by itself. Every program does so with `--count`.
 fn ends_by_itself(program: &Header, args: &[String]) -> bool {
     program.ends_by_itself || args.iter().any(|argument| argument == "--count")
 }
 
-/// Whether `--help` and the header tell of the same program, arguments and defaults.
+/// Checks that `--help` shows the title, the arguments and the defaults of the header.
 pub fn check_help(program: &Header) -> Result<(), String> {
     let Output { status, stdout, stderr } =
         Command::new(example(&program.name)).arg("--help").stdin(Stdio::null()).output().unwrap();
@@ -84,7 +84,7 @@ pub fn check_help(program: &Header) -> Result<(), String> {
     if told == stated { Ok(()) } else { Err(format!("--help tells of {told:?}, the header of {stated:?}")) }
 }
 
-/// The ports of one run: a free one for each that is named in a default or an argument.
+/// The ports of one run: a free port for each port that a default or an argument names.
 struct Ports {
     reserved: BTreeMap<String, Port>,
     tcp: Regex,

@@ -1,4 +1,4 @@
-//! A guide program's source: the files that its header names are those that it uses, and texts travel in one way.
+//! The source of a guide program uses the files that its header names, and sends texts in one way.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -42,7 +42,7 @@ fn used_files(directory: &Path, source: &str) -> BTreeSet<String> {
         for name in &shared {
             let file = format!("common/{name}.rs");
             let uses = Regex::new(&format!(r"\b{path}::(\{{[^}}]*\b)?{name}\b")).unwrap();
-            // `common/mod.rs` does not have a file that uses crates which few programs need.
+            // `common/mod.rs` does not include a file whose crates few programs need.
             let includes = text.contains(&format!("\n#[path = \"{file}\"]\n"));
             if (uses.is_match(&text) || includes) && !used.contains(&file) {
                 left.push(("super", read(&directory.join(&file))));

@@ -9,7 +9,7 @@ use crate::common::guide::{NOTHING, Port, ended, interrupt};
 use crate::peers::Side::{C, Rust};
 use crate::peers::{FOR_EVER, Side, c, check_results, check_tasks, elapsed_behind_marks, rust};
 
-/// The three stages with one worker, which ends when the sink says so.
+/// Runs the three stages with one worker, which ends when the sink says so.
 fn ventilate_and_kill(ventilator: Side, worker: Side, sink: Side) {
     let (tasks, results, control) = (Port::reserve(), Port::reserve(), Port::reserve());
     let sink_process = match sink {
@@ -71,7 +71,7 @@ fn tasksink2_collects_from_c_peers() {
     ventilate_and_kill(C, C, Rust);
 }
 
-/// The plain sink announces no end, and a worker waits for a controller no longer than it is told.
+/// The plain sink announces no end. A worker waits for its controller for the time of `--patience` only.
 #[deadline::test]
 fn taskwork2_works_for_a_sink_without_a_controller() {
     for sink in [Rust, C] {

@@ -36,9 +36,9 @@ fn wuclient_gets_the_updates_of_wuserver_over_a_c_proxy() {
     assert_eq!(interrupt(server), NOTHING);
 }
 
-/// A subscription travels to the publisher, once for all who want the same; when the last of them goes, so does it.
+/// The proxy forwards equal subscriptions once, and cancels them when the last subscriber leaves.
 #[deadline::test]
-fn wuproxy_hands_subscriptions_on() {
+fn wuproxy_forwards_subscriptions() {
     let (inside, outside) = (Port::reserve(), Port::reserve());
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
@@ -70,7 +70,7 @@ fn wuproxy_hands_subscriptions_on() {
     assert_eq!(interrupt(proxy), NOTHING);
 }
 
-/// In C the proxy goes on and forwards nothing.
+/// The original in C goes on and forwards nothing.
 #[deadline::test]
 fn wuproxy_names_the_endpoint_that_it_cannot_bind() {
     let inside = Port::reserve();

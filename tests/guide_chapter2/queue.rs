@@ -9,7 +9,7 @@ use crate::common::guide::{NOTHING, Port, interrupt};
 use crate::peers::Side::{C, Rust};
 use crate::peers::{FOR_EVER, Side, c, rust};
 
-/// The two ports of a broker, and those who meet there.
+/// The two ports of a broker, and the programs that connect to them.
 struct Queue {
     frontend: Port,
     backend: Port,
@@ -38,7 +38,7 @@ impl Queue {
         }
     }
 
-    /// Ten requests of one client to one worker.
+    /// Runs ten requests of one client to one worker.
     fn check(&self, client: Side, worker: Side) {
         let worker_process = self.worker(worker, "0");
         let client_process = self.client(client);
@@ -77,7 +77,7 @@ fn rrbroker_and_msgqueue_serve_any_clients_and_workers() {
     }
 }
 
-/// The C broker looks at every frame.
+/// The C broker checks every frame.
 #[deadline::test]
 fn rrclient_and_rrworker_use_a_c_broker() {
     let queue = Queue::new();
@@ -87,7 +87,7 @@ fn rrclient_and_rrworker_use_a_c_broker() {
     queue.check(Rust, C);
 }
 
-/// Whatever frames there are, they arrive as they are, behind the client's id.
+/// All frames of a request arrive unchanged, after the client's id.
 #[deadline::test]
 fn rrbroker_and_msgqueue_pass_all_frames_on() {
     for name in BROKERS {
@@ -127,7 +127,7 @@ fn rrbroker_and_msgqueue_give_each_worker_a_request() {
     }
 }
 
-/// Ctrl-C on a broker that has a request and no worker, and on one whose worker takes nothing of what waits for it.
+/// Ctrl-C ends a broker that has a request and no worker, and one whose worker does not read.
 #[deadline::test]
 fn rrbroker_and_msgqueue_do_not_wait_for_workers_at_the_end() {
     for name in BROKERS {
@@ -160,7 +160,7 @@ fn rrbroker_and_msgqueue_do_not_wait_for_workers_at_the_end() {
     }
 }
 
-/// Ctrl-C on a worker without a broker, and on one that owes a reply to a broker that has gone.
+/// Ctrl-C ends a worker without a broker, and one whose broker leaves before the reply.
 #[deadline::test]
 fn rrworker_does_not_wait_for_a_missing_broker() {
     let queue = Queue::new();
@@ -177,7 +177,7 @@ fn rrworker_does_not_wait_for_a_missing_broker() {
     assert_eq!(interrupt(worker), NOTHING);
 }
 
-/// With requests enough no call ever waits; Ctrl-C ends the worker after the one at hand, whose reply it still sends.
+/// With a full queue no call of the worker waits. Ctrl-C ends the worker after the current request, whose reply it still sends.
 #[deadline::test]
 fn rrworker_leaves_its_queue_on_ctrl_c() {
     let queue = Queue::new();

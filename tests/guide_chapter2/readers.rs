@@ -27,13 +27,13 @@ fn msreader_and_mspoller_read_from_c_peers() {
     }
 }
 
-/// Both sockets are read, however much there is at each: far more gets through than the queues on the way can hold.
+/// The readers read both sockets, however much arrives at each. Far more messages pass than the queues can hold.
 #[deadline::test]
 fn msreader_and_mspoller_empty_both_sockets() {
     for name in READERS {
         let (tasks, weather) = (Port::reserve(), Port::reserve());
         let context = Context::new().unwrap();
-        // Messages that are left when the reader has gone are of no use.
+        // The end of the context must not wait for messages that the reader did not take.
         context.set_blocky(false).unwrap();
         let ventilator = context.socket(Push).unwrap();
         ventilator.bind(&tasks.bind()).unwrap();
@@ -52,7 +52,7 @@ fn msreader_and_mspoller_empty_both_sockets() {
     }
 }
 
-/// Ctrl-C without peers, and while messages come in all the time.
+/// Ctrl-C ends the readers without peers, and while messages arrive all the time.
 #[deadline::test]
 fn msreader_and_mspoller_end_whatever_their_peers_do() {
     for name in READERS {
@@ -70,7 +70,7 @@ fn msreader_and_mspoller_end_whatever_their_peers_do() {
                 let ventilator = context.socket(Push).unwrap();
                 ventilator.set_linger(Some(Duration::ZERO)).unwrap();
                 ventilator.bind(&tasks.bind()).unwrap();
-                // The flood begins when the reader is there, and ends when it takes no more.
+                // The flood begins when the reader is connected, and ends when it takes no more.
                 ventilator.send("1").unwrap();
                 while ventilator.within(Duration::from_millis(500)).send("1").unwrap().is_sent() {
                     flooding.send(()).unwrap();

@@ -32,7 +32,7 @@ fn interrupt_cleans_up() {
     assert_eq!(interrupt(server), lines);
 }
 
-/// Five requests are worked on at once: no reply comes in time for another, since none comes at all.
+/// The five requests are worked on at once, since none of them has a reply before the others begin.
 #[deadline::test]
 fn mtserver_works_for_five_clients_at_once() {
     let port = Port::reserve();

@@ -15,8 +15,8 @@ const BACKEND: &str = "ipc://backend.ipc";
 /// For a client of lbbroker3 that asks once.
 const NEVER_AGAIN: [&str; 2] = ["--pause", "600000"];
 
-/// A bare broker between clients and a worker in C. One client has a made-up address, which no C string can hold, and the
-/// name of the other begins with what a worker says first.
+/// A broker alone, between clients and a worker in C. One client has an address that libzmq made, which no C string can hold.
+/// The address of the other begins with the message by which a worker says that it is ready.
 #[deadline::test]
 fn lbbrokers_serve_c_clients_and_c_workers() {
     let (c_worker, c_client) = (c_program("lbworker.c"), c_program("lbclient.c"));
@@ -38,7 +38,7 @@ fn lbbrokers_serve_c_clients_and_c_workers() {
 }
 
 #[deadline::test]
-fn lbbrokers_bring_their_clients_to_a_c_worker() {
+fn lbbrokers_give_requests_of_their_clients_to_a_c_worker() {
     let c_worker = c_program("lbworker.c");
     for (program, sign) in BALANCERS {
         let directory = Directory::new(&format!("c-worker-{program}"));
@@ -57,7 +57,7 @@ fn lbbrokers_bring_their_clients_to_a_c_worker() {
 }
 
 #[deadline::test]
-fn lbbrokers_bring_a_c_client_to_their_workers() {
+fn lbbrokers_give_requests_of_a_c_client_to_their_workers() {
     let c_client = c_program("lbclient.c");
     let whole_frame = "Worker: [005] HELLO";
     for (program, printed) in [("lbbroker", "Worker: HELLO"), ("lbbroker2", whole_frame), ("lbbroker3", whole_frame)] {
@@ -69,7 +69,7 @@ fn lbbrokers_bring_a_c_client_to_their_workers() {
     }
 }
 
-/// Workers in one process, clients in another; the C broker looks at every frame.
+/// The workers are in one process, the clients in another. The C broker checks every frame.
 #[deadline::test]
 fn clients_and_workers_of_lbbrokers_meet_at_a_c_broker() {
     let c_broker = c_program("lbbroker.c");
@@ -137,7 +137,7 @@ impl<'a> Peers<'a> {
     }
 }
 
-/// Receives a request of that text, and gives its address.
+/// Receives a request of that text, and returns the client's address.
 fn request(worker: &Socket<'_, Req>, text: &str) -> Message {
     let mut request = worker.recv_multipart().unwrap();
     let client = request.pop_envelope().unwrap();
@@ -164,7 +164,7 @@ fn lbbrokers_give_a_request_to_the_least_recently_used_worker() {
         let second = peers.client("2");
         let b = peers.worker();
         let second_address = request(&b, "2");
-        // When the answer is there, its worker stands in the queue.
+        // When the client has the answer, the broker has queued the worker.
         answer(&b, second_address, "by b");
         assert_eq!(second.recv_msg().unwrap(), "by b");
         answer(&a, first_address, "by a");
@@ -241,7 +241,7 @@ fn lbbrokers_survive_nonsense() {
     }
 }
 
-/// A worker is not confused by requests that are none: it is ready again.
+/// A worker answers messages that are no requests by saying again that it is ready.
 #[deadline::test]
 fn clients_and_workers_of_lbbrokers_survive_nonsense() {
     for (program, sign) in BALANCERS {
@@ -263,7 +263,7 @@ fn clients_and_workers_of_lbbrokers_survive_nonsense() {
             let mut message = Multipart::from(nonsense);
             message.push_envelope(worker.clone());
             backend.send_multipart(message).unwrap();
-            // The broker replies, so it still runs.
+            // The worker replies, so it still runs.
             assert_eq!(backend.recv_multipart().unwrap()[0], worker);
         }
         backend.send_multipart([worker.clone(), "".into(), "me".into(), "".into(), "HELLO".into()]).unwrap();
@@ -291,7 +291,7 @@ fn clients_and_workers_of_lbbrokers_survive_nonsense() {
     }
 }
 
-/// Ctrl-C ends all the program's threads: one broker has no worker that works, one program has no broker.
+/// Ctrl-C ends all the program's threads. One broker has a worker that does not answer, and one program has no broker.
 #[deadline::test]
 fn ctrl_c_ends_lbbrokers_whose_clients_wait() {
     for (program, sign) in BALANCERS {
@@ -309,7 +309,7 @@ fn ctrl_c_ends_lbbrokers_whose_clients_wait() {
     }
 }
 
-/// Megabytes of answers for a client that does not take them.
+/// Megabytes of replies wait for a client that does not read.
 #[deadline::test]
 fn ctrl_c_ends_lbbrokers_whose_client_does_not_read() {
     for (program, sign) in BALANCERS {

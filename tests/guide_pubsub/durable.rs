@@ -1,4 +1,4 @@
-//! Durable subscribers: killed, away, back; and the swap of those that publish to them.
+//! Durable subscribers that are killed or interrupted and come back, and the swap of their publishers.
 
 use super::*;
 
@@ -6,8 +6,8 @@ fn updates(numbers: std::ops::Range<u32>) -> Vec<String> {
     numbers.map(|number| format!("Update {number}")).chain(["END".to_owned()]).collect()
 }
 
-/// Puts what a life has printed behind what those before it have: its first line may be their last, which was being
-/// acknowledged when they were killed.
+/// Appends the lines of one run of a subscriber to those of its earlier runs. The first line may repeat the last one, whose
+/// acknowledgement was not sent when the subscriber was killed.
 fn append(printed: &mut Vec<String>, mut lines: Vec<String>) {
     if lines.first().is_some_and(|first| printed.last() == Some(first)) {
         lines.remove(0);
@@ -17,7 +17,7 @@ fn append(printed: &mut Vec<String>, mut lines: Vec<String>) {
 
 fn swap_files(directory: &Path) -> Vec<u64> {
     let entries = directory.read_dir().unwrap();
-    // A file may go while it is looked at.
+    // A file may be removed before its length is read.
     entries.filter_map(|entry| Some(entry.unwrap().metadata().ok()?.len())).collect()
 }
 
@@ -26,8 +26,8 @@ fn publisher(name: &str, directory: &Path, args: &str) -> Process {
     Process::spawn(command.args(args.split(' ')).current_dir(directory))
 }
 
-/// The output of a subscriber in its first life and in its second: it is ended in the middle, away while updates are
-/// published, which another subscriber tells of, and back.
+/// The output of a subscriber in its first run and in its second. It is ended in the middle and started again after more
+/// updates were published. Another subscriber shows that they were.
 fn away_and_back(name: &'static str, end: fn(Process) -> Vec<String>) -> (Vec<String>, Vec<String>) {
     let ports = Ports::reserve();
     let directory = Directory::new(&format!("away-{}", ports.first.number()));
@@ -65,7 +65,7 @@ fn durasub_misses_nothing_of_the_swap_when_it_was_killed() {
     assert_eq!(printed, updates(0..10));
 }
 
-/// Ctrl-C leaves it the time to acknowledge what it has printed.
+/// After Ctrl-C the subscriber acknowledges the updates that it has printed.
 #[deadline::test]
 fn durasub_gets_each_update_once_when_it_was_interrupted() {
     let (mut printed, second) = away_and_back("durapub", interrupt);
@@ -73,7 +73,7 @@ fn durasub_gets_each_update_once_when_it_was_interrupted() {
     assert_eq!(printed, updates(0..10));
 }
 
-/// Killed again and again, at once after a line: whenever that is, no update is lost, and none comes a third time.
+/// The subscriber is killed again and again, right after a line. No update is lost, and none arrives a third time.
 #[deadline::test]
 fn durasub_misses_nothing_when_it_is_killed_again_and_again() {
     let ports = Ports::reserve();
@@ -104,7 +104,7 @@ fn durasub_misses_nothing_when_it_is_killed_again_and_again() {
     assert!(swap_files(directory.path()).is_empty());
 }
 
-/// Sends what the subscriber of that name is to say that it has.
+/// Acknowledges an update as its subscriber does.
 fn acknowledge(sync: &Socket<'_, Push>, message: &Multipart) {
     sync.send_multipart([&message[0], &message[1]]).unwrap();
 }
@@ -183,7 +183,7 @@ fn ctrl_c_ends_durable_programs_without_peers() {
 
 /// An update that comes twice is printed once and acknowledged twice. The last acknowledgement is repeated later.
 #[deadline::test]
-fn durasub_repeats_what_may_have_been_lost() {
+fn durasub_repeats_acknowledgements_that_may_be_lost() {
     let ports = Ports::reserve();
     let context = Context::new().unwrap();
     let sync = context.socket(Pull).unwrap();
@@ -207,9 +207,9 @@ fn durasub_repeats_what_may_have_been_lost() {
     subscriber.succeeds();
 }
 
-/// The last acknowledgement, whose publisher comes after it is sent.
+/// The publisher binds the endpoint for acknowledgements after the last one is sent.
 #[deadline::test]
-fn durasub_gives_its_last_acknowledgement_a_moment() {
+fn durasub_waits_for_a_publisher_to_take_its_last_acknowledgement() {
     let ports = Ports::reserve();
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
@@ -226,7 +226,7 @@ fn durasub_gives_its_last_acknowledgement_a_moment() {
     subscriber.succeeds();
 }
 
-/// An acknowledgement that is said again is for what it was for, and not for what has been sent since.
+/// A repeated acknowledgement counts for its own update, and not for a later one.
 #[deadline::test]
 fn durapub_counts_an_acknowledgement_once() {
     let ports = Ports::reserve();
@@ -256,7 +256,7 @@ fn durapub_counts_an_acknowledgement_once() {
     publisher.succeeds();
 }
 
-/// Names and acknowledgements that make no sense are passed over, and no name becomes a path.
+/// Invalid names and acknowledgements are ignored, and no name becomes a path.
 #[deadline::test]
 fn durapub2_survives_strange_subscribers() {
     let ports = Ports::reserve();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::durapub2::Swap;
 
-/// A swap of a test's own, and its file.
+/// A new swap, and the path of its file.
 fn swap(name: &str, capacity: u64) -> (Swap, PathBuf) {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.swap", std::process::id()));
     (Swap::new(&path, capacity), path)
@@ -71,7 +71,7 @@ fn swap_removes_its_file_when_it_is_dropped() {
 }
 
 #[deadline::test]
-fn swap_leaves_a_file_alone_that_is_there() {
+fn swap_leaves_an_existing_file_alone() {
     let (mut swap, path) = swap("taken", 100);
     std::fs::write(&path, "precious").unwrap();
     assert_eq!(swap.push(b"mine").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
