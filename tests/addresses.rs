@@ -1,4 +1,4 @@
-//! Addresses: when one is free again, the texts that stand for one, and what errors say about one.
+//! Addresses: when they are free again, which texts stand for one, and what errors say about them.
 
 mod common;
 #[path = "addresses/kinds.rs"]
@@ -40,8 +40,8 @@ fn connect<'ctx>(context: &'ctx Context, server: &Socket<'_, Rep>, endpoint: &st
     client
 }
 
-/// Binds a socket to an endpoint that another one has left in the time `took`. The end waits no longer than a second, in which
-/// a busy system may not free the address.
+/// Binds a socket to an endpoint that another socket has left; unbinding or closing that one took `took`. Both wait a second at
+/// most for the address, and a busy system may need longer.
 fn bind_again<T: SocketType>(server: &Socket<'_, T>, endpoint: &str, took: Duration, case: &str) {
     match server.bind(endpoint) {
         Ok(_) => {}
@@ -52,7 +52,7 @@ fn bind_again<T: SocketType>(server: &Socket<'_, T>, endpoint: &str, took: Durat
     }
 }
 
-/// Binds sockets to one endpoint in turn, each after `end` has ended the one before, with and without a peer.
+/// Binds sockets to one endpoint in turn, with and without a peer. `end` ends each before the next binds.
 fn bind_in_turn(tries: usize, end: impl Fn(Socket<'_, Rep>, &str)) {
     let port = HeldPort::new(Type::STREAM, Ipv4Addr::UNSPECIFIED);
     for endpoint in endpoints(port.address().port()) {
@@ -212,7 +212,7 @@ fn unbind_takes_the_text_that_bind_was_given_and_the_one_that_it_gave_back() {
     let _ = std::fs::remove_file(path);
 }
 
-/// The option decides what the text stands for.
+/// `ZMQ_IPV6` decides whether the name of the interface stands for its IPv4 or its IPv6 address.
 #[cfg(target_os = "linux")]
 #[deadline::test]
 fn unbind_takes_a_text_that_stands_for_two_addresses() {
@@ -277,12 +277,12 @@ fn bind_unused_refuses_a_path_at_which_a_socket_listens() {
     let refused = || assert_says(&second.bind_unused(&endpoint).unwrap_err(), Errno::EADDRINUSE, "a socket listens");
     refused();
     drop(connect(&context, &first, &endpoint));
-    // The file stays.
+    // `unbind` leaves the file.
     first.unbind(&endpoint).unwrap();
     eventually("the listener is closed", || second.bind_unused(&endpoint).is_ok());
     second.unbind(&endpoint).unwrap();
 
-    // A listener that accepts nothing, and whose backlog is full.
+    // This listener accepts nothing, and its backlog is full.
     std::fs::remove_file(&path).unwrap();
     let listener = socket2::Socket::new(socket2::Domain::UNIX, Type::STREAM, None).unwrap();
     listener.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
@@ -331,7 +331,7 @@ fn disconnect_takes_the_text_of_connect_and_the_last_endpoint() {
     }
 }
 
-/// libzmq ignores the second connect, and keeps the last endpoint of the other one.
+/// libzmq ignores the repeated connect, and `ZMQ_LAST_ENDPOINT` stays that of the other connection.
 #[deadline::test]
 fn disconnect_ends_one_of_two_websockets_after_a_repeated_connect() {
     if skip_unless(zmq::has("WS"), "this libzmq was built without WebSockets") {
@@ -348,7 +348,7 @@ fn disconnect_ends_one_of_two_websockets_after_a_repeated_connect() {
     client.disconnect(&endpoints[0]).unwrap();
 }
 
-/// Asserts that the error has this number and says this.
+/// Asserts that the error has this number, and that its text contains `text`.
 #[track_caller]
 fn assert_says(error: &zmq::Error, errno: Errno, text: &str) {
     assert_eq!(error.errno(), errno, "{error}");
@@ -488,7 +488,7 @@ fn unbind_and_disconnect_say_what_is_wrong_with_a_text() {
     socket.unbind(&bound).unwrap();
 }
 
-/// A proxy resolves addresses elsewhere.
+/// A SOCKS proxy resolves the address itself.
 #[deadline::test]
 fn connect_through_a_proxy_takes_an_ipv6_address_without_the_option() {
     let context = context();
@@ -541,7 +541,7 @@ fn curve_without_one_of_its_keys_is_refused() {
                     }
                 }
             }
-            // The transport has no security.
+            // inproc has no security.
             socket.bind("inproc://name").unwrap();
             socket.unbind("inproc://name").unwrap();
         }
@@ -552,16 +552,17 @@ fn curve_without_one_of_its_keys_is_refused() {
         assert!(!error.to_string().contains("PUBLICKEY"), "{error}");
         server.set_curve_secretkey(&secret).unwrap();
         server.bind(wildcard).unwrap();
-        // A client takes the place of the server.
+        // `ZMQ_CURVE_SERVER` off makes NULL the mechanism, which needs no key.
         server.set_curve_server(false).unwrap();
         server.bind(wildcard).unwrap();
+        // A client that `secure` sets up has all keys.
         let client = context.socket(Req).unwrap();
         client.secure(&Security::curve_client(&secret, &curve_public(&secret).unwrap())).unwrap();
         client.connect(endpoint).unwrap();
     }
 }
 
-/// The docs say so, at the event and at the key.
+/// The docs of the event and of the option say so.
 #[deadline::test]
 fn wrong_server_key_looks_like_a_peer_that_left() {
     if lacks_curve() {

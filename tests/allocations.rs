@@ -1,4 +1,4 @@
-//! What is promised not to allocate does not. Only Rust's allocations are counted; libzmq has its own.
+//! Calls that are documented not to allocate do not. Only Rust's allocations are counted, not those of libzmq.
 
 mod common;
 
@@ -23,12 +23,11 @@ thread_local! {
 struct Counting;
 
 fn count() {
-    // A thread that is ending has no counter any more, and no test either.
+    // A thread that is ending has no counter any more, and runs no test.
     let _ = COUNT.try_with(|count| count.set(count.get() + 1));
 }
 
-// SAFETY: everything is the system allocator's work; counting touches a plain thread-local number, which does not
-// allocate.
+// SAFETY: the system allocator does all the work. The counter is a plain thread-local number, and counting does not allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
@@ -51,14 +50,14 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many allocations `work` makes on this thread.
+/// The number of allocations that `work` makes on this thread.
 fn allocations<R>(work: impl FnOnce() -> R) -> (usize, R) {
     let before = COUNT.get();
     let result = work();
     (COUNT.get() - before, result)
 }
 
-/// Runs `work` many times, once everything that is made once has been made.
+/// Asserts that `work` allocates nothing in 100 runs, after a first run that may allocate.
 #[track_caller]
 fn assert_allocates_nothing(mut work: impl FnMut()) {
     work();
@@ -67,7 +66,7 @@ fn assert_allocates_nothing(mut work: impl FnMut()) {
 }
 
 #[deadline::test]
-fn the_counter_counts() {
+fn counter_counts_allocations() {
     assert_eq!(allocations(|| black_box(Box::new(1))).0, 1);
     assert_eq!(allocations(|| black_box(Vec::<u8>::with_capacity(10))).0, 1);
     assert_eq!(allocations(|| black_box(vec![1_u8; 10]).extend_from_slice(&[2; 100])).0, 2);
@@ -75,7 +74,7 @@ fn the_counter_counts() {
 }
 
 #[deadline::test]
-fn bytes_are_sent_and_received_into_a_buffer() {
+fn send_of_bytes_and_recv_into_allocate_nothing() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "inproc://pair");
     let content = vec![b'x'; 1 << 16];
@@ -89,7 +88,7 @@ fn bytes_are_sent_and_received_into_a_buffer() {
 }
 
 #[deadline::test]
-fn messages_are_sent_and_received() {
+fn send_and_recv_of_messages_allocate_nothing() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "inproc://pair");
     for size in [0, 1, 33, 34, 1024, 1 << 16] {
@@ -109,7 +108,7 @@ fn messages_are_sent_and_received() {
 }
 
 #[deadline::test]
-fn over_the_wire_it_is_the_same() {
+fn send_and_recv_over_tcp_allocate_nothing() {
     let context = Context::new().unwrap();
     let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
     source.connect(&sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
@@ -138,7 +137,7 @@ fn waiting_allocates_nothing() {
 }
 
 #[deadline::test]
-fn an_owner_is_taken_over_without_another_allocation() {
+fn message_takes_an_owner_without_another_allocation() {
     let vec = vec![b'x'; 1000];
     assert_eq!(allocations(|| Message::from(vec)).0, 0);
     let mut roomy = Vec::with_capacity(2000);
@@ -152,7 +151,7 @@ fn an_owner_is_taken_over_without_another_allocation() {
     assert_eq!(allocations(|| Message::from(arc)).0, 0);
     assert_eq!(allocations(|| Message::from_static(&[b'x'; 1000])).0, 0);
     assert_eq!(allocations(|| Message::from(&[b'x'; 1000])).0, 0, "libzmq's memory");
-    // An owner of any type needs a place of its own. The first one starts a thread.
+    // `from_owner` allocates once, for the owner. Its first call also starts a thread.
     drop(Message::from_owner(vec![b'x']));
     let vec = vec![b'x'; 1000];
     assert_eq!(allocations(|| Message::from_owner(vec)).0, 1);
@@ -205,8 +204,9 @@ fn forwarding_allocates_nothing_per_message() {
     let allocated = forwarder.join().unwrap();
     assert!(allocated < 20, "{allocated} allocations");
 }
+
 #[deadline::test]
-fn a_poller_allocates_nothing_per_wait() {
+fn poller_allocates_nothing_per_wait() {
     let context = Context::new().unwrap();
     let sockets: Vec<_> = (0..20)
         .map(|number| {
@@ -243,7 +243,7 @@ fn a_poller_allocates_nothing_per_wait() {
 }
 
 #[deadline::test]
-fn a_reactor_allocates_nothing_per_event() {
+fn reactor_allocates_nothing_per_event() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "inproc://pair");
     let calls = Cell::new((0, 0));

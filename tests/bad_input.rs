@@ -1,4 +1,4 @@
-//! Bad input: a clear error that names the call and the value, nothing lost, and everything usable afterwards.
+//! Bad input is refused with an error that names the call and the value. Nothing is lost, and the sockets stay usable.
 
 mod common;
 
@@ -13,7 +13,7 @@ use zmq::{
     Context, Dealer, Errno, Error, Kind, Message, Multipart, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub,
 };
 
-/// That an error says which call failed, why and over what.
+/// Asserts that an error has this number and call, and that its text begins with the call and contains `words`.
 #[track_caller]
 fn says(error: &Error, errno: Errno, call: &str, words: &str) {
     assert_eq!(error.errno(), errno, "{error}");
@@ -22,7 +22,7 @@ fn says(error: &Error, errno: Errno, call: &str, words: &str) {
     assert!(text.starts_with(call) && text.contains(words), "{text:?} does not say {words:?}");
 }
 
-/// That a socket which was given bad input serves a peer nevertheless.
+/// Asserts that a socket serves a peer after it was given bad input.
 #[track_caller]
 fn still_serves(context: &Context, server: &Socket<'_, Rep>) {
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
@@ -35,7 +35,7 @@ fn still_serves(context: &Context, server: &Socket<'_, Rep>) {
 }
 
 #[deadline::test]
-fn endpoints_that_are_none() {
+fn bind_and_connect_refuse_invalid_endpoints() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
     for (endpoint, errno, words) in [
@@ -73,7 +73,7 @@ fn endpoints_that_are_none() {
 }
 
 #[deadline::test]
-fn addresses_that_cannot_be_bound() {
+fn bind_says_why_an_address_cannot_be_bound() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
     let other = context.socket(Rep).unwrap();
@@ -89,7 +89,7 @@ fn addresses_that_cannot_be_bound() {
 }
 
 #[deadline::test]
-fn ipc_paths_that_cannot_be_bound() {
+fn bind_says_why_an_ipc_path_cannot_be_bound() {
     let directory = std::env::temp_dir().join(format!("zmq-bad-input-{}", std::process::id()));
     fs::create_dir(&directory).unwrap();
     let context = Context::new().unwrap();
@@ -117,7 +117,7 @@ fn ipc_paths_that_cannot_be_bound() {
 }
 
 #[deadline::test]
-fn endpoints_that_a_socket_does_not_have() {
+fn unbind_and_disconnect_refuse_unknown_endpoints() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
@@ -137,7 +137,7 @@ fn endpoints_that_a_socket_does_not_have() {
 }
 
 #[deadline::test]
-fn transports_and_kinds_that_do_not_fit() {
+fn bind_and_connect_refuse_transports_that_do_not_fit_the_kind() {
     let context = Context::new().unwrap();
     for kind in [Kind::Stream, Kind::Router] {
         let socket = context.socket(kind).unwrap();
@@ -185,7 +185,7 @@ fn only_a_handler_binds_the_zap_endpoint() {
 }
 
 #[deadline::test]
-fn option_values_out_of_range() {
+fn socket_options_refuse_values_out_of_range() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
     let ages = Duration::from_secs(1 << 40);
@@ -204,7 +204,7 @@ fn option_values_out_of_range() {
 }
 
 #[deadline::test]
-fn options_of_other_kinds_through_an_untyped_socket() {
+fn untyped_socket_refuses_options_of_other_kinds() {
     let context = Context::new().unwrap();
     let push = context.socket(Kind::Push).unwrap();
     says(&push.subscribe("").unwrap_err(), Errno::EINVAL, "ZMQ_SUBSCRIBE", "ZMQ_PUSH");
@@ -220,7 +220,7 @@ fn options_of_other_kinds_through_an_untyped_socket() {
 }
 
 #[deadline::test]
-fn context_options_out_of_range() {
+fn context_options_refuse_values_out_of_range() {
     let context = Context::new().unwrap();
     says(&context.set_max_sockets(0).unwrap_err(), Errno::EINVAL, "ZMQ_MAX_SOCKETS", "0");
     says(&context.set_max_sockets(u32::MAX).unwrap_err(), Errno::EINVAL, "ZMQ_MAX_SOCKETS", "4294967295");
@@ -248,7 +248,7 @@ fn context_options_out_of_range() {
 }
 
 #[deadline::test]
-fn a_buffer_that_takes_nothing() {
+fn recv_into_refuses_an_empty_buffer() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "tcp://127.0.0.1:*");
     left.send("kept").unwrap();
@@ -257,7 +257,7 @@ fn a_buffer_that_takes_nothing() {
 }
 
 #[deadline::test]
-fn sends_out_of_turn_or_to_nobody_give_the_message_back() {
+fn send_gives_the_message_back_when_it_fails() {
     let context = Context::new().unwrap();
     let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
     client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
@@ -288,7 +288,7 @@ fn sends_out_of_turn_or_to_nobody_give_the_message_back() {
 }
 
 #[deadline::test]
-fn a_message_of_no_parts() {
+fn send_multipart_refuses_a_message_of_no_parts() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "tcp://127.0.0.1:*");
     says(left.send_multipart(Multipart::new()).unwrap_err().error(), Errno::EINVAL, "zmq_msg_send", "no parts");
@@ -298,7 +298,7 @@ fn a_message_of_no_parts() {
 }
 
 #[deadline::test]
-fn connections_do_not_end_in_the_middle_of_a_message() {
+fn disconnect_is_refused_while_a_message_is_half_received() {
     let context = Context::new().unwrap();
     let (server, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
     let endpoint = server.bind("inproc://dealer").unwrap();
@@ -312,7 +312,7 @@ fn connections_do_not_end_in_the_middle_of_a_message() {
 }
 
 #[deadline::test]
-fn conflating_sockets_and_messages_of_several_parts() {
+fn conflating_socket_refuses_messages_of_several_parts() {
     let context = Context::new().unwrap();
     let words = "ZMQ_CONFLATE";
     let push = context.socket(Push).unwrap();
@@ -361,7 +361,7 @@ fn conflating_sockets_and_messages_of_several_parts() {
 }
 
 #[deadline::test]
-fn an_xpub_receives_content_that_can_be_shared() {
+fn xpub_receives_content_that_can_be_cloned() {
     let context = Context::new().unwrap();
     let (publisher, subscriber) = (context.socket(zmq::XPub).unwrap(), context.socket(zmq::XSub).unwrap());
     publisher.bind("inproc://upstream").unwrap();
@@ -386,12 +386,12 @@ fn an_xpub_receives_content_that_can_be_shared() {
 }
 
 #[deadline::test]
-fn waits_that_would_never_end() {
+fn poll_refuses_a_wait_that_would_never_end() {
     says(&zmq::poll(&mut [], None).unwrap_err(), Errno::EINVAL, "zmq_poll", "never end");
 }
 
 #[deadline::test]
-fn keys_and_texts_of_every_length() {
+fn keys_and_z85_texts_are_refused_unless_their_length_fits() {
     for length in 0..200 {
         let text = "0".repeat(length);
         assert_eq!(text.parse::<zmq::PublicKey>().is_ok(), length == 40, "{length}");
@@ -408,7 +408,7 @@ fn keys_and_texts_of_every_length() {
 
 #[deadline::test]
 #[cfg(feature = "draft")]
-fn a_second_group_is_refused() {
+fn set_group_refuses_a_second_group() {
     let mut message = Message::from("content");
     message.set_group(&"g".repeat(255)).unwrap();
     says(&message.set_group("x").unwrap_err(), Errno::EINVAL, "zmq_msg_set_group", "a group already");
@@ -503,7 +503,7 @@ fn content_is_freed_exactly_once() {
 }
 
 #[deadline::test]
-fn a_panic_in_an_owner_goes_no_further() {
+fn panic_of_an_owner_is_contained() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "tcp://127.0.0.1:*");
     let freed = Arc::new(AtomicUsize::new(0));
@@ -520,8 +520,8 @@ fn a_panic_in_an_owner_goes_no_further() {
 }
 
 #[deadline::test]
-fn an_owner_may_hold_sockets_and_contexts() {
-    /// Content whose end closes a socket and, with it, the last handle of its context.
+fn owner_may_hold_sockets_and_contexts() {
+    /// Content that closes a socket when it is dropped, and with the socket the last handle of its context.
     struct Holder {
         _socket: Socket<'static, Pull>,
         _counted: Counted,
@@ -542,7 +542,7 @@ fn an_owner_may_hold_sockets_and_contexts() {
         assert_eq!(right.within(DEADLINE).recv_msg().unwrap().unwrap().len(), 5000);
     }
     eventually("the content is freed", || freed.load(Ordering::SeqCst) == 2);
-    // The socket is of the context whose I/O thread frees the content.
+    // This socket belongs to the context whose I/O thread frees the content.
     let own = outer.owned_socket(Pull).unwrap();
     let counted = Counted { freed: freed.clone(), panics: false };
     left.send(Message::from_owner(Holder { _socket: own, _counted: counted })).unwrap();

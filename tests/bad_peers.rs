@@ -1,4 +1,4 @@
-//! Peers that do not keep to the protocol: they are cut off, and those that do are served all the while.
+//! Peers that violate the protocol are cut off. Other peers are served all the while.
 
 mod common;
 
@@ -25,13 +25,13 @@ fn command(body: &[u8]) -> Vec<u8> {
     [&[4, body.len() as u8][..], body].concat()
 }
 
-/// What a client says to be accepted, as the given type of socket.
+/// The greeting and the READY command of a client whose socket has the given type.
 fn ready(kind: &str) -> Vec<u8> {
     let property = [b"\x05READY\x0bSocket-Type\0\0\0", &[kind.len() as u8][..], kind.as_bytes()].concat();
     [greeting(), command(&property)].concat()
 }
 
-/// What peers that do not speak ZMTP, or speak it badly, may send.
+/// Bytes of peers that do not speak ZMTP, or speak it badly.
 fn nonsense() -> Vec<Vec<u8>> {
     let mut all = vec![
         vec![],
@@ -44,16 +44,16 @@ fn nonsense() -> Vec<Vec<u8>> {
         vec![0xff; 10_000],
         vec![0x7f; 64],
         (0..=255).cycle().take(5000).collect(),
-        // ZMTP 1 and 2, and versions that are not there.
+        // ZMTP 1 and 2, and versions that do not exist.
         [&[1, 0][..], &[5, 0][..], b"hello"].concat(),
         [SIGNATURE, b"\0\0\0\0"].concat(),
         [SIGNATURE, b"\x01\0\0\0"].concat(),
         [SIGNATURE, b"\x02\x07\0\0"].concat(),
         [SIGNATURE, b"\xff\xff"].concat(),
-        // Mechanisms that are not there.
+        // Mechanisms that do not exist, or that the server does not have.
         [&[SIGNATURE, b"\x03\x01", b"NOSUCHMECHANISMATALL"].concat()[..], &[0; 32]].concat(),
         [&[SIGNATURE, b"\x03\x01", b"CURVE"].concat()[..], &[0; 47]].concat(),
-        // Handshakes that go wrong behind a good greeting.
+        // Invalid handshakes after a valid greeting.
         [greeting(), command(b"")].concat(),
         [greeting(), command(b"\x05READY\xff")].concat(),
         [greeting(), command(b"\x05READY\x0bSocket-Type\xff\xff\xff\xff")].concat(),
@@ -62,7 +62,7 @@ fn nonsense() -> Vec<Vec<u8>> {
         [greeting(), command(b"\x07UNKNOWN")].concat(),
         [greeting(), vec![0, 5], b"early".to_vec()].concat(),
         [greeting(), vec![6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat(),
-        // And frames that go wrong behind a good handshake.
+        // Invalid frames after a valid handshake.
         [ready("REQ"), vec![0xff; 100]].concat(),
         [ready("REQ"), vec![2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat(),
         [ready("REQ"), vec![2, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat(),
@@ -72,7 +72,7 @@ fn nonsense() -> Vec<Vec<u8>> {
         [ready("REQ"), vec![1, 0], vec![1, 0], vec![1, 0]].concat(),
         [ready("REQ"), vec![0, 4], b"body".to_vec()].concat(),
     ];
-    // Half of everything.
+    // Handshakes that break off.
     for cut in [1, 9, 10, 11, 12, 20, 63, 64, 70] {
         all.push(ready("REQ")[..cut].to_vec());
     }
@@ -94,7 +94,7 @@ fn stream_to(endpoint: &str) -> TcpStream {
 }
 
 #[deadline::test(patches = [1001])]
-fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
+fn peers_that_do_not_speak_zmtp_do_not_disturb_others() {
     let context = common::context();
     let server = context.socket(Rep).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
@@ -122,7 +122,7 @@ fn peers_that_do_not_speak_the_protocol_disturb_nobody() {
 }
 
 #[deadline::test]
-fn every_kind_bears_peers_that_do_not_speak_the_protocol() {
+fn every_kind_survives_peers_that_do_not_speak_zmtp() {
     let context = common::context();
     for kind in kinds().into_iter().filter(|kind| !["ZMQ_STREAM", "ZMQ_DGRAM"].contains(&kind.c_name())) {
         for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "ws://127.0.0.1:*"] {
@@ -153,7 +153,7 @@ fn every_kind_bears_peers_that_do_not_speak_the_protocol() {
 }
 
 #[deadline::test]
-fn a_handshake_that_is_never_finished_is_cut_off() {
+fn peer_is_cut_off_if_it_never_finishes_the_handshake() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
     server.set_handshake_ivl(Some(Duration::from_millis(50))).unwrap();
@@ -166,7 +166,7 @@ fn a_handshake_that_is_never_finished_is_cut_off() {
 }
 
 #[deadline::test]
-fn a_peer_that_sends_too_much_is_cut_off() {
+fn peer_is_cut_off_if_it_sends_too_much() {
     let context = common::context();
     let server = context.socket(Rep).unwrap();
     server.set_maxmsgsize(Some(1000)).unwrap();
@@ -197,7 +197,7 @@ fn a_peer_that_sends_too_much_is_cut_off() {
 }
 
 #[deadline::test]
-fn a_publisher_bears_odd_subscriptions() {
+fn xpub_survives_odd_subscriptions() {
     let context = Context::new().unwrap();
     let publisher = context.socket(XPub).unwrap();
     let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();

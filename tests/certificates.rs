@@ -1,4 +1,5 @@
-//! Certificates on disk: what is written, with which permissions, and what czmq and pyzmq make of it and it of theirs.
+//! Certificate files: their content and permissions. This library reads the files of czmq and pyzmq, and pyzmq reads those of
+//! this library.
 
 mod common;
 
@@ -13,7 +14,7 @@ use common::{Process, in_own_process, lacks_curve, python_program};
 use zmq::security::Certificate;
 use zmq::{Errno, PublicKey};
 
-/// A directory that goes with its test.
+/// A directory that is removed when it is dropped.
 struct Place(PathBuf);
 
 impl Place {
@@ -39,11 +40,11 @@ impl Drop for Place {
     }
 }
 
-/// A pair that `zmq_curve.txt` has as its example.
+/// The example pair of `zmq_curve.txt`.
 const PUBLIC: &str = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
 const SECRET: &str = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
 
-/// With CURVE a secret key has to have its own public key beside it.
+/// A new certificate with metadata. It needs CURVE, which checks that the public key belongs to the secret key.
 fn certificate() -> Certificate {
     let mut certificate = Certificate::generate().unwrap();
     certificate.set_metadata("name", "Alice, \"the\" first").unwrap();
@@ -55,14 +56,14 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// The reason for which the whole file is refused.
+/// The reason why `load` refuses the file, without the path.
 fn why(path: &Path) -> String {
     let error = Certificate::load(path).unwrap_err();
     assert_eq!(error.errno(), Errno::EINVAL);
     why_of(&error, path)
 }
 
-/// What an error says of a file.
+/// The detail of an error about a file, without the path.
 fn why_of(error: &zmq::Error, path: &Path) -> String {
     let detail = error.detail().unwrap_or_default();
     detail.strip_prefix(&format!("{}:", path.display())).unwrap_or_else(|| panic!("{error}")).trim_start().to_owned()
@@ -88,14 +89,17 @@ fn saved_certificate_is_loaded() {
         let text = fs::read_to_string(place.file(name)).unwrap();
         assert!(!text.contains(&*certificate.secret_key().unwrap().to_z85()), "the public file has no secret");
         fs::remove_file(&secret).unwrap();
-        assert!(Certificate::load(place.file(name)).unwrap() == public, "without the secret file, the public one");
+        assert!(
+            Certificate::load(place.file(name)).unwrap() == public,
+            "load returns the public certificate if no secret file exists"
+        );
     }
     let left: Vec<_> = fs::read_dir(&place.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 4, "nothing else is left: {left:?}");
+    assert_eq!(left.len(), 4, "no other file is left: {left:?}");
 }
 
 #[deadline::test]
-fn pyzmqs_names_are_found_without_their_ending() {
+fn load_finds_files_of_pyzmq_without_their_ending() {
     let place = Place::new("names");
     let certificate = Certificate::from(PUBLIC.parse::<PublicKey>().unwrap());
     certificate.save(place.file("server.key")).unwrap();
@@ -106,12 +110,12 @@ fn pyzmqs_names_are_found_without_their_ending() {
         assert!(Certificate::load(place.file("server")).unwrap() == pair);
     }
     certificate.save(place.file("server")).unwrap();
-    assert!(Certificate::load(place.file("server")).unwrap() == certificate, "the name as it is comes first");
+    assert!(Certificate::load(place.file("server")).unwrap() == certificate, "the exact name comes first");
 }
 
 #[test]
-fn secret_files_are_their_owners_alone() {
-    in_own_process("secret_files_are_their_owners_alone", || {
+fn secret_file_is_readable_by_its_owner_only() {
+    in_own_process("secret_file_is_readable_by_its_owner_only", || {
         if lacks_curve() {
             return;
         }
@@ -120,7 +124,7 @@ fn secret_files_are_their_owners_alone() {
         let place = Arc::new(Place::new("mode"));
         let path = place.file("alice");
         let secret = place.file("alice_secret");
-        // One that anybody may read, and that somebody has open, is not written to.
+        // `save` replaces the file. It does not write to one that others can read, or may have open.
         place.with("alice_secret", "old");
         fs::set_permissions(&secret, Permissions::from_mode(0o666)).unwrap();
         let old = fs::metadata(&secret).unwrap().ino();
@@ -129,7 +133,7 @@ fn secret_files_are_their_owners_alone() {
         assert_ne!(fs::metadata(&secret).unwrap().ino(), old);
         assert_eq!((mode(&secret), mode(&path)), (0o600, 0o644));
 
-        // Nor is one that a link leads to.
+        // `save` replaces a link, and does not write to its target.
         let elsewhere = place.with("elsewhere", "untouched");
         fs::remove_file(&secret).unwrap();
         symlink(&elsewhere, &secret).unwrap();
@@ -182,8 +186,8 @@ fn failed_save_returns_an_error_and_leaves_no_file() {
 
 /// If the name of the public file is invalid, no secret file is written before it.
 #[test]
-fn a_name_that_is_none_leaves_no_secret() {
-    in_own_process("a_name_that_is_none_leaves_no_secret", || {
+fn save_leaves_no_secret_file_if_the_name_is_invalid() {
+    in_own_process("save_leaves_no_secret_file_if_the_name_is_invalid", || {
         if lacks_curve() {
             return;
         }
@@ -199,9 +203,9 @@ fn a_name_that_is_none_leaves_no_secret() {
     });
 }
 
-/// As czmq writes it: with comments, quotes of both kinds, and more than is needed.
+/// czmq writes comments, quotes of both kinds, and sections that this library does not need.
 #[deadline::test]
-fn czmqs_files_are_read() {
+fn certificate_reads_files_of_czmq() {
     let place = Place::new("czmq");
     let text = format!(
         "#   ****  Generated on 2026-01-02 03:04:05 by CZMQ  ****\n#   ZeroMQ CURVE Public Certificate\n\n\
@@ -214,12 +218,12 @@ fn czmqs_files_are_read() {
     assert_eq!(certificate.all_metadata().collect::<Vec<_>>(), expected);
     assert_eq!(certificate.metadata("motto"), Some("she said \"no\""));
 
-    // The order of the sections does not matter, nor how lines end.
+    // The order of the sections and the ends of the lines do not matter.
     let text = format!("curve\r\n    public-key = '{PUBLIC}'\r\nmetadata\r\n    name = Bob\r\n");
     let certificate = Certificate::load(place.with("bob", text)).unwrap();
     assert_eq!((certificate.public_key().to_string().as_str(), certificate.metadata("name")), (PUBLIC, Some("Bob")));
 
-    // A key may come without quotes, and have a # in it.
+    // A key may have no quotes, and may contain a #.
     let with_hash: PublicKey = "0000#".repeat(8).parse().unwrap();
     let text = format!("curve\n    public-key = {with_hash}\n");
     assert_eq!(Certificate::load(place.with("carol", text)).unwrap().public_key(), &with_hash);
@@ -240,7 +244,7 @@ fn loaded_certificate_can_be_saved() {
 }
 
 #[deadline::test]
-fn a_malformed_file_is_an_error_with_its_line() {
+fn load_names_the_line_of_a_malformed_file() {
     let place = Place::new("malformed");
     let key = |text: &str| format!("# a comment\nmetadata\ncurve\n    public-key = \"{text}\"\n");
     let cases: &[(Vec<u8>, &str)] = &[
@@ -276,7 +280,7 @@ fn a_malformed_file_is_an_error_with_its_line() {
 }
 
 #[deadline::test]
-fn a_malformed_secret_is_an_error_that_keeps_it() {
+fn load_does_not_show_a_malformed_secret() {
     let place = Place::new("secret");
     let secret = |text: &str| format!("curve\n    public-key = \"{PUBLIC}\"\n    secret-key = \"{text}\"\n");
     place.with("alice", format!("curve\n    public-key = \"{PUBLIC}\"\n"));
@@ -318,7 +322,7 @@ fn pyzmq(args: &[&str]) -> Vec<String> {
 }
 
 #[deadline::test]
-fn pyzmq_reads_what_is_written_here() {
+fn pyzmq_reads_saved_certificates() {
     if lacks_curve() {
         return;
     }

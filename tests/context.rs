@@ -16,7 +16,7 @@ use zmq::{Context, Errno, Kind, Message, Pair, PollEvents, PollItem, Pub, Pull, 
 
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// A directory that goes with its test.
+/// A directory that is removed when it is dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -33,7 +33,7 @@ impl Drop for Directory {
     }
 }
 
-/// A message that tells when it is freed, for seeing from outside that a context has ended and let go of it.
+/// A message, and a handle whose reference count falls to one when the message is freed, such as at the end of its context.
 fn traced() -> (Message, Arc<()>) {
     struct Owner {
         _trace: Arc<()>,
@@ -48,7 +48,7 @@ fn traced() -> (Message, Arc<()>) {
 }
 
 #[deadline::test]
-fn a_context_without_sockets_ends_at_once() {
+fn context_ends_at_once_without_sockets() {
     Context::new().unwrap().terminate(DEADLINE).unwrap();
     let used = Context::new().unwrap();
     drop(used.socket(Pub).unwrap());
@@ -71,13 +71,13 @@ fn terminate_says_how_many_sockets_are_open_and_ends_when_they_are_gone() {
     // The failed call has shut the context down.
     assert_eq!(other.now().recv_msg().unwrap_err().errno(), Errno::ETERM);
     drop(other);
-    assert_eq!(Arc::strong_count(&trace), 2, "a socket is open, so nothing has been thrown away");
+    assert_eq!(Arc::strong_count(&trace), 2, "a socket is open, so the message is not freed");
     drop(sink);
     eventually("the context ends in the background", || Arc::strong_count(&trace) == 1);
 }
 
 #[deadline::test]
-fn terminate_waits_for_sockets_that_other_threads_give_up() {
+fn terminate_waits_for_sockets_that_other_threads_close() {
     let context = Context::new().unwrap();
     let workers: Vec<_> = (0..4)
         .map(|_| {
@@ -92,7 +92,7 @@ fn terminate_waits_for_sockets_that_other_threads_give_up() {
 }
 
 #[deadline::test]
-fn terminate_gives_up_on_what_lingers_and_delivers_it_later() {
+fn terminate_times_out_while_a_message_lingers_and_the_message_arrives_later() {
     let directory = Directory::new("linger");
     let endpoint = format!("ipc://{}/late", directory.0.display());
     let context = Context::new().unwrap();
@@ -143,7 +143,7 @@ fn context_answers_eterm_and_keeps_its_options_when_it_has_ended() {
     assert!(context.open_sockets().is_empty());
 }
 
-/// Calls on a context race with its end: none may use the C handle after libzmq has freed it.
+/// Calls on a context race with its end. None may use the C handle after libzmq has freed it.
 #[deadline::test]
 fn context_can_be_used_while_another_thread_terminates_it() {
     for _ in 0..50 {
@@ -181,7 +181,7 @@ fn terminate_names_the_sockets_that_borrow_the_context() {
     context.terminate(DEADLINE).unwrap();
 }
 
-/// An owner whose destructor takes its time.
+/// An owner whose destructor takes 50 ms.
 struct Slow(Arc<AtomicBool>);
 
 impl AsRef<[u8]> for Slow {
@@ -234,7 +234,7 @@ fn terminate_returns_when_an_owner_calls_it() {
 }
 
 #[deadline::test]
-fn a_linger_period_bounds_the_end() {
+fn linger_bounds_the_end_of_the_context() {
     let context = Context::new().unwrap();
     let push = context.socket(Push).unwrap();
     push.set_linger(Some(MOMENT)).unwrap();
@@ -283,7 +283,7 @@ fn clones_are_the_same_context() {
 }
 
 #[deadline::test]
-fn shutdown_ends_every_kind_of_waiting() {
+fn shutdown_ends_every_call_that_waits() {
     type Wait = fn(&Socket<'static>) -> Errno;
     let waits: [Wait; 6] = [
         |socket| socket.recv_msg().unwrap_err().errno(),
@@ -334,7 +334,7 @@ fn shutdown_ends_every_kind_of_waiting() {
 }
 
 #[deadline::test]
-fn after_shutdown_every_call_fails_and_dropping_works() {
+fn calls_fail_and_drop_works_after_shutdown() {
     let context = Context::new().unwrap();
     let socket = context.socket(Kind::Dealer).unwrap();
     socket.bind("inproc://before").unwrap();
@@ -362,7 +362,7 @@ fn after_shutdown_every_call_fails_and_dropping_works() {
 }
 
 #[deadline::test]
-fn a_forgotten_socket_does_not_freeze_the_program() {
+fn forgotten_socket_does_not_freeze_the_program() {
     let context = Context::new().unwrap();
     std::mem::forget(context.socket(Rep).unwrap());
     drop(context);
@@ -432,7 +432,7 @@ fn several_threads_use_one_context() {
 }
 
 #[deadline::test]
-fn a_handle_goes_to_c_and_comes_back() {
+fn socket_from_raw_takes_back_a_handle_of_into_raw() {
     let context = Context::new().unwrap();
     let pull = context.socket(Pull).unwrap();
     let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
@@ -459,7 +459,7 @@ fn a_handle_goes_to_c_and_comes_back() {
 }
 
 #[deadline::test]
-fn an_adopted_socket_keeps_its_time_outs() {
+fn adopted_socket_keeps_its_time_outs() {
     let context = Context::new().unwrap();
     // SAFETY: the context's handle is valid.
     let handle = unsafe { zmq::sys::zmq_socket(context.as_raw(), zmq::sys::ZMQ_PULL) };
@@ -478,7 +478,7 @@ fn an_adopted_socket_keeps_its_time_outs() {
 }
 
 #[deadline::test]
-fn a_handle_given_up_keeps_its_context() {
+fn handle_of_into_raw_keeps_its_context() {
     let context = Context::new().unwrap();
     let (handle, kept) = context.owned_socket(Pub).unwrap().into_raw();
     let error = context.terminate(MOMENT).unwrap_err();
@@ -488,20 +488,20 @@ fn a_handle_given_up_keeps_its_context() {
     kept.terminate(DEADLINE).unwrap();
 }
 
-/// What C code does not know of its socket is not forgotten while it has it.
+/// This library keeps its record of a socket while C code has the handle.
 #[deadline::test]
-fn record_of_a_socket_goes_with_its_handle() {
+fn record_of_a_socket_is_kept_while_c_has_its_handle() {
     let context = Context::new().unwrap();
     context.set_max_sockets(20).unwrap();
     let server = context.owned_socket(zmq::XPub).unwrap();
     server.set_xpub_manual(true).unwrap();
     server.bind("inproc://server").unwrap();
     let (handle, _) = server.into_raw();
-    // A later connection does not count as waiting for the name once its socket is closed.
+    // The connection of a closed client does not count as waiting for the name.
     for _ in 0..100 {
         let mut client = None;
-        eventually("the ones before are closed", || {
-            // libzmq closes a connection when both sides have seen to it.
+        eventually("the clients before are closed", || {
+            // libzmq closes a connection after both sides have read their commands, which the server does here.
             // SAFETY: an open socket that this thread alone uses, and room for the four bytes of an int.
             unsafe { zmq::sys::zmq_recv(handle, [0_u8; 4].as_mut_ptr().cast(), 4, zmq::sys::ZMQ_DONTWAIT) };
             client = context.socket(zmq::Sub).ok();
@@ -511,10 +511,10 @@ fn record_of_a_socket_goes_with_its_handle() {
     }
     // SAFETY: the handle was given up above, and no other code has it.
     let server = unsafe { context.socket_from_raw(handle, zmq::XPub) }.unwrap();
-    assert_eq!(server.set_xpub_manual(false).unwrap_err().errno(), Errno::EINVAL, "switched off it aborts");
+    assert_eq!(server.set_xpub_manual(false).unwrap_err().errno(), Errno::EINVAL, "libzmq would abort");
     assert_eq!(server.disconnect("inproc://server").unwrap_err().errno(), Errno::ENOENT);
     drop(server);
-    // The reaper gives back the places of the last clients in its own time, and all may be taken until then.
+    // The reaper closes the last clients in the background. Until then the context may have no room for another socket.
     let mut next = None;
     eventually("there is a place for another socket", || {
         next = context.socket(Pull).ok();

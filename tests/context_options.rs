@@ -1,4 +1,4 @@
-//! The options of contexts: defaults, round trips, ranges, and that they do what they say.
+//! The options of contexts: defaults, round trips, ranges and effects.
 
 mod common;
 
@@ -14,7 +14,7 @@ use common::skip_unless;
 use zmq::Dealer;
 use zmq::{Context, Errno, Pair, Push, Sub};
 
-/// The error of a value that is out of range: it has to name the option and to show the value.
+/// Asserts that a value was refused as out of range, and that the error names the option and contains `shown`.
 #[track_caller]
 fn out_of_range(outcome: zmq::Result<()>, name: &str, shown: &str) {
     let error = outcome.expect_err(name);
@@ -22,7 +22,8 @@ fn out_of_range(outcome: zmq::Result<()>, name: &str, shown: &str) {
     assert!(error.to_string().contains(shown), "{error} does not show {shown:?}");
 }
 
-/// A context that opens a socket has started its threads: whatever it was told before, libzmq lived through it.
+/// Asserts that two sockets of the context exchange a message. The first socket starts the threads of the context, for which
+/// its options hold.
 #[track_caller]
 fn works(context: &Context) {
     let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
@@ -35,7 +36,7 @@ fn works(context: &Context) {
 }
 
 #[deadline::test]
-fn defaults_are_libzmqs() {
+fn context_has_the_defaults_of_libzmq() {
     let context = Context::new().unwrap();
     assert_eq!(context.io_threads(), 1);
     assert_eq!(context.max_sockets(), 1023);
@@ -89,7 +90,7 @@ fn context_options_read_back_their_values() {
 }
 
 #[deadline::test]
-fn values_out_of_range_are_named_and_change_nothing() {
+fn values_out_of_range_are_refused_and_change_nothing() {
     let context = Context::new().unwrap();
     out_of_range(context.set_io_threads(257), "ZMQ_IO_THREADS", "257 is not in 0..=256");
     out_of_range(context.set_max_sockets(0), "ZMQ_MAX_SOCKETS", "0 is not in 1..=1048576");
@@ -132,7 +133,7 @@ fn scheduling_that_the_system_refuses_is_refused_at_once() {
 }
 
 #[deadline::test]
-fn a_real_time_policy_reaches_the_threads_where_the_process_may_have_it() {
+fn threads_have_a_real_time_policy_if_the_process_may_set_it() {
     let context = Context::new().unwrap();
     context.set_thread_name_prefix(777).unwrap();
     let set = context.set_thread_priority(3).and_then(|()| context.set_thread_sched_policy(libc::SCHED_FIFO as u32));
@@ -146,7 +147,7 @@ fn a_real_time_policy_reaches_the_threads_where_the_process_may_have_it() {
     if skip_unless(cfg!(zmq_vendored), "this libzmq may not name its threads") {
         return;
     }
-    // The reaper and one I/O thread, which take their policy before their name.
+    // The reaper and one I/O thread, which set their policy before their name.
     common::eventually("both threads are real-time threads", || {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|task| Some(task.ok()?.path()));
         let named = |task: &std::path::PathBuf| {
@@ -186,7 +187,7 @@ fn first_socket_reports_scheduling_that_the_system_refuses_by_then() {
         for processor in processors {
             placed.remove_thread_affinity_cpu(processor).unwrap();
         }
-        // Over libzmq as released every thread calls it.
+        // In libzmq as released, every thread makes the first of these calls.
         if !common::skip_part_unless_patched("a context without scheduling options", &[59]) {
             works(&placed);
         }
@@ -208,7 +209,7 @@ fn first_socket_reports_that_the_system_has_no_more_threads() {
 }
 
 #[deadline::test]
-fn a_processor_that_is_not_there_is_refused_at_once() {
+fn affinity_to_a_missing_processor_is_refused_at_once() {
     let context = Context::new().unwrap();
     for impossible in [100_000, 1023, i32::MAX as u32] {
         out_of_range(
@@ -230,12 +231,12 @@ fn a_processor_that_is_not_there_is_refused_at_once() {
     assert_eq!((error.errno(), error.call()), (Errno::EINVAL, "ZMQ_THREAD_AFFINITY_CPU_REMOVE"), "{error}");
     context.add_thread_affinity_cpu(here).unwrap();
     context.remove_thread_affinity_cpu(here).unwrap();
-    assert!(context.remove_thread_affinity_cpu(here).is_err(), "it was taken out");
+    assert!(context.remove_thread_affinity_cpu(here).is_err(), "it was removed already");
     works(&context);
 }
 
 #[deadline::test]
-fn a_full_context_says_emfile() {
+fn socket_returns_emfile_when_the_context_is_full() {
     for most in [1, 2, 5] {
         let context = Context::new().unwrap();
         context.set_max_sockets(most).unwrap();
@@ -243,7 +244,7 @@ fn a_full_context_says_emfile() {
         let error = context.socket(Pair).unwrap_err();
         assert_eq!((error.errno(), error.call()), (Errno::EMFILE, "zmq_socket"), "{error}");
         drop(open);
-        common::eventually("a closed socket leaves its place", || context.socket(Pair).is_ok());
+        common::eventually("a closed socket makes room", || context.socket(Pair).is_ok());
     }
     // The limit takes effect with the first socket.
     let context = Context::new().unwrap();
@@ -255,7 +256,7 @@ fn a_full_context_says_emfile() {
 }
 
 #[deadline::test]
-fn without_io_threads_only_inproc_works() {
+fn only_inproc_works_without_io_threads() {
     let context = Context::new().unwrap();
     context.set_io_threads(0).unwrap();
     let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
@@ -285,7 +286,7 @@ fn affinity_picks_among_the_io_threads() {
 }
 
 #[deadline::test]
-fn sockets_start_with_what_the_context_says() {
+fn new_sockets_take_linger_and_ipv6_from_the_context() {
     let context = Context::new().unwrap();
     let before = context.socket(Push).unwrap();
     assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false));
@@ -293,14 +294,14 @@ fn sockets_start_with_what_the_context_says() {
     context.set_ipv6(true).unwrap();
     let after = context.socket(Push).unwrap();
     assert_eq!((after.linger().unwrap(), after.ipv6().unwrap()), (Some(Duration::ZERO), true));
-    assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false), "what is open stays as it is");
+    assert_eq!((before.linger().unwrap(), before.ipv6().unwrap()), (None, false), "open sockets keep their options");
     context.set_blocky(true).unwrap();
     assert_eq!(context.socket(Push).unwrap().linger().unwrap(), None);
-    assert_eq!(context.socket(Sub).unwrap().linger().unwrap(), Some(Duration::ZERO), "SUB has nothing to keep");
+    assert_eq!(context.socket(Sub).unwrap().linger().unwrap(), Some(Duration::ZERO), "a SUB has nothing to send");
 }
 
 #[deadline::test]
-fn a_context_that_is_not_blocky_ends_with_unsent_messages() {
+fn context_ends_with_unsent_messages_if_it_is_not_blocky() {
     let context = common::context();
     let sender = context.socket(Push).unwrap();
     sender.connect("tcp://127.0.0.1:1").unwrap();
@@ -311,7 +312,7 @@ fn a_context_that_is_not_blocky_ends_with_unsent_messages() {
 }
 
 #[deadline::test]
-fn threads_carry_the_prefix() {
+fn names_of_threads_begin_with_the_prefix() {
     if skip_unless(cfg!(zmq_vendored), "this libzmq may not name its threads") {
         return;
     }
@@ -335,7 +336,7 @@ fn threads_carry_the_prefix() {
 
 #[cfg(feature = "draft")]
 #[deadline::test]
-fn a_prefix_may_be_a_text() {
+fn thread_name_prefix_may_be_a_text() {
     let context = Context::new().unwrap();
     assert_eq!(context.thread_name_prefix_text().unwrap(), "");
     for bad in ["", "four", "seventeen-letters", "nu\0l!"] {

@@ -26,7 +26,7 @@ use zmq::{Context, Dealer, Pair, Pull, Push, Rep, Req, Socket, curve_keypair};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// A call, which is prepared while there are descriptors: the argument uses them up.
+/// A call. It prepares itself while there are descriptors, and then uses them up by its argument.
 type Call = fn(&Descriptors) -> Outcome;
 
 struct Descriptors {
@@ -87,13 +87,13 @@ fn try_all(test: &str, calls: &[(&str, Call)]) {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
-/// Calls `call` with each item, and gives the last error.
+/// Calls `call` with each item, and returns the last error.
 fn with_each<I>(items: impl IntoIterator<Item = I>, mut call: impl FnMut(I) -> zmq::Result<()>) -> Outcome {
     let outcomes: Vec<_> = items.into_iter().map(&mut call).collect();
     outcomes.into_iter().rfind(Result::is_err).unwrap_or(Ok(())).map_err(Into::into)
 }
 
-/// Endpoints to bind to. A ROUTER has no udp.
+/// Endpoints to bind to. Only draft kinds have udp.
 fn endpoints() -> impl Iterator<Item = &'static str> {
     let ws = zmq::has("WS").then_some(["ws://127.0.0.1:*", "ws://lo:*"]);
     [TCP, "tcp://*:*", "tcp://lo:*", "ipc://*", "inproc://name"].into_iter().chain(ws.into_iter().flatten())
@@ -408,7 +408,7 @@ fn drafts_work_with_few_descriptors() {
     try_all("drafts_work_with_few_descriptors", DRAFTS);
 }
 
-/// A client of another process connects while this one has no descriptor: a peer must not be able to end it.
+/// A client of another process connects while the server's process has no descriptor. A peer must not be able to end it.
 #[deadline::test(patches = [45])]
 fn clients_of_other_processes_are_served_when_there_are_descriptors() {
     const TEST: &str = "clients_of_other_processes_are_served_when_there_are_descriptors";

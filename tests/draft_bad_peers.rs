@@ -1,5 +1,5 @@
-//! Peers of draft kinds that do not keep to the protocol, behind a good handshake: they are cut off or ignored, and those
-//! that do are served all the while.
+//! Peers of draft kinds that violate the protocol after a valid handshake are cut off or ignored. Other peers are served all
+//! the while.
 
 #![cfg(feature = "draft")]
 
@@ -11,7 +11,7 @@ use std::net::{Shutdown, TcpStream};
 use common::{DEADLINE, eventually};
 use zmq::{Kind, Socket};
 
-/// A frame with those flags: 1 is that more follow, 4 that it is a command.
+/// A frame with these flags: 1 is MORE, 4 is COMMAND.
 fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     match u8::try_from(body.len()) {
         Ok(size) => [&[flags, size][..], body].concat(),
@@ -19,7 +19,7 @@ fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The greeting of ZMTP 3.0 or 3.1 with the NULL mechanism, and what a client says to be accepted as that type.
+/// The greeting of ZMTP 3.0 or 3.1 with the NULL mechanism, and the READY command of a client of that type.
 fn ready(minor: u8, kind: &str) -> Vec<u8> {
     let mut greeting = [&b"\xff\0\0\0\0\0\0\0\x01\x7f\x03"[..], &[minor], b"NULL"].concat();
     greeting.resize(64, 0);
@@ -27,7 +27,7 @@ fn ready(minor: u8, kind: &str) -> Vec<u8> {
     [greeting, frame(4, &property)].concat()
 }
 
-/// What comes behind the handshake.
+/// Frames after the handshake.
 fn nonsense() -> Vec<Vec<u8>> {
     let long = |size| vec![b'g'; size];
     let mut all = vec![
@@ -64,7 +64,7 @@ fn nonsense() -> Vec<Vec<u8>> {
     all
 }
 
-/// Has a good peer served. What the bad ones left may be in the way.
+/// Serves a good peer. Messages of bad peers may arrive before its own.
 fn served(server: &Socket<'_>, client: &Socket<'_>) {
     match server.kind() {
         Kind::Radio => eventually("the dish hears the radio", || {
@@ -97,7 +97,7 @@ fn served(server: &Socket<'_>, client: &Socket<'_>) {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn draft_sockets_go_on_when_peers_are_bad() {
+fn draft_sockets_serve_good_peers_after_bad_peers() {
     let pairs = [
         (Kind::Server, Kind::Client),
         (Kind::Radio, Kind::Dish),
@@ -120,11 +120,11 @@ fn draft_sockets_go_on_when_peers_are_bad() {
             for bad in nonsense() {
                 let mut stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
                 stream.set_read_timeout(Some(DEADLINE)).unwrap();
-                // The other side's greeting and READY: the handshake is over then.
+                // The handshake is over after the other side's greeting and READY.
                 stream.write_all(&ready(minor, name)).unwrap();
                 let mut greeting = [0; 66];
                 stream.read_exact(&mut greeting).unwrap();
-                // It may have hung up already.
+                // The other side may have closed the connection already.
                 let _ = stream.write_all(&bad);
                 let _ = stream.shutdown(Shutdown::Write);
                 let _ = stream.read_to_end(&mut Vec::new());
@@ -141,7 +141,7 @@ fn draft_sockets_go_on_when_peers_are_bad() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_peer_and_a_channel_survive_bad_peers() {
+fn peer_and_channel_survive_bad_peers() {
     // A channel has one peer, so each bad one gets a channel of its own.
     for kind in [Kind::Peer, Kind::Channel] {
         for bad in nonsense() {
@@ -160,7 +160,7 @@ fn a_peer_and_a_channel_survive_bad_peers() {
             let client = context.socket(kind).unwrap();
             client.connect(&endpoint).unwrap();
             if kind == Kind::Channel {
-                // Its place is free once the channel has seen that the first peer is gone.
+                // The channel takes another peer after it has noticed that the first peer is gone.
                 let _ = server.now().recv_msg().unwrap();
             } else {
                 let id = client.connect_peer(&endpoint).unwrap();

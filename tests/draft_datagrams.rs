@@ -13,7 +13,7 @@ use datagrams::{dgram, dish, plain, port};
 use zmq::{Context, Dgram, Dish, Errno, Kind, Message, Radio};
 
 #[deadline::test(patches = [9, 12])]
-fn datagrams_go_there_and_back() {
+fn dgram_sends_and_receives_datagrams() {
     let context = Context::new().unwrap();
     let (socket, address) = dgram(&context);
     let other = plain();
@@ -50,9 +50,9 @@ fn now_and_within_send_and_receive_a_datagram() {
     }
 }
 
-/// What was not received as a datagram is not lost as one either.
+/// `recv_from` and `send_to` fail in the middle of a message, and on kinds other than DGRAM.
 #[deadline::test(patches = [9, 12])]
-fn no_message_is_lost_for_want_of_an_address() {
+fn failed_recv_from_and_send_to_lose_no_message() {
     let context = Context::new().unwrap();
     let (socket, address) = dgram(&context);
     plain().send_to(b"body", address).unwrap();
@@ -71,9 +71,9 @@ fn no_message_is_lost_for_want_of_an_address() {
     assert_eq!(right.recv_msg().unwrap(), "message");
 }
 
-/// They would go by what is set, and whoever has set it would take them for secured.
+/// Datagrams would bypass PLAIN and ZAP, and the program would take them for secured.
 #[deadline::test(patches = [7, 8, 9, 13])]
-fn no_datagram_travels_where_security_is_set() {
+fn udp_is_refused_if_security_is_set() {
     let context = Context::new().unwrap();
     let (radio, dish) = (context.socket(Radio).unwrap(), context.socket(Dish).unwrap());
     radio.secure(&zmq::security::Security::plain_client("alice", "hush")).unwrap();
@@ -89,14 +89,14 @@ fn no_datagram_travels_where_security_is_set() {
 }
 
 #[deadline::test(patches = [9, 12])]
-fn two_dgrams_talk_in_parts() {
+fn dgrams_exchange_datagrams_in_parts() {
     let context = Context::new().unwrap();
     let ((left, _), (right, address)) = (dgram(&context), dgram(&context));
     left.send_multipart([address.to_string(), "as a whole".to_owned()]).unwrap();
     let parts = right.recv_multipart().unwrap();
     assert_eq!(parts.len(), 2);
     assert_eq!(parts[1], "as a whole");
-    // The address serves as it came, with libzmq's NUL.
+    // An address can be sent as it was received, with libzmq's NUL.
     assert_eq!(parts[0].last(), Some(&0));
     right.send_more(parts[0].clone()).unwrap();
     right.send("in parts").unwrap();
@@ -106,7 +106,7 @@ fn two_dgrams_talk_in_parts() {
 }
 
 #[deadline::test(patches = [9, 12])]
-fn a_datagram_is_an_address_and_a_body() {
+fn dgram_refuses_messages_other_than_an_address_and_a_body() {
     let context = Context::new().unwrap();
     let (socket, address) = dgram(&context);
     let refused = |error: &zmq::Error, errno: Errno, why: &str| {
@@ -136,7 +136,7 @@ fn a_datagram_is_an_address_and_a_body() {
     let failed = socket.send_to(address, long()).unwrap_err();
     refused(failed.error(), Errno::EMSGSIZE, "8193");
     assert_eq!(failed.into_message()[1].len(), 8193);
-    // In parts: the body that does not fit can be replaced, and no other datagram comes between.
+    // In parts: another body can replace one that does not fit, and no other datagram can be sent before it.
     socket.send_more(&*text).unwrap();
     refused(socket.send(long()).unwrap_err().error(), Errno::EMSGSIZE, "8193");
     refused(socket.send_more("body").unwrap_err().error(), Errno::EINVAL, "more parts");
@@ -146,7 +146,7 @@ fn a_datagram_is_an_address_and_a_body() {
 }
 
 #[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
-fn endpoints_that_make_no_sense_are_refused() {
+fn bind_and_connect_refuse_udp_endpoints_that_do_not_fit() {
     let context = Context::new().unwrap();
     let fails = |outcome: zmq::Result<()>, errno: Errno, why: &str| {
         let error = outcome.unwrap_err();
@@ -181,7 +181,7 @@ fn endpoints_that_make_no_sense_are_refused() {
 }
 
 #[deadline::test(patches = [6, 8, 9, 13])]
-fn a_radio_reaches_a_dish_by_datagrams() {
+fn radio_reaches_a_dish_by_datagrams() {
     let long = "g".repeat(255);
     let context = Context::new().unwrap();
     let (dish, address) = dish(&context, &["news", &long]);
@@ -214,11 +214,11 @@ fn radio_sends_its_message_as_a_datagram() {
 }
 
 #[deadline::test(patches = [9, 12, 1002])]
-fn a_burst_leaves_the_sockets_as_they_are() {
+fn dgram_sends_and_receives_after_a_burst_that_does_not_fit() {
     let context = Context::new().unwrap();
     let (socket, address) = dgram(&context);
     let other = plain();
-    // More than fits: the rest is lost, and what comes afterwards is not.
+    // More datagrams than fit: the rest is lost, and later datagrams are not.
     for _ in 0..5000 {
         other.send_to(b"burst", address).unwrap();
     }
@@ -227,7 +227,7 @@ fn a_burst_leaves_the_sockets_as_they_are() {
         other.send_to(b"after", address).unwrap();
         assert_eq!(socket.recv_from().unwrap().1, "after");
     }
-    // And the same the other way.
+    // The same in the other direction.
     let target = plain();
     for _ in 0..5000 {
         let _ = socket.within(DEADLINE).send_multipart([target.local_addr().unwrap().to_string(), "x".into()]);

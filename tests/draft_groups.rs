@@ -25,10 +25,10 @@ fn errno(error: &zmq::Error) -> Errno {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn a_dish_receives_what_it_has_joined() {
+fn dish_receives_the_groups_that_it_has_joined() {
     let long = "g".repeat(255);
     pairs(|radio, dish| {
-        // RADIO drops what nobody has joined: it is sent until it arrives.
+        // RADIO drops messages of groups that no DISH has joined, so the message is sent until it arrives.
         let hear = |group: &str| {
             let text = format!("to {group}");
             eventually(group, || {
@@ -47,7 +47,7 @@ fn a_dish_receives_what_it_has_joined() {
         dish.leave("news").unwrap();
         dish.join("last").unwrap();
         hear("last");
-        // What came before "last" has been dealt with, so "news" has been left.
+        // The RADIO has read the JOIN of "last", and before it the LEAVE of "news".
         radio.send_to_group("news", "nobody listens").unwrap();
         radio.send_to_group("last", "end").unwrap();
         assert_eq!(dish.recv_msg().unwrap(), "end");
@@ -55,7 +55,7 @@ fn a_dish_receives_what_it_has_joined() {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn no_joining_is_lost() {
+fn no_join_is_lost_beyond_the_high_water_marks() {
     // More than the high-water marks of 1000, before the connection and after it.
     pairs(|radio, dish| {
         (0..3000).for_each(|number| dish.join(&format!("group {number}")).unwrap());
@@ -100,7 +100,7 @@ fn radio_drops_and_frees_a_message_when_the_dish_is_full() {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn a_radio_that_does_not_drop_says_that_it_is_full() {
+fn radio_reports_that_it_is_full_if_it_does_not_drop() {
     let context = Context::new().unwrap();
     let radio = context.socket(Radio).unwrap();
     radio.set_sndhwm(1).unwrap();
@@ -136,7 +136,7 @@ fn a_radio_that_does_not_drop_says_that_it_is_full() {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn groups_have_names_and_are_joined_once() {
+fn join_and_leave_refuse_invalid_names_and_repetitions() {
     let context = Context::new().unwrap();
     let dish = context.socket(Dish).unwrap();
     let refused = |outcome: zmq::Result<()>, call: &str, why: &str| {

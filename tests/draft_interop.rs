@@ -1,5 +1,5 @@
 //! The draft kinds and native peers: `interop/draft_peer.c`, compiled against the linked libzmq and run as a process. Rust
-//! and C take either side, each binds and connects, over tcp and ipc, and over udp where the kind has it.
+//! and C take either side, each binds and connects, over tcp and ipc, and over udp if the kind has it.
 
 #![cfg(feature = "draft")]
 
@@ -18,22 +18,22 @@ use zmq::{Context, Kind, Message, Multipart, Socket};
 static PEER: LazyLock<std::path::PathBuf> = LazyLock::new(|| c_program("draft_peer.c"));
 
 const SIZES: [usize; 9] = [0, 1, 29, 33, 34, 255, 256, 7000, 65536];
-/// What fits a datagram with the longest group.
+/// The sizes that fit a datagram with the longest group.
 const DATAGRAM_SIZES: [usize; 8] = [0, 1, 29, 33, 34, 255, 256, 7000];
-/// Longer than what a message holds in itself.
+/// Longer than a name that `zmq_msg_t` itself can hold.
 const GROUP: &str = "a group of more than fourteen bytes";
 
 fn content(size: usize) -> Vec<u8> {
     (0..size).map(|i| (size + 7 * i) as u8).collect()
 }
 
-/// The peer, having taken its first steps.
+/// Starts the peer, which takes these steps.
 fn peer(kind: Kind, steps: &[&str]) -> Process {
     let name = kind.c_name().strip_prefix("ZMQ_").unwrap();
     Process::start(&*PEER, &[&[name], steps].concat())
 }
 
-/// What the peer prints for the messages that it receives.
+/// Asserts that the peer prints the size of each message that it receives.
 fn prints(peer: &Process, sizes: &[usize]) {
     for size in sizes {
         assert_eq!(peer.line(), size.to_string());
@@ -45,7 +45,7 @@ fn ends(peer: Process) {
     peer.succeeds();
 }
 
-/// Which side binds. The other connects, and a PEER that connects knows its peer's number from then on.
+/// Which side binds. The other side connects. A PEER that connects then knows the routing id of its peer.
 #[derive(Clone, Copy, PartialEq)]
 enum Binds {
     Ours,
@@ -53,7 +53,7 @@ enum Binds {
     Either,
 }
 
-/// Holds a conversation over each transport.
+/// Runs `talk` and the peer's steps over each transport.
 fn both_ways(
     ours: Kind,
     theirs: Kind,
@@ -94,7 +94,7 @@ fn both_ways(
     }
 }
 
-/// Sends a message of each size, to the peer of that number where there is one.
+/// Sends a message of each size, to the peer with that routing id if there is one.
 fn send_all(socket: &Socket<'_>, sizes: &[usize], id: Option<NonZeroU32>) {
     for &size in sizes {
         match id {
@@ -131,7 +131,7 @@ fn echo_all(socket: &Socket<'_>, sizes: &[usize]) {
 }
 
 #[deadline::test(patches = [13])]
-fn a_client_asks_a_c_server() {
+fn client_asks_a_c_server() {
     both_ways(Kind::Client, Kind::Server, Binds::Either, &["echo"], |socket, _, peer| {
         send_all(socket, &SIZES, None);
         prints(peer, &SIZES);
@@ -140,7 +140,7 @@ fn a_client_asks_a_c_server() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_c_client_asks_a_server() {
+fn server_answers_a_c_client() {
     both_ways(Kind::Server, Kind::Client, Binds::Either, &["send", "take"], |socket, _, peer| {
         echo_all(socket, &SIZES);
         prints(peer, &SIZES);
@@ -148,7 +148,7 @@ fn a_c_client_asks_a_server() {
 }
 
 #[deadline::test(patches = [13])]
-fn channels_go_both_ways() {
+fn channel_exchanges_messages_with_a_c_channel() {
     both_ways(Kind::Channel, Kind::Channel, Binds::Either, &["echo", "send"], |socket, _, peer| {
         send_all(socket, &SIZES, None);
         prints(peer, &SIZES);
@@ -158,7 +158,7 @@ fn channels_go_both_ways() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_peer_connects_to_a_c_peer() {
+fn peer_connects_to_a_c_peer() {
     both_ways(Kind::Peer, Kind::Peer, Binds::Theirs, &["echo"], |socket, id, peer| {
         send_all(socket, &SIZES, id);
         prints(peer, &SIZES);
@@ -167,7 +167,7 @@ fn a_peer_connects_to_a_c_peer() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_c_peer_connects_to_a_peer() {
+fn peer_answers_a_c_peer_that_connects() {
     both_ways(Kind::Peer, Kind::Peer, Binds::Ours, &["send", "take"], |socket, _, peer| {
         echo_all(socket, &SIZES);
         prints(peer, &SIZES);
@@ -175,7 +175,7 @@ fn a_c_peer_connects_to_a_peer() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_scatter_feeds_a_c_gather() {
+fn scatter_feeds_a_c_gather() {
     both_ways(Kind::Scatter, Kind::Gather, Binds::Either, &["take"], |socket, _, peer| {
         send_all(socket, &SIZES, None);
         prints(peer, &SIZES);
@@ -183,7 +183,7 @@ fn a_scatter_feeds_a_c_gather() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_gather_is_fed_by_a_c_scatter() {
+fn gather_receives_from_a_c_scatter() {
     both_ways(Kind::Gather, Kind::Scatter, Binds::Either, &["send"], |socket, _, _| take_all(socket, &SIZES));
 }
 
@@ -199,7 +199,7 @@ fn sync(radio: &Socket<'_>, peer: &Process) {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn a_radio_reaches_a_c_dish() {
+fn radio_reaches_a_c_dish() {
     let join = format!("join:{GROUP}");
     both_ways(Kind::Radio, Kind::Dish, Binds::Either, &[&join, "await", "take"], |radio, _, peer| {
         sync(radio, peer);
@@ -209,7 +209,7 @@ fn a_radio_reaches_a_c_dish() {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn a_dish_hears_a_c_radio() {
+fn dish_receives_from_a_c_radio() {
     let group = format!("group:{GROUP}");
     both_ways(Kind::Dish, Kind::Radio, Binds::Either, &[&group, "sync", "send"], |dish, _, peer| {
         assert_eq!(dish.recv_msg().unwrap(), "sync");
@@ -218,13 +218,13 @@ fn a_dish_hears_a_c_radio() {
     });
 }
 
-/// A port that nobody has: libzmq does not say which one the system would choose.
+/// A port that is free. libzmq has no wildcard for udp.
 fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[deadline::test(patches = [6, 8, 13])]
-fn a_dish_hears_a_c_radio_by_datagrams() {
+fn dish_receives_datagrams_of_a_c_radio() {
     let context = Context::new().unwrap();
     let dish = context.socket(Kind::Dish).unwrap();
     dish.join(GROUP).unwrap();
@@ -239,7 +239,7 @@ fn a_dish_hears_a_c_radio_by_datagrams() {
 }
 
 #[deadline::test(patches = [6, 9, 13])]
-fn a_radio_reaches_a_c_dish_by_datagrams() {
+fn radio_reaches_a_c_dish_by_datagrams() {
     let endpoint = format!("udp://127.0.0.1:{}", free_port());
     let peer = peer(Kind::Dish, &[&*format!("join:{GROUP}"), &*format!("bind:{endpoint}"), "await", "take"]);
     assert!(peer.line().starts_with("bound "));
@@ -253,7 +253,7 @@ fn a_radio_reaches_a_c_dish_by_datagrams() {
 }
 
 #[deadline::test(patches = [9, 12])]
-fn datagrams_go_to_a_c_peer_and_back() {
+fn dgram_exchanges_datagrams_with_a_c_dgram() {
     let (ours, theirs) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
     let context = Context::new().unwrap();
     let socket = context.socket(Kind::Dgram).unwrap();
@@ -261,7 +261,7 @@ fn datagrams_go_to_a_c_peer_and_back() {
     let steps = [&*format!("bind:udp://{theirs}"), "await", "echo", &*format!("to:{ours}"), "send"];
     let peer = peer(Kind::Dgram, &steps);
     assert!(peer.line().starts_with("bound "));
-    // What comes before the peer is bound is lost.
+    // Datagrams that arrive before the peer is bound are lost.
     loop {
         socket.send_to(theirs.parse().unwrap(), "sync").unwrap();
         if peer.line_within(Duration::from_millis(10)).is_some_and(|line| line == "synced") {

@@ -13,14 +13,14 @@ use common::{eventually, in_own_process};
 use zmq::{Client, Context, Errno, Peer, PollEvents, PollItem, Poller, Socket, interrupt, poll};
 
 fn press_ctrl_c() {
-    // SAFETY: the signal is caught, and meant for this very process.
+    // SAFETY: no preconditions. The process catches the signal.
     let rc = unsafe { libc::raise(libc::SIGINT) };
     assert_eq!(rc, 0);
 }
 
 extern "C" fn handle(_signal: std::ffi::c_int) {}
 
-/// The calls that wait on a CLIENT without a peer, and on a PEER whose peer `full` has no room, in a thread each.
+/// Starts calls that wait, in a thread each: on a CLIENT without a peer, and on a PEER whose peer `full` has no room.
 fn wait_in_threads<'scope>(
     scope: &'scope Scope<'scope, '_>,
     client: &'scope Socket<'_, Client>,
@@ -87,8 +87,8 @@ fn all_end_with_eintr(context: &Context, mut signal: impl FnMut(libc::pthread_t)
 }
 
 #[deadline::test(patches = [13])]
-fn ctrl_c_ends_what_waits() {
-    in_own_process("ctrl_c_ends_what_waits", || {
+fn ctrl_c_ends_calls_that_wait_in_every_thread() {
+    in_own_process("ctrl_c_ends_calls_that_wait_in_every_thread", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = common::context();
         all_end_with_eintr(&context, |_| {
@@ -100,8 +100,8 @@ fn ctrl_c_ends_what_waits() {
 }
 
 #[deadline::test(patches = [13])]
-fn any_handler_ends_what_waits_in_an_interruptible_context() {
-    in_own_process("any_handler_ends_what_waits_in_an_interruptible_context", || {
+fn any_handler_ends_calls_that_wait_in_an_interruptible_context() {
+    in_own_process("any_handler_ends_calls_that_wait_in_an_interruptible_context", || {
         // SAFETY: the handler does nothing.
         unsafe { libc::signal(libc::SIGUSR1, handle as *const () as usize) };
         let context = common::context();

@@ -1,4 +1,4 @@
-//! The draft kinds: who talks to whom over which transport, and what each of them refuses.
+//! The draft kinds: which of them talk to each other over which transport, and what each refuses.
 
 #![cfg(feature = "draft")]
 
@@ -30,7 +30,7 @@ fn errno(error: &zmq::Error) -> Errno {
 }
 
 #[deadline::test(patches = [13])]
-fn a_server_answers_the_client_that_asked() {
+fn server_answers_the_client_that_asked() {
     pairs(Server, Client, |server, client| {
         client.send("one").unwrap();
         client.send("two").unwrap();
@@ -40,7 +40,7 @@ fn a_server_answers_the_client_that_asked() {
         server.send_to_peer(from, "first").unwrap();
         assert!(server.now().send_to_peer(from, "now").unwrap().is_sent());
         assert!(server.within(DEADLINE).send_to_peer(from, "in time").unwrap().is_sent());
-        // The number stays the peer's.
+        // The routing id of a peer stays the same.
         let mut answer = server.recv_msg().unwrap();
         assert_eq!(answer.routing_id(), Some(from));
         answer = Message::from("second");
@@ -55,7 +55,7 @@ fn a_server_answers_the_client_that_asked() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_server_reaches_nobody_without_a_number_that_is_a_peers() {
+fn server_and_peer_send_nothing_without_the_routing_id_of_a_peer() {
     let context = Context::new().unwrap();
     for kind in [Kind::Server, Kind::Peer] {
         let socket = context.socket(kind).unwrap();
@@ -94,7 +94,7 @@ fn message_to_a_peer_without_room_comes_back() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_number_serves_no_more_once_its_peer_is_gone() {
+fn routing_id_is_unknown_when_its_peer_is_gone() {
     pairs(Server, Client, |server, client| {
         client.send("bye").unwrap();
         let from = server.recv_msg().unwrap().routing_id().unwrap();
@@ -106,7 +106,7 @@ fn a_number_serves_no_more_once_its_peer_is_gone() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_scatter_feeds_its_gatherers_in_turn() {
+fn scatter_feeds_its_gatherers_in_turn() {
     pairs(Gather, Scatter, |gather, scatter| {
         for number in 0..10_u8 {
             scatter.send([number]).unwrap();
@@ -131,7 +131,7 @@ fn a_scatter_feeds_its_gatherers_in_turn() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_channel_has_one_peer() {
+fn channel_has_one_peer() {
     pairs(Channel, Channel, |left, right| {
         left.send("from the left").unwrap();
         right.send("from the right").unwrap();
@@ -152,7 +152,7 @@ fn a_channel_has_one_peer() {
 }
 
 #[deadline::test(patches = [13])]
-fn peers_number_each_other() {
+fn peers_answer_by_routing_id() {
     for endpoint in TRANSPORTS {
         let context = Context::new().unwrap();
         let [hub, left, right] = [(); 3].map(|()| context.socket(Peer).unwrap());
@@ -172,7 +172,7 @@ fn peers_number_each_other() {
 }
 
 #[deadline::test(patches = [13])]
-fn connecting_a_peer_says_what_is_wrong() {
+fn connect_peer_says_what_is_wrong() {
     let context = Context::new().unwrap();
     let peer = context.socket(Peer).unwrap();
     let fails = |endpoint: &str, expected: Errno| {
@@ -203,7 +203,7 @@ const SINGLE: [Kind; 8] =
     [Kind::Server, Kind::Client, Kind::Radio, Kind::Dish, Kind::Gather, Kind::Scatter, Kind::Peer, Kind::Channel];
 
 #[deadline::test(patches = [6, 7, 13])]
-fn several_parts_are_refused_and_come_back() {
+fn kinds_of_one_part_refuse_several_parts_and_give_them_back() {
     let context = Context::new().unwrap();
     for kind in SINGLE {
         let socket = context.socket(kind).unwrap();
@@ -231,7 +231,7 @@ fn several_parts_are_refused_and_come_back() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_message_of_one_part_is_a_multipart_message_to_untyped_sockets() {
+fn untyped_sockets_exchange_one_part_as_a_multipart_message() {
     pairs(Kind::Gather, Kind::Scatter, |gather, scatter| {
         scatter.send_multipart(["one part"]).unwrap();
         assert_eq!(gather.recv_multipart().unwrap(), ["one part"]);
@@ -239,7 +239,7 @@ fn a_message_of_one_part_is_a_multipart_message_to_untyped_sockets() {
 }
 
 #[deadline::test(patches = [6, 7, 13])]
-fn only_those_who_understand_each_other_meet_in_one_process() {
+fn inproc_connects_only_kinds_that_fit() {
     let context = common::context();
     let fit = |left: Kind, right: Kind| {
         let pair = [left, right];
@@ -254,7 +254,7 @@ fn only_those_who_understand_each_other_meet_in_one_process() {
     };
     for (number, &left) in Kind::ALL.iter().enumerate() {
         for (other, &right) in Kind::ALL.iter().enumerate() {
-            // Raw sockets stay outside.
+            // STREAM and DGRAM have no inproc.
             if [left, right].iter().any(|kind| matches!(kind, Kind::Stream | Kind::Dgram)) {
                 continue;
             }
@@ -314,7 +314,7 @@ fn time_outs_end_waiting() {
 }
 
 #[deadline::test(patches = [13])]
-fn hello_and_goodbye_come_from_the_library() {
+fn hello_and_disconnect_messages_arrive() {
     for endpoint in TRANSPORTS {
         let context = Context::new().unwrap();
         let server = context.socket(Server).unwrap();
@@ -334,7 +334,7 @@ fn hello_and_goodbye_come_from_the_library() {
 }
 
 #[deadline::test(patches = [13])]
-fn a_broken_connection_is_reported() {
+fn hiccup_message_arrives_when_the_connection_breaks() {
     for [kind, other] in [[Kind::Client, Kind::Server], [Kind::Peer, Kind::Peer]] {
         let context = Context::new().unwrap();
         let left = context.socket(other).unwrap();
@@ -368,7 +368,7 @@ fn scatter_sends_its_queue_when_it_is_dropped() {
 }
 
 #[deadline::test(patches = [13])]
-fn shutting_the_context_down_ends_waiting() {
+fn shutdown_ends_waiting_in_every_thread() {
     let context = Context::new().unwrap();
     let client = context.socket(Client).unwrap();
     thread::scope(|scope| {
@@ -383,7 +383,7 @@ fn shutting_the_context_down_ends_waiting() {
 }
 
 #[deadline::test]
-fn a_router_says_whether_a_peer_has_room() {
+fn peer_state_says_whether_a_peer_has_room() {
     let context = Context::new().unwrap();
     let router = context.socket(zmq::Router).unwrap();
     router.set_sndhwm(1).unwrap();

@@ -1,4 +1,4 @@
-//! Pollers of thread-safe sockets, which other threads use meanwhile.
+//! Pollers of thread-safe sockets that other threads use at the same time.
 
 #![cfg(feature = "draft")]
 
@@ -120,7 +120,7 @@ fn poller_misses_no_event_when_other_threads_use_the_socket() {
             poller.add(&sink, 1, PollEvents::POLLIN).unwrap();
             let mut own = 0;
             loop {
-                // Nothing but a signal ends it.
+                // Only an event or a signal ends this wait.
                 poller.wait(None).unwrap();
                 while let Some(message) = sink.now().recv_msg().unwrap() {
                     if message == "end" {
@@ -157,7 +157,7 @@ fn poller_misses_no_event_when_other_threads_use_the_socket() {
 }
 
 #[deadline::test(patches = [13])]
-fn room_at_the_high_water_mark() {
+fn poller_reports_room_at_the_high_water_mark() {
     const MESSAGES: usize = 3000;
     let context = Context::new().unwrap();
     let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());
@@ -180,7 +180,7 @@ fn room_at_the_high_water_mark() {
 }
 
 #[deadline::test(patches = [13, 28])]
-fn a_connection_that_another_thread_makes() {
+fn poller_reports_a_connection_that_another_thread_makes() {
     let context = Context::new().unwrap();
     let (source, sink) = (context.socket(Scatter).unwrap(), context.socket(Gather).unwrap());
     sink.bind("inproc://sink").unwrap();
@@ -192,13 +192,13 @@ fn a_connection_that_another_thread_makes() {
         });
         thread::sleep(Duration::from_millis(50));
         source.connect("inproc://sink").unwrap();
-        eventually("it is seen", || polling.is_finished());
+        eventually("the wait ends", || polling.is_finished());
         assert_eq!(polling.join().unwrap(), 1);
     });
 }
 
 #[deadline::test(patches = [13])]
-fn a_reactor_of_kinds_that_libzmq_locks() {
+fn reactor_serves_kinds_that_libzmq_locks() {
     let context = Context::new().unwrap();
     let (server, client) = (context.socket(Server).unwrap(), context.socket(Client).unwrap());
     server.bind("inproc://server").unwrap();

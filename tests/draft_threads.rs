@@ -19,7 +19,7 @@ use zmq::{
 use zmq_patterns::SharedSocket;
 
 #[deadline::test(patches = [6, 7, 8, 9, 12, 13])]
-fn these_are_for_any_thread() {
+fn draft_kinds_except_dgram_are_shared_between_threads() {
     fn is_shared<T: ThreadSafe>()
     where
         Socket<'static, T>: Send + Sync,
@@ -33,7 +33,7 @@ fn these_are_for_any_thread() {
     is_shared::<Scatter>();
     is_shared::<Peer>();
     is_shared::<Channel>();
-    // libzmq says the same of each kind.
+    // `ZMQ_THREAD_SAFE` says the same of each kind.
     let context = Context::new().unwrap();
     for &kind in zmq::Kind::ALL {
         let locked = context.socket(kind).unwrap().thread_safe().unwrap();
@@ -78,10 +78,10 @@ fn ask_and_answer(endpoint: &str) {
                 scope.spawn(move || {
                     let mut answers = Vec::new();
                     for number in 0..EACH {
-                        // Sizes that fit into a message itself, and such that do not.
+                        // Sizes that fit into `zmq_msg_t` itself, and sizes that do not.
                         let padding = "x".repeat(if number % 2 == 0 { 0 } else { 100 });
                         client.send(format!("{thread}/{number}/{padding}")).unwrap();
-                        // Whosever answer it is.
+                        // The answer may belong to the request of another thread.
                         answers.push(client.recv_msg().unwrap().as_str().unwrap().to_owned());
                     }
                     answers
@@ -172,7 +172,7 @@ fn each_thread_gets_the_endpoint_that_it_bound() {
 }
 
 #[deadline::test(patches = [13])]
-fn options_are_set_while_others_send_and_receive() {
+fn options_can_be_set_while_other_threads_send_and_receive() {
     let context = Context::new().unwrap();
     let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
     left.bind("inproc://options").unwrap();
@@ -211,7 +211,7 @@ fn options_are_set_while_others_send_and_receive() {
         echo.join().unwrap();
         done.store(true, Ordering::Relaxed);
     });
-    // A receive waits by the time-out that libzmq has.
+    // A receive uses the time-out that libzmq has.
     left.set_rcvtimeo(Some(Duration::from_millis(10))).unwrap();
     assert_eq!(left.rcvtimeo().unwrap(), Some(Duration::from_millis(10)));
     assert_eq!(left.recv_msg().unwrap_err().errno(), Errno::EAGAIN);
@@ -219,7 +219,7 @@ fn options_are_set_while_others_send_and_receive() {
 
 /// One thread can overwrite an option that the other has just set. `secure` must not panic then.
 #[deadline::test(patches = [13])]
-fn two_threads_secure_one_socket() {
+fn secure_does_not_panic_when_two_threads_call_it() {
     let context = Context::new().unwrap();
     let client = context.socket(Client).unwrap();
     thread::scope(|scope| {
@@ -245,7 +245,7 @@ fn threads_join_and_leave_while_others_send_and_receive() {
         for thread in 0..2 {
             scope.spawn(move || {
                 for number in 0..EACH / 2 {
-                    // Short ones, and such that libzmq counts.
+                    // Short names, and names that libzmq shares by a reference count.
                     let group = format!("{thread}{}", "g".repeat(number % 40));
                     dish.join(&group).unwrap();
                     dish.leave(&group).unwrap();
@@ -267,14 +267,14 @@ fn threads_join_and_leave_while_others_send_and_receive() {
         }
     });
     dish.join("last").unwrap();
-    eventually("it still works", || {
+    eventually("the last group is heard", || {
         radio.send_to_group("last", "x").unwrap();
         dish.within(Duration::from_millis(10)).recv_msg().unwrap().is_some()
     });
 }
 
 #[deadline::test(patches = [13])]
-fn an_owned_socket_may_be_in_an_arc() {
+fn owned_socket_works_in_an_arc() {
     let context = Context::new().unwrap();
     let hub = Arc::new(context.owned_socket(Peer).unwrap());
     hub.bind("inproc://hub").unwrap();
@@ -292,19 +292,19 @@ fn an_owned_socket_may_be_in_an_arc() {
             })
         })
         .collect();
-    // The handles here may go first.
+    // These handles may be dropped before the threads end.
     drop((hub, context));
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 #[deadline::test(patches = [13])]
-fn a_receive_does_not_keep_others_from_sending() {
+fn receive_that_waits_does_not_block_a_send() {
     let context = Context::new().unwrap();
     let [left, right] = [(); 2].map(|()| context.socket(Channel).unwrap());
     left.bind("inproc://both ways").unwrap();
     right.connect("inproc://both ways").unwrap();
     thread::scope(|scope| {
-        // It waits in libzmq, under the socket's lock: which it gives back while it waits.
+        // The receive waits in libzmq, and releases the socket's lock meanwhile.
         let waits = scope.spawn(|| left.recv_msg().unwrap());
         thread::sleep(Duration::from_millis(20));
         left.send("question").unwrap();
@@ -322,7 +322,7 @@ fn a_receive_does_not_keep_others_from_sending() {
 }
 
 #[deadline::test(patches = [13])]
-fn shared_socket_is_of_a_kind_that_libzmq_locks() {
+fn shared_socket_works_with_kinds_that_libzmq_locks() {
     let context = Context::new().unwrap();
     let server = SharedSocket::new(bound(&context, Server, "inproc://server")).unwrap();
     let client = SharedSocket::new(connected(&context, Client, "inproc://server")).unwrap();

@@ -1,4 +1,4 @@
-//! The order in which the parts of a socket end: the monitor lets go of the socket, the socket closes, the context ends.
+//! The order in which the parts of a socket end: the monitor stops, the socket closes, the context ends.
 
 mod common;
 
@@ -24,7 +24,7 @@ fn socket_closes_before_its_context_ends_if_it_is_the_last_handle() {
 
 /// A monitor that is stopped after its socket was closed must not reach the socket: libzmq would use freed memory.
 #[deadline::test]
-fn monitor_lets_go_of_a_socket_that_is_dropped_or_given_away() {
+fn monitor_ends_when_its_socket_is_dropped_or_given_away() {
     let context = Context::new().unwrap();
     let dropped = context.owned_socket(Pull).unwrap();
     let endpoint = dropped.bind("tcp://127.0.0.1:*").unwrap();

@@ -11,7 +11,7 @@ use common::{DEADLINE, eventually, has_patch, kinds, lacks_ipv6, skip_unless};
 use zmq::{Context, Dealer, Errno, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Socket, Sub};
 use zmq_patterns::EndpointGuard;
 
-/// A directory of its own for each test, gone with it.
+/// A directory for one test. It is removed when this is dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -32,7 +32,7 @@ impl Drop for Directory {
     }
 }
 
-/// Whether a request goes there and its reply comes back.
+/// Asserts that the server receives a request, and the client its reply.
 fn assert_served(context: &Context, server: &Socket<'_, Rep>, endpoint: &str) {
     let client = context.socket(Req).unwrap();
     client.connect(endpoint).unwrap();
@@ -43,7 +43,7 @@ fn assert_served(context: &Context, server: &Socket<'_, Rep>, endpoint: &str) {
 }
 
 #[deadline::test]
-fn bind_gives_what_a_wildcard_became() {
+fn bind_returns_the_endpoint_that_a_wildcard_became() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
     for wildcard in ["tcp://127.0.0.1:*", "tcp://127.0.0.1:0"] {
@@ -60,7 +60,7 @@ fn bind_gives_what_a_wildcard_became() {
 }
 
 #[deadline::test]
-fn bind_gives_an_ipc_path() {
+fn bind_returns_an_ipc_path() {
     let directory = Directory::new("bind");
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
@@ -80,7 +80,7 @@ fn bind_gives_an_ipc_path() {
 }
 
 #[deadline::test]
-fn bind_gives_an_inproc_name_as_it_is() {
+fn bind_returns_an_inproc_name_unchanged() {
     let context = Context::new().unwrap();
     let socket = context.socket(Pair).unwrap();
     // The second name is longer than the usual buffers for endpoints.
@@ -90,7 +90,7 @@ fn bind_gives_an_inproc_name_as_it_is() {
 }
 
 #[deadline::test]
-fn several_endpoints_of_one_socket() {
+fn socket_serves_several_endpoints() {
     let directory = Directory::new("several");
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
@@ -106,7 +106,7 @@ fn several_endpoints_of_one_socket() {
 }
 
 #[deadline::test]
-fn ipv6_has_brackets() {
+fn endpoint_with_ipv6_has_brackets() {
     if lacks_ipv6() {
         return;
     }
@@ -138,7 +138,7 @@ fn websockets_carry_messages() {
     }
 }
 
-/// Binds again to what was given up: the listener is closed in the background.
+/// Binds to an endpoint that was unbound. The listener is closed in the background.
 fn rebind(socket: &Socket<'_, impl zmq::SocketType>, endpoint: &str) {
     eventually("the endpoint is free again", || match socket.bind(endpoint) {
         Ok(bound) => {
@@ -153,7 +153,7 @@ fn rebind(socket: &Socket<'_, impl zmq::SocketType>, endpoint: &str) {
 }
 
 #[deadline::test]
-fn unbind_takes_what_bind_gave() {
+fn unbind_takes_the_endpoint_that_bind_returned() {
     let directory = Directory::new("unbind");
     let context = Context::new().unwrap();
     for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://name"] {
@@ -189,7 +189,7 @@ fn unbind_ends_connections() {
     server.unbind(&endpoint).unwrap();
     // The read ends, with or without an error.
     let _ = client.read_to_end(&mut Vec::new());
-    eventually("nobody new is let in", || TcpStream::connect(address).is_err());
+    eventually("new connections are refused", || TcpStream::connect(address).is_err());
 }
 
 #[deadline::test]
@@ -216,7 +216,7 @@ fn disconnect_ends_a_connection() {
         source.send("before").unwrap();
         assert_eq!(sink.recv_msg().unwrap(), "before");
         source.disconnect(&endpoint).unwrap();
-        eventually("nobody is there", || !source.now().send("after").unwrap().is_sent());
+        eventually("the PUSH has no peer", || !source.now().send("after").unwrap().is_sent());
         let error = source.disconnect(&endpoint).unwrap_err();
         assert_eq!((error.errno(), error.call()), (Errno::ENOENT, "zmq_disconnect"));
         assert!(error.to_string().contains(&endpoint), "{error}");
@@ -227,7 +227,7 @@ fn disconnect_ends_a_connection() {
 }
 
 #[deadline::test]
-fn a_scope_ends_a_binding() {
+fn endpoint_guard_unbinds_at_the_end_of_its_scope() {
     let directory = Directory::new("scope");
     let context = Context::new().unwrap();
     for asked in ["tcp://127.0.0.1:*", &directory.endpoint("socket"), "inproc://name"] {
@@ -250,7 +250,7 @@ fn a_scope_ends_a_binding() {
 }
 
 #[deadline::test]
-fn a_scope_ends_a_connection() {
+fn endpoint_guard_disconnects_at_the_end_of_its_scope() {
     let context = Context::new().unwrap();
     let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
     let endpoint = sink.bind("tcp://127.0.0.1:*").unwrap();
@@ -261,12 +261,12 @@ fn a_scope_ends_a_connection() {
         source.send("inside").unwrap();
         assert_eq!(sink.recv_msg().unwrap(), "inside");
     }
-    eventually("nobody is there", || !source.now().send("outside").unwrap().is_sent());
+    eventually("the PUSH has no peer", || !source.now().send("outside").unwrap().is_sent());
     assert_eq!(source.disconnect(&endpoint).unwrap_err().errno(), Errno::ENOENT);
 }
 
 #[deadline::test]
-fn guards_do_not_mind_that_the_end_came_before() {
+fn endpoint_guard_can_be_dropped_after_unbind_disconnect_or_shutdown() {
     let context = Context::new().unwrap();
     let socket = context.socket(Dealer).unwrap();
     let bound = EndpointGuard::bind(&socket, "tcp://127.0.0.1:*").unwrap();
@@ -282,7 +282,7 @@ fn guards_do_not_mind_that_the_end_came_before() {
 }
 
 #[deadline::test]
-fn a_closed_socket_frees_its_endpoint() {
+fn closed_socket_frees_its_endpoint() {
     let context = Context::new().unwrap();
     for asked in ["tcp://127.0.0.1:*", "inproc://name"] {
         let server = context.socket(Rep).unwrap();
@@ -293,7 +293,7 @@ fn a_closed_socket_frees_its_endpoint() {
 }
 
 #[deadline::test]
-fn a_peer_need_not_be_there_yet() {
+fn connect_succeeds_before_the_peer_binds() {
     let directory = Directory::new("early");
     let context = Context::new().unwrap();
     for endpoint in ["inproc://early", &directory.endpoint("early")] {
@@ -307,7 +307,7 @@ fn a_peer_need_not_be_there_yet() {
 }
 
 #[deadline::test]
-fn a_lost_connection_is_made_again() {
+fn lost_connection_is_made_again() {
     let context = Context::new().unwrap();
     let source = context.socket(Push).unwrap();
     source.set_reconnect_ivl(Some(Duration::from_millis(5))).unwrap();
@@ -320,14 +320,14 @@ fn a_lost_connection_is_made_again() {
     drop(first);
     let second = context.socket(Pull).unwrap();
     rebind(&second, &endpoint);
-    eventually("it comes again", || {
+    eventually("a message arrives again", || {
         source.send("Hello").unwrap();
         second.now().recv_msg().unwrap().is_some()
     });
 }
 
 #[deadline::test]
-fn a_peer_gets_the_name_that_it_is_connected_under() {
+fn connect_with_routing_id_names_the_peer() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
     let peers = ["alice", "bob"].map(|name| {
@@ -344,7 +344,7 @@ fn a_peer_gets_the_name_that_it_is_connected_under() {
 }
 
 #[deadline::test]
-fn names_that_libzmq_would_abort_over_are_refused() {
+fn connect_with_routing_id_refuses_ids_over_which_libzmq_aborts() {
     let context = Context::new().unwrap();
     let router = context.socket(Router).unwrap();
     let refused = |id: &str, endpoint: &str| router.connect_with_routing_id(id, endpoint).unwrap_err();
@@ -388,7 +388,7 @@ fn errors_name_call_and_endpoint() {
 }
 
 #[deadline::test]
-fn after_a_shutdown_nothing_is_bound_or_connected() {
+fn bind_and_connect_fail_after_shutdown() {
     let context = Context::new().unwrap();
     let socket = context.socket(Pub).unwrap();
     let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
@@ -404,9 +404,9 @@ fn after_a_shutdown_nothing_is_bound_or_connected() {
     assert_eq!(context.socket(Pub).unwrap_err().errno(), Errno::ETERM);
 }
 
-/// libzmq's unbind and disconnect are one function, which would unbind it.
+/// In libzmq, unbind and disconnect are one function, which would unbind the name.
 #[deadline::test]
-fn a_bound_name_is_not_disconnected() {
+fn disconnect_refuses_a_name_that_is_bound() {
     let context = Context::new().unwrap();
     let server = context.socket(Dealer).unwrap();
     server.bind("inproc://server").unwrap();
@@ -463,9 +463,9 @@ fn connection_to_a_name_that_is_not_bound_ends_without_an_abort() {
     }
 }
 
-/// libzmq ends its second connection at once, and what is left of it is as above.
+/// libzmq ends the second connection of a PAIR at once. It would abort as in the test above.
 #[deadline::test]
-fn a_pair_has_one_peer() {
+fn pair_refuses_a_second_peer() {
     let context = Context::new().unwrap();
     let pair = context.socket(Pair).unwrap();
     pair.connect("inproc://first").unwrap();

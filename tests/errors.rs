@@ -113,7 +113,7 @@ fn main_that_returns_an_error_prints_its_text() {
     const ROLE: &str = "SAFE_ZMQ_MAIN_FAILS";
     let error = failed_bind(&Context::new().unwrap());
     if std::env::var_os(ROLE).is_some() {
-        // As the standard library does with what `main` returns.
+        // The standard library does the same with the result of `main`.
         let returned: zmq::Result<()> = Err(error);
         let _ = returned.report();
         return;

@@ -1,4 +1,4 @@
-//! Messages that were sent right before the process ends: which ways of ending deliver them all.
+//! Messages that are sent right before the process ends all arrive if the context is dropped or terminated first.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Forked children: what they inherit answers errors and never waits, and dropping it leaves the parent alone.
+//! Forked children: calls on inherited sockets and contexts fail and never wait. Dropping them does not disturb the parent.
 
 mod common;
 
@@ -14,16 +14,16 @@ use common::has_patch;
 use common::{DEADLINE, eventually, in_own_process};
 use zmq::{Context, Errno, Kind, Message, PollEvents, PollItem, SocketRef, interrupt, poll};
 
-/// Runs `child` in a forked child, and expects it to end well and in time.
+/// Runs `child` in a forked child, and expects it to end in time and with success.
 ///
-/// The process that calls this has the test harness's main thread besides, which holds no lock: it waits for this one.
+/// The process also has the main thread of the test harness, which waits for this thread and holds no lock.
 fn fork_and_wait(child: impl FnOnce()) {
-    // SAFETY: the child runs on memory that is a copy of this one's, in which no other thread holds a lock that it needs.
+    // SAFETY: the child runs on a copy of this process's memory, in which no other thread holds a lock that it needs.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "{}", std::io::Error::last_os_error());
     if pid == 0 {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
-        // The child must not run on into the harness; what the closure held it has dropped.
+        // The child must not return to the harness. It has dropped the values that the closure held.
         // SAFETY: has no preconditions.
         unsafe { libc::_exit(i32::from(outcome.is_err())) };
     }
@@ -60,8 +60,8 @@ fn round_trip(client: &zmq::Socket<'_, zmq::Req>, server: &zmq::Socket<'_, zmq::
 }
 
 #[test]
-fn a_child_that_drops_what_it_inherited_leaves_the_parent_working() {
-    in_own_process("a_child_that_drops_what_it_inherited_leaves_the_parent_working", || {
+fn parent_works_after_a_child_drops_what_it_inherited() {
+    in_own_process("parent_works_after_a_child_drops_what_it_inherited", || {
         let context = Context::new().unwrap();
         let server = context.owned_socket(zmq::Rep).unwrap();
         let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
@@ -71,7 +71,7 @@ fn a_child_that_drops_what_it_inherited_leaves_the_parent_working() {
         round_trip(&client, &server, "before");
 
         for round in 0..3 {
-            // SAFETY: as in fork_and_wait, which this is but for the child's dropping what the parent goes on using.
+            // SAFETY: as in fork_and_wait. The child drops its copies of what the parent goes on using.
             let pid = unsafe { libc::fork() };
             if pid == 0 {
                 drop(client);
@@ -95,8 +95,8 @@ fn a_child_that_drops_what_it_inherited_leaves_the_parent_working() {
 }
 
 #[test]
-fn a_child_that_ends_the_context_leaves_the_parent_working() {
-    in_own_process("a_child_that_ends_the_context_leaves_the_parent_working", || {
+fn parent_works_after_a_child_ends_the_context() {
+    in_own_process("parent_works_after_a_child_ends_the_context", || {
         let context = Context::new().unwrap();
         let server = context.owned_socket(zmq::Rep).unwrap();
         let client = context.owned_socket(zmq::Req).unwrap();
@@ -118,7 +118,7 @@ fn every_call_on_an_inherited_socket_fails_at_once() {
         let right = context.socket(Kind::Pair).unwrap();
         left.bind("inproc://pair").unwrap();
         right.connect("inproc://pair").unwrap();
-        // There is something to receive, and room to send: a call that got through would succeed.
+        // A message waits, and there is room to send: a call that reached libzmq would succeed.
         right.send("waiting").unwrap();
         let listening = context.socket(zmq::Router).unwrap();
         let endpoint = listening.bind("tcp://127.0.0.1:*").unwrap();
@@ -196,7 +196,7 @@ fn every_call_on_an_inherited_socket_fails_at_once() {
             refused("proxy with capture", zmq::proxy(&own.0, &own.1, Some(SocketRef::from(&left))).unwrap_err().into());
         });
 
-        // Nothing of that reached the parent's sockets.
+        // None of these calls reached the parent's sockets.
         assert_eq!(left.now().recv_msg().unwrap().unwrap(), "waiting");
         assert!(right.now().recv_msg().unwrap().is_none());
         left.send("still here").unwrap();
@@ -204,7 +204,7 @@ fn every_call_on_an_inherited_socket_fails_at_once() {
     });
 }
 
-/// Threads of the parent hold the locks of the context and of its options most of the time.
+/// A thread of the parent holds the locks of the context and of its options most of the time.
 #[test]
 fn options_of_an_inherited_context_can_be_read_and_not_set() {
     in_own_process("options_of_an_inherited_context_can_be_read_and_not_set", || {
@@ -248,8 +248,8 @@ fn options_of_an_inherited_context_can_be_read_and_not_set() {
 }
 
 #[test]
-fn a_poll_item_of_the_parent_is_refused_too() {
-    in_own_process("a_poll_item_of_the_parent_is_refused_too", || {
+fn poll_refuses_an_item_of_the_parent() {
+    in_own_process("poll_refuses_an_item_of_the_parent", || {
         let context = Context::new().unwrap();
         let socket = context.socket(zmq::Pull).unwrap();
         let mut items = [PollItem::socket(&socket, PollEvents::POLLIN)];
@@ -260,12 +260,12 @@ fn a_poll_item_of_the_parent_is_refused_too() {
 }
 
 #[test]
-fn a_new_context_works_in_the_child() {
-    in_own_process("a_new_context_works_in_the_child", || {
+fn new_context_works_in_the_child() {
+    in_own_process("new_context_works_in_the_child", || {
         let context = Context::new().unwrap();
         let server = context.owned_socket(zmq::Rep).unwrap();
         let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-        // SAFETY: as in fork_and_wait, which this is but that the parent has something to do meanwhile.
+        // SAFETY: as in fork_and_wait. The parent answers the child before it waits for its end.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             let outcome = std::panic::catch_unwind(|| {
@@ -294,8 +294,8 @@ fn a_new_context_works_in_the_child() {
 }
 
 #[test]
-fn parent_and_child_are_interrupted_each_for_itself() {
-    in_own_process("parent_and_child_are_interrupted_each_for_itself", || {
+fn parent_and_child_are_interrupted_separately() {
+    in_own_process("parent_and_child_are_interrupted_separately", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         fork_and_wait(|| {
             // SAFETY: raises a signal that is caught in this process.
@@ -317,7 +317,7 @@ fn parent_and_child_are_interrupted_each_for_itself() {
         // SAFETY: as above.
         unsafe { libc::raise(libc::SIGINT) };
         fork_and_wait(|| {
-            // An interrupt that stands at the fork stands in the child as well, until it clears its own.
+            // The child inherits a pending interrupt, until it clears its own.
             let mut items = [PollItem::fd(interrupt::wake_fd().unwrap(), PollEvents::POLLIN)];
             assert_eq!(poll(&mut items, None).unwrap(), 1);
             interrupt::clear();
@@ -330,7 +330,7 @@ fn parent_and_child_are_interrupted_each_for_itself() {
 }
 
 #[test]
-fn owners_are_dropped_in_a_child_whatever_other_threads_were_at() {
+fn child_drops_owners_if_other_threads_were_busy_at_the_fork() {
     struct Owner(Option<Sender<()>>);
     impl AsRef<[u8]> for Owner {
         fn as_ref(&self) -> &[u8] {
@@ -350,7 +350,7 @@ fn owners_are_dropped_in_a_child_whatever_other_threads_were_at() {
         drop(Message::from_owner(Owner(Some(dropped))));
         waiting.recv_timeout(DEADLINE).unwrap();
     }
-    in_own_process("owners_are_dropped_in_a_child_whatever_other_threads_were_at", || {
+    in_own_process("child_drops_owners_if_other_threads_were_busy_at_the_fork", || {
         // std locks its list of threads while one of them starts or ends. A child that inherits this lock held cannot start a
         // thread. So all threads, those of the library too, have started before the first fork, and end after the last.
         hand_over();

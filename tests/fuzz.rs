@@ -1,5 +1,5 @@
-//! Endpoints and frames of every shape, in child processes: libzmq aborts over what it does not expect, and nothing that
-//! safe code can say may get that far. An error is a fine answer, and so is success; a signal is not.
+//! Endpoints and frames of every shape, in child processes. libzmq aborts over input that it does not expect, and no input of
+//! safe code may cause that. A call may fail or succeed. A signal may not end the process.
 
 mod common;
 
@@ -15,7 +15,7 @@ use common::{DEADLINE, Process, alone, kinds, opens, role, send_part, skip_part_
 use zmq::Message;
 use zmq::{Context, Kind, Multipart, Socket};
 
-/// Runs the named test once for each role in a process of its own, and expects all of them to live.
+/// Runs the named test once for each role in a process of its own, and expects success of all.
 fn in_children(test: &str, roles: &[String]) {
     let next = AtomicUsize::new(0);
     let run_each = || {
@@ -37,7 +37,7 @@ fn in_children(test: &str, roles: &[String]) {
     });
 }
 
-/// Names what is tried next, in case it is the last thing that this process does.
+/// Prints the next case, so that the parent can name it if this process dies.
 fn case(text: std::fmt::Arguments<'_>) {
     println!("case {text}");
     std::io::stdout().flush().unwrap();
@@ -47,7 +47,7 @@ fn kind_of(role: &str) -> Kind {
     *Kind::ALL.iter().find(|kind| kind.c_name() == role).unwrap()
 }
 
-/// Addresses that make sense to some transport, to none, or nearly.
+/// Addresses that are valid for some transport, for none, or nearly valid.
 fn addresses(listening: u16) -> Vec<String> {
     let long = |len| "a".repeat(len);
     // A port that is taken, so no other program can listen there.
@@ -197,7 +197,7 @@ fn addresses(listening: u16) -> Vec<String> {
         all.push(format!("::1%{}:{port}", long(len)));
         all.push(format!("{};127.0.0.1:{port}", long(len)));
     }
-    // With somebody who listens: what is wrong may show only when the connection is there.
+    // A socket listens at this port: some faults show only after the connection is made.
     for path in ["", "/", "/path", "/a/b", "/a:b", "//", "/ ", "/\r\nHost: x", "/%00"] {
         all.push(format!("127.0.0.1:{listening}{path}"));
     }
@@ -222,7 +222,7 @@ fn no_endpoint_brings_the_process_down() {
         return in_children("no_endpoint_brings_the_process_down", &roles);
     };
     let kind = kind_of(&role);
-    // It takes connections and never says a word.
+    // The listener takes connections and never sends a byte.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addresses = addresses(listener.local_addr().unwrap().port());
     let directory = std::env::temp_dir().join(format!("zmq-fuzz-{}", std::process::id()));
@@ -234,7 +234,7 @@ fn no_endpoint_brings_the_process_down() {
         if transport == "norm" && zmq::has("norm") {
             continue;
         }
-        // A context for each, so that what is left behind has to be cleared away too.
+        // Each transport has its own context, whose end must clear away all that the calls have left.
         let context = Context::new().unwrap();
         context.set_blocky(false).unwrap();
         context.set_max_sockets(8000).unwrap();
@@ -277,7 +277,7 @@ fn no_endpoint_brings_the_process_down() {
                 let _ = named.now().send_multipart(["id", "x"]);
             }
         }
-        // Time for the connections to come about.
+        // Connections are made in the background meanwhile.
         let socket = context.socket(kind).unwrap();
         let _ = socket.within(Duration::from_millis(50)).recv_msg();
         drop(socket);
@@ -286,7 +286,7 @@ fn no_endpoint_brings_the_process_down() {
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
-/// Whether connecting over WebSockets or udp would ask a name server, which may take its time.
+/// Whether connecting over WebSockets or udp would ask a name server, which may be slow.
 fn asks_for_names(address: &str) -> bool {
     !address.starts_with(|first: char| first.is_ascii_digit() || "[*:;@/".contains(first))
 }
@@ -379,7 +379,7 @@ fn set_mode(socket: &Socket<'_>, mode: &str) -> bool {
     set.is_ok()
 }
 
-/// Receives what is there, as parts, and answers some of it.
+/// Receives all parts that are there, at most 400. Sends them back if `answer` is true.
 fn drain(socket: &Socket<'_>, answer: bool) {
     for _ in 0..400 {
         match socket.now().recv_msg() {
@@ -394,7 +394,7 @@ fn drain(socket: &Socket<'_>, answer: bool) {
     }
 }
 
-/// The draft kinds' part: groups of all lengths, groups that both have joined, and routing ids that no peer has.
+/// The calls of draft kinds: groups of all lengths, groups that both have joined, and routing ids that no peer has.
 #[cfg(feature = "draft")]
 fn talk_in_groups(left: &Socket<'_>, right: &Socket<'_>) {
     for len in [0, 1, 14, 15, 254, 255, 256, 1000] {
@@ -431,7 +431,7 @@ fn talk(left: &Socket<'_>, right: &Socket<'_>) {
         for socket in [left, right] {
             let _ = socket.now().send_multipart(Multipart::from(shape.clone()));
             for (place, part) in shape.iter().enumerate() {
-                // Messages that are not ended too: the next ones end them.
+                // Some messages lack their end, and the next message ends them.
                 let more = place + 1 < shape.len() || index % 5 == 0;
                 let _ = send_part(socket, part.clone(), more);
             }
@@ -455,23 +455,23 @@ fn talk(left: &Socket<'_>, right: &Socket<'_>) {
     }
 }
 
-/// Two sockets of any two kinds, which need not be made for each other, over one transport.
+/// Two sockets of any two kinds, which need not be compatible, over one transport.
 fn meet(context: &Context, endpoint: &str, kinds: (Kind, Kind), mode: &str) {
     let (left, right) = (context.socket(kinds.0).unwrap(), context.socket(kinds.1).unwrap());
     let applies = [&left, &right].map(|socket| set_mode(socket, mode));
     if applies == [false, false] {
         return;
     }
-    // Within the process the name may come after the connection.
+    // Over inproc, the connect may come before the bind.
     let early = mode == "name first" && right.connect(endpoint).is_ok();
     let Ok(bound) = left.bind(endpoint) else { return };
     if !early && right.connect(&bound).is_err() {
         return;
     }
-    // Connected or not: some of what follows goes nowhere, which is one of the shapes it comes in.
+    // The sockets may be connected now, or never. All following calls must work in both cases.
     let _ = right.within(Duration::from_millis(5)).recv_msg();
     talk(&left, &right);
-    // Options that are changed under a connection.
+    // Options change while the sockets are connected.
     for late in MODES {
         let _ = set_mode(&left, late);
     }
@@ -479,7 +479,7 @@ fn meet(context: &Context, endpoint: &str, kinds: (Kind, Kind), mode: &str) {
     let _ = right.now().send_multipart(["late", "late"]);
     drain(&left, true);
     drain(&right, true);
-    // A connection that ends in the middle of a message.
+    // The connection ends in the middle of a message.
     for part in ["one", "two", "three"] {
         let _ = left.now().send_more(part);
     }

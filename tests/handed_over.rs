@@ -35,7 +35,7 @@ impl AsRef<[u8]> for Owner {
     }
 }
 
-/// A message, and what reads its memory beside it.
+/// A message, and a function that reads its memory without the message.
 struct HandedOver {
     message: Message,
     content: Vec<u8>,
@@ -47,7 +47,7 @@ impl HandedOver {
         HandedOver { message: message.into(), content: other(), other: Box::new(other) }
     }
 
-    /// Sends the message, receives it, and looks at the memory.
+    /// Sends the message, receives it, and checks the memory.
     fn travels(self, what: &str, send: impl FnOnce(Message), recv: impl FnOnce() -> Vec<u8>) {
         send(self.message);
         assert!(recv() == self.content, "{what}");
@@ -78,7 +78,7 @@ fn handed_over() -> Vec<HandedOver> {
     all
 }
 
-/// The endpoints to bind. A client masks what it sends over ws only.
+/// The endpoints to bind. Over ws, and only there, a client masks the messages that it sends.
 fn endpoints() -> Vec<&'static str> {
     let mut endpoints = vec!["tcp://127.0.0.1:*", "ipc://*", "inproc://handed-over"];
     if !skip_unless(zmq::has("WS"), "a part, ws: this libzmq has no WebSockets") {
@@ -87,7 +87,7 @@ fn endpoints() -> Vec<&'static str> {
     endpoints
 }
 
-/// Connects two sockets over each transport. The messages that `send` sends are received by `recv`.
+/// Connects two sockets over each transport. `recv` receives the messages that `send` sends.
 fn assert_unwritten<A: SocketType, B: SocketType>(
     (server, client): (A, B),
     prepare: impl Fn(&Socket<'_, A>, &Socket<'_, B>),
@@ -211,7 +211,7 @@ fn received_memory_is_unwritten_when_a_proxy_forwards_and_captures_it() {
         for HandedOver { message, .. } in &handed_over {
             push.send(message).unwrap();
         }
-        // All captured messages are there before the first one is looked at.
+        // All captured messages are received before the first one is compared.
         let forwarded: Vec<_> = handed_over.iter().map(|_| last(&forwarded)).collect();
         let captured: Vec<_> =
             handed_over.iter().map(|_| captured.within(DEADLINE).recv_msg().unwrap().unwrap()).collect();
@@ -341,7 +341,7 @@ mod draft {
         socket.within(DEADLINE).recv_msg().unwrap().expect("a message")
     }
 
-    /// Receives a request, and gives the number of the client.
+    /// Receives a request, and returns the routing id of the client.
     fn request<T: CanRecv>(socket: &Socket<'_, T>) -> NonZeroU32 {
         one(socket).routing_id().unwrap()
     }

@@ -57,7 +57,7 @@ impl House {
         rooms.max_by_key(|(room, _)| room.len()).map(|(room, floor)| (room.as_str(), *floor))
     }
 
-    /// The rooms inside a folder, all of which an import of the folder's module brings into reach.
+    /// The rooms inside a folder. An import of the folder's module can reach all of them.
     fn rooms_inside(&self, folder: &str) -> impl Iterator<Item = (&str, u32)> {
         let inside =
             move |room: &str| room.strip_prefix(folder).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'));
@@ -250,11 +250,11 @@ fn house_refuses_imports_that_go_up() {
         "use crate::beside::Thing;",
         "use crate::room::low::Part;",
         "use crate::nowhere::Thing;",
-        // An item for tests ends where it ends.
+        // Items after an item for tests are read.
         "#[cfg(test)]\nmod tests {}\nuse crate::room::Name;",
         "#[cfg(test)]\nuse std::fmt;\nuse crate::room::Name;",
         "mod inner {\n    #[cfg(test)]\n    mod tests {}\n    use crate::room::Name;\n}",
-        // Comments and strings end where they end.
+        // Code after a comment or a string is read.
         "/* */ use crate::room::Name;",
         "const URL: &str = \"https://\"; use crate::room::Name;",
         "const OPEN: &str = \"/*\"; use crate::room::Name;",
@@ -276,7 +276,7 @@ fn house_refuses_imports_that_go_up() {
         "mod inner {\nuse super::super::room::Name;\n}",
         "fn name() {\n    use super::room::Name;\n}",
         "mod inner { fn name() { super::super::room::name() } }",
-        // A whole module is all that is in it.
+        // An import of a module imports all rooms inside it.
         "use crate::hall;",
         "use crate::hall::*;",
     ] {

@@ -1,4 +1,4 @@
-//! Signals: what is not asked for disturbs no call, and what is ends every call that waits, wherever it waits.
+//! Signals: one that was not asked for disturbs no call. One that was ends every call that waits, in every thread.
 
 mod common;
 
@@ -43,7 +43,7 @@ fn this_thread() -> libc::pthread_t {
     unsafe { libc::pthread_self() }
 }
 
-/// A thread that waits, and which one it is.
+/// Starts a thread that waits, and returns its id and its handle.
 fn waiting<R: Send + 'static>(wait: impl FnOnce() -> R + Send + 'static) -> (libc::pthread_t, JoinHandle<R>) {
     let (tell, told) = channel();
     let thread = thread::spawn(move || {
@@ -53,7 +53,7 @@ fn waiting<R: Send + 'static>(wait: impl FnOnce() -> R + Send + 'static) -> (lib
     (told.recv().unwrap(), thread)
 }
 
-/// Sends SIGUSR1 to a thread that has not been joined until so many were handled.
+/// Sends SIGUSR1 to a thread that has not been joined, until `times` signals were handled.
 fn disturb(thread: libc::pthread_t, times: usize) {
     let enough = HANDLED.load(Ordering::SeqCst) + times;
     eventually("the signals are handled", || {
@@ -69,14 +69,14 @@ fn pair(context: &Context) -> (Socket<'static, Push>, Socket<'static, Pull>) {
     (push, pull)
 }
 
-/// A PUSH that has no room: whatever it sends has to wait.
+/// A PUSH without a peer: every send must wait.
 fn full(context: &Context) -> Socket<'static> {
     context.owned_socket(Kind::Push).unwrap()
 }
 
 #[test]
-fn a_signal_that_nobody_asked_for_disturbs_no_call() {
-    in_own_process("a_signal_that_nobody_asked_for_disturbs_no_call", || {
+fn signal_that_was_not_asked_for_disturbs_no_call() {
+    in_own_process("signal_that_was_not_asked_for_disturbs_no_call", || {
         count_user_signals();
         let context = Context::new().unwrap();
         type Receive = fn(&Socket<'static, Pull>) -> usize;
@@ -228,7 +228,7 @@ fn time_outs_are_kept_under_signals() {
                 end.store(true, Ordering::SeqCst);
                 start.elapsed()
             });
-            // The signals go on for as long as the call does: one that began to count anew would never end.
+            // The signals go on for as long as the call does: a call that began its time-out anew would never end.
             eventually("the call ends", || {
                 thread::sleep(Duration::from_millis(5));
                 // SAFETY: the thread has not been joined.
@@ -244,7 +244,7 @@ fn time_outs_are_kept_under_signals() {
 
 type Wait = Box<dyn FnOnce() -> zmq::Error + Send>;
 
-/// Every way to wait, each on sockets of its own; all of them report a caught signal as EINTR.
+/// Every way to wait, each on its own sockets. Each reports a caught signal as EINTR.
 fn every_wait(context: &Context) -> Vec<(&'static str, Wait)> {
     let socket = |kind| context.owned_socket(kind).unwrap();
     let (a, b, c, d, e, f) = (
@@ -311,7 +311,7 @@ fn kept(failed: zmq::SendError) -> zmq::Error {
     error
 }
 
-/// Waits in all ways, in a thread each, and says what came of it.
+/// Waits in all ways, in a thread each, and returns the threads.
 fn wait_everywhere(context: &Context, begun: &Sender<()>) -> Vec<(&'static str, JoinHandle<zmq::Error>)> {
     let start = |(name, wait): (_, Box<dyn FnOnce() -> zmq::Error + Send>)| {
         let begun = begun.clone();
@@ -341,8 +341,8 @@ fn signal_process(signal: c_int) {
 }
 
 #[test]
-fn a_caught_signal_ends_every_wait_on_every_thread() {
-    in_own_process("a_caught_signal_ends_every_wait_on_every_thread", || {
+fn caught_signal_ends_every_wait_on_every_thread() {
+    in_own_process("caught_signal_ends_every_wait_on_every_thread", || {
         assert!(interrupt::wake_fd().is_none());
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
@@ -354,10 +354,10 @@ fn a_caught_signal_ends_every_wait_on_every_thread() {
             for _ in &waiters {
                 begins.recv().unwrap();
             }
-            // Those that wait already and those that only begin to have to end alike.
+            // Threads that wait already and threads that only begin to wait must both end.
             thread::sleep(Duration::from_millis(50));
             assert!(!waiters.iter().any(|(_, waiter)| waiter.is_finished()));
-            // Once, to the process: which thread the system picks for it makes no difference.
+            // One signal to the process is enough, whichever thread the system picks for it.
             signal_process(signal);
             all_interrupted(waiters);
             interrupt::clear();
@@ -366,14 +366,14 @@ fn a_caught_signal_ends_every_wait_on_every_thread() {
 }
 
 #[test]
-fn a_signal_from_before_ends_the_wait_too() {
-    in_own_process("a_signal_from_before_ends_the_wait_too", || {
+fn earlier_signal_ends_every_wait_at_once() {
+    in_own_process("earlier_signal_ends_every_wait_at_once", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         signal_process(libc::SIGINT);
         let (begun, _begins) = channel();
         all_interrupted(wait_everywhere(&context, &begun));
-        // And again: the interrupt stands until it is cleared.
+        // The interrupt stays pending until it is cleared.
         all_interrupted(wait_everywhere(&context, &begun));
     });
 }
@@ -414,8 +414,8 @@ fn calls_that_need_not_wait_succeed_after_a_signal() {
 }
 
 #[test]
-fn a_proxy_forwards_while_signals_are_caught() {
-    in_own_process("a_proxy_forwards_while_signals_are_caught", || {
+fn proxy_forwards_while_signals_are_caught() {
+    in_own_process("proxy_forwards_while_signals_are_caught", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let socket = |kind| context.owned_socket(kind).unwrap();
@@ -441,7 +441,7 @@ fn a_proxy_forwards_while_signals_are_caught() {
             assert_eq!(copy.last().unwrap(), if round % 2 == 0 { "question" } else { "answer" });
         }
 
-        // Nobody takes what comes in, then somebody does: all of it comes through, in order.
+        // At first the backend has no peer. When it has one, all messages arrive in order.
         const COUNT: u32 = 5000;
         let (inlet, outlet) = (socket(Kind::Pull), socket(Kind::Push));
         outlet.set_sndhwm(10).unwrap();
@@ -458,7 +458,7 @@ fn a_proxy_forwards_while_signals_are_caught() {
             assert_eq!(sink.within(DEADLINE).recv_msg().unwrap().unwrap(), number.to_be_bytes());
         }
 
-        // A socket that is both ends at once answers itself.
+        // A socket that is both frontend and backend sends its messages back.
         let both = socket(Kind::Dealer);
         let mirror = both.bind("inproc://mirror").unwrap();
         let mirrored = thread::spawn(move || zmq::proxy(&both, &both, None).unwrap_err().error().errno());
@@ -480,8 +480,8 @@ fn a_proxy_forwards_while_signals_are_caught() {
 }
 
 #[test]
-fn the_wake_descriptor_follows_the_interrupt() {
-    in_own_process("the_wake_descriptor_follows_the_interrupt", || {
+fn wake_fd_is_readable_while_an_interrupt_is_pending() {
+    in_own_process("wake_fd_is_readable_while_an_interrupt_is_pending", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let readable = || {
             let fd = std::os::fd::AsRawFd::as_raw_fd(&interrupt::wake_fd().unwrap());
@@ -503,31 +503,31 @@ fn the_wake_descriptor_follows_the_interrupt() {
 }
 
 #[test]
-fn a_signal_ends_the_wait_for_what_lingers() {
-    in_own_process("a_signal_ends_the_wait_for_what_lingers", || {
+fn signal_ends_the_wait_for_lingering_messages() {
+    in_own_process("signal_ends_the_wait_for_lingering_messages", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let source = context.socket(Push).unwrap();
         source.connect("tcp://127.0.0.1:1").unwrap();
         source.send("to nobody").unwrap();
         drop(source);
-        // One from before does not: what has to be sent still is.
+        // An earlier signal does not end the wait, so that messages are still sent.
         signal_process(libc::SIGINT);
         let (dropped, outcome) = channel();
         thread::spawn(move || {
             drop(context);
             dropped.send(()).unwrap();
         });
-        assert!(outcome.recv_timeout(Duration::from_millis(200)).is_err(), "it waits, like C's");
+        assert!(outcome.recv_timeout(Duration::from_millis(200)).is_err(), "the end of the context waits, as in C");
         signal_process(libc::SIGTERM);
         outcome.recv_timeout(DEADLINE).unwrap();
     });
 }
 
-/// Who waits for the interrupt itself is told of it, whether it comes before the wait or in the middle of it.
+/// The signal arrives before the wait or during it.
 #[test]
-fn the_interrupts_own_descriptor_can_be_waited_for() {
-    in_own_process("the_interrupts_own_descriptor_can_be_waited_for", || {
+fn poll_can_wait_for_the_wake_fd() {
+    in_own_process("poll_can_wait_for_the_wake_fd", || {
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         for _ in 0..200 {
             let (thread, waits) = waiting(|| {
@@ -542,11 +542,11 @@ fn the_interrupts_own_descriptor_can_be_waited_for() {
     });
 }
 
-/// Sockets that say they have room where they have none are waited for by what they hear from their peers, and none of
-/// that may be missed.
+/// ROUTER and XPUB report POLLOUT although a peer has no room. A send then waits for commands of the peers, and none of these
+/// may be missed.
 #[test]
-fn room_is_found_as_soon_as_it_is_there() {
-    in_own_process("room_is_found_as_soon_as_it_is_there", || {
+fn send_goes_on_as_soon_as_a_peer_has_room() {
+    in_own_process("send_goes_on_as_soon_as_a_peer_has_room", || {
         const COUNT: usize = 50_000;
         interrupt::catch_signals(interrupt::TERMINATION).unwrap();
         within_deadline(|| {
@@ -586,7 +586,7 @@ fn room_is_found_as_soon_as_it_is_there() {
     });
 }
 
-/// Each signal rounded the rest of the sleep up, so that the call took twice as long.
+/// Each signal once rounded the rest of the sleep up, so that the call took twice as long.
 #[test]
 fn poll_of_nothing_and_s_sleep_keep_their_time_under_signals() {
     const SLEEPS: [fn(Duration); 2] =
@@ -617,8 +617,8 @@ fn poll_of_nothing_and_s_sleep_keep_their_time_under_signals() {
     });
 }
 
-/// At every hundredth receive libzmq looks for commands without waiting. A signal ends that look, also between the parts of a
-/// message. A hundred is not a multiple of three, so the look falls on each part in turn.
+/// At every hundredth receive libzmq reads its commands without waiting. A signal ends that call, also between the parts of a
+/// message. A hundred is not a multiple of three, so the call falls on each part in turn.
 #[test]
 fn signals_tear_no_message_on_a_socket_of_an_interruptible_context() {
     const MESSAGES: u32 = 100_000;
@@ -643,7 +643,7 @@ fn signals_tear_no_message_on_a_socket_of_an_interruptible_context() {
             for number in 0..MESSAGES {
                 push.send_multipart([number.to_string().as_str(), "more", "last"]).unwrap();
             }
-            // The socket lives until all is received.
+            // The socket stays open until all messages are received.
             push
         });
         while !receiver.is_finished() {

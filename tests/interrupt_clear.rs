@@ -1,4 +1,4 @@
-//! Taking an interrupt back while the next one comes. A program of its own, since signals are the whole process's.
+//! `interrupt::clear` while the next signal arrives. The test has a program of its own, since signals are for a whole process.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::thread;
 use zmq::interrupt;
 
 #[deadline::test]
-fn an_interrupt_that_stands_can_be_waited_for() {
+fn pending_interrupt_makes_its_descriptor_readable() {
     const ROUNDS: usize = 20_000;
     static ROUND: AtomicUsize = AtomicUsize::new(0);
     static RAISED: AtomicUsize = AtomicUsize::new(0);
@@ -38,6 +38,6 @@ fn an_interrupt_that_stands_can_be_waited_for() {
         let mut item = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one item, and no waiting.
         unsafe { libc::poll(&raw mut item, 1, 0) };
-        assert!(!interrupt::interrupted() || item.revents != 0, "round {round}: nobody would be woken");
+        assert!(!interrupt::interrupted() || item.revents != 0, "round {round}: the descriptor is not readable");
     }
 }

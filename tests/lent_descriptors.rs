@@ -1,5 +1,5 @@
-//! Descriptors that are lent or handed over: whatever safe code does to them or to their duplicates, waits end and the
-//! process goes on.
+//! Descriptors that are lent or handed over. Safe code can misuse them and their duplicates: waits still end, and the process
+//! goes on.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -56,7 +56,7 @@ fn interrupt_ends_waits_after_its_descriptor_was_misused() {
             assert_eq!(socket.within(DEADLINE).recv_msg().unwrap_err().errno(), Errno::EINTR);
             assert!(is_readable(fd));
             misuse(fd);
-            assert!(is_readable(fd), "it stays readable until the interrupt is cleared");
+            assert!(is_readable(fd), "the descriptor stays readable until the interrupt is cleared");
             interrupt::clear();
             assert!(!is_readable(fd));
         }
@@ -88,7 +88,7 @@ fn interrupt_of_a_forked_child_has_a_descriptor_of_its_own() {
         // SAFETY: a child of this process, and a valid pointer. The call is repeated if a signal ends it.
         while unsafe { libc::waitpid(child, &raw mut status, 0) } != child {}
         assert_eq!(status, 0);
-        assert!(!is_readable(fd), "the signal of the child is its own");
+        assert!(!is_readable(fd), "the child's signal does not reach the parent");
     });
 }
 
@@ -132,7 +132,7 @@ fn authenticator_works_after_its_descriptor_was_misused() {
 }
 
 #[deadline::test]
-fn poller_reports_what_others_took_from_its_descriptor() {
+fn poller_reports_events_that_others_took_from_its_descriptor() {
     let context = context();
     let (left, right) = pair(&context, TCP);
     let mut poller = Poller::new().unwrap();
@@ -142,7 +142,7 @@ fn poller_reports_what_others_took_from_its_descriptor() {
         misuse(poller.wake_fd());
         left.send("Hello").unwrap();
         poll(&mut [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)], DEADLINE).unwrap();
-        // An epoll descriptor can be waited for by safe code too, which takes what is edge-triggered.
+        // Safe code can wait for the epoll descriptor too, which takes edge-triggered events.
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; 8];
         let raw = std::os::fd::AsRawFd::as_raw_fd(&poller.wake_fd());
         // SAFETY: the descriptor is open, and there is room for as many events.
@@ -170,8 +170,8 @@ fn socket_works_after_its_descriptor_was_misused() {
 
 /// The owner keeps a duplicate that is non-blocking, as the service manager that opened the listener does.
 #[deadline::test]
-fn bound_descriptor_is_misused_by_the_owner_of_a_duplicate() {
-    in_own_process("bound_descriptor_is_misused_by_the_owner_of_a_duplicate", || {
+fn bound_descriptor_works_when_the_owner_of_a_duplicate_misuses_it() {
+    in_own_process("bound_descriptor_works_when_the_owner_of_a_duplicate_misuses_it", || {
         let context = context();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let duplicate = listener.try_clone().unwrap();
@@ -214,7 +214,7 @@ fn bound_descriptor_is_closed_once_if_the_context_ends_meanwhile() {
                     ready.wait();
                     server.bind_fd(TCP, listener.into())
                 });
-                // This thread takes the end of the context in for the socket, while the other one binds.
+                // In this thread the socket notices the end of the context, while the other thread binds.
                 scope.spawn(|| server.recv_msg().unwrap_err());
                 ready.wait();
                 (0..spins).for_each(|_| std::hint::spin_loop());

@@ -1,4 +1,4 @@
-//! Messages: what they are made of, without a copy where that is promised, how they are shared and freed.
+//! Messages: the types that they are made of, without a copy if the docs promise that, and how they are shared and freed.
 
 mod common;
 
@@ -16,7 +16,7 @@ use zmq::{Context, Dealer, Message, Pair, Pull, Push, Rep, Req};
 /// The longest content that is kept in the message itself.
 const INLINE: usize = 33;
 
-/// Sends a message over `inproc://`, and gives what arrives.
+/// Sends a message over `inproc://`, and returns the received one.
 fn through_inproc(message: Message) -> Message {
     let context = Context::new().unwrap();
     let (left, right) = (context.socket(Pair).unwrap(), context.socket(Pair).unwrap());
@@ -80,7 +80,7 @@ fn message_is_made_of_bytes_and_texts() {
 }
 
 #[deadline::test]
-fn empty_ones_are_made_of_everything_too() {
+fn empty_message_is_made_of_every_type() {
     for message in [
         Message::new(),
         Message::default(),
@@ -182,7 +182,7 @@ fn short_content_is_kept_in_the_message() {
         ] {
             assert_eq!(inside(&message), expected, "{size} bytes");
         }
-        assert_eq!(Arc::strong_count(&arc), 1, "a copy keeps nothing");
+        assert_eq!(Arc::strong_count(&arc), 1, "a copy does not keep the Arc");
     }
 }
 
@@ -216,7 +216,7 @@ fn bytes_go_in_and_out_without_a_copy() {
 }
 
 #[deadline::test]
-fn a_clone_shares_long_content_and_copies_short() {
+fn clone_shares_long_content_and_copies_short_content() {
     let long = Message::from(vec![b'x'; INLINE + 1]);
     assert!(!long.is_shared());
     let clone = long.clone();
@@ -284,11 +284,11 @@ fn owners_are_dropped_once() {
     let (owner, dropped) = Counted::new(100_000);
     source.send(Message::from_owner(owner)).unwrap();
     sink.recv_msg().unwrap();
-    eventually("the sender has let go", || dropped.load(SeqCst) == 1);
+    eventually("the owner is dropped", || dropped.load(SeqCst) == 1);
 }
 
 #[deadline::test]
-fn owners_of_what_is_never_delivered_are_dropped_with_the_context() {
+fn owners_of_undelivered_messages_are_dropped_with_the_context() {
     let context = Context::new().unwrap();
     let source = context.socket(Push).unwrap();
     source.set_linger(Some(Duration::ZERO)).unwrap();
@@ -307,7 +307,7 @@ fn owners_of_what_is_never_delivered_are_dropped_with_the_context() {
 }
 
 #[deadline::test]
-fn a_panic_in_an_owner_ends_there() {
+fn panic_of_an_owner_is_contained() {
     struct Panics(Vec<u8>, Arc<AtomicUsize>);
     impl AsRef<[u8]> for Panics {
         fn as_ref(&self) -> &[u8] {
@@ -317,7 +317,7 @@ fn a_panic_in_an_owner_ends_there() {
     impl Drop for Panics {
         fn drop(&mut self) {
             self.1.fetch_add(1, SeqCst);
-            panic!("on purpose: the test wants to see that nothing comes of it");
+            panic!("on purpose: the panic must not leave the drop of the owner");
         }
     }
     let dropped = Arc::new(AtomicUsize::new(0));
@@ -356,8 +356,8 @@ fn several_threads_clone_one_message_at_once() {
 }
 
 #[deadline::test]
-fn the_first_clones_may_race() {
-    // The first share is what libzmq counts without an atomic step: here two threads make it at the same moment.
+fn first_clones_of_a_message_may_race() {
+    // libzmq counts the first share without an atomic operation. Here two threads make it at the same moment.
     const ROUNDS: usize = 5000;
     let (messages, counters): (Vec<_>, Vec<_>) = (0..ROUNDS)
         .map(|_| {
@@ -405,7 +405,7 @@ fn debug_shows_size_and_head() {
 }
 
 #[deadline::test]
-fn texts_are_checked() {
+fn to_str_checks_that_the_content_is_utf8() {
     assert_eq!(Message::from("caf\u{e9}").to_str().unwrap(), "caf\u{e9}");
     let latin = Message::from(b"caf\xe9");
     assert_eq!(latin.as_str(), None);
@@ -435,14 +435,14 @@ fn message_compares_and_hashes_as_its_bytes() {
     assert_eq!(a, b"a"[..]);
     assert_eq!(a, vec![b'a']);
 
-    // So a map of messages is searched by bytes.
+    // A map of messages can therefore be searched by bytes.
     let map = HashMap::from([(a.clone(), 1), (b.clone(), 2)]);
     assert_eq!(map.get(&b"b"[..]), Some(&2));
     assert_eq!(BTreeSet::from([b, a]).first().unwrap(), "a");
 }
 
 #[deadline::test]
-fn connections_give_their_properties() {
+fn received_messages_have_the_properties_of_their_connection() {
     let directory = std::env::temp_dir().join(format!("safe-zmq-message-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     let ipc = format!("ipc://{}", directory.join("socket").display());
@@ -469,7 +469,7 @@ fn connections_give_their_properties() {
 }
 
 #[deadline::test]
-fn inproc_gives_no_properties() {
+fn messages_over_inproc_have_no_properties() {
     let received = through_inproc(Message::from(vec![0; 100]));
     for message in [received, Message::from("never sent")] {
         for property in ["Socket-Type", "Identity", "Peer-Address"] {
@@ -480,7 +480,7 @@ fn inproc_gives_no_properties() {
 }
 
 #[deadline::test]
-fn a_received_message_is_sent_on() {
+fn received_message_can_be_sent() {
     let context = Context::new().unwrap();
     let (client, server) = (context.socket(Req).unwrap(), context.socket(Rep).unwrap());
     client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
@@ -495,7 +495,7 @@ fn a_received_message_is_sent_on() {
 
 #[cfg(feature = "draft")]
 #[deadline::test]
-fn a_group_is_set_once() {
+fn group_is_set_once() {
     fn refused(message: &mut Message, group: &str, why: &str) {
         let error = message.set_group(group).unwrap_err();
         assert_eq!((error.errno(), error.call()), (zmq::Errno::EINVAL, "zmq_msg_set_group"), "{error}");
@@ -508,7 +508,7 @@ fn a_group_is_set_once() {
         refused(&mut message, "", "1 to 255 bytes");
         refused(&mut message, &"g".repeat(256), "1 to 255 bytes");
         refused(&mut message, "sports\0", "NUL");
-        assert_eq!(message.group(), "", "what is refused changes nothing");
+        assert_eq!(message.group(), "", "a group that is refused changes nothing");
         message.set_group(first).unwrap();
         for second in ["other", &"o".repeat(100), first] {
             refused(&mut message, second, "a group already");
@@ -522,7 +522,7 @@ fn a_group_is_set_once() {
 
 #[cfg(feature = "draft")]
 #[deadline::test]
-fn a_routing_id_is_set_and_read() {
+fn routing_id_is_set_and_read() {
     use std::num::NonZeroU32;
 
     let mut message = Message::from("Hello");

@@ -1,4 +1,4 @@
-//! Messages that are written: in place if nothing else has the content, else in a copy; and messages that are filled.
+//! Messages that are written: in place if nothing else has the content, else in a copy. Messages that are filled.
 
 mod common;
 
@@ -15,7 +15,7 @@ const INLINE: usize = 33;
 /// Sizes in the message, in the buffer of a connection, and in memory of their own.
 const SIZES: [usize; 6] = [1, INLINE, INLINE + 1, 1000, 10_000, 1_000_000];
 
-/// Writes the last byte of a message, and tells whether `make_mut` gave the old place. The other bytes must stay.
+/// Writes the last byte of a message, and returns whether `make_mut` returned the old place. The other bytes must stay.
 fn is_written_in_place(message: &mut Message) -> bool {
     let (place, len) = (message.as_ptr(), message.len());
     let mut expected = message.to_vec();
@@ -171,7 +171,7 @@ fn written_messages_leave_their_neighbours_in_the_buffer_alone() {
     }
 }
 
-/// Sends content that the sender still has, and gives what it has with what was received.
+/// Sends content that the sender keeps, and returns the sender's content and the received message.
 fn received_from_owner(left: &Socket<'_, Pair>, right: &Socket<'_, Pair>) -> (Arc<[u8]>, Message) {
     let shared: Arc<[u8]> = vec![b'x'; 1000].into();
     left.send(shared.clone()).unwrap();
@@ -192,7 +192,7 @@ fn make_mut_copies_what_an_owner_sent_over_inproc() {
     assert!(is_written_in_place(&mut right.recv_msg().unwrap()));
 }
 
-/// A message that owns its content owns nothing of the next content that is received into it.
+/// A message that owned its content does not own content that is received into it.
 #[deadline::test]
 fn make_mut_copies_what_was_received_into_a_message_that_owned_its_content() {
     let context = Context::new().unwrap();
@@ -219,9 +219,9 @@ fn make_mut_writes_a_message_that_was_not_sent() {
     assert_eq!(*shared, [b'x'; 1000]);
 }
 
-/// libzmq changes its flag in the same way.
+/// libzmq clears the MORE flag of a part that was not copied.
 #[deadline::test]
-fn copied_part_that_was_not_sent_is_followed_by_no_part() {
+fn copied_part_has_no_more_flag_after_a_failed_send() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "inproc://followed");
     let socket = context.socket(zmq::Rep).unwrap();
@@ -253,13 +253,13 @@ fn make_mut_copies_what_c_code_has_put_into_a_message() {
 }
 
 #[deadline::test]
-fn copy_of_a_part_knows_that_more_parts_follow() {
+fn copy_of_a_part_keeps_its_more_flag() {
     let context = Context::new().unwrap();
     let (left, right) = pair(&context, "inproc://parts");
     left.send_multipart(Multipart::from([vec![b'x'; 100], vec![b'y'; 100]])).unwrap();
     let mut part = right.recv_msg().unwrap();
     assert!(!is_written_in_place(&mut part) && part.more() && part.clone().more());
-    // The next content is another message's.
+    // The next content is the last part, and has no MORE flag.
     right.recv(&mut part).unwrap();
     assert!(!part.more());
     assert!(!is_written_in_place(&mut part) && !part.more());

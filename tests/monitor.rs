@@ -1,4 +1,4 @@
-//! Monitors: each event with its values and endpoint, the ways to receive it, and who may have how many.
+//! Monitors: each event with its values and endpoint, the ways to receive it, and the number of monitors of a socket.
 
 mod common;
 
@@ -12,13 +12,13 @@ use common::{DEADLINE, eventually, in_own_process, opens, skip_unless};
 use zmq::monitor::{Event, Events, Notice, Options, ProtocolError};
 use zmq::{Context, Dealer, Errno, Kind, Monitor, Pair, PollEvents, PollItem, Pull, Push, Rep, Req, Router, poll};
 
-/// The next notice; a test that gets none has failed.
+/// The next notice. Panics if there is none.
 #[track_caller]
 fn next(monitor: &Monitor) -> Notice {
     monitor.recv_timeout(DEADLINE).unwrap().expect("a notice")
 }
 
-/// Receives until `is_it`.
+/// Receives notices until `is_it` accepts the event of one.
 #[track_caller]
 fn until(monitor: &Monitor, what: &str, mut is_it: impl FnMut(&Event) -> bool) -> Notice {
     let start = Instant::now();
@@ -32,7 +32,7 @@ fn until(monitor: &Monitor, what: &str, mut is_it: impl FnMut(&Event) -> bool) -
 }
 
 #[deadline::test]
-fn a_connection_is_reported_from_both_sides() {
+fn monitor_reports_a_connection_from_both_sides() {
     let context = Context::new().unwrap();
     let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
     let at_server = server.monitor(Events::ALL).unwrap();
@@ -68,7 +68,7 @@ fn a_connection_is_reported_from_both_sides() {
 }
 
 #[deadline::test]
-fn a_peer_that_is_not_there_is_tried_again() {
+fn monitor_reports_retries_to_connect_to_a_missing_peer() {
     let endpoint = "tcp://127.0.0.1:1";
     let context = Context::new().unwrap();
     let client = context.socket(Push).unwrap();
@@ -98,7 +98,7 @@ fn monitor_reports_a_failed_bind() {
 }
 
 #[deadline::test]
-fn a_peer_that_speaks_something_else_is_reported() {
+fn monitor_reports_a_peer_that_does_not_speak_zmtp() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
     let failed = Events::HANDSHAKE_FAILED_NO_DETAIL | Events::HANDSHAKE_FAILED_PROTOCOL;
@@ -125,7 +125,7 @@ fn a_peer_that_speaks_something_else_is_reported() {
 }
 
 #[deadline::test]
-fn a_peer_that_zap_refuses_is_reported_with_its_status() {
+fn monitor_reports_the_status_with_which_zap_refuses_a_peer() {
     let context = Context::new().unwrap();
     let handler = context.owned_socket(Rep).unwrap();
     handler.bind("inproc://zeromq.zap.01").unwrap();
@@ -147,7 +147,7 @@ fn a_peer_that_zap_refuses_is_reported_with_its_status() {
 }
 
 #[deadline::test]
-fn an_endpoint_of_any_length_is_whole() {
+fn notice_has_a_long_endpoint_in_full() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
     let monitor = socket.monitor(Events::LISTENING).unwrap();
@@ -162,7 +162,7 @@ fn an_endpoint_of_any_length_is_whole() {
 }
 
 #[deadline::test]
-fn chosen_events_only_and_always_the_end() {
+fn monitor_reports_the_chosen_events_and_always_the_end() {
     let context = Context::new().unwrap();
     let server = context.socket(Router).unwrap();
     let monitor = server.monitor(Events::DISCONNECTED).unwrap();
@@ -209,7 +209,7 @@ fn monitor_receives_events_in_order_and_the_end_for_ever() {
 }
 
 #[deadline::test]
-fn the_descriptor_is_readable_while_there_is_something() {
+fn descriptor_is_readable_while_a_notice_can_be_received() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
     let monitor = socket.monitor(Events::LISTENING).unwrap();
@@ -230,11 +230,11 @@ fn the_descriptor_is_readable_while_there_is_something() {
     drop(socket);
     assert!(is_readable(DEADLINE));
     next(&monitor);
-    assert!(is_readable(Duration::ZERO), "the end is there to be received again");
+    assert!(is_readable(Duration::ZERO), "the end can be received again");
 }
 
 #[deadline::test]
-fn the_newest_are_kept_and_the_others_counted() {
+fn newest_events_are_kept_and_the_others_counted() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
     let monitor = socket.monitor(Options::from(Events::LISTENING).set_capacity(3)).unwrap();
@@ -254,7 +254,7 @@ fn the_newest_are_kept_and_the_others_counted() {
 }
 
 #[deadline::test]
-fn a_socket_has_one_monitor_at_a_time() {
+fn socket_has_one_monitor_at_a_time() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
     let first = socket.monitor(Events::LISTENING).unwrap();
@@ -301,7 +301,7 @@ fn several_threads_share_a_monitor() {
 }
 
 #[deadline::test]
-fn a_monitor_works_while_its_socket_does() {
+fn monitor_works_while_its_socket_is_used() {
     let context = Context::new().unwrap();
     let server = context.socket(Router).unwrap();
     let monitor = server.monitor(Events::HANDSHAKE_SUCCEEDED | Events::DISCONNECTED).unwrap();
@@ -375,8 +375,8 @@ fn monitor_endpoint_cannot_be_guessed() {
 }
 
 #[test]
-fn a_signal_ends_the_wait_for_a_notice() {
-    in_own_process("a_signal_ends_the_wait_for_a_notice", || {
+fn signal_ends_the_wait_for_a_notice() {
+    in_own_process("signal_ends_the_wait_for_a_notice", || {
         zmq::interrupt::catch_signals(zmq::interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         let socket = context.socket(Rep).unwrap();
@@ -393,7 +393,7 @@ fn a_signal_ends_the_wait_for_a_notice() {
             });
             assert_eq!(monitor.iter().next().unwrap().unwrap_err().errno(), Errno::EINTR);
             zmq::interrupt::clear();
-            // The monitor, and its thread, go on.
+            // The monitor and its thread go on.
             let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
             assert_eq!(next(&monitor).endpoint(), endpoint);
         }
@@ -401,7 +401,7 @@ fn a_signal_ends_the_wait_for_a_notice() {
 }
 
 #[deadline::test]
-fn over_websockets() {
+fn monitor_reports_connections_over_websockets() {
     if skip_unless(zmq::has("WS"), "this libzmq has no WebSockets") {
         return;
     }
@@ -416,7 +416,7 @@ fn over_websockets() {
     }
 }
 
-/// The monitoring ended before the socket was closed, so that its last events were never reported.
+/// The monitoring once ended before the socket was closed, so that the last events were never reported.
 #[deadline::test]
 fn monitor_reports_the_last_events_of_a_socket_that_is_dropped() {
     let mut transports = vec!["tcp://127.0.0.1:*".to_owned(), "ipc://*".to_owned()];
@@ -446,7 +446,7 @@ fn monitor_reports_the_last_events_of_a_socket_that_is_dropped() {
         drop(server);
         let events = last(&monitor);
         assert!(events.iter().any(|event| matches!(event, Event::Closed { .. })), "{transport}: {events:?}");
-        // A client that is dropped before it reads the end of its connection reports nothing of it.
+        // A client that is dropped before it reads the end of its connection does not report the end.
         let next = || of_client.recv_timeout(DEADLINE).unwrap().expect("the end of the connection");
         while !matches!(next().event(), Event::Disconnected { .. }) {}
         drop(client);

@@ -15,7 +15,7 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
-// SAFETY: everything is the system allocator's work; counting does not allocate.
+// SAFETY: the system allocator does all the work, and counting does not allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(1, Ordering::SeqCst);
@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Has peers come and go, and receives what is reported until the last has gone.
+/// Connects `count` peers, one after the other, each of which leaves, and receives the three events of each.
 fn visits(monitor: &Monitor, address: SocketAddr, count: usize) {
     for _ in 0..count {
         let mut peer = TcpStream::connect(address).unwrap();
@@ -59,7 +59,7 @@ fn visits(monitor: &Monitor, address: SocketAddr, count: usize) {
 }
 
 #[deadline::test]
-fn an_event_costs_no_allocation() {
+fn event_costs_no_allocation() {
     let counted = COUNT.load(Ordering::SeqCst);
     drop(std::hint::black_box(Box::new(1)));
     assert!(COUNT.load(Ordering::SeqCst) > counted, "the counter counts");

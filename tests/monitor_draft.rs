@@ -21,7 +21,7 @@ fn next(monitor: &Monitor) -> Notice {
 }
 
 #[deadline::test]
-fn both_endpoints_are_there() {
+fn notice_of_the_second_format_has_both_endpoints() {
     let context = Context::new().unwrap();
     for bound in ["tcp://127.0.0.1:*", "tcp://[::1]:*", "ipc://*"] {
         let (server, client) = (context.socket(Rep).unwrap(), context.socket(Req).unwrap());
@@ -59,7 +59,7 @@ fn both_endpoints_are_there() {
 }
 
 #[deadline::test]
-fn the_first_format_has_one_endpoint() {
+fn notice_of_the_first_format_has_one_endpoint() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
     let monitor = socket.monitor(Options::default().set_version(Version::One)).unwrap();
@@ -77,13 +77,13 @@ fn the_first_format_has_one_endpoint() {
     other.monitor(two(Events::from(1 << 40))).unwrap();
 }
 
-/// Asks until what is reported is `expected`, which it becomes when the I/O thread has done its work.
+/// Requests statistics until the monitor reports `expected`, which it does when the I/O thread has done its work.
 fn stats_become(socket: &Socket<'_, impl zmq::SocketType>, monitor: &Monitor, expected: &Event) {
     let start = Instant::now();
     loop {
         assert!(socket.request_pipes_stats().unwrap());
         let notice = loop {
-            // What the connection answers is taken in when the socket is used.
+            // The socket processes the answer of the connection when it is used.
             poll(&mut [PollItem::socket(socket, PollEvents::POLLIN)], Duration::from_millis(1)).unwrap();
             if let Some(notice) = monitor.recv_timeout(Duration::ZERO).unwrap() {
                 break notice;
@@ -98,7 +98,7 @@ fn stats_become(socket: &Socket<'_, impl zmq::SocketType>, monitor: &Monitor, ex
 }
 
 #[deadline::test(patches = [22])]
-fn queues_are_counted() {
+fn pipes_stats_count_the_messages_in_queues() {
     let context = Context::new().unwrap();
     // Over inproc each end counts the messages that the other has not received.
     let (sink, source) = (context.socket(Pull).unwrap(), context.socket(Push).unwrap());
@@ -149,9 +149,9 @@ fn statistics_need_their_monitor_and_a_connection() {
     context.shutdown().unwrap();
 }
 
-/// Of a socket that threads share, one monitors while others connect and send.
+/// Two threads monitor a socket while others connect and send.
 #[deadline::test(patches = [13])]
-fn a_socket_that_threads_share() {
+fn shared_socket_is_monitored_while_other_threads_use_it() {
     const ROUNDS: usize = 200;
     let context = Context::new().unwrap();
     let (client, server) = (context.socket(Client).unwrap(), context.socket(Server).unwrap());

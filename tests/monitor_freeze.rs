@@ -1,4 +1,4 @@
-//! A monitor never holds up its context: unread, dropped, closed or outlived, in whatever order.
+//! A monitor never blocks its context: if it is not read, and if monitor, socket and context are dropped in any order.
 
 mod common;
 
@@ -11,11 +11,11 @@ use common::{DEADLINE, eventually, in_own_process};
 use zmq::monitor::{Event, Events};
 use zmq::{Context, Dealer, Errno, Pull, Push, Rep, Req, Router, Socket};
 
-/// Has a peer come and go, and wait until it was noticed.
+/// Connects as a peer, waits until libzmq has noticed it, and leaves.
 fn visit(endpoint: &str) {
     let address = endpoint.trim_start_matches("tcp://");
     let mut peer = TcpStream::connect(address).unwrap();
-    // libzmq's greeting: the connection has reached it.
+    // libzmq sends its greeting when it has accepted the connection.
     peer.read_exact(&mut [0; 10]).unwrap();
 }
 
@@ -28,7 +28,7 @@ fn round_trip(context: &Context) {
 }
 
 #[deadline::test]
-fn three_thousand_peers_and_nobody_reads() {
+fn context_does_not_freeze_if_its_monitor_is_not_read() {
     let context = Context::new().unwrap();
     let server = context.socket(Router).unwrap();
     let monitor = server.monitor(zmq::monitor::Options::default().set_capacity(1000)).unwrap();
@@ -39,7 +39,7 @@ fn three_thousand_peers_and_nobody_reads() {
     round_trip(&context);
     // The events: listening, and for each peer accepted, handshake failed and disconnected.
     let all = 1 + 3 * 3000;
-    eventually("all is counted", || monitor.lost() == all - 1000);
+    eventually("all lost events are counted", || monitor.lost() == all - 1000);
     monitor.stop();
     assert_eq!(monitor.iter().count(), 1000);
     drop(server);
@@ -47,7 +47,7 @@ fn three_thousand_peers_and_nobody_reads() {
 }
 
 #[deadline::test]
-fn three_thousand_peers_and_a_slow_reader() {
+fn slow_reader_receives_the_events_of_three_thousand_peers() {
     let context = Context::new().unwrap();
     let server = context.socket(Router).unwrap();
     let monitor = server.monitor(Events::ACCEPTED | Events::DISCONNECTED).unwrap();
@@ -89,7 +89,7 @@ fn things() -> ([Option<Thing>; 3], Socket<'static, Dealer>, Context) {
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
 #[deadline::test]
-fn every_order_of_dropping() {
+fn monitor_socket_and_context_are_dropped_in_every_order() {
     for order in ORDERS {
         for elsewhere in [false, true] {
             let (mut things, client, context) = things();
@@ -100,7 +100,7 @@ fn every_order_of_dropping() {
                 } else {
                     drop(thing);
                 }
-                // The other sockets of the context go on: the peer tries to come back, which would be reported.
+                // The other sockets of the context go on. The peer reconnects meanwhile, which a monitor would report.
                 round_trip(&context);
             }
             drop(client);
@@ -110,7 +110,7 @@ fn every_order_of_dropping() {
 }
 
 #[deadline::test]
-fn a_borrowed_socket_and_its_monitor() {
+fn monitor_outlives_a_borrowed_socket_and_its_context() {
     let monitor;
     {
         let context = Context::new().unwrap();
@@ -146,7 +146,7 @@ impl Crowd {
         let visitor = thread::spawn(move || {
             while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
                 if let Ok(mut peer) = TcpStream::connect(&address) {
-                    // The port may be another program's by now, one that does not speak first.
+                    // The port may belong to another program by now, which may wait for the client to send first.
                     peer.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
                     let _ = peer.read(&mut [0; 10]);
                 }
@@ -166,7 +166,7 @@ impl Drop for Crowd {
 }
 
 #[deadline::test]
-fn dropped_while_peers_come_and_go() {
+fn monitor_is_dropped_while_peers_come_and_go() {
     let context = Context::new().unwrap();
     let server = context.socket(Router).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
@@ -176,7 +176,7 @@ fn dropped_while_peers_come_and_go() {
     while start.elapsed() < Duration::from_secs(1) {
         let monitor = server.monitor(Events::ALL).unwrap();
         if rounds % 2 == 0 {
-            monitor.recv_timeout(DEADLINE).unwrap().expect("somebody comes");
+            monitor.recv_timeout(DEADLINE).unwrap().expect("a notice");
             thread::spawn(move || drop(monitor));
             eventually("the monitor is gone", || server.monitor(Events::ALL).is_ok());
         }
@@ -187,7 +187,7 @@ fn dropped_while_peers_come_and_go() {
 }
 
 #[deadline::test]
-fn a_socket_closed_while_its_monitor_is_read_elsewhere() {
+fn socket_is_closed_while_another_thread_reads_its_monitor() {
     let context = Context::new().unwrap();
     for _ in 0..20 {
         let server = context.socket(Router).unwrap();
@@ -204,7 +204,7 @@ fn a_socket_closed_while_its_monitor_is_read_elsewhere() {
 }
 
 #[deadline::test]
-fn a_context_shut_down_under_a_monitor() {
+fn monitor_ends_when_its_context_is_shut_down() {
     for _ in 0..20 {
         let context = Context::new().unwrap();
         let server = context.owned_socket(Router).unwrap();
@@ -224,18 +224,18 @@ fn a_context_shut_down_under_a_monitor() {
 
 /// A socket that is dropped is monitored until its last connection has ended.
 #[deadline::test]
-fn monitor_ends_when_a_dropped_socket_has_sent_what_lingers() {
+fn monitor_ends_when_a_dropped_socket_has_sent_its_messages() {
     for how in ["sent", "stopped", "dropped", "shut down"] {
         let endpoint = format!("ipc://@zmq-lingers-{}-{}", std::process::id(), how.len());
         let context = common::context();
         let source = context.owned_socket(Push).unwrap();
-        // The end of the context waits for what lingers.
+        // The end of the context waits for the linger period.
         source.set_linger((how == "shut down").then_some(Duration::from_millis(500))).unwrap();
         let monitor = source.monitor(Events::DISCONNECTED).unwrap();
         source.connect(&endpoint).unwrap();
         source.send("lingers").unwrap();
         drop(source);
-        assert!(monitor.recv_timeout(Duration::from_millis(20)).unwrap().is_none(), "it lingers");
+        assert!(monitor.recv_timeout(Duration::from_millis(20)).unwrap().is_none(), "the message lingers");
         let end = || assert!(monitor.iter().all(|notice| notice.is_ok()));
         match how {
             "stopped" => {
@@ -259,24 +259,24 @@ fn monitor_ends_when_a_dropped_socket_has_sent_what_lingers() {
         drop(monitor);
         let sink = context.socket(Pull).unwrap();
         sink.bind(&endpoint).unwrap();
-        assert_eq!(sink.recv_msg().unwrap(), "lingers", "the I/O thread is not held up");
+        assert_eq!(sink.recv_msg().unwrap(), "lingers", "the I/O thread is not blocked");
     }
 }
 
 #[deadline::test]
-fn terminating_does_not_wait_for_a_monitor() {
+fn terminate_does_not_wait_for_a_monitor() {
     let context = Context::new().unwrap();
     let server = context.owned_socket(Router).unwrap();
     let monitor = server.monitor(Events::ALL).unwrap();
     context.terminate(Duration::from_millis(50)).unwrap_err();
-    assert_eq!(context.open_sockets().len(), 1, "a monitor's own sockets are not the user's to close");
+    assert_eq!(context.open_sockets().len(), 1, "the sockets of a monitor are not counted");
     drop(server);
     context.terminate(DEADLINE).unwrap();
     assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
 }
 
 #[deadline::test]
-fn a_socket_given_to_c_is_no_longer_monitored() {
+fn socket_given_to_c_is_no_longer_monitored() {
     let context = Context::new().unwrap();
     let socket = context.owned_socket(Router).unwrap();
     let monitor = socket.monitor(Events::ALL).unwrap();
@@ -291,8 +291,8 @@ fn a_socket_given_to_c_is_no_longer_monitored() {
 }
 
 #[test]
-fn a_forked_child_leaves_its_parents_monitor_alone() {
-    in_own_process("a_forked_child_leaves_its_parents_monitor_alone", || {
+fn forked_child_leaves_the_monitor_of_its_parent_alone() {
+    in_own_process("forked_child_leaves_the_monitor_of_its_parent_alone", || {
         let context = Context::new().unwrap();
         let server = context.owned_socket(Router).unwrap();
         let monitor = server.monitor(Events::ALL).unwrap();

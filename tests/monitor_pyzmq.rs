@@ -1,4 +1,4 @@
-//! Monitors at one end, pyzmq with a libzmq of its own at the other: each sees the other come and go.
+//! Monitors here and in pyzmq, which has its own libzmq: each reports that the socket of the other connects and leaves.
 
 mod common;
 
@@ -19,7 +19,7 @@ fn awaited(monitor: &Monitor, wanted: impl Fn(&Event) -> bool) -> Notice {
 }
 
 #[deadline::test]
-fn pyzmq_is_seen_to_come_and_go() {
+fn monitor_reports_that_pyzmq_connects_and_leaves() {
     let context = Context::new().unwrap();
     let socket = context.socket(Dealer).unwrap();
     let monitor = socket.monitor(Events::ALL).unwrap();
@@ -36,7 +36,7 @@ fn pyzmq_is_seen_to_come_and_go() {
 }
 
 #[deadline::test]
-fn pyzmq_sees_us_come_and_go() {
+fn monitor_of_pyzmq_reports_that_a_socket_connects_and_leaves() {
     let context = common::context();
     let mut peer = Process::spawn(python_program("monitor.py").arg("bind"));
     let endpoint = peer.line();

@@ -12,7 +12,7 @@ use zmq::{Context, Dealer, Errno, Kind, Message, Pair, Pub, Pull, Push, Rep, Req
 
 const SHORT: Duration = Duration::from_millis(30);
 
-/// Whether this libzmq counts topics.
+/// Reports the test as skipped, and returns true, if this libzmq does not count topics.
 fn lacks_topics() -> bool {
     skip_unless(zmq::version() >= (4, 3, 5), "libzmq counts topics from 4.3.5 on")
 }
@@ -65,7 +65,7 @@ fn connections_are_counted_from_the_beginning_on() {
 }
 
 #[deadline::test]
-fn a_connection_of_every_kind() {
+fn connect_and_wait_succeeds_for_every_kind() {
     let context = Context::new().unwrap();
     for (server, client) in [
         (Kind::Rep, Kind::Req),
@@ -85,14 +85,14 @@ fn a_connection_of_every_kind() {
             let (server, client) = (context.socket(server).unwrap(), context.socket(client).unwrap());
             let endpoint = server.bind(bound).unwrap();
             assert!(client.connect_and_wait(&endpoint, DEADLINE).unwrap(), "{client:?} {endpoint}");
-            // The wait's own monitor is gone.
+            // The monitor of the wait is gone.
             client.monitor(Events::ALL).unwrap();
         }
     }
 }
 
 #[deadline::test]
-fn a_connection_that_is_not_there() {
+fn connect_and_wait_times_out_without_a_connection() {
     let context = Context::new().unwrap();
     for endpoint in ["tcp://127.0.0.1:1", "ipc://@zmq-nobody-is-here", "inproc://nobody"] {
         let client = context.socket(Req).unwrap();
@@ -118,7 +118,7 @@ fn a_connection_that_is_not_there() {
 }
 
 #[deadline::test]
-fn a_connection_that_comes_late() {
+fn connect_and_wait_waits_for_a_late_peer() {
     let context = Context::new().unwrap();
     for endpoint in [&*format!("ipc://@zmq-late-{}", std::process::id()), "inproc://late"] {
         let client = context.owned_socket(Req).unwrap();
@@ -133,7 +133,7 @@ fn a_connection_that_comes_late() {
 }
 
 #[deadline::test]
-fn a_name_that_is_resolved() {
+fn connect_and_wait_takes_host_names_and_source_addresses() {
     let context = Context::new().unwrap();
     let server = context.socket(Rep).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
@@ -144,7 +144,7 @@ fn a_name_that_is_resolved() {
 }
 
 #[deadline::test]
-fn another_connection_is_not_taken_for_it() {
+fn connect_and_wait_ignores_other_connections() {
     let context = Context::new().unwrap();
     let server = context.socket(Router).unwrap();
     let busy = server.bind("tcp://127.0.0.1:*").unwrap();
@@ -183,7 +183,7 @@ fn waits_that_cannot_succeed_are_refused() {
 }
 
 #[deadline::test]
-fn topics_are_waited_for_and_what_is_sent_then_arrives() {
+fn messages_sent_after_wait_for_topics_arrive() {
     if lacks_topics() {
         return;
     }
@@ -211,7 +211,7 @@ fn topics_are_waited_for_and_what_is_sent_then_arrives() {
 }
 
 #[deadline::test]
-fn topics_count_has_the_subscriptions_that_are_held() {
+fn wait_for_topics_counts_the_current_topics() {
     if lacks_topics() {
         return;
     }
@@ -241,7 +241,7 @@ fn topics_count_has_the_subscriptions_that_are_held() {
 }
 
 #[deadline::test]
-fn an_old_libzmq_does_not_count_topics() {
+fn wait_for_topics_is_refused_over_an_old_libzmq() {
     let context = Context::new().unwrap();
     let publisher = context.socket(Pub).unwrap();
     let waited = publisher.wait_for_topics(0, SHORT);
@@ -253,7 +253,7 @@ fn an_old_libzmq_does_not_count_topics() {
 }
 
 #[deadline::test]
-fn subscribers_are_waited_for_and_what_they_said_is_handed_over() {
+fn messages_sent_after_wait_for_subscribers_arrive() {
     let context = Context::new().unwrap();
     for round in 0..20 {
         let publisher = context.socket(XPub).unwrap();
@@ -315,8 +315,8 @@ fn wait_for_subscribers_hands_over_messages_that_arrive_meanwhile() {
 }
 
 #[test]
-fn a_signal_ends_every_wait() {
-    in_own_process("a_signal_ends_every_wait", || {
+fn signal_ends_every_wait() {
+    in_own_process("signal_ends_every_wait", || {
         zmq::interrupt::catch_signals(zmq::interrupt::TERMINATION).unwrap();
         let context = Context::new().unwrap();
         // SAFETY: has no preconditions.
@@ -333,14 +333,14 @@ fn a_signal_ends_every_wait() {
         }
         if !lacks_topics() {
             assert_eq!(publisher.wait_for_topics(1, None).unwrap_err().errno(), Errno::EINTR);
-            // There is nothing to wait for.
+            // This call does not wait.
             assert!(publisher.wait_for_topics(0, None).unwrap());
         }
     });
 }
 
 #[deadline::test]
-fn a_stream_is_connected_with_its_transport() {
+fn stream_is_connected_with_its_transport() {
     let context = Context::new().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = context.socket(Stream).unwrap();

@@ -1,4 +1,4 @@
-//! Multipart messages: what they are made of and turn into, envelopes, and their way through sockets.
+//! Multipart messages: the types that they are made of and turn into, their envelopes, and sending and receiving them.
 
 mod common;
 
@@ -182,7 +182,7 @@ fn push_envelope_leaves_the_message_alone_if_the_address_panics() {
 }
 
 #[deadline::test]
-fn envelopes_stack() {
+fn envelope_holds_the_addresses_of_all_hops() {
     // A message of a DEALER passes a ROUTER and a DEALER and reaches a REP with all addresses in its envelope.
     let context = Context::new().unwrap();
     let client = context.socket(Dealer).unwrap();
@@ -227,7 +227,7 @@ fn empty_parts_are_parts() {
 }
 
 #[deadline::test]
-fn a_clone_shares_the_content() {
+fn clone_shares_the_content() {
     let message = Multipart::from([vec![0; 1000]]);
     assert_eq!(message.clone()[0].as_ptr(), message[0].as_ptr());
 }

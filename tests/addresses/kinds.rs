@@ -1,4 +1,4 @@
-//! When an address is free again, for kinds other than REP.
+//! Addresses are free again after unbind and close, for kinds other than REP.
 
 use std::any::Any;
 use std::io::Write;
@@ -26,7 +26,7 @@ fn listening_kinds() -> Vec<(Kind, Kind)> {
     kinds
 }
 
-/// A peer of `server`, of which a message has arrived.
+/// A peer of `server`, after a first message between the two.
 fn connect_kind(context: &Context, server: &Socket<'_>, kind: Kind, endpoint: &str) -> Box<dyn Any> {
     let receive = || while server.within(DEADLINE).recv_msg().unwrap().expect("a part").more() {};
     let endpoint = endpoint.replace('*', "127.0.0.1");
@@ -53,8 +53,8 @@ fn connect_kind(context: &Context, server: &Socket<'_>, kind: Kind, endpoint: &s
     Box::new(peer)
 }
 
-/// Binds sockets to one endpoint in turn, each after `end` has ended the one before, with and without a peer, for each
-/// listening kind.
+/// For each listening kind, binds sockets to one endpoint in turn, with and without a peer. `end` ends each before the next
+/// binds.
 fn bind_kinds_in_turn(end: impl Fn(Socket<'_>, &str)) {
     let port = HeldPort::new(Type::STREAM, Ipv4Addr::UNSPECIFIED);
     for (kind, peer) in listening_kinds() {

@@ -71,7 +71,7 @@ fn context_ends_when_many_names_were_never_bound() {
 }
 
 #[deadline::test]
-fn a_name_can_be_bound_again_after_its_socket_is_closed() {
+fn name_can_be_bound_again_after_its_socket_is_closed() {
     let context = Context::new().unwrap();
     for round in 0..3 {
         let pull = context.socket(Pull).unwrap();
@@ -90,7 +90,7 @@ fn a_name_can_be_bound_again_after_its_socket_is_closed() {
 }
 
 #[deadline::test]
-fn a_name_can_be_connected_to_before_it_is_bound() {
+fn name_can_be_connected_to_before_it_is_bound() {
     let context = Context::new().unwrap();
     let push = context.socket(Push).unwrap();
     push.connect("inproc://later").unwrap();
@@ -111,7 +111,7 @@ fn message_of_a_closed_socket_reaches_a_later_bind() {
     pull.bind("inproc://later").unwrap();
     assert_eq!(pull.within(DEADLINE).recv_msg().unwrap().unwrap(), "early");
 
-    // The socket releases its port, even if it still waits for something else.
+    // The socket releases its port although it still waits for a name to be bound.
     let both = context.socket(Pull).unwrap();
     both.connect("inproc://never").unwrap();
     let endpoint = both.bind("tcp://127.0.0.1:*").unwrap();

@@ -1,9 +1,9 @@
-//! What `zmq.h` declares.
+//! The names that `zmq.h` declares.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What a header declares: the names that programs use.
+/// The names that a header declares for programs.
 #[derive(Debug, Default, PartialEq)]
 pub struct Declared {
     pub stable: BTreeSet<String>,
@@ -55,15 +55,15 @@ pub fn is_of_name(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter == '_'
 }
 
-/// Whether it is the name of an error number: those of the system, and libzmq's own.
+/// Whether `name` is that of an error number, of the system or of libzmq alone.
 pub fn is_error(name: &str) -> bool {
     name.starts_with('E') && name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
 }
 
-/// The names before the parameters of what is exported.
+/// The names of the exported functions.
 fn functions(text: &str) -> impl Iterator<Item = String> {
     text.split("ZMQ_EXPORT").skip(1).map(|declaration| {
-        let (result_and_name, _) = declaration.split_once('(').expect("what is exported is a function");
+        let (result_and_name, _) = declaration.split_once('(').expect("an exported declaration is that of a function");
         let name = result_and_name.trim_end().rsplit(|letter| !is_of_name(letter)).next().unwrap_or_default();
         assert!(name.starts_with("zmq_"), "{declaration}");
         name.to_owned()
@@ -96,7 +96,7 @@ pub fn header() -> String {
 }
 
 #[test]
-fn a_header_is_read_however_it_is_written() {
+fn declared_finds_names_in_every_way_of_writing_them() {
     let header = r#"
         #define ZMQ_VALUE 1 /* ZMQ_EXPORT int zmq_not (void); */
         #  define	ZMQ_FUNCTION(major, minor)    \

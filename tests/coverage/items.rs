@@ -1,4 +1,4 @@
-//! The public items of this crate and their aliases, as rustdoc has them: macros expanded, and under the names that
+//! The public items of this crate and their aliases, from rustdoc's JSON: macros are expanded, and the names are those that
 //! programs use.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,13 +12,13 @@ use crate::cargo::{cargo, run};
 /// A public item that has an alias.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Item {
-    /// Its name behind `zmq::`.
+    /// Its path after `zmq::`.
     pub path: String,
-    /// Whether it is a function of its module, whose name a module may have too.
+    /// Whether it is a free function. A module may have the same name.
     pub is_function: bool,
 }
 
-/// What is public, by the names that it is found under.
+/// The public items, by the names under which a search finds them.
 #[derive(Default)]
 pub struct Public {
     /// For each alias, the items that have it.
@@ -38,10 +38,10 @@ impl Public {
     }
 }
 
-/// What this crate makes public, with the draft API or without, and otherwise built like this test.
+/// The public items of this crate, with the draft API or without it, and otherwise with the features of this test.
 pub fn public(draft: bool) -> Public {
     let written = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("doc/zmq.json");
-    // One at a time, and none may be left from before: all are written to the same place.
+    // All runs write the same file, so they take turns, and the file of an earlier run is removed.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = std::fs::remove_file(&written);
@@ -77,17 +77,17 @@ fn public_of(docs: &Value) -> Public {
 
 struct Walk<'a> {
     index: &'a Value,
-    /// For each id the item and what rustdoc says of it. What is exported in several places is of the shortest path.
+    /// For each id the item and its entry in the index. An item that is exported in several places has the shortest path.
     found: BTreeMap<String, (Item, &'a Value)>,
 }
 
 impl<'a> Walk<'a> {
-    /// Null where it is another crate's.
+    /// The entry of an item, or null if the item belongs to another crate.
     fn item(&self, id: &Value) -> &'a Value {
         &self.index[id.to_string().trim_matches('"')]
     }
 
-    /// The items of a module, or what belongs to a type; `path` is that of the whole.
+    /// Visits the items of the module, or the members of the type, that has this path.
     fn items(&mut self, ids: &Value, path: &str) {
         for id in ids.as_array().into_iter().flatten() {
             let item = self.item(id);

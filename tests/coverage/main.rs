@@ -1,6 +1,6 @@
 //! Each name that `zmq.h` declares is in the documentation, or listed here with the reason why not. The page
-//! `zmq::c_names`, which lists all names, is up to date: `ZMQ_BLESS=1 cargo test --test coverage` writes it. The public items
-//! and methods are no more than are recorded here.
+//! `zmq::c_names`, which lists all names, is up to date: `ZMQ_BLESS=1 cargo test --test coverage` writes it. The numbers of
+//! public items and methods are at most those recorded here.
 
 #[path = "../common/cargo.rs"]
 mod cargo;
@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use header::{Declared, declared, header, is_of_name, without_comments};
 use items::{Public, public};
 
-/// C names that have the reason in common.
+/// C names that share one reason.
 type Group<T> = (&'static [T], &'static str);
 
 /// Functions that Rust's standard library replaces: the C name, the replacement, and the reason.
@@ -61,7 +61,7 @@ const C_ALONE: &[Group<&str>] = &[
 /// Names that only the draft API uses, although the stable part of the header declares them.
 const DRAFT_ALONE: &[&str] = &["ZMQ_GROUP_MAX_LENGTH"];
 
-/// C names whose item is in an implementation of a trait, where rustdoc finds no aliases, or in the language.
+/// C names that the implementation of a trait replaces, or the language itself. rustdoc finds no aliases in either.
 const OF_TRAITS: &[(&str, &str)] = &[
     ("zmq_msg_close", "dropping the message"),
     ("zmq_msg_copy", "[`Message::clone`](crate::Message#impl-Clone-for-Message)"),
@@ -87,7 +87,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
 }
 
 #[test]
-fn everything_in_the_header_has_an_item_or_a_reason() {
+fn every_name_of_the_header_has_an_item_or_a_reason() {
     let stable = |name: &&str| cfg!(feature = "draft") || !DRAFT_ALONE.contains(name);
     let of_std = STD.iter().flat_map(|(names, _)| names.iter().map(|(name, _)| *name));
     let listed = listed(of_std.chain(C_ALONE.iter().flat_map(|(names, _)| names.iter().copied())));
@@ -108,7 +108,7 @@ fn everything_in_the_header_has_an_item_or_a_reason() {
     assert!(unknown.is_empty(), "zmq.h does not declare these: {unknown:?}");
 }
 
-/// A misspelt alias is never found.
+/// A search never finds a misspelt alias.
 #[cfg_attr(not(zmq_vendored), ignore = "the system's header may be another version's")]
 #[test]
 fn aliases_are_names_of_the_header() {
@@ -123,7 +123,7 @@ fn aliases_are_names_of_the_header() {
 /// The page of the stable API, and the page of the draft API's additions.
 #[cfg_attr(not(zmq_vendored), ignore = "the system's header may be another version's")]
 #[test]
-fn the_pages_of_c_names_are_up_to_date() {
+fn pages_of_c_names_are_up_to_date() {
     const HOW: &str = "`ZMQ_BLESS=1 cargo test --test coverage` writes it anew";
     let bless = std::env::var_os("ZMQ_BLESS").is_some();
     let file = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("src/c_names").join(name);
@@ -151,8 +151,8 @@ fn the_pages_of_c_names_are_up_to_date() {
     }
 }
 
-/// The most public items, and the most methods of types and traits, without the draft API and with it. A change that needs more
-/// says why one more is better than what is there. They were 144 and 465, and 170 and 553, before the surface was made smaller.
+/// The most public items, and the most methods of types and traits, without the draft API and with it. A change that raises a
+/// number must say why. They were 144 and 465, and 170 and 553, before the surface was made smaller.
 const MOST: [(bool, usize, usize); 2] = [(false, 108, 348), (true, 123, 412)];
 
 #[cfg_attr(feature = "gssapi", ignore = "the numbers are those without GSSAPI")]

@@ -7,13 +7,13 @@ use crate::header::{Declared, is_error};
 use crate::items::{Item, Public};
 use crate::{C_ALONE, NOTES, OF_TRAITS, STD};
 
-/// The functions that serve every option: what has the option's constant too is left to that.
+/// The functions that serve every option. An item with the alias of an option's constant too is in the constant's row only.
 const FOR_OPTIONS: &[&str] = &["zmq_getsockopt", "zmq_setsockopt", "zmq_ctx_get", "zmq_ctx_set"];
 
-/// The table's rows: what stands beside a C name, in order.
+/// The rows of the table: for each C name its cells, in order.
 pub type Rows = BTreeMap<String, Vec<String>>;
 
-/// What the page says of this build's items.
+/// The rows for the items of this build.
 pub fn rows(public: &Public, header: &Declared) -> Rows {
     let declared = || header.stable.iter().chain(&header.draft);
     let errors = public.names.keys().filter(|name| is_error(name));
@@ -77,7 +77,7 @@ fn link(item: &Item) -> String {
     format!("[`{path}`]({disambiguator}crate::{path})", path = item.path)
 }
 
-/// What is not of `zmq.h`.
+/// The title for the names that `zmq.h` does not declare.
 const ELSEWHERE: &str = "Of zhelpers.h and czmq, where the name differs";
 
 fn section(name: &str, header: &Declared) -> &'static str {
@@ -118,7 +118,7 @@ pub fn written(rows: &Rows, header: &Declared, draft: bool) -> String {
 }
 
 #[test]
-fn only_what_a_page_lacks_is_missing_on_it() {
+fn missing_on_returns_only_what_the_page_lacks() {
     let rows = |rows: &[(&str, &[&str])]| -> Rows {
         rows.iter()
             .map(|(name, cells)| ((*name).to_owned(), cells.iter().map(|cell| (*cell).to_owned()).collect()))

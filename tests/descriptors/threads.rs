@@ -1,4 +1,4 @@
-//! Types of the library that start threads or are for several, and the files of certificates.
+//! Types of the library that start threads or that several threads use, and certificate files.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use zmq_patterns::Reactor;
 use crate::common::{TCP, context, kinds, pair, text};
 use crate::{Call, try_all};
 
-/// Two PAIR sockets whose connection is made.
+/// Two PAIR sockets that are connected and have exchanged a message.
 fn connected_pair(context: &Context) -> (Socket<'_, Pair>, Socket<'_, Pair>) {
     let (left, right) = pair(context, TCP);
     left.send("connected").unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Files;
 
-/// The length of the comment, string or character literal that begins `text`, which begins a token.
+/// The length of the comment, string or character literal with which `text` begins. `text` must be at the beginning of a token.
 fn skipped(text: &str) -> Option<usize> {
     if text.starts_with("//") {
         return Some(text.find('\n').unwrap_or(text.len()));
@@ -109,7 +109,7 @@ fn is_name(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// The paths that a file imports or names, from the root of the crate, or what is refused.
+/// The paths that a file imports or names, from the root of the crate. An import that is refused is an error.
 pub fn imports(file: &str, text: &str, files: &Files) -> BTreeSet<Result<Vec<String>, String>> {
     let tokens = tokens(text);
     let path = file.trim_end_matches(".rs").trim_end_matches("/mod");
@@ -153,7 +153,7 @@ pub fn imports(file: &str, text: &str, files: &Files) -> BTreeSet<Result<Vec<Str
     found
 }
 
-/// The path from the root of the crate of one that is written in `module`; none if it leads out of the crate.
+/// Turns a path that is written in `module` into one from the root of the crate. `None` if it leads out of the crate.
 fn resolve(path: &[&str], module: &[&str], file: &str, files: &Files) -> Option<Result<Vec<String>, String>> {
     let (first, mut rest) = path.split_first()?;
     let mut base = match *first {
@@ -183,7 +183,7 @@ struct Tree<'a> {
     alias: Option<&'a str>,
 }
 
-/// Adds the paths of the use tree that begins at `at`, such as `a::b` or `a::{b, c::d}`, and moves `at` behind it.
+/// Adds the paths of the use tree that begins at `at`, such as `a::b` or `a::{b, c::d}`, and moves `at` after it.
 fn expand<'a>(tokens: &[&'a str], at: &mut usize, base: &[&'a str], found: &mut Vec<Tree<'a>>) {
     let mut path = base.to_vec();
     while let Some(token) = tokens.get(*at) {
