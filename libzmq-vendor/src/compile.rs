@@ -1,4 +1,4 @@
-//! The recipe.
+//! The recipe: compiles the unpacked and patched sources into a static library.
 
 use crate::macros::{self, Config, MACROS, Place};
 use crate::probe::Probe;
@@ -90,22 +90,23 @@ fn compiler(target: &Target) -> cc::Build {
         build.flag("/EHsc");
     }
     if target.os != Os::Windows {
-        // Calls inside libzmq then need no detour for somebody who might replace a function.
+        // Calls inside libzmq then need no indirection by which another library could replace a function.
         build.flag_if_supported("-fvisibility=hidden").flag_if_supported("-fno-semantic-interposition");
     }
     if !target.is_msvc() {
-        // GCC stops inlining when a unit has grown by 40 %, which in the main unit is before the paths of a message are
-        // done. This costs 190 kB and saves 15 % of the instructions per message; Clang has no such limit.
+        // By default GCC stops inlining when a unit has grown by 40 %. The main unit reaches that before the functions that
+        // a message passes through are inlined. This costs 190 kB and saves 15 % of the instructions per message. Clang has
+        // no such limit.
         build.flag_if_supported("--param=inline-unit-growth=100");
     }
     build
 }
 
-/// The compiler with C++'s own flags, which C's does not take.
+/// The compiler with the flags that are for C++ alone.
 fn cxx(compiler: &cc::Build, target: &Target) -> cc::Build {
     let mut build = compiler.clone();
     if !target.is_msvc() {
-        // The standard that upstream's CMake chooses; Microsoft's compiler starts with a later one.
+        // The standard that upstream's CMake chooses. The default of Microsoft's compiler is later.
         build.std("c++11");
     }
     build
@@ -141,8 +142,8 @@ fn cxx_files(source: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-/// The beginnings of the names of the files that no message passes through, or only messages of one mechanism, transport
-/// or draft kind. They are a unit of their own: `cc` compiles the two side by side.
+/// Prefixes of the names of the files that no message passes through, or only messages of one mechanism, transport or draft
+/// kind. These files are the second unit. `cc` compiles the two units side by side.
 const ASIDE: &str = "\
     address channel client curve_ devpoll dgram dish gather gssapi_ ip_resolver ipc_ kqueue mechanism norm_ \
     null_mechanism options peer pgm_ plain_ poll. polling_util pollset precompiled radio reaper scatter select \
@@ -163,7 +164,7 @@ fn unit(source: &Path, name: &str, files: &[PathBuf]) -> Result<PathBuf, Error> 
     Ok(unit)
 }
 
-/// The same compiler for C, with libzmq's C files.
+/// The compiler for libzmq's C files.
 fn c_compiler(compiler: &cc::Build, config: &Config, source: &Path) -> cc::Build {
     let mut build = compiler.clone();
     build.cpp(false).file(source.join("external").join("sha1").join("sha1.c"));
@@ -184,7 +185,7 @@ fn intermediates(build: &cc::Build) -> Result<Vec<PathBuf>, Error> {
     })
 }
 
-/// Puts the objects into the static library. `cc` would also tell Cargo to link it, so it is told to tell nothing.
+/// Puts the objects into the static library, without the instruction of `cc` to Cargo to link it.
 fn archive(compiler: &mut cc::Build, objects: &[PathBuf], lib_dir: &Path) -> Result<(), Error> {
     // Tells Cargo which variables choose the archiver.
     let _ = compiler.try_get_archiver();

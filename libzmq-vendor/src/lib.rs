@@ -1,7 +1,7 @@
 //! Builds libzmq 4.3.5 from source, in a build script.
 //!
 //! The sources are those of the registry crate `zeromq-src`; the recipe is this crate's own. It configures libzmq for
-//! the target at least as completely as upstream's CMake does, optimises it in dev builds too, and compiles what
+//! the target at least as completely as upstream's CMake does, optimises it in dev builds too, and compiles the files that
 //! a message passes through as one translation unit. It links nothing: [`Build::compile`] returns the libraries to
 //! link.
 //!
@@ -71,7 +71,7 @@ pub struct Artifacts {
     pub version: (u32, u32, u32),
     /// The patches that were applied.
     pub patches: Patches,
-    /// The names for which `zmq_has` answers 1.
+    /// The names for which `zmq_has` returns 1.
     pub capabilities: Vec<&'static str>,
     /// The libraries to link after libzmq, in link order. The library that defines the functions of `sodium.h` is not
     /// among them.

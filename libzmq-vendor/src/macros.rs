@@ -1,6 +1,6 @@
-//! THE TABLE: every macro that libzmq 4.3.5 or its build knows, what is decided about it, and why.
+//! The table of every macro that libzmq 4.3.5 or its build knows: whether it is defined, and why.
 //!
-//! A test holds it against `macro-names.txt`, so no macro is forgotten when a new libzmq is taken.
+//! A test compares it with `macro-names.txt`, so no macro is forgotten when a new libzmq is taken.
 
 use crate::probe::Probe;
 use crate::target::{Os, Target};
@@ -87,7 +87,7 @@ impl Config {
         self.any(&[Os::Solaris, Os::Illumos])
     }
 
-    /// Only Microsoft's compiler: libzmq's ipc on Windows does not compile with another.
+    /// On Windows only with Microsoft's compiler: libzmq's ipc does not compile with another.
     fn ipc(&self) -> bool {
         self.unix() || self.target.is_msvc() && !self.target.is_uwp() && (self.probe)(Probe::Afunix)
     }
@@ -274,7 +274,7 @@ pub const MACROS: &[Macro] = &[
     flag("_CRT_SECURE_NO_WARNINGS", When(Config::windows), "as upstream"),
     flag("_WINSOCK_DEPRECATED_NO_WARNINGS", When(Config::windows), "as upstream"),
 
-    // The system, which upstream's platform.hpp takes from what the compiler predefines.
+    // The system. Upstream's platform.hpp reads it from the macros that the compiler predefines.
     platform("ZMQ_HAVE_WINDOWS", When(Config::windows), "the target"),
     platform("ZMQ_HAVE_WINDOWS_UWP", When(|c| c.target.is_uwp()), "the target"),
     platform("ZMQ_HAVE_MINGW32", When(|c| c.windows() && !c.target.is_msvc()), "the target"),
@@ -296,10 +296,10 @@ pub const MACROS: &[Macro] = &[
     platform("ZMQ_HAVE_GNU", Never, "not a target"),
 ];
 
-/// Lines for `platform.hpp`, and when they belong there.
+/// Lines for `platform.hpp`, and the condition for them.
 type Extra = (fn(&Config) -> bool, &'static str);
 
-/// Follows the macros in `platform.hpp`: what upstream's probes or sources overlook.
+/// Lines that upstream's probes or sources lack. They follow the macros in `platform.hpp`.
 const EXTRAS: &[Extra] = &[
     (
         |c| c.any(&[Os::FreeBsd, Os::DragonFly, Os::OpenBsd]),
@@ -316,7 +316,7 @@ const EXTRAS: &[Extra] = &[
     ),
 ];
 
-/// A `strlcpy` that keeps its promise, for C libraries without one.
+/// A `strlcpy` that ends the string with a NUL, for C libraries without one.
 pub const STRLCPY: &str = "\
 #include <string.h>
 

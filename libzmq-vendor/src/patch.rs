@@ -104,7 +104,7 @@ impl Patch {
         for (field, at) in fields {
             patch.field(&field).map_err(|why| fail(at, &why))?;
         }
-        // The words, up to the diff.
+        // The sentences, up to the diff.
         while let Some((line, at)) = lines.next_if(|(line, _)| !line.starts_with("--- ")) {
             if ["---", "+++", "@@", "diff "].iter().any(|mark| line.starts_with(mark)) {
                 return Err(fail(at, "a line of a diff stands before the first `--- a/`"));

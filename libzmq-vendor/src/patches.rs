@@ -8,7 +8,7 @@ use crate::patch::Patch;
 use std::env;
 use std::path::Path;
 
-/// Decides over [`Build::patches`](crate::Build::patches).
+/// Overrides [`Build::patches`](crate::Build::patches).
 const VARIABLE: &str = "LIBZMQ_VENDOR_PATCHES";
 
 /// The number of the first patch that [`Patches::Safety`] leaves out.
@@ -22,7 +22,7 @@ pub enum Patches {
     None,
     /// Those below 1000, for faults that corrupt memory, abort, freeze, leak, or let somebody in.
     Safety,
-    /// All, also for faults that lose, mix or reorder messages.
+    /// All, also those for faults that lose, mix or reorder messages.
     #[default]
     All,
 }
@@ -72,7 +72,7 @@ pub(crate) fn apply(patches: Patches, source: &Path) -> Result<(), Error> {
     all()?.iter().filter(|patch| patches.has(patch)).try_for_each(|patch| patch.apply(source))
 }
 
-/// Compiled in, so that Cargo builds libzmq again if one of them changes.
+/// The patches are compiled in, so that Cargo builds libzmq again if one of them changes.
 macro_rules! texts {
     ($($name:literal)*) => {
         &[$(($name, include_str!(concat!("../patches/", $name, ".patch")))),*]

@@ -1,6 +1,6 @@
 //! Questions that only the target's own headers can answer.
 //!
-//! Each is a few lines of C++ that compile or do not; nothing is linked or run, so they work in a cross build too.
+//! Each is a few lines of C++ that compile or do not. Nothing is linked or run, so probes work in a cross build too.
 
 use std::fs;
 use std::path::Path;
@@ -8,29 +8,29 @@ use std::path::Path;
 /// A question to the target's headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
-    /// glibc has it since 2.38.
+    /// glibc has `strlcpy` since 2.38.
     Strlcpy,
-    /// The kernel's header may be missing from a cross toolchain.
+    /// A cross toolchain may lack the kernel's header `linux/tipc.h`.
     Tipc,
-    /// FreeBSD 13, NetBSD 10 and illumos have it.
+    /// FreeBSD 13, NetBSD 10 and illumos have `eventfd`.
     Eventfd,
-    /// NetBSD has it since 10.
+    /// NetBSD has `accept4` since 10.
     Accept4,
-    /// Android has it since API level 24.
+    /// Android has `getifaddrs` since API level 24.
     Getifaddrs,
-    /// DragonFly's headers differ from FreeBSD's.
+    /// DragonFly's headers for `LOCAL_PEERCRED` differ from FreeBSD's.
     LocalPeercred,
-    /// The field of a kernel event that holds a pointer is an integer before NetBSD 10.
+    /// Before NetBSD 10, the field `udata` of a `kevent` is an integer and not a pointer.
     KeventIntegerUdata,
-    /// An SDK for Windows before 10 lacks AF_UNIX.
+    /// An SDK before that of Windows 10 lacks `AF_UNIX`.
     Afunix,
-    /// Heimdal's GSSAPI lacks the header.
+    /// Heimdal's GSSAPI lacks the header `gssapi_generic.h`.
     GssapiGeneric,
-    /// The compiler uses libc++, which the program must link then.
+    /// Whether the compiler uses libc++. Then the program must link it.
     Libcxx,
     /// VMware's header, which no package installs.
     Vmci,
-    /// The header of NORM, of which old packages had no pkg-config file.
+    /// The header of NORM. Old packages of NORM have no pkg-config file.
     Norm,
 }
 

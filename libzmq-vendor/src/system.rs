@@ -5,7 +5,7 @@ use crate::probe::Probe;
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// What a library of the system adds to the build.
+/// The directories and libraries that a library of the system adds to the build.
 #[derive(Debug, Default)]
 pub struct System {
     pub includes: Vec<PathBuf>,
@@ -20,7 +20,7 @@ impl System {
             .map_err(|why| missing("gssapi", "MIT Kerberos", "libkrb5-dev", &why))
     }
 
-    /// OpenPGM, whose pkg-config name has its version in it.
+    /// OpenPGM. Its pkg-config name contains its version.
     pub fn pgm() -> Result<System, Error> {
         const NAME: &str = "OPENPGM_PKGCONFIG_NAME";
         println!("cargo:rerun-if-env-changed={NAME}");
@@ -32,7 +32,7 @@ impl System {
         pkg_config(&names).map_err(|why| missing("pgm", "OpenPGM", "libpgm-dev", &why))
     }
 
-    /// NORM, which has a pkg-config file since 1.5.9 only.
+    /// NORM. It has a pkg-config file since 1.5.9 only.
     pub fn norm(compiler: &cc::Build, scratch: &Path) -> Result<System, Error> {
         match pkg_config(&["norm"]) {
             Ok(system) => Ok(system),
@@ -64,7 +64,7 @@ impl System {
 fn pkg_config(names: &[&str]) -> Result<System, String> {
     let mut config = pkg_config::Config::new();
     config.cargo_metadata(false).env_metadata(true);
-    // The compiler knows the system's own directories, and Clang's C++ headers break when they are named.
+    // The compiler knows the system's own directories, and Clang's C++ headers break if they are named.
     config.print_system_cflags(false).print_system_libs(false);
     let mut failures = Vec::new();
     for name in names {

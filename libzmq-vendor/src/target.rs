@@ -36,7 +36,7 @@ impl Os {
     }
 }
 
-/// A platform: never the one that the build runs on, unless they are the same.
+/// The platform that libzmq is compiled for, not the one that the build runs on.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub triple: String,
@@ -47,7 +47,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads what Cargo tells a build script about its target.
+    /// Reads the variables by which Cargo names the target of a build script.
     pub fn from_cargo() -> Result<Target, Error> {
         let read = |name: &str| {
             env::var(name)
@@ -55,7 +55,7 @@ impl Target {
         };
         let triple = read("TARGET")?;
         let arch = read("CARGO_CFG_TARGET_ARCH")?;
-        // Both may be empty, and Cargo then does not always set them.
+        // Both can be empty. Then Cargo does not always set them.
         let vendor = env::var("CARGO_CFG_TARGET_VENDOR").unwrap_or_default();
         let env = env::var("CARGO_CFG_TARGET_ENV").unwrap_or_default();
         let os = Os::from_cargo(&read("CARGO_CFG_TARGET_OS")?, &vendor)
@@ -72,7 +72,7 @@ impl Target {
         self.os == Os::Windows && self.vendor == "uwp"
     }
 
-    /// The distance in bytes at which two threads' data no longer share a cache line.
+    /// The size of a cache line in bytes.
     pub fn cache_line(&self) -> u32 {
         match self.arch.as_str() {
             "aarch64" if self.os == Os::Apple => 128,

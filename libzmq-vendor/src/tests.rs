@@ -1,11 +1,11 @@
-//! The table of macros, held against the list of their names and against what each platform is known to have.
+//! Compares the table of macros with the list of their names, and with what each platform is known to have.
 
 use crate::macros::{Config, MACROS, platform_hpp};
 use crate::probe::Probe;
 use crate::target::{Os, Target};
 use std::collections::BTreeSet;
 
-/// One of each kind of target: operating system, environment, architecture, vendor.
+/// Targets of each kind: operating system, environment, architecture, vendor.
 pub(crate) const TARGETS: &[(Os, &str, &str, &str)] = &[
     (Os::Linux, "gnu", "x86_64", "unknown"),
     (Os::Linux, "musl", "aarch64", "unknown"),
@@ -23,7 +23,7 @@ pub(crate) const TARGETS: &[(Os, &str, &str, &str)] = &[
     (Os::Windows, "gnu", "x86_64", "pc"),
 ];
 
-/// A configuration without optional features, whose probes all answer alike.
+/// A configuration without optional features. All its probes have the same answer.
 pub(crate) fn config(&(os, env, arch, vendor): &(Os, &str, &str, &str), answer: bool) -> Config {
     let target = Target { triple: String::new(), os, env: env.into(), arch: arch.into(), vendor: vendor.into() };
     let probe = Box::new(move |_: Probe| answer);
@@ -43,10 +43,10 @@ fn value(config: &Config, name: &str) -> Option<String> {
 fn check(target: (Os, &str, &str, &str), answer: bool, on: &[&str], off: &[&str]) {
     let config = config(&target, answer);
     for name in on {
-        assert!(value(&config, name).is_some(), "{name} shall be defined for {target:?}");
+        assert!(value(&config, name).is_some(), "{name} must be defined for {target:?}");
     }
     for name in off {
-        assert!(value(&config, name).is_none(), "{name} shall not be defined for {target:?}");
+        assert!(value(&config, name).is_none(), "{name} must not be defined for {target:?}");
     }
 }
 
@@ -62,7 +62,7 @@ fn every_macro_has_one_decision_and_a_reason() {
 }
 
 #[test]
-fn of_alternatives_every_target_has_exactly_one() {
+fn target_has_exactly_one_of_each_alternative() {
     for target in TARGETS {
         for answer in [false, true] {
             let config = config(target, answer);
@@ -82,8 +82,8 @@ fn of_alternatives_every_target_has_exactly_one() {
 }
 
 #[test]
-fn linux_has_what_upstreams_cmake_finds_and_more() {
-    // What upstream's CMake defines and zeromq-src's recipe does not, by name.
+fn linux_defines_what_upstreams_cmake_finds() {
+    // The macros that upstream's CMake defines and zeromq-src's recipe does not.
     let upstream = [
         "HAVE_ACCEPT4",
         "HAVE_CLOCK_GETTIME",
@@ -118,14 +118,14 @@ fn linux_has_what_upstreams_cmake_finds_and_more() {
 }
 
 #[test]
-fn android_differs_from_linux_where_its_c_library_does() {
+fn android_differs_from_linux_if_its_c_library_does() {
     let on = ["ZMQ_HAVE_LINUX", "ZMQ_HAVE_ANDROID", "ZMQ_HAVE_EVENTFD", "HAVE_ACCEPT4"];
     check(TARGETS[2], false, &on, &["ZMQ_HAVE_IFADDRS", "ZMQ_HAVE_PTHREAD_SET_AFFINITY"]);
     check(TARGETS[2], true, &["ZMQ_HAVE_IFADDRS"], &[]);
 }
 
 #[test]
-fn apple_has_its_own_names_for_things() {
+fn apple_defines_its_own_macros() {
     let on = [
         "ZMQ_IOTHREAD_POLLER_USE_KQUEUE",
         "ZMQ_HAVE_LOCAL_PEERCRED",
@@ -142,7 +142,7 @@ fn apple_has_its_own_names_for_things() {
 }
 
 #[test]
-fn the_bsds_differ() {
+fn each_bsd_defines_its_own_macros() {
     let kqueue = "ZMQ_IOTHREAD_POLLER_USE_KQUEUE";
     check(TARGETS[5], false, &[kqueue, "ZMQ_HAVE_PTHREAD_SET_NAME", "ZMQ_HAVE_LOCAL_PEERCRED"], &["ZMQ_HAVE_EVENTFD"]);
     check(TARGETS[6], false, &[kqueue, "ZMQ_HAVE_FREEBSD", "ZMQ_HAVE_DRAGONFLY"], &["ZMQ_HAVE_LOCAL_PEERCRED"]);
@@ -151,7 +151,7 @@ fn the_bsds_differ() {
 }
 
 #[test]
-fn windows_has_nothing_of_unix() {
+fn windows_defines_no_macros_of_unix() {
     let off =
         ["HAVE_FORK", "HAVE_POSIX_MEMALIGN", "HAVE_MKDTEMP", "ZMQ_HAVE_UIO", "ZMQ_HAVE_STRLCPY", "ZMQ_HAVE_PPOLL"];
     let on = ["ZMQ_HAVE_WINDOWS", "_WIN32_WINNT", "FD_SETSIZE", "HAVE_STRNLEN", "ZMQ_STATIC"];
@@ -165,7 +165,7 @@ fn windows_has_nothing_of_unix() {
 }
 
 #[test]
-fn features_turn_their_macros_on() {
+fn features_define_their_macros() {
     let mut config = config(&TARGETS[0], true);
     let without = defined(&config);
     config.draft = true;
@@ -193,7 +193,7 @@ fn features_turn_their_macros_on() {
 }
 
 #[test]
-fn strlcpy_comes_from_one_place() {
+fn platform_hpp_has_a_strlcpy_if_the_c_library_has_none() {
     let brings_its_own = |config: &Config| platform_hpp(config).contains("strlcpy (char *dest_");
     assert!(brings_its_own(&config(&TARGETS[0], false)));
     for (target, answer) in [(0, true), (1, false), (2, false), (3, false), (5, false), (11, false)] {
@@ -201,7 +201,7 @@ fn strlcpy_comes_from_one_place() {
     }
 }
 
-/// libzmq's own leaves the string without its NUL.
+/// libzmq's own `strlcpy` leaves the string without its NUL.
 #[cfg(unix)]
 #[test]
 fn strlcpy_ends_the_string() {
@@ -215,7 +215,7 @@ fn strlcpy_ends_the_string() {
          if (strlcpy (d, \"ab\", sizeof d) != 2 || strcmp (d, \"ab\") != 0) return 1;\n    \
          if (strlcpy (d, \"abcdef\", sizeof d) != 6 || strcmp (d, \"abc\") != 0) return 2;\n    \
          if (strlcpy (d, \"z\", 0) != 1 || strcmp (d, \"abc\") != 0) return 3;\n    return 0;\n}}\n",
-        // The C library may have one of its own, with another linkage.
+        // The C library may have a `strlcpy` with another linkage.
         crate::macros::STRLCPY.replace("static inline size_t strlcpy", "#define strlcpy own\nstatic inline size_t own")
     );
     fs::write(&source, text).unwrap();
@@ -227,7 +227,7 @@ fn strlcpy_ends_the_string() {
     assert_eq!(ran.and_then(|status| status.code()), Some(0));
 }
 
-/// Where neither pkg-config nor the compiler finds anything.
+/// The test runs in an environment in which neither pkg-config nor the compiler finds anything.
 #[test]
 fn missing_library_is_named_with_its_package() {
     use crate::system::System;

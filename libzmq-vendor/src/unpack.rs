@@ -1,8 +1,8 @@
 //! Gets libzmq's sources out of the registry crate `zeromq-src`.
 //!
-//! That crate unpacks them only in the course of compiling them with its own recipe. So its recipe runs in a child
-//! process, for a fixed target and with a compiler and an archiver that do nothing: the build script's own executable,
-//! which [`intercept`] recognises by the environment.
+//! That crate unpacks them only while it compiles them with its own recipe. So its recipe runs in a child process, for a
+//! fixed target and with a compiler and an archiver that do nothing. These are the build script's own executable:
+//! [`intercept`] recognises by the environment that it must do nothing.
 
 use crate::Error;
 use std::env;
@@ -20,14 +20,14 @@ const UNPACK: &str = "libzmq-vendor-unpack";
 /// The variables that the child inherits: those that it needs to start programs and to write temporary files.
 const INHERITED: &[&str] = &["PATH", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT", "windir", "LD_LIBRARY_PATH"];
 
-/// A target that `zeromq-src` knows; the files it unpacks do not depend on it.
+/// A target that `zeromq-src` knows. The unpacked files do not depend on it.
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
-/// To be called first thing in the `main` of a build script that calls [`Build::compile`](crate::Build::compile).
+/// Must be the first call in the `main` of a build script that calls [`Build::compile`](crate::Build::compile).
 ///
-/// `compile` starts the build script's executable again, in two roles: as the process that unpacks the sources, and in
-/// place of the compiler that this process would like to use. In those roles this function does what is asked and exits
-/// the process; else it does nothing.
+/// `compile` starts the build script's executable again, in two roles: as the process that unpacks the sources, and as the
+/// compiler and archiver of that process. In the first role this function unpacks the sources, in the second it does
+/// nothing; then it exits the process. In the build script itself it returns.
 pub fn intercept() {
     if env::var_os(ROLE).is_none() {
         return;

@@ -1,6 +1,6 @@
-//! The compilers, flags and patches that the environment names are those that are used, and only a change of them builds
-//! libzmq again. A small package that builds libzmq is built by Cargo, with compilers that note how they are called and pass by
-//! the two large units, so that this takes seconds.
+//! A build uses the compilers, flags and patches that the environment names, and only a change of them builds libzmq again.
+//! The tests have Cargo build a small package that builds libzmq. Its compilers write down their arguments, and compile an
+//! empty file in place of each large unit, so a build takes seconds.
 
 #![cfg(unix)]
 
@@ -32,21 +32,21 @@ impl Package {
              [build-dependencies]\nlibzmq-vendor = {{ path = {vendor:?} }}\n"
         );
         fs::write(root.join("Cargo.toml"), manifest).unwrap();
-        // The same versions as here, which are there already.
+        // The versions of this workspace's Cargo.lock are downloaded already.
         let _ = fs::copy(vendor.join("../Cargo.lock"), root.join("Cargo.lock"));
         fs::copy(vendor.join("tests/environment/build.rs"), root.join("build.rs")).unwrap();
         fs::write(root.join("src/lib.rs"), "").unwrap();
         Package { root }
     }
 
-    /// Builds the package with these variables beside the tools; gives what Cargo says, and how the tools were called.
+    /// Builds the package with these variables, and the tools. Gives Cargo's output and the calls of the tools.
     fn build(&self, variables: &[(&str, &str)]) -> (String, Vec<String>) {
         let (succeeds, said, calls) = self.try_build(variables);
         assert!(succeeds, "{said}");
         (said, calls)
     }
 
-    /// As [`Package::build`], and whether Cargo succeeds.
+    /// As [`Package::build`], and gives whether Cargo succeeds.
     fn try_build(&self, variables: &[(&str, &str)]) -> (bool, String, Vec<String>) {
         let calls = self.root.join("calls");
         let _ = fs::remove_file(&calls);
@@ -100,7 +100,7 @@ fn start_deadline() {
     });
 }
 
-/// `Build::patches` chooses, unless the variable does.
+/// `Build::patches` chooses, unless the variable is set.
 #[test]
 fn environment_and_method_choose_the_patches() {
     const VARIABLE: &str = "LIBZMQ_VENDOR_PATCHES";
@@ -132,7 +132,7 @@ fn environment_and_method_choose_the_patches() {
     assert!(!succeeds && said.contains("LIBZMQ_VENDOR_PATCHES must be none, safety or all"), "{said}");
 }
 
-/// The two units hide a header that a file forgets to include: `patched_files_compile_by_themselves` finds those.
+/// The two units hide that a file lacks an include: `patched_files_compile_by_themselves` finds that.
 #[test]
 fn split_build_compiles_each_file_by_itself() {
     start_deadline();
@@ -151,7 +151,7 @@ fn split_build_compiles_each_file_by_itself() {
 }
 
 #[test]
-fn the_environment_chooses_the_tools() {
+fn environment_chooses_the_tools() {
     start_deadline();
     let package = Package::new("tools");
     let flags = [("CFLAGS", "-DIN_C"), ("CXXFLAGS", "-DIN_CXX"), ("ARFLAGS", "v")];
@@ -164,7 +164,7 @@ fn the_environment_chooses_the_tools() {
     assert!(!of(&calls, "ar", &["libzmq.a", "libzmq.o", "libzmq_aside.o"]).is_empty(), "{calls:#?}");
     assert_eq!(of(&calls, "ar", &["libzmq.a"]).len(), of(&calls, "ar", &["libzmq.a", " v "]).len(), "{calls:#?}");
 
-    // Nothing has changed, or nothing that matters.
+    // Nothing has changed, or only a variable that the build does not read.
     for more in [&[][..], &[("UNRELATED", "1")]] {
         let (said, calls) = package.build(&[&flags, more].concat());
         assert_eq!(calls, [""; 0]);
@@ -174,7 +174,7 @@ fn the_environment_chooses_the_tools() {
         assert!(!said.contains("Dirty") && !said.contains("Running"), "{said}");
     }
 
-    // A flag has changed, and with it libzmq alone.
+    // A flag has changed: only libzmq is built again.
     let (said, calls) = package.build(&[("CFLAGS", "-DIN_C"), ("CXXFLAGS", "-DOTHER"), ("ARFLAGS", "v")]);
     assert_eq!(of(&calls, "c++", &["libzmq.cpp", "-DOTHER"]).len(), 1, "{calls:#?}");
     assert!(of(&calls, "c++", &["-DIN_CXX"]).is_empty(), "{calls:#?}");

@@ -1,4 +1,4 @@
-//! The vendored libzmq, as Cargo builds it for `safe-zmq-sys`, and how a C program links it.
+//! The vendored libzmq, as Cargo builds it for `safe-zmq-sys`, and the linker's arguments for a C program.
 
 #![allow(dead_code, reason = "each example uses its own part")]
 
@@ -68,7 +68,7 @@ impl Library {
     }
 }
 
-/// The C file by which CURVE calls libsodium.
+/// The C file through which CURVE calls libsodium.
 fn curve() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../zmq-sys/sodium/libsodium.c").display().to_string()
 }

@@ -1,4 +1,4 @@
-//! Has Cargo build the test programs, and knows how it did.
+//! Has Cargo build the test programs, and keeps the arguments of the compiler and the linker.
 
 use crate::command::{cargo, failed, run, text};
 use crate::places::Places;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Longer than the deadline of any test.
 const DEADLINE: Duration = Duration::from_secs(150);
 
-/// A built library.
+/// The test programs and the libzmq that Cargo has built.
 pub struct Workspace {
     /// See [`Places::upstream`].
     pub upstream: PathBuf,
@@ -77,7 +77,7 @@ impl Workspace {
         for entry in fs::read_dir(&compiled).map_err(|error| failed(&compiled, error))? {
             let path = entry.map_err(|error| error.to_string())?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            // One of an earlier build may be gone.
+            // A unit of an earlier build may be gone.
             if source.join(&name).is_file() {
                 units.push((name, lines(&path)?));
             }
@@ -91,7 +91,7 @@ impl Workspace {
 }
 
 impl Program {
-    /// Runs one test: how it failed, or `None` if it passed.
+    /// Runs one test. Gives how it failed, or `None` if it passed.
     pub fn fails(&self, test: &str) -> Result<Option<String>, String> {
         // Two threads may run the same program.
         let log = self.path.with_extension(format!("{:?}.log", thread::current().id()));
@@ -100,7 +100,7 @@ impl Program {
         let mut child = Command::new(&self.path)
             .args([test, "--exact", "--nocapture"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-            // glibc then fills memory that is freed: its use shows.
+            // glibc then overwrites memory that is freed, which makes its use visible.
             .env("MALLOC_PERTURB_", "165")
             .stdin(Stdio::null())
             .stdout(stdout)
@@ -130,14 +130,14 @@ impl Program {
             return Ok(None);
         }
         let line = |why: &[&str]| said.lines().find(|line| why.iter().any(|why| line.contains(why)));
-        // The test's own deadline comes before all that follows from it.
+        // If the test's own deadline passed, later messages are consequences of that.
         Ok(Some(match (line(&["hung: "]), line(&["Assertion failed", "panicked at"])) {
             (Some(hung), _) => format!("times out: {hung}"),
             (None, line) => format!("fails: {status}, {}", line.unwrap_or_default()),
         }))
     }
 
-    /// Runs random programs for some time: the fault that they find first, its seed, and the time that it takes.
+    /// Runs random programs for some time. Gives the first fault that they find, its seed, and the time that it took.
     pub fn hunt(&self, seconds: u32) -> Result<Option<String>, String> {
         let output = Command::new(&self.path)
             .args(["random_programs_find_no_fault", "--exact", "--nocapture"])

@@ -5,12 +5,12 @@
 //! cargo run -p libzmq-vendor --example each-patch -- --mix SECONDS [NUMBER ...]
 //! ```
 //!
-//! With `--mix`, the random programs of `tests/mix` look for the fault of each patch instead, for so many seconds, from seed 1
-//! on.
+//! With `--mix`, the random programs of `tests/mix` look for the fault of each patch instead, for this number of seconds, from
+//! seed 1 on.
 //!
-//! Cargo builds the test programs once, in `target/each-patch`. While it does, this program is the C++ compiler and the
-//! linker, and notes their arguments. For each patch it then compiles libzmq alone with the same arguments, and links the
-//! test programs again. Tests are built with the draft API, GSSAPI, NORM and PGM, as some patches are for them.
+//! Cargo builds the test programs once, in `target/each-patch`. During this build, this program runs as the C++ compiler and
+//! the linker, and writes down their arguments. For each patch it then compiles libzmq alone with the same arguments, and links
+//! the test programs again. Tests are built with the draft API, GSSAPI, NORM and PGM, because some patches are for these.
 
 mod cargo;
 #[path = "../common/command.rs"]
@@ -91,7 +91,7 @@ fn run() -> Result<bool, String> {
     Ok(bad.is_empty())
 }
 
-/// Prints what random programs find without each chosen patch. They take all processors, so one patch comes after the other.
+/// Prints what random programs find without each chosen patch. They use all processors, so the patches run one by one.
 fn hunt(all: &[Patch], chosen: &[&Patch], seconds: u32) -> Result<bool, String> {
     let workspace = Workspace::build(&BTreeSet::from(["mix"]))?;
     for patch in chosen {
@@ -102,7 +102,7 @@ fn hunt(all: &[Patch], chosen: &[&Patch], seconds: u32) -> Result<bool, String> 
     Ok(true)
 }
 
-/// The number of a patch, and of those that build on it.
+/// The numbers of a patch and of the patches that build on it.
 fn with_dependents(all: &[Patch], patch: &Patch) -> BTreeSet<u16> {
     let mut without = BTreeSet::from([patch.number]);
     for other in all {
@@ -113,7 +113,7 @@ fn with_dependents(all: &[Patch], patch: &Patch) -> BTreeSet<u16> {
     without
 }
 
-/// Runs the tests of a patch without it: whether each fails as it must, and a line that says so.
+/// Runs the tests of a patch without it. Gives for each test whether it fails as it must, and a line that says so.
 fn test(workspace: &Workspace, all: &[Patch], patch: &Patch) -> Result<Vec<(bool, String)>, String> {
     if patch.tests.is_empty() {
         return Err("it has no test".to_owned());
@@ -145,7 +145,7 @@ fn test(workspace: &Workspace, all: &[Patch], patch: &Patch) -> Result<Vec<(bool
     Ok(lines)
 }
 
-/// The test program of a file: `tests/a.rs` and `tests/a/b.rs` are of `a`.
+/// The test program of a file: `tests/a.rs` and `tests/a/b.rs` belong to `a`.
 fn program(file: &str) -> &str {
     let path = file.strip_prefix("tests/").unwrap_or(file);
     path.split(['/', '.']).next().unwrap_or(path)

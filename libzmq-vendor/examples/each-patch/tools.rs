@@ -1,4 +1,4 @@
-//! The C++ compiler and the linker of the build of the test programs: each notes its arguments, and does what is asked.
+//! The C++ compiler and the linker for the build of the test programs: each writes down its arguments and runs the real tool.
 
 use std::env;
 use std::ffi::OsString;
@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// The directory for the notes, set while Cargo builds.
+/// The variable that names the directory for the notes. It is set while Cargo builds.
 pub const NOTES: &str = "EACH_PATCH_NOTES";
 
 /// The directory of the compiler's notes, one for each unit of libzmq.
 pub const COMPILED: &str = "compiled";
 
-/// Does the work of a compiler or a linker if Cargo's build started this program.
+/// Runs the compiler or the linker if Cargo's build started this program in place of it.
 pub fn intercept() -> Option<ExitCode> {
     let notes = PathBuf::from(env::var_os(NOTES)?);
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
@@ -27,7 +27,7 @@ pub fn intercept() -> Option<ExitCode> {
             let directory = notes.join(COMPILED);
             fs::create_dir_all(&directory).and_then(|()| note(&directory.join(unit), &arguments))
         }
-        // The linker: the name of a test program ends with a hash.
+        // A call of the linker: the name of a test program ends with a hash.
         (None, Some(program)) if arguments.iter().any(|argument| argument.to_string_lossy().ends_with(".rcgu.o")) => {
             keep(&notes.join(program), &arguments)
         }
@@ -37,7 +37,7 @@ pub fn intercept() -> Option<ExitCode> {
         eprintln!("each-patch cannot note how it was called: {error}");
         return Some(ExitCode::FAILURE);
     }
-    // Both tools take either call; `c++` would also link the C++ library.
+    // As the linker, `c++` would also link the C++ library.
     let tool = if arguments.iter().any(|argument| argument == "-c" || argument == "-E") { "c++" } else { "cc" };
     match Command::new(tool).args(&arguments).env_remove(NOTES).status() {
         Ok(status) if status.success() => Some(ExitCode::SUCCESS),
@@ -55,7 +55,7 @@ fn note(file: &Path, arguments: &[OsString]) -> std::io::Result<()> {
     fs::write(file, lines.join("\n"))
 }
 
-/// Keeps the objects that rustc removes after the link, and the arguments with their new paths.
+/// Copies the objects that rustc removes after the link, and writes down the arguments with the paths of the copies.
 fn keep(directory: &Path, arguments: &[OsString]) -> std::io::Result<()> {
     fs::create_dir_all(directory)?;
     let mut kept = Vec::new();

@@ -1,4 +1,4 @@
-//! libzmq without one patch, compiled and linked as Cargo did it with all.
+//! libzmq without one patch, compiled and linked with the arguments that Cargo used with all patches.
 
 use crate::cargo::{Program, Workspace};
 use crate::command::run;
@@ -45,7 +45,7 @@ impl Variant {
             let object = directory.join(name).with_extension("o");
             let mut arguments: Vec<String> = arguments.iter().map(|argument| argument.replace(&from, &to)).collect();
             set_output(&mut arguments, &object)?;
-            // The faults do not depend on it, and it takes half as long.
+            // The faults do not depend on the optimisation, and this takes half the time.
             arguments.push("-O1".to_owned());
             run(Command::new("c++").args(&arguments))?;
             objects.push(object);
@@ -72,7 +72,7 @@ fn set_output(arguments: &mut [String], output: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Copies the files of a directory, except those below it.
+/// Copies the files of a directory, without its subdirectories.
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

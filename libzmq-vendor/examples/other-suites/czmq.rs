@@ -1,4 +1,4 @@
-//! czmq's test program, which has a test for each class.
+//! czmq's test program. It has a test for each class.
 
 use crate::command::failed;
 use crate::place::Place;
@@ -30,7 +30,7 @@ pub fn prepare(place: &Place) -> Result<(), String> {
     place.check_loaded(&command::run(&mut test_program(place, &source, "ldd", &[]))?)
 }
 
-/// Has apt fetch and unpack the source package, with lists of its own: the system's may have none of source packages.
+/// Has apt fetch and unpack the source package, with separate lists: those of the system may have no source packages.
 fn get_source(directory: &Path) -> Result<(), String> {
     let format = "deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)";
     let mut targets = Command::new("apt-get");
@@ -47,7 +47,7 @@ fn get_source(directory: &Path) -> Result<(), String> {
     }
     let apt = |arguments: &[&str]| {
         let mut apt = Command::new("apt-get");
-        // As root, apt would fetch as a user that may not write here.
+        // If it runs as root, apt would fetch as a user who may not write here.
         apt.current_dir(directory).args(["-qq", "-oDir::Etc::SourceParts=/dev/null", "-oAPT::Sandbox::User=root"]);
         for (name, file) in [("Etc::SourceList", "sources.list"), ("State::Lists", "lists"), ("Cache", "cache")] {
             apt.arg(format!("-oDir::{name}={}", directory.join(file).display()));
@@ -65,7 +65,7 @@ fn source(directory: &Path) -> Result<PathBuf, String> {
     paths.find(|path| path.join("configure").is_file()).ok_or_else(|| "apt has unpacked no czmq".to_owned())
 }
 
-/// The command `tool` with `arguments` and the test program, which finds both libraries.
+/// The command `tool` with `arguments` and the test program, in an environment in which the program finds both libraries.
 fn test_program(place: &Place, source: &Path, tool: &str, arguments: &[&str]) -> Command {
     let libraries = source.join("src/.libs");
     let mut command = Command::new(tool);
@@ -74,12 +74,12 @@ fn test_program(place: &Place, source: &Path, tool: &str, arguments: &[&str]) ->
     command
 }
 
-/// Runs these tests, or all, each in a process of its own.
+/// Runs these tests, or all, each in its own process.
 pub fn run(place: &Place, only: Option<&[String]>) -> Result<Outcomes, String> {
     let source = source(&place.directory.join("czmq"))?;
     let program = || test_program(place, &source, "timeout", &["--kill-after=10", SECONDS]);
     let listed = command::run(program().arg("--list"))?;
-    // A line is "    zactor      - stable\tpublic".
+    // A line has the form "    zactor      - stable\tpublic".
     let all = listed.lines().filter_map(|line| Some(line.split_once(" - ")?.0.trim().to_owned()));
     let tests = only.map_or_else(|| all.collect(), <[String]>::to_vec);
     let mut outcomes = Outcomes::new();

@@ -5,8 +5,8 @@
 //! cargo run --release -p libzmq-vendor --example other-suites [-- [none|safety|all] [pyzmq|czmq]]
 //! ```
 //!
-//! A test that fails runs again alone, as many depend on timing. If it fails again, it runs over libzmq as released too. The
-//! command fails if a test fails that passes there. All files are in `target/other-suites`.
+//! A test that fails runs again alone, because many depend on timing. If it fails again, it runs over libzmq as released too.
+//! The command fails if a test fails that passes there. All files are in `target/other-suites`.
 
 #[path = "../common/command.rs"]
 mod command;
@@ -50,7 +50,7 @@ impl Suite {
         }
     }
 
-    /// Gets and builds the suite, unless that is done.
+    /// Fetches and builds the suite, unless it is there.
     fn prepare(self, place: &Place) -> Result<(), String> {
         match self {
             Suite::Pyzmq => pyzmq::prepare(place),
@@ -66,7 +66,7 @@ impl Suite {
         }
     }
 
-    /// Runs all tests, and those that fail a second time, and gives those that fail again.
+    /// Runs all tests, and runs those that fail once more alone. Gives those that fail again.
     fn test(self, place: &Place, patches: &str) -> Result<Vec<String>, String> {
         let name = self.name();
         let mut outcomes = self.run(place, None)?;

@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The name of the library, as libzmq 4.3.5 has it.
+/// The file name of the library of libzmq 4.3.5.
 const FILE: &str = "libzmq.so.5.2.5";
 const SONAME: &str = "libzmq.so.5";
 
@@ -24,7 +24,7 @@ impl Place {
         Ok(Place { directory })
     }
 
-    /// The suites are built against this prefix once. Each set of patches has the same interface.
+    /// The prefix against which the suites are built once. Libraries with different patches have the same interface.
     pub fn prefix(&self) -> PathBuf {
         self.directory.join("prefix")
     }
@@ -70,7 +70,7 @@ impl Place {
         fs::write(&file, description).map_err(|error| failed(&file, error))
     }
 
-    /// Fails unless `text`, which has the path of each loaded library, has that of the prefix and of no other libzmq.
+    /// `text` has the path of each loaded library. Fails unless it has the libzmq of the prefix, and no other libzmq.
     pub fn check_loaded(&self, text: &str) -> Result<(), String> {
         let own = self.prefix().join("lib").display().to_string();
         let mut loaded = text.lines().filter(|line| line.contains("libzmq.so")).peekable();
@@ -80,7 +80,7 @@ impl Place {
         Ok(())
     }
 
-    /// Does `work` in the new directory `name`, once: it is not done again after it has succeeded.
+    /// Does `work` in the new directory `name`, unless it has succeeded before.
     pub fn once(&self, name: &str, work: impl FnOnce(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
         let (directory, done) = (self.directory.join(name), self.directory.join(format!("{name}.done")));
         if !done.exists() {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The release that the tests of this repository talk to.
+/// The release of pyzmq that the tests of this repository use too.
 const VERSION: &str = "27.1.0";
 
 /// The packages that build pyzmq, and that its tests need.
@@ -28,7 +28,7 @@ const TOOLS: [&str; 13] = [
     "tornado==6.6.1",
 ];
 
-/// The seconds that a test may take, and the suite.
+/// The seconds that a test may take, and that the suite may take.
 const SECONDS: (&str, &str) = ("--timeout=300", "3600");
 
 fn name() -> String {
@@ -52,7 +52,7 @@ pub fn prepare(place: &Place) -> Result<(), String> {
         pip(&["download", "--no-deps", "--no-build-isolation", "--no-binary=pyzmq", &wanted])?;
         let archive = format!("{}.tar.gz", name());
         pip(&["install", "--no-deps", "--no-build-isolation", &archive])?;
-        // Not the modules: they would hide those that are installed.
+        // The modules are not unpacked: they would hide those that are installed.
         let parts = ["tests", "pytest.ini"].map(|part| format!("{}/{part}", name()));
         command::run(
             Command::new("tar").args(["-xzf", &archive, "--strip-components=1"]).args(parts).current_dir(directory),
@@ -82,11 +82,11 @@ pub fn run(place: &Place, only: Option<&[String]>) -> Result<Outcomes, String> {
     Ok(outcomes)
 }
 
-/// Reads the report of pytest: a line for each step of each test.
+/// Reads the report of pytest. It has a line for each step of each test.
 fn outcomes(log: &Path) -> Result<Outcomes, String> {
     let text = fs::read_to_string(log).map_err(|error| failed(log, error))?;
     let mut outcomes = Outcomes::new();
-    // The test that has begun. It ended the process if it is the last.
+    // The test that has begun and not ended. At the end of the report, this test has ended the process.
     let mut running = None;
     for line in text.lines() {
         let line: Value = serde_json::from_str(line).map_err(|error| failed(log, error))?;
@@ -95,7 +95,7 @@ fn outcomes(log: &Path) -> Result<Outcomes, String> {
         let of_test = outcomes.entry(test.to_owned());
         match outcome {
             "failed" => *of_test.or_insert(Outcome::Failed) = Outcome::Failed,
-            // A test that is expected to fail, and does, is reported so too.
+            // pytest also reports a test as skipped that is expected to fail and does.
             "skipped" if is_test => drop(of_test.or_insert(Outcome::Skipped)),
             "passed" if is_test && line["when"] == "call" => drop(of_test.or_insert(Outcome::Passed)),
             _ => {}

@@ -4,7 +4,7 @@
 //! cargo run --release -p libzmq-vendor --example upstream-tests [-- [stable|draft] [PROGRAM ...]]
 //! ```
 //!
-//! `expected.tsv` says of each program that does not simply pass what becomes of it, and why.
+//! `expected.tsv` has the outcome of each program that does not simply pass, and the reason.
 
 #[path = "../common/command.rs"]
 mod command;
@@ -52,16 +52,16 @@ impl Edition {
     }
 }
 
-/// What is expected of a program that is not simply expected to pass.
+/// The expected outcome of a program that `expected.tsv` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
     /// It is not built.
     Unbuilt,
-    /// It says that it cannot run.
+    /// It reports that it cannot run.
     Skips,
     /// It fails.
     Fails,
-    /// It depends on the machine.
+    /// Its outcome depends on the machine.
     Varies,
 }
 
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
     exit_code(outcomes.map(|good| good.iter().all(|&good| good)))
 }
 
-/// Tests one edition, and says whether everything was as expected.
+/// Tests one edition. Gives whether all outcomes were expected.
 fn test(edition: Edition, only: &[String]) -> Result<bool, String> {
     let expected = expectations(edition)?;
     let places = Places::find()?;
@@ -105,7 +105,7 @@ fn test(edition: Edition, only: &[String]) -> Result<bool, String> {
     let library = Library::build(edition.features(), &[])?;
     let builder = Builder::new(&places.upstream, &library, edition, &places.target.join("upstream-tests"))?;
     let mut results = in_parallel(&programs, |name| builder.build(name).and_then(|program| program::run(&program)));
-    // The programs depend on timing, so one that fails among others gets a machine to itself.
+    // The programs depend on timing, so a program that fails beside others runs again alone.
     for (name, result) in programs.iter().zip(&mut results) {
         let fails = expected.get(name).is_some_and(|(expected, _)| *expected == Expected::Fails);
         if matches!(result, Ok((Outcome::Failed, _))) && !fails {
@@ -150,7 +150,7 @@ fn programs(places: &Places) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// Does `work` for each name, as many at a time as there are processors.
+/// Does `work` for each name, with as many threads as there are processors.
 fn in_parallel<T: Send>(names: &[String], work: impl Fn(&str) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
@@ -172,7 +172,7 @@ fn in_parallel<T: Send>(names: &[String], work: impl Fn(&str) -> T + Sync) -> Ve
 
 type Ran = Result<(Outcome, String), String>;
 
-/// Prints what became of the programs, and says whether all of it was expected.
+/// Prints the outcomes of the programs. Gives whether all were expected.
 fn report(
     edition: Edition,
     programs: &[String],

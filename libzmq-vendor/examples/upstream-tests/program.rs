@@ -10,13 +10,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a program may run. Upstream gives most 10 seconds and the slow ones 60.
+/// The longest time that a program may run. Upstream gives most programs 10 seconds, and slow ones 60.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The exit code by which a program says that it cannot run here.
+/// The exit code of a program that cannot run here.
 const SKIPPED: i32 = 77;
 
-/// What became of a program.
+/// The outcome of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Passed,
@@ -34,7 +34,7 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// Compiles what all programs share.
+    /// Compiles the files that all programs share.
     pub fn new(upstream: &'a Path, library: &'a Library, edition: Edition, directory: &Path) -> Result<Self, String> {
         let directory = directory.join(edition.name());
         fs::create_dir_all(&directory).map_err(|error| failed(&directory, error))?;
@@ -78,7 +78,7 @@ impl<'a> Builder<'a> {
         if self.edition == Edition::Draft {
             command.arg("-DZMQ_BUILD_DRAFT_API");
         }
-        // The sources hold the platform.hpp that the library was built with.
+        // The directory of the sources has the platform.hpp that the library was built with.
         command.arg("-I").arg(self.library.source().join("src"));
         command.arg("-I").arg(self.upstream.join("external").join("unity"));
         command
@@ -93,7 +93,7 @@ fn finish(mut compiler: Command) -> Result<(), String> {
     Err(format!("{compiler:?}\n{}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// Runs `program` in a directory of its own, and says what it printed.
+/// Runs `program` in its own directory. Gives its outcome and its output.
 pub fn run(program: &Path) -> Result<(Outcome, String), String> {
     let directory = program.with_extension("run");
     let log = program.with_extension("log");
@@ -105,7 +105,7 @@ pub fn run(program: &Path) -> Result<(Outcome, String), String> {
     own_group(&mut command);
     let mut child = command.spawn().map_err(|error| failed(program, error))?;
     let status = wait(&mut child);
-    // Whatever the program left running.
+    // Ends the processes that the program left running.
     kill_group(child.id());
 
     let mut printed = fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
@@ -127,13 +127,13 @@ pub fn run(program: &Path) -> Result<(Outcome, String), String> {
     Ok((outcome, printed))
 }
 
-/// How many tests the program says it has, and how many of them it left out.
+/// The number of tests that the program reports, and the number of those that it left out.
 pub fn counts(printed: &str) -> Option<(u32, u32)> {
     let mut words = printed.lines().rev().find(|line| line.contains(" Failures "))?.split_whitespace();
     Some((words.next()?.parse().ok()?, words.nth(3)?.parse().ok()?))
 }
 
-/// Waits for the child, and kills its group when its time is up.
+/// Waits for the child, and kills its group after the deadline.
 fn wait(child: &mut Child) -> Option<ExitStatus> {
     let start = Instant::now();
     while start.elapsed() < DEADLINE {
@@ -143,7 +143,7 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
         thread::sleep(Duration::from_millis(20));
     }
     kill_group(child.id());
-    // Where there are no groups.
+    // For systems without process groups.
     let _ = child.kill();
     let _ = child.wait();
     None
@@ -159,7 +159,7 @@ fn own_group(_command: &mut Command) {}
 
 fn kill_group(id: u32) {
     if cfg!(unix) {
-        // The shell's own: not every machine has a program for it.
+        // The `kill` of the shell: not every machine has a program `kill`.
         let kill = format!("kill -KILL -- -{id}");
         let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
     }

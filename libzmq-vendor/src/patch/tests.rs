@@ -1,4 +1,4 @@
-//! The reader and the applier of patches: all that they refuse, and that the patches here apply as they should.
+//! Patches are read and applied as they should be, and malformed ones are refused.
 
 use super::{FilePatch, Patch};
 

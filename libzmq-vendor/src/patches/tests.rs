@@ -1,5 +1,5 @@
-//! The files in `patches/`: they are listed, complete, apply in every combination that is built, and what they change
-//! compiles file by file. The documents say how many there are.
+//! The files in `patches/` are listed, have every field, and apply in every combination that is built. The files that they
+//! change compile one by one. The documents say how many patches there are.
 
 use super::{FIRST_OF_LOSSES, Patches, all, apply};
 use crate::macros::{Config, MACROS, Place, platform_hpp};
@@ -82,7 +82,7 @@ fn numbers_of_patches(code: &str) -> BTreeSet<u16> {
     numbers.filter_map(|number| number.parse().ok()).collect()
 }
 
-/// The attribute of a test that a patch names, or the body, names the patch: the test is skipped without it.
+/// If a patch names a test, the attribute or the body of the test names the patch: the test is skipped without it.
 #[test]
 fn tests_of_patches_exist_and_name_them() {
     for patch in patches() {
@@ -190,7 +190,7 @@ fn patches_for_safety_need_no_others() {
         .for_each(|patch| patch.apply(&source.root).unwrap());
 }
 
-/// `Needs` says all that a patch builds on.
+/// `Needs` names every patch that a patch builds on.
 #[test]
 fn each_patch_can_be_left_out_with_those_that_need_it() {
     let source = Source::new("each");
@@ -208,7 +208,7 @@ fn each_patch_can_be_left_out_with_those_that_need_it() {
     }
 }
 
-/// How Cargo runs a test, from `--test` on.
+/// The arguments by which Cargo runs a test, from `--test` on.
 fn arguments(file: &str, name: &str) -> String {
     let path = file.trim_start_matches("tests/").trim_end_matches(".rs");
     match path.split_once('/') {
@@ -260,7 +260,7 @@ fn documents_say_how_many_patches_there_are() {
         ("../src/lib.rs", format!("The vendored libzmq is 4.3.5 with [{count} patches]")),
     ];
     for (file, sentence) in documents {
-        // Lines are wrapped, and those of doc comments begin with their mark.
+        // Sentences are wrapped, and lines of doc comments begin with `//!`.
         let text = read(&own(file)).replace("\n//! ", " ").replace('\n', " ");
         assert!(text.contains(&sentence), "{file} must say: {sentence}");
     }
@@ -292,7 +292,7 @@ fn units(source: &Path) -> Vec<PathBuf> {
     units
 }
 
-/// A file of libzmq, and all that it includes of libzmq.
+/// Adds a file of libzmq, and the files of libzmq that it includes, to `found`.
 #[cfg(target_os = "linux")]
 fn with_headers(file: &Path, found: &mut BTreeSet<PathBuf>) {
     let file = file.canonicalize().unwrap();
@@ -336,7 +336,7 @@ fn units_with_features(source: &Path) -> Vec<PathBuf> {
     units
 }
 
-/// What libzmq needs of VMware's header, which is in no Debian package.
+/// The part of VMware's header that libzmq needs. The header is in no Debian package.
 #[cfg(target_os = "linux")]
 const VMCI_SOCKETS: &str = "\
 #pragma once
@@ -371,7 +371,8 @@ fn configured(draft: bool, scratch: &Path) -> Config {
     config
 }
 
-/// The same with the draft API, VMCI, and the features whose libraries this machine has; and their headers.
+/// The configuration of this machine with CURVE, the draft API, VMCI, and the features whose libraries this machine has; and
+/// the directories of their headers.
 #[cfg(target_os = "linux")]
 fn configured_with_features(scratch: &Path) -> (Config, Vec<PathBuf>) {
     let mut config = configured(true, scratch);
@@ -415,8 +416,8 @@ impl Compilation {
     }
 }
 
-/// As with `LIBZMQ_VENDOR_SPLIT=1` and with upstream's CMake: those for safety without the draft API, and all with it; and
-/// the files that features change with all features.
+/// The files are compiled one by one, as with `LIBZMQ_VENDOR_SPLIT=1` and with upstream's CMake: with the patches for safety
+/// and without the draft API, with all patches and the draft API, and the files with code for features with all features.
 #[cfg(target_os = "linux")]
 #[test]
 fn patched_files_compile_by_themselves() {
