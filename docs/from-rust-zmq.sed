@@ -1,10 +1,10 @@
-# The names of rust-zmq, turned into those of safe-zmq. With GNU sed, on one file at a time:
+# Renames the items of rust-zmq to those of safe-zmq. With GNU sed, on one file at a time:
 #
 #   sed -zE -i -f docs/from-rust-zmq.sed src/main.rs
 #
-# It changes what has one counterpart. What needs a decision it leaves, and the compiler names the place: calls with
-# zmq::DONTWAIT, which give Ok(None) here instead of EAGAIN; errors by name; flags that are computed; monitors; numbers whose
-# type is another one.
+# It changes names that have one counterpart. It leaves names that need a decision, and the compiler reports them: calls with
+# zmq::DONTWAIT, which give Ok(None) here instead of EAGAIN; errors by name; flags that are computed; monitors; numbers of
+# another type.
 
 # Contexts and sockets. An owned socket of any kind is what rust-zmq's `Socket` is.
 s/\bContext::new\(\)/&.unwrap()/g
