@@ -75,7 +75,8 @@ fn run(args: Args) -> common::Result {
     // Messages that are under way at the end are of no use.
     context.set_blocky(false)?;
 
-    // The proxy is the server. Clients are in front, workers behind, and the workers get the requests in turn.
+    // The proxy is the server. Its frontend is for clients, its backend for workers, and the workers get requests in
+    // turn.
     let mut proxy = None;
     if args.workers > 0 {
         let (frontend, backend) = (context.owned_socket(Router)?, context.owned_socket(Dealer)?);
@@ -95,19 +96,18 @@ fn run(args: Args) -> common::Result {
 
     common::pause(args.duration)?;
 
-    // Each thread is told to end, and waited for. The proxy is the last, so that no worker waits for it to take a
-    // reply.
+    // Ends each thread and waits for it. The proxy is the last, so that no worker waits for it to take a reply.
     for thread in threads {
         thread.terminate(Duration::from_millis(args.patience))?;
     }
     if let Some(proxy) = proxy {
-        // A message that it could not forward is dropped with the outcome, as all are that are still in the queues.
+        // A message that it could not forward is dropped with the outcome, like all messages in the queues.
         drop(proxy.terminate()?);
     }
     Ok(())
 }
 
-/// Starts a thread with a pipe to this one, over which it is told to end. The thread makes its own sockets: the
+/// Starts a thread with a pipe to this one, over which it is told to end. The thread opens its own sockets: the
 /// compiler lets no thread use those of another.
 fn start(
     context: &Context,
@@ -117,7 +117,7 @@ fn start(
     Ok(Actor::spawn(context, name, |pipe| Ok(common::until_ctrl_c(|| body(pipe))?))?)
 }
 
-/// Sends a request now and then, and prints the replies that come meanwhile: none, or several.
+/// Sends requests from time to time, and prints the replies: a request may have none, or several.
 fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
     let context = pipe.context();
     let client = context.socket(Dealer)?;
@@ -135,9 +135,9 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
         }
         Ok(())
     })?;
-    // C counts hundred waits of 10 ms as a second, and a reply ends such a wait early; this timer keeps its beat.
+    // C counts a hundred waits of 10 ms as a second, and a reply ends such a wait early. This timer keeps its interval.
     reactor.every(pause, |_, _| {
-        // Without a server the requests pile up. A request without room is sent again at the next beat.
+        // Without a server the requests queue up. A request that finds no room is sent again after the next interval.
         if client.now().send(format!("request #{}", number + 1))?.is_sent() {
             number += 1;
         }
@@ -163,7 +163,7 @@ fn worker(pipe: &ActorPipe, backend: &str, work: u32, replies: u32) -> common::R
         poll(&mut [end, PollItem::socket(&worker, PollEvents::POLLIN)], None)?;
         let Some(request) = worker.now().recv_multipart()? else { continue };
 
-        // The server's ROUTER has put the client's name in front: [client][request]. A reply goes back under that name.
+        // The server's ROUTER has added the client's name: [client][request]. A reply begins with that name.
         for _ in 0..randof(replies + 1) {
             // The pause stands for the work. The end of the actor cuts it short.
             pipe.recv_timeout(Duration::from_millis(u64::from(randof(work.max(1))) + 1))?;

@@ -33,7 +33,7 @@ fn main() -> common::Result {
     let args = Args::parse();
     let certificate = Certificate::generate()?;
     if let Some(path) = args.path {
-        // The secret file is readable by its owner alone.
+        // Only its owner can read the secret file.
         certificate.save(&path)?;
         println!("{path}\n{path}_secret");
         return Ok(());

@@ -55,7 +55,7 @@ fn publish(args: Args) -> common::Result {
     let context = Context::new()?;
     let mut publisher = DurablePublisher::new(&context, &args.publisher, &args.sync, |_| VecDeque::new())?;
 
-    // A subscriber that was there once is remembered, and not waited for again.
+    // The publisher remembers a subscriber that has come once, and does not wait for it again.
     publisher.wait_for_subscribers(args.subscribers)?;
     for update in 0..args.updates {
         if interrupt::interrupted() {
@@ -66,6 +66,6 @@ fn publish(args: Args) -> common::Result {
     }
     publisher.publish("END")?;
 
-    // The updates are in this process. It stays until all subscribers have them, or until Ctrl-C.
+    // The updates are in this process. It runs until all subscribers have them, or until Ctrl-C.
     publisher.finish()
 }

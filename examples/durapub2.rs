@@ -74,11 +74,11 @@ fn publish(args: Args) -> common::Result {
     let mut publisher = DurablePublisher::new(&context, &args.publisher, &args.sync, move |number| Bounded {
         memory: VecDeque::new(),
         hwm,
-        // The file is never named by the subscriber.
+        // The name of the file does not depend on the subscriber's name.
         swap: Swap::new(directory.join(format!("durable-{}-{number}.swap", std::process::id())), swap),
     })?;
 
-    // The rest is the same as in durapub.
+    // The rest is as in durapub.
     publisher.wait_for_subscribers(args.subscribers)?;
     for update in 0..args.updates {
         if interrupt::interrupted() {
@@ -91,7 +91,7 @@ fn publish(args: Args) -> common::Result {
     publisher.finish()
 }
 
-/// A backlog of so many updates in memory. Further updates wait in a swap.
+/// A backlog of up to `hwm` updates in memory. Further updates wait in a swap.
 struct Bounded {
     memory: VecDeque<Vec<u8>>,
     hwm: usize,
@@ -99,7 +99,7 @@ struct Bounded {
 }
 
 impl Backlog for Bounded {
-    /// While updates are in the swap, the next goes there too, which keeps the order.
+    /// While updates are in the swap, the next one goes there too, to keep the order.
     fn push(&mut self, update: &[u8]) -> common::Result<bool> {
         if self.memory.len() >= self.hwm || !self.swap.is_empty() {
             return Ok(self.swap.push(update)?);
@@ -123,14 +123,14 @@ impl Backlog for Bounded {
     }
 }
 
-/// A queue in a file, of bounded size: first in, first out. The file is there only while something is in it; a program
-/// that is killed leaves it behind.
+/// A queue in a file, of bounded size: first in, first out. The file exists only while the queue is not empty. A
+/// program that is killed leaves it behind.
 pub struct Swap {
     path: PathBuf,
     capacity: u64,
     file: Option<File>,
-    /// How many bytes were ever put in and taken out. The file is a ring: bytes that do not fit before its end are
-    /// written at its beginning, which messages have left already.
+    /// The numbers of bytes that were ever written and read. The file is a ring: bytes that do not fit before its end
+    /// go to its beginning, whose messages were read already.
     written: u64,
     read: u64,
 }
@@ -139,17 +139,17 @@ pub struct Swap {
 const HEADER: u64 = 4;
 
 impl Swap {
-    /// A swap of so many bytes, in a file that is made when it is needed. No file of that name may exist then.
+    /// A swap of `capacity` bytes, in a file that is created when it is needed. No file of that name may exist then.
     pub fn new(path: impl Into<PathBuf>, capacity: u64) -> Swap {
         Swap { path: path.into(), capacity, file: None, written: 0, read: 0 }
     }
 
-    /// Whether nothing is in it.
+    /// Whether it has no messages.
     pub fn is_empty(&self) -> bool {
         self.read == self.written
     }
 
-    /// Puts a message behind the others; says whether there was room for it.
+    /// Adds a message. Gives whether there was room for it.
     pub fn push(&mut self, message: &[u8]) -> io::Result<bool> {
         let (Ok(length), used) = (u32::try_from(message.len()), self.written - self.read) else {
             return Ok(false);
@@ -168,7 +168,7 @@ impl Swap {
         Ok(true)
     }
 
-    /// Takes the first message out. With the last one goes the file.
+    /// Removes the first message. With the last one, also removes the file.
     pub fn pop(&mut self) -> io::Result<Option<Vec<u8>>> {
         if self.is_empty() {
             return Ok(None);

@@ -51,7 +51,7 @@ fn collect(args: Args) -> common::Result {
     let context = Context::new()?;
     let again = Duration::from_millis(args.again);
     let sync = context.socket(Push)?;
-    // The last acknowledgement gets this long to leave. If it does not, the publisher sends that update once more.
+    // The last acknowledgement has this long to leave. If it does not leave, the publisher sends that update again.
     sync.set_linger(Some(again))?;
     sync.connect(&args.sync)?;
 
@@ -61,11 +61,11 @@ fn collect(args: Args) -> common::Result {
 
     let mut last: Option<Message> = None;
     let mut is_end = false;
-    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
+    // Ctrl-C ends calls that wait. If messages arrive all the time, no call waits, so the loop checks for it too.
     while !interrupt::interrupted() {
         if let Some(message) = subscriber.within(again).recv_multipart()? {
             let [name, number, update, ..] = &message[..] else { continue };
-            // The subscription also lets through names that begin with this one.
+            // The subscription also matches longer names that begin with this one.
             if *name != args.name {
                 continue;
             }

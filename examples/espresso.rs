@@ -74,12 +74,12 @@ fn main() -> common::Result {
     common::until_ctrl_c(|| run(Args::parse()))
 }
 
-/// The main task is the proxy. Publisher, subscriber and listener are threads. A socket may move to a thread, and never
-/// be used by two.
+/// The main task is the proxy. Publisher, subscriber and listener are threads. A socket may move to a thread, but two
+/// threads may not use it at once.
 fn run(args: Args) -> common::Result {
     let context = Context::new()?;
 
-    // Both ends of the tap are there before the first message.
+    // Both ends of the tap are connected before the first message.
     let listener = context.socket(Pair)?;
     let endpoint = listener.bind(&args.capture)?;
     let capture = context.socket(Pair)?;
@@ -88,7 +88,7 @@ fn run(args: Args) -> common::Result {
     let frontend = context.socket(XSub)?;
     frontend.connect(&args.frontend)?;
     let backend = context.socket(XPub)?;
-    // After Ctrl-C, subscribers that do not read are not waited for.
+    // After Ctrl-C, the program does not wait for subscribers that do not read.
     backend.set_linger(Duration::ZERO)?;
     backend.bind(&args.backend)?;
 
@@ -139,7 +139,7 @@ fn publish(publisher: Socket<'_, Pub>, delay: u64) -> common::Result {
     Ok(())
 }
 
-/// Takes some messages under A and B, and leaves. The publisher then no longer sends these to the proxy either.
+/// Receives some messages under A and B, and ends. Then the publisher no longer sends these to the proxy either.
 fn subscribe(subscriber: Socket<'_, Sub>, messages: u64) -> common::Result {
     subscriber.subscribe("A")?;
     subscriber.subscribe("B")?;
@@ -149,8 +149,8 @@ fn subscribe(subscriber: Socket<'_, Sub>, messages: u64) -> common::Result {
     Ok(())
 }
 
-/// Prints all that the proxy forwards, in either direction. A subscription is a message too: the byte 1 before its
-/// topic, or 0 when it ends.
+/// Prints all messages that the proxy forwards, in either direction. A subscription is a message too: the byte 1 and
+/// its topic, or 0 and the topic at its end.
 fn listen(listener: Socket<'_, Pair>) -> common::Result {
     loop {
         println!("{}", format_frame(&listener.recv_msg()?));

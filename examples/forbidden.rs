@@ -45,14 +45,14 @@ fn main() -> common::Result {
     // variable that is declared last is dropped first.
     show("A context that is dropped before its socket", case!("context_dropped_too_early"));
 
-    // In C this fails when it runs, with ENOTSUP.
+    // In C this fails at run time, with ENOTSUP.
     show("A SUB that sends", case!("sub_does_not_send"));
     Ok(())
 }
 
 fn show(what: &str, (program, message): (&str, &str)) {
     println!("=== {what} ===");
-    // The compiler names these lines by their numbers.
+    // The compiler's message has the numbers of these lines.
     for (index, line) in program.lines().enumerate() {
         println!("{:>4}  {line}", index + 1);
     }

@@ -33,7 +33,7 @@ struct Args {
 fn main() -> common::Result {
     let args = Args::parse();
 
-    // The server may come later: libzmq keeps trying to reach it in the background.
+    // The server may start later: libzmq keeps trying to connect in the background.
     println!("Connecting to hello world server...");
     let context = Context::new()?;
     let client = context.socket(Req)?;

@@ -43,8 +43,8 @@ fn main() -> common::Result {
         client.send_multipart(["", "Hello"])?;
 
         let mut reply = client.recv_multipart()?;
-        // C looks at the first frame before it receives the next. If the first is not empty, it takes frames of one
-        // message for those of the next. A message that is received whole cannot get mixed up.
+        // C checks the first frame before it receives the next one. If the first is not empty, C takes later frames of
+        // this message for frames of the next. Messages that are received whole are not mixed up.
         match (reply.pop_front(), reply.pop_front()) {
             (Some(empty), Some(text)) if empty.is_empty() => {
                 println!("Received respond msg: {} NO={number}\n", String::from_utf8_lossy(&text));

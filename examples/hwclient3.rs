@@ -40,8 +40,8 @@ fn main() -> common::Result {
     println!("Connecting to hello world server...");
     let context = Context::new()?;
     let client = context.socket(Req)?;
-    // The name is told while connecting, so it must be set before. For a client without a name the server's ROUTER
-    // makes up five bytes that cannot be printed.
+    // The client sends its name while it connects, so it must be set before. For a client without a name, the server's
+    // ROUTER generates five bytes that cannot be printed.
     client.set_routing_id(&args.identity)?;
     client.connect(&args.endpoint)?;
 

@@ -45,11 +45,11 @@ fn main() -> common::Result {
 
     for number in 1..=args.count {
         println!("Sending request msg: Hello NO={number}...");
-        // Frames that belong together leave together, with the last one.
+        // The frames of a message are sent together, with the last one.
         s_sendmore(&client, "")?;
         s_send(&client, "Hello")?;
 
-        // A message that does not begin with an empty frame is no reply, and is passed over. C ends with an assertion.
+        // A message that does not begin with an empty frame is no reply, and is ignored. C ends with an assertion.
         let reply = loop {
             let mut frames = client.recv_multipart()?;
             match (frames.pop_front(), frames.pop_front()) {

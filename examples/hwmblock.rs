@@ -56,7 +56,7 @@ fn main() -> common::Result {
     let worker = context.socket(Pull)?;
     worker.set_rcvhwm(args.hwm)?;
     worker.connect(&endpoint)?;
-    // With a time-out `send` waits no longer than that. After it `send` fails, with the message in the error.
+    // With a time-out, `send` waits no longer than that. Then it fails, with the message in the error.
     ventilator.set_sndtimeo(Duration::from_millis(args.timeout))?;
     let (sent, failed) = send_until_full(&ventilator, task)?;
     let reason = failed.error().to_string();
@@ -64,7 +64,7 @@ fn main() -> common::Result {
     println!("A worker is there that does nothing: {sent} tasks sent, {:?} has to wait", task.to_str()?);
     println!("Waited {} ms in vain: {reason}, and {:?} is handed back", args.timeout, task.to_str()?);
 
-    // Without a time-out `send` waits as long as it takes: the worker sets the pace.
+    // Without a time-out, `send` waits until there is room: the worker sets the pace.
     ventilator.set_sndtimeo(None)?;
     let text = task.to_str()?.to_owned();
     let received = thread::scope(|scope| {

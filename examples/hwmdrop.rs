@@ -48,7 +48,7 @@ fn main() -> common::Result {
 /// A publisher and a subscriber that has subscribed. In one process the two queues together hold twice the mark. Across
 /// a network, more updates fit on the way.
 fn pair<'a>(context: &'a Context, args: &Args) -> common::Result<(Socket<'a, XPub>, Socket<'a, Sub>)> {
-    // A PUB drops as an XPUB does, but cannot be asked whether a subscriber is there.
+    // A PUB drops messages as an XPUB does, but does not report its subscribers.
     let publisher = context.socket(XPub)?;
     publisher.set_sndhwm(args.hwm)?;
     let endpoint = publisher.bind(&args.endpoint)?;
@@ -73,8 +73,8 @@ fn drop_updates(args: &Args) -> common::Result {
     while let Some(update) = subscriber.within(patience).recv_msg()? {
         received.push(update.to_str()?.to_owned());
     }
-    // A publisher learns of new room when it processes its peers' commands. `send` does that now and then, `events`
-    // always.
+    // A publisher learns of new room when it processes its peers' commands. `send` does that from time to time,
+    // `events` always.
     publisher.events()?;
     publisher.send((args.updates + 1).to_string())?;
     let next = subscriber.recv_msg()?;

@@ -44,18 +44,18 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Rep)?;
-    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    // After Ctrl-C, the program waits no longer than this for clients that do not take their replies.
     server.set_linger(Duration::from_millis(args.linger))?;
     server.bind(&args.endpoint)?;
 
-    // While requests come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
+    // Ctrl-C ends calls that wait. If requests arrive all the time, no call waits, so the loop checks for it too.
     while !interrupt::interrupted() {
         println!("Received {}", s_recv(&server)?);
 
         // A real server would work for its answer here.
         common::pause(args.delay)?;
 
-        // A REP socket knows the client that it owes the answer. It takes no other request before the answer is sent.
+        // A REP socket keeps the address of its client, and receives no other request before the answer is sent.
         s_send(&server, "World")?;
     }
     Ok(())

@@ -43,7 +43,7 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Rep)?;
-    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    // After Ctrl-C, the program waits no longer than this for clients that do not take their replies.
     server.set_linger(Duration::from_millis(args.linger))?;
     server.bind(&args.endpoint)?;
 

@@ -43,14 +43,14 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Router)?;
-    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    // After Ctrl-C, the program waits no longer than this for clients that do not take their replies.
     server.set_linger(Duration::from_millis(args.linger))?;
     server.bind(&args.endpoint)?;
 
     while !interrupt::interrupted() {
-        // C receives the frames one by one, as C strings. It answers only clients whose id is a text, and takes frames
-        // of one message for those of the next if their number is not three. Here ids are bytes, and a message comes
-        // whole.
+        // C receives the frames one by one, as C strings. It answers only clients whose id is a text. If a message does
+        // not have three frames, C mixes up its frames with those of the next. Here ids are bytes, and a message is
+        // received whole.
         let Some(client) = receive_request(server.recv_multipart()?) else {
             println!("Discard the ZMQ message!");
             continue;
@@ -61,7 +61,7 @@ fn serve(args: Args) -> common::Result {
 
         println!("Send respond msg: World\n");
         let mut reply = Multipart::from(["World"]);
-        // The id comes first: by it the ROUTER finds the client. An empty frame separates it from the reply.
+        // The ROUTER finds the client by the id, which comes first. An empty frame separates it from the reply.
         reply.push_envelope(client);
         server.send_multipart(reply)?;
     }

@@ -43,7 +43,7 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let server = context.socket(Router)?;
-    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    // After Ctrl-C, the program waits no longer than this for clients that do not take their replies.
     server.set_linger(Duration::from_millis(args.linger))?;
     server.bind(&args.endpoint)?;
 
@@ -52,7 +52,7 @@ fn serve(args: Args) -> common::Result {
         for (index, frame) in frames.iter().enumerate() {
             println!("[recv] frame{} = {}", index + 1, readable(frame));
         }
-        // A peer can send any frames. C ends with an assertion if the second frame is not empty, and writes past its
+        // A peer can send any frames. C ends with an assertion if the second frame is not empty, and writes beyond its
         // buffer if the id has more than nine bytes.
         if frames.len() != 3 || !frames[1].is_empty() {
             eprintln!("not a request: {frames:?}");
@@ -62,7 +62,7 @@ fn serve(args: Args) -> common::Result {
         // A real server would work for its answer here.
         common::pause(args.delay)?;
 
-        // The frames before the last are the envelope, by which the reply finds the client.
+        // The frames before the last are the envelope: the ROUTER finds the client by it.
         frames.pop_back();
         frames.push_back("World");
         for (index, frame) in frames.iter().enumerate() {

@@ -41,7 +41,7 @@ fn compare(args: &Args) -> common::Result {
     let sink = context.socket(Router)?;
     let endpoint = sink.bind(&args.endpoint)?;
 
-    // The ROUTER names a peer that has no name: five bytes, of which the first is 0.
+    // The ROUTER generates a name for a peer without one: five bytes, of which the first is 0.
     let anonymous = context.socket(Req)?;
     anonymous.connect(&endpoint)?;
     s_send(&anonymous, "ROUTER uses a generated 5 byte identity")?;
@@ -53,7 +53,7 @@ fn compare(args: &Args) -> common::Result {
     identified.connect(&endpoint)?;
     s_send(&identified, "ROUTER socket uses REQ's socket identity")?;
 
-    // The empty frame between the address and the text is the REQ's.
+    // The REQ sends the empty frame between the address and the text.
     s_dump(&sink)?;
     Ok(())
 }

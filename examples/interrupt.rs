@@ -35,20 +35,20 @@ struct Args {
 fn main() -> common::Result {
     let args = Args::parse();
 
-    // From here on SIGINT and SIGTERM do not kill the program. C has its own handler, and a pipe that wakes the poll
-    // up. Here both are in the library, which lends the end of the pipe that is read.
+    // From here on SIGINT and SIGTERM do not kill the program. C has its own handler, and a pipe that wakes the poll.
+    // Here both are in the library, which lends the read end of the pipe.
     interrupt::catch_signals(interrupt::TERMINATION)?;
     let signals = interrupt::wake_fd().ok_or_else(|| common::failure("signals are not caught"))?;
 
     let context = Context::new()?;
     let server = context.socket(Rep)?;
-    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    // After Ctrl-C, the program waits no longer than this for clients that do not take their replies.
     server.set_linger(Duration::from_millis(args.linger))?;
     server.bind(&args.endpoint)?;
 
     let mut items = [PollItem::fd(signals, PollEvents::POLLIN), PollItem::socket(&server, PollEvents::POLLIN)];
     loop {
-        // One wait covers the socket and the signal: no signal is missed, neither just before the wait nor while
+        // One poll waits for the socket and the signal. No signal is missed, neither just before the poll nor while
         // requests arrive.
         poll(&mut items, None)?;
 
@@ -56,7 +56,7 @@ fn main() -> common::Result {
             println!("W: interrupt received, killing server...");
             break;
         }
-        // `now().recv_msg` does not wait, so the loop is soon back at the poll.
+        // `now().recv_msg` does not wait, so the loop soon polls again.
         if items[1].is_readable() && server.now().recv_msg()?.is_some() {
             println!("W: recv");
             // C sends no reply. Its client then waits for ever, and so do all others: a REP socket takes no other

@@ -59,7 +59,7 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
-    // The sockets of the broker and the workers wait no longer than this for messages that are under way at the end.
+    // At the end, the sockets of the broker and the workers wait no longer than this for messages that are under way.
     let linger = Duration::from_millis(args.linger);
     let (frontend, backend) = (context.socket(Router)?, context.socket(Router)?);
     frontend.set_linger(Some(linger))?;
@@ -73,7 +73,7 @@ fn run(mut args: Args) -> common::Result {
     thread::scope(|scope| {
         let mut staff = Vec::new();
         if !args.no_broker {
-            // The two sockets move into the thread: here they cannot be used any more.
+            // The two sockets move into the thread. They cannot be used here any more.
             staff.push(scope.spawn(move || threads::run(context, || balance(&frontend, &backend))));
         }
         for _ in 0..args.workers {
@@ -82,8 +82,8 @@ fn run(mut args: Args) -> common::Result {
         let start = |_| scope.spawn(|| threads::run(context, || ask(context, &args.frontend)));
         let clients: Vec<_> = (0..args.clients).map(start).collect();
 
-        // C counts answers, and some may be for clients from outside. Here the program ends when its own clients have
-        // theirs. Calls of the other threads then fail with ETERM, which ends them. C leaves its threads behind.
+        // C counts answers, also those for clients from outside. Here the program ends when its own clients have their
+        // answers. Calls of the other threads then fail with ETERM, which ends them. C does not end its threads.
         let outcome = clients.into_iter().try_for_each(threads::join);
         if args.clients > 0 {
             context.shutdown()?;
@@ -105,7 +105,7 @@ fn ask(context: &Context, endpoint: &str) -> common::Result {
     Ok(())
 }
 
-/// A worker asks too: for a request, with the answer to the one before.
+/// A worker asks for a request, with the answer to the one before.
 fn work(context: &Context, endpoint: &str, linger: Duration) -> common::Result {
     let worker = context.socket(Req)?;
     worker.set_linger(Some(linger))?;
@@ -117,8 +117,8 @@ fn work(context: &Context, endpoint: &str, linger: Duration) -> common::Result {
     loop {
         worker.send_multipart(answer)?;
 
-        // A request is the client's address, an empty frame and the text. The address goes back unchanged. C makes a C
-        // string of it, which ends at the first NUL, so in C every client needs a printable name.
+        // A request is the client's address, an empty frame and the text. The address goes back unchanged. In C it is a
+        // C string, which ends at the first NUL, so every client needs a printable name.
         let mut request = worker.recv_multipart()?;
         let client = request.pop_envelope().unwrap_or_default();
         answer = match request.first() {
@@ -134,10 +134,10 @@ fn work(context: &Context, endpoint: &str, linger: Duration) -> common::Result {
 
 /// The broker: requests from the frontend go to workers at the backend, and their answers back.
 fn balance(frontend: &Socket<'_, Router>, backend: &Socket<'_, Router>) -> common::Result {
-    // The worker that became ready first gets the next request. If it has left meanwhile, the request is lost: chapter
-    // 4 is about that.
+    // The worker that became ready first gets the next request. If it has left meanwhile, the request is lost: see
+    // chapter 4.
     let mut ready = VecDeque::new();
-    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
+    // Ctrl-C ends calls that wait. If messages arrive all the time, no call waits, so the loop checks for it too.
     while !interrupt::interrupted() {
         // While no worker is ready, requests wait in the socket.
         let requests = if ready.is_empty() { PollEvents::NONE } else { PollEvents::POLLIN };

@@ -64,7 +64,7 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
-    // The sockets of the broker and the workers wait no longer than this for messages that are under way at the end.
+    // At the end, the sockets of the broker and the workers wait no longer than this for messages that are under way.
     let (linger, patience) = (Duration::from_millis(args.linger), Duration::from_millis(args.patience));
     let mut staff = Vec::new();
     if !args.no_broker {
@@ -86,7 +86,8 @@ fn run(mut args: Args) -> common::Result {
         clients.push(start(&context, "client", move |pipe| ask(pipe, &endpoint))?);
     }
 
-    // A client ends when it has its answer, the others when they are told to. An actor that ends before has failed.
+    // A client ends when it has its answer, the other actors when they are told to. An actor that ends earlier has
+    // failed.
     while staff.iter().all(Actor::is_running) && (args.clients == 0 || !clients.is_empty()) {
         let actors = staff.iter().chain(&clients);
         let mut pipes: Vec<_> = actors.map(|actor| PollItem::socket(actor.as_ref(), PollEvents::POLLIN)).collect();
@@ -101,7 +102,7 @@ fn run(mut args: Args) -> common::Result {
     Ok(())
 }
 
-/// Starts an actor that Ctrl-C ends as well.
+/// Starts an actor. Ctrl-C ends it too.
 fn start<B>(context: &Context, name: &str, body: B) -> zmq::Result<Actor>
 where
     B: FnOnce(&ActorPipe) -> common::Result + Send + 'static,
@@ -131,7 +132,7 @@ fn ask(pipe: &ActorPipe, endpoint: &str) -> common::Result {
     Ok(())
 }
 
-/// A worker answers each request by putting its answer in the request's place.
+/// A worker answers each request: it replaces the last frame by its answer.
 fn work(pipe: &ActorPipe, endpoint: &str, linger: Duration) -> common::Result {
     let context = pipe.context();
     let worker = context.socket(Req)?;
@@ -146,7 +147,7 @@ fn work(pipe: &ActorPipe, endpoint: &str, linger: Duration) -> common::Result {
             println!("Worker: {}", format_frame(body));
             *body = "OK".into();
         }
-        // The frames before it, the address and the empty frame, go back unchanged.
+        // The frames before the last, the address and the empty frame, go back unchanged.
         worker.send_multipart(message)?;
     }
     Ok(())
@@ -173,8 +174,8 @@ fn balance(pipe: &ActorPipe, frontend: &Socket<'_, Router>, backend: &Socket<'_,
             if let Some(worker) = message.pop_envelope() {
                 ready.push_back(worker);
             }
-            // C compares the beginning of the first frame, and so drops the answers to a client whose address begins
-            // with READY. READY is one frame alone, an answer is more.
+            // READY is a message of one frame, an answer has more. C compares the beginning of the first frame, and so
+            // drops the answers to a client whose address begins with READY.
             if message.len() > 1 {
                 frontend.send_multipart(message)?;
             }

@@ -70,7 +70,7 @@ fn main() -> common::Result {
 
 fn run(mut args: Args) -> common::Result {
     let context = Context::new()?;
-    // The sockets of the broker and the workers wait no longer than this for messages that are under way at the end.
+    // At the end, the sockets of the broker and the workers wait no longer than this for messages that are under way.
     let linger = Duration::from_millis(args.linger);
     let broker = Broker::new(&context, linger)?;
     if !args.no_broker {
@@ -101,7 +101,7 @@ fn run(mut args: Args) -> common::Result {
     reactor.run()?;
     drop(reactor);
 
-    // Each actor is told to end, and waited for. Its error comes out here.
+    // Ends each actor and waits for it. An error of the actor is returned here.
     for actor in actors {
         actor.terminate(Duration::from_millis(args.patience))?;
     }
@@ -138,8 +138,8 @@ impl<'ctx> Broker<'ctx> {
                 |reactor: &mut Reactor<'a>, event: PollerEvent<HandlerId>| self.handle_frontend(reactor, event.key);
             reactor.add(&self.frontend, PollEvents::POLLIN, handler)?;
         }
-        // C looks at the first byte only, and so drops the answers to a client whose address begins with 1. The byte of
-        // a worker that is ready is one frame alone, an answer is more.
+        // The byte 1 of a ready worker is a message of one frame, an answer has more. C compares the first byte only,
+        // and so drops the answers to a client whose address begins with 1.
         if message.len() > 1 {
             self.frontend.send_multipart(message)?;
         }
@@ -162,7 +162,7 @@ impl<'ctx> Broker<'ctx> {
     }
 }
 
-/// Starts an actor that Ctrl-C ends as well.
+/// Starts an actor. Ctrl-C ends it too.
 fn start<B>(context: &Context, name: &str, body: B) -> zmq::Result<Actor>
 where
     B: FnOnce(&ActorPipe) -> common::Result + Send + 'static,
@@ -193,13 +193,13 @@ fn ask(pipe: &ActorPipe, endpoint: &str, pause: Duration) -> common::Result {
         if let Some(text) = client.recv_multipart()?.last() {
             println!("Client: {}", String::from_utf8_lossy(text));
         }
-        // Nothing comes over the pipe but the end of the actor, which ends the pause.
+        // Only the end of the actor comes over the pipe, and it ends the pause.
         pipe.recv_timeout(pause)?;
     }
     Ok(())
 }
 
-/// A worker answers each request by putting its answer in the request's place.
+/// A worker answers each request: it replaces the last frame by its answer.
 fn work(pipe: &ActorPipe, endpoint: &str, linger: Duration) -> common::Result {
     let context = pipe.context();
     let worker = context.socket(Req)?;
@@ -214,7 +214,7 @@ fn work(pipe: &ActorPipe, endpoint: &str, linger: Duration) -> common::Result {
             println!("Worker: {}", format_frame(body));
             *body = "OK".into();
         }
-        // The frames before it, the address and the empty frame, go back unchanged.
+        // The frames before the last, the address and the empty frame, go back unchanged.
         worker.send_multipart(message)?;
     }
     Ok(())

@@ -37,7 +37,7 @@ struct Args {
 fn main() -> common::Result {
     let args = Args::parse();
 
-    // No receiver listens yet. A PUSH that connects can send all the same: its queue is there at once.
+    // No receiver listens yet. A PUSH that connects can send nevertheless: its queue exists at once.
     let context = send(&args, Duration::ZERO, "with no linger")?;
     drop(context);
     println!("Sent \"with no linger\", and ended at once");

@@ -49,7 +49,7 @@ fn main() -> common::Result {
 
     lose(&context, &server, &args)?;
 
-    // With RELAXED the client may ask again. But now the late reply to the first request passes for one to the second.
+    // With RELAXED the client may ask again. But it takes the late reply to the first request for one to the second.
     let relaxed = context.socket(Req)?;
     relaxed.set_req_relaxed(true)?;
     relaxed.connect(&args.endpoint)?;
@@ -63,8 +63,8 @@ fn main() -> common::Result {
     correlated.connect(&args.endpoint)?;
     println!("RELAXED and CORRELATE: the reply to Hello 2 is {}", ask_twice(&correlated, &server)?);
 
-    // A late reply does not reach a new socket. LazyPirate has the time-out, the new socket, the next try, and the end
-    // after so many tries.
+    // A late reply does not reach a new socket. LazyPirate has a time-out, opens a new socket for the next try, and
+    // gives up after a number of tries.
     let reply = thread::scope(|scope| {
         let serving = scope.spawn(move || serve_the_second(server));
         let mut client = LazyPirate::new(&context, &args.endpoint)
@@ -78,12 +78,12 @@ fn main() -> common::Result {
     Ok(())
 }
 
-/// The fault: the client cannot receive, as no reply comes, and cannot send, as it has not received.
+/// Shows the fault: the client cannot receive, because no reply comes, and cannot send, because it has not received.
 fn lose(context: &Context, server: &Socket<'_, Router>, args: &Args) -> common::Result {
     let client = context.socket(Req)?;
     client.connect(&args.endpoint)?;
     client.send("Hello 1")?;
-    // The server takes the request, and never replies.
+    // The server receives the request, and never replies.
     server.recv_multipart()?;
 
     let timeout = Duration::from_millis(args.timeout);
@@ -98,14 +98,14 @@ fn lose(context: &Context, server: &Socket<'_, Router>, args: &Args) -> common::
     Ok(())
 }
 
-/// Asks again before the reply has come. Then both replies come. Gives the one that the client receives.
+/// Asks again before the reply has arrived. Then both replies arrive. Gives the one that the client receives.
 fn ask_twice(client: &Socket<'_, Req>, server: &Socket<'_, Router>) -> common::Result<String> {
     client.send("Hello 1")?;
     let first = server.recv_multipart()?;
     client.send("Hello 2")?;
     let second = server.recv_multipart()?;
     for (mut request, reply) in [(first, "World 1"), (second, "World 2")] {
-        // The reply has the request's envelope: all of its frames but the last.
+        // The reply has the request's envelope: all of its frames except the last.
         request.pop_back();
         request.push_back(reply);
         server.send_multipart(request)?;
@@ -113,7 +113,7 @@ fn ask_twice(client: &Socket<'_, Req>, server: &Socket<'_, Router>) -> common::R
     Ok(text(client.recv_multipart()?))
 }
 
-/// Takes the first request without a reply, and replies to the second.
+/// Receives the first request and does not reply. Replies to the second.
 fn serve_the_second(server: Socket<'_, Router>) -> common::Result {
     server.recv_multipart()?;
     let mut request = server.recv_multipart()?;

@@ -39,7 +39,7 @@ fn main() -> common::Result {
 
 fn queue(args: Args) -> common::Result {
     let context = Context::new()?;
-    // After Ctrl-C, peers that do not take their messages are waited for no longer than this.
+    // After Ctrl-C, the program waits no longer than this for peers that do not take their messages.
     let patience = Some(Duration::from_millis(args.linger));
     let frontend = context.socket(Router)?;
     frontend.set_linger(patience)?;
@@ -48,7 +48,7 @@ fn queue(args: Args) -> common::Result {
     backend.set_linger(patience)?;
     backend.bind(&args.backend)?;
 
-    // The proxy takes no more from clients than workers have room for, and runs until Ctrl-C.
+    // The proxy receives from clients only as much as workers have room for. It runs until Ctrl-C.
     proxy(&frontend, &backend, None)?;
     Ok(())
 }

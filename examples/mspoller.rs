@@ -46,11 +46,11 @@ fn read(args: Args) -> common::Result {
     let mut items =
         [PollItem::socket(&receiver, PollEvents::POLLIN), PollItem::socket(&subscriber, PollEvents::POLLIN)];
 
-    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
+    // Ctrl-C ends calls that wait. If messages arrive all the time, no call waits, so the loop checks for it too.
     while !interrupt::interrupted() {
         poll(&mut items, None)?;
 
-        // Each ready socket gives one message, so that neither starves the other.
+        // Receives one message from each ready socket, so that neither starves the other.
         if items[0].is_readable() {
             let _task = receiver.recv_msg()?;
         }

@@ -47,17 +47,17 @@ fn read(args: Args) -> common::Result {
     subscriber.connect(&args.weather)?;
     subscriber.subscribe(&args.filter)?;
 
-    // No call waits that Ctrl-C could end, so the loops ask for it.
+    // Ctrl-C ends calls that wait. No call waits here, so the loops check for it.
     while !interrupt::interrupted() {
-        // Tasks go first: the weather waits until no task is left.
+        // Tasks come first: weather updates wait until no task is left.
         while !interrupt::interrupted() && receiver.now().recv_msg()?.is_some() {
             // A task would be worked on here.
         }
         while !interrupt::interrupted() && subscriber.now().recv_msg()?.is_some() {
-            // An update would be looked at here.
+            // An update would be processed here.
         }
-        // Without the pause the program keeps a processor busy. With it a message may be read late. mspoller needs no
-        // pause.
+        // Without the pause, the program keeps a processor busy. With it, a message may be received late. mspoller
+        // needs no pause.
         common::pause(args.delay)?;
     }
     Ok(())

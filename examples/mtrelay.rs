@@ -49,7 +49,7 @@ fn main() -> common::Result {
 }
 
 fn step2(context: &Context, args: &Args) -> common::Result {
-    // A thread makes its own sockets: threads share the context, never a socket.
+    // A thread opens its own sockets: threads share the context, never a socket.
     thread::scope(|scope| {
         let receiver = context.socket(Pair)?;
         receiver.bind(&args.step2)?;

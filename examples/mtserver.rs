@@ -54,18 +54,18 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
     let clients = context.socket(Router)?;
-    // After Ctrl-C, clients that do not take their replies are waited for no longer than this.
+    // After Ctrl-C, the program waits no longer than this for clients that do not take their replies.
     clients.set_linger(Duration::from_millis(args.linger))?;
     clients.bind(&args.endpoint)?;
     // Threads of one process meet over inproc, without a network.
     let workers = context.socket(Dealer)?;
     let backend = workers.bind(&args.backend)?;
 
-    // The scope ends when all of its threads have.
+    // The scope ends when all of its threads have ended.
     let ended = thread::scope(|scope| {
         let (connecting, connected) = mpsc::channel();
         for _ in 0..args.workers.get() {
-            // A worker borrows the context and makes its own socket. A worker that used one of the two sockets above
+            // A worker borrows the context and opens its own socket. A worker that used one of the two sockets above
             // would not compile.
             let (context, backend, connecting) = (&context, &backend, connecting.clone());
             scope.spawn(move || {
@@ -74,8 +74,8 @@ fn serve(args: Args) -> common::Result {
                 }
             });
         }
-        // A DEALER gives requests in turn to the workers that are connected. C begins before all are, and one worker
-        // may get two requests while another has none. Here the channel ends when every worker has connected.
+        // A DEALER sends requests in turn to the workers that are connected. C starts before all are connected, so one
+        // worker may get two requests while another has none. Here the channel ends when every worker has connected.
         drop(connecting);
         for () in connected {}
 
@@ -83,7 +83,7 @@ fn serve(args: Args) -> common::Result {
         proxy(&clients, &workers, None)
     });
 
-    // The clients still get the replies that the workers have sent since Ctrl-C.
+    // Sends the replies of the workers that have arrived since Ctrl-C to the clients.
     let (unforwarded, error) = match ended {
         Ok(()) => return Ok(()),
         Err(failed) => failed.into_parts(),

@@ -53,7 +53,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
 
     let context = Context::new()?;
     let statebe = context.socket(Pub)?;
-    // News that is not read by the end is of no use.
+    // News that is not received by the end is of no use.
     statebe.set_linger(Duration::ZERO)?;
     statebe.bind(&endpoint(name))?;
 
@@ -67,15 +67,15 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
 
     let mut reactor = Reactor::new()?;
     reactor.add(&statefe, PollEvents::POLLIN, |_, _| {
-        // News is [broker][number]. Messages of another form are passed over.
+        // News is [broker][number]. The program ignores other messages.
         let news = statefe.recv_multipart()?;
         if let (Some(peer), Some(free), 2) = (news.first(), news.last(), news.len()) {
             println!("{} - {} workers free", String::from_utf8_lossy(peer), String::from_utf8_lossy(free));
         }
         Ok(())
     })?;
-    // The number is made up: this step has no workers yet. In C a broker sends when it has heard nothing for a second,
-    // so a broker that hears of its peers all the time never sends. A timer is not put off by messages.
+    // The number is random: this step has no workers yet. In C a broker sends when it has received nothing for a
+    // second, so a broker that receives news all the time never sends. Messages do not delay a timer.
     reactor.every(Duration::from_millis(args.pause), |_, _| {
         s_sendmore(&statebe, name)?;
         s_send(&statebe, &randof(10).to_string())?;

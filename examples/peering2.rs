@@ -89,7 +89,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
 
     print!("Press Enter when all brokers are started: ");
     io::stdout().flush()?;
-    // Ctrl-C ends the poll, and would not end the read.
+    // Ctrl-C ends the poll. It would not end the read.
     poll(&mut [PollItem::fd(io::stdin().as_fd(), PollEvents::POLLIN)], None)?;
     io::stdin().lock().skip_until(b'\n')?;
 
@@ -123,7 +123,7 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration, requests: Option<u6
         if let Some(text) = reply.last() {
             println!("Client: {}", String::from_utf8_lossy(text));
         }
-        // Nothing comes over the pipe but the end of the actor, which ends the pause.
+        // Only the end of the actor comes over the pipe, and it ends the pause.
         pipe.recv_timeout(pause)?;
     }
     Ok(())
@@ -138,7 +138,7 @@ fn worker(pipe: &ActorPipe, endpoint: &str) -> common::Result {
 
     worker.send(READY)?;
     while let Some(mut message) = peering::recv(pipe, &worker, None)? {
-        // The envelope goes back unchanged, with another body: by it the reply finds the client.
+        // The envelope goes back unchanged, with another body. Brokers find the client by it.
         if let Some(body) = message.last_mut() {
             println!("Worker: {}", format_frame(body));
             *body = "OK".into();
@@ -151,12 +151,12 @@ fn worker(pipe: &ActorPipe, endpoint: &str) -> common::Result {
 /// The broker's own work, until Ctrl-C.
 fn route(mut broker: Broker, args: &Args, cloud: &str) -> common::Result {
     let mut has_workers = args.workers > 0;
-    // A request that found no worker and no peer, and whether it is of an own client.
+    // A request that found no worker and no peer, and whether it is from an own client.
     let mut held = None;
-    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
+    // Ctrl-C ends calls that wait. If messages arrive all the time, no call waits, so the loop checks for it too.
     while !interrupt::interrupted() {
-        // Replies can always be passed on. Requests wait in the sockets' own queues until a worker or a peer can take
-        // them. C looks for requests after a reply, or once in a second. Here a request ends the wait.
+        // Replies can always be passed on. Requests wait in the sockets' queues until a worker or a peer can take them.
+        // C polls for requests after a reply, or once in a second. Here a request ends the wait.
         let can_work = held.is_none() && !broker.workers.is_empty();
         let can_ask = held.is_none() && !broker.peers.is_empty() && !has_workers;
         let mut items = [
@@ -172,7 +172,7 @@ fn route(mut broker: Broker, args: &Args, cloud: &str) -> common::Result {
             if let Some(reply) = broker.recv_from_worker()? {
                 broker.reply(reply)?;
             }
-            // A broker without workers is not bound, so its peers do not ask. Now it has one.
+            // A broker without workers is not bound, so its peers do not ask it. Now it has a worker.
             if !has_workers && !broker.workers.is_empty() {
                 broker.cloudfe.bind(cloud)?;
                 has_workers = true;
@@ -182,8 +182,8 @@ fn route(mut broker: Broker, args: &Args, cloud: &str) -> common::Result {
             broker.reply(broker.recv_from_peer()?)?;
         }
 
-        // Peers come first, as in C, or busy clients of our own would keep them out. A peer's request is not passed on
-        // again: it could go round in circles.
+        // Peers come first, as in C: otherwise busy own clients would starve them. A peer's request is not passed on
+        // again, because it could circulate for ever.
         let next = match held.take() {
             Some(held) => Some(held),
             None if peer_asks => Some((broker.cloudfe.recv_multipart()?, false)),
@@ -191,7 +191,7 @@ fn route(mut broker: Broker, args: &Args, cloud: &str) -> common::Result {
             None => None,
         };
         let Some((request, is_local)) = next else { continue };
-        // One request in so many goes to a peer, to exercise that route. peering3 knows which peers have free workers.
+        // One request in `abroad` goes to a peer, to exercise that route. peering3 knows the peers with free workers.
         let abroad = is_local && !broker.peers.is_empty() && (!has_workers || randof(args.abroad.get()) == 0);
         let unsent = if abroad { broker.offer_to_peers(broker.peers.iter(), request)? } else { Some(request) };
         let unsent = match unsent {

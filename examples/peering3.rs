@@ -88,7 +88,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     let broker = Broker::prepare(&context, &args.directory, name, peers)?;
     broker.cloudfe.bind(&peering::endpoint(&args.directory, name, "cloud"))?;
 
-    // Subscribers see no difference between an XPUB and a PUB. A verbose XPUB is told of each of them.
+    // Subscribers see no difference between an XPUB and a PUB. A verbose XPUB receives each subscription.
     let statebe = context.socket(XPub)?;
     statebe.set_xpub_verbose(true)?;
     statebe.bind(&peering::endpoint(&args.directory, name, "state"))?;
@@ -115,7 +115,7 @@ fn run(name: &str, peers: &[String], args: &Args) -> common::Result {
     Cluster { name, broker, statebe, statefe, monitor, capacity: BTreeMap::new(), retry }.route()
 }
 
-/// Pauses for a while, then has many tasks, one after the other, and reports each to the monitor.
+/// Pauses for a while, then sends many tasks, one after the other, and reports each to the monitor.
 fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
     let context = pipe.context();
     let client = context.socket(Req)?;
@@ -126,7 +126,7 @@ fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
 
     let mut left = args.tasks.unwrap_or(u64::MAX);
     'end: while left > 0 {
-        // Nothing comes over the pipe but the end of the actor, which ends the pause.
+        // Only the end of the actor comes over the pipe, and it ends the pause.
         pipe.recv_timeout(Duration::from_millis(randof(args.pause.saturating_add(1)).into()))?;
         if pipe.is_terminated() {
             break;
@@ -140,7 +140,7 @@ fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
             if pipe.is_terminated() {
                 break 'end;
             }
-            // The worker gives the task back. In C a wrong task ends the whole program.
+            // The worker returns the task. In C a wrong task ends the whole program.
             if reply.is_none_or(|reply| reply != [task.as_str()]) {
                 s_send(&monitor, &format!("E: CLIENT EXIT - lost task {task}"))?;
                 break 'end;
@@ -153,7 +153,7 @@ fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
     Ok(())
 }
 
-/// Says that it is ready, and then gives back one task after the other, about half of them late.
+/// Says that it is ready, and then returns one task after the other, about half of them late.
 fn worker(pipe: &ActorPipe, args: &Args) -> common::Result {
     let context = pipe.context();
     let worker = context.socket(Req)?;
@@ -171,7 +171,7 @@ fn worker(pipe: &ActorPipe, args: &Args) -> common::Result {
     Ok(())
 }
 
-/// A request, and whether it is of a client of this broker's own.
+/// A request, and whether it is from a client of this broker.
 struct Request {
     message: Multipart,
     is_local: bool,
@@ -181,12 +181,12 @@ struct Request {
 struct Cluster<'a> {
     name: &'a str,
     broker: Broker<'a>,
-    /// This broker's state goes out here.
+    /// Publishes this broker's state.
     statebe: Socket<'a, XPub>,
-    /// The peers' states come in here.
+    /// Receives the peers' states.
     statefe: Socket<'a, Sub>,
     monitor: Socket<'a, Pull>,
-    /// How many workers each peer has free, as it has said last. C keeps one number for all peers.
+    /// The number of free workers that each peer has published last. C keeps one number for all peers.
     capacity: BTreeMap<String, u32>,
     /// After how long a request that found no worker and no peer is tried again.
     retry: Duration,
@@ -195,12 +195,12 @@ struct Cluster<'a> {
 impl Cluster<'_> {
     /// The broker's own work, until Ctrl-C.
     fn route(mut self) -> common::Result {
-        // The number of free workers that the peers were told last.
+        // The number of free workers that was published last.
         let mut announced = Some(0);
         let mut held = None;
-        // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
+        // Ctrl-C ends calls that wait. If messages arrive all the time, no call waits, so the loop checks for it too.
         while !interrupt::interrupted() {
-            // Requests stay in the sockets' own queues until a worker or a peer has room for them.
+            // Requests wait in the sockets' queues until a worker or a peer has room for them.
             let local = held.is_none() && !self.broker.workers.is_empty();
             let cloud = held.is_none() && !self.capacity.is_empty();
             let mut items = [
@@ -230,12 +230,12 @@ impl Cluster<'_> {
 
             held = self.route_requests(held)?;
 
-            // A message begins with 1 when a peer subscribes. The peer has missed earlier states. In C it does not know
-            // of idle workers until one of them gets to work.
+            // A message that begins with 1 is a subscription. The new peer has missed earlier states. In C it does not
+            // know of idle workers until one of them starts to work.
             if subscription && self.statebe.recv_msg()?.starts_with(&[1]) {
                 announced = None;
             }
-            // A worker that has its next task already is not announced.
+            // A worker that already has its next task is not announced.
             let free = self.broker.workers.len();
             if announced != Some(free) {
                 self.statebe.send_multipart([self.name, &free.to_string()])?;
@@ -265,7 +265,7 @@ impl Cluster<'_> {
     }
 
     /// The next request that a worker or a peer has room for. Own clients come first, as in C: peers wait while own
-    /// clients keep all workers busy. A peer's request is never passed on: it could go round in circles.
+    /// clients keep all workers busy. A peer's request is never passed on, because it could circulate for ever.
     fn next_request(&self) -> zmq::Result<Option<Request>> {
         let has_workers = !self.broker.workers.is_empty();
         if (has_workers || !self.capacity.is_empty())

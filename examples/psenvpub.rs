@@ -39,14 +39,14 @@ fn main() -> common::Result {
 fn publish(args: Args) -> common::Result {
     let context = Context::new()?;
     let publisher = context.socket(Pub)?;
-    // After Ctrl-C, subscribers that do not read are not waited for.
+    // After Ctrl-C, the program does not wait for subscribers that do not read.
     publisher.set_linger(Duration::ZERO)?;
     publisher.bind(&args.endpoint)?;
 
-    // A publisher never waits for its subscribers, so the loop asks for Ctrl-C.
+    // A publisher never waits for its subscribers, so the loop checks for Ctrl-C.
     while !interrupt::interrupted() {
-        // Both frames travel as one message. The envelope is a frame of its own, so subscriptions are never compared
-        // with content.
+        // Both frames are one message. The envelope is a separate frame, so subscriptions are never compared with the
+        // content.
         s_sendmore(&publisher, "A")?;
         s_send(&publisher, "We don't want to see this")?;
         s_sendmore(&publisher, "B")?;

@@ -36,13 +36,13 @@ fn collect(args: Args) -> common::Result {
     let context = Context::new()?;
     let subscriber = context.socket(Sub)?;
     subscriber.connect(&args.endpoint)?;
-    // Messages that do not begin with this never leave the publisher.
+    // The publisher does not send messages that do not begin with this.
     subscriber.subscribe("B")?;
 
     let mut left = args.count;
-    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
+    // Ctrl-C ends calls that wait. If messages arrive all the time, no call waits, so the loop checks for it too.
     while left != Some(0) && !interrupt::interrupted() {
-        // The frames of a message come together, so it is received whole.
+        // The frames of a message arrive together, so it is received whole.
         let message = subscriber.recv_multipart()?;
         if let [address, contents] = &message[..] {
             println!("[{}] {}", String::from_utf8_lossy(address), String::from_utf8_lossy(contents));

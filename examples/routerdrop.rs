@@ -51,7 +51,7 @@ fn main() -> common::Result {
     alice.set_rcvhwm(args.hwm)?;
     alice.set_routing_id("Alice")?;
     alice.connect(&endpoint)?;
-    // With its first message Alice is certainly connected, and the ROUTER knows her name.
+    // After her first message, Alice is certainly connected, and the ROUTER knows her name.
     alice.send("Here I am")?;
     router.recv_multipart()?;
 
@@ -69,7 +69,7 @@ fn main() -> common::Result {
     }
     println!("Alice has {received} of them, and what was for Bob is nowhere");
 
-    // With MANDATORY a message is sent, or comes back with the reason.
+    // With MANDATORY, a message is sent or comes back with the reason.
     router.set_router_mandatory(true)?;
     if let Err(failed) = router.send_multipart(["Bob", "Are you there?"]) {
         println!("MANDATORY, to Bob: {}; handed back: {}", failed.error(), frames(failed.message()));

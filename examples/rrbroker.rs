@@ -39,7 +39,7 @@ fn main() -> common::Result {
 
 fn broker(args: Args) -> common::Result {
     let context = Context::new()?;
-    // After Ctrl-C, peers that do not take their messages are waited for no longer than this.
+    // After Ctrl-C, the program waits no longer than this for peers that do not take their messages.
     let patience = Some(Duration::from_millis(args.linger));
     let frontend = context.socket(Router)?;
     frontend.set_linger(patience)?;
@@ -50,11 +50,11 @@ fn broker(args: Args) -> common::Result {
 
     let mut items = [PollItem::socket(&frontend, PollEvents::POLLIN), PollItem::socket(&backend, PollEvents::POLLIN)];
 
-    // While messages come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
+    // Ctrl-C ends calls that wait. If messages arrive all the time, no call waits, so the loop checks for it too.
     while !interrupt::interrupted() {
         poll(&mut items, None)?;
 
-        // A message is passed on with all its frames: the first are the way back to the client.
+        // A message is passed on with all its frames: the first are the address of the client.
         if items[0].is_readable() {
             backend.send_multipart(frontend.recv_multipart()?)?;
         }

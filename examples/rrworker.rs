@@ -43,11 +43,11 @@ fn main() -> common::Result {
 fn work(args: Args) -> common::Result {
     let context = Context::new()?;
     let responder = context.socket(Rep)?;
-    // After Ctrl-C, a broker that is gone is waited for no longer than this.
+    // After Ctrl-C, the program waits no longer than this for a broker that is gone.
     responder.set_linger(Duration::from_millis(args.linger))?;
     responder.connect(&args.endpoint)?;
 
-    // While requests come in all the time, no call waits that Ctrl-C could end. The loop asks for it too.
+    // Ctrl-C ends calls that wait. If requests arrive all the time, no call waits, so the loop checks for it too.
     while !interrupt::interrupted() {
         let request = s_recv(&responder)?;
         println!("Received request: [{request}]");

@@ -37,7 +37,7 @@ fn main() -> common::Result {
 
 /// A worker asks for work, does it, and asks again until it is fired.
 fn work(context: &Context, options: &boss::Options) -> common::Result {
-    // A thread makes its own sockets: the compiler lets no two threads use one.
+    // A thread opens its own sockets: the compiler lets no two threads use one.
     let worker = context.socket(Dealer)?;
     // An address that can be read makes a trace readable. The broker takes any bytes.
     s_set_id(&worker)?;
@@ -47,7 +47,7 @@ fn work(context: &Context, options: &boss::Options) -> common::Result {
 
     let mut total = 0;
     loop {
-        // A REQ would send the empty frame, and take it off the answer, by itself.
+        // A REQ would itself send the empty frame, and remove it from the answer.
         worker.send_multipart(["", "Hi Boss"])?;
         if worker.recv_multipart()? == ["", "Fired!"] {
             break;

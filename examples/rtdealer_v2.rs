@@ -68,7 +68,8 @@ fn run(mut args: Args) -> common::Result {
             threads::run(&context, || {
                 for _ in 0..args.tasks {
                     let worker = if randof(3) > 0 { "A" } else { "B" };
-                    // C sleeps a second, in which both workers have to connect. This waits for the worker itself.
+                    // C sleeps for a second, in which both workers must connect. This waits until the worker is
+                    // connected.
                     send_when_there(&client, &Multipart::from([worker, "This is the workload"]))?;
                 }
                 for worker in ["A", "B"] {

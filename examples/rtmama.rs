@@ -70,7 +70,7 @@ fn run(mut args: Args) -> common::Result {
         args.endpoint = broker.bind(&args.endpoint)?;
     }
 
-    // The scope ends after its threads. C may be gone before the last worker has printed its line.
+    // The scope ends after its threads. C may end before the last worker has printed its line.
     thread::scope(|scope| {
         let own_workers = if args.no_workers { 0 } else { args.workers };
         let start = |_| scope.spawn(|| threads::run(&context, || work(&context, &args)));
@@ -108,9 +108,9 @@ fn work(context: &Context, args: &Args) -> common::Result {
 /// The broker gives out all tasks, and then tells each worker to end when it asks once more.
 fn hand_out(broker: &Socket<'_, Router>, args: &Args) -> common::Result {
     let mut answers = args.tasks + args.workers;
-    // While requests come in all the time, no call waits that Ctrl-C could end.
+    // Ctrl-C ends calls that wait. If requests arrive all the time, no call waits, so the loop checks for it too.
     while answers > 0 && !interrupt::interrupted() {
-        // The worker that has been ready for longest comes first: [worker][][ready]. Other messages are passed over.
+        // The request of the worker that has been ready longest: [worker][][ready]. Other messages are ignored.
         let mut request = broker.recv_multipart()?;
         if request.len() != 3 || !request[1].is_empty() {
             continue;

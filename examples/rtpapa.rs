@@ -53,7 +53,7 @@ fn route(args: &Args) -> common::Result {
     let client = context.socket(Router)?;
     let endpoint = client.bind(&args.endpoint)?;
 
-    // The relay: the DEALER outside has the worker's address, A, and the DEALER inside faces the worker.
+    // The relay: the DEALER `outside` has the worker's address A, and the DEALER `inside` is connected to the worker.
     let outside = context.socket(Dealer)?;
     outside.set_routing_id("A")?;
     outside.connect(&endpoint)?;
@@ -63,17 +63,17 @@ fn route(args: &Args) -> common::Result {
     let worker = context.socket(Rep)?;
     worker.connect(&relay)?;
 
-    // The ROUTER takes off the first frame, the address of the worker. A stack of addresses and an empty frame follow,
-    // as if the request had come through three more ROUTERs. C sleeps until the worker is there.
+    // The ROUTER removes the first frame, the address of the worker. A stack of addresses and an empty frame follow, as
+    // if the request had passed three more ROUTERs. C sleeps until the worker is there.
     let request = Multipart::from(["A", "address 3", "address 2", "address 1", "", "This is the workload"]);
     send_when_there(&client, &request)?;
     inside.send_multipart(outside.recv_multipart()?)?;
 
-    // The worker sees the workload alone, and answers as if there were no envelope.
+    // The worker receives only the workload, and answers as if there were no envelope.
     s_dump(&worker)?;
     s_send(&worker, "This is the reply")?;
 
-    // The REP socket has kept the envelope, and the answer comes back in it.
+    // The REP socket has kept the envelope, and adds it to the answer.
     outside.send_multipart(inside.recv_multipart()?)?;
     s_dump(&client)?;
     Ok(())

@@ -37,7 +37,7 @@ fn main() -> common::Result {
 
 /// A worker asks for work, does it, and asks again until it is fired.
 fn work(context: &Context, options: &boss::Options) -> common::Result {
-    // A thread makes its own sockets: the compiler lets no two threads use one.
+    // A thread opens its own sockets: the compiler lets no two threads use one.
     let worker = context.socket(Req)?;
     // An address that can be read makes a trace readable. The broker takes any bytes.
     s_set_id(&worker)?;

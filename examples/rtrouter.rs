@@ -48,8 +48,8 @@ fn introduce(args: &Args) -> common::Result {
     server.set_routing_id("SERVER")?;
     server.connect(&endpoint)?;
 
-    // A ROUTER learns its peer's name when the connection stands, and cannot send before. C sleeps a second. This sends
-    // again until the peer is there.
+    // A ROUTER learns its peer's name when the connection is made, and cannot send before. C sleeps for a second. This
+    // sends again until the peer is there.
     send_when_there(&server, &Multipart::from(["WORKER", "", "send to worker"]))?;
     s_dump(&worker)?;
 

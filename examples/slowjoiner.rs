@@ -46,12 +46,12 @@ fn main() -> common::Result {
     Ok(())
 }
 
-/// Publishes updates to one subscriber, and gives the number that it gets. A `patient` publisher waits for the
-/// subscriber before the updates, the other one after them.
+/// Publishes updates to one subscriber, and gives the number of those that it receives. A `patient` publisher waits for
+/// the subscriber before the updates, the other one after them.
 fn publish(args: &Args, patient: bool) -> common::Result<u32> {
     let context = Context::new()?;
 
-    // The subscriber comes first and finds no publisher. libzmq tries again a little later, by itself.
+    // The subscriber starts first and finds no publisher. libzmq itself tries again a little later.
     let subscriber = context.socket(Sub)?;
     subscriber.set_reconnect_ivl(Duration::from_millis(args.retry))?;
     let monitor = subscriber.monitor(Events::CONNECT_RETRIED)?;
@@ -59,8 +59,7 @@ fn publish(args: &Args, patient: bool) -> common::Result<u32> {
     subscriber.subscribe("")?;
     monitor.recv()?;
 
-    // An XPUB is a PUB that is told of subscriptions. A PUB that has to wait has `wait_for_topics`, with a current
-    // libzmq.
+    // An XPUB is a PUB that receives subscriptions. A PUB can wait by `wait_for_topics`, if libzmq is 4.3.5.
     let publisher = context.socket(XPub)?;
     publisher.bind(&args.endpoint)?;
     let wait = || publisher.wait_for_subscribers(1, None, &mut Vec::new());
@@ -69,7 +68,7 @@ fn publish(args: &Args, patient: bool) -> common::Result<u32> {
         wait()?;
     }
     for update in 0..args.updates {
-        // Without subscribers this drops the update. That is no error: it was not subscribed to.
+        // Without subscribers this drops the update. That is no error: no peer has subscribed to it.
         publisher.send(format!("Update {update}"))?;
     }
     if !patient {

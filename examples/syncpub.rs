@@ -54,10 +54,10 @@ fn main() -> common::Result {
 fn serve(args: Args) -> common::Result {
     let context = Context::new()?;
 
-    // Subscribers see no difference between an XPUB and a PUB. A verbose XPUB is told of each of them.
+    // Subscribers see no difference between an XPUB and a PUB. A verbose XPUB receives each subscription.
     let publisher = context.socket(XPub)?;
     publisher.set_xpub_verbose(true)?;
-    // Each subscriber has a queue of its own, with room for all updates. If more are asked for than fit, the publisher
+    // Each subscriber has its own queue, with room for all updates. If there are more updates than fit, the publisher
     // waits for the slowest subscriber instead of dropping its updates.
     publisher.set_sndhwm(args.hwm)?;
     publisher.set_xpub_nodrop(true)?;
@@ -68,7 +68,7 @@ fn serve(args: Args) -> common::Result {
 
     let outcome = broadcast(&publisher, &syncservice, &args);
     if interrupt::interrupted() {
-        // Without this the program would wait until every subscriber has all updates.
+        // Without this, the program would wait until every subscriber has all updates.
         publisher.set_linger(Duration::ZERO)?;
     }
     outcome
@@ -80,7 +80,7 @@ fn broadcast(publisher: &Socket<'_, XPub>, syncservice: &Socket<'_, Rep>, args: 
         s_recv(syncservice)?;
         s_send(syncservice, "")?;
     }
-    // C starts here. But the subscriptions come over other connections than the requests, and may come later.
+    // C starts here. But the subscriptions come over other connections than the requests, and may arrive later.
     publisher.wait_for_subscribers(args.subscribers, None, &mut Vec::new())?;
 
     println!("Broadcasting messages");

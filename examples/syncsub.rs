@@ -46,8 +46,8 @@ fn collect(args: Args) -> common::Result {
     subscriber.connect(&args.publisher)?;
     subscriber.subscribe("")?;
 
-    // Connecting goes on in the background. Our syncpub waits for the subscription. The original does not, so the
-    // subscription gets a moment here.
+    // The connection is made in the background. Our syncpub waits for the subscription. The original does not, so this
+    // pause gives the subscription time to arrive.
     common::pause(args.delay)?;
 
     let syncclient = context.socket(Req)?;
@@ -60,7 +60,7 @@ fn collect(args: Args) -> common::Result {
     let mut updates = 0_u64;
     while s_recv(&subscriber)? != "END" {
         updates += 1;
-        // While updates come in all the time, no call waits that Ctrl-C could end.
+        // Ctrl-C ends calls that wait. If updates arrive all the time, no call waits, so the loop checks for it too.
         if interrupt::interrupted() {
             return Ok(());
         }

@@ -45,20 +45,20 @@ fn main() -> common::Result {
     controller.bind(&args.controller)?;
 
     // The ventilator's message says that the work begins. It comes over another connection than the results, and a
-    // result may overtake it. The count stays the same, since the content of a message is not looked at.
+    // result may overtake it. The count stays the same, because the program ignores the content of messages.
     s_recv(&receiver)?;
-    // Unlike the time of day, an Instant is never set back or forth.
+    // Unlike the time of day, an Instant is never set back or forward.
     let start = Instant::now();
 
     for number in 0..args.count {
         s_recv(&receiver)?;
-        // Without the flush the marks would only show at the end of their line.
+        // Without the flush, the marks would appear only at the end of their line.
         print!("{}", if number % 10 == 0 { ":" } else { "." });
         io::stdout().flush()?;
     }
     println!("Total elapsed time: {} msec", start.elapsed().as_millis());
 
-    // `s_send` only hands the message over. The context ends here, and waits until the workers have the message.
+    // `s_send` only queues the message. The context ends here, and waits until the message is sent to the workers.
     s_send(&controller, "KILL")?;
     Ok(())
 }

@@ -51,8 +51,8 @@ fn main() -> common::Result {
     let sink = context.socket(Push)?;
     sink.connect(&args.sink)?;
 
-    // A PUSH deals tasks out in turn to the workers that are connected. If it starts too early, the first worker gets
-    // most of them.
+    // A PUSH sends tasks in turn to the workers that are connected. If it starts too early, the first worker gets most
+    // of them.
     print!("Press Enter when the workers are ready: ");
     io::stdout().flush()?;
     io::stdin().lock().skip_until(b'\n')?;
@@ -69,6 +69,6 @@ fn main() -> common::Result {
     }
     println!("Total expected cost: {total} msec");
 
-    // The context ends here, and waits until the last task is handed over.
+    // The context ends here, and waits until the last task is sent.
     Ok(())
 }

@@ -45,24 +45,24 @@ fn work(args: Args) -> common::Result {
     let receiver = context.socket(Pull)?;
     receiver.connect(&args.ventilator)?;
     let sender = context.socket(Push)?;
-    // After Ctrl-C, a sink that is gone is waited for no longer than this.
+    // After Ctrl-C, the program waits no longer than this for a sink that is gone.
     sender.set_linger(Duration::from_millis(args.linger))?;
     sender.connect(&args.sink)?;
 
-    // While tasks are in the queue, no call waits that Ctrl-C could end. The loop asks for it too.
+    // Ctrl-C ends calls that wait. While tasks are in the queue, no call waits, so the loop checks for it too.
     while !interrupt::interrupted() {
         let task = s_recv(&receiver)?;
         let Ok(milliseconds) = task.parse() else {
             eprintln!("not a task: {task:?}");
             continue;
         };
-        // Standard output shows a line at its end. This line has none, so it is flushed.
+        // Standard output appears line by line. This line has no end, so it is flushed.
         print!("{task}.");
         io::stdout().flush()?;
 
         common::pause(milliseconds)?;
 
-        // The sink counts messages, whatever is in them.
+        // The sink counts messages and ignores their content.
         s_send(&sender, "")?;
     }
     Ok(())

@@ -53,8 +53,9 @@ fn work(args: Args) -> common::Result {
     let context = Context::new()?;
     let controller = context.socket(Sub)?;
     controller.subscribe("")?;
-    // This connection comes first: an end that is announced before it stands is lost, and the worker runs until Ctrl-C.
-    // C connects here last, and takes tasks at once. The plain tasksink has no controller, so the wait is bounded.
+    // This connection comes first: if the end is announced before it is made, the announcement is lost, and the worker
+    // runs until Ctrl-C. C connects here last, and takes tasks at once. tasksink has no controller, so the wait is
+    // bounded.
     if !controller.connect_and_wait(&args.controller, Duration::from_millis(args.patience))? {
         eprintln!("no controller at {} yet: working all the same", args.controller);
     }
@@ -62,20 +63,20 @@ fn work(args: Args) -> common::Result {
     let receiver = context.socket(Pull)?;
     receiver.connect(&args.ventilator)?;
     let sender = context.socket(Push)?;
-    // At the end, a sink that is gone is waited for no longer than this.
+    // At the end, the program waits no longer than this for a sink that is gone.
     sender.set_linger(Duration::from_millis(args.linger))?;
     sender.connect(&args.sink)?;
 
     let mut items =
         [PollItem::socket(&receiver, PollEvents::POLLIN), PollItem::socket(&controller, PollEvents::POLLIN)];
 
-    // While tasks are in the queue, no call waits that Ctrl-C could end. The loop asks for it too.
+    // Ctrl-C ends calls that wait. While tasks are in the queue, no call waits, so the loop checks for it too.
     while !interrupt::interrupted() {
         poll(&mut items, None)?;
         if items[0].is_readable() {
             let task = s_recv(&receiver)?;
             if let Ok(milliseconds) = task.parse() {
-                // Standard output shows a line at its end. This line has none, so it is flushed.
+                // Standard output appears line by line. This line has no end, so it is flushed.
                 print!("{task}.");
                 io::stdout().flush()?;
                 common::pause(milliseconds)?;
@@ -84,7 +85,7 @@ fn work(args: Args) -> common::Result {
                 eprintln!("not a task: {task:?}");
             }
         }
-        // Any message of the controller means the end.
+        // Any message of the controller announces the end.
         if items[1].is_readable() {
             break;
         }

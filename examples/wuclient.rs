@@ -25,7 +25,7 @@ use zmq::{Context, Sub};
 #[derive(Parser)]
 struct Args {
     /// How the updates begin that are wanted
-    // A filter is a prefix, not a word: the blank makes sure that the zip code ends here.
+    // A filter is a prefix, not a word: with the blank, longer zip codes do not match.
     #[arg(default_value = "10001 ")]
     filter: String,
 
@@ -63,7 +63,7 @@ fn next_temperature(subscriber: &zmq::Socket<'_, Sub>) -> common::Result<i64> {
         let update = s_recv(subscriber)?;
         match update.split(' ').nth(1).map(str::parse::<i32>) {
             Some(Ok(temperature)) => return Ok(temperature.into()),
-            // A server that sends nonsense does not bring its clients down.
+            // A malformed update does not end the client.
             _ => eprintln!("not an update: {update:?}"),
         }
     }

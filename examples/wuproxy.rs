@@ -44,7 +44,7 @@ fn bridge(args: Args) -> common::Result {
     // C goes on if it cannot bind, and forwards nothing. Here the program ends with an error.
     backend.bind(&args.backend)?;
 
-    // Updates one way, subscriptions the other, until Ctrl-C.
+    // Forwards updates in one direction and subscriptions in the other, until Ctrl-C.
     proxy(&frontend, &backend, None)?;
     Ok(())
 }

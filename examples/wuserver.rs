@@ -39,13 +39,13 @@ fn publish(args: Args) -> common::Result {
     publisher.set_linger(Duration::ZERO)?;
     publisher.bind(&args.endpoint)?;
 
-    // A publisher never waits for its subscribers, so the loop asks for Ctrl-C.
+    // A publisher never waits for its subscribers, so the loop checks for Ctrl-C.
     while !interrupt::interrupted() {
         let zipcode = randof(100_000);
         let temperature = i64::from(randof(215)) - 80;
         let humidity = randof(50) + 10;
 
-        // The zip code has five digits and comes first: subscriptions are compared with the beginning of a message.
+        // The zip code has five digits and comes first, because subscriptions match the beginning of a message.
         s_send(&publisher, &format!("{zipcode:05} {temperature} {humidity}"))?;
     }
     Ok(())

@@ -28,16 +28,16 @@ struct Args {
 }
 
 fn main() -> common::Result {
-    // The messages that it receives are printed to standard error.
+    // The test prints the messages that it receives to standard error.
     common::until_ctrl_c(|| Zmsg::test(&Args::parse().endpoint, true))
 }
 
-/// The `zmsg` class of the older editions, which became CZMQ's: a multipart message under the names of then. All of it
-/// is [`Multipart`], and each method names the method to use today. `zmsg_destroy` is the end of scope.
+/// The `zmsg` class of the older editions, which became CZMQ's: a multipart message with its old names. [`Multipart`]
+/// has all of it, and each method names the method to use today. The end of the scope replaces `zmsg_destroy`.
 ///
 /// Parts are any bytes, of any length; in C they were texts of up to 255. libzmq 2 gave a peer without a name a UUID in
-/// 17 bytes, of which C made a text, `@` and 32 hexadecimal digits. Today a ROUTER makes up 5 bytes, of which the first
-/// is 0, and they stay as they are.
+/// 17 bytes, which C converted to a text, `@` and 32 hexadecimal digits. Today a ROUTER generates 5 bytes, of which the
+/// first is 0, and they are not converted.
 struct Zmsg(Multipart);
 
 impl Zmsg {
@@ -51,7 +51,7 @@ impl Zmsg {
         Ok(Zmsg(socket.recv_multipart()?))
     }
 
-    /// Sends the message, which is gone then: [`Socket::send_multipart`].
+    /// Sends the message and consumes it: [`Socket::send_multipart`].
     fn send<T>(self, socket: &Socket<'_, T>) -> Result<(), SendError<Multipart>>
     where
         T: CanSend + CanMultipart,
@@ -69,7 +69,7 @@ impl Zmsg {
         self.0.last()
     }
 
-    /// Puts a part in the place of the last one, or makes it: `last_mut` of a [`Multipart`], [`Multipart::push_back`].
+    /// Replaces the last part, or adds the first: `last_mut` of a [`Multipart`], [`Multipart::push_back`].
     fn body_set(&mut self, body: impl Into<Message>) {
         match self.0.last_mut() {
             Some(last) => *last = body.into(),
@@ -87,7 +87,7 @@ impl Zmsg {
         self.0.push_front(part);
     }
 
-    /// Takes the first part off: [`Multipart::pop_front`]. C ends the program if the message has none.
+    /// Removes the first part: [`Multipart::pop_front`]. C ends the program if the message has none.
     fn pop(&mut self) -> Option<Message> {
         self.0.pop_front()
     }
@@ -106,7 +106,7 @@ impl Zmsg {
         self.push(address);
     }
 
-    /// Takes the address off, and the part behind it if it is empty: [`Multipart::pop_envelope`].
+    /// Removes the address, and the part behind it if it is empty: [`Multipart::pop_envelope`].
     fn unwrap(&mut self) -> Option<Message> {
         self.0.pop_envelope()
     }
@@ -165,7 +165,7 @@ impl Zmsg {
         check(generated.len() == 5 && generated[0] == 0, "the address was made up by the ROUTER")?;
         check(is(message.address(), "address2"), "nothing but that address was taken off")?;
 
-        // The message makes the round trip again with another body.
+        // The message is sent again with another body.
         message.body_fmt(format_args!("{}{}", 'W', "orld"));
         message.send(&output)?;
         let mut message = Zmsg::recv(&input)?;

@@ -1,5 +1,5 @@
-//! The boss of rtreq and rtdealer: a ROUTER that gives a task to each worker that asks for one, and fires all in the
-//! end.
+//! The boss of rtreq and rtdealer: a ROUTER that gives a task to each worker that asks for one, and fires all of them
+//! at the end.
 
 use std::collections::HashSet;
 use std::thread::{self, ScopedJoinHandle};
@@ -49,13 +49,13 @@ pub struct Options {
 pub fn run(options: &Options, work: impl Fn(&Context) -> Result + Sync) -> Result {
     let context = Context::new()?;
     let broker = context.socket(Router)?;
-    // Answers that a worker does not fetch are not waited for without end.
+    // At the end, the broker does not wait for ever for answers that a worker does not fetch.
     broker.set_linger(Duration::from_millis(options.linger))?;
     if !options.no_broker {
         broker.bind(&options.bind)?;
     }
 
-    // The scope ends after its threads. C may be gone before the last worker has printed its line.
+    // The scope ends after its threads. C may end before the last worker has printed its line.
     thread::scope(|scope| {
         let start = |_| scope.spawn(|| threads::run(&context, || work(&context)));
         let workers: Vec<_> = (0..options.workers).map(start).collect();
@@ -66,28 +66,28 @@ pub fn run(options: &Options, work: impl Fn(&Context) -> Result + Sync) -> Resul
     })
 }
 
-/// The broker, until all workers are fired that are still there.
+/// Runs the broker until all remaining workers are fired.
 fn manage(broker: &Socket<'_, Router>, options: &Options, own: &[ScopedJoinHandle<'_, Result>]) -> Result {
     let (duration, patience) = (Duration::from_millis(options.duration), Duration::from_millis(options.patience));
     let start = Instant::now();
     let mut last_heard = start;
-    // The employed have a task and will ask again, if they are not lost. The fired will not.
+    // The employed have a task, and ask again if they are not lost. The fired do not ask again.
     let (mut employed, mut fired) = (HashSet::new(), HashSet::new());
 
-    // C counts the fired up to the number of workers that it has started. With workers from outside it would leave too
-    // early, and after a crash of one never.
+    // C counts the fired up to the number of workers that it has started. With workers from outside it would end too
+    // early, and after the crash of a worker never.
     while start.elapsed() < duration
         || own.iter().any(|worker| !worker.is_finished())
         || (!employed.is_empty() && last_heard.elapsed() < patience)
     {
-        // While requests come in all the time, no call waits that Ctrl-C could end.
+        // Ctrl-C ends calls that wait. If requests arrive all the time, no call waits, so the loop checks for it too.
         if interrupt::interrupted() {
             break;
         }
         let Some(mut message) = broker.within(Duration::from_millis(10)).recv_multipart()? else {
             continue;
         };
-        // A request is [worker][][text]. Other messages are passed over.
+        // A request is [worker][][text]. The broker ignores other messages.
         if message.len() != 3 || !message[1].is_empty() {
             continue;
         }
@@ -103,7 +103,7 @@ fn manage(broker: &Socket<'_, Router>, options: &Options, own: &[ScopedJoinHandl
             continue;
         };
         last_heard = Instant::now();
-        // The address says which worker gets the answer. A REQ takes the empty frame off again, a DEALER hands it out.
+        // The address selects the worker. A REQ removes the empty frame, a DEALER receives it.
         broker.send_multipart([worker, Message::new(), answer.into()])?;
     }
     Ok(())

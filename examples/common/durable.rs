@@ -1,9 +1,9 @@
-//! A publisher whose named subscribers miss no update, also if they were away.
+//! A publisher whose named subscribers miss no update, even if they were away.
 //!
-//! A subscriber subscribes to its own name, which tells the publisher that it is there, for the first time or again.
+//! A subscriber subscribes to its own name. By that the publisher knows that it is there, for the first time or again.
 //! Updates are `[name][number][content]`, one at a time. The subscriber acknowledges `[name][number]` over the other
-//! socket, and then gets the next. The publisher keeps updates that are not acknowledged, and sends them again when the
-//! subscriber comes back.
+//! socket, and then gets the next one. The publisher keeps updates that are not acknowledged, and sends them again when
+//! the subscriber comes back.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -13,18 +13,18 @@ use zmq::{Context, PollEvents, PollItem, Pull, Socket, XPub, interrupt, poll};
 
 use super::Result;
 
-/// Subscriptions to longer names are passed over.
+/// The publisher ignores subscriptions to longer names.
 const LONGEST_NAME: usize = 255;
 
 /// The updates that one subscriber has not acknowledged, the oldest first.
 pub trait Backlog {
-    /// Adds an update; says whether it fits.
+    /// Adds an update. Gives whether it fits.
     fn push(&mut self, update: &[u8]) -> Result<bool>;
 
     /// The oldest update.
     fn front(&self) -> Option<&[u8]>;
 
-    /// Removes the oldest update; says whether there was one.
+    /// Removes the oldest update. Gives whether there was one.
     fn pop(&mut self) -> Result<bool>;
 }
 
@@ -44,11 +44,11 @@ impl Backlog for VecDeque<Vec<u8>> {
     }
 }
 
-/// The publisher. Ctrl-C ends its waits, also while messages come in all the time.
+/// The publisher. Ctrl-C ends its methods, also while messages arrive all the time.
 pub struct DurablePublisher<'a, B> {
     publisher: Socket<'a, XPub>,
     sync: Socket<'a, Pull>,
-    /// Makes the backlog of a new subscriber, which has this number.
+    /// Makes the backlog of the new subscriber with this number.
     new_backlog: Box<dyn Fn(usize) -> B>,
     subscribers: BTreeMap<Vec<u8>, Subscriber<B>>,
 }
@@ -71,10 +71,10 @@ impl<'a, B: Backlog> DurablePublisher<'a, B> {
         acknowledgements.bind(sync)?;
 
         // An XPUB receives subscriptions as messages. A verbose XPUB also receives a subscription to a name that is
-        // subscribed to already, as when a subscriber is back before its old connection is known to be dead.
+        // subscribed to already: a subscriber can come back before the end of its old connection is known.
         let updates = context.socket(XPub)?;
         updates.set_xpub_verbose(true)?;
-        // Updates that are still in this socket at the end are either acknowledged or given up.
+        // At the end, the updates in this socket are acknowledged or given up.
         updates.set_linger(Duration::ZERO)?;
         updates.bind(publisher)?;
         Ok(DurablePublisher {
@@ -85,7 +85,7 @@ impl<'a, B: Backlog> DurablePublisher<'a, B> {
         })
     }
 
-    /// Waits until so many subscribers have come.
+    /// Waits until `count` subscribers have come.
     pub fn wait_for_subscribers(&mut self, count: usize) -> Result {
         while !interrupt::interrupted() && self.subscribers.len() < count {
             self.serve(None)?;
@@ -93,7 +93,7 @@ impl<'a, B: Backlog> DurablePublisher<'a, B> {
         Ok(())
     }
 
-    /// Keeps an update for all subscribers that were ever there, and sends it to those that wait for one.
+    /// Keeps an update for all subscribers that have ever come, and sends it to those that wait for one.
     pub fn publish(&mut self, update: &str) -> Result {
         for (name, subscriber) in &mut self.subscribers {
             let waits = subscriber.backlog.front().is_none();
@@ -117,7 +117,7 @@ impl<'a, B: Backlog> DurablePublisher<'a, B> {
         Ok(())
     }
 
-    /// Serves subscribers until they have everything, for which those that are away have to come back.
+    /// Serves subscribers until they have acknowledged all updates. Those that are away must come back for that.
     pub fn finish(&mut self) -> Result {
         while !interrupt::interrupted() && self.is_owed() {
             self.serve(None)?;
@@ -125,13 +125,13 @@ impl<'a, B: Backlog> DurablePublisher<'a, B> {
         Ok(())
     }
 
-    /// Waits for something to come, and takes one message of each kind, so that neither keeps the other waiting.
+    /// Waits for messages, and receives at most one from each socket, so that neither starves the other.
     fn serve(&mut self, timeout: Option<Duration>) -> Result {
         let mut items =
             [PollItem::socket(&self.sync, PollEvents::POLLIN), PollItem::socket(&self.publisher, PollEvents::POLLIN)];
         poll(&mut items, timeout)?;
 
-        // Only an acknowledgement of the oldest update counts. Earlier updates have had theirs.
+        // Only an acknowledgement of the oldest update counts. Earlier updates are acknowledged already.
         if let Some(message) = self.sync.now().recv_multipart()?
             && let [name, number, ..] = &message[..]
             && let Some(subscriber) = self.subscribers.get_mut(&**name)
@@ -149,7 +149,7 @@ impl<'a, B: Backlog> DurablePublisher<'a, B> {
         {
             let number = self.subscribers.len();
             let subscriber = self.subscribers.entry(name.to_vec()).or_insert_with(|| Subscriber {
-                // Numbers do not begin with 0: after a restart they must differ from those of the publisher before.
+                // Numbers begin with the time: after a restart they must differ from those before it.
                 first: s_clock().unsigned_abs(),
                 backlog: (self.new_backlog)(number),
             });

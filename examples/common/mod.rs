@@ -51,7 +51,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     }
 }
 
-/// So that actors, which end with an error of any kind, can end with this one.
+/// An actor ends with an error of any kind, so it can end with this one.
 impl From<Failure> for Box<dyn Error + Send + Sync> {
     fn from(failure: Failure) -> Self {
         failure.0
@@ -65,9 +65,9 @@ pub fn failure(text: impl Into<String>) -> Failure {
 
 /// Runs a program, or a thread of it, until it ends or Ctrl-C ends it.
 ///
-/// Ctrl-C does not kill the program then. Every call that waits fails with EINTR, and `?` carries that up to here. On
-/// the way values are dropped as always: sockets are closed, threads joined. An end by Ctrl-C is no failure, so here
-/// EINTR becomes success.
+/// Ctrl-C does not kill the program then. Every call that waits fails with EINTR, and `?` passes that up to here.
+/// Values are dropped as always: sockets are closed, threads joined. An end by Ctrl-C is no failure, so here EINTR
+/// becomes success.
 pub fn until_ctrl_c(program: impl FnOnce() -> Result) -> Result {
     interrupt::catch_signals(interrupt::TERMINATION)?;
     match program() {
@@ -76,10 +76,10 @@ pub fn until_ctrl_c(program: impl FnOnce() -> Result) -> Result {
     }
 }
 
-/// Sleeps for so many milliseconds. Ctrl-C cuts the sleep short; that is no error, so what a program owes is still
-/// sent.
+/// Sleeps for this number of milliseconds. Ctrl-C ends the sleep early. That is no error, so that the program still
+/// sends the reply that it owes.
 pub fn pause(milliseconds: u64) -> zmq::Result<()> {
-    // A poll of nothing is a sleep that Ctrl-C ends.
+    // A poll without items is a sleep that Ctrl-C ends.
     match poll(&mut [], Duration::from_millis(milliseconds)) {
         Err(error) if error.errno() != Errno::EINTR => Err(error),
         _ => Ok(()),

@@ -10,7 +10,7 @@ use zmq_patterns::{Actor, ActorPipe};
 /// The first message of a worker.
 pub const READY: [u8; 1] = [0x01];
 
-/// The endpoint of a broker for one of its flows: a file of that directory, which all brokers share.
+/// The endpoint of a broker for one of its flows: a file in the directory that all brokers share.
 pub fn endpoint(directory: &str, broker: &str, flow: &str) -> String {
     format!("ipc://{directory}/{broker}-{flow}.ipc")
 }
@@ -26,8 +26,7 @@ pub struct Broker<'ctx> {
     /// Peers answer here.
     pub cloudbe: Socket<'ctx, Router>,
     pub peers: Vec<String>,
-    /// The routing ids of the workers that are free, bytes of any kind. The one that has been free for longest comes
-    /// first.
+    /// The routing ids of the free workers, in any bytes. The worker that has been free for the longest time is first.
     pub workers: VecDeque<Message>,
 }
 
@@ -40,8 +39,8 @@ impl<'ctx> Broker<'ctx> {
         let cloudfe = context.socket(Router)?;
         cloudfe.set_routing_id(name)?;
 
-        // A ROUTER drops messages for a peer that it does not know. With MANDATORY it gives them back. In C the request
-        // is lost, and its client waits for ever.
+        // A ROUTER drops messages for an unknown peer. With MANDATORY it gives them back. In C the request is lost, and
+        // its client waits for ever.
         let cloudbe = context.socket(Router)?;
         cloudbe.set_routing_id(name)?;
         cloudbe.set_router_mandatory(true)?;
@@ -59,7 +58,7 @@ impl<'ctx> Broker<'ctx> {
         Ok(Broker { localfe, localbe, cloudfe, cloudbe, peers: peers.to_vec(), workers: VecDeque::new() })
     }
 
-    /// Receives from a worker, which is free then, and gives its reply: `None` if it only says that it is ready.
+    /// Receives from a worker, which is then free. Gives its reply, or `None` if the worker only says that it is ready.
     pub fn recv_from_worker(&mut self) -> zmq::Result<Option<Multipart>> {
         // [worker][][READY] or [worker][][address][]...[body]
         let mut message = self.localbe.recv_multipart()?;
@@ -75,27 +74,27 @@ impl<'ctx> Broker<'ctx> {
 
     /// Receives the reply of a peer.
     pub fn recv_from_peer(&self) -> zmq::Result<Multipart> {
-        // [peer][client][][body]: the name of the peer is not needed.
+        // The message is [peer][client][][body]. The name of the peer is not needed.
         let mut message = self.cloudbe.recv_multipart()?;
         message.pop_front();
         Ok(message)
     }
 
-    /// Sends a reply to its address: a peer, or one of the own clients. If that has gone meanwhile, the ROUTER drops
-    /// the reply.
+    /// Sends a reply to its address: a peer, or one of the own clients. If the receiver has left, the ROUTER drops the
+    /// reply.
     pub fn reply(&self, reply: Multipart) -> zmq::Result<(), zmq::SendError<Multipart>> {
         let is_for = |peer: &String| reply.first().is_some_and(|address| *address == *peer.as_str());
         let frontend = if self.peers.iter().any(is_for) { &self.cloudfe } else { &self.localfe };
         frontend.send_multipart(reply)
     }
 
-    /// Hands a request to the worker that has been free for longest. Without a free worker the request comes back.
+    /// Sends a request to the worker that has been free for the longest time. Gives it back if no worker is free.
     pub fn offer_to_worker(&mut self, mut request: Multipart) -> crate::common::Result<Option<Multipart>> {
         while let Some(worker) = self.workers.pop_front() {
             request.push_envelope(worker);
             match offer(&self.localbe, request)? {
                 None => return Ok(None),
-                // This worker has gone.
+                // This worker has left.
                 Some(unsent) => request = unsent,
             }
             request.pop_envelope();
@@ -103,7 +102,7 @@ impl<'ctx> Broker<'ctx> {
         Ok(Some(request))
     }
 
-    /// Hands a request to a random one of these peers. If none of them is there, the request comes back.
+    /// Sends a request to a random one of these peers. Gives it back if none of them is there.
     pub fn offer_to_peers<'p>(
         &self,
         peers: impl ExactSizeIterator<Item = &'p String> + Clone,
@@ -123,7 +122,7 @@ impl<'ctx> Broker<'ctx> {
     }
 }
 
-/// Sends a message. If its peer is not there or has no room for it, it comes back.
+/// Sends a message. Gives it back if its peer is not there or has no room for it.
 fn offer(router: &Socket<'_, Router>, message: Multipart) -> crate::common::Result<Option<Multipart>> {
     match router.now().send_multipart(message) {
         Ok(sent) => Ok(sent.into_unsent()),
@@ -132,12 +131,12 @@ fn offer(router: &Socket<'_, Router>, message: Multipart) -> crate::common::Resu
     }
 }
 
-/// An item for a poll that looks for messages, or does not look at all.
+/// An item for a poll: it waits for messages if `look` is true, and for nothing otherwise.
 pub fn readable<'a>(socket: &'a Socket<'_, Router>, look: bool) -> PollItem<'a> {
     PollItem::socket(socket, if look { PollEvents::POLLIN } else { PollEvents::NONE })
 }
 
-/// Starts a thread, a client or a worker, which ends when the actor is dropped, and on Ctrl-C.
+/// Starts the thread of a client or worker. It ends when the actor is dropped, and on Ctrl-C.
 pub fn start(
     context: &Context,
     name: &str,
@@ -150,7 +149,7 @@ pub fn start(
     Ok(Actor::spawn(context, name, body)?)
 }
 
-/// Receives in such a thread; `None` when the time is over or the thread must end.
+/// Receives in such a thread. Gives `None` if the time is over or the thread must end.
 pub fn recv<T: CanRecv + CanMultipart>(
     pipe: &ActorPipe,
     socket: &Socket<'_, T>,
@@ -164,7 +163,7 @@ pub fn recv<T: CanRecv + CanMultipart>(
         if found == 0 || pipe.is_terminated() {
             return Ok(None);
         }
-        // A REQ drops a message that is no reply to its request, and then has nothing to give.
+        // A REQ drops a message that is no reply to its request. Then it has nothing to receive.
         if let Some(message) = socket.now().recv_multipart()? {
             return Ok(Some(message));
         }

@@ -1,12 +1,12 @@
-//! Sending to a peer that is still on its way.
+//! Sending to a peer that is not connected yet.
 
 use zmq::{Errno, Multipart, Router, Socket, interrupt};
 
 use super::Result;
 
-/// Sends a message from a ROUTER, and waits until the peer that it is for is connected. Ctrl-C ends the wait.
+/// Sends a message from a ROUTER, and waits until its peer is connected. Ctrl-C ends the wait.
 ///
-/// A ROUTER drops what it has no peer for. A mandatory ROUTER refuses it, and so the message can be sent again.
+/// A ROUTER drops a message for an unknown peer. A mandatory ROUTER refuses it, so the message can be sent again.
 pub fn send_when_there(router: &Socket<'_, Router>, message: &Multipart) -> Result {
     router.set_router_mandatory(true)?;
     while !interrupt::interrupted() {

@@ -7,8 +7,8 @@ use zmq::{Context, Errno};
 
 use super::{Result, until_ctrl_c};
 
-/// Runs the body of a thread until it is done, Ctrl-C ends it or the context is shut down. A body that fails shuts the
-/// context down, so that no other thread waits for it.
+/// Runs the body of a thread until it is done, Ctrl-C ends it, or the context is shut down. If the body fails, the
+/// context is shut down, so that no other thread waits for this one.
 pub fn run(context: &Context, body: impl FnOnce() -> Result) -> Result {
     match until_ctrl_c(body) {
         Err(failure) if failure.errno() == Some(Errno::ETERM) => Ok(()),

@@ -1,13 +1,13 @@
 //! A chat of two: one poll waits for the keyboard and for the other side.
 //!
-//! In C: `zmq_poll` over the descriptor 0 and a PAIR. `fgets` reads more than one line into its buffer, so that `zmq_poll` then
-//! waits while a line is there; and `zmq_recv` into a `char[256]` cuts a longer line off, and ends it with no NUL.
+//! In C: `zmq_poll` over the descriptor 0 and a PAIR. `fgets` can read more than one line into its buffer, so that `zmq_poll`
+//! then waits although a line is there. `zmq_recv` into a `char[256]` truncates a longer line, and does not end it with a NUL.
 //!
-//! Here: [`PollItem::fd`] takes standard input as it is. `fill_buf` takes all that has come, so nothing is left when the poll
-//! waits again. A message is as long as it is, and `as_str` is `None` if it is no text.
+//! Here: [`PollItem::fd`] takes standard input as it is. `fill_buf` returns all bytes that were read, so no line is left when
+//! the poll waits again. A message has any length, and `as_str` is `None` if it is no text.
 //!
-//! The compiler checks: an item borrows its socket and its descriptor, so neither can be closed while it is polled. In C a
-//! closed descriptor's number may be another file's by then.
+//! The compiler checks: an item borrows its socket and its descriptor, so neither can be closed while it is polled. In C the
+//! number of a closed descriptor can belong to another file by then.
 //!
 //! Usage: `from_c_chat bind ENDPOINT`, and with the endpoint that it prints `from_c_chat connect ENDPOINT`
 
@@ -39,7 +39,7 @@ fn chat(other: &Socket<'_, Pair>) -> Result<(), Box<dyn Error>> {
     loop {
         poll(&mut items, None)?;
         if items[1].is_readable() {
-            // All that has come: the next poll tells of the rest, so one message would do too.
+            // Receives all messages that are there. One message would do too: the next poll reports the rest.
             while let Some(message) = other.now().recv_msg()? {
                 if message.is_empty() {
                     println!("(the other has left)");
@@ -61,7 +61,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let context = Context::new()?;
     let other = context.socket(Pair)?;
-    // The end waits this long for the last lines to leave, also if the other side is gone.
+    // At the end, the program waits this long until the last lines are sent, also if the other side is gone.
     other.set_linger(Duration::from_secs(5))?;
     match args[..] {
         ["bind", endpoint] => println!("bound {}", other.bind(endpoint)?),

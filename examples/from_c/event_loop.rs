@@ -1,14 +1,15 @@
-//! A socket in an event loop of somebody else's: here that of mio; libuv, libev and glib are used in the same way.
+//! A socket in the event loop of another library: mio here; libuv, libev and glib are used in the same way.
 //!
-//! In C: `ZMQ_FD` goes into `epoll` with EPOLLET, `ZMQ_EVENTS` is read when it fires. The descriptor fires when something
-//! changes, not while something is there: who does not read `ZMQ_EVENTS` again after *every* send and receive sleeps for ever,
-//! sooner or later. And a `read` from the descriptor, or a `close`, breaks libzmq.
+//! In C: `ZMQ_FD` goes into `epoll` with EPOLLET, and the program reads `ZMQ_EVENTS` when it fires. The descriptor fires when
+//! the state changes, not while a message is there: a program that does not read `ZMQ_EVENTS` again after *every* send and
+//! receive sleeps for ever, sooner or later. A `read` or `close` of the descriptor breaks libzmq.
 //!
-//! Here: the same rule holds, since the library is the same. [`Socket::fd`] lends a descriptor that is for waiting alone, and
-//! [`Socket::events`] reads `ZMQ_EVENTS`. The loop below is the whole pattern: work until neither direction can go on, then sleep.
+//! Here: the same rule holds, since the library is the same. [`Socket::fd`] lends a descriptor that is for waiting only, and
+//! [`Socket::events`] reads `ZMQ_EVENTS`. The loop below is the whole pattern: work until neither direction can go on, then
+//! sleep.
 //!
-//! The compiler checks: the descriptor is a `BorrowedFd`, so it cannot be closed, and it does not outlive the socket as long
-//! as it is passed on as what it is. `as_raw_fd`, which mio needs, ends that: deregister it before the socket is dropped.
+//! The compiler checks: the descriptor is a `BorrowedFd`, so it cannot be closed or outlive the socket. mio needs `as_raw_fd`,
+//! which the compiler does not check: deregister the descriptor before the socket is dropped.
 //!
 //! Usage: `from_c_event_loop bind COUNT`, and with the endpoint that it prints `from_c_event_loop connect ENDPOINT COUNT`. Each
 //! sends so many messages and receives as many.
@@ -24,8 +25,8 @@ use zmq::{Context, Pair, PollEvents, Socket};
 
 const SOCKET: Token = Token(0);
 
-/// Sends and receives what can be sent and received now. Each turn asks for the events anew: the call before may have
-/// taken the wake-up of the other direction.
+/// Sends and receives until neither is possible. Each round reads the events again: the call before may have consumed the
+/// wake-up of the other direction.
 fn work(socket: &Socket<'_, Pair>, count: u32, sent: &mut u32, received: &mut u32) -> Result<(), Box<dyn Error>> {
     loop {
         let events = socket.events()?;
@@ -54,7 +55,7 @@ fn exchange(socket: &Socket<'_, Pair>, count: u32) -> Result<(), Box<dyn Error>>
 
     let (mut sent, mut received) = (0, 0);
     loop {
-        // Before the first sleep too: the descriptor may have fired before it was registered.
+        // This comes before the first sleep too: the descriptor may have fired before it was registered.
         work(socket, count, &mut sent, &mut received)?;
         if (sent, received) == (count, count) {
             break;
@@ -75,7 +76,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let context = Context::new()?;
     let socket = context.socket(Pair)?;
     socket.set_linger(Duration::from_secs(5))?;
-    // Low marks make both directions stop and go.
+    // With low marks both directions often have to wait.
     socket.set_sndhwm(10)?;
     socket.set_rcvhwm(10)?;
     let count = match args[..] {

@@ -1,12 +1,11 @@
 //! Workers in processes of their own: a crash of one ends neither the program nor the other workers.
 //!
-//! In C: `fork`, and in the child a context of its own, before anything of the parent's is touched: `zmq_close` or
-//! `zmq_ctx_term` of an inherited socket breaks the parent. libzmq's threads do not exist in the child, and locks that they held
-//! stay locked.
+//! In C: `fork`, and a new context in the child, which must not use the parent's: `zmq_close` of an inherited socket or
+//! `zmq_ctx_term` breaks the parent. libzmq's threads do not exist in the child, and locks that they held stay locked.
 //!
 //! Here: [`Command`] starts a program, this one by default. It forks and runs the program at once, and libzmq's descriptors
-//! do not go with it. What `Command` cannot do is `fork` alone, by the crate `libc`: in such a child every call on what it
-//! inherited fails with ENOTSOCK, dropping it leaves the parent's sockets alone, and a new context works.
+//! are closed in it. A program can also `fork` alone, by the crate `libc`: in such a child every call on an inherited socket
+//! fails with ENOTSOCK, dropping the socket leaves the parent's alone, and a new context works.
 //!
 //! The compiler checks: a worker can be given texts, files and descriptors, and no socket.
 //!
@@ -27,7 +26,7 @@ fn hire(workers: usize, count: u64, program: &Path) -> Result<(), Box<dyn Error>
     let start = |_| Command::new(program).arg("work").args(&endpoints).spawn();
     let mut children = (0..workers).map(start).collect::<Result<Vec<_>, _>>()?;
 
-    // All are there before the first job leaves, or the first to connect would get most of them.
+    // All workers are there before the first job is sent. Otherwise the first to connect would get most jobs.
     for _ in &children {
         results.recv_msg()?;
     }
@@ -38,7 +37,7 @@ fn hire(workers: usize, count: u64, program: &Path) -> Result<(), Box<dyn Error>
     for _ in 0..count {
         sum += results.recv_string()?.parse::<u64>()?;
     }
-    // An empty job for each is the end.
+    // An empty job ends a worker.
     for _ in &children {
         jobs.send("")?;
     }

@@ -1,11 +1,10 @@
 //! A publisher under a lock: several threads publish through one socket, and no message is torn.
 //!
-//! In C: a global socket and a `pthread_mutex_t`, which every caller must remember to take, around all parts of a message. If one
-//! forgets, libzmq's memory is corrupted; if the lock is taken for each part, parts of two messages mix.
+//! In C: a global socket and a `pthread_mutex_t`, which every caller must lock around all parts of a message. If a caller
+//! forgets it, libzmq's memory is corrupted; if it locks for each part, parts of two messages mix.
 //!
-//! Here: a [`Mutex`] around the socket. What it guards can be reached through its guard alone, and a message of several parts is
-//! one call. An XPUB in the place of the PUB receives subscriptions, so the publisher waits for its subscriber, and does not
-//! `sleep (1)`.
+//! Here: a [`Mutex`] around the socket. The socket can be reached through the lock only, and a message of several parts is one
+//! call. An XPUB instead of the PUB receives subscriptions, so the publisher waits for its subscriber without a `sleep`.
 //!
 //! The compiler checks: without the mutex the threads do not compile, since a `Socket` is not `Sync`.
 //!
@@ -20,7 +19,7 @@ use zmq::{Context, Socket, Sub, XPub};
 
 /// Publishes one message: a topic, the number of its thread, its own number.
 fn publish(publisher: &Mutex<Socket<'_, XPub>>, thread: u32, number: u32) -> zmq::Result<()> {
-    // A thread that panicked with the lock has left no half of a message behind.
+    // A thread that panicked with the lock has not left half a message in the socket: a message is one call.
     let publisher = publisher.lock().unwrap_or_else(PoisonError::into_inner);
     publisher.send_multipart(["news".to_owned(), thread.to_string(), number.to_string()])?;
     Ok(())
@@ -29,7 +28,7 @@ fn publish(publisher: &Mutex<Socket<'_, XPub>>, thread: u32, number: u32) -> zmq
 fn publish_all(threads: u32, count: u32) -> Result<(), Box<dyn Error>> {
     let context = Context::new()?;
     let publisher = context.socket(XPub)?;
-    // A publisher drops what is above its mark. 0 is no mark.
+    // A publisher drops messages above its mark. 0 means no mark.
     publisher.set_sndhwm(0)?;
     println!("bound {}", publisher.bind("tcp://127.0.0.1:*")?);
     let subscription = publisher.recv_msg()?;

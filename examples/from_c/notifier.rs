@@ -1,12 +1,12 @@
-//! A notifier: any function of any thread reports what happened, and takes no context as an argument.
+//! A notifier: any function of any thread reports an event, and takes no context as an argument.
 //!
-//! In C: a `static void *context`, made by `pthread_once`; a `__thread void *socket`, since no two threads may use one socket;
+//! In C: a `static void *context`, made by `pthread_once`; a `__thread void *socket`, since two threads may not use one socket;
 //! and a `zmq_ctx_term` in `atexit`, which hangs if a thread has left its socket open.
 //!
 //! Here: a `static` [`LazyLock`] holds the context, so its sockets may live as long as the program. A `thread_local!` holds a
 //! thread's socket, which is closed when the thread ends. A `static` is never dropped, so `main` ends the context:
-//! `Context::terminate` waits no longer than it is told, and its error names each socket that is still open, with the line that
-//! opened it.
+//! `Context::terminate` waits no longer than its argument says, and its error names each socket that is still open, with the
+//! line that opened it.
 //!
 //! The compiler checks: one socket for all threads, in a `static`, does not compile, since a `Socket` is not `Sync`. A context
 //! that is a variable of `main` does not compile either: its sockets do not live as long as a `thread_local!`.
@@ -28,7 +28,7 @@ thread_local! {
     static NOTIFIER: RefCell<Option<Socket<'static, Push>>> = const { RefCell::new(None) };
 }
 
-/// Reports what happened, from any thread. The first call of a thread opens its socket.
+/// Reports an event, from any thread. The first call of a thread opens its socket.
 fn notify(text: String) -> zmq::Result<()> {
     NOTIFIER.with_borrow_mut(|notifier| {
         let socket = match notifier {
@@ -59,7 +59,7 @@ fn send(endpoint: String) -> Result<(), Box<dyn Error>> {
     for worker in workers {
         worker.join().expect("a worker does not panic")?;
     }
-    // The threads have closed their sockets. What they have sent leaves now.
+    // The threads have closed their sockets. This waits until their messages are sent.
     CONTEXT.terminate(Duration::from_secs(5))?;
     Ok(())
 }

@@ -1,18 +1,18 @@
 //! Options from a file: the kind of a socket, its endpoints and every option that zmq.h names.
 //!
 //! In C: a table of names, numbers and C types, and a `switch` that converts each text to an `int`, an `int64_t` or bytes. An
-//! option of the wrong size is EINVAL, and so is a value out of range, a kind that does not have the option, and a typing error:
-//! `zmq_strerror` says "Invalid argument" to all.
+//! option of the wrong size is EINVAL, and so are a value out of range, a kind that does not have the option, and a typing error:
+//! `zmq_strerror` says "Invalid argument" for all of them.
 //!
 //! Here: the library has the table. `Socket::set_option` and `Context::set_option` take a name, or a number of zmq.h, and a
 //! text; they convert it and check it as the typed method does (`set_linger`), and the error names the option and the value.
 //! With the feature `serde` a map of options is deserialized from any format.
 //!
 //! The compiler checks nothing here: names and values come at run time. Options that the program knows have methods, which
-//! exist only for the kinds that have the option, and take only what fits.
+//! exist only for the kinds that have the option, and take only values of its type.
 //!
 //! Usage: `from_c_options_file FILE NAME...` shows the options with these names. A PUSH then sends each line of standard input,
-//! and an empty message at its end; a PULL prints what it receives up to that. A file is such as
+//! and an empty message at its end; a PULL prints what it receives up to that message. A file looks like this:
 //!
 //! ```text
 //! [context]
@@ -43,7 +43,7 @@ fn open<'a>(text: &str, context: &'a Context) -> Result<Socket<'a>, Box<dyn Erro
     socket.ok_or_else(|| "the file has no socket".into())
 }
 
-/// Does what a line of a section says.
+/// Applies a line of a section.
 fn apply<'a>(
     section: &str,
     line: &str,

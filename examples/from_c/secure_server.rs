@@ -1,13 +1,13 @@
-//! A server that lets known clients in, by CURVE and ZAP, and sees by a monitor who is refused.
+//! A server that accepts known clients by CURVE and ZAP, and sees by a monitor which clients are refused.
 //!
-//! In C: options for the keys, each a `char[41]`; a REP at `inproc://zeromq.zap.01` in a thread, which parses seven frames
-//! and answers six, and without which every client is let in; `zmq_socket_monitor`, whose events are six bytes to take apart.
+//! In C: options for the keys, each a `char[41]`; a REP at `inproc://zeromq.zap.01` in a thread, which parses seven frames and
+//! answers with six (without it every client is accepted); `zmq_socket_monitor`, whose events are six bytes to parse.
 //!
 //! Here: `Socket::secure` sets all keys at once, an [`Authenticator`] is the ZAP handler with its thread, and a notice of a
 //! monitor has an [`Event`] with its values. The server waits for its clients, its monitor and its keyboard in one poll.
 //!
-//! The compiler checks: a [`SecretKey`] does not go where a public one belongs, is never printed, and is wiped when dropped. A
-//! server's `Security` takes the secret key alone, a client's takes both, so no key can be forgotten.
+//! The compiler checks: a [`SecretKey`] cannot be passed as a public one. It is never printed, and is wiped when dropped. The
+//! `Security` of a server takes the secret key, that of a client the server's key too, so no key can be forgotten.
 //!
 //! Usage: `from_c_secure_server server SECRETFILE CLIENTKEY`, and with the endpoint that it prints
 //! `from_c_secure_server client SECRETFILE ENDPOINT SERVERKEY`. `curve_keygen` makes the files.
@@ -21,7 +21,7 @@ use zmq::monitor::{Event, Events, Monitor};
 use zmq::security::{Authenticator, Certificate, Security};
 use zmq::{Context, Dealer, PollEvents, PollItem, PublicKey, Router, SecretKey, poll};
 
-/// The events of a client that is not let in.
+/// The events of a client that is refused.
 fn refusals() -> Events {
     Events::HANDSHAKE_FAILED_AUTH | Events::HANDSHAKE_FAILED_PROTOCOL | Events::HANDSHAKE_FAILED_NO_DETAIL
 }
@@ -38,7 +38,7 @@ fn print_refusals(monitor: &Monitor) -> zmq::Result<()> {
 
 fn serve(secret: &SecretKey, client: PublicKey) -> Result<(), Box<dyn Error>> {
     let context = Context::new()?;
-    // The handler runs before the first server binds, so no client comes in unasked.
+    // The handler runs before the first server binds, so no client is accepted without being checked.
     let authenticator = Authenticator::start(&context)?;
     authenticator.configure("*", |policy| policy.allow_keys([client]))?;
 
@@ -58,7 +58,7 @@ fn serve(secret: &SecretKey, client: PublicKey) -> Result<(), Box<dyn Error>> {
         print_refusals(&monitor)?;
         while let Some(mut message) = server.now().recv_multipart()? {
             let (Some(id), Some(request)) = (message.pop_front(), message.last()) else { continue };
-            // What the handler has found out about the client comes with each of its messages.
+            // Each message carries the properties of its client that the handler has set.
             let user = request.gets("User-Id").unwrap_or_default();
             println!("{} from {user}", request.as_str().unwrap_or_default());
             server.send_multipart([id, "World".into()])?;
@@ -71,7 +71,7 @@ fn ask(secret: &SecretKey, endpoint: &str, server: &PublicKey) -> Result<(), Box
     let context = Context::new()?;
     let client = context.socket(Dealer)?;
     client.set_linger(Duration::ZERO)?;
-    // A client that is refused is refused once.
+    // A client that is refused does not connect again.
     client.set_reconnect_ivl(None)?;
     client.secure(&Security::curve_client(secret, server))?;
     let monitor = client.monitor(refusals())?;
