@@ -8,17 +8,17 @@ use crate::run::Programs;
 
 const INTRODUCTION: &str = r#"# The programs of the ZeroMQ Guide
 
-A teaching port of the guide's programs, under their own names. A program speaks the C original's frames: a program from
-here and one in C can take each other's place in any pair, except those whose last column says why not.
+A teaching port of the guide's programs, under their own names. A program uses the same frames as its C original: a program
+from here and one in C can replace each other in any pair, except those whose last column says why not.
 
-To see first what can go wrong, and how to do it right, read [What goes wrong](#what-goes-wrong).
+[What goes wrong](#what-goes-wrong) lists programs that show faults, and how to do it right.
 
 ## How to run them
 
 Start a program with `cargo run --example NAME`, and its partners in other terminals. All endpoints, counts and delays
-are arguments: `cargo run --example NAME -- --help` lists them. Ctrl-C ends the programs that run on and on.
+are arguments: `cargo run --example NAME -- --help` lists them. Ctrl-C ends the programs that run without end.
 
-Most programs may be started in any order: the side that connects waits for the side that binds. Except:
+Most programs may be started in any order: the side that connects waits for the side that binds. The exceptions:
 
 - The pipelines: first the sink, then the workers, then taskvent. Press Enter in taskvent when all workers are there, or
   the first to connect gets most of the tasks. taskwork2 waits a second for its controller, which is tasksink2.
@@ -50,15 +50,15 @@ with files of the folder `common/`: `mod.rs` has what every program needs (`unti
 went wrong), the other files have what two or more programs share. The fields whose names begin with `Test` say how
 `cargo test --test guide` runs the program: with shorter delays than a reader wants.
 
-`C` in a comment means the original program in C: "C sleeps here" says what it does where the port does something else.
+`C` in a comment means the original program in C: "C sleeps here" says what the original does if the port differs.
 
 Ports send and receive texts with the guide's own `s_send`, `s_sendmore` and `s_recv`, so that they can be read beside the
 text of the guide. Routing ids, whole messages, and calls that must not wait go through the methods of `Socket`. The
-programs without an original use these methods for all, since they show what the methods give back.
+programs without an original use these methods only, since they show what the methods give back.
 
-The older editions have programs that today's guide has no more. They have their own names here, except one: the older
-rtdealer is [rtdealer_v2](rtdealer_v2.rs), since today's guide gave its name to another program. What the older editions
-call lruqueue and lruqueue2 are lbbroker and lbbroker2 today.
+The older editions have programs that today's guide lacks. They have their own names here, except one: the older
+rtdealer is [rtdealer_v2](rtdealer_v2.rs), since today's guide gave its name to another program. lruqueue and lruqueue2 of
+the older editions are lbbroker and lbbroker2 today.
 "#;
 
 /// The programs of the guide and of its older editions, in the order for reading.
@@ -71,16 +71,16 @@ const GUIDE: &str = "\
 const FAULTS: &str = "
 ## What goes wrong
 
-What the guide warns of, shown going wrong and then done right.
+These programs show what the guide warns of: first the fault, then the right way.
 ";
 
 const FROM_C: &str = r"
 ## Coming from C
 
-What C programs do around a socket, and what takes its place here. These programs are not the guide's: each header says what
-the idiom is in C, what replaces it, and what the compiler checks. `cargo run --example from_c_NAME` runs one, and says how it
-is used. `cargo test --test from_c` runs each with itself, and with a program in C that does the same
-([tests/from_c](../tests/from_c)), on either side.
+These programs show idioms of C programs, and what replaces them here. They are not the guide's. Each header describes the
+idiom in C, its replacement, and what the compiler checks. `cargo run --example from_c_NAME` runs one, and prints its usage.
+`cargo test --test from_c` runs each with itself, and with a program in C that does the same ([tests/from_c](../tests/from_c)),
+on either side.
 
 | program | in C | here |
 | --- | --- | --- |
