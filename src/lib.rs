@@ -92,7 +92,7 @@
 //!
 //! # What each libzmq promises
 //!
-//! The vendored libzmq is 4.3.5 with [112 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
+//! The vendored libzmq is 4.3.5 with [113 patches](https://github.com/safe-zmq/safe-zmq/blob/main/libzmq-vendor/patches/README.md).
 //! `LIBZMQ_VENDOR_PATCHES` in the environment of the build (`all`, `safety`, `none`) chooses among them, the feature
 //! `system` links the system's libzmq, and [`PATCHES`] names the set that is linked. "Except" points to the faults that are
 //! known and not mended yet, in libzmq or in this crate, by which safe code or a remote peer breaks the promise. A freeze is
@@ -111,9 +111,8 @@
 //!    The system refuses an option of a `vmci://` connection (feature `vmci`; off by default).
 //!    All assertions that can be reached are in
 //!    [ASSERTIONS.md](https://github.com/safe-zmq/safe-zmq/blob/main/docs/ASSERTIONS.md).
-//! 2. A socket at its receive mark does not read the answers to its heartbeats ([`Socket::set_heartbeat_timeout`]), and ends
-//!    the connection of a peer that lives. A socket closes, and a message or heartbeat of its peer comes afterwards:
-//!    over `tcp://` and `ws://` the system drops what it has not transmitted ([`Socket::set_linger`]).
+//! 2. A socket closes, and a message or heartbeat of its peer comes afterwards: over `tcp://` and `ws://` the system drops
+//!    what it has not transmitted ([`Socket::set_linger`]).
 //! 3. The faults that the patches 1011 and 1025 cure. A ROUTER does not serve a peer that comes back before its old messages
 //!    are read. A client of a local port without a server can stay connected to itself.
 //!

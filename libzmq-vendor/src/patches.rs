@@ -192,5 +192,6 @@ const TEXTS: &[(&str, &str)] = texts! {
     "1037-full-when-connection-ends"
     "1040-close-in-mid-batch"
     "1041-xsub-reconnects-in-mid-message"
+    "1043-heartbeat-at-mark"
     "1044-router-handover-unread"
 };

@@ -344,9 +344,10 @@ options! {
         SocketType, Duration::from_millis(1500);
 
     /// How long to wait for any traffic after a ping before the connection is dropped, in milliseconds; `None`, the
-    /// default, stands for [`crate::Socket::heartbeat_ivl`], and cannot be set. A socket that has reached its receive mark
-    /// reads no traffic, so it drops its connection after this time, with the messages in transit. Takes effect at the next
-    /// bind or connect.
+    /// default, stands for [`crate::Socket::heartbeat_ivl`], and cannot be set. A peer that has reached its receive mark
+    /// reads no ping: choose a time in which its program receives. The time does not count while this socket itself has
+    /// reached its receive mark; with a libzmq without all patches it does, and the messages in transit are lost. Takes
+    /// effect at the next bind or connect.
     "ZMQ_HEARTBEAT_TIMEOUT" = ZMQ_HEARTBEAT_TIMEOUT: Int by (OrDefault<Milliseconds> => Option<Duration>),
         [heartbeat_timeout] [set_heartbeat_timeout], SocketType,
         Duration::from_millis(750) => Some(Duration::from_millis(750));

@@ -324,6 +324,38 @@ fn full_socket_reads_a_connection_to_its_end_after_its_peer_closed() {
     }
 }
 
+/// The engine reads no answer to its heartbeats while the pipe is full. It ends the connection, and the messages in transit are
+/// lost.
+#[deadline::test(patches = [1043])]
+fn full_socket_with_heartbeats_keeps_the_connection_of_a_peer_that_lives() {
+    const COUNT: u32 = 2000;
+    const TIMEOUT: Duration = Duration::from_millis(50);
+    let transports = [TCP, "ipc://*", "ws://127.0.0.1:*"].into_iter();
+    for endpoint in transports.filter(|endpoint| !endpoint.starts_with("ws") || zmq::has("WS")) {
+        for (sender, receiver) in [(Kind::Push, Kind::Pull), (Kind::Pair, Kind::Pair), (Kind::Dealer, Kind::Router)] {
+            let context = Context::new().unwrap();
+            let (sender, receiver) = (context.socket(sender).unwrap(), context.socket(receiver).unwrap());
+            receiver.set_rcvhwm(1).unwrap();
+            receiver.set_heartbeat_ivl(Some(Duration::from_millis(5))).unwrap();
+            receiver.set_heartbeat_timeout(Some(TIMEOUT)).unwrap();
+            let monitor = receiver.monitor(Events::DISCONNECTED).unwrap();
+            sender.set_sndhwm(COUNT).unwrap();
+            sender.connect(&receiver.bind(endpoint).unwrap()).unwrap();
+            for number in 0..COUNT {
+                sender.send(number.to_le_bytes().to_vec()).unwrap();
+            }
+            // The time-out passes several times while the pipe is full.
+            assert!(monitor.recv_timeout(6 * TIMEOUT).unwrap().is_none(), "{endpoint}");
+            for number in 0..COUNT {
+                let message = receiver.within(RECV_TIMEOUT).recv_multipart().unwrap();
+                let message = message.unwrap_or_else(|| panic!("{endpoint}: {number} is missing"));
+                assert_eq!(message[message.len() - 1], number.to_le_bytes());
+            }
+            assert!(monitor.recv_timeout(2 * TIMEOUT).unwrap().is_none(), "{endpoint}");
+        }
+    }
+}
+
 /// epoll reports the close of an ipc connection to an engine that does not read. The engine ends the connection without reading
 /// the rest.
 #[deadline::test(patches = [1037])]
