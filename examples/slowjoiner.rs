@@ -57,7 +57,7 @@ fn publish(args: &Args, patient: bool) -> common::Result<u32> {
     let monitor = subscriber.monitor(Events::CONNECT_RETRIED)?;
     subscriber.connect(&args.endpoint)?;
     subscriber.subscribe("")?;
-    monitor.recv()?;
+    monitor.next_event(None)?;
 
     // An XPUB is a PUB that receives subscriptions. A PUB can wait by `wait_for_topics`, if libzmq is 4.3.5.
     let publisher = context.socket(XPub)?;

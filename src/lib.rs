@@ -54,6 +54,7 @@
 //! | for one of several sockets and descriptors | [`poll()`]; [`Poller`], if they are many |
 //! | in another event loop, such as Tokio's | [`Socket::fd`], [`cookbook`] |
 //! | for a time to act | [`Timers`] |
+//! | for an event of a monitor or authenticator | [`Monitor::next_event`], [`Authenticator::next_event`](security::Authenticator::next_event) |
 //! | until Ctrl-C or another signal | [`interrupt`], [`Context::set_interruptible`] |
 //! | until peers are ready | [`Socket::connect_and_wait`], [`Socket::wait_for_topics`], [`Monitor::wait_for_connections`] |
 //!

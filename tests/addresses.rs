@@ -257,7 +257,7 @@ fn unbind_returns_when_a_duplicate_of_the_listener_is_open() {
     let socket = context.socket(Rep).unwrap();
     let monitor = socket.monitor(Events::LISTENING).unwrap();
     let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
-    let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("an event");
+    let notice = monitor.next_event(DEADLINE).unwrap().expect("an event");
     let Event::Listening { fd } = *notice.event() else { panic!("{notice:?}") };
     // SAFETY: the socket is bound, so the descriptor is open.
     let duplicate = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned().unwrap();
@@ -580,8 +580,8 @@ fn wrong_server_key_looks_like_a_peer_that_left() {
     server.secure(&Security::curve_server(&server_secret)).unwrap();
     client.secure(&Security::curve_client(&secret, &wrong_key)).unwrap();
     client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-    let event = at_server.recv_timeout(DEADLINE).unwrap().expect("an event").event().clone();
+    let event = at_server.next_event(DEADLINE).unwrap().expect("an event").event().clone();
     assert_eq!(event, Event::HandshakeFailedProtocol { error: ProtocolError::ZMTP_CRYPTOGRAPHIC });
-    let event = at_client.recv_timeout(DEADLINE).unwrap().expect("an event").event().clone();
+    let event = at_client.next_event(DEADLINE).unwrap().expect("an event").event().clone();
     assert!(matches!(event, Event::HandshakeFailedNoDetail { .. }), "{event:?}");
 }

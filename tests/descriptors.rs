@@ -288,7 +288,7 @@ const ENDPOINTS: &[(&str, Call)] = &[
         client.set_socks_proxy(Some("127.0.0.1:1"))?;
         descriptors.use_up();
         client.connect("tcp://127.0.0.1:2")?;
-        while !matches!(monitor.recv()?.event(), Event::ConnectRetried { .. }) {}
+        while !matches!(monitor.next_event(None)?.unwrap().event(), Event::ConnectRetried { .. }) {}
         descriptors.rest();
         Ok(())
     }),
@@ -350,7 +350,7 @@ const ENDPOINTS: &[(&str, Call)] = &[
         let bound = server.bind(TCP);
         let works = monitor.is_ok() && bound.is_ok();
         if works {
-            assert!(matches!(monitor.as_ref().unwrap().recv()?.event(), Event::Listening { .. }));
+            assert!(matches!(monitor.as_ref().unwrap().next_event(None)?.unwrap().event(), Event::Listening { .. }));
         }
         descriptors.rest();
         drop(monitor?);

@@ -137,7 +137,7 @@ fn any_handler_ends_a_wait_on_sockets_of_an_interruptible_context() {
             let (a, b, c, d, e) =
                 (socket(Kind::Pull), socket(Kind::Sub), socket(Kind::Dealer), socket(Kind::Dealer), socket(Kind::Pull));
             let monitor = a.monitor(zmq::monitor::Events::ALL).unwrap();
-            waits.push(("monitor", Box::new(move || (monitor.recv().unwrap_err(), a).0)));
+            waits.push(("monitor", Box::new(move || (monitor.next_event(None).unwrap_err(), a).0)));
             waits.push((
                 "poller",
                 Box::new(move || {

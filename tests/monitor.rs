@@ -15,7 +15,7 @@ use zmq::{Context, Dealer, Errno, Kind, Monitor, Pair, PollEvents, PollItem, Pul
 /// The next notice. Panics if there is none.
 #[track_caller]
 fn next(monitor: &Monitor) -> Notice {
-    monitor.recv_timeout(DEADLINE).unwrap().expect("a notice")
+    monitor.next_event(DEADLINE).unwrap().expect("a notice")
 }
 
 /// Receives notices until `is_it` accepts the event of one.
@@ -171,7 +171,7 @@ fn monitor_reports_the_chosen_events_and_always_the_end() {
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     quiet.connect(&endpoint).unwrap();
     assert!(nothing.wait_for_connections(1, DEADLINE).unwrap());
-    assert!(nothing.recv_timeout(Duration::ZERO).unwrap().is_none());
+    assert!(nothing.next_event(Duration::ZERO).unwrap().is_none());
     drop(quiet);
     assert!(matches!(next(&monitor).event(), Event::Disconnected { .. }));
     assert_eq!(*next(&nothing).event(), Event::MonitorStopped);
@@ -184,14 +184,14 @@ fn monitor_receives_events_in_order_and_the_end_for_ever() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
     let monitor = socket.monitor(Events::LISTENING).unwrap();
-    assert!(monitor.recv_timeout(Duration::ZERO).unwrap().is_none());
+    assert!(monitor.next_event(Duration::ZERO).unwrap().is_none());
     let start = Instant::now();
-    assert!(monitor.recv_timeout(Duration::from_millis(30)).unwrap().is_none());
+    assert!(monitor.next_event(Duration::from_millis(30)).unwrap().is_none());
     assert!(start.elapsed() >= Duration::from_millis(30));
 
     let endpoints: Vec<String> = (0..3).map(|_| socket.bind("tcp://127.0.0.1:*").unwrap()).collect();
-    assert_eq!(monitor.recv().unwrap().endpoint(), endpoints[0]);
-    assert_eq!(monitor.recv_timeout(None).unwrap().unwrap().endpoint(), endpoints[1]);
+    assert_eq!(monitor.next_event(None).unwrap().unwrap().endpoint(), endpoints[0]);
+    assert_eq!(monitor.next_event(None).unwrap().unwrap().endpoint(), endpoints[1]);
     assert_eq!(monitor.iter().next().unwrap().unwrap().endpoint(), endpoints[2]);
 
     let last = socket.bind("tcp://127.0.0.1:*").unwrap();
@@ -201,8 +201,8 @@ fn monitor_receives_events_in_order_and_the_end_for_ever() {
     assert_eq!(rest[0].endpoint(), last);
     // The end is reported by every later call.
     for _ in 0..3 {
-        assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
-        assert_eq!(*monitor.recv_timeout(Duration::ZERO).unwrap().unwrap().event(), Event::MonitorStopped);
+        assert_eq!(*monitor.next_event(None).unwrap().unwrap().event(), Event::MonitorStopped);
+        assert_eq!(*monitor.next_event(Duration::ZERO).unwrap().unwrap().event(), Event::MonitorStopped);
     }
     assert!(monitor.iter().next().is_none());
     assert_eq!(monitor.lost(), 0);
@@ -248,7 +248,7 @@ fn newest_events_are_kept_and_the_others_counted() {
     let monitor = socket.monitor(Options::from(Events::LISTENING).set_capacity(0)).unwrap();
     socket.bind("tcp://127.0.0.1:*").unwrap();
     eventually("the event is counted", || monitor.lost() == 1);
-    assert!(monitor.recv_timeout(Duration::ZERO).unwrap().is_none());
+    assert!(monitor.next_event(Duration::ZERO).unwrap().is_none());
     monitor.stop();
     assert_eq!(*next(&monitor).event(), Event::MonitorStopped);
 }
@@ -383,7 +383,7 @@ fn signal_ends_the_wait_for_a_notice() {
         let monitor = socket.monitor(Events::LISTENING).unwrap();
         for _ in 0..3 {
             thread::scope(|scope| {
-                let waiting = scope.spawn(|| monitor.recv().map(drop));
+                let waiting = scope.spawn(|| monitor.next_event(None).map(drop));
                 let counting = scope.spawn(|| monitor.wait_for_connections(1, None));
                 thread::sleep(Duration::from_millis(20));
                 // SAFETY: has no preconditions.
@@ -447,7 +447,7 @@ fn monitor_reports_the_last_events_of_a_socket_that_is_dropped() {
         let events = last(&monitor);
         assert!(events.iter().any(|event| matches!(event, Event::Closed { .. })), "{transport}: {events:?}");
         // A client that is dropped before it reads the end of its connection does not report the end.
-        let next = || of_client.recv_timeout(DEADLINE).unwrap().expect("the end of the connection");
+        let next = || of_client.next_event(DEADLINE).unwrap().expect("the end of the connection");
         while !matches!(next().event(), Event::Disconnected { .. }) {}
         drop(client);
         drop(last(&of_client));

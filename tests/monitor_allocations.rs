@@ -45,7 +45,7 @@ fn visits(monitor: &Monitor, address: SocketAddr, count: usize) {
         peer.read_exact(&mut [0; 10]).unwrap();
         drop(peer);
         for expected in [Events::ACCEPTED, Events::HANDSHAKE_FAILED_NO_DETAIL, Events::DISCONNECTED] {
-            let notice = monitor.recv().unwrap();
+            let notice = monitor.next_event(None).unwrap().unwrap();
             let event = match notice.event() {
                 Event::Accepted { .. } => Events::ACCEPTED,
                 Event::HandshakeFailedNoDetail { .. } => Events::HANDSHAKE_FAILED_NO_DETAIL,
@@ -74,7 +74,7 @@ fn event_costs_no_allocation() {
         let monitor = server.monitor(options).unwrap();
         let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
         let address: SocketAddr = endpoint.trim_start_matches("tcp://").parse().unwrap();
-        assert!(matches!(monitor.recv().unwrap().event(), Event::Listening { .. }));
+        assert!(matches!(monitor.next_event(None).unwrap().unwrap().event(), Event::Listening { .. }));
         // The first visits make all allocations that are made once.
         visits(&monitor, address, 10);
         let before = COUNT.load(Ordering::SeqCst);

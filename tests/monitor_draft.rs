@@ -17,7 +17,7 @@ fn two(events: Events) -> Options {
 
 #[track_caller]
 fn next(monitor: &Monitor) -> Notice {
-    monitor.recv_timeout(DEADLINE).unwrap().expect("a notice")
+    monitor.next_event(DEADLINE).unwrap().expect("a notice")
 }
 
 #[deadline::test]
@@ -85,7 +85,7 @@ fn stats_become(socket: &Socket<'_, impl zmq::SocketType>, monitor: &Monitor, ex
         let notice = loop {
             // The socket processes the answer of the connection when it is used.
             poll(&mut [PollItem::socket(socket, PollEvents::POLLIN)], Duration::from_millis(1)).unwrap();
-            if let Some(notice) = monitor.recv_timeout(Duration::ZERO).unwrap() {
+            if let Some(notice) = monitor.next_event(Duration::ZERO).unwrap() {
                 break notice;
             }
             assert!(start.elapsed() < DEADLINE, "no statistics");
@@ -164,7 +164,7 @@ fn shared_socket_is_monitored_while_other_threads_use_it() {
             scope.spawn(move || {
                 while !done.load(Ordering::SeqCst) {
                     match client.monitor(options.clone()) {
-                        Ok(monitor) => drop(monitor.recv_timeout(Duration::from_millis(1)).unwrap()),
+                        Ok(monitor) => drop(monitor.next_event(Duration::from_millis(1)).unwrap()),
                         // A socket has one monitor at a time.
                         Err(error) => assert_eq!(error.errno(), Errno::EADDRINUSE),
                     }

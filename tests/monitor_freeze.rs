@@ -59,7 +59,7 @@ fn slow_reader_receives_the_events_of_three_thousand_peers() {
     let mut open = std::collections::BTreeSet::new();
     let mut gone = 0;
     while gone < 3000 {
-        match *monitor.recv_timeout(DEADLINE).unwrap().expect("a notice").event() {
+        match *monitor.next_event(DEADLINE).unwrap().expect("a notice").event() {
             Event::Accepted { fd } => assert!(open.insert(fd)),
             Event::Disconnected { fd } => {
                 assert!(open.remove(&fd));
@@ -130,7 +130,7 @@ fn monitor_outlives_a_borrowed_socket_and_its_context() {
     // The notices outlive the socket and the context.
     let reported: Vec<_> = monitor.iter().map(Result::unwrap).collect();
     assert!(matches!(reported[0].event(), Event::Listening { .. }));
-    assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+    assert_eq!(*monitor.next_event(None).unwrap().unwrap().event(), Event::MonitorStopped);
 }
 
 /// Peers that keep coming and going as long as the guard lives.
@@ -176,7 +176,7 @@ fn monitor_is_dropped_while_peers_come_and_go() {
     while start.elapsed() < Duration::from_secs(1) {
         let monitor = server.monitor(Events::ALL).unwrap();
         if rounds % 2 == 0 {
-            monitor.recv_timeout(DEADLINE).unwrap().expect("a notice");
+            monitor.next_event(DEADLINE).unwrap().expect("a notice");
             thread::spawn(move || drop(monitor));
             eventually("the monitor is gone", || server.monitor(Events::ALL).is_ok());
         }
@@ -210,11 +210,11 @@ fn monitor_ends_when_its_context_is_shut_down() {
         let server = context.owned_socket(Router).unwrap();
         let monitor = server.monitor(Events::ALL).unwrap();
         let crowd = Crowd::at(&server.bind("tcp://127.0.0.1:*").unwrap());
-        monitor.recv().unwrap();
+        monitor.next_event(None).unwrap().unwrap();
         context.shutdown().unwrap();
         // The iterator ends although the socket is open.
         assert!(monitor.iter().all(|notice| notice.is_ok()));
-        assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+        assert_eq!(*monitor.next_event(None).unwrap().unwrap().event(), Event::MonitorStopped);
         assert_eq!(server.recv_msg().unwrap_err().errno(), Errno::ETERM);
         drop(server);
         context.terminate(DEADLINE).unwrap();
@@ -235,12 +235,12 @@ fn monitor_ends_when_a_dropped_socket_has_sent_its_messages() {
         source.connect(&endpoint).unwrap();
         source.send("lingers").unwrap();
         drop(source);
-        assert!(monitor.recv_timeout(Duration::from_millis(20)).unwrap().is_none(), "the message lingers");
+        assert!(monitor.next_event(Duration::from_millis(20)).unwrap().is_none(), "the message lingers");
         let end = || assert!(monitor.iter().all(|notice| notice.is_ok()));
         match how {
             "stopped" => {
                 monitor.stop();
-                assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+                assert_eq!(*monitor.next_event(None).unwrap().unwrap().event(), Event::MonitorStopped);
             }
             "shut down" => {
                 context.shutdown().unwrap();
@@ -272,7 +272,7 @@ fn terminate_does_not_wait_for_a_monitor() {
     assert_eq!(context.open_sockets().len(), 1, "the sockets of a monitor are not counted");
     drop(server);
     context.terminate(DEADLINE).unwrap();
-    assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+    assert_eq!(*monitor.next_event(None).unwrap().unwrap().event(), Event::MonitorStopped);
 }
 
 #[deadline::test]
@@ -281,13 +281,13 @@ fn socket_given_to_c_is_no_longer_monitored() {
     let socket = context.owned_socket(Router).unwrap();
     let monitor = socket.monitor(Events::ALL).unwrap();
     let (handle, context) = socket.into_raw();
-    assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped);
+    assert_eq!(*monitor.next_event(None).unwrap().unwrap().event(), Event::MonitorStopped);
     drop(monitor);
     // SAFETY: the handle was just given up and is of this context and kind.
     let socket = unsafe { context.socket_from_raw(handle, Router).unwrap() };
     let monitor = socket.monitor(Events::LISTENING).unwrap();
     socket.bind("tcp://127.0.0.1:*").unwrap();
-    assert!(matches!(monitor.recv().unwrap().event(), Event::Listening { .. }));
+    assert!(matches!(monitor.next_event(None).unwrap().unwrap().event(), Event::Listening { .. }));
 }
 
 #[test]
@@ -303,9 +303,9 @@ fn forked_child_leaves_the_monitor_of_its_parent_alone() {
             assert!(pid >= 0);
             if pid == 0 {
                 let refused = [
-                    monitor.recv().map(drop),
-                    monitor.recv_timeout(Duration::ZERO).map(drop),
-                    monitor.recv_timeout(Duration::from_secs(1)).map(drop),
+                    monitor.next_event(None).map(drop),
+                    monitor.next_event(Duration::ZERO).map(drop),
+                    monitor.next_event(Duration::from_secs(1)).map(drop),
                     monitor.wait_for_connections(1, None).map(drop),
                     monitor.iter().next().unwrap().map(drop),
                     server.monitor(Events::ALL).map(drop),
@@ -329,7 +329,7 @@ fn forked_child_leaves_the_monitor_of_its_parent_alone() {
         }
         let mut visits = 0;
         while visits < 5 {
-            let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("the parent's monitor goes on");
+            let notice = monitor.next_event(DEADLINE).unwrap().expect("the parent's monitor goes on");
             visits += usize::from(matches!(notice.event(), Event::Disconnected { .. }));
         }
         round_trip(&context);

@@ -11,7 +11,7 @@ use zmq::{Context, Dealer, Monitor};
 /// The next event that `wanted` accepts.
 fn awaited(monitor: &Monitor, wanted: impl Fn(&Event) -> bool) -> Notice {
     loop {
-        let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("the event comes");
+        let notice = monitor.next_event(DEADLINE).unwrap().expect("the event comes");
         if wanted(notice.event()) {
             return notice;
         }

@@ -39,7 +39,7 @@ fn connections_are_counted_from_the_beginning_on() {
     assert!(!monitor.wait_for_connections(4, SHORT).unwrap());
     // The wait has taken no notices from the monitor.
     for _ in 0..3 {
-        assert_eq!(*monitor.recv_timeout(Duration::ZERO).unwrap().unwrap().event(), Event::HandshakeSucceeded);
+        assert_eq!(*monitor.next_event(Duration::ZERO).unwrap().unwrap().event(), Event::HandshakeSucceeded);
     }
     // Several threads wait, each for another count.
     thread::scope(|scope| {

@@ -27,7 +27,7 @@ fn refusals() -> Events {
 }
 
 fn print_refusals(monitor: &Monitor) -> zmq::Result<()> {
-    while let Some(notice) = monitor.recv_timeout(Duration::ZERO)? {
+    while let Some(notice) = monitor.next_event(Duration::ZERO)? {
         match notice.event() {
             Event::HandshakeFailedAuth { status, .. } => println!("failed auth {status}"),
             event => println!("failed {event:?}"),

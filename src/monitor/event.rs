@@ -229,7 +229,7 @@ impl Event {
     /// let server = context.socket(zmq::Rep)?;
     /// let monitor = server.monitor(Events::ALL)?;
     /// server.bind("tcp://127.0.0.1:*")?;
-    /// let notice = monitor.recv()?;
+    /// let notice = monitor.next_event(None)?.unwrap();
     /// assert_eq!(notice.event().number(), u64::try_from(zmq::sys::ZMQ_EVENT_LISTENING).unwrap());
     /// assert_eq!(Events::from(notice.event().number()), Events::LISTENING);
     /// let Event::Listening { fd } = *notice.event() else { panic!("{notice:?}") };
@@ -433,7 +433,7 @@ impl Notice {
     /// let server = context.socket(zmq::Rep)?;
     /// let monitor = server.monitor(Events::ALL)?;
     /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
-    /// let notice = monitor.recv()?;
+    /// let notice = monitor.next_event(None)?.unwrap();
     /// assert!(matches!(notice.event(), Event::Listening { .. }));
     /// assert_eq!(notice.endpoint(), endpoint);
     /// # Ok(())

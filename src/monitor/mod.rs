@@ -94,7 +94,7 @@ const CALL: &str = "zmq_socket_monitor";
 /// # let context = zmq::Context::new()?;
 /// let socket = context.socket(zmq::Router)?;
 /// let monitor = socket.monitor(Options::from(Events::DISCONNECTED).set_capacity(100))?;
-/// assert!(monitor.recv_timeout(std::time::Duration::ZERO)?.is_none());
+/// assert!(monitor.next_event(std::time::Duration::ZERO)?.is_none());
 /// # Ok(())
 /// # }
 /// ```
@@ -138,7 +138,7 @@ impl Options {
     /// let server = context.socket(zmq::Rep)?;
     /// let monitor = server.monitor(Options::default().set_version(Version::Two))?;
     /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
-    /// assert_eq!(monitor.recv()?.local().as_deref(), Some(&*endpoint));
+    /// assert_eq!(monitor.next_event(None)?.unwrap().local().as_deref(), Some(&*endpoint));
     /// # Ok(())
     /// # }
     /// ```
@@ -198,8 +198,8 @@ impl<T: SocketType> Socket<'_, T> {
     /// let server = context.socket(zmq::Pull)?;
     /// let monitor = server.monitor(Events::LISTENING | Events::ACCEPTED)?;
     /// server.bind("tcp://127.0.0.1:*")?;
-    /// assert!(matches!(monitor.recv()?.event(), Event::Listening { .. }));
-    /// assert!(monitor.recv_timeout(Duration::from_millis(10))?.is_none());
+    /// assert!(matches!(monitor.next_event(None)?.unwrap().event(), Event::Listening { .. }));
+    /// assert!(monitor.next_event(Duration::from_millis(10))?.is_none());
     /// # Ok(())
     /// # }
     /// ```
@@ -236,7 +236,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// let notice = loop {
     ///     // The answers come when the socket is used, and polling it is enough.
     ///     zmq::poll(&mut [PollItem::socket(&client, PollEvents::POLLOUT)], Duration::ZERO)?;
-    ///     if let Some(notice) = monitor.recv_timeout(Duration::from_millis(1))? {
+    ///     if let Some(notice) = monitor.next_event(Duration::from_millis(1))? {
     ///         break notice;
     ///     }
     /// };
@@ -346,8 +346,9 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Receives a notice, and waits for it. Once the monitoring has ended and all notices are received, every call returns
-    /// [`Event::MonitorStopped`].
+    /// Receives a notice, and waits for it up to `timeout`: `None` after that. It does not wait if `timeout` is zero, and waits
+    /// for ever if it is `None`, as [`Monitor::iter`] does. Once the monitoring has ended and all notices are received, every
+    /// call returns [`Event::MonitorStopped`].
     ///
     /// A socket that is dropped reports its last events, such as [`Event::Closed`] and [`Event::Disconnected`]. Its
     /// monitoring ends when its last connection does: after the time of [`Socket::set_linger`](crate::Socket::set_linger)
@@ -365,25 +366,12 @@ impl Monitor {
     /// let socket = context.socket(zmq::Dealer)?;
     /// let monitor = socket.monitor(Events::ALL)?;
     /// drop(socket);
-    /// assert_eq!(*monitor.recv()?.event(), Event::MonitorStopped);
+    /// assert_eq!(*monitor.next_event(None)?.unwrap().event(), Event::MonitorStopped);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn recv(&self) -> Result<Notice> {
-        loop {
-            if let Some(notice) = self.recv_until(Deadline::NEVER)? {
-                return Ok(notice);
-            }
-        }
-    }
-
-    /// Receives a notice, and waits for it up to `timeout`: `None` after that. It does not wait if `timeout` is zero.
-    ///
-    /// # Errors
-    ///
-    /// As [`Monitor::recv`].
-    pub fn recv_timeout(&self, timeout: impl OrNone<Duration>) -> Result<Option<Notice>> {
-        self.recv_until(Deadline::after(timeout))
+    pub fn next_event(&self, timeout: impl OrNone<Duration>) -> Result<Option<Notice>> {
+        self.next_until(Deadline::after(timeout))
     }
 
     /// The number of notices that were dropped because they were not received in time: see [`Options::set_capacity`].
@@ -401,7 +389,7 @@ impl Monitor {
     /// while monitor.lost() == 0 {
     ///     std::thread::sleep(Duration::from_millis(1));
     /// }
-    /// assert_eq!(monitor.recv()?.endpoint(), second);
+    /// assert_eq!(monitor.next_event(None)?.unwrap().endpoint(), second);
     /// # Ok(())
     /// # }
     /// ```
@@ -457,7 +445,8 @@ impl Monitor {
             if has_ended {
                 return None;
             }
-            let notice = self.recv();
+            // Without a time-out there is a notice, or an error.
+            let notice = self.next_event(None).transpose()?;
             // An interrupt may be cleared; a monitor of another process stays unusable.
             has_ended = match &notice {
                 Ok(notice) if *notice.event() == Event::MonitorStopped => return None,
@@ -468,7 +457,7 @@ impl Monitor {
         })
     }
 
-    fn recv_until(&self, deadline: Deadline) -> Result<Option<Notice>> {
+    fn next_until(&self, deadline: Deadline) -> Result<Option<Notice>> {
         self.check_process()?;
         loop {
             if let Some(notice) = self.queue.take() {

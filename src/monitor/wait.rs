@@ -32,7 +32,7 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// As [`Monitor::recv`].
+    /// As [`Monitor::next_event`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -211,7 +211,7 @@ fn connect_and_wait(core: &Core, text: &str, deadline: Deadline) -> Result<bool>
     let steps = if matches!(transport, "ws" | "wss") && !is_raw { 2 } else { 1 };
     let mut done = 0;
     loop {
-        let Some(notice) = monitor.recv_until(deadline)? else { return Ok(false) };
+        let Some(notice) = monitor.next_until(deadline)? else { return Ok(false) };
         match notice.event() {
             Event::MonitorStopped => return Err(Errno::ETERM.for_call(CALL)),
             _ if !is_same_target(text, &notice.endpoint()) => {}

@@ -115,7 +115,7 @@ const DRAFTS: &[(&str, Call)] = &[
         for socket in sockets.iter().filter(|socket| socket.kind() != zmq::Kind::Dgram) {
             let monitor = socket.monitor(second())?;
             socket.bind(TCP)?;
-            let notice = monitor.recv_timeout(DEADLINE)?.expect("a notice");
+            let notice = monitor.next_event(DEADLINE)?.expect("a notice");
             assert!(matches!(notice.event(), Event::Listening { .. }), "{}: {notice:?}", socket.kind());
         }
         monitored

@@ -59,7 +59,7 @@ fn client_of_a_port_without_a_server_does_not_connect_to_itself() {
         client.send("hello").unwrap();
         let mut retries = 0;
         while retries < 2 {
-            match monitor.recv_timeout(DEADLINE).unwrap().unwrap().event() {
+            match monitor.next_event(DEADLINE).unwrap().unwrap().event() {
                 Event::ConnectRetried { .. } => retries += 1,
                 Event::Connected { .. } => panic!("{address}, {kind}: connected to itself"),
                 _ => {}
@@ -108,7 +108,7 @@ fn ws_client_of_a_port_without_a_server_does_not_connect_to_itself() {
     let mut tries = 0;
     while tries < 4 * count {
         for (_, monitor) in &clients {
-            let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("a client tries again");
+            let notice = monitor.next_event(DEADLINE).unwrap().expect("a client tries again");
             match notice.event() {
                 Event::Connected { .. } => panic!("connected to itself after {tries} tries"),
                 _ => tries += 1,

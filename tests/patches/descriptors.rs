@@ -41,7 +41,7 @@ fn silent_client(endpoint: &str) -> OwnedFd {
 /// Waits for an event that `wanted` accepts.
 fn wait_for(monitor: &Monitor, mut wanted: impl FnMut(&Event) -> bool) {
     let start = Instant::now();
-    while !monitor.recv_timeout(DEADLINE).unwrap().is_some_and(|notice| wanted(notice.event())) {
+    while !monitor.next_event(DEADLINE).unwrap().is_some_and(|notice| wanted(notice.event())) {
         assert!(start.elapsed() < DEADLINE, "the event does not come");
     }
 }
@@ -430,7 +430,7 @@ fn engines_survive_every_failure_of_send() {
                 client.connect(&server.bind(bound).unwrap().replace("0.0.0.0", "127.0.0.1")).unwrap();
                 // The second connection is made after the first has failed. A wait for the monitor would need `send`.
                 for _ in 0..2 {
-                    eventually("the client is connected", || monitor.recv_timeout(Duration::ZERO).unwrap().is_some());
+                    eventually("the client is connected", || monitor.next_event(Duration::ZERO).unwrap().is_some());
                 }
             }
         },

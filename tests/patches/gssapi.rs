@@ -152,7 +152,7 @@ fn verdict(context: &Context, server: &Socket<'_, Dealer>, plaintext: bool) -> V
     let _ = client.now().send("Hello").unwrap();
     let mut events = Vec::new();
     loop {
-        let notice = monitor.recv_timeout(DEADLINE).unwrap().expect("an event");
+        let notice = monitor.next_event(DEADLINE).unwrap().expect("an event");
         match notice.event() {
             Event::Disconnected { .. } => return events,
             Event::HandshakeSucceeded => {

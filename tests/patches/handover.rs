@@ -65,7 +65,7 @@ fn router_forgets_the_pipe_of_its_message_when_the_pipe_has_ended() {
         drop(first);
         let _second = announce(if comes_back { "x" } else { "y" });
         for event in ["a handshake", "the end of the connection", "the next handshake"] {
-            monitor.recv_timeout(DEADLINE).unwrap().expect(event);
+            monitor.next_event(DEADLINE).unwrap().expect(event);
         }
         process_commands(&router);
         for number in 0..peers.len() {
@@ -110,7 +110,7 @@ fn old_connection_makes_room_after_its_routing_id_is_taken_over() {
         while router.within(SHORT).send_multipart(large()).unwrap().is_sent() {}
         let new = connect();
         for _ in 0..if endpoint.starts_with("inproc") { 0 } else { 2 } {
-            monitor.recv_timeout(DEADLINE).unwrap().expect("a connection");
+            monitor.next_event(DEADLINE).unwrap().expect("a connection");
         }
         process_commands(&router);
         while old.within(5 * SHORT).recv_msg().unwrap().is_some() {}
@@ -145,7 +145,7 @@ fn router_with_handover_receives_the_messages_of_the_old_connection() {
         let connect = || dealer(&context, "peer", &bound);
         let connected = || {
             if !endpoint.starts_with("inproc") {
-                monitor.recv_timeout(DEADLINE).unwrap().expect("a connection");
+                monitor.next_event(DEADLINE).unwrap().expect("a connection");
             }
         };
         let mut dealers = Vec::new();

@@ -387,7 +387,7 @@ fn pub_requests_pipes_stats_while_peers_leave() {
             monitor.get_or_init(|| publisher.monitor(options).unwrap());
             publisher.request_pipes_stats().unwrap();
         });
-        let notice = monitor.get().unwrap().recv().unwrap();
+        let notice = monitor.get().unwrap().next_event(None).unwrap().unwrap();
         assert!(matches!(notice.event(), Event::PipesStats { .. }), "{notice:?}");
     });
 }

@@ -158,7 +158,7 @@ fn peer_that_comes_back_at_the_mark_is_served() {
         // Over ws, the first of two events reports the HTTP request.
         let connected = || {
             for _ in 0..if endpoint.starts_with("ws") { 2 } else { 1 } {
-                monitor.recv_timeout(DEADLINE).unwrap().expect("a connection");
+                monitor.next_event(DEADLINE).unwrap().expect("a connection");
             }
         };
         let endpoint = socket.bind(endpoint).unwrap();

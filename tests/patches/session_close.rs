@@ -74,7 +74,7 @@ fn context_ends_when_a_connection_is_given_up_with_unsent_messages() {
             drop(peer);
         } else {
             drop(peer);
-            monitor.recv().unwrap();
+            monitor.next_event(None).unwrap().unwrap();
             drop(pusher);
         }
         drop(monitor);

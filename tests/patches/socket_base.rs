@@ -32,7 +32,7 @@ fn monitored_server_ends_the_connection_of_a_client_that_it_refuses() {
         let at_server = server.monitor(events).unwrap();
         let at_client = client.monitor(Events::DISCONNECTED).unwrap();
         client.connect(&server.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-        let next = |monitor: &Monitor| monitor.recv_timeout(DEADLINE).unwrap().expect("an event");
+        let next = |monitor: &Monitor| monitor.next_event(DEADLINE).unwrap().expect("an event");
         while !matches!(next(&at_server).event(), Event::HandshakeFailedNoDetail { .. }) {}
         assert!(matches!(next(&at_client).event(), Event::Disconnected { .. }));
     }

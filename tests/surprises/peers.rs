@@ -48,7 +48,7 @@ fn disconnected_socket_connects_until_it_is_used() {
                 socket.set_reconnect_ivl(Some(RETRY)).unwrap();
                 let monitor = socket.monitor(Events::CONNECT_RETRIED).unwrap();
                 socket.connect(&endpoint).unwrap();
-                monitor.recv_timeout(DEADLINE).unwrap().expect("an attempt");
+                monitor.next_event(DEADLINE).unwrap().expect("an attempt");
                 socket.disconnect(&endpoint).unwrap();
                 (socket, monitor)
             };
@@ -64,7 +64,7 @@ fn disconnected_socket_connects_until_it_is_used() {
             let mut quiet = Instant::now();
             eventually("the socket gives up", || {
                 used.events().unwrap();
-                while monitor.recv_timeout(Duration::ZERO).unwrap().is_some() {
+                while monitor.next_event(Duration::ZERO).unwrap().is_some() {
                     quiet = Instant::now();
                 }
                 quiet.elapsed() > SHORT
@@ -101,10 +101,10 @@ fn connections_of_an_ended_endpoint_end_when_the_socket_is_used() {
             } else {
                 socket.disconnect(&bound).unwrap()
             };
-            assert!(monitor.recv_timeout(SHORT / 4).unwrap().is_none(), "{bound}: {kind}");
+            assert!(monitor.next_event(SHORT / 4).unwrap().is_none(), "{bound}: {kind}");
             eventually("the connection ends", || {
                 socket.events().unwrap();
-                monitor.recv_timeout(Duration::ZERO).unwrap().is_some()
+                monitor.next_event(Duration::ZERO).unwrap().is_some()
             });
         }
     }

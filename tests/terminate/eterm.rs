@@ -106,7 +106,7 @@ fn every_call_on_a_socket_answers_eterm_when_terminate_has_begun() {
         }
         let reported: Vec<_> = monitor.iter().collect::<Result<_, _>>().unwrap();
         assert!(reported.iter().all(|notice| !matches!(notice.event(), Event::Unknown { .. })));
-        assert_eq!(*monitor.recv().unwrap().event(), Event::MonitorStopped, "{kind}");
+        assert_eq!(*monitor.next_event(None).unwrap().unwrap().event(), Event::MonitorStopped, "{kind}");
     }
 }
 

@@ -186,9 +186,12 @@ impl Authenticator {
         self.handler(CALL)?.remove(domain).map_err(|errno| errno.for_call(CALL))
     }
 
-    /// Waits up to `timeout`, or for ever, for the next event; `None` after the time-out.
+    /// Receives an event, and waits for it up to `timeout`: `None` after that. It does not wait if `timeout` is zero, and waits
+    /// for ever if it is `None`. Once the authenticator has ended and all events are received, every call returns
+    /// [`AuthEvent::Ended`].
     ///
-    /// A thousand events are kept. If more come, the oldest are dropped and counted.
+    /// A thousand events are kept. If more come, the oldest are dropped and counted
+    /// ([`AuthStatistics::lost_events`]).
     ///
     /// # Errors
     ///

@@ -72,7 +72,7 @@ pub fn last_events(flow: &mut Flow<'_>) -> Result {
     let end = Instant::now() + within();
     let mut seen = Vec::new();
     while Instant::now() < end {
-        let Some(notice) = monitor.recv_timeout(Duration::from_millis(50))? else { continue };
+        let Some(notice) = monitor.next_event(Duration::from_millis(50))? else { continue };
         if *notice.event() == Event::MonitorStopped {
             let closed = seen.iter().any(|event| matches!(event, Event::Closed { .. }));
             return match closed || !bound {

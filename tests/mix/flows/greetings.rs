@@ -121,7 +121,7 @@ pub fn heartbeats(flow: &mut Flow<'_>) -> Result {
     }
     std::thread::sleep(Duration::from_millis(30));
     for monitor in &monitors {
-        if let Some(notice) = monitor.recv_timeout(Duration::ZERO)?
+        if let Some(notice) = monitor.next_event(Duration::ZERO)?
             && !flow.world.has_ended()
         {
             return Err(Stop::Fault(format!("heartbeats of {from} and {to} over {endpoint} end in {notice:?}")));

@@ -192,7 +192,7 @@ fn own_port(flow: &mut Flow<'_>, port: u16) -> Result {
     client.set_reconnect_ivl(Some(Duration::from_millis(2)))?;
     let monitor = client.monitor(zmq::monitor::Events::ALL)?;
     client.connect(&format!("tcp://127.0.0.1:{port};127.0.0.1:{port}"))?;
-    while let Some(notice) = monitor.recv_timeout(Duration::from_millis(30))? {
+    while let Some(notice) = monitor.next_event(Duration::from_millis(30))? {
         match notice.event() {
             zmq::monitor::Event::HandshakeSucceeded => {
                 return Err(Stop::Fault("a client is connected to itself".to_owned()));

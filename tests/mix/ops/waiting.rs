@@ -148,7 +148,7 @@ fn monitor(thread: &mut Thread<'_>, rng: &mut Rng) {
     let Ok(monitor) = socket.monitor(options) else { return };
     match rng.below(4) {
         0 => drop(monitor),
-        1 => thread.world.help(move || drop(monitor.recv_timeout(Duration::from_millis(3)))),
+        1 => thread.world.help(move || drop(monitor.next_event(Duration::from_millis(3)))),
         2 => thread.world.forget(monitor),
         _ => thread.monitors.push(monitor),
     }
@@ -161,10 +161,10 @@ fn monitor_recv(thread: &mut Thread<'_>, rng: &mut Rng) {
     let place = rng.below(thread.monitors.len());
     let monitor = &thread.monitors[place];
     for _ in 0..rng.below(10) {
-        let Ok(Some(notice)) = monitor.recv_timeout(Duration::ZERO) else { break };
+        let Ok(Some(notice)) = monitor.next_event(Duration::ZERO) else { break };
         drop(format!("{notice:?}"));
     }
-    let _ = (monitor.lost(), monitor.connections(), monitor.recv_timeout(Duration::ZERO).map(drop));
+    let _ = (monitor.lost(), monitor.connections(), monitor.next_event(Duration::ZERO).map(drop));
     match rng.below(6) {
         0 => monitor.stop(),
         1 => drop(thread.monitors.swap_remove(place)),
