@@ -165,11 +165,8 @@ fn worker(pipe: &ActorPipe, backend: &str, work: u32, replies: u32) -> common::R
 
         // The server's ROUTER has added the client's name: [client][request]. A reply begins with that name.
         for _ in 0..randof(replies + 1) {
-            // The pause stands for the work. The end of the actor cuts it short.
-            pipe.recv_timeout(Duration::from_millis(u64::from(randof(work.max(1))) + 1))?;
-            if pipe.is_terminated() {
-                break;
-            }
+            // The pause stands for the work. The end of the actor ends it, with ECANCELED.
+            pipe.within(Duration::from_millis(u64::from(randof(work.max(1))) + 1)).recv_multipart()?;
             worker.send_multipart(&request)?;
         }
     }

@@ -123,8 +123,8 @@ fn client(pipe: &ActorPipe, endpoint: &str, pause: Duration, requests: Option<u6
         if let Some(text) = reply.last() {
             println!("Client: {}", String::from_utf8_lossy(text));
         }
-        // Only the end of the actor comes over the pipe, and it ends the pause.
-        pipe.recv_timeout(pause)?;
+        // No message comes over the pipe. The end of the actor ends the pause, with ECANCELED.
+        pipe.within(pause).recv_multipart()?;
     }
     Ok(())
 }

@@ -126,11 +126,8 @@ fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
 
     let mut left = args.tasks.unwrap_or(u64::MAX);
     'end: while left > 0 {
-        // Only the end of the actor comes over the pipe, and it ends the pause.
-        pipe.recv_timeout(Duration::from_millis(randof(args.pause.saturating_add(1)).into()))?;
-        if pipe.is_terminated() {
-            break;
-        }
+        // No message comes over the pipe. The end of the actor ends the pause, with ECANCELED.
+        pipe.within(Duration::from_millis(randof(args.pause.saturating_add(1)).into())).recv_multipart()?;
         for _ in 0..u64::from(randof(args.burst.saturating_add(1))).min(left) {
             left -= 1;
             let task = format!("{:04X}", randof(0x10000));
@@ -149,7 +146,7 @@ fn client(pipe: &ActorPipe, args: &Args) -> common::Result {
         }
     }
     // Closing a socket drops messages that are under way, so both stay open until the program ends.
-    pipe.recv()?;
+    pipe.recv_multipart()?;
     Ok(())
 }
 
@@ -162,10 +159,7 @@ fn worker(pipe: &ActorPipe, args: &Args) -> common::Result {
 
     worker.send(READY)?;
     while let Some(task) = peering::recv(pipe, &worker, None)? {
-        pipe.recv_timeout(Duration::from_millis(u64::from(args.work) * u64::from(randof(2))))?;
-        if pipe.is_terminated() {
-            break;
-        }
+        pipe.within(Duration::from_millis(u64::from(args.work) * u64::from(randof(2)))).recv_multipart()?;
         worker.send_multipart(task)?;
     }
     Ok(())

@@ -329,18 +329,20 @@ fn shared_socket_works_with_kinds_that_libzmq_locks() {
     for _ in 0..3 {
         // The idle thread waits for the end of its context only.
         thread::sleep(Duration::from_millis(30));
-        assert!(server.try_recv().unwrap().is_none());
+        assert!(server.now().recv_multipart().unwrap().is_none());
         let waiting = client.clone();
-        let reply = thread::spawn(move || waiting.recv().unwrap());
-        client.send("Hello").unwrap();
-        let request = server.recv().unwrap();
+        let reply = thread::spawn(move || waiting.recv_multipart().unwrap());
+        client.send_multipart("Hello").unwrap();
+        let request = server.recv_multipart().unwrap();
         assert_eq!(request, ["Hello"]);
-        server.send(request).unwrap();
+        server.send_multipart(request).unwrap();
         assert_eq!(reply.join().unwrap(), ["Hello"]);
     }
+    let refused = client.send_multipart(["two", "parts"]).unwrap_err();
+    assert_eq!((refused.errno(), refused.into_message()), (Errno::EINVAL, ["two", "parts"].into()));
     assert_eq!(context.open_sockets().len(), 2);
     context.shutdown().unwrap();
     eventually("the sockets are closed", || context.open_sockets().is_empty());
-    assert_eq!(server.recv().unwrap_err().errno(), Errno::ETERM);
-    assert_eq!(client.send("Hello").unwrap_err().error().errno(), Errno::ETERM);
+    assert_eq!(server.recv_multipart().unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(client.send_multipart("Hello").unwrap_err().error().errno(), Errno::ETERM);
 }

@@ -243,9 +243,9 @@ fn every_send_finds_the_peer_that_into_has_connected() {
 fn shared_socket_is_used_by_the_message_that_it_sends() {
     type Send = fn(&SharedSocket<Push>, Calls<'_>) -> Result<bool, Errno>;
     let sends: [Send; 3] = [
-        |shared, calls| sent(shared.send(calls)),
-        |shared, calls| tried(shared.try_send(calls)),
-        |shared, calls| tried(shared.send_timeout(calls, DEADLINE)),
+        |shared, calls| sent(shared.send_multipart(calls)),
+        |shared, calls| tried(shared.now().send_multipart(calls)),
+        |shared, calls| tried(shared.within(DEADLINE).send_multipart(calls)),
     ];
     let context = Context::new().unwrap();
     let pull = context.socket(Pull).unwrap();
@@ -254,7 +254,7 @@ fn shared_socket_is_used_by_the_message_that_it_sends() {
     shared.with(|push| push.connect("inproc://pull")).unwrap().unwrap();
     for send in sends {
         let call = || {
-            shared.send(["inner", "parts"]).unwrap();
+            shared.send_multipart(["inner", "parts"]).unwrap();
             shared.with(|push| push.set_linger(Some(DEADLINE))).unwrap().unwrap();
         };
         assert_eq!(send(&shared, Calls(&call, b"outer")), Ok(true));
@@ -270,7 +270,7 @@ fn shared_socket_refuses_calls_in_the_drop_of_values_that_its_work_has_captured(
 
     impl Drop for SendsWhenDropped {
         fn drop(&mut self) {
-            let _ = self.1.send(self.0.send("from the drop").unwrap_err().error().errno());
+            let _ = self.1.send(self.0.send_multipart("from the drop").unwrap_err().error().errno());
         }
     }
 
@@ -287,29 +287,29 @@ fn shared_socket_refuses_calls_in_the_drop_of_values_that_its_work_has_captured(
 fn actor_and_its_pipe_are_used_by_the_messages_that_they_send() {
     let context = Context::new().unwrap();
     let actor = Actor::spawn(&context, "actor", |pipe| {
-        let call = || pipe.send(["inner", "parts"]).unwrap();
+        let call = || pipe.send_multipart(["inner", "parts"]).unwrap();
         // The message before the first use of the pipe says that the actor is ready.
-        pipe.send(Calls(&call, b"outer")).map_err(|failed| failed.into_parts().1)?;
-        while let Some(message) = pipe.recv()? {
+        pipe.send_multipart(Calls(&call, b"outer")).map_err(|failed| failed.into_parts().1)?;
+        loop {
+            let message = pipe.recv_multipart()?;
             if message == ["end"] {
                 return Ok(());
             }
-            pipe.send(message).map_err(|failed| failed.into_parts().1)?;
+            pipe.send_multipart(message).map_err(|failed| failed.into_parts().1)?;
         }
-        Ok(())
     })
     .unwrap();
-    let call = || actor.send(["inner", "parts"]).unwrap();
-    actor.send(Calls(&call, b"outer")).unwrap();
+    let call = || actor.send_multipart(["inner", "parts"]).unwrap();
+    actor.send_multipart(Calls(&call, b"outer")).unwrap();
     for _ in 0..2 {
-        assert_eq!(actor.recv().unwrap().unwrap(), ["inner", "parts"]);
-        assert_eq!(actor.recv().unwrap().unwrap(), ["outer"]);
+        assert_eq!(actor.recv_multipart().unwrap(), ["inner", "parts"]);
+        assert_eq!(actor.recv_multipart().unwrap(), ["outer"]);
     }
     let call = || {
-        actor.send("end").unwrap();
+        actor.send_multipart("end").unwrap();
         eventually("the actor has ended", || !actor.is_running());
     };
-    assert_eq!(sent(actor.send(Calls(&call, b"too late"))), Err(Errno::ECANCELED));
+    assert_eq!(sent(actor.send_multipart(Calls(&call, b"too late"))), Err(Errno::ECANCELED));
 }
 
 /// Calls a closure each time that its bytes are asked for, and gives other bytes the second time.

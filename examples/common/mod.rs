@@ -22,7 +22,7 @@ pub struct Failure(Box<dyn Error + Send + Sync>);
 
 impl Failure {
     /// The error number, if the error is one of ZeroMQ's.
-    fn errno(&self) -> Option<Errno> {
+    pub fn errno(&self) -> Option<Errno> {
         let unsent = |failed: &SendError| failed.error().errno();
         let unsent_parts = |failed: &SendError<Multipart>| failed.error().errno();
         (self.0.downcast_ref().map(zmq::Error::errno))

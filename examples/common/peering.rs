@@ -143,8 +143,11 @@ pub fn start(
     body: impl FnOnce(&ActorPipe) -> crate::common::Result + Send + 'static,
 ) -> zmq::Result<Actor> {
     let body = move |pipe: &ActorPipe| {
-        let ended = crate::common::until_ctrl_c(|| body(pipe));
-        Ok(ended.inspect_err(|failure| eprintln!("E: a thread has ended: {failure}"))?)
+        match crate::common::until_ctrl_c(|| body(pipe)) {
+            // The actor must end: its pipe says so to calls that receive.
+            Err(failure) if failure.errno() == Some(Errno::ECANCELED) => Ok(()),
+            ended => Ok(ended.inspect_err(|failure| eprintln!("E: a thread has ended: {failure}"))?),
+        }
     };
     Ok(Actor::spawn(context, name, body)?)
 }

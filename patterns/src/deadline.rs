@@ -9,9 +9,9 @@ pub(crate) struct Deadline(Option<Instant>);
 impl Deadline {
     pub(crate) const NEVER: Deadline = Deadline(None);
 
-    /// `timeout` from now, or never if no `Instant` can express it.
-    pub(crate) fn after(timeout: Duration) -> Deadline {
-        Deadline(Instant::now().checked_add(timeout))
+    /// The deadline `timeout` from now. It is never if `timeout` is `None`, or longer than an `Instant` can express.
+    pub(crate) fn after(timeout: impl Into<Option<Duration>>) -> Deadline {
+        Deadline(timeout.into().and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 
     /// The time that is left: zero once the deadline has passed, `None` if it is never.

@@ -3,6 +3,7 @@
 #![warn(rust_2018_idioms)]
 
 mod actor;
+mod cause;
 mod deadline;
 mod guard;
 mod lazy_pirate;
@@ -11,9 +12,9 @@ mod reactor;
 mod shared;
 mod thread;
 
-pub use actor::{Actor, ActorError, ActorPipe, ActorResult};
+pub use actor::{Actor, ActorError, ActorPipe, ActorResult, PipeWithin};
 pub use guard::EndpointGuard;
 pub use lazy_pirate::{LazyPirate, RequestError};
 pub use proxy::Proxy;
 pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
-pub use shared::SharedSocket;
+pub use shared::{SharedSocket, SharedWithin};

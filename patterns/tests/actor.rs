@@ -11,16 +11,19 @@ use std::time::{Duration, Instant};
 
 use common::{DEADLINE, Process, alone, eventually, role};
 use zmq::{Context, Errno, PollEvents, PollItem, Rep, Req, interrupt, poll};
-use zmq_patterns::{Actor, ActorError, ActorPipe, ActorResult};
+use zmq_patterns::{Actor, ActorError, ActorPipe, ActorResult, Reactor};
 
 const MOMENT: Duration = Duration::from_millis(50);
 
 fn echo(pipe: &ActorPipe) -> ActorResult {
     pipe.ready();
-    while let Some(message) = pipe.recv()? {
-        pipe.send(message)?;
+    loop {
+        pipe.send_multipart(pipe.recv_multipart()?)?;
     }
-    Ok(())
+}
+
+fn is_canceled<T>(outcome: zmq::Result<T>) -> bool {
+    outcome.is_err_and(|error| error.errno() == Errno::ECANCELED)
 }
 
 #[deadline::test]
@@ -29,20 +32,20 @@ fn pipe_carries_whole_messages_both_ways() {
     let actors: Vec<_> = (0..3).map(|_| Actor::spawn(&context, "echo", echo).unwrap()).collect();
     for round in 0..100 {
         for (number, actor) in actors.iter().enumerate() {
-            actor.send([round.to_string(), number.to_string(), String::new()]).unwrap();
+            actor.send_multipart([round.to_string(), number.to_string(), String::new()]).unwrap();
         }
         for (number, actor) in actors.iter().enumerate() {
-            assert_eq!(actor.recv().unwrap().unwrap(), [round.to_string(), number.to_string(), String::new()]);
+            assert_eq!(actor.recv_multipart().unwrap(), [round.to_string(), number.to_string(), String::new()]);
             // An empty message is delivered like any other.
-            actor.send("").unwrap();
-            assert_eq!(actor.recv().unwrap().unwrap(), [""]);
+            actor.send_multipart("").unwrap();
+            assert_eq!(actor.recv_multipart().unwrap(), [""]);
         }
     }
     for actor in actors {
         assert!(actor.is_running());
-        assert!(actor.try_recv().unwrap().is_none());
-        assert!(actor.recv_timeout(Duration::from_millis(1)).unwrap().is_none());
-        let refused = actor.send(zmq::Multipart::new()).unwrap_err();
+        assert!(actor.now().recv_multipart().unwrap().is_none());
+        assert!(actor.within(Duration::from_millis(1)).recv_multipart().unwrap().is_none());
+        let refused = actor.send_multipart(zmq::Multipart::new()).unwrap_err();
         assert_eq!(refused.error().errno(), Errno::EINVAL);
         actor.terminate(DEADLINE).unwrap();
     }
@@ -63,8 +66,8 @@ fn spawn_returns_when_the_set_up_is_done() {
             let mut items =
                 [PollItem::socket(&server, PollEvents::POLLIN), PollItem::socket(pipe.as_ref(), PollEvents::POLLIN)];
             poll(&mut items, None)?;
-            if items[1].is_readable() && pipe.try_recv()?.is_none() {
-                assert!(pipe.is_terminated());
+            if items[1].is_readable() {
+                assert!(is_canceled(pipe.now().recv_multipart()) && pipe.is_terminated());
                 return Ok(());
             }
             if items[0].is_readable() {
@@ -108,20 +111,16 @@ fn spawn_reports_errors_of_the_set_up() {
 fn spawn_returns_when_the_body_uses_its_pipe_or_ends() {
     let context = Context::new().unwrap();
     let bodies: [fn(&ActorPipe) -> ActorResult; 5] = [
-        |pipe| Ok(pipe.recv().map(drop)?),
+        |pipe| Ok(pipe.recv_multipart().map(drop)?),
         |pipe| {
-            while !pipe.is_terminated() {
-                assert!(pipe.recv_timeout(DEADLINE)?.is_none());
-            }
+            assert!(is_canceled(pipe.within(DEADLINE).recv_multipart()) && pipe.is_terminated());
             Ok(())
         },
         |pipe| {
-            while !pipe.is_terminated() {
-                assert!(pipe.try_recv()?.is_none());
-            }
-            Ok(())
+            while pipe.now().recv_multipart()?.is_none() {}
+            unreachable!("its owner sends nothing");
         },
-        |pipe| Ok(pipe.send("ready")?),
+        |pipe| Ok(pipe.send_multipart("ready")?),
         |_| Ok(()),
     ];
     for body in bodies {
@@ -135,22 +134,23 @@ fn owner_receives_all_messages_when_the_actor_has_ended() {
     for messages in [0, 1, 500, 1900] {
         let actor = Actor::spawn(&context, "short", move |pipe| {
             for number in 0..messages {
-                pipe.send([number.to_string(), String::new()])?;
+                pipe.send_multipart([number.to_string(), String::new()])?;
             }
             Ok(())
         })
         .unwrap();
         eventually("it has ended", || !actor.is_running());
         for number in 0..messages {
-            assert_eq!(actor.recv().unwrap().unwrap(), [number.to_string(), String::new()]);
+            assert_eq!(actor.recv_multipart().unwrap(), [number.to_string(), String::new()]);
         }
-        // `try_recv` does not wait, and no other message is queued.
         poll(&mut [PollItem::socket(actor.as_ref(), PollEvents::POLLIN)], None).unwrap();
         for _ in 0..3 {
-            assert!(actor.recv().unwrap().is_none());
-            assert!(actor.recv_timeout(DEADLINE).unwrap().is_none());
+            assert!(is_canceled(actor.recv_multipart()));
+            assert!(is_canceled(actor.within(DEADLINE).recv_multipart()));
+            assert!(is_canceled(actor.within(None).recv_multipart()));
+            assert!(is_canceled(actor.now().recv_multipart()));
         }
-        let refused = actor.send("too late").unwrap_err();
+        let refused = actor.send_multipart("too late").unwrap_err();
         assert_eq!((refused.error().errno(), refused.message()), (Errno::ECANCELED, &"too late".into()));
         actor.terminate(DEADLINE).unwrap();
     }
@@ -166,17 +166,21 @@ fn actor_receives_all_messages_sent_before_its_end() {
             pipe.ready();
             gone.recv().unwrap_err();
             let mut received = 0;
-            while let Some(message) = pipe.recv()? {
-                assert_eq!(message, [received.to_string()]);
+            let error = loop {
+                match pipe.recv_multipart() {
+                    Ok(message) => assert_eq!(message, [received.to_string()]),
+                    Err(error) => break error,
+                }
                 received += 1;
-            }
-            assert!(pipe.recv()?.is_none() && pipe.try_recv()?.is_none());
+            };
+            assert_eq!(error.errno(), Errno::ECANCELED);
+            assert!(is_canceled(pipe.recv_multipart()) && is_canceled(pipe.now().recv_multipart()));
             count.send(received)?;
             Ok(())
         })
         .unwrap();
         for number in 0..messages {
-            actor.send(number.to_string()).unwrap();
+            actor.send_multipart(number.to_string()).unwrap();
         }
         drop(go);
         actor.terminate(DEADLINE).unwrap();
@@ -189,16 +193,16 @@ fn panic_of_an_actor_is_reported_and_ends_all_waits() {
     let context = Context::new().unwrap();
     let panics = || {
         Actor::spawn(&context, "panics", |pipe| {
-            let message = pipe.recv()?.unwrap();
-            pipe.send("last words")?;
+            let message = pipe.recv_multipart()?;
+            pipe.send_multipart("last words")?;
             panic!("told to: {}", message[0].to_str()?);
         })
         .unwrap()
     };
     let actor = panics();
-    actor.send("now").unwrap();
-    assert_eq!(actor.recv().unwrap().unwrap(), ["last words"]);
-    assert!(actor.recv().unwrap().is_none());
+    actor.send_multipart("now").unwrap();
+    assert_eq!(actor.recv_multipart().unwrap(), ["last words"]);
+    assert!(is_canceled(actor.recv_multipart()));
     let error = actor.terminate(DEADLINE).unwrap_err();
     assert!(matches!(&error, ActorError::Panicked(text) if text == "told to: now"), "{error}");
     assert_eq!(zmq::Error::from(error).errno(), Errno::ECANCELED);
@@ -206,7 +210,7 @@ fn panic_of_an_actor_is_reported_and_ends_all_waits() {
     // A send fails once the actor has panicked; it does not wait for ever.
     let actor = panics();
     let error = loop {
-        if let Err(failed) = actor.send("now") {
+        if let Err(failed) = actor.send_multipart("now") {
             break failed;
         }
     };
@@ -222,7 +226,7 @@ fn full_pipe_does_not_delay_the_end_of_an_actor() {
     let counts = sent.clone();
     let talks = Actor::spawn(&context, "talks", move |pipe| {
         loop {
-            pipe.send("and another thing")?;
+            pipe.send_multipart("and another thing")?;
             counts.fetch_add(1, Ordering::SeqCst);
         }
     })
@@ -240,9 +244,13 @@ fn full_pipe_does_not_delay_the_end_of_an_actor() {
     })
     .unwrap();
     for _ in 0..2000 {
-        deaf.send("are you there?").unwrap();
+        deaf.send_multipart("are you there?").unwrap();
     }
     assert_eq!(poll(&mut [PollItem::socket(deaf.as_ref(), PollEvents::POLLOUT)], MOMENT).unwrap(), 0);
+    // A send with a time gives the message back.
+    for call in [deaf.now(), deaf.within(MOMENT)] {
+        assert_eq!(call.send_multipart(["no", "room"]).unwrap().into_unsent(), Some(["no", "room"].into()));
+    }
     deaf.terminate(DEADLINE).unwrap();
 }
 
@@ -256,8 +264,8 @@ fn actor_that_does_not_end_is_left_running() {
         pipe.ready();
         gone.recv().unwrap_err();
         // The actor's end of the pipe reports that the owner is gone, and no call on it waits.
-        assert!(pipe.recv()?.is_none());
-        assert_eq!(pipe.send("late").unwrap_err().error().errno(), Errno::ECANCELED);
+        assert!(is_canceled(pipe.recv_multipart()));
+        assert_eq!(pipe.send_multipart("late").unwrap_err().error().errno(), Errno::ECANCELED);
         sets.store(true, Ordering::SeqCst);
         Ok(())
     })
@@ -270,13 +278,58 @@ fn actor_that_does_not_end_is_left_running() {
     context.terminate(DEADLINE).unwrap();
 }
 
+/// The error of a pipe that ended is no failure of the actor, whatever errors contain it. That of another pipe is one.
+#[deadline::test]
+fn ecanceled_ends_an_actor_that_must_end_and_fails_another() {
+    #[derive(Debug)]
+    struct Wrapped(zmq::Error);
+    impl std::fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+    impl std::error::Error for Wrapped {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let context = Context::new().unwrap();
+    let bodies: [fn(&ActorPipe) -> ActorResult; 4] = [
+        |pipe| Ok(pipe.recv_multipart().map(drop)?),
+        |pipe| Ok(pipe.recv_multipart().map(drop).map_err(Wrapped)?),
+        |pipe| Ok(pipe.recv_multipart().map(drop).map_err(std::io::Error::other)?),
+        |pipe| {
+            let mut reactor = Reactor::new()?;
+            let receive = |_: &mut Reactor<'_>, _| Ok(pipe.now().recv_multipart().map(drop)?);
+            reactor.add(pipe.as_ref(), PollEvents::POLLIN, receive)?;
+            reactor.run()?;
+            Ok(())
+        },
+    ];
+    for body in bodies {
+        Actor::spawn(&context, "waits", move |pipe| {
+            pipe.ready();
+            body(pipe)
+        })
+        .unwrap()
+        .terminate(DEADLINE)
+        .unwrap();
+    }
+    let ended = |pipe: &ActorPipe| {
+        let other = Actor::spawn(&pipe.context(), "short", |_| Ok(()))?;
+        Ok(other.recv_multipart().map(drop)?)
+    };
+    let failed = Actor::spawn(&context, "outer", ended).unwrap_err();
+    assert!(matches!(failed, ActorError::Failed(error) if error.is::<zmq::Error>()));
+}
+
 #[deadline::test]
 fn actor_ends_with_its_context() {
     let context = Context::new().unwrap();
     let actor = Actor::spawn(&context, "echo", echo).unwrap();
     let idle = Actor::spawn(&context, "echo", echo).unwrap();
     context.shutdown().unwrap();
-    assert_eq!(actor.recv().unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(actor.recv_multipart().unwrap_err().errno(), Errno::ETERM);
     let error = actor.terminate(DEADLINE).unwrap_err();
     let ActorError::Failed(error) = error else { panic!("{error}") };
     assert_eq!(error.downcast_ref::<zmq::Error>().unwrap().errno(), Errno::ETERM);
@@ -286,8 +339,8 @@ fn actor_ends_with_its_context() {
     let context = Context::new().unwrap();
     let actor = Actor::spawn(&context, "echo", echo).unwrap();
     drop(context);
-    actor.send("still there").unwrap();
-    assert_eq!(actor.recv().unwrap().unwrap(), ["still there"]);
+    actor.send_multipart("still there").unwrap();
+    assert_eq!(actor.recv_multipart().unwrap(), ["still there"]);
 }
 
 #[deadline::test]
@@ -314,7 +367,7 @@ fn caught_signal_ends_the_waits_of_owner_and_actor() {
     // SAFETY: the signal is caught.
     unsafe { libc::raise(libc::SIGINT) };
     // The signal ends this wait and the actor's, in any order.
-    assert!(actor.recv().map_or_else(|error| error.errno() == Errno::EINTR, |message| message.is_none()));
+    assert!(matches!(actor.recv_multipart().unwrap_err().errno(), Errno::EINTR | Errno::ECANCELED));
     let error = spawning.join().unwrap().unwrap_err();
     assert!(matches!(error, ActorError::NotStarted(error) if error.errno() == Errno::EINTR));
     drop(go);
@@ -341,8 +394,8 @@ fn other_socket_cannot_take_over_an_actor_pipe() {
         let names = open.iter().flat_map(|socket| socket.bound().chain(socket.connected())).map(str::to_owned);
         let known: std::collections::BTreeSet<String> = names.collect();
         hijackers.extend(known.iter().map(|name| hijack(name)));
-        actor.send("for the actor").unwrap();
-        assert_eq!(actor.recv().unwrap().unwrap(), ["for the actor"]);
+        actor.send_multipart("for the actor").unwrap();
+        assert_eq!(actor.recv_multipart().unwrap(), ["for the actor"]);
         actor.terminate(DEADLINE).unwrap();
     }
     for hijacker in hijackers {

@@ -218,10 +218,9 @@ fn proxy_and_actor_refuse_a_forked_child_that_may_drop_them() {
     let context = Context::new().unwrap();
     let proxy = streamer(&context);
     let actor = zmq_patterns::Actor::spawn(&context, "echo", |pipe| {
-        while let Some(message) = pipe.recv()? {
-            pipe.send(message)?;
+        loop {
+            pipe.send_multipart(pipe.recv_multipart()?)?;
         }
-        Ok(())
     })
     .unwrap();
     // SAFETY: the child only uses what is under test, and exits without running its parent's destructors.
@@ -229,8 +228,8 @@ fn proxy_and_actor_refuse_a_forked_child_that_may_drop_them() {
     if child == 0 {
         let refused = proxy.handle().pause().unwrap_err().errno() == Errno::EINVAL
             && proxy.handle().statistics().unwrap_err().errno() == Errno::EINVAL
-            && actor.send("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
-            && actor.recv().unwrap_err().errno() == Errno::ENOTSOCK
+            && actor.send_multipart("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
+            && actor.recv_multipart().unwrap_err().errno() == Errno::ENOTSOCK
             && context.open_sockets().is_empty();
         drop((proxy, actor, context));
         // SAFETY: no preconditions.
@@ -246,8 +245,8 @@ fn proxy_and_actor_refuse_a_forked_child_that_may_drop_them() {
     sink.connect("inproc://backend").unwrap();
     source.send("job").unwrap();
     assert_eq!(sink.recv_msg().unwrap(), "job");
-    actor.send("Hello").unwrap();
-    assert_eq!(actor.recv().unwrap().unwrap(), ["Hello"]);
+    actor.send_multipart("Hello").unwrap();
+    assert_eq!(actor.recv_multipart().unwrap(), ["Hello"]);
     actor.terminate(DEADLINE).unwrap();
     assert!(proxy.terminate().unwrap().is_empty());
 }

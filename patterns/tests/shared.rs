@@ -35,14 +35,14 @@ fn shared_socket_keeps_messages_of_many_threads_whole() {
             scope.spawn(move || {
                 for number in 0..EACH {
                     let parts = [name.to_string(), number.to_string(), String::new(), "x".repeat(number)];
-                    source.send(parts).unwrap();
+                    source.send_multipart(parts).unwrap();
                 }
             });
         }
         let receivers: Vec<_> = (0..THREADS)
             .map(|_| {
                 let sink = sink.clone();
-                scope.spawn(move || (0..EACH).map(|_| sink.recv().unwrap()).collect::<Vec<_>>())
+                scope.spawn(move || (0..EACH).map(|_| sink.recv_multipart().unwrap()).collect::<Vec<_>>())
             })
             .collect();
         let mut all = BTreeSet::new();
@@ -55,7 +55,7 @@ fn shared_socket_keeps_messages_of_many_threads_whole() {
         }
         assert_eq!(all.len(), THREADS * EACH);
     });
-    assert!(sink.try_recv().unwrap().is_none());
+    assert!(sink.now().recv_multipart().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -68,21 +68,25 @@ fn send_waits_while_the_socket_is_full() {
     source.set_sndhwm(1).unwrap();
     source.connect("inproc://sink").unwrap();
     let source = SharedSocket::new(source).unwrap();
-    source.send("1").unwrap();
-    source.send("2").unwrap();
+    source.send_multipart("1").unwrap();
+    source.send_multipart("2").unwrap();
     // The third message does not fit.
-    let TrySend::WouldBlock(unsent) = source.try_send(["3", "whole"]).unwrap() else { panic!("it is full") };
+    let TrySend::WouldBlock(unsent) = source.now().send_multipart(["3", "whole"]).unwrap() else {
+        panic!("it is full")
+    };
     assert_eq!(unsent, ["3", "whole"]);
     let start = Instant::now();
-    let TrySend::WouldBlock(unsent) = source.send_timeout(unsent, MOMENT).unwrap() else { panic!("it is full") };
+    let TrySend::WouldBlock(unsent) = source.within(MOMENT).send_multipart(unsent).unwrap() else {
+        panic!("it is full")
+    };
     assert!(start.elapsed() >= MOMENT);
     let sending = source.clone();
-    let sender = thread::spawn(move || sending.send(unsent));
+    let sender = thread::spawn(move || sending.send_multipart(unsent));
     assert_eq!((sink.recv_msg().unwrap(), sink.recv_msg().unwrap()), ("1".into(), "2".into()));
     assert_eq!(sink.recv_multipart().unwrap(), ["3", "whole"]);
     sender.join().unwrap().unwrap();
     assert!(sink.now().recv_msg().unwrap().is_none());
-    assert!(source.try_send("4").unwrap().is_sent());
+    assert!(source.now().send_multipart("4").unwrap().is_sent());
     assert_eq!(sink.recv_msg().unwrap(), "4");
 }
 
@@ -90,26 +94,26 @@ fn send_waits_while_the_socket_is_full() {
 fn shared_socket_receives_only_on_request() {
     let context = Context::new().unwrap();
     let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
-    assert!(sink.try_recv().unwrap().is_none());
-    assert!(sink.recv_timeout(MOMENT).unwrap().is_none());
+    assert!(sink.now().recv_multipart().unwrap().is_none());
+    assert!(sink.within(MOMENT).recv_multipart().unwrap().is_none());
     let source = connected(&context, Push, "inproc://sink");
     // A message that arrives after a time-out is returned by the next call.
     for number in 0..50 {
-        source.send(number.to_string()).unwrap();
-        assert_eq!(sink.recv().unwrap(), [number.to_string()]);
-        assert!(sink.recv_timeout(Duration::from_micros(number)).unwrap().is_none());
+        source.send_multipart(number.to_string()).unwrap();
+        assert_eq!(sink.within(None).recv_multipart().unwrap().unwrap(), [number.to_string()]);
+        assert!(sink.within(Duration::from_micros(number)).recv_multipart().unwrap().is_none());
     }
     // The time-outs expire while messages arrive.
     let feeding = thread::spawn(move || {
         for number in 0..200 {
-            source.send(number.to_string()).unwrap();
+            source.send_multipart(number.to_string()).unwrap();
             thread::sleep(Duration::from_micros(100));
         }
         source
     });
     let mut next = 0;
     while next < 200 {
-        if let Some(message) = sink.recv_timeout(Duration::from_micros(50)).unwrap() {
+        if let Some(message) = sink.within(Duration::from_micros(50)).recv_multipart().unwrap() {
             assert_eq!(message, [next.to_string()]);
             next += 1;
         }
@@ -123,21 +127,21 @@ fn error_returns_the_message_to_its_caller() {
     let router = bound(&context, Router, "inproc://router");
     router.set_router_mandatory(true).unwrap();
     let router = SharedSocket::new(router).unwrap();
-    let failed = router.send(["nobody", "hello"]).unwrap_err();
+    let failed = router.send_multipart(["nobody", "hello"]).unwrap_err();
     assert_eq!(failed.error().errno(), Errno::EHOSTUNREACH);
     assert_eq!(failed.into_message(), ["nobody", "hello"]);
-    assert_eq!(router.send(Multipart::new()).unwrap_err().error().errno(), Errno::EINVAL);
+    assert_eq!(router.send_multipart(Multipart::new()).unwrap_err().error().errno(), Errno::EINVAL);
     let request = SharedSocket::new(connected(&context, Req, "inproc://router")).unwrap();
-    assert_eq!(request.recv().unwrap_err().errno(), Errno::EFSM);
-    request.send("question").unwrap();
-    let failed = request.send("out of turn").unwrap_err();
+    assert_eq!(request.recv_multipart().unwrap_err().errno(), Errno::EFSM);
+    request.send_multipart("question").unwrap();
+    let failed = request.send_multipart("out of turn").unwrap_err();
     assert_eq!((failed.error().errno(), failed.message()), (Errno::EFSM, &"out of turn".into()));
-    let question = router.recv().unwrap();
-    router.send(question).unwrap();
-    assert_eq!(request.recv().unwrap(), ["question"]);
+    let question = router.recv_multipart().unwrap();
+    router.send_multipart(question).unwrap();
+    assert_eq!(request.recv_multipart().unwrap(), ["question"]);
     // A socket whose kind is known at run time only works too.
     let sub = SharedSocket::new(context.owned_socket(Kind::Sub).unwrap()).unwrap();
-    assert_eq!(sub.send("no").unwrap_err().error().errno(), Errno::ENOTSUP);
+    assert_eq!(sub.send_multipart("no").unwrap_err().error().errno(), Errno::ENOTSUP);
     assert_eq!(sub.kind(), Kind::Sub);
 }
 
@@ -157,7 +161,8 @@ fn send_is_tried_again_when_a_peer_of_a_mandatory_router_is_full() {
     });
     let router = SharedSocket::new(router).unwrap();
     let sending = router.clone();
-    let sender = thread::spawn(move || (0..20).for_each(|n| sending.send(["full".into(), n.to_string()]).unwrap()));
+    let sender =
+        thread::spawn(move || (0..20).for_each(|n| sending.send_multipart(["full".into(), n.to_string()]).unwrap()));
     for number in 0..20 {
         if number % 5 == 0 {
             thread::sleep(Duration::from_millis(5));
@@ -165,7 +170,7 @@ fn send_is_tried_again_when_a_peer_of_a_mandatory_router_is_full() {
         assert_eq!(peers[0].recv_multipart().unwrap(), [number.to_string()]);
     }
     sender.join().unwrap();
-    router.send(["free", "hello"]).unwrap();
+    router.send_multipart(["free", "hello"]).unwrap();
     assert_eq!(peers[1].recv_msg().unwrap(), "hello");
 }
 
@@ -178,7 +183,7 @@ fn with_runs_work_in_the_thread_of_the_socket() {
     assert_eq!(name.as_deref(), Some("zmq-shared"));
     // The call runs although another thread waits in `recv`.
     let waits = news.clone();
-    let waiting = thread::spawn(move || waits.recv().unwrap());
+    let waiting = thread::spawn(move || waits.recv_multipart().unwrap());
     news.with(|socket| socket.subscribe("sport")).unwrap().unwrap();
     let publisher = connected(&context, zmq::XPub, &endpoint);
     assert_eq!(publisher.recv_msg().unwrap(), b"\x01sport");
@@ -188,7 +193,7 @@ fn with_runs_work_in_the_thread_of_the_socket() {
     let panicked = catch_unwind(AssertUnwindSafe(|| news.with(|_| panic!("on purpose"))));
     assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
     publisher.send("sport of tomorrow").unwrap();
-    assert_eq!(news.recv().unwrap(), ["sport of tomorrow"]);
+    assert_eq!(news.recv_multipart().unwrap(), ["sport of tomorrow"]);
 }
 
 /// The payload of the panics below.
@@ -232,9 +237,9 @@ fn capture_that_panics_on_drop_holds_up_no_other_call() {
                         0 => shared.with(move |_| drop(capture)).unwrap_err(),
                         _ => {
                             std::mem::forget(capture);
-                            let unsent = shared.send("unsent").unwrap_err();
+                            let unsent = shared.send_multipart("unsent").unwrap_err();
                             assert_eq!(unsent.message(), &Multipart::from("unsent"));
-                            shared.recv().unwrap_err()
+                            shared.recv_multipart().unwrap_err()
                         }
                     };
                     assert_eq!(refused.errno(), Errno::ETERM);
@@ -261,11 +266,11 @@ fn capture_that_panics_after_its_closure_ran_panics_in_the_caller() {
     let capture = PanicsWhenDropped;
     let panicked = catch_unwind(AssertUnwindSafe(|| shared.with(move |_| drop(capture))));
     panicked.unwrap_err();
-    assert!(shared.try_recv().unwrap().is_none());
+    assert!(shared.now().recv_multipart().unwrap().is_none());
     // A result is dropped by the caller, in its own thread.
     let panicked = catch_unwind(AssertUnwindSafe(|| drop(shared.with(|_| PanicsWhenDropped))));
     panicked.unwrap_err();
-    assert!(shared.try_recv().unwrap().is_none());
+    assert!(shared.now().recv_multipart().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -276,14 +281,15 @@ fn call_inside_work_on_the_same_socket_is_refused() {
     let refused = shared
         .with(move |socket| {
             // These calls would have to run in this thread itself.
-            let unsent = inside.send("Hello").unwrap_err();
+            let unsent = inside.send_multipart("Hello").unwrap_err();
             assert_eq!(unsent.message(), &Multipart::from("Hello"));
-            let errors = [unsent.into_parts().1, inside.recv().unwrap_err(), inside.with(|_| ()).unwrap_err()];
+            let errors =
+                [unsent.into_parts().1, inside.recv_multipart().unwrap_err(), inside.with(|_| ()).unwrap_err()];
             (errors.map(|error| error.errno()), socket.kind())
         })
         .unwrap();
     assert_eq!(refused, ([Errno::from_raw(libc::EDEADLK); 3], Kind::Pair));
-    assert!(shared.try_recv().unwrap().is_none());
+    assert!(shared.now().recv_multipart().unwrap().is_none());
 }
 
 #[deadline::test]
@@ -292,7 +298,7 @@ fn last_handle_closes_the_socket_wherever_it_is_dropped() {
     let one = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
     let other = one.clone();
     drop(one);
-    assert!(other.try_recv().unwrap().is_none());
+    assert!(other.now().recv_multipart().unwrap().is_none());
     drop(other);
     assert!(context.open_sockets().is_empty());
 
@@ -319,7 +325,7 @@ fn last_handle_closes_the_socket_wherever_it_is_dropped() {
     let context = Context::new().unwrap();
     let shared = SharedSocket::new(bound(&context, Pair, "inproc://pair")).unwrap();
     drop(context);
-    assert!(shared.try_recv().unwrap().is_none());
+    assert!(shared.now().recv_multipart().unwrap().is_none());
     drop(shared);
 }
 
@@ -330,16 +336,16 @@ fn end_of_the_context_ends_every_call_and_closes_the_socket() {
     let source = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
     let sink = SharedSocket::new(context.owned_socket(Pull).unwrap()).unwrap();
     let (sends, receives) = (source.clone(), sink.clone());
-    let sending = thread::spawn(move || sends.send(["waits", "for room"]).unwrap_err());
-    let receiving = thread::spawn(move || receives.recv_timeout(DEADLINE).unwrap_err());
+    let sending = thread::spawn(move || sends.send_multipart(["waits", "for room"]).unwrap_err());
+    let receiving = thread::spawn(move || receives.within(DEADLINE).recv_multipart().unwrap_err());
     // The sockets close although handles exist.
     context.terminate(DEADLINE).unwrap();
     let failed = sending.join().unwrap();
     assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &["waits", "for room"].into()));
     assert_eq!(receiving.join().unwrap().errno(), Errno::ETERM);
-    let failed = source.send("late").unwrap_err();
+    let failed = source.send_multipart("late").unwrap_err();
     assert_eq!((failed.error().errno(), failed.message()), (Errno::ETERM, &"late".into()));
-    assert_eq!(sink.try_recv().unwrap_err().errno(), Errno::ETERM);
+    assert_eq!(sink.now().recv_multipart().unwrap_err().errno(), Errno::ETERM);
     assert_eq!(idle.with(|_| ()).unwrap_err().errno(), Errno::ETERM);
 }
 
@@ -347,7 +353,7 @@ fn end_of_the_context_ends_every_call_and_closes_the_socket() {
 fn handles_are_dropped_without_waiting_while_the_context_lingers() {
     let context = Context::new().unwrap();
     let source = SharedSocket::new(connected(&context, Push, "tcp://127.0.0.1:1")).unwrap();
-    source.send("never arrives").unwrap();
+    source.send_multipart("never arrives").unwrap();
     context.terminate(MOMENT).unwrap_err();
     drop(source);
 }
@@ -367,10 +373,12 @@ fn requests_and_replies_of_one_thread_stay_together_over_a_dealer() {
     thread::scope(|scope| {
         for name in 0..4 {
             let client = client.clone();
-            scope.spawn(move || (0..25).for_each(|n| client.send([String::new(), format!("{name} {n}")]).unwrap()));
+            scope.spawn(move || {
+                (0..25).for_each(|n| client.send_multipart([String::new(), format!("{name} {n}")]).unwrap())
+            });
         }
         for _ in 0..100 {
-            replies.insert(client.recv().unwrap()[1].to_vec());
+            replies.insert(client.recv_multipart().unwrap()[1].to_vec());
         }
     });
     assert_eq!(replies.len(), 100);
@@ -389,21 +397,21 @@ fn caught_signal_ends_only_calls_that_wait() {
     let lonely = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
     let source = connected(&context, Push, "inproc://sink");
     let (receives, sends) = (sink.clone(), lonely.clone());
-    let receiving = thread::spawn(move || receives.recv().unwrap_err().errno());
-    let sending = thread::spawn(move || sends.send("message").unwrap_err());
+    let receiving = thread::spawn(move || receives.recv_multipart().unwrap_err().errno());
+    let sending = thread::spawn(move || sends.send_multipart("message").unwrap_err());
     // SAFETY: the signal is caught.
     unsafe { libc::raise(libc::SIGINT) };
     assert_eq!(receiving.join().unwrap(), Errno::EINTR);
     let failed = sending.join().unwrap();
     assert_eq!((failed.error().errno(), failed.message()), (Errno::EINTR, &"message".into()));
     // Calls that need not wait work after the signal.
-    source.send("Hello").unwrap();
-    eventually("it arrives", || sink.try_recv().unwrap().is_some_and(|message| message == ["Hello"]));
-    assert!(!lonely.try_send("message").unwrap().is_sent());
-    assert_eq!(sink.recv().unwrap_err().errno(), Errno::EINTR);
+    source.send_multipart("Hello").unwrap();
+    eventually("it arrives", || sink.now().recv_multipart().unwrap().is_some_and(|message| message == ["Hello"]));
+    assert!(!lonely.now().send_multipart("message").unwrap().is_sent());
+    assert_eq!(sink.recv_multipart().unwrap_err().errno(), Errno::EINTR);
     interrupt::clear();
-    source.send("again").unwrap();
-    assert_eq!(sink.recv().unwrap(), ["again"]);
+    source.send_multipart("again").unwrap();
+    assert_eq!(sink.recv_multipart().unwrap(), ["again"]);
 }
 
 #[test]
@@ -415,8 +423,8 @@ fn shared_socket_refuses_a_forked_child() {
         // SAFETY: the child only uses what is under test, and exits without running its parent's destructors.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            let refused = source.send("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
-                && sink.try_recv().unwrap_err().errno() == Errno::ENOTSOCK
+            let refused = source.send_multipart("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
+                && sink.now().recv_multipart().unwrap_err().errno() == Errno::ENOTSOCK
                 && sink.with(|_| ()).unwrap_err().errno() == Errno::ENOTSOCK;
             drop((source, sink));
             // SAFETY: no preconditions.
@@ -426,7 +434,7 @@ fn shared_socket_refuses_a_forked_child() {
         // SAFETY: the pointer is to an int.
         unsafe { libc::waitpid(child, &raw mut status, 0) };
         assert_eq!(status, 0);
-        source.send("from the parent").unwrap();
-        assert_eq!(sink.recv().unwrap(), ["from the parent"]);
+        source.send_multipart("from the parent").unwrap();
+        assert_eq!(sink.recv_multipart().unwrap(), ["from the parent"]);
     });
 }

@@ -63,11 +63,11 @@ const CALLS: &[(&str, Call)] = &[
         assert_eq!(text(&left), "connected");
         let shared = SharedSocket::new(left)?;
         descriptors.use_up();
-        shared.send("Hello")?;
+        shared.send_multipart("Hello")?;
         assert_eq!(text(&right), "Hello");
         right.send("World")?;
-        assert_eq!(shared.recv_timeout(DEADLINE)?.expect("a message"), ["World"]);
-        assert!(shared.recv_timeout(Duration::from_millis(1))?.is_none());
+        assert_eq!(shared.within(DEADLINE).recv_multipart()?.expect("a message"), ["World"]);
+        assert!(shared.within(Duration::from_millis(1)).recv_multipart()?.is_none());
         Ok(())
     }),
     ("Authenticator, with a client of CURVE", |descriptors| {

@@ -46,13 +46,12 @@ const THREADS: &[(&str, Call)] = &[
         descriptors.use_up();
         let actor = Actor::spawn(&context, "echo", |pipe: &ActorPipe| {
             pipe.ready();
-            while let Some(message) = pipe.recv()? {
-                pipe.send(message)?;
+            loop {
+                pipe.send_multipart(pipe.recv_multipart()?)?;
             }
-            Ok(())
         })?;
-        actor.send("Hello")?;
-        actor.recv()?;
+        actor.send_multipart("Hello")?;
+        actor.recv_multipart()?;
         actor.terminate(DEADLINE)?;
         Ok(())
     }),
@@ -61,8 +60,8 @@ const THREADS: &[(&str, Call)] = &[
         let socket = context.owned_socket(Dealer)?;
         descriptors.use_up();
         let shared = SharedSocket::new(socket)?;
-        assert!(shared.try_recv()?.is_none());
-        assert!(shared.recv_timeout(Duration::from_millis(1))?.is_none());
+        assert!(shared.now().recv_multipart()?.is_none());
+        assert!(shared.within(Duration::from_millis(1)).recv_multipart()?.is_none());
         shared.with(|socket| socket.bind(TCP))??;
         Ok(())
     }),

@@ -321,7 +321,11 @@ fn shared_sockets_and_actors_answer_eterm_when_terminate_has_begun() {
         pipe.ready();
         begun.recv().unwrap();
         let mut calls = Calls::default();
-        check! { calls, "ActorPipe"; pipe.recv(), pipe.try_recv(), pipe.recv_timeout(MOMENT) }
+        check! { calls, "ActorPipe";
+            pipe.recv_multipart(),
+            pipe.now().recv_multipart(),
+            pipe.within(MOMENT).recv_multipart(),
+        }
         begun.recv().unwrap();
         Ok(())
     })
@@ -330,19 +334,19 @@ fn shared_sockets_and_actors_answer_eterm_when_terminate_has_begun() {
     go_on.send(()).unwrap();
     let mut calls = Calls::default();
     check! { calls, "SharedSocket";
-        shared.send("x"),
-        shared.try_send("x"),
-        shared.send_timeout("x", MOMENT),
-        shared.recv(),
-        shared.try_recv(),
-        shared.recv_timeout(MOMENT),
+        shared.send_multipart("x"),
+        shared.now().send_multipart("x"),
+        shared.within(MOMENT).send_multipart("x"),
+        shared.recv_multipart(),
+        shared.now().recv_multipart(),
+        shared.within(MOMENT).recv_multipart(),
         shared.with(|socket| socket.bind(TCP)).and_then(|outcome| outcome),
     }
     check! { calls, "Actor";
-        actor.send("x"),
-        actor.recv(),
-        actor.try_recv(),
-        actor.recv_timeout(MOMENT),
+        actor.send_multipart("x"),
+        actor.recv_multipart(),
+        actor.now().recv_multipart(),
+        actor.within(MOMENT).recv_multipart(),
         Actor::spawn(&context, "other", |_| Ok(())),
     }
     go_on.send(()).unwrap();

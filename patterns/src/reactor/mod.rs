@@ -4,16 +4,13 @@ mod schedule;
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::{Duration, Instant};
 
 use zmq::interrupt::interrupted;
-use zmq::{
-    Errno, Error, Multipart, PollEvents, Poller, PollerEvent, RecvStringError, Result, SendError, Socket, Source,
-    Unforwarded,
-};
+use zmq::{Errno, Error, PollEvents, Poller, PollerEvent, Result, Socket, Source};
 
+use crate::cause::errnos;
 use crate::thread::{drop_user_value, panic_text};
 use schedule::Schedule;
 
@@ -543,28 +540,11 @@ fn is_there(slots: &[Slot<'_>], id: HandlerId) -> bool {
 
 /// The end of the loop that a handler's error causes without failure. `None` for other errors.
 fn cause_of_end(error: &(dyn StdError + 'static)) -> Option<Ended> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        match errno_of(error) {
-            Some(Errno::EINTR) => return Some(Ended::Interrupted),
-            Some(Errno::ETERM) => return Some(Ended::Terminated),
-            _ => {}
-        }
-        // `source` of an `io::Error` skips the error that it was made from.
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = inner.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
-    }
-    None
-}
-
-/// The errno of an error, if it is one of this library.
-fn errno_of(error: &(dyn StdError + 'static)) -> Option<Errno> {
-    let itself = error.downcast_ref::<Error>().map(Error::errno);
-    let sending = || error.downcast_ref::<SendError>().map(SendError::errno);
-    let sending_parts = || error.downcast_ref::<SendError<Multipart>>().map(SendError::errno);
-    let forwarding = || error.downcast_ref::<SendError<Unforwarded>>().map(SendError::errno);
-    let receiving = || error.downcast_ref::<RecvStringError>().map(RecvStringError::errno);
-    itself.or_else(sending).or_else(sending_parts).or_else(forwarding).or_else(receiving)
+    errnos(error).find_map(|errno| match errno {
+        Errno::EINTR => Some(Ended::Interrupted),
+        Errno::ETERM => Some(Ended::Terminated),
+        _ => None,
+    })
 }
 
 impl From<Error> for Exit {

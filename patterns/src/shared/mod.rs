@@ -1,6 +1,7 @@
 //! One socket for many threads.
 
 mod waker;
+mod within;
 mod worker;
 
 use std::fmt;
@@ -9,13 +10,13 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use zmq::{CanRecv, CanSend, Errno, Error, Kind, Multipart, Result, SendError, Socket, SocketType, TrySend};
+use zmq::{CanRecv, CanSend, Errno, Error, Kind, Multipart, Result, SendError, Socket, SocketType};
 
 use crate::deadline::Deadline;
 use crate::thread::spawn;
 use waker::Waker;
+pub use within::SharedWithin;
 use worker::{failed, work};
 
 /// The calls that errors name.
@@ -53,7 +54,7 @@ const WITH: &str = "SharedSocket::with";
 /// std::thread::scope(|scope| {
 ///     for name in ["one", "other"] {
 ///         let shared = shared.clone();
-///         scope.spawn(move || shared.send(["from", name]).unwrap());
+///         scope.spawn(move || shared.send_multipart(["from", name]).unwrap());
 ///     }
 /// });
 /// assert_eq!(sink.recv_multipart()?[0], "from");
@@ -184,100 +185,33 @@ impl<T: SocketType> SharedSocket<T> {
         self.owner.kind
     }
 
-    /// Sends a message, and waits while the socket has no room.
+    /// Sends a message of one or more parts, and waits while the socket has no room.
     ///
     /// # Errors
     ///
     /// The error contains the message. As [`Socket::send`], except that `ZMQ_SNDTIMEO` has no effect here; `EINVAL` for a
-    /// message of no parts.
+    /// message of no parts, and for more parts than one on a kind without multipart messages.
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
-    pub fn send(&self, message: impl Into<Multipart>) -> Result<(), SendError<Multipart>>
+    pub fn send_multipart(&self, message: impl Into<Multipart>) -> Result<(), SendError<Multipart>>
     where
         T: CanSend,
     {
-        self.send_within(message.into(), Some(Deadline::NEVER))
+        self.send_until(message.into(), Some(Deadline::NEVER))
     }
 
-    /// Sends a message if the socket has room for it and no other sender waits for room.
-    ///
-    /// # Errors
-    ///
-    /// As [`SharedSocket::send`].
-    pub fn try_send(&self, message: impl Into<Multipart>) -> Result<TrySend<Multipart>, SendError<Multipart>>
-    where
-        T: CanSend,
-    {
-        unless_full(self.send_within(message.into(), None))
-    }
-
-    /// Sends a message if the socket has room for it within `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// As [`SharedSocket::send`].
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use zmq::{Context, Push, TrySend};
-    /// # use zmq_patterns::SharedSocket;
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = Context::new()?;
-    /// let lonely = SharedSocket::new(context.owned_socket(Push)?)?;
-    /// match lonely.send_timeout(["key", "value"], Duration::from_millis(10))? {
-    ///     TrySend::Sent => unreachable!("a PUSH without peers has no room"),
-    ///     TrySend::WouldBlock(message) => assert_eq!(message, ["key", "value"]),
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn send_timeout(
-        &self,
-        message: impl Into<Multipart>,
-        timeout: Duration,
-    ) -> Result<TrySend<Multipart>, SendError<Multipart>>
-    where
-        T: CanSend,
-    {
-        unless_full(self.send_within(message.into(), Some(Deadline::after(timeout))))
-    }
-
-    /// Waits for a message. Each message goes to one caller.
+    /// Receives a message with all its parts, and waits for it. Each message goes to one caller.
     ///
     /// # Errors
     ///
     /// As [`Socket::recv_msg`], except that `ZMQ_RCVTIMEO` has no effect here.
     #[doc(alias = "zmq_recv")]
     #[doc(alias = "zmq_msg_recv")]
-    pub fn recv(&self) -> Result<Multipart>
+    pub fn recv_multipart(&self) -> Result<Multipart>
     where
         T: CanRecv,
     {
-        self.recv_within(Some(Deadline::NEVER))
-    }
-
-    /// Receives a message, if the socket has one that no other receiver waits for.
-    ///
-    /// # Errors
-    ///
-    /// As [`SharedSocket::recv`].
-    pub fn try_recv(&self) -> Result<Option<Multipart>>
-    where
-        T: CanRecv,
-    {
-        unless_again(self.recv_within(None))
-    }
-
-    /// Waits for a message up to `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// As [`SharedSocket::recv`].
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<Multipart>>
-    where
-        T: CanRecv,
-    {
-        unless_again(self.recv_within(Some(Deadline::after(timeout))))
+        self.recv_until(Some(Deadline::NEVER))
     }
 
     /// Runs `work` with the socket, in the socket's thread: to set options, subscribe or bind. All other calls wait
@@ -315,7 +249,7 @@ impl<T: SocketType> SharedSocket<T> {
     }
 
     /// Sends; without a deadline it does not wait for room.
-    fn send_within(&self, parts: Multipart, deadline: Option<Deadline>) -> Result<(), SendError<Multipart>> {
+    fn send_until(&self, parts: Multipart, deadline: Option<Deadline>) -> Result<(), SendError<Multipart>> {
         let reply = Reply::new();
         let job = SendJob { parts, waits: deadline.is_some(), reply: reply.clone() };
         match self.enqueue(Job::Send(job)) {
@@ -326,7 +260,7 @@ impl<T: SocketType> SharedSocket<T> {
     }
 
     /// Receives; without a deadline it does not wait for a message.
-    fn recv_within(&self, deadline: Option<Deadline>) -> Result<Multipart> {
+    fn recv_until(&self, deadline: Option<Deadline>) -> Result<Multipart> {
         let reply = Reply::new();
         let job = RecvJob { waits: deadline.is_some(), reply: reply.clone() };
         self.enqueue(Job::Recv(job)).map_err(|(_, error)| error)?;
@@ -384,21 +318,6 @@ impl<T> Job<T> {
 /// Locks a mutex, poisoned or not: a panic leaves neither the queue nor a reply inconsistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn unless_full(outcome: Result<(), SendError<Multipart>>) -> Result<TrySend<Multipart>, SendError<Multipart>> {
-    match outcome {
-        Ok(()) => Ok(TrySend::Sent),
-        Err(failed) if failed.errno() == Errno::EAGAIN => Ok(TrySend::WouldBlock(failed.into_message())),
-        Err(failed) => Err(failed),
-    }
-}
-
-fn unless_again(received: Result<Multipart>) -> Result<Option<Multipart>> {
-    match received {
-        Err(error) if error.errno() == Errno::EAGAIN => Ok(None),
-        received => received.map(Some),
-    }
 }
 
 type Panic = Box<dyn std::any::Any + Send>;

@@ -110,7 +110,7 @@ pub fn owner_of_shared(flow: &mut Flow<'_>) -> Result {
     };
     if flow.rng.coin() {
         let waiting = shared.clone();
-        flow.world.help(move || drop(waiting.recv_timeout(Duration::from_millis(5))));
+        flow.world.help(move || drop(waiting.within(Duration::from_millis(5)).recv_multipart()));
     }
     drop(Message::from_owner(WithShared(Owner::new(vec![2; 100]), shared)));
     let (tell, told) = channel();
@@ -149,7 +149,7 @@ pub fn panicking_capture(flow: &mut Flow<'_>) -> Result {
     thread::sleep(Duration::from_millis(5));
     let (done, outcome) = channel();
     let third = thread::spawn(move || {
-        let _ = receiving.recv_timeout(within() / 4);
+        let _ = receiving.within(within() / 4).recv_multipart();
         let _ = done.send(());
     });
     let returned = outcome.recv_timeout(within()).is_ok();

@@ -242,7 +242,7 @@ impl State<'_> {
             };
             let received = match end {
                 End::Own(socket) => receive(socket, rng)?,
-                End::Shared(shared) => shared.recv_timeout(Duration::from_millis(20))?,
+                End::Shared(shared) => shared.within(Duration::from_millis(20)).recv_multipart()?,
             };
             let Some(parts) = received else {
                 if got_all {

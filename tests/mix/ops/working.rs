@@ -92,10 +92,10 @@ fn use_shared(thread: &mut Thread<'_>, rng: &mut Rng) {
     let bytes = vec![b's'; 50];
     let message = content::message(rng, bytes);
     match rng.below(8) {
-        0 => drop(shared.try_send(message)),
-        1 => drop(shared.send_timeout(message, MILLISECOND)),
-        2 => drop(shared.try_recv()),
-        3 => drop(shared.recv_timeout(MILLISECOND)),
+        0 => drop(shared.now().send_multipart(message)),
+        1 => drop(shared.within(MILLISECOND).send_multipart(message)),
+        2 => drop(shared.now().recv_multipart()),
+        3 => drop(shared.within(MILLISECOND).recv_multipart()),
         4 => drop(shared.with(|socket| socket.events())),
         5 => {
             // The panic goes on in the caller.
@@ -103,8 +103,8 @@ fn use_shared(thread: &mut Thread<'_>, rng: &mut Rng) {
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics));
         }
         6 => thread.world.help(move || {
-            let _ = shared.send_timeout(message, MILLISECOND);
-            let _ = shared.recv_timeout(MILLISECOND);
+            let _ = shared.within(MILLISECOND).send_multipart(message);
+            let _ = shared.within(MILLISECOND).recv_multipart();
         }),
         _ => drop(thread.shared.swap_remove(place)),
     }
@@ -197,8 +197,8 @@ fn actor(thread: &mut Thread<'_>, rng: &mut Rng) {
     let spawned = Actor::spawn(&thread.world.context, "mix", move |pipe| {
         pipe.ready();
         let mut count = 0;
-        while let Some(message) = pipe.recv()? {
-            pipe.send(message)?;
+        loop {
+            pipe.send_multipart(pipe.recv_multipart()?)?;
             count += 1;
             match ends {
                 0 if count == 3 => return Ok(()),
@@ -206,7 +206,6 @@ fn actor(thread: &mut Thread<'_>, rng: &mut Rng) {
                 _ => {}
             }
         }
-        Ok(())
     });
     let Ok(actor) = spawned else { return };
     let hijacker = thread.world.context.owned_socket(Kind::Pair);
@@ -216,18 +215,19 @@ fn actor(thread: &mut Thread<'_>, rng: &mut Rng) {
     let (sent, received) = (AtomicUsize::new(0), AtomicUsize::new(0));
     for _ in 0..rng.below(6) {
         let parts = content::parts(rng, thread.world.number(), 0, 2);
-        if actor.send(parts).is_ok() {
+        if actor.send_multipart(parts).is_ok() {
             sent.fetch_add(1, Ordering::Relaxed);
         }
         let stays = ends > 1 && !thread.world.has_ended();
-        match actor.recv_timeout(if stays { crate::world::within() } else { MILLISECOND }) {
+        let timeout = if stays { crate::world::within() } else { MILLISECOND };
+        match actor.within(timeout).recv_multipart() {
             Ok(Some(parts)) => {
                 received.fetch_add(1, Ordering::Relaxed);
                 parts.iter().for_each(|part| {
                     let _ = content::stamp(part).map_err(|wrong| fault(&format!("received from an actor {wrong}")));
                 });
             }
-            Ok(None) if stays && actor.is_running() && !thread.world.has_ended() => {
+            Ok(None) if stays && !thread.world.has_ended() => {
                 fault(&format!("an actor got {sent:?} messages and gave {received:?} back"));
             }
             _ => {}
