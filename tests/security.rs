@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::zap::lets_in_alice_and_any_key;
 use common::{DEADLINE, Process, alone, in_own_process, lacks_curve, role, skip_unless};
 use zmq::security::{AuthEvent, Authenticator, Certificate, Policy, SecretText, Security, Verdict, ZapRequest};
-use zmq::sockopt::Mechanism;
+use zmq::sockopt::{Mechanism, OptionValue};
 use zmq::{Context, Dealer, Errno, Kind, PublicKey, SecretKey, Socket};
 
 const ANY_PORT: &str = "tcp://127.0.0.1:*";
@@ -491,6 +491,21 @@ fn secrets_are_wiped_from_all_memory() {
         drop(socket.plain_password().unwrap().expect("the password"));
         let new: Vec<_> = searcher.find(&password).into_iter().filter(|place| !before.contains(place)).collect();
         assert_eq!(new, [""; 0], "the password of a socket");
+
+        let password =
+            Veiled::of(b"longer than the memory that an array of a configuration file gets before it must grow for it");
+        searcher.finds_nothing_after("an option's bytes", &[&password], |is_there| {
+            let value = password.lift(|password| OptionValue::from(password.as_bytes()));
+            is_there();
+            socket.set_option("linger", value.clone()).unwrap_err();
+        });
+        #[cfg(feature = "serde")]
+        searcher.finds_nothing_after("an option's bytes in a configuration file", &[&password], |is_there| {
+            let array = password.lift(|password| format!("{:?}", password.as_bytes()));
+            let value: OptionValue = serde_json::from_str(&array).unwrap();
+            is_there();
+            drop(value);
+        });
 
         if lacks_curve() {
             return;

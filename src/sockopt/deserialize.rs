@@ -1,8 +1,9 @@
 //! `OptionValue` from a configuration file of any format (feature `serde`).
 
-use std::fmt;
+use std::{fmt, mem};
 
 use serde_core::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use zeroize::Zeroizing;
 
 use super::value::OptionValue;
 
@@ -67,6 +68,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(value.into())
     }
 
+    /// Takes the bytes over, so that no copy of a key is left behind.
     fn visit_byte_buf<E: Error>(self, value: Vec<u8>) -> Result<OptionValue, E> {
         Ok(value.into())
     }
@@ -84,10 +86,16 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<OptionValue, A::Error> {
-        let mut bytes = Vec::new();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(64));
         while let Some(byte) = sequence.next_element::<u8>()? {
+            if bytes.len() == bytes.capacity() {
+                // `Vec` does not wipe the memory that it leaves when it grows.
+                let mut larger = Vec::with_capacity(2 * bytes.len());
+                larger.extend_from_slice(&bytes);
+                bytes = Zeroizing::new(larger);
+            }
             bytes.push(byte);
         }
-        Ok(bytes.into())
+        Ok(mem::take(&mut *bytes).into())
     }
 }

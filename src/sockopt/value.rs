@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use zeroize::Zeroize;
+
 use crate::error::{Errno, Error, Result};
 use crate::security::secret::SecretText;
 
@@ -22,7 +24,7 @@ use crate::security::secret::SecretText;
 /// Numbers mean the same as in C: -1 is `None` if it is the number that C has for it. The text `none` is `None`, except for
 /// options that are texts or bytes.
 ///
-/// `{:?}` shows no text and no bytes, since they can be a password or a key.
+/// `{:?}` shows no text and no bytes, since they can be a password or a key. Both are wiped from memory when the value is dropped.
 ///
 /// With the feature `serde` it can be deserialized: from a boolean, an integer, a text, bytes or nothing.
 ///
@@ -52,7 +54,7 @@ pub enum OptionValue {
     Int(i128),
     /// A time.
     Duration(Duration),
-    /// A text. It is wiped from memory when dropped.
+    /// A text.
     Text(SecretText),
     /// Bytes.
     Bytes(Vec<u8>),
@@ -108,6 +110,15 @@ impl OptionValue {
             OptionValue::Duration(value) => refused(&format_args!("{value:?}")),
             OptionValue::Text(value) => refused(&format_args!("{:?}", value.as_str())),
             OptionValue::Bytes(value) => refused(&format_args!("a value of {} bytes", value.len())),
+        }
+    }
+}
+
+/// Wipes bytes. A text wipes itself.
+impl Drop for OptionValue {
+    fn drop(&mut self) {
+        if let OptionValue::Bytes(bytes) = self {
+            bytes.zeroize();
         }
     }
 }
