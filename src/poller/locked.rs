@@ -30,7 +30,7 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             .map_err(|errno| if errno == Errno::EINVAL { already_there() } else { errno.for_call(ADD) })?;
         match self.report_locked() {
             // A socket that libzmq cannot remove stays in its poller, and counts as added.
-            Err(error) if self.locked.remove(place).is_some() => Err(error),
+            Err(error) if self.locked.remove(place).is_ok() => Err(error),
             _ => Ok((Registered::Locked, None)),
         }
     }
@@ -73,5 +73,25 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         };
         let events = socket.core().raw().events()?;
         Ok(events & slot.events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Context;
+    use crate::kind::Client;
+
+    #[test]
+    fn source_that_libzmq_does_not_remove_keeps_its_place() {
+        let context = Context::new().unwrap();
+        let mut poller = Poller::new().unwrap();
+        poller.add(context.socket(Client).unwrap(), 'a', PollEvents::POLLIN).unwrap();
+        // libzmq's poller no longer has the socket.
+        let _socket = poller.locked.remove(0).unwrap();
+        for _ in 0..2 {
+            let error = poller.remove('a').unwrap_err();
+            assert_eq!((error.errno(), error.call(), poller.len()), (Errno::EINVAL, "zmq_poller_remove", 1));
+        }
     }
 }

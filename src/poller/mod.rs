@@ -307,7 +307,8 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a key that nothing is registered under, `ENOTSOCK` in a forked child.
+    /// `EINVAL` for a key that nothing is registered under, `ENOTSOCK` in a forked child. After an error the source stays in the
+    /// poller.
     ///
     /// ```
     /// use zmq::{PollEvents, Poller};
@@ -325,7 +326,13 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     #[doc(alias = "zmq_poller_remove_fd")]
     pub fn remove(&mut self, key: K) -> Result<Source<'a>> {
         self.check_process(REMOVE)?;
-        let place = self.places.remove(&key).ok_or_else(|| unknown(REMOVE))?;
+        let place = self.place(key, REMOVE)?;
+        #[cfg(feature = "draft")]
+        if let Some(Watched { source: source @ Registered::Locked, .. }) = &mut self.slots[place] {
+            // The place is not free if libzmq fails: `locked` has the socket under it.
+            *source = Registered::Socket(self.locked.remove(place).map_err(|errno| errno.for_call(REMOVE))?);
+        }
+        self.places.remove(&key);
         let Some(slot) = self.slots[place].take() else { return Err(unknown(REMOVE)) };
         if slot.active {
             self.active.retain(|active| *active != place);
@@ -335,19 +342,15 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
             // This must be done before the descriptor is closed. It fails only if the system does not know the descriptor.
             let _ = self.os.registry().deregister(&mut SourceFd(&fd));
         }
-        let source = match slot.source {
-            Registered::Socket(socket) => {
-                socket.core().remove_poller(&self.used);
-                Registered::Socket(socket)
-            }
+        match &slot.source {
+            Registered::Socket(socket) => socket.core().remove_poller(&self.used),
             #[cfg(feature = "draft")]
-            Registered::Locked => self.locked.remove(place).map_or(Registered::Locked, Registered::Socket),
+            Registered::Locked => {}
             Registered::Fd(fd) => {
                 self.fds.remove(&fd.as_fd().as_raw_fd());
-                Registered::Fd(fd)
             }
-        };
-        Ok(Source::new(source))
+        }
+        Ok(Source::new(slot.source))
     }
 
     /// The socket that was moved into the poller under this key. `None` for a lent one.

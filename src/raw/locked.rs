@@ -1,6 +1,7 @@
 //! `zmq_poller_*`, which is draft: for the sockets that libzmq locks itself, and which have no descriptor of their own.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::{c_int, c_short, c_void};
 use std::os::fd::BorrowedFd;
 use std::ptr;
@@ -80,12 +81,13 @@ impl<'a> LockedPoller<'a> {
         check(unsafe { (modify.function)(self.handle, modify.handle, events) }).map(drop)
     }
 
-    pub(crate) fn remove(&mut self, place: usize) -> Option<MaybeOwned<'a>> {
-        let socket = self.sockets.remove(&place)?;
-        let remove = socket.core().raw().call(handle::POLLER_REMOVE);
-        // SAFETY: as in `modify`. The call fails only for a socket that is not registered.
-        unsafe { (remove.function)(self.handle, remove.handle) };
-        Some(socket)
+    /// Removes a socket. It stays in `sockets`, and so open, if libzmq fails.
+    pub(crate) fn remove(&mut self, place: usize) -> Result<MaybeOwned<'a>, Errno> {
+        let Entry::Occupied(entry) = self.sockets.entry(place) else { return Err(Errno::EINVAL) };
+        let remove = entry.get().core().raw().call(handle::POLLER_REMOVE);
+        // SAFETY: as in `modify`.
+        check(unsafe { (remove.function)(self.handle, remove.handle) })?;
+        Ok(entry.remove())
     }
 
     /// The descriptor that is readable when a socket may be ready. `None` until a socket is added.
@@ -120,5 +122,22 @@ impl Drop for LockedPoller<'_> {
             // open.
             unsafe { zmq_sys::zmq_poller_destroy(&raw mut self.handle) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Context;
+    use crate::kind::Client;
+
+    #[test]
+    fn socket_that_libzmq_does_not_remove_stays() {
+        let context = Context::new().unwrap();
+        let socket = Box::new(context.socket(Client).unwrap().into_untyped());
+        let mut poller = LockedPoller::default();
+        poller.sockets.insert(7, MaybeOwned::Owned(socket));
+        assert!(poller.remove(7).is_err(), "there is no poller of libzmq");
+        assert!(poller.get(7).is_some());
     }
 }
