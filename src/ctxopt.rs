@@ -491,7 +491,8 @@ fn find(id: OptionId<'_>, call: &'static str) -> Result<&'static ContextOption> 
 
 impl Context {
     /// Sets an option that the program learns at run time, by its name or number, to a value of any type that fits: see
-    /// [`OptionValue`]. The option's own method documents its effect, and this call makes the same checks.
+    /// [`OptionValue`]. The option's own method documents its effect, and this call makes the same checks. It also accepts the
+    /// value that the option has: `None` for a scheduling policy that is not set.
     ///
     /// # Errors
     ///
@@ -515,7 +516,10 @@ impl Context {
         let (id, value) = (option.into(), value.into());
         let option = find(id, "zmq_ctx_set")?;
         let set = option.set.map_err(|why| Errno::EINVAL.with_detail(option.name, why))?;
-        set(self, &value)
+        set(self, &value).or_else(|refused| {
+            let current = option.get.is_ok_and(|get| get(self).is_ok_and(|current| current == value.parsed()));
+            if current { Ok(()) } else { Err(refused) }
+        })
     }
 
     /// Reads an option that the program learns at run time, by its name or number. Two options have no method of their own:
@@ -551,4 +555,26 @@ impl Context {
 fn probe(name: &'static str, value: i32, setting: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<()> {
     let why = format_args!("{value}: the system refuses it to a thread of this process");
     context::probe(setting).map_err(|errno| errno.with_detail(name, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_option_gives_are_accepted_by_set_option() {
+        let context = Context::new().unwrap();
+        for row in OPTIONS.iter().filter(|row| row.get.is_ok() && row.set.is_ok()) {
+            let value = context.option(row.number).unwrap();
+            context.set_option(row.number, value.clone()).unwrap_or_else(|error| panic!("{value:?}: {error}"));
+            assert_eq!(context.option(row.number).unwrap(), value, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn scheduling_policy_that_is_set_cannot_be_unset() {
+        let context = Context::new().unwrap();
+        context.set_option("thread_sched_policy", libc::SCHED_OTHER).unwrap();
+        assert!(context.set_option("thread_sched_policy", OptionValue::None).is_err());
+    }
 }

@@ -121,6 +121,22 @@ fn values_out_of_range_are_refused_as_by_the_methods() {
 }
 
 #[deadline::test]
+fn values_that_option_gives_are_accepted_by_set_option() {
+    let context = Context::new().unwrap();
+    // A descriptor can be set by a method only.
+    let both = |row: &&OptionInfo| row.get && row.set && row.is_available() && row.name != "ZMQ_USE_FD";
+    for row in OptionInfo::all().filter(both) {
+        for kind in Kind::ALL.iter().copied().filter(|kind| row.applies_to(*kind)) {
+            let socket = context.socket(kind).unwrap();
+            let value = socket.option(row.name).unwrap();
+            let set = socket.set_option(row.name, value.clone());
+            set.unwrap_or_else(|error| panic!("{kind:?} {value:?}: {error}"));
+            assert_eq!(socket.option(row.name).unwrap(), value, "{kind:?} {}", row.name);
+        }
+    }
+}
+
+#[deadline::test]
 fn numbers_mean_the_same_as_in_c() {
     let context = Context::new().unwrap();
     let socket = context.socket(Kind::Dealer).unwrap();

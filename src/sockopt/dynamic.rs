@@ -169,7 +169,8 @@ keys! { PublicKey: to_string; &PublicKey: to_string; SecretKey: to_z85; &SecretK
 /// # Options by name or number
 impl<T: SocketType> Socket<'_, T> {
     /// Sets an option by its name or number, to a value of any type that fits: see [`OptionValue`]. The option's own method
-    /// documents its effect, and this call makes the same checks. Options that adopt a descriptor, or belong to one connection,
+    /// documents its effect, and this call makes the same checks. It also accepts the value that [`Socket::option`] reads,
+    /// although the method refuses it, such as a routing id or a ZAP domain that is not set. Options that adopt a descriptor, or belong to one connection,
     /// have their method only. These options can be set here only, and take effect at the next bind or connect:
     ///
     #[doc = include_str!("by_name.md")]
@@ -267,7 +268,11 @@ impl Core {
         let option = OptionInfo::find(id).ok_or_else(|| id.unknown("zmq_setsockopt", "socket"))?;
         self.check_set(option.row(), option.kinds)?;
         let set = option.access.set.map_err(|why| Errno::EINVAL.with_detail(option.name, why))?;
-        set(option.row(), self, value)
+        set(option.row(), self, value).or_else(|refused| {
+            let get = option.access.get;
+            let current = get.is_ok_and(|get| get(option.row(), self).is_ok_and(|current| current == *value));
+            if current { Ok(()) } else { Err(refused) }
+        })
     }
 
     fn get_by_id(&self, id: OptionId<'_>) -> Result<OptionValue> {
