@@ -264,9 +264,12 @@ options! {
     "ZMQ_ZAP_DOMAIN" = ZMQ_ZAP_DOMAIN: Text(255) by (Text<255> => Option<String>, &str), [zap_domain] [set_zap_domain],
         SocketType, "global" => Some("global".to_owned());
 
-    /// Whether a new peer takes over the routing id of another peer, which is disconnected: no unless set, and the new
-    /// peer is ignored. The ROUTER receives the messages of the old connection before those of the new one, for up to 100
-    /// old connections at a time; a libzmq without the patch 1044 loses them. Takes effect at once.
+    /// Whether a new peer takes over the routing id of another peer, which is disconnected: no unless set, and the new peer
+    /// is ignored. The ROUTER receives the messages of the connection that it ends before those of the new one, for up to
+    /// 100 such connections at a time; a libzmq without the patch 1044 loses them. The messages of a connection that ended
+    /// by itself come in turn with those of later ones. Until the messages of the connections that it has ended are
+    /// received, the ROUTER does not learn the new routing id of a server that it connects to: a message to that id is
+    /// dropped, or fails with `EHOSTUNREACH` (see [`crate::Socket::set_router_mandatory`]). Takes effect at once.
     "ZMQ_ROUTER_HANDOVER" = ZMQ_ROUTER_HANDOVER: Int by (Flag => bool), [] [set_router_handover],
         RouterKind (accepted::ROUTER), true;
 
