@@ -1,13 +1,16 @@
 //! Misuse that must not compile: each case of `ui/` with the compiler's output beside it.
 //!
 //! The output is compared as recorded if the toolchain is the one of the record. On another toolchain each case must
-//! fail for the same reasons, and the sentences of this library must be in the output. After a change:
+//! fail for the same reasons, and the messages, labels and notes of this library must be in the output. After a change:
 //! `TRYBUILD=overwrite cargo test --test ui`.
 
+use std::collections::{BTreeSet, HashSet};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use regex::Regex;
 
 /// The compiler that wrote the recorded output.
 const RECORDED_WITH: &str = "rustc 1.95.";
@@ -70,10 +73,11 @@ fn same_reasons_in_other_words() {
 
     compile(&copies, "overwrite");
 
+    let own = own_texts();
     for case in &cases {
         let recorded = fs::read_to_string(case.with_extension("stderr")).unwrap();
         let found = fs::read_to_string(copies.join(case.with_extension("stderr").file_name().unwrap())).unwrap();
-        assert_eq!(reasons(&found), reasons(&recorded), "{}:\n{found}", case.display());
+        assert_eq!(reasons(&found, &own), reasons(&recorded, &own), "{}:\n{found}", case.display());
     }
     fs::remove_dir_all(&copies).unwrap();
 }
@@ -83,13 +87,73 @@ fn cases(directory: &Path) -> Vec<PathBuf> {
     files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// The errors of an output: whole sentences of this library, and only the codes of other errors.
-fn reasons(output: &str) -> Vec<&str> {
-    let errors = output.lines().filter(|line| line.starts_with("error"));
-    let mut reasons: Vec<&str> = errors
-        .map(|error| if error.contains(" socket ") { error } else { error.split(':').next().unwrap_or(error) })
-        .collect();
-    reasons.sort_unstable();
-    reasons.dedup();
+/// The errors of an output: the messages, labels and notes of this library, and only the codes of other errors.
+fn reasons(output: &str, own: &HashSet<String>) -> BTreeSet<String> {
+    let frame = |sign: char| sign.is_ascii_digit() || " |^-=".contains(sign);
+    let mut reasons = BTreeSet::new();
+    for line in output.lines() {
+        if let Some((code, message)) = line.split_once(": ").filter(|_| line.starts_with("error")) {
+            reasons.insert(if own.contains(&masked(message)) { line } else { code }.to_owned());
+            continue;
+        }
+        let text = line.trim_start_matches(frame);
+        let text = text.strip_prefix("note: ").unwrap_or(text);
+        if own.contains(&masked(text)) {
+            reasons.insert(text.to_owned());
+        }
+    }
     reasons
+}
+
+/// The literals of this library's sources, which its messages, labels and notes are among.
+fn own_texts() -> HashSet<String> {
+    let literal = Regex::new(r#""((?:[^"\\]|\\.)+)""#).unwrap();
+    let continued = Regex::new(r"\\\n *").unwrap();
+    let mut texts = HashSet::new();
+    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(directory) = directories.pop() {
+        for path in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let source = fs::read_to_string(path).unwrap();
+                let source = continued.replace_all(&source, "");
+                let lines = source.lines().flat_map(|line| literal.captures_iter(line));
+                texts.extend(lines.map(|literal| masked(&literal[1])));
+            }
+        }
+    }
+    texts
+}
+
+/// A text without the names in it: the compiler puts them in place of `{Self}`.
+fn masked(text: &str) -> String {
+    text.split('`').step_by(2).collect::<Vec<_>>().join("``")
+}
+
+#[test]
+fn reasons_are_the_texts_of_this_library_and_the_codes_of_other_errors() {
+    let output = "
+error[E0277]: a context ends when it is dropped
+  --> tests/ui/case.rs:20:13
+   |
+20 |     context.term();
+   |             ^^^^ to end it within a time, call `terminate(timeout)`
+error[E0277]: a `zmq::Sub` socket cannot send
+21 |     s_send(&socket);
+   |     ------ ^^^^^^^ this kind of socket only receives
+   |     |
+   |     required by a bound introduced by this call
+   = help: the trait `CanSend` is not implemented for `zmq::Sub`
+   = note: SUB and PULL sockets receive, their peers PUB and PUSH send
+error[E0599]: no method named `get_rcvmore` found for struct `Socket<'ctx, T>` in the current scope";
+    let expected = [
+        "SUB and PULL sockets receive, their peers PUB and PUSH send",
+        "error[E0277]: a `zmq::Sub` socket cannot send",
+        "error[E0277]: a context ends when it is dropped",
+        "error[E0599]",
+        "this kind of socket only receives",
+        "to end it within a time, call `terminate(timeout)`",
+    ];
+    assert_eq!(reasons(output, &own_texts()), expected.map(String::from).into());
 }
