@@ -147,6 +147,7 @@ const TEXTS: &[(&str, &str)] = texts! {
     "0064-req-reply-id-at-mark"
     "0065-curve-client-hello-leak"
     "0066-content-alignment"
+    "0067-interrupted-look-for-commands"
     "0070-gssapi-zap-refusal"
     "0071-gssapi-tokens"
     "0072-parts-of-departed-peer"

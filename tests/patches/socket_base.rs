@@ -1,9 +1,11 @@
-//! socket_base.cpp: errors of monitored sockets.
+//! socket_base.cpp: errors of monitored sockets, and commands between messages.
 
 use zmq::monitor::{Event, Events};
 use zmq::{Context, Errno, Monitor, Pull, Push, Rep};
 
 use crate::common::DEADLINE;
+#[cfg(target_os = "linux")]
+use crate::common::{descriptors::fail_system_call, skip_unless};
 use crate::{endpoint, listener};
 
 /// The send of the monitor's event changes errno.
@@ -36,4 +38,47 @@ fn monitored_server_ends_the_connection_of_a_client_that_it_refuses() {
         while !matches!(next(&at_server).event(), Event::HandshakeFailedNoDetail { .. }) {}
         assert!(matches!(next(&at_client).event(), Event::Disconnected { .. }));
     }
+}
+
+/// While messages are there, each 100th call of `zmq_recv` reads commands. After a signal has interrupted that call, no other
+/// call reads them.
+#[cfg(target_os = "linux")]
+#[deadline::test(patches = [67])]
+fn recv_reads_commands_after_an_interrupted_call() {
+    const MESSAGES: usize = 600;
+    let context = Context::new().unwrap();
+    let (sink, first) = (context.owned_socket(Pull).unwrap(), context.socket(Push).unwrap());
+    sink.bind("inproc://sink").unwrap();
+    first.connect("inproc://sink").unwrap();
+    for _ in 0..MESSAGES {
+        first.send("of the first peer").unwrap();
+    }
+    // A filter of system calls holds for one thread.
+    let interrupted = std::thread::spawn(move || {
+        let calls = [
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_poll,
+            libc::SYS_ppoll,
+        ];
+        assert_eq!(sink.recv_msg().unwrap(), "of the first peer");
+        if !calls.into_iter().all(|call| fail_system_call(call, None, libc::EINTR).is_ok()) {
+            return None;
+        }
+        let handle = sink.as_raw();
+        let calls = (1..MESSAGES).find(|_| {
+            // SAFETY: an open socket that this thread alone uses, and room for the four bytes of an int.
+            let rc = unsafe { zmq::sys::zmq_recv(handle, [0_u8; 4].as_mut_ptr().cast(), 4, zmq::sys::ZMQ_DONTWAIT) };
+            rc == -1
+        });
+        assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EINTR), "after {calls:?} calls");
+        Some(sink)
+    });
+    let Some(sink) = interrupted.join().unwrap() else {
+        skip_unless(false, "this process may not filter its system calls");
+        return;
+    };
+    let second = context.socket(Push).unwrap();
+    second.connect("inproc://sink").unwrap();
+    second.send("of the second peer").unwrap();
+    assert!((0..MESSAGES / 2).any(|_| sink.recv_msg().unwrap() == "of the second peer"));
 }
