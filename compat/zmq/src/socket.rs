@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
 
 use safe::{Errno, Multipart, SendError, TrySend};
 
@@ -70,7 +71,7 @@ impl Socket {
     #[inline]
     fn send_part(&self, message: Message, flags: i32) -> Result<()> {
         if flags & (DONTWAIT | SNDMORE) == 0 && !self.drops_rest.get() {
-            return self.inner.send(message.0).or_else(unsent);
+            return self.inner.send(message.0).or_else(|failed| self.unsent(failed));
         }
         self.send_with_flags(message.0, flags)
     }
@@ -94,9 +95,20 @@ impl Socket {
             Err(failed) => {
                 // In safe-zmq the next part begins another message. In C it belongs to the lost message.
                 self.drops_rest.set(more && failed.errno() == Errno::ECONNRESET);
-                if waits(flags) { unsent(failed) } else { Err(again(failed.errno())) }
+                if waits(flags) { self.unsent(failed) } else { Err(again(failed.errno())) }
             }
         }
+    }
+
+    /// The result of a failed send without `DONTWAIT`. libzmq drops the rest of a message whose peer has left, and reports that
+    /// as with `DONTWAIT` if `ZMQ_SNDTIMEO` is 0.
+    #[cold]
+    fn unsent(&self, failed: SendError) -> Result<()> {
+        let errno = failed.errno();
+        if errno == Errno::ECONNRESET && self.inner.sndtimeo() != Ok(Some(Duration::ZERO)) {
+            return Ok(());
+        }
+        Err(again(errno))
     }
 
     #[deprecated(since = "0.9.0", note = "use `send`")]
@@ -176,16 +188,7 @@ impl Socket {
     }
 }
 
-/// The error of a failed send with `DONTWAIT`: `EAGAIN` if the peer has left in the middle of the message.
+/// The error of a failed send that does not wait: `EAGAIN` if the peer has left in the middle of the message.
 fn again(errno: Errno) -> Error {
     if errno == Errno::ECONNRESET { Error::EAGAIN } else { errno.into() }
-}
-
-/// The result of a failed send without `DONTWAIT`. libzmq drops the rest of a message whose peer has left.
-#[cold]
-fn unsent(failed: SendError) -> Result<()> {
-    match failed.errno() {
-        Errno::ECONNRESET => Ok(()),
-        errno => Err(errno.into()),
-    }
 }
