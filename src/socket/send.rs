@@ -173,6 +173,13 @@ impl<T: SocketType> Socket<'_, T> {
     {
         self.core().send_parts(parts.into(), Wait::ByOption)
     }
+
+    /// Has libzmq drop the rest of a message whose peer has left, as in C: a send that can wait returns `Ok`. One that does
+    /// not wait returns `EAGAIN` once. For compat/zmq.
+    #[doc(hidden)]
+    pub fn leave_rest_to_libzmq(&self) {
+        self.core().state.set_leaves_rest();
+    }
 }
 
 impl Core {

@@ -20,6 +20,8 @@ pub(super) struct State {
     conflating: AtomicU8,
     /// Whether the parts sent so far are of a message that is not complete.
     mid_message: AtomicBool,
+    /// Whether the rest of a message whose peer has gone is sent to libzmq, which drops it.
+    leaves_rest: AtomicBool,
     /// Whether the socket's peers do not speak ZMTP: a STREAM, or a ROUTER with `ZMQ_ROUTER_RAW`.
     is_raw: AtomicBool,
     /// Whether the socket has ever bound an inproc name.
@@ -37,6 +39,7 @@ impl Default for State {
             epoch: AtomicU32::default(),
             conflating: AtomicU8::new(Conflating::No as u8),
             mid_message: AtomicBool::default(),
+            leaves_rest: AtomicBool::default(),
             is_raw: AtomicBool::default(),
             has_inproc_name: AtomicBool::default(),
             #[cfg(feature = "draft")]
@@ -76,6 +79,10 @@ impl State {
 
     pub(super) fn set_mid_message(&self, mid_message: bool) {
         self.mid_message.store(mid_message, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_leaves_rest(&self) {
+        self.leaves_rest.store(true, Ordering::Relaxed);
     }
 
     #[inline]
@@ -174,9 +181,12 @@ impl Core {
         matches!(self.kind, Kind::Push | Kind::Dealer) || cfg!(zmq_patches = "all") && self.kind == Kind::Pair
     }
 
-    /// Whether the next part goes to the peer that was chosen for the first part.
+    /// Whether the next part goes to the peer that was chosen for the first part, and this library tells if that peer has
+    /// gone.
     pub(super) fn has_chosen_peer(&self) -> bool {
-        self.state.is_mid_message() && (self.kind == Kind::Req || self.discards_aborted_messages())
+        self.state.is_mid_message()
+            && (self.kind == Kind::Req || self.discards_aborted_messages())
+            && !self.state.leaves_rest.load(Ordering::Relaxed)
     }
 
     #[inline]

@@ -1,18 +1,14 @@
 //! `Socket`: sending, receiving and endpoints.
 
-use std::cell::Cell;
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::Duration;
 
-use safe::{Errno, Multipart, SendError, TrySend};
+use safe::{Multipart, TrySend};
 
 use crate::{Context, DONTWAIT, Error, Message, PollEvents, PollItem, Result, SNDMORE, poll};
 
 pub struct Socket {
     pub(crate) inner: safe::Socket<'static>,
     pub(crate) context: Context,
-    /// Whether the other parts of the message are dropped, because the peer that got the first ones has left.
-    drops_rest: Cell<bool>,
 }
 
 pub trait Sendable {
@@ -43,7 +39,8 @@ fn waits(flags: i32) -> bool {
 
 impl Socket {
     pub(crate) fn new(inner: safe::Socket<'static>, context: Context) -> Socket {
-        Socket { inner, context, drops_rest: Cell::new(false) }
+        inner.leave_rest_to_libzmq();
+        Socket { inner, context }
     }
 
     pub fn bind(&self, endpoint: &str) -> Result<()> {
@@ -70,45 +67,23 @@ impl Socket {
 
     #[inline]
     fn send_part(&self, message: Message, flags: i32) -> Result<()> {
-        if flags & (DONTWAIT | SNDMORE) == 0 && !self.drops_rest.get() {
-            return self.inner.send(message.0).or_else(|failed| self.unsent(failed));
+        if flags & (DONTWAIT | SNDMORE) == 0 {
+            return self.inner.send(message.0).map_err(|failed| failed.errno().into());
         }
         self.send_with_flags(message.0, flags)
     }
 
     fn send_with_flags(&self, message: safe::Message, flags: i32) -> Result<()> {
         let more = flags & SNDMORE != 0;
-        if self.drops_rest.get() {
-            self.drops_rest.set(more);
-            return Ok(());
+        if waits(flags) {
+            return self.inner.send_more(message).map_err(|failed| failed.errno().into());
         }
         let now = self.inner.now();
-        let sent = match (waits(flags), more) {
-            // Other parts follow: a send without flags does not reach this match.
-            (true, _) => self.inner.send_more(message).map(|()| TrySend::Sent),
-            (false, true) => now.send_more(message),
-            (false, false) => now.send(message),
-        };
-        match sent {
+        match if more { now.send_more(message) } else { now.send(message) } {
             Ok(TrySend::Sent) => Ok(()),
             Ok(TrySend::WouldBlock(_)) => Err(Error::EAGAIN),
-            Err(failed) => {
-                // In safe-zmq the next part begins another message. In C it belongs to the lost message.
-                self.drops_rest.set(more && failed.errno() == Errno::ECONNRESET);
-                if waits(flags) { self.unsent(failed) } else { Err(again(failed.errno())) }
-            }
+            Err(failed) => Err(failed.errno().into()),
         }
-    }
-
-    /// The result of a failed send without `DONTWAIT`. libzmq drops the rest of a message whose peer has left, and reports that
-    /// as with `DONTWAIT` if `ZMQ_SNDTIMEO` is 0.
-    #[cold]
-    fn unsent(&self, failed: SendError) -> Result<()> {
-        let errno = failed.errno();
-        if errno == Errno::ECONNRESET && self.inner.sndtimeo() != Ok(Some(Duration::ZERO)) {
-            return Ok(());
-        }
-        Err(again(errno))
     }
 
     #[deprecated(since = "0.9.0", note = "use `send`")]
@@ -121,7 +96,7 @@ impl Socket {
         self.send(data, flags)
     }
 
-    /// Sends the parts one by one, as the iterator gives them. An iterator without parts sends no message.
+    /// Sends the parts one by one, each as the iterator gives it. No part is no message.
     pub fn send_multipart<I, T>(&self, iter: I, flags: i32) -> Result<()>
     where
         I: IntoIterator<Item = T>,
@@ -143,7 +118,7 @@ impl Socket {
         if self.inner.now().recv(&mut msg.0)? { Ok(()) } else { Err(Error::EAGAIN) }
     }
 
-    /// Receives into a buffer, and returns the size of the message.
+    /// Receives into a buffer, and gives the size of the message.
     pub fn recv_into(&self, bytes: &mut [u8], flags: i32) -> Result<usize> {
         if bytes.is_empty() {
             return self.recv_msg(flags).map(|message| message.len());
@@ -186,9 +161,4 @@ impl Socket {
     pub fn poll(&self, events: PollEvents, timeout_ms: i64) -> Result<i32> {
         poll(&mut [self.as_poll_item(events)], timeout_ms)
     }
-}
-
-/// The error of a failed send that does not wait: `EAGAIN` if the peer has left in the middle of the message.
-fn again(errno: Errno) -> Error {
-    if errno == Errno::ECONNRESET { Error::EAGAIN } else { errno.into() }
 }

@@ -213,6 +213,40 @@ fn flags_of_sends_and_receives_are_those_of_c() {
     });
 }
 
+/// libzmq drops the rest of a message whose peer has left. safe-zmq begins a new message instead.
+#[test]
+fn rest_of_a_message_is_dropped_when_its_peer_has_left() {
+    within_a_minute(|| {
+        for (sends, receives) in [(zmq::PUSH, zmq::PULL), (zmq::DEALER, zmq::DEALER), (zmq::PAIR, zmq::PAIR)] {
+            for (flags, refused) in [(0, Ok(())), (zmq::DONTWAIT, Err(Error::EAGAIN))] {
+                let context = Context::new();
+                let socket = context.socket(sends).unwrap();
+                socket.bind("inproc://socket").unwrap();
+                let connected = || {
+                    let peer = context.socket(receives).unwrap();
+                    peer.connect("inproc://socket").unwrap();
+                    peer
+                };
+                let peer = connected();
+                socket.send("1", zmq::SNDMORE | flags).unwrap();
+                while socket.get_events().unwrap().is_empty() {}
+                drop(peer);
+                zmq::poll(&mut [PollItem::from_fd(socket.get_fd().unwrap(), zmq::POLLIN)], -1).unwrap();
+                // libzmq reads that the peer has left. A send need not look.
+                socket.get_events().unwrap();
+                let peer = connected();
+                assert_eq!(socket.send("2", zmq::SNDMORE | flags), refused, "{sends:?}");
+                assert!(socket.get_events().unwrap().contains(zmq::POLLOUT), "{sends:?}");
+                assert_eq!(socket.poll(zmq::POLLOUT, 0), Ok(1), "{sends:?}");
+                socket.send("3", zmq::SNDMORE | flags).unwrap();
+                socket.send("4", flags).unwrap();
+                socket.send_multipart(["whole", "message"], flags).unwrap();
+                assert_eq!(peer.recv_multipart(0).unwrap(), [&b"whole"[..], b"message"], "{sends:?}");
+            }
+        }
+    });
+}
+
 #[test]
 fn rest_of_a_message_is_dropped_if_its_peer_leaves() {
     within_a_minute(|| {
