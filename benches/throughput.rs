@@ -1,6 +1,8 @@
 //! Throughput and latency by the clock: this library beside C on the same libzmq and C on a stock libzmq.
 //!
-//! Two threads of one process over inproc, tcp, and tcp with CURVE, PUSH to PULL and REQ to REP. The programs run one after
+//! Two threads of one process over inproc, tcp, and tcp with CURVE, PUSH to PULL and REQ to REP. In the rows of `vec` and
+//! `owner` the sender hands over new memory: a `Vec` by `Message::from`, and a value of another type by
+//! `Message::from_owner`. C does both by `zmq_msg_init_data`, with a function that frees. The programs run one after
 //! the other in every round, and the ratios are the medians of the rounds' own ratios, so that other work of the machine
 //! affects all programs alike. `cargo bench --bench throughput` prints the table; an argument that is a number is the number
 //! of rounds, any other keeps the rows whose name contains it: `cargo bench --bench throughput -- 3 inproc latency`.
@@ -13,11 +15,12 @@ use std::time::Instant;
 
 use common::{Program, SIZES, print_row, shown};
 use zmq::security::{PublicKey, Security, curve_keypair};
-use zmq::{CanRecv, Context, Pull, Push, Rep, Req, Result, Socket, SocketType};
+use zmq::{CanRecv, Context, Message, Pull, Push, Rep, Req, Result, Socket, SocketType};
 
 /// The first argument of a run that is compared.
 const WORK: &str = "work";
 const ROUNDS: usize = 7;
+const SIZE_100_KIB: usize = 100 << 10;
 
 /// One row of the table.
 struct Row {
@@ -37,6 +40,7 @@ impl Row {
         match self.mode {
             // A round trip is two ways.
             "latency" => format!("{:.1} us", nanoseconds / self.count as f64 / 2e3),
+            "vec" | "owner" => format!("{:.2} us", nanoseconds / self.count as f64 / 1e3),
             _ => format!("{:.1} k/s", self.count as f64 / nanoseconds * 1e6),
         }
     }
@@ -55,7 +59,17 @@ fn rows() -> Vec<Row> {
     // With CURVE the cryptography takes most of the time: this library's is dryoc's, C's is libsodium's.
     let curve = [(1024, 100_000), (1 << 16, 5_000)];
     let curve = curve.map(|(size, count)| Row { mode: "throughput", transport: "curve", size, count });
-    counts.into_iter().flat_map(row).chain(curve.into_iter().filter(|_| zmq::has("curve"))).collect()
+    let handed_over = [
+        ("inproc", 1024, 200_000),
+        ("inproc", SIZE_100_KIB, 20_000),
+        ("tcp", 1024, 150_000),
+        ("tcp", SIZE_100_KIB, 5_000),
+    ];
+    let handed_over = ["vec", "owner"]
+        .into_iter()
+        .flat_map(|mode| handed_over.map(|(transport, size, count)| Row { mode, transport, size, count }));
+    let curve = curve.into_iter().filter(|_| zmq::has("curve"));
+    counts.into_iter().flat_map(row).chain(handed_over).chain(curve).collect()
 }
 
 fn main() -> ExitCode {
@@ -148,7 +162,7 @@ fn exchange(mode: &str, transport: &str, size: usize, count: u64) -> Result<u128
         socket.secure(&security)?;
         let endpoint = socket.bind(address)?;
         beside(
-            || pusher(&connected(&context, Push, &endpoint, server)?, size, count),
+            || pusher(&connected(&context, Push, &endpoint, server)?, mode, size, count),
             || timed(count, || take(&socket, &mut buffer)),
         )
     }
@@ -196,12 +210,25 @@ fn connected<'c, T: SocketType>(
     Ok(socket)
 }
 
-fn pusher(socket: &Socket<'_, Push>, size: usize, count: u64) -> Result<()> {
+fn pusher(socket: &Socket<'_, Push>, mode: &str, size: usize, count: u64) -> Result<()> {
     let content = vec![0u8; size];
     for _ in 0..=count {
-        socket.send(content.as_slice())?;
+        match mode {
+            "vec" => socket.send(vec![0u8; size])?,
+            "owner" => socket.send(Message::from_owner(Owner(vec![0u8; size])))?,
+            _ => socket.send(content.as_slice())?,
+        }
     }
     Ok(())
+}
+
+/// A type of which the library does not know what its drop does.
+struct Owner(Vec<u8>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 fn replier(socket: &Socket<'_, Rep>, size: usize, count: u64) -> Result<()> {

@@ -172,9 +172,12 @@ impl Message {
     ///
     /// The owner is dropped soon after the last message that shares it is gone, in a thread of this library, because libzmq
     /// frees messages in the middle of its calls. The thread has the signal mask, the processors and the priority of the
-    /// thread that made the first message with an owner. Owners are dropped one after another. If one drop takes longer than
-    /// 100 ms, another thread drops the owners behind it, up to 64 threads. The panic hook reports a panic in `drop`, and the
-    /// thread goes on.
+    /// thread that made the first message with an owner. Owners in quick succession are dropped each millisecond, one after
+    /// another. If one drop takes longer than 100 ms, another thread drops the owners behind it, up to 64 threads. The panic
+    /// hook reports a panic in `drop`, and the thread goes on.
+    ///
+    /// libzmq itself frees a `Vec<u8>`, `String`, `Box<[u8]>`, `Arc<[u8]>`, `BytesMut`, or a `Bytes` that [`Message::from`]
+    /// takes over and nothing else shares: their drops run no code of the program.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -652,7 +655,11 @@ impl From<bytes::Bytes> for Message {
         if content.len() <= INLINE {
             return Message::from(&*content);
         }
-        Message::from_owner(content)
+        // The drop of a `Bytes` may drop an owner of the user's, that of a `BytesMut` does not.
+        match content.try_into_mut() {
+            Ok(content) => Message::from_owner(content),
+            Err(content) => Message::from_owner(content),
+        }
     }
 }
 

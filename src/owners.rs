@@ -1,12 +1,13 @@
 //! Owners of memory that messages point into, and the threads that drop them.
 
+use std::any::TypeId;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::deadline::Deadline;
 use crate::lock::lock;
@@ -16,29 +17,44 @@ use crate::thread::{drop_user_value, spawn};
 
 /// A message that keeps `owner` alive and points to its bytes.
 pub(crate) fn message_of<T: AsRef<[u8]> + Send + 'static>(owner: T) -> RawMessage {
-    if mem::needs_drop::<T>()
+    if runs_code_in_drop::<T>()
         && let Some(dropper) = dropper()
     {
         dropper.start_watcher();
     }
-    RawMessage::from_owner(Box::new(DroppedElsewhere(owner)))
+    RawMessage::from_owner(Box::new(Held(owner)))
 }
 
-/// An owner that a thread of this library drops.
+/// An owner. A thread of this library drops it, if its drop runs code of the program.
 ///
 /// libzmq frees messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor
 /// may do anything, such as use the same socket, so it must not run there.
-struct DroppedElsewhere<T>(T);
+struct Held<T>(T);
 
-impl<T: AsRef<[u8]>> AsRef<[u8]> for DroppedElsewhere<T> {
+/// Whether the drop of a `T` may run other code than the allocator's. The answer depends on the type alone, so the compiler
+/// works it out.
+#[inline]
+fn runs_code_in_drop<T: 'static>() -> bool {
+    let id = TypeId::of::<T>();
+    let mut only_frees = id == TypeId::of::<Vec<u8>>() || id == TypeId::of::<String>();
+    only_frees |= id == TypeId::of::<Box<[u8]>>() || id == TypeId::of::<Arc<[u8]>>();
+    // A `Bytes` may have an owner of its own.
+    #[cfg(feature = "bytes")]
+    {
+        only_frees |= id == TypeId::of::<bytes::BytesMut>();
+    }
+    mem::needs_drop::<T>() && !only_frees
+}
+
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
     fn as_ref(&self) -> &[u8] {
         self.0.as_ref()
     }
 }
 
-impl<T: AsRef<[u8]> + Send + 'static> Owner for DroppedElsewhere<T> {
+impl<T: AsRef<[u8]> + Send + 'static> Owner for Held<T> {
     fn released(self: Box<Self>) {
-        if !mem::needs_drop::<T>() {
+        if !runs_code_in_drop::<T>() {
             return;
         }
         match dropper() {
@@ -54,6 +70,10 @@ type Dropped = Box<dyn Send>;
 
 /// If the drop of an owner takes longer than this, another thread drops the owners behind it.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The time between two looks at the queue while owners come in quick succession. To wake the thread for each costs more
+/// than a small message.
+const NAP: Duration = Duration::from_millis(1);
 
 /// The most owners that are dropped at once. If their drops block, the other owners wait.
 const MOST_THREADS: usize = 64;
@@ -74,6 +94,7 @@ struct Dropper {
     dropped: Condvar,
 }
 
+#[derive(Default)]
 struct Queue {
     owners: VecDeque<Dropped>,
     /// The count of owners that were taken out of `owners`, which is the number of the next one.
@@ -84,6 +105,10 @@ struct Queue {
     threads: usize,
     /// The number of `threads` that wait for an owner.
     idle: usize,
+    /// Whether the idle thread waits until an owner is added. If not, it looks for owners by itself, after its `NAP`.
+    sleeps: bool,
+    /// The threads that wait until owners are dropped.
+    awaiting: usize,
     /// Whether the watcher waits for `PATIENCE` to pass.
     is_watched: bool,
 }
@@ -104,10 +129,9 @@ fn dropper() -> Option<&'static Dropper> {
 
 impl Dropper {
     fn new() -> Dropper {
-        let (owners, in_drop) = (VecDeque::new(), Vec::new());
         Dropper {
             has_watcher: AtomicBool::new(false),
-            queue: Mutex::new(Queue { owners, taken: 0, in_drop, threads: 0, idle: 0, is_watched: false }),
+            queue: Mutex::default(),
             added: Condvar::new(),
             waiting: Condvar::new(),
             dropped: Condvar::new(),
@@ -132,7 +156,9 @@ impl Dropper {
         self.start_watcher();
         let mut queue = lock(&self.queue);
         queue.owners.push_back(owner);
-        self.added.notify_one();
+        if mem::take(&mut queue.sleeps) {
+            self.added.notify_one();
+        }
         self.call_watcher(&queue);
     }
 
@@ -173,6 +199,7 @@ impl Dropper {
     /// Drops owners, in a thread that counts as idle.
     fn drop_owners(&self) {
         DROPS_OWNERS.set(true);
+        let mut naps = false;
         let mut queue = lock(&self.queue);
         loop {
             let Some(owner) = queue.owners.pop_front() else {
@@ -180,7 +207,7 @@ impl Dropper {
                 if queue.idle > 1 {
                     break;
                 }
-                queue = wait(&self.added, queue, Deadline::NEVER);
+                queue = self.wait_for_owner(queue, &mut naps);
                 continue;
             };
             let number = queue.taken;
@@ -193,10 +220,27 @@ impl Dropper {
             queue = lock(&self.queue);
             queue.idle += 1;
             queue.in_drop.retain(|dropped| *dropped != number);
-            self.dropped.notify_all();
+            if queue.awaiting > 0 {
+                self.dropped.notify_all();
+            }
         }
         queue.idle -= 1;
         queue.threads -= 1;
+    }
+
+    /// Waits until an owner may be there. `naps` says whether the last one came less than a `NAP` after the one before: then
+    /// the next ones wake no thread.
+    fn wait_for_owner<'a>(&self, mut queue: MutexGuard<'a, Queue>, naps: &mut bool) -> MutexGuard<'a, Queue> {
+        if *naps {
+            queue = wait(&self.added, queue, Deadline::after(NAP));
+            *naps = !queue.owners.is_empty();
+            return queue;
+        }
+        let start = Instant::now();
+        queue.sleeps = true;
+        queue = wait(&self.added, queue, Deadline::NEVER);
+        *naps = start.elapsed() < NAP;
+        queue
     }
 }
 
@@ -226,13 +270,14 @@ pub(crate) fn owners_are_dropped(deadline: Deadline) -> bool {
     dropper.start_watcher();
     let mut queue = lock(&dropper.queue);
     let end = queue.taken + queue.owners.len() as u64;
-    while queue.first_left() < end {
-        if deadline.has_passed() {
-            return false;
-        }
+    queue.awaiting += 1;
+    // Ends a nap.
+    dropper.added.notify_one();
+    while queue.first_left() < end && !deadline.has_passed() {
         queue = wait(&dropper.dropped, queue, deadline);
     }
-    true
+    queue.awaiting -= 1;
+    queue.first_left() >= end
 }
 
 /// Runs `work`, which may wait long. It runs in a thread of its own if this is a thread that drops owners, or if signals

@@ -126,6 +126,83 @@ fn threads_of_owners_end_after_a_spell_of_blocking() {
     });
 }
 
+/// A thread that each owner wakes costs more than a small message.
+#[cfg(target_os = "linux")]
+#[test]
+fn owners_in_quick_succession_do_not_each_wake_their_thread() {
+    const OWNERS: u32 = 2000;
+    in_own_process("owners_in_quick_succession_do_not_each_wake_their_thread", || {
+        drop(owned(|| {}));
+        common::wait_for_dropped_owners();
+        let before = waits_of("zmq-owners");
+        let start = std::time::Instant::now();
+        let count = Arc::new(AtomicUsize::new(0));
+        for _ in 0..OWNERS {
+            let count = count.clone();
+            drop(owned(move || {
+                count.fetch_add(1, SeqCst);
+            }));
+            // Time enough for the thread to drop it.
+            thread::sleep(Duration::from_micros(50));
+        }
+        common::wait_for_dropped_owners();
+        assert_eq!(count.load(SeqCst), OWNERS as usize);
+        let waits = waits_of("zmq-owners") - before;
+        // About one in a millisecond, and some for the lock of the queue.
+        assert!(waits < 100 + 2 * start.elapsed().as_millis() as u64, "{waits} waits in {:?}", start.elapsed());
+    });
+}
+
+/// The number of waits of the thread of that name.
+#[cfg(target_os = "linux")]
+fn waits_of(name: &str) -> u64 {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap().path());
+    let thread = threads
+        .into_iter()
+        .find(|thread| std::fs::read_to_string(thread.join("comm")).unwrap().trim() == name)
+        .expect("the thread runs");
+    let status = std::fs::read_to_string(thread.join("status")).unwrap();
+    let waits = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    waits.unwrap().trim().parse().unwrap()
+}
+
+/// The drops of these owners run no code of the program.
+#[cfg(target_os = "linux")]
+#[test]
+fn vecs_and_the_like_need_no_thread() {
+    in_own_process("vecs_and_the_like_need_no_thread", || {
+        let content = vec![b'x'; 100];
+        let mut messages = vec![
+            Message::from_owner(content.clone()),
+            Message::from_owner(String::from_utf8(content.clone()).unwrap()),
+            Message::from_owner(content.clone().into_boxed_slice()),
+            Message::from_owner(Arc::<[u8]>::from(content.clone())),
+            Message::from_owner([b'x'; 100]),
+        ];
+        #[cfg(feature = "bytes")]
+        {
+            let mut rest = bytes::Bytes::from([&b"y"[..], &content].concat());
+            drop(rest.split_to(1));
+            messages.extend([Message::from(bytes::Bytes::from(content.clone())), Message::from(rest)]);
+        }
+        assert!(messages.iter().all(|message| **message == content));
+        drop(messages);
+        common::wait_for_dropped_owners();
+        let threads = thread_names();
+        assert!(!threads.iter().any(|name| name.starts_with("zmq-owner")), "{threads:?}");
+    });
+}
+
+/// The `Bytes` is not shared, and its owner is of the program.
+#[cfg(feature = "bytes")]
+#[deadline::test]
+fn owner_of_bytes_is_dropped_in_a_thread_of_its_own() {
+    let (dropped, told) = channel();
+    let drop_it = move || dropped.send(thread::current().name().map(str::to_owned)).unwrap();
+    drop(Message::from(bytes::Bytes::from_owner(Owner(drop_it))));
+    assert_eq!(told.recv_timeout(DEADLINE).unwrap().as_deref(), Some("zmq-owners"));
+}
+
 /// The first owner is released by an I/O thread. A thread that it starts would inherit its signal mask and processors.
 #[cfg(target_os = "linux")]
 #[test]
