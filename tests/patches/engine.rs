@@ -345,13 +345,13 @@ fn full_socket_with_heartbeats_keeps_the_connection_of_a_peer_that_lives() {
                 sender.send(number.to_le_bytes().to_vec()).unwrap();
             }
             // The time-out passes several times while the pipe is full.
-            assert!(monitor.recv_timeout(6 * TIMEOUT).unwrap().is_none(), "{endpoint}");
+            assert!(monitor.next_event(6 * TIMEOUT).unwrap().is_none(), "{endpoint}");
             for number in 0..COUNT {
                 let message = receiver.within(RECV_TIMEOUT).recv_multipart().unwrap();
                 let message = message.unwrap_or_else(|| panic!("{endpoint}: {number} is missing"));
                 assert_eq!(message[message.len() - 1], number.to_le_bytes());
             }
-            assert!(monitor.recv_timeout(2 * TIMEOUT).unwrap().is_none(), "{endpoint}");
+            assert!(monitor.next_event(2 * TIMEOUT).unwrap().is_none(), "{endpoint}");
         }
     }
 }
