@@ -172,7 +172,7 @@ fn waits_of(name: &str) -> u64 {
 fn vecs_and_the_like_need_no_thread() {
     in_own_process("vecs_and_the_like_need_no_thread", || {
         let content = vec![b'x'; 100];
-        let mut messages = vec![
+        let messages = vec![
             Message::from_owner(content.clone()),
             Message::from_owner(String::from_utf8(content.clone()).unwrap()),
             Message::from_owner(content.clone().into_boxed_slice()),
@@ -180,11 +180,12 @@ fn vecs_and_the_like_need_no_thread() {
             Message::from_owner([b'x'; 100]),
         ];
         #[cfg(feature = "bytes")]
-        {
+        let messages = {
             let mut rest = bytes::Bytes::from([&b"y"[..], &content].concat());
             drop(rest.split_to(1));
-            messages.extend([Message::from(bytes::Bytes::from(content.clone())), Message::from(rest)]);
-        }
+            let of_bytes = [Message::from(bytes::Bytes::from(content.clone())), Message::from(rest)];
+            messages.into_iter().chain(of_bytes).collect::<Vec<_>>()
+        };
         assert!(messages.iter().all(|message| **message == content));
         drop(messages);
         common::wait_for_dropped_owners();
