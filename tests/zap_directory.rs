@@ -42,7 +42,7 @@ fn directory_rereads_a_file_that_was_unreadable() {
         let AuthEvent::BadCertificate { reason } = authenticator.next_event(DEADLINE).unwrap().unwrap() else {
             panic!()
         };
-        assert!(reason.contains("alice.key: "), "{reason}");
+        assert!(reason.contains("EMFILE") && reason.ends_with("alice.key"), "{reason}");
         drop(taken);
         assert_eq!(ask(), b"200");
         std::fs::remove_dir_all(&path).unwrap();
