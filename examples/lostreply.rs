@@ -68,8 +68,8 @@ fn main() -> common::Result {
     let reply = thread::scope(|scope| {
         let serving = scope.spawn(move || serve_the_second(server));
         let mut client = LazyPirate::new(&context, &args.endpoint)
-            .set_timeout(Duration::from_millis(args.timeout))
-            .set_retries(args.retries);
+            .timeout(Duration::from_millis(args.timeout))
+            .retries(args.retries);
         let reply = client.request("Hello");
         serving.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         common::Result::Ok(reply?)

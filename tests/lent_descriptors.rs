@@ -118,7 +118,7 @@ fn authenticator_works_after_its_descriptor_was_misused() {
         misuse(authenticator.as_fd());
         assert!(!is_readable(authenticator.as_fd()));
         let (server, client) = (context.socket(Dealer).unwrap(), context.socket(Dealer).unwrap());
-        server.secure(&Security::plain_server().with_domain("accounts")).unwrap();
+        server.secure(&Security::plain_server().domain("accounts")).unwrap();
         client.secure(&Security::plain_client("alice", "open sesame")).unwrap();
         client.connect(&server.bind(TCP).unwrap()).unwrap();
         client.send("Hello").unwrap();

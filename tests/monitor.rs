@@ -237,7 +237,7 @@ fn descriptor_is_readable_while_a_notice_can_be_received() {
 fn newest_events_are_kept_and_the_others_counted() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
-    let monitor = socket.monitor(Options::from(Events::LISTENING).set_capacity(3)).unwrap();
+    let monitor = socket.monitor(Options::from(Events::LISTENING).capacity(3)).unwrap();
     let endpoints: Vec<String> = (0..10).map(|_| socket.bind("tcp://127.0.0.1:*").unwrap()).collect();
     eventually("the events are counted", || monitor.lost() == 7);
     monitor.stop();
@@ -245,7 +245,7 @@ fn newest_events_are_kept_and_the_others_counted() {
     assert_eq!(kept, endpoints[7..]);
     assert_eq!(monitor.lost(), 7);
 
-    let monitor = socket.monitor(Options::from(Events::LISTENING).set_capacity(0)).unwrap();
+    let monitor = socket.monitor(Options::from(Events::LISTENING).capacity(0)).unwrap();
     socket.bind("tcp://127.0.0.1:*").unwrap();
     eventually("the event is counted", || monitor.lost() == 1);
     assert!(monitor.next_event(Duration::ZERO).unwrap().is_none());

@@ -67,7 +67,7 @@ fn event_costs_no_allocation() {
     #[cfg(not(feature = "draft"))]
     let options = [Options::default()];
     #[cfg(feature = "draft")]
-    let options = [Options::default(), Options::default().set_version(zmq::monitor::Version::Two)];
+    let options = [Options::default(), Options::default().version(zmq::monitor::Version::Two)];
     for options in options {
         let context = Context::new().unwrap();
         let server = context.socket(Router).unwrap();

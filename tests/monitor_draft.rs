@@ -12,7 +12,7 @@ use zmq::monitor::{Event, Events, Notice, Options, Version};
 use zmq::{Client, Context, Dealer, Errno, Monitor, PollEvents, PollItem, Pull, Push, Rep, Req, Server, Socket, poll};
 
 fn two(events: Events) -> Options {
-    Options::from(events).set_version(Version::Two)
+    Options::from(events).version(Version::Two)
 }
 
 #[track_caller]
@@ -62,7 +62,7 @@ fn notice_of_the_second_format_has_both_endpoints() {
 fn notice_of_the_first_format_has_one_endpoint() {
     let context = Context::new().unwrap();
     let socket = context.socket(Rep).unwrap();
-    let monitor = socket.monitor(Options::default().set_version(Version::One)).unwrap();
+    let monitor = socket.monitor(Options::default().version(Version::One)).unwrap();
     let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
     let notice = next(&monitor);
     assert_eq!((notice.local(), notice.remote()), (None, None));

@@ -31,7 +31,7 @@ fn round_trip(context: &Context) {
 fn context_does_not_freeze_if_its_monitor_is_not_read() {
     let context = Context::new().unwrap();
     let server = context.socket(Router).unwrap();
-    let monitor = server.monitor(zmq::monitor::Options::default().set_capacity(1000)).unwrap();
+    let monitor = server.monitor(zmq::monitor::Options::default().capacity(1000)).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
     for _ in 0..3000 {
         visit(&endpoint);

@@ -41,7 +41,7 @@ fn each_mechanism_is_set_up_in_one_call() {
     let _authenticator = lets_in_alice_and_any_key(&context);
     let mut pairs = vec![
         (Mechanism::Null, Security::null(), Security::null()),
-        (Mechanism::Null, Security::null().with_domain("lan"), Security::null()),
+        (Mechanism::Null, Security::null().domain("lan"), Security::null()),
         (Mechanism::Plain, Security::plain_server(), Security::plain_client("alice", "open sesame")),
     ];
     if !lacks_curve() {
@@ -72,7 +72,7 @@ fn each_mechanism_is_set_up_in_one_call() {
 fn secure_sets_the_options_of_its_mechanism() {
     let context = Context::new().unwrap();
     let socket = open(&context);
-    socket.secure(&Security::plain_client("alice", "open sesame").with_domain("accounts")).unwrap();
+    socket.secure(&Security::plain_client("alice", "open sesame").domain("accounts")).unwrap();
     assert_eq!(socket.plain_username().unwrap().as_deref(), Some("alice"));
     assert_eq!(socket.plain_password().unwrap().as_deref(), Some("open sesame"));
     assert_eq!(socket.zap_domain().unwrap().as_deref(), Some("accounts"));
@@ -107,8 +107,8 @@ fn secure_changes_no_option_when_it_fails() {
         (Security::plain_client(&long, "x"), "the user name has 256 bytes, not 1 to 255"),
         (Security::plain_client("alice", "hush\0hush"), "the password contains a NUL"),
         (Security::plain_client("al\0ice", "hush"), "the user name contains a NUL"),
-        (Security::plain_client("alice", "hush").with_domain(&long), "the domain has 256 bytes, not 1 to 255"),
-        (Security::plain_server().with_domain(""), "the domain has 0 bytes, not 1 to 255"),
+        (Security::plain_client("alice", "hush").domain(&long), "the domain has 256 bytes, not 1 to 255"),
+        (Security::plain_server().domain(""), "the domain has 0 bytes, not 1 to 255"),
     ];
     if !lacks_curve() {
         bad.push((Security::curve_server(&zeros), "the secret key is all zeros, which is none"));
@@ -232,7 +232,7 @@ fn client_of_a_slow_handler_does_not_reconnect() {
     authenticator.configure("*", |policy| policy.check_passwords(hold)).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
-    let mut roles = vec![Security::plain_server(), Security::null().with_domain("lan")];
+    let mut roles = vec![Security::plain_server(), Security::null().domain("lan")];
     if !lacks_curve() {
         roles.push(Security::curve_server(&zmq::curve_keypair().unwrap().1));
     }
@@ -266,13 +266,13 @@ fn client_of_a_slow_handler_does_not_reconnect() {
 fn without_a_handler_plain_refuses_and_curve_lets_in() {
     let context = Context::new().unwrap();
     let (binder, connecter) = (open(&context), open(&context));
-    binder.secure(&Security::null().with_domain("lan")).unwrap();
+    binder.secure(&Security::null().domain("lan")).unwrap();
     talks(&binder, &connecter);
     if !lacks_curve() {
         let (server_public, server) = zmq::curve_keypair().unwrap();
         let (_, client) = zmq::curve_keypair().unwrap();
         let (binder, connecter) = (open(&context), open(&context));
-        binder.secure(&Security::curve_server(&server).with_domain("lan")).unwrap();
+        binder.secure(&Security::curve_server(&server).domain("lan")).unwrap();
         connecter.secure(&Security::curve_client(&client, &server_public)).unwrap();
         talks(&binder, &connecter);
     }

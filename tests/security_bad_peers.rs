@@ -196,7 +196,7 @@ fn peers_that_do_not_speak_the_protocol_do_not_get_in() {
     let (authenticator, plain) = plain(&context);
     let mut secured = vec![plain];
     authenticator.configure("lan", |policy| policy.deny(std::net::IpAddr::from([127, 0, 0, 2]))).unwrap();
-    secured.push(Secured::open(&context, &Security::null().with_domain("lan"), Security::null()));
+    secured.push(Secured::open(&context, &Security::null().domain("lan"), Security::null()));
     if zmq::has("curve") {
         let (server_public, server_secret) = zmq::curve_keypair().unwrap();
         let (public, secret) = zmq::curve_keypair().unwrap();

@@ -167,7 +167,7 @@ fn network(text: &str) -> Network {
 #[deadline::test]
 fn null_clients_of_pyzmq_are_let_in_by_address() {
     let context = Context::new().unwrap();
-    let security = Security::null().with_domain("lan");
+    let security = Security::null().domain("lan");
     let mut server = Server::start(&context, &security, |policy| policy.allow(network("127.0.0.0/8")));
     server.lets_in(&["mechanism=null"], "");
     server.authenticator.configure("*", |policy| policy.deny(network("127.0.0.1"))).unwrap();

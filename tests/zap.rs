@@ -22,7 +22,7 @@ fn addresses_are_allowed_and_denied_by_domain() {
     authenticator.configure("away", |policy| policy.allow(network("10.0.0.0/8"))).unwrap();
     authenticator.configure("hostile", |policy| policy.deny(network("127.0.0.1"))).unwrap();
     let lets_in = |domain: &str| {
-        let (_server, endpoint) = server(&context, &Security::null().with_domain(domain));
+        let (_server, endpoint) = server(&context, &Security::null().domain(domain));
         is_let_in(&authenticator, &context, &Security::null(), &endpoint)
     };
     assert!(lets_in("home"));
@@ -50,7 +50,7 @@ fn policies_match_ipv6_addresses() {
     let lets_in = |domain: &str, bind: &str, host: &str| {
         let server = context.socket(Dealer).unwrap();
         server.set_ipv6(true).unwrap();
-        server.secure(&Security::null().with_domain(domain)).unwrap();
+        server.secure(&Security::null().domain(domain)).unwrap();
         let endpoint = server.bind(bind).unwrap();
         let port = endpoint.rsplit(':').next().unwrap();
         let client = context.socket(Dealer).unwrap();
@@ -74,7 +74,7 @@ fn ipc_clients_match_no_network() {
     authenticator.configure("denied", |policy| policy.deny(network("0.0.0.0/0"))).unwrap();
     let lets_in = |domain: &str| {
         let server = context.socket(Dealer).unwrap();
-        server.secure(&Security::null().with_domain(domain)).unwrap();
+        server.secure(&Security::null().domain(domain)).unwrap();
         let endpoint = server.bind("ipc://*").unwrap();
         is_let_in(&authenticator, &context, &Security::null(), &endpoint)
     };
@@ -130,7 +130,7 @@ fn a_callback_gives_user_ids_and_metadata() {
                 Credentials::Plain { username, password } if password.as_str() == "open sesame" => {
                     assert_eq!((request.domain.as_str(), request.address.as_str()), ("accounts", "127.0.0.1"));
                     assert_eq!(request.routing_id, b"front");
-                    Verdict::allow(format!("user {username}")).with_metadata("X-Role", "admin")
+                    Verdict::allow(format!("user {username}")).metadata("X-Role", "admin")
                 }
                 Credentials::Plain { .. } => Verdict::later("come back"),
                 _ => Verdict::deny("not PLAIN"),
@@ -139,7 +139,7 @@ fn a_callback_gives_user_ids_and_metadata() {
         .unwrap();
     let server = context.socket(Dealer).unwrap();
     server.set_routing_id("front").unwrap();
-    server.secure(&Security::plain_server().with_domain("accounts")).unwrap();
+    server.secure(&Security::plain_server().domain("accounts")).unwrap();
     let endpoint = server.bind(ANY_PORT).unwrap();
     let _alice = client(&context, &Security::plain_client("alice", "open sesame"), &endpoint);
     assert_eq!(decision(&authenticator), (200, "user alice".to_owned()));
@@ -156,7 +156,7 @@ fn a_callback_gives_user_ids_and_metadata() {
 fn verdict_metadata_overrides_the_peers_metadata() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
-    let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").with_metadata("X-Role", "guest");
+    let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").metadata("X-Role", "guest");
     authenticator.configure("*", |policy| policy.check_passwords(check)).unwrap();
     let (server, endpoint) = server(&context, &Security::plain_server());
     let client = context.socket(Dealer).unwrap();
@@ -371,7 +371,7 @@ fn a_malformed_request_is_refused_and_reported() {
 fn verdict_with_invalid_metadata_is_a_refusal() {
     let context = Context::new().unwrap();
     let authenticator = Authenticator::start(&context).unwrap();
-    let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").with_metadata("Socket-Type", "PUB");
+    let check = |_: &zmq::security::ZapRequest| Verdict::allow("alice").metadata("Socket-Type", "PUB");
     authenticator.configure("*", |policy| policy.check_passwords(check)).unwrap();
     let (_server, endpoint) = server(&context, &Security::plain_server());
     let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);

@@ -20,7 +20,7 @@ fn a_context_has_one_handler_at_a_time() {
     assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::EADDRINUSE);
     drop(own);
     for _ in 0..50 {
-        Authenticator::start(&context).unwrap().stop(DEADLINE).unwrap();
+        Authenticator::start(&context).unwrap().terminate(DEADLINE).unwrap();
     }
     context.shutdown().unwrap();
     assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::ETERM);
@@ -88,7 +88,7 @@ fn end_of_the_context_ends_the_authenticator() {
     assert!(matches!(event(&authenticator), AuthEvent::Ended { .. }));
     assert!(!authenticator.is_running());
     authenticator.configure("*", |policy| policy.allow_any_key()).unwrap();
-    authenticator.stop(Duration::ZERO).unwrap();
+    authenticator.terminate(Duration::ZERO).unwrap();
 }
 
 /// The authenticator holds its context, as a socket does, so that messages of closed sockets are still sent.
@@ -128,7 +128,7 @@ fn stopping_does_not_wait_for_a_callback_that_hangs() {
     let _client = client(&context, &Security::plain_client("alice", "x"), &endpoint);
     inside.recv_timeout(DEADLINE).unwrap();
     let start = Instant::now();
-    let error = authenticator.stop(Duration::from_millis(30)).unwrap_err();
+    let error = authenticator.terminate(Duration::from_millis(30)).unwrap_err();
     assert_eq!(error.errno(), Errno::EAGAIN);
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     assert_eq!(Authenticator::start(&context).unwrap_err().errno(), Errno::EADDRINUSE);
@@ -162,7 +162,7 @@ fn clients_that_wait_when_the_authenticator_stops_get_status_300() {
     let asker = context.socket(Dealer).unwrap();
     asker.connect(HANDLER).unwrap();
     asker.send_multipart(["", "1.0", "1", "", "127.0.0.1", "", "PLAIN", "second", "x"]).unwrap();
-    assert_eq!(authenticator.stop(Duration::from_millis(1)).unwrap_err().errno(), Errno::EAGAIN);
+    assert_eq!(authenticator.terminate(Duration::from_millis(1)).unwrap_err().errno(), Errno::EAGAIN);
     drop(leave);
     assert_eq!(server.recv_msg().unwrap().gets("User-Id").as_deref(), Some("first"));
     let reply = asker.within(DEADLINE).recv_multipart().unwrap().expect("an answer");
@@ -284,7 +284,7 @@ fn stop_answers_requests_that_come_after_ctrl_c() {
                 let authenticator = Authenticator::start(&context).unwrap();
                 let asker = context.socket(Dealer).unwrap();
                 asker.connect(HANDLER).unwrap();
-                let stopping = thread::spawn(move || authenticator.stop(DEADLINE));
+                let stopping = thread::spawn(move || authenticator.terminate(DEADLINE));
                 let mut answers = 0;
                 while answers < 5 && !stopping.is_finished() {
                     let request = ["", "1.0", "1", "", "127.0.0.1", "", "PLAIN", "alice", "x"];

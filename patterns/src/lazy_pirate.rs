@@ -33,7 +33,7 @@ type Setup = Box<dyn Fn(&Socket<'static, Req>) -> Result<()> + Send>;
 ///     Ok(server.send(request)?)
 /// });
 ///
-/// let mut client = LazyPirate::new(&context, endpoint).set_timeout(Duration::from_secs(5)).set_retries(2);
+/// let mut client = LazyPirate::new(&context, endpoint).timeout(Duration::from_secs(5)).retries(2);
 /// assert_eq!(client.request("Hello")?, ["Hello"]);
 /// # serving.join().unwrap()?;
 /// # Ok(())
@@ -91,13 +91,13 @@ impl LazyPirate {
     }
 
     /// Sets how long each try waits for the reply; 2.5 seconds by default.
-    pub fn set_timeout(mut self, timeout: Duration) -> Self {
+    pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
     /// Sets how often a request is sent again after the first try; 2 times by default.
-    pub fn set_retries(mut self, retries: u32) -> Self {
+    pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
@@ -133,7 +133,7 @@ impl LazyPirate {
     ///
     /// # fn main() -> zmq::Result<()> {
     /// let context = Context::new()?;
-    /// let mut client = LazyPirate::new(&context, "ipc:///tmp/nobody-is-there").set_timeout(Duration::from_millis(5));
+    /// let mut client = LazyPirate::new(&context, "ipc:///tmp/nobody-is-there").timeout(Duration::from_millis(5));
     /// let failed = client.request(["key", "value"]).unwrap_err();
     /// assert_eq!((failed.tries(), failed.errno()), (3, Errno::EAGAIN));
     /// println!("{failed}");

@@ -27,7 +27,7 @@ fn lazy_pirate_asks_again_when_a_c_server_comes_back() {
     let program = c_program("pirate.c");
     let (first, endpoint) = server(&program, "tcp://127.0.0.1:*");
     let context = Context::new().unwrap();
-    let mut client = LazyPirate::new(&context, &endpoint).set_timeout(Duration::from_millis(200)).set_retries(100);
+    let mut client = LazyPirate::new(&context, &endpoint).timeout(Duration::from_millis(200)).retries(100);
     assert_eq!(client.request("Hello").unwrap(), ["Hello"]);
     assert_eq!(first.line(), "Hello");
 
@@ -66,7 +66,7 @@ fn lazy_pirate_survives_few_descriptors() {
             server.send(request).unwrap();
         }
     });
-    let mut client = LazyPirate::new(&context, &endpoint).set_timeout(MOMENT).set_retries(2);
+    let mut client = LazyPirate::new(&context, &endpoint).timeout(MOMENT).retries(2);
     let held = common::descriptors::use_up_descriptors(role.parse().unwrap());
     match client.request("Hello") {
         Ok(reply) => assert_eq!(reply, ["Hello"]),
@@ -75,7 +75,7 @@ fn lazy_pirate_survives_few_descriptors() {
     }
     assert!(common::descriptors::cpu_time_of_rest() < Duration::from_millis(100), "a thread loops");
     drop(held);
-    let mut client = client.set_timeout(LONG);
+    let mut client = client.timeout(LONG);
     assert_eq!(client.request("Hello").unwrap(), ["Hello"]);
 }
 
@@ -84,17 +84,17 @@ fn late_replies_of_a_c_server_are_dropped() {
     let program = c_program("pirate.c");
     let (server, endpoint) = server(&program, "tcp://127.0.0.1:*");
     let context = Context::new().unwrap();
-    let mut client = LazyPirate::new(&context, &endpoint).set_timeout(Duration::from_millis(100)).set_retries(0);
+    let mut client = LazyPirate::new(&context, &endpoint).timeout(Duration::from_millis(100)).retries(0);
     for round in 0..3 {
         let slow = format!("slow {round}");
         let failed = client.request(slow.as_str()).unwrap_err();
         assert_eq!((failed.errno(), failed.tries()), (Errno::EAGAIN, 1));
         assert_eq!(*failed.request(), [slow.as_str()]);
         // The slow reply arrives while the quick request waits, once or several times.
-        client = client.set_timeout(LONG);
+        client = client.timeout(LONG);
         let quick = format!("quick {round}");
         assert_eq!(client.request(quick.as_str()).unwrap(), [quick.as_str()]);
-        client = client.set_timeout(Duration::from_millis(100));
+        client = client.timeout(Duration::from_millis(100));
     }
     drop(server);
 }
@@ -105,7 +105,7 @@ fn request_error_names_each_endpoint_and_its_tries() {
     // Both are bound and never answer.
     let (a, b) = (context.socket(Router).unwrap(), context.socket(Router).unwrap());
     let (at_a, at_b) = (a.bind("tcp://127.0.0.1:*").unwrap(), b.bind("tcp://127.0.0.1:*").unwrap());
-    let mut client = LazyPirate::new(&context, &at_a).or(&at_b).set_timeout(MOMENT).set_retries(2);
+    let mut client = LazyPirate::new(&context, &at_a).or(&at_b).timeout(MOMENT).retries(2);
     let start = Instant::now();
     let failed = client.request(["two", "parts"]).unwrap_err();
     assert!(start.elapsed() >= 3 * MOMENT && start.elapsed() < LONG, "{:?}", start.elapsed());
@@ -140,7 +140,7 @@ fn lazy_pirate_asks_the_server_first_that_answered_last() {
         }
         server
     });
-    let mut client = LazyPirate::new(&context, at_deaf).or(at_server).set_timeout(Duration::from_secs(1));
+    let mut client = LazyPirate::new(&context, at_deaf).or(at_server).timeout(Duration::from_secs(1));
     for round in 0..10 {
         assert_eq!(client.request(["request".to_owned(), round.to_string()]).unwrap().len(), 2);
     }
@@ -164,7 +164,7 @@ fn lazy_pirate_keeps_its_socket_while_requests_are_answered() {
         }
         ids.len()
     });
-    let mut client = LazyPirate::new(&context, "inproc://server").set_timeout(LONG);
+    let mut client = LazyPirate::new(&context, "inproc://server").timeout(LONG);
     let request_line = line!() + 2;
     for round in 0..20 {
         assert_eq!(client.request(round.to_string()).unwrap(), [round.to_string()]);
@@ -182,7 +182,7 @@ fn inproc_name_gets_the_request_once_when_bound_late() {
     let context = Context::new().unwrap();
     let opened = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&opened);
-    let mut client = LazyPirate::new(&context, "inproc://late").set_timeout(MOMENT).set_retries(1000).with(move |_| {
+    let mut client = LazyPirate::new(&context, "inproc://late").timeout(MOMENT).retries(1000).with(move |_| {
         counted.fetch_add(1, Ordering::SeqCst);
         Ok(())
     });
@@ -212,8 +212,8 @@ fn inproc_name_gets_no_second_request_when_bound_between_two_tries() {
         let context = Context::new().unwrap();
         context.set_max_sockets(20).unwrap();
         let server = context.socket(Rep).unwrap();
-        let client = LazyPirate::new(&context, "inproc://late").set_timeout(Duration::ZERO);
-        let asking = thread::spawn(move || client.set_retries(100).request("Hello"));
+        let client = LazyPirate::new(&context, "inproc://late").timeout(Duration::ZERO);
+        let asking = thread::spawn(move || client.retries(100).request("Hello"));
         while context.open_sockets().len() < 2 && !asking.is_finished() {
             thread::yield_now();
         }
@@ -239,13 +239,13 @@ fn inproc_name_gets_no_second_request_when_bound_between_two_tries() {
 fn request_fails_at_once_when_no_retry_can_help() {
     let context = Context::new().unwrap();
     let failed = |client: &mut LazyPirate| client.request("Hello").unwrap_err();
-    let mut nowhere = LazyPirate::new(&context, "nowhere").set_timeout(LONG);
+    let mut nowhere = LazyPirate::new(&context, "nowhere").timeout(LONG);
     let error = failed(&mut nowhere);
     assert_eq!((error.errno(), error.error().unwrap().call(), error.tries()), (Errno::EINVAL, "zmq_connect", 1));
     assert!(error.to_string().contains("in 1 try at \"nowhere\""), "{error}");
     let mut refused = LazyPirate::new(&context, "inproc://x").with(|socket| socket.set_linger(Some(Duration::MAX)));
     assert_eq!(failed(&mut refused).error().unwrap().call(), "ZMQ_LINGER");
-    let mut client = LazyPirate::new(&context, "tcp://127.0.0.1:9").set_timeout(LONG);
+    let mut client = LazyPirate::new(&context, "tcp://127.0.0.1:9").timeout(LONG);
     assert_eq!(client.request(zmq::Multipart::new()).unwrap_err().errno(), Errno::EINVAL);
     let waits = thread::spawn(move || client.request("Hello").unwrap_err().errno());
     context.shutdown().unwrap();
@@ -258,8 +258,8 @@ fn try_counts_as_unanswered_when_the_socket_has_no_room() {
     // With ZMQ_IMMEDIATE the socket queues nothing for a server that is not connected.
     let mut client = LazyPirate::new(&context, "ipc:///tmp/nobody-is-there")
         .with(|socket| socket.set_immediate(true))
-        .set_timeout(MOMENT)
-        .set_retries(1);
+        .timeout(MOMENT)
+        .retries(1);
     let failed = client.request("Hello").unwrap_err();
     assert_eq!((failed.errno(), failed.tries()), (Errno::EAGAIN, 2));
     assert_eq!(failed.into_request(), ["Hello"]);
@@ -275,7 +275,7 @@ fn request_ends_with_eintr_when_a_signal_is_caught() {
     let context = Context::new().unwrap();
     let server = context.owned_socket(Rep).unwrap();
     let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-    let mut client = LazyPirate::new(&context, endpoint).set_timeout(LONG).set_retries(1000);
+    let mut client = LazyPirate::new(&context, endpoint).timeout(LONG).retries(1000);
     let asking = thread::spawn(move || (client.request("Hello").unwrap_err(), client));
     assert_eq!(server.recv_msg().unwrap(), "Hello");
     common::signal(std::process::id(), libc::SIGINT);

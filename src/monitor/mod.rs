@@ -45,7 +45,7 @@
 //! In C, a monitor that nobody reads blocks every socket of its context once its queue is full, and a remote peer can
 //! fill the queue by connecting again and again. If the queue has no limit, that peer exhausts the memory instead. Here
 //! each monitor has a thread that takes the events from libzmq as they come, so nothing waits for the reader. The monitor
-//! keeps the newest [`Options::set_capacity`] events. [`Monitor::lost`] counts the dropped ones.
+//! keeps the newest [`Options::capacity`] events. [`Monitor::lost`] counts the dropped ones.
 //!
 //! # The end
 //!
@@ -93,7 +93,7 @@ const CALL: &str = "zmq_socket_monitor";
 /// # fn main() -> zmq::Result<()> {
 /// # let context = zmq::Context::new()?;
 /// let socket = context.socket(zmq::Router)?;
-/// let monitor = socket.monitor(Options::from(Events::DISCONNECTED).set_capacity(100))?;
+/// let monitor = socket.monitor(Options::from(Events::DISCONNECTED).capacity(100))?;
 /// assert!(monitor.next_event(std::time::Duration::ZERO)?.is_none());
 /// # Ok(())
 /// # }
@@ -124,7 +124,7 @@ pub enum Version {
 impl Options {
     /// Sets the number of events that are kept for the reader: 10,000 unless set. If more come, the oldest are dropped, and
     /// [`Monitor::lost`] counts them. A kept event takes some 200 bytes. The end is always reported.
-    pub fn set_capacity(self, capacity: usize) -> Options {
+    pub fn capacity(self, capacity: usize) -> Options {
         Options { capacity, ..self }
     }
 
@@ -136,7 +136,7 @@ impl Options {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let server = context.socket(zmq::Rep)?;
-    /// let monitor = server.monitor(Options::default().set_version(Version::Two))?;
+    /// let monitor = server.monitor(Options::default().version(Version::Two))?;
     /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
     /// assert_eq!(monitor.next_event(None)?.unwrap().local().as_deref(), Some(&*endpoint));
     /// # Ok(())
@@ -144,7 +144,7 @@ impl Options {
     /// ```
     #[cfg(feature = "draft")]
     #[doc(alias = "zmq_socket_monitor_versioned")]
-    pub fn set_version(self, version: Version) -> Options {
+    pub fn version(self, version: Version) -> Options {
         Options { version, ..self }
     }
 
@@ -229,7 +229,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// let server = context.socket(zmq::Pull)?;
     /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
     /// let client = context.socket(zmq::Push)?;
-    /// let monitor = client.monitor(Options::from(Events::PIPES_STATS).set_version(Version::Two))?;
+    /// let monitor = client.monitor(Options::from(Events::PIPES_STATS).version(Version::Two))?;
     /// assert!(!client.request_pipes_stats()?);
     /// client.connect(&endpoint)?;
     /// assert!(client.request_pipes_stats()?);
@@ -374,7 +374,7 @@ impl Monitor {
         self.next_until(Deadline::after(timeout))
     }
 
-    /// The number of notices that were dropped because they were not received in time: see [`Options::set_capacity`].
+    /// The number of notices that were dropped because they were not received in time: see [`Options::capacity`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -383,7 +383,7 @@ impl Monitor {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = zmq::Context::new()?;
     /// let socket = context.socket(zmq::Pull)?;
-    /// let monitor = socket.monitor(Options::default().set_capacity(1))?;
+    /// let monitor = socket.monitor(Options::default().capacity(1))?;
     /// socket.bind("tcp://127.0.0.1:*")?;
     /// let second = socket.bind("tcp://127.0.0.1:*")?;
     /// while monitor.lost() == 0 {

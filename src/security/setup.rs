@@ -92,7 +92,7 @@ impl Security {
         Security { role, domain: None }
     }
 
-    /// NULL: no encryption and no password. With a [domain](Security::with_domain) a handler is asked whether the peer's
+    /// NULL: no encryption and no password. With a [domain](Security::domain) a handler is asked whether the peer's
     /// address may connect.
     ///
     /// ```
@@ -101,7 +101,7 @@ impl Security {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = Context::new()?;
     /// let server = context.socket(Rep)?;
-    /// server.secure(&Security::null().with_domain("lan"))?;
+    /// server.secure(&Security::null().domain("lan"))?;
     /// assert_eq!(server.mechanism()?, Mechanism::Null);
     /// # Ok(())
     /// # }
@@ -251,13 +251,13 @@ impl Security {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = Context::new()?;
     /// let server = context.socket(Rep)?;
-    /// server.secure(&Security::plain_server().with_domain("accounts"))?;
+    /// server.secure(&Security::plain_server().domain("accounts"))?;
     /// assert_eq!(server.zap_domain()?.as_deref(), Some("accounts"));
     /// # Ok(())
     /// # }
     /// ```
     #[doc(alias = "ZMQ_ZAP_DOMAIN")]
-    pub fn with_domain(mut self, domain: impl Into<String>) -> Security {
+    pub fn domain(mut self, domain: impl Into<String>) -> Security {
         self.domain = Some(domain.into());
         self
     }

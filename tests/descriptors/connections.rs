@@ -78,7 +78,7 @@ const CALLS: &[(&str, Call)] = &[
         let authenticator = Authenticator::start(&context)?;
         let ((server_key, server_secret), (client_key, client_secret)) = (curve_keypair()?, curve_keypair()?);
         authenticator.configure("keys", |policy| policy.allow_keys([client_key]))?;
-        let server = Security::curve_server(&server_secret).with_domain("keys");
+        let server = Security::curve_server(&server_secret).domain("keys");
         connect_secured(descriptors, &server, &Security::curve_client(&client_secret, &server_key), &context)
     }),
 ];
@@ -107,7 +107,7 @@ const DRAFTS: &[(&str, Call)] = &[
         let context = context();
         let sockets: Vec<_> =
             crate::common::kinds().into_iter().map(|kind| context.socket(kind)).collect::<Result<_, _>>()?;
-        let second = || Options::from(Events::ALL_V2).set_version(Version::Two);
+        let second = || Options::from(Events::ALL_V2).version(Version::Two);
         descriptors.use_up();
         let monitored = with_each(&sockets, |socket| socket.monitor(second()).map(drop));
         descriptors.rest();

@@ -73,14 +73,14 @@ const THREADS: &[(&str, Call)] = &[
         authenticator.configure("accounts", |policy| policy.allow_users([("alice", "open sesame")]))?;
         authenticator.statistics()?;
         assert!(authenticator.next_event(Duration::from_millis(1))?.is_none());
-        authenticator.stop(DEADLINE)?;
+        authenticator.terminate(DEADLINE)?;
         Ok(())
     }),
     ("Authenticator, with a client", |descriptors| {
         let context = context();
         let authenticator = Authenticator::start(&context)?;
         authenticator.configure("accounts", |policy| policy.allow_users([("alice", "open sesame")]))?;
-        let server = Security::plain_server().with_domain("accounts");
+        let server = Security::plain_server().domain("accounts");
         connect_secured(descriptors, &server, &Security::plain_client("alice", "open sesame"), &context)
     }),
     ("Certificate", |descriptors| {

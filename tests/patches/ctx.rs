@@ -104,7 +104,7 @@ fn names_are_bound_while_their_sockets_are_closed() {
                     let _ = socket.now().send("message");
                     #[cfg(feature = "draft")]
                     if round % 2 == 1 {
-                        let options = zmq::monitor::Options::default().set_version(zmq::monitor::Version::Two);
+                        let options = zmq::monitor::Options::default().version(zmq::monitor::Version::Two);
                         drop(socket.monitor(options).map(|_| socket.request_pipes_stats()));
                     }
                 }

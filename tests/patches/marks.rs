@@ -383,7 +383,7 @@ fn pub_requests_pipes_stats_while_peers_leave() {
     in_own_process("marks::pub_requests_pipes_stats_while_peers_leave", || {
         let monitor = std::cell::OnceCell::new();
         while_peers_leave(|publisher| {
-            let options = Options::from(Events::PIPES_STATS).set_version(Version::Two);
+            let options = Options::from(Events::PIPES_STATS).version(Version::Two);
             monitor.get_or_init(|| publisher.monitor(options).unwrap());
             publisher.request_pipes_stats().unwrap();
         });

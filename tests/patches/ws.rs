@@ -99,7 +99,7 @@ fn websocket_peer_does_not_bypass_zap_when_it_names_no_mechanism() {
     let _peer = websocket(&endpoint);
     assert_eq!(open.within(DEADLINE).recv_msg().unwrap().expect("a message"), "Hello");
 
-    let (secured, endpoint) = bound(&Security::null().with_domain("lan"));
+    let (secured, endpoint) = bound(&Security::null().domain("lan"));
     let mut peer = websocket(&endpoint);
     assert_eq!(secured.within(Duration::from_millis(100)).recv_msg().unwrap(), None);
     wait_for_close(&mut peer);

@@ -28,7 +28,7 @@ const KEPT: usize = 1000;
 /// let authenticator = Authenticator::start(&context)?;
 /// authenticator.configure("accounts", |policy| policy.allow_users([("alice", "open sesame")]))?;
 /// let server = context.socket(Dealer)?;
-/// server.secure(&Security::plain_server().with_domain("accounts"))?;
+/// server.secure(&Security::plain_server().domain("accounts"))?;
 /// let endpoint = server.bind("tcp://127.0.0.1:*")?;
 /// let client = context.socket(Dealer)?;
 /// client.secure(&Security::plain_client("alice", "something else"))?;

@@ -257,11 +257,11 @@ impl Authenticator {
         self.handler("is_running").is_ok_and(|handler| !handler.has_ended())
     }
 
-    /// Stops it, and waits up to `timeout` for a callback that is running.
+    /// Ends it, and waits up to `timeout` for a callback that is running.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` if the callback takes longer: the authenticator stops when it returns. `EINVAL` in a forked child.
+    /// `EAGAIN` if the callback takes longer: the authenticator ends when it returns. `EINVAL` in a forked child.
     ///
     /// ```
     /// use std::time::Duration;
@@ -270,16 +270,16 @@ impl Authenticator {
     /// # fn main() -> zmq::Result<()> {
     /// # let context = Context::new()?;
     /// let authenticator = Authenticator::start(&context)?;
-    /// authenticator.stop(Duration::from_secs(1))?;
+    /// authenticator.terminate(Duration::from_secs(1))?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn stop(mut self, timeout: Duration) -> Result<()> {
-        self.handler("stop")?;
+    pub fn terminate(mut self, timeout: Duration) -> Result<()> {
+        self.handler("terminate")?;
         if self.end(timeout) {
             return Ok(());
         }
-        Err(Errno::EAGAIN.with_detail("stop", format_args!("a callback is still running after {timeout:?}")))
+        Err(Errno::EAGAIN.with_detail("terminate", format_args!("a callback is still running after {timeout:?}")))
     }
 
     /// Ends the thread, and returns whether it has ended.

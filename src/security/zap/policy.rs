@@ -131,7 +131,7 @@ impl Policy {
     /// Accepts the CURVE clients whose [certificates](super::super::Certificate) are files of this directory. The
     /// directory is checked for each client, so added and removed files count from the next client on. Secret files
     /// (`..._secret`) and hidden files are ignored. The clients' messages carry the certificates' metadata; for other
-    /// metadata see [`Verdict::with_metadata`].
+    /// metadata see [`Verdict::metadata`].
     ///
     /// A file that is no certificate is reported, and accepts no client. A directory that cannot be read is reported
     /// too: clients that the rest of the policy does not accept then get status 300, and try again.
@@ -154,7 +154,7 @@ impl Policy {
     /// # let known = zmq::PublicKey::from_bytes([7; 32]);
     /// let mut policy = Policy::new();
     /// policy.check_keys(move |request| match request.credentials {
-    ///     Credentials::Curve(key) if key == known => Verdict::allow("alice").with_metadata("X-Role", "admin"),
+    ///     Credentials::Curve(key) if key == known => Verdict::allow("alice").metadata("X-Role", "admin"),
     ///     _ => Verdict::deny("unknown key"),
     /// });
     /// ```
@@ -251,7 +251,7 @@ fn ask(check: &Option<Callback>, request: &ZapRequest, otherwise: &str) -> Verdi
 fn allow_certificate(certificate: &Certificate) -> Verdict {
     let metadata = certificate.all_metadata().filter(|(name, value)| is_metadata(name, value));
     let verdict = Verdict::allow(certificate.public_key().to_string());
-    metadata.fold(verdict, |verdict, (name, value)| verdict.with_metadata(name, value))
+    metadata.fold(verdict, |verdict, (name, value)| verdict.metadata(name, value))
 }
 
 /// Compares passwords in a time that does not depend on their lengths. PLAIN carries 255 bytes at most.
@@ -373,16 +373,16 @@ mod tests {
     fn verdict_becomes_a_refusal_when_it_cannot_be_sent() {
         for bad in [
             Verdict::allow("a\0b"),
-            Verdict::allow("a").with_metadata("", "x"),
-            Verdict::allow("a").with_metadata("x".repeat(256), "x"),
-            Verdict::allow("a").with_metadata("user-id", "x"),
-            Verdict::allow("a").with_metadata("Identity", "x"),
-            Verdict::allow("a").with_metadata("X-A", "\0"),
-            Verdict::allow("a").with_metadata("\0", "x"),
+            Verdict::allow("a").metadata("", "x"),
+            Verdict::allow("a").metadata("x".repeat(256), "x"),
+            Verdict::allow("a").metadata("user-id", "x"),
+            Verdict::allow("a").metadata("Identity", "x"),
+            Verdict::allow("a").metadata("X-A", "\0"),
+            Verdict::allow("a").metadata("\0", "x"),
         ] {
             assert_eq!(bad.checked().status(), 500);
         }
-        let good = Verdict::allow("a").with_metadata("X-A", "1");
+        let good = Verdict::allow("a").metadata("X-A", "1");
         assert_eq!(good.clone().checked(), good);
         assert_eq!(good.encoded_metadata(), b"\x03X-A\0\0\0\x011");
     }

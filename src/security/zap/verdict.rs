@@ -10,7 +10,7 @@ const RESERVED: [&str; 5] = ["Identity", "Routing-Id", "Socket-Type", "User-Id",
 ///
 /// let mut policy = Policy::new();
 /// policy.check_passwords(|request| match request.credentials.user().as_str() {
-///     "alice" => Verdict::allow("alice").with_metadata("X-Role", "admin"),
+///     "alice" => Verdict::allow("alice").metadata("X-Role", "admin"),
 ///     _ => Verdict::deny("not today"),
 /// });
 /// ```
@@ -59,7 +59,7 @@ impl Verdict {
     ///
     /// The name has 1 to 255 bytes and is not one of libzmq's (`User-Id`, `Peer-Address`, `Socket-Type`, `Identity`,
     /// `Routing-Id`). Neither the name nor the value has a NUL. Otherwise the client is refused with status 500.
-    pub fn with_metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Verdict {
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Verdict {
         self.metadata.push((name.into(), value.into()));
         self
     }

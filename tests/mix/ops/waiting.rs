@@ -142,9 +142,9 @@ fn timers(_: &mut Thread<'_>, rng: &mut Rng) {
 
 fn monitor(thread: &mut Thread<'_>, rng: &mut Rng) {
     let Some(socket) = thread.socket(rng) else { return };
-    let options = Options::from(*rng.pick(&[Events::ALL, Events::DISCONNECTED])).set_capacity(rng.below(50));
+    let options = Options::from(*rng.pick(&[Events::ALL, Events::DISCONNECTED])).capacity(rng.below(50));
     #[cfg(feature = "draft")]
-    let options = options.set_version(*rng.pick(&[zmq::monitor::Version::One, zmq::monitor::Version::Two]));
+    let options = options.version(*rng.pick(&[zmq::monitor::Version::One, zmq::monitor::Version::Two]));
     let Ok(monitor) = socket.monitor(options) else { return };
     match rng.below(4) {
         0 => drop(monitor),
