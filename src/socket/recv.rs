@@ -54,7 +54,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// `EAGAIN` after [`Socket::set_rcvtimeo`]'s time, `EFSM` on a REQ that has sent no request or a REP that owes a
-    /// reply, `ETERM` after the context was shut down, `EINTR` if a signal ended the wait ([`crate::interrupt`]).
+    /// reply, `ETERM` after the context was shut down, `EINTR` if a signal ended the wait ([`interrupt`](crate::interrupt)).
     ///
     /// ```
     /// # use zmq::{Context, Pair};
@@ -113,6 +113,9 @@ impl<T: SocketType> Socket<'_, T> {
     }
 
     /// Receives into a buffer. The end of a longer message is lost; [`Received`] has the message's size.
+    ///
+    /// The bytes are copied, as by `zmq_recv`. libzmq receives into memory that it allocates and frees itself, which a `Vec`
+    /// cannot take over. [`Socket::recv_msg`] copies nothing: a [`Message`] is that memory.
     ///
     /// # Errors
     ///
