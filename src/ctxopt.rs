@@ -31,11 +31,12 @@ impl Context {
 }
 
 macro_rules! context_options {
-    ($(
+    ($heading:literal: $(
         $(#[$meta:meta])*
         $name:literal = $option:ident: $kind:ident $range:tt,
         $get:ident / $set:ident, $sample:literal;
     )*) => {
+        #[doc = $heading]
         impl Context {
             $(context_options!(@method $kind $range ($(#[$meta])*) $name $option ($get) $set $sample);)*
         }
@@ -98,6 +99,8 @@ macro_rules! context_options {
 }
 
 context_options! {
+    "# Options":
+
     /// Number of I/O threads: 1 unless set, 0 to 256. Takes effect when the context opens its first socket.
     ///
     /// With 0 only `inproc://` works; other transports fail with `EMTHREAD`.
@@ -112,7 +115,7 @@ context_options! {
     #[doc(alias = "ZMQ_MAX_SOCKETS_DFLT")]
     "ZMQ_MAX_SOCKETS" = ZMQ_MAX_SOCKETS: Number (1, MAX_SOCKETS), max_sockets / set_max_sockets, 4096;
     /// A message size limit, in bytes: 2,147,483,647 unless set. libzmq 4.3.5 stores and reports it, and does not enforce it.
-    /// It enforces [`crate::Socket::set_maxmsgsize`].
+    /// It enforces [`Socket::set_maxmsgsize`](crate::Socket::set_maxmsgsize).
     "ZMQ_MAX_MSGSZ" = ZMQ_MAX_MSGSZ: Number (0, i32::MAX as u32), max_msgsz / set_max_msgsz, 1000000;
     /// Whether sockets opened from now on start with IPv6 on: no unless set.
     "ZMQ_IPV6" = ZMQ_IPV6: Flag (), ipv6 / set_ipv6, true;
@@ -123,11 +126,14 @@ context_options! {
 
 #[cfg(feature = "draft")]
 context_options! {
+    "# Draft options":
+
     /// Whether large inbound messages are slices of the receive buffer (yes unless set) or allocations of their own,
     /// which release the buffer earlier. Takes effect for sockets opened from now on. Draft.
     "ZMQ_ZERO_COPY_RECV" = ZMQ_ZERO_COPY_RECV: Flag (), zero_copy_recv / set_zero_copy_recv, false;
 }
 
+/// # Options of its threads
 impl Context {
     fn socket_limit(&self) -> u32 {
         self.handle().get(zmq_sys::ZMQ_SOCKET_LIMIT) as u32
@@ -345,6 +351,7 @@ impl Context {
     }
 }
 
+/// # Draft options of its threads
 #[cfg(feature = "draft")]
 impl Context {
     /// The text before the names of the context's threads; empty if there is none. Draft.
@@ -376,8 +383,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for another length, for a NUL, for exactly 4 bytes, which libzmq would take for a number, and in a forked child.
-    /// `ETERM` after [`Context::terminate`].
+    /// `EINVAL` for another length, for a NUL, for exactly 4 bytes, which libzmq would take for a number, and in a forked
+    /// child. `ETERM` after [`Context::terminate`].
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -489,6 +496,7 @@ fn find(id: OptionId<'_>, call: &'static str) -> Result<&'static ContextOption> 
     found.ok_or_else(|| id.unknown(call, "context"))
 }
 
+/// # Options by name or number
 impl Context {
     /// Sets an option that the program learns at run time, by its name or number, to a value of any type that fits: see
     /// [`OptionValue`]. The option's own method documents its effect, and this call makes the same checks. It also accepts the

@@ -374,7 +374,7 @@ impl fmt::Display for LongId<'_> {
 /// A send that failed, and the message that was not sent.
 ///
 /// `?` turns it into an [`Error`], which drops the message; [`SendError::into_message`] keeps it. Its content is unchanged.
-/// The properties of the connection that it was received from ([`crate::Message::gets`]) may be gone.
+/// The properties of the connection that it was received from ([`Message::gets`](crate::Message::gets)) may be gone.
 ///
 /// ```
 /// use zmq::{Context, Errno, Req};

@@ -5,9 +5,9 @@
 //!
 //! - [`catch_signals`], for a program that wants to clean up after Ctrl-C. From then on the signals that it is called with
 //!   (SIGINT and SIGTERM in [`TERMINATION`]) do not kill the process. They make every call that waits, on every thread, fail
-//!   with [`crate::Errno::EINTR`], and every call that begins to wait later, until [`clear`]. Calls that do not have to wait
-//!   succeed as before, so remaining messages can be sent. Call it first in `main`: a call that already waits when signals
-//!   begin to be caught does not notice them.
+//!   with [`Errno::EINTR`](crate::Errno::EINTR), and every call that begins to wait later, until [`clear`]. Calls that do not
+//!   have to wait succeed as before, so remaining messages can be sent. Call it first in `main`: a call that already waits
+//!   when signals begin to be caught does not notice them.
 //! - [`Context::set_interruptible`](crate::Context::set_interruptible), for a program with signal handlers of its own. A call
 //!   that waits fails with `EINTR` if a handler runs on its thread meanwhile, as in C.
 //!

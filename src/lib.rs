@@ -26,12 +26,11 @@
 //! # Coming from C
 //!
 //! Every item that stands for a C function or constant carries its C name: search these pages for `zmq_setsockopt` or
-//! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send
-//! gives the message back, and `EINTR` is retried unless the program asked for signals to end its calls ([`interrupt`]).
-//! [`surprises`] lists behaviour of libzmq that you would not expect. [`coming_from`] has the traps and the names for users of
-//! rust-zmq, pyzmq, cppzmq and czmq.
-//! [Seven programs](https://github.com/safe-zmq/safe-zmq/blob/main/examples/README.md#coming-from-c) show idioms of C, and
-//! what takes their place.
+//! `ZMQ_RCVHWM`, or see them all in [`c_names`]. Sockets close themselves, messages free themselves, a failed send gives the
+//! message back, and `EINTR` is retried unless the program asked for signals to end its calls ([`interrupt`]). [`surprises`]
+//! lists behaviour of libzmq that you would not expect. [`coming_from`] has the traps and the names for users of rust-zmq,
+//! pyzmq, cppzmq and czmq. [Seven programs](https://github.com/safe-zmq/safe-zmq/blob/main/examples/README.md#coming-from-c)
+//! show idioms of C, and what takes their place.
 //!
 //! # Which type for which job
 //!
@@ -60,10 +59,14 @@
 //!
 //! # Modules
 //!
+//! - [`kinds`]: the kinds of sockets, and what each can do.
 //! - [`interrupt`]: signals that end calls that wait.
 //! - [`monitor`]: the events of a socket's connections.
+//! - [`poller`](mod@poller): [`Poller`], and what it waits for.
+//! - [`proxy`](mod@proxy): forwarding between two sockets.
 //! - [`security`]: CURVE keys and certificates, PLAIN, GSSAPI, and the handler that lets peers in.
 //! - [`sockopt`]: the list of all options, and the values of options that are set by name.
+//! - [`timers`](mod@timers): libzmq's timers.
 //! - [`zhelpers`]: `s_send`, `s_recv`, `s_dump` and the rest of the guide's zhelpers.h.
 //! - [`c_names`], [`coming_from`], [`surprises`], [`cookbook`]: pages to read.
 //! - [`sys`]: the raw bindings.
@@ -71,8 +74,8 @@
 //! # On top
 //!
 //! [zmq-patterns](https://docs.rs/zmq-patterns) has types that need only the public interface of this crate: `Reactor`, an
-//! event loop with timers; `Actor`, a thread with a pipe; `SharedSocket`, one socket for many threads; `Proxy` in a thread of
-//! its own; `LazyPirate`, a request with retries; `EndpointGuard`, which unbinds or disconnects when it is dropped.
+//! event loop with timers; `Actor`, a thread with a pipe; `SharedSocket`, one socket for many threads; `Proxy` in a thread
+//! of its own; `LazyPirate`, a request with retries; `EndpointGuard`, which unbinds or disconnects when it is dropped.
 //!
 //! # What the compiler checks
 //!
@@ -118,8 +121,8 @@
 //!    are read. A client of a local port without a server can stay connected to itself.
 //!
 //! These losses are documented behaviour of libzmq, not faults: PUB, XPUB, ROUTER and RADIO drop messages at the mark or
-//! without a peer, and messages in transit are lost with their connection. `all` and `safety` also have patches against leaks
-//! and bypassed authentication.
+//! without a peer, and messages in transit are lost with their connection. `all` and `safety` also have patches against
+//! leaks and bypassed authentication.
 //!
 //! With a libzmq without the patches for safety, the crate refuses the features that are most dangerous there: draft kinds,
 //! SOCKS proxies, `ZMQ_HELLO_MSG`, `request_pipes_stats`, marks that change after the first bind or connect, and a SUB with
@@ -151,7 +154,7 @@
 #![deny(unsafe_code)]
 #![warn(rust_2018_idioms)]
 
-// The documentation shows the methods of `Socket` in the order of the modules: see `socket/mod.rs`.
+// The documentation shows the methods of `Socket` and `Context` in the order of the modules: see `socket/mod.rs`.
 mod socket;
 
 mod bit_set;
@@ -175,11 +178,11 @@ mod or_none;
 mod owners;
 mod poll;
 mod poll_events;
-mod poller;
+pub mod poller;
 #[cfg(feature = "draft")]
 mod ppoll;
 mod process;
-mod proxy;
+pub mod proxy;
 #[allow(unsafe_code)]
 mod raw;
 pub mod security;
@@ -187,7 +190,7 @@ mod slips;
 pub mod sockopt;
 pub mod surprises;
 mod thread;
-mod timers;
+pub mod timers;
 mod util;
 mod wake_up;
 mod waker;
@@ -195,28 +198,49 @@ pub mod zhelpers;
 
 pub use context::{Context, OpenSocket};
 pub use error::{Errno, Error, RecvStringError, Result, SendError};
-pub use kind::{
-    CanMultipart, CanRecv, CanSend, Dealer, HasFd, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType, Stream,
-    Sub, XPub, XSub,
-};
-#[cfg(feature = "draft")]
-pub use kind::{Channel, Client, Dgram, Dish, Gather, Peer, Radio, Scatter, Server, ThreadSafe};
+pub use kinds::*;
 pub use message::Message;
 pub use monitor::Monitor;
 pub use multipart::Multipart;
 pub use poll::poll;
 pub use poll_events::PollEvents;
-pub use poller::{Poller, PollerEvent, Source};
+pub use poller::*;
 #[cfg(feature = "draft")]
 pub use ppoll::{SignalMask, ppoll};
-pub use proxy::{ProxyHandle, ProxyStatistics, Traffic, Unforwarded, proxy, proxy_steerable};
+pub use proxy::*;
 pub use raw::PollItem;
 pub use security::{PublicKey, SecretKey, curve_keypair, curve_public, z85_decode, z85_encode};
 #[doc(hidden)]
 pub use slips::{DONTWAIT, SNDMORE, ZMQ_DONTWAIT, ZMQ_SNDMORE};
 pub use socket::{Received, Socket, SocketRef, TrySend, Within};
-pub use timers::{TimerId, Timers};
+pub use timers::*;
 pub use util::{has, strerror, version};
+
+/// The kinds of sockets, and the traits of their abilities.
+///
+/// The names are at the top of the crate too: `zmq::Req`.
+///
+/// | pattern | kinds |
+/// | --- | --- |
+/// | request and reply | [`Req`], [`Rep`]; [`Dealer`], [`Router`] for many requests at once |
+/// | publish and subscribe | [`Pub`], [`Sub`]; [`XPub`], [`XSub`] for subscriptions as messages |
+/// | tasks to workers | [`Push`], [`Pull`] |
+/// | two threads | [`Pair`] |
+/// | TCP without ZeroMQ's protocol | [`Stream`] |
+/// | the kind is known at run time | [`Kind`] |
+#[cfg_attr(feature = "draft", doc = "| draft: requests, for any thread | [`Client`], [`Server`]; [`Peer`] |")]
+#[cfg_attr(feature = "draft", doc = "| draft: groups, for any thread | [`Radio`], [`Dish`] |")]
+#[cfg_attr(feature = "draft", doc = "| draft: tasks, for any thread | [`Scatter`], [`Gather`] |")]
+#[cfg_attr(feature = "draft", doc = "| draft: two threads | [`Channel`] |")]
+#[cfg_attr(feature = "draft", doc = "| draft: datagrams | [`Dgram`] |")]
+pub mod kinds {
+    pub use crate::kind::{
+        CanMultipart, CanRecv, CanSend, Dealer, HasFd, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, SocketType,
+        Stream, Sub, XPub, XSub,
+    };
+    #[cfg(feature = "draft")]
+    pub use crate::kind::{Channel, Client, Dgram, Dish, Gather, Peer, Radio, Scatter, Server, ThreadSafe};
+}
 
 /// The set of [patches] that the linked libzmq has.
 ///

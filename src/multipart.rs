@@ -72,6 +72,7 @@ pub struct Multipart {
     start: usize,
 }
 
+/// # Making a message, and its parts
 impl Multipart {
     /// A message without parts.
     ///
@@ -157,7 +158,10 @@ impl Multipart {
     pub fn pop_back(&mut self) -> Option<Message> {
         if self.is_empty() { None } else { self.list.pop() }
     }
+}
 
+/// # Envelopes
+impl Multipart {
     /// Puts an address and an empty part in front: the envelope that a REQ makes and a ROUTER sends by.
     /// [`Multipart::push_front`] puts an address alone in front.
     ///
@@ -198,7 +202,10 @@ impl Multipart {
         self.list.clear();
         self.start = 0;
     }
+}
 
+/// # Printing
+impl Multipart {
     /// Prints the message to standard error, one line for each part, as the guide's `zmsg_dump` does.
     ///
     /// ```

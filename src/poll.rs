@@ -167,7 +167,7 @@ impl fmt::Debug for PollItem<'_> {
 /// Waits until one of the items is ready, and returns the number of those that are; 0 after `timeout`.
 ///
 /// `None` waits for ever, a zero [`Duration`] not at all. A signal ends the wait only if the program asked for that: see
-/// [`crate::interrupt`]. Each call queries every socket. [`crate::Poller`] is faster for many sockets.
+/// [`interrupt`](crate::interrupt). Each call queries every socket. [`Poller`](crate::Poller) is faster for many sockets.
 ///
 /// # Errors
 ///

@@ -13,7 +13,7 @@ use crate::wake_up::WakeUp;
 
 const CALL: &str = "zmq_ppoll";
 
-/// A signal mask: the set of signals that are blocked, in a thread or while [`crate::ppoll`] waits.
+/// A signal mask: the set of signals that are blocked, in a thread or while [`ppoll`](crate::ppoll) waits.
 ///
 /// ```
 /// use zmq::SignalMask;
@@ -49,8 +49,8 @@ impl SignalMask {
         SignalMask(SignalSet::exchange(None))
     }
 
-    /// Makes this the calling thread's mask, and returns the one before. If a signal must end a [`crate::ppoll`] and no other
-    /// call, this mask blocks it, and the mask of that call does not.
+    /// Makes this the calling thread's mask, and returns the one before. If a signal must end a [`ppoll`](crate::ppoll) and
+    /// no other call, this mask blocks it, and the mask of that call does not.
     ///
     /// ```
     /// use zmq::SignalMask;
@@ -109,14 +109,14 @@ impl fmt::Debug for SignalMask {
     }
 }
 
-/// `zmq_ppoll`, for the completeness of `zmq.h`: as [`crate::poll`], except that `mask` replaces the calling thread's signal mask
-/// during the wait, and any signal that is handled meanwhile ends it.
+/// `zmq_ppoll`, for the completeness of `zmq.h`: as [`poll`](crate::poll()), except that `mask` replaces the calling thread's
+/// signal mask during the wait, and any signal that is handled meanwhile ends it.
 ///
 /// A program that waits for messages or a signal blocks the signal ([`SignalMask::set_for_thread`]), except in `mask`. The
-/// signal then cannot be missed between the check for it and the wait. [`crate::interrupt`] needs no mask.
+/// signal then cannot be missed between the check for it and the wait. [`interrupt`](crate::interrupt) needs no mask.
 ///
-/// For a file descriptor it reports the same as `select`: [`crate::PollEvents::POLLERR`] only if the item asks for it, and if
-/// exceptional data is there.
+/// For a file descriptor it reports the same as `select`: [`PollEvents::POLLERR`](crate::PollEvents::POLLERR) only if the
+/// item asks for it, and if exceptional data is there.
 ///
 /// # Errors
 ///

@@ -109,7 +109,7 @@ impl WakeUpPair {
     }
 }
 
-/// Whether signals are caught ([`crate::interrupt::catch_signals`]).
+/// Whether signals are caught ([`interrupt::catch_signals`](crate::interrupt::catch_signals)).
 #[inline]
 pub(crate) fn catching() -> bool {
     process_state() & CATCHING != 0

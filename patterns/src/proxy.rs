@@ -48,7 +48,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a thread that owns the sockets and forwards between them, as [`zmq::proxy`] does. `capture` gets a copy of each
+    /// Starts a thread that owns the sockets and forwards between them, as [`zmq::proxy()`] does. `capture` gets a copy of each
     /// message.
     ///
     /// An error of the proxy ends the thread, and is returned by [`Proxy::terminate`]: `EINVAL`, for example, if a socket

@@ -41,11 +41,11 @@ use open_sockets::Cause;
 ///
 /// A forked child cannot use an inherited context or its sockets: every call on an inherited socket fails with `ENOTSOCK`,
 /// and the drop of one does not change the parent's. A new context works in the child. [`Context::terminate`] and the owners
-/// of messages ([`crate::Message::from_owner`]) need threads of [`std::thread`]. If the child was forked while another thread
-/// of the parent started or ended, they wait for ever. The options of an inherited context can be read, except
-/// `thread_name_prefix_text` (draft). Setting one fails with `EINVAL`. If another thread of the parent clones a
-/// [`crate::Message`], or reads a property of it, at the moment of the fork, the message stays locked in the child: its
-/// `clone`, `more` and `gets` wait for ever.
+/// of messages ([`Message::from_owner`](crate::Message::from_owner)) need threads of [`std::thread`]. If the child was forked
+/// while another thread of the parent started or ended, they wait for ever. The options of an inherited context can be read,
+/// except `thread_name_prefix_text` (draft). Setting one fails with `EINVAL`. If another thread of the parent clones a
+/// [`Message`](crate::Message), or reads a property of it, at the moment of the fork, the message stays locked in the child:
+/// its `clone`, `more` and `gets` wait for ever.
 ///
 /// ```
 /// # fn main() -> zmq::Result<()> {
@@ -76,140 +76,16 @@ pub(crate) struct Inner {
     interruptible: AtomicBool,
 }
 
+/// # Ending a context
 impl Context {
-    /// Makes a context with the default options. Its threads start with its first socket. Options that affect the threads or
-    /// the sockets, such as [`Context::set_io_threads`], must be set before.
-    ///
-    /// # Errors
-    ///
-    /// `EMFILE` or `ENFILE` if no file descriptor is left, `ENOMEM` if no memory is left.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::new()?;
-    /// assert_eq!(context.io_threads(), 1);
-    /// context.set_io_threads(2)?;
-    /// context.set_blocky(false)?;
-    /// let socket = context.socket(zmq::Pull)?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_ctx_new")]
-    #[doc(alias = "zmq_init")]
-    pub fn new() -> Result<Context> {
-        let handle = Handle::new().map_err(|errno| errno.for_call("zmq_ctx_new"))?;
-        let inner = Inner {
-            handle,
-            inproc: Mutex::default(),
-            threads: Mutex::new(Threads::new()),
-            started: AtomicBool::new(false),
-            open_sockets: Arc::default(),
-            ending: Arc::default(),
-            raw_records: Mutex::default(),
-            interruptible: AtomicBool::new(false),
-        };
-        Ok(Context { inner: Arc::new(inner) })
-    }
-
-    /// The sockets that are open now, in the order in which they were opened. They show which one keeps
-    /// [`Context::terminate`] from ending the context.
-    ///
-    /// ```
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = zmq::Context::new()?;
-    /// let forgotten = context.owned_socket(zmq::Pull)?;
-    /// forgotten.bind("inproc://jobs")?;
-    /// let open = context.open_sockets();
-    /// assert_eq!(open[0].kind(), zmq::Kind::Pull);
-    /// assert!(open[0].bound().eq(["inproc://jobs"]));
-    /// println!("opened in line {}: {}", open[0].opened_at().line(), open[0]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn open_sockets(&self) -> Vec<OpenSocket> {
-        // In a forked child none of them is open, and the lock may be held by a thread that the child does not have.
-        if self.inner.in_own_process() { self.inner.open_sockets.sockets() } else { Vec::new() }
-    }
-
-    /// Sets whether calls that wait on sockets opened from now on fail with `EINTR` after any signal handler has run on their
-    /// thread. By default they go on with the time that is left.
-    ///
-    /// This is for a program whose own handler sets a flag that its loop checks. It makes no difference whether the handler
-    /// was installed with `SA_RESTART`. A send that fails with `EINTR` gives its message back. A wait for several sockets
-    /// ([`crate::poll()`], [`crate::Poller`]) also fails if one of them is such a socket, and so do a proxy and the calls of
-    /// such a socket's [`crate::monitor::Monitor`].
-    ///
-    /// A handler that runs between the check of the flag and the wait does not end the wait, as in C.
-    /// [`crate::interrupt::catch_signals`] has no such gap.
-    ///
-    /// ```
-    /// # use std::sync::atomic::{AtomicBool, Ordering};
-    /// use zmq::{Context, Errno, Pull};
-    ///
-    /// static RELOAD: AtomicBool = AtomicBool::new(false);
-    ///
-    /// extern "C" fn on_hangup(_: i32) {
-    ///     RELOAD.store(true, Ordering::SeqCst);
-    /// }
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// // SAFETY: the handler only stores to an atomic.
-    /// unsafe { libc::signal(libc::SIGHUP, on_hangup as *const () as usize) };
-    /// let context = Context::new()?;
-    /// context.set_interruptible(true);
-    /// let socket = context.socket(Pull)?;
-    /// # let thread = unsafe { libc::pthread_self() };
-    /// # std::thread::spawn(move || while !RELOAD.load(Ordering::SeqCst) {
-    /// #     std::thread::sleep(std::time::Duration::from_millis(100));
-    /// #     unsafe { libc::pthread_kill(thread, libc::SIGHUP) };
-    /// # });
-    /// // Another process sends SIGHUP meanwhile.
-    /// assert_eq!(socket.recv_msg().unwrap_err().errno(), Errno::EINTR);
-    /// assert!(RELOAD.load(Ordering::SeqCst));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "EINTR")]
-    pub fn set_interruptible(&self, interruptible: bool) {
-        self.inner.interruptible.store(interruptible, Ordering::Relaxed);
-    }
-
-    /// Makes every call on this context's sockets fail with `ETERM` from now on, also calls that wait already. It does not
-    /// wait itself. The sockets must still be dropped. [`crate::Socket::set_linger`] still works, except with a libzmq without
-    /// the patches for safety.
-    ///
-    /// A send that finds room checks for the shutdown about once in a millisecond. A receive that finds a message checks for
-    /// it with each hundredth message. Until then both succeed.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` in a forked child.
-    ///
-    /// ```
-    /// use zmq::{Context, Errno};
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// let context = Context::new()?;
-    /// let socket = context.socket(zmq::Pull)?;
-    /// context.shutdown()?;
-    /// assert_eq!(socket.recv_msg().unwrap_err().errno(), Errno::ETERM);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_ctx_shutdown")]
-    pub fn shutdown(&self) -> Result<()> {
-        self.inner.check_process("zmq_ctx_shutdown")?;
-        self.inner.shutdown()
-    }
-
     /// Ends the context within `timeout`: shuts it down, then waits until its sockets are dropped and the messages of
     /// dropped sockets are sent or their linger periods are over. Other handles of the context do not count, so that a
     /// context in a `static` can be ended too.
     ///
     /// From its start every call on the context and its sockets fails with `ETERM`, as after [`Context::shutdown`]. Options
     /// of the context can still be read, except `thread_name_prefix_text` (draft). After `Ok` no socket is open, and every
-    /// owner of a message's memory ([`crate::Message::from_owner`]) that was handed over to the context is dropped, except
-    /// if an owner's own destructor calls this. Later calls return `Ok`.
+    /// owner of a message's memory ([`Message::from_owner`](crate::Message::from_owner)) that was handed over to the context
+    /// is dropped, except if an owner's own destructor calls this. Later calls return `Ok`.
     ///
     /// # Errors
     ///
@@ -263,6 +139,100 @@ impl Context {
             return Err(open_sockets.give_up(timeout, Cause::Owners));
         }
         Ok(())
+    }
+
+    /// Makes every call on this context's sockets fail with `ETERM` from now on, also calls that wait already. It does not
+    /// wait itself. The sockets must still be dropped. [`Socket::set_linger`](crate::Socket::set_linger) still works, except
+    /// with a libzmq without the patches for safety.
+    ///
+    /// A send that finds room checks for the shutdown about once in a millisecond. A receive that finds a message checks for
+    /// it with each hundredth message. Until then both succeed.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` in a forked child.
+    ///
+    /// ```
+    /// use zmq::{Context, Errno};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = Context::new()?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// context.shutdown()?;
+    /// assert_eq!(socket.recv_msg().unwrap_err().errno(), Errno::ETERM);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_ctx_shutdown")]
+    pub fn shutdown(&self) -> Result<()> {
+        self.inner.check_process("zmq_ctx_shutdown")?;
+        self.inner.shutdown()
+    }
+}
+
+/// # Signals, open sockets, the C handle
+impl Context {
+    /// Sets whether calls that wait on sockets opened from now on fail with `EINTR` after any signal handler has run on their
+    /// thread. By default they go on with the time that is left.
+    ///
+    /// This is for a program whose own handler sets a flag that its loop checks. It makes no difference whether the handler
+    /// was installed with `SA_RESTART`. A send that fails with `EINTR` gives its message back. A wait for several sockets
+    /// ([`poll()`](crate::poll()), [`Poller`](crate::Poller)) also fails if one of them is such a socket, and so do a proxy
+    /// and the calls of such a socket's [`monitor::Monitor`](crate::monitor::Monitor).
+    ///
+    /// A handler that runs between the check of the flag and the wait does not end the wait, as in C.
+    /// [`interrupt::catch_signals`](crate::interrupt::catch_signals) has no such gap.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// use zmq::{Context, Errno, Pull};
+    ///
+    /// static RELOAD: AtomicBool = AtomicBool::new(false);
+    ///
+    /// extern "C" fn on_hangup(_: i32) {
+    ///     RELOAD.store(true, Ordering::SeqCst);
+    /// }
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// // SAFETY: the handler only stores to an atomic.
+    /// unsafe { libc::signal(libc::SIGHUP, on_hangup as *const () as usize) };
+    /// let context = Context::new()?;
+    /// context.set_interruptible(true);
+    /// let socket = context.socket(Pull)?;
+    /// # let thread = unsafe { libc::pthread_self() };
+    /// # std::thread::spawn(move || while !RELOAD.load(Ordering::SeqCst) {
+    /// #     std::thread::sleep(std::time::Duration::from_millis(100));
+    /// #     unsafe { libc::pthread_kill(thread, libc::SIGHUP) };
+    /// # });
+    /// // Another process sends SIGHUP meanwhile.
+    /// assert_eq!(socket.recv_msg().unwrap_err().errno(), Errno::EINTR);
+    /// assert!(RELOAD.load(Ordering::SeqCst));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "EINTR")]
+    pub fn set_interruptible(&self, interruptible: bool) {
+        self.inner.interruptible.store(interruptible, Ordering::Relaxed);
+    }
+
+    /// The sockets that are open now, in the order in which they were opened. They show which one keeps
+    /// [`Context::terminate`] from ending the context.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// let forgotten = context.owned_socket(zmq::Pull)?;
+    /// forgotten.bind("inproc://jobs")?;
+    /// let open = context.open_sockets();
+    /// assert_eq!(open[0].kind(), zmq::Kind::Pull);
+    /// assert!(open[0].bound().eq(["inproc://jobs"]));
+    /// println!("opened in line {}: {}", open[0].opened_at().line(), open[0]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open_sockets(&self) -> Vec<OpenSocket> {
+        // In a forked child none of them is open, and the lock may be held by a thread that the child does not have.
+        if self.inner.in_own_process() { self.inner.open_sockets.sockets() } else { Vec::new() }
     }
 
     /// The C handle, for code that is half C. Only this library may end it. Null once [`Context::terminate`] was called.
@@ -336,6 +306,21 @@ impl fmt::Debug for Context {
 }
 
 impl Inner {
+    /// The state of a new context. It fails as [`Context::new`] does.
+    pub(crate) fn new() -> Result<Inner> {
+        let handle = Handle::new().map_err(|errno| errno.for_call("zmq_ctx_new"))?;
+        Ok(Inner {
+            handle,
+            inproc: Mutex::default(),
+            threads: Mutex::new(Threads::new()),
+            started: AtomicBool::new(false),
+            open_sockets: Arc::default(),
+            ending: Arc::default(),
+            raw_records: Mutex::default(),
+            interruptible: AtomicBool::new(false),
+        })
+    }
+
     /// Whether this is the process that made the context. In a forked child the context's locks may be held by threads that
     /// the child does not have.
     pub(crate) fn in_own_process(&self) -> bool {

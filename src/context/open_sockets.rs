@@ -19,7 +19,7 @@ pub(crate) struct OpenSockets {
     state: Mutex<OpenList>,
     changed: Condvar,
     shut_down: AtomicBool,
-    /// Whether [`crate::Context::terminate`] has returned an error.
+    /// Whether [`Context::terminate`](crate::Context::terminate) has returned an error.
     given_up: AtomicBool,
 }
 
@@ -33,7 +33,7 @@ struct OpenList {
 
 /// An open socket: its kind, the place in the program that opened it, and its endpoints.
 ///
-/// Made by [`crate::Context::open_sockets`].
+/// Made by [`Context::open_sockets`](crate::Context::open_sockets).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenSocket {
     kind: Kind,
@@ -55,17 +55,17 @@ impl OpenSocket {
         self.kind
     }
 
-    /// The place in the program that opened it: the call of [`crate::Context::socket`] or its like.
+    /// The place in the program that opened it: the call of [`Context::socket`](crate::Context::socket) or its like.
     pub fn opened_at(&self) -> &'static Location<'static> {
         self.opened_at
     }
 
-    /// The endpoints that it is bound to, as [`crate::Socket::bind`] returned them.
+    /// The endpoints that it is bound to, as [`Socket::bind`](crate::Socket::bind) returned them.
     pub fn bound(&self) -> impl ExactSizeIterator<Item = &str> {
         self.bound.iter().map(|endpoint| &**endpoint)
     }
 
-    /// The endpoints that it connects to, as they were given to [`crate::Socket::connect`].
+    /// The endpoints that it connects to, as they were given to [`Socket::connect`](crate::Socket::connect).
     pub fn connected(&self) -> impl ExactSizeIterator<Item = &str> {
         self.connected.iter().map(|endpoint| &**endpoint)
     }

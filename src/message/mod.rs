@@ -21,10 +21,10 @@ const SHOWN: usize = 32;
 
 /// A message, or one part of a multipart message: bytes.
 ///
-/// It is made from bytes or text by [`Into`], so that [`crate::Socket::send`] takes either. Slices, texts and arrays are
-/// copied; `Vec`, `String`, `Box<[u8]>`, `Arc<[u8]>`, `Bytes` (feature `bytes`) and any other owner are handed over
-/// without a copy; up to 33 bytes live in the message itself. Cloning shares the content. [`Message::make_mut`] gives the
-/// bytes to write, and copies them first if they may be shared; so does `message[0] = b'x'`.
+/// It is made from bytes or text by [`Into`], so that [`Socket::send`](crate::Socket::send) takes either. Slices, texts and
+/// arrays are copied; `Vec`, `String`, `Box<[u8]>`, `Arc<[u8]>`, `Bytes` (feature `bytes`) and any other owner are handed
+/// over without a copy; up to 33 bytes live in the message itself. Cloning shares the content. [`Message::make_mut`] gives
+/// the bytes to write, and copies them first if they may be shared; so does `message[0] = b'x'`.
 ///
 /// ```
 /// use zmq::Message;
@@ -46,6 +46,7 @@ const SHOWN: usize = 32;
 #[repr(transparent)]
 pub struct Message(RawMessage);
 
+/// # Making a message
 impl Message {
     /// An empty message.
     ///
@@ -201,7 +202,10 @@ impl Message {
     {
         Message(owners::message_of(owner))
     }
+}
 
+/// # Content
+impl Message {
     /// The content, for writing in place. It is copied first if another message or an owner may have it, as
     /// [`Arc::make_mut`] does.
     ///
@@ -259,7 +263,10 @@ impl Message {
     pub fn to_str(&self) -> Result<&str, Utf8Error> {
         std::str::from_utf8(self)
     }
+}
 
+/// # Properties, and the C structure
+impl Message {
     /// Whether more parts of the same multipart message follow this one. For received messages.
     ///
     /// ```
@@ -368,6 +375,7 @@ impl Message {
     }
 }
 
+/// # Draft: peers and groups
 #[cfg(feature = "draft")]
 impl Message {
     /// The routing id of the peer that a SERVER or PEER received this message from, or that it goes to. Draft.

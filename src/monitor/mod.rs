@@ -345,6 +345,7 @@ pub struct Monitor {
     interruptible: bool,
 }
 
+/// # Receiving notices
 impl Monitor {
     /// Receives a notice, and waits for it up to `timeout`: `None` after that. It does not wait if `timeout` is zero, and waits
     /// for ever if it is `None`, as [`Monitor::iter`] does. Once the monitoring has ended and all notices are received, every
@@ -356,7 +357,7 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// `EINTR` if a signal ended the wait ([`crate::interrupt`]), `ENOTSOCK` in a forked child.
+    /// `EINTR` if a signal ended the wait ([`interrupt`](crate::interrupt)), `ENOTSOCK` in a forked child.
     ///
     /// ```
     /// use zmq::monitor::{Event, Events};
@@ -456,7 +457,57 @@ impl Monitor {
             Some(notice)
         })
     }
+}
 
+/// # Waiting for connections
+impl Monitor {
+    /// Waits up to `timeout` until `count` connections have been made since the monitoring began, and returns whether they
+    /// were made.
+    ///
+    /// A connection counts once its handshake is done, on either side; on a STREAM, and with `ZMQ_ROUTER_RAW`, once the
+    /// transport is connected. A connection that is lost afterwards stays counted, and counts again if it is made again.
+    /// `inproc://` connections are not reported. Those over `ws://` are reported twice, first before the handshake.
+    ///
+    /// It takes no notices, and needs no events in the monitor's mask.
+    ///
+    /// A SUB that is connected has not subscribed yet: see [`Socket::wait_for_subscribers`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Monitor::next_event`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::monitor::Events;
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let ventilator = context.socket(zmq::Push)?;
+    /// let monitor = ventilator.monitor(Events::NONE)?;
+    /// let endpoint = ventilator.bind("tcp://127.0.0.1:*")?;
+    /// let workers = [context.socket(zmq::Pull)?, context.socket(zmq::Pull)?];
+    /// for worker in &workers {
+    ///     worker.connect(&endpoint)?;
+    /// }
+    /// // Without the wait the first worker would get all of the work.
+    /// assert!(monitor.wait_for_connections(2, Duration::from_secs(5))?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_for_connections(&self, count: u64, timeout: impl OrNone<Duration>) -> Result<bool> {
+        let deadline = Deadline::after(timeout);
+        self.check_process()?;
+        self.queue
+            .wait_for_arrivals(count, |enough| wait_readable(CALL, enough, deadline, self.interruptible).map(drop))
+    }
+
+    /// The number of connections since the monitoring began, as [`Monitor::wait_for_connections`] counts them.
+    pub fn connections(&self) -> u64 {
+        if self.check_process().is_err() { 0 } else { self.queue.arrivals() }
+    }
+}
+
+impl Monitor {
     fn next_until(&self, deadline: Deadline) -> Result<Option<Notice>> {
         self.check_process()?;
         loop {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Event, Events, Monitor, wait_readable};
+use super::{Event, Events, wait_readable};
 use crate::deadline::{Backoff, Deadline};
 use crate::endpoint;
 use crate::error::{Errno, Result};
@@ -17,54 +17,6 @@ use crate::wake_up::WakeUp;
 
 /// `ZMQ_TOPICS_COUNT`: declared in the draft API only, and answered by every libzmq from 4.3.5 on.
 const TOPICS_COUNT: i32 = 116;
-
-impl Monitor {
-    /// Waits up to `timeout` until `count` connections have been made since the monitoring began, and returns whether they
-    /// were made.
-    ///
-    /// A connection counts once its handshake is done, on either side; on a STREAM, and with `ZMQ_ROUTER_RAW`, once the
-    /// transport is connected. A connection that is lost afterwards stays counted, and counts again if it is made again.
-    /// `inproc://` connections are not reported. Those over `ws://` are reported twice, first before the handshake.
-    ///
-    /// It takes no notices, and needs no events in the monitor's mask.
-    ///
-    /// A SUB that is connected has not subscribed yet: see [`Socket::wait_for_subscribers`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Monitor::next_event`].
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use zmq::monitor::Events;
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let ventilator = context.socket(zmq::Push)?;
-    /// let monitor = ventilator.monitor(Events::NONE)?;
-    /// let endpoint = ventilator.bind("tcp://127.0.0.1:*")?;
-    /// let workers = [context.socket(zmq::Pull)?, context.socket(zmq::Pull)?];
-    /// for worker in &workers {
-    ///     worker.connect(&endpoint)?;
-    /// }
-    /// // Without the wait the first worker would get all of the work.
-    /// assert!(monitor.wait_for_connections(2, Duration::from_secs(5))?);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn wait_for_connections(&self, count: u64, timeout: impl OrNone<Duration>) -> Result<bool> {
-        let deadline = Deadline::after(timeout);
-        self.check_process()?;
-        self.queue.wait_for_arrivals(count, |enough| {
-            wait_readable(super::CALL, enough, deadline, self.interruptible).map(drop)
-        })
-    }
-
-    /// The number of connections since the monitoring began, as [`Monitor::wait_for_connections`] counts them.
-    pub fn connections(&self) -> u64 {
-        if self.check_process().is_err() { 0 } else { self.queue.arrivals() }
-    }
-}
 
 /// # Waiting for peers
 impl<T: SocketType> Socket<'_, T> {
@@ -80,9 +32,9 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Errors
     ///
     /// As [`Socket::connect`] and [`Socket::monitor`]: `EADDRINUSE` if the socket has a monitor, which reports the
-    /// connection or waits for it with [`Monitor::wait_for_connections`]. `ENOTSUP` for `udp://`, `pgm://`, `epgm://` and
-    /// `norm://`, which make no connections, `EINTR` if a signal ended the wait. If it fails after connecting, the connection
-    /// goes on in the background.
+    /// connection or waits for it with [`Monitor::wait_for_connections`](super::Monitor::wait_for_connections). `ENOTSUP`
+    /// for `udp://`, `pgm://`, `epgm://` and `norm://`, which make no connections, `EINTR` if a signal ended the wait. If it
+    /// fails after connecting, the connection goes on in the background.
     ///
     /// ```
     /// use std::time::Duration;

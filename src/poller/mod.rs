@@ -1,13 +1,13 @@
-//! Waiting on many sockets and file descriptors, at a cost that does not grow with their number.
-//!
-//! The system's poller (epoll, kqueue) waits on each socket's `ZMQ_FD`. It is edge-triggered, and signals that the socket
-//! has commands to process, not that it is ready. Therefore:
-//!
-//! - A socket is `active` from the signal of its descriptor on, for as long as it is ready. Every wait queries the
-//!   `ZMQ_EVENTS` of active sockets. Once one is not ready, libzmq signals its next change, unless the socket is used
-//!   meanwhile.
-//! - A socket that was used since the last query becomes active too: [`crate::socket::Used`] lists these.
-//! - A descriptor of the user's is edge-triggered too; while it is active, every wait polls it.
+//! [`Poller`]: waiting on many sockets and file descriptors, at a cost that does not grow with their number.
+
+// The system's poller (epoll, kqueue) waits on each socket's `ZMQ_FD`. It is edge-triggered, and signals that the socket
+// has commands to process, not that it is ready. Therefore:
+//
+// - A socket is `active` from the signal of its descriptor on, for as long as it is ready. Every wait queries the
+//   `ZMQ_EVENTS` of active sockets. Once one is not ready, libzmq signals its next change, unless the socket is used
+//   meanwhile.
+// - A socket that was used since the last query becomes active too: `Used` lists these.
+// - A descriptor of the user's is edge-triggered too; while it is active, every wait polls it.
 
 #[cfg(feature = "draft")]
 mod locked;
@@ -72,9 +72,9 @@ impl<K> PollerEvent<K> {
 
 /// A lasting set of sockets and file descriptors to wait on, each under a key of the user's choice.
 ///
-/// The cost of a wait depends on how many are ready, not on how many are registered; [`crate::poll`] queries each every time.
-/// [`Poller::add`] takes a socket by reference, and the compiler checks that the poller does not outlive it. Or it takes the
-/// socket itself, which [`Poller::socket`] lends back by its key. Sockets may be used as usual meanwhile.
+/// The cost of a wait depends on how many are ready, not on how many are registered; [`poll`](crate::poll()) queries each
+/// every time. [`Poller::add`] takes a socket by reference, and the compiler checks that the poller does not outlive it. Or
+/// it takes the socket itself, which [`Poller::socket`] lends back by its key. Sockets may be used as usual meanwhile.
 ///
 /// A poller belongs to one thread, as the sockets in it do.
 ///
@@ -150,6 +150,7 @@ struct Watched<'a, K> {
 /// The source, and the descriptor that the system watches for it.
 type RegisterResult<'a> = Result<(Registered<'a>, Option<RawFd>)>;
 
+/// # Making it, and what it waits for
 impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// An empty poller.
     ///
@@ -352,86 +353,15 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
         }
         Ok(Source::new(slot.source))
     }
+}
 
-    /// The socket that was moved into the poller under this key. `None` for a lent one.
-    ///
-    /// ```
-    /// use zmq::{PollEvents, Poller};
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// let mut poller = Poller::new()?;
-    /// poller.add(context.socket(zmq::Pull)?, 7, PollEvents::POLLIN)?;
-    /// if let Some(socket) = poller.socket(7) {
-    ///     socket.bind("inproc://jobs")?;
-    /// }
-    /// assert!(poller.socket(8).is_none());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn socket(&self, key: K) -> Option<&Socket<'a>> {
-        let place = *self.places.get(&key)?;
-        match &self.slots[place].as_ref()?.source {
-            Registered::Socket(socket) => socket.owned(),
-            #[cfg(feature = "draft")]
-            Registered::Locked => self.locked.get(place)?.owned(),
-            Registered::Fd(_) => None,
-        }
-    }
-
-    /// The file descriptor, lent or owned, that is registered under this key.
-    pub fn fd(&self, key: K) -> Option<BorrowedFd<'_>> {
-        match &self.slots[*self.places.get(&key)?].as_ref()?.source {
-            Registered::Fd(fd) => Some(fd.as_fd()),
-            _ => None,
-        }
-    }
-
-    /// A descriptor that becomes readable when a source may be ready, for another event loop. Do not read from it.
-    ///
-    /// It does not signal sources that are ready already: before each wait for it, call [`Poller::wait`] with a zero
-    /// time-out until it finds nothing, and again if a socket in the poller was used since.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use zmq::{PollEvents, PollItem, Poller, poll};
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// # let (left, right) = (context.socket(zmq::Pair)?, context.socket(zmq::Pair)?);
-    /// # left.bind("inproc://pair")?;
-    /// # right.connect("inproc://pair")?;
-    /// let mut poller = Poller::new()?;
-    /// poller.add(&right, 1, PollEvents::POLLIN)?;
-    /// assert!(poller.wait(Duration::ZERO)?.is_empty());
-    /// left.send("Hello")?;
-    /// // The other event loop.
-    /// poll(&mut [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)], None)?;
-    /// assert_eq!(poller.wait(Duration::ZERO)?.len(), 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "zmq_poller_fd")]
-    pub fn wake_fd(&self) -> BorrowedFd<'_> {
-        self.lent.as_fd()
-    }
-
-    /// The number of registered sockets and file descriptors.
-    #[doc(alias = "zmq_poller_size")]
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether the poller is empty.
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
+/// # Waiting
+impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     /// Waits until sources are ready, and returns all that are, in no particular order; none after `timeout`.
     ///
     /// `None` waits for ever, a zero [`Duration`] not at all; fractions of a millisecond are rounded up. A signal ends the
-    /// wait only if the program asked for that: see [`crate::interrupt`]. A source is reported again at every wait until its
-    /// messages are received, or it has no more room to send.
+    /// wait only if the program asked for that: see [`interrupt`](crate::interrupt). A source is reported again at every wait
+    /// until its messages are received, or it has no more room to send.
     ///
     /// # Errors
     ///
@@ -498,6 +428,111 @@ impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
     pub fn wait_into(&mut self, events: &mut Vec<PollerEvent<K>>, timeout: impl OrNone<Duration>) -> Result<usize> {
         self.wait_for(events, timeout.into())?;
         Ok(events.len())
+    }
+
+    /// The events of one source that are ready now, among those waited for. A call that handles one source after
+    /// [`Poller::wait`] may change another. [`PollEvents::NONE`] if nothing is registered under the key.
+    ///
+    /// # Errors
+    ///
+    /// `ETERM` after the socket's context was shut down, `ENOTSOCK` in a forked child.
+    ///
+    /// ```
+    /// use zmq::{PollEvents, Poller};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// # let (left, right) = (context.socket(zmq::Pair)?, context.socket(zmq::Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// let mut poller = Poller::new()?;
+    /// poller.add(&right, "answers", PollEvents::POLLIN)?;
+    /// left.send("Hello")?;
+    /// assert_eq!(poller.query("answers")?, PollEvents::POLLIN);
+    /// right.recv_msg()?;
+    /// assert_eq!(poller.query("answers")?, PollEvents::NONE);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn query(&mut self, key: K) -> Result<PollEvents> {
+        self.query_one(key)
+    }
+}
+
+/// # What is registered
+impl<'a, K: Copy + Eq + Hash> Poller<'a, K> {
+    /// The socket that was moved into the poller under this key. `None` for a lent one.
+    ///
+    /// ```
+    /// use zmq::{PollEvents, Poller};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// let mut poller = Poller::new()?;
+    /// poller.add(context.socket(zmq::Pull)?, 7, PollEvents::POLLIN)?;
+    /// if let Some(socket) = poller.socket(7) {
+    ///     socket.bind("inproc://jobs")?;
+    /// }
+    /// assert!(poller.socket(8).is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn socket(&self, key: K) -> Option<&Socket<'a>> {
+        let place = *self.places.get(&key)?;
+        match &self.slots[place].as_ref()?.source {
+            Registered::Socket(socket) => socket.owned(),
+            #[cfg(feature = "draft")]
+            Registered::Locked => self.locked.get(place)?.owned(),
+            Registered::Fd(_) => None,
+        }
+    }
+
+    /// The file descriptor, lent or owned, that is registered under this key.
+    pub fn fd(&self, key: K) -> Option<BorrowedFd<'_>> {
+        match &self.slots[*self.places.get(&key)?].as_ref()?.source {
+            Registered::Fd(fd) => Some(fd.as_fd()),
+            _ => None,
+        }
+    }
+
+    /// The number of registered sockets and file descriptors.
+    #[doc(alias = "zmq_poller_size")]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether the poller is empty.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// A descriptor that becomes readable when a source may be ready, for another event loop. Do not read from it.
+    ///
+    /// It does not signal sources that are ready already: before each wait for it, call [`Poller::wait`] with a zero
+    /// time-out until it finds nothing, and again if a socket in the poller was used since.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zmq::{PollEvents, PollItem, Poller, poll};
+    ///
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// # let (left, right) = (context.socket(zmq::Pair)?, context.socket(zmq::Pair)?);
+    /// # left.bind("inproc://pair")?;
+    /// # right.connect("inproc://pair")?;
+    /// let mut poller = Poller::new()?;
+    /// poller.add(&right, 1, PollEvents::POLLIN)?;
+    /// assert!(poller.wait(Duration::ZERO)?.is_empty());
+    /// left.send("Hello")?;
+    /// // The other event loop.
+    /// poll(&mut [PollItem::fd(poller.wake_fd(), PollEvents::POLLIN)], None)?;
+    /// assert_eq!(poller.wait(Duration::ZERO)?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_poller_fd")]
+    pub fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.lent.as_fd()
     }
 
     fn place(&self, key: K, call: &'static str) -> Result<usize> {

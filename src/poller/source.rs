@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::kind::SocketType;
 use crate::socket::{MaybeOwned, Socket, SocketRef};
 
-/// A socket or file descriptor for a [`crate::Poller`]: lent as `&Socket` or [`BorrowedFd`], or owned as [`Socket`] or
+/// A socket or file descriptor for a [`Poller`](crate::Poller): lent as `&Socket` or [`BorrowedFd`], or owned as [`Socket`] or
 /// [`OwnedFd`]. A connection or a pipe can be converted into these.
 ///
 /// ```

@@ -121,31 +121,7 @@ impl<K: Copy + Eq + Hash> Poller<'_, K> {
         Ok(())
     }
 
-    /// The events of one source that are ready now, among those waited for. A call that handles one source after
-    /// [`Poller::wait`] may change another. [`PollEvents::NONE`] if nothing is registered under the key.
-    ///
-    /// # Errors
-    ///
-    /// `ETERM` after the socket's context was shut down, `ENOTSOCK` in a forked child.
-    ///
-    /// ```
-    /// use zmq::{PollEvents, Poller};
-    ///
-    /// # fn main() -> zmq::Result<()> {
-    /// # let context = zmq::Context::new()?;
-    /// # let (left, right) = (context.socket(zmq::Pair)?, context.socket(zmq::Pair)?);
-    /// # left.bind("inproc://pair")?;
-    /// # right.connect("inproc://pair")?;
-    /// let mut poller = Poller::new()?;
-    /// poller.add(&right, "answers", PollEvents::POLLIN)?;
-    /// left.send("Hello")?;
-    /// assert_eq!(poller.query("answers")?, PollEvents::POLLIN);
-    /// right.recv_msg()?;
-    /// assert_eq!(poller.query("answers")?, PollEvents::NONE);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn query(&mut self, key: K) -> Result<PollEvents> {
+    pub(super) fn query_one(&mut self, key: K) -> Result<PollEvents> {
         self.check_process(QUERY)?;
         let Some(&place) = self.places.get(&key) else { return Ok(PollEvents::NONE) };
         // A query that fails with ETERM has read the command that made the descriptor readable. The system does not report the

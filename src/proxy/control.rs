@@ -14,7 +14,7 @@ use crate::socket::{Core, SocketRef, Wait, unless_again};
 
 const CALL: &str = "zmq_proxy_steerable";
 
-/// Forwards like [`crate::proxy`], and takes commands from a socket, as C's function of this name is documented to.
+/// Forwards like [`proxy`](crate::proxy()), and takes commands from a socket, as C's function of this name is documented to.
 ///
 /// The commands are the texts `PAUSE`, `RESUME`, `TERMINATE` and `STATISTICS`. Each is answered with an empty message,
 /// `STATISTICS` with eight parts, each a `u64` in the machine's byte order: parts and bytes received and sent by the
@@ -26,11 +26,11 @@ const CALL: &str = "zmq_proxy_steerable";
 /// Further commands wait for it, and the proxy goes on forwarding.
 ///
 /// `TERMINATE` ends the proxy, which returns the messages that it had received and not sent. A Rust program can use
-/// [`crate::ProxyHandle`], which needs no control socket.
+/// [`ProxyHandle`](crate::ProxyHandle), which needs no control socket.
 ///
 /// # Errors
 ///
-/// As [`crate::proxy`]. `EINVAL` if the control socket is one of the others.
+/// As [`proxy`](crate::proxy()). `EINVAL` if the control socket is one of the others.
 ///
 /// ```
 /// use zmq::{Context, Dealer, Pair, Router, proxy_steerable};

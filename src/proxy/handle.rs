@@ -110,12 +110,12 @@ impl ProxyHandle {
         Ok(ProxyHandle { shared: Arc::new(shared) })
     }
 
-    /// Forwards as [`crate::proxy`] does, in this thread, until [`ProxyHandle::terminate`], and returns the messages that it
-    /// had received and not sent. A handle serves one run.
+    /// Forwards as [`proxy`](crate::proxy()) does, in this thread, until [`ProxyHandle::terminate`], and returns the messages
+    /// that it had received and not sent. A handle serves one run.
     ///
     /// # Errors
     ///
-    /// As [`crate::proxy`]; `EINVAL` if the handle has served already.
+    /// As [`proxy`](crate::proxy()); `EINVAL` if the handle has served already.
     ///
     /// ```
     /// # use zmq::{Context, Dealer, ProxyHandle, Router};

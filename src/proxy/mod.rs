@@ -42,9 +42,9 @@ use engine::{Engine, Uncontrolled};
 ///
 /// # Errors
 ///
-/// `ETERM` once the context was shut down, `EINTR` if a signal ended the wait ([`crate::interrupt`]), `EINVAL` if the
-/// capture socket is one of the two, or of a kind that cannot send at any time, and the errors of sending and receiving on
-/// the sockets.
+/// `ETERM` once the context was shut down, `EINTR` if a signal ended the wait ([`interrupt`](crate::interrupt)), `EINVAL` if
+/// the capture socket is one of the two, or of a kind that cannot send at any time, and the errors of sending and receiving
+/// on the sockets.
 ///
 /// ```
 /// use zmq::{Context, Dealer, Errno, Router, proxy};

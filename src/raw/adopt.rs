@@ -9,6 +9,7 @@ use crate::error::{Errno, Result};
 use crate::kind::SocketType;
 use crate::socket::Socket;
 
+/// # Sockets that C code opened
 impl Context {
     /// Takes over a socket that C code opened in this context.
     ///

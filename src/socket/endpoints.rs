@@ -21,7 +21,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// `tcp://127.0.0.1:49152`. Peers connect to the resolved endpoint, and [`Socket::unbind`] takes it.
     ///
     /// Endpoints are `tcp://interface:port`, `ipc://path`, `inproc://name`, `ws://interface:port/path`, and further
-    /// transports that [`crate::has`] reports. Draft kinds that send datagrams have `udp://interface:port` with a
+    /// transports that [`has`](crate::has) reports. Draft kinds that send datagrams have `udp://interface:port` with a
     /// number for the port. `*` stands for all interfaces, a free port or a temporary path.
     ///
     /// An `ipc://` path takes over an existing socket file, as in C, even if another socket or another process listens there:
@@ -32,7 +32,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// Over udp libzmq binds in the background: a port that is taken is no error, and nothing arrives.
     ///
     /// While the process has no descriptor for a new connection, the listener pauses, and tries again every 100 ms. It reports
-    /// each try as [`crate::monitor::Event::AcceptFailed`].
+    /// each try as [`monitor::Event::AcceptFailed`](crate::monitor::Event::AcceptFailed).
     ///
     /// # Errors
     ///

@@ -204,6 +204,7 @@ fn read_adopted(raw: &RawSocket, kind: Kind) -> Result<[(c_int, c_int); 3]> {
     Ok(options)
 }
 
+/// # Giving up the C handle
 impl<T: SocketType> Socket<'static, T> {
     /// Gives up the C handle, together with the context. The caller closes the handle with `zmq_close`, and the context
     /// must live until then. The context keeps the socket's state for [`Context::socket_from_raw`].

@@ -86,7 +86,7 @@ impl Drop for Borrowed<'_> {
 
 /// A socket without its kind as a type. `Core` is `Send` and not `Sync`.
 ///
-/// Sockets of some kinds are shared by threads (see [`crate::raw::NotSync`]), so all fields except the handle are
+/// Sockets of some kinds are shared by threads (see [`raw::NotSync`](crate::raw::NotSync)), so all fields except the handle are
 /// `Sync`.
 pub(crate) struct Core {
     raw: RawSocket,
@@ -102,7 +102,7 @@ pub(crate) struct Core {
     /// socket runs.
     known: Mutex<Known>,
     pollers: PollerNotify,
-    /// The descriptor that [`crate::Socket::fd`] lends, made by its first call.
+    /// The descriptor that [`Socket::fd`](crate::Socket::fd) lends, made by its first call.
     lent_fd: OnceLock<OwnedFd>,
 }
 

@@ -1,18 +1,44 @@
-//! `Context::socket` and `Context::owned_socket`.
+//! `Context::new`, `Context::socket` and `Context::owned_socket`.
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use super::Socket;
-use crate::context::Context;
+use crate::context::{Context, Inner};
 use crate::error::Result;
 #[cfg(feature = "draft")]
 use crate::kind::Kind;
 use crate::kind::SocketType;
 
+/// # Making a context, and opening sockets
 impl Context {
+    /// Makes a context with the default options. Its threads start with its first socket. Options that affect the threads or
+    /// the sockets, such as [`Context::set_io_threads`], must be set before.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` or `ENFILE` if no file descriptor is left, `ENOMEM` if no memory is left.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// let context = zmq::Context::new()?;
+    /// assert_eq!(context.io_threads(), 1);
+    /// context.set_io_threads(2)?;
+    /// context.set_blocky(false)?;
+    /// let socket = context.socket(zmq::Pull)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "zmq_ctx_new")]
+    #[doc(alias = "zmq_init")]
+    pub fn new() -> Result<Context> {
+        Ok(Context::from_inner(Arc::new(Inner::new()?)))
+    }
+
     /// Opens a socket that borrows this context, and cannot outlive it.
     ///
-    /// The kind is one of the types [`crate::Req`], [`crate::Rep`] and so on, or a [`crate::Kind`] known at run time.
+    /// The kind is one of the types [`Req`](crate::Req), [`Rep`](crate::Rep) and so on, or a [`Kind`](crate::Kind) known at
+    /// run time.
     ///
     /// A struct that has both a context and its sockets, a thread and a static need [`Context::owned_socket`] instead.
     ///

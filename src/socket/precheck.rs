@@ -45,7 +45,7 @@ impl Core {
         Ok(())
     }
 
-    /// Sets `ZMQ_ROUTER_RAW`, or one of [`crate::known::OneWayOptions`].
+    /// Sets `ZMQ_ROUTER_RAW`, or one of [`known::OneWayOptions`](crate::known::OneWayOptions).
     pub(crate) fn set_one_way(&self, name: &'static str, number: c_int, value: bool) -> Result<()> {
         let _op = self.op_lock();
         let (is_used, mut options) = {

@@ -79,7 +79,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// one message serves for receiving and sending. It is empty after a failure too: the content is in the error.
     ///
     /// `Ok` means that the message is queued. A process that ends by [`std::process::exit`], or whose context is in a
-    /// `static`, loses queued messages, except if it calls [`crate::Context::terminate`] first.
+    /// `static`, loses queued messages, except if it calls [`Context::terminate`](crate::Context::terminate) first.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// PEER whose peer is unknown or has left, `EINVAL` on a RADIO without a group, a DGRAM without an address, or a STREAM
     /// for a message that is not an id and data, `ECONNRESET` if the peer of the parts before this one has left (see
     /// [`Socket::send_more`]), `ETERM` after the context was shut down, `EINTR` if a signal ended the wait
-    /// ([`crate::interrupt`]).
+    /// ([`interrupt`](crate::interrupt)).
     ///
     /// ```
     /// # use zmq::{Context, Pair};

@@ -1,6 +1,6 @@
 //! The socket options, and the tables that their methods are made from.
 //!
-//! Every option of `zmq.h` is one row. A row makes the methods of [`crate::Socket`] that get and set the option.
+//! Every option of `zmq.h` is one row. A row makes the methods of [`Socket`](crate::Socket) that get and set the option.
 //! [`OptionInfo::all`] lists the rows, for programs that show or check options.
 
 mod codec;

@@ -280,10 +280,11 @@ mod draft {
         }
     }
 
+    /// # Draft options of connections
     impl<T: SocketType> Socket<'_, T> {
         /// Adds a property to the handshake of connections made from now on; the peer reads it with
-        /// [`crate::Message::gets`]. The name begins with `X-` and has up to 255 bytes. Of two properties with the same
-        /// name the first counts. Draft.
+        /// [`Message::gets`](crate::Message::gets). The name begins with `X-` and has up to 255 bytes. Of two properties with
+        /// the same name the first counts. Draft.
         ///
         /// # Errors
         ///

@@ -37,10 +37,10 @@ options! {
     "ZMQ_ROUTING_ID" = ZMQ_ROUTING_ID: Bytes(255) by (Id => Vec<u8>, impl AsRef<[u8]>), [routing_id] [set_routing_id],
         SocketType, b"alice";
 
-    /// Subscribes to messages that begin with these bytes, 8192 at most; no bytes subscribe to every message. Takes
-    /// effect at once. Each repeated subscription needs an [`crate::Socket::unsubscribe`] of its own. On an XPUB with
-    /// `ZMQ_XPUB_MANUAL` it answers the subscription received last, and does nothing without one. A publisher that came
-    /// back gets the subscriptions when the socket is used: see
+    /// Subscribes to messages that begin with these bytes, 8192 at most; no bytes subscribe to every message. Takes effect
+    /// at once. Each repeated subscription needs an [`Socket::unsubscribe`](crate::Socket::unsubscribe) of its own. On an
+    /// XPUB with `ZMQ_XPUB_MANUAL` it answers the subscription received last, and does nothing without one. A publisher
+    /// that came back gets the subscriptions when the socket is used: see
     /// [surprises](crate::surprises#a-sub-that-is-not-used-does-not-subscribe-again).
     "ZMQ_SUBSCRIBE" = ZMQ_SUBSCRIBE: Bytes(LONGEST_PREFIX) by (Bytes<0, LONGEST_PREFIX> => impl AsRef<[u8]>),
         [] [subscribe], SubscribingKind (accepted::SUBSCRIBING), b"A";
@@ -68,21 +68,21 @@ options! {
     "ZMQ_RCVBUF" = ZMQ_RCVBUF: Int by (OrDefault<Number<0, MAX>> => Option<u32>), [rcvbuf] [set_rcvbuf], SocketType,
         65536 => Some(65536);
 
-    /// Whether more parts of the message follow the part received last. [`crate::Message::more`] returns the same for the
-    /// message itself.
+    /// Whether more parts of the message follow the part received last. [`Message::more`](crate::Message::more) returns the
+    /// same for the message itself.
     "ZMQ_RCVMORE" = ZMQ_RCVMORE: Int by (Flag => bool), [rcvmore] [], SocketType, false;
 
-    /// How long unsent messages are kept when the socket closes or disconnects, and so how long the end of its context
-    /// may have to wait for them: in milliseconds, `None` is for ever. The default is zero for SUB and XSUB and if the
-    /// context is not [`crate::Context::blocky`], for ever otherwise. Takes effect at once, until the shutdown of the
-    /// context. Messages to an `inproc://` name that is not bound are kept for the same time, and not longer than the
+    /// How long unsent messages are kept when the socket closes or disconnects, and so how long the end of its context may
+    /// have to wait for them: in milliseconds, `None` is for ever. The default is zero for SUB and XSUB and if the context
+    /// is not [`Context::blocky`](crate::Context::blocky), for ever otherwise. Takes effect at once, until the shutdown of
+    /// the context. Messages to an `inproc://` name that is not bound are kept for the same time, and not longer than the
     /// context is used. A libzmq without the patches for safety keeps these without end. See
     /// [surprises](crate::surprises#the-end-of-a-context-waits-without-end-for-unsent-messages).
     ///
     /// A message counts as sent once the system has it. Over `tcp://` and `ws://` the system drops data that it has not
     /// transmitted if the peer sends something after the close, such as a heartbeat: a slow peer with
-    /// [`crate::Socket::set_heartbeat_ivl`] can lose the last messages. A socket that awaits the peer's answer before it
-    /// closes loses none.
+    /// [`Socket::set_heartbeat_ivl`](crate::Socket::set_heartbeat_ivl) can lose the last messages. A socket that awaits the
+    /// peer's answer before it closes loses none.
     "ZMQ_LINGER" = ZMQ_LINGER: Int by (OrDefault<Milliseconds> => Option<Duration>), [linger] [set_linger], SocketType,
         Duration::from_millis(1500) => Some(Duration::from_millis(1500));
 
@@ -94,9 +94,9 @@ options! {
     /// How many connections may wait to be accepted: 100 unless set, 0 to 2,147,483,647. Takes effect at the next bind.
     "ZMQ_BACKLOG" = ZMQ_BACKLOG: Int by (Number<0, MAX> => u32), [backlog] [set_backlog], SocketType, 7;
 
-    /// The longest delay between attempts to connect, which doubles each time: in milliseconds; `None`, the default,
-    /// keeps the delay as it is. A value below [`crate::Socket::reconnect_ivl`] is the delay itself. Takes effect at
-    /// the next bind or connect.
+    /// The longest delay between attempts to connect, which doubles each time: in milliseconds; `None`, the default, keeps
+    /// the delay as it is. A value below [`Socket::reconnect_ivl`](crate::Socket::reconnect_ivl) is the delay itself. Takes
+    /// effect at the next bind or connect.
     "ZMQ_RECONNECT_IVL_MAX" = ZMQ_RECONNECT_IVL_MAX: Int by (OrOff<Milliseconds> => Option<Duration>),
         [reconnect_ivl_max] [set_reconnect_ivl_max], SocketType, Duration::from_secs(2) => Some(Duration::from_secs(2));
 
@@ -125,12 +125,12 @@ options! {
         SocketType, 5;
 
     /// How long a receive waits before it fails with `EAGAIN`: in milliseconds, `None`, the default, is for ever. Takes
-    /// effect at once. See [`crate::Socket::within`] for a single call.
+    /// effect at once. See [`Socket::within`](crate::Socket::within) for a single call.
     "ZMQ_RCVTIMEO" = ZMQ_RCVTIMEO: Int by (OrDefault<Milliseconds> => Option<Duration>), [rcvtimeo] [set_rcvtimeo],
         SocketType, Duration::from_millis(300) => Some(Duration::from_millis(300));
 
     /// How long a send waits before it fails with `EAGAIN`: in milliseconds, `None`, the default, is for ever. Takes
-    /// effect at once. See [`crate::Socket::within`] for a single call.
+    /// effect at once. See [`Socket::within`](crate::Socket::within) for a single call.
     "ZMQ_SNDTIMEO" = ZMQ_SNDTIMEO: Int by (OrDefault<Milliseconds> => Option<Duration>), [sndtimeo] [set_sndtimeo],
         SocketType, Duration::from_millis(300) => Some(Duration::from_millis(300));
 
@@ -147,46 +147,46 @@ options! {
     "ZMQ_TCP_KEEPALIVE" = ZMQ_TCP_KEEPALIVE: Int by (OrDefault<Flag> => Option<bool>),
         [tcp_keepalive] [set_tcp_keepalive], SocketType, true => Some(true);
 
-    /// How many unanswered probes TCP sends before it gives a connection up: at least 1, on Linux 127 at most; `None`,
-    /// the default, is the system's choice. Needs [`crate::Socket::set_tcp_keepalive`]. Takes effect at the next bind
-    /// or connect.
+    /// How many unanswered probes TCP sends before it gives a connection up: at least 1, on Linux 127 at most; `None`, the
+    /// default, is the system's choice. Needs [`Socket::set_tcp_keepalive`](crate::Socket::set_tcp_keepalive). Takes effect
+    /// at the next bind or connect.
     "ZMQ_TCP_KEEPALIVE_CNT" = ZMQ_TCP_KEEPALIVE_CNT: Int by (OrDefault<Number<1, MOST_PROBES>> => Option<u32>),
         [tcp_keepalive_cnt] [set_tcp_keepalive_cnt], SocketType, 3 => Some(3);
 
-    /// How long a connection is idle before TCP probes it: at least a second, on Linux 32,767 at most, in seconds;
-    /// `None`, the default, is the system's choice. Needs [`crate::Socket::set_tcp_keepalive`]. Takes effect at the
-    /// next bind or connect.
+    /// How long a connection is idle before TCP probes it: at least a second, on Linux 32,767 at most, in seconds; `None`,
+    /// the default, is the system's choice. Needs [`Socket::set_tcp_keepalive`](crate::Socket::set_tcp_keepalive). Takes
+    /// effect at the next bind or connect.
     "ZMQ_TCP_KEEPALIVE_IDLE" = ZMQ_TCP_KEEPALIVE_IDLE: Int by (OrDefault<ProbeTime> => Option<Duration>),
         [tcp_keepalive_idle] [set_tcp_keepalive_idle], SocketType,
         Duration::from_secs(60) => Some(Duration::from_secs(60));
 
-    /// How long TCP waits between probes: at least a second, on Linux 32,767 at most, in seconds; `None`, the default,
-    /// is the system's choice. Needs [`crate::Socket::set_tcp_keepalive`]. Takes effect at the next bind or connect.
+    /// How long TCP waits between probes: at least a second, on Linux 32,767 at most, in seconds; `None`, the default, is
+    /// the system's choice. Needs [`Socket::set_tcp_keepalive`](crate::Socket::set_tcp_keepalive). Takes effect at the next
+    /// bind or connect.
     "ZMQ_TCP_KEEPALIVE_INTVL" = ZMQ_TCP_KEEPALIVE_INTVL: Int by (OrDefault<ProbeTime> => Option<Duration>),
         [tcp_keepalive_intvl] [set_tcp_keepalive_intvl], SocketType,
         Duration::from_secs(10) => Some(Duration::from_secs(10));
 
-    /// Whether messages queue only for peers whose connection is complete: no unless set. Takes effect at the next bind
-    /// or connect. If it is on, messages that are queued for a peer are lost when its connection breaks. Each
-    /// connection that is made again has its own queue of received messages: see [`crate::Socket::set_rcvhwm`]. No
-    /// effect over inproc. See
-    /// [surprises](crate::surprises#a-connect-succeeds-without-a-peer-and-messages-queue-for-it).
+    /// Whether messages queue only for peers whose connection is complete: no unless set. Takes effect at the next bind or
+    /// connect. If it is on, messages that are queued for a peer are lost when its connection breaks. Each connection that
+    /// is made again has its own queue of received messages: see [`Socket::set_rcvhwm`](crate::Socket::set_rcvhwm). No
+    /// effect over inproc. See [surprises](crate::surprises#a-connect-succeeds-without-a-peer-and-messages-queue-for-it).
     #[doc(alias = "ZMQ_DELAY_ATTACH_ON_CONNECT")]
     "ZMQ_IMMEDIATE" = ZMQ_IMMEDIATE: Int by (Flag => bool), [immediate] [set_immediate], SocketType, true;
 
-    /// Whether an XPUB receives every subscription, repeated ones too: no unless set. Takes effect at once, and
-    /// switches [`crate::Socket::set_xpub_verboser`] off. In a forwarder it hides ends of subscriptions: see
-    /// [surprises](crate::surprises#behind-forwarders-with-zmq_xpub_verbose-no-end-of-a-subscription-arrives).
+    /// Whether an XPUB receives every subscription, repeated ones too: no unless set. Takes effect at once, and switches
+    /// [`Socket::set_xpub_verboser`](crate::Socket::set_xpub_verboser) off. In a forwarder it hides ends of subscriptions:
+    /// see [surprises](crate::surprises#behind-forwarders-with-zmq_xpub_verbose-no-end-of-a-subscription-arrives).
     "ZMQ_XPUB_VERBOSE" = ZMQ_XPUB_VERBOSE: Int by (Flag => bool), [] [set_xpub_verbose],
         XPubKind (accepted::XPUB), true;
 
-    /// Whether a ROUTER talks raw TCP: no unless set. Takes effect at the next bind or connect. It cannot be switched
-    /// off again, nor combined with [`crate::Socket::set_probe_router`]: libzmq would abort the process when it sends an
-    /// empty message to a raw peer. [`crate::Stream`] replaces it.
+    /// Whether a ROUTER talks raw TCP: no unless set. Takes effect at the next bind or connect. It cannot be switched off
+    /// again, nor combined with [`Socket::set_probe_router`](crate::Socket::set_probe_router): libzmq would abort the
+    /// process when it sends an empty message to a raw peer. [`Stream`](crate::Stream) replaces it.
     "ZMQ_ROUTER_RAW" = ZMQ_ROUTER_RAW: Int by (Latch => bool), [] [set_router_raw], RouterKind (accepted::ROUTER), true;
 
-    /// Whether the socket speaks IPv6 too: no unless set, or as [`crate::Context::ipv6`] says. Takes effect at the next
-    /// bind or connect.
+    /// Whether the socket speaks IPv6 too: no unless set, or as [`Context::ipv6`](crate::Context::ipv6) says. Takes effect
+    /// at the next bind or connect.
     "ZMQ_IPV6" = ZMQ_IPV6: Int by (Flag => bool), [ipv6] [set_ipv6], SocketType, true;
 
     /// The security mechanism, which the security options set so far determine: NULL unless one is set.
@@ -214,7 +214,7 @@ options! {
 
     /// The socket's own public key, which a CURVE client needs: zeros unless set. Makes CURVE the mechanism. Takes
     /// effect at the next bind or connect, which fails with `EINVAL` if a client has not set all three keys.
-    /// [`crate::security::Security::curve_client`] sets them all.
+    /// [`security::Security::curve_client`](crate::security::Security::curve_client) sets them all.
     "ZMQ_CURVE_PUBLICKEY" = ZMQ_CURVE_PUBLICKEY: Key by
         (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Into<Error>>),
         [curve_publickey] [set_curve_publickey], SocketType,
@@ -227,17 +227,18 @@ options! {
         [curve_secretkey] [set_curve_secretkey], SocketType,
         SecretKey::from([7; 32]);
 
-    /// The public key of the server, which a CURVE client needs: zeros unless set. Makes the socket a CURVE client.
-    /// Takes effect at the next bind or connect, which fails with `EINVAL` if the client has not set all three keys. A
-    /// wrong key is reported as a peer that left: [`crate::monitor::Event::HandshakeFailedNoDetail`].
+    /// The public key of the server, which a CURVE client needs: zeros unless set. Makes the socket a CURVE client. Takes
+    /// effect at the next bind or connect, which fails with `EINVAL` if the client has not set all three keys. A wrong key
+    /// is reported as a peer that left:
+    /// [`monitor::Event::HandshakeFailedNoDetail`](crate::monitor::Event::HandshakeFailedNoDetail).
     "ZMQ_CURVE_SERVERKEY" = ZMQ_CURVE_SERVERKEY: Key by
         (Key<PublicKey> => PublicKey, impl TryInto<PublicKey, Error: Into<Error>>),
         [curve_serverkey] [set_curve_serverkey], SocketType,
         PublicKey::from_bytes([7; 32]);
 
-    /// Whether the socket sends an empty message on each new connection, so that a ROUTER learns of it: no unless set.
-    /// It cannot be combined with [`crate::Socket::set_router_raw`]. Takes effect at the next connection, and not when
-    /// a connection is made again: see
+    /// Whether the socket sends an empty message on each new connection, so that a ROUTER learns of it: no unless set. It
+    /// cannot be combined with [`Socket::set_router_raw`](crate::Socket::set_router_raw). Takes effect at the next
+    /// connection, and not when a connection is made again: see
     /// [surprises](crate::surprises#zmq_probe_router-is-silent-when-a-connection-is-made-again).
     "ZMQ_PROBE_ROUTER" = ZMQ_PROBE_ROUTER: Int by (Latch => bool), [] [set_probe_router],
         ProbingKind (accepted::PROBING), true;
@@ -248,8 +249,8 @@ options! {
         ReqKind (accepted::REQ), true;
 
     /// Whether a REQ may send again before the reply has come, and so abandon the first request: no unless set. Takes
-    /// effect at once. Set [`crate::Socket::set_req_correlate`] too, or a late reply answers the wrong request. Without
-    /// both options a REQ waits without end if its peer is gone: see
+    /// effect at once. Set [`Socket::set_req_correlate`](crate::Socket::set_req_correlate) too, or a late reply answers the
+    /// wrong request. Without both options a REQ waits without end if its peer is gone: see
     /// [surprises](crate::surprises#a-req-waits-without-end-for-the-reply-of-a-peer-that-is-gone).
     "ZMQ_REQ_RELAXED" = ZMQ_REQ_RELAXED: Int by (Flag => bool), [] [set_req_relaxed], ReqKind (accepted::REQ), true;
 
@@ -314,9 +315,9 @@ options! {
     "ZMQ_XPUB_NODROP" = ZMQ_XPUB_NODROP: Int by (Flag => bool), [] [set_xpub_nodrop],
         PublishingKind (accepted::NODROP), true;
 
-    /// Whether the program decides on subscriptions: no unless set. [`crate::Socket::subscribe`] and
-    /// [`crate::Socket::unsubscribe`] answer the subscription that was received last. Takes effect at once. It cannot be
-    /// switched off again: libzmq would keep pointers to peers that have left.
+    /// Whether the program decides on subscriptions: no unless set. [`Socket::subscribe`](crate::Socket::subscribe) and
+    /// [`Socket::unsubscribe`](crate::Socket::unsubscribe) answer the subscription that was received last. Takes effect at
+    /// once. It cannot be switched off again: libzmq would keep pointers to peers that have left.
     "ZMQ_XPUB_MANUAL" = ZMQ_XPUB_MANUAL: Int by (Latch => bool), [] [set_xpub_manual], XPubKind (accepted::XPUB), true;
 
     /// The message that each new subscriber receives first, if it subscribed to the message's beginning; empty, the
@@ -347,8 +348,8 @@ options! {
         SocketType, Duration::from_millis(1500);
 
     /// How long to wait for any traffic after a ping before the connection is dropped, in milliseconds; `None`, the
-    /// default, stands for [`crate::Socket::heartbeat_ivl`], and cannot be set. A peer that has reached its receive mark
-    /// reads no ping: choose a time in which its program receives. The time does not count while this socket itself has
+    /// default, stands for [`Socket::heartbeat_ivl`](crate::Socket::heartbeat_ivl), and cannot be set. A peer that has
+    /// reached its receive mark reads no ping: choose a time in which its program receives. The time does not count while this socket itself has
     /// reached its receive mark; with a libzmq without all patches it does, and the messages in transit are lost. Takes
     /// effect at the next bind or connect.
     "ZMQ_HEARTBEAT_TIMEOUT" = ZMQ_HEARTBEAT_TIMEOUT: Int by (OrDefault<Milliseconds> => Option<Duration>),

@@ -58,7 +58,7 @@ bit_set! {
         CONN_REFUSED = ZMQ_RECONNECT_STOP_CONN_REFUSED, "ZMQ_RECONNECT_STOP_CONN_REFUSED";
         /// The handshake failed.
         HANDSHAKE_FAILED = ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED, "ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED";
-        /// [`crate::Socket::disconnect`] was called (ipc).
+        /// [`Socket::disconnect`](crate::Socket::disconnect) was called (ipc).
         AFTER_DISCONNECT = ZMQ_RECONNECT_STOP_AFTER_DISCONNECT, "ZMQ_RECONNECT_STOP_AFTER_DISCONNECT";
     }
 }

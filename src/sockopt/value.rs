@@ -10,7 +10,8 @@ use crate::security::secret::SecretText;
 
 /// The value of an option, of any of the types that options have.
 ///
-/// [`crate::Socket::set_option`] and [`crate::Context::set_option`] take it. They convert it to the type of the option:
+/// [`Socket::set_option`](crate::Socket::set_option) and [`Context::set_option`](crate::Context::set_option) take it. They
+/// convert it to the type of the option:
 ///
 /// | type | accepted values |
 /// | --- | --- |

@@ -152,8 +152,8 @@ fn pages_of_c_names_are_up_to_date() {
 }
 
 /// The most public items, and the most methods of types and traits, without the draft API and with it. A change that raises a
-/// number must say why. They were 144 and 465, and 170 and 553, before the surface was made smaller.
-const MOST: [(bool, usize, usize); 2] = [(false, 108, 347), (true, 123, 411)];
+/// number must say why. They were 136 and 465, and 162 and 553, before the surface was made smaller.
+const MOST: [(bool, usize, usize); 2] = [(false, 99, 347), (true, 114, 411)];
 
 #[cfg_attr(feature = "gssapi", ignore = "the numbers are those without GSSAPI")]
 #[test]
