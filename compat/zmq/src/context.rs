@@ -43,7 +43,7 @@ impl Context {
 
     /// Ends the context: waits until its sockets are dropped and their messages sent. No signal ends the wait.
     pub fn destroy(&mut self) -> Result<()> {
-        self.context()?.terminate(Duration::MAX).map_err(|error| safe::Error::from(error).into())
+        Ok(self.context()?.terminate(Duration::MAX)?)
     }
 }
 
