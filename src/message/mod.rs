@@ -207,7 +207,7 @@ impl Message {
 /// # Content
 impl Message {
     /// The content, for writing in place. It is copied first if another message or an owner may have it, as
-    /// [`Arc::make_mut`] does.
+    /// [`Arc::make_mut`](std::sync::Arc::make_mut) does.
     ///
     /// A message of at most 33 bytes is not copied, unless its content is constant or an owner's. A larger one is not copied
     /// if it came over a connection such as `tcp://`, `ipc://` or `ws://`, or was made of a `Vec`, a `String`, a `Box<[u8]>`,

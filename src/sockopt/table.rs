@@ -270,7 +270,8 @@ options! {
     /// 100 such connections at a time; a libzmq without the patch 1044 loses them. The messages of a connection that ended
     /// by itself come in turn with those of later ones. Until the messages of the connections that it has ended are
     /// received, the ROUTER does not learn the new routing id of a server that it connects to: a message to that id is
-    /// dropped, or fails with `EHOSTUNREACH` (see [`crate::Socket::set_router_mandatory`]). Takes effect at once.
+    /// dropped, or fails with `EHOSTUNREACH` (see
+    /// [`Socket::set_router_mandatory`](crate::Socket::set_router_mandatory)). Takes effect at once.
     "ZMQ_ROUTER_HANDOVER" = ZMQ_ROUTER_HANDOVER: Int by (Flag => bool), [] [set_router_handover],
         RouterKind (accepted::ROUTER), true;
 
