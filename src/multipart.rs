@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::mem;
 use std::ops::{Deref, DerefMut};
 
-use crate::message::Message;
+use crate::message::{IntoMessage, Message};
 
 /// A message of several parts, which arrive together or not at all. The guide calls it a `zmsg`.
 ///
@@ -97,7 +97,7 @@ impl Multipart {
     /// ```
     #[doc(alias = "zmsg_push")]
     #[doc(alias = "zmsg_prepend")]
-    pub fn push_front(&mut self, part: impl Into<Message>) {
+    pub fn push_front(&mut self, part: impl IntoMessage) {
         let part = part.into();
         match self.start.checked_sub(1) {
             Some(start) => {
@@ -120,7 +120,7 @@ impl Multipart {
     /// ```
     #[doc(alias = "zmsg_add")]
     #[doc(alias = "zmsg_append")]
-    pub fn push_back(&mut self, part: impl Into<Message>) {
+    pub fn push_back(&mut self, part: impl IntoMessage) {
         let part = part.into();
         // Removes the empty messages, so that the list does not grow in a program that uses the parts as a queue.
         if self.list.len() == self.list.capacity() && self.start * 2 >= self.list.len() {
@@ -173,7 +173,7 @@ impl Multipart {
     /// assert_eq!(message, ["address", "", "body"]);
     /// ```
     #[doc(alias = "zmsg_wrap")]
-    pub fn push_envelope(&mut self, address: impl Into<Message>) {
+    pub fn push_envelope(&mut self, address: impl IntoMessage) {
         let address = address.into();
         self.push_front(Message::new());
         self.push_front(address);
@@ -272,6 +272,20 @@ impl Hash for Multipart {
         (**self).hash(state);
     }
 }
+
+/// Parts, by `Into<Multipart>`.
+///
+/// The trait exists for its error message. That of `Into` lists some implementations and no cure.
+#[diagnostic::on_unimplemented(
+    message = "no multipart message can be made of `{Self}`",
+    label = "expected a `zmq::Multipart`, or an array, a `Vec` or a slice of parts",
+    note = "parts of different types are converted one by one: `[Message::from(id), Message::from(data)]`",
+    note = "an iterator is collected: `parts.collect::<Multipart>()`"
+)]
+pub trait IntoMultipart: Into<Multipart> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<Multipart>> IntoMultipart for T {}
 
 impl<M: Into<Message>> FromIterator<M> for Multipart {
     fn from_iter<I: IntoIterator<Item = M>>(parts: I) -> Multipart {

@@ -5,6 +5,20 @@ use std::sync::Arc;
 use super::{INLINE, Message};
 use crate::raw::RawMessage;
 
+/// Bytes or text, by `Into<Message>`.
+///
+/// The trait exists for its error message. That of `Into` lists some implementations and no cure.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither bytes nor text, so no message can be made of it",
+    label = "expected a `zmq::Message`, bytes or text",
+    note = "a number is sent as text by `number.to_string()`, or as bytes by `number.to_be_bytes()`",
+    note = "parts are sent by `send_multipart`"
+)]
+pub trait IntoMessage: Into<Message> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<Message>> IntoMessage for T {}
+
 macro_rules! compares_with {
     ($($other:ty),*) => {$(
         impl PartialEq<$other> for Message {

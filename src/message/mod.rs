@@ -2,6 +2,8 @@
 
 mod convert;
 
+pub use convert::IntoMessage;
+
 use std::borrow::Borrow;
 use std::ffi::CString;
 use std::fmt;

@@ -11,7 +11,7 @@ use crate::error::LongId;
 use crate::error::{Errno, Error, Result, SendError};
 use crate::kind::groups::RouterKind;
 use crate::kind::{CanConnectPeer, CanJoin, CanSendToGroup, CanSendToPeer, HasDatagrams, Kind, SocketType};
-use crate::message::{Message, check_group};
+use crate::message::{IntoMessage, Message, check_group};
 use crate::multipart::Multipart;
 use crate::poll_events::PollEvents;
 use crate::raw::RawMessage;
@@ -112,7 +112,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     #[doc(alias = "zmq_msg_set_group")]
     #[doc(alias = "zmq_msg_send")]
-    pub fn send_to_group(&self, group: &str, message: impl Into<Message>) -> Result<(), SendError>
+    pub fn send_to_group(&self, group: &str, message: impl IntoMessage) -> Result<(), SendError>
     where
         T: CanSendToGroup,
     {
@@ -148,7 +148,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     #[doc(alias = "zmq_msg_set_routing_id")]
     #[doc(alias = "zmq_msg_send")]
-    pub fn send_to_peer(&self, id: NonZeroU32, message: impl Into<Message>) -> Result<(), SendError>
+    pub fn send_to_peer(&self, id: NonZeroU32, message: impl IntoMessage) -> Result<(), SendError>
     where
         T: CanSendToPeer,
     {
@@ -214,7 +214,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn send_to(&self, address: SocketAddr, body: impl Into<Message>) -> Result<(), SendError<Multipart>>
+    pub fn send_to(&self, address: SocketAddr, body: impl IntoMessage) -> Result<(), SendError<Multipart>>
     where
         T: HasDatagrams,
     {
@@ -278,7 +278,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     ///
     /// The errors of [`Socket::send_to_group`], except `EAGAIN`.
     #[inline(always)]
-    pub fn send_to_group(self, group: &str, message: impl Into<Message>) -> Result<TrySend, SendError>
+    pub fn send_to_group(self, group: &str, message: impl IntoMessage) -> Result<TrySend, SendError>
     where
         T: CanSendToGroup,
     {
@@ -291,7 +291,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     ///
     /// The errors of [`Socket::send_to_peer`], except `EAGAIN`.
     #[inline(always)]
-    pub fn send_to_peer(self, id: NonZeroU32, message: impl Into<Message>) -> Result<TrySend, SendError>
+    pub fn send_to_peer(self, id: NonZeroU32, message: impl IntoMessage) -> Result<TrySend, SendError>
     where
         T: CanSendToPeer,
     {
@@ -307,7 +307,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     pub fn send_to(
         self,
         address: SocketAddr,
-        body: impl Into<Message>,
+        body: impl IntoMessage,
     ) -> Result<TrySend<Multipart>, SendError<Multipart>>
     where
         T: HasDatagrams,

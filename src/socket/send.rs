@@ -6,8 +6,8 @@ use super::{Core, Socket};
 use crate::error::LongId;
 use crate::error::{Errno, Error, SendError};
 use crate::kind::{CanMultipart, CanSend, Kind, SocketType};
-use crate::message::Message;
-use crate::multipart::Multipart;
+use crate::message::{IntoMessage, Message};
+use crate::multipart::{IntoMultipart, Multipart};
 use crate::poll_events::PollEvents;
 use crate::raw::{ByType, RawMessage, by_type};
 
@@ -109,7 +109,7 @@ impl<T: SocketType> Socket<'_, T> {
     #[doc(alias = "zmq_sendmsg")]
     #[doc(alias = "zmq_send_const")]
     #[inline]
-    pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError>
+    pub fn send(&self, message: impl IntoMessage) -> Result<(), SendError>
     where
         T: CanSend,
     {
@@ -140,7 +140,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     #[doc(alias = "ZMQ_SNDMORE")]
     #[inline]
-    pub fn send_more(&self, message: impl Into<Message>) -> Result<(), SendError>
+    pub fn send_more(&self, message: impl IntoMessage) -> Result<(), SendError>
     where
         T: CanSend + CanMultipart,
     {
@@ -167,7 +167,7 @@ impl<T: SocketType> Socket<'_, T> {
     /// ```
     #[doc(alias = "zmq_sendiov")]
     #[doc(alias = "zmsg_send")]
-    pub fn send_multipart(&self, parts: impl Into<Multipart>) -> Result<(), SendError<Multipart>>
+    pub fn send_multipart(&self, parts: impl IntoMultipart) -> Result<(), SendError<Multipart>>
     where
         T: CanSend + CanMultipart,
     {
@@ -186,7 +186,7 @@ impl Core {
     /// Sends without flags. If the fast path is allowed, libzmq gets bytes and messages without a move: moving a
     /// message costs some per cent of sending it. If libzmq refuses the message, `send_message` sends it.
     #[inline(always)]
-    fn send_fast<M: Into<Message>>(&self, mut message: M) -> Result<(), SendError> {
+    fn send_fast<M: IntoMessage>(&self, mut message: M) -> Result<(), SendError> {
         match by_type(&mut message) {
             ByType::Bytes(content) => {
                 let Some(socket) = self.raw.fast_send() else { return self.send_slow(message.into(), Ok(())) };

@@ -9,8 +9,8 @@ use super::{Core, Received, Socket, TrySend};
 use crate::deadline::Deadline;
 use crate::error::{Errno, RecvStringError, Result, SendError};
 use crate::kind::{CanMultipart, CanRecv, CanSend, SocketType};
-use crate::message::Message;
-use crate::multipart::Multipart;
+use crate::message::{IntoMessage, Message};
+use crate::multipart::{IntoMultipart, Multipart};
 use crate::or_none::OrNone;
 
 /// One call on a socket, which waits for a given time at most: made by [`Socket::now`] and [`Socket::within`].
@@ -251,7 +251,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     #[doc(alias = "zmq_send")]
     #[doc(alias = "zmq_msg_send")]
     #[inline(always)]
-    pub fn send(self, message: impl Into<Message>) -> Result<TrySend, SendError>
+    pub fn send(self, message: impl IntoMessage) -> Result<TrySend, SendError>
     where
         T: CanSend,
     {
@@ -281,7 +281,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// ```
     #[doc(alias = "ZMQ_SNDMORE")]
     #[inline(always)]
-    pub fn send_more(self, message: impl Into<Message>) -> Result<TrySend, SendError>
+    pub fn send_more(self, message: impl IntoMessage) -> Result<TrySend, SendError>
     where
         T: CanSend + CanMultipart,
     {
@@ -304,7 +304,7 @@ impl<T: SocketType> Within<'_, '_, T> {
     /// # }
     /// ```
     #[inline(always)]
-    pub fn send_multipart(self, parts: impl Into<Multipart>) -> Result<TrySend<Multipart>, SendError<Multipart>>
+    pub fn send_multipart(self, parts: impl IntoMultipart) -> Result<TrySend<Multipart>, SendError<Multipart>>
     where
         T: CanSend + CanMultipart,
     {
