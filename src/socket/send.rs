@@ -261,6 +261,7 @@ impl Core {
         }
         // The peer has room for the other parts, or has gone: waiting does not help.
         match self.send_part_to_any(part, more, Wait::No) {
+            Err(Errno::EAGAIN) if self.state.leaves_rest() => self.leave_rest(part, more, wait),
             Err(Errno::EAGAIN) if self.kind() == Kind::Req => {
                 // A REQ cannot begin its request again. The request is lost with the peer, as if the peer had gone a
                 // moment later.
@@ -274,6 +275,18 @@ impl Core {
             }
             sent => sent,
         }
+    }
+
+    /// Does as C with the part that libzmq refuses because the peer has gone: a call that can wait drops it. libzmq drops the
+    /// parts behind it. A second try, after a wait for room, would send a last part as a message of its own.
+    #[cold]
+    fn leave_rest(&self, part: &mut RawMessage, more: bool, wait: Wait) -> Result<(), Errno> {
+        self.note_part(more);
+        if wait == Wait::No || self.state.sndtimeo() == 0 {
+            return Err(Errno::EAGAIN);
+        }
+        *part = RawMessage::new();
+        Ok(())
     }
 
     #[inline]

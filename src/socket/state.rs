@@ -81,6 +81,10 @@ impl State {
         self.mid_message.store(mid_message, Ordering::Relaxed);
     }
 
+    pub(super) fn leaves_rest(&self) -> bool {
+        self.leaves_rest.load(Ordering::Relaxed)
+    }
+
     pub(super) fn set_leaves_rest(&self) {
         self.leaves_rest.store(true, Ordering::Relaxed);
     }
@@ -181,12 +185,9 @@ impl Core {
         matches!(self.kind, Kind::Push | Kind::Dealer) || cfg!(zmq_patches = "all") && self.kind == Kind::Pair
     }
 
-    /// Whether the next part goes to the peer that was chosen for the first part, and this library tells if that peer has
-    /// gone.
+    /// Whether the next part goes to the peer that was chosen for the first part.
     pub(super) fn has_chosen_peer(&self) -> bool {
-        self.state.is_mid_message()
-            && (self.kind == Kind::Req || self.discards_aborted_messages())
-            && !self.state.leaves_rest.load(Ordering::Relaxed)
+        self.state.is_mid_message() && (self.kind == Kind::Req || self.discards_aborted_messages())
     }
 
     #[inline]

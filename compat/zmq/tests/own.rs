@@ -247,6 +247,39 @@ fn rest_of_a_message_is_dropped_when_its_peer_has_left() {
     });
 }
 
+/// A send with a time-out waits for room. The last part of a lost message must not wait for it: another peer would receive the
+/// part as a message of its own.
+#[test]
+fn last_part_of_a_message_is_dropped_when_its_peer_has_left_and_sends_have_a_time_out() {
+    within_a_minute(|| {
+        for (sends, receives) in [(zmq::PUSH, zmq::PULL), (zmq::DEALER, zmq::DEALER), (zmq::PAIR, zmq::PAIR)] {
+            for (timeout, sent) in [(1000, Ok(())), (0, Err(Error::EAGAIN))] {
+                let context = Context::new();
+                let socket = context.socket(sends).unwrap();
+                socket.set_sndtimeo(timeout).unwrap();
+                socket.bind("inproc://socket").unwrap();
+                let connected = || {
+                    let peer = context.socket(receives).unwrap();
+                    peer.connect("inproc://socket").unwrap();
+                    peer
+                };
+                let peer = connected();
+                // With this call libzmq reads that the peer is there.
+                socket.get_events().unwrap();
+                socket.send("lost", zmq::SNDMORE).unwrap();
+                drop(peer);
+                zmq::poll(&mut [PollItem::from_fd(socket.get_fd().unwrap(), zmq::POLLIN)], -1).unwrap();
+                socket.get_events().unwrap();
+                let peer = connected();
+                assert_eq!(socket.send("last", 0), sent, "{sends:?}");
+                socket.get_events().unwrap();
+                socket.send_multipart(["whole", "message"], 0).unwrap();
+                assert_eq!(peer.recv_multipart(0).unwrap(), [&b"whole"[..], b"message"], "{sends:?}");
+            }
+        }
+    });
+}
+
 #[test]
 fn rest_of_a_message_is_dropped_if_its_peer_leaves() {
     within_a_minute(|| {
