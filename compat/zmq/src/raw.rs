@@ -23,7 +23,7 @@ fn given_away() -> MutexGuard<'static, BTreeMap<usize, (Weak<Inner>, SocketType)
 impl Socket {
     /// Gives the socket away as a pointer, and drops its handle of the context. The end of the context waits for the socket.
     pub fn into_raw(self) -> *mut c_void {
-        let Socket { inner, context, .. } = self;
+        let Socket { inner, context } = self;
         let entry = (Arc::downgrade(&context.inner), SocketType::of_kind(inner.kind()));
         let (handle, inner) = inner.into_raw();
         given_away().insert(handle.addr(), entry);

@@ -96,7 +96,7 @@ impl Socket {
         self.send(data, flags)
     }
 
-    /// Sends the parts one by one, each as the iterator gives it. No part is no message.
+    /// Sends the parts one by one, as the iterator gives them. An iterator without parts sends no message.
     pub fn send_multipart<I, T>(&self, iter: I, flags: i32) -> Result<()>
     where
         I: IntoIterator<Item = T>,
@@ -118,7 +118,7 @@ impl Socket {
         if self.inner.now().recv(&mut msg.0)? { Ok(()) } else { Err(Error::EAGAIN) }
     }
 
-    /// Receives into a buffer, and gives the size of the message.
+    /// Receives into a buffer, and returns the size of the message.
     pub fn recv_into(&self, bytes: &mut [u8], flags: i32) -> Result<usize> {
         if bytes.is_empty() {
             return self.recv_msg(flags).map(|message| message.len());
