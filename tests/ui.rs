@@ -93,13 +93,15 @@ fn reasons(output: &str, own: &HashSet<String>) -> BTreeSet<String> {
     let mut reasons = BTreeSet::new();
     for line in output.lines() {
         if let Some((code, message)) = line.split_once(": ").filter(|_| line.starts_with("error")) {
-            reasons.insert(if own.contains(&masked(message)) { line } else { code }.to_owned());
+            let message = masked(message);
+            reasons.insert(if own.contains(&message) { format!("{code}: {message}") } else { code.to_owned() });
             continue;
         }
         let text = line.trim_start_matches(frame);
         let text = text.strip_prefix("note: ").unwrap_or(text);
-        if own.contains(&masked(text)) {
-            reasons.insert(text.to_owned());
+        let text = masked(text);
+        if own.contains(&text) {
+            reasons.insert(text);
         }
     }
     reasons
@@ -149,11 +151,11 @@ error[E0277]: a `zmq::Sub` socket cannot send
 error[E0599]: no method named `get_rcvmore` found for struct `Socket<'ctx, T>` in the current scope";
     let expected = [
         "SUB and PULL sockets receive, their peers PUB and PUSH send",
-        "error[E0277]: a `zmq::Sub` socket cannot send",
+        "error[E0277]: a `` socket cannot send",
         "error[E0277]: a context ends when it is dropped",
         "error[E0599]",
         "this kind of socket only receives",
-        "to end it within a time, call `terminate(timeout)`",
+        "to end it within a time, call ``",
     ];
     assert_eq!(reasons(output, &own_texts()), expected.map(String::from).into());
 }

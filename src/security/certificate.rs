@@ -301,7 +301,7 @@ fn refused(call: &'static str, path: &Path, why: &str) -> Error {
 
 /// The error of the system for a file or directory.
 pub(super) fn io_failed(call: &'static str, path: &Path, error: &io::Error) -> Error {
-    Errno::from_io(error, Errno::EINVAL).with_detail(call, path.display())
+    Errno::from_io(error, Errno::from_raw(libc::EIO)).with_detail(call, path.display())
 }
 
 /// Whether a path ends with the name of a file: a suffix after a slash or dots would become the whole name.

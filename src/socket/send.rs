@@ -74,9 +74,10 @@ impl<T: SocketType> Socket<'_, T> {
     /// and ROUTER drop the message instead: see
     /// [surprises](crate::surprises#a-send-without-a-peer-waits-or-drops-the-message).
     ///
-    /// Texts, slices and arrays are copied, as `zmq_send` does. A `Vec`, `String`, `Box<[u8]>` or `Arc<[u8]>` is
-    /// handed over, and sent without a copy. `&mut message` takes the content of a [`Message`] and leaves it empty, so that
-    /// one message serves for receiving and sending. It is empty after a failure too: the content is in the error.
+    /// A message is anything that is `Into<Message>`. Texts, slices and arrays are copied, as `zmq_send` does. A `Vec`,
+    /// `String`, `Box<[u8]>` or `Arc<[u8]>` is handed over, and sent without a copy. `&mut message` takes the content of a
+    /// [`Message`] and leaves it empty, so that one message serves for receiving and sending. It is empty after a failure
+    /// too: the content is in the error.
     ///
     /// `Ok` means that the message is queued. A process that ends by [`std::process::exit`], or whose context is in a
     /// `static`, loses queued messages, except if it calls [`Context::terminate`](crate::Context::terminate) first.

@@ -170,8 +170,14 @@ keys! { PublicKey: to_string; &PublicKey: to_string; SecretKey: to_z85; &SecretK
 impl<T: SocketType> Socket<'_, T> {
     /// Sets an option by its name or number, to a value of any type that fits: see [`OptionValue`]. The option's own method
     /// documents its effect, and this call makes the same checks. It also accepts the value that [`Socket::option`] reads,
-    /// although the method refuses it, such as a routing id or a ZAP domain that is not set. Options that adopt a descriptor, or belong to one connection,
-    /// have their method only. These options can be set here only, and take effect at the next bind or connect:
+    /// although the method refuses it, such as a routing id or a ZAP domain that is not set. Options that adopt a descriptor,
+    /// or belong to one connection, have their method only.
+    ///
+    /// The last security option that is set chooses the mechanism, also if its value was read from another socket:
+    /// `ZMQ_PLAIN_USERNAME` without a name, for example, ends CURVE. [`Security`](crate::security::Security) sets all of them
+    /// at once.
+    ///
+    /// These options can be set here only, and take effect at the next bind or connect:
     ///
     #[doc = include_str!("by_name.md")]
     #[cfg_attr(feature = "draft", doc = include_str!("by_name_draft.md"))]

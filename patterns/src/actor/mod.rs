@@ -377,7 +377,8 @@ impl From<ActorError> for Error {
         match failed {
             ActorError::NotStarted(error) => error,
             ActorError::StillRunning(_) => Error::new(Errno::EAGAIN, "pthread_join", failed),
-            _ => Error::new(Errno::ECANCELED, "pthread_join", failed),
+            // `ECANCELED` would be the normal end of an actor that runs this one.
+            ActorError::Failed(_) | ActorError::Panicked(_) => Error::new(Errno::ECONNABORTED, "pthread_join", failed),
         }
     }
 }
