@@ -143,12 +143,21 @@ impl LazyPirate {
     /// ```
     #[track_caller]
     pub fn request(&mut self, request: impl Into<Multipart>) -> Result<Multipart, RequestError> {
-        let request = request.into();
+        self.request_until(request.into(), Some)
+    }
+
+    /// As [`LazyPirate::request`]. A reply of which `accept` makes nothing counts as no reply.
+    #[track_caller]
+    pub(crate) fn request_until<R>(
+        &mut self,
+        request: Multipart,
+        mut accept: impl FnMut(Multipart) -> Option<R>,
+    ) -> Result<R, RequestError> {
         let mut tried = Vec::new();
         let mut again = false;
         let error = loop {
             tried.push(self.next);
-            match self.try_once(&request, again) {
+            match self.try_once(&request, again).map(|reply| reply.and_then(&mut accept)) {
                 Ok(Some(reply)) => return Ok(reply),
                 Ok(None) if tried.len() > self.retries as usize => break None,
                 Ok(None) => again = self.move_on(),
@@ -237,6 +246,16 @@ pub struct RequestError {
 }
 
 impl RequestError {
+    /// The error of a request that no socket may send.
+    pub(crate) fn refused(request: Multipart, error: Error) -> RequestError {
+        RequestError { request, tries: Vec::new(), timeout: Duration::ZERO, error: Some(error) }
+    }
+
+    /// The same error for the request that `change` makes of this one.
+    pub(crate) fn map_request(self, change: impl FnOnce(Multipart) -> Multipart) -> RequestError {
+        RequestError { request: change(self.request), ..self }
+    }
+
     /// The error number of the last try: `EAGAIN` if no reply came in time, otherwise that of [`RequestError::error`].
     pub fn errno(&self) -> Errno {
         self.error.as_ref().map_or(Errno::EAGAIN, Error::errno)
@@ -271,6 +290,7 @@ impl RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {
+            Some(error) if self.tries.is_empty() => return error.fmt(f),
             Some(error) => write!(f, "{error}, in ")?,
             None => write!(f, "no reply within {:?} in ", self.timeout)?,
         }

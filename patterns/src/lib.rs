@@ -7,6 +7,7 @@ mod cause;
 mod deadline;
 mod guard;
 mod lazy_pirate;
+pub mod majordomo;
 mod proxy;
 mod reactor;
 mod shared;

@@ -1,0 +1,209 @@
+//! The broker: a ROUTER around the machine.
+
+use std::fmt;
+use std::mem;
+use std::time::{Duration, Instant};
+
+use zmq::interrupt::interrupted;
+use zmq::{Context, Errno, Multipart, Result, Router, Socket};
+
+use super::ends_normally;
+use super::event::{Event, Statistics};
+use super::machine::{Action, BrokerMachine};
+
+/// After how many messages without a pause the broker does what is due.
+const LATEST_TICK: usize = 1000;
+
+/// How many replies wait for one client. The guide's asynchronous client sends all its requests before it reads a reply.
+const REPLIES: u32 = 100_000;
+
+/// The broker: clients and workers connect to it, and it gives each request to the idle worker of its service that has been
+/// idle for the longest time.
+///
+/// A broker that ends loses the requests that it has. Clients send theirs again, and workers register with the next broker at
+/// the same endpoint.
+///
+/// ```
+/// use zmq::Context;
+/// use zmq_patterns::majordomo::Broker;
+///
+/// # fn main() -> zmq::Result<()> {
+/// let context = Context::new()?;
+/// let mut broker = Broker::new(&context)?.tries(5);
+/// println!("clients and workers connect to {}", broker.bind("tcp://127.0.0.1:*")?);
+/// # let ending = std::thread::spawn({ let context = context.clone(); move || context.shutdown() });
+/// // Until the context is shut down, or after `zmq::interrupt::catch_signals` until Ctrl-C.
+/// broker.run(|event| eprintln!("{event}"))?;
+/// # ending.join().unwrap()?;
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "mdbroker")]
+pub struct Broker {
+    socket: Socket<'static, Router>,
+    machine: BrokerMachine,
+    actions: Vec<Action>,
+    /// The number of messages since the last tick of the machine.
+    since_tick: usize,
+}
+
+impl Broker {
+    /// A broker that is bound to no endpoint yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::owned_socket`].
+    #[track_caller]
+    pub fn new(context: &Context) -> Result<Broker> {
+        let socket = context.owned_socket(Router)?;
+        // The socket says which message does not reach its peer.
+        socket.set_router_mandatory(true)?;
+        socket.set_sndhwm(REPLIES)?;
+        socket.set_linger(Duration::ZERO)?;
+        Ok(Broker { socket, machine: BrokerMachine::new(), actions: Vec::new(), since_tick: 0 })
+    }
+
+    /// Sets after which time without another message a worker is sent a heartbeat; 2.5 seconds by default, at least a
+    /// millisecond. A busy worker whose connection has ended is noticed by it. The workers should have the same interval.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.machine = self.machine.heartbeat(interval);
+        self
+    }
+
+    /// Sets after how many intervals without a message an idle worker is lost; 3 by default, at least 1.
+    pub fn liveness(mut self, heartbeats: u32) -> Self {
+        self.machine = self.machine.liveness(heartbeats);
+        self
+    }
+
+    /// Sets how long a worker that has a request may be silent before it is lost; 30 seconds by default, and never less than
+    /// for an idle worker. The guide's workers send no heartbeat while they work, so this limits how long they may work.
+    /// [`Worker::send_heartbeat`](super::Worker::send_heartbeat) ends the silence.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.machine = self.machine.patience(patience);
+        self
+    }
+
+    /// Sets how many workers may get the same request, if they are lost with it; 3 by default, at least 1. With 1 the broker
+    /// keeps no requests that workers have.
+    pub fn tries(mut self, tries: u32) -> Self {
+        self.machine = self.machine.tries(tries);
+        self
+    }
+
+    /// Sets how long a request may wait for a worker before it is dropped; an hour by default.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.machine = self.machine.lifetime(lifetime);
+        self
+    }
+
+    /// Sets how many requests may wait for workers, and how many bytes they may have in all; a million and 1 GiB by default.
+    /// Each frame counts 64 bytes besides its content. Further requests are dropped. The request of a lost worker waits
+    /// regardless of these limits.
+    pub fn max_waiting(mut self, requests: usize, bytes: usize) -> Self {
+        self.machine = self.machine.max_waiting(requests, bytes);
+        self
+    }
+
+    /// The socket, for options that are set before [`Broker::bind`], for example its security. The broker needs its
+    /// `ZMQ_ROUTER_MANDATORY`. At first, 100 000 replies wait for each client, and the linger period is zero.
+    pub fn socket(&self) -> &Socket<'static, Router> {
+        &self.socket
+    }
+
+    /// Binds the broker to an endpoint, or a further one, and returns it as libzmq resolved it. Clients and workers may use
+    /// the same endpoint.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::bind`]: `EADDRINUSE` if another program has the port.
+    pub fn bind(&mut self, endpoint: &str) -> Result<String> {
+        self.socket.bind(endpoint)
+    }
+
+    /// Serves until the context is shut down or a caught signal ends the wait ([`zmq::interrupt`]), and calls `on_event` with
+    /// each event.
+    ///
+    /// # Errors
+    ///
+    /// Those of receiving and sending, except `EINTR` and `ETERM`. No message of a peer is the cause of an error.
+    pub fn run(&mut self, mut on_event: impl FnMut(&Event)) -> Result<()> {
+        while !interrupted() {
+            match self.run_once(None, &mut on_event) {
+                Err(error) if ends_normally(&error) => break,
+                served => served?,
+            }
+        }
+        Ok(())
+    }
+
+    /// One step of [`Broker::run`], for a program that does other work in between: waits at most this time, or without end,
+    /// until a message has come or something is due, and handles it.
+    ///
+    /// # Errors
+    ///
+    /// Those of receiving and sending: `EINTR` after a caught signal, `ETERM` after the context was shut down.
+    pub fn run_once(&mut self, timeout: Option<Duration>, mut on_event: impl FnMut(&Event)) -> Result<()> {
+        let until_tick = self.machine.next_tick().map(|at| at.saturating_duration_since(Instant::now()));
+        let wait = match (timeout, until_tick) {
+            (Some(timeout), Some(until_tick)) => Some(timeout.min(until_tick)),
+            (timeout, until_tick) => timeout.or(until_tick),
+        };
+        // One message: another attempt to receive, for which nothing has come yet, costs a system call.
+        let received = self.socket.within(wait).recv_multipart()?;
+        let now = Instant::now();
+        self.since_tick += 1;
+        let is_quiet = received.is_none();
+        if let Some(message) = received {
+            self.machine.on_message(now, message, &mut self.actions);
+        }
+        // What has arrived is read before a worker is said to be silent: the process may have been stopped for long.
+        if is_quiet || self.since_tick >= LATEST_TICK {
+            self.since_tick = 0;
+            self.machine.on_tick(now, &mut self.actions);
+        }
+        self.perform(now, &mut on_event)
+    }
+
+    /// Does what the machine wants.
+    fn perform(&mut self, now: Instant, on_event: &mut impl FnMut(&Event)) -> Result<()> {
+        while !self.actions.is_empty() {
+            let mut actions = mem::take(&mut self.actions);
+            for action in actions.drain(..) {
+                match action {
+                    Action::Send(message) => {
+                        if let Some(unsent) = send(&self.socket, message)? {
+                            self.machine.on_undelivered(now, unsent, &mut self.actions);
+                        }
+                    }
+                    Action::Report(event) => on_event(&event),
+                }
+            }
+            if self.actions.is_empty() {
+                self.actions = actions;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What has happened so far, and what is there now.
+    pub fn statistics(&self) -> Statistics {
+        self.machine.statistics()
+    }
+}
+
+/// Sends a message without waiting. It comes back if its peer has left, or takes no messages.
+fn send(socket: &Socket<'_, Router>, message: Multipart) -> Result<Option<Multipart>> {
+    match socket.now().send_multipart(message) {
+        Ok(sent) => Ok(sent.into_unsent()),
+        Err(failed) if failed.errno() == Errno::EHOSTUNREACH => Ok(Some(failed.into_message())),
+        Err(failed) => Err(failed.into_parts().1),
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").field("statistics", &self.statistics()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,308 @@
+//! The clients.
+
+use std::fmt;
+use std::time::Duration;
+
+use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Req, Result, SendError, Socket, TrySend};
+
+use super::Setup;
+use super::protocol::{self, check_service, reply_to_client, without_delimiter};
+use crate::deadline::Deadline;
+use crate::{LazyPirate, RequestError};
+
+const SEND: &str = "mdcli_send";
+
+/// A client that makes one request after the other, each answered or failed in bounded time: a [`LazyPirate`] for a
+/// [`Broker`](super::Broker).
+///
+/// A request without reply is sent again over a new connection, so it may be served more than once: see
+/// [the promise](super#the-promise). The broker sends no reply for a service that does not exist; a request for the service
+/// `mmi.service` asks it, with the name as its body. The reply is `200` if workers are registered, else `404`.
+///
+/// ```
+/// use std::time::Duration;
+/// use zmq::{Context, Errno};
+/// use zmq_patterns::majordomo::{Broker, Client};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let context = Context::new()?;
+/// let mut broker = Broker::new(&context)?;
+/// let endpoint = broker.bind("tcp://127.0.0.1:*")?;
+/// let serving = std::thread::spawn(move || broker.run(|_| ()));
+///
+/// let mut client = Client::new(&context, &endpoint);
+/// assert_eq!(client.request("mmi.service", "echo")?, ["404"]);
+/// let mut hasty = Client::new(&context, &endpoint).timeout(Duration::from_millis(5)).retries(1);
+/// let failed = hasty.request("echo", "Hello world").unwrap_err();
+/// assert_eq!((failed.errno(), failed.tries()), (Errno::EAGAIN, 2));
+/// assert_eq!(failed.into_request(), ["Hello world"]);
+/// # context.shutdown()?;
+/// # serving.join().unwrap()?;
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "mdcli_t")]
+#[doc(alias = "mdclient")]
+pub struct Client {
+    pirate: LazyPirate,
+    malformed: u64,
+}
+
+impl Client {
+    /// A client of the broker at an endpoint, with a time-out of 2.5 seconds and 2 retries. It connects with its first request.
+    #[doc(alias = "mdcli_new")]
+    pub fn new(context: &Context, endpoint: impl Into<String>) -> Client {
+        Client { pirate: LazyPirate::new(context, endpoint), malformed: 0 }
+    }
+
+    /// Sets how long each try waits for the reply; 2.5 seconds by default.
+    #[doc(alias = "mdcli_set_timeout")]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.pirate = self.pirate.timeout(timeout);
+        self
+    }
+
+    /// Sets how often a request is sent again after the first try; 2 times by default. `mdcli_set_retries` of C counts the
+    /// first try too.
+    #[doc(alias = "mdcli_set_retries")]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.pirate = self.pirate.retries(retries);
+        self
+    }
+
+    /// Sets options on each socket before it connects, for example its security. The linger period is always zero.
+    pub fn with(mut self, set: impl Fn(&Socket<'static, Req>) -> Result<()> + Send + 'static) -> Self {
+        self.pirate = self.pirate.with(set);
+        self
+    }
+
+    /// Sends a request to a service, and returns the body of its reply.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`], which contains the body. `EAGAIN` if no try was answered in time. At once: `EINVAL` if the service
+    /// [is no name](check_service) or the body has no frames, `EINTR` after a caught signal, `ETERM` after the context was
+    /// shut down, and any error of opening a socket and connecting it.
+    #[track_caller]
+    pub fn request(
+        &mut self,
+        service: impl AsRef<[u8]>,
+        body: impl Into<Multipart>,
+    ) -> Result<Multipart, RequestError> {
+        let (service, body) = (service.as_ref(), body.into());
+        if let Err(error) = check(service, &body) {
+            return Err(RequestError::refused(body, error));
+        }
+        let malformed = &mut self.malformed;
+        let accept = |reply| match reply_to_client(reply) {
+            Ok((sender, body)) if sender[..] == *service => Some(body),
+            _ => {
+                *malformed += 1;
+                None
+            }
+        };
+        self.pirate.request_until(protocol::request(service, body), accept).map_err(|failed| {
+            failed.map_request(|mut request| {
+                // The header and the service come before the body.
+                (0..2).for_each(|_| drop(request.pop_front()));
+                request
+            })
+        })
+    }
+
+    /// How many replies were dropped because they are not of the protocol, or of another service.
+    pub fn malformed(&self) -> u64 {
+        self.malformed
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("pirate", &self.pirate).field("malformed", &self.malformed).finish()
+    }
+}
+
+/// A reply that an [`AsyncClient`] has received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reply {
+    /// The service that was asked.
+    pub service: Message,
+    /// What it replied.
+    pub body: Multipart,
+}
+
+/// A client that has many requests under way, and receives their replies as they come.
+///
+/// The protocol has no numbers: replies of several workers, and of several services, come in any order. A program that must
+/// know which request a reply is for puts a number into the body, and has its workers return it.
+///
+/// No request is sent again. A request or its reply is lost with the connection, with the broker, or with as many workers as
+/// the broker [allows](super::Broker::tries). The program counts what it misses: [`AsyncClient::recv`] gives `None` after
+/// the time-out.
+///
+/// ```
+/// use zmq::Context;
+/// use zmq_patterns::majordomo::{AsyncClient, Broker};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let context = Context::new()?;
+/// let mut broker = Broker::new(&context)?;
+/// let endpoint = broker.bind("tcp://127.0.0.1:*")?;
+/// let serving = std::thread::spawn(move || broker.run(|_| ()));
+///
+/// let mut client = AsyncClient::new(&context, &endpoint);
+/// for service in ["echo", "coffee"] {
+///     client.send("mmi.service", service)?;
+/// }
+/// for _ in 0..2 {
+///     let reply = client.recv()?.expect("the broker itself replies");
+///     assert!(reply.service == "mmi.service" && reply.body == ["404"]);
+/// }
+/// # context.shutdown()?;
+/// # serving.join().unwrap()?;
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "mdcli_t")]
+#[doc(alias = "mdclient2")]
+pub struct AsyncClient {
+    context: Context,
+    endpoint: String,
+    timeout: Duration,
+    setup: Vec<Setup<Dealer>>,
+    socket: Option<Socket<'static, Dealer>>,
+    malformed: u64,
+}
+
+impl AsyncClient {
+    /// A client of the broker at an endpoint, with a time-out of 2.5 seconds. It connects with its first request.
+    #[doc(alias = "mdcli_new")]
+    pub fn new(context: &Context, endpoint: impl Into<String>) -> AsyncClient {
+        AsyncClient {
+            context: context.clone(),
+            endpoint: endpoint.into(),
+            timeout: Duration::from_millis(2500),
+            setup: Vec::new(),
+            socket: None,
+            malformed: 0,
+        }
+    }
+
+    /// Sets how long a receive waits for a reply, and a send for room in the socket's queue; 2.5 seconds by default.
+    #[doc(alias = "mdcli_set_timeout")]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets options on the socket before it connects, for example its security. At first, the linger period is zero, and the
+    /// queue of received replies is unlimited: a client that sends all its requests first has as many replies in its memory,
+    /// and none is lost in a queue of the broker that is full.
+    pub fn with(mut self, set: impl Fn(&Socket<'static, Dealer>) -> Result<()> + Send + 'static) -> Self {
+        self.setup.push(Box::new(set));
+        self
+    }
+
+    /// The socket, for example to poll it for replies. It is opened and connected if it was not yet.
+    ///
+    /// # Errors
+    ///
+    /// Any error of opening a socket and connecting it.
+    #[track_caller]
+    pub fn socket(&mut self) -> Result<&Socket<'static, Dealer>> {
+        let socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => {
+                let socket = self.context.owned_socket(Dealer)?;
+                socket.set_linger(Duration::ZERO)?;
+                socket.set_rcvhwm(0)?;
+                self.setup.iter().try_for_each(|set| set(&socket))?;
+                socket.connect(&self.endpoint)?;
+                socket
+            }
+        };
+        Ok(self.socket.insert(socket))
+    }
+
+    /// Sends a request to a service.
+    ///
+    /// # Errors
+    ///
+    /// The body comes back in the error. `EAGAIN` if the socket has no room for the request in time, because no broker takes
+    /// requests; otherwise as [`Client::request`].
+    #[doc(alias = "mdcli_send")]
+    #[track_caller]
+    pub fn send(&mut self, service: impl AsRef<[u8]>, body: impl Into<Multipart>) -> Result<(), SendError<Multipart>> {
+        let (service, body, timeout) = (service.as_ref(), body.into(), self.timeout);
+        if let Err(error) = check(service, &body) {
+            return Err(SendError::new(body, error));
+        }
+        let socket = match self.socket() {
+            Ok(socket) => socket,
+            Err(error) => return Err(SendError::new(body, error)),
+        };
+        let mut request = protocol::request(service, body);
+        request.push_front(Message::new());
+        let (mut unsent, error) = match socket.within(timeout).send_multipart(request) {
+            Ok(TrySend::Sent) => return Ok(()),
+            Ok(TrySend::WouldBlock(unsent)) => {
+                (unsent, Error::new(Errno::EAGAIN, SEND, format_args!("no room within {timeout:?}")))
+            }
+            Err(failed) => failed.into_parts(),
+        };
+        // The empty frame, the header and the service come before the body.
+        (0..3).for_each(|_| drop(unsent.pop_front()));
+        Err(SendError::new(unsent, error))
+    }
+
+    /// Waits for the next reply; `None` if none comes within the time-out.
+    ///
+    /// # Errors
+    ///
+    /// `ETERM` after the context was shut down, `EINTR` after a caught signal, and any error of opening a socket and
+    /// connecting it.
+    #[doc(alias = "mdcli_recv")]
+    #[track_caller]
+    pub fn recv(&mut self) -> Result<Option<Reply>> {
+        self.recv_within(self.timeout)
+    }
+
+    /// As [`AsyncClient::recv`], with another time-out.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncClient::recv`].
+    #[track_caller]
+    pub fn recv_within(&mut self, timeout: Duration) -> Result<Option<Reply>> {
+        let deadline = Deadline::after(timeout);
+        loop {
+            let Some(message) = self.socket()?.within(deadline.left()).recv_multipart()? else { return Ok(None) };
+            match without_delimiter(message).and_then(reply_to_client) {
+                Ok((service, body)) => return Ok(Some(Reply { service, body })),
+                Err(_) => self.malformed += 1,
+            }
+        }
+    }
+
+    /// How many replies were dropped because they are not of the protocol.
+    pub fn malformed(&self) -> u64 {
+        self.malformed
+    }
+}
+
+impl fmt::Debug for AsyncClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncClient")
+            .field("endpoint", &self.endpoint)
+            .field("timeout", &self.timeout)
+            .field("malformed", &self.malformed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Checks a request before it is sent.
+fn check(service: &[u8], body: &Multipart) -> Result<()> {
+    check_service(service)?;
+    if body.is_empty() { Err(Error::new(Errno::EINVAL, SEND, "a request without frames")) } else { Ok(()) }
+}
