@@ -66,7 +66,8 @@ const GUIDE: &str = "\
     hwserver hwclient hwserver2 hwclient2 hwserver3 hwclient3 hwserver4 hwclient4 version wuserver wuclient \
     taskvent taskwork tasksink msreader mspoller rrclient rrworker rrbroker msgqueue wuproxy taskwork2 tasksink2 \
     interrupt mtserver mtrelay syncpub syncsub psenvpub psenvsub durapub durasub durapub2 identity rtreq rtdealer \
-    rtmama rtdealer_v2 rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 espresso";
+    rtmama rtdealer_v2 rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 \
+    mdclient mdworker mdbroker mmiecho mdclient2 tripping espresso";
 
 const FAULTS: &str = "
 ## What goes wrong

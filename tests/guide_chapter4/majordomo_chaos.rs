@@ -1,0 +1,183 @@
+//! Majordomo while its programs are killed, stopped, continued and started again at random.
+//!
+//! `ZMQ_CHAOS_SECONDS=600 cargo test --test guide_chapter4 majordomo_chaos -- --nocapture` runs it for ten minutes.
+//! `ZMQ_CHAOS_SEED=SEED` begins with the seed of a round that failed.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use zmq::{Context, Errno, Multipart};
+use zmq_patterns::majordomo::{AsyncClient, Client};
+
+use crate::common::guide::{Port, kill};
+use crate::common::{Process, signal, within_deadline};
+use crate::majordomo::broker;
+use crate::peers::Side::{C, Rust};
+use crate::peers::{c, rust};
+
+const BEAT: &str = "100";
+const ROUND: Duration = Duration::from_secs(4);
+const CLIENTS: usize = 3;
+const WORKERS: usize = 4;
+
+/// How many requests the asynchronous client has under way.
+const WINDOW: usize = 10;
+
+/// Numbers that a seed determines (xorshift64*).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % limit
+    }
+
+    fn milliseconds(&mut self, from: u64, to: u64) -> Duration {
+        Duration::from_millis(from + self.below(to - from))
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
+}
+
+#[test]
+fn majordomo_keeps_its_promise_while_its_programs_die_and_hang() {
+    let time = Duration::from_secs(variable("ZMQ_CHAOS_SECONDS").unwrap_or(ROUND.as_secs()));
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let mut seed = variable("ZMQ_CHAOS_SEED").unwrap_or(now);
+    let start = Instant::now();
+    while start.elapsed() < time {
+        println!("seed {seed}");
+        within_deadline(move || round(seed));
+        seed += 1;
+    }
+}
+
+struct Programs {
+    port: Port,
+    /// `None` after the old one has ended, until the next one is bound.
+    broker: Option<Process>,
+    workers: Vec<Process>,
+}
+
+impl Programs {
+    fn start(random: &mut Random) -> Programs {
+        let port = Port::reserve();
+        let broker = Some(broker(Rust, &port, BEAT));
+        let workers = (0..WORKERS).map(|_| worker(random, &port)).collect();
+        Programs { port, broker, workers }
+    }
+
+    /// Kills or stops one program, or starts it again.
+    fn disturb(&mut self, random: &mut Random) {
+        let chosen = random.below(WORKERS as u64) as usize;
+        match random.below(16) {
+            0 => {
+                // The port is free only when the old process has ended.
+                drop(self.broker.take().map(kill));
+                self.broker = Some(broker(Rust, &self.port, BEAT));
+            }
+            1 => {
+                let broker = self.broker.as_ref().unwrap().id();
+                signal(broker, libc::SIGSTOP);
+                thread::sleep(random.milliseconds(20, 500));
+                signal(broker, libc::SIGCONT);
+            }
+            2..8 => self.workers[chosen] = worker(random, &self.port),
+            8..12 => signal(self.workers[chosen].id(), libc::SIGSTOP),
+            _ => signal(self.workers[chosen].id(), libc::SIGCONT),
+        }
+    }
+}
+
+/// A worker of either side. The one that it replaces is killed.
+fn worker(random: &mut Random, port: &Port) -> Process {
+    let (endpoint, delay) = (port.connect(), random.below(20).to_string());
+    match [Rust, C][random.below(2) as usize] {
+        Rust => {
+            rust("mdworker", &["--endpoint", &endpoint, "--heartbeat", BEAT, "--reconnect", BEAT, "--delay", &delay])
+        }
+        C => c("mdworker", &[&endpoint, "echo", BEAT, "0", &delay]),
+    }
+}
+
+fn round(seed: u64) {
+    // The seed 0 would give zeros alone.
+    let mut random = Random(seed.wrapping_mul(2) + 1);
+    let mut programs = Programs::start(&mut random);
+    let (endpoint, calm) = (programs.port.connect(), &AtomicBool::new(false));
+    thread::scope(|scope| {
+        let endpoint = &endpoint;
+        let clients: Vec<_> =
+            (0..CLIENTS).map(|client| scope.spawn(move || ask_in_turn(client, endpoint, calm))).collect();
+        let ahead = scope.spawn(move || ask_ahead(endpoint, calm));
+
+        let start = Instant::now();
+        while start.elapsed() < ROUND {
+            thread::sleep(random.milliseconds(20, 200));
+            programs.disturb(&mut random);
+        }
+        programs.workers.iter().for_each(|worker| signal(worker.id(), libc::SIGCONT));
+        calm.store(true, Ordering::SeqCst);
+        let (mut answered, mut failed) = (0, 0);
+        for client in clients {
+            let (answers, failures) = client.join().unwrap();
+            (answered, failed) = (answered + answers, failed + failures);
+        }
+        let (sent, received) = ahead.join().unwrap();
+        println!("{answered} requests answered, {failed} failed; {received} of {sent} sent ahead answered");
+        assert!(received > 0 && received <= sent);
+    });
+}
+
+/// Each request gets its own reply, or fails with the request. Once the programs are left alone, no request fails.
+fn ask_in_turn(client: usize, endpoint: &str, calm: &AtomicBool) -> (u32, u32) {
+    let context = Context::new().unwrap();
+    let mut asking = Client::new(&context, endpoint).timeout(Duration::from_millis(700)).retries(3);
+    let (mut answered, mut failed) = (0, 0);
+    while !calm.load(Ordering::SeqCst) {
+        let request = Multipart::from(format!("client {client}, request {}", answered + failed));
+        match asking.request("echo", &request) {
+            Ok(reply) => {
+                assert_eq!(reply, request);
+                answered += 1;
+            }
+            Err(error) => {
+                assert_eq!(error.errno(), Errno::EAGAIN, "{error}");
+                assert_eq!(*error.request(), request);
+                failed += 1;
+            }
+        }
+    }
+    assert_eq!(asking.retries(20).request("echo", "the last one").unwrap(), ["the last one"]);
+    assert!(answered > 0, "no request of client {client} was answered");
+    (answered, failed)
+}
+
+/// Each request is answered once or not at all.
+fn ask_ahead(endpoint: &str, calm: &AtomicBool) -> (usize, usize) {
+    let context = Context::new().unwrap();
+    let mut asking = AsyncClient::new(&context, endpoint).timeout(Duration::from_millis(1500));
+    let (mut sent, mut open, mut answered) = (0usize, 0, BTreeSet::new());
+    while !calm.load(Ordering::SeqCst) {
+        while open < WINDOW {
+            asking.send("echo", sent.to_string()).unwrap();
+            (sent, open) = (sent + 1, open + 1);
+        }
+        match asking.recv().unwrap() {
+            Some(reply) => {
+                let number: usize = reply.body[0].as_str().unwrap().parse().unwrap();
+                assert!(number < sent && answered.insert(number), "a second reply to {number}");
+                open = open.saturating_sub(1);
+            }
+            // They are lost, or their replies are late.
+            None => open = 0,
+        }
+    }
+    (sent, answered.len())
+}
