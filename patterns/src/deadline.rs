@@ -1,4 +1,4 @@
-//! `Deadline`: the end of a wait.
+//! `Deadline`: the end of a wait; `later`: the time of a machine's next step.
 
 use std::time::{Duration, Instant};
 
@@ -22,4 +22,10 @@ impl Deadline {
     pub(crate) fn has_passed(self) -> bool {
         self.0.is_some_and(|deadline| deadline <= Instant::now())
     }
+}
+
+/// `time` after `now`. A time that no `Instant` can express is as good as a century.
+pub(crate) fn later(now: Instant, time: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    now + time.min(CENTURY)
 }

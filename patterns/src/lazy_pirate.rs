@@ -9,6 +9,22 @@ use std::time::{Duration, Instant};
 use zmq::{Context, Errno, Error, Multipart, Req, Result, Socket, TrySend};
 
 type Setup = Box<dyn Fn(&Socket<'static, Req>) -> Result<()> + Send>;
+type Report = Box<dyn FnMut(&TryEvent<'_>) + Send>;
+
+/// The beginning or the end of a try of a [`LazyPirate`]: see [`LazyPirate::on_try`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TryEvent<'a> {
+    /// The request is about to be sent to this endpoint.
+    Begins(&'a str),
+    /// No reply has come in time.
+    Unanswered {
+        /// The endpoint that was asked.
+        endpoint: &'a str,
+        /// The number of tries that follow before the request fails.
+        tries_left: u32,
+    },
+}
 
 /// A client whose requests are answered or fail in bounded time, even if servers die: the guide's Lazy Pirate, as one call.
 ///
@@ -46,6 +62,7 @@ pub struct LazyPirate {
     timeout: Duration,
     retries: u32,
     setup: Vec<Setup>,
+    report: Option<Report>,
     /// The index of the endpoint that the next try goes to.
     next: usize,
     /// A socket that is connected to that endpoint and owes no reply.
@@ -71,12 +88,14 @@ impl LazyPirate {
             timeout: Duration::from_millis(2500),
             retries: 2,
             setup: Vec::new(),
+            report: None,
             next: 0,
             socket: None,
         }
     }
 
-    /// Adds the endpoint of a further server, which is asked if the servers before it do not answer.
+    /// Adds the endpoint of a further server, which is asked if the servers before it do not answer: the guide's Freelance
+    /// pattern, model one.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {
@@ -85,6 +104,7 @@ impl LazyPirate {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "flclient1")]
     pub fn or(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
         self
@@ -114,6 +134,26 @@ impl LazyPirate {
     /// ```
     pub fn with(mut self, set: impl Fn(&Socket<'static, Req>) -> Result<()> + Send + 'static) -> Self {
         self.setup.push(Box::new(set));
+        self
+    }
+
+    /// Calls `report` when a try begins, and when no reply has come in time.
+    ///
+    /// ```
+    /// # fn main() -> zmq::Result<()> {
+    /// # let context = zmq::Context::new()?;
+    /// use zmq_patterns::{LazyPirate, TryEvent};
+    ///
+    /// let client = LazyPirate::new(&context, "tcp://localhost:5555").on_try(|event| match event {
+    ///     TryEvent::Begins(endpoint) => println!("asking {endpoint}"),
+    ///     TryEvent::Unanswered { endpoint, .. } => println!("no reply from {endpoint}"),
+    ///     _ => {}
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_try(mut self, report: impl FnMut(&TryEvent<'_>) + Send + 'static) -> Self {
+        self.report = Some(Box::new(report));
         self
     }
 
@@ -157,7 +197,13 @@ impl LazyPirate {
         let mut again = false;
         let error = loop {
             tried.push(self.next);
-            match self.try_once(&request, again).map(|reply| reply.and_then(&mut accept)) {
+            self.tell(|endpoint| TryEvent::Begins(endpoint));
+            let outcome = self.try_once(&request, again).map(|reply| reply.and_then(&mut accept));
+            if matches!(outcome, Ok(None)) {
+                let tries_left = (self.retries as usize + 1).saturating_sub(tried.len()) as u32;
+                self.tell(|endpoint| TryEvent::Unanswered { endpoint, tries_left });
+            }
+            match outcome {
                 Ok(Some(reply)) => return Ok(reply),
                 Ok(None) if tried.len() > self.retries as usize => break None,
                 Ok(None) => again = self.move_on(),
@@ -171,6 +217,13 @@ impl LazyPirate {
         tried.iter().for_each(|endpoint| *counts.entry(*endpoint).or_default() += 1);
         let tries = counts.into_iter().map(|(endpoint, tries)| (self.endpoints[endpoint].clone(), tries)).collect();
         Err(RequestError { request, tries, timeout: self.timeout, error })
+    }
+
+    /// Reports an event at the endpoint of this try.
+    fn tell(&mut self, event: impl for<'a> FnOnce(&'a str) -> TryEvent<'a>) {
+        if let Some(report) = &mut self.report {
+            report(&event(&self.endpoints[self.next]));
+        }
     }
 
     /// One try; `None` if no reply comes in time. `again` says that the request of the last try is still queued.

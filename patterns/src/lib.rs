@@ -8,6 +8,8 @@ mod deadline;
 mod guard;
 mod lazy_pirate;
 pub mod majordomo;
+mod order;
+pub mod pirate;
 mod proxy;
 mod reactor;
 mod shared;
@@ -15,7 +17,7 @@ mod thread;
 
 pub use actor::{Actor, ActorError, ActorPipe, ActorResult, PipeWithin};
 pub use guard::EndpointGuard;
-pub use lazy_pirate::{LazyPirate, RequestError};
+pub use lazy_pirate::{LazyPirate, RequestError, TryEvent};
 pub use proxy::Proxy;
 pub use reactor::{Ended, HandlerId, HandlerResult, Reactor, ReactorError};
 pub use shared::{SharedSocket, SharedWithin};

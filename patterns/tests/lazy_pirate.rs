@@ -5,12 +5,13 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Process, alone, c_program, role};
 use zmq::{Context, Errno, Rep, Router, interrupt};
-use zmq_patterns::LazyPirate;
+use zmq_patterns::{LazyPirate, TryEvent};
 
 const MOMENT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(30);
@@ -105,11 +106,23 @@ fn request_error_names_each_endpoint_and_its_tries() {
     // Both are bound and never answer.
     let (a, b) = (context.socket(Router).unwrap(), context.socket(Router).unwrap());
     let (at_a, at_b) = (a.bind("tcp://127.0.0.1:*").unwrap(), b.bind("tcp://127.0.0.1:*").unwrap());
-    let mut client = LazyPirate::new(&context, &at_a).or(&at_b).timeout(MOMENT).retries(2);
+    let (sender, events) = channel();
+    let mut client =
+        LazyPirate::new(&context, &at_a).or(&at_b).timeout(MOMENT).retries(2).on_try(move |event| {
+            let (left, endpoint) = match event {
+                TryEvent::Begins(endpoint) => (None, endpoint),
+                TryEvent::Unanswered { endpoint, tries_left } => (Some(*tries_left), endpoint),
+                other => panic!("{other:?}"),
+            };
+            sender.send((left, (*endpoint).to_owned())).unwrap();
+        });
     let start = Instant::now();
     let failed = client.request(["two", "parts"]).unwrap_err();
     assert!(start.elapsed() >= 3 * MOMENT && start.elapsed() < LONG, "{:?}", start.elapsed());
     assert_eq!(failed.tries(), 3);
+    let expected = [(&at_a, 2), (&at_b, 1), (&at_a, 0)]
+        .map(|(endpoint, left)| [(None, endpoint.clone()), (Some(left), endpoint.clone())]);
+    assert_eq!(events.try_iter().collect::<Vec<_>>(), expected.concat());
     assert!(failed.endpoints().eq([(at_a.as_str(), 2), (at_b.as_str(), 1)]));
     let text = failed.to_string();
     assert!(text.contains(&format!("no reply within 50ms in 2 tries at {at_a:?}, 1 try at {at_b:?}")), "{text}");

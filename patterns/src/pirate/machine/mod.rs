@@ -1,0 +1,15 @@
+//! The state machines of [`Queue`](super::Queue) and [`Worker`](super::Worker): no sockets, no clock, no threads.
+//!
+//! A machine gets messages and the time, and puts into a list what the caller must do. They serve programs with an
+//! event loop of their own.
+
+mod queue;
+mod worker;
+
+use std::time::Duration;
+
+pub use queue::{QueueAction, QueueEvent, QueueMachine, QueueStatistics};
+pub use worker::{WorkerAction, WorkerEvent, WorkerMachine};
+
+/// Heartbeats without a pause between them would use a processor up.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
