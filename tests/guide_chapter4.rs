@@ -7,3 +7,5 @@ mod majordomo;
 mod majordomo_chaos;
 #[path = "guide/peers.rs"]
 mod peers;
+#[path = "guide_chapter4/pirate.rs"]
+mod pirate;

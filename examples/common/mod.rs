@@ -10,6 +10,7 @@ pub mod threads;
 
 use std::error::Error;
 use std::fmt;
+use std::iter;
 use std::time::Duration;
 
 use zmq::{Errno, Message, Multipart, SendError, Unforwarded, interrupt, poll};
@@ -21,14 +22,17 @@ pub type Result<T = ()> = std::result::Result<T, Failure>;
 pub struct Failure(Box<dyn Error + Send + Sync>);
 
 impl Failure {
-    /// The error number, if the error is one of ZeroMQ's.
+    /// The error number, if the error, or one that caused it, is one of ZeroMQ's.
     pub fn errno(&self) -> Option<Errno> {
-        let unsent = |failed: &SendError| failed.error().errno();
-        let unsent_parts = |failed: &SendError<Multipart>| failed.error().errno();
-        (self.0.downcast_ref().map(zmq::Error::errno))
-            .or_else(|| self.0.downcast_ref::<SendError<Message>>().map(unsent))
-            .or_else(|| self.0.downcast_ref().map(unsent_parts))
-            .or_else(|| self.0.downcast_ref::<SendError<Unforwarded>>().map(|failed| failed.error().errno()))
+        let first: &(dyn Error + 'static) = &*self.0;
+        iter::successors(Some(first), |&error| error.source()).find_map(|error| {
+            let unsent = |failed: &SendError| failed.error().errno();
+            let unsent_parts = |failed: &SendError<Multipart>| failed.error().errno();
+            (error.downcast_ref().map(zmq::Error::errno))
+                .or_else(|| error.downcast_ref::<SendError<Message>>().map(unsent))
+                .or_else(|| error.downcast_ref().map(unsent_parts))
+                .or_else(|| error.downcast_ref::<SendError<Unforwarded>>().map(|failed| failed.error().errno()))
+        })
     }
 }
 

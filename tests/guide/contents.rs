@@ -67,7 +67,8 @@ const GUIDE: &str = "\
     taskvent taskwork tasksink msreader mspoller rrclient rrworker rrbroker msgqueue wuproxy taskwork2 tasksink2 \
     interrupt mtserver mtrelay syncpub syncsub psenvpub psenvsub durapub durasub durapub2 identity rtreq rtdealer \
     rtmama rtdealer_v2 rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 \
-    mdclient mdworker mdbroker mmiecho mdclient2 tripping espresso";
+    lpclient lpserver spqueue spworker ppqueue ppworker mdclient mdworker mdbroker mdclient2 tripping mmiecho \
+    espresso";
 
 const FAULTS: &str = "
 ## What goes wrong
