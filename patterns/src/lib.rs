@@ -5,6 +5,7 @@
 mod actor;
 mod cause;
 mod deadline;
+pub mod freelance;
 mod guard;
 mod lazy_pirate;
 pub mod majordomo;

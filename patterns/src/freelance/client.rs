@@ -1,0 +1,336 @@
+//! `Client`: the program's side of the agent, which has the ROUTER and the machine.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use zmq::{Context, Errno, Error, Message, Multipart, PollEvents, PollItem, Result, Router, SendError, Socket, poll};
+
+use super::Event;
+use super::error::{Reason, RequestError};
+use super::machine::{ClientAction, ClientMachine, Statistics};
+use crate::{Actor, ActorError, ActorPipe, ActorResult};
+
+type Setup = Box<dyn Fn(&Socket<'static, Router>) -> Result<()> + Send>;
+type Report = Box<dyn FnMut(&Event) + Send>;
+
+/// The commands to the agent, `[command][number]...`, and its answers, `[answer][number]...`.
+const CONNECT: &str = "CONNECT";
+const REQUEST: &str = "REQUEST";
+const OK: &str = "OK";
+const FAILED: &str = "FAILED";
+
+/// The number of messages that are read before the pipe and the clock get their turn.
+const BATCH: usize = 100;
+
+/// How long an agent that has ended may take to say why.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// The client of model three: a request goes to one server that lives, and to the next one if no reply comes. See the
+/// [module](super).
+///
+/// A thread, the agent, has one ROUTER for all servers. It sends a PING to servers that are quiet, also while the
+/// program makes no requests, so the client knows which servers live. Dropping the client ends the agent.
+///
+/// ```
+/// use zmq::{Context, Router};
+/// use zmq_patterns::freelance::{Client, Server};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let context = Context::new()?;
+/// let socket = context.owned_socket(Router)?;
+/// let endpoint = socket.bind("tcp://127.0.0.1:*")?;
+/// let serving = std::thread::spawn(move || Server::new(socket).run(|_request| "OK".into(), |_| {}));
+///
+/// let mut client = Client::new(&context);
+/// client.connect(&endpoint)?;
+/// client.connect("tcp://127.0.0.1:9")?; // Nobody is there.
+/// assert_eq!(client.request("random name")?, ["OK"]);
+/// context.shutdown()?;
+/// serving.join().unwrap()?;
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "flcliapi")]
+#[doc(alias = "flclient3")]
+pub struct Client {
+    context: Context,
+    timeout: Duration,
+    endpoints: Vec<String>,
+    /// The number of the last command.
+    number: u64,
+    agent: Option<Actor>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// What the agent uses while it runs. The client keeps it for the next agent, if a signal ends one.
+struct Shared {
+    machine: ClientMachine,
+    setup: Vec<Setup>,
+    report: Option<Report>,
+}
+
+impl Client {
+    /// A client without servers. Its agent starts with the first call.
+    #[doc(alias = "flcliapi_new")]
+    pub fn new(context: &Context) -> Client {
+        let shared = Shared { machine: ClientMachine::new(), setup: Vec::new(), report: None };
+        Client {
+            context: context.clone(),
+            timeout: Duration::from_secs(3),
+            endpoints: Vec::new(),
+            number: 0,
+            agent: None,
+            shared: Arc::new(Mutex::new(shared)),
+        }
+    }
+
+    /// Sets how long a request waits for a reply, from all servers together; 3 seconds by default.
+    #[doc(alias = "GLOBAL_TIMEOUT")]
+    pub fn set_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self.change(|shared| shared.machine.set_timeout(timeout))
+    }
+
+    /// Sets how long a request waits for one server before the next one gets it too; 1 second by default.
+    pub fn set_retry(self, retry: Duration) -> Self {
+        self.change(|shared| shared.machine.set_retry(retry))
+    }
+
+    /// Sets how long a server is quiet before it gets a PING; 2 seconds by default.
+    #[doc(alias = "PING_INTERVAL")]
+    pub fn set_ping(self, interval: Duration) -> Self {
+        self.change(|shared| shared.machine.set_ping(interval))
+    }
+
+    /// Sets how long a server may be silent before it gets no more requests; 6 seconds by default. It gets requests
+    /// again after a message of it has come.
+    #[doc(alias = "SERVER_TTL")]
+    pub fn set_ttl(self, ttl: Duration) -> Self {
+        self.change(|shared| shared.machine.set_ttl(ttl))
+    }
+
+    /// Sets options on the ROUTER before it connects, for example its security. The linger period is always zero.
+    pub fn with(self, set: impl Fn(&Socket<'static, Router>) -> Result<()> + Send + 'static) -> Self {
+        self.change(|shared| shared.setup.push(Box::new(set)))
+    }
+
+    /// Calls `report` for each event, in the agent's thread.
+    pub fn on_event(self, report: impl FnMut(&Event) + Send + 'static) -> Self {
+        self.change(|shared| shared.report = Some(Box::new(report)))
+    }
+
+    /// Changes what the agent uses. What it uses for opening the socket takes effect with the next agent.
+    fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
+        change(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner));
+        self
+    }
+
+    /// Adds a server, which may come later. A server that was added already is not added again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::connect_with_routing_id`], `EINVAL` for an endpoint of more than 255 bytes; `EMFILE` or `EAGAIN` if
+    /// the agent cannot be started, `EINTR` after a caught signal, `ETERM` after the context was shut down.
+    #[doc(alias = "flcliapi_connect")]
+    pub fn connect(&mut self, endpoint: &str) -> Result<()> {
+        if self.endpoints.iter().any(|other| other == endpoint) {
+            return Ok(());
+        }
+        self.start()?;
+        self.connect_agent(endpoint)?;
+        self.endpoints.push(endpoint.to_owned());
+        Ok(())
+    }
+
+    /// Sends a request to a server that lives, and to others if it does not answer, and returns the body of the reply.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`], which contains the request: `EAGAIN` if no reply came in time, `EINVAL` for a request of no
+    /// parts and without servers, `EMFILE` or `EAGAIN` if the agent cannot be started, `EINTR` after a caught signal,
+    /// `ETERM` after the context was shut down.
+    #[doc(alias = "flcliapi_request")]
+    pub fn request(&mut self, request: impl Into<Multipart>) -> Result<Multipart, RequestError> {
+        const CALL: &str = "zmq_msg_send";
+        let request = request.into();
+        if request.is_empty() || self.endpoints.is_empty() {
+            let what = if request.is_empty() { "the request has no parts" } else { "the client has no server" };
+            return Err(RequestError::new(request, Reason::Failed(Error::new(Errno::EINVAL, CALL, what))));
+        }
+        match self.start().and_then(|()| self.command(REQUEST, request.clone())) {
+            Ok((true, reply)) => Ok(reply),
+            Ok((false, _)) => {
+                let reason = Reason::Unanswered { servers: self.endpoints.len(), timeout: self.timeout };
+                Err(RequestError::new(request, reason))
+            }
+            Err(error) => Err(RequestError::new(request, Reason::Failed(error))),
+        }
+    }
+
+    /// The counters since the client was made, over all its agents.
+    pub fn statistics(&self) -> Statistics {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).machine.statistics()
+    }
+
+    /// Starts the agent if none runs.
+    fn start(&mut self) -> Result<()> {
+        if self.agent.as_ref().is_some_and(Actor::is_running) {
+            return Ok(());
+        }
+        let shared = Arc::clone(&self.shared);
+        self.agent =
+            Some(Actor::spawn(&self.context, "zmq-freelance", move |pipe| Agent::new(pipe, shared)?.run(pipe))?);
+        for endpoint in self.endpoints.clone() {
+            self.connect_agent(&endpoint)?;
+        }
+        Ok(())
+    }
+
+    fn connect_agent(&mut self, endpoint: &str) -> Result<()> {
+        match self.command(CONNECT, endpoint.into())? {
+            (true, _) => Ok(()),
+            (false, why) => {
+                let errno = why.first().and_then(|errno| errno.as_str()?.parse().ok());
+                let detail = why.last().map(|text| String::from_utf8_lossy(text).into_owned());
+                let errno = errno.map_or(Errno::EINVAL, Errno::from_raw);
+                Err(Error::new(errno, "zmq_connect", detail.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// Gives the agent a command, and waits for its answer: whether it is `OK`, and the frames behind its number.
+    fn command(&mut self, command: &str, mut frames: Multipart) -> Result<(bool, Multipart)> {
+        let Some(agent) = &self.agent else { return Err(self.ended()) };
+        self.number += 1;
+        let number = Message::from(self.number.to_string());
+        frames.push_front(&number);
+        frames.push_front(command);
+        match agent.send(frames).map_err(SendError::into_parts) {
+            Err((_, error)) if error.errno() == Errno::ECANCELED => return Err(self.ended()),
+            sent => sent.map_err(|(_, error)| error)?,
+        }
+        // The answer to a command that a signal has ended may come first.
+        while let Some(mut answer) = agent.recv()? {
+            let status = answer.pop_front();
+            if answer.pop_front().as_ref() == Some(&number) {
+                return Ok((status.is_some_and(|status| status == OK), answer));
+            }
+        }
+        Err(self.ended())
+    }
+
+    /// The error with which the agent has ended.
+    fn ended(&mut self) -> Error {
+        let outcome = self.agent.take().map(|agent| agent.terminate(LAST_WORDS));
+        match outcome {
+            Some(Err(ActorError::Failed(source))) => match source.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(source) => Error::from(ActorError::Failed(source)),
+            },
+            Some(Err(failed)) => failed.into(),
+            Some(Ok(())) | None => Error::new(Errno::ECANCELED, "pthread_join", "the agent has ended"),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}
+
+/// The body of the agent's thread.
+struct Agent {
+    router: Socket<'static, Router>,
+    shared: Arc<Mutex<Shared>>,
+    actions: VecDeque<ClientAction>,
+}
+
+impl Agent {
+    fn new(pipe: &ActorPipe, shared: Arc<Mutex<Shared>>) -> Result<Agent> {
+        let router = pipe.context().owned_socket(Router)?;
+        {
+            let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.setup.iter().try_for_each(|set| set(&router))?;
+            shared.machine.on_disconnect();
+        }
+        router.set_linger(Duration::ZERO)?;
+        pipe.ready();
+        Ok(Agent { router, shared, actions: VecDeque::new() })
+    }
+
+    fn run(mut self, pipe: &ActorPipe) -> ActorResult {
+        loop {
+            let due = self.machine(|machine, _| machine.next_tick());
+            let due = due.map(|tick| tick.saturating_duration_since(Instant::now()));
+            let commands = PollItem::socket(pipe.as_ref(), PollEvents::POLLIN);
+            poll(&mut [commands, PollItem::socket(&self.router, PollEvents::POLLIN)], due)?;
+
+            while let Some(command) = pipe.try_recv()? {
+                self.obey(pipe, command)?;
+            }
+            if pipe.is_terminated() {
+                return Ok(());
+            }
+            for _ in 0..BATCH {
+                let Some(message) = self.router.now().recv_multipart()? else { break };
+                self.machine(|machine, actions| machine.on_message(Instant::now(), message, actions));
+                self.perform(pipe)?;
+            }
+            self.machine(|machine, actions| machine.on_tick(Instant::now(), actions));
+            self.perform(pipe)?;
+        }
+    }
+
+    fn machine<R>(&mut self, use_it: impl FnOnce(&mut ClientMachine, &mut VecDeque<ClientAction>) -> R) -> R {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        use_it(&mut shared.machine, &mut self.actions)
+    }
+
+    fn obey(&mut self, pipe: &ActorPipe, mut command: Multipart) -> ActorResult {
+        let (Some(name), Some(number)) = (command.pop_front(), command.pop_front()) else { return Ok(()) };
+        let now = Instant::now();
+        if name == REQUEST {
+            let number = number.as_str().and_then(|number| number.parse().ok()).unwrap_or_default();
+            self.machine(|machine, actions| machine.on_request(now, number, command, actions));
+            return self.perform(pipe);
+        }
+        let endpoint = command.first().and_then(Message::as_str).unwrap_or_default();
+        // The routing id is known before the server's greeting has come, so requests can be sent at once.
+        if let Err(error) = self.router.connect_with_routing_id(endpoint, endpoint) {
+            let errno = error.errno().raw().to_string();
+            pipe.send([FAILED.into(), number, errno.into(), error.to_string().into()])?;
+            return Ok(());
+        }
+        self.machine(|machine, actions| machine.on_connect(now, endpoint, actions));
+        pipe.send([OK.into(), number])?;
+        self.perform(pipe)
+    }
+
+    fn perform(&mut self, pipe: &ActorPipe) -> ActorResult {
+        while let Some(action) = self.actions.pop_front() {
+            match action {
+                // The ROUTER drops a message that has no room.
+                ClientAction::Send(message) => drop(self.router.now().send_multipart(message)?),
+                ClientAction::Reply { number, reply } => answer(pipe, OK, number, reply)?,
+                ClientAction::Fail { number, .. } => answer(pipe, FAILED, number, Multipart::new())?,
+                ClientAction::Report(event) => {
+                    let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(report) = &mut shared.report {
+                        report(&event);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Answers a command.
+fn answer(pipe: &ActorPipe, status: &str, number: u64, mut frames: Multipart) -> ActorResult {
+    frames.push_front(number.to_string());
+    frames.push_front(status);
+    Ok(pipe.send(frames)?)
+}

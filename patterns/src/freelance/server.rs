@@ -1,0 +1,102 @@
+//! `Server`: a ROUTER that answers pings and requests.
+
+use std::fmt;
+
+use zmq::interrupt::interrupted;
+use zmq::{Errno, Message, Multipart, Result, Router, SendError, Socket};
+
+use super::Event;
+use super::protocol::{PING, PONG, is_request};
+
+/// A server of model three. See the [module](super).
+///
+/// It takes a ROUTER that the caller has bound. A client in C needs one whose routing id is the endpoint, as the client
+/// connects to it: `socket.set_routing_id("tcp://localhost:5555")`. A [`Client`](super::Client) needs none.
+///
+/// A request may come twice, since clients ask again.
+#[doc(alias = "flserver3")]
+pub struct Server<'ctx> {
+    socket: Socket<'ctx, Router>,
+    malformed: u64,
+}
+
+impl<'ctx> Server<'ctx> {
+    /// A server with this socket.
+    pub fn new(socket: Socket<'ctx, Router>) -> Server<'ctx> {
+        Server { socket, malformed: 0 }
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &Socket<'ctx, Router> {
+        &self.socket
+    }
+
+    /// The number of messages that were malformed and dropped.
+    pub fn malformed(&self) -> u64 {
+        self.malformed
+    }
+
+    /// Waits for a message, and answers it: a request by the body that `serve` makes from the request's body. A reply
+    /// to a client that has left, or does not read, is dropped; the client asks again.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` after a caught signal, `ETERM` after the context was shut down, `EAGAIN` after the socket's
+    /// [`Socket::set_rcvtimeo`].
+    pub fn run_once(
+        &mut self,
+        serve: impl FnOnce(Multipart) -> Multipart,
+        on_event: impl FnOnce(&Event),
+    ) -> Result<()> {
+        let mut message = self.socket.recv_multipart()?;
+        let client = message.pop_front().unwrap_or_default();
+        let answer = if message == [PING] {
+            Multipart::from([client, PONG.into()])
+        } else if is_request(&message) {
+            let sequence = message.pop_front().unwrap_or_default();
+            reply(client, sequence, serve(message))
+        } else {
+            message.push_front(client);
+            self.malformed += 1;
+            on_event(&Event::Malformed(message));
+            return Ok(());
+        };
+        match self.socket.now().send_multipart(answer).map_err(SendError::into_parts) {
+            // A mandatory ROUTER says that the client has left.
+            Err((_, error)) if error.errno() == Errno::EHOSTUNREACH => Ok(()),
+            sent => sent.map(drop).map_err(|(_, error)| error),
+        }
+    }
+
+    /// Serves until the context is shut down or a caught signal ends the wait ([`zmq::interrupt`]).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Server::run_once`], except `ETERM` and `EINTR`.
+    pub fn run(
+        &mut self,
+        mut serve: impl FnMut(Multipart) -> Multipart,
+        mut on_event: impl FnMut(&Event),
+    ) -> Result<()> {
+        // No call waits, and so none notices a signal, while messages arrive all the time.
+        while !interrupted() {
+            match self.run_once(&mut serve, &mut on_event) {
+                Err(error) if matches!(error.errno(), Errno::ETERM | Errno::EINTR) => return Ok(()),
+                served => served?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn reply(client: Message, sequence: Message, mut body: Multipart) -> Multipart {
+    body.push_front(sequence);
+    body.push_front(client);
+    body
+}
+
+impl fmt::Debug for Server<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("malformed", &self.malformed).finish_non_exhaustive()
+    }
+}
