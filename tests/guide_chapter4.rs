@@ -1,6 +1,8 @@
 //! The programs of the guide's chapter 4 as processes, each with native C peers in every role, and with peers that die and hang.
 
 mod common;
+#[path = "guide_chapter4/freelance.rs"]
+mod freelance;
 #[path = "guide_chapter4/majordomo.rs"]
 mod majordomo;
 #[path = "guide_chapter4/majordomo_chaos.rs"]

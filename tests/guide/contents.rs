@@ -68,7 +68,7 @@ const GUIDE: &str = "\
     interrupt mtserver mtrelay syncpub syncsub psenvpub psenvsub durapub durasub durapub2 identity rtreq rtdealer \
     rtmama rtdealer_v2 rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 \
     lpclient lpserver spqueue spworker ppqueue ppworker mdclient mdworker mdbroker mdclient2 tripping mmiecho \
-    espresso";
+    flserver1 flclient1 flserver2 flclient2 flserver3 flclient3 espresso";
 
 const FAULTS: &str = "
 ## What goes wrong
@@ -173,6 +173,6 @@ fn row(program: &Header) -> String {
 /// The arguments of a test that a reader needs too: names, which come first, and endpoints. The others make the test shorter.
 fn needed(args: &[String], with_names: bool) -> String {
     let names = args.iter().take_while(|arg| with_names && !arg.starts_with("--"));
-    let endpoints = args.windows(2).filter(|pair| pair[1].contains("://")).flatten();
+    let endpoints = args.windows(2).filter(|pair| pair[0].starts_with("--") && pair[1].contains("://")).flatten();
     names.chain(endpoints).map(|arg| format!(" {arg}")).collect()
 }
