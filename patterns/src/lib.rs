@@ -3,6 +3,7 @@
 #![warn(rust_2018_idioms)]
 
 mod actor;
+pub mod binary_star;
 mod cause;
 mod deadline;
 pub mod freelance;

@@ -1,0 +1,373 @@
+//! The machine of a node, without sockets: in a simulated world, and transition by transition.
+
+use std::time::{Duration, Instant};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use zmq::Multipart;
+use zmq_patterns::binary_star::{Action, Conflict, Event, Machine, Reason, Role, State, Timing};
+
+use crate::model::{HEARTBEAT, Rules, Step, Time, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Steps, and the time before each.
+fn steps(also: impl Strategy<Value = Step> + 'static) -> impl Strategy<Value = Vec<(Time, Step)>> {
+    let node = 0..2usize;
+    let step = prop_oneof![
+        6 => node.clone().prop_map(Step::Request),
+        2 => node.clone().prop_map(Step::Crash),
+        3 => node.clone().prop_map(Step::Start),
+        1 => node.clone().prop_map(Step::Pause),
+        2 => node.prop_map(Step::Resume),
+        3 => also,
+    ];
+    let pause = prop_oneof![0..HEARTBEAT / 20, 0..HEARTBEAT, 0..3 * HEARTBEAT];
+    vec((pause, step), 1..80)
+}
+
+fn happen(world: &mut World, steps: Vec<(Time, Step)>) {
+    for (time, step) in steps {
+        world.run(time);
+        world.step(step);
+    }
+}
+
+/// Few cases in the gate, which take a second. `PROPTEST_CASES=100000` runs more.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { default } else { ProptestConfig { cases: 100, ..default } }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn nodes_are_never_both_active_under_the_conditions_of_the_guide(
+        most_lost in 0..3u32,
+        seed: u64,
+        steps in steps((0..2usize).prop_map(Step::Request)),
+    ) {
+        let mut world = World::new(Rules::of_the_guide(most_lost), seed);
+        happen(&mut world, steps);
+        world.recovers();
+    }
+
+    #[test]
+    fn nodes_with_a_witness_are_never_both_active(
+        longest_delay in prop_oneof![0..HEARTBEAT / 4, 0..10 * HEARTBEAT],
+        speeds in [980..1020u64, 980..1020u64, 980..1020u64],
+        seed: u64,
+        steps in steps(prop_oneof![
+            Just(Step::CrashWitness), Just(Step::StartWitness), Just(Step::CutLink), Just(Step::MendLink)
+        ]),
+    ) {
+        let mut world = World::new(Rules::of_a_witness(longest_delay, speeds), seed);
+        happen(&mut world, steps);
+        world.recovers();
+    }
+
+    #[test]
+    fn machine_takes_any_message_at_any_time(
+        with_witness: bool,
+        is_primary: bool,
+        calls in vec((0..4u8, 0..4000u64, vec(vec(any::<u8>(), 0..24), 0..4), 0..6u8), 0..60),
+    ) {
+        let role = if is_primary { Role::Primary } else { Role::Backup };
+        let start = Instant::now();
+        let mut machine = Machine::new(start, role, Timing::default());
+        if with_witness {
+            machine = machine.with_witness(7);
+        }
+        let (mut actions, mut requests, mut messages) = (Vec::new(), 0, 0);
+        let mut now = start;
+        for (call, time, mut frames, digit) in calls {
+            if call == 0 && digit > 0 {
+                frames = vec![vec![b'0' + digit]];
+            }
+            // Times may go back.
+            now = now + Duration::from_millis(time) - SECOND.min(now - start) / 2;
+            let message = Multipart::from(frames);
+            match call {
+                0 | 1 if machine.conflict().is_none() => {
+                    messages += 1;
+                    machine.on_state(now, &message, &mut actions);
+                }
+                2 => {
+                    messages += 1;
+                    machine.on_witness(now, &message, &mut actions);
+                }
+                3 => {
+                    requests += 1;
+                    let serves = machine.on_request(now, &mut actions);
+                    prop_assert_eq!(serves, machine.state() == State::Active && machine.conflict().is_none());
+                }
+                _ => machine.on_tick(now, &mut actions),
+            }
+            prop_assert!(actions.len() <= 8, "{:?}", actions);
+            actions.clear();
+        }
+        let counted = machine.statistics();
+        prop_assert_eq!(counted.served + counted.refused, requests);
+        // No answer of a witness is well-formed here but by an incredible chance.
+        prop_assert!(counted.states + counted.malformed + counted.leases >= messages);
+    }
+}
+
+/// What two nodes alone cannot decide: clients reach both.
+#[test]
+fn nodes_without_a_witness_are_both_active_when_their_link_is_cut() {
+    let rules = Rules { has_witness: false, ..Rules::of_a_witness(0, [1000; 3]) };
+    let rules = Rules { latest_tick: 0, most_lost: None, ..rules };
+    let mut world = World::new(rules, 1);
+    until_in_pair(&mut world);
+    world.step(Step::CutLink);
+    world.run(3 * HEARTBEAT);
+    world.step(Step::Request(0));
+    world.step(Step::Request(1));
+    assert_eq!((world.state(0), world.state(1)), (Some(State::Active), Some(State::Active)));
+    assert!(world.both_serve());
+
+    // The first that hears the other one again ends, and the other one goes on.
+    world.step(Step::MendLink);
+    world.run(10 * HEARTBEAT);
+    let conflicts = world.events.iter().filter(|(_, _, event)| *event == Event::Conflict(Conflict::BothActive));
+    assert_eq!(conflicts.count(), 1, "{}", world.history());
+    world.step(Step::Request(0));
+    world.step(Step::Request(1));
+    assert!(!world.both_serve());
+}
+
+/// The same with a witness, with each order of the clients' requests.
+#[test]
+fn witness_keeps_one_node_active_when_the_link_is_cut() {
+    for first in 0..2 {
+        let rules = Rules { latest_tick: 0, most_lost: Some(0), ..Rules::of_a_witness(HEARTBEAT / 100, [1000; 3]) };
+        let mut world = World::new(rules, 1);
+        until_in_pair(&mut world);
+        world.step(Step::CutLink);
+        for _ in 0..40 {
+            world.run(HEARTBEAT / 4);
+            world.step(Step::Request(first));
+            world.step(Step::Request(1 - first));
+        }
+        assert_eq!((world.state(0), world.state(1)), (Some(State::Active), Some(State::Passive)));
+        // The primary dies: the witness lets the backup take over.
+        world.step(Step::Crash(0));
+        for _ in 0..20 {
+            world.run(HEARTBEAT / 4);
+            world.step(Step::Request(1));
+        }
+        assert_eq!(world.state(1), Some(State::Active));
+        world.recovers();
+    }
+}
+
+/// The witness is gone: the pair goes on, a second failure stops it, and it goes on when either is back.
+#[test]
+fn nodes_whose_witness_is_gone_serve_while_they_hear_each_other() {
+    let rules = Rules { latest_tick: 0, most_lost: Some(0), ..Rules::of_a_witness(HEARTBEAT / 100, [1000; 3]) };
+    for back in [Step::StartWitness, Step::MendLink] {
+        let mut world = World::new(rules, 1);
+        until_in_pair(&mut world);
+        world.step(Step::CrashWitness);
+        let ask = |world: &mut World, times: u32| {
+            let before = [world.served(0), world.served(1)];
+            for _ in 0..times {
+                world.run(HEARTBEAT / 4);
+                world.step(Step::Request(0));
+                world.step(Step::Request(1));
+            }
+            [world.served(0) - before[0], world.served(1) - before[1]]
+        };
+        assert_eq!(ask(&mut world, 40), [40, 0]);
+        world.step(Step::CutLink);
+        world.run(2 * HEARTBEAT);
+        assert_eq!(ask(&mut world, 40), [0, 0]);
+        world.step(back);
+        let served = ask(&mut world, 40);
+        assert!(served.iter().sum::<u64>() >= 15, "{served:?} after {back:?}{}", world.history());
+        world.recovers();
+    }
+}
+
+/// Runs a pair until the primary is active and the backup is passive.
+fn until_in_pair(world: &mut World) {
+    for _ in 0..40 {
+        world.run(HEARTBEAT / 4);
+        if (world.state(0), world.state(1)) == (Some(State::Active), Some(State::Passive)) {
+            return;
+        }
+    }
+    panic!("{}", world.history());
+}
+
+/// A machine, the time, and the actions of the last call.
+struct Bench {
+    machine: Machine,
+    now: Instant,
+    actions: Vec<Action>,
+}
+
+impl Bench {
+    fn new(role: Role) -> Bench {
+        let now = Instant::now();
+        Bench { machine: Machine::new(now, role, Timing::default()), now, actions: Vec::new() }
+    }
+
+    /// Lets time pass, with all ticks on time.
+    fn run(&mut self, time: Duration) -> &mut Bench {
+        let end = self.now + time;
+        self.actions.clear();
+        while let Some(tick) = self.machine.next_tick().filter(|tick| *tick <= end) {
+            self.machine.on_tick(tick, &mut self.actions);
+        }
+        self.now = end;
+        self
+    }
+
+    fn hear(&mut self, state: &str) -> &mut Bench {
+        self.actions.clear();
+        self.machine.on_state(self.now, &Multipart::from([state]), &mut self.actions);
+        self
+    }
+
+    fn asked(&mut self) -> bool {
+        self.actions.clear();
+        self.machine.on_request(self.now, &mut self.actions)
+    }
+
+    fn published(&self) -> Vec<String> {
+        let published = self.actions.iter().filter_map(|action| match action {
+            Action::Publish(message) => Some(message[0].as_str().unwrap().to_owned()),
+            _ => None,
+        });
+        published.collect()
+    }
+
+    fn events(&self) -> Vec<Event> {
+        let events = self.actions.iter().filter_map(|action| match action {
+            Action::Report(event) => Some(*event),
+            _ => None,
+        });
+        events.collect()
+    }
+}
+
+#[test]
+fn primary_follows_the_guides_transitions() {
+    let mut node = Bench::new(Role::Primary);
+    assert_eq!(node.run(SECOND).published(), ["1"]);
+    assert_eq!(node.hear("2").events(), [Event::Active(Reason::BackupReady)]);
+    assert_eq!(node.published(), ["3"]);
+    assert!(node.asked());
+    assert_eq!(node.hear("4").events(), []);
+    assert_eq!(node.hear("1").events(), []);
+    assert_eq!(node.run(3 * SECOND).published(), ["3", "3", "3"]);
+    assert_eq!(node.hear("3").events(), [Event::Conflict(Conflict::BothActive)]);
+    assert!(!node.asked());
+    assert_eq!(node.machine.next_tick(), None);
+
+    let mut node = Bench::new(Role::Primary);
+    assert_eq!(node.hear("3").events(), [Event::Passive(Role::Backup)]);
+    assert_eq!(node.published(), ["4"]);
+    assert!(!node.asked());
+}
+
+#[test]
+fn backup_follows_the_guides_transitions() {
+    let mut node = Bench::new(Role::Backup);
+    assert_eq!(node.run(3 * SECOND).published(), ["2", "2", "2"]);
+    assert!(!node.asked());
+    assert_eq!(node.hear("1").events(), []);
+    assert_eq!(node.hear("3").events(), [Event::Passive(Role::Primary)]);
+    node.run(2 * SECOND - SECOND / 100);
+    assert!(!node.asked());
+    node.run(SECOND / 100);
+    assert!(node.asked());
+    assert_eq!(node.events(), [Event::Active(Reason::Failover)]);
+    assert_eq!(node.published(), ["3"]);
+    // The primary comes back.
+    assert_eq!(node.hear("1").events(), []);
+    assert!(node.asked());
+
+    for (digit, role) in [("1", Role::Primary), ("2", Role::Backup)] {
+        let mut node = Bench::new(Role::Backup);
+        assert_eq!(node.hear("3").run(SECOND).hear(digit).events(), [Event::Active(Reason::PeerRestarted(role))]);
+    }
+    let mut node = Bench::new(Role::Backup);
+    // It has just started: the message may be old.
+    assert_eq!(node.hear("3").hear("4").events(), []);
+    assert_eq!(node.run(SECOND).hear("4").events(), [Event::Conflict(Conflict::BothPassive)]);
+}
+
+#[test]
+fn primary_serves_alone_after_the_expiry_time_and_a_backup_does_not() {
+    let mut node = Bench::new(Role::Primary);
+    node.run(2 * SECOND - SECOND / 100);
+    assert!(!node.asked());
+    node.run(SECOND / 100);
+    assert!(node.asked());
+    assert_eq!(node.events(), [Event::Active(Reason::Alone)]);
+
+    let mut node = Bench::new(Role::Backup);
+    node.run(60 * SECOND);
+    assert!(!node.asked());
+    assert_eq!(node.machine.statistics().refused, 1);
+}
+
+#[test]
+fn nodes_of_the_same_role_are_a_conflict() {
+    for (role, digit) in [(Role::Primary, "1"), (Role::Backup, "2")] {
+        let mut node = Bench::new(role);
+        assert_eq!(node.run(SECOND).hear(digit).events(), [Event::Conflict(Conflict::SameRole(role))]);
+        assert!(!node.asked());
+        node.machine.restart(node.now);
+        assert_eq!(node.machine.conflict(), None);
+        assert_eq!(node.run(SECOND).published(), [digit]);
+    }
+}
+
+/// The node has stood still: its peer may have taken over, so old messages and requests do not make it active.
+#[test]
+fn active_node_steps_down_after_it_stood_still() {
+    let mut node = Bench::new(Role::Primary);
+    node.run(SECOND).hear("2");
+    node.now += SECOND * 3 / 2 - Duration::from_millis(1);
+    assert!(node.asked());
+    node.now += Duration::from_millis(1);
+    assert!(!node.asked());
+    assert_eq!(node.events(), [Event::SteppedDown]);
+    assert_eq!(node.hear("2").published(), Vec::<String>::new());
+    assert_eq!(node.machine.state(), State::Primary);
+    assert_eq!(node.hear("3").events(), [Event::Passive(Role::Backup)]);
+}
+
+/// A backup that was active and has stood still serves alone again, and says nothing that would make a primary active.
+#[test]
+fn lone_backup_serves_again_after_it_stood_still() {
+    let mut node = Bench::new(Role::Backup);
+    node.hear("3").run(2 * SECOND);
+    assert!(node.asked());
+    node.now += 10 * SECOND;
+    assert!(!node.asked());
+    assert_eq!(node.run(3 * SECOND - SECOND / 100).published(), Vec::<String>::new());
+    assert!(!node.asked());
+    node.run(SECOND / 100);
+    assert!(node.asked());
+    assert_eq!(node.events(), [Event::Active(Reason::Alone)]);
+}
+
+#[test]
+fn garbage_is_counted_and_is_no_sign_of_life() {
+    let mut node = Bench::new(Role::Backup);
+    node.hear("3").run(2 * SECOND - SECOND / 100);
+    for garbage in ["", "0", "5", "33", "3\0", " 3", "active"] {
+        assert_eq!(node.hear(garbage).events(), [Event::MalformedState]);
+    }
+    let two = Multipart::from(["3", "3"]);
+    node.machine.on_state(node.now, &two, &mut node.actions);
+    assert_eq!(node.machine.statistics().malformed, 8);
+    node.run(SECOND / 100);
+    assert!(node.asked());
+}
