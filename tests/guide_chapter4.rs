@@ -1,5 +1,7 @@
 //! The programs of the guide's chapter 4 as processes, each with native C peers in every role, and with peers that die and hang.
 
+#[path = "guide_chapter4/binary_star.rs"]
+mod binary_star;
 mod common;
 #[path = "guide_chapter4/freelance.rs"]
 mod freelance;

@@ -341,6 +341,8 @@ const WITHOUT_DEADLINE: [(&str, &str); 10] = [
     ("guide_header.rs", "it tests values only"),
     ("mix/", "it runs many children, and each has a deadline"),
     ("options_fuzz.rs", "it runs many children, and each has a deadline"),
+    ("patterns/binary_star/chaos.rs", "it may be run for longer, and each wait has a deadline"),
+    ("patterns/binary_star/machine.rs", "it tests values only, as many as PROPTEST_CASES says"),
     ("rebuild.rs", "cargo may take longer than the deadline"),
     ("ui.rs", "the compiler may take longer than the deadline"),
 ];

@@ -68,7 +68,7 @@ const GUIDE: &str = "\
     interrupt mtserver mtrelay syncpub syncsub psenvpub psenvsub durapub durasub durapub2 identity rtreq rtdealer \
     rtmama rtdealer_v2 rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 \
     lpclient lpserver spqueue spworker ppqueue ppworker mdclient mdworker mdbroker mdclient2 tripping mmiecho \
-    flserver1 flclient1 flserver2 flclient2 flserver3 flclient3 espresso";
+    bstarsrv bstarcli bstarsrv2 flserver1 flclient1 flserver2 flclient2 flserver3 flclient3 espresso";
 
 const FAULTS: &str = "
 ## What goes wrong
@@ -170,9 +170,11 @@ fn row(program: &Header) -> String {
     row + " |"
 }
 
-/// The arguments of a test that a reader needs too: names, which come first, and endpoints. The others make the test shorter.
+/// The arguments of a test that a reader needs too: names, which come first, roles, and endpoints. The others make the test
+/// shorter.
 fn needed(args: &[String], with_names: bool) -> String {
     let names = args.iter().take_while(|arg| with_names && !arg.starts_with("--"));
+    let roles = args.iter().filter(|arg| ["--primary", "--backup"].contains(&arg.as_str()));
     let endpoints = args.windows(2).filter(|pair| pair[0].starts_with("--") && pair[1].contains("://")).flatten();
-    names.chain(endpoints).map(|arg| format!(" {arg}")).collect()
+    names.chain(roles).chain(endpoints).map(|arg| format!(" {arg}")).collect()
 }

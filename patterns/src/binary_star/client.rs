@@ -71,16 +71,10 @@ impl Client {
         self
     }
 
-    /// Calls `handler` with the endpoint of the node that did not answer, before the pause.
+    /// Calls `handler` when a try was not answered, before the pause, with the endpoint that is tried next.
     pub fn on_failover(mut self, handler: impl FnMut(&str) + Send + 'static) -> Self {
         self.on_failover = Box::new(handler);
         self
-    }
-
-    /// The endpoint of the node that the next request goes to, if `tried` is the one that the last one went to.
-    pub fn other(&self, tried: &str) -> &str {
-        let [primary, backup] = &self.endpoints;
-        if tried == primary { backup } else { primary }
     }
 
     /// Sends a request and returns its reply.
@@ -103,7 +97,9 @@ impl Client {
             if failed.errno() != Errno::EAGAIN || self.tries.is_some_and(|most| tries >= most) {
                 return Err(failed);
             }
-            failed.endpoints().for_each(|(endpoint, _)| (self.on_failover)(endpoint));
+            let [primary, backup] = &self.endpoints;
+            let next = if failed.endpoints().any(|(tried, _)| tried == primary) { backup } else { primary };
+            (self.on_failover)(next);
             // A signal ends the pause, and the next try, which reports it.
             let _ = poll(&mut [], self.settle);
             request = failed.into_request();
