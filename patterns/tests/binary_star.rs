@@ -1,5 +1,7 @@
 //! Binary Star: the machines of the nodes and of the witness, and nodes, clients and a witness over sockets.
 
+#[path = "binary_star/chaos.rs"]
+mod chaos;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 #[path = "binary_star/machine.rs"]

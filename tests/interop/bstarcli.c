@@ -1,6 +1,7 @@
-// Client of a Binary Star pair: bstarcli PRIMARY BACKUP TIMEOUT SETTLE PAUSE, in milliseconds. It asks a server by a number as
-// text, which must come back as it is. After TIMEOUT without a reply it prints "failover", waits for SETTLE and asks the other
-// server. It prints "reply N" for each reply, and waits for PAUSE. It ends well when a line arrives on standard input.
+// Client of a Binary Star pair: bstarcli PRIMARY BACKUP TIMEOUT SETTLE PAUSE, in milliseconds. It asks a server by a
+// number as text, which must come back as it is. After TIMEOUT without a reply it prints "failover", waits for SETTLE and
+// asks the other server. It prints "reply N" for each reply, and waits for PAUSE. It ends well when a line arrives on
+// standard input.
 
 #define PROGRAM "bstarcli.c"
 #include "peering.h"

@@ -1,7 +1,7 @@
-// Server of a Binary Star pair: bstarsrv ROLE FRONTEND LOCAL REMOTE HEARTBEAT. ROLE is "primary" or "backup", HEARTBEAT is in
-// milliseconds. It binds a ROUTER to FRONTEND and a PUB to LOCAL, and connects a SUB to REMOTE. A request is [id][][text], and
-// is sent back. It prints "state N" for each state that it takes, and "dual N" before it ends because the peer has its state.
-// It ends well when a line arrives on standard input, and fails at a malformed message.
+// Server of a Binary Star pair: bstarsrv ROLE FRONTEND LOCAL REMOTE HEARTBEAT. ROLE is "primary" or "backup", HEARTBEAT
+// is in milliseconds. It binds a ROUTER to FRONTEND and a PUB to LOCAL, and connects a SUB to REMOTE. A request is
+// [id][][text], and is sent back. It prints "state N" for each state that it takes, and "dual N" before it ends because
+// the peer has its state. It ends well when a line arrives on standard input, and fails at a malformed message.
 
 #define PROGRAM "bstarsrv.c"
 #include "peering.h"

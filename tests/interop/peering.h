@@ -1,4 +1,5 @@
-// The common part of the C peers of the peering examples, of asyncsrv and of Binary Star: whole messages out, over named endpoints.
+// The common part of the C peers of the peering examples, of asyncsrv and of Binary Star: whole messages out, over named
+// endpoints.
 // PROGRAM is the peer's name, defined before this is included.
 
 #include "frames.h"
