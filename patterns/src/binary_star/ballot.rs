@@ -112,6 +112,19 @@ mod tests {
         assert_eq!(ballot.lease_until(), Some(start + 15 * SECOND));
     }
 
+    /// An earlier process of the node may have made a promise just before it died.
+    #[test]
+    fn ballot_of_a_new_process_begins_with_a_promise() {
+        let start = Instant::now();
+        let mut ballot = Ballot::new(start, 1, SECOND);
+        assert_eq!(ballot.promised_until, start + SECOND);
+        let mark = ballot.mark(start);
+        ballot.promise(start, mark, SECOND / 2);
+        assert_eq!(ballot.promised_until, start + SECOND);
+        ballot.promise(start + SECOND, mark, SECOND);
+        assert_eq!(ballot.promised_until, start + 2 * SECOND);
+    }
+
     #[test]
     fn votes_for_messages_of_other_processes_and_unknown_ones_do_not_count() {
         let start = Instant::now();

@@ -146,3 +146,29 @@ impl fmt::Debug for Witness {
         f.debug_struct("Witness").field("endpoint", &self.endpoint).field("lease", &self.lease).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::protocol::{Mark, lease_request, parse_lease_answer};
+    use super::*;
+
+    #[test]
+    fn lease_goes_to_one_process_at_a_time_and_to_none_at_the_start() {
+        let second = Duration::from_secs(1);
+        let start = Instant::now();
+        let mut lease = Lease::new(start, second);
+        let mut is_granted = |milliseconds, incarnation| {
+            let request = lease_request(Mark { incarnation, number: 0 });
+            let answer = lease.on_request(start + Duration::from_millis(milliseconds), &request).unwrap();
+            !parse_lease_answer(&answer).unwrap().1.is_zero()
+        };
+        assert!(!is_granted(999, 1));
+        assert!(is_granted(1000, 1));
+        assert!(!is_granted(1999, 2));
+        assert!(is_granted(1999, 1));
+        // The renewal counts, and a clock that goes back does not.
+        assert!(!is_granted(2998, 2));
+        assert!(is_granted(2999, 2));
+        assert!(!is_granted(0, 1));
+    }
+}
