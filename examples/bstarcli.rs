@@ -60,8 +60,8 @@ fn main() -> common::Result {
 fn run(args: &Args) -> common::Result {
     println!("I: connecting to server at {}...", args.primary);
     let mut client = Client::new(&Context::new()?, &args.primary, &args.backup)
-        .set_timeout(Duration::from_millis(args.timeout))
-        .set_settle(Duration::from_millis(args.settle))
+        .timeout(Duration::from_millis(args.timeout))
+        .settle(Duration::from_millis(args.settle))
         .on_failover(|next| {
             println!("W: no response from server, failing over");
             println!("I: connecting to server at {next}...");

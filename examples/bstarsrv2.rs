@@ -50,7 +50,7 @@ fn run(node: &Node) -> common::Result {
     frontend.set_linger(Duration::ZERO)?;
     frontend.bind(endpoints.frontend)?;
 
-    let mut star = BinaryStar::new(&context, role, endpoints.local, endpoints.remote)?.set_timing(node.timing());
+    let mut star = BinaryStar::new(&context, role, endpoints.local, endpoints.remote)?.timing(node.timing());
     star.on_event(print_event);
     // The answer is the request. Only requests that this server may answer come here.
     star.voter(&frontend, |_, request| Ok(frontend.send_multipart(request)?))?;

@@ -50,8 +50,8 @@ fn ask(first: &str, others: &[String], args: &Args) -> common::Result {
     let is_alone = others.is_empty();
     let client = others.iter().fold(LazyPirate::new(&context, first), |client, endpoint| client.or(endpoint));
     let mut client = client
-        .set_timeout(Duration::from_millis(args.timeout))
-        .set_retries(if is_alone { args.tries - 1 } else { others.len() as u32 })
+        .timeout(Duration::from_millis(args.timeout))
+        .retries(if is_alone { args.tries - 1 } else { others.len() as u32 })
         .on_try(move |event| match event {
             TryEvent::Begins(endpoint) => println!("I: trying echo service at {endpoint}..."),
             TryEvent::Unanswered { endpoint, .. } if is_alone => {

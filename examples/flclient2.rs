@@ -46,7 +46,7 @@ fn main() -> common::Result {
 
 fn ask(args: &Args) -> common::Result {
     let context = Context::new()?;
-    let mut client = Shotgun::new(&context).set_timeout(Duration::from_millis(args.timeout));
+    let mut client = Shotgun::new(&context).timeout(Duration::from_millis(args.timeout));
     args.endpoints.iter().try_for_each(|endpoint| client.connect(endpoint))?;
 
     let start = Instant::now();

@@ -56,9 +56,8 @@ fn main() -> common::Result {
 
 fn ask(args: &Args) -> common::Result {
     let context = Context::new()?;
-    let mut client = Client::new(&context)
-        .set_timeout(Duration::from_millis(args.timeout))
-        .set_retry(Duration::from_millis(args.retry));
+    let mut client =
+        Client::new(&context).timeout(Duration::from_millis(args.timeout)).retry(Duration::from_millis(args.retry));
     for endpoint in [&args.first, &args.second, &args.third] {
         println!("I: connecting to {endpoint}...");
         client.connect(endpoint)?;

@@ -49,8 +49,8 @@ fn run(args: Args) -> common::Result {
     let context = Context::new()?;
     println!("I: connecting to server...");
     let mut client = LazyPirate::new(&context, &args.endpoint)
-        .set_timeout(Duration::from_millis(args.timeout))
-        .set_retries(args.tries - 1)
+        .timeout(Duration::from_millis(args.timeout))
+        .retries(args.tries - 1)
         .on_try(|event| {
             if let TryEvent::Unanswered { tries_left: 1.., .. } = event {
                 println!("W: no response from server, retrying...");

@@ -50,7 +50,7 @@ fn run(args: Args) -> common::Result {
         socket.bind(endpoint)?;
     }
 
-    let mut queue = Queue::paranoid(frontend, backend)?.set_heartbeat(Duration::from_millis(args.heartbeat));
+    let mut queue = Queue::paranoid(frontend, backend)?.heartbeat(Duration::from_millis(args.heartbeat));
     queue.run(|event| match event {
         QueueEvent::MalformedRequest(message) => println!("E: invalid message from client\n{message}"),
         QueueEvent::MalformedFromWorker { message, .. } => println!("E: invalid message from worker\n{message}"),

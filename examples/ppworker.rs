@@ -68,8 +68,8 @@ fn work(args: Args) -> common::Result {
     let context = Context::new()?;
     let reconnect = Duration::from_millis(args.reconnect);
     let mut worker = Worker::paranoid(&context, &args.endpoint)
-        .set_heartbeat(Duration::from_millis(args.heartbeat))
-        .set_pauses(reconnect, reconnect.saturating_mul(32));
+        .heartbeat(Duration::from_millis(args.heartbeat))
+        .pauses(reconnect, reconnect.saturating_mul(32));
 
     let mut cycles = 0;
     while !interrupt::interrupted() {

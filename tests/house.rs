@@ -332,7 +332,7 @@ fn house_finds_circles_inside_a_room() {
 }
 
 /// The tests in these files and folders are plain, each for its reason.
-const WITHOUT_DEADLINE: [(&str, &str); 10] = [
+const WITHOUT_DEADLINE: [(&str, &str); 12] = [
     ("coverage/", "rustdoc may take longer than the deadline"),
     ("deadline/", "it defines the attribute"),
     ("fuzz.rs", "it runs many children, and each has a deadline"),

@@ -51,7 +51,7 @@ fn shotgun_takes_the_first_reply_and_drops_the_others() {
     let [(one, a), (other, b)] = ["a", "b"].map(|name| shotgun_server(&context, name, 100));
     let (sender, events) = channel();
     let mut client =
-        Shotgun::new(&context).set_timeout(DEADLINE).on_event(move |event| sender.send(event.clone()).unwrap());
+        Shotgun::new(&context).timeout(DEADLINE).on_event(move |event| sender.send(event.clone()).unwrap());
     client.connect(&one).unwrap();
     client.connect(&other).unwrap();
     for number in 0..100 {
@@ -73,7 +73,7 @@ fn shotgun_needs_one_server_of_three() {
     let context = Context::new().unwrap();
     let _deaf = bound(&context, Router, "inproc://deaf");
     let (alive, serving) = shotgun_server(&context, "alive", 5);
-    let mut client = Shotgun::new(&context).set_timeout(DEADLINE);
+    let mut client = Shotgun::new(&context).timeout(DEADLINE);
     for endpoint in ["inproc://deaf", &alive, "ipc:///tmp/nobody-is-there"] {
         client.connect(endpoint).unwrap();
     }
@@ -81,7 +81,7 @@ fn shotgun_needs_one_server_of_three() {
         assert_eq!(client.request("name").unwrap(), ["name", "alive"]);
     }
     serving.join().unwrap();
-    let mut client = client.set_timeout(MOMENT);
+    let mut client = client.timeout(MOMENT);
     let failed = client.request("name").unwrap_err();
     assert_eq!((failed.errno(), failed.to_string()), (Errno::EAGAIN, "no reply within 50ms from 3 servers".to_owned()));
     assert_eq!(failed.into_request(), ["name"]);
@@ -94,7 +94,7 @@ fn shotgun_drops_malformed_and_late_replies() {
     let server = bound(&context, Router, "inproc://server");
     let (sender, events) = channel();
     let mut client =
-        Shotgun::new(&context).set_timeout(DEADLINE).on_event(move |event| sender.send(event.clone()).unwrap());
+        Shotgun::new(&context).timeout(DEADLINE).on_event(move |event| sender.send(event.clone()).unwrap());
     client.connect("inproc://server").unwrap();
     let asking = thread::spawn(move || (client.request("name").unwrap(), client));
     let request = server.recv_multipart().unwrap();
@@ -148,7 +148,7 @@ fn client_uses_one_server_until_it_does_not_answer() {
     let deaf = bound(&context, Router, TCP);
     let deaf_at = deaf.last_endpoint().unwrap().unwrap();
     let [(a_at, _), (b_at, _)] = ["a", "b"].map(|name| server(&context, TCP, name));
-    let mut client = Client::new(&context).set_timeout(DEADLINE).set_retry(MOMENT);
+    let mut client = Client::new(&context).timeout(DEADLINE).retry(MOMENT);
     for endpoint in [&deaf_at, &a_at, &b_at] {
         client.connect(endpoint).unwrap();
     }
@@ -173,9 +173,9 @@ fn client_notices_servers_that_die_and_come_back() {
     let (endpoint, first) = server(&theirs, TCP, "first");
     let (sender, events) = channel();
     let mut client = Client::new(&mine)
-        .set_timeout(DEADLINE)
-        .set_ping(MOMENT)
-        .set_ttl(4 * MOMENT)
+        .timeout(DEADLINE)
+        .ping(MOMENT)
+        .ttl(4 * MOMENT)
         .on_event(move |event| sender.send(event.clone()).unwrap());
     client.connect(&endpoint).unwrap();
     assert_eq!(client.request("x").unwrap(), ["first", "x"]);
@@ -197,7 +197,7 @@ fn client_notices_servers_that_die_and_come_back() {
 #[deadline::test]
 fn request_fails_when_no_server_answers() {
     let context = Context::new().unwrap();
-    let mut client = Client::new(&context).set_timeout(2 * MOMENT);
+    let mut client = Client::new(&context).timeout(2 * MOMENT);
     client.connect("tcp://127.0.0.1:9").unwrap();
     let start = Instant::now();
     let failed = client.request(["two", "parts"]).unwrap_err();
@@ -225,8 +225,7 @@ fn client_and_server_drop_malformed_messages() {
     let bad_server = context.socket(Router).unwrap();
     let at = bad_server.bind(TCP).unwrap();
     let (sender, events) = channel();
-    let mut client =
-        Client::new(&context).set_timeout(DEADLINE).on_event(move |event| sender.send(event.clone()).unwrap());
+    let mut client = Client::new(&context).timeout(DEADLINE).on_event(move |event| sender.send(event.clone()).unwrap());
     client.connect(&at).unwrap();
     let asking = thread::spawn(move || (client.request("x").unwrap(), client));
     let ping = bad_server.recv_multipart().unwrap();
@@ -262,7 +261,7 @@ fn caught_signal_ends_a_request_and_not_the_client() {
     let context = Context::new().unwrap();
     let server = context.owned_socket(Router).unwrap();
     let endpoint = server.bind(TCP).unwrap();
-    let mut client = Client::new(&context).set_timeout(DEADLINE);
+    let mut client = Client::new(&context).timeout(DEADLINE);
     client.connect(&endpoint).unwrap();
     let asking = thread::spawn(move || (errno(client.request("first")), client));
     let request = |text: &str| loop {
@@ -288,7 +287,7 @@ fn caught_signal_ends_a_request_and_not_the_client() {
 fn dropped_client_ends_its_agent() {
     let context = Context::new().unwrap();
     let (endpoint, _) = server(&context, TCP, "server");
-    let mut client = Client::new(&context).set_timeout(DEADLINE);
+    let mut client = Client::new(&context).timeout(DEADLINE);
     client.connect(&endpoint).unwrap();
     client.request("x").unwrap();
     drop(client);

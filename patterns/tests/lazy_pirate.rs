@@ -107,15 +107,14 @@ fn request_error_names_each_endpoint_and_its_tries() {
     let (a, b) = (context.socket(Router).unwrap(), context.socket(Router).unwrap());
     let (at_a, at_b) = (a.bind("tcp://127.0.0.1:*").unwrap(), b.bind("tcp://127.0.0.1:*").unwrap());
     let (sender, events) = channel();
-    let mut client =
-        LazyPirate::new(&context, &at_a).or(&at_b).timeout(MOMENT).retries(2).on_try(move |event| {
-            let (left, endpoint) = match event {
-                TryEvent::Begins(endpoint) => (None, endpoint),
-                TryEvent::Unanswered { endpoint, tries_left } => (Some(*tries_left), endpoint),
-                other => panic!("{other:?}"),
-            };
-            sender.send((left, (*endpoint).to_owned())).unwrap();
-        });
+    let mut client = LazyPirate::new(&context, &at_a).or(&at_b).timeout(MOMENT).retries(2).on_try(move |event| {
+        let (left, endpoint) = match event {
+            TryEvent::Begins(endpoint) => (None, endpoint),
+            TryEvent::Unanswered { endpoint, tries_left } => (Some(*tries_left), endpoint),
+            other => panic!("{other:?}"),
+        };
+        sender.send((left, (*endpoint).to_owned())).unwrap();
+    });
     let start = Instant::now();
     let failed = client.request(["two", "parts"]).unwrap_err();
     assert!(start.elapsed() >= 3 * MOMENT && start.elapsed() < LONG, "{:?}", start.elapsed());

@@ -40,7 +40,7 @@ fn start_at(context: &Context, protocol: Protocol, endpoints: [&str; 2], livenes
         Protocol::Simple => Queue::simple(for_clients, for_workers),
         Protocol::Paranoid => Queue::paranoid(for_clients, for_workers),
     };
-    let mut queue = queue.unwrap().set_heartbeat(BEAT).set_liveness(liveness);
+    let mut queue = queue.unwrap().heartbeat(BEAT).liveness(liveness);
     let (sender, events) = channel();
     let thread = thread::spawn(move || {
         // The test may have ended, and then does not need the event.
@@ -122,7 +122,7 @@ fn worker(context: &Context, protocol: Protocol, endpoint: &str) -> Worker {
         Protocol::Simple => Worker::simple(context, endpoint),
         Protocol::Paranoid => Worker::paranoid(context, endpoint),
     };
-    worker.set_heartbeat(BEAT).set_pauses(BEAT, 4 * BEAT)
+    worker.heartbeat(BEAT).pauses(BEAT, 4 * BEAT)
 }
 
 /// Each client gets the replies to its own requests, in any number of frames.
@@ -133,7 +133,7 @@ fn queue_serves_many_clients_by_many_workers() {
         let queue = start(&context, protocol, MANY);
         let workers: Vec<_> = (0..3)
             .map(|_| {
-                let mut worker = worker(&context, protocol, &queue.backend).set_liveness(MANY);
+                let mut worker = worker(&context, protocol, &queue.backend).liveness(MANY);
                 let served = move |mut request: Multipart| {
                     request.push_back("served");
                     request
@@ -143,7 +143,7 @@ fn queue_serves_many_clients_by_many_workers() {
             .collect();
         let clients: Vec<_> = (0..5)
             .map(|client| {
-                let mut pirate = LazyPirate::new(&context, &queue.frontend).set_timeout(DEADLINE);
+                let mut pirate = LazyPirate::new(&context, &queue.frontend).timeout(DEADLINE);
                 thread::spawn(move || {
                     for number in 0..50 {
                         let text = format!("{client} {number}");
@@ -274,7 +274,7 @@ fn paranoid_worker_comes_to_a_queue_that_was_started_again() {
     while !silent().unwrap() {}
 
     let context = Context::new().unwrap();
-    let mut client = LazyPirate::new(&context, &frontend).set_timeout(DEADLINE);
+    let mut client = LazyPirate::new(&context, &frontend).timeout(DEADLINE);
     let asking = thread::spawn(move || client.request("Hello").unwrap());
     let second = start_at(&context, Protocol::Paranoid, [&frontend, &backend], MANY);
     second.worker_ready();
@@ -327,7 +327,7 @@ fn reply_to_a_client_that_has_left_is_counted() {
     let context = Context::new().unwrap();
     let queue = start(&context, Protocol::Paranoid, MANY);
     let worker = queue.bare_worker(&context, Protocol::Paranoid, "worker");
-    let mut client = LazyPirate::new(&context, &queue.frontend).set_timeout(BEAT).set_retries(0);
+    let mut client = LazyPirate::new(&context, &queue.frontend).timeout(BEAT).retries(0);
     client.request("Hello").unwrap_err();
     let request = worker.recv();
     thread::sleep(4 * BEAT);
@@ -376,7 +376,7 @@ fn caught_signal_ends_a_queue_and_its_worker() {
     interrupt::catch_signals(interrupt::TERMINATION).unwrap();
     let context = Context::new().unwrap();
     let queue = start(&context, Protocol::Paranoid, MANY);
-    let mut worker = worker(&context, Protocol::Paranoid, &queue.backend).set_liveness(MANY);
+    let mut worker = worker(&context, Protocol::Paranoid, &queue.backend).liveness(MANY);
     let worker = thread::spawn(move || worker.run(|request| request, |_| {}));
     queue.worker_ready();
     common::signal(std::process::id(), libc::SIGINT);

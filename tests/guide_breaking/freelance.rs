@@ -26,9 +26,9 @@ fn freelance_models_one_and_two_answer_while_servers_are_broken() {
     let ports = [Port::reserve(), Port::reserve(), Port::reserve()];
     let context = Context::new().unwrap();
     let [first, others @ ..] = ports.each_ref().map(Port::connect);
-    let failover = LazyPirate::new(&context, &first).set_timeout(TIMEOUT / 5).set_retries(5);
+    let failover = LazyPirate::new(&context, &first).timeout(TIMEOUT / 5).retries(5);
     let mut failover = others.iter().fold(failover, |client, endpoint| client.or(endpoint));
-    let mut shotgun = Shotgun::new(&context).set_timeout(TIMEOUT);
+    let mut shotgun = Shotgun::new(&context).timeout(TIMEOUT);
     ports.iter().for_each(|port| shotgun.connect(&port.connect()).unwrap());
     let clients = vec![
         Asking::start("model one", move |text| failover.request(text).map_err(|failed| failed.errno())),
@@ -55,10 +55,10 @@ fn freelance_model_three_answers_while_servers_are_broken() {
     let context = Context::new().unwrap();
     let client = |number: u32| {
         let mut client = Client::new(&context)
-            .set_timeout(TIMEOUT)
-            .set_retry(TIMEOUT / 5)
-            .set_ping(TIMEOUT / 10)
-            .set_ttl(TIMEOUT / 2);
+            .timeout(TIMEOUT)
+            .retry(TIMEOUT / 5)
+            .ping(TIMEOUT / 10)
+            .ttl(TIMEOUT / 2);
         ports.iter().for_each(|port| client.connect(&port.connect()).unwrap());
         Asking::start(&format!("client {number}"), move |text| client.request(text).map_err(|failed| failed.errno()))
     };

@@ -14,7 +14,7 @@ const BEAT: &str = "50";
 
 fn clients(context: &Context, endpoint: &str) -> Vec<Asking> {
     let client = |number: u32| {
-        let mut pirate = LazyPirate::new(context, endpoint).set_timeout(Duration::from_millis(200)).set_retries(4);
+        let mut pirate = LazyPirate::new(context, endpoint).timeout(Duration::from_millis(200)).retries(4);
         Asking::start(&format!("client {number}"), move |text| pirate.request(text).map_err(|failed| failed.errno()))
     };
     (0..3).map(client).collect()

@@ -22,7 +22,7 @@ type FailoverHandler = Box<dyn FnMut(&str) + Send>;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let context = Context::new()?;
-/// let mut client = Client::new(&context, "tcp://primary:5001", "tcp://backup:5002").set_tries(10);
+/// let mut client = Client::new(&context, "tcp://primary:5001", "tcp://backup:5002").tries(10);
 /// println!("{}", client.request("1")?);
 /// # Ok(())
 /// # }
@@ -41,26 +41,26 @@ impl Client {
     pub fn new(context: &Context, primary: impl Into<String>, backup: impl Into<String>) -> Client {
         let endpoints = [primary.into(), backup.into()];
         let [primary, backup] = &endpoints;
-        let pirate = LazyPirate::new(context, primary).or(backup).set_timeout(Duration::from_secs(1)).set_retries(0);
+        let pirate = LazyPirate::new(context, primary).or(backup).timeout(Duration::from_secs(1)).retries(0);
         Client { pirate, endpoints, settle: Duration::from_secs(2), tries: None, on_failover: Box::new(|_| {}) }
     }
 
     /// Sets how long each try waits for the reply; 1 second by default.
-    pub fn set_timeout(mut self, timeout: Duration) -> Self {
-        self.pirate = self.pirate.set_timeout(timeout);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.pirate = self.pirate.timeout(timeout);
         self
     }
 
     /// Sets the pause before the other node is tried; 2 seconds by default. With the time-out it should be longer than the
     /// expiry time of the pair, or the first request to the passive node comes too early.
-    pub fn set_settle(mut self, settle: Duration) -> Self {
+    pub fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
         self
     }
 
     /// Sets the number of tries, at both nodes together, after which a request fails. By default, and with `None`, the client
     /// tries for ever.
-    pub fn set_tries(mut self, tries: impl Into<Option<usize>>) -> Self {
+    pub fn tries(mut self, tries: impl Into<Option<usize>>) -> Self {
         self.tries = tries.into();
         self
     }

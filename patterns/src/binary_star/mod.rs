@@ -57,7 +57,7 @@
 //!
 //! # With a witness
 //!
-//! Two nodes cannot tell a dead peer from a cut link. A third process can: [`BinaryStar::set_witness`] names the endpoint of a
+//! Two nodes cannot tell a dead peer from a cut link. A third process can: [`BinaryStar::witness`] names the endpoint of a
 //! [`Witness`], best on a third machine. A node is then active only while it has, besides its own vote, that of its peer or of the
 //! witness. A vote is a lease: it holds for the expiry time, and nobody gives two at once. So two nodes are never active at once,
 //! however late, lost, repeated or disordered messages are, and whichever process dies or stands still, if the monotonic clocks
@@ -95,7 +95,7 @@
 //!         frontend.bind(endpoint).unwrap();
 //!         let mut node = BinaryStar::new(&context, role, local, remote)
 //!             .unwrap()
-//!             .set_timing(Timing::new(Duration::from_millis(50)));
+//!             .timing(Timing::new(Duration::from_millis(50)));
 //!         node.voter(&frontend, |_, request| Ok(frontend.send_multipart(request)?)).unwrap();
 //!         // The end of the context ends it.
 //!         node.run().unwrap();
@@ -105,8 +105,8 @@
 //! let backup = serve(Role::Backup, "inproc://backup-state", "inproc://primary-state", "inproc://backup");
 //!
 //! let mut client = Client::new(&context, "inproc://primary", "inproc://backup")
-//!     .set_timeout(Duration::from_millis(100))
-//!     .set_settle(Duration::from_millis(100));
+//!     .timeout(Duration::from_millis(100))
+//!     .settle(Duration::from_millis(100));
 //! assert_eq!(client.request("1")?, ["1"]);
 //! drop(client);
 //! context.shutdown()?;

@@ -115,14 +115,14 @@ impl<'a> BinaryStar<'a> {
 
     /// Sets the times of the pair, which must be the same in both nodes: by default the guide's, a heartbeat each second and
     /// an expiry of two. It has no effect after the first [`BinaryStar::run`].
-    pub fn set_timing(mut self, timing: Timing) -> Self {
+    pub fn timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
         self
     }
 
     /// Sets the endpoint of the pair's [`Witness`](super::Witness); none by default. Both nodes must have the same one. It has no
     /// effect after the first [`BinaryStar::run`].
-    pub fn set_witness(mut self, endpoint: impl Into<String>) -> Self {
+    pub fn witness(mut self, endpoint: impl Into<String>) -> Self {
         self.witness = Some(endpoint.into());
         self
     }

@@ -83,7 +83,7 @@ impl Witness {
     /// Sets the time of a lease; 2 seconds by default. It should be the expiry time of the pair: active nodes ask at each
     /// heartbeat, and the other node waits for the lease of a dead one to end. A witness that is restarted with a shorter time
     /// must be down for the longer one first.
-    pub fn set_lease(mut self, time: Duration) -> Self {
+    pub fn lease(mut self, time: Duration) -> Self {
         self.lease = time;
         self
     }

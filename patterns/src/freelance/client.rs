@@ -88,26 +88,26 @@ impl Client {
 
     /// Sets how long a request waits for a reply, from all servers together; 3 seconds by default.
     #[doc(alias = "GLOBAL_TIMEOUT")]
-    pub fn set_timeout(mut self, timeout: Duration) -> Self {
+    pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self.change(|shared| shared.machine.set_timeout(timeout))
     }
 
     /// Sets how long a request waits for one server before the next one gets it too; 1 second by default.
-    pub fn set_retry(self, retry: Duration) -> Self {
+    pub fn retry(self, retry: Duration) -> Self {
         self.change(|shared| shared.machine.set_retry(retry))
     }
 
     /// Sets how long a server is quiet before it gets a PING; 2 seconds by default.
     #[doc(alias = "PING_INTERVAL")]
-    pub fn set_ping(self, interval: Duration) -> Self {
+    pub fn ping(self, interval: Duration) -> Self {
         self.change(|shared| shared.machine.set_ping(interval))
     }
 
     /// Sets how long a server may be silent before it gets no more requests; 6 seconds by default. It gets requests
     /// again after a message of it has come.
     #[doc(alias = "SERVER_TTL")]
-    pub fn set_ttl(self, ttl: Duration) -> Self {
+    pub fn ttl(self, ttl: Duration) -> Self {
         self.change(|shared| shared.machine.set_ttl(ttl))
     }
 
@@ -207,18 +207,21 @@ impl Client {
         let number = Message::from(self.number.to_string());
         frames.push_front(&number);
         frames.push_front(command);
-        match agent.send(frames).map_err(SendError::into_parts) {
+        match agent.send_multipart(frames).map_err(SendError::into_parts) {
             Err((_, error)) if error.errno() == Errno::ECANCELED => return Err(self.ended()),
             sent => sent.map_err(|(_, error)| error)?,
         }
         // The answer to a command that a signal has ended may come first.
-        while let Some(mut answer) = agent.recv()? {
+        loop {
+            let mut answer = match agent.recv_multipart() {
+                Err(error) if error.errno() == Errno::ECANCELED => return Err(self.ended()),
+                answer => answer?,
+            };
             let status = answer.pop_front();
             if answer.pop_front().as_ref() == Some(&number) {
                 return Ok((status.is_some_and(|status| status == OK), answer));
             }
         }
-        Err(self.ended())
     }
 
     /// The error with which the agent has ended.
@@ -268,11 +271,8 @@ impl Agent {
             let commands = PollItem::socket(pipe.as_ref(), PollEvents::POLLIN);
             poll(&mut [commands, PollItem::socket(&self.router, PollEvents::POLLIN)], due)?;
 
-            while let Some(command) = pipe.try_recv()? {
+            while let Some(command) = pipe.now().recv_multipart()? {
                 self.obey(pipe, command)?;
-            }
-            if pipe.is_terminated() {
-                return Ok(());
             }
             for _ in 0..BATCH {
                 let Some(message) = self.router.now().recv_multipart()? else { break };
@@ -301,11 +301,11 @@ impl Agent {
         // The routing id is known before the server's greeting has come, so requests can be sent at once.
         if let Err(error) = self.router.connect_with_routing_id(endpoint, endpoint) {
             let errno = error.errno().raw().to_string();
-            pipe.send([FAILED.into(), number, errno.into(), error.to_string().into()])?;
+            pipe.send_multipart([FAILED.into(), number, errno.into(), error.to_string().into()])?;
             return Ok(());
         }
         self.machine(|machine, actions| machine.on_connect(now, endpoint, actions));
-        pipe.send([OK.into(), number])?;
+        pipe.send_multipart([OK.into(), number])?;
         self.perform(pipe)
     }
 
@@ -332,5 +332,5 @@ impl Agent {
 fn answer(pipe: &ActorPipe, status: &str, number: u64, mut frames: Multipart) -> ActorResult {
     frames.push_front(number.to_string());
     frames.push_front(status);
-    Ok(pipe.send(frames)?)
+    Ok(pipe.send_multipart(frames)?)
 }

@@ -34,7 +34,7 @@ type Report = Box<dyn FnMut(&Event) + Send>;
 ///     Ok(server.send_multipart([&*request[0], b"OK"])?)
 /// });
 ///
-/// let mut client = Shotgun::new(&context).set_timeout(Duration::from_secs(5));
+/// let mut client = Shotgun::new(&context).timeout(Duration::from_secs(5));
 /// client.connect("tcp://127.0.0.1:9")?; // Nobody is there.
 /// client.connect(&endpoint)?;
 /// assert_eq!(client.request("random name")?, ["OK"]);
@@ -70,7 +70,7 @@ impl Shotgun {
 
     /// Sets how long a request waits for the first reply; 2.5 seconds by default.
     #[doc(alias = "GLOBAL_TIMEOUT")]
-    pub fn set_timeout(mut self, timeout: Duration) -> Self {
+    pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self.machine.set_timeout(timeout);
         self

@@ -39,7 +39,7 @@ const BATCH: usize = 100;
 /// let mut worker = Worker::paranoid(&context, for_workers);
 /// let worker = std::thread::spawn(move || worker.run(|request| request, |_| {}));
 ///
-/// let mut client = LazyPirate::new(&context, for_clients).set_timeout(Duration::from_secs(5));
+/// let mut client = LazyPirate::new(&context, for_clients).timeout(Duration::from_secs(5));
 /// assert_eq!(client.request("Hello")?, ["Hello"]);
 /// context.shutdown()?;
 /// queue.join().unwrap()?;
@@ -83,28 +83,28 @@ impl<'ctx> Queue<'ctx> {
 
     /// Sets how often the queue sends heartbeats to its workers; every second by default, every millisecond at most.
     #[doc(alias = "HEARTBEAT_INTERVAL")]
-    pub fn set_heartbeat(mut self, interval: Duration) -> Self {
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.machine.set_heartbeat(interval);
         self
     }
 
     /// Sets after how many intervals of silence a ready worker is forgotten; 3 by default, 1 at least. A worker with a
-    /// request may be silent: see [`Queue::set_request_timeout`].
+    /// request may be silent: see [`Queue::request_timeout`].
     #[doc(alias = "HEARTBEAT_LIVENESS")]
-    pub fn set_liveness(mut self, liveness: u32) -> Self {
+    pub fn liveness(mut self, liveness: u32) -> Self {
         self.machine.set_liveness(liveness);
         self
     }
 
     /// Sets how long a worker may take for a request; 60 seconds by default. After that the worker is forgotten, and a reply
     /// that still comes is dropped. The worker is ready again when it sends a message.
-    pub fn set_request_timeout(mut self, timeout: Duration) -> Self {
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.machine.set_request_timeout(timeout);
         self
     }
 
     /// Sets how many workers the queue knows at most; 100,000 by default. More workers are ignored until others leave.
-    pub fn set_max_workers(mut self, workers: usize) -> Self {
+    pub fn max_workers(mut self, workers: usize) -> Self {
         self.machine.set_max_workers(workers);
         self
     }

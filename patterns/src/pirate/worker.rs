@@ -90,14 +90,14 @@ impl Worker {
     /// Sets how often a paranoid worker sends a heartbeat; every second by default, every millisecond at most. It must
     /// be that of the queue.
     #[doc(alias = "HEARTBEAT_INTERVAL")]
-    pub fn set_heartbeat(mut self, interval: Duration) -> Self {
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.machine.set_heartbeat(interval);
         self
     }
 
     /// Sets after how many intervals of silence a paranoid worker gives its queue up; 3 by default, 1 at least.
     #[doc(alias = "HEARTBEAT_LIVENESS")]
-    pub fn set_liveness(mut self, liveness: u32) -> Self {
+    pub fn liveness(mut self, liveness: u32) -> Self {
         self.machine.set_liveness(liveness);
         self
     }
@@ -106,7 +106,7 @@ impl Worker {
     /// pause is twice as long as the one before it. A message of the queue makes the next pause the shortest again.
     #[doc(alias = "INTERVAL_INIT")]
     #[doc(alias = "INTERVAL_MAX")]
-    pub fn set_pauses(mut self, shortest: Duration, longest: Duration) -> Self {
+    pub fn pauses(mut self, shortest: Duration, longest: Duration) -> Self {
         self.machine.set_pauses(shortest, longest);
         self
     }

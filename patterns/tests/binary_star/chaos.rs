@@ -32,15 +32,15 @@ fn child(arguments: &str) {
     let context = common::context();
     let index: usize = number.parse().unwrap();
     if index == 2 {
-        return Witness::new(&context, *witness).set_lease(2 * HEARTBEAT).run(|_| {}).unwrap();
+        return Witness::new(&context, *witness).lease(2 * HEARTBEAT).run(|_| {}).unwrap();
     }
     let frontend = context.socket(Router).unwrap();
     frontend.bind(states[2 + index]).unwrap();
     let terms = AtomicU64::new(0);
     let mut node = BinaryStar::new(&context, [Role::Primary, Role::Backup][index], states[index], states[1 - index])
         .unwrap()
-        .set_timing(Timing::new(HEARTBEAT))
-        .set_witness(*witness)
+        .timing(Timing::new(HEARTBEAT))
+        .witness(*witness)
         .with(|socket| socket.set_reconnect_ivl(Some(Duration::from_millis(10))));
     node.on_active(|_| {
         terms.fetch_add(1, Ordering::Relaxed);
@@ -58,7 +58,7 @@ fn child(arguments: &str) {
 fn ask(services: [String; 2], name: usize, ends: &AtomicBool, count: &AtomicU64, answers: &Answers) {
     let context = Context::new().unwrap();
     let [primary, backup] = services;
-    let mut client = Client::new(&context, primary, backup).set_timeout(HEARTBEAT / 2).set_settle(HEARTBEAT / 2);
+    let mut client = Client::new(&context, primary, backup).timeout(HEARTBEAT / 2).settle(HEARTBEAT / 2);
     while !ends.load(Ordering::Relaxed) {
         let request = format!("{name} {}", count.load(Ordering::Relaxed));
         let reply = client.request(request.as_str()).unwrap();

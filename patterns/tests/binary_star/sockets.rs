@@ -49,10 +49,7 @@ impl Place {
 
     fn client(&self) -> Client {
         let context = Context::new().unwrap();
-        Client::new(&context, &self.services[0], &self.services[1])
-            .set_timeout(2 * HEARTBEAT)
-            .set_settle(HEARTBEAT)
-            .set_tries(100)
+        Client::new(&context, &self.services[0], &self.services[1]).timeout(2 * HEARTBEAT).settle(HEARTBEAT).tries(100)
     }
 }
 
@@ -80,10 +77,10 @@ impl Node {
             frontend.bind(&service).unwrap();
             let mut node = BinaryStar::new(&own, role, state, remote)
                 .unwrap()
-                .set_timing(Timing::new(HEARTBEAT))
+                .timing(Timing::new(HEARTBEAT))
                 .with(|socket| socket.set_reconnect_ivl(Some(Duration::from_millis(10))));
             if let Some(witness) = witness {
-                node = node.set_witness(witness);
+                node = node.witness(witness);
             }
             node.on_event(|event| sender.send(*event).unwrap_or_default());
             node.voter(&frontend, |_, mut request| {
@@ -129,7 +126,7 @@ impl Running {
         let context = common::context();
         let (own, endpoint) = (context.clone(), place.witness.clone().unwrap());
         let thread = thread::spawn(move || {
-            let mut witness = Witness::new(&own, endpoint).set_lease(2 * HEARTBEAT);
+            let mut witness = Witness::new(&own, endpoint).lease(2 * HEARTBEAT);
             witness.run(|event| assert!(matches!(event, WitnessEvent::Bound(_)), "{event:?}")).unwrap();
         });
         Running(context, thread)
@@ -223,14 +220,14 @@ fn passive_node_takes_over_from_a_peer_that_restarts() {
 fn primary_serves_alone_and_a_backup_does_not() {
     let place = Place::new();
     let backup = Node::start(&place, 1);
-    let mut client = place.client().set_tries(6);
+    let mut client = place.client().tries(6);
     let failed = client.request("x").unwrap_err();
     assert_eq!(failed.errno(), Errno::EAGAIN);
     assert_eq!(failed.into_request(), ["x"]);
     assert!(backup.kill().refused >= 3);
 
     let primary = Node::start(&place, 0);
-    assert_eq!(ask(&mut client.set_tries(None), 1), "primary");
+    assert_eq!(ask(&mut client.tries(None), 1), "primary");
     primary.wait_for(Event::Active(Reason::Alone));
 }
 
@@ -288,7 +285,7 @@ fn both_nodes_serve_when_their_link_is_cut_and_no_witness_is_there() {
     is_cut.store(true, Ordering::SeqCst);
     let only = |index: usize| {
         let endpoint = &place.services[index];
-        Client::new(&Context::new().unwrap(), endpoint, endpoint).set_timeout(2 * HEARTBEAT).set_settle(HEARTBEAT)
+        Client::new(&Context::new().unwrap(), endpoint, endpoint).timeout(2 * HEARTBEAT).settle(HEARTBEAT)
     };
     let (mut here, mut there) = (only(0), only(1));
     assert_eq!(ask(&mut there, 1), "backup");
@@ -313,13 +310,13 @@ fn witness_lets_one_node_serve_when_their_link_is_cut() {
     is_cut.store(true, Ordering::SeqCst);
     let endpoint = &place.services[1];
     let context = Context::new().unwrap();
-    let mut stuck = Client::new(&context, endpoint, endpoint).set_timeout(HEARTBEAT).set_settle(HEARTBEAT).set_tries(8);
+    let mut stuck = Client::new(&context, endpoint, endpoint).timeout(HEARTBEAT).settle(HEARTBEAT).tries(8);
     assert_eq!(stuck.request("1").unwrap_err().errno(), Errno::EAGAIN);
     assert_eq!(ask(&mut place.client(), 2), "primary");
 
     // The primary dies, and the witness knows it.
     assert!(primary.kill().leases > 0);
-    assert_eq!(ask(&mut stuck.set_tries(100), 3), "backup");
+    assert_eq!(ask(&mut stuck.tries(100), 3), "backup");
     backup.kill();
     witness.kill();
 }
@@ -372,7 +369,7 @@ fn handlers_are_called_when_the_node_becomes_active_and_passive() {
     let changes = RefCell::new(Vec::new());
     let mut node = BinaryStar::new(&context, Role::Primary, &place.states[0], &place.remotes[0])
         .unwrap()
-        .set_timing(Timing::new(HEARTBEAT));
+        .timing(Timing::new(HEARTBEAT));
     node.reactor()
         .every(Duration::from_millis(20), |_, _| Ok(peer.send(if changes.borrow().is_empty() { "2" } else { "3" })?))
         .unwrap();
@@ -419,7 +416,7 @@ fn node_whose_handler_takes_too_long_steps_down() {
     let passive = Cell::new(false);
     let mut slow = BinaryStar::new(&context, Role::Primary, "inproc://slow", "inproc://nobody")
         .unwrap()
-        .set_timing(Timing::new(HEARTBEAT));
+        .timing(Timing::new(HEARTBEAT));
     slow.on_active(|reactor| {
         reactor.after(Duration::ZERO, |_, _| {
             thread::sleep(2 * HEARTBEAT);
