@@ -107,7 +107,7 @@ fn text(bytes: &[u8; 32]) -> String {
 /// Decodes a key's text into `key`.
 fn read(text: &str, key: &mut [u8; 32]) -> Result<()> {
     if text.len() != 40 {
-        let detail = format_args!("a key has 40 characters as text, not {}", text.len());
+        let detail = format!("a key has 40 characters as text, not {}", text.len());
         return Err(Errno::EINVAL.with_detail(DECODE, detail));
     }
     let mut buffer: KeyText = [0; 41];
@@ -175,7 +175,7 @@ fn read_slice(slice: &[u8], key: &mut [u8; 32]) -> Result<()> {
         [text @ .., 0] if text.len() == 40 => text,
         text if text.len() == 40 => text,
         _ => {
-            let detail = format_args!("a key has 32 bytes, or 40 characters as text, not {} bytes", slice.len());
+            let detail = format!("a key has 32 bytes, or 40 characters as text, not {} bytes", slice.len());
             return Err(Errno::EINVAL.with_detail(DECODE, detail));
         }
     };

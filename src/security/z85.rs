@@ -42,7 +42,7 @@ pub fn z85_encode(data: &[u8]) -> Result<String> {
 #[doc(alias = "zmq_z85_decode")]
 pub fn z85_decode(text: &str) -> Result<Vec<u8>> {
     if !text.len().is_multiple_of(5) {
-        let detail = format_args!("{} characters are not a multiple of 5", text.len());
+        let detail = format!("{} characters are not a multiple of 5", text.len());
         return Err(Errno::EINVAL.with_detail(DECODE, detail));
     }
     if text.is_empty() {

@@ -54,11 +54,7 @@ fn freelance_model_three_answers_while_servers_are_broken() {
     };
     let context = Context::new().unwrap();
     let client = |number: u32| {
-        let mut client = Client::new(&context)
-            .timeout(TIMEOUT)
-            .retry(TIMEOUT / 5)
-            .ping(TIMEOUT / 10)
-            .ttl(TIMEOUT / 2);
+        let mut client = Client::new(&context).timeout(TIMEOUT).retry(TIMEOUT / 5).ping(TIMEOUT / 10).ttl(TIMEOUT / 2);
         ports.iter().for_each(|port| client.connect(&port.connect()).unwrap());
         Asking::start(&format!("client {number}"), move |text| client.request(text).map_err(|failed| failed.errno()))
     };

@@ -76,7 +76,7 @@ impl Worker {
         let service = service.as_ref();
         check_service(service)?;
         if service.starts_with(super::protocol::MMI_PREFIX) {
-            let detail = format_args!("the service {:?} is the broker's own", String::from_utf8_lossy(service));
+            let detail = format!("the service {:?} is the broker's own", String::from_utf8_lossy(service));
             return Err(Error::new(Errno::EINVAL, "mdwrk_new", detail));
         }
         Ok(Worker {
