@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use zmq::{Context, Errno, Kind, Multipart, Socket};
+use zmq::{Context, Errno, Kind, Message, Multipart, Socket};
 
 use super::ends::{Arrivals, Sender, receive, whole};
 use super::relay::{self, Relay};
@@ -225,6 +225,69 @@ impl Course<'_, '_> {
             }
         }
     }
+}
+
+/// A subscriber closes, and has not noticed that its connection was made again. Its context ends.
+pub fn unnoticed_reconnect(flow: &mut Flow<'_>) -> Result {
+    const PAIRS: &[(Kind, Kind)] = &[
+        (Kind::Pub, Kind::Sub),
+        (Kind::XPub, Kind::XSub),
+        #[cfg(feature = "draft")]
+        (Kind::Radio, Kind::Dish),
+    ];
+    let (from, to) = *flow.rng.pick(PAIRS);
+    let context = Context::new()?;
+    start(&context);
+    let (publisher, subscriber) = (flow.socket(from)?, context.owned_socket(to)?);
+    subscriber.set_reconnect_ivl(Some(Duration::from_millis(1)))?;
+    subscribe(&subscriber)?;
+    let relay = relay(&publisher.bind("tcp://127.0.0.1:*")?, None, &mut flow.rng)?;
+    subscriber.connect(&format!("tcp://{}", relay.address))?;
+    flow.wait("a subscriber receives", || {
+        #[cfg_attr(not(feature = "draft"), allow(unused_mut, reason = "groups are of the draft API"))]
+        let mut message = Message::from("news");
+        #[cfg(feature = "draft")]
+        if from == Kind::Radio {
+            message.set_group(GROUP)?;
+        }
+        publisher.send(message)?;
+        Ok(subscriber.within(Duration::from_millis(2)).recv_msg()?.is_some())
+    })?;
+    // With a linger period of 0, the default of SUB, the session does not wait for the end of the pipe.
+    subscriber.set_linger(None)?;
+    relay.cut();
+    std::thread::sleep(Duration::from_millis(flow.rng.below(30) as u64));
+    drop(subscriber);
+    match context.terminate(within()) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            Err(Stop::Fault(format!("a {to} has not noticed a reconnect, and its context does not end: {error}")))
+        }
+    }
+}
+
+/// A DEALER whose connections break receives its ZMQ_HICCUP_MSG each time, and after that messages again.
+#[cfg(feature = "draft")]
+pub fn hiccups(flow: &mut Flow<'_>) -> Result {
+    let (server, client) = (flow.socket(Kind::Dealer)?, flow.socket(Kind::Dealer)?);
+    client.set_rcvhwm(1 + flow.rng.below(3) as u32)?;
+    client.set_hiccup_msg("hiccup")?;
+    client.set_reconnect_ivl(Some(Duration::from_millis(1)))?;
+    let relay = relay(&server.bind("tcp://127.0.0.1:*")?, None, &mut flow.rng)?;
+    client.connect(&format!("tcp://{}", relay.address))?;
+    let receives = |text: &str| -> Result<bool> {
+        let received = client.within(Duration::from_millis(2)).recv_msg()?;
+        Ok(received.is_some_and(|message| message == *text))
+    };
+    for _ in 0..2 + flow.rng.below(4) {
+        flow.wait("messages arrive over a connection that was made again", || {
+            let _ = server.now().send("news")?;
+            receives("news")
+        })?;
+        relay.cut();
+        flow.wait("a DEALER receives its hiccup message", || receives("hiccup"))?;
+    }
+    Ok(())
 }
 
 /// A client reaches its server through a SOCKS5 proxy, for all lengths of the proxy's replies.

@@ -42,6 +42,10 @@ pub fn terminate(flow: &mut Flow<'_>) -> Result {
     if context.terminate(Duration::from_millis(flow.rng.below(30) as u64)).is_ok() {
         return Err(Stop::Fault("a context with an open socket ended".to_owned()));
     }
+    if flow.rng.coin() {
+        // The socket knows that its context has ended.
+        let _ = (socket.events(), socket.now().send("refused"));
+    }
     let start = Instant::now();
     if flow.rng.coin() {
         drop((socket, other));
@@ -149,7 +153,8 @@ pub fn panicking_capture(flow: &mut Flow<'_>) -> Result {
     thread::sleep(Duration::from_millis(5));
     let (done, outcome) = channel();
     let third = thread::spawn(move || {
-        let _ = receiving.within(within() / 4).recv_multipart();
+        let time = if shuts { within() / 4 } else { Duration::from_millis(30) };
+        let _ = receiving.within(time).recv_multipart();
         let _ = done.send(());
     });
     let returned = outcome.recv_timeout(within()).is_ok();

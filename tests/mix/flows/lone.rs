@@ -5,10 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zmq::{Kind, Message, PollEvents, ProxyHandle, Socket};
+use zmq_patterns::Actor;
 
 use super::ends::{Arrivals, Sender, receive, whole};
 use super::{Flow, Result, Stop};
 use crate::content;
+use crate::ops::under_signals;
 use crate::world::{free_port, within};
 
 /// A conflating receiver gets the newest message in the end, and none that is older than one before.
@@ -316,4 +318,87 @@ pub fn proxied(flow: &mut Flow<'_>) -> Result {
         let sent = sending.join().expect("no panic");
         if missing.is_empty() { sent } else { Err(Stop::Fault(format!("messages {missing:?} are missing"))) }
     })
+}
+
+/// A socket that always has messages of one peer receives those of a peer that connects later, although signals interrupt
+/// its calls.
+pub fn late_peer(flow: &mut Flow<'_>) -> Result {
+    /// Calls that receive while libzmq reads the commands of a socket several times.
+    const CALLS: usize = 1000;
+    let pairs = [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer), (Kind::Dealer, Kind::Router)];
+    let (from, to) = *flow.rng.pick(&pairs);
+    let (receiver, early, late) = (flow.socket(to)?, flow.socket(from)?, flow.socket(from)?);
+    receiver.set_rcvhwm(0)?;
+    early.set_sndhwm(0)?;
+    let name = format!("inproc://late-{}", flow.world.number());
+    receiver.bind(&name)?;
+    early.connect(&name)?;
+    for _ in 0..2 * CALLS {
+        early.send("early")?;
+    }
+    let receive = || -> Result<bool> {
+        match receiver.now().recv_multipart()? {
+            Some(parts) => Ok(parts.last().is_some_and(|last| *last == "late")),
+            None => Err(Stop::Fault("messages of the first peer are missing".to_owned())),
+        }
+    };
+    let turns = 1 + flow.rng.below(20);
+    under_signals(
+        || (0..turns).for_each(|_| thread::yield_now()),
+        || {
+            for _ in 0..CALLS {
+                receive()?;
+            }
+            late.connect(&name)?;
+            late.send("late")?;
+            for _ in 0..CALLS / 2 {
+                if receive()? {
+                    return Ok(());
+                }
+            }
+            Err(Stop::Fault(format!("a {to} does not receive from a {from} that connected later")))
+        },
+    )
+}
+
+/// A socket that connects to the names that the pipe of the next actor could have does not take the pipe over.
+pub fn guessed_pipe(flow: &mut Flow<'_>) -> Result {
+    let context = &flow.world.context;
+    let spawn = || {
+        let spawned = Actor::spawn(context, "mix", |pipe| {
+            loop {
+                pipe.send_multipart(pipe.recv_multipart()?)?;
+            }
+        });
+        spawned.map_err(zmq::Error::from)
+    };
+    let first = spawn()?;
+    let guesser = flow.socket(Kind::Dealer)?;
+    for pipe in context.open_sockets().iter().filter(|socket| socket.kind() == Kind::Pair) {
+        for name in pipe.connected().filter(|name| name.starts_with("inproc://zmq-actor-")) {
+            // Other threads have actors too.
+            for next in 1..30 {
+                guesser.connect(&successor(name, next))?;
+            }
+        }
+    }
+    let actor = spawn()?;
+    for actor in [&first, &actor] {
+        actor.send_multipart("for the actor")?;
+        match actor.within(within()).recv_multipart()? {
+            Some(parts) if parts == ["for the actor"] => {}
+            other => return Err(Stop::Fault(format!("an actor gave {other:?} back"))),
+        }
+    }
+    match guesser.now().recv_msg()? {
+        Some(message) => Err(Stop::Fault(format!("another socket received {message:?}, which is for an actor"))),
+        None => Ok(()),
+    }
+}
+
+/// The name whose number is higher by `more`. The number of a name is the digits at its end.
+fn successor(name: &str, more: u64) -> String {
+    let stem = name.trim_end_matches(|character: char| character.is_ascii_digit());
+    let number: u64 = name[stem.len()..].parse().unwrap_or_default();
+    format!("{stem}{}", number.wrapping_add(more))
 }

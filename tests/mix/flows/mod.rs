@@ -6,6 +6,7 @@ mod echo;
 mod endings;
 mod ends;
 mod greetings;
+mod heartbeats;
 mod leaving;
 mod lone;
 mod relay;
@@ -60,18 +61,25 @@ pub const ROWS: &[Row] = &[
     flow!("terminate", 3, endings::terminate),
     flow!("last-events", 3, endings::last_events),
     flow!("owner-of-shared", 2, endings::owner_of_shared),
-    flow!("panicking-capture", 1, endings::panicking_capture),
+    flow!("panicking-capture", 2, endings::panicking_capture),
     flow!("proxied", 3, lone::proxied),
+    flow!("late-peer", 2, lone::late_peer),
+    flow!("guessed-pipe", 2, lone::guessed_pipe),
     flow!("topics", 4, topics::run),
     #[cfg(feature = "draft")]
     flow!("groups", 2, topics::groups),
     flow!("cut", 4, cut::run),
+    flow!("unnoticed-reconnect", 2, cut::unnoticed_reconnect),
+    #[cfg(feature = "draft")]
+    flow!("hiccups", 2, cut::hiccups),
     flow!("through-socks", 2, cut::through_socks),
     flow!("between-sent-parts", 3, leaving::between_sent_parts),
     flow!("between-received-parts", 3, leaving::between_received_parts),
     flow!("hasty", 4, leaving::hasty),
     flow!("greetings", 4, greetings::run),
-    flow!("heartbeats", 3, greetings::heartbeats),
+    flow!("heartbeats", 3, heartbeats::run),
+    flow!("announced-ttl", 2, heartbeats::announced_ttl),
+    flow!("heartbeats-at-mark", 2, heartbeats::at_mark),
     flow!("stream-clients", 4, routing::stream_clients),
     flow!("handover", 2, routing::handover),
     flow!("server-comes-back", 2, routing::server_comes_back),

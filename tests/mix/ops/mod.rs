@@ -20,6 +20,7 @@ use crate::rng::Rng;
 use crate::world::World;
 
 pub use options::names as option_names;
+pub use process::under_signals;
 
 /// One operation.
 #[derive(Debug)]

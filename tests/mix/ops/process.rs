@@ -16,8 +16,20 @@ pub const ROWS: &[Row] = &[row("signals", 3, signals), row("few-descriptors", 3,
 
 extern "C" fn nothing(_: libc::c_int) {}
 
-/// Calls that wait, in a thread that gets one signal after the other. A handler makes system calls return EINTR.
+/// Calls that wait, in a thread that gets one signal after the other.
 fn signals(thread: &mut Thread<'_>, rng: &mut Rng) {
+    under_signals(
+        || thread::sleep(Duration::from_micros(100)),
+        || {
+            for _ in 0..1 + rng.below(3) {
+                interrupted(thread, rng);
+            }
+        },
+    );
+}
+
+/// Does the work in this thread, which gets a signal after each pause. A handler makes system calls return EINTR.
+pub fn under_signals<R>(pause: impl Fn() + Send, work: impl FnOnce() -> R) -> R {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         // SAFETY: a zeroed sigaction is a valid one: no flags, so no SA_RESTART, and an empty mask.
@@ -31,18 +43,18 @@ fn signals(thread: &mut Thread<'_>, rng: &mut Rng) {
     let myself = unsafe { libc::pthread_self() };
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let over = &over;
+        scope.spawn(move || {
             while !over.load(Ordering::SeqCst) {
                 // SAFETY: the thread waits for the end of the scope, so it exists.
                 unsafe { libc::pthread_kill(myself, libc::SIGUSR1) };
-                thread::sleep(Duration::from_micros(100));
+                pause();
             }
         });
-        for _ in 0..1 + rng.below(3) {
-            interrupted(thread, rng);
-        }
+        let done = work();
         over.store(true, Ordering::SeqCst);
-    });
+        done
+    })
 }
 
 fn interrupted(thread: &Thread<'_>, rng: &mut Rng) {

@@ -191,7 +191,7 @@ fn proxy_thread(thread: &mut Thread<'_>, rng: &mut Rng) {
     }
 }
 
-/// An actor that echoes, while others try to use its pipe.
+/// An actor that echoes.
 fn actor(thread: &mut Thread<'_>, rng: &mut Rng) {
     let ends = rng.below(4);
     let spawned = Actor::spawn(&thread.world.context, "mix", move |pipe| {
@@ -208,10 +208,6 @@ fn actor(thread: &mut Thread<'_>, rng: &mut Rng) {
         }
     });
     let Ok(actor) = spawned else { return };
-    let hijacker = thread.world.context.owned_socket(Kind::Pair);
-    if let Ok(hijacker) = &hijacker {
-        (0..20).for_each(|number| drop(hijacker.connect(&format!("inproc://zmq-actor-{number}"))));
-    }
     let (sent, received) = (AtomicUsize::new(0), AtomicUsize::new(0));
     for _ in 0..rng.below(6) {
         let parts = content::parts(rng, thread.world.number(), 0, 2);
