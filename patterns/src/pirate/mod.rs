@@ -20,7 +20,7 @@
 //!   queue with the next heartbeat; the request goes to another worker. A worker that hangs is noticed by a paranoid
 //!   queue, after 3 seconds.
 //! - **A worker that dies with a request, or hangs.** The request is lost; the client asks again. The queue forgets the
-//!   worker after a minute ([`Queue::set_request_timeout`]), and drops a reply that comes later.
+//!   worker after a minute ([`Queue::request_timeout`]), and drops a reply that comes later.
 //! - **A queue that dies and is started again.** Clients ask again. Paranoid workers say again that they are ready, or
 //!   send a heartbeat; simple workers must be restarted.
 //! - **Workers that come and go**, at any time: no list of them is configured.

@@ -104,22 +104,22 @@ impl ClientMachine {
         }
     }
 
-    /// See [`Client::set_timeout`](crate::freelance::Client::set_timeout).
+    /// See [`Client::timeout`](crate::freelance::Client::timeout).
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
     }
 
-    /// See [`Client::set_retry`](crate::freelance::Client::set_retry).
+    /// See [`Client::retry`](crate::freelance::Client::retry).
     pub fn set_retry(&mut self, retry: Duration) {
         self.retry = retry.max(SHORTEST_INTERVAL);
     }
 
-    /// See [`Client::set_ping`](crate::freelance::Client::set_ping).
+    /// See [`Client::ping`](crate::freelance::Client::ping).
     pub fn set_ping(&mut self, interval: Duration) {
         self.ping = interval.max(SHORTEST_INTERVAL);
     }
 
-    /// See [`Client::set_ttl`](crate::freelance::Client::set_ttl).
+    /// See [`Client::ttl`](crate::freelance::Client::ttl).
     pub fn set_ttl(&mut self, ttl: Duration) {
         self.ttl = ttl.max(SHORTEST_INTERVAL);
     }

@@ -50,7 +50,7 @@ impl ShotgunMachine {
         }
     }
 
-    /// See [`Shotgun::set_timeout`](crate::freelance::Shotgun::set_timeout).
+    /// See [`Shotgun::timeout`](crate::freelance::Shotgun::timeout).
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
     }

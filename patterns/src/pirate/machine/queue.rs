@@ -149,22 +149,22 @@ impl QueueMachine {
         }
     }
 
-    /// See [`Queue::set_heartbeat`](crate::pirate::Queue::set_heartbeat).
+    /// See [`Queue::heartbeat`](crate::pirate::Queue::heartbeat).
     pub fn set_heartbeat(&mut self, interval: Duration) {
         self.interval = interval.max(SHORTEST_INTERVAL);
     }
 
-    /// See [`Queue::set_liveness`](crate::pirate::Queue::set_liveness).
+    /// See [`Queue::liveness`](crate::pirate::Queue::liveness).
     pub fn set_liveness(&mut self, liveness: u32) {
         self.liveness = liveness.max(1);
     }
 
-    /// See [`Queue::set_request_timeout`](crate::pirate::Queue::set_request_timeout).
+    /// See [`Queue::request_timeout`](crate::pirate::Queue::request_timeout).
     pub fn set_request_timeout(&mut self, timeout: Duration) {
         self.request_timeout = timeout;
     }
 
-    /// See [`Queue::set_max_workers`](crate::pirate::Queue::set_max_workers).
+    /// See [`Queue::max_workers`](crate::pirate::Queue::max_workers).
     pub fn set_max_workers(&mut self, workers: usize) {
         self.max_workers = workers;
     }

@@ -90,17 +90,17 @@ impl WorkerMachine {
         }
     }
 
-    /// See [`Worker::set_heartbeat`](crate::pirate::Worker::set_heartbeat).
+    /// See [`Worker::heartbeat`](crate::pirate::Worker::heartbeat).
     pub fn set_heartbeat(&mut self, interval: Duration) {
         self.interval = interval.max(SHORTEST_INTERVAL);
     }
 
-    /// See [`Worker::set_liveness`](crate::pirate::Worker::set_liveness).
+    /// See [`Worker::liveness`](crate::pirate::Worker::liveness).
     pub fn set_liveness(&mut self, liveness: u32) {
         self.liveness = liveness.max(1);
     }
 
-    /// See [`Worker::set_pauses`](crate::pirate::Worker::set_pauses).
+    /// See [`Worker::pauses`](crate::pirate::Worker::pauses).
     pub fn set_pauses(&mut self, shortest: Duration, longest: Duration) {
         self.shortest_pause = shortest;
         self.longest_pause = longest.max(shortest);
