@@ -234,7 +234,11 @@ impl BrokerMachine {
             actions.push(Action::Report(Event::ReplyLost { client: peer }));
         }
         let Some(place) = place else { return };
-        if is_request && let Work::Busy(held) = &mut self.workers[place].work {
+        // A front end may be late with it, and the worker may have the request of another client meanwhile.
+        if is_request
+            && let Work::Busy(held) = &mut self.workers[place].work
+            && message.get(3) == Some(&held.client)
+        {
             // The empty frame, the header, the command, the client and an empty frame come before the body.
             (0..5).for_each(|_| drop(message.pop_front()));
             held.body = Some(message);
