@@ -135,6 +135,8 @@ impl Shotgun {
             let what = if request.is_empty() { "the request has no parts" } else { "the client has no server" };
             return Err(Error::new(Errno::EINVAL, CALL, what));
         }
+        // An error, or a panic of the report, may have left the reply to an earlier request.
+        self.actions.clear();
         self.machine.on_request(Instant::now(), request.clone(), &mut self.actions);
         // The first action is the failure of a request that an error has ended.
         self.actions.retain(|action| *action != ShotgunAction::Fail);
