@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use zmq::{Context, Errno, Multipart, Result, Router, Socket};
 
 use super::protocol;
+use crate::deadline::later;
 
 /// The state machine of a witness: a lease, which one process has at a time. It has no socket and no clock.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ impl Lease {
     /// The lease of a witness that starts now. It is granted for `time`, first after `time`: an earlier process of the witness
     /// may have granted it just before it died.
     pub fn new(now: Instant, time: Duration) -> Lease {
-        Lease { time, holder: None, until: now + time, now }
+        Lease { time, holder: None, until: later(now, time), now }
     }
 
     /// The answer to a node's request, which grants the lease or refuses it. `None` if the request is malformed.
@@ -31,7 +32,7 @@ impl Lease {
         let is_granted = self.holder == Some(mark.incarnation) || self.now >= self.until;
         if is_granted {
             self.holder = Some(mark.incarnation);
-            self.until = self.now + self.time;
+            self.until = later(self.now, self.time);
         }
         Some(protocol::lease_answer(mark, if is_granted { self.time } else { Duration::ZERO }))
     }
