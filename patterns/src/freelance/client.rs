@@ -316,15 +316,21 @@ impl Agent {
                 ClientAction::Send(message) => drop(self.router.now().send_multipart(message)?),
                 ClientAction::Reply { number, reply } => answer(pipe, OK, number, reply)?,
                 ClientAction::Fail { number, .. } => answer(pipe, FAILED, number, Multipart::new())?,
-                ClientAction::Report(event) => {
-                    let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Some(report) = &mut shared.report {
-                        report(&event);
-                    }
-                }
+                ClientAction::Report(event) => self.report(&event),
             }
         }
         Ok(())
+    }
+
+    /// Tells the program. The lock is not held meanwhile: the program may wait for a thread that asks for the counters.
+    fn report(&self, event: &Event) {
+        let shared = || self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = shared().report.take();
+        if let Some(mut report) = report {
+            report(event);
+            // The program may have set another one.
+            shared().report.get_or_insert(report);
+        }
     }
 }
 
