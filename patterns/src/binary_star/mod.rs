@@ -52,8 +52,9 @@
 //!
 //! If these do not hold, for example because the link is cut, the second condition must: *no client reaches the passive node
 //! while the active one serves*. Clients that ask the other node only when no reply comes keep it while they all reach the
-//! active node. If some reach only the one node and some only the other, both nodes become active. When the link is back, the
-//! first node that hears the other ends with [`Conflict::BothActive`], as the guide's do, and the other goes on.
+//! active node. If some reach only the one node and some only the other, both nodes become active. When the link is back, a
+//! node that hears the other ends with [`Conflict::BothActive`], as the guide's do. If their messages cross, or TCP has kept
+//! some of the time without the link, both end.
 //!
 //! # With a witness
 //!

@@ -138,7 +138,7 @@ fn nodes_without_a_witness_are_both_active_when_their_link_is_cut() {
     assert_eq!((world.state(0), world.state(1)), (Some(State::Active), Some(State::Active)));
     assert!(world.both_serve());
 
-    // The first that hears the other one again ends, and the other one goes on.
+    // Without any delay, the first that hears the other one again ends, and the other one goes on. Messages that cross end both.
     world.step(Step::MendLink);
     world.run(10 * HEARTBEAT);
     let conflicts = world.events.iter().filter(|(_, _, event)| *event == Event::Conflict(Conflict::BothActive));
