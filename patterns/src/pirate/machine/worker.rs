@@ -154,7 +154,8 @@ impl WorkerMachine {
     }
 
     /// Connects, sends a heartbeat, or gives the queue up, if that is due. The caller first reads the messages that have
-    /// arrived. While a request is served the queue is not given up.
+    /// arrived. While a request is served the queue is not given up, and gets no heartbeat: a queue takes the sender of one
+    /// for a worker without a request, and one in C gives it a second request.
     pub fn on_tick(&mut self, now: Instant, actions: &mut VecDeque<WorkerAction>) {
         match &mut self.state {
             State::Waiting { until } if now < *until => {}
@@ -173,7 +174,7 @@ impl WorkerMachine {
                 actions.push_back(WorkerAction::Disconnect);
                 actions.push_back(WorkerAction::Report(WorkerEvent::QueueSilent { retry_in }));
             }
-            State::Connected { heartbeat_at, .. } if *heartbeat_at <= now => {
+            State::Connected { heartbeat_at, .. } if self.envelope.is_none() && *heartbeat_at <= now => {
                 *heartbeat_at = later(now, self.interval);
                 actions.push_back(WorkerAction::Send(self.protocol.signal(HEARTBEAT)));
                 actions.push_back(WorkerAction::Report(WorkerEvent::Heartbeat));
@@ -189,7 +190,7 @@ impl WorkerMachine {
             State::New => Some(now),
             State::Waiting { until } => Some(until),
             State::Connected { .. } if self.protocol == Protocol::Simple => None,
-            State::Connected { heartbeat_at, .. } if self.envelope.is_some() => Some(heartbeat_at),
+            State::Connected { .. } if self.envelope.is_some() => None,
             State::Connected { silent_at, heartbeat_at } => Some(silent_at.min(heartbeat_at)),
         }
     }
