@@ -122,7 +122,8 @@ impl LazyPirate {
         self
     }
 
-    /// Sets options on each socket before it connects, for example its security. The linger period is always zero.
+    /// Sets options on each socket before it connects, for example its security. The linger period is always zero. It should
+    /// set no routing id: a queue would send the late reply to an earlier try to the new socket, which has the same id.
     ///
     /// ```
     /// # fn main() -> zmq::Result<()> {

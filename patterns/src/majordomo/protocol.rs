@@ -82,7 +82,8 @@ impl fmt::Display for Malformed {
 }
 
 /// Checks the name of a service: text in UTF-8 without control characters, of 1 to [`LONGEST_SERVICE`] bytes. The guide's C
-/// programs read names as C strings, so a longer name, or one with a NUL, could not travel through them.
+/// programs read names as C strings, so one with a NUL could not travel through them. They have no other limits: a broker
+/// here drops READY and requests with a name that this check refuses.
 ///
 /// # Errors
 ///
