@@ -183,7 +183,11 @@ impl Client {
         self.agent =
             Some(Actor::spawn(&self.context, "zmq-freelance", move |pipe| Agent::new(pipe, shared)?.run(pipe))?);
         for endpoint in self.endpoints.clone() {
-            self.connect_agent(&endpoint)?;
+            if let Err(error) = self.connect_agent(&endpoint) {
+                // The next call starts one that has all servers.
+                self.agent = None;
+                return Err(error);
+            }
         }
         Ok(())
     }
