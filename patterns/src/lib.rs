@@ -16,6 +16,7 @@ mod proxy;
 mod reactor;
 mod shared;
 mod thread;
+pub mod titanic;
 
 pub use actor::{Actor, ActorError, ActorPipe, ActorResult, PipeWithin};
 pub use guard::EndpointGuard;

@@ -113,6 +113,6 @@ pub use worker::Worker;
 type Setup<T> = Box<dyn Fn(&Socket<'static, T>) -> Result<()> + Send>;
 
 /// Whether an error is the normal end of a loop: the context was shut down, or a caught signal ended the wait.
-fn ends_normally(error: &Error) -> bool {
+pub(crate) fn ends_normally(error: &Error) -> bool {
     matches!(error.errno(), Errno::EINTR | Errno::ETERM)
 }

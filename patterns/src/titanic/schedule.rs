@@ -1,0 +1,188 @@
+//! `Schedule`: which request is delivered next, without the store, the broker and the clock.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::id::RequestId;
+use crate::deadline::later;
+
+/// A request that is to be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Task {
+    pub(super) id: RequestId,
+    pub(super) service: Arc<[u8]>,
+    /// The service has not answered the last request, or none yet: the broker is asked whether it is there.
+    pub(super) is_doubtful: bool,
+}
+
+/// How the delivery of a task has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// The request needs no further delivery.
+    Done,
+    /// The service is not there. The request is the next one, after a pause.
+    Unavailable,
+    /// No reply came. The requests behind it go first, after a pause: it may be the cause.
+    Unanswered,
+}
+
+/// The requests that wait, by service. Services take turns. A service that does not answer gets one request at a time, with
+/// a pause between them, so that it does not take the dispatchers from the others.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    services: HashMap<Arc<[u8]>, Queue>,
+    /// The services that may get a request, by the time and their turn.
+    due: BTreeMap<(Option<Instant>, u64), Arc<[u8]>>,
+    turn: u64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<RequestId>,
+    under_way: usize,
+    is_up: bool,
+    not_before: Option<Instant>,
+    /// Its place among those that are due.
+    due: Option<(Option<Instant>, u64)>,
+}
+
+impl Schedule {
+    pub(super) fn push(&mut self, service: &[u8], id: RequestId) {
+        let service = match self.services.get_key_value(service) {
+            Some((service, _)) => Arc::clone(service),
+            None => Arc::from(service),
+        };
+        self.services.entry(Arc::clone(&service)).or_default().waiting.push_back(id);
+        self.enlist(&service);
+    }
+
+    /// The next request; or when one may be due, `None` if that takes a push or a finished task.
+    pub(super) fn take(&mut self, now: Instant) -> Result<Task, Option<Instant>> {
+        let Some(first) = self.due.first_entry() else { return Err(None) };
+        if let (Some(at), _) = *first.key()
+            && at > now
+        {
+            return Err(Some(at));
+        }
+        let service = first.remove();
+        let queue = self.services.entry(Arc::clone(&service)).or_default();
+        queue.due = None;
+        let Some(id) = queue.waiting.pop_front() else { return Err(None) };
+        queue.under_way += 1;
+        let is_doubtful = !queue.is_up;
+        self.enlist(&service);
+        Ok(Task { id, service, is_doubtful })
+    }
+
+    /// The end of a task that [`Schedule::take`] gave.
+    pub(super) fn finish(&mut self, now: Instant, pause: Duration, task: Task, delivery: Delivery) {
+        let Some(queue) = self.services.get_mut(&task.service) else { return };
+        queue.under_way -= 1;
+        queue.is_up = delivery == Delivery::Done;
+        queue.not_before = (!queue.is_up).then(|| later(now, pause));
+        match delivery {
+            Delivery::Done => {}
+            Delivery::Unavailable => queue.waiting.push_front(task.id),
+            Delivery::Unanswered => queue.waiting.push_back(task.id),
+        }
+        if let Some(place) = queue.due.take() {
+            self.due.remove(&place);
+        }
+        if queue.waiting.is_empty() && queue.under_way == 0 {
+            self.services.remove(&task.service);
+        } else {
+            self.enlist(&task.service);
+        }
+    }
+
+    /// Gives a service its turn, if it may have one and has none yet.
+    fn enlist(&mut self, service: &Arc<[u8]>) {
+        let Some(queue) = self.services.get_mut(service) else { return };
+        if queue.due.is_none() && !queue.waiting.is_empty() && (queue.is_up || queue.under_way == 0) {
+            let place = (queue.not_before, self.turn);
+            self.turn += 1;
+            queue.due = Some(place);
+            self.due.insert(place, Arc::clone(service));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(1);
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever becomes of the deliveries, each request waits or is under way once, a service in doubt has one under way at
+        /// most, and all are delivered in the end.
+        #[test]
+        fn schedule_delivers_each_request(steps in vec((0..6u8, 0..4u8, 0..1500u64), 1..200)) {
+            let mut now = Instant::now();
+            let (mut schedule, mut under_way) = (Schedule::default(), Vec::<Task>::new());
+            let (mut pushed, mut done) = (0u8, 0u8);
+            for (step, which, milliseconds) in steps {
+                match step {
+                    0 | 1 => {
+                        schedule.push(&[which], RequestId([pushed; 16]));
+                        pushed += 1;
+                    }
+                    2 | 3 => match schedule.take(now) {
+                        Ok(task) => {
+                            prop_assert!(under_way.iter().all(|other| other.id != task.id));
+                            let others = under_way.iter().filter(|other| other.service == task.service).count();
+                            prop_assert!(!task.is_doubtful || others == 0);
+                            under_way.push(task);
+                        }
+                        Err(at) => prop_assert!(at.is_none_or(|at| at > now)),
+                    },
+                    4 if !under_way.is_empty() => {
+                        let task = under_way.remove(usize::from(which) % under_way.len());
+                        let delivery = [Delivery::Done, Delivery::Unavailable, Delivery::Unanswered][usize::from(which) % 3];
+                        done += u8::from(delivery == Delivery::Done);
+                        schedule.finish(now, PAUSE, task, delivery);
+                    }
+                    _ => now += Duration::from_millis(milliseconds),
+                }
+            }
+            now += PAUSE;
+            for task in under_way {
+                schedule.finish(now, PAUSE, task, Delivery::Done);
+                done += 1;
+            }
+            while let Ok(task) = schedule.take(now) {
+                schedule.finish(now, PAUSE, task, Delivery::Done);
+                done += 1;
+            }
+            prop_assert_eq!(done, pushed);
+            prop_assert!(schedule.services.is_empty() && schedule.due.is_empty());
+        }
+    }
+
+    #[test]
+    fn schedule_lets_services_take_turns_and_pause() {
+        let now = Instant::now();
+        let mut schedule = Schedule::default();
+        let ids = [1, 2, 3, 4].map(|byte| RequestId([byte; 16]));
+        schedule.push(b"down", ids[0]);
+        schedule.push(b"down", ids[1]);
+        schedule.push(b"up", ids[2]);
+        schedule.push(b"up", ids[3]);
+        let down = schedule.take(now).unwrap();
+        let up = schedule.take(now).unwrap();
+        assert_eq!((down.id, up.id, up.is_doubtful), (ids[0], ids[2], true));
+        assert_eq!(schedule.take(now), Err(None));
+        schedule.finish(now, PAUSE, up, Delivery::Done);
+        schedule.finish(now, PAUSE, down, Delivery::Unanswered);
+        let up = schedule.take(now).unwrap();
+        assert_eq!((up.id, up.is_doubtful), (ids[3], false));
+        assert_eq!(schedule.take(now), Err(Some(now + PAUSE)));
+        assert_eq!(schedule.take(now + PAUSE).unwrap().id, ids[1]);
+    }
+}
