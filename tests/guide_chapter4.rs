@@ -13,3 +13,5 @@ mod majordomo_chaos;
 mod peers;
 #[path = "guide_chapter4/pirate.rs"]
 mod pirate;
+#[path = "guide_chapter4/titanic.rs"]
+mod titanic;

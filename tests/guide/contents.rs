@@ -68,7 +68,7 @@ const GUIDE: &str = "\
     interrupt mtserver mtrelay syncpub syncsub psenvpub psenvsub durapub durasub durapub2 identity rtreq rtdealer \
     rtmama rtdealer_v2 rtpapa rtrouter lbbroker lbbroker2 lbbroker3 zmsg_test asyncsrv peering1 peering2 peering3 \
     lpclient lpserver spqueue spworker ppqueue ppworker mdclient mdworker mdbroker mdclient2 tripping mmiecho \
-    bstarsrv bstarcli bstarsrv2 flserver1 flclient1 flserver2 flclient2 flserver3 flclient3 espresso";
+    ticlient titanic bstarsrv bstarcli bstarsrv2 flserver1 flclient1 flserver2 flclient2 flserver3 flclient3 espresso";
 
 const FAULTS: &str = "
 ## What goes wrong

@@ -1,0 +1,143 @@
+//! Titanic: its programs with clients and workers in Rust and in C, and while its process is killed at random.
+//!
+//! `ZMQ_CHAOS_SEED=SEED` begins with the seed of a run that failed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use zmq::Context;
+use zmq_patterns::majordomo;
+use zmq_patterns::titanic::{Client, RequestId, Stored};
+
+use crate::common::Process;
+use crate::common::guide::{Directory, Port, ended, interrupt, kill};
+use crate::majordomo::{broker, worker};
+use crate::peers::Side::{C, Rust};
+use crate::peers::{Side, c, rust};
+
+const RARE: &str = "60000";
+const TIMES: [&str; 6] = ["--pause", "100", "--timeout", "2000", "--reconnect", "100"];
+
+/// A Titanic that has opened its directory.
+fn titanic(port: &Port, directory: &Directory) -> Process {
+    let path = directory.path().to_str().unwrap();
+    let place = ["--endpoint", &port.connect(), "--directory", path, "--verbose"];
+    let titanic = rust("titanic", &[&place[..], &TIMES].concat());
+    let line = titanic.line();
+    assert!(line.contains("requests to deliver"), "{line}");
+    titanic
+}
+
+/// Stores and fetches by a client of each side.
+fn mix(worker_side: Side) {
+    let (port, directory) = (Port::reserve(), Directory::new(&format!("titanic-{worker_side:?}")));
+    let _broker = broker(Rust, &port, RARE);
+    let titanic = titanic(&port, &directory);
+    let endpoint = port.connect();
+    let late = rust("ticlient", &["--endpoint", &endpoint, "--interval", "50", "--timeout", "50000"]);
+    let line = late.line();
+    assert!(
+        line.strip_prefix("I: request UUID ").is_some_and(|id| RequestId::parse(id.as_bytes()).is_some()),
+        "{line}"
+    );
+    assert_eq!(late.line(), "I: no reply yet, trying again...");
+    let _worker = worker(worker_side, &port, RARE, "0");
+    assert_eq!(ended(late).last().unwrap(), "Reply: Hello world");
+    assert_eq!(ended(c("ticlient", &[&endpoint, "echo", "5", "50000"])), ["5 replies"]);
+    let lines = interrupt(titanic);
+    assert_eq!(lines.iter().filter(|line| line.ends_with("is closed")).count(), 6);
+}
+
+#[deadline::test]
+fn titanic_programs_work_with_rust_workers_and_clients_of_either_side() {
+    mix(Rust);
+}
+
+#[deadline::test]
+fn titanic_programs_work_with_c_workers_and_clients_of_either_side() {
+    mix(C);
+}
+
+#[deadline::test]
+fn ticlient_says_nothing_without_a_broker() {
+    let port = Port::reserve();
+    let args = ["--endpoint", &port.connect(), "--timeout", "50", "--retries", "0"];
+    assert!(ended(rust("ticlient", &args)).is_empty());
+}
+
+/// The process is killed at random moments while requests are stored, delivered, fetched and closed. Everything that it has
+/// acknowledged is answered by its own reply.
+#[deadline::test]
+fn titanic_answers_all_that_it_acknowledged_although_it_is_killed() {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let seed = std::env::var("ZMQ_CHAOS_SEED").map_or(now, |seed| seed.parse().unwrap());
+    println!("seed {seed}");
+    let mut random = seed.wrapping_mul(2) + 1;
+    let mut below = |limit: u64| {
+        random ^= random >> 12;
+        random ^= random << 25;
+        random ^= random >> 27;
+        (random.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % limit
+    };
+    let (port, directory) = (Port::reserve(), Directory::new("titanic-killed"));
+    let _broker = broker(Rust, &port, "200");
+    let _workers = [worker(Rust, &port, "200", "1"), worker(C, &port, "200", "2")];
+    let endpoint = &port.connect();
+    let calm = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..4).map(|client| scope.spawn(move || store(client, endpoint, calm))).collect();
+        let start = Instant::now();
+        let mut kills = 0;
+        let mut titanic = titanic(&port, &directory);
+        while start.elapsed() < Duration::from_secs(6) {
+            thread::sleep(Duration::from_millis(100 + below(900)));
+            kill(titanic);
+            kills += 1;
+            titanic = self::titanic(&port, &directory);
+        }
+        calm.store(true, Ordering::SeqCst);
+        let acknowledged: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+        println!("{acknowledged} requests acknowledged and answered, {kills} kills");
+        assert!(acknowledged > 0);
+        drop(interrupt(titanic));
+    });
+}
+
+/// Stores requests, and closes half of those that are answered early. Returns how many were acknowledged, when all have
+/// their reply.
+fn store(client: usize, endpoint: &str, calm: &AtomicBool) -> usize {
+    let context = Context::new().unwrap();
+    let asking = majordomo::Client::new(&context, endpoint).timeout(Duration::from_millis(300)).retries(0);
+    let mut asking = Client::from(asking);
+    let (mut open, mut acknowledged) = (Vec::<(RequestId, String)>::new(), 0);
+    while !calm.load(Ordering::SeqCst) {
+        let text = format!("client {client}, request {acknowledged}");
+        if let Ok(id) = asking.request("echo", text.as_str()) {
+            open.push((id, text));
+            acknowledged += 1;
+        }
+        if acknowledged % 2 == 0
+            && let Some((id, text)) = open.first()
+            && let Ok(Stored::Answered(reply)) = asking.reply(*id)
+        {
+            assert_eq!(reply, [text.as_str()]);
+            // Whether the answer comes or not, it may be closed.
+            let _ = asking.close(*id);
+            open.remove(0);
+        }
+    }
+    for (id, text) in open {
+        loop {
+            match asking.reply(id) {
+                Ok(Stored::Answered(reply)) => {
+                    assert_eq!(reply, [text.as_str()]);
+                    break;
+                }
+                Ok(Stored::Unknown) => panic!("{id} was acknowledged, and is lost: {text}"),
+                Ok(Stored::Pending) | Err(_) => thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+    acknowledged
+}
