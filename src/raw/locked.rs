@@ -133,6 +133,11 @@ mod tests {
 
     #[test]
     fn socket_that_libzmq_does_not_remove_stays() {
+        if crate::PATCHES == "none" {
+            return eprintln!(
+                "skipped: socket_that_libzmq_does_not_remove_stays: this libzmq lacks the patches [0013]"
+            );
+        }
         let context = Context::new().unwrap();
         let socket = Box::new(context.socket(Client).unwrap().into_untyped());
         let mut poller = LockedPoller::default();
