@@ -9,9 +9,9 @@ use zmq::{Dealer, Errno, Kind, PollEvents, Pull, Push, Req, Router, XPub};
 #[cfg(feature = "draft")]
 use zmq::{Dish, Radio};
 
+use crate::common::{DEADLINE, TCP, context, eventually, greet, has_patch, next, text};
 #[cfg(feature = "draft")]
 use crate::common::{opens, skip_part_unless_patched};
-use crate::common::{DEADLINE, TCP, context, eventually, greet, has_patch, next, text};
 use crate::{RETRY, SHORT, absent, bind_again, counting, wait_for_connections, wires};
 
 /// A connect succeeds without a peer, and messages queue for it
