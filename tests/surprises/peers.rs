@@ -265,11 +265,9 @@ fn req_waits_for_the_reply_of_a_peer_that_is_gone() {
 /// A PAIR that never receives keeps its peer from coming back
 #[deadline::test]
 fn pair_that_never_receives_sends_nothing_to_the_peer_that_comes_back() {
-    let mut kinds = vec![Kind::Pair];
+    let kinds = [Kind::Pair];
     #[cfg(feature = "draft")]
-    if !skip_part_unless_patched("CHANNEL", &[13]) {
-        kinds.push(Kind::Channel);
-    }
+    let kinds = kinds.into_iter().chain((!skip_part_unless_patched("CHANNEL", &[13])).then_some(Kind::Channel));
     for (kind, endpoint) in kinds.into_iter().flat_map(|kind| wires().into_iter().map(move |endpoint| (kind, endpoint)))
     {
         let context = context();
