@@ -525,8 +525,8 @@ impl Context {
         let option = find(id, "zmq_ctx_set")?;
         let set = option.set.map_err(|why| Errno::EINVAL.with_detail(option.name, why))?;
         set(self, &value).or_else(|refused| {
-            let current = option.get.is_ok_and(|get| get(self).is_ok_and(|current| current == value.parsed()));
-            if current { Ok(()) } else { Err(refused) }
+            let current = option.get.ok().and_then(|get| get(self).ok());
+            value.parsed().is_kept_by(current.as_ref(), refused)
         })
     }
 

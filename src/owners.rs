@@ -22,14 +22,14 @@ pub(crate) fn message_of<T: AsRef<[u8]> + Send + 'static>(owner: T) -> RawMessag
     {
         dropper.start_watcher();
     }
-    RawMessage::from_owner(Box::new(Held(owner)))
+    RawMessage::from_owner(Box::new(Owned(owner)))
 }
 
 /// An owner. A thread of this library drops it, if its drop runs code of the program.
 ///
 /// libzmq frees messages in the middle of a send, a receive or a bind, and on its I/O threads. An owner's destructor
 /// may do anything, such as use the same socket, so it must not run there.
-struct Held<T>(T);
+struct Owned<T>(T);
 
 /// Whether the drop of a `T` may run other code than the allocator's. The answer depends on the type alone, so the compiler
 /// works it out.
@@ -46,13 +46,13 @@ fn runs_code_in_drop<T: 'static>() -> bool {
     mem::needs_drop::<T>() && !only_frees
 }
 
-impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Owned<T> {
     fn as_ref(&self) -> &[u8] {
         self.0.as_ref()
     }
 }
 
-impl<T: AsRef<[u8]> + Send + 'static> Owner for Held<T> {
+impl<T: AsRef<[u8]> + Send + 'static> Owner for Owned<T> {
     fn released(self: Box<Self>) {
         if !runs_code_in_drop::<T>() {
             return;
@@ -71,8 +71,8 @@ type Dropped = Box<dyn Send>;
 /// If the drop of an owner takes longer than this, another thread drops the owners behind it.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The time between two looks at the queue while owners come in quick succession. To wake the thread for each costs more
-/// than a small message.
+/// The interval at which the thread reads the queue while owners come in quick succession. Waking the thread for each owner
+/// costs more than a small message.
 const NAP: Duration = Duration::from_millis(1);
 
 /// The most owners that are dropped at once. If their drops block, the other owners wait.
@@ -103,11 +103,12 @@ struct Queue {
     in_drop: Vec<u64>,
     /// The number of threads that drop owners.
     threads: usize,
-    /// The number of `threads` that wait for an owner.
+    /// The number of those threads that wait for an owner.
     idle: usize,
-    /// Whether the idle thread waits until an owner is added. If not, it looks for owners by itself, after its `NAP`.
+    /// Whether the idle thread waits without a time-out, so that an added owner must wake it. If not, it reads the queue again
+    /// after `NAP`.
     sleeps: bool,
-    /// The threads that wait until owners are dropped.
+    /// The number of threads that wait until owners are dropped.
     awaiting: usize,
     /// Whether the watcher waits for `PATIENCE` to pass.
     is_watched: bool,
@@ -228,8 +229,8 @@ impl Dropper {
         queue.threads -= 1;
     }
 
-    /// Waits until an owner may be there. `naps` says whether the last one came less than a `NAP` after the one before: then
-    /// the next ones wake no thread.
+    /// Waits until an owner may have been added. `naps` is whether the last owner came less than `NAP` after the one before.
+    /// The wait then lasts for `NAP` at most, and an added owner does not end it.
     fn wait_for_owner<'a>(&self, mut queue: MutexGuard<'a, Queue>, naps: &mut bool) -> MutexGuard<'a, Queue> {
         if *naps {
             queue = wait(&self.added, queue, Deadline::after(NAP));
@@ -271,7 +272,7 @@ pub(crate) fn owners_are_dropped(deadline: Deadline) -> bool {
     let mut queue = lock(&dropper.queue);
     let end = queue.taken + queue.owners.len() as u64;
     queue.awaiting += 1;
-    // Ends a nap.
+    // The dropping thread may wait for `NAP`. The notification ends that wait.
     dropper.added.notify_one();
     while queue.first_left() < end && !deadline.has_passed() {
         queue = wait(&dropper.dropped, queue, deadline);

@@ -275,9 +275,8 @@ impl Core {
         self.check_set(option.row(), option.kinds)?;
         let set = option.access.set.map_err(|why| Errno::EINVAL.with_detail(option.name, why))?;
         set(option.row(), self, value).or_else(|refused| {
-            let get = option.access.get;
-            let current = get.is_ok_and(|get| get(option.row(), self).is_ok_and(|current| current == *value));
-            if current { Ok(()) } else { Err(refused) }
+            let current = option.access.get.ok().and_then(|get| get(option.row(), self).ok());
+            value.is_kept_by(current.as_ref(), refused)
         })
     }
 

@@ -100,6 +100,12 @@ impl OptionValue {
         }
     }
 
+    /// The result of setting an option that has refused this value: `Ok` if the option has the value already. Some options have
+    /// a value at first that they refuse, such as a routing id that is not set.
+    pub(crate) fn is_kept_by(&self, current: Option<&OptionValue>, refused: Error) -> Result<()> {
+        if current == Some(self) { Ok(()) } else { Err(refused) }
+    }
+
     /// The error of a parsed value of a wrong type. It shows the value, so the option must not be a secret.
     pub(crate) fn mismatch(&self, option: &'static str, expected: &str) -> Error {
         let refused =
