@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-use zmq::{Context, CurveKeyPair, DecodeError, Error, Message, PollItem, Socket};
+use zmq::{Context, CurveKeyPair, DecodeError, Error, Message, PollItem, Socket, SocketType};
 
 fn within_a_minute(test: impl FnOnce() + Send + 'static) {
     timebomb::timeout_ms(test, 60_000);
@@ -213,6 +213,19 @@ fn flags_of_sends_and_receives_are_those_of_c() {
     });
 }
 
+fn connected_peer(context: &Context, kind: SocketType) -> Socket {
+    let peer = context.socket(kind).unwrap();
+    peer.connect("inproc://socket").unwrap();
+    peer
+}
+
+/// Drops the peer of `socket`, and waits until libzmq has read the end of its connection. A send reads it only now and then.
+fn leave(peer: Socket, socket: &Socket) {
+    drop(peer);
+    zmq::poll(&mut [PollItem::from_fd(socket.get_fd().unwrap(), zmq::POLLIN)], -1).unwrap();
+    socket.get_events().unwrap();
+}
+
 /// libzmq drops the rest of a message whose peer has left. safe-zmq begins a new message instead.
 #[test]
 fn rest_of_a_message_is_dropped_when_its_peer_has_left() {
@@ -222,19 +235,11 @@ fn rest_of_a_message_is_dropped_when_its_peer_has_left() {
                 let context = Context::new();
                 let socket = context.socket(sends).unwrap();
                 socket.bind("inproc://socket").unwrap();
-                let connected = || {
-                    let peer = context.socket(receives).unwrap();
-                    peer.connect("inproc://socket").unwrap();
-                    peer
-                };
-                let peer = connected();
+                let peer = connected_peer(&context, receives);
                 socket.send("1", zmq::SNDMORE | flags).unwrap();
                 while socket.get_events().unwrap().is_empty() {}
-                drop(peer);
-                zmq::poll(&mut [PollItem::from_fd(socket.get_fd().unwrap(), zmq::POLLIN)], -1).unwrap();
-                // libzmq reads that the peer has left. A send need not look.
-                socket.get_events().unwrap();
-                let peer = connected();
+                leave(peer, &socket);
+                let peer = connected_peer(&context, receives);
                 assert_eq!(socket.send("2", zmq::SNDMORE | flags), refused, "{sends:?}");
                 assert!(socket.get_events().unwrap().contains(zmq::POLLOUT), "{sends:?}");
                 assert_eq!(socket.poll(zmq::POLLOUT, 0), Ok(1), "{sends:?}");
@@ -258,19 +263,12 @@ fn last_part_of_a_message_is_dropped_when_its_peer_has_left_and_sends_have_a_tim
                 let socket = context.socket(sends).unwrap();
                 socket.set_sndtimeo(timeout).unwrap();
                 socket.bind("inproc://socket").unwrap();
-                let connected = || {
-                    let peer = context.socket(receives).unwrap();
-                    peer.connect("inproc://socket").unwrap();
-                    peer
-                };
-                let peer = connected();
+                let peer = connected_peer(&context, receives);
                 // With this call libzmq reads that the peer is there.
                 socket.get_events().unwrap();
                 socket.send("lost", zmq::SNDMORE).unwrap();
-                drop(peer);
-                zmq::poll(&mut [PollItem::from_fd(socket.get_fd().unwrap(), zmq::POLLIN)], -1).unwrap();
-                socket.get_events().unwrap();
-                let peer = connected();
+                leave(peer, &socket);
+                let peer = connected_peer(&context, receives);
                 assert_eq!(socket.send("last", 0), sent, "{sends:?}");
                 socket.get_events().unwrap();
                 socket.send_multipart(["whole", "message"], 0).unwrap();
