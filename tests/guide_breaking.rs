@@ -11,25 +11,18 @@ mod common;
 mod freelance;
 #[path = "guide_breaking/pirate.rs"]
 mod pirate;
-#[path = "mix/rng.rs"]
-#[allow(dead_code, reason = "random programs make more kinds of choices")]
-mod rng;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use common::{Process, signal};
-use rng::Rng;
+use common::rng::{Rng, seed};
+use common::{Process, signal, variable};
 use zmq::{Errno, Multipart};
 
 /// The longest that it may take until requests are answered again when all programs run.
 const RECOVERY: Duration = Duration::from_secs(40);
-
-fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number")))
-}
 
 /// A program that is broken at random.
 struct Victim {
@@ -43,7 +36,7 @@ impl Victim {
         Victim { process: Some(start()), start: Box::new(start), is_paused: false }
     }
 
-    /// Does one thing to the program, and gives what it was.
+    /// Starts, continues, pauses or kills the program, and returns which of them.
     fn do_something(&mut self, rng: &mut Rng) -> &'static str {
         match &self.process {
             None => {
@@ -122,8 +115,7 @@ impl Asking {
 
 /// Breaks the victims for a while, heals them, and waits until each client has answers again.
 fn break_at_random(test: &str, mut victims: Vec<Victim>, clients: Vec<Asking>) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let seed = variable("ZMQ_BREAK_SEED").unwrap_or(now);
+    let seed = seed("ZMQ_BREAK_SEED");
     let time = Duration::from_secs(variable("ZMQ_BREAK_SECONDS").unwrap_or(4));
     println!("{test}: ZMQ_BREAK_SEED={seed}");
     let mut rng = Rng::new(seed);

@@ -6,6 +6,7 @@ pub mod descriptors;
 pub mod guide;
 pub mod proxy;
 mod python;
+pub mod rng;
 pub mod zap;
 
 use std::collections::BTreeSet;
@@ -174,6 +175,12 @@ const ROLE: &str = "ZMQ_TEST_ROLE";
 /// The role in which this process runs a test alone; `None` in the process that runs all tests.
 pub fn role() -> Option<String> {
     std::env::var(ROLE).ok()
+}
+
+/// The number in an environment variable.
+pub fn variable(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
 }
 
 /// The command that runs the named test of this file alone, in a process of its own. [`role`] returns `role` there.

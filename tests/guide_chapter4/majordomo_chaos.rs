@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use zmq::{Context, Errno, Multipart};
 use zmq_patterns::majordomo::{AsyncClient, Client};
 
 use crate::common::guide::{Port, kill};
-use crate::common::{Process, signal, within_deadline};
+use crate::common::rng::{Rng, seed};
+use crate::common::{Process, signal, variable, within_deadline};
 use crate::majordomo::broker;
 use crate::peers::Side::{C, Rust};
 use crate::peers::{c, rust};
@@ -25,31 +26,15 @@ const WORKERS: usize = 4;
 /// How many requests the asynchronous client has under way.
 const WINDOW: usize = 10;
 
-/// Numbers that a seed determines (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % limit
-    }
-
-    fn milliseconds(&mut self, from: u64, to: u64) -> Duration {
-        Duration::from_millis(from + self.below(to - from))
-    }
-}
-
-fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
+/// A random time from `from` to `to`, which are milliseconds.
+fn milliseconds(rng: &mut Rng, from: usize, to: usize) -> Duration {
+    Duration::from_millis((from + rng.below(to - from)) as u64)
 }
 
 #[test]
 fn majordomo_keeps_its_promise_while_its_programs_die_and_hang() {
     let time = Duration::from_secs(variable("ZMQ_CHAOS_SECONDS").unwrap_or(ROUND.as_secs()));
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    let mut seed = variable("ZMQ_CHAOS_SEED").unwrap_or(now);
+    let mut seed = seed("ZMQ_CHAOS_SEED");
     let start = Instant::now();
     while start.elapsed() < time {
         println!("seed {seed}");
@@ -66,17 +51,17 @@ struct Programs {
 }
 
 impl Programs {
-    fn start(random: &mut Random) -> Programs {
+    fn start(rng: &mut Rng) -> Programs {
         let port = Port::reserve();
         let broker = Some(broker(Rust, &port, BEAT));
-        let workers = (0..WORKERS).map(|_| worker(random, &port)).collect();
+        let workers = (0..WORKERS).map(|_| worker(rng, &port)).collect();
         Programs { port, broker, workers }
     }
 
     /// Kills or stops one program, or starts it again.
-    fn disturb(&mut self, random: &mut Random) {
-        let chosen = random.below(WORKERS as u64) as usize;
-        match random.below(16) {
+    fn disturb(&mut self, rng: &mut Rng) {
+        let chosen = rng.below(WORKERS);
+        match rng.below(16) {
             0 => {
                 // The port is free only when the old process has ended.
                 drop(self.broker.take().map(kill));
@@ -85,10 +70,10 @@ impl Programs {
             1 => {
                 let broker = self.broker.as_ref().unwrap().id();
                 signal(broker, libc::SIGSTOP);
-                thread::sleep(random.milliseconds(20, 500));
+                thread::sleep(milliseconds(rng, 20, 500));
                 signal(broker, libc::SIGCONT);
             }
-            2..8 => self.workers[chosen] = worker(random, &self.port),
+            2..8 => self.workers[chosen] = worker(rng, &self.port),
             8..12 => signal(self.workers[chosen].id(), libc::SIGSTOP),
             _ => signal(self.workers[chosen].id(), libc::SIGCONT),
         }
@@ -96,9 +81,9 @@ impl Programs {
 }
 
 /// A worker of either side. The one that it replaces is killed.
-fn worker(random: &mut Random, port: &Port) -> Process {
-    let (endpoint, delay) = (port.connect(), random.below(20).to_string());
-    match [Rust, C][random.below(2) as usize] {
+fn worker(rng: &mut Rng, port: &Port) -> Process {
+    let (endpoint, delay) = (port.connect(), rng.below(20).to_string());
+    match rng.pick(&[Rust, C]) {
         Rust => {
             rust("mdworker", &["--endpoint", &endpoint, "--heartbeat", BEAT, "--reconnect", BEAT, "--delay", &delay])
         }
@@ -107,9 +92,8 @@ fn worker(random: &mut Random, port: &Port) -> Process {
 }
 
 fn round(seed: u64) {
-    // The seed 0 would give zeros alone.
-    let mut random = Random(seed.wrapping_mul(2) + 1);
-    let mut programs = Programs::start(&mut random);
+    let mut rng = Rng::new(seed);
+    let mut programs = Programs::start(&mut rng);
     let (endpoint, calm) = (programs.port.connect(), &AtomicBool::new(false));
     thread::scope(|scope| {
         let endpoint = &endpoint;
@@ -119,8 +103,8 @@ fn round(seed: u64) {
 
         let start = Instant::now();
         while start.elapsed() < ROUND {
-            thread::sleep(random.milliseconds(20, 200));
-            programs.disturb(&mut random);
+            thread::sleep(milliseconds(&mut rng, 20, 200));
+            programs.disturb(&mut rng);
         }
         programs.workers.iter().for_each(|worker| signal(worker.id(), libc::SIGCONT));
         calm.store(true, Ordering::SeqCst);

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use zmq::Context;
 use zmq_patterns::majordomo;
@@ -12,6 +12,7 @@ use zmq_patterns::titanic::{Client, RequestId, Stored};
 
 use crate::common::Process;
 use crate::common::guide::{Directory, Port, ended, interrupt, kill};
+use crate::common::rng::{Rng, seed};
 use crate::majordomo::{broker, worker};
 use crate::peers::Side::{C, Rust};
 use crate::peers::{Side, c, rust};
@@ -70,16 +71,9 @@ fn ticlient_says_nothing_without_a_broker() {
 /// acknowledged is answered by its own reply.
 #[deadline::test]
 fn titanic_answers_all_that_it_acknowledged_although_it_is_killed() {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    let seed = std::env::var("ZMQ_CHAOS_SEED").map_or(now, |seed| seed.parse().unwrap());
+    let seed = seed("ZMQ_CHAOS_SEED");
     println!("seed {seed}");
-    let mut random = seed.wrapping_mul(2) + 1;
-    let mut below = |limit: u64| {
-        random ^= random >> 12;
-        random ^= random << 25;
-        random ^= random >> 27;
-        (random.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % limit
-    };
+    let mut rng = Rng::new(seed);
     let (port, directory) = (Port::reserve(), Directory::new("titanic-killed"));
     let _broker = broker(Rust, &port, "200");
     let _workers = [worker(Rust, &port, "200", "1"), worker(C, &port, "200", "2")];
@@ -91,7 +85,7 @@ fn titanic_answers_all_that_it_acknowledged_although_it_is_killed() {
         let mut kills = 0;
         let mut titanic = titanic(&port, &directory);
         while start.elapsed() < Duration::from_secs(6) {
-            thread::sleep(Duration::from_millis(100 + below(900)));
+            thread::sleep(Duration::from_millis(100 + rng.below(900) as u64));
             kill(titanic);
             kills += 1;
             titanic = self::titanic(&port, &directory);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use zmq::{Message, Multipart};
 
-use crate::rng::Rng;
+use crate::common::rng::Rng;
 use crate::world::fault;
 
 /// The place of a part: its sender, the number of its message, and its own number in the message.

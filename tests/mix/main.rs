@@ -23,23 +23,18 @@ mod hunt;
 mod open;
 mod ops;
 mod program;
-mod rng;
 mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::variable;
 use hunt::{Found, Hunt, run_file};
 use program::Program;
 
 /// The test whose child processes run programs.
 const RUNNER: &str = "random_programs_find_no_fault";
-
-fn variable(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
-}
 
 fn directory() -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mix-{}", std::process::id()));

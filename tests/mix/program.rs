@@ -12,8 +12,8 @@
 //! An operation is a name of the table in `ops/mod.rs` and a number. The number is the seed of all choices that the
 //! operation makes, so an operation does the same in every place of a program.
 
+use crate::common::rng::Rng;
 use crate::ops::{self, Row};
-use crate::rng::Rng;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use zmq::security::Authenticator;
 use zmq::{Context, Kind, Message, Socket};
 
+use crate::common::rng::Rng;
 use crate::content;
 use crate::ops::Thread;
 use crate::program::Program;
-use crate::rng::Rng;
 
 /// The exit code of a process that found a fault.
 pub const FAULT: i32 = 86;

@@ -12,7 +12,8 @@ use socket2::Type;
 use zmq::{Context, Router};
 use zmq_patterns::binary_star::{BinaryStar, Client, Role, Timing, Witness};
 
-use crate::common::{self, HeldPort, Process, alone, eventually, role, signal};
+use crate::common::rng::{Rng, seed};
+use crate::common::{self, HeldPort, Process, alone, eventually, role, signal, variable};
 
 const TEST: &str = "chaos::pair_with_a_witness_survives_kills_and_stops";
 const HEARTBEAT: Duration = Duration::from_millis(400);
@@ -74,12 +75,9 @@ fn ask(services: [String; 2], name: usize, ends: &AtomicBool, count: &AtomicU64,
     }
 }
 
-/// A random number below `limit`.
-fn random(state: &mut u64, limit: u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state % limit
+/// A random time below this number of milliseconds.
+fn milliseconds(rng: &mut Rng, limit: usize) -> Duration {
+    Duration::from_millis(rng.below(limit) as u64)
 }
 
 /// The times in which two processes answered never overlap. `ZMQ_SEED` and `ZMQ_SECONDS` choose the seed and the time.
@@ -90,11 +88,10 @@ fn pair_with_a_witness_survives_kills_and_stops() {
     if let Some(arguments) = role() {
         return child(&arguments);
     }
-    let variable = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seed = variable("ZMQ_SEED").unwrap_or(nanoseconds() as u64) | 1;
+    let seed = seed("ZMQ_SEED");
     let time = variable("ZMQ_SECONDS").map_or(Duration::from_secs(6), Duration::from_secs);
     println!("ZMQ_SEED={seed}");
-    let mut state = seed;
+    let mut rng = Rng::new(seed);
 
     let ports: Vec<HeldPort> = (0..5).map(|_| HeldPort::new(Type::STREAM, Ipv4Addr::LOCALHOST)).collect();
     let endpoints: Vec<String> = ports.iter().map(|port| format!("tcp://{}", port.address())).collect();
@@ -122,13 +119,13 @@ fn pair_with_a_witness_survives_kills_and_stops() {
 
     let begin = Instant::now();
     while begin.elapsed() < time {
-        thread::sleep(Duration::from_millis(random(&mut state, 900)));
-        let index = random(&mut state, 3) as usize;
-        match (random(&mut state, 3), &processes[index]) {
+        thread::sleep(milliseconds(&mut rng, 900));
+        let index = rng.below(3);
+        match (rng.below(3), &processes[index]) {
             (0, Some(_)) => processes[index] = None,
             (1, Some(process)) => {
                 signal(process.id(), libc::SIGSTOP);
-                thread::sleep(Duration::from_millis(random(&mut state, 1500)));
+                thread::sleep(milliseconds(&mut rng, 1500));
                 signal(process.id(), libc::SIGCONT);
             }
             (_, None) => processes[index] = Some(start(index)),

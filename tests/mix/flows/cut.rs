@@ -10,10 +10,10 @@ use zmq::{Context, Errno, Kind, Message, Multipart, Socket};
 use super::ends::{Arrivals, Sender, receive, whole};
 use super::relay::{self, Relay};
 use super::{Flow, Result, Stop};
+use crate::common::rng::Rng;
 use crate::common::send_part;
 use crate::content::{self, Stamp};
 use crate::ops::is_thread_safe;
-use crate::rng::Rng;
 use crate::world::{start, within};
 
 #[cfg(feature = "draft")]

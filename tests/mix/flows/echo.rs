@@ -9,9 +9,9 @@ use zmq::{Kind, Multipart, PollEvents, PollItem, Socket, TrySend};
 
 use super::ends::{receive, whole};
 use super::{Flow, Result, Stop};
+use crate::common::rng::Rng;
 use crate::content;
 use crate::ops::is_thread_safe;
-use crate::rng::Rng;
 use crate::world::{World, within};
 
 pub fn run(flow: &mut Flow<'_>, client: Kind, server: Kind) -> Result {

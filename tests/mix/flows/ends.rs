@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use zmq::{Message, Multipart, PollEvents, PollItem, Poller, Socket, TrySend};
 
 use super::{Result, Stop};
+use crate::common::rng::Rng;
 use crate::content::{self, Stamp};
 use crate::ops::is_thread_safe;
-use crate::rng::Rng;
 use crate::world::within;
 
 /// Sends numbered messages.

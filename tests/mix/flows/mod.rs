@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use zmq::security::Security;
 use zmq::{Errno, Error, Kind, SecretKey, SendError, Socket};
 
+use crate::common::rng::Rng;
 use crate::ops::{Row, Thread, hostile};
-use crate::rng::Rng;
 use crate::world::{World, fault, free_port, within};
 
 macro_rules! flow {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::rng::Rng;
+use crate::common::rng::Rng;
 
 const TURN: Duration = Duration::from_millis(2);
 

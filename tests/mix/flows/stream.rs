@@ -11,9 +11,9 @@ use zmq_patterns::SharedSocket;
 
 use super::ends::{Arrivals, Sender, receive, whole};
 use super::{Flow, MARKS, Result, Stop};
+use crate::common::rng::Rng;
 use crate::open;
 use crate::ops::is_thread_safe;
-use crate::rng::Rng;
 use crate::world::{World, within};
 
 /// Two kinds, and the receivers that a message goes to.

@@ -9,7 +9,7 @@ use zmq::{Kind, Socket};
 use zmq_patterns::EndpointGuard;
 
 use super::{Row, SOCKETS, Thread, row};
-use crate::rng::Rng;
+use crate::common::rng::Rng;
 
 const SHORT: Duration = Duration::from_millis(5);
 

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::{Row, Thread, row};
-use crate::rng::Rng;
+use crate::common::rng::Rng;
 
 pub const ROWS: &[Row] = &[row("raw-client", 12, raw_client), row("raw-server", 5, raw_server), row("socks", 3, socks)];
 

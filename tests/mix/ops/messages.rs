@@ -6,9 +6,9 @@ use std::time::Duration;
 use zmq::{Message, Multipart, Socket};
 
 use super::{Row, Thread, row};
+use crate::common::rng::Rng;
 use crate::common::send_part;
 use crate::content::{self, Owner, SIZES, Stamp};
-use crate::rng::Rng;
 use crate::world::fault;
 
 const MILLISECOND: Duration = Duration::from_millis(1);

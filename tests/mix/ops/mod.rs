@@ -15,8 +15,8 @@ mod working;
 use zmq::{Kind, Monitor, Socket};
 use zmq_patterns::SharedSocket;
 
+use crate::common::rng::Rng;
 use crate::flows;
-use crate::rng::Rng;
 use crate::world::World;
 
 pub use options::names as option_names;

@@ -7,7 +7,7 @@ use zmq::{PublicKey, SecretKey, Socket};
 
 use super::{Row, Thread, row};
 use crate::common::has_no_method;
-use crate::rng::Rng;
+use crate::common::rng::Rng;
 
 pub const ROWS: &[Row] = &[
     row("set-option", 40, set_option),

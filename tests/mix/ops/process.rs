@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use zmq::{Kind, PollEvents, PollItem};
 
 use super::{Row, Thread, row};
-use crate::rng::Rng;
+use crate::common::rng::Rng;
 use crate::world::{FEW_DESCRIPTORS, fault};
 
 pub const ROWS: &[Row] = &[row("signals", 3, signals), row("few-descriptors", 3, few_descriptors)];

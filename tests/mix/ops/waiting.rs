@@ -10,7 +10,7 @@ use zmq::{PollEvents, PollItem, Poller, Socket, Timers};
 use zmq_patterns::Reactor;
 
 use super::{Row, SOCKETS, Thread, is_thread_safe, row};
-use crate::rng::Rng;
+use crate::common::rng::Rng;
 use crate::world::fault;
 
 const MILLISECOND: Duration = Duration::from_millis(1);

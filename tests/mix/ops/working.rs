@@ -8,8 +8,8 @@ use zmq::{Kind, ProxyHandle, Socket};
 use zmq_patterns::{Actor, Proxy, SharedSocket};
 
 use super::{Row, SOCKETS, Thread, row};
+use crate::common::rng::Rng;
 use crate::content::{self, Owner};
-use crate::rng::Rng;
 use crate::world::fault;
 
 const MILLISECOND: Duration = Duration::from_millis(1);

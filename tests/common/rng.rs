@@ -1,5 +1,14 @@
 //! Random choices that a seed repeats.
 
+use std::time::UNIX_EPOCH;
+
+use super::variable;
+
+/// The seed in an environment variable. Without the variable, another seed each second.
+pub fn seed(name: &str) -> u64 {
+    variable(name).unwrap_or_else(|| UNIX_EPOCH.elapsed().unwrap().as_secs())
+}
+
 /// SplitMix64: equal seeds give equal choices, and any number is a good seed.
 pub struct Rng(u64);
 
