@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use zmq::Multipart;
 use zmq_patterns::binary_star::{Action, Event, Lease, Machine, Role, State, Timing};
 
+use crate::common::rng::Rng;
+
 /// Microseconds of the world's time.
 pub type Time = u64;
 
@@ -83,7 +85,7 @@ pub struct World {
     rules: Rules,
     start: Instant,
     now: Time,
-    random: u64,
+    rng: Rng,
     nodes: [Node; 2],
     witness: Option<Lease>,
     link_is_cut: bool,
@@ -99,7 +101,7 @@ impl World {
             rules,
             start: Instant::now(),
             now: 0,
-            random: seed | 1,
+            rng: Rng::new(seed),
             nodes: Default::default(),
             witness: None,
             link_is_cut: false,
@@ -113,10 +115,7 @@ impl World {
 
     /// A random number below `limit`.
     fn random(&mut self, limit: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random.checked_rem(limit).unwrap_or(0)
+        self.rng.next() % limit
     }
 
     fn clock(&self, who: usize) -> Instant {
