@@ -6,8 +6,6 @@
 #define PROGRAM "bstarsrv.c"
 #include "peering.h"
 
-#include <time.h>
-
 enum { PRIMARY = 1, BACKUP, ACTIVE, PASSIVE, REQUEST };
 
 // What an event does: the next state, or one of these.
@@ -19,13 +17,6 @@ static const int transitions[PASSIVE + 1][REQUEST + 1] = {
     [ACTIVE] = {[ACTIVE] = DUAL},
     [PASSIVE] = {[PRIMARY] = ACTIVE, [BACKUP] = ACTIVE, [PASSIVE] = DUAL, [REQUEST] = IF_SILENT},
 };
-
-static long now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000L + time.tv_nsec / 1000000;
-}
 
 static int state;
 static long expiry;
@@ -42,7 +33,7 @@ static int apply(int event)
 {
     int next = transitions[state][event];
     if (next == IF_SILENT)
-        next = now() >= expiry ? ACTIVE : REFUSE;
+        next = now_ms() >= expiry ? ACTIVE : REFUSE;
     if (next == DUAL) {
         printf("dual %d\n", state);
         exit(2);
@@ -67,12 +58,12 @@ int main(int argc, char **argv)
     check(zmq_connect(statesub, argv[4]) == 0, argv[4]);
 
     enter(strcmp(argv[1], "primary") == 0 ? PRIMARY : BACKUP);
-    expiry = now() + 2 * heartbeat;
-    long next_state = now() + heartbeat;
+    expiry = now_ms() + 2 * heartbeat;
+    long next_state = now_ms() + heartbeat;
     for (;;) {
         zmq_pollitem_t items[] = {
             until_told(), {.socket = statesub, .events = ZMQ_POLLIN}, {.socket = frontend, .events = ZMQ_POLLIN}};
-        long left = next_state - now();
+        long left = next_state - now_ms();
         check(zmq_poll(items, 3, left > 0 ? left : 0) >= 0, "poll");
         if (items[0].revents)
             break;
@@ -81,7 +72,7 @@ int main(int argc, char **argv)
             check(message.count == 1 && message.frames[0].size == 1, "a state is one frame of one byte");
             char digit = message.frames[0].data[0];
             check(digit >= '1' && digit <= '4', "the byte is a digit from 1 to 4");
-            expiry = now() + 2 * heartbeat;
+            expiry = now_ms() + 2 * heartbeat;
             apply(digit - '0');
         }
         if (items[2].revents) {
@@ -90,10 +81,10 @@ int main(int argc, char **argv)
             if (apply(REQUEST))
                 try_send(frontend, &request);
         }
-        if (now() >= next_state) {
+        if (now_ms() >= next_state) {
             char text[] = {(char) ('0' + state), 0};
             send_text(statepub, text, 0);
-            next_state = now() + heartbeat;
+            next_state = now_ms() + heartbeat;
         }
     }
     zmq_close(frontend);

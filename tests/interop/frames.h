@@ -1,9 +1,10 @@
-// The common part of the C peers of the guide's programs: messages whose frames can be checked and counted.
+// The common part of the C peers of the guide's programs: messages whose frames can be checked and counted, and a clock.
 // PROGRAM is the peer's name, defined before this is included.
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <zmq.h>
 
 enum { MAX_FRAMES = 8, MAX_SIZE = 250 };
@@ -82,6 +83,14 @@ static inline int is_quiet(void *socket, long milliseconds)
 {
     zmq_pollitem_t item = {socket, 0, ZMQ_POLLIN, 0};
     return zmq_poll(&item, 1, milliseconds) == 0;
+}
+
+// The monotonic clock, in milliseconds.
+static inline long now_ms(void)
+{
+    struct timespec now;
+    check(clock_gettime(CLOCK_MONOTONIC, &now) == 0, "clock");
+    return now.tv_sec * 1000L + now.tv_nsec / 1000000;
 }
 
 // The sign by which a worker says that it is ready, as an argument names it.

@@ -1,9 +1,7 @@
-// The common part of the C peers of Majordomo: the headers and commands of MDP 0.1, and the time.
+// The common part of the C peers of Majordomo: the headers and commands of MDP 0.1.
 // PROGRAM is the peer's name, defined before this is included.
 
 #include "peering.h"
-
-#include <time.h>
 
 #define CLIENT "MDPC01"
 #define WORKER "MDPW01"
@@ -12,13 +10,6 @@ enum { READY = 1, REQUEST, REPLY, HEARTBEAT, DISCONNECT };
 
 // Missed heartbeats that make the other side silent.
 enum { LIVENESS = 3 };
-
-static inline long now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static inline void add_command(struct message *message, int command)
 {

@@ -5,21 +5,12 @@
 // with status 1.
 
 #define PROGRAM "pirate_queue.c"
-#include <time.h>
-
 #include "frames.h"
 
 enum { MOST_WORKERS = 16 };
 
 static struct frame ready[MOST_WORKERS];
 static int ready_count;
-
-static long long milliseconds(void)
-{
-    struct timespec now;
-    check(clock_gettime(CLOCK_MONOTONIC, &now) == 0, "clock");
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 // Puts a worker at the end of the list, if it is not there.
 static void add(const struct frame *worker)
@@ -36,7 +27,7 @@ int main(int argc, char **argv)
     check(argc == 7, "arguments");
     int paranoid = strcmp(argv[1], "paranoid") == 0, delimiter = !paranoid;
     int replies = atoi(argv[4]), beats = atoi(argv[5]);
-    long long interval = atoi(argv[6]), next_beat = milliseconds() + interval;
+    long interval = atol(argv[6]), next_beat = now_ms() + interval;
     void *context = zmq_ctx_new();
     void *frontend = zmq_socket(context, ZMQ_ROUTER), *backend = zmq_socket(context, ZMQ_ROUTER);
     check(zmq_bind(frontend, argv[2]) == 0, "bind the frontend");
@@ -44,7 +35,7 @@ int main(int argc, char **argv)
 
     while (replies > 0 || beats > 0) {
         zmq_pollitem_t items[] = {{backend, 0, ZMQ_POLLIN, 0}, {frontend, 0, ZMQ_POLLIN, 0}};
-        long long left = next_beat - milliseconds();
+        long left = next_beat - now_ms();
         check(zmq_poll(items, ready_count > 0 ? 2 : 1, paranoid ? (left > 0 ? left : 0) : -1) >= 0, "poll");
         if (items[0].revents & ZMQ_POLLIN) {
             struct message message = receive(backend);
@@ -78,12 +69,12 @@ int main(int argc, char **argv)
             send_frame(backend, &request.frames[2], 0);
             memmove(ready, ready + 1, --ready_count * sizeof *ready);
         }
-        if (paranoid && milliseconds() >= next_beat) {
+        if (paranoid && now_ms() >= next_beat) {
             for (int place = 0; place < ready_count; place++) {
                 send_frame(backend, &ready[place], ZMQ_SNDMORE);
                 send_text(backend, "\002", 0);
             }
-            next_beat = milliseconds() + interval;
+            next_beat = now_ms() + interval;
         }
     }
     zmq_close(frontend);
