@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use binary_star::{Node, print_event, print_start};
 use clap::Parser;
-use zmq::{Context, PollEvents, PollItem, Pub, Router, Sub, poll};
+use zmq::{Context, PollEvents, PollItem, Pub, Router, Sub, interrupt, poll};
 use zmq_patterns::binary_star::{Action, Machine};
 
 /// Binary Star server: of a pair of them one answers, and the other takes over when the first one dies.
@@ -60,9 +60,11 @@ fn run(node: &Node) -> common::Result {
     // answers at once, even if its backup is active. The machine waits for two heartbeats, as in bstarsrv2.
     let mut machine = Machine::new(Instant::now(), role, node.timing());
     let mut actions = Vec::new();
-    while let Some(tick) = machine.next_tick() {
-        let mut items =
-            [&frontend.as_ref(), &statesub.as_ref()].map(|socket| PollItem::socket(*socket, PollEvents::POLLIN));
+    let mut items = [PollItem::socket(&frontend, PollEvents::POLLIN), PollItem::socket(&statesub, PollEvents::POLLIN)];
+    // If states or requests arrive all the time, no call waits, so the loop checks for Ctrl-C too.
+    while !interrupt::interrupted()
+        && let Some(tick) = machine.next_tick()
+    {
         poll(&mut items, tick.saturating_duration_since(Instant::now()))?;
 
         // The states that have arrived come before a request: the request may make this server active.
@@ -86,6 +88,6 @@ fn run(node: &Node) -> common::Result {
             }
         }
     }
-    // Without a next tick there was a conflict, which the last event has named.
+    // The loop ends by Ctrl-C, or after a conflict, which the last event has named.
     Ok(())
 }
