@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Process, alone, eventually, role};
+use common::{DEADLINE, eventually, in_own_process};
 use zmq::{Context, Errno, PollEvents, PollItem, Rep, Req, interrupt, poll};
 use zmq_patterns::{Actor, ActorError, ActorPipe, ActorResult, Reactor};
 
@@ -345,36 +345,34 @@ fn actor_ends_with_its_context() {
 
 #[deadline::test]
 fn caught_signal_ends_the_waits_of_owner_and_actor() {
-    const NAME: &str = "caught_signal_ends_the_waits_of_owner_and_actor";
-    if role().is_none() {
-        return Process::spawn(&mut alone(NAME, "alone")).succeeds();
-    }
-    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
-    let context = Context::new().unwrap();
-    let actor = Actor::spawn(&context, "echo", echo).unwrap();
-    let theirs = context.clone();
-    let (started, starting) = channel();
-    let (go, gone) = channel::<()>();
-    let spawning = thread::spawn(move || {
-        Actor::spawn(&theirs, "slow", move |_| {
-            started.send(()).unwrap();
-            gone.recv().unwrap_err();
-            Ok(())
-        })
-        .map(drop)
+    in_own_process("caught_signal_ends_the_waits_of_owner_and_actor", || {
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        let context = Context::new().unwrap();
+        let actor = Actor::spawn(&context, "echo", echo).unwrap();
+        let theirs = context.clone();
+        let (started, starting) = channel();
+        let (go, gone) = channel::<()>();
+        let spawning = thread::spawn(move || {
+            Actor::spawn(&theirs, "slow", move |_| {
+                started.send(()).unwrap();
+                gone.recv().unwrap_err();
+                Ok(())
+            })
+            .map(drop)
+        });
+        starting.recv().unwrap();
+        // SAFETY: the signal is caught.
+        unsafe { libc::raise(libc::SIGINT) };
+        // The signal ends this wait and the actor's, in any order.
+        assert!(matches!(actor.recv_multipart().unwrap_err().errno(), Errno::EINTR | Errno::ECANCELED));
+        let error = spawning.join().unwrap().unwrap_err();
+        assert!(matches!(error, ActorError::NotStarted(error) if error.errno() == Errno::EINTR));
+        drop(go);
+        eventually("the signal has ended it", || !actor.is_running());
+        let error = actor.terminate(DEADLINE).unwrap_err();
+        assert!(matches!(error, ActorError::Failed(_)));
+        context.terminate(DEADLINE).unwrap();
     });
-    starting.recv().unwrap();
-    // SAFETY: the signal is caught.
-    unsafe { libc::raise(libc::SIGINT) };
-    // The signal ends this wait and the actor's, in any order.
-    assert!(matches!(actor.recv_multipart().unwrap_err().errno(), Errno::EINTR | Errno::ECANCELED));
-    let error = spawning.join().unwrap().unwrap_err();
-    assert!(matches!(error, ActorError::NotStarted(error) if error.errno() == Errno::EINTR));
-    drop(go);
-    eventually("the signal has ended it", || !actor.is_running());
-    let error = actor.terminate(DEADLINE).unwrap_err();
-    assert!(matches!(error, ActorError::Failed(_)));
-    context.terminate(DEADLINE).unwrap();
 }
 
 /// If the names of pipes were counted, any code in the process could connect to the next one first.

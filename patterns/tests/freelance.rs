@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Process, TCP, alone, bound, connected, eventually, role};
+use common::{DEADLINE, TCP, bound, connected, eventually, in_own_process};
 use zmq::{Context, Dealer, Errno, Message, Multipart, Rep, Router, interrupt};
 use zmq_patterns::freelance::{Client, Event, PING, PONG, RequestError, Server, Shotgun};
 
@@ -253,42 +253,40 @@ fn client_and_server_drop_malformed_messages() {
 /// A request that a signal ends gives no reply to the next one. The agent is started again, with its servers.
 #[deadline::test]
 fn caught_signal_ends_a_request_and_not_the_client() {
-    const NAME: &str = "caught_signal_ends_a_request_and_not_the_client";
-    if role().is_none() {
-        return Process::spawn(&mut alone(NAME, "alone")).succeeds();
-    }
-    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
-    let context = Context::new().unwrap();
-    let server = context.owned_socket(Router).unwrap();
-    let endpoint = server.bind(TCP).unwrap();
-    let mut client = Client::new(&context).timeout(DEADLINE);
-    client.connect(&endpoint).unwrap();
-    let asking = thread::spawn(move || (errno(client.request("first")), client));
-    let request = |text: &str| loop {
-        let message = server.recv_multipart().unwrap();
-        if *message.last().unwrap() == *text {
-            break message;
-        }
-    };
-    let mut first = request("first");
-    common::signal(std::process::id(), libc::SIGINT);
-    let (failed, mut client) = asking.join().unwrap();
-    assert_eq!(failed, Errno::EINTR);
-    interrupt::clear();
-    // The agent may notice the signal only now, and end with the same `EINTR`.
-    let asking = thread::spawn(move || {
-        loop {
-            match client.request("second") {
-                Err(failed) if failed.errno() == Errno::EINTR => {}
-                outcome => break outcome.unwrap(),
+    in_own_process("caught_signal_ends_a_request_and_not_the_client", || {
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        let context = Context::new().unwrap();
+        let server = context.owned_socket(Router).unwrap();
+        let endpoint = server.bind(TCP).unwrap();
+        let mut client = Client::new(&context).timeout(DEADLINE);
+        client.connect(&endpoint).unwrap();
+        let asking = thread::spawn(move || (errno(client.request("first")), client));
+        let request = |text: &str| loop {
+            let message = server.recv_multipart().unwrap();
+            if *message.last().unwrap() == *text {
+                break message;
             }
-        }
+        };
+        let mut first = request("first");
+        common::signal(std::process::id(), libc::SIGINT);
+        let (failed, mut client) = asking.join().unwrap();
+        assert_eq!(failed, Errno::EINTR);
+        interrupt::clear();
+        // The agent may notice the signal only now, and end with the same `EINTR`.
+        let asking = thread::spawn(move || {
+            loop {
+                match client.request("second") {
+                    Err(failed) if failed.errno() == Errno::EINTR => {}
+                    outcome => break outcome.unwrap(),
+                }
+            }
+        });
+        let second = request("second");
+        *first.last_mut().unwrap() = Message::from("late");
+        server.send_multipart(first).unwrap();
+        server.send_multipart(second).unwrap();
+        assert_eq!(asking.join().unwrap(), ["second"]);
     });
-    let second = request("second");
-    *first.last_mut().unwrap() = Message::from("late");
-    server.send_multipart(first).unwrap();
-    server.send_multipart(second).unwrap();
-    assert_eq!(asking.join().unwrap(), ["second"]);
 }
 
 #[deadline::test]

@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Process, alone, c_program, role};
+use common::{Process, alone, c_program, in_own_process, role};
 use zmq::{Context, Errno, Rep, Router, interrupt};
 use zmq_patterns::{LazyPirate, TryEvent};
 
@@ -279,27 +279,25 @@ fn try_counts_as_unanswered_when_the_socket_has_no_room() {
 
 #[deadline::test]
 fn request_ends_with_eintr_when_a_signal_is_caught() {
-    const NAME: &str = "request_ends_with_eintr_when_a_signal_is_caught";
-    if role().is_none() {
-        return Process::spawn(&mut alone(NAME, "alone")).succeeds();
-    }
-    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
-    let context = Context::new().unwrap();
-    let server = context.owned_socket(Rep).unwrap();
-    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
-    let mut client = LazyPirate::new(&context, endpoint).timeout(LONG).retries(1000);
-    let asking = thread::spawn(move || (client.request("Hello").unwrap_err(), client));
-    assert_eq!(server.recv_msg().unwrap(), "Hello");
-    common::signal(std::process::id(), libc::SIGINT);
-    let (failed, mut client) = asking.join().unwrap();
-    assert_eq!((failed.errno(), failed.tries()), (Errno::EINTR, 1));
-    interrupt::clear();
-    // The reply to the first request is not taken for the reply to the second.
-    server.send("late").unwrap();
-    let serving = thread::spawn(move || {
-        let request = server.recv_msg().unwrap();
-        server.send(request).unwrap();
+    in_own_process("request_ends_with_eintr_when_a_signal_is_caught", || {
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        let context = Context::new().unwrap();
+        let server = context.owned_socket(Rep).unwrap();
+        let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+        let mut client = LazyPirate::new(&context, endpoint).timeout(LONG).retries(1000);
+        let asking = thread::spawn(move || (client.request("Hello").unwrap_err(), client));
+        assert_eq!(server.recv_msg().unwrap(), "Hello");
+        common::signal(std::process::id(), libc::SIGINT);
+        let (failed, mut client) = asking.join().unwrap();
+        assert_eq!((failed.errno(), failed.tries()), (Errno::EINTR, 1));
+        interrupt::clear();
+        // The reply to the first request is not taken for the reply to the second.
+        server.send("late").unwrap();
+        let serving = thread::spawn(move || {
+            let request = server.recv_msg().unwrap();
+            server.send(request).unwrap();
+        });
+        assert_eq!(client.request("again").unwrap(), ["again"]);
+        serving.join().unwrap();
     });
-    assert_eq!(client.request("again").unwrap(), ["again"]);
-    serving.join().unwrap();
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Process, TCP, alone, connected, eventually, next, role};
+use common::{DEADLINE, TCP, connected, eventually, in_own_process, next};
 use zmq::{Context, Dealer, Errno, Multipart, Req, Router, Socket, interrupt};
 use zmq_patterns::majordomo::{
     AsyncClient, Broker, Client, Event, LONGEST_SERVICE, Lost, Malformed, Statistics, Worker, WorkerEvent,
@@ -418,20 +418,18 @@ fn workers_and_clients_drop_what_is_malformed() {
 
 #[deadline::test]
 fn broker_and_worker_end_when_a_signal_is_caught() {
-    const NAME: &str = "broker_and_worker_end_when_a_signal_is_caught";
-    if role().is_none() {
-        return Process::spawn(&mut alone(NAME, "alone")).succeeds();
-    }
-    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
-    let context = Context::new().unwrap();
-    let mut broker = Broker::new(&context).unwrap();
-    let endpoint = broker.bind(TCP).unwrap();
-    let (sender, events) = channel();
-    let serving = thread::spawn(move || broker.run(|event| drop(sender.send(event.clone()))));
-    let mut worker = Worker::new(&context, &endpoint, "echo").unwrap();
-    let working = thread::spawn(move || worker.run(|request| request));
-    assert!(matches!(events.recv().unwrap(), Event::WorkerReady { .. }));
-    common::signal(std::process::id(), libc::SIGINT);
-    serving.join().unwrap().unwrap();
-    working.join().unwrap().unwrap();
+    in_own_process("broker_and_worker_end_when_a_signal_is_caught", || {
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        let context = Context::new().unwrap();
+        let mut broker = Broker::new(&context).unwrap();
+        let endpoint = broker.bind(TCP).unwrap();
+        let (sender, events) = channel();
+        let serving = thread::spawn(move || broker.run(|event| drop(sender.send(event.clone()))));
+        let mut worker = Worker::new(&context, &endpoint, "echo").unwrap();
+        let working = thread::spawn(move || worker.run(|request| request));
+        assert!(matches!(events.recv().unwrap(), Event::WorkerReady { .. }));
+        common::signal(std::process::id(), libc::SIGINT);
+        serving.join().unwrap().unwrap();
+        working.join().unwrap().unwrap();
+    });
 }

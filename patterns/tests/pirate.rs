@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::{DEADLINE, Process, TCP, alone, bound, connected, eventually, role};
+use common::{DEADLINE, TCP, bound, connected, eventually, in_own_process};
 use zmq::{Context, Dealer, Errno, Multipart, Req, Router, Socket, interrupt};
 use zmq_patterns::LazyPirate;
 use zmq_patterns::pirate::{HEARTBEAT, Protocol, Queue, QueueEvent, QueueStatistics, READY, Worker, WorkerEvent};
@@ -369,19 +369,17 @@ fn worker_reports_wrong_calls_and_can_try_again() {
 
 #[deadline::test]
 fn caught_signal_ends_a_queue_and_its_worker() {
-    const NAME: &str = "caught_signal_ends_a_queue_and_its_worker";
-    if role().is_none() {
-        return Process::spawn(&mut alone(NAME, "alone")).succeeds();
-    }
-    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
-    let context = Context::new().unwrap();
-    let queue = start(&context, Protocol::Paranoid, MANY);
-    let mut worker = worker(&context, Protocol::Paranoid, &queue.backend).liveness(MANY);
-    let worker = thread::spawn(move || worker.run(|request| request, |_| {}));
-    queue.worker_ready();
-    common::signal(std::process::id(), libc::SIGINT);
-    queue.thread.join().unwrap().0.unwrap();
-    worker.join().unwrap().unwrap();
+    in_own_process("caught_signal_ends_a_queue_and_its_worker", || {
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        let context = Context::new().unwrap();
+        let queue = start(&context, Protocol::Paranoid, MANY);
+        let mut worker = worker(&context, Protocol::Paranoid, &queue.backend).liveness(MANY);
+        let worker = thread::spawn(move || worker.run(|request| request, |_| {}));
+        queue.worker_ready();
+        common::signal(std::process::id(), libc::SIGINT);
+        queue.thread.join().unwrap().0.unwrap();
+        worker.join().unwrap().unwrap();
+    });
 }
 
 /// One worker has a request and reads nothing. The others are served, and get heartbeats.

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::proxy::streamer_that_holds_the_third;
-use common::{DEADLINE, alone, bound, connected, eventually, role};
+use common::{DEADLINE, bound, connected, eventually, in_own_process};
 use zmq::{Context, Dealer, Errno, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub, interrupt};
 use zmq_patterns::Proxy;
 
@@ -124,74 +124,70 @@ fn proxy_ends_with_its_owner_and_with_its_context_in_any_order() {
 
 #[deadline::test]
 fn proxy_ends_by_a_caught_signal_and_takes_nothing() {
-    const NAME: &str = "proxy_ends_by_a_caught_signal_and_takes_nothing";
-    if role().is_none() {
-        return common::Process::spawn(&mut alone(NAME, "alone")).succeeds();
-    }
-    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
-    let context = Context::new().unwrap();
-    let capture = context.owned_socket(Push).unwrap();
-    capture.set_sndhwm(1).unwrap();
-    capture.set_immediate(false).unwrap();
-    let captured = context.owned_socket(Pull).unwrap();
-    captured.set_rcvhwm(1).unwrap();
-    captured.bind("inproc://captured").unwrap();
-    capture.connect("inproc://captured").unwrap();
-    let (frontend, backend) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
-    frontend.bind("inproc://frontend").unwrap();
-    backend.bind("inproc://backend").unwrap();
-    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-    source.connect("inproc://frontend").unwrap();
-    sink.connect("inproc://backend").unwrap();
-    for number in 0..5 {
-        source.send(number.to_string()).unwrap();
-    }
-    let plain = std::thread::spawn(move || {
-        let outcome = zmq::proxy(&frontend, &backend, Some(capture.as_ref()));
-        (outcome, frontend, backend, capture)
+    in_own_process("proxy_ends_by_a_caught_signal_and_takes_nothing", || {
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        let context = Context::new().unwrap();
+        let capture = context.owned_socket(Push).unwrap();
+        capture.set_sndhwm(1).unwrap();
+        capture.set_immediate(false).unwrap();
+        let captured = context.owned_socket(Pull).unwrap();
+        captured.set_rcvhwm(1).unwrap();
+        captured.bind("inproc://captured").unwrap();
+        capture.connect("inproc://captured").unwrap();
+        let (frontend, backend) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
+        frontend.bind("inproc://frontend").unwrap();
+        backend.bind("inproc://backend").unwrap();
+        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        source.connect("inproc://frontend").unwrap();
+        sink.connect("inproc://backend").unwrap();
+        for number in 0..5 {
+            source.send(number.to_string()).unwrap();
+        }
+        let plain = std::thread::spawn(move || {
+            let outcome = zmq::proxy(&frontend, &backend, Some(capture.as_ref()));
+            (outcome, frontend, backend, capture)
+        });
+        let (pull, push) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
+        let running = Proxy::start(pull, push, None).unwrap();
+        running.handle().pause().unwrap();
+        // The capture socket takes two messages; then the proxy waits for it.
+        assert_eq!((sink.recv_msg().unwrap(), sink.recv_msg().unwrap()), ("0".into(), "1".into()));
+        // SAFETY: the signal is caught.
+        unsafe { libc::raise(libc::SIGINT) };
+        let (outcome, frontend, _backend, _capture) = plain.join().unwrap();
+        let (unforwarded, error) = outcome.unwrap_err().into_parts();
+        assert_eq!(error.errno(), Errno::EINTR);
+        assert!(unforwarded.is_empty());
+        eventually("the other one has ended, although paused", || !running.is_running());
+        assert_eq!(running.terminate().unwrap_err().error().errno(), Errno::EINTR);
+        interrupt::clear();
+        for number in 2..5 {
+            assert_eq!(frontend.recv_msg().unwrap(), number.to_string().as_str());
+        }
+        assert_eq!((captured.recv_msg().unwrap(), captured.recv_msg().unwrap()), ("0".into(), "1".into()));
+        assert!(captured.now().recv_msg().unwrap().is_none() && sink.now().recv_msg().unwrap().is_none());
     });
-    let (pull, push) = (context.owned_socket(Pull).unwrap(), context.owned_socket(Push).unwrap());
-    let running = Proxy::start(pull, push, None).unwrap();
-    running.handle().pause().unwrap();
-    // The capture socket takes two messages; then the proxy waits for it.
-    assert_eq!((sink.recv_msg().unwrap(), sink.recv_msg().unwrap()), ("0".into(), "1".into()));
-    // SAFETY: the signal is caught.
-    unsafe { libc::raise(libc::SIGINT) };
-    let (outcome, frontend, _backend, _capture) = plain.join().unwrap();
-    let (unforwarded, error) = outcome.unwrap_err().into_parts();
-    assert_eq!(error.errno(), Errno::EINTR);
-    assert!(unforwarded.is_empty());
-    eventually("the other one has ended, although paused", || !running.is_running());
-    assert_eq!(running.terminate().unwrap_err().error().errno(), Errno::EINTR);
-    interrupt::clear();
-    for number in 2..5 {
-        assert_eq!(frontend.recv_msg().unwrap(), number.to_string().as_str());
-    }
-    assert_eq!((captured.recv_msg().unwrap(), captured.recv_msg().unwrap()), ("0".into(), "1".into()));
-    assert!(captured.now().recv_msg().unwrap().is_none() && sink.now().recv_msg().unwrap().is_none());
 }
 
 #[deadline::test]
 fn proxy_hands_over_a_held_message_when_a_caught_signal_ends_it() {
-    const NAME: &str = "proxy_hands_over_a_held_message_when_a_caught_signal_ends_it";
-    if role().is_none() {
-        return common::Process::spawn(&mut alone(NAME, "alone")).succeeds();
-    }
-    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
-    let context = Context::new().unwrap();
-    let (streamer, sink) = streamer_that_holds_the_third(&context);
-    // SAFETY: the signal is caught.
-    unsafe { libc::raise(libc::SIGINT) };
-    eventually("the proxy has ended", || !streamer.is_running());
-    let (unforwarded, error) = streamer.terminate().unwrap_err().into_parts();
-    assert_eq!(error.errno(), Errno::EINTR);
-    assert_eq!(unforwarded.to_backend.unwrap(), ["three", "body"]);
-    assert_eq!(unforwarded.to_frontend, None);
-    interrupt::clear();
-    for name in ["one", "two"] {
-        assert_eq!(sink.now().recv_multipart().unwrap().unwrap(), [name, "body"]);
-    }
-    assert!(sink.now().recv_msg().unwrap().is_none());
+    in_own_process("proxy_hands_over_a_held_message_when_a_caught_signal_ends_it", || {
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        let context = Context::new().unwrap();
+        let (streamer, sink) = streamer_that_holds_the_third(&context);
+        // SAFETY: the signal is caught.
+        unsafe { libc::raise(libc::SIGINT) };
+        eventually("the proxy has ended", || !streamer.is_running());
+        let (unforwarded, error) = streamer.terminate().unwrap_err().into_parts();
+        assert_eq!(error.errno(), Errno::EINTR);
+        assert_eq!(unforwarded.to_backend.unwrap(), ["three", "body"]);
+        assert_eq!(unforwarded.to_frontend, None);
+        interrupt::clear();
+        for name in ["one", "two"] {
+            assert_eq!(sink.now().recv_multipart().unwrap().unwrap(), [name, "body"]);
+        }
+        assert!(sink.now().recv_msg().unwrap().is_none());
+    });
 }
 
 #[deadline::test]
@@ -211,42 +207,40 @@ fn proxy_leaves_requests_in_the_router_until_a_worker_comes() {
 
 #[deadline::test]
 fn proxy_and_actor_refuse_a_forked_child_that_may_drop_them() {
-    const NAME: &str = "proxy_and_actor_refuse_a_forked_child_that_may_drop_them";
-    if role().is_none() {
-        return common::Process::spawn(&mut alone(NAME, "alone")).succeeds();
-    }
-    let context = Context::new().unwrap();
-    let proxy = streamer(&context);
-    let actor = zmq_patterns::Actor::spawn(&context, "echo", |pipe| {
-        loop {
-            pipe.send_multipart(pipe.recv_multipart()?)?;
+    in_own_process("proxy_and_actor_refuse_a_forked_child_that_may_drop_them", || {
+        let context = Context::new().unwrap();
+        let proxy = streamer(&context);
+        let actor = zmq_patterns::Actor::spawn(&context, "echo", |pipe| {
+            loop {
+                pipe.send_multipart(pipe.recv_multipart()?)?;
+            }
+        })
+        .unwrap();
+        // SAFETY: the child only uses what is under test, and exits without running its parent's destructors.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let refused = proxy.handle().pause().unwrap_err().errno() == Errno::EINVAL
+                && proxy.handle().statistics().unwrap_err().errno() == Errno::EINVAL
+                && actor.send_multipart("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
+                && actor.recv_multipart().unwrap_err().errno() == Errno::ENOTSOCK
+                && context.open_sockets().is_empty();
+            drop((proxy, actor, context));
+            // SAFETY: no preconditions.
+            unsafe { libc::_exit(i32::from(!refused)) };
         }
-    })
-    .unwrap();
-    // SAFETY: the child only uses what is under test, and exits without running its parent's destructors.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        let refused = proxy.handle().pause().unwrap_err().errno() == Errno::EINVAL
-            && proxy.handle().statistics().unwrap_err().errno() == Errno::EINVAL
-            && actor.send_multipart("from the child").unwrap_err().error().errno() == Errno::ENOTSOCK
-            && actor.recv_multipart().unwrap_err().errno() == Errno::ENOTSOCK
-            && context.open_sockets().is_empty();
-        drop((proxy, actor, context));
-        // SAFETY: no preconditions.
-        unsafe { libc::_exit(i32::from(!refused)) };
-    }
-    let mut status = -1;
-    // SAFETY: the pointer is to an int.
-    unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert_eq!(status, 0);
-    // The parent's proxy and actor still run.
-    let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
-    source.connect("inproc://frontend").unwrap();
-    sink.connect("inproc://backend").unwrap();
-    source.send("job").unwrap();
-    assert_eq!(sink.recv_msg().unwrap(), "job");
-    actor.send_multipart("Hello").unwrap();
-    assert_eq!(actor.recv_multipart().unwrap(), ["Hello"]);
-    actor.terminate(DEADLINE).unwrap();
-    assert!(proxy.terminate().unwrap().is_empty());
+        let mut status = -1;
+        // SAFETY: the pointer is to an int.
+        unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!(status, 0);
+        // The parent's proxy and actor still run.
+        let (source, sink) = (context.socket(Push).unwrap(), context.socket(Pull).unwrap());
+        source.connect("inproc://frontend").unwrap();
+        sink.connect("inproc://backend").unwrap();
+        source.send("job").unwrap();
+        assert_eq!(sink.recv_msg().unwrap(), "job");
+        actor.send_multipart("Hello").unwrap();
+        assert_eq!(actor.recv_multipart().unwrap(), ["Hello"]);
+        actor.terminate(DEADLINE).unwrap();
+        assert!(proxy.terminate().unwrap().is_empty());
+    });
 }

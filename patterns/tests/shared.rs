@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Process, alone, bound, connected, eventually, in_own_process, role};
+use common::{DEADLINE, bound, connected, eventually, in_own_process};
 use zmq::{Context, Dealer, Errno, Kind, Multipart, Pair, Pull, Push, Rep, Req, Router, Sub, TrySend, interrupt};
 use zmq_patterns::SharedSocket;
 
@@ -387,31 +387,29 @@ fn requests_and_replies_of_one_thread_stay_together_over_a_dealer() {
 
 #[deadline::test]
 fn caught_signal_ends_only_calls_that_wait() {
-    const NAME: &str = "caught_signal_ends_only_calls_that_wait";
-    if role().is_none() {
-        return Process::spawn(&mut alone(NAME, "alone")).succeeds();
-    }
-    interrupt::catch_signals(interrupt::TERMINATION).unwrap();
-    let context = Context::new().unwrap();
-    let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
-    let lonely = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
-    let source = connected(&context, Push, "inproc://sink");
-    let (receives, sends) = (sink.clone(), lonely.clone());
-    let receiving = thread::spawn(move || receives.recv_multipart().unwrap_err().errno());
-    let sending = thread::spawn(move || sends.send_multipart("message").unwrap_err());
-    // SAFETY: the signal is caught.
-    unsafe { libc::raise(libc::SIGINT) };
-    assert_eq!(receiving.join().unwrap(), Errno::EINTR);
-    let failed = sending.join().unwrap();
-    assert_eq!((failed.error().errno(), failed.message()), (Errno::EINTR, &"message".into()));
-    // Calls that need not wait work after the signal.
-    source.send_multipart("Hello").unwrap();
-    eventually("it arrives", || sink.now().recv_multipart().unwrap().is_some_and(|message| message == ["Hello"]));
-    assert!(!lonely.now().send_multipart("message").unwrap().is_sent());
-    assert_eq!(sink.recv_multipart().unwrap_err().errno(), Errno::EINTR);
-    interrupt::clear();
-    source.send_multipart("again").unwrap();
-    assert_eq!(sink.recv_multipart().unwrap(), ["again"]);
+    in_own_process("caught_signal_ends_only_calls_that_wait", || {
+        interrupt::catch_signals(interrupt::TERMINATION).unwrap();
+        let context = Context::new().unwrap();
+        let sink = SharedSocket::new(bound(&context, Pull, "inproc://sink")).unwrap();
+        let lonely = SharedSocket::new(context.owned_socket(Push).unwrap()).unwrap();
+        let source = connected(&context, Push, "inproc://sink");
+        let (receives, sends) = (sink.clone(), lonely.clone());
+        let receiving = thread::spawn(move || receives.recv_multipart().unwrap_err().errno());
+        let sending = thread::spawn(move || sends.send_multipart("message").unwrap_err());
+        // SAFETY: the signal is caught.
+        unsafe { libc::raise(libc::SIGINT) };
+        assert_eq!(receiving.join().unwrap(), Errno::EINTR);
+        let failed = sending.join().unwrap();
+        assert_eq!((failed.error().errno(), failed.message()), (Errno::EINTR, &"message".into()));
+        // Calls that need not wait work after the signal.
+        source.send_multipart("Hello").unwrap();
+        eventually("it arrives", || sink.now().recv_multipart().unwrap().is_some_and(|message| message == ["Hello"]));
+        assert!(!lonely.now().send_multipart("message").unwrap().is_sent());
+        assert_eq!(sink.recv_multipart().unwrap_err().errno(), Errno::EINTR);
+        interrupt::clear();
+        source.send_multipart("again").unwrap();
+        assert_eq!(sink.recv_multipart().unwrap(), ["again"]);
+    });
 }
 
 #[test]
