@@ -1,9 +1,9 @@
-//! Binary Star: each pair of servers in Rust and in C, with clients in Rust and in C, and what goes wrong.
+//! Binary Star: each pair of servers in Rust and in C, with clients in Rust and in C, and their failures.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zmq::{Context, Pub};
+use zmq::{Context, Pub, Socket};
 
 use crate::common::guide::{NOTHING, Port, ended, interrupt, kill};
 use crate::common::{self, Process, bound, signal};
@@ -100,7 +100,7 @@ fn wait_for(process: &Process, lines: &[&str]) {
     }
 }
 
-/// A client, what it prints before and after the number of an answer, and the last number.
+/// A client. `around` is the text before and after the number of an answer in its lines, `last` the last number.
 struct Client {
     process: Process,
     around: (&'static str, &'static str),
@@ -249,15 +249,20 @@ fn binary_star_servers_of_the_same_role_end() {
     }
 }
 
+/// A primary whose peer is a bare PUB.
+fn primary_with_bare_peer(server: Server) -> (Ports, Socket<'static, Pub>, Process) {
+    let ports = Ports::new();
+    let peer = bound(&common::context(), Pub, &ports.states[1].bind());
+    let primary = ports.start(server, 0);
+    assert_eq!(primary.line(), "I: Primary active, waiting for backup (passive)");
+    (ports, peer, primary)
+}
+
 /// Garbage from the peer is reported and dropped, and the primary serves alone.
 #[deadline::test]
 fn binary_star_server_drops_garbage_from_its_peer() {
     for server in ["bstarsrv", "bstarsrv2"].map(Server::Rust) {
-        let ports = Ports::new();
-        let context = common::context();
-        let peer = bound(&context, Pub, &ports.states[1].bind());
-        let primary = ports.start(server, 0);
-        assert_eq!(primary.line(), "I: Primary active, waiting for backup (passive)");
+        let (ports, peer, primary) = primary_with_bare_peer(server);
         let client = ports.rust_client();
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(2) {
@@ -279,11 +284,7 @@ fn binary_star_server_drops_garbage_from_its_peer() {
 #[deadline::test]
 fn active_binary_star_server_ends_when_its_peer_is_active() {
     for server in ["bstarsrv", "bstarsrv2"].map(Server::Rust) {
-        let ports = Ports::new();
-        let context = common::context();
-        let peer = bound(&context, Pub, &ports.states[1].bind());
-        let primary = ports.start(server, 0);
-        assert_eq!(primary.line(), "I: Primary active, waiting for backup (passive)");
+        let (_ports, peer, primary) = primary_with_bare_peer(server);
         let ready = says(server, 0, Change::Ready);
         let line = loop {
             peer.send("2").unwrap();
@@ -306,7 +307,7 @@ fn binary_star_programs_print_their_usage_and_their_errors() {
         let endpoint = taken.bind("tcp://127.0.0.1:*").unwrap();
         let mut failing = rust(name, &["-p", "--primary-frontend", &endpoint]);
         assert!(!failing.wait().success());
-        // Neither is it both.
+        // A server has one role.
         let mut failing = rust(name, &["-p", "-b"]);
         assert!(!failing.wait().success());
     }
