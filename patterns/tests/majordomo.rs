@@ -318,7 +318,7 @@ fn broker_says_that_its_port_is_taken() {
 fn reply_to_an_unknown_request_reaches_no_client() {
     let serving = Serving::start(|broker| broker);
     let victim = connected(&serving.context, Dealer, &serving.endpoint);
-    // The broker tells the victim's address to nobody but a worker that gets its request.
+    // Only a worker that gets the victim's request learns the victim's address.
     victim.send_multipart(["", "MDPC01", "spy", "Hello"]).unwrap();
     let spy = serving.bare("spy");
     let request = next_but_heartbeats(&spy);
@@ -393,7 +393,7 @@ fn workers_and_clients_drop_what_is_malformed() {
     let asking = thread::spawn(move || (client.request("echo", "Hello").unwrap(), client.malformed()));
     for (header, service) in [("MDPW01", "echo"), ("MDPC01", "other"), ("MDPC01", "echo")] {
         let mut message = loop {
-            // The worker has left, which it tells.
+            // The worker has left, and has sent a DISCONNECT.
             let message = next(&router);
             if message[2] == b"MDPC01" {
                 break message;

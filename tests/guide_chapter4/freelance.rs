@@ -36,7 +36,7 @@ fn client3<'a>(endpoints: &'a [String; 3], rest: &[&'a str]) -> Vec<&'a str> {
     [&["--first", first, "--second", second, "--third", third][..], rest].concat()
 }
 
-/// Three endpoints; at the last ones nobody is.
+/// Three endpoints: those of `ports`, and then those of `absent`, at which no server is bound.
 fn three(ports: &[&Port], absent: &[Port]) -> [String; 3] {
     let all: Vec<String> = ports.iter().copied().chain(absent).map(Port::connect).collect();
     all.try_into().unwrap()

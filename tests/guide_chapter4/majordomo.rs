@@ -95,7 +95,7 @@ fn mix(broker_side: Side, worker_side: Side) {
     assert_eq!(ended(asynchronous_c), ["1500 replies"]);
 
     match worker_side {
-        // They tell the broker that they leave.
+        // They send the broker a DISCONNECT.
         Rust => {
             workers.into_iter().for_each(|worker| drop(interrupt(worker)));
             eventually_looked_up(&port, "404");
@@ -141,8 +141,8 @@ fn mdbroker_lets_a_c_worker_leave() {
     eventually_looked_up(&port, "404");
 }
 
-/// Each keeps the other alive while nothing is to be done; a stopped worker is forgotten, and registers when it goes on; a
-/// stopped broker is noticed, and found again.
+/// Heartbeats keep an idle worker registered. A worker that is stopped is forgotten, and registers when it goes on. A worker
+/// whose broker is stopped registers again.
 fn heartbeats(broker_side: Side, worker_side: Side) {
     let port = Port::reserve();
     let broker = broker(broker_side, &port, BEAT);
@@ -176,7 +176,7 @@ fn mdworker_and_a_c_broker_notice_each_other_by_heartbeats() {
     heartbeats(C, Rust);
 }
 
-/// While nothing is to be done for some seconds, heartbeats alone keep the registration.
+/// Without requests for some seconds, heartbeats alone keep the registration.
 #[deadline::test]
 fn idle_worker_stays_registered() {
     for (broker_side, worker_side) in [(Rust, Rust), (Rust, C), (C, Rust)] {
@@ -287,7 +287,7 @@ fn majordomo_programs_refuse_bad_input_with_an_error() {
     let error = fails("mdworker", &[b"--endpoint", connect.as_bytes(), b"--service", b"mmi.service"]);
     assert!(error.contains("the broker's own"), "{error}");
 
-    // A reply for a request that nobody made: the broker says so, and goes on.
+    // A reply without a request is reported, and the broker goes on.
     let context = Context::new().unwrap();
     let stranger = connected(&context, Dealer, &connect);
     stranger.send_multipart(["", "MDPW01", "\x03", "nobody", "", "reply"]).unwrap();

@@ -8,7 +8,7 @@
 
 enum { PRIMARY = 1, BACKUP, ACTIVE, PASSIVE, REQUEST };
 
-// What an event does: the next state, or one of these.
+// The effect of an event: the next state, or one of these.
 enum { STAY = 0, REFUSE = -1, IF_SILENT = -2, DUAL = -3 };
 
 static const int transitions[PASSIVE + 1][REQUEST + 1] = {

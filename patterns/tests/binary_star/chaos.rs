@@ -18,8 +18,9 @@ use crate::common::{self, HeldPort, Process, alone, eventually, role, signal, va
 const TEST: &str = "chaos::pair_with_a_witness_survives_kills_and_stops";
 const HEARTBEAT: Duration = Duration::from_millis(400);
 
-/// The process that answered, and the how many-th time it was active; and when it answered, in nanoseconds.
+/// The id of a process, and how often it has become active.
 type Term = (u32, u64);
+/// The times of the first and the last answer in each term, in nanoseconds.
 type Answers = Arc<Mutex<BTreeMap<Term, (u128, u128)>>>;
 
 fn nanoseconds() -> u128 {
@@ -55,7 +56,7 @@ fn child(arguments: &str) {
     node.run().unwrap();
 }
 
-/// A client that asks until it is told to end, and counts its answers.
+/// A client that asks until `ends` is set, and counts its answers.
 fn ask(services: [String; 2], name: usize, ends: &AtomicBool, count: &AtomicU64, answers: &Answers) {
     let context = Context::new().unwrap();
     let [primary, backup] = services;

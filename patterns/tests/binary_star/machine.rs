@@ -124,7 +124,7 @@ proptest! {
     }
 }
 
-/// What two nodes alone cannot decide: clients reach both.
+/// Two nodes alone cannot decide which one serves if clients reach both.
 #[test]
 fn nodes_without_a_witness_are_both_active_when_their_link_is_cut() {
     let rules = Rules { has_witness: false, ..Rules::of_a_witness(0, [1000; 3]) };
@@ -138,7 +138,8 @@ fn nodes_without_a_witness_are_both_active_when_their_link_is_cut() {
     assert_eq!((world.state(0), world.state(1)), (Some(State::Active), Some(State::Active)));
     assert!(world.both_serve());
 
-    // Without any delay, the first that hears the other one again ends, and the other one goes on. Messages that cross end both.
+    // Without any delay, the first node that hears the other one again ends, and the other one goes on. Messages that cross
+    // end both.
     world.step(Step::MendLink);
     world.run(10 * HEARTBEAT);
     let conflicts = world.events.iter().filter(|(_, _, event)| *event == Event::Conflict(Conflict::BothActive));

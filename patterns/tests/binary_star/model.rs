@@ -15,7 +15,7 @@ pub type Time = u64;
 
 pub const HEARTBEAT: Time = 1_000_000;
 
-/// What happens to the world from outside.
+/// An event from outside the world.
 #[derive(Debug, Clone, Copy)]
 pub enum Step {
     Request(usize),
@@ -29,7 +29,7 @@ pub enum Step {
     MendLink,
 }
 
-/// What the world does to messages and processes.
+/// The limits within which the world delays and loses messages, and stops processes.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     pub timing: Timing,
@@ -263,7 +263,7 @@ impl World {
         self.deliveries.push(Some(Delivery { to, incarnation, parcel }));
     }
 
-    /// What one process publishes arrives in its order.
+    /// The states that one process publishes arrive in their order.
     fn in_order(&mut self, to: usize, at: Time) -> Time {
         let from = self.nodes[1 - to].incarnation;
         let node = &mut self.nodes[to];

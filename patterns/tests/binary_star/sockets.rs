@@ -275,7 +275,7 @@ fn garbage_from_the_peer_is_counted_and_dropped() {
     assert!(statistics.malformed >= 7 && statistics.states == 1, "{statistics:?}");
 }
 
-/// What two nodes alone cannot decide: their link is cut while clients reach both.
+/// Two nodes alone cannot decide which one serves if their link is cut while clients reach both.
 #[deadline::test]
 fn both_nodes_serve_when_their_link_is_cut_and_no_witness_is_there() {
     let mut place = Place::new();

@@ -40,7 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What both machines do, seen from outside.
+/// The actions of both machines, as the test checks them.
 enum Done {
     Sent { server: usize, message: Multipart },
     Replied(Multipart),
