@@ -37,16 +37,21 @@ pub fn broker(side: Side, port: &Port, beat: &str) -> Process {
 
 /// A worker that has sent READY, and works so many milliseconds on each request.
 pub fn worker(side: Side, port: &Port, beat: &str, delay: &str) -> Process {
+    let worker = starting_worker(side, port, beat, delay);
+    wait_for_registration(side, &worker);
+    worker
+}
+
+/// As [`worker`], before it has sent READY.
+pub fn starting_worker(side: Side, port: &Port, beat: &str, delay: &str) -> Process {
     let endpoint = port.connect();
-    let worker = match side {
+    match side {
         Rust => {
             let times = ["--heartbeat", beat, "--reconnect", "100", "--delay", delay];
             rust("mdworker", &[&["--endpoint", &endpoint, "--verbose"], &times[..]].concat())
         }
         C => c("mdworker", &[&endpoint, "echo", beat, "0", delay]),
-    };
-    wait_for_registration(side, &worker);
-    worker
+    }
 }
 
 fn wait_for_registration(side: Side, worker: &Process) {

@@ -14,9 +14,8 @@ use zmq_patterns::majordomo::{AsyncClient, Client};
 use crate::common::guide::{Port, kill};
 use crate::common::rng::{Rng, seed};
 use crate::common::{Process, signal, variable, within_deadline};
-use crate::majordomo::broker;
+use crate::majordomo::{broker, starting_worker};
 use crate::peers::Side::{C, Rust};
-use crate::peers::{c, rust};
 
 const BEAT: &str = "100";
 const ROUND: Duration = Duration::from_secs(4);
@@ -82,13 +81,8 @@ impl Programs {
 
 /// A worker of either side. The one that it replaces is killed.
 fn worker(rng: &mut Rng, port: &Port) -> Process {
-    let (endpoint, delay) = (port.connect(), rng.below(20).to_string());
-    match rng.pick(&[Rust, C]) {
-        Rust => {
-            rust("mdworker", &["--endpoint", &endpoint, "--heartbeat", BEAT, "--reconnect", BEAT, "--delay", &delay])
-        }
-        C => c("mdworker", &[&endpoint, "echo", BEAT, "0", &delay]),
-    }
+    let delay = rng.below(20).to_string();
+    starting_worker(*rng.pick(&[Rust, C]), port, BEAT, &delay)
 }
 
 fn round(seed: u64) {
