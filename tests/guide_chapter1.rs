@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::guide::{Directory, NOTHING, Port, example, interrupt, kill};
+use common::guide::{Directory, NOTHING, Port, example, interrupt, kill, names_taken_endpoint};
 use common::{Process, signal};
 use peers::Side::{C, Rust};
 use peers::{FOR_EVER, Side, c, check_results, check_tasks, elapsed_behind_marks, number_in, rust};
@@ -112,10 +112,7 @@ fn hwserver_says_which_endpoint_is_in_use() {
     let context = Context::new().unwrap();
     let holder = context.socket(Rep).unwrap();
     let endpoint = holder.bind("tcp://127.0.0.1:*").unwrap();
-    let output = Command::new(example("hwserver")).args(["--endpoint", &endpoint]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.contains(&endpoint) && errors.contains("EADDRINUSE"), "{errors}");
+    names_taken_endpoint("hwserver", &["--endpoint", &endpoint], &endpoint);
 }
 
 #[deadline::test]

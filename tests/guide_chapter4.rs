@@ -1,4 +1,5 @@
-//! The programs of the guide's chapter 4 as processes, each with native C peers in every role, and with peers that die and hang.
+//! The programs of the guide's chapter 4 as processes, each with native C peers in every role, and with peers that die and
+//! hang.
 
 #[path = "guide_chapter4/binary_star.rs"]
 mod binary_star;

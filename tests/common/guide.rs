@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use socket2::Type;
 
@@ -45,6 +46,14 @@ pub fn ended(process: Process) -> Vec<String> {
 pub fn kill(process: Process) -> Vec<String> {
     signal(process.id(), libc::SIGKILL);
     process.rest()
+}
+
+/// Runs a program that must fail because an endpoint is in use, and checks that it names the endpoint.
+pub fn names_taken_endpoint(name: &str, args: &[&str], endpoint: &str) {
+    let output = Command::new(example(name)).args(args).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{name}");
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains(endpoint) && errors.contains("EADDRINUSE"), "{name}: {errors}");
 }
 
 /// A tcp port that is free until a program of the test binds it.

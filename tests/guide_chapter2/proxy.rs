@@ -1,11 +1,10 @@
 //! The weather programs over a proxy.
 
-use std::process::Command;
 use std::time::Duration;
 
 use zmq::{Context, Pub, Socket, Sub, XPub};
 
-use crate::common::guide::{NOTHING, Port, example, interrupt};
+use crate::common::guide::{NOTHING, Port, interrupt, names_taken_endpoint};
 use crate::listens;
 use crate::peers::{c, rust};
 
@@ -79,10 +78,7 @@ fn wuproxy_names_the_endpoint_that_it_cannot_bind() {
     let holder = context.socket(XPub).unwrap();
     holder.bind(&taken.bind()).unwrap();
     let args = ["--frontend", &inside.connect(), "--backend", &taken.bind()];
-    let output = Command::new(example("wuproxy")).args(args).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.contains(&taken.bind()) && errors.contains("EADDRINUSE"), "{errors}");
+    names_taken_endpoint("wuproxy", &args, &taken.bind());
 }
 
 /// Ctrl-C ends the proxy whether its publisher is there or not, and with a subscriber that does not read.

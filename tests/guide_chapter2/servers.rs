@@ -1,11 +1,10 @@
 //! The servers that clean up after Ctrl-C, and that work in threads.
 
-use std::process::Command;
 use std::time::Duration;
 
 use zmq::{Context, Dealer};
 
-use crate::common::guide::{Port, example, interrupt};
+use crate::common::guide::{Port, interrupt, names_taken_endpoint};
 use crate::common::{Process, signal};
 use crate::peers::{FOR_EVER, c, rust};
 
@@ -90,10 +89,7 @@ fn servers_say_which_endpoint_is_in_use() {
         let context = Context::new().unwrap();
         let holder = context.socket(Dealer).unwrap();
         holder.bind(&port.bind()).unwrap();
-        let output = Command::new(example(name)).args(["--endpoint", &port.bind()]).output().unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(errors.contains(&port.bind()) && errors.contains("EADDRINUSE"), "{errors}");
+        names_taken_endpoint(name, &["--endpoint", &port.bind()], &port.bind());
     }
 }
 

@@ -1,12 +1,11 @@
 //! The freelance programs: flclient1 to flclient3, and flserver1 to flserver3.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use zmq::{Context, Dealer, Rep, Req, Router};
 
 use crate::common::Process;
-use crate::common::guide::{NOTHING, Port, ended, example, interrupt, kill};
+use crate::common::guide::{NOTHING, Port, ended, interrupt, kill, names_taken_endpoint};
 use crate::peers::Side::{C, Rust};
 use crate::peers::{FOR_EVER, Side, c, number_in, rust};
 
@@ -233,9 +232,6 @@ fn freelance_servers_report_a_port_that_is_taken() {
     for (program, args) in
         [("flserver1", vec![&*taken]), ("flserver2", vec![&*taken]), ("flserver3", vec!["--bind", &taken])]
     {
-        let output = Command::new(example(program)).args(args).output().unwrap();
-        assert!(!output.status.success());
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(text.contains("EADDRINUSE") && text.contains(&taken), "{program}: {text}");
+        names_taken_endpoint(program, &args, &taken);
     }
 }

@@ -1,12 +1,11 @@
 //! The pirates: lpclient and lpserver, spqueue and spworker, ppqueue and ppworker.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use zmq::{Context, Dealer, Router};
 
 use crate::common::Process;
-use crate::common::guide::{NOTHING, Port, ended, example, interrupt, kill};
+use crate::common::guide::{NOTHING, Port, ended, interrupt, kill, names_taken_endpoint};
 use crate::peers::Side::{C, Rust};
 use crate::peers::{FOR_EVER, Side, c, rust};
 
@@ -328,9 +327,6 @@ fn servers_and_queues_report_a_port_that_is_taken() {
         ("spqueue", vec!["--frontend", &taken, "--backend", free]),
         ("ppqueue", vec!["--frontend", free, "--backend", &taken]),
     ] {
-        let output = Command::new(example(program)).args(args).output().unwrap();
-        assert!(!output.status.success());
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(text.contains("EADDRINUSE") && text.contains(&taken), "{program}: {text}");
+        names_taken_endpoint(program, &args, &taken);
     }
 }
