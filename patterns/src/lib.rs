@@ -14,6 +14,8 @@ mod order;
 pub mod pirate;
 mod proxy;
 mod reactor;
+mod router;
+mod run;
 mod shared;
 mod thread;
 pub mod titanic;

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use zmq::{Context, Errno, Multipart, Result, Router, Socket};
+use zmq::{Context, Multipart, Result, Router, Socket};
 
 use super::protocol;
 use crate::deadline::later;
+use crate::router::try_send;
+use crate::run::run_until_end;
 
 /// The state machine of a witness: a lease, which one process has at a time. It has no socket and no clock.
 #[derive(Debug, Clone)]
@@ -106,30 +108,21 @@ impl Witness {
         self.setup.iter().try_for_each(|set| set(&socket))?;
         on_event(&WitnessEvent::Bound(socket.bind(&self.endpoint)?));
         let mut lease = Lease::new(Instant::now(), self.lease);
-        loop {
-            let ended = match socket.recv_multipart() {
-                Ok(mut message) => {
-                    let address = message.pop_front();
-                    match (address, lease.on_request(Instant::now(), &message)) {
-                        (Some(address), Some(mut answer)) => {
-                            answer.push_front(address);
-                            // A ROUTER drops what is for a node that is gone.
-                            socket.now().send_multipart(answer).map(|_| ()).map_err(|failed| failed.into_parts().1)
-                        }
-                        _ => {
-                            on_event(&WitnessEvent::Malformed);
-                            Ok(())
-                        }
-                    }
+        run_until_end(|| {
+            let mut message = socket.recv_multipart()?;
+            let address = message.pop_front();
+            match (address, lease.on_request(Instant::now(), &message)) {
+                (Some(address), Some(mut answer)) => {
+                    answer.push_front(address);
+                    // An answer to a node that has left is dropped.
+                    try_send(&socket, answer).map(drop)
                 }
-                Err(error) => Err(error),
-            };
-            match ended {
-                Err(error) if matches!(error.errno(), Errno::EINTR | Errno::ETERM) => return Ok(()),
-                Err(error) => return Err(error),
-                Ok(()) => {}
+                _ => {
+                    on_event(&WitnessEvent::Malformed);
+                    Ok(())
+                }
             }
-        }
+        })
     }
 }
 

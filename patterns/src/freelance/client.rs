@@ -10,6 +10,7 @@ use zmq::{Context, Errno, Error, Message, Multipart, PollEvents, PollItem, Resul
 use super::Event;
 use super::error::{Reason, RequestError};
 use super::machine::{ClientAction, ClientMachine, Statistics};
+use crate::router::try_send;
 use crate::{Actor, ActorError, ActorPipe, ActorResult};
 
 type Setup = Box<dyn Fn(&Socket<'static, Router>) -> Result<()> + Send>;
@@ -305,21 +306,20 @@ impl Agent {
         // The routing id is known before the server's greeting has come, so requests can be sent at once.
         if let Err(error) = self.router.connect_with_routing_id(endpoint, endpoint) {
             let errno = error.errno().raw().to_string();
-            pipe.send_multipart([FAILED.into(), number, errno.into(), error.to_string().into()])?;
-            return Ok(());
+            return answer(pipe, FAILED, number, [errno, error.to_string()].into());
         }
         self.machine(|machine, actions| machine.on_connect(now, endpoint, actions));
-        pipe.send_multipart([OK.into(), number])?;
+        answer(pipe, OK, number, Multipart::new())?;
         self.perform(pipe)
     }
 
     fn perform(&mut self, pipe: &ActorPipe) -> ActorResult {
         while let Some(action) = self.actions.pop_front() {
             match action {
-                // The ROUTER drops a message that has no room.
-                ClientAction::Send(message) => drop(self.router.now().send_multipart(message)?),
-                ClientAction::Reply { number, reply } => answer(pipe, OK, number, reply)?,
-                ClientAction::Fail { number, .. } => answer(pipe, FAILED, number, Multipart::new())?,
+                // A message that has no room is dropped.
+                ClientAction::Send(message) => drop(try_send(&self.router, message)?),
+                ClientAction::Reply { number, reply } => answer(pipe, OK, number.to_string().into(), reply)?,
+                ClientAction::Fail { number, .. } => answer(pipe, FAILED, number.to_string().into(), Multipart::new())?,
                 ClientAction::Report(event) => self.report(&event),
             }
         }
@@ -338,9 +338,9 @@ impl Agent {
     }
 }
 
-/// Answers a command.
-fn answer(pipe: &ActorPipe, status: &str, number: u64, mut frames: Multipart) -> ActorResult {
-    frames.push_front(number.to_string());
+/// Answers a command. [`Client::ended`] needs the [`Error`] itself.
+fn answer(pipe: &ActorPipe, status: &str, number: Message, mut frames: Multipart) -> ActorResult {
+    frames.push_front(number);
     frames.push_front(status);
-    Ok(pipe.send_multipart(frames)?)
+    Ok(pipe.send_multipart(frames).map_err(|failed| failed.into_parts().1)?)
 }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use zmq::interrupt::interrupted;
-use zmq::{Errno, Message, Multipart, Result, Router, SendError, Socket};
+use zmq::{Message, Multipart, Result, Router, Socket};
 
 use super::Event;
 use super::protocol::{PING, PONG, is_request};
+use crate::router::try_send;
+use crate::run::run_until_end;
 
 /// A server of model three. See the [module](super).
 ///
@@ -61,11 +62,7 @@ impl<'ctx> Server<'ctx> {
             on_event(&Event::Malformed(message));
             return Ok(());
         };
-        match self.socket.now().send_multipart(answer).map_err(SendError::into_parts) {
-            // A mandatory ROUTER says that the client has left.
-            Err((_, error)) if error.errno() == Errno::EHOSTUNREACH => Ok(()),
-            sent => sent.map(drop).map_err(|(_, error)| error),
-        }
+        try_send(&self.socket, answer).map(drop)
     }
 
     /// Serves until the context is shut down or a caught signal ends the wait ([`zmq::interrupt`]).
@@ -78,14 +75,7 @@ impl<'ctx> Server<'ctx> {
         mut serve: impl FnMut(Multipart) -> Multipart,
         mut on_event: impl FnMut(&Event),
     ) -> Result<()> {
-        // No call waits, and so none notices a signal, while messages arrive all the time.
-        while !interrupted() {
-            match self.run_once(&mut serve, &mut on_event) {
-                Err(error) if matches!(error.errno(), Errno::ETERM | Errno::EINTR) => return Ok(()),
-                served => served?,
-            }
-        }
-        Ok(())
+        run_until_end(|| self.run_once(&mut serve, &mut on_event))
     }
 }
 

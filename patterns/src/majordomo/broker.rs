@@ -4,12 +4,12 @@ use std::fmt;
 use std::mem;
 use std::time::{Duration, Instant};
 
-use zmq::interrupt::interrupted;
-use zmq::{Context, Errno, Multipart, Result, Router, Socket};
+use zmq::{Context, Result, Router, Socket};
 
-use super::ends_normally;
 use super::event::{Event, Statistics};
 use super::machine::{Action, BrokerMachine};
+use crate::router::try_send;
+use crate::run::run_until_end;
 
 /// After how many messages without a pause the broker does what is due.
 const LATEST_TICK: usize = 1000;
@@ -128,13 +128,7 @@ impl Broker {
     ///
     /// Those of receiving and sending, except `EINTR` and `ETERM`. No message of a peer is the cause of an error.
     pub fn run(&mut self, mut on_event: impl FnMut(&Event)) -> Result<()> {
-        while !interrupted() {
-            match self.run_once(None, &mut on_event) {
-                Err(error) if ends_normally(&error) => break,
-                served => served?,
-            }
-        }
-        Ok(())
+        run_until_end(|| self.run_once(None, &mut on_event))
     }
 
     /// One step of [`Broker::run`], for a program that does other work in between: waits at most this time, or without end,
@@ -172,7 +166,7 @@ impl Broker {
             for action in actions.drain(..) {
                 match action {
                     Action::Send(message) => {
-                        if let Some(unsent) = send(&self.socket, message)? {
+                        if let Some(unsent) = try_send(&self.socket, message)? {
                             self.machine.on_undelivered(now, unsent, &mut self.actions);
                         }
                     }
@@ -190,15 +184,6 @@ impl Broker {
     /// What has happened so far, and what is there now.
     pub fn statistics(&self) -> Statistics {
         self.machine.statistics()
-    }
-}
-
-/// Sends a message without waiting. It comes back if its peer has left, or takes no messages.
-fn send(socket: &Socket<'_, Router>, message: Multipart) -> Result<Option<Multipart>> {
-    match socket.now().send_multipart(message) {
-        Ok(sent) => Ok(sent.into_unsent()),
-        Err(failed) if failed.errno() == Errno::EHOSTUNREACH => Ok(Some(failed.into_message())),
-        Err(failed) => Err(failed.into_parts().1),
     }
 }
 

@@ -100,7 +100,7 @@ mod protocol;
 mod session;
 mod worker;
 
-use zmq::{Errno, Error, Result, Socket};
+use zmq::{Result, Socket};
 
 pub use broker::Broker;
 pub use client::{AsyncClient, Client, Reply};
@@ -111,8 +111,3 @@ pub use session::{WorkerEvent, WorkerStatistics};
 pub use worker::Worker;
 
 type Setup<T> = Box<dyn Fn(&Socket<'static, T>) -> Result<()> + Send>;
-
-/// Whether an error is the normal end of a loop: the context was shut down, or a caught signal ended the wait.
-pub(crate) fn ends_normally(error: &Error) -> bool {
-    matches!(error.errno(), Errno::EINTR | Errno::ETERM)
-}

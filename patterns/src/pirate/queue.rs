@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use zmq::interrupt::interrupted;
-use zmq::{Errno, Error, Multipart, PollEvents, PollItem, Result, Router, SendError, Socket, TrySend, poll};
+use zmq::{PollEvents, PollItem, Result, Router, Socket, poll};
 
 use super::machine::{QueueAction, QueueEvent, QueueMachine, QueueStatistics};
 use super::protocol::Protocol;
+use crate::router::try_send;
+use crate::run::run_until_end;
 
 /// The number of messages that are read from one socket before the other socket and the clock get their turn.
 const BATCH: usize = 100;
@@ -135,14 +136,7 @@ impl<'ctx> Queue<'ctx> {
     ///
     /// Those of [`zmq::poll`], except `ETERM` and `EINTR`: `ENOTSOCK` in a forked child.
     pub fn run(&mut self, mut on_event: impl FnMut(&QueueEvent)) -> Result<()> {
-        // No call waits, and so none notices a signal, while messages arrive all the time.
-        while !interrupted() {
-            match self.run_once(None, &mut on_event) {
-                Err(error) if matches!(error.errno(), Errno::ETERM | Errno::EINTR) => return Ok(()),
-                served => served?,
-            }
-        }
-        Ok(())
+        run_until_end(|| self.run_once(None, &mut on_event))
     }
 
     /// Waits up to `timeout`, `None` for ever, and serves what has arrived or is due.
@@ -199,14 +193,6 @@ impl<'ctx> Queue<'ctx> {
             }
         }
         Ok(())
-    }
-}
-
-/// Sends a message, and gives it back if its peer has left or does not read.
-fn try_send(router: &Socket<'_, Router>, message: Multipart) -> Result<Option<Multipart>> {
-    match router.now().send_multipart(message).map(TrySend::into_unsent).map_err(SendError::into_parts) {
-        Err((message, error)) if error.errno() == Errno::EHOSTUNREACH => Ok(Some(message)),
-        sent => sent.map_err(|(_, error): (Multipart, Error)| error),
     }
 }
 

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use zmq::interrupt::interrupted;
 use zmq::{Context, Dealer, Errno, Error, Multipart, PollEvents, PollItem, Result, SendError, Socket, poll};
 
 use super::machine::{WorkerAction, WorkerEvent, WorkerMachine};
 use super::protocol::Protocol;
+use crate::run::run_until_end;
 
 type Setup = Box<dyn Fn(&Socket<'static, Dealer>) -> Result<()> + Send>;
 
@@ -189,18 +189,10 @@ impl Worker {
         mut serve: impl FnMut(Multipart) -> Multipart,
         mut on_event: impl FnMut(&WorkerEvent),
     ) -> Result<()> {
-        // No call waits, and so none notices a signal, while requests arrive all the time.
-        while !interrupted() {
-            let served = self.recv(&mut on_event).and_then(|request| {
-                let reply = serve(request);
-                self.reply(reply).map_err(|failed| failed.into_parts().1)
-            });
-            match served {
-                Err(error) if matches!(error.errno(), Errno::ETERM | Errno::EINTR) => return Ok(()),
-                served => served?,
-            }
-        }
-        Ok(())
+        run_until_end(|| {
+            let request = self.recv(&mut on_event)?;
+            self.reply(serve(request)).map_err(|failed| failed.into_parts().1)
+        })
     }
 
     fn received(&self) -> Result<Option<Multipart>> {

@@ -15,7 +15,8 @@ use super::event::{Event, Statistics};
 use super::protocol::{self, CLOSE, FAILED, OK, REPLY, REQUEST, UNKNOWN};
 use super::schedule::{Delivery, Schedule, Task};
 use super::store::Store;
-use crate::majordomo::{Client, Worker, ends_normally};
+use crate::majordomo::{Client, Worker};
+use crate::run::ends_normally;
 
 /// How long a thread may take to notice that another one has ended.
 const TICK: Duration = Duration::from_millis(250);
