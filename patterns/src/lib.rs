@@ -9,6 +9,7 @@ mod deadline;
 pub mod freelance;
 mod guard;
 mod lazy_pirate;
+mod lock;
 pub mod majordomo;
 mod order;
 pub mod pirate;

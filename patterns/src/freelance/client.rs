@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use zmq::{Context, Errno, Error, Message, Multipart, PollEvents, PollItem, Result, Router, SendError, Socket, poll};
@@ -10,6 +10,7 @@ use zmq::{Context, Errno, Error, Message, Multipart, PollEvents, PollItem, Resul
 use super::Event;
 use super::error::{Reason, RequestError};
 use super::machine::{ClientAction, ClientMachine, Statistics};
+use crate::lock::lock;
 use crate::router::try_send;
 use crate::{Actor, ActorError, ActorPipe, ActorResult};
 
@@ -124,7 +125,7 @@ impl Client {
 
     /// Changes what the agent uses. What it uses for opening the socket takes effect with the next agent.
     fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
-        change(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut lock(&self.shared));
         self
     }
 
@@ -172,7 +173,7 @@ impl Client {
 
     /// The counters since the client was made, over all its agents.
     pub fn statistics(&self) -> Statistics {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).machine.statistics()
+        lock(&self.shared).machine.statistics()
     }
 
     /// Starts the agent if none runs.
@@ -260,7 +261,7 @@ impl Agent {
     fn new(pipe: &ActorPipe, shared: Arc<Mutex<Shared>>) -> Result<Agent> {
         let router = pipe.context().owned_socket(Router)?;
         {
-            let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shared = lock(&shared);
             shared.setup.iter().try_for_each(|set| set(&router))?;
             shared.machine.on_disconnect();
         }
@@ -290,7 +291,7 @@ impl Agent {
     }
 
     fn machine<R>(&mut self, use_it: impl FnOnce(&mut ClientMachine, &mut VecDeque<ClientAction>) -> R) -> R {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = lock(&self.shared);
         use_it(&mut shared.machine, &mut self.actions)
     }
 
@@ -328,7 +329,7 @@ impl Agent {
 
     /// Tells the program. The lock is not held meanwhile: the program may wait for a thread that asks for the counters.
     fn report(&self, event: &Event) {
-        let shared = || self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = || lock(&self.shared);
         let report = shared().report.take();
         if let Some(mut report) = report {
             report(event);

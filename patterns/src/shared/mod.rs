@@ -8,12 +8,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use zmq::{CanRecv, CanSend, Errno, Error, Kind, Multipart, Result, SendError, Socket, SocketType};
 
 use crate::deadline::Deadline;
+use crate::lock::lock;
 use crate::thread::spawn;
 use waker::Waker;
 pub use within::SharedWithin;
@@ -313,11 +314,6 @@ impl<T> Job<T> {
             Job::Run(_) => WITH,
         }
     }
-}
-
-/// Locks a mutex, poisoned or not: a panic leaves neither the queue nor a reply inconsistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 type Panic = Box<dyn std::any::Any + Send>;

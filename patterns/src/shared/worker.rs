@@ -8,7 +8,8 @@ use std::time::Duration;
 use zmq::interrupt::interrupted;
 use zmq::{Errno, Error, PollEvents, PollItem, SendError, Socket, SocketType, TrySend, poll};
 
-use super::{Job, JobQueue, RECV, RecvJob, SEND, SendJob, Work, lock};
+use super::{Job, JobQueue, RECV, RecvJob, SEND, SendJob, Work};
+use crate::lock::lock;
 use crate::thread::drop_user_value;
 
 /// The pauses before a message is tried again: the second one is twice as long as the first, and so on.

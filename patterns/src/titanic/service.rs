@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use super::event::{Event, Statistics};
 use super::protocol::{self, CLOSE, FAILED, OK, REPLY, REQUEST, UNKNOWN};
 use super::schedule::{Delivery, Schedule, Task};
 use super::store::Store;
+use crate::lock::lock;
 use crate::majordomo::{Client, Worker};
 use crate::run::ends_normally;
 
@@ -316,10 +317,6 @@ impl Drop for Ending<'_> {
         self.0.is_over.store(true, Ordering::SeqCst);
         self.0.changed.notify_all();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Service {

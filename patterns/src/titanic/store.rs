@@ -12,6 +12,7 @@ use super::error::StoreError;
 use super::format::{self, Batch, Fault, HEADER, Kind, ReadAt, Salt, Span};
 use super::id::{Random, RequestId};
 use super::index::Index;
+use crate::lock::lock;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -265,7 +266,7 @@ impl Store {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn frames(&self, log: &Log, span: Span) -> Result<Multipart> {
