@@ -1,4 +1,4 @@
-//! `Deadline`: the end of a wait; `later`: the time of a machine's next step.
+//! `Deadline`: the end of a wait; `later`: the time of a machine's next step; `SHORTEST_INTERVAL`: that of its heartbeats.
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,9 @@ impl Deadline {
         self.0.is_some_and(|deadline| deadline <= Instant::now())
     }
 }
+
+/// The shortest interval of heartbeats and pings. Without a pause between them they would use a processor up.
+pub(crate) const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
 /// `time` after `now`. A time that no `Instant` can express is as good as a century.
 pub(crate) fn later(now: Instant, time: Duration) -> Instant {

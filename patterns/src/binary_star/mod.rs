@@ -128,6 +128,7 @@ mod witness;
 use std::fmt;
 use std::time::Duration;
 
+use crate::deadline::SHORTEST_INTERVAL;
 pub use client::Client;
 pub use event::{Conflict, Event, Reason, Statistics};
 pub use machine::{Action, Machine};
@@ -185,7 +186,7 @@ pub struct Timing {
 impl Timing {
     /// A heartbeat, which is a millisecond at least, and an expiry time of two heartbeats.
     pub fn new(heartbeat: Duration) -> Timing {
-        let heartbeat = heartbeat.clamp(Duration::from_millis(1), LONGEST_HEARTBEAT);
+        let heartbeat = heartbeat.clamp(SHORTEST_INTERVAL, LONGEST_HEARTBEAT);
         Timing { heartbeat, expiry: 2 * heartbeat }
     }
 

@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use zmq::{Message, Multipart};
 
 use super::protocol::{Command, Malformed, ToWorker, from_worker, ready, reply_of_worker};
-
-/// A longer time is this one, so that an [`Instant`] can express the sum.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+use crate::deadline::{SHORTEST_INTERVAL, later};
 
 /// Something that a worker reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +119,7 @@ impl Session {
             tasks.push(Task::Report(WorkerEvent::Disconnected));
             // A broker that refuses the worker must not be asked without end.
             let pause = if self.is_welcome { Duration::ZERO } else { self.reconnect };
-            self.register_at.get_or_insert(now + pause.min(LONGEST));
+            self.register_at.get_or_insert(later(now, pause));
             return;
         }
         // A broker that was silent is there again.
@@ -140,9 +138,9 @@ impl Session {
         match self.register_at {
             Some(at) if at <= now => self.register(now, tasks),
             Some(_) => {}
-            None if self.heard + self.silence() <= now => {
+            None if self.silent_at() <= now => {
                 tasks.push(Task::Report(WorkerEvent::BrokerSilent));
-                self.register_at = Some(now + self.reconnect.min(LONGEST));
+                self.register_at = Some(later(now, self.reconnect));
             }
             None => self.beat(now, tasks),
         }
@@ -157,7 +155,7 @@ impl Session {
 
     /// Sends a heartbeat if one is due.
     pub(super) fn beat(&mut self, now: Instant, tasks: &mut Vec<Task>) {
-        if self.sent + self.interval() <= now {
+        if self.beat_at() <= now {
             self.sent = now;
             tasks.push(Task::Send(from_worker(Command::Heartbeat)));
         }
@@ -165,7 +163,7 @@ impl Session {
 
     /// When [`Session::on_tick`] has something to do.
     pub(super) fn next_tick(&self) -> Instant {
-        self.register_at.unwrap_or_else(|| (self.sent + self.interval()).min(self.heard + self.silence()))
+        self.register_at.unwrap_or_else(|| self.beat_at().min(self.silent_at()))
     }
 
     /// The message with the reply to the user's request; the body comes back if the user has none.
@@ -192,11 +190,17 @@ impl Session {
     }
 
     fn interval(&self) -> Duration {
-        self.heartbeat.clamp(Duration::from_millis(1), LONGEST)
+        self.heartbeat.max(SHORTEST_INTERVAL)
     }
 
-    fn silence(&self) -> Duration {
-        self.interval().saturating_mul(self.liveness.max(1)).min(LONGEST)
+    /// When the next heartbeat is due.
+    fn beat_at(&self) -> Instant {
+        later(self.sent, self.interval())
+    }
+
+    /// When the broker counts as silent.
+    fn silent_at(&self) -> Instant {
+        later(self.heard, self.interval().saturating_mul(self.liveness.max(1)))
     }
 }
 

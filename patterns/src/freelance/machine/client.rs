@@ -6,13 +6,10 @@ use std::time::{Duration, Instant};
 use zmq::{Message, Multipart};
 
 use super::Statistics;
-use crate::deadline::later;
+use crate::deadline::{SHORTEST_INTERVAL, later};
 use crate::freelance::Event;
 use crate::freelance::protocol::{FromServer, PING, read_from_server};
 use crate::order::Order;
-
-/// Pings without a pause between them would use a processor up.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
 /// What the caller of a [`ClientMachine`] must do.
 #[derive(Debug, Clone, PartialEq, Eq)]

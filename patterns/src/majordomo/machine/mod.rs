@@ -13,10 +13,8 @@ use super::event::{Event, Lost, Statistics};
 use super::protocol::{
     CLIENT, Command, MMI_PREFIX, MMI_SERVICE, ToBroker, is_request_to_worker, reply, request_to_worker, to_worker,
 };
+use crate::deadline::{SHORTEST_INTERVAL, later};
 use places::Places;
-
-/// A longer time is this one, so that an [`Instant`] can express the sum.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// What a frame counts besides its bytes, for the limit of waiting bytes.
 const FRAME: usize = 64;
@@ -164,7 +162,7 @@ impl BrokerMachine {
 
     /// As [`Broker::heartbeat`](super::Broker::heartbeat).
     pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.heartbeat = interval.clamp(Duration::from_millis(1), LONGEST);
+        self.heartbeat = interval.max(SHORTEST_INTERVAL);
         self
     }
 
@@ -176,7 +174,7 @@ impl BrokerMachine {
 
     /// As [`Broker::patience`](super::Broker::patience).
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience.min(LONGEST);
+        self.patience = patience;
         self
     }
 
@@ -188,7 +186,7 @@ impl BrokerMachine {
 
     /// As [`Broker::lifetime`](super::Broker::lifetime).
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.lifetime = lifetime.min(LONGEST);
+        self.lifetime = lifetime;
         self
     }
 
@@ -252,15 +250,15 @@ impl BrokerMachine {
         while let Some(&(at, place)) = self.due.first().filter(|(at, _)| *at <= now) {
             let silence = self.silence(place);
             let (heartbeat, worker) = (self.heartbeat, &mut self.workers[place]);
-            if worker.heard + silence <= now {
+            if later(worker.heard, silence) <= now {
                 self.lose(now, place, Lost::Silent, actions);
                 continue;
             }
-            if worker.sent + heartbeat <= now {
+            if later(worker.sent, heartbeat) <= now {
                 worker.sent = now;
                 actions.push(Action::Send(to_worker(&worker.id, Command::Heartbeat)));
             }
-            worker.due = (worker.sent + heartbeat).min(worker.heard + silence);
+            worker.due = later(worker.sent, heartbeat).min(later(worker.heard, silence));
             let due = worker.due;
             self.due.remove(&(at, place));
             self.due.insert((due, place));
@@ -292,7 +290,7 @@ impl BrokerMachine {
 
     /// How long this worker may be silent.
     fn silence(&self, place: usize) -> Duration {
-        let idle = self.heartbeat.saturating_mul(self.liveness).min(LONGEST);
+        let idle = self.heartbeat.saturating_mul(self.liveness);
         match self.workers[place].work {
             Work::Idle(_) => idle,
             Work::Busy(_) => self.patience.max(idle),
@@ -373,7 +371,7 @@ impl BrokerMachine {
         let known = self.names.get(&service[..]).copied();
         let service = known.unwrap_or_else(|| self.add_service(service));
         self.services[service].workers += 1;
-        let due = now + self.heartbeat;
+        let due = later(now, self.heartbeat);
         let id = Box::from(&peer[..]);
         // `employ` gives it its work, and its turn.
         let work = Work::Idle(self.turns);
@@ -448,7 +446,7 @@ impl BrokerMachine {
 
     /// Puts a request among those that wait, by its age.
     fn queue(&mut self, place: usize, request: Request) {
-        let expires = request.arrived + self.lifetime;
+        let expires = later(request.arrived, self.lifetime);
         let service = &mut self.services[place];
         self.waiting += 1;
         self.waiting_bytes += size(&service.name, &request);
@@ -480,7 +478,7 @@ impl BrokerMachine {
     /// Drops the requests of a service that have waited too long.
     fn sweep(&mut self, now: Instant, place: usize, actions: &mut Vec<Action>) {
         let lifetime = self.lifetime;
-        let expiry = |service: &Service| service.waiting.front().map(|oldest| oldest.arrived + lifetime);
+        let expiry = |service: &Service| service.waiting.front().map(|oldest| later(oldest.arrived, lifetime));
         while expiry(&self.services[place]).is_some_and(|expires| expires <= now) {
             let Some(Request { client, .. }) = self.unqueue(place) else { break };
             self.counts.expired += 1;

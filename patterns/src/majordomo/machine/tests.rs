@@ -47,7 +47,7 @@ impl BrokerMachine {
             sweeps += usize::from(service.sweep.is_some());
             if let Some(sweep) = service.sweep {
                 assert!(self.sweeps.contains(&(sweep, place)));
-                assert!(service.waiting.front().is_none_or(|oldest| sweep <= oldest.arrived + self.lifetime));
+                assert!(service.waiting.front().is_none_or(|oldest| sweep <= later(oldest.arrived, self.lifetime)));
             } else {
                 assert!(service.waiting.is_empty());
             }

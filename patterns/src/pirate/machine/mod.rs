@@ -6,10 +6,5 @@
 mod queue;
 mod worker;
 
-use std::time::Duration;
-
 pub use queue::{QueueAction, QueueEvent, QueueMachine, QueueStatistics};
 pub use worker::{WorkerAction, WorkerEvent, WorkerMachine};
-
-/// Heartbeats without a pause between them would use a processor up.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);

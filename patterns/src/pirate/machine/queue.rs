@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use zmq::{Message, Multipart};
 
-use super::SHORTEST_INTERVAL;
-use crate::deadline::later;
+use crate::deadline::{SHORTEST_INTERVAL, later};
 use crate::order::Order;
 use crate::pirate::protocol::{FromWorker, HEARTBEAT, Protocol, is_enveloped};
 

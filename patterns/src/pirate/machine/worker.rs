@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use zmq::Multipart;
 
-use super::SHORTEST_INTERVAL;
-use crate::deadline::later;
+use crate::deadline::{SHORTEST_INTERVAL, later};
 use crate::pirate::protocol::{HEARTBEAT, Protocol, READY};
 
 /// What the caller of a [`WorkerMachine`] must do.
