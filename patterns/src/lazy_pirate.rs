@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use zmq::{Context, Errno, Error, Multipart, Req, Result, Socket, TrySend};
 
-type Setup = Box<dyn Fn(&Socket<'static, Req>) -> Result<()> + Send>;
+use crate::setup::Setup;
+
 type Report = Box<dyn FnMut(&TryEvent<'_>) + Send>;
 
 /// The beginning or the end of a try of a [`LazyPirate`]: see [`LazyPirate::on_try`].
@@ -61,7 +62,7 @@ pub struct LazyPirate {
     endpoints: Vec<String>,
     timeout: Duration,
     retries: u32,
-    setup: Vec<Setup>,
+    setup: Vec<Setup<Req>>,
     report: Option<Report>,
     /// The index of the endpoint that the next try goes to.
     next: usize,

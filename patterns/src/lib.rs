@@ -17,6 +17,7 @@ mod proxy;
 mod reactor;
 mod router;
 mod run;
+mod setup;
 mod shared;
 mod thread;
 pub mod titanic;

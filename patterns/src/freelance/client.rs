@@ -12,9 +12,9 @@ use super::error::{Reason, RequestError};
 use super::machine::{ClientAction, ClientMachine, Statistics};
 use crate::lock::lock;
 use crate::router::try_send;
+use crate::setup::Setup;
 use crate::{Actor, ActorError, ActorPipe, ActorResult};
 
-type Setup = Box<dyn Fn(&Socket<'static, Router>) -> Result<()> + Send>;
 type Report = Box<dyn FnMut(&Event) + Send>;
 
 /// The commands to the agent, `[command][number]...`, and its answers, `[answer][number]...`.
@@ -69,7 +69,7 @@ pub struct Client {
 /// What the agent uses while it runs. The client keeps it for the next agent, if a signal ends one.
 struct Shared {
     machine: ClientMachine,
-    setup: Vec<Setup>,
+    setup: Vec<Setup<Router>>,
     report: Option<Report>,
 }
 

@@ -9,8 +9,8 @@ use zmq::{Context, Dealer, Errno, Error, Multipart, PollEvents, PollItem, Result
 use super::Event;
 use super::error::{Reason, RequestError};
 use super::machine::{ShotgunAction, ShotgunMachine, Statistics};
+use crate::setup::Setup;
 
-type Setup = Box<dyn Fn(&Socket<'static, Dealer>) -> Result<()> + Send>;
 type Report = Box<dyn FnMut(&Event) + Send>;
 
 /// The client of model two: a request goes to all servers at once, and the first reply counts. See the [module](super).
@@ -47,7 +47,7 @@ type Report = Box<dyn FnMut(&Event) + Send>;
 pub struct Shotgun {
     context: Context,
     timeout: Duration,
-    setup: Vec<Setup>,
+    setup: Vec<Setup<Dealer>>,
     report: Option<Report>,
     servers: Vec<Socket<'static, Dealer>>,
     machine: ShotgunMachine,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use zmq::{Context, Dealer, Errno, Error, Message, Multipart, Req, Result, SendError, Socket, TrySend};
 
-use super::Setup;
 use super::protocol::{self, check_service, reply_to_client, without_delimiter};
 use crate::deadline::Deadline;
+use crate::setup::Setup;
 use crate::{LazyPirate, RequestError};
 
 const SEND: &str = "mdcli_send";

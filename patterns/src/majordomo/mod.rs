@@ -100,8 +100,6 @@ mod protocol;
 mod session;
 mod worker;
 
-use zmq::{Result, Socket};
-
 pub use broker::Broker;
 pub use client::{AsyncClient, Client, Reply};
 pub use event::{Event, Lost, Statistics};
@@ -109,5 +107,3 @@ pub use machine::{Action, BrokerMachine};
 pub use protocol::{LONGEST_SERVICE, Malformed, check_service};
 pub use session::{WorkerEvent, WorkerStatistics};
 pub use worker::Worker;
-
-type Setup<T> = Box<dyn Fn(&Socket<'static, T>) -> Result<()> + Send>;

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use zmq::interrupt::interrupted;
 use zmq::{Context, Dealer, Errno, Error, Multipart, Result, SendError, Socket, TrySend};
 
-use super::Setup;
 use super::protocol::{Command, check_service, from_worker};
 use super::session::{Session, Task, WorkerEvent, WorkerStatistics};
 use crate::deadline::Deadline;
 use crate::run::ends_normally;
+use crate::setup::Setup;
 
 const REPLY: &str = "mdwrk_send";
 const RECEIVE: &str = "mdwrk_recv";

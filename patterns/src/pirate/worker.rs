@@ -9,8 +9,7 @@ use zmq::{Context, Dealer, Errno, Error, Multipart, PollEvents, PollItem, Result
 use super::machine::{WorkerAction, WorkerEvent, WorkerMachine};
 use super::protocol::Protocol;
 use crate::run::run_until_end;
-
-type Setup = Box<dyn Fn(&Socket<'static, Dealer>) -> Result<()> + Send>;
+use crate::setup::Setup;
 
 /// The number of messages that are read before the clock gets its turn.
 const BATCH: usize = 100;
@@ -58,7 +57,7 @@ const LINGER: Duration = Duration::from_millis(200);
 pub struct Worker {
     context: Context,
     endpoint: String,
-    setup: Vec<Setup>,
+    setup: Vec<Setup<Dealer>>,
     machine: WorkerMachine,
     socket: Option<Socket<'static, Dealer>>,
     actions: VecDeque<WorkerAction>,
