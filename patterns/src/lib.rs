@@ -13,6 +13,7 @@ mod lock;
 pub mod majordomo;
 mod order;
 pub mod pirate;
+mod places;
 mod proxy;
 mod reactor;
 mod router;

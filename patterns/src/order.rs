@@ -6,6 +6,7 @@ pub(crate) struct Order {
     /// By number; `None` for a number that is not in the queue.
     links: Vec<Option<Link>>,
     ends: Option<(usize, usize)>,
+    len: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,10 @@ struct Link {
 }
 
 impl Order {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     pub(crate) fn front(&self) -> Option<usize> {
         self.ends.map(|(front, _)| front)
     }
@@ -31,11 +36,13 @@ impl Order {
         }
         self.links[number] = Some(Link { before: last, behind: None });
         self.ends = Some((self.front().unwrap_or(number), number));
+        self.len += 1;
     }
 
     /// Removes a number, if it is in the queue.
     pub(crate) fn remove(&mut self, number: usize) {
         let Some(Link { before, behind }) = self.links.get_mut(number).and_then(Option::take) else { return };
+        self.len -= 1;
         if let Some(link) = before.and_then(|before| self.links[before].as_mut()) {
             link.behind = behind;
         }
@@ -96,7 +103,7 @@ mod tests {
                     }
                     Step::Pop => prop_assert_eq!(order.pop_front(), list.pop_front()),
                 }
-                prop_assert_eq!(order.front(), list.front().copied());
+                prop_assert_eq!((order.front(), order.len()), (list.front().copied(), list.len()));
             }
             while let Some(number) = list.pop_front() {
                 prop_assert_eq!(order.pop_front(), Some(number));

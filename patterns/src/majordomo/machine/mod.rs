@@ -1,6 +1,5 @@
 //! The broker's state machine: it is given messages and the time, and says what to send. No sockets, no clock.
 
-mod places;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +13,7 @@ use super::protocol::{
     CLIENT, Command, MMI_PREFIX, MMI_SERVICE, ToBroker, is_request_to_worker, reply, request_to_worker, to_worker,
 };
 use crate::deadline::{SHORTEST_INTERVAL, later};
-use places::Places;
+use crate::places::Places;
 
 /// What a frame counts besides its bytes, for the limit of waiting bytes.
 const FRAME: usize = 64;

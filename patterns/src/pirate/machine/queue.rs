@@ -8,6 +8,7 @@ use zmq::{Message, Multipart};
 use crate::deadline::{SHORTEST_INTERVAL, later};
 use crate::order::Order;
 use crate::pirate::protocol::{FromWorker, HEARTBEAT, Protocol, is_enveloped};
+use crate::places::Places;
 
 /// What the caller of a [`QueueMachine`] must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +101,8 @@ pub struct QueueMachine {
     liveness: u32,
     request_timeout: Duration,
     max_workers: usize,
-    workers: Vec<Worker>,
-    free: Vec<usize>,
+    workers: Places<Worker>,
+    /// The place of each worker, by its routing id.
     places: HashMap<Message, usize>,
     /// The workers without a request, in the order in which they became ready.
     ready: Order,
@@ -109,7 +110,6 @@ pub struct QueueMachine {
     heard: Order,
     /// The workers with a request, in the order in which they got it.
     busy: Order,
-    busy_count: usize,
     /// Requests that no worker has.
     waiting: VecDeque<Multipart>,
     /// When the next heartbeats are due; `None` without workers or heartbeats.
@@ -135,13 +135,11 @@ impl QueueMachine {
             liveness: 3,
             request_timeout: Duration::from_secs(60),
             max_workers: 100_000,
-            workers: Vec::new(),
-            free: Vec::new(),
+            workers: Places::new(),
             places: HashMap::new(),
             ready: Order::default(),
             heard: Order::default(),
             busy: Order::default(),
-            busy_count: 0,
             waiting: VecDeque::new(),
             next_heartbeat: None,
             statistics: QueueStatistics::default(),
@@ -181,7 +179,7 @@ impl QueueMachine {
 
     /// The number of workers that have a request.
     pub fn busy(&self) -> usize {
-        self.busy_count
+        self.busy.len()
     }
 
     /// The number of requests that wait for a worker.
@@ -224,7 +222,7 @@ impl QueueMachine {
     pub fn on_worker_gone(&mut self, now: Instant, message: Multipart, actions: &mut VecDeque<QueueAction>) {
         let Some((id, request)) = self.protocol.undo_to_worker(message) else { return };
         let Some(place) = self.places.get(&id).copied() else { return };
-        let client = self.forget(place);
+        let client = self.forget(place).and_then(|worker| worker.client);
         self.statistics.gone += 1;
         report(actions, QueueEvent::WorkerGone(id.clone()));
         match (request, client) {
@@ -273,7 +271,7 @@ impl QueueMachine {
         if let Some(place) = self.places.get(&id).copied() {
             // A busy worker that is ready has been restarted, and does not know of its request.
             if let Some(client) = self.workers[place].client.take() {
-                self.leave_busy(place);
+                self.busy.remove(place);
                 self.lose(id, client, actions);
             }
             self.make_ready(now, place);
@@ -296,7 +294,7 @@ impl QueueMachine {
         match place {
             Some(place) if self.workers[place].client.as_ref() == reply.first() => {
                 self.workers[place].client = None;
-                self.leave_busy(place);
+                self.busy.remove(place);
                 self.make_ready(now, place);
                 self.statistics.replies += 1;
                 return actions.push_back(QueueAction::ToClient(reply));
@@ -317,17 +315,7 @@ impl QueueMachine {
             self.statistics.refused += 1;
             return report(actions, QueueEvent::WorkerRefused(id));
         }
-        let worker = Worker { id: id.clone(), since: now, client: None };
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.workers[place] = worker;
-                place
-            }
-            None => {
-                self.workers.push(worker);
-                self.workers.len() - 1
-            }
-        };
+        let place = self.workers.insert(Worker { id: id.clone(), since: now, client: None });
         self.places.insert(id.clone(), place);
         self.make_ready(now, place);
         if self.protocol == Protocol::Paranoid {
@@ -348,11 +336,6 @@ impl QueueMachine {
         self.heard.push_back(place);
     }
 
-    fn leave_busy(&mut self, place: usize) {
-        self.busy.remove(place);
-        self.busy_count -= 1;
-    }
-
     /// Gives waiting requests to ready workers.
     fn dispatch(&mut self, now: Instant, actions: &mut VecDeque<QueueAction>) {
         while !self.waiting.is_empty()
@@ -361,7 +344,6 @@ impl QueueMachine {
         {
             self.heard.remove(place);
             self.busy.push_back(place);
-            self.busy_count += 1;
             let worker = &mut self.workers[place];
             worker.client = request.first().cloned();
             worker.since = now;
@@ -374,33 +356,28 @@ impl QueueMachine {
         while let Some(place) = self.heard.front()
             && self.expiry(place).is_some_and(|expiry| expiry <= now)
         {
-            let id = self.workers[place].id.clone();
-            self.forget(place);
-            self.statistics.expired += 1;
-            report(actions, QueueEvent::WorkerExpired(id));
+            if let Some(worker) = self.forget(place) {
+                self.statistics.expired += 1;
+                report(actions, QueueEvent::WorkerExpired(worker.id));
+            }
         }
         while let Some(place) = self.busy.front()
             && later(self.workers[place].since, self.request_timeout) <= now
         {
-            let id = self.workers[place].id.clone();
-            if let Some(client) = self.forget(place) {
+            if let Some(Worker { id, client: Some(client), .. }) = self.forget(place) {
                 self.lose(id, client, actions);
             }
         }
     }
 
-    /// Forgets a worker, and gives the client whose request it has.
-    fn forget(&mut self, place: usize) -> Option<Message> {
-        let client = self.workers[place].client.take();
-        if client.is_some() {
-            self.leave_busy(place);
-        }
+    /// Removes a worker from all lists.
+    fn forget(&mut self, place: usize) -> Option<Worker> {
         self.ready.remove(place);
         self.heard.remove(place);
-        let id = std::mem::take(&mut self.workers[place].id);
-        self.places.remove(&id);
-        self.free.push(place);
-        client
+        self.busy.remove(place);
+        let worker = self.workers.take(place)?;
+        self.places.remove(&worker.id);
+        Some(worker)
     }
 
     fn lose(&mut self, worker: Message, client: Message, actions: &mut VecDeque<QueueAction>) {

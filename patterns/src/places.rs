@@ -4,17 +4,17 @@ use std::ops::{Index, IndexMut};
 
 /// Values that keep their number until they are taken out. A free number is used again.
 #[derive(Debug)]
-pub(super) struct Places<T> {
+pub(crate) struct Places<T> {
     list: Vec<Option<T>>,
     free: Vec<usize>,
 }
 
 impl<T> Places<T> {
-    pub(super) fn new() -> Places<T> {
+    pub(crate) fn new() -> Places<T> {
         Places { list: Vec::new(), free: Vec::new() }
     }
 
-    pub(super) fn insert(&mut self, value: T) -> usize {
+    pub(crate) fn insert(&mut self, value: T) -> usize {
         match self.free.pop() {
             Some(place) => {
                 self.list[place] = Some(value);
@@ -27,18 +27,18 @@ impl<T> Places<T> {
         }
     }
 
-    pub(super) fn take(&mut self, place: usize) -> Option<T> {
+    pub(crate) fn take(&mut self, place: usize) -> Option<T> {
         let value = self.list.get_mut(place)?.take()?;
         self.free.push(place);
         Some(value)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.list.len() - self.free.len()
     }
 
     #[cfg(test)]
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
         self.list.iter().enumerate().filter_map(|(place, value)| value.as_ref().map(|value| (place, value)))
     }
 }
