@@ -282,6 +282,10 @@ impl AsyncClient {
                 Ok((service, body)) => return Ok(Some(Reply { service, body })),
                 Err(_) => self.malformed += 1,
             }
+            // A peer that sends malformed messages all the time must not make the call endless.
+            if deadline.has_passed() {
+                return Ok(None);
+            }
         }
     }
 
