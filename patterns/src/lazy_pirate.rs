@@ -199,11 +199,11 @@ impl LazyPirate {
         let mut again = false;
         let error = loop {
             tried.push(self.next);
-            self.tell(|endpoint| TryEvent::Begins(endpoint));
+            self.report_try(|endpoint| TryEvent::Begins(endpoint));
             let outcome = self.try_once(&request, again).map(|reply| reply.and_then(&mut accept));
             if matches!(outcome, Ok(None)) {
                 let tries_left = (self.retries as usize + 1).saturating_sub(tried.len()) as u32;
-                self.tell(|endpoint| TryEvent::Unanswered { endpoint, tries_left });
+                self.report_try(|endpoint| TryEvent::Unanswered { endpoint, tries_left });
             }
             match outcome {
                 Ok(Some(reply)) => return Ok(reply),
@@ -222,7 +222,7 @@ impl LazyPirate {
     }
 
     /// Reports an event at the endpoint of this try.
-    fn tell(&mut self, event: impl for<'a> FnOnce(&'a str) -> TryEvent<'a>) {
+    fn report_try(&mut self, event: impl for<'a> FnOnce(&'a str) -> TryEvent<'a>) {
         if let Some(report) = &mut self.report {
             report(&event(&self.endpoints[self.next]));
         }

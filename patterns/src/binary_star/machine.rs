@@ -1,6 +1,6 @@
 //! The state machine of a node.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use zmq::Multipart;
 
@@ -101,7 +101,7 @@ impl Machine {
 
     /// Takes in a message from the peer.
     pub fn on_state(&mut self, now: Instant, message: &Multipart, actions: &mut Vec<Action>) {
-        self.settle(now, actions);
+        self.advance(now, actions);
         if self.conflict.is_some() {
             return;
         }
@@ -157,7 +157,7 @@ impl Machine {
     /// Whether a request that arrived may be served. A request may make the node active: clients decide by it which server
     /// leads. If the answer is `false` the request must be dropped without an answer.
     pub fn on_request(&mut self, now: Instant, actions: &mut Vec<Action>) -> bool {
-        self.settle(now, actions);
+        self.advance(now, actions);
         let silence = self.now - self.heard;
         let (heartbeat, expiry) = (self.timing.heartbeat(), self.timing.expiry());
         match self.state {
@@ -179,7 +179,7 @@ impl Machine {
 
     /// Takes in a message from the witness.
     pub fn on_witness(&mut self, now: Instant, message: &Multipart, actions: &mut Vec<Action>) {
-        self.settle(now, actions);
+        self.advance(now, actions);
         let Some((mark, lease)) = protocol::parse_lease_answer(message) else {
             self.statistics.malformed += 1;
             return actions.push(Action::Report(Event::MalformedAnswer));
@@ -195,7 +195,7 @@ impl Machine {
 
     /// Does what is due by now.
     pub fn on_tick(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        self.settle(now, actions);
+        self.advance(now, actions);
         if self.conflict.is_some() {
             return;
         }
@@ -226,14 +226,15 @@ impl Machine {
         due.into_iter().flatten().min()
     }
 
-    /// Finds out first, in each call, whether the time that has passed changes the state.
-    fn settle(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    /// Advances the time, as each call does first. Steps down if the node stood still, or if its lease has ended.
+    fn advance(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.now = self.now.max(now);
         if self.conflict.is_some() {
             return;
         }
         let stood_still = self.now - self.beat >= self.timing.lapse();
-        let unleased = self.state == State::Active && self.ballot.as_ref().is_some_and(|b| !b.is_leased(self.now));
+        let unleased =
+            self.state == State::Active && self.ballot.as_ref().is_some_and(|ballot| !ballot.is_leased(self.now));
         if stood_still || unleased {
             return self.step_down(actions);
         }
@@ -342,13 +343,12 @@ impl Machine {
             State::Passive => peer == State::Active,
             State::Active => false,
         };
-        let time: Duration = self.timing.expiry();
         if votes
             && !self.is_listening
             && self.conflict.is_none()
             && let Some(ballot) = &mut self.ballot
         {
-            ballot.promise(self.now, mark, time);
+            ballot.promise(self.now, mark, self.timing.expiry());
             self.publish(actions);
         }
     }

@@ -23,11 +23,11 @@ const REQUEST: &str = "REQUEST";
 const OK: &str = "OK";
 const FAILED: &str = "FAILED";
 
-/// The number of messages that are read before the pipe and the clock get their turn.
+/// The number of messages that the agent reads before it reads the pipe and the clock again.
 const BATCH: usize = 100;
 
-/// How long an agent that has ended may take to say why.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// The longest wait for the outcome of an agent that has ended.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The client of model three: a request goes to one server that lives, and to the next one if no reply comes. See the
 /// [module](super).
@@ -63,11 +63,11 @@ pub struct Client {
     /// The number of the last command.
     number: u64,
     agent: Option<Actor>,
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<AgentState>>,
 }
 
-/// What the agent uses while it runs. The client keeps it for the next agent, if a signal ends one.
-struct Shared {
+/// The state of the agent. The client keeps it for the next agent, if a signal ends this one.
+struct AgentState {
     machine: ClientMachine,
     setup: Vec<Setup<Router>>,
     report: Option<Report>,
@@ -77,7 +77,7 @@ impl Client {
     /// A client without servers. Its agent starts with the first call.
     #[doc(alias = "flcliapi_new")]
     pub fn new(context: &Context) -> Client {
-        let shared = Shared { machine: ClientMachine::new(), setup: Vec::new(), report: None };
+        let shared = AgentState { machine: ClientMachine::new(), setup: Vec::new(), report: None };
         Client {
             context: context.clone(),
             timeout: Duration::from_secs(3),
@@ -120,11 +120,14 @@ impl Client {
 
     /// Calls `report` for each event, in the agent's thread.
     pub fn on_event(self, report: impl FnMut(&Event) + Send + 'static) -> Self {
-        self.change(|shared| shared.report = Some(Box::new(report)))
+        // The drop of the old function runs code of the program, so the lock is released before.
+        let old = lock(&self.shared).report.replace(Box::new(report));
+        drop(old);
+        self
     }
 
-    /// Changes what the agent uses. What it uses for opening the socket takes effect with the next agent.
-    fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
+    /// Changes the state of the agent. A new set-up function takes effect with the next agent.
+    fn change(self, change: impl FnOnce(&mut AgentState)) -> Self {
         change(&mut lock(&self.shared));
         self
     }
@@ -186,7 +189,7 @@ impl Client {
             Some(Actor::spawn(&self.context, "zmq-freelance", move |pipe| Agent::new(pipe, shared)?.run(pipe))?);
         for endpoint in self.endpoints.clone() {
             if let Err(error) = self.connect_agent(&endpoint) {
-                // The next call starts one that has all servers.
+                // The next call starts an agent that has all servers.
                 self.agent = None;
                 return Err(error);
             }
@@ -232,7 +235,7 @@ impl Client {
 
     /// The error with which the agent has ended.
     fn ended(&mut self) -> Error {
-        let outcome = self.agent.take().map(|agent| agent.terminate(LAST_WORDS));
+        let outcome = self.agent.take().map(|agent| agent.terminate(END_TIMEOUT));
         match outcome {
             Some(Err(ActorError::Failed(source))) => match source.downcast::<Error>() {
                 Ok(error) => *error,
@@ -253,12 +256,12 @@ impl fmt::Debug for Client {
 /// The body of the agent's thread.
 struct Agent {
     router: Socket<'static, Router>,
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<AgentState>>,
     actions: VecDeque<ClientAction>,
 }
 
 impl Agent {
-    fn new(pipe: &ActorPipe, shared: Arc<Mutex<Shared>>) -> Result<Agent> {
+    fn new(pipe: &ActorPipe, shared: Arc<Mutex<AgentState>>) -> Result<Agent> {
         let router = pipe.context().owned_socket(Router)?;
         {
             let mut shared = lock(&shared);
@@ -278,7 +281,7 @@ impl Agent {
             poll(&mut [commands, PollItem::socket(&self.router, PollEvents::POLLIN)], due)?;
 
             while let Some(command) = pipe.now().recv_multipart()? {
-                self.obey(pipe, command)?;
+                self.on_command(pipe, command)?;
             }
             for _ in 0..BATCH {
                 let Some(message) = self.router.now().recv_multipart()? else { break };
@@ -295,7 +298,7 @@ impl Agent {
         use_it(&mut shared.machine, &mut self.actions)
     }
 
-    fn obey(&mut self, pipe: &ActorPipe, mut command: Multipart) -> ActorResult {
+    fn on_command(&mut self, pipe: &ActorPipe, mut command: Multipart) -> ActorResult {
         let (Some(name), Some(number)) = (command.pop_front(), command.pop_front()) else { return Ok(()) };
         let now = Instant::now();
         if name == REQUEST {
@@ -327,14 +330,18 @@ impl Agent {
         Ok(())
     }
 
-    /// Tells the program. The lock is not held meanwhile: the program may wait for a thread that asks for the counters.
+    /// Calls the function of [`Client::on_event`]. The lock is not held meanwhile: the function may wait for a thread that
+    /// reads the counters.
     fn report(&self, event: &Event) {
         let shared = || lock(&self.shared);
         let report = shared().report.take();
         if let Some(mut report) = report {
             report(event);
-            // The program may have set another one.
-            shared().report.get_or_insert(report);
+            // The program may have set another function. This one is then dropped after the lock is released.
+            let mut shared = shared();
+            if shared.report.is_none() {
+                shared.report = Some(report);
+            }
         }
     }
 }

@@ -110,10 +110,6 @@ pub fn check_service(name: &[u8]) -> Result<()> {
     Err(Error::new(Errno::EINVAL, "mdp_service", fault))
 }
 
-pub(super) fn is_service(name: &[u8]) -> bool {
-    check_service(name).is_ok()
-}
-
 /// A message to the broker, without the address of its sender.
 #[derive(Debug)]
 pub(super) enum ToBroker {
@@ -282,7 +278,7 @@ fn client_and_body(mut message: Multipart) -> std::result::Result<(Message, Mult
 }
 
 fn check_name(service: &[u8]) -> std::result::Result<(), Malformed> {
-    if is_service(service) { Ok(()) } else { Err(Malformed::Service) }
+    check_service(service).map_err(|_| Malformed::Service)
 }
 
 fn no_more(message: &Multipart) -> std::result::Result<(), Malformed> {
