@@ -1,4 +1,4 @@
-//! The leases of a node that has a witness: who lets it be active, and until when.
+//! The votes and the lease of a node that has a witness.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use super::protocol::{Mark, Marked, Vote};
 /// The number of own messages whose time is kept. An answer to an older message is worth nothing.
 const DATED: usize = 64;
 
-/// The votes of a node, of its peer and of the witness. A node may be active while it has given its own vote to nobody else,
+/// The votes of a node, of its peer and of the witness. A node may be active while it has not given its own vote away,
 /// and has the vote of the peer or of the witness. So of two nodes one at most may be active: each needs two votes of three,
-/// and nobody votes twice.
+/// and no voter gives two votes at once.
 ///
 /// A vote is for a time. The voter counts it from when it gave the vote. The node that got it counts it from when it asked,
 /// which was earlier, and takes off a sixteenth. So a vote ends for the node before it ends for the voter, however late the
@@ -28,9 +28,9 @@ pub(super) struct Ballot {
     pub vote: Option<Vote>,
     /// The end of the lease.
     lease_until: Option<Instant>,
-    /// Why the node wants to become active, and for how long it tries.
+    /// The reason for which the node wants to become active, and the end of its attempt.
     pub claim: Option<(Reason, Instant)>,
-    /// When the witness was asked last.
+    /// The time of the last request to the witness.
     pub asked: Option<Instant>,
 }
 

@@ -9,7 +9,7 @@ use crate::{LazyPirate, RequestError};
 
 type FailoverHandler = Box<dyn FnMut(&str) + Send>;
 
-/// A client of a pair, as the guide's bstarcli: it asks the primary, and on silence the other node in turn, until one answers.
+/// A client of a pair, as the guide's bstarcli: it asks the primary, then the other node, and so on until one answers.
 ///
 /// Only the active node answers. Between two tries the client pauses, so that the passive node has noticed that its peer is
 /// dead when the request comes: the request then makes it active. The next request begins at the node that answered last.
@@ -59,7 +59,7 @@ impl Client {
     }
 
     /// Sets the number of tries, at both nodes together, after which a request fails. By default, and with `None`, the client
-    /// tries for ever.
+    /// tries without end.
     pub fn tries(mut self, tries: impl Into<Option<usize>>) -> Self {
         self.tries = tries.into();
         self

@@ -1,11 +1,11 @@
-//! What a node tells its program: events, conflicts and counts.
+//! The reports of a node: events, conflicts and counters.
 
 use std::error;
 use std::fmt;
 
 use super::Role;
 
-/// Something that happened to a node.
+/// A report of a node.
 ///
 /// `Display` gives the guide's text: `connected to backup (passive), ready active`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,7 +26,7 @@ pub enum Event {
     Conflict(Conflict),
 }
 
-/// Why a node became active.
+/// The reason for which a node became active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
@@ -40,13 +40,14 @@ pub enum Reason {
     Alone,
 }
 
-/// Why a pair cannot go on. A human must look at it: two nodes that were both active may both have changed their data.
+/// The reason for which a pair cannot go on. An operator must resolve it: two nodes that were both active may both have changed
+/// their data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Conflict {
     /// Both nodes are active: they did not hear each other for a while, and clients reached both.
     BothActive,
-    /// Both nodes are passive: no one serves.
+    /// Both nodes are passive: neither serves.
     BothPassive,
     /// Both nodes have this role, or the node is connected to itself.
     SameRole(Role),

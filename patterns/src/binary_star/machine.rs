@@ -9,7 +9,7 @@ use super::event::{Conflict, Event, Reason, Statistics};
 use super::protocol::{self, Marked, Vote};
 use super::{Role, State, Timing};
 
-/// What the owner of a [`Machine`] must do.
+/// An action that the owner of a [`Machine`] must perform.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Action {
@@ -17,12 +17,12 @@ pub enum Action {
     Publish(Multipart),
     /// Send this to the witness.
     Ask(Multipart),
-    /// Tell the program.
+    /// Report this event.
     Report(Event),
 }
 
-/// The state machine of one node of a pair. It has no sockets and no clock: its owner tells it the time and what arrives, and
-/// does the [`Action`]s that it appends. [`BinaryStar`](super::BinaryStar) is this machine with its sockets.
+/// The state machine of one node of a pair. It has no sockets and no clock: its owner passes it the time and the messages, and
+/// performs the [`Action`]s that it appends. [`BinaryStar`](super::BinaryStar) is this machine with its sockets.
 ///
 /// Every call takes the time of the call. A time that is earlier than that of the call before counts as that one.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct Machine {
     timing: Timing,
     state: State,
     conflict: Option<Conflict>,
-    /// Whether the node only listens, as every node does first, and says nothing.
+    /// Whether the node only listens, as every node does first, and publishes nothing.
     is_listening: bool,
     /// A message that arrives before may be old: it was on its way, or in the socket, while the node stood still. The node
     /// acts on none of those but that of an active peer.
@@ -84,7 +84,7 @@ impl Machine {
         self.listen();
     }
 
-    /// The state that the node tells its peer.
+    /// The state that the node publishes to its peer.
     pub fn state(&self) -> State {
         self.state
     }
@@ -273,7 +273,7 @@ impl Machine {
         self.next_beat = self.now + self.timing.heartbeat();
     }
 
-    /// Tells the peer the state: at each heartbeat, and at once when it changes.
+    /// Publishes the state: at each heartbeat, and at once when it changes.
     fn publish(&mut self, actions: &mut Vec<Action>) {
         self.beat();
         let marked = self.ballot.as_mut().map(|ballot| ballot.marked(self.now));

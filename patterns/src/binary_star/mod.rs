@@ -33,7 +33,7 @@
 //! - A lost request: the client must send it again, and it may be served twice.
 //! - A failure while the first is not mended. The state of the servers is not copied from one to the other either: that is the
 //!   program's task (the guide's Clone pattern does it).
-//! - A backup that is started alone serves nobody: its data may be old. Once it was in a pair it may serve alone.
+//! - A backup that is started alone serves no client: its data may be old. Once it was in a pair it may serve alone.
 //! - A request that is being handled while its process stands still: its reply may go out after the other node has taken over.
 //!   What it changes elsewhere must be guarded there.
 //! - Without a witness: a link between the nodes that is cut while clients reach both.
@@ -60,8 +60,8 @@
 //!
 //! Two nodes cannot tell a dead peer from a cut link. A third process can: [`BinaryStar::witness`] names the endpoint of a
 //! [`Witness`], best on a third machine. A node is then active only while it has, besides its own vote, that of its peer or of the
-//! witness. A vote is a lease: it holds for the expiry time, and nobody gives two at once. So two nodes are never active at once,
-//! however late, lost, repeated or disordered messages are, and whichever process dies or stands still, if the monotonic clocks
+//! witness. A vote is a lease: it holds for the expiry time, and no voter gives two at once. So two nodes are never active at
+//! once, however late, lost, repeated or disordered messages are, and whichever process dies or stands still, if the monotonic clocks
 //! run equally fast to within 3 %. (On Linux they stop while the whole machine is suspended: do not suspend one of three
 //! machines.)
 //!
@@ -73,7 +73,7 @@
 //! | the link between the nodes | the node with the witness's lease goes on, the other one stays passive |
 //! | the witness and a node, or all links of a node | the node that is left, or cut off, stops within the expiry time, and serves again when it has one of the two back |
 //!
-//! What it costs: state messages of three frames, so both nodes must have a witness and a C node cannot have one; an answer of
+//! The cost: state messages of three frames, so both nodes must have a witness and a C node cannot have one; an answer of
 //! the peer to each heartbeat; one request to the witness per heartbeat; and a node that was started serves after the expiry
 //! time at the earliest.
 //!
@@ -163,7 +163,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// The state of a node, which it tells its peer.
+/// The state of a node, which it publishes to its peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// A primary that waits for its peer, the digit 1.
@@ -206,7 +206,7 @@ impl Timing {
         self.expiry
     }
 
-    /// The delay of a heartbeat after which the peer may have taken over: a message that says so may take half a heartbeat.
+    /// The delay of a heartbeat after which the peer may have taken over: its message may take half a heartbeat.
     fn lapse(self) -> Duration {
         self.heartbeat * 3 / 2
     }

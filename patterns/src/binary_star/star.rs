@@ -356,7 +356,7 @@ fn report<'a>(core: &Rc<RefCell<Core<'a>>>, reactor: &mut Reactor<'a>, event: &E
     outcome
 }
 
-/// Has the machine called when its next tick is due. A timer that is too early does no harm.
+/// Sets the timer that calls the machine when its next tick is due. A timer that is too early does no harm.
 fn set_timer<'a>(core: &Rc<RefCell<Core<'a>>>, reactor: &mut Reactor<'a>) {
     let mut borrowed = core.borrow_mut();
     let Some(due) = borrowed.machine.next_tick() else { return };

@@ -62,7 +62,7 @@ pub struct Witness {
 
 type Setup = Box<dyn Fn(&Socket<'static, Router>) -> Result<()>>;
 
-/// Something that happened to a [`Witness`].
+/// A report of a [`Witness`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WitnessEvent {

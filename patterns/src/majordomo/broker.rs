@@ -11,10 +11,11 @@ use super::machine::{Action, BrokerMachine};
 use crate::router::try_send;
 use crate::run::run_until_end;
 
-/// After how many messages without a pause the broker does what is due.
+/// The number of messages without a pause after which the machine's tick is called.
 const LATEST_TICK: usize = 1000;
 
-/// How many replies wait for one client. The guide's asynchronous client sends all its requests before it reads a reply.
+/// The number of replies that wait for one client at most. The guide's asynchronous client sends all its requests before it
+/// reads a reply.
 const REPLIES: u32 = 100_000;
 
 /// The broker: clients and workers connect to it, and it gives each request to the idle worker of its service that has been
@@ -56,7 +57,7 @@ impl Broker {
     #[track_caller]
     pub fn new(context: &Context) -> Result<Broker> {
         let socket = context.owned_socket(Router)?;
-        // The socket says which message does not reach its peer.
+        // The socket returns messages that do not reach their peer.
         socket.set_router_mandatory(true)?;
         socket.set_sndhwm(REPLIES)?;
         socket.set_linger(Duration::ZERO)?;
@@ -151,7 +152,7 @@ impl Broker {
         if let Some(message) = received {
             self.machine.on_message(now, message, &mut self.actions);
         }
-        // What has arrived is read before a worker is said to be silent: the process may have been stopped for long.
+        // Messages that have arrived are read before a worker may count as silent: the process may have been stopped for long.
         if is_quiet || self.since_tick >= LATEST_TICK {
             self.since_tick = 0;
             self.machine.on_tick(now, &mut self.actions);
@@ -159,7 +160,7 @@ impl Broker {
         self.perform(now, &mut on_event)
     }
 
-    /// Does what the machine wants.
+    /// Performs the actions of the machine.
     fn perform(&mut self, now: Instant, on_event: &mut impl FnMut(&Event)) -> Result<()> {
         while !self.actions.is_empty() {
             let mut actions = mem::take(&mut self.actions);
@@ -181,7 +182,7 @@ impl Broker {
         Ok(())
     }
 
-    /// What has happened so far, and what is there now.
+    /// The counters, and the present numbers of workers, services and requests.
     pub fn statistics(&self) -> Statistics {
         self.machine.statistics()
     }

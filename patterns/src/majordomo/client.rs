@@ -110,7 +110,7 @@ impl Client {
         })
     }
 
-    /// How many replies were dropped because they are not of the protocol, or of another service.
+    /// The number of replies that were dropped because they are not of the protocol, or of another service.
     pub fn malformed(&self) -> u64 {
         self.malformed
     }
@@ -128,7 +128,7 @@ impl fmt::Debug for Client {
 pub struct Reply {
     /// The service that was asked.
     pub service: Message,
-    /// What it replied.
+    /// The frames of its reply.
     pub body: Multipart,
 }
 
@@ -289,7 +289,7 @@ impl AsyncClient {
         }
     }
 
-    /// How many replies were dropped because they are not of the protocol.
+    /// The number of replies that were dropped because they are not of the protocol.
     pub fn malformed(&self) -> u64 {
         self.malformed
     }

@@ -1,4 +1,4 @@
-//! What a broker reports: events as they happen, and their numbers.
+//! `Event` and `Statistics`: the reports of a broker.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Something that a broker reports. `worker`, `client` and `peer` are routing ids of the broker's ROUTER.
+/// A report of a broker. `worker`, `client` and `peer` are routing ids of the broker's ROUTER.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -166,7 +166,7 @@ pub struct Statistics {
     pub replies: u64,
     /// Requests that the broker itself has answered: those for `mmi.` services.
     pub own_replies: u64,
-    /// How often a request went back to the queue because its worker was lost.
+    /// The number of times that a request went back to the queue because its worker was lost.
     pub handed_over: u64,
     /// Requests that were dropped because as many workers as allowed were lost with them.
     pub abandoned: u64,

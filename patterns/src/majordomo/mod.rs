@@ -65,7 +65,8 @@
 //! - it is silent: for 7.5 seconds if it is idle, for [30 seconds](Broker::patience) if it has a request;
 //! - it breaks the protocol: a second READY, or a reply to a request that it does not have.
 //!
-//! A worker that was only slow may still reply. The broker drops such a reply, and tells the worker to register again.
+//! A worker that was only slow may still reply. The broker drops such a reply, and sends the worker DISCONNECT, so that it
+//! registers again.
 //!
 //! # What it survives, and what not
 //!
@@ -88,7 +89,7 @@
 //!
 //! # What differs from the guide's C programs
 //!
-//! The frames are the same. The broker there loses the requests of workers that die, keeps busy workers for ever, ends itself
+//! The frames are the same. The broker there loses the requests of workers that die, never loses busy workers, ends itself
 //! by an assertion on some malformed messages, has no limit for waiting requests, passes on replies to clients that have asked
 //! nothing, and lets workers register for `mmi.` names.
 

@@ -12,7 +12,7 @@ pub const CLIENT: &[u8; 6] = b"MDPC01";
 /// The header of all messages between a worker and the broker.
 pub const WORKER: &[u8; 6] = b"MDPW01";
 
-/// The name of the service that tells whether a service has workers: the broker itself answers.
+/// The name of the service that looks services up: the broker itself answers whether a service has workers.
 pub const MMI_SERVICE: &str = "mmi.service";
 
 /// The beginning of the names of services that the broker itself has. No worker gets such a name.
@@ -87,7 +87,7 @@ impl fmt::Display for Malformed {
 ///
 /// # Errors
 ///
-/// `EINVAL`, with a text that says what is wrong.
+/// `EINVAL`, with a text that names the fault.
 ///
 /// ```
 /// use zmq_patterns::majordomo::check_service;

@@ -8,7 +8,7 @@ use zmq::{Message, Multipart};
 use super::protocol::{Command, Malformed, ToWorker, from_worker, ready, reply_of_worker};
 use crate::deadline::{SHORTEST_INTERVAL, later};
 
-/// Something that a worker reports.
+/// A report of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerEvent {
@@ -38,7 +38,7 @@ impl fmt::Display for WorkerEvent {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerStatistics {
-    /// How often the worker has sent READY.
+    /// The number of READYs that the worker has sent.
     pub registrations: u64,
     /// Requests that the worker got.
     pub requests: u64,
@@ -48,7 +48,7 @@ pub struct WorkerStatistics {
     pub malformed: u64,
 }
 
-/// What a [`Session`] wants done.
+/// A task that the owner of a [`Session`] must perform.
 #[derive(Debug, PartialEq)]
 pub(super) enum Task {
     /// Send this over a new connection, in the place of the old one.
@@ -101,7 +101,7 @@ impl Session {
         self.owed.is_some()
     }
 
-    /// Says that the connection of [`Task::Connect`] could not be made: the next tick tries again.
+    /// The connection of [`Task::Connect`] has failed: the next tick tries again.
     pub(super) fn not_connected(&mut self, now: Instant) {
         self.register_at = Some(now);
     }
@@ -161,7 +161,7 @@ impl Session {
         }
     }
 
-    /// When [`Session::on_tick`] has something to do.
+    /// When [`Session::on_tick`] must be called next.
     pub(super) fn next_tick(&self) -> Instant {
         self.register_at.unwrap_or_else(|| self.beat_at().min(self.silent_at()))
     }
@@ -174,8 +174,8 @@ impl Session {
         }
     }
 
-    /// Says that the message of [`Session::reply`] was sent. The broker's silence counts from now on: the messages of the
-    /// time of the work are not read yet, and a broker of the guide sends busy workers none.
+    /// The message of [`Session::reply`] was sent. The broker's silence counts from now on: the messages that came during the
+    /// work are not read yet, and a broker of the guide sends busy workers none.
     pub(super) fn replied(&mut self, now: Instant) {
         self.statistics.replies += 1;
         (self.heard, self.sent) = (now, now);

@@ -16,7 +16,7 @@ use crate::setup::Setup;
 const REPLY: &str = "mdwrk_send";
 const RECEIVE: &str = "mdwrk_recv";
 
-/// How long the worker's end waits for a broker that does not take its last reply and its DISCONNECT.
+/// The linger period: the longest wait for a broker that does not take the last reply and the DISCONNECT.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// A worker of one service: it registers with the broker, and answers one request after the other.
@@ -27,8 +27,8 @@ const LINGER: Duration = Duration::from_secs(1);
 ///
 /// A request may come twice: see [the promise](super#the-promise).
 ///
-/// The drop of a worker tells the broker, which hands a request without reply to another worker at once. The end of the
-/// context then waits for the broker to take this message, at most a second.
+/// The drop of a worker sends DISCONNECT to the broker, which hands a request without reply to another worker at once. The end
+/// of the context then waits for the broker to take this message, at most a second.
 ///
 /// ```
 /// use zmq::Context;
@@ -158,7 +158,7 @@ impl Worker {
         if self.session.owes_reply() {
             return Err(Error::new(Errno::EFSM, RECEIVE, "the last request has no reply yet"));
         }
-        // What has arrived is read before the broker is said to be silent: the program may have been away for long.
+        // Messages that have arrived are read before the broker may count as silent: the last call may be long ago.
         let mut wait = Duration::ZERO;
         loop {
             let received = match &self.socket {
@@ -181,7 +181,7 @@ impl Worker {
         }
     }
 
-    /// Does what the session wants. Returns the request, if one has come.
+    /// Performs the tasks of the session. Returns the request, if one has come.
     #[track_caller]
     fn perform(&mut self, now: Instant) -> Result<Option<Multipart>> {
         let mut request = None;
@@ -292,13 +292,13 @@ impl Worker {
         Ok(())
     }
 
-    /// What has happened so far.
+    /// The counters.
     pub fn statistics(&self) -> WorkerStatistics {
         self.session.statistics
     }
 }
 
-/// Tells the broker. An error is ignored: the broker then notices that the connection has ended.
+/// Sends DISCONNECT. An error is ignored: the broker then notices that the connection has ended.
 impl Drop for Worker {
     fn drop(&mut self) {
         if let Some(socket) = &self.socket {

@@ -16,8 +16,8 @@
 //!
 //! # What it survives
 //!
-//! - **A worker that dies without a request.** A simple queue notices it when the worker's turn comes, and a paranoid
-//!   queue with the next heartbeat; the request goes to another worker. A worker that hangs is noticed by a paranoid
+//! - **A worker that dies without a request.** A simple queue notices it when a request goes to the worker, and a
+//!   paranoid queue with the next heartbeat; the request goes to another worker. A worker that hangs is noticed by a paranoid
 //!   queue, after 3 seconds.
 //! - **A worker that dies with a request, or hangs.** The request is lost; the client asks again. The queue forgets the
 //!   worker after a minute ([`Queue::request_timeout`]), and drops a reply that comes later.

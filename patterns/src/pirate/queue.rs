@@ -11,7 +11,7 @@ use super::protocol::Protocol;
 use crate::router::try_send;
 use crate::run::run_until_end;
 
-/// The number of messages that are read from one socket before the other socket and the clock get their turn.
+/// The number of messages that are read from one socket before the other socket and the clock are read.
 const BATCH: usize = 100;
 
 /// The queue between clients and workers: spqueue without heartbeats, ppqueue with them. See the [module](super).
@@ -58,7 +58,7 @@ pub struct Queue<'ctx> {
 }
 
 impl<'ctx> Queue<'ctx> {
-    /// A queue of the simple pirate: a worker that dies without a request is noticed when its turn comes.
+    /// A queue of the simple pirate: a worker that dies without a request is noticed when a request goes to it.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl<'ctx> Queue<'ctx> {
         run_until_end(|| self.run_once(None, &mut on_event))
     }
 
-    /// Waits up to `timeout`, `None` for ever, and serves what has arrived or is due.
+    /// Waits up to `timeout`, or without end if it is `None`. Then handles the messages that have arrived, and expired times.
     ///
     /// # Errors
     ///

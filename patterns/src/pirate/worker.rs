@@ -11,10 +11,10 @@ use super::protocol::Protocol;
 use crate::run::run_until_end;
 use crate::setup::Setup;
 
-/// The number of messages that are read before the clock gets its turn.
+/// The number of messages that are read before the clock is read.
 const BATCH: usize = 100;
 
-/// How long a socket that is closed with the worker may take to send the last reply.
+/// The linger period of a socket that is closed with the worker: the time for sending the last reply.
 const LINGER: Duration = Duration::from_millis(200);
 
 /// A worker of a [`Queue`](super::Queue), or of any queue of the same [`Protocol`]: spworker and ppworker. See the
@@ -198,7 +198,7 @@ impl Worker {
         self.socket.as_ref().map_or(Ok(None), |socket| socket.now().recv_multipart())
     }
 
-    /// Does what the machine wants, and gives the request that it wants to be served.
+    /// Performs the actions of the machine. Returns the request that must be served.
     fn perform(&mut self, on_event: &mut impl FnMut(&WorkerEvent)) -> Result<Option<Multipart>> {
         let mut request = None;
         while let Some(action) = self.actions.pop_front() {
@@ -213,7 +213,7 @@ impl Worker {
                 },
                 WorkerAction::Disconnect => {
                     if let Some(socket) = self.socket.take() {
-                        // What the silent queue has not taken is of no use to it any more.
+                        // Messages that the silent queue has not taken are too old for it.
                         socket.set_linger(Duration::ZERO)?;
                     }
                 }

@@ -12,13 +12,13 @@ use crate::{RequestError, majordomo};
 
 /// A client of a Titanic: a [`majordomo::Client`] for its three services.
 ///
-/// The answer to [`Client::request`] may be lost, and the client then asks again: a request may be stored twice. The one
-/// whose id nobody knows is served, and stays in the store.
+/// The answer to [`Client::request`] may be lost, and the client then asks again: a request may be stored twice. The request
+/// whose id was lost is served, and stays in the store.
 #[derive(Debug)]
 #[doc(alias = "ticlient")]
 pub struct Client(majordomo::Client);
 
-/// Why a [`Client`] has no answer.
+/// The error of a [`Client`] that has no answer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -93,7 +93,7 @@ impl Client {
     }
 }
 
-/// With other times, or security.
+/// A client with other times, or with security.
 impl From<majordomo::Client> for Client {
     fn from(client: majordomo::Client) -> Client {
         Client(client)

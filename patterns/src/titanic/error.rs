@@ -1,4 +1,4 @@
-//! `StoreError`: why a store was not opened, or has not stored something.
+//! `StoreError`: the error of a store that was not opened, or has not stored a record.
 
 use std::error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Why a [`Store`](super::Store) was not opened, or has not stored something. What was acknowledged before is still stored.
+/// The error of a [`Store`](super::Store) that was not opened, or has not stored a record. Acknowledged records are kept.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -21,8 +21,8 @@ pub enum StoreError {
         /// The error of the system.
         error: Arc<io::Error>,
     },
-    /// An earlier error leaves open what is on the disk: a failed `fsync`, for example, after which the system may have
-    /// forgotten what was written. The store stores nothing more until it is opened again, and still gives out what it has.
+    /// The content of the disk is unknown after an earlier error: after a failed `fsync`, for example, the system may have
+    /// dropped written data. The store stores nothing more until it is opened again, and still returns the records that it has.
     Broken(Arc<StoreError>),
     /// Another process, or another `Store`, has opened the directory.
     Locked(PathBuf),
@@ -36,7 +36,7 @@ pub enum StoreError {
         /// The version of its format.
         version: u32,
     },
-    /// The file was changed at this place, or the disk has failed: what was stored there is lost. The file is as it was.
+    /// The file was changed at this place, or the disk has failed: the records there are lost. The file is left unchanged.
     #[non_exhaustive]
     Corrupt {
         /// The file.

@@ -1,4 +1,4 @@
-//! What a service reports: events as they happen, and their numbers.
+//! `Event` and `Statistics`: the reports of a service.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use zmq::Message;
 use super::error::StoreError;
 use super::id::RequestId;
 
-/// Something that a [`Service`](super::Service) reports.
+/// A report of a [`Service`](super::Service).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
@@ -43,7 +43,7 @@ pub enum Event {
         /// The service: `titanic.request`, `titanic.reply` or `titanic.close`.
         service: &'static str,
     },
-    /// The store has failed. A client was told so, or a delivery is tried again.
+    /// The store has failed. A client got the status 500, or a delivery is tried again.
     Failed(StoreError),
 }
 

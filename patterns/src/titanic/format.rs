@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Numbers are little-endian. One batch is written and synchronized at a time: a batch that is followed by another one has
-//! reached the disk. The salt is random. No client knows it, so no content of a message looks like the begin of a batch.
+//! reached the disk. The salt is random. No client knows it, so no content of a message looks like the beginning of a batch.
 
 use std::fs::File;
 use std::io;
@@ -25,7 +25,7 @@ pub(super) const HEADER: u64 = 28;
 const BATCH: usize = 24;
 const RECORD: usize = 21;
 
-/// How many bytes a search reads at once.
+/// The number of bytes that a search reads at once.
 const WINDOW: usize = 64 * 1024;
 
 pub(super) type Salt = [u8; 8];
@@ -127,18 +127,18 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     array
 }
 
-/// What a record says about its request.
+/// The kind of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
-    /// It is stored. The frames are its service, and its body. A request that is answered needs no body.
+    /// The request is stored. The frames are its service, and its body. A request that is answered needs no body.
     Request = 1,
-    /// It is answered. The frames are the body of the reply.
+    /// The request is answered. The frames are the body of the reply.
     Reply = 2,
-    /// It is closed. There are no frames.
+    /// The request is closed. The record has no frames.
     Close = 3,
 }
 
-/// Where a record is: in the records of a batch, or in the file.
+/// The place of a record: in the records of a batch, or in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) at: u64,
@@ -186,7 +186,7 @@ impl Batch {
         self.record(kind, id, at);
     }
 
-    /// Where the next record begins. The batch's own header is written when the batch is complete.
+    /// The beginning of the next record. The batch's own header is written when the batch is complete.
     fn start(&mut self) -> usize {
         if self.bytes.is_empty() {
             self.bytes.resize(BATCH, 0);
@@ -215,8 +215,8 @@ fn checksum(place: u64, length: [u8; 8], records: &[u8]) -> [u8; 8] {
     Checksum::new().add(&place.to_le_bytes()).add(&length).add(records).end()
 }
 
-/// Reads the batches from the header on, and calls `on_record` with each record. Returns where the last good batch ends.
-/// What comes after it is a batch whose write did not end: nobody was told that it is stored.
+/// Reads the batches behind the header, and calls `on_record` with each record. Returns the end of the last good batch. The
+/// bytes behind it are a batch whose write did not end, and which was not acknowledged.
 pub(super) fn scan(
     source: &(impl ReadAt + ?Sized),
     length: u64,
@@ -234,7 +234,7 @@ pub(super) fn scan(
             });
         };
         let records = place + BATCH as u64;
-        // The checksum is right, so another program has written what is no record.
+        // The checksum is right, so another program has written bytes that are no record.
         if !each_record(&bytes, |kind, id, span| on_record(kind, id, Span { at: span.at + records, ..span })) {
             return Ok(Err(Fault::Corrupt(place)));
         }

@@ -1,4 +1,4 @@
-//! `Index`: which requests are stored, and where.
+//! `Index`: the requests that are stored, and their places.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +13,7 @@ pub(super) struct Entry {
     pub(super) reply: Option<Span>,
 }
 
-/// The requests that are not closed, as the records of a file tell.
+/// The requests that are not closed, from the records of a file.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     entries: HashMap<RequestId, Entry>,

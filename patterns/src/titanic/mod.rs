@@ -71,17 +71,17 @@
 //!
 //! | what fails | what happens |
 //! | --- | --- |
-//! | the process of the service is killed | the next one delivers what is stored. A write that had not ended is cut off: nobody was told of it |
-//! | the power fails | the same, if the disk keeps what it says that it has |
+//! | the process of the service is killed | the next one delivers what is stored. A write that had not ended is cut off: it was not acknowledged |
+//! | the power fails | the same, if the disk keeps the data of each `fdatasync` that it has reported as done |
 //! | the broker, or workers, die | requests are delivered again, after [a pause](Service::pause) |
-//! | a request kills or hangs its worker | the requests behind it go first; it is delivered again for ever, until it is closed |
+//! | a request kills or hangs its worker | the requests behind it go first; it is delivered again until it is closed |
 //! | the disk is full, or read-only | clients get the status 500 ([`ClientError::Failed`]); what is stored is served, and so are further requests once there is room |
 //! | `fsync` fails | nothing more is stored until the store is opened again ([`StoreError::Broken`]): the system may have dropped what was written |
-//! | bytes of the file change | each batch has a checksum. The store does not open if others follow ([`StoreError::Corrupt`]); a last batch that is wrong counts as not ended, and [`StoreStatistics::cut`] tells its size |
+//! | bytes of the file change | each batch has a checksum. The store does not open if others follow ([`StoreError::Corrupt`]); a last batch that is wrong counts as not ended, and [`StoreStatistics::cut`] has its size |
 //! | a second service opens the directory | [`StoreError::Locked`] |
 //! | a newer program has written the file | [`StoreError::Newer`] |
 //! | the disk is lost | all is lost: there is one copy |
-//! | nobody closes requests | the file grows. Nothing else bounds it |
+//! | clients do not close requests | the file grows without a bound |
 //!
 //! # What it costs
 //!
@@ -103,7 +103,7 @@
 //!
 //! The frames are the same, the files are not. There, a request is a file without `fsync`, one request is delivered at a time,
 //! all of the queue is read once a second, a crash may leave a request half written, and a malformed message ends the
-//! program. The status 500 tells that the store has failed.
+//! program. The status 500 means that the store has failed.
 
 mod client;
 mod error;

@@ -1,4 +1,4 @@
-//! `Schedule`: which request is delivered next, without the store, the broker and the clock.
+//! `Schedule`: the order of deliveries, without the store, the broker and the clock.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) struct Task {
     pub(super) is_doubtful: bool,
 }
 
-/// How the delivery of a task has ended.
+/// The result of the delivery of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Delivery {
     /// The request needs no further delivery.
@@ -32,7 +32,7 @@ pub(super) enum Delivery {
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     services: HashMap<Arc<[u8]>, Queue>,
-    /// The services that may get a request, by the time and their turn.
+    /// The services that may get a request, by the time and the number of their entry.
     due: BTreeMap<(Option<Instant>, u64), Arc<[u8]>>,
     turn: u64,
 }
@@ -57,7 +57,7 @@ impl Schedule {
         self.enlist(&service);
     }
 
-    /// The next request; or when one may be due, `None` if that takes a push or a finished task.
+    /// The next request. The error is the time at which one may be due; `None` if a push or a finished task must come first.
     pub(super) fn take(&mut self, now: Instant) -> Result<Task, Option<Instant>> {
         let Some(first) = self.due.first_entry() else { return Err(None) };
         if let (Some(at), _) = *first.key()
@@ -96,7 +96,7 @@ impl Schedule {
         }
     }
 
-    /// Gives a service its turn, if it may have one and has none yet.
+    /// Adds a service to those that are due, if it may get a request and is not among them.
     fn enlist(&mut self, service: &Arc<[u8]>) {
         let Some(queue) = self.services.get_mut(service) else { return };
         if queue.due.is_none() && !queue.waiting.is_empty() && (queue.is_up || queue.under_way == 0) {

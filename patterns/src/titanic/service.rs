@@ -19,13 +19,13 @@ use crate::lock::lock;
 use crate::majordomo::{Client, Worker};
 use crate::run::ends_normally;
 
-/// How long a thread may take to notice that another one has ended.
+/// The longest time until a thread notices that another one has ended.
 const TICK: Duration = Duration::from_millis(250);
 
 /// The three services of Titanic at a Majordomo broker, `titanic.request`, `titanic.reply` and `titanic.close`, and the
 /// delivery of the requests that they store.
 ///
-/// A client is told the id of its request when the request has reached the disk. From then on it is delivered, until a
+/// A client gets the id of its request when the request has reached the disk. From then on the request is delivered, until a
 /// reply has reached the disk, or the client closes it: see [the promise](super#the-promise).
 pub struct Service {
     context: Context,
@@ -108,7 +108,7 @@ impl Service {
         &self.store
     }
 
-    /// What has happened so far.
+    /// The counters.
     pub fn statistics(&self) -> Statistics {
         *lock(&self.statistics)
     }
@@ -221,7 +221,7 @@ impl Service {
         self.store.get(id).map_or_else(|error| self.failed(error, on_event), protocol::fetched)
     }
 
-    /// Nothing has a malformed id, so it is as good as closed.
+    /// Closes a request. A malformed id counts as closed, because no request has it.
     fn close(&self, request: &Multipart, on_event: &dyn Fn(&Event)) -> Multipart {
         let Some(id) = protocol::id(request) else {
             self.report(on_event, Event::Malformed { service: CLOSE });

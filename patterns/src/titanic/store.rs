@@ -16,13 +16,13 @@ use crate::lock::lock;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// From which size on a file is compacted, by default.
+/// The size below which a file is not compacted, by default.
 const SMALLEST: u64 = 1 << 20;
 
-/// How many bytes of records are written at once when a file is compacted.
+/// The number of bytes of records that are written at once when a file is compacted.
 const CHUNK: usize = 1 << 20;
 
-/// What a store has for an id.
+/// The content of a store for an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
     /// No such request: it was never stored, or it was closed.
@@ -45,13 +45,13 @@ pub struct StoreStatistics {
     pub bytes: u64,
     /// Requests, replies and closings that were stored since it was opened.
     pub records: u64,
-    /// How often it has waited for the disk for them. It is smaller than `records` if several threads store at once.
+    /// The number of waits for the disk. It is smaller than `records` if several threads store at once.
     pub commits: u64,
-    /// How often the file was compacted.
+    /// The number of times that the file was compacted.
     pub compactions: u64,
-    /// How often the file was not compacted because of an error, such as a full disk.
+    /// The number of times that the file was not compacted because of an error, such as a full disk.
     pub failed_compactions: u64,
-    /// The bytes that were cut off when it was opened: a write that had not ended, which nobody was told of.
+    /// The bytes that were cut off when it was opened: a write that had not ended, and was not acknowledged.
     pub cut: u64,
 }
 
@@ -100,7 +100,7 @@ pub struct Store {
 type Outcome = OnceLock<Result<()>>;
 
 struct State {
-    /// What the next write takes along.
+    /// The records of the next write.
     batch: Batch,
     outcome: Arc<Outcome>,
     /// A thread writes, and has not locked the state.
@@ -109,7 +109,7 @@ struct State {
     index: Index,
     /// The file is compacted when it has this size.
     compact_at: u64,
-    /// Why nothing more is stored.
+    /// The error after which nothing more is stored.
     broken: Option<StoreError>,
     statistics: StoreStatistics,
 }
@@ -122,7 +122,7 @@ struct Log {
     length: u64,
 }
 
-/// Why a write failed.
+/// The error of a write.
 enum Unwritten {
     /// The file is as before.
     Undone(StoreError),
@@ -212,7 +212,7 @@ impl Store {
         self.commit(Kind::Close, id, &[], |index| index.get(id).is_some())
     }
 
-    /// What the store has for an id.
+    /// The content of the store for an id.
     ///
     /// # Errors
     ///
@@ -254,7 +254,7 @@ impl Store {
         state.index.in_order().filter(|(_, entry)| entry.reply.is_none()).map(|(id, _)| id).collect()
     }
 
-    /// What has happened since the store was opened, and what it has now.
+    /// The counters since the store was opened, and the present sizes.
     pub fn statistics(&self) -> StoreStatistics {
         let state = self.lock();
         StoreStatistics {
@@ -334,7 +334,7 @@ impl Store {
             }
         };
         let is_stored = result.is_ok();
-        // It is set here alone, and once.
+        // An outcome is set only here, and only once.
         let _ = outcome.set(result);
         self.finished.notify_all();
         if is_stored && state.log.length >= state.compact_at && 2 * state.index.needed() <= state.log.length {
@@ -345,7 +345,7 @@ impl Store {
         state
     }
 
-    /// Writes what is needed to a new file, which takes the place of the old one. No other thread writes meanwhile.
+    /// Writes the needed records to a new file, which takes the place of the old one. No other thread writes meanwhile.
     fn compact<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let old = state.log.clone();
         let entries: Vec<_> = state.index.in_order().collect();
@@ -405,7 +405,7 @@ impl Log {
     fn append(&self, path: &Path, bytes: &[u8]) -> std::result::Result<(), Unwritten> {
         if let Err(error) = self.file.write_all_at(bytes, self.length) {
             let error = StoreError::io("write to", path)(error);
-            // What was written of it would come before the next batch.
+            // The written part of the batch would come before the next batch.
             return Err(match self.file.set_len(self.length) {
                 Ok(()) => Unwritten::Undone(error),
                 Err(_) => Unwritten::Unknown(error),
@@ -458,7 +458,7 @@ impl Unwritten {
     }
 }
 
-/// Reads a file, and cuts off a write that has not ended. Returns how much that was.
+/// Reads a file, and cuts off a write that has not ended. Returns the number of bytes that were cut off.
 fn read(path: &Path) -> Result<(Log, Index, u64)> {
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(StoreError::io("open", path))?;
     let length = file.metadata().map_err(StoreError::io("read", path))?.len();

@@ -12,7 +12,7 @@ use super::index::Index;
 
 const SALT: Salt = *b"\x8F\x01salt\xFF\x02";
 
-/// What a file tells: the request, and the reply, of each id.
+/// The content of a file: the request, and the reply, of each id.
 type Content = BTreeMap<RequestId, (Option<Multipart>, Option<Multipart>)>;
 
 /// A file of batches, where each of them ends, and what was stored then.
@@ -62,7 +62,7 @@ fn write(batches: &[Vec<Step>]) -> Written {
     written
 }
 
-/// What is read of a file, and where its last good batch ends.
+/// Reads a file. Returns its content, and the end of its last good batch.
 fn read(file: &[u8]) -> Result<(Content, usize), Fault> {
     let salt = format::read_header(file, file.len() as u64).unwrap()?;
     let mut index = Index::default();

@@ -11,7 +11,7 @@ use crate::freelance::Event;
 use crate::freelance::protocol::{FromServer, PING, read_from_server};
 use crate::order::Order;
 
-/// What the caller of a [`ClientMachine`] must do.
+/// An action that the caller of a [`ClientMachine`] must perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAction {

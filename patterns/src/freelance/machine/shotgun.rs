@@ -9,7 +9,7 @@ use super::Statistics;
 use crate::deadline::later;
 use crate::freelance::Event;
 
-/// What the caller of a [`ShotgunMachine`] must do.
+/// An action that the caller of a [`ShotgunMachine`] must perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ShotgunAction {

@@ -1,4 +1,4 @@
-//! The broker's state machine: it is given messages and the time, and says what to send. No sockets, no clock.
+//! The broker's state machine. It gets messages and the time, and returns actions. It has no socket and no clock.
 
 #[cfg(test)]
 mod tests;
@@ -15,15 +15,15 @@ use super::protocol::{
 use crate::deadline::{SHORTEST_INTERVAL, later};
 use crate::places::Places;
 
-/// What a frame counts besides its bytes, for the limit of waiting bytes.
+/// The bytes that a frame counts besides its content, for the limit of waiting bytes.
 const FRAME: usize = 64;
 
-/// What a [`BrokerMachine`] wants done.
+/// An action that the caller of a [`BrokerMachine`] must perform.
 #[derive(Debug)]
 pub enum Action {
     /// Send this by a ROUTER. If the peer is unknown or takes no message, give it to [`BrokerMachine::on_undelivered`].
     Send(Multipart),
-    /// Tell the user.
+    /// Report this event.
     Report(Event),
 }
 
@@ -67,7 +67,7 @@ pub struct BrokerMachine {
     /// The place of each worker, by its routing id.
     ids: HashMap<Box<[u8]>, usize>,
     workers: Places<Worker>,
-    /// The time at which a worker must be looked at, one entry per worker. Its next heartbeat is due, or it is silent, at this
+    /// The time at which a worker must be checked, one entry per worker. Its next heartbeat is due, or it is silent, at this
     /// time or later: a message moves these times on, and the entry follows when it is reached.
     due: BTreeSet<(Instant, usize)>,
     /// The time at which the oldest waiting request of a service may expire, at most one entry per service.
@@ -195,7 +195,7 @@ impl BrokerMachine {
         self
     }
 
-    /// Takes a message as a ROUTER receives it: the routing id of its sender, and its frames. Pushes what is to be done.
+    /// Takes a message as a ROUTER receives it: the routing id of its sender, and its frames. Appends the actions.
     pub fn on_message(&mut self, now: Instant, mut message: Multipart, actions: &mut Vec<Action>) {
         let peer = message.pop_front().unwrap_or_default();
         match ToBroker::parse(message) {
@@ -204,7 +204,7 @@ impl BrokerMachine {
             Ok(ToBroker::Ready { service }) => self.on_ready(now, peer, service, actions),
             Ok(ToBroker::Heartbeat) => match self.ids.get(&peer[..]) {
                 Some(&place) => self.workers[place].heard = now,
-                // It was forgotten, or knew the broker before this one: it registers again.
+                // The worker was forgotten, or was registered with an earlier broker: it registers again.
                 None => actions.push(Action::Send(to_worker(&peer, Command::Disconnect))),
             },
             Ok(ToBroker::Disconnect) => {
@@ -267,7 +267,7 @@ impl BrokerMachine {
         }
     }
 
-    /// When [`BrokerMachine::on_tick`] has something to do; `None` if never. A message can change it.
+    /// When [`BrokerMachine::on_tick`] must be called next; `None` if nothing is due at any time. A message can change it.
     pub fn next_tick(&self) -> Option<Instant> {
         let first = |times: &BTreeSet<(Instant, usize)>| times.first().map(|(at, _)| *at);
         match (first(&self.due), first(&self.sweeps)) {
@@ -276,7 +276,7 @@ impl BrokerMachine {
         }
     }
 
-    /// What has happened so far, and what is there now.
+    /// The counters, and the present numbers of workers, services and requests.
     pub fn statistics(&self) -> Statistics {
         Statistics {
             workers: self.workers.len(),
@@ -287,7 +287,7 @@ impl BrokerMachine {
         }
     }
 
-    /// How long this worker may be silent.
+    /// The longest silence of this worker before it is lost.
     fn silence(&self, place: usize) -> Duration {
         let idle = self.heartbeat.saturating_mul(self.liveness);
         match self.workers[place].work {
@@ -372,7 +372,7 @@ impl BrokerMachine {
         self.services[service].workers += 1;
         let due = later(now, self.heartbeat);
         let id = Box::from(&peer[..]);
-        // `employ` gives it its work, and its turn.
+        // `employ` replaces this value.
         let work = Work::Idle(self.turns);
         let place = self.workers.insert(Worker { id: peer, service, work, heard: now, sent: now, due });
         self.ids.insert(id, place);
@@ -404,7 +404,8 @@ impl BrokerMachine {
         actions.push(Action::Send(request_to_worker(&worker.id, client, body)));
     }
 
-    /// Ends the registration of a worker, and hands its request to another one. A worker that did not leave itself is told.
+    /// Ends the registration of a worker, and hands its request to another one. A silent worker gets DISCONNECT, and so
+    /// does one that broke the protocol.
     fn lose(&mut self, now: Instant, place: usize, why: Lost, actions: &mut Vec<Action>) {
         let Some(Worker { id, service, work, due, .. }) = self.workers.take(place) else { return };
         self.ids.remove(&id[..]);
@@ -524,7 +525,7 @@ impl Default for BrokerMachine {
     }
 }
 
-/// What a waiting request counts.
+/// The bytes that a waiting request counts.
 fn size(service: &Message, request: &Request) -> usize {
     let frames = [service, &request.client].into_iter().chain(&request.body);
     frames.map(|frame| FRAME + frame.len()).sum()

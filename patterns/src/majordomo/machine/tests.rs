@@ -145,7 +145,7 @@ struct World {
     /// The client of each request, by the number in its body.
     asked: BTreeMap<u32, String>,
     answered: BTreeSet<u32>,
-    /// How many workers have got each request.
+    /// The number of workers that have got each request.
     given: BTreeMap<u32, u32>,
     /// Requests without answer, by client.
     open: BTreeMap<String, i64>,

@@ -1,7 +1,7 @@
 //! The state machines of [`Queue`](super::Queue) and [`Worker`](super::Worker): no sockets, no clock, no threads.
 //!
-//! A machine gets messages and the time, and puts into a list what the caller must do. They serve programs with an
-//! event loop of their own.
+//! A machine gets messages and the time, and appends the actions that the caller must perform to a list. Machines serve
+//! programs that have their own event loop.
 
 mod queue;
 mod worker;

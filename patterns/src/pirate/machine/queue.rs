@@ -10,7 +10,7 @@ use crate::order::Order;
 use crate::pirate::protocol::{FromWorker, HEARTBEAT, Protocol, is_enveloped};
 use crate::places::Places;
 
-/// What the caller of a [`QueueMachine`] must do.
+/// An action that the caller of a [`QueueMachine`] must perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueueAction {

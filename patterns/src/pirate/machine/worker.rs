@@ -8,7 +8,7 @@ use zmq::Multipart;
 use crate::deadline::{SHORTEST_INTERVAL, later};
 use crate::pirate::protocol::{HEARTBEAT, Protocol, READY};
 
-/// What the caller of a [`WorkerMachine`] must do.
+/// An action that the caller of a [`WorkerMachine`] must perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerAction {
