@@ -229,7 +229,7 @@ impl<'a> BinaryStar<'a> {
     }
 
     fn open(&mut self) -> Result<()> {
-        let publisher = self.socket(Pub)?;
+        let publisher = self.set_up(self.context.owned_socket(Pub)?.into_untyped())?;
         publisher.bind(&self.local)?;
         let subscriber = self.context.owned_socket(Sub)?;
         subscriber.subscribe("")?;
@@ -255,26 +255,16 @@ impl<'a> BinaryStar<'a> {
             Some(witness) => {
                 let core = self.core.clone();
                 let added = self.reactor.add(witness, PollEvents::POLLIN, move |reactor, event| {
-                    let answer = match reactor.socket(event.key) {
-                        Some(socket) => socket.now().recv_multipart()?,
-                        None => None,
-                    };
-                    match answer {
-                        Some(answer) => with_machine(&core, reactor, |machine, actions| {
-                            machine.on_witness(Instant::now(), &answer, actions)
-                        }),
-                        None => Ok(()),
-                    }
+                    let Some(answer) = receive(reactor, event.key)? else { return Ok(()) };
+                    with_machine(&core, reactor, |machine, actions| {
+                        machine.on_witness(Instant::now(), &answer, actions)
+                    })
                 })?;
                 Some(added)
             }
         };
         self.core.borrow_mut().sockets = Some(Sockets { publisher, subscriber, witness });
         Ok(())
-    }
-
-    fn socket<T: SocketType>(&self, kind: T) -> Result<Socket<'static>> {
-        self.set_up(self.context.owned_socket(kind)?.into_untyped())
     }
 
     fn set_up(&self, socket: Socket<'static>) -> Result<Socket<'static>> {
@@ -288,17 +278,19 @@ impl<'a> BinaryStar<'a> {
 fn read_states<'a>(core: &Rc<RefCell<Core<'a>>>, reactor: &mut Reactor<'a>, most: usize) -> HandlerResult {
     for _ in 0..most {
         let subscriber = core.borrow().sockets.as_ref().map(|sockets| sockets.subscriber);
-        let received = match subscriber.and_then(|id| reactor.socket(id)) {
-            Some(socket) => socket.now().recv_multipart()?,
-            None => None,
-        };
-        let Some(message) = received else { break };
+        let Some(subscriber) = subscriber else { break };
+        let Some(message) = receive(reactor, subscriber)? else { break };
         with_machine(core, reactor, |machine, actions| machine.on_state(Instant::now(), &message, actions))?;
     }
     Ok(())
 }
 
-/// Calls the machine, does its actions, and sets the timer of the next call.
+/// Receives a message from a socket that the reactor owns, if one has arrived.
+fn receive(reactor: &Reactor<'_>, socket: HandlerId) -> Result<Option<Multipart>> {
+    reactor.socket(socket).map_or(Ok(None), |socket| socket.now().recv_multipart())
+}
+
+/// Calls the machine, performs its actions, and sets the timer of the next call.
 fn with_machine<'a, R>(
     core: &Rc<RefCell<Core<'a>>>,
     reactor: &mut Reactor<'a>,
